@@ -1,0 +1,154 @@
+"""What passes between the sandbox's HTTP server and a tracker: request, reply, and the tracker's interface."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import cached_property
+from typing import Any
+from urllib.parse import parse_qs, unquote
+
+import orjson
+
+from capa_sync.sandbox.clock import SandboxClock
+
+
+class BadJsonError(ValueError):
+    """A request body is not JSON."""
+
+
+@dataclass(frozen=True)
+class Request:
+    """One HTTP request as the server read it.
+
+    Attributes:
+        method: upper case.
+        target: path with query string, as sent (still percent-encoded).
+        headers: names in lower case.
+        body: raw bytes.
+    """
+
+    method: str
+    target: str
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: bytes = b""
+
+    @cached_property
+    def path(self) -> str:
+        """The path, percent-decoded, without the query string."""
+        return unquote(self.target.partition("?")[0])
+
+    @cached_property
+    def segments(self) -> tuple[str, ...]:
+        """The path's parts, each decoded on its own, so that an encoded slash stays within its part."""
+        return tuple(unquote(part) for part in self.target.partition("?")[0].split("/") if part)
+
+    @cached_property
+    def query(self) -> dict[str, list[str]]:
+        """The query string; a parameter may come more than once, a blank value counts."""
+        return parse_qs(self.target.partition("?")[2], keep_blank_values=True)
+
+    def parameter(self, name: str, default: str | None = None) -> str | None:
+        """The first value of a query parameter."""
+        values = self.query.get(name)
+        return values[0] if values else default
+
+    def header(self, name: str, default: str = "") -> str:
+        """A header's value by any spelling of its name."""
+        return self.headers.get(name.lower(), default)
+
+    def json(self) -> Any:
+        """The body read as JSON.
+
+        Raises:
+            BadJsonError: the body is empty or no JSON.
+        """
+        try:
+            return json.loads(self.body)
+        except (json.JSONDecodeError, UnicodeDecodeError) as error:
+            raise BadJsonError(str(error)) from error
+
+
+class Reply:
+    """One HTTP answer.
+
+    Args:
+        status: HTTP status code.
+        json: an object to send as JSON; or
+        text: text to send as HTML or plain text (give the content type in headers); or
+        content: bytes to send as they are.
+        headers: extra headers; they win over the computed content type.
+    """
+
+    def __init__(
+        self,
+        status: int = 200,
+        json: object = None,
+        *,
+        text: str | None = None,
+        content: bytes | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        self.status = status
+        self.headers = dict(headers or {})
+        kind = "application/json;charset=UTF-8"
+        if content is not None:
+            self.body = content
+        elif text is not None:
+            self.body, kind = text.encode(), "text/html;charset=UTF-8"
+        elif json is not None:
+            self.body = dump_json(json)
+        else:
+            self.body = b""
+        if self.body:
+            self.headers.setdefault("Content-Type", kind)
+
+
+def dump_json(value: object) -> bytes:
+    """JSON as UTF-8; a lone surrogate, which orjson refuses, goes out escaped as Java servers send it."""
+    try:
+        return orjson.dumps(value, option=orjson.OPT_NON_STR_KEYS)
+    except orjson.JSONEncodeError:
+        return json.dumps(value).encode()
+
+
+class Tracker(ABC):
+    """A tracker that answers requests; the server gives it each one on the thread of its connection.
+
+    Attributes:
+        clock: the tracker's own clock.
+        knobs: a dataclass of settings (page caps, traps, …) that may be changed at run time.
+    """
+
+    clock: SandboxClock
+    knobs: Any
+
+    @abstractmethod
+    def handle(self, request: Request) -> Reply:
+        """Answer one request; must be thread-safe."""
+
+    def now(self) -> datetime:
+        """The instant by which the tracker dates its doings; a tracker with a wrong clock overrides this."""
+        return self.clock.now()
+
+    def act(self, _order: Mapping[str, Any]) -> object:
+        """Carry out one order of `POST /_sandbox/act` (a scripted edit); a tracker may offer none."""
+        raise KeyError("this tracker takes no orders")
+
+    def set_knobs(self, values: Mapping[str, Any]) -> None:
+        """Set knobs by name, all or none.
+
+        Raises:
+            KeyError: a name is unknown.
+        """
+        known = {f.name for f in dataclasses.fields(self.knobs)}
+        for name in values:
+            if name not in known:
+                message = f"unknown knob {name!r}; known: {', '.join(sorted(known))}"
+                raise KeyError(message)
+        for name, value in values.items():
+            setattr(self.knobs, name, value)
