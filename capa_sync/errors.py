@@ -1,0 +1,135 @@
+"""Every error of ours, cut by what the caller should do about it.
+
+CapaSyncError
+├ UserError(problems)      exit 2, one line each, no traceback
+│ ├ SettingsError · MappingFileError · RuleFileError
+├ SourceError(source)      exit 3; the other sources go on
+│ ├ Retryable(retry_after) the same request may be sent again later
+│ ├ Skippable(ticket_key)  one ticket is quarantined, the rest goes on
+│ └ Fatal                  this source stops until a person acts
+│   └ Authentication
+├ DeliveryUnknown          a write was sent and its answer is lost: look before sending again
+├ WriteRefused             the tracker said no to a write; it was not applied
+├ SafetyStop               exit 4; nothing is written, the message names the release
+└ RegisterUnavailable      exit 6; held by another daemon, disk full, damaged
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+
+class CapaSyncError(Exception):
+    """Something capa-sync can explain went wrong."""
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One mistake of a user, with the place and the way to mend it.
+
+    Attributes:
+        file: path as the user would name it; empty for an environment variable or the command line.
+        line: 1-based line in `file`; 0 where there is none.
+        what: the mistake in one sentence without a final full stop.
+        hint: how to mend it; may be empty.
+    """
+
+    file: str
+    line: int
+    what: str
+    hint: str = ""
+
+    def __str__(self) -> str:
+        """Render as `file:line: what; hint`, the one form used everywhere."""
+        where = f"{self.file}:{self.line}: " if self.file and self.line else f"{self.file}: " if self.file else ""
+        return f"{where}{self.what}{'; ' + self.hint if self.hint else ''}"
+
+
+class UserError(CapaSyncError):
+    """The user's settings, mapping, rules or command line are wrong (exit 2)."""
+
+    def __init__(self, problems: list[Problem]) -> None:
+        super().__init__("\n".join(map(str, problems)))
+        self.problems = problems
+
+
+class SettingsError(UserError):
+    """The settings file or a CAPA_SYNC_ variable is wrong."""
+
+
+class MappingFileError(UserError):
+    """A mapping or people file is wrong."""
+
+
+class RuleFileError(UserError):
+    """A rule file is wrong."""
+
+
+class SourceError(CapaSyncError):
+    """A tracker could not be read or written (exit 3)."""
+
+    def __init__(self, source: str, message: str) -> None:
+        super().__init__(f"{source}: {message}")
+        self.source = source
+        self.message = message
+
+
+class Retryable(SourceError):
+    """The same request may succeed later; `retry_after` is the tracker's own wish, None when it gave none.
+
+    `scope` says what must wait (facts/jira.md 7): `endpoint`, `ticket` or `all` of this source.
+    """
+
+    def __init__(self, source: str, message: str, retry_after: timedelta | None = None, scope: str = "all") -> None:
+        super().__init__(source, message)
+        self.retry_after = retry_after
+        self.scope = scope
+
+
+class NotBefore(SourceError):
+    """The tracker asked us to stay away until `until`; remembered across restarts, nothing is sent before."""
+
+    def __init__(self, source: str, message: str, until: datetime) -> None:
+        super().__init__(source, message)
+        self.until = until
+
+
+class Skippable(SourceError):
+    """One ticket cannot be read or written; it is quarantined with this reason and the rest goes on."""
+
+    def __init__(self, source: str, ticket_key: str, message: str) -> None:
+        super().__init__(source, f"{ticket_key}: {message}")
+        self.ticket_key = ticket_key
+
+
+class Fatal(SourceError):
+    """This source cannot be used until a person changes something."""
+
+
+class Authentication(Fatal):
+    """The tracker does not accept, or no longer accepts, who we say we are."""
+
+
+class BadAnswer(Fatal):
+    """The answer is not what the API promises (HTML, cut JSON, an error inside a 200): the page is refused."""
+
+
+class DeliveryUnknown(SourceError):
+    """A write was sent and nobody knows whether it was applied: look it up before sending again."""
+
+
+class WriteRefused(SourceError):
+    """The tracker refused a write and did not apply it; `permanent` when a person must act first."""
+
+    def __init__(self, source: str, message: str, *, permanent: bool = True) -> None:
+        super().__init__(source, message)
+        self.permanent = permanent
+
+
+class SafetyStop(CapaSyncError):
+    """A brake held: nothing was written; the message names the cause and the release (exit 4)."""
+
+
+class RegisterUnavailable(CapaSyncError):
+    """The register file cannot be written: held by another daemon, disk full, or damaged (exit 6)."""

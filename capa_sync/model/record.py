@@ -1,0 +1,198 @@
+"""The canonical record: what a ticket means, in the words of Clause 10 (facts/clause10.md 2)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+from capa_sync.model.ticket import Origin, Presence
+from capa_sync.model.values import UNMAPPED, Value
+
+
+class Stage(StrEnum):
+    """Claimed stages in their order, then the side states."""
+
+    IDENTIFIED = "identified"
+    CONTAINED = "contained"
+    ANALYSED = "analysed"
+    PLANNED = "planned"
+    IMPLEMENTED = "implemented"
+    VERIFIED = "verified"
+    CLOSED = "closed"
+    REJECTED = "rejected"
+    CANCELLED = "cancelled"
+    DUPLICATE = "duplicate"
+
+
+STAGE_ORDER: tuple[Stage, ...] = (
+    Stage.IDENTIFIED,
+    Stage.CONTAINED,
+    Stage.ANALYSED,
+    Stage.PLANNED,
+    Stage.IMPLEMENTED,
+    Stage.VERIFIED,
+    Stage.CLOSED,
+)
+SIDE_STAGES: frozenset[Stage] = frozenset({Stage.REJECTED, Stage.CANCELLED, Stage.DUPLICATE})
+
+
+class ActionKind(StrEnum):
+    """What an action does: removes a cause, mends the case, prevents elsewhere, or something else."""
+
+    CORRECTIVE = "corrective"
+    CORRECTION = "correction"
+    PREVENTIVE = "preventive"
+    OTHER = "other"
+
+
+class ActionOrigin(StrEnum):
+    """Where an action row comes from."""
+
+    FIELD = "field"
+    SUBTASK = "subtask"
+    LINK = "link"
+    CHILD = "child"
+
+
+@dataclass(frozen=True, slots=True)
+class FieldChange:
+    """One change of a canonical field, in the record's own history.
+
+    Attributes:
+        at: aware UTC instant. group: changes saved together share it; ascending = true order over the whole
+            record, child tickets' changes merged in by instant with groups of their own.
+        field: canonical field name; besides the catalogue: `source_status`, `stage`, and `actions` for any
+            change of an action's text, owner, date or state (of whichever origin).
+        old, new: canonical values; `stage` has the stage word as data, state ERROR for an unlisted past status.
+        by: canonical person id, None when unknown or unreadable.
+        human: False for our own account and the mapping's ignored accounts.
+        origin: history, observed or birth. entry: id of the history entry behind it, for `explain`.
+        tracker_field: the tracker's own field label at that time.
+    """
+
+    at: datetime
+    group: int
+    field: str
+    old: Value
+    new: Value
+    by: str | None
+    human: bool
+    origin: Origin
+    entry: str
+    tracker_field: str = ""
+    action_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """One action of a record.
+
+    Attributes:
+        id: stable within the record (`field:corrective_action`, or the child ticket's id). key: for people.
+        text, owner, due_at, evidence: canonical values (owner's data is a person id); inherited values are
+            already filled in where the mapping says `inherit`.
+        started_at: first entry into a `started` status (children), or the first text (field), None not started.
+        done_at: when it was done, None while open. cancelled: counted neither open nor done.
+        text_first_at / text_first_group: when its text was first filled, with the change group.
+        readable: False when the child ticket cannot be read: rules on actions cannot tell.
+    """
+
+    id: str
+    key: str
+    origin: ActionOrigin
+    kind: ActionKind
+    text: Value
+    owner: Value
+    due_at: Value
+    evidence: Value = UNMAPPED
+    created_at: datetime | None = None
+    started_at: datetime | None = None
+    started_group: int | None = None
+    done_at: datetime | None = None
+    cancelled: bool = False
+    text_first_at: datetime | None = None
+    text_first_group: int | None = None
+    readable: bool = True
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RecordComment:
+    """A comment, for rules that accept a reason given there: instant, person, whether a human wrote it."""
+
+    at: datetime
+    by: str | None
+    human: bool
+    id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Pause:
+    """A stretch on hold; `end` None while it lasts."""
+
+    start: datetime
+    end: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class CapaRecord:
+    """One nonconformity or improvement, mapped.
+
+    Attributes:
+        source, ticket_id, ticket_key, ticket_url: the ticket that findings and warnings belong to.
+        also: (source, ticket id, key) of joined tickets (`same_as`), which carry none.
+        fields: every catalogue field by name; never a missing key.
+        labels: canonical field -> the tracker's own field label.
+        stage: claimed stage now; source_status: the tracker's own status name.
+        timeline: canonical history in true order, birth rows included (group of the birth rows is the lowest).
+        actions: all actions of all kinds. actions_problem: why rules on actions cannot tell, "" when they can;
+            `actions_mapped` False when the mapping names no place for actions.
+        comments: in true order. pauses: stretches on hold. on_hold: now on hold.
+        history_complete: False -> phrases over history cannot tell (unless decided after `history_from`).
+        people_active: person id -> active?, None where the tracker does not say.
+        unreadable_people: account ids that no person entry names and that are ignored accounts.
+        updated_at: the tracker's; last_human_at: last change or comment by a human.
+        attachments: number of attachments on the ticket.
+        as_of: instant up to which the source was read when this record was made.
+        mapping: name and hash of the mapping, for provenance.
+    """
+
+    source: str
+    ticket_id: str
+    ticket_key: str
+    ticket_url: str
+    fields: Mapping[str, Value]
+    labels: Mapping[str, str]
+    stage: Stage
+    source_status: str
+    timeline: tuple[FieldChange, ...]
+    created_at: datetime
+    updated_at: datetime
+    as_of: datetime
+    actions: tuple[Action, ...] = ()
+    actions_mapped: bool = False
+    actions_problem: str = ""
+    comments: tuple[RecordComment, ...] = ()
+    pauses: tuple[Pause, ...] = ()
+    history_complete: bool = True
+    history_from: datetime | None = None
+    people_active: Mapping[str, bool | None] = field(default_factory=dict)
+    people_names: Mapping[str, str] = field(default_factory=dict)
+    presence: Presence = Presence.PRESENT
+    last_human_at: datetime | None = None
+    attachments: int = 0
+    also: tuple[tuple[str, str, str], ...] = ()
+    unread_join: str = ""
+    mapping: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Unmapped:
+    """A ticket that could not be mapped: quarantined with its reasons, in words for an admin."""
+
+    source: str
+    ticket_id: str
+    ticket_key: str
+    reasons: tuple[str, ...]

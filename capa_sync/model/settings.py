@@ -1,0 +1,77 @@
+"""What stages need to know of the settings, frozen and without any secret."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+
+BUSINESS = "bd"
+
+
+@dataclass(frozen=True, slots=True)
+class Days:
+    """A length of a deadline: `count` calendar days, or business days when `business`."""
+
+    count: int
+    business: bool = False
+
+
+DEFAULT_DEADLINES: Mapping[str, Mapping[str, Days]] = {
+    # facts/clause10.md 3.1: contain, root cause, plan, implement in days by grade; review after implementation
+    "contain": {"major": Days(5, True), "minor": Days(10, True), "observation": Days(20, True)},
+    "root-cause": {"major": Days(14), "minor": Days(30), "observation": Days(60)},
+    "plan": {"major": Days(21), "minor": Days(45), "observation": Days(60)},
+    "implement": {"major": Days(90), "minor": Days(90), "observation": Days(180)},
+    "effectiveness-earliest": {"major": Days(30), "minor": Days(30), "observation": Days(30)},
+    "effectiveness": {"major": Days(90), "minor": Days(90), "observation": Days(90)},
+}
+
+
+@dataclass(frozen=True, slots=True)
+class JudgeOptions:
+    """What rules may read besides the record.
+
+    Attributes:
+        timezone: IANA zone in which a date-only deadline ends at 24:00. holidays: dates that are no business days.
+        deadlines: name -> grade -> length. profile: light, standard, strict, iso9001, iso13485.
+        baseline: tickets closed before this date are judged and shown, never written to; None = no baseline.
+    """
+
+    timezone: str = "UTC"
+    holidays: frozenset[date] = frozenset()
+    deadlines: Mapping[str, Mapping[str, Days]] = field(default_factory=lambda: DEFAULT_DEADLINES)
+    profile: str = "standard"
+    baseline: date | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class WriteOptions:
+    """The brakes and words of the write-back for one source (CONTRACT.md 4 and 8)."""
+
+    mode: str = "off"
+    settle: timedelta = timedelta(minutes=30)
+    max_new_comments_per_day: int = 25
+    max_changed_share: float = 0.2
+    public_url: str = ""
+    timezone: str = "UTC"
+    isms_lead: str = ""
+    kind: str = "jira"
+    text_field: str = ""
+    state_field: str = ""
+    work_notes: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class ChildSpec:
+    """Where a source finds a record's actions: told by the mapping, read by the source.
+
+    Attributes:
+        relation: `subtask`, `link` or `child`. types: sub-task issue types, or link types (as read from the record).
+        table, reference: for ServiceNow children, the table and its column that points at the record.
+    """
+
+    relation: str
+    types: tuple[str, ...] = ()
+    table: str = ""
+    reference: str = ""

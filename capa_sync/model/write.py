@@ -1,0 +1,115 @@
+"""Intended writes of ours on a tracker, and the text of a warning before any vendor's markup."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+
+class WriteKind(StrEnum):
+    """What is written. Nothing else is ever written."""
+
+    COMMENT = "comment"  # Jira: one comment, created or edited in place
+    LABELS = "labels"  # Jira: own labels added and removed one by one
+    PROPERTY = "property"  # Jira: issue property `capa-sync`
+    FIELDS = "fields"  # ServiceNow: text_field and state_field
+    WORK_NOTE = "work_note"  # ServiceNow: appended once
+
+
+class WriteState(StrEnum):
+    """States of a write (CONTRACT.md 5)."""
+
+    PENDING = "pending"
+    DELIVERED = "delivered"
+    UNKNOWN = "unknown"
+    FAILED = "failed"
+    WITHHELD = "withheld"
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A run of text, plain or bold. The text is untrusted: the vendor's writer escapes it. `href` makes a link."""
+
+    text: str
+    bold: bool = False
+    small: bool = False
+    href: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Paragraph:
+    """A paragraph of spans; `numbered` makes it an item of the list of points."""
+
+    spans: tuple[Span, ...]
+    numbered: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class WarningText:
+    """The text on a ticket in neutral form; at most 8,000 characters, five points (CONTRACT.md 8)."""
+
+    paragraphs: tuple[Paragraph, ...]
+
+    def plain(self) -> str:
+        """Return the text without any markup, points numbered."""
+        lines, number = [], 0
+        for paragraph in self.paragraphs:
+            number = number + 1 if paragraph.numbered else number
+            prefix = f"{number}. " if paragraph.numbered else ""
+            lines.append(prefix + "".join(span.text for span in paragraph.spans))
+        return "\n".join(lines)
+
+
+@dataclass(frozen=True, slots=True)
+class Write:
+    """One intended write, as kept in the outbox.
+
+    Attributes:
+        id: idempotency key, hex; the same intention has the same id. seq: order of creation in the outbox.
+        source, ticket_id, ticket_key: the target. kind: see WriteKind.
+        hash: what decides "nothing changed": rules, severities, stable arguments (not running counts or "as of").
+        text: for comment, fields and work_note. labels_add / labels_remove: for labels.
+        fields: for FIELDS: column -> value (the text field's value is rendered by the writer from `text`).
+        notifies: it will mail people (a new comment, a work note): counted by the brakes, once a ticket and day.
+        marker: identity put into the tracker with it: register id and ticket (property value or marker line).
+        state, attempts, error, remote_id, not_before, delivered_at, created_at: delivery.
+    """
+
+    id: str
+    source: str
+    ticket_id: str
+    ticket_key: str
+    kind: WriteKind
+    hash: str
+    created_at: datetime
+    text: WarningText | None = None
+    labels_add: tuple[str, ...] = ()
+    labels_remove: tuple[str, ...] = ()
+    fields: Mapping[str, str] = field(default_factory=dict)
+    notifies: bool = False
+    marker: str = ""
+    state: WriteState = WriteState.PENDING
+    attempts: int = 0
+    error: str = ""
+    remote_id: str = ""
+    not_before: datetime | None = None
+    delivered_at: datetime | None = None
+    seq: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Delivered:
+    """A write was applied; `remote_id` is the comment's or journal entry's id; `stamp` the ticket's new updated.
+
+    `deleted_by_person` is set when our comment was found deleted, so that a second deletion leaves us silent.
+    """
+
+    remote_id: str = ""
+    stamp: str = ""
+    deleted_by_person: bool = False
+
+
+OWN_LABELS: frozenset[str] = frozenset({"capa-warning", "capa-overdue", "capa-waived"})
+PROPERTY_KEY = "capa-sync"

@@ -1,0 +1,192 @@
+"""The doors between stages: what each needs of the world, as protocols.
+
+Terminology. SOURCE a tracker named in the settings. READING one ticket as just read, raw and parsed. PAGE readings
+that commit together with their CURSOR. CENSUS an id-only sweep. PART a raw piece of a ticket, kept for ever.
+WRITE an intended change of ours on a tracker; DELIVERY an attempt at it. EPISODE a finding from opened to cleared.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
+from typing import Any, Protocol
+
+from capa_sync.model.finding import Finding, Verdict
+from capa_sync.model.settings import ChildSpec
+from capa_sync.model.ticket import Census, Cursor, Page, Part, Presence, Reading, Role, SiteFacts, SourceTicket
+from capa_sync.model.write import Delivered, Write, WriteState
+
+
+class Parser(Protocol):
+    """Turns a ticket's raw parts into a SourceTicket; pure, so that `rebuild` needs no tracker."""
+
+    def parse(self, parts: Sequence[Part]) -> SourceTicket:
+        """Parse the newest parts of one ticket. Raises Skippable when they make no ticket."""
+        ...
+
+
+class Source(Protocol):
+    """Reads one tracker. One instance a worker thread; every method may raise SourceError.
+
+    Constructed by wiring with: name, url, query (and table), auth, ChildSpecs, overlap, request budget, page
+    sizes, a Clock, the stop event, and the `known` look-ups below.
+    """
+
+    name: str
+
+    def identify(self) -> SiteFacts:
+        """Sign in, prove who we are, and read what the tracker says of itself. Raises Authentication."""
+        ...
+
+    def read_changes(self, cursor: Cursor, *, full: bool = False) -> Iterator[Page]:
+        """Yield what changed since the cursor, or everything in scope for an empty cursor or `full`.
+
+        The last page has `complete` True. A page is yielded only when it is whole and consistent; a caller
+        that stops after any page can go on later from that page's cursor. Children are read along with
+        their parents (role ACTION), and polled for changes of their own.
+        """
+        ...
+
+    def read_tickets(self, ids: Sequence[str]) -> Iterator[Reading]:
+        """Read these tickets by immutable id, whole; those that are gone or hidden are simply not yielded."""
+        ...
+
+    def take_census(self) -> Census:
+        """Sweep all ids in scope. Never returns a partial sweep: raises instead."""
+        ...
+
+    def parser(self) -> Parser:
+        """Return the pure parser for this tracker's raw parts."""
+        ...
+
+
+class MirrorLookup(Protocol):
+    """What a source may ask of the mirror while it reads."""
+
+    def action_ids(self, source: str) -> Sequence[str]:
+        """Return ids of mirrored action tickets of this source, present ones."""
+        ...
+
+    def known_stamp(self, source: str, ticket_id: str) -> str | None:
+        """Return digest of the newest record part of a ticket, None when it is not mirrored."""
+        ...
+
+
+class TicketWriter(Protocol):
+    """Writes on one tracker; the only methods that change anything there.
+
+    Raises Retryable (not applied), WriteRefused (not applied, permanent or not), DeliveryUnknown (answer lost).
+    """
+
+    def deliver(self, write: Write, remote_id: str) -> Delivered:
+        """Apply one write; `remote_id` is the stored id of our comment on that ticket, "" when none is known.
+
+        Looks for our own marker first where a new comment or note would be created, so that none is doubled.
+        """
+        ...
+
+    def look_up(self, write: Write, remote_id: str) -> Delivered | None:
+        """Tell whether a write whose answer was lost is on the tracker; None when it is not."""
+        ...
+
+
+class TicketStore(Protocol):
+    """The mirror: raw parts, tickets, changes, cursors, presences. Implemented by `store/`."""
+
+    def commit_page(self, source: str, page: Page, at: datetime, run: int) -> list[str]:
+        """Store a page with its cursor in one transaction; return ids of tickets that are new or changed.
+
+        Fields whose value changed without a history entry become `observed` changes (primary).
+        """
+        ...
+
+    def cursor(self, source: str) -> Cursor:
+        """Return the stored cursor, an empty one before the first page."""
+        ...
+
+    def ticket(self, source: str, ticket_id: str) -> SourceTicket | None:
+        """Return the mirrored ticket, parsed, with observed changes merged in."""
+        ...
+
+    def tickets(self, source: str, role: Role | None = None) -> Iterator[SourceTicket]:
+        """Iterate over mirrored tickets of one source in id order."""
+        ...
+
+    def presence(self, source: str, ticket_id: str) -> Presence:
+        """Return where the ticket is now."""
+        ...
+
+
+class FindingStore(Protocol):
+    """Episodes of findings. Implemented by `store/`."""
+
+    def latest(self, source: str, ticket_id: str) -> list[Finding]:
+        """Return the latest episode of each rule on this ticket."""
+        ...
+
+    def save(self, findings: Iterable[Finding]) -> None:
+        """Insert or update episodes by (source, ticket_id, rule, episode)."""
+        ...
+
+
+class Outbox(Protocol):
+    """Intended writes, in order, until they are delivered. Implemented by `store/`."""
+
+    def put(self, writes: Iterable[Write]) -> None:
+        """Add writes that are not yet there (by id).
+
+        An undelivered older write of the same ticket and kind becomes `withheld` with the reason "replaced".
+        """
+        ...
+
+    def due(self, source: str, now: datetime) -> list[Write]:
+        """Return pending and unknown writes whose time has come, oldest first, at most one per ticket."""
+        ...
+
+    def mark(
+        self,
+        write_id: str,
+        state: WriteState,
+        *,
+        at: datetime,
+        error: str = "",
+        remote_id: str = "",
+        not_before: datetime | None = None,
+    ) -> None:
+        """Record the outcome of a delivery."""
+        ...
+
+    def last_delivered(self, source: str, ticket_id: str) -> Mapping[str, Write]:
+        """Return kind -> newest delivered write of this ticket."""
+        ...
+
+    def remote_comment(self, source: str, ticket_id: str) -> str:
+        """Return the stored id of our comment on this ticket, "" when none."""
+        ...
+
+    def notifications_since(self, source: str, since: datetime) -> int:
+        """Count notifying writes of this source delivered or under way since that instant."""
+        ...
+
+
+class Judge(Protocol):
+    """Judges a record; implemented by `rules/`."""
+
+    hash: str
+
+    def evaluate(self, record: Any, now: datetime) -> list[Verdict]:
+        """Return one verdict per rule that is not a draft."""
+        ...
+
+
+__all__ = [
+    "ChildSpec",
+    "FindingStore",
+    "Judge",
+    "MirrorLookup",
+    "Outbox",
+    "Parser",
+    "Source",
+    "TicketStore",
+    "TicketWriter",
+]

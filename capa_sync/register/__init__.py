@@ -1,0 +1,3 @@
+"""Stage 7, the consolidated register's rows, evidenced stage and hashes."""
+
+from __future__ import annotations

@@ -1,0 +1,3 @@
+"""Jira Cloud and Data Center behind one door, client.py."""
+
+from __future__ import annotations

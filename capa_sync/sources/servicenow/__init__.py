@@ -1,0 +1,3 @@
+"""ServiceNow behind one door, client.py."""
+
+from __future__ import annotations
