@@ -1,0 +1,8 @@
+"""Settings: one TOML file and CAPA_SYNC_ variables, checked whole; every mistake has its line."""
+
+from __future__ import annotations
+
+from capa_sync.settings.load import load_settings
+from capa_sync.settings.schema import AuthSettings, Settings, SourceSettings
+
+__all__ = ["AuthSettings", "Settings", "SourceSettings", "load_settings"]

@@ -1,0 +1,161 @@
+"""Reads a settings file and the CAPA_SYNC_ variables; every mistake becomes one line with its place."""
+
+from __future__ import annotations
+
+import difflib
+import tomllib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from types import UnionType
+from typing import Any, Union, get_args, get_origin
+
+from pydantic import BaseModel, ValidationError
+
+from capa_sync.errors import Problem, SettingsError
+from capa_sync.settings.lines import find_line
+from capa_sync.settings.schema import Settings
+
+PREFIX = "CAPA_SYNC_"
+HIDDEN = frozenset({"CAPA_SYNC_TEST_CLOCK", "CAPA_SYNC_TEST_KILL_AT"})
+"""Variables of our own tests, no settings."""
+
+_SECRET_KEYS = ("token", "password", "secret", "client_secret", "api_key", "key")
+
+
+def load_settings(file: Path, environ: Mapping[str, str]) -> Settings:
+    """Read and check a settings file together with the environment.
+
+    Raises SettingsError with one Problem a mistake; never shows a value that may be a secret.
+    """
+    text = _read(file)
+    try:
+        content = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise SettingsError([_syntax_problem(file, error)]) from None
+    problems = list(_unknown_variables(environ, content))
+    try:
+        settings = Settings(**content)
+    except ValidationError as error:
+        details = error.errors(include_input=False)
+        problems += [_problem(file, text, environ, each) for each in details if not _is_told(each, environ)]
+    if problems:
+        raise SettingsError(problems)
+    return settings
+
+
+def _read(file: Path) -> str:
+    try:
+        return file.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        hint = "name another with --config, or look at deploy/settings.example.toml"
+        raise SettingsError([Problem(str(file), 0, "there is no such settings file", hint)]) from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError([Problem(str(file), 0, f"cannot be read: {error}")]) from None
+
+
+def _syntax_problem(file: Path, error: tomllib.TOMLDecodeError) -> Problem:
+    """Move TOML's own `(at line 3, column 7)` to the front."""
+    message, _, place = str(error).partition(" (at line ")
+    line = int(place.split(",")[0]) if place[:1].isdigit() else 0
+    return Problem(str(file), line, f"this is no TOML: {message}", 'text needs quotes: key = "text"')
+
+
+def _problem(file: Path, text: str, environ: Mapping[str, str], detail: Any) -> Problem:
+    """Word one pydantic error for an admin, at the variable or the line it comes from."""
+    path = tuple(str(part) for part in detail["loc"] if part != "[key]")
+    variable = _variable(path)
+    from_variable = variable in environ
+    name = variable if from_variable else ".".join(path)
+    if detail["type"] == "extra_forbidden":
+        what, hint = _unknown_key(name, path)
+    else:
+        what, hint = f"{name}: {_words(detail)}", ""
+    if from_variable:
+        return Problem("", 0, what, hint)
+    return Problem(str(file), find_line(text, path), what, hint)
+
+
+def _variable(path: tuple[str, ...]) -> str:
+    return PREFIX + "__".join(path).upper()
+
+
+def _is_told(detail: Any, environ: Mapping[str, str]) -> bool:
+    """Tell whether an unknown key comes from a variable, which _unknown_variables has already named."""
+    return detail["type"] == "extra_forbidden" and _variable(tuple(map(str, detail["loc"]))) in environ
+
+
+def _words(detail: Any) -> str:
+    """Turn pydantic's message into one plain sentence."""
+    if detail["type"] == "missing":
+        return "this key is missing"
+    message = str(detail["msg"]).removeprefix("Value error, ")
+    return message[:1].lower() + message[1:] if message.startswith("Input ") else message
+
+
+def _unknown_key(name: str, path: tuple[str, ...]) -> tuple[str, str]:
+    """Say that a key is unknown; a secret in the file gets its own hint."""
+    if path[-1] in _SECRET_KEYS:
+        return f"there is no setting '{name}'", "a secret never stands in this file: use token_env or token_file"
+    known = list(_known_keys(path[:-1]))
+    near = difflib.get_close_matches(path[-1], known, n=1)
+    hint = f"did you mean '{near[0]}'?" if near else f"known here: {', '.join(sorted(known))}"
+    return f"there is no setting '{name}'", hint
+
+
+def _known_keys(table: tuple[str, ...]) -> Iterator[str]:
+    """Yield the keys that a table of the settings may hold."""
+    model = _model_at(table)
+    if model is not None:
+        yield from ("register" if name == "register_file" else name for name in model.model_fields)
+
+
+def _model_at(path: tuple[str, ...]) -> type[BaseModel] | None:
+    """Return the model of the table at a path; names chosen by the user (sources) match anything."""
+    found: Any = Settings
+    for part in path:
+        if isinstance(found, type) and issubclass(found, BaseModel):
+            field = found.model_fields.get(part)
+            found = None if field is None else _plain(field.annotation)
+        elif get_origin(found) is dict:
+            found = _plain(get_args(found)[1])
+        else:
+            return None
+    return found if isinstance(found, type) and issubclass(found, BaseModel) else None
+
+
+def _plain(annotation: Any) -> Any:
+    """Drop None from a union."""
+    if get_origin(annotation) in (Union, UnionType):
+        return next(arg for arg in get_args(annotation) if arg is not type(None))
+    return annotation
+
+
+def _unknown_variables(environ: Mapping[str, str], content: Mapping[str, Any]) -> Iterator[Problem]:
+    """Yield a problem for each CAPA_SYNC_ variable that is no setting and that no `*_env` key names."""
+    named = set(_named_variables(content)) | set(_named_variables(environ))
+    for variable in sorted(environ):
+        if not variable.startswith(PREFIX) or variable in HIDDEN or variable in named:
+            continue
+        path = tuple(part.lower() for part in variable.removeprefix(PREFIX).split("__"))
+        if not _exists(path):
+            near = difflib.get_close_matches(path[-1], list(_known_keys(path[:-1])), n=1)
+            meant = _variable((*path[:-1], near[0])) if near else ""
+            hint = f"did you mean {meant}?" if meant else "see deploy/settings.example.env"
+            yield Problem("", 0, f"the variable {variable} is no setting", hint)
+
+
+def _exists(path: tuple[str, ...]) -> bool:
+    """Tell whether a path names a key, or an entry of a table whose keys the user chooses."""
+    model = _model_at(path[:-1])
+    if model is not None:
+        return path[-1] in set(_known_keys(path[:-1]))
+    return len(path) in {2, 3} and path[0] in {"deadlines", "sources"} and (path[0] == "deadlines" or len(path) == 2)
+
+
+def _named_variables(content: Mapping[str, Any]) -> Iterator[str]:
+    """Yield the names of variables that `*_env` keys point at."""
+    for key, value in content.items():
+        if isinstance(value, Mapping):
+            yield from _named_variables(value)
+        elif key.lower().endswith("_env") and isinstance(value, str):
+            yield value

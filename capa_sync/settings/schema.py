@@ -1,0 +1,185 @@
+"""The settings model: every key that a settings file may hold, with its default and meaning."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date, timedelta
+from typing import Annotated, Literal
+from zoneinfo import ZoneInfo
+
+from pydantic import AliasChoices, BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from capa_sync.model.settings import DEFAULT_DEADLINES, Days
+from capa_sync.settings.units import parse_days, parse_duration, parse_holidays, parse_rate
+
+Duration = Annotated[timedelta, BeforeValidator(parse_duration)]
+DayCount = Annotated[Days, BeforeValidator(parse_days)]
+Rate = Annotated[tuple[int, timedelta], BeforeValidator(parse_rate)]
+WriteMode = Literal["off", "plan", "on"]
+Grade = Literal["major", "minor", "observation"]
+DeadlineName = Literal["contain", "root-cause", "plan", "implement", "effectiveness-earliest", "effectiveness"]
+SourceName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,39}$")]
+
+
+class Strict(BaseModel):
+    """A table of the settings file in which every key must be known."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class AuthSettings(Strict):
+    """How one source is signed in to. Secrets are named by variable or file, never written here."""
+
+    method: Literal["basic", "pat", "oauth-client-credentials", "api-key"]
+    user: str = ""
+    client_id: str = ""
+    token_url: str = ""
+    header: str = "x-sn-apikey"
+    token_env: str = ""
+    token_file: str = ""
+    password_env: str = ""
+    password_file: str = ""
+    client_secret_env: str = ""
+    client_secret_file: str = ""
+
+    @model_validator(mode="after")
+    def _complete(self) -> AuthSettings:
+        """Demand what the chosen method needs."""
+        secrets = {
+            "token": self.token_env or self.token_file,
+            "password": self.password_env or self.password_file,
+            "client_secret": self.client_secret_env or self.client_secret_file,
+        }
+        if self.method == "oauth-client-credentials":
+            if not (self.client_id and secrets["client_secret"]):
+                raise ValueError(
+                    "oauth-client-credentials needs client_id and client_secret_env or client_secret_file"
+                )
+        elif self.method == "basic":
+            if not (self.user and (secrets["token"] or secrets["password"])):
+                raise ValueError("basic needs user and one of token_env, token_file, password_env, password_file")
+        elif not secrets["token"]:
+            raise ValueError(f"{self.method} needs token_env or token_file")
+        return self
+
+
+class WriteBackSettings(Strict):
+    """The brakes on writing to tickets; a source may override each."""
+
+    mode: WriteMode = "off"
+    settle: Duration = timedelta(minutes=30)
+    max_new_comments_per_day: int = Field(default=25, ge=0)
+    max_changed_share: float = Field(default=0.2, gt=0, le=1)
+
+
+class SourceWriteBackSettings(Strict):
+    """One source's own write-back; what is absent comes from [write_back]."""
+
+    mode: WriteMode | None = None
+    settle: Duration | None = None
+    max_new_comments_per_day: int | None = Field(default=None, ge=0)
+    max_changed_share: float | None = Field(default=None, gt=0, le=1)
+    text_field: str = ""
+    state_field: str = ""
+    work_notes: bool = True
+
+
+class SourceSettings(Strict):
+    """One tracker."""
+
+    kind: Literal["jira", "servicenow"]
+    url: str = Field(pattern=r"^https?://[^\s]+$")
+    query: str = ""
+    table: str = ""
+    mapping: str
+    poll_every: Duration = timedelta(seconds=60)
+    census_every: Duration = timedelta(hours=24)
+    full_sweep_every: Duration = timedelta(days=7)
+    overlap: Duration = timedelta(minutes=5)
+    request_budget: Rate = (10, timedelta(seconds=1))
+    page_size: int = Field(default=500, ge=1, le=10000)
+    auth: AuthSettings
+    write_back: SourceWriteBackSettings = SourceWriteBackSettings()
+
+    @model_validator(mode="after")
+    def _fits_kind(self) -> SourceSettings:
+        """A ServiceNow source names its table; a Jira source has a bounded query."""
+        if self.kind == "servicenow" and not self.table:
+            raise ValueError('a servicenow source needs table = "…", for example "sn_grc_issue"')
+        if self.kind == "jira" and not self.query.strip():
+            raise ValueError('a jira source needs query = "…" in JQL, for example "project = CAPA"')
+        if self.kind == "jira" and (self.write_back.text_field or self.write_back.state_field):
+            raise ValueError("text_field and state_field are for servicenow; Jira gets a comment and labels")
+        return self
+
+
+class WebSettings(Strict):
+    """The register's page."""
+
+    listen: str = Field(default="127.0.0.1:8765", pattern=r"^[^\s:]+:\d{1,5}$")
+
+
+def _default_deadlines() -> dict[str, dict[str, Days]]:
+    return {name: dict(by_grade) for name, by_grade in DEFAULT_DEADLINES.items()}
+
+
+class Settings(BaseSettings):
+    """Everything a settings file may say; variables named CAPA_SYNC_… win over the file."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="CAPA_SYNC_", env_nested_delimiter="__", extra="forbid", frozen=True, env_ignore_empty=True
+    )
+
+    register_file: str = Field(
+        default="register.db", validation_alias=AliasChoices("register", "CAPA_SYNC_REGISTER")
+    )  # pydantic keeps the name `register` for itself
+    rules: tuple[str, ...] = ()
+    timezone: str = "UTC"
+    holidays: tuple[date | str, ...] = ()
+    baseline: date | None = None
+    profile: Literal["light", "standard", "strict", "iso9001", "iso13485"] = "standard"
+    public_url: str = ""
+    isms_lead: str = ""
+    deadlines: dict[DeadlineName, dict[Grade, DayCount]] = Field(default_factory=dict)
+    write_back: WriteBackSettings = WriteBackSettings()
+    web: WebSettings = WebSettings()
+    sources: dict[SourceName, SourceSettings] = Field(default_factory=dict)
+
+    @field_validator("timezone")
+    @classmethod
+    def _zone_exists(cls, value: str) -> str:
+        """Refuse a zone that this machine does not know."""
+        try:
+            ZoneInfo(value)
+        except (KeyError, ValueError, OSError):
+            raise ValueError(f"'{value}' is no time zone; write for example Europe/London") from None
+        return value
+
+    @field_validator("holidays")
+    @classmethod
+    def _holidays_exist(cls, value: tuple[date | str, ...]) -> tuple[date | str, ...]:
+        """Refuse a code that names no calendar."""
+        parse_holidays(list(value))
+        return value
+
+    @field_validator("deadlines")
+    @classmethod
+    def _fill_deadlines(cls, value: Mapping[str, Mapping[str, Days]]) -> dict[str, dict[str, Days]]:
+        """Keep the default for every name and grade that the file does not say."""
+        merged = _default_deadlines()
+        for name, by_grade in value.items():
+            merged[name] |= by_grade
+        return merged
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],  # noqa: ARG003 - the signature is pydantic's
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Let variables win over the file, which wiring hands in as arguments; no .env, no secrets folder."""
+        return env_settings, init_settings

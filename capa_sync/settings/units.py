@@ -1,0 +1,65 @@
+"""Lengths and rates as people write them: `60s`, `24h`, `5bd`, `10/s`."""
+
+from __future__ import annotations
+
+import re
+from datetime import date, timedelta
+from typing import Any
+
+import holidays as holiday_calendars
+
+from capa_sync.model.settings import Days
+
+_DURATION = re.compile(r"(\d+)\s*(s|m|h|d)")
+_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
+_DAYS = re.compile(r"(\d+)\s*(d|bd)")
+_RATE = re.compile(r"(\d+)\s*/\s*(s|m|h)")
+_HOLIDAY_YEARS = range(2000, 2051)
+
+
+def parse_duration(text: Any) -> timedelta:
+    """Turn `90s`, `30m`, `24h` or `7d` into a timedelta. Raises ValueError with the allowed forms."""
+    if isinstance(text, timedelta):
+        return text
+    match = _DURATION.fullmatch(text.strip()) if isinstance(text, str) else None
+    if match is None:
+        raise ValueError("a length is a number and a unit: 60s, 30m, 24h or 7d")
+    return timedelta(**{_UNITS[match[2]]: int(match[1])})
+
+
+def parse_days(text: Any) -> Days:
+    """Turn `5bd` (business days) or `30d` (calendar days) into Days. Raises ValueError with the allowed forms."""
+    if isinstance(text, Days):
+        return text
+    match = _DAYS.fullmatch(text.strip()) if isinstance(text, str) else None
+    if match is None:
+        raise ValueError("a deadline is a number of days: 5bd for business days, 30d for calendar days")
+    return Days(int(match[1]), match[2] == "bd")
+
+
+def parse_rate(text: Any) -> tuple[int, timedelta]:
+    """Turn `10/s`, `300/m` or `5000/h` into (requests, period). Raises ValueError with the allowed forms."""
+    if isinstance(text, tuple):
+        return text
+    match = _RATE.fullmatch(text.strip()) if isinstance(text, str) else None
+    if match is None or int(match[1]) == 0:
+        raise ValueError("a request budget is a number per second, minute or hour: 10/s, 300/m or 5000/h")
+    return int(match[1]), timedelta(**{_UNITS[match[2]]: 1})
+
+
+def parse_holidays(entries: list[str | date]) -> frozenset[date]:
+    """Turn country or region codes (`GB-ENG`, `DE`) and single dates into dates, for the years 2000 to 2050.
+
+    Raises ValueError naming an entry that is neither.
+    """
+    days: set[date] = set()
+    for entry in entries:
+        if isinstance(entry, date):
+            days.add(entry)
+            continue
+        country, _, region = entry.partition("-")
+        try:
+            days.update(holiday_calendars.country_holidays(country, subdiv=region or None, years=_HOLIDAY_YEARS))
+        except NotImplementedError:
+            raise ValueError(f"'{entry}' is no country or region code (GB-ENG, DE, US-CA) and no date") from None
+    return frozenset(days)
