@@ -82,6 +82,8 @@ class TicketWriter(Protocol):
         """Apply one write; `remote_id` is the stored id of our comment on that ticket, "" when none is known.
 
         Looks for our own marker first where a new comment or note would be created, so that none is doubled.
+        When `remote_id` names a comment that is gone and no other own one stands, nothing is created: the answer
+        is `Delivered(deleted_by_person=True)`, and the caller may deliver again with `remote_id` "".
         """
         ...
 
@@ -152,8 +154,21 @@ class Outbox(Protocol):
         error: str = "",
         remote_id: str = "",
         not_before: datetime | None = None,
+        deleted_by_person: bool = False,
     ) -> None:
-        """Record the outcome of a delivery."""
+        """Record a step of a delivery; raises nothing for a write already in that state.
+
+        UNKNOWN is recorded before each request and counts one attempt. DELIVERED of a COMMENT stores `remote_id` as
+        our comment's id. `deleted_by_person` counts one deletion of our comment and forgets its stored id.
+        """
+        ...
+
+    def writes(self, source: str, ticket_id: str) -> Sequence[Write]:
+        """Return every write ever meant for this ticket, in the order of `seq`, whatever its state."""
+        ...
+
+    def deletions(self, source: str, ticket_id: str) -> int:
+        """Return how often a person deleted our comment on this ticket."""
         ...
 
     def last_delivered(self, source: str, ticket_id: str) -> Mapping[str, Write]:

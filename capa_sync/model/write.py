@@ -71,7 +71,10 @@ class Write:
         source, ticket_id, ticket_key: the target. kind: see WriteKind.
         hash: what decides "nothing changed": rules, severities, stable arguments (not running counts or "as of").
         text: for comment, fields and work_note. labels_add / labels_remove: for labels.
-        fields: for FIELDS: column -> value (the text field's value is rendered by the writer from `text`).
+        fields: for FIELDS: column -> value (the text field's value is rendered by the writer from `text`);
+            for PROPERTY: what the issue property says besides the marker.
+        points: rule -> severity, or `fixed`, as this write leaves them on the ticket; the planner's memory of what
+            people have been told. Kept by the store, never sent.
         notifies: it will mail people (a new comment, a work note): counted by the brakes, once a ticket and day.
         marker: identity put into the tracker with it: register id and ticket (property value or marker line).
         state, attempts, error, remote_id, not_before, delivered_at, created_at: delivery.
@@ -88,6 +91,7 @@ class Write:
     labels_add: tuple[str, ...] = ()
     labels_remove: tuple[str, ...] = ()
     fields: Mapping[str, str] = field(default_factory=dict)
+    points: Mapping[str, str] = field(default_factory=dict)
     notifies: bool = False
     marker: str = ""
     state: WriteState = WriteState.PENDING
@@ -103,7 +107,8 @@ class Write:
 class Delivered:
     """A write was applied; `remote_id` is the comment's or journal entry's id; `stamp` the ticket's new updated.
 
-    `deleted_by_person` is set when our comment was found deleted, so that a second deletion leaves us silent.
+    `deleted_by_person` is set when our comment was found deleted: with an empty `remote_id` nothing was created
+    in its place and the caller decides (a second deletion leaves us silent).
     """
 
     remote_id: str = ""
