@@ -229,11 +229,16 @@ class StatusDef:
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """A user account of a tracker; `active` None where the tracker does not say."""
+    """A user account of a tracker; `active` None where the tracker does not say.
+
+    `aliases` are other ids by which the same tracker names this account: ServiceNow's `user_name` (audit rows,
+    `sys_updated_by`) beside the sys_id, Data Center's user key beside the user name.
+    """
 
     id: str
     name: str
     active: bool | None = None
+    aliases: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
