@@ -143,6 +143,8 @@ class CapaRecord:
     Attributes:
         source, ticket_id, ticket_key, ticket_url: the ticket that findings and warnings belong to.
         also: (source, ticket id, key) of joined tickets (`same_as`), which carry none.
+        same_as_key: key of the twin that the ticket's `same_as` field names, "" none. unread_join: why a joined
+            twin could not be read (its rules cannot tell), "" when all is read.
         fields: every catalogue field by name; never a missing key.
         labels: canonical field -> the tracker's own field label.
         stage: claimed stage now; source_status: the tracker's own status name.
@@ -186,6 +188,7 @@ class CapaRecord:
     also: tuple[tuple[str, str, str], ...] = ()
     unread_join: str = ""
     mapping: str = ""
+    same_as_key: str = ""
 
 
 @dataclass(frozen=True, slots=True)
