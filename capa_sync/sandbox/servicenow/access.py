@@ -1,0 +1,99 @@
+"""Who asks the sandbox ServiceNow, and what the access rules, as its knobs set them, let that caller see."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from zoneinfo import ZoneInfo
+
+from capa_sync.sandbox.servicenow.knobs import ServiceNowKnobs
+from capa_sync.sandbox.servicenow.store import Row, Store
+
+AUDIT_TABLES = frozenset({"sys_audit", "sys_journal_field"})
+"""Tables that need the role `audit_viewer` (facts/servicenow.md 3)."""
+
+RowTest = Callable[[Row], bool]
+Matcher = Callable[[str, str], RowTest]
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """The account behind a request.
+
+    Attributes:
+        zone: the session's time zone: literals of gs.dateGenerate and display values are in it.
+        date_format: how display values show an instant, in strftime's terms.
+    """
+
+    user_name: str
+    sys_id: str
+    roles: frozenset[str]
+    zone: ZoneInfo
+    date_format: str = "%Y-%m-%d %H:%M:%S"
+
+
+class Access:
+    """The access rules in force; reads the knobs at every question, so that a test may turn them at any time."""
+
+    def __init__(self, knobs: ServiceNowKnobs, store: Store) -> None:
+        self.knobs, self.store = knobs, store
+
+    def reads_audit(self, caller: Caller) -> bool:
+        """Whether the caller may read the audit tables."""
+        return self.knobs.audit_readable and bool({"admin", "audit_viewer"} & caller.roles)
+
+    def forbids_table(self, table: str, caller: Caller) -> bool:
+        """Whether reading the table answers 403."""
+        if table in AUDIT_TABLES and not self.reads_audit(caller):
+            return self.knobs.audit_denied_as == "forbidden"
+        return table in self.knobs.forbidden_tables
+
+    def row_test(self, table: str, caller: Caller, matcher: Matcher) -> RowTest:
+        """The row ACL: a test that says whether a row may be seen; `matcher` resolves (table, encoded query)."""
+        knobs = self.knobs
+        if table in AUDIT_TABLES and not self.reads_audit(caller):
+            return lambda _row: False
+        if not (knobs.hidden_rows or knobs.hidden_matching or knobs.hidden_tables):
+            return lambda _row: True
+        hidden, tables = frozenset(knobs.hidden_rows), frozenset(knobs.hidden_tables)
+        tests = {name: matcher(name, query) for name, query in knobs.hidden_matching.items()}
+        lineage = self.store.schema.lineage
+
+        def sees(row: Row) -> bool:
+            classes = lineage(row.table)
+            if row.sys_id in hidden or not tables.isdisjoint(classes):
+                return False
+            return not any(tests[name](row) for name in classes if name in tests)
+
+        return sees
+
+    def hides_column(self, table: str, column: str) -> bool:
+        """Whether the field ACL hides a column."""
+        return self._names(self.knobs.hidden_fields, table, column)
+
+    def denies_range(self, table: str, column: str) -> bool:
+        """Whether the query ACL denies range operators and sorting on a column."""
+        return self._names(self.knobs.query_range_denied, table, column)
+
+    def drops_conditions_on(self, table: str, column: str) -> bool:
+        """Whether conditions on a column are dropped as for an unknown field."""
+        return self._names(self.knobs.dropped_fields, table, column)
+
+    def ignores_writes_to(self, table: str, column: str) -> bool:
+        """Whether a write to a column is ignored in silence."""
+        return self._names(self.knobs.read_only_fields, table, column)
+
+    def invalid_query_returns_no_rows(self) -> bool:
+        """The system property that makes an invalid query part return nothing instead of everything."""
+        return self.system_property("glide.invalid_query.returns_no_rows") == "true"
+
+    def system_property(self, name: str) -> str:
+        """A system property's value, "" when it is not set."""
+        rows = self.store.view("sys_properties").with_value("name", name)
+        return rows[0].get("value", "") if rows else ""
+
+    def _names(self, columns: Iterable[str], table: str, column: str) -> bool:
+        wanted = set(columns)
+        if not wanted:
+            return False
+        return column in wanted or any(f"{name}.{column}" in wanted for name in self.store.schema.lineage(table))

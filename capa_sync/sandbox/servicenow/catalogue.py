@@ -1,0 +1,165 @@
+"""Keeps the schema and its rows in `sys_db_object`, `sys_dictionary` and `sys_choice` the same thing."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping
+
+from capa_sync.sandbox.servicenow.clause10 import CHOICES
+from capa_sync.sandbox.servicenow.schema import Column, Schema, Table
+from capa_sync.sandbox.servicenow.store import Row, Store
+
+EPOCH = "2015-01-01 00:00:00"
+"""When the shipped definitions were "installed"."""
+_WHO = {
+    "sys_created_on": EPOCH,
+    "sys_created_by": "system",
+    "sys_updated_on": EPOCH,
+    "sys_updated_by": "system",
+    "sys_mod_count": "0",
+}
+
+
+def make_id(*parts: str) -> str:
+    """A sys_id that depends on nothing but its parts."""
+    return hashlib.blake2b("\x1f".join(parts).encode(), digest_size=16).hexdigest()
+
+
+class Catalogue:
+    """The schema as rows."""
+
+    def __init__(self, schema: Schema, store: Store) -> None:
+        self.schema, self.store = schema, store
+
+    def publish(self) -> None:
+        """Write a row for every table, column and choice that is known and has none."""
+        for table in list(self.schema.tables.values()):
+            self.publish_table(table)
+        for (table_name, element), choices in CHOICES.items():
+            for values in _choice_rows(table_name, element, choices):
+                self.store.add(Row("sys_choice", values))
+
+    def publish_table(self, table: Table) -> None:
+        """Write the rows of one table and its own columns."""
+        self.store.add(Row("sys_db_object", self._table_row(table)))
+        self.store.add(Row("sys_dictionary", _collection_row(table)))
+        for column in table.columns.values():
+            self.publish_column(column)
+
+    def publish_column(self, column: Column) -> None:
+        """Write the row of one column."""
+        self.store.add(Row("sys_dictionary", _column_row(column)))
+
+    def absorb(self, row: Row) -> None:
+        """Let the schema follow a row that was written to one of the three tables."""
+        if row.table == "sys_db_object":
+            self._absorb_table(row)
+        elif row.table == "sys_dictionary":
+            self._absorb_dictionary(row)
+
+    def ensure_table(self, name: str) -> Table:
+        """The table of that name, made anew (extending nothing) where it is unknown."""
+        if name not in self.schema:
+            self.add_table(Table(name, name))
+        return self.schema.tables[name]
+
+    def add_table(self, table: Table) -> None:
+        """Add a table; one that extends nothing known gets the system columns."""
+        if table.parent not in self.schema:
+            table.parent = ""
+            table.columns |= {column: Column(table.name, column) for column in ("sys_id", *_WHO)}
+        self.schema.add_table(table)
+        self.publish_table(table)
+
+    def _table_row(self, table: Table) -> dict[str, str]:
+        parent = make_id("sys_db_object", table.parent) if table.parent else ""
+        named = {"name": table.name, "label": table.label, "super_class": parent}
+        return {**_WHO, **named, "sys_id": make_id("sys_db_object", table.name)}
+
+    def _absorb_table(self, row: Row) -> None:
+        table = self.ensure_table(row.get("name", ""))
+        parent = self.store.find("sys_db_object", row.get("super_class", ""))
+        table.label = row.get("label", table.label)
+        if parent is not None and parent.get("name", "") != table.parent:
+            held = [found for found in self.store.view(table.name) if found.table == table.name]
+            for found in held:
+                self.store.remove(found)
+            table.parent = parent["name"]
+            self.schema.forget_caches()
+            for found in held:
+                self.store.add(found)
+
+    def _absorb_dictionary(self, row: Row) -> None:
+        table = self.ensure_table(row.get("name", ""))
+        if not row.get("element"):
+            table.is_audited = row.get("audit") == "true"
+            table.attributes = row.get("attributes", "")
+            return
+        self.schema.add_column(
+            Column(
+                table.name,
+                row["element"],
+                row.get("internal_type", "string"),
+                row.get("column_label", row["element"]),
+                row.get("reference", ""),
+                int(row.get("max_length") or 255),
+                row.get("attributes", ""),
+                row.get("audit") == "true",
+                row.get("default_value", ""),
+            )
+        )
+
+
+def _collection_row(table: Table) -> dict[str, str]:
+    return {
+        **_WHO,
+        "sys_id": dictionary_id(table.name, ""),
+        "name": table.name,
+        "column_label": table.label,
+        "internal_type": "collection",
+        "audit": _flag(table.is_audited),
+        "attributes": table.attributes,
+        "active": "true",
+    }
+
+
+def _column_row(column: Column) -> dict[str, str]:
+    return {
+        **_WHO,
+        "sys_id": dictionary_id(column.table, column.name),
+        "name": column.table,
+        "element": column.name,
+        "column_label": column.label,
+        "internal_type": column.type,
+        "reference": column.reference,
+        "max_length": str(column.max_length),
+        "attributes": column.attributes,
+        "audit": _flag(column.is_audited),
+        "active": "true",
+        "default_value": column.default,
+    }
+
+
+def dictionary_id(table: str, element: str) -> str:
+    """The sys_id of a shipped dictionary row; the table's own has no element."""
+    return make_id("sys_dictionary", table, element)
+
+
+def _choice_rows(table: str, element: str, choices: str) -> Iterator[Mapping[str, str]]:
+    for sequence, choice in enumerate(choices.split(", ")):
+        value, _, label = choice.partition(":")
+        yield {
+            **_WHO,
+            "sys_id": make_id("sys_choice", table, element, value),
+            "name": table,
+            "element": element,
+            "value": value,
+            "label": label,
+            "language": "en",
+            "sequence": str(sequence),
+            "inactive": "false",
+        }
+
+
+def _flag(value: bool) -> str:
+    return "true" if value else "false"

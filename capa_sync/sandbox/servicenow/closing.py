@@ -1,0 +1,46 @@
+"""The platform's own business rules on states: active, closed_at/by, resolved_at/by follow the state column."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Protocol
+
+from capa_sync.sandbox.servicenow.clause10 import CLOSED_STATES, RESOLVED_STATES, STATE_COLUMN
+from capa_sync.sandbox.servicenow.schema import Schema
+
+
+class _Hand(Protocol):
+    @property
+    def stamp(self) -> str: ...
+
+    @property
+    def user_id(self) -> str: ...
+
+
+def closing_changes(
+    schema: Schema, table: str, before: Mapping[str, str], changed: Mapping[str, str], hand: _Hand
+) -> dict[str, str]:
+    """What follows from a changed state; what the writer set himself is left as he set it."""
+    column = STATE_COLUMN.get(table, "state")
+    if column not in changed or schema.column(table, column) is None:
+        return {}
+    old, new = before.get(column, ""), changed[column]
+    closed = _closed_states(schema, table)
+    found: dict[str, str] = {}
+    if new == RESOLVED_STATES.get(table) and old != new:
+        found |= {"resolved_at": hand.stamp, "resolved_by": hand.user_id}
+    if new in closed and old not in closed:
+        found |= {"active": "false", "closed_at": hand.stamp, "closed_by": hand.user_id}
+    elif old in closed and new not in closed:
+        found |= {"active": "true", "closed_at": "", "closed_by": ""}
+    found[f"{table}_state"] = new
+    columns = schema.columns(table)
+    return {
+        name: value
+        for name, value in found.items()
+        if name in columns and name not in changed and before.get(name, "") != value
+    }
+
+
+def _closed_states(schema: Schema, table: str) -> frozenset[str]:
+    return next((CLOSED_STATES[name] for name in schema.lineage(table) if name in CLOSED_STATES), frozenset())

@@ -1,0 +1,274 @@
+"""Encoded queries against tables: unknown or forbidden parts are dropped in silence, as the platform does."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from capa_sync.sandbox.servicenow.access import Access, Caller
+from capa_sync.sandbox.servicenow.query import (
+    RANGE_OPERATORS,
+    AllOf,
+    AnyOf,
+    Condition,
+    EncodedQuery,
+    Order,
+    parse_query,
+)
+from capa_sync.sandbox.servicenow.schema import INSTANT, NUMERIC, Column
+from capa_sync.sandbox.servicenow.store import Row, Store
+
+STAMP = "%Y-%m-%d %H:%M:%S"
+_SCRIPT = re.compile(r"javascript:\s*gs\.(\w+)\((.*)\)\s*;?")
+_ARGUMENT = re.compile(r"""['"]([^'"]*)['"]""")
+
+Test = Callable[[Row], bool]
+Getter = Callable[[Row], str]
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One conjunct: its test, and the condition behind it where it is a single one on a column of the row itself."""
+
+    test: Test
+    condition: Condition | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SortKey:
+    """One resolved sort key."""
+
+    field: str
+    descending: bool
+    get: Getter
+    is_numeric: bool
+
+
+@dataclass(slots=True)
+class Filter:
+    """A query resolved against one table.
+
+    Attributes:
+        branches: alternatives of conjuncts; an empty conjunction holds for every row.
+        ignored: the parts that were dropped, with the reason; nothing of this shows in an answer.
+        matches_nothing: `glide.invalid_query.returns_no_rows` is set and a part was invalid.
+    """
+
+    branches: list[list[Part]] = field(default_factory=list)
+    sort_keys: list[SortKey] = field(default_factory=list)
+    ignored: list[str] = field(default_factory=list)
+    matches_nothing: bool = False
+
+    def accepts(self, row: Row) -> bool:
+        """Whether a row satisfies the query."""
+        if self.matches_nothing:
+            return False
+        return any(all(part.test(row) for part in branch) for branch in self.branches)
+
+
+def resolve_query(text: str, table: str, store: Store, access: Access, caller: Caller) -> Filter:
+    """Resolve an encoded query for a caller."""
+    return _Resolver(table, store, access, caller).resolve(parse_query(text))
+
+
+class _Resolver:
+    def __init__(self, table: str, store: Store, access: Access, caller: Caller) -> None:
+        self.table, self.store, self.access, self.caller = table, store, access, caller
+        self.found = Filter()
+
+    def resolve(self, query: EncodedQuery) -> Filter:
+        found = self.found
+        found.ignored.extend(f"{part}: not a condition" for part in query.unreadable)
+        found.branches = [self._branch(branch) for branch in query.branches]
+        found.sort_keys = [key for order in query.orders if (key := self._sort_key(order)) is not None]
+        is_invalid = any(not reason.endswith("query_range") for reason in found.ignored)
+        found.matches_nothing = is_invalid and self.access.invalid_query_returns_no_rows()
+        return found
+
+    def _branch(self, branch: AllOf) -> list[Part]:
+        return [part for group in branch if (part := self._group(group)) is not None]
+
+    def _group(self, group: AnyOf) -> Part | None:
+        parts = [part for c in group if c is not None and (part := self._condition(c)) is not None]
+        if len(parts) <= 1:
+            return parts[0] if parts else None
+        tests = [part.test for part in parts]
+        return Part(lambda row: any(test(row) for test in tests))
+
+    def _condition(self, condition: Condition) -> Part | None:
+        walked = self._walk(condition.field)
+        if walked is None or self.access.drops_conditions_on(self.table, condition.field):
+            self.found.ignored.append(f"{condition}: unknown field")
+            return None
+        get, column = walked
+        if condition.operator in RANGE_OPERATORS and self._lacks_range(column):
+            self.found.ignored.append(f"{condition}: insufficient access for query_range")
+            return None
+        literal = self._literal(condition.value, column)
+        if literal is None:
+            self.found.ignored.append(f"{condition}: script not understood")
+            return None
+        settled = Condition(condition.field, condition.operator, literal)
+        is_plain = "." not in condition.field and column.type not in NUMERIC
+        return Part(make_test(settled, get, column), settled if is_plain else None)
+
+    def _sort_key(self, order: Order) -> SortKey | None:
+        walked = self._walk(order.field)
+        if walked is None or self.access.drops_conditions_on(self.table, order.field):
+            self.found.ignored.append(f"ORDERBY{order.field}: unknown field")
+            return None
+        get, column = walked
+        if self._lacks_range(column):
+            self.found.ignored.append(f"ORDERBY{order.field}: insufficient access for query_range")
+            return None
+        return SortKey(order.field, order.descending, get, column.type in NUMERIC)
+
+    def _lacks_range(self, column: Column) -> bool:
+        return self.access.denies_range(self.table, column.name)
+
+    def _walk(self, path: str) -> tuple[Getter, Column] | None:
+        return walk(path, self.table, self.store)
+
+    def _literal(self, value: str, column: Column) -> str | None:
+        if "javascript:" in value:
+            parts = [_run_script(part, self.caller) for part in value.split("@")]
+            return None if None in parts else "@".join(filter(None, parts))
+        if column.type == INSTANT and re.fullmatch(r"\d{4}-\d\d-\d\d", value):
+            return f"{value} 00:00:00"
+        return value
+
+
+def walk(path: str, table: str, store: Store) -> tuple[Getter, Column] | None:
+    """Follow a dotted path from a table: how to get its value from a row, and its last column; None if unknown."""
+    first, _, rest = path.partition(".")
+    column = store.schema.column(table, first)
+    if column is None:
+        return None
+    if not rest:
+        return (lambda row: row.get(first, "")), column
+    if column.reference not in store.schema:
+        return None
+    target = column.reference
+    further = walk(rest, target, store)
+    if further is None:
+        return None
+    get_further, last = further
+
+    def get(row: Row) -> str:
+        referenced = store.find(target, row.get(first, ""))
+        return get_further(referenced) if referenced is not None else ""
+
+    return get, last
+
+
+def _run_script(text: str, caller: Caller) -> str | None:
+    match = _SCRIPT.fullmatch(text.strip())
+    if match is None:
+        return None
+    name, arguments = match.group(1), _ARGUMENT.findall(match.group(2))
+    if name == "getUserID":
+        return caller.sys_id
+    if name == "dateGenerate" and len(arguments) == 2:
+        return _generate_date(arguments[0], arguments[1], caller)
+    return None
+
+
+def _generate_date(day: str, time: str, caller: Caller) -> str | None:
+    """`gs.dateGenerate` reads day and time in the session user's zone and gives UTC (facts/servicenow.md 2.2)."""
+    time = {"start": "00:00:00", "end": "23:59:59"}.get(time, time)
+    try:
+        local = datetime.fromisoformat(f"{day} {time}").replace(tzinfo=caller.zone)
+    except ValueError:
+        return None
+    return local.astimezone(UTC).strftime(STAMP)
+
+
+def make_test(condition: Condition, get: Getter, column: Column) -> Test:
+    """The test of one settled condition. Text is compared case-sensitively (facts/servicenow.md 1.1)."""
+    if condition.operator in _ON_SETS:
+        return _ON_SETS[condition.operator](get, condition.value)
+    if column.type in NUMERIC and condition.operator in _ORDER:
+        return _numeric_test(condition, get)
+    return _ON_TEXT[condition.operator](get, condition.value)
+
+
+_ORDER: dict[str, Callable[[float, float], bool]] = {
+    "=": lambda a, b: a == b,
+    "!=": lambda a, b: a != b,
+    ">": lambda a, b: a > b,
+    ">=": lambda a, b: a >= b,
+    "<": lambda a, b: a < b,
+    "<=": lambda a, b: a <= b,
+}
+
+
+def to_number(text: str) -> float | None:
+    """A numeric column's value, None when it holds none."""
+    try:
+        return float(text.replace(",", ""))
+    except ValueError:
+        return None
+
+
+def _numeric_test(condition: Condition, get: Getter) -> Test:
+    literal, compare = to_number(condition.value), _ORDER[condition.operator]
+    if literal is None:
+        return _ON_TEXT[condition.operator](get, condition.value)
+
+    def test(row: Row) -> bool:
+        value = to_number(get(row))
+        return condition.operator == "!=" if value is None else compare(value, literal)
+
+    return test
+
+
+def _one_of(get: Getter, text: str) -> Test:
+    wanted = frozenset(text.split(","))
+    return lambda row: get(row) in wanted
+
+
+def _none_of(get: Getter, text: str) -> Test:
+    unwanted = frozenset(text.split(","))
+    return lambda row: get(row) not in unwanted
+
+
+def _between(get: Getter, text: str) -> Test:
+    low, _, high = text.partition("@")
+    return lambda row: low <= get(row) <= high
+
+
+_ON_SETS: dict[str, Callable[[Getter, str], Test]] = {
+    "IN": _one_of,
+    "NOT IN": _none_of,
+    "ISEMPTY": lambda get, _text: lambda row: not get(row),
+    "ISNOTEMPTY": lambda get, _text: lambda row: bool(get(row)),
+    "ANYTHING": lambda _get, _text: lambda _row: True,
+    "BETWEEN": _between,
+}
+
+
+def _equals(get: Getter, text: str) -> Test:
+    literal = "" if text == "NULL" else text
+    return lambda row: get(row) == literal
+
+
+def _differs(get: Getter, text: str) -> Test:
+    literal = "" if text == "NULL" else text
+    return lambda row: get(row) != literal
+
+
+_ON_TEXT: dict[str, Callable[[Getter, str], Test]] = {
+    "=": _equals,
+    "!=": _differs,
+    # an empty column is NULL in the database: no order comparison holds for it
+    ">": lambda get, text: lambda row: get(row) > text,
+    ">=": lambda get, text: lambda row: get(row) != "" and get(row) >= text,
+    "<": lambda get, text: lambda row: "" != get(row) < text,
+    "<=": lambda get, text: lambda row: "" != get(row) <= text,
+    "LIKE": lambda get, text: lambda row: text in get(row),
+    "NOT LIKE": lambda get, text: lambda row: text not in get(row),
+    "STARTSWITH": lambda get, text: lambda row: get(row).startswith(text),
+    "ENDSWITH": lambda get, text: lambda row: get(row).endswith(text),
+}

@@ -1,0 +1,214 @@
+"""Loads the sandbox's file form (CONTRACT.md 9) into a ServiceNow instance.
+
+JSON lines, plain or gzipped, one object a line; empty lines are skipped; a line's order matters only in that a table
+or column should be described before the records that use it. In the order one would write them:
+
+- `{"kind": "site", "face": "servicenow", "properties": {name: value}, "tables": [{"name", "label", "super_class"
+  (the parent's NAME), "prefix", "display", "audit"}]}`: all but kind and face optional; `properties` are system
+  properties, `tables` describes classes the sandbox does not ship.
+- `{"kind": "field", …}`: a row of sys_dictionary; `name` is the table, `element` the column; without `element` it is
+  the table's own row, which carries the `audit` flag. `{"kind": "choice", …}`: a row of sys_choice (`status` is
+  taken as the same). `{"kind": "user", …}`: a row of sys_user; with `password` or `roles` (a list) also an account.
+- `{"kind": "ticket", "table": T, "record": {…}, "audit": [{…}], "journal": [{…}]}`: a record of any table, its rows
+  of sys_audit and of sys_journal_field. The record's class is `sys_class_name` where that is a known table, else T.
+- `{"kind": "project", …}`: means nothing to ServiceNow and is skipped.
+
+Objects are taken as the Table API gives them: references as `{link, value}`, as `{display_value, value}` or as plain
+sys_ids; whatever is a record's column stays as it is (no default, no cutting to length, no business rule). Missing
+system columns are filled: `sys_id` from the content, stamps from `sys_created_on` or the clock. An audit row needs
+`fieldname`; `tablename`, `documentkey`, `sys_created_by` come from record and `user` where absent. A journal row
+needs `element` and `value`. Unknown tables and columns are added to the dictionary (a column is a reference if its
+first value is one). Totals are computed from what is listed.
+"""
+
+from __future__ import annotations
+
+import gzip
+import sys
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from capa_sync.errors import Problem, UserError
+from capa_sync.sandbox.servicenow.catalogue import make_id
+from capa_sync.sandbox.servicenow.filter import STAMP
+from capa_sync.sandbox.servicenow.instance import Instance
+from capa_sync.sandbox.servicenow.schema import Table
+from capa_sync.sandbox.servicenow.store import Row
+from capa_sync.sandbox.servicenow.tables import loaded_column
+from capa_sync.sandbox.servicenow.write import as_text
+
+_PLAIN_KINDS = {"field": "sys_dictionary", "choice": "sys_choice", "status": "sys_choice", "user": "sys_user"}
+_OWN_KEYS = frozenset({"kind", "password", "roles"})
+
+Source = str | Path | Iterable[str | Mapping[str, Any]]
+
+
+class _LineError(ValueError):
+    """A line cannot be understood; says why."""
+
+
+class Loader:
+    """Loads lines into one instance."""
+
+    def __init__(self, instance: Instance) -> None:
+        self.instance = instance
+        self.added: Counter[str] = Counter()
+
+    def load(self, source: Source) -> dict[str, int]:
+        """Load a file (path) or lines (JSON text or parsed objects) and return how many rows each table got.
+
+        Raises:
+            UserError: the file cannot be read, or a line cannot be understood.
+        """
+        name = str(source) if isinstance(source, str | Path) else "lines"
+        for number, line in enumerate(_lines(source, name), 1):
+            try:
+                self._take(_parse(line))
+            except _LineError as error:
+                raise UserError([Problem(name, number, str(error), "see the sandbox's file form")]) from error
+        return dict(self.added)
+
+    def _take(self, thing: Mapping[str, Any] | None) -> None:
+        if thing is None:
+            return
+        kind = thing.get("kind")
+        if kind == "ticket":
+            self._take_ticket(thing)
+        elif kind == "site":
+            self._take_site(thing)
+        elif kind in _PLAIN_KINDS:
+            row = self._add(_PLAIN_KINDS[kind], {k: v for k, v in thing.items() if k not in _OWN_KEYS})
+            if kind == "user":
+                self._open_account(row, thing)
+        elif kind != "project":
+            message = f"unknown kind {kind!r}"
+            raise _LineError(message)
+
+    def _take_site(self, site: Mapping[str, Any]) -> None:
+        if site.get("face") != "servicenow":
+            message = f"the site's face is {site.get('face')!r}, not 'servicenow'"
+            raise _LineError(message)
+        for name, value in _mapping(site, "properties").items():
+            self.instance.set_property(name, as_text(value))
+        for table in _listed(site, "tables"):
+            parent = as_text(table.get("super_class"))
+            new = Table(as_text(table["name"]), as_text(table.get("label")), parent)
+            new.prefix, new.display = as_text(table.get("prefix")), as_text(table.get("display"))
+            new.is_audited = as_text(table.get("audit")) == "true"
+            self.instance.catalogue.add_table(new)
+
+    def _open_account(self, row: Row, thing: Mapping[str, Any]) -> None:
+        name = row.get("user_name", "")
+        if "password" in thing:
+            self.instance.accounts.passwords[name] = str(thing["password"])
+        if "roles" in thing:
+            self.instance.accounts.roles[name] = frozenset(map(str, thing["roles"]))
+
+    def _take_ticket(self, ticket: Mapping[str, Any]) -> None:
+        table, record = ticket.get("table"), ticket.get("record")
+        if not isinstance(table, str) or not isinstance(record, Mapping):
+            raise _LineError("a ticket needs `table` and `record`")
+        real = as_text(record.get("sys_class_name"))
+        row = self._add(real if real in self.instance.schema else table, record)
+        for number, entry in enumerate(_listed(ticket, "audit")):
+            self._add_audit(row, entry, number)
+        for number, entry in enumerate(_listed(ticket, "journal")):
+            self._add_journal(row, entry, number)
+
+    def _add_audit(self, row: Row, entry: Mapping[str, Any], number: int) -> None:
+        if not entry.get("fieldname"):
+            raise _LineError("an audit row needs `fieldname`")
+        own = {"tablename": row.table, "documentkey": row.sys_id, "sys_created_by": entry.get("user", "")}
+        self._add_entry("sys_audit", {**own, **entry}, row, number)
+
+    def _add_journal(self, row: Row, entry: Mapping[str, Any], number: int) -> None:
+        if not entry.get("element"):
+            raise _LineError("a journal row needs `element`")
+        self._add_entry("sys_journal_field", {"name": row.table, "element_id": row.sys_id, **entry}, row, number)
+
+    def _add_entry(self, table: str, entry: Mapping[str, Any], row: Row, number: int) -> None:
+        self._add(table, {"sys_id": make_id(table, row.sys_id, str(number)), **entry})
+
+    def _add(self, table: str, record: Mapping[str, Any]) -> Row:
+        self.instance.catalogue.ensure_table(table)
+        self._ensure_columns(table, record)
+        values = {sys.intern(name): _kept(as_text(value)) for name, value in record.items()}
+        if not values.get("sys_id"):
+            values["sys_id"] = make_id(table, orjson.dumps(record, option=orjson.OPT_SORT_KEYS).decode())
+        self._fill_stamps(table, values)
+        row = Row(table, values)
+        self.instance.store.add(row)
+        self.instance.catalogue.absorb(row)
+        self.added[table] += 1
+        return row
+
+    def _ensure_columns(self, table: str, record: Mapping[str, Any]) -> None:
+        columns = self.instance.schema.columns(table)
+        for name, value in record.items():
+            if name in columns:
+                continue
+            link = value.get("link") if isinstance(value, Mapping) else None
+            reference = str(link).rstrip("/").split("/")[-2] if link else ""
+            column = loaded_column(table, name, "reference" if reference else "string", reference)
+            self.instance.schema.add_column(column)
+            self.instance.catalogue.publish_column(column)
+
+    def _fill_stamps(self, table: str, values: dict[str, str]) -> None:
+        columns = self.instance.schema.columns(table)
+        created = values.get("sys_created_on") or self.instance.now().strftime(STAMP)
+        filled = {"sys_created_on": created, "sys_updated_on": created, "sys_mod_count": "0", "sys_class_name": table}
+        for name, value in filled.items():
+            if name in columns and not values.get(name):
+                values[name] = value
+
+
+def _kept(text: str) -> str:
+    """Short texts come again and again; keep one of each."""
+    return sys.intern(text) if len(text) <= 40 else text
+
+
+def _mapping(thing: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    found = thing.get(name) or {}
+    if not isinstance(found, Mapping):
+        message = f"`{name}` must be an object"
+        raise _LineError(message)
+    return found
+
+
+def _listed(thing: Mapping[str, Any], name: str) -> list[Mapping[str, Any]]:
+    found = thing.get(name) or []
+    if not isinstance(found, list) or not all(isinstance(entry, Mapping) for entry in found):
+        message = f"`{name}` must be a list of objects"
+        raise _LineError(message)
+    return found
+
+
+def _parse(line: str | Mapping[str, Any]) -> Mapping[str, Any] | None:
+    if isinstance(line, Mapping):
+        return line
+    if not line.strip():
+        return None
+    try:
+        thing = orjson.loads(line)
+    except orjson.JSONDecodeError as error:
+        message = f"not JSON: {error}"
+        raise _LineError(message) from error
+    if not isinstance(thing, dict):
+        raise _LineError("not a JSON object")
+    return thing
+
+
+def _lines(source: Source, name: str) -> Iterator[str | Mapping[str, Any]]:
+    if not isinstance(source, str | Path):
+        yield from source
+        return
+    path = Path(source)
+    try:
+        with gzip.open(path, "rt", encoding="utf-8") if path.suffix == ".gz" else path.open(encoding="utf-8") as file:
+            yield from file
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError([Problem(name, 0, f"cannot be read: {error}")]) from error

@@ -1,0 +1,115 @@
+"""Encoded queries (`sysparm_query`): text to conditions, without any look at tables."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+RANGE_OPERATORS = frozenset({">", ">=", "<", "<=", "STARTSWITH", "ENDSWITH", "LIKE", "NOT LIKE", "BETWEEN"})
+"""Operators that need the `query_range` right on their column (facts/servicenow.md 0.1)."""
+
+_OPERATORS = (
+    "!=|>=|<=|=|>|<|NOT IN|IN|NOT LIKE|DOES NOT CONTAIN|LIKE|CONTAINS|STARTSWITH|ENDSWITH|"
+    "ISNOTEMPTY|ISEMPTY|ANYTHING|BETWEEN"
+)
+_CONDITION = re.compile(rf"([a-z0-9_]+(?:\.[a-z0-9_]+)*)({_OPERATORS})(.*)", re.DOTALL)
+_SPELLINGS = {"CONTAINS": "LIKE", "DOES NOT CONTAIN": "NOT LIKE"}
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """One condition: a column or dotted path, an operator, and the literal as written."""
+
+    field: str
+    operator: str
+    value: str
+
+    def __str__(self) -> str:
+        return f"{self.field}{self.operator}{self.value}"
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """One `ORDERBY` or `ORDERBYDESC`."""
+
+    field: str
+    descending: bool = False
+
+
+AnyOf = tuple[Condition | None, ...]
+"""Alternatives joined by `^OR`; None stands for a part the platform cannot read."""
+AllOf = tuple[AnyOf, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class EncodedQuery:
+    """A parsed query.
+
+    Attributes:
+        branches: whole filters joined by `^NQ`; each is alternatives joined by `^`.
+        orders: sort keys, most important first.
+        unreadable: the parts that are no condition, as written.
+    """
+
+    branches: tuple[AllOf, ...] = ((),)
+    orders: tuple[Order, ...] = ()
+    unreadable: tuple[str, ...] = ()
+
+
+def parse_query(text: str) -> EncodedQuery:
+    """Parse an encoded query; never fails, since the platform does not either.
+
+    `^` binds loosest but for `^NQ`; `^ORx` adds an alternative to the condition before it. There is no escape
+    for a caret in a value.
+    """
+    reading = _Reading()
+    for part in text.split("^"):
+        reading.take(part)
+    return EncodedQuery(
+        tuple(tuple(tuple(group) for group in branch) for branch in reading.branches),
+        tuple(reading.orders),
+        tuple(reading.unreadable),
+    )
+
+
+class _Reading:
+    """What has been read of a query so far."""
+
+    def __init__(self) -> None:
+        self.branches: list[list[list[Condition | None]]] = [[]]
+        self.orders: list[Order] = []
+        self.unreadable: list[str] = []
+
+    def take(self, part: str) -> None:
+        if part.startswith("ORDERBYDESC"):
+            self.orders.append(Order(part.removeprefix("ORDERBYDESC"), descending=True))
+        elif part.startswith("ORDERBY"):
+            self.orders.append(Order(part.removeprefix("ORDERBY")))
+        elif part.startswith("NQ"):
+            self.branches.append([])
+            self._add(part.removeprefix("NQ"), is_alternative=False)
+        elif part.startswith("OR"):
+            self._add(part.removeprefix("OR"), is_alternative=True)
+        elif part not in ("", "EQ") and not part.startswith("GROUPBY"):
+            self._add(part, is_alternative=False)
+
+    def _add(self, part: str, *, is_alternative: bool) -> None:
+        if not part:
+            return
+        condition = parse_condition(part)
+        if condition is None:
+            self.unreadable.append(part)
+        branch = self.branches[-1]
+        if is_alternative and branch:
+            branch[-1].append(condition)
+        else:
+            branch.append([condition])
+
+
+def parse_condition(part: str) -> Condition | None:
+    """Parse one condition, None when it is none."""
+    match = _CONDITION.fullmatch(part)
+    if match is None:
+        return None
+    field, operator, value = match.groups()
+    return Condition(field, _SPELLINGS.get(operator, operator), value)

@@ -1,0 +1,191 @@
+"""What the sandbox ServiceNow knows of its tables: classes, columns, types, references, audit flags."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+NUMERIC = frozenset({"integer", "decimal", "float", "longint", "currency", "percent_complete"})
+JOURNAL = frozenset({"journal_input", "journal", "journal_list"})
+INSTANT = "glide_date_time"
+DAY = "glide_date"
+
+
+@dataclass(slots=True)
+class Column:
+    """One column of one table, as its row in `sys_dictionary` describes it.
+
+    Attributes:
+        type: ServiceNow's internal type ("string", "reference", "glide_date_time", "journal_input", …).
+        reference: the table a reference or list column points to.
+        max_length: longer strings are cut silently on a write, as the platform does.
+        attributes: comma list; `no_audit` keeps the column out of `sys_audit`.
+        is_audited: the column's own audit flag; counts only where the table's flag is off.
+    """
+
+    table: str
+    name: str
+    type: str = "string"
+    label: str = ""
+    reference: str = ""
+    max_length: int = 255
+    attributes: str = ""
+    is_audited: bool = False
+    default: str = ""
+
+
+@dataclass(slots=True)
+class Table:
+    """One table.
+
+    Attributes:
+        parent: the class it extends, or "".
+        prefix: of its automatic numbers; "" for none.
+        display: the column shown where a record is referenced.
+        is_audited: this class's own audit flag; it is not inherited (facts/servicenow.md 0.6).
+        attributes: of the table's dictionary row; `no_audit_delete` suppresses deletion audit.
+    """
+
+    name: str
+    label: str = ""
+    parent: str = ""
+    prefix: str = ""
+    display: str = ""
+    is_audited: bool = False
+    attributes: str = ""
+    columns: dict[str, Column] = field(default_factory=dict)
+
+
+class Schema:
+    """All tables; columns and display columns are inherited, audit flags are not."""
+
+    def __init__(self) -> None:
+        self.tables: dict[str, Table] = {}
+        self._columns: dict[str, dict[str, Column]] = {}
+        self._templates: dict[str, dict[str, str]] = {}
+        self._families: dict[str, frozenset[str]] = {}
+
+    def __contains__(self, table: str) -> bool:
+        return table in self.tables
+
+    def add_table(self, table: Table) -> None:
+        """Add or replace a table."""
+        self.tables[table.name] = table
+        self.forget_caches()
+
+    def add_column(self, column: Column) -> None:
+        """Add or replace a column of an existing table."""
+        self.tables[column.table].columns[column.name] = column
+        self.forget_caches()
+
+    def forget_caches(self) -> None:
+        """Work inheritance out anew; call it after changing a Table in place."""
+        self._columns.clear()
+        self._templates.clear()
+        self._families.clear()
+
+    def lineage(self, table: str) -> list[str]:
+        """The table and its ancestors, nearest first."""
+        found: list[str] = []
+        while table in self.tables and table not in found:
+            found.append(table)
+            table = self.tables[table].parent
+        return found
+
+    def family(self, table: str) -> frozenset[str]:
+        """The table and all classes that extend it."""
+        if table not in self._families:
+            self._families[table] = frozenset(t for t in self.tables if table in self.lineage(t))
+        return self._families[table]
+
+    def columns(self, table: str) -> Mapping[str, Column]:
+        """All columns of a table, inherited ones first."""
+        if table not in self._columns:
+            merged: dict[str, Column] = {}
+            for name in reversed(self.lineage(table)):
+                merged.update(self.tables[name].columns)
+            self._columns[table] = merged
+        return self._columns[table]
+
+    def column(self, table: str, name: str) -> Column | None:
+        """One column, or None where the table has no such column."""
+        return self.columns(table).get(name)
+
+    def template(self, table: str) -> Mapping[str, str]:
+        """Every column of the table with an empty value: what an answer's record starts from."""
+        if table not in self._templates:
+            self._templates[table] = dict.fromkeys(self.columns(table), "")
+        return self._templates[table]
+
+    def display_column(self, table: str) -> str:
+        """The column whose value stands for a record ("sys_id" where none is named)."""
+        return next((self.tables[t].display for t in self.lineage(table) if self.tables[t].display), "sys_id")
+
+    def number_prefix(self, table: str) -> str:
+        """The prefix of automatic numbers, "" where the table has none."""
+        return next((self.tables[t].prefix for t in self.lineage(table) if self.tables[t].prefix), "")
+
+    def is_audited(self, table: str, column: str) -> bool:
+        """Whether a change of this column is written to `sys_audit` for records of exactly this class."""
+        found = self.column(table, column)
+        if found is None or column.startswith("sys_") or "no_audit" in _words(found.attributes):
+            return False
+        return self.tables[table].is_audited or found.is_audited
+
+    def audits_deletes(self, table: str) -> bool:
+        """Whether a deletion leaves a row in `sys_audit_delete`."""
+        return self.tables[table].is_audited and "no_audit_delete" not in _words(self.tables[table].attributes)
+
+
+def define(schema: Schema, heading: str, lines: str, *, parent: str = "", audited: bool = False) -> None:
+    """Add a table written in short form.
+
+    Args:
+        schema: where to.
+        heading: `name|label|number prefix|display column`.
+        lines: one column a line: `name type[:reference] [max length] [=default] [| label]`; `~` stands for a
+            blank in a default.
+        parent: the class it extends.
+        audited: the table's audit flag.
+    """
+    name, label, prefix, display = heading.split("|")
+    table = Table(name, label, parent, prefix, display, audited)
+    for line in filter(None, map(str.strip, lines.splitlines())):
+        column = _parse_column(name, line)
+        table.columns[column.name] = column
+    schema.add_table(table)
+
+
+_SHORT = {
+    "text": ("string", 4000),
+    "instant": (INSTANT, 40),
+    "day": (DAY, 40),
+    "ref": ("reference", 32),
+    "list": ("glide_list", 4000),
+    "journal": ("journal_input", 4000),
+    "guid": ("GUID", 32),
+}
+
+
+def _parse_column(table: str, line: str) -> Column:
+    facts, _, label = line.partition("|")
+    name, kind, *rest = facts.split()
+    kind, _, reference = kind.partition(":")
+    type_, length = _SHORT.get(kind, (kind, 40))
+    column = Column(table, name, type_, label.strip() or label_of(name), reference, length)
+    for word in rest:
+        if word.startswith("="):
+            column.default = word[1:].replace("~", " ")
+        else:
+            column.max_length = int(word)
+    return column
+
+
+def label_of(name: str) -> str:
+    """A column's label made from its name: `u_root_cause` is "Root cause"."""
+    words = name.removeprefix("u_").replace("_", " ")
+    return words[:1].upper() + words[1:]
+
+
+def _words(attributes: str) -> Iterable[str]:
+    return {part.partition("=")[0].strip() for part in attributes.split(",")}

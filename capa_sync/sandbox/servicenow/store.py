@@ -1,0 +1,156 @@
+"""The sandbox ServiceNow's rows, with the sorted and equality indexes that make keyset pages quick."""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right, insort
+from collections.abc import Iterator, Mapping, Sequence
+
+from capa_sync.sandbox.servicenow.schema import Schema
+
+SORTED = ("sys_id", "sys_updated_on", "sys_created_on")
+"""Columns with a sorted index; built at the first query that can use it, kept up to date from then on."""
+EQUAL = frozenset(
+    {"documentkey", "element_id", "number", "issue", "problem", "parent", "u_capa", "name", "user_name"}
+)
+"""Columns with an equality index."""
+
+_Key = tuple[str, str]
+_LAST = "\U0010ffff"
+
+
+class Row(dict[str, str]):
+    """One record: its columns that are not empty, and its class."""
+
+    __slots__ = ("table",)
+
+    def __init__(self, table: str, values: Mapping[str, str]) -> None:
+        super().__init__((name, value) for name, value in values.items() if value != "")
+        self.table = table
+
+    @property
+    def sys_id(self) -> str:
+        """The record's id."""
+        return self["sys_id"]
+
+
+class View:
+    """The rows that a query on one table sees: its own and those of the classes that extend it."""
+
+    def __init__(self) -> None:
+        self.rows: dict[str, Row] = {}
+        self.version = 0
+        self._sorted: dict[str, list[_Key]] = {}
+        self._equal: dict[str, dict[str, dict[str, None]]] = {}
+
+    def __iter__(self) -> Iterator[Row]:
+        return iter(self.rows.values())
+
+    def add(self, row: Row) -> None:
+        """Add a row."""
+        self.version += 1
+        self.rows[row.sys_id] = row
+        for column, keys in self._sorted.items():
+            insort(keys, _key(row, column))
+        for column, groups in self._equal.items():
+            groups.setdefault(row.get(column, ""), {})[row.sys_id] = None
+
+    def remove(self, row: Row) -> None:
+        """Take a row out."""
+        self.version += 1
+        del self.rows[row.sys_id]
+        for column, keys in self._sorted.items():
+            del keys[bisect_left(keys, _key(row, column))]
+        for column, groups in self._equal.items():
+            del groups[row.get(column, "")][row.sys_id]
+
+    def keys(self, column: str) -> Sequence[_Key]:
+        """The sorted (value, sys_id) pairs of one of the SORTED columns."""
+        if column not in self._sorted:
+            self._sorted[column] = sorted(_key(row, column) for row in self.rows.values())
+        return self._sorted[column]
+
+    def span(self, column: str, low: _Key | None, high: _Key | None) -> tuple[int, int]:
+        """The slice of `keys(column)` strictly above `low` and not above `high`."""
+        keys = self.keys(column)
+        start = 0 if low is None else bisect_right(keys, low)
+        stop = len(keys) if high is None else bisect_right(keys, high)
+        return start, max(start, stop)
+
+    def with_value(self, column: str, value: str) -> list[Row]:
+        """The rows whose EQUAL column (or sys_id) holds exactly this value, in order of arrival."""
+        if column == "sys_id":
+            return [self.rows[value]] if value in self.rows else []
+        if column not in self._equal:
+            groups: dict[str, dict[str, None]] = {}
+            for row in self.rows.values():
+                groups.setdefault(row.get(column, ""), {})[row.sys_id] = None
+            self._equal[column] = groups
+        return [self.rows[sys_id] for sys_id in self._equal[column].get(value, ())]
+
+
+def _key(row: Row, column: str) -> _Key:
+    return (row.get(column, ""), row.sys_id)
+
+
+def above(value: str) -> _Key:
+    """The bound above every row with this value."""
+    return (value, _LAST)
+
+
+def below(value: str) -> _Key:
+    """The bound below every row with this value."""
+    return (value, "")
+
+
+class Store:
+    """All rows of all tables. Not thread-safe by itself; the tracker holds one lock around each request."""
+
+    def __init__(self, schema: Schema) -> None:
+        self.schema = schema
+        self._views: dict[str, View] = {}
+
+    def view(self, table: str) -> View:
+        """The rows a query on this table sees."""
+        return self._views.setdefault(table, View())
+
+    def find(self, table: str, sys_id: str) -> Row | None:
+        """One row by its id, seen from this table."""
+        return self.view(table).rows.get(sys_id)
+
+    def add(self, row: Row) -> None:
+        """Add a row to its class and all ancestors; a row of the same id is replaced."""
+        old = self.find(row.table, row.sys_id)
+        if old is not None:
+            self.remove(old)
+        for table in self.schema.lineage(row.table):
+            self.view(table).add(row)
+
+    def remove(self, row: Row) -> None:
+        """Take a row out everywhere."""
+        for table in self.schema.lineage(row.table):
+            self.view(table).remove(row)
+
+    def change(self, row: Row, values: Mapping[str, str], table: str | None = None) -> None:
+        """Set columns of a row in place ("" empties one); `table` reclassifies it.
+
+        A row whose indexed columns change moves to the end of the order of arrival, which is what a query without
+        ORDERBY shows: real instances promise no order there either.
+        """
+        views = [self.view(t) for t in self.schema.lineage(row.table)]
+        moves = table is not None and table != row.table
+        reindexed = moves or any(name in EQUAL or name in SORTED for name in values)
+        if reindexed:
+            for view in views:
+                view.remove(row)
+        for name, value in values.items():
+            if value == "":
+                row.pop(name, None)
+            else:
+                row[name] = value
+        if moves and table is not None:
+            row.table = table
+        for view in [self.view(t) for t in self.schema.lineage(row.table)]:
+            if reindexed:
+                view.add(row)
+            else:
+                view.version += 1

@@ -1,0 +1,240 @@
+"""The sandbox ServiceNow: routes requests to the APIs of one instance, and offers its Python door."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from capa_sync.sandbox.clock import SandboxClock
+from capa_sync.sandbox.messages import Reply, Request, Tracker
+from capa_sync.sandbox.servicenow.access import Caller
+from capa_sync.sandbox.servicenow.accounts import OAuthClient
+from capa_sync.sandbox.servicenow.admin import Person
+from capa_sync.sandbox.servicenow.answers import (
+    HIBERNATION_PAGE,
+    STANDING_HEADERS,
+    ApiError,
+    check_headers,
+    compressed,
+    not_authenticated,
+)
+from capa_sync.sandbox.servicenow.call import Call
+from capa_sync.sandbox.servicenow.catalogue import dictionary_id, make_id
+from capa_sync.sandbox.servicenow.instance import Instance
+from capa_sync.sandbox.servicenow.knobs import ServiceNowKnobs
+from capa_sync.sandbox.servicenow.limits import HourlyLimit
+from capa_sync.sandbox.servicenow.load import Loader
+from capa_sync.sandbox.servicenow.selection import matching_rows
+from capa_sync.sandbox.servicenow.stats_api import StatsApi
+from capa_sync.sandbox.servicenow.store import Row
+from capa_sync.sandbox.servicenow.table_api import TableApi
+
+ADMIN = "admin"
+INTEGRATION_USER = "capa_sync"
+PASSWORD = "sandbox"  # noqa: S105 - of a tracker that listens on loopback only
+API_KEY = "sandbox-api-key"
+OAUTH_CLIENT = OAuthClient("capa-sync-client", PASSWORD, INTEGRATION_USER)
+_INTEGRATION_ROLES = frozenset({"audit_viewer", "sn_grc.user", "itil", "snc_read_only"})
+
+
+class ServiceNowTracker(Tracker):
+    """One sandbox ServiceNow.
+
+    Args:
+        clock: its clock.
+        base_url: scheme and host for links in answers; by default `http://` and the Host header.
+
+    Attributes:
+        accounts: passwords, roles, OAuth clients, API keys, handed-out tokens. There are from the start
+            `admin` and `capa_sync`, both with the password `sandbox`, and for `capa_sync` one OAuth client
+            and one API key.
+        ignored_parts: query parts dropped in silence, for tests to read.
+    """
+
+    knobs: ServiceNowKnobs
+
+    def __init__(self, clock: SandboxClock | None = None, *, base_url: str = "") -> None:
+        self.clock = clock or SandboxClock()
+        self.knobs = ServiceNowKnobs()
+        self.base_url = base_url
+        self._instance = Instance(self.clock, self.knobs)
+        self._lock = threading.RLock()
+        self._limit = HourlyLimit()
+        self._table_api = TableApi(self._instance)
+        self._stats_api = StatsApi(self._instance)
+        self.accounts = self._instance.accounts
+        self.ignored_parts = self._instance.ignored_parts
+        self.add_account(ADMIN, name="System Administrator", roles=frozenset({"admin"}))
+        self.add_account(INTEGRATION_USER, name="capa-sync integration", roles=_INTEGRATION_ROLES)
+        self.accounts.clients[OAUTH_CLIENT.client_id] = OAUTH_CLIENT
+        self.accounts.api_keys[API_KEY] = INTEGRATION_USER
+
+    # --- HTTP --------------------------------------------------------------------------------------------------
+
+    def now(self) -> datetime:
+        """The instance's time: the sandbox clock with its skew."""
+        return self._instance.now()
+
+    def handle(self, request: Request) -> Reply:
+        """Answer one request."""
+        with self._lock:
+            if self.knobs.hibernating:
+                return Reply(200, text=HIBERNATION_PAGE)
+            try:
+                reply = self._route(request)
+            except ApiError as error:
+                reply = error.reply()
+        reply.headers = {**STANDING_HEADERS, **reply.headers}
+        return compressed(request, reply) if self.knobs.compresses else reply
+
+    def _route(self, request: Request) -> Reply:
+        if len(request.target) > self.knobs.max_url_length:
+            raise ApiError(414, "Request-URI Too Long", "The requested URI exceeds the limit of this server")
+        if request.path in ("/oauth_token.do", "/oauth_revoke_token.do"):
+            return self._answer_oauth(request)
+        caller = self.accounts.authenticate(request, self.now())
+        if caller is None:
+            raise not_authenticated()
+        headers = self._limit.count(caller.user_name, self.knobs.rate_limit_per_hour, self.now())
+        check_headers(request)
+        reply = self._answer_api(request, caller)
+        cookie = self.accounts.open_session(request, caller, self.now())
+        reply.headers = {"X-Is-Logged-In": "true", **headers, **reply.headers}
+        if cookie:
+            reply.headers["Set-Cookie"] = cookie
+        return reply
+
+    def _answer_oauth(self, request: Request) -> Reply:
+        if request.path == "/oauth_revoke_token.do":
+            self.accounts.revoke(request.parameter("token") or "")
+            return Reply(200)
+        if request.method != "POST":
+            raise ApiError(405, "Method not supported", f"{request.method} is not supported here")
+        return self.accounts.answer_token_request(request, self.now())
+
+    def _answer_api(self, request: Request, caller: Caller) -> Reply:
+        parts = list(request.segments)
+        version = parts.pop(2) if len(parts) > 2 and parts[2] in ("v1", "v2") else ""
+        origin = self.base_url or f"http://{request.header('host') or 'localhost'}"
+        if parts[:3] == ["api", "now", "table"] and len(parts) in (4, 5):
+            call = Call(request, caller, version, parts[3], origin)
+            return self._table_api.answer(call, parts[4] if len(parts) == 5 else None)
+        if parts[:3] == ["api", "now", "stats"] and len(parts) == 4:
+            return self._stats_api.answer(Call(request, caller, version, parts[3], origin))
+        raise ApiError(400, "Requested URI does not represent any resource", request.path)
+
+    # --- Python ------------------------------------------------------------------------------------------------
+
+    def load(self, source: str | Path | Iterable[str | Mapping[str, Any]]) -> dict[str, int]:
+        """Load a file or lines of the sandbox's form; see `load.py` for the form. Returns rows added by table.
+
+        Raises:
+            UserError: a line cannot be understood; nothing after it is loaded.
+        """
+        with self._lock:
+            return Loader(self._instance).load(source)
+
+    def as_user(self, user_name: str) -> Person:
+        """The door for a person's edits; the user need have no password."""
+        return Person(self._instance, user_name, self._lock)
+
+    def add_account(
+        self,
+        user_name: str,
+        *,
+        name: str = "",
+        password: str | None = PASSWORD,
+        roles: frozenset[str] = frozenset(),
+        time_zone: str = "GMT",
+        active: bool = True,
+    ) -> str:
+        """Add a person (and, with a password, an account) and return the sys_id."""
+        sys_id = make_id("sys_user", user_name)
+        values = {"user_name": user_name, "name": name or user_name, "time_zone": time_zone}
+        values |= {
+            "sys_id": sys_id,
+            "active": str(active).lower(),
+            "sys_class_name": "sys_user",
+            "locked_out": "false",
+        }
+        stamp = self.now().strftime("%Y-%m-%d %H:%M:%S")
+        stamps = {"sys_created_on": stamp, "sys_updated_on": stamp, "sys_created_by": ADMIN, "sys_updated_by": ADMIN}
+        with self._lock:
+            self._instance.store.add(Row("sys_user", {**values, **stamps, "sys_mod_count": "0"}))
+            self.accounts.roles[user_name] = roles
+            if password is not None:
+                self.accounts.passwords[user_name] = password
+        return sys_id
+
+    def find(self, table: str, sys_id: str) -> dict[str, str] | None:
+        """A record's columns that are not empty, whatever the ACLs say; None where there is none."""
+        with self._lock:
+            row = self._instance.store.find(table, sys_id)
+            return None if row is None else dict(row)
+
+    def rows(self, table: str, query: str = "") -> list[dict[str, str]]:
+        """The records a query matches, whatever the ACLs say, by sys_id."""
+        with self._lock:
+            wanted = self._instance.resolve(query, table, self.accounts.caller(ADMIN))
+            found = matching_rows(self._instance.store.view(table), wanted)
+            return sorted((dict(row) for row in found), key=lambda row: row["sys_id"])
+
+    def set_audit(self, table: str, *, audited: bool) -> None:
+        """Turn a table's own audit flag in sys_dictionary."""
+        values = {"audit": audited}
+        self.as_user(ADMIN).update("sys_dictionary", dictionary_id(table, ""), values)
+
+    def set_property(self, name: str, value: str) -> None:
+        """Set a system property."""
+        with self._lock:
+            self._instance.set_property(name, value)
+
+    def prune_deletions(self, before: datetime) -> None:
+        """Forget the rows of sys_audit_delete older than an instant, as retention does."""
+        stamp = before.strftime("%Y-%m-%d %H:%M:%S")
+        with self._lock:
+            store = self._instance.store
+            for row in [r for r in store.view("sys_audit_delete") if r["sys_created_on"] < stamp]:
+                store.remove(row)
+
+    def act(self, order: Mapping[str, Any]) -> object:
+        """Carry out one order of `/_sandbox/act`.
+
+        `{"do": "insert|update|delete|work_note", "user", "table", "sys_id", "values", "text", "element",
+        "auto_sys_fields", "workflow"}` · `{"do": "audit", "table", "on"}` · `{"do": "property", "name", "value"}` ·
+        `{"do": "revoke_tokens"}` · `{"do": "expire_sessions"}`.
+
+        Raises:
+            KeyError: the order, user, table or record is unknown, or a key is missing.
+        """
+        return _ORDERS[str(order["do"])](self, order)
+
+
+def _edit(tracker: ServiceNowTracker, order: Mapping[str, Any]) -> object:
+    person = tracker.as_user(str(order.get("user", ADMIN)))
+    known = ("table", "sys_id", "values", "text", "element", "auto_sys_fields", "workflow")
+    arguments = {name: order[name] for name in known if name in order}
+    return getattr(person, str(order["do"]))(**arguments)
+
+
+def _drop_tokens(tracker: ServiceNowTracker, _order: Mapping[str, Any]) -> None:
+    tracker.accounts.tokens.clear()
+
+
+def _drop_sessions(tracker: ServiceNowTracker, _order: Mapping[str, Any]) -> None:
+    tracker.accounts.sessions.clear()
+
+
+_ORDERS: dict[str, Any] = {
+    "insert": _edit,
+    "update": _edit,
+    "delete": _edit,
+    "work_note": _edit,
+    "audit": lambda tracker, order: tracker.set_audit(order["table"], audited=bool(order["on"])),
+    "property": lambda tracker, order: tracker.set_property(order["name"], order["value"]),
+    "revoke_tokens": _drop_tokens,
+    "expire_sessions": _drop_sessions,
+}

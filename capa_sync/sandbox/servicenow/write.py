@@ -1,0 +1,181 @@
+"""Writing records: system fields, numbers, audit rows, journal entries, deletion audit, as the platform does it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from capa_sync.sandbox.servicenow.catalogue import Catalogue, make_id
+from capa_sync.sandbox.servicenow.closing import closing_changes
+from capa_sync.sandbox.servicenow.filter import STAMP
+from capa_sync.sandbox.servicenow.schema import JOURNAL
+from capa_sync.sandbox.servicenow.store import Row, Store
+
+_AUDIT_ON_INSERT = "glide.sys.audit_inserts"
+
+
+@dataclass(frozen=True, slots=True)
+class Hand:
+    """Who writes, when, and how.
+
+    Attributes:
+        at: what the write is stamped with.
+        auto_sys_fields: False freezes sys_updated_on, sys_updated_by and sys_mod_count and lets values set sys_
+            columns, as `autoSysFields(false)` does; the change is audited all the same.
+        workflow: False skips business rules and auditing, as `setWorkflow(false)` does.
+    """
+
+    user_name: str
+    user_id: str
+    at: datetime
+    auto_sys_fields: bool = True
+    workflow: bool = True
+
+    @property
+    def stamp(self) -> str:
+        """The instant as the database keeps it: UTC, whole seconds."""
+        return self.at.strftime(STAMP)
+
+
+class Writer:
+    """Changes rows of a store."""
+
+    def __init__(self, store: Store, catalogue: Catalogue) -> None:
+        self.store, self.catalogue = store, catalogue
+        self.schema = store.schema
+        self._serial = 0
+        self._numbers: dict[str, int] = {}
+
+    def new_id(self) -> str:
+        """A sys_id that no row has; ids do not rise with time."""
+        self._serial += 1
+        return make_id("row", str(self._serial))
+
+    def insert(self, table: str, values: Mapping[str, Any], hand: Hand) -> Row:
+        """Insert a record; columns the table lacks are ignored in silence."""
+        clean = self.clean(table, values, hand, is_insert=True)
+        notes = self._take_notes(table, clean)
+        row = Row(table, {**self._initial(table, clean, hand), **clean})
+        if hand.workflow:
+            row.update(closing_changes(self.schema, table, {}, clean, hand))
+        self.store.add(row)
+        self.catalogue.absorb(row)
+        if hand.workflow and self._audits_inserts():
+            self._audit(row, {name: ("", value) for name, value in row.items()}, hand)
+        self._journal(row, notes, hand)
+        return row
+
+    def update(self, row: Row, values: Mapping[str, Any], hand: Hand) -> bool:
+        """Update a record; tells whether anything was written. Equal values touch nothing, not even sys_mod_count."""
+        clean = self.clean(row.table, values, hand)
+        notes = self._take_notes(row.table, clean)
+        changed = {name: value for name, value in clean.items() if row.get(name, "") != value}
+        if not changed and not notes:
+            return False
+        if hand.workflow:
+            changed |= closing_changes(self.schema, row.table, row, changed, hand)
+        before = {name: row.get(name, "") for name in changed}
+        count = int(row.get("sys_mod_count") or 0) + 1
+        stamped: dict[str, str] = {}
+        if hand.auto_sys_fields and self.schema.column(row.table, "sys_updated_on") is not None:
+            stamped = {"sys_updated_on": hand.stamp, "sys_updated_by": hand.user_name, "sys_mod_count": str(count)}
+        self.store.change(row, {**changed, **stamped}, table=self._new_class(row, changed))
+        self.catalogue.absorb(row)
+        if hand.workflow:
+            self._audit(row, {name: (before[name], changed[name]) for name in changed}, hand)
+        self._journal(row, notes, hand)
+        return True
+
+    def delete(self, row: Row, hand: Hand) -> None:
+        """Delete a record; its audit and journal rows stay, and `sys_audit_delete` files it under its real class."""
+        self.store.remove(row)
+        if hand.workflow and self.schema.audits_deletes(row.table):
+            shown = row.get(self.schema.display_column(row.table), "")
+            self._log("sys_audit_delete", hand, tablename=row.table, documentkey=row.sys_id, display_value=shown)
+
+    def clean(self, table: str, values: Mapping[str, Any], hand: Hand, *, is_insert: bool = False) -> dict[str, str]:
+        """The values that will be written: known columns only, as strings, cut to the column's length."""
+        columns = self.schema.columns(table)
+        free = {"sys_class_name", "sys_tags", "sys_domain", *(("sys_id",) if is_insert else ())}
+        found: dict[str, str] = {}
+        for name, value in values.items():
+            column = columns.get(name)
+            is_system = name.startswith("sys_") and table != "sys_properties"
+            if column is None or (is_system and hand.auto_sys_fields and name not in free):
+                continue
+            text = as_text(value)
+            found[name] = text[: column.max_length] if column.type == "string" else text
+        return found
+
+    def _initial(self, table: str, clean: Mapping[str, str], hand: Hand) -> dict[str, str]:
+        columns = self.schema.columns(table)
+        values = {name: column.default for name, column in columns.items() if column.default}
+        values |= {"sys_id": clean.get("sys_id") or self.new_id(), "sys_class_name": table}
+        stamp = {"sys_created_on": hand.stamp, "sys_created_by": hand.user_name, "sys_mod_count": "0"}
+        values |= {**stamp, "sys_updated_on": hand.stamp, "sys_updated_by": hand.user_name}
+        values |= {"opened_at": hand.stamp, "opened_by": hand.user_id}
+        if "number" in columns and not clean.get("number"):
+            values["number"] = self._next_number(table)
+        return {name: value for name, value in values.items() if name in columns}
+
+    def _next_number(self, table: str) -> str:
+        prefix = self.schema.number_prefix(table)
+        view = self.store.view(table)
+        while True:
+            self._numbers[prefix] = self._numbers.get(prefix, 10_000) + 1
+            number = f"{prefix}{self._numbers[prefix]:07d}"
+            if not view.with_value("number", number):
+                return number
+
+    def _new_class(self, row: Row, changed: Mapping[str, str]) -> str | None:
+        wanted = changed.get("sys_class_name", row.table)
+        return wanted if wanted in self.schema and wanted != row.table else None
+
+    def _take_notes(self, table: str, clean: dict[str, str]) -> dict[str, str]:
+        """Take the journal columns out of the values: the record itself never holds them."""
+        columns = self.schema.columns(table)
+        names = [name for name in clean if columns[name].type in JOURNAL]
+        notes = {name: clean.pop(name) for name in names}
+        return {name: text for name, text in notes.items() if text}
+
+    def _journal(self, row: Row, notes: Mapping[str, str], hand: Hand) -> None:
+        for element, text in notes.items():
+            self._log("sys_journal_field", hand, name=row.table, element=element, element_id=row.sys_id, value=text)
+        if hand.workflow:
+            self._audit(row, {element: ("", text) for element, text in notes.items()}, hand)
+
+    def _audit(self, row: Row, changes: Mapping[str, tuple[str, str]], hand: Hand) -> None:
+        for name, (old, new) in changes.items():
+            if self.schema.is_audited(row.table, name):
+                self._log(
+                    "sys_audit",
+                    hand,
+                    tablename=row.table,
+                    documentkey=row.sys_id,
+                    fieldname=name,
+                    oldvalue=old,
+                    newvalue=new,
+                    user=hand.user_name,
+                    record_checkpoint=row.get("sys_mod_count", "0"),
+                )
+
+    def _log(self, table: str, hand: Hand, **values: str) -> None:
+        stamp = {"sys_id": self.new_id(), "sys_created_on": hand.stamp, "sys_created_by": hand.user_name}
+        self.store.add(Row(table, {**values, **stamp}))
+
+    def _audits_inserts(self) -> bool:
+        rows = self.store.view("sys_properties").with_value("name", _AUDIT_ON_INSERT)
+        return bool(rows) and rows[0].get("value") == "true"
+
+
+def as_text(value: Any) -> str:
+    """A JSON value as the database's text: references give their value, true is "true", null is empty."""
+    if isinstance(value, Mapping):
+        return as_text(value.get("value", ""))
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return str(value)
