@@ -141,7 +141,7 @@ def _column_row(column: Column) -> dict[str, str]:
 
 
 def dictionary_id(table: str, element: str) -> str:
-    """The sys_id of a shipped dictionary row; the table's own has no element."""
+    """The sys_id of a dictionary row; the table's own has no element."""
     return make_id("sys_dictionary", table, element)
 
 

@@ -77,14 +77,15 @@ class _Resolver:
     def __init__(self, table: str, store: Store, access: Access, caller: Caller) -> None:
         self.table, self.store, self.access, self.caller = table, store, access, caller
         self.found = Filter()
+        self.is_invalid = False
 
     def resolve(self, query: EncodedQuery) -> Filter:
         found = self.found
-        found.ignored.extend(f"{part}: not a condition" for part in query.unreadable)
+        for part in query.unreadable:
+            self._drop(f"{part}: not a condition")
         found.branches = [self._branch(branch) for branch in query.branches]
         found.sort_keys = [key for order in query.orders if (key := self._sort_key(order)) is not None]
-        is_invalid = any(not reason.endswith("query_range") for reason in found.ignored)
-        found.matches_nothing = is_invalid and self.access.invalid_query_returns_no_rows()
+        found.matches_nothing = self.is_invalid and self.access.invalid_query_returns_no_rows()
         return found
 
     def _branch(self, branch: AllOf) -> list[Part]:
@@ -100,15 +101,15 @@ class _Resolver:
     def _condition(self, condition: Condition) -> Part | None:
         walked = self._walk(condition.field)
         if walked is None or self.access.drops_conditions_on(self.table, condition.field):
-            self.found.ignored.append(f"{condition}: unknown field")
+            self._drop(f"{condition}: unknown field")
             return None
         get, column = walked
-        if condition.operator in RANGE_OPERATORS and self._lacks_range(column):
-            self.found.ignored.append(f"{condition}: insufficient access for query_range")
+        if condition.operator in RANGE_OPERATORS and self._lacks_range(condition.field, column):
+            self._drop(f"{condition}: insufficient access for query_range", is_invalid=False)
             return None
         literal = self._literal(condition.value, column)
         if literal is None:
-            self.found.ignored.append(f"{condition}: script not understood")
+            self._drop(f"{condition}: script not understood")
             return None
         settled = Condition(condition.field, condition.operator, literal)
         is_plain = "." not in condition.field and column.type not in NUMERIC
@@ -117,16 +118,20 @@ class _Resolver:
     def _sort_key(self, order: Order) -> SortKey | None:
         walked = self._walk(order.field)
         if walked is None or self.access.drops_conditions_on(self.table, order.field):
-            self.found.ignored.append(f"ORDERBY{order.field}: unknown field")
+            self._drop(f"ORDERBY{order.field}: unknown field")
             return None
         get, column = walked
-        if self._lacks_range(column):
-            self.found.ignored.append(f"ORDERBY{order.field}: insufficient access for query_range")
+        if self._lacks_range(order.field, column):
+            self._drop(f"ORDERBY{order.field}: insufficient access for query_range", is_invalid=False)
             return None
         return SortKey(order.field, order.descending, get, column.type in NUMERIC)
 
-    def _lacks_range(self, column: Column) -> bool:
-        return self.access.denies_range(self.table, column.name)
+    def _lacks_range(self, path: str, column: Column) -> bool:
+        return self.access.denies_range(column.table if "." in path else self.table, column.name)
+
+    def _drop(self, reason: str, *, is_invalid: bool = True) -> None:
+        self.found.ignored.append(reason)
+        self.is_invalid |= is_invalid
 
     def _walk(self, path: str) -> tuple[Getter, Column] | None:
         return walk(path, self.table, self.store)

@@ -42,6 +42,13 @@ from capa_sync.sandbox.servicenow.tables import loaded_column
 from capa_sync.sandbox.servicenow.write import as_text
 
 _PLAIN_KINDS = {"field": "sys_dictionary", "choice": "sys_choice", "status": "sys_choice", "user": "sys_user"}
+_IDENTITY = {
+    "sys_dictionary": ("name", "element"),
+    "sys_choice": ("name", "element", "value"),
+    "sys_user": ("user_name",),
+    "sys_db_object": ("name",),
+}
+"""Columns that say which shipped row a loaded one replaces."""
 _OWN_KEYS = frozenset({"kind", "password", "roles"})
 
 Source = str | Path | Iterable[str | Mapping[str, Any]]
@@ -141,10 +148,19 @@ class Loader:
             values["sys_id"] = make_id(table, orjson.dumps(record, option=orjson.OPT_SORT_KEYS).decode())
         self._fill_stamps(table, values)
         row = Row(table, values)
+        self._remove_replaced(row)
         self.instance.store.add(row)
         self.instance.catalogue.absorb(row)
         self.added[table] += 1
         return row
+
+    def _remove_replaced(self, row: Row) -> None:
+        identity = _IDENTITY.get(row.table)
+        if identity is None:
+            return
+        alike = self.instance.store.view(row.table).with_value(identity[0], row.get(identity[0], ""))
+        for old in [old for old in alike if all(old.get(c) == row.get(c) for c in identity)]:
+            self.instance.store.remove(old)
 
     def _ensure_columns(self, table: str, record: Mapping[str, Any]) -> None:
         columns = self.instance.schema.columns(table)

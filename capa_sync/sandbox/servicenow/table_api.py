@@ -23,6 +23,7 @@ from capa_sync.sandbox.servicenow.paging import PageRequest, link_header
 from capa_sync.sandbox.servicenow.render import Renderer, Shape
 from capa_sync.sandbox.servicenow.selection import Selection, Window, select
 from capa_sync.sandbox.servicenow.store import Row
+from capa_sync.sandbox.servicenow.tables import LOG_TABLES
 from capa_sync.sandbox.servicenow.write import Hand, as_text
 
 
@@ -119,7 +120,7 @@ class TableApi:
     # --- writing -----------------------------------------------------------------------------------------------
 
     def _create(self, call: Call) -> Reply:
-        values = self._body(call)
+        values = self._body(call, call.table)
         hand = self._hand(call)
         self._check_writable(call.table, values, {})
         row = self.instance.writer.insert(call.table, values, hand)
@@ -128,8 +129,8 @@ class TableApi:
         return reply
 
     def _update(self, call: Call, sys_id: str) -> Reply:
-        values = self._body(call)
         row = self._visible(call, sys_id)
+        values = self._body(call, row.table)
         self._check_writable(row.table, values, row)
         self.instance.writer.update(row, values, self._hand(call))
         return self._record_reply(call, row)
@@ -140,7 +141,8 @@ class TableApi:
         self.instance.writer.delete(row, self._hand(call))
         return Reply(204)
 
-    def _body(self, call: Call) -> dict[str, Any]:
+    def _body(self, call: Call, real_table: str) -> dict[str, Any]:
+        """The values to write: what the table asked lacks, or the caller may not write, is ignored in silence."""
         try:
             body = call.request.json()
         except BadJsonError as error:
@@ -148,8 +150,12 @@ class TableApi:
             raise ApiError(400, "Exception while reading request", detail) from error
         if not isinstance(body, dict):
             raise ApiError(400, "Exception while reading request", "The payload is not an object.")
-        access = self.instance.access
-        body = {name: value for name, value in body.items() if not access.ignores_writes_to(call.table, name)}
+        columns, access = self.instance.schema.columns(call.table), self.instance.access
+        body = {
+            name: value
+            for name, value in body.items()
+            if name in columns and not access.ignores_writes_to(real_table, name)
+        }
         if call.flag("sysparm_input_display_value"):
             return from_display_values(body, call.table, self.instance.store, call.caller)
         return body
@@ -162,7 +168,7 @@ class TableApi:
     def _check_writable(self, table: str, values: Mapping[str, Any], row: Mapping[str, str]) -> None:
         knobs = self.instance.knobs
         lineage = self.instance.schema.lineage(table)
-        if any(name in knobs.write_denied for name in lineage):
+        if table in LOG_TABLES or any(name in knobs.write_denied for name in lineage):
             raise forbidden(ACL_DETAIL)
         for name in lineage:
             if name in knobs.business_rule_aborts:

@@ -25,7 +25,8 @@ _LOG = """
     sys_created_by string
     sys_tags string
 """
-_LOG_TABLES = frozenset({"sys_audit", "sys_audit_delete", "sys_journal_field"})
+LOG_TABLES = frozenset({"sys_audit", "sys_audit_delete", "sys_journal_field"})
+"""Tables the platform itself writes; they have no sys_updated_on, and no API call changes them."""
 _TASK = """
     parent ref:task
     made_sla boolean =true
@@ -240,7 +241,7 @@ _DICTIONARY = """
     name string 80
     element string 80
     column_label string 80
-    internal_type string
+    internal_type ref:sys_glide_object 40
     reference string 80
     max_length integer
     attributes string 1000
@@ -296,7 +297,7 @@ def shipped_schema() -> Schema:
     for table in schema.tables.values():
         if not table.parent:
             system = Schema()
-            define(system, f"{table.name}|||", _LOG if table.name in _LOG_TABLES else _SYSTEM)
+            define(system, f"{table.name}|||", _LOG if table.name in LOG_TABLES else _SYSTEM)
             table.columns = {**table.columns, **system.tables[table.name].columns}
     schema.forget_caches()
     return schema

@@ -22,7 +22,7 @@ from capa_sync.sandbox.servicenow.answers import (
     not_authenticated,
 )
 from capa_sync.sandbox.servicenow.call import Call
-from capa_sync.sandbox.servicenow.catalogue import dictionary_id, make_id
+from capa_sync.sandbox.servicenow.catalogue import make_id
 from capa_sync.sandbox.servicenow.instance import Instance
 from capa_sync.sandbox.servicenow.knobs import ServiceNowKnobs
 from capa_sync.sandbox.servicenow.limits import HourlyLimit
@@ -63,6 +63,7 @@ class ServiceNowTracker(Tracker):
         self._instance = Instance(self.clock, self.knobs)
         self._lock = threading.RLock()
         self._limit = HourlyLimit()
+        self._transactions = 0
         self._table_api = TableApi(self._instance)
         self._stats_api = StatsApi(self._instance)
         self.accounts = self._instance.accounts
@@ -87,7 +88,9 @@ class ServiceNowTracker(Tracker):
                 reply = self._route(request)
             except ApiError as error:
                 reply = error.reply()
-        reply.headers = {**STANDING_HEADERS, **reply.headers}
+            self._transactions += 1
+            transaction = {"X-Transaction-ID": f"{self._transactions:012x}"}
+        reply.headers = {**STANDING_HEADERS, **transaction, **reply.headers}
         return compressed(request, reply) if self.knobs.compresses else reply
 
     def _route(self, request: Request) -> Reply:
@@ -183,9 +186,9 @@ class ServiceNowTracker(Tracker):
             return sorted((dict(row) for row in found), key=lambda row: row["sys_id"])
 
     def set_audit(self, table: str, *, audited: bool) -> None:
-        """Turn a table's own audit flag in sys_dictionary."""
-        values = {"audit": audited}
-        self.as_user(ADMIN).update("sys_dictionary", dictionary_id(table, ""), values)
+        """Turn a table's own audit flag in sys_dictionary. Raises ValueError where the table is unknown."""
+        (own,) = self.rows("sys_dictionary", f"name={table}^elementISEMPTY")
+        self.as_user(ADMIN).update("sys_dictionary", own["sys_id"], {"audit": audited})
 
     def set_property(self, name: str, value: str) -> None:
         """Set a system property."""
