@@ -1,0 +1,229 @@
+"""What changed since last time: today's verdicts laid over the stored episodes of one ticket; pure."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from capa_sync.findings.hiding import hidden_by
+from capa_sync.model.finding import SEVERITY_ORDER, Evidence, Finding, FindingState, Outcome, Verdict
+
+_LIVE = frozenset({FindingState.OPEN, FindingState.WAIVED})
+
+
+class What(StrEnum):
+    """What happened to a finding; `reworded` alone is no change of a verdict."""
+
+    OPENED = "opened"
+    WORSE = "worse"
+    BETTER = "better"
+    REWORDED = "reworded"
+    CLEARED = "cleared"
+    HISTORICAL = "historical"
+    RULE_GONE = "rule_gone"
+    WAIVER_ENDED = "waiver_ended"
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One thing that happened to a finding: the episode as it is now, and as it was before, if it was."""
+
+    what: What
+    finding: Finding
+    before: Finding | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DiffResult:
+    """What one judgement of a ticket means for its findings.
+
+    Attributes:
+        save: episodes to insert or update; empty when nothing changed.
+        events: what happened, one per changed episode, in the order of the verdicts.
+        current: every rule's latest episode as it stands now. Where no episode is open and the rule cannot tell,
+            its row has the state `cannot_tell` and the reason as message; such rows are shown, never saved.
+    """
+
+    save: tuple[Finding, ...]
+    events: tuple[Event, ...]
+    current: tuple[Finding, ...]
+
+    @property
+    def changed(self) -> bool:
+        """Tell whether a verdict changed, as the brake on changed tickets counts it (CONTRACT.md 4)."""
+        return any(event.what is not What.REWORDED for event in self.events)
+
+
+def diff_findings(
+    previous: Sequence[Finding],
+    verdicts: Sequence[Verdict],
+    *,
+    source: str,
+    ticket_id: str,
+    now: datetime,
+    rule_set: str,
+    rules: Collection[str] | None = None,
+) -> DiffResult:
+    """Lay verdicts over the latest episode of each rule.
+
+    A breach opens an episode or keeps the open one up to date; ok and not applicable clear it; a past order that
+    was repaired makes it historical; cannot tell opens and clears nothing (CONTRACT.md 2). An episode whose rule
+    has no verdict is cleared with that reason, unless `rules` (the live rule ids) says that the rule is still there.
+    """
+    known = {finding.rule: finding for finding in previous}
+    judgement = _Judgement(source, ticket_id, now, rule_set)
+    steps = [judgement.step(known.get(verdict.rule), verdict) for verdict in verdicts]
+    judged = {verdict.rule for verdict in verdicts}
+    staying = judged | set(rules or ())
+    steps += [judgement.leave(old, gone=old.rule not in staying) for old in previous if old.rule not in judged]
+    rows = _with_hiding([row for _, row in steps if row], verdicts)
+    return _result(known, {row.rule: what for what, row in steps if row}, rows)
+
+
+@dataclass(frozen=True, slots=True)
+class _Judgement:
+    """One judgement of one ticket: what all its steps share."""
+
+    source: str
+    ticket_id: str
+    now: datetime
+    rule_set: str
+
+    def step(self, old: Finding | None, verdict: Verdict) -> tuple[What | None, Finding | None]:
+        """Return what a verdict does to a rule's latest episode, and the row that stands now."""
+        match verdict.outcome:
+            case Outcome.BREACH:
+                return self._breach(old, verdict)
+            case Outcome.HISTORICAL:
+                return self._historical(old, verdict)
+            case Outcome.CANNOT_TELL:
+                return None, self._unknown(old, verdict)
+            case _:
+                return self._fine(old, verdict)
+
+    def leave(self, old: Finding, *, gone: bool) -> tuple[What | None, Finding | None]:
+        """Return what becomes of an episode whose rule gave no verdict."""
+        if not gone or old.state not in _LIVE:
+            return None, old if old.state is not FindingState.CANNOT_TELL else None
+        reason = "cleared because the rule is no longer in the active rule set"
+        return What.RULE_GONE, self._closed(old, FindingState.CLEARED, ({"what": "rule_set", "text": reason},))
+
+    def _breach(self, old: Finding | None, verdict: Verdict) -> tuple[What | None, Finding]:
+        if old is None or old.state not in _LIVE:
+            return What.OPENED, self._opened(old, verdict, FindingState.OPEN)
+        row = self._worded(old, verdict)
+        if old.state is FindingState.WAIVED and old.waived_until is not None and old.waived_until <= self.now:
+            return What.WAIVER_ENDED, replace(row, state=FindingState.OPEN, waived_until=None)
+        return _compared(old, row), row
+
+    def _historical(self, old: Finding | None, verdict: Verdict) -> tuple[What | None, Finding]:
+        if old is not None and old.state is FindingState.HISTORICAL:
+            return None, old
+        live = old if old is not None and old.state in _LIVE else self._opened(old, verdict, FindingState.OPEN)
+        return What.HISTORICAL, self._closed(self._worded(live, verdict), FindingState.HISTORICAL, ())
+
+    def _fine(self, old: Finding | None, verdict: Verdict) -> tuple[What | None, Finding | None]:
+        if old is None or old.episode == 0:
+            return None, None
+        if old.state in (FindingState.CLEARED, FindingState.CANNOT_TELL):
+            return None, replace(old, state=FindingState.CLEARED)
+        why = {"what": "cleared", "text": verdict.reason or f"the rule is {verdict.outcome.replace('_', ' ')}"}
+        return What.CLEARED, self._closed(old, FindingState.CLEARED, (why, *_inputs(verdict.evidence)))
+
+    def _unknown(self, old: Finding | None, verdict: Verdict) -> Finding:
+        if old is not None and old.state in (*_LIVE, FindingState.HISTORICAL):
+            return old
+        if old is None:
+            old = self._opened(None, verdict, FindingState.CANNOT_TELL)
+            old = replace(old, episode=0)
+        return replace(old, state=FindingState.CANNOT_TELL, message=verdict.reason)
+
+    def _opened(self, old: Finding | None, verdict: Verdict, state: FindingState) -> Finding:
+        """Begin the next episode; never before the last one ended, whatever the clock says."""
+        blank = Finding(
+            source=self.source,
+            ticket_id=self.ticket_id,
+            rule=verdict.rule,
+            episode=old.episode + 1 if old else 1,
+            state=state,
+            severity=verdict.severity,
+            opened_at=max(self.now, old.cleared_at) if old and old.cleared_at else self.now,
+            rule_set=self.rule_set,
+        )
+        return self._worded(blank, verdict)
+
+    def _worded(self, row: Finding, verdict: Verdict) -> Finding:
+        """Give an episode the verdict's words, inputs and severity of now."""
+        return replace(
+            row,
+            severity=verdict.severity,
+            title=verdict.title,
+            clause=verdict.clause,
+            message=verdict.message,
+            fix=verdict.fix,
+            args=verdict.args,
+            mode=verdict.mode,
+            number=verdict.number,
+            rule_set=self.rule_set,
+            inputs=_inputs(verdict.evidence),
+        )
+
+    def _closed(self, row: Finding, state: FindingState, why: Sequence[Mapping[str, Any]]) -> Finding:
+        """End an episode; `cleared_at` also tells since when a historical one is history."""
+        end = row.cleared_at or max(self.now, row.opened_at)
+        return replace(row, state=state, cleared_at=end, hidden_by="", inputs=(*row.inputs, *why))
+
+
+def _compared(old: Finding, row: Finding) -> What | None:
+    """Name the step from the stored row to the new one; None when they are equal."""
+    step = SEVERITY_ORDER.index(row.severity) - SEVERITY_ORDER.index(old.severity)
+    if step:
+        return What.WORSE if step > 0 else What.BETTER
+    return What.REWORDED if row != old else None
+
+
+def _with_hiding(rows: Sequence[Finding], verdicts: Sequence[Verdict]) -> list[Finding]:
+    """Set `hidden_by` on open rows; one that stays open under cannot tell goes on hiding what it hid."""
+    unsure = {verdict.rule for verdict in verdicts if verdict.outcome is Outcome.CANNOT_TELL}
+    hides = {
+        verdict.rule: verdict.hides
+        or tuple(row.rule for row in rows if verdict.rule in unsure and row.hidden_by == verdict.rule)
+        for verdict in verdicts
+    }
+    behind = hidden_by(rows, hides)
+    return [
+        replace(row, hidden_by=behind.get(row.rule, "")) if row.state is FindingState.OPEN else row for row in rows
+    ]
+
+
+def _result(known: Mapping[str, Finding], steps: Mapping[str, What | None], rows: Sequence[Finding]) -> DiffResult:
+    """Sort rows into what to save, what happened, and what stands."""
+    events = []
+    for row in rows:
+        old, what = known.get(row.rule), steps[row.rule]
+        if what is None and row.state is not FindingState.CANNOT_TELL and old is not None and row != old:
+            what = What.REWORDED if row.state is old.state else None
+        if what is not None:
+            events.append(Event(what, row, old))
+    return DiffResult(tuple(event.finding for event in events), tuple(events), tuple(rows))
+
+
+def _inputs(evidence: Sequence[Evidence]) -> tuple[dict[str, str], ...]:
+    """Turn evidence into plain JSON-able dicts, empty parts left out."""
+    return tuple({name: text for name, text in _parts(item).items() if text} for item in evidence)
+
+
+def _parts(item: Evidence) -> dict[str, str]:
+    """Name the parts of one piece of evidence, its instant in ISO 8601."""
+    return {
+        "what": item.what,
+        "text": item.text,
+        "at": item.at.isoformat() if item.at else "",
+        "by": item.by or "",
+        "entry": item.entry,
+        "phrase": item.phrase,
+        "truth": item.truth,
+    }

@@ -1,0 +1,162 @@
+"""The brakes (CONTRACT.md 4): whether planned writes of one source may go out now; pure, over counts handed in."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from enum import StrEnum
+
+from capa_sync.errors import SafetyStop
+from capa_sync.model.settings import WriteOptions
+from capa_sync.writeback.plan import TicketPlan
+
+ROLLING_DAY = timedelta(hours=24)
+"""New comments are counted over this stretch up to now, from the stored writes, so that no restart forgets them."""
+SHARE_FROM = 50
+"""Tickets a source must have before the share of changed ones means anything."""
+
+
+class Cause(StrEnum):
+    """Why nothing is written."""
+
+    OFF = "off"
+    PLAN = "plan"
+    FIRST_ACTIVATION = "first_activation"
+    TOO_MANY_COMMENTS = "too_many_comments"
+    TOO_MANY_CHANGES = "too_many_changes"
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """A person's `sync --release N|all`: so many tickets may be written to, once; None means all."""
+
+    tickets: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """What the brakes look at, for one source in one cycle.
+
+    Attributes:
+        planned: tickets with any write planned now. new_comments: those of them that notify people.
+        recent: notifying writes of the last rolling day that were delivered, are unknown, or wait in the outbox, of
+            every source on the same tracker, under whatever name.
+        changed: tickets judged before whose verdicts changed in this cycle. tickets: tickets of the source.
+        is_activated: this register was released once before. is_held: a stop on changed tickets of an earlier
+            cycle was not released yet.
+    """
+
+    planned: int
+    new_comments: int
+    recent: int
+    changed: int
+    tickets: int
+    is_activated: bool
+    is_held: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Allowed:
+    """Writing may go on.
+
+    Attributes:
+        tickets: at most so many tickets, None all. consumes: the release was needed and is used up with this.
+        lifts_hold: a remembered stop is over, since every planned ticket may be written to.
+    """
+
+    tickets: int | None = None
+    consumes: bool = False
+    lifts_hold: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Stopped:
+    """Nothing of this source is written; `reason` names cause, numbers and release.
+
+    `is_latched`: remember the stop, since the next cycle would no longer see its cause (`Counts.is_held`).
+    """
+
+    cause: Cause
+    reason: str
+    is_latched: bool = False
+
+    @property
+    def is_safety_stop(self) -> bool:
+        """Tell a brake that held from write-back that is simply not on."""
+        return self.cause not in (Cause.OFF, Cause.PLAN)
+
+    def raise_if_safety_stop(self) -> None:
+        """Raise SafetyStop (exit 4) with the reason when a brake held."""
+        if self.is_safety_stop:
+            raise SafetyStop(self.reason)
+
+
+@dataclass(frozen=True, slots=True)
+class Brakes:
+    """The brakes of one source, by its settings."""
+
+    source: str
+    options: WriteOptions
+
+    def check(self, counts: Counts, release: Release | None = None) -> Allowed | Stopped:
+        """Decide on one source's planned writes of one cycle. A release is used only where a brake held."""
+        if self.options.mode != "on":
+            return self._not_on()
+        stop = self._first_activation(counts) or self._too_many_changes(counts) or self._too_many_comments(counts)
+        if stop is None:
+            return Allowed()
+        if release is None:
+            return stop
+        is_enough = release.tickets is None or release.tickets >= counts.planned
+        return Allowed(tickets=release.tickets, consumes=True, lifts_hold=is_enough)
+
+    def _not_on(self) -> Stopped:
+        if self.options.mode == "plan":
+            return Stopped(Cause.PLAN, f"{self.source}: write-back is in plan mode, nothing is written")
+        return Stopped(Cause.OFF, f"{self.source}: write-back is off")
+
+    def _first_activation(self, counts: Counts) -> Stopped | None:
+        if counts.is_activated or not counts.planned:
+            return None
+        what = f"this register has never written before; {_tickets(counts.planned)} would be written to"
+        return self._stop(Cause.FIRST_ACTIVATION, what)
+
+    def _too_many_changes(self, counts: Counts) -> Stopped | None:
+        share = counts.changed / counts.tickets if counts.tickets else 0.0
+        if counts.tickets >= SHARE_FROM and share > self.options.max_changed_share:
+            limit = f"more than the {self.options.max_changed_share:.0%} that max_changed_share allows"
+            what = f"the verdicts of {counts.changed} of {counts.tickets} tickets changed in one cycle, {limit}"
+            return self._stop(Cause.TOO_MANY_CHANGES, what, is_latched=True)
+        if counts.is_held and counts.planned:
+            what = "an earlier cycle changed the verdicts of too many tickets at once and was not released"
+            return self._stop(Cause.TOO_MANY_CHANGES, what, is_latched=True)
+        return None
+
+    def _too_many_comments(self, counts: Counts) -> Stopped | None:
+        limit = self.options.max_new_comments_per_day
+        if not counts.new_comments or counts.recent + counts.new_comments <= limit:
+            return None
+        planned = f"{counts.new_comments} new {'comment' if counts.new_comments == 1 else 'comments'}"
+        what = (
+            f"{planned} on top of {counts.recent} in the last 24 hours, more than max_new_comments_per_day = {limit}"
+        )
+        return self._stop(Cause.TOO_MANY_COMMENTS, what)
+
+    def _stop(self, cause: Cause, what: str, *, is_latched: bool = False) -> Stopped:
+        hint = (
+            "nothing was written; look at `capa-sync plan`, then release once with `capa-sync sync --release N|all`"
+        )
+        return Stopped(cause, f"{self.source}: safety stop: {what}; {hint}", is_latched)
+
+
+def choose(plans: Mapping[str, TicketPlan], allowed: Allowed) -> Sequence[str]:
+    """Return ticket ids whose writes may go out: all, or the first `allowed.tickets`, worst state first."""
+    order = ("overdue", "warning", "waived", "clear")
+    ready = [ticket for ticket, plan in plans.items() if plan.writes]
+    ready.sort(key=lambda ticket: (order.index(plans[ticket].state), ticket))
+    return ready if allowed.tickets is None else ready[: allowed.tickets]
+
+
+def _tickets(count: int) -> str:
+    return f"{count} {'ticket' if count == 1 else 'tickets'}"

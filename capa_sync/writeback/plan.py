@@ -1,0 +1,231 @@
+"""From findings to intended writes on one ticket: nothing unasked, nothing twice, nothing changed nothing written."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from capa_sync.model.finding import Finding
+from capa_sync.model.settings import WriteOptions
+from capa_sync.model.ticket import Presence
+from capa_sync.model.write import WarningText, Write, WriteKind
+from capa_sync.writeback.render import Voice, render, render_moved
+from capa_sync.writeback.standing import Standing, fingerprint, is_open_point, stand
+from capa_sync.writeback.told import Told
+
+NOTIFICATION_EVERY = timedelta(hours=24)
+"""At most one notification a ticket and day; a day is any 24 hours, so that midnight doubles nothing."""
+LEFT_IN_PEACE = 2
+"""Deletions of our comment by a person after which the ticket is left in peace (CONTRACT.md 8)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """The ticket to write on, as far as the plan needs to know it.
+
+    Attributes:
+        register: this register's id. source, ticket_id, ticket_key: the ticket; of a joined record, the ticket of
+            the source named first in the settings.
+        presence: where the ticket is. labels: its labels as last read; read_at: our instant of that read.
+        is_before_baseline: it was closed before the baseline date and is closed now.
+        last_human_at: last edit or comment by a human, by the tracker's clock, which shows `tracker_now` now.
+        owner: display name of the accountable person, "" when there is none.
+        deletions: how often a person deleted our comment. is_comment_gone: it was seen missing on the last read.
+        joined_to: key of the ticket that speaks for this one (`same_as`), "" when it speaks for itself.
+    """
+
+    register: str
+    source: str
+    ticket_id: str
+    ticket_key: str
+    read_at: datetime
+    presence: Presence = Presence.PRESENT
+    labels: frozenset[str] = frozenset()
+    is_before_baseline: bool = False
+    last_human_at: datetime | None = None
+    tracker_now: datetime | None = None
+    owner: str = ""
+    deletions: int = 0
+    is_comment_gone: bool = False
+    joined_to: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class TicketPlan:
+    """What to do on one ticket.
+
+    Attributes:
+        writes: new intentions, in the order in which they are to be delivered.
+        withdraw: ids of writes still waiting in the outbox that are no longer wanted.
+        look_again: our instant at which the plan may be another one by time alone; None when only news can tell.
+        withheld: why something wanted is not written (now), in words; "" when nothing is held back.
+        state: `overdue`, `warning`, `waived` or `clear`.
+    """
+
+    writes: tuple[Write, ...] = ()
+    withdraw: tuple[str, ...] = ()
+    look_again: datetime | None = None
+    withheld: str = ""
+    state: str = "clear"
+
+    @property
+    def notifies(self) -> bool:
+        """Tell whether carrying out this plan mails people in a way that counts."""
+        return any(write.notifies for write in self.writes)
+
+
+def plan_ticket(
+    target: Target, findings: Sequence[Finding], writes: Sequence[Write], *, now: datetime, options: WriteOptions
+) -> TicketPlan:
+    """Plan the writes for one ticket from its latest episodes and from every write ever meant for it."""
+    told = Told(writes)
+    standing = stand([] if target.joined_to else findings, told.points)
+    desk = _Desk(target, standing, told, now, options)
+    if refusal := _refusal(target):
+        return TicketPlan(withdraw=desk.idle([]), state=standing.state, withheld=refusal)
+    wanted = desk.wanted()
+    plan = TicketPlan(withdraw=desk.idle(wanted), state=standing.state)
+    fresh = [write for write in wanted if not desk.is_told(write)]
+    return _held(plan, fresh, desk) if fresh else plan
+
+
+def _refusal(target: Target) -> str:
+    """Say why nothing at all may be written on this ticket, "" when it may."""
+    if target.presence is not Presence.PRESENT:
+        return f"the ticket is {target.presence.value.replace('_', ' ')}"
+    if target.is_before_baseline:
+        return "the ticket was closed before the baseline date"
+    if target.deletions >= LEFT_IN_PEACE:
+        return "a person deleted our comment twice"
+    return ""
+
+
+def _held(plan: TicketPlan, fresh: list[Write], desk: _Desk) -> TicketPlan:
+    """Hold back what must wait: everything while people are editing, a second notification within a day."""
+    if (rest := desk.unsettled()) > timedelta(0):
+        return replace(plan, withheld="a person edited the ticket a moment ago", look_again=desk.now + rest)
+    until = desk.quiet_until()
+    if until is None or not any(write.notifies for write in fresh):
+        return replace(plan, writes=tuple(fresh))
+    calm = tuple(write for write in fresh if not write.notifies)
+    return replace(plan, writes=calm, withheld="people were notified within the last day", look_again=until)
+
+
+@dataclass(frozen=True, slots=True)
+class _Desk:
+    """Everything one plan looks at, and the making of its writes."""
+
+    target: Target
+    standing: Standing
+    told: Told
+    now: datetime
+    options: WriteOptions
+
+    def wanted(self) -> list[Write]:
+        """Return the writes that would bring the ticket to where it should be, told already or not."""
+        if not self.told.was_warned and not self.standing.shown:
+            return []
+        return list(self._servicenow() if self.options.kind == "servicenow" else self._jira())
+
+    def is_told(self, write: Write) -> bool:
+        """Tell whether a wanted write is on the ticket or on its way already."""
+        if write.kind is WriteKind.LABELS:
+            return self.told.is_under_way(write.kind, write.hash)
+        if write.kind is WriteKind.COMMENT and self._must_recreate():
+            return self.told.is_under_way(write.kind, write.hash)
+        return self.told.stands(write.kind, write.hash)
+
+    def idle(self, wanted: Iterable[Write]) -> tuple[str, ...]:
+        """Return ids of waiting writes whose content nobody wants any more."""
+        keep = {write.kind: write.hash for write in wanted}
+        return tuple(gone for kind in WriteKind for gone in self.told.idle(kind, keep.get(kind, "")))
+
+    def unsettled(self) -> timedelta:
+        """Return how much quiet time is still missing since the last human edit, by the tracker's clock."""
+        if self.target.last_human_at is None:
+            return timedelta(0)
+        passed = (self.target.tracker_now or self.now) - self.target.last_human_at
+        return min(self.options.settle - passed, self.options.settle)
+
+    def quiet_until(self) -> datetime | None:
+        """Return until when no further notification may go out on this ticket, None when one may."""
+        last = self.told.last_notified_at()
+        return last + NOTIFICATION_EVERY if last and self.now < last + NOTIFICATION_EVERY else None
+
+    def _must_recreate(self) -> bool:
+        """Tell whether our comment was missing at the last read, and we have not put it back since."""
+        last = self.told.delivered(WriteKind.COMMENT)
+        is_newer = last is not None and last.delivered_at is not None and last.delivered_at >= self.target.read_at
+        return self.target.is_comment_gone and not is_newer
+
+    def _jira(self) -> Iterable[Write]:
+        """Yield the comment, our labels' difference, and the issue property."""
+        digest, is_gone = self._digest(), self._must_recreate()
+        if self.standing.shown or not is_gone:
+            is_new = is_gone or not self.told.has_comment
+            yield self._write(WriteKind.COMMENT, digest, text=self._text(), notifies=is_new)
+        have = self.told.labels(self.target.labels, self.target.read_at)
+        add, remove = self.standing.labels - have, have - self.standing.labels
+        if add or remove:
+            labels = self._write(WriteKind.LABELS, fingerprint(sorted(self.standing.labels)))
+            yield replace(labels, labels_add=tuple(sorted(add)), labels_remove=tuple(sorted(remove)))
+        rules = " ".join(finding.rule for finding in self.standing.shown)
+        yield self._write(WriteKind.PROPERTY, digest, fields={"state": self.standing.state, "rules": rules})
+
+    def _servicenow(self) -> Iterable[Write]:
+        """Yield text and state fields where they exist, and a work note where people must hear of something."""
+        if self.options.text_field or self.options.state_field:
+            is_doubtful = not self.standing.shown and not self.standing.is_all_clear
+            state = {self.options.state_field: self.standing.state} if self.options.state_field else {}
+            yield self._write(
+                WriteKind.FIELDS, self._digest(), text=self._text(), fields={} if is_doubtful else state
+            )
+        if self.options.work_notes and self._is_news():
+            episodes = [finding.episode for finding in self.standing.shown]
+            note = self._write(WriteKind.WORK_NOTE, fingerprint(self._digest(), episodes), text=self._text())
+            marker = f"[capa-sync {self.target.ticket_id} {note.id[:16]}]"
+            yield replace(note, marker=marker, notifies=bool(self.standing.shown))
+
+    def _is_news(self) -> bool:
+        """Tell whether a point is new or worse than the last work note said, or all is clear since then."""
+        last = self.told.newest_note()
+        if self.standing.shown:
+            return any(not self.told.knows(finding, last) for finding in self.standing.shown)
+        return self.standing.is_all_clear and last is not None and any(map(is_open_point, last.points.values()))
+
+    def _digest(self) -> str:
+        """Hash the content of the ticket's text."""
+        return fingerprint("joined", self.target.joined_to) if self.target.joined_to else self.standing.digest
+
+    def _text(self) -> WarningText:
+        """Word the ticket's text."""
+        voice = Voice(self.now, self.options, self.target.owner)
+        return render_moved(self.target.joined_to, voice) if self.target.joined_to else render(self.standing, voice)
+
+    def _write(
+        self,
+        kind: WriteKind,
+        digest: str,
+        *,
+        text: WarningText | None = None,
+        fields: dict[str, str] | None = None,
+        notifies: bool = False,
+    ) -> Write:
+        """Make a write whose id is the same whenever the same intention is planned again."""
+        target = self.target
+        intention = (target.register, target.source, target.ticket_id, kind.value, digest, self.told.base(kind))
+        return Write(
+            id=fingerprint(*intention),
+            source=target.source,
+            ticket_id=target.ticket_id,
+            ticket_key=target.ticket_key,
+            kind=kind,
+            hash=digest,
+            created_at=self.now,
+            text=text,
+            fields=fields or {},
+            points=self.standing.points if text else {},
+            notifies=notifies,
+            marker=f"{target.register} {target.ticket_id}",
+        )

@@ -1,0 +1,47 @@
+"""Making people's text safe to put into a sentence, and dates readable; no vendor's markup."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+_MONTHS = (
+    "January February March April May June July August September October November December".split()  # noqa: SIM905
+)
+_BIDI = re.compile("[\u061c\u200b\u200e\u200f\u202a-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]")
+_MARKER = re.compile(r"\[(?=\s*capa-sync)", re.IGNORECASE)
+_ENDS = (".", "!", "?", "…")
+
+
+def clean(text: str, limit: int) -> str:
+    """Return untrusted text on one line, without control or direction characters, at most `limit` characters.
+
+    A text that imitates our own marker line (CONTRACT.md 8) loses its bracket, so that nobody can forge one.
+    """
+    visible = "".join(" " if _is_control(letter) else letter for letter in _BIDI.sub("", text))
+    line = _MARKER.sub("(", " ".join(visible.split()))
+    return line if len(line) <= limit else line[: limit - 1].rstrip() + "…"
+
+
+def sentence(text: str, limit: int) -> str:
+    """Return cleaned text that ends like a sentence; empty stays empty."""
+    line = clean(text, limit - 1)
+    return line if not line or line.endswith(_ENDS) else line + "."
+
+
+def day(at: datetime, zone: str) -> str:
+    """Return the day of an instant as people in `zone` (an IANA name) write it: `4 June 2025`."""
+    local = at.astimezone(ZoneInfo(zone))
+    return f"{local.day} {_MONTHS[local.month - 1]} {local.year}"
+
+
+def minute(at: datetime, zone: str) -> str:
+    """Return an instant to the minute in `zone`: `4 June 2025 10:15`."""
+    return f"{day(at, zone)} {at.astimezone(ZoneInfo(zone)):%H:%M}"
+
+
+def _is_control(letter: str) -> bool:
+    """Tell control characters, surrogates and line separators; joiners that scripts need stay."""
+    return unicodedata.category(letter) in ("Cc", "Cs", "Zl", "Zp")
