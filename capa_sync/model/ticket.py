@@ -91,7 +91,7 @@ class ChildRef:
         key: its key or number.
         relation: `subtask`, `link` or `child`.
         link_type: link type name and direction for links (`"is resolved by"` as read from this ticket); the
-            ServiceNow reference column for children.
+            issue type's name for sub-tasks, where the tracker told it; the ServiceNow reference column for children.
     """
 
     id: str
@@ -198,12 +198,14 @@ class Page:
         cursor: where to go on once this page is committed.
         complete: nothing more is to read now.
         total: the tracker's own estimate of tickets in scope, None unknown (for progress bars only).
+        skipped: (id, key, reason) of tickets whose answer makes no ticket: quarantined, never dropped in silence.
     """
 
     readings: tuple[Reading, ...]
     cursor: Cursor
     complete: bool
     total: int | None = None
+    skipped: tuple[tuple[str, str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
