@@ -95,10 +95,11 @@ class TicketWriter(Protocol):
 class TicketStore(Protocol):
     """The mirror: raw parts, tickets, changes, cursors, presences. Implemented by `store/`."""
 
-    def commit_page(self, source: str, page: Page, at: datetime, run: int) -> list[str]:
+    def commit_page(self, source: str, page: Page, at: datetime, run: int, parser: Parser) -> list[str]:
         """Store a page with its cursor in one transaction; return ids of tickets that are new or changed.
 
-        Fields whose value changed without a history entry become `observed` changes (primary).
+        Fields whose value changed without a history entry become `observed` changes (primary); `parser` reads the
+        version before.
         """
         ...
 
@@ -106,11 +107,11 @@ class TicketStore(Protocol):
         """Return the stored cursor, an empty one before the first page."""
         ...
 
-    def ticket(self, source: str, ticket_id: str) -> SourceTicket | None:
+    def ticket(self, source: str, ticket_id: str, parser: Parser) -> SourceTicket | None:
         """Return the mirrored ticket, parsed, with observed changes merged in."""
         ...
 
-    def tickets(self, source: str, role: Role | None = None) -> Iterator[SourceTicket]:
+    def tickets(self, source: str, parser: Parser, role: Role | None = None) -> Iterator[SourceTicket]:
         """Iterate over mirrored tickets of one source in id order."""
         ...
 

@@ -1,3 +1,12 @@
-"""Stage 2, the mirror and register: the one SQLite file; the only package that speaks SQL."""
+"""Stage 2, the mirror and register: the one SQLite file; the only package that speaks SQL.
+
+It promises that a page of readings is stored with its cursor or not at all, that known content changes no row, and
+that nothing primary is ever dropped. `open_register` is the way in; `RegisterLock` keeps a second daemon out.
+"""
 
 from __future__ import annotations
+
+from capa_sync.store.lock import RegisterLock
+from capa_sync.store.register import Register, open_register
+
+__all__ = ["Register", "RegisterLock", "open_register"]

@@ -1,0 +1,206 @@
+"""The one door to SQLite: one writing connection, a reading one a thread, explicit transactions, errors in words."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import threading
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+from typing import Any
+
+import sqlite_utils
+
+from capa_sync.errors import RegisterUnavailable
+
+BUSY_SECONDS = 10.0
+_CACHE_KIB = 32_768
+_CHECKPOINT_PAGES = 4_000
+_PLACES = 500
+
+Row = tuple[Any, ...]
+Params = Sequence[Any]
+
+_MEANINGS: tuple[tuple[str, str], ...] = (
+    ("SQLITE_FULL", "the disk is full"),
+    ("SQLITE_BUSY", "busy: another process is writing to it"),
+    ("SQLITE_LOCKED", "busy: another process is writing to it"),
+    ("SQLITE_READONLY", "cannot be written (read-only)"),
+    ("SQLITE_PERM", "access is denied"),
+    ("SQLITE_AUTH", "access is denied"),
+    ("SQLITE_CANTOPEN", "cannot be opened"),
+    ("SQLITE_IOERR", "the disk does not take it (input/output error, or full)"),
+    ("SQLITE_CORRUPT", "damaged; restore the last backup"),
+    ("SQLITE_NOTADB", "not a register (no SQLite file)"),
+    ("SQLITE_NOLFS", "too large for this file system"),
+)
+
+
+@contextmanager
+def in_words(path: Path) -> Iterator[None]:
+    """Turn SQLite's errors about the file into RegisterUnavailable; errors of ours stay what they are."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        name = getattr(error, "sqlite_errorname", "") or ""
+        for start, meaning in _MEANINGS:
+            if name.startswith(start):
+                raise RegisterUnavailable(f"{path}: {meaning}") from error
+        raise
+
+
+class Database:
+    """A SQLite file in WAL mode, safe for many threads: one writes at a time, the others read what is committed.
+
+    A thread inside `transaction()` reads its own uncommitted rows; every other thread reads the last commit.
+    """
+
+    def __init__(self, path: Path, *, read_only: bool = False) -> None:
+        self.path = path
+        self.read_only = read_only
+        self._lock = threading.RLock()
+        self._depth = 0
+        self._owner = 0  # thread inside transaction(); only that thread ever finds itself here
+        self._local = threading.local()
+        self._readers: list[sqlite3.Connection] = []
+        with in_words(path):
+            self.writer = sqlite_utils.Database(self._connect(read_only), execute_plugins=False)
+            if not read_only:
+                self.writer.execute("PRAGMA journal_mode = WAL")
+                self.writer.execute("PRAGMA synchronous = FULL")
+                self.writer.execute(f"PRAGMA wal_autocheckpoint = {_CHECKPOINT_PAGES}")
+                self.writer.execute("PRAGMA foreign_keys = ON")
+            self._write_lean()
+
+    def _write_lean(self) -> None:
+        self.writer.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
+        self.writer.execute("PRAGMA temp_store = MEMORY")
+
+    def _connect(self, read_only: bool) -> sqlite3.Connection:
+        mode = "ro" if read_only else "rw"
+        return sqlite3.connect(
+            f"{self.path.absolute().as_uri()}?mode={mode}",
+            uri=True,
+            timeout=BUSY_SECONDS,
+            isolation_level=None,
+            check_same_thread=False,
+            cached_statements=256,
+        )
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """Run a block as one transaction; nested blocks are savepoints of it.
+
+        Raises RegisterUnavailable when the file cannot take it; then nothing of the outermost block is stored.
+        """
+        with self._lock, in_words(self.path):
+            nested = self._depth > 0
+            self._run(f"SAVEPOINT nested_{self._depth}" if nested else "BEGIN IMMEDIATE")
+            self._depth += 1
+            self._owner = threading.get_ident()
+            try:
+                yield
+                self._run(f"RELEASE nested_{self._depth - 1}" if nested else "COMMIT")
+            except BaseException:
+                self._undo(nested)
+                raise
+            finally:
+                self._depth -= 1
+                self._owner = threading.get_ident() if nested else 0
+
+    def _undo(self, nested: bool) -> None:
+        if not self.writer.conn.in_transaction:
+            return  # SQLite has already rolled back by itself, as on a full disk
+        if nested:
+            self._run(f"ROLLBACK TO nested_{self._depth - 1}")
+            self._run(f"RELEASE nested_{self._depth - 1}")
+        else:
+            self._run("ROLLBACK")
+
+    def _run(self, statement: str) -> None:
+        self.writer.conn.execute(statement)
+
+    def execute(self, sql: str, params: Params = ()) -> int:
+        """Run one changing statement (a transaction of its own outside `transaction()`); return rows changed."""
+        with self.transaction():
+            return self.writer.conn.execute(sql, params).rowcount
+
+    def execute_many(self, sql: str, rows: Iterable[Params]) -> None:
+        """Run one changing statement for many rows."""
+        with self.transaction():
+            self.writer.conn.executemany(sql, rows)
+
+    def rows(self, sql: str, params: Params = ()) -> list[Row]:
+        """Return all rows of a query."""
+        with in_words(self.path):
+            return self._reader().execute(sql, params).fetchall()
+
+    def row(self, sql: str, params: Params = ()) -> Row | None:
+        """Return the first row of a query, None when there is none."""
+        with in_words(self.path):
+            found: Row | None = self._reader().execute(sql, params).fetchone()
+            return found
+
+    def value(self, sql: str, params: Params = ()) -> Any:
+        """Return the first column of the first row, None when there is none."""
+        found = self.row(sql, params)
+        return None if found is None else found[0]
+
+    def rows_in(self, sql: str, lead: Params, wanted: Sequence[Any]) -> list[Row]:
+        """Return the rows of a query that ends in `IN (?)`, for any number of wanted values."""
+        found: list[Row] = []
+        for start in range(0, len(wanted), _PLACES):
+            part = wanted[start : start + _PLACES]
+            places = ",".join("?" * len(part))
+            found += self.rows(sql.replace("IN (?)", f"IN ({places})"), (*lead, *part))
+        return found
+
+    def _reader(self) -> sqlite3.Connection:
+        if self._owner == threading.get_ident():
+            return self.writer.conn
+        reader: sqlite3.Connection | None = getattr(self._local, "reader", None)
+        if reader is None:
+            reader = self._connect(read_only=True)
+            reader.execute("PRAGMA query_only = ON")
+            self._local.reader = reader
+            self._readers.append(reader)
+        return reader
+
+    def words(self) -> AbstractContextManager[None]:
+        """Return a block in which SQLite's errors about this file become RegisterUnavailable."""
+        return in_words(self.path)
+
+    @property
+    def changed_rows(self) -> int:
+        """Return how many rows this process has inserted, updated or deleted since it opened the file."""
+        return self.writer.conn.total_changes
+
+    def copy_to(self, target: Path) -> None:
+        """Write a consistent copy, mode 0600, with SQLite's own backup. Raises RegisterUnavailable."""
+        try:
+            os.close(os.open(target, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600))
+        except OSError as error:
+            raise RegisterUnavailable(f"{target}: cannot be written: {error.strerror}") from error
+        with in_words(target):
+            copy = sqlite3.connect(target)
+            try:
+                self._connect_and_back_up(copy)
+            finally:
+                copy.close()
+
+    def _connect_and_back_up(self, copy: sqlite3.Connection) -> None:
+        origin = self._connect(read_only=True)
+        try:
+            origin.backup(copy)
+        finally:
+            origin.close()
+
+    def close(self) -> None:
+        """Close every connection."""
+        with self._lock:
+            for reader in self._readers:
+                reader.close()
+            self._readers.clear()
+            self._local = threading.local()
+            self.writer.close()

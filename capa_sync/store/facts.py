@@ -1,0 +1,98 @@
+"""What a tracker says about itself, and the field ids that a mapping's names were found to mean."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, replace
+from datetime import datetime
+from typing import Any
+
+from capa_sync.model.ticket import Account, FieldDef, SiteFacts, StatusDef
+from capa_sync.store.columns import instant_text, json_text, json_value
+from capa_sync.store.database import Database
+
+
+class Facts:
+    """Sources as declared, their own facts, and pinned field ids."""
+
+    def __init__(self, db: Database) -> None:
+        self._db = db
+
+    def declare(self, source: str, kind: str, url: str) -> None:
+        """Record that the settings name this source; `kind` is `jira` or `servicenow`."""
+        self._db.execute(
+            """INSERT INTO source VALUES (?,?,?) ON CONFLICT (source) DO UPDATE
+            SET kind = excluded.kind, url = excluded.url WHERE (kind, url) IS NOT (excluded.kind, excluded.url)""",
+            (source, kind, url),
+        )
+
+    def sources(self) -> dict[str, str]:
+        """Return name -> kind of every source ever declared."""
+        return dict(self._db.rows("SELECT source, kind FROM source ORDER BY source"))
+
+    def save(self, source: str, facts: SiteFacts, at: datetime) -> bool:
+        """Store a tracker's facts and tell whether anything new was in them.
+
+        Accounts met before are kept when `facts` does not repeat them. The tracker's time of day is not stored.
+        """
+        before = self.load(source)
+        known = {account.id: account for account in (before.accounts if before else ())}
+        known |= {account.id: account for account in facts.accounts}
+        facts = replace(
+            facts,
+            fields=tuple(sorted(facts.fields, key=lambda one: one.id)),
+            statuses=tuple(sorted(facts.statuses, key=lambda one: one.id)),
+            accounts=tuple(known[wanted] for wanted in sorted(known)),
+            server_time=None,
+        )
+        if facts == before:
+            return False
+        self._db.execute(
+            """INSERT INTO site VALUES (?,?,?) ON CONFLICT (source) DO UPDATE
+            SET facts = excluded.facts, changed_at = excluded.changed_at""",
+            (source, json_text(asdict(facts)), instant_text(at)),
+        )
+        return True
+
+    def load(self, source: str) -> SiteFacts | None:
+        """Return the stored facts, None before the first contact."""
+        held = self._db.value("SELECT facts FROM site WHERE source = ?", (source,))
+        return None if held is None else _facts_from(json_value(held))
+
+    def pin(self, source: str, canonical: str, tracker_field: str) -> str | None:
+        """Pin the field id found for a canonical field; return the id pinned before, None for the first time.
+
+        An id that differs from the pinned one is drift: the pin stays, so that it is reported until `repin`.
+        """
+        before: str | None = self._db.value(
+            "SELECT tracker_field FROM pin WHERE source = ? AND field = ?", (source, canonical)
+        )
+        if before is None:
+            self._db.execute("INSERT INTO pin VALUES (?,?,?)", (source, canonical, tracker_field))
+        return before
+
+    def repin(self, source: str, canonical: str, tracker_field: str) -> None:
+        """Accept another field id for a canonical field."""
+        self._db.execute(
+            """INSERT INTO pin VALUES (?,?,?) ON CONFLICT (source, field) DO UPDATE
+            SET tracker_field = excluded.tracker_field WHERE tracker_field <> excluded.tracker_field""",
+            (source, canonical, tracker_field),
+        )
+
+    def pins(self, source: str) -> dict[str, str]:
+        """Return canonical field -> pinned field id."""
+        return dict(self._db.rows("SELECT field, tracker_field FROM pin WHERE source = ? ORDER BY field", (source,)))
+
+
+def _facts_from(held: dict[str, Any]) -> SiteFacts:
+    return SiteFacts(
+        fields=tuple(
+            FieldDef(**{**one, "options": tuple(tuple(option) for option in one["options"])})
+            for one in held["fields"]
+        ),
+        statuses=tuple(StatusDef(**one) for one in held["statuses"]),
+        me=Account(**held["me"]),
+        accounts=tuple(Account(**one) for one in held["accounts"]),
+        time_zone=held["time_zone"],
+        absent_is_empty=held["absent_is_empty"],
+        history_readable=held["history_readable"],
+    )

@@ -1,0 +1,195 @@
+"""Episodes of findings with what they were judged by, the latest verdicts, and when to judge again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+
+from capa_sync.model.finding import Finding, FindingState, Mode, Severity, Verdict
+from capa_sync.store.columns import (
+    instant,
+    instant_text,
+    json_text,
+    json_value,
+    optional_instant,
+    optional_text,
+)
+from capa_sync.store.database import Database, Params, Row
+
+_FIELDS = (
+    "source", "ticket_id", "rule", "episode", "number", "clause", "severity", "state", "mode", "title", "message",
+    "fix", "args", "opened_at", "cleared_at", "hidden_by", "waived_until", "waived_by", "waived_reason", "rule_set",
+    "inputs",
+)  # fmt: skip
+_KEY = _FIELDS[:4]
+_REST = _FIELDS[4:]
+_SELECT = f"SELECT {', '.join(_FIELDS)} FROM finding"
+_SAVE = f"""INSERT INTO finding ({", ".join(_FIELDS)}) VALUES ({",".join("?" * len(_FIELDS))})
+    ON CONFLICT ({", ".join(_KEY)}) DO UPDATE SET {", ".join(f"{name} = excluded.{name}" for name in _REST)}
+    WHERE ({", ".join(f"finding.{name}" for name in _REST)})
+    IS NOT ({", ".join(f"excluded.{name}" for name in _REST)})"""
+
+
+class Findings:
+    """FindingStore over SQLite, with verdicts and due times."""
+
+    def __init__(self, db: Database) -> None:
+        self._db = db
+
+    # --- episodes --------------------------------------------------------------------------------------------------
+    def latest(self, source: str, ticket_id: str) -> list[Finding]:
+        """Return the latest episode of each rule on this ticket."""
+        rows = self._db.rows(
+            f"""{_SELECT} AS f WHERE source = ? AND ticket_id = ? AND episode = (SELECT MAX(episode) FROM finding AS g
+            WHERE g.source = f.source AND g.ticket_id = f.ticket_id AND g.rule = f.rule) ORDER BY number, rule""",
+            (source, ticket_id),
+        )
+        return [_finding(row) for row in rows]
+
+    def episodes(self, source: str, ticket_id: str) -> list[Finding]:
+        """Return every episode ever on this ticket, by rule and episode."""
+        rows = self._db.rows(
+            f"{_SELECT} WHERE source = ? AND ticket_id = ? ORDER BY number, rule, episode", (source, ticket_id)
+        )
+        return [_finding(row) for row in rows]
+
+    def save(self, findings: Iterable[Finding]) -> None:
+        """Insert or update episodes by (source, ticket_id, rule, episode); equal ones change no row."""
+        self._db.execute_many(_SAVE, [_row(finding) for finding in findings])
+
+    # --- verdicts --------------------------------------------------------------------------------------------------
+    def save_verdicts(self, source: str, ticket_id: str, verdicts: Iterable[Verdict], at: datetime) -> bool:
+        """Replace a ticket's verdicts and tell whether an outcome or severity changed.
+
+        That a ticket judged before got other outcomes is remembered with `at`, for `changed_since`.
+        """
+        wanted = sorted(_verdict_row(source, ticket_id, verdict) for verdict in verdicts)
+        held = self._db.rows(
+            "SELECT * FROM verdict WHERE source = ? AND ticket_id = ? ORDER BY rule", (source, ticket_id)
+        )
+        if held == wanted:
+            return False
+        with self._db.transaction():
+            self._db.execute("DELETE FROM verdict WHERE source = ? AND ticket_id = ?", (source, ticket_id))
+            self._db.execute_many(f"INSERT INTO verdict VALUES ({','.join('?' * 11)})", wanted)
+            outcomes = {row[2:5] for row in held} != {row[2:5] for row in wanted}
+            if held and outcomes:
+                self._remember_change(source, ticket_id, at)
+        return outcomes
+
+    def _remember_change(self, source: str, ticket_id: str, at: datetime) -> None:
+        self._db.execute(
+            """INSERT INTO verdict_change VALUES (?,?,?) ON CONFLICT (source, ticket_id) DO UPDATE
+            SET changed_at = excluded.changed_at""",
+            (source, ticket_id, instant_text(at)),
+        )
+
+    def verdict_counts(self, source: str) -> Mapping[str, int]:
+        """Return `tickets` (judged ones) and the number of verdicts of each outcome."""
+        rows = self._db.rows("SELECT outcome, COUNT(*) FROM verdict WHERE source = ? GROUP BY outcome", (source,))
+        tickets = self._db.value("SELECT COUNT(DISTINCT ticket_id) FROM verdict WHERE source = ?", (source,))
+        return {"tickets": tickets or 0, **dict(rows)}
+
+    def changed_since(self, source: str, since: datetime) -> int:
+        """Count tickets, judged before, that got other outcomes since that instant: many small cycles add up."""
+        return int(
+            self._db.value(
+                "SELECT COUNT(*) FROM verdict_change WHERE source = ? AND changed_at >= ?",
+                (source, instant_text(since)),
+            )
+        )
+
+    def drop_verdicts(self, source: str, ticket_id: str) -> None:
+        """Forget the verdicts and the due time of a ticket that can no longer be judged; episodes stay."""
+        with self._db.transaction():
+            for table in ("verdict", "due"):
+                self._db.execute(
+                    f"DELETE FROM {table} WHERE source = ? AND ticket_id = ?",
+                    (source, ticket_id),
+                )
+
+    # --- due times -------------------------------------------------------------------------------------------------
+    def next_due(self, source: str, ticket_id: str, when: datetime | None) -> None:
+        """Set when the ticket's verdicts may flip by time alone; None means never."""
+        if when is None:
+            self._db.execute("DELETE FROM due WHERE source = ? AND ticket_id = ?", (source, ticket_id))
+            return
+        self._db.execute(
+            """INSERT INTO due VALUES (?,?,?) ON CONFLICT (source, ticket_id) DO UPDATE
+            SET due_at = excluded.due_at WHERE due_at <> excluded.due_at""",
+            (source, ticket_id, instant_text(when)),
+        )
+
+    def due(self, now: datetime) -> list[tuple[str, str]]:
+        """Return (source, ticket id) of tickets whose time has come, the earliest first."""
+        rows = self._db.rows(
+            "SELECT source, ticket_id FROM due WHERE due_at <= ? ORDER BY due_at, source, ticket_id",
+            (instant_text(now),),
+        )
+        return [(row[0], row[1]) for row in rows]
+
+    def next_instants(self, limit: int = 20) -> list[tuple[datetime, str, str]]:
+        """Return the next (instant, source, ticket id) to be judged by time, for `status`."""
+        rows = self._db.rows(
+            "SELECT due_at, source, ticket_id FROM due ORDER BY due_at, source, ticket_id LIMIT ?", (limit,)
+        )
+        return [(instant(row[0]), row[1], row[2]) for row in rows]
+
+
+def _row(finding: Finding) -> Params:
+    return (
+        finding.source,
+        finding.ticket_id,
+        finding.rule,
+        finding.episode,
+        finding.number,
+        finding.clause,
+        finding.severity.value,
+        finding.state.value,
+        finding.mode.value,
+        finding.title,
+        finding.message,
+        finding.fix,
+        json_text(finding.args),
+        instant_text(finding.opened_at),
+        optional_text(finding.cleared_at),
+        finding.hidden_by,
+        optional_text(finding.waived_until),
+        finding.waived_by,
+        finding.waived_reason,
+        finding.rule_set,
+        json_text([dict(one) for one in finding.inputs]),
+    )
+
+
+def _finding(row: Row) -> Finding:
+    held = dict(zip(_FIELDS, row, strict=True))
+    return Finding(
+        **held
+        | {
+            "severity": Severity(held["severity"]),
+            "state": FindingState(held["state"]),
+            "mode": Mode(held["mode"]),
+            "args": tuple(json_value(held["args"])),
+            "opened_at": instant(held["opened_at"]),
+            "cleared_at": optional_instant(held["cleared_at"]),
+            "waived_until": optional_instant(held["waived_until"]),
+            "inputs": tuple(json_value(held["inputs"])),
+        }
+    )
+
+
+def _verdict_row(source: str, ticket_id: str, verdict: Verdict) -> Row:
+    return (
+        source,
+        ticket_id,
+        verdict.rule,
+        verdict.outcome.value,
+        verdict.severity.value,
+        verdict.title,
+        verdict.clause,
+        verdict.mode.value,
+        verdict.number,
+        verdict.reason,
+        optional_text(verdict.next_due),
+    )

@@ -1,0 +1,180 @@
+"""Intended writes in order until they are delivered, and all that the brakes must remember over restarts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
+
+from capa_sync.model.write import Write, WriteKind, WriteState
+from capa_sync.store.brakes import Brakes
+from capa_sync.store.columns import instant_text, optional_text
+from capa_sync.store.write_rows import FIELDS, row_of, write_from
+
+REPLACED = "replaced"
+_UNDER_WAY = timedelta(minutes=2)  # longer than any request may take; an older unknown one is stuck
+
+_SELECT = f"SELECT {', '.join(FIELDS)} FROM write_out AS w"
+_INSERT = f"INSERT INTO write_out ({', '.join(FIELDS)}) VALUES ({','.join('?' * len(FIELDS))})"
+_OPEN = "('pending', 'unknown', 'failed')"
+
+
+class SqlOutbox(Brakes):
+    """Outbox over SQLite."""
+
+    # --- putting ---------------------------------------------------------------------------------------------------
+    def put(self, writes: Iterable[Write]) -> None:
+        """Add writes that are not yet there (by id); `state` may be PENDING or WITHHELD.
+
+        A pending or failed older write of the same ticket and kind becomes withheld with the reason "replaced"; one
+        whose answer is lost stays unknown, for its fate must be known before the next is sent. A withheld write that
+        is put again takes the state it is put with, and a pending one may be withheld again: so the planner can say
+        the same every cycle. Writes delivered, unknown or failed are left alone.
+        """
+        with self._db.transaction():
+            for write in writes:
+                self._put(write)
+
+    def _put(self, write: Write) -> None:
+        held = self._db.row("SELECT state, error FROM write_out WHERE id = ?", (write.id,))
+        if held is None:
+            self._replace_older(write)
+            self._db.execute(_INSERT, row_of(write))
+        elif held[0] in (WriteState.PENDING, WriteState.WITHHELD) and held != (write.state, write.error):
+            if held[0] == WriteState.PENDING and write.state is WriteState.PENDING:
+                return  # it waits already, perhaps with the error of an attempt
+            self._replace_older(write)
+            self._db.execute("DELETE FROM write_out WHERE id = ?", (write.id,))
+            self._db.execute(_INSERT, row_of(write))
+
+    def _replace_older(self, write: Write) -> None:
+        self._db.execute(
+            """UPDATE write_out SET state = 'withheld', error = ? WHERE source = ? AND ticket_id = ? AND kind = ?
+            AND id <> ? AND (state IN ('pending', 'failed') OR (state = 'withheld' AND error <> ?))""",
+            (REPLACED, write.source, write.ticket_id, write.kind, write.id, REPLACED),
+        )
+
+    def withdraw(self, source: str, ticket_id: str, kinds: Iterable[WriteKind], reason: str) -> None:
+        """Withhold for good what was meant and not sent, because it is no longer meant."""
+        for kind in kinds:
+            self._db.execute(
+                """UPDATE write_out SET state = 'withheld', error = ? WHERE source = ? AND ticket_id = ?
+                AND kind = ? AND state IN ('pending', 'failed')""",
+                (reason, source, ticket_id, kind),
+            )
+
+    # --- delivering ------------------------------------------------------------------------------------------------
+    def due(self, source: str, now: datetime) -> list[Write]:
+        """Return pending and unknown writes whose time has come, oldest first, at most one per ticket.
+
+        A ticket waits behind its own first open write: one that failed or whose time is still to come.
+        """
+        rows = self._db.rows(
+            f"""{_SELECT} WHERE source = ? AND state IN {_OPEN} AND state <> 'failed'
+            AND (not_before IS NULL OR not_before <= ?) AND NOT EXISTS (
+                SELECT 1 FROM write_out AS e WHERE e.source = w.source AND e.ticket_id = w.ticket_id
+                AND e.seq < w.seq AND e.state IN {_OPEN}) ORDER BY seq""",
+            (source, instant_text(now)),
+        )
+        return [write_from(row) for row in rows]
+
+    def mark(
+        self,
+        write_id: str,
+        state: WriteState,
+        *,
+        at: datetime,
+        error: str = "",
+        remote_id: str = "",
+        not_before: datetime | None = None,
+        deleted_by_person: bool = False,
+    ) -> None:
+        """Record a step of a delivery.
+
+        UNKNOWN is recorded before each request and counts one attempt; DELIVERED keeps `remote_id`. A write that
+        would wait or stick although a newer one of its ticket and kind exists becomes withheld, "replaced".
+        `deleted_by_person` counts one deletion of our comment, whose stored id is forgotten.
+        """
+        with self._db.transaction():
+            if deleted_by_person:
+                self._count_deletion(write_id, at)
+            if state in (WriteState.PENDING, WriteState.FAILED) and self._has_newer(write_id):
+                state, error = WriteState.WITHHELD, REPLACED
+            delivered = state is WriteState.DELIVERED
+            self._db.execute(
+                """UPDATE write_out SET state = ?, error = ?, marked_at = ?, not_before = ?,
+                remote_id = CASE WHEN ? <> '' THEN ? ELSE remote_id END,
+                attempts = attempts + ?, delivered_at = CASE WHEN ? THEN ? ELSE delivered_at END WHERE id = ?""",
+                (
+                    state, error, instant_text(at), optional_text(not_before), remote_id, remote_id,
+                    int(state is WriteState.UNKNOWN), delivered, instant_text(at), write_id,
+                ),
+            )  # fmt: skip
+
+    def _has_newer(self, write_id: str) -> bool:
+        return bool(
+            self._db.value(
+                """SELECT 1 FROM write_out AS w JOIN write_out AS n ON n.source = w.source
+                AND n.ticket_id = w.ticket_id AND n.kind = w.kind AND n.seq > w.seq WHERE w.id = ?""",
+                (write_id,),
+            )
+        )
+
+    def _count_deletion(self, write_id: str, at: datetime) -> None:
+        found = self._db.row("SELECT source, ticket_id FROM write_out WHERE id = ?", (write_id,))
+        comment = self.remote_comment(*found) if found else ""
+        if found and comment:
+            self._db.execute(
+                "INSERT INTO deletion VALUES (?,?,?,?) ON CONFLICT DO NOTHING", (*found, comment, instant_text(at))
+            )
+
+    def retry(self, ticket: tuple[str, str] | None = None) -> int:
+        """Make failed writes pending and waiting ones due now, of one (source, ticket id) or of all; return how many.
+
+        Writes whose answer is lost become due, too: they are looked up, not sent blindly.
+        """
+        where, params = ("AND source = ? AND ticket_id = ?", ticket) if ticket else ("", ())
+        return self._db.execute(
+            f"""UPDATE write_out SET state = CASE WHEN state = 'failed' THEN 'pending' ELSE state END,
+            not_before = NULL WHERE (state = 'failed' OR (state IN {_OPEN} AND not_before IS NOT NULL
+            AND attempts > 0)) {where}""",
+            params,
+        )
+
+    # --- asking ----------------------------------------------------------------------------------------------------
+    def writes(self, source: str, ticket_id: str) -> Sequence[Write]:
+        """Return every write ever meant for this ticket, in the order of `seq`, whatever its state."""
+        return self._select("source = ? AND ticket_id = ?", (source, ticket_id))
+
+    def withheld(self, source: str) -> list[Write]:
+        """Return writes held back by a brake or a mode; those replaced by newer ones are not among them."""
+        return self._select("source = ? AND state = 'withheld' AND error <> ?", (source, REPLACED))
+
+    def open(self, source: str) -> list[Write]:
+        """Return all writes of a source that are pending, unknown or failed, in order."""
+        return self._select(f"source = ? AND state IN {_OPEN}", (source,))
+
+    def stuck(self, now: datetime) -> list[Write]:
+        """Return writes of all sources that did not get through: failed, retried, or unanswered for minutes."""
+        return self._select(
+            f"""state IN {_OPEN} AND (state = 'failed' OR (state = 'pending' AND attempts > 0)
+            OR (state = 'unknown' AND marked_at <= ?))""",
+            (instant_text(now - _UNDER_WAY),),
+        )
+
+    def last_delivered(self, source: str, ticket_id: str) -> Mapping[str, Write]:
+        """Return kind -> newest delivered write of this ticket."""
+        delivered = self._select("source = ? AND ticket_id = ? AND state = 'delivered'", (source, ticket_id))
+        return {write.kind: write for write in delivered}
+
+    def remote_comment(self, source: str, ticket_id: str) -> str:
+        """Return the stored id of our comment on this ticket, "" when none, or when a person deleted it."""
+        return self._db.value(
+            """SELECT remote_id FROM write_out WHERE source = ? AND ticket_id = ? AND kind = 'comment'
+            AND remote_id <> '' AND remote_id NOT IN
+                (SELECT remote_id FROM deletion WHERE source = ? AND ticket_id = ?)
+            ORDER BY seq DESC LIMIT 1""",
+            (source, ticket_id, source, ticket_id),
+        ) or ""  # fmt: skip
+
+    def _select(self, where: str, params: Sequence[object]) -> list[Write]:
+        return [write_from(row) for row in self._db.rows(f"{_SELECT} WHERE {where} ORDER BY seq", params)]

@@ -1,0 +1,118 @@
+"""Versions of a ticket's raw parts: whole records, and lists of which only what is new is stored again.
+
+A version has a FORM. `whole`: the body is the part, later versions stand alone. `list`: the body is a list of
+entries, on which later versions build. `append`, `prepend`: the body holds the entries added at that end. `[…]`, the
+ids of all entries in order: the body holds those that are new or changed, the rest is taken from what came before.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+
+from capa_sync.model.ticket import Part
+
+LIST_KINDS = frozenset({"history", "audit", "journal", "comments"})
+WHOLE, LIST, APPEND, PREPEND = "whole", "list", "append", "prepend"
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """One stored version of a part, as the table `part` holds it."""
+
+    kind: str
+    version: int
+    form: str
+    digest: str
+    body: bytes
+
+
+def first_form(kind: str) -> str:
+    """Return the form of a kind's first version."""
+    return LIST if kind in LIST_KINDS else WHOLE
+
+
+def next_version(before: Sequence[Stored], part: Part) -> Stored:
+    """Return what must be stored so that `part` is the newest after `before` (versions of its kind, ascending)."""
+    if not before:
+        return Stored(part.kind, 1, first_form(part.kind), part.digest, part.body)
+    version = before[-1].version + 1
+    if part.kind in LIST_KINDS:
+        added = _added(_entries(merged(before).body), _entries(part.body))
+        if added is not None:
+            form, entries = added
+            return Stored(part.kind, version, form, part.digest, _bytes(entries))
+    return Stored(part.kind, version, first_form(part.kind), part.digest, part.body)
+
+
+def merged(versions: Sequence[Stored]) -> Part:
+    """Return the newest whole part that these versions of one kind (ascending) amount to."""
+    newest = versions[-1]
+    if newest.form in (WHOLE, LIST):
+        return Part(newest.kind, newest.body, newest.digest)
+    start = max(n for n, stored in enumerate(versions) if stored.form in (WHOLE, LIST))
+    entries: list[Any] = orjson.loads(versions[start].body)
+    for stored in versions[start + 1 :]:
+        entries = _built(entries, stored)
+    return Part(newest.kind, _bytes(entries), newest.digest)
+
+
+def newest_parts(versions: Iterable[Stored]) -> tuple[Part, ...]:
+    """Return the newest part of each kind, in the order in which kinds first come."""
+    kinds: dict[str, list[Stored]] = {}
+    for stored in versions:
+        kinds.setdefault(stored.kind, []).append(stored)
+    return tuple(merged(stored) for stored in kinds.values())
+
+
+def _built(entries: list[Any], stored: Stored) -> list[Any]:
+    new: list[Any] = orjson.loads(stored.body)
+    if stored.form == APPEND:
+        return entries + new
+    if stored.form == PREPEND:
+        return new + entries
+    by_id = {entry_id(entry): entry for entry in (*entries, *new)}
+    return [by_id[wanted] for wanted in orjson.loads(stored.form)]
+
+
+def _added(old: list[Any] | None, new: list[Any] | None) -> tuple[str, list[Any]] | None:
+    """Return form and entries that turn `old` into `new`; None when entries without ids leave only the whole."""
+    if old is None or new is None:
+        return None
+    count = len(old)
+    if new[:count] == old:
+        return APPEND, new[count:]
+    if count and new[-count:] == old:
+        return PREPEND, new[:-count]
+    before, after = _by_id(old), _by_id(new)
+    if before is None or after is None:
+        return None
+    fresh = [entry for wanted, entry in after.items() if before.get(wanted) != entry]
+    return orjson.dumps(list(after)).decode(), fresh
+
+
+def _by_id(entries: list[Any]) -> Mapping[str, Any] | None:
+    found = {entry_id(entry): entry for entry in entries}
+    return None if "" in found or len(found) < len(entries) else found
+
+
+def entry_id(entry: Any) -> str:
+    """Return a list entry's own id (`id` in Jira, `sys_id` in ServiceNow, plain or as `{"value": …}`), "" none."""
+    if not isinstance(entry, dict):
+        return ""
+    found = entry.get("id") or entry.get("sys_id") or ""
+    if isinstance(found, dict):
+        found = found.get("value") or ""
+    return str(found)
+
+
+def _entries(body: bytes) -> list[Any] | None:
+    held = orjson.loads(body)
+    return held if isinstance(held, list) else None
+
+
+def _bytes(entries: list[Any]) -> bytes:
+    return orjson.dumps(entries, option=orjson.OPT_SORT_KEYS)

@@ -1,0 +1,161 @@
+"""Register numbers, and the derived rows of the register: records, their actions, birth rows and joins."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import date, datetime
+
+from capa_sync.model.record import Action, FieldChange
+from capa_sync.model.ticket import Origin
+from capa_sync.model.values import Value
+from capa_sync.store.columns import day_or_instant_text, digest_of, instant_text, optional_text
+from capa_sync.store.database import Database, Params, Row
+from capa_sync.store.migrations import REGISTER_COLUMNS
+
+Cell = str | int | date | datetime | None
+
+# How far a copy is behind is no property of the record: those columns never enter its hash (CONTRACT.md 5).
+_UNHASHED = frozenset({"row_hash", "confidential"})
+
+
+def row_hash(columns: Mapping[str, Cell]) -> str:
+    """Return SHA-256 hex over a register row's stored columns in the view's order, absent ones as empty."""
+    return digest_of(str(_cell(columns.get(name)) or "") for name in REGISTER_COLUMNS if name not in _UNHASHED)
+
+
+class Records:
+    """The rows behind `v_register`, `v_actions` and the birth rows of `v_changes`."""
+
+    def __init__(self, db: Database) -> None:
+        self._db = db
+
+    # --- numbers ---------------------------------------------------------------------------------------------------
+    def register_no(self, source: str, ticket_id: str, year: int) -> str:
+        """Return the ticket's register number, given out once in the year told then and never again.
+
+        Form `NC-YYYY-NNNN`; numbers count up within a year.
+        """
+        with self._db.transaction():
+            held = self._number(source, ticket_id)
+            if held is None:
+                serial = int(self._db.value("SELECT MAX(serial) FROM register_number WHERE year = ?", (year,)) or 0)
+                held = (year, serial + 1)
+                self._db.execute("INSERT INTO register_number VALUES (?,?,?,?)", (source, ticket_id, *held))
+        return f"NC-{held[0]:04d}-{held[1]:04d}"
+
+    def known_no(self, source: str, ticket_id: str) -> str:
+        """Return the ticket's register number, "" when none was ever given."""
+        held = self._number(source, ticket_id)
+        return "" if held is None else f"NC-{held[0]:04d}-{held[1]:04d}"
+
+    def _number(self, source: str, ticket_id: str) -> tuple[int, int] | None:
+        row = self._db.row(
+            "SELECT year, serial FROM register_number WHERE source = ? AND ticket_id = ?", (source, ticket_id)
+        )
+        return (row[0], row[1]) if row else None
+
+    # --- rows ------------------------------------------------------------------------------------------------------
+    def save_row(self, source: str, ticket_id: str, columns: Mapping[str, Cell]) -> None:
+        """Store a record's row; an equal one changes nothing.
+
+        `columns` are those of `v_register` without `register_no`, `source`, `days_late`, `days_open` and
+        `synced_at`, which the view adds; dates and instants as such or as text. Besides: `confidential` (yes/no),
+        and the instants between which days are counted, where they differ from the plain reading: `open_from`
+        (else detected_at), `open_until` (else closed_at), `late_from` (else the end of due_at), `late_until` (else
+        implemented_at). `row_hash` is worked out when it is not given. Raises ValueError for an unknown column.
+        """
+        unknown = set(columns) - set(REGISTER_COLUMNS)
+        if unknown:
+            message = f"no columns of the register: {sorted(unknown)}"
+            raise ValueError(message)
+        cells = {"row_hash": row_hash(columns), **columns}
+        row = (source, ticket_id, *(_cell(cells.get(name)) for name in REGISTER_COLUMNS))
+        self._replace("register_row", source, ticket_id, [row])
+
+    def save_actions(self, source: str, ticket_id: str, actions: Iterable[Action]) -> None:
+        """Store a record's actions; equal ones change nothing."""
+        self._replace("action", source, ticket_id, [_action_row(source, ticket_id, action) for action in actions])
+
+    def save_births(self, source: str, ticket_id: str, timeline: Iterable[FieldChange]) -> None:
+        """Store what mapped fields held when the ticket was made: the timeline's changes of origin `birth`."""
+        births = {(one.tracker_field or one.field, one.field): one for one in timeline if one.origin is Origin.BIRTH}
+        rows = [
+            (source, ticket_id, *names, _words(one.new), instant_text(one.at), one.by or "")
+            for names, one in births.items()
+        ]
+        self._replace("birth", source, ticket_id, rows)
+
+    def remove_row(self, source: str, ticket_id: str) -> None:
+        """Take a ticket's row and actions out of the register, as when it is judged with another or set aside."""
+        for table in ("register_row", "action"):
+            self._replace(table, source, ticket_id, [])
+
+    def _replace(self, table: str, source: str, ticket_id: str, rows: Sequence[Params]) -> None:
+        wanted = sorted(rows, key=lambda row: tuple(str(cell) for cell in row))
+        where = "WHERE source = ? AND ticket_id = ?"
+        held: list[Row] = self._db.rows(f"SELECT * FROM {table} {where}", (source, ticket_id))
+        if sorted(held, key=lambda row: tuple(str(cell) for cell in row)) == wanted:
+            return
+        with self._db.transaction():
+            self._db.execute(f"DELETE FROM {table} {where}", (source, ticket_id))
+            for row in wanted:
+                self._db.execute(f"INSERT INTO {table} VALUES ({','.join('?' * len(row))})", row)
+
+    # --- joins -----------------------------------------------------------------------------------------------------
+    def save_join(self, source: str, ticket_id: str, other_source: str, other_key: str) -> None:
+        """Store which ticket of another source this one says to be the same as; "" for none."""
+        rows: list[Params] = [(source, ticket_id, other_source, other_key)] if other_key else []
+        self._replace("joined", source, ticket_id, rows)
+
+    def join_of(self, source: str, ticket_id: str) -> tuple[str, str] | None:
+        """Return (source, key) that this ticket names as the same nonconformity, None when it names none."""
+        row = self._db.row(
+            "SELECT other_source, other_key FROM joined WHERE source = ? AND ticket_id = ?", (source, ticket_id)
+        )
+        return (row[0], row[1]) if row else None
+
+    def joined(self, source: str, ticket_id: str) -> list[tuple[str, str]]:
+        """Return (source, id) of mirrored tickets joined with this one, whichever of the two names the other."""
+        rows = self._db.rows(
+            """SELECT m.source, m.ticket_id FROM joined j JOIN mirror m ON m.source = j.other_source AND m.nr IN (
+                SELECT nr FROM ticket WHERE ticket_key = j.other_key UNION
+                SELECT nr FROM old_key WHERE ticket_key = j.other_key)
+                WHERE j.source = ? AND j.ticket_id = ?
+            UNION SELECT j.source, j.ticket_id FROM joined j WHERE j.other_source = ? AND j.other_key IN (
+                SELECT ticket_key FROM ticket WHERE source = ? AND ticket_id = ? UNION
+                SELECT o.ticket_key FROM old_key o JOIN mirror m ON m.nr = o.nr
+                WHERE m.source = ? AND m.ticket_id = ?) ORDER BY 1, 2""",
+            (source, ticket_id, source, source, ticket_id, source, ticket_id),
+        )
+        return [(row[0], row[1]) for row in rows]
+
+
+def _cell(cell: Cell) -> str | int | None:
+    if isinstance(cell, date):
+        return day_or_instant_text(cell)
+    return int(cell) if isinstance(cell, bool) else cell
+
+
+def _action_row(source: str, ticket_id: str, action: Action) -> Row:
+    due = action.due_at.data
+    return (
+        source,
+        ticket_id,
+        action.id,
+        action.key,
+        action.origin.value,
+        action.kind.value,
+        _words(action.text),
+        _words(action.owner),
+        day_or_instant_text(due) if isinstance(due, date) else None,
+        optional_text(action.done_at),
+    )
+
+
+def _words(value: Value) -> str:
+    """Return a canonical value as the register shows it; people as their canonical ids."""
+    if isinstance(value.data, str):
+        return value.data
+    if isinstance(value.data, date):
+        return day_or_instant_text(value.data)
+    return ", ".join(value.data) if isinstance(value.data, tuple) else value.text

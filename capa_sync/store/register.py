@@ -1,0 +1,170 @@
+"""The register file: opened, brought up to date, and offered part by part."""
+
+from __future__ import annotations
+
+import os
+import uuid
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+from datetime import datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from capa_sync.errors import RegisterUnavailable
+from capa_sync.store.columns import instant_text
+from capa_sync.store.database import Database, Row
+from capa_sync.store.facts import Facts
+from capa_sync.store.findings import Findings
+from capa_sync.store.lock import RegisterLock, is_held_here
+from capa_sync.store.migrations import DERIVED, LEDGER, PRIMARY, STEPS
+from capa_sync.store.outbox import SqlOutbox
+from capa_sync.store.records import Records
+from capa_sync.store.requests import Requests
+from capa_sync.store.runs import Runs
+from capa_sync.store.tickets import Tickets
+from capa_sync.store.views import VIEWS
+
+
+class Register:
+    """One open register; safe for many threads, of which one writes at a time.
+
+    Attributes:
+        path: the file. id: random id given at creation, the identity that markers carry; a copy keeps it.
+        tickets, runs, facts, findings, outbox, requests, records: its parts, each a table family.
+    """
+
+    def __init__(self, db: Database) -> None:
+        self._db = db
+        self.path = db.path
+        self.id: str = str(db.value("SELECT value FROM meta WHERE name = 'register_id'"))
+        self.tickets = Tickets(db)
+        self.runs = Runs(db)
+        self.facts = Facts(db)
+        self.findings = Findings(db)
+        self.outbox = SqlOutbox(db)
+        self.requests = Requests(db)
+        self.records = Records(db)
+
+    def transaction(self) -> AbstractContextManager[None]:
+        """Return a block that is stored whole or not at all; nested blocks are parts of the outer one."""
+        return self._db.transaction()
+
+    def copy_to(self, target: Path) -> None:
+        """Write a consistent private copy (mode 0600) beside a running daemon; an existing file is overwritten."""
+        self._db.copy_to(target)
+
+    def drop_derived(self) -> None:
+        """Empty every derived table, for `rebuild`; tickets that could not even be read stay in quarantine."""
+        with self._db.transaction():
+            for table in DERIVED:
+                kept = "WHERE ticket_id IN (SELECT ticket_id FROM mirror WHERE mirror.source = quarantine.source)"
+                self._db.execute(f"DELETE FROM {table} {kept if table == 'quarantine' else ''}")
+
+    def rows_by_table(self, *, derived: bool = True) -> dict[str, list[Row]]:
+        """Return every row of every table but the run ledger, sorted; the primary tables alone if so asked."""
+        tables = (*PRIMARY, *(DERIVED if derived else ()))
+        return {
+            table: sorted(self._db.rows(f"SELECT * FROM {table}"), key=repr) for table in tables if table != LEDGER
+        }
+
+    def view(self, name: str) -> Iterator[dict[str, object]]:
+        """Iterate over the rows of one public view as dicts in its column order. Raises KeyError for another name."""
+        VIEWS[name]
+        columns = [row[1] for row in self._db.rows(f"PRAGMA table_info({name})")]
+        for row in self._db.rows(f"SELECT * FROM {name}"):
+            yield dict(zip(columns, row, strict=True))
+
+    @property
+    def changed_rows(self) -> int:
+        """Return how many rows this process has changed since it opened the register."""
+        return self._db.changed_rows
+
+    def close(self) -> None:
+        """Close the file; the object is of no use afterwards."""
+        self._db.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def open_register(path: Path, *, clock_now: datetime, create: bool = True, read_only: bool = False) -> Register:
+    """Open a register file, making it or bringing it up to date where needed.
+
+    Raises RegisterUnavailable, in one line: the file is missing (without `create`), damaged, read-only, made by a
+    newer capa-sync, older while it may not be changed, or the disk is full.
+    """
+    _ensure_file(path, create=create and not read_only)
+    db = Database(path, read_only=read_only)
+    try:
+        _bring_up_to_date(db, clock_now)
+        return Register(db)
+    except BaseException:
+        db.close()
+        raise
+
+
+def _ensure_file(path: Path, *, create: bool) -> None:
+    """Make an empty file that only its owner may read; SQLite gives its companions the same mode."""
+    try:
+        if not path.exists():
+            if not create:
+                raise RegisterUnavailable(f"{path}: no such register")
+            os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+        elif create and path.stat().st_mode & 0o077:
+            path.chmod(0o600)
+    except OSError as error:
+        raise RegisterUnavailable(f"{path}: cannot be opened: {error.strerror}") from error
+
+
+def _bring_up_to_date(db: Database, now: datetime) -> None:
+    with db.words():
+        applied = {step.name for step in STEPS.applied(db.writer)}
+        known = [step.name for step in STEPS.pending(db.writer)]
+        views = {
+            str(row[0]): str(row[1]) for row in db.rows("SELECT name, sql FROM sqlite_master WHERE type = 'view'")
+        }
+    newer = applied - set(_step_names())
+    if newer:
+        raise RegisterUnavailable(
+            f"{db.path}: made by a newer capa-sync (it has {max(newer)}); install that version or restore a backup"
+        )
+    if not known and views == _wanted_views():
+        return
+    if db.read_only:
+        raise RegisterUnavailable(f"{db.path}: made by an older capa-sync; start `capa-sync run` or `sync` once")
+    with _no_other_version(db.path, needed=bool(applied)), db.transaction():
+        STEPS.apply(db.writer)
+        db.execute("INSERT INTO meta VALUES ('register_id', ?) ON CONFLICT DO NOTHING", (uuid.uuid4().hex,))
+        db.execute("INSERT INTO meta VALUES ('created_at', ?) ON CONFLICT DO NOTHING", (instant_text(now),))
+        _renew_views(db, views)
+
+
+def _step_names() -> list[str]:
+    return [step.name for step in STEPS._migrations]  # noqa: SLF001 - the library lists only what is pending
+
+
+def _wanted_views() -> dict[str, str]:
+    return {name: f'CREATE VIEW "{name}" AS {sql}' for name, sql in VIEWS.items()}
+
+
+def _renew_views(db: Database, held: dict[str, str]) -> None:
+    for name in held:
+        db.execute(f'DROP VIEW "{name}"')
+    for name, sql in VIEWS.items():
+        db.writer.create_view(name, sql)
+
+
+@contextmanager
+def _no_other_version(path: Path, *, needed: bool) -> Iterator[None]:
+    """Hold the register's lock while an existing file is changed, so that no older daemon is at work on it."""
+    if needed and not is_held_here(path):
+        with RegisterLock(path):
+            yield
+    else:
+        yield

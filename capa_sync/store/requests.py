@@ -1,0 +1,53 @@
+"""Requests that other verbs leave in the register while `run` holds it; the daemon carries them out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from capa_sync.store.columns import instant, instant_text, json_text, json_value
+from capa_sync.store.database import Database
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One request: `verb` is `release`, `retry`, `waive`, `activate`; `args` as that verb understands them."""
+
+    id: int
+    verb: str
+    args: Mapping[str, Any]
+    at: datetime
+
+
+class Requests:
+    """Requests in the order in which they were left."""
+
+    def __init__(self, db: Database) -> None:
+        self._db = db
+
+    def leave(self, verb: str, args: Mapping[str, Any], at: datetime) -> int:
+        """Leave a request and return its number; needs the file, not the register's lock."""
+        with self._db.transaction():
+            self._db.execute(
+                "INSERT INTO request (verb, args, asked_at) VALUES (?,?,?)",
+                (verb, json_text(dict(args)), instant_text(at)),
+            )
+            return int(self._db.value("SELECT MAX(id) FROM request"))
+
+    def waiting(self) -> list[Request]:
+        """Return requests not yet carried out, the oldest first."""
+        rows = self._db.rows("SELECT id, verb, args, asked_at FROM request WHERE done_at IS NULL ORDER BY id")
+        return [Request(row[0], row[1], json_value(row[2]), instant(row[3])) for row in rows]
+
+    def done(self, request: int, at: datetime, answer: str = "") -> None:
+        """Record that a request was carried out (or refused, with the answer); best inside the same transaction."""
+        self._db.execute(
+            "UPDATE request SET done_at = ?, answer = ? WHERE id = ?", (instant_text(at), answer, request)
+        )
+
+    def answer(self, request: int) -> str | None:
+        """Return the answer to a request, None while it waits."""
+        row = self._db.row("SELECT answer FROM request WHERE id = ? AND done_at IS NOT NULL", (request,))
+        return None if row is None else str(row[0])

@@ -1,0 +1,111 @@
+"""The run ledger: when which source was read, how it went, and how far its copy goes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from capa_sync.store.columns import instant, instant_text, json_text, json_value, optional_instant, optional_text
+from capa_sync.store.database import Database
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One pass over a source as the ledger tells it; `finished_at` None while it goes on or was killed."""
+
+    id: int
+    source: str
+    kind: str
+    started_at: datetime
+    finished_at: datetime | None
+    ok: bool
+    problem: str
+    counts: Mapping[str, int] = field(default_factory=dict)
+    as_of: datetime | None = None
+
+
+class Runs:
+    """The ledger and the stored not-before instants; the ledger is the only table that an unchanged pass touches."""
+
+    def __init__(self, db: Database) -> None:
+        self._db = db
+
+    def start(self, source: str, kind: str, at: datetime) -> int:
+        """Open a run of a kind (`changes`, `full`, `census`, …) and return its number.
+
+        An earlier run of that source and kind that never finished (a killed process) is closed as interrupted.
+        """
+        with self._db.transaction():
+            self._db.execute(
+                """UPDATE run SET finished_at = ?, problem = 'interrupted'
+                WHERE source = ? AND kind = ? AND finished_at IS NULL""",
+                (instant_text(at), source, kind),
+            )
+            self._db.execute(
+                "INSERT INTO run (source, kind, started_at) VALUES (?,?,?)", (source, kind, instant_text(at))
+            )
+            return int(self._db.value("SELECT MAX(id) FROM run"))
+
+    def finish(
+        self,
+        run: int,
+        at: datetime,
+        ok: bool,
+        problem: str = "",
+        counts: Mapping[str, int] | None = None,
+        as_of: datetime | None = None,
+    ) -> None:
+        """Close a run. `as_of` is the instant up to which the source is now known, None when this run cannot say."""
+        self._db.execute(
+            "UPDATE run SET finished_at = ?, ok = ?, problem = ?, counts = ?, as_of = ? WHERE id = ?",
+            (instant_text(at), int(ok), problem, json_text(dict(counts or {})), optional_text(as_of), run),
+        )
+
+    def last_success(self, source: str) -> datetime | None:
+        """Return when the last run that reached an `as_of` ended well, None when none did."""
+        return optional_instant(self._db.value("SELECT last_success_at FROM freshness WHERE source = ?", (source,)))
+
+    def as_of(self, source: str) -> datetime | None:
+        """Return the instant up to which the source is known, None before its first whole read."""
+        return optional_instant(self._db.value("SELECT as_of FROM freshness WHERE source = ?", (source,)))
+
+    def problem(self, source: str) -> str:
+        """Return what the newest run of some kind failed with, "" when the newest of every kind ended well."""
+        return self._db.value("SELECT problem FROM trouble WHERE source = ?", (source,)) or ""
+
+    def cycles(self, source: str) -> int:
+        """Return how many runs of this source ended, well or not."""
+        return self._db.value("SELECT COUNT(*) FROM run WHERE source = ? AND finished_at IS NOT NULL", (source,)) or 0
+
+    def last(self, source: str, kind: str) -> Run | None:
+        """Return the newest run of a kind, None before the first."""
+        row = self._db.row(
+            """SELECT id, source, kind, started_at, finished_at, ok, problem, counts, as_of FROM run
+            WHERE source = ? AND kind = ? ORDER BY id DESC LIMIT 1""",
+            (source, kind),
+        )
+        if row is None:
+            return None
+        number, _, _, started, finished, ok, problem, counts, as_of = row
+        return Run(
+            number, source, kind, instant(started), optional_instant(finished), bool(ok), problem,
+            json_value(counts), optional_instant(as_of),
+        )  # fmt: skip
+
+    # --- not-before ------------------------------------------------------------------------------------------------
+    def not_before(self, source: str) -> datetime | None:
+        """Return the instant before which the tracker asked to be left alone, None when it did not."""
+        return optional_instant(self._db.value("SELECT not_before FROM hold WHERE source = ?", (source,)))
+
+    def set_not_before(self, source: str, until: datetime | None, reason: str = "") -> None:
+        """Remember (over restarts) until when nothing may be sent to a source, or forget it with None."""
+        if until is None:
+            self._db.execute("DELETE FROM hold WHERE source = ?", (source,))
+            return
+        self._db.execute(
+            """INSERT INTO hold VALUES (?,?,?) ON CONFLICT (source) DO UPDATE
+            SET not_before = excluded.not_before, reason = excluded.reason
+            WHERE (not_before, reason) IS NOT (excluded.not_before, excluded.reason)""",
+            (source, instant_text(until), reason),
+        )

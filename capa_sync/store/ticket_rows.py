@@ -1,0 +1,96 @@
+"""Derived rows of a mirrored ticket: what the views show of it, and by what other tickets are found."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+from capa_sync.model.ticket import RawChange, SourceTicket
+from capa_sync.store.columns import instant_text, json_text, optional_text, raw_words
+from capa_sync.store.database import Database, Params
+
+INSERT_TICKET = "INSERT INTO ticket VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?)"
+INSERT_CHANGE = """INSERT INTO change (nr, entry, group_no, changed_at, field_id, field, changed_by, origin,
+    from_value, to_value) VALUES (?,?,?,?,?,?,?,?,?,?)"""
+INSERT_CHILD = "INSERT INTO child (nr, child_id, child_key, relation, link_type) VALUES (?,?,?,?,?)"
+INSERT_OLD_KEY = "INSERT INTO old_key VALUES (?,?) ON CONFLICT DO NOTHING"
+INSERT_PARENT = "INSERT INTO parentage VALUES (?,?) ON CONFLICT DO NOTHING"
+
+
+@dataclass(slots=True)
+class DerivedRows:
+    """Rows of one batch, gathered first so that each table takes them in one call."""
+
+    tickets: list[Params] = field(default_factory=list)
+    changes: list[Params] = field(default_factory=list)
+    children: list[Params] = field(default_factory=list)
+    old_keys: list[Params] = field(default_factory=list)
+    parents: list[Params] = field(default_factory=list)
+
+    def add(
+        self,
+        nr: int,
+        ticket: SourceTicket,
+        changes: Sequence[RawChange],
+        lost: Iterable[str],
+        old_keys: Iterable[str],
+    ) -> None:
+        """Take in the rows of one ticket; `changes` are history and observations, `lost` all keys once seen."""
+        self.tickets.append(_ticket_row(nr, ticket, len(changes), lost))
+        self.changes.extend(_change_row(nr, change) for change in changes)
+        self.children.extend((nr, c.id, c.key, c.relation, c.link_type) for c in ticket.children)
+        self.old_keys.extend((nr, key) for key in old_keys if key != ticket.key)
+        if ticket.parent:
+            self.parents.append((nr, ticket.parent))
+
+    def insert(self, db: Database) -> None:
+        """Insert everything gathered."""
+        for sql, rows in (
+            (INSERT_TICKET, self.tickets),
+            (INSERT_CHANGE, self.changes),
+            (INSERT_CHILD, self.children),
+            (INSERT_OLD_KEY, self.old_keys),
+            (INSERT_PARENT, self.parents),
+        ):
+            if rows:
+                db.execute_many(sql, rows)
+
+
+def forget(db: Database, nr: int) -> None:
+    """Remove a ticket's derived rows before newer ones come; keys and parents that it once had stay."""
+    for table in ("ticket", "change", "child"):
+        db.execute(f"DELETE FROM {table} WHERE nr = ?", (nr,))
+
+
+def _ticket_row(nr: int, ticket: SourceTicket, changes: int, lost: Iterable[str]) -> Params:
+    return (
+        nr,
+        ticket.source,
+        ticket.id,
+        ticket.key,
+        ticket.url,
+        ticket.kind,
+        ticket.container,
+        instant_text(ticket.created_at),
+        instant_text(ticket.updated_at),
+        int(ticket.history_complete),
+        optional_text(ticket.history_from),
+        len(ticket.comments),
+        changes,
+        json_text(sorted(lost)),
+    )
+
+
+def _change_row(nr: int, change: RawChange) -> Params:
+    return (
+        nr,
+        change.entry,
+        change.order,
+        instant_text(change.at),
+        change.field_id,
+        change.field_name,
+        change.by,
+        change.origin.value,
+        raw_words(change.old),
+        raw_words(change.new),
+    )

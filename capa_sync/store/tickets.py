@@ -1,0 +1,203 @@
+"""The mirror: raw parts kept for ever, tickets parsed from them, and what is known of where each ticket is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
+
+from capa_sync.model.ticket import Cursor, Page, Presence, Role, SourceTicket
+from capa_sync.ports import Parser
+from capa_sync.store import assembly, ticket_rows
+from capa_sync.store.columns import instant_text, json_text, json_value, optional_instant, optional_text
+from capa_sync.store.database import Database
+from capa_sync.store.intake import Intake
+
+_BATCH = 200
+
+
+class Tickets:
+    """TicketStore and MirrorLookup over SQLite."""
+
+    def __init__(self, db: Database) -> None:
+        self._db = db
+
+    # --- reading pages in --------------------------------------------------------------------------------------
+    def commit_page(self, source: str, page: Page, at: datetime, run: int, parser: Parser) -> list[str]:
+        """Store a page with its cursor in one transaction; return ids of tickets that are new or changed.
+
+        A ticket counts as changed when one of its parts has new content, when it was not `present` before, or when
+        an action ticket turns out to be a record of its own. A page of known content changes no row. `parser` is
+        asked for the parse of the version before, to tell what changed without a history entry.
+
+        Raises RegisterUnavailable; then neither the page nor its cursor is stored.
+        """
+        with self._db.transaction():
+            changed, stored = Intake(self._db, source, at, run, parser).take(page.readings)
+            if stored:
+                self._db.execute("UPDATE run SET stored = stored + ? WHERE id = ?", (stored, run))
+            self.save_cursor(source, page.cursor)
+        return changed
+
+    def cursor(self, source: str) -> Cursor:
+        """Return the stored cursor, an empty one before the first page."""
+        row = self._db.row("SELECT state, watermark FROM cursor WHERE source = ?", (source,))
+        return Cursor(json_value(row[0]), optional_instant(row[1])) if row else Cursor()
+
+    def save_cursor(self, source: str, cursor: Cursor) -> None:
+        """Store where reading goes on; no row changes when it is where it was."""
+        self._db.execute(
+            """INSERT INTO cursor VALUES (?,?,?) ON CONFLICT (source) DO UPDATE
+            SET state = excluded.state, watermark = excluded.watermark
+            WHERE (state, watermark) IS NOT (excluded.state, excluded.watermark)""",
+            (source, json_text(dict(cursor.state)), optional_text(cursor.watermark)),
+        )
+
+    # --- tickets -----------------------------------------------------------------------------------------------
+    def ticket(self, source: str, ticket_id: str, parser: Parser) -> SourceTicket | None:
+        """Return the mirrored ticket, parsed, with observed changes, lost fields and old keys filled in."""
+        nr = self._nr(source, ticket_id)
+        return None if nr is None else assembly.load(self._db, [nr], parser).get(nr)
+
+    def tickets(self, source: str, parser: Parser, role: Role | None = None) -> Iterator[SourceTicket]:
+        """Iterate over mirrored tickets of one source in id order, those that vanished too."""
+        where, params = ("AND role = ?", (source, role.value)) if role else ("", (source,))
+        found = self._db.rows(f"SELECT nr FROM mirror WHERE source = ? {where} ORDER BY ticket_id", params)
+        for start in range(0, len(found), _BATCH):
+            numbers = [row[0] for row in found[start : start + _BATCH]]
+            loaded = assembly.load(self._db, numbers, parser)
+            yield from (loaded[nr] for nr in numbers)
+
+    def _nr(self, source: str, ticket_id: str) -> int | None:
+        nr: int | None = self._db.value(
+            "SELECT nr FROM mirror WHERE source = ? AND ticket_id = ?", (source, ticket_id)
+        )
+        return nr
+
+    # --- finding tickets ---------------------------------------------------------------------------------------
+    def find(self, name: str) -> list[tuple[str, str]]:
+        """Return (source, id) of tickets by `KEY`, an earlier key, an id, or any of them as `SOURCE:KEY`."""
+        found = self._find(name, "")
+        source, colon, key = name.partition(":")
+        return found or (self._find(key, source) if colon else [])
+
+    def _find(self, key: str, source: str) -> list[tuple[str, str]]:
+        rows = self._db.rows(
+            """SELECT m.source, m.ticket_id FROM mirror m WHERE m.nr IN (
+                SELECT nr FROM ticket WHERE ticket_key = ? UNION SELECT nr FROM old_key WHERE ticket_key = ?)
+            UNION SELECT source, ticket_id FROM mirror WHERE ticket_id = ? ORDER BY 1, 2""",
+            (key, key, key),
+        )
+        return [(row[0], row[1]) for row in rows if source in ("", row[0])]
+
+    def parents_of(self, source: str, action_id: str) -> list[str]:
+        """Return ids of tickets that name this one as child, sub-task or link, or that it names (or once named)."""
+        rows = self._db.rows(
+            """SELECT m.ticket_id FROM child c JOIN mirror m ON m.nr = c.nr
+                WHERE m.source = ? AND (c.child_id = ? OR (c.child_id = '' AND c.child_key IN
+                    (SELECT ticket_key FROM ticket WHERE source = ? AND ticket_id = ?)))
+            UNION SELECT p.parent_id FROM parentage p JOIN mirror m ON m.nr = p.nr
+                WHERE m.source = ? AND m.ticket_id = ? ORDER BY 1""",
+            (source, action_id, source, action_id, source, action_id),
+        )
+        return [row[0] for row in rows]
+
+    def children_of(self, source: str, ticket_id: str) -> list[str]:
+        """Return ids of mirrored tickets that this one names as its parts, or that name it as their parent."""
+        rows = self._db.rows(
+            """SELECT t.ticket_id FROM child c JOIN mirror m ON m.nr = c.nr JOIN ticket t ON t.source = m.source
+                AND (t.ticket_id = c.child_id OR (c.child_id = '' AND t.ticket_key = c.child_key))
+                WHERE m.source = ? AND m.ticket_id = ?
+            UNION SELECT m.ticket_id FROM parentage p JOIN mirror m ON m.nr = p.nr
+                WHERE m.source = ? AND p.parent_id = ? ORDER BY 1""",
+            (source, ticket_id, source, ticket_id),
+        )
+        return [row[0] for row in rows]
+
+    def action_ids(self, source: str) -> Sequence[str]:
+        """Return ids of mirrored action tickets of this source, present ones."""
+        rows = self._db.rows(
+            "SELECT ticket_id FROM mirror WHERE source = ? AND role = 'action' AND presence = 'present' ORDER BY 1",
+            (source,),
+        )
+        return [row[0] for row in rows]
+
+    def known_stamp(self, source: str, ticket_id: str) -> str | None:
+        """Return the digest of the newest record part of a ticket, None when it is not mirrored."""
+        stamp: str | None = self._db.value(
+            """SELECT p.digest FROM mirror m JOIN part p ON p.nr = m.nr AND p.kind = 'record'
+            WHERE m.source = ? AND m.ticket_id = ? ORDER BY p.version DESC LIMIT 1""",
+            (source, ticket_id),
+        )
+        return stamp
+
+    # --- presence ----------------------------------------------------------------------------------------------
+    def presence(self, source: str, ticket_id: str) -> Presence:
+        """Return where the ticket is now; `unobserved` for one that was never mirrored."""
+        found = self._db.value("SELECT presence FROM mirror WHERE source = ? AND ticket_id = ?", (source, ticket_id))
+        return Presence(found) if found else Presence.UNOBSERVED
+
+    def set_presence(self, source: str, ticket_id: str, presence: Presence, proof: str, at: datetime) -> None:
+        """Record where a ticket is and what proves it; no row changes when that is known already."""
+        self._db.execute(
+            """UPDATE mirror SET presence_at = CASE WHEN presence = ? THEN presence_at ELSE ? END, presence = ?,
+            presence_proof = ? WHERE source = ? AND ticket_id = ? AND (presence, presence_proof) IS NOT (?, ?)""",
+            (presence, instant_text(at), presence, proof, source, ticket_id, presence, proof),
+        )
+
+    def presences(self, source: str) -> dict[str, tuple[Presence, str]]:
+        """Return id -> (presence, container) of every mirrored ticket of a source."""
+        rows = self._db.rows(
+            """SELECT m.ticket_id, m.presence, t.container FROM mirror m JOIN ticket t ON t.nr = m.nr
+            WHERE m.source = ?""",
+            (source,),
+        )
+        return {row[0]: (Presence(row[1]), row[2]) for row in rows}
+
+    def roles(self, source: str) -> dict[str, Role]:
+        """Return id -> role of every mirrored ticket of a source."""
+        rows = self._db.rows("SELECT ticket_id, role FROM mirror WHERE source = ?", (source,))
+        return {row[0]: Role(row[1]) for row in rows}
+
+    # --- quarantine, counts, rebuilding ------------------------------------------------------------------------
+    def quarantine(self, source: str, ticket_id: str, reasons: Iterable[str] | None, key: str = "") -> None:
+        """Set a ticket aside with the reasons why it cannot be judged, or take it back with None.
+
+        `key` names a ticket that was never mirrored because it could not even be read.
+        """
+        if not reasons:
+            self._db.execute("DELETE FROM quarantine WHERE source = ? AND ticket_id = ?", (source, ticket_id))
+            return
+        self._db.execute(
+            """INSERT INTO quarantine VALUES (?,?,?,?) ON CONFLICT DO UPDATE
+            SET ticket_key = excluded.ticket_key, reasons = excluded.reasons
+            WHERE (ticket_key, reasons) IS NOT (excluded.ticket_key, excluded.reasons)""",
+            (source, ticket_id, key, "; ".join(reasons)),
+        )
+
+    def quarantined(self, source: str) -> dict[str, str]:
+        """Return id -> reasons of the tickets set aside."""
+        rows = self._db.rows("SELECT ticket_id, reasons FROM quarantine WHERE source = ?", (source,))
+        return dict(rows)
+
+    def counts(self, source: str) -> Mapping[str, int]:
+        """Return numbers of present `records` and `actions`, of `vanished` tickets, and of `changes`, `comments`."""
+        row = self._db.row(
+            """SELECT COALESCE(SUM(m.role = 'record' AND m.presence = 'present'), 0),
+            COALESCE(SUM(m.role = 'action' AND m.presence = 'present'), 0),
+            COALESCE(SUM(m.presence <> 'present'), 0), COALESCE(SUM(t.changes), 0), COALESCE(SUM(t.comments), 0)
+            FROM mirror m LEFT JOIN ticket t ON t.nr = m.nr WHERE m.source = ?""",
+            (source,),
+        )
+        return dict(zip(("records", "actions", "vanished", "changes", "comments"), row or (), strict=True))
+
+    def rebuild(self, source: str, parser: Parser) -> None:
+        """Make a source's derived ticket rows anew from the stored versions, without any tracker."""
+        found = self._db.rows("SELECT nr FROM mirror WHERE source = ? ORDER BY nr", (source,))
+        for start in range(0, len(found), _BATCH):
+            numbers = [row[0] for row in found[start : start + _BATCH]]
+            with self._db.transaction():
+                rows = ticket_rows.DerivedRows()
+                for nr in numbers:
+                    ticket_rows.forget(self._db, nr)
+                    assembly.replay(self._db, nr, parser, rows)
+                rows.insert(self._db)

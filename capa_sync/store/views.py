@@ -1,0 +1,153 @@
+"""The public views (CONTRACT.md 5): contracted columns first and in order, then what pages and checks need besides.
+
+Views are code, not data: an opened file gets the views of this version. `freshness` and `trouble` serve the others.
+"""
+
+from __future__ import annotations
+
+import re
+
+# Instants are stored with microseconds so that their texts sort; a whole second is shown without them.
+_FRACTION = "'.000000Z', 'Z'"
+
+
+def _at(column: str, name: str = "") -> str:
+    return f"replace({column}, {_FRACTION}) AS {name or column.rpartition('.')[2]}"
+
+
+def _days(start: str, end: str) -> str:
+    return f"(CAST(strftime('%s', {end}) AS INTEGER) - CAST(strftime('%s', {start}) AS INTEGER)) / 86400"
+
+
+_FRESHNESS = """SELECT source, MAX(as_of) AS as_of, MAX(finished_at) AS last_success_at FROM run
+    WHERE ok = 1 AND as_of IS NOT NULL GROUP BY source"""
+
+_TROUBLE = """SELECT r.source, r.problem FROM run r WHERE r.id = (
+        SELECT MAX(b.id) FROM run b WHERE b.source = r.source AND b.ok = 0 AND b.finished_at IS NOT NULL
+        AND NOT EXISTS (SELECT 1 FROM run g WHERE g.source = b.source AND g.kind = b.kind AND g.id > b.id
+            AND g.ok = 1))"""
+
+_OPEN_FROM = "COALESCE(NULLIF(r.open_from, ''), NULLIF(r.detected_at, ''))"
+_OPEN_UNTIL = "COALESCE(NULLIF(r.open_until, ''), NULLIF(r.closed_at, ''), f.as_of)"
+_DUE_END = "CASE WHEN length(r.due_at) = 10 THEN date(r.due_at, '+1 day') ELSE NULLIF(r.due_at, '') END"
+_LATE_FROM = f"COALESCE(NULLIF(r.late_from, ''), {_DUE_END})"
+_LATE_UNTIL = "COALESCE(NULLIF(r.late_until, ''), NULLIF(r.implemented_at, ''), f.as_of)"
+
+_PLAIN_COLUMNS = (
+    "ticket_key", "ticket_url", "track", "title", "grade", "origin", "origin_ref", "requirement", "occurred_at",
+    "detected_at", "location", "raised_by", "owner", "claimed_stage", "evidenced_stage", "source_status",
+    "correction", "corrected_at", "consequences", "rca_method", "root_cause", "cause_category", "extent", "similar",
+    "actions_done", "actions_total", "action_text", "due_at", "replans", "days_late", "implemented_at",
+    "communicated", "effectiveness_criterion", "effectiveness_due", "effectiveness_result", "reviewed_by",
+    "reviewed_at", "isms_change", "risk_update", "closed_at", "closed_by", "reopens", "days_open", "warnings_high",
+    "warnings_medium", "warnings_low", "rules", "waived", "cannot_tell", "management_review", "changed_at",
+    "synced_at", "row_hash", "confidential",
+)  # fmt: skip
+
+_COMPUTED = {
+    "days_late": f"MAX(0, {_days(_LATE_FROM, _LATE_UNTIL)}) AS days_late",
+    "days_open": f"MAX(0, {_days(_OPEN_FROM, _OPEN_UNTIL)}) AS days_open",
+    "synced_at": _at("f.last_success_at", "synced_at"),
+}
+
+
+def _register_column(name: str) -> str:
+    if name in _COMPUTED:
+        return _COMPUTED[name]
+    return _at(f"r.{name}") if name.endswith("_at") else f"r.{name}"
+
+
+_REGISTER = f"""SELECT printf('NC-%04d-%04d', n.year, n.serial) AS register_no, r.source,
+    {", ".join(map(_register_column, _PLAIN_COLUMNS))}, r.ticket_id, m.presence, {_at("f.as_of")}
+    FROM register_row r
+    LEFT JOIN register_number n ON n.source = r.source AND n.ticket_id = r.ticket_id
+    LEFT JOIN mirror m ON m.source = r.source AND m.ticket_id = r.ticket_id
+    LEFT JOIN freshness f ON f.source = r.source"""
+
+# An open, waived or historical episode shows; else that the latest verdict cannot tell; else how the episode ended.
+_FINDINGS = f"""SELECT f.source, f.ticket_id, COALESCE(t.ticket_key, '') AS ticket_key, f.rule, f.clause, f.severity,
+    CASE WHEN f.cleared_at IS NULL AND f.state <> 'cleared' THEN f.state
+        WHEN v.outcome = 'cannot_tell' THEN 'cannot_tell' ELSE f.state END AS state,
+    f.message, {_at("f.opened_at")}, {_at("f.cleared_at")}, {_at("f.waived_until")}, f.rule_set,
+    f.title, f.fix, f.mode, f.episode, f.number, f.hidden_by, COALESCE(v.reason, '') AS reason,
+    COALESCE(r.confidential, '') AS confidential
+    FROM finding f LEFT JOIN ticket t ON t.source = f.source AND t.ticket_id = f.ticket_id
+    LEFT JOIN verdict v ON v.source = f.source AND v.ticket_id = f.ticket_id AND v.rule = f.rule
+    LEFT JOIN register_row r ON r.source = f.source AND r.ticket_id = f.ticket_id
+    WHERE f.episode = (SELECT MAX(g.episode) FROM finding g
+        WHERE g.source = f.source AND g.ticket_id = f.ticket_id AND g.rule = f.rule)
+    UNION ALL
+    SELECT v.source, v.ticket_id, COALESCE(t.ticket_key, ''), v.rule, v.clause, v.severity, 'cannot_tell', v.reason,
+    NULL, NULL, NULL, '', v.title, '', v.mode, 0, v.number, '', v.reason, COALESCE(r.confidential, '')
+    FROM verdict v LEFT JOIN ticket t ON t.source = v.source AND t.ticket_id = v.ticket_id
+    LEFT JOIN register_row r ON r.source = v.source AND r.ticket_id = v.ticket_id
+    WHERE v.outcome = 'cannot_tell' AND NOT EXISTS (SELECT 1 FROM finding f
+        WHERE f.source = v.source AND f.ticket_id = v.ticket_id AND f.rule = v.rule)"""
+
+_CHANGES = f"""SELECT t.source, t.ticket_id, t.ticket_key, c.field, c.from_value, c.to_value, {_at("c.changed_at")},
+    c.changed_by, c.origin, c.entry, c.group_no, c.field_id, COALESCE(r.confidential, '') AS confidential
+    FROM change c JOIN ticket t ON t.nr = c.nr
+    LEFT JOIN register_row r ON r.source = t.source AND r.ticket_id = t.ticket_id
+    UNION ALL
+    SELECT b.source, b.ticket_id, COALESCE(t.ticket_key, ''), b.field, '', b.to_value, {_at("b.changed_at")},
+    b.changed_by, 'birth', '', 0, b.field_id, COALESCE(r.confidential, '')
+    FROM birth b LEFT JOIN ticket t ON t.source = b.source AND t.ticket_id = b.ticket_id
+    LEFT JOIN register_row r ON r.source = b.source AND r.ticket_id = b.ticket_id"""
+
+# A ticket that is there was seen by the last run that ended well; one that is gone by the last before it went.
+_TICKETS = f"""SELECT m.source, m.ticket_id, t.ticket_key, m.presence, {_at("t.updated_at")},
+    {
+    _at(
+        "CASE WHEN m.presence = 'present' THEN f.last_success_at ELSE (SELECT MAX(b.finished_at) FROM run b "
+        "WHERE b.source = m.source AND b.ok = 1 AND b.as_of IS NOT NULL AND b.finished_at < m.presence_at) END",
+        "seen_at",
+    )
+},
+    t.history_complete, COALESCE(q.reasons, '') AS quarantine_reason, m.role, t.kind, t.container, t.url,
+    {_at("t.created_at")}, {_at("m.presence_at")}, m.presence_proof, {_at("t.history_from")}, t.changes, t.comments
+    FROM mirror m JOIN ticket t ON t.nr = m.nr LEFT JOIN freshness f ON f.source = m.source
+    LEFT JOIN quarantine q ON q.source = m.source AND q.ticket_id = m.ticket_id
+    UNION ALL
+    SELECT q.source, q.ticket_id, q.ticket_key, 'unobserved', NULL, NULL, 0, q.reasons, '', '', '', '', NULL, NULL,
+    '', NULL, 0, 0 FROM quarantine q
+    WHERE NOT EXISTS (SELECT 1 FROM mirror m WHERE m.source = q.source AND m.ticket_id = q.ticket_id)"""
+
+_ACTIONS = f"""SELECT a.source, COALESCE(t.ticket_key, '') AS ticket_key, a.action_key, a.origin, a.kind, a.text,
+    a.owner, {_at("a.due_at")}, {_at("a.done_at")}, a.ticket_id, a.action_id,
+    COALESCE(r.confidential, '') AS confidential
+    FROM action a LEFT JOIN ticket t ON t.source = a.source AND t.ticket_id = a.ticket_id
+    LEFT JOIN register_row r ON r.source = a.source AND r.ticket_id = a.ticket_id"""
+
+_WRITES = f"""SELECT w.source, w.ticket_id, w.ticket_key, w.kind, w.state, w.attempts, w.error,
+    {_at("w.delivered_at")}, w.remote_id, w.id, w.seq, w.hash, w.notifies, {_at("w.created_at")},
+    {_at("w.not_before")}, {_at("w.marked_at")} FROM write_out w"""
+
+_SOURCES = f"""SELECT s.source, COALESCE(d.kind, '') AS kind, COALESCE(c.state, '{{}}') AS cursor, {_at("f.as_of")},
+    {_at("f.last_success_at")}, (SELECT COUNT(*) FROM mirror m WHERE m.source = s.source) AS tickets,
+    COALESCE(p.problem, '') AS problem, {_at("c.watermark")}, {_at("h.not_before")},
+    COALESCE(x.cause, '') AS safety_stop
+    FROM (SELECT source FROM source UNION SELECT source FROM cursor UNION SELECT source FROM run) s
+    LEFT JOIN source d ON d.source = s.source LEFT JOIN cursor c ON c.source = s.source
+    LEFT JOIN freshness f ON f.source = s.source LEFT JOIN trouble p ON p.source = s.source
+    LEFT JOIN hold h ON h.source = s.source LEFT JOIN safety_stop x ON x.source = s.source"""
+
+
+def _one_line(sql: str) -> str:
+    return re.sub(r"\s+", " ", sql)
+
+
+VIEWS: dict[str, str] = {
+    name: _one_line(sql)
+    for name, sql in (
+        ("freshness", _FRESHNESS),
+        ("trouble", _TROUBLE),
+        ("v_register", _REGISTER),
+        ("v_findings", _FINDINGS),
+        ("v_changes", _CHANGES),
+        ("v_tickets", _TICKETS),
+        ("v_actions", _ACTIONS),
+        ("v_writes", _WRITES),
+        ("v_sources", _SOURCES),
+    )
+}
+"""View name -> its query, in an order in which each uses only earlier ones."""
