@@ -1,3 +1,26 @@
 """Stage 3, ticket to canonical record; a ticket that cannot be mapped is quarantined with its reasons."""
 
 from __future__ import annotations
+
+from capa_sync.mapping.binding import BoundMapping, bind
+from capa_sync.mapping.canonical import map_ticket
+from capa_sync.mapping.coverage import FieldCoverage, coverage, score, unmapped_names
+from capa_sync.mapping.joining import join
+from capa_sync.mapping.loader import load_mapping
+from capa_sync.mapping.people import People, load_people
+from capa_sync.mapping.schema import MappingFile
+
+__all__ = [
+    "BoundMapping",
+    "FieldCoverage",
+    "MappingFile",
+    "People",
+    "bind",
+    "coverage",
+    "join",
+    "load_mapping",
+    "load_people",
+    "map_ticket",
+    "score",
+    "unmapped_names",
+]

@@ -1,0 +1,331 @@
+"""A record's actions, from a field of its own and from sub-tasks, linked and child tickets."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, time
+
+from capa_sync.mapping.binding import BoundAction, BoundMapping, BoundPart
+from capa_sync.mapping.people import Directory
+from capa_sync.mapping.stages import StageReplay
+from capa_sync.mapping.statuses import OptionSet
+from capa_sync.mapping.texts import fold
+from capa_sync.mapping.timeline import Step, TicketHistory, birth_of, replay, rows_of
+from capa_sync.model.record import STAGE_ORDER, Action, ActionKind, ActionOrigin, FieldChange, Stage
+from capa_sync.model.ticket import ChildRef, SourceTicket
+from capa_sync.model.values import BLANK, UNMAPPED, Raw, Value, ValueState
+
+_DONE_STAGES = frozenset(stage.value for stage in STAGE_ORDER[STAGE_ORDER.index(Stage.IMPLEMENTED) :])
+
+
+@dataclass(slots=True)
+class ActionsFound:
+    """All actions of a record with their timeline rows, and why rules on actions cannot tell ("" when they can)."""
+
+    actions: list[Action] = field(default_factory=list)
+    rows: list[FieldChange] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class ChildTicket:
+    """A child that an action entry takes in: how it is named, and its history, None when it cannot be read."""
+
+    ref: ChildRef
+    bound: BoundAction | None
+    history: TicketHistory | None
+
+
+def find_children(
+    bound: BoundMapping, ticket: SourceTicket, children: Mapping[str, SourceTicket | None]
+) -> list[ChildTicket]:
+    """Return the children that are actions by the mapping, and those of which that cannot be said."""
+    refs = {ref.id or ref.key: ref for ref in ticket.children}
+    by_key = {child.key: child for child in children.values() if child is not None}
+    for child in children.values():
+        if child is not None and child.parent == ticket.id and child.id not in refs and child.key not in refs:
+            relation = "child" if bound.mapping.kind == "servicenow" else "subtask"
+            refs[child.id] = ChildRef(child.id, child.key, relation)
+    found: list[ChildTicket] = []
+    for name, ref in refs.items():
+        child = children.get(name) or by_key.get(ref.key)
+        entry = next((each for each in bound.actions if _takes(each, ref, child, ticket)), None)
+        if entry is not None:
+            read = TicketHistory(child, bound.history_ids, bound.ambiguous) if child is not None else None
+            found.append(ChildTicket(ref, entry, read))
+    return found
+
+
+def _takes(bound: BoundAction, ref: ChildRef, child: SourceTicket | None, parent: SourceTicket) -> bool:
+    """Tell whether an entry takes this child in; of an unread sub-task the type is unknown, so it may be one."""
+    entry = bound.entry
+    if entry.origin.value != ref.relation:
+        return False
+    if entry.origin is ActionOrigin.SUBTASK:
+        return child is None or fold(child.kind) in map(fold, entry.types)
+    if entry.origin is ActionOrigin.LINK:
+        wanted = child is None or not entry.issue_types or fold(child.kind) in map(fold, entry.issue_types)
+        return wanted and fold(ref.link_type) in map(fold, entry.types)
+    if child is None:
+        return not ref.link_type or ref.link_type == entry.reference
+    if child.kind != entry.table:
+        return False
+    return ref.link_type == entry.reference or parent.id in child.values.get(entry.reference, BLANK).ids
+
+
+def collect_actions(
+    bound: BoundMapping,
+    record: TicketHistory,
+    children: Iterable[ChildTicket],
+    stage: StageReplay,
+    fields: Mapping[str, Value],
+    people: Directory,
+) -> ActionsFound:
+    """Return every action; `fields` are the record's values, from which owner and due date may be inherited."""
+    found = ActionsFound()
+    for entry in bound.actions:
+        if entry.entry.origin is ActionOrigin.FIELD:
+            _FieldAction(bound, entry, record, people).add_to(found, stage, fields)
+    for child in children:
+        if child.history is None or child.bound is None:
+            name = child.ref.key or child.ref.id
+            found.problems.append(f"{_WORDS[child.ref.relation]} {name} cannot be read")
+            found.actions.append(_unread(child))
+        else:
+            _ChildAction(bound, child.bound, child.history, people).add_to(found, child.ref, fields)
+    return found
+
+
+_WORDS = {"subtask": "sub-task", "link": "linked ticket", "child": "child ticket"}
+
+
+def _unread(child: ChildTicket) -> Action:
+    kind = child.bound.kind if child.bound and isinstance(child.bound.kind, ActionKind) else ActionKind.OTHER
+    unread = Value(ValueState.UNREADABLE, reason="the ticket cannot be read")
+    return Action(
+        child.ref.id or child.ref.key,
+        child.ref.key,
+        ActionOrigin(child.ref.relation),
+        kind,
+        unread,
+        unread,
+        unread,
+        unread,
+        readable=False,
+        reason="the ticket cannot be read",
+    )
+
+
+class _Reader:
+    """Reads an action's own fields of one ticket, with their history."""
+
+    def __init__(self, bound: BoundMapping, action: BoundAction, history: TicketHistory, people: Directory) -> None:
+        self.bound = bound
+        self.action = action
+        self.history = history
+        self.people = people
+        self.rows: list[FieldChange] = []
+
+    def value(self, part: BoundPart | None) -> tuple[Value, Value, list[Step]]:
+        """Return a part's value now, at birth, and its steps."""
+        if part is None:
+            return UNMAPPED, UNMAPPED, []
+        if part.constant is not None:
+            constant = part.constant(self.people)
+            return constant, constant, []
+        if part.convert is None:
+            return UNMAPPED, UNMAPPED, []
+        raw = self.history.raw_now(part.field_id, absent_is_empty=self.bound.facts.absent_is_empty)
+        if raw is None:
+            reason = f"'{part.label}' of {self.history.ticket.key} cannot be read"
+            now = Value(ValueState.UNREADABLE, reason=reason)
+        else:
+            now = part.convert(raw, self.people)
+        birth, steps = replay(self.history, part.field_id, part.convert, now, self.people)
+        return now, birth, steps
+
+    def text(self, action_id: str) -> tuple[Value, datetime | None, int | None]:
+        """Return the text, and when and in which group it was first filled; adds its rows."""
+        part = self.action.text
+        now, born, steps = self.value(part)
+        birth = birth_of(self.history)
+        self.rows += rows_of("actions", birth, born, steps, self.people, label=part.label, action=action_id)
+        if born.is_filled:
+            return now, birth.at, birth.group
+        first = next((step for step in steps if step.new.is_filled), None)
+        return now, first.at if first else None, first.group if first else None
+
+    def own(self, part: BoundPart | None, action_id: str) -> Value:
+        """Return another of the action's fields; adds rows for its changes, not for its birth."""
+        now, _, steps = self.value(part)
+        label = part.label if part else ""
+        self.rows += rows_of(
+            "actions", birth_of(self.history), UNMAPPED, steps, self.people, label=label, action=action_id
+        )
+        return now
+
+    def inherited(self, name: str, own: Value, fields: Mapping[str, Value]) -> Value:
+        """Return the record's value where the action has none of its own and the mapping lets it inherit."""
+        has_none = own.state in {ValueState.EMPTY, ValueState.UNMAPPED}
+        return fields[name] if has_none and name in self.action.entry.inherit else own
+
+
+class _FieldAction(_Reader):
+    """The action written in a field of the record itself."""
+
+    def add_to(self, found: ActionsFound, stage: StageReplay, fields: Mapping[str, Value]) -> None:
+        name, entry = self.action.id, self.action
+        text, first_at, first_group = self.text(name)
+        owner = self.inherited("owner", self.own(entry.owner, name), fields)
+        due_at = self.inherited("due_at", self.own(entry.due_at, name), fields)
+        evidence, done = self.own(entry.evidence, name), self.own(entry.done_at, name)
+        found.rows += self.rows
+        if text.state in {ValueState.EMPTY, ValueState.PLACEHOLDER}:
+            return
+        if not text.is_known:
+            found.problems.append(f"the action in '{entry.text.label}': {text.reason}")
+        found.actions.append(
+            Action(
+                name,
+                self.history.ticket.key,
+                ActionOrigin.FIELD,
+                entry.kind if isinstance(entry.kind, ActionKind) else ActionKind.OTHER,
+                text,
+                owner,
+                due_at,
+                evidence,
+                created_at=first_at,
+                started_at=first_at,
+                started_group=first_group,
+                done_at=instant_of(done) if entry.done_at else _implemented_since(stage, self.history),
+                text_first_at=first_at,
+                text_first_group=first_group,
+                readable=text.is_known,
+                reason=text.reason,
+            )
+        )
+
+
+def _implemented_since(stage: StageReplay, history: TicketHistory) -> datetime | None:
+    """Return since when, without a break, the claimed stage is implemented or later; None when it is not."""
+    if stage.value.data not in _DONE_STAGES:
+        return None
+    since = history.ticket.created_at
+    for step in stage.steps:
+        if step.new.data in _DONE_STAGES and step.old.data not in _DONE_STAGES:
+            since = step.at
+    return since
+
+
+class _ChildAction(_Reader):
+    """An action that is a ticket of its own."""
+
+    def add_to(self, found: ActionsFound, ref: ChildRef, fields: Mapping[str, Value]) -> None:
+        ticket, entry = self.history.ticket, self.action
+        name = ticket.id
+        text, first_at, first_group = self.text(name)
+        owner = self.inherited("owner", self.own(entry.owner, name), fields)
+        due_at = self.inherited("due_at", self.own(entry.due_at, name), fields)
+        evidence, done = self.own(entry.evidence, name), self.own(entry.done_at, name)
+        kind, problem = self._kind()
+        found.problems += [problem] if problem else []
+        status = self._statuses(name)
+        found.rows += self.rows
+        found.actions.append(
+            Action(
+                name,
+                ticket.key,
+                ActionOrigin(ref.relation),
+                kind,
+                text,
+                owner,
+                due_at,
+                evidence,
+                created_at=ticket.created_at,
+                started_at=status.started_at,
+                started_group=status.started_group,
+                done_at=self._done_at(status, done),
+                cancelled=status.is_cancelled,
+                text_first_at=first_at,
+                text_first_group=first_group,
+            )
+        )
+
+    def _kind(self) -> tuple[ActionKind, str]:
+        if isinstance(self.action.kind, ActionKind):
+            return self.action.kind, ""
+        value, _, _ = self.value(self.action.kind)
+        if isinstance(value.data, str):
+            return ActionKind(value.data), ""
+        why = value.reason or "its kind is empty"
+        return ActionKind.OTHER, f"{self.history.ticket.key}: {why}"
+
+    def _done_at(self, status: _ChildStatus, own: Value) -> datetime | None:
+        at = instant_of(own)
+        if not self.action.done:
+            return at
+        return None if status.done_at is None or status.is_cancelled else at or status.done_at
+
+    def _statuses(self, action_id: str) -> _ChildStatus:
+        history, status_id = self.history, self.action.status_id
+        changes = history.changes_of(status_id)
+        now = history.raw_now(status_id, absent_is_empty=self.bound.facts.absent_is_empty) or BLANK
+        birth = birth_of(history)
+        track = _ChildStatus(self.action.started, self.action.done)
+        born = changes[0].old if changes else now
+        track.enter(born, birth.at, birth.group)
+        for change in changes:
+            track.enter(change.new, change.at, history.groups[change.order])
+        if track.last is not None and track.last.ids != now.ids:
+            track.enter(now, history.end_at(), history.end_group)
+        track.is_cancelled = any(
+            (history.raw_now(each, absent_is_empty=True) or BLANK) in options
+            for each, options in self.action.cancelled
+        )
+        self._status_rows(action_id, born, now)
+        return track
+
+    def _status_rows(self, action_id: str, born: Raw, now: Raw) -> None:
+        birth, steps = replay(self.history, self.action.status_id, _status_value, _status_value(now), self.people)
+        birth = birth if birth.is_known else _status_value(born)
+        where = birth_of(self.history)
+        self.rows += rows_of("actions", where, UNMAPPED, steps, self.people, label="Status", action=action_id)
+
+
+def _status_value(raw: Raw, _: Directory | None = None) -> Value:
+    name = raw.names[0] if raw.names else raw.text or (raw.ids[0] if raw.ids else "")
+    return Value(ValueState.FILLED, name, name) if name else Value(ValueState.EMPTY)
+
+
+class _ChildStatus:
+    """When a child was started and done, as its status moved."""
+
+    def __init__(self, started: OptionSet, done: OptionSet) -> None:
+        self._started = started
+        self._done = done
+        self.started_at: datetime | None = None
+        self.started_group: int | None = None
+        self.done_at: datetime | None = None
+        self.is_cancelled = False
+        self.last: Raw | None = None
+
+    def enter(self, status: Raw, at: datetime, group: int) -> None:
+        """Take one status in; done counts from the last entry, started from the first."""
+        self.last = status
+        is_done = status in self._done
+        if self.started_at is None and (is_done or status in self._started):
+            self.started_at, self.started_group = at, group
+        if not is_done:
+            self.done_at = None
+        elif self.done_at is None:
+            self.done_at = at
+
+
+def instant_of(value: Value) -> datetime | None:
+    """Return a time value as an instant; a day counts from its first moment in UTC."""
+    if isinstance(value.data, datetime):
+        return value.data
+    if isinstance(value.data, date):
+        return datetime.combine(value.data, time(), UTC)
+    return None

@@ -1,0 +1,257 @@
+"""Binds a mapping to one site: names become ids, options and statuses tables, and what is missing is told."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+
+from capa_sync.errors import Problem
+from capa_sync.mapping.entries import ACTION_FIELDS
+from capa_sync.mapping.fields import option_words
+from capa_sync.mapping.people import Directory, People
+from capa_sync.mapping.schema import ActionMapping, FieldMapping, MappingFile, Options, Part
+from capa_sync.mapping.site import SiteFields, is_day
+from capa_sync.mapping.statuses import BoundStage, OptionSet, bind_stage, status_set
+from capa_sync.mapping.texts import fold
+from capa_sync.mapping.values import Converter, constant_value, converter
+from capa_sync.model.catalogue import FIELDS, FieldSpec
+from capa_sync.model.record import ActionKind
+from capa_sync.model.ticket import FieldDef, SiteFacts
+from capa_sync.model.values import Value, ValueState
+
+
+@dataclass(frozen=True, slots=True)
+class BoundPart:
+    """One place of a canonical field on this site: a field id with its converter, a constant, or link types."""
+
+    field_id: str
+    label: str
+    convert: Converter | None = None
+    constant: Callable[[Directory], Value] | None = None
+    links: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class BoundField:
+    """A canonical field with those of its places that this site has; never without any."""
+
+    name: str
+    parts: tuple[BoundPart, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class BoundAction:
+    """An action entry on this site."""
+
+    entry: ActionMapping
+    id: str
+    kind: ActionKind | BoundPart
+    text: BoundPart
+    owner: BoundPart | None
+    due_at: BoundPart | None
+    done_at: BoundPart | None
+    evidence: BoundPart | None
+    status_id: str
+    started: OptionSet
+    done: OptionSet
+    cancelled: tuple[tuple[str, OptionSet], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class BoundMapping:
+    """A mapping bound to one site.
+
+    Attributes:
+        mapping: the file. facts: what the site said of itself. fields, stage, actions: ready to map with; `stage`
+            None when the site lacks the status field (every ticket is then quarantined).
+        unmapped: every canonical field without a place, as its `unmapped` value with the reason.
+        labels: canonical field -> the tracker's own field label. pins: `canonical:reference` -> field id.
+        history_ids, ambiguous: see SiteFields. same_as_id: field that names the twin, "" none.
+        problems: mistakes that `doctor` lists. notes: drift and things worth a look.
+        hash: over the mapping, and everything of the site that decides what a record looks like.
+    """
+
+    mapping: MappingFile
+    facts: SiteFacts
+    fields: tuple[BoundField, ...]
+    stage: BoundStage | None
+    actions: tuple[BoundAction, ...]
+    unmapped: Mapping[str, Value]
+    labels: Mapping[str, str]
+    pins: Mapping[str, str]
+    history_ids: Mapping[str, str]
+    ambiguous: frozenset[str]
+    same_as_id: str
+    problems: tuple[Problem, ...]
+    notes: tuple[Problem, ...]
+    hash: str
+    _directories: dict[tuple[str, str], tuple[People, Directory]] = field(default_factory=dict, compare=False)
+
+    def directory(self, source: str, people: People, own: str) -> Directory:
+        """Return the account directory of a source, made once."""
+        kept = self._directories.get((source, own))
+        if kept is None or kept[0] is not people:
+            ignored = [name for name, _ in self.mapping.ignore_accounts]
+            own_ids = {own, self.facts.me.id, *self.facts.me.aliases} - {""}
+            directory = Directory(source, people, self.facts.accounts, ignored, own_ids)
+            kept = self._directories[source, own] = (people, directory)
+        return kept[1]
+
+
+def bind(mapping: MappingFile, facts: SiteFacts, pins: Mapping[str, str] | None = None) -> BoundMapping:
+    """Bind a mapping to what a site says of itself.
+
+    Args:
+        mapping: as loaded.
+        facts: as the source identified.
+        pins: what an earlier binding pinned, as the register kept it.
+    """
+    binder = _Binder(mapping, facts, pins or {})
+    fields = tuple(filter(None, map(binder.record_field, mapping.record.values())))
+    stage = bind_stage(mapping, facts, binder.site)
+    actions = tuple(filter(None, (binder.action(index, entry) for index, entry in enumerate(mapping.actions))))
+    twin = mapping.same_as and binder.site.find("same_as", mapping.same_as.ref)
+    site = binder.site
+    return BoundMapping(
+        mapping,
+        facts,
+        fields,
+        stage,
+        actions,
+        binder.unmapped(fields),
+        binder.labels(fields, actions, stage),
+        site.pins,
+        site.history_ids,
+        frozenset(site.ambiguous),
+        twin.id if twin else "",
+        tuple(site.problems),
+        tuple(site.notes),
+        _bound_hash(mapping, facts, site.pins),
+    )
+
+
+class _Binder:
+    def __init__(self, mapping: MappingFile, facts: SiteFacts, pins: Mapping[str, str]) -> None:
+        self.mapping = mapping
+        self.facts = facts
+        self.site = SiteFields(mapping.file, facts, pins)
+
+    def record_field(self, entry: FieldMapping) -> BoundField | None:
+        spec = FIELDS[entry.name]
+        parts = tuple(filter(None, (self.part(entry.name, part, spec) for part in entry.parts)))
+        return BoundField(entry.name, parts) if parts else None
+
+    def part(self, name: str, part: Part, spec: FieldSpec, *, child: bool = False) -> BoundPart | None:
+        if part.constant is not None:
+            word = part.constant
+            return BoundPart("", "", constant=lambda people: constant_value(spec, word, people))
+        if part.ref is None:
+            return BoundPart("", "linked tickets", links=frozenset(map(fold, part.links)))
+        found = self.site.column(name, part.ref) if child else self.site.find(name, part.ref)
+        if found is None:
+            return None
+        return BoundPart(found.id, found.name or found.id, self._converter(part, found, spec))
+
+    def _converter(self, part: Part, found: FieldDef, spec: FieldSpec) -> Converter:
+        words = option_words(part.values)
+        if part.values and words and found.options:
+            words = {**words, **self._option_ids(part.values, found)}
+        where = f"{self.mapping.file}:{part.line}"
+        return converter(
+            spec, words=words, template=part.template, split=part.split, where=where, day_only=is_day(found)
+        )
+
+    def _option_ids(self, options: Options, found: FieldDef) -> dict[str, str]:
+        """Add the raw value of every option that is listed by its name (ServiceNow's audit tells raw values)."""
+        ids: dict[str, str] = {}
+        for option, word, line in options:
+            same = [value for value, name in found.options if option == value or fold(option) == fold(name)]
+            ids.update(dict.fromkeys(same, word))
+            if not same:
+                what = f"'{found.name}' has no option '{option}' on this site"
+                self.site.notes.append(Problem(self.mapping.file, line, what))
+        return ids
+
+    def action(self, index: int, entry: ActionMapping) -> BoundAction | None:
+        name = f"actions[{index}]"
+        child = self.mapping.kind == "servicenow" and entry.status is not None
+
+        def own(key: str, part: Part | None) -> BoundPart | None:
+            return None if part is None else self.part(f"{name}.{key}", part, ACTION_FIELDS[key], child=child)
+
+        text = own("text", entry.text)
+        kind = entry.kind if isinstance(entry.kind, ActionKind) else own("kind", entry.kind)
+        if text is None or kind is None:
+            return None
+        status = entry.status and (self.site.column if child else self.site.find)(f"{name}.status", entry.status)
+        cancelled = tuple(self._cancelled(name, entry, status.id if status else "", child=child))
+        return BoundAction(
+            entry,
+            f"field:{_slug(entry.text.ref.name if entry.text.ref else name)}",
+            kind,
+            text,
+            own("owner", entry.owner),
+            own("due_at", entry.due_at),
+            own("done_at", entry.done_at),
+            own("evidence", entry.evidence),
+            status.id if status else "",
+            status_set(self.facts, entry.started, "indeterminate" if self.mapping.kind == "jira" else ""),
+            status_set(self.facts, entry.done, "done" if self.mapping.kind == "jira" else ""),
+            cancelled,
+        )
+
+    def _cancelled(
+        self, name: str, entry: ActionMapping, status_id: str, *, child: bool
+    ) -> Iterable[tuple[str, OptionSet]]:
+        for condition in entry.cancelled:
+            if condition.ref is None:
+                yield status_id, status_set(self.facts, condition.options, "")
+                continue
+            find = self.site.column if child else self.site.find
+            found = find(f"{name}.cancelled", condition.ref)
+            if found is not None:
+                yield found.id, OptionSet.of(condition.options, found.options)
+
+    def unmapped(self, fields: Iterable[BoundField]) -> dict[str, Value]:
+        bound = {each.name for each in fields}
+        values: dict[str, Value] = {}
+        for name in FIELDS:
+            if name in bound:
+                continue
+            entry = self.mapping.record.get(name)
+            refs = [part.ref.name for part in entry.parts if part.ref] if entry else []
+            reasons = [self.site.missing[ref] for ref in refs if ref in self.site.missing]
+            reason = "; ".join(reasons) or f"{self.mapping.file} names no field for it"
+            values[name] = Value(ValueState.UNMAPPED, reason=reason)
+        return values
+
+    def labels(
+        self, fields: Iterable[BoundField], actions: Iterable[BoundAction], stage: BoundStage | None
+    ) -> dict[str, str]:
+        labels = {each.name: next((part.label for part in each.parts if part.label), "") for each in fields}
+        first = next((each.text.label for each in actions if each.status_id == ""), "")
+        if any(True for _ in actions):
+            labels["actions"] = first or "Actions"
+        if stage is not None:
+            labels |= {"stage": stage.label, "source_status": stage.label}
+        return {name: label for name, label in labels.items() if label}
+
+
+def _slug(name: str) -> str:
+    return "_".join("".join(c if c.isalnum() else " " for c in name.casefold()).split())
+
+
+def _bound_hash(mapping: MappingFile, facts: SiteFacts, pins: Mapping[str, str]) -> str:
+    digest = hashlib.sha256(mapping.hash.encode())
+    said = (
+        sorted(pins.items()),
+        sorted((each.id, each.name, each.category) for each in facts.statuses),
+        sorted((each.id, each.name, each.type, each.options) for each in facts.fields if each.id in pins.values()),
+        sorted((each.id, each.name, str(each.active)) for each in facts.accounts),
+        facts.me.id,
+        facts.absent_is_empty,
+        facts.history_readable,
+    )
+    digest.update(repr(said).encode())
+    return digest.hexdigest()

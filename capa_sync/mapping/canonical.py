@@ -1,0 +1,195 @@
+"""One ticket to one canonical record, or to the reasons why it cannot be mapped; pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+
+from capa_sync.mapping.actions import ActionsFound, ChildTicket, collect_actions, find_children
+from capa_sync.mapping.binding import BoundField, BoundMapping, BoundPart
+from capa_sync.mapping.links import link_history
+from capa_sync.mapping.people import Directory, People
+from capa_sync.mapping.stages import StageReplay, replay_stage
+from capa_sync.mapping.timeline import Birth, Step, TicketHistory, birth_of, combine, number_groups, replay, rows_of
+from capa_sync.model.record import CapaRecord, FieldChange, RecordComment, Stage, Unmapped
+from capa_sync.model.ticket import Presence, SourceTicket
+from capa_sync.model.values import BLANK, Value, ValueState
+
+
+def map_ticket(
+    bound: BoundMapping,
+    ticket: SourceTicket,
+    children: Mapping[str, SourceTicket | None],
+    *,
+    people: People,
+    as_of: datetime,
+    presence: Presence = Presence.PRESENT,
+    own_account: str = "",
+) -> CapaRecord | Unmapped:
+    """Map one ticket.
+
+    Args:
+        bound: the mapping bound to this ticket's site.
+        ticket: as mirrored.
+        children: its sub-tasks, linked and child tickets by id (by key where only that is
+            known); None for one that could not be read.
+        people: the people file.
+        as_of: instant up to which the source was read.
+        presence: where the ticket is.
+        own_account: our account id there.
+
+    Returns:
+        The record, or Unmapped with the reasons (in words for an admin) when its stage cannot be told.
+    """
+    directory = bound.directory(ticket.source, people, own_account)
+    if bound.stage is None:
+        reason = (
+            f"the site has no field '{bound.mapping.stage.ref.name}', which {bound.mapping.file} reads the stage from"
+        )
+        return Unmapped(ticket.source, ticket.id, ticket.key, (reason,))
+    history = TicketHistory(ticket, bound.history_ids, bound.ambiguous)
+    parts = find_children(bound, ticket, children) if bound.actions and (ticket.children or children) else []
+    read = [part.history for part in parts if part.history is not None]
+    number_groups(history, read)
+    stage = replay_stage(bound.stage, history, directory, absent_is_empty=bound.facts.absent_is_empty)
+    if not isinstance(stage.value.data, str):
+        return Unmapped(ticket.source, ticket.id, ticket.key, (stage.value.reason,))
+    mapper = _Mapper(bound, history, directory)
+    mapper.map_fields()
+    found = collect_actions(bound, history, parts, stage, mapper.fields, directory)
+    rows = [*stage.rows, *mapper.rows, *found.rows]
+    rows.sort(key=_group)
+    return _record(bound, history, stage, mapper, found, rows, parts, as_of, presence)
+
+
+def _group(row: FieldChange) -> int:
+    return row.group
+
+
+class _Mapper:
+    """The record's fields, now and over time."""
+
+    def __init__(self, bound: BoundMapping, history: TicketHistory, people: Directory) -> None:
+        self.bound = bound
+        self.history = history
+        self.people = people
+        self.birth: Birth = birth_of(history)
+        self.fields: dict[str, Value] = dict(bound.unmapped)
+        self.rows: list[FieldChange] = []
+
+    def map_fields(self) -> None:
+        for field in self.bound.fields:
+            now, birth, steps = self._field(field)
+            self.fields[field.name] = now
+            label = self.bound.labels.get(field.name, "")
+            self.rows += rows_of(field.name, self.birth, birth, steps, self.people, label=label)
+
+    def _field(self, field: BoundField) -> tuple[Value, Value, list[Step]]:
+        if len(field.parts) == 1:
+            return self._part(field.parts[0])
+        parts = [self._part(part) for part in field.parts]
+        birth, steps = combine([(born, told) for _, born, told in parts])
+        now = combine([(value, []) for value, _, _ in parts])[0]
+        return now, birth, steps
+
+    def _part(self, part: BoundPart) -> tuple[Value, Value, list[Step]]:
+        """Return a place's value now, at birth, and its steps."""
+        if part.constant is not None:
+            value = part.constant(self.people)
+            return value, value, []
+        if part.convert is None:
+            return link_history(part.links, self.history)
+        raw = self.history.raw_now(part.field_id, absent_is_empty=self.bound.facts.absent_is_empty)
+        if raw is None:
+            reason = (
+                f"'{part.label}' is missing from the tracker's answer: hidden from our account, or off this ticket"
+            )
+            now = Value(ValueState.UNREADABLE, reason=reason)
+        else:
+            now = part.convert(raw, self.people)
+        birth, steps = replay(self.history, part.field_id, part.convert, now, self.people)
+        return now, birth, steps
+
+
+def _record(
+    bound: BoundMapping,
+    history: TicketHistory,
+    stage: StageReplay,
+    mapper: _Mapper,
+    found: ActionsFound,
+    rows: list[FieldChange],
+    parts: list[ChildTicket],
+    as_of: datetime,
+    presence: Presence,
+) -> CapaRecord:
+    ticket, people = history.ticket, mapper.people
+    read = [part.history.ticket for part in parts if part.history is not None]
+    is_complete = (
+        ticket.history_complete and not history.has_ambiguous and all(each.history_complete for each in read)
+    )
+    starts = [each.history_from for each in (ticket, *read) if each.history_from is not None]
+    known = _people_met(mapper.fields, rows, found, people)
+    return CapaRecord(
+        ticket.source,
+        ticket.id,
+        ticket.key,
+        ticket.url,
+        mapper.fields,
+        bound.labels,
+        Stage(str(stage.value.data)),
+        stage.status,
+        tuple(rows),
+        ticket.created_at,
+        ticket.updated_at,
+        as_of,
+        tuple(found.actions),
+        bool(bound.actions),
+        "; ".join(found.problems),
+        _comments(ticket, people),
+        tuple(stage.pauses),
+        is_complete,
+        max(starts) if starts else None,
+        {person: people.active_of(person) for person in known},
+        {person: people.name_of(person) for person in known},
+        presence,
+        _last_human_at((ticket, *read), people),
+        ticket.attachments,
+        mapping=f"{bound.mapping.name}@{bound.mapping.hash[:12]}",
+        same_as_key=ticket.values.get(bound.same_as_id, BLANK).text.strip() if bound.same_as_id else "",
+    )
+
+
+def _comments(ticket: SourceTicket, people: Directory) -> tuple[RecordComment, ...]:
+    return tuple(
+        RecordComment(
+            comment.at, people.known(comment.by).by if comment.by else None, people.is_human(comment.by), comment.id
+        )
+        for comment in ticket.comments
+    )
+
+
+def _last_human_at(tickets: Iterable[SourceTicket], people: Directory) -> datetime | None:
+    """Return the last instant at which a person created, changed or commented any of these tickets.
+
+    Where the history cannot be read to the end, any update may have been a person's.
+    """
+    seen: list[datetime] = []
+    for ticket in tickets:
+        if not ticket.history_complete or ticket.history_from is not None:
+            seen.append(ticket.updated_at)
+        if people.is_human(ticket.created_by):
+            seen.append(ticket.created_at)
+        last = next((change for change in reversed(ticket.changes) if people.is_human(change.by)), None)
+        seen += [last.at] if last is not None else []
+        seen += [c.updated_at or c.at for c in ticket.comments if people.is_human(c.by)]
+    return max(seen, default=None)
+
+
+def _people_met(
+    fields: Mapping[str, Value], rows: Iterable[FieldChange], found: ActionsFound, people: Directory
+) -> list[str]:
+    """Return every person of this record who is listed or met, in a stable order."""
+    met = {row.by for row in rows if row.by is not None}
+    met |= {value.data for value in fields.values() if isinstance(value.data, str) and people.is_person(value.data)}
+    met |= {action.owner.data for action in found.actions if isinstance(action.owner.data, str)}
+    return sorted(met)

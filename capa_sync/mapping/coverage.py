@@ -1,0 +1,54 @@
+"""Which canonical fields a mapping fills on a site, and why the others are unmapped."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from capa_sync.mapping.binding import BoundMapping, BoundPart
+from capa_sync.model.catalogue import FIELDS
+from capa_sync.model.values import ValueState
+
+
+@dataclass(frozen=True, slots=True)
+class FieldCoverage:
+    """How one canonical field is filled.
+
+    Attributes:
+        name: canonical. is_mapped: some place of it is on the site. places: tracker labels with ids, `constant`
+            or `linked tickets`. reason: why it is unmapped.
+    """
+
+    name: str
+    is_mapped: bool
+    places: tuple[str, ...] = ()
+    reason: str = ""
+
+
+def coverage(bound: BoundMapping) -> tuple[FieldCoverage, ...]:
+    """Return the coverage of every canonical field, and of `actions`, in the catalogue's order."""
+    places = {each.name: tuple(map(_place, each.parts)) for each in bound.fields}
+    rows = [
+        FieldCoverage(
+            name, name in places, places.get(name, ()), bound.unmapped[name].reason if name not in places else ""
+        )
+        for name in FIELDS
+    ]
+    actions = tuple(f"{each.entry.origin.value}: {each.text.label}" for each in bound.actions)
+    reason = "" if actions else f"{bound.mapping.file} names no place for actions that the site has"
+    return (*rows, FieldCoverage("actions", bool(actions), actions, reason))
+
+
+def score(bound: BoundMapping) -> float:
+    """Return the share of canonical fields that are mapped, 0 to 1."""
+    return len(bound.fields) / len(FIELDS)
+
+
+def _place(part: BoundPart) -> str:
+    if part.constant is not None:
+        return "constant"
+    return f"{part.label} ({part.field_id})" if part.field_id and part.field_id != part.label else part.label
+
+
+def unmapped_names(bound: BoundMapping) -> frozenset[str]:
+    """Return the canonical fields that no ticket of this mapping can have."""
+    return frozenset(name for name, value in bound.unmapped.items() if value.state is ValueState.UNMAPPED)

@@ -1,0 +1,226 @@
+"""Reads the `stage:` and `actions:` parts of a mapping file."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ruamel.yaml.comments import CommentedMap, CommentedSeq
+
+from capa_sync.mapping.fields import read_part
+from capa_sync.mapping.people import People
+from capa_sync.mapping.reading import YamlReader, did_you_mean, line_of
+from capa_sync.mapping.schema import ActionMapping, Condition, FieldRef, Part, StageMapping, StatusRule
+from capa_sync.model.catalogue import FieldSpec, FieldType
+from capa_sync.model.record import SIDE_STAGES, ActionKind, ActionOrigin, Stage
+
+STAGE_KEYS = ("field", "aliases", "values", "on_hold", *(side.value for side in SIDE_STAGES))
+_RULE_KEYS = ("stage", "aliases", "from", "until")
+_WORDS = tuple(stage.value for stage in Stage)
+_OWN_FIELDS = ("text", "owner", "due_at", "done_at", "evidence")
+_COMMON = ("from", "kind", *_OWN_FIELDS, "inherit")
+_CHILD = ("status", "started", "done", "cancelled")
+ACTION_KEYS: dict[ActionOrigin, tuple[str, ...]] = {
+    ActionOrigin.FIELD: (*_COMMON, "field", "template", "aliases"),
+    ActionOrigin.SUBTASK: (*_COMMON, *_CHILD, "types"),
+    ActionOrigin.LINK: (*_COMMON, *_CHILD, "types", "issue_types"),
+    ActionOrigin.CHILD: (*_COMMON, *_CHILD, "table", "reference"),
+}
+_SPECS = {
+    "text": FieldSpec("text", FieldType.TEXT, "what is to be done"),
+    "owner": FieldSpec("owner", FieldType.PERSON, "who does it"),
+    "due_at": FieldSpec("due_at", FieldType.TIME, "until when"),
+    "done_at": FieldSpec("done_at", FieldType.TIME, "when it was done"),
+    "evidence": FieldSpec("evidence", FieldType.TEXT, "what proves it"),
+    "kind": FieldSpec("kind", FieldType.ENUM, "what the action does", tuple(kind.value for kind in ActionKind)),
+}
+ACTION_FIELDS = _SPECS
+"""The fields of an action, in the form of the catalogue."""
+
+_DEFAULTS = {
+    "jira": {"text": "summary", "owner": "assignee", "due_at": "duedate", "status": "status"},
+    "servicenow": {"text": "short_description", "owner": "assigned_to", "due_at": "due_date", "status": "state"},
+}
+"""Fields of a child ticket that count where the entry names none, by kind of tracker."""
+
+
+def read_stage(reader: YamlReader, data: CommentedMap) -> StageMapping | None:
+    """Read `stage:`; None (with problems) when it cannot work."""
+    stage = reader.map_at(data, "stage")
+    if stage is None:
+        reader.add(1, "`stage:` is missing: it says which status means which stage")
+        return None
+    reader.keys(stage, STAGE_KEYS, "`stage`")
+    line = line_of(data, "stage")
+    ref = FieldRef(reader.text_at(stage, "field") or "status", line, reader.texts_at(stage, "aliases"))
+    values = reader.map_at(stage, "values")
+    if not values:
+        reader.add(line, "`stage` needs `values:`, the list of statuses with their stages")
+        return None
+    rules: list[StatusRule] = []
+    for key in values:
+        at = line_of(values, key)
+        status = reader.text(key, at, "a status")
+        for item, item_line in reader.items_at(values, key):
+            rules += _read_rule(reader, status, item, item_line)
+    sides = {side: read_conditions(reader, stage, side.value) for side in Stage if side in SIDE_STAGES}
+    return StageMapping(ref, tuple(rules), sides, reader.texts_at(stage, "on_hold"), line)
+
+
+def _read_rule(reader: YamlReader, status: str, item: Any, line: int) -> list[StatusRule]:
+    if not isinstance(item, CommentedMap):
+        stage = _read_stage_word(reader, reader.text(item, line, f"the stage of '{status}'"), line)
+        return [StatusRule(status, stage, line)] if stage else []
+    reader.keys(item, _RULE_KEYS, f"status '{status}'")
+    stage = _read_stage_word(reader, reader.text_at(item, "stage"), line)
+    since, until = reader.day_at(item, "from"), reader.day_at(item, "until")
+    if since and until and since >= until:
+        reader.add(line, f"'{status}' ends ({until}) before it begins ({since})")
+    if stage is None:
+        return []
+    aliases = reader.texts_at(item, "aliases")
+    others = [StatusRule(name, stage, line, since, until, is_alias=True) for name in aliases]
+    return [StatusRule(status, stage, line, since, until), *others]
+
+
+def _read_stage_word(reader: YamlReader, word: str, line: int) -> Stage | None:
+    if word in _WORDS:
+        return Stage(word)
+    reader.add(line, f"'{word}' is no stage" if word else "the stage is missing", did_you_mean(word, _WORDS))
+    return None
+
+
+def read_conditions(reader: YamlReader, data: CommentedMap, key: str) -> tuple[Condition, ...]:
+    """Read a list whose items are statuses, or `{field: …, is: [options]}`."""
+    found: list[Condition] = []
+    for item, line in reader.items_at(data, key):
+        if not isinstance(item, CommentedMap):
+            status = reader.text(item, line, f"a status under '{key}'")
+            found += [Condition((status,), line)] if status else []
+            continue
+        reader.keys(item, ("field", "is", "aliases"), f"a condition under '{key}'")
+        name, options = reader.text_at(item, "field"), reader.texts_at(item, "is")
+        if name and options:
+            found.append(Condition(options, line, FieldRef(name, line, reader.texts_at(item, "aliases"))))
+        else:
+            reader.add(line, f"a condition under '{key}' needs `field:` and `is:`")
+    return tuple(found)
+
+
+def read_actions(reader: YamlReader, data: CommentedMap, kind: str, people: People) -> tuple[ActionMapping, ...]:
+    """Read `actions:`, the places a record's actions come from."""
+    found: list[ActionMapping] = []
+    if "actions" in data and not isinstance(data["actions"], CommentedSeq):
+        reader.add(line_of(data, "actions"), "`actions` must be a list, one `- {from: …}` a place")
+        return ()
+    for item, line in reader.items_at(data, "actions"):
+        if not isinstance(item, CommentedMap):
+            reader.add(line, "an action place must be `{from: field|subtask|link|child, …}`")
+            continue
+        entry = _read_action(reader, item, line, kind, people)
+        found += [entry] if entry else []
+    return tuple(found)
+
+
+def _read_action(
+    reader: YamlReader, item: CommentedMap, line: int, kind: str, people: People
+) -> ActionMapping | None:
+    words = tuple(origin.value for origin in ActionOrigin)
+    word = reader.text_at(item, "from")
+    if word not in words:
+        reader.add(
+            line, f"'{word}' is no place for actions" if word else "`from:` is missing", did_you_mean(word, words)
+        )
+        return None
+    origin = ActionOrigin(word)
+    reader.keys(item, ACTION_KEYS[origin], f"an action from {word}")
+    what = _read_kind(reader, item, line, people)
+    parts = {key: _own_part(reader, item, key, people) for key in _OWN_FIELDS}
+    text = parts["text"]
+    status: FieldRef | None = None
+    if origin is ActionOrigin.FIELD:
+        text = read_part(reader, _field_only(item), line, _SPECS["text"], people) if "field" in item else None
+    else:
+        defaults = _DEFAULTS[kind]
+        text = text or _default(defaults["text"], line)
+        parts["owner"] = parts["owner"] or _default(defaults["owner"], line)
+        parts["due_at"] = parts["due_at"] or _default(defaults["due_at"], line)
+        status = FieldRef(reader.text_at(item, "status") or defaults["status"], line)
+        _check_child(reader, item, line, origin, kind)
+    if text is None:
+        reader.add(line, "an action from a field needs `field:`")
+    if text is None or what is None:
+        return None
+    return ActionMapping(
+        origin,
+        line,
+        what,
+        text,
+        parts["owner"],
+        parts["due_at"],
+        parts["done_at"],
+        parts["evidence"],
+        _read_inherit(reader, item),
+        reader.texts_at(item, "types"),
+        reader.texts_at(item, "issue_types"),
+        reader.text_at(item, "table"),
+        reader.text_at(item, "reference"),
+        status,
+        reader.texts_at(item, "started"),
+        reader.texts_at(item, "done"),
+        read_conditions(reader, item, "cancelled"),
+    )
+
+
+def _field_only(item: CommentedMap) -> CommentedMap:
+    """The entry without what is not about its text, lines kept."""
+    kept = CommentedMap({key: item[key] for key in ("field", "template", "aliases") if key in item})
+    for key in kept:
+        kept.lc.add_kv_line_col(key, [*item.lc.key(key), *item.lc.value(key)])
+    return kept
+
+
+def _default(name: str, line: int) -> Part:
+    return Part(line, FieldRef(name, line))
+
+
+def _own_part(reader: YamlReader, item: CommentedMap, key: str, people: People) -> Part | None:
+    if key not in item:
+        return None
+    return read_part(reader, item[key], line_of(item, key), _SPECS[key], people)
+
+
+def _read_kind(reader: YamlReader, item: CommentedMap, line: int, people: People) -> ActionKind | Part | None:
+    if "kind" not in item:
+        reader.add(line, "`kind:` is missing", f"known: {', '.join(_SPECS['kind'].choices)}")
+        return None
+    if isinstance(item["kind"], CommentedMap):
+        return read_part(reader, item["kind"], line_of(item, "kind"), _SPECS["kind"], people)
+    word = reader.text_at(item, "kind")
+    if word in _SPECS["kind"].choices:
+        return ActionKind(word)
+    reader.add(line_of(item, "kind"), f"'{word}' is no kind of action", did_you_mean(word, _SPECS["kind"].choices))
+    return None
+
+
+def _read_inherit(reader: YamlReader, item: CommentedMap) -> tuple[str, ...]:
+    inherit = reader.texts_at(item, "inherit")
+    for name in inherit:
+        if name not in {"owner", "due_at"}:
+            reader.add(
+                line_of(item, "inherit"), f"'{name}' cannot be inherited", did_you_mean(name, ("owner", "due_at"))
+            )
+    return inherit
+
+
+def _check_child(reader: YamlReader, item: CommentedMap, line: int, origin: ActionOrigin, kind: str) -> None:
+    if origin is ActionOrigin.CHILD and not (item.get("table") and item.get("reference")):
+        reader.add(line, "an action from child needs `table:` and `reference:`")
+    if origin is not ActionOrigin.CHILD and not item.get("types"):
+        meaning = "sub-task issue types" if origin is ActionOrigin.SUBTASK else "link types as read on the record"
+        reader.add(line, f"an action from {origin.value} needs `types:`", meaning)
+    if origin is ActionOrigin.CHILD and kind == "jira":
+        reader.add(line, "Jira has no child tables", "use `from: subtask` or `from: link`")
+    if origin in {ActionOrigin.SUBTASK, ActionOrigin.LINK} and kind == "servicenow":
+        reader.add(line, f"ServiceNow has no {origin.value}", "use `from: child` with `table:` and `reference:`")
+    if kind == "servicenow" and not item.get("done") and "done_at" not in item:
+        reader.add(line, "without `done:` or `done_at:` no action would ever be done", "list the done states")

@@ -1,0 +1,42 @@
+"""Canonical fields that list linked tickets (similar, duplicate, recurrence), with what the history says of links."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from capa_sync.mapping.texts import fold
+from capa_sync.mapping.timeline import Step, TicketHistory
+from capa_sync.model.ticket import RawChange
+from capa_sync.model.values import EMPTY, Value, ValueState
+
+_LINK_FIELD = "link"
+
+
+def link_history(types: frozenset[str], history: TicketHistory) -> tuple[Value, Value, list[Step]]:
+    """Return the keys linked by these types (as read on the record, folded) now, at birth, and the steps between.
+
+    Jira's history calls the field `Link` and names the other key with the sentence "This issue <type> KEY".
+    """
+    keys = {ref.key for ref in history.ticket.children if ref.relation == "link" and fold(ref.link_type) in types}
+    now = _value(keys)
+    steps: list[Step] = []
+    for change in reversed(history.ticket.changes):
+        if fold(change.field_name) != _LINK_FIELD or not _is_about(change, types):
+            continue
+        new = _value(keys)
+        keys = (keys - set(change.new.ids)) | set(change.old.ids)
+        group = history.groups[change.order]
+        steps.append(
+            Step(group, change.at, change.by, change.entry, change.origin, change.field_name, _value(keys), new)
+        )
+    return now, _value(keys), steps[::-1]
+
+
+def _is_about(change: RawChange, types: frozenset[str]) -> bool:
+    said = fold(f"{change.old.text} {change.new.text}")
+    return any(f" {each} " in f" {said} " for each in types)
+
+
+def _value(keys: Iterable[str]) -> Value:
+    items = tuple(sorted(keys))
+    return Value(ValueState.FILLED, items, ", ".join(items)) if items else EMPTY

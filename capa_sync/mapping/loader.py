@@ -1,0 +1,108 @@
+"""Loads a mapping file; every mistake in it comes as one line with file, line and hint."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+
+from ruamel.yaml.comments import CommentedMap
+
+from capa_sync.errors import MappingFileError
+from capa_sync.mapping.entries import read_actions, read_stage
+from capa_sync.mapping.fields import read_record
+from capa_sync.mapping.people import NOBODY, People, load_people
+from capa_sync.mapping.reading import YamlReader, did_you_mean, line_of, plain
+from capa_sync.mapping.schema import FieldRef, MappingFile, SameAs
+
+TOP_KEYS = ("mapping", "kind", "record", "stage", "actions", "people", "ignore_accounts", "same_as")
+KINDS = ("jira", "servicenow")
+
+
+def load_mapping(path: Path, shown: str = "") -> MappingFile:
+    """Read a mapping and the people file it names.
+
+    Args:
+        path: the mapping file.
+        shown: how the user named it, for messages; the path itself by default.
+
+    Raises:
+        MappingFileError: with every mistake in both files.
+    """
+    reader = YamlReader(shown or str(path))
+    data = reader.load(path)
+    mapping = _read(reader, data, path) if data is not None else None
+    if reader.problems or mapping is None:
+        raise MappingFileError(sorted(reader.problems, key=lambda problem: (problem.file, problem.line)))
+    return mapping
+
+
+def _read(reader: YamlReader, data: CommentedMap, path: Path) -> MappingFile | None:
+    reader.keys(data, TOP_KEYS, "a mapping")
+    name, kind = reader.text_at(data, "mapping"), reader.text_at(data, "kind")
+    if not name:
+        reader.add(1, "`mapping:` is missing", "give the mapping a name")
+    if kind not in KINDS:
+        where = line_of(data, "kind") if "kind" in data else 1
+        reader.add(
+            where, f"'{kind}' is no kind of tracker" if kind else "`kind:` is missing", did_you_mean(kind, KINDS)
+        )
+    people, people_path = _read_people(reader, data, path)
+    record = read_record(reader, data, people)
+    stage = read_stage(reader, data)
+    actions = read_actions(reader, data, kind, people) if kind in KINDS else ()
+    ignored = [
+        (reader.text(item, line, "an ignored account"), line)
+        for item, line in reader.items_at(data, "ignore_accounts")
+    ]
+    same_as = _read_same_as(reader, data)
+    if stage is None:
+        return None
+    lines = {str(key): line_of(data, key) for key in data}
+    return MappingFile(
+        name,
+        kind,
+        reader.file,
+        record,
+        stage,
+        actions,
+        people,
+        tuple(ignored),
+        same_as,
+        people_path,
+        content_hash(plain(data), people),
+        lines,
+    )
+
+
+def content_hash(data: object, people: People) -> str:
+    """Return the SHA-256 hex of what a mapping and its people file say."""
+    text = json.dumps([data, people.content], sort_keys=True, ensure_ascii=False)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _read_people(reader: YamlReader, data: CommentedMap, path: Path) -> tuple[People, Path | None]:
+    name = reader.text_at(data, "people")
+    if not name:
+        return NOBODY, None
+    people_path = path.parent / name
+    if not people_path.exists():
+        reader.add(line_of(data, "people"), f"there is no people file '{name}'", f"looked in {path.parent}")
+        return NOBODY, None
+    try:
+        return load_people(people_path, str(Path(reader.file).parent / name)), people_path
+    except MappingFileError as error:
+        reader.problems += error.problems
+        return NOBODY, people_path
+
+
+def _read_same_as(reader: YamlReader, data: CommentedMap) -> SameAs | None:
+    entry = reader.map_at(data, "same_as")
+    if entry is None:
+        return None
+    reader.keys(entry, ("field", "source", "aliases"), "`same_as`")
+    name, source = reader.text_at(entry, "field"), reader.text_at(entry, "source")
+    if not name or not source:
+        reader.add(line_of(data, "same_as"), "`same_as` needs `field:` and `source:`")
+        return None
+    return SameAs(FieldRef(name, line_of(entry, "field"), reader.texts_at(entry, "aliases")), source)

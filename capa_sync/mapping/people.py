@@ -1,0 +1,199 @@
+"""People: one canonical id for a person over all sources, and who counts as a human."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from ruamel.yaml.comments import CommentedMap
+
+from capa_sync.errors import MappingFileError
+from capa_sync.mapping.reading import YamlReader, did_you_mean, line_of, plain
+from capa_sync.mapping.texts import fold
+from capa_sync.model.ticket import Account
+from capa_sync.model.values import EMPTY, Raw, Value, ValueState
+
+
+@dataclass(frozen=True, slots=True)
+class People:
+    """The people file: persons with their accounts in every source, groups, and the waiver group.
+
+    Attributes:
+        names: person id -> display name. accounts: (source, account id) -> person id.
+        gone: persons marked `active: no`. groups: group -> person ids. waiver_group: group that may waive, or "".
+        content: the file's data, for the mapping's hash.
+    """
+
+    names: Mapping[str, str] = field(default_factory=dict)
+    accounts: Mapping[tuple[str, str], str] = field(default_factory=dict)
+    gone: frozenset[str] = frozenset()
+    groups: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    waiver_group: str = ""
+    content: object = None
+
+
+NOBODY = People()
+
+
+def load_people(path: Path, shown: str = "") -> People:
+    """Read a people file. Raises MappingFileError with every mistake in it."""
+    reader = YamlReader(shown or str(path))
+    data = reader.load(path)
+    people = _read_people(reader, data) if data is not None else NOBODY
+    if reader.problems:
+        raise MappingFileError(reader.problems)
+    return people
+
+
+def _read_people(reader: YamlReader, data: CommentedMap) -> People:
+    reader.keys(data, ("people", "groups", "waiver_group"), "a people file")
+    names: dict[str, str] = {}
+    accounts: dict[tuple[str, str], str] = {}
+    gone: set[str] = set()
+    persons = reader.map_at(data, "people") or CommentedMap()
+    for key in persons:
+        person = str(key)
+        entry = reader.map_at(persons, key)
+        if entry is None:
+            reader.add(line_of(persons, key), f"'{person}' needs `accounts:`")
+            continue
+        reader.keys(entry, ("name", "accounts", "active"), f"person '{person}'")
+        names[person] = reader.text_at(entry, "name") or person
+        if reader.text_at(entry, "active") in {"no", "false"}:
+            gone.add(person)
+        _read_accounts(reader, entry, person, accounts)
+    groups = _read_groups(reader, data, names)
+    waiver_group = reader.text_at(data, "waiver_group")
+    if waiver_group and waiver_group not in groups:
+        reader.add(
+            line_of(data, "waiver_group"), f"there is no group '{waiver_group}'", did_you_mean(waiver_group, groups)
+        )
+    return People(names, accounts, frozenset(gone), groups, waiver_group, plain(data))
+
+
+def _read_accounts(
+    reader: YamlReader, entry: CommentedMap, person: str, accounts: dict[tuple[str, str], str]
+) -> None:
+    sources = reader.map_at(entry, "accounts") or CommentedMap()
+    for source in sources:
+        for account in reader.texts_at(sources, source):
+            owner = accounts.setdefault((str(source), account), person)
+            if owner != person:
+                what = f"account '{account}' of {source} belongs to '{owner}' already"
+                reader.add(line_of(sources, source), what, "one account is one person")
+
+
+def _read_groups(reader: YamlReader, data: CommentedMap, names: Iterable[str]) -> dict[str, tuple[str, ...]]:
+    known = list(names)
+    groups: dict[str, tuple[str, ...]] = {}
+    entries = reader.map_at(data, "groups") or CommentedMap()
+    for group in entries:
+        groups[str(group)] = reader.texts_at(entries, group)
+        for person in groups[str(group)]:
+            if person not in known:
+                reader.add(line_of(entries, group), f"there is no person '{person}'", did_you_mean(person, known))
+    return groups
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What an account means: the person's id and name, whether active, and whether a human is behind it."""
+
+    person: str
+    name: str
+    active: bool | None
+    human: bool
+    value: Value
+
+    @property
+    def by(self) -> str | None:
+        """The person for a change's `by`: None for an ignored account, which is unreadable (CONTRACT.md 7)."""
+        return self.person if self.human else None
+
+
+class Directory:
+    """Resolves account ids of one source to persons; remembers what it resolved."""
+
+    def __init__(
+        self, source: str, people: People, accounts: Iterable[Account], ignored: Iterable[str], own: Iterable[str]
+    ) -> None:
+        self._source = source
+        self._people = people
+        self._by_id: dict[str, Account] = {}
+        for account in accounts:
+            self._by_id.setdefault(account.id, account)
+            for alias in account.aliases:
+                self._by_id.setdefault(alias, account)
+        self._ignored = frozenset(fold(each) for each in ignored)
+        self._own = frozenset(own)
+        self._known: dict[str, Known] = {}
+        self._persons: dict[str, Known] = {}
+
+    def known(self, account: str, name: str = "") -> Known:
+        """Return who this account is; `name` is the display name told beside it, if any."""
+        found = self._known.get(account)
+        if found is None or (name and found.name == account):
+            found = self._known[account] = self._resolve(account, name)
+            self._persons[found.person] = found
+        return found
+
+    def is_human(self, account: str) -> bool:
+        """Tell whether a change by this account counts as a person's; a lost author counts as a person."""
+        return not account or self.known(account).human
+
+    def person_value(self, raw: Raw) -> Value:
+        """Return a person field's value; unreadable for an ignored account, an error for several persons."""
+        account = raw.ids[0] if raw.ids else raw.text
+        if not account:
+            return EMPTY
+        if len(raw.ids) > 1:
+            return Value(ValueState.ERROR, text=raw.text, reason="the field names more than one person")
+        return self.known(account, raw.names[0] if raw.names else raw.text).value
+
+    def is_person(self, person: str) -> bool:
+        """Tell whether this is the id of a person listed or met."""
+        return person in self._persons or person in self._people.names
+
+    def active_of(self, person: str) -> bool | None:
+        """Tell whether a person is active; None where neither the people file nor the tracker says."""
+        if person in self._people.gone:
+            return False
+        met = self._persons.get(person)
+        return met.active if met is not None else self._is_active(person, None, listed=True)
+
+    def name_of(self, person: str) -> str:
+        """Return a person's display name."""
+        met = self._persons.get(person)
+        return met.name if met is not None else self._people.names.get(person, person)
+
+    def listed_person(self, person: str) -> Value:
+        """Return the value of a person id as the people file writes it."""
+        return Value(ValueState.FILLED, person, self._people.names.get(person, person))
+
+    def _resolve(self, account: str, name: str) -> Known:
+        entry = self._by_id.get(account)
+        ids = (account,) if entry is None else (account, entry.id, *entry.aliases)
+        person = next(filter(None, (self._people.accounts.get((self._source, each)) for each in ids)), "")
+        listed = bool(person)
+        person = person or f"{self._source}:{entry.id if entry else account}"
+        shown = self._people.names.get(person) or (entry.name if entry else "") or name or account
+        words = {fold(each) for each in (*ids, entry.name if entry else name)} | ({fold(person)} if listed else set())
+        human = not self._own.intersection(ids) and not words & self._ignored
+        active = False if person in self._people.gone else self._is_active(person, entry, listed=listed)
+        value = (
+            Value(ValueState.FILLED, person, shown)
+            if human
+            else Value(ValueState.UNREADABLE, text=shown, reason=f"'{shown}' is an account that stands for no person")
+        )
+        return Known(person, shown, active, human, value)
+
+    def _is_active(self, person: str, entry: Account | None, *, listed: bool) -> bool | None:
+        if not listed:
+            return entry.active if entry else None
+        states = [
+            self._by_id[account].active
+            for (source, account), owner in self._people.accounts.items()
+            if owner == person and source == self._source and account in self._by_id
+        ]
+        return True if True in states else (False if False in states else None)

@@ -1,0 +1,128 @@
+"""YAML files of users, read with line numbers; every mistake becomes one Problem with place and hint."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from datetime import date, datetime
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+from ruamel.yaml import YAML
+from ruamel.yaml.comments import CommentedMap, CommentedSeq
+from ruamel.yaml.error import MarkedYAMLError, YAMLError
+
+from capa_sync.errors import Problem
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """Return a hint naming the nearest known word, else all of them."""
+    words = list(known)
+    near = get_close_matches(word.casefold(), [each.casefold() for each in words], n=1, cutoff=0.6)
+    if near:
+        return f"did you mean '{next(each for each in words if each.casefold() == near[0])}'?"
+    return f"known: {', '.join(words)}" if words else ""
+
+
+def line_of(holder: Any, key: Any) -> int:
+    """Return the 1-based line of a key of a mapping or of an item of a list."""
+    where = holder.lc.key(key) if isinstance(holder, CommentedMap) else holder.lc.item(key)
+    return int(where[0]) + 1
+
+
+class YamlReader:
+    """One file under reading: collects problems instead of stopping at the first."""
+
+    def __init__(self, file: str) -> None:
+        self.file = file
+        self.problems: list[Problem] = []
+
+    def add(self, line: int, what: str, hint: str = "") -> None:
+        """Note one mistake."""
+        self.problems.append(Problem(self.file, line, what, hint))
+
+    def load(self, path: Path) -> CommentedMap | None:
+        """Parse the file; None (with a problem noted) when it holds no mapping."""
+        try:
+            data = YAML(typ="rt").load(path.read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            self.add(0, "there is no such file")
+        except (OSError, UnicodeDecodeError) as error:
+            self.add(0, f"the file cannot be read ({error.__class__.__name__})", "it must be UTF-8 text")
+        except MarkedYAMLError as error:
+            mark = error.problem_mark or error.context_mark
+            what = " ".join(str(error.problem or error.context).split())
+            self.add(
+                mark.line + 1 if mark else 0, f"this is not YAML: {what}", "check indentation, quotes and brackets"
+            )
+        except YAMLError as error:
+            self.add(0, f"this is not YAML: {' '.join(str(error).split())}")
+        else:
+            if isinstance(data, CommentedMap):
+                return data
+            self.add(1, "the file must hold `key: value` lines at the top")
+        return None
+
+    def keys(self, data: CommentedMap, allowed: Iterable[str], where: str) -> None:
+        """Note every key that is not allowed."""
+        known = list(allowed)
+        for key in data:
+            if str(key) not in known:
+                self.add(line_of(data, key), f"{where} has no key '{key}'", did_you_mean(str(key), known))
+
+    def map_at(self, data: CommentedMap, key: str) -> CommentedMap | None:
+        """Return the mapping under a key; None (with a problem unless absent) otherwise."""
+        value = data.get(key)
+        if value is None or isinstance(value, CommentedMap):
+            return value
+        self.add(line_of(data, key), f"'{key}' must hold `name: value` pairs")
+        return None
+
+    def items_at(self, data: CommentedMap, key: str) -> Iterator[tuple[Any, int]]:
+        """Yield the items of a list under a key with their lines; one single value counts as a list of one."""
+        value = data.get(key)
+        if value is None:
+            return
+        if isinstance(value, CommentedSeq):
+            for index, item in enumerate(value):
+                yield item, line_of(value, index)
+        else:
+            yield value, line_of(data, key)
+
+    def text(self, value: Any, line: int, what: str) -> str:
+        """Return a scalar as text; "" (with a problem) for what YAML read as something else."""
+        if isinstance(value, bool):
+            return "true" if value else "false"
+        if isinstance(value, (str, int)):
+            return str(value)
+        shown = "a list or mapping" if isinstance(value, (CommentedMap, CommentedSeq)) else f"'{value}'"
+        hint = "put it in quotes" if isinstance(value, (float, date)) else ""
+        self.add(line, f"{what} must be a text, not {'nothing' if value is None else shown}", hint)
+        return ""
+
+    def text_at(self, data: CommentedMap, key: str) -> str:
+        """Return the text under a key, "" when absent."""
+        return self.text(data[key], line_of(data, key), f"'{key}'") if key in data else ""
+
+    def texts_at(self, data: CommentedMap, key: str) -> tuple[str, ...]:
+        """Return the text or list of texts under a key."""
+        return tuple(filter(None, (self.text(item, line, f"'{key}'") for item, line in self.items_at(data, key))))
+
+    def day_at(self, data: CommentedMap, key: str) -> date | None:
+        """Return the date under a key, None when absent or wrong (with a problem)."""
+        if key not in data:
+            return None
+        value = data[key]
+        if isinstance(value, date) and not isinstance(value, datetime):
+            return value
+        self.add(line_of(data, key), f"'{key}' must be a date such as 2026-01-31")
+        return None
+
+
+def plain(data: Any) -> Any:
+    """Return the YAML data as JSON-able values, without comments and lines (what a file's hash covers)."""
+    if isinstance(data, dict):
+        return {str(key): plain(value) for key, value in data.items()}
+    if isinstance(data, list):
+        return [plain(item) for item in data]
+    return data if isinstance(data, (bool, int)) or data is None else str(data)

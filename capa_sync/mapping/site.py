@@ -1,0 +1,111 @@
+"""Resolves a mapping's field names against the tracker's own fields; pins what it found, reports drift."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping
+
+from capa_sync.errors import Problem
+from capa_sync.mapping.reading import did_you_mean
+from capa_sync.mapping.schema import FieldRef
+from capa_sync.mapping.texts import fold
+from capa_sync.model.ticket import FieldDef, SiteFacts
+
+_DAY_TYPES = frozenset({"date", "glide_date"})
+
+
+class SiteFields:
+    """The tracker's fields by id and name, while a mapping is bound to them.
+
+    Attributes:
+        pins: `canonical:reference` -> field id, for the register to keep. problems: the mapping cannot work here
+            as written. notes: worth a look. missing: reference -> why it is not on the site.
+        history_ids: every id under which a bound field may stand in a history -> its field id.
+        ambiguous: `name:…` history ids that cannot be told apart.
+    """
+
+    def __init__(self, file: str, facts: SiteFacts, pinned: Mapping[str, str]) -> None:
+        self._file = file
+        self._pinned = pinned
+        self._by_id = {each.id: each for each in facts.fields}
+        self._by_name: dict[str, list[FieldDef]] = defaultdict(list)
+        for each in facts.fields:
+            self._by_name[fold(each.name)].append(each)
+        self.pins: dict[str, str] = {}
+        self.problems: list[Problem] = []
+        self.notes: list[Problem] = []
+        self.missing: dict[str, str] = {}
+        self.history_ids: dict[str, str] = {}
+        self.ambiguous: set[str] = set()
+
+    def find(self, canonical: str, ref: FieldRef) -> FieldDef | None:
+        """Return the tracker's field that a reference means; None (with a problem or reason) when there is none."""
+        key = f"{canonical}:{ref.name}"
+        found = self._pinned_field(key, ref) or self._named_field(ref)
+        if found is None:
+            return None
+        self.pins[key] = found.id
+        self._remember_history(found, ref)
+        return found
+
+    def column(self, canonical: str, ref: FieldRef) -> FieldDef:
+        """Return a child table's column: the site's field where it is known, else the name itself as the id."""
+        known = self._by_id.get(ref.name) or next(iter(self._by_name.get(fold(ref.name), ())), None)
+        found = known if known is not None else FieldDef(ref.name, ref.name)
+        self.pins[f"{canonical}:{ref.name}"] = found.id
+        self._remember_history(found, ref)
+        return found
+
+    def _pinned_field(self, key: str, ref: FieldRef) -> FieldDef | None:
+        found = self._by_id.get(self._pinned.get(key, ""))
+        if found is None:
+            if key in self._pinned:
+                what = f"the field pinned for '{ref.name}' ({self._pinned[key]}) is gone"
+                self.notes.append(Problem(self._file, ref.line, what, "it is looked up by name anew"))
+            return None
+        names = {fold(each) for each in (ref.name, *ref.aliases)}
+        if ref.name != found.id and fold(found.name) not in names:
+            what = f"'{ref.name}' ({found.id}) is now called '{found.name}'"
+            self.notes.append(Problem(self._file, ref.line, what, "the pinned id still counts; write the new name"))
+        return found
+
+    def _named_field(self, ref: FieldRef) -> FieldDef | None:
+        if ref.name in self._by_id:
+            return self._by_id[ref.name]
+        for name in (ref.name, *ref.aliases):
+            found = self._by_name.get(fold(name), [])
+            if len(found) == 1:
+                return found[0]
+            if found:
+                ids = ", ".join(each.id for each in found)
+                what = f"'{name}' names {len(found)} fields of this site: {ids}"
+                self.problems.append(Problem(self._file, ref.line, what, "write the id instead of the name"))
+                self.missing[ref.name] = what
+                return None
+        what = f"the site has no field '{ref.name}'"
+        known = [each.name for each in self._by_id.values()] + list(self._by_id)
+        hint = did_you_mean(ref.name, known)
+        self.problems.append(Problem(self._file, ref.line, what, hint if hint.startswith("did") else ""))
+        self.missing[ref.name] = what
+        return None
+
+    def _remember_history(self, found: FieldDef, ref: FieldRef) -> None:
+        """Data Center's history tells names only: accept the field's present name and the aliases, if unambiguous."""
+        self.history_ids[found.id] = found.id
+        for name in (found.id, found.name, ref.name, *ref.aliases):
+            key = history_name(name)
+            others = [each for each in self._by_name.get(fold(name), ()) if each.id != found.id]
+            if others or self.history_ids.get(key, found.id) != found.id:
+                self.ambiguous.add(key)
+            else:
+                self.history_ids[key] = found.id
+
+
+def history_name(name: str) -> str:
+    """Return the form in which a history id `name:<field name>` is compared."""
+    return f"name:{fold(name)}"
+
+
+def is_day(found: FieldDef) -> bool:
+    """Tell whether the tracker keeps a date without time there."""
+    return found.type in _DAY_TYPES

@@ -1,0 +1,138 @@
+"""Statuses to stages: by id or name, with validity in time, side states, and stretches on hold."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time
+
+from capa_sync.errors import Problem
+from capa_sync.mapping.reading import did_you_mean
+from capa_sync.mapping.schema import MappingFile, StatusRule
+from capa_sync.mapping.site import SiteFields
+from capa_sync.mapping.texts import fold
+from capa_sync.model.record import Stage
+from capa_sync.model.ticket import SiteFacts
+from capa_sync.model.values import Raw
+
+
+@dataclass(frozen=True, slots=True)
+class OptionSet:
+    """Some options or statuses, by id and by name."""
+
+    ids: frozenset[str]
+    names: frozenset[str]
+
+    @classmethod
+    def of(cls, options: Iterable[str], known: Iterable[tuple[str, str]] = ()) -> OptionSet:
+        """Make a set of what a mapping lists; `known` (id, name) pairs of the site add the ids behind names."""
+        listed = tuple(options)
+        names = frozenset(map(fold, listed))
+        return cls(frozenset(listed) | {each for each, name in known if fold(name) in names}, names)
+
+    def __contains__(self, raw: Raw) -> bool:
+        if not self.names and not self.ids:
+            return False
+        if any(each in self.ids for each in raw.ids):
+            return True
+        return any(fold(each) in self.names for each in (*raw.names, raw.text) if each)
+
+    def __bool__(self) -> bool:
+        return bool(self.ids or self.names)
+
+
+def status_set(facts: SiteFacts, listed: tuple[str, ...], category: str) -> OptionSet:
+    """Return the listed statuses; where none is listed, all of the tracker's own category ("" for no default)."""
+    if not listed and category:
+        return OptionSet(frozenset(each.id for each in facts.statuses if each.category == category), frozenset())
+    return OptionSet.of(listed, ((each.id, each.name) for each in facts.statuses))
+
+
+@dataclass(frozen=True, slots=True)
+class SideState:
+    """A side state and the condition for it: a field (by id) holding one of some options."""
+
+    stage: Stage
+    field_id: str
+    options: OptionSet
+
+
+@dataclass(frozen=True, slots=True)
+class BoundStage:
+    """Where the claimed stage comes from on this site."""
+
+    field_id: str
+    label: str
+    rules: dict[str, tuple[StatusRule, ...]]
+    names: dict[str, str]
+    on_hold: OptionSet
+    sides: tuple[SideState, ...]
+    where: str
+
+    def stage_of(self, status: Raw, at: datetime) -> Stage | None:
+        """Return the stage of a status entered at an instant; None when it is not listed for that time."""
+        for key in self.keys_of(status):
+            for rule in self.rules.get(key, ()):
+                if (rule.since is None or at >= _start(rule.since)) and (
+                    rule.until is None or at < _start(rule.until)
+                ):
+                    return rule.stage
+        return None
+
+    def keys_of(self, status: Raw) -> Iterable[str]:
+        """Ids before names, and the names told before the site's present name of the id."""
+        yield from status.ids
+        yield from (fold(each) for each in (*status.names, status.text) if each)
+        yield from (fold(self.names[each]) for each in status.ids if each in self.names)
+
+    def name_of(self, status: Raw) -> str:
+        """Return the tracker's own name of a status."""
+        told = status.names[0] if status.names else ""
+        known = self.names.get(status.ids[0], "") if status.ids else ""
+        return told or known or status.text or (status.ids[0] if status.ids else "")
+
+    def side_of(self, held: dict[str, Raw]) -> Stage | None:
+        """Return the side state whose condition holds, the first as the contract lists them."""
+        return next((side.stage for side in self.sides if held.get(side.field_id, _NONE) in side.options), None)
+
+
+_NONE = Raw()
+
+
+def _start(day: date) -> datetime:
+    return datetime.combine(day, time(), UTC)
+
+
+def bind_stage(mapping: MappingFile, facts: SiteFacts, site: SiteFields) -> BoundStage | None:
+    """Bind `stage:`; None when the site lacks its field."""
+    found = site.find("stage", mapping.stage.ref)
+    if found is None:
+        return None
+    names = {each.id: each.name for each in facts.statuses}
+    names |= {value: name for value, name in found.options if value not in names}
+    rules: dict[str, tuple[StatusRule, ...]] = {}
+    for rule in mapping.stage.rules:
+        for key in {rule.status, fold(rule.status)}:
+            rules[key] = (*rules.get(key, ()), rule)
+    sides: list[SideState] = []
+    for stage, conditions in mapping.stage.sides.items():
+        for condition in conditions:
+            held = found if condition.ref is None else site.find(f"stage.{stage.value}", condition.ref)
+            if held is not None:
+                known = names.items() if condition.ref is None else held.options
+                sides.append(SideState(stage, held.id, OptionSet.of(condition.options, known)))
+    _note_absent_statuses(mapping, names, site)
+    hold = OptionSet.of(mapping.stage.on_hold, names.items())
+    return BoundStage(found.id, found.name, rules, names, hold, tuple(sides), mapping.file)
+
+
+def _note_absent_statuses(mapping: MappingFile, names: dict[str, str], site: SiteFields) -> None:
+    """Note listed statuses that the site lacks, unless they are past ones with an end."""
+    if not names:
+        return
+    known = {*names, *map(fold, names.values())}
+    for rule in mapping.stage.rules:
+        if rule.until is None and not rule.is_alias and rule.status not in known and fold(rule.status) not in known:
+            what = f"the site has no status '{rule.status}'"
+            hint = did_you_mean(rule.status, names.values())
+            site.notes.append(Problem(mapping.file, rule.line, what, hint if hint.startswith("did") else ""))

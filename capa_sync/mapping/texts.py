@@ -1,0 +1,59 @@
+"""Plain text made comparable: normalising and template removal (facts/clause10.md 2.1)."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from functools import lru_cache
+
+_INVISIBLE = [0x00AD, 0x034F, 0x061C, 0x180E, *range(0x200B, 0x2010), *range(0x202A, 0x202F)]
+_INVISIBLE += [*range(0x2060, 0x2070), 0xFEFF]
+_CONTROLS = [*range(0x20), *range(0x7F, 0xA0)]
+_CLEAN: dict[int, str | None] = {**dict.fromkeys(_INVISIBLE), **dict.fromkeys(_CONTROLS, " ")}
+
+
+def normalise(text: str) -> str:
+    """Return the text in NFKC, without zero-width and control characters, on one line with single spaces."""
+    if text.isascii():
+        joined = " ".join(text.split())
+        return joined if joined.isprintable() else " ".join(joined.translate(_CLEAN).split())
+    return " ".join(unicodedata.normalize("NFKC", text.translate(_CLEAN)).split())
+
+
+@lru_cache(maxsize=20_000)
+def fold(text: str) -> str:
+    """Return a name in the form in which names are compared: normalised, without case."""
+    return normalise(text).casefold()
+
+
+def squash(text: str) -> str:
+    """Return letters and digits alone, for "the same but for markup" (history holds wiki text, the field ADF)."""
+    return "".join(filter(str.isalnum, text.casefold()))
+
+
+def has_word(text: str) -> bool:
+    """Tell whether any letter or digit of any script is there."""
+    return any(map(str.isalnum, text))
+
+
+class Template:
+    """Text that a tracker pre-fills; what is left beside it is what a person wrote.
+
+    `...` (or `…`) and line ends in a template part its fixed pieces, between which people write.
+    """
+
+    def __init__(self, texts: tuple[str, ...]) -> None:
+        pieces = (normalise(piece) for text in texts for piece in re.split(r"\.{3,}|…|\n", text))
+        ordered = sorted(filter(has_word, pieces), key=len, reverse=True)
+        self._patterns = [re.compile(re.escape(piece), re.IGNORECASE) for piece in ordered]
+
+    def __bool__(self) -> bool:
+        return bool(self._patterns)
+
+    def strip(self, text: str) -> str:
+        """Return a normalised text without the template; "" when nothing but punctuation is left."""
+        found = False
+        for pattern in self._patterns:
+            text, count = pattern.subn(" ", text, count=1)
+            found = found or bool(count)
+        return " ".join(text.split()) if not found or has_word(text) else ""

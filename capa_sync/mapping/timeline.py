@@ -1,0 +1,256 @@
+"""The canonical history: groups in true order, births, and replay of one field's changes."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import NamedTuple
+
+from capa_sync.mapping.people import Directory
+from capa_sync.mapping.site import history_name
+from capa_sync.mapping.texts import squash
+from capa_sync.mapping.values import Converter
+from capa_sync.model.record import FieldChange
+from capa_sync.model.ticket import Origin, RawChange, SourceTicket
+from capa_sync.model.values import BLANK, EMPTY, Raw, Value, ValueState
+
+BIRTH_GROUP = 0
+"""Group of the record's birth rows, the lowest."""
+
+
+class Step(NamedTuple):
+    """One change of a canonical value, or a gap: a change that no history tells, seen between two that it tells."""
+
+    group: int
+    at: datetime
+    by: str
+    entry: str
+    origin: Origin
+    label: str
+    old: Value
+    new: Value
+
+    @property
+    def is_gap(self) -> bool:
+        """Tell whether nobody told this change."""
+        return not self.entry
+
+
+class TicketHistory:
+    """One ticket's changes by field id, with the group of each, and its values now.
+
+    Attributes:
+        ticket: as read. birth_group: of its creation (0 for the record itself). end_group: for what differs from
+            the last told value. has_ambiguous: an entry's field could not be told from its name.
+    """
+
+    def __init__(self, ticket: SourceTicket, history_ids: Mapping[str, str], ambiguous: frozenset[str]) -> None:
+        self.ticket = ticket
+        self.birth_group = BIRTH_GROUP
+        self.end_group = 0
+        self.has_ambiguous = False
+        self.groups: dict[int, int] = {}
+        self._by_field: dict[str, list[RawChange]] = defaultdict(list)
+        for change in ticket.changes:
+            field_id = history_ids.get(change.field_id)
+            if field_id is None and change.field_id.startswith("name:"):
+                key = history_name(change.field_id[5:])
+                field_id = history_ids.get(key)
+                self.has_ambiguous = self.has_ambiguous or key in ambiguous
+                field_id = None if key in ambiguous else field_id
+            if field_id is not None:
+                self._by_field[field_id].append(change)
+
+    def changes_of(self, field_id: str) -> Sequence[RawChange]:
+        """Return a field's changes in true order."""
+        return self._by_field.get(field_id, ())
+
+    def raw_now(self, field_id: str, *, absent_is_empty: bool) -> Raw | None:
+        """Return what the field holds now; None when it cannot be read.
+
+        An absent key is empty where the tracker leaves empty fields out, unless an earlier answer held it or the
+        history says it holds something; it is empty everywhere when the history says it was emptied.
+        """
+        raw = self.ticket.values.get(field_id)
+        if raw is not None:
+            return raw
+        told = self._by_field.get(field_id)
+        if told:
+            return BLANK if told[-1].new.is_blank else None
+        return BLANK if absent_is_empty and field_id not in self.ticket.lost else None
+
+    def end_at(self) -> datetime:
+        """Return the latest instant that the ticket itself tells of."""
+        last = self.ticket.changes[-1].at if self.ticket.changes else self.ticket.created_at
+        return max(last, self.ticket.updated_at)
+
+
+def number_groups(record: TicketHistory, children: Sequence[TicketHistory]) -> None:
+    """Give every set of changes saved together its number over the record and its children.
+
+    A ticket's own order is kept even where its instants run backwards; tickets are merged by instant.
+    """
+    if not children:
+        for change in record.ticket.changes:
+            record.groups.setdefault(change.order, len(record.groups) + 1)
+        record.end_group = len(record.groups) + 1
+        return
+    events: list[tuple[datetime, int, int, int | None]] = []
+    for index, history in enumerate((record, *children)):
+        at = history.ticket.created_at
+        if index:
+            events.append((at, index, 0, None))
+        seen: set[int] = set()
+        for change in history.ticket.changes:
+            at = max(at, change.at)
+            if change.order not in seen:
+                seen.add(change.order)
+                events.append((at, index, len(seen), change.order))
+    events.sort(key=lambda event: event[:3])
+    histories = (record, *children)
+    for group, (_, index, _, order) in enumerate(events, start=1):
+        if order is None:
+            histories[index].birth_group = group
+        else:
+            histories[index].groups[order] = group
+    for history in histories:
+        history.end_group = len(events) + 1
+
+
+def replay(
+    history: TicketHistory, field_id: str, convert: Converter, now: Value, people: Directory
+) -> tuple[Value, list[Step]]:
+    """Return a field's value at birth and its steps, such that the steps lead from the birth to `now`.
+
+    Where two told values do not meet, a gap step of origin `observed` joins them at the latest possible instant;
+    values that differ only in markup meet.
+    """
+    changes = history.changes_of(field_id)
+    if not changes:
+        return now, []
+    steps: list[Step] = []
+    birth = current = convert(changes[0].old, people)
+    for change in changes:
+        group = history.groups[change.order]
+        old, new = convert(change.old, people), convert(change.new, people)
+        if meets(current, old):
+            old = current
+        else:
+            steps.append(Step(group, change.at, "", "", Origin.OBSERVED, change.field_name, current, old))
+        steps.append(Step(group, change.at, change.by, change.entry, change.origin, change.field_name, old, new))
+        current = new
+    if now.state is ValueState.UNREADABLE or now == current:
+        return birth, steps
+    if meets(current, now):
+        steps[-1] = steps[-1]._replace(new=now)
+    else:
+        label = changes[-1].field_name
+        steps.append(Step(history.end_group, history.end_at(), "", "", Origin.OBSERVED, label, current, now))
+    return birth, steps
+
+
+def meets(told: Value, found: Value) -> bool:
+    """Tell whether two values are the same but for markup, case and punctuation, which histories render otherwise."""
+    if told.state is not found.state:
+        return False
+    if told.data == found.data and (told.data is not None or told.text == found.text):
+        return True
+    if isinstance(told.data, str) and isinstance(found.data, str):
+        return bool(told.data) and squash(told.data) == squash(found.data)
+    return told.data is None and found.data is None and squash(told.text) == squash(found.text)
+
+
+def combine(parts: Sequence[tuple[Value, list[Step]]]) -> tuple[Value, list[Step]]:
+    """Return birth and steps of "the first filled of several places"."""
+    held = [birth for birth, _ in parts]
+    value = birth = first_filled(held)
+    steps: list[Step] = []
+    told = [(step.group, index, step) for index, (_, each) in enumerate(parts) for step in each]
+    for _, index, step in sorted(told, key=lambda each: each[:2]):
+        held[index] = step.new
+        new = first_filled(held)
+        if new != value:
+            steps.append(step._replace(old=value, new=new))
+            value = new
+    return birth, steps
+
+
+_RANK = (
+    ValueState.FILLED,
+    ValueState.ERROR,
+    ValueState.UNREADABLE,
+    ValueState.PLACEHOLDER,
+    ValueState.EMPTY,
+    ValueState.UNMAPPED,
+)
+
+
+def first_filled(values: Sequence[Value]) -> Value:
+    """Return the first filled value; without one, what most keeps us from saying that all are empty."""
+    return min(values, key=lambda value: _RANK.index(value.state))
+
+
+class Birth(NamedTuple):
+    """When, in which group and by whom a ticket was created."""
+
+    group: int
+    at: datetime
+    by: str
+
+
+def birth_of(history: TicketHistory) -> Birth:
+    """Return a ticket's birth."""
+    ticket = history.ticket
+    return Birth(history.birth_group, ticket.created_at, ticket.created_by)
+
+
+_UNBORN = frozenset({ValueState.EMPTY, ValueState.UNMAPPED, ValueState.UNREADABLE})
+
+
+def rows_of(
+    name: str,
+    birth: Birth,
+    value: Value,
+    steps: Iterable[Step],
+    people: Directory,
+    *,
+    label: str = "",
+    action: str = "",
+) -> list[FieldChange]:
+    """Return the timeline rows of one canonical field: its birth, where something was there, and its changes."""
+    rows: list[FieldChange] = []
+    if value.state not in _UNBORN:
+        rows.append(
+            _row(birth.group, birth.at, name, EMPTY, value, birth.by, Origin.BIRTH, "", label, action, people)
+        )
+    for step in steps:
+        old, new = step.old, step.new
+        if old.state is new.state and old.data == new.data and (old.data is not None or old.text == new.text):
+            continue
+        rows.append(
+            _row(step.group, step.at, name, old, new, step.by, step.origin, step.entry, step.label, action, people)
+        )
+    return rows
+
+
+def _row(
+    group: int,
+    at: datetime,
+    name: str,
+    old: Value,
+    new: Value,
+    account: str,
+    origin: Origin,
+    entry: str,
+    label: str,
+    action: str,
+    people: Directory,
+) -> FieldChange:
+    if account:
+        known = people.known(account)
+        by, human = known.by, known.human
+    else:
+        # a vanished author was a person; a change that only we observed may have had none
+        by, human = None, origin is not Origin.OBSERVED
+    return FieldChange(at, group, name, old, new, by, human, origin, entry, label, action)

@@ -1,0 +1,203 @@
+"""One tracker value to one canonical value by the type of the field, in one of six states (clause10.md 2.1)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from datetime import UTC, date, datetime
+
+from capa_sync.mapping.people import Directory
+from capa_sync.mapping.placeholders import is_placeholder
+from capa_sync.mapping.schema import NOTHING
+from capa_sync.mapping.texts import Template, fold, normalise
+from capa_sync.model.catalogue import FieldSpec, FieldType
+from capa_sync.model.values import EMPTY, Raw, Value, ValueState
+
+Converter = Callable[[Raw, Directory], Value]
+"""Turns what a tracker holds (now or in its history) into a canonical value."""
+
+MEDIA = Value(ValueState.FILLED, "", "(image or attachment)", media_only=True)
+NO_TEMPLATE = Template(())
+
+
+def text_value(raw: Raw, template: Template = NO_TEMPLATE) -> Value:
+    """Return a text field's value; what the template pre-fills counts as nothing."""
+    shown = raw.text or ", ".join(raw.names or raw.ids)
+    text = normalise(shown)
+    if text and template:
+        text = template.strip(text)
+    if not text:
+        return MEDIA if raw.media_only else EMPTY
+    if is_placeholder(text):
+        return Value(ValueState.PLACEHOLDER, None, shown)
+    return Value(ValueState.FILLED, text, shown)
+
+
+_WHY = re.compile(r"(?:^|\s)(?:\d+\s*[.)]\s*)?why\s*#?\d+\s*[:.)?-]+|(?:^|\s)\d{1,2}\s*[.)]\s", re.IGNORECASE)
+_SEPARATORS = {"lines": re.compile(r"\s*(?:→|->|=>|>>)\s*"), "commas": re.compile(r"[,;]")}
+
+
+def split_list(text: str, split: str) -> list[str]:
+    """Cut a text into items: at line ends if it has several lines, else by `lines` (Why 1: … 2. … →) or `commas`."""
+    lines = [line for line in re.split(r"[\r\n]+", text) if line.strip()]
+    if split == "lines":
+        pieces = [piece for line in lines for step in _WHY.split(line) for piece in _SEPARATORS[split].split(step)]
+    else:
+        pieces = [piece for line in lines for piece in _SEPARATORS[split].split(line)]
+    return list(filter(None, (normalise(piece).strip("-*•· ") for piece in pieces)))
+
+
+def list_value(raw: Raw, split: str, template: Template = NO_TEMPLATE) -> Value:
+    """Return a list field's value: several options or labels are its items, one text is cut into items."""
+    told = raw.names or raw.ids
+    shown = raw.text or ", ".join(told)
+    items = [normalise(each) for each in told] if len(told) > 1 else split_list(shown, split)
+    if template:
+        items = [template.strip(item) for item in items]
+    items = list(filter(None, items))
+    if not items:
+        return MEDIA if raw.media_only else EMPTY
+    filled = tuple(item for item in items if not is_placeholder(item))
+    return Value(ValueState.FILLED, filled, shown) if filled else Value(ValueState.PLACEHOLDER, None, shown)
+
+
+_ZERO_TIME = re.compile(r"(\d{4}-\d\d-\d\d)[ T]00:00:00\.0")
+
+
+def parse_time(text: str, *, day_only: bool = False) -> date | datetime | None:
+    """Return a date or an aware UTC instant; a text without an offset is UTC; None when it is neither."""
+    text = text.strip()
+    midnight = _ZERO_TIME.fullmatch(text)  # Jira writes the dates of its history so
+    try:
+        if len(text) == 10 or midnight or day_only:
+            return date.fromisoformat(text[:10])
+        instant = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return (instant if instant.tzinfo else instant.replace(tzinfo=UTC)).astimezone(UTC)
+
+
+def time_value(raw: Raw, *, day_only: bool = False) -> Value:
+    """Return a date's or instant's value."""
+    if not raw.ids and not raw.text.strip():
+        return EMPTY
+    shown = raw.text or raw.ids[0]
+    for text in (*raw.ids[:1], raw.text):
+        when = parse_time(text, day_only=day_only)
+        if when is not None:
+            return Value(ValueState.FILLED, when, shown)
+    return Value(ValueState.ERROR, text=shown, reason=f"'{shown[:40]}' is no date")
+
+
+class OptionTable:
+    """Options, by id or name, and our words for them; nothing unlisted takes a default."""
+
+    def __init__(self, words: Mapping[str, str], where: str, *, open_words: frozenset[str] = frozenset()) -> None:
+        self._words = {**{fold(each): word for each, word in words.items()}, **words}
+        self._where = where
+        self._open = open_words
+
+    def words(self, raw: Raw) -> list[str] | None:
+        """Return our words for the options held, each once; None when one is unlisted."""
+        count = max(len(raw.ids), len(raw.names), 1)
+        found = [self._one(raw, index) for index in range(count)]
+        return None if None in found else list(dict.fromkeys(filter(None, found)))
+
+    def _one(self, raw: Raw, index: int) -> str | None:
+        option = raw.ids[index] if index < len(raw.ids) else ""
+        name = raw.names[index] if index < len(raw.names) else ""
+        for key in filter(None, (option, name, "" if len(raw.ids) > 1 else raw.text, raw.parent)):
+            word = self._words.get(key) or self._words.get(fold(key))
+            if word is None and fold(key).replace(" ", "_") in self._open:
+                word = fold(key).replace(" ", "_")
+            if word is not None:
+                return word
+        return None
+
+    def unlisted(self, raw: Raw) -> Value:
+        """Return the error of an unlisted option, which names the option and the place to list it."""
+        shown = raw.text or ", ".join(raw.names or raw.ids)
+        ids = f" ({', '.join(raw.ids)})" if raw.names and raw.ids else ""
+        return Value(ValueState.ERROR, text=shown, reason=f"option '{shown}'{ids} is not listed in {self._where}")
+
+
+_YES_NO = {"yes": "yes", "true": "yes", "1": "yes", "no": "no", "false": "no", "0": "no"}
+
+
+def option_converter(spec: FieldSpec, words: Mapping[str, str] | None, where: str) -> Converter:
+    """Return the converter of a field with options; each option's Value is made once.
+
+    Without listed words an enumeration takes options that are written like its own words, and a yes/no field
+    takes yes, no, true, false, 1 and 0.
+    """
+    is_open = words is None
+    given: Mapping[str, str] = words if words is not None else (_YES_NO if spec.type is FieldType.YESNO else {})
+    table = OptionTable(given, where, open_words=frozenset(spec.choices) if is_open else frozenset())
+    made: dict[tuple[str, str], Value] = {}  # bounded by the field's options
+
+    def convert(raw: Raw, _: Directory) -> Value:
+        if raw.is_blank:
+            return EMPTY
+        found = table.words(raw)
+        if found is None:
+            return table.unlisted(raw)
+        words = tuple(each for each in found if each != NOTHING)
+        if not words:
+            return EMPTY
+        shown = raw.text or ", ".join(raw.names or raw.ids)
+        if spec.type is FieldType.LIST:
+            return Value(ValueState.FILLED, words, shown)
+        if len(words) > 1:
+            return Value(ValueState.ERROR, text=shown, reason=f"several options are chosen: {shown}")
+        value = made.get((words[0], shown))
+        if value is None:
+            value = made[words[0], shown] = Value(ValueState.FILLED, words[0], shown)
+        return value
+
+    return convert
+
+
+_LINE_FIELDS = frozenset({"why_chain"})
+
+
+def converter(
+    spec: FieldSpec,
+    *,
+    words: Mapping[str, str] | None = None,
+    template: tuple[str, ...] = (),
+    split: str = "",
+    where: str = "",
+    day_only: bool = False,
+) -> Converter:
+    """Return the converter of a canonical field.
+
+    Args:
+        spec: the canonical field.
+        words: option (id or name) -> our word; None when the mapping lists none.
+        template: pre-filled texts.
+        split: how a list's text is cut, "" by the field's custom.
+        where: file:line named in the reason of an unlisted option.
+        day_only: the tracker's field is a date without time.
+    """
+    if spec.type in {FieldType.ENUM, FieldType.YESNO} or words is not None:
+        return option_converter(spec, words, where)
+    if spec.type is FieldType.PERSON:
+        return lambda raw, people: people.person_value(raw)
+    if spec.type is FieldType.TIME:
+        return lambda raw, _: time_value(raw, day_only=day_only)
+    stop = Template(template)
+    if spec.type is FieldType.LIST:
+        cut = split or ("lines" if spec.name in _LINE_FIELDS else "commas")
+        return lambda raw, _: list_value(raw, cut, stop)
+    return lambda raw, _: text_value(raw, stop)
+
+
+def constant_value(spec: FieldSpec, word: str, people: Directory) -> Value:
+    """Return the value of a constant written in a mapping."""
+    if spec.type is FieldType.PERSON:
+        return people.listed_person(word)
+    if spec.type is FieldType.TIME:
+        return time_value(Raw(ids=(word,), text=word))
+    if spec.type is FieldType.LIST:
+        return Value(ValueState.FILLED, (word,), word)
+    return Value(ValueState.FILLED, _YES_NO.get(word, word) if spec.type is FieldType.YESNO else word, word)
