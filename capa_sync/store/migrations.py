@@ -34,6 +34,7 @@ PRIMARY: tuple[str, ...] = (
     "safety_stop",
     "request",
     "register_number",
+    "milestone",
 )
 DERIVED: tuple[str, ...] = (
     "ticket",
@@ -44,6 +45,7 @@ DERIVED: tuple[str, ...] = (
     "quarantine",
     "verdict",
     "due",
+    "plan_due",
     "register_row",
     "action",
     "birth",
@@ -127,7 +129,9 @@ _FIRST: tuple[str, ...] = (
     """CREATE TABLE register_number (
         source TEXT, ticket_id TEXT, year INTEGER NOT NULL, serial INTEGER NOT NULL,
         PRIMARY KEY (source, ticket_id), UNIQUE (year, serial))""",
+    "CREATE TABLE milestone (source TEXT, name TEXT, value TEXT NOT NULL, PRIMARY KEY (source, name))",
     # --- derived -----------------------------------------------------------------------------------------------
+    "CREATE TABLE plan_due (source TEXT, ticket_id TEXT, due_at TEXT NOT NULL, PRIMARY KEY (source, ticket_id))",
     """CREATE TABLE ticket (
         nr INTEGER PRIMARY KEY, source TEXT NOT NULL, ticket_id TEXT NOT NULL, ticket_key TEXT NOT NULL,
         url TEXT NOT NULL, kind TEXT NOT NULL, container TEXT NOT NULL, created_at TEXT NOT NULL,

@@ -12,6 +12,7 @@ from types import TracebackType
 from typing import Self
 
 from capa_sync.errors import RegisterUnavailable
+from capa_sync.store.agenda import Agenda
 from capa_sync.store.columns import instant_text
 from capa_sync.store.database import Database, Row
 from capa_sync.store.facts import Facts
@@ -20,6 +21,7 @@ from capa_sync.store.lock import RegisterLock, is_held_here
 from capa_sync.store.migrations import DERIVED, LEDGER, PRIMARY, STEPS
 from capa_sync.store.outbox import SqlOutbox
 from capa_sync.store.records import Records
+from capa_sync.store.reports import Reports
 from capa_sync.store.requests import Requests
 from capa_sync.store.runs import Runs
 from capa_sync.store.tickets import Tickets
@@ -31,7 +33,7 @@ class Register:
 
     Attributes:
         path: the file. id: random id given at creation, the identity that markers carry; a copy keeps it.
-        tickets, runs, facts, findings, outbox, requests, records: its parts, each a table family.
+        tickets, runs, facts, findings, outbox, requests, records, agenda, reports: its parts, each a table family.
     """
 
     def __init__(self, db: Database) -> None:
@@ -45,6 +47,8 @@ class Register:
         self.outbox = SqlOutbox(db)
         self.requests = Requests(db)
         self.records = Records(db)
+        self.agenda = Agenda(db)
+        self.reports = Reports(db)
 
     def transaction(self) -> AbstractContextManager[None]:
         """Return a block that is stored whole or not at all; nested blocks are parts of the outer one."""

@@ -130,6 +130,35 @@ class Tickets:
         )
         return stamp
 
+    def key(self, source: str, ticket_id: str) -> str:
+        """Return a ticket's present key, its id when it is not mirrored."""
+        found = self._db.value(
+            "SELECT ticket_key FROM ticket WHERE source = ? AND ticket_id = ?", (source, ticket_id)
+        )
+        return str(found or ticket_id)
+
+    def is_action(self, source: str, ticket_id: str) -> bool:
+        """Tell whether a ticket is mirrored as a record's action alone."""
+        role = self._db.value("SELECT role FROM mirror WHERE source = ? AND ticket_id = ?", (source, ticket_id))
+        return bool(role == Role.ACTION)
+
+    def record_ids(self, source: str) -> list[str]:
+        """Return ids of mirrored tickets that are records of their own, in id order."""
+        rows = self._db.rows(
+            "SELECT ticket_id FROM mirror WHERE source = ? AND role = 'record' ORDER BY ticket_id", (source,)
+        )
+        return [row[0] for row in rows]
+
+    def read_at(self, source: str, ticket_id: str) -> datetime | None:
+        """Return when the ticket's present content was first read, None when it is not mirrored."""
+        return optional_instant(
+            self._db.value(
+                """SELECT MAX(p.read_at) FROM mirror m JOIN part p ON p.nr = m.nr
+                WHERE m.source = ? AND m.ticket_id = ?""",
+                (source, ticket_id),
+            )
+        )
+
     # --- presence ----------------------------------------------------------------------------------------------
     def presence(self, source: str, ticket_id: str) -> Presence:
         """Return where the ticket is now; `unobserved` for one that was never mirrored."""

@@ -1,0 +1,97 @@
+"""What is still to do: tickets to judge, tickets to plan, and what they were last judged and planned with."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import UTC, datetime
+
+from capa_sync.store.columns import instant, instant_text
+from capa_sync.store.database import Database
+
+_EVER = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class Agenda:
+    """The two work lists of a cycle; kept in the file, so that a kill forgets nothing."""
+
+    def __init__(self, db: Database) -> None:
+        self._db = db
+
+    # --- judging ---------------------------------------------------------------------------------------------------
+    def want_judging(self, source: str, ticket_ids: Iterable[str], at: datetime) -> None:
+        """Make tickets due for judging at `at`, unless they are due before."""
+        self._db.execute_many(
+            """INSERT INTO due VALUES (?,?,?) ON CONFLICT (source, ticket_id) DO UPDATE
+            SET due_at = excluded.due_at WHERE due_at > excluded.due_at""",
+            [(source, ticket_id, instant_text(at)) for ticket_id in ticket_ids],
+        )
+
+    def due_judging(self, source: str, now: datetime) -> list[str]:
+        """Return ids of tickets whose time has come, in id order."""
+        rows = self._db.rows(
+            "SELECT ticket_id FROM due WHERE source = ? AND due_at <= ? ORDER BY ticket_id",
+            (source, instant_text(now)),
+        )
+        return [row[0] for row in rows]
+
+    def judged_with(self, source: str) -> str:
+        """Return the fingerprint of rules and mapping that the source's verdicts rest on, "" before the first."""
+        return self._milestone(source, "judged_with") or ""
+
+    def judge_with(self, source: str, fingerprint: str) -> None:
+        """Remember the fingerprint of rules and mapping."""
+        self._reach(source, "judged_with", fingerprint)
+
+    # --- planning --------------------------------------------------------------------------------------------------
+    def planned(self, source: str, ticket_id: str, look_again: datetime | None) -> None:
+        """Note when a ticket's warning is to be planned again; None means only news can change it."""
+        if look_again is None:
+            self._db.execute("DELETE FROM plan_due WHERE source = ? AND ticket_id = ?", (source, ticket_id))
+            return
+        self._db.execute(
+            """INSERT INTO plan_due VALUES (?,?,?) ON CONFLICT (source, ticket_id) DO UPDATE
+            SET due_at = excluded.due_at WHERE due_at <> excluded.due_at""",
+            (source, ticket_id, instant_text(look_again)),
+        )
+
+    def due_planning(self, source: str, now: datetime) -> list[str]:
+        """Return ids of tickets to plan now, in id order."""
+        rows = self._db.rows(
+            "SELECT ticket_id FROM plan_due WHERE source = ? AND due_at <= ? ORDER BY ticket_id",
+            (source, instant_text(now)),
+        )
+        return [row[0] for row in rows]
+
+    def want_planning_of_warned(self, source: str, now: datetime) -> None:
+        """Make every ticket due for planning that has a live finding or was ever meant to be written on."""
+        self._db.execute(
+            """INSERT INTO plan_due SELECT DISTINCT source, ticket_id, ? FROM (
+                SELECT source, ticket_id FROM finding WHERE cleared_at IS NULL
+                UNION SELECT source, ticket_id FROM write_out) WHERE source = ?
+            ON CONFLICT (source, ticket_id) DO UPDATE SET due_at = excluded.due_at
+            WHERE plan_due.due_at > excluded.due_at""",
+            (instant_text(now), source),
+        )
+
+    def settled_at(self, source: str) -> datetime:
+        """Return since when changes of verdicts count for the brake: the last planning that was let through."""
+        held = self._milestone(source, "settled_at")
+        return instant(held) if held else _EVER
+
+    def settle(self, source: str, at: datetime) -> None:
+        """Note that a planning was let through at `at`."""
+        self._reach(source, "settled_at", instant_text(at))
+
+    # --- milestones ------------------------------------------------------------------------------------------------
+    def _milestone(self, source: str, name: str) -> str | None:
+        held: str | None = self._db.value(
+            "SELECT value FROM milestone WHERE source = ? AND name = ?", (source, name)
+        )
+        return held
+
+    def _reach(self, source: str, name: str, value: str) -> None:
+        self._db.execute(
+            """INSERT INTO milestone VALUES (?,?,?) ON CONFLICT (source, name) DO UPDATE
+            SET value = excluded.value WHERE value <> excluded.value""",
+            (source, name, value),
+        )
