@@ -233,11 +233,13 @@ class _Serving:
         return reply
 
     def _unmounted(self) -> Request:
-        sent = self.request
-        if not self.owner.mount:
+        sent, mount, scheme = self.request, self.owner.mount, self.owner.url.partition(":")[0]
+        if not mount and scheme == "http":
             return sent
-        target = sent.target.removeprefix(self.owner.mount)
-        return Request(sent.method, target if target != sent.target else "/outside", sent.headers, sent.body)
+        target = sent.target.removeprefix(mount)
+        headers = {**sent.headers, "x-forwarded-prefix": mount, "x-forwarded-proto": scheme}
+        outside = mount and target == sent.target
+        return Request(sent.method, "/outside" if outside else target, headers, sent.body)
 
     def _answer(self, reply: Reply | None, fault: Fault | None, at: datetime) -> None:
         kind = fault.kind if fault else ""

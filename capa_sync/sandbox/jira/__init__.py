@@ -1,0 +1,8 @@
+"""One sandbox Jira with two faces, Cloud (REST v3 and v2) and Data Center (REST v2), stateful, with its traps."""
+
+from __future__ import annotations
+
+from capa_sync.sandbox.jira.knobs import JiraKnobs
+from capa_sync.sandbox.jira.tracker import API_EMAIL, API_TOKEN, JiraTracker
+
+__all__ = ["API_EMAIL", "API_TOKEN", "JiraKnobs", "JiraTracker"]

@@ -1,0 +1,103 @@
+"""What happens to a sandbox Jira behind the API's back: rights, renames, silent changes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+from capa_sync.sandbox.jira.errors import JiraError
+from capa_sync.sandbox.jira.site import Site
+from capa_sync.sandbox.jira.state import Issue, Project
+
+
+class Admin:
+    """An administrator of the site; none of this leaves a history entry or moves `updated`."""
+
+    def __init__(self, site: Site) -> None:
+        self._site = site
+
+    @contextmanager
+    def _changing(self) -> Iterator[None]:
+        with self._site.state.lock:
+            yield
+            self._site.state.version += 1
+
+    def _issue(self, key: str) -> Issue:
+        found = self._site.state.find(key)
+        if found is None:
+            raise JiraError(404, f"There is no issue '{key}'.")
+        return found
+
+    def _project(self, key: str) -> Project:
+        found = self._site.state.project_by(key)
+        if found is None:
+            raise JiraError(404, f"There is no project '{key}'.")
+        return found
+
+    def hide(self, key: str, *, hidden: bool = True) -> None:
+        """Hide an issue from all API users by issue security, or show it again."""
+        with self._changing():
+            self._issue(key).is_hidden = hidden
+
+    def hide_project(self, key: str, *, hidden: bool = True) -> None:
+        """Take Browse on a project away from all API users, or give it back."""
+        with self._changing():
+            self._project(key).is_hidden = hidden
+
+    def set_project_status(self, key: str, status: str) -> None:
+        """Make a project `live`, `archived` or `deleted` (in the trash)."""
+        with self._changing():
+            self._project(key).status = status
+
+    def alter(self, key: str, fields: Mapping[str, Any]) -> None:
+        """Change raw field values silently: `updated` stands and no history tells (facts/real-data.md 7)."""
+        with self._changing():
+            issue = self._issue(key)
+            issue.fields.update(fields)
+            self._site.state.note_parent(issue)
+
+    def rename_status(self, name: str, new_name: str) -> None:
+        """Rename a status; tickets show the new name, their history the old one."""
+        with self._changing():
+            for status in self._site.state.statuses.values():
+                if status["name"] == name:
+                    status["name"] = new_name
+            for issue in self._site.state.issues.values():
+                status = issue.fields.get("status") or {}
+                if status.get("name") == name:
+                    issue.fields["status"] = {**status, "name": new_name}
+            for flow in self._site.state.workflows:
+                _rename_in_workflow(flow, name, new_name)
+
+    def rename_field(self, name: str, new_name: str) -> None:
+        """Rename a field; past history entries keep the old name."""
+        with self._changing():
+            field = self._site.state.field_by(name)
+            if field is None:
+                raise JiraError(404, f"There is no field '{name}'.")
+            field["name"] = new_name
+
+    def set_user(self, account: str, values: Mapping[str, Any]) -> None:
+        """Change a profile: `active`, `timeZone`, `displayName`, …; shown everywhere from now on."""
+        with self._changing():
+            user = self._site.state.user_by(account)
+            if user is None:
+                raise JiraError(404, f"There is nobody called '{account}'.")
+            user.raw.update(values)
+
+    def set_secrets(self, account: str, values: Mapping[str, Any]) -> None:
+        """Change how an account signs in and what it may: `token`, `password`, `admin`, `permissions`."""
+        with self._changing():
+            user = self._site.state.user_by(account)
+            if user is None:
+                raise JiraError(404, f"There is nobody called '{account}'.")
+            user.secrets.update(values)
+
+
+def _rename_in_workflow(flow: dict[str, Any], name: str, new_name: str) -> None:
+    if flow.get("initial") == name:
+        flow["initial"] = new_name
+    for one in flow["transitions"]:
+        one["from"] = [new_name if status == name else status for status in one.get("from") or ()]
+        one["to"] = new_name if one["to"] == name else one["to"]

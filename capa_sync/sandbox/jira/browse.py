@@ -1,0 +1,67 @@
+"""A page for a person who opens a sandbox ticket in a browser: plain, every value escaped."""
+
+from __future__ import annotations
+
+from html import escape
+from typing import Any
+
+from capa_sync.sandbox.jira.errors import no_such_issue
+from capa_sync.sandbox.jira.site import Site
+from capa_sync.sandbox.jira.state import History
+from capa_sync.sandbox.jira.text import to_wiki
+from capa_sync.sandbox.jira.times import stamp, zone_of
+from capa_sync.sandbox.messages import Reply
+
+_PAGE = """<!DOCTYPE html><html lang="en"><head><meta charset="utf-8"><title>{title}</title><style>
+body{{font:15px/1.5 sans-serif;max-width:60em;margin:2em auto;padding:0 1em}}th{{text-align:left;vertical-align:top;
+padding-right:1em}}pre{{white-space:pre-wrap;font:inherit;margin:0}}section{{border-top:1px solid #ccc}}
+</style></head><body><h1>{title}</h1><table>{fields}</table><section><h2>Comments</h2>{comments}</section>
+<section><h2>History</h2><table>{history}</table></section></body></html>"""
+
+
+def browse_page(site: Site, key: str) -> Reply:
+    """`GET /browse/KEY`, open to everybody as the sandbox is."""
+    issue = site.state.find(key)
+    if issue is None:
+        raise no_such_issue(is_cloud=site.is_cloud)
+    rows = [
+        _row(str(site.state.fields.get(name, {}).get("name", name)), _shown(value))
+        for name, value in issue.fields.items()
+        if value not in (None, [], "") and name not in ("summary", "project", "worklog")
+    ]
+    comments = [
+        _comment(str((one.author or {}).get("displayName", "")), one.created, one.body) for one in issue.comments
+    ]
+    history = [_entry(entry) for entry in issue.histories]
+    title = escape(f"{issue.key} {issue.fields.get('summary') or ''}")
+    page = _PAGE.format(
+        title=title, fields="".join(rows), comments="".join(comments) or "<p>none</p>", history="".join(history)
+    )
+    return Reply(200, text=page)
+
+
+def _row(name: str, value: str) -> str:
+    return f"<tr><th>{escape(name)}</th><td><pre>{escape(value)}</pre></td></tr>"
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, list):
+        return ", ".join(_shown(one) for one in value)
+    if isinstance(value, dict) and value.get("type") != "doc":
+        return str(value.get("displayName") or value.get("value") or value.get("name") or value.get("key") or "…")
+    return to_wiki(value)
+
+
+def _comment(author: str, at: int, body: Any) -> str:
+    when = stamp(at, zone_of("UTC"))[:16].replace("T", " ")
+    return f"<p><b>{escape(author)}</b> {when} UTC</p><pre>{escape(to_wiki(body))}</pre>"
+
+
+def _entry(entry: History) -> str:
+    when = stamp(entry.at, zone_of("UTC"))[:16].replace("T", " ")
+    by = str((entry.author or {}).get("displayName", ""))
+    told = "; ".join(
+        f"{item.get('field')}: {item.get('fromString') or '–'} → {item.get('toString') or '–'}"
+        for item in entry.items
+    )
+    return _row(f"{when} {by}", told)

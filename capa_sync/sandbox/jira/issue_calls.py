@@ -1,0 +1,185 @@
+"""The issue endpoints: read, create, edit, transition, assign, delete, move, link."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from capa_sync.sandbox.jira.errors import JiraError
+from capa_sync.sandbox.jira.render import FieldChoice
+from capa_sync.sandbox.jira.site import BAD_PAYLOAD, Call, Site
+from capa_sync.sandbox.jira.state import Issue, Json
+from capa_sync.sandbox.jira.values import NOT_SETTABLE, kind_of
+from capa_sync.sandbox.messages import Reply
+
+_NO_TRANSITION = "Missing 'transition' identifier"
+
+
+def get_issue(site: Site, call: Call) -> Reply:
+    """`GET /issue/X` by id, key or a former key; answers with the present key."""
+    issue = site.issue(call.viewer, call.parts[0])
+    choice = FieldChoice.of(call.many("fields"), "*all")
+    found = call.render.issue(issue, choice, call.many("expand"), call.many("properties"))
+    found.setdefault("fields", {})
+    if "transitions" in call.many("expand"):
+        found["transitions"] = _transitions(site, call, issue)
+    if "editmeta" in call.many("expand"):
+        found["editmeta"] = {"fields": _editable(site, issue)}
+    return Reply(200, found)
+
+
+def create_issue(site: Site, call: Call) -> Reply:
+    """`POST /issue`."""
+    site.access.require(call.viewer, "CREATE_ISSUES", "create issues in this project")
+    asked = call.body()
+    lag = int(site.knobs.index_lag_s * 1000)
+    fields, update = asked.get("fields") or {}, asked.get("update") or {}
+    issue = site.lifecycle.create(call.viewer, fields, update, wants_adf=call.wants_adf, lag_ms=lag)
+    return Reply(201, {"id": str(issue.id), "key": issue.key, "self": f"{call.render.root}/issue/{issue.id}"})
+
+
+def edit_issue(site: Site, call: Call) -> Reply:
+    """`PUT /issue/X`; without the permission for notifyUsers=false Cloud ignores the whole request."""
+    issue, asked = site.issue(call.viewer, call.parts[0]), call.body()
+    if not _may_notify(site, call):
+        return Reply(204)
+    site.access.require(call.viewer, "EDIT_ISSUES", "edit issues in this project")
+    fields, update = asked.get("fields") or {}, asked.get("update") or {}
+    site.edits.edit(call.viewer, issue, fields, update, wants_adf=call.wants_adf)
+    for one in asked.get("properties") or ():
+        issue.properties[one["key"]] = one["value"]
+    if call.flag("returnIssue", default=False):
+        return Reply(200, call.render.issue(issue, FieldChoice.of(None, "*all")))
+    return Reply(204)
+
+
+def _may_notify(site: Site, call: Call) -> bool:
+    if call.flag("notifyUsers", default=True) or site.knobs.notify_users_permission:
+        return True
+    if site.access.has(call.viewer, "ADMINISTER_PROJECTS"):
+        return True
+    if not site.is_cloud:
+        message = "To discard the user notification either admin or project admin permissions are required."
+        raise JiraError(403, message)
+    return False
+
+
+def delete_issue(site: Site, call: Call) -> Reply:
+    """`DELETE /issue/X`."""
+    issue = site.issue(call.viewer, call.parts[0])
+    site.access.require(call.viewer, "DELETE_ISSUES", "delete issues in this project")
+    site.lifecycle.delete(call.viewer, issue, with_subtasks=call.flag("deleteSubtasks", default=False))
+    return Reply(204)
+
+
+def assign_issue(site: Site, call: Call) -> Reply:
+    """`PUT /issue/X/assignee`."""
+    issue, asked = site.issue(call.viewer, call.parts[0]), call.body()
+    site.access.require(call.viewer, "ASSIGN_ISSUES", "assign this issue")
+    name = asked.get("accountId" if site.is_cloud else "name")
+    given = None if name is None else {"accountId" if site.is_cloud else "name": name}
+    site.edits.edit(call.viewer, issue, {"assignee": given}, {}, wants_adf=call.wants_adf)
+    return Reply(204)
+
+
+def list_transitions(site: Site, call: Call) -> Reply:
+    """`GET /issue/X/transitions`."""
+    issue = site.issue(call.viewer, call.parts[0])
+    wanted = call.text("transitionId")
+    found = [one for one in _transitions(site, call, issue) if not wanted or one["id"] == wanted]
+    return Reply(200, {"expand": "transitions", "transitions": found})
+
+
+def _transitions(site: Site, call: Call, issue: Issue) -> list[Json]:
+    if not site.access.has(call.viewer, "TRANSITION_ISSUES"):
+        return []
+    found = []
+    for one in site.lifecycle.transitions(issue):
+        shown: Json = {"id": str(one["id"]), "name": one["name"], "to": one["to"]}
+        if site.is_cloud:
+            shown |= {"hasScreen": False, "isGlobal": one["is_global"], "isInitial": False, "isAvailable": True}
+        found.append(shown)
+    return found
+
+
+def do_transition(site: Site, call: Call) -> Reply:
+    """`POST /issue/X/transitions`."""
+    issue, asked = site.issue(call.viewer, call.parts[0]), call.body()
+    site.access.require(call.viewer, "TRANSITION_ISSUES", "transition this issue")
+    wanted = (asked.get("transition") or {}).get("id")
+    if wanted is None:
+        raise JiraError(400, _NO_TRANSITION)
+    fields, update = asked.get("fields") or {}, asked.get("update") or {}
+    site.lifecycle.transition(call.viewer, issue, str(wanted), fields, update, wants_adf=call.wants_adf)
+    return Reply(204)
+
+
+def edit_meta(site: Site, call: Call) -> Reply:
+    """`GET /issue/X/editmeta`: the fields on the edit screen."""
+    return Reply(200, {"fields": _editable(site, site.issue(call.viewer, call.parts[0]))})
+
+
+def _editable(site: Site, _issue: Issue) -> Json:
+    found: Json = {}
+    for name, field in site.state.fields.items():
+        if name in NOT_SETTABLE | {"resolutiondate", "attachment", "watches", "votes"} | set(site.knobs.off_screen):
+            continue
+        is_list = (field.get("schema") or {}).get("type") == "array"
+        meta: Json = {
+            "required": name == "summary",
+            "schema": field.get("schema") or {"type": "any"},
+            "name": field["name"],
+            "operations": ["add", "set", "remove"] if is_list else ["set"],
+        }
+        if site.is_cloud:
+            meta["key"] = name
+        else:
+            meta["fieldId"] = name
+        if kind_of(field) in ("option", "options"):
+            meta["allowedValues"] = site.state.options[name]
+        found[name] = meta
+    return found
+
+
+def list_worklogs(site: Site, call: Call) -> Reply:
+    """`GET /issue/X/worklog`: those that were loaded."""
+    issue = site.issue(call.viewer, call.parts[0])
+    logs = (issue.fields.get("worklog") or {}).get("worklogs") or []
+    return Reply(200, {"startAt": 0, "maxResults": len(logs), "total": len(logs), "worklogs": logs})
+
+
+def create_link(site: Site, call: Call) -> Reply:
+    """`POST /issueLink`."""
+    asked = call.body()
+    site.access.require(call.viewer, "LINK_ISSUES", "link issues in this project")
+    wanted = asked.get("type") or {}
+    type_ = next(
+        (t for t in site.state.link_types.values() if wanted.get("id") == t["id"] or wanted.get("name") == t["name"]),
+        None,
+    )
+    if type_ is None:
+        raise JiraError(404, f"No issue link type with name '{wanted.get('name')}' found.")
+    inward, outward = (_end(site, call, asked.get(side)) for side in ("inwardIssue", "outwardIssue"))
+    site.lifecycle.link(call.viewer, type_, inward, outward)
+    return Reply(201)
+
+
+def _end(site: Site, call: Call, given: Any) -> Issue:
+    if not isinstance(given, dict):
+        raise JiraError(400, BAD_PAYLOAD)
+    return site.issue(call.viewer, str(given.get("id") or given.get("key") or ""))
+
+
+def delete_link(site: Site, call: Call) -> Reply:
+    """`DELETE /issueLink/N`."""
+    site.access.require(call.viewer, "LINK_ISSUES", "link issues in this project")
+    site.lifecycle.unlink(call.viewer, call.parts[0])
+    return Reply(204)
+
+
+def bulk_move(site: Site, call: Call) -> Reply:
+    """`POST /bulk/issues/move` (Cloud): carried out at once, the task is done when it is answered."""
+    site.access.require(call.viewer, "MOVE_ISSUES", "move issues")
+    for target, source in (call.body().get("targetToSourcesMapping") or {}).items():
+        for one in source.get("issueIdsOrKeys") or ():
+            site.lifecycle.move(call.viewer, site.issue(call.viewer, str(one)), target.split(",")[0])
+    return Reply(201, {"taskId": str(site.state.next_id("task"))})

@@ -1,0 +1,71 @@
+"""Rate limits of the sandbox Jira: writes to one issue, and the burst of one endpoint."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict, deque
+
+from capa_sync.sandbox.jira.errors import JiraError
+from capa_sync.sandbox.jira.knobs import JiraKnobs
+from capa_sync.sandbox.jira.times import iso
+
+
+class WriteGate:
+    """Counts the writes to each issue in a sliding window (facts/jira.md 7: 20 in 2 s on Cloud)."""
+
+    def __init__(self, knobs: JiraKnobs) -> None:
+        self._knobs = knobs
+        self._times: defaultdict[int, deque[int]] = defaultdict(deque)
+
+    def count(self, issue: int, now: int) -> None:
+        """Note one write at `now` (epoch ms).
+
+        Raises:
+            JiraError: 429 for that issue.
+        """
+        if self._knobs.issue_write_limit <= 0:
+            return
+        window = int(self._knobs.issue_write_window_s * 1000)
+        times = self._times[issue]
+        while times and times[0] <= now - window:
+            times.popleft()
+        if len(times) >= self._knobs.issue_write_limit:
+            wait = (times[0] + window - now) / 1000
+            raise too_many("jira-per-issue-on-write", wait, self._knobs.issue_write_limit, now)
+        times.append(now)
+
+
+class BurstGate:
+    """Counts requests a second by verb and path form, for all users together."""
+
+    def __init__(self, knobs: JiraKnobs) -> None:
+        self._knobs = knobs
+        self._seconds: dict[str, tuple[int, int]] = {}
+
+    def count(self, method: str, path: str, now: int) -> None:
+        """Note one request at `now` (epoch ms of the machine).
+
+        Raises:
+            JiraError: 429 for that endpoint.
+        """
+        limit = self._knobs.burst_limit
+        if limit <= 0:
+            return
+        form = method + " " + re.sub(r"/(?:\d+|[A-Z][A-Z0-9_]*-\d+)(?=/|$)", "/*", path)
+        second, used = self._seconds.get(form, (0, 0))
+        used = used + 1 if second == now // 1000 else 1
+        self._seconds[form] = (now // 1000, used)
+        if used > limit:
+            raise too_many("jira-burst-based", 1, limit, now)
+
+
+def too_many(reason: str, wait_s: float, limit: int, now: int) -> JiraError:
+    """429 with the headers of Jira Cloud."""
+    headers = {
+        "Retry-After": str(max(1, round(wait_s))),
+        "X-RateLimit-Limit": str(limit),
+        "X-RateLimit-Remaining": "0",
+        "X-RateLimit-Reset": iso(now + int(wait_s * 1000)),
+        "RateLimit-Reason": reason,
+    }
+    return JiraError(429, "Rate limit exceeded.", headers=headers)

@@ -1,0 +1,186 @@
+"""Reading the sandbox's file form (CONTRACT.md 9) into a Jira.
+
+JSON lines; each object has a `kind`. All keys but those named as needed may be absent, unknown ones are kept.
+
+- `{"kind": "site", "face": "cloud" | "datacenter", "timeZone": zone, "serverInfo": {…}, "api_user": {…}}`:
+  `api_user` is a user object as below; the daemon's account.
+- `{"kind": "user", …API object, "sandbox": {"token", "password", "email", "admin": bool, "permissions": […]}}`:
+  identified by `accountId`, else `name`, else `key`; `sandbox` never leaves the server. Cloud signs in by e-mail
+  address and token, Data Center by token (bearer) or by name and password.
+- `{"kind": "field", …API object, "options": […]}` (needed: `id`), `{"kind": "choice", "field": id or name,
+  "id", "value"}` an option of a select field.
+- `{"kind": "status" | "priority" | "resolution" | "issuetype" | "linktype" | "project", …API object}` (needed: `id`
+  and `name`; for a project `id` and `key`, also `"sandbox": {"status": "live" | "archived" | "deleted"}`). Once a
+  file lists a kind, the built-in priorities, resolutions and link types of that kind are gone.
+- `{"kind": "workflow", "project": key, "issuetypes": [names], "initial": status, "transitions": [{"id", "name",
+  "from": [status names], "to": status, "resolution": name or null}]}`: without `project` for all, without `from`
+  from everywhere. A site without workflows has a transition to each status.
+- `{"kind": "ticket", "issue": {…the API object with `fields`, `changelog.histories`, `fields.comment.comments`}}`
+  (needed: `key`). Also read: `properties` of the issue and of each comment, `oldKeys`, `"sandbox": {"hidden": true}`.
+  Former keys are taken from the changelog's Key items. People, statuses, types, options and fields that only occur
+  inside issues become known from there; an object inside an issue that says no more than a listed one stands for it.
+
+Histories are put in order by (created, id); without ids the file's order decides among equals, newest first when the
+list runs that way. Instants may have any offset; they are told in the reader's zone.
+"""
+
+from __future__ import annotations
+
+import gzip
+import io
+import json
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+
+from capa_sync.errors import Problem, UserError
+from capa_sync.sandbox.jira.load_issue import IssueLoader
+from capa_sync.sandbox.jira.state import JiraState, Json, Project, User, account_of
+
+_REPLACED = ("priority", "resolution", "linktype")
+_PATHS = {"status": "status", "priority": "priority", "resolution": "resolution", "issuetype": "issuetype"}
+_PATHS["linktype"] = "issueLinkType"
+
+
+def load(state: JiraState, source: Path | str | Iterable[str | Json]) -> int:
+    """Load a file, or lines, or parsed objects; returns the number of tickets.
+
+    Raises:
+        UserError: a line is no JSON object or lacks what is needed.
+    """
+    name = str(source) if isinstance(source, Path | str) else ""
+    loader = _Loader(state)
+    for number, line in enumerate(_lines(source), 1):
+        try:
+            loader.take(line if isinstance(line, dict) else _parsed(line))
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            what = f"cannot load this line: {type(error).__name__} {error}"
+            raise UserError([Problem(name, number, what, "see the file form of the sandbox")]) from error
+    return loader.finish(name)
+
+
+def _lines(source: Path | str | Iterable[str | Json]) -> Iterator[str | Json]:
+    if not isinstance(source, Path | str):
+        yield from source
+        return
+    path = Path(source)
+    with path.open("rb") as raw, gzip.GzipFile(fileobj=raw) if path.suffix == ".gz" else raw as plain:
+        yield from io.TextIOWrapper(plain, encoding="utf-8")
+
+
+def _parsed(line: str) -> Json:
+    found = json.loads(line) if line.strip() else {"kind": "blank"}
+    if not isinstance(found, dict):
+        raise TypeError("not a JSON object")
+    return found
+
+
+class _Loader:
+    """Takes lines in; tickets wait until everything they may name is known."""
+
+    def __init__(self, state: JiraState) -> None:
+        self._state = state
+        self._tickets: list[tuple[int, Json]] = []
+        self._count = 0
+        self._replaced: set[str] = set()
+        self._takers: dict[str, Callable[[Json], None]] = {
+            "site": self._site,
+            "user": self._user,
+            "field": self._field,
+            "choice": self._choice,
+            "project": self._project,
+            "workflow": self._state.workflows.append,
+            "ticket": lambda raw: self._tickets.append((self._count, raw["issue"])),
+            "blank": lambda _raw: None,
+        }
+        self._lists = {
+            "status": state.statuses,
+            "priority": state.priorities,
+            "resolution": state.resolutions,
+            "issuetype": state.issue_types,
+            "linktype": state.link_types,
+        }
+
+    def take(self, line: Json) -> None:
+        self._count += 1
+        raw = {name: value for name, value in line.items() if name != "kind"}
+        kind = str(line["kind"])
+        if kind in self._lists:
+            self._listed(kind, raw)
+        elif kind in self._takers:
+            self._takers[kind](raw)
+        else:
+            message = f"unknown kind {kind!r}"
+            raise ValueError(message)
+
+    def finish(self, name: str) -> int:
+        loader = IssueLoader(self._state)
+        for number, raw in self._tickets:
+            try:
+                loader.add(raw)
+            except (KeyError, TypeError, ValueError, AttributeError) as error:
+                what = f"cannot load this ticket: {type(error).__name__} {error}"
+                raise UserError([Problem(name, number, what, "see the file form of the sandbox")]) from error
+        self._state.version += 1
+        return len(self._tickets)
+
+    def _site(self, raw: Json) -> None:
+        self._state.site.update(raw)
+        if "api_user" in raw:
+            add_user(self._state, raw["api_user"])
+
+    def _user(self, raw: Json) -> None:
+        add_user(self._state, raw)
+
+    def _listed(self, kind: str, raw: Json) -> None:
+        if kind in _REPLACED and kind not in self._replaced:
+            self._replaced.add(kind)
+            self._lists[kind].clear()
+        raw.setdefault("self", self_link(self._state, _PATHS[kind], raw["id"]))
+        self._lists[kind][str(raw["id"])] = raw
+
+    def _field(self, raw: Json) -> None:
+        options = raw.pop("options", [])
+        raw.setdefault("name", raw["id"])
+        raw.setdefault("custom", str(raw["id"]).startswith("customfield_"))
+        self._state.fields[raw["id"]] = {**self._state.fields.get(raw["id"], {}), **raw}
+        self._state.options[raw["id"]] += options
+
+    def _choice(self, raw: Json) -> None:
+        field = self._state.field_by(str(raw.pop("field")))
+        if field is None:
+            raise KeyError("a choice of an unknown field")
+        self._state.options[field["id"]].append(raw)
+
+    def _project(self, raw: Json) -> None:
+        own: Json = raw.pop("sandbox", {})
+        raw.setdefault("name", raw["key"])
+        raw.setdefault("self", self_link(self._state, "project", raw["id"]))
+        project = Project(str(raw["id"]), str(raw["key"]), raw, str(own.get("status", "live")))
+        project.is_hidden = bool(own.get("hidden"))
+        self._state.projects[project.id] = project
+        if project.id.isdecimal():
+            self._state.note_id("project", int(project.id))
+
+
+def self_link(state: JiraState, path: str, id_: object) -> str:
+    """A `self` for an object that was written by hand; clients of Jira expect one in every object."""
+    base = state.site.get("url") or "http://localhost"
+    sign = "" if path.endswith("=") else "/"
+    return f"{base}/rest/api/{3 if state.is_cloud else 2}/{path}{sign}{id_}"
+
+
+def add_user(state: JiraState, raw: Json) -> User:
+    """Make an account known, or add to what is known of it."""
+    own: Json = dict(raw.get("sandbox") or {})
+    shown = {name: value for name, value in raw.items() if name != "sandbox"}
+    account = account_of(shown)
+    if not account:
+        raise KeyError("a user without accountId, name and key")
+    known = state.users.get(account)
+    if known is None:
+        known = state.users[account] = User(account, {})
+    name = "accountId" if state.is_cloud else "username"
+    shown.setdefault("self", known.raw.get("self") or self_link(state, f"user?{name}=", account))
+    known.raw.update(shown)
+    known.secrets.update(own)
+    return known

@@ -1,0 +1,291 @@
+"""What a site tells about itself: server, people, fields, statuses, projects, permissions."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from capa_sync.sandbox.jira.defaults import CATEGORIES, PERMISSIONS
+from capa_sync.sandbox.jira.errors import JiraError
+from capa_sync.sandbox.jira.site import Call, Site
+from capa_sync.sandbox.jira.state import Json, Project, User, account_of, user_words
+from capa_sync.sandbox.messages import Reply
+
+
+def server_info(site: Site, call: Call) -> Reply:
+    """`GET /serverInfo`."""
+    given = site.state.site.get("serverInfo") or {}
+    found: Json = {"baseUrl": call.viewer.base, "scmInfo": "0" * 40, "serverTime": call.render.at(site.now())}
+    if site.is_cloud:
+        found |= {"version": "1001.0.0-SNAPSHOT", "versionNumbers": [1001, 0, 0], "deploymentType": "Cloud"}
+        found |= {"buildNumber": 100_300, "buildDate": "2026-11-01T00:00:00.000+0000", "serverTitle": "Jira"}
+        found["serverTimeZone"] = call.viewer.zone.key
+    else:
+        found |= {"version": "10.3.24", "versionNumbers": [10, 3, 24], "deploymentType": "Server"}
+        found |= {"buildNumber": 10_030_024, "buildDate": "2026-06-01T00:00:00.000+0000", "serverTitle": "Jira"}
+    return Reply(200, {**found, **given})
+
+
+def myself(_site: Site, call: Call) -> Reply:
+    """`GET /myself`: 401 for an anonymous request, whatever else the site lets it read."""
+    if call.viewer.user is None:
+        raise JiraError(401, "You are not authenticated. Authentication required to perform this operation.")
+    raw = _user_json(call, call.viewer.user)
+    raw.setdefault("timeZone", call.viewer.zone.key)
+    raw.setdefault("locale", "en_US")
+    return Reply(200, raw)
+
+
+def _user_json(call: Call, user: User) -> Json:
+    raw = dict(user.raw)
+    name = "accountId" if "accountId" in raw else "username"
+    raw["self"] = f"{call.render.root}/user?{name}={user.account}"
+    raw.setdefault("active", True)
+    return raw
+
+
+def session(_site: Site, call: Call) -> Reply:
+    """`GET /rest/auth/1/session`: who is signed in."""
+    return Reply(200, {"name": call.viewer.account, "self": call.viewer.base, "loginInfo": {"loginCount": 1}})
+
+
+def one_user(site: Site, call: Call) -> Reply:
+    """`GET /user` by accountId, username or key."""
+    wanted = call.text("accountId") or call.text("username") or call.text("key")
+    user = site.state.users.get(wanted)
+    if user is None and not site.is_cloud:
+        user = next((u for u in site.state.users.values() if wanted in (u.raw.get("key"), u.raw.get("name"))), None)
+    if user is None:
+        raise JiraError(404, "The user does not exist or you do not have permission to view it.")
+    return Reply(200, _user_json(call, user))
+
+
+def many_users(site: Site, call: Call) -> Reply:
+    """`GET /user/bulk?accountId=…&accountId=…` (Cloud)."""
+    wanted = set(call.many("accountId"))
+    found = [_user_json(call, user) for user in site.state.users.values() if user.account in wanted]
+    page = {"startAt": 0, "maxResults": 200, "total": len(found), "isLast": True, "values": found}
+    return Reply(200, page)
+
+
+def search_users(site: Site, call: Call) -> Reply:
+    """`GET /user/search` and `/users/search`; inactive users only when Data Center is asked for them."""
+    wanted = (call.text("query") or call.text("username")).casefold()
+    idle = site.is_cloud or call.flag("includeInactive", default=False)
+    found = [
+        _user_json(call, user)
+        for user in site.state.users.values()
+        if (user.raw.get("active", True) or idle)
+        and (not wanted or wanted == "." or any(word.startswith(wanted) for word in _name_words(user.raw)))
+    ]
+    start, size = call.number("startAt", 0), call.number("maxResults", 50)
+    return Reply(200, found[start : start + size])
+
+
+def _name_words(raw: Json) -> set[str]:
+    return user_words(raw) | set(str(raw.get("displayName", "")).casefold().split())
+
+
+def list_fields(site: Site, _call: Call) -> Reply:
+    """`GET /field`."""
+    return Reply(200, [_field_json(site, field) for field in site.state.fields.values()])
+
+
+def _field_json(site: Site, field: Json) -> Json:
+    if site.is_cloud:
+        return field
+    return {name: value for name, value in field.items() if name not in ("key", "scope", "untranslatedName")}
+
+
+def search_fields(site: Site, call: Call) -> Reply:
+    """`GET /field/search` (Cloud), with `id`, `query` and `type`."""
+    ids, word, kinds = set(call.many("id")), call.text("query").casefold(), call.many("type")
+    found = [
+        {name: field[name] for name in ("id", "name", "schema", "description") if name in field}
+        for field in site.state.fields.values()
+        if (not ids or field["id"] in ids)
+        and word in str(field["name"]).casefold()
+        and (not kinds or ("custom" if field.get("custom") else "system") in kinds)
+    ]
+    return Reply(200, _paged(site, call, found, 50))
+
+
+def _paged(site: Site, call: Call, found: list[Any], size: int) -> Json:
+    start, total = max(0, call.number("startAt", 0)), len(found)
+    size = site.page_size(call.number("maxResults", size), total, 100)
+    page: Json = {"maxResults": size, "startAt": start, "total": total, "isLast": start + size >= total}
+    return {**page, "values": found[start : start + size]}
+
+
+def _with_self(call: Call, kind: str, raw: Json) -> Json:
+    return {**raw, "self": f"{call.render.root}/{kind}/{raw['id']}"}
+
+
+def list_statuses(site: Site, call: Call) -> Reply:
+    """`GET /status`."""
+    return Reply(200, [_with_self(call, "status", one) for one in site.state.statuses.values()])
+
+
+def one_status(site: Site, call: Call) -> Reply:
+    """`GET /status/X` by id or name."""
+    for one in site.state.statuses.values():
+        if call.parts[0] in (str(one["id"]), one["name"]):
+            return Reply(200, _with_self(call, "status", one))
+    raise JiraError(404, "The status does not exist or you do not have permission to view it.")
+
+
+def search_statuses(site: Site, call: Call) -> Reply:
+    """`GET /statuses/search` and `/statuses?id=…` (Cloud)."""
+    names = {"new": "TODO", "indeterminate": "IN_PROGRESS", "done": "DONE"}
+    wanted = set(call.many("id"))
+    found = [
+        {
+            "id": str(one["id"]),
+            "name": one["name"],
+            "statusCategory": names.get((one.get("statusCategory") or {}).get("key", ""), "TODO"),
+            "scope": one.get("scope") or {"type": "GLOBAL"},
+            "description": one.get("description", ""),
+        }
+        for one in site.state.statuses.values()
+        if not wanted or str(one["id"]) in wanted
+    ]
+    return Reply(200, found if wanted else _paged(site, call, found, 200))
+
+
+def list_categories(_site: Site, call: Call) -> Reply:
+    """`GET /statuscategory`."""
+    return Reply(200, [_with_self(call, "statuscategory", one) for one in CATEGORIES.values()])
+
+
+def list_issue_types(site: Site, call: Call) -> Reply:
+    """`GET /issuetype` and `/issuetype/project`."""
+    return Reply(200, [_with_self(call, "issuetype", one) for one in site.state.issue_types.values()])
+
+
+def list_priorities(site: Site, call: Call) -> Reply:
+    """`GET /priority`."""
+    return Reply(200, [_with_self(call, "priority", one) for one in site.state.priorities.values()])
+
+
+def list_resolutions(site: Site, call: Call) -> Reply:
+    """`GET /resolution`."""
+    return Reply(200, [_with_self(call, "resolution", one) for one in site.state.resolutions.values()])
+
+
+def list_link_types(site: Site, call: Call) -> Reply:
+    """`GET /issueLinkType`."""
+    found = [_with_self(call, "issueLinkType", one) for one in site.state.link_types.values()]
+    return Reply(200, {"issueLinkTypes": found})
+
+
+def _project_json(call: Call, project: Project, *, is_full: bool = False) -> Json:
+    found: Json = {
+        "expand": "description,lead,issueTypes,url,projectKeys",
+        **project.raw,
+        "self": f"{call.render.root}/project/{project.id}",
+        "id": project.id,
+        "key": project.key,
+    }
+    if call.viewer.version == 3 and project.status != "live":
+        found["archived" if project.status == "archived" else "deleted"] = True
+    if is_full and "issueTypes" not in found:
+        found["issueTypes"] = []
+    return found
+
+
+def _visible(site: Site, call: Call, statuses: set[str]) -> list[Project]:
+    return [
+        project
+        for project in sorted(site.state.projects.values(), key=lambda one: one.key)
+        if project.status in statuses and _may_list(site, call, project)
+    ]
+
+
+def _may_list(site: Site, call: Call, project: Project) -> bool:
+    if project.status == "live":
+        return site.access.can_browse(call.viewer, project)
+    return call.viewer.user is not None and not project.is_hidden
+
+
+def list_projects(site: Site, call: Call) -> Reply:
+    """`GET /project`: live ones; Data Center tells archived ones with includeArchived."""
+    statuses = {"live", "archived"} if call.flag("includeArchived", default=False) else {"live"}
+    return Reply(200, [_project_json(call, one) for one in _visible(site, call, statuses)])
+
+
+def search_projects(site: Site, call: Call) -> Reply:
+    """`GET /project/search?status=live|archived|deleted` (Cloud)."""
+    statuses = set(call.many("status")) or {"live"}
+    keys, ids = set(call.many("keys")), set(call.many("id"))
+    found = [
+        _project_json(call, one)
+        for one in _visible(site, call, statuses)
+        if (not keys or one.key in keys) and (not ids or one.id in ids)
+    ]
+    return Reply(200, {"self": f"{call.render.root}/project/search", **_paged(site, call, found, 50)})
+
+
+def _project(site: Site, call: Call) -> Project:
+    project = site.state.project_by(call.parts[0])
+    if project is None or not site.access.can_browse(call.viewer, project):
+        raise JiraError(404, f"No project could be found with key '{call.parts[0]}'.")
+    return project
+
+
+def one_project(site: Site, call: Call) -> Reply:
+    """`GET /project/X`."""
+    found = _project_json(call, _project(site, call), is_full=True)
+    found["issueTypes"] = found["issueTypes"] or [
+        _with_self(call, "issuetype", one) for one in site.state.issue_types.values()
+    ]
+    return Reply(200, found)
+
+
+def project_statuses(site: Site, call: Call) -> Reply:
+    """`GET /project/X/statuses`: by issue type; a status with another project's scope is left out."""
+    project = _project(site, call)
+    statuses = [
+        _with_self(call, "status", one)
+        for one in site.state.statuses.values()
+        if ((one.get("scope") or {}).get("project") or {}).get("id") in (None, project.id)
+    ]
+    found = [
+        {
+            "self": f"{call.render.root}/issuetype/{one['id']}",
+            "id": str(one["id"]),
+            "name": one["name"],
+            "subtask": bool(one.get("subtask")),
+            "statuses": statuses,
+        }
+        for one in site.state.issue_types.values()
+    ]
+    return Reply(200, found)
+
+
+def my_permissions(site: Site, call: Call) -> Reply:
+    """`GET /mypermissions`; Cloud must be told which."""
+    asked = call.many("permissions")
+    if site.is_cloud and not asked:
+        raise JiraError(400, "The 'permissions' query parameter is required.")
+    unknown = [name for name in asked if name not in PERMISSIONS]
+    if unknown:
+        raise JiraError(400, f"Unrecognized permission: {', '.join(unknown)}")
+    if call.text("issueKey") or call.text("issueId"):
+        site.issue(call.viewer, call.text("issueKey") or call.text("issueId"))
+    found = {
+        name: {
+            "id": str(number),
+            "key": name,
+            "name": name.replace("_", " ").capitalize(),
+            "type": "GLOBAL" if name == "ADMINISTER" else "PROJECT",
+            "description": "",
+            "havePermission": site.access.has(call.viewer, name),
+        }
+        for number, name in enumerate(PERMISSIONS, 10)
+        if not asked or name in asked
+    }
+    return Reply(200, {"permissions": found})
+
+
+def account_name(user: User | None) -> str:
+    """What the X-AUSERNAME header says."""
+    return account_of(user.raw) if user else "anonymous"

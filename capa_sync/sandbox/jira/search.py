@@ -1,0 +1,197 @@
+"""Search: Cloud's pages by token and Data Center's by offset, over one way to find and order issues."""
+
+from __future__ import annotations
+
+import base64
+import bisect
+from collections import OrderedDict
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from capa_sync.sandbox.jira.access import Access, Viewer
+from capa_sync.sandbox.jira.errors import JiraError
+from capa_sync.sandbox.jira.jql import Query, parse_jql
+from capa_sync.sandbox.jira.jql_fields import JqlFields
+from capa_sync.sandbox.jira.jql_match import Matcher, Reading, Test
+from capa_sync.sandbox.jira.knobs import JiraKnobs
+from capa_sync.sandbox.jira.state import Issue, JiraState, Snapshot
+
+Rows = list[tuple[tuple[Any, ...], int]]
+_UNBOUNDED = "Unbounded JQL queries are not allowed here. Please add a search restriction to your query."
+_EXPIRED = "The provided next page token is invalid or expired."
+
+
+@dataclass(frozen=True)
+class _Cursor:
+    jql: str
+    key: tuple[Any, ...]
+    page: int
+    issued: int
+
+
+class _Down:
+    """Turns a sort value round."""
+
+    __slots__ = ("value",)
+
+    def __init__(self, value: Any) -> None:
+        self.value = value
+
+    def __lt__(self, other: _Down) -> bool:
+        return bool(other.value < self.value)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Down) and bool(other.value == self.value)
+
+    __hash__ = None  # type: ignore[assignment]
+
+
+class Finder:
+    """Finds issues for one site; the callers hold the state's lock."""
+
+    def __init__(self, state: JiraState, access: Access, knobs: JiraKnobs, now: Callable[[], int]) -> None:
+        self._state = state
+        self._access = access
+        self._knobs = knobs
+        self._now = now
+        self._found: OrderedDict[Any, Rows] = OrderedDict()
+        self._cursors: OrderedDict[str, _Cursor] = OrderedDict()
+
+    def matching(self, viewer: Viewer, jql: str, reconcile: Iterable[int] = (), *, bounded: bool = False) -> Rows:
+        """All matches in order, each with the key it sorts by.
+
+        Raises:
+            JiraError: 400, the query is wrong or (where that is asked) names no restriction.
+        """
+        query = parse_jql(jql)
+        if bounded and query.where is None:
+            raise JiraError(400, _UNBOUNDED)
+        fresh = frozenset(reconcile)
+        who = (viewer.account, viewer.zone.key, viewer.sees_all, tuple(self._knobs.revoked_permissions))
+        key = (self._state.version, jql, who, fresh, self._knobs.index_granularity_ms, self._knobs.epoch_literals)
+        if self._may_keep(jql) and key in self._found:
+            self._found.move_to_end(key)
+            return self._found[key]
+        rows = self._rows(viewer, query, fresh)
+        self._found[key] = rows
+        while len(self._found) > 8:
+            self._found.popitem(last=False)
+        return rows
+
+    def _may_keep(self, jql: str) -> bool:
+        lowered = jql.lower()
+        timeless = not any(word in lowered for word in ("now", "ofday", '"-', "'-", " -", "=-", ">-", "<-"))
+        return timeless and self._knobs.index_lag_s == 0 and not self._knobs.anonymous_projects
+
+    def test(self, viewer: Viewer, query: Query) -> Test:
+        """A compiled query for one viewer."""
+        return Matcher(self._state, self._knobs, self._reading(viewer)).compile(query.where)
+
+    def _reading(self, viewer: Viewer) -> Reading:
+        return Reading(
+            viewer.user,
+            viewer.zone,
+            self._now(),
+            lambda project: self._access.can_browse(viewer, project),
+            lambda issue: self._access.can_see(viewer, issue),
+        )
+
+    def _rows(self, viewer: Viewer, query: Query, fresh: frozenset[int]) -> Rows:
+        test, now = self.test(viewer, query), self._now()
+        is_lagging = self._knobs.index_lag_s > 0
+        order = self._order(viewer, query)
+        open_projects = {
+            id_ for id_, project in self._state.projects.items() if self._access.can_browse(viewer, project)
+        }
+        rows: Rows = []
+        for issue in self._state.issues.values():
+            if issue.project not in open_projects or (issue.is_hidden and not viewer.sees_all):
+                continue
+            snap = issue.indexed(now) if is_lagging and issue.id not in fresh else issue.live()
+            if snap is not None and test(issue, snap):
+                rows.append((order(issue, snap), issue.id))
+        rows.sort()
+        return rows
+
+    def _order(self, viewer: Viewer, query: Query) -> Callable[[Issue, Snapshot], tuple[Any, ...]]:
+        fields = JqlFields(self._state, self._knobs.index_granularity_ms, viewer.zone)
+        parts = [(fields.sort_value(name), down) for name, down in query.order]
+
+        def key(issue: Issue, snap: Snapshot) -> tuple[Any, ...]:
+            values: list[Any] = []
+            for value_of, down in parts:
+                value = value_of(issue, snap)
+                values.append(value is None)
+                values.append(_turned(value, down=down))
+            return (*values, -issue.id if not parts else issue.id)
+
+        return key
+
+    def stale_fields(self, issue: Issue) -> dict[str, Any] | None:
+        """The fields as the lagging index has them, where the site serves such."""
+        if not self._knobs.stale_fields:
+            return None
+        snap = issue.indexed(self._now())
+        return snap.fields if snap else None
+
+    def cloud_page(
+        self, viewer: Viewer, jql: str, token: str | None, size: int, reconcile: Iterable[int]
+    ) -> tuple[list[Issue], str | None]:
+        """One page of Cloud's search and the token of the next.
+
+        Raises:
+            JiraError: 400, the query or the token is wrong.
+        """
+        cursor = self._cursor(token, jql)
+        rows = self.matching(viewer, jql, reconcile, bounded=True)
+        start = bisect.bisect_right(rows, cursor.key, key=lambda row: row[0]) if cursor.page else 0
+        page = cursor.page + 1
+        size = self._size(size, len(rows)) if page != self._knobs.empty_page_at else 0
+        taken = rows[start : start + size]
+        if start + size >= len(rows):
+            return self._issues(taken), None
+        key = taken[-1][0] if taken else cursor.key
+        if self._knobs.repeat_token_from and page >= self._knobs.repeat_token_from:
+            return self._issues(taken), token or self._token(_Cursor(jql, key, page, self._now()))
+        return self._issues(taken), self._token(_Cursor(jql, key, page, self._now()))
+
+    def _size(self, asked: int, total: int) -> int:
+        if self._knobs.short_pages:
+            asked = min(asked, self._knobs.short_pages)
+        if self._knobs.serve_lists_in_two_pages and total > 1:
+            asked = min(asked, (total + 1) // 2)
+        return max(1, asked)
+
+    def _issues(self, rows: Rows) -> list[Issue]:
+        kept = rows[: len(rows) - self._knobs.withhold_rows] if self._knobs.withhold_rows else rows
+        return [self._state.issues[id_] for _key, id_ in kept]
+
+    def _cursor(self, token: str | None, jql: str) -> _Cursor:
+        if not token:
+            return _Cursor(jql, (), 0, self._now())
+        found = self._cursors.get(token)
+        if found is None or found.jql != jql or self._now() - found.issued > self._knobs.token_ttl_s * 1000:
+            raise JiraError(400, _EXPIRED)
+        return found
+
+    def _token(self, cursor: _Cursor) -> str:
+        token = base64.urlsafe_b64encode(f"sandbox-{self._state.next_id('token')}".encode()).decode()
+        self._cursors[token] = cursor
+        while len(self._cursors) > 20_000:
+            self._cursors.popitem(last=False)
+        return token
+
+    def offset_page(self, viewer: Viewer, jql: str, start: int, asked: int) -> tuple[list[Issue], int, int]:
+        """One page of Data Center's search: the issues, the page size used, the total."""
+        rows = self.matching(viewer, jql)
+        size = self._size(min(asked, self._knobs.dc_page_cap), len(rows)) if asked > 0 else 0
+        return self._issues(rows[start : start + size]), size, len(rows)
+
+
+def _turned(value: Any, *, down: bool) -> Any:
+    if value is None:
+        return 0
+    if not down:
+        return value
+    return -value if isinstance(value, int | float) else _Down(value)

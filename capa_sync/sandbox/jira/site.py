@@ -1,0 +1,150 @@
+"""One sandbox Jira's parts together, and one call to it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from capa_sync.sandbox.jira.access import Access, Viewer
+from capa_sync.sandbox.jira.edits import Edits
+from capa_sync.sandbox.jira.errors import JiraError, no_such_issue
+from capa_sync.sandbox.jira.knobs import JiraKnobs
+from capa_sync.sandbox.jira.lifecycle import Lifecycle
+from capa_sync.sandbox.jira.render import Renderer
+from capa_sync.sandbox.jira.search import Finder
+from capa_sync.sandbox.jira.state import Issue, JiraState, Json
+from capa_sync.sandbox.messages import BadJsonError, Request
+
+BAD_PAYLOAD = "Invalid request payload. Refer to the REST API documentation and try again."
+
+
+class Site:
+    """State, permissions, edits and search of one Jira.
+
+    Args:
+        is_cloud: the face.
+        knobs: its settings.
+        now: the tracker's instant in epoch ms.
+    """
+
+    def __init__(self, knobs: JiraKnobs, now: Callable[[], int], *, is_cloud: bool) -> None:
+        self.is_cloud = is_cloud
+        self.knobs = knobs
+        self.now = now
+        self.state = JiraState(is_cloud=is_cloud)
+        self.access = Access(self.state, knobs)
+        self.edits = Edits(self.state, self.access, knobs, now)
+        self.lifecycle = Lifecycle(self.state, self.access, self.edits)
+        self.finder = Finder(self.state, self.access, knobs, now)
+
+    def issue(self, viewer: Viewer, key_or_id: str) -> Issue:
+        """An issue that the viewer sees.
+
+        Raises:
+            JiraError: 404, without telling whether it is gone, hidden or never was.
+        """
+        found = self.state.find(key_or_id)
+        if found is None or not self.access.can_see(viewer, found):
+            raise no_such_issue(is_cloud=self.is_cloud)
+        return found
+
+    def page_size(self, asked: int, total: int, cap: int) -> int:
+        """How many items a page of a plain list holds."""
+        size = min(asked, cap)
+        if self.knobs.short_pages:
+            size = min(size, self.knobs.short_pages)
+        if self.knobs.serve_lists_in_two_pages and total > 1:
+            size = min(size, (total + 1) // 2)
+        return max(0, size)
+
+
+@dataclass
+class Call:
+    """One request under way: who asks, and readers of its parameters.
+
+    Attributes:
+        parts: what the route's pattern caught in the path.
+    """
+
+    request: Request
+    viewer: Viewer
+    render: Renderer
+    parts: tuple[str, ...]
+
+    @property
+    def wants_adf(self) -> bool:
+        """Whether rich text is sent as ADF."""
+        return self.viewer.version == 3
+
+    def text(self, name: str, default: str = "") -> str:
+        """A query parameter."""
+        return self.request.parameter(name) or default
+
+    def number(self, name: str, default: int) -> int:
+        """A query parameter that is a whole number.
+
+        Raises:
+            JiraError: 400.
+        """
+        return whole(self.request.parameter(name), name, default)
+
+    def flag(self, name: str, *, default: bool) -> bool:
+        """A query parameter that is true or false."""
+        return (self.request.parameter(name) or str(default)).lower() == "true"
+
+    def many(self, name: str) -> list[str]:
+        """A query parameter that may come several times and hold commas."""
+        return [w for one in self.request.query.get(name, []) for w in one.split(",") if w]
+
+    def body(self, allowed: frozenset[str] | None = None) -> Json:
+        """The JSON object in the body.
+
+        Args:
+            allowed: keys that the vendor's schema knows; another is refused.
+
+        Raises:
+            JiraError: 400.
+        """
+        try:
+            found = self.request.json() if self.request.body else {}
+        except BadJsonError as error:
+            raise JiraError(400, BAD_PAYLOAD) from error
+        if not isinstance(found, dict) or (allowed is not None and set(found) - allowed):
+            raise JiraError(400, BAD_PAYLOAD)
+        return found
+
+    def json_body(self) -> Any:
+        """The body as any JSON value.
+
+        Raises:
+            JiraError: 400.
+        """
+        try:
+            return json.loads(self.request.body)
+        except ValueError as error:
+            raise JiraError(400, BAD_PAYLOAD) from error
+
+
+def whole(value: Any, name: str, default: int) -> int:
+    """A whole number given as text or number.
+
+    Raises:
+        JiraError: 400.
+    """
+    if value is None or value == "":
+        return default
+    try:
+        return int(value)
+    except (TypeError, ValueError) as error:
+        raise JiraError(400, f"The value '{value}' of '{name}' is not a whole number.") from error
+
+
+def listed(value: Any) -> list[str]:
+    """A body value that is a list, a comma string or absent."""
+    if value is None:
+        return []
+    if isinstance(value, str):
+        return [one for one in value.split(",") if one]
+    return [str(one) for one in value]
