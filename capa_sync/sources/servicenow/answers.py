@@ -1,0 +1,209 @@
+"""Every answer is looked at before pysnow sees it: JSON, whole, no error inside (facts/servicenow.md 0.5, 7.4)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Any
+
+import orjson
+import requests
+
+from capa_sync.errors import Authentication, BadAnswer, DeliveryUnknown, Fatal, SourceError, WriteRefused
+from capa_sync.model.clock import Clock
+from capa_sync.sources.retry import overload
+
+Row = dict[str, Any]
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]+")
+_CUT = re.compile(r"transaction cancell?ed|maximum execution time", re.IGNORECASE)
+
+
+class AccessDenied(Fatal):
+    """An access rule, business rule or data policy said no (403)."""
+
+
+class NoSuchTable(Fatal):
+    """The table does not exist, or its plug-in is not licensed (400 "Invalid table")."""
+
+
+class NotFound(SourceError):
+    """No such record, or one hidden from us (404)."""
+
+
+class PageCut(SourceError):
+    """The instance gave up on the request or its answer was cut short: ask for fewer rows."""
+
+
+class QueryTooLong(SourceError):
+    """The address was too long for the instance (414): ask for fewer ids."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """One page of a list.
+
+    Attributes:
+        rows: as the API gave them. limit, offset: what was asked for; the limit is applied before access rules,
+            so fewer rows than that say nothing (facts 0.2).
+        total: X-Total-Count: all matches before access rules; None when not told.
+        has_links: the answer had a Link header. has_next: it named a next page.
+        at: the instance's clock, None when it sent no Date.
+    """
+
+    rows: list[Row]
+    limit: int
+    offset: int
+    total: int | None
+    has_links: bool
+    has_next: bool
+    at: datetime | None
+
+    @property
+    def is_end(self) -> bool:
+        """Tell whether nothing can follow: by an empty page, or by a count that says we have it all."""
+        if self.rows:
+            return not self.has_next and self.total == self.offset + len(self.rows)
+        if self.has_next:
+            return self.total is not None and self.offset >= self.total
+        return self.has_links or self.total is None or self.total <= self.offset + self.limit
+
+    @property
+    def is_last_by_emptiness(self) -> bool:
+        """Tell the same by an empty page alone, for sweeps that must not believe a count."""
+        return not self.rows and self.is_end
+
+
+def value_of(row: Row, column: str) -> str:
+    """Return a column's raw value, whichever display form was asked for; "" when absent."""
+    cell = row.get(column)
+    if isinstance(cell, dict):
+        cell = cell.get("value")
+    return "" if cell is None else str(cell)
+
+
+def display_of(row: Row, column: str) -> str:
+    """Return a column's display text, or its raw value when that is all we have."""
+    cell = row.get(column)
+    if isinstance(cell, dict):
+        return str(cell.get("display_value") or cell.get("value") or "")
+    return "" if cell is None else str(cell)
+
+
+def read_headers(headers: Any) -> tuple[int | None, bool, bool, datetime | None]:
+    """Return total, has_links, has_next and the instance's instant from an answer's headers."""
+    count, link, date = headers.get("X-Total-Count", ""), headers.get("Link", ""), headers.get("Date", "")
+    try:
+        at = parsedate_to_datetime(date).astimezone(UTC) if date else None
+    except ValueError:
+        at = None
+    return int(count) if count.isdigit() else None, bool(link), 'rel="next"' in link, at
+
+
+def answer_check(source: str, clock: Clock) -> Callable[..., None]:
+    """Return the response hook: raises our errors, and leaves the parsed body for pysnow."""
+
+    def check(response: requests.Response, **_: Any) -> None:
+        try:
+            if response.status_code >= 300:
+                raise _error_for(source, response, clock.now())
+            body = _parse(source, response)
+        except SourceError as error:
+            if response.request.method == "PATCH":
+                raise _write_error(source, response.status_code, error) from None
+            raise
+        # pysnow parses again otherwise
+        setattr(response, "json", lambda **_kw: body)  # noqa: B010 - a method of another library's class
+
+    return check
+
+
+def _write_error(source: str, status: int, error: SourceError) -> SourceError:
+    """Say of a failed write whether it can have been applied: a clear no means it was not, all else is open."""
+    if status in (401, 429) or 300 <= status < 400:
+        return error
+    if 400 <= status < 500 and not isinstance(error, PageCut):
+        return WriteRefused(source, error.message, permanent=True)
+    return DeliveryUnknown(source, error.message)
+
+
+def _parse(source: str, response: requests.Response) -> Row:
+    if not response.headers.get("Content-Type", "").startswith("application/json"):
+        raise BadAnswer(source, f"{_where(response)} was answered with {_kind(response)} instead of JSON")
+    try:
+        body = orjson.loads(response.content)
+    except orjson.JSONDecodeError:
+        cancelled = _CUT.search(response.text)
+        why = "the instance cancelled the request" if cancelled else "the answer is broken JSON"
+        raise PageCut(source, f"{_where(response)}: {why}") from None
+    if not isinstance(body, dict):
+        raise PageCut(source, f"{_where(response)}: the answer is no JSON object")
+    if body.get("error"):
+        raise _error_inside(source, response, body)
+    result = body.get("result")
+    if not isinstance(result, dict) and not (isinstance(result, list) and all(isinstance(r, dict) for r in result)):
+        raise BadAnswer(source, f"{_where(response)}: the answer holds no records")
+    return body
+
+
+def _error_inside(source: str, response: requests.Response, body: Row) -> SourceError:
+    said = _said(body)
+    if _CUT.search(said):
+        return PageCut(source, f"{_where(response)}: {said}")
+    return BadAnswer(source, f"{_where(response)} was answered with 200 and an error inside: {said}")
+
+
+def _error_for(source: str, response: requests.Response, now: datetime) -> SourceError:
+    status, where = response.status_code, _where(response)
+    said = _said_by(response)
+    if _CUT.search(said):
+        return PageCut(source, f"{where}: {said}")
+    later = overload(source, status, response.headers, now, where)
+    if later is not None:
+        return later
+    told = f"{where}: {said}" if said else f"{where} was answered with {status}"
+    if status < 400:
+        return Fatal(source, f"{where} redirects elsewhere ({status}); is the url right?")
+    if status == 401:
+        return Authentication(source, "the user name, password, key or token was not accepted (401)")
+    if status == 400 and "invalid table" in said.lower():
+        return NoSuchTable(source, f"{told}; is the table's name right and its plug-in active?")
+    kinds: dict[int, type[SourceError]] = {403: AccessDenied, 404: NotFound, 414: QueryTooLong}
+    return kinds.get(status, Fatal)(source, told)
+
+
+def _where(response: requests.Response) -> str:
+    """Name the request without its query: a query may hold data of tickets."""
+    path = (response.request.path_url or "").partition("?")[0]
+    return f"{response.request.method} {path}"
+
+
+def _kind(response: requests.Response) -> str:
+    kind = response.headers.get("Content-Type", "").partition(";")[0] or "no content type"
+    if kind != "text/html":
+        return kind
+    if "hibernat" in response.text.lower():
+        return "the page of a hibernating instance; wake it up,"
+    return "a web page (a sign-in or a proxy?)"
+
+
+def _said_by(response: requests.Response) -> str:
+    try:
+        body = orjson.loads(response.content)
+    except orjson.JSONDecodeError:
+        return ""
+    return _said(body) if isinstance(body, dict) else ""
+
+
+def _said(body: Row) -> str:
+    error = body.get("error")
+    if not isinstance(error, dict):
+        return _clean(str(error or ""))
+    message, detail = _clean(str(error.get("message") or "")), _clean(str(error.get("detail") or ""))
+    return message if not detail or detail in message else f"{message} ({detail})"
+
+
+def _clean(text: str) -> str:
+    return _CONTROL.sub(" ", text).strip()[:300]

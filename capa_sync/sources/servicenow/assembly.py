@@ -1,0 +1,109 @@
+"""Rows to readings: each record with its history, notes and names, whole, or skipped with its reason."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from capa_sync.errors import Skippable
+from capa_sync.model.ticket import Part, Reading, Role
+from capa_sync.sources.servicenow.answers import Row, value_of
+from capa_sync.sources.servicenow.directory import Directory, TableFacts
+from capa_sync.sources.servicenow.history import Entries, History
+from capa_sync.sources.servicenow.labels import labels_of, learn
+from capa_sync.sources.servicenow.parse import ServiceNowParser
+from capa_sync.sources.servicenow.parts import (
+    audit_part,
+    journal_part,
+    labels_part,
+    record_part,
+    unreadable_audit_part,
+)
+
+Refetch = Callable[[Sequence[str]], list[Row]]
+Skipped = tuple[str, str, str]
+_NOTHING = Entries(complete=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Shelf:
+    """Where rows come from: the configured table, and for children the column that points at the record."""
+
+    table: str
+    reference: str = ""
+
+    @property
+    def role(self) -> Role:
+        """Records of their own, or actions of a record."""
+        return Role.ACTION if self.reference else Role.RECORD
+
+
+@dataclass(frozen=True, slots=True)
+class Assembly:
+    """Makes readings of rows."""
+
+    directory: Directory
+    history: History
+    parser: ServiceNowParser
+
+    def digest(self, shelf: Shelf, row: Row) -> str:
+        """Return the digest that the row's record part will have."""
+        return record_part(shelf.table, shelf.reference, row, self._facts(shelf, row).journals).digest
+
+    def readings(
+        self, shelf: Shelf, rows: Sequence[Row], now: datetime, refetch: Refetch
+    ) -> tuple[list[Reading], list[Skipped]]:
+        """Read the history of these rows and parse them.
+
+        A row that changed while its history was read is read again once, so that values and history agree.
+
+        Args:
+            shelf: where the rows come from.
+            rows: as read, raw and display values.
+            now: the instance's instant; since then our own observation counts where the history is closed to us.
+            refetch: reads rows of this shelf again by their ids.
+        """
+        current = {value_of(row, "sys_id"): row for row in rows}
+        audit = self.history.audit_of(list(current))
+        stale = [key for key, row in current.items() if _is_stale(row, (audit or {}).get(key))]
+        if audit is not None and stale:
+            current.update({value_of(row, "sys_id"): row for row in refetch(stale)})
+            audit.update(self.history.audit_of(stale) or {})
+        notes = self.history.notes_of(list(current))
+        facts, (past, said) = self.directory.table(shelf.table), (audit or {}, notes or {})
+        learn(self.directory, facts, list(current.values()), list(past.values()), list(said.values()))
+        found: list[Reading] = []
+        skipped: list[Skipped] = []
+        for key, row in current.items():
+            parts = self._parts(shelf, row, past.get(key), said.get(key), now)
+            try:
+                found.append(Reading(self.parser.parse(parts), parts, shelf.role))
+            except Skippable as error:
+                skipped.append((key, error.ticket_key, error.message))
+        return found, skipped
+
+    def _parts(
+        self, shelf: Shelf, row: Row, audit: Entries | None, notes: Entries | None, now: datetime
+    ) -> tuple[Part, ...]:
+        facts = self._facts(shelf, row)
+        is_told = audit is not None and facts.audited is not False
+        return (
+            record_part(shelf.table, shelf.reference, row, facts.journals),
+            audit_part(audit.rows, complete=audit.complete) if audit and is_told else unreadable_audit_part(now),
+            journal_part(
+                notes.rows if notes else (),
+                readable=notes is not None,
+                complete=notes is not None and notes.complete,
+            ),
+            labels_part(labels_of(self.directory, facts, row, (is_told and audit) or _NOTHING, notes or _NOTHING)),
+        )
+
+    def _facts(self, shelf: Shelf, row: Row) -> TableFacts:
+        """Return what is known of the row's real class, which may extend the table asked (facts 2.4)."""
+        return self.directory.table(value_of(row, "sys_class_name") or shelf.table)
+
+
+def _is_stale(row: Row, entries: Entries | None) -> bool:
+    newest = max((value_of(entry, "sys_created_on") for entry in entries.rows), default="") if entries else ""
+    return newest > value_of(row, "sys_updated_on")

@@ -1,0 +1,98 @@
+"""Signing in: basic, OAuth client credentials, API key (facts/servicenow.md 6)."""
+
+from __future__ import annotations
+
+import threading
+from datetime import datetime, timedelta
+
+import requests
+from requests.auth import AuthBase, HTTPBasicAuth
+
+from capa_sync.errors import Authentication, Fatal, Retryable
+from capa_sync.model.clock import Clock
+from capa_sync.sources.servicenow.options import AUTH_METHODS, ServiceNowOptions
+
+RENEW_EARLY = timedelta(seconds=60)
+TIMEOUT = (3.05, 70)
+"""Seconds to connect and to wait for an answer; the platform cancels a request at 60 s (facts 1.4)."""
+
+
+class ApiKey(AuthBase):
+    """Sends an API key in its header."""
+
+    def __init__(self, header: str, key: str) -> None:
+        self._header, self._key = header, key
+
+    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        """Sign one request."""
+        request.headers[self._header] = self._key
+        return request
+
+
+class ClientCredentials(AuthBase):
+    """Fetches a bearer token when there is none, and anew 60 s before it expires; there is no refresh token."""
+
+    def __init__(self, options: ServiceNowOptions, clock: Clock) -> None:
+        self._options = options
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._token = ""
+        self._until: datetime | None = None
+
+    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        """Sign one request. Raises Authentication or Retryable where no token is to be had."""
+        request.headers["Authorization"] = f"Bearer {self._current()}"
+        return request
+
+    def forget(self) -> None:
+        """Drop the token after a 401, so that the next request signs in again."""
+        with self._lock:
+            self._until = None
+
+    def _current(self) -> str:
+        with self._lock:
+            if self._until is None or self._clock.now() >= self._until - RENEW_EARLY:
+                self._token, self._until = self._fetch()
+            return self._token
+
+    def _fetch(self) -> tuple[str, datetime]:
+        name, auth = self._options.name, self._options.auth
+        form = {"grant_type": "client_credentials", "client_id": auth.user, "client_secret": auth.secret}
+        try:
+            answer = requests.post(
+                f"{self._options.url.rstrip('/')}/oauth_token.do", data=form, timeout=TIMEOUT, allow_redirects=False
+            )
+        except requests.RequestException as error:
+            raise Retryable(name, f"sign-in got no answer ({type(error).__name__})") from None
+        if answer.status_code in (429, 500, 502, 503, 504):
+            raise Retryable(name, f"sign-in was answered with {answer.status_code}")
+        return self._read(answer)
+
+    def _read(self, answer: requests.Response) -> tuple[str, datetime]:
+        name = self._options.name
+        if answer.status_code != 200:
+            raise Authentication(
+                name,
+                f"the client id or secret was not accepted ({answer.status_code}); is the grant type "
+                "client_credentials switched on, with an OAuth application user?",
+            )
+        try:
+            body = answer.json()
+            lifetime = timedelta(seconds=float(body.get("expires_in", 1800)))
+            token = str(body["access_token"])
+        except (ValueError, KeyError, TypeError, AttributeError):
+            raise Authentication(name, "sign-in was answered without a token; is the url right?") from None
+        return token, self._clock.now() + lifetime
+
+
+def build_auth(options: ServiceNowOptions, clock: Clock) -> AuthBase:
+    """Return what signs each request. Raises Fatal for a method that ServiceNow does not have."""
+    auth = options.auth
+    if auth.method == "basic":
+        # requests would encode as latin-1 and fail on other letters; the platform reads UTF-8
+        return HTTPBasicAuth(auth.user.encode(), auth.secret.encode())
+    if auth.method == "oauth-client-credentials":
+        return ClientCredentials(options, clock)
+    if auth.method == "api-key":
+        return ApiKey(auth.header, auth.secret)
+    raise Fatal(options.name, f"auth method {auth.method!r} is not one of {', '.join(AUTH_METHODS)}")

@@ -1,0 +1,239 @@
+"""The only door to a ServiceNow instance, and the only file that knows pysnow (facts/servicenow.md 7.4).
+
+One `client.resource()` a request, since a shared one mixes up threads and parameters; buffered, never streamed;
+our own session with our own sign-in and answer check; one retry policy for reads, none for writes.
+"""
+
+from __future__ import annotations
+
+import re
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from typing import Any, TypeVar
+from urllib.parse import urlsplit
+
+import orjson
+import pysnow
+import requests
+
+from capa_sync import __version__
+from capa_sync.errors import Authentication, DeliveryUnknown, Fatal, Retryable, SourceError, WriteRefused
+from capa_sync.model.clock import Clock
+from capa_sync.sources.budget import Budget, Rate
+from capa_sync.sources.retry import RetryPolicy
+from capa_sync.sources.servicenow.answers import Answer, NotFound, PageCut, Row, answer_check, read_headers
+from capa_sync.sources.servicenow.auth import TIMEOUT, ClientCredentials, build_auth
+from capa_sync.sources.servicenow.options import ServiceNowOptions, check_url
+
+T = TypeVar("T")
+SMALLEST_PAGE = 50
+SYS_ID = re.compile(r"[0-9A-Za-z_-]{1,32}")
+_GROW_AFTER = 20  # whole pages after which a halved page size is doubled again
+# urllib3 names for "nothing left this machine": the request cannot have been applied
+_NEVER_SENT = (requests.exceptions.ConnectTimeout, requests.exceptions.InvalidURL, requests.exceptions.MissingSchema)
+
+
+class TableClient:
+    """Reads lists and records of tables, and patches the configured columns of the configured table.
+
+    Args:
+        options: the source's options.
+        clock: our own clock.
+        stop: set at shutdown; waits end then.
+    """
+
+    def __init__(self, options: ServiceNowOptions, clock: Clock, stop: threading.Event) -> None:
+        wrong = check_url(options.url)
+        if wrong:
+            raise Fatal(options.name, wrong)
+        self.source = options.name
+        self._writable = (options.table, options.written_columns)
+        self._policy = RetryPolicy(options.name, clock, stop, is_instant=options.waits_are_instant)
+        rate = Rate.parse(options.budget) if options.budget else None
+        self._budget = Budget(options.name, rate, stop, is_instant=options.waits_are_instant)
+        self._sizes: dict[str, tuple[int, int]] = {}
+        self._session = requests.Session()
+        self._session.auth = build_auth(options, clock)
+        self._session.hooks["response"].append(answer_check(options.name, clock))
+        parts = urlsplit(options.url)
+        self._client = pysnow.Client(
+            host=(parts.netloc + parts.path).rstrip("/"), use_ssl=parts.scheme == "https", session=self._session
+        )
+        self._session.headers["User-Agent"] = f"capa-sync/{__version__}"  # pysnow has just put its own there
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._session.close()
+
+    def rows(
+        self,
+        table: str,
+        query: str,
+        *,
+        limit: int,
+        offset: int = 0,
+        fields: Sequence[str] = (),
+        display: bool = False,
+        counted: bool = True,
+        linked: bool = True,
+    ) -> Answer:
+        """Read one page; asks for half as many rows each time the instance gives up on it.
+
+        Args:
+            table: the table's name.
+            query: an encoded query of our own making.
+            limit: rows at most.
+            offset: rows to skip.
+            fields: columns; all when empty.
+            display: ask for display texts beside the raw values.
+            counted: let the instance count all matches.
+            linked: let it send links to further pages; not for long lists of ids, which they would echo.
+
+        Raises:
+            SourceError: of the kind that says what to do.
+        """
+        size = self._size(table, limit)
+        while True:
+            send = partial(self._page, table, query, size, offset, fields, display, counted, linked)
+            try:
+                answer = self._policy.read(send)
+            except PageCut as cut:
+                if size <= SMALLEST_PAGE:
+                    raise Retryable(self.source, f"{cut.message} (with {size} rows a page)") from None
+                size = max(SMALLEST_PAGE, size // 2)
+                self._sizes[table] = (size, 0)
+            else:
+                self._grow(table, limit)
+                return answer
+
+    def one(self, table: str, sys_id: str, fields: Sequence[str] = (), *, display: bool = False) -> Row | None:
+        """Read one record by its id; None when it is gone or hidden. Raises SourceError."""
+        resource = self._resource(table, fields, display=display)
+        try:
+            return self._policy.read(
+                lambda: _single(self._send(lambda: resource.request("GET", path_append=self._path(sys_id))))
+            )
+        except NotFound:
+            return None
+        except PageCut as cut:
+            raise Retryable(self.source, cut.message) from None
+
+    def patch(self, table: str, sys_id: str, values: Mapping[str, str], fields: Sequence[str]) -> Row:
+        """Set columns of one record, once, and return the record as answered.
+
+        Raises:
+            WriteRefused: not applied: outside of what we may write, or the instance said no.
+            Retryable, NotBefore, Authentication: not applied.
+            DeliveryUnknown: sent, and nobody knows whether it was applied.
+        """
+        self._guard(table, sys_id, values)
+        resource = self._resource(table, fields)
+        body = orjson.dumps(dict(values))
+        path = self._path(sys_id)
+        return _single(self._send(lambda: resource.request("PATCH", path_append=path, data=body), writes=True))
+
+    def _guard(self, table: str, sys_id: str, values: Mapping[str, str]) -> None:
+        """Refuse, before anything is sent, what we were not told to write (CONTRACT.md 8)."""
+        allowed_table, columns = self._writable
+        forbidden = sorted(set(values) - columns)
+        if table != allowed_table or not SYS_ID.fullmatch(sys_id):
+            raise WriteRefused(self.source, f"nothing may be written to {table}/{sys_id[:40]}")
+        if forbidden or not values:
+            raise WriteRefused(self.source, f"nothing may be written to column {', '.join(forbidden) or '(none)'}")
+
+    def _page(
+        self,
+        table: str,
+        query: str,
+        limit: int,
+        offset: int,
+        fields: Sequence[str],
+        display: bool,
+        counted: bool,
+        linked: bool,
+    ) -> Answer:
+        resource = self._resource(table, (), display=display)
+        if not counted:
+            resource.parameters.add_custom({"sysparm_no_count": "true"})
+        asked = {"query": query, "limit": limit, "offset": offset, "fields": list(fields)}
+        try:
+            response = self._send(lambda: resource.get(**asked, suppress_pagination_header=not linked))
+        except NotFound:  # older versions of the API answer an empty list so (facts 1.3)
+            return Answer([], limit, offset, None, has_links=False, has_next=False, at=None)
+        total, has_links, has_next, at = read_headers(response.headers)
+        return Answer(list(response.all()), limit, offset, total, has_links, has_next, at)
+
+    def _resource(self, table: str, fields: Sequence[str], *, display: bool = False) -> Any:
+        resource = self._client.resource(f"/table/{table}", timeout=TIMEOUT)
+        resource.parameters.exclude_reference_link = True
+        resource.parameters.display_value = "all" if display else False
+        if fields:
+            resource.parameters.fields = list(fields)
+        return resource
+
+    def _send(self, send: Callable[[], Any], *, writes: bool = False) -> Any:
+        """Send once within the budget; after a 401 once more with a fresh sign-in, for nothing was applied."""
+        self._budget.take()
+        try:
+            return self._translated(send, writes=writes)
+        except Authentication:
+            self._session.cookies.clear()
+            auth = self._session.auth
+            if not isinstance(auth, ClientCredentials):
+                raise
+            auth.forget()
+        self._budget.take()
+        return self._translated(send, writes=writes)
+
+    def _translated(self, send: Callable[[], T], *, writes: bool) -> T:
+        """Turn what requests and pysnow raise into our errors, without their texts: those hold addresses."""
+        try:
+            return send()
+        except SourceError:
+            raise
+        except requests.exceptions.SSLError:
+            raise Fatal(self.source, "the instance's certificate is not trusted") from None
+        except requests.RequestException as error:
+            told = _plainly(error)
+            if writes and not _was_never_sent(error):
+                raise DeliveryUnknown(self.source, f"the answer to a write was lost: {told}") from None
+            raise Retryable(self.source, f"no answer: {told}") from None
+        except pysnow.exceptions.PysnowException as error:
+            raise Fatal(self.source, f"pysnow refused the request ({type(error).__name__})") from None
+
+    def _path(self, sys_id: str) -> str:
+        if not SYS_ID.fullmatch(sys_id):
+            raise NotFound(self.source, f"{sys_id[:40]!r} is no sys_id")
+        return f"/{sys_id}"
+
+    def _size(self, table: str, limit: int) -> int:
+        return min(limit, self._sizes.get(table, (limit, 0))[0])
+
+    def _grow(self, table: str, limit: int) -> None:
+        if table not in self._sizes:
+            return
+        size, good = self._sizes[table]
+        if good < _GROW_AFTER:
+            self._sizes[table] = (size, good + 1)
+        elif size * 2 >= limit:
+            del self._sizes[table]
+        else:
+            self._sizes[table] = (size * 2, 0)
+
+
+def _single(response: Any) -> Row:
+    row: Row = response.one()
+    return row
+
+
+def _was_never_sent(error: requests.RequestException) -> bool:
+    return isinstance(error, _NEVER_SENT) or "NewConnectionError" in repr(error)
+
+
+def _plainly(error: requests.RequestException) -> str:
+    if isinstance(error, requests.exceptions.Timeout):
+        return "timed out"
+    if isinstance(error, requests.exceptions.ConnectionError):
+        return "connection refused" if _was_never_sent(error) else "connection lost"
+    return type(error).__name__

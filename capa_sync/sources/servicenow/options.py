@@ -1,0 +1,83 @@
+"""What the ServiceNow source is told by the settings."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import timedelta
+from urllib.parse import urlsplit
+
+from capa_sync.model.settings import ChildSpec
+
+AUTH_METHODS = ("basic", "oauth-client-credentials", "api-key")
+_LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceNowAuth:
+    """How to sign in.
+
+    Attributes:
+        method: one of AUTH_METHODS.
+        user: user name (basic) or client id (OAuth); empty for an API key.
+        secret: password, client secret or key; never shown.
+        header: the API key's header.
+    """
+
+    method: str
+    user: str = ""
+    secret: str = field(default="", repr=False)
+    header: str = "x-sn-apikey"
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceNowOptions:
+    """One ServiceNow source.
+
+    Attributes:
+        name: the source's name in the settings. url: the instance, `https://…`; `http://` on loopback only.
+        table, query: which records; the query is an encoded one without ORDERBY and `^NQ` (`check_query`).
+        auth: the way to sign in. children: child tables that hold actions.
+        overlap: rows younger than this (by the tracker's clock) are read again at each poll, since a row of an
+            older second may still be committed. budget: as `10/s`, "" for none.
+        page_size: rows asked for at once; halved when the instance gives up on a page.
+        text_field, state_field, work_notes: the only columns ever written (CONTRACT.md 8).
+        waits_are_instant: tests only.
+    """
+
+    name: str
+    url: str
+    table: str
+    auth: ServiceNowAuth
+    query: str = ""
+    children: tuple[ChildSpec, ...] = ()
+    overlap: timedelta = timedelta(minutes=5)
+    budget: str = "10/s"
+    page_size: int = 500
+    text_field: str = ""
+    state_field: str = ""
+    work_notes: bool = True
+    waits_are_instant: bool = False
+
+    @property
+    def written_columns(self) -> frozenset[str]:
+        """Every column that a write of ours may name."""
+        notes = "work_notes" if self.work_notes else ""
+        return frozenset({self.text_field, self.state_field, notes} - {""})
+
+    @property
+    def child_tables(self) -> tuple[tuple[str, str], ...]:
+        """Pairs of child table and its column that points at the record."""
+        pairs = ((c.table, c.reference) for c in self.children if c.relation == "child" and c.table and c.reference)
+        return tuple(dict.fromkeys(pairs))
+
+
+def check_url(url: str) -> str | None:
+    """Say in one sentence why this cannot be an instance's address; None when it can."""
+    parts = urlsplit(url)
+    if parts.scheme not in ("https", "http") or not parts.hostname:
+        return f"{url!r} is no address of a ServiceNow instance; write https://NAME.service-now.com"
+    if parts.username or parts.password:
+        return "the url must not hold a user or password; use [auth]"
+    if parts.scheme == "http" and parts.hostname not in _LOOPBACK:
+        return f"{url!r} would send the password unencrypted; write https://"
+    return None

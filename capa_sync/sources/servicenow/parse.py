@@ -1,0 +1,208 @@
+"""Raw parts to SourceTicket; pure, so that a rebuild needs no instance.
+
+Values are raw and in UTC: an instant comes out as ISO 8601 (`2026-01-01T09:00:00Z`), a choice as its raw value
+with the label as name, a reference as its sys_id with the display text as name. Users are named by sys_id wherever
+the instance told it, since references hold sys_ids and history rows user names.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from html.parser import HTMLParser
+from typing import Any
+from urllib.parse import quote
+
+import orjson
+
+from capa_sync.errors import Skippable
+from capa_sync.model.ticket import Part, RawChange, RawComment, SourceTicket
+from capa_sync.model.values import BLANK, Raw
+from capa_sync.sources.servicenow.keyset import STAMP, from_stamp
+from capa_sync.sources.servicenow.order import in_true_order
+from capa_sync.sources.servicenow.parts import AUDIT, JOURNAL, JOURNAL_COLUMNS, LABELS, RECORD
+
+_BOOKKEEPING = (
+    frozenset({"sys_id", "sys_updated_on", "sys_updated_by", "sys_mod_count", "sys_tags"}) | JOURNAL_COLUMNS
+)
+_LIST = re.compile(r"[0-9a-f]{32}(,[^,\s]+)+")
+_SYS_ID = re.compile(r"[0-9a-f]{32}")
+_BREAKS = frozenset({"br", "p", "div", "li", "tr", "h1", "h2", "h3", "h4", "h5", "h6"})
+
+Body = Mapping[str, Any]
+
+
+class ServiceNowParser:
+    """Parses the parts of one source's tickets.
+
+    Args:
+        source: its name.
+        url: the instance's address, for links.
+    """
+
+    def __init__(self, source: str, url: str) -> None:
+        self._source = source
+        self._url = url.rstrip("/")
+
+    def parse(self, parts: Sequence[Part]) -> SourceTicket:
+        """Parse one ticket's newest parts. Raises Skippable where its record cannot be read."""
+        bodies: dict[str, Body] = {part.kind: orjson.loads(part.body) for part in parts}
+        record = bodies.get(RECORD, {})
+        row, labels = record.get("row", {}), bodies.get(LABELS, {})
+        sys_id, table = _value(row.get("sys_id")), record.get("table", "")
+        key = _value(row.get("number")) or sys_id
+        try:
+            updated_at = from_stamp(_value(row.get("sys_updated_on")))
+            created_at = from_stamp(_value(row.get("sys_created_on")) or _value(row.get("sys_updated_on")))
+        except ValueError:
+            raise Skippable(
+                self._source, key or "(no sys_id)", "sys_created_on or sys_updated_on is missing"
+            ) from None
+        history, journal = bodies.get(AUDIT, {}), bodies.get(JOURNAL, {})
+        since = history.get("since")
+        reference = record.get("reference", "")
+        return SourceTicket(
+            source=self._source,
+            id=sys_id,
+            key=key,
+            url=f"{self._url}/nav_to.do?uri={quote(f'{table}.do?sys_id={sys_id}', safe='')}",
+            kind=_value(row.get("sys_class_name")) or table,
+            container=table,
+            created_at=created_at,
+            updated_at=updated_at,
+            created_by=_user(_value(row.get("sys_created_by")), labels),
+            values=_values(row, labels),
+            changes=tuple(_changes(history.get("rows", ()), labels)),
+            comments=tuple(_comments(journal.get("rows", ()), labels)),
+            parent=_value(row.get(reference)) if reference else "",
+            history_complete=bool(history.get("complete")) and bool(journal.get("complete")),
+            history_from=datetime.fromisoformat(since).astimezone(UTC) if since else None,
+        )
+
+
+def _value(cell: Any) -> str:
+    if isinstance(cell, dict):
+        cell = cell.get("value")
+    return "" if cell is None else str(cell)
+
+
+def _user(user_name: str, labels: Body) -> str:
+    """Return the sys_id behind a user name, or the name where the instance did not tell."""
+    return str(labels.get("users", {}).get(user_name, user_name))
+
+
+def _values(row: Body, labels: Body) -> dict[str, Raw]:
+    html = frozenset(labels.get("html", ()))
+    return {column: _present(cell, column in html) for column, cell in row.items() if column not in _BOOKKEEPING}
+
+
+def _present(cell: Any, is_html: bool) -> Raw:
+    value = _value(cell)
+    if not value:
+        return BLANK
+    if is_html:
+        return _markup(value)
+    if not isinstance(cell, dict):
+        return _plain(value)
+    display = str(cell.get("display_value") or value)
+    if _LIST.fullmatch(value):
+        ids, names = tuple(value.split(",")), tuple(display.split(", "))
+        return Raw(ids=ids, names=names if len(names) == len(ids) else (), text=display)
+    return Raw(ids=(value,), names=(display,), text=display)
+
+
+def _plain(value: str) -> Raw:
+    text = _iso(value)
+    return Raw(ids=(text,), text=text)
+
+
+def _iso(value: str) -> str:
+    return f"{value[:10]}T{value[11:]}Z" if STAMP.fullmatch(value) else value
+
+
+def _changes(rows: Sequence[Body], labels: Body) -> list[RawChange]:
+    columns = labels.get("columns", {})
+    entries = [row for row in rows if _value(row.get("fieldname")) not in _BOOKKEEPING]
+    found: list[RawChange] = []
+    for order, update in enumerate(in_true_order(entries)):
+        for row in update:
+            column = _value(row.get("fieldname"))
+            change = RawChange(
+                entry=_value(row.get("sys_id")),
+                at=from_stamp(_value(row.get("sys_created_on"))),
+                order=order,
+                field_id=column,
+                field_name=columns.get(column, column),
+                old=_past(column, _value(row.get("oldvalue")), labels),
+                new=_past(column, _value(row.get("newvalue")), labels),
+                by=_user(_value(row.get("user")), labels),
+            )
+            found.append(change)
+    return found
+
+
+def _past(column: str, value: str, labels: Body) -> Raw:
+    """Return a value as the history holds it: raw, with the name that the choice or user has now."""
+    if not value:
+        return BLANK
+    choices, people = labels.get("choices", {}).get(column, {}), labels.get("people", {})
+    if value in choices:
+        return Raw(ids=(value,), names=(choices[value],), text=choices[value])
+    if column in labels.get("html", ()):
+        return _markup(value)
+    if _SYS_ID.fullmatch(value) or _LIST.fullmatch(value):
+        ids = tuple(value.split(","))
+        names = tuple(people[i] for i in ids if i in people)
+        return Raw(ids=ids, names=names if len(names) == len(ids) else (), text=", ".join(names))
+    return _plain(value)
+
+
+def _comments(rows: Sequence[Body], labels: Body) -> list[RawComment]:
+    return [
+        RawComment(
+            id=_value(row.get("sys_id")),
+            at=from_stamp(_value(row.get("sys_created_on"))),
+            by=_user(_value(row.get("sys_created_by")), labels),
+            text=_value(row.get("value")),
+            internal=_value(row.get("element")) == "work_notes",
+        )
+        for row in rows
+    ]
+
+
+class _TextOfMarkup(HTMLParser):
+    """Collects what a person reads of a piece of HTML."""
+
+    def __init__(self) -> None:
+        super().__init__(convert_charrefs=True)
+        self.pieces: list[str] = []
+        self.has_media = False
+        self._hidden = 0
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:  # noqa: ARG002 - HTMLParser's
+        """Note media and line breaks, and where hidden content begins."""
+        self.has_media = self.has_media or tag in ("img", "video", "object", "iframe")
+        self._hidden += tag in ("script", "style")
+        if tag in _BREAKS:
+            self.pieces.append("\n")
+
+    def handle_endtag(self, tag: str) -> None:
+        """Note where hidden content ends."""
+        self._hidden -= tag in ("script", "style") and self._hidden > 0
+
+    def handle_data(self, data: str) -> None:
+        """Collect text that is shown."""
+        if not self._hidden:
+            self.pieces.append(data)
+
+
+def _markup(value: str) -> Raw:
+    reader = _TextOfMarkup()
+    reader.feed(value)
+    reader.close()
+    lines = (" ".join(line.split()) for line in "".join(reader.pieces).split("\n"))
+    text = "\n".join(line for line in lines if line)
+    if not text and not reader.has_media:
+        return BLANK
+    return Raw(ids=(text,) if text else (), text=text, media_only=not text)

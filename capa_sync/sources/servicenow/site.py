@@ -1,0 +1,60 @@
+"""What the instance says of itself, as SiteFacts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+
+from capa_sync.errors import Authentication
+from capa_sync.model.ticket import Account, FieldDef, SiteFacts, StatusDef
+from capa_sync.sources.servicenow.directory import Directory, TableFacts
+from capa_sync.sources.servicenow.history import History
+
+_STATES = ("state", "u_state")
+
+
+def site_facts(
+    directory: Directory, history: History, table: str, children: Sequence[tuple[str, str]], at: datetime | None
+) -> SiteFacts:
+    """Put together what is known of the instance; fields of child tables follow those of the record's table."""
+    me = directory.me
+    if me is None:
+        raise Authentication(directory.client.source, "asked for the site before signing in")
+    records = directory.table(table)
+    known = [records, *(directory.table(child) for child, _ in children)]
+    fields: dict[str, FieldDef] = {}
+    for facts in known:
+        for found in _fields(facts):
+            fields.setdefault(found.id, found)
+    return SiteFacts(
+        fields=tuple(fields.values()),
+        statuses=tuple(_statuses(known)),
+        me=Account(me.sys_id, me.name or me.user_name, True, (me.user_name,) if me.user_name else ()),
+        accounts=directory.accounts(),
+        time_zone=me.time_zone or "UTC",
+        server_time=at,
+        absent_is_empty=False,
+        history_readable=history.audit_readable and records.audited is not False,
+    )
+
+
+def _fields(facts: TableFacts) -> Iterator[FieldDef]:
+    for column in facts.columns.values():
+        yield FieldDef(
+            id=column.name,
+            name=column.label,
+            type=column.type,
+            custom=column.name.startswith(("u_", "x_")),
+            audited=column.audited,
+            options=tuple(facts.choices.get(column.name, {}).items()),
+        )
+
+
+def _statuses(known: Sequence[TableFacts]) -> Iterator[StatusDef]:
+    seen: set[tuple[str, str]] = set()
+    for facts in known:
+        column = next((name for name in _STATES if facts.choices.get(name)), "")
+        for value, label in facts.choices.get(column, {}).items():
+            if (value, label) not in seen:
+                seen.add((value, label))
+                yield StatusDef(value, label)

@@ -1,0 +1,182 @@
+"""Writes on one ServiceNow: two configured columns, set to what they should hold, and work notes, each once.
+
+Facts: facts/servicenow.md 4. Setting a column to a value may be repeated; a work note may not, so our own marker is
+looked for before each one and an answer that was lost is never followed by a second try.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+
+from capa_sync.errors import DeliveryUnknown, SourceError, WriteRefused
+from capa_sync.model.write import Delivered, Write, WriteKind
+from capa_sync.sources.servicenow.answers import Row, display_of, value_of
+from capa_sync.sources.servicenow.client import TableClient
+from capa_sync.sources.servicenow.directory import Directory
+from capa_sync.sources.servicenow.history import History
+from capa_sync.sources.servicenow.options import ServiceNowOptions
+
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b-\u200f\u202a-\u202e\u2028\u2029\u2066-\u2069\ufeff]")
+_MARKER = re.compile(r"\[capa-sync [^\]\r\n]*\]")
+_CODE = re.compile(r"\[(/?)code\]", re.IGNORECASE)
+_STAMPS = ("sys_id", "sys_updated_on")
+
+
+class ServiceNowWriter:
+    """The port `TicketWriter` for one ServiceNow instance; for one worker thread.
+
+    Args:
+        options: what the settings say; they name the only columns that are written.
+        client: the door; it refuses everything else before sending.
+        directory: to know our own notes by their author.
+    """
+
+    def __init__(self, options: ServiceNowOptions, client: TableClient, directory: Directory) -> None:
+        self._options = options
+        self._client = client
+        self._directory = directory
+        self._history = History(client)
+
+    def deliver(self, write: Write, remote_id: str) -> Delivered:  # noqa: ARG002 - the port's
+        """Apply one write, unless it already stands on the ticket.
+
+        Raises:
+            WriteRefused: not applied, or ignored in silence by the instance.
+            Retryable, NotBefore, Fatal: not applied.
+            DeliveryUnknown: sent, answer lost.
+        """
+        if write.kind is WriteKind.FIELDS:
+            return self._set_fields(write)
+        if write.kind is WriteKind.WORK_NOTE:
+            return self._add_note(write)
+        raise WriteRefused(self._options.name, f"a {write.kind.value} is never written to ServiceNow")
+
+    def look_up(self, write: Write, remote_id: str) -> Delivered | None:  # noqa: ARG002 - the port's
+        """Tell whether a write stands on the ticket; None when it does not. Raises SourceError."""
+        if write.kind is WriteKind.FIELDS:
+            row = self._record(write, tuple(self._wanted(write)))
+            is_there = all(_same(value_of(row, column), text) for column, text in self._wanted(write).items())
+            return Delivered(stamp=value_of(row, "sys_updated_on")) if is_there else None
+        return self._find_note(write) if write.kind is WriteKind.WORK_NOTE else None
+
+    # --- fields ------------------------------------------------------------------------------------------------
+
+    def _set_fields(self, write: Write) -> Delivered:
+        wanted = self._wanted(write)
+        row = self._record(write, tuple(wanted))
+        changed = {column: text for column, text in wanted.items() if not _same(value_of(row, column), text)}
+        if not changed:
+            return Delivered(stamp=value_of(row, "sys_updated_on"))
+        answer = self._client.patch(self._options.table, write.ticket_id, changed, (*_STAMPS, *changed))
+        self._compare(changed, answer)
+        return Delivered(stamp=value_of(answer, "sys_updated_on"))
+
+    def _wanted(self, write: Write) -> dict[str, str]:
+        """Return column -> text, as it will be sent."""
+        wanted = {column: plain_text(text) for column, text in write.fields.items()}
+        if write.text is not None and self._options.text_field:
+            wanted[self._options.text_field] = plain_text(write.text.plain())
+        if not wanted:
+            raise WriteRefused(self._options.name, "no text_field or state_field is configured for this source")
+        return wanted
+
+    def _compare(self, sent: Mapping[str, str], answer: Row) -> None:
+        """Refuse an answer in which a column does not hold what was sent (facts 4: ignored in silence)."""
+        for column, text in sent.items():
+            held = value_of(answer, column)
+            if column not in answer:
+                raise self._ignored(f"column {column} does not exist or is hidden from us")
+            if not _same(held, text):
+                is_cut = held and text.startswith(held.rstrip())
+                why = f"cut at {len(held)} of {len(text)} characters" if is_cut else "left as it was"
+                raise self._ignored(f"column {column} was {why}; its length or write rule must be changed")
+
+    def _ignored(self, what: str) -> WriteRefused:
+        return WriteRefused(self._options.name, f"the instance accepted the write but {what}", permanent=True)
+
+    # --- work notes --------------------------------------------------------------------------------------------
+
+    def _add_note(self, write: Write) -> Delivered:
+        if not self._options.work_notes:
+            raise WriteRefused(self._options.name, "work notes are switched off for this source")
+        if write.text is None:
+            raise WriteRefused(self._options.name, "a work note without text is never written")
+        found = self._find_note(write)
+        if found is not None:
+            return found
+        note = f"{plain_text(write.text.plain())}\n\n{marker_of(write)}"
+        self._client.patch(self._options.table, write.ticket_id, {"work_notes": note}, _STAMPS)
+        return self._confirm(write)
+
+    def _confirm(self, write: Write) -> Delivered:
+        """Find the note again: the record itself never shows it (facts 0.8)."""
+        try:
+            found = self._find_note(write)
+        except SourceError as error:
+            raise DeliveryUnknown(self._options.name, f"the note could not be read back: {error.message}") from None
+        if found is None:
+            raise self._ignored("column work_notes was left as it was")
+        return found
+
+    def _find_note(self, write: Write) -> Delivered | None:
+        """Find our note with this marker, provided no newer note of ours stands after it.
+
+        A warning that was fixed and comes back has the marker of its first note again, and is news all the same.
+        """
+        row = self._record(write, ())
+        notes = self._history.notes_of([write.ticket_id])
+        entries = None if notes is None else notes[write.ticket_id]
+        if entries is not None and entries.complete:
+            return self._newest_own(write, entries.rows, value_of(row, "sys_updated_on"))
+        return self._in_display_text(write)
+
+    def _newest_own(self, write: Write, rows: Sequence[Row], stamp: str) -> Delivered | None:
+        me = self._directory.me or self._directory.who_am_i()
+        own = [row for row in rows if value_of(row, "sys_created_by") == me.user_name and _marker_in(row)]
+        latest = max((value_of(row, "sys_created_on") for row in own), default="")
+        for row in own:
+            if value_of(row, "sys_created_on") == latest and _marker_in(row) == marker_of(write):
+                return Delivered(remote_id=value_of(row, "sys_id"), stamp=stamp)
+        return None
+
+    def _in_display_text(self, write: Write) -> Delivered | None:
+        """Look in the record's own text of its notes, newest first, where the journal is closed to us."""
+        row = self._record(write, ("work_notes",), display=True)
+        found = _MARKER.findall(display_of(row, "work_notes"))
+        is_newest = bool(found) and found[0] == marker_of(write)
+        return Delivered(stamp=value_of(row, "sys_updated_on")) if is_newest else None
+
+    def _record(self, write: Write, columns: Sequence[str], *, display: bool = False) -> Row:
+        fields = (*_STAMPS, *columns)
+        row = self._client.one(self._options.table, write.ticket_id, fields, display=display)
+        if row is None:
+            raise WriteRefused(self._options.name, f"{write.ticket_key} is gone or hidden from us", permanent=True)
+        return row
+
+
+def marker_of(write: Write) -> str:
+    """Return the line that makes a note ours: `[capa-sync TICKET-ID HASH]` (CONTRACT.md 8)."""
+    return write.marker if _MARKER.fullmatch(write.marker) else f"[capa-sync {write.ticket_id} {write.hash}]"
+
+
+def _marker_in(row: Row) -> str:
+    """Return the marker that a note of ours ends with, "" for any other note."""
+    last = value_of(row, "value").rstrip().rpartition("\n")[2].strip()
+    return last if _MARKER.fullmatch(last) else ""
+
+
+def plain_text(text: str) -> str:
+    """Make untrusted text harmless in a journal or text column.
+
+    Control and direction characters go; `[code]`, which makes a journal render HTML, `@[`, which mentions people,
+    and a marker of ours inside the text lose their meaning.
+    """
+    clean = _CONTROL.sub("", text.replace("\r\n", "\n").replace("\r", "\n"))
+    clean = _CODE.sub(r"(\1code)", clean).replace("@[", "@ [")
+    return _MARKER.sub(lambda found: f"({found[0][1:-1]})", clean).strip()
+
+
+def _same(held: str, wanted: str) -> bool:
+    """Compare as the platform stores: line ends and outer blanks do not count."""
+    return held.replace("\r\n", "\n").strip() == wanted.replace("\r\n", "\n").strip()
