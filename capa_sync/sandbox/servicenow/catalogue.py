@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Iterator, Mapping
 
 from capa_sync.sandbox.servicenow.clause10 import CHOICES
+from capa_sync.sandbox.servicenow.filter import to_number
 from capa_sync.sandbox.servicenow.schema import Column, Schema, Table
 from capa_sync.sandbox.servicenow.store import Row, Store
 
@@ -102,7 +103,7 @@ class Catalogue:
                 row.get("internal_type", "string"),
                 row.get("column_label", row["element"]),
                 row.get("reference", ""),
-                int(row.get("max_length") or 255),
+                int(to_number(row.get("max_length", "")) or 255),
                 row.get("attributes", ""),
                 row.get("audit") == "true",
                 row.get("default_value", ""),

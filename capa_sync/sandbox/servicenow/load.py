@@ -103,6 +103,8 @@ class Loader:
             self.instance.set_property(name, as_text(value))
         for table in _listed(site, "tables"):
             parent = as_text(table.get("super_class"))
+            if not table.get("name"):
+                raise _LineError("a table needs `name`")
             new = Table(as_text(table["name"]), as_text(table.get("label")), parent)
             new.prefix, new.display = as_text(table.get("prefix")), as_text(table.get("display"))
             new.is_audited = as_text(table.get("audit")) == "true"

@@ -87,8 +87,11 @@ class Renderer:
             if field.partition(".")[0] not in hidden:
                 cells[field] = self._cell(field, *walked)
             elif self.access.knobs.hidden_field_as == "empty":
-                cells[field] = lambda _row: ""
+                cells[field] = self._blank_cell
         return lambda row: {field: cell(row) for field, cell in cells.items()}
+
+    def _blank_cell(self, _row: Row) -> Any:
+        return {"display_value": "", "value": ""} if self.shape.display == "all" else ""
 
     def _cell(self, field: str, get: Getter, column: Column) -> Show:
         stem = self._link_stem(column) if column.type in _LINKED and column.reference else ""

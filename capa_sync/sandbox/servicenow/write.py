@@ -9,7 +9,7 @@ from typing import Any
 
 from capa_sync.sandbox.servicenow.catalogue import Catalogue, make_id
 from capa_sync.sandbox.servicenow.closing import closing_changes
-from capa_sync.sandbox.servicenow.filter import STAMP
+from capa_sync.sandbox.servicenow.filter import STAMP, to_number
 from capa_sync.sandbox.servicenow.schema import JOURNAL
 from capa_sync.sandbox.servicenow.store import Row, Store
 
@@ -77,7 +77,7 @@ class Writer:
         if hand.workflow:
             changed |= closing_changes(self.schema, row.table, row, changed, hand)
         before = {name: row.get(name, "") for name in changed}
-        count = int(row.get("sys_mod_count") or 0) + 1
+        count = int(to_number(row.get("sys_mod_count", "")) or 0) + 1
         stamped: dict[str, str] = {}
         if hand.auto_sys_fields and self.schema.column(row.table, "sys_updated_on") is not None:
             stamped = {"sys_updated_on": hand.stamp, "sys_updated_by": hand.user_name, "sys_mod_count": str(count)}
