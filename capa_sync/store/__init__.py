@@ -8,5 +8,6 @@ from __future__ import annotations
 
 from capa_sync.store.lock import RegisterLock
 from capa_sync.store.register import Register, open_register
+from capa_sync.store.requests import Request
 
-__all__ = ["Register", "RegisterLock", "open_register"]
+__all__ = ["Register", "RegisterLock", "Request", "open_register"]

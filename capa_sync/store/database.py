@@ -67,7 +67,7 @@ class Database:
         with in_words(path):
             self.writer = sqlite_utils.Database(self._connect(read_only), execute_plugins=False)
             if not read_only:
-                self.writer.execute("PRAGMA page_size = 4096"); self.writer.execute("PRAGMA journal_mode = WAL")
+                self.writer.execute("PRAGMA journal_mode = WAL")
                 self.writer.execute("PRAGMA synchronous = FULL")
                 self.writer.execute(f"PRAGMA wal_autocheckpoint = {_CHECKPOINT_PAGES}")
                 self.writer.execute("PRAGMA foreign_keys = ON")

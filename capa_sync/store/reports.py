@@ -21,7 +21,7 @@ class Reports:
         rows = self._db.rows(
             f"""SELECT {", ".join(names)} FROM v_findings WHERE state = 'open' AND hidden_by = '' ORDER BY
             CASE severity WHEN 'high' THEN 0 WHEN 'medium' THEN 1 WHEN 'low' THEN 2 ELSE 3 END,
-            source, ticket_key, number"""  # noqa: S608 - fixed names
+            source, ticket_key, number"""
         )
         return [dict(zip(names, row, strict=True)) for row in rows]
 
@@ -37,7 +37,7 @@ class Reports:
         """Return writes that were planned and not sent: withheld by the mode or a brake, or pending."""
         rows = self._db.rows(
             f"""SELECT {", ".join(FIELDS)} FROM write_out WHERE state = 'pending' OR (state = 'withheld' AND error IN
-            ('plan', 'first_activation', 'too_many_comments', 'too_many_changes')) ORDER BY seq"""  # noqa: S608
+            ('plan', 'first_activation', 'too_many_comments', 'too_many_changes')) ORDER BY seq"""
         )
         return [write_from(row) for row in rows]
 
