@@ -15,7 +15,7 @@ from capa_sync.settings.units import parse_days, parse_duration, parse_holidays,
 
 Duration = Annotated[timedelta, BeforeValidator(parse_duration)]
 DayCount = Annotated[Days, BeforeValidator(parse_days)]
-Rate = Annotated[tuple[int, timedelta], BeforeValidator(parse_rate)]
+Rate = Annotated[str, BeforeValidator(parse_rate)]
 WriteMode = Literal["off", "plan", "on"]
 Grade = Literal["major", "minor", "observation"]
 DeadlineName = Literal["contain", "root-cause", "plan", "implement", "effectiveness-earliest", "effectiveness"]
@@ -97,7 +97,7 @@ class SourceSettings(Strict):
     census_every: Duration = timedelta(hours=24)
     full_sweep_every: Duration = timedelta(days=7)
     overlap: Duration = timedelta(minutes=5)
-    request_budget: Rate = (10, timedelta(seconds=1))
+    request_budget: Rate = "10/s"
     page_size: int = Field(default=500, ge=1, le=10000)
     auth: AuthSettings
     write_back: SourceWriteBackSettings = SourceWriteBackSettings()

@@ -13,7 +13,7 @@ from capa_sync.model.settings import Days
 _DURATION = re.compile(r"(\d+)\s*(s|m|h|d)")
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 _DAYS = re.compile(r"(\d+)\s*(d|bd)")
-_RATE = re.compile(r"(\d+)\s*/\s*(s|m|h)")
+_RATE = re.compile(r"(\d{1,6})\s*/\s*(s|min|h)")
 _HOLIDAY_YEARS = range(2000, 2051)
 
 
@@ -37,14 +37,12 @@ def parse_days(text: Any) -> Days:
     return Days(int(match[1]), match[2] == "bd")
 
 
-def parse_rate(text: Any) -> tuple[int, timedelta]:
-    """Turn `10/s`, `300/m` or `5000/h` into (requests, period). Raises ValueError with the allowed forms."""
-    if isinstance(text, tuple):
-        return text
+def parse_rate(text: Any) -> str:
+    """Check `10/s`, `300/min` or `5000/h` and return it without blanks. Raises ValueError with the allowed forms."""
     match = _RATE.fullmatch(text.strip()) if isinstance(text, str) else None
     if match is None or int(match[1]) == 0:
-        raise ValueError("a request budget is a number per second, minute or hour: 10/s, 300/m or 5000/h")
-    return int(match[1]), timedelta(**{_UNITS[match[2]]: 1})
+        raise ValueError("a request budget is a number per second, minute or hour: 10/s, 300/min or 5000/h")
+    return f"{match[1]}/{match[2]}"
 
 
 def parse_holidays(entries: list[str | date]) -> frozenset[date]:

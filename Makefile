@@ -1,0 +1,53 @@
+# capa-sync: `make` lists what there is. Every target makes what it needs, from the locks, with hashes.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+RUN := PYTHONDONTWRITEBYTECODE=1 $(BIN)
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test lint fix check rules lock system bench
+
+help: ## list the targets
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
+
+$(VENV)/.runtime: requirements.lock pyproject.toml
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	@touch $@
+
+$(VENV)/.development: $(VENV)/.runtime tests/requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r tests/requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --no-index -e .
+	@touch $@
+
+setup: $(VENV)/.development ## make .venv with everything for development
+
+demo: $(VENV)/.runtime ## run the main job on the built-in sandbox trackers, then show the register (DEMO_ARGS=--once ends after one cycle)
+	$(BIN)/python -m capa_sync demo $(DEMO_ARGS)
+
+system: ## install the Debian packages that the tests use (as root; else say which)
+	@sh tests/tools/system-packages.sh
+
+test: $(VENV)/.development system ## run all tests
+	$(BIN)/python -m pytest -q -n 2 --dist loadfile $(PYTEST_ARGS)
+
+lint: $(VENV)/.development ## ruff, mypy strict, import contracts, docstrings, spelling
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
+	$(BIN)/interrogate -q capa_sync tests
+	$(BIN)/codespell capa_sync tests rules mappings deploy README.md CHANGELOG.md
+
+fix: $(VENV)/.development ## format and mend what ruff can mend
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+check: lint test ## what CI runs
+
+rules: $(VENV)/.runtime ## check and test the shipped rules
+	$(BIN)/python -m capa_sync rules check && $(BIN)/python -m capa_sync rules test
+
+lock: ## make both locks anew (needs uv on the PATH or in .venv)
+	PATH="$(CURDIR)/$(BIN):$$PATH" uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" pyproject.toml -o requirements.lock
+	PATH="$(CURDIR)/$(BIN):$$PATH" uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" --all-extras -c requirements.lock pyproject.toml -o tests/requirements.lock

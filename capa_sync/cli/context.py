@@ -1,0 +1,111 @@
+"""What most verbs share: the settings option, the clock, and the open register with everything wired."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+import orjson
+
+from capa_sync.daemon.house import House
+from capa_sync.errors import Problem, UserError
+from capa_sync.model.clock import Clock, FileClock, ShiftedClock, SystemClock
+from capa_sync.settings import load_settings
+from capa_sync.store import Register, RegisterLock, open_register
+from capa_sync.wiring import Configuration, build_house, configure
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+DEFAULT_CONFIG = "capa-sync.toml"
+
+
+def config_option(command: Command) -> Command:
+    """Add `--config FILE` and the hidden test clock."""
+    command = click.option(
+        "--test-clock", envvar="CAPA_SYNC_TEST_CLOCK", hidden=True, help="An ISO instant, or @FILE holding one."
+    )(command)
+    return click.option(
+        "--config",
+        "-c",
+        "config",
+        default=DEFAULT_CONFIG,
+        show_default=True,
+        help="The settings file.",
+        type=click.Path(path_type=Path),
+    )(command)
+
+
+def json_option(command: Command) -> Command:
+    """Add `--json`."""
+    return click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")(command)
+
+
+def clock_from(text: str | None) -> Clock:
+    """Return the machine's clock, or the hidden test clock. Raises UserError for an instant that is none."""
+    if not text:
+        return SystemClock()
+    if text.startswith("@"):
+        return FileClock(Path(text[1:]))
+    try:
+        start = datetime.fromisoformat(text)
+    except ValueError:
+        raise UserError([Problem("", 0, f"the test clock '{text}' is no ISO 8601 instant")]) from None
+    return ShiftedClock(start.astimezone(UTC))
+
+
+def read_configuration(config: Path, *, with_secrets: bool = True) -> Configuration:
+    """Load and check the settings with every file that they name. Raises UserError."""
+    return configure(load_settings(config, os.environ), config, os.environ, with_secrets=with_secrets)
+
+
+@contextmanager
+def open_house(
+    configuration: Configuration, clock: Clock, *, lock: bool, stop: threading.Event | None = None
+) -> Iterator[House]:
+    """Open the register and wire everything to it; `lock` keeps a second daemon or `sync` out.
+
+    Raises RegisterUnavailable.
+    """
+    path = configuration.register_path
+    with lock_register(path) if lock else _no_lock():
+        register = open_register(path, clock_now=clock.now())
+        try:
+            yield build_house(configuration, register, clock, stop or threading.Event())
+        finally:
+            register.close()
+
+
+@contextmanager
+def lock_register(path: Path) -> Iterator[None]:
+    """Hold the register's lock. Raises RegisterUnavailable, naming the process that holds it."""
+    held = RegisterLock(path)
+    held.acquire()
+    try:
+        yield
+    finally:
+        held.release()
+
+
+@contextmanager
+def _no_lock() -> Iterator[None]:
+    yield
+
+
+@contextmanager
+def open_for_reading(configuration: Configuration, clock: Clock) -> Iterator[Register]:
+    """Open an existing register for the verbs that only look. Raises RegisterUnavailable when there is none."""
+    register = open_register(configuration.register_path, clock_now=clock.now(), create=False, read_only=True)
+    try:
+        yield register
+    finally:
+        register.close()
+
+
+def print_json(result: object) -> None:
+    """Print a result as indented JSON."""
+    click.echo(orjson.dumps(result, option=orjson.OPT_INDENT_2 | orjson.OPT_NON_STR_KEYS, default=str).decode())

@@ -1,0 +1,161 @@
+"""`demo`: the whole main job against the sandbox trackers; needs no account and no settings file."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import click
+
+from capa_sync.cli.context import json_option, open_house, print_json
+from capa_sync.cli.progress import progress_listener
+from capa_sync.cli.summary import print_cycle, summary_of
+from capa_sync.cli.trackers import Trackers, default_trackers, print_sign_in
+from capa_sync.daemon.cycle import run_round
+from capa_sync.daemon.daemon import Daemon
+from capa_sync.daemon.house import House, no_progress
+from capa_sync.daemon.log import configure_logs
+from capa_sync.daemon.requests import release
+from capa_sync.daemon.shutdown import stop_on_signals
+from capa_sync.model.clock import SystemClock
+from capa_sync.sandbox.jira import API_EMAIL, API_TOKEN
+from capa_sync.sandbox.servicenow import INTEGRATION_USER, PASSWORD
+from capa_sync.settings import load_settings
+from capa_sync.starter import starter_path
+from capa_sync.web import serve_register
+from capa_sync.wiring import Configuration, configure
+
+SETTINGS = """# The settings that `capa-sync demo` runs with.
+register = "register.db"
+timezone = "Europe/London"
+isms_lead = "Mara Roy"
+
+[write_back]
+mode = "on"
+settle = "0s"                        # the demo does not wait for people to finish typing
+max_new_comments_per_day = 200
+
+[web]
+listen = "127.0.0.1:8765"
+
+[sources.jira]
+kind = "jira"
+url = "{jira}"
+query = "project in (CAPA)"
+mapping = "{mappings}/jira-cloud.yaml"
+poll_every = "5s"
+auth = {{ method = "basic", user = "{email}", token_env = "DEMO_JIRA_TOKEN" }}
+
+[sources.jira-dc]
+kind = "jira"
+url = "{datacenter}"
+query = "project in (NC)"
+mapping = "{mappings}/jira-dc.yaml"
+poll_every = "5s"
+auth = {{ method = "pat", token_env = "DEMO_JIRA_DC_TOKEN" }}
+
+[sources.servicenow]
+kind = "servicenow"
+url = "{servicenow}"
+table = "sn_grc_issue"
+mapping = "{mappings}/servicenow-grc-issue.yaml"
+poll_every = "5s"
+auth = {{ method = "basic", user = "{user}", password_env = "DEMO_SERVICENOW_PASSWORD" }}
+write_back = {{ text_field = "u_capa_sync_text", state_field = "u_capa_sync_state", work_notes = true }}
+"""
+
+SECRETS = {
+    "DEMO_JIRA_TOKEN": API_TOKEN,
+    "DEMO_JIRA_DC_TOKEN": API_TOKEN,
+    "DEMO_SERVICENOW_PASSWORD": PASSWORD,
+}
+
+
+@click.command()
+@click.option("--once", is_flag=True, help="Run one cycle, print what it found and wrote, and exit.")
+@click.option("--listen", default="127.0.0.1:8765", show_default=True, help="Where the register's page is served.")
+@json_option
+def demo(once: bool, listen: str, as_json: bool) -> None:
+    """Run the main job on three sandbox trackers (real HTTP on loopback), writing back, and show the register."""
+    configure_logs(quiet=True)
+    stop = threading.Event()
+    stop_on_signals(stop)
+    ports = dict.fromkeys(("jira", "jira-dc", "servicenow"), 0)
+    with default_trackers(ports) as trackers, _folder() as folder:
+        configuration = demo_configuration(folder, trackers)
+        with open_house(configuration, SystemClock(), lock=True, stop=stop) as house:
+            summary = _first_cycle(house, trackers, as_json=as_json)
+            _tell(summary, trackers, as_json=as_json)
+            if not once:
+                _stay(house, configuration, trackers, listen)
+
+
+@contextmanager
+def _folder() -> Iterator[Path]:
+    """Yield a folder for settings and register, removed at the end."""
+    with tempfile.TemporaryDirectory(prefix="capa-sync-demo-") as name:
+        yield Path(name)
+
+
+def demo_configuration(folder: Path, trackers: Trackers) -> Configuration:
+    """Write the demo's settings file into `folder` and load it as any other."""
+    urls = {name: server.url for name, server in trackers.servers.items()}
+    text = SETTINGS.format(
+        jira=urls["jira"],
+        datacenter=urls["jira-dc"],
+        servicenow=urls["servicenow"],
+        mappings=starter_path("mappings"),
+        email=API_EMAIL,
+        user=INTEGRATION_USER,
+    )
+    file = folder / "capa-sync.toml"
+    file.write_text(text, encoding="utf-8")
+    environ: Mapping[str, str] = {**os.environ, **SECRETS}
+    return configure(load_settings(file, environ), file, environ)
+
+
+def _first_cycle(house: House, trackers: Trackers, *, as_json: bool) -> dict[str, Any]:
+    """Release the brakes and take every source through the whole journey once."""
+    if not as_json:
+        click.echo("Three sandbox trackers answer on loopback:")
+        print_sign_in(trackers)
+        click.echo()
+    release(house, house.setups, None)
+    with progress_listener() as listener:
+        house.progress = listener
+        results = run_round(house, list(house.setups.values()))
+    house.progress = no_progress
+    return summary_of(house, results)
+
+
+def _tell(summary: dict[str, Any], trackers: Trackers, *, as_json: bool) -> None:
+    """Print what the first cycle found and wrote."""
+    if as_json:
+        urls = {name: server.url for name, server in trackers.servers.items()}
+        print_json({**summary, "trackers": urls, "look_at": [each.url_in(urls) for each in trackers.highlights]})
+        return
+    print_cycle(summary)
+    writes = summary["writes"]
+    click.echo(f"writes: {', '.join(f'{count} {state}' for state, count in writes.items()) or 'none'}")
+
+
+def _stay(house: House, configuration: Configuration, trackers: Trackers, listen: str) -> None:
+    """Serve the register and go on as the daemon, until stopped."""
+    page = serve_register(configuration.register_path, listen)
+    urls = {name: server.url for name, server in trackers.servers.items()}
+    click.echo(f"\nThe register:  {page.url}")
+    click.echo("Three tickets worth opening in the sandbox:")
+    for each in trackers.highlights:
+        click.echo(f"  {each.url_in(urls)}  {each.why}")
+    first = trackers.highlights[0]
+    click.echo(f"Why a warning is there:  capa-sync explain {first.key} --config {configuration.file}")
+    click.echo("The daemon goes on polling; edit a ticket through its tracker's API and watch. Ctrl-C ends the demo.")
+    try:
+        Daemon(house).run()
+    finally:
+        page.stop()

@@ -1,0 +1,84 @@
+"""`explain`: every verdict on a ticket with what it rests on; also why a ticket is not in the register."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from capa_sync.cli.context import clock_from, config_option, json_option, print_json, read_configuration
+from capa_sync.daemon.explaining import Explanation, explain_ticket
+from capa_sync.errors import Problem, UserError
+from capa_sync.rules import explain_lines
+from capa_sync.store import open_register
+from capa_sync.wiring import build_house_for_reading
+
+
+@click.command()
+@click.argument("ticket")
+@config_option
+@click.option("--rule", "only", help="Only this rule.")
+@json_option
+def explain(ticket: str, config: Path, test_clock: str | None, only: str | None, as_json: bool) -> int:
+    """Print every verdict on TICKET with the history entries behind it, or why it is not in the register."""
+    configuration, clock = read_configuration(config, with_secrets=False), clock_from(test_clock)
+    known = {rule.id for rule in configuration.rules.rules}
+    if only is not None and only not in known:
+        raise UserError([Problem("", 0, f"there is no rule '{only}'", f"the rules are: {', '.join(sorted(known))}")])
+    register = open_register(configuration.register_path, clock_now=clock.now(), create=False, read_only=True)
+    try:
+        house = build_house_for_reading(configuration, register, clock)
+        found = explain_ticket(house, ticket, clock.now())
+    finally:
+        register.close()
+    if as_json:
+        print_json([_as_dict(each, only) for each in found])
+    else:
+        for each in found:
+            _print(each, only)
+    return 0
+
+
+def _print(found: Explanation, only: str | None) -> None:
+    click.echo(found.headline)
+    for line in found.notes:
+        click.echo(f"  {line}")
+    for verdict in found.verdicts:
+        if only in (None, verdict.rule):
+            click.echo()
+            for line in explain_lines(verdict):
+                click.echo(f"  {line}")
+
+
+def _as_dict(found: Explanation, only: str | None) -> dict[str, Any]:
+    return {
+        "ticket": found.headline,
+        "notes": list(found.notes),
+        "verdicts": [
+            {
+                "rule": verdict.rule,
+                "clause": verdict.clause,
+                "outcome": str(verdict.outcome),
+                "severity": str(verdict.severity),
+                "message": verdict.message,
+                "fix": verdict.fix,
+                "reason": verdict.reason,
+                "next_due": verdict.next_due,
+                "evidence": [
+                    {
+                        "what": e.what,
+                        "text": e.text,
+                        "at": e.at,
+                        "by": e.by,
+                        "entry": e.entry,
+                        "phrase": e.phrase,
+                        "truth": e.truth,
+                    }
+                    for e in verdict.evidence
+                ],
+            }
+            for verdict in found.verdicts
+            if only in (None, verdict.rule)
+        ],
+    }

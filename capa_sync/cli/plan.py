@@ -1,0 +1,94 @@
+"""`plan`: what `sync` would do, worked out on a private copy."""
+
+from __future__ import annotations
+
+import tempfile
+import threading
+from pathlib import Path
+from typing import Any
+
+import click
+
+from capa_sync.cli.context import clock_from, config_option, json_option, print_json, read_configuration
+from capa_sync.cli.progress import progress_listener
+from capa_sync.cli.summary import summary_of
+from capa_sync.daemon.cycle import run_round
+from capa_sync.daemon.house import House
+from capa_sync.daemon.log import configure_logs
+from capa_sync.model.clock import Clock
+from capa_sync.model.write import Write
+from capa_sync.store import open_register
+from capa_sync.wiring import Configuration, build_house
+
+
+@click.command()
+@config_option
+@click.option("--source", "only", help="Only this source.")
+@json_option
+def plan(config: Path, test_clock: str | None, only: str | None, as_json: bool) -> int:
+    """Show what `sync` would do, ticket by ticket; neither a tracker nor the register changes."""
+    configure_logs(quiet=True)
+    configuration, clock = read_configuration(config), clock_from(test_clock)
+    with tempfile.TemporaryDirectory(prefix="capa-sync-plan-") as folder:
+        copy = Path(folder) / "register.db"
+        _copy_register(configuration, clock, copy)
+        register = open_register(copy, clock_now=clock.now())
+        try:
+            house = build_house(configuration, register, clock, threading.Event(), write_mode="plan")
+            result = _planned(house, only)
+        finally:
+            register.close()
+    if as_json:
+        print_json(result)
+    else:
+        _print(result)
+    return 3 if any(source["problem"] for source in result["sources"]) else 0
+
+
+def _copy_register(configuration: Configuration, clock: Clock, copy: Path) -> None:
+    """Copy the register; without one, plan starts from nothing."""
+    if not configuration.register_path.exists():
+        return
+    original = open_register(configuration.register_path, clock_now=clock.now(), create=False, read_only=True)
+    try:
+        original.copy_to(copy)
+    finally:
+        original.close()
+
+
+def _planned(house: House, only: str | None) -> dict[str, Any]:
+    """Run the cycles on the copy without delivering, and list what would be written."""
+    with progress_listener() as listener:
+        house.progress = listener
+        setups = [setup for name, setup in house.setups.items() if only in (None, name)]
+        results = run_round(house, setups, deliver=False)
+    summary = summary_of(house, results)
+    summary["planned"] = [_as_dict(write) for write in house.register.reports.planned_writes()]
+    return summary
+
+
+def _as_dict(write: Write) -> dict[str, Any]:
+    """Return a planned write for people and programs."""
+    labels = [f"+{name}" for name in write.labels_add] + [f"-{name}" for name in write.labels_remove]
+    fields = [f"{name}={value}" for name, value in write.fields.items()]
+    return {
+        "source": write.source,
+        "ticket_key": write.ticket_key,
+        "kind": str(write.kind),
+        "notifies": write.notifies,
+        "detail": "".join(f" {each}" for each in labels + fields),
+        "text": write.text.plain() if write.text is not None else "",
+        "held_by": write.error,
+    }
+
+
+def _print(result: dict[str, Any]) -> None:
+    for source in result["sources"]:
+        if source["problem"]:
+            click.echo(f"{source['source']}: {source['problem']}", err=True)
+    if not result["planned"]:
+        click.echo("nothing would be written")
+    for write in result["planned"]:
+        click.echo(f"{write['source']}:{write['ticket_key']}  {write['kind']}{write['detail']}")
+        for line in write["text"].splitlines():
+            click.echo(f"    {line}")

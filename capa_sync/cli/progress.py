@@ -1,0 +1,56 @@
+"""Progress where a person waits: bars on a terminal, plain lines elsewhere."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import click
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from capa_sync.daemon.house import Progress as Listener
+
+PLAIN_EVERY = 500
+"""Without a terminal, one line after so many tickets of a step."""
+
+
+@contextmanager
+def progress_listener() -> Iterator[Listener]:
+    """Yield a listener that draws bars on a terminal's standard error, or prints plain lines when it is none."""
+    if not sys.stderr.isatty():
+        yield _PlainLines()
+        return
+    columns = (TextColumn("{task.description:<28}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bars:
+        yield _Bars(bars)
+
+
+class _Bars:
+    """One bar a source and step."""
+
+    def __init__(self, bars: Progress) -> None:
+        self._bars = bars
+        self._tasks: dict[tuple[str, str], object] = {}
+
+    def __call__(self, source: str, step: str, done: int, total: int | None) -> None:
+        """Move the bar of this step."""
+        key = (source, step)
+        if key not in self._tasks:
+            self._tasks[key] = self._bars.add_task(f"{source}: {step}", total=total)
+        self._bars.update(self._tasks[key], completed=done, total=total)  # type: ignore[arg-type]
+
+
+class _PlainLines:
+    """A line when a step has moved on by a good piece, and when it is done."""
+
+    def __init__(self) -> None:
+        self._said: dict[tuple[str, str], int] = {}
+
+    def __call__(self, source: str, step: str, done: int, total: int | None) -> None:
+        """Print a line now and then."""
+        said = self._said.get((source, step), 0)
+        if done - said >= PLAIN_EVERY or (done and done == total and done != said):
+            self._said[source, step] = done
+            click.echo(f"{source}: {step} {done}{f' of {total}' if total else ''}", err=True)

@@ -1,0 +1,27 @@
+"""`rebuild`: makes the derived tables anew from the primary ones, without a tracker."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from capa_sync.cli.context import clock_from, config_option, json_option, open_house, print_json, read_configuration
+from capa_sync.daemon.log import configure_logs
+from capa_sync.daemon.rebuilding import rebuild_derived
+
+
+@click.command()
+@config_option
+@json_option
+def rebuild(config: Path, test_clock: str | None, as_json: bool) -> None:
+    """Make the derived tables anew from the primary ones; no tracker is asked."""
+    configure_logs()
+    with open_house(read_configuration(config, with_secrets=False), clock_from(test_clock), lock=True) as house:
+        counts = rebuild_derived(house)
+    if as_json:
+        print_json(counts)
+    else:
+        click.echo(
+            f"rebuilt {counts['tickets']} tickets, {counts['changes']} changes and {counts['records']} records"
+        )

@@ -1,0 +1,76 @@
+"""`status`: freshness, gaps, stuck writes, quarantined tickets, next due checks."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import click
+
+from capa_sync.cli.context import (
+    clock_from,
+    config_option,
+    json_option,
+    open_for_reading,
+    print_json,
+    read_configuration,
+)
+from capa_sync.daemon.health import health_of
+
+
+@click.command()
+@config_option
+@json_option
+def status(config: Path, test_clock: str | None, as_json: bool) -> int:
+    """Tell how fresh and complete the register is, and what is stuck. Exit 3 when a source has a problem."""
+    configuration, clock = read_configuration(config, with_secrets=False), clock_from(test_clock)
+    every = {name: source.poll_every for name, source in configuration.settings.sources.items()}
+    with open_for_reading(configuration, clock) as register:
+        health = health_of(register, every, clock.now())
+    if as_json:
+        print_json(health)
+    else:
+        for line in _lines(health):
+            click.echo(line)
+    return 3 if any(source["problem"] for source in health["sources"]) else 0
+
+
+def _lines(health: dict[str, Any]) -> list[str]:
+    """Word the health of the register for a person."""
+    lines = [line for source in health["sources"] for line in _source_lines(source)]
+    lines += [f"safety stop: {each['cause']} (since {_at(each['since'])})" for each in health["safety_stops"]]
+    for title, rows in (
+        (
+            "stuck writes",
+            [
+                f"{w['source']}:{w['ticket']} {w['kind']}, {w['state']} for {w['age_s']} s: {w['error']}"
+                for w in health["stuck_writes"]
+            ],
+        ),
+        ("quarantined", [f"{q['source']}:{q['ticket']}: {q['reason']}" for q in health["quarantined"]]),
+        (
+            "left in peace",
+            [f"{p['source']}:{p['ticket']}: a person deleted our comment twice" for p in health["left_in_peace"]],
+        ),
+        ("next checks by time", [f"{_at(d['at'])} {d['source']}:{d['ticket']}" for d in health["next_due"]]),
+    ):
+        lines += [f"{title}: {len(rows)}", *(f"  {row}" for row in rows[:20])]
+    return lines
+
+
+def _source_lines(source: dict[str, Any]) -> list[str]:
+    age = source["age_s"]
+    fresh = f"as of {_at(source['as_of'])} ({age:.0f} s ago)" if age is not None else "never read to the end"
+    lines = [f"{source['source']}: {fresh}, {source['tickets']} tickets, {source['gaps']} with an incomplete history"]
+    if source["vanished"]:
+        lines.append("  " + ", ".join(f"{count} {name}" for name, count in sorted(source["vanished"].items())))
+    if source["problem"]:
+        lines.append(f"  problem: {source['problem']}")
+    if source["not_before"]:
+        lines.append(f"  waiting until {_at(source['not_before'])}, as the tracker asked")
+    return lines
+
+
+def _at(instant: datetime | None) -> str:
+    return f"{instant:%Y-%m-%d %H:%M:%S}Z" if instant else "never"

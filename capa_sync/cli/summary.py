@@ -1,0 +1,67 @@
+"""What a cycle found and wrote, for people and as JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import click
+
+from capa_sync.daemon.cycle import CycleResult
+from capa_sync.daemon.house import House
+from capa_sync.model.finding import SEVERITY_ORDER, Severity
+from capa_sync.store import Register
+
+
+def summary_of(house: House, results: Sequence[CycleResult]) -> dict[str, Any]:
+    """Return what these cycles did and what the register holds now, JSON-able."""
+    register = house.register
+    return {
+        "sources": [
+            {
+                "source": result.source,
+                "as_of": register.runs.as_of(result.source),
+                "problem": result.problem,
+                "safety_stop": result.stopped,
+                **result.counts,
+            }
+            for result in results
+        ],
+        "findings": register.reports.open_findings(),
+        "writes": register.reports.writes_by_state(),
+        "records": register.reports.count_records(),
+        "quarantined": register.reports.quarantined(),
+    }
+
+
+def print_cycle(summary: Mapping[str, Any]) -> None:
+    """Print a summary for a person."""
+    for source in summary["sources"]:
+        click.echo(_source_line(source))
+        if source["problem"]:
+            click.echo(f"  problem: {source['problem']}")
+        if source["safety_stop"]:
+            click.echo(f"  {source['safety_stop']}")
+    findings = summary["findings"]
+    if not findings:
+        click.echo("no open warnings from these checks")
+        return
+    click.echo(f"{len(findings)} open findings:")
+    for finding in findings:
+        click.echo(f"  {finding['severity']:<7}{finding['ticket_key']:<14}{finding['rule']:<28}{finding['message']}")
+
+
+def _source_line(source: Mapping[str, Any]) -> str:
+    counts = ", ".join(
+        f"{source.get(name, 0)} {name}" for name in ("read", "judged", "opened", "cleared", "delivered")
+    )
+    return f"{source['source']}: {counts}; as of {source['as_of'] or 'never'}"
+
+
+def findings_exit_code(register: Register, fail_on: str | None) -> int:
+    """Return 1 when an open finding is at or above `fail_on`, else 0; always 0 without it."""
+    if fail_on is None:
+        return 0
+    floor = SEVERITY_ORDER.index(Severity(fail_on))
+    found = register.reports.open_findings()
+    return int(any(SEVERITY_ORDER.index(Severity(each["severity"])) >= floor for each in found))

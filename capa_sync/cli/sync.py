@@ -1,0 +1,120 @@
+"""`sync`: one cycle over all sources."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+
+import click
+
+from capa_sync.cli.context import (
+    clock_from,
+    config_option,
+    json_option,
+    lock_register,
+    open_house,
+    print_json,
+    read_configuration,
+)
+from capa_sync.cli.progress import progress_listener
+from capa_sync.cli.summary import findings_exit_code, print_cycle, summary_of
+from capa_sync.daemon.cycle import CycleResult, run_round
+from capa_sync.daemon.house import House
+from capa_sync.daemon.log import configure_logs
+from capa_sync.daemon.requests import RELEASE, carry_out_requests, release
+from capa_sync.daemon.shutdown import stop_on_signals
+from capa_sync.errors import Problem, RegisterUnavailable, UserError
+from capa_sync.model.clock import Clock
+from capa_sync.model.finding import Severity
+from capa_sync.store import open_register
+from capa_sync.wiring import Configuration
+
+
+@click.command()
+@config_option
+@click.option("--source", "only", help="Only this source.")
+@click.option("--full", is_flag=True, help="Read everything again, not only what changed.")
+@click.option(
+    "--release", "released", metavar="N|all", help="Release the brakes once, for N tickets a source or all."
+)
+@click.option("--fail-on", type=click.Choice([each.value for each in Severity]), help="Exit 1 on open findings.")
+@json_option
+def sync(
+    config: Path,
+    test_clock: str | None,
+    only: str | None,
+    full: bool,
+    released: str | None,
+    fail_on: str | None,
+    as_json: bool,
+) -> int:
+    """Run one cycle over all sources: read, judge, write what is due."""
+    configure_logs(quiet=True)
+    configuration, clock = read_configuration(config), clock_from(test_clock)
+    names = _sources(configuration, only)
+    count = _release_count(released)
+    if released is not None and _is_held(configuration):
+        return _leave_release(configuration, clock, names, count)
+    stop = threading.Event()
+    stop_on_signals(stop)
+    with open_house(configuration, clock, lock=True, stop=stop) as house, progress_listener() as listener:
+        house.progress = listener
+        if released is not None:
+            release(house, names, count)
+        carry_out_requests(house)
+        results = run_round(house, [house.setups[name] for name in names], full=full)
+        summary = summary_of(house, results)
+        code = _exit_code(house, results, fail_on)
+    if as_json:
+        print_json(summary)
+    else:
+        print_cycle(summary)
+    return code
+
+
+def _sources(configuration: Configuration, only: str | None) -> list[str]:
+    names = list(configuration.settings.sources)
+    if only is None:
+        return names
+    if only not in names:
+        raise UserError([Problem("", 0, f"there is no source '{only}'", f"the settings name: {', '.join(names)}")])
+    return [only]
+
+
+def _release_count(text: str | None) -> int | None:
+    """Read N or `all`. Raises UserError."""
+    if text is None or text == "all":
+        return None
+    if not text.isdigit() or int(text) == 0:
+        raise UserError([Problem("", 0, f"--release takes a number of tickets or `all`, not '{text}'")])
+    return int(text)
+
+
+def _is_held(configuration: Configuration) -> bool:
+    """Tell whether a daemon holds the register now."""
+    try:
+        with lock_register(configuration.register_path):
+            return False
+    except RegisterUnavailable:
+        return True
+
+
+def _leave_release(configuration: Configuration, clock: Clock, names: list[str], count: int | None) -> int:
+    """Leave the release for the daemon, which carries it out at its next tick."""
+    register = open_register(configuration.register_path, clock_now=clock.now(), create=False)
+    try:
+        for name in names:
+            register.requests.leave(RELEASE, {"source": name, "tickets": count}, clock.now())
+    finally:
+        register.close()
+    click.echo("the daemon holds the register and will release at its next tick")
+    return 0
+
+
+def _exit_code(house: House, results: list[CycleResult], fail_on: str | None) -> int:
+    """Return the contract's exit code: a source that failed before a brake that held, before findings."""
+    if any(result.problem for result in results):
+        return 3
+    if any(result.stopped for result in results):
+        return 4
+    return findings_exit_code(house.register, fail_on)

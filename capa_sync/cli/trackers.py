@@ -1,0 +1,84 @@
+"""Starts the sandbox trackers, for `demo` and `sandbox`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import click
+
+from capa_sync.errors import Problem, UserError
+from capa_sync.sandbox.clock import SandboxClock
+from capa_sync.sandbox.http import SandboxServer
+from capa_sync.sandbox.jira import API_EMAIL, API_TOKEN, JiraTracker
+from capa_sync.sandbox.loading import LoadError, face_of
+from capa_sync.sandbox.servicenow import INTEGRATION_USER, PASSWORD, ServiceNowTracker
+from capa_sync.sandbox.stories import Highlight, tell_stories
+
+PORTS = {"jira": 8701, "jira-dc": 8702, "servicenow": 8703}
+"""Fixed ports of the `sandbox` verb."""
+
+
+@dataclass(frozen=True, slots=True)
+class Trackers:
+    """Running sandbox trackers by source name, and the tickets worth opening."""
+
+    servers: dict[str, SandboxServer]
+    clock: SandboxClock
+    highlights: tuple[Highlight, ...] = ()
+
+
+@contextmanager
+def default_trackers(ports: dict[str, int], clock: SandboxClock | None = None) -> Iterator[Trackers]:
+    """Run the three trackers with the built-in stories, dated relative to the clock's now."""
+    clock = clock or SandboxClock()
+    cloud = JiraTracker(face="cloud", clock=clock)
+    datacenter = JiraTracker(face="datacenter", clock=clock)
+    servicenow = ServiceNowTracker(clock=clock)
+    highlights = tell_stories(cloud, datacenter, servicenow, clock)
+    trackers = {"jira": cloud, "jira-dc": datacenter, "servicenow": servicenow}
+    with ExitStack() as stack:
+        servers = {name: stack.enter_context(_server(each, ports[name])) for name, each in trackers.items()}
+        yield Trackers(servers, clock, tuple(highlights))
+
+
+@contextmanager
+def loaded_tracker(file: Path, port: int | None) -> Iterator[Trackers]:
+    """Run the one tracker that a file of the sandbox's form describes. Raises UserError for a file that is none."""
+    clock = SandboxClock()
+    try:
+        face = face_of(file)
+        tracker = ServiceNowTracker(clock=clock) if face == "servicenow" else JiraTracker(face=face, clock=clock)
+        tracker.load(file)
+    except LoadError as error:
+        raise UserError([Problem(str(file), error.line, error.what, error.hint)]) from None
+    name = {"cloud": "jira", "datacenter": "jira-dc"}.get(face, face)
+    with _server(tracker, port if port is not None else PORTS[name]) as server:
+        yield Trackers({name: server}, clock)
+
+
+def _server(tracker: JiraTracker | ServiceNowTracker, port: int) -> SandboxServer:
+    try:
+        return SandboxServer(tracker, port)
+    except OSError as error:
+        raise UserError(
+            [Problem("", 0, f"port {port} cannot be used: {error.strerror}", "stop what uses it")]
+        ) from None
+
+
+def sign_in_lines(trackers: Trackers) -> list[str]:
+    """Say where each tracker is and how one signs in; the sandbox's secrets are known to everybody."""
+    how = {
+        "jira": f"basic, {API_EMAIL} with token {API_TOKEN}",
+        "jira-dc": f"PAT {API_TOKEN}",
+        "servicenow": f"basic, {INTEGRATION_USER} with password {PASSWORD}",
+    }
+    return [f"{name:<12}{server.url}   ({how[name]})" for name, server in trackers.servers.items()]
+
+
+def print_sign_in(trackers: Trackers) -> None:
+    """Print where each tracker is."""
+    for line in sign_in_lines(trackers):
+        click.echo(line)

@@ -1,0 +1,116 @@
+"""The ticket's journey, in order: this file alone knows which stage comes after which."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from capa_sync.daemon.census import take_census_when_due
+from capa_sync.daemon.house import House, SourceSetup
+from capa_sync.daemon.judging import judge_due_tickets
+from capa_sync.daemon.log import Action, log
+from capa_sync.daemon.reading import read_into_mirror, sign_in
+from capa_sync.daemon.writing import deliver_writes, plan_due_tickets
+from capa_sync.errors import NotBefore, SafetyStop, SourceError
+
+
+@dataclass(slots=True)
+class CycleResult:
+    """What one cycle over one source did.
+
+    Attributes:
+        source: its name. started_at, run: when, and its number in the ledger (0: the tracker asked us to wait).
+        counts: numbers by name. problem: what ended it, "" when it was read to its end. stopped: the brake that held.
+    """
+
+    source: str
+    started_at: datetime
+    run: int = 0
+    counts: dict[str, int] = field(default_factory=dict)
+    problem: str = ""
+    stopped: str = ""
+
+
+def run_cycle(house: House, setup: SourceSetup, *, full: bool = False, deliver: bool = True) -> CycleResult:
+    """Take one source through the whole journey; its faults end in the result. Raises RegisterUnavailable alone.
+
+    read since the cursor -> mirror -> census when due -> map, evaluate, diff -> plan, guard, outbox -> deliver.
+    """
+    return run_round(house, [setup], full=full, deliver=deliver)[0]
+
+
+def run_round(
+    house: House, setups: Sequence[SourceSetup], *, full: bool = False, deliver: bool = True
+) -> list[CycleResult]:
+    """Take several sources through the journey together: all are read before any is judged, for joined records."""
+    results = [_start(house, setup, full=full) for setup in setups]
+    for setup, result in zip(setups, results, strict=True):
+        _walk(house, setup, result, lambda s=setup, r=result: _read(house, s, r, full=full))  # type: ignore[misc]
+    for setup, result in zip(setups, results, strict=True):
+        _walk(house, setup, result, lambda s=setup, r=result: _judge_and_write(house, s, r, deliver=deliver))  # type: ignore[misc]
+        _finish(house, result)
+    return results
+
+
+def _read(house: House, setup: SourceSetup, result: CycleResult, *, full: bool) -> None:
+    """First half: the tracker into the mirror."""
+    sign_in(house, setup, result.started_at)
+    result.counts["read"] = read_into_mirror(house, setup, result.run, full=full)
+    result.counts["vanished"] = take_census_when_due(house, setup, result.started_at, force=full)
+
+
+def _judge_and_write(house: House, setup: SourceSetup, result: CycleResult, *, deliver: bool) -> None:
+    """Second half: the mirror to verdicts, findings, the register and warnings."""
+    now = result.started_at
+    result.counts |= judge_due_tickets(house, setup, now)
+    result.counts["planned"] = plan_due_tickets(house, setup, now)
+    result.counts["delivered"] = deliver_writes(house, setup) if deliver else 0
+
+
+def _start(house: House, setup: SourceSetup, *, full: bool) -> CycleResult:
+    """Open a run in the ledger, unless the tracker asked us to stay away for now."""
+    result = CycleResult(setup.name, house.clock.now())
+    waiting = house.register.runs.not_before(setup.name)
+    if waiting is not None and waiting > result.started_at:
+        result.problem = f"the tracker asked us to wait until {waiting:%Y-%m-%d %H:%M:%S}Z"
+        log(Action.SOURCE_WAITING, source=setup.name, until=waiting.isoformat())
+        return result
+    result.run = house.register.runs.start(setup.name, "full" if full else "poll", result.started_at)
+    log(Action.CYCLE_STARTED, source=setup.name, run=result.run)
+    return result
+
+
+def _walk(house: House, setup: SourceSetup, result: CycleResult, half: Callable[[], None]) -> None:
+    """Walk one half of the journey, if nothing ended it before; note what ends it."""
+    if result.problem or house.stop.is_set():
+        return
+    try:
+        half()
+    except SafetyStop as stop:
+        result.stopped = str(stop)
+        log(Action.SAFETY_STOP, level="warning", source=setup.name, cause=str(stop))
+    except NotBefore as wait:
+        house.register.runs.set_not_before(setup.name, wait.until)
+        result.problem = wait.message
+    except SourceError as error:
+        result.problem = error.message
+
+
+def _finish(house: House, result: CycleResult) -> None:
+    """Close the run; only a source read to its end moves `as_of`."""
+    if not result.run:
+        return
+    was_read = "vanished" in result.counts
+    house.register.runs.finish(
+        result.run,
+        house.clock.now(),
+        ok=not result.problem and was_read,
+        problem=result.problem,
+        counts=result.counts,
+        as_of=result.started_at if was_read else None,
+    )
+    if result.problem:
+        log(Action.CYCLE_FAILED, level="warning", source=result.source, run=result.run, problem=result.problem)
+    else:
+        log(Action.CYCLE_FINISHED, source=result.source, run=result.run, **result.counts)

@@ -1,0 +1,70 @@
+"""Answers "why": every verdict on a mirrored ticket anew, or why a ticket is not in the register."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from capa_sync.daemon.house import House, SourceSetup
+from capa_sync.daemon.mapped import carrier, map_mirrored
+from capa_sync.model.finding import Verdict
+from capa_sync.model.record import CapaRecord
+from capa_sync.model.ticket import Presence
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """What there is to say of one ticket: a headline, notes in words, and verdicts when it could be judged."""
+
+    headline: str
+    notes: tuple[str, ...] = ()
+    verdicts: tuple[Verdict, ...] = ()
+
+
+def explain_ticket(house: House, name: str, now: datetime) -> list[Explanation]:
+    """Explain every mirrored ticket of that name (`KEY`, or `SOURCE:KEY`), or say why there is none."""
+    found = [each for each in house.register.tickets.find(name) if each[0] in house.setups]
+    if not found:
+        return [Explanation(f"{name} is not in the register", tuple(_why_unknown(house)))]
+    return [_explain(house, house.setups[source], ticket_id, now) for source, ticket_id in found]
+
+
+def _explain(house: House, setup: SourceSetup, ticket_id: str, now: datetime) -> Explanation:
+    tickets = house.register.tickets
+    key = tickets.key(setup.name, ticket_id)
+    notes = [f"as of {_at(house.register.runs.as_of(setup.name))}", *_presence_notes(house, setup, ticket_id)]
+    if tickets.is_action(setup.name, ticket_id):
+        parents = [tickets.key(setup.name, each) for each in tickets.parents_of(setup.name, ticket_id)]
+        return Explanation(f"{setup.name}:{key} is an action of {', '.join(parents) or 'no record'}", tuple(notes))
+    source, carrying = carrier(house, setup, ticket_id)
+    if (source, carrying) != (setup.name, ticket_id):
+        twin = f"{source}:{house.register.tickets.key(source, carrying)}"
+        notes.append(f"it is the same nonconformity as {twin}, which carries finding and warning")
+        return Explanation(f"{setup.name}:{key} is judged with {twin}", tuple(notes))
+    record = map_mirrored(house, setup, ticket_id, now)
+    if not isinstance(record, CapaRecord):
+        reasons = record.reasons if record is not None else ("the tracker was never reached",)
+        return Explanation(f"{setup.name}:{key} is quarantined: it could not be mapped", (*reasons, *notes))
+    notes.append(f"stage {record.stage} (status “{record.source_status}”), mapping {record.mapping}")
+    if not record.history_complete:
+        notes.append("its history could not be read whole: rules over history cannot tell")
+    verdicts = house.rules.evaluate(record, house.options, now)
+    return Explanation(f"{setup.name}:{key} {record.ticket_url}", tuple(notes), tuple(verdicts))
+
+
+def _presence_notes(house: House, setup: SourceSetup, ticket_id: str) -> list[str]:
+    presence = house.register.tickets.presence(setup.name, ticket_id)
+    return [] if presence is Presence.PRESENT else [f"its presence is {presence}: nothing is written on it"]
+
+
+def _why_unknown(house: House) -> list[str]:
+    """Say for each source what it was asked for, and until when it was read."""
+    return [
+        f"{setup.name} was read until {_at(house.register.runs.as_of(setup.name))} with {setup.scope}; a ticket "
+        "outside of that, or hidden from our account, is not mirrored"
+        for setup in house.setups.values()
+    ]
+
+
+def _at(instant: datetime | None) -> str:
+    return f"{instant:%Y-%m-%d %H:%M:%S}Z" if instant else "never"

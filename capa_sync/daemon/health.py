@@ -1,0 +1,64 @@
+"""What `status` tells: numbers about freshness, gaps and what is stuck, each computed from the register alone."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+from capa_sync.model.ticket import Presence
+from capa_sync.store import Register
+
+NEXT_DUE_SHOWN = 5
+
+
+def health_of(register: Register, poll_every: Mapping[str, timedelta], now: datetime) -> dict[str, Any]:
+    """Return the health of a register at `now`; `poll_every` names the sources of the settings."""
+    return {
+        "now": now,
+        "register": register.id,
+        "sources": [_source(register, name, every, now) for name, every in poll_every.items()],
+        "safety_stops": [
+            {"source": name, "cause": stop.cause, "since": stop.at} for name, stop in register.outbox.stops().items()
+        ],
+        "stuck_writes": [
+            {
+                "source": write.source,
+                "ticket": write.ticket_key,
+                "kind": str(write.kind),
+                "state": str(write.state),
+                "attempts": write.attempts,
+                "error": write.error,
+                "age_s": (now - write.created_at).total_seconds(),
+            }
+            for write in register.outbox.stuck(now)
+        ],
+        "quarantined": register.reports.quarantined(),
+        "left_in_peace": [{"source": s, "ticket": t} for s, t in register.outbox.left_in_peace()],
+        "next_due": [
+            {"at": at, "source": source, "ticket": register.tickets.key(source, ticket)}
+            for at, source, ticket in register.findings.next_instants(NEXT_DUE_SHOWN)
+        ],
+    }
+
+
+def _source(register: Register, name: str, every: timedelta, now: datetime) -> dict[str, Any]:
+    """Return one source's freshness and gaps."""
+    as_of = register.runs.as_of(name)
+    presences = [presence for presence, _container in register.tickets.presences(name).values()]
+    census = register.runs.last(name, "census")
+    return {
+        "source": name,
+        "as_of": as_of,
+        "age_s": (now - as_of).total_seconds() if as_of else None,
+        "is_stale": as_of is None or now - as_of > 3 * every + timedelta(minutes=1),
+        "last_success_at": register.runs.last_success(name),
+        "problem": register.runs.problem(name),
+        "not_before": register.runs.not_before(name),
+        "tickets": presences.count(Presence.PRESENT),
+        "vanished": {str(each): presences.count(each) for each in set(presences) if each is not Presence.PRESENT},
+        "gaps": register.reports.incomplete_histories(name),
+        "census_at": census.finished_at if census else None,
+        "census_drift": dict(census.counts) if census else {},
+        "verdicts": dict(register.findings.verdict_counts(name)),
+    }

@@ -1,0 +1,86 @@
+"""What a cycle works with: the register, the rules, and one setup a source; built by wiring, read by the daemon."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Protocol
+
+from capa_sync.mapping import BoundMapping, MappingFile
+from capa_sync.model.clock import Clock
+from capa_sync.model.settings import JudgeOptions, WriteOptions
+from capa_sync.model.ticket import SiteFacts
+from capa_sync.ports import Source, TicketWriter
+from capa_sync.rules import RuleSet
+from capa_sync.store import Register
+
+
+class Progress(Protocol):
+    """Told how far a cycle is, for progress bars and plain lines."""
+
+    def __call__(self, source: str, step: str, done: int, total: int | None) -> None:
+        """Report `done` of `total` (None unknown) tickets in a step of one source."""
+        ...
+
+
+def no_progress(_source: str, _step: str, _done: int, _total: int | None) -> None:
+    """Report to nobody."""
+
+
+def no_checkpoint(_name: str) -> None:
+    """Pass a named step of the cycle without notice."""
+
+
+@dataclass(slots=True)
+class SourceSetup:
+    """One source, ready to work.
+
+    Attributes:
+        name, kind: from the settings. source, writer: its two ports. mapping: as loaded.
+        write: brakes and words. poll_every, census_every, full_sweep_every: intervals.
+        facts, bound: what the tracker said of itself, and the mapping bound to that; None before sign-in.
+        planned_all: True once this process has planned every ticket of the source that may need a write.
+        site: address of the tracker; sources on the same one share the brake on new comments.
+        url: address of the tracker for people. scope: what is read there, in words for people (the query).
+        clock_skew: the tracker's clock minus ours, as last seen.
+    """
+
+    name: str
+    kind: str
+    source: Source
+    writer: TicketWriter
+    mapping: MappingFile
+    write: WriteOptions
+    poll_every: timedelta
+    census_every: timedelta
+    full_sweep_every: timedelta
+    facts: SiteFacts | None = None
+    bound: BoundMapping | None = None
+    planned_all: bool = False
+    site: str = ""
+    url: str = ""
+    scope: str = ""
+    clock_skew: timedelta = timedelta(0)
+
+
+@dataclass(slots=True)
+class House:
+    """Everything the stages share in one process.
+
+    Attributes:
+        register: the open register. rules: the active set. options: what rules may read besides the record.
+        setups: by source name, in the order of the settings (which decides
+            whose ticket carries the finding of a joined record). clock, stop: time and the wish to end.
+        progress, checkpoint: hooks for bars and for the kill test.
+    """
+
+    register: Register
+    rules: RuleSet
+    options: JudgeOptions
+    setups: Mapping[str, SourceSetup]
+    clock: Clock
+    stop: threading.Event = field(default_factory=threading.Event)
+    progress: Progress = no_progress
+    checkpoint: Callable[[str], None] = no_checkpoint

@@ -1,0 +1,72 @@
+"""Structured logs: one line an action, action names from a closed list, never payload text or secrets."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from enum import StrEnum
+from typing import Literal, TextIO
+
+import structlog
+
+
+class Action(StrEnum):
+    """Every action name that may stand in a log line; stable, so that people can search and alert on them."""
+
+    DAEMON_STARTED = "daemon_started"
+    DAEMON_STOPPING = "daemon_stopping"
+    DAEMON_STOPPED = "daemon_stopped"
+    CYCLE_STARTED = "cycle_started"
+    CYCLE_FINISHED = "cycle_finished"
+    CYCLE_FAILED = "cycle_failed"
+    CYCLE_ABANDONED = "cycle_abandoned"
+    SOURCE_WAITING = "source_waiting"
+    PAGE_COMMITTED = "page_committed"
+    CENSUS_TAKEN = "census_taken"
+    PRESENCE_CHANGED = "presence_changed"
+    PRESENCE_ALARM = "presence_alarm"
+    FIELD_DRIFTED = "field_drifted"
+    MAPPING_PROBLEM = "mapping_problem"
+    TICKET_QUARANTINED = "ticket_quarantined"
+    FINDING_OPENED = "finding_opened"
+    FINDING_CHANGED = "finding_changed"
+    FINDING_CLEARED = "finding_cleared"
+    WRITE_PLANNED = "write_planned"
+    WRITE_DELIVERED = "write_delivered"
+    WRITE_DEFERRED = "write_deferred"
+    WRITE_FAILED = "write_failed"
+    WRITE_UNKNOWN = "write_unknown"
+    SAFETY_STOP = "safety_stop"
+    RELEASED = "released"
+    REQUEST_TAKEN = "request_taken"
+    RULES_CHANGED = "rules_changed"
+
+
+def configure_logs(stream: TextIO | None = None, *, verbose: bool = False, quiet: bool = False) -> None:
+    """Send logs as `key=value` lines to `stream` (standard error by default); libraries only from WARNING on.
+
+    `quiet` leaves warnings and errors only, for verbs whose user watches the result.
+    """
+    target = stream or sys.stderr
+    least = logging.WARNING if quiet else logging.DEBUG if verbose else logging.INFO
+    structlog.configure(
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.LogfmtRenderer(key_order=["timestamp", "level", "action"], bool_as_flag=False),
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(least),
+        logger_factory=structlog.PrintLoggerFactory(target),
+        cache_logger_on_first_use=False,
+    )
+    logging.basicConfig(
+        stream=target, level=logging.WARNING, format="level=%(levelname)s logger=%(name)s %(message)s"
+    )
+    for chatty in ("apscheduler", "urllib3", "jira", "pysnow"):
+        logging.getLogger(chatty).setLevel(logging.ERROR)
+
+
+def log(action: Action, *, level: Literal["info", "warning", "error"] = "info", **fields: object) -> None:
+    """Write one line; `fields` hold ids, keys, counts and reasons, never ticket text."""
+    plain = {name: value for name, value in fields.items() if value not in ("", None)}
+    getattr(structlog.get_logger(), level)(None, action=str(action), **plain)

@@ -1,0 +1,78 @@
+"""Maps one mirrored ticket, with its children and its joined twin, to the record that rules judge."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from capa_sync.daemon.house import House, SourceSetup
+from capa_sync.mapping import join, map_ticket
+from capa_sync.model.record import CapaRecord, Unmapped
+from capa_sync.model.ticket import SourceTicket
+
+
+def map_mirrored(house: House, setup: SourceSetup, ticket_id: str, now: datetime) -> CapaRecord | Unmapped | None:
+    """Map a ticket from the mirror; None when it is not mirrored.
+
+    A ticket that carries a joined record is returned with its twins' fields and history joined in.
+    """
+    own = _map_alone(house, setup, ticket_id, now)
+    if not isinstance(own, CapaRecord):
+        return own
+    _remember_twin(house, setup, own)
+    twins = [] if carrier(house, setup, ticket_id) != (setup.name, ticket_id) else twins_of(house, setup, own)
+    mapped = [_map_alone(house, house.setups[source], twin, now) for source, twin in twins if twin]
+    known = [each for each in mapped if isinstance(each, CapaRecord)]
+    if not twins:
+        return own
+    return join(own, known, unread=len(known) < len(twins))
+
+
+def carrier(house: House, setup: SourceSetup, ticket_id: str) -> tuple[str, str]:
+    """Return (source, ticket id) of the ticket that carries the finding and warning of this one's record.
+
+    That is the ticket itself, or its joined twin in a source named earlier in the settings.
+    """
+    order = list(house.setups)
+    joined = [each for each in house.register.records.joined(setup.name, ticket_id) if each[0] in order]
+    return min([(setup.name, ticket_id), *joined], key=lambda each: (order.index(each[0]), each[1]))
+
+
+def twins_of(house: House, setup: SourceSetup, own: CapaRecord) -> list[tuple[str, str]]:
+    """Return (source, ticket id) of the joined tickets; the id is "" for one that is named and not mirrored."""
+    joined = [each for each in house.register.records.joined(setup.name, own.ticket_id) if each[0] in house.setups]
+    named = setup.mapping.same_as
+    if named is not None and own.same_as_key and named.source in house.setups and not joined:
+        return [(named.source, "")]
+    return joined
+
+
+def _remember_twin(house: House, setup: SourceSetup, own: CapaRecord) -> None:
+    """Store whom this ticket names as its twin."""
+    named = setup.mapping.same_as
+    if named is not None:
+        house.register.records.save_join(setup.name, own.ticket_id, named.source, own.same_as_key)
+
+
+def _map_alone(house: House, setup: SourceSetup, ticket_id: str, now: datetime) -> CapaRecord | Unmapped | None:
+    """Map one ticket with its children."""
+    tickets, parser = house.register.tickets, setup.source.parser()
+    ticket = tickets.ticket(setup.name, ticket_id, parser)
+    if ticket is None or setup.bound is None or setup.facts is None:
+        return None
+    return map_ticket(
+        setup.bound,
+        ticket,
+        children_of(house, setup, ticket),
+        people=setup.mapping.people,
+        as_of=house.register.runs.as_of(setup.name) or now,
+        presence=tickets.presence(setup.name, ticket_id),
+        own_account=setup.facts.me.id,
+    )
+
+
+def children_of(house: House, setup: SourceSetup, ticket: SourceTicket) -> dict[str, SourceTicket | None]:
+    """Return the mirrored children of a ticket by id (by key where only that is known), None for unread ones."""
+    tickets, parser = house.register.tickets, setup.source.parser()
+    named = {child.id or child.key for child in ticket.children}
+    ids = named | set(tickets.children_of(setup.name, ticket.id))
+    return {each: tickets.ticket(setup.name, each, parser) for each in sorted(ids)}

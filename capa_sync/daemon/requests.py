@@ -1,0 +1,40 @@
+"""Requests that other verbs leave in the register while the daemon holds it (CONTRACT.md 3)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from capa_sync.daemon.house import House
+from capa_sync.daemon.log import Action, log
+from capa_sync.store import Request
+
+RELEASE, RETRY = "release", "retry"
+
+
+def release(house: House, sources: Iterable[str], tickets: int | None) -> None:
+    """Release the brakes of these sources once, for so many tickets each, or all when None."""
+    for source in sources:
+        house.register.outbox.release(source, tickets, house.clock.now())
+        log(Action.RELEASED, source=source, tickets="all" if tickets is None else tickets)
+
+
+def carry_out_requests(house: House) -> list[str]:
+    """Carry out every waiting request; return names of sources whose cycle should run soon."""
+    touched: set[str] = set()
+    for request in house.register.requests.waiting():
+        with house.register.transaction():
+            touched.update(_carry_out(house, request))
+            house.register.requests.done(request.id, house.clock.now())
+        log(Action.REQUEST_TAKEN, verb=request.verb)
+    return sorted(touched)
+
+
+def _carry_out(house: House, request: Request) -> list[str]:
+    named = request.args.get("source", "")
+    sources = [name for name in house.setups if named in ("", name)]
+    if request.verb == RELEASE:
+        release(house, sources, request.args.get("tickets"))
+    elif request.verb == RETRY:
+        ticket = request.args.get("ticket", "")
+        house.register.outbox.retry((named, ticket) if ticket else None)
+    return sources

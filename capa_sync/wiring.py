@@ -1,0 +1,272 @@
+"""Where concrete meets port: builds sources, rules and mappings from the settings. Nothing else reads them."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TypeVar
+
+from capa_sync.daemon.house import House, SourceSetup
+from capa_sync.errors import Problem, SettingsError, UserError
+from capa_sync.mapping import MappingFile, bind, load_mapping
+from capa_sync.model.clock import Clock
+from capa_sync.model.settings import JudgeOptions, WriteOptions
+from capa_sync.ports import Source, TicketWriter
+from capa_sync.rules import RuleSet, load_rules
+from capa_sync.settings import AuthSettings, Settings, SourceSettings
+from capa_sync.settings.units import parse_holidays
+from capa_sync.sources.budget import Rate
+from capa_sync.sources.jira import JiraAuth, JiraOptions, build_jira
+from capa_sync.sources.servicenow import (
+    ServiceNowAuth,
+    ServiceNowOptions,
+    build_servicenow,
+    check_query,
+    check_url,
+)
+from capa_sync.starter import starter_path
+from capa_sync.store import Register
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Configuration:
+    """The settings with every file that they name, checked whole and without any connection.
+
+    Attributes:
+        file: the settings file, for messages. folder: what its relative paths start from.
+    """
+
+    settings: Settings
+    file: Path
+    folder: Path
+    rules: RuleSet
+    options: JudgeOptions
+    mappings: Mapping[str, MappingFile]
+    secrets: Mapping[str, str]
+
+    @property
+    def register_path(self) -> Path:
+        """Return where the register file is."""
+        return self.folder / self.settings.register_file
+
+
+def configure(
+    settings: Settings, file: Path, environ: Mapping[str, str], *, with_secrets: bool = True
+) -> Configuration:
+    """Load every file that the settings name; raise one UserError with all their problems together.
+
+    `with_secrets` False is for verbs that reach no tracker: they work for people who hold no secret.
+    """
+    folder = file.resolve().parent
+    options = judge_options(settings)
+    trouble = _Trouble()
+    rules = trouble.without(lambda: load_rules(rule_paths(settings, folder), options))
+    mappings: dict[str, MappingFile] = {}
+    secrets: dict[str, str] = {}
+    for name, source in settings.sources.items():
+        mapping = trouble.without(partial(load_mapping, folder / source.mapping, source.mapping))
+        if mapping is not None:
+            mappings[name] = mapping
+            trouble.problems += _misfits(file, name, source, mapping)
+        if with_secrets:
+            secrets[name] = trouble.without(partial(_secret, file, name, source.auth, folder, environ)) or ""
+    if trouble.problems or rules is None:
+        raise UserError(trouble.problems)
+    return Configuration(settings, file, folder, rules, options, mappings, secrets)
+
+
+class _Trouble:
+    """Collects the problems of several files, so that a person sees all of them at once."""
+
+    def __init__(self) -> None:
+        self.problems: list[Problem] = []
+
+    def without(self, work: Callable[[], T]) -> T | None:
+        """Return what `work` makes, or keep its problems and return None."""
+        try:
+            return work()
+        except UserError as error:
+            self.problems += error.problems
+            return None
+
+
+def judge_options(settings: Settings) -> JudgeOptions:
+    """Return what rules may read of the settings."""
+    return JudgeOptions(
+        timezone=settings.timezone,
+        holidays=parse_holidays(list(settings.holidays)),
+        deadlines=settings.deadlines,
+        profile=settings.profile,
+        baseline=settings.baseline,
+    )
+
+
+def rule_paths(settings: Settings, folder: Path) -> list[Path]:
+    """Return the rule files and folders of the settings, the shipped pack when they name none."""
+    return [folder / path for path in settings.rules] or [starter_path("rules")]
+
+
+def _misfits(file: Path, name: str, source: SourceSettings, mapping: MappingFile) -> list[Problem]:
+    """Say what does not fit between one source's settings and its mapping."""
+    problems = []
+    if mapping.kind != source.kind:
+        what = f"sources.{name}: the mapping {source.mapping} is for {mapping.kind}, the source is {source.kind}"
+        problems.append(Problem(str(file), 0, what))
+    address = check_url(source.url) if source.kind == "servicenow" else None
+    query = check_query(source.query) if source.kind == "servicenow" else None
+    problems += [Problem(str(file), 0, f"sources.{name}: {wrong}") for wrong in (address, query) if wrong]
+    return problems
+
+
+def _secret(file: Path, name: str, auth: AuthSettings, folder: Path, environ: Mapping[str, str]) -> str:
+    """Fetch the secret of a source from the variable or file that the settings name. Raises SettingsError."""
+    variable = auth.token_env or auth.password_env or auth.client_secret_env
+    if variable:
+        if environ.get(variable):
+            return environ[variable]
+        what = f"sources.{name}.auth: the variable {variable} is not set"
+        raise SettingsError([Problem(str(file), 0, what, "it must hold the secret, nothing else")])
+    path = folder / (auth.token_file or auth.password_file or auth.client_secret_file)
+    try:
+        secret = path.read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or "it is no text"
+        what = f"sources.{name}.auth: the secret file {path} cannot be read: {reason}"
+        raise SettingsError([Problem(str(file), 0, what)]) from None
+    if not secret:
+        raise SettingsError([Problem(str(file), 0, f"sources.{name}.auth: the secret file {path} is empty")])
+    return secret
+
+
+def build_house(
+    configuration: Configuration, register: Register, clock: Clock, stop: threading.Event, *, write_mode: str = ""
+) -> House:
+    """Wire everything to an open register; `write_mode` overrides the mode of every source."""
+    house = House(register, configuration.rules, configuration.options, {}, clock, stop=stop)
+    house.setups = {
+        name: _setup(configuration, name, register, clock, stop, write_mode)
+        for name in configuration.settings.sources
+    }
+    return house
+
+
+def build_house_for_reading(configuration: Configuration, register: Register, clock: Clock) -> House:
+    """Wire everything for verbs that only look: mappings are bound to what the trackers said of themselves last."""
+    house = build_house(configuration, register, clock, threading.Event(), write_mode="off")
+    for name, setup in house.setups.items():
+        facts = register.facts.load(name)
+        if facts is not None:
+            setup.facts, setup.bound = facts, bind(setup.mapping, facts, register.facts.pins(name))
+    return house
+
+
+def _setup(
+    configuration: Configuration, name: str, register: Register, clock: Clock, stop: threading.Event, write_mode: str
+) -> SourceSetup:
+    """Build one source with its two ports."""
+    source = configuration.settings.sources[name]
+    mapping = configuration.mappings[name]
+    build = _jira if source.kind == "jira" else _servicenow
+    reader, writer = build(configuration, name, register, clock, stop)
+    return SourceSetup(
+        name=name,
+        kind=source.kind,
+        source=reader,
+        writer=writer,
+        mapping=mapping,
+        write=write_options(configuration.settings, name, write_mode),
+        poll_every=source.poll_every,
+        census_every=source.census_every,
+        full_sweep_every=source.full_sweep_every,
+        site=source.url.rstrip("/").lower(),
+        url=source.url,
+        scope=f"table {source.table} and query “{source.query}”" if source.table else f"query “{source.query}”",
+    )
+
+
+def _jira(
+    configuration: Configuration, name: str, register: Register, clock: Clock, stop: threading.Event
+) -> tuple[Source, TicketWriter]:
+    source = configuration.settings.sources[name]
+    auth = JiraAuth(
+        method=source.auth.method,  # type: ignore[arg-type]
+        secret=configuration.secrets.get(name, ""),
+        user=source.auth.user or source.auth.client_id,
+        token_url=source.auth.token_url,
+    )
+    options = JiraOptions(
+        name=name,
+        url=source.url,
+        query=source.query,
+        auth=auth,
+        children=configuration.mappings[name].child_specs(),
+        overlap=source.overlap,
+        budget=Rate.parse(source.request_budget),
+    )
+    return build_jira(options, clock, stop, register.tickets)
+
+
+def _servicenow(
+    configuration: Configuration, name: str, register: Register, clock: Clock, stop: threading.Event
+) -> tuple[Source, TicketWriter]:
+    source = configuration.settings.sources[name]
+    auth = ServiceNowAuth(
+        method=source.auth.method,
+        user=source.auth.user or source.auth.client_id,
+        secret=configuration.secrets.get(name, ""),
+        header=source.auth.header,
+    )
+    options = ServiceNowOptions(
+        name=name,
+        url=source.url,
+        table=source.table,
+        auth=auth,
+        query=source.query,
+        children=configuration.mappings[name].child_specs(),
+        overlap=source.overlap,
+        budget=source.request_budget,
+        page_size=source.page_size,
+        text_field=source.write_back.text_field,
+        state_field=source.write_back.state_field,
+        work_notes=source.write_back.work_notes,
+    )
+    return build_servicenow(options, clock, stop, register.tickets)
+
+
+def write_options(settings: Settings, name: str, mode: str = "") -> WriteOptions:
+    """Return the brakes of one source: its own words, else those of [write_back]."""
+    source, common = settings.sources[name], settings.write_back
+    own = source.write_back
+
+    def chosen(mine: T | None, theirs: T) -> T:
+        return theirs if mine is None else mine
+
+    return WriteOptions(
+        mode=mode or chosen(own.mode, common.mode),
+        settle=chosen(own.settle, common.settle),
+        max_new_comments_per_day=chosen(own.max_new_comments_per_day, common.max_new_comments_per_day),
+        max_changed_share=chosen(own.max_changed_share, common.max_changed_share),
+        public_url=settings.public_url,
+        timezone=settings.timezone,
+        isms_lead=settings.isms_lead,
+        standard=STANDARDS[settings.profile],
+        kind=source.kind,
+        text_field=own.text_field,
+        state_field=own.state_field,
+        work_notes=own.work_notes,
+    )
+
+
+STANDARDS = {
+    "light": "ISO 27001",
+    "standard": "ISO 27001",
+    "strict": "ISO 27001",
+    "iso9001": "ISO 9001",
+    "iso13485": "ISO 13485",
+}
+"""How the standard of a profile is named before a clause."""
