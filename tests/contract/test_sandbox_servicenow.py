@@ -285,7 +285,7 @@ def test_xml_is_given_where_asked(api: Api) -> None:
 
 def test_long_addresses_are_refused(api: Api) -> None:
     """414 beyond the limit, as measured with 700 table names."""
-    answer = api.get(query="numberIN" + ",".join(["ISS0000000"] * 800))
+    answer = api.get(query="u_gradeIN" + ",".join(["ISS0000000"] * 800))
     assert answer.status_code == 414
     error_of(answer)
 

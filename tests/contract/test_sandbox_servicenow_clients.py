@@ -240,7 +240,7 @@ def test_pysnow_streams_and_walks_links(plain: SandboxServer) -> None:
 
 
 def test_pysnow_creates_updates_and_deletes(plain: SandboxServer) -> None:
-    """Its GET-then-PUT update, whose PUT carries the GET's parameters, changes one record."""
+    """Its update, a GET and a PUT that carries the same parameters, changes one record."""
     resource = pysnow_client(plain).resource("/table/sn_grc_issue")
     made = resource.create({"short_description": "made by pysnow"}).one()
     changed = resource.update({"sys_id": made["sys_id"]}, {"u_grade": "major"}).one()

@@ -265,7 +265,12 @@ def test_history_needs_its_right(api: Api, table: str) -> None:
 
 def test_the_right_belongs_to_the_account(api: Api) -> None:
     """An account without the role reads tickets, not their history."""
-    api.tracker.accounts.roles["capa_sync"] = frozenset({"sn_grc.user"})
+    query = "user=javascript:gs.getUserID()"
+    assert "audit_viewer" in {
+        row["role.name"] for row in api.rows("sys_user_has_role", query=query, fields="role.name")
+    }
+    api.tracker.accounts.grant("capa_sync", frozenset({"sn_grc.user"}))
+    assert api.rows("sys_user_has_role", query=query, fields="role.name") == [{"role.name": "sn_grc.user"}]
     assert api.get("sys_audit").status_code == 403
     assert len(api.rows()) == 10
 

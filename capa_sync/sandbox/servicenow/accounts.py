@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from capa_sync.sandbox.messages import Reply, Request
 from capa_sync.sandbox.servicenow.access import Access, Caller
+from capa_sync.sandbox.servicenow.catalogue import EPOCH, make_id
 from capa_sync.sandbox.servicenow.store import Row
 
 SESSION_LENGTH = timedelta(minutes=30)
@@ -43,7 +44,7 @@ class Accounts:
 
     Attributes:
         passwords: user name -> password; the person is the row of that user_name in sys_user.
-        roles: user name -> roles held.
+        roles: user name -> roles held; `grant` sets them, and their rows in sys_user_has_role.
         clients: client id -> OAuth client.
         api_keys: key -> user name.
     """
@@ -56,6 +57,20 @@ class Accounts:
     tokens: dict[str, _Grant] = field(default_factory=dict)
     refresh_tokens: dict[str, str] = field(default_factory=dict)
     sessions: dict[str, _Grant] = field(default_factory=dict)
+
+    def grant(self, user_name: str, roles: frozenset[str]) -> None:
+        """Give a user exactly these roles; the rows of sys_user_has_role follow."""
+        self.roles[user_name] = roles
+        store, user = self.access.store, self.caller(user_name).sys_id
+        for held in [row for row in store.view("sys_user_has_role") if row.get("user") == user]:
+            store.remove(held)
+        for role in sorted(roles):
+            role_id = make_id("sys_user_role", role)
+            stamps = {"sys_created_on": EPOCH, "sys_updated_on": EPOCH, "sys_mod_count": "0"}
+            store.add(Row("sys_user_role", {"sys_id": role_id, "name": role, **stamps}))
+            held_id = make_id("sys_user_has_role", user, role)
+            values = {"sys_id": held_id, "user": user, "role": role_id, "state": "active"}
+            store.add(Row("sys_user_has_role", {**values, **stamps}))
 
     def authenticate(self, request: Request, now: datetime) -> Caller | None:
         """The caller behind a request, None when it is not signed in. An Authorization header beats the cookie."""

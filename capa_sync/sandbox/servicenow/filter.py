@@ -173,8 +173,8 @@ def _run_script(text: str, caller: Caller) -> str | None:
     if match is None:
         return None
     name, arguments = match.group(1), _ARGUMENT.findall(match.group(2))
-    if name == "getUserID":
-        return caller.sys_id
+    if name in ("getUserID", "getUserName"):
+        return caller.sys_id if name == "getUserID" else caller.user_name
     if name == "dateGenerate" and len(arguments) == 2:
         return _generate_date(arguments[0], arguments[1], caller)
     return None

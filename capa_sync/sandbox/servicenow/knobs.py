@@ -15,7 +15,7 @@ class ServiceNowKnobs:
     Attributes:
         audit_readable: False takes the right `audit_viewer` from everybody: sys_audit and sys_journal_field.
         audit_denied_as: "forbidden" answers 403, "empty" answers 200 with X-Total-Count and no row.
-        forbidden_tables: reading answers 403.
+        forbidden_tables: reading answers 403 (`sys_audit_delete`, say, for an account without its right).
         unlicensed_tables: answer 400 "Invalid table" as where the plugin is not installed.
         hidden_tables: the row ACL hides every row, from a parent table too (counted, none given; one answers 404).
         hidden_rows: sys_ids that the row ACL hides; the page limit is applied before it.

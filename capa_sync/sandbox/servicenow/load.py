@@ -8,7 +8,8 @@ or column should be described before the records that use it. In the order one w
   properties, `tables` describes classes the sandbox does not ship.
 - `{"kind": "field", …}`: a row of sys_dictionary; `name` is the table, `element` the column; without `element` it is
   the table's own row, which carries the `audit` flag. `{"kind": "choice", …}`: a row of sys_choice (`status` is
-  taken as the same). `{"kind": "user", …}`: a row of sys_user; with `password` or `roles` (a list) also an account.
+  taken as the same). `{"kind": "user", …}`: a row of sys_user, active unless it says otherwise; with `password` or
+  `roles` (a list) also an account.
 - `{"kind": "ticket", "table": T, "record": {…}, "audit": [{…}], "journal": [{…}]}`: a record of any table, its rows
   of sys_audit and of sys_journal_field. The record's class is `sys_class_name` where that is a known table, else T.
 - `{"kind": "project", …}`: means nothing to ServiceNow and is skipped.
@@ -88,7 +89,8 @@ class Loader:
         elif kind == "site":
             self._take_site(thing)
         elif kind in _PLAIN_KINDS:
-            row = self._add(_PLAIN_KINDS[kind], {k: v for k, v in thing.items() if k not in _OWN_KEYS})
+            known = {"active": "true"} if kind == "user" else {}
+            row = self._add(_PLAIN_KINDS[kind], {**known, **{k: v for k, v in thing.items() if k not in _OWN_KEYS}})
             if kind == "user":
                 self._open_account(row, thing)
         elif kind != "project":
@@ -115,7 +117,7 @@ class Loader:
         if "password" in thing:
             self.instance.accounts.passwords[name] = str(thing["password"])
         if "roles" in thing:
-            self.instance.accounts.roles[name] = frozenset(map(str, thing["roles"]))
+            self.instance.accounts.grant(name, frozenset(map(str, thing["roles"])))
 
     def _take_ticket(self, ticket: Mapping[str, Any]) -> None:
         table, record = ticket.get("table"), ticket.get("record")

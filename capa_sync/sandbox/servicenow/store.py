@@ -38,7 +38,6 @@ class View:
 
     def __init__(self) -> None:
         self.rows: dict[str, Row] = {}
-        self.version = 0
         self._sorted: dict[str, list[_Key]] = {}
         self._equal: dict[str, dict[str, dict[str, None]]] = {}
 
@@ -47,7 +46,6 @@ class View:
 
     def add(self, row: Row) -> None:
         """Add a row."""
-        self.version += 1
         self.rows[row.sys_id] = row
         for column, keys in self._sorted.items():
             insort(keys, _key(row, column))
@@ -56,7 +54,6 @@ class View:
 
     def remove(self, row: Row) -> None:
         """Take a row out."""
-        self.version += 1
         del self.rows[row.sys_id]
         for column, keys in self._sorted.items():
             del keys[bisect_left(keys, _key(row, column))]
@@ -119,10 +116,11 @@ class Store:
 
     def add(self, row: Row) -> None:
         """Add a row to its class and all ancestors; a row of the same id is replaced."""
-        old = self.find(row.table, row.sys_id)
+        lineage = self.schema.lineage(row.table)
+        old = self.find(lineage[-1], row.sys_id)  # also where it is of another class
         if old is not None:
             self.remove(old)
-        for table in self.schema.lineage(row.table):
+        for table in lineage:
             self.view(table).add(row)
 
     def remove(self, row: Row) -> None:
@@ -149,8 +147,6 @@ class Store:
                 row[name] = value
         if moves and table is not None:
             row.table = table
-        for view in [self.view(t) for t in self.schema.lineage(row.table)]:
-            if reindexed:
-                view.add(row)
-            else:
-                view.version += 1
+        if reindexed:
+            for name in self.schema.lineage(row.table):
+                self.view(name).add(row)

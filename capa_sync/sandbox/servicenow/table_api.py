@@ -19,11 +19,11 @@ from capa_sync.sandbox.servicenow.answers import (
 from capa_sync.sandbox.servicenow.call import Call
 from capa_sync.sandbox.servicenow.display_input import from_display_values
 from capa_sync.sandbox.servicenow.instance import Instance
+from capa_sync.sandbox.servicenow.meta_tables import LOG_TABLES
 from capa_sync.sandbox.servicenow.paging import PageRequest, link_header
 from capa_sync.sandbox.servicenow.render import Renderer, Shape
 from capa_sync.sandbox.servicenow.selection import Selection, Window, select
 from capa_sync.sandbox.servicenow.store import Row
-from capa_sync.sandbox.servicenow.tables import LOG_TABLES
 from capa_sync.sandbox.servicenow.write import Hand, as_text
 
 

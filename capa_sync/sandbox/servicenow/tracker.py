@@ -37,7 +37,7 @@ INTEGRATION_USER = "capa_sync"
 PASSWORD = "sandbox"  # noqa: S105 - of a tracker that listens on loopback only
 API_KEY = "sandbox-api-key"
 OAUTH_CLIENT = OAuthClient("capa-sync-client", PASSWORD, INTEGRATION_USER)
-_INTEGRATION_ROLES = frozenset({"audit_viewer", "sn_grc.user", "itil", "snc_read_only"})
+_INTEGRATION_ROLES = frozenset({"audit_viewer", "sn_grc.user", "itil"})
 
 
 class ServiceNowTracker(Tracker):
@@ -167,7 +167,7 @@ class ServiceNowTracker(Tracker):
         stamps = {"sys_created_on": stamp, "sys_updated_on": stamp, "sys_created_by": ADMIN, "sys_updated_by": ADMIN}
         with self._lock:
             self._instance.store.add(Row("sys_user", {**values, **stamps, "sys_mod_count": "0"}))
-            self.accounts.roles[user_name] = roles
+            self.accounts.grant(user_name, roles)
             if password is not None:
                 self.accounts.passwords[user_name] = password
         return sys_id

@@ -135,6 +135,16 @@ def test_the_same_lines_make_the_same_rows(tracker: ServiceNowTracker) -> None:
     assert tracker.rows("sys_audit") == other.rows("sys_audit")
 
 
+def test_a_record_loaded_again_replaces_itself_whatever_its_class(tracker: ServiceNowTracker) -> None:
+    """A later line of the same sys_id wins; the old class forgets the row."""
+    old, new = ({"sys_id": "s", "number": number} for number in ("INC1", "PRB1"))
+    tracker.load([{"kind": "ticket", "table": "incident", "record": old}])
+    assert len(tracker.rows("task", "ORDERBYsys_id")) == 1
+    tracker.load([{"kind": "ticket", "table": "problem", "record": new}])
+    assert tracker.rows("incident") == []
+    assert [row["number"] for row in tracker.rows("task", "sys_id>a^ORDERBYsys_id")] == ["PRB1"]
+
+
 @pytest.mark.parametrize("is_packed", [False, True])
 def test_files_may_be_packed(tracker: ServiceNowTracker, tmp_path: Path, is_packed: bool) -> None:
     """A path is read as JSON lines, gzipped where its name says so; empty lines mean nothing."""
