@@ -63,7 +63,8 @@ def _takes(bound: BoundAction, ref: ChildRef, child: SourceTicket | None, parent
     if entry.origin.value != ref.relation:
         return False
     if entry.origin is ActionOrigin.SUBTASK:
-        return child is None or fold(child.kind) in map(fold, entry.types)
+        kind = child.kind if child is not None else ref.link_type
+        return not kind or fold(kind) in map(fold, entry.types)
     if entry.origin is ActionOrigin.LINK:
         wanted = child is None or not entry.issue_types or fold(child.kind) in map(fold, entry.issue_types)
         return wanted and fold(ref.link_type) in map(fold, entry.types)

@@ -63,7 +63,7 @@ def read_stage(reader: YamlReader, data: CommentedMap) -> StageMapping | None:
         for item, item_line in reader.items_at(values, key):
             rules += _read_rule(reader, status, item, item_line)
     sides = {side: read_conditions(reader, stage, side.value) for side in Stage if side in SIDE_STAGES}
-    return StageMapping(ref, tuple(rules), sides, reader.texts_at(stage, "on_hold"), line)
+    return StageMapping(ref, tuple(rules), sides, read_conditions(reader, stage, "on_hold"), line)
 
 
 def _read_rule(reader: YamlReader, status: str, item: Any, line: int) -> list[StatusRule]:

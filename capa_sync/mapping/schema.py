@@ -77,7 +77,7 @@ class StageMapping:
     ref: FieldRef
     rules: tuple[StatusRule, ...]
     sides: Mapping[Stage, tuple[Condition, ...]]
-    on_hold: tuple[str, ...]
+    on_hold: tuple[Condition, ...]
     line: int
 
 

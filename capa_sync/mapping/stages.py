@@ -44,7 +44,8 @@ class _Replay:
     def __init__(self, bound: BoundStage, history: TicketHistory, absent_is_empty: bool) -> None:
         self.bound = bound
         self.history = history
-        self.ids = dict.fromkeys([bound.field_id, *(side.field_id for side in bound.sides)])
+        watched = [*(side.field_id for side in bound.sides), *(each for each, _ in bound.on_hold)]
+        self.ids = dict.fromkeys([bound.field_id, *watched])
         self.now = {each: history.raw_now(each, absent_is_empty=absent_is_empty) or BLANK for each in self.ids}
         self.held = {each: self._born_with(each) for each in self.ids}
         self.entered = history.ticket.created_at
@@ -113,7 +114,7 @@ class _Replay:
     def _claim(self) -> Value:
         """Return the stage claimed by what is held; a status on hold keeps the stage it was entered from."""
         status = self.held[self.bound.field_id]
-        if status not in self.bound.on_hold:
+        if not self.bound.holds(self.held):
             stage = self.bound.stage_of(status, self.entered)
             self.kept = _STAGE_VALUES[stage] if stage else self._unlisted(status)
         side = self.bound.side_of(self.held)
@@ -136,7 +137,7 @@ class _Replay:
         return Value(ValueState.FILLED, name, name) if name else Value(ValueState.EMPTY)
 
     def _pause(self, at: datetime) -> None:
-        holds = self.held[self.bound.field_id] in self.bound.on_hold
+        holds = self.bound.holds(self.held)
         is_open = bool(self.pauses) and self.pauses[-1].end is None
         if holds and not is_open:
             self.pauses.append(Pause(at, None))

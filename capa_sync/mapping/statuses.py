@@ -8,7 +8,7 @@ from datetime import UTC, date, datetime, time
 
 from capa_sync.errors import Problem
 from capa_sync.mapping.reading import did_you_mean
-from capa_sync.mapping.schema import MappingFile, StatusRule
+from capa_sync.mapping.schema import Condition, MappingFile, StatusRule
 from capa_sync.mapping.site import SiteFields
 from capa_sync.mapping.texts import fold
 from capa_sync.model.record import Stage
@@ -65,7 +65,7 @@ class BoundStage:
     label: str
     rules: dict[str, tuple[StatusRule, ...]]
     names: dict[str, str]
-    on_hold: OptionSet
+    on_hold: tuple[tuple[str, OptionSet], ...]
     sides: tuple[SideState, ...]
     where: str
 
@@ -91,6 +91,10 @@ class BoundStage:
         known = self.names.get(status.ids[0], "") if status.ids else ""
         return told or known or status.text or (status.ids[0] if status.ids else "")
 
+    def holds(self, held: dict[str, Raw]) -> bool:
+        """Tell whether the ticket is on hold."""
+        return any(held.get(field_id, _NONE) in options for field_id, options in self.on_hold)
+
     def side_of(self, held: dict[str, Raw]) -> Stage | None:
         """Return the side state whose condition holds, the first as the contract lists them."""
         return next((side.stage for side in self.sides if held.get(side.field_id, _NONE) in side.options), None)
@@ -108,21 +112,30 @@ def bind_stage(mapping: MappingFile, facts: SiteFacts, site: SiteFields) -> Boun
     found = site.find("stage", mapping.stage.ref)
     if found is None:
         return None
-    names = {each.id: each.name for each in facts.statuses}
-    names |= {value: name for value, name in found.options if value not in names}
+    # the field's own options first: a ServiceNow site's statuses hold those of child tables as well
+    names = dict(found.options)
+    for each in facts.statuses:
+        names.setdefault(each.id, each.name)
     rules: dict[str, tuple[StatusRule, ...]] = {}
     for rule in mapping.stage.rules:
         for key in {rule.status, fold(rule.status)}:
             rules[key] = (*rules.get(key, ()), rule)
-    sides: list[SideState] = []
-    for stage, conditions in mapping.stage.sides.items():
-        for condition in conditions:
-            held = found if condition.ref is None else site.find(f"stage.{stage.value}", condition.ref)
-            if held is not None:
-                known = names.items() if condition.ref is None else held.options
-                sides.append(SideState(stage, held.id, OptionSet.of(condition.options, known)))
+
+    def conditions(name: str, listed: tuple[Condition, ...]) -> list[tuple[str, OptionSet]]:
+        places = [(found if each.ref is None else site.find(f"stage.{name}", each.ref), each) for each in listed]
+        return [
+            (held.id, OptionSet.of(each.options, names.items() if each.ref is None else held.options))
+            for held, each in places
+            if held is not None
+        ]
+
+    sides = [
+        SideState(stage, *condition)
+        for stage, listed in mapping.stage.sides.items()
+        for condition in conditions(stage.value, listed)
+    ]
     _note_absent_statuses(mapping, names, site)
-    hold = OptionSet.of(mapping.stage.on_hold, names.items())
+    hold = tuple(conditions("on_hold", mapping.stage.on_hold))
     return BoundStage(found.id, found.name, rules, names, hold, tuple(sides), mapping.file)
 
 

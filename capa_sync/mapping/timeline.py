@@ -131,9 +131,11 @@ def replay(
         return now, []
     steps: list[Step] = []
     birth = current = convert(changes[0].old, people)
+    held = changes[0].old
     for change in changes:
         group = history.groups[change.order]
-        old, new = convert(change.old, people), convert(change.new, people)
+        old = current if _same_raw(held, change.old) else convert(change.old, people)
+        new, held = convert(change.new, people), change.new
         if meets(current, old):
             old = current
         else:
@@ -142,12 +144,19 @@ def replay(
         current = new
     if now.state is ValueState.UNREADABLE or now == current:
         return birth, steps
-    if meets(current, now):
+    if meets(current, now) or _same_raw(held, history.ticket.values.get(field_id, BLANK)):
         steps[-1] = steps[-1]._replace(new=now)
     else:
         label = changes[-1].field_name
         steps.append(Step(history.end_group, history.end_at(), "", "", Origin.OBSERVED, label, current, now))
     return birth, steps
+
+
+def _same_raw(told: Raw, found: Raw) -> bool:
+    """Tell whether a tracker means the same by both (a reference's history may lack the name it now has)."""
+    if told.ids or found.ids:
+        return told.ids == found.ids
+    return told.text == found.text and told.media_only == found.media_only
 
 
 def meets(told: Value, found: Value) -> bool:

@@ -1,0 +1,169 @@
+"""A mapping meets a site: names, ids, pins, drift, and what is missing."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from capa_sync.mapping import bind, coverage, score, unmapped_names
+from capa_sync.model.ticket import FieldDef, StatusDef
+from capa_sync.model.values import ValueState
+from tests.unit.mapping.world import BY_STATUS, MAPPING, T0, bound_to, load, record, replayed, rows, site, ticket
+
+FIELD_LIST = site().fields
+
+
+def renamed(old: str, new: str) -> tuple[FieldDef, ...]:
+    """Return the site's fields with one renamed."""
+    return tuple(FieldDef(each.id, new, each.type) if each.name == old else each for each in FIELD_LIST)
+
+
+def test_names_become_ids_and_are_pinned(tmp_path: Path) -> None:
+    """What was found is told for the register to keep."""
+    bound = bound_to(tmp_path)
+    assert bound.problems == ()
+    assert bound.notes == ()
+    assert bound.pins["root_cause:Root cause"] == "c1"
+    assert bound.labels["root_cause"] == "Root cause"
+    assert bound.labels["actions"] == "Corrective action"
+
+
+def test_names_are_found_whatever_their_case_and_ids_as_they_are(tmp_path: Path) -> None:
+    """`root CAUSE` and `c1` are the same field."""
+    for name in ("root CAUSE", "c1"):
+        assert bound_to(tmp_path, MAPPING.replace("field: Root cause", f"field: {name}")).problems == ()
+
+
+def test_a_renamed_field_keeps_its_pinned_id_and_the_drift_is_told(tmp_path: Path) -> None:
+    """The id goes on counting, and doctor can say that the name changed."""
+    mapping = load(tmp_path)
+    pins = bind(mapping, site()).pins
+    bound = bind(mapping, site(fields=renamed("Root cause", "Cause")), pins)
+    assert bound.problems == ()
+    assert bound.pins == pins
+    assert [str(each) for each in bound.notes] == [
+        "map.yaml:7: 'Root cause' (c1) is now called 'Cause'; the pinned id still counts; write the new name"
+    ]
+    assert bound.labels["root_cause"] == "Cause"
+
+
+def test_a_pinned_id_wins_over_a_new_field_of_that_name(tmp_path: Path) -> None:
+    """Somebody's new field of the old name does not take over."""
+    mapping = load(tmp_path)
+    pins = bind(mapping, site()).pins
+    fields = (*renamed("Root cause", "Cause"), FieldDef("c99", "Root cause"))
+    assert bind(mapping, site(fields=fields), pins).pins["root_cause:Root cause"] == "c1"
+
+
+def test_a_pinned_field_that_is_gone_is_looked_up_anew(tmp_path: Path) -> None:
+    """The loss is told, and the name finds the successor."""
+    mapping = load(tmp_path)
+    pins = bind(mapping, site()).pins
+    fields = (*(each for each in FIELD_LIST if each.id != "c1"), FieldDef("c99", "Root cause"))
+    bound = bind(mapping, site(fields=fields), pins)
+    assert bound.pins["root_cause:Root cause"] == "c99"
+    assert "is gone" in bound.notes[0].what
+
+
+def test_a_mapping_that_names_another_field_forgets_the_old_pin(tmp_path: Path) -> None:
+    """Editing the mapping is no drift."""
+    pins = bind(load(tmp_path), site()).pins
+    bound = bind(load(tmp_path, MAPPING.replace("correction: Correction", "correction: Site")), site(), pins)
+    assert bound.notes == ()
+    assert next(each for each in bound.fields if each.name == "correction").parts[0].field_id == "c4"
+
+
+def test_a_name_of_two_fields_is_a_problem_and_the_field_unmapped(tmp_path: Path) -> None:
+    """Guessing would read the wrong field."""
+    bound = bound_to(tmp_path, fields=(*FIELD_LIST, FieldDef("c98", "root cause")))
+    assert [str(each) for each in bound.problems] == [
+        "map.yaml:7: 'Root cause' names 2 fields of this site: c1, c98; write the id instead of the name"
+    ]
+    found = record(bound, ticket({"c1": "No deputy named"})).fields["root_cause"]
+    assert found.state is ValueState.UNMAPPED
+    assert "names 2 fields" in found.reason
+
+
+def test_a_field_that_the_site_lacks_is_unmapped_with_a_hint(tmp_path: Path) -> None:
+    """Doctor lists it with the nearest name, and rules cannot tell."""
+    bound = bound_to(tmp_path, MAPPING.replace("correction: Correction", "correction: Corection"))
+    assert str(bound.problems[0]) == "map.yaml:8: the site has no field 'Corection'; did you mean 'Correction'?"
+    assert record(bound, ticket()).fields["correction"].state is ValueState.UNMAPPED
+
+
+def test_listed_statuses_and_options_that_the_site_lacks_are_noted(tmp_path: Path) -> None:
+    """Past names with an end and aliases are no surprise."""
+    text = MAPPING.replace("Open: identified", "Opne: identified").replace("Minor: minor", "Minro: minor")
+    fields = tuple(
+        FieldDef("c3", "Grade", "option", options=(("100", "Major"), ("101", "Minor"))) if each.id == "c3" else each
+        for each in FIELD_LIST
+    )
+    told = [str(each) for each in bound_to(tmp_path, text, fields=fields).notes]
+    assert told == [
+        "map.yaml:9: 'Grade' has no option 'Minro' on this site",
+        "map.yaml:9: 'Grade' has no option 'Not graded' on this site",
+        "map.yaml:20: the site has no status 'Opne'; did you mean 'Open'?",
+    ]
+
+
+def test_a_site_without_the_status_field_quarantines_every_ticket(tmp_path: Path) -> None:
+    """Without a stage nothing can be judged, and the reason names the field."""
+    bound = bound_to(tmp_path, MAPPING.replace("field: Status", "field: Zustand"))
+    assert bound.stage is None
+    assert "Zustand" in str(bound.problems[0])
+
+
+def test_the_hash_follows_mapping_and_site(tmp_path: Path) -> None:
+    """What a record depends on changes it, so that everything is judged anew."""
+    mapping = load(tmp_path)
+    first = bind(mapping, site()).hash
+    assert bind(mapping, site()).hash == first
+    assert bind(mapping, site(statuses=(StatusDef("10", "Open"),))).hash != first
+    assert bind(mapping, site(fields=renamed("Root cause", "Cause")), {"root_cause:Root cause": "c1"}).hash != first
+
+
+def test_coverage_names_places_and_reasons(tmp_path: Path) -> None:
+    """Every canonical field is there once, mapped or with the reason."""
+    bound = bound_to(tmp_path)
+    told = {each.name: each for each in coverage(bound)}
+    assert told["location"].places == ("Site (c4)", "constant")
+    assert told["actions"].is_mapped
+    assert told["impact"].reason == "map.yaml names no field for it"
+    assert "impact" in unmapped_names(bound)
+    assert 0 < score(bound) < 1
+
+
+def test_data_center_history_is_found_by_name_and_by_older_names(tmp_path: Path) -> None:
+    """There entries name fields; the mapping lists what a field was called before."""
+    text = MAPPING.replace("{field: Root cause,", "{field: Root cause, aliases: [Ursache],")
+    history = [
+        (T0.replace(hour=9), "acc-lee", {"name:Ursache": (None, "Owner left and nobody noticed")}),
+        (T0.replace(hour=10), "acc-lee", {"name:ROOT CAUSE": ("Owner left and nobody noticed", "No deputy named")}),
+    ]
+    found = record(bound_to(tmp_path, text), ticket({"c1": "No deputy named"}, history))
+    assert rows(found, "root_cause") == [
+        (None, "Owner left and nobody noticed"),
+        ("Owner left and nobody noticed", "No deputy named"),
+    ]
+    assert found.history_complete
+
+
+def test_an_ambiguous_name_in_data_center_history_makes_it_incomplete(tmp_path: Path) -> None:
+    """Two fields of one name: nobody can tell whose past it is, so rules on history cannot tell."""
+    bound = bound_to(
+        tmp_path,
+        MAPPING.replace("field: Root cause", "field: c1"),
+        fields=(*FIELD_LIST, FieldDef("c98", "Root cause")),
+    )
+    history = [(T0.replace(hour=9), "acc-lee", {"name:Root cause": (None, "Owner left")})]
+    found = record(bound, ticket({"c1": "Owner left"}, history))
+    assert not found.history_complete
+    assert replayed(found, "root_cause").data == "Owner left"
+
+
+def test_one_status_name_under_six_ids_is_one_line(tmp_path: Path) -> None:
+    """A name covers every id that bears it, an id only itself."""
+    statuses = tuple(StatusDef(str(each), "Open", "new") for each in range(30, 36))
+    bound = bound_to(tmp_path, statuses=(*site().statuses, *statuses))
+    for each in statuses:
+        held = type(BY_STATUS["Open"])((each.id,), (each.name,), each.name)
+        assert record(bound, ticket({"status": held})).stage.value == "identified"

@@ -1,0 +1,87 @@
+"""Persons over accounts and sources, and who counts as a human."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from capa_sync.errors import MappingFileError
+from capa_sync.mapping.people import Directory, load_people
+from capa_sync.model.values import Raw, ValueState
+from tests.unit.mapping.world import ACCOUNTS, PEOPLE, user
+
+
+@pytest.fixture(name="directory")
+def _directory(tmp_path: Path) -> Directory:
+    path = tmp_path / "people.yaml"
+    path.write_text(PEOPLE, encoding="utf-8")
+    return Directory("jira", load_people(path), ACCOUNTS, ["Automation"], ["acc-us"])
+
+
+def test_accounts_of_one_person_are_one_person(directory: Directory) -> None:
+    """Every account that the people file lists leads to the person, with the person's name."""
+    assert {directory.known(each).person for each in ("acc-lee", "JIRAUSER1")} == {"lee"}
+    assert directory.person_value(user("acc-lee", "A. L.")).text == "Anna Lee"
+
+
+def test_another_source_has_its_own_accounts(tmp_path: Path) -> None:
+    """An account id means a person in one source only."""
+    path = tmp_path / "people.yaml"
+    path.write_text(PEOPLE, encoding="utf-8")
+    there = Directory("servicenow", load_people(path), (), (), ())
+    assert there.known("sys-lee").person == "lee"
+    assert there.known("acc-lee").person == "servicenow:acc-lee"
+
+
+def test_an_unlisted_account_is_a_person_of_its_own(directory: Directory) -> None:
+    """Its id tells the source, its aliases lead to the same id, its name is the tracker's."""
+    assert directory.known("acc-new").person == "jira:acc-new"
+    assert directory.known("JIRAUSER9").person == "jira:acc-new"
+    assert directory.name_of("jira:acc-new") == "Kim Ito"
+
+
+def test_activity_comes_from_the_people_file_then_from_the_tracker(directory: Directory) -> None:
+    """`active: no` wins; an account that nobody met is unknown, not inactive."""
+    for account in ("acc-lee", "acc-roy", "acc-new", "acc-ghost"):
+        directory.known(account)
+    told = [directory.active_of(each) for each in ("lee", "roy", "jira:acc-new", "jira:acc-ghost")]
+    assert told == [True, False, False, None]
+
+
+def test_ignored_accounts_and_our_own_are_no_humans(directory: Directory) -> None:
+    """They are found by name or id, and a lost author counts as a person."""
+    assert [directory.is_human(each) for each in ("acc-bot", "acc-us", "acc-lee", "")] == [False, False, True, True]
+    assert directory.known("acc-bot").by is None
+
+
+def test_an_ignored_account_in_a_person_field_is_unreadable(directory: Directory) -> None:
+    """A rule about persons cannot tell then."""
+    assert directory.person_value(user("acc-bot")).state is ValueState.UNREADABLE
+    assert directory.person_value(Raw()).state is ValueState.EMPTY
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("peopel: {}", "people.yaml:1: a people file has no key 'peopel'; did you mean 'people'?"),
+        ("people:\n  lee: {accunts: {jira: a}}", "people.yaml:2: person 'lee' has no key 'accunts'; did you mean"),
+        (
+            "people:\n  a: {accounts: {jira: x}}\n  b: {accounts: {jira: x}}",
+            "people.yaml:3: account 'x' of jira belong",
+        ),
+        ("people:\n  lee: {}\ngroups:\n  leads: [le]", "people.yaml:4: there is no person 'le'; did you mean 'lee'?"),
+        ("groups: {leads: []}\nwaiver_group: lead", "people.yaml:2: there is no group 'lead'; did you mean 'leads'?"),
+        (
+            "people:\n  lee: {accounts: {jira: 1.5}}",
+            "people.yaml:2: 'jira' must be a text, not '1.5'; put it in quotes",
+        ),
+    ],
+)
+def test_a_mistake_in_the_people_file_is_one_line(tmp_path: Path, text: str, expected: str) -> None:
+    """File, line, what, and a hint."""
+    path = tmp_path / "people.yaml"
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(MappingFileError) as caught:
+        load_people(path, "people.yaml")
+    assert str(caught.value.problems[0]).startswith(expected)

@@ -1,0 +1,169 @@
+"""Statuses to stages over time: validity, side states, hold, and what is not listed."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from capa_sync.mapping import BoundMapping
+from capa_sync.model.record import Pause, Stage, Unmapped
+from capa_sync.model.values import BLANK, Raw, ValueState
+from tests.unit.mapping.world import BY_STATUS, MAPPING, T0, bound_to, mapped, option, record, rows, ticket
+
+HOUR = timedelta(hours=1)
+OPEN, ANALYSED, ACTION = BY_STATUS["Open"], BY_STATUS["Analysed"], BY_STATUS["In Action"]
+CLOSED, WAITING, REVIEW, STRANGE = (BY_STATUS[each] for each in ("Closed", "Waiting", "Review", "Strange"))
+WONT_DO = option("900", "Won't do")
+
+
+@pytest.fixture(name="bound")
+def _bound(tmp_path: Path) -> BoundMapping:
+    return bound_to(tmp_path)
+
+
+def test_stage_and_status_start_at_birth_and_follow_the_history(bound: BoundMapping) -> None:
+    """The first status is the old one of the first change."""
+    found = record(bound, ticket({"status": ACTION}, [(T0 + HOUR, "acc-roy", {"status": (OPEN, ACTION)})]))
+    assert rows(found, "stage") == [(None, "identified"), ("identified", "planned")]
+    assert rows(found, "source_status") == [(None, "Open"), ("Open", "In Action")]
+    assert (found.stage, found.source_status) == (Stage.PLANNED, "In Action")
+
+
+def test_a_status_may_be_listed_by_id(bound: BoundMapping) -> None:
+    """The id counts whatever the name is today, and the tracker's name is shown."""
+    found = record(bound, ticket({"status": Raw(("11",), ("Analysiert",), "Analysiert")}))
+    assert (found.stage, found.source_status) == (Stage.ANALYSED, "Analysiert")
+
+
+def test_an_older_name_of_a_status_is_an_alias(bound: BoundMapping) -> None:
+    """Localised and renamed statuses map like the present name."""
+    found = record(bound, ticket({"status": ACTION}, [(T0, "", {"status": (OPEN, Raw(("99",), ("Umsetzung",)))})]))
+    assert ("identified", "planned") in rows(found, "stage")
+
+
+@pytest.mark.parametrize(
+    ("entered", "stage"),
+    [
+        (datetime(2025, 5, 31, 23, 59, tzinfo=UTC), Stage.IMPLEMENTED),
+        (datetime(2025, 6, 1, tzinfo=UTC), Stage.VERIFIED),
+    ],
+)
+def test_a_status_means_what_it_meant_when_it_was_entered(
+    bound: BoundMapping, entered: datetime, stage: Stage
+) -> None:
+    """`until` is excluded, `from` included, both days in UTC."""
+    found = record(bound, ticket({"status": REVIEW}, [(entered, "acc-lee", {"status": (OPEN, REVIEW)})]))
+    assert found.stage is stage
+
+
+def test_an_unlisted_present_status_quarantines_with_status_and_file(bound: BoundMapping) -> None:
+    """The admin reads which status to list, and where."""
+    found = mapped(bound, ticket({"status": STRANGE}))
+    assert isinstance(found, Unmapped)
+    assert found.reasons == ("status 'Strange' (17) is not listed under `stage: values:` in map.yaml",)
+
+
+def test_a_ticket_without_any_status_is_quarantined(bound: BoundMapping) -> None:
+    """A row whose status nobody tells has no stage."""
+    found = mapped(bound, ticket({"status": BLANK}))
+    assert isinstance(found, Unmapped)
+    assert "tells no status" in found.reasons[0]
+
+
+def test_a_status_listed_for_other_times_only_is_quarantined(tmp_path: Path) -> None:
+    """The reason names the day."""
+    text = MAPPING.replace("Closed: closed", "Closed: {stage: closed, from: 2026-01-01}")
+    found = mapped(bound_to(tmp_path, text), ticket({"status": CLOSED}))
+    assert isinstance(found, Unmapped)
+    assert "is not listed for 2025-05-05 under" in found.reasons[0]
+
+
+def test_an_unlisted_past_status_is_an_error_in_the_history(bound: BoundMapping) -> None:
+    """The record lives on; phrases over that time cannot tell."""
+    history = [
+        (T0 + HOUR, "acc-lee", {"status": (OPEN, STRANGE)}),
+        (T0 + 2 * HOUR, "acc-lee", {"status": (STRANGE, CLOSED)}),
+    ]
+    found = record(bound, ticket({"status": CLOSED}, history))
+    states = [row.new.state for row in found.timeline if row.field == "stage"]
+    assert states == [ValueState.FILLED, ValueState.ERROR, ValueState.FILLED]
+
+
+def test_a_resolution_may_take_the_ticket_out_of_the_flow(bound: BoundMapping) -> None:
+    """Closed as "Won't do" in one save is rejected at once, never closed in between."""
+    history = [(T0 + HOUR, "acc-lee", {"status": (OPEN, CLOSED), "resolution": (None, WONT_DO)})]
+    found = record(bound, ticket({"status": CLOSED, "resolution": WONT_DO}, history))
+    assert found.stage is Stage.REJECTED
+    assert rows(found, "stage") == [(None, "identified"), ("identified", "rejected")]
+
+
+def test_a_resolution_set_later_moves_the_stage_by_itself(bound: BoundMapping) -> None:
+    """Stage entries come from changes of the condition's field too."""
+    history = [
+        (T0 + HOUR, "acc-lee", {"status": (OPEN, CLOSED)}),
+        (T0 + 2 * HOUR, "acc-roy", {"resolution": (None, option("901", "DUPLICATE"))}),
+        (T0 + 3 * HOUR, "acc-roy", {"resolution": (option("901", "Duplicate"), None)}),
+    ]
+    found = record(bound, ticket({"status": CLOSED}, history))
+    assert [new for _, new in rows(found, "stage")] == ["identified", "closed", "duplicate", "closed"]
+
+
+def test_a_status_on_hold_keeps_the_stage_and_pauses(bound: BoundMapping) -> None:
+    """The clock stands still from entering to leaving."""
+    history = [
+        (T0 + HOUR, "acc-lee", {"status": (OPEN, ACTION)}),
+        (T0 + 2 * HOUR, "acc-lee", {"status": (ACTION, WAITING)}),
+        (T0 + 5 * HOUR, "acc-lee", {"status": (WAITING, CLOSED)}),
+    ]
+    found = record(bound, ticket({"status": CLOSED}, history))
+    assert [new for _, new in rows(found, "stage")] == ["identified", "planned", "closed"]
+    assert found.pauses == (Pause(T0 + 2 * HOUR, T0 + 5 * HOUR),)
+
+
+def test_a_ticket_on_hold_now_has_an_open_pause(bound: BoundMapping) -> None:
+    """Born on hold it is identified, the first stage."""
+    found = record(bound, ticket({"status": WAITING}))
+    assert (found.stage, found.pauses) == (Stage.IDENTIFIED, (Pause(T0, None),))
+    assert found.source_status == "Waiting"
+
+
+def test_a_hold_entered_from_an_unlisted_status_cannot_be_placed(bound: BoundMapping) -> None:
+    """What stage it keeps is unknown, so it is quarantined."""
+    found = mapped(bound, ticket({"status": WAITING}, [(T0 + HOUR, "a", {"status": (STRANGE, WAITING)})]))
+    assert isinstance(found, Unmapped)
+    assert "Strange" in found.reasons[0]
+
+
+def test_another_field_may_put_a_ticket_on_hold(tmp_path: Path) -> None:
+    """ServiceNow's substate is such a field."""
+    text = MAPPING.replace("on_hold: [Waiting]", "on_hold: [{field: Site, is: [parked]}]")
+    history = [
+        (T0 + HOUR, "acc-lee", {"c4": (None, "parked")}),
+        (T0 + 2 * HOUR, "acc-lee", {"status": (OPEN, CLOSED)}),
+        (T0 + 3 * HOUR, "acc-lee", {"c4": ("parked", None)}),
+    ]
+    found = record(bound_to(tmp_path, text), ticket({"status": CLOSED}, history))
+    assert found.pauses == (Pause(T0 + HOUR, T0 + 3 * HOUR),)
+    assert [new for _, new in rows(found, "stage")] == ["identified", "closed"]
+
+
+def test_a_status_that_moved_without_history_is_an_observed_step(bound: BoundMapping) -> None:
+    """The stage now is right, the step is dated at the tracker's last update and is nobody's."""
+    late = T0 + 9 * HOUR
+    found = record(bound, ticket({"status": CLOSED}, [(T0, "a", {"status": (OPEN, ACTION)})], updated_at=late))
+    last = [row for row in found.timeline if row.field == "stage"][-1]
+    assert (last.new.data, last.at, last.by, last.human) == ("closed", late, None, False)
+
+
+def test_statuses_of_one_instant_keep_their_order(bound: BoundMapping) -> None:
+    """Order comes from the history's own numbering, not from the instant."""
+    history = [
+        (T0 + HOUR, "acc-lee", {"status": (OPEN, CLOSED)}),
+        (T0 + HOUR, "acc-lee", {"status": (CLOSED, ACTION)}),
+        (T0 + HOUR, "acc-lee", {"status": (ACTION, ANALYSED)}),
+    ]
+    found = record(bound, ticket({"status": ANALYSED}, history))
+    assert [new for _, new in rows(found, "stage")] == ["identified", "closed", "planned", "analysed"]
+    assert found.stage is Stage.ANALYSED
