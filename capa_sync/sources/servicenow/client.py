@@ -96,11 +96,10 @@ class TableClient:
         size = self._size(table, limit)
         while True:
             send = partial(self._page, table, query, size, offset, fields, display, counted, linked)
+            is_smallest = size <= SMALLEST_PAGE
             try:
-                answer = self._policy.read(send)
-            except PageCut as cut:
-                if size <= SMALLEST_PAGE:
-                    raise Retryable(self.source, f"{cut.message} (with {size} rows a page)") from None
+                answer = self._policy.read(partial(self._passing, send) if is_smallest else send)
+            except PageCut:
                 size = max(SMALLEST_PAGE, size // 2)
                 self._sizes[table] = (size, 0)
             else:
@@ -110,14 +109,22 @@ class TableClient:
     def one(self, table: str, sys_id: str, fields: Sequence[str] = (), *, display: bool = False) -> Row | None:
         """Read one record by its id; None when it is gone or hidden. Raises SourceError."""
         resource = self._resource(table, fields, display=display)
+        path = self._path(sys_id)
+
+        def send() -> Row:
+            return _single(self._send(lambda: resource.request("GET", path_append=path)))
+
         try:
-            return self._policy.read(
-                lambda: _single(self._send(lambda: resource.request("GET", path_append=self._path(sys_id))))
-            )
+            return self._policy.read(partial(self._passing, send))
         except NotFound:
             return None
+
+    def _passing(self, send: Callable[[], T]) -> T:
+        """Take a cut answer that cannot be made smaller for a fault that may pass."""
+        try:
+            return send()
         except PageCut as cut:
-            raise Retryable(self.source, cut.message) from None
+            raise Retryable(self.source, f"{cut.message} (asked for at most {SMALLEST_PAGE} rows)") from None
 
     def patch(self, table: str, sys_id: str, values: Mapping[str, str], fields: Sequence[str]) -> Row:
         """Set columns of one record, once, and return the record as answered.

@@ -31,7 +31,7 @@ _HTML_TYPES = frozenset({"html", "translated_html"})
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One column of a table: label, type, whether its changes are audited for exactly that table, what it refers to."""
+    """One column: label, type, whether its changes are audited for exactly that table, what it refers to."""
 
     name: str
     label: str

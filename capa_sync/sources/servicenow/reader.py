@@ -9,7 +9,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 
 from capa_sync.model.clock import Clock
@@ -29,6 +29,7 @@ from capa_sync.sources.servicenow.site import site_facts
 from capa_sync.sources.servicenow.state import States, TableState
 
 _LAST_ID = "zzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzz"  # sorts after every sys_id
+_SHORTEST_OVERLAP = timedelta(seconds=10)  # stamps have whole seconds, and commits come late (facts 2.3)
 _LOOK_BACK = 50  # rows asked for to find a visible anchor
 
 
@@ -118,11 +119,11 @@ class ServiceNowSource:
         done = TableState(state.at, state.anchored, filling=False)
         if state.at is not None:
             return done
+        start = state.newest
         if shelf.reference and state.floor:
             # children are followed in the whole table, so that one taken away from its record is noticed
-            start = self._newest_before(shelf, Position(state.floor, _LAST_ID))
-            return replace(done, at=start, anchored=start is not None)
-        return replace(done, at=state.newest, anchored=state.newest is not None)
+            start = self._newest_before(shelf, Position(state.floor, _LAST_ID)) or start
+        return replace(done, at=start, anchored=start is not None)
 
     def _follow(self, shelf: Shelf, states: States) -> Iterator[Page]:
         """Read what changed after a table's position, and move it as far as nothing can appear below it."""
@@ -164,9 +165,10 @@ class ServiceNowSource:
         news = [row for row in rows if known[value_of(row, "sys_id")] != self._assembly.digest(shelf, row)]
         if not shelf.reference:
             return news
-        strays = [row for row in news if known[value_of(row, "sys_id")] is None]
-        records = self._in_scope({value_of(row, shelf.reference) for row in strays})
-        return [row for row in news if row not in strays or value_of(row, shelf.reference) in records]
+        strangers = [row for row in news if known[value_of(row, "sys_id")] is None]
+        records = self._in_scope({value_of(row, shelf.reference) for row in strangers})
+        strays = {value_of(row, "sys_id") for row in strangers if value_of(row, shelf.reference) not in records}
+        return [row for row in news if value_of(row, "sys_id") not in strays]
 
     def _in_scope(self, records: set[str]) -> set[str]:
         """Return those of these records that are mirrored, or would be."""
@@ -252,7 +254,7 @@ class ServiceNowSource:
         return prefixed(self._options.query, shelf.reference) or f"{shelf.reference}ISNOTEMPTY"
 
     def _settled_before(self, at: datetime) -> str:
-        return to_stamp(at - self._options.overlap)
+        return to_stamp(at - max(self._options.overlap, _SHORTEST_OVERLAP))
 
     def _newest_before(self, shelf: Shelf, ceiling: Position) -> Position | None:
         """Find the newest visible row at or below a position: a new one to hold on to."""
