@@ -1,0 +1,128 @@
+"""Atlassian Document Format as the text that a person reads; pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+_MEDIA = frozenset({"media", "mediaSingle", "mediaGroup", "mediaInline"})
+_BLOCKS = frozenset(
+    {
+        "paragraph",
+        "heading",
+        "codeBlock",
+        "blockquote",
+        "panel",
+        "bulletList",
+        "orderedList",
+        "taskList",
+        "decisionList",
+        "table",
+        "rule",
+        "expand",
+        "nestedExpand",
+        "layoutSection",
+        "layoutColumn",
+        "blockCard",
+        "embedCard",
+    }
+)
+_ITEMS = frozenset({"listItem", "taskItem", "decisionItem"})
+_CARDS = frozenset({"inlineCard", "blockCard", "embedCard"})
+_DEPTH = 60
+"""Deeper nesting than any editor makes is cut, so that a hostile document cannot exhaust the stack."""
+
+
+def is_document(value: Mapping[str, Any]) -> bool:
+    """Tell whether a field's value is an ADF document."""
+    return value.get("type") == "doc" and "content" in value
+
+
+def adf_text(document: Mapping[str, Any]) -> tuple[str, bool]:
+    """Return the plain text, and whether the document shows media.
+
+    Paragraphs and list items end in a newline, table cells are divided by tabs, mentions are their own text.
+    A document of empty paragraphs is an empty text.
+    """
+    found = _Reading()
+    found.walk(document, 0)
+    lines = (line.rstrip() for line in "".join(found.pieces).split("\n"))
+    return "\n".join(lines).strip(), found.has_media
+
+
+class _Reading:
+    def __init__(self) -> None:
+        self.pieces: list[str] = []
+        self.has_media = False
+
+    def walk(self, node: Mapping[str, Any], depth: int) -> None:
+        kind = node.get("type")
+        if depth > _DEPTH:
+            return
+        if kind in _MEDIA:
+            self.has_media = True
+        elif kind == "tableRow":
+            self._row(node, depth)
+        elif kind in _ITEMS:
+            self._line_break()
+            self.pieces.append("- ")
+            self._children(node, depth)
+        elif kind in _BLOCKS:
+            self._line_break()
+            self.pieces.append(_inline(kind, node))
+            self._children(node, depth)
+            self.pieces.append("\n")
+        else:
+            self.pieces.append(_inline(kind, node))
+            self._children(node, depth)
+
+    def _children(self, node: Mapping[str, Any], depth: int) -> None:
+        for child in _nodes(node.get("content")):
+            self.walk(child, depth + 1)
+
+    def _line_break(self) -> None:
+        """Begin a new line unless one has just begun, also within the bullet of a list item."""
+        if self.pieces and not self.pieces[-1].endswith(("\n", "- ")):
+            self.pieces.append("\n")
+
+    def _row(self, node: Mapping[str, Any], depth: int) -> None:
+        cells = []
+        for cell in _nodes(node.get("content")):
+            inner = _Reading()
+            inner.walk(cell, depth + 1)
+            self.has_media = self.has_media or inner.has_media
+            cells.append(" ".join("".join(inner.pieces).split()))
+        self._line_break()
+        self.pieces.append("\t".join(cells) + "\n")
+
+
+def _nodes(content: Any) -> Iterable[Mapping[str, Any]]:
+    return [node for node in content if isinstance(node, dict)] if isinstance(content, list) else []
+
+
+def _inline(kind: Any, node: Mapping[str, Any]) -> str:
+    if kind == "text":
+        return str(node.get("text") or "")
+    if kind == "hardBreak":
+        return "\n"
+    found = node.get("attrs")
+    attrs: Mapping[str, Any] = found if isinstance(found, dict) else {}
+    if kind == "mention":
+        name = str(attrs.get("text") or attrs.get("id") or "")
+        return name if name.startswith("@") else f"@{name}"
+    if kind == "emoji":
+        return str(attrs.get("text") or attrs.get("shortName") or "")
+    if kind == "status":
+        return str(attrs.get("text") or "")
+    if kind == "date":
+        return _date(attrs.get("timestamp"))
+    return str(attrs.get("url") or "") if kind in _CARDS else ""
+
+
+def _date(timestamp: Any) -> str:
+    """An ADF date is midnight UTC in epoch milliseconds, as text."""
+    try:
+        return datetime.fromtimestamp(int(timestamp) / 1000, UTC).date().isoformat()
+    except (TypeError, ValueError, OverflowError, OSError):
+        return ""

@@ -1,0 +1,104 @@
+"""What a Jira's answer means: an object to believe, or the error that says what to do; no I/O."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import orjson
+
+from capa_sync.errors import Authentication, BadAnswer, Fatal, SourceError, WriteRefused
+
+_LONGEST = 300
+
+
+def decode(source: str, what: str, headers: Mapping[str, str], content: bytes) -> Any:
+    """Return the JSON of a 2xx answer. Raises BadAnswer when it is none: a sign-in page, a proxy's word, a cut."""
+    kind = headers.get("Content-Type", "").partition(";")[0].strip().lower()
+    if kind not in ("application/json", "text/json") and not kind.endswith("+json"):
+        raise BadAnswer(source, f"{what}: the answer is {kind or 'of no type'} instead of JSON; {_guess(content)}")
+    try:
+        return orjson.loads(content)
+    except orjson.JSONDecodeError as error:
+        return _decode_slowly(source, what, content, error)
+
+
+def _decode_slowly(source: str, what: str, content: bytes, error: orjson.JSONDecodeError) -> Any:
+    """Take what orjson refuses and Java servers send: lone surrogates, which become question marks."""
+    try:
+        text = json.dumps(json.loads(content), ensure_ascii=False)
+    except (ValueError, RecursionError):
+        message = f"{what}: the answer is cut short or no JSON ({len(content)} bytes)"
+        raise BadAnswer(source, message) from error
+    return orjson.loads(text.encode("utf-8", "replace"))
+
+
+def _guess(content: bytes) -> str:
+    head = content[:4000].lower()
+    if b"<html" in head or b"<!doctype html" in head:
+        sign_in = b"log in" in head or b"login" in head or b"sign in" in head
+        return "it is a sign-in page" if sign_in else "a proxy or a maintenance page answered"
+    return "is the address that of a Jira?"
+
+
+def error_text(content: bytes) -> str:
+    """Jira's own words in an error answer, on one line and short; "" when there are none (HTML, nothing)."""
+    try:
+        found = orjson.loads(content)
+    except orjson.JSONDecodeError:
+        return ""
+    if not isinstance(found, dict):
+        return ""
+    words = [str(one) for one in found.get("errorMessages") or ()]
+    errors = found.get("errors")
+    if isinstance(errors, dict):
+        words += [f"{name}: {text}" for name, text in errors.items()]
+    words += [str(found[name]) for name in ("errorMessage", "message", "error_description") if found.get(name)]
+    return " ".join(" ".join(words).split())[:_LONGEST]
+
+
+def sign_in_problem(source: str, status: int, headers: Mapping[str, str]) -> SourceError | None:
+    """Name a lost or refused sign-in, also behind a 200: an anonymous answer holds fewer rows, not an error."""
+    reason = headers.get("X-Seraph-LoginReason", "")
+    if headers.get("X-Authentication-Denied-Reason") or "AUTHENTICATION_DENIED" in reason:
+        return Authentication(source, "Jira wants a CAPTCHA after failed sign-ins: sign in once with a browser")
+    if status == 401 or "AUTHENTICATED_FAILED" in reason:
+        return Authentication(source, "Jira does not accept the sign-in (401): is the token right and not expired?")
+    if headers.get("X-AUSERNAME", "").lower() == "anonymous":
+        return Authentication(source, "Jira answers us as anonymous: the sign-in is lost, nothing is believed")
+    return None
+
+
+def read_refusal(source: str, what: str, status: int, content: bytes) -> SourceError:
+    """Name the error of a read that was refused for good."""
+    words = error_text(content)
+    if 300 <= status < 400:
+        return BadAnswer(source, f"{what}: the server sends us elsewhere ({status}); is the address right?")
+    if status == 403:
+        return Fatal(source, f"{what}: not permitted (403){_colon(words)}; the account needs Browse projects")
+    if status == 404:
+        return Fatal(source, f"{what}: not found (404){_colon(words)}; is the address that of a Jira?")
+    if status == 410:
+        return Fatal(
+            source, f"{what}: this interface was removed (410){_colon(words)}; set api = cloud or datacenter"
+        )
+    return Fatal(source, f"{what}: refused ({status}){_colon(words)}")
+
+
+def write_refusal(source: str, what: str, status: int, content: bytes) -> SourceError:
+    """Name the error of a write that was refused and so not applied."""
+    words = _colon(error_text(content))
+    advice = {
+        400: "",
+        403: "; the account needs Add comments, Edit own comments and Edit issues there",
+        404: "; the ticket is gone or hidden from us",
+        409: "; somebody else is changing it",
+        413: "; the ticket holds as many comments as Jira allows",
+    }
+    message = f"{what}: refused ({status}){words}{advice.get(status, '')}"
+    return WriteRefused(source, message, permanent=status not in (408, 409, 423, 425))
+
+
+def _colon(words: str) -> str:
+    return f": {words}" if words else ""

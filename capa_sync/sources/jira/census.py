@@ -1,0 +1,85 @@
+"""The census: every id in scope, and which projects we can see; complete or not at all (facts/jira.md 4)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from capa_sync.errors import BadAnswer, Fatal, Retryable
+from capa_sync.model.ticket import Census
+from capa_sync.sources.jira.client import BadRequest, JiraClient
+from capa_sync.sources.jira.facts import prove_identity
+from capa_sync.sources.jira.outside import Outside
+from capa_sync.sources.jira.paging import Shifted
+from capa_sync.sources.jira.site import Site
+
+_CLOUD_IDS, _OFFSET_IDS = 5000, 1000
+_ATTEMPTS = 3
+_PROJECTS = 50
+
+
+def take_census(site: Site, outside: Outside) -> Census:
+    """Sweep ids and projects. Raises when anything of it is incomplete, or when we are not ourselves any more."""
+    prove_identity(site.client, site.facts.me)
+    ids, count = _all_ids(site)
+    outside.learn(ids)
+    actions = site.existing(outside.ids())
+    containers = _cloud_roster(site.client) if site.client.is_cloud else _offset_roster(site.client)
+    prove_identity(site.client, site.facts.me)
+    return Census(ids | actions, containers, count=count)
+
+
+def _all_ids(site: Site) -> tuple[frozenset[str], int | None]:
+    size = _CLOUD_IDS if site.client.is_cloud else _OFFSET_IDS
+    for _attempt in range(_ATTEMPTS):
+        ids: set[str] = set()
+        total: int | None = None
+        try:
+            for rows in site.search.pages(site.query.where(), ["id"], size):
+                ids |= {str(issue["id"]) for issue in rows.issues}
+                total = rows.total
+        except Shifted:
+            continue
+        if total is None or total == len(ids):
+            return frozenset(ids), _count(site) if site.client.is_cloud else total
+    raise Retryable(site.name, "tickets come and go faster than a census can count them")
+
+
+def _count(site: Site) -> int | None:
+    answer = site.client.post("search/approximate-count", {"jql": f"({site.query.scope})"})
+    count = answer.get("count") if isinstance(answer, dict) else None
+    return count if isinstance(count, int) else None
+
+
+def _cloud_roster(client: JiraClient) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for status in ("live", "archived", "deleted"):
+        try:
+            found.update((key, status) for key in _project_keys(client, status))
+        except (BadRequest, Fatal):
+            # archived and deleted projects are told to some accounts only; live ones must be
+            if status == "live":
+                raise
+    return found
+
+
+def _project_keys(client: JiraClient, status: str) -> list[str]:
+    keys: list[str] = []
+    while True:
+        params = {"status": status, "startAt": len(keys), "maxResults": _PROJECTS, "orderBy": "key"}
+        answer = client.get("project/search", params)
+        values = answer.get("values") if isinstance(answer, dict) else None
+        if not isinstance(values, list):
+            raise BadAnswer(client.source, "the list of projects is none; the census is given up")
+        keys += [str(one["key"]) for one in values]
+        total = answer.get("total")
+        if answer.get("isLast") or (isinstance(total, int) and len(keys) >= total):
+            return keys
+        if not values:
+            raise BadAnswer(client.source, "the list of projects ends early; the census is given up")
+
+
+def _offset_roster(client: JiraClient) -> dict[str, str]:
+    answer: Any = client.get("project", {"includeArchived": "true"})
+    if not isinstance(answer, list):
+        raise BadAnswer(client.source, "the list of projects is none; the census is given up")
+    return {str(one["key"]): "archived" if one.get("archived") else "live" for one in answer}

@@ -1,0 +1,271 @@
+"""The one door to a Jira: the `jira` library's session, our own requests, every answer checked.
+
+The library signs in and holds the session; its retries, its Resource objects and its error texts (which quote
+headers and bodies) are not used (facts/jira.md 0 and 1.3).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import timedelta
+from typing import Any
+
+import orjson
+import requests
+import urllib3.exceptions
+from jira import JIRA
+from requests.auth import AuthBase
+
+from capa_sync.errors import Authentication, BadAnswer, DeliveryUnknown, Fatal, Retryable, SourceError
+from capa_sync.model.clock import Clock
+from capa_sync.sources.budget import Budget
+from capa_sync.sources.jira import answers
+from capa_sync.sources.jira.door import check_reading_post, check_write
+from capa_sync.sources.jira.options import JiraAuth, JiraOptions
+from capa_sync.sources.retry import RetryPolicy, overload
+
+TIMEOUT = (3.05, 70.0)
+"""Seconds to connect and to wait for a byte; the library's default is to wait for ever."""
+_EARLY = timedelta(seconds=60)
+_AGENT = "capa-sync (detective control; mirrors tickets, writes one comment)"
+
+
+class BadRequest(Fatal):
+    """Jira does not understand the request (400): a wrong query, an expired token, an id that is gone."""
+
+
+class JiraClient:
+    """One signed-in session. Not to be shared between threads.
+
+    Args:
+        options: address, sign-in, TLS.
+        clock: our own clock, for token life and HTTP dates.
+        retry: the policy for reads.
+        budget: shared by all sessions of a source.
+    """
+
+    def __init__(self, options: JiraOptions, clock: Clock, retry: RetryPolicy, budget: Budget) -> None:
+        self.source = options.name
+        self.is_cloud = options.api == "cloud"
+        self._base = options.base
+        self._clock = clock
+        self._retry = retry
+        self._budget = budget
+        self._speaker = ""
+        self._session = self._sign_in(options)
+
+    def _sign_in(self, options: JiraOptions) -> requests.Session:
+        auth = options.auth
+        settings: dict[str, Any] = {
+            "server": options.base,
+            "rest_api_version": "3" if self.is_cloud else "2",
+            "verify": options.verify,
+            "check_update": False,
+            "headers": {"User-Agent": _AGENT},
+        }
+        ways: dict[str, dict[str, Any]] = {
+            "basic": {"basic_auth": (auth.user, auth.secret)},
+            "pat": {"token_auth": auth.secret},
+            "oauth-client-credentials": {},
+        }
+        client = JIRA(
+            options=settings,
+            get_server_info=False,
+            max_retries=0,
+            timeout=TIMEOUT,
+            logging=False,
+            **ways[auth.method],
+        )
+        session: requests.Session = client._session  # noqa: SLF001 - facts/jira.md 1.3: pinned to jira 3.10
+        if auth.method == "oauth-client-credentials":
+            session.auth = _ClientCredentials(auth, self)
+        return session
+
+    def get(self, path: str, params: Mapping[str, Any] | None = None) -> Any:
+        """Read a path below `rest/api/N/` and return the decoded JSON.
+
+        Raises:
+            Retryable, NotBefore: not now. Authentication: our sign-in is not accepted. BadRequest: 400.
+            BadAnswer: not what the API promises. Fatal: refused for good.
+        """
+        return self._read("GET", path, params, None)
+
+    def find(self, path: str, params: Mapping[str, Any] | None = None) -> Any | None:
+        """Like `get`, but None for 404: gone, hidden, or never there."""
+        return self._read("GET", path, params, None, may_miss=True)
+
+    def post(self, path: str, body: Mapping[str, Any], params: Mapping[str, Any] | None = None) -> Any:
+        """Read by a POST that changes nothing; errors as for `get`."""
+        check_reading_post(path)
+        return self._read("POST", path, params, body)
+
+    def write(self, method: str, path: str, body: Any, params: Mapping[str, str] | None = None) -> Any | None:
+        """Send one write, once. Returns the decoded JSON, None for an empty answer.
+
+        Raises:
+            Retryable, NotBefore: refused before it was processed, or never sent. WriteRefused: not applied.
+            DeliveryUnknown: nobody knows whether it was applied. Authentication: our sign-in is not accepted.
+            ForbiddenWriteError: no write that we make; not sent.
+        """
+        check_write(method, path, params or {}, body)
+        what = f"{method} {path}"
+        answer = self._send(method, path, params, body, is_write=True)
+        problem = answers.sign_in_problem(self.source, answer.status_code, answer.headers)
+        if problem is not None:
+            raise problem
+        if answer.status_code == 429:
+            raise self._overload(answer, what) or DeliveryUnknown(self.source, what)
+        if answer.status_code >= 500 or 300 <= answer.status_code < 400:
+            message = f"{what}: answered {answer.status_code}; whether it was applied is not known"
+            raise DeliveryUnknown(self.source, message)
+        if not answer.ok:
+            raise answers.write_refusal(self.source, what, answer.status_code, answer.content)
+        return self._written(answer, what)
+
+    def _written(self, answer: requests.Response, what: str) -> Any | None:
+        if not answer.content:
+            return None
+        try:
+            return answers.decode(self.source, what, answer.headers, answer.content)
+        except BadAnswer as error:
+            raise DeliveryUnknown(self.source, f"{error.message}; whether it was applied is not known") from error
+
+    def _read(
+        self, method: str, path: str, params: Mapping[str, Any] | None, body: Any, *, may_miss: bool = False
+    ) -> Any:
+        what = f"{method} {path}"
+
+        def send() -> Any:
+            answer = self._send(method, path, params, body, is_write=False)
+            if may_miss and answer.status_code == 404:
+                return None
+            self._check(answer, what)
+            return answers.decode(self.source, what, answer.headers, answer.content)
+
+        return self._retry.read(send)
+
+    def _check(self, answer: requests.Response, what: str) -> None:
+        status = answer.status_code
+        problem = answers.sign_in_problem(self.source, status, answer.headers) or self._overload(answer, what)
+        if problem is not None:
+            raise problem
+        if status == 400:
+            words = answers.error_text(answer.content)
+            raise BadRequest(self.source, f"{what}: Jira does not understand it: {words or 'no reason given'}")
+        if not 200 <= status < 300:
+            raise answers.read_refusal(self.source, what, status, answer.content)
+        self._check_speaker(answer)
+
+    def _check_speaker(self, answer: requests.Response) -> None:
+        """An answer that is given to somebody else than the earlier ones is not believed."""
+        speaker = answer.headers.get("X-AACCOUNTID") or answer.headers.get("X-AUSERNAME") or ""
+        if self._speaker and speaker != self._speaker:
+            raise Authentication(self.source, "the answer is not given to our account: the sign-in is lost")
+        self._speaker = speaker
+
+    def _overload(self, answer: requests.Response, what: str) -> SourceError | None:
+        return overload(self.source, answer.status_code, answer.headers, self._clock.now(), what)
+
+    def _send(
+        self, method: str, path: str, params: Mapping[str, Any] | None, body: Any, *, is_write: bool
+    ) -> requests.Response:
+        self._budget.take()
+        url = f"{self._base}/rest/api/{3 if self.is_cloud else 2}/{path}"
+        data = None if body is None else orjson.dumps(body)
+        # not the library's own `request`: it parses and repeats error bodies
+        return self._guarded(
+            lambda: requests.Session.request(
+                self._session, method, url, params=params, data=data, timeout=TIMEOUT, allow_redirects=False
+            ),
+            f"{method} {path}",
+            is_write=is_write,
+        )
+
+    def _guarded(self, send: Callable[[], requests.Response], what: str, *, is_write: bool) -> requests.Response:
+        try:
+            return send()
+        except requests.exceptions.SSLError as error:
+            message = f"{what}: the server's certificate is not trusted ({type(error).__name__})"
+            raise Fatal(self.source, message) from None
+        except (requests.exceptions.InvalidURL, requests.exceptions.MissingSchema, ValueError) as error:
+            if not isinstance(error, requests.RequestException) or _is_local(error):
+                raise Fatal(self.source, f"{what}: the address or the token cannot be used as written") from None
+            raise Retryable(self.source, f"{what}: {type(error).__name__}") from None
+        except requests.RequestException as error:
+            words = f"{what}: {_why(error)}"
+            if is_write and _may_have_arrived(error):
+                raise DeliveryUnknown(self.source, f"{words}; whether it was applied is not known") from None
+            raise Retryable(self.source, words) from None
+
+    def fetch_token(self, auth: JiraAuth) -> tuple[str, timedelta]:
+        """Get an access token and its life from the token endpoint. Raises Authentication when it gives none."""
+        form = {"grant_type": "client_credentials", "client_id": auth.user, "client_secret": auth.secret}
+        answer = self._guarded(
+            lambda: requests.post(auth.token_url, data=form, timeout=TIMEOUT, allow_redirects=False),
+            "POST token endpoint",
+            is_write=False,
+        )
+        problem = self._overload(answer, "POST token endpoint")
+        if problem is not None:
+            raise problem
+        if not answer.ok:
+            words = answers.error_text(answer.content)
+            raise Authentication(self.source, f"the token endpoint refuses us ({answer.status_code}) {words}".strip())
+        found = answers.decode(self.source, "POST token endpoint", answer.headers, answer.content)
+        token = found.get("access_token") if isinstance(found, dict) else None
+        if not isinstance(token, str) or not token:
+            raise Authentication(self.source, "the token endpoint gave no access token")
+        return token, timedelta(seconds=float(found.get("expires_in") or 3600))
+
+    def now_after(self, life: timedelta) -> Any:
+        """The instant at which a token of that life should be renewed."""
+        return self._clock.now() + max(life - _EARLY, life / 2)
+
+    def is_past(self, instant: Any) -> bool:
+        """Whether that instant has come."""
+        return bool(self._clock.now() >= instant)
+
+
+class _ClientCredentials(AuthBase):
+    """Signs requests with a bearer token that is renewed before it ends."""
+
+    def __init__(self, auth: JiraAuth, client: JiraClient) -> None:
+        self._auth, self._client = auth, client
+        self._token = ""
+        self._renew_at: Any = None
+
+    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        if self._renew_at is None or self._client.is_past(self._renew_at):
+            self._token, life = self._client.fetch_token(self._auth)
+            self._renew_at = self._client.now_after(life)
+        request.headers["Authorization"] = f"Bearer {self._token}"
+        return request
+
+
+def _is_local(error: Exception) -> bool:
+    kinds = (
+        requests.exceptions.InvalidURL,
+        requests.exceptions.MissingSchema,
+        requests.exceptions.InvalidSchema,
+        requests.exceptions.InvalidHeader,
+    )
+    return isinstance(error, kinds)
+
+
+def _may_have_arrived(error: requests.RequestException) -> bool:
+    """Whether a request may have reached the server although no answer came."""
+    if isinstance(error, requests.exceptions.ConnectTimeout):
+        return False
+    cause = error.args[0] if error.args else None
+    reason = getattr(cause, "reason", cause)
+    return not isinstance(reason, urllib3.exceptions.NewConnectionError | urllib3.exceptions.ConnectTimeoutError)
+
+
+def _why(error: requests.RequestException) -> str:
+    if isinstance(error, requests.exceptions.Timeout):
+        return "no answer in time"
+    if isinstance(error, requests.exceptions.ProxyError):
+        return "the proxy cannot be reached"
+    if isinstance(error, requests.exceptions.ChunkedEncodingError | requests.exceptions.ContentDecodingError):
+        return "the answer was cut short"
+    return "the connection failed" if _may_have_arrived(error) else "the server cannot be reached"

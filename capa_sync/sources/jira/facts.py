@@ -1,0 +1,106 @@
+"""What a Jira says about itself, and proof of who we are."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from capa_sync.errors import Authentication, BadAnswer, Fatal
+from capa_sync.model.ticket import Account, FieldDef, SiteFacts, StatusDef
+from capa_sync.sources.jira.client import BadRequest, JiraClient
+from capa_sync.sources.jira.options import Api
+from capa_sync.sources.jira.people import People, read_account
+from capa_sync.sources.jira.query import Query
+from capa_sync.sources.jira.times import read_instant
+from capa_sync.sources.jira.values import account_of
+
+_LONG_AGO = 946_684_800_000  # 2000-01-01, epoch ms
+
+
+def read_facts(client: JiraClient, api: Api, people: People) -> SiteFacts:
+    """Sign in, decide which product answers, and read fields and statuses."""
+    server = _object(client, client.get("serverInfo"), "serverInfo")
+    client.is_cloud = server.get("deploymentType") == "Cloud" if api == "auto" else api == "cloud"
+    me = read_me(client)
+    fields = tuple(_field(raw) for raw in _list(client, client.get("field"), "field"))
+    statuses = {str(raw.get("id")): _status(raw) for raw in _list(client, client.get("status"), "status")}
+    return SiteFacts(
+        fields=fields,
+        statuses=tuple(statuses.values()),
+        me=read_account(me),
+        accounts=people.all(),
+        time_zone=str(me.get("timeZone") or "UTC"),
+        server_time=_server_time(server),
+    )
+
+
+def read_me(client: JiraClient) -> dict[str, Any]:
+    """Ask who we are. Raises Authentication when that is nobody."""
+    me = _object(client, client.get("myself"), "myself")
+    if not account_of(me):
+        raise Authentication(client.source, "Jira does not say who we are: the sign-in is lost")
+    return me
+
+
+def prove_identity(client: JiraClient, me: Account) -> None:
+    """Raise Authentication unless Jira still knows us as the account that we signed in with."""
+    found = account_of(read_me(client))
+    if found != me.id:
+        raise Authentication(client.source, f"Jira now takes us for another account ({found} instead of {me.id})")
+
+
+def try_query(client: JiraClient, query: Query) -> None:
+    """Prove that the configured query is understood, and find out how it wants its dates.
+
+    Raises:
+        Fatal: naming the query and Jira's own words.
+    """
+    path = "search/jql" if client.is_cloud else "search"
+
+    def ask(*conditions: str) -> None:
+        client.post(path, {"jql": query.where(*conditions), "maxResults": 1, "fields": ["id"]})
+
+    try:
+        ask(query.since("updated", _LONG_AGO))
+        return
+    except BadRequest:
+        query.understands_epoch = False
+    try:
+        ask()
+    except BadRequest as error:
+        words = error.message.rpartition("does not understand it: ")[2]
+        raise Fatal(client.source, f"the query {query.scope!r} is not accepted: {words}") from error
+
+
+def _object(client: JiraClient, answer: Any, path: str) -> dict[str, Any]:
+    if not isinstance(answer, dict):
+        raise BadAnswer(client.source, f"{path} gives no object; is the address that of a Jira?")
+    return answer
+
+
+def _list(client: JiraClient, answer: Any, path: str) -> list[Mapping[str, Any]]:
+    if not isinstance(answer, list) or not all(isinstance(one, dict) for one in answer):
+        raise BadAnswer(client.source, f"{path} gives no list; is the address that of a Jira?")
+    return answer
+
+
+def _field(raw: Mapping[str, Any]) -> FieldDef:
+    schema = raw.get("schema") or {}
+    kind = str(schema.get("type") or "")
+    if schema.get("items"):
+        kind = f"{kind}/{schema['items']}"
+    return FieldDef(str(raw.get("id")), str(raw.get("name") or raw.get("id")), kind, bool(raw.get("custom")))
+
+
+def _status(raw: Mapping[str, Any]) -> StatusDef:
+    category = (raw.get("statusCategory") or {}).get("key") or ""
+    known = category if category in ("new", "indeterminate", "done") else ""
+    return StatusDef(str(raw.get("id")), str(raw.get("name") or ""), known)
+
+
+def _server_time(server: Mapping[str, Any]) -> datetime | None:
+    try:
+        return read_instant(server["serverTime"])
+    except (KeyError, TypeError, ValueError):
+        return None

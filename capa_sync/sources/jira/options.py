@@ -1,0 +1,71 @@
+"""What a Jira source is told at its construction."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Literal
+
+from capa_sync.model.settings import ChildSpec
+from capa_sync.sources.budget import Rate
+
+Api = Literal["auto", "cloud", "datacenter"]
+AuthMethod = Literal["basic", "pat", "oauth-client-credentials"]
+
+
+@dataclass(frozen=True, slots=True)
+class JiraAuth:
+    """How we sign in; the secret appears in no repr.
+
+    Attributes:
+        method: `basic` (user and API token, or user and password), `pat` (Data Center personal access token) or
+            `oauth-client-credentials`.
+        secret: API token, password, PAT or client secret.
+        user: e-mail or user name for basic; client id for OAuth.
+        token_url: where OAuth tokens are given out.
+    """
+
+    method: AuthMethod
+    secret: str = field(repr=False)
+    user: str = ""
+    token_url: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class JiraOptions:
+    """One Jira source.
+
+    Attributes:
+        name: the source's name in the settings.
+        url: base address of the REST API, with any context path or `/ex/jira/{cloudId}` prefix.
+        query: JQL; its ORDER BY is not used.
+        auth: how we sign in.
+        children: where records' actions are found.
+        overlap: how far behind the highest `updated` seen each poll looks again; must exceed the search index's lag.
+        budget: requests a second, None without limit.
+        page_size: tickets of one page (Cloud gives at most 100 when fields are asked for).
+        batch: tickets whose histories are fetched together (Cloud takes at most 1,000).
+        api: which of the two products; `auto` asks it.
+        browse_url: address for people when it differs from `url` (behind api.atlassian.com).
+        verify: TLS: True, False, or a CA bundle's path.
+        is_instant: tests only: waits are not spent.
+    """
+
+    name: str
+    url: str
+    query: str
+    auth: JiraAuth
+    children: tuple[ChildSpec, ...] = ()
+    overlap: timedelta = timedelta(minutes=5)
+    budget: Rate | None = None
+    page_size: int = 100
+    batch: int = 1000
+    api: Api = "auto"
+    browse_url: str = ""
+    verify: bool | str = True
+    is_instant: bool = False
+
+    @property
+    def base(self) -> str:
+        """The address without a slash at its end."""
+        return self.url.rstrip("/")

@@ -1,0 +1,47 @@
+"""Action tickets that the query does not name: polled by id, and only those."""
+
+from __future__ import annotations
+
+from capa_sync.sources.jira.paging import ALL_FIELDS
+from capa_sync.sources.jira.site import Site
+from capa_sync.sources.jira.whole import Draft
+
+
+class Outside:
+    """Knows which mirrored actions lie outside the query; learnt once a process, then kept up to date."""
+
+    def __init__(self, site: Site) -> None:
+        self._site = site
+        self._inside: set[str] = set()
+        self._outside: set[str] = set()
+
+    def note_inside(self, id_: str) -> None:
+        """An action that a search for the query has just told."""
+        self._inside.add(id_)
+        self._outside.discard(id_)
+
+    def note_outside(self, id_: str) -> None:
+        """An action that the query was found not to name."""
+        self._outside.add(id_)
+        self._inside.discard(id_)
+
+    def learn(self, in_scope: frozenset[str]) -> None:
+        """Take over the result of a census: the ids that the query names."""
+        self._inside, self._outside = set(in_scope), set()
+        self._site.gone.clear()
+
+    def ids(self) -> list[str]:
+        """Ids of mirrored action tickets outside the query, in order of the mirror."""
+        mirrored = self._site.lookup.action_ids(self._site.name)
+        unknown = [id_ for id_ in mirrored if id_ not in self._inside and id_ not in self._outside]
+        if unknown:
+            inside = self._site.in_query(unknown)
+            self._inside |= inside
+            self._outside |= set(unknown) - inside
+        return [id_ for id_ in mirrored if id_ in self._outside]
+
+    def changed(self, since: int | None) -> list[Draft]:
+        """Drafts of those touched since an instant that the mirror does not hold as they are."""
+        condition = self._site.query.since("updated", since)
+        rows = self._site.search_ids(self.ids(), ALL_FIELDS, condition)
+        return [draft for draft in map(Draft.of, rows) if not self._site.is_unchanged(draft)]

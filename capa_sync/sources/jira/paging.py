@@ -1,0 +1,121 @@
+"""Pages of a search: Cloud's by token, Data Center's by offset, each checked before it is believed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from capa_sync.errors import BadAnswer, Retryable
+from capa_sync.sources.jira.client import BadRequest, JiraClient
+
+ALL_FIELDS = ("*all",)
+_EMPTY_PAGES = 5
+"""Cloud may give an empty page with a token; more in a row than this is no paging any more."""
+
+
+class Shifted(Retryable):
+    """Rows left or came while pages were read, so that the next offset would skip some: begin again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where in a search the next page begins.
+
+    Attributes:
+        token: Cloud's page token. start: Data Center's offset.
+        last: id of the last row before it, which is read again to prove that nothing has moved.
+        empties: empty pages in a row before it.
+    """
+
+    token: str = ""
+    start: int = 0
+    last: str = ""
+    empties: int = 0
+
+
+START = Place()
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """One page: raw issues, the next place (None at the end), and the total where it is told."""
+
+    issues: list[dict[str, Any]]
+    place: Place | None
+    total: int | None = None
+
+
+class Search:
+    """Searches one Jira page by page."""
+
+    def __init__(self, client: JiraClient) -> None:
+        self._client = client
+
+    def page(
+        self, jql: str, fields: Sequence[str], size: int, place: Place = START, *, changelog: bool = False
+    ) -> Rows:
+        """Read one page.
+
+        Raises:
+            Shifted: Data Center only: the rows before this place are others than before.
+            BadRequest: the query or the token is not understood.
+            BadAnswer: the page contradicts itself.
+        """
+        body: dict[str, Any] = {"jql": jql, "maxResults": size, "fields": list(fields)}
+        if self._client.is_cloud:
+            return self._cloud_page(body, place)
+        if changelog:
+            body["expand"] = ["changelog"]
+        return self._offset_page(body, place)
+
+    def pages(self, jql: str, fields: Sequence[str], size: int, *, changelog: bool = False) -> Iterator[Rows]:
+        """Read all pages of a search, from its beginning."""
+        place: Place | None = START
+        while place is not None:
+            rows = self.page(jql, fields, size, place, changelog=changelog)
+            yield rows
+            place = rows.place
+
+    def _cloud_page(self, body: dict[str, Any], place: Place) -> Rows:
+        if place.token:
+            body["nextPageToken"] = place.token
+        answer = self._client.post("search/jql", body)
+        issues = self._issues(answer)
+        token = answer.get("nextPageToken")
+        if not token:
+            return Rows(issues, None)
+        if token == place.token:
+            raise self._bad("the search gives the same page token again")
+        empties = 0 if issues else place.empties + 1
+        if empties > _EMPTY_PAGES:
+            raise self._bad("the search gives empty pages without end")
+        return Rows(issues, Place(token=str(token), empties=empties))
+
+    def _offset_page(self, body: dict[str, Any], place: Place) -> Rows:
+        overlap = 1 if place.last else 0
+        start = place.start - overlap
+        answer = self._client.post("search", {**body, "startAt": start})
+        issues = self._issues(answer)
+        total, size = answer.get("total"), answer.get("maxResults")
+        if answer.get("startAt") != start or not isinstance(total, int) or not isinstance(size, int):
+            raise self._bad("the search tells another place than was asked for")
+        if place.last and (not issues or str(issues[0]["id"]) != place.last):
+            raise Shifted(self._client.source, "tickets moved while they were read")
+        if size <= overlap or len(issues) < min(size, total - start):
+            raise self._bad(f"the search promises {min(size, total - start)} tickets and gives {len(issues)}")
+        end = start + len(issues)
+        following = Place(start=end, last=str(issues[-1]["id"])) if issues and end < total else None
+        return Rows(issues[overlap:], following, total)
+
+    def _issues(self, answer: Any) -> list[dict[str, Any]]:
+        issues = answer.get("issues") if isinstance(answer, dict) else None
+        if not isinstance(issues, list) or not all(isinstance(one, dict) and one.get("id") for one in issues):
+            raise self._bad("the search gives no list of issues")
+        return issues
+
+    def _bad(self, words: str) -> BadAnswer:
+        return BadAnswer(self._client.source, f"{words}; the page is refused")
+
+
+__all__ = ["ALL_FIELDS", "START", "BadRequest", "Place", "Rows", "Search", "Shifted"]

@@ -1,0 +1,201 @@
+"""From a Jira ticket's raw parts to a SourceTicket; pure, so that `rebuild` needs no tracker."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import orjson
+
+from capa_sync.errors import Skippable
+from capa_sync.model.ticket import ChildRef, Part, RawChange, RawComment, SourceTicket
+from capa_sync.model.values import Raw
+from capa_sync.sources.jira.adf import adf_text, is_document
+from capa_sync.sources.jira.changes import Dated, read_changes, sorted_entries
+from capa_sync.sources.jira.parts import CHILDREN, COMMENTS, HISTORY, RECORD
+from capa_sync.sources.jira.times import read_instant
+from capa_sync.sources.jira.values import account_of, clean, field_value
+from capa_sync.sources.jira.wiki import wiki_text
+
+BOOKKEEPING = frozenset(
+    {
+        "updated",
+        "lastViewed",
+        "watches",
+        "votes",
+        "workratio",
+        "progress",
+        "aggregateprogress",
+        "aggregatetimespent",
+        "aggregatetimeestimate",
+        "aggregatetimeoriginalestimate",
+        "timetracking",
+        "worklog",
+        "comment",
+        "attachment",
+        "thumbnail",
+        "issuelinks",
+        "subtasks",
+        "statuscategorychangedate",
+        "statusCategory",
+    }
+)
+"""Fields that say nothing a rule may read; links, sub-tasks and attachments have their own places in the ticket."""
+
+
+class JiraParser:
+    """Parses tickets of one source.
+
+    Args:
+        source: name of the source.
+        browse_url: address under which people open tickets: `<browse_url>/browse/KEY`.
+    """
+
+    def __init__(self, source: str, browse_url: str) -> None:
+        self._source = source
+        self._browse = browse_url.rstrip("/") + "/browse/"
+
+    def parse(self, parts: Sequence[Part]) -> SourceTicket:
+        """Parse the newest parts of one ticket. Raises Skippable when they make no ticket."""
+        found = {part.kind: orjson.loads(part.body) for part in parts}
+        if RECORD not in found:
+            raise Skippable(self._source, "?", "there is no record among its parts")
+        history = found.get(HISTORY) or {}
+        return self.build(
+            found[RECORD],
+            self.dated(found[RECORD], history.get("histories") or ()),
+            found.get(COMMENTS) or (),
+            found.get(CHILDREN) or (),
+            history_complete=history.get("complete", False),
+        )
+
+    def dated(self, issue: Mapping[str, Any], histories: Iterable[Any]) -> list[Dated]:
+        """Bring history entries into true order. Raises Skippable for an entry without a readable instant."""
+        try:
+            return sorted_entries(histories)
+        except (ValueError, TypeError, AttributeError, OverflowError) as error:
+            raise Skippable(
+                self._source, _shown(issue), f"an entry of its history has no instant: {error}"
+            ) from error
+
+    def build(
+        self,
+        issue: Mapping[str, Any],
+        histories: Sequence[Dated],
+        comments: Sequence[Any],
+        children: Sequence[Any] = (),
+        *,
+        history_complete: bool,
+    ) -> SourceTicket:
+        """Make the ticket from pieces that are already decoded. Raises Skippable when they make no ticket."""
+        key = _shown(issue)
+        fields = issue.get("fields")
+        if not isinstance(fields, dict) or "id" not in issue:
+            raise Skippable(self._source, key, "the answer holds no fields")
+        try:
+            created, updated = read_instant(fields.get("created")), read_instant(fields.get("updated"))
+            changes = read_changes(histories, _accounts(fields, histories))
+            remarks = _comments(comments)
+        except (ValueError, TypeError, AttributeError, OverflowError) as error:
+            raise Skippable(self._source, key, f"a part of it cannot be read: {error}") from error
+        parent = fields.get("parent")
+        return SourceTicket(
+            source=self._source,
+            id=str(issue["id"]),
+            key=key,
+            url=self._browse + key,
+            kind=_name(fields.get("issuetype"), "name"),
+            container=_name(fields.get("project"), "key") or key.rpartition("-")[0],
+            created_at=created,
+            updated_at=updated,
+            created_by=account_of(fields.get("creator")) or account_of(fields.get("reporter")),
+            values=_values(fields),
+            changes=changes,
+            comments=remarks,
+            children=_children(fields, children),
+            parent=_name(parent, "id"),
+            old_keys=_old_keys(changes, key),
+            history_complete=history_complete,
+            attachments=len(fields.get("attachment") or ()),
+        )
+
+
+def _shown(issue: Mapping[str, Any]) -> str:
+    return str(issue.get("key") or issue.get("id") or "?")
+
+
+def _values(fields: Mapping[str, Any]) -> dict[str, Raw]:
+    found = {}
+    for name, value in fields.items():
+        if name in BOOKKEEPING:
+            continue
+        raw = field_value(name, value)
+        if raw is not None:
+            found[name] = raw
+    return found
+
+
+def _name(value: Any, member: str) -> str:
+    return str(value.get(member) or "") if isinstance(value, dict) else ""
+
+
+def _accounts(fields: Mapping[str, Any], histories: Sequence[Dated]) -> dict[str, str]:
+    """Data Center names users by key in history and by name elsewhere; tell key -> name where they differ."""
+    users = [fields.get(name) for name in ("assignee", "reporter", "creator")]
+    users += [entry.get("author") for _at, entry in histories]
+    found = {}
+    for user in users:
+        if isinstance(user, dict) and "accountId" not in user and user.get("key") and user.get("name"):
+            found[str(user["key"])] = str(user["name"])
+    return found
+
+
+def _comments(comments: Sequence[Any]) -> tuple[RawComment, ...]:
+    found = [_comment(one) for one in comments]
+    found.sort(key=lambda one: (one.at, int(one.id) if one.id.isdigit() else 0))
+    return tuple(found)
+
+
+def _comment(raw: Mapping[str, Any]) -> RawComment:
+    body, updated = raw.get("body"), raw.get("updated")
+    if isinstance(body, dict) and is_document(body):
+        text = clean(adf_text(body)[0])
+    else:
+        text = wiki_text(clean(str(body or "")))[0]
+    return RawComment(
+        id=str(raw.get("id") or ""),
+        at=read_instant(raw.get("created")),
+        by=account_of(raw.get("author")),
+        text=text,
+        updated_at=read_instant(updated) if updated else None,
+        internal=raw.get("jsdPublic") is False,
+        properties=tuple(str(one.get("key")) for one in raw.get("properties") or ()),
+    )
+
+
+def _children(fields: Mapping[str, Any], named: Sequence[Any]) -> tuple[ChildRef, ...]:
+    subtasks = [
+        _ref(one, "subtask", _name((one.get("fields") or {}).get("issuetype"), "name"))
+        for one in fields.get("subtasks") or ()
+    ]
+    links = [ref for link in fields.get("issuelinks") or () for ref in _linked(link)]
+    return (*subtasks, *links, *(_ref(one, "child") for one in named))
+
+
+def _ref(issue: Mapping[str, Any], relation: str, link_type: str = "") -> ChildRef:
+    return ChildRef(str(issue.get("id") or ""), str(issue.get("key") or ""), relation, link_type)
+
+
+def _linked(link: Mapping[str, Any]) -> Iterable[ChildRef]:
+    """The other end of a link, with the words that stand between as read from this ticket."""
+    type_ = link.get("type") or {}
+    for side in ("inward", "outward"):
+        other = link.get(f"{side}Issue")
+        if isinstance(other, dict):
+            yield _ref(other, "link", str(type_.get(side) or type_.get("name") or ""))
+
+
+def _old_keys(changes: Iterable[RawChange], key: str) -> tuple[str, ...]:
+    """Keys it had before: moves leave items named `Key` (facts/jira.md 3)."""
+    keys = [change.old.text for change in changes if change.field_name == "Key" and change.old.text]
+    return tuple(dict.fromkeys(old for old in keys if old != key))

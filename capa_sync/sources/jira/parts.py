@@ -1,0 +1,91 @@
+"""The raw parts of a Jira ticket: what is kept for ever, and what of it counts as its content; pure."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from typing import Any
+
+import orjson
+
+from capa_sync.model.ticket import Part
+from capa_sync.sources.jira.values import bytes_without_addresses
+
+RECORD, HISTORY, COMMENTS, CHILDREN = "record", "history", "comments", "children"
+_FOR_THE_READER = ("expand", "renderedFields", "names", "schema", "operations", "editmeta", "changelog")
+"""Members of an issue that depend on how it was asked for, not on the issue."""
+_OF_THE_VIEWER = ("lastViewed", "watches", "votes")
+"""Fields that change without anybody touching the ticket."""
+
+
+def record_part(issue: dict[str, Any]) -> Part:
+    """Make the record part of an issue that `split` has been through."""
+    body = orjson.dumps(issue, option=orjson.OPT_SORT_KEYS)
+    if b'"ongoingCycle"' not in body:
+        return Part(RECORD, body, _digest(body))
+    fields = {name: value for name, value in issue["fields"].items() if not _ticks(value)}
+    return Part(RECORD, body, _digest(orjson.dumps({**issue, "fields": fields}, option=orjson.OPT_SORT_KEYS)))
+
+
+def _ticks(value: Any) -> bool:
+    """A JSM SLA tells elapsed time: another value at each read."""
+    return isinstance(value, dict) and "ongoingCycle" in value
+
+
+def history_part(entries: list[Any], *, is_complete: bool) -> Part:
+    """Make the history part; entries in true order."""
+    return _part(HISTORY, {"complete": is_complete, "histories": entries})
+
+
+def comments_part(comments: list[Any]) -> Part:
+    """Make the comments part."""
+    return _part(COMMENTS, comments)
+
+
+def children_part(children: list[Any]) -> Part:
+    """Make the part that names tickets whose `parent` this one is (`[{"id", "key"}]`)."""
+    return _part(CHILDREN, children)
+
+
+def _part(kind: str, content: Any) -> Part:
+    body = orjson.dumps(content, option=orjson.OPT_SORT_KEYS)
+    return Part(kind, body, _digest(body))
+
+
+def _digest(body: bytes) -> str:
+    return hashlib.sha256(bytes_without_addresses(body)).hexdigest()
+
+
+def split(issue: dict[str, Any]) -> tuple[dict[str, Any] | None, dict[str, Any] | None]:
+    """Take changelog and comment list out of an issue, and what is no content; returns (changelog, comments).
+
+    The issue is changed in place: it is the bulk of a backfill and nobody else holds it.
+    """
+    changelog = issue.get("changelog")
+    for name in _FOR_THE_READER:
+        issue.pop(name, None)
+    fields = issue.get("fields")
+    comments = None
+    if isinstance(fields, dict):
+        comments = fields.pop("comment", None)
+        for name in _OF_THE_VIEWER:
+            fields.pop(name, None)
+        for name in ("assignee", "reporter", "creator"):
+            _undecorate(fields.get(name))
+    return _dict(changelog), _dict(comments)
+
+
+def _dict(value: Any) -> dict[str, Any] | None:
+    return value if isinstance(value, dict) else None
+
+
+def undecorate(entries: Iterable[Any]) -> None:
+    """Take the pictures out of the authors of history entries or comments: half their bytes and no content."""
+    for entry in entries:
+        _undecorate(entry.get("author"))
+        _undecorate(entry.get("updateAuthor"))
+
+
+def _undecorate(user: Any) -> None:
+    if isinstance(user, dict):
+        user.pop("avatarUrls", None)

@@ -1,0 +1,77 @@
+"""A poll: what was touched since the watermark less the overlap, in one request when nothing was."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from capa_sync.model.ticket import Cursor, Page, Role
+from capa_sync.sources.jira.facts import prove_identity
+from capa_sync.sources.jira.family import Family
+from capa_sync.sources.jira.outside import Outside
+from capa_sync.sources.jira.paging import ALL_FIELDS
+from capa_sync.sources.jira.query import NEWEST_CHANGE_FIRST
+from capa_sync.sources.jira.site import Issue, Site
+from capa_sync.sources.jira.sweep import SweepState, instant_ms
+from capa_sync.sources.jira.sweeping import Sweeping
+from capa_sync.sources.jira.whole import Draft
+
+
+def newest_of(issues: list[Issue]) -> tuple[int, str] | None:
+    """The highest `updated` (epoch ms) of some rows and the ticket that has it; None when none tells one."""
+    stamps = [(ms, str(issue["id"])) for issue in issues if (ms := instant_ms(issue, "updated")) is not None]
+    return max(stamps, default=None)
+
+
+class Poll:
+    """Polls one site. The cursor's state is `mark` (epoch ms) and `newest` (the ticket that had it)."""
+
+    def __init__(self, site: Site, outside: Outside, family: Family, sweeping: Sweeping) -> None:
+        self._site = site
+        self._outside = outside
+        self._family = family
+        self._sweeping = sweeping
+
+    def read(self, state: Mapping[str, Any]) -> Iterator[Page]:
+        """Yield what changed. More than one page of it becomes a sweep that can be taken up again."""
+        site, mark = self._site, int(state["mark"])
+        since = mark - int(site.options.overlap.total_seconds() * 1000)
+        jql = site.query.where(site.query.since("updated", since), order=NEWEST_CHANGE_FIRST)
+        rows = site.search.page(jql, ALL_FIELDS, site.options.page_size)
+        newest = newest_of(rows.issues)
+        if newest is not None and rows.place is not None:
+            sweep = SweepState(since=since, mark=site.plausible(newest[0]), newest=newest[1])
+            yield from self._sweeping.run({**state, "sweep": sweep.as_json()}, "sweep")
+            return
+        told = {str(issue["id"]) for issue in rows.issues}
+        if state.get("newest") not in told:
+            # the inclusive condition must give the last known ticket back: believed only when we are still ourselves
+            prove_identity(site.client, site.facts.me)
+        after = self._after(state, newest)
+        yield self._page(rows.issues, since, after)
+
+    def _after(self, state: Mapping[str, Any], newest: tuple[int, str] | None) -> dict[str, Any]:
+        if newest is None:
+            newest = self._sweeping.newest()  # the last known ticket left: look on from the newest that is there
+            return {**state, "mark": min(newest[0], state["mark"]), "newest": newest[1]} if newest else dict(state)
+        mark = self._site.plausible(newest[0])
+        return {**state, "mark": max(mark, state["mark"]), "newest": newest[1]}
+
+    def _page(self, issues: list[Issue], since: int, after: dict[str, Any]) -> Page:
+        site, family = self._site, self._family
+        drafts = [Draft.of(issue) for issue in issues]
+        for draft in drafts:
+            if site.kinship.role_of(draft.fields) is Role.ACTION:
+                self._outside.note_inside(draft.id)
+        changed = site.whole(draft for draft in drafts if not site.is_unchanged(draft))
+        actions = site.whole(self._outside.changed(since))
+        readings, skipped = family.read([*changed, *actions], frozenset(draft.id for draft in actions))
+        if readings:
+            present = {reading.ticket.id for reading in readings}
+            for kin, lost in (
+                family.actions_of(readings, present, is_sweep=False),
+                family.parents_of(readings, present),
+            ):
+                readings, skipped = [*readings, *kin], [*skipped, *lost]
+        cursor = Cursor(after, site.present_at(after["mark"]))
+        return Page(tuple(readings), cursor, complete=True, skipped=tuple(skipped))

@@ -1,0 +1,112 @@
+"""The Jira source: Cloud (REST v3) and Data Center (REST v2) behind the port `Source`."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from capa_sync.errors import Skippable
+from capa_sync.model.clock import Clock
+from capa_sync.model.ticket import Census, Cursor, Page, Reading, SiteFacts
+from capa_sync.ports import MirrorLookup
+from capa_sync.sources.budget import Budget
+from capa_sync.sources.jira.census import take_census
+from capa_sync.sources.jira.client import JiraClient
+from capa_sync.sources.jira.facts import read_facts, try_query
+from capa_sync.sources.jira.family import Family
+from capa_sync.sources.jira.history import chunks
+from capa_sync.sources.jira.options import JiraOptions
+from capa_sync.sources.jira.outside import Outside
+from capa_sync.sources.jira.parse import JiraParser
+from capa_sync.sources.jira.people import People
+from capa_sync.sources.jira.poll import Poll
+from capa_sync.sources.jira.query import Query
+from capa_sync.sources.jira.site import Site
+from capa_sync.sources.jira.sweeping import Sweeping
+from capa_sync.sources.retry import RetryPolicy
+
+
+@dataclass(frozen=True, slots=True)
+class _Signed:
+    """What stands once we are signed in."""
+
+    site: Site
+    outside: Outside
+    family: Family
+    sweeping: Sweeping
+    poll: Poll
+
+
+class JiraSource:
+    """Reads one Jira; see `ports.Source`. One instance a thread.
+
+    Args:
+        options: where and how.
+        clock: our own clock; the watermark never comes from it.
+        stop: set at shutdown; waits end and reads are abandoned with Retryable.
+        lookup: what the mirror holds.
+    """
+
+    def __init__(self, options: JiraOptions, clock: Clock, stop: threading.Event, lookup: MirrorLookup) -> None:
+        self.name = options.name
+        self._options = options
+        self._clock = clock
+        self._lookup = lookup
+        self._people = People()
+        self._parser = JiraParser(options.name, options.browse_url or options.base)
+        self.retry = RetryPolicy(options.name, clock, stop, is_instant=options.is_instant)
+        self.budget = Budget(options.name, options.budget, stop, is_instant=options.is_instant)
+        self._client = JiraClient(options, clock, self.retry, self.budget)
+        self._signed: _Signed | None = None
+
+    def parser(self) -> JiraParser:
+        """Return the pure parser for this source's raw parts."""
+        return self._parser
+
+    def identify(self) -> SiteFacts:
+        """Sign in, prove who we are, and read what the tracker says of itself.
+
+        Raises:
+            Authentication: we are not who we say we are. Fatal: the query is not accepted.
+        """
+        facts = read_facts(self._client, self._options.api, self._people)
+        query = Query(self._options.query)
+        try_query(self._client, query)
+        site = Site(self._client, self._options, query, facts, self._lookup, self._parser, self._people, self._clock)
+        outside = Outside(site)
+        family = Family(site, outside)
+        sweeping = Sweeping(site, outside, family)
+        self._signed = _Signed(site, outside, family, sweeping, Poll(site, outside, family, sweeping))
+        return facts
+
+    def read_changes(self, cursor: Cursor, *, full: bool = False) -> Iterator[Page]:
+        """Yield what changed since the cursor, or everything in scope; see `ports.Source`.
+
+        A backfill, a flood of changes and a full read go on where their last committed page ended.
+        """
+        signed, state = self._ready(), cursor.state
+        if "mark" not in state or "sweep" in state:
+            return signed.sweeping.run(state, "sweep")
+        return signed.sweeping.run(state, "full") if full else signed.poll.read(state)
+
+    def read_tickets(self, ids: Sequence[str]) -> Iterator[Reading]:
+        """Read these tickets whole; those gone or hidden are not yielded. Raises Skippable for an unreadable one."""
+        signed = self._ready()
+        actions = frozenset(self._lookup.action_ids(self.name))
+        for some in chunks(list(ids), self._options.page_size):
+            readings, skipped = signed.family.read(signed.site.fetch(some), actions)
+            yield from readings
+            if skipped:
+                raise Skippable(self.name, skipped[0][1], skipped[0][2])
+
+    def take_census(self) -> Census:
+        """Sweep all ids in scope and the roster of projects; see `ports.Source`."""
+        signed = self._ready()
+        return take_census(signed.site, signed.outside)
+
+    def _ready(self) -> _Signed:
+        if self._signed is None:
+            self.identify()
+        assert self._signed is not None  # noqa: S101 - identify has just set it
+        return self._signed

@@ -1,0 +1,148 @@
+"""One Jira, signed in: the ways to find tickets by id, robust against ids that are gone."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from capa_sync.model.clock import Clock
+from capa_sync.model.ticket import SiteFacts
+from capa_sync.ports import MirrorLookup
+from capa_sync.sources.jira.changes import FieldNames
+from capa_sync.sources.jira.children import Kinship
+from capa_sync.sources.jira.client import BadRequest, JiraClient
+from capa_sync.sources.jira.history import chunks, issues_of
+from capa_sync.sources.jira.options import JiraOptions
+from capa_sync.sources.jira.paging import ALL_FIELDS, Search
+from capa_sync.sources.jira.parse import JiraParser
+from capa_sync.sources.jira.people import People
+from capa_sync.sources.jira.query import Query, ids_condition
+from capa_sync.sources.jira.times import epoch_ms, from_epoch_ms
+from capa_sync.sources.jira.whole import Assembler, Draft
+
+IDS_AT_ONCE = 500
+_RECORDS = 100
+_QUOTED = re.compile(r"'([^']+)'")
+_AHEAD = timedelta(minutes=5)
+Issue = dict[str, Any]
+
+
+class Site:
+    """What reading needs once the sign-in stands.
+
+    Attributes:
+        gone: ids that Jira called unknown; not asked for again until a census.
+    """
+
+    def __init__(
+        self,
+        client: JiraClient,
+        options: JiraOptions,
+        query: Query,
+        facts: SiteFacts,
+        lookup: MirrorLookup,
+        parser: JiraParser,
+        people: People,
+        clock: Clock,
+    ) -> None:
+        self.client = client
+        self.options = options
+        self.query = query
+        self.facts = facts
+        self.lookup = lookup
+        self.search = Search(client)
+        self.kinship = Kinship(options.children)
+        self.assembler = Assembler(client, parser, FieldNames(facts.fields), people, options.batch)
+        self.gone: set[str] = set()
+        self._clock = clock
+        self._signed_in_at = clock.now()
+
+    @property
+    def name(self) -> str:
+        """The source's name."""
+        return self.options.name
+
+    def is_unchanged(self, draft: Draft) -> bool:
+        """Whether the mirror holds exactly this record already."""
+        return self.lookup.known_stamp(self.name, draft.id) == draft.part.digest
+
+    def is_mirrored(self, id_: str) -> bool:
+        """Whether the mirror knows the ticket at all."""
+        return self.lookup.known_stamp(self.name, id_) is not None
+
+    def plausible(self, mark: int) -> int:
+        """Hold a mark back to the tracker's own present: a ticket dated in the future must not blind the polls."""
+        server = self.facts.server_time
+        if server is None:
+            return mark
+        present: datetime = server + (self._clock.now() - self._signed_in_at)
+        return min(mark, epoch_ms(present + _AHEAD))
+
+    def present_at(self, mark: int | None) -> datetime | None:
+        """A mark as an instant."""
+        return None if mark is None else from_epoch_ms(mark)
+
+    def search_ids(
+        self, ids: Iterable[str], fields: Sequence[str], *conditions: str, field: str = "id", changelog: bool = False
+    ) -> list[Issue]:
+        """Search tickets whose id (or parent) is one of these; ids that Jira does not know are left out."""
+        found: list[Issue] = []
+        for some in chunks([one for one in ids if one not in self.gone], IDS_AT_ONCE):
+            found += self._search_some(list(some), fields, conditions, field, changelog=changelog)
+        return found
+
+    def _search_some(
+        self, ids: list[str], fields: Sequence[str], conditions: Sequence[str], field: str, *, changelog: bool
+    ) -> list[Issue]:
+        while ids:
+            jql = " AND ".join([ids_condition(field, ids), *filter(None, conditions)])
+            try:
+                return self._all_rows(f"{jql} ORDER BY created ASC, key ASC", fields, changelog=changelog)
+            except BadRequest as error:
+                unknown = set(_QUOTED.findall(error.message)) & set(ids) or set(ids) - self.existing(ids)
+                if not unknown:
+                    raise
+                self.gone |= unknown
+                ids = [one for one in ids if one not in unknown]
+        return []
+
+    def _all_rows(self, jql: str, fields: Sequence[str], *, changelog: bool) -> list[Issue]:
+        size = self.options.page_size if len(fields) > 1 or fields[0] != "id" else 5 * IDS_AT_ONCE
+        return [issue for rows in self.search.pages(jql, fields, size, changelog=changelog) for issue in rows.issues]
+
+    def in_query(self, ids: Iterable[str]) -> set[str]:
+        """Which of these tickets (by id) the configured query names."""
+        return {str(one["id"]) for one in self.search_ids(ids, ["id"], f"({self.query.scope})")}
+
+    def existing(self, ids: Iterable[str]) -> set[str]:
+        """Which of these exist and are visible, told by the database and not by the search index."""
+        found: set[str] = set()
+        for issue in self._fetch(list(ids), ["updated"], lambda id_: self._find(id_, {"fields": "updated"})):
+            found |= {str(issue["id"]), str(issue.get("key"))}
+        return found & set(ids)
+
+    def fetch(self, ids: Sequence[str]) -> list[Draft]:
+        """Read tickets by id or key, whatever the query or the index says; those gone or hidden are left out."""
+        rows = self._fetch(ids, ALL_FIELDS, lambda id_: self._find(id_, {"expand": "changelog"}))
+        return list({str(row["id"]): Draft.of(row) for row in rows}.values())
+
+    def whole(self, drafts: Iterable[Draft]) -> list[Draft]:
+        """Drafts fit to be assembled: Data Center's are read again by id, for a poll asks for no changelog."""
+        found = list(drafts)
+        return found if self.client.is_cloud else self.fetch([draft.id for draft in found])
+
+    def _fetch(
+        self, ids: Sequence[str], fields: Sequence[str], find: Callable[[str], Issue | None]
+    ) -> Iterable[Issue]:
+        for some in chunks(ids, _RECORDS):
+            if self.client.is_cloud:
+                body = {"issueIdsOrKeys": list(some), "fields": list(fields)}
+                yield from issues_of(self.client, self.client.post("issue/bulkfetch", body))
+            else:
+                yield from filter(None, map(find, some))
+
+    def _find(self, id_: str, params: dict[str, str]) -> Issue | None:
+        found = self.client.find(f"issue/{id_}", params)
+        return found if isinstance(found, dict) and found.get("id") else None

@@ -1,0 +1,144 @@
+"""Sweeps turned into pages that can be committed: the backfill, a flood of changes, the periodic full read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from capa_sync.errors import Fatal
+from capa_sync.model.ticket import Cursor, Page, Reading, Role
+from capa_sync.sources.jira.facts import prove_identity
+from capa_sync.sources.jira.family import Family
+from capa_sync.sources.jira.history import chunks
+from capa_sync.sources.jira.outside import Outside
+from capa_sync.sources.jira.query import NEWEST_CHANGE_FIRST
+from capa_sync.sources.jira.site import Site
+from capa_sync.sources.jira.sweep import Stretch, Sweep, SweepState, instant_ms
+from capa_sync.sources.jira.whole import Draft, Skip
+
+
+class Sweeping:
+    """Runs sweeps of one site."""
+
+    def __init__(self, site: Site, outside: Outside, family: Family) -> None:
+        self._site = site
+        self._outside = outside
+        self._family = family
+        self._sweep = Sweep(site.name, site.search, site.query, site.options.page_size)
+
+    def newest(self) -> tuple[int, str] | None:
+        """The highest `updated` (epoch ms) in scope and the ticket that has it, None when nothing is in scope."""
+        jql = self._site.query.where(order=NEWEST_CHANGE_FIRST)
+        for rows in self._site.search.pages(jql, ["updated"], 1):
+            for issue in rows.issues:
+                ms = instant_ms(issue, "updated")
+                if ms is None:
+                    raise Fatal(self._site.name, f"ticket {issue['id']} tells no instant of its last change")
+                return ms, str(issue["id"])
+        return None
+
+    def run(self, state: Mapping[str, Any], slot: str) -> Iterator[Page]:
+        """Begin or continue the sweep kept in `state[slot]`, and yield its pages.
+
+        The slot `sweep` moves the watermark to the sweep's mark at its end; `full` leaves it to the polls.
+        """
+        begun = SweepState.from_json(state[slot]) if slot in state else self._begin()
+        rest = {name: value for name, value in state.items() if name != slot}
+        if begun is None:
+            prove_identity(self._site.client, self._site.facts.me)
+            yield Page((), self._cursor(rest), complete=True)
+            return
+        total = self._total(begun)
+        if begun.tail is None:
+            for stretches in self._batches(begun):
+                yield from self._pages(stretches, begun, rest, slot, total)
+        yield from self._tail(begun, rest, slot)
+        prove_identity(self._site.client, self._site.facts.me)  # no answer on the way may have been an anonymous one
+        yield Page((), self._cursor(self._ended(begun, rest, slot)), complete=True, total=total)
+
+    def _begin(self) -> SweepState | None:
+        newest = self.newest()
+        return SweepState(None, self._site.plausible(newest[0]), newest[1]) if newest else None
+
+    def _ended(self, begun: SweepState, rest: dict[str, Any], slot: str) -> dict[str, Any]:
+        if slot == "full" and "mark" in rest:
+            return rest
+        return {**rest, "mark": max(begun.mark, rest.get("mark", begun.mark)), "newest": begun.newest}
+
+    def _cursor(self, state: Mapping[str, Any]) -> Cursor:
+        return Cursor(dict(state), self._site.present_at(state.get("mark")))
+
+    def _total(self, begun: SweepState) -> int | None:
+        """Ask Cloud for its estimate, for progress bars; Data Center tells totals with each page."""
+        if not self._site.client.is_cloud or begun.since is not None:
+            return None
+        jql = f"({self._site.query.scope})"
+        answer = self._site.client.post("search/approximate-count", {"jql": jql})
+        count = answer.get("count") if isinstance(answer, dict) else None
+        return count if isinstance(count, int) else None
+
+    def _batches(self, begun: SweepState) -> Iterator[list[Stretch]]:
+        """Gather pages until their histories are worth one bulk request; Data Center's come with the pages."""
+        limit = self._site.options.batch if self._site.client.is_cloud else 1
+        batch: list[Stretch] = []
+        rows = 0
+        for stretch in self._sweep.walk(begun):
+            batch.append(stretch)
+            rows += len(stretch.rows.issues)
+            if rows >= limit or stretch.after is None:
+                yield batch
+                batch, rows = [], 0
+
+    def _pages(
+        self, stretches: list[Stretch], begun: SweepState, rest: dict[str, Any], slot: str, total: int | None
+    ) -> Iterator[Page]:
+        owners = [[Draft.of(issue) for issue in stretch.rows.issues] for stretch in stretches]
+        readings, skipped = self._read(owners, is_whole=begun.since is None)
+        by_id = {reading.ticket.id: reading for reading in readings}
+        own = {draft.id for drafts in owners for draft in drafts}
+        # kin goes with the first page: a later cursor must not be ahead of an action that its page named
+        kin: Sequence[Reading] = [reading for id_, reading in by_id.items() if id_ not in own]
+        for stretch, drafts in zip(stretches, owners, strict=True):
+            found = [by_id[draft.id] for draft in drafts if draft.id in by_id]
+            after = stretch.after or replace(begun, tail="")
+            cursor = self._cursor({**rest, slot: after.as_json()})
+            page_total = stretch.rows.total if total is None else total
+            yield Page((*kin, *found), cursor, complete=False, total=page_total, skipped=tuple(skipped))
+            kin, skipped = (), []
+
+    def _read(self, owners: list[list[Draft]], *, is_whole: bool) -> tuple[list[Reading], list[Skip]]:
+        site, family = self._site, self._family
+        drafts = list({draft.id: draft for page in owners for draft in page}.values())
+        for draft in drafts:
+            if site.kinship.role_of(draft.fields) is Role.ACTION:
+                self._outside.note_inside(draft.id)
+        if not is_whole:
+            drafts = site.whole(draft for draft in drafts if not site.is_unchanged(draft))
+        readings, skipped = family.read(drafts)
+        present = {draft.id for draft in drafts}
+        kin, lost = family.actions_of(readings, present, is_sweep=True)
+        readings, skipped = [*readings, *kin], [*skipped, *lost]
+        if not is_whole:
+            parents, lost = family.parents_of(readings, present)
+            readings, skipped = [*readings, *parents], [*skipped, *lost]
+        return readings, skipped
+
+    def _tail(self, begun: SweepState, rest: dict[str, Any], slot: str) -> Iterator[Page]:
+        """Read the actions outside the query: all of them in a full read, the touched ones after a flood."""
+        if begun.since is not None:
+            drafts = self._site.whole(self._outside.changed(begun.since))
+            readings, skipped = self._family.read(drafts, frozenset(draft.id for draft in drafts))
+            if readings or skipped:
+                cursor = self._cursor({**rest, slot: replace(begun, tail="").as_json()})
+                yield Page(tuple(readings), cursor, complete=False, skipped=tuple(skipped))
+        elif slot == "full":
+            yield from self._all_actions(begun, rest, slot)
+
+    def _all_actions(self, begun: SweepState, rest: dict[str, Any], slot: str) -> Iterator[Page]:
+        ids = sorted(self._outside.ids())
+        for some in chunks([id_ for id_ in ids if id_ > (begun.tail or "")], self._site.options.page_size):
+            drafts = self._site.fetch(some)
+            readings, skipped = self._family.read(drafts, frozenset(draft.id for draft in drafts))
+            cursor = self._cursor({**rest, slot: replace(begun, tail=some[-1]).as_json()})
+            yield Page(tuple(readings), cursor, complete=False, skipped=tuple(skipped))

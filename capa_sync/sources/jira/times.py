@@ -1,0 +1,49 @@
+"""Jira's instants: ISO text with any offset, epoch seconds or epoch milliseconds; pure."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+_ZONED = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d(?::\d\d(?:[.,]\d+)?)?(?:Z|[+-]\d\d:?\d\d)")
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_SECONDS_END = 100_000_000_000
+"""Epoch numbers below this are seconds (until the year 5138), the others milliseconds (since 1973)."""
+_FIRST, _LAST = datetime(1990, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
+_MILLISECOND = timedelta(milliseconds=1)
+
+
+def read_instant(value: Any) -> datetime:
+    """Return the aware UTC instant. Raises ValueError for anything that is none, or lies outside 1990-2200.
+
+    `changelog/bulkfetch` is documented with both ISO text and numbers (facts/jira.md 3), so all are taken.
+    """
+    if isinstance(value, str) and not value.isdigit():
+        instant = datetime.fromisoformat(value)
+        if instant.tzinfo is None:
+            raise ValueError(f"{value!r} has no offset")
+        instant = instant.astimezone(UTC)
+    else:
+        number = int(value)
+        instant = _EPOCH + (timedelta(seconds=number) if number < _SECONDS_END else number * _MILLISECOND)
+    if not _FIRST <= instant <= _LAST:
+        raise ValueError(f"{value!r} is outside the years 1990 to 2200")
+    return instant
+
+
+def epoch_ms(instant: datetime) -> int:
+    """Milliseconds since 1970, rounded down."""
+    return (instant - _EPOCH) // _MILLISECOND
+
+
+def from_epoch_ms(ms: int) -> datetime:
+    """The instant of so many milliseconds since 1970."""
+    return _EPOCH + ms * _MILLISECOND
+
+
+def in_utc(text: str) -> str:
+    """Rewrite an instant with an offset in UTC, so that the API user's profile zone leaves no trace in values."""
+    if not _ZONED.fullmatch(text):
+        return text
+    return datetime.fromisoformat(text).astimezone(UTC).isoformat().replace("+00:00", "Z")

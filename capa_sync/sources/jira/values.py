@@ -1,0 +1,190 @@
+"""Jira's field values and history strings as Raw values; pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from capa_sync.model.values import BLANK, Raw
+from capa_sync.sources.jira.adf import adf_text, is_document
+from capa_sync.sources.jira.times import in_utc
+from capa_sync.sources.jira.wiki import wiki_text
+
+PLAIN_TEXT = frozenset({"summary", "duedate", "resolutiondate", "created", "labels"})
+"""Strings of these fields never hold markup."""
+_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\x85\ufeff]")
+# com.foo.Bar@1a2b3c: where a Java object lay in memory, another place at each read (facts/real-data.md 6)
+_ADDRESS = re.compile(r"((?:[A-Za-z_$][\w$]*\.)+[A-Za-z_$][\w$]*;?)@[0-9a-f]{1,16}(?![\w.@-])")
+_ADDRESS_BYTES = re.compile(_ADDRESS.pattern.encode())
+# com.atlassian.greenhopper.service.sprint.Sprint@1f[id=7,rapidViewId=2,name=Sprint 1,…]
+_DUMP = re.compile(r"^[\w.$]+@[0-9a-f]+\[(.*)\]$", re.DOTALL)
+_ISO = re.compile(r"\d{4}-\d\d-\d\d(?:[T ].*)?")
+_ID_LIST = re.compile(r"\[([\w:\-, ]*)\]")
+_CASCADE = re.compile(r"Parent values: (.*?)\((\d+)\)(?:Level 1 values: (.*?)\((\d+)\))?$", re.DOTALL)
+
+
+def without_address(text: str) -> str:
+    """Take the memory address out of a Java object's toString."""
+    return _ADDRESS.sub(r"\1", text) if "@" in text else text
+
+
+def bytes_without_addresses(body: bytes) -> bytes:
+    """The same for JSON bytes, before they are hashed."""
+    return _ADDRESS_BYTES.sub(rb"\1", body) if b"@" in body else body
+
+
+def clean(text: str) -> str:
+    """Make text fit to be read and compared: no control characters, LF line ends, no address, no lone surrogate."""
+    if text.isascii() and text.isprintable():
+        return without_address(text).strip()
+    text = text.replace("\r\n", "\n").replace("\r", "\n")
+    text = _CONTROL.sub("", text).encode("utf-8", "replace").decode("utf-8")
+    return without_address(text).strip()
+
+
+def field_value(field_id: str, value: Any) -> Raw | None:
+    """Read one field of an issue; None for what is bookkeeping by its shape (an SLA that ticks)."""
+    if value is None:
+        return BLANK
+    if isinstance(value, str):
+        return text_value(value, is_plain=field_id in PLAIN_TEXT)
+    if isinstance(value, bool):
+        return Raw((word := "true" if value else "false",), (), word)
+    if isinstance(value, int | float):
+        word = number_text(value)
+        return Raw((word,), (), word)
+    if isinstance(value, dict):
+        return _object(value)
+    return _list(value) if isinstance(value, list) else BLANK
+
+
+def number_text(value: float) -> str:
+    """A number as history tells it: 5.0 is `5`."""
+    return str(int(value)) if isinstance(value, int) or value.is_integer() else repr(value)
+
+
+def text_value(value: str, *, is_plain: bool = False) -> Raw:
+    """Read a string: text, date, number; wiki markup becomes plain unless the field never holds any."""
+    text = clean(value)
+    if not text:
+        return BLANK
+    if _ISO.fullmatch(text):
+        text = in_utc(text)
+        return Raw((text,), (), text)
+    if is_plain:
+        return Raw((text,), (), text)
+    dump = _DUMP.match(value)
+    if dump:
+        return _dumped(dump[1])
+    text, has_media = wiki_text(text)
+    return Raw((text,) if text else (), (), text, media_only=has_media and not text)
+
+
+def _dumped(inside: str) -> Raw:
+    found = {key: rest for key, _eq, rest in (part.partition("=") for part in inside.split(",")) if _eq}
+    name = clean(found.get("name", ""))
+    return Raw((found.get("id", name),), (name,), name)
+
+
+def _object(value: Mapping[str, Any]) -> Raw | None:
+    if is_document(value):
+        text, has_media = adf_text(value)
+        text = clean(text)
+        return Raw((text,) if text else (), (), text, media_only=has_media and not text)
+    if "ongoingCycle" in value or "completedCycles" in value:
+        return None
+    child = value.get("child")
+    if "value" in value and isinstance(child, dict):
+        parent, own = _named(value), _named(child)
+        return Raw((own[0],), (own[1],), f"{parent[1]} - {own[1]}", parent=parent[0])
+    id_, name = _named(value)
+    return Raw((id_,), (name,), name) if id_ or name else BLANK
+
+
+def account_of(user: Any) -> str:
+    """The account id of a user object: `accountId` on Cloud, the user name on Data Center, "" when there is none."""
+    if not isinstance(user, dict):
+        return ""
+    return str(user.get("accountId") or user.get("name") or user.get("key") or "")
+
+
+def _named(value: Mapping[str, Any]) -> tuple[str, str]:
+    if "displayName" in value or "accountId" in value:
+        account = account_of(value)
+        return account, clean(str(value.get("displayName") or account))
+    inner = value.get("requestType")  # JSM customer request type
+    if isinstance(inner, dict):
+        return _named(inner)
+    id_ = value.get("id")
+    shown = value.get("value") or value.get("name") or value.get("key") or value.get("title") or ""
+    # a user of an old Data Center answer has only name and key; an issue as parent has id and key
+    return str(id_ if id_ is not None else value.get("groupId") or shown), clean(str(shown))
+
+
+def _list(values: list[Any]) -> Raw:
+    if not values:
+        return BLANK
+    ids: list[str] = []
+    names: list[str] = []
+    text: list[str] = []
+    has_media = False
+    for one in _read_all(values):
+        ids += one.ids
+        names += one.names or one.ids
+        has_media = has_media or one.media_only
+        text.append(one.text)
+    return Raw(tuple(ids), tuple(names), ", ".join(text), media_only=has_media and not ids)
+
+
+def _read_all(values: list[Any]) -> Iterator[Raw]:
+    for value in values:
+        found = field_value("labels" if isinstance(value, str) and "[" not in value else "", value)
+        if found is not None and not found.is_blank:
+            yield found
+
+
+def history_value(field_id: str, id_: Any, shown: Any, accounts: Mapping[str, str]) -> Raw:
+    """Read one side of a history item.
+
+    Args:
+        field_id: the field.
+        id_: `from` or `to`: an id, a list of ids, an ISO date, or nothing for text.
+        shown: `fromString` or `toString`.
+        accounts: Data Center's user key -> user name, as far as this ticket tells.
+    """
+    text = shown if isinstance(shown, str) else "" if shown is None else str(shown)
+    code = id_ if isinstance(id_, str) else "" if id_ is None else str(id_)
+    if not text and not code:
+        return BLANK
+    if field_id == "labels":
+        words = tuple(clean(text).split())
+        return Raw(words, words, ", ".join(words)) if words else BLANK
+    if not code or code.startswith('{"id":"ari:'):
+        return _cascade(text) or text_value(text, is_plain=field_id in PLAIN_TEXT)
+    if _ISO.fullmatch(code):
+        return text_value(code)
+    found = _ID_LIST.fullmatch(code)
+    if found:
+        return _many(found[1], clean(text), accounts)
+    name = clean(text)
+    return Raw((accounts.get(code, code),), (name,) if name else (), name or code)
+
+
+def _cascade(text: str) -> Raw | None:
+    found = _CASCADE.match(text) if text.startswith("Parent values: ") else None
+    if found is None:
+        return None
+    parent_name, parent, name, own = found.groups()
+    if own is None:
+        return Raw((parent,), (parent_name,), parent_name)
+    return Raw((own,), (name,), f"{parent_name} - {name}", parent=parent)
+
+
+def _many(inside: str, text: str, accounts: Mapping[str, str]) -> Raw:
+    ids = tuple(accounts.get(part, part) for part in (piece.strip() for piece in inside.split(",")) if part)
+    if not ids:
+        return BLANK
+    names = tuple(piece.strip() for piece in text.split(","))
+    # an option's own comma makes the names uncountable: then the text alone tells them
+    return Raw(ids, names if len(names) == len(ids) else (), text)
