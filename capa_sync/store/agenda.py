@@ -84,9 +84,7 @@ class Agenda:
 
     # --- milestones ------------------------------------------------------------------------------------------------
     def _milestone(self, source: str, name: str) -> str | None:
-        held: str | None = self._db.value(
-            "SELECT value FROM milestone WHERE source = ? AND name = ?", (source, name)
-        )
+        held: str | None = self._db.value("SELECT value FROM milestone WHERE source = ? AND name = ?", (source, name))
         return held
 
     def _reach(self, source: str, name: str, value: str) -> None:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from dataclasses import asdict, replace
 from datetime import datetime
-from typing import Any
 
-from capa_sync.model.ticket import Account, FieldDef, SiteFacts, StatusDef
-from capa_sync.store.columns import instant_text, json_text, json_value
+from pydantic import TypeAdapter
+
+from capa_sync.model.ticket import SiteFacts
+from capa_sync.store.columns import instant_text, json_text
 from capa_sync.store.database import Database
+
+_FACTS = TypeAdapter(SiteFacts)
 
 
 class Facts:
@@ -56,7 +59,7 @@ class Facts:
     def load(self, source: str) -> SiteFacts | None:
         """Return the stored facts, None before the first contact."""
         held = self._db.value("SELECT facts FROM site WHERE source = ?", (source,))
-        return None if held is None else _facts_from(json_value(held))
+        return None if held is None else _FACTS.validate_json(held)
 
     def pin(self, source: str, canonical: str, tracker_field: str) -> str | None:
         """Pin the field id found for a canonical field; return the id pinned before, None for the first time.
@@ -81,18 +84,3 @@ class Facts:
     def pins(self, source: str) -> dict[str, str]:
         """Return canonical field -> pinned field id."""
         return dict(self._db.rows("SELECT field, tracker_field FROM pin WHERE source = ? ORDER BY field", (source,)))
-
-
-def _facts_from(held: dict[str, Any]) -> SiteFacts:
-    return SiteFacts(
-        fields=tuple(
-            FieldDef(**{**one, "options": tuple(tuple(option) for option in one["options"])})
-            for one in held["fields"]
-        ),
-        statuses=tuple(StatusDef(**one) for one in held["statuses"]),
-        me=Account(**held["me"]),
-        accounts=tuple(Account(**one) for one in held["accounts"]),
-        time_zone=held["time_zone"],
-        absent_is_empty=held["absent_is_empty"],
-        history_readable=held["history_readable"],
-    )

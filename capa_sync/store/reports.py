@@ -55,6 +55,4 @@ class Reports:
 
     def incomplete_histories(self, source: str) -> int:
         """Count tickets whose history was not read whole."""
-        return int(
-            self._db.value("SELECT COUNT(*) FROM ticket WHERE source = ? AND history_complete = 0", (source,))
-        )
+        return int(self._db.value("SELECT COUNT(*) FROM ticket WHERE source = ? AND history_complete = 0", (source,)))

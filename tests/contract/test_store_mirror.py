@@ -1,0 +1,327 @@
+"""What any store must do with the mirror: pages whole or not at all, nothing stored twice, nothing forgotten."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from capa_sync.model.ticket import Cursor, Origin, Presence, Reading, Role
+from capa_sync.store import Register, open_register
+from tests.unit.store.paper import DAY, MINUTE, PARSER, SOURCE, T0, Sheet, page
+
+Opener = Callable[[Path], AbstractContextManager[Register]]
+
+
+def sqlite(folder: Path) -> AbstractContextManager[Register]:
+    """Open the embedded store."""
+    return open_register(folder / "register.db", clock_now=T0)
+
+
+@pytest.fixture(params=[sqlite])
+def opener(request: pytest.FixtureRequest) -> Opener:
+    """Give each store that must keep the contract."""
+    opener: Opener = request.param
+    return opener
+
+
+@pytest.fixture
+def store(opener: Opener, tmp_path: Path) -> Iterator[Register]:
+    """Give a fresh store."""
+    with opener(tmp_path) as fresh:
+        yield fresh
+
+
+def commit(store: Register, *readings: Reading, position: str = "p", minute: int = 0) -> list[str]:
+    """Commit one page as one run would."""
+    at = T0 + minute * MINUTE
+    run = store.runs.start(SOURCE, "changes", at)
+    changed = store.tickets.commit_page(SOURCE, page(*readings, position=position), at, run, PARSER)
+    store.runs.finish(run, at, True, as_of=at)
+    return changed
+
+
+def rows(store: Register, view: str, *names: str) -> list[tuple[Any, ...]]:
+    """Return some columns of a view's rows."""
+    return [tuple(row[name] for name in names) for row in store.view(view)]
+
+
+def test_new_tickets_are_told_and_read_back_as_they_were(store: Register) -> None:
+    """What was committed comes back as the same parse."""
+    sheet = Sheet("1", "CAPA-1", {"status": "Open"})
+    sheet.edit(T0 + MINUTE, status="Closed")
+    sheet.comment(T0 + 2 * MINUTE, "done")
+    assert commit(store, sheet.reading()) == ["1"]
+    assert store.tickets.ticket(SOURCE, "1", PARSER) == sheet.reading().ticket
+    assert store.tickets.ticket(SOURCE, "2", PARSER) is None
+
+
+def test_the_same_page_again_changes_no_row(store: Register) -> None:
+    """Known content with a known cursor leaves every table as it is, and no ticket is told as changed."""
+    sheets = [Sheet(str(n), f"CAPA-{n}", {"status": "Open"}) for n in range(5)]
+    commit(store, *(sheet.reading() for sheet in sheets))
+    before, dump = store.changed_rows, store.rows_by_table()
+    run = store.runs.start(SOURCE, "changes", T0)
+    ledger_only = store.changed_rows
+    readings = [sheet.reading() for sheet in sheets]
+    assert store.tickets.commit_page(SOURCE, page(*readings, position="p"), T0 + DAY, run, PARSER) == []
+    assert store.changed_rows == ledger_only
+    assert ledger_only - before == 1
+    assert store.rows_by_table() == dump
+
+
+def test_only_changed_tickets_are_told(store: Register) -> None:
+    """Of a page, those with new content are told, in the page's order."""
+    sheets = [Sheet(str(n), f"CAPA-{n}", {"status": "Open"}) for n in range(4)]
+    commit(store, *(sheet.reading() for sheet in sheets))
+    sheets[2].edit(T0 + MINUTE, status="Closed")
+    sheets[1].comment(T0 + MINUTE, "looked at it")
+    assert commit(store, *(sheet.reading() for sheet in reversed(sheets))) == ["2", "1"]
+
+
+def test_volatile_addresses_change_nothing(store: Register) -> None:
+    """A value that names another object address at every read leaves every row alone."""
+    sheet = Sheet("1", "CAPA-1", {"sla": "com.acme.Sla@1a2b"})
+    commit(store, sheet.reading())
+    dump = store.rows_by_table()
+    sheet.fields["sla"] = "com.acme.Sla@77ff"
+    assert commit(store, sheet.reading()) == []
+    assert store.rows_by_table() == dump
+    sheet.edit(T0 + MINUTE, status="Open")
+    commit(store, sheet.reading())
+    assert rows(store, "v_changes", "field_id", "origin") == [("status", "history")]
+
+
+def test_a_ticket_twice_in_a_page_counts_once_in_its_last_state(store: Register) -> None:
+    """An edit while pages are being read brings the same ticket again."""
+    sheet = Sheet("1", "CAPA-1", {"status": "Open"})
+    first = sheet.reading(Role.RECORD)
+    sheet.edit(T0 + MINUTE, status="Closed")
+    assert commit(store, first, sheet.reading(Role.ACTION)) == ["1"]
+    assert store.tickets.ticket(SOURCE, "1", PARSER) == sheet.reading().ticket
+    assert store.tickets.roles(SOURCE) == {"1": Role.RECORD}
+
+
+def test_history_is_stored_entry_by_entry(store: Register) -> None:
+    """A hundred edits, each read, store each history entry once."""
+    sheet = Sheet("1", "CAPA-1", {"n": "0"})
+    for n in range(1, 101):
+        sheet.edit(T0 + n * MINUTE, n=str(n))
+        commit(store, sheet.reading(), minute=n)
+    stored = [row for row in store.rows_by_table()["part"] if "history" in row]
+    entries = sum(body.count(b'"by"') for row in stored for body in row if isinstance(body, bytes))
+    assert entries == 100
+    ticket = store.tickets.ticket(SOURCE, "1", PARSER)
+    assert ticket == sheet.reading().ticket
+
+
+def test_a_silent_change_becomes_an_observed_one_and_stays(store: Register) -> None:
+    """What changed without a history entry is dated by our read, merged into the changes, and shown."""
+    sheet = Sheet("1", "CAPA-1", {"owner": "ann", "status": "Open"})
+    commit(store, sheet.reading())
+    sheet.fields["owner"] = "ben"
+    assert commit(store, sheet.reading(), minute=10) == ["1"]
+    sheet.edit(T0 + 20 * MINUTE, status="Closed")
+    commit(store, sheet.reading(), minute=30)
+    ticket = store.tickets.ticket(SOURCE, "1", PARSER)
+    assert ticket is not None
+    assert [(one.field_id, one.origin, one.order) for one in ticket.changes] == [
+        ("owner", Origin.OBSERVED, 1),
+        ("status", Origin.HISTORY, 2),
+    ]
+    assert rows(store, "v_changes", "field_id", "from_value", "to_value", "changed_at", "origin") == [
+        ("owner", "ann", "ben", "2026-03-02T09:10:00Z", "observed"),
+        ("status", "Open", "Closed", "2026-03-02T09:20:00Z", "history"),
+    ]
+
+
+def test_a_field_missing_from_a_later_answer_is_lost_not_empty(store: Register) -> None:
+    """A key that earlier answers held is named as lost until it is there again."""
+    sheet = Sheet("1", "CAPA-1", {"cause": "x", "owner": "ann"})
+    commit(store, sheet.reading())
+    del sheet.fields["cause"]
+    commit(store, sheet.reading(), minute=1)
+    sheet.edit(T0 + MINUTE, owner="ben")
+    commit(store, sheet.reading(), minute=2)
+    lost = store.tickets.ticket(SOURCE, "1", PARSER)
+    assert lost is not None
+    assert lost.lost == {"cause"}
+    sheet.fields["cause"] = "x"
+    commit(store, sheet.reading(), minute=3)
+    found = store.tickets.ticket(SOURCE, "1", PARSER)
+    assert found is not None
+    assert found.lost == frozenset()
+
+
+def test_a_field_that_the_history_says_was_emptied_is_not_lost(store: Register) -> None:
+    """Jira leaves out what is empty: the history tells the difference."""
+    sheet = Sheet("1", "CAPA-1", {"cause": "x"})
+    commit(store, sheet.reading())
+    sheet.edit(T0 + MINUTE, cause=None)
+    del sheet.fields["cause"]
+    commit(store, sheet.reading(), minute=1)
+    ticket = store.tickets.ticket(SOURCE, "1", PARSER)
+    assert ticket is not None
+    assert ticket.lost == frozenset()
+
+
+def test_a_moved_ticket_is_found_by_old_and_new_key(store: Register) -> None:
+    """Keys change, ids do not; where two tickets share a key both are told."""
+    sheet = Sheet("1", "OLD-1")
+    commit(store, sheet.reading())
+    sheet.key = "NEW-7"
+    commit(store, sheet.reading(), Sheet("2", "NEW-8").reading())
+    for name in ("OLD-1", "NEW-7", "paper:OLD-1", "paper:NEW-7", "1"):
+        assert store.tickets.find(name) == [(SOURCE, "1")], name
+    assert store.tickets.find("other:NEW-7") == []
+    ticket = store.tickets.ticket(SOURCE, "1", PARSER)
+    assert ticket is not None
+    assert ticket.old_keys == ("OLD-1",)
+
+
+def test_children_and_parents_find_each_other(store: Register) -> None:
+    """By id or key as the parent names them, or by the parent that the child names, now or before."""
+    parent = Sheet("1", "CAPA-1", children=[["2", "CAPA-2", "subtask", ""], ["", "CAPA-3", "link", "solved by"]])
+    by_id, by_key, own = Sheet("2", "CAPA-2"), Sheet("3", "CAPA-3"), Sheet("4", "CAPA-4", parent="1")
+    actions = [sheet.reading(Role.ACTION) for sheet in (by_id, by_key, own)]
+    commit(store, parent.reading(), *actions)
+    assert store.tickets.children_of(SOURCE, "1") == ["2", "3", "4"]
+    assert [store.tickets.parents_of(SOURCE, child) for child in "234"] == [["1"], ["1"], ["1"]]
+    assert store.tickets.action_ids(SOURCE) == ["2", "3", "4"]
+    own.parent = "9"
+    commit(store, own.reading(Role.ACTION))
+    assert store.tickets.parents_of(SOURCE, "4") == ["1", "9"]
+
+
+def test_an_action_that_is_read_as_a_record_becomes_one_and_stays_one(store: Register) -> None:
+    """A ticket of the query's own is never only an action."""
+    sheet = Sheet("1", "CAPA-1")
+    commit(store, sheet.reading(Role.ACTION))
+    assert commit(store, sheet.reading(Role.RECORD)) == ["1"]
+    assert commit(store, sheet.reading(Role.ACTION)) == []
+    assert store.tickets.roles(SOURCE) == {"1": Role.RECORD}
+    assert list(store.tickets.tickets(SOURCE, PARSER, Role.ACTION)) == []
+
+
+def test_presence_is_kept_with_its_proof_until_the_ticket_is_read_again(store: Register) -> None:
+    """A vanished ticket stays, and counts as changed when it returns."""
+    sheet = Sheet("1", "CAPA-1")
+    commit(store, sheet.reading(), minute=0)
+    store.tickets.set_presence(SOURCE, "1", Presence.DELETED, "audit row 7", T0 + MINUTE)
+    before = store.changed_rows
+    store.tickets.set_presence(SOURCE, "1", Presence.DELETED, "audit row 7", T0 + DAY)
+    assert store.changed_rows == before
+    assert store.tickets.presences(SOURCE) == {"1": (Presence.DELETED, "CAPA")}
+    assert rows(store, "v_tickets", "presence", "presence_proof", "presence_at") == [
+        ("deleted", "audit row 7", "2026-03-02T09:01:00Z")
+    ]
+    assert store.tickets.action_ids(SOURCE) == []
+    assert commit(store, sheet.reading(), minute=2) == ["1"]
+    assert store.tickets.presence(SOURCE, "1") is Presence.PRESENT
+    assert store.tickets.presence(SOURCE, "404") is Presence.UNOBSERVED
+
+
+def test_the_cursor_moves_with_its_page_or_not_at_all(store: Register) -> None:
+    """A page that fails on its way leaves neither tickets nor cursor."""
+    commit(store, Sheet("1", "CAPA-1").reading(), position="first")
+    dump = store.rows_by_table()
+    broken = Reading(Sheet("3", "CAPA-3").reading().ticket, (None,))  # type: ignore[arg-type]
+    with pytest.raises(AttributeError):
+        commit(store, Sheet("2", "CAPA-2").reading(), broken, position="second")
+    assert store.rows_by_table() == dump
+    assert store.tickets.cursor(SOURCE) == Cursor({"position": "first"}, T0)
+    assert store.tickets.cursor("unknown") == Cursor()
+
+
+def test_quarantine_shows_mirrored_and_unread_tickets(store: Register) -> None:
+    """A ticket set aside is shown with its reasons, also one that could never be read."""
+    commit(store, Sheet("1", "CAPA-1").reading())
+    store.tickets.quarantine(SOURCE, "1", ["status Blocked is not mapped", "no grade"])
+    store.tickets.quarantine(SOURCE, "9", ["answer cut"], key="CAPA-9")
+    assert rows(store, "v_tickets", "ticket_key", "presence", "quarantine_reason") == [
+        ("CAPA-1", "present", "status Blocked is not mapped; no grade"),
+        ("CAPA-9", "unobserved", "answer cut"),
+    ]
+    store.tickets.quarantine(SOURCE, "1", None)
+    assert store.tickets.quarantined(SOURCE) == {"9": "answer cut"}
+
+
+def test_a_stamp_and_counts_tell_what_is_mirrored(store: Register) -> None:
+    """The newest record's digest, and numbers of tickets, changes and comments."""
+    sheet = Sheet("1", "CAPA-1", {"status": "Open"})
+    commit(store, sheet.reading(), Sheet("2", "CAPA-2").reading(Role.ACTION))
+    sheet.edit(T0 + MINUTE, status="Closed")
+    sheet.comment(T0 + MINUTE, "done")
+    commit(store, sheet.reading(), minute=1)
+    store.tickets.set_presence(SOURCE, "2", Presence.ACCESS_LOST, "", T0)
+    assert store.tickets.known_stamp(SOURCE, "1") == sheet.reading().parts[0].digest
+    assert store.tickets.known_stamp(SOURCE, "3") is None
+    assert store.tickets.counts(SOURCE) == {
+        "records": 1, "actions": 0, "vanished": 1, "changes": 1, "comments": 1,
+    }  # fmt: skip
+
+
+_STEPS = st.lists(
+    st.tuples(
+        st.sampled_from(["edit", "silent", "drop", "comment", "uncomment", "move", "adopt", "nothing"]),
+        st.sampled_from(["1", "2", "3"]),
+        st.sampled_from(["owner", "cause", "status"]),
+        st.sampled_from(["", "a", "b", "c"]),
+    ),
+    max_size=25,
+)
+
+
+def turn(sheet: Sheet, minute: int, step: tuple[str, str, str, str]) -> None:
+    """Do one thing to a ticket on paper."""
+    what, _, name, value = step
+    at = T0 + minute * MINUTE
+    if what == "edit":
+        sheet.edit(at, **{name: value})
+    elif what == "silent":
+        sheet.fields[name] = value
+    elif what == "drop":
+        sheet.fields.pop(name, None)
+    elif what == "comment":
+        sheet.comment(at, value)
+    elif what == "uncomment":
+        sheet.comments = sheet.comments[1:]
+    elif what == "move":
+        sheet.key = f"{value or 'X'}-{sheet.id}"
+    elif what == "adopt":
+        sheet.parent = value
+
+
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(steps=_STEPS)
+def test_the_mirror_equals_the_tracker_and_rebuilds_to_itself(
+    opener: Opener, tmp_path_factory: pytest.TempPathFactory, steps: list[tuple[str, str, str, str]]
+) -> None:
+    """After any edits the values, history and comments are the tracker's, and derived rows come out the same anew."""
+    sheets = {ticket_id: Sheet(ticket_id, f"CAPA-{ticket_id}", {"owner": "x"}) for ticket_id in ("1", "2", "3")}
+    with opener(tmp_path_factory.mktemp("mirror")) as store:
+        commit(store, *(sheet.reading() for sheet in sheets.values()))
+        for minute, step in enumerate(steps, 1):
+            turn(sheets[step[1]], minute, step)
+            commit(store, *(sheet.reading() for sheet in sheets.values()), minute=minute)
+        for mirrored in store.tickets.tickets(SOURCE, PARSER):
+            now = sheets[mirrored.id].reading().ticket
+            assert (mirrored.values, mirrored.comments, mirrored.key) == (now.values, now.comments, now.key)
+            told = [one.entry for one in mirrored.changes if one.origin is Origin.HISTORY]
+            assert told == [one.entry for one in now.changes]
+        shown = [list(store.view(view)) for view in ("v_tickets", "v_changes")]
+        primary, everything = store.rows_by_table(derived=False), store.rows_by_table()
+        store.drop_derived()
+        store.tickets.rebuild(SOURCE, PARSER)
+        assert store.rows_by_table(derived=False) == primary
+        anew = store.rows_by_table()
+        for table in ("ticket", "old_key", "parentage"):
+            assert anew[table] == everything[table], table
+        assert [sorted(map(repr, store.view(view))) for view in ("v_tickets", "v_changes")] == [
+            sorted(map(repr, one)) for one in shown
+        ]

@@ -1,0 +1,149 @@
+"""Changes that only our own comparison of two reads can tell."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from capa_sync.model.ticket import Origin, RawChange, SourceTicket
+from capa_sync.model.values import Raw
+from capa_sync.store.observed import Observation, emptied_fields, merge, observe, same_content
+from tests.unit.store.paper import DAY, MINUTE, T0, Sheet, raw
+
+
+def ticket(sheet: Sheet) -> SourceTicket:
+    """Return the sheet as parsed now."""
+    return sheet.reading().ticket
+
+
+def seen(old: SourceTicket, new: SourceTicket) -> list[Observation]:
+    """Compare two reads, the later one a day after the first."""
+    return observe(old, new, read_before=T0, read_at=T0 + DAY)
+
+
+def test_a_silent_change_is_observed_at_the_read() -> None:
+    """A value that differs while neither history nor `updated` moved changed when we noticed."""
+    sheet = Sheet("1", "CAPA-1", {"owner": "ann"})
+    old = ticket(sheet)
+    sheet.fields["owner"] = "ben"
+    (one,) = seen(old, ticket(sheet))
+    assert (one.change.field_id, one.change.old, one.change.new) == ("owner", raw("ann"), raw("ben"))
+    assert (one.change.at, one.change.by, one.change.origin) == (T0 + DAY, "", Origin.OBSERVED)
+
+
+def test_a_change_with_moved_updated_is_dated_and_signed_by_the_tracker() -> None:
+    """Where `updated` moved it is the instant, and ServiceNow's `sys_updated_by` the author."""
+    sheet = Sheet("1", "CAPA-1", {"owner": "ann", "sys_updated_by": "x"})
+    old = ticket(sheet)
+    sheet.fields |= {"owner": "ben", "sys_updated_by": "carl"}
+    sheet.updated = T0 + MINUTE
+    (one,) = seen(old, ticket(sheet))
+    assert (one.change.at, one.change.by) == (T0 + MINUTE, "carl")
+
+
+def test_a_change_that_the_history_tells_is_not_observed() -> None:
+    """An ordinary edit is a history entry and nothing else."""
+    sheet = Sheet("1", "CAPA-1", {"owner": "ann"})
+    old = ticket(sheet)
+    sheet.edit(T0 + MINUTE, owner="ben")
+    assert seen(old, ticket(sheet)) == []
+
+
+def test_a_field_by_name_in_the_history_explains_the_field() -> None:
+    """An entry under `name:…` (Data Center, unresolved) is taken for the field of that name."""
+    sheet = Sheet("1", "CAPA-1", {"Owner": "ann"})
+    old = ticket(sheet)
+    sheet.fields["Owner"] = "ben"
+    told = RawChange("h1", T0 + MINUTE, 1, "name:Owner", "Owner", raw("ann"), raw("ben"), "bob")
+    assert seen(old, replace(ticket(sheet), changes=(told,))) == []
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("com.acme.Sla@1a2b3c", "com.acme.Sla@99ffee"),
+        ("[com.acme.Sla@1a2b3c, com.acme.Sla@2b]", "[com.acme.Sla@5, com.acme.Sla@6]"),
+        (["10001", "Audit"], ["10001", "Audit (renamed)"]),
+    ],
+)
+def test_addresses_and_renamed_options_are_no_changes(before: Any, after: Any) -> None:
+    """What differs at every read, or is another name of the same option, changes nothing on the ticket."""
+    assert same_content(raw(before), raw(after))
+
+
+@pytest.mark.parametrize(
+    ("before", "after"), [("ann@b.com", "ann@c.com"), ("a.b@cafe.org", "a.b@beef.org"), ("x", None), ("a", "b")]
+)
+def test_addresses_of_people_and_other_texts_are_changes(before: Any, after: Any) -> None:
+    """A mail address is no object address."""
+    assert not same_content(raw(before), raw(after))
+
+
+def test_computed_fields_are_never_observed() -> None:
+    """`updated` and counts that follow from other things are no changes."""
+    sheet = Sheet("1", "CAPA-1", {"updated": "1", "votes": "0", "sys_mod_count": "3"})
+    old = ticket(sheet)
+    sheet.fields = {"updated": "2", "votes": "9", "sys_mod_count": "4"}
+    assert seen(old, ticket(sheet)) == []
+
+
+def test_a_field_that_came_or_went_is_no_observed_change() -> None:
+    """An absent key says nothing about the value (facts/real-data.md 12)."""
+    old = ticket(Sheet("1", "CAPA-1", {"a": "1"}))
+    assert seen(old, ticket(Sheet("1", "CAPA-1", {"b": "1"}))) == []
+
+
+def history(*minutes: int) -> tuple[RawChange, ...]:
+    """Return history entries of field `status`, one at each minute, orders from 1."""
+    return tuple(
+        RawChange(f"h{n}", T0 + m * MINUTE, n, "status", "Status", Raw(), raw(str(n)), "bob")
+        for n, m in enumerate(minutes, 1)
+    )
+
+
+def observation(minute: int, field: str = "owner", since: int = 0) -> Observation:
+    """Return an observed change at a minute."""
+    at = T0 + minute * MINUTE
+    change = RawChange(f"observed-{minute}", at, 0, field, field, raw("a"), raw("b"), "", Origin.OBSERVED)
+    return Observation(change, T0 + since * MINUTE, at)
+
+
+def test_observations_stand_after_the_history_up_to_their_instant() -> None:
+    """Orders are counted anew, ascending over both."""
+    merged = merge(history(1, 2, 5), [observation(2), observation(9)])
+    assert [change.entry for change in merged] == ["h1", "h2", "observed-2", "h3", "observed-9"]
+    assert [change.order for change in merged] == [1, 2, 3, 4, 5]
+
+
+def test_observations_of_one_read_share_an_order() -> None:
+    """Fields found changed in the same read are one group."""
+    merged = merge(history(1), [observation(3, "owner"), observation(3, "due")])
+    assert [change.order for change in merged] == [1, 2, 2]
+
+
+def test_true_order_of_the_history_is_kept_where_instants_run_backwards() -> None:
+    """The history's own order wins over its instants."""
+    merged = merge(history(5, 1), [observation(3)])
+    assert [change.entry for change in merged] == ["h1", "h2", "observed-3"]
+
+
+def test_a_history_entry_that_comes_later_takes_the_place_of_the_observation() -> None:
+    """A late audit row explains what we had seen: the change is told once."""
+    late = RawChange("h1", T0 + 2 * MINUTE, 1, "owner", "Owner", raw("a"), raw("b"), "ann")
+    assert merge((late,), [observation(3)]) == (late,)
+
+
+def test_history_without_observations_is_passed_on_untouched() -> None:
+    """Nothing is counted anew where nothing was observed."""
+    changes = history(1, 2)
+    assert merge(changes, []) is changes or merge(changes, []) == changes
+
+
+def test_emptied_fields_are_those_whose_last_change_leaves_nothing() -> None:
+    """A field that was emptied and filled again is not empty."""
+    emptied = RawChange("h1", T0, 1, "a", "A", raw("x"), Raw(), "bob")
+    filled = RawChange("h2", T0, 2, "a", "A", Raw(), raw("y"), "bob")
+    assert emptied_fields([emptied]) == {"a"}
+    assert emptied_fields([emptied, filled]) == set()
