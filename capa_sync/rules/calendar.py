@@ -1,0 +1,106 @@
+"""Local days, business days, deadlines and pauses in one time zone; every instant in and out is aware UTC."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
+from zoneinfo import ZoneInfo
+
+from capa_sync.model.record import Pause
+from capa_sync.model.settings import Days
+
+_ONE_DAY = timedelta(days=1)
+
+
+class Calendar:
+    """What a day is for an organisation: its time zone and the dates on which it does not work.
+
+    Wall-clock arithmetic throughout: a day has 24:00 as its end also where the clock jumps.
+    """
+
+    def __init__(self, timezone: str, holidays: frozenset[date]) -> None:
+        self._zone = ZoneInfo(timezone)
+        self._holidays = holidays
+        self._starts: dict[date, datetime] = {}
+
+    def local(self, instant: datetime) -> datetime:
+        """Return the instant in the organisation's zone."""
+        return instant.astimezone(self._zone)
+
+    def local_date(self, value: date | datetime) -> date:
+        """Return the local date of an instant; a date is its own."""
+        return value.astimezone(self._zone).date() if isinstance(value, datetime) else value
+
+    def start_of(self, day: date) -> datetime:
+        """Return the instant at which a local day starts."""
+        start = self._starts.get(day)
+        if start is None:
+            start = datetime(day.year, day.month, day.day, tzinfo=self._zone).astimezone(UTC)
+            self._starts[day] = start
+        return start
+
+    def end_of(self, value: date | datetime) -> datetime:
+        """Return the instant at which a deadline ends: 24:00 local for a date, the instant itself otherwise."""
+        return value if isinstance(value, datetime) else self.start_of(value + _ONE_DAY)
+
+    def at(self, wall: datetime) -> datetime:
+        """Return the instant of a naive local wall-clock time."""
+        return wall.replace(tzinfo=self._zone).astimezone(UTC)
+
+    def is_business_day(self, day: date) -> bool:
+        """Tell whether a date is Monday to Friday and no holiday."""
+        return day.weekday() < 5 and day not in self._holidays
+
+    def add_days(self, instant: datetime, count: int) -> datetime:
+        """Return the same wall-clock time `count` days later."""
+        return self.at(self.local(instant).replace(tzinfo=None) + timedelta(days=count))
+
+    def deadline(self, start: date | datetime, length: Days, pauses: Sequence[Pause] = ()) -> datetime | None:
+        """Return the end (24:00) of the last day of a length counted from the day of `start`, that day not counted.
+
+        A day at whose end the record was on hold does not count. None while an unfinished pause holds it.
+        """
+        day, counted = self.local_date(start), 0
+        if not length.business and not pauses:
+            return self.start_of(day + timedelta(days=length.count + 1))
+        while counted < length.count:
+            day += _ONE_DAY
+            if length.business and not self.is_business_day(day):
+                continue
+            paused = held(pauses, self.start_of(day + _ONE_DAY))
+            if paused is not None and paused.end is None:
+                return None
+            counted += paused is None
+        return self.start_of(day + _ONE_DAY)
+
+    def elapsed(self, start: datetime, count: int, pauses: Sequence[Pause] = ()) -> datetime | None:
+        """Return when `count` calendar days have passed since `start`; a day at whose end it was on hold is left out.
+
+        With count 0: the first instant from `start` on that is not on hold. None while a pause holds it.
+        """
+        if not pauses:
+            return self.add_days(start, count) if count else start
+        if not count:
+            pause = next((p for p in pauses if p.start <= start and (p.end is None or start < p.end)), None)
+            return start if pause is None else pause.end
+        ticks, counted, moment = 0, 0, start
+        while counted < count:
+            ticks += 1
+            moment = self.add_days(start, ticks)
+            paused = held(pauses, moment)
+            if paused is not None and paused.end is None:
+                return None
+            counted += paused is None
+        return moment
+
+
+def held(pauses: Sequence[Pause], tick: datetime) -> Pause | None:
+    """Return the pause that holds a day ending at `tick`: begun before its end and not over before it."""
+    return next((p for p in pauses if p.start < tick and (p.end is None or tick <= p.end)), None)
+
+
+@lru_cache(maxsize=32)
+def calendar_for(timezone: str, holidays: frozenset[date]) -> Calendar:
+    """Return the calendar of a time zone and its holidays; equal arguments share one, with its cache of days."""
+    return Calendar(timezone, holidays)

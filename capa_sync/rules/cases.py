@@ -1,0 +1,113 @@
+"""Runs the tests inside rule files and words what came out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from capa_sync.errors import Problem
+from capa_sync.model.finding import Outcome, Verdict
+from capa_sync.model.record import CapaRecord
+from capa_sync.rules.calendar import calendar_for
+from capa_sync.rules.case import Case, Expect, When
+from capa_sync.rules.context import Terms
+from capa_sync.rules.derived import open_record
+from capa_sync.rules.evaluate import judge
+from capa_sync.rules.replay import instant, replay
+from capa_sync.rules.rule import Rule
+
+
+@dataclass(frozen=True, slots=True)
+class CaseResult:
+    """What one test of a rule came to; `problems` is empty when it passed."""
+
+    rule: str
+    case: str
+    problems: tuple[Problem, ...]
+
+    @property
+    def passed(self) -> bool:
+        """Tell whether every expectation was met."""
+        return not self.problems
+
+
+class CaseBook:
+    """A rule's tests with their lives replayed once, so that mutants of the rule can be tried quickly."""
+
+    def __init__(self, cases: Iterable[Case]) -> None:
+        self._moments: list[tuple[Case, list[tuple[Expect, CapaRecord | None]]]] = [
+            (case, [(expect, replay(case, instant(case, expect.when))) for expect in case.expects]) for case in cases
+        ]
+
+    def run(self, rule: Rule) -> list[CaseResult]:
+        """Return the result of each test against a rule."""
+        return [
+            CaseResult(rule.id, case.name, tuple(p for e, record in moments for p in _check(rule, case, e, record)))
+            for case, moments in self._moments
+        ]
+
+    def accepts(self, rule: Rule) -> bool:
+        """Tell whether a rule passes every test."""
+        return all(not _check(rule, case, e, record) for case, moments in self._moments for e, record in moments)
+
+
+def run_cases(rule: Rule) -> list[CaseResult]:
+    """Return the results of a rule's own tests."""
+    return CaseBook(rule.cases).run(rule)
+
+
+def verdict_at(rule: Rule, case: Case, expect: Expect, record: CapaRecord) -> Verdict:
+    """Return what a rule says on a day of a test."""
+    context = open_record(record, instant(case, expect.when), Terms(case.options))
+    return judge(rule, context)
+
+
+def _check(rule: Rule, case: Case, expect: Expect, record: CapaRecord | None) -> Sequence[Problem]:
+    if record is None:
+        return [Problem(rule.file, expect.line, f"{case.name}: on {_day(expect.when)} there is no ticket yet")]
+    verdict = verdict_at(rule, case, expect, record)
+    return [
+        Problem(rule.file, expect.line, f"{case.name}: on {_day(expect.when)} {what}")
+        for what in _differences(case, expect, verdict)
+    ]
+
+
+def _differences(case: Case, expect: Expect, verdict: Verdict) -> list[str]:
+    found: list[str] = []
+    if verdict.outcome is not expect.outcome:
+        why = f" ({verdict.reason})" if verdict.reason else ""
+        found.append(f"expected '{_words(expect.outcome)}', the rule says '{_words(verdict.outcome)}'{why}")
+    if expect.severity is not None and verdict.severity is not expect.severity:
+        found.append(f"expected severity {expect.severity}, it is {verdict.severity}")
+    said = f"{verdict.message} {verdict.fix} {verdict.reason}"
+    found += [f"expected it to say '{text}', it says '{said.strip()}'" for text in expect.says if text not in said]
+    if expect.hides is not None and set(expect.hides) != set(verdict.hides):
+        found.append(f"expected it to hide {list(expect.hides)}, it hides {list(verdict.hides)}")
+    again = _look_again(case, expect, verdict)
+    return found + ([again] if again else [])
+
+
+def _look_again(case: Case, expect: Expect, verdict: Verdict) -> str:
+    if not expect.look_again:
+        return ""
+    due = verdict.next_due
+    if due is None:
+        return (
+            "" if expect.look_again == "never" else f"expected to look again on {_day(expect.look_again)}, not never"
+        )
+    local = calendar_for(case.options.timezone, case.options.holidays).local(due)
+    if isinstance(expect.look_again, When):
+        wanted = expect.look_again
+        if local.date() == wanted.day and (wanted.time is None or local.time() == wanted.time):
+            return ""
+    return f"expected to look again: {_day(expect.look_again)}; it is {local:%Y-%m-%d %H:%M}"
+
+
+def _day(when: When | str) -> str:
+    if isinstance(when, str):
+        return when
+    return f"{when.day}" + (f" {when.time:%H:%M}" if when.time else "")
+
+
+def _words(outcome: Outcome) -> str:
+    return outcome.value.replace("_", " ")

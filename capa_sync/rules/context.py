@@ -1,0 +1,220 @@
+"""A record under judgement: its values, its history by field, and what follows from both, each worked out once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import date, datetime
+from typing import NamedTuple
+
+from capa_sync.model.record import Action, ActionKind, ActionOrigin, CapaRecord, FieldChange
+from capa_sync.model.settings import DEFAULT_DEADLINES, Days, JudgeOptions
+from capa_sync.model.ticket import Origin
+from capa_sync.model.values import Value, ValueState
+from capa_sync.rules.calendar import Calendar, calendar_for
+from capa_sync.rules.moments import DAWN, FirstTime, Moment, first_of
+from capa_sync.rules.profiles import PROFILES, Profile, deadline_length
+from capa_sync.rules.subjects import SUBJECTS
+
+_COUNTED = frozenset({ActionKind.CORRECTIVE, ActionKind.PREVENTIVE})
+_IMPLEMENTED = frozenset({"implemented"})
+_UNSURE = frozenset({ValueState.ERROR, ValueState.UNREADABLE})
+
+
+class Terms:
+    """What the settings mean to rules, prepared once per set of options."""
+
+    def __init__(self, options: JudgeOptions) -> None:
+        self.options = options
+        self.calendar: Calendar = calendar_for(options.timezone, options.holidays)
+        self.profile: Profile = PROFILES[options.profile]
+        self._lengths = {
+            (name, grade): deadline_length(options, name, grade)
+            for name in DEFAULT_DEADLINES
+            for grade in ("", "major", "minor", "observation", "ofi")
+        }
+
+    def length(self, deadline: str, grade: str) -> Days:
+        """Return a named deadline's length for a grade ("" ungraded)."""
+        return self._lengths[deadline, grade]
+
+
+class Move(NamedTuple):
+    """One move of a date to a later one by a human; `passed`: the old date had ended by then."""
+
+    change: FieldChange
+    old: date | datetime
+    new: date | datetime
+    passed: bool
+
+
+class Context:
+    """One record at one instant. `now` is the only clock that phrases may read."""
+
+    def __init__(self, record: CapaRecord, now: datetime, terms: Terms, derive: Derivations) -> None:
+        self.record = record
+        self.now = now
+        self.terms = terms
+        self._derive = derive
+        self._by_field: dict[str, list[FieldChange]] | None = None
+        self._values: dict[str, Value] = {}
+        self._firsts: dict[str, FirstTime] = {}
+        self._moves: dict[str, list[Move]] = {}
+        self._actions: tuple[Action, ...] | None = None
+        began = record.history_from is not None and record.history_from <= record.created_at
+        self.history_whole = record.history_complete or began
+
+    def value(self, name: str) -> Value:
+        """Return a subject's value now, derived ones included."""
+        made = self._values.get(name)
+        if made is None:
+            derive = self._derive.get(name)
+            made = self.record.fields[name] if derive is None else derive(self)
+            self._values[name] = made
+        return made
+
+    def label(self, name: str) -> str:
+        """Return a subject's label for people: the tracker's own where the mapping knows it."""
+        return self.record.labels.get(name) or SUBJECTS[name].label
+
+    def person(self, person_id: str | None) -> str:
+        """Return a person's name for people."""
+        return self.record.people_names.get(person_id, person_id) if person_id else "someone unknown"
+
+    def changes(self, field: str) -> Sequence[FieldChange]:
+        """Return the changes of one field in true order."""
+        if self._by_field is None:
+            self._by_field = {}
+            for change in self.record.timeline:
+                self._by_field.setdefault(change.field, []).append(change)
+        return self._by_field.get(field, ())
+
+    def first_filled(self, field: str) -> FirstTime:
+        """Return when a field was first ever filled; a later emptying or rewording does not move it."""
+        found = self._firsts.get(field)
+        if found is None:
+            found = self._first(field, lambda value: value.state is ValueState.FILLED)
+            self._firsts[field] = found
+        return found
+
+    def first_became(self, field: str, words: frozenset[str]) -> FirstTime:
+        """Return when an enum, stage or status first held one of some words (compared without case)."""
+        return self._first(field, lambda value: value.is_filled and str(value.data).casefold() in words)
+
+    def last_entry(self, stage: str) -> tuple[Moment | None, bool]:
+        """Return the last entry into a stage, and whether it is certain that there was no other since."""
+        entry: FieldChange | None = None
+        for change in self.changes("stage"):
+            if change.new.data == stage and (change.old.data != stage or change.origin is Origin.BIRTH):
+                entry = change
+        if entry is None:
+            return None, self.history_whole
+        return Moment(entry.at, entry.group, entry), self._sure(entry)
+
+    def _sure(self, entry: FieldChange) -> bool:
+        later = [c for c in self.changes("stage") if c.group > entry.group]
+        if entry.old.state in _UNSURE or any(c.new.state in _UNSURE for c in later):
+            return False
+        start = self.record.history_from
+        return self.history_whole or (entry.origin is not Origin.BIRTH and start is not None and entry.at >= start)
+
+    def moves(self, field: str) -> Sequence[Move]:
+        """Return the moves of a date to a later one by humans; emptying it in between hides no move."""
+        found = self._moves.get(field)
+        if found is None:
+            found = self._moves[field] = list(self._later_moves(field))
+        return found
+
+    def _later_moves(self, field: str) -> Sequence[Move]:
+        found: list[Move] = []
+        before: date | datetime | None = None
+        calendar = self.terms.calendar
+        for change in self.changes(field):
+            old, new = change.old.data, change.new.data
+            if before is None and isinstance(old, date):
+                before = old
+            if not isinstance(new, date):
+                continue
+            if before is not None and change.human and calendar.end_of(new) > calendar.end_of(before):
+                found.append(Move(change, before, new, change.at >= calendar.end_of(before)))
+            before = new
+        return found
+
+    @property
+    def all_actions(self) -> Sequence[Action]:
+        """Return every corrective or preventive action that ever was one, cancelled ones included."""
+        return [action for action in self.record.actions if action.kind in _COUNTED]
+
+    @property
+    def actions(self) -> Sequence[Action]:
+        """Return the actions that rules count: corrective or preventive, not cancelled, not an emptied field."""
+        if self._actions is None:
+            self._actions = tuple(
+                action
+                for action in self.all_actions
+                if not action.cancelled
+                and (action.origin is not ActionOrigin.FIELD or action.text.state is not ValueState.EMPTY)
+            )
+        return self._actions
+
+    @property
+    def actions_unknown(self) -> str:
+        """Return why the list of actions may be incomplete, "" when it is whole."""
+        if self.record.actions_problem:
+            return self.record.actions_problem
+        if not self.record.actions_mapped and not self.record.actions:
+            return "the mapping names no place for actions"
+        return next((a.reason or f"{a.key} cannot be read" for a in self.record.actions if not a.readable), "")
+
+    def action_start(self) -> FirstTime:
+        """Return when corrective action first started.
+
+        The earliest of the first action text, a child's first started status, and the first entry into implemented.
+        """
+        found = self._firsts.get("action_started_at")
+        if found is None:
+            times = [self.first_became("stage", _IMPLEMENTED), *map(_started, self.all_actions)]
+            if self.actions_unknown:
+                times.append(FirstTime(None, DAWN))
+            found = self._firsts["action_started_at"] = first_of(times)
+        return found
+
+    def unknown(self, names: Sequence[str], *, history: bool = False) -> str:
+        """Return why a phrase over these subjects cannot tell, in words for an admin."""
+        reasons = [reason for name in names if (reason := self._why(name))]
+        if not reasons and history and not self.history_whole:
+            reasons.append("the change history is incomplete")
+        if not reasons and history:
+            reasons.append("the history holds a value that the mapping does not list")
+        return "; ".join(dict.fromkeys(reasons)) or "a value it needs is not known"
+
+    def _why(self, name: str) -> str:
+        if name in {"actions", "action_owners", "action_started_at"} and self.actions_unknown:
+            return self.actions_unknown
+        value = self.value(name)
+        if value.is_known:
+            return ""
+        if value.state is ValueState.UNMAPPED:
+            return f"'{name}' is not mapped"
+        return value.reason or f"'{name}' cannot be read"
+
+    def _first(self, field: str, test: Callable[[Value], bool]) -> FirstTime:
+        if not self.history_whole:
+            known = next((c for c in self.changes(field) if test(c.new)), None)
+            return FirstTime(Moment(known.at, known.group, known) if known else None, DAWN)
+        possible: Moment | None = None
+        for change in self.changes(field):
+            if test(change.new):
+                return FirstTime(Moment(change.at, change.group, change), possible)
+            if possible is None and change.new.state in _UNSURE:
+                possible = Moment(change.at, change.group, change)
+        return FirstTime(None, possible)
+
+
+Derivations = Mapping[str, Callable[[Context], Value]]
+"""Name -> maker of a derived value; given to a context when it is opened."""
+
+
+def _started(action: Action) -> FirstTime:
+    text = FirstTime(Moment(action.text_first_at, action.text_first_group)) if action.text_first_at else FirstTime()
+    start = FirstTime(Moment(action.started_at, action.started_group)) if action.started_at else FirstTime()
+    return first_of((text, start))

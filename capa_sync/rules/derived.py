@@ -1,0 +1,151 @@
+"""Facts that no field holds: derived from history and actions (CONTRACT.md 7, facts/clause10.md 2.4)."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from capa_sync.model.record import STAGE_ORDER, CapaRecord, Stage
+from capa_sync.model.values import EMPTY, UNMAPPED, Value, ValueState
+from capa_sync.rules.context import Context, Derivations, Terms
+
+_IMPLEMENTED = frozenset({"implemented"})
+
+
+def _at(instant: datetime) -> Value:
+    return Value(ValueState.FILLED, instant)
+
+
+def _unreadable(reason: str) -> Value:
+    return Value(ValueState.UNREADABLE, reason=reason)
+
+
+def _stage(context: Context) -> Value:
+    return Value(ValueState.FILLED, context.record.stage.value, context.record.stage.value)
+
+
+def _source_status(context: Context) -> Value:
+    status = context.record.source_status
+    return Value(ValueState.FILLED, status, status)
+
+
+def _presence(context: Context) -> Value:
+    presence = context.record.presence.value
+    return Value(ValueState.FILLED, presence, presence)
+
+
+def _created_at(context: Context) -> Value:
+    return _at(context.record.created_at)
+
+
+def _identified_at(context: Context) -> Value:
+    detected = context.record.fields["detected_at"]
+    if detected.is_filled:
+        return detected
+    return detected if detected.state in {ValueState.ERROR, ValueState.UNREADABLE} else _created_at(context)
+
+
+def _action_needed(context: Context) -> Value:
+    """An action row makes it yes, mapped or not; while rows may be missing, a `no` is not certain."""
+    if context.actions:
+        return Value(ValueState.FILLED, "yes", "yes")
+    value = context.record.fields["action_needed"]
+    if value.data != "yes" and context.record.actions_mapped and context.actions_unknown:
+        return _unreadable(context.actions_unknown)
+    return value
+
+
+def _action_started_at(context: Context) -> Value:
+    start = context.action_start()
+    if start.known is not None:
+        return _at(start.known.at)
+    if start.possible is None:
+        return EMPTY
+    if not context.record.actions_mapped and not context.record.actions:
+        return UNMAPPED
+    return _unreadable(context.actions_unknown or "the change history is incomplete")
+
+
+def _implemented_at(context: Context) -> Value:
+    done = [action.done_at for action in context.actions]
+    if any(instant is None for instant in done):
+        return EMPTY
+    if context.actions_unknown and context.record.actions_mapped:
+        return _unreadable(context.actions_unknown)
+    if done:
+        return _at(max(instant for instant in done if instant is not None))
+    if context.record.stage not in STAGE_ORDER[STAGE_ORDER.index(Stage.IMPLEMENTED) :]:
+        return EMPTY
+    first = context.first_became("stage", _IMPLEMENTED)
+    if first.possible is not None:
+        return _unreadable("the change history is incomplete")
+    return EMPTY if first.known is None else _at(first.known.at)
+
+
+def _closed_at(context: Context) -> Value:
+    if context.record.stage is not Stage.CLOSED:
+        return EMPTY
+    entry, sure = context.last_entry("closed")
+    if entry is None or not sure:
+        return _unreadable("the history does not show when it was closed")
+    return _at(entry.at)
+
+
+def _closed_by(context: Context) -> Value:
+    """Who closed it; an ignored account is unreadable, so that the rule cannot tell."""
+    if context.record.stage is not Stage.CLOSED:
+        return EMPTY
+    entry, sure = context.last_entry("closed")
+    if entry is None or entry.change is None or not sure or entry.change.by is None:
+        return _unreadable("the history does not show who closed it")
+    if not entry.change.human:
+        return _unreadable("it was closed by an ignored account")
+    return Value(ValueState.FILLED, entry.change.by, context.person(entry.change.by))
+
+
+def _actions(context: Context) -> Value:
+    keys = tuple(action.key for action in context.actions)
+    if keys:
+        return Value(ValueState.FILLED, keys, ", ".join(keys))
+    if not context.record.actions_mapped and not context.record.actions:
+        return UNMAPPED
+    return _unreadable(context.actions_unknown) if context.actions_unknown else EMPTY
+
+
+def _action_owners(context: Context) -> Value:
+    owners = dict.fromkeys(str(a.owner.data) for a in context.actions if a.owner.is_filled)
+    unsure = context.actions_unknown or any(not a.owner.is_known for a in context.actions)
+    if owners:
+        return Value(ValueState.FILLED, tuple(owners), ", ".join(map(context.person, owners)))
+    if not context.record.actions_mapped and not context.record.actions:
+        return UNMAPPED
+    return _unreadable(context.actions_unknown or "an action's owner cannot be read") if unsure else EMPTY
+
+
+def _replans(context: Context) -> Value:
+    due = context.record.fields["due_at"]
+    if not due.is_known:
+        return due
+    return Value(ValueState.FILLED, float(len(context.moves("due_at"))))
+
+
+DERIVED_VALUES: Derivations = {
+    "stage": _stage,
+    "source_status": _source_status,
+    "presence": _presence,
+    "created_at": _created_at,
+    "identified_at": _identified_at,
+    "action_needed": _action_needed,
+    "action_started_at": _action_started_at,
+    "implemented_at": _implemented_at,
+    "closed_at": _closed_at,
+    "closed_by": _closed_by,
+    "actions": _actions,
+    "action_owners": _action_owners,
+    "replans": _replans,
+}
+"""Name -> maker of the value; `action_needed` is a catalogue field that an action row can answer."""
+
+
+def open_record(record: CapaRecord, now: datetime, terms: Terms) -> Context:
+    """Return the context in which rules judge a record at an instant."""
+    return Context(record, now, terms, DERIVED_VALUES)

@@ -1,0 +1,206 @@
+"""One rule on one record: scope, conditions, severity, repair, words, and when to look again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime
+
+from capa_sync.model.finding import SEVERITY_ORDER, Evidence, Outcome, Severity, Verdict
+from capa_sync.rules.conditions import Block, Broken, Condition, Join, broken_lines, lines_of, unknown_reasons
+from capa_sync.rules.context import Context
+from capa_sync.rules.profiles import STANDARDS
+from capa_sync.rules.rule import Rule
+from capa_sync.rules.wording import Telling
+
+
+def judge(rule: Rule, context: Context, *, explain: bool = False) -> Verdict:
+    """Return the verdict of a rule on a record at the context's instant.
+
+    Evidence is gathered for breach, historical and cannot_tell, and for the others when `explain`.
+    """
+    off = _out_of_reach(rule, context)
+    if off is not None:
+        return off
+    scope = Block(Join.ALL, (rule.applies_to, rule.when))
+    truth, turn = scope.judge(context)
+    if truth is not True:
+        return _without(rule, context, scope, truth is None, turn, explain)
+    held, need_turn = rule.require.judge(context)
+    turn = earliest(turn, need_turn)
+    if held is None:
+        return _without(rule, context, rule.require, True, turn, explain)
+    if held:
+        return _plain(rule, context, Outcome.OK, turn, "", explain)
+    return _broken(rule, context, turn, explain)
+
+
+def earliest(*moments: datetime | None) -> datetime | None:
+    """Return the earliest instant that is there."""
+    return min((moment for moment in moments if moment is not None), default=None)
+
+
+def clause_for(rule: Rule, context: Context) -> str:
+    """Return the rule's clause in the active profile's standard, else the one the rule names first."""
+    standard = context.terms.profile.standard
+    if standard not in rule.clause:
+        standard = next(iter(rule.clause), "")
+    return f"{STANDARDS.get(standard, standard)} {rule.clause[standard]}" if standard else ""
+
+
+def _out_of_reach(rule: Rule, context: Context) -> Verdict | None:
+    """Return the verdict where the rule is off for the grade, or the record's other half is unread."""
+    if context.record.unread_join:
+        return _plain(rule, context, Outcome.CANNOT_TELL, None, context.record.unread_join, False)
+    off = context.terms.profile.off
+    if off and rule.id in off.get(str(context.value("grade").data), ()):
+        reason = f"off for this grade in the profile {context.terms.options.profile}"
+        return _plain(rule, context, Outcome.NOT_APPLICABLE, None, reason, False)
+    return None
+
+
+def _without(
+    rule: Rule, context: Context, condition: Condition, unknown: bool, turn: datetime | None, explain: bool
+) -> Verdict:
+    """Return a verdict that is not applicable or cannot tell, with its reason."""
+    if unknown:
+        reason = "; ".join(dict.fromkeys(unknown_reasons(condition, context)))
+        return _plain(rule, context, Outcome.CANNOT_TELL, turn, reason, True)
+    reason = _why_not(condition, context) if explain else ""
+    return _plain(rule, context, Outcome.NOT_APPLICABLE, turn, reason, explain)
+
+
+def _why_not(condition: Condition, context: Context) -> str:
+    parts = [
+        f"not '{b.line.text}'" if not b.negated else f"'{b.line.text}'" for b in broken_lines(condition, context)
+    ]
+    return "; ".join(dict.fromkeys(parts))
+
+
+def _plain(
+    rule: Rule, context: Context, outcome: Outcome, turn: datetime | None, reason: str, evidence: bool
+) -> Verdict:
+    first = rule.severity[0].severity
+    return Verdict(
+        rule.id,
+        outcome,
+        context.terms.profile.grade_severity(rule.id, first),
+        title=rule.title,
+        clause=clause_for(rule, context),
+        mode=rule.mode,
+        reason=reason,
+        evidence=_evidence(rule, context) if evidence else (),
+        next_due=turn,
+        number=rule.number,
+    )
+
+
+def _broken(rule: Rule, context: Context, turn: datetime | None, explain: bool) -> Verdict:
+    broken = broken_lines(rule.require, context)
+    if _all_before(rule, context, broken):
+        return _plain(rule, context, Outcome.OK, turn, f"broken only before {rule.since}", explain)
+    outcome, repair_turn = _repaired(rule, context, broken)
+    if outcome is Outcome.OK:
+        return _plain(rule, context, Outcome.OK, earliest(turn, repair_turn), "repaired", explain)
+    severity, ladder_turn = _severity(rule, context)
+    hidden, hide_turn = _hidden(rule, context) if outcome is Outcome.BREACH else ((), None)
+    telling = Telling(context, broken, _step(rule, context))
+    message, said = rule.message.render(telling)
+    fix, advised = rule.fix.render(telling)
+    return Verdict(
+        rule.id,
+        outcome,
+        severity,
+        title=rule.title,
+        clause=clause_for(rule, context),
+        mode=rule.mode,
+        message=message,
+        fix=fix,
+        args=said + advised,
+        evidence=_evidence(rule, context),
+        next_due=earliest(turn, repair_turn, ladder_turn, hide_turn, *_counting_turns(rule, context)),
+        hides=hidden,
+        number=rule.number,
+    )
+
+
+def _all_before(rule: Rule, context: Context, broken: Sequence[Broken]) -> bool:
+    """Tell whether everything broken is history from before the rule's `since`."""
+    if rule.since is None:
+        return False
+    start = context.terms.calendar.start_of(rule.since)
+    times = [b.line.test.broken_at(context) if b.line.test.broken_at and not b.negated else None for b in broken]
+    return bool(times) and all(at is not None and at < start for at in times)
+
+
+def _repaired(rule: Rule, context: Context, broken: Sequence[Broken]) -> tuple[Outcome, datetime | None]:
+    """Return what a broken rule comes to: acts only on order phrases whose field is filled now (CONTRACT.md 7)."""
+    repair = rule.if_repaired
+    if repair is None or not all(_is_mended(b, context) for b in broken):
+        return Outcome.BREACH, None
+    if repair.when is None:
+        return (Outcome.HISTORICAL if repair.historical else Outcome.OK), None
+    truth, turn = repair.when.judge(context)
+    return (Outcome.HISTORICAL if truth is True else Outcome.BREACH), turn
+
+
+def _is_mended(broken: Broken, context: Context) -> bool:
+    return broken.line.phrase.order and not broken.negated and context.value(broken.line.subject.name).is_filled
+
+
+def _severity(rule: Rule, context: Context) -> tuple[Severity, datetime | None]:
+    """Return the highest rung that holds, and when time may change that. A rung that cannot tell does not hold."""
+    best = rule.severity[0].severity
+    turns: list[datetime | None] = []
+    for rung in rule.severity[1:]:
+        assert rung.when is not None  # noqa: S101 - the reader lets only the first rung stand alone
+        truth, turn = rung.when.judge(context)
+        turns.append(turn)
+        if truth is True and SEVERITY_ORDER.index(rung.severity) > SEVERITY_ORDER.index(best):
+            best = rung.severity
+    return context.terms.profile.grade_severity(rule.id, best), earliest(*turns)
+
+
+def _hidden(rule: Rule, context: Context) -> tuple[tuple[str, ...], datetime | None]:
+    hidden: list[str] = []
+    turns: list[datetime | None] = []
+    for hide in rule.hides:
+        truth, turn = (True, None) if hide.when is None else hide.when.judge(context)
+        turns.append(turn)
+        if truth is True:
+            hidden += hide.rules
+    return tuple(hidden), earliest(*turns)
+
+
+def _counting_turns(rule: Rule, context: Context) -> Iterator[datetime | None]:
+    """Yield every turn of the clock ahead where the words count days up to the last of them."""
+    if rule.message.counts_days or rule.fix.counts_days:
+        for part in _clocked_parts(rule):
+            yield from (line.judge(context)[1] for line in lines_of(part))
+
+
+def _clocked_parts(rule: Rule) -> list[Condition]:
+    rungs = [rung.when for rung in rule.severity if rung.when is not None]
+    return [rule.applies_to, rule.when, rule.require, *rungs]
+
+
+def _step(rule: Rule, context: Context) -> datetime:
+    """Return when the clock last turned anything this verdict rests on, else the record's last change."""
+    lines = (line for part in _clocked_parts(rule) for line in lines_of(part))
+    turns = [turn for line in lines if (turn := line.last_turn(context)) is not None]
+    if turns:
+        return max(turns)
+    timeline = context.record.timeline
+    return min(timeline[-1].at if timeline else context.record.created_at, context.now)
+
+
+def _evidence(rule: Rule, context: Context) -> tuple[Evidence, ...]:
+    """Return the facts behind every line, each once, in the order of the file."""
+    facts = (
+        fact for condition in rule.conditions() for line in lines_of(condition) for fact in line.evidence(context)
+    )
+    return tuple(dict.fromkeys(facts))
+
+
+def look_again(verdicts: Iterable[Verdict]) -> datetime | None:
+    """Return the earliest instant at which any of a record's verdicts may turn by time alone."""
+    return earliest(*(verdict.next_due for verdict in verdicts))

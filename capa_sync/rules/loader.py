@@ -1,0 +1,111 @@
+"""Rule files to a rule set: all files read, all mistakes told, or nothing is loaded."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+
+from capa_sync.errors import Problem, RuleFileError
+from capa_sync.model.settings import JudgeOptions
+from capa_sync.rules.phrases.phrase import did_you_mean
+from capa_sync.rules.phrases.table import vocabulary
+from capa_sync.rules.profiles import PACK, PROFILES
+from capa_sync.rules.rule import Rule
+from capa_sync.rules.ruleset import RuleSet
+from capa_sync.rules.schema import read_rule
+from capa_sync.rules.yaml_lines import Problems
+
+_SUFFIXES = frozenset({".yaml", ".yml"})
+LANGUAGE = "1"
+"""Version of the phrases' meaning; part of a rule set's hash."""
+
+
+def load_rules(paths: Iterable[str | Path], options: JudgeOptions | None = None) -> RuleSet:
+    """Return the rules of some files and folders, ready to judge under these options.
+
+    Raises RuleFileError with every mistake of every file.
+    """
+    used = options or JudgeOptions()
+    rules, texts, problems = _read(paths, used)
+    if problems:
+        raise RuleFileError(problems)
+    return RuleSet(rules, used, _hash(texts, used))
+
+
+def check(paths: Iterable[str | Path], options: JudgeOptions | None = None) -> list[Problem]:
+    """Return every mistake in some rule files and folders; none means that they load."""
+    return _read(paths, options or JudgeOptions())[2]
+
+
+def rule_files(paths: Iterable[str | Path]) -> Iterator[Path]:
+    """Yield the rule files named or lying in the folders named, in order of their paths within each."""
+    for path in map(Path, paths):
+        if path.is_dir():
+            yield from sorted(file for file in path.rglob("*") if file.suffix in _SUFFIXES and file.is_file())
+        else:
+            yield path
+
+
+def _read(paths: Iterable[str | Path], options: JudgeOptions) -> tuple[list[Rule], dict[str, bytes], list[Problem]]:
+    rules: list[Rule] = []
+    texts: dict[str, bytes] = {}
+    problems: list[Problem] = []
+    if options.profile not in PROFILES:
+        hint = f"{did_you_mean(options.profile, list(PROFILES))} ({', '.join(PROFILES)})".strip()
+        return [], {}, [Problem("", 0, f"there is no profile '{options.profile}'", hint)]
+    named = list(paths)
+    files = list(dict.fromkeys(rule_files(named)))
+    if not files:
+        problems.append(
+            Problem("", 0, f"there is no rule file in {', '.join(map(str, named)) or 'no folder at all'}")
+        )
+    for file in files:
+        rule = _read_file(file, texts, problems)
+        rules += [rule] if rule is not None else []
+    problems += _across(rules)
+    return rules, texts, problems
+
+
+def _read_file(file: Path, texts: dict[str, bytes], problems: list[Problem]) -> Rule | None:
+    noted = Problems(str(file))
+    rule: Rule | None = None
+    try:
+        content = file.read_bytes()
+        rule = read_rule(content.decode("utf-8"), str(file), vocabulary(), noted)
+        texts[file.stem] = content
+    except OSError as error:
+        noted.add(0, f"cannot read this file: {error.strerror}")
+    except UnicodeDecodeError as error:
+        noted.add(error.object[: error.start].count(b"\n") + 1, "this is not UTF-8 text")
+    problems += sorted(noted.found, key=lambda problem: problem.line)
+    return rule
+
+
+def _across(rules: Sequence[Rule]) -> Iterator[Problem]:
+    """Yield mistakes that only show between files: ids twice, hidden rules that there are not."""
+    first: dict[str, str] = {}
+    for rule in rules:
+        if rule.id in first:
+            yield Problem(rule.file, 1, f"the rule '{rule.id}' is already in {first[rule.id]}")
+        first.setdefault(rule.id, rule.file)
+    known = [*first, *PACK]
+    for rule in rules:
+        for hide in rule.hides:
+            for name in hide.rules:
+                if name not in known:
+                    yield Problem(
+                        rule.file, hide.line, f"there is no rule '{name}' to hide", did_you_mean(name, known)
+                    )
+
+
+def _hash(texts: dict[str, bytes], options: JudgeOptions) -> str:
+    """Return the SHA-256 over the files and the options that change a verdict."""
+    digest = hashlib.sha256(LANGUAGE.encode())
+    for name in sorted(texts):
+        digest.update(name.encode() + b"\0" + hashlib.sha256(texts[name]).digest())
+    lengths = sorted(
+        (n, g, d.count, d.business) for n, grades in options.deadlines.items() for g, d in grades.items()
+    )
+    digest.update(repr((options.timezone, sorted(options.holidays), options.profile, lengths)).encode())
+    return digest.hexdigest()

@@ -1,0 +1,77 @@
+"""First times and their order, in three truths: what happened, what may have happened, and which came first."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from typing import NamedTuple
+
+from capa_sync.model.record import FieldChange
+
+Truth = bool | None
+"""True, false, or None for cannot tell (CONTRACT.md 7, Truth)."""
+
+
+class Moment(NamedTuple):
+    """An instant in a record's history; `group` tells edits of one save apart from others, None where unknown."""
+
+    at: datetime
+    group: int | None = None
+    change: FieldChange | None = None
+
+    def not_after(self, other: Moment) -> bool:
+        """Tell whether this came before the other or in the same edit."""
+        if self.group is not None and other.group is not None:
+            return self.group <= other.group
+        return self.at <= other.at
+
+
+DAWN = Moment(datetime.min.replace(tzinfo=UTC), -1)
+"""Before everything: stands for a past that nobody can read."""
+
+
+class FirstTime(NamedTuple):
+    """When something first happened.
+
+    Attributes:
+        known: the first time that is certain; it had happened by then.
+        possible: an earlier moment at which it may already have happened; None when `known` is exact.
+    """
+
+    known: Moment | None = None
+    possible: Moment | None = None
+
+    @property
+    def earliest(self) -> Moment | None:
+        """Return the earliest moment at which it may have happened."""
+        return self.possible or self.known
+
+
+def in_order(first: FirstTime, second: FirstTime) -> Truth:
+    """Tell whether `first` came before `second` or in the same edit; true while `second` never happened."""
+    floor = second.earliest
+    if floor is None:
+        return True
+    if first.known is not None and first.known.not_after(floor):
+        return True
+    start = first.earliest
+    late = start is None or (second.known is not None and not start.not_after(second.known))
+    return False if late and second.known is not None else None
+
+
+def first_of(times: Iterable[FirstTime]) -> FirstTime:
+    """Return when the first of several things first happened."""
+    known: Moment | None = None
+    possible: Moment | None = None
+    for time in times:
+        known = _earlier(known, time.known)
+        possible = _earlier(possible, time.possible)
+    if possible is not None and known is not None and known.not_after(possible):
+        possible = None
+    return FirstTime(known, possible)
+
+
+def _earlier(left: Moment | None, right: Moment | None) -> Moment | None:
+    if left is None or right is None:
+        return left or right
+    return left if left.not_after(right) else right

@@ -1,0 +1,108 @@
+"""Phrases over what people changed after a record was closed, without reopening it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from capa_sync.model.finding import Evidence
+from capa_sync.model.record import FieldChange, Stage
+from capa_sync.rules.context import Context
+from capa_sync.rules.moments import Truth
+from capa_sync.rules.phrases.history import CHANGING, human_changes
+from capa_sync.rules.phrases.phrase import Arguments, Family, Phrase, PhraseError, Test
+from capa_sync.rules.subjects import Subject
+from capa_sync.rules.words import change_facts, clip, present_fact, show_date
+
+
+def _since_closing(subject: Subject, context: Context) -> Sequence[FieldChange] | None:
+    """Return what humans changed since the last closing; none while it is not closed, None when it is not known."""
+    if not context.value(subject.name).is_known:
+        return None
+    if context.record.stage is not Stage.CLOSED:
+        return ()
+    entry, sure = context.last_entry("closed")
+    if entry is None or not sure or entry.group is None:
+        return None
+    return [change for change in human_changes(subject, context) if change.group > entry.group]
+
+
+def _facts(subject: Subject, context: Context) -> list[Evidence]:
+    changes = _since_closing(subject, context)
+    return change_facts(changes, context) if changes else [present_fact(subject.name, context)]
+
+
+def _lacks(subject: Subject, context: Context) -> list[str]:
+    changes = _since_closing(subject, context)
+    if not changes:
+        return []
+    last = changes[-1]
+    return [f"{context.label(subject.name)} (on {show_date(last.at, context)} by {clip(context.person(last.by))})"]
+
+
+def _last_at(subject: Subject, context: Context) -> datetime | None:
+    changes = _since_closing(subject, context)
+    return changes[-1].at if changes else None
+
+
+def _check(subject: Subject) -> None:
+    if subject.derived and subject.name != "actions":
+        raise PhraseError(f"'{subject.name}' is derived and is never changed by a human")
+
+
+def _unchanged(subject: Subject, _: Arguments) -> Test:
+    _check(subject)
+
+    def holds(context: Context) -> Truth:
+        changes = _since_closing(subject, context)
+        return None if changes is None else not changes
+
+    return Test(
+        (subject.name,),
+        holds,
+        facts=lambda context: _facts(subject, context),
+        lacks=lambda context: _lacks(subject, context),
+        broken_at=lambda context: _last_at(subject, context),
+    )
+
+
+def _with_reason(subject: Subject, _: Arguments) -> Test:
+    _check(subject)
+
+    def holds(context: Context) -> Truth:
+        changes = _since_closing(subject, context)
+        if not changes:
+            return None if changes is None else True
+        last = changes[-1].at
+        return any(comment.human and comment.at >= last for comment in context.record.comments)
+
+    return Test(
+        (subject.name,),
+        holds,
+        facts=lambda context: _facts(subject, context),
+        lacks=lambda context: _lacks(subject, context),
+        broken_at=lambda context: _last_at(subject, context),
+    )
+
+
+PHRASES: tuple[Phrase, ...] = (
+    Phrase(
+        "unchanged by a human since closing",
+        Family.CLOSURE,
+        CHANGING,
+        _unchanged,
+        "No person changed it after the edit that last closed the record; true while it is not closed.",
+        "root_cause: unchanged by a human since closing",
+        order=True,
+        history=True,
+    ),
+    Phrase(
+        "each change since closing has a reason",
+        Family.CLOSURE,
+        CHANGING,
+        _with_reason,
+        "After each change that a person made since closing, a person wrote a comment.",
+        "root_cause: each change since closing has a reason",
+        history=True,
+    ),
+)

@@ -1,0 +1,147 @@
+"""Phrases over due dates that were moved; changes by ignored accounts are no moves."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from capa_sync.model.finding import Evidence
+from capa_sync.model.values import ValueState
+from capa_sync.rules.context import Context, Move
+from capa_sync.rules.moments import Truth
+from capa_sync.rules.phrases.phrase import Arguments, Family, Phrase, PhraseError, Test, number
+from capa_sync.rules.subjects import Kind, Subject
+from capa_sync.rules.words import change_fact, present_fact, show_date
+
+_TIME = frozenset({Kind.TIME})
+_BEFORE_MOVE = timedelta(hours=24)
+_REASON = "replan_reason"
+
+
+def _check(subject: Subject) -> None:
+    if subject.derived:
+        raise PhraseError(f"'{subject.name}' is derived and is never moved", "say it of 'due_at'")
+
+
+def move_words(move: Move, context: Context) -> str:
+    """Return one move in words."""
+    old, new, at = (show_date(day, context) for day in (move.old, move.new, move.change.at))
+    return f"the move from {old} to {new} made on {at}"
+
+
+def _facts(subject: Subject, context: Context) -> list[Evidence]:
+    found = [change_fact(move.change, context) for move in context.moves(subject.name)]
+    return found or [present_fact(subject.name, context)]
+
+
+def _last_move(subject: Subject, context: Context) -> datetime | None:
+    moves = context.moves(subject.name)
+    return moves[-1].change.at if moves else None
+
+
+def _seen(subject: Subject, context: Context, broken: bool) -> Truth:
+    """Return the truth of 'nothing of the kind was seen'; an unread past may hide one."""
+    if broken:
+        return False
+    if not context.value(subject.name).is_known or not context.history_whole:
+        return None
+    return True
+
+
+def _at_most(subject: Subject, args: Arguments) -> Test:
+    _check(subject)
+    most = number(args[0])
+    return Test(
+        (subject.name,),
+        lambda context: _seen(subject, context, len(context.moves(subject.name)) > most),
+        facts=lambda context: _facts(subject, context),
+        broken_at=lambda context: _last_move(subject, context),
+    )
+
+
+def _never_after_passed(subject: Subject, _: Arguments) -> Test:
+    _check(subject)
+    return Test(
+        (subject.name,),
+        lambda context: _seen(subject, context, any(move.passed for move in context.moves(subject.name))),
+        facts=lambda context: _facts(subject, context),
+        broken_at=lambda context: _last_move(subject, context),
+    )
+
+
+def _with_reason(subject: Subject, _: Arguments) -> Test:
+    _check(subject)
+
+    def bare(context: Context) -> Sequence[Move]:
+        moves = context.moves(subject.name)
+        ends = [*(move.change.at for move in moves[1:]), None]
+        return [m for m, end in zip(moves, ends, strict=True) if not _has_reason(context, m, end)]
+
+    def holds(context: Context) -> Truth:
+        lacking = bool(bare(context))
+        if lacking and context.value(_REASON).state in {ValueState.ERROR, ValueState.UNREADABLE}:
+            return None  # the reason may stand in the field that cannot be read
+        return _seen(subject, context, lacking)
+
+    def facts(context: Context) -> list[Evidence]:
+        return [*_facts(subject, context), *(_comment_facts(context) if context.moves(subject.name) else ())]
+
+    return Test(
+        (subject.name, _REASON),
+        holds,
+        facts=facts,
+        lacks=lambda context: [move_words(move, context) for move in bare(context)],
+        broken_at=lambda context: _last_move(subject, context),
+    )
+
+
+def _has_reason(context: Context, move: Move, next_move: datetime | None) -> bool:
+    """Tell whether a move has its reason.
+
+    The mapped field filled in the same edit or later, or a human comment from 24 h before the move up to the next.
+    """
+    if any(c.human and c.group >= move.change.group and c.new.is_filled for c in context.changes(_REASON)):
+        return True
+    start = move.change.at - _BEFORE_MOVE
+    return any(c.human and start <= c.at and (next_move is None or c.at < next_move) for c in context.record.comments)
+
+
+def _comment_facts(context: Context) -> list[Evidence]:
+    first = context.moves("due_at")[0].change.at - _BEFORE_MOVE if context.moves("due_at") else None
+    return [
+        Evidence("comment", "a human comment", comment.at, comment.by, comment.id)
+        for comment in context.record.comments
+        if comment.human and first is not None and comment.at >= first
+    ]
+
+
+PHRASES: tuple[Phrase, ...] = (
+    Phrase(
+        "moved later at most N times",
+        Family.DUE,
+        _TIME,
+        _at_most,
+        "People moved the date to a later one so often or less; the first setting and earlier dates are no move.",
+        "due_at: moved later at most 2 times",
+        history=True,
+    ),
+    Phrase(
+        "each later move has a reason",
+        Family.DUE,
+        _TIME,
+        _with_reason,
+        "For each move to a later date the re-plan reason was filled in the same edit or later, or a person "
+        "commented from 24 hours before it up to the next move.",
+        "due_at: each later move has a reason",
+        history=True,
+    ),
+    Phrase(
+        "never moved after it had passed",
+        Family.DUE,
+        _TIME,
+        _never_after_passed,
+        "Nobody moved the date to a later one after it had ended.",
+        "due_at: never moved after it had passed",
+        history=True,
+    ),
+)

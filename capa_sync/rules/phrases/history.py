@@ -1,0 +1,171 @@
+"""Phrases over what has been, and what changed after something."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from capa_sync.model.finding import Evidence
+from capa_sync.model.record import ActionKind, FieldChange
+from capa_sync.model.ticket import Origin
+from capa_sync.model.values import ValueState
+from capa_sync.rules.context import Context
+from capa_sync.rules.moments import Truth
+from capa_sync.rules.phrases.order import first_filled
+from capa_sync.rules.phrases.phrase import Arguments, Clocked, Family, Phrase, Test, field, number, word
+from capa_sync.rules.phrases.state import FILLABLE, one_of, stage_named
+from capa_sync.rules.subjects import Kind, Subject
+from capa_sync.rules.words import change_facts, present_fact
+
+CHANGING = FILLABLE - {Kind.PEOPLE}
+_NAMED = frozenset({Kind.STAGE, Kind.STATUS, Kind.ENUM})
+_UNSURE = frozenset({ValueState.ERROR, ValueState.UNREADABLE})
+
+
+def human_changes(subject: Subject, context: Context) -> Sequence[FieldChange]:
+    """Return real changes of a subject by humans after its birth; for actions, of corrective and preventive ones."""
+    skipped: set[str] = set()
+    if subject.kind is Kind.ACTIONS:
+        other = {ActionKind.CORRECTION, ActionKind.OTHER}
+        skipped = {action.id for action in context.record.actions if action.kind in other}
+    told = subject.kind is Kind.ACTIONS
+    return [
+        change
+        for change in context.changes(subject.name)
+        if change.human and change.action_id not in skipped and (told or change.old != change.new)
+    ]
+
+
+def _has_been(subject: Subject, args: Arguments) -> Test:
+    wanted = one_of(subject, (word(args[0]),))
+
+    def holds(context: Context) -> Truth:
+        now = context.value(subject.name)
+        if not now.is_known:
+            return None
+        if now.is_filled and str(now.data).casefold() in wanted:
+            return True
+        first = context.first_became(subject.name, wanted)
+        return True if first.known else (None if first.possible else False)
+
+    def facts(context: Context) -> list[Evidence]:
+        return change_facts(context.changes(subject.name), context) or [present_fact(subject.name, context)]
+
+    return Test((subject.name,), holds, facts=facts)
+
+
+def _changed_after(subject: Subject, args: Arguments) -> Test:
+    other = field(args[0])
+    find = first_filled(other)
+
+    def later(context: Context) -> Sequence[FieldChange]:
+        known = find(context).known
+        if known is None:
+            return ()
+        return [
+            change
+            for change in human_changes(subject, context)
+            if (change.group > known.group if known.group is not None else change.at > known.at)
+        ]
+
+    def holds(context: Context) -> Truth:
+        if later(context):
+            return True
+        if not (context.value(subject.name).is_known and context.value(other.name).is_known):
+            return None
+        return None if find(context).possible is not None or not context.history_whole else False
+
+    def facts(context: Context) -> list[Evidence]:
+        return change_facts(later(context), context) or [Evidence(subject.name, f"not changed after {other.label}")]
+
+    return Test((subject.name, other.name), holds, facts=facts)
+
+
+def _changed_at_most(subject: Subject, args: Arguments) -> Test:
+    most, stage = number(args[0]), stage_named(word(args[1])).value
+
+    def later(context: Context) -> Sequence[FieldChange]:
+        first = context.first_became("stage", frozenset({stage})).known
+        if first is None or first.group is None:
+            return ()
+        return [change for change in human_changes(subject, context) if change.group > first.group]
+
+    def holds(context: Context) -> Truth:
+        if not context.value(subject.name).is_known:
+            return None
+        first = context.first_became("stage", frozenset({stage}))
+        if first.possible is None:
+            return len(later(context)) <= most
+        return False if len(later(context)) > most else None
+
+    def facts(context: Context) -> list[Evidence]:
+        return change_facts(later(context), context) or [present_fact(subject.name, context)]
+
+    return Test((subject.name,), holds, facts=facts)
+
+
+def _became_ago(subject: Subject, args: Arguments) -> Test:
+    wanted, days = one_of(subject, (word(args[0]),)), number(args[1])
+
+    def clock(context: Context) -> Clocked:
+        now = context.value(subject.name)
+        if not now.is_known:
+            return Clocked(None)
+        if str(now.data).casefold() not in wanted:
+            return Clocked(False)
+        entry = _spell_start(context, subject.name, wanted)
+        if entry is None:
+            return Clocked(None)
+        return Clocked(False, (context.terms.calendar.add_days(entry.at, days),), True)
+
+    return Test((subject.name,), clock=clock)
+
+
+def _spell_start(context: Context, name: str, wanted: frozenset[str]) -> FieldChange | None:
+    """Return the change that began the present spell of a value, None when it cannot be known."""
+    start: FieldChange | None = None
+    for change in reversed(context.changes(name)):
+        if str(change.new.data).casefold() not in wanted:
+            return None if change.new.state in _UNSURE else start
+        start = change
+    born = start is not None and start.origin is Origin.BIRTH
+    return start if context.history_whole or not born else None
+
+
+PHRASES: tuple[Phrase, ...] = (
+    Phrase(
+        "has been A",
+        Family.HISTORY,
+        _NAMED,
+        _has_been,
+        "It is this now or was at any time before.",
+        "stage: has been planned",
+        history=True,
+    ),
+    Phrase(
+        "changed after FIELD was first filled",
+        Family.HISTORY,
+        CHANGING,
+        _changed_after,
+        "A human changed it after the other field was first ever filled, in a later edit.",
+        "actions: changed after root_cause was first filled",
+        history=True,
+    ),
+    Phrase(
+        "changed at most N times after the record first became STAGE",
+        Family.HISTORY,
+        CHANGING,
+        _changed_at_most,
+        "Humans changed it so often or less after the first entry into the stage.",
+        "root_cause: changed at most 2 times after the record first became implemented",
+        history=True,
+    ),
+    Phrase(
+        "became A more than N days ago",
+        Family.HISTORY,
+        _NAMED,
+        _became_ago,
+        "It is this now, and has been without a break for longer than so many days.",
+        "stage: became identified more than 30 days ago",
+        history=True,
+    ),
+)

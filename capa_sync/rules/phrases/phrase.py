@@ -1,0 +1,233 @@
+"""What a phrase is: its sentence, the kinds of subjects it can be said of, and the test that it makes."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from difflib import get_close_matches
+from enum import StrEnum
+from functools import cached_property
+from typing import NamedTuple
+
+from capa_sync.model.finding import Evidence
+from capa_sync.rules.context import Context
+from capa_sync.rules.moments import Truth
+from capa_sync.rules.subjects import KIND_WORDS, SUBJECTS, Kind, Subject
+from capa_sync.rules.words import present_fact
+
+Argument = int | str | tuple[str, ...] | Subject | tuple[Subject, ...]
+Arguments = Sequence[Argument]
+
+
+class PhraseError(Exception):
+    """A sentence cannot be read or cannot be said of its subject; `hint` tells how to mend it."""
+
+    def __init__(self, what: str, hint: str = "") -> None:
+        super().__init__(what)
+        self.what = what
+        self.hint = hint
+
+
+class Clocked(NamedTuple):
+    """A truth that time alone turns: `before` until the first of `flips`, `after` from then on.
+
+    Further flips, ascending, turn only the facts (one more action is late); none = it never turns.
+    """
+
+    before: Truth
+    flips: tuple[datetime, ...] = ()
+    after: Truth = None
+
+    def at(self, now: datetime) -> tuple[Truth, datetime | None]:
+        """Return the truth at an instant, and when it or its facts turn next."""
+        ahead = next((flip for flip in self.flips if flip > now), None)
+        return (self.after if self.flips and self.flips[0] <= now else self.before), ahead
+
+    def last(self, now: datetime) -> datetime | None:
+        """Return when it or its facts last turned, None when they did not."""
+        return next((flip for flip in reversed(self.flips) if flip <= now), None)
+
+
+@dataclass(frozen=True, slots=True)
+class Test:
+    """One phrase said of one subject, compiled.
+
+    Attributes:
+        reads: names of the subjects it reads. holds: its truth; unused when `clock` is there.
+        clock: its truth over time, for phrases that time alone can turn.
+        facts: the evidence; the subject's value when not given.
+        lacks: what is missing when it does not hold, for `{missing}`; the subject's label when not given.
+        broken_at: when a phrase over history was broken, for `since`.
+    """
+
+    reads: tuple[str, ...]
+    holds: Callable[[Context], Truth] = lambda _: None
+    clock: Callable[[Context], Clocked] | None = None
+    facts: Callable[[Context], list[Evidence]] | None = None
+    lacks: Callable[[Context], list[str]] | None = None
+    broken_at: Callable[[Context], datetime | None] | None = None
+
+    def evidence(self, context: Context) -> list[Evidence]:
+        """Return the facts that its truth rests on."""
+        if self.facts is not None:
+            return self.facts(context)
+        return [present_fact(name, context) for name in self.reads]
+
+    def missing(self, context: Context) -> list[str]:
+        """Return labels of what is missing while it does not hold."""
+        return self.lacks(context) if self.lacks is not None else [context.label(self.reads[0])]
+
+
+class Family(StrEnum):
+    """Families of phrases, in the order of the docs."""
+
+    STATE = "state"
+    TEXT = "text"
+    ORDER = "order"
+    HISTORY = "history"
+    CLOCK = "times"
+    DUE = "due dates"
+    ACTIONS = "actions"
+    PEOPLE = "people"
+    CLOSURE = "closure"
+    REGISTERED = "registered"
+
+
+_WORD = r"""(?:"[^"]*"|'[^']*'|[^\s,"']+)"""
+_SLOTS: dict[str, str] = {
+    "N": r"\d{1,5}",
+    "A, B": rf"{_WORD}(?:\s*,\s*{_WORD})*",
+    "A": rf"(?!(?:yes|no)$){_WORD}",
+    "C": _WORD,
+    "FIELD, FIELD": r"[a-z_]+(?:\s*,\s*[a-z_]+)*",
+    "FIELD": r"[a-z_]+",
+    "STAGE": r"[a-z_]+",
+    "NAME": r"[a-z][a-z-]*",
+}
+_SLOT = re.compile(r"\b(A, B|FIELD, FIELD|FIELD|STAGE|NAME|N|A|C)\b")
+_PLURALS = re.compile(r"\b(day|character|word|time)s\b")
+
+
+@dataclass(frozen=True)
+class Phrase:
+    """One row of the vocabulary.
+
+    Attributes:
+        template: the sentence with slots in capitals: N a number, A and C words, FIELD, STAGE, NAME a deadline.
+        kinds: what it can be said of. build: makes the test from subject and arguments; may raise PhraseError.
+        says: what it means, for the docs. example: a whole line.
+        order: broken order can never be mended, so `if_repaired` may act on it. history: reads the past.
+    """
+
+    template: str
+    family: Family
+    kinds: frozenset[Kind]
+    build: Callable[[Subject, Arguments], Test]
+    says: str
+    example: str
+    order: bool = False
+    history: bool = False
+
+    @cached_property
+    def slots(self) -> tuple[str, ...]:
+        """Return the slots of the template in order."""
+        return tuple(_SLOT.findall(self.template))
+
+    @cached_property
+    def pattern(self) -> str:
+        """Return the regular expression of a whole sentence, in the syntax that JSON Schema shares."""
+        parts = _SLOT.split(self.template)
+        for index, part in enumerate(parts):
+            parts[index] = f"({_SLOTS[part]})" if index % 2 else _PLURALS.sub(r"\1s?", part)
+        return "^" + "".join(parts) + "$"
+
+    @cached_property
+    def _compiled(self) -> re.Pattern[str]:
+        return re.compile(self.pattern)
+
+    def match(self, sentence: str) -> tuple[str, ...] | None:
+        """Return the texts in the slots when the sentence is this phrase, else None."""
+        found = self._compiled.match(sentence)
+        return None if found is None else found.groups()
+
+    def test(self, subject: Subject, texts: Sequence[str]) -> Test:
+        """Return the phrase said of a subject. Raises PhraseError when an argument is wrong."""
+        arguments = [_argument(slot, text) for slot, text in zip(self.slots, texts, strict=True)]
+        return self.build(subject, arguments)
+
+
+def _argument(slot: str, text: str) -> Argument:
+    if slot == "N":
+        return int(text)
+    if slot == "A, B":
+        return tuple(_unquote(word) for word in re.findall(_WORD, text))
+    if slot == "FIELD, FIELD":
+        return tuple(subject_named(name.strip()) for name in text.split(","))
+    if slot == "FIELD":
+        return subject_named(text)
+    return _unquote(text)
+
+
+def _unquote(word: str) -> str:
+    return word[1:-1] if len(word) > 1 and word[0] in "\"'" else word
+
+
+def subject_named(name: str) -> Subject:
+    """Return the subject of that name. Raises PhraseError with the nearest name."""
+    subject = SUBJECTS.get(name)
+    if subject is None:
+        raise PhraseError(f"there is no field '{name}'", did_you_mean(name, list(SUBJECTS)))
+    return subject
+
+
+def did_you_mean(word: str, known: Sequence[str]) -> str:
+    """Return `did you mean 'x'?` for the nearest known word, "" when none is near."""
+    near = get_close_matches(word.lower(), known, n=1, cutoff=0.6)
+    return f"did you mean '{near[0]}'?" if near else ""
+
+
+def check_word(subject: Subject, word: str) -> None:
+    """Raise PhraseError when an enum, stage or presence cannot hold the word."""
+    if subject.choices and word not in subject.choices:
+        what = f"'{word}' is not a {subject.name.replace('_', ' ')}"
+        few = ", ".join(subject.choices[:4]) + (", …" if len(subject.choices) > 4 else "")
+        raise PhraseError(what, f"{did_you_mean(word, subject.choices)} ({few})".strip())
+
+
+def check_kind(subject: Subject, *kinds: Kind) -> None:
+    """Raise PhraseError when a FIELD argument is of the wrong kind."""
+    if subject.kind not in kinds:
+        wanted = " or ".join(KIND_WORDS[kind] for kind in kinds)
+        raise PhraseError(f"'{subject.name}' is {KIND_WORDS[subject.kind]}, this needs {wanted}")
+
+
+def number(argument: Argument) -> int:
+    """Return a slot N."""
+    assert isinstance(argument, int)  # noqa: S101 - the table guarantees it
+    return argument
+
+
+def word(argument: Argument) -> str:
+    """Return a slot A, C, STAGE or NAME."""
+    assert isinstance(argument, str)  # noqa: S101 - the table guarantees it
+    return argument
+
+
+def field(argument: Argument) -> Subject:
+    """Return a slot FIELD."""
+    assert isinstance(argument, Subject)  # noqa: S101 - the table guarantees it
+    return argument
+
+
+def words(argument: Argument) -> tuple[str, ...]:
+    """Return a slot `A, B`."""
+    assert isinstance(argument, tuple)  # noqa: S101 - the table guarantees it
+    return tuple(str(item) for item in argument)
+
+
+def fields(argument: Argument) -> tuple[Subject, ...]:
+    """Return a slot `FIELD, FIELD`."""
+    assert isinstance(argument, tuple)  # noqa: S101 - the table guarantees it
+    return tuple(item for item in argument if isinstance(item, Subject))

@@ -1,0 +1,78 @@
+"""The one table of phrases: finds the phrase of a sentence, and words what is wrong with one that is none."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from difflib import get_close_matches
+from functools import lru_cache
+from importlib.metadata import entry_points
+
+from capa_sync.rules.phrases import actions, clock, closure, due, history, order, people, state, text
+from capa_sync.rules.phrases.phrase import Phrase, PhraseError, Test
+from capa_sync.rules.subjects import KIND_WORDS, Subject
+
+ENTRY_POINTS = "capa_sync.phrases"
+"""Entry point group; each entry is a Phrase or an iterable of them."""
+
+BUILT_IN: tuple[Phrase, ...] = (
+    *state.PHRASES,
+    *text.PHRASES,
+    *order.PHRASES,
+    *history.PHRASES,
+    *clock.PHRASES,
+    *due.PHRASES,
+    *actions.PHRASES,
+    *people.PHRASES,
+    *closure.PHRASES,
+)
+
+
+class Vocabulary:
+    """Phrases that rule files may use. Raises PhraseError when two have the same sentence."""
+
+    def __init__(self, phrases: Iterable[Phrase]) -> None:
+        self.phrases: tuple[Phrase, ...] = tuple(phrases)
+        templates = [phrase.template for phrase in self.phrases]
+        doubled = next((t for t in templates if templates.count(t) > 1), None)
+        if doubled is not None:
+            raise PhraseError(f"two phrases say '{doubled}'", "rename the registered one")
+
+    def find(self, subject: Subject, sentence: str) -> tuple[Phrase, Test]:
+        """Return the phrase of a sentence and the test it makes of a subject. Raises PhraseError."""
+        clean = " ".join(sentence.split())
+        for phrase in self.phrases:
+            texts = phrase.match(clean)
+            if texts is None:
+                continue
+            if subject.kind not in phrase.kinds:
+                what = f"'{phrase.template}' cannot be said of {subject.name}, which is {KIND_WORDS[subject.kind]}"
+                raise PhraseError(what, self._can_be_said(subject))
+            return phrase, phrase.test(subject, texts)
+        raise PhraseError(f"cannot read '{subject.name}: {clean}'", self._hint(subject, clean))
+
+    def of(self, subject: Subject) -> Sequence[Phrase]:
+        """Return the phrases that can be said of a subject."""
+        return [phrase for phrase in self.phrases if subject.kind in phrase.kinds]
+
+    def _can_be_said(self, subject: Subject) -> str:
+        sentences = "; ".join(phrase.template for phrase in self.of(subject))
+        return f"of {KIND_WORDS[subject.kind]} you can say: {sentences}"
+
+    def _hint(self, subject: Subject, sentence: str) -> str:
+        templates = [phrase.template for phrase in self.of(subject)]
+        shape = re.sub(r"\d+", "N", sentence)
+        near = get_close_matches(shape, templates, n=1, cutoff=0.6)
+        nearest = f"did you mean '{near[0]}'? " if near else ""
+        quotes = "names with spaces or commas stand in quotes; " if re.match(r"(is|was|has been)\b", sentence) else ""
+        return nearest + quotes + self._can_be_said(subject)
+
+
+@lru_cache(maxsize=1)
+def vocabulary() -> Vocabulary:
+    """Return the built-in phrases and those registered by installed packages, read once."""
+    found: list[Phrase] = list(BUILT_IN)
+    for entry in sorted(entry_points(group=ENTRY_POINTS), key=lambda entry: entry.name):
+        loaded = entry.load()
+        found.extend([loaded] if isinstance(loaded, Phrase) else loaded)
+    return Vocabulary(found)

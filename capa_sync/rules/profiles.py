@@ -1,0 +1,112 @@
+"""Profiles as data: the standard cited, the rules that are off for a grade, what is sharper (clause10.md 3.1)."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from capa_sync.model.finding import Severity
+from capa_sync.model.settings import DEFAULT_DEADLINES, Days, JudgeOptions
+
+STANDARDS: Mapping[str, str] = {
+    "iso27001-2022": "ISO 27001",
+    "iso27001-2013": "ISO 27001:2013",
+    "iso9001-2015": "ISO 9001",
+    "iso13485-2016": "ISO 13485",
+}
+"""Standard in a rule's clause map -> its name on tickets."""
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """How strictly an organisation wants to be judged, and by which standard.
+
+    Attributes:
+        standard: key of a rule's clause map. off: grade -> rules that are off for it.
+        severity: rule -> severity that replaces its own. raised: severity -> the one that replaces it everywhere.
+        deadline_factor: on lengths that the settings leave at their defaults, rounded up.
+    """
+
+    standard: str = "iso27001-2022"
+    off: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    severity: Mapping[str, Severity] = field(default_factory=dict)
+    raised: Mapping[Severity, Severity] = field(default_factory=dict)
+    deadline_factor: float = 1.0
+
+    def grade_severity(self, rule: str, severity: Severity) -> Severity:
+        """Return the severity of a finding under this profile."""
+        return self.severity.get(rule) or self.raised.get(severity, severity)
+
+
+PROFILES: Mapping[str, Profile] = {
+    "light": Profile(
+        off={
+            "minor": frozenset({"rca-method", "action-addresses-cause", "plan-approved", "communicated"}),
+        },
+        deadline_factor=1.5,
+    ),
+    "standard": Profile(),
+    "strict": Profile(
+        severity={"rca-method": Severity.HIGH, "independent-review": Severity.HIGH},
+        raised={Severity.LOW: Severity.MEDIUM},
+    ),
+    "iso9001": Profile(standard="iso9001-2015", severity={"isms-and-risk-update": Severity.MEDIUM}),
+    "iso13485": Profile(standard="iso13485-2016"),
+}
+
+PACK: tuple[str, ...] = (
+    "what-when-where",
+    "requirement-named",
+    "source-classified",
+    "objective-evidence",
+    "grade-set",
+    "owner-active",
+    "correction-recorded",
+    "consequences-handled",
+    "action-need-decided",
+    "root-cause-before-action",
+    "root-cause-substantive",
+    "root-cause-not-symptom",
+    "root-cause-not-blame",
+    "rca-method",
+    "rca-on-time",
+    "extent-assessed",
+    "action-planned",
+    "action-not-just-correction",
+    "action-addresses-cause",
+    "plan-approved",
+    "action-overdue",
+    "due-date-moved",
+    "implement-on-time",
+    "actions-done-with-evidence",
+    "communicated",
+    "effectiveness-planned",
+    "effectiveness-before-close",
+    "effectiveness-evidence",
+    "effectiveness-too-early",
+    "effectiveness-overdue",
+    "ineffective-not-reopened",
+    "isms-and-risk-update",
+    "recurrence",
+    "edited-after-close",
+    "rejected-with-reason",
+    "independent-review",
+    "improvement-followed-through",
+)
+"""Ids of the pack in the order of their numbers, 1 first (CONTRACT.md 7)."""
+
+NUMBERS: Mapping[str, int] = {rule: number for number, rule in enumerate(PACK, start=1)}
+
+
+def deadline_length(options: JudgeOptions, name: str, grade: str) -> Days:
+    """Return a named deadline's length for a grade under the active profile.
+
+    An ungraded record takes minor's, `ofi` observation's (CONTRACT.md 7).
+    """
+    key = {"": "minor", "ofi": "observation"}.get(grade, grade)
+    length = options.deadlines.get(name, DEFAULT_DEADLINES[name]).get(key) or DEFAULT_DEADLINES[name][key]
+    factor = PROFILES[options.profile].deadline_factor
+    if length != DEFAULT_DEADLINES[name][key] or factor == 1:
+        return length
+    return Days(math.ceil(length.count * factor), length.business)

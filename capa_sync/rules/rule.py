@@ -1,0 +1,84 @@
+"""A rule as loaded: conditions, severity ladder, what it hides, its words and its own tests."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import date
+
+from capa_sync.model.finding import Mode, Severity
+from capa_sync.rules.case import Case
+from capa_sync.rules.conditions import Block, Condition, Line, lines_of
+from capa_sync.rules.wording import Wording
+
+
+@dataclass(frozen=True, slots=True)
+class Rung:
+    """One step of a severity ladder; `when` None is the plain first word."""
+
+    severity: Severity
+    when: Condition | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Hide:
+    """Rules whose findings this one hides while it is open and `when` holds."""
+
+    rules: tuple[str, ...]
+    when: Condition | None = None
+    line: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class IfRepaired:
+    """What becomes of a broken order that can no longer be mended: ok, or historical, perhaps only `when`."""
+
+    historical: bool
+    when: Condition | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One rule file.
+
+    Attributes:
+        id, title, clause: clause by standard. number: in the shipped pack, 0 for others. mode: draft, quiet, warn.
+        applies_to, when, require: as CONTRACT.md 7; blocks of mode all.
+        severity: rungs; the highest that holds. since: only changes on or after this date can break it.
+        message, fix: wordings checked at load. cases: the tests inside. file: as the user named it.
+    """
+
+    id: str
+    title: str
+    clause: Mapping[str, str]
+    mode: Mode
+    severity: tuple[Rung, ...]
+    applies_to: Block
+    when: Block
+    require: Block
+    hides: tuple[Hide, ...]
+    since: date | None
+    if_repaired: IfRepaired | None
+    message: Wording
+    fix: Wording
+    cases: tuple[Case, ...]
+    file: str
+    number: int = 0
+
+    def conditions(self) -> Iterator[Condition]:
+        """Yield every condition of the rule."""
+        yield from (self.applies_to, self.when, self.require)
+        yield from (rung.when for rung in self.severity if rung.when is not None)
+        yield from (hide.when for hide in self.hides if hide.when is not None)
+        if self.if_repaired is not None and self.if_repaired.when is not None:
+            yield self.if_repaired.when
+
+    def lines(self) -> Iterator[Line]:
+        """Yield every line of the rule."""
+        for condition in self.conditions():
+            yield from lines_of(condition)
+
+    @property
+    def reads(self) -> frozenset[str]:
+        """Return every subject that it reads: what a mapping must fill for it to run."""
+        return frozenset(name for line in self.lines() for name in line.test.reads)

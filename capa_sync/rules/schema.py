@@ -1,0 +1,241 @@
+"""The form of a rule file: its keys, and how each is read (CONTRACT.md 7)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from datetime import date
+from pathlib import Path
+
+from capa_sync.model.finding import Mode, Outcome, Severity
+from capa_sync.rules.case import Case
+from capa_sync.rules.case_reader import read_cases
+from capa_sync.rules.condition_reader import ConditionReader
+from capa_sync.rules.conditions import Block
+from capa_sync.rules.phrases.phrase import PhraseError
+from capa_sync.rules.phrases.table import Vocabulary
+from capa_sync.rules.profiles import NUMBERS, STANDARDS
+from capa_sync.rules.reading import check_keys, items_of, text_of, word_of
+from capa_sync.rules.rule import Hide, IfRepaired, Rule, Rung
+from capa_sync.rules.wording import Wording, read_wording
+from capa_sync.rules.yaml_lines import Problems, Table, Text, Tree, read_yaml
+
+KEYS = (
+    "rule",
+    "title",
+    "clause",
+    "severity",
+    "mode",
+    "applies_to",
+    "when",
+    "require",
+    "hides",
+    "since",
+    "if_repaired",
+    "message",
+    "fix",
+    "tests",
+)
+NEEDED = ("rule", "title", "clause", "severity", "require", "message", "fix", "tests")
+SEVERITIES = tuple(severity.value for severity in Severity)
+MODES = tuple(mode.value for mode in Mode)
+_ID = re.compile(r"^[a-z][a-z0-9]*(-[a-z0-9]+)*$")
+
+
+def read_rule(text: str, file: str, vocabulary: Vocabulary, problems: Problems) -> Rule | None:
+    """Return the rule of a file's text, or None after noting what is wrong with it."""
+    tree = read_yaml(text, problems)
+    if tree is None:
+        return None
+    if not isinstance(tree, Table):
+        problems.add(tree.line, "a rule file is a mapping", "start with `rule: <id>`")
+        return None
+    check_keys(tree, KEYS, "setting", problems)
+    for key in NEEDED:
+        if tree.get(key) is None:
+            problems.add(1, f"the setting '{key}' is missing")
+    rule = _Reader(tree, file, vocabulary, problems).rule()
+    return None if problems.found else rule
+
+
+class _Reader:
+    """Reads one rule file's mapping."""
+
+    def __init__(self, tree: Table, file: str, vocabulary: Vocabulary, problems: Problems) -> None:
+        self._tree = tree
+        self._file = file
+        self._problems = problems
+        self._conditions = ConditionReader(vocabulary, problems)
+
+    def rule(self) -> Rule:
+        """Return the rule; meaningless where problems were noted."""
+        rule_id = self._id()
+        block = self._conditions.block
+        rule = Rule(
+            id=rule_id,
+            title=self._text("title"),
+            clause=self._clause(),
+            mode=self._mode(),
+            severity=self._severity(),
+            applies_to=block(self._tree.get("applies_to"), "applies_to"),
+            when=block(self._tree.get("when"), "when"),
+            require=self._require(),
+            hides=self._hides(),
+            since=self._since(),
+            if_repaired=self._if_repaired(),
+            message=self._wording("message"),
+            fix=self._wording("fix"),
+            cases=self._cases(),
+            file=self._file,
+            number=NUMBERS.get(rule_id, 0),
+        )
+        self._check_counts(rule)
+        return rule
+
+    def _text(self, key: str) -> str:
+        tree = self._tree.get(key)
+        return "" if tree is None else text_of(tree, key, self._problems, 1)
+
+    def _line(self, key: str) -> int:
+        return next((name.line for name, _ in self._tree if name.value == key), 1)
+
+    def _id(self) -> str:
+        rule_id, line = self._text("rule"), self._line("rule")
+        if rule_id and not _ID.match(rule_id):
+            self._problems.add(line, f"'{rule_id}' is no id", "small letters, digits and single hyphens")
+        elif rule_id and rule_id != Path(self._file).stem:
+            hint = f"call the file {rule_id}.yaml or the rule {Path(self._file).stem}"
+            self._problems.add(line, f"the rule '{rule_id}' does not bear the name of its file", hint)
+        return rule_id
+
+    def _clause(self) -> Mapping[str, str]:
+        tree = self._tree.get("clause")
+        if tree is None:
+            return {}
+        if not isinstance(tree, Table) or not tree.entries:
+            hint = f"such as `iso27001-2022: 10.2 b` ({', '.join(STANDARDS)})"
+            self._problems.add(tree.line, "'clause' must be a map by standard", hint)
+            return {}
+        check_keys(tree, tuple(STANDARDS), "standard", self._problems)
+        return {key.value: text_of(value, key.value, self._problems, key.line) for key, value in tree}
+
+    def _mode(self) -> Mode:
+        tree = self._tree.get("mode")
+        if tree is None:
+            return Mode.QUIET
+        word = word_of(tree, MODES, "mode", self._problems, tree.line)
+        return Mode(word) if word else Mode.QUIET
+
+    def _severity(self) -> tuple[Rung, ...]:
+        tree = self._tree.get("severity")
+        if tree is None:
+            return (Rung(Severity.INFO),)
+        if isinstance(tree, Text):
+            return (self._first_rung(tree),)
+        members = items_of(tree, "severity", self._problems)
+        if not members:
+            self._problems.add(tree.line, "'severity' must be a word, or a ladder that starts with one")
+            return (Rung(Severity.INFO),)
+        rungs = [self._first_rung(members[0])]
+        rungs += [rung for member in members[1:] if (rung := self._rung(member)) is not None]
+        return tuple(rungs)
+
+    def _first_rung(self, tree: Tree) -> Rung:
+        if not isinstance(tree, Text):
+            self._problems.add(tree.line, "the first step of a ladder is a plain word", f"({', '.join(SEVERITIES)})")
+            return Rung(Severity.INFO)
+        word = word_of(tree, SEVERITIES, "severity", self._problems, tree.line)
+        return Rung(Severity(word)) if word else Rung(Severity.INFO)
+
+    def _rung(self, tree: Tree) -> Rung | None:
+        head, guard = self._guarded(tree, "severity")
+        if head is None:
+            return None
+        word = word_of(head, SEVERITIES, "severity", self._problems, head.line)
+        if guard is None:
+            hint = "write `high when due_at more than 7 days ago`"
+            self._problems.add(tree.line, "a further step of a ladder needs `when`", hint)
+            return None
+        when = self._conditions.guard(guard, "when")
+        return Rung(Severity(word), when) if word and when is not None else None
+
+    def _guarded(self, tree: Tree, key: str) -> tuple[Text | None, Tree | None]:
+        """Split `WORD when FIELD PHRASE`, or `{WORD when: condition}`, into its word and its condition."""
+        if isinstance(tree, Text):
+            head, when, tail = tree.value.partition(" when ")
+            return Text(head.strip(), tree.line), Text(tail, tree.line) if when else None
+        if isinstance(tree, Table) and len(tree.entries) == 1 and tree.entries[0][0].value.endswith(" when"):
+            head_key, value = tree.entries[0]
+            return Text(head_key.value.removesuffix(" when").strip(), head_key.line), value
+        self._problems.add(tree.line, f"cannot read this in '{key}'", "write `WORD when FIELD PHRASE`")
+        return None, None
+
+    def _require(self) -> Block:
+        tree = self._tree.get("require")
+        block = self._conditions.block(tree, "require")
+        if tree is not None and not block.members and not self._problems.found:
+            self._problems.add(tree.line, "'require' holds no condition")
+        return block
+
+    def _hides(self) -> tuple[Hide, ...]:
+        found: list[Hide] = []
+        for member in items_of(self._tree.get("hides"), "hides", self._problems):
+            head, guard = self._guarded(member, "hides")
+            if head is None:
+                continue
+            rules = tuple(name.strip() for name in head.value.split(",") if name.strip())
+            when = self._conditions.guard(guard, "when") if guard is not None else None
+            found.append(Hide(rules, when, head.line))
+        return tuple(found)
+
+    def _since(self) -> date | None:
+        tree = self._tree.get("since")
+        if tree is None:
+            return None
+        text = text_of(tree, "since", self._problems, tree.line)
+        try:
+            return date.fromisoformat(text)
+        except ValueError:
+            self._problems.add(tree.line, f"'{text}' is no day", "write 2026-01-01")
+            return None
+
+    def _if_repaired(self) -> IfRepaired | None:
+        tree = self._tree.get("if_repaired")
+        if tree is None:
+            return None
+        head, guard = self._guarded(tree, "if_repaired")
+        word = (
+            word_of(head, ("ok", "historical"), "word for 'if_repaired'", self._problems, tree.line) if head else ""
+        )
+        if guard is None:
+            return IfRepaired(word == "historical")
+        if word == "ok":
+            self._problems.add(tree.line, "only `historical` takes `when`")
+        return IfRepaired(historical=True, when=self._conditions.guard(guard, "when"))
+
+    def _wording(self, key: str) -> Wording:
+        tree = self._tree.get(key)
+        text = "" if tree is None else text_of(tree, key, self._problems, 1)
+        try:
+            return read_wording(text)
+        except PhraseError as error:
+            self._problems.add(self._line(key), f"{key}: {error.what}", error.hint)
+            return Wording(())
+
+    def _check_counts(self, rule: Rule) -> None:
+        if not (rule.message.counts_days or rule.fix.counts_days) or self._problems.found:
+            return
+        if not any(line.test.clock for line in rule.lines()):
+            hint = "tell the date instead, or require it with a phrase over time"
+            self._problems.add(self._line("message"), "the words count days, but no condition runs with time", hint)
+
+    def _cases(self) -> tuple[Case, ...]:
+        cases = read_cases(self._tree.get("tests"), self._problems)
+        tree = self._tree.get("tests")
+        if tree is None or self._problems.found:
+            return cases
+        told = {expect.outcome for case in cases for expect in case.expects}
+        for outcome, word in ((Outcome.OK, "ok"), (Outcome.BREACH, "breach")):
+            if outcome not in told:
+                self._problems.add(tree.line, f"no test expects '{word}'", "a rule needs one of each at least")
+        return cases

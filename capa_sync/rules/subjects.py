@@ -1,0 +1,102 @@
+"""What a rule may speak of: the catalogue's fields and the facts derived from a record."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from capa_sync.model.catalogue import FIELDS
+from capa_sync.model.record import Stage
+from capa_sync.model.ticket import Presence
+
+
+class Kind(StrEnum):
+    """Kinds of subjects; decides which phrases can be said of one. The first six are the catalogue's types."""
+
+    TEXT = "text"
+    ENUM = "enum"
+    PERSON = "person"
+    TIME = "time"
+    LIST = "list"
+    YESNO = "yesno"
+    STAGE = "stage"
+    STATUS = "status"
+    PRESENCE = "presence"
+    NUMBER = "number"
+    ACTIONS = "actions"
+    PEOPLE = "people"
+
+
+KIND_WORDS: dict[Kind, str] = {
+    Kind.TEXT: "a text",
+    Kind.ENUM: "a choice",
+    Kind.PERSON: "a person",
+    Kind.TIME: "a date",
+    Kind.LIST: "a list",
+    Kind.YESNO: "a yes or no",
+    Kind.STAGE: "a stage",
+    Kind.STATUS: "a status name",
+    Kind.PRESENCE: "a presence",
+    Kind.NUMBER: "a number",
+    Kind.ACTIONS: "the list of actions",
+    Kind.PEOPLE: "several people",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """One thing rules may speak of: its name, kind, meaning for the docs, and the words it may hold."""
+
+    name: str
+    kind: Kind
+    meaning: str
+    choices: tuple[str, ...] = ()
+    derived: bool = False
+
+    @property
+    def label(self) -> str:
+        """Return the label for people where the mapping knows none."""
+        return _LABELS.get(self.name, self.name.removesuffix("_at").removesuffix("_ref").replace("_", " "))
+
+
+_LABELS = {
+    "requirement_ref": "requirement",
+    "source_ref": "source reference",
+    "occurred_at": "date it happened",
+    "detected_at": "date it was found",
+    "due_at": "due date",
+    "cb_deadline": "certification body's deadline",
+    "rca_method": "root cause method",
+    "extent_result": "extent",
+    "extent_note": "extent note",
+    "correction_na_reason": "reason why no correction was needed",
+    "similar_refs": "similar nonconformities",
+    "actions": "corrective action",
+    "action_owners": "action owners",
+    "source_status": "status",
+    "replans": "re-plans",
+}
+
+_DERIVED = (
+    Subject("stage", Kind.STAGE, "the claimed stage, from the mapping", tuple(stage.value for stage in Stage)),
+    Subject("source_status", Kind.STATUS, "the tracker's own status name"),
+    Subject("presence", Kind.PRESENCE, "where the ticket is now", tuple(presence.value for presence in Presence)),
+    Subject("created_at", Kind.TIME, "when the ticket was created"),
+    Subject("identified_at", Kind.TIME, "when it was found, else when the ticket was created"),
+    Subject("action_started_at", Kind.TIME, "first action text, child started, or entry into implemented"),
+    Subject("implemented_at", Kind.TIME, "when the last action was done"),
+    Subject("closed_at", Kind.TIME, "last entry into closed, while it is closed"),
+    Subject("closed_by", Kind.PERSON, "who closed it, while it is closed"),
+    Subject("actions", Kind.ACTIONS, "corrective and preventive actions, cancelled ones left out"),
+    Subject("action_owners", Kind.PEOPLE, "the owners of those actions"),
+    Subject("replans", Kind.NUMBER, "how often people moved the due date later"),
+)
+
+SUBJECTS: dict[str, Subject] = {
+    **{spec.name: Subject(spec.name, Kind(spec.type.value), spec.meaning, spec.choices) for spec in FIELDS.values()},
+    **{
+        subject.name: Subject(subject.name, subject.kind, subject.meaning, subject.choices, derived=True)
+        for subject in _DERIVED
+    },
+}
+"""Name -> subject; every name that a rule may use."""

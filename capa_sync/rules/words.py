@@ -1,0 +1,117 @@
+"""How values, dates and history entries are worded for people; ticket text is clipped and stripped, never trusted."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Iterable, Sequence
+from datetime import date, datetime
+from typing import TYPE_CHECKING
+
+from capa_sync.model.finding import Evidence
+from capa_sync.model.values import Value, ValueState
+from capa_sync.rules.subjects import SUBJECTS, Kind
+
+if TYPE_CHECKING:
+    from capa_sync.model.record import FieldChange
+    from capa_sync.rules.context import Context
+
+LONGEST = 80
+_MONTHS = (
+    "January",
+    "February",
+    "March",
+    "April",
+    "May",
+    "June",
+    "July",
+    "August",
+    "September",
+    "October",
+    "November",
+    "December",
+)
+
+
+def clip(text: str, longest: int = LONGEST) -> str:
+    """Return text on one line without control characters, cut with an ellipsis."""
+    clean = "".join(" " if unicodedata.category(c) in {"Cc", "Cf", "Zl", "Zp"} else c for c in text[: 4 * longest])
+    line = " ".join(clean.split())
+    return line if len(line) <= longest else line[: longest - 1].rstrip() + "…"
+
+
+def show_date(value: date | datetime, context: Context) -> str:
+    """Return a date for people, `5 June 2026`, in the organisation's zone."""
+    day = context.terms.calendar.local_date(value)
+    return f"{day.day} {_MONTHS[day.month - 1]} {day.year}"
+
+
+def show_value(name: str, value: Value, context: Context) -> str:
+    """Return a canonical value for people; empty where nothing is filled."""
+    if value.state is ValueState.PLACEHOLDER:
+        return clip(value.text)
+    data = value.data
+    if not value.is_filled or data is None:
+        return ""
+    if isinstance(data, date):
+        return show_date(data, context)
+    if isinstance(data, float):
+        return f"{data:g}"
+    kind = SUBJECTS[name].kind
+    if isinstance(data, tuple):
+        return clip(", ".join(context.person(item) if kind is Kind.PEOPLE else item for item in data))
+    if kind is Kind.PERSON:
+        return clip(context.person(str(data)))
+    if kind in {Kind.ENUM, Kind.STAGE, Kind.PRESENCE}:
+        return str(data).replace("_", " ")
+    return clip(str(data))
+
+
+def describe(name: str, value: Value, context: Context) -> str:
+    """Return a value with its state in words, for evidence."""
+    shown = show_value(name, value, context)
+    if value.state is ValueState.PLACEHOLDER:
+        return f"holds only a placeholder, '{shown}'"
+    if value.is_filled:
+        return f"is '{shown}'"
+    if value.state is ValueState.EMPTY:
+        return "is empty"
+    return f"is {value.state.value}" + (f": {clip(value.reason)}" if value.reason else "")
+
+
+def change_fact(change: FieldChange, context: Context) -> Evidence:
+    """Return one history entry as evidence."""
+    name = change.field
+    new = show_value(name, change.new, context) if name in SUBJECTS else clip(str(change.new.data))
+    verb = "was at creation" if change.origin.value == "birth" else "became"
+    state = "" if change.new.is_filled else f" ({change.new.state.value})"
+    ignored = "" if change.human else ", an ignored account"
+    text = f"{verb} '{new}'{state}{ignored}" if new else f"{verb} empty{ignored}"
+    return Evidence(name, text, change.at, change.by, change.entry)
+
+
+def present_fact(name: str, context: Context) -> Evidence:
+    """Return a value now as evidence, with the history entry that last set it."""
+    text = describe(name, context.value(name), context)
+    changes = context.changes(name)
+    if not changes:
+        return Evidence(name, text)
+    last = changes[-1]
+    return Evidence(name, text, last.at, last.by, last.entry)
+
+
+def join_words(words: Sequence[str], last: str = "and") -> str:
+    """Return `a`, `a and b`, `a, b and c`, each word once."""
+    unique = list(dict.fromkeys(words))
+    if len(unique) < 2:
+        return "".join(unique)
+    return f"{', '.join(unique[:-1])} {last} {unique[-1]}"
+
+
+def count_of(number: int, noun: str) -> str:
+    """Return `1 day`, `2 days`."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def change_facts(changes: Iterable[FieldChange], context: Context) -> list[Evidence]:
+    """Return several history entries as evidence."""
+    return [change_fact(change, context) for change in changes]

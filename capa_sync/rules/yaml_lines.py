@@ -1,0 +1,119 @@
+"""YAML with line numbers: every scalar stays the text that was typed: `no`, `10.10` and dates mean themselves.
+
+ruamel.yaml's own constructors guess types; a rule file's meaning is in its text, so nodes are read as composed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from ruamel.yaml import YAML
+from ruamel.yaml.error import MarkedYAMLError, YAMLError
+from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
+
+from capa_sync.errors import Problem
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """A scalar: its text, its line, whether it was written with nothing after the colon."""
+
+    value: str
+    line: int
+    absent: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Items:
+    """A list."""
+
+    members: tuple[Tree, ...]
+    line: int
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A mapping in the order it was written; `flow` when written `{a: b}` on a line."""
+
+    entries: tuple[tuple[Text, Tree], ...]
+    line: int
+    flow: bool = False
+
+    def get(self, key: str) -> Tree | None:
+        """Return the value of a key, None when it is not there."""
+        return next((value for name, value in self.entries if name.value == key), None)
+
+    def __iter__(self) -> Iterator[tuple[Text, Tree]]:
+        return iter(self.entries)
+
+
+Tree = Text | Items | Table
+
+
+class Problems:
+    """Collects a file's mistakes, so that all are told at once."""
+
+    def __init__(self, file: str) -> None:
+        self.file = file
+        self.found: list[Problem] = []
+
+    def add(self, line: int, what: str, hint: str = "") -> None:
+        """Note one mistake."""
+        self.found.append(Problem(self.file, line, what, hint))
+
+
+def read_yaml(text: str, problems: Problems) -> Tree | None:
+    """Return the document of a YAML text, or None after noting why it cannot be read."""
+    try:
+        node = YAML(typ="safe", pure=True).compose(text)
+    except MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        what = f"this is not YAML: {error.problem or error.context}"
+        problems.add(mark.line + 1 if mark else 1, what, _syntax_hint(str(error.problem)))
+        return None
+    except YAMLError as error:
+        problems.add(1, f"this is not YAML: {' '.join(str(error).split())}")
+        return None
+    if node is None:
+        problems.add(1, "the file is empty")
+        return None
+    return _convert(node, problems, set())
+
+
+def _syntax_hint(problem: str) -> str:
+    if "mapping values are not allowed" in problem:
+        return "text with a colon needs quotes"
+    if "found character" in problem and "\\t" in problem:
+        return "indent with spaces, not tabs"
+    return ""
+
+
+def _convert(node: Node, problems: Problems, seen: set[int]) -> Tree:
+    line = node.start_mark.line + 1
+    if not isinstance(node, ScalarNode):
+        if id(node) in seen:
+            problems.add(line, "anchors and aliases (& and *) are not read here", "write the lines out")
+            return Text("", line, absent=True)
+        seen.add(id(node))
+    if isinstance(node, MappingNode):
+        return _table(node, problems, seen)
+    if isinstance(node, SequenceNode):
+        return Items(tuple(_convert(member, problems, seen) for member in node.value), line)
+    absent = not node.value and not getattr(node, "style", None)
+    return Text(str(node.value), line, absent)
+
+
+def _table(node: MappingNode, problems: Problems, seen: set[int]) -> Table:
+    entries: list[tuple[Text, Tree]] = []
+    lines: dict[str, int] = {}
+    for key_node, value_node in node.value:
+        key = Text(str(key_node.value), key_node.start_mark.line + 1)
+        if not isinstance(key_node, ScalarNode):
+            problems.add(key.line, "a key must be a word")
+        elif key.value in lines:
+            problems.add(key.line, f"'{key.value}' stands here twice, first on line {lines[key.value]}")
+        else:
+            lines[key.value] = key.line
+            entries.append((key, _convert(value_node, problems, seen)))
+    return Table(tuple(entries), node.start_mark.line + 1, bool(node.flow_style))
