@@ -1,3 +1,22 @@
-"""Jira Cloud and Data Center behind one door, client.py."""
+"""Jira Cloud and Data Center behind one door, client.py: read whole, written on sparingly."""
 
 from __future__ import annotations
+
+import threading
+
+from capa_sync.model.clock import Clock
+from capa_sync.ports import MirrorLookup, Source, TicketWriter
+from capa_sync.sources.jira.options import JiraAuth, JiraOptions
+from capa_sync.sources.jira.parse import JiraParser
+from capa_sync.sources.jira.reader import JiraSource
+from capa_sync.sources.jira.writer import JiraWriter
+
+__all__ = ["JiraAuth", "JiraOptions", "JiraParser", "JiraSource", "JiraWriter", "build_jira"]
+
+
+def build_jira(
+    options: JiraOptions, clock: Clock, stop: threading.Event, lookup: MirrorLookup
+) -> tuple[Source, TicketWriter]:
+    """Build the reader and the writer of one Jira; they share the request budget and belong to one thread."""
+    source = JiraSource(options, clock, stop, lookup)
+    return source, JiraWriter(options, clock, stop, source.budget)

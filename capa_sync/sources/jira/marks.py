@@ -1,0 +1,77 @@
+"""Finding our own comment on a ticket by the property that was created with it (CONTRACT.md 8)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from capa_sync.errors import BadAnswer
+from capa_sync.model.write import PROPERTY_KEY
+from capa_sync.sources.jira.client import JiraClient
+from capa_sync.sources.jira.values import account_of
+
+_PAGE = 100
+MARKER = "marker"
+
+
+def property_value(marker: str) -> dict[str, str]:
+    """The comment property's value: identity only, register and ticket."""
+    return {MARKER: marker}
+
+
+def find_own_comment(client: JiraClient, ticket_id: str, me: str, marker: str) -> str:
+    """Return the id of our newest comment that carries this marker, "" when there is none.
+
+    Args:
+        client: the session.
+        ticket_id: whose comments.
+        me: our own account; comments of others are not looked at.
+        marker: identity of register and ticket.
+    """
+    for ids in _own_comments(client, ticket_id, me):
+        for id_, value in _properties(client, ids):
+            if isinstance(value, dict) and value.get(MARKER) == marker:
+                return id_
+    return ""
+
+
+def _own_comments(client: JiraClient, ticket_id: str, me: str) -> Iterator[list[str]]:
+    """Ids of our comments, newest first, a page at a time."""
+    start = 0
+    while True:
+        params = {"startAt": start, "maxResults": _PAGE, "orderBy": "-created"}
+        answer = client.find(f"issue/{ticket_id}/comment", params)
+        if answer is None:
+            return
+        comments = answer.get("comments") if isinstance(answer, dict) else None
+        total = answer.get("total") if isinstance(answer, dict) else None
+        if not isinstance(comments, list) or not isinstance(total, int):
+            raise BadAnswer(client.source, f"the comments of ticket {ticket_id} are no list")
+        own = [one for one in comments if account_of(one.get("author")) == me]
+        own.sort(key=lambda one: (str(one.get("created")), int(one["id"])), reverse=True)
+        if own:
+            yield [str(one["id"]) for one in own]
+        start += len(comments)
+        if start >= total:
+            return
+        if not comments:
+            raise BadAnswer(client.source, f"the comments of ticket {ticket_id} end after {start} of {total}")
+
+
+def _properties(client: JiraClient, ids: Sequence[str]) -> Iterator[tuple[str, Any]]:
+    """The `capa-sync` property of each comment that has one: in one request on Cloud, one by one on Data Center."""
+    if not client.is_cloud:
+        for id_ in ids:
+            found = client.find(f"comment/{id_}/properties/{PROPERTY_KEY}")
+            if isinstance(found, dict):
+                yield id_, found.get("value")
+        return
+    answer = client.post("comment/list", {"ids": [int(id_) for id_ in ids]}, {"expand": "properties"})
+    values = answer.get("values") if isinstance(answer, dict) else None
+    if not isinstance(values, list):
+        raise BadAnswer(client.source, "the comments by id are no list")
+    known: Mapping[str, Any] = {str(one.get("id")): one for one in values}
+    for id_ in ids:
+        for one in known.get(id_, {}).get("properties") or ():
+            if one.get("key") == PROPERTY_KEY:
+                yield id_, one.get("value")

@@ -1,0 +1,104 @@
+"""A warning's text as ADF (Cloud) and as escaped wiki markup (Data Center); pure.
+
+Ticket text is hostile. In ADF it is a text node and inert; in wiki markup every character that could begin a
+mention, link, image or macro is escaped (facts/jira.md 5).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import groupby
+from typing import Any
+
+from capa_sync.model.write import Paragraph, Span, WarningText
+from capa_sync.sources.jira.adf import adf_text
+from capa_sync.sources.jira.values import clean
+
+_SPECIAL = re.compile(r"[\[\]{}!|*_~^+?-]")
+_AS_ENTITIES = {ord("\\"): "&#92;", ord("#"): "&#35;"}
+"""A doubled backslash is a line break in wiki markup, and a backslash does not escape a number sign."""
+_SAFE_LINK = re.compile(r"https?://[^\s|\[\]{}]+")
+_SMALL = {"type": "subsup", "attrs": {"type": "sub"}}
+Node = dict[str, Any]
+
+
+def to_adf(text: WarningText) -> Node:
+    """Render as an ADF document; points become one numbered list."""
+    content: list[Node] = []
+    for is_numbered, paragraphs in groupby(text.paragraphs, key=lambda one: one.numbered):
+        nodes = [_paragraph(one) for one in paragraphs]
+        if is_numbered:
+            items = [{"type": "listItem", "content": [node]} for node in nodes]
+            content.append({"type": "orderedList", "content": items})
+        else:
+            content += nodes
+    return {"type": "doc", "version": 1, "content": content}
+
+
+def _paragraph(paragraph: Paragraph) -> Node:
+    nodes = [node for span in paragraph.spans for node in _adf_span(span)]
+    return {"type": "paragraph", "content": nodes}
+
+
+def _adf_span(span: Span) -> Iterator[Node]:
+    marks: list[Node] = []
+    if span.bold:
+        marks.append({"type": "strong"})
+    if span.small:
+        marks.append(_SMALL)
+    if _SAFE_LINK.fullmatch(span.href):
+        marks.append({"type": "link", "attrs": {"href": span.href}})
+    for number, line in enumerate(_fit(span.text).split("\n")):
+        if number:
+            yield {"type": "hardBreak"}
+        if line:  # Jira refuses an empty text node
+            yield {"type": "text", "text": line, "marks": marks} if marks else {"type": "text", "text": line}
+
+
+def _fit(text: str) -> str:
+    """Text without control characters, its own spaces at both ends kept."""
+    head = text[: len(text) - len(text.lstrip(" "))]
+    tail = text[len(text.rstrip(" ")) :] if text.strip(" ") else ""
+    return head + clean(text) + tail
+
+
+def to_wiki(text: WarningText) -> str:
+    """Render as wiki markup; nothing in the text can act as markup."""
+    blocks: list[str] = []
+    for is_numbered, paragraphs in groupby(text.paragraphs, key=lambda one: one.numbered):
+        lines = ["".join(map(_wiki_span, one.spans)) for one in paragraphs]
+        if is_numbered:
+            blocks.append("\n".join("# " + line.replace("\n", "\\\\ ") for line in lines))
+        else:
+            blocks += lines
+    return "\n\n".join(blocks)
+
+
+def escape_wiki(text: str) -> str:
+    """Escape every character that wiki markup gives a meaning; an auto-linked address stays an address."""
+    escaped = _SPECIAL.sub(r"\\\g<0>", text.translate(_AS_ENTITIES))
+    # a line that begins with h1. or bq. is a heading or a quotation
+    return re.sub(r"^(\s*)(h[1-6]|bq)\.", r"\1\2&#46;", escaped, flags=re.MULTILINE)
+
+
+def _wiki_span(span: Span) -> str:
+    text = escape_wiki(_fit(span.text))
+    if _SAFE_LINK.fullmatch(span.href):
+        return f"[{span.href}]" if span.text == span.href else f"[{text}|{span.href}]"
+    inner = text.strip()
+    if not span.bold or not inner or "\n" in inner:
+        return text
+    head, tail = text[: len(text) - len(text.lstrip())], text[len(text.rstrip()) :]
+    return f"{head}{{*}}{inner}{{*}}{tail}"
+
+
+def same_text(sent: Any, found: Any) -> bool:
+    """Whether a comment on the tracker reads as what we sent: Jira adds attributes of its own to ADF."""
+    if isinstance(sent, dict) and isinstance(found, dict):
+        return _words([adf_text(sent)[0]]) == _words([adf_text(found)[0]])
+    return isinstance(sent, str) and isinstance(found, str) and _words([sent]) == _words([found])
+
+
+def _words(texts: Iterable[str]) -> Sequence[str]:
+    return [word for text in texts for word in text.split()]

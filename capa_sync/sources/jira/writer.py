@@ -1,0 +1,188 @@
+"""What capa-sync writes on a Jira: one comment, its own labels, one issue property; nothing else."""
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+from capa_sync.errors import Fatal, SourceError, WriteRefused
+from capa_sync.model.clock import Clock
+from capa_sync.model.write import OWN_LABELS, PROPERTY_KEY, Delivered, Write, WriteKind
+from capa_sync.sources.budget import Budget
+from capa_sync.sources.jira.client import JiraClient
+from capa_sync.sources.jira.door import INTERNAL_KEY
+from capa_sync.sources.jira.facts import read_me
+from capa_sync.sources.jira.marks import MARKER, find_own_comment, property_value
+from capa_sync.sources.jira.markup import same_text, to_adf, to_wiki
+from capa_sync.sources.jira.options import JiraOptions
+from capa_sync.sources.jira.times import in_utc
+from capa_sync.sources.jira.values import account_of
+from capa_sync.sources.retry import RetryPolicy
+
+
+class JiraWriter:
+    """Writes on one Jira; see `ports.TicketWriter`. One instance a thread.
+
+    Writes are sent once. What is read around them (does the ticket exist, is our comment there) may be repeated.
+    """
+
+    def __init__(self, options: JiraOptions, clock: Clock, stop: threading.Event, budget: Budget) -> None:
+        self.name = options.name
+        retry = RetryPolicy(options.name, clock, stop, is_instant=options.is_instant)
+        self._client = JiraClient(options, clock, retry, budget)
+        self._api = options.api
+        self._me = ""
+
+    def deliver(self, write: Write, remote_id: str) -> Delivered:
+        """Apply one write; see `ports.TicketWriter`.
+
+        Raises:
+            Retryable, NotBefore: not applied. WriteRefused: not applied. DeliveryUnknown: the answer is lost.
+            Fatal: a comment meant as internal was shown to a customer.
+        """
+        self._sign_in()
+        ways = {
+            WriteKind.COMMENT: self._comment,
+            WriteKind.LABELS: self._labels,
+            WriteKind.PROPERTY: self._property,
+        }
+        return ways[write.kind](write, remote_id)
+
+    def look_up(self, write: Write, remote_id: str) -> Delivered | None:
+        """Tell whether a write whose answer was lost is on the tracker; None when it is not."""
+        self._sign_in()
+        ticket = self._find_ticket(write)
+        if ticket is None:
+            return None
+        if write.kind is WriteKind.COMMENT:
+            return self._look_up_comment(write, remote_id, _stamp(ticket))
+        if write.kind is WriteKind.LABELS:
+            return None if self._label_orders(write, ticket) else Delivered(stamp=_stamp(ticket))
+        found = self._client.find(f"issue/{write.ticket_id}/properties/{PROPERTY_KEY}")
+        is_there = isinstance(found, dict) and found.get("value") == _issue_property(write)
+        return Delivered(stamp=_stamp(ticket)) if is_there else None
+
+    def _sign_in(self) -> None:
+        if self._me:
+            return
+        if self._api == "auto":
+            server = self._client.get("serverInfo")
+            self._client.is_cloud = isinstance(server, dict) and server.get("deploymentType") == "Cloud"
+        self._me = account_of(read_me(self._client))
+
+    def _find_ticket(self, write: Write) -> dict[str, Any] | None:
+        found = self._client.find(f"issue/{write.ticket_id}", {"fields": "updated,labels,project"})
+        return found if isinstance(found, dict) else None
+
+    def _ticket(self, write: Write) -> dict[str, Any]:
+        found = self._find_ticket(write)
+        if found is None:
+            raise WriteRefused(self.name, f"{write.ticket_key}: the ticket is gone or hidden from us")
+        return found
+
+    # the comment
+
+    def _comment(self, write: Write, remote_id: str) -> Delivered:
+        ticket = self._ticket(write)
+        body = self._body(write)
+        if remote_id and self._update(write, remote_id, body):
+            return Delivered(remote_id, self._stamp_now(write))
+        found = find_own_comment(self._client, write.ticket_id, self._me, write.marker)
+        if found and found != remote_id and self._update(write, found, body):
+            return Delivered(found, self._stamp_now(write))
+        if remote_id:
+            return Delivered(stamp=_stamp(ticket), deleted_by_person=True)
+        return self._create(write, body, ticket)
+
+    def _body(self, write: Write) -> Any:
+        if write.text is None:
+            raise WriteRefused(self.name, f"{write.ticket_key}: a comment without text is not written")
+        return to_adf(write.text) if self._client.is_cloud else to_wiki(write.text)
+
+    def _update(self, write: Write, comment_id: str, body: Any) -> bool:
+        """Edit our comment in place; False when it is gone. No `properties`: they would be replaced."""
+        if self._client.find(f"issue/{write.ticket_id}/comment/{comment_id}") is None:
+            return False
+        # Cloud mails watchers about edits unless told not to; Data Center has no such switch
+        quietly = {"notifyUsers": "false"} if self._client.is_cloud else {}
+        path = f"issue/{write.ticket_id}/comment/{comment_id}"
+        try:
+            self._client.write("PUT", path, {"body": body}, quietly)
+        except WriteRefused:
+            if self._client.find(path) is None:  # deleted between our look and our edit
+                return False
+            raise
+        return True
+
+    def _create(self, write: Write, body: Any, ticket: dict[str, Any]) -> Delivered:
+        properties: list[dict[str, Any]] = [{"key": PROPERTY_KEY, "value": property_value(write.marker)}]
+        is_desk = _project_type(ticket) == "service_desk"
+        if is_desk:
+            properties.append({"key": INTERNAL_KEY, "value": {"internal": True}})
+        order = {"body": body, "properties": properties}
+        answer = self._client.write("POST", f"issue/{write.ticket_id}/comment", order)
+        id_ = str(answer.get("id") or "") if isinstance(answer, dict) else ""
+        if is_desk and isinstance(answer, dict) and answer.get("jsdPublic") is True:
+            message = f"{write.ticket_key}: comment {id_} was shown to the customer although sent as internal"
+            raise Fatal(self.name, f"{message}; delete it, and set write_back to off for this source")
+        if not id_:
+            id_ = find_own_comment(self._client, write.ticket_id, self._me, write.marker)
+        return Delivered(id_, self._stamp_now(write))
+
+    def _look_up_comment(self, write: Write, remote_id: str, stamp: str) -> Delivered | None:
+        body = self._body(write)
+        marked = find_own_comment(self._client, write.ticket_id, self._me, write.marker)
+        for id_ in dict.fromkeys(one for one in (remote_id, marked) if one):
+            found = self._client.find(f"issue/{write.ticket_id}/comment/{id_}")
+            if isinstance(found, dict) and same_text(body, found.get("body")):
+                return Delivered(id_, stamp)
+        return None
+
+    # labels and property
+
+    def _labels(self, write: Write, _remote_id: str) -> Delivered:
+        ticket = self._ticket(write)
+        orders = self._label_orders(write, ticket)
+        if not orders:
+            return Delivered(stamp=_stamp(ticket))
+        self._client.write("PUT", f"issue/{write.ticket_id}", {"update": {"labels": orders}})
+        after = self._ticket(write)
+        if self._label_orders(write, after):
+            message = f"{write.ticket_key}: Jira accepted the labels and did not set them"
+            raise WriteRefused(self.name, f"{message}; is Labels on the edit screen, and may we edit?")
+        return Delivered(stamp=_stamp(after))
+
+    def _label_orders(self, write: Write, ticket: dict[str, Any]) -> list[dict[str, str]]:
+        """The update verbs still needed, one a label."""
+        have = set((ticket.get("fields") or {}).get("labels") or ())
+        strangers = {*write.labels_add, *write.labels_remove} - OWN_LABELS
+        if strangers:
+            raise WriteRefused(self.name, f"{write.ticket_key}: labels that are not ours: {sorted(strangers)}")
+        add = [{"add": label} for label in write.labels_add if label not in have]
+        return add + [{"remove": label} for label in write.labels_remove if label in have]
+
+    def _property(self, write: Write, _remote_id: str) -> Delivered:
+        path = f"issue/{write.ticket_id}/properties/{PROPERTY_KEY}"
+        self._client.write("PUT", path, _issue_property(write))
+        return Delivered(stamp=self._stamp_now(write))
+
+    def _stamp_now(self, write: Write) -> str:
+        """The ticket's `updated` after our write; "" when it cannot be told, for the write itself is done."""
+        try:
+            ticket = self._find_ticket(write)
+        except SourceError:
+            return ""
+        return _stamp(ticket) if ticket else ""
+
+
+def _issue_property(write: Write) -> dict[str, str]:
+    return {MARKER: write.marker, **write.fields}
+
+
+def _stamp(ticket: dict[str, Any]) -> str:
+    return in_utc(str((ticket.get("fields") or {}).get("updated") or ""))
+
+
+def _project_type(ticket: dict[str, Any]) -> str:
+    project = (ticket.get("fields") or {}).get("project") or {}
+    return str(project.get("projectTypeKey") or "")
