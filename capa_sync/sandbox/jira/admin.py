@@ -8,7 +8,7 @@ from typing import Any
 
 from capa_sync.sandbox.jira.errors import JiraError
 from capa_sync.sandbox.jira.site import Site
-from capa_sync.sandbox.jira.state import Issue, Project
+from capa_sync.sandbox.jira.state import Issue, Project, account_of
 
 
 class Admin:
@@ -85,6 +85,10 @@ class Admin:
             if user is None:
                 raise JiraError(404, f"There is nobody called '{account}'.")
             user.raw.update(values)
+            for issue in self._site.state.issues.values():
+                for name, value in issue.fields.items():
+                    if isinstance(value, dict) and value is not user.raw and account_of(value) == user.account:
+                        issue.fields[name] = {**value, **values}
 
     def set_secrets(self, account: str, values: Mapping[str, Any]) -> None:
         """Change how an account signs in and what it may: `token`, `password`, `admin`, `permissions`."""

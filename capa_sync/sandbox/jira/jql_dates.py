@@ -7,7 +7,7 @@ from datetime import UTC, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 from capa_sync.sandbox.jira.errors import JiraError
-from capa_sync.sandbox.jira.jql import Operand
+from capa_sync.sandbox.jira.jql import Clause, Junction, Operand
 from capa_sync.sandbox.jira.times import to_ms
 
 _ABSOLUTE = re.compile(r"(\d{4})[-/](\d\d?)[-/](\d\d?)(?: (\d\d?):(\d\d))?")
@@ -40,6 +40,13 @@ def date_ms(operand: Operand, field: str, zone: ZoneInfo, now: int, *, epoch: bo
     if _PERIOD.fullmatch(text):
         return now + _period_ms(text)
     raise _no_date(text, field)
+
+
+def mentions_now(where: Clause | Junction | None) -> bool:
+    """Whether an answer depends on when it is asked: a function or a period stands in the query."""
+    if isinstance(where, Junction):
+        return any(mentions_now(part) for part in where.parts)
+    return where is not None and any(one.is_function or _PERIOD.fullmatch(one.text) for one in where.operands)
 
 
 def _no_date(text: str, field: str) -> JiraError:

@@ -96,7 +96,7 @@ class Matcher:
         if sign not in found.operators:
             message = f"The operator '{sign}' is not supported by the '{clause.field}' field."
             raise JiraError(400, message)
-        empty = any(one.is_empty for one in clause.operands)
+        empty = any(_is_empty(found, one) for one in clause.operands)
         if sign in ("is", "is not") and not empty:
             raise JiraError(400, f"The operator '{sign}' takes EMPTY or NULL only.")
         if sign in ("~", "!~"):
@@ -105,7 +105,8 @@ class Matcher:
             return self._measured(found, clause, sign, empty=empty)
         if found.kind == "issue" and sign in (">", ">=", "<", "<="):
             return self._key_range(clause.operands[0], sign)
-        values = {value for one in clause.operands if not one.is_empty for value in self._resolve(found, one)}
+        named = [one for one in clause.operands if not _is_empty(found, one)]
+        values = {value for one in named for value in self._resolve(found, one)}
         return _set_test(found.extract, values, empty=empty, wants=sign in ("=", "in", "is"))
 
     def _measured(self, found: JqlField, clause: Clause, sign: str, *, empty: bool) -> Test:
@@ -140,7 +141,7 @@ class Matcher:
             issue = self._issue(operand)
             return () if issue is None else (issue.id,)
         if found.kind == "user":
-            return self._user_words(operand)
+            return self._user_words(operand, found.name)
         if found.kind == "project":
             return (self._project(operand).id,)
         if found.choices is None:
@@ -168,15 +169,19 @@ class Matcher:
             raise _no_value(operand.text, "project")
         return project
 
-    def _user_words(self, operand: Operand) -> Iterable[str]:
+    def _user_words(self, operand: Operand, field: str) -> Iterable[str]:
         if operand.is_function:
             if operand.text.lower() != "currentuser":
                 raise no_function(operand.text)
             return () if self._reading.user is None else (self._reading.user.account.casefold(),)
         user = self._state.user_by(operand.text)
         if user is None:
-            raise _no_value(operand.text, "user")
+            raise _no_value(operand.text, field)
         return (user.account.casefold(),)
+
+
+def _is_empty(found: JqlField, operand: Operand) -> bool:
+    return operand.is_empty or (found.name == "resolution" and operand.text.casefold() == "unresolved")
 
 
 def _no_value(text: str, field: str) -> JiraError:

@@ -206,7 +206,7 @@ class Lifecycle:
         for child in subtasks:
             self.delete(viewer, child)
         for link in list(issue.fields.get("issuelinks") or ()):
-            self.unlink(viewer, str(link["id"]), spare=issue.id)
+            self.unlink(viewer, str(link.get("id")), spare=issue.id)
         self._state.forget(issue)
 
     def link(self, viewer: Viewer, type_: Json, inward: Issue, outward: Issue) -> str:

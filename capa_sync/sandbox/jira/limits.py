@@ -38,8 +38,9 @@ class WriteGate:
 class BurstGate:
     """Counts requests a second by verb and path form, for all users together."""
 
-    def __init__(self, knobs: JiraKnobs) -> None:
+    def __init__(self, knobs: JiraKnobs, *, is_cloud: bool) -> None:
         self._knobs = knobs
+        self._is_cloud = is_cloud
         self._seconds: dict[str, tuple[int, int]] = {}
 
     def count(self, method: str, path: str, now: int) -> None:
@@ -56,7 +57,14 @@ class BurstGate:
         used = used + 1 if second == now // 1000 else 1
         self._seconds[form] = (now // 1000, used)
         if used > limit:
-            raise too_many("jira-burst-based", 1, limit, now)
+            raise too_many("jira-burst-based", 1, limit, now) if self._is_cloud else _too_many_for_node(limit)
+
+
+def _too_many_for_node(limit: int) -> JiraError:
+    """429 with the token bucket headers of Data Center."""
+    told = {"Limit": limit, "Remaining": 0, "Interval-Seconds": 1, "FillRate": limit}
+    headers = {f"X-RateLimit-{name}": str(value) for name, value in told.items()}
+    return JiraError(429, "Rate limit exceeded.", headers={**headers, "Retry-After": "1"})
 
 
 def too_many(reason: str, wait_s: float, limit: int, now: int) -> JiraError:

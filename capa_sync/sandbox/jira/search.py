@@ -12,6 +12,7 @@ from typing import Any
 from capa_sync.sandbox.jira.access import Access, Viewer
 from capa_sync.sandbox.jira.errors import JiraError
 from capa_sync.sandbox.jira.jql import Query, parse_jql
+from capa_sync.sandbox.jira.jql_dates import mentions_now
 from capa_sync.sandbox.jira.jql_fields import JqlFields
 from capa_sync.sandbox.jira.jql_match import Matcher, Reading, Test
 from capa_sync.sandbox.jira.knobs import JiraKnobs
@@ -65,12 +66,13 @@ class Finder:
             JiraError: 400, the query is wrong or (where that is asked) names no restriction.
         """
         query = parse_jql(jql)
+        is_kept = not mentions_now(query.where) and not self._knobs.index_lag_s and not self._knobs.anonymous_projects
         if bounded and query.where is None:
             raise JiraError(400, _UNBOUNDED)
         fresh = frozenset(reconcile)
         who = (viewer.account, viewer.zone.key, viewer.sees_all, tuple(self._knobs.revoked_permissions))
         key = (self._state.version, jql, who, fresh, self._knobs.index_granularity_ms, self._knobs.epoch_literals)
-        if self._may_keep(jql) and key in self._found:
+        if is_kept and key in self._found:
             self._found.move_to_end(key)
             return self._found[key]
         rows = self._rows(viewer, query, fresh)
@@ -78,11 +80,6 @@ class Finder:
         while len(self._found) > 8:
             self._found.popitem(last=False)
         return rows
-
-    def _may_keep(self, jql: str) -> bool:
-        lowered = jql.lower()
-        timeless = not any(word in lowered for word in ("now", "ofday", '"-', "'-", " -", "=-", ">-", "<-"))
-        return timeless and self._knobs.index_lag_s == 0 and not self._knobs.anonymous_projects
 
     def test(self, viewer: Viewer, query: Query) -> Test:
         """A compiled query for one viewer."""

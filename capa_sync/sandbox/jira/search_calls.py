@@ -142,4 +142,4 @@ def bulk_fetch(site: Site, call: Call) -> Reply:
         call.render.issue(one, choice, listed(asked.get("expand")), listed(asked.get("properties")))
         for one in seen.values()
     ]
-    return Reply(200, {"expand": "names,schema", "issues": issues, "issueErrors": []})
+    return Reply(200, {"issues": issues, "issueErrors": []})

@@ -10,6 +10,7 @@ from typing import Any
 from urllib.parse import unquote
 
 from capa_sync.sandbox.clock import SandboxClock
+from capa_sync.sandbox.jira.access import Viewer
 from capa_sync.sandbox.jira.admin import Admin
 from capa_sync.sandbox.jira.browse import browse_page
 from capa_sync.sandbox.jira.errors import JiraError
@@ -59,7 +60,7 @@ class JiraTracker(Tracker):
         self.knobs: JiraKnobs = knobs or JiraKnobs()
         self.site = Site(self.knobs, lambda: to_ms(self.now()), is_cloud=face == "cloud")
         self.admin = Admin(self.site)
-        self._bursts = BurstGate(self.knobs)
+        self._bursts = BurstGate(self.knobs, is_cloud=self.site.is_cloud)
         name = {"accountId": "capa-sync", "accountType": "atlassian"} if face == "cloud" else {"name": "capa-sync"}
         key = {} if face == "cloud" else {"key": "JIRAUSER10000"}
         own = {"token": API_TOKEN, "password": API_TOKEN}
@@ -137,6 +138,8 @@ class JiraTracker(Tracker):
             raise JiraError(405 if exists else 404, f"null for uri: {base}{path}")
         self._bursts.count(request.method, path, int(time.monotonic() * 1000))
         found = tuple(unquote(part) for part in caught)
+        if parts[4] == "serverInfo" and not request.header("Authorization"):
+            return self._serve(request, self.site.access.viewer(None, 2, base), route.handler, found)
         return self._served(request, base, versions[parts[3]], route.handler, found, is_open=route.is_open)
 
     def _served(
@@ -150,6 +153,9 @@ class JiraTracker(Tracker):
         is_open: bool = False,
     ) -> Reply:
         viewer = self.site.access.sign_in(request, version, base, is_open=is_open)
+        return self._serve(request, viewer, handler, parts)
+
+    def _serve(self, request: Request, viewer: Viewer, handler: Any, parts: tuple[str, ...]) -> Reply:
         render = Renderer(self.state, self.site.access, self.knobs, viewer)
         reply: Reply = handler(self.site, Call(request, viewer, render, parts))
         if self.site.is_cloud:

@@ -1,0 +1,139 @@
+"""The unmodified `jira` client drives both faces of the sandbox."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import jira
+import pytest
+
+from capa_sync.sandbox.http import SandboxServer
+from capa_sync.sandbox.jira import API_EMAIL, API_TOKEN
+from tests.contract.jira_world import make_tracker
+
+SETUPS = [("cloud", "2"), ("cloud", "3"), ("datacenter", "2")]
+
+
+def connect(server: SandboxServer, face: str, version: str = "2", **options: Any) -> jira.JIRA:
+    """A client as a user would make it, its own retries off."""
+    auth: dict[str, Any] = {"basic_auth": (API_EMAIL, API_TOKEN)} if face == "cloud" else {"token_auth": API_TOKEN}
+    return jira.JIRA(
+        server.url, options={"rest_api_version": version}, max_retries=0, timeout=10, **{**auth, **options}
+    )
+
+
+class Desk:
+    """A server, a client, and how rich text is said in the client's version."""
+
+    def __init__(self, server: SandboxServer, face: str, version: str) -> None:
+        self.server, self.face, self.version = server, face, version
+        self.client = connect(server, face, version)
+
+    def rich(self, text: str) -> Any:
+        """Text as a body of this API version."""
+        if self.version == "2":
+            return text
+        paragraph = {"type": "paragraph", "content": [{"type": "text", "text": text}]}
+        return {"type": "doc", "version": 1, "content": [paragraph]}
+
+
+@pytest.fixture(params=SETUPS, ids=["cloud-v2", "cloud-v3", "datacenter"])
+def desk(request: pytest.FixtureRequest) -> Iterator[Desk]:
+    """A site with one issue, and a connected client."""
+    face, version = request.param
+    tracker = make_tracker(face)
+    tracker.as_user("Ann Arbor").create("CAPA", "Nonconformity", {"summary": "Backups fail", "Severity": "Major"})
+    with SandboxServer(tracker) as server:
+        made = Desk(server, face, version)
+        yield made
+        made.client.close()
+        assert server.crashes == []
+
+
+def test_the_client_recognises_the_face(desk: Desk) -> None:
+    """The serverInfo makes the client take Cloud's or Data Center's ways."""
+    assert desk.client._is_cloud == (desk.face == "cloud")
+    assert desk.client.myself()["displayName"] == "capa-sync"
+    assert {field["id"] for field in desk.client.fields()} > {"summary", "customfield_10001"}
+    assert [project.key for project in desk.client.projects()] == ["CAPA", "OPS"]
+    assert desk.client.project("CAPA").name == "Corrective actions"
+
+
+def test_an_issue_lives_through_the_client(desk: Desk) -> None:
+    """Create, edit, label, comment, transition, assign, link, delete with the client's own methods."""
+    client, reviewer = desk.client, {"accountId": "acc-ann"} if desk.face == "cloud" else {"name": "ann"}
+    made = client.create_issue(project="CAPA", issuetype={"name": "Nonconformity"}, summary="Door open")
+    made.update(fields={"customfield_10001": desk.rich("Lock broken"), "customfield_10004": reviewer})
+    made.update(update={"labels": [{"add": "capa-warning"}]}, notify=True)
+    comment = client.add_comment(made, desk.rich("Please fix"))
+    comment.update(body=desk.rich("Please fix it"))
+    client.transition_issue(made, "Start")
+    client.assign_issue(made, "ben@example.com" if desk.face == "cloud" else "ben")
+    client.create_issue_link("Blocks", made.key, "CAPA-1")
+
+    seen = client.issue(made.key, expand="changelog")
+
+    assert (seen.fields.status.name, seen.fields.labels) == ("In Action", ["capa-warning"])
+    assert seen.fields.assignee.displayName == "Ben Bow"
+    assert seen.fields.issuelinks[0].outwardIssue.key == "CAPA-1"
+    told = [item.field for history in seen.changelog.histories for item in history.items]
+    assert sorted(told) == ["Link", "Reviewer", "Root cause", "assignee", "labels", "status"]
+    assert client.comment(made.key, comment.id).raw["body"] == desk.rich("Please fix it")
+
+    made.delete()
+    with pytest.raises(jira.JIRAError) as gone:
+        client.issue(made.key)
+    assert gone.value.status_code == 404
+
+
+def test_the_clients_search_pages_through_all(desk: Desk) -> None:
+    """search_issues with maxResults=False fetches every page, by token or by offset."""
+    desk.server.tracker.knobs.short_pages = 10
+    ann = desk.server.tracker.as_user("Ann Arbor")  # type: ignore[attr-defined]
+    for number in range(24):
+        ann.create("OPS", "Nonconformity", {"summary": f"n{number}"})
+
+    found = desk.client.search_issues("project = OPS ORDER BY key", maxResults=False, fields="summary")
+
+    assert [issue.key for issue in found] == [f"OPS-{number}" for number in range(1, 25)]
+
+
+def test_the_client_keeps_issue_properties(desk: Desk) -> None:
+    """Issue properties are written, listed and read."""
+    desk.client.add_issue_property("CAPA-1", "capa-sync", {"commentId": "7"})
+
+    assert [one.key for one in desk.client.issue_properties("CAPA-1")] == ["capa-sync"]
+    assert desk.client.issue_property("CAPA-1", "capa-sync").value.commentId == "7"
+
+
+def test_raw_pages_come_through_the_clients_session(desk: Desk) -> None:
+    """json_result=True and the bare session give the answers as they are."""
+    page = desk.client.search_issues("project = CAPA", json_result=True, fields="summary")
+    assert isinstance(page, dict)
+    assert page["issues"][0]["fields"] == {"summary": "Backups fail"}
+    assert ("total" in page) == (desk.face == "datacenter")
+
+    url = desk.client._get_url("issue/CAPA-1")
+    assert desk.client._session.get(url).json()["key"] == "CAPA-1"
+
+
+def test_a_wrong_token_is_refused() -> None:
+    """Both faces answer 401 with Jira's words, and without a token as well."""
+    for face in ("cloud", "datacenter"):
+        with SandboxServer(make_tracker(face)) as server:
+            for auth in ({"basic_auth": (API_EMAIL, "wrong")}, {"token_auth": "wrong"}, {}):
+                with pytest.raises(jira.JIRAError, match="authenticated") as refused:
+                    jira.JIRA(server.url, max_retries=0, get_server_info=False, **auth).myself()
+                assert refused.value.status_code == 401
+
+
+def test_the_old_search_of_cloud_is_gone() -> None:
+    """A client that does not know that it speaks to Cloud gets 410 and the way out."""
+    with SandboxServer(make_tracker()) as server:
+        client = connect(server, "cloud", get_server_info=False)
+        with pytest.raises(jira.JIRAError, match="migrate to the /rest/api/3/search/jql API") as gone:
+            client.search_issues("project = CAPA")
+        client.close()
+
+    assert gone.value.status_code == 410
