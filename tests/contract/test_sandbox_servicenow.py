@@ -183,7 +183,7 @@ def test_an_unknown_table_is_400(api: Api) -> None:
     assert api.get().status_code == 400
 
 
-@pytest.mark.parametrize("path", ["/api/now/nonsense", "/", "/api/now/table"])
+@pytest.mark.parametrize("path", ["/api/now/nonsense", "/nonsense", "/api/now/table"])
 def test_an_unknown_path_is_an_error(api: Api, path: str) -> None:
     """Nothing is served beside the APIs."""
     assert api.get(path).status_code == 400
@@ -307,6 +307,31 @@ def test_answers_can_be_compressed(api: Api) -> None:
     packed = answer.raw.read(decode_content=False)
     assert answer.headers["Content-Encoding"] == "gzip"
     assert gzip.decompress(packed).startswith(b'{"result":')
+
+
+# --- pages for a person -------------------------------------------------------------------------------------------
+
+
+def test_a_person_can_open_a_ticket_in_a_browser(api: Api) -> None:
+    """The link the register shows leads to a page with fields, notes and history; hostile text is escaped."""
+    made = api.tracker.as_user("lee").insert("sn_grc_issue", {"short_description": "<script>x</script>"})
+    changes = {"state": "13", "work_notes": "<b>note</b>"}
+    api.tracker.as_user("lee").update("sn_grc_issue", made["sys_id"], changes)
+    link = f"{api.server.url}/nav_to.do?uri=sn_grc_issue.do%3Fsys_id%3D{made['sys_id']}"
+    page = requests.get(link, timeout=10)
+    assert page.headers["Content-Type"].startswith("text/html")
+    assert "<script>" not in page.text
+    for said in ("&lt;script&gt;x", "<th>State</th><td><pre>Review", "&lt;b&gt;note", "state: 10 → 13", "Lee Wong"):
+        assert said in page.text
+
+
+def test_a_person_can_look_round(api: Api) -> None:
+    """The first page leads to lists, a list to records."""
+    assert 'href="/sn_grc_issue_list.do">sn_grc_issue</a> 3' in requests.get(f"{api.server.url}/", timeout=10).text
+    listed = requests.get(f"{api.server.url}/sn_grc_issue_list.do", timeout=10).text
+    assert listed.count("/sn_grc_issue.do?sys_id=") == 3
+    for missing in ("nonsense_list.do", "sn_grc_issue.do?sys_id=none"):
+        assert requests.get(f"{api.server.url}/{missing}", timeout=10).status_code == 404
 
 
 # --- counting ----------------------------------------------------------------------------------------------------

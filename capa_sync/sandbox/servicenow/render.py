@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any
 
 from capa_sync.sandbox.servicenow.access import Access, Caller
-from capa_sync.sandbox.servicenow.filter import STAMP, Getter, walk
-from capa_sync.sandbox.servicenow.schema import DAY, INSTANT, JOURNAL, Column
+from capa_sync.sandbox.servicenow.display import LINKED, DisplayTexts
+from capa_sync.sandbox.servicenow.filter import Getter, walk
+from capa_sync.sandbox.servicenow.schema import JOURNAL, Column
 from capa_sync.sandbox.servicenow.store import Row, Store
-
-_LINKED = frozenset({"reference", "domain_id"})
-_NOTE_LABELS = {"work_notes": "Work notes", "comments": "Additional comments"}
 
 Show = Callable[[Row], Any]
 
@@ -39,6 +36,7 @@ class Renderer:
 
     def __init__(self, store: Store, access: Access, caller: Caller, shape: Shape) -> None:
         self.store, self.access, self.caller, self.shape = store, access, caller, shape
+        self._texts = DisplayTexts(store, caller)
         self._by_table: dict[str, Show] = {}
 
     def show(self, row: Row, seen_from: str) -> dict[str, Any]:
@@ -54,15 +52,15 @@ class Renderer:
         if self.shape.fields is not None:
             return self._selected(table, self.shape.fields, hidden)
         if self.shape.display != "false":
-            return self._selected(table, tuple(columns), hidden)
+            return self._whole_display(table, hidden)
         return self._whole(table, hidden)
 
     def _whole(self, table: str, hidden: list[str]) -> Show:
         """All database values: the quick path, since it is what a mirror asks for."""
         columns = self.store.schema.columns(table)
         template = {name: value for name, value in self.store.schema.template(table).items() if name not in hidden}
-        linked = [c for c in columns.values() if c.type in _LINKED and c.reference and c.name not in hidden]
-        links = [] if self.shape.excludes_links else [(c.name, self._link_stem(c)) for c in linked]
+        stems = [(c.name, self._stem(c)) for c in columns.values() if c.name not in hidden]
+        links = [] if self.shape.excludes_links else [(name, stem) for name, stem in stems if stem]
         blank = dict.fromkeys(hidden, "") if self.access.knobs.hidden_field_as == "empty" else {}
         names = template.keys()
 
@@ -78,6 +76,26 @@ class Renderer:
 
         return show
 
+    def _whole_display(self, table: str, hidden: list[str]) -> Show:
+        """All display values; only columns that hold something are worded, and journals."""
+        columns = self.store.schema.columns(table)
+        blank = self._blank_cell()
+        shown = [c for c in columns.values() if c.name not in hidden]
+        keeps_all = self.access.knobs.hidden_field_as == "empty"
+        template = {name: blank for name in columns if keeps_all or name not in hidden}
+        stems = {c.name: (c, self._stem(c)) for c in shown}
+        journals = [c.name for c in shown if c.type in JOURNAL]
+
+        def show(row: Row) -> dict[str, Any]:
+            record: dict[str, Any] = dict(template)
+            for name in (*row, *journals):
+                if name in stems:
+                    column, stem = stems[name]
+                    record[name] = self._display_cell(row, name, column, row.get(name, ""), stem)
+            return record
+
+        return show
+
     def _selected(self, table: str, fields: tuple[str, ...], hidden: list[str]) -> Show:
         cells: dict[str, Show] = {}
         for field in dict.fromkeys(fields):
@@ -87,14 +105,14 @@ class Renderer:
             if field.partition(".")[0] not in hidden:
                 cells[field] = self._cell(field, *walked)
             elif self.access.knobs.hidden_field_as == "empty":
-                cells[field] = self._blank_cell
+                cells[field] = lambda _row: self._blank_cell()
         return lambda row: {field: cell(row) for field, cell in cells.items()}
 
-    def _blank_cell(self, _row: Row) -> Any:
+    def _blank_cell(self) -> Any:
         return {"display_value": "", "value": ""} if self.shape.display == "all" else ""
 
     def _cell(self, field: str, get: Getter, column: Column) -> Show:
-        stem = self._link_stem(column) if column.type in _LINKED and column.reference else ""
+        stem = self._stem(column)
         if self.shape.display == "false":
             if not stem or self.shape.excludes_links:
                 return get
@@ -102,66 +120,13 @@ class Renderer:
         return lambda row: self._display_cell(row, field, column, get(row), stem)
 
     def _display_cell(self, row: Row, field: str, column: Column, value: str, stem: str) -> Any:
-        shown = self.display(row, field, column, value)
+        shown = self._texts.text(row, field, column, value)
         link = {"link": stem + value} if stem and value and not self.shape.excludes_links else {}
         if self.shape.display == "all":
             return {"display_value": shown, "value": value, **link}
         return {"display_value": shown, **link} if link else shown
 
-    def _link_stem(self, column: Column) -> str:
-        return f"{self.shape.origin}/api/now/table/{column.reference}/"
-
-    def display(self, row: Row, field: str, column: Column, value: str) -> str:
-        """One display value: zone and format of the user, labels of choices, names of referenced records."""
-        if column.type in JOURNAL:
-            return self._journal_text(row, field)
-        if not value:
-            return ""
-        if column.type in (INSTANT, "due_date"):
-            return self.local(value)
-        if column.type == DAY:
-            return value
-        if column.type in _LINKED or column.type == "glide_list":
-            return ", ".join(filter(None, (self._name_of(column.reference, part) for part in value.split(","))))
-        return self.choice_label(row.table, column.name, value) or value
-
-    def local(self, value: str) -> str:
-        """A database instant in the caller's zone and format; text that is no instant stays as it is."""
-        try:
-            instant = datetime.strptime(value, STAMP).replace(tzinfo=UTC)
-        except ValueError:
-            return value
-        return instant.astimezone(self.caller.zone).strftime(self.caller.date_format)
-
-    def choice_label(self, table: str, column: str, value: str) -> str:
-        """A choice's label; the nearest class that defines choices for the column wins."""
-        view = self.store.view("sys_choice")
-        for name in self.store.schema.lineage(table):
-            for choice in view.with_value("name", name):
-                if choice.get("element") == column and choice.get("value") == value:
-                    return choice.get("label", value)
-        return ""
-
-    def _name_of(self, table: str, sys_id: str) -> str:
-        referenced = self.store.find(table, sys_id) if table in self.store.schema else None
-        if referenced is None:
-            return "" if table in self.store.schema else sys_id
-        return referenced.get(self.store.schema.display_column(table), "")
-
-    def _journal_text(self, row: Row, element: str) -> str:
-        """The entries as one text, newest first; a pasted header in an entry looks just like a real one."""
-        wanted = ("work_notes", "comments") if element == "comments_and_work_notes" else (element,)
-        entries = [
-            entry
-            for entry in self.store.view("sys_journal_field").with_value("element_id", row.sys_id)
-            if entry.get("element") in wanted
-        ]
-        entries.reverse()  # of equal stamps the later one comes first too
-        entries.sort(key=lambda entry: entry.get("sys_created_on", ""), reverse=True)
-        return "".join(self._entry_text(entry) for entry in entries)
-
-    def _entry_text(self, entry: Mapping[str, str]) -> str:
-        author = self.store.view("sys_user").with_value("user_name", entry.get("sys_created_by", ""))
-        name = author[0].get("name", "") if author else entry.get("sys_created_by", "")
-        label = _NOTE_LABELS.get(entry.get("element", ""), entry.get("element", ""))
-        return f"{self.local(entry.get('sys_created_on', ''))} - {name} ({label})\n{entry.get('value', '')}\n\n"
+    def _stem(self, column: Column) -> str:
+        """What stands before a sys_id in the column's links; "" where it has none."""
+        linked = column.type in LINKED and column.reference
+        return f"{self.shape.origin}/api/now/table/{column.reference}/" if linked else ""

@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 NUMERIC = frozenset({"integer", "decimal", "float", "longint", "currency", "percent_complete"})
 JOURNAL = frozenset({"journal_input", "journal", "journal_list"})
 INSTANT = "glide_date_time"
-DAY = "glide_date"
 
 
 @dataclass(slots=True)
@@ -159,7 +158,7 @@ def define(schema: Schema, heading: str, lines: str, *, parent: str = "", audite
 _SHORT = {
     "text": ("string", 4000),
     "instant": (INSTANT, 40),
-    "day": (DAY, 40),
+    "day": ("glide_date", 40),
     "ref": ("reference", 32),
     "list": ("glide_list", 4000),
     "journal": ("journal_input", 4000),

@@ -21,6 +21,7 @@ from capa_sync.sandbox.servicenow.answers import (
     compressed,
     not_authenticated,
 )
+from capa_sync.sandbox.servicenow.browse import page_for
 from capa_sync.sandbox.servicenow.call import Call
 from capa_sync.sandbox.servicenow.catalogue import make_id
 from capa_sync.sandbox.servicenow.instance import Instance
@@ -98,6 +99,9 @@ class ServiceNowTracker(Tracker):
             raise ApiError(414, "Request-URI Too Long", "The requested URI exceeds the limit of this server")
         if request.path in ("/oauth_token.do", "/oauth_revoke_token.do"):
             return self._answer_oauth(request)
+        page = page_for(request, self._instance, self.accounts.caller(ADMIN)) if request.method == "GET" else None
+        if page is not None:
+            return page
         caller = self.accounts.authenticate(request, self.now())
         if caller is None:
             raise not_authenticated()
