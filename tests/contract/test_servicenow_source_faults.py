@@ -69,7 +69,7 @@ def test_a_dropped_part_of_the_query_is_found_out(sn: Bench, knob: dict[str, Any
 def test_a_dropped_key_condition_is_found_out(sn: Bench, column: str) -> None:
     """A fill by sys_id and the history of a page by documentkey are checked in the same way."""
     sn.tracker.knobs.dropped_fields = [column]
-    with pytest.raises(Fatal, match="who we are|left out a part"):
+    with pytest.raises(Fatal, match=r"who we are|left out a part"):
         sn.again().sync(full=True)
 
 

@@ -13,7 +13,6 @@ from capa_sync.errors import DeliveryUnknown, SourceError, WriteRefused
 from capa_sync.model.write import Delivered, Write, WriteKind
 from capa_sync.sources.servicenow.answers import Row, display_of, value_of
 from capa_sync.sources.servicenow.client import TableClient
-from capa_sync.sources.servicenow.directory import Directory
 from capa_sync.sources.servicenow.history import History
 from capa_sync.sources.servicenow.options import ServiceNowOptions
 
@@ -29,13 +28,11 @@ class ServiceNowWriter:
     Args:
         options: what the settings say; they name the only columns that are written.
         client: the door; it refuses everything else before sending.
-        directory: to know our own notes by their author.
     """
 
-    def __init__(self, options: ServiceNowOptions, client: TableClient, directory: Directory) -> None:
+    def __init__(self, options: ServiceNowOptions, client: TableClient) -> None:
         self._options = options
         self._client = client
-        self._directory = directory
         self._history = History(client)
 
     def deliver(self, write: Write, remote_id: str) -> Delivered:  # noqa: ARG002 - the port's
@@ -120,32 +117,23 @@ class ServiceNowWriter:
         return found
 
     def _find_note(self, write: Write) -> Delivered | None:
-        """Find our note with this marker, provided no newer note of ours stands after it.
-
-        A warning that was fixed and comes back has the marker of its first note again, and is news all the same.
-        """
+        """Find the note with this write's marker, whichever register wrote it; the marker is of this write alone."""
         row = self._record(write, ())
         notes = self._history.notes_of([write.ticket_id])
         entries = None if notes is None else notes[write.ticket_id]
-        if entries is not None and entries.complete:
-            return self._newest_own(write, entries.rows, value_of(row, "sys_updated_on"))
-        return self._in_display_text(write)
-
-    def _newest_own(self, write: Write, rows: Sequence[Row], stamp: str) -> Delivered | None:
-        me = self._directory.me or self._directory.who_am_i()
-        own = [row for row in rows if value_of(row, "sys_created_by") == me.user_name and _marker_in(row)]
-        latest = max((value_of(row, "sys_created_on") for row in own), default="")
-        for row in own:
-            if value_of(row, "sys_created_on") == latest and _marker_in(row) == marker_of(write):
-                return Delivered(remote_id=value_of(row, "sys_id"), stamp=stamp)
-        return None
+        if entries is None or not entries.complete:
+            return self._in_display_text(write)
+        marked = (entry for entry in entries.rows if _marker_in(entry) == marker_of(write))
+        note = next(marked, None)
+        if note is None:
+            return None
+        return Delivered(remote_id=value_of(note, "sys_id"), stamp=value_of(row, "sys_updated_on"))
 
     def _in_display_text(self, write: Write) -> Delivered | None:
-        """Look in the record's own text of its notes, newest first, where the journal is closed to us."""
+        """Look in the record's own text of its notes where the journal is closed to us."""
         row = self._record(write, ("work_notes",), display=True)
-        found = _MARKER.findall(display_of(row, "work_notes"))
-        is_newest = bool(found) and found[0] == marker_of(write)
-        return Delivered(stamp=value_of(row, "sys_updated_on")) if is_newest else None
+        is_there = marker_of(write) in display_of(row, "work_notes").splitlines()
+        return Delivered(stamp=value_of(row, "sys_updated_on")) if is_there else None
 
     def _record(self, write: Write, columns: Sequence[str], *, display: bool = False) -> Row:
         fields = (*_STAMPS, *columns)
