@@ -1,0 +1,109 @@
+"""When a page may be taken for the last, and what addresses and options are refused."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from capa_sync.model.ticket import Cursor
+from capa_sync.sources.servicenow import ServiceNowAuth, check_url
+from capa_sync.sources.servicenow.answers import Answer, display_of, read_headers, value_of
+from capa_sync.sources.servicenow.keyset import Position
+from capa_sync.sources.servicenow.state import States, TableState
+
+
+def page(rows: int, total: int | None, *, offset: int = 0, has_next: bool = False, has_links: bool = True) -> Answer:
+    """A page of a limit of 10."""
+    return Answer([{}] * rows, 10, offset, total, has_links, has_next, None)
+
+
+@pytest.mark.parametrize(
+    ("answer", "is_end"),
+    [
+        (page(0, 0), True),
+        (page(0, None), True),
+        (page(3, 3), True),
+        (page(10, 10), True),
+        (page(3, 5), False),  # two are hidden, or yet to come
+        (page(3, 2), False),  # the count lies
+        (page(3, None), False),
+        (page(10, 30, has_next=True), False),
+        (page(0, 30, has_next=True), False),
+        (page(0, 30, offset=30, has_next=True), True),
+        (page(0, 30, has_links=False), False),
+        (page(0, 30, offset=20, has_links=False), True),
+    ],
+)
+def test_the_end_is_an_empty_page_or_a_count_that_is_reached(answer: Answer, is_end: bool) -> None:
+    """A short page proves nothing: the limit is applied before the access rules."""
+    assert answer.is_end is is_end
+    assert answer.is_last_by_emptiness is (is_end and not answer.rows)
+
+
+def test_headers_are_read_and_prev_is_never_next() -> None:
+    """The first page has a `prev` with a negative offset; only `next` counts."""
+    link = '<https://x/t?sysparm_offset=-1>;rel="prev",<https://x/t?sysparm_offset=1>;rel="next"'
+    total, has_links, has_next, at = read_headers(
+        {"X-Total-Count": "73", "Link": link, "Date": "Sun, 01 Mar 2026 10:00:00 GMT"}
+    )
+    assert (total, has_links, has_next) == (73, True, True)
+    assert at is not None
+    assert at.utcoffset() == timedelta(0)
+    assert read_headers({"X-Total-Count": "x", "Link": link.replace("next", "last"), "Date": "soon"}) == (
+        None,
+        True,
+        False,
+        None,
+    )
+
+
+def test_cells_are_read_in_every_form() -> None:
+    """Raw, with display text, absent and null."""
+    row = {"a": "1", "b": {"value": "2", "display_value": "two"}, "c": None}
+    assert [value_of(row, name) for name in "abcd"] == ["1", "2", "", ""]
+    assert [display_of(row, name) for name in "abcd"] == ["1", "two", "", ""]
+
+
+@pytest.mark.parametrize(
+    ("url", "word"),
+    [
+        ("http://x.service-now.com", "unencrypted"),
+        ("ftp://x", "no address"),
+        ("x.service-now.com", "no address"),
+        ("https://u:p@x.service-now.com", "must not hold"),
+    ],
+)
+def test_unusable_addresses_are_explained(url: str, word: str) -> None:
+    """Plain http is for loopback alone, and no secret stands in an address."""
+    assert word in (check_url(url) or "")
+    assert check_url("https://x.service-now.com") is None
+    assert check_url("http://127.0.0.1:8080") is None
+
+
+def test_a_secret_is_never_shown() -> None:
+    """The options' own text hides it."""
+    assert "hush" not in repr(ServiceNowAuth("basic", "me", "hush"))
+
+
+def test_the_cursor_survives_its_json() -> None:
+    """Every state of a table reads back as it was written, and a table no longer configured is dropped."""
+    states = [
+        TableState(),
+        TableState(filled_to="a", floor="2026-01-01 00:00:00", newest=Position("2025-01-01 00:00:00", "b")),
+        TableState(at=Position("2026-01-01 00:00:00", "c"), anchored=True, filling=False),
+    ]
+    for state in states:
+        stored = Cursor(state={"tables": {"t": state.to_json(), "old": TableState().to_json()}})
+        read = States(stored, ("t",), full=False)
+        assert read.of == {"t": state}
+        assert set(read.cursor().state["tables"]) == {"t"}
+
+
+def test_a_sweep_keeps_the_position_and_is_not_begun_twice() -> None:
+    """`full` walks again from the start and keeps where changes go on; a walk under way goes on."""
+    done = TableState(at=Position("2026-01-01 00:00:00", "c"), anchored=True, filling=False)
+    begun = States(Cursor(state={"tables": {"t": done.to_json()}}), ("t",), full=True).of["t"]
+    assert (begun.at, begun.filling, begun.filled_to) == (done.at, True, "")
+    midway = TableState(at=done.at, filled_to="m")
+    assert States(Cursor(state={"tables": {"t": midway.to_json()}}), ("t",), full=True).of["t"].filled_to == "m"
