@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from capa_sync.model.finding import Finding, Verdict
-from capa_sync.model.settings import ChildSpec
+from capa_sync.model.settings import ChildSpec, JudgeOptions
 from capa_sync.model.ticket import Census, Cursor, Page, Part, Presence, Reading, Role, SiteFacts, SourceTicket
 from capa_sync.model.write import Delivered, Write, WriteState
 
@@ -190,7 +190,7 @@ class Judge(Protocol):
 
     hash: str
 
-    def evaluate(self, record: Any, now: datetime) -> list[Verdict]:
+    def evaluate(self, record: Any, options: JudgeOptions, now: datetime) -> list[Verdict]:
         """Return one verdict per rule that is not a draft."""
         ...
 

@@ -1,3 +1,21 @@
 """Stage 4, record to verdicts: a closed vocabulary, pure, with tests inside each rule file."""
 
 from __future__ import annotations
+
+from capa_sync.rules.docs import json_schema, phrases_table, phrases_text
+from capa_sync.rules.explain import explain_lines
+from capa_sync.rules.loader import check_rules, load_rules
+from capa_sync.rules.report import TestReport, run_tests
+from capa_sync.rules.ruleset import RuleSet
+
+__all__ = [
+    "RuleSet",
+    "TestReport",
+    "check_rules",
+    "explain_lines",
+    "json_schema",
+    "load_rules",
+    "phrases_table",
+    "phrases_text",
+    "run_tests",
+]

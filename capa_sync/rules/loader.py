@@ -33,7 +33,7 @@ def load_rules(paths: Iterable[str | Path], options: JudgeOptions | None = None)
     return RuleSet(rules, used, _hash(texts, used))
 
 
-def check(paths: Iterable[str | Path], options: JudgeOptions | None = None) -> list[Problem]:
+def check_rules(paths: Iterable[str | Path], options: JudgeOptions | None = None) -> list[Problem]:
     """Return every mistake in some rule files and folders; none means that they load."""
     return _read(paths, options or JudgeOptions())[2]
 

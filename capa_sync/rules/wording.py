@@ -192,15 +192,18 @@ def _deadline(name: str) -> Teller:
 
 
 def _missing(telling: Telling) -> str:
-    """Return the labels of the lines not met; of an `any`, its labels joined by `or`."""
+    """Return the labels of the lines not met, in the order of the file; those of one `any` joined by `or`."""
     groups: dict[int, list[str]] = {}
     for number, broken in enumerate(telling.broken):
-        if not broken.negated:
-            group = broken.choice or -1 - number
-            groups.setdefault(group, []).extend(broken.line.test.missing(telling.context))
-    return join_words(
-        [text for texts in groups.values() if (text := join_words([clip(t, 200) for t in texts], "or"))]
-    )
+        if broken.negated:
+            continue
+        texts = [clip(text, 200) for text in broken.line.test.missing(telling.context)]
+        if broken.choice:
+            groups.setdefault(broken.choice, []).append(join_words(texts))
+        else:
+            groups.update({-1 - 1000 * number - place: [text] for place, text in enumerate(texts)})
+    joined = [join_words([text for text in texts if text], "or") for texts in groups.values()]
+    return join_words([text for text in joined if text])
 
 
 _MAKERS: tuple[tuple[re.Pattern[str], Callable[..., Teller]], ...] = (

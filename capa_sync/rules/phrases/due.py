@@ -75,7 +75,7 @@ def _with_reason(subject: Subject, _: Arguments) -> Test:
     def bare(context: Context) -> Sequence[Move]:
         moves = context.moves(subject.name)
         ends = [*(move.change.at for move in moves[1:]), None]
-        return [m for m, end in zip(moves, ends, strict=True) if not _has_reason(context, m, end)]
+        return [m for m, end in zip(moves, ends, strict=False) if not _has_reason(context, m, end)]
 
     def holds(context: Context) -> Truth:
         lacking = bool(bare(context))

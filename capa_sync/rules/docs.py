@@ -1,0 +1,180 @@
+"""The vocabulary for people, and the JSON Schema of rule files for editors; both made from the one table."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from capa_sync.model.record import ActionKind, ActionOrigin, Stage
+from capa_sync.model.ticket import Presence
+from capa_sync.rules.case_reader import ACCOUNT_WORDS, ACTION_KEYS, RESULTS, SETTING_KEYS
+from capa_sync.rules.conditions import Join
+from capa_sync.rules.phrases.table import vocabulary
+from capa_sync.rules.profiles import PROFILES, STANDARDS
+from capa_sync.rules.schema import KEYS, MODES, NEEDED, SEVERITIES
+from capa_sync.rules.subjects import KIND_WORDS, SUBJECTS, Subject
+from capa_sync.rules.wording import PLACEHOLDERS
+
+_TEXT = {"type": "string"}
+_DAY = {"type": "string", "pattern": r"^\d{4}-\d{2}-\d{2}([ T]\d{2}:\d{2})?$"}
+_ANY: dict[str, Any] = {}
+_YES_NO = {"enum": ["yes", "no", True, False]}
+
+
+def phrases_table() -> dict[str, Any]:
+    """Return the vocabulary as JSON-able data: phrases, fields and placeholders, each with its meaning."""
+    return {
+        "phrases": [
+            {
+                "phrase": phrase.template,
+                "family": phrase.family.value,
+                "said_of": sorted(kind.value for kind in phrase.kinds),
+                "means": phrase.says,
+                "example": phrase.example,
+                "order": phrase.order,
+                "history": phrase.history,
+            }
+            for phrase in vocabulary().phrases
+        ],
+        "fields": [
+            {
+                "field": s.name,
+                "kind": s.kind.value,
+                "means": s.meaning,
+                "words": list(s.choices),
+                "derived": s.derived,
+            }
+            for s in SUBJECTS.values()
+        ],
+        "placeholders": [{"placeholder": name, "means": meaning} for name, meaning in PLACEHOLDERS],
+    }
+
+
+def phrases_text() -> str:
+    """Return the vocabulary as text, by family."""
+    lines: list[str] = []
+    family = ""
+    for phrase in vocabulary().phrases:
+        if phrase.family.value != family:
+            family = phrase.family.value
+            lines += ["", family.upper()]
+        said_of = ", ".join(sorted(KIND_WORDS[kind].removeprefix("a ").removeprefix("the ") for kind in phrase.kinds))
+        lines += [f"  {phrase.template}", f"      {phrase.says}", f"      of: {said_of}", f"      {phrase.example}"]
+    lines += ["", "FIELDS"]
+    lines += [f"  {s.name} ({s.kind.value}): {s.meaning}{_words(s)}" for s in SUBJECTS.values()]
+    lines += ["", "PLACEHOLDERS IN MESSAGES"]
+    lines += [f"  {name}: {meaning}" for name, meaning in PLACEHOLDERS]
+    return "\n".join(lines[1:])
+
+
+def _words(subject: Subject) -> str:
+    return f"; one of {', '.join(subject.choices)}" if subject.choices else ""
+
+
+def json_schema() -> dict[str, Any]:
+    """Return the JSON Schema of a rule file, for completion and typing mistakes in editors; ours is the judge."""
+    guarded = {"type": "object", "minProperties": 1, "maxProperties": 1}
+    properties: dict[str, Any] = {
+        "rule": {"type": "string", "pattern": "^[a-z][a-z0-9]*(-[a-z0-9]+)*$", "description": "the file's name"},
+        "title": {**_TEXT, "description": "a sentence that is true when all is well"},
+        "clause": {
+            "type": "object",
+            "properties": dict.fromkeys(STANDARDS, _TEXT),
+            "additionalProperties": False,
+            "minProperties": 1,
+        },
+        "severity": {"anyOf": [{"enum": list(SEVERITIES)}, {"type": "array", "items": {"anyOf": [_TEXT, guarded]}}]},
+        "mode": {"enum": list(MODES)},
+        **{key: {"$ref": "#/$defs/conditions"} for key in ("applies_to", "when", "require")},
+        "hides": {"type": "array", "items": {"anyOf": [_TEXT, guarded]}},
+        "since": {"type": "string", "pattern": r"^\d{4}-\d{2}-\d{2}$"},
+        "if_repaired": {"anyOf": [{"type": "string", "pattern": "^(ok|historical)( when .+)?$"}, guarded]},
+        "message": _TEXT,
+        "fix": _TEXT,
+        "tests": {"type": "array", "minItems": 1, "items": {"$ref": "#/$defs/case"}},
+    }
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "capa-sync rule",
+        "type": "object",
+        "properties": {key: properties[key] for key in KEYS},
+        "required": list(NEEDED),
+        "additionalProperties": False,
+        "$defs": {"conditions": _conditions(), "condition": _condition(), **_test_schemas()},
+    }
+
+
+def _conditions() -> dict[str, Any]:
+    return {"type": "array", "items": {"$ref": "#/$defs/condition"}}
+
+
+def _condition() -> dict[str, Any]:
+    """Return the schema of one line or block: one key, and a phrase that can be said of it."""
+    fields = {name: _sentence(subject) for name, subject in SUBJECTS.items()}
+    blocks = {join.value: {"$ref": "#/$defs/conditions"} for join in Join}
+    return {
+        "type": "object",
+        "properties": {**fields, **blocks},
+        "additionalProperties": False,
+        "minProperties": 1,
+        "maxProperties": 1,
+    }
+
+
+def _sentence(subject: Subject) -> dict[str, Any]:
+    phrases = vocabulary().of(subject)
+    return {
+        "type": "string",
+        "description": f"{subject.meaning}. You can say: {'; '.join(phrase.template for phrase in phrases)}",
+        "anyOf": [{"pattern": phrase.pattern} for phrase in phrases],
+    }
+
+
+def _test_schemas() -> dict[str, Any]:
+    catalogue: dict[str, Any] = {name: {} for name, subject in SUBJECTS.items() if not subject.derived}
+    row = {
+        "day": _DAY,
+        "by": _TEXT,
+        "stage": {"enum": [stage.value for stage in Stage]},
+        "source_status": _TEXT,
+        "comment": _TEXT,
+        "action": {"$ref": "#/$defs/action"},
+        "actions": {"type": "array", "items": {"$ref": "#/$defs/action"}},
+        "hold": _YES_NO,
+        "presence": {"enum": [presence.value for presence in Presence]},
+        **catalogue,
+    }
+    expect = {
+        "day": _DAY,
+        "result": {"enum": list(RESULTS)},
+        "severity": {"enum": list(SEVERITIES)},
+        "says": {"anyOf": [_TEXT, {"type": "array", "items": _TEXT}]},
+        "look_again": {"anyOf": [_DAY, {"const": "never"}]},
+        "hides": {"anyOf": [_TEXT, {"type": "array", "items": _TEXT}]},
+    }
+    case = {
+        "case": _TEXT,
+        "settings": _closed({**dict.fromkeys(SETTING_KEYS, _ANY), "profile": {"enum": list(PROFILES)}}),
+        "accounts": {"type": "object", "additionalProperties": {"enum": list(ACCOUNT_WORDS)}},
+        "unmapped": {"type": "array", "items": _TEXT},
+        "unreadable": {"type": "array", "items": _TEXT},
+        "history": {"const": "incomplete"},
+        "timeline": {"type": "array", "minItems": 1, "items": _closed(row, "day")},
+        "expect": {"type": "array", "minItems": 1, "items": _closed(expect, "day", "result")},
+    }
+    return {"case": _closed(case, "case", "timeline", "expect"), "action": _closed(_action(), "id")}
+
+
+def _action() -> dict[str, Any]:
+    flags = dict.fromkeys(("started", "done", "cancelled", "readable"), _YES_NO)
+    kinds = {"enum": [kind.value for kind in ActionKind]}
+    origins = {"enum": [origin.value for origin in ActionOrigin]}
+    return {**dict.fromkeys(ACTION_KEYS, _ANY), "id": _TEXT, "kind": kinds, "origin": origins, **flags}
+
+
+def _closed(properties: dict[str, Any], *required: str) -> dict[str, Any]:
+    return {
+        "type": "object",
+        "properties": properties,
+        "required": list(required),
+        "additionalProperties": False,
+    }

@@ -1,0 +1,67 @@
+"""The tests inside a rule set, run and worded: for `rules test` and before a changed set goes live."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from capa_sync.errors import Problem
+from capa_sync.rules.cases import CaseResult, run_cases
+from capa_sync.rules.mutations import unguarded
+from capa_sync.rules.ruleset import RuleSet
+
+
+@dataclass(frozen=True, slots=True)
+class TestReport:
+    """What the tests inside a rule set came to.
+
+    Attributes:
+        results: each test. unguarded: conditions of `when` and `require` that no test holds in place.
+    """
+
+    results: Sequence[CaseResult]
+    unguarded: Sequence[Problem]
+
+    @property
+    def is_ok(self) -> bool:
+        """Tell whether every test passed and every condition is held in place."""
+        return not self.problems
+
+    @property
+    def problems(self) -> list[Problem]:
+        """Return what failed, as `file:line: what; hint`."""
+        return [problem for result in self.results for problem in result.problems] + list(self.unguarded)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the report as JSON-able data."""
+        return {
+            "ok": self.is_ok,
+            "tests": [{"rule": r.rule, "case": r.case, "passed": r.passed} for r in self.results],
+            "problems": [str(problem) for problem in self.problems],
+        }
+
+    def lines(self) -> list[str]:
+        """Return the report for people: one line a rule, then each failure."""
+        counts: dict[str, list[int]] = {}
+        for result in self.results:
+            count = counts.setdefault(result.rule, [0, 0])
+            count[0] += result.passed
+            count[1] += 1
+        told = [f"{rule}: {passed} of {total} tests passed" for rule, (passed, total) in counts.items()]
+        return told + [str(problem) for problem in self.problems]
+
+
+TestReport.__test__ = False  # type: ignore[attr-defined]  # not a class of tests
+
+
+def run_tests(ruleset: RuleSet) -> TestReport:
+    """Run the tests inside every rule file, drafts included, and the mutation check over those that pass."""
+    results: list[CaseResult] = []
+    loose: list[Problem] = []
+    for rule in ruleset.rules:
+        own = run_cases(rule)
+        results += own
+        if all(result.passed for result in own):
+            loose += unguarded(rule)
+    return TestReport(results, loose)
