@@ -9,7 +9,7 @@ from capa_sync.errors import BadAnswer, Retryable
 from capa_sync.sources.jira.client import JiraClient
 
 T = TypeVar("T")
-BULK = 1000
+_BULK = 1000
 _ENTRIES = 10_000
 _RECORDS = 100
 _PAGE = 100
@@ -23,21 +23,15 @@ def chunks(items: Sequence[T], size: int) -> Iterator[Sequence[T]]:
 
 
 class Histories:
-    """Reads changelogs of a Jira Cloud.
+    """Reads changelogs of a Jira Cloud."""
 
-    Args:
-        client: the session.
-        bulk: tickets asked for at once, at most 1,000.
-    """
-
-    def __init__(self, client: JiraClient, bulk: int = BULK) -> None:
+    def __init__(self, client: JiraClient) -> None:
         self._client = client
-        self._bulk = min(bulk, BULK)
 
     def read(self, ids: Sequence[str]) -> dict[str, list[Any]]:
         """Return ticket id -> all its history entries; a ticket the answer is silent about has no key here."""
         found: dict[str, list[Any]] = {}
-        for some in chunks(ids, self._bulk):
+        for some in chunks(ids, _BULK):
             found.update(self._read_bulk(list(some)))
         return found
 

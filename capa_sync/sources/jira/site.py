@@ -54,7 +54,7 @@ class Site:
         self.lookup = lookup
         self.search = Search(client)
         self.kinship = Kinship(options.children)
-        self.assembler = Assembler(client, parser, FieldNames(facts.fields), people, options.batch)
+        self.assembler = Assembler(client, parser, FieldNames(facts.fields), people)
         self.gone: set[str] = set()
         self._clock = clock
         self._signed_in_at = clock.now()

@@ -62,12 +62,12 @@ class Assembler:
         people: notes every account met.
     """
 
-    def __init__(self, client: JiraClient, parser: JiraParser, names: FieldNames, people: People, bulk: int) -> None:
+    def __init__(self, client: JiraClient, parser: JiraParser, names: FieldNames, people: People) -> None:
         self._client = client
         self._parser = parser
         self._names = names
         self._people = people
-        self._histories = Histories(client, bulk)
+        self._histories = Histories(client)
 
     def assemble(
         self,
