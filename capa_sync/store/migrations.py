@@ -60,13 +60,18 @@ REGISTER_COLUMNS: tuple[str, ...] = (
     "effectiveness_criterion", "effectiveness_due", "effectiveness_result", "reviewed_by", "reviewed_at",
     "isms_change", "risk_update", "closed_at", "closed_by", "reopens", "warnings_high", "warnings_medium",
     "warnings_low", "rules", "waived", "cannot_tell", "management_review", "changed_at", "row_hash", "confidential",
-    "open_from", "open_until", "late_from", "late_until",
+    "open_from", "open_until", "late_from", "late_until", "evidence_missing",
 )  # fmt: skip
+
+_LATER = frozenset(("evidence_missing",))
+"""Columns that a later step adds."""
 
 _NUMBERS = frozenset(
     ("actions_done", "actions_total", "replans", "reopens", "warnings_high", "warnings_medium", "warnings_low")
 )
-_REGISTER_DDL = ", ".join(f"{name} {'INTEGER' if name in _NUMBERS else 'TEXT'}" for name in REGISTER_COLUMNS)
+_REGISTER_DDL = ", ".join(
+    f"{name} {'INTEGER' if name in _NUMBERS else 'TEXT'}" for name in REGISTER_COLUMNS if name not in _LATER
+)
 
 _FIRST: tuple[str, ...] = (
     # --- primary -----------------------------------------------------------------------------------------------
@@ -200,3 +205,9 @@ def rolling_share(db: Any) -> None:
             "CREATE INDEX run_fresh ON run (source, as_of, finished_at) WHERE ok = 1 AND as_of IS NOT NULL",
         ),
     )
+
+
+@STEPS(name="0003_evidence_missing")
+def evidence_missing(db: Any) -> None:
+    """Tell beside the evidenced stage which field the next one lacks first."""
+    _run_all(db, ("ALTER TABLE register_row ADD COLUMN evidence_missing TEXT",))

@@ -41,7 +41,7 @@ _PLAIN_COLUMNS = (
     "communicated", "effectiveness_criterion", "effectiveness_due", "effectiveness_result", "reviewed_by",
     "reviewed_at", "isms_change", "risk_update", "closed_at", "closed_by", "reopens", "days_open", "warnings_high",
     "warnings_medium", "warnings_low", "rules", "waived", "cannot_tell", "management_review", "changed_at",
-    "synced_at", "row_hash", "confidential",
+    "synced_at", "row_hash", "confidential", "evidence_missing",
 )  # fmt: skip
 
 _COMPUTED = {
