@@ -14,7 +14,7 @@ from capa_sync.mapping.texts import fold
 from capa_sync.mapping.timeline import Step, TicketHistory, birth_of, replay, rows_of
 from capa_sync.model.record import STAGE_ORDER, Action, ActionKind, ActionOrigin, FieldChange, Stage
 from capa_sync.model.ticket import ChildRef, SourceTicket
-from capa_sync.model.values import BLANK, UNMAPPED, Raw, Value, ValueState
+from capa_sync.model.values import BLANK, EMPTY, UNMAPPED, Raw, Value, ValueState
 
 _DONE_STAGES = frozenset(stage.value for stage in STAGE_ORDER[STAGE_ORDER.index(Stage.IMPLEMENTED) :])
 
@@ -183,7 +183,9 @@ class _FieldAction(_Reader):
         evidence, done = self.own(entry.evidence, name), self.own(entry.done_at, name)
         found.rows += self.rows
         if text.state in {ValueState.EMPTY, ValueState.PLACEHOLDER}:
-            return
+            if first_at is None:
+                return
+            text = EMPTY  # no action any more, yet it was one: its order in the history still counts
         if not text.is_known:
             found.problems.append(f"the action in '{entry.text.label}': {text.reason}")
         found.actions.append(

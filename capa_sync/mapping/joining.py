@@ -29,7 +29,8 @@ def join(primary: CapaRecord, others: Sequence[CapaRecord], *, unread: bool = Fa
     if not others:
         return replace(primary, unread_join=reason)
     chosen = {name: _first(records, name) for name in primary.fields}
-    doer = next((record for record in records if record.actions), None)
+    doer = next((record for record in records if any(map(_is_there, record.actions))), None)
+    doer = doer or next((record for record in records if record.actions), None)
     doer = doer or next((record for record in records if record.actions_mapped), primary)
     starts = [record.history_from for record in records if record.history_from is not None]
     return replace(
@@ -53,6 +54,11 @@ def join(primary: CapaRecord, others: Sequence[CapaRecord], *, unread: bool = Fa
         attachments=sum(record.attachments for record in records),
         unread_join=reason,
     )
+
+
+def _is_there(action: Action) -> bool:
+    """Tell whether an action is one now; an emptied field was one."""
+    return action.text.state is not ValueState.EMPTY
 
 
 def _first(records: Sequence[CapaRecord], name: str) -> CapaRecord:

@@ -1,0 +1,201 @@
+"""The evidenced stage: how far the record's own fields carry it, whatever its status claims (facts/clause10.md 2.3).
+
+What each stage needs is the column "From" of facts/clause10.md 2.2; "g" there means grade major alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from capa_sync.model.record import CapaRecord, Stage
+from capa_sync.model.values import ValueState
+from capa_sync.register.life import counted_actions, is_there
+
+Test = Callable[[CapaRecord], bool]
+
+
+@dataclass(frozen=True, slots=True)
+class Evidenced:
+    """How far a record is evidenced.
+
+    Attributes:
+        stage: highest stage whose needs and those of all earlier ones are met; None when not even the first.
+        missing: the first canonical field that the next stage lacks, "" when nothing is missing.
+        label: the tracker's own label of it, with "(not mapped)" where no field is mapped.
+    """
+
+    stage: Stage | None
+    missing: str = ""
+    label: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Need:
+    """One thing that a stage needs: the field to name when it is missing, and the test."""
+
+    name: str
+    test: Test
+
+
+def _filled(*names: str) -> Need:
+    """Any of these fields; the first is named when all are missing."""
+    return Need(names[0], lambda record: any(record.fields[name].is_filled for name in names))
+
+
+def _only(when: Test, need: Need) -> Need:
+    return Need(need.name, lambda record: not when(record) or need.test(record))
+
+
+def _acts(record: CapaRecord) -> bool:
+    """Tell whether causes are to be removed: an action row says so, else the decision."""
+    return bool(counted_actions(record)) or record.fields["action_needed"].data != "no"
+
+
+def _acts_not(record: CapaRecord) -> bool:
+    return not _acts(record)
+
+
+def _is_major(record: CapaRecord) -> bool:
+    return record.fields["grade"].data == "major"
+
+
+def _trains(record: CapaRecord) -> bool:
+    return record.fields["training_needed"].data == "yes"
+
+
+def _has_outside_source(record: CapaRecord) -> bool:
+    """Tell whether the origin must be traceable: an audit, an incident, a law."""
+    return record.fields["source"].data in {
+        "internal_audit",
+        "external_audit",
+        "security_incident",
+        "legal_deviation",
+    }
+
+
+def _is_extent_told(record: CapaRecord) -> bool:
+    result = record.fields["extent_result"]
+    return result.is_filled and result.data != "not_checked"
+
+
+def _is_planned(record: CapaRecord) -> bool:
+    actions = counted_actions(record)
+    parts = [(a.text, a.owner, a.due_at) for a in actions]
+    return bool(actions) and not record.actions_problem and all(v.is_filled for each in parts for v in each)
+
+
+def _is_done(record: CapaRecord) -> bool:
+    actions = [action for action in record.actions if is_there(action)]
+    return not record.actions_problem and all(action.done_at is not None for action in actions)
+
+
+def _is_done_proven(record: CapaRecord) -> bool:
+    if record.fields["implementation_evidence"].is_filled:
+        return True
+    actions = counted_actions(record)
+    return bool(actions) and all(action.evidence.is_filled for action in actions)
+
+
+def _is_correct(record: CapaRecord) -> bool:
+    is_corrected = any(action.kind.value == "correction" and action.done_at for action in record.actions)
+    return is_corrected or any(record.fields[name].is_filled for name in ("correction", "correction_na_reason"))
+
+
+_IDENTIFIED = (
+    _filled("title"),
+    _filled("description"),
+    _filled("requirement_ref"),
+    _filled("source"),
+    _only(_has_outside_source, _filled("source_ref")),
+    _filled("detected_at", "occurred_at"),
+    _filled("location"),
+    _filled("raised_by"),
+    _filled("owner"),
+)
+_CONTAINED = (_filled("grade"), _filled("impact"), Need("correction", _is_correct), _filled("consequences"))
+_ANALYSED = (
+    Need("objective_evidence", lambda r: r.attachments > 0 or r.fields["objective_evidence"].is_filled),
+    Need("action_needed", lambda r: bool(counted_actions(r)) or r.fields["action_needed"].is_filled),
+    _only(_acts_not, _filled("no_action_reason")),
+    _only(_acts_not, _filled("no_action_approver")),
+    _only(_acts, _filled("rca_method")),
+    _only(_acts, _filled("root_cause")),
+    _only(_acts, _filled("cause_category")),
+    Need("extent_result", _is_extent_told),
+)
+_PLANNED = (
+    _only(_acts, Need("actions", _is_planned)),
+    _only(lambda r: _acts(r) and _is_major(r), _filled("plan_approved_by")),
+)
+_IMPLEMENTED = (
+    Need("actions", _is_done),
+    _only(_acts, Need("implementation_evidence", _is_done_proven)),
+    _only(_acts, _filled("communicated_to")),
+    _only(_trains, _filled("training_ref")),
+    _only(_acts, _filled("effectiveness_criterion")),
+    _only(_acts, _filled("effectiveness_due")),
+    _only(_acts, _filled("effectiveness_reviewer")),
+)
+_VERIFIED = (
+    _only(_acts, _filled("effectiveness_result")),
+    _only(_acts, _filled("effectiveness_note", "effectiveness_evidence")),
+)
+_CLOSED = (
+    _filled("isms_change"),
+    _only(_is_major, _filled("risk_update")),
+    _only(_is_major, _filled("management_review_ref")),
+    Need("stage", lambda r: r.stage is Stage.CLOSED),
+)
+_RISK_FOR_ALL = _filled("risk_update")
+
+Ladder = tuple[tuple[Stage, tuple[Need, ...]], ...]
+
+NONCONFORMITY: Ladder = (
+    (Stage.IDENTIFIED, _IDENTIFIED),
+    (Stage.CONTAINED, _CONTAINED),
+    (Stage.ANALYSED, _ANALYSED),
+    (Stage.PLANNED, _PLANNED),
+    (Stage.IMPLEMENTED, _IMPLEMENTED),
+    (Stage.VERIFIED, _VERIFIED),
+    (Stage.CLOSED, _CLOSED),
+)
+_PREVENTIVE: Ladder = tuple(
+    (stage, (needs[0], needs[1]) if stage is Stage.CONTAINED else needs) for stage, needs in NONCONFORMITY
+)
+_IS_CLOSED = Need("stage", lambda r: r.stage is Stage.CLOSED)
+_IMPROVEMENT: Ladder = (
+    (Stage.IDENTIFIED, (_filled("title"), _filled("description"))),
+    (Stage.ANALYSED, (_filled("benefit"),)),
+    (Stage.PLANNED, (_filled("decision"), _filled("decision_by"), _filled("owner"))),
+    (Stage.IMPLEMENTED, (_filled("outcome"),)),
+    (Stage.CLOSED, (_IS_CLOSED,)),
+)
+_OBSERVATION: Ladder = ((Stage.IDENTIFIED, _IDENTIFIED), (Stage.CLOSED, (_IS_CLOSED,)))
+LADDERS: dict[str, Ladder] = {
+    "nonconformity": NONCONFORMITY,
+    "preventive": _PREVENTIVE,
+    "improvement": _IMPROVEMENT,
+    "observation": _OBSERVATION,
+}
+"""Track -> its stages in order, each with what it needs."""
+
+_RISK_PROFILES = frozenset({"iso9001"})
+
+
+def evidenced_stage(record: CapaRecord, profile: str = "standard") -> Evidenced:
+    """Return how far a record is evidenced; ISO 9001 wants the risk update for every grade."""
+    reached: Stage | None = None
+    for stage, needs in LADDERS.get(str(record.fields["track"].data), NONCONFORMITY):
+        wanted = (*needs, _RISK_FOR_ALL) if stage is Stage.CLOSED and profile in _RISK_PROFILES else needs
+        lacking = next((need for need in wanted if not need.test(record)), None)
+        if lacking is not None:
+            return Evidenced(reached, lacking.name, _label(record, lacking.name))
+        reached = stage
+    return Evidenced(reached)
+
+
+def _label(record: CapaRecord, name: str) -> str:
+    field = record.fields.get(name)
+    label = record.labels.get(name, name.replace("_", " "))
+    return f"{label} (not mapped)" if field is not None and field.state is ValueState.UNMAPPED else label

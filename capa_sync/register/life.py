@@ -1,0 +1,123 @@
+"""What the register tells of a record's life: closures, re-plans, implementation, and the spans of days it counts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from capa_sync.model.record import (
+    SIDE_STAGES,
+    STAGE_ORDER,
+    Action,
+    ActionKind,
+    ActionOrigin,
+    CapaRecord,
+    FieldChange,
+    Stage,
+)
+from capa_sync.model.values import ValueState
+
+_COUNTED = frozenset({ActionKind.CORRECTIVE, ActionKind.PREVENTIVE})
+_IMPLEMENTED = frozenset(stage.value for stage in STAGE_ORDER[STAGE_ORDER.index(Stage.IMPLEMENTED) :])
+_ENDED = frozenset({Stage.CLOSED, *SIDE_STAGES})
+
+
+def counted_actions(record: CapaRecord) -> list[Action]:
+    """Return the actions that remove or prevent causes, without cancelled ones and emptied fields."""
+    return [action for action in record.actions if action.kind in _COUNTED and is_there(action)]
+
+
+def is_there(action: Action) -> bool:
+    """Tell whether an action is one now: neither cancelled nor an emptied field."""
+    is_emptied = action.origin is ActionOrigin.FIELD and action.text.state is ValueState.EMPTY
+    return not action.cancelled and not is_emptied
+
+
+def changes_of(record: CapaRecord, name: str) -> Iterator[FieldChange]:
+    """Yield the timeline rows of one field."""
+    return (row for row in record.timeline if row.field == name)
+
+
+def last_entry(record: CapaRecord, stage: Stage) -> FieldChange | None:
+    """Return the row by which a stage was last entered, None when the timeline tells none."""
+    entry = None
+    for row in changes_of(record, "stage"):
+        if row.new.data == stage.value and row.old.data != stage.value:
+            entry = row
+    return entry
+
+
+def closure(record: CapaRecord) -> FieldChange | None:
+    """Return the row by which a closed record was closed, None while it is not closed."""
+    return last_entry(record, Stage.CLOSED) if record.stage is Stage.CLOSED else None
+
+
+def reopens(record: CapaRecord) -> int:
+    """Count how often a closed record went back to a working stage."""
+    side = {stage.value for stage in SIDE_STAGES}
+    return sum(
+        row.old.data == Stage.CLOSED.value and row.new.data != Stage.CLOSED.value and row.new.data not in side
+        for row in changes_of(record, "stage")
+        if row.new.is_filled
+    )
+
+
+def replans(record: CapaRecord, timezone: str) -> int:
+    """Count how often a person moved the due date to a later one; the first date is no move, nor is emptying it."""
+    moves, before = 0, None
+    for row in changes_of(record, "due_at"):
+        if before is None and isinstance(row.old.data, date):
+            before = row.old.data
+        if not isinstance(row.new.data, date):
+            continue
+        if before is not None and row.human and end_of(row.new.data, timezone) > end_of(before, timezone):
+            moves += 1
+        before = row.new.data
+    return moves
+
+
+def implemented_at(record: CapaRecord) -> datetime | None:
+    """Return when the last counted action was done, None while one is open.
+
+    Without actions: the first entry into stage implemented or later, while the record is there.
+    """
+    done = [action.done_at for action in counted_actions(record)]
+    if done:
+        return None if None in done else max(at for at in done if at is not None)
+    if record.stage.value not in _IMPLEMENTED:
+        return None
+    return next((row.at for row in changes_of(record, "stage") if row.new.data in _IMPLEMENTED), None)
+
+
+def start_of(day: date, timezone: str) -> datetime:
+    """Return the instant at which a local day begins; an instant is its own."""
+    if isinstance(day, datetime):
+        return day
+    return datetime(day.year, day.month, day.day, tzinfo=ZoneInfo(timezone)).astimezone(UTC)
+
+
+def end_of(day: date, timezone: str) -> datetime:
+    """Return the instant at which a deadline ends: 24:00 local for a date, the instant itself otherwise."""
+    return day if isinstance(day, datetime) else start_of(day + timedelta(days=1), timezone)
+
+
+@dataclass(frozen=True, slots=True)
+class Spans:
+    """Between which instants days open and days late are counted; an end of None is "until as of"."""
+
+    open_from: datetime
+    open_until: datetime | None
+    late_from: datetime | None
+    late_until: datetime | None
+
+
+def spans(record: CapaRecord, due: date | None, timezone: str) -> Spans:
+    """Return the spans: open from detection (else creation) to the end of its life, late from its due date."""
+    detected = record.fields["detected_at"].data
+    begun = start_of(detected, timezone) if isinstance(detected, date) else record.created_at
+    ended = last_entry(record, record.stage) if record.stage in _ENDED else None
+    end = ended.at if ended is not None else None
+    late = end_of(due, timezone) if due is not None else None
+    return Spans(begun, end, late, implemented_at(record) or end)
