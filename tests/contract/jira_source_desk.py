@@ -136,7 +136,7 @@ def desk(
 
 def populate(tracker: JiraTracker, count: int, *, project: str = "CAPA", every_s: float = 61.0) -> list[str]:
     """Create tickets with a life: started, some closed, some commented; returns their keys."""
-    from datetime import timedelta  # noqa: PLC0415
+    from datetime import timedelta
 
     ann = tracker.as_user("acc-ann" if tracker.face == "cloud" else "ann")
     keys = []

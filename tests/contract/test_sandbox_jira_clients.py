@@ -9,7 +9,7 @@ import jira
 import pytest
 
 from capa_sync.sandbox.http import SandboxServer
-from capa_sync.sandbox.jira import API_EMAIL, API_TOKEN
+from capa_sync.sandbox.jira import API_EMAIL, API_PASSWORD, API_TOKEN
 from tests.contract.jira_world import make_tracker
 
 SETUPS = [("cloud", "2"), ("cloud", "3"), ("datacenter", "2")]
@@ -126,6 +126,28 @@ def test_a_wrong_token_is_refused() -> None:
                 with pytest.raises(jira.JIRAError, match="authenticated") as refused:
                     jira.JIRA(server.url, max_retries=0, get_server_info=False, **auth).myself()
                 assert refused.value.status_code == 401
+
+
+def test_data_center_takes_a_password_and_not_a_token_in_its_place() -> None:
+    """Basic sign-in by name and password; the personal access token is refused as a password."""
+    with SandboxServer(make_tracker("datacenter")) as server:
+        client = jira.JIRA(server.url, max_retries=0, basic_auth=("capa-sync", API_PASSWORD))
+        assert client.myself()["name"] == "capa-sync"
+        with pytest.raises(jira.JIRAError, match="not authenticated"):
+            jira.JIRA(server.url, max_retries=0, basic_auth=("capa-sync", API_TOKEN))
+
+
+def test_a_context_path_stands_in_every_link() -> None:
+    """Below /jira the client works, also where it follows the links that the server sent."""
+    tracker = make_tracker("datacenter")
+    key = tracker.as_user("Ann Arbor").create("CAPA", "Nonconformity", {"summary": "s"})
+    with SandboxServer(tracker, mount="/jira") as server:
+        client = connect(server, "datacenter")
+        comment = client.add_comment(key, "one")
+        comment.update(body="two")
+
+        assert comment.self.startswith(server.url + "/rest/api/2/issue/")
+        assert client.comment(key, comment.id).body == "two"
 
 
 def test_the_old_search_of_cloud_is_gone() -> None:

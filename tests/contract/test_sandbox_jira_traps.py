@@ -8,6 +8,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+import requests
 
 from tests.contract.jira_world import START, Json, Web, make_tracker
 
@@ -425,6 +426,30 @@ def test_writes_to_one_issue_and_bursts_are_limited(make: Make) -> None:
     assert limited
     assert limited[0].headers["RateLimit-Reason"] == "jira-burst-based"
     assert web.call("GET", "field").status_code == 200
+
+
+def test_data_center_says_who_asks_and_limits_by_node(make: Make) -> None:
+    """The user's name in a header; a limit with the token bucket's headers and no reason."""
+    web = make("datacenter", burst_limit=1)
+    answers = [web.call("GET", "myself") for _ in range(5)]
+    limited = next(answer for answer in answers if answer.status_code == 429)
+
+    assert answers[0].headers["X-AUSERNAME"] == "capa-sync"
+    assert limited.headers["X-RateLimit-FillRate"] == "1"
+    assert "RateLimit-Reason" not in limited.headers
+
+
+def test_a_comment_whose_answer_is_lost_is_there_once(make: Make) -> None:
+    """The cut connection hides the success; the property finds the comment; a retry would double it."""
+    web = make(issues=1)
+    web.server.faults.add("drop_after", ("POST", "/comment$"))
+    body = {"body": DOC, "properties": [{"key": "capa-sync", "value": {"ticket": "10001"}}]}
+
+    with pytest.raises(requests.ConnectionError):
+        web.call("POST", "issue/CAPA-1/comment", json=body)
+
+    listed = web.get("issue/CAPA-1/comment", orderBy="-created")["comments"]
+    assert [web.get(f"comment/{one['id']}/properties")["keys"][0]["key"] for one in listed] == ["capa-sync"]
 
 
 def test_unbounded_queries_and_unknown_body_keys_are_refused(make: Make) -> None:

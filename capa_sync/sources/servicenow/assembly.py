@@ -14,16 +14,17 @@ from capa_sync.sources.servicenow.history import Entries, History
 from capa_sync.sources.servicenow.labels import labels_of, learn
 from capa_sync.sources.servicenow.parse import ServiceNowParser
 from capa_sync.sources.servicenow.parts import (
-    audit_part,
-    journal_part,
+    AUDIT,
+    JOURNAL,
+    Reach,
+    entries_part,
     labels_part,
+    reach_part,
     record_part,
-    unreadable_audit_part,
 )
 
 Refetch = Callable[[Sequence[str]], list[Row]]
 Skipped = tuple[str, str, str]
-_NOTHING = Entries(complete=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,16 +88,14 @@ class Assembly:
         self, shelf: Shelf, row: Row, audit: Entries | None, notes: Entries | None, now: datetime
     ) -> tuple[Part, ...]:
         facts = self._facts(shelf, row)
-        is_told = audit is not None and facts.audited is not False
+        past = None if facts.audited is False else audit
+        said = notes or Entries()
         return (
             record_part(shelf.table, shelf.reference, row, facts.journals),
-            audit_part(audit.rows, complete=audit.complete) if audit and is_told else unreadable_audit_part(now),
-            journal_part(
-                notes.rows if notes else (),
-                readable=notes is not None,
-                complete=notes is not None and notes.complete,
-            ),
-            labels_part(labels_of(self.directory, facts, row, (is_told and audit) or _NOTHING, notes or _NOTHING)),
+            entries_part(AUDIT, past.rows if past else ()),
+            entries_part(JOURNAL, said.rows),
+            reach_part(past.reach if past else Reach.CLOSED, notes.reach if notes else Reach.CLOSED, now),
+            labels_part(labels_of(self.directory, facts, row, past or Entries(), said)),
         )
 
     def _facts(self, shelf: Shelf, row: Row) -> TableFacts:

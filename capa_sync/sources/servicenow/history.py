@@ -13,6 +13,7 @@ from functools import partial
 from capa_sync.sources.servicenow.answers import AccessDenied, QueryTooLong, Row, value_of
 from capa_sync.sources.servicenow.client import TableClient
 from capa_sync.sources.servicenow.keyset import Walk
+from capa_sync.sources.servicenow.parts import Reach
 from capa_sync.sources.servicenow.query import condition, join, one_of
 
 IDS_A_QUERY = 40
@@ -27,6 +28,11 @@ class Entries:
 
     rows: list[Row] = field(default_factory=list)
     complete: bool = True
+
+    @property
+    def reach(self) -> Reach:
+        """Whether all were read."""
+        return Reach.WHOLE if self.complete else Reach.PARTLY
 
 
 @dataclass(frozen=True, slots=True)

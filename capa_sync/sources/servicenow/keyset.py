@@ -18,6 +18,7 @@ from capa_sync.sources.servicenow.answers import Answer, Row, value_of
 from capa_sync.sources.servicenow.client import SYS_ID
 from capa_sync.sources.servicenow.query import condition, join, markers, meets
 
+_STAMP_LENGTH = len("2026-01-01 00:00:00")
 STAMP = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d")
 
 
@@ -44,7 +45,9 @@ def to_stamp(instant: datetime) -> str:
 
 def from_stamp(stamp: str) -> datetime:
     """Read a stored instant. Raises ValueError."""
-    return datetime.strptime(stamp, "%Y-%m-%d %H:%M:%S").replace(tzinfo=UTC)
+    if len(stamp) != _STAMP_LENGTH:
+        raise ValueError(stamp)
+    return datetime.fromisoformat(f"{stamp}+00:00")
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,7 @@ from capa_sync.model.ticket import Part, RawChange, RawComment, SourceTicket
 from capa_sync.model.values import BLANK, Raw
 from capa_sync.sources.servicenow.keyset import STAMP, from_stamp
 from capa_sync.sources.servicenow.order import in_true_order
-from capa_sync.sources.servicenow.parts import AUDIT, JOURNAL, JOURNAL_COLUMNS, LABELS, RECORD
+from capa_sync.sources.servicenow.parts import AUDIT, JOURNAL, JOURNAL_COLUMNS, LABELS, REACH, RECORD, Reach
 
 _BOOKKEEPING = (
     frozenset({"sys_id", "sys_updated_on", "sys_updated_by", "sys_mod_count", "sys_tags"}) | JOURNAL_COLUMNS
@@ -47,7 +47,7 @@ class ServiceNowParser:
 
     def parse(self, parts: Sequence[Part]) -> SourceTicket:
         """Parse one ticket's newest parts. Raises Skippable where its record cannot be read."""
-        bodies: dict[str, Body] = {part.kind: orjson.loads(part.body) for part in parts}
+        bodies: dict[str, Any] = {part.kind: orjson.loads(part.body) for part in parts}
         record = bodies.get(RECORD, {})
         row, labels = record.get("row", {}), bodies.get(LABELS, {})
         sys_id, table = _value(row.get("sys_id")), record.get("table", "")
@@ -59,8 +59,8 @@ class ServiceNowParser:
             raise Skippable(
                 self._source, key or "(no sys_id)", "sys_created_on or sys_updated_on is missing"
             ) from None
-        history, journal = bodies.get(AUDIT, {}), bodies.get(JOURNAL, {})
-        since = history.get("since")
+        reach = bodies.get(REACH, {})
+        since = reach.get("since")
         reference = record.get("reference", "")
         return SourceTicket(
             source=self._source,
@@ -73,10 +73,10 @@ class ServiceNowParser:
             updated_at=updated_at,
             created_by=_user(_value(row.get("sys_created_by")), labels),
             values=_values(row, labels),
-            changes=tuple(_changes(history.get("rows", ()), labels)),
-            comments=tuple(_comments(journal.get("rows", ()), labels)),
+            changes=tuple(_changes(bodies.get(AUDIT, ()), labels)),
+            comments=tuple(_comments(bodies.get(JOURNAL, ()), labels)),
             parent=_value(row.get(reference)) if reference else "",
-            history_complete=bool(history.get("complete")) and bool(journal.get("complete")),
+            history_complete=reach.get("audit") == reach.get("journal") == Reach.WHOLE,
             history_from=datetime.fromisoformat(since).astimezone(UTC) if since else None,
         )
 
@@ -94,7 +94,11 @@ def _user(user_name: str, labels: Body) -> str:
 
 def _values(row: Body, labels: Body) -> dict[str, Raw]:
     html = frozenset(labels.get("html", ()))
-    return {column: _present(cell, column in html) for column, cell in row.items() if column not in _BOOKKEEPING}
+    return {
+        column: _present(cell, column in html) if cell else BLANK  # most columns of a wide table are empty
+        for column, cell in row.items()
+        if column not in _BOOKKEEPING
+    }
 
 
 def _present(cell: Any, is_html: bool) -> Raw:

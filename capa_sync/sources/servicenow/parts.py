@@ -6,6 +6,7 @@ import hashlib
 import re
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
+from enum import StrEnum
 from typing import Any
 
 import orjson
@@ -13,10 +14,18 @@ import orjson
 from capa_sync.model.ticket import Part
 from capa_sync.sources.servicenow.answers import Row, value_of
 
-RECORD, AUDIT, JOURNAL, LABELS = "record", "audit", "journal", "labels"
+RECORD, AUDIT, JOURNAL, REACH, LABELS = "record", "audit", "journal", "reach", "labels"
 JOURNAL_COLUMNS = frozenset({"work_notes", "comments", "comments_and_work_notes", "approval_history"})
 _DATE_LIKE = re.compile(r"\d{4}-\d\d-\d\d( \d\d:\d\d:\d\d)?")
-_KEY_COLUMNS = frozenset({"documentkey", "element_id", "tablename", "name", "sys_tags"})
+_KEYS = frozenset({"documentkey", "element_id"})  # the record's own id, in every row
+
+
+class Reach(StrEnum):
+    """How far one kind of history could be read."""
+
+    WHOLE = "whole"
+    PARTLY = "partly"
+    CLOSED = "closed"
 
 
 def record_part(table: str, reference: str, row: Row, journals: Collection[str]) -> Part:
@@ -37,31 +46,32 @@ def record_part(table: str, reference: str, row: Row, journals: Collection[str])
 def _cell(cell: Any) -> Any:
     if not isinstance(cell, dict):
         return "" if cell is None else cell
-    value, display = cell.get("value") or "", cell.get("display_value") or ""
-    if not value or not display or display == value or _DATE_LIKE.fullmatch(value):
+    value = cell.get("value")
+    if not value:
+        return ""
+    display = cell.get("display_value")
+    if not display or display == value or _DATE_LIKE.fullmatch(value):
         return value
     return {"display_value": display, "value": value}
 
 
-def audit_part(rows: Sequence[Row], *, complete: bool) -> Part:
-    """Keep the audit rows of one record, in the order of their making."""
-    body = {"readable": True, "complete": complete, "since": None, "rows": [_entry(row) for row in rows]}
-    return _part(AUDIT, body)
+def entries_part(kind: str, rows: Sequence[Row]) -> Part:
+    """Keep the audit rows (kind AUDIT) or the comments and work notes (JOURNAL) of one record, oldest first."""
+    return _part(kind, [{column: value_of(row, column) for column in row if column not in _KEYS} for row in rows])
 
 
-def unreadable_audit_part(since: datetime) -> Part:
-    """Keep that the history cannot be read, and since when our own observation counts.
+def reach_part(audit: Reach, journal: Reach, since: datetime) -> Part:
+    """Keep how far the history could be read; where the audit is closed to us, our own observation counts.
 
-    The digest leaves `since` out: the store keeps the first body, so the instant of the first sight stays.
+    Args:
+        audit: of the audit rows.
+        journal: of comments and work notes.
+        since: instant of this reading. The digest leaves it out: the store keeps the first body, so the instant of
+            the first sight stays.
     """
-    body = {"readable": False, "complete": False, "since": since.isoformat(), "rows": []}
-    return _part(AUDIT, body, counts={**body, "since": None})
-
-
-def journal_part(rows: Sequence[Row], *, readable: bool, complete: bool) -> Part:
-    """Keep the comments and work notes of one record."""
-    body = {"readable": readable, "complete": complete, "rows": [_entry(row) for row in rows]}
-    return _part(JOURNAL, body)
+    body = {"audit": audit.value, "journal": journal.value}
+    told = {**body, "since": since.isoformat() if audit is Reach.CLOSED else None}
+    return _part(REACH, told, counts=body)
 
 
 def labels_part(labels: Mapping[str, Any]) -> Part:
@@ -69,11 +79,7 @@ def labels_part(labels: Mapping[str, Any]) -> Part:
     return _part(LABELS, labels)
 
 
-def _entry(row: Row) -> dict[str, str]:
-    return {column: value_of(row, column) for column in row if column not in _KEY_COLUMNS}
-
-
-def _part(kind: str, body: Mapping[str, Any], counts: Mapping[str, Any] | None = None) -> Part:
+def _part(kind: str, body: Any, counts: Any = None) -> Part:
     stored = orjson.dumps(body, option=orjson.OPT_SORT_KEYS)
     hashed = stored if counts is None else orjson.dumps(counts, option=orjson.OPT_SORT_KEYS)
     return Part(kind=kind, body=stored, digest=hashlib.sha256(hashed).hexdigest())

@@ -12,14 +12,17 @@ from capa_sync.model.ticket import Part, SourceTicket
 from capa_sync.model.values import BLANK, Raw
 from capa_sync.sources.servicenow.parse import ServiceNowParser
 from capa_sync.sources.servicenow.parts import (
-    audit_part,
-    journal_part,
+    AUDIT,
+    JOURNAL,
+    Reach,
+    entries_part,
     labels_part,
+    reach_part,
     record_part,
-    unreadable_audit_part,
 )
 
 A, B = "a" * 32, "b" * 32
+SINCE = datetime(2026, 3, 1, tzinfo=UTC)
 NOON = "2026-03-01 12:00:00"
 ROW = {"sys_id": "c" * 32, "number": "ISS1", "sys_created_on": NOON, "sys_updated_on": NOON, "sys_created_by": "lee"}
 LABELS = {
@@ -40,8 +43,9 @@ def parse(row: dict[str, Any] | None = None, past: list[dict[str, str]] | None =
     """Parse a ticket with these columns and this history."""
     made = {
         "record": record_part("sn_grc_issue", "", {**ROW, **(row or {})}, ("work_notes", "comments")),
-        "audit": audit_part(past or [], complete=True),
-        "journal": journal_part([], readable=True, complete=True),
+        "audit": entries_part(AUDIT, past or []),
+        "journal": entries_part(JOURNAL, []),
+        "reach": reach_part(Reach.WHOLE, Reach.WHOLE, SINCE),
         "labels": labels_part(LABELS),
         **parts,
     }
@@ -137,22 +141,18 @@ def test_notes_written_by_the_audit_are_no_changes() -> None:
     assert parse(past=[change("work_notes", "", "hello")]).changes == ()
 
 
-def test_an_incomplete_part_makes_the_history_incomplete() -> None:
-    """Hidden audit rows, hidden notes and an unreadable audit all count."""
-    assert parse().history_complete
-    assert not parse(audit=audit_part([], complete=False)).history_complete
-    assert not parse(journal=journal_part([], readable=False, complete=False)).history_complete
-    since = datetime(2026, 3, 1, tzinfo=UTC)
-    unreadable = ServiceNowParser("sn", "https://x").parse(
-        [record_part("t", "", ROW, ()), unreadable_audit_part(since), labels_part({})]
-    )
-    assert unreadable.history_from == since
-    assert not unreadable.history_complete
+@pytest.mark.parametrize("audit", Reach)
+@pytest.mark.parametrize("journal", Reach)
+def test_an_incomplete_part_makes_the_history_incomplete(audit: Reach, journal: Reach) -> None:
+    """Hidden rows and closed tables all count; only a closed audit makes our own observation the history."""
+    found = parse(reach=reach_part(audit, journal, SINCE))
+    assert found.history_complete is (audit is journal is Reach.WHOLE)
+    assert found.history_from == (SINCE if audit is Reach.CLOSED else None)
 
 
 def test_the_first_sight_does_not_change_the_digest() -> None:
-    """A later reading of an unreadable history is no new version, so the first instant is the one kept."""
-    first, later = (unreadable_audit_part(datetime(2026, 3, day, tzinfo=UTC)) for day in (1, 2))
+    """A later reading of a closed history is no new version, so the first instant is the one kept."""
+    first, later = (reach_part(Reach.CLOSED, Reach.WHOLE, datetime(2026, 3, day, tzinfo=UTC)) for day in (1, 2))
     assert first.digest == later.digest
     assert first.body != later.body
 
