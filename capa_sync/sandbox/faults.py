@@ -13,7 +13,7 @@ from typing import Any
 from capa_sync.sandbox.messages import Reply
 
 KINDS = {
-    "answer": "answer `status`, `headers`, `body` without asking the tracker",
+    "answer": "answer `status`, `headers` and the text `answer` without asking the tracker",
     "rate_limit": "answer 429 with `reason` and `retry_after` (seconds, an ISO instant for an HTTP date, none)",
     "html": "answer 200 with a sign-in page in HTML",
     "proxy_error": "answer `status` (502) with a proxy's HTML error page",
@@ -72,7 +72,8 @@ class Fault:
     def canned(self) -> Reply | None:
         """The answer given instead of the tracker's, or None when the kind has none."""
         if self.kind == "answer":
-            return Reply(self.status or 500, text=self.answer, headers=self.headers)
+            kind = {"Content-Type": "application/json"} if self.answer[:1] in ("{", "[") else {}
+            return Reply(self.status or 500, text=self.answer, headers={**kind, **self.headers})
         if self.kind == "rate_limit":
             return Reply(429, text=self.answer or "Rate limit exceeded", headers=self._rate_headers())
         if self.kind == "html":

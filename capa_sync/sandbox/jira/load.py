@@ -17,8 +17,9 @@ JSON lines; each object has a `kind`. All keys but those named as needed may be 
   from everywhere. A site without workflows has a transition to each status.
 - `{"kind": "ticket", "issue": {…the API object with `fields`, `changelog.histories`, `fields.comment.comments`}}`
   (needed: `key`). Also read: `properties` of the issue and of each comment, `oldKeys`, `"sandbox": {"hidden": true}`.
-  The project is added from the key when absent. Former keys are taken from the changelog's Key items. People, statuses, types, options and fields that only occur
-  inside issues become known from there; an object inside an issue that says no more than a listed one stands for it.
+  The project is added from the key when absent. Former keys are taken from the changelog's Key items. People,
+  statuses, types, options and fields that only occur inside issues become known from there; an object inside an
+  issue that says no more than a listed one stands for it.
 
 Histories are put in order by (created, id); without ids the file's order decides among equals, newest first when the
 list runs that way. Instants may have any offset; they are told in the reader's zone.

@@ -28,6 +28,7 @@ from capa_sync.sandbox.messages import Reply, Request, Tracker
 
 API_EMAIL = "capa-sync@example.com"
 API_TOKEN = "sandbox-token"  # noqa: S105 - the sandbox's own, known to everybody
+API_PASSWORD = "sandbox-password"  # noqa: S105 - likewise; a Data Center token is no password (facts/jira.md 8)
 _API_USER: Json = {"displayName": "capa-sync", "emailAddress": API_EMAIL, "active": True, "timeZone": "UTC"}
 
 
@@ -35,8 +36,8 @@ class JiraTracker(Tracker):
     """One Jira.
 
     It has an account for the daemon from the start: on Cloud `capa-sync@example.com` with token `sandbox-token`, on
-    Data Center the same word as personal access token or as password of the user `capa-sync`; a loaded `api_user`
-    adds to it or stands beside it.
+    Data Center the same word as personal access token, or the user `capa-sync` with password `sandbox-password`; a
+    loaded `api_user` adds to it or stands beside it.
 
     Args:
         face: "cloud" (REST v3 and v2) or "datacenter" (10.3, REST v2).
@@ -63,7 +64,7 @@ class JiraTracker(Tracker):
         self._bursts = BurstGate(self.knobs, is_cloud=self.site.is_cloud)
         name = {"accountId": "capa-sync", "accountType": "atlassian"} if face == "cloud" else {"name": "capa-sync"}
         key = {} if face == "cloud" else {"key": "JIRAUSER10000"}
-        own = {"token": API_TOKEN, "password": API_TOKEN}
+        own = {"token": API_TOKEN, "password": API_PASSWORD}
         add_user(self.state, {**name, **key, **_API_USER, "sandbox": own})
         if site:
             load(self.state, [{"kind": "site", **site}])

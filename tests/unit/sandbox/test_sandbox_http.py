@@ -161,6 +161,16 @@ def test_pages_of_a_proxy_or_a_sign_in_are_html(server: SandboxServer, web: requ
     assert all("text/html" in answer.headers["Content-Type"] for answer in (first, second))
 
 
+def test_an_error_inside_a_200_is_json(server: SandboxServer, web: requests.Session) -> None:
+    """A canned answer that looks like JSON is sent as JSON."""
+    server.faults.add("answer", status=200, answer='{"error": "no"}')
+
+    answer = web.get(server.url)
+
+    assert (answer.status_code, answer.json()) == (200, {"error": "no"})
+    assert answer.headers["Content-Type"] == "application/json"
+
+
 def test_latency_and_delay_slow_answers_down(server: SandboxServer, web: requests.Session) -> None:
     """Latency holds for all answers, a delay for its matches."""
     server.faults.latency = 0.05
