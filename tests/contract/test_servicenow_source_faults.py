@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
-from capa_sync.errors import Authentication, BadAnswer, Fatal, NotBefore, Retryable, SourceError
+from capa_sync.errors import Authentication, BadAnswer, Fatal, NotBefore, Retryable, Skippable, SourceError
 from capa_sync.sandbox.servicenow.accounts import CLIENT_CREDENTIALS
 from capa_sync.sandbox.servicenow.tracker import API_KEY, OAUTH_CLIENT, PASSWORD
-from capa_sync.sources.servicenow import ServiceNowAuth
+from capa_sync.sources.servicenow import ServiceNowAuth, build_servicenow
 from capa_sync.sources.servicenow.answers import NoSuchTable
 from tests.unit.sources.servicenow.bench import Bench, bench
 
@@ -153,6 +154,30 @@ def test_a_lost_history_never_becomes_an_empty_one(sn: Bench) -> None:
     """When sys_audit fails after the records were read, the page is not yielded."""
     sn.server.faults.add("answer", ("GET", AUDIT), times=None, status=500, answer="{}")
     refused(sn, Retryable, "500")
+
+
+def test_a_row_that_makes_no_ticket_is_named_and_the_rest_goes_on(sn: Bench) -> None:
+    """A record whose creation stamp is no instant is skipped with its reason; its neighbours are read."""
+    broken = sn.insert(short_description="broken")
+    sn.tracker.as_user("admin").update("sn_grc_issue", broken, {"sys_created_on": "soon"}, auto_sys_fields=False)
+    assert broken not in sn.sync()
+    (skipped,) = [entry for page in sn.mirror.pages for entry in page.skipped]
+    assert skipped[0] == broken
+    assert skipped[1].startswith("ISS")
+    assert skipped[2] == "sys_created_on or sys_updated_on is missing"
+    with pytest.raises(Skippable, match="sys_created_on"):
+        list(sn.source.read_tickets([broken]))
+
+
+def test_a_stop_ends_reading_at_once(sn: Bench) -> None:
+    """When we are shutting down no further request is sent and the cursor stays."""
+    stop = threading.Event()
+    source, _ = build_servicenow(sn.options, sn.tracker.clock, stop, sn.mirror)
+    stop.set()
+    sn.sent()
+    with pytest.raises(Retryable, match="stopped"):
+        list(source.read_changes(sn.mirror.cursor))
+    assert sn.sent() == []
 
 
 def test_an_address_that_is_too_long_is_asked_in_halves(sn: Bench) -> None:

@@ -18,7 +18,7 @@ from capa_sync.sources.retry import overload
 
 Row = dict[str, Any]
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]+")
-_CUT = re.compile(r"transaction cancell?ed|maximum execution time", re.IGNORECASE)
+_CUT = re.compile(r"transaction cancel+ed|maximum execution time", re.IGNORECASE)
 
 
 class AccessDenied(Fatal):

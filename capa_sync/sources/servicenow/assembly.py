@@ -81,7 +81,7 @@ class Assembly:
             try:
                 found.append(Reading(self.parser.parse(parts), parts, shelf.role))
             except Skippable as error:
-                skipped.append((key, error.ticket_key, error.message))
+                skipped.append((key, error.ticket_key, error.message.removeprefix(f"{error.ticket_key}: ")))
         return found, skipped
 
     def _parts(

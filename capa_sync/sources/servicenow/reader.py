@@ -12,6 +12,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
 
+from capa_sync.errors import Skippable
 from capa_sync.model.clock import Clock
 from capa_sync.model.ticket import Census, Cursor, Page, Reading, SiteFacts
 from capa_sync.ports import MirrorLookup
@@ -110,7 +111,7 @@ class ServiceNowSource:
             )
             state = replace(state, newest=_newest(walk, answer.rows, state))
             states.of[shelf.table] = state
-            readings, skipped = self._read(shelf, answer.rows, at)
+            readings, skipped = self._read(shelf, self._ours(shelf, answer.rows), at)
             yield Page(tuple(readings), states.cursor(), complete=False, total=total, skipped=tuple(skipped))
         states.of[shelf.table] = self._filled(shelf, state)
 
@@ -146,29 +147,35 @@ class ServiceNowSource:
                 state, is_lost = replace(state, at=reached[-1], anchored=True), False
             states.of[shelf.table] = state
             if fresh:
-                yield self._page(shelf, fresh, at, states)
+                readings, skipped = self._with_children(shelf, fresh, at)
+                yield Page(tuple(readings), states.cursor(), complete=False, skipped=tuple(skipped))
         if is_lost and state.at is not None:
             before = self._newest_before(shelf, state.at)
             states.of[shelf.table] = replace(state, at=before or state.at, anchored=before is not None)
 
-    def _page(self, shelf: Shelf, rows: Sequence[Row], at: datetime, states: States) -> Page:
-        readings, skipped = self._read(shelf, rows, at)
-        if shelf is self._records:
+    def _with_children(self, shelf: Shelf, rows: Sequence[Row], at: datetime) -> tuple[list[Reading], list[Skipped]]:
+        """Read these rows whole, and the children of those that are records."""
+        readings, skipped = self._read(shelf, rows, at) if rows else ([], [])
+        if rows and shelf is self._records:
             for child in self._children:
                 more, also = self._children_of(child, [value_of(row, "sys_id") for row in rows], at)
                 readings, skipped = readings + more, skipped + also
-        return Page(tuple(readings), states.cursor(), complete=False, skipped=tuple(skipped))
+        return readings, skipped
 
     def _news(self, shelf: Shelf, rows: Sequence[Row]) -> list[Row]:
         """Return the rows that the mirror lacks or holds otherwise, without children of records not in scope."""
         known = {key: self._lookup.known_stamp(self.name, key) for key in (value_of(row, "sys_id") for row in rows)}
         news = [row for row in rows if known[value_of(row, "sys_id")] != self._assembly.digest(shelf, row)]
-        if not shelf.reference:
-            return news
         strangers = [row for row in news if known[value_of(row, "sys_id")] is None]
-        records = self._in_scope({value_of(row, shelf.reference) for row in strangers})
-        strays = {value_of(row, "sys_id") for row in strangers if value_of(row, shelf.reference) not in records}
-        return [row for row in news if value_of(row, "sys_id") not in strays]
+        ours = {value_of(row, "sys_id") for row in self._ours(shelf, strangers)}
+        return [row for row in news if known[value_of(row, "sys_id")] is not None or value_of(row, "sys_id") in ours]
+
+    def _ours(self, shelf: Shelf, rows: Sequence[Row]) -> Sequence[Row]:
+        """Leave out children of records that are not in scope: a filter through a reference can be dropped too."""
+        if not shelf.reference:
+            return rows
+        records = self._in_scope({value_of(row, shelf.reference) for row in rows})
+        return [row for row in rows if value_of(row, shelf.reference) in records]
 
     def _in_scope(self, records: set[str]) -> set[str]:
         """Return those of these records that are mirrored, or would be."""
@@ -192,20 +199,24 @@ class ServiceNowSource:
     # --- by id -------------------------------------------------------------------------------------------------
 
     def read_tickets(self, ids: Sequence[str]) -> Iterator[Reading]:
-        """Read these tickets, and the children of those that are records; gone or hidden ones are not yielded."""
+        """Read these tickets, and the children of those that are records; gone or hidden ones are not yielded.
+
+        Raises SourceError; Skippable at the very end, when an answer made no ticket.
+        """
         self._prepare()
         now = self._clock.now()
         left = [sys_id for sys_id in ids if SYS_ID.fullmatch(sys_id)]
+        skipped: list[Skipped] = []
         for shelf in (self._records, *self._children):
             for batch in batches(left):
                 rows = self._again(shelf, batch)
-                readings, _ = self._read(shelf, rows, now)
+                readings, also = self._with_children(shelf, rows, now)
                 yield from readings
-                if shelf is self._records and rows:
-                    for child in self._children:
-                        yield from self._children_of(child, [value_of(row, "sys_id") for row in rows], now)[0]
+                skipped += also
                 found = {value_of(row, "sys_id") for row in rows}
                 left = [sys_id for sys_id in left if sys_id not in found]
+        if skipped:
+            raise Skippable(self.name, skipped[0][1], skipped[0][2])
 
     def take_census(self) -> Census:
         """Sweep all ids in scope, and prove deletions where the instance lets us. Raises SourceError."""
