@@ -128,7 +128,8 @@ def _record(
         ticket.history_complete and not history.has_ambiguous and all(each.history_complete for each in read)
     )
     starts = [each.history_from for each in (ticket, *read) if each.history_from is not None]
-    known = _people_met(mapper.fields, rows, found, people)
+    comments = _comments(ticket, people)
+    known = _people_met(mapper.fields, rows, found, comments, people)
     return CapaRecord(
         ticket.source,
         ticket.id,
@@ -145,7 +146,7 @@ def _record(
         tuple(found.actions),
         bool(bound.actions),
         "; ".join(found.problems),
-        _comments(ticket, people),
+        comments,
         tuple(stage.pauses),
         is_complete,
         max(starts) if starts else None,
@@ -186,10 +187,14 @@ def _last_human_at(tickets: Iterable[SourceTicket], people: Directory) -> dateti
 
 
 def _people_met(
-    fields: Mapping[str, Value], rows: Iterable[FieldChange], found: ActionsFound, people: Directory
+    fields: Mapping[str, Value],
+    rows: Iterable[FieldChange],
+    found: ActionsFound,
+    comments: Iterable[RecordComment],
+    people: Directory,
 ) -> list[str]:
-    """Return every person of this record who is listed or met, in a stable order."""
-    met = {row.by for row in rows if row.by is not None}
+    """Return every person of this record, in a stable order."""
+    met = {row.by for row in rows if row.by is not None} | {each.by for each in comments if each.by is not None}
     met |= {value.data for value in fields.values() if isinstance(value.data, str) and people.is_person(value.data)}
     met |= {action.owner.data for action in found.actions if isinstance(action.owner.data, str)}
     return sorted(met)

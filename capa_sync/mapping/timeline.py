@@ -166,7 +166,8 @@ def meets(told: Value, found: Value) -> bool:
     if told.data == found.data and (told.data is not None or told.text == found.text):
         return True
     if isinstance(told.data, str) and isinstance(found.data, str):
-        return bool(told.data) and squash(told.data) == squash(found.data)
+        bare = squash(told.data)
+        return bool(bare) and bare == squash(found.data)
     return told.data is None and found.data is None and squash(told.text) == squash(found.text)
 
 
