@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
+from typing import Any
 
 from capa_sync.daemon.census import take_census_when_due
 from capa_sync.daemon.house import House, SourceSetup
 from capa_sync.daemon.judging import judge_due_tickets
 from capa_sync.daemon.log import Action, log
-from capa_sync.daemon.reading import read_into_mirror, sign_in
+from capa_sync.daemon.reading import FULL, POLL, is_full_read_due, read_into_mirror, sign_in
 from capa_sync.daemon.writing import deliver_writes, plan_due_tickets
 from capa_sync.errors import NotBefore, SafetyStop, SourceError
 
@@ -21,12 +23,14 @@ class CycleResult:
 
     Attributes:
         source: its name. started_at, run: when, and its number in the ledger (0: the tracker asked us to wait).
+        is_sweep: everything is read again, not only what changed.
         counts: numbers by name. problem: what ended it, "" when it was read to its end. stopped: the brake that held.
     """
 
     source: str
     started_at: datetime
     run: int = 0
+    is_sweep: bool = False
     counts: dict[str, int] = field(default_factory=dict)
     problem: str = ""
     stopped: str = ""
@@ -46,23 +50,23 @@ def run_round(
     """Take several sources through the journey together: all are read before any is judged, for joined records."""
     results = [_start(house, setup, full=full) for setup in setups]
     for setup, result in zip(setups, results, strict=True):
-        _walk(house, setup, result, lambda s=setup, r=result: _read(house, s, r, full=full))  # type: ignore[misc]
+        _walk(house, setup, result, partial(_read, house, setup, result, force_census=full))
     for setup, result in zip(setups, results, strict=True):
-        _walk(house, setup, result, lambda s=setup, r=result: _judge_and_write(house, s, r, deliver=deliver))  # type: ignore[misc]
+        _walk(house, setup, result, partial(_judge_and_write, house, setup, result, deliver=deliver))
         _finish(house, result)
     return results
 
 
-def _read(house: House, setup: SourceSetup, result: CycleResult, *, full: bool) -> None:
+def _read(house: House, setup: SourceSetup, result: CycleResult, *, force_census: bool) -> None:
     """First half: the tracker into the mirror."""
     sign_in(house, setup, result.started_at)
-    result.counts["read"] = read_into_mirror(house, setup, result.run, full=full)
-    result.counts["vanished"] = take_census_when_due(house, setup, result.started_at, force=full)
+    result.counts["read"] = read_into_mirror(house, setup, result.run, full=result.is_sweep)
+    result.counts["vanished"] = take_census_when_due(house, setup, result.started_at, force=force_census)
 
 
 def _judge_and_write(house: House, setup: SourceSetup, result: CycleResult, *, deliver: bool) -> None:
     """Second half: the mirror to verdicts, findings, the register and warnings."""
-    now = result.started_at
+    now = house.clock.now()
     result.counts |= judge_due_tickets(house, setup, now)
     result.counts["planned"] = plan_due_tickets(house, setup, now)
     result.counts["delivered"] = deliver_writes(house, setup) if deliver else 0
@@ -76,7 +80,10 @@ def _start(house: House, setup: SourceSetup, *, full: bool) -> CycleResult:
         result.problem = f"the tracker asked us to wait until {waiting:%Y-%m-%d %H:%M:%S}Z"
         log(Action.SOURCE_WAITING, source=setup.name, until=waiting.isoformat())
         return result
-    result.run = house.register.runs.start(setup.name, "full" if full else "poll", result.started_at)
+    is_backfill = house.register.runs.as_of(setup.name) is None
+    result.is_sweep = not is_backfill and (full or is_full_read_due(house, setup, result.started_at))
+    kind = FULL if is_backfill or result.is_sweep else POLL
+    result.run = house.register.runs.start(setup.name, kind, result.started_at)
     log(Action.CYCLE_STARTED, source=setup.name, run=result.run)
     return result
 
@@ -113,4 +120,4 @@ def _finish(house: House, result: CycleResult) -> None:
     if result.problem:
         log(Action.CYCLE_FAILED, level="warning", source=result.source, run=result.run, problem=result.problem)
     else:
-        log(Action.CYCLE_FINISHED, source=result.source, run=result.run, **result.counts)
+        log(Action.CYCLE_FINISHED, source=result.source, run=result.run, **dict[str, Any](result.counts))

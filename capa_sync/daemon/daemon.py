@@ -9,6 +9,7 @@ from datetime import timedelta
 from capa_sync.daemon.cycle import CycleResult, run_cycle
 from capa_sync.daemon.house import House
 from capa_sync.daemon.log import Action, log
+from capa_sync.daemon.reading import POLL
 from capa_sync.daemon.requests import carry_out_requests
 from capa_sync.daemon.scheduler import Scheduler
 from capa_sync.errors import RegisterUnavailable
@@ -78,7 +79,7 @@ class Daemon:
     def _note_failure(self, source: str, problem: str) -> None:
         """Put a failure of our own into the ledger, so that `status` tells it."""
         runs, now = self._house.register.runs, self._house.clock.now()
-        runs.finish(runs.start(source, "poll", now), now, ok=False, problem=problem)
+        runs.finish(runs.start(source, POLL, now), now, ok=False, problem=problem)
 
     def _tick(self) -> None:
         """Look for requests that other verbs left in the register."""

@@ -48,7 +48,7 @@ def _explain(house: House, setup: SourceSetup, ticket_id: str, now: datetime) ->
     notes.append(f"stage {record.stage} (status “{record.source_status}”), mapping {record.mapping}")
     if not record.history_complete:
         notes.append("its history could not be read whole: rules over history cannot tell")
-    verdicts = house.rules.evaluate(record, house.options, now)
+    verdicts = house.rules.evaluate(record, house.options, now, explain=True)
     return Explanation(f"{setup.name}:{key} {record.ticket_url}", tuple(notes), tuple(verdicts))
 
 

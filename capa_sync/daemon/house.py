@@ -6,7 +6,6 @@ import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Protocol
 
 from capa_sync.mapping import BoundMapping, MappingFile
 from capa_sync.model.clock import Clock
@@ -16,13 +15,8 @@ from capa_sync.ports import Source, TicketWriter
 from capa_sync.rules import RuleSet
 from capa_sync.store import Register
 
-
-class Progress(Protocol):
-    """Told how far a cycle is, for progress bars and plain lines."""
-
-    def __call__(self, source: str, step: str, done: int, total: int | None) -> None:
-        """Report `done` of `total` (None unknown) tickets in a step of one source."""
-        ...
+Progress = Callable[[str, str, int, int | None], None]
+"""Told how far a cycle is: source, step, tickets done, tickets in all (None unknown)."""
 
 
 def no_progress(_source: str, _step: str, _done: int, _total: int | None) -> None:

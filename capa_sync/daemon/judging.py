@@ -8,7 +8,7 @@ from datetime import datetime
 from capa_sync.daemon.house import House, SourceSetup
 from capa_sync.daemon.log import Action, log
 from capa_sync.daemon.mapped import carrier, map_mirrored
-from capa_sync.findings import DiffResult, diff_findings
+from capa_sync.findings import DiffResult, What, diff_findings
 from capa_sync.model.finding import Verdict
 from capa_sync.model.record import CapaRecord
 from capa_sync.model.ticket import Presence
@@ -95,14 +95,14 @@ def _store(
     register.findings.save_verdicts(setup.name, record.ticket_id, verdicts, now)
     register.findings.next_due(setup.name, record.ticket_id, _look_again(record, verdicts))
     findings = register.findings.latest(setup.name, record.ticket_id)
-    number = register.records.register_no(setup.name, record.ticket_id, record.created_at.year)
+    register.records.register_no(setup.name, record.ticket_id, record.created_at.year)
     row = register_row(record, findings, verdicts, house.options)
-    register.records.save_row(setup.name, record.ticket_id, {"register_no": number, **row})
+    register.records.save_row(setup.name, record.ticket_id, row)
     register.records.save_actions(setup.name, record.ticket_id, action_rows(record))
     register.records.save_births(setup.name, record.ticket_id, birth_rows(record))
     if findings or register.outbox.writes(setup.name, record.ticket_id):
         register.agenda.planned(setup.name, record.ticket_id, now)
-    return {"judged": 1, "opened": diff.opened, "cleared": diff.cleared}
+    return {"judged": 1, "opened": _count(diff, What.OPENED), "cleared": _count(diff, What.CLEARED)}
 
 
 def _look_again(record: CapaRecord, verdicts: list[Verdict]) -> datetime | None:
@@ -118,11 +118,16 @@ def _diff(house: House, setup: SourceSetup, ticket_id: str, verdicts: list[Verdi
         previous, verdicts, source=setup.name, ticket_id=ticket_id, now=now, rule_set=house.rules.hash
     )
     for event in diff.events:
-        log(_ACTIONS.get(event.kind, Action.FINDING_CHANGED), source=setup.name, ticket=ticket_id, rule=event.rule)
+        action = _ACTIONS.get(event.what, Action.FINDING_CHANGED)
+        log(action, source=setup.name, ticket=ticket_id, rule=event.finding.rule)
     return diff
 
 
-_ACTIONS = {"opened": Action.FINDING_OPENED, "cleared": Action.FINDING_CLEARED}
+_ACTIONS = {What.OPENED: Action.FINDING_OPENED, What.CLEARED: Action.FINDING_CLEARED}
+
+
+def _count(diff: DiffResult, *kinds: What) -> int:
+    return sum(1 for event in diff.events if event.what in kinds)
 
 
 def _hand_over(house: House, setup: SourceSetup, ticket_id: str, now: datetime) -> dict[str, int]:
@@ -134,4 +139,4 @@ def _hand_over(house: House, setup: SourceSetup, ticket_id: str, now: datetime) 
     register.findings.next_due(setup.name, ticket_id, None)
     register.records.remove_row(setup.name, ticket_id)
     register.agenda.planned(setup.name, ticket_id, now)
-    return {"judged": 1, "cleared": diff.cleared}
+    return {"judged": 1, "cleared": _count(diff, What.CLEARED)}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import sys
 from enum import StrEnum
-from typing import Literal, TextIO
+from typing import Any, TextIO
 
 import structlog
 
@@ -66,7 +66,7 @@ def configure_logs(stream: TextIO | None = None, *, verbose: bool = False, quiet
         logging.getLogger(chatty).setLevel(logging.ERROR)
 
 
-def log(action: Action, *, level: Literal["info", "warning", "error"] = "info", **fields: object) -> None:
+def log(action: Action, *, level: str = "info", **fields: Any) -> None:
     """Write one line; `fields` hold ids, keys, counts and reasons, never ticket text."""
     plain = {name: value for name, value in fields.items() if value not in ("", None)}
     getattr(structlog.get_logger(), level)(None, action=str(action), **plain)

@@ -8,11 +8,29 @@ from capa_sync.daemon.house import House, SourceSetup
 from capa_sync.daemon.log import Action, log
 from capa_sync.errors import Fatal
 from capa_sync.mapping import bind
-from capa_sync.model.ticket import Cursor
 
 
 class Abandoned(Fatal):
     """The daemon is stopping: the cycle ends here and goes on from the stored cursor next time."""
+
+
+SWEEP_AGAIN_AFTER = timedelta(hours=1)
+"""A full read that failed is taken up again after this time; polls go on meanwhile."""
+
+
+def is_full_read_due(house: House, setup: SourceSetup, now: datetime) -> bool:
+    """Tell whether everything is to be read again: what changes without `updated` moving is caught by this alone."""
+    runs = house.register.runs
+    if runs.as_of(setup.name) is None:
+        return False  # the backfill is on its way, which is a full read
+    last = runs.last(setup.name, FULL)
+    if last is not None and last.ok:
+        return now - last.started_at >= setup.full_sweep_every
+    return last is None or now - last.started_at >= SWEEP_AGAIN_AFTER
+
+
+FULL, POLL = "full", "poll"
+"""Kinds of runs in the ledger."""
 
 
 def sign_in(house: House, setup: SourceSetup, now: datetime) -> None:
@@ -38,12 +56,12 @@ def sign_in(house: House, setup: SourceSetup, now: datetime) -> None:
 def read_into_mirror(house: House, setup: SourceSetup, run: int, *, full: bool) -> int:
     """Read page by page, committing each with its cursor and its tickets' wish to be judged; return tickets read.
 
-    A page that is refused leaves the cursor where it was. Raises SourceError.
+    A page that is refused leaves the cursor where it was; `full` reads everything again and goes on where an
+    interrupted full read ended. Raises SourceError.
     """
     register, parser = house.register, setup.source.parser()
-    cursor = Cursor() if full else register.tickets.cursor(setup.name)
     done = 0
-    for page in setup.source.read_changes(cursor, full=full):
+    for page in setup.source.read_changes(register.tickets.cursor(setup.name), full=full):
         now = house.clock.now()
         house.checkpoint("before-page-commit")
         with register.transaction():

@@ -1,0 +1,102 @@
+"""What a census proves: deletion only with proof, access lost and mass vanishing never believed as deletion."""
+
+from __future__ import annotations
+
+from collections.abc import Set
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from capa_sync.daemon.presence import Judgement, judge_census
+from capa_sync.model.ticket import Census, Presence
+
+LIVE = {"CAPA": "live"}
+
+
+def mirrored(count: int, container: str = "CAPA") -> dict[str, tuple[Presence, str]]:
+    """Return so many present tickets of one container."""
+    return {f"{container}-{number}": (Presence.PRESENT, container) for number in range(count)}
+
+
+def judged(
+    mirror: dict[str, tuple[Presence, str]], census: Census, readable: Set[str] = frozenset()
+) -> tuple[dict[str, Presence], Judgement]:
+    """Judge a census and return presences by id beside the whole judgement."""
+    outcome = judge_census(mirror, census, lambda ids: readable & set(ids))
+    return {ticket: seen.presence for ticket, seen in outcome.sightings.items()}, outcome
+
+
+def test_an_unchanged_world_changes_no_presence() -> None:
+    """All there: nothing to say."""
+    mirror = mirrored(3)
+    assert judged(mirror, Census(frozenset(mirror), LIVE)) == ({}, Judgement({}, ()))
+
+
+def test_one_that_does_not_answer_in_a_visible_project_is_deleted_or_hidden() -> None:
+    """Jira cannot tell more than that."""
+    mirror = mirrored(5)
+    seen, _ = judged(mirror, Census(frozenset(mirror) - {"CAPA-1"}, LIVE))
+    assert seen == {"CAPA-1": Presence.DELETED_OR_HIDDEN}
+
+
+def test_one_that_still_answers_left_the_query() -> None:
+    """It exists and the query no longer holds."""
+    mirror = mirrored(5)
+    seen, _ = judged(mirror, Census(frozenset(mirror) - {"CAPA-1"}, LIVE), {"CAPA-1"})
+    assert seen == {"CAPA-1": Presence.OUT_OF_SCOPE}
+
+
+def test_deleted_needs_proof() -> None:
+    """Only a row of the deletion audit makes a ticket deleted, and its text is kept."""
+    mirror = mirrored(5)
+    _, outcome = judged(mirror, Census(frozenset(mirror) - {"CAPA-1"}, LIVE, {"CAPA-1": "sys_audit_delete 42"}))
+    assert outcome.sightings["CAPA-1"].presence is Presence.DELETED
+    assert outcome.sightings["CAPA-1"].proof == "sys_audit_delete 42"
+
+
+def test_a_project_no_longer_visible_is_access_lost_and_alarms() -> None:
+    """Losing the project says nothing about its tickets."""
+    mirror = mirrored(2) | mirrored(2, "GONE")
+    seen, outcome = judged(mirror, Census(frozenset(mirrored(2)), LIVE))
+    assert set(seen.values()) == {Presence.ACCESS_LOST}
+    assert outcome.alarms == ("GONE is no longer visible to us (2 tickets)",)
+
+
+def test_half_of_a_visible_project_gone_at_once_is_unobserved_and_alarms() -> None:
+    """A mass vanishing is a fault to look at, not a deletion."""
+    mirror = mirrored(4)
+    seen, outcome = judged(mirror, Census(frozenset({"CAPA-0", "CAPA-1"}), LIVE))
+    assert seen == {"CAPA-2": Presence.UNOBSERVED, "CAPA-3": Presence.UNOBSERVED}
+    assert outcome.alarms == ("half or more of CAPA vanished in one census; nothing is believed",)
+
+
+def test_a_proven_mass_deletion_is_believed() -> None:
+    """Proof beats suspicion."""
+    mirror = mirrored(4)
+    proof = dict.fromkeys(mirror, "proof")
+    seen, outcome = judged(mirror, Census(frozenset(), LIVE, proof))
+    assert set(seen.values()) == {Presence.DELETED}
+    assert outcome.alarms == ()
+
+
+def test_an_archived_project_archives_its_tickets() -> None:
+    """Archived is told by the roster."""
+    seen, _ = judged(mirrored(2), Census(frozenset(), {"CAPA": "archived"}))
+    assert set(seen.values()) == {Presence.ARCHIVED}
+
+
+def test_a_ticket_that_comes_back_is_present_again() -> None:
+    """Nothing is for ever."""
+    mirror = {"CAPA-1": (Presence.DELETED_OR_HIDDEN, "CAPA")}
+    seen, _ = judged(mirror, Census(frozenset({"CAPA-1"}), LIVE))
+    assert seen == {"CAPA-1": Presence.PRESENT}
+
+
+@given(st.sets(st.integers(0, 19)), st.sampled_from(["live", "archived", "deleted", None]))
+def test_without_proof_nothing_is_ever_deleted(kept: set[int], state: str | None) -> None:
+    """Whatever is missing and however the project looks, `deleted` needs proof."""
+    mirror = mirrored(20)
+    ids = frozenset(f"CAPA-{number}" for number in kept)
+    seen, _ = judged(mirror, Census(ids, {"CAPA": state} if state else {}))
+    assert Presence.DELETED not in seen.values()
+    assert set(seen) == set(mirror) - ids

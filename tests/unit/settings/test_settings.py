@@ -1,0 +1,160 @@
+"""Settings: every mistake is one line with its place, a hint, and no secret."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+from pathlib import Path
+
+import pytest
+
+from capa_sync.errors import SettingsError
+from capa_sync.model.settings import Days
+from capa_sync.settings import Settings, load_settings
+from capa_sync.settings.lines import find_line
+
+GOOD = """register = "mine.db"
+timezone = "Europe/London"
+holidays = ["GB-ENG", 2026-07-01]
+baseline = 2026-01-01
+
+[deadlines]
+contain = { major = "3bd", minor = "8d" }
+
+[write_back]
+mode = "plan"
+
+[sources.jira]
+kind = "jira"
+url = "https://example.atlassian.net"
+query = "project = CAPA"
+mapping = "mappings/jira-cloud.yaml"
+  [sources.jira.auth]
+  method = "basic"
+  user = "bot@example.com"
+  token_env = "JIRA_TOKEN"
+"""
+
+
+def load(tmp_path: Path, text: str, **environ: str) -> Settings:
+    """Load a settings text."""
+    file = tmp_path / "capa-sync.toml"
+    file.write_text(text, encoding="utf-8")
+    return load_settings(file, environ)
+
+
+def problems(tmp_path: Path, text: str, **environ: str) -> list[str]:
+    """Return the problems of a settings text as `line: words`."""
+    with pytest.raises(SettingsError) as caught:
+        load(tmp_path, text, **environ)
+    return [str(each).removeprefix(f"{tmp_path}/capa-sync.toml:") for each in caught.value.problems]
+
+
+def test_a_good_file_loads_with_lengths_deadlines_and_defaults(tmp_path: Path) -> None:
+    """Lengths, deadlines by grade, holidays and defaults come out typed."""
+    settings = load(tmp_path, GOOD)
+    assert settings.register_file == "mine.db"
+    assert settings.deadlines["contain"] == {
+        "major": Days(3, True),
+        "minor": Days(8),
+        "observation": Days(20, True),
+    }
+    assert settings.baseline == date(2026, 1, 1)
+    assert settings.sources["jira"].poll_every == timedelta(seconds=60)
+    assert settings.write_back.mode == "plan"
+    assert settings.sources["jira"].write_back.mode is None
+
+
+def test_write_back_is_off_by_default(tmp_path: Path) -> None:
+    """Nothing is written unasked: without the key the mode is off."""
+    assert load(tmp_path, GOOD.replace('mode = "plan"', "")).write_back.mode == "off"
+
+
+def test_an_unknown_key_has_its_line_and_a_guess(tmp_path: Path) -> None:
+    """A typo is told with the line and what was probably meant."""
+    found = problems(tmp_path, GOOD.replace("timezone =", "timezon ="))
+    assert found == ["2: there is no setting 'timezon'; did you mean 'timezone'?"]
+
+
+def test_several_mistakes_are_told_at_once(tmp_path: Path) -> None:
+    """A person mends everything in one go."""
+    text = GOOD.replace("Europe/London", "Mars/Base").replace('"3bd"', '"3 weeks"').replace('"plan"', '"yes"')
+    assert [each.split(":")[0] for each in sorted(problems(tmp_path, text))] == ["10", "2", "7"]
+
+
+def test_a_secret_in_the_file_is_refused_and_not_shown(tmp_path: Path) -> None:
+    """A secret in the file is an error that names the two ways, never its value."""
+    found = problems(tmp_path, GOOD.replace('token_env = "JIRA_TOKEN"', 'token = "hush-hush"\n  token_env = "T"'))
+    assert "use token_env or token_file" in found[0]
+    assert "hush-hush" not in "".join(found)
+
+
+def test_no_toml_is_told_with_its_line(tmp_path: Path) -> None:
+    """Broken TOML is the user's mistake, not a traceback."""
+    assert problems(tmp_path, GOOD.replace('"mine.db"', "mine.db"))[0].startswith("1: this is no TOML")
+
+
+def test_a_missing_file_names_the_way_out(tmp_path: Path) -> None:
+    """Without a file the message says what to do."""
+    with pytest.raises(SettingsError, match="there is no such settings file; name another with --config"):
+        load_settings(tmp_path / "none.toml", {})
+
+
+def test_variables_win_over_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Any key can be a variable, levels apart by two underscores."""
+    wanted = {
+        "CAPA_SYNC_REGISTER": "other.db",
+        "CAPA_SYNC_SOURCES__JIRA__URL": "https://other.example",
+        "CAPA_SYNC_WRITE_BACK__MODE": "on",
+    }
+    for name, value in wanted.items():
+        monkeypatch.setenv(name, value)
+    settings = load(tmp_path, GOOD, **wanted)
+    assert settings.register_file == "other.db"
+    assert settings.sources["jira"].url == "https://other.example"
+    assert settings.write_back.mode == "on"
+
+
+@pytest.mark.parametrize(
+    ("variable", "guess"),
+    [
+        ("CAPA_SYNC_TIMEZON", "CAPA_SYNC_TIMEZONE"),
+        ("CAPA_SYNC_SOURCES__JIRA__ULR", "CAPA_SYNC_SOURCES__JIRA__URL"),
+        ("CAPA_SYNC_REGISTR", "CAPA_SYNC_REGISTER"),
+    ],
+)
+def test_an_unknown_variable_is_an_error_with_a_guess(tmp_path: Path, variable: str, guess: str) -> None:
+    """A typo in the environment is as much an error as one in the file."""
+    found = problems(tmp_path, GOOD, **{variable: "x"})
+    assert f"the variable {variable} is no setting; did you mean {guess}?" in found
+
+
+def test_a_variable_that_holds_a_secret_may_have_our_prefix(tmp_path: Path) -> None:
+    """What a `*_env` key names is no unknown setting."""
+    text = GOOD.replace("JIRA_TOKEN", "CAPA_SYNC_JIRA_TOKEN")
+    assert load(tmp_path, text, CAPA_SYNC_JIRA_TOKEN="x").sources["jira"].auth.token_env == "CAPA_SYNC_JIRA_TOKEN"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        ('kind = "jira"', 'kind = "servicenow"', "a servicenow source needs table"),
+        ('query = "project = CAPA"', 'query = ""', "a jira source needs query"),
+        ('  user = "bot@example.com"\n', "", "basic needs user"),
+        ('url = "https://example.atlassian.net"', 'url = "example"', "sources.jira.url"),
+        ('mapping = "mappings/jira-cloud.yaml"\n', "", "sources.jira.mapping: this key is missing"),
+    ],
+)
+def test_a_source_that_cannot_work_is_refused(tmp_path: Path, old: str, new: str, words: str) -> None:
+    """What a kind of source or a way to sign in needs is checked at load."""
+    assert words in problems(tmp_path, GOOD.replace(old, new))[0]
+
+
+def test_lines_are_found_in_inline_tables_and_nested_ones() -> None:
+    """The finder knows table headers, dotted keys and inline tables."""
+    text = '[a.b]\nx = 1\n[a]\ny = { z = 2 }\n"odd key" = 3\nc.d = 4\n'
+    assert find_line(text, ("a", "b", "x")) == 2
+    assert find_line(text, ("a", "y", "z")) == 4
+    assert find_line(text, ("a", "odd key")) == 5
+    assert find_line(text, ("a", "c", "d")) == 6
+    assert find_line(text, ("a", "b", "missing")) == 1
+    assert find_line(text, ("nothing",)) == 0
