@@ -13,8 +13,10 @@ from capa_sync.store import assembly, observed, ticket_rows
 from capa_sync.store.columns import instant, instant_text, json_value, raw_json
 from capa_sync.store.database import Database, Params
 from capa_sync.store.parts import Stored, first_form, newest_parts, next_version
+from capa_sync.store.runs import FULL
 
-_INSERT_MIRROR = "INSERT INTO mirror VALUES (?,?,?,?,?,?,?,?)"
+_INSERT_MIRROR = """INSERT INTO mirror (nr, source, ticket_id, role, presence, presence_proof, presence_at, first_run)
+    VALUES (?,?,?,?,?,?,?,?)"""
 _INSERT_PART = "INSERT INTO part (nr, kind, version, form, digest, run, read_at, body) VALUES (?,?,?,?,?,?,?,?)"
 _INSERT_OBSERVED = """INSERT INTO observed (nr, entry, changed_at, since, until, field_id, field_name, old, new,
     changed_by) VALUES (?,?,?,?,?,?,?,?,?,?)"""
@@ -42,6 +44,7 @@ class Intake:
         self._now = instant_text(at)
         self._run = run
         self._parser = parser
+        self._is_sweep = db.value("SELECT kind FROM run WHERE id = ?", (run,)) == FULL
         self._parts: list[Params] = []
         self._rows = ticket_rows.DerivedRows()
 
@@ -89,11 +92,15 @@ class Intake:
         self._db.execute_many(_INSERT_MIRROR, mirror)
 
     def _update_known(self, pairs: Mapping[str, tuple[_Known, Reading]]) -> set[str]:
-        changed = {ticket_id for ticket_id, (held, reading) in pairs.items() if self._update_place(held, reading)}
         differing = {
             ticket_id: pair
             for ticket_id, pair in pairs.items()
             if any(pair[0].digests.get(part.kind) != part.digest for part in pair[1].parts)
+        }
+        changed = {
+            ticket_id
+            for ticket_id, (held, reading) in pairs.items()
+            if self._update_place(held, reading, differs=ticket_id in differing)
         }
         numbers = [held.nr for held, _ in differing.values()]
         before = assembly.versions_of(self._db, numbers)
@@ -105,15 +112,22 @@ class Intake:
             self._renew_rows(held, old, reading.ticket, seen.get(held.nr, []), json_value(lost.get(held.nr, "[]")))
         return changed | set(differing)
 
-    def _update_place(self, held: _Known, reading: Reading) -> bool:
+    def _update_place(self, held: _Known, reading: Reading, *, differs: bool) -> bool:
+        """Take over presence and role; a record becomes an action only with new content or in a full sweep.
+
+        Otherwise a ticket that is read in both roles would change its own at every poll.
+        """
         returned = held.presence is not Presence.PRESENT
-        promoted = held.role is Role.ACTION and reading.role is Role.RECORD
-        if returned or promoted:
+        turned = reading.role is not held.role and (reading.role is Role.RECORD or differs or self._is_sweep)
+        if returned:
             self._db.execute(
-                "UPDATE mirror SET role = ?, presence = 'present', presence_proof = '', presence_at = ? WHERE nr = ?",
-                (Role.RECORD if promoted else held.role, self._now, held.nr),
+                """UPDATE mirror SET presence = 'present', presence_proof = '', presence_at = ?, last_seen_at = NULL
+                WHERE nr = ?""",
+                (self._now, held.nr),
             )
-        return returned or promoted
+        if turned:
+            self._db.execute("UPDATE mirror SET role = ? WHERE nr = ?", (reading.role, held.nr))
+        return returned or turned
 
     def _parsed(self, versions: Sequence[Stored]) -> SourceTicket | None:
         try:

@@ -211,3 +211,19 @@ def rolling_share(db: Any) -> None:
 def evidence_missing(db: Any) -> None:
     """Tell beside the evidenced stage which field the next one lacks first."""
     _run_all(db, ("ALTER TABLE register_row ADD COLUMN evidence_missing TEXT",))
+
+
+@STEPS(name="0004_folded_ledger")
+def folded_ledger(db: Any) -> None:
+    """Let equal uneventful runs stand as one row, and keep of a vanished ticket when a run last saw it."""
+    _run_all(
+        db,
+        (
+            "ALTER TABLE run ADD COLUMN repeats INTEGER NOT NULL DEFAULT 1",
+            "ALTER TABLE run ADD COLUMN since TEXT",
+            "CREATE UNIQUE INDEX ticket_id ON ticket (source, ticket_id)",
+            "ALTER TABLE mirror ADD COLUMN last_seen_at TEXT",
+            """UPDATE mirror SET last_seen_at = (SELECT MAX(finished_at) FROM run WHERE run.source = mirror.source
+                AND ok = 1 AND as_of IS NOT NULL AND finished_at < presence_at) WHERE presence <> 'present'""",
+        ),
+    )

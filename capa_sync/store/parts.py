@@ -3,6 +3,7 @@
 A version has a FORM. `whole`: the body is the part, later versions stand alone. `list`: the body is a list of
 entries, on which later versions build. `append`, `prepend`: the body holds the entries added at that end. `[…]`, the
 ids of all entries in order: the body holds those that are new or changed, the rest is taken from what came before.
+The list may lie in an ENVELOPE, an object with no other list in it; each version keeps the envelope of its own read.
 """
 
 from __future__ import annotations
@@ -37,15 +38,17 @@ def first_form(kind: str) -> str:
 
 def next_version(before: Sequence[Stored], part: Part) -> Stored:
     """Return what must be stored so that `part` is the newest after `before` (versions of its kind, ascending)."""
-    if not before:
-        return Stored(part.kind, 1, first_form(part.kind), part.digest, part.body)
-    version = before[-1].version + 1
-    if part.kind in LIST_KINDS:
-        added = _added(_entries(merged(before).body), _entries(part.body))
-        if added is not None:
-            form, entries = added
-            return Stored(part.kind, version, form, part.digest, _bytes(entries))
-    return Stored(part.kind, version, first_form(part.kind), part.digest, part.body)
+    whole = Stored(part.kind, before[-1].version + 1 if before else 1, first_form(part.kind), part.digest, part.body)
+    if not before or part.kind not in LIST_KINDS:
+        return whole
+    held, read = _opened(merged(before).body), _opened(part.body)
+    if held is None or read is None or held.place != read.place:
+        return whole
+    added = _added(held.entries, read.entries)
+    if added is None:
+        return whole
+    form, entries = added
+    return Stored(part.kind, whole.version, form, part.digest, read.around(entries))
 
 
 def merged(versions: Sequence[Stored]) -> Part:
@@ -54,10 +57,10 @@ def merged(versions: Sequence[Stored]) -> Part:
     if newest.form in (WHOLE, LIST):
         return Part(newest.kind, newest.body, newest.digest)
     start = max(n for n, stored in enumerate(versions) if stored.form in (WHOLE, LIST))
-    entries: list[Any] = orjson.loads(versions[start].body)
-    for stored in versions[start + 1 :]:
+    entries: list[Any] = []
+    for stored in versions[start:]:
         entries = _built(entries, stored)
-    return Part(newest.kind, _bytes(entries), newest.digest)
+    return Part(newest.kind, _list_in(newest.body).around(entries), newest.digest)
 
 
 def newest_parts(versions: Iterable[Stored]) -> tuple[Part, ...]:
@@ -68,8 +71,41 @@ def newest_parts(versions: Iterable[Stored]) -> tuple[Part, ...]:
     return tuple(merged(stored) for stored in kinds.values())
 
 
+@dataclass(frozen=True, slots=True)
+class _List:
+    """The list in a body: `place` is its name in the envelope, None without one."""
+
+    entries: list[Any]
+    place: str | None = None
+    envelope: Mapping[str, Any] | None = None
+
+    def around(self, entries: list[Any]) -> bytes:
+        """Return a body of this envelope with other entries."""
+        content = entries if self.place is None else {**(self.envelope or {}), self.place: entries}
+        return orjson.dumps(content, option=orjson.OPT_SORT_KEYS)
+
+
+def _opened(body: bytes) -> _List | None:
+    """Return the list in a body, None when there is not exactly one."""
+    held = orjson.loads(body)
+    if isinstance(held, list):
+        return _List(held)
+    lists = [name for name, value in held.items() if isinstance(value, list)] if isinstance(held, dict) else []
+    return _List(held[lists[0]], lists[0], held) if len(lists) == 1 else None
+
+
+def _list_in(body: bytes) -> _List:
+    opened = _opened(body)
+    if opened is None:
+        message = "a stored version of a list holds no list"
+        raise ValueError(message)
+    return opened
+
+
 def _built(entries: list[Any], stored: Stored) -> list[Any]:
-    new: list[Any] = orjson.loads(stored.body)
+    new = _list_in(stored.body).entries
+    if stored.form == LIST:
+        return new
     if stored.form == APPEND:
         return entries + new
     if stored.form == PREPEND:
@@ -78,14 +114,12 @@ def _built(entries: list[Any], stored: Stored) -> list[Any]:
     return [by_id[wanted] for wanted in orjson.loads(stored.form)]
 
 
-def _added(old: list[Any] | None, new: list[Any] | None) -> tuple[str, list[Any]] | None:
+def _added(old: list[Any], new: list[Any]) -> tuple[str, list[Any]] | None:
     """Return form and entries that turn `old` into `new`; None when entries without ids leave only the whole."""
-    if old is None or new is None:
-        return None
     count = len(old)
     if new[:count] == old:
         return APPEND, new[count:]
-    if count and new[-count:] == old:
+    if new[-count:] == old:
         return PREPEND, new[:-count]
     before, after = _by_id(old), _by_id(new)
     if before is None or after is None:
@@ -107,12 +141,3 @@ def entry_id(entry: Any) -> str:
     if isinstance(found, dict):
         found = found.get("value") or ""
     return str(found)
-
-
-def _entries(body: bytes) -> list[Any] | None:
-    held = orjson.loads(body)
-    return held if isinstance(held, list) else None
-
-
-def _bytes(entries: list[Any]) -> bytes:
-    return orjson.dumps(entries, option=orjson.OPT_SORT_KEYS)

@@ -14,13 +14,14 @@ from capa_sync.store.migrations import REGISTER_COLUMNS
 
 Cell = str | int | date | datetime | None
 
-# How far a copy is behind is no property of the record: those columns never enter its hash (CONTRACT.md 5).
-_UNHASHED = frozenset({"row_hash", "confidential"})
+# The contract's columns. How far a copy is behind is no property of the record, and what a later version adds must
+# not change the hash of an unchanged one.
+_HASHED = REGISTER_COLUMNS[: REGISTER_COLUMNS.index("row_hash")]
 
 
 def row_hash(columns: Mapping[str, Cell]) -> str:
     """Return SHA-256 hex over a register row's stored columns in the view's order, absent ones as empty."""
-    return digest_of(str(_cell(columns.get(name)) or "") for name in REGISTER_COLUMNS if name not in _UNHASHED)
+    return digest_of(str(_cell(columns.get(name)) or "") for name in _HASHED)
 
 
 class Records:

@@ -7,12 +7,20 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from capa_sync.store.columns import instant, instant_text, json_text, json_value, optional_instant, optional_text
-from capa_sync.store.database import Database
+from capa_sync.store.database import Database, Row
+
+_SELECT = """SELECT id, source, kind, started_at, finished_at, ok, problem, counts, as_of, repeats, since FROM run"""
+
+FULL = "full"
+"""Kind of a run that reads everything in scope again."""
 
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One pass over a source as the ledger tells it; `finished_at` None while it goes on or was killed."""
+    """One pass over a source as the ledger tells it; `finished_at` None while it goes on or was killed.
+
+    `repeats` tells how many equal uneventful passes stand in this row, the first of them started at `since`.
+    """
 
     id: int
     source: str
@@ -23,6 +31,8 @@ class Run:
     problem: str
     counts: Mapping[str, int] = field(default_factory=dict)
     as_of: datetime | None = None
+    repeats: int = 1
+    since: datetime | None = None
 
 
 class Runs:
@@ -56,11 +66,29 @@ class Runs:
         counts: Mapping[str, int] | None = None,
         as_of: datetime | None = None,
     ) -> None:
-        """Close a run. `as_of` is the instant up to which the source is now known, None when this run cannot say."""
-        self._db.execute(
-            "UPDATE run SET finished_at = ?, ok = ?, problem = ?, counts = ?, as_of = ? WHERE id = ?",
-            (instant_text(at), int(ok), problem, json_text(dict(counts or {})), optional_text(as_of), run),
+        """Close a run. `as_of` is the instant up to which the source is now known, None when this run cannot say.
+
+        The run before it, of the same source, kind and outcome, is folded into it when neither stored anything: so
+        years of polling an unchanged tracker, or one that is down, are a few rows (`repeats` runs `since`).
+        """
+        with self._db.transaction():
+            self._db.execute(
+                "UPDATE run SET finished_at = ?, ok = ?, problem = ?, counts = ?, as_of = ? WHERE id = ?",
+                (instant_text(at), int(ok), problem, json_text(dict(counts or {})), optional_text(as_of), run),
+            )
+            self._fold(run)
+
+    def _fold(self, run: int) -> None:
+        before = self._db.row(
+            """SELECT b.id, b.repeats, COALESCE(b.since, b.started_at) FROM run r JOIN run b ON b.id = (
+                SELECT MAX(id) FROM run WHERE source = r.source AND kind = r.kind AND id < r.id)
+            WHERE r.id = ? AND r.stored = 0 AND b.stored = 0 AND (r.ok, r.problem, r.as_of IS NULL)
+                = (b.ok, b.problem, b.as_of IS NULL) AND b.finished_at IS NOT NULL""",
+            (run,),
         )
+        if before is not None:
+            self._db.execute("UPDATE run SET repeats = ?, since = ? WHERE id = ?", (before[1] + 1, before[2], run))
+            self._db.execute("DELETE FROM run WHERE id = ?", (before[0],))
 
     def last_success(self, source: str) -> datetime | None:
         """Return when the last run that reached an `as_of` ended well, None when none did."""
@@ -76,22 +104,19 @@ class Runs:
 
     def cycles(self, source: str) -> int:
         """Return how many runs of this source ended, well or not."""
-        return self._db.value("SELECT COUNT(*) FROM run WHERE source = ? AND finished_at IS NOT NULL", (source,)) or 0
+        return (
+            self._db.value("SELECT SUM(repeats) FROM run WHERE source = ? AND finished_at IS NOT NULL", (source,))
+            or 0
+        )
 
     def last(self, source: str, kind: str) -> Run | None:
         """Return the newest run of a kind, None before the first."""
-        row = self._db.row(
-            """SELECT id, source, kind, started_at, finished_at, ok, problem, counts, as_of FROM run
-            WHERE source = ? AND kind = ? ORDER BY id DESC LIMIT 1""",
-            (source, kind),
-        )
-        if row is None:
-            return None
-        number, _, _, started, finished, ok, problem, counts, as_of = row
-        return Run(
-            number, source, kind, instant(started), optional_instant(finished), bool(ok), problem,
-            json_value(counts), optional_instant(as_of),
-        )  # fmt: skip
+        rows = self._db.rows(f"{_SELECT} WHERE source = ? AND kind = ? ORDER BY id DESC LIMIT 1", (source, kind))
+        return _run(rows[0]) if rows else None
+
+    def all(self, source: str) -> list[Run]:
+        """Return the whole ledger of a source, the oldest first."""
+        return [_run(row) for row in self._db.rows(f"{_SELECT} WHERE source = ? ORDER BY id", (source,))]
 
     # --- not-before ------------------------------------------------------------------------------------------------
     def not_before(self, source: str) -> datetime | None:
@@ -109,3 +134,20 @@ class Runs:
             WHERE (not_before, reason) IS NOT (excluded.not_before, excluded.reason)""",
             (source, instant_text(until), reason),
         )
+
+
+def _run(row: Row) -> Run:
+    number, source, kind, started, finished, ok, problem, counts, as_of, repeats, since = row
+    return Run(
+        number,
+        source,
+        kind,
+        instant(started),
+        optional_instant(finished),
+        bool(ok),
+        problem,
+        json_value(counts),
+        optional_instant(as_of),
+        repeats,
+        instant(since or started),
+    )

@@ -168,9 +168,11 @@ class Tickets:
     def set_presence(self, source: str, ticket_id: str, presence: Presence, proof: str, at: datetime) -> None:
         """Record where a ticket is and what proves it; no row changes when that is known already."""
         self._db.execute(
-            """UPDATE mirror SET presence_at = CASE WHEN presence = ? THEN presence_at ELSE ? END, presence = ?,
+            """UPDATE mirror SET last_seen_at = CASE WHEN ? = 'present' THEN NULL WHEN presence = 'present' THEN
+                (SELECT last_success_at FROM freshness WHERE freshness.source = mirror.source) ELSE last_seen_at END,
+            presence_at = CASE WHEN presence = ? THEN presence_at ELSE ? END, presence = ?,
             presence_proof = ? WHERE source = ? AND ticket_id = ? AND (presence, presence_proof) IS NOT (?, ?)""",
-            (presence, instant_text(at), presence, proof, source, ticket_id, presence, proof),
+            (presence, presence, instant_text(at), presence, proof, source, ticket_id, presence, proof),
         )
 
     def presences(self, source: str) -> dict[str, tuple[Presence, str]]:
@@ -180,7 +182,8 @@ class Tickets:
             WHERE m.source = ?""",
             (source,),
         )
-        return {row[0]: (Presence(row[1]), row[2]) for row in rows}
+        shared = {pair: (Presence(pair[0]), pair[1]) for pair in {row[1:] for row in rows}}  # spares a tuple a ticket
+        return {row[0]: shared[row[1:]] for row in rows}
 
     def roles(self, source: str) -> dict[str, Role]:
         """Return id -> role of every mirrored ticket of a source."""

@@ -94,15 +94,9 @@ _CHANGES = f"""SELECT t.source, t.ticket_id, t.ticket_key, c.field, c.from_value
     FROM birth b LEFT JOIN ticket t ON t.source = b.source AND t.ticket_id = b.ticket_id
     LEFT JOIN register_row r ON r.source = b.source AND r.ticket_id = b.ticket_id"""
 
-# A ticket that is there was seen by the last run that ended well; one that is gone by the last before it went.
+# A ticket that is there was seen by the last run that ended well; one that is gone, by the last before it went.
 _TICKETS = f"""SELECT m.source, m.ticket_id, t.ticket_key, m.presence, {_at("t.updated_at")},
-    {
-    _at(
-        "CASE WHEN m.presence = 'present' THEN f.last_success_at ELSE (SELECT MAX(b.finished_at) FROM run b "
-        "WHERE b.source = m.source AND b.ok = 1 AND b.as_of IS NOT NULL AND b.finished_at < m.presence_at) END",
-        "seen_at",
-    )
-},
+    {_at("CASE WHEN m.presence = 'present' THEN f.last_success_at ELSE m.last_seen_at END", "seen_at")},
     t.history_complete, COALESCE(q.reasons, '') AS quarantine_reason, m.role, t.kind, t.container, t.url,
     {_at("t.created_at")}, {_at("m.presence_at")}, m.presence_proof, {_at("t.history_from")}, t.changes, t.comments
     FROM mirror m JOIN ticket t ON t.nr = m.nr LEFT JOIN freshness f ON f.source = m.source

@@ -198,14 +198,26 @@ def test_children_and_parents_find_each_other(store: Register) -> None:
     assert store.tickets.parents_of(SOURCE, "4") == ["1", "9"]
 
 
-def test_an_action_that_is_read_as_a_record_becomes_one_and_stays_one(store: Register) -> None:
-    """A ticket of the query's own is never only an action."""
+def test_a_ticket_read_in_both_roles_is_a_record_and_does_not_flap(store: Register) -> None:
+    """A ticket of the query's own is never only an action, and an unchanged one changes nothing."""
     sheet = Sheet("1", "CAPA-1")
     commit(store, sheet.reading(Role.ACTION))
     assert commit(store, sheet.reading(Role.RECORD)) == ["1"]
     assert commit(store, sheet.reading(Role.ACTION)) == []
     assert store.tickets.roles(SOURCE) == {"1": Role.RECORD}
     assert list(store.tickets.tickets(SOURCE, PARSER, Role.ACTION)) == []
+
+
+def test_a_record_becomes_an_action_with_new_content_or_in_a_full_sweep(store: Register) -> None:
+    """A link added later, or a mapping that now names its type, makes a ticket another's action."""
+    linked, named = Sheet("1", "CAPA-1"), Sheet("2", "CAPA-2")
+    commit(store, linked.reading(), named.reading())
+    linked.edit(T0 + MINUTE, link="solves CAPA-9")
+    assert commit(store, linked.reading(Role.ACTION), named.reading(Role.ACTION)) == ["1"]
+    run = store.runs.start(SOURCE, "full", T0)
+    whole = page(linked.reading(Role.ACTION), named.reading(Role.ACTION))
+    assert store.tickets.commit_page(SOURCE, whole, T0, run, PARSER) == ["2"]
+    assert store.tickets.action_ids(SOURCE) == ["1", "2"]
 
 
 def test_presence_is_kept_with_its_proof_until_the_ticket_is_read_again(store: Register) -> None:

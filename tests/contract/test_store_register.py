@@ -325,6 +325,28 @@ def test_a_killed_run_is_closed_as_interrupted_by_the_next(store: Register) -> N
     assert store.runs.as_of(SOURCE) == T0
 
 
+def test_uneventful_runs_fold_into_one_and_eventful_ones_stay(store: Register) -> None:
+    """A year of polling is a few rows; every run counts, and what each stored keeps its run."""
+    for minute in range(1, 50):
+        read(store, minute)
+    assert (store.runs.cycles(SOURCE), store.runs.as_of(SOURCE)) == (50, T0 + 49 * MINUTE)
+    read(store, 50, Sheet("2", "CAPA-2"))
+    for minute in (51, 52):
+        run = store.runs.start(SOURCE, "changes", T0 + minute * MINUTE)
+        store.runs.finish(run, T0 + minute * MINUTE, False, "503")
+    last = store.runs.last(SOURCE, "changes")
+    assert last is not None
+    assert (last.ok, last.problem, store.runs.cycles(SOURCE)) == (False, "503", 53)
+    ledger = store.runs.all(SOURCE)
+    assert [(run.ok, run.repeats, run.since) for run in ledger] == [
+        (True, 1, T0),
+        (True, 49, T0 + MINUTE),
+        (True, 1, T0 + 50 * MINUTE),
+        (False, 2, T0 + 51 * MINUTE),
+    ]
+    assert {row[6] for row in store.rows_by_table()["part"]} <= {run.id for run in ledger}
+
+
 def test_a_present_ticket_is_seen_by_every_good_run_a_vanished_one_no_more(store: Register) -> None:
     """`seen_at` comes from the ledger alone."""
     read(store, 5)

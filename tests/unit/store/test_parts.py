@@ -12,7 +12,7 @@ from capa_sync.store.parts import APPEND, LIST, PREPEND, WHOLE, Stored, entry_id
 from tests.unit.store.paper import part
 
 
-def grow(*contents: list[Any], kind: str = "history") -> list[Stored]:
+def grow(*contents: Any, kind: str = "history") -> list[Stored]:
     """Return the versions stored for a part that was read with these contents one after the other."""
     versions: list[Stored] = []
     for content in contents:
@@ -61,7 +61,7 @@ def test_entries_without_ids_or_with_the_same_id_are_stored_whole() -> None:
 
 def test_records_are_whole_versions() -> None:
     """A record is no list: each version stands alone."""
-    versions = grow({"id": "1", "a": 1}, {"id": "1", "a": 2}, kind="record")  # type: ignore[arg-type]
+    versions = grow({"id": "1", "a": 1}, {"id": "1", "a": 2}, kind="record")
     assert [stored.form for stored in versions] == [WHOLE, WHOLE]
     assert first_form("record") == WHOLE
 
@@ -73,16 +73,34 @@ def test_servicenow_ids_are_found_plain_and_as_pairs() -> None:
     assert entry_id(["no", "object"]) == ""
 
 
+def test_a_list_in_an_envelope_grows_by_its_entries_alone() -> None:
+    """An audit part tells beside its rows whether it is complete; that is kept of each read."""
+    first = {"complete": False, "rows": [entry(2)]}
+    second = {"complete": True, "rows": [entry(1), entry(2)]}
+    versions = grow(first, second, kind="audit")
+    assert versions[1].form == PREPEND
+    assert orjson.loads(versions[1].body) == {"complete": True, "rows": [entry(1)]}
+    assert orjson.loads(merged(versions).body) == second
+
+
+def test_another_envelope_is_stored_whole() -> None:
+    """A list that moved, or an object with two lists, is not taken apart."""
+    assert grow([entry(1)], {"rows": [entry(1)]})[1].form == LIST
+    two = {"rows": [entry(1)], "more": [entry(2)]}
+    assert orjson.loads(grow(two, {**two, "x": 1})[1].body) == {**two, "x": 1}
+
+
 _ENTRIES = st.lists(
     st.builds(entry, st.integers(0, 9), st.sampled_from(["", "x", "y"])), unique_by=lambda one: one["id"], max_size=8
 ) | st.lists(st.builds(entry, st.integers(0, 3), st.sampled_from(["", "x"])), max_size=5)
 
 
-@given(st.lists(_ENTRIES, min_size=1, max_size=8))
-def test_the_newest_whole_always_comes_back(contents: list[list[dict[str, str]]]) -> None:
+@given(st.lists(_ENTRIES, min_size=1, max_size=8), st.booleans())
+def test_the_newest_whole_always_comes_back(contents: list[Any], is_enveloped: bool) -> None:
     """Whatever happens to a list between reads, each of its versions reads back as it was read."""
     versions: list[Stored] = []
-    for content in contents:
+    for number, entries in enumerate(contents):
+        content = {"complete": number % 2 == 0, "rows": entries} if is_enveloped else entries
         versions.append(next_version(versions, part("comments", content)))
         assert orjson.loads(merged(versions).body) == content
         assert merged(versions).digest == part("comments", content).digest

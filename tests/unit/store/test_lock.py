@@ -1,0 +1,74 @@
+"""The lock: one daemon a register, and none blocked by a dead one."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from capa_sync.errors import RegisterUnavailable
+from capa_sync.store import RegisterLock
+
+ROOT = Path(__file__).parents[3]
+_HOLD = """
+import sys
+from pathlib import Path
+from capa_sync.store import RegisterLock
+with RegisterLock(Path(sys.argv[1])):
+    print("held", flush=True)
+    sys.stdin.read()
+"""
+
+
+def holder(register: Path) -> subprocess.Popen[str]:
+    """Start a process that holds the lock until its input closes."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", _HOLD, str(register)],
+        cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    assert process.stdout is not None
+    assert process.stdout.readline() == "held\n"
+    return process
+
+
+def test_a_second_process_is_refused_with_the_holders_number(tmp_path: Path) -> None:
+    """The message says who holds the register; once that process ends the lock is free."""
+    register = tmp_path / "register.db"
+    process = holder(register)
+    with pytest.raises(RegisterUnavailable, match=rf"held by another capa-sync \(process {process.pid}\)$"):
+        RegisterLock(register).acquire()
+    process.communicate(timeout=30)
+    with RegisterLock(register):
+        assert (tmp_path / "register.db.lock").read_text() == f"{os.getpid()}\n"
+
+
+def test_a_killed_holder_blocks_nobody(tmp_path: Path) -> None:
+    """The lock dies with its process; the file left behind means nothing."""
+    register = tmp_path / "register.db"
+    process = holder(register)
+    process.send_signal(signal.SIGKILL)
+    process.communicate(timeout=30)
+    assert (tmp_path / "register.db.lock").exists()
+    with RegisterLock(register):
+        pass
+
+
+def test_the_same_process_cannot_hold_it_twice_and_may_take_it_again(tmp_path: Path) -> None:
+    """Two daemons in one process are two daemons."""
+    register = tmp_path / "register.db"
+    lock = RegisterLock(register)
+    with lock, pytest.raises(RegisterUnavailable):
+        RegisterLock(register).acquire()
+    with lock:
+        pass
+    lock.release()
+
+
+def test_a_lock_that_cannot_be_made_is_told_in_one_line(tmp_path: Path) -> None:
+    """A folder that is not there."""
+    with pytest.raises(RegisterUnavailable, match=r"\.lock: cannot be opened: No such file or directory$"):
+        RegisterLock(tmp_path / "none" / "register.db").acquire()

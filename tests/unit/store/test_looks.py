@@ -1,0 +1,85 @@
+"""What the daemon asks at every poll is answered by an index, however large the mirror is."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+import pytest
+
+from capa_sync.model.finding import Finding, FindingState, Severity
+from capa_sync.model.ticket import Role
+from capa_sync.store import Register
+from tests.contract.test_store_outbox import write
+from tests.unit.store.paper import DAY, PARSER, SOURCE, T0, Sheet, page
+
+LARGE = "mirror|part|ticket|change|child|observed|finding|verdict|write_out|due|plan_due|joined|action|birth|old_key"
+
+LOOKS: dict[str, Callable[[Register], object]] = {
+    "ticket": lambda r: r.tickets.ticket(SOURCE, "1", PARSER),
+    "find": lambda r: r.tickets.find("CAPA-1"),
+    "find in source": lambda r: r.tickets.find("paper:NONE-1"),
+    "parents": lambda r: r.tickets.parents_of(SOURCE, "1"),
+    "children": lambda r: r.tickets.children_of(SOURCE, "1"),
+    "actions": lambda r: r.tickets.action_ids(SOURCE),
+    "stamp": lambda r: r.tickets.known_stamp(SOURCE, "1"),
+    "key": lambda r: r.tickets.key(SOURCE, "1"),
+    "read at": lambda r: r.tickets.read_at(SOURCE, "1"),
+    "as of": lambda r: r.runs.as_of(SOURCE),
+    "last run": lambda r: r.runs.last(SOURCE, "poll"),
+    "latest findings": lambda r: r.findings.latest(SOURCE, "1"),
+    "due": lambda r: r.findings.due(T0),
+    "changed": lambda r: r.findings.changed_since(SOURCE, T0),
+    "joined": lambda r: r.records.joined(SOURCE, "1"),
+    "writes": lambda r: r.outbox.writes(SOURCE, "1"),
+    "due writes": lambda r: r.outbox.due(SOURCE, T0),
+    "comment": lambda r: r.outbox.remote_comment(SOURCE, "1"),
+    "notified": lambda r: r.outbox.notified_since(SOURCE, "1", T0),
+    "due judging": lambda r: r.agenda.due_judging(SOURCE, T0),
+    "due planning": lambda r: r.agenda.due_planning(SOURCE, T0),
+}
+
+
+@pytest.mark.parametrize("name", LOOKS)
+def test_no_look_of_a_poll_reads_a_whole_table(register: Register, name: str) -> None:
+    """SQLite's own plan of each query searches the large tables and scans none."""
+    fill = [Sheet(str(n), f"CAPA-{n}") for n in range(3)]
+    run = register.runs.start(SOURCE, "poll", T0)
+    register.tickets.commit_page(SOURCE, page(*(sheet.reading() for sheet in fill)), T0, run, PARSER)
+    asked: list[str] = []
+    reader = register._db._reader()
+    reader.set_trace_callback(asked.append)
+    LOOKS[name](register)
+    reader.set_trace_callback(None)
+    assert asked
+    for query in asked:
+        plan = [str(row[3]) for row in reader.execute(f"EXPLAIN QUERY PLAN {query}")]
+        whole = [step for step in plan if re.match(rf"SCAN ({LARGE}|[a-z])\b(?!.*INDEX)", step)]
+        assert not whole, (query, plan)
+
+
+def test_work_follows_what_changed_not_what_is_mirrored(register: Register) -> None:
+    """A page of one changed ticket among many stores one version of the parts that changed."""
+    sheets = [Sheet(str(n), f"CAPA-{n}", {"status": "Open"}) for n in range(300)]
+    run = register.runs.start(SOURCE, "changes", T0)
+    register.tickets.commit_page(SOURCE, page(*(sheet.reading() for sheet in sheets)), T0, run, PARSER)
+    sheets[7].edit(T0 + DAY, status="Closed")
+    run, before = register.runs.start(SOURCE, "changes", T0), register.changed_rows
+    register.tickets.commit_page(SOURCE, page(*(sheet.reading() for sheet in sheets)), T0 + DAY, run, PARSER)
+    # two parts, the ticket's row out and in, one change row, the run's count
+    assert register.changed_rows - before == 6
+
+
+def test_tickets_are_iterated_while_their_findings_are_written(register: Register) -> None:
+    """A cycle judges as it reads: writing does not disturb the reading."""
+    sheets = [Sheet(f"{n:03}", f"CAPA-{n}") for n in range(450)]
+    run = register.runs.start(SOURCE, "changes", T0)
+    register.tickets.commit_page(SOURCE, page(*(sheet.reading() for sheet in sheets)), T0, run, PARSER)
+    seen = []
+    for ticket in register.tickets.tickets(SOURCE, PARSER, Role.RECORD):
+        seen.append(ticket.id)
+        finding = Finding(SOURCE, ticket.id, "rule", 1, FindingState.OPEN, Severity.LOW, T0, "hash")
+        register.findings.save([finding])
+        register.outbox.put([write(ticket.id, ticket.id, source=SOURCE)])
+    assert seen == sorted(sheet.id for sheet in sheets)
+    assert len(register.outbox.due(SOURCE, T0)) == 450

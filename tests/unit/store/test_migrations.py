@@ -1,0 +1,141 @@
+"""Registers of earlier versions are brought up to date, those of later ones refused, and neither is half done."""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from capa_sync.errors import RegisterUnavailable
+from capa_sync.model.ticket import Origin
+from capa_sync.model.write import WriteState
+from capa_sync.store import RegisterLock, migrations, open_register
+from capa_sync.store.migrations import DERIVED, LEDGER, PRIMARY
+from tests.unit.store.paper import DAY, PARSER, SOURCE, T0
+from tests.unit.store.test_lock import holder
+
+VERSION_1 = Path(__file__).with_name("register-v1.sql")
+ID_OF_VERSION_1 = "0123456789abcdef0123456789abcdef"
+
+
+def make_version_1(path: Path) -> Path:
+    """Write the register file that version 1 left."""
+    connection = sqlite3.connect(path)
+    connection.executescript(VERSION_1.read_text())
+    connection.close()
+    return path
+
+
+def shape(path: Path) -> dict[str, Any]:
+    """Return every table, index and view with its columns or text."""
+    connection = sqlite3.connect(path)
+    names = connection.execute("SELECT type, name, sql FROM sqlite_master WHERE name NOT LIKE 'sqlite_%'").fetchall()
+    tables = {
+        name: connection.execute(f"PRAGMA table_info({name})").fetchall()
+        for kind, name, _ in names
+        if kind == "table"
+    }
+    others = {name: sql for kind, name, sql in names if kind != "table"}
+    connection.close()
+    return tables | others
+
+
+def test_the_previous_versions_register_opens_with_all_that_was_in_it(tmp_path: Path) -> None:
+    """Tickets, observed changes, findings, writes, numbers and the register's identity are as they were."""
+    path = make_version_1(tmp_path / "register.db")
+    with open_register(path, clock_now=T0 + DAY) as register:
+        assert register.id == ID_OF_VERSION_1
+        ticket = register.tickets.ticket(SOURCE, "1", PARSER)
+        assert ticket is not None
+        assert [(one.field_id, one.origin) for one in ticket.changes] == [
+            ("status", Origin.HISTORY),
+            ("owner", Origin.OBSERVED),
+        ]
+        assert register.tickets.cursor(SOURCE).state == {"position": "2"}
+        assert [one.opened_at for one in register.findings.latest(SOURCE, "1")] == [T0]
+        assert [one.state for one in register.outbox.writes("jira", "1")] == [WriteState.UNKNOWN]
+        assert register.outbox.activated
+        assert register.records.known_no(SOURCE, "1") == "NC-2026-0001"
+        assert [row["title"] for row in register.view("v_register")] == ["Old title"]
+        assert [row["presence"] for row in register.view("v_tickets")] == ["present"]
+
+
+def test_a_migrated_register_has_the_shape_of_a_new_one(tmp_path: Path) -> None:
+    """Tables, indexes and views are the same whichever way the file came here."""
+    old, new = make_version_1(tmp_path / "old.db"), tmp_path / "new.db"
+    open_register(old, clock_now=T0).close()
+    open_register(new, clock_now=T0).close()
+    assert shape(old) == shape(new)
+
+
+def test_every_table_is_primary_or_derived_or_the_ledger(tmp_path: Path) -> None:
+    """What `rebuild` may drop and what a backup must keep is told of each table, once."""
+    open_register(tmp_path / "new.db", clock_now=T0).close()
+    connection = sqlite3.connect(tmp_path / "new.db")
+    held = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE '%sqlite_%'")
+    tables = sorted(row[0] for row in held)
+    connection.close()
+    assert sorted((*PRIMARY, *DERIVED, LEDGER)) == tables
+
+
+def test_a_register_of_a_newer_version_is_refused_and_left_alone(tmp_path: Path) -> None:
+    """An older program would misread it."""
+    path = tmp_path / "register.db"
+    open_register(path, clock_now=T0).close()
+    connection = sqlite3.connect(path)
+    connection.execute(
+        "INSERT INTO _sqlite_migrations (migration_set, name, applied_at) VALUES ('capa_sync', '0099_later', '')"
+    )
+    connection.commit()
+    connection.close()
+    content = path.read_bytes()
+    for read_only in (False, True):
+        with pytest.raises(RegisterUnavailable, match=r"made by a newer capa-sync \(it has 0099_later\)[^\n]*$"):
+            open_register(path, clock_now=T0, read_only=read_only)
+    assert path.read_bytes() == content
+
+
+def test_an_older_register_is_not_changed_by_a_reader(tmp_path: Path) -> None:
+    """The page of the register says what to do instead."""
+    path = make_version_1(tmp_path / "register.db")
+    before = shape(path)
+    with pytest.raises(RegisterUnavailable, match="made by an older capa-sync; start"):
+        open_register(path, clock_now=T0, read_only=True)
+    assert shape(path) == before
+
+
+def test_an_older_register_in_use_is_not_changed_under_its_daemon(tmp_path: Path) -> None:
+    """A verb of a new version waits until the old daemon is stopped; the new daemon holds the lock itself."""
+    path = make_version_1(tmp_path / "register.db")
+    before = shape(path)
+    daemon = holder(path)
+    with pytest.raises(RegisterUnavailable, match=rf"held by another capa-sync \(process {daemon.pid}\)$"):
+        open_register(path, clock_now=T0)
+    assert shape(path) == before
+    daemon.communicate(timeout=30)
+    with RegisterLock(path):
+        open_register(path, clock_now=T0).close()
+    assert shape(path) != before
+
+
+def test_a_step_that_fails_leaves_the_old_version(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A disk that fills up in the middle of a migration leaves a register that the old version still opens."""
+    path = make_version_1(tmp_path / "register.db")
+    before = shape(path)
+
+    def fail_late(db: Any, statements: Any) -> None:
+        for statement in statements:
+            db.execute(statement)
+        db.execute("INSERT INTO meta VALUES ('half', 'done')")
+        raise sqlite3.OperationalError
+
+    with monkeypatch.context() as patch:
+        patch.setattr(migrations, "_run_all", fail_late)
+        with pytest.raises(sqlite3.OperationalError):
+            open_register(path, clock_now=T0)
+    assert shape(path) == before
+    with open_register(path, clock_now=T0) as register:
+        assert register.id == ID_OF_VERSION_1
+        assert "half" not in {row[0] for row in register.rows_by_table()["meta"]}

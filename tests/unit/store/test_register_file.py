@@ -1,0 +1,316 @@
+"""The file itself: who may read it, one writer at a time, and one clear line when it cannot be had."""
+
+from __future__ import annotations
+
+import os
+import resource
+import sqlite3
+import stat
+import subprocess
+import sys
+import textwrap
+import threading
+from pathlib import Path
+
+import pytest
+
+from capa_sync.errors import RegisterUnavailable
+from capa_sync.model.ticket import Role
+from capa_sync.store import Register, RegisterLock, open_register
+from tests.unit.store.paper import PARSER, SOURCE, T0, Sheet, page
+
+ROOT = Path(__file__).parents[3]
+
+
+def fill(register: Register, first: int, count: int, text: str = "x") -> None:
+    """Commit one page of tickets."""
+    readings = [Sheet(str(n), f"CAPA-{n}", {"text": text}).reading() for n in range(first, first + count)]
+    run = register.runs.start(SOURCE, "changes", T0)
+    register.tickets.commit_page(SOURCE, page(*readings, position=str(first)), T0, run, PARSER)
+
+
+def python(code: str, *args: object) -> subprocess.Popen[str]:
+    """Start a process of our own with the repository on its path."""
+    return subprocess.Popen(
+        [sys.executable, "-c", textwrap.dedent(code), *map(str, args)],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def is_intact(path: Path) -> bool:
+    """Ask SQLite itself."""
+    connection = sqlite3.connect(path)
+    try:
+        return connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+    finally:
+        connection.close()
+
+
+# --- opening -----------------------------------------------------------------------------------------------------
+def test_only_the_owner_may_read_the_file_and_its_companions(tmp_path: Path) -> None:
+    """Also where the umask would let others in, and where a restored file let them."""
+    path = tmp_path / "register.db"
+    before = os.umask(0)
+    try:
+        with open_register(path, clock_now=T0) as register, RegisterLock(path):
+            fill(register, 0, 1)
+            modes = {one.name: stat.S_IMODE(one.stat().st_mode) for one in tmp_path.iterdir()}
+    finally:
+        os.umask(before)
+    assert modes == {f"register.db{end}": 0o600 for end in ("", "-wal", "-shm", ".lock")}
+    path.chmod(0o644)
+    open_register(path, clock_now=T0).close()
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+def test_a_register_keeps_its_id_and_a_second_register_has_another(tmp_path: Path) -> None:
+    """The id is the identity that markers on tickets carry."""
+    with (
+        open_register(tmp_path / "a.db", clock_now=T0) as one,
+        open_register(tmp_path / "b.db", clock_now=T0) as other,
+    ):
+        first, second = one.id, other.id
+    assert len(first) == 32
+    assert first != second
+    with open_register(tmp_path / "a.db", clock_now=T0) as again:
+        assert again.id == first
+
+
+def test_opening_an_up_to_date_file_changes_no_row(tmp_path: Path) -> None:
+    """Verbs that only look leave nothing behind."""
+    path = tmp_path / "register.db"
+    open_register(path, clock_now=T0).close()
+    content = path.read_bytes()
+    with open_register(path, clock_now=T0) as register:
+        assert register.changed_rows == 0
+    assert path.read_bytes() == content
+
+
+def test_a_missing_register_is_told_in_one_line(tmp_path: Path) -> None:
+    """Where nothing may be made, and where the folder does not exist."""
+    with pytest.raises(RegisterUnavailable, match=r"register\.db: no such register$"):
+        open_register(tmp_path / "register.db", clock_now=T0, create=False)
+    with pytest.raises(RegisterUnavailable, match=r"no such register$"):
+        open_register(tmp_path / "register.db", clock_now=T0, read_only=True)
+    with pytest.raises(RegisterUnavailable, match=r"cannot be opened: No such file or directory$"):
+        open_register(tmp_path / "none" / "register.db", clock_now=T0)
+
+
+def test_a_file_that_is_no_register_is_told_in_one_line(tmp_path: Path) -> None:
+    """A text file is left as it is."""
+    path = tmp_path / "register.db"
+    path.write_text("these are notes, not a register\n" * 100)
+    with pytest.raises(RegisterUnavailable, match=r"not a register \(no SQLite file\)$"):
+        open_register(path, clock_now=T0)
+    assert path.read_text().startswith("these are notes")
+
+
+def test_a_damaged_file_is_told_in_one_line(tmp_path: Path) -> None:
+    """Overwritten pages are found when they are read."""
+    path = tmp_path / "register.db"
+    with open_register(path, clock_now=T0) as register:
+        fill(register, 0, 300, "y" * 500)
+    with path.open("r+b") as file:
+        file.seek(4096 * 3)
+        file.write(b"\xff" * (path.stat().st_size - 4096 * 4))
+    with (
+        pytest.raises(RegisterUnavailable, match=r"register\.db: damaged; restore the last backup$"),
+        open_register(path, clock_now=T0) as register,
+    ):
+        list(register.tickets.tickets(SOURCE, PARSER))
+
+
+def test_a_read_only_register_serves_every_view_and_refuses_to_write(tmp_path: Path) -> None:
+    """The page of the register never writes."""
+    path = tmp_path / "register.db"
+    with open_register(path, clock_now=T0) as register:
+        fill(register, 0, 1)
+        with open_register(path, clock_now=T0, read_only=True) as reader:
+            assert [row["ticket_key"] for row in reader.view("v_tickets")] == ["CAPA-0"]
+            with pytest.raises(RegisterUnavailable, match=r"read-only"):
+                reader.requests.leave("retry", {}, T0)
+
+
+# --- transactions and threads ------------------------------------------------------------------------------------
+def fail_after(register: Register, verb: str, tickets: int) -> None:
+    """Do some work in one block and break down at its end."""
+    with register.transaction():
+        fill(register, 0, tickets)
+        register.requests.leave(verb, {}, T0)
+        raise ZeroDivisionError
+
+
+def test_a_transaction_is_stored_whole_or_not_at_all(register: Register) -> None:
+    """An error takes everything of the outermost block back."""
+    with pytest.raises(ZeroDivisionError):
+        fail_after(register, "retry", tickets=2)
+    assert register.requests.waiting() == []
+    assert register.tickets.roles(SOURCE) == {}
+    fill(register, 0, 2)
+    assert register.tickets.roles(SOURCE) == {"0": Role.RECORD, "1": Role.RECORD}
+
+
+def test_an_inner_block_that_fails_takes_back_its_own_part_only(register: Register) -> None:
+    """A fence round one ticket leaves the rest of the page."""
+    with register.transaction():
+        register.requests.leave("first", {}, T0)
+        with pytest.raises(ZeroDivisionError):
+            fail_after(register, "second", tickets=0)
+        register.requests.leave("third", {}, T0)
+        assert [one.verb for one in register.requests.waiting()] == ["first", "third"]
+    assert [one.verb for one in register.requests.waiting()] == ["first", "third"]
+
+
+def test_other_threads_read_what_is_committed_while_one_writes(register: Register) -> None:
+    """A reader neither waits for the writer nor sees half of its work."""
+    seen: list[int] = []
+    with register.transaction():
+        register.requests.leave("retry", {}, T0)
+        reader = threading.Thread(target=lambda: seen.append(len(register.requests.waiting())))
+        reader.start()
+        reader.join(timeout=10)
+        assert seen == [0]
+        assert len(register.requests.waiting()) == 1
+
+
+def test_many_threads_write_one_after_the_other(register: Register) -> None:
+    """Twenty sources commit at once: every page arrives."""
+
+    def work(number: int) -> None:
+        for start in range(3):
+            fill(register, number * 100 + start * 10, 10)
+
+    threads = [threading.Thread(target=work, args=(number,)) for number in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(timeout=60)
+    assert len(register.tickets.roles(SOURCE)) == 8 * 3 * 10
+
+
+def test_a_verb_leaves_its_request_while_the_daemon_works(tmp_path: Path) -> None:
+    """Another process writes its row without the register's lock."""
+    path = tmp_path / "register.db"
+    with open_register(path, clock_now=T0) as register, RegisterLock(path):
+        verb = python(
+            """
+            import sys
+            from datetime import UTC, datetime
+            from pathlib import Path
+            from capa_sync.store import open_register
+            now = datetime(2026, 3, 2, tzinfo=UTC)
+            with open_register(Path(sys.argv[1]), clock_now=now, create=False) as register:
+                register.requests.leave("retry", {"ticket": "CAPA-1"}, now)
+            """,
+            path,
+        )
+        assert verb.communicate(timeout=60) == ("", "")
+        assert [dict(one.args) for one in register.requests.waiting()] == [{"ticket": "CAPA-1"}]
+
+
+def test_a_register_that_another_process_keeps_writing_to_is_told_as_busy(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After the wait there is one clear line."""
+    monkeypatch.setattr("capa_sync.store.database.BUSY_SECONDS", 0.1)
+    path = tmp_path / "register.db"
+    with open_register(path, clock_now=T0) as one, open_register(path, clock_now=T0) as other:
+        with one.transaction(), pytest.raises(RegisterUnavailable, match=r"busy: another process is writing to it$"):
+            other.requests.leave("retry", {}, T0)
+        other.requests.leave("retry", {}, T0)
+
+
+def test_a_copy_is_whole_private_and_the_same_register(register: Register, tmp_path: Path) -> None:
+    """`plan` works on it while the original goes on."""
+    fill(register, 0, 20)
+    copy_path = tmp_path / "copy.db"
+    register.copy_to(copy_path)
+    assert stat.S_IMODE(copy_path.stat().st_mode) == 0o600
+    with open_register(copy_path, clock_now=T0) as copy:
+        assert copy.id == register.id
+        assert copy.rows_by_table() == register.rows_by_table()
+        fill(copy, 20, 1)
+    assert len(register.tickets.roles(SOURCE)) == 20
+    with pytest.raises(RegisterUnavailable, match="cannot be written"):
+        register.copy_to(tmp_path / "none" / "copy.db")
+
+
+# --- faults ------------------------------------------------------------------------------------------------------
+def test_a_full_file_system_leaves_the_last_commit(tmp_path: Path) -> None:
+    """The page that does not fit is not there, the one before is, and the file is sound."""
+    path = tmp_path / "register.db"
+    with open_register(path, clock_now=T0) as register:
+        fill(register, 0, 10)
+        pages = register._db.value("PRAGMA page_count")
+        register._db.writer.execute(f"PRAGMA max_page_count = {pages + 2}")
+        dump = register.rows_by_table()
+        with pytest.raises(RegisterUnavailable, match=r"register\.db: the disk is full$"):
+            fill(register, 10, 50, "z" * 3000)
+        assert register.rows_by_table() == dump
+        register._db.writer.execute("PRAGMA max_page_count = 1000000")
+        fill(register, 10, 50)
+        assert len(register.tickets.roles(SOURCE)) == 60
+    assert is_intact(path)
+
+
+def test_a_disk_that_takes_no_more_ends_in_one_line_and_an_intact_file(tmp_path: Path) -> None:
+    """A real process under a real limit of file size, as on a full disk."""
+    path = tmp_path / "register.db"
+    code = """
+        import resource, signal, sys
+        from pathlib import Path
+        from capa_sync.errors import RegisterUnavailable
+        from capa_sync.store import open_register
+        from tests.unit.store.paper import T0
+        from tests.unit.store.test_register_file import fill
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        register = open_register(Path(sys.argv[1]), clock_now=T0)
+        fill(register, 0, 10)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (1_500_000, 1_500_000))
+        try:
+            for first in range(10, 10_000, 50):
+                fill(register, first, 50, "z" * 2000)
+                print(first + 50)
+        except RegisterUnavailable as error:
+            print(error)
+        """
+    output, errors = python(code, path).communicate(timeout=120)
+    *committed, message = output.splitlines()
+    assert errors == ""
+    assert message.startswith(f"{path}: the disk ")
+    assert resource.getrlimit(resource.RLIMIT_FSIZE)[0] != 1_500_000
+    assert is_intact(path)
+    with open_register(path, clock_now=T0) as register:
+        assert len(register.tickets.roles(SOURCE)) == int(committed[-1])
+        assert register.tickets.cursor(SOURCE).state == {"position": str(int(committed[-1]) - 50)}
+
+
+@pytest.mark.parametrize("step", ["before the commit", "after the commit"])
+def test_a_kill_leaves_the_state_of_the_last_commit(tmp_path: Path, step: str) -> None:
+    """SIGKILL in the middle of a page: tickets and cursor are those before it; after the commit, those of it."""
+    path = tmp_path / "register.db"
+    code = """
+        import os, signal, sys
+        from pathlib import Path
+        from capa_sync.store import open_register
+        from tests.unit.store.paper import T0
+        from tests.unit.store.test_register_file import fill
+        register = open_register(Path(sys.argv[1]), clock_now=T0)
+        fill(register, 0, 5)
+        with register.transaction():
+            fill(register, 5, 500, "z" * 2000)
+            if sys.argv[2] == "before the commit":
+                os.kill(os.getpid(), signal.SIGKILL)
+        os.kill(os.getpid(), signal.SIGKILL)
+        """
+    process = python(code, path, step)
+    process.communicate(timeout=60)
+    assert process.returncode == -9
+    count, position = (5, "0") if step == "before the commit" else (505, "5")
+    with open_register(path, clock_now=T0) as register:
+        assert len(register.tickets.roles(SOURCE)) == count
+        assert register.tickets.cursor(SOURCE).state == {"position": position}
+    assert is_intact(path)
