@@ -1,3 +1,24 @@
 """Stage 6, findings to writes on tickets: plan, guard, outbox, deliver; nothing unasked, nothing twice."""
 
 from __future__ import annotations
+
+from capa_sync.writeback.baseline import is_before_baseline
+from capa_sync.writeback.deliver import DeliveryReport, deliver_due
+from capa_sync.writeback.guard import ROLLING_DAY, Allowed, Brakes, Counts, Release, Stopped, choose
+from capa_sync.writeback.plan import Target, TicketPlan, plan_ticket
+
+__all__ = [
+    "ROLLING_DAY",
+    "Allowed",
+    "Brakes",
+    "Counts",
+    "DeliveryReport",
+    "Release",
+    "Stopped",
+    "Target",
+    "TicketPlan",
+    "choose",
+    "deliver_due",
+    "is_before_baseline",
+    "plan_ticket",
+]

@@ -23,10 +23,10 @@ from capa_sync.ports import Outbox, TicketWriter
 from capa_sync.writeback.backoff import wait
 from capa_sync.writeback.plan import LEFT_IN_PEACE
 from capa_sync.writeback.standing import is_open_point
+from capa_sync.writeback.told import IN_PEACE, NOT_MISSED
 
 SHORTEST = timedelta(seconds=1)
 """No write is tried twice within this time, whatever the tracker wishes."""
-IN_PEACE = "left in peace: a person deleted our comment twice"
 
 
 class StopSignal(Protocol):
@@ -109,8 +109,8 @@ class _Courier:
 
     def carry(self, write: Write) -> None:
         """Bring one write to the tracker, or mark why not."""
-        if write.kind is WriteKind.COMMENT and self._deletions(write) >= LEFT_IN_PEACE:
-            self._withhold(write)
+        if reason := self._reason_to_withhold(write):
+            self._withhold(write, reason)
             return
         try:
             done = self._look_up(write) if write.state is WriteState.UNKNOWN else None
@@ -142,8 +142,8 @@ class _Courier:
             self.report.delivered.append(write.id)
             return
         self._mark("deleted", write, WriteState.PENDING, done=done)
-        if self._deletions(write) >= LEFT_IN_PEACE or not any(map(is_open_point, write.points.values())):
-            self._withhold(write)
+        if reason := self._reason_to_withhold(write):
+            self._withhold(write, reason)
 
     def _note(self, write: Write, fault: SourceError) -> None:
         """Record what became of a write that did not get through, and whether the whole source must wait."""
@@ -174,8 +174,16 @@ class _Courier:
             return fault.scope != "ticket"
         return isinstance(fault, (NotBefore, Fatal)) and not isinstance(fault, BadAnswer)
 
-    def _withhold(self, write: Write) -> None:
-        self._mark("withheld", write, WriteState.WITHHELD, error=IN_PEACE)
+    def _reason_to_withhold(self, write: Write) -> str:
+        """Say why a comment that a person deleted is not put back, "" when nothing stands against a write."""
+        deletions = self.outbox.deletions(self.source, write.ticket_id) if write.kind is WriteKind.COMMENT else 0
+        if deletions >= LEFT_IN_PEACE:
+            return IN_PEACE
+        is_missed = self._remote_id(write) or any(map(is_open_point, write.points.values()))
+        return NOT_MISSED if deletions and not is_missed else ""
+
+    def _withhold(self, write: Write, reason: str) -> None:
+        self._mark("withheld", write, WriteState.WITHHELD, error=reason)
         self.report.withheld.append(write.id)
 
     def _mark(
@@ -204,9 +212,6 @@ class _Courier:
     def _remote_id(self, write: Write) -> str:
         is_comment = write.kind is WriteKind.COMMENT
         return self.outbox.remote_comment(self.source, write.ticket_id) if is_comment else ""
-
-    def _deletions(self, write: Write) -> int:
-        return self.outbox.deletions(self.source, write.ticket_id)
 
 
 def _wish(fault: SourceError) -> timedelta | None:

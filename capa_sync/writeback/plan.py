@@ -31,7 +31,8 @@ class Target:
         is_before_baseline: it was closed before the baseline date and is closed now.
         last_human_at: last edit or comment by a human, by the tracker's clock, which shows `tracker_now` now.
         owner: display name of the accountable person, "" when there is none.
-        deletions: how often a person deleted our comment. is_comment_gone: it was seen missing on the last read.
+        deletions: how often a person deleted our comment. is_comment_gone: it was seen missing on the last read, or
+            the outbox no longer knows it.
         joined_to: key of the ticket that speaks for this one (`same_as`), "" when it speaks for itself.
     """
 
@@ -57,7 +58,7 @@ class TicketPlan:
 
     Attributes:
         writes: new intentions, in the order in which they are to be delivered.
-        withdraw: ids of writes still waiting in the outbox that are no longer wanted.
+        withdraw: ids of writes not sent yet that are no longer wanted; to be marked withheld, "replaced".
         look_again: our instant at which the plan may be another one by time alone; None when only news can tell.
         withheld: why something wanted is not written (now), in words; "" when nothing is held back.
         state: `overdue`, `warning`, `waived` or `clear`.
@@ -124,7 +125,7 @@ class _Desk:
 
     def wanted(self) -> list[Write]:
         """Return the writes that would bring the ticket to where it should be, told already or not."""
-        if not self.told.was_warned and not self.standing.shown:
+        if not self.told.is_touched and not self.standing.shown:
             return []
         return list(self._servicenow() if self.options.kind == "servicenow" else self._jira())
 
@@ -162,7 +163,7 @@ class _Desk:
     def _jira(self) -> Iterable[Write]:
         """Yield the comment, our labels' difference, and the issue property."""
         digest, is_gone = self._digest(), self._must_recreate()
-        if self.standing.shown or not is_gone:
+        if self.standing.shown or (self.told.reached(WriteKind.COMMENT) and not is_gone):
             is_new = is_gone or not self.told.has_comment
             yield self._write(WriteKind.COMMENT, digest, text=self._text(), notifies=is_new)
         have = self.told.labels(self.target.labels, self.target.read_at)
@@ -189,7 +190,7 @@ class _Desk:
 
     def _is_news(self) -> bool:
         """Tell whether a point is new or worse than the last work note said, or all is clear since then."""
-        last = self.told.newest_note()
+        last = self.told.reached(WriteKind.WORK_NOTE)
         if self.standing.shown:
             return any(not self.told.knows(finding, last) for finding in self.standing.shown)
         return self.standing.is_all_clear and last is not None and any(map(is_open_point, last.points.values()))
@@ -214,9 +215,10 @@ class _Desk:
     ) -> Write:
         """Make a write whose id is the same whenever the same intention is planned again."""
         target = self.target
-        intention = (target.register, target.source, target.ticket_id, kind.value, digest, self.told.base(kind))
+        base = self.told.intention(kind, digest)
+        place = (target.register, target.source, target.ticket_id, kind.value)
         return Write(
-            id=fingerprint(*intention),
+            id=base if isinstance(base, str) else fingerprint(*place, digest, base),
             source=target.source,
             ticket_id=target.ticket_id,
             ticket_key=target.ticket_key,

@@ -10,6 +10,11 @@ from capa_sync.model.finding import SEVERITY_ORDER, Finding, Severity
 from capa_sync.model.write import OWN_LABELS, Write, WriteKind, WriteState
 from capa_sync.writeback.standing import is_open_point
 
+REPLACED = "replaced"
+"""Error of a withheld write that nobody wants any more, as the outbox words it."""
+IN_PEACE = "left in peace: a person deleted our comment twice"
+NOT_MISSED = "a person deleted our comment, and nothing is open that would bring it back"
+
 _CONTENT = (WriteKind.COMMENT, WriteKind.FIELDS, WriteKind.WORK_NOTE)
 _UNDER_WAY = (WriteState.PENDING, WriteState.UNKNOWN, WriteState.FAILED)
 _REACHED = (WriteState.DELIVERED, WriteState.UNKNOWN)
@@ -22,9 +27,14 @@ class Told:
     writes: Sequence[Write] = field(default_factory=tuple)
 
     @property
-    def was_warned(self) -> bool:
-        """Tell whether any text of ours is, or may be, on the ticket."""
-        return any(write.kind in _CONTENT and write.state in _REACHED for write in self.writes)
+    def is_touched(self) -> bool:
+        """Tell whether anything of ours is, or may be, on the ticket."""
+        return any(write.state in _REACHED for write in self.writes)
+
+    def reached(self, kind: WriteKind) -> Write | None:
+        """Return the newest write of a kind that is, or may be, on the ticket."""
+        mine = (write for write in reversed(self.writes) if write.kind is kind)
+        return next((write for write in mine if write.state in _REACHED), None)
 
     @property
     def points(self) -> Mapping[str, str]:
@@ -34,8 +44,9 @@ class Told:
 
     @property
     def has_comment(self) -> bool:
-        """Tell whether a comment of ours was delivered, so that the next one is an edit."""
-        return self.delivered(WriteKind.COMMENT) is not None
+        """Tell whether a comment of ours was delivered and not deleted since, so that the next one is an edit."""
+        newest = self.newest(WriteKind.COMMENT)
+        return self.delivered(WriteKind.COMMENT) is not None and newest is not None and newest.error != NOT_MISSED
 
     def newest(self, kind: WriteKind) -> Write | None:
         """Return the newest write of a kind, whatever became of it."""
@@ -50,23 +61,29 @@ class Told:
         """Tell whether this content is on the ticket, on its way, or was refused for good: no reason to write."""
         if self.is_under_way(kind, digest):
             return True
-        reached = (write for write in reversed(self.writes) if write.kind is kind and write.state in _REACHED)
-        carried = next(reached, None)
+        carried = self.reached(kind)
         return carried is not None and carried.hash == digest
 
     def is_under_way(self, kind: WriteKind, digest: str) -> bool:
         """Tell whether the newest write of a kind has this content and waits, is unknown, or was refused for good."""
         newest = self.newest(kind)
-        return newest is not None and newest.hash == digest and newest.state in _UNDER_WAY
+        if newest is None or newest.hash != digest:
+            return False
+        return newest.state in _UNDER_WAY or newest.error in (IN_PEACE, NOT_MISSED)
 
     def idle(self, kind: WriteKind, keep: str) -> list[str]:
-        """Return ids of waiting writes of a kind whose content is not the one to `keep`."""
-        waiting = (write for write in self.writes if write.kind is kind and write.state is WriteState.PENDING)
-        return [write.id for write in waiting if write.hash != keep]
+        """Return ids of writes of a kind that wait, were refused or are held, and whose content is not to `keep`."""
+        return [write.id for write in self.writes if write.kind is kind and write.hash != keep and _is_idle(write)]
 
-    def base(self, kind: WriteKind) -> int:
-        """Return the place of the newest write of a kind: a return to an earlier text is a new intention."""
+    def intention(self, kind: WriteKind, digest: str) -> str | int:
+        """Return what tells this intention from others with the same content.
+
+        A write that was held back before it was ever sent is the same intention (its id is returned); otherwise the
+        place of the newest write of the kind counts, so that a later return to an earlier text is a new intention.
+        """
         newest = self.newest(kind)
+        if newest is not None and newest.hash == digest and newest.state is WriteState.WITHHELD:
+            return newest.id
         return newest.seq if newest else 0
 
     def labels(self, read: Collection[str], read_at: datetime) -> frozenset[str]:
@@ -89,7 +106,8 @@ class Told:
         told = note.points.get(finding.rule, "")
         return is_open_point(told) and SEVERITY_ORDER.index(finding.severity) <= SEVERITY_ORDER.index(Severity(told))
 
-    def newest_note(self) -> Write | None:
-        """Return the newest work note that is, or may be, on the ticket."""
-        notes = (write for write in reversed(self.writes) if write.kind is WriteKind.WORK_NOTE)
-        return next((write for write in notes if write.state in _REACHED), None)
+
+def _is_idle(write: Write) -> bool:
+    """Tell whether a write is neither sent nor known to be unwanted."""
+    is_held = write.state is WriteState.WITHHELD and write.error not in (REPLACED, IN_PEACE)
+    return is_held or write.state in (WriteState.PENDING, WriteState.FAILED)

@@ -1,0 +1,112 @@
+"""The brakes: what stops a flood, what lifts it, and what slips past none of them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from capa_sync.errors import SafetyStop
+from capa_sync.writeback.guard import ROLLING_DAY, Allowed, Brakes, Cause, Counts, Release, Stopped, choose
+from capa_sync.writeback.plan import TicketPlan
+from tests.unit.writeback.bench import HOUR, ON, T0
+
+BRAKES = Brakes("jira", ON)
+CALM = Counts(planned=3, new_comments=3, recent=0, changed=3, tickets=100, is_activated=True)
+
+
+def test_calm_work_is_allowed_and_uses_no_release() -> None:
+    """Within every limit all goes out, and a release at hand is not consumed."""
+    assert BRAKES.check(CALM) == Allowed()
+    assert BRAKES.check(CALM, Release(5)) == Allowed()
+
+
+@pytest.mark.parametrize(("mode", "cause"), [("off", Cause.OFF), ("plan", Cause.PLAN), ("of", Cause.OFF)])
+def test_only_on_is_on(mode: str, cause: Cause) -> None:
+    """Off and plan write nothing, whatever is released, and are no safety stop."""
+    verdict = Brakes("jira", replace(ON, mode=mode)).check(CALM, Release())
+    assert isinstance(verdict, Stopped)
+    assert (verdict.cause, verdict.is_safety_stop) == (cause, False)
+    verdict.raise_if_safety_stop()
+
+
+def test_the_first_activation_of_a_register_needs_a_release() -> None:
+    """One comment or a thousand: nothing before a person said so; then as many tickets as said."""
+    first = replace(CALM, is_activated=False)
+    stopped = BRAKES.check(first)
+    assert isinstance(stopped, Stopped)
+    assert stopped.reason == (
+        "jira: safety stop: this register has never written before; 3 tickets would be written to; nothing was "
+        "written; look at `capa-sync plan`, then release once with `capa-sync sync --release N|all`"
+    )
+    with pytest.raises(SafetyStop, match="--release N"):
+        stopped.raise_if_safety_stop()
+    assert BRAKES.check(first, Release(2)) == Allowed(tickets=2, consumes=True)
+    assert BRAKES.check(first, Release()) == Allowed(tickets=None, consumes=True, lifts_hold=True)
+    assert BRAKES.check(replace(first, planned=0, new_comments=0, changed=0)) == Allowed()
+
+
+def test_more_new_comments_than_a_rolling_day_allows_stop() -> None:
+    """The 25th goes, the 26th stops; the message names both numbers and the setting."""
+    assert BRAKES.check(replace(CALM, new_comments=5, recent=20)) == Allowed()
+    stopped = BRAKES.check(replace(CALM, new_comments=5, recent=21))
+    assert isinstance(stopped, Stopped)
+    assert (stopped.cause, stopped.is_latched) == (Cause.TOO_MANY_COMMENTS, False)
+    assert "5 new comments on top of 21 in the last 24 hours" in stopped.reason
+    assert "max_new_comments_per_day = 25" in stopped.reason
+
+
+def test_edits_are_no_new_comments() -> None:
+    """A source far beyond its limit still withdraws and edits."""
+    assert BRAKES.check(replace(CALM, planned=30, new_comments=0, recent=90)) == Allowed()
+
+
+def test_too_many_changed_verdicts_stop_from_fifty_tickets_on() -> None:
+    """A fifth is allowed, more is not; 49 tickets are too few to tell."""
+    assert BRAKES.check(replace(CALM, changed=10, tickets=50)) == Allowed()
+    stopped = BRAKES.check(replace(CALM, changed=11, tickets=50))
+    assert isinstance(stopped, Stopped)
+    assert (stopped.cause, stopped.is_latched) == (Cause.TOO_MANY_CHANGES, True)
+    assert "the verdicts of 11 of 50 tickets changed in one cycle, more than the 20% that max_changed_share" in (
+        stopped.reason
+    )
+    assert BRAKES.check(replace(CALM, changed=49, tickets=49)) == Allowed()
+
+
+def test_a_stop_on_changes_holds_in_the_next_calm_cycle() -> None:
+    """What was stopped cannot slip out later, when nothing changes any more; a whole release ends it."""
+    held = replace(CALM, changed=0, is_held=True)
+    assert isinstance(BRAKES.check(held), Stopped)
+    assert BRAKES.check(held, Release(1)) == Allowed(tickets=1, consumes=True, lifts_hold=False)
+    assert BRAKES.check(held, Release(3)) == Allowed(tickets=3, consumes=True, lifts_hold=True)
+    assert BRAKES.check(replace(held, planned=0, new_comments=0)) == Allowed()
+
+
+def test_a_release_lets_the_worst_tickets_go_first() -> None:
+    """Of what is planned, overdue before warning before the rest; tickets without writes do not count."""
+    write = ("x",)
+    plans = {
+        "3": TicketPlan(writes=write, state="warning"),  # type: ignore[arg-type]
+        "2": TicketPlan(writes=write, state="clear"),  # type: ignore[arg-type]
+        "1": TicketPlan(state="overdue"),
+        "4": TicketPlan(writes=write, state="overdue"),  # type: ignore[arg-type]
+    }
+    assert choose(plans, Allowed(tickets=2)) == ["4", "3"]
+    assert choose(plans, Allowed()) == ["4", "3", "2"]
+
+
+@given(st.lists(st.tuples(st.integers(0, 12), st.integers(0, 40)), max_size=60))
+def test_no_series_of_small_cycles_slips_past_the_rolling_count(cycles: list[tuple[int, int]]) -> None:
+    """However cycles are cut and spaced, no 24 hours hold more new comments than the limit."""
+    sent: list[int] = []
+    hour = 0
+    for pause, wanted in cycles:
+        hour += pause
+        since = T0 + hour * HOUR - ROLLING_DAY
+        recent = sum(T0 + at * HOUR > since for at in sent)
+        counts = replace(CALM, planned=wanted, new_comments=wanted, recent=recent, changed=0)
+        if isinstance(BRAKES.check(counts), Allowed):
+            sent += [hour] * wanted
+    assert all(sum(at <= other < at + 24 for other in sent) <= ON.max_new_comments_per_day for at in sent)

@@ -1,0 +1,206 @@
+"""Any order of edits, faults, kills, brakes and deletions ends with the one comment that the ticket should carry."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import replace
+from datetime import datetime, timedelta
+from itertools import pairwise
+
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+
+from capa_sync.errors import (
+    Authentication,
+    BadAnswer,
+    DeliveryUnknown,
+    NotBefore,
+    Retryable,
+    SourceError,
+    WriteRefused,
+)
+from capa_sync.model.finding import Finding, Severity
+from capa_sync.model.write import WriteState
+from capa_sync.writeback.deliver import deliver_due
+from capa_sync.writeback.plan import Target, TicketPlan, plan_ticket
+from capa_sync.writeback.standing import DEADLINE_RULES
+from capa_sync.writeback.told import REPLACED
+from tests.unit.writeback.bench import DAY, HOUR, ON, T0, Book, HandClock, Killed, Killer, Never, Tracker, judged
+
+RULES = ("action-overdue", "extent-assessed", "root-cause-before-action")
+SETTLE = timedelta(minutes=30)
+TICKET = "10001"
+LOST = (DeliveryUnknown("jira", "lost"), BadAnswer("jira", "HTML"))
+REFUSED = (
+    Retryable("jira", "429", timedelta(hours=2)),
+    Retryable("jira", "503", scope="ticket"),
+    Authentication("jira", "401"),
+    NotBefore("jira", "stay away", T0 + 2 * HOUR),
+    WriteRefused("jira", "409", permanent=False),
+)
+TROUBLE = st.one_of(
+    st.none(),
+    st.integers(0, 20),
+    st.tuples(st.sampled_from(LOST), st.booleans()),
+    st.tuples(st.sampled_from(REFUSED), st.just(False)),
+)
+"""Nothing, a kill at that step, or a fault of the first request with whether it was applied."""
+
+
+class OneTicket(RuleBasedStateMachine):
+    """A ticket, its findings, its outbox in a real register, its tracker, and people."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.book, self.tracker, self.clock = Book(), Tracker(), HandClock()
+        self.broken: dict[str, Severity] = {}
+        self.findings: Sequence[Finding] = ()
+        self.human_at: datetime | None = None
+        self.notified: list[datetime] = []
+
+    @initialize(kind=st.sampled_from(["jira", "servicenow", "notes only"]))
+    def begin(self, kind: str) -> None:
+        """Choose the tracker."""
+        has_fields = kind == "servicenow"
+        self.kind = kind
+        self.options = replace(
+            ON,
+            kind="jira" if kind == "jira" else "servicenow",
+            settle=SETTLE,
+            text_field="text" * has_fields,
+            state_field="state" * has_fields,
+        )
+
+    @rule(broken=st.dictionaries(st.sampled_from(RULES), st.sampled_from(list(Severity)[1:])))
+    def people_edit(self, broken: dict[str, Severity]) -> None:
+        """A human edit breaks and mends rules."""
+        self.broken, self.human_at = broken, self.clock.at
+
+    @rule(broken=st.dictionaries(st.sampled_from(RULES), st.sampled_from(list(Severity)[1:])))
+    def time_breaks(self, broken: dict[str, Severity]) -> None:
+        """Rules flip with nobody touching the ticket."""
+        self.broken = broken
+
+    @rule(minutes=st.sampled_from([10, 30, 60, 600, 24 * 60]))
+    def time_passes(self, minutes: int) -> None:
+        """The clock moves on."""
+        self.clock.at += timedelta(minutes=minutes)
+
+    @precondition(lambda self: self.tracker.comments.get(TICKET) and self.deletions == 0)
+    @rule()
+    def a_person_deletes_our_comment(self) -> None:
+        """Once: it comes back while a point is open."""
+        self.tracker.delete_comment(TICKET)
+
+    @rule(label=st.sampled_from(["capa-warning", "capa-overdue", "capa-waived", "urgent"]))
+    def a_person_changes_labels(self, label: str) -> None:
+        """Own labels are set right again, others are left alone."""
+        self.tracker.labels.setdefault(TICKET, set()).symmetric_difference_update({label})
+
+    @rule(held=st.integers(0, 4), trouble=TROUBLE)
+    def cycle(self, held: int, trouble: int | tuple[SourceError, bool] | None) -> None:
+        """Read, judge, plan, put into the outbox (a brake may hold), and deliver, with trouble or without."""
+        self._plan("brake" if held == 0 else "")
+        if isinstance(trouble, tuple):
+            self.tracker.faults = [trouble]
+        self._drain(Killer(trouble if isinstance(trouble, int) else -1))
+        self.tracker.faults = []
+
+    @invariant()
+    def never_two_comments_and_no_note_twice(self) -> None:
+        """At any instant."""
+        assert len(self.tracker.comments.get(TICKET, {})) <= 1
+        notes = self.tracker.notes.get(TICKET, [])
+        assert len(notes) == len(set(notes))
+
+    @invariant()
+    def at_most_one_notification_a_day(self) -> None:
+        """Counted by what reached the tracker and counts."""
+        made = sorted(self.notified)
+        assert all(later - earlier >= DAY for earlier, later in pairwise(made))
+
+    def teardown(self) -> None:
+        """After days of calm cycles the ticket says exactly what is true, and then nothing is written any more."""
+        for _ in range(8):
+            self.clock.at += DAY
+            self._plan("")
+            self._drain(Killer())
+        self._check()
+        sent = len(self.tracker.requests)
+        for _ in range(3):
+            self.clock.at += DAY
+            assert self._plan("").writes == ()
+            self._drain(Killer())
+        assert len(self.tracker.requests) == sent
+        self.book.close()
+
+    @property
+    def deletions(self) -> int:
+        """Return how often our comment was found deleted."""
+        return self.book.outbox.deletions("jira", TICKET)
+
+    def _plan(self, hold: str) -> TicketPlan:
+        result = judged(self.findings, self.broken, self.clock.at)
+        self.findings = result.current
+        plan = plan_ticket(self._target(), self.findings, self.book.rows(), now=self.clock.at, options=self.options)
+        for gone in plan.withdraw:
+            self.book.outbox.mark(gone, WriteState.WITHHELD, at=self.clock.at, error=REPLACED)
+        state = WriteState.WITHHELD if hold else WriteState.PENDING
+        self.book.outbox.put(replace(write, state=state, error=hold) for write in plan.writes)
+        return plan
+
+    def _target(self) -> Target:
+        stored = self.book.outbox.remote_comment("jira", TICKET)
+        own = self.tracker.comments.get(TICKET, {})
+        return Target(
+            register="reg-1",
+            source="jira",
+            ticket_id=TICKET,
+            ticket_key="CAPA-1",
+            read_at=self.clock.at,
+            labels=frozenset(self.tracker.labels.get(TICKET, ())),
+            last_human_at=self.human_at,
+            deletions=self.deletions,
+            is_comment_gone=bool(stored) and stored not in own,
+        )
+
+    def _drain(self, killer: Killer) -> None:
+        before = len(self.tracker.notes.get(TICKET, []))
+        pending = {write.marker: write.notifies for write in self.book.rows()}
+        with suppress(Killed):
+            deliver_due(
+                "jira",
+                outbox=self.book.outbox,
+                writer=self.tracker,
+                clock=self.clock,
+                stop=Never(),
+                checkpoint=killer,
+            )
+        new_notes = self.tracker.notes.get(TICKET, [])[before:]
+        self.notified += [self.clock.at for note in new_notes if pending[note]]
+
+    def _check(self) -> None:
+        open_rules = set(self.broken)
+        own = list(self.tracker.comments.get(TICKET, {}).values())
+        if self.kind == "jira":
+            expected = {"capa-warning"} if open_rules else set()
+            expected |= {"capa-overdue"} if open_rules & DEADLINE_RULES else set()
+            is_silent = not any(row.state is WriteState.DELIVERED for row in self.book.rows())
+            have = self.tracker.labels.get(TICKET, set()) - {"urgent"}
+            assert have == expected or (is_silent and not open_rules)
+            assert bool(own) or not open_rules
+        if self.kind == "servicenow" and self.tracker.fields:
+            state = "overdue" if open_rules & DEADLINE_RULES else "warning" if open_rules else "clear"
+            assert self.tracker.fields[TICKET] == {"state": state}
+        for text in own:
+            told = {name for name in RULES if f"{name} is broken" in text}
+            assert told == open_rules
+            assert bool(open_rules) != text.startswith("All Clause 10 checks on this ticket are clear")
+
+
+OneTicket.TestCase.settings = settings(
+    max_examples=60, stateful_step_count=30, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+test_one_ticket_over_any_life = OneTicket.TestCase

@@ -1,0 +1,447 @@
+"""What is planned for one ticket, and what is not."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime, timedelta
+from types import MappingProxyType
+
+import pytest
+
+from capa_sync.model.finding import Finding, FindingState, Mode, Severity
+from capa_sync.model.record import CapaRecord, FieldChange, Stage
+from capa_sync.model.settings import WriteOptions
+from capa_sync.model.ticket import Origin, Presence
+from capa_sync.model.values import EMPTY, Value, ValueState
+from capa_sync.model.write import Write, WriteKind, WriteState
+from capa_sync.writeback.baseline import is_before_baseline
+from capa_sync.writeback.plan import Target, TicketPlan, plan_ticket
+from capa_sync.writeback.told import NOT_MISSED, REPLACED
+from tests.unit.writeback.bench import DAY, HOUR, ON, T0, Book, finding
+
+SNOW = replace(ON, kind="servicenow", text_field="u_capa_sync_text", state_field="u_capa_sync_state")
+TARGET = Target("reg-1", "jira", "10001", "CAPA-1", read_at=T0)
+CAUSE, EXTENT = finding(), finding("extent-assessed", severity=Severity.MEDIUM)
+CLEARED = replace(CAUSE, state=FindingState.CLEARED, cleared_at=T0)
+
+
+@dataclass
+class Ticket:
+    """A ticket over several cycles: plans against an outbox and, unless told otherwise, delivers at once."""
+
+    options: WriteOptions = ON
+    target: Target = TARGET
+    book: Book = field(default_factory=Book)
+
+    def plan(self, findings: list[Finding], now: datetime = T0, hold: str = "", **target: object) -> TicketPlan:
+        """Plan and put into the outbox, held back by a brake where one is named."""
+        where = replace(self.target, **target)  # type: ignore[arg-type]
+        plan = plan_ticket(where, findings, self.book.rows("10001"), now=now, options=self.options)
+        for gone in plan.withdraw:
+            self.book.outbox.mark(gone, WriteState.WITHHELD, at=now, error=REPLACED)
+        state = WriteState.WITHHELD if hold else WriteState.PENDING
+        self.book.outbox.put(replace(write, state=state, error=hold) for write in plan.writes)
+        return plan
+
+    def deliver(self, now: datetime = T0) -> None:
+        """Deliver all that waits."""
+        for write in self.book.rows():
+            if write.state is WriteState.PENDING:
+                self.book.outbox.mark(write.id, WriteState.DELIVERED, at=now, remote_id="c1")
+
+    def cycle(self, findings: list[Finding], now: datetime = T0, **target: object) -> list[WriteKind]:
+        """Plan, deliver, and tell the kinds written."""
+        plan = self.plan(findings, now, **target)
+        self.deliver(now)
+        return [write.kind for write in plan.writes]
+
+
+def by_kind(plan: TicketPlan) -> dict[WriteKind, Write]:
+    """Sort a plan's writes by kind."""
+    return {write.kind: write for write in plan.writes}
+
+
+def test_a_first_warning_in_jira_is_a_comment_our_labels_and_the_property() -> None:
+    """One comment with text and identity, the label that is true, the state in the property; one notification."""
+    plan = Ticket().plan([CAUSE, EXTENT])
+    assert [write.kind for write in plan.writes] == [WriteKind.COMMENT, WriteKind.LABELS, WriteKind.PROPERTY]
+    comment, labels, prop = plan.writes
+    assert comment.text is not None
+    assert comment.text.plain().startswith("Clause 10 check - 2 things to fix")
+    assert (comment.marker, comment.notifies) == ("reg-1 10001", True)
+    assert comment.points == {"root-cause-before-action": "high", "extent-assessed": "medium"}
+    assert (labels.labels_add, labels.labels_remove) == (("capa-warning",), ())
+    assert prop.fields == {"state": "warning", "rules": "root-cause-before-action extent-assessed"}
+    assert (plan.state, plan.withheld, plan.look_again) == ("warning", "", None)
+
+
+@pytest.mark.parametrize("options", [ON, SNOW, replace(ON, kind="servicenow")])
+def test_nothing_changed_means_nothing_written(options: WriteOptions) -> None:
+    """A hundred cycles over the same points, later each time and with other day counts, write once."""
+    ticket = Ticket(options)
+    assert ticket.cycle([CAUSE])
+    labels = frozenset({"capa-warning"})
+    for days in range(1, 100):
+        late = replace(CAUSE, message=f"{days} days late", title="other words")
+        assert ticket.plan([late], T0 + days * DAY, labels=labels) == TicketPlan(state="warning")
+
+
+def test_a_ticket_never_warned_gets_nothing() -> None:
+    """No all-clear, no waiver line, no label on a ticket that never carried a warning."""
+    waived = replace(CAUSE, state=FindingState.WAIVED, waived_until=T0 + DAY)
+    for options in (ON, SNOW):
+        assert Ticket(options).plan([CLEARED]).writes == ()
+        assert Ticket(options).plan([waived]).writes == ()
+
+
+@pytest.mark.parametrize(
+    "quiet",
+    [
+        replace(CAUSE, mode=Mode.QUIET),
+        replace(CAUSE, severity=Severity.INFO),
+        replace(CAUSE, state=FindingState.HISTORICAL),
+        replace(CAUSE, state=FindingState.CANNOT_TELL),
+    ],
+)
+def test_only_open_findings_of_warn_mode_above_info_are_written(quiet: Finding) -> None:
+    """Quiet rules, info, historical and cannot tell stay in the register."""
+    assert Ticket().plan([quiet]).writes == ()
+
+
+def test_a_hidden_finding_waits_behind_the_one_shown() -> None:
+    """Hidden by a shown finding: not listed. Hidden by one that nobody sees there: listed."""
+    echo = replace(EXTENT, hidden_by=CAUSE.rule)
+    assert by_kind(Ticket().plan([CAUSE, echo]))[WriteKind.COMMENT].points == {CAUSE.rule: "high"}
+    unseen = replace(CAUSE, mode=Mode.QUIET)
+    assert by_kind(Ticket().plan([unseen, echo]))[WriteKind.COMMENT].points == {EXTENT.rule: "medium"}
+
+
+@pytest.mark.parametrize(
+    "rule", ["correction-recorded", "rca-on-time", "action-overdue", "implement-on-time", "effectiveness-overdue"]
+)
+def test_the_five_deadline_rules_make_a_ticket_overdue(rule: str) -> None:
+    """Rules 7, 15, 21, 23 and 30 set `capa-overdue` and the state `overdue`."""
+    plan = Ticket().plan([finding(rule)])
+    assert by_kind(plan)[WriteKind.LABELS].labels_add == ("capa-overdue", "capa-warning")
+    assert by_kind(Ticket(SNOW).plan([finding(rule)]))[WriteKind.FIELDS].fields == {"u_capa_sync_state": "overdue"}
+
+
+def test_a_fixed_point_is_withdrawn_by_an_edit_and_its_labels_go() -> None:
+    """All clear: the comment is edited, only our own labels are removed, nobody is notified."""
+    ticket = Ticket()
+    ticket.cycle([CAUSE])
+    plan = ticket.plan([CLEARED], T0 + HOUR, labels=frozenset({"capa-warning", "urgent"}), read_at=T0 + HOUR)
+    written = by_kind(plan)
+    assert written[WriteKind.COMMENT].text is not None
+    assert "1 earlier point was fixed" in written[WriteKind.COMMENT].text.plain()
+    assert (written[WriteKind.LABELS].labels_add, written[WriteKind.LABELS].labels_remove) == ((), ("capa-warning",))
+    assert (plan.notifies, plan.state) == (False, "clear")
+
+
+def test_fixed_points_are_counted_over_the_whole_round_and_not_the_one_before() -> None:
+    """Two points fixed one after the other count two; after an all-clear a new warning starts from none."""
+    ticket = Ticket()
+    ticket.cycle([CAUSE, EXTENT])
+    ticket.cycle([CLEARED, EXTENT])
+    fixed = [CLEARED, replace(EXTENT, state=FindingState.CLEARED)]
+    text = by_kind(ticket.plan(fixed))[WriteKind.COMMENT].text
+    assert text is not None
+    assert "2 earlier points were fixed" in text.plain()
+    ticket.deliver()
+    again = by_kind(ticket.plan([CLEARED, replace(EXTENT, episode=2)]))[WriteKind.COMMENT]
+    assert again.points == {EXTENT.rule: "medium"}
+
+
+def test_labels_removed_by_a_person_come_back_and_foreign_ones_are_never_touched() -> None:
+    """The difference is taken from the ticket's own labels, read after our last write."""
+    ticket = Ticket()
+    ticket.cycle([CAUSE])
+    later = T0 + HOUR
+    assert ticket.plan([CAUSE], later, labels=frozenset({"capa-warning", "capa-x"}), read_at=later).writes == ()
+    (labels,) = ticket.plan([CAUSE], later, labels=frozenset({"capa-x", "capa-waived"}), read_at=later).writes
+    assert (labels.labels_add, labels.labels_remove) == (("capa-warning",), ("capa-waived",))
+
+
+def test_labels_are_not_written_again_before_the_ticket_was_read_again() -> None:
+    """A reading older than our own write does not count against it."""
+    ticket = Ticket()
+    ticket.cycle([CAUSE], T0 + HOUR)
+    assert ticket.plan([CAUSE], T0 + 2 * HOUR, labels=frozenset(), read_at=T0).writes == ()
+
+
+def test_nothing_is_written_while_people_are_editing() -> None:
+    """Settle counts by the tracker's clock, and the plan says when to look again by ours."""
+    ticket = Ticket(replace(ON, settle=timedelta(minutes=30)))
+    tracker_now = T0 - timedelta(minutes=10)
+    busy = ticket.plan([CAUSE], last_human_at=tracker_now - timedelta(minutes=20), tracker_now=tracker_now)
+    assert (busy.writes, busy.withheld) == ((), "a person edited the ticket a moment ago")
+    assert busy.look_again == T0 + timedelta(minutes=10)
+    calm = ticket.plan([CAUSE], last_human_at=tracker_now - timedelta(minutes=30), tracker_now=tracker_now)
+    assert next(write.kind for write in calm.writes) is WriteKind.COMMENT
+
+
+def test_a_waiting_warning_that_is_no_longer_true_is_taken_back() -> None:
+    """Never sent and no longer wanted: withdrawn, also while people are editing; the ticket was never warned."""
+    ticket = Ticket(replace(ON, settle=timedelta(minutes=30)))
+    waiting = ticket.plan([CAUSE])
+    plan = ticket.plan([CLEARED], T0 + HOUR, last_human_at=T0 + HOUR)
+    assert set(plan.withdraw) == {write.id for write in waiting.writes}
+    assert plan.writes == ()
+
+
+def test_a_waiting_edit_is_taken_back_when_the_ticket_says_the_right_thing_already() -> None:
+    """Back to what was delivered before the edit went out: no write at all."""
+    ticket = Ticket()
+    ticket.cycle([CAUSE])
+    labels = frozenset({"capa-warning"})
+    edit = ticket.plan([CAUSE, EXTENT], labels=labels)
+    back = ticket.plan([CAUSE], labels=labels)
+    assert (set(back.withdraw), back.writes) == ({write.id for write in edit.writes}, ())
+
+
+def test_the_same_intention_has_the_same_id_and_a_return_is_a_new_one() -> None:
+    """Planning twice from one state gives equal ids; A, B, A gives three; one never sent is taken up again."""
+    ticket = Ticket()
+    first = by_kind(plan_ticket(TARGET, [CAUSE], [], now=T0, options=ON))[WriteKind.COMMENT]
+    assert by_kind(ticket.plan([CAUSE], T0 + HOUR))[WriteKind.COMMENT].id == first.id
+    ticket.deliver()
+    second = by_kind(ticket.plan([CAUSE, EXTENT]))[WriteKind.COMMENT]
+    ticket.deliver()
+    third = by_kind(ticket.plan([CAUSE]))[WriteKind.COMMENT]
+    assert third.hash == first.hash
+    assert len({first.id, second.id, third.id}) == 3
+    assert ticket.plan([CAUSE, EXTENT]).writes == ()
+    assert ticket.book.row(third.id).state is WriteState.WITHHELD
+    fourth = by_kind(ticket.plan([CAUSE]))[WriteKind.COMMENT]
+    assert (fourth.id, ticket.book.row(third.id).state) == (third.id, WriteState.PENDING)
+
+
+def test_a_refused_write_is_not_planned_again_until_something_changes() -> None:
+    """A permanent no stays a no for this content; another content is tried."""
+    ticket = Ticket()
+    comment = by_kind(ticket.plan([CAUSE]))[WriteKind.COMMENT]
+    ticket.book.outbox.mark(comment.id, WriteState.FAILED, at=T0, error="no permission")
+    labels = frozenset({"capa-warning"})
+    assert ticket.plan([CAUSE], labels=labels).writes == ()
+    assert WriteKind.COMMENT in by_kind(ticket.plan([CAUSE, EXTENT], labels=labels))
+
+
+def test_a_write_held_by_a_brake_is_the_same_intention_every_cycle() -> None:
+    """Held back and planned again: one row, the same id; released: it goes out; fixed meanwhile: taken back."""
+    ticket = Ticket()
+    for hours in range(3):
+        plan = ticket.plan([CAUSE], T0 + hours * HOUR, hold="brake")
+        assert plan.withdraw == ()
+    assert [(row.state, row.error) for row in ticket.book.rows()] == [(WriteState.WITHHELD, "brake")] * 3
+    gone = ticket.plan([CLEARED])
+    assert (len(gone.withdraw), {row.error for row in ticket.book.rows()}) == (3, {REPLACED})
+    assert ticket.plan([CLEARED]).withdraw == ()
+    assert ticket.cycle([CAUSE]) == [WriteKind.COMMENT, WriteKind.LABELS, WriteKind.PROPERTY]
+    assert len(ticket.book.rows()) == 3
+
+
+def test_a_refused_write_that_is_no_longer_wanted_blocks_nobody() -> None:
+    """A label that may not be set fails; once it is not wanted, the failed write is taken back."""
+    ticket = Ticket()
+    labels = by_kind(ticket.plan([CAUSE]))[WriteKind.LABELS]
+    ticket.book.outbox.mark(labels.id, WriteState.FAILED, at=T0, error="no permission")
+    ticket.deliver()
+    plan = ticket.plan([CLEARED], T0 + HOUR)
+    assert labels.id in plan.withdraw
+    assert WriteKind.LABELS not in by_kind(plan)
+
+
+def test_an_all_clear_that_was_not_missed_stays_unwritten() -> None:
+    """Once withheld because the comment is gone, the same all-clear is not planned again; a new point is a notice."""
+    ticket = Ticket()
+    ticket.cycle([CAUSE])
+    clear = by_kind(ticket.plan([CLEARED], T0 + HOUR))[WriteKind.COMMENT]
+    ticket.book.outbox.mark(clear.id, WriteState.WITHHELD, at=T0, error=NOT_MISSED)
+    ticket.deliver(T0 + HOUR)
+    assert ticket.plan([CLEARED], T0 + 2 * HOUR) == TicketPlan()
+    back = by_kind(ticket.plan([CLEARED, EXTENT], T0 + 2 * DAY))[WriteKind.COMMENT]
+    assert back.notifies
+
+
+@pytest.mark.parametrize("presence", [presence for presence in Presence if presence is not Presence.PRESENT])
+def test_only_present_tickets_are_written_to(presence: Presence) -> None:
+    """Gone, hidden, out of scope, archived or unobserved: nothing, with the reason."""
+    plan = Ticket().plan([CAUSE], presence=presence)
+    assert (plan.writes, plan.withheld) == ((), f"the ticket is {presence.value.replace('_', ' ')}")
+
+
+def test_tickets_closed_before_the_baseline_are_never_written_to() -> None:
+    """Judged and shown, not written."""
+    plan = Ticket().plan([CAUSE], is_before_baseline=True)
+    assert (plan.writes, plan.withheld) == ((), "the ticket was closed before the baseline date")
+
+
+def test_the_joined_ticket_carries_none_and_an_old_warning_on_it_is_withdrawn() -> None:
+    """Never warned: nothing. Warned before it was joined: its comment says where the points are now."""
+    assert Ticket().plan([CAUSE], joined_to="CAPA-7").writes == ()
+    ticket = Ticket()
+    ticket.cycle([CAUSE])
+    labels = frozenset({"capa-warning"})
+    written = by_kind(ticket.plan([CAUSE], labels=labels, joined_to="CAPA-7"))
+    assert written[WriteKind.COMMENT].text is not None
+    assert "judged together with CAPA-7" in written[WriteKind.COMMENT].text.plain()
+    assert written[WriteKind.LABELS].labels_remove == ("capa-warning",)
+    ticket.deliver()
+    assert ticket.plan([CAUSE], joined_to="CAPA-7").writes == ()
+
+
+def test_a_deleted_comment_is_put_back_once_and_a_day_later() -> None:
+    """Seen missing: a new comment, counted as notification, so not within a day of the last; never the third time."""
+    ticket = Ticket()
+    ticket.cycle([CAUSE])
+    labels = frozenset({"capa-warning"})
+    soon = ticket.plan([CAUSE], T0 + HOUR, labels=labels, read_at=T0 + HOUR, is_comment_gone=True)
+    assert (soon.writes, soon.withheld) == ((), "people were notified within the last day")
+    assert soon.look_again == T0 + DAY
+    (again,) = ticket.plan([CAUSE], T0 + DAY, labels=labels, read_at=T0 + DAY, is_comment_gone=True).writes
+    assert (again.kind, again.notifies) == (WriteKind.COMMENT, True)
+    ticket.deliver(T0 + DAY)
+    assert ticket.plan([CAUSE], T0 + DAY, labels=labels, read_at=T0 + HOUR, is_comment_gone=True).writes == ()
+    peace = ticket.plan([CAUSE, EXTENT], T0 + 9 * DAY, labels=labels, deletions=2)
+    assert (peace.writes, peace.withheld) == ((), "a person deleted our comment twice")
+
+
+def test_an_all_clear_puts_no_deleted_comment_back() -> None:
+    """Who deleted the warning and fixed the point hears nothing more."""
+    ticket = Ticket()
+    ticket.cycle([CAUSE])
+    plan = ticket.plan([CLEARED], T0 + 2 * DAY, read_at=T0 + 2 * DAY, is_comment_gone=True)
+    assert [write.kind for write in plan.writes] == [WriteKind.PROPERTY]
+
+
+def test_servicenow_gets_text_state_and_one_work_note() -> None:
+    """The fields hold text and state; the note notifies once and carries its marker line."""
+    fields, note = Ticket(SNOW).plan([CAUSE]).writes
+    assert (fields.kind, fields.fields, fields.notifies) == (
+        WriteKind.FIELDS,
+        {"u_capa_sync_state": "warning"},
+        False,
+    )
+    assert (note.kind, note.notifies, note.marker) == (WriteKind.WORK_NOTE, True, f"[capa-sync 10001 {note.id[:16]}]")
+
+
+def test_a_work_note_is_written_for_new_and_worse_and_all_clear_only() -> None:
+    """Better, fixed in part: fields alone. New, worse, reopened: a note too. All clear: one that does not count."""
+    ticket = Ticket(SNOW)
+    note, fields = WriteKind.WORK_NOTE, WriteKind.FIELDS
+    assert ticket.cycle([EXTENT]) == [fields, note]
+    low = replace(EXTENT, severity=Severity.LOW)
+    high = replace(EXTENT, severity=Severity.HIGH)
+    assert ticket.cycle([low], T0 + DAY) == [fields]
+    assert ticket.cycle([high], T0 + 2 * DAY) == [fields, note]
+    assert ticket.cycle([high, replace(CAUSE, opened_at=T0 + 3 * DAY)], T0 + 3 * DAY) == [fields, note]
+    assert ticket.cycle([high, CLEARED], T0 + 4 * DAY) == [fields]
+    back = replace(CAUSE, episode=2, opened_at=T0 + 5 * DAY)
+    assert ticket.cycle([high, back], T0 + 5 * DAY) == [fields, note]
+    done = [replace(EXTENT, state=FindingState.CLEARED), CLEARED]
+    plan = ticket.plan(done, T0 + 5 * DAY + HOUR)
+    assert [(write.kind, write.notifies) for write in plan.writes] == [(fields, False), (note, False)]
+    ticket.deliver(T0 + 5 * DAY + HOUR)
+    assert ticket.cycle(done, T0 + 6 * DAY) == []
+
+
+def test_a_second_notification_within_a_day_waits_and_then_goes_out() -> None:
+    """The fields follow at once, the note after 24 hours; what was fixed meanwhile is not in it."""
+    ticket = Ticket(SNOW)
+    ticket.cycle([EXTENT])
+    later = replace(CAUSE, opened_at=T0 + HOUR)
+    held = ticket.plan([EXTENT, later], T0 + HOUR)
+    ticket.deliver(T0 + HOUR)
+    assert [write.kind for write in held.writes] == [WriteKind.FIELDS]
+    assert (held.withheld, held.look_again) == ("people were notified within the last day", T0 + DAY)
+    (note,) = ticket.plan([EXTENT, later], T0 + DAY).writes
+    assert (note.kind, note.points) == (WriteKind.WORK_NOTE, {EXTENT.rule: "medium", CAUSE.rule: "high"})
+    other = Ticket(SNOW)
+    other.cycle([EXTENT])
+    other.cycle([EXTENT, later], T0 + HOUR)
+    assert other.cycle([EXTENT], T0 + 2 * HOUR) == [WriteKind.FIELDS]
+    assert other.cycle([EXTENT], T0 + DAY) == []
+
+
+def test_a_note_that_waits_in_the_outbox_is_replaced_by_a_truer_one() -> None:
+    """A point fixed before the note went out is not in the note that goes out; the other point still is."""
+    ticket = Ticket(replace(ON, kind="servicenow"))
+    ticket.plan([CAUSE, EXTENT])
+    (note,) = ticket.plan([CLEARED, EXTENT]).writes
+    assert note.points == {EXTENT.rule: "medium"}
+    states = [write.state for write in ticket.book.rows()]
+    assert states == [WriteState.WITHHELD, WriteState.PENDING]
+
+
+def test_work_notes_alone_tell_a_point_that_came_back() -> None:
+    """Without fields nobody saw the fix; the new episode of the same rule is told all the same."""
+    ticket = Ticket(replace(ON, kind="servicenow"))
+    assert ticket.cycle([CAUSE, EXTENT]) == [WriteKind.WORK_NOTE]
+    assert ticket.cycle([CLEARED, EXTENT], T0 + DAY) == []
+    back = replace(CAUSE, episode=2, opened_at=T0 + 2 * DAY)
+    assert ticket.cycle([back, EXTENT], T0 + 2 * DAY) == [WriteKind.WORK_NOTE]
+
+
+def test_no_work_notes_when_they_are_switched_off() -> None:
+    """`work_notes = false` leaves the fields alone to speak."""
+    assert Ticket(replace(SNOW, work_notes=False)).cycle([CAUSE]) == [WriteKind.FIELDS]
+
+
+def test_cannot_tell_gives_no_all_clear() -> None:
+    """An earlier point that cannot be judged: text without a claim, the state field left alone, no note."""
+    ticket = Ticket(SNOW)
+    ticket.cycle([CAUSE, EXTENT])
+    ticket.cycle([CAUSE, replace(EXTENT, state=FindingState.CLEARED)], T0 + DAY)
+    (fields,) = ticket.plan([CLEARED, replace(EXTENT, state=FindingState.CANNOT_TELL)], T0 + 2 * DAY).writes
+    assert (fields.kind, fields.fields) == (WriteKind.FIELDS, {})
+
+
+def test_a_waived_ticket_says_so() -> None:
+    """Label and state become waived when nothing else is open."""
+    waived = replace(CAUSE, state=FindingState.WAIVED, waived_until=T0 + 30 * DAY)
+    jira, snow = Ticket(), Ticket(SNOW)
+    jira.cycle([CAUSE])
+    snow.cycle([CAUSE])
+    written = by_kind(jira.plan([waived], labels=frozenset({"capa-warning"})))
+    labels = written[WriteKind.LABELS]
+    assert (labels.labels_add, labels.labels_remove) == (("capa-waived",), ("capa-warning",))
+    assert by_kind(snow.plan([waived], T0 + HOUR))[WriteKind.FIELDS].fields == {"u_capa_sync_state": "waived"}
+
+
+def closed_record(stage: Stage, *entries: tuple[datetime, Stage]) -> CapaRecord:
+    """Make a record with a history of stages."""
+    history = tuple(
+        FieldChange(at, n, "stage", EMPTY, Value(ValueState.FILLED, word.value), None, True, Origin.HISTORY, str(n))
+        for n, (at, word) in enumerate(entries)
+    )
+    return CapaRecord(
+        source="jira",
+        ticket_id="1",
+        ticket_key="CAPA-1",
+        ticket_url="",
+        fields=MappingProxyType({}),
+        labels=MappingProxyType({}),
+        stage=stage,
+        source_status="x",
+        timeline=history,
+        created_at=T0 - 90 * DAY,
+        updated_at=T0,
+        as_of=T0,
+    )
+
+
+def test_the_baseline_counts_the_last_closure_in_local_time() -> None:
+    """Closed before, and still closed; reopened or closed again later is not."""
+    line = date(2025, 6, 1)
+    old, new = (
+        datetime.fromisoformat("2025-05-31T22:59:00+00:00"),
+        datetime.fromisoformat("2025-05-31T23:01:00+00:00"),
+    )
+    closed = closed_record(Stage.CLOSED, (old, Stage.CLOSED))
+    assert is_before_baseline(closed, line, "Europe/London")
+    assert not is_before_baseline(closed, None, "Europe/London")
+    assert not is_before_baseline(
+        closed_record(Stage.CLOSED, (old, Stage.CLOSED), (new, Stage.CLOSED)), line, "Europe/London"
+    )
+    assert not is_before_baseline(closed_record(Stage.PLANNED, (old, Stage.CLOSED)), line, "Europe/London")
+    assert is_before_baseline(closed_record(Stage.REJECTED), line, "Europe/London")

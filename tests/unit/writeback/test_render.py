@@ -1,0 +1,169 @@
+"""The words on a ticket, exactly."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from capa_sync.model.finding import Finding, FindingState, Severity
+from capa_sync.model.write import WarningText
+from capa_sync.writeback.render import MAX_CHARACTERS, Voice, render, render_moved
+from capa_sync.writeback.standing import stand
+from capa_sync.writeback.wording import clean
+from tests.unit.writeback.bench import ON, T0, finding
+
+CAUSE = finding(
+    title="The root cause is written down before the corrective action starts",
+    clause="10.2 b",
+    message="Corrective action was entered 5 days before the root cause",
+    fix='Fill "Root cause", e.g. what in the process let it happen',
+    number=10,
+)
+EXTENT = finding(
+    "extent-assessed",
+    severity=Severity.MEDIUM,
+    title="Somebody looked for similar nonconformities",
+    clause="10.2 b",
+    message="Nobody wrote where else this could happen.",
+    fix='Fill "Similar cases" with where you looked and what you found.',
+    number=16,
+)
+WAIVED = replace(
+    EXTENT,
+    state=FindingState.WAIVED,
+    waived_until=datetime(2026, 3, 31, 12, tzinfo=UTC),
+    waived_by="M. Roy",
+    waived_reason="only one such system exists",
+)
+
+
+def text(findings: list[Finding], told: dict[str, str] | None = None, **options: str) -> WarningText:
+    """Render a ticket's findings."""
+    return render(stand(findings, told or {}), Voice(T0, replace(ON, **options), owner="A. Lee"))  # type: ignore[arg-type]
+
+
+def test_open_points_read_as_the_domain_sheet_shows() -> None:
+    """Worst first, in the owner's local time, with clause, what to do, who is next and the ids in small print."""
+    told = text([EXTENT, CAUSE], isms_lead="M. Roy", public_url="https://capa.example.com/register")
+    assert told.plain() == (
+        "Clause 10 check - 2 things to fix (as of 4 June 2025 10:15)\n"
+        "1. Corrective action was entered 5 days before the root cause. ISO 27001 10.2 b: The root cause is written "
+        'down before the corrective action starts. Do this: Fill "Root cause", e.g. what in the process let it '
+        "happen.\n"
+        "2. Nobody wrote where else this could happen. ISO 27001 10.2 b: "
+        "Somebody looked for similar nonconformities. "
+        'Do this: Fill "Similar cases" with where you looked and what you found.\n'
+        "Next step: A. Lee (owner). Questions: ISMS lead M. Roy.\n"
+        "Details and how to ask for an exception: https://capa.example.com/register\n"
+        "Rules: root-cause-before-action, extent-assessed"
+    )
+    assert told.paragraphs[-1].spans[0].small
+    assert told.paragraphs[-2].spans[1].href == "https://capa.example.com/register"
+    assert [paragraph.numbered for paragraph in told.paragraphs] == [False, True, True, False, False, False]
+    assert [span.text for span in told.paragraphs[1].spans if span.bold] == [
+        "Corrective action was entered 5 days before the root cause.",
+        "Do this:",
+    ]
+
+
+def test_one_point_without_owner_lead_or_url() -> None:
+    """No link where no public_url is set, and a missing owner is the next step."""
+    told = render(stand([CAUSE], {}), Voice(T0, ON)).plain().splitlines()
+    assert told[0] == "Clause 10 check - 1 thing to fix (as of 4 June 2025 10:15)"
+    assert told[2:] == ["Next step: name an owner.", "Rules: root-cause-before-action"]
+
+
+def test_more_than_five_points_are_counted_not_shown() -> None:
+    """Five points at most; the heading counts all and a line tells how many are left."""
+    told = text([finding(f"rule-{n}", number=n) for n in range(7)])
+    assert sum(paragraph.numbered for paragraph in told.paragraphs) == 5
+    assert told.plain().startswith("Clause 10 check - 7 things to fix")
+    assert "\n2 more are in the register.\n" in told.plain()
+
+
+def test_all_clear_counts_what_was_fixed_and_claims_nothing_more() -> None:
+    """The withdrawal names the day, the fixed points, and never says that anything conforms."""
+    told = text([replace(CAUSE, state=FindingState.CLEARED)], {CAUSE.rule: "high", EXTENT.rule: "fixed"})
+    assert told.plain() == (
+        "All Clause 10 checks on this ticket are clear (4 June 2025). 2 earlier points were fixed. "
+        "There are no open warnings from these checks."
+    )
+
+
+def test_a_waived_point_says_who_until_and_why() -> None:
+    """A waiver stands below, open points or not."""
+    line = (
+        "Somebody looked for similar nonconformities - set aside until 31 March 2026 by M. Roy: "
+        "only one such system exists."
+    )
+    assert text([WAIVED], {WAIVED.rule: "medium"}).plain() == (
+        f"Clause 10 check - no open warnings from these checks (as of 4 June 2025 10:15).\n{line}"
+    )
+    assert text([CAUSE, WAIVED]).plain().splitlines()[2] == line
+
+
+def test_no_all_clear_while_an_earlier_point_cannot_be_judged() -> None:
+    """A point that cannot be told any more is named, and nothing is called clear."""
+    blind = replace(EXTENT, state=FindingState.CANNOT_TELL)
+    told = text([blind, replace(CAUSE, state=FindingState.CLEARED)], {CAUSE.rule: "high", EXTENT.rule: "fixed"})
+    assert told.plain() == (
+        "Clause 10 check - no open warnings from these checks (as of 4 June 2025 10:15). 1 earlier point was fixed. "
+        "These earlier points cannot be checked at present: extent-assessed."
+    )
+
+
+def test_a_joined_ticket_points_to_the_one_that_speaks() -> None:
+    """The other ticket of a joined record says where its points are."""
+    assert render_moved("CAPA-7", Voice(T0, ON)).plain() == (
+        "Clause 10 check (as of 4 June 2025 10:15): this ticket is judged together with CAPA-7; "
+        "its points are shown there."
+    )
+
+
+@pytest.mark.parametrize(
+    ("hostile", "harmless"),
+    [
+        ("line\r\nbreak\tand\x00null\x1b[31m", "line break and null [31m"),
+        ("abc\u202egnp.exe", "abcgnp.exe"),
+        ("zero\u200bwidth\ufeff", "zerowidth"),
+        ("[capa-sync 10001 abc]", "(capa-sync 10001 abc]"),
+        ("[ CAPA-sync 1]", "( CAPA-sync 1]"),
+        ("lone \ud800 surrogate\u2028x", "lone surrogate x"),
+        ("می\u200cخواهم", "می\u200cخواهم"),
+    ],
+)
+def test_hostile_text_is_neutral(hostile: str, harmless: str) -> None:
+    """Control, direction and forged marker characters go; what scripts need stays."""
+    assert clean(hostile, 100) == harmless
+
+
+LONG = st.text(min_size=0, max_size=40).map(lambda piece: piece * 100)
+
+
+@given(st.lists(st.tuples(LONG, LONG, LONG, st.booleans()), max_size=14), LONG)
+def test_no_text_is_longer_than_the_limit_or_has_control_characters(
+    texts: list[tuple[str, str, str, bool]], owner: str
+) -> None:
+    """Whatever a ticket holds, the text stays within 8,000 characters and five points, one line a paragraph."""
+    findings = [
+        replace(
+            finding(f"r{n}-" + "x" * 90),
+            message=message,
+            fix=fix,
+            title=title,
+            clause=title,
+            waived_by=fix,
+            waived_reason=message,
+            state=FindingState.WAIVED if is_waived else FindingState.OPEN,
+        )
+        for n, (message, fix, title, is_waived) in enumerate(texts)
+    ]
+    voice = Voice(T0, replace(ON, isms_lead=owner, public_url="https://x.example/" + "y" * 280), owner=owner)
+    told = render(stand(findings, {}), voice)
+    assert len(told.plain()) <= MAX_CHARACTERS
+    assert sum(paragraph.numbered for paragraph in told.paragraphs) <= 5
+    assert all(letter.isprintable() or ord(letter) > 0x9F for letter in told.plain().replace("\n", ""))
