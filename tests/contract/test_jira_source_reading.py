@@ -307,10 +307,10 @@ def test_a_volatile_value_is_no_change(face: str) -> None:
 
 
 @both_faces
-def test_a_full_read_finds_what_changed_in_silence_and_survives_a_kill(face: str) -> None:
-    """Values that change without `updated` are found by the full read, which goes on after a kill; polls go on too."""
-    with desk(face, page_size=4, batch=4) as it:
-        keys = populate(it.tracker, 20)
+def test_a_full_read_finds_silent_changes_and_survives_a_kill(face: str) -> None:
+    """Values that change without `updated` are found by the full read, which goes on after a kill; so do polls."""
+    with desk(face, page_size=10, batch=10) as it:
+        keys = populate(it.tracker, 50)
         it.cycle()
         watermark = it.mirror.cursor.watermark
         for key in keys:
@@ -318,14 +318,33 @@ def test_a_full_read_finds_what_changed_in_silence_and_survives_a_kill(face: str
         it.cycle(full=True, pages=2)
         it.restart()
         it.tracker.as_user(person(face)).edit(keys[0], {"summary": "Loud"})
-        assert len(it.cycle()[-1].readings) == 1
-        rest = it.cycle(full=True)
-        assert len(rest) < 6
-        assert it.mirror.cursor.watermark > watermark
+        it.cycle()
+        assert it.mirror.ticket(keys[0]).values["summary"].text == "Loud"
+        assert len(it.cycle(full=True)) == 4
+        assert it.mirror.cursor.watermark is not None
+        assert it.mirror.cursor.watermark == watermark
         assert {it.mirror.ticket(key).values["customfield_10001"].text for key in keys} == {
             f"Silent {k}" for k in keys
         }
         assert len(it.exchanges(it.cycle)) == 1
+
+
+@both_faces
+def test_after_a_bulk_edit_polls_become_cheap_again(face: str) -> None:
+    """Sixty tickets edited within the overlap are walked through once more, then a poll is one request again."""
+    with desk(face, page_size=10, batch=20) as it:
+        keys = populate(it.tracker, 60)
+        it.cycle()
+        for key in keys:
+            it.tracker.clock.advance(timedelta(seconds=1))
+            it.tracker.as_user(person(face)).edit(key, {"summary": f"Bulk {key}"})
+        it.cycle()
+        it.tracker.clock.advance(timedelta(minutes=20))
+        it.cycle()
+        assert len(it.exchanges(it.cycle)) == 1
+        it.tracker.as_user(person(face)).edit(keys[4], {"summary": "Later"})
+        it.cycle()
+        assert shapes(it.mirror) == it.truth()
 
 
 @both_faces

@@ -7,8 +7,10 @@ headers and bodies) are not used (facts/jira.md 0 and 1.3).
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
+from email.utils import parsedate_to_datetime
 from typing import Any
+from urllib.parse import unquote
 
 import orjson
 import requests
@@ -22,6 +24,7 @@ from capa_sync.sources.budget import Budget
 from capa_sync.sources.jira import answers
 from capa_sync.sources.jira.door import check_reading_post, check_write
 from capa_sync.sources.jira.options import JiraAuth, JiraOptions
+from capa_sync.sources.jira.values import account_of
 from capa_sync.sources.retry import RetryPolicy, overload
 
 TIMEOUT = (3.05, 70.0)
@@ -52,6 +55,8 @@ class JiraClient:
         self._retry = retry
         self._budget = budget
         self._speaker = ""
+        self.answered_at: datetime | None = None
+        """The tracker's own instant (HTTP Date) of the newest answer, None when it tells none."""
         self._session = self._sign_in(options)
 
     def _sign_in(self, options: JiraOptions) -> requests.Session:
@@ -78,7 +83,7 @@ class JiraClient:
         )
         session: requests.Session = client._session  # noqa: SLF001 - facts/jira.md 1.3: pinned to jira 3.10
         if auth.method == "oauth-client-credentials":
-            session.auth = _ClientCredentials(auth, self)
+            session.auth = _ClientCredentials(self._clock, lambda: self._fetch_token(auth))
         return session
 
     def get(self, path: str, params: Mapping[str, Any] | None = None) -> Any:
@@ -140,7 +145,10 @@ class JiraClient:
             if may_miss and answer.status_code == 404:
                 return None
             self._check(answer, what)
-            return answers.decode(self.source, what, answer.headers, answer.content)
+            found = answers.decode(self.source, what, answer.headers, answer.content)
+            self._check_speaker(answer, path)
+            self.answered_at = _date(answer.headers.get("Date"))
+            return found
 
         return self._retry.read(send)
 
@@ -150,18 +158,28 @@ class JiraClient:
         if problem is not None:
             raise problem
         if status == 400:
+            self._doubt(what)  # to an anonymous reader a known project does not exist
             words = answers.error_text(answer.content)
             raise BadRequest(self.source, f"{what}: Jira does not understand it: {words or 'no reason given'}")
         if not 200 <= status < 300:
             raise answers.read_refusal(self.source, what, status, answer.content)
-        self._check_speaker(answer)
 
-    def _check_speaker(self, answer: requests.Response) -> None:
-        """An answer that is given to somebody else than the earlier ones is not believed."""
-        speaker = answer.headers.get("X-AACCOUNTID") or answer.headers.get("X-AUSERNAME") or ""
-        if self._speaker and speaker != self._speaker:
+    def _check_speaker(self, answer: requests.Response, path: str) -> None:
+        """Believe no answer that is given to somebody else than the first one was."""
+        speaker = answer.headers.get("X-AACCOUNTID", answer.headers.get("X-AUSERNAME"))
+        if speaker is None:
+            self._doubt(path)
+        elif self._speaker and unquote(speaker) != self._speaker:
             raise Authentication(self.source, "the answer is not given to our account: the sign-in is lost")
-        self._speaker = speaker
+        else:
+            self._speaker = unquote(speaker)
+
+    def _doubt(self, path: str) -> None:
+        """Ask who we are after an answer that does not tell, where others did."""
+        if self._speaker and not path.endswith("myself"):
+            me = self._read("GET", "myself", None, None)
+            if not isinstance(me, dict) or account_of(me) != self._speaker:
+                raise Authentication(self.source, "Jira does not know us any more: the sign-in is lost")
 
     def _overload(self, answer: requests.Response, what: str) -> SourceError | None:
         return overload(self.source, answer.status_code, answer.headers, self._clock.now(), what)
@@ -197,7 +215,7 @@ class JiraClient:
                 raise DeliveryUnknown(self.source, f"{words}; whether it was applied is not known") from None
             raise Retryable(self.source, words) from None
 
-    def fetch_token(self, auth: JiraAuth) -> tuple[str, timedelta]:
+    def _fetch_token(self, auth: JiraAuth) -> tuple[str, timedelta]:
         """Get an access token and its life from the token endpoint. Raises Authentication when it gives none."""
         form = {"grant_type": "client_credentials", "client_id": auth.user, "client_secret": auth.secret}
         answer = self._guarded(
@@ -217,29 +235,31 @@ class JiraClient:
             raise Authentication(self.source, "the token endpoint gave no access token")
         return token, timedelta(seconds=float(found.get("expires_in") or 3600))
 
-    def now_after(self, life: timedelta) -> Any:
-        """The instant at which a token of that life should be renewed."""
-        return self._clock.now() + max(life - _EARLY, life / 2)
-
-    def is_past(self, instant: Any) -> bool:
-        """Whether that instant has come."""
-        return bool(self._clock.now() >= instant)
-
 
 class _ClientCredentials(AuthBase):
     """Signs requests with a bearer token that is renewed before it ends."""
 
-    def __init__(self, auth: JiraAuth, client: JiraClient) -> None:
-        self._auth, self._client = auth, client
+    def __init__(self, clock: Clock, fetch: Callable[[], tuple[str, timedelta]]) -> None:
+        self._clock = clock
+        self._fetch = fetch
         self._token = ""
-        self._renew_at: Any = None
+        self._renew_at: datetime | None = None
 
     def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
-        if self._renew_at is None or self._client.is_past(self._renew_at):
-            self._token, life = self._client.fetch_token(self._auth)
-            self._renew_at = self._client.now_after(life)
+        now = self._clock.now()
+        if self._renew_at is None or now >= self._renew_at:
+            self._token, life = self._fetch()
+            self._renew_at = now + max(life - _EARLY, life / 2)
         request.headers["Authorization"] = f"Bearer {self._token}"
         return request
+
+
+def _date(value: str | None) -> datetime | None:
+    try:
+        found = parsedate_to_datetime(value or "")
+    except ValueError:
+        return None
+    return found if found.tzinfo else None
 
 
 def _is_local(error: Exception) -> bool:

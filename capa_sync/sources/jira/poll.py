@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from datetime import datetime
 from typing import Any
 
 from capa_sync.model.ticket import Cursor, Page, Role
@@ -14,6 +15,7 @@ from capa_sync.sources.jira.query import NEWEST_CHANGE_FIRST
 from capa_sync.sources.jira.site import Issue, Site
 from capa_sync.sources.jira.sweep import SweepState, instant_ms
 from capa_sync.sources.jira.sweeping import Sweeping
+from capa_sync.sources.jira.times import epoch_ms
 from capa_sync.sources.jira.whole import Draft
 
 
@@ -31,31 +33,56 @@ class Poll:
         self._outside = outside
         self._family = family
         self._sweeping = sweeping
+        self._settled: int | None = None
 
     def read(self, state: Mapping[str, Any]) -> Iterator[Page]:
         """Yield what changed. More than one page of it becomes a sweep that can be taken up again."""
-        site, mark = self._site, int(state["mark"])
-        since = mark - int(site.options.overlap.total_seconds() * 1000)
+        site, since = self._site, self._since(int(state["mark"]))
+        self._settled = None
         jql = site.query.where(site.query.since("updated", since), order=NEWEST_CHANGE_FIRST)
         rows = site.search.page(jql, ALL_FIELDS, site.options.page_size)
+        asked_at = site.client.answered_at
         newest = newest_of(rows.issues)
+        is_quiet = True
         if newest is not None and rows.place is not None:
             sweep = SweepState(since=since, mark=site.plausible(newest[0]), newest=newest[1])
-            yield from self._sweeping.run({**state, "sweep": sweep.as_json()}, "sweep")
+            for page in self._sweeping.run({**state, "sweep": sweep.as_json()}, "sweep"):
+                is_quiet = is_quiet and not page.readings
+                yield page
+            self._settle(asked_at, is_quiet=is_quiet)
             return
         told = {str(issue["id"]) for issue in rows.issues}
         if state.get("newest") not in told:
             # the inclusive condition must give the last known ticket back: believed only when we are still ourselves
             prove_identity(site.client, site.facts.me)
-        after = self._after(state, newest)
-        yield self._page(rows.issues, since, after)
+        page = self._page(rows.issues, since, self._after(state, newest))
+        yield page
+        self._settle(asked_at, is_quiet=not page.readings)
+
+    def _since(self, mark: int) -> int:
+        """Where to look from: the overlap behind the mark, or less of it once it is known to hide nothing."""
+        early = mark - self._overlap
+        return early if self._settled is None else max(early, min(mark, self._settled))
+
+    @property
+    def _overlap(self) -> int:
+        return int(self._site.options.overlap.total_seconds() * 1000)
+
+    def _settle(self, asked_at: datetime | None, *, is_quiet: bool) -> None:
+        """Remember, in this process only, up to when everything has been seen.
+
+        What was touched more than the overlap before a poll was in the index by then. A poll that found nothing new
+        proves that the mirror has it all, so the next need not walk through the same overlap again: after a bulk
+        edit that would be thousands of tickets at every poll. A second overlap makes up for a proxy's wrong clock.
+        """
+        self._settled = epoch_ms(asked_at) - 2 * self._overlap if asked_at is not None and is_quiet else None
 
     def _after(self, state: Mapping[str, Any], newest: tuple[int, str] | None) -> dict[str, Any]:
         if newest is None:
             newest = self._sweeping.newest()  # the last known ticket left: look on from the newest that is there
-            return {**state, "mark": min(newest[0], state["mark"]), "newest": newest[1]} if newest else dict(state)
-        mark = self._site.plausible(newest[0])
-        return {**state, "mark": max(mark, state["mark"]), "newest": newest[1]}
+        if newest is None:
+            return dict(state)
+        return {**state, "mark": self._site.plausible(newest[0]), "newest": newest[1]}
 
     def _page(self, issues: list[Issue], since: int, after: dict[str, Any]) -> Page:
         site, family = self._site, self._family

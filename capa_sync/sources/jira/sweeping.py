@@ -64,7 +64,7 @@ class Sweeping:
     def _ended(self, begun: SweepState, rest: dict[str, Any], slot: str) -> dict[str, Any]:
         if slot == "full" and "mark" in rest:
             return rest
-        return {**rest, "mark": max(begun.mark, rest.get("mark", begun.mark)), "newest": begun.newest}
+        return {**rest, "mark": begun.mark, "newest": begun.newest}
 
     def _cursor(self, state: Mapping[str, Any]) -> Cursor:
         return Cursor(dict(state), self._site.present_at(state.get("mark")))
