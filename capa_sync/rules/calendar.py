@@ -23,6 +23,7 @@ class Calendar:
         self._zone = ZoneInfo(timezone)
         self._holidays = holidays
         self._starts: dict[date, datetime] = {}
+        self._deadlines: dict[tuple[date, Days], datetime] = {}
 
     def local(self, instant: datetime) -> datetime:
         """Return the instant in the organisation's zone."""
@@ -62,8 +63,8 @@ class Calendar:
         A day at whose end the record was on hold does not count. None while an unfinished pause holds it.
         """
         day, counted = self.local_date(start), 0
-        if not length.business and not pauses:
-            return self.start_of(day + timedelta(days=length.count + 1))
+        if not pauses:
+            return self._unpaused(day, length)
         while counted < length.count:
             day += _ONE_DAY
             if length.business and not self.is_business_day(day):
@@ -73,6 +74,16 @@ class Calendar:
                 return None
             counted += paused is None
         return self.start_of(day + _ONE_DAY)
+
+    def _unpaused(self, day: date, length: Days) -> datetime:
+        end = self._deadlines.get((day, length))
+        if end is None:
+            last, left = day, length.count
+            while left:
+                last += _ONE_DAY
+                left -= not length.business or self.is_business_day(last)
+            end = self._deadlines[day, length] = self.start_of(last + _ONE_DAY)
+        return end
 
     def elapsed(self, start: datetime, count: int, pauses: Sequence[Pause] = ()) -> datetime | None:
         """Return when `count` calendar days have passed since `start`; a day at whose end it was on hold is left out.

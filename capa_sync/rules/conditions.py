@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
@@ -55,8 +55,8 @@ class Line:
 
     def evidence(self, context: Context) -> list[Evidence]:
         """Return its facts, each stamped with the line and its truth."""
-        truth = TRUTH_WORDS[self.judge(context)[0]]
-        return [replace(fact, phrase=self.text, truth=truth) for fact in self.test.evidence(context)]
+        text, truth = self.text, TRUTH_WORDS[self.judge(context)[0]]
+        return [Evidence(f.what, f.text, f.at, f.by, f.entry, text, truth) for f in self.test.evidence(context)]
 
     def unknown(self, context: Context) -> str:
         """Return why it cannot tell."""

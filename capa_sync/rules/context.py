@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime
 from typing import NamedTuple
 
+from capa_sync.model.finding import Evidence, Outcome, Verdict
 from capa_sync.model.record import Action, ActionKind, ActionOrigin, CapaRecord, FieldChange
 from capa_sync.model.settings import DEFAULT_DEADLINES, Days, JudgeOptions
 from capa_sync.model.ticket import Origin
@@ -21,12 +22,16 @@ _UNSURE = frozenset({ValueState.ERROR, ValueState.UNREADABLE})
 
 
 class Terms:
-    """What the settings mean to rules, prepared once per set of options."""
+    """What the settings mean to one set of rules, prepared once.
+
+    `bare` holds verdicts without words or facts by rule and outcome, shared between records.
+    """
 
     def __init__(self, options: JudgeOptions) -> None:
         self.options = options
         self.calendar: Calendar = calendar_for(options.timezone, options.holidays)
         self.profile: Profile = PROFILES[options.profile]
+        self.bare: dict[tuple[str, Outcome], Verdict] = {}
         self._lengths = {
             (name, grade): deadline_length(options, name, grade)
             for name in DEFAULT_DEADLINES
@@ -57,6 +62,7 @@ class Context:
         self._derive = derive
         self._by_field: dict[str, list[FieldChange]] | None = None
         self._values: dict[str, Value] = {}
+        self.facts: dict[str, Evidence] = {}
         self._firsts: dict[str, FirstTime] = {}
         self._moves: dict[str, list[Move]] = {}
         self._actions: tuple[Action, ...] | None = None

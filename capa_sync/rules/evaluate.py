@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from capa_sync.model.finding import SEVERITY_ORDER, Evidence, Outcome, Severity, Verdict
-from capa_sync.rules.conditions import Block, Broken, Condition, Join, broken_lines, lines_of, unknown_reasons
+from capa_sync.rules.conditions import Broken, Condition, Line, broken_lines, lines_of, unknown_reasons
 from capa_sync.rules.context import Context
 from capa_sync.rules.profiles import STANDARDS
 from capa_sync.rules.rule import Rule
@@ -21,7 +22,7 @@ def judge(rule: Rule, context: Context, *, explain: bool = False) -> Verdict:
     off = _out_of_reach(rule, context)
     if off is not None:
         return off
-    scope = Block(Join.ALL, (rule.applies_to, rule.when))
+    scope = rule.scope
     truth, turn = scope.judge(context)
     if truth is not True:
         return _without(rule, context, scope, truth is None, turn, explain)
@@ -79,19 +80,28 @@ def _why_not(condition: Condition, context: Context) -> str:
 def _plain(
     rule: Rule, context: Context, outcome: Outcome, turn: datetime | None, reason: str, evidence: bool
 ) -> Verdict:
-    first = rule.severity[0].severity
-    return Verdict(
-        rule.id,
-        outcome,
-        context.terms.profile.grade_severity(rule.id, first),
-        title=rule.title,
-        clause=clause_for(rule, context),
-        mode=rule.mode,
-        reason=reason,
-        evidence=_evidence(rule, context) if evidence else (),
-        next_due=turn,
-        number=rule.number,
-    )
+    """Return a verdict without a message; the commonest ones are made once and shared."""
+    if evidence or reason or turn is not None:
+        facts = _evidence(rule.lines(), context) if evidence else ()
+        return replace(_bare(rule, context, outcome), reason=reason, evidence=facts, next_due=turn)
+    return _bare(rule, context, outcome)
+
+
+def _bare(rule: Rule, context: Context, outcome: Outcome) -> Verdict:
+    made = context.terms.bare.get((rule.id, outcome))
+    if made is None:
+        severity = context.terms.profile.grade_severity(rule.id, rule.severity[0].severity)
+        made = Verdict(
+            rule.id,
+            outcome,
+            severity,
+            title=rule.title,
+            clause=clause_for(rule, context),
+            mode=rule.mode,
+            number=rule.number,
+        )
+        context.terms.bare[rule.id, outcome] = made
+    return made
 
 
 def _broken(rule: Rule, context: Context, turn: datetime | None, explain: bool) -> Verdict:
@@ -106,21 +116,23 @@ def _broken(rule: Rule, context: Context, turn: datetime | None, explain: bool) 
     telling = Telling(context, broken, _step(rule, context))
     message, said = rule.message.render(telling)
     fix, advised = rule.fix.render(telling)
-    return Verdict(
-        rule.id,
-        outcome,
-        severity,
-        title=rule.title,
-        clause=clause_for(rule, context),
-        mode=rule.mode,
+    return replace(
+        _bare(rule, context, outcome),
+        severity=severity,
         message=message,
         fix=fix,
         args=said + advised,
-        evidence=_evidence(rule, context),
+        evidence=_evidence(_consulted(rule, context, broken, explain), context),
         next_due=earliest(turn, repair_turn, ladder_turn, hide_turn, *_counting_turns(rule, context)),
         hides=hidden,
-        number=rule.number,
     )
+
+
+def _consulted(rule: Rule, context: Context, broken: Sequence[Broken], explain: bool) -> Iterable[Line]:
+    """Return the lines that a broken rule rests on; those of the repair only where it could act."""
+    if explain or all(_is_mended(b, context) for b in broken):
+        return rule.lines()
+    return (line for part in _clocked_parts(rule) for line in lines_of(part))
 
 
 def _all_before(rule: Rule, context: Context, broken: Sequence[Broken]) -> bool:
@@ -193,12 +205,9 @@ def _step(rule: Rule, context: Context) -> datetime:
     return min(timeline[-1].at if timeline else context.record.created_at, context.now)
 
 
-def _evidence(rule: Rule, context: Context) -> tuple[Evidence, ...]:
-    """Return the facts behind every line, each once, in the order of the file."""
-    facts = (
-        fact for condition in rule.conditions() for line in lines_of(condition) for fact in line.evidence(context)
-    )
-    return tuple(dict.fromkeys(facts))
+def _evidence(lines: Iterable[Line], context: Context) -> tuple[Evidence, ...]:
+    """Return the facts behind some lines, in the order of the file."""
+    return tuple(fact for line in lines for fact in line.evidence(context))
 
 
 def look_again(verdicts: Iterable[Verdict]) -> datetime | None:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
+from functools import cached_property
 
 from capa_sync.model.finding import Mode, Severity
 from capa_sync.rules.case import Case
-from capa_sync.rules.conditions import Block, Condition, Line, lines_of
+from capa_sync.rules.conditions import Block, Condition, Join, Line, lines_of
 from capa_sync.rules.wording import Wording
 
 
@@ -37,7 +38,7 @@ class IfRepaired:
     when: Condition | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Rule:
     """One rule file.
 
@@ -64,6 +65,11 @@ class Rule:
     cases: tuple[Case, ...]
     file: str
     number: int = 0
+
+    @cached_property
+    def scope(self) -> Block:
+        """Return what must hold for the rule to say anything: `applies_to` and `when`."""
+        return Block(Join.ALL, (*self.applies_to.members, *self.when.members))
 
     def conditions(self) -> Iterator[Condition]:
         """Yield every condition of the rule."""

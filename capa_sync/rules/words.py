@@ -34,6 +34,8 @@ _MONTHS = (
 
 def clip(text: str, longest: int = LONGEST) -> str:
     """Return text on one line without control characters, cut with an ellipsis."""
+    if len(text) <= longest and text.isprintable():
+        return " ".join(text.split())
     clean = "".join(" " if unicodedata.category(c) in {"Cc", "Cf", "Zl", "Zp"} else c for c in text[: 4 * longest])
     line = " ".join(clean.split())
     return line if len(line) <= longest else line[: longest - 1].rstrip() + "…"
@@ -90,7 +92,14 @@ def change_fact(change: FieldChange, context: Context) -> Evidence:
 
 
 def present_fact(name: str, context: Context) -> Evidence:
-    """Return a value now as evidence, with the history entry that last set it."""
+    """Return a value now as evidence, with the history entry that last set it; worked out once per record."""
+    made = context.facts.get(name)
+    if made is None:
+        made = context.facts[name] = _present_fact(name, context)
+    return made
+
+
+def _present_fact(name: str, context: Context) -> Evidence:
     text = describe(name, context.value(name), context)
     changes = context.changes(name)
     if not changes:
