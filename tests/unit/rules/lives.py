@@ -71,7 +71,14 @@ def _edit(rng: random.Random, day: date) -> dict[str, Value]:
     texts = ("", "TBD", "Short", CAUSE, f"{CAUSE} {rng.randint(1, 9)}")
     name = rng.choice(
         ("root_cause", "description", "correction", "due_at", "due_at", "extent_result", "extent_note")
-        + ("plan_approved_by", "effectiveness_result", "effectiveness_reviewer", "grade", "replan_reason", "detected_at")
+        + (
+            "plan_approved_by",
+            "effectiveness_result",
+            "effectiveness_reviewer",
+            "grade",
+            "replan_reason",
+            "detected_at",
+        )
         + ("owner", "implementation_evidence", "action_needed")
     )
     kind = SUBJECTS[name].kind.value
@@ -152,7 +159,9 @@ def tame_case(seed: int, options: JudgeOptions = LONDON) -> Case:
         fields = {name: _text(words) for name, words in texts.items() if rng.random() < 0.96}
         if not rows:
             fields["detected_at"] = Value(ValueState.FILLED, day, str(day))
-        rows.append(Row(When(day), "bo", fields, actions, stage=stage, comment="a word" if rng.random() < 0.3 else ""))
+        rows.append(
+            Row(When(day), "bo", fields, actions, stage=stage, comment="a word" if rng.random() < 0.3 else "")
+        )
         day += timedelta(days=rng.randint(1, 12))
     return Case("tame", 1, tuple(rows), (), options=options)
 

@@ -1,0 +1,112 @@
+"""The promise behind the scheduler: between two looks nothing turns, and every turn is foreseen."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from capa_sync.model.finding import Verdict
+from capa_sync.model.record import CapaRecord
+from capa_sync.model.settings import JudgeOptions
+from capa_sync.rules import RuleSet, load_rules
+from capa_sync.rules.context import Terms
+from capa_sync.rules.derived import open_record
+from capa_sync.rules.evaluate import judge
+from tests.unit.rules.lives import LONDON, last_record, wild_case
+
+RULES = Path(__file__).parents[3] / "rules"
+
+PROBE = """
+rule: probe
+title: A rule that says every phrase over time
+clause: {iso27001-2022: 10.2 c}
+severity:
+  - low
+  - medium when effectiveness_due more than 3 days ago
+  - high when detected_at more than 40 business days ago
+when:
+  - any:
+      - created_at: more than 1 business day ago
+      - stage: became planned more than 2 days ago
+require:
+  - due_at: not in the past
+  - due_at: not more than 5 days ago
+  - detected_at: not more than 20 business days ago
+  - none:
+      - identified_at: past the implement deadline
+      - identified_at: past the contain deadline
+  - actions: none is overdue by more than 0 days
+message: "{missing}, {days since due_at}, {days since actions}, {contain deadline}"
+fix: Nothing.
+tests:
+  - case: broken
+    timeline: [{day: 2025-01-01, by: ana}]
+    expect: [{day: 2025-02-01, result: breach}]
+  - case: in order
+    timeline: [{day: 2025-01-01, by: ana, due_at: 2025-01-01}]
+    expect: [{day: 2025-01-01, result: ok}]
+"""
+
+
+@pytest.fixture(scope="module")
+def ruleset() -> RuleSet:
+    """Return the shipped pack."""
+    return load_rules([RULES], LONDON)
+
+
+def said(verdict: Verdict) -> tuple[object, ...]:
+    """Return all of a verdict that a person may see change."""
+    return verdict.outcome, verdict.severity, verdict.message, verdict.fix, verdict.args, verdict.hides
+
+
+def check_constant(record: CapaRecord, now: datetime, judged: object) -> None:
+    """Walk 150 days hour by hour: what is said turns only at the next look that was foreseen."""
+    verdicts = judged(now)  # type: ignore[operator]
+    spoken, due = list(map(said, verdicts)), [verdict.next_due for verdict in verdicts]
+    assert all(instant is None or instant > now for instant in due)
+    for hour in range(1, 24 * 150):
+        moment = now + timedelta(hours=hour)
+        if (
+            hour > 24 * 3
+            and hour % 24 not in {0, 1}
+            and not any(d and abs(d - moment) < timedelta(hours=2) for d in due)
+        ):
+            continue
+        fresh = judged(moment)  # type: ignore[operator]
+        for index, verdict in enumerate(fresh):
+            if due[index] is not None and moment >= due[index]:
+                at_turn = judged(due[index])[index]  # type: ignore[operator]
+                while at_turn.next_due is not None and at_turn.next_due <= moment:
+                    at_turn = judged(at_turn.next_due)[index]  # type: ignore[operator]
+                spoken[index], due[index] = said(at_turn), at_turn.next_due
+            assert said(verdict) == spoken[index], (verdict.rule, moment)
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.integers(0, 10**6))
+def test_shipped_rules_turn_only_when_foreseen(ruleset: RuleSet, seed: int) -> None:
+    """Whatever the life, each verdict of the pack is constant up to its next look, words included."""
+    record, now = last_record(wild_case(seed))
+    check_constant(record, now, lambda moment: ruleset.evaluate(record, LONDON, moment))
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    st.integers(0, 10**6),
+    st.sampled_from(["Europe/London", "Pacific/Kiritimati", "America/St_Johns", "Asia/Kathmandu"]),
+)
+def test_every_phrase_over_time_turns_only_when_foreseen(
+    tmp_path_factory: pytest.TempPathFactory, seed: int, zone: str
+) -> None:
+    """A rule made of all phrases over time keeps the promise in odd time zones too, counted days included."""
+    file = tmp_path_factory.mktemp("probe") / "probe.yaml"
+    file.write_text(PROBE, encoding="utf-8")
+    options = JudgeOptions(timezone=zone)
+    (rule,) = load_rules([file], options).rules
+    terms = Terms(options)
+    record, now = last_record(wild_case(seed, options))
+    check_constant(record, now, lambda moment: [judge(rule, open_record(record, moment, terms))])
