@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 
-from capa_sync.mapping.actions import ActionsFound, ChildTicket, collect_actions, find_children
+from capa_sync.mapping.actions import ActionsFound, collect_actions
 from capa_sync.mapping.binding import BoundField, BoundMapping, BoundPart
+from capa_sync.mapping.children import ChildTicket, find_children
 from capa_sync.mapping.links import link_history
 from capa_sync.mapping.people import Directory, People
 from capa_sync.mapping.stages import StageReplay, replay_stage
 from capa_sync.mapping.timeline import Birth, Step, TicketHistory, birth_of, combine, number_groups, replay, rows_of
 from capa_sync.model.record import CapaRecord, FieldChange, RecordComment, Stage, Unmapped
 from capa_sync.model.ticket import Presence, SourceTicket
-from capa_sync.model.values import BLANK, Value, ValueState
+from capa_sync.model.values import BLANK, EMPTY, Value, ValueState
 
 
 def map_ticket(
@@ -78,7 +79,12 @@ class _Mapper:
         self.rows: list[FieldChange] = []
 
     def map_fields(self) -> None:
+        absent_is_empty, values = self.bound.facts.absent_is_empty, self.history.ticket.values
         for field in self.bound.fields:
+            field_id = field.parts[0].field_id if len(field.parts) == 1 else ""
+            if field_id and (absent_is_empty or field_id in values) and self.history.never_held(field_id):
+                self.fields[field.name] = EMPTY
+                continue
             now, birth, steps = self._field(field)
             self.fields[field.name] = now
             label = self.bound.labels.get(field.name, "")

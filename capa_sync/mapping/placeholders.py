@@ -31,21 +31,23 @@ _PLACES = (
     "|attached|attached file|notes|e-mail|email|mail|link|history|previous|root cause|parent|parent ticket"
 )
 _ASKED = "text|here|this|field|details|description|value|content|cause|root cause|action|reason|information|below"
-_PATTERNS = tuple(
-    re.compile(pattern)
-    for pattern in (
-        rf"(still |yet )?to be ({_LATER})( later| soon)?",
-        rf"will be ({_LATER})( later| soon)?",
-        rf"not (yet )?({_LATER}|known|available|clear|started|set)( yet)?",
-        r"(still|yet) (open|to be done|to do|missing|unclear|unknown)",
-        rf"(please )?(see|cf|refer to) (also )?(the |in )?({_PLACES})",
-        (
-            rf"(please |pls )?(enter|insert|add|fill|fill in|fill out|type|write|provide|complete|describe|specify)"
-            rf"( (the |your |a )?({_ASKED}))*( here)?"
-        ),
-        r"(please )?(select|choose)( (one|an option|a value))?",
-        r"click here to (enter|add) text",
-        r"lorem ipsum.*",
+_PATTERNS = re.compile(
+    "|".join(
+        f"(?:{pattern})"
+        for pattern in (
+            rf"(still |yet )?to be ({_LATER})( later| soon)?",
+            rf"will be ({_LATER})( later| soon)?",
+            rf"not (yet )?({_LATER}|known|available|clear|started|set)( yet)?",
+            r"(still|yet) (open|to be done|to do|missing|unclear|unknown)",
+            rf"(please )?(see|cf|refer to) (also )?(the |in )?({_PLACES})",
+            (
+                r"(please |pls )?(enter|insert|add|fill|fill in|fill out|type|write|provide|complete|describe)"
+                rf"( (the |your |a )?({_ASKED}))*( here)?"
+            ),
+            r"(please )?(select|choose)( (one|an option|a value))?",
+            r"click here to (enter|add) text",
+            r"lorem ipsum.*",
+        )
     )
 )
 _BRACKETS = re.compile(r"\[[^\[\]]{0,80}\]|<[^<>]{0,80}>|\{[^{}]{0,80}\}")
@@ -64,4 +66,4 @@ def is_placeholder(text: str) -> bool:
     if not has_word(text):
         return True
     bare = text.casefold().replace("’", "'").strip(_EDGES)
-    return bare in _BARE or bool(_BRACKETS.fullmatch(text)) or any(each.fullmatch(bare) for each in _PATTERNS)
+    return bare in _BARE or bool(_BRACKETS.fullmatch(text)) or bool(_PATTERNS.fullmatch(bare))

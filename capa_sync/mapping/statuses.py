@@ -31,11 +31,10 @@ class OptionSet:
         return cls(frozenset(listed) | {each for each, name in known if fold(name) in names}, names)
 
     def __contains__(self, raw: Raw) -> bool:
-        if not self.names and not self.ids:
-            return False
-        if any(each in self.ids for each in raw.ids):
+        if not self.ids.isdisjoint(raw.ids):
             return True
-        return any(fold(each) in self.names for each in (*raw.names, raw.text) if each)
+        told = raw.names or ((raw.text,) if raw.text else ())
+        return any(fold(each) in self.names for each in told) if told else False
 
     def __bool__(self) -> bool:
         return bool(self.ids or self.names)

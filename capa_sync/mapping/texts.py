@@ -33,7 +33,7 @@ def squash(text: str) -> str:
 
 def has_word(text: str) -> bool:
     """Tell whether any letter or digit of any script is there."""
-    return any(map(str.isalnum, text))
+    return text[:1].isalnum() or any(map(str.isalnum, text))
 
 
 class Template:

@@ -52,6 +52,7 @@ class TicketHistory:
         self.has_ambiguous = False
         self.groups: dict[int, int] = {}
         self._by_field: dict[str, list[RawChange]] = defaultdict(list)
+        self._lost = ticket.lost
         for change in ticket.changes:
             field_id = history_ids.get(change.field_id)
             if field_id is None and change.field_id.startswith("name:"):
@@ -66,6 +67,12 @@ class TicketHistory:
         """Return a field's changes in true order."""
         return self._by_field.get(field_id, ())
 
+    def never_held(self, field_id: str) -> bool:
+        """Tell whether neither the present answer nor an earlier one nor the history has anything in the field."""
+        raw = self.ticket.values.get(field_id)
+        is_blank = field_id not in self._lost if raw is None else raw.is_blank
+        return is_blank and field_id not in self._by_field
+
     def raw_now(self, field_id: str, *, absent_is_empty: bool) -> Raw | None:
         """Return what the field holds now; None when it cannot be read.
 
@@ -78,7 +85,7 @@ class TicketHistory:
         told = self._by_field.get(field_id)
         if told:
             return BLANK if told[-1].new.is_blank else None
-        return BLANK if absent_is_empty and field_id not in self.ticket.lost else None
+        return BLANK if absent_is_empty and field_id not in self._lost else None
 
     def end_at(self) -> datetime:
         """Return the latest instant that the ticket itself tells of."""
@@ -142,7 +149,7 @@ def replay(
             steps.append(Step(group, change.at, "", "", Origin.OBSERVED, change.field_name, current, old))
         steps.append(Step(group, change.at, change.by, change.entry, change.origin, change.field_name, old, new))
         current = new
-    if now.state is ValueState.UNREADABLE or now == current:
+    if now is current or now.state is ValueState.UNREADABLE or now == current:
         return birth, steps
     if meets(current, now) or _same_raw(held, history.ticket.values.get(field_id, BLANK)):
         steps[-1] = steps[-1]._replace(new=now)
@@ -161,6 +168,8 @@ def _same_raw(told: Raw, found: Raw) -> bool:
 
 def meets(told: Value, found: Value) -> bool:
     """Tell whether two values are the same but for markup, case and punctuation, which histories render otherwise."""
+    if told is found:
+        return True
     if told.state is not found.state:
         return False
     if told.data == found.data and (told.data is not None or told.text == found.text):

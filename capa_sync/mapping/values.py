@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime
+from functools import lru_cache
 
 from capa_sync.mapping.people import Directory
 from capa_sync.mapping.placeholders import is_placeholder
@@ -22,12 +23,16 @@ NO_TEMPLATE = Template(())
 
 def text_value(raw: Raw, template: Template = NO_TEMPLATE) -> Value:
     """Return a text field's value; what the template pre-fills counts as nothing."""
-    shown = raw.text or ", ".join(raw.names or raw.ids)
+    return _read_text(raw.text or ", ".join(raw.names or raw.ids), template, raw.media_only)
+
+
+@lru_cache(maxsize=2_000)  # one text stands in a ticket up to three times: as new, as old, and as present value
+def _read_text(shown: str, template: Template, media_only: bool) -> Value:
     text = normalise(shown)
     if text and template:
         text = template.strip(text)
     if not text:
-        return MEDIA if raw.media_only else EMPTY
+        return MEDIA if media_only else EMPTY
     if is_placeholder(text):
         return Value(ValueState.PLACEHOLDER, None, shown)
     return Value(ValueState.FILLED, text, shown)

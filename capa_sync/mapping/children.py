@@ -1,0 +1,60 @@
+"""Which of the tickets that belong to a record are its actions, by the mapping's entries."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from capa_sync.mapping.binding import BoundAction, BoundMapping
+from capa_sync.mapping.texts import fold
+from capa_sync.mapping.timeline import TicketHistory
+from capa_sync.model.record import ActionOrigin
+from capa_sync.model.ticket import ChildRef, SourceTicket
+from capa_sync.model.values import BLANK
+
+
+@dataclass(frozen=True, slots=True)
+class ChildTicket:
+    """A child that an action entry takes in: how it is named, and its history, None when it cannot be read."""
+
+    ref: ChildRef
+    bound: BoundAction | None
+    history: TicketHistory | None
+
+
+def find_children(
+    bound: BoundMapping, ticket: SourceTicket, children: Mapping[str, SourceTicket | None]
+) -> list[ChildTicket]:
+    """Return the children that are actions by the mapping, and those of which that cannot be said."""
+    refs = {ref.id or ref.key: ref for ref in ticket.children}
+    by_key = {child.key: child for child in children.values() if child is not None}
+    for child in children.values():
+        if child is not None and child.parent == ticket.id and child.id not in refs and child.key not in refs:
+            relation = "child" if bound.mapping.kind == "servicenow" else "subtask"
+            refs[child.id] = ChildRef(child.id, child.key, relation)
+    found: list[ChildTicket] = []
+    for name, ref in refs.items():
+        child = children.get(name) or by_key.get(ref.key)
+        entry = next((each for each in bound.actions if _takes(each, ref, child, ticket)), None)
+        if entry is not None:
+            read = TicketHistory(child, bound.history_ids, bound.ambiguous) if child is not None else None
+            found.append(ChildTicket(ref, entry, read))
+    return found
+
+
+def _takes(bound: BoundAction, ref: ChildRef, child: SourceTicket | None, parent: SourceTicket) -> bool:
+    """Tell whether an entry takes this child in; of an unread sub-task the type is unknown, so it may be one."""
+    entry = bound.entry
+    if entry.origin.value != ref.relation:
+        return False
+    if entry.origin is ActionOrigin.SUBTASK:
+        kind = child.kind if child is not None else ref.link_type
+        return not kind or fold(kind) in map(fold, entry.types)
+    if entry.origin is ActionOrigin.LINK:
+        wanted = child is None or not entry.issue_types or fold(child.kind) in map(fold, entry.issue_types)
+        return wanted and fold(ref.link_type) in map(fold, entry.types)
+    if child is None:
+        return not ref.link_type or ref.link_type == entry.reference
+    if child.kind != entry.table:
+        return False
+    return ref.link_type == entry.reference or parent.id in child.values.get(entry.reference, BLANK).ids
