@@ -79,7 +79,15 @@ def _project_keys(client: JiraClient, status: str) -> list[str]:
 
 
 def _offset_roster(client: JiraClient) -> dict[str, str]:
-    answer: Any = client.get("project", {"includeArchived": "true"})
+    """Data Center lists without paging; what it lists only when asked for archived ones is archived."""
+    live = _listed_keys(client, {})
+    archived = _listed_keys(client, {"includeArchived": "true"}) - live
+    return {**dict.fromkeys(archived, "archived"), **dict.fromkeys(live, "live")}
+
+
+def _listed_keys(client: JiraClient, params: dict[str, str]) -> set[str]:
+    answer: Any = client.get("project", params)
     if not isinstance(answer, list):
         raise BadAnswer(client.source, "the list of projects is none; the census is given up")
-    return {str(one["key"]): "archived" if one.get("archived") else "live" for one in answer}
+    wants_archived = bool(params)
+    return {str(one["key"]) for one in answer if wants_archived or not one.get("archived")}

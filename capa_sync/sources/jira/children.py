@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from capa_sync.model.settings import ChildSpec
-from capa_sync.model.ticket import ChildRef, Role, SourceTicket
+from capa_sync.model.ticket import ChildRef, SourceTicket
 
 
 class Kinship:
@@ -23,29 +23,33 @@ class Kinship:
         }
         self.has_children = bool(self._types["child"])
 
-    def role_of(self, fields: Mapping[str, Any]) -> Role:
-        """Tell the role of a ticket that the query names."""
-        return Role.ACTION if self._is_child(fields) or self._is_linked(fields) else Role.RECORD
+    def may_be_action(self, fields: Mapping[str, Any]) -> bool:
+        """Whether a ticket is an action by its parent, or would be one by a link from a record."""
+        return self.is_child(fields) or bool(self.claimants(fields))
 
-    def _is_child(self, fields: Mapping[str, Any]) -> bool:
+    def is_child(self, fields: Mapping[str, Any]) -> bool:
+        """Whether a ticket is an action of the parent that it names."""
         kind = fields.get("issuetype")
         if not isinstance(fields.get("parent"), dict) or not isinstance(kind, dict):
             return False
         relation = "subtask" if kind.get("subtask") else "child"
         return _named(self._types[relation], str(kind.get("name") or ""))
 
-    def _is_linked(self, fields: Mapping[str, Any]) -> bool:
+    def claimants(self, fields: Mapping[str, Any]) -> list[str]:
+        """Ids of linked tickets that, read from their end, name this one as their action."""
         if not self._types["link"]:
-            return False
-        return any(self._names_us(link) for link in fields.get("issuelinks") or ())
+            return []
+        return [id_ for link in fields.get("issuelinks") or () if (id_ := self._claimant(link))]
 
-    def _names_us(self, link: Mapping[str, Any]) -> bool:
-        """Whether the other end of a link, read from there, names this ticket as its action."""
+    def _claimant(self, link: Mapping[str, Any]) -> str:
         type_ = link.get("type") or {}
-        words = type_.get("outward") if isinstance(link.get("inwardIssue"), dict) else type_.get("inward")
         if type_.get("inward") == type_.get("outward"):
-            return False
-        return bool(words) and _named(self._types["link"], str(words))
+            return ""
+        for here, there in (("inward", "outward"), ("outward", "inward")):
+            other = link.get(f"{here}Issue")
+            if isinstance(other, dict) and _named(self._types["link"], str(type_.get(there) or "")):
+                return str(other.get("id") or other.get("key") or "")
+        return ""
 
     def actions_of(self, ticket: SourceTicket) -> list[ChildRef]:
         """The actions that a record names."""

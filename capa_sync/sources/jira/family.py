@@ -22,22 +22,35 @@ class Family:
         self, drafts: Sequence[Draft], actions: frozenset[str] = frozenset()
     ) -> tuple[list[Reading], list[Skip]]:
         """Make readings of drafts; `actions` are ids that are actions whatever they say of themselves."""
+        known = actions | self._claimed(drafts)
 
         def role_of(draft: Draft) -> Role:
-            return Role.ACTION if draft.id in actions else self._site.kinship.role_of(draft.fields)
+            return Role.ACTION if draft.id in known else Role.RECORD
 
-        return self._site.assembler.assemble(drafts, role_of, self._named_children(drafts, actions))
+        return self._site.assembler.assemble(drafts, role_of, self._named_children(drafts, known))
+
+    def _claimed(self, drafts: Iterable[Draft]) -> frozenset[str]:
+        """Ids of drafts that are actions: children, and tickets that a record in scope names by a link.
+
+        A link from a ticket outside the query makes no action: it would take a record out of the register.
+        """
+        kinship = self._site.kinship
+        found: set[str] = set()
+        claims: dict[str, list[str]] = {}
+        for draft in drafts:
+            if kinship.is_child(draft.fields):
+                found.add(draft.id)
+            for claimant in kinship.claimants(draft.fields):
+                claims.setdefault(claimant, []).append(draft.id)
+        for claimant in self._site.in_query(claims) if claims else ():
+            found.update(claims.get(claimant, ()))
+        return frozenset(found)
 
     def _named_children(self, drafts: Iterable[Draft], actions: frozenset[str]) -> dict[str, list[dict[str, Any]]]:
         """Ask which tickets name these as their parent, where the mapping looks for such (epics and the like)."""
-        kinship = self._site.kinship
-        if not kinship.has_children:
+        if not self._site.kinship.has_children:
             return {}
-        found: dict[str, list[dict[str, Any]]] = {
-            draft.id: []
-            for draft in drafts
-            if draft.id not in actions and kinship.role_of(draft.fields) is Role.RECORD
-        }
+        found: dict[str, list[dict[str, Any]]] = {draft.id: [] for draft in drafts if draft.id not in actions}
         for row in self._site.search_ids(list(found), ["issuetype", "parent"], field="parent"):
             fields = row.get("fields") or {}
             parent = str((fields.get("parent") or {}).get("id"))

@@ -103,7 +103,9 @@ class Search:
             raise self._bad("the search tells another place than was asked for")
         if place.last and (not issues or str(issues[0]["id"]) != place.last):
             raise Shifted(self._client.source, "tickets moved while they were read")
-        if overlap and size == overlap and total > place.start:  # a page of one holds no row beside the proof: go without it
+        if (
+            overlap and size == overlap and total > place.start
+        ):  # a page of one holds no row beside the proof: go without it
             return self._offset_page(body, Place(start=place.start))
         if len(issues) < min(max(size, 1), total - start):
             raise self._bad(f"the search promises {min(max(size, 1), total - start)} tickets and gives {len(issues)}")

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
-from capa_sync.model.ticket import Cursor, Page, Role
+from capa_sync.model.ticket import Cursor, Page
 from capa_sync.sources.jira.facts import prove_identity
 from capa_sync.sources.jira.family import Family
 from capa_sync.sources.jira.outside import Outside
@@ -88,7 +88,7 @@ class Poll:
         site, family = self._site, self._family
         drafts = [Draft.of(issue) for issue in issues]
         for draft in drafts:
-            if site.kinship.role_of(draft.fields) is Role.ACTION:
+            if site.kinship.may_be_action(draft.fields):
                 self._outside.note_inside(draft.id)
         changed = site.whole(draft for draft in drafts if not site.is_unchanged(draft))
         actions = site.whole(self._outside.changed(since))

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from capa_sync.errors import Fatal
-from capa_sync.model.ticket import Cursor, Page, Reading, Role
+from capa_sync.model.ticket import Cursor, Page, Reading
 from capa_sync.sources.jira.facts import prove_identity
 from capa_sync.sources.jira.family import Family
 from capa_sync.sources.jira.history import chunks
@@ -111,7 +111,7 @@ class Sweeping:
         site, family = self._site, self._family
         drafts = list({draft.id: draft for page in owners for draft in page}.values())
         for draft in drafts:
-            if site.kinship.role_of(draft.fields) is Role.ACTION:
+            if site.kinship.may_be_action(draft.fields):
                 self._outside.note_inside(draft.id)
         if not is_whole:
             drafts = site.whole(draft for draft in drafts if not site.is_unchanged(draft))
