@@ -1,0 +1,158 @@
+"""The hand-computed life of one nonconformity (facts/clause10.md 6.6), on all three trackers, over real HTTP."""
+
+from __future__ import annotations
+
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from capa_sync.sandbox.servicenow import INTEGRATION_USER
+from capa_sync.sandbox.stories.script import AddAction, Create, Fill, FinishAction, Move, Say
+from capa_sync.sandbox.stories.servicenow_player import ServiceNowPlayer
+from tests.journey.desk import SOURCES, Desk, local, open_desk
+
+DESCRIPTION = (
+    "The quarterly review of access rights to the finance application was not done for the first quarter of 2025, "
+    "found while sampling user lists."
+)
+CAUSE = "No deputy named in AC-03; reminder lost with leaver mailbox"
+ORDER, EXTENT, OVERDUE = "root-cause-before-action", "extent-assessed", "action-overdue"
+MOVED, EDITED, REVIEW = "due-date-moved", "edited-after-close", "independent-review"
+
+
+def due(desk: Desk, day: str) -> str:
+    """Return a due date as this tracker holds it: a day, or in ServiceNow the end of that day."""
+    return day if desk.source != "servicenow" else f"{day} 22:59:59"
+
+
+@pytest.mark.parametrize("source", SOURCES)
+def test_the_hand_computed_life(source: str, tmp_path: Path) -> None:
+    """Every finding of the twelve rules opens, changes and clears on exactly the dates computed by hand."""
+    with open_desk(source, tmp_path, "2025-05-05 09:00") as desk:
+        _report_and_contain(desk)
+        _plan(desk)
+        _overdue_and_moved(desk)
+        _implement_and_close(desk)
+        _after_closure(desk)
+
+
+def _report_and_contain(desk: Desk) -> None:
+    created = {
+        "title": "Access review of the finance application missed",
+        "description": DESCRIPTION,
+        "detected_at": "2025-05-02",
+        "location": "Finance app",
+        "grade": "minor",
+        "impact": "Leavers could still have opened payment files",
+        "requirement_ref": "A.5.18",
+        "source": "internal_audit",
+        "source_ref": "IA-03/2",
+        "objective_evidence": "User list of 30 April without a review stamp",
+        "owner": "anna.lee",
+        "confidential": "no",
+    }
+    desk.play("2025-05-05 09:00", Create(created))
+    desk.cycle()
+    assert desk.states() == {}
+    desk.play("2025-05-07 10:00", AddAction("Run the missing review", None))
+    desk.cycle()
+    assert desk.states() == {ORDER: "open high"}
+    assert desk.findings()[ORDER].opened_at.date() == date(2025, 5, 7)
+    done = {
+        "correction": "The review was run and 3 accounts removed",
+        "consequences": "None, because no misuse was seen",
+    }
+    desk.play("2025-05-08 10:00", Fill(done))
+    desk.cycle()
+    assert desk.states() == {ORDER: "open high"}
+    found = {"rca_method": "five_whys", "root_cause": CAUSE, "cause_category": "ownership", "action_needed": "yes"}
+    desk.play("2025-05-12 10:00", Fill(found))
+    desk.cycle()
+    assert desk.states() == {ORDER: "open high"}
+
+
+def _plan(desk: Desk) -> None:
+    desk.play("2025-05-13 10:00", AddAction("Name deputy in AC-03, reminder in shared mailbox", None))
+    desk.cycle()
+    assert desk.states() == {ORDER: "historical"}
+    assert desk.findings()[ORDER].cleared_at.date() == date(2025, 5, 13)  # type: ignore[union-attr]
+    desk.play("2025-05-14 10:00", Move("planned", {"due_at": due(desk, "2025-06-30")}))
+    desk.cycle()
+    assert desk.states() == {ORDER: "historical", EXTENT: "open medium"}
+
+
+def _overdue_and_moved(desk: Desk) -> None:
+    still = {ORDER: "historical", EXTENT: "open medium"}
+    desk.cycle("2025-07-01 23:30")
+    assert desk.states() == still
+    desk.cycle("2025-07-02 09:00")
+    assert desk.states() == {**still, OVERDUE: "open medium"}
+    desk.play("2025-07-03 15:00", Fill({"due_at": due(desk, "2025-07-31")}))
+    desk.cycle()
+    assert desk.states() == {**still, MOVED: "open medium"}
+    assert desk.findings()[OVERDUE].cleared_at.date() == date(2025, 7, 3)  # type: ignore[union-attr]
+    desk.play(
+        "2025-07-04 09:00", Say("Moved by a month, agreed with the ISMS lead: the shared mailbox comes in July.")
+    )
+    desk.cycle()
+    assert desk.states() == still
+    assert desk.findings()[MOVED].cleared_at.date() == date(2025, 7, 4)  # type: ignore[union-attr]
+
+
+def _implement_and_close(desk: Desk) -> None:
+    desk.play("2025-07-25 09:59", FinishAction("CHG0031"))
+    desk.play("2025-07-25 10:00", Move("implemented"))
+    desk.cycle()
+    assert desk.states() == {ORDER: "historical", EXTENT: "open high"}
+    agreed = {"effectiveness_criterion": "0 late leavers in 60 days", "effectiveness_reviewer": "anna.lee"}
+    desk.play("2025-07-28 10:00", Fill({**agreed, "effectiveness_due": due(desk, "2025-09-01")}))
+    desk.cycle()
+    assert desk.states() == {ORDER: "historical", EXTENT: "open high"}
+    desk.play("2025-08-01 10:00", Move("closed", {"effectiveness_result": "effective", "effectiveness_note": "Done"}))
+    desk.cycle()
+    assert desk.states() == {ORDER: "historical", EXTENT: "open high", REVIEW: "open medium"}
+    [row] = desk.house.register.view("v_register")
+    assert (row["claimed_stage"], row["evidenced_stage"]) == ("closed", "contained")
+    assert str(row["evidence_missing"]).startswith("Extent")
+    assert row["replans"] == 1
+    assert row["days_open"] == 91
+
+
+def _after_closure(desk: Desk) -> None:
+    before = desk.states()
+    desk.clock.set(local("2025-08-05 09:59"))
+    _bot_at_work(desk)
+    desk.cycle("2025-08-05 10:00")
+    assert desk.states() == before
+    text = "Nobody was named as deputy in AC-03, so the reminder was lost with the mailbox of a leaver"
+    desk.play("2025-08-06 10:00", Fill({"root_cause": text}))
+    desk.cycle()
+    assert desk.states() == {**before, EDITED: "open high"}
+    assert desk.findings()[EDITED].opened_at.date() == date(2025, 8, 6)
+    _one_warning_in_place(desk)
+    assert CAUSE in {row["from_value"] for row in desk.house.register.view("v_changes")}
+
+
+def _bot_at_work(desk: Desk) -> None:
+    """Let our own service account touch the closed ticket."""
+    key = desk.player.address("life")[0]
+    if isinstance(desk.player, ServiceNowPlayer):
+        bot = desk.player.tracker.as_user(INTEGRATION_USER)
+        bot.update("sn_grc_issue", desk.player.ids["life"], {"u_root_cause": CAUSE + ".", "u_location": "Finance"})
+        return
+    actor = desk.player.tracker.as_user("capa-sync")
+    actor.edit(key, {"labels": ["capa-warning", "bot"], "Location": "Finance"})
+    actor.comment(key, "A note of the service account")
+
+
+def _one_warning_in_place(desk: Desk) -> None:
+    """However much was opened and cleared: one comment in Jira, the current text in ServiceNow's field."""
+    if isinstance(desk.player, ServiceNowPlayer):
+        row = desk.player.tracker.find("sn_grc_issue", desk.player.ids["life"])
+        assert row is not None
+        assert "3 things to fix" in row["u_capa_sync_text"]
+        assert row["u_capa_sync_state"] == "warning"
+    else:
+        created = [each for each in desk.writes() if each.startswith("POST")]
+        assert len(created) == 1, created
