@@ -1,0 +1,47 @@
+"""The people of the stories, with their accounts in each tracker; `mappings/people.yaml` knows them by these."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """One person.
+
+    Attributes:
+        id: canonical id, also the user name in ServiceNow.
+        name: as shown.
+        cloud, datacenter, key: account id, user name and user key in the Jiras.
+        has_left: no longer active anywhere.
+    """
+
+    id: str
+    name: str
+    cloud: str
+    datacenter: str
+    key: str
+    has_left: bool = False
+
+
+def _person(number: int, id_: str, name: str, datacenter: str, *, has_left: bool = False) -> Person:
+    return Person(
+        id_, name, f"5b10ac8d82e05b22cc7d4e{number:02d}", datacenter, f"JIRAUSER{10_099 + number}", has_left
+    )
+
+
+CAST: dict[str, Person] = {
+    one.id: one
+    for one in (
+        _person(1, "anna.lee", "Anna Lee", "alee"),
+        _person(2, "mara.roy", "Mara Roy", "mroy"),
+        _person(3, "ben.okafor", "Ben Okafor", "bokafor", has_left=True),
+        _person(4, "priya.nair", "Priya Nair", "pnair"),
+        _person(5, "tomasz.zielinski", "Tomasz Zielinski", "tzielinski"),
+        _person(6, "chloe.martin", "Chloe Martin", "cmartin"),
+        _person(7, "samuel.adeyemi", "Samuel Adeyemi", "sadeyemi"),
+        _person(8, "ingrid.holm", "Ingrid Holm", "iholm"),
+    )
+}
+LEAD = "mara.roy"
+AUDITOR = "ingrid.holm"

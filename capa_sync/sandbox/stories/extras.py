@@ -1,0 +1,145 @@
+"""Stories outside the twelve plots: one nonconformity in two trackers, an improvement, a rejection, an unlisted status."""
+
+from __future__ import annotations
+
+from capa_sync.sandbox.stories.cast import LEAD
+from capa_sync.sandbox.stories.script import AddAction, Create, Day, Deed, Fields, Fill, Move, Name, Say, Scene, Story
+
+
+def extra_stories() -> list[Story]:
+    """The extra stories; the ServiceNow half of the joined one begins before Jira names its number."""
+    return [_joined_in_jira(), _joined_in_servicenow(), _improvement(), _rejected(), _under_discussion()]
+
+
+def _story(source: str, name: str, *scenes: tuple[int, int, str, Deed]) -> Story:
+    full = f"{source}/{name}"
+    return Story(full, source, [Scene(full, ago, minute, by, deed) for ago, minute, by, deed in scenes])
+
+
+def _joined_in_jira() -> Story:
+    """The ISMS team's half: what happened, the cause and the extent; the work itself is done in ServiceNow."""
+    what = (
+        "During the fire drill the emergency plan on the wall of the second floor named a person who left a year ago; "
+        "the list of contacts in the crisis handbook had the same mistake."
+    )
+    report: Fields = {
+        "title": "Emergency contacts on the second floor are out of date",
+        "description": what,
+        "location": "London office, second floor",
+        "requirement_ref": "A.5.24, BC-01 section 2",
+        "source": "employee_feedback",
+        "detected_at": Day(30),
+        "owner": "chloe.martin",
+        "grade": "minor",
+    }
+    contain: Fields = {
+        "correction": "The plan on the wall and the list in the handbook were corrected by hand on the day of the drill.",
+        "consequences": "None: it was a drill, and the person in charge was reached by mobile phone.",
+    }
+    cause: Fields = {
+        "rca_method": "five_whys",
+        "root_cause": "The leaver check list of HR has no line for emergency roles, so nobody passes them on.",
+        "cause_category": "process",
+        "extent_result": "none_found",
+        "extent_note": "The plans of all five floors and the crisis handbook were compared with the staff list.",
+    }
+    return _story(
+        "jira",
+        "joined",
+        (30, 20, "ingrid.holm", Create(report)),
+        (29, 45, "chloe.martin", Move("contained", contain)),
+        (28, 90, "chloe.martin", Name("servicenow_number", "servicenow/joined")),
+        (26, 130, "chloe.martin", Move("analysed", cause)),
+        (23, 200, LEAD, Move("planned", {"plan_approved_by": LEAD, "plan_approved_at": Day(23)})),
+    )
+
+
+def _joined_in_servicenow() -> Story:
+    """The facility team's half of the same nonconformity: the tasks."""
+    title = "Emergency contacts: remediation for the ISMS team"
+    about = "Work for the nonconformity that the ISMS team keeps in Jira: new leaver check list, new wall plans."
+    return _story(
+        "servicenow",
+        "joined",
+        (29, 60, "priya.nair", Create({"title": title, "description": about, "owner": "priya.nair"})),
+        (
+            25,
+            30,
+            "priya.nair",
+            AddAction("Add emergency roles to the leaver check list", Day(-10), "child", "chloe.martin"),
+        ),
+        (
+            25,
+            50,
+            "priya.nair",
+            AddAction("Print the wall plans from the staff list", Day(-15), "child", "priya.nair"),
+        ),
+        (24, 80, "priya.nair", Fill({"due_at": Day(-15)})),
+        (22, 60, "priya.nair", Move("planned")),
+    )
+
+
+def _improvement() -> Story:
+    """An idea, decided and done; asks for no cause and no correction."""
+    idea: Fields = {
+        "title": "Show the phishing report button to new staff on day one",
+        "description": "New staff ask where to report odd mails; a five minute demonstration would answer it.",
+        "source": "employee_feedback",
+        "owner": "chloe.martin",
+    }
+    decision: Fields = {
+        "decision": "accepted",
+        "decision_by": LEAD,
+        "benefit": "Odd mails are reported from week one.",
+    }
+    done: Fields = {"outcome": "Part of the first day since last month; four reports came from new staff already."}
+    return _story(
+        "jira-dc",
+        "improvement",
+        (38, 100, "ben.okafor", Create(idea, kind="improvement")),
+        (33, 60, LEAD, Fill(decision)),
+        (12, 240, "chloe.martin", Move("implemented", done)),
+        (11, 30, LEAD, Move("closed")),
+    )
+
+
+def _rejected() -> Story:
+    """A report that turns out to be no nonconformity, set aside with the reason."""
+    report: Fields = {
+        "title": "Fire door in the basement stood open",
+        "description": "The fire door between the garage and the server room stood open all afternoon.",
+        "location": "London office, basement",
+        "source": "employee_feedback",
+        "detected_at": Day(17),
+        "owner": "priya.nair",
+    }
+    reason: Fields = {
+        "rejected_reason": "The door was held open by the technician during the agreed test of the fire alarm, with a guard.",
+        "rejected_by": LEAD,
+    }
+    return _story(
+        "servicenow",
+        "rejected",
+        (17, 300, "anna.lee", Create(report)),
+        (16, 40, "priya.nair", Say("That was the alarm test. I ask Mara to set this aside.")),
+        (15, 70, LEAD, Move("rejected", reason)),
+    )
+
+
+def _under_discussion() -> Story:
+    """Stands in a status that the shipped mapping does not list."""
+    report: Fields = {
+        "title": "Is a private phone for two-factor sign-in allowed?",
+        "description": "Two colleagues use their private phones for the second factor; the policy does not say yes or no.",
+        "location": "London office",
+        "source": "employee_feedback",
+        "detected_at": Day(8),
+        "owner": "anna.lee",
+    }
+    return _story(
+        "jira",
+        "quarantined",
+        (8, 150, "priya.nair", Create(report)),
+        (7, 90, LEAD, Move("under discussion")),
+        (7, 95, LEAD, Say("We take this to the next security meeting before we call it anything.")),
+    )

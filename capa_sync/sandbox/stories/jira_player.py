@@ -1,0 +1,120 @@
+"""Plays scenes on a sandbox Jira, either face, through its Python door."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from capa_sync.sandbox.jira import JiraTracker
+from capa_sync.sandbox.jira.script import Actor
+from capa_sync.sandbox.stories.cast import CAST
+from capa_sync.sandbox.stories.diary import Diary
+from capa_sync.sandbox.stories.jira_site import (
+    ACTION_TYPE,
+    CHANGE_TYPE,
+    CHANGES,
+    NONCONFORMITIES,
+    STATUS_OF,
+    TYPE_OF,
+    site_lines,
+)
+from capa_sync.sandbox.stories.script import (
+    AddAction,
+    Create,
+    Day,
+    Deed,
+    Fields,
+    Fill,
+    FinishAction,
+    Move,
+    Name,
+    Say,
+    Scene,
+)
+from capa_sync.sandbox.stories.vocabulary import WORDS
+
+
+@dataclass(slots=True)
+class JiraPlayer:
+    """One Jira and the tickets told into it.
+
+    Attributes:
+        number_of: the number of another story's ticket, for links across trackers.
+        keys: story -> issue key. actions: story -> key of its latest action's issue.
+    """
+
+    tracker: JiraTracker
+    diary: Diary
+    number_of: Callable[[str], str]
+    keys: dict[str, str] = field(default_factory=dict)
+    actions: dict[str, str] = field(default_factory=dict)
+
+    def set_stage(self) -> None:
+        """Load the company's site."""
+        self.tracker.load(site_lines(self.tracker.face))
+
+    def play(self, scene: Scene) -> None:
+        """Carry out one deed at the clock's present instant."""
+        actor, deed, story = self.tracker.as_user(self._account(scene.by)), scene.deed, scene.story
+        if isinstance(deed, Create):
+            project = NONCONFORMITIES[self.tracker.face]
+            self.keys[story] = actor.create(project, TYPE_OF[deed.kind], self._fields(deed.fields))
+        elif isinstance(deed, AddAction | FinishAction):
+            self._act(actor, story, deed)
+        else:
+            self._change(actor, self.keys[story], deed)
+
+    def address(self, story: str) -> tuple[str, str]:
+        """The ticket's key, and the path of its page for people."""
+        return self.keys[story], f"/browse/{self.keys[story]}"
+
+    def _change(self, actor: Actor, key: str, deed: Deed) -> None:
+        if isinstance(deed, Fill):
+            actor.edit(key, self._fields(deed.fields))
+        elif isinstance(deed, Move):
+            actor.transition(key, STATUS_OF[deed.stage], self._fields(deed.fields))
+        elif isinstance(deed, Say):
+            actor.comment(key, deed.text)
+        elif isinstance(deed, Name):
+            actor.edit(key, {WORDS[deed.field].jira: self.number_of(deed.story)})
+
+    def _act(self, actor: Actor, story: str, deed: AddAction | FinishAction) -> None:
+        key = self.keys[story]
+        if isinstance(deed, FinishAction):
+            evidence = {WORDS["implementation_evidence"].jira: deed.evidence} if deed.evidence else {}
+            child = self.actions.get(story)
+            if child:
+                actor.transition(child, "Done", evidence)
+            elif evidence:
+                actor.edit(key, evidence)
+        elif deed.place == "field":
+            due = {"due_at": deed.due} if deed.due else {}
+            actor.edit(key, self._fields({"action_text": deed.text, **due}))
+        else:
+            self.actions[story] = self._add_issue(actor, key, deed)
+
+    def _add_issue(self, actor: Actor, key: str, deed: AddAction) -> str:
+        owner = {"owner": deed.owner} if deed.owner else {}
+        due = {"due_at": deed.due} if deed.due else {}
+        fields = self._fields({"title": deed.text, **owner, **due})
+        if deed.place == "child":
+            project = NONCONFORMITIES[self.tracker.face]
+            return actor.create(project, ACTION_TYPE, {**fields, "parent": key})
+        change = actor.create(CHANGES, CHANGE_TYPE, fields)
+        actor.link(change, "Resolves", key)
+        return change
+
+    def _account(self, person: str) -> str:
+        one = CAST[person]
+        return one.cloud if self.tracker.face == "cloud" else one.datacenter
+
+    def _fields(self, fields: Fields) -> Mapping[str, str]:
+        return {WORDS[name].jira: self._value(name, value) for name, value in fields.items()}
+
+    def _value(self, name: str, value: str | Day) -> str:
+        word = WORDS[name]
+        if isinstance(value, Day):
+            return self.diary.day(value).isoformat()
+        if word.kind == "person":
+            return self._account(value)
+        return word.options[value] if word.kind == "option" and value else value

@@ -1,0 +1,149 @@
+"""Writes one story: the phases of a nonconformity's life, each with the texts of its topic."""
+
+from __future__ import annotations
+
+from capa_sync.sandbox.stories.cast import AUDITOR, LEAD
+from capa_sync.sandbox.stories.script import (
+    AddAction,
+    Create,
+    Day,
+    Deed,
+    Fields,
+    Fill,
+    FinishAction,
+    Move,
+    Say,
+    Scene,
+    Story,
+)
+from capa_sync.sandbox.stories.topics import Topic
+
+_OFFICE_MINUTES = 420
+_SPACING = 12
+
+
+class Pen:
+    """Writes the story of one topic.
+
+    Args:
+        topic: its texts.
+        number: of the story, spreads stories over the day.
+
+    Attributes:
+        reviewer: who confirms the effect.
+    """
+
+    def __init__(self, topic: Topic, number: int) -> None:
+        self.topic = topic
+        self.story = Story(f"{topic.source}/{topic.rule}/{topic.twin}", topic.source)
+        self.owner = topic["owner"]
+        self.reporter = topic["reporter"]
+        self.reviewer = topic.get("reviewer", AUDITOR)
+        self.place = topic.get("action_in", "field")
+        self._first_minute = (number * 37) % (_OFFICE_MINUTES - 60)
+        self._last = (0, 0)
+
+    @property
+    def is_broken(self) -> bool:
+        """Whether this is the story that breaks the rule."""
+        return self.topic.twin == "broken"
+
+    def report_vaguely(self, ago: int) -> None:
+        """Somebody notes the bare fact."""
+        self._add(ago, self.reporter, Create({"title": self.topic["title"], "description": self.topic["vague"]}))
+
+    def report(self, ago: int) -> None:
+        """The ticket is written with what, when and where."""
+        text = self.topic
+        fields: dict[str, str | Day] = {
+            "title": text["title"],
+            "description": text["what"],
+            "location": text["place"],
+            "requirement_ref": text["requirement"],
+            "source": text["source"],
+            "source_ref": text["ref"],
+            "detected_at": Day(ago),
+            "objective_evidence": text["seen"],
+            "owner": self.owner,
+            "isms_lead": LEAD,
+            "grade": text.get("grade", "minor"),
+            "confidential": text.get("confidential", "no"),
+        }
+        self._add(ago, self.reporter, Create(fields))
+
+    def contain(self, ago: int) -> None:
+        """What was done at once is written down."""
+        fields = {
+            "correction": self.topic["correction"],
+            "correction_at": Day(ago),
+            "consequences": self.topic["consequences"],
+        }
+        self._add(ago, self.owner, Move("contained", fields))
+
+    def analyse(self, ago: int, *, cause: str = "", extent: bool = True, moves: bool = True) -> None:
+        """The cause is found, and whether the same is elsewhere."""
+        text = self.topic
+        fields: dict[str, str | Day] = {
+            "rca_method": text.get("method", "five_whys"),
+            "root_cause": cause or text["cause"],
+            "cause_category": text["category"],
+            "action_needed": "yes",
+        }
+        if extent:
+            fields |= {"extent_result": text.get("extent_result", "none_found"), "extent_note": text["extent"]}
+        self._add(ago, self.owner, Move("analysed", fields) if moves else Fill(fields))
+
+    def plan(self, ago: int, due: int | None) -> None:
+        """The corrective action is planned, with how and when one will see that it worked."""
+        day = None if due is None else Day(due)
+        own = {"due_at": day} if day is not None and self.place != "field" else {}
+        owner = "" if self.place == "field" else self.owner
+        self._add(ago, self.owner, AddAction(self.topic["action"], day, self.place, owner))
+        fields: Fields = {
+            "effectiveness_criterion": self.topic["criterion"],
+            "effectiveness_reviewer": self.reviewer,
+            "effectiveness_due": Day((0 if due is None else due) - 35),
+            "plan_approved_by": LEAD,
+            "plan_approved_at": Day(ago),
+            **own,
+        }
+        self._add(ago, LEAD, Move("planned", fields))
+
+    def implement(self, ago: int, *, proven: bool = True) -> None:
+        """The action is done; people who must know are told."""
+        evidence = self.topic["evidence"] if proven else ""
+        self._add(ago, self.owner, FinishAction(evidence))
+        told = {"communicated_to": self.topic["told"], "communicated_at": Day(ago)}
+        self._add(ago, self.owner, Move("implemented", told))
+
+    def verify(self, ago: int) -> None:
+        """Somebody looks whether it worked."""
+        fields: Fields = {
+            "effectiveness_result": "effective",
+            "effectiveness_note": self.topic["outcome"],
+            "effectiveness_at": Day(ago),
+        }
+        self._add(ago, self.reviewer, Move("verified", fields))
+
+    def close(self, ago: int) -> None:
+        """The ISMS lead closes the record."""
+        fields: Fields = {"isms_change": self.topic["changed"], "closure_note": self.topic["closing"]}
+        self._add(ago, LEAD, Move("closed", fields))
+
+    def reopen(self, ago: int) -> None:
+        """The ISMS lead opens the record again and says why."""
+        self._add(ago, LEAD, Move("implemented"))
+        self._add(ago, LEAD, Say(self.topic["reopening"]))
+
+    def fill(self, ago: int, by: str, **fields: str | Day) -> None:
+        """Somebody changes fields."""
+        self._add(ago, by, Fill(fields))
+
+    def say(self, ago: int, by: str, text: str) -> None:
+        """Somebody comments."""
+        self._add(ago, by, Say(text))
+
+    def _add(self, ago: int, by: str, deed: Deed) -> None:
+        step = self._last[1] + _SPACING if self._last[0] == ago else 0
+        self._last = (ago, step)
+        self.story.scenes.append(Scene(self.story.name, ago, self._first_minute + step, by, deed))

@@ -1,0 +1,130 @@
+"""Plays scenes on the sandbox ServiceNow: `sn_grc_issue` and its remediation tasks, through its Python door."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, time
+from typing import Final
+
+from capa_sync.sandbox.servicenow import ServiceNowTracker
+from capa_sync.sandbox.servicenow.admin import Person as Hand
+from capa_sync.sandbox.stories.cast import CAST
+from capa_sync.sandbox.stories.diary import OFFICE, Diary
+from capa_sync.sandbox.stories.script import (
+    AddAction,
+    Create,
+    Day,
+    Deed,
+    Fields,
+    Fill,
+    FinishAction,
+    Move,
+    Name,
+    Say,
+    Scene,
+)
+from capa_sync.sandbox.stories.vocabulary import WORDS
+
+ISSUE: Final = "sn_grc_issue"
+TASK: Final = "sn_grc_task"
+_STATE_OF = {
+    "identified": {"state": "10"},
+    "contained": {"state": "11"},
+    "analysed": {"state": "11"},
+    "planned": {"state": "12"},
+    "implemented": {"state": "13"},
+    "verified": {"state": "13"},
+    "closed": {"state": "3"},
+    "rejected": {"state": "4", "substate": "not_an_issue"},
+}
+"""Stage of a script -> columns. ServiceNow has no state for "analysed" and "verified": nothing moves there."""
+_DONE, _CLOSES = "3", time(17)
+_YES = {"yes": "true", "no": "false"}
+
+
+@dataclass(slots=True)
+class ServiceNowPlayer:
+    """One ServiceNow and the records told into it.
+
+    Attributes:
+        ids: story -> sys_id. numbers: story -> number. tasks: story -> sys_id of its latest action.
+        people: person id -> sys_id.
+    """
+
+    tracker: ServiceNowTracker
+    diary: Diary
+    ids: dict[str, str] = field(default_factory=dict)
+    numbers: dict[str, str] = field(default_factory=dict)
+    tasks: dict[str, str] = field(default_factory=dict)
+    people: dict[str, str] = field(default_factory=dict)
+
+    def set_stage(self) -> None:
+        """Make the company's people known; none of them signs in."""
+        for one in CAST.values():
+            self.people[one.id] = self.tracker.add_account(
+                one.id, name=one.name, password=None, time_zone="Europe/London", active=not one.has_left
+            )
+
+    def play(self, scene: Scene) -> None:
+        """Carry out one deed at the clock's present instant."""
+        hand, deed, story = self.tracker.as_user(scene.by), scene.deed, scene.story
+        if isinstance(deed, Create):
+            kind = {"u_track": deed.kind, "issue_type": _issue_type(deed.kind)}
+            row = hand.insert(ISSUE, {**kind, **self._columns(deed.fields)})
+            self.ids[story], self.numbers[story] = row["sys_id"], row["number"]
+        elif isinstance(deed, AddAction | FinishAction):
+            self._act(hand, story, deed)
+        else:
+            self._change(hand, self.ids[story], deed)
+
+    def address(self, story: str) -> tuple[str, str]:
+        """The record's number, and the path of its page for people."""
+        return self.numbers[story], f"/nav_to.do?uri={ISSUE}.do%3Fsys_id%3D{self.ids[story]}"
+
+    def _change(self, hand: Hand, sys_id: str, deed: Deed) -> None:
+        if isinstance(deed, Fill):
+            hand.update(ISSUE, sys_id, self._columns(deed.fields))
+        elif isinstance(deed, Move):
+            hand.update(ISSUE, sys_id, {**self._columns(deed.fields), **_STATE_OF[deed.stage]})
+        elif isinstance(deed, Say):
+            hand.work_note(ISSUE, sys_id, deed.text)
+        elif isinstance(deed, Name):
+            hand.update(ISSUE, sys_id, {WORDS[deed.field].column: self.numbers[deed.story]})
+
+    def _act(self, hand: Hand, story: str, deed: AddAction | FinishAction) -> None:
+        sys_id, task = self.ids[story], self.tasks.get(story)
+        if isinstance(deed, FinishAction):
+            if task:
+                hand.update(TASK, task, {"state": _DONE, "u_evidence": deed.evidence})
+            elif deed.evidence:
+                hand.update(ISSUE, sys_id, self._columns({"implementation_evidence": deed.evidence}))
+        elif deed.place == "field":
+            due = {"due_at": deed.due} if deed.due else {}
+            hand.update(ISSUE, sys_id, self._columns({"action_text": deed.text, **due}))
+        else:
+            self.tasks[story] = self._add_task(hand, sys_id, deed)
+
+    def _add_task(self, hand: Hand, issue: str, deed: AddAction) -> str:
+        owner = {"assigned_to": self.people[deed.owner]} if deed.owner else {}
+        due = {"planned_end_date": self._instant(deed.due)} if deed.due else {}
+        return hand.insert(TASK, {"issue": issue, "short_description": deed.text, **owner, **due})["sys_id"]
+
+    def _columns(self, fields: Fields) -> dict[str, str]:
+        return {WORDS[name].column: self._value(name, value) for name, value in fields.items()}
+
+    def _value(self, name: str, value: str | Day) -> str:
+        word = WORDS[name]
+        if isinstance(value, Day):
+            return self.diary.day(value).isoformat() if word.kind == "day" else self._instant(value)
+        if word.kind == "person" and value:
+            return self.people[value]
+        return _YES[value] if name in ("confidential", "training_needed") else value
+
+    def _instant(self, day: Day) -> str:
+        """A day as an instant of the database: the end of its office hours, in UTC."""
+        closing = datetime.combine(self.diary.day(day), _CLOSES, OFFICE)
+        return closing.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S")
+
+
+def _issue_type(kind: str) -> str:
+    return {"nonconformity": "non_compliance", "preventive": "risk"}.get(kind, kind)

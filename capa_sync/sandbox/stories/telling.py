@@ -1,0 +1,112 @@
+"""Tells all stories into the three trackers, scene by scene in the order of time."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+
+from capa_sync.sandbox.clock import SandboxClock
+from capa_sync.sandbox.jira import JiraTracker
+from capa_sync.sandbox.servicenow import ServiceNowTracker
+from capa_sync.sandbox.stories.diary import Diary
+from capa_sync.sandbox.stories.extras import extra_stories
+from capa_sync.sandbox.stories.jira_player import JiraPlayer
+from capa_sync.sandbox.stories.pen import Pen
+from capa_sync.sandbox.stories.plots import PLOTS
+from capa_sync.sandbox.stories.script import Scene, Story
+from capa_sync.sandbox.stories.servicenow_player import ServiceNowPlayer
+from capa_sync.sandbox.stories.topics import read_topics
+
+Player = JiraPlayer | ServiceNowPlayer
+
+_HIGHLIGHTS = {
+    "jira/root-cause-before-action/broken": "the action was planned before anybody asked for the cause",
+    "jira-dc/edited-after-close/broken": "a closed record whose root cause was rewritten",
+    "servicenow/action-overdue/broken": "a remediation task that is past its date",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Highlight:
+    """A ticket worth opening.
+
+    Attributes:
+        source: its tracker, by the name it has in the demo's settings.
+        key: key or number.
+        path: of its page for people, from the tracker's address.
+        why: what is to be seen there.
+    """
+
+    source: str
+    key: str
+    path: str
+    why: str
+
+    def url_in(self, urls: Mapping[str, str]) -> str:
+        """The page's address, given the trackers' addresses by source."""
+        return urls[self.source] + self.path
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What a telling left: the key of every story's ticket, by the story's name, and the three worth opening."""
+
+    keys: Mapping[str, str]
+    highlights: Sequence[Highlight]
+
+
+def tell_stories(
+    cloud: JiraTracker, datacenter: JiraTracker, servicenow: ServiceNowTracker, clock: SandboxClock
+) -> list[Highlight]:
+    """Tell every story, dated back from the clock's now; the clock ends where it would be without this.
+
+    Args:
+        cloud, datacenter, servicenow: new trackers that run on `clock`.
+
+    Returns:
+        Exactly three tickets worth opening.
+    """
+    return list(tell(cloud, datacenter, servicenow, clock).highlights)
+
+
+def tell(cloud: JiraTracker, datacenter: JiraTracker, servicenow: ServiceNowTracker, clock: SandboxClock) -> Told:
+    """As `tell_stories`, and say which ticket belongs to which story."""
+    start = clock.now()
+    watch, diary = SandboxClock(start, ticking=clock.is_ticking), Diary(start)
+    grc = ServiceNowPlayer(servicenow, diary)
+    players: dict[str, Player] = {"servicenow": grc}
+    for name, tracker in (("jira", cloud), ("jira-dc", datacenter)):
+        players[name] = JiraPlayer(tracker, diary, grc.numbers.__getitem__)
+    clock.freeze()
+    try:
+        stories = all_stories()
+        _play(stories, players, diary, clock)
+    finally:
+        clock.set(watch.now())
+        if watch.is_ticking:
+            clock.resume()
+    addresses = {story.name: players[story.source].address(story.name) for story in stories}
+    highlights = [Highlight(name.partition("/")[0], *addresses[name], why) for name, why in _HIGHLIGHTS.items()]
+    return Told({name: key for name, (key, _path) in addresses.items()}, highlights)
+
+
+def all_stories() -> list[Story]:
+    """Every story of the scenario."""
+    found = []
+    for number, topic in enumerate(read_topics()):
+        pen = Pen(topic, number)
+        PLOTS[topic.rule](pen)
+        found.append(pen.story)
+    return [*found, *extra_stories()]
+
+
+def _play(stories: Sequence[Story], players: Mapping[str, Player], diary: Diary, clock: SandboxClock) -> None:
+    scenes: list[tuple[Player, Scene]] = [(players[story.source], one) for story in stories for one in story.scenes]
+    scenes.sort(key=lambda pair: (-pair[1].ago, pair[1].minute))
+    clock.set(diary.at(scenes[0][1].ago + 1, 0) - timedelta(days=1))
+    for player in players.values():
+        player.set_stage()
+    for player, scene in scenes:
+        clock.set(diary.at(scene.ago, scene.minute))
+        player.play(scene)

@@ -1,0 +1,46 @@
+"""Reads the texts of the stories: what each ticket is about, in `topics/SOURCE.toml`."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from importlib.resources import files
+
+SOURCES = ("jira", "jira-dc", "servicenow")
+TWINS = ("broken", "clean")
+
+
+@dataclass(frozen=True, slots=True)
+class Topic:
+    """The texts of one story and its twin; a word in braces differs between the two.
+
+    Attributes:
+        rule: the rule that the story is about.
+        source: the tracker.
+        twin: "broken" or "clean".
+    """
+
+    rule: str
+    source: str
+    twin: str
+    texts: Mapping[str, str]
+    slots: Mapping[str, str]
+
+    def __getitem__(self, name: str) -> str:
+        """A text with this twin's words, or one of the words; raises KeyError where the file has none."""
+        return self.slots[name] if name in self.slots else self.texts[name].format_map(self.slots)
+
+    def get(self, name: str, default: str = "") -> str:
+        """A text, or the default where the file has none."""
+        return self[name] if name in self.texts or name in self.slots else default
+
+
+def read_topics() -> Iterator[Topic]:
+    """Every topic, twice: once for each twin."""
+    for source in SOURCES:
+        file = files(__package__) / "topics" / f"{source}.toml"
+        for rule, texts in tomllib.loads(file.read_text(encoding="utf-8")).items():
+            plain = {name: text for name, text in texts.items() if name not in TWINS}
+            for twin in TWINS:
+                yield Topic(rule, source, twin, plain, texts[twin])
