@@ -1,0 +1,115 @@
+"""The door in front of the page: which requests come in, and what goes out with every answer; plain ASGI."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any
+from urllib.parse import parse_qsl
+
+from capa_sync.web.inert import inert_csv
+from capa_sync.web.masking import HARMLESS, REGISTER
+
+Scope = MutableMapping[str, Any]
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+App = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+_PATHS = re.compile(
+    rf"/|/favicon\.ico|/{REGISTER}(\.json)?|/{REGISTER}/({'|'.join(HARMLESS)})(\.json|\.csv)?"
+    r"|/-/static/[\w-][\w.-]*\.(css|js|svg|png)"
+)
+_OPTIONS = re.compile(
+    r"_(sort|sort_desc|sort_by_desc|facet|facet_date|facet_array|facet_size|size|next|shape|nl|stream|dl|header|col"
+    r"|nocol|json|json_infinity|labels|nofacet|nosuggest|nocount|search|filter_(column|op|value)(_\d+)?)"
+)
+"""Datasette's own parameters that only page, sort, shape or filter; all others that begin with `_` are refused."""
+
+_HEADERS = (
+    (
+        b"content-security-policy",
+        (
+            b"default-src 'none'; img-src 'self' data:; style-src 'self' 'unsafe-inline'; script-src 'self'; "
+            b"connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+        ),
+    ),
+    (b"x-content-type-options", b"nosniff"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"cache-control", b"no-store"),
+    (b"cross-origin-resource-policy", b"same-origin"),
+)
+
+
+class Door:
+    """Lets GET requests for the public views in, asked for by a name of ours, and makes answers harmless.
+
+    Args:
+        app: the page behind it. hosts: accepted Host headers; any other is a web page that had its name rebound.
+    """
+
+    def __init__(self, app: App, hosts: frozenset[str]) -> None:
+        self._app = app
+        self._hosts = hosts
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request; the lifespan of the server passes through."""
+        if scope["type"] == "lifespan":
+            await self._app(scope, receive, send)
+            return
+        if scope["type"] != "http":
+            return
+        refusal = self._refusal(scope)
+        if refusal is not None:
+            await _refuse(send, *refusal)
+            return
+        await self._app(scope, receive, _Outgoing(send, is_csv=scope["path"].endswith(".csv")))
+
+    def _refusal(self, scope: Scope) -> tuple[int, str] | None:
+        """Return status and reason when a request may not come in."""
+        if scope["method"] not in ("GET", "HEAD"):
+            return 405, "this page is read-only"
+        host = next((value.decode("latin-1") for name, value in scope["headers"] if name == b"host"), "")
+        if host.lower() not in self._hosts:
+            return 421, "this page is served on loopback only"
+        raw: bytes = scope.get("raw_path") or scope["path"].encode()
+        if not _PATHS.fullmatch(raw.decode("latin-1")) or scope["path"].encode() != raw:
+            return 404, "there is no such page"
+        for name, _ in parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True):
+            if name == "sql" or (name.startswith("_") and not _OPTIONS.fullmatch(name)):
+                return 400, "this parameter is not allowed here"
+        return None
+
+
+class _Outgoing:
+    """Adds our headers to an answer and makes the cells of a CSV file inert."""
+
+    def __init__(self, send: Send, *, is_csv: bool) -> None:
+        self._send = send
+        self._is_csv = is_csv
+        self._held = b""
+
+    async def __call__(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            ours = {name for name, _ in _HEADERS}
+            kept = [(name, value) for name, value in message["headers"] if name.lower() not in ours]
+            self._is_csv = self._is_csv and message["status"] == 200
+            if self._is_csv:
+                kept = [(name, value) for name, value in kept if name.lower() != b"content-length"]
+            message = {**message, "headers": [*kept, *_HEADERS]}
+        elif self._is_csv and message["type"] == "http.response.body":
+            message = {**message, "body": self._inert(message.get("body", b""), message.get("more_body", False))}
+        await self._send(message)
+
+    def _inert(self, body: bytes, more: bool) -> bytes:
+        """Pass on the rows that are whole; a row cut between two messages waits for its rest."""
+        text, rest = inert_csv(self._held + body, is_end=not more)
+        self._held = rest
+        return text
+
+
+async def _refuse(send: Send, status: int, reason: str) -> None:
+    """Answer in one plain line, with nothing of the request in it."""
+    headers = [(b"content-type", b"text/plain; charset=utf-8"), *_HEADERS]
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": f"{reason}\n".encode()})

@@ -1,0 +1,86 @@
+"""Datasette with one database, one kind of reader and one first page."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import datasette.handle_exception
+from datasette.app import Datasette
+
+from capa_sync.web.database import PageDatabase, rows
+from capa_sync.web.masking import HARMLESS, REGISTER
+
+# Where rich is installed Datasette prints every error with all local values: texts of tickets in the log.
+datasette.handle_exception.rich = None
+
+_SETTINGS = {
+    "default_allow_sql": False,
+    "allow_download": False,
+    "allow_facet": True,
+    "suggest_facets": False,
+    "default_page_size": 50,
+    "sql_time_limit_ms": 5_000,
+    "template_debug": False,
+    "trace_debug": False,
+    "num_sql_threads": 2,
+}
+_WORST = """SELECT register_no, ticket_key, ticket_url, title, owner, claimed_stage, evidenced_stage, due_at,
+    days_late, warnings_high, warnings_medium, warnings_low FROM v_register
+    ORDER BY COALESCE(warnings_high, 0) DESC, COALESCE(warnings_medium, 0) DESC, COALESCE(warnings_low, 0) DESC,
+    register_no LIMIT 100"""
+_WARNED = "COALESCE(warnings_high, 0) + COALESCE(warnings_medium, 0) + COALESCE(warnings_low, 0) > 0"
+_COUNTS = f"""SELECT COUNT(*) AS records, COUNT(CASE WHEN {_WARNED} THEN 1 END) AS warned,
+    COALESCE(SUM(warnings_high), 0) AS high, COALESCE(SUM(warnings_medium), 0) AS medium,
+    COALESCE(SUM(warnings_low), 0) AS low FROM v_register"""  # noqa: S608 - a condition of ours
+_SOURCES = "SELECT source, kind, as_of, last_success_at, tickets, problem FROM v_sources ORDER BY source"
+_PERMISSIONS: Mapping[str, frozenset[Any]] = {
+    "view-instance": frozenset({None}),
+    "view-database": frozenset({REGISTER}),
+    "view-table": frozenset((REGISTER, view) for view in HARMLESS),
+}
+
+
+class RegisterSite(Datasette):  # type: ignore[misc]  # datasette is untyped
+    """Datasette over one register file."""
+
+    def __init__(self, file: Path) -> None:
+        super().__init__(
+            [],
+            memory=False,
+            settings=_SETTINGS,
+            metadata={"title": "capa-sync register", "allow_sql": False},
+            template_dir=str(Path(__file__).parent / "templates"),
+        )
+        self.page = PageDatabase(self, file)
+        self.add_database(self.page, name=REGISTER)
+
+    async def permission_allowed(
+        self,
+        actor: Mapping[str, Any] | None,  # noqa: ARG002 - every visitor is the same one
+        action: str,
+        resource: Any = None,
+        default: bool = False,  # noqa: ARG002 - nothing is allowed by default
+    ) -> bool:
+        """Allow the public views to everybody, and nothing else to anybody."""
+        return resource in _PERMISSIONS.get(action, ())
+
+    async def render_template(
+        self, templates: Any, context: Any = None, request: Any = None, view_name: str | None = None
+    ) -> str:
+        """Render a page; the first one also gets what it says of the register."""
+        if view_name == "index":
+            context = {**(context or {}), **await self.page.execute_fn(overview)}
+        return str(await super().render_template(templates, context, request=request, view_name=view_name))
+
+
+def overview(connection: sqlite3.Connection) -> dict[str, Any]:
+    """Return what the first page shows: sources with their freshness, counts, and the worst records first."""
+    worst = rows(connection, _WORST)
+    for row in worst:
+        # A tracker's address is data, too: only what a browser opens harmlessly becomes a link.
+        row["link"] = row["ticket_url"] if str(row["ticket_url"]).startswith(("https://", "http://")) else ""
+    (counts,) = rows(connection, _COUNTS)
+    return {"sources": rows(connection, _SOURCES), "counts": counts, "records": worst, "views": list(HARMLESS)}
