@@ -239,19 +239,14 @@ class _ChildAction(_Reader):
             (history.raw_now(each, absent_is_empty=True) or BLANK) in options
             for each, options in self.action.cancelled
         )
-        self._status_rows(action_id, born, now)
+        _, steps = replay(history, status_id, _status_value, _status_value(now), self.people)
+        self.rows += rows_of("actions", birth, UNMAPPED, steps, self.people, label="Status", action=action_id)
         return track
-
-    def _status_rows(self, action_id: str, born: Raw, now: Raw) -> None:
-        birth, steps = replay(self.history, self.action.status_id, _status_value, _status_value(now), self.people)
-        birth = birth if birth.is_known else _status_value(born)
-        where = birth_of(self.history)
-        self.rows += rows_of("actions", where, UNMAPPED, steps, self.people, label="Status", action=action_id)
 
 
 def _status_value(raw: Raw, _: Directory | None = None) -> Value:
     name = raw.names[0] if raw.names else raw.text or (raw.ids[0] if raw.ids else "")
-    return Value(ValueState.FILLED, name, name) if name else Value(ValueState.EMPTY)
+    return Value(ValueState.FILLED, name, name) if name else EMPTY
 
 
 class _ChildStatus:

@@ -47,7 +47,7 @@ def _read(reader: YamlReader, data: CommentedMap, path: Path) -> MappingFile | N
         reader.add(
             where, f"'{kind}' is no kind of tracker" if kind else "`kind:` is missing", did_you_mean(kind, KINDS)
         )
-    people, people_path = _read_people(reader, data, path)
+    people = _read_people(reader, data, path)
     record = read_record(reader, data, people)
     stage = read_stage(reader, data)
     actions = read_actions(reader, data, kind, people) if kind in KINDS else ()
@@ -58,7 +58,6 @@ def _read(reader: YamlReader, data: CommentedMap, path: Path) -> MappingFile | N
     same_as = _read_same_as(reader, data)
     if stage is None:
         return None
-    lines = {str(key): line_of(data, key) for key in data}
     return MappingFile(
         name,
         kind,
@@ -69,9 +68,7 @@ def _read(reader: YamlReader, data: CommentedMap, path: Path) -> MappingFile | N
         people,
         tuple(ignored),
         same_as,
-        people_path,
         content_hash(plain(data), people),
-        lines,
     )
 
 
@@ -81,19 +78,19 @@ def content_hash(data: object, people: People) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def _read_people(reader: YamlReader, data: CommentedMap, path: Path) -> tuple[People, Path | None]:
+def _read_people(reader: YamlReader, data: CommentedMap, path: Path) -> People:
     name = reader.text_at(data, "people")
     if not name:
-        return NOBODY, None
+        return NOBODY
     people_path = path.parent / name
     if not people_path.exists():
         reader.add(line_of(data, "people"), f"there is no people file '{name}'", f"looked in {path.parent}")
-        return NOBODY, None
+        return NOBODY
     try:
-        return load_people(people_path, str(Path(reader.file).parent / name)), people_path
+        return load_people(people_path, str(Path(reader.file).parent / name))
     except MappingFileError as error:
         reader.problems += error.problems
-        return NOBODY, people_path
+        return NOBODY
 
 
 def _read_same_as(reader: YamlReader, data: CommentedMap) -> SameAs | None:

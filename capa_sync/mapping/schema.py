@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date
-from pathlib import Path
 
 from capa_sync.mapping.people import People
 from capa_sync.model.record import ActionKind, ActionOrigin, Stage
@@ -130,9 +129,7 @@ class MappingFile:
     people: People
     ignore_accounts: tuple[tuple[str, int], ...] = ()
     same_as: SameAs | None = None
-    people_path: Path | None = None
     hash: str = ""
-    lines: Mapping[str, int] = field(default_factory=dict)
 
     def child_specs(self) -> tuple[ChildSpec, ...]:
         """Return where the source finds this mapping's action tickets."""

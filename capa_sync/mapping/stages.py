@@ -21,13 +21,12 @@ class StageReplay:
 
     Attributes:
         value: claimed stage now, state ERROR when its status is not listed. status: the tracker's status name.
-        rows: timeline rows of `stage` and `source_status`. steps: of `stage` alone. birth: stage at creation.
+        rows: timeline rows of `stage` and `source_status`. steps: of `stage` alone.
         pauses: stretches on hold.
     """
 
     value: Value
     status: str
-    birth: Value
     rows: list[FieldChange] = field(default_factory=list)
     steps: list[Step] = field(default_factory=list)
     pauses: list[Pause] = field(default_factory=list)
@@ -73,7 +72,7 @@ class _Replay:
             stage, name = self._after(group, told, stage, name)
         stage, name = self._end(stage, name)
         rows = _rows(birth, born, born_name, self.steps, self.names, people, self.bound.label)
-        return StageReplay(stage, name.text, born, rows, self.steps, self.pauses)
+        return StageReplay(stage, name.text, rows, self.steps, self.pauses)
 
     def _groups(self) -> list[tuple[int, list[RawChange]]]:
         groups: dict[int, list[RawChange]] = {}
