@@ -1,0 +1,359 @@
+"""What the Jira writer does to a tracker: one comment, own labels, one property; never twice, never anything else."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from capa_sync.errors import Authentication, DeliveryUnknown, Fatal, NotBefore, Retryable, WriteRefused
+from capa_sync.model.write import Paragraph, Span, WarningText, Write, WriteKind
+from tests.contract.jira_openapi import SPECS, check_exchange
+from tests.contract.jira_source_desk import Desk, desk, populate
+from tests.contract.jira_world import START
+
+FACES = ("cloud", "datacenter")
+both_faces = pytest.mark.parametrize("face", FACES)
+HOSTILE = "[~admin] {html}<b>x</b>{html} !http://evil.example/x.png! |a| *b* h1. \\ #1\x07"
+
+
+def words(text: str = "Root cause is missing") -> WarningText:
+    """A warning with a heading, two points, hostile text and a link."""
+    return WarningText(
+        (
+            Paragraph((Span("Clause 10 check", bold=True), Span(f": {text}"))),
+            Paragraph((Span("First ", bold=True), Span(HOSTILE)), numbered=True),
+            Paragraph((Span("Second"),), numbered=True),
+            Paragraph((Span("Read more", href="https://example.com/x-y?a=1"), Span("rules: a, b", small=True))),
+        )
+    )
+
+
+def write(it: Desk, key: str, kind: WriteKind = WriteKind.COMMENT, **given: Any) -> Write:
+    """A write for a ticket of the desk."""
+    id_ = str(it.tracker.state.find(key).id)
+    given = {"text": words(), "marker": f"register-1/{id_}", **given}
+    return Write("w1", "jira", id_, key, kind, "hash", START, **given)
+
+
+def ours(it: Desk, key: str) -> list[Any]:
+    """Our comments on a ticket, in the tracker."""
+    return [one for one in it.tracker.state.find(key).comments if "capa-sync" in one.properties]
+
+
+def one_ticket(face: str, **options: Any) -> tuple[Desk, str]:
+    """A desk with a ticket on which people have commented."""
+    it = desk(face, **options)
+    key = populate(it.tracker, 4)[3]
+    return it, key
+
+
+@both_faces
+def test_a_comment_is_created_once_and_then_edited_in_place(face: str) -> None:
+    """The property comes with the creating request; an update sends the body alone and keeps the comment."""
+    it, key = one_ticket(face)
+    with it:
+        first = it.writer.deliver(write(it, key), "")
+        assert [str(one.id) for one in ours(it, key)] == [first.remote_id]
+        assert ours(it, key)[0].properties == {"capa-sync": {"marker": write(it, key).marker}}
+        it.tracker.clock.advance(timedelta(minutes=1))
+        second = it.writer.deliver(write(it, key, text=words("now different")), first.remote_id)
+        assert second.remote_id == first.remote_id
+        assert second.stamp > first.stamp
+        assert len(ours(it, key)) == 1
+        puts = [entry for entry in it.server.requests if entry.method == "PUT"]
+        assert len(puts) == 1
+        assert b"properties" not in puts[0].body
+
+
+@both_faces
+def test_the_own_comment_is_found_by_its_mark_when_its_id_is_lost(face: str) -> None:
+    """A restored backup knows no id: the comment is found among a hundred others and edited."""
+    it, key = one_ticket(face)
+    with it:
+        first = it.writer.deliver(write(it, key), "")
+        me = "capa-sync"
+        for number in range(130):
+            it.tracker.as_user(me).comment(key, f"another of our account {number}")
+        again = it.writer.deliver(write(it, key, text=words("again")), "")
+        assert again.remote_id == first.remote_id
+        assert len(ours(it, key)) == 1
+
+
+@both_faces
+def test_another_registers_comment_and_a_forged_mark_are_not_ours(face: str) -> None:
+    """The mark names register and ticket; one set by somebody else is not looked at."""
+    it, key = one_ticket(face)
+    with it:
+        marker = write(it, key).marker
+        ann = it.tracker.as_user("acc-ann" if face == "cloud" else "ann")
+        ann.comment(key, "I am you", {"capa-sync": {"marker": marker}})
+        it.tracker.as_user("capa-sync").comment(key, "other register", {"capa-sync": {"marker": "register-2/1"}})
+        done = it.writer.deliver(write(it, key), "")
+        assert [one.author["displayName"] for one in ours(it, key)] == ["Ann Arbor", "capa-sync", "capa-sync"]
+        assert done.remote_id == str(ours(it, key)[2].id)
+
+
+@both_faces
+def test_a_deleted_comment_is_not_put_back_by_itself(face: str) -> None:
+    """The caller is told and decides; asked again without an id, a new one is written."""
+    it, key = one_ticket(face)
+    with it:
+        first = it.writer.deliver(write(it, key), "")
+        it.tracker.as_user("acc-ben" if face == "cloud" else "ben").delete_comment(key, first.remote_id)
+        told = it.writer.deliver(write(it, key), first.remote_id)
+        assert told.deleted_by_person
+        assert told.remote_id == ""
+        assert ours(it, key) == []
+        assert it.writer.deliver(write(it, key), "").remote_id
+        assert len(ours(it, key)) == 1
+
+
+@both_faces
+@pytest.mark.parametrize("fault", ["drop_after", "status_after", "truncate", "html_after"])
+def test_a_lost_answer_never_makes_two_comments(face: str, fault: str) -> None:
+    """Applied and the answer lost: unknown; looked up, it is there; delivered again, it is edited."""
+    it, key = one_ticket(face)
+    with it:
+        it.writer.deliver(write(it, key, WriteKind.PROPERTY), "")
+        if fault == "html_after":
+            it.server.faults.add("status_after", ("POST", "/comment$"), status=200)
+        else:
+            it.server.faults.add(fault, ("POST", "/comment$"))
+        with pytest.raises(DeliveryUnknown):
+            it.writer.deliver(write(it, key), "")
+        assert len(ours(it, key)) == 1
+        found = it.writer.look_up(write(it, key), "")
+        assert found is not None
+        assert found.remote_id == str(ours(it, key)[0].id)
+        assert it.writer.deliver(write(it, key), "").remote_id == found.remote_id
+        assert len(ours(it, key)) == 1
+
+
+@both_faces
+@pytest.mark.parametrize("fault", ["drop_before", "proxy_error"])
+def test_a_write_that_may_have_been_applied_is_looked_up_before_it_is_repeated(face: str, fault: str) -> None:
+    """Not applied in truth: the look-up says so, and the second delivery makes the one comment."""
+    it, key = one_ticket(face)
+    with it:
+        it.writer.look_up(write(it, key), "")
+        it.server.faults.add(fault, ("POST", "/comment$"))
+        with pytest.raises(DeliveryUnknown):
+            it.writer.deliver(write(it, key), "")
+        posts = [entry for entry in it.server.requests if entry.method == "POST" and entry.path.endswith("/comment")]
+        assert len(posts) == 1
+        assert it.writer.look_up(write(it, key), "") is None
+        it.writer.deliver(write(it, key), "")
+        assert len(ours(it, key)) == 1
+
+
+@both_faces
+def test_a_lost_update_is_told_from_one_that_arrived(face: str) -> None:
+    """The comment is there in both cases; only its text tells whether the edit came through."""
+    it, key = one_ticket(face)
+    with it:
+        done = it.writer.deliver(write(it, key), "")
+        changed = write(it, key, text=words("Something else is missing now"))
+        it.server.faults.add("drop_before", ("PUT", "/comment/"))
+        with pytest.raises(DeliveryUnknown):
+            it.writer.deliver(changed, done.remote_id)
+        assert it.writer.look_up(changed, done.remote_id) is None
+        it.server.faults.add("drop_after", ("PUT", "/comment/"))
+        with pytest.raises(DeliveryUnknown):
+            it.writer.deliver(changed, done.remote_id)
+        assert it.writer.look_up(changed, done.remote_id) is not None
+
+
+@both_faces
+@pytest.mark.parametrize("retry_after", [None, 3, 1.5, "2026-03-01T09:00:30+00:00"])
+def test_a_429_was_not_applied(face: str, retry_after: Any) -> None:
+    """It is Retryable, was sent once, and says what must wait."""
+    it, key = one_ticket(face)
+    with it:
+        reason = "jira-per-issue-on-write"
+        it.server.faults.add("rate_limit", ("POST", "/comment$"), reason=reason, retry_after=retry_after)
+        with pytest.raises(Retryable) as caught:
+            it.writer.deliver(write(it, key), "")
+        assert caught.value.scope == "ticket"
+        assert ours(it, key) == []
+        assert it.writer.deliver(write(it, key), "").remote_id
+
+
+@both_faces
+def test_a_429_of_an_hour_is_a_not_before(face: str) -> None:
+    """The daemon stores the instant."""
+    it, key = one_ticket(face)
+    with it:
+        it.server.faults.add("rate_limit", ("POST", "/comment$"), retry_after=3700)
+        with pytest.raises(NotBefore):
+            it.writer.deliver(write(it, key), "")
+
+
+@both_faces
+def test_refusals_say_what_to_do(face: str) -> None:
+    """No right, too long, too many comments, ticket gone: refused, not applied, in one line."""
+    it, key = one_ticket(face, knobs={"text_limit": 60})
+    with it:
+        with pytest.raises(WriteRefused, match="too long") as caught:
+            it.writer.deliver(write(it, key), "")
+        assert caught.value.permanent
+        it.tracker.knobs.text_limit = 30_000
+        it.tracker.knobs.revoked_permissions = ["ADD_COMMENTS"]
+        with pytest.raises(WriteRefused, match="Add comments"):
+            it.writer.deliver(write(it, key), "")
+        it.tracker.knobs.revoked_permissions = []
+        it.tracker.knobs.max_comments = 3
+        with pytest.raises(WriteRefused, match="as many comments"):
+            it.writer.deliver(write(it, key), "")
+        it.server.faults.add("answer", ("PUT", "/issue/"), status=409, answer="{}")
+        with pytest.raises(WriteRefused) as caught:
+            it.writer.deliver(write(it, key, WriteKind.LABELS, labels_add=("capa-warning",)), "")
+        assert not caught.value.permanent
+        gone = write(it, key)
+        it.tracker.admin.hide(key)
+        with pytest.raises(WriteRefused, match="gone or hidden"):
+            it.writer.deliver(gone, "")
+        assert it.writer.look_up(gone, "") is None
+
+
+@both_faces
+def test_labels_are_added_and_removed_one_by_one(face: str) -> None:
+    """Others' labels stay; a second delivery sends nothing; what is already so is not sent."""
+    it, key = one_ticket(face)
+    with it:
+        ann = it.tracker.as_user("acc-ann" if face == "cloud" else "ann")
+        ann.label(key, add=("audit", "capa-overdue"))
+        labels = write(it, key, WriteKind.LABELS, labels_add=("capa-warning",), labels_remove=("capa-overdue",))
+        assert it.writer.look_up(labels, "") is None
+        it.writer.deliver(labels, "")
+        assert it.tracker.state.find(key).fields["labels"] == ["audit", "capa-warning"]
+        assert it.writer.look_up(labels, "") is not None
+        again = it.exchanges(lambda: it.writer.deliver(labels, ""))
+        assert [entry.method for entry in again] == ["GET"]
+
+
+@both_faces
+def test_labels_that_do_not_stick_are_an_error(face: str) -> None:
+    """An edit that is silently ignored is found by reading back; a field off the screen is Jira's own refusal."""
+    it, key = one_ticket(face)
+    with it:
+        labels = write(it, key, WriteKind.LABELS, labels_add=("capa-warning",))
+        it.server.faults.add("answer", ("PUT", "/issue/"), status=204)
+        with pytest.raises(WriteRefused, match="did not set"):
+            it.writer.deliver(labels, "")
+        it.tracker.knobs.off_screen = ["labels"]
+        with pytest.raises(WriteRefused, match="screen"):
+            it.writer.deliver(labels, "")
+
+
+@both_faces
+def test_only_our_labels_are_ever_written(face: str) -> None:
+    """A plan that names another label is refused before anything is sent."""
+    it, key = one_ticket(face)
+    with it:
+        with pytest.raises(WriteRefused, match="not ours"):
+            it.writer.deliver(write(it, key, WriteKind.LABELS, labels_remove=("audit",)), "")
+        assert not [entry for entry in it.server.requests if entry.method == "PUT"]
+
+
+@both_faces
+def test_the_issue_property_holds_the_mark(face: str) -> None:
+    """It is set, and looked up by its value."""
+    it, key = one_ticket(face)
+    with it:
+        wanted = write(it, key, WriteKind.PROPERTY, fields={"comment": "10001"})
+        assert it.writer.look_up(wanted, "") is None
+        it.writer.deliver(wanted, "")
+        assert it.tracker.state.find(key).properties["capa-sync"] == {"marker": wanted.marker, "comment": "10001"}
+        assert it.writer.look_up(wanted, "") is not None
+
+
+def service_desk(it: Desk) -> None:
+    """Make the project a service desk."""
+    for project in it.tracker.state.projects.values():
+        project.raw["projectTypeKey"] = "service_desk"
+
+
+@both_faces
+def test_in_a_service_desk_the_comment_is_internal(face: str) -> None:
+    """The customer must never get our mail; the update leaves that as it is."""
+    it, key = one_ticket(face)
+    service_desk(it)
+    with it:
+        done = it.writer.deliver(write(it, key), "")
+        it.writer.deliver(write(it, key, text=words("new")), done.remote_id)
+        comment = ours(it, key)[0]
+        assert comment.properties["sd.public.comment"] == {"internal": True}
+        if face == "cloud":
+            assert comment.extra["jsdPublic"] is False
+
+
+def test_a_comment_shown_to_the_customer_stops_the_source() -> None:
+    """An answer that says public is Fatal: no second one may follow."""
+    it, key = one_ticket("cloud")
+    service_desk(it)
+    with it:
+        answer = '{"id": "5", "jsdPublic": true}'
+        headers = {"Content-Type": "application/json"}
+        it.server.faults.add("answer", ("POST", "/comment$"), status=201, answer=answer, headers=headers)
+        with pytest.raises(Fatal, match="shown to the customer"):
+            it.writer.deliver(write(it, key), "")
+
+
+@both_faces
+def test_nothing_in_the_text_acts_as_markup(face: str) -> None:
+    """Cloud gets text nodes; Data Center gets wiki markup in which mentions, images and macros are escaped."""
+    it, key = one_ticket(face)
+    with it:
+        it.writer.deliver(write(it, key), "")
+        body = ours(it, key)[0].body
+        if face == "cloud":
+            assert "'mention'" not in str(body)
+            assert [node["type"] for node in body["content"]] == ["paragraph", "orderedList", "paragraph"]
+            assert "[~admin] {html}<b>x</b>" in str(body)
+        else:
+            hostile = next(line for line in body.splitlines() if "admin" in line).partition("{*}First{*}")[2]
+            assert re.findall(r"(?<![\\&])[\[\]{}!|*~#]", hostile) == []
+            assert "\x07" not in body
+            assert "\\[\\~admin\\]" in body
+            assert "[Read more|https://example.com/x-y?a=1]" in body
+
+
+@both_faces
+def test_a_lost_sign_in_is_told(face: str) -> None:
+    """A write without a sign-in is Authentication, not a refusal of that ticket."""
+    it, key = one_ticket(face)
+    with it:
+        it.writer.look_up(write(it, key), "")
+        it.server.faults.add("answer", ("POST", "/comment$"), status=401, answer="{}")
+        with pytest.raises(Authentication):
+            it.writer.deliver(write(it, key), "")
+
+
+@both_faces
+def test_an_answer_lost_after_the_write_costs_no_success(face: str) -> None:
+    """The comment is written; that its stamp cannot be read afterwards does not make it undelivered."""
+    it, key = one_ticket(face)
+    with it:
+        it.writer.look_up(write(it, key), "")
+        it.server.faults.add("answer", ("GET", "fields=updated"), times=None, after=1, status=500, answer="")
+        done = it.writer.deliver(write(it, key), "")
+        assert done.remote_id
+        assert done.stamp == ""
+
+
+@both_faces
+@pytest.mark.skipif(not SPECS.is_dir(), reason="../shared/specs is not there")
+def test_every_write_is_one_that_the_vendors_document_allows(face: str) -> None:
+    """All requests of all kinds of writes validate against the OpenAPI documents, and so do the answers."""
+    it, key = one_ticket(face)
+    with it:
+        done = it.writer.deliver(write(it, key), "")
+        it.writer.deliver(write(it, key, text=words("new")), done.remote_id)
+        it.writer.deliver(write(it, key, WriteKind.LABELS, labels_add=("capa-warning",)), "")
+        it.writer.deliver(write(it, key, WriteKind.PROPERTY), "")
+        it.writer.look_up(write(it, key), "")
+        problems = [line for entry in it.server.requests for line in check_exchange(entry, face)]
+        assert problems == []
