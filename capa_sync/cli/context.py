@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 import click
 import orjson
 
+from capa_sync.cli.checkpoints import VARIABLE, checkpoint_from
 from capa_sync.daemon.house import House
 from capa_sync.errors import Problem, UserError
 from capa_sync.model.clock import Clock, FileClock, ShiftedClock, SystemClock
@@ -75,7 +76,9 @@ def open_house(
     with lock_register(path) if lock else _no_lock():
         register = open_register(path, clock_now=clock.now())
         try:
-            yield build_house(configuration, register, clock, stop or threading.Event())
+            house = build_house(configuration, register, clock, stop or threading.Event())
+            house.checkpoint = checkpoint_from(os.environ.get(VARIABLE, ""))
+            yield house
         finally:
             register.close()
 

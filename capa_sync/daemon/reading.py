@@ -41,16 +41,16 @@ def sign_in(house: House, setup: SourceSetup, now: datetime) -> None:
     if setup.facts is not None and setup.bound is not None:
         return
     facts = setup.source.identify()
-    house.register.facts.declare(setup.name, setup.kind, setup.url)
-    house.register.facts.save(setup.name, facts, now)
-    setup.facts = facts
+    bound = bind(setup.mapping, facts, house.register.facts.pins(setup.name))
+    with house.register.transaction():
+        house.register.facts.declare(setup.name, setup.kind, setup.url)
+        house.register.facts.save(setup.name, facts, now)
+        for field, tracker_field in bound.pins.items():
+            house.register.facts.pin(setup.name, field, tracker_field)
+    setup.facts, setup.bound = facts, bound
     setup.clock_skew = facts.server_time - house.clock.now() if facts.server_time is not None else timedelta(0)
-    pinned = house.register.facts.pins(setup.name)
-    setup.bound = bind(setup.mapping, facts, pinned)
-    for problem in (*setup.bound.problems, *setup.bound.notes):
+    for problem in (*bound.problems, *bound.notes):
         log(Action.MAPPING_PROBLEM, level="warning", source=setup.name, problem=str(problem))
-    for field, tracker_field in setup.bound.pins.items():
-        house.register.facts.pin(setup.name, field, tracker_field)
 
 
 def read_into_mirror(house: House, setup: SourceSetup, run: int, *, full: bool) -> int:

@@ -2,18 +2,38 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import threading
 from types import FrameType
 
+_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+
 
 def stop_on_signals(stop: threading.Event) -> None:
-    """Set `stop` on SIGTERM, SIGINT and SIGHUP; a second SIGINT ends at once, as people at a terminal expect."""
+    """Set `stop` on SIGTERM, SIGINT and SIGHUP; a second SIGINT ends at once, as people at a terminal expect.
+
+    The event is set by a thread of its own: a handler runs on the main thread, and would wait for itself for ever
+    if that thread held the event's lock at that moment.
+    """
+    heard, tell = os.pipe()
+    os.set_blocking(tell, False)
+    signal.set_wakeup_fd(tell, warn_on_full_buffer=False)
+
+    caught: set[int] = set()
 
     def handler(number: int, _frame: FrameType | None) -> None:
-        if stop.is_set() and number == signal.SIGINT:
+        if number == signal.SIGINT and number in caught:
             raise KeyboardInterrupt
-        stop.set()
+        caught.add(number)
 
-    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+    for number in _SIGNALS:
         signal.signal(number, handler)
+    threading.Thread(target=_listen, args=(heard, stop), name="signals", daemon=True).start()
+
+
+def _listen(heard: int, stop: threading.Event) -> None:
+    """Wait for the first signal that means to stop; bytes are signal numbers."""
+    while not set(os.read(heard, 64)) & set(_SIGNALS):
+        pass
+    stop.set()
