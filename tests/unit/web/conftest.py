@@ -1,0 +1,89 @@
+"""A register with an open, a confidential, a hostile and an unmapped ticket, and its page on a real socket."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from capa_sync.model.finding import Severity
+from capa_sync.model.record import Action, ActionKind, ActionOrigin
+from capa_sync.model.ticket import Role
+from capa_sync.model.values import EMPTY, Value, ValueState
+from capa_sync.store import Register, open_register
+from capa_sync.store.migrations import REGISTER_COLUMNS
+from capa_sync.web import RegisterPage, serve_register
+from capa_sync.writeback import Target, plan_ticket
+from tests.unit.store.paper import PARSER, SOURCE, T0, Sheet, page
+from tests.unit.writeback.bench import ON, finding
+
+SECRET = "Zebrafish"
+HOSTILE = "<script>document.title='owned'</script><img src=x onerror=\"document.title='owned'\">"
+FORMULA = '=HYPERLINK("http://evil.example","x")'
+_HARMLESS = {
+    "ticket_key", "ticket_url", "track", "grade", "origin", "occurred_at", "detected_at", "claimed_stage",
+    "evidenced_stage", "source_status", "corrected_at", "rca_method", "cause_category", "actions_done",
+    "actions_total", "due_at", "replans", "implemented_at", "effectiveness_due", "effectiveness_result",
+    "reviewed_at", "closed_at", "reopens", "warnings_high", "warnings_medium", "warnings_low", "rules", "cannot_tell",
+    "changed_at", "confidential", "open_from", "open_until", "late_from", "late_until", "row_hash",
+}  # fmt: skip
+"""What a confidential ticket may show; written down here once more, so that a slip in the page's list is seen."""
+
+
+def fill(register: Register) -> None:
+    """Put four tickets into a register."""
+    run = register.runs.start(SOURCE, "changes", T0)
+    secret = Sheet("2", "CAPA-2", {"summary": f"{SECRET} summary"})
+    secret.edit(T0 + timedelta(hours=1), by=f"{SECRET} person", summary=f"{SECRET} again")
+    child = Sheet("5", "CAPA-5", {"summary": f"{SECRET} task"}, parent="2")
+    child.edit(T0 + timedelta(hours=1), summary=f"{SECRET} task again")
+    opened = Sheet("1", "CAPA-1", {"summary": "Access review missed"})
+    opened.edit(T0 + timedelta(hours=1), by="bob", summary="Access review missed twice")
+    tickets = [opened, secret, Sheet("3", "CAPA-3", {"summary": HOSTILE})]
+    readings = [sheet.reading() for sheet in tickets] + [child.reading(Role.ACTION)]
+    register.tickets.commit_page(SOURCE, page(*readings), T0, run, PARSER)
+    register.runs.finish(run, T0 + timedelta(minutes=1), ok=True, as_of=T0)
+    plain = {"ticket_url": "https://paper.example/x", "confidential": "no", "warnings_high": 1, "owner": "A. Lee"}
+    register.records.save_row(SOURCE, "1", plain | {"ticket_key": "CAPA-1", "title": "Access review missed"})
+    texts = {name: f"{SECRET} {name}" for name in REGISTER_COLUMNS if name not in _HARMLESS}
+    harmless = {"ticket_key": "CAPA-2", "ticket_url": "https://paper.example/CAPA-2", "confidential": "yes"}
+    register.records.save_row(SOURCE, "2", texts | harmless)
+    bad = {"ticket_key": "CAPA-3", "title": HOSTILE, "owner": FORMULA, "ticket_url": "javascript:alert(1)"}
+    register.records.save_row(SOURCE, "3", plain | bad | {"warnings_high": 0})
+    for ticket, text in (
+        ("1", "Fill the cause"),
+        ("2", f"{SECRET} finding"),
+        ("3", FORMULA),
+        ("9", f"{SECRET} lost"),
+    ):
+        number = replace(finding(), source=SOURCE, ticket_id=ticket, message=text, fix=text, title="Cause first")
+        register.findings.save([replace(number, severity=Severity.HIGH)])
+        register.records.save_actions(SOURCE, ticket, [_action(text)])
+    target = Target(register.id, SOURCE, "2", "CAPA-2", read_at=T0)
+    plan = plan_ticket(target, [finding(message=f"{SECRET} write")], [], now=T0, options=ON)
+    register.outbox.put(replace(write, error=f"{SECRET} error") for write in plan.writes)
+
+
+def _action(text: str) -> Action:
+    value = Value(ValueState.FILLED, text, text)
+    return Action("field:a", "", ActionOrigin.FIELD, ActionKind.CORRECTIVE, text=value, owner=value, due_at=EMPTY)
+
+
+@pytest.fixture(scope="module")
+def register_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Give a filled register file."""
+    path = tmp_path_factory.mktemp("web") / "register.db"
+    with open_register(path, clock_now=T0) as register:
+        fill(register)
+    return path
+
+
+@pytest.fixture(scope="module")
+def site(register_file: Path) -> Iterator[RegisterPage]:
+    """Serve it."""
+    running = serve_register(register_file, "127.0.0.1:0")
+    yield running
+    running.stop()

@@ -1,0 +1,296 @@
+"""The page over real HTTP: what it shows, what it never shows, and who it lets in."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import sqlite3
+from pathlib import Path
+
+import pytest
+import requests
+
+from capa_sync.errors import RegisterUnavailable, SettingsError
+from capa_sync.web import RegisterPage, serve_register
+from capa_sync.web.inert import inert, inert_csv
+from capa_sync.web.masking import HARMLESS
+from tests.unit.web.conftest import FORMULA, HOSTILE, SECRET
+
+VIEWS = tuple(HARMLESS)
+
+
+def get(site: RegisterPage, path: str, **more: object) -> requests.Response:
+    """Ask the page."""
+    return requests.get(site.url + path, timeout=20, **more)  # type: ignore[arg-type]
+
+
+def columns(site: RegisterPage, view: str) -> list[str]:
+    """Return a view's columns as the page tells them."""
+    return list(get(site, f"register/{view}.json?_size=0").json()["columns"])
+
+
+def test_the_first_page_shows_the_register_and_how_fresh_it_is(site: RegisterPage) -> None:
+    """Counts, the worst record first, the as-of instant, and no claim beyond these checks."""
+    text = get(site, "").text
+    flat = " ".join(text.split())
+    warned = "<strong>3</strong> records. 1 with open warnings (1 high, 0 medium, 0 low), "
+    assert f"{warned}2 with no open warnings from these checks." in flat
+    assert flat.index("CAPA-1") < flat.index("CAPA-2")
+    assert "2026-03-02T09:00:00Z" in flat
+    assert "compliant" not in flat.lower()
+
+
+@pytest.mark.parametrize("view", VIEWS)
+@pytest.mark.parametrize("form", ["", ".json", ".json?_shape=objects", ".csv", ".csv?_stream=on"])
+def test_every_view_is_served_in_every_format(site: RegisterPage, view: str, form: str) -> None:
+    """HTML, JSON and CSV answer, with rows in them, and hold no text of the confidential ticket."""
+    answer = get(site, f"register/{view}{form}")
+    assert answer.status_code == 200
+    assert "paper" in answer.text
+    assert SECRET not in answer.text
+
+
+def test_texts_of_open_tickets_are_shown_and_those_of_confidential_ones_are_restricted(site: RegisterPage) -> None:
+    """Row by row: the open ticket whole, the confidential one with its key and a word in place of each text."""
+    rows = {row["ticket_key"]: row for row in get(site, "register/v_register.json?_shape=array").json()}
+    assert (rows["CAPA-1"]["title"], rows["CAPA-1"]["owner"]) == ("Access review missed", "A. Lee")
+    assert {rows["CAPA-2"][name] for name in ("title", "owner", "root_cause", "action_text")} == {"restricted"}
+    changes = get(site, "register/v_changes.json?_shape=array").json()
+    told = {(row["ticket_key"], row["to_value"]) for row in changes}
+    assert ("CAPA-1", "Access review missed twice") in told
+    assert ("CAPA-2", "restricted") in told
+    assert ("CAPA-5", "restricted") in told
+    findings = {row["ticket_id"]: row["message"] for row in get(site, "register/v_findings.json?_shape=array").json()}
+    assert (findings["1"], findings["2"], findings["9"]) == ("Fill the cause", "restricted", "restricted")
+
+
+@pytest.mark.parametrize("view", VIEWS)
+def test_no_filter_facet_sort_or_search_reaches_masked_text(site: RegisterPage, view: str) -> None:
+    """On every column: filters find nothing by the hidden word, facets and orders do not hold it."""
+    for column in columns(site, view):
+        for trick in ("contains", "startswith", "endswith", "like", "glob", "exact", "gt"):
+            word = {"like": f"%{SECRET}%", "glob": f"*{SECRET}*"}.get(trick, SECRET)
+            answer = get(site, f"register/{view}.json", params={f"{column}__{trick}": word, "_shape": "array"})
+            assert answer.status_code == 200
+            assert SECRET not in answer.text
+            if trick in ("contains", "startswith", "like", "glob"):
+                assert answer.json() == []
+        for trick in ("_facet", "_facet_date", "_facet_array", "_sort", "_sort_desc", "_col"):
+            answer = get(site, f"register/{view}.json", params={trick: column})
+            assert SECRET not in answer.text
+            assert SECRET not in get(site, f"register/{view}", params={trick: column}).text
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "register/ticket", "register/part.json", "register/write_out.csv", "register/sqlite_master",
+        "register/v_register/1", "register/freshness", "register/V_REGISTER", "register.db", "register/-/query",
+        "_internal", "_internal/tables.json", "_memory", "-/metadata.json", "-/plugins", "-/databases.json",
+        "-/settings.json", "-/threads.json", "-/permissions", "-/allow-debug", "-/actor.json", "-/static/../app.py",
+        "-/static/%2e%2e/app.py", "register%2Fv_register", "register/v_register~2Ejson", "//register/part",
+        "register/v_register.blob?_blob_column=title", "register/main~2Ev_register", "register/temp.v_register",
+    ],
+)  # fmt: skip
+def test_everything_else_is_not_there(site: RegisterPage, path: str) -> None:
+    """Tables, other databases, Datasette's own pages, rows, blobs and spelling tricks: 404 in one plain line."""
+    answer = get(site, path)
+    assert (answer.status_code, answer.text) == (404, "there is no such page\n")
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "sql=select+*+from+ticket", "sql=", "_where=1=1", "_where=title+in+(select+body+from+part)",
+        '_through={"table":"ticket","column":"nr","value":"1"}', "_trace=1", "_extra=count", "_sort_by=title",
+        "_searchmode=raw", "_search_title=x", "_timelimit=1", "_ttl=9", "_mask=0", "%5fwhere=1",
+    ],
+)  # fmt: skip
+def test_no_sql_and_no_other_table_by_any_parameter(site: RegisterPage, query: str) -> None:
+    """Whatever could carry SQL or name a table is refused before Datasette sees it."""
+    for path in ("register", "register/v_register", "register/v_register.json", "register/v_register.csv", ""):
+        answer = get(site, f"{path}?{query}")
+        assert (answer.status_code, answer.text) == (400, "this parameter is not allowed here\n")
+
+
+def test_error_messages_tell_nothing_of_what_is_behind(site: RegisterPage, capfd: pytest.CaptureFixture[str]) -> None:
+    """A wrong column, an odd page token, an unclosed glob: an error without texts or tables, in the log neither."""
+    for query in (
+        "_sort=nothing",
+        "_col=nothing",
+        "_next=x,y,z",
+        "_size=-1",
+        "title__glob=[",
+        "_facet=nothing",
+        "_shape=x",
+    ):
+        for form in ("", ".json", ".csv"):
+            answer = get(site, f"register/v_register{form}?{query}")
+            assert SECRET not in answer.text
+            assert "register_row" not in answer.text
+    logged = "".join(capfd.readouterr())
+    assert SECRET not in logged
+    assert "register_row" not in logged
+
+
+def test_the_database_itself_refuses_what_the_door_might_let_through(register_file: Path) -> None:
+    """The second lock: on the page's own connection SQLite denies tables, the file's views, writing and attaching."""
+    from capa_sync.web.site import RegisterSite
+
+    connection = RegisterSite(register_file).page.connect()
+    assert connection.execute("SELECT COUNT(title) FROM v_register").fetchone() == (3,)
+    for sql in (
+        "SELECT title FROM register.v_register",
+        "SELECT title FROM register_row",
+        "SELECT body FROM part",
+        "SELECT sql FROM register.sqlite_master",
+        "SELECT name FROM sqlite_temp_master",
+        "ATTACH DATABASE ':memory:' AS more",
+        "CREATE TEMP TABLE t (x)",
+        "CREATE TEMP VIEW w AS SELECT body FROM part",
+        "DROP VIEW v_register",
+        "PRAGMA query_only = 0",
+        "PRAGMA writable_schema = 1",
+        "DELETE FROM register.ticket",
+        "UPDATE register.ticket SET ticket_key = ''",
+    ):
+        with pytest.raises(sqlite3.DatabaseError):
+            connection.execute(sql).fetchall()
+    connection.close()
+
+
+def test_an_unknown_column_of_a_later_version_is_masked(register_file: Path, tmp_path: Path) -> None:
+    """What is not known to be harmless is hidden for confidential tickets, without a change here."""
+    later = tmp_path / "later.db"
+    with sqlite3.connect(register_file) as old, sqlite3.connect(later) as new:
+        old.backup(new)
+        sql = new.execute("SELECT sql FROM sqlite_master WHERE name = 'v_actions'").fetchone()[0]
+        new.execute("DROP VIEW v_actions")
+        new.execute(sql.replace("a.ticket_id,", "a.ticket_id, a.text AS novelty,", 1))
+    new.close()
+    old.close()
+    running = serve_register(later, "127.0.0.1:0")
+    try:
+        rows = get(running, "register/v_actions.json?_shape=array").json()
+    finally:
+        running.stop()
+    assert {row["novelty"] for row in rows if row["ticket_key"] == "CAPA-2"} == {"restricted"}
+
+
+def test_csv_cells_run_no_formula_and_rows_stay_whole(site: RegisterPage) -> None:
+    """A formula gets an apostrophe in CSV, and stays what it is in JSON; quotes and line ends survive."""
+    for form in ("v_register.csv", "v_register.csv?_stream=on"):
+        rows = list(csv.DictReader(io.StringIO(get(site, f"register/{form}").text)))
+        owners = {row["ticket_key"]: row["owner"] for row in rows}
+        assert owners == {"CAPA-1": "A. Lee", "CAPA-2": "restricted", "CAPA-3": "'" + FORMULA}
+        assert next(row["title"] for row in rows if row["ticket_key"] == "CAPA-3") == HOSTILE
+    told = get(site, "register/v_register.json?_shape=array").json()
+    assert FORMULA in {row["owner"] for row in told}
+
+
+@pytest.mark.parametrize(
+    ("cell", "expected"),
+    [
+        ("=1+1", "'=1+1"), ("+SUM(A1)", "'+SUM(A1)"), ("-2+3", "'-2+3"), ("@x", "'@x"), ("\tx", "'\tx"),
+        ("  =1", "'  =1"), ("\r=1", "'\r=1"), ("＝1", "'＝1"), ("-12", "-12"), ("+3.5", "+3.5"),
+        ("plain", "plain"), ("", ""), ("2026-03-02", "2026-03-02"), ("-", "'-"),
+    ],
+)  # fmt: skip
+def test_only_what_a_spreadsheet_would_run_is_quoted(cell: str, expected: str) -> None:
+    """Formulas in every disguise; numbers, dates and words stay."""
+    assert inert(cell) == expected
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 7, 1000])
+def test_a_csv_stream_cut_anywhere_gives_the_same_rows(size: int) -> None:
+    """Rows that arrive in pieces, with quotes, commas and line ends inside, are never cut or doubled."""
+    rows = [["a", 'say "hi"', "two\r\nlines"], ["=x", "ü,", "-1"], ["", '"', "=\n"]]
+    out = io.StringIO()
+    csv.writer(out).writerows(rows)
+    data, held, done = out.getvalue().encode(), b"", b""
+    pieces = [data[at : at + size] for at in range(0, len(data), size)]
+    for piece in [*pieces, b""]:
+        text, held = inert_csv(held + piece, is_end=not piece)
+        done += text
+    expected = [["a", 'say "hi"', "two\r\nlines"], ["'=x", "ü,", "-1"], ["", '"', "'=\n"]]
+    assert list(csv.reader(io.StringIO(done.decode(), newline=""))) == expected
+
+
+def test_answers_carry_the_headers_that_keep_a_browser_safe(site: RegisterPage) -> None:
+    """No script but our own, no framing, no sniffing, no cache, no referrer; also on a refusal."""
+    for path in ("", "register/v_register.csv", "no-such-page"):
+        headers = get(site, path).headers
+        assert "script-src 'self'" in headers["content-security-policy"]
+        assert "frame-ancestors 'none'" in headers["content-security-policy"]
+        assert (headers["x-content-type-options"], headers["referrer-policy"]) == ("nosniff", "no-referrer")
+        assert (headers["cache-control"], "access-control-allow-origin" in headers) == ("no-store", False)
+
+
+def test_hostile_addresses_become_no_links(site: RegisterPage) -> None:
+    """A javascript: address is text; markup in a title is text."""
+    for path in ("", "register/v_register"):
+        text = get(site, path).text
+        assert 'href="javascript:' not in text
+        assert "<script>document.title" not in text
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "PATCH", "OPTIONS"])
+def test_only_reading_is_possible(site: RegisterPage, method: str) -> None:
+    """Any method but GET and HEAD is refused."""
+    assert requests.request(method, site.url + "register/v_register", timeout=20).status_code == 405
+
+
+@pytest.mark.parametrize("host", ["evil.example", "127.0.0.1", "127.0.0.1:1", ""])
+def test_a_rebound_name_is_refused(site: RegisterPage, host: str) -> None:
+    """A web page that lets its own name point at loopback gets nothing."""
+    assert get(site, "register/v_register.json", headers={"Host": host}).status_code in (400, 421)
+
+
+@pytest.mark.parametrize(
+    "listen", ["0.0.0.0:0", "192.0.2.1:80", "example.org:80", "[::]:0", "127.0.0.1", "127.0.0.1:x", ":80"]
+)
+def test_no_other_address_than_loopback(register_file: Path, listen: str) -> None:
+    """Refused in one line that says what to do."""
+    with pytest.raises(SettingsError, match="is not an address and port on loopback"):
+        serve_register(register_file, listen)
+
+
+def test_a_busy_port_and_a_missing_or_foreign_file_are_told_in_words(site: RegisterPage, tmp_path: Path) -> None:
+    """Each a clear error, and no thread or port left behind."""
+    port = site.url.rstrip("/").rpartition(":")[2]
+    with pytest.raises(SettingsError, match=f"cannot listen on 127.0.0.1:{port}: Address already in use"):
+        serve_register(tmp_path.parent / next(tmp_path.parent.glob("web*/register.db")), f"127.0.0.1:{port}")
+    with pytest.raises(RegisterUnavailable, match="there is no register yet"):
+        serve_register(tmp_path / "none.db", "127.0.0.1:0")
+    foreign = tmp_path / "foreign.db"
+    foreign.write_text("not a database " * 100)
+    with pytest.raises(RegisterUnavailable, match="cannot be served"):
+        serve_register(foreign, "127.0.0.1:0")
+
+
+def test_the_page_follows_the_register_while_it_is_written(register_file: Path, tmp_path: Path) -> None:
+    """A daemon's commit is on the page at the next request; stopping frees the port and takes no second."""
+    live = tmp_path / "live.db"
+    with sqlite3.connect(register_file) as old, sqlite3.connect(live) as new:
+        old.backup(new)
+        new.execute("PRAGMA journal_mode = WAL")
+        running = serve_register(live, "127.0.0.1:0")
+        try:
+            new.execute("UPDATE register_row SET title = 'A new title' WHERE ticket_id = '1'")
+            new.commit()
+            assert "A new title" in get(running, "").text
+        finally:
+            running.stop()
+    new.close()
+    old.close()
+    with pytest.raises(requests.ConnectionError):
+        get(running, "")
+    running.stop()
+
+
+def test_json_of_the_first_page_names_the_one_database(site: RegisterPage) -> None:
+    """The database page lists the seven public views and no table."""
+    told = json.loads(get(site, "register.json").text)
+    assert ([view["name"] for view in told["views"]], told["tables"]) == (list(VIEWS), [])
+    assert told["allow_execute_sql"] is False
