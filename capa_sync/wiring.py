@@ -100,7 +100,9 @@ def judge_options(settings: Settings) -> JudgeOptions:
     return JudgeOptions(
         timezone=settings.timezone,
         holidays=parse_holidays(list(settings.holidays)),
-        deadlines=settings.deadlines,
+        deadlines={
+            str(name): {str(g): days for g, days in grades.items()} for name, grades in settings.deadlines.items()
+        },
         profile=settings.profile,
         baseline=settings.baseline,
     )
@@ -254,19 +256,8 @@ def write_options(settings: Settings, name: str, mode: str = "") -> WriteOptions
         public_url=settings.public_url,
         timezone=settings.timezone,
         isms_lead=settings.isms_lead,
-        standard=STANDARDS[settings.profile],
         kind=source.kind,
         text_field=own.text_field,
         state_field=own.state_field,
         work_notes=own.work_notes,
     )
-
-
-STANDARDS = {
-    "light": "ISO 27001",
-    "standard": "ISO 27001",
-    "strict": "ISO 27001",
-    "iso9001": "ISO 9001",
-    "iso13485": "ISO 13485",
-}
-"""How the standard of a profile is named before a clause."""

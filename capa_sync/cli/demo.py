@@ -49,6 +49,7 @@ url = "{jira}"
 query = "project in (CAPA)"
 mapping = "{mappings}/jira-cloud.yaml"
 poll_every = "5s"
+request_budget = "100/s"
 auth = {{ method = "basic", user = "{email}", token_env = "DEMO_JIRA_TOKEN" }}
 
 [sources.jira-dc]
@@ -57,6 +58,7 @@ url = "{datacenter}"
 query = "project in (NC)"
 mapping = "{mappings}/jira-dc.yaml"
 poll_every = "5s"
+request_budget = "100/s"
 auth = {{ method = "pat", token_env = "DEMO_JIRA_DC_TOKEN" }}
 
 [sources.servicenow]
@@ -65,6 +67,7 @@ url = "{servicenow}"
 table = "sn_grc_issue"
 mapping = "{mappings}/servicenow-grc-issue.yaml"
 poll_every = "5s"
+request_budget = "100/s"
 auth = {{ method = "basic", user = "{user}", password_env = "DEMO_SERVICENOW_PASSWORD" }}
 write_back = {{ text_field = "u_capa_sync_text", state_field = "u_capa_sync_state", work_notes = true }}
 """

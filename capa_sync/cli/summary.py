@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 import click
@@ -42,6 +43,8 @@ def print_cycle(summary: Mapping[str, Any]) -> None:
             click.echo(f"  problem: {source['problem']}")
         if source["safety_stop"]:
             click.echo(f"  {source['safety_stop']}")
+    for ticket in summary["quarantined"]:
+        click.echo(f"set aside, could not be mapped: {ticket['source']}:{ticket['ticket']}: {ticket['reason']}")
     findings = summary["findings"]
     if not findings:
         click.echo("no open warnings from these checks")
@@ -55,7 +58,11 @@ def _source_line(source: Mapping[str, Any]) -> str:
     counts = ", ".join(
         f"{source.get(name, 0)} {name}" for name in ("read", "judged", "opened", "cleared", "delivered")
     )
-    return f"{source['source']}: {counts}; as of {source['as_of'] or 'never'}"
+    return f"{source['source']}: {counts}; as of {_at(source['as_of'])}"
+
+
+def _at(instant: datetime | None) -> str:
+    return f"{instant:%Y-%m-%d %H:%M:%S}Z" if instant else "never"
 
 
 def findings_exit_code(register: Register, fail_on: str | None) -> int:

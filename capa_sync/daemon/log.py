@@ -45,10 +45,10 @@ class Action(StrEnum):
 def configure_logs(stream: TextIO | None = None, *, verbose: bool = False, quiet: bool = False) -> None:
     """Send logs as `key=value` lines to `stream` (standard error by default); libraries only from WARNING on.
 
-    `quiet` leaves warnings and errors only, for verbs whose user watches the result.
+    `quiet` leaves errors only, for verbs that print their own result.
     """
     target = stream or sys.stderr
-    least = logging.WARNING if quiet else logging.DEBUG if verbose else logging.INFO
+    least = logging.ERROR if quiet else logging.DEBUG if verbose else logging.INFO
     structlog.configure(
         processors=[
             structlog.processors.add_log_level,

@@ -47,10 +47,7 @@ class JudgeOptions:
 
 @dataclass(frozen=True, slots=True)
 class WriteOptions:
-    """The brakes and words of the write-back for one source (CONTRACT.md 4 and 8).
-
-    `standard` is how the active profile's standard is named before a clause in a warning.
-    """
+    """The brakes and words of the write-back for one source (CONTRACT.md 4 and 8)."""
 
     mode: str = "off"
     settle: timedelta = timedelta(minutes=30)
@@ -59,7 +56,6 @@ class WriteOptions:
     public_url: str = ""
     timezone: str = "UTC"
     isms_lead: str = ""
-    standard: str = "ISO 27001"
     kind: str = "jira"
     text_field: str = ""
     state_field: str = ""

@@ -47,14 +47,14 @@ def _open_points(standing: Standing, voice: Voice) -> list[Paragraph]:
     count, extra = len(standing.shown), len(standing.shown) - MAX_POINTS
     heading = Span(f"Clause 10 check - {count} {'thing' if count == 1 else 'things'} to fix", bold=True)
     as_of = Span(f" (as of {minute(voice.at, voice.options.timezone)})")
-    points = [_point(finding, voice.options.standard) for finding in standing.shown[:MAX_POINTS]]
+    points = [_point(finding) for finding in standing.shown[:MAX_POINTS]]
     more = [Paragraph((Span(f"{extra} more {'is' if extra == 1 else 'are'} in the register."),))] if extra > 0 else []
     return [Paragraph((heading, as_of)), *points, *more]
 
 
-def _point(finding: Finding, standard: str) -> Paragraph:
+def _point(finding: Finding) -> Paragraph:
     """Word one point: what is wrong, what the clause wants, what to do."""
-    clause = clean(f"{standard} {finding.clause}", _NAME)
+    clause = clean(finding.clause, _NAME)
     wanted = (
         f" {clause}: {sentence(finding.title, _TITLE)}" if finding.clause else f" {sentence(finding.title, _TITLE)}"
     )

@@ -18,7 +18,7 @@ from tests.unit.writeback.bench import ON, T0, finding
 
 CAUSE = finding(
     title="The root cause is written down before the corrective action starts",
-    clause="10.2 b",
+    clause="ISO 27001 10.2 b",
     message="Corrective action was entered 5 days before the root cause",
     fix='Fill "Root cause", e.g. what in the process let it happen',
     number=10,
@@ -27,7 +27,7 @@ EXTENT = finding(
     "extent-assessed",
     severity=Severity.MEDIUM,
     title="Somebody looked for similar nonconformities",
-    clause="10.2 b",
+    clause="ISO 27001 10.2 b",
     message="Nobody wrote where else this could happen.",
     fix='Fill "Similar cases" with where you looked and what you found.',
     number=16,
