@@ -99,15 +99,6 @@ class Findings:
             )
         )
 
-    def drop_verdicts(self, source: str, ticket_id: str) -> None:
-        """Forget the verdicts and the due time of a ticket that can no longer be judged; episodes stay."""
-        with self._db.transaction():
-            for table in ("verdict", "due"):
-                self._db.execute(
-                    f"DELETE FROM {table} WHERE source = ? AND ticket_id = ?",
-                    (source, ticket_id),
-                )
-
     # --- due times -------------------------------------------------------------------------------------------------
     def next_due(self, source: str, ticket_id: str, when: datetime | None) -> None:
         """Set when the ticket's verdicts may flip by time alone; None means never."""

@@ -26,7 +26,6 @@ PRIMARY: tuple[str, ...] = (
     "part",
     "observed",
     "finding",
-    "waiver",
     "write_out",
     "deletion",
     "release",
@@ -107,11 +106,6 @@ _FIRST: tuple[str, ...] = (
         fix TEXT NOT NULL, args TEXT NOT NULL, opened_at TEXT NOT NULL, cleared_at TEXT, hidden_by TEXT NOT NULL,
         waived_until TEXT, waived_by TEXT NOT NULL, waived_reason TEXT NOT NULL, rule_set TEXT NOT NULL,
         inputs TEXT NOT NULL, PRIMARY KEY (source, ticket_id, rule, episode))""",
-    """CREATE TABLE waiver (
-        id INTEGER PRIMARY KEY, source TEXT NOT NULL, ticket_id TEXT NOT NULL, rule TEXT NOT NULL,
-        until TEXT NOT NULL, because TEXT NOT NULL, waived_by TEXT NOT NULL, waived_at TEXT NOT NULL,
-        withdrawn_at TEXT)""",
-    "CREATE INDEX waiver_ticket ON waiver (source, ticket_id)",
     """CREATE TABLE write_out (
         seq INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, source TEXT NOT NULL,
         ticket_id TEXT NOT NULL, ticket_key TEXT NOT NULL, kind TEXT NOT NULL, hash TEXT NOT NULL,

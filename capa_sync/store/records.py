@@ -44,11 +44,6 @@ class Records:
                 self._db.execute("INSERT INTO register_number VALUES (?,?,?,?)", (source, ticket_id, *held))
         return f"NC-{held[0]:04d}-{held[1]:04d}"
 
-    def known_no(self, source: str, ticket_id: str) -> str:
-        """Return the ticket's register number, "" when none was ever given."""
-        held = self._number(source, ticket_id)
-        return "" if held is None else f"NC-{held[0]:04d}-{held[1]:04d}"
-
     def _number(self, source: str, ticket_id: str) -> tuple[int, int] | None:
         row = self._db.row(
             "SELECT year, serial FROM register_number WHERE source = ? AND ticket_id = ?", (source, ticket_id)
@@ -107,13 +102,6 @@ class Records:
         """Store which ticket of another source this one says to be the same as; "" for none."""
         rows: list[Params] = [(source, ticket_id, other_source, other_key)] if other_key else []
         self._replace("joined", source, ticket_id, rows)
-
-    def join_of(self, source: str, ticket_id: str) -> tuple[str, str] | None:
-        """Return (source, key) that this ticket names as the same nonconformity, None when it names none."""
-        row = self._db.row(
-            "SELECT other_source, other_key FROM joined WHERE source = ? AND ticket_id = ?", (source, ticket_id)
-        )
-        return (row[0], row[1]) if row else None
 
     def joined(self, source: str, ticket_id: str) -> list[tuple[str, str]]:
         """Return (source, id) of mirrored tickets joined with this one, whichever of the two names the other."""

@@ -129,16 +129,13 @@ def _ensure_file(path: Path, *, create: bool) -> None:
 def _bring_up_to_date(db: Database, now: datetime) -> None:
     with db.words():
         applied = {step.name for step in STEPS.applied(db.writer)}
-        known = [step.name for step in STEPS.pending(db.writer)]
-        views = {
-            str(row[0]): str(row[1]) for row in db.rows("SELECT name, sql FROM sqlite_master WHERE type = 'view'")
-        }
+        pending = STEPS.pending(db.writer)
     newer = applied - set(_step_names())
     if newer:
         raise RegisterUnavailable(
             f"{db.path}: made by a newer capa-sync (it has {max(newer)}); install that version or restore a backup"
         )
-    if not known and views == _wanted_views():
+    if not pending and _views(db) == _wanted_views():
         return
     if db.read_only:
         raise RegisterUnavailable(f"{db.path}: made by an older capa-sync; start `capa-sync run` or `sync` once")
@@ -146,7 +143,7 @@ def _bring_up_to_date(db: Database, now: datetime) -> None:
         STEPS.apply(db.writer)
         db.execute("INSERT INTO meta VALUES ('register_id', ?) ON CONFLICT DO NOTHING", (uuid.uuid4().hex,))
         db.execute("INSERT INTO meta VALUES ('created_at', ?) ON CONFLICT DO NOTHING", (instant_text(now),))
-        _renew_views(db, views)
+        _renew_views(db)
 
 
 def _step_names() -> list[str]:
@@ -157,8 +154,12 @@ def _wanted_views() -> dict[str, str]:
     return {name: f'CREATE VIEW "{name}" AS {sql}' for name, sql in VIEWS.items()}
 
 
-def _renew_views(db: Database, held: dict[str, str]) -> None:
-    for name in held:
+def _views(db: Database) -> dict[str, str]:
+    return dict(db.rows("SELECT name, sql FROM sqlite_master WHERE type = 'view'"))
+
+
+def _renew_views(db: Database) -> None:
+    for name in _views(db):
         db.execute(f'DROP VIEW "{name}"')
     for name, sql in VIEWS.items():
         db.writer.create_view(name, sql)

@@ -172,8 +172,6 @@ def test_tickets_come_due_by_time(store: Register) -> None:
     assert store.findings.next_instants(1) == [(T0 + MINUTE, SOURCE, "2")]
     store.findings.next_due(SOURCE, "2", None)
     assert store.findings.due(T0 + DAY) == [(SOURCE, "1")]
-    store.findings.drop_verdicts(SOURCE, "1")
-    assert store.findings.due(T0 + DAY) == []
 
 
 # --- the register --------------------------------------------------------------------------------------------------
@@ -186,7 +184,7 @@ def test_register_numbers_are_given_once_and_never_again(store: Register) -> Non
     numbers.remove_row("snow", "1")
     assert numbers.register_no("jira", "3", 2026) == "NC-2026-0003"
     assert numbers.register_no("jira", "1", 2027) == "NC-2026-0001"
-    assert (numbers.known_no("snow", "1"), numbers.known_no("snow", "9")) == ("NC-2026-0002", "")
+    assert numbers.register_no("snow", "1", 2026) == "NC-2026-0002"
 
 
 def test_days_are_counted_at_the_sources_as_of(store: Register) -> None:
@@ -288,9 +286,8 @@ def test_joined_tickets_find_each_other_by_key_old_or_new(store: Register) -> No
     read(store, 1, Sheet("1", "MOVED-1", {"status": "Open"}))
     assert store.records.joined("snow", "sys1") == [(SOURCE, "1")]
     assert store.records.joined(SOURCE, "1") == [("snow", "sys1")]
-    assert store.records.join_of("snow", "sys1") == (SOURCE, "CAPA-1")
     store.records.save_join("snow", "sys1", SOURCE, "")
-    assert (store.records.join_of("snow", "sys1"), store.records.joined(SOURCE, "1")) == (None, [])
+    assert (store.records.joined("snow", "sys1"), store.records.joined(SOURCE, "1")) == ([], [])
 
 
 # --- sources and runs ----------------------------------------------------------------------------------------------

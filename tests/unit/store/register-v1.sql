@@ -106,10 +106,6 @@ CREATE TABLE verdict (
         title TEXT NOT NULL, clause TEXT NOT NULL, mode TEXT NOT NULL, number INTEGER NOT NULL, reason TEXT NOT NULL,
         next_due TEXT, PRIMARY KEY (source, ticket_id, rule));
 INSERT INTO "verdict" VALUES('paper','1','root-cause-before-action','breach','high','Cause first','10.2 b','warn',10,'','2026-03-03T09:00:00.000000Z');
-CREATE TABLE waiver (
-        id INTEGER PRIMARY KEY, source TEXT NOT NULL, ticket_id TEXT NOT NULL, rule TEXT NOT NULL,
-        until TEXT NOT NULL, because TEXT NOT NULL, waived_by TEXT NOT NULL, waived_at TEXT NOT NULL,
-        withdrawn_at TEXT);
 CREATE TABLE write_out (
         seq INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, source TEXT NOT NULL,
         ticket_id TEXT NOT NULL, ticket_key TEXT NOT NULL, kind TEXT NOT NULL, hash TEXT NOT NULL,
@@ -124,7 +120,6 @@ CREATE UNIQUE INDEX mirror_ticket ON mirror (source, ticket_id);
 CREATE UNIQUE INDEX part_version ON part (nr, kind, version);
 CREATE INDEX observed_ticket ON observed (nr);
 CREATE INDEX run_source ON run (source, id);
-CREATE INDEX waiver_ticket ON waiver (source, ticket_id);
 CREATE INDEX write_ticket ON write_out (source, ticket_id, kind);
 CREATE INDEX write_open ON write_out (source, seq) WHERE state IN ('pending', 'unknown', 'failed');
 CREATE INDEX ticket_key ON ticket (ticket_key);

@@ -57,7 +57,7 @@ def test_the_previous_versions_register_opens_with_all_that_was_in_it(tmp_path: 
         assert [one.opened_at for one in register.findings.latest(SOURCE, "1")] == [T0]
         assert [one.state for one in register.outbox.writes("jira", "1")] == [WriteState.UNKNOWN]
         assert register.outbox.activated
-        assert register.records.known_no(SOURCE, "1") == "NC-2026-0001"
+        assert register.records.register_no(SOURCE, "1", 2030) == "NC-2026-0001"
         assert [row["title"] for row in register.view("v_register")] == ["Old title"]
         assert [row["presence"] for row in register.view("v_tickets")] == ["present"]
 

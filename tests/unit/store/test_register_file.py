@@ -34,6 +34,7 @@ def python(code: str, *args: object) -> subprocess.Popen[str]:
     return subprocess.Popen(
         [sys.executable, "-c", textwrap.dedent(code), *map(str, args)],
         cwd=ROOT,
+        stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -87,6 +88,29 @@ def test_opening_an_up_to_date_file_changes_no_row(tmp_path: Path) -> None:
     with open_register(path, clock_now=T0) as register:
         assert register.changed_rows == 0
     assert path.read_bytes() == content
+
+
+def test_processes_that_make_the_same_register_at_once_agree(tmp_path: Path) -> None:
+    """The daemon and a verb started together on a new file open one register."""
+    code = """
+        import sys
+        from pathlib import Path
+        from capa_sync.store import open_register
+        from tests.unit.store.paper import T0
+        print("ready", flush=True)
+        sys.stdin.read()
+        with open_register(Path(sys.argv[1]), clock_now=T0) as register:
+            print(register.id)
+        """
+    processes = [python(code, tmp_path / "register.db") for _ in range(4)]
+    assert [process.stdout.readline() for process in processes if process.stdout] == ["ready\n"] * 4
+    for process in processes:
+        assert process.stdin is not None
+        process.stdin.close()
+        process.stdin = None
+    outputs = [process.communicate(timeout=60) for process in processes]
+    assert {errors for _, errors in outputs} == {""}
+    assert len({output for output, _ in outputs}) == 1
 
 
 def test_a_missing_register_is_told_in_one_line(tmp_path: Path) -> None:
