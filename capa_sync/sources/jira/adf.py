@@ -66,16 +66,20 @@ class _Reading:
             self._row(node, depth)
         elif kind in _ITEMS:
             self._line_break()
-            self.pieces.append("- ")
+            self._add("- ")
             self._children(node, depth)
         elif kind in _BLOCKS:
             self._line_break()
-            self.pieces.append(_inline(kind, node))
+            self._add(_inline(kind, node))
             self._children(node, depth)
-            self.pieces.append("\n")
+            self._line_break()
         else:
-            self.pieces.append(_inline(kind, node))
+            self._add(_inline(kind, node))
             self._children(node, depth)
+
+    def _add(self, text: str) -> None:
+        if text:
+            self.pieces.append(text)
 
     def _children(self, node: Mapping[str, Any], depth: int) -> None:
         for child in _nodes(node.get("content")):
@@ -94,7 +98,7 @@ class _Reading:
             self.has_media = self.has_media or inner.has_media
             cells.append(" ".join("".join(inner.pieces).split()))
         self._line_break()
-        self.pieces.append("\t".join(cells) + "\n")
+        self._add("\t".join(cells) + "\n")
 
 
 def _nodes(content: Any) -> Iterable[Mapping[str, Any]]:

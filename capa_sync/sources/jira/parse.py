@@ -42,6 +42,9 @@ BOOKKEEPING = frozenset(
 )
 """Fields that say nothing a rule may read; links, sub-tasks and attachments have their own places in the ticket."""
 
+_UNREADABLE = (ValueError, TypeError, AttributeError, KeyError, OverflowError, RecursionError)
+"""What a shape that no Jira should send may raise: that ticket is quarantined, the others go on."""
+
 
 class JiraParser:
     """Parses tickets of one source.
@@ -88,17 +91,25 @@ class JiraParser:
         history_complete: bool,
     ) -> SourceTicket:
         """Make the ticket from pieces that are already decoded. Raises Skippable when they make no ticket."""
-        key = _shown(issue)
         fields = issue.get("fields")
         if not isinstance(fields, dict) or "id" not in issue:
-            raise Skippable(self._source, key, "the answer holds no fields")
+            raise Skippable(self._source, _shown(issue), "the answer holds no fields")
         try:
-            created, updated = read_instant(fields.get("created")), read_instant(fields.get("updated"))
-            changes = read_changes(histories, _accounts(fields, histories))
-            remarks = _comments(comments)
-        except (ValueError, TypeError, AttributeError, OverflowError) as error:
-            raise Skippable(self._source, key, f"a part of it cannot be read: {error}") from error
-        parent = fields.get("parent")
+            return self._ticket(issue, fields, histories, comments, children, history_complete)
+        except _UNREADABLE as error:
+            raise Skippable(self._source, _shown(issue), f"a part of it cannot be read: {error}") from error
+
+    def _ticket(
+        self,
+        issue: Mapping[str, Any],
+        fields: Mapping[str, Any],
+        histories: Sequence[Dated],
+        comments: Sequence[Any],
+        children: Sequence[Any],
+        history_complete: bool,
+    ) -> SourceTicket:
+        key = _shown(issue)
+        changes = read_changes(histories, _accounts(fields, histories))
         return SourceTicket(
             source=self._source,
             id=str(issue["id"]),
@@ -106,14 +117,14 @@ class JiraParser:
             url=self._browse + key,
             kind=_name(fields.get("issuetype"), "name"),
             container=_name(fields.get("project"), "key") or key.rpartition("-")[0],
-            created_at=created,
-            updated_at=updated,
+            created_at=read_instant(fields.get("created")),
+            updated_at=read_instant(fields.get("updated")),
             created_by=account_of(fields.get("creator")) or account_of(fields.get("reporter")),
             values=_values(fields),
             changes=changes,
-            comments=remarks,
+            comments=_comments(comments),
             children=_children(fields, children),
-            parent=_name(parent, "id"),
+            parent=_name(fields.get("parent"), "id"),
             old_keys=_old_keys(changes, key),
             history_complete=history_complete,
             attachments=len(fields.get("attachment") or ()),

@@ -19,17 +19,24 @@ def read_instant(value: Any) -> datetime:
 
     `changelog/bulkfetch` is documented with both ISO text and numbers (facts/jira.md 3), so all are taken.
     """
-    if isinstance(value, str) and not value.isdigit():
-        instant = datetime.fromisoformat(value)
-        if instant.tzinfo is None:
-            raise ValueError(f"{value!r} has no offset")
-        instant = instant.astimezone(UTC)
-    else:
-        number = int(value)
-        instant = _EPOCH + (timedelta(seconds=number) if number < _SECONDS_END else number * _MILLISECOND)
+    try:
+        instant = _from_text(value) if isinstance(value, str) and not value.isdigit() else _from_number(int(value))
+    except OverflowError as error:
+        raise ValueError(f"{value!r} is no instant") from error
     if not _FIRST <= instant <= _LAST:
         raise ValueError(f"{value!r} is outside the years 1990 to 2200")
     return instant
+
+
+def _from_text(text: str) -> datetime:
+    instant = datetime.fromisoformat(text)
+    if instant.tzinfo is None:
+        raise ValueError(f"{text!r} has no offset")
+    return instant.astimezone(UTC)
+
+
+def _from_number(number: int) -> datetime:
+    return _EPOCH + (timedelta(seconds=number) if number < _SECONDS_END else number * _MILLISECOND)
 
 
 def epoch_ms(instant: datetime) -> int:
@@ -46,4 +53,7 @@ def in_utc(text: str) -> str:
     """Rewrite an instant with an offset in UTC, so that the API user's profile zone leaves no trace in values."""
     if not _ZONED.fullmatch(text):
         return text
-    return datetime.fromisoformat(text).astimezone(UTC).isoformat().replace("+00:00", "Z")
+    try:
+        return datetime.fromisoformat(text).astimezone(UTC).isoformat().replace("+00:00", "Z")
+    except (ValueError, OverflowError):  # it only looks like an instant
+        return text

@@ -9,19 +9,20 @@ import re
 
 _MARKS = re.compile(r"[{\[!*_+^~\-]|h[1-6]\.|bq\.|\|\|")
 _MACRO = re.compile(
-    r"\{(?:color|panel|quote|noformat|code|section|column|anchor|info|note|tip|warning|expand)(?::[^}\n]{0,300})?\}"
+    r"(?<!\\)\{(?:color|panel|quote|noformat|code|section|column|anchor|info|note|tip|warning|expand)(?::[^}\n]{0,300})?\}"
 )
 _IMAGE = re.compile(
-    r"(?<![\w!])!(?=\S)([^!\n|]{1,250}\.\w{2,5}|https?://[^!\n|]{1,500})(?:\|[^!\n]{0,200})?!(?![\w!])"
+    r"(?<![\w!\\])!(?=\S)([^!\n|]{1,250}\.\w{2,5}|https?://[^!\n|]{1,500})(?:\|[^!\n]{0,200})?!(?![\w!])"
 )
-_MENTION = re.compile(r"\[~(?:accountid:)?([^\]\n]{1,120})\]")
-_LINK = re.compile(r"\[([^\[\]|\n]{1,500})\|([^\[\]\n|]{1,2000})(?:\|[^\[\]\n]{0,200})?\]")
-_BARE_LINK = re.compile(r"\[((?:https?|mailto|ftp):[^\[\]|\n]{1,2000})\]")
-_ATTACHMENT = re.compile(r"\[\^([^\]\n]{1,250})\]")
+_MENTION = re.compile(r"(?<!\\)\[~(?:accountid:)?([^\]\n]{1,120})\]")
+_LINK = re.compile(r"(?<!\\)\[([^\[\]|\n]{1,500})\|([^\[\]\n|]{1,2000})(?:\|[^\[\]\n]{0,200})?\]")
+_BARE_LINK = re.compile(r"(?<!\\)\[((?:https?|mailto|ftp):[^\[\]|\n]{1,2000})\]")
+_ATTACHMENT = re.compile(r"(?<!\\)\[\^([^\]\n]{1,250})\]")
 _HEAD = re.compile(r"^[ \t]*(?:h[1-6]|bq)\.[ \t]+", re.MULTILINE)
 _BULLET = re.compile(r"^[ \t]*(?:[*#]{1,6}|-)[ \t]+", re.MULTILINE)
 _RULE = re.compile(r"^[ \t]*-{4,5}[ \t]*$", re.MULTILINE)
-_TABLE_HEAD = re.compile(r"[ \t]*\|\|[ \t]*")
+_TABLE_HEAD = re.compile(r"^[ \t]*\|\|(.*)\|\|[ \t]*$", re.MULTILINE)
+_MONOSPACED = re.compile(r"(?<!\\)\{\{([^\n]{1,2000}?)\}\}")
 _TABLE_ROW = re.compile(r"^[ \t]*\|(.*)\|[ \t]*$", re.MULTILINE)
 _EMPHASIS = re.compile(
     r"(?<![\w\\*_+{}])(?:\{([*_+])\}|([*_+]))(?=\S)([^\n]{1,2000}?)(?<=\S)(?:\{\1\}|\2)(?![\w*_+{}])"
@@ -39,6 +40,7 @@ def wiki_text(source: str) -> tuple[str, bool]:
     text = _MENTION.sub(r"@\1", text)
     text = _LINK.sub(r"\1 (\2)", text)
     text = _BARE_LINK.sub(r"\1", text)
+    text = _MONOSPACED.sub(r"\1", text)
     text = _MACRO.sub("", text)
     text = _RULE.sub("", text)
     text = _HEAD.sub("", text)
@@ -49,5 +51,5 @@ def wiki_text(source: str) -> tuple[str, bool]:
 
 
 def _cells(text: str) -> str:
-    text = _TABLE_HEAD.sub("\t", text)
+    text = _TABLE_HEAD.sub(lambda row: "\t".join(cell.strip() for cell in row[1].split("||")), text)
     return _TABLE_ROW.sub(lambda row: "\t".join(cell.strip() for cell in row[1].split("|")), text)
