@@ -11,7 +11,7 @@ from capa_sync.rules.conditions import Join
 from capa_sync.rules.phrases.table import vocabulary
 from capa_sync.rules.profiles import PROFILES, STANDARDS
 from capa_sync.rules.schema import KEYS, MODES, NEEDED, SEVERITIES
-from capa_sync.rules.subjects import KIND_WORDS, SUBJECTS, Subject
+from capa_sync.rules.subjects import KIND_WORDS, SUBJECTS, Kind, Subject
 from capa_sync.rules.wording import PLACEHOLDERS
 
 _TEXT = {"type": "string"}
@@ -99,7 +99,7 @@ def json_schema() -> dict[str, Any]:
         "properties": {key: properties[key] for key in KEYS},
         "required": list(NEEDED),
         "additionalProperties": False,
-        "$defs": {"conditions": _conditions(), "condition": _condition(), **_test_schemas()},
+        "$defs": {"conditions": _conditions(), "condition": _condition(), **_sentences(), **_test_schemas()},
     }
 
 
@@ -121,12 +121,20 @@ def _condition() -> dict[str, Any]:
 
 
 def _sentence(subject: Subject) -> dict[str, Any]:
-    phrases = vocabulary().of(subject)
-    return {
-        "type": "string",
-        "description": f"{subject.meaning}. You can say: {'; '.join(phrase.template for phrase in phrases)}",
-        "anyOf": [{"pattern": phrase.pattern} for phrase in phrases],
-    }
+    return {"description": subject.meaning, "$ref": f"#/$defs/phrase-of-{subject.kind.value}"}
+
+
+def _sentences() -> dict[str, Any]:
+    """Return the schema of the sentences that can be said of each kind of subject."""
+    found: dict[str, Any] = {}
+    for kind in Kind:
+        phrases = [phrase for phrase in vocabulary().phrases if kind in phrase.kinds]
+        found[f"phrase-of-{kind.value}"] = {
+            "type": "string",
+            "description": f"of {KIND_WORDS[kind]} you can say: {'; '.join(phrase.template for phrase in phrases)}",
+            "anyOf": [{"pattern": phrase.pattern} for phrase in phrases],
+        }
+    return found
 
 
 def _test_schemas() -> dict[str, Any]:

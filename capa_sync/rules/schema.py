@@ -237,5 +237,7 @@ class _Reader:
         told = {expect.outcome for case in cases for expect in case.expects}
         for outcome, word in ((Outcome.OK, "ok"), (Outcome.BREACH, "breach")):
             if outcome not in told:
-                self._problems.add(tree.line, f"no test expects '{word}'", "a rule needs one of each at least")
+                self._problems.add(
+                    self._line("tests"), f"no test expects '{word}'", "a rule needs one of each at least"
+                )
         return cases

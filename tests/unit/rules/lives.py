@@ -22,6 +22,24 @@ from capa_sync.rules.yaml_lines import Items, Problems, read_yaml
 LONDON = JudgeOptions(timezone="Europe/London", holidays=frozenset({date(2025, 5, 5), date(2025, 5, 26)}))
 CAUSE = "No deputy named in AC-03; reminder lost with leaver mailbox"
 PEOPLE = ("ana", "bo", "cleo", "robot")
+EDITED = (
+    "root_cause",
+    "description",
+    "correction",
+    "due_at",
+    "due_at",
+    "extent_result",
+    "extent_note",
+    "plan_approved_by",
+    "effectiveness_result",
+    "effectiveness_reviewer",
+    "grade",
+    "replan_reason",
+    "detected_at",
+    "owner",
+    "implementation_evidence",
+    "action_needed",
+)
 STAGES = ("identified", "contained", "analysed", "planned", "implemented", "verified", "closed")
 
 
@@ -69,18 +87,7 @@ def _text(words: str) -> Value:
 def _edit(rng: random.Random, day: date) -> dict[str, Value]:
     """Return a random edit of one field."""
     texts = ("", "TBD", "Short", CAUSE, f"{CAUSE} {rng.randint(1, 9)}")
-    name = rng.choice(
-        ("root_cause", "description", "correction", "due_at", "due_at", "extent_result", "extent_note")
-        + (
-            "plan_approved_by",
-            "effectiveness_result",
-            "effectiveness_reviewer",
-            "grade",
-            "replan_reason",
-            "detected_at",
-        )
-        + ("owner", "implementation_evidence", "action_needed")
-    )
+    name = rng.choice(EDITED)
     kind = SUBJECTS[name].kind.value
     if kind == "text":
         words = rng.choice(texts)

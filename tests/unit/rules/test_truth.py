@@ -212,7 +212,7 @@ def test_births_are_in_order_and_bots_acts_are_none() -> None:
 case: births
 accounts: {robot: ignored}
 timeline:
-  - {day: 2026-03-02, by: robot, root_cause: a cause, plan_approved_by: ana, stage: closed, action: {id: A1, text: act}}
+  - {day: 2026-03-02, by: robot, root_cause: why, plan_approved_by: ana, stage: closed, action: {id: A1, text: act}}
   - {day: 2026-03-03, by: robot, root_cause: another}
 """)
     context = context_on(case, "2026-03-03")

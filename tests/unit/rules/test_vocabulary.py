@@ -42,7 +42,9 @@ def sentences(phrase: Phrase) -> Iterator[str]:
 def test_no_sentence_matches_two_phrases(phrase: Phrase) -> None:
     """Whatever stands in the slots, a sentence has one meaning in the whole table."""
     for sentence in sentences(phrase):
-        assert [other.template for other in BUILT_IN if other.match(sentence) is not None] == [phrase.template], sentence
+        assert [other.template for other in BUILT_IN if other.match(sentence) is not None] == [phrase.template], (
+            sentence
+        )
 
 
 @pytest.mark.parametrize("phrase", BUILT_IN, ids=lambda phrase: phrase.template)

@@ -3,6 +3,7 @@
 They share no code with the phrases; where both agree on thousands of made-up lives, both mean the same.
 """
 
+# ruff: noqa: S608 - the queries are fixed texts of this file
 from __future__ import annotations
 
 import sqlite3
@@ -77,7 +78,8 @@ started as (
     select text_grp as grp from action where kind <> 'correction'
     union all select start_grp from action where kind <> 'correction'
     union all select grp from implemented)),
-closing as (select max(grp) as grp from change where field = 'stage' and new = 'closed' and (old <> 'closed' or birth)),
+closing as (
+  select max(grp) as grp from change where field = 'stage' and new = 'closed' and (old <> 'closed' or birth)),
 stage as (select new from change where field = 'stage' order by seq desc limit 1),
 late as (
   select c.* from change c where exists (select 1 from stage where new = 'closed')

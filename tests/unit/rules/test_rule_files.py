@@ -1,0 +1,184 @@
+"""Mistakes in rule files: each told with its line and a way out, all of them at once."""
+
+# ruff: noqa: E501 - a row of the table is a mistake and what is told of it
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from capa_sync.errors import RuleFileError
+from capa_sync.model.settings import JudgeOptions
+from capa_sync.rules import check_rules, load_rules
+
+GOOD = """\
+rule: probe
+title: The cause is written down
+clause: {iso27001-2022: 10.2 b}
+severity: low
+mode: warn
+require:
+  - root_cause: filled
+message: The cause is missing.
+fix: Write it into "{label root_cause}".
+tests:
+  - case: written
+    timeline:
+      - {day: 2026-03-02, by: ana, root_cause: No deputy}
+    expect:
+      - {day: 2026-03-02, result: ok}
+  - case: not written
+    timeline:
+      - {day: 2026-03-02, by: ana}
+    expect:
+      - {day: 2026-03-02, result: breach}
+"""
+
+
+def problems_of(tmp_path: Path, text: str, name: str = "probe.yaml") -> list[str]:
+    """Return what is told of a file with this text, without its folder."""
+    (tmp_path / name).write_text(text, encoding="utf-8")
+    return [str(problem).replace(f"{tmp_path}/", "") for problem in check_rules([tmp_path])]
+
+
+def test_a_good_file_has_no_problem(tmp_path: Path) -> None:
+    """The file that the other tests spoil is in order."""
+    assert problems_of(tmp_path, GOOD) == []
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "told"),
+    [
+        ("title: The", "titel: The", "probe.yaml:2: there is no setting 'titel'; did you mean 'title'?"),
+        ("title: The cause is written down\n", "", "probe.yaml:1: the setting 'title' is missing"),
+        ("root_cause: filled", "rootcause: filled", "probe.yaml:7: there is no field 'rootcause'; did you mean 'root_cause'?"),
+        ("root_cause: filled", "root_cause: fild", "probe.yaml:7: cannot read 'root_cause: fild'; did you mean 'filled'? of a text you can say: filled;"),
+        ("root_cause: filled", "due_at: at least 20 characters", "probe.yaml:7: 'at least N characters' cannot be said of due_at, which is a date; of a date you can say:"),
+        ("severity: low", "severity: lowest", "probe.yaml:4: 'lowest' is no severity; did you mean 'low'? (info, low, medium, high)"),
+        ("severity: low", "severity: [low, high]", "probe.yaml:4: a further step of a ladder needs `when`; write `high when due_at more than 7 days ago`"),
+        ("severity: low", "severity: [low, high when due_at mor than 7 days ago]", "probe.yaml:4: cannot read 'due_at: mor than 7 days ago'; did you mean 'more than N days ago'?"),
+        ("severity: low", "severity: [high when due_at not in the past]", "probe.yaml:4: 'high when due_at not in the past' is no severity"),
+        ("mode: warn", "mode: loud", "probe.yaml:5: 'loud' is no mode; (draft, quiet, warn)"),
+        ("clause: {iso27001-2022: 10.2 b}", "clause: 10.2 b", "probe.yaml:3: 'clause' must be a map by standard; such as `iso27001-2022: 10.2 b`"),
+        ("iso27001-2022", "iso27001-2020", "probe.yaml:3: there is no standard 'iso27001-2020'; did you mean 'iso27001-2022'?"),
+        ("rule: probe", "rule: prob", "probe.yaml:1: the rule 'prob' does not bear the name of its file; call the file prob.yaml or the rule probe"),
+        ("rule: probe", "rule: Probe It", "probe.yaml:1: 'Probe It' is no id; small letters, digits and single hyphens"),
+        ("mode: warn", "mode: warn\nmode: quiet", "probe.yaml:6: 'mode' stands here twice, first on line 5"),
+        ("mode: warn", "since: soon", "probe.yaml:5: 'soon' is no day; write 2026-01-01"),
+        ("mode: warn", "if_repaired: maybe", "probe.yaml:5: 'maybe' is no word for 'if_repaired'; (ok, historical)"),
+        ("mode: warn", "if_repaired: historical when cause filled", "probe.yaml:5: there is no field 'cause'"),
+        ("mode: warn", "hides: [root-cause-befor-action]", "probe.yaml:5: there is no rule 'root-cause-befor-action' to hide; did you mean 'root-cause-before-action'?"),
+        ("mode: warn", "hides: root-cause-before-action", "probe.yaml:5: 'hides' must be a list; start each line with a dash"),
+        ("  - root_cause: filled", "  root_cause: filled", "probe.yaml:7: 'require' must be a list; start each line with a dash"),
+        ("  - root_cause: filled", "  - root_cause: filled\n    title: filled", "probe.yaml:7: one condition holds several lines; start each condition with a dash of its own"),
+        ("  - root_cause: filled", "  - {grade: is one of major, minor}", "probe.yaml:7: one condition holds several lines; text with a comma needs quotes"),
+        ("  - root_cause: filled", "  - any: [{any: [{any: [{any: [{title: filled}]}]}]}]", "probe.yaml:7: 'any' nests deeper than 3 levels"),
+        ("  - root_cause: filled", "  - any: []", "probe.yaml:7: 'any' holds no condition"),
+        ("  - root_cause: filled", "  - filled", "probe.yaml:7: a condition must be `field: phrase`, or a block any, all or none"),
+        ("  - root_cause: filled", "  - root_cause:", "probe.yaml:7: 'root_cause' needs a phrase; such as `filled`; see `rules phrases`"),
+        ("cause is missing.", "{cuase} is missing.", "probe.yaml:8: message: there is no placeholder '{cuase}'"),
+        ("cause is missing.", "{root_cause is missing.", "probe.yaml:8: message: a placeholder is not closed; write {field} with both braces"),
+        ("{label root_cause}", "{label rootcause}", "probe.yaml:9: fix: there is no field 'rootcause'; did you mean 'root_cause'?"),
+        ("cause is missing.", "{stage first became plannd}", "probe.yaml:8: message: 'plannd' is not a stage; did you mean 'planned'?"),
+        ("cause is missing.", "{days since due_at} late", "probe.yaml:8: the words count days, but no condition runs with time; tell the date instead, or require it with a phrase over time"),
+        ("cause is missing.", "{days since title} late", "probe.yaml:8: message: 'title' is no date"),
+        ("root_cause: No deputy}", "root_cause: No deputy, no list}", "probe.yaml:13: there is no field 'no list'; text with a comma needs quotes"),
+        ("root_cause: No deputy}", "rootcause: No deputy}", "probe.yaml:13: there is no field 'rootcause'; did you mean 'root_cause'?"),
+        ("by: ana, root_cause: No deputy", "by: ana, grade: grave", "probe.yaml:13: 'grave' is not a grade"),
+        ("by: ana, root_cause: No deputy", "by: ana, due_at: tomorrow", "probe.yaml:13: 'tomorrow' is no day; write 2026-03-01 or 2026-03-01 15:00"),
+        ("by: ana, root_cause: No deputy", "by: ana, action_needed: perhaps", "probe.yaml:13: 'action_needed' is yes or no, not 'perhaps'"),
+        ("by: ana, root_cause: No deputy", "by: ana, action: {id: A1, ownr: bo}", "probe.yaml:13: there is no part of an action 'ownr'; did you mean 'owner'?"),
+        ("result: ok", "result: fine", "probe.yaml:15: 'fine' is no result; (ok, breach, historical, not applicable, cannot tell)"),
+        ("result: breach", "result: ok", "probe.yaml:10: no test expects 'breach'; a rule needs one of each at least"),
+        ("  - case: written", "  - case: written\n    settings: {timezone: Mars/Olympus}", "probe.yaml:12: 'Mars/Olympus' is no time zone; such as Europe/London"),
+        ("  - case: written", "  - case: written\n    accounts: {bot: idle}", "probe.yaml:12: 'idle' is no state of an account; (ignored, inactive, unknown)"),
+        ("severity: low", "severity: low: high", "probe.yaml:4: this is not YAML: mapping values are not allowed here; text with a colon needs quotes"),
+    ],
+)  # fmt: skip
+def test_a_mistake_is_told_with_its_line_and_a_way_out(tmp_path: Path, old: str, new: str, told: str) -> None:
+    """One wrong word in a good file gives the one line that a person needs to mend it."""
+    assert old in GOOD
+    found = problems_of(tmp_path, GOOD.replace(old, new, 1))
+    assert any(line.startswith(told) for line in found), found
+
+
+def test_all_mistakes_of_all_files_are_told_at_once(tmp_path: Path) -> None:
+    """Loading raises one error that holds every problem of every file, in the order of lines."""
+    (tmp_path / "one.yaml").write_text(GOOD.replace("severity: low", "severity: lowest"), encoding="utf-8")
+    (tmp_path / "two.yaml").write_text(
+        GOOD.replace("rule: probe", "rule: two").replace("filled", "fild").replace("result: ok", "result: k"), "utf-8"
+    )
+    with pytest.raises(RuleFileError) as caught:
+        load_rules([tmp_path])
+    places = [(Path(problem.file).name, problem.line) for problem in caught.value.problems]
+    assert places == [("one.yaml", 1), ("one.yaml", 4), ("two.yaml", 7), ("two.yaml", 15)]
+
+
+def test_an_id_twice_is_told(tmp_path: Path) -> None:
+    """Two files of one name in two folders would be one rule twice."""
+    for folder in ("a", "b"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "probe.yaml").write_text(GOOD, encoding="utf-8")
+    (told,) = check_rules([tmp_path])
+    assert told.what == f"the rule 'probe' is already in {tmp_path}/a/probe.yaml"
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        (b"", "probe.yaml:1: the file is empty"),
+        (b"- rule: probe\n", "probe.yaml:1: a rule file is a mapping; start with `rule: <id>`"),
+        (b"rule: probe\ntitle: caf\xe9\n", "probe.yaml:2: this is not UTF-8 text"),
+        (b"rule: probe\n\tmode: warn\n", "probe.yaml:2: this is not YAML: found character '\\t'"),
+        (b"rule: [probe\n", "probe.yaml:"),
+        (b"rule: \x00\n", "probe.yaml:1: this is not YAML:"),
+    ],
+)
+def test_a_file_that_is_no_rule_file_is_one_line(tmp_path: Path, content: bytes, told: str) -> None:
+    """Empty, binary and broken files end in a line, never in a traceback."""
+    (tmp_path / "probe.yaml").write_bytes(content)
+    (first, *_) = [str(problem).replace(f"{tmp_path}/", "") for problem in check_rules([tmp_path])]
+    assert first.startswith(told)
+
+
+def test_missing_paths_and_empty_folders_are_told(tmp_path: Path) -> None:
+    """A file that is not there, and a folder without rule files, are mistakes of the settings."""
+    (missing,) = check_rules([tmp_path / "none.yaml"])
+    assert missing.what == "cannot read this file: No such file or directory"
+    (empty,) = check_rules([tmp_path])
+    assert empty.what == f"there is no rule file in {tmp_path}"
+
+
+def test_an_alias_does_not_hang_or_grow(tmp_path: Path) -> None:
+    """Nested aliases, which would grow without end, are refused with the line of each."""
+    text = "rule: probe\na: &a [x, x]\nb: &b [*a, *a]\nc: [*b, *b]\n"
+    assert any("anchors and aliases" in line for line in problems_of(tmp_path, text))
+
+
+def test_the_hash_follows_files_and_the_options_that_matter(tmp_path: Path) -> None:
+    """A changed file, zone, holiday or deadline is another rule set; the baseline is not."""
+    from datetime import date
+
+    from capa_sync.model.settings import Days
+
+    (tmp_path / "probe.yaml").write_text(GOOD, encoding="utf-8")
+    plain = load_rules([tmp_path]).hash
+    assert load_rules([tmp_path], JudgeOptions(baseline=date(2026, 1, 1))).hash == plain
+    others = {
+        load_rules([tmp_path], options).hash
+        for options in (
+            JudgeOptions(timezone="Europe/London"),
+            JudgeOptions(holidays=frozenset({date(2026, 1, 1)})),
+            JudgeOptions(profile="strict"),
+            JudgeOptions(deadlines={"contain": {"major": Days(3)}}),
+        )
+    }
+    (tmp_path / "probe.yaml").write_text(GOOD + "# a word\n", encoding="utf-8")
+    assert len({plain, *others, load_rules([tmp_path]).hash}) == 6
+
+
+def test_an_unknown_profile_is_told(tmp_path: Path) -> None:
+    """A profile that there is not is a mistake with the nearest name."""
+    (tmp_path / "probe.yaml").write_text(GOOD, encoding="utf-8")
+    (told,) = check_rules([tmp_path], JudgeOptions(profile="strikt"))
+    assert str(told).startswith("there is no profile 'strikt'; did you mean 'strict'?")
