@@ -13,10 +13,11 @@ from capa_sync.errors import Problem, UserError
 from capa_sync.sandbox.clock import SandboxClock
 from capa_sync.sandbox.http import SandboxServer
 from capa_sync.sandbox.jira import API_EMAIL, API_TOKEN, JiraTracker
-from capa_sync.sandbox.loading import LoadError, face_of
+from capa_sync.sandbox.loading import face_of
 from capa_sync.sandbox.servicenow import INTEGRATION_USER, PASSWORD, ServiceNowTracker
 from capa_sync.sandbox.stories import Highlight, tell_stories
 
+AnyTracker = JiraTracker | ServiceNowTracker
 PORTS = {"jira": 8701, "jira-dc": 8702, "servicenow": 8703}
 """Fixed ports of the `sandbox` verb."""
 
@@ -38,7 +39,7 @@ def default_trackers(ports: dict[str, int], clock: SandboxClock | None = None) -
     datacenter = JiraTracker(face="datacenter", clock=clock)
     servicenow = ServiceNowTracker(clock=clock)
     highlights = tell_stories(cloud, datacenter, servicenow, clock)
-    trackers = {"jira": cloud, "jira-dc": datacenter, "servicenow": servicenow}
+    trackers: dict[str, AnyTracker] = {"jira": cloud, "jira-dc": datacenter, "servicenow": servicenow}
     with ExitStack() as stack:
         servers = {name: stack.enter_context(_server(each, ports[name])) for name, each in trackers.items()}
         yield Trackers(servers, clock, tuple(highlights))
@@ -46,26 +47,30 @@ def default_trackers(ports: dict[str, int], clock: SandboxClock | None = None) -
 
 @contextmanager
 def loaded_tracker(file: Path, port: int | None) -> Iterator[Trackers]:
-    """Run the one tracker that a file of the sandbox's form describes. Raises UserError for a file that is none."""
-    clock = SandboxClock()
+    """Run the one tracker that a file of the sandbox's form describes.
+
+    Raises:
+        UserError: the file is none, or the port cannot be used.
+    """
+    clock, face = SandboxClock(), face_of(file)
+    tracker: AnyTracker = (
+        ServiceNowTracker(clock=clock) if face == "servicenow" else JiraTracker(face=face, clock=clock)
+    )
     try:
-        face = face_of(file)
-        tracker = ServiceNowTracker(clock=clock) if face == "servicenow" else JiraTracker(face=face, clock=clock)
         tracker.load(file)
-    except LoadError as error:
-        raise UserError([Problem(str(file), error.line, error.what, error.hint)]) from None
+    except (OSError, EOFError, UnicodeDecodeError) as error:
+        raise UserError([Problem(str(file), 0, f"cannot be read to its end: {error}")]) from None
     name = {"cloud": "jira", "datacenter": "jira-dc"}.get(face, face)
     with _server(tracker, port if port is not None else PORTS[name]) as server:
         yield Trackers({name: server}, clock)
 
 
-def _server(tracker: JiraTracker | ServiceNowTracker, port: int) -> SandboxServer:
+def _server(tracker: AnyTracker, port: int) -> SandboxServer:
     try:
         return SandboxServer(tracker, port)
     except OSError as error:
-        raise UserError(
-            [Problem("", 0, f"port {port} cannot be used: {error.strerror}", "stop what uses it")]
-        ) from None
+        what = f"port {port} cannot be used: {error.strerror}"
+        raise UserError([Problem("", 0, what, "end the program that uses it, or wait a minute")]) from None
 
 
 def sign_in_lines(trackers: Trackers) -> list[str]:

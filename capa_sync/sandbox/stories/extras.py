@@ -1,4 +1,4 @@
-"""Stories outside the twelve plots: one nonconformity in two trackers, an improvement, a rejection, an unlisted status."""
+"""Stories outside the twelve plots: one case in two trackers, an improvement, a rejection, an unlisted status."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ def _story(source: str, name: str, *scenes: tuple[int, int, str, Deed]) -> Story
 def _joined_in_jira() -> Story:
     """The ISMS team's half: what happened, the cause and the extent; the work itself is done in ServiceNow."""
     what = (
-        "During the fire drill the emergency plan on the wall of the second floor named a person who left a year ago; "
-        "the list of contacts in the crisis handbook had the same mistake."
+        "During the fire drill the emergency plan on the wall of the second floor named a person who left a year "
+        "ago; the list of contacts in the crisis handbook had the same mistake."
     )
     report: Fields = {
         "title": "Emergency contacts on the second floor are out of date",
@@ -33,7 +33,8 @@ def _joined_in_jira() -> Story:
         "grade": "minor",
     }
     contain: Fields = {
-        "correction": "The plan on the wall and the list in the handbook were corrected by hand on the day of the drill.",
+        "correction": "The plan on the wall and the list in the handbook were corrected on the day of the drill.",
+        "impact": "Availability: in a real fire the wrong person would have been called first.",
         "consequences": "None: it was a drill, and the person in charge was reached by mobile phone.",
     }
     cause: Fields = {
@@ -42,6 +43,7 @@ def _joined_in_jira() -> Story:
         "cause_category": "process",
         "extent_result": "none_found",
         "extent_note": "The plans of all five floors and the crisis handbook were compared with the staff list.",
+        "objective_evidence": "Photo of the plan, drill protocol.",
     }
     return _story(
         "jira",
@@ -114,7 +116,7 @@ def _rejected() -> Story:
         "owner": "priya.nair",
     }
     reason: Fields = {
-        "rejected_reason": "The door was held open by the technician during the agreed test of the fire alarm, with a guard.",
+        "rejected_reason": "The door was held open, with a guard, during the agreed test of the fire alarm.",
         "rejected_by": LEAD,
     }
     return _story(
@@ -130,7 +132,7 @@ def _under_discussion() -> Story:
     """Stands in a status that the shipped mapping does not list."""
     report: Fields = {
         "title": "Is a private phone for two-factor sign-in allowed?",
-        "description": "Two colleagues use their private phones for the second factor; the policy does not say yes or no.",
+        "description": "Two colleagues use private phones for the second factor; the policy is silent on that.",
         "location": "London office",
         "source": "employee_feedback",
         "detected_at": Day(8),

@@ -73,7 +73,8 @@ class Pen:
 
     def contain(self, ago: int) -> None:
         """What was done at once is written down."""
-        fields = {
+        fields: Fields = {
+            "impact": self.topic["impact"],
             "correction": self.topic["correction"],
             "correction_at": Day(ago),
             "consequences": self.topic["consequences"],
@@ -113,7 +114,7 @@ class Pen:
         """The action is done; people who must know are told."""
         evidence = self.topic["evidence"] if proven else ""
         self._add(ago, self.owner, FinishAction(evidence))
-        told = {"communicated_to": self.topic["told"], "communicated_at": Day(ago)}
+        told: Fields = {"communicated_to": self.topic["told"], "communicated_at": Day(ago)}
         self._add(ago, self.owner, Move("implemented", told))
 
     def verify(self, ago: int) -> None:
@@ -127,7 +128,15 @@ class Pen:
 
     def close(self, ago: int) -> None:
         """The ISMS lead closes the record."""
-        fields: Fields = {"isms_change": self.topic["changed"], "closure_note": self.topic["closing"]}
+        text = self.topic
+        fields: dict[str, str | Day] = {
+            "isms_change": text["changed"],
+            "risk_update": text.get("risk", "no_change_because"),
+            "closure_note": text["closing"],
+        }
+        review = text.get("management_review")
+        if review:
+            fields["management_review_ref"] = review
         self._add(ago, LEAD, Move("closed", fields))
 
     def reopen(self, ago: int) -> None:

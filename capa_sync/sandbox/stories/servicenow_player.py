@@ -38,7 +38,8 @@ _STATE_OF = {
     "rejected": {"state": "4", "substate": "not_an_issue"},
 }
 """Stage of a script -> columns. ServiceNow has no state for "analysed" and "verified": nothing moves there."""
-_DONE, _CLOSES = "3", time(17)
+_DONE = "3"
+_BEFORE_WORK, _END_OF_WORK = time(8, 40), time(17)
 _YES = {"yes": "true", "no": "false"}
 
 
@@ -106,7 +107,7 @@ class ServiceNowPlayer:
 
     def _add_task(self, hand: Hand, issue: str, deed: AddAction) -> str:
         owner = {"assigned_to": self.people[deed.owner]} if deed.owner else {}
-        due = {"planned_end_date": self._instant(deed.due)} if deed.due else {}
+        due = {"planned_end_date": self._instant(deed.due, _END_OF_WORK)} if deed.due else {}
         return hand.insert(TASK, {"issue": issue, "short_description": deed.text, **owner, **due})["sys_id"]
 
     def _columns(self, fields: Fields) -> dict[str, str]:
@@ -115,15 +116,16 @@ class ServiceNowPlayer:
     def _value(self, name: str, value: str | Day) -> str:
         word = WORDS[name]
         if isinstance(value, Day):
-            return self.diary.day(value).isoformat() if word.kind == "day" else self._instant(value)
+            hour = _END_OF_WORK if name == "due_at" else _BEFORE_WORK
+            return self.diary.day(value).isoformat() if word.kind == "day" else self._instant(value, hour)
         if word.kind == "person" and value:
             return self.people[value]
         return _YES[value] if name in ("confidential", "training_needed") else value
 
-    def _instant(self, day: Day) -> str:
-        """A day as an instant of the database: the end of its office hours, in UTC."""
-        closing = datetime.combine(self.diary.day(day), _CLOSES, OFFICE)
-        return closing.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S")
+    def _instant(self, day: Day, hour: time) -> str:
+        """A day and an hour of the office as an instant of the database, in UTC."""
+        local = datetime.combine(self.diary.day(day), hour, OFFICE)
+        return local.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S")
 
 
 def _issue_type(kind: str) -> str:

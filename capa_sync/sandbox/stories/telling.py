@@ -62,7 +62,10 @@ def tell_stories(
     """Tell every story, dated back from the clock's now; the clock ends where it would be without this.
 
     Args:
-        cloud, datacenter, servicenow: new trackers that run on `clock`.
+        cloud: a new Jira Cloud that runs on `clock`.
+        datacenter: a new Jira Data Center, likewise.
+        servicenow: a new ServiceNow, likewise.
+        clock: the sandbox's.
 
     Returns:
         Exactly three tickets worth opening.
