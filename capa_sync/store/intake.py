@@ -159,6 +159,7 @@ class Intake:
             gone |= set(old.values)
             keys.add(old.key)
         ticket_rows.forget(self._db, held.nr)
+        self._db.execute("DELETE FROM old_key WHERE nr = ? AND ticket_key = ?", (held.nr, new.key))  # it moved back
         self._rows.add(held.nr, new, observed.merge(new.changes, seen), gone - set(new.values), keys)
 
     def _store_observed(self, nr: int, seen: Sequence[observed.Observation]) -> None:

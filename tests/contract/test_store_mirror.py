@@ -182,6 +182,9 @@ def test_a_moved_ticket_is_found_by_old_and_new_key(store: Register) -> None:
     ticket = store.tickets.ticket(SOURCE, "1", PARSER)
     assert ticket is not None
     assert ticket.old_keys == ("OLD-1",)
+    sheet.key = "OLD-1"
+    commit(store, sheet.reading())
+    assert (store.tickets.find("NEW-7"), store.tickets.find("OLD-1")) == ([(SOURCE, "1")], [(SOURCE, "1")])
 
 
 def test_children_and_parents_find_each_other(store: Register) -> None:
