@@ -212,7 +212,10 @@ def test_the_stop_signal_is_obeyed_between_two_writes() -> None:
     bench = Bench(tickets=3)
 
     class AfterOne:
+        """Asks to stop after the first look."""
+
         def is_set(self) -> bool:
+            """Tell whether to stop."""
             return len(bench.tracker.requests) >= 1
 
     report = deliver_due("jira", outbox=bench.outbox, writer=bench.tracker, clock=bench.clock, stop=AfterOne())
