@@ -67,11 +67,11 @@ def test_each_condition_of_scope_is_held_in_place_too(rule: Rule) -> None:
 
 def test_a_rule_whose_tests_are_thin_is_told() -> None:
     """Without the test that needs it, a condition is reported with its line."""
-    rule = next(rule for rule in PACK.rules if rule.id == "actions-done-with-evidence")
-    thin = replace(rule, cases=tuple(case for case in rule.cases if "a proof for each action" not in case.name))
+    rule = next(rule for rule in PACK.rules if rule.id == "extent-assessed")
+    thin = replace(rule, cases=tuple(case for case in rule.cases if case.name != "what was found must be linked"))
     (told,) = unguarded(thin)
-    assert told.what == "no test notices when 'actions: each done one has evidence' is turned round"
-    assert "each done one has evidence" in Path(rule.file).read_text(encoding="utf-8").splitlines()[told.line - 1]
+    assert told.what == "no test notices when 'similar_refs: filled' is turned round"
+    assert "similar_refs: filled" in Path(rule.file).read_text(encoding="utf-8").splitlines()[told.line - 1]
 
 
 @each_rule

@@ -1,0 +1,217 @@
+"""What a verdict tells people: message, stable arguments, evidence and the lines of `explain`."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from capa_sync.model.finding import Outcome, Verdict
+from capa_sync.model.record import CapaRecord
+from capa_sync.model.values import Value, ValueState
+from capa_sync.rules import explain_lines, load_rules
+from capa_sync.rules.context import Terms
+from capa_sync.rules.derived import open_record
+from capa_sync.rules.phrases.phrase import PhraseError
+from capa_sync.rules.wording import PLACEHOLDERS, Telling, read_wording
+from capa_sync.rules.words import clip
+from tests.unit.rules.lives import LONDON, at, case_of, record_on
+
+RULES = Path(__file__).parents[3] / "rules"
+PACK = load_rules([RULES], LONDON)
+
+LIFE = case_of("""
+case: a life to tell of
+settings: {timezone: Europe/London}
+timeline:
+  - {day: 2025-06-02, by: ana, grade: minor, owner: ana, location: Finance, due_at: 2025-06-30}
+  - {day: 2025-06-03 10:00, by: bo, action: {id: OPS-7, text: Name a deputy, owner: bo, due_at: 2025-06-30}}
+  - {day: 2025-06-04 10:00, by: ana, stage: planned}
+""")
+
+
+def verdict(rule: str, when: str, record: CapaRecord | None = None, *, explain: bool = False) -> Verdict:
+    """Return what a rule of the pack says of the life."""
+    now = at(LIFE, when)
+    found = PACK.evaluate(record or record_on(LIFE, when), LONDON, now, explain=explain)
+    return next(v for v in found if v.rule == rule)
+
+
+def told(wording: str, when: str = "2025-07-20", record: CapaRecord | None = None) -> str:
+    """Return a message's text for the life."""
+    context = open_record(record or record_on(LIFE, when), at(LIFE, when), Terms(LONDON))
+    return read_wording(wording).render(Telling(context, (), context.now))[0]
+
+
+@pytest.mark.parametrize(
+    ("wording", "text"),
+    [
+        ("{key}", "CAPA-1"),
+        ("{grade} at {location}", "minor at Finance"),
+        ("due {due_at}", "due 30 June 2025"),
+        ("{root_cause | nothing yet}", "nothing yet"),
+        ("{root_cause}", ""),
+        ("{label due_at}", "due date"),
+        ("{stage first became planned} by {stage first became planned by}", "4 June 2025 by ana"),
+        ("{stage last became closed | never}", "never"),
+        ("{grade first filled} by {grade first filled by}", "2 June 2025 by ana"),
+        ("{root_cause first filled | not yet written}", "not yet written"),
+        ("{days since due_at}", "20 days"),
+        ("{days since actions}", "20 days"),
+        ("{contain deadline}", "16 June 2025"),
+        ("{implemented_at | not yet} and {action_started_at}", "not yet and 3 June 2025"),
+        ("{action_owners}", "bo"),
+        ("{replans} moves", "0 moves"),
+        ("a\n  b", "a b"),
+    ],
+)
+def test_each_placeholder_tells_its_thing(wording: str, text: str) -> None:
+    """Dates are told for people in the organisation's zone, and `|` gives the words for nothing."""
+    when = "2025-07-20" if "days" not in wording else "2025-07-21 00:00"
+    assert told(wording, when) == text
+
+
+def test_the_documented_placeholders_are_those_that_work() -> None:
+    """Each placeholder of the docs can be read, with its capitals filled in."""
+    for names, _ in PLACEHOLDERS:
+        for name in names.split(", "):
+            if "…" not in name:
+                filled = name.replace("FIELD", "due_at").replace("STAGE", "planned").replace("NAME", "contain")
+                read_wording(filled)
+    with pytest.raises(PhraseError):
+        read_wording("{nothing of the kind}")
+
+
+def test_labels_and_names_are_the_trackers_own() -> None:
+    """Messages use the ticket's own field labels and people's names."""
+    record = replace(record_on(LIFE, "2025-07-20"), labels={"due_at": "Target"}, people_names={"bo": "Bo Lind"})
+    assert told("{label due_at}: {action_owners}", record=record) == "Target: Bo Lind"
+
+
+def test_hostile_text_becomes_one_short_plain_line() -> None:
+    """Control characters, line breaks and length of ticket text do not reach a message."""
+    hostile = "x\u202e\x00\x1b[31m\r\n\u2028" + "=HYPERLINK(1)" * 1000
+    assert clip(hostile).startswith("x [31m =HYPERLINK(1)")
+    assert len(clip(hostile)) == 80
+    value = Value(ValueState.FILLED, hostile, hostile)
+    record = record_on(LIFE, "2025-07-20")
+    record = replace(record, fields={**record.fields, "root_cause": value})
+    assert "\x1b" not in told("{root_cause}", record=record)
+
+
+def test_a_placeholder_in_a_value_is_not_read_again() -> None:
+    """Braces in ticket text stay text."""
+    record = record_on(LIFE, "2025-07-20")
+    value = Value(ValueState.FILLED, "{key} {days since due_at}", "")
+    record = replace(record, fields={**record.fields, "root_cause": value})
+    assert told("{root_cause}", record=record) == "{key} {days since due_at}"
+
+
+def test_days_are_counted_to_the_last_step_of_the_ladder() -> None:
+    """Between two steps neither message nor arguments change, so that nothing is written each day."""
+    first, later = verdict("action-overdue", "2025-07-02"), verdict("action-overdue", "2025-07-14")
+    assert first.message == later.message
+    assert "Late by 1 day: OPS-7 (due 30 June 2025)" in first.message
+    assert first.args == later.args
+    step = verdict("action-overdue", "2025-07-15")
+    assert "Late by 14 days" in step.message
+    assert step.args != first.args
+
+
+def test_evidence_names_the_history_entries_behind_a_verdict() -> None:
+    """Each line of a broken rule comes with its facts, its truth, and who made the entry when."""
+    found = verdict("root-cause-before-action", "2025-06-05")
+    stage = next(fact for fact in found.evidence if fact.phrase == "stage: at least planned")
+    assert (stage.what, stage.truth, stage.by, stage.entry) == ("stage", "true", "ana", "edit-2")
+    assert stage.at == datetime(2025, 6, 4, 9, tzinfo=UTC)
+    cause = next(fact for fact in found.evidence if fact.phrase == "root_cause: filled")
+    assert (cause.truth, cause.text) == ("false", "is empty")
+    order = [fact.text for fact in found.evidence if fact.phrase == "root_cause: filled before action started"]
+    assert order == ["never first filled", "first started on 3 June 2025"]
+
+
+def test_quiet_verdicts_carry_evidence_only_when_asked() -> None:
+    """A rule that is ok costs nothing more, and explains itself all the same when asked."""
+    assert verdict("action-planned", "2025-06-05").evidence == ()
+    asked = verdict("action-planned", "2025-06-05", explain=True)
+    assert {fact.truth for fact in asked.evidence if fact.phrase.startswith("actions")} == {"true"}
+    reason = verdict("effectiveness-before-close", "2025-06-05", explain=True).reason
+    assert reason == "not 'stage: is closed'"
+
+
+def test_explain_prints_outcome_words_facts_and_the_next_look() -> None:
+    """The lines hold what a person asks: what, why, who, when, and when it looks again."""
+    text = "\n".join(
+        explain_lines(verdict("action-overdue", "2025-07-02", explain=True), "Europe/London", {"bo": "Bo Lind"})
+    )
+    assert text.startswith("action-overdue (21): breach · medium · ISO 27001 10.2 c\n")
+    assert "Late by 1 day: OPS-7 (due 30 June 2025)." in text
+    assert "actions: none is overdue by more than 1 day  -> false" in text
+    assert "OPS-7: due 30 June 2025, owner bo, open" in text
+    assert "Looks again by itself: 2025-07-15 00:00" in text
+
+
+def test_explain_says_why_a_rule_cannot_tell_or_does_not_apply() -> None:
+    """Reasons are in words, also where the mapping is what is missing."""
+    record = record_on(LIFE, "2025-06-05")
+    unmapped = Value(ValueState.UNMAPPED)
+    record = replace(record, fields={**record.fields, "root_cause": unmapped})
+    found = verdict("root-cause-before-action", "2025-06-05", record)
+    assert found.outcome is Outcome.CANNOT_TELL
+    assert "  Because: 'root_cause' is not mapped" in explain_lines(found)
+    aside = verdict("edited-after-close", "2025-06-05", explain=True)
+    assert "  Because: not 'stage: is closed'" in explain_lines(aside)
+
+
+def test_look_again_is_the_earliest_of_all() -> None:
+    """The scheduler gets one instant a record."""
+    now = at(LIFE, "2025-06-05")
+    verdicts = PACK.evaluate(record_on(LIFE, "2025-06-05"), LONDON, now)
+    due = [v.next_due for v in verdicts if v.next_due]
+    assert PACK.look_again(verdicts) == min(due)
+    assert min(due) > now
+    assert PACK.look_again([]) is None
+
+
+def test_judging_twice_says_the_same() -> None:
+    """A verdict is a function of record, options and instant alone."""
+    record, now = record_on(LIFE, "2025-07-20"), at(LIFE, "2025-07-20") + timedelta(days=1)
+    assert PACK.evaluate(record, LONDON, now) == load_rules([RULES], LONDON).evaluate(record, LONDON, now)
+
+
+def test_the_rule_of_the_approval_desk(tmp_path: Path) -> None:
+    """A rule over the tracker's own status names, as written for a desk with an approval before Done."""
+    (tmp_path / "approved-before-done.yaml").write_text(APPROVAL, encoding="utf-8")
+    from capa_sync.rules import run_tests
+
+    assert run_tests(load_rules([tmp_path])).problems == []
+
+
+APPROVAL = """
+rule: approved-before-done
+title: A request is approved before it is done
+clause: {iso27001-2022: 10.2 c}
+severity: high
+when:
+  - source_status: has been Done
+require:
+  - source_status: was one of Approved, "Pre-Approved", 'Waiting, for "all"' before it first became Done
+message: It became Done without an approval.
+fix: Have it approved.
+tests:
+  - case: approved, reopened, done
+    timeline:
+      - {day: 2026-03-02, source_status: Open}
+      - {day: 2026-03-03, source_status: Pre-Approved}
+      - {day: 2026-03-04, source_status: Open}
+      - {day: 2026-03-05, source_status: Done}
+    expect: [{day: 2026-03-04, result: not applicable}, {day: 2026-03-05, result: ok}]
+  - case: approved too late, and reopened
+    timeline:
+      - {day: 2026-03-02, source_status: Open}
+      - {day: 2026-03-03, source_status: Done}
+      - {day: 2026-03-04, source_status: Approved}
+    expect: [{day: 2026-03-03, result: breach}, {day: 2026-03-04, result: breach}]
+"""
