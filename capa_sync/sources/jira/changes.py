@@ -12,6 +12,7 @@ from capa_sync.sources.jira.times import read_instant
 from capa_sync.sources.jira.values import account_of, history_value
 
 Entry = Mapping[str, Any]
+_REMEMBERED = 10_000
 
 _SYSTEM_IDS = {
     # names that history gives to system fields, where they differ from the field's id (seen in real changelogs)
@@ -64,40 +65,40 @@ def _number(id_: Any) -> int:
         return 0
 
 
-def read_changes(entries: Iterable[Dated], accounts: Mapping[str, str]) -> tuple[RawChange, ...]:
-    """Turn history entries into changes; the items of one entry share its `order`.
+class HistoryReader:
+    """Turns history entries into changes; reads each distinct coded value once, for statuses and people recur."""
 
-    Args:
-        entries: raw history entries as `sorted_entries` gives them.
-        accounts: Data Center's user key -> user name, as far as this ticket tells.
-    """
-    changes: list[RawChange] = []
-    add, raw = changes.append, _Raws(accounts)
-    for order, (at, entry) in enumerate(entries):
-        id_, by = str(entry.get("id") or ""), account_of(entry.get("author"))
-        for item in entry.get("items") or ():
-            name = item.get("field") or ""
-            field_id = item.get("fieldId") or field_id_of(item)
-            old = raw.read(field_id, item.get("from"), item.get("fromString"))
-            new = raw.read(field_id, item.get("to"), item.get("toString"))
-            add(RawChange(id_, at, order, field_id, name, old, new, by))
-    return tuple(changes)
+    def __init__(self) -> None:
+        self._coded: dict[tuple[str, Any, Any], Raw] = {}
 
+    def read(self, entries: Iterable[Dated], accounts: Mapping[str, str]) -> tuple[RawChange, ...]:
+        """Return the changes; the items of one entry share its `order`.
 
-class _Raws:
-    """Reads values, each distinct one once: statuses and people come again and again."""
+        Args:
+            entries: raw history entries as `sorted_entries` gives them.
+            accounts: Data Center's user key -> user name, as far as this ticket tells.
+        """
+        changes: list[RawChange] = []
+        add, value = changes.append, self._value
+        for order, (at, entry) in enumerate(entries):
+            id_, by = str(entry.get("id") or ""), account_of(entry.get("author"))
+            for item in entry.get("items") or ():
+                name = item.get("field") or ""
+                field_id = item.get("fieldId") or field_id_of(item)
+                old = value(field_id, item.get("from"), item.get("fromString"), accounts)
+                new = value(field_id, item.get("to"), item.get("toString"), accounts)
+                add(RawChange(id_, at, order, field_id, name, old, new, by))
+        return tuple(changes)
 
-    __slots__ = ("_accounts", "_known")
-
-    def __init__(self, accounts: Mapping[str, str]) -> None:
-        self._accounts = accounts
-        self._known: dict[tuple[str, Any, Any], Raw] = {}
-
-    def read(self, field_id: str, id_: Any, shown: Any) -> Raw:
+    def _value(self, field_id: str, id_: Any, shown: Any, accounts: Mapping[str, str]) -> Raw:
+        if id_ is None or accounts:  # text hardly ever recurs, and accounts are this ticket's own
+            return history_value(field_id, id_, shown, accounts)
         key = (field_id, id_, shown)
-        found = self._known.get(key)
+        found = self._coded.get(key)
         if found is None:
-            found = self._known[key] = history_value(field_id, id_, shown, self._accounts)
+            if len(self._coded) >= _REMEMBERED:
+                self._coded.clear()
+            found = self._coded[key] = history_value(field_id, id_, shown, accounts)
         return found
 
 

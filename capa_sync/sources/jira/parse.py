@@ -9,9 +9,9 @@ import orjson
 
 from capa_sync.errors import Skippable
 from capa_sync.model.ticket import ChildRef, Part, RawChange, RawComment, SourceTicket
-from capa_sync.model.values import Raw
+from capa_sync.model.values import BLANK, Raw
 from capa_sync.sources.jira.adf import adf_text, is_document
-from capa_sync.sources.jira.changes import Dated, read_changes, sorted_entries
+from capa_sync.sources.jira.changes import Dated, HistoryReader, sorted_entries
 from capa_sync.sources.jira.parts import CHILDREN, COMMENTS, HISTORY, RECORD
 from capa_sync.sources.jira.times import read_instant
 from capa_sync.sources.jira.values import account_of, clean, field_value
@@ -56,6 +56,7 @@ class JiraParser:
 
     def __init__(self, source: str, browse_url: str) -> None:
         self._source = source
+        self._history = HistoryReader()
         self._browse = browse_url.rstrip("/") + "/browse/"
 
     def parse(self, parts: Sequence[Part]) -> SourceTicket:
@@ -109,7 +110,7 @@ class JiraParser:
         history_complete: bool,
     ) -> SourceTicket:
         key = _shown(issue)
-        changes = read_changes(histories, _accounts(fields, histories))
+        changes = self._history.read(histories, _accounts(fields, histories))
         return SourceTicket(
             source=self._source,
             id=str(issue["id"]),
@@ -140,7 +141,7 @@ def _values(fields: Mapping[str, Any]) -> dict[str, Raw]:
     for name, value in fields.items():
         if name in BOOKKEEPING:
             continue
-        raw = field_value(name, value)
+        raw = BLANK if value is None else field_value(name, value)  # most fields of most tickets are null
         if raw is not None:
             found[name] = raw
     return found

@@ -17,6 +17,9 @@ _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\x85\ufeff]")
 # com.foo.Bar@1a2b3c: where a Java object lay in memory, another place at each read (facts/real-data.md 6)
 _ADDRESS = re.compile(r"((?:[A-Za-z_$][\w$]*\.)+[A-Za-z_$][\w$]*;?)@[0-9a-f]{1,16}(?![\w.@-])")
 _ADDRESS_BYTES = re.compile(_ADDRESS.pattern.encode())
+# found fast, for it begins with a literal: most texts need no more than this
+_HINT = re.compile(r"@[0-9a-f]{1,16}(?![\w.@-])")
+_HINT_BYTES = re.compile(_HINT.pattern.encode())
 # com.atlassian.greenhopper.service.sprint.Sprint@1f[id=7,rapidViewId=2,name=Sprint 1,…]
 _DUMP = re.compile(r"^[\w.$]+@[0-9a-f]+\[(.*)\]$", re.DOTALL)
 _ISO = re.compile(r"\d{4}-\d\d-\d\d(?:[T ].*)?")
@@ -26,12 +29,12 @@ _CASCADE = re.compile(r"Parent values: (.*?)\((\d+)\)(?:Level 1 values: (.*?)\((
 
 def without_address(text: str) -> str:
     """Take the memory address out of a Java object's toString."""
-    return _ADDRESS.sub(r"\1", text) if "@" in text else text
+    return _ADDRESS.sub(r"\1", text) if "@" in text and _HINT.search(text) else text
 
 
 def bytes_without_addresses(body: bytes) -> bytes:
     """The same for JSON bytes, before they are hashed."""
-    return _ADDRESS_BYTES.sub(rb"\1", body) if b"@" in body else body
+    return _ADDRESS_BYTES.sub(rb"\1", body) if b"@" in body and _HINT_BYTES.search(body) else body
 
 
 def clean(text: str) -> str:

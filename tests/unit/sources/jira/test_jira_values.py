@@ -11,7 +11,7 @@ import pytest
 from capa_sync.errors import Skippable
 from capa_sync.model.ticket import FieldDef, Part
 from capa_sync.model.values import BLANK, Raw
-from capa_sync.sources.jira.changes import FieldNames, field_id_of, read_changes, sorted_entries
+from capa_sync.sources.jira.changes import FieldNames, HistoryReader, field_id_of, sorted_entries
 from capa_sync.sources.jira.parse import JiraParser
 from capa_sync.sources.jira.parts import history_part, record_part, split
 from capa_sync.sources.jira.times import read_instant
@@ -144,7 +144,7 @@ def test_entries_of_one_instant_keep_their_true_order() -> None:
         entry("99", same, item("summary", "b")),
         entry("9", same, item("summary", "a")),
     ]
-    changes = read_changes(sorted_entries(entries), {})
+    changes = HistoryReader().read(sorted_entries(entries), {})
     assert [change.new.text for change in changes] == ["a", "b", "c", "x", "d"]
     assert [change.order for change in changes] == [0, 1, 2, 2, 3]
 
@@ -152,7 +152,7 @@ def test_entries_of_one_instant_keep_their_true_order() -> None:
 def test_an_author_that_vanished_is_nobody() -> None:
     """Neither a missing author nor missing strings break anything."""
     bare = {"id": "1", "created": CREATED, "items": [{"field": "status", "fieldtype": "jira"}]}
-    change = read_changes(sorted_entries([bare]), {})[0]
+    change = HistoryReader().read(sorted_entries([bare]), {})[0]
     assert (change.by, change.old, change.new, change.field_id) == ("", BLANK, BLANK, "status")
 
 
