@@ -122,7 +122,7 @@ class Desk:
 
 
 @contextmanager
-def open_desk(source: str, folder: Path, start: str) -> Iterator[Desk]:
+def open_desk(source: str, folder: Path, start: str, *, keeps_answers: bool = False) -> Iterator[Desk]:
     """Set up one tracker at a London time, signed in and released."""
     clock = SandboxClock(local(start), ticking=False)
     diary = Diary(clock.now())
@@ -135,7 +135,7 @@ def open_desk(source: str, folder: Path, start: str) -> Iterator[Desk]:
         tracker = JiraTracker(face="cloud" if source == "jira" else "datacenter", clock=clock)
         player = JiraPlayer(tracker, diary, lambda story: story)
     player.set_stage()
-    with SandboxServer(tracker) as server:
+    with SandboxServer(tracker, keeps_answers=keeps_answers) as server:
         house = _house(source, folder, server.url, clock)
         release(house, [source], None)
         try:

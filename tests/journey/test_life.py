@@ -30,14 +30,15 @@ def due(desk: Desk, day: str) -> str:
 def test_the_hand_computed_life(source: str, tmp_path: Path) -> None:
     """Every finding of the twelve rules opens, changes and clears on exactly the dates computed by hand."""
     with open_desk(source, tmp_path, "2025-05-05 09:00") as desk:
-        _report_and_contain(desk)
-        _plan(desk)
-        _overdue_and_moved(desk)
-        _implement_and_close(desk)
-        _after_closure(desk)
+        report_and_contain(desk)
+        plan(desk)
+        overdue_and_moved(desk)
+        implement_and_close(desk)
+        after_closure(desk)
 
 
-def _report_and_contain(desk: Desk) -> None:
+def report_and_contain(desk: Desk) -> None:
+    """Report, act too early, contain, find the cause."""
     created = {
         "title": "Access review of the finance application missed",
         "description": DESCRIPTION,
@@ -72,7 +73,8 @@ def _report_and_contain(desk: Desk) -> None:
     assert desk.states() == {ORDER: "open high"}
 
 
-def _plan(desk: Desk) -> None:
+def plan(desk: Desk) -> None:
+    """Rewrite the action after the cause, plan it."""
     desk.play("2025-05-13 10:00", AddAction("Name deputy in AC-03, reminder in shared mailbox", None))
     desk.cycle()
     assert desk.states() == {ORDER: "historical"}
@@ -82,7 +84,8 @@ def _plan(desk: Desk) -> None:
     assert desk.states() == {ORDER: "historical", EXTENT: "open medium"}
 
 
-def _overdue_and_moved(desk: Desk) -> None:
+def overdue_and_moved(desk: Desk) -> None:
+    """Run late, move the date, give the reason."""
     still = {ORDER: "historical", EXTENT: "open medium"}
     desk.cycle("2025-07-01 23:30")
     assert desk.states() == still
@@ -100,7 +103,8 @@ def _overdue_and_moved(desk: Desk) -> None:
     assert desk.findings()[MOVED].cleared_at.date() == date(2025, 7, 4)  # type: ignore[union-attr]
 
 
-def _implement_and_close(desk: Desk) -> None:
+def implement_and_close(desk: Desk) -> None:
+    """Implement, review, close."""
     desk.play("2025-07-25 09:59", FinishAction("CHG0031"))
     desk.play("2025-07-25 10:00", Move("implemented"))
     desk.cycle()
@@ -119,7 +123,8 @@ def _implement_and_close(desk: Desk) -> None:
     assert row["days_open"] == 91
 
 
-def _after_closure(desk: Desk) -> None:
+def after_closure(desk: Desk) -> None:
+    """Bots change nothing; a person's edit does."""
     before = desk.states()
     desk.clock.set(local("2025-08-05 09:59"))
     _bot_at_work(desk)

@@ -1,0 +1,56 @@
+"""Whatever the daemon sends in a ticket's whole life, and the sandbox answers, fits the vendors' own documents."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.contract.jira_openapi import SPECS, check_exchange
+from tests.journey import test_life as life
+from tests.journey.desk import Desk, open_desk
+
+FACES = {"jira": "cloud", "jira-dc": "datacenter"}
+needs_documents = pytest.mark.skipif(not SPECS.is_dir(), reason="../shared/specs is not here")
+
+
+def live_through(desk: Desk) -> None:
+    """Let one nonconformity live from report to an edit after closure, judged and warned at each step."""
+    for part in (
+        life.report_and_contain,
+        life.plan,
+        life.overdue_and_moved,
+        life.implement_and_close,
+        life.after_closure,
+    ):
+        part(desk)
+
+
+@needs_documents
+@pytest.mark.parametrize("source", FACES)
+def test_requests_and_answers_fit_the_vendors_document(source: str, tmp_path: Path) -> None:
+    """Every request of the daemon and every answer of the sandbox passes the vendor's OpenAPI document."""
+    with open_desk(source, tmp_path, "2025-05-05 09:00", keeps_answers=True) as desk:
+        live_through(desk)
+        exchanges = [each for each in desk.server.requests if "/_sandbox/" not in each.path]
+    assert len(exchanges) > 50
+    wrong = [line for each in exchanges for line in check_exchange(each, FACES[source])]
+    assert wrong == []
+
+
+@pytest.mark.parametrize("source", [*FACES, "servicenow"])
+def test_nothing_is_written_but_our_own(source: str, tmp_path: Path) -> None:
+    """In a ticket's whole life the only writing requests are our comment, labels, properties or configured fields."""
+    with open_desk(source, tmp_path, "2025-05-05 09:00") as desk:
+        live_through(desk)
+        requests = [each for each in desk.server.requests if each.method in ("PUT", "PATCH", "DELETE")]
+        assert requests
+        for each in requests:
+            body = each.request.json()
+            if source == "servicenow":
+                assert set(body) <= {"u_capa_sync_text", "u_capa_sync_state", "work_notes"}
+            elif "/properties/" in each.path or "/comment/" in each.path:
+                assert "capa-sync" in each.path or set(body) <= {"body"}
+            else:
+                assert set(body) == {"update"}
+                assert set(body["update"]) == {"labels"}
