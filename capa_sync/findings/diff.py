@@ -66,15 +66,16 @@ def diff_findings(
     now: datetime,
     rule_set: str,
     rules: Collection[str] | None = None,
+    why_gone: str = "cleared because the rule is no longer in the active rule set",
 ) -> DiffResult:
     """Lay verdicts over the latest episode of each rule.
 
     A breach opens an episode or keeps the open one up to date; ok and not applicable clear it; a past order that
     was repaired makes it historical; cannot tell opens and clears nothing (CONTRACT.md 2). An episode whose rule
-    has no verdict is cleared with that reason, unless `rules` (the live rule ids) says that the rule is still there.
+    has no verdict is cleared with the reason `why_gone`, unless `rules` (the live rule ids) says that it is there.
     """
     known = {finding.rule: finding for finding in previous}
-    judgement = _Judgement(source, ticket_id, now, rule_set)
+    judgement = _Judgement(source, ticket_id, now, rule_set, why_gone)
     steps = [judgement.step(known.get(verdict.rule), verdict) for verdict in verdicts]
     judged = {verdict.rule for verdict in verdicts}
     staying = judged | set(rules or ())
@@ -91,6 +92,7 @@ class _Judgement:
     ticket_id: str
     now: datetime
     rule_set: str
+    why_gone: str
 
     def step(self, old: Finding | None, verdict: Verdict) -> tuple[What | None, Finding | None]:
         """Return what a verdict does to a rule's latest episode, and the row that stands now."""
@@ -108,8 +110,8 @@ class _Judgement:
         """Return what becomes of an episode whose rule gave no verdict."""
         if not gone or old.state not in _LIVE:
             return None, old if old.state is not FindingState.CANNOT_TELL else None
-        reason = "cleared because the rule is no longer in the active rule set"
-        return What.RULE_GONE, self._closed(old, FindingState.CLEARED, ({"what": "rule_set", "text": reason},))
+        why = {"what": "rule_set", "text": self.why_gone}
+        return What.RULE_GONE, self._closed(old, FindingState.CLEARED, (why,))
 
     def _breach(self, old: Finding | None, verdict: Verdict) -> tuple[What | None, Finding]:
         if old is None or old.state not in _LIVE:

@@ -6,8 +6,10 @@ from capa_sync.writeback.baseline import is_before_baseline
 from capa_sync.writeback.deliver import DeliveryReport, deliver_due
 from capa_sync.writeback.guard import ROLLING_DAY, Allowed, Brakes, Counts, Release, Stopped, choose
 from capa_sync.writeback.plan import Target, TicketPlan, plan_ticket
+from capa_sync.writeback.told import REPLACED
 
 __all__ = [
+    "REPLACED",
     "ROLLING_DAY",
     "Allowed",
     "Brakes",

@@ -43,8 +43,8 @@ class Counts:
         recent: notifying writes of the last rolling day that were delivered, are unknown, or wait in the outbox, of
             every source on the same tracker, under whatever name.
         changed: tickets judged before whose verdicts changed in this cycle. tickets: tickets of the source.
-        is_activated: this register was released once before. is_held: a stop on changed tickets of an earlier
-            cycle was not released yet.
+        is_activated: this register was released once before. is_held: a remembered stop of an earlier cycle
+            (`Stopped.is_latched`, `Allowed.holds`) was not released yet.
     """
 
     planned: int
@@ -61,13 +61,15 @@ class Allowed:
     """Writing may go on.
 
     Attributes:
-        tickets: at most so many tickets, None all. consumes: the release was needed and is used up with this.
+        tickets: at most so many tickets, None all. consumes: a release is used up with this.
         lifts_hold: a remembered stop is over, since every planned ticket may be written to.
+        holds: a stop to remember for the tickets that the release did not reach, "" when there are none.
     """
 
     tickets: int | None = None
     consumes: bool = False
     lifts_hold: bool = False
+    holds: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,16 +102,23 @@ class Brakes:
     options: WriteOptions
 
     def check(self, counts: Counts, release: Release | None = None) -> Allowed | Stopped:
-        """Decide on one source's planned writes of one cycle. A release is used only where a brake held."""
+        """Decide on one source's planned writes of one cycle.
+
+        A release is for what is planned now, needed or not: no more tickets than it says are written to, and the
+        rest waits for another one.
+        """
         if self.options.mode != "on":
             return self._not_on()
+        if release is not None:
+            return self._released(counts, release)
         stop = self._first_activation(counts) or self._too_many_changes(counts) or self._too_many_comments(counts)
-        if stop is None:
-            return Allowed()
-        if release is None:
-            return stop
-        is_enough = release.tickets is None or release.tickets >= counts.planned
-        return Allowed(tickets=release.tickets, consumes=True, lifts_hold=is_enough)
+        return stop or Allowed()
+
+    def _released(self, counts: Counts, release: Release) -> Allowed:
+        if release.tickets is None or release.tickets >= counts.planned:
+            return Allowed(tickets=release.tickets, consumes=True, lifts_hold=True)
+        what = f"{release.tickets} of {_tickets(counts.planned)} were released, the rest waits"
+        return Allowed(tickets=release.tickets, consumes=True, holds=self._told(what))
 
     def _not_on(self) -> Stopped:
         if self.options.mode == "plan":
@@ -129,7 +138,7 @@ class Brakes:
             what = f"the verdicts of {counts.changed} of {counts.tickets} tickets changed in one cycle, {limit}"
             return self._stop(Cause.TOO_MANY_CHANGES, what, is_latched=True)
         if counts.is_held and counts.planned:
-            what = "an earlier cycle changed the verdicts of too many tickets at once and was not released"
+            what = f"an earlier stop was not released; {_tickets(counts.planned)} would be written to"
             return self._stop(Cause.TOO_MANY_CHANGES, what, is_latched=True)
         return None
 
@@ -144,10 +153,11 @@ class Brakes:
         return self._stop(Cause.TOO_MANY_COMMENTS, what)
 
     def _stop(self, cause: Cause, what: str, *, is_latched: bool = False) -> Stopped:
-        hint = (
-            "nothing was written; look at `capa-sync plan`, then release once with `capa-sync sync --release N|all`"
-        )
-        return Stopped(cause, f"{self.source}: safety stop: {what}; {hint}", is_latched)
+        return Stopped(cause, self._told(f"{what}; nothing was written"), is_latched)
+
+    def _told(self, what: str) -> str:
+        hint = "look at `capa-sync plan`, then release once with `capa-sync sync --release N|all`"
+        return f"{self.source}: safety stop: {what}; {hint}"
 
 
 def choose(plans: Mapping[str, TicketPlan], allowed: Allowed) -> Sequence[str]:

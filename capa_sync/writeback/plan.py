@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -77,11 +77,20 @@ class TicketPlan:
 
 
 def plan_ticket(
-    target: Target, findings: Sequence[Finding], writes: Sequence[Write], *, now: datetime, options: WriteOptions
+    target: Target,
+    findings: Sequence[Finding],
+    writes: Sequence[Write],
+    *,
+    now: datetime,
+    options: WriteOptions,
+    unsure: Collection[str] = (),
 ) -> TicketPlan:
-    """Plan the writes for one ticket from its latest episodes and from every write ever meant for it."""
+    """Plan the writes for one ticket from its latest episodes and from every write ever meant for it.
+
+    `unsure` names the rules whose present verdict is cannot tell: they forbid an all-clear (CONTRACT.md 2).
+    """
     told = Told(writes)
-    standing = stand([] if target.joined_to else findings, told.points)
+    standing = stand([] if target.joined_to else findings, told.points, unsure)
     desk = _Desk(target, standing, told, now, options)
     if refusal := _refusal(target):
         return TicketPlan(withdraw=desk.idle([]), state=standing.state, withheld=refusal)

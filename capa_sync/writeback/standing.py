@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from capa_sync.model.finding import SEVERITY_ORDER, Finding, FindingState, Mode, Severity
@@ -78,8 +78,11 @@ class Standing:
         )
 
 
-def stand(findings: Sequence[Finding], told: Mapping[str, str]) -> Standing:
-    """Work out how a ticket stands from its latest episodes and from what it was `told` last (`Write.points`)."""
+def stand(findings: Sequence[Finding], told: Mapping[str, str], unsure: Collection[str] = ()) -> Standing:
+    """Work out how a ticket stands from its latest episodes and from what it was `told` last (`Write.points`).
+
+    `unsure` names the rules whose present verdict is cannot tell; it matters where no episode of them is open.
+    """
     eligible = [
         finding for finding in findings if finding.mode is Mode.WARN and finding.severity is not Severity.INFO
     ]
@@ -87,6 +90,8 @@ def stand(findings: Sequence[Finding], told: Mapping[str, str]) -> Standing:
     shown = tuple(sorted((f for f in open_ones.values() if f.hidden_by not in open_ones), key=_worst_first))
     waived = tuple(sorted((f for f in eligible if f.state is FindingState.WAIVED), key=_worst_first))
     states = {finding.rule: finding.state for finding in findings}
+    doubted = {rule for rule in unsure if states.get(rule) is FindingState.CLEARED}
+    states |= dict.fromkeys(doubted, FindingState.CANNOT_TELL)
     fates = {rule: _FATE[states[rule]] if rule in states else FIXED for rule in _carried(told, bool(shown))}
     return Standing(
         shown=shown,

@@ -17,10 +17,19 @@ BRAKES = Brakes("jira", ON)
 CALM = Counts(planned=3, new_comments=3, recent=0, changed=3, tickets=100, is_activated=True)
 
 
-def test_calm_work_is_allowed_and_uses_no_release() -> None:
-    """Within every limit all goes out, and a release at hand is not consumed."""
+def test_calm_work_is_allowed() -> None:
+    """Within every limit all goes out; a release at hand is for what is planned now, and used up."""
     assert BRAKES.check(CALM) == Allowed()
-    assert BRAKES.check(CALM, Release(5)) == Allowed()
+    assert BRAKES.check(CALM, Release(5)) == Allowed(tickets=5, consumes=True, lifts_hold=True)
+
+
+def test_a_release_of_fewer_tickets_than_planned_holds_the_rest() -> None:
+    """No more tickets than a person said, although the limits would allow more; the rest waits for another word."""
+    allowed = BRAKES.check(CALM, Release(2))
+    assert isinstance(allowed, Allowed)
+    assert (allowed.tickets, allowed.consumes, allowed.lifts_hold) == (2, True, False)
+    assert allowed.holds.startswith("jira: safety stop: 2 of 3 tickets were released, the rest waits; look at")
+    assert isinstance(BRAKES.check(replace(CALM, planned=1, new_comments=1, is_held=True)), Stopped)
 
 
 @pytest.mark.parametrize(("mode", "cause"), [("off", Cause.OFF), ("plan", Cause.PLAN), ("of", Cause.OFF)])
@@ -43,7 +52,9 @@ def test_the_first_activation_of_a_register_needs_a_release() -> None:
     )
     with pytest.raises(SafetyStop, match="--release N"):
         stopped.raise_if_safety_stop()
-    assert BRAKES.check(first, Release(2)) == Allowed(tickets=2, consumes=True)
+    partly = BRAKES.check(first, Release(2))
+    assert isinstance(partly, Allowed)
+    assert (partly.tickets, partly.consumes) == (2, True)
     assert BRAKES.check(first, Release()) == Allowed(tickets=None, consumes=True, lifts_hold=True)
     assert BRAKES.check(replace(first, planned=0, new_comments=0, changed=0)) == Allowed()
 
@@ -79,7 +90,7 @@ def test_a_stop_on_changes_holds_in_the_next_calm_cycle() -> None:
     """What was stopped cannot slip out later, when nothing changes any more; a whole release ends it."""
     held = replace(CALM, changed=0, is_held=True)
     assert isinstance(BRAKES.check(held), Stopped)
-    assert BRAKES.check(held, Release(1)) == Allowed(tickets=1, consumes=True, lifts_hold=False)
+    assert isinstance(BRAKES.check(held, Release(1)), Allowed)
     assert BRAKES.check(held, Release(3)) == Allowed(tickets=3, consumes=True, lifts_hold=True)
     assert BRAKES.check(replace(held, planned=0, new_comments=0)) == Allowed()
 

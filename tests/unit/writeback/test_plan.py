@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from types import MappingProxyType
@@ -33,10 +34,17 @@ class Ticket:
     target: Target = TARGET
     book: Book = field(default_factory=Book)
 
-    def plan(self, findings: list[Finding], now: datetime = T0, hold: str = "", **target: object) -> TicketPlan:
+    def plan(
+        self,
+        findings: list[Finding],
+        now: datetime = T0,
+        hold: str = "",
+        unsure: Collection[str] = (),
+        **target: object,
+    ) -> TicketPlan:
         """Plan and put into the outbox, held back by a brake where one is named."""
         where = replace(self.target, **target)  # type: ignore[arg-type]
-        plan = plan_ticket(where, findings, self.book.rows("10001"), now=now, options=self.options)
+        plan = plan_ticket(where, findings, self.book.rows("10001"), now=now, options=self.options, unsure=unsure)
         for gone in plan.withdraw:
             self.book.outbox.mark(gone, WriteState.WITHHELD, at=now, error=REPLACED)
         state = WriteState.WITHHELD if hold else WriteState.PENDING
@@ -394,6 +402,8 @@ def test_cannot_tell_gives_no_all_clear() -> None:
     ticket.cycle([CAUSE, replace(EXTENT, state=FindingState.CLEARED)], T0 + DAY)
     (fields,) = ticket.plan([CLEARED, replace(EXTENT, state=FindingState.CANNOT_TELL)], T0 + 2 * DAY).writes
     assert (fields.kind, fields.fields) == (WriteKind.FIELDS, {})
+    again = ticket.plan([CLEARED, replace(EXTENT, state=FindingState.CLEARED)], T0 + 2 * DAY, unsure={EXTENT.rule})
+    assert (again.writes, again.withdraw) == ((), ())
 
 
 def test_a_waived_ticket_says_so() -> None:
