@@ -8,7 +8,7 @@ from datetime import datetime
 from capa_sync.daemon.house import House, SourceSetup
 from capa_sync.daemon.log import Action, log
 from capa_sync.daemon.mapped import carrier, map_mirrored
-from capa_sync.findings import DiffResult, What, diff_findings
+from capa_sync.findings import RULE_GONE, DiffResult, What, diff_findings
 from capa_sync.model.finding import Verdict
 from capa_sync.model.record import CapaRecord
 from capa_sync.model.ticket import Presence
@@ -112,10 +112,23 @@ def _look_again(record: CapaRecord, verdicts: list[Verdict]) -> datetime | None:
     return min((each.next_due for each in verdicts if each.next_due is not None), default=None)
 
 
-def _diff(house: House, setup: SourceSetup, ticket_id: str, verdicts: list[Verdict], now: datetime) -> DiffResult:
+def _diff(
+    house: House,
+    setup: SourceSetup,
+    ticket_id: str,
+    verdicts: list[Verdict],
+    now: datetime,
+    why_gone: str = RULE_GONE,
+) -> DiffResult:
     previous = house.register.findings.latest(setup.name, ticket_id)
     diff = diff_findings(
-        previous, verdicts, source=setup.name, ticket_id=ticket_id, now=now, rule_set=house.rules.hash
+        previous,
+        verdicts,
+        source=setup.name,
+        ticket_id=ticket_id,
+        now=now,
+        rule_set=house.rules.hash,
+        why_gone=why_gone,
     )
     for event in diff.events:
         action = _ACTIONS.get(event.what, Action.FINDING_CHANGED)
@@ -133,7 +146,7 @@ def _count(diff: DiffResult, *kinds: What) -> int:
 def _hand_over(house: House, setup: SourceSetup, ticket_id: str, now: datetime) -> dict[str, int]:
     """Leave finding, warning and register row to the joined twin that carries the record."""
     register = house.register
-    diff = _diff(house, setup, ticket_id, [], now)
+    diff = _diff(house, setup, ticket_id, [], now, "cleared because the joined ticket speaks for this one")
     register.findings.save(diff.save)
     register.findings.save_verdicts(setup.name, ticket_id, [], now)
     register.findings.next_due(setup.name, ticket_id, None)

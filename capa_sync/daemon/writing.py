@@ -12,6 +12,7 @@ from capa_sync.daemon.mapped import carrier, map_mirrored
 from capa_sync.model.record import CapaRecord
 from capa_sync.model.write import WriteState
 from capa_sync.writeback import (
+    REPLACED,
     ROLLING_DAY,
     Allowed,
     Brakes,
@@ -90,7 +91,9 @@ def _plan(house: House, setup: SourceSetup, ticket_id: str, now: datetime) -> Ti
         return TicketPlan(withheld="the ticket cannot be mapped")
     outbox, findings = house.register.outbox, house.register.findings.latest(setup.name, ticket_id)
     target = _target(house, setup, record, ticket_id, now)
-    return plan_ticket(target, findings, outbox.writes(setup.name, ticket_id), now=now, options=setup.write)
+    unsure = house.register.findings.cannot_tell(setup.name, ticket_id)
+    writes = outbox.writes(setup.name, ticket_id)
+    return plan_ticket(target, findings, writes, now=now, options=setup.write, unsure=unsure)
 
 
 def _target(house: House, setup: SourceSetup, record: CapaRecord, ticket_id: str, now: datetime) -> Target:
@@ -131,7 +134,7 @@ def _decide(house: House, setup: SourceSetup, plans: Mapping[str, TicketPlan], n
         planned=len(_wanting(plans)),
         new_comments=sum(1 for plan in plans.values() if plan.notifies),
         recent=sum(
-            register.outbox.notifications_since(name, now - ROLLING_DAY)
+            register.outbox.notifications_since(name, now - ROLLING_DAY) + _waiting(house, name, plans)
             for name, each in house.setups.items()
             if each.site == setup.site
         ),
@@ -144,6 +147,14 @@ def _decide(house: House, setup: SourceSetup, plans: Mapping[str, TicketPlan], n
     return Brakes(setup.name, setup.write).check(counts, Release(released.remaining) if released else None)
 
 
+def _waiting(house: House, source: str, plans: Mapping[str, TicketPlan]) -> int:
+    """Count notifications let through before that wait in the outbox, of tickets not planned anew."""
+    return sum(
+        write.notifies and write.state is WriteState.PENDING and write.ticket_id not in plans
+        for write in house.register.outbox.open(source)
+    )
+
+
 def _not_put(
     house: House, setup: SourceSetup, plans: Mapping[str, TicketPlan], stopped: Stopped, now: datetime
 ) -> int:
@@ -154,6 +165,7 @@ def _not_put(
         for write in plan.writes
     ]
     with house.register.transaction():
+        _withdraw(house, plans.values(), now)
         house.register.outbox.put(withheld)
         if stopped.is_latched:
             house.register.outbox.safety_stop(setup.name, stopped.reason, now)
@@ -165,7 +177,7 @@ def _withdraw(house: House, plans: Iterable[TicketPlan], now: datetime) -> None:
     """Withhold waiting writes that nobody wants any more."""
     for plan in plans:
         for write_id in plan.withdraw:
-            house.register.outbox.mark(write_id, WriteState.WITHHELD, at=now, error="no longer wanted")
+            house.register.outbox.mark(write_id, WriteState.WITHHELD, at=now, error=REPLACED)
 
 
 def _use_release(
@@ -183,6 +195,8 @@ def _use_release(
     outbox.close_release(setup.name, now)  # given once, for what was planned now, needed or not
     if allowed.lifts_hold:
         outbox.clear_stop(setup.name)
+    if allowed.holds:
+        outbox.safety_stop(setup.name, allowed.holds, now)
     if plans and house.register.findings.changed_since(setup.name, agenda.settled_at(setup.name)):
         agenda.settle(setup.name, now)
 

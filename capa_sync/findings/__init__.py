@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from capa_sync.findings.diff import DiffResult, Event, What, diff_findings
+from capa_sync.findings.diff import RULE_GONE, DiffResult, Event, What, diff_findings
 
-__all__ = ["DiffResult", "Event", "What", "diff_findings"]
+__all__ = ["RULE_GONE", "DiffResult", "Event", "What", "diff_findings"]

@@ -11,6 +11,7 @@ from typing import Any
 from capa_sync.findings.hiding import hidden_by
 from capa_sync.model.finding import SEVERITY_ORDER, Evidence, Finding, FindingState, Outcome, Verdict
 
+RULE_GONE = "cleared because the rule is no longer in the active rule set"
 _LIVE = frozenset({FindingState.OPEN, FindingState.WAIVED})
 
 
@@ -66,7 +67,7 @@ def diff_findings(
     now: datetime,
     rule_set: str,
     rules: Collection[str] | None = None,
-    why_gone: str = "cleared because the rule is no longer in the active rule set",
+    why_gone: str = RULE_GONE,
 ) -> DiffResult:
     """Lay verdicts over the latest episode of each rule.
 

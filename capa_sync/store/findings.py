@@ -84,6 +84,14 @@ class Findings:
             (source, ticket_id, instant_text(at)),
         )
 
+    def cannot_tell(self, source: str, ticket_id: str) -> frozenset[str]:
+        """Return the rules whose latest verdict on this ticket is cannot tell."""
+        rows = self._db.rows(
+            "SELECT rule FROM verdict WHERE source = ? AND ticket_id = ? AND outcome = 'cannot_tell'",
+            (source, ticket_id),
+        )
+        return frozenset(row[0] for row in rows)
+
     def verdict_counts(self, source: str) -> Mapping[str, int]:
         """Return `tickets` (judged ones) and the number of verdicts of each outcome."""
         rows = self._db.rows("SELECT outcome, COUNT(*) FROM verdict WHERE source = ? GROUP BY outcome", (source,))

@@ -16,6 +16,7 @@ from ruamel.yaml import YAML
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 DOCKERFILE, COMPOSE = REPOSITORY / "deploy" / "Dockerfile", REPOSITORY / "deploy" / "compose.yaml"
+CHROOT = shutil.which("chroot")
 SERVICE = YAML(typ="safe").load(COMPOSE.read_text(encoding="utf-8"))["services"]["capa-sync"]
 
 
@@ -124,7 +125,7 @@ class Root:
         }
         plain = {"PATH": "/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin", "LANG": "C.UTF-8"}
         told = subprocess.run(
-            ["chroot", f"--userspec={user}", str(self.path), *command],
+            [str(CHROOT), f"--userspec={user}", str(self.path), *command],
             env=kept | plain | self.variables, capture_output=True, text=True, check=False, timeout=800,
         )  # fmt: skip
         assert told.returncode == 0 or not ok, told.stdout + told.stderr
