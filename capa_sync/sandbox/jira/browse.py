@@ -7,7 +7,7 @@ from typing import Any
 
 from capa_sync.sandbox.jira.errors import no_such_issue
 from capa_sync.sandbox.jira.site import Site
-from capa_sync.sandbox.jira.state import History
+from capa_sync.sandbox.jira.state import History, Issue
 from capa_sync.sandbox.jira.text import to_wiki
 from capa_sync.sandbox.jira.times import stamp, zone_of
 from capa_sync.sandbox.messages import Reply
@@ -29,6 +29,8 @@ def browse_page(site: Site, key: str) -> Reply:
         for name, value in issue.fields.items()
         if value not in (None, [], "") and name not in ("summary", "project", "worklog")
     ]
+    children = (site.state.issues[one] for one in sorted(site.state.children.get(issue.id, ())))
+    rows += [_row("Child issue", _told(child)) for child in children]
     comments = [
         _comment(str((one.author or {}).get("displayName", "")), one.created, one.body) for one in issue.comments
     ]
@@ -40,6 +42,11 @@ def browse_page(site: Site, key: str) -> Reply:
     return Reply(200, text=page)
 
 
+def _told(issue: Issue) -> str:
+    status, due = _shown(issue.fields.get("status")), issue.fields.get("duedate")
+    return f"{issue.key} {issue.fields.get('summary') or ''} ({status}{f', due {due}' if due else ''})"
+
+
 def _row(name: str, value: str) -> str:
     return f"<tr><th>{escape(name)}</th><td><pre>{escape(value)}</pre></td></tr>"
 
@@ -47,6 +54,9 @@ def _row(name: str, value: str) -> str:
 def _shown(value: Any) -> str:
     if isinstance(value, list):
         return ", ".join(_shown(one) for one in value)
+    if isinstance(value, dict) and isinstance(value.get("type"), dict):
+        side = "inward" if "inwardIssue" in value else "outward"
+        return f"{value['type'].get(side)} {(value.get(side + 'Issue') or {}).get('key')}"
     if isinstance(value, dict) and value.get("type") != "doc":
         return str(value.get("displayName") or value.get("value") or value.get("name") or value.get("key") or "…")
     return to_wiki(value)

@@ -18,6 +18,12 @@ body{{font:15px/1.5 sans-serif;max-width:60em;margin:2em auto;padding:0 1em}}th{
 padding-right:1em}}pre{{white-space:pre-wrap;font:inherit;margin:0}}section{{border-top:1px solid #ccc}}
 </style></head><body><h1>{title}</h1>{content}</body></html>"""
 _TABLES = ("sn_grc_issue", "sn_grc_task", "problem", "problem_task", "incident", "u_capa", "u_capa_action")
+_CHILDREN = {
+    "sn_grc_issue": (("sn_grc_task", "issue", "planned_end_date"),),
+    "problem": (("problem_task", "problem", "due_date"),),
+    "u_capa": (("u_capa_action", "u_capa", "u_due"),),
+}
+"""Table -> its child tables with the column that points back and that of the due date."""
 _MOST = 500
 
 
@@ -74,9 +80,23 @@ def _record_page(instance: Instance, texts: DisplayTexts, table: str, sys_id: st
     fields.append(
         _line("Updated", f"{texts.local(row.get('sys_updated_on', ''))} by {row.get('sys_updated_by', '')}")
     )
+    tasks = _section("Tasks", _tasks(instance, texts, row))
     notes = _section("Activity", _entries(instance, texts, row, "sys_journal_field"))
     history = _section("Audit", _entries(instance, texts, row, "sys_audit"))
-    return _page(_title(row), f"<table>{''.join(fields)}</table>{notes}{history}")
+    return _page(_title(row), f"<table>{''.join(fields)}</table>{tasks}{notes}{history}")
+
+
+def _tasks(instance: Instance, texts: DisplayTexts, row: Row) -> str:
+    lines = []
+    for table, reference, due in _CHILDREN.get(row.table, ()):
+        for task in instance.store.view(table).with_value(reference, row.sys_id):
+            told = [
+                texts.text(task, name, instance.schema.columns(table)[name], task[name])
+                for name in ("short_description", "u_text", "state", "u_state", "assigned_to", "u_owner", due)
+                if task.get(name)
+            ]
+            lines.append(_line(task.get("number", task.sys_id), " · ".join(told)))
+    return "".join(lines)
 
 
 def _entries(instance: Instance, texts: DisplayTexts, row: Row, table: str) -> str:

@@ -1,4 +1,4 @@
-"""Reads the texts of the stories: what each ticket is about, in `topics/SOURCE.toml`."""
+"""Reads the texts of the stories: what each ticket is about, in `texts/SOURCE.toml`."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class Topic:
 def read_topics() -> Iterator[Topic]:
     """Every topic, twice: once for each twin."""
     for source in SOURCES:
-        file = files(__package__) / "topics" / f"{source}.toml"
+        file = files(__package__) / "texts" / f"{source}.toml"
         for rule, texts in tomllib.loads(file.read_text(encoding="utf-8")).items():
             plain = {name: text for name, text in texts.items() if name not in TWINS}
             for twin in TWINS:

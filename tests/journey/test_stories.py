@@ -1,0 +1,180 @@
+"""The built-in stories end to end: mirrored over HTTP, mapped and judged, each breaks its rule and nothing else."""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from collections.abc import Iterator
+from contextlib import ExitStack, closing
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from capa_sync.daemon.cycle import CycleResult, run_round
+from capa_sync.daemon.house import House
+from capa_sync.sandbox.clock import SandboxClock
+from capa_sync.sandbox.http import SandboxServer
+from capa_sync.sandbox.jira import API_EMAIL, JiraTracker
+from capa_sync.sandbox.servicenow import INTEGRATION_USER, ServiceNowTracker
+from capa_sync.sandbox.stories.telling import Told, tell
+from capa_sync.settings import load_settings
+from capa_sync.starter import starter_path
+from capa_sync.store import open_register
+from capa_sync.wiring import build_house, configure
+from tests.journey.desk import HEAD, SECRETS, SOURCES, TABLES
+
+NOWS = (
+    "2025-10-26T00:30",  # a Sunday, in the hour that the clocks in London show twice
+    "2026-03-31T07:00",  # the end of a month, two days after the clocks went forward
+    "2027-01-02T23:30",  # a Saturday night after a change of the year
+)
+
+BROKEN = {
+    # rule: (severity of its finding, stage the broken story claims, stage its clean twin claims)
+    "what-when-where": ("high", "identified", "contained"),
+    "correction-recorded": ("high", "identified", "contained"),
+    "root-cause-before-action": ("high", "planned", "planned"),
+    "root-cause-substantive": ("high", "planned", "planned"),
+    "extent-assessed": ("medium", "planned", "planned"),
+    "action-planned": ("high", "planned", "planned"),
+    "action-overdue": ("medium", "planned", "implemented"),
+    "due-date-moved": ("low", "planned", "planned"),
+    "actions-done-with-evidence": ("high", "implemented", "implemented"),
+    "effectiveness-before-close": ("high", "closed", "closed"),
+    "edited-after-close": ("high", "closed", "closed"),
+    "independent-review": ("medium", "closed", "closed"),
+}
+EXTRAS = {
+    # story: stage that its register row claims; None where another ticket's row speaks for it, or none does
+    "jira/joined": "planned",
+    "servicenow/joined": None,
+    "jira-dc/improvement": "closed",
+    "servicenow/rejected": "rejected",
+    "jira/quarantined": None,
+}
+ACCOMPANYING: dict[str, set[tuple[str, str, str]]] = {}
+"""Story -> further (rule, state, severity) that it cannot do without; none at present."""
+
+
+@dataclass
+class Judged:
+    """One scenario after its first round."""
+
+    told: Told
+    house: House
+    results: list[CycleResult]
+
+    def rows(self, sql: str) -> list[dict[str, Any]]:
+        """Read from the register's views."""
+        with closing(sqlite3.connect(self.house.register.path)) as db:
+            db.row_factory = sqlite3.Row
+            return [dict(row) for row in db.execute(sql)]
+
+    @property
+    def stories(self) -> dict[tuple[str, str], str]:
+        """(source, key) -> story."""
+        return {(name.partition("/")[0], key): name for name, key in self.told.keys.items()}
+
+
+@pytest.fixture(scope="module", params=NOWS)
+def judged(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Judged]:
+    """The stories told at one now, read, mapped and judged once, with write-back off."""
+    clock = SandboxClock(datetime.fromisoformat(request.param).replace(tzinfo=UTC), ticking=False)
+    cloud, datacenter = JiraTracker("cloud", clock), JiraTracker("datacenter", clock)
+    servicenow = ServiceNowTracker(clock)
+    told = tell(cloud, datacenter, servicenow, clock)
+    with ExitStack() as stack:
+        trackers = zip(SOURCES, (cloud, datacenter, servicenow), strict=True)
+        servers = {name: stack.enter_context(SandboxServer(tracker)) for name, tracker in trackers}
+        house = _house(tmp_path_factory.mktemp("stories"), {name: each.url for name, each in servers.items()}, clock)
+        stack.callback(house.register.close)
+        results = run_round(house, list(house.setups.values()))
+        assert [each.crashes for each in servers.values()] == [[], [], []]
+        yield Judged(told, house, results)
+
+
+def _house(folder: Path, urls: dict[str, str], clock: SandboxClock) -> House:
+    tables = [
+        TABLES[name].format(url=url, mappings=starter_path("mappings"), email=API_EMAIL, user=INTEGRATION_USER)
+        for name, url in urls.items()
+    ]
+    file = folder / "capa-sync.toml"
+    file.write_text(HEAD.replace('mode = "on"', 'mode = "off"') + "".join(tables), encoding="utf-8")
+    configuration = configure(load_settings(file, SECRETS), file, SECRETS)
+    register = open_register(configuration.register_path, clock_now=clock.now())
+    return build_house(configuration, register, clock, threading.Event())
+
+
+def test_every_source_is_read_to_its_end(judged: Judged) -> None:
+    """No tracker refuses anything, and the one ticket in an unlisted status is set aside with its reason."""
+    assert [(each.problem, each.stopped) for each in judged.results] == [("", "")] * 3
+    set_aside = judged.rows("SELECT ticket_key, quarantine_reason FROM v_tickets WHERE quarantine_reason > ''")
+    assert [row["ticket_key"] for row in set_aside] == [judged.told.keys["jira/quarantined"]]
+    assert "'Under discussion'" in set_aside[0]["quarantine_reason"]
+
+
+def test_the_site_has_all_that_the_shipped_mappings_name(judged: Judged) -> None:
+    """Field, option and status names of the trackers and of the mapping files agree without a remark."""
+    for setup in judged.house.setups.values():
+        assert setup.bound is not None
+        assert (setup.name, setup.bound.problems, setup.bound.notes) == (setup.name, (), ())
+
+
+def test_each_story_breaks_its_rule_and_no_other(judged: Judged) -> None:
+    """Broken stories have exactly the expected findings on all three trackers, clean twins and extras have none."""
+    expected = {name: set(ACCOMPANYING.get(name, ())) for name in judged.told.keys}
+    for rule, (severity, _broken, _clean) in BROKEN.items():
+        for source in SOURCES:
+            expected[f"{source}/{rule}/broken"].add((rule, "open", severity))
+    found: dict[str, set[tuple[str, str, str]]] = {name: set() for name in expected}
+    for row in judged.rows("SELECT source, ticket_key, rule, state, severity FROM v_findings"):
+        story = judged.stories[row["source"], row["ticket_key"]]
+        found[story].add((row["rule"], row["state"], row["severity"]))
+    assert found == expected
+
+
+def test_no_rule_lacks_anything_to_tell(judged: Judged) -> None:
+    """Every rule reaches a verdict on every ticket: nothing is unmapped, unreadable or in error."""
+    assert judged.rows("SELECT ticket_key, cannot_tell FROM v_register WHERE cannot_tell > 0") == []
+
+
+def test_stages_are_claimed_as_told_and_evidenced_in_the_clean_twins(judged: Judged) -> None:
+    """Each register row claims its story's stage; a clean twin's fields carry it just as far."""
+    expected = {name: stage for name, stage in EXTRAS.items() if stage is not None}
+    for rule, (_severity, broken, clean) in BROKEN.items():
+        expected |= {f"{source}/{rule}/broken": broken for source in SOURCES}
+        expected |= {f"{source}/{rule}/clean": clean for source in SOURCES}
+    rows = {
+        judged.stories[row["source"], row["ticket_key"]]: row
+        for row in judged.rows("SELECT source, ticket_key, claimed_stage, evidenced_stage FROM v_register")
+    }
+    claimed = {name: row["claimed_stage"] for name, row in rows.items()}
+    assert claimed == expected
+    clean = {name: row for name, row in rows.items() if name.endswith("/clean")}
+    assert {n: row["evidenced_stage"] for n, row in clean.items()} == {
+        n: r["claimed_stage"] for n, r in clean.items()
+    }
+
+
+def test_the_joined_nonconformity_is_judged_as_one(judged: Judged) -> None:
+    """Jira's ticket carries the row, with the two actions that only ServiceNow knows."""
+    rows = {row["ticket_key"]: row for row in judged.rows("SELECT ticket_key, actions_total FROM v_register")}
+    assert rows[judged.told.keys["jira/joined"]]["actions_total"] == 2
+    assert judged.told.keys["servicenow/joined"] not in rows
+
+
+def test_actions_come_from_every_place(judged: Judged) -> None:
+    """Fields, sub-tasks, linked changes and remediation tasks all appear as actions."""
+    rows = judged.rows("SELECT DISTINCT source, origin FROM v_actions")
+    places = {(row["source"], row["origin"]) for row in rows}
+    wanted = {("jira", "subtask"), ("jira-dc", "link"), ("servicenow", "child"), ("jira", "child")}
+    assert places == wanted | {(source, "field") for source in SOURCES}
+
+
+def test_one_ticket_is_confidential(judged: Judged) -> None:
+    """The register marks exactly the one story about personnel files."""
+    rows = judged.rows("SELECT source, ticket_key FROM v_register WHERE confidential = 'yes'")
+    assert [judged.stories[row["source"], row["ticket_key"]] for row in rows] == ["jira-dc/edited-after-close/broken"]

@@ -1,0 +1,200 @@
+"""What the built-in stories leave in the trackers: a believable past in office hours, and readable texts."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from ruamel.yaml import YAML
+
+from capa_sync.sandbox.clock import SandboxClock
+from capa_sync.sandbox.jira import JiraTracker
+from capa_sync.sandbox.jira.state import Issue
+from capa_sync.sandbox.jira.text import to_wiki
+from capa_sync.sandbox.messages import Request
+from capa_sync.sandbox.servicenow import ServiceNowTracker
+from capa_sync.sandbox.stories import tell_stories
+from capa_sync.sandbox.stories.cast import CAST
+from capa_sync.sandbox.stories.diary import OFFICE, Diary
+from capa_sync.sandbox.stories.plots import PLOTS
+from capa_sync.sandbox.stories.script import Day
+from capa_sync.sandbox.stories.telling import Told, tell
+from capa_sync.sandbox.stories.topics import SOURCES, TWINS, read_topics
+from capa_sync.sandbox.stories.vocabulary import WORDS
+from capa_sync.starter import starter_path
+
+NOW = datetime(2026, 11, 24, 14, 0, tzinfo=UTC)
+
+
+@dataclass
+class World:
+    """The three trackers after a telling."""
+
+    clock: SandboxClock
+    cloud: JiraTracker
+    datacenter: JiraTracker
+    servicenow: ServiceNowTracker
+    told: Told
+
+    def jira_issues(self) -> list[tuple[JiraTracker, Issue]]:
+        """Every issue of both Jiras, sub-tasks and changes too."""
+        return [(each, issue) for each in (self.cloud, self.datacenter) for issue in each.state.in_order()]
+
+    def instants(self) -> list[datetime]:
+        """Every instant at which anybody did anything to a ticket."""
+        found = []
+        for _tracker, issue in self.jira_issues():
+            stamps = [issue.created, issue.updated, *(h.at for h in issue.histories)]
+            stamps += [comment.created for comment in issue.comments]
+            found += [datetime.fromtimestamp((ms or 0) / 1000, UTC) for ms in stamps]
+        for table in ("sn_grc_issue", "sn_grc_task", "sys_audit", "sys_journal_field"):
+            found += [instant_of(row["sys_created_on"]) for row in self.servicenow.rows(table)]
+        return found
+
+
+def instant_of(stamp: str) -> datetime:
+    """A database stamp as an aware instant."""
+    return datetime.strptime(stamp, "%Y-%m-%d %H:%M:%S").replace(tzinfo=UTC)
+
+
+def make_world(now: datetime = NOW, *, ticking: bool = False) -> World:
+    """Tell the stories at one instant."""
+    clock = SandboxClock(now, ticking=ticking)
+    trackers = (JiraTracker("cloud", clock), JiraTracker("datacenter", clock), ServiceNowTracker(clock))
+    return World(clock, *trackers, tell(*trackers, clock))
+
+
+@pytest.fixture(scope="module")
+def world() -> World:
+    """The stories told once."""
+    return make_world()
+
+
+def test_each_rule_has_a_story_and_a_clean_twin_in_each_tracker(world: World) -> None:
+    """Twelve plots are told twice in three trackers, and with five more there are 77 tickets."""
+    wanted = {f"{source}/{rule}/{twin}" for source in SOURCES for rule in PLOTS for twin in TWINS}
+    assert len(wanted) == 72
+    extras = {"jira/joined", "servicenow/joined", "jira-dc/improvement", "servicenow/rejected", "jira/quarantined"}
+    assert set(world.told.keys) == wanted | extras
+    shipped = {file.stem for file in starter_path("rules").glob("*.yaml")}
+    assert set(PLOTS) <= shipped
+
+
+def test_everything_happened_in_office_hours_before_now(world: World) -> None:
+    """No deed is on a weekend, at night or in the future."""
+    instants = world.instants()
+    assert len(instants) > 700
+    local = [each.astimezone(OFFICE) for each in instants]
+    assert {each.weekday() for each in local} == {0, 1, 2, 3, 4}
+    assert all(9 <= each.hour < 17 for each in local)
+    assert max(instants) < world.clock.now()
+
+
+def test_numbers_rise_with_time(world: World) -> None:
+    """Keys, history ids and record numbers follow the order of time, as in a tracker that lived through it."""
+    for tracker in (world.cloud, world.datacenter):
+        issues = list(tracker.state.in_order())
+        assert [each.created for each in issues] == sorted(each.created or 0 for each in issues)
+        entries = sorted((entry.id, entry.at) for issue in issues for entry in issue.histories)
+        assert [at for _id, at in entries] == sorted(at for _id, at in entries)
+        assert all(issue.updated == max(_touches(issue)) for issue in issues)
+    records = sorted(world.servicenow.rows("sn_grc_issue"), key=lambda row: row["number"])
+    assert [row["opened_at"] for row in records] == sorted(row["opened_at"] for row in records)
+
+
+def _touches(issue: Issue) -> list[int]:
+    return [issue.created or 0, *(h.at for h in issue.histories), *(c.created for c in issue.comments)]
+
+
+def test_no_two_tickets_read_the_same(world: World) -> None:
+    """Title, description, correction, cause and corrective action are each ticket's own."""
+    for word in ("title", "description", "correction", "root_cause", "action_text", "closure_note"):
+        texts = Counter(_texts(world, word))
+        assert len(texts) > 5
+        allowed = 2 if word == "closure_note" else 1
+        assert {text: count for text, count in texts.items() if count > allowed} == {}
+
+
+def _texts(world: World, word: str) -> list[str]:
+    found = []
+    for tracker, issue in world.jira_issues():
+        field = tracker.state.field_by(WORDS[word].jira)
+        assert field is not None
+        found.append(to_wiki(issue.fields.get(field["id"])) if issue.fields.get(field["id"]) else "")
+    found += [row.get(WORDS[word].column, "") for row in world.servicenow.rows("sn_grc_issue")]
+    return [text for text in found if text]
+
+
+def test_texts_have_no_slot_left_and_fit(world: World) -> None:
+    """Every text of every topic can be read with the words of both twins."""
+    for topic in read_topics():
+        for name in topic.texts:
+            assert "{" not in topic[name]
+            assert topic[name].strip() == topic[name] != ""
+    assert all(len(text) <= 160 for text in _texts(world, "title"))
+
+
+def test_the_shipped_people_file_knows_everybody(world: World) -> None:
+    """The cast's accounts stand in mappings/people.yaml, and who has left is inactive in all trackers."""
+    people = YAML(typ="safe").load((starter_path("mappings") / "people.yaml").read_text(encoding="utf-8"))["people"]
+    assert set(people) == set(CAST)
+    for one in CAST.values():
+        accounts = {"jira": one.cloud, "jira-dc": [one.datacenter, one.key], "servicenow": one.id}
+        assert people[one.id]["accounts"] == accounts
+        assert world.cloud.state.users[one.cloud].raw["active"] is not one.has_left
+        assert world.datacenter.state.users[one.datacenter].raw["active"] is not one.has_left
+        [row] = world.servicenow.rows("sys_user", f"user_name={one.id}")
+        assert row["active"] == ("false" if one.has_left else "true")
+    assert sum(one.has_left for one in CAST.values()) == 1
+
+
+def test_telling_is_quick_and_leaves_the_clock_alone() -> None:
+    """The trackers are ready in well under three seconds, and a ticking clock ticks on from now."""
+    begun = time.monotonic()
+    world = make_world(ticking=True)
+    took = time.monotonic() - begun
+    assert took < 3
+    assert world.clock.is_ticking
+    assert timedelta(0) < world.clock.now() - NOW <= timedelta(seconds=took)
+    frozen = make_world()
+    assert (frozen.clock.is_ticking, frozen.clock.now()) == (False, NOW)
+
+
+def test_the_same_stories_on_any_day() -> None:
+    """Keys and texts do not depend on the day, only the dates do."""
+    first, second = make_world(), make_world(datetime(2026, 3, 29, 0, 30, tzinfo=UTC))
+    assert first.told.keys == second.told.keys
+    assert _texts(first, "description") == _texts(second, "description")
+
+
+def test_three_highlights_open_as_pages() -> None:
+    """The three tickets worth opening have a page that shows their title and history."""
+    clock = SandboxClock(NOW, ticking=False)
+    trackers = (JiraTracker("cloud", clock), JiraTracker("datacenter", clock), ServiceNowTracker(clock))
+    highlights = tell_stories(*trackers, clock)
+    assert [each.source for each in highlights] == list(SOURCES)
+    urls = {source: f"http://{source}" for source in SOURCES}
+    for each, tracker in zip(highlights, trackers, strict=True):
+        assert each.url_in(urls) == f"http://{each.source}{each.path}"
+        page = tracker.handle(Request("GET", each.path))
+        assert page.status == 200
+        assert each.key.encode() in page.body
+        assert b"Mara Roy" in page.body
+
+
+def test_a_day_is_a_working_day_in_the_right_distance() -> None:
+    """Days count Monday to Friday only, back and forth, over a weekend's now and over the clocks' change."""
+    sunday = Diary(datetime(2026, 3, 29, 12, 0, tzinfo=UTC))
+    assert [sunday.day(Day(ago)).isoformat() for ago in (6, 5, 1, 0, -1, -5)] == [
+        "2026-03-20",
+        "2026-03-23",
+        "2026-03-27",
+        "2026-03-27",
+        "2026-03-30",
+        "2026-04-03",
+    ]
+    assert sunday.at(1, 30) == datetime(2026, 3, 27, 9, 30, tzinfo=UTC)
+    assert sunday.at(-1, 30) == datetime(2026, 3, 30, 8, 30, tzinfo=UTC)
