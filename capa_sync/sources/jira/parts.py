@@ -68,6 +68,9 @@ def split(issue: dict[str, Any]) -> tuple[dict[str, Any] | None, dict[str, Any] 
     comments = None
     if isinstance(fields, dict):
         comments = fields.pop("comment", None)
+        if isinstance(comments, dict):
+            # their number stays in the record: a comment within the millisecond of the last read moves no `updated`
+            fields["comment"] = {"total": comments.get("total")}
         for name in _OF_THE_VIEWER:
             fields.pop(name, None)
         for name in ("assignee", "reporter", "creator"):
