@@ -3,6 +3,6 @@
 from __future__ import annotations
 
 from capa_sync.sandbox.servicenow.knobs import ServiceNowKnobs
-from capa_sync.sandbox.servicenow.tracker import ServiceNowTracker
+from capa_sync.sandbox.servicenow.tracker import INTEGRATION_USER, PASSWORD, ServiceNowTracker
 
-__all__ = ["ServiceNowKnobs", "ServiceNowTracker"]
+__all__ = ["INTEGRATION_USER", "PASSWORD", "ServiceNowKnobs", "ServiceNowTracker"]
