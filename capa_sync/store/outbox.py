@@ -90,8 +90,9 @@ class SqlOutbox(Brakes):
     ) -> None:
         """Record a step of a delivery.
 
-        UNKNOWN is recorded before each request and counts one attempt; DELIVERED keeps `remote_id`. A write that
-        would wait or stick although a newer one of its ticket and kind exists becomes withheld, "replaced".
+        UNKNOWN is recorded before each request and counts one attempt; with an error it is recorded after one.
+        DELIVERED keeps `remote_id`. A write that would wait or stick although a newer one of its ticket and kind
+        exists becomes withheld, "replaced".
         `deleted_by_person` counts one deletion of our comment, whose stored id is forgotten.
         """
         with self._db.transaction():
@@ -106,7 +107,7 @@ class SqlOutbox(Brakes):
                 attempts = attempts + ?, delivered_at = CASE WHEN ? THEN ? ELSE delivered_at END WHERE id = ?""",
                 (
                     state, error, instant_text(at), optional_text(not_before), remote_id, remote_id,
-                    int(state is WriteState.UNKNOWN), delivered, instant_text(at), write_id,
+                    int(state is WriteState.UNKNOWN and not error), delivered, instant_text(at), write_id,
                 ),
             )  # fmt: skip
 
