@@ -11,6 +11,8 @@ import pytest
 from capa_sync.model.finding import Outcome, Verdict
 from capa_sync.model.settings import JudgeOptions
 from capa_sync.rules import RuleSet, load_rules
+from capa_sync.rules.context import Terms
+from capa_sync.rules.derived import open_record
 from capa_sync.rules.replay import replay
 from tests.unit.rules.lives import case_of
 
@@ -76,16 +78,21 @@ def word(found: Verdict) -> str:
     return "historical" if found.outcome is Outcome.HISTORICAL else "-"
 
 
-def turns(ruleset: RuleSet, rule: str) -> list[tuple[str, str]]:
-    """Return when a rule's state turns over the whole life, to the hour, in local time."""
-    found: list[tuple[str, str]] = []
-    state = "-"
+@pytest.fixture(scope="module")
+def turns(ruleset: RuleSet) -> dict[str, list[tuple[str, str]]]:
+    """Return for each rule when its state turns over the whole life, hour by hour, in local time."""
+    found: dict[str, list[tuple[str, str]]] = {rule.id: [] for rule in ruleset.rules}
+    states = dict.fromkeys(found, "-")
     moment, end = london("2025-05-05T09:00"), london("2025-08-20T00:00")
     while moment < end:
-        now = word(verdict(ruleset, rule, moment))
-        if now != state:
-            found.append(((moment + timedelta(hours=1)).strftime("%d %b %H:%M").lstrip("0"), now))
-            state = now
+        record = replay(LIFE, moment)
+        assert record is not None
+        for each in ruleset.evaluate(record, OPTIONS, moment):
+            if word(each) != states[each.rule]:
+                states[each.rule] = word(each)
+                found[each.rule].append(
+                    ((moment + timedelta(hours=1)).strftime("%d %b %H:%M").lstrip("0"), word(each))
+                )
         moment += timedelta(hours=1)
     return found
 
@@ -107,9 +114,11 @@ LIFE_OF_RULES = {
 
 
 @pytest.mark.parametrize("rule", LIFE_OF_RULES)
-def test_each_rule_opens_sharpens_and_clears_on_the_computed_dates(ruleset: RuleSet, rule: str) -> None:
+def test_each_rule_opens_sharpens_and_clears_on_the_computed_dates(
+    turns: dict[str, list[tuple[str, str]]], rule: str
+) -> None:
     """Each of the twelve turns at exactly the hours of the hand-computed life, and at no other."""
-    assert turns(ruleset, rule) == LIFE_OF_RULES[rule]
+    assert turns[rule] == LIFE_OF_RULES[rule]
 
 
 def test_the_overdue_finding_was_due_to_be_looked_at(ruleset: RuleSet) -> None:
@@ -126,9 +135,6 @@ def test_the_replan_is_counted(ruleset: RuleSet) -> None:
 
 def test_implemented_84_days_after_it_was_identified(ruleset: RuleSet) -> None:
     """The derived times give the 84 days and the 91 days open of the sheet."""
-    from capa_sync.rules.context import Terms
-    from capa_sync.rules.derived import open_record
-
     when = london("2025-08-01T12:00")
     record = replay(LIFE, when)
     assert record is not None

@@ -3,12 +3,13 @@
 # ruff: noqa: E501 - a row of the table is a mistake and what is told of it
 from __future__ import annotations
 
+from datetime import date
 from pathlib import Path
 
 import pytest
 
 from capa_sync.errors import RuleFileError
-from capa_sync.model.settings import JudgeOptions
+from capa_sync.model.settings import Days, JudgeOptions
 from capa_sync.rules import check_rules, load_rules
 
 GOOD = """\
@@ -157,10 +158,6 @@ def test_an_alias_does_not_hang_or_grow(tmp_path: Path) -> None:
 
 def test_the_hash_follows_files_and_the_options_that_matter(tmp_path: Path) -> None:
     """A changed file, zone, holiday or deadline is another rule set; the baseline is not."""
-    from datetime import date
-
-    from capa_sync.model.settings import Days
-
     (tmp_path / "probe.yaml").write_text(GOOD, encoding="utf-8")
     plain = load_rules([tmp_path]).hash
     assert load_rules([tmp_path], JudgeOptions(baseline=date(2026, 1, 1))).hash == plain

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -213,8 +214,6 @@ def test_an_unread_half_makes_every_rule_cannot_tell() -> None:
 
 def test_fifty_thousand_records_take_seconds() -> None:
     """Twelve rules over 2,000 ordinary lives stay under a tenth of the 10 s that 50,000 may take, twofold margin."""
-    import time
-
     lives = [last_record(tame_case(seed)) for seed in range(500)]
     started = time.process_time()
     for _ in range(4):

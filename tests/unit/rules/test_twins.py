@@ -15,7 +15,7 @@ from capa_sync.rules.subjects import SUBJECTS
 from tests.unit.rules.lives import LONDON, last_record, truth_of, wild_case
 from tests.unit.rules.twins import TWINS
 
-LIVES = [last_record(wild_case(seed)) for seed in range(400)]
+LIVES = [last_record(wild_case(seed)) for seed in range(250)]
 TERMS = Terms(LONDON)
 
 
@@ -24,7 +24,7 @@ def test_a_phrase_and_its_twin_agree(line: str) -> None:
     """On every life, now and some weeks on, both say the same; and both truths occur often enough to tell."""
     seen: Counter[bool | None] = Counter()
     for record, last in LIVES:
-        for days in (0, 3, 12, 30):
+        for days in (0, 12, 30):
             now = last + timedelta(days=days)
             truth = truth_of(line, open_record(record, now, TERMS))
             name = line.partition(":")[0]

@@ -11,7 +11,7 @@ import pytest
 from capa_sync.model.finding import Outcome, Verdict
 from capa_sync.model.record import CapaRecord
 from capa_sync.model.values import Value, ValueState
-from capa_sync.rules import explain_lines, load_rules
+from capa_sync.rules import explain_lines, load_rules, run_tests
 from capa_sync.rules.context import Terms
 from capa_sync.rules.derived import open_record
 from capa_sync.rules.phrases.phrase import PhraseError
@@ -184,8 +184,6 @@ def test_judging_twice_says_the_same() -> None:
 def test_the_rule_of_the_approval_desk(tmp_path: Path) -> None:
     """A rule over the tracker's own status names, as written for a desk with an approval before Done."""
     (tmp_path / "approved-before-done.yaml").write_text(APPROVAL, encoding="utf-8")
-    from capa_sync.rules import run_tests
-
     assert run_tests(load_rules([tmp_path])).problems == []
 
 
