@@ -22,7 +22,7 @@ Player = JiraPlayer | ServiceNowPlayer
 
 _HIGHLIGHTS = {
     "jira/root-cause-before-action/broken": "the action was planned before anybody asked for the cause",
-    "jira-dc/edited-after-close/broken": "a closed record whose root cause was rewritten",
+    "jira-dc/actions-done-with-evidence/broken": "implemented, it says, and the linked change shows no proof",
     "servicenow/action-overdue/broken": "a remediation task that is past its date",
 }
 
