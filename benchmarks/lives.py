@@ -1,0 +1,179 @@
+"""Lives of corrective actions, generated: what each ticket holds now and every change that led there.
+
+A pool of a thousand different lives is dealt out to any number of tickets, with 8.4 changed values a ticket as in
+the issue (420,000 for 50,000), and one ticket in a hundred with more than a hundred history entries.
+"""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+
+from capa_sync.sandbox.stories.cast import CAST
+from capa_sync.sandbox.stories.vocabulary import WORDS
+
+POOL = 1000
+ITEMS_A_POOL = 8400
+_STAGES = ("identified", "contained", "analysed", "planned", "implemented", "verified", "closed")
+_WORDS = [
+    "access",
+    "review",
+    "leaver",
+    "account",
+    "was",
+    "still",
+    "enabled",
+    "after",
+    "the",
+    "last",
+    "working",
+    "day",
+    "because",
+    "the",
+    "personnel",
+    "list",
+    "reaches",
+    "the",
+    "service",
+    "desk",
+    "once",
+    "a",
+    "week",
+    "and",
+    "nobody",
+    "compares",
+    "it",
+    "with",
+    "the",
+    "directory",
+    "so",
+    "that",
+    "the",
+    "joiner",
+    "mover",
+    "leaver",
+    "procedure",
+    "has",
+    "no",
+    "trigger",
+    "for",
+    "contractors",
+    "and",
+    "the",
+    "quarterly",
+    "control",
+    "did",
+    "not",
+    "look",
+    "at",
+    "this",
+    "system",
+    "at",
+    "all",
+]
+START = datetime(2025, 6, 2, 8, 0, tzinfo=UTC)
+
+_STEPS: tuple[tuple[str, ...], ...] = (
+    ("owner",),
+    ("grade", "impact"),
+    ("correction", "correction_at"),
+    (">contained",),
+    ("action_needed",),
+    ("rca_method", "root_cause"),
+    ("cause_category", "extent_result"),
+    (">analysed",),
+    ("action_text", "due_at"),
+    ("plan_approved_by", "plan_approved_at"),
+    (">planned",),
+    ("due_at",),
+    ("implementation_evidence",),
+    (">implemented",),
+    ("effectiveness_criterion", "effectiveness_due"),
+    ("effectiveness_result", "effectiveness_reviewer"),
+    (">verified",),
+    (">closed", "closure_note"),
+)
+
+
+@dataclass(slots=True)
+class Edit:
+    """One edit: when, by whom (person id), and canonical field -> (before, after); `stage` for a transition."""
+
+    at: datetime
+    by: str
+    values: dict[str, tuple[str, str]]
+
+
+@dataclass(slots=True)
+class Life:
+    """One life: fields set at birth and by edits, and the edits."""
+
+    born: dict[str, str]
+    now: dict[str, str]
+    edits: list[Edit] = field(default_factory=list)
+
+    @property
+    def items(self) -> int:
+        """How many values its edits changed."""
+        return sum(len(edit.values) for edit in self.edits)
+
+
+class _Teller:
+    def __init__(self, seed: int) -> None:
+        self._dice = random.Random(seed)  # noqa: S311 - the same lives at every run
+
+    def text(self, words: int) -> str:
+        start = self._dice.randrange(len(_WORDS))
+        return " ".join(_WORDS[(start + n * 7) % len(_WORDS)] for n in range(words)).capitalize() + "."
+
+    def value(self, name: str, day: datetime) -> str:
+        word = WORDS[name]
+        if word.options:
+            return self._dice.choice(list(word.options))
+        if word.kind == "person":
+            return self._dice.choice(list(CAST))
+        if word.kind in ("day", "instant"):
+            return (day + timedelta(days=self._dice.randrange(5, 60))).date().isoformat()
+        return self.text(6 if word.kind == "line" else self._dice.randrange(12, 60))
+
+    def life(self, number: int) -> Life:
+        """Tell one life, up to a random step."""
+        at = START + timedelta(hours=number % 500)
+        born = {name: self.value(name, at) for name in ("title", "description", "requirement_ref", "source")}
+        born |= {name: self.value(name, at) for name in ("location", "objective_evidence")}
+        born |= {"occurred_at": at.date().isoformat(), "detected_at": at.date().isoformat(), "stage": "identified"}
+        life = Life(born, dict(born))
+        # one in twelve lives to its end, so that all stages are there
+        for step in _STEPS if number % 12 == 0 else _STEPS[: self._dice.randrange(2, 6)]:
+            at += timedelta(hours=self._dice.randrange(3, 160))
+            self._edit(life, at, list(step))
+        return life
+
+    def _edit(self, life: Life, at: datetime, names: list[str]) -> None:
+        values = {}
+        for name in names:
+            key, new = ("stage", name[1:]) if name[0] == ">" else (name, self.value(name, at))
+            values[key] = (life.now.get(key, ""), new)
+            life.now[key] = new
+        life.edits.append(Edit(at, self._dice.choice(list(CAST)), values))
+
+    def lengthen(self, life: Life, entries: int) -> None:
+        """Add edits of the description, one value each."""
+        at = life.edits[-1].at
+        for _ in range(entries):
+            at += timedelta(minutes=self._dice.randrange(1, 90))
+            self._edit(life, at, ["description"])
+
+
+def tell_pool() -> list[Life]:
+    """Tell the whole pool; together its edits change exactly ITEMS_A_POOL values."""
+    teller = _Teller(10)
+    lives = [teller.life(number) for number in range(POOL)]
+    for number in range(50, POOL, 100):
+        teller.lengthen(lives[number], 103)
+    missing = ITEMS_A_POOL - sum(life.items for life in lives)
+    assert missing >= 0, f"the lives are too long by {-missing} values"
+    for n in range(missing):
+        teller.lengthen(lives[n * 7 % POOL], 1)
+    return lives

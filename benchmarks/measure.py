@@ -1,0 +1,160 @@
+"""One measurement in a process of its own: `python -m benchmarks.measure WHAT URL FOLDER`; prints one JSON line.
+
+Each tells `seconds` (wall), `cpu` (of this process, server and kernel's own excluded), `peak_mib` (resident), and what
+was read, so that a time with a cut history can be told.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import resource
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from benchmarks.floor import FloorFile, read_jira, read_servicenow
+from benchmarks.trackers import requests_since, write_settings
+from capa_sync.daemon.cycle import run_cycle
+from capa_sync.daemon.house import House, SourceSetup
+from capa_sync.daemon.log import configure_logs
+from capa_sync.daemon.reading import FULL, read_into_mirror, sign_in
+from capa_sync.model.clock import SystemClock
+from capa_sync.settings import load_settings
+from capa_sync.store import open_register
+from capa_sync.wiring import build_house, configure
+
+Result = dict[str, Any]
+PAGE = 500
+"""Rows of a page that the ServiceNow source asks for unless told otherwise."""
+
+
+@contextmanager
+def house_at(settings: Path) -> Iterator[House]:
+    """Open the register of a settings file with everything wired, as `sync` does."""
+    configure_logs(quiet=True)
+    environ = {**os.environ, "BENCH_SECRET": "no secret"}
+    configuration = configure(load_settings(settings, environ), settings, environ)
+    clock = SystemClock()
+    register = open_register(configuration.register_path, clock_now=clock.now())
+    try:
+        yield build_house(configuration, register, clock, threading.Event())
+    finally:
+        register.close()
+
+
+def _timed(work: Callable[[], None]) -> Result:
+    wall, cpu = time.perf_counter(), time.process_time()
+    work()
+    spent = {"seconds": time.perf_counter() - wall, "cpu": time.process_time() - cpu}
+    return spent | {"peak_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024}
+
+
+def floor(kind: str, url: str, folder: Path) -> Result:
+    """Measure the floor of one kind of tracker."""
+    file = FloorFile(folder / "floor.db")
+    read = {"jira": lambda: read_jira(url, file), "servicenow": lambda: read_servicenow(url, file, PAGE)}[kind]
+    result = _timed(read)
+    tickets, changes = file.counts()
+    return result | {"tickets": tickets, "changes": changes}
+
+
+def backfill(kind: str, url: str, folder: Path, budget: str) -> Result:
+    """Measure sign-in and the whole backfill into a real register, history complete."""
+    with house_at(write_settings(folder, [("main", kind, url)], budget=budget)) as house:
+        setup = house.setups["main"]
+        requests_since(url)
+        result = _timed(lambda: _read(house, setup))
+        return result | _counts(house) | {"requests": requests_since(url)}
+
+
+def _read(house: House, setup: SourceSetup) -> None:
+    now = house.clock.now()
+    run = house.register.runs.start(setup.name, FULL, now)
+    sign_in(house, setup, now)
+    read_into_mirror(house, setup, run, full=False)
+    house.register.runs.finish(run, house.clock.now(), ok=True, as_of=now)
+
+
+def _counts(house: House) -> Result:
+    counts = house.register.tickets.counts("main")
+    gaps = house.register.reports.incomplete_histories("main")
+    return {"tickets": counts["records"], "changes": counts["changes"], "incomplete": gaps}
+
+
+def first_cycle(kind: str, url: str, folder: Path, budget: str) -> Result:
+    """Measure a whole first cycle: read, mirror, census, map, judge by the shipped rules, plan."""
+    with house_at(write_settings(folder, [("main", kind, url)], budget=budget, write_back="plan")) as house:
+        setup = house.setups["main"]
+        told: Result = {}
+
+        def cycle() -> None:
+            result = run_cycle(house, setup)
+            assert not result.problem, result.problem
+            told.update(result.counts, stopped=result.stopped)
+
+        return _timed(cycle) | _counts(house) | told
+
+
+def next_cycle(kind: str, url: str, folder: Path, budget: str, edits: int) -> Result:
+    """Measure a cycle on a filled register: after nothing happened, and after some tickets were edited."""
+    import urllib.request
+
+    with house_at(write_settings(folder, [("main", kind, url)], budget=budget, write_back="plan")) as house:
+        setup = house.setups["main"]
+        for _ in range(3):  # signs in, plans once, and lets the overlap settle
+            assert not run_cycle(house, setup).problem
+        requests_since(url)
+        quiet = _timed(lambda: _quietly(house, setup))
+        asked = requests_since(url)
+        urllib.request.urlopen(f"{url}/rest/api/3/edit/100/{edits}").read()
+        told: Result = {}
+        busy = _timed(lambda: told.update(run_cycle(house, setup).counts))
+        requests = requests_since(url) - 1
+        return {"quiet_cpu_ms": quiet["cpu"] * 1000 / QUIET, "quiet_requests": asked / QUIET, **busy, **told,
+                "requests": requests}  # fmt: skip
+
+
+QUIET = 20
+
+
+def _quietly(house: House, setup: SourceSetup) -> None:
+    for _ in range(QUIET):
+        assert not run_cycle(house, setup).problem
+
+
+def main() -> None:
+    """Measure what the command line names."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("what", choices=("floor", "backfill", "first_cycle", "next_cycle"))
+    parser.add_argument("kind", choices=("jira", "servicenow"))
+    parser.add_argument("url")
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--budget", default="100000/s")
+    parser.add_argument("--edits", type=int, default=100)
+    parser.add_argument("--profile", type=Path, help="write a cProfile file there")
+    given = parser.parse_args()
+    work: dict[str, Callable[[], Result]] = {
+        "floor": lambda: floor(given.kind, given.url, given.folder),
+        "backfill": lambda: backfill(given.kind, given.url, given.folder, given.budget),
+        "first_cycle": lambda: first_cycle(given.kind, given.url, given.folder, given.budget),
+        "next_cycle": lambda: next_cycle(given.kind, given.url, given.folder, given.budget, given.edits),
+    }
+    if given.profile:
+        import cProfile
+
+        profiler = cProfile.Profile()
+        result = profiler.runcall(work[given.what])
+        profiler.dump_stats(given.profile)
+    else:
+        result = work[given.what]()
+    print(orjson.dumps(result).decode())
+
+
+if __name__ == "__main__":
+    main()
