@@ -15,7 +15,7 @@ from capa_sync.rules.subjects import SUBJECTS
 from tests.unit.rules.lives import LONDON, last_record, truth_of, wild_case
 from tests.unit.rules.twins import TWINS
 
-LIVES = [last_record(wild_case(seed)) for seed in range(250)]
+LIVES = [last_record(wild_case(seed)) for seed in range(400)]
 TERMS = Terms(LONDON)
 
 
