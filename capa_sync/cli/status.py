@@ -44,7 +44,7 @@ def _lines(health: dict[str, Any]) -> list[str]:
         (
             "stuck writes",
             [
-                f"{w['source']}:{w['ticket']} {w['kind']}, {w['state']} for {w['age_s']} s: {w['error']}"
+                f"{w['source']}:{w['ticket']} {w['kind']}, {w['state']} for {w['age_s']:.0f} s: {w['error']}"
                 for w in health["stuck_writes"]
             ],
         ),

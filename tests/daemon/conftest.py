@@ -1,0 +1,37 @@
+"""One forking process and one way to make a desk, for all tests with real processes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from tests.daemon.desk import Desk
+from tests.daemon.nursery import Nursery
+
+MakeDesk = Callable[..., Desk]
+
+
+@pytest.fixture(scope="session")
+def nursery() -> Iterator[Nursery]:
+    """The forking process of this test worker."""
+    with Nursery() as one:
+        yield one
+
+
+@pytest.fixture
+def make_desk(nursery: Nursery, tmp_path: Path) -> Iterator[MakeDesk]:
+    """Makes desks that are taken down after the test; see `Desk` for what may be asked."""
+    with ExitStack() as stack:
+        yield lambda *sources, **options: stack.enter_context(Desk(nursery, tmp_path, sources, **options))
+
+
+@pytest.fixture(scope="module")
+def shared_desk(nursery: Nursery, tmp_path_factory: pytest.TempPathFactory) -> Iterator[MakeDesk]:
+    """Makes desks that all tests of a module look at."""
+    with ExitStack() as stack:
+        yield lambda *sources, **options: stack.enter_context(
+            Desk(nursery, tmp_path_factory.mktemp("desk"), sources, **options)
+        )

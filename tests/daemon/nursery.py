@@ -1,0 +1,202 @@
+"""Starts capa-sync processes quickly: one process imports the program once and forks a child for each command.
+
+Importing takes a second and a half, and the kill tests start some hundreds of processes. Every child is a process of
+its own, with its own environment, files, signals and end; what it runs is what `python -m capa_sync` runs.
+Run as a program, this file is the forking process; `Nursery` is its other end.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import queue
+import resource
+import select
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@dataclass
+class Child:
+    """A started process: its pid, where its output goes, and its end; a negative code is the signal of its death."""
+
+    pid: int
+    out_file: Path
+    err_file: Path
+    ended: threading.Event = field(default_factory=threading.Event)
+    code: int = 0
+
+    @property
+    def out(self) -> str:
+        """What it printed so far."""
+        return self.out_file.read_text(encoding="utf-8")
+
+    @property
+    def err(self) -> str:
+        """What it said on standard error so far."""
+        return self.err_file.read_text(encoding="utf-8")
+
+    def wait(self, seconds: float = 90) -> Child:
+        """Wait for its end."""
+        assert self.ended.wait(seconds), f"still running after {seconds} s:\n{self.out}\n{self.err}"
+        return self
+
+    def signal(self, number: int) -> Child:
+        """Send it a signal."""
+        os.kill(self.pid, number)
+        return self
+
+
+class Nursery:
+    """The other end of the forking process; also a context manager."""
+
+    def __init__(self) -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, __file__],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            cwd=ROOT,
+            env={**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])},
+        )
+        self._lock = threading.Lock()
+        self._births: queue.Queue[int] = queue.Queue()
+        self._children: dict[int, Child] = {}
+        self._ends: dict[int, int] = {}
+        threading.Thread(target=self._listen, daemon=True).start()
+
+    def start(
+        self, arguments: list[str], *, env: Mapping[str, str], folder: Path, out: Path, limits: Mapping[str, int]
+    ) -> Child:
+        """Fork a child for these arguments, in that folder, with exactly this environment.
+
+        Its standard output goes to `out`, errors to `.err` beside it; `limits` are RLIMIT_ constants by name.
+        """
+        err = out.with_suffix(".err")
+        order = {"arguments": arguments, "env": dict(env), "folder": str(folder), "limits": dict(limits)}
+        with self._lock:
+            assert self._process.stdin is not None
+            self._process.stdin.write(json.dumps({**order, "out": str(out), "err": str(err)}).encode() + b"\n")
+            self._process.stdin.flush()
+            pid = self._births.get(timeout=60)
+            child = self._children[pid] = Child(pid, out, err)
+            if pid in self._ends:
+                self._bury(child)
+        return child
+
+    def _listen(self) -> None:
+        assert self._process.stdout is not None
+        for line in self._process.stdout:
+            told = json.loads(line)
+            if "code" not in told:
+                self._births.put(told["pid"])
+                continue
+            self._ends[told["pid"]] = told["code"]
+            child = self._children.get(told["pid"])
+            if child is not None:
+                self._bury(child)
+
+    def _bury(self, child: Child) -> None:
+        child.code = self._ends[child.pid]
+        child.ended.set()
+
+    def __enter__(self) -> Nursery:
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        for child in self._children.values():
+            if not child.ended.is_set():
+                child.signal(signal.SIGKILL).wait()
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._process.stdin.close()
+        self._process.wait(30)
+        self._process.stdout.close()
+
+
+def _serve() -> None:
+    """Fork a child for each order line, tell its pid, and later its exit code."""
+    from capa_sync.cli.app import main
+
+    running: dict[int, int] = {}
+    rest = b""
+    while True:
+        for ready in select.select([0, *running], [], [])[0]:
+            if ready != 0:
+                pid = running.pop(ready)
+                os.close(ready)
+                _tell({"pid": pid, "code": os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])})
+                continue
+            read = os.read(0, 1 << 20)
+            if not read:
+                return
+            *lines, rest = (rest + read).split(b"\n")
+            for line in lines:
+                pid = os.fork()
+                if not pid:
+                    _live(json.loads(line), main)
+                running[os.pidfd_open(pid)] = pid
+                _tell({"pid": pid})
+
+
+def _tell(news: Mapping[str, int]) -> None:
+    sys.stdout.write(json.dumps(news) + "\n")
+    sys.stdout.flush()
+
+
+def _live(order: Mapping[str, Any], main: Any) -> None:
+    """Become the process that was ordered."""
+    os.chdir(order["folder"])
+    os.environ.clear()
+    os.environ.update(order["env"])
+    for descriptor, file in ((0, os.devnull), (1, order["out"]), (2, order["err"])):
+        opened = os.open(file, os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o600)
+        os.dup2(opened, descriptor)
+        os.close(opened)
+    for name, value in order["limits"].items():
+        resource.setrlimit(getattr(resource, name), (value, value))
+    if "TEST_COMMITS" in order["env"]:
+        _die_at_commit(order["env"]["TEST_COMMITS"])
+    code: object = 70
+    try:
+        main(order["arguments"])
+    except SystemExit as leaving:
+        code = leaving.code
+    except BaseException:  # noqa: BLE001 - shown as the interpreter would, after which the child ends
+        sys.excepthook(*sys.exc_info())
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code if isinstance(code, int) else 1)
+
+
+def _die_at_commit(text: str) -> None:
+    """Die before or after the nth COMMIT of the register (`before:N`, `after:N`), or count them (`count:FILE`)."""
+    from capa_sync.store.database import Database
+
+    when, _, wanted = text.partition(":")
+    run, seen = Database._run, [0]
+
+    def counted(self: Database, statement: str) -> None:
+        if statement == "COMMIT":
+            seen[0] += 1
+            if when == "before" and seen[0] == int(wanted):
+                os.kill(os.getpid(), signal.SIGKILL)
+        run(self, statement)
+        if statement == "COMMIT" and when == "after" and seen[0] == int(wanted):
+            os.kill(os.getpid(), signal.SIGKILL)
+        if when == "count":
+            Path(wanted).write_text(str(seen[0]), encoding="ascii")
+
+    Database._run = counted  # type: ignore[method-assign]
+
+
+if __name__ == "__main__":
+    _serve()
