@@ -92,26 +92,29 @@ class Tickets:
     def parents_of(self, source: str, action_id: str) -> list[str]:
         """Return ids of tickets that name this one as child, sub-task or link, or that it names (or once named)."""
         rows = self._db.rows(
-            """SELECT m.ticket_id FROM child c JOIN mirror m ON m.nr = c.nr
-                WHERE m.source = ? AND (c.child_id = ? OR (c.child_id = '' AND c.child_key IN
-                    (SELECT ticket_key FROM ticket WHERE source = ? AND ticket_id = ?)))
-            UNION SELECT p.parent_id FROM parentage p JOIN mirror m ON m.nr = p.nr
-                WHERE m.source = ? AND m.ticket_id = ? ORDER BY 1""",
-            (source, action_id, source, action_id, source, action_id),
+            """SELECT source, ticket_id FROM mirror WHERE nr IN (SELECT nr FROM child WHERE child_id = ?)
+            UNION SELECT source, ticket_id FROM mirror WHERE nr IN (SELECT nr FROM child WHERE child_id = ''
+                AND child_key IN (SELECT ticket_key FROM ticket WHERE source = ? AND ticket_id = ?))
+            UNION SELECT m.source, p.parent_id FROM mirror m JOIN parentage p ON p.nr = m.nr
+                WHERE m.source = ? AND m.ticket_id = ? ORDER BY 2""",
+            (action_id, source, action_id, source, action_id),
         )
-        return [row[0] for row in rows]
+        return [row[1] for row in rows if row[0] == source]
 
     def children_of(self, source: str, ticket_id: str) -> list[str]:
         """Return ids of mirrored tickets that this one names as its parts, or that name it as their parent."""
+        # the source is compared here: asked for it, SQLite walks all tickets of the source for each one
+        own = "(SELECT nr FROM mirror WHERE source = ? AND ticket_id = ?)"
         rows = self._db.rows(
-            """SELECT t.ticket_id FROM child c JOIN mirror m ON m.nr = c.nr JOIN ticket t ON t.source = m.source
-                AND (t.ticket_id = c.child_id OR (c.child_id = '' AND t.ticket_key = c.child_key))
-                WHERE m.source = ? AND m.ticket_id = ?
-            UNION SELECT m.ticket_id FROM parentage p JOIN mirror m ON m.nr = p.nr
-                WHERE m.source = ? AND p.parent_id = ? ORDER BY 1""",
-            (source, ticket_id, source, ticket_id),
+            f"""SELECT source, ticket_id FROM ticket
+                WHERE source = ? AND ticket_id IN (SELECT child_id FROM child WHERE nr = {own})
+            UNION SELECT source, ticket_id FROM ticket
+                WHERE ticket_key IN (SELECT child_key FROM child WHERE child_id = '' AND nr = {own})
+            UNION SELECT source, ticket_id FROM mirror
+                WHERE nr IN (SELECT nr FROM parentage WHERE parent_id = ?) ORDER BY 2""",
+            (source, source, ticket_id, source, ticket_id, ticket_id),
         )
-        return [row[0] for row in rows]
+        return [row[1] for row in rows if row[0] == source]
 
     def action_ids(self, source: str) -> Sequence[str]:
         """Return ids of mirrored action tickets of this source, present ones."""
