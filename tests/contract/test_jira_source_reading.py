@@ -348,6 +348,20 @@ def test_after_a_bulk_edit_polls_become_cheap_again(face: str) -> None:
 
 
 @both_faces
+def test_work_is_proportional_to_what_changed(face: str) -> None:
+    """Forty of four hundred tickets changed: a handful of requests, and no other ticket is read."""
+    with desk(face) as it:
+        keys = populate(it.tracker, 400)
+        it.cycle()
+        it.tracker.clock.advance(timedelta(hours=1))
+        for key in keys[:40]:
+            it.tracker.as_user(person(face)).edit(key, {"summary": f"New {key}"})
+        exchanges = it.exchanges(it.cycle)
+        assert {reading.ticket.key for reading in it.mirror.pages[-1].readings} == set(keys[:40])
+        assert len(exchanges) == 2
+
+
+@both_faces
 def test_a_query_with_its_own_order_and_quotes_is_narrowed_safely(face: str) -> None:
     """ORDER BY is cut where it is one, and left where it is text; OR stays inside its brackets."""
     query = 'project = OPS OR (project = CAPA AND summary !~ "order by none") order   by priority desc, key'

@@ -55,7 +55,7 @@ class Search:
     def page(
         self, jql: str, fields: Sequence[str], size: int, place: Place = START, *, changelog: bool = False
     ) -> Rows:
-        """Read one page.
+        """Read one page; `changelog` embeds whole histories, on Data Center alone.
 
         Raises:
             Shifted: Data Center only: the rows before this place are others than before.

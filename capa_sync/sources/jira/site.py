@@ -129,9 +129,15 @@ class Site:
         return list({str(row["id"]): Draft.of(row) for row in rows}.values())
 
     def whole(self, drafts: Iterable[Draft]) -> list[Draft]:
-        """Drafts fit to be assembled: Data Center's are read again by id, for a poll asks for no changelog."""
+        """Drafts fit to be assembled: Data Center's are searched again by id where no changelog was asked for."""
         found = list(drafts)
-        return found if self.client.is_cloud else self.fetch([draft.id for draft in found])
+        bare = [draft.id for draft in found if draft.changelog is None]
+        if self.client.is_cloud or not bare:
+            return found
+        again = map(Draft.of, self.search_ids(bare, ALL_FIELDS, changelog=True))
+        fresh = {draft.id: draft for draft in (*found, *again) if draft.changelog is not None}
+        fresh.update((draft.id, draft) for draft in self.fetch([id_ for id_ in bare if id_ not in fresh]))
+        return [fresh[draft.id] for draft in found if draft.id in fresh]
 
     def _fetch(
         self, ids: Sequence[str], fields: Sequence[str], find: Callable[[str], Issue | None]

@@ -106,7 +106,7 @@ class Sweep:
 
     def _page(self, state: SweepState) -> Rows:
         jql = self._query.where(self._query.since("updated", state.since), self._query.since("created", state.bound))
-        return self._search.page(jql, ALL_FIELDS, self._size, state.place, changelog=state.since is None)
+        return self._search.page(jql, ALL_FIELDS, self._size, state.place, changelog=True)
 
     def _after(self, state: SweepState, rows: Rows) -> SweepState | None:
         if rows.place is None:
