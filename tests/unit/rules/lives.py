@@ -24,6 +24,8 @@ CAUSE = "No deputy named in AC-03; reminder lost with leaver mailbox"
 PEOPLE = ("ana", "bo", "cleo", "robot")
 EDITED = (
     "root_cause",
+    "root_cause",
+    "root_cause",
     "description",
     "correction",
     "due_at",
@@ -135,7 +137,7 @@ def wild_case(seed: int, options: JudgeOptions = LONDON) -> Case:
                 rng.choice(PEOPLE),
                 fields,
                 actions=(_action(rng, day),) if rng.random() < 0.4 else (),
-                stage=rng.choice(STAGES) if rng.random() < 0.35 else "",
+                stage=rng.choice((*STAGES, "closed", "closed")) if rng.random() < 0.35 else "",
                 source_status=rng.choice(("Open", "Approved", "Pre-Approved", "Done")) if rng.random() < 0.4 else "",
                 comment="a word" if rng.random() < 0.3 else "",
                 hold=rng.random() < 0.5 if rng.random() < 0.15 else None,
