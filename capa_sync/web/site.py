@@ -22,6 +22,7 @@ _SETTINGS = {
     "allow_facet": True,
     "suggest_facets": False,
     "default_page_size": 50,
+    "max_returned_rows": 5_000,
     "sql_time_limit_ms": 5_000,
     "template_debug": False,
     "trace_debug": False,
