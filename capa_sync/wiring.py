@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
+from capa_sync.daemon.collector import calm_collector
 from capa_sync.daemon.house import House, SourceSetup
 from capa_sync.errors import Problem, SettingsError, UserError
 from capa_sync.mapping import MappingFile, bind, load_mapping
@@ -149,6 +150,7 @@ def build_house(
     configuration: Configuration, register: Register, clock: Clock, stop: threading.Event, *, write_mode: str = ""
 ) -> House:
     """Wire everything to an open register; `write_mode` overrides the mode of every source."""
+    calm_collector()
     house = House(register, configuration.rules, configuration.options, {}, clock, stop=stop)
     house.setups = {
         name: _setup(configuration, name, register, clock, stop, write_mode)
@@ -158,13 +160,18 @@ def build_house(
 
 
 def build_house_for_reading(configuration: Configuration, register: Register, clock: Clock) -> House:
-    """Wire everything for verbs that only look: mappings are bound to what the trackers said of themselves last."""
+    """Wire everything for verbs that ask no tracker; mappings are bound as `bind_as_last_known` says."""
     house = build_house(configuration, register, clock, threading.Event(), write_mode="off")
-    for name, setup in house.setups.items():
-        facts = register.facts.load(name)
-        if facts is not None:
-            setup.facts, setup.bound = facts, bind(setup.mapping, facts, register.facts.pins(name))
+    bind_as_last_known(house)
     return house
+
+
+def bind_as_last_known(house: House) -> None:
+    """Bind each mapping to what its tracker said of itself last, for work without a tracker."""
+    for name, setup in house.setups.items():
+        facts = house.register.facts.load(name)
+        if facts is not None:
+            setup.facts, setup.bound = facts, bind(setup.mapping, facts, house.register.facts.pins(name))
 
 
 def _setup(

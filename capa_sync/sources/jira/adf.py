@@ -57,7 +57,8 @@ class _Reading:
         self.has_media = False
 
     def walk(self, node: Mapping[str, Any], depth: int) -> None:
-        kind = node.get("type")
+        found = node.get("type")
+        kind = found if isinstance(found, str) else ""  # anything else could not even be looked up
         if depth > _DEPTH:
             return
         if kind in _MEDIA:

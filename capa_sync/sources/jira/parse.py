@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import orjson
 
 from capa_sync.errors import Skippable
 from capa_sync.model.ticket import ChildRef, Part, RawChange, RawComment, SourceTicket
-from capa_sync.model.values import BLANK, Raw
+from capa_sync.model.values import Raw
 from capa_sync.sources.jira.adf import adf_text, is_document
 from capa_sync.sources.jira.changes import Dated, HistoryReader, sorted_entries
 from capa_sync.sources.jira.parts import CHILDREN, COMMENTS, HISTORY, RECORD
 from capa_sync.sources.jira.times import read_instant
-from capa_sync.sources.jira.values import account_of, clean, field_value
+from capa_sync.sources.jira.values import account_of, clean, field_value, is_ticking
 from capa_sync.sources.jira.wiki import wiki_text
 
 BOOKKEEPING = frozenset(
@@ -121,7 +121,7 @@ class JiraParser:
             created_at=read_instant(fields.get("created")),
             updated_at=read_instant(fields.get("updated")),
             created_by=account_of(fields.get("creator")) or account_of(fields.get("reporter")),
-            values=_values(fields),
+            values=_Values(fields),
             changes=changes,
             comments=_comments(comments),
             children=_children(fields, children),
@@ -136,15 +136,34 @@ def _shown(issue: Mapping[str, Any]) -> str:
     return str(issue.get("key") or issue.get("id") or "?")
 
 
-def _values(fields: Mapping[str, Any]) -> dict[str, Raw]:
-    found = {}
-    for name, value in fields.items():
-        if name in BOOKKEEPING:
-            continue
-        raw = BLANK if value is None else field_value(name, value)  # most fields of most tickets are null
-        if raw is not None:
-            found[name] = raw
-    return found
+class _Values(Mapping[str, Raw]):
+    """A ticket's values, each read when it is first asked for: a backfill asks for none of a hundred and fifty."""
+
+    __slots__ = ("_fields", "_known")
+
+    def __init__(self, fields: Mapping[str, Any]) -> None:
+        self._fields = fields
+        self._known: dict[str, Raw] = {}
+
+    def __getitem__(self, name: str) -> Raw:
+        known = self._known.get(name)
+        if known is None:
+            if name in BOOKKEEPING:
+                raise KeyError(name)
+            known = field_value(name, self._fields[name])
+            if known is None:
+                raise KeyError(name)
+            self._known[name] = known
+        return known
+
+    def __iter__(self) -> Iterator[str]:
+        return (name for name, value in self._fields.items() if name not in BOOKKEEPING and not is_ticking(value))
+
+    def __len__(self) -> int:
+        return sum(1 for _name in self)
+
+    def __repr__(self) -> str:
+        return repr(dict(self))
 
 
 def _name(value: Any, member: str) -> str:

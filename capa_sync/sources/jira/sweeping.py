@@ -106,6 +106,7 @@ class Sweeping:
             page_total = stretch.rows.total if total is None else total
             yield Page((*kin, *found), cursor, complete=False, total=page_total, skipped=tuple(skipped))
             kin, skipped = (), []
+        stretches.clear()  # a thousand issues as read are not to be held while the next thousand come
 
     def _read(self, owners: list[list[Draft]], *, is_whole: bool) -> tuple[list[Reading], list[Skip]]:
         site, family = self._site, self._family

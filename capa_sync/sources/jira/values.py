@@ -13,6 +13,7 @@ from capa_sync.sources.jira.wiki import wiki_text
 
 PLAIN_TEXT = frozenset({"summary", "duedate", "resolutiondate", "created", "labels"})
 """Strings of these fields never hold markup."""
+_DEEPEST = 20
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\x85\ufeff]")
 # com.foo.Bar@1a2b3c: where a Java object lay in memory, another place at each read (facts/real-data.md 6)
 _ADDRESS = re.compile(r"((?:[A-Za-z_$][\w$]*\.)+[A-Za-z_$][\w$]*;?)@[0-9a-f]{1,16}(?![\w.@-])")
@@ -46,8 +47,19 @@ def clean(text: str) -> str:
     return without_address(text).strip()
 
 
-def field_value(field_id: str, value: Any) -> Raw | None:
-    """Read one field of an issue; None for what is bookkeeping by its shape (an SLA that ticks)."""
+def is_ticking(value: Any) -> bool:
+    """Whether a value is a JSM SLA, which tells elapsed time: bookkeeping by its shape."""
+    return (
+        isinstance(value, dict) and ("ongoingCycle" in value or "completedCycles" in value) and not is_document(value)
+    )
+
+
+def field_value(field_id: str, value: Any, depth: int = 0) -> Raw | None:
+    """Read one field of an issue; None for what is bookkeeping by its shape (an SLA that ticks).
+
+    Raises nothing whatever the shape, for it is called when a ticket has long been taken in; lists within lists are
+    read down to a depth that no field has.
+    """
     if value is None:
         return BLANK
     if isinstance(value, str):
@@ -59,7 +71,7 @@ def field_value(field_id: str, value: Any) -> Raw | None:
         return Raw((word,), (), word)
     if isinstance(value, dict):
         return _object(value)
-    return _list(value) if isinstance(value, list) else BLANK
+    return _list(value, depth + 1) if isinstance(value, list) and depth < _DEEPEST else BLANK
 
 
 def number_text(value: float) -> str:
@@ -95,7 +107,7 @@ def _object(value: Mapping[str, Any]) -> Raw | None:
         text, has_media = adf_text(value)
         text = clean(text)
         return Raw((text,) if text else (), (), text, media_only=has_media and not text)
-    if "ongoingCycle" in value or "completedCycles" in value:
+    if is_ticking(value):
         return None
     child = value.get("child")
     if "value" in value and isinstance(child, dict):
@@ -125,14 +137,14 @@ def _named(value: Mapping[str, Any]) -> tuple[str, str]:
     return str(id_ if id_ is not None else value.get("groupId") or shown), clean(str(shown))
 
 
-def _list(values: list[Any]) -> Raw:
+def _list(values: list[Any], depth: int) -> Raw:
     if not values:
         return BLANK
     ids: list[str] = []
     names: list[str] = []
     text: list[str] = []
     has_media = False
-    for one in _read_all(values):
+    for one in _read_all(values, depth):
         ids += one.ids
         names += one.names or one.ids
         has_media = has_media or one.media_only
@@ -140,9 +152,9 @@ def _list(values: list[Any]) -> Raw:
     return Raw(tuple(ids), tuple(names), ", ".join(text), media_only=has_media and not ids)
 
 
-def _read_all(values: list[Any]) -> Iterator[Raw]:
+def _read_all(values: list[Any], depth: int) -> Iterator[Raw]:
     for value in values:
-        found = field_value("labels" if isinstance(value, str) and "[" not in value else "", value)
+        found = field_value("labels" if isinstance(value, str) and "[" not in value else "", value, depth)
         if found is not None and not found.is_blank:
             yield found
 
