@@ -9,6 +9,7 @@ import click
 from capa_sync.cli.context import clock_from, config_option, json_option, open_house, print_json, read_configuration
 from capa_sync.daemon.log import configure_logs
 from capa_sync.daemon.rebuilding import rebuild_derived
+from capa_sync.wiring import bind_as_last_known
 
 
 @click.command()
@@ -18,6 +19,7 @@ def rebuild(config: Path, test_clock: str | None, as_json: bool) -> None:
     """Make the derived tables anew from the primary ones; no tracker is asked."""
     configure_logs()
     with open_house(read_configuration(config, with_secrets=False), clock_from(test_clock), lock=True) as house:
+        bind_as_last_known(house)
         counts = rebuild_derived(house)
     if as_json:
         print_json(counts)

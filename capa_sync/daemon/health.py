@@ -34,7 +34,10 @@ def health_of(register: Register, poll_every: Mapping[str, timedelta], now: date
             for write in register.outbox.stuck(now)
         ],
         "quarantined": register.reports.quarantined(),
-        "left_in_peace": [{"source": s, "ticket": t} for s, t in register.outbox.left_in_peace()],
+        "left_in_peace": [
+            {"source": source, "ticket": register.tickets.key(source, ticket)}
+            for source, ticket in register.outbox.left_in_peace()
+        ],
         "next_due": [
             {"at": at, "source": source, "ticket": register.tickets.key(source, ticket)}
             for at, source, ticket in register.findings.next_instants(NEXT_DUE_SHOWN)

@@ -100,7 +100,7 @@ def _store(
     register.records.save_row(setup.name, record.ticket_id, row)
     register.records.save_actions(setup.name, record.ticket_id, action_rows(record))
     register.records.save_births(setup.name, record.ticket_id, birth_rows(record))
-    if findings or register.outbox.writes(setup.name, record.ticket_id):
+    if setup.write.mode != "off" and (findings or register.outbox.writes(setup.name, record.ticket_id)):
         register.agenda.planned(setup.name, record.ticket_id, now)
     return {"judged": 1, "opened": _count(diff, What.OPENED), "cleared": _count(diff, What.CLEARED)}
 
@@ -151,5 +151,6 @@ def _hand_over(house: House, setup: SourceSetup, ticket_id: str, now: datetime) 
     register.findings.save_verdicts(setup.name, ticket_id, [], now)
     register.findings.next_due(setup.name, ticket_id, None)
     register.records.remove_row(setup.name, ticket_id)
-    register.agenda.planned(setup.name, ticket_id, now)
+    if setup.write.mode != "off":
+        register.agenda.planned(setup.name, ticket_id, now)
     return {"judged": 1, "cleared": _count(diff, What.CLEARED)}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from capa_sync.daemon.house import House
 from capa_sync.daemon.judging import judge_due_tickets
+from capa_sync.daemon.writing import note_plan_times
 
 
 def rebuild_derived(house: House) -> dict[str, int]:
@@ -17,9 +18,11 @@ def rebuild_derived(house: House) -> dict[str, int]:
         for name, setup in house.setups.items():
             register.tickets.rebuild(name, setup.source.parser())
             register.agenda.want_judging(name, register.tickets.record_ids(name), now)
-    for setup in house.setups.values():
-        if setup.bound is not None:
-            judge_due_tickets(house, setup, now)
+    bound = [setup for setup in house.setups.values() if setup.bound is not None]
+    for setup in [*bound, *bound]:  # once more: a joined twin sends its carrier to be judged again
+        judge_due_tickets(house, setup, now)
+    for setup in bound:
+        note_plan_times(house, setup, now)
     counts = [register.tickets.counts(name) for name in house.setups]
     return {
         "tickets": sum(each["records"] + each["actions"] + each["vanished"] for each in counts),

@@ -58,6 +58,14 @@ def plan_due_tickets(house: House, setup: SourceSetup, now: datetime) -> int:
     return len(writes)
 
 
+def note_plan_times(house: House, setup: SourceSetup, now: datetime) -> None:
+    """Plan all due tickets without meaning it: those with nothing new to say are noted for their next instant."""
+    for ticket_id in house.register.agenda.due_planning(setup.name, now):
+        plan = _plan(house, setup, ticket_id, now)
+        if not plan.writes:
+            house.register.agenda.planned(setup.name, ticket_id, plan.look_again)
+
+
 def deliver_writes(house: House, setup: SourceSetup) -> int:
     """Deliver what is due on this source; return how many writes arrived. Raises what keeps us from writing."""
     if setup.write.mode != "on":

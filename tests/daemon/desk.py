@@ -28,6 +28,7 @@ from tests.daemon.nursery import ROOT, Child, Nursery
 NOW = datetime(2026, 6, 15, 9, 0, tzinfo=UTC)
 """A Monday morning; every desk stands at this instant until its test moves the clock."""
 ALL = ("jira", "jira-dc", "servicenow")
+READING_POSTS = ("/search", "/search/jql", "/search/approximate-count", "/bulkfetch", "/comment/list")
 OWN_LABELS = ("capa-warning", "capa-overdue", "capa-waived")
 KILLED = -signal.SIGKILL
 
@@ -288,7 +289,7 @@ class Desk:
             (name, each.method, each.path)
             for name, server in self.servers.items()
             for each in server.requests
-            if each.is_write and "/search" not in each.path and "bulkfetch" not in each.path
+            if each.is_write and not each.path.endswith(READING_POSTS)
         ]
 
     # --- the register's side ---------------------------------------------------------------------------------------

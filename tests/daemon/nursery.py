@@ -80,6 +80,8 @@ class Nursery:
         Its standard output goes to `out`, errors to `.err` beside it; `limits` are RLIMIT_ constants by name.
         """
         err = out.with_suffix(".err")
+        out.touch()
+        err.touch()
         order = {"arguments": arguments, "env": dict(env), "folder": str(folder), "limits": dict(limits)}
         with self._lock:
             assert self._process.stdin is not None

@@ -22,17 +22,24 @@ def property_value(marker: str) -> dict[str, str]:
 def find_own_comment(client: JiraClient, ticket_id: str, me: str, marker: str) -> str:
     """Return the id of our newest comment that carries this marker, "" when there is none.
 
+    Where no comment of this register stands, one that another register made for this ticket with our account is
+    taken over: a ticket has one comment, also after a register was lost or doubled.
+
     Args:
         client: the session.
         ticket_id: whose comments.
         me: our own account; comments of others are not looked at.
         marker: identity of register and ticket.
     """
+    adopted = ""
     for ids in _own_comments(client, ticket_id, me):
         for id_, value in _properties(client, ids):
-            if isinstance(value, dict) and value.get(MARKER) == marker:
+            found = str(value.get(MARKER, "")) if isinstance(value, dict) else ""
+            if found == marker:
                 return id_
-    return ""
+            if not adopted and found.rpartition(" ")[2] == ticket_id:
+                adopted = id_
+    return adopted
 
 
 def _own_comments(client: JiraClient, ticket_id: str, me: str) -> Iterator[list[str]]:
