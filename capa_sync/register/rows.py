@@ -124,8 +124,15 @@ def _what(record: CapaRecord) -> dict[str, Cell]:
         "location": _text(record, "location"),
         "raised_by": _person(record, "raised_by"),
         "owner": _person(record, "owner"),
-        "confidential": "yes" if record.fields["confidential"].data == "yes" else "no",
+        "confidential": _confidential(record.fields["confidential"]),
     }
+
+
+def _confidential(value: Value) -> str:
+    """Return `yes` or `no`; a mark that is there and cannot be read hides the texts, as the cautious reading."""
+    if value.state in {ValueState.UNREADABLE, ValueState.ERROR}:
+        return "yes"
+    return "yes" if value.data == "yes" else "no"
 
 
 def _cause(record: CapaRecord) -> dict[str, Cell]:

@@ -279,3 +279,19 @@ def test_the_same_record_makes_the_same_row_whenever_it_was_read() -> None:
     """`as_of` is no part of it, so that an unchanged world changes no row."""
     record = life_record(CLOSED_DAY)
     assert row(record) == row(replace(record, as_of=at(12, 1)))
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        (filled("yes"), "yes"),
+        (filled("no"), "no"),
+        (Value(ValueState.EMPTY), "no"),
+        (Value(ValueState.UNMAPPED), "no"),
+        (Value(ValueState.UNREADABLE, reason="hidden"), "yes"),
+        (Value(ValueState.ERROR, text="Perhaps"), "yes"),
+    ],
+)
+def test_a_confidential_mark_that_cannot_be_read_hides_the_texts(value: Value, shown: str) -> None:
+    """The cautious reading wins: what may be confidential is not shown on the page."""
+    assert row(with_fields(life_record(CLOSED_DAY), confidential=value))["confidential"] == shown
