@@ -1,0 +1,46 @@
+"""9,463 real tickets of a Jira Server through the sandbox's Data Center and the daemon."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.real.house import DATA, Json, json_lines, needs_data, served, ticket_lines
+
+pytestmark = needs_data
+
+
+def issues() -> Iterator[Json]:
+    """The issues as the API gave them: no changelogs, empty fields absent."""
+    for path in sorted((DATA / "jira-server-appcelerator").glob("issues-*.jsonl.gz")):
+        yield from json_lines(path)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_the_register_holds_what_the_files_list(tmp_path: Path) -> None:
+    """9,463 issues, no changes and 30,752 comments, each in its place; one of 3.3 MB; then nothing new."""
+    listed: dict[str, int] = {}
+
+    def noted() -> Iterator[Json]:
+        for issue in issues():
+            listed[issue["key"]] = len((issue["fields"].get("comment") or {}).get("comments", ()))
+            yield issue
+
+    with served(tmp_path, ticket_lines(noted()), "appcelerator.yaml", "datacenter") as house:
+        house.sync()
+        before = house.tables()
+        assert house.sync(1)["sources"][0]["read"] == 0
+        assert house.tables() == before
+        assert house.writes() == []
+    assert (len(listed), sum(listed.values())) == (9463, 30_752)
+    assert dict(house.rows("SELECT ticket_key, comments FROM v_tickets WHERE presence = 'present'")) == listed
+    assert house.number("SELECT COUNT(*) FROM v_changes WHERE origin <> 'birth'") == 0
+    assert house.number("SELECT COUNT(*) FROM v_tickets WHERE quarantine_reason <> '' OR NOT history_complete") == 0
+    assert house.number("SELECT COUNT(*) FROM v_register") == 9463
+    [(size,)] = house.rows(
+        """SELECT SUM(length(body)) FROM part JOIN ticket USING (nr) WHERE ticket_key = 'TIMOB-19563'"""
+    )
+    assert size > 100_000  # packed; 3.3 MB as read

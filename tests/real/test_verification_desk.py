@@ -1,0 +1,163 @@
+"""690 real tickets with 27,342 history entries through the sandbox, the daemon, one mapping and one rule."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+
+import pytest
+
+from capa_sync.rules import load_rules, run_tests
+from tests.real.house import AEA, HERE, House, Json, capa_sync, json_lines, needs_data, served, write_settings
+from tests.tools.aea import convert, write
+
+MAPPING = "verification-desk.yaml"
+APPROVALS = {"Approved", "Pre-Approved"}
+Rows = dict[str, list[Json]]
+
+
+@pytest.fixture(scope="module")
+def rows() -> Rows:
+    """Key -> raw rows, in the order in which they lie in the file: newest first."""
+    found: Rows = defaultdict(list)
+    for row in json_lines(AEA):
+        found[row["ticket"]].append(row)
+    return found
+
+
+@pytest.fixture(scope="module")
+def converted(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The converted file."""
+    path = tmp_path_factory.mktemp("aea") / "desk.jsonl"
+    assert write(convert(AEA), path) == (690, 27_342)
+    return path
+
+
+def statuses(rows: Sequence[Json]) -> list[str]:
+    """The statuses that a ticket went through, from rows that are given oldest first."""
+    told = [row["Status"] for row in rows]
+    return [status for before, status in zip(["", *told], told, strict=False) if status != before]
+
+
+def done_without_approval(histories: dict[str, list[str]]) -> set[str]:
+    """Keys of tickets whose first Done has no approval before it: the rule, worked out by hand."""
+    done = {key: told[: told.index("Done")] for key, told in histories.items() if "Done" in told}
+    assert len(done) == 465
+    return {key for key, before in done.items() if APPROVALS.isdisjoint(before)}
+
+
+def test_the_rule_passes_its_own_tests() -> None:
+    """The rule file is in order, and each of its conditions is tested both ways."""
+    report = run_tests(load_rules([HERE / "rules"]))
+    assert report.is_ok, list(report.lines())
+
+
+@needs_data
+def test_the_order_of_the_file_decides(rows: Rows) -> None:
+    """The brute-force oracle over raw rows finds 142; a stable sort by time alone would find 143."""
+    in_order = {key: statuses(found[::-1]) for key, found in rows.items()}
+    by_time = {
+        key: statuses(sorted(found, key=lambda row: datetime.fromisoformat(row["As.Of.Date"])))
+        for key, found in rows.items()
+    }
+    assert len({status for told in in_order.values() for status in told}) == 29
+    assert len(done_without_approval(in_order)) == 142
+    assert len(done_without_approval(by_time)) == 143
+
+
+@needs_data
+@pytest.mark.slow
+def test_the_desk_is_mirrored_whole_and_judged_right(converted: Path, rows: Rows, tmp_path: Path) -> None:
+    """690 tickets, 27,342 entries in order, 142 breaches on exactly the oracle's tickets; then nothing changes.
+
+    The second pass reads what changed, the third everything.
+    """
+    with served(tmp_path, converted, MAPPING) as house:
+        summary = house.sync()
+        assert summary["sources"][0]["problem"] == ""
+        assert_whole(house, rows)
+        assert_judged(house, rows)
+        before = house.tables()
+        assert house.sync(1)["sources"][0]["read"] == 0
+        assert house.tables() == before
+        assert house.sync(2, "--full")["sources"][0]["read"] == 690
+        assert house.tables() == before
+        assert house.writes() == []
+
+
+def assert_whole(house: House, rows: Rows) -> None:
+    """Every ticket, every entry and every item is there, in the order of the file."""
+    assert house.rows("SELECT presence, quarantine_reason, COUNT(*) FROM v_tickets GROUP BY 1, 2") == [
+        ("present", "", 690)
+    ]
+    entries = "FROM v_changes WHERE origin <> 'birth'"
+    assert house.number(f"SELECT COUNT(DISTINCT entry) {entries}") == 27_342
+    items = sum(len(row["Changed.Fields"].split(",")) for found in rows.values() for row in found)
+    assert house.number(f"SELECT COUNT(*) {entries}") == items
+    told: dict[str, list[str]] = defaultdict(list)
+    for key, status in house.rows(
+        f"SELECT ticket_key, to_value {entries} AND field = 'status' ORDER BY ticket_key, group_no"
+    ):
+        told[key].append(status)
+    for key, found in rows.items():
+        named = [row["Status"] for row in found[::-1] if "status" in row["Changed.Fields"].split(", ")]
+        assert told.get(key, []) == named, key
+
+
+def assert_judged(house: House, rows: Rows) -> None:
+    """The findings are on the oracle's tickets and nowhere else; nothing cannot be told."""
+    expected = done_without_approval({key: statuses(found[::-1]) for key, found in rows.items()})
+    found = house.rows("SELECT ticket_key, state FROM v_findings WHERE rule = 'approved-before-done'")
+    assert sorted(found) == sorted((key, "open") for key in expected)
+    outcomes = dict(house.rows("SELECT outcome, COUNT(*) FROM verdict GROUP BY 1"))
+    assert outcomes == {"breach": 142, "ok": 465 - 142, "not_applicable": 690 - 465}
+
+
+@needs_data
+@pytest.mark.slow
+def test_142_tickets_are_warned_once(converted: Path, tmp_path: Path) -> None:
+    """Released with write-back on, each ticket in breach gets one comment, no other gets any, and never a second."""
+    with served(tmp_path, converted, MAPPING, mode="on") as house:
+        house.sync(0, "--release", "all")
+        written = house.writes()
+        comments = {path for path in written if path.startswith("POST") and path.endswith("/comment")}
+        assert len(comments) == sum(path.endswith("/comment") for path in written) == 142
+        assert house.server is not None
+        house.server.requests.reset()
+        house.at(20)
+        house.sync(20)
+        house.at(40)
+        before = house.tables()
+        house.sync(40)
+        assert house.writes() == []
+        assert house.tables() == before
+
+
+@contextmanager
+def sandbox_process(file: Path) -> Iterator[str]:
+    """Run `capa-sync sandbox --load FILE` as a process; give its address."""
+    command = [sys.executable, "-u", "-m", "capa_sync", "sandbox", "--load", str(file), "--port", "0"]
+    with subprocess.Popen(command, cwd=HERE.parents[1], stdout=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout is not None
+            yield process.stdout.readline().split()[1]
+        finally:
+            process.terminate()
+
+
+@needs_data
+@pytest.mark.slow
+def test_a_person_can_do_the_same_with_three_commands(converted: Path, tmp_path: Path) -> None:
+    """`sandbox --load`, `sync --fail-on high` (exit 1), `explain`: two processes, nothing of ours in between."""
+    with sandbox_process(converted) as url:
+        house = write_settings(tmp_path, url, MAPPING)
+        capa_sync(tmp_path, "sync", "--fail-on", "high", expect=1)
+    assert house.number("SELECT COUNT(*) FROM v_findings WHERE state = 'open'") == 142
+    words = capa_sync(tmp_path, "explain", "AEAREP-5610")
+    assert "approved-before-done" in words
+    assert "became Done" in words
