@@ -9,7 +9,14 @@ from typing import Any
 
 import click
 
-from capa_sync.cli.context import clock_from, config_option, json_option, print_json, read_configuration
+from capa_sync.cli.context import (
+    chosen_sources,
+    clock_from,
+    config_option,
+    json_option,
+    print_json,
+    read_configuration,
+)
 from capa_sync.cli.progress import progress_listener
 from capa_sync.cli.summary import summary_of
 from capa_sync.daemon.cycle import run_round
@@ -29,13 +36,14 @@ def plan(config: Path, test_clock: str | None, only: str | None, as_json: bool) 
     """Show what `sync` would do, ticket by ticket; neither a tracker nor the register changes."""
     configure_logs(quiet=True)
     configuration, clock = read_configuration(config), clock_from(test_clock)
+    names = chosen_sources(configuration, only)
     with tempfile.TemporaryDirectory(prefix="capa-sync-plan-") as folder:
         copy = Path(folder) / "register.db"
         _copy_register(configuration, clock, copy)
         register = open_register(copy, clock_now=clock.now())
         try:
             house = build_house(configuration, register, clock, threading.Event(), write_mode="plan")
-            result = _planned(house, only)
+            result = _planned(house, names)
         finally:
             register.close()
     if as_json:
@@ -56,12 +64,11 @@ def _copy_register(configuration: Configuration, clock: Clock, copy: Path) -> No
         original.close()
 
 
-def _planned(house: House, only: str | None) -> dict[str, Any]:
+def _planned(house: House, names: list[str]) -> dict[str, Any]:
     """Run the cycles on the copy without delivering, and list what would be written."""
     with progress_listener() as listener:
         house.progress = listener
-        setups = [setup for name, setup in house.setups.items() if only in (None, name)]
-        results = run_round(house, setups, deliver=False)
+        results = run_round(house, [house.setups[name] for name in names], deliver=False)
     summary = summary_of(house, results)
     summary["planned"] = [_as_dict(write) for write in house.register.reports.planned_writes()]
     return summary
@@ -86,6 +93,8 @@ def _print(result: dict[str, Any]) -> None:
     for source in result["sources"]:
         if source["problem"]:
             click.echo(f"{source['source']}: {source['problem']}", err=True)
+    for problem in result["mapping"]:
+        click.echo(f"mapping: {problem}", err=True)
     if not result["planned"]:
         click.echo("nothing would be written")
     for write in result["planned"]:

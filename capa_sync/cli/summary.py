@@ -32,6 +32,12 @@ def summary_of(house: House, results: Sequence[CycleResult]) -> dict[str, Any]:
         "writes": register.reports.writes_by_state(),
         "records": register.reports.count_records(),
         "quarantined": register.reports.quarantined(),
+        "mapping": [
+            str(problem)
+            for setup in house.setups.values()
+            if setup.bound is not None
+            for problem in (*setup.bound.problems, *setup.bound.notes)
+        ],
     }
 
 
@@ -43,6 +49,8 @@ def print_cycle(summary: Mapping[str, Any]) -> None:
             click.echo(f"  problem: {source['problem']}")
         if source["safety_stop"]:
             click.echo(f"  {source['safety_stop']}")
+    for problem in summary["mapping"]:
+        click.echo(f"mapping: {problem}")
     for ticket in summary["quarantined"]:
         click.echo(f"set aside, could not be mapped: {ticket['source']}:{ticket['ticket']}: {ticket['reason']}")
     findings = summary["findings"]

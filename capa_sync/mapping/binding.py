@@ -68,7 +68,7 @@ class BoundMapping:
         unmapped: every canonical field without a place, as its `unmapped` value with the reason.
         labels: canonical field -> the tracker's own field label. pins: `canonical:reference` -> field id.
         history_ids, ambiguous: see SiteFields. same_as_id: field that names the twin, "" none.
-        problems: mistakes that `doctor` lists. notes: drift and things worth a look.
+        problems: mistakes that `sync` and `plan` list. notes: drift and things worth a look.
         hash: over the mapping, and everything of the site that decides what a record looks like.
     """
 

@@ -249,7 +249,7 @@ class SiteFacts:
 
     Attributes:
         fields: every field visible to us. statuses: every status. accounts: users met so far (may be partial).
-        me: our own account. time_zone: our account's zone name (only for doctor's advice).
+        me: our own account. time_zone: our account's zone name (for advice only).
         server_time: the tracker's clock at the read, and `skew` to ours may be derived from it.
         absent_is_empty: an absent key means an empty field (Jira); False: a hidden one (ServiceNow).
         history_readable: False when audit rights are missing and only our own observations count.
