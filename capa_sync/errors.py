@@ -66,6 +66,10 @@ class RuleFileError(UserError):
     """A rule file is wrong."""
 
 
+ENDPOINT, TICKET, ALL = "endpoint", "ticket", "all"
+"""What a rate limit holds for (facts/jira.md 7): one kind of request, writes on one ticket, everything."""
+
+
 class SourceError(CapaSyncError):
     """A tracker could not be read or written (exit 3)."""
 
@@ -78,21 +82,25 @@ class SourceError(CapaSyncError):
 class Retryable(SourceError):
     """The same request may succeed later; `retry_after` is the tracker's own wish, None when it gave none.
 
-    `scope` says what must wait (facts/jira.md 7): `endpoint`, `ticket` or `all` of this source.
+    `scope` says what must wait: ENDPOINT, TICKET or ALL of this source.
     """
 
-    def __init__(self, source: str, message: str, retry_after: timedelta | None = None, scope: str = "all") -> None:
+    def __init__(self, source: str, message: str, retry_after: timedelta | None = None, scope: str = ALL) -> None:
         super().__init__(source, message)
         self.retry_after = retry_after
         self.scope = scope
 
 
 class NotBefore(SourceError):
-    """The tracker asked us to stay away until `until`; remembered across restarts, nothing is sent before."""
+    """The tracker asked us to stay away until `until`; remembered across restarts, nothing is sent before.
 
-    def __init__(self, source: str, message: str, until: datetime) -> None:
+    `scope` says from what, as for Retryable.
+    """
+
+    def __init__(self, source: str, message: str, until: datetime, scope: str = ALL) -> None:
         super().__init__(source, message)
         self.until = until
+        self.scope = scope
 
 
 class Skippable(SourceError):
@@ -116,7 +124,14 @@ class BadAnswer(Fatal):
 
 
 class DeliveryUnknown(SourceError):
-    """A write was sent and nobody knows whether it was applied: look it up before sending again."""
+    """A write was sent and nobody knows whether it was applied: look it up before sending again.
+
+    `retry_after` is the tracker's own wish to be left alone, as a 503 may name it.
+    """
+
+    def __init__(self, source: str, message: str, retry_after: timedelta | None = None) -> None:
+        super().__init__(source, message)
+        self.retry_after = retry_after
 
 
 class WriteRefused(SourceError):

@@ -72,6 +72,18 @@ class MirrorLookup(Protocol):
         ...
 
 
+class EndpointHolds(Protocol):
+    """Until when one kind of request may not be sent to a tracker, over restarts."""
+
+    def endpoint_holds(self, source: str) -> Mapping[str, datetime]:
+        """Return endpoint -> the instant before which the tracker asked not to be sent it."""
+        ...
+
+    def hold_endpoint(self, source: str, endpoint: str, until: datetime, now: datetime) -> None:
+        """Remember an instant, and forget those of this source that are past."""
+        ...
+
+
 class TicketWriter(Protocol):
     """Writes on one tracker; the only methods that change anything there.
 
@@ -197,6 +209,7 @@ class Judge(Protocol):
 
 __all__ = [
     "ChildSpec",
+    "EndpointHolds",
     "FindingStore",
     "Judge",
     "MirrorLookup",

@@ -217,7 +217,7 @@ def _jira(
         overlap=source.overlap,
         budget=Rate.parse(source.request_budget),
     )
-    return build_jira(options, clock, stop, register.tickets)
+    return build_jira(options, clock, stop, register.tickets, register.runs)
 
 
 def _servicenow(

@@ -14,7 +14,7 @@ from capa_sync.daemon.judging import judge_due_tickets
 from capa_sync.daemon.log import Action, log
 from capa_sync.daemon.reading import FULL, POLL, is_full_read_due, read_into_mirror, sign_in
 from capa_sync.daemon.writing import deliver_writes, plan_due_tickets
-from capa_sync.errors import NotBefore, SafetyStop, SourceError
+from capa_sync.errors import ALL, NotBefore, Retryable, SafetyStop, SourceError
 
 
 @dataclass(slots=True)
@@ -97,11 +97,19 @@ def _walk(house: House, setup: SourceSetup, result: CycleResult, half: Callable[
     except SafetyStop as stop:
         result.stopped = str(stop)
         log(Action.SAFETY_STOP, level="warning", source=setup.name, cause=str(stop))
-    except NotBefore as wait:
-        house.register.runs.set_not_before(setup.name, wait.until)
+    except (NotBefore, Retryable) as wait:
+        _stay_away(house, setup, wait)
         result.problem = wait.message
     except SourceError as error:
         result.problem = error.message
+
+
+def _stay_away(house: House, setup: SourceSetup, wait: NotBefore | Retryable) -> None:
+    """Remember when the tracker wants us back, if it named a time and meant more than one endpoint or ticket."""
+    wish = wait.retry_after if isinstance(wait, Retryable) else None
+    until = wait.until if isinstance(wait, NotBefore) else wish and house.clock.now() + wish
+    if until and wait.scope == ALL:
+        house.register.runs.set_not_before(setup.name, until, wait.message)
 
 
 def _finish(house: House, result: CycleResult) -> None:

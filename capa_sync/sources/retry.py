@@ -10,14 +10,14 @@ import logging
 import random
 import threading
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime, timedelta
-from email.utils import parsedate_to_datetime
+from datetime import datetime, timedelta
 from typing import TypeVar
 
 import tenacity
 
-from capa_sync.errors import NotBefore, Retryable
+from capa_sync.errors import ALL, ENDPOINT, TICKET, NotBefore, Retryable
 from capa_sync.model.clock import Clock
+from capa_sync.sources.wish import wish_of
 
 T = TypeVar("T")
 LONGEST_WAIT = timedelta(seconds=60)
@@ -25,27 +25,6 @@ LONGEST_WAIT = timedelta(seconds=60)
 RETRIED_STATUSES = frozenset({429, 500, 502, 503, 504})
 _FIRST_WAIT, _DOUBLINGS = 2.0, 4  # facts/jira.md 7: base 2 s, doubled, times U(0.7, 1.3)
 _log = logging.getLogger("capa_sync.sources")
-
-
-def parse_retry_after(value: str | None, now: datetime) -> timedelta | None:
-    """Read a `Retry-After` header: whole or broken seconds, or an HTTP date; None when absent or unreadable."""
-    text = (value or "").strip()
-    if not text:
-        return None
-    try:
-        seconds = float(text)
-    except ValueError:
-        return _until(text, now)
-    return timedelta(seconds=min(seconds, 7 * 86_400.0)) if 0 <= seconds < float("inf") else None
-
-
-def _until(text: str, now: datetime) -> timedelta | None:
-    try:
-        instant = parsedate_to_datetime(text)
-    except ValueError:
-        return None
-    aware = instant if instant.tzinfo else instant.replace(tzinfo=UTC)
-    return max(timedelta(0), aware - now)
 
 
 def overload(
@@ -62,31 +41,19 @@ def overload(
     """
     if status not in RETRIED_STATUSES:
         return None
-    wait = parse_retry_after(headers.get("Retry-After"), now)
-    if wait is None and status == 429:
-        wait = _reset(headers.get("X-RateLimit-Reset"), now)
+    wait = wish_of(status, headers, now)
     limited = status == 429
+    scope = _scope(headers.get("RateLimit-Reason", "")) if limited else ALL
     message = f"{what}: " + ("too many requests (429)" if limited else f"the tracker answered {status}")
     if wait is not None and wait > LONGEST_WAIT:
-        return NotBefore(source, f"{message}; it asks us to wait {int(wait.total_seconds())} s", now + wait)
-    return Retryable(source, message, wait, _scope(headers.get("RateLimit-Reason", "")))
-
-
-def _reset(value: str | None, now: datetime) -> timedelta | None:
-    """Read Jira's X-RateLimit-Reset (ISO 8601) or ServiceNow's (Unix seconds)."""
-    text = (value or "").strip()
-    try:
-        instant = datetime.fromtimestamp(int(text), UTC) if text.isdigit() else datetime.fromisoformat(text)
-    except (ValueError, OverflowError, OSError):
-        return None
-    return max(timedelta(0), instant - now) if instant.tzinfo else None
+        told = f"{message}; it asks us to wait {int(wait.total_seconds())} s"
+        return NotBefore(source, told, now + wait, scope)
+    return Retryable(source, message, wait, scope)
 
 
 def _scope(reason: str) -> str:
     """Tell what must wait (facts/jira.md 7): that endpoint, that ticket, or everything."""
-    if reason == "jira-burst-based":
-        return "endpoint"
-    return "ticket" if reason == "jira-per-issue-on-write" else "all"
+    return {"jira-burst-based": ENDPOINT, "jira-per-issue-on-write": TICKET}.get(reason.strip().lower(), ALL)
 
 
 class RetryPolicy:

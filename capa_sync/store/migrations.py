@@ -20,6 +20,7 @@ PRIMARY: tuple[str, ...] = (
     "source",
     "cursor",
     "hold",
+    "endpoint_hold",
     "site",
     "pin",
     "mirror",
@@ -219,5 +220,17 @@ def folded_ledger(db: Any) -> None:
             "ALTER TABLE mirror ADD COLUMN last_seen_at TEXT",
             """UPDATE mirror SET last_seen_at = (SELECT MAX(finished_at) FROM run WHERE run.source = mirror.source
                 AND ok = 1 AND as_of IS NOT NULL AND finished_at < presence_at) WHERE presence <> 'present'""",
+        ),
+    )
+
+
+@STEPS(name="0005_endpoint_hold")
+def endpoint_hold(db: Any) -> None:
+    """Remember for one kind of request alone that the tracker asked to wait with it."""
+    _run_all(
+        db,
+        (
+            """CREATE TABLE endpoint_hold (
+                source TEXT, endpoint TEXT, not_before TEXT NOT NULL, PRIMARY KEY (source, endpoint))""",
         ),
     )

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from capa_sync.model.write import Write, WriteKind, WriteState
 from capa_sync.store.brakes import Brakes
-from capa_sync.store.columns import instant_text, optional_text
+from capa_sync.store.columns import instant_text, optional_instant, optional_text
 from capa_sync.store.write_rows import FIELDS, row_of, write_from
 
 REPLACED = "replaced"
@@ -37,6 +38,7 @@ class SqlOutbox(Brakes):
     def _put(self, write: Write) -> None:
         held = self._db.row("SELECT state, error FROM write_out WHERE id = ?", (write.id,))
         if held is None:
+            write = self._patient(write)
             self._replace_older(write)
             self._db.execute(_INSERT, row_of(write))
         elif held[0] in (WriteState.PENDING, WriteState.WITHHELD) and held != (write.state, write.error):
@@ -45,6 +47,18 @@ class SqlOutbox(Brakes):
             self._replace_older(write)
             self._db.execute("DELETE FROM write_out WHERE id = ?", (write.id,))
             self._db.execute(_INSERT, row_of(write))
+
+    def _patient(self, write: Write) -> Write:
+        """Let a write wait as long as the one it replaces: the tracker's wish is for the ticket, not for the text."""
+        waits = optional_instant(
+            self._db.value(
+                """SELECT MAX(not_before) FROM write_out WHERE source = ? AND ticket_id = ? AND kind = ?
+                AND state = 'pending' AND attempts > 0""",
+                (write.source, write.ticket_id, write.kind),
+            )
+        )
+        times = [at for at in (waits, write.not_before) if at is not None]
+        return replace(write, not_before=max(times, default=None))
 
     def _replace_older(self, write: Write) -> None:
         self._db.execute(

@@ -135,6 +135,23 @@ class Runs:
             (source, instant_text(until), reason),
         )
 
+    def endpoint_holds(self, source: str) -> Mapping[str, datetime]:
+        """Return endpoint -> the instant before which the tracker asked not to be sent it, past ones too."""
+        rows = self._db.rows("SELECT endpoint, not_before FROM endpoint_hold WHERE source = ? ORDER BY 1", (source,))
+        return {endpoint: instant(until) for endpoint, until in rows}
+
+    def hold_endpoint(self, source: str, endpoint: str, until: datetime, now: datetime) -> None:
+        """Remember until when one kind of request may not be sent, and forget those of the source that are past."""
+        with self._db.transaction():
+            self._db.execute(
+                "DELETE FROM endpoint_hold WHERE source = ? AND not_before <= ?", (source, instant_text(now))
+            )
+            self._db.execute(
+                """INSERT INTO endpoint_hold VALUES (?,?,?) ON CONFLICT (source, endpoint) DO UPDATE
+                SET not_before = excluded.not_before WHERE not_before <> excluded.not_before""",
+                (source, endpoint, instant_text(until)),
+            )
+
 
 def _run(row: Row) -> Run:
     number, source, kind, started, finished, ok, problem, counts, as_of, repeats, since = row

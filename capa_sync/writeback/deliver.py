@@ -8,8 +8,11 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from capa_sync.errors import (
+    ALL,
+    ENDPOINT,
     Authentication,
     BadAnswer,
+    DeliveryUnknown,
     Fatal,
     NotBefore,
     Retryable,
@@ -27,6 +30,7 @@ from capa_sync.writeback.told import IN_PEACE, NOT_MISSED
 
 SHORTEST = timedelta(seconds=1)
 """No write is tried twice within this time, whatever the tracker wishes."""
+_PAUSED = "the tracker asked us to wait with writes of this kind"
 
 
 class StopSignal(Protocol):
@@ -106,11 +110,17 @@ class _Courier:
     clock: Clock
     checkpoint: Checkpoint
     report: DeliveryReport
+    paused: dict[WriteKind, datetime] = field(default_factory=dict)
+    """Kinds of writes whose endpoint wants to be left alone; the others go on."""
 
     def carry(self, write: Write) -> None:
         """Bring one write to the tracker, or mark why not."""
         if reason := self._reason_to_withhold(write):
             self._withhold(write, reason)
+            return
+        if write.kind in self.paused:
+            self._mark("waiting", write, write.state, error=_PAUSED, not_before=self.paused[write.kind])
+            self.report.waiting.append(write.id)
             return
         try:
             done = self._look_up(write) if write.state is WriteState.UNKNOWN else None
@@ -156,6 +166,8 @@ class _Courier:
         state = WriteState.PENDING if is_refused and write.state is not WriteState.UNKNOWN else WriteState.UNKNOWN
         self._mark("waiting", write, state, error=fault.message, not_before=until)
         self.report.waiting.append(write.id)
+        if getattr(fault, "scope", "") == ENDPOINT:
+            self.paused[write.kind] = until
         if self._stops_source(fault):
             self.report.fault = fault
             self.report.not_before = until if isinstance(fault, NotBefore) or _wish(fault) is not None else None
@@ -170,9 +182,11 @@ class _Courier:
     @staticmethod
     def _stops_source(fault: SourceError) -> bool:
         """Tell whether a fault holds for every ticket of the source."""
-        if isinstance(fault, Retryable):
-            return fault.scope != "ticket"
-        return isinstance(fault, (NotBefore, Fatal)) and not isinstance(fault, BadAnswer)
+        if isinstance(fault, (Retryable, NotBefore)):
+            return fault.scope == ALL
+        if isinstance(fault, DeliveryUnknown):
+            return fault.retry_after is not None
+        return isinstance(fault, Fatal) and not isinstance(fault, BadAnswer)
 
     def _reason_to_withhold(self, write: Write) -> str:
         """Say why a comment that a person deleted is not put back, "" when nothing stands against a write."""
@@ -216,4 +230,4 @@ class _Courier:
 
 def _wish(fault: SourceError) -> timedelta | None:
     """Return how long the tracker itself asked to wait."""
-    return fault.retry_after if isinstance(fault, Retryable) else None
+    return fault.retry_after if isinstance(fault, (Retryable, DeliveryUnknown)) else None

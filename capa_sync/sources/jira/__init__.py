@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 
 from capa_sync.model.clock import Clock
-from capa_sync.ports import MirrorLookup, Source, TicketWriter
+from capa_sync.ports import EndpointHolds, MirrorLookup, Source, TicketWriter
 from capa_sync.sources.jira.options import JiraAuth, JiraOptions
 from capa_sync.sources.jira.parse import JiraParser
 from capa_sync.sources.jira.reader import JiraSource
@@ -15,8 +15,12 @@ __all__ = ["JiraAuth", "JiraOptions", "JiraParser", "JiraSource", "JiraWriter", 
 
 
 def build_jira(
-    options: JiraOptions, clock: Clock, stop: threading.Event, lookup: MirrorLookup
+    options: JiraOptions,
+    clock: Clock,
+    stop: threading.Event,
+    lookup: MirrorLookup,
+    holds: EndpointHolds | None = None,
 ) -> tuple[Source, TicketWriter]:
-    """Build the reader and the writer of one Jira; they share the request budget and belong to one thread."""
-    source = JiraSource(options, clock, stop, lookup)
-    return source, JiraWriter(options, clock, stop, source.budget)
+    """Build the reader and the writer of one Jira; they share budget and gate, and belong to one thread."""
+    source = JiraSource(options, clock, stop, lookup, holds)
+    return source, JiraWriter(options, clock, stop, source.budget, source.gate)

@@ -16,20 +16,21 @@ import orjson
 import requests
 import urllib3.exceptions
 from jira import JIRA
-from requests.auth import AuthBase
 
-from capa_sync.errors import Authentication, BadAnswer, DeliveryUnknown, Fatal, Retryable, SourceError
+from capa_sync.errors import Authentication, BadAnswer, DeliveryUnknown, Fatal, NotBefore, Retryable
 from capa_sync.model.clock import Clock
 from capa_sync.sources.budget import Budget
 from capa_sync.sources.jira import answers
+from capa_sync.sources.jira.bearer import ClientCredentials
 from capa_sync.sources.jira.door import check_reading_post, check_write
+from capa_sync.sources.jira.gate import EndpointGate
 from capa_sync.sources.jira.options import JiraAuth, JiraOptions
 from capa_sync.sources.jira.values import account_of
 from capa_sync.sources.retry import RetryPolicy, overload
+from capa_sync.sources.wish import wish_of
 
 TIMEOUT = (3.05, 70.0)
 """Seconds to connect and to wait for a byte; the library's default is to wait for ever."""
-_EARLY = timedelta(seconds=60)
 _AGENT = "capa-sync (detective control; mirrors tickets, writes one comment)"
 
 
@@ -44,16 +45,24 @@ class JiraClient:
         options: address, sign-in, TLS.
         clock: our own clock, for token life and HTTP dates.
         retry: the policy for reads.
-        budget: shared by all sessions of a source.
+        budget, gate: shared by all sessions of a source.
     """
 
-    def __init__(self, options: JiraOptions, clock: Clock, retry: RetryPolicy, budget: Budget) -> None:
+    def __init__(
+        self,
+        options: JiraOptions,
+        clock: Clock,
+        retry: RetryPolicy,
+        budget: Budget,
+        gate: EndpointGate | None = None,
+    ) -> None:
         self.source = options.name
         self.is_cloud = options.api == "cloud"
         self._base = options.base
         self._clock = clock
         self._retry = retry
         self._budget = budget
+        self._gate = gate or EndpointGate(options.name, clock)
         self._speaker = ""
         self.answered_at: datetime | None = None
         """The tracker's own instant (HTTP Date) of the newest answer, None when it tells none."""
@@ -83,7 +92,7 @@ class JiraClient:
         )
         session: requests.Session = client._session  # noqa: SLF001 - facts/jira.md 1.3: pinned to jira 3.10
         if auth.method == "oauth-client-credentials":
-            session.auth = _ClientCredentials(self._clock, lambda: self._fetch_token(auth))
+            session.auth = ClientCredentials(self._clock, lambda: self._fetch_token(auth))
         return session
 
     def get(self, path: str, params: Mapping[str, Any] | None = None) -> Any:
@@ -118,11 +127,15 @@ class JiraClient:
         problem = answers.sign_in_problem(self.source, answer.status_code, answer.headers)
         if problem is not None:
             raise problem
-        if answer.status_code == 429:
-            raise self._overload(answer, what) or DeliveryUnknown(self.source, what)
+        later = self._overload(answer, what)
+        if later is not None and answer.status_code == 429:
+            self._gate.note(method, path, later)
+            raise later
         if answer.status_code >= 500 or 300 <= answer.status_code < 400:
             message = f"{what}: answered {answer.status_code}; whether it was applied is not known"
-            raise DeliveryUnknown(self.source, message)
+            raise DeliveryUnknown(
+                self.source, message, wish_of(answer.status_code, answer.headers, self._clock.now())
+            )
         if not answer.ok:
             raise answers.write_refusal(self.source, what, answer.status_code, answer.content)
         return self._written(answer, what)
@@ -150,7 +163,11 @@ class JiraClient:
             self.answered_at = _date(answer.headers.get("Date"))
             return found
 
-        return self._retry.read(send)
+        try:
+            return self._retry.read(send)
+        except (Retryable, NotBefore) as fault:
+            self._gate.note(method, path, fault)
+            raise
 
     def _check(self, answer: requests.Response, what: str) -> None:
         status = answer.status_code
@@ -181,12 +198,13 @@ class JiraClient:
             if not isinstance(me, dict) or account_of(me) != self._speaker:
                 raise Authentication(self.source, "Jira does not know us any more: the sign-in is lost")
 
-    def _overload(self, answer: requests.Response, what: str) -> SourceError | None:
+    def _overload(self, answer: requests.Response, what: str) -> Retryable | NotBefore | None:
         return overload(self.source, answer.status_code, answer.headers, self._clock.now(), what)
 
     def _send(
         self, method: str, path: str, params: Mapping[str, Any] | None, body: Any, *, is_write: bool
     ) -> requests.Response:
+        self._gate.pass_through(method, path)
         self._budget.take()
         url = f"{self._base}/rest/api/{3 if self.is_cloud else 2}/{path}"
         data = None if body is None else orjson.dumps(body)
@@ -234,24 +252,6 @@ class JiraClient:
         if not isinstance(token, str) or not token:
             raise Authentication(self.source, "the token endpoint gave no access token")
         return token, timedelta(seconds=float(found.get("expires_in") or 3600))
-
-
-class _ClientCredentials(AuthBase):
-    """Signs requests with a bearer token that is renewed before it ends."""
-
-    def __init__(self, clock: Clock, fetch: Callable[[], tuple[str, timedelta]]) -> None:
-        self._clock = clock
-        self._fetch = fetch
-        self._token = ""
-        self._renew_at: datetime | None = None
-
-    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
-        now = self._clock.now()
-        if self._renew_at is None or now >= self._renew_at:
-            self._token, life = self._fetch()
-            self._renew_at = now + max(life - _EARLY, life / 2)
-        request.headers["Authorization"] = f"Bearer {self._token}"
-        return request
 
 
 def _date(value: str | None) -> datetime | None:

@@ -9,12 +9,13 @@ from dataclasses import dataclass
 from capa_sync.errors import Skippable
 from capa_sync.model.clock import Clock
 from capa_sync.model.ticket import Census, Cursor, Page, Reading, SiteFacts
-from capa_sync.ports import MirrorLookup
+from capa_sync.ports import EndpointHolds, MirrorLookup
 from capa_sync.sources.budget import Budget
 from capa_sync.sources.jira.census import take_census
 from capa_sync.sources.jira.client import JiraClient
 from capa_sync.sources.jira.facts import read_facts, try_query
 from capa_sync.sources.jira.family import Family
+from capa_sync.sources.jira.gate import EndpointGate
 from capa_sync.sources.jira.history import chunks
 from capa_sync.sources.jira.options import JiraOptions
 from capa_sync.sources.jira.outside import Outside
@@ -45,10 +46,17 @@ class JiraSource:
         options: where and how.
         clock: our own clock; the watermark never comes from it.
         stop: set at shutdown; waits end and reads are abandoned with Retryable.
-        lookup: what the mirror holds.
+        lookup: what the mirror holds. holds: what the tracker asked us to wait with, before a restart.
     """
 
-    def __init__(self, options: JiraOptions, clock: Clock, stop: threading.Event, lookup: MirrorLookup) -> None:
+    def __init__(
+        self,
+        options: JiraOptions,
+        clock: Clock,
+        stop: threading.Event,
+        lookup: MirrorLookup,
+        holds: EndpointHolds | None = None,
+    ) -> None:
         self.name = options.name
         self._options = options
         self._clock = clock
@@ -57,7 +65,8 @@ class JiraSource:
         self._parser = JiraParser(options.name, options.browse_url or options.base)
         self.retry = RetryPolicy(options.name, clock, stop, is_instant=options.is_instant)
         self.budget = Budget(options.name, options.budget, stop, is_instant=options.is_instant)
-        self._client = JiraClient(options, clock, self.retry, self.budget)
+        self.gate = EndpointGate(options.name, clock, holds)
+        self._client = JiraClient(options, clock, self.retry, self.budget, self.gate)
         self._signed: _Signed | None = None
 
     def parser(self) -> JiraParser:

@@ -12,6 +12,7 @@ from capa_sync.sources.budget import Budget
 from capa_sync.sources.jira.client import JiraClient
 from capa_sync.sources.jira.door import INTERNAL_KEY
 from capa_sync.sources.jira.facts import read_me
+from capa_sync.sources.jira.gate import EndpointGate
 from capa_sync.sources.jira.marks import MARKER, find_own_comment, property_value
 from capa_sync.sources.jira.markup import same_text, to_adf, to_wiki
 from capa_sync.sources.jira.options import JiraOptions
@@ -26,10 +27,17 @@ class JiraWriter:
     Writes are sent once. What is read around them (does the ticket exist, is our comment there) may be repeated.
     """
 
-    def __init__(self, options: JiraOptions, clock: Clock, stop: threading.Event, budget: Budget) -> None:
+    def __init__(
+        self,
+        options: JiraOptions,
+        clock: Clock,
+        stop: threading.Event,
+        budget: Budget,
+        gate: EndpointGate | None = None,
+    ) -> None:
         self.name = options.name
         retry = RetryPolicy(options.name, clock, stop, is_instant=options.is_instant)
-        self._client = JiraClient(options, clock, retry, budget)
+        self._client = JiraClient(options, clock, retry, budget, gate)
         self._api = options.api
         self._me = ""
 

@@ -12,7 +12,7 @@ from typing import Any
 import orjson
 import requests
 
-from capa_sync.errors import Authentication, BadAnswer, DeliveryUnknown, Fatal, SourceError, WriteRefused
+from capa_sync.errors import Authentication, BadAnswer, DeliveryUnknown, Fatal, NotBefore, SourceError, WriteRefused
 from capa_sync.model.clock import Clock
 from capa_sync.sources.retry import overload
 
@@ -79,6 +79,8 @@ class Answer:
 def value_of(row: Row, column: str) -> str:
     """Return a column's raw value, whichever display form was asked for; "" when absent."""
     cell = row.get(column)
+    if isinstance(cell, str):
+        return cell
     if isinstance(cell, dict):
         cell = cell.get("value")
     return "" if cell is None else str(cell)
@@ -112,7 +114,7 @@ def answer_check(source: str, clock: Clock) -> Callable[..., None]:
             body = _parse(source, response)
         except SourceError as error:
             if response.request.method == "PATCH":
-                raise _write_error(source, response.status_code, error) from None
+                raise _write_error(source, response.status_code, error, clock.now()) from None
             raise
         # pysnow parses again otherwise
         setattr(response, "json", lambda **_kw: body)  # noqa: B010 - a method of another library's class
@@ -120,13 +122,14 @@ def answer_check(source: str, clock: Clock) -> Callable[..., None]:
     return check
 
 
-def _write_error(source: str, status: int, error: SourceError) -> SourceError:
+def _write_error(source: str, status: int, error: SourceError, now: datetime) -> SourceError:
     """Say of a failed write whether it can have been applied: a clear no means it was not, all else is open."""
     if status in (401, 429) or 300 <= status < 400:
         return error
     if 400 <= status < 500 and not isinstance(error, PageCut):
         return WriteRefused(source, error.message, permanent=True)
-    return DeliveryUnknown(source, error.message)
+    wish = getattr(error, "retry_after", None) or (error.until - now if isinstance(error, NotBefore) else None)
+    return DeliveryUnknown(source, error.message, wish)
 
 
 def _parse(source: str, response: requests.Response) -> Row:

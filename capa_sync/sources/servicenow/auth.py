@@ -10,6 +10,7 @@ from requests.auth import AuthBase, HTTPBasicAuth
 
 from capa_sync.errors import Authentication, Fatal, Retryable
 from capa_sync.model.clock import Clock
+from capa_sync.sources.retry import overload
 from capa_sync.sources.servicenow.options import AUTH_METHODS, ServiceNowOptions
 
 RENEW_EARLY = timedelta(seconds=60)
@@ -64,8 +65,9 @@ class ClientCredentials(AuthBase):
             )
         except requests.RequestException as error:
             raise Retryable(name, f"sign-in got no answer ({type(error).__name__})") from None
-        if answer.status_code in (429, 500, 502, 503, 504):
-            raise Retryable(name, f"sign-in was answered with {answer.status_code}")
+        later = overload(name, answer.status_code, answer.headers, self._clock.now(), "sign-in")
+        if later is not None:
+            raise later
         return self._read(answer)
 
     def _read(self, answer: requests.Response) -> tuple[str, datetime]:

@@ -11,7 +11,8 @@ import pytest
 from capa_sync.errors import BadAnswer, NotBefore, Retryable
 from capa_sync.model.clock import ShiftedClock
 from capa_sync.sources.budget import Budget, Rate
-from capa_sync.sources.retry import RetryPolicy, overload, parse_retry_after
+from capa_sync.sources.retry import RetryPolicy, overload
+from capa_sync.sources.wish import parse_retry_after
 
 NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 

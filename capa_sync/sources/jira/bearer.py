@@ -1,0 +1,32 @@
+"""Signs requests with an OAuth token of the client-credentials grant, which is fetched anew before it ends."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+import requests
+from requests.auth import AuthBase
+
+from capa_sync.model.clock import Clock
+
+_EARLY = timedelta(seconds=60)
+
+
+class ClientCredentials(AuthBase):
+    """Signs requests with a bearer token that is renewed before it ends."""
+
+    def __init__(self, clock: Clock, fetch: Callable[[], tuple[str, timedelta]]) -> None:
+        self._clock = clock
+        self._fetch = fetch
+        self._token = ""
+        self._renew_at: datetime | None = None
+
+    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        """Sign one request. Raises what `fetch` raises."""
+        now = self._clock.now()
+        if self._renew_at is None or now >= self._renew_at:
+            self._token, life = self._fetch()
+            self._renew_at = now + max(life - _EARLY, life / 2)
+        request.headers["Authorization"] = f"Bearer {self._token}"
+        return request

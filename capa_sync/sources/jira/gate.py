@@ -1,0 +1,66 @@
+"""Keeps a source away from one endpoint for as long as the tracker asked, and from nothing else (facts/jira.md 7)."""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime
+
+from capa_sync.errors import ENDPOINT, NotBefore, Retryable
+from capa_sync.model.clock import Clock
+from capa_sync.ports import EndpointHolds
+from capa_sync.sources.retry import LONGEST_WAIT
+
+_ID = re.compile(r"(?<=/)(?:\d+|[A-Z][A-Z0-9_]*-\d+)(?=/|$)")
+
+
+class EndpointGate:
+    """Shared by the reader and the writer of one source.
+
+    Args:
+        source: its name.
+        clock: our own clock.
+        holds: where instants outlive a restart; None keeps them in this process alone.
+    """
+
+    def __init__(self, source: str, clock: Clock, holds: EndpointHolds | None = None) -> None:
+        self._source = source
+        self._clock = clock
+        self._holds = holds
+        self._until: dict[str, datetime] | None = None
+
+    def pass_through(self, method: str, path: str) -> None:
+        """Return when the request may be sent now.
+
+        Raises:
+            Retryable, NotBefore: the tracker asked not to be sent this kind of request yet; nothing was sent.
+        """
+        endpoint = endpoint_of(method, path)
+        until, now = self._known().get(endpoint), self._clock.now()
+        if until is None or until <= now:
+            return
+        message = f"{endpoint}: the tracker asked us not to send this before {until:%Y-%m-%d %H:%M:%S}Z"
+        if until - now > LONGEST_WAIT:
+            raise NotBefore(self._source, message, until, ENDPOINT)
+        raise Retryable(self._source, message, until - now, ENDPOINT)
+
+    def note(self, method: str, path: str, fault: Retryable | NotBefore) -> None:
+        """Remember what the tracker asked for, where it asked for one endpoint and named a time."""
+        if fault.scope != ENDPOINT:
+            return
+        wish = fault.retry_after if isinstance(fault, Retryable) else None
+        until = fault.until if isinstance(fault, NotBefore) else wish and self._clock.now() + wish
+        if until:
+            endpoint = endpoint_of(method, path)
+            self._known()[endpoint] = until
+            if self._holds is not None:
+                self._holds.hold_endpoint(self._source, endpoint, until, self._clock.now())
+
+    def _known(self) -> dict[str, datetime]:
+        if self._until is None:
+            self._until = dict(self._holds.endpoint_holds(self._source)) if self._holds is not None else {}
+        return self._until
+
+
+def endpoint_of(method: str, path: str) -> str:
+    """Name the endpoint of a request, which ids in the path do not belong to: `POST issue/*/comment`."""
+    return f"{method} {_ID.sub('*', path)}"

@@ -1,0 +1,86 @@
+"""When a tracker wants us back: every form of Retry-After, X-RateLimit-Reset and RateLimit headers; pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
+
+LONGEST_WISH = timedelta(days=7)
+"""A wish for more is cut: one wrong header must not silence a source for years."""
+_FIRST_EPOCH = 10**9
+"""Smaller numbers in X-RateLimit-Reset are seconds from now, as proxies send them."""
+_SPENT = re.compile(r"(?:^|;)\s*r=0\s*(?:;|$)")
+_LEFT = re.compile(r"(?:^|;)\s*t=(\d{1,9})\s*(?:;|$)")
+
+
+def wish_of(status: int, headers: Mapping[str, str], now: datetime) -> timedelta | None:
+    """Return how long the tracker asks us to stay away; None when it names no time that is still to come.
+
+    Dates are read by the tracker's own clock, as its Date header tells it. A wait of zero, which Data Center's token
+    bucket names while tokens remain, is no wish: the caller then waits as long as it finds decent.
+
+    Args:
+        status: HTTP status of the answer; the rate headers count for 429 alone.
+        headers: of the answer; looked up by their usual spelling.
+        now: our own instant, for answers without a date.
+    """
+    told = _date(headers.get("Date")) or now
+    wish = parse_retry_after(headers.get("Retry-After"), told)
+    if wish is None and status == 429:
+        wish = _reset(headers.get("X-RateLimit-Reset"), told) or _left(headers.get("RateLimit"))
+    if not wish and status == 429:
+        wish = _seconds(headers.get("X-RateLimit-Interval-Seconds"))
+    return min(wish, LONGEST_WISH) if wish else None
+
+
+def parse_retry_after(value: str | None, now: datetime) -> timedelta | None:
+    """Read a `Retry-After` header: whole or broken seconds, or an HTTP date; None when absent or unreadable."""
+    text = (value or "").strip()
+    found = _seconds(text)
+    if found is None and text and not text.startswith("-"):
+        instant = _date(text)
+        found = max(timedelta(0), instant - now) if instant is not None else None
+    return found
+
+
+def _seconds(value: str | None) -> timedelta | None:
+    try:
+        seconds = float((value or "").strip())
+    except ValueError:
+        return None
+    if not 0 <= seconds < float("inf"):
+        return None
+    return timedelta(seconds=min(seconds, LONGEST_WISH.total_seconds()))
+
+
+def _date(value: str | None) -> datetime | None:
+    try:
+        instant = parsedate_to_datetime(value or "")
+    except ValueError:
+        return None
+    return instant if instant.tzinfo else instant.replace(tzinfo=UTC)
+
+
+def _reset(value: str | None, now: datetime) -> timedelta | None:
+    """Read Jira's X-RateLimit-Reset (ISO 8601) or ServiceNow's (Unix seconds, facts/servicenow.md 6)."""
+    text = (value or "").strip()
+    try:
+        if not text.isdigit():
+            instant = datetime.fromisoformat(text)
+            aware = instant if instant.tzinfo else instant.replace(tzinfo=UTC)
+        elif int(text) < _FIRST_EPOCH:
+            return timedelta(seconds=int(text))
+        else:
+            number = int(text)
+            aware = datetime.fromtimestamp(number / 1000 if number >= _FIRST_EPOCH * 1000 else number, UTC)
+    except (ValueError, OverflowError, OSError):
+        return None
+    return max(timedelta(0), aware - now)
+
+
+def _left(value: str | None) -> timedelta | None:
+    """Read the list of `RateLimit` (facts/jira.md 7): the longest `t` of a policy with nothing left (`r=0`)."""
+    found = [_LEFT.search(item) for item in (value or "").split(",") if _SPENT.search(item)]
+    return max((timedelta(seconds=int(one[1])) for one in found if one), default=None)
