@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from capa_sync.errors import Skippable
-from capa_sync.model.ticket import Part, Reading, Role
+from capa_sync.model.ticket import Reading, Role
 from capa_sync.sources.servicenow.answers import Row, value_of
 from capa_sync.sources.servicenow.directory import Directory, TableFacts
 from capa_sync.sources.servicenow.history import Entries, History
@@ -16,10 +17,14 @@ from capa_sync.sources.servicenow.parse import ServiceNowParser
 from capa_sync.sources.servicenow.parts import (
     AUDIT,
     JOURNAL,
+    LABELS,
+    REACH,
+    RECORD,
     Reach,
-    entries_part,
-    labels_part,
-    reach_part,
+    entries_body,
+    part_of,
+    reach_body,
+    record_body,
     record_part,
 )
 
@@ -77,26 +82,29 @@ class Assembly:
         found: list[Reading] = []
         skipped: list[Skipped] = []
         for key, row in current.items():
-            parts = self._parts(shelf, row, past.get(key), said.get(key), now)
+            bodies = self._bodies(shelf, row, past.get(key), said.get(key), now)
+            parts = tuple(part_of(kind, body) for kind, body in bodies.items())
             try:
-                found.append(Reading(self.parser.parse(parts), parts, shelf.role))
+                found.append(Reading(self.parser.build(bodies), parts, shelf.role))
             except Skippable as error:
                 skipped.append((key, error.ticket_key, error.message.removeprefix(f"{error.ticket_key}: ")))
         return found, skipped
 
-    def _parts(
+    def _bodies(
         self, shelf: Shelf, row: Row, audit: Entries | None, notes: Entries | None, now: datetime
-    ) -> tuple[Part, ...]:
+    ) -> dict[str, Any]:
+        """Return the content of each part, by kind."""
         facts = self._facts(shelf, row)
         past = None if facts.audited is False else audit
         said = notes or Entries()
-        return (
-            record_part(shelf.table, shelf.reference, row, facts.journals),
-            entries_part(AUDIT, past.rows if past else ()),
-            entries_part(JOURNAL, said.rows),
-            reach_part(past.reach if past else Reach.CLOSED, notes.reach if notes else Reach.CLOSED, now),
-            labels_part(labels_of(self.directory, facts, row, past or Entries(), said)),
-        )
+        reached = past.reach if past else Reach.CLOSED, notes.reach if notes else Reach.CLOSED
+        return {
+            RECORD: record_body(shelf.table, shelf.reference, row, facts.journals),
+            AUDIT: entries_body(past.rows if past else ()),
+            JOURNAL: entries_body(said.rows),
+            REACH: reach_body(*reached, now),
+            LABELS: labels_of(self.directory, facts, row, past or Entries(), said),
+        }
 
     def _facts(self, shelf: Shelf, row: Row) -> TableFacts:
         """Return what is known of the row's real class, which may extend the table asked (facts 2.4)."""

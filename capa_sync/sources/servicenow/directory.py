@@ -49,6 +49,7 @@ class TableFacts:
         audited: the table's own audit flag; it is not inherited (facts/servicenow.md 0.6).
         columns: by name; empty where sys_dictionary is closed to us.
         choices: column -> raw value -> label, in the order of the list.
+        journals: columns that hold no value of their own. html: columns that hold markup.
     """
 
     name: str
@@ -56,21 +57,19 @@ class TableFacts:
     audited: bool | None
     columns: dict[str, Column]
     choices: dict[str, dict[str, str]]
+    journals: frozenset[str] = field(init=False)
+    html: frozenset[str] = field(init=False)
 
-    @property
-    def journals(self) -> frozenset[str]:
-        """Columns that hold no value of their own."""
-        return JOURNAL_COLUMNS | {c.name for c in self.columns.values() if c.type in _JOURNAL_TYPES}
+    def __post_init__(self) -> None:
+        kinds = {column.name: column.type for column in self.columns.values()}
+        journals = JOURNAL_COLUMNS | {name for name, kind in kinds.items() if kind in _JOURNAL_TYPES}
+        object.__setattr__(self, "journals", journals)  # the only way in a frozen class; asked for at each row
+        object.__setattr__(self, "html", frozenset(name for name, kind in kinds.items() if kind in _HTML_TYPES))
 
     def may_name_users(self, column: str) -> bool:
         """Tell whether a column may hold users; any may where the dictionary does not say."""
         known = self.columns.get(column)
         return known.reference == "sys_user" if known else column != "sys_id"
-
-    @property
-    def html(self) -> frozenset[str]:
-        """Columns that hold markup."""
-        return frozenset(c.name for c in self.columns.values() if c.type in _HTML_TYPES)
 
 
 @dataclass(frozen=True, slots=True)

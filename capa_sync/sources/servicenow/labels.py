@@ -20,13 +20,8 @@ def learn(
     names = {value_of(row, column) for row in rows for column in ("sys_created_by", "sys_updated_by")}
     names.update(value_of(row, "user") for entries in audit for row in entries.rows)
     names.update(value_of(row, "sys_created_by") for entries in notes for row in entries.rows)
-    ids = {
-        found
-        for row in rows
-        for column, cell in row.items()
-        if table.may_name_users(column)
-        for found in _ids_in(cell)
-    }
+    named = [column for column in set().union(*rows) if table.may_name_users(column)]
+    ids = {found for row in rows for column in named for found in _ids_in(row.get(column))}
     past = (row for entries in audit for row in entries.rows if table.may_name_users(value_of(row, "fieldname")))
     ids.update(found for row in past for found in _ids_of_change(row))
     directory.learn_users(ids, names - {""})

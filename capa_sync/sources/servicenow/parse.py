@@ -8,7 +8,7 @@ the instance told it, since references hold sys_ids and history rows user names.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from html.parser import HTMLParser
 from typing import Any
@@ -47,7 +47,10 @@ class ServiceNowParser:
 
     def parse(self, parts: Sequence[Part]) -> SourceTicket:
         """Parse one ticket's newest parts. Raises Skippable where its record cannot be read."""
-        bodies: dict[str, Any] = {part.kind: orjson.loads(part.body) for part in parts}
+        return self.build({part.kind: orjson.loads(part.body) for part in parts})
+
+    def build(self, bodies: Mapping[str, Any]) -> SourceTicket:
+        """Make the ticket of its parts' contents by kind. Raises Skippable where its record cannot be read."""
         record = bodies.get(RECORD, {})
         row, labels = record.get("row", {}), bodies.get(LABELS, {})
         sys_id, table = _value(row.get("sys_id")), record.get("table", "")
@@ -72,7 +75,7 @@ class ServiceNowParser:
             created_at=created_at,
             updated_at=updated_at,
             created_by=_user(_value(row.get("sys_created_by")), labels),
-            values=_values(row, labels),
+            values=_Values(row, frozenset(labels.get("html", ()))),
             changes=tuple(_changes(bodies.get(AUDIT, ()), labels)),
             comments=tuple(_comments(bodies.get(JOURNAL, ()), labels)),
             parent=_value(row.get(reference)) if reference else "",
@@ -82,6 +85,8 @@ class ServiceNowParser:
 
 
 def _value(cell: Any) -> str:
+    if isinstance(cell, str):
+        return cell
     if isinstance(cell, dict):
         cell = cell.get("value")
     return "" if cell is None else str(cell)
@@ -92,13 +97,33 @@ def _user(user_name: str, labels: Body) -> str:
     return str(labels.get("users", {}).get(user_name, user_name))
 
 
-def _values(row: Body, labels: Body) -> dict[str, Raw]:
-    html = frozenset(labels.get("html", ()))
-    return {
-        column: _present(cell, column in html) if cell else BLANK  # most columns of a wide table are empty
-        for column, cell in row.items()
-        if column not in _BOOKKEEPING
-    }
+class _Values(Mapping[str, Raw]):
+    """A record's values, each read when it is first asked for: the first fill asks for none of a wide table's."""
+
+    __slots__ = ("_html", "_known", "_row")
+
+    def __init__(self, row: Body, html: frozenset[str]) -> None:
+        self._row = row
+        self._html = html
+        self._known: dict[str, Raw] = {}
+
+    def __getitem__(self, column: str) -> Raw:
+        known = self._known.get(column)
+        if known is None:
+            if column in _BOOKKEEPING:
+                raise KeyError(column)
+            cell = self._row[column]
+            known = self._known[column] = _present(cell, column in self._html) if cell else BLANK
+        return known
+
+    def __iter__(self) -> Iterator[str]:
+        return (column for column in self._row if column not in _BOOKKEEPING)
+
+    def __len__(self) -> int:
+        return sum(1 for _column in self)
+
+    def __repr__(self) -> str:
+        return repr(dict(self))
 
 
 def _present(cell: Any, is_html: bool) -> Raw:
@@ -129,12 +154,16 @@ def _changes(rows: Sequence[Body], labels: Body) -> list[RawChange]:
     columns = labels.get("columns", {})
     entries = [row for row in rows if _value(row.get("fieldname")) not in _BOOKKEEPING]
     found: list[RawChange] = []
+    stamp, at = "", None
     for order, update in enumerate(in_true_order(entries)):
         for row in update:
             column = _value(row.get("fieldname"))
+            made = _value(row.get("sys_created_on"))
+            if at is None or made != stamp:  # the rows of one update share it
+                stamp, at = made, from_stamp(made)
             change = RawChange(
                 entry=_value(row.get("sys_id")),
-                at=from_stamp(_value(row.get("sys_created_on"))),
+                at=at,
                 order=order,
                 field_id=column,
                 field_name=columns.get(column, column),
@@ -203,8 +232,11 @@ class _TextOfMarkup(HTMLParser):
 
 def _markup(value: str) -> Raw:
     reader = _TextOfMarkup()
-    reader.feed(value)
-    reader.close()
+    try:
+        reader.feed(value)
+        reader.close()
+    except AssertionError:  # Python's own parser gives up on some broken declarations; the raw text is what there is
+        return _plain(value)
     lines = (" ".join(line.split()) for line in "".join(reader.pieces).split("\n"))
     text = "\n".join(line for line in lines if line)
     if not text and not reader.has_media:

@@ -39,17 +39,24 @@ def record_part(table: str, reference: str, row: Row, journals: Collection[str])
         row: as read, raw and display values.
         journals: columns that hold no value of their own.
     """
-    cells = {column: _cell(cell) for column, cell in row.items() if column not in journals}
-    return _part(RECORD, {"table": table, "reference": reference, "row": cells})
+    return part_of(RECORD, record_body(table, reference, row, journals))
 
 
-def _cell(cell: Any) -> Any:
-    if not isinstance(cell, dict):
-        return "" if cell is None else cell
-    value = cell.get("value")
-    if not value:
-        return ""
-    display = cell.get("display_value")
+def record_body(table: str, reference: str, row: Row, journals: Collection[str]) -> dict[str, Any]:
+    """Return what `record_part` keeps, before it becomes bytes."""
+    cells: dict[str, Any] = {}
+    for column, cell in row.items():  # most columns of a wide table are empty
+        if column in journals:
+            continue
+        if not isinstance(cell, dict):
+            cells[column] = "" if cell is None else cell
+        else:
+            value = cell.get("value")
+            cells[column] = _cell(value, cell.get("display_value")) if value else ""
+    return {"table": table, "reference": reference, "row": cells}
+
+
+def _cell(value: Any, display: Any) -> Any:
     if not display or display == value or _DATE_LIKE.fullmatch(value):
         return value
     return {"display_value": display, "value": value}
@@ -57,7 +64,19 @@ def _cell(cell: Any) -> Any:
 
 def entries_part(kind: str, rows: Sequence[Row]) -> Part:
     """Keep the audit rows (kind AUDIT) or the comments and work notes (JOURNAL) of one record, oldest first."""
-    return _part(kind, [{column: value_of(row, column) for column in row if column not in _KEYS} for row in rows])
+    return part_of(kind, entries_body(rows))
+
+
+def entries_body(rows: Sequence[Row]) -> list[dict[str, str]]:
+    """Return what `entries_part` keeps, before it becomes bytes."""
+    return [
+        {
+            column: cell if isinstance(cell, str) else value_of(row, column)
+            for column, cell in row.items()
+            if column not in _KEYS
+        }
+        for row in rows
+    ]
 
 
 def reach_part(audit: Reach, journal: Reach, since: datetime) -> Part:
@@ -69,17 +88,25 @@ def reach_part(audit: Reach, journal: Reach, since: datetime) -> Part:
         since: instant of this reading. The digest leaves it out: the store keeps the first body, so the instant of
             the first sight stays.
     """
-    body = {"audit": audit.value, "journal": journal.value}
-    told = {**body, "since": since.isoformat() if audit is Reach.CLOSED else None}
-    return _part(REACH, told, counts=body)
+    return part_of(REACH, reach_body(audit, journal, since))
+
+
+def reach_body(audit: Reach, journal: Reach, since: datetime) -> dict[str, str | None]:
+    """Return what `reach_part` keeps, before it becomes bytes."""
+    said = {"audit": audit.value, "journal": journal.value}
+    return {**said, "since": since.isoformat() if audit is Reach.CLOSED else None}
 
 
 def labels_part(labels: Mapping[str, Any]) -> Part:
     """Keep the names of the choices, users and columns that this ticket's history speaks of."""
-    return _part(LABELS, labels)
+    return part_of(LABELS, labels)
 
 
-def _part(kind: str, body: Any, counts: Any = None) -> Part:
+def part_of(kind: str, body: Any) -> Part:
+    """Make a part of its content; of REACH the instant of the reading does not count."""
     stored = orjson.dumps(body, option=orjson.OPT_SORT_KEYS)
-    hashed = stored if counts is None else orjson.dumps(counts, option=orjson.OPT_SORT_KEYS)
+    hashed = stored
+    if kind == REACH:
+        counts = {name: value for name, value in body.items() if name != "since"}
+        hashed = orjson.dumps(counts, option=orjson.OPT_SORT_KEYS)
     return Part(kind=kind, body=stored, digest=hashlib.sha256(hashed).hexdigest())

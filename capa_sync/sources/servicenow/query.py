@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping
 
 _CONDITION = re.compile(r"([a-z][a-z0-9_]*(?:\.[a-z0-9_]+)*)(!=|>=|<=|=|>|<|[A-Z])")
 _MARKER = re.compile(r"([a-z][a-z0-9_]*)(=|IN)([\w,-]+)", re.ASCII)
+_FLAGS = {"1": "true", "0": "false"}
 _SPACE = re.compile(r"[\r\n\t\x00-\x1f]")
 
 
@@ -93,4 +94,4 @@ def meets(value: str, allowed: frozenset[str]) -> bool:
 
 
 def _plain(value: str) -> str:
-    return {"1": "true", "0": "false"}.get(value, value.casefold())
+    return _FLAGS.get(value) or value.casefold()

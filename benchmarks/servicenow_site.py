@@ -1,0 +1,232 @@
+"""A generated ServiceNow: any number of `sn_grc_issue` rows of 130 columns with their audit rows, from a pool of lives.
+
+It understands the few forms of encoded query that the source sends; an unknown table is an empty one.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from urllib.parse import parse_qs
+
+import orjson
+
+from benchmarks.lives import POOL, Life, tell_pool
+from capa_sync.sandbox.servicenow.clause10 import CHOICES
+from capa_sync.sandbox.stories.cast import CAST
+from capa_sync.sandbox.stories.servicenow_player import _STATE_OF
+from capa_sync.sandbox.stories.vocabulary import WORDS
+
+TABLE = "sn_grc_issue"
+LAST_TOUCHED = datetime(2026, 11, 20, tzinfo=UTC)
+STEP = timedelta(seconds=20)
+COLUMNS = 130
+_CONDITION = re.compile(r"([a-z_]+)(IN|>=|<=|=|>)(.*)")
+_TYPES = {"person": "reference", "text": "string", "line": "string", "option": "string", "day": "glide_date"}
+
+
+def sys_id(number: int, place: int = 0) -> str:
+    """An id that sorts by number: of a row (place 0) or of one of its audit rows."""
+    return f"{number:08x}{place:04x}".ljust(32, "0")
+
+
+def _stamp(at: datetime) -> str:
+    return at.strftime("%Y-%m-%d %H:%M:%S")
+
+
+_PEOPLE = {id_: f"{n:08x}".rjust(32, "e") for n, id_ in enumerate(CAST, 1)}
+_ME = "e" * 31 + "0"
+
+
+def _column(name: str) -> str:
+    return "state" if name == "stage" else WORDS[name].column
+
+
+def _raw(name: str, value: str) -> str:
+    if not value:
+        return ""
+    if name == "stage":
+        return _STATE_OF[value]["state"]
+    kind = WORDS[name].kind
+    if kind == "person":
+        return _PEOPLE[value]
+    return f"{value} 08:00:00" if kind == "instant" else value
+
+
+def _cells(life: Life) -> bytes:
+    """A row with raw and display values, ids and stamps left open."""
+    cells = {column: ("", "") for column in (_column(name) for name in WORDS if WORDS[name].column)}
+    for name, value in life.now.items():
+        raw = _raw(name, value)
+        person = name != "stage" and WORDS[name].kind == "person"
+        cells[_column(name)] = (raw, CAST[value].name if person else raw)
+    cells |= {f"u_spare_{n}": ("", "") for n in range(COLUMNS - len(cells) - 8)}
+    cells |= {
+        "sys_id": ("@@ID@@", "@@ID@@"),
+        "number": ("@@NUMBER@@", "@@NUMBER@@"),
+        "sys_updated_on": ("@@UPDATED@@", "@@UPDATED@@"),
+        "sys_created_on": ("2025-06-01 08:00:00", "2025-06-01 09:00:00"),
+        "sys_created_by": ("anna.lee", "anna.lee"),
+        "sys_updated_by": ("anna.lee", "anna.lee"),
+        "sys_class_name": (TABLE, "Issue"),
+        "u_track": ("nonconformity", "Nonconformity"),
+    }
+    row = {column: {"display_value": shown, "value": value} for column, (value, shown) in cells.items()}
+    return re.sub(rb"@@(ID|NUMBER|UPDATED)@@", rb"%(\1)b", orjson.dumps(row).replace(b"%", b"%%"))
+
+
+def _audit(life: Life) -> list[tuple[str, bytes]]:
+    """Stamp and row of each audit entry, ids left open."""
+    found = []
+    for checkpoint, edit in enumerate(life.edits):
+        for name, (before, after) in edit.values.items():
+            row = {
+                "sys_id": "@@ENTRY@@",
+                "documentkey": "@@ID@@",
+                "fieldname": _column(name),
+                "oldvalue": _raw(name, before),
+                "newvalue": _raw(name, after),
+                "user": edit.by,
+                "record_checkpoint": str(checkpoint),
+                "sys_created_on": _stamp(edit.at),
+            }
+            text = orjson.dumps(row).replace(b"%", b"%%")
+            found.append((_stamp(edit.at), re.sub(rb"@@(ID|ENTRY)@@", rb"%(\1)b", text)))
+    return found
+
+
+def _dictionary() -> list[dict[str, str]]:
+    rows = [{"name": TABLE, "element": "", "audit": "true", "internal_type": "collection"}]
+    for word in (word for word in WORDS.values() if word.column):
+        reference = "sys_user" if word.kind == "person" else ""
+        type_ = _TYPES.get(word.kind, "glide_date_time")
+        rows.append({"name": TABLE, "element": word.column, "internal_type": type_, "reference": reference})
+    plain = ["state", "u_track", "number", "sys_id", "sys_updated_on", "sys_created_on", "sys_created_by"]
+    plain += ["sys_updated_by", "sys_class_name", *(f"u_spare_{n}" for n in range(COLUMNS))]
+    rows += [{"name": TABLE, "element": column, "internal_type": "string"} for column in plain]
+    return [{"sys_id": sys_id(n), "column_label": row["element"], **row} for n, row in enumerate(rows, 1)]
+
+
+def _choices() -> list[dict[str, str]]:
+    rows = []
+    for (table, column), listed in CHOICES.items():
+        for place, pair in enumerate(listed.split(",")):
+            value, _colon, label = pair.strip().partition(":")
+            rows.append({"name": table, "element": column, "value": value, "label": label, "language": "en",
+                         "sequence": str(place), "inactive": "false"})  # fmt: skip
+    return [{"sys_id": sys_id(n), **row} for n, row in enumerate(rows, 1)]
+
+
+class ServiceNowSite:
+    """What an instance with `size` records answers."""
+
+    def __init__(self, size: int) -> None:
+        lives = tell_pool()
+        self._size = size
+        self._rows = [_cells(life) for life in lives]
+        self._audits = [_audit(life) for life in lives]
+        users = [{"sys_id": id_, "user_name": name, "name": CAST[name].name} for name, id_ in _PEOPLE.items()]
+        users.append({"sys_id": _ME, "user_name": "capa.sync", "name": "capa-sync", "time_zone": "UTC"})
+        self._small = {
+            "sys_user": sorted((user | {"active": "true"} for user in users), key=lambda user: user["sys_id"]),
+            "sys_db_object": [{"sys_id": sys_id(1), "name": TABLE, "super_class.name": ""}],
+            "sys_dictionary": _dictionary(),
+            "sys_choice": _choices(),
+        }
+        self._edited: dict[int, datetime] = {}
+
+    def answer(self, method: str, target: str, _body: bytes) -> tuple[int, bytes, bytes]:
+        """Answer one request."""
+        path, _question, query = target.partition("?")
+        if path.startswith("/rest/api/3/edit/"):
+            first, count = map(int, path.split("/")[-2:])
+            self._edited.update({n: datetime.now(UTC) for n in range(first, first + count)})
+            return 200, b"{}", b""
+        if method != "GET":
+            return 403, b'{"error":{"message":"reading only"}}', b""
+        asked = parse_qs(query)
+        table, parts = path.rpartition("/")[2], asked.get("sysparm_query", [""])[0].split("^")
+        wanted = [found.groups() for part in parts if (found := _CONDITION.fullmatch(part))]
+        limit, offset = (int(asked.get(name, ["0"])[0]) for name in ("sysparm_limit", "sysparm_offset"))
+        if table == TABLE:
+            rows, total = self._records(wanted, parts, limit, offset)
+        elif table == "sys_audit":
+            found = self._audit_rows(wanted)
+            rows, total = found[offset : offset + limit], len(found)
+        else:
+            kept = [row for row in self._small.get(table, ()) if _holds(row, wanted)]
+            rows, total = [orjson.dumps(row) for row in kept[offset : offset + limit]], len(kept)
+        return 200, b'{"result":[%b]}' % b",".join(rows), b"X-Total-Count: %d\r\n" % total
+
+    # --- records ---------------------------------------------------------------------------------------------------
+    def _records(self, wanted: Any, parts: list[str], limit: int, offset: int) -> tuple[list[bytes], int]:
+        numbers = self._matching(wanted, parts)
+        return [self._row(number) for number in numbers[offset : offset + limit]], len(numbers)
+
+    def _matching(self, wanted: Any, parts: list[str]) -> Any:
+        numbers: Any = range(self._size)
+        stamp = next((one for one in wanted if one[0] == "sys_updated_on"), None)
+        ids = [one for one in wanted if one[0] == "sys_id"]
+        if stamp is not None:
+            early = self._early(stamp[2])
+            known = range(early, self._size) if stamp[1] != "<=" else range(max(0, early - 60), self._size)
+            numbers = sorted({*known, *self._edited})
+            numbers = [n for n in numbers if _compare(_stamp(self._updated(n)), stamp[1], stamp[2])]
+        for _column, operator, value in ids:
+            if operator == "IN":
+                numbers = [int(one[:8], 16) for one in value.split(",")]
+            elif isinstance(numbers, range):
+                numbers = range(int(value[:8], 16) + (operator == ">"), self._size)
+            else:
+                numbers = [n for n in numbers if _compare(sys_id(n), operator, value)]
+        if "ORDERBYsys_updated_on" in parts or "ORDERBYDESCsys_updated_on" in parts:
+            numbers = sorted(numbers, key=lambda n: (self._updated(n), n), reverse="ORDERBYDESCsys_id" in parts)
+        return numbers
+
+    def _early(self, stamp: str) -> int:
+        """A number at or below all those touched at that stamp or later."""
+        behind = LAST_TOUCHED - datetime.fromisoformat(f"{stamp}+00:00")
+        return max(0, self._size - 2 - int(behind / STEP))
+
+    def _updated(self, number: int) -> datetime:
+        return self._edited.get(number) or LAST_TOUCHED - (self._size - 1 - number) * STEP
+
+    def _row(self, number: int) -> bytes:
+        return self._rows[number % POOL] % {
+            b"ID": sys_id(number).encode(),
+            b"NUMBER": b"ISSUE%07d" % number,
+            b"UPDATED": _stamp(self._updated(number)).encode(),
+        }
+
+    # --- audit -----------------------------------------------------------------------------------------------------
+    def _audit_rows(self, wanted: Any) -> list[bytes]:
+        keys = next((one[2] for one in wanted if one[0] == "documentkey"), sys_id(0))
+        found = []
+        for key in keys.split(","):
+            number = int(key[:8], 16)
+            for place, (stamp, row) in enumerate(self._audits[number % POOL], 1):
+                found.append((stamp, sys_id(number, place), key, row))
+        for column, operator, value in wanted:
+            if column in ("sys_created_on", "sys_id"):
+                place = 0 if column == "sys_created_on" else 1
+                found = [one for one in found if _compare(one[place], operator, value)]
+        found.sort(key=lambda one: one[:2])
+        return [row % {b"ID": key.encode(), b"ENTRY": entry.encode()} for _stamp, entry, key, row in found]
+
+
+def _compare(mine: str, operator: str, value: str) -> bool:
+    if operator in (">", ">="):
+        return mine > value or (operator == ">=" and mine == value)
+    return mine <= value if operator == "<=" else mine == value
+
+
+def _holds(row: dict[str, str], wanted: Any) -> bool:
+    for column, operator, value in wanted:
+        mine = row.get(column, "")
+        if operator == "IN":
+            if mine not in value.split(","):
+                return False
+        elif column in row and not _compare(mine, operator, value):
+            return False
+    return True
