@@ -123,13 +123,21 @@ class Database:
 
     def execute(self, sql: str, params: Params = ()) -> int:
         """Run one changing statement (a transaction of its own outside `transaction()`); return rows changed."""
+        if self._owner == threading.get_ident():  # one statement is whole or nothing by itself
+            with in_words(self.path):
+                return self.writer.conn.execute(sql, params).rowcount
         with self.transaction():
             return self.writer.conn.execute(sql, params).rowcount
 
     def execute_many(self, sql: str, rows: Iterable[Params]) -> None:
-        """Run one changing statement for many rows."""
+        """Run one changing statement for many rows, of which there may be none."""
+        found = rows if isinstance(rows, list) else list(rows)
+        if len(found) < 2:
+            for row in found:
+                self.execute(sql, row)
+            return
         with self.transaction():
-            self.writer.conn.executemany(sql, rows)
+            self.writer.conn.executemany(sql, found)
 
     def rows(self, sql: str, params: Params = ()) -> list[Row]:
         """Return all rows of a query."""

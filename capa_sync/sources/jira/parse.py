@@ -156,6 +156,16 @@ class _Values(Mapping[str, Raw]):
             self._known[name] = known
         return known
 
+    def get(self, name: str, default: Any = None) -> Any:
+        """Return a value, `default` for one that is not there; most of those asked for are empty."""
+        known = self._known.get(name)
+        if known is not None:
+            return known
+        try:
+            return self[name]
+        except KeyError:
+            return default
+
     def __iter__(self) -> Iterator[str]:
         return (name for name, value in self._fields.items() if name not in BOOKKEEPING and not is_ticking(value))
 

@@ -116,6 +116,16 @@ class _Values(Mapping[str, Raw]):
             known = self._known[column] = _present(cell, column in self._html) if cell else BLANK
         return known
 
+    def get(self, column: str, default: Any = None) -> Any:
+        """Return a value, `default` for one that is not there; most of those asked for are empty."""
+        known = self._known.get(column)
+        if known is not None:
+            return known
+        try:
+            return self[column]
+        except KeyError:
+            return default
+
     def __iter__(self) -> Iterator[str]:
         return (column for column in self._row if column not in _BOOKKEEPING)
 
