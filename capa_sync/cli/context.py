@@ -64,6 +64,16 @@ def read_configuration(config: Path, *, with_secrets: bool = True) -> Configurat
     return configure(load_settings(config, os.environ), config, os.environ, with_secrets=with_secrets)
 
 
+def chosen_sources(configuration: Configuration, only: str | None) -> list[str]:
+    """Return the names of the sources to work on: all, or the one that `--source` names. Raises UserError."""
+    names = list(configuration.settings.sources)
+    if only is None:
+        return names
+    if only not in names:
+        raise UserError([Problem("", 0, f"there is no source '{only}'", f"the settings name: {', '.join(names)}")])
+    return [only]
+
+
 @contextmanager
 def open_house(
     configuration: Configuration, clock: Clock, *, lock: bool, stop: threading.Event | None = None

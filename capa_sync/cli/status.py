@@ -40,6 +40,11 @@ def _lines(health: dict[str, Any]) -> list[str]:
     """Word the health of the register for a person."""
     lines = [line for source in health["sources"] for line in _source_lines(source)]
     lines += [f"safety stop: {each['cause']} (since {_at(each['since'])})" for each in health["safety_stops"]]
+    lines += [
+        f"held back on {each['source']}: {each['tickets']} ticket{'' if each['tickets'] == 1 else 's'}, "
+        f"{each['cause'].replace('_', ' ')}; look at `capa-sync plan`"
+        for each in health["held_back"]
+    ]
     for title, rows in (
         (
             "stuck writes",
@@ -69,6 +74,8 @@ def _source_lines(source: dict[str, Any]) -> list[str]:
         lines.append(f"  problem: {source['problem']}")
     if source["not_before"]:
         lines.append(f"  waiting until {_at(source['not_before'])}, as the tracker asked")
+    for endpoint, until in source["endpoints_not_before"].items():
+        lines.append(f"  waiting with {endpoint} until {_at(until)}, as the tracker asked")
     return lines
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from capa_sync.cli.context import (
+    chosen_sources,
     clock_from,
     config_option,
     json_option,
@@ -51,7 +52,7 @@ def sync(
     """Run one cycle over all sources: read, judge, write what is due."""
     configure_logs(quiet=True)
     configuration, clock = read_configuration(config), clock_from(test_clock)
-    names = _sources(configuration, only)
+    names = chosen_sources(configuration, only)
     count = _release_count(released)
     if released is not None and _is_held(configuration):
         return _leave_release(configuration, clock, names, count)
@@ -70,15 +71,6 @@ def sync(
     else:
         print_cycle(summary)
     return code
-
-
-def _sources(configuration: Configuration, only: str | None) -> list[str]:
-    names = list(configuration.settings.sources)
-    if only is None:
-        return names
-    if only not in names:
-        raise UserError([Problem("", 0, f"there is no source '{only}'", f"the settings name: {', '.join(names)}")])
-    return [only]
 
 
 def _release_count(text: str | None) -> int | None:

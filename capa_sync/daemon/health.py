@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
 from capa_sync.model.ticket import Presence
 from capa_sync.store import Register
+from capa_sync.writeback import Cause
 
 NEXT_DUE_SHOWN = 5
+_CAUSES = frozenset(Cause)
 
 
 def health_of(register: Register, poll_every: Mapping[str, timedelta], now: datetime) -> dict[str, Any]:
@@ -20,6 +23,11 @@ def health_of(register: Register, poll_every: Mapping[str, timedelta], now: date
         "sources": [_source(register, name, every, now) for name, every in poll_every.items()],
         "safety_stops": [
             {"source": name, "cause": stop.cause, "since": stop.at} for name, stop in register.outbox.stops().items()
+        ],
+        "held_back": [
+            {"source": name, "cause": cause, "tickets": tickets}
+            for name in poll_every
+            for cause, tickets in _held_back(register, name).items()
         ],
         "stuck_writes": [
             {
@@ -45,9 +53,15 @@ def health_of(register: Register, poll_every: Mapping[str, timedelta], now: date
     }
 
 
+def _held_back(register: Register, name: str) -> dict[str, int]:
+    """Count tickets whose warning a brake or the mode holds back, by cause."""
+    held = {write.ticket_id: write.error for write in register.outbox.withheld(name) if write.error in _CAUSES}
+    return dict(Counter(held.values()))
+
+
 def _source(register: Register, name: str, every: timedelta, now: datetime) -> dict[str, Any]:
     """Return one source's freshness and gaps."""
-    as_of = register.runs.as_of(name)
+    as_of, not_before = register.runs.as_of(name), register.runs.not_before(name)
     presences = [presence for presence, _container in register.tickets.presences(name).values()]
     census = register.runs.last(name, "census")
     return {
@@ -57,7 +71,10 @@ def _source(register: Register, name: str, every: timedelta, now: datetime) -> d
         "is_stale": as_of is None or now - as_of > 3 * every + timedelta(minutes=1),
         "last_success_at": register.runs.last_success(name),
         "problem": register.runs.problem(name),
-        "not_before": register.runs.not_before(name),
+        "not_before": not_before if not_before is not None and not_before > now else None,
+        "endpoints_not_before": {
+            endpoint: until for endpoint, until in register.runs.endpoint_holds(name).items() if until > now
+        },
         "tickets": presences.count(Presence.PRESENT),
         "vanished": {str(each): presences.count(each) for each in set(presences) if each is not Presence.PRESENT},
         "gaps": register.reports.incomplete_histories(name),

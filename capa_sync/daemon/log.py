@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import sys
+from collections.abc import MutableMapping
 from enum import StrEnum
 from typing import Any, TextIO
 
@@ -51,6 +52,7 @@ def configure_logs(stream: TextIO | None = None, *, verbose: bool = False, quiet
     least = logging.ERROR if quiet else logging.DEBUG if verbose else logging.INFO
     structlog.configure(
         processors=[
+            *([_drop_told] if quiet else []),
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             structlog.processors.LogfmtRenderer(key_order=["timestamp", "level", "action"], bool_as_flag=False),
@@ -64,6 +66,16 @@ def configure_logs(stream: TextIO | None = None, *, verbose: bool = False, quiet
     )
     for chatty in ("apscheduler", "urllib3", "jira", "pysnow"):
         logging.getLogger(chatty).setLevel(logging.ERROR)
+
+
+_TOLD = frozenset({Action.CYCLE_FAILED, Action.SAFETY_STOP})
+
+
+def _drop_told(_logger: Any, _name: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """Keep a line off the terminal that the result says in words."""
+    if event.get("action") in _TOLD:
+        raise structlog.DropEvent
+    return event
 
 
 def log(action: Action, *, level: str = "info", **fields: Any) -> None:

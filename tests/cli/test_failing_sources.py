@@ -1,0 +1,126 @@
+"""A tracker that cannot be read: one clear line, exit 3, the cursor untouched, the other sources go on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from tests.daemon.conftest import MakeDesk
+from tests.daemon.desk import Desk
+from tests.daemon.nursery import Child
+
+SEARCH = (".*", r"/search(/jql)?(\?|$)")
+
+
+@pytest.fixture(scope="module")
+def desk(shared_desk: MakeDesk) -> Desk:
+    """All three trackers, read once."""
+    desk = shared_desk(rules=("root-cause-before-action",))
+    for source in desk.names:
+        desk.tell_clean(source)
+    desk.sync()
+    return desk
+
+
+def _settings(desk: Desk, old: str, new: str) -> Callable[[], list[str]]:
+    def spoil() -> list[str]:
+        text = desk.write_settings()
+        assert old in text
+        (desk.folder / "spoiled.toml").write_text(text.replace(old, new))
+        return ["--config", "spoiled.toml"]
+
+    return spoil
+
+
+def _fault(
+    desk: Desk, source: str, kind: str, match: tuple[str, str] = SEARCH, **more: Any
+) -> Callable[[], list[str]]:
+    def spoil() -> list[str]:
+        desk.servers[source].faults.add(kind, match, times=None, **more)
+        return []
+
+    return spoil
+
+
+def _variable(_desk: Desk, name: str) -> Callable[[], dict[str, str]]:
+    return lambda: {name: "wrong"}
+
+
+CASES: dict[str, tuple[str, Callable[[Desk], Callable[[], Any]], str]] = {
+    "wrong password": ("servicenow", lambda d: _variable(d, "SERVICENOW_PASSWORD"), "sign"),
+    "no permission": (
+        "jira",
+        lambda d: _fault(d, "jira", "answer", status=403, answer='{"errorMessages": ["Forbidden"]}'),
+        "403",
+    ),
+    "unknown project": ("jira", lambda d: _settings(d, "project = CAPA AND", "project = NOPE AND"), "NOPE"),
+    "unknown table": ("servicenow", lambda d: _settings(d, 'table = "sn_grc_issue"', 'table = "u_nope"'), "u_nope"),
+    "broken query": ("jira-dc", lambda d: _settings(d, "project = NC", "project == NC"), "query"),
+    "HTML instead of JSON": ("jira", lambda d: _fault(d, "jira", "html"), "HTML"),
+    "hibernating instance": ("servicenow", lambda d: _fault(d, "servicenow", "html", (".*", "/table/")), "HTML"),
+    "cut JSON": ("jira-dc", lambda d: _fault(d, "jira-dc", "truncate"), "JSON"),
+}
+
+
+def _cursors(desk: Desk) -> list[Any]:
+    return desk.tables()["cursor"]
+
+
+def _demand(desk: Desk, done: Child, source: str, words: str) -> None:
+    """Exit 3; one line for the source, none for another, and nothing of Python."""
+    assert done.code == 3, done.out + done.err
+    told = [line for line in (done.out + done.err).splitlines() if "problem: " in line]
+    assert len(told) == 1, done.out + done.err
+    assert words.lower() in told[0].lower()
+    assert "Traceback" not in done.out + done.err
+    assert "cycle_failed" not in done.err
+    for secret in ("sandbox-token", "Basic ", "Bearer "):
+        assert secret not in done.out + done.err
+    as_of = {line.partition(":")[0] for line in done.out.splitlines() if "judged" in line}
+    assert as_of == set(desk.names), "every source is told of"
+    status = desk.run("status")
+    assert status.code == 3
+    (problem,) = [line for line in status.out.splitlines() if "problem:" in line]
+    assert words.lower() in problem.lower()
+    assert status.out.index(f"{source}: ") < status.out.index("problem:")
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_one_clear_line_exit_3_and_the_cursor_stays(desk: Desk, case: str) -> None:
+    """Each fault that waiting cannot cure; afterwards the source is read as before."""
+    source, prepare, words = CASES[case]
+    before = _cursors(desk)
+    spoiled = prepare(desk)()
+    arguments = spoiled if isinstance(spoiled, list) else []
+    env = spoiled if isinstance(spoiled, dict) else {}
+    try:
+        _demand(desk, desk.run("sync", *arguments, **env), source, words)
+        assert _cursors(desk) == before
+    finally:
+        desk.servers[source].faults.clear()
+    healed = desk.run("sync")
+    assert healed.code == 0
+    assert "problem" not in desk.run("status").out
+
+
+@pytest.mark.slow
+def test_what_may_pass_is_tried_for_a_while_then_told_in_one_line(make_desk: MakeDesk) -> None:
+    """A proxy's error page and a refused connection are tried again for half a minute, side by side here."""
+    desk = make_desk(rules=("root-cause-before-action",))
+    for source in desk.names:
+        desk.tell_clean(source)
+    desk.servers["jira"].faults.add("proxy_error", SEARCH, times=None)
+    port = str(desk.servers["jira-dc"].port)
+    (desk.folder / "refused.toml").write_text(desk.write_settings().replace(f":{port}", ":9"))
+    proxied = desk.start("sync", "--source", "jira", "--json")
+    refused = desk.start(
+        "sync", "--source", "jira-dc", "--json", "--config", "refused.toml", CAPA_SYNC_REGISTER="other.db"
+    )
+    for child, words in ((proxied, "the tracker answered 502"), (refused, "the server cannot be reached")):
+        assert child.wait().code == 3
+        assert words in child.out
+        assert "<html" not in child.out
+        assert child.err.count("\n") <= 1, child.err
+    assert desk.run("sync", "--source", "servicenow").code == 0
