@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from capa_sync.mapping import BoundMapping, MappingFile
 from capa_sync.model.clock import Clock
@@ -35,6 +35,7 @@ class SourceSetup:
         name, kind: from the settings. source, writer: its two ports. mapping: as loaded.
         write: brakes and words. poll_every, census_every, full_sweep_every: intervals.
         facts, bound: what the tracker said of itself, and the mapping bound to that; None before sign-in.
+        facts_at: when the tracker was last asked about itself in this process.
         planned_all: True once this process has planned every ticket of the source that may need a write.
         site: address of the tracker; sources on the same one share the brake on new comments.
         url: address of the tracker for people. scope: what is read there, in words for people (the query).
@@ -52,6 +53,7 @@ class SourceSetup:
     full_sweep_every: timedelta
     facts: SiteFacts | None = None
     bound: BoundMapping | None = None
+    facts_at: datetime | None = None
     planned_all: bool = False
     site: str = ""
     url: str = ""

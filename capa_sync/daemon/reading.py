@@ -38,16 +38,17 @@ def sign_in(house: House, setup: SourceSetup, now: datetime) -> None:
 
     Raises SourceError.
     """
-    if setup.facts is not None and setup.bound is not None:
+    if setup.facts_at is not None and now - setup.facts_at < setup.census_every:
         return
-    facts = setup.source.identify()
-    bound = bind(setup.mapping, facts, house.register.facts.pins(setup.name))
+    facts, kept = setup.source.identify(), house.register.facts
     with house.register.transaction():
-        house.register.facts.declare(setup.name, setup.kind, setup.url)
-        house.register.facts.save(setup.name, facts, now)
+        kept.declare(setup.name, setup.kind, setup.url)
+        kept.save(setup.name, facts, now)
+        # what was ever met counts: a new process must not think that accounts went away
+        bound = bind(setup.mapping, kept.load(setup.name) or facts, kept.pins(setup.name))
         for field, tracker_field in bound.pins.items():
-            house.register.facts.pin(setup.name, field, tracker_field)
-    setup.facts, setup.bound = facts, bound
+            kept.pin(setup.name, field, tracker_field)
+    setup.facts, setup.bound, setup.facts_at = facts, bound, now
     setup.clock_skew = facts.server_time - house.clock.now() if facts.server_time is not None else timedelta(0)
     for problem in (*bound.problems, *bound.notes):
         log(Action.MAPPING_PROBLEM, level="warning", source=setup.name, problem=str(problem))

@@ -89,7 +89,7 @@ class Desk:
         """Run one cycle, at a London time if given, else half a minute later than now."""
         self.clock.set(local(when)) if when else self.clock.advance(timedelta(seconds=30))
         setup = self.house.setups[self.source]
-        setup.facts = None  # as a daemon started anew: the site may have new fields and people
+        setup.facts_at = None  # as a daemon started anew: the site may have new fields and people
         [self.last] = run_round(self.house, [setup])
         assert not self.last.problem, self.last.problem
         assert not self.server.crashes
@@ -136,7 +136,7 @@ def open_desk(source: str, folder: Path, start: str, *, keeps_answers: bool = Fa
         player = JiraPlayer(tracker, diary, lambda story: story)
     player.set_stage()
     with SandboxServer(tracker, keeps_answers=keeps_answers) as server:
-        house = _house(source, folder, server.url, clock)
+        house = house_of(source, folder, server.url, clock)
         release(house, [source], None)
         try:
             yield Desk(source, clock, server, player, house)
@@ -144,7 +144,7 @@ def open_desk(source: str, folder: Path, start: str, *, keeps_answers: bool = Fa
             house.register.close()
 
 
-def _house(source: str, folder: Path, url: str, clock: SandboxClock) -> House:
+def house_of(source: str, folder: Path, url: str, clock: SandboxClock) -> House:
     file = folder / "capa-sync.toml"
     table = TABLES[source].format(url=url, mappings=starter_path("mappings"), email=API_EMAIL, user=INTEGRATION_USER)
     file.write_text(HEAD + table, encoding="utf-8")
