@@ -76,7 +76,8 @@ def read_into_mirror(house: House, setup: SourceSetup, run: int, *, full: bool) 
         done += len(page.readings)
         if changed:
             log(Action.PAGE_COMMITTED, source=setup.name, run=run, read=len(page.readings), changed=len(changed))
-        house.progress(setup.name, "reading", done, page.total)
+        total = page.total if page.total is not None and page.total >= done else None  # an estimate, of records alone
+        house.progress(setup.name, "reading", done, done if page.complete else total)
         if house.stop.is_set() and not page.complete:
             raise Abandoned(setup.name, "stopped while reading; it goes on from here at the next start")
     return done
