@@ -181,8 +181,16 @@ class Context:
             times = [self.first_became("stage", _IMPLEMENTED), *map(_started, self.all_actions)]
             if self.actions_unknown:
                 times.append(FirstTime(None, DAWN))
-            found = self._firsts["action_started_at"] = first_of(times)
+            found = self._firsts["action_started_at"] = self._with_entry(first_of(times))
         return found
+
+    def _with_entry(self, time: FirstTime) -> FirstTime:
+        """Return the start of an action with the history entry behind it, which `explain` shows."""
+        moment = time.known
+        if moment is None or moment.change is not None:
+            return time
+        made = (each for each in self.changes("actions") if (each.group, each.at) == (moment.group, moment.at))
+        return time._replace(known=moment._replace(change=next(made, None)))
 
     def unknown(self, names: Sequence[str], *, history: bool = False) -> str:
         """Return why a phrase over these subjects cannot tell, in words for an admin."""

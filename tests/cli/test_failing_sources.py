@@ -49,7 +49,7 @@ def _variable(_desk: Desk, name: str) -> Callable[[], dict[str, str]]:
 
 
 CASES: dict[str, tuple[str, Callable[[Desk], Callable[[], Any]], str]] = {
-    "wrong password": ("servicenow", lambda d: _variable(d, "SERVICENOW_PASSWORD"), "sign"),
+    "wrong password": ("servicenow", lambda d: _variable(d, "SERVICENOW_PASSWORD"), "was not accepted (401)"),
     "no permission": (
         "jira",
         lambda d: _fault(d, "jira", "answer", status=403, answer='{"errorMessages": ["Forbidden"]}'),
@@ -59,7 +59,11 @@ CASES: dict[str, tuple[str, Callable[[Desk], Callable[[], Any]], str]] = {
     "unknown table": ("servicenow", lambda d: _settings(d, 'table = "sn_grc_issue"', 'table = "u_nope"'), "u_nope"),
     "broken query": ("jira-dc", lambda d: _settings(d, "project = NC", "project == NC"), "query"),
     "HTML instead of JSON": ("jira", lambda d: _fault(d, "jira", "html"), "HTML"),
-    "hibernating instance": ("servicenow", lambda d: _fault(d, "servicenow", "html", (".*", "/table/")), "HTML"),
+    "hibernating instance": (
+        "servicenow",
+        lambda d: _fault(d, "servicenow", "html", (".*", "/table/")),
+        "a web page",
+    ),
     "cut JSON": ("jira-dc", lambda d: _fault(d, "jira-dc", "truncate"), "JSON"),
 }
 
