@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
 from datetime import datetime, timedelta
 
 from capa_sync.model.write import Write, WriteKind, WriteState
 from capa_sync.store.brakes import Brakes
-from capa_sync.store.columns import instant_text, optional_instant, optional_text
+from capa_sync.store.columns import instant_text, optional_text
 from capa_sync.store.write_rows import FIELDS, row_of, write_from
 
 REPLACED = "replaced"
@@ -38,7 +37,6 @@ class SqlOutbox(Brakes):
     def _put(self, write: Write) -> None:
         held = self._db.row("SELECT state, error FROM write_out WHERE id = ?", (write.id,))
         if held is None:
-            write = self._patient(write)
             self._replace_older(write)
             self._db.execute(_INSERT, row_of(write))
         elif held[0] in (WriteState.PENDING, WriteState.WITHHELD) and held != (write.state, write.error):
@@ -47,18 +45,6 @@ class SqlOutbox(Brakes):
             self._replace_older(write)
             self._db.execute("DELETE FROM write_out WHERE id = ?", (write.id,))
             self._db.execute(_INSERT, row_of(write))
-
-    def _patient(self, write: Write) -> Write:
-        """Let a write wait as long as the one it replaces: the tracker's wish is for the ticket, not for the text."""
-        waits = optional_instant(
-            self._db.value(
-                """SELECT MAX(not_before) FROM write_out WHERE source = ? AND ticket_id = ? AND kind = ?
-                AND state = 'pending' AND attempts > 0""",
-                (write.source, write.ticket_id, write.kind),
-            )
-        )
-        times = [at for at in (waits, write.not_before) if at is not None]
-        return replace(write, not_before=max(times, default=None))
 
     def _replace_older(self, write: Write) -> None:
         self._db.execute(
@@ -80,14 +66,17 @@ class SqlOutbox(Brakes):
     def due(self, source: str, now: datetime) -> list[Write]:
         """Return pending and unknown writes whose time has come, oldest first, at most one per ticket.
 
-        A ticket waits behind its own first open write: one that failed or whose time is still to come.
+        A ticket waits behind its own first open write: one that failed or whose time is still to come. What the
+        tracker asked for after a try holds for the ticket, also when a newer text has replaced that write.
         """
         rows = self._db.rows(
             f"""{_SELECT} WHERE source = ? AND state IN {_OPEN} AND state <> 'failed'
             AND (not_before IS NULL OR not_before <= ?) AND NOT EXISTS (
                 SELECT 1 FROM write_out AS e WHERE e.source = w.source AND e.ticket_id = w.ticket_id
-                AND e.seq < w.seq AND e.state IN {_OPEN}) ORDER BY seq""",
-            (source, instant_text(now)),
+                AND e.seq < w.seq AND e.state IN {_OPEN}) AND NOT EXISTS (
+                SELECT 1 FROM write_out AS t WHERE t.source = w.source AND t.ticket_id = w.ticket_id
+                AND t.attempts > 0 AND t.state IN ('pending', 'withheld') AND t.not_before > ?) ORDER BY seq""",
+            (source, instant_text(now), instant_text(now)),
         )
         return [write_from(row) for row in rows]
 
@@ -116,11 +105,13 @@ class SqlOutbox(Brakes):
                 state, error = WriteState.WITHHELD, REPLACED
             delivered = state is WriteState.DELIVERED
             self._db.execute(
-                """UPDATE write_out SET state = ?, error = ?, marked_at = ?, not_before = ?,
+                """UPDATE write_out SET state = ?, error = ?, marked_at = ?,
+                not_before = CASE WHEN ? = 'withheld' AND ? IS NULL THEN not_before ELSE ? END,
                 remote_id = CASE WHEN ? <> '' THEN ? ELSE remote_id END,
                 attempts = attempts + ?, delivered_at = CASE WHEN ? THEN ? ELSE delivered_at END WHERE id = ?""",
                 (
-                    state, error, instant_text(at), optional_text(not_before), remote_id, remote_id,
+                    state, error, instant_text(at), state, optional_text(not_before), optional_text(not_before),
+                    remote_id, remote_id,
                     int(state is WriteState.UNKNOWN and not error), delivered, instant_text(at), write_id,
                 ),
             )  # fmt: skip
@@ -148,6 +139,7 @@ class SqlOutbox(Brakes):
         Writes whose answer is lost become due, too: they are looked up, not sent blindly.
         """
         where, params = ("AND source = ? AND ticket_id = ?", ticket) if ticket else ("", ())
+        self._db.execute(f"UPDATE write_out SET not_before = NULL WHERE state = 'withheld' {where}", params)
         return self._db.execute(
             f"""UPDATE write_out SET state = CASE WHEN state = 'failed' THEN 'pending' ELSE state END,
             not_before = NULL WHERE (state = 'failed' OR (state IN {_OPEN} AND not_before IS NOT NULL

@@ -9,7 +9,6 @@ from typing import Protocol
 
 from capa_sync.errors import (
     ALL,
-    ENDPOINT,
     Authentication,
     BadAnswer,
     DeliveryUnknown,
@@ -30,7 +29,6 @@ from capa_sync.writeback.told import IN_PEACE, NOT_MISSED
 
 SHORTEST = timedelta(seconds=1)
 """No write is tried twice within this time, whatever the tracker wishes."""
-_PAUSED = "the tracker asked us to wait with writes of this kind"
 
 
 class StopSignal(Protocol):
@@ -110,17 +108,11 @@ class _Courier:
     clock: Clock
     checkpoint: Checkpoint
     report: DeliveryReport
-    paused: dict[WriteKind, datetime] = field(default_factory=dict)
-    """Kinds of writes whose endpoint wants to be left alone; the others go on."""
 
     def carry(self, write: Write) -> None:
         """Bring one write to the tracker, or mark why not."""
         if reason := self._reason_to_withhold(write):
             self._withhold(write, reason)
-            return
-        if write.kind in self.paused:
-            self._mark("waiting", write, write.state, error=_PAUSED, not_before=self.paused[write.kind])
-            self.report.waiting.append(write.id)
             return
         try:
             done = self._look_up(write) if write.state is WriteState.UNKNOWN else None
@@ -166,8 +158,6 @@ class _Courier:
         state = WriteState.PENDING if is_refused and write.state is not WriteState.UNKNOWN else WriteState.UNKNOWN
         self._mark("waiting", write, state, error=fault.message, not_before=until)
         self.report.waiting.append(write.id)
-        if getattr(fault, "scope", "") == ENDPOINT:
-            self.paused[write.kind] = until
         if self._stops_source(fault):
             self.report.fault = fault
             self.report.not_before = until if isinstance(fault, NotBefore) or _wish(fault) is not None else None

@@ -1,0 +1,196 @@
+"""A limit holds for what it names, survives a restart, and afterwards every ticket carries its one comment."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from capa_sync.cli.app import cli
+from tests.rates.bench import HOUR, Bench, open_bench
+
+NEW_COMMENT = "POST .*/comment$"
+EDIT = "PUT .*/comment/"
+MINUTE = timedelta(minutes=1)
+
+
+@pytest.fixture
+def jira(tmp_path: Path) -> Iterator[Bench]:
+    """A Jira Cloud that was read once."""
+    with open_bench("jira", tmp_path) as bench:
+        yield bench
+
+
+@pytest.fixture
+def servicenow(tmp_path: Path) -> Iterator[Bench]:
+    """A ServiceNow that was read once."""
+    with open_bench("servicenow", tmp_path) as bench:
+        yield bench
+
+
+def test_a_limit_on_new_comments_lets_everything_else_go_on(jira: Bench) -> None:
+    """One refused request, none after a restart; edits, labels and reading go on; each comment comes once."""
+    jira.broken("told")
+    jira.cycle()
+    jira.broken("one")
+    jira.broken("two")
+    jira.mend("told")
+    jira.forget()
+    jira.fault(("POST", "/comment$"), reason="jira-burst-based", retry_after=3600)
+    assert not jira.cycle().problem
+    assert jira.sent(NEW_COMMENT) == 1
+    assert jira.sent(EDIT) == 1
+    assert (jira.states("one"), jira.states("two"), jira.states("told")) == ({"pending"}, {"pending"}, {"delivered"})
+    assert jira.told["not_before"] is None
+    assert list(jira.told["endpoints_not_before"]) == ["POST issue/*/comment"]  # type: ignore[call-overload]
+    jira.restart()
+    jira.later(50 * MINUTE)
+    jira.broken("three")  # two hours pass for it
+    jira.later(-2 * HOUR)
+    assert not jira.cycle().problem
+    assert jira.sent(NEW_COMMENT) == 1
+    assert jira.states("three") == {"pending"}
+    jira.relent()
+    jira.later(HOUR)
+    assert jira.cycle().counts["delivered"] == 9
+    assert jira.sent(NEW_COMMENT) == 4
+    assert jira.told["endpoints_not_before"] == {}
+
+
+def test_a_limit_on_the_search_is_kept_and_nothing_else_waits(jira: Bench) -> None:
+    """The search is not sent for the hour, also by a new process, which may well sign in meanwhile."""
+    jira.broken("one")
+    jira.fault(("POST", "/search/jql"), reason="jira-burst-based", retry_after=3600)
+    jira.forget()
+    assert "3600 s" in jira.cycle().problem
+    assert jira.sent("search/jql") == 1
+    assert jira.told["not_before"] is None
+    jira.relent()
+    jira.restart()
+    assert "asked us not to send" in jira.cycle().problem
+    assert jira.sent("search/jql") == 1
+    assert jira.sent("GET .*/myself") >= 1
+    jira.later(HOUR)
+    assert not jira.cycle().problem
+    assert jira.states("one") == {"delivered"}
+
+
+def test_a_limit_on_a_ticket_holds_for_its_writes_alone(jira: Bench) -> None:
+    """The other ticket gets its comment; the limited one waits, and a newer text waits as long."""
+    limited = jira.broken("limited")
+    jira.broken("free")
+    number = jira.desk.player.tracker.state.find(limited).id  # type: ignore[union-attr]
+    jira.fault(("POST", f"/issue/{number}/comment"), reason="jira-per-issue-on-write", retry_after=7200)
+    jira.forget()
+    assert not jira.cycle().problem
+    assert (jira.states("limited"), jira.states("free")) == ({"pending"}, {"delivered"})
+    assert (jira.told["not_before"], jira.told["endpoints_not_before"]) == (None, {})
+    jira.mend("limited")
+    jira.later(HOUR)
+    jira.restart()
+    assert not jira.cycle().problem
+    assert jira.sent(f"(POST|PUT) .*/{number}") == 1
+    jira.relent()
+    jira.later(HOUR)
+    jira.cycle()
+    assert jira.states("limited") == {"delivered"}
+    assert jira.sent(f"POST .*/{number}/comment") == 2
+
+
+@pytest.mark.parametrize("reason", ["jira-quota-global-based", "jira-quota-tenant-based", "jira-new-thing", None])
+@pytest.mark.parametrize("at", [("POST", "/search/jql"), ("POST", "/comment$")])
+def test_any_other_limit_holds_for_everything_of_the_source(
+    jira: Bench, reason: str | None, at: tuple[str, str]
+) -> None:
+    """Whatever was limited, nothing at all is sent before the instant, by this process or the next."""
+    jira.broken("one")
+    jira.broken("two")
+    jira.fault(at, reason=reason, retry_after=3600)
+    assert "3600 s" in jira.cycle().problem
+    until = jira.told["not_before"]
+    assert until is not None
+    jira.relent()
+    jira.forget()
+    assert "asked us to wait" in jira.cycle().problem
+    jira.restart()
+    jira.later(58 * MINUTE)
+    assert "asked us to wait" in jira.cycle().problem
+    assert jira.sent() == 0
+    jira.later(2 * MINUTE)
+    assert not jira.cycle().problem
+    assert (jira.states("one"), jira.states("two"), jira.told["not_before"]) == ({"delivered"}, {"delivered"}, None)
+    assert jira.sent(NEW_COMMENT) == 2
+
+
+def test_status_tells_until_when_the_tracker_wants_to_be_left_alone(jira: Bench, tmp_path: Path) -> None:
+    """As text and as JSON, for the source and for an endpoint, and not once it is over."""
+    now = f"{jira.desk.clock.now().isoformat()}"
+    runs = jira.desk.house.register.runs
+    runs.set_not_before("jira", jira.desk.clock.now() + HOUR, "429")
+    runs.hold_endpoint("jira", "POST search/jql", jira.desk.clock.now() + HOUR, jira.desk.clock.now())
+    arguments = ["status", "--config", str(tmp_path / "capa-sync.toml"), "--test-clock"]
+    shown = CliRunner().invoke(cli, [*arguments, now]).output
+    assert "waiting until 2025-05-05 09:00" in shown
+    assert "waiting with POST search/jql until 2025-05-05 09:00" in shown
+    later = (jira.desk.clock.now() + 2 * HOUR).isoformat()
+    assert "waiting" not in CliRunner().invoke(cli, [*arguments, later]).output
+
+
+def test_an_unavailable_tracker_is_left_alone_and_no_write_is_doubled(jira: Bench) -> None:
+    """A 503 with Retry-After on a comment that was applied: nothing is sent, then it is found and not repeated."""
+    jira.broken("one")
+    jira.desk.server.faults.add(
+        "status_after", ("POST", "/comment$"), status=503, headers={"Retry-After": "1800"}, times=1
+    )
+    assert "503" in jira.cycle().problem
+    assert jira.states("one") == {"unknown", "pending"}
+    jira.forget()
+    jira.later(25 * MINUTE)
+    assert "asked us to wait" in jira.cycle().problem
+    assert jira.sent() == 0
+    jira.later(5 * MINUTE)
+    assert not jira.cycle().problem
+    assert jira.states("one") == {"delivered"}
+    assert jira.sent(NEW_COMMENT) == 0
+
+
+def test_servicenows_hourly_limit_is_met_once_an_hour(servicenow: Bench) -> None:
+    """One refused request an hour, over restarts; once the limit is lifted everything arrives, each note once."""
+    servicenow.broken("one")
+    knobs = servicenow.desk.server.tracker.knobs  # type: ignore[attr-defined]
+    knobs.rate_limit_per_hour = 1
+    servicenow.forget()
+    assert "asks us to wait" in servicenow.cycle().problem
+    first = servicenow.sent()
+    until = servicenow.told["not_before"]
+    assert until is not None
+    for _ in range(4):
+        servicenow.restart()
+        assert "asked us to wait" in servicenow.cycle().problem
+    assert servicenow.sent() == first
+    assert servicenow.told["not_before"] == until
+    servicenow.desk.clock.set(until)  # type: ignore[arg-type]
+    assert "asks us to wait" in servicenow.cycle().problem
+    assert servicenow.sent() == first + 2  # one was allowed in the new hour, the next was refused
+    knobs.rate_limit_per_hour = None
+    servicenow.later(HOUR)
+    assert not servicenow.cycle().problem
+    assert servicenow.states("one") == {"delivered"}
+    assert servicenow.desk.house.register.runs.problem("servicenow") == ""
+
+
+def test_a_limit_in_the_middle_of_writing_keeps_what_arrived(servicenow: Bench) -> None:
+    """The fields were set, the note was refused: after the hour only the note is sent."""
+    servicenow.broken("one")
+    servicenow.desk.server.faults.add("rate_limit", ("PATCH", ""), after=1, times=1, retry_after=3600)
+    servicenow.forget()
+    assert "3600 s" in servicenow.cycle().problem
+    assert servicenow.sent("PATCH") == 2
+    assert servicenow.states("one") == {"delivered", "pending"}
+    servicenow.later(HOUR)
+    assert not servicenow.cycle().problem
+    assert servicenow.sent("PATCH") == 3
+    assert servicenow.states("one") == {"delivered"}
