@@ -1,0 +1,68 @@
+"""Several sources in one daemon: none waits for another's limit, none falls into step, each keeps its budget."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from capa_sync.daemon.scheduler import JITTER_SHARE, Scheduler
+from capa_sync.model.write import Write, WriteKind
+from capa_sync.sources.budget import Rate
+from tests.contract.jira_source_desk import desk as jira_desk
+from tests.contract.jira_source_desk import populate
+from tests.daemon.desk import Desk, until
+
+
+@pytest.mark.parametrize("wait", [30, 3600])
+def test_a_limit_on_one_source_never_delays_another(make_desk: Callable[..., Desk], wait: int) -> None:
+    """While a worker waits half a minute, or a source is left alone for an hour, the other is warned on at once."""
+    desk = make_desk("jira", "servicenow")
+    desk.sync()
+    limited = desk.servers["servicenow"]
+    with desk.daemon() as daemon:
+        daemon.wait_for_cycles(1, desk.names)
+        limit = limited.faults.add("rate_limit", times=None, retry_after=wait)
+        until(lambda: limit.hits, 10)
+        began = time.monotonic()
+        desk.tell_broken("jira", days=0)
+        until(lambda: desk.picture("jira", "broken")["comments"], 15)
+        assert time.monotonic() - began < 6
+        assert limit.hits == 1
+    with desk.register() as register:
+        assert (register.runs.not_before("servicenow") is not None) == (wait == 3600)
+
+
+def test_polls_are_spread() -> None:
+    """Each next poll comes up to a tenth of its interval late, so that sources do not fall into step and none is at :00."""
+    every = timedelta(minutes=1)
+    scheduler = Scheduler({"one": every, "two": every}, lambda _name: None, lambda: None)
+    now = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
+    for name in ("one", "two"):
+        trigger = scheduler._scheduler.get_job(name).trigger
+        waits = [(trigger.get_next_fire_time(now, now) - now).total_seconds() for _ in range(200)]
+        assert 60 <= min(waits) < 61
+        assert 65 < max(waits) <= 60 * (1 + JITTER_SHARE)
+        assert len(set(waits)) > 150
+
+
+@pytest.mark.parametrize("face", ["cloud", "datacenter"])
+def test_a_source_keeps_its_budget(face: str) -> None:
+    """Reading and writing together: a second's worth at once, then the rate, over real HTTP."""
+    times: list[float] = []
+    with jira_desk(face, budget=Rate.parse("20/s"), is_instant=False, page_size=2, batch=2) as it:
+        it.server.before.append(lambda _request: times.append(time.monotonic()))
+        populate(it.tracker, 12)
+        it.cycle()
+        ticket = next(iter(it.mirror.readings.values())).ticket
+        write = _write(ticket.id, ticket.key, it.clock.now())
+        while len(times) < 55:
+            it.writer.look_up(write, "")
+    assert times[-1] - times[0] >= (len(times) - 20) / 20 * 0.98
+    assert max(sum(1 for at in times if start <= at < start + 1) for start in times) <= 41
+
+
+def _write(ticket_id: str, key: str, now: datetime) -> Write:
+    return Write("w1", "jira", ticket_id, key, WriteKind.LABELS, "h", now, labels_add=("capa-warning",))
