@@ -45,9 +45,12 @@ class TableClient:
         options: the source's options.
         clock: our own clock.
         stop: set at shutdown; waits end then.
+        budget: of the source, when other sessions of it share one; else the client makes it.
     """
 
-    def __init__(self, options: ServiceNowOptions, clock: Clock, stop: threading.Event) -> None:
+    def __init__(
+        self, options: ServiceNowOptions, clock: Clock, stop: threading.Event, budget: Budget | None = None
+    ) -> None:
         wrong = check_url(options.url)
         if wrong:
             raise Fatal(options.name, wrong)
@@ -55,7 +58,8 @@ class TableClient:
         self._writable = (options.table, options.written_columns)
         self._policy = RetryPolicy(options.name, clock, stop, is_instant=options.waits_are_instant)
         rate = Rate.parse(options.budget) if options.budget else None
-        self._budget = Budget(options.name, rate, stop, is_instant=options.waits_are_instant)
+        self._budget = budget or Budget(options.name, rate, stop, is_instant=options.waits_are_instant)
+        self._made_of = (options, clock, stop)
         self._sizes: dict[str, tuple[int, int]] = {}
         self._session = requests.Session()
         self._session.auth = build_auth(options, clock)
@@ -65,6 +69,10 @@ class TableClient:
             host=(parts.netloc + parts.path).rstrip("/"), use_ssl=parts.scheme == "https", session=self._session
         )
         self._session.headers["User-Agent"] = f"capa-sync/{__version__}"  # pysnow has just put its own there
+
+    def another(self) -> TableClient:
+        """Return a client with a session of its own, for another thread, within the same request budget."""
+        return TableClient(*self._made_of, self._budget)
 
     def close(self) -> None:
         """Close the connections."""

@@ -2,13 +2,17 @@
 
 Both are asked by the records' ids, at most 40 a query so that the address stays below 2,000 characters
 (facts/servicenow.md 1.1, 3). A count that is not reached is narrowed down to the records it concerns.
+A page of many records is cut into slices that several sessions read side by side: their answers take time to come,
+and how many may be asked for is the request budget's to say.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
+from queue import SimpleQueue
 
 from capa_sync.sources.servicenow.answers import AccessDenied, QueryTooLong, Row, value_of
 from capa_sync.sources.servicenow.client import TableClient
@@ -17,6 +21,8 @@ from capa_sync.sources.servicenow.parts import Reach
 from capa_sync.sources.servicenow.query import condition, join, one_of
 
 IDS_A_QUERY = 40
+SESSIONS = 6
+"""Slices read side by side at most; an instance serves few transactions of one user at once."""
 _PAGE = 1000
 _AUDIT = ("sys_id", "documentkey", "fieldname", "oldvalue", "newvalue", "user", "record_checkpoint", "sys_created_on")
 _NOTES = ("sys_id", "element_id", "element", "value", "sys_created_by", "sys_created_on")
@@ -56,6 +62,8 @@ class History:
 
     def __init__(self, client: TableClient) -> None:
         self._client = client
+        self._sessions: SimpleQueue[TableClient] = SimpleQueue()
+        self._opened = 0
         self.audit_readable = True
         self.notes_readable = True
 
@@ -94,13 +102,31 @@ class History:
 
     def _read(self, kind: _Kind, ids: Sequence[str]) -> dict[str, Entries]:
         found: dict[str, Entries] = {sys_id: Entries() for sys_id in ids}
-        for batch in batches(ids):
-            found.update(self._read_batch(kind, batch))
+        slices = list(batches(ids))
+        if len(slices) < 2:
+            for batch in slices:
+                found.update(self._read_batch(self._client, kind, batch))
+            return found
+        sessions = min(SESSIONS, len(slices))
+        while self._opened < sessions:
+            self._sessions.put(self._client.another())
+            self._opened += 1
+        with ThreadPoolExecutor(sessions, thread_name_prefix=f"{self._client.source}-{kind.table}") as pool:
+            for read in pool.map(partial(self._read_slice, kind), slices):
+                found.update(read)
         return found
 
-    def _read_batch(self, kind: _Kind, ids: Sequence[str]) -> Iterator[tuple[str, Entries]]:
+    def _read_slice(self, kind: _Kind, ids: Sequence[str]) -> list[tuple[str, Entries]]:
+        """Read one slice over a session that no other thread uses meanwhile."""
+        client = self._sessions.get()
         try:
-            rows, complete = self._walk(kind, ids)
+            return list(self._read_batch(client, kind, ids))
+        finally:
+            self._sessions.put(client)
+
+    def _read_batch(self, client: TableClient, kind: _Kind, ids: Sequence[str]) -> Iterator[tuple[str, Entries]]:
+        try:
+            rows, complete = self._walk(client, kind, ids)
         except QueryTooLong:
             if len(ids) == 1:
                 raise
@@ -109,14 +135,14 @@ class History:
             yield from _sorted_out(kind, ids, rows, complete=complete)
             return
         middle = len(ids) // 2
-        yield from self._read_batch(kind, ids[:middle])
-        yield from self._read_batch(kind, ids[middle:])
+        yield from self._read_batch(client, kind, ids[:middle])
+        yield from self._read_batch(client, kind, ids[middle:])
 
-    def _walk(self, kind: _Kind, ids: Sequence[str]) -> tuple[list[Row], bool]:
+    def _walk(self, client: TableClient, kind: _Kind, ids: Sequence[str]) -> tuple[list[Row], bool]:
         # the long list of ids is not echoed in links, so the count tells the end
-        fetch = partial(self._client.rows, kind.table, limit=_PAGE, fields=kind.fields, linked=False)
+        fetch = partial(client.rows, kind.table, limit=_PAGE, fields=kind.fields, linked=False)
         base = join(one_of(kind.key, ids), kind.extra)
-        walk = Walk(self._client.source, kind.table, fetch, base, column="sys_created_on")
+        walk = Walk(client.source, kind.table, fetch, base, column="sys_created_on")
         rows: list[Row] = []
         total: int | None = None
         for answer in walk.by_change(None):
