@@ -206,8 +206,8 @@ class JiraSite:
             return 200, self._search(orjson.loads(body)), _HEADERS
         if path == "changelog/bulkfetch":
             return 200, self._bulk(orjson.loads(body)), _HEADERS
-        if path.startswith("/edit/"):
-            return self._edit(*map(int, path.split("/")[2:])), orjson.dumps({}), b""
+        if path.startswith("edit/"):
+            return self._edit(*map(int, path.split("/")[1:])), orjson.dumps({}), b""
         content = self._small(method, path, body)
         if content is None:
             return 404, b'{"errorMessages":["not served"]}', _HEADERS

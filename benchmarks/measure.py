@@ -17,9 +17,10 @@ from pathlib import Path
 from typing import Any
 
 import orjson
+import requests
 
 from benchmarks.floor import FloorFile, read_jira, read_servicenow
-from benchmarks.trackers import requests_since, write_settings
+from benchmarks.trackers import edit, requests_since, write_settings
 from capa_sync.daemon.cycle import run_cycle
 from capa_sync.daemon.house import House, SourceSetup
 from capa_sync.daemon.log import configure_logs
@@ -103,21 +104,40 @@ def first_cycle(kind: str, url: str, folder: Path, budget: str) -> Result:
 
 def next_cycle(kind: str, url: str, folder: Path, budget: str, edits: int) -> Result:
     """Measure a cycle on a filled register: after nothing happened, and after some tickets were edited."""
-    import urllib.request
-
-    with house_at(write_settings(folder, [("main", kind, url)], budget=budget, write_back="plan")) as house:
+    with house_at(write_settings(folder, [("main", kind, url)], budget=budget)) as house:
         setup = house.setups["main"]
-        for _ in range(3):  # signs in, plans once, and lets the overlap settle
+        for _ in range(3):  # signs in, judges all, and lets the overlap settle
             assert not run_cycle(house, setup).problem
         requests_since(url)
         quiet = _timed(lambda: _quietly(house, setup))
         asked = requests_since(url)
-        urllib.request.urlopen(f"{url}/rest/api/3/edit/100/{edits}").read()
+        library = _timed(lambda: _ask_alone(kind, url, asked))["cpu"]
+        edit(url, 100, edits)
+        requests_since(url)
         told: Result = {}
         busy = _timed(lambda: told.update(run_cycle(house, setup).counts))
-        requests = requests_since(url) - 1
-        return {"quiet_cpu_ms": quiet["cpu"] * 1000 / QUIET, "quiet_requests": asked / QUIET, **busy, **told,
-                "requests": requests}  # fmt: skip
+        return {
+            "quiet_ms": quiet["cpu"] * 1000 / QUIET,
+            "quiet_own_ms": (quiet["cpu"] - library) * 1000 / QUIET,
+            "quiet_requests": asked / QUIET,
+            **busy,
+            **told,
+            "requests": requests_since(url),
+        }
+
+
+def _ask_alone(kind: str, url: str, requests_made: int) -> None:
+    """Send as many requests of the same kind through the client library alone: its share of a poll."""
+    session = requests.Session()
+    session.auth = ("capa.sync", "no secret")
+    newest = {"jql": "(project = CAPA) AND updated >= 1795132740000 ORDER BY updated DESC", "fields": ["*all"]}
+    for _ in range(requests_made):
+        if kind == "jira":
+            answer = session.post(f"{url}/rest/api/3/search/jql", data=orjson.dumps(newest))
+        else:
+            query = {"sysparm_query": "sys_updated_on>2026-11-19 23:59:00^ORDERBYsys_id", "sysparm_limit": "500"}
+            answer = session.get(f"{url}/api/now/table/sn_grc_issue", params=query)
+        orjson.loads(answer.content)
 
 
 QUIET = 20
