@@ -55,6 +55,13 @@ class Source(Protocol):
         """Sweep all ids in scope. Never returns a partial sweep: raises instead."""
         ...
 
+    def read_roster(self) -> Mapping[str, str]:
+        """Return the containers that we see now, as in `Census.containers`; works where the query is refused.
+
+        Raises Authentication when we are not ourselves.
+        """
+        ...
+
     def parser(self) -> Parser:
         """Return the pure parser for this tracker's raw parts."""
         ...

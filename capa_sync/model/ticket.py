@@ -273,10 +273,12 @@ class Census:
         ids: immutable ids of all tickets in scope of the query (records) and of the action tickets asked for.
         containers: container -> `live`, `archived`, `deleted`; a container absent here is not visible to us.
         deleted: id -> proof text, for ids whose deletion is proven (ServiceNow sys_audit_delete).
-        count: the tracker's own count, None unknown.
+        count: the tracker's own count of what the query names, None unknown.
+        in_query: how many of `ids` the query itself named, None unknown; beside `count` it tells a drift.
     """
 
     ids: frozenset[str]
     containers: Mapping[str, str]
     deleted: Mapping[str, str] = field(default_factory=dict)
     count: int | None = None
+    in_query: int | None = None

@@ -358,7 +358,8 @@ def test_work_is_proportional_to_what_changed(face: str) -> None:
             it.tracker.as_user(person(face)).edit(key, {"summary": f"New {key}"})
         exchanges = it.exchanges(it.cycle)
         assert {reading.ticket.key for reading in it.mirror.pages[-1].readings} == set(keys[:40])
-        assert len(exchanges) == 2
+        # on Cloud the records once more by id: the index may lag behind what was touched a moment ago
+        assert len(exchanges) == (3 if face == "cloud" else 2)
 
 
 @both_faces

@@ -23,9 +23,14 @@ def take_census(site: Site, outside: Outside) -> Census:
     ids, count = _all_ids(site)
     outside.learn(ids)
     actions = site.existing(outside.ids())
-    containers = _cloud_roster(site.client) if site.client.is_cloud else _offset_roster(site.client)
+    containers = read_roster(site.client)
     prove_identity(site.client, site.facts.me)
-    return Census(ids | actions, containers, count=count)
+    return Census(ids | actions, containers, count=count, in_query=len(ids))
+
+
+def read_roster(client: JiraClient) -> dict[str, str]:
+    """List the projects that we see, by key, with their status. Raises SourceError."""
+    return _cloud_roster(client) if client.is_cloud else _offset_roster(client)
 
 
 def _all_ids(site: Site) -> tuple[frozenset[str], int | None]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from capa_sync.errors import Skippable
@@ -11,9 +11,9 @@ from capa_sync.model.clock import Clock
 from capa_sync.model.ticket import Census, Cursor, Page, Reading, SiteFacts
 from capa_sync.ports import EndpointHolds, MirrorLookup
 from capa_sync.sources.budget import Budget
-from capa_sync.sources.jira.census import take_census
+from capa_sync.sources.jira.census import read_roster, take_census
 from capa_sync.sources.jira.client import JiraClient
-from capa_sync.sources.jira.facts import read_facts, try_query
+from capa_sync.sources.jira.facts import prove_identity, read_facts, read_me, try_query
 from capa_sync.sources.jira.family import Family
 from capa_sync.sources.jira.gate import EndpointGate
 from capa_sync.sources.jira.history import chunks
@@ -113,6 +113,16 @@ class JiraSource:
         """Sweep all ids in scope and the roster of projects; see `ports.Source`."""
         signed = self._ready()
         return take_census(signed.site, signed.outside)
+
+    def read_roster(self) -> Mapping[str, str]:
+        """List the projects that we see; see `ports.Source`."""
+        if self._signed is None:
+            read_me(self._client)
+            return read_roster(self._client)
+        prove_identity(self._client, self._signed.site.facts.me)
+        found = read_roster(self._client)
+        prove_identity(self._client, self._signed.site.facts.me)
+        return found
 
     def _ready(self) -> _Signed:
         if self._signed is None:

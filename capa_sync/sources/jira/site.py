@@ -54,7 +54,7 @@ class Site:
         self.lookup = lookup
         self.search = Search(client)
         self.kinship = Kinship(options.children)
-        self.assembler = Assembler(client, parser, FieldNames(facts.fields), people)
+        self.assembler = Assembler(client, parser, FieldNames(facts.fields), people, options.overlap)
         self.gone: set[str] = set()
         self._clock = clock
         self._signed_in_at = clock.now()
@@ -126,7 +126,10 @@ class Site:
     def fetch(self, ids: Sequence[str]) -> list[Draft]:
         """Read tickets by id or key, whatever the query or the index says; those gone or hidden are left out."""
         rows = self._fetch(ids, ALL_FIELDS, lambda id_: self._find(id_, {"expand": "changelog"}))
-        return list({str(row["id"]): Draft.of(row) for row in rows}.values())
+        drafts = {str(row["id"]): Draft.of(row) for row in rows}
+        for draft in drafts.values():
+            draft.is_by_id = True
+        return list(drafts.values())
 
     def whole(self, drafts: Iterable[Draft]) -> list[Draft]:
         """Drafts fit to be assembled: Data Center's are searched again by id where no changelog was asked for."""

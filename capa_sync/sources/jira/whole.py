@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from capa_sync.errors import BadAnswer, Retryable, Skippable
@@ -26,7 +26,10 @@ Skip = tuple[str, str, str]
 
 @dataclass(slots=True)
 class Draft:
-    """A search row taken apart: the issue, its record part, and what came inside it."""
+    """A search row taken apart: the issue, its record part, and what came inside it.
+
+    `is_by_id`: it came from the database, not from the search index.
+    """
 
     id: str
     issue: dict[str, Any]
@@ -35,12 +38,18 @@ class Draft:
     comments: dict[str, Any] | None
     dated: Sequence[Dated] = ()
     is_complete: bool = True
+    is_by_id: bool = False
 
     @classmethod
     def of(cls, issue: dict[str, Any]) -> Draft:
         """Take a row apart; the row is changed."""
         changelog, comments = split(issue)
         return cls(str(issue["id"]), issue, record_part(issue), changelog, comments)
+
+    def renew(self, fresh: Draft) -> None:
+        """Take over a newer answer."""
+        self.issue, self.part, self.is_by_id = fresh.issue, fresh.part, True
+        self.changelog, self.comments = fresh.changelog, fresh.comments
 
     @property
     def key(self) -> str:
@@ -60,13 +69,17 @@ class Assembler:
     Args:
         client: the session. parser: the source's parser. names: Data Center's field names.
         people: notes every account met.
+        lag: for so long after an edit a search may tell how a ticket was before.
     """
 
-    def __init__(self, client: JiraClient, parser: JiraParser, names: FieldNames, people: People) -> None:
+    def __init__(
+        self, client: JiraClient, parser: JiraParser, names: FieldNames, people: People, lag: timedelta
+    ) -> None:
         self._client = client
         self._parser = parser
         self._names = names
         self._people = people
+        self._lag = lag
         self._histories = Histories(client)
 
     def assemble(
@@ -107,6 +120,30 @@ class Assembler:
         return Reading(ticket, tuple(parts), role)
 
     def _with_history(self, drafts: list[Draft], skipped: list[Skip]) -> list[Draft]:
+        """Give each draft its history, and those whose record may be older than it a fresh record and history."""
+        self._refresh([draft for draft in drafts if self._is_hot(draft)])
+        found = self._dated(drafts, skipped)
+        for _attempt in range(_ATTEMPTS):
+            stale = [draft for draft in found if _is_late(draft)]
+            if not stale:
+                break
+            self._refresh(stale)
+            again = {draft.id for draft in stale}
+            kept = {draft.id for draft in self._dated(stale, skipped)}
+            found = [draft for draft in found if draft.id in kept or draft.id not in again]
+        return found  # one that is edited faster than it can be read has an older stamp, and comes with the next poll
+
+    def _is_hot(self, draft: Draft) -> bool:
+        """Whether the search index may still tell how the ticket was before: it was touched a moment ago.
+
+        Data Center's are read by id or tell their history beside their fields.
+        """
+        if not self._client.is_cloud or draft.is_by_id:
+            return False
+        now, updated = self._client.answered_at, _updated(draft)
+        return now is None or updated is None or now - updated < self._lag
+
+    def _dated(self, drafts: list[Draft], skipped: list[Skip]) -> list[Draft]:
         logs = self._cloud_logs(drafts) if self._client.is_cloud else self._inside_logs(drafts)
         found = []
         for draft in drafts:
@@ -124,7 +161,7 @@ class Assembler:
                 skipped.append((draft.id, draft.key, error.message))
                 continue
             found.append(draft)
-        return self._refreshed(found) if self._client.is_cloud else found
+        return found
 
     def _cloud_logs(self, drafts: list[Draft]) -> dict[str, list[Any]]:
         if not drafts:
@@ -142,17 +179,24 @@ class Assembler:
             logs.update(self._histories.read_silent(silent))
         return logs
 
-    def _refreshed(self, drafts: list[Draft]) -> list[Draft]:
-        """Read records anew that are older than their history: edited meanwhile, or told by a lagging index."""
-        late = {draft.id: draft for draft in drafts if _is_late(draft)}
-        for some in chunks(list(late), _RECORDS):
-            body = {"issueIdsOrKeys": list(some), "fields": ["*all"]}
-            for issue in issues_of(self._client, self._client.post("issue/bulkfetch", body)):
-                fresh = Draft.of(issue)
-                if fresh.id in late:
-                    old = late[fresh.id]
-                    old.issue, old.part, old.comments = fresh.issue, fresh.part, fresh.comments
-        return drafts
+    def _refresh(self, drafts: Sequence[Draft]) -> None:
+        """Read records anew by id, from the database and not from the index."""
+        by_id = {draft.id: draft for draft in drafts}
+        for issue in self._fresh(list(by_id)):
+            fresh = Draft.of(issue)
+            if fresh.id in by_id:
+                by_id[fresh.id].renew(fresh)
+
+    def _fresh(self, ids: Sequence[str]) -> Iterable[dict[str, Any]]:
+        for some in chunks(ids, _RECORDS):
+            if self._client.is_cloud:
+                body = {"issueIdsOrKeys": list(some), "fields": ["*all"]}
+                yield from issues_of(self._client, self._client.post("issue/bulkfetch", body))
+                continue
+            for id_ in some:
+                alone = self._client.find(f"issue/{id_}", {"expand": "changelog"})
+                if isinstance(alone, dict) and alone.get("id"):
+                    yield alone
 
     def _inside_logs(self, drafts: list[Draft]) -> dict[str, list[Any]]:
         """Data Center gives whole histories inside the issue; one that is cut all the same is asked for alone."""
@@ -164,7 +208,7 @@ class Assembler:
                 if not isinstance(alone, dict):
                     continue
                 fresh = Draft.of(alone)
-                draft.issue, draft.part, draft.comments = fresh.issue, fresh.part, fresh.comments
+                draft.renew(fresh)
                 entries, total = _listed(fresh.changelog, "histories")
                 draft.is_complete = fresh.changelog is not None and total <= len(entries)
             logs[draft.id] = entries
@@ -203,12 +247,16 @@ class Assembler:
 
 
 def _is_late(draft: Draft) -> bool:
-    if not draft.dated:
-        return False
+    """Whether a record is older than its history."""
+    updated = _updated(draft)
+    return bool(draft.dated) and updated is not None and draft.dated[-1][0] > updated + _STALE
+
+
+def _updated(draft: Draft) -> datetime | None:
     try:
-        return draft.dated[-1][0] > read_instant(draft.fields.get("updated")) + _STALE
+        return read_instant(draft.fields.get("updated"))
     except (TypeError, ValueError, OverflowError):
-        return False
+        return None
 
 
 def _listed(page: Mapping[str, Any] | None, name: str) -> tuple[list[Any], int]:

@@ -39,7 +39,18 @@ class CensusTaker:
             children.update(value_of(row, "sys_id") for row in rows if value_of(row, reference) in ids)
         present = frozenset(ids | children)
         proofs = {key: proof for key, proof in self._deletions().items() if key not in present}
-        return Census(ids=present, containers=containers, deleted=proofs, count=count)
+        return Census(ids=present, containers=containers, deleted=proofs, count=count, in_query=len(ids))
+
+    def roster(self) -> dict[str, str]:
+        """Return the tables that are open to us. Raises SourceError."""
+        found: dict[str, str] = {}
+        for table in (self._options.table, *(table for table, _ in self._options.child_tables)):
+            try:
+                self._client.rows(table, "", limit=1, fields=("sys_id",), counted=False)
+            except (AccessDenied, NoSuchTable):
+                continue
+            found[table] = "live"
+        return found
 
     def _sweep(self, table: str, base: str, fields: tuple[str, ...], containers: dict[str, str]) -> list[Row]:
         """Read all ids of a table; one that is closed to us, or hides every row it counts, is no container."""

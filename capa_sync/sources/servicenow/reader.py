@@ -7,7 +7,7 @@ a position only moves over rows older than the overlap, by the instance's own cl
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
@@ -223,6 +223,11 @@ class ServiceNowSource:
         self._prepare()
         self.directory.who_am_i()
         return CensusTaker(self.client, self.directory, self._options).take()
+
+    def read_roster(self) -> Mapping[str, str]:
+        """List the tables that are open to us; see `ports.Source`."""
+        self.directory.who_am_i()
+        return CensusTaker(self.client, self.directory, self._options).roster()
 
     # --- pages -------------------------------------------------------------------------------------------------
 
