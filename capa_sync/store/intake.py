@@ -153,7 +153,7 @@ class Intake:
         keys = set(new.old_keys)
         gone = set(lost)
         if old is not None:
-            news = observed.observe(old, new, read_before=instant(held.read_at), read_at=self._at)
+            news = observed.observe(old, new, read_before=instant(held.read_at), read_at=self._at, seen=seen)
             self._store_observed(held.nr, news)
             seen = [*seen, *news]
             gone |= set(old.values)

@@ -81,16 +81,27 @@ def same_content(one: Raw, other: Raw) -> bool:
     return one == other or (one.ids and _content(one)[0] == _content(other)[0]) or _content(one) == _content(other)
 
 
-def observe(old: SourceTicket, new: SourceTicket, *, read_before: datetime, read_at: datetime) -> list[Observation]:
+def observe(
+    old: SourceTicket,
+    new: SourceTicket,
+    *,
+    read_before: datetime,
+    read_at: datetime,
+    seen: Iterable[Observation] = (),
+) -> list[Observation]:
     """Return the fields that both reads held with different values while the history stayed silent.
 
     The instant is the ticket's own `updated_at` when that moved, else that of our read; the author is known only
-    where the tracker names who updated last (ServiceNow `sys_updated_by`) and `updated_at` moved.
+    where the tracker names who updated last (ServiceNow `sys_updated_by`) and `updated_at` moved. `seen` are earlier
+    observations of this ticket: without one, a value that now is what the history says was there before, in values
+    that a lagging index gave beside a fresh history, and no change.
     """
     moved = new.updated_at > old.updated_at
     at = new.updated_at if moved else read_at
     by = new.values.get("sys_updated_by", BLANK) if moved else BLANK
     told = _told(old, new)
+    last = {change.field_id: change.new for change in new.changes}
+    doubted = {one.change.field_id for one in seen}
     entry = f"observed-{at.isoformat()}"
     return [
         Observation(
@@ -103,6 +114,7 @@ def observe(old: SourceTicket, new: SourceTicket, *, read_before: datetime, read
         and field_id not in COMPUTED_FIELDS
         and field_id not in told
         and not same_content(before, after)
+        and (field_id in doubted or field_id not in last or not same_content(last[field_id], after))
     ]
 
 
