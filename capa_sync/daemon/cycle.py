@@ -8,13 +8,13 @@ from datetime import datetime
 from functools import partial
 from typing import Any
 
-from capa_sync.daemon.census import take_census_when_due
+from capa_sync.daemon.census import note_lost_access, take_census_when_due
 from capa_sync.daemon.house import House, SourceSetup
 from capa_sync.daemon.judging import judge_due_tickets
 from capa_sync.daemon.log import Action, log
 from capa_sync.daemon.reading import FULL, POLL, is_full_read_due, read_into_mirror, sign_in
 from capa_sync.daemon.writing import deliver_writes, plan_due_tickets
-from capa_sync.errors import ALL, NotBefore, Retryable, SafetyStop, SourceError
+from capa_sync.errors import ALL, Fatal, NotBefore, Retryable, SafetyStop, SourceError
 
 
 @dataclass(slots=True)
@@ -59,8 +59,12 @@ def run_round(
 
 def _read(house: House, setup: SourceSetup, result: CycleResult, *, force_census: bool) -> None:
     """First half: the tracker into the mirror."""
-    sign_in(house, setup, result.started_at)
-    result.counts["read"] = read_into_mirror(house, setup, result.run, full=result.is_sweep)
+    try:
+        sign_in(house, setup, result.started_at)
+        result.counts["read"] = read_into_mirror(house, setup, result.run, full=result.is_sweep)
+    except Fatal as fault:
+        note_lost_access(house, setup, result.started_at, fault)
+        raise
     result.counts["vanished"] = take_census_when_due(house, setup, result.started_at, force=force_census)
 
 

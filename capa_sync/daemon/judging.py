@@ -81,6 +81,7 @@ def _judge(house: House, setup: SourceSetup, ticket_id: str, now: datetime) -> d
         return _hand_over(house, setup, ticket_id, now)
     if record.presence in UNSEEN:
         register.findings.next_due(setup.name, ticket_id, None)
+        register.agenda.planned(setup.name, ticket_id, now)  # what still waits to be written there is withdrawn
         return {}
     verdicts = house.rules.evaluate(record, house.options, now)
     return _store(house, setup, record, verdicts, now)

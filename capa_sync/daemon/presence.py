@@ -11,6 +11,8 @@ from capa_sync.model.ticket import Census, Presence
 VANISH_SHARE = 0.5
 """From this share of a container's tickets on, a vanishing is not believed (facts/jira.md 4c)."""
 
+_COUNTED = frozenset({Presence.PRESENT, Presence.UNOBSERVED})
+
 
 @dataclass(frozen=True, slots=True)
 class Sighting:
@@ -42,14 +44,31 @@ def judge_census(
     Returns:
         Sightings for tickets whose presence changes, and one alarm a container that lost access or much at once.
     """
-    missing = [ticket for ticket in mirrored if ticket not in census.ids]
+    missing = [ticket for ticket in mirrored if ticket not in census.ids and not _is_proven(ticket, mirrored, census)]
     suspicious = _suspicious_containers(mirrored, missing, census)
     doubtful = [each for each in missing if _needs_asking(mirrored[each][1], each, census, suspicious)]
     readable = still_readable(doubtful) if doubtful else frozenset()
     seen = {ticket: Sighting(Presence.PRESENT, "in the census") for ticket in mirrored if ticket in census.ids}
     seen |= {each: _explain(each, mirrored[each][1], census, suspicious, readable) for each in missing}
     changed = {each: sighting for each, sighting in seen.items() if sighting.presence is not mirrored[each][0]}
-    return Judgement(changed, _alarms(mirrored, changed, suspicious))
+    return Judgement(changed, _alarms(mirrored, seen, suspicious))
+
+
+def judge_roster(mirrored: Mapping[str, tuple[Presence, str]], containers: Mapping[str, str]) -> Judgement:
+    """Say what a list of visible containers alone proves, where the tickets in them could not be swept."""
+    hidden = {each: told for each, told in mirrored.items() if containers.get(told[1]) != "live"}
+    return judge_census(hidden, Census(frozenset(), containers), lambda _ids: frozenset())
+
+
+def _is_proven(ticket: str, mirrored: Mapping[str, tuple[Presence, str]], census: Census) -> bool:
+    """Tell whether its deletion was proven once: trackers forget the proof in time, and the register does not.
+
+    What was gone before its container vanished says no more by that, either.
+    """
+    presence, container = mirrored[ticket]
+    if presence is Presence.DELETED:
+        return True
+    return presence is Presence.DELETED_OR_HIDDEN and not _is_live(container, census) and ticket not in census.deleted
 
 
 def _is_live(container: str, census: Census) -> bool:
@@ -59,11 +78,13 @@ def _is_live(container: str, census: Census) -> bool:
 def _suspicious_containers(
     mirrored: Mapping[str, tuple[Presence, str]], missing: list[str], census: Census
 ) -> frozenset[str]:
-    """Return visible containers of which half or more present tickets vanished at once, unproven."""
-    present = Counter(container for presence, container in mirrored.values() if presence is Presence.PRESENT)
-    gone = Counter(
-        mirrored[each][1] for each in missing if mirrored[each][0] is Presence.PRESENT and each not in census.deleted
-    )
+    """Return visible containers of which half or more of the tickets vanished at once, unproven.
+
+    Those that vanished so before and have not come back count on: a second census proves no more than the first.
+    """
+    counted = {each: container for each, (presence, container) in mirrored.items() if presence in _COUNTED}
+    present = Counter(counted.values())
+    gone = Counter(counted[each] for each in missing if each in counted and each not in census.deleted)
     return frozenset(
         name
         for name, count in gone.items()
@@ -94,10 +115,10 @@ def _explain(ticket: str, container: str, census: Census, suspicious: frozenset[
 
 
 def _alarms(
-    mirrored: Mapping[str, tuple[Presence, str]], changed: Mapping[str, Sighting], suspicious: frozenset[str]
+    mirrored: Mapping[str, tuple[Presence, str]], seen: Mapping[str, Sighting], suspicious: frozenset[str]
 ) -> tuple[str, ...]:
-    """Word one alarm a container that lost access or lost half of its tickets in one census."""
-    lost = Counter(mirrored[each][1] for each, seen in changed.items() if seen.presence is Presence.ACCESS_LOST)
+    """Word one alarm a container that lost access or lost half of its tickets in one census, as long as it lasts."""
+    lost = Counter(mirrored[each][1] for each, told in seen.items() if told.presence is Presence.ACCESS_LOST)
     words = [f"{name} is no longer visible to us ({count} tickets)" for name, count in sorted(lost.items())]
     words += [f"half or more of {name} vanished in one census; nothing is believed" for name in sorted(suspicious)]
     return tuple(words)
