@@ -129,7 +129,7 @@ def test_evidence_names_the_history_entries_behind_a_verdict() -> None:
     cause = next(fact for fact in found.evidence if fact.phrase == "root_cause: filled")
     assert (cause.truth, cause.text) == ("false", "is empty")
     order = [fact.text for fact in found.evidence if fact.phrase == "root_cause: filled before action started"]
-        assert order == ["never first filled", "first started on 3 June 2025: became 'Name a deputy'"]
+    assert order == ["never first filled", "first started on 3 June 2025: became 'Name a deputy'"]
 
 
 def test_quiet_verdicts_carry_evidence_only_when_asked() -> None:
