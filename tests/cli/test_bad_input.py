@@ -104,7 +104,7 @@ def test_broken_mapping_and_rules_are_told_together_each_with_its_line(desk: Des
 
 def test_unknown_verbs_options_and_names_are_one_line(desk: Desk) -> None:
     """The command line itself answers in one line."""
-    _refused(desk.run("snyc"), 2, "snyc")
+    _refused(desk.run("synk"), 2, "synk")
     _refused(desk.run("sync", "--source", "jira"), 2, "there is no source 'jira'; the settings name: servicenow")
     _refused(desk.run("plan", "--source", "jira"), 2, "there is no source 'jira'; the settings name: servicenow")
     _refused(desk.run("sync", "--release", "some"), 2, "--release takes a number of tickets or `all`, not 'some'")
