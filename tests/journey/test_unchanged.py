@@ -1,0 +1,40 @@
+"""A hundred cycles over an unchanged world: no write, no changed row, and as few requests as promised."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from capa_sync.daemon.cycle import run_round
+from capa_sync.sandbox.stories.script import AddAction
+from tests.journey import test_life as life
+from tests.journey.desk import SOURCES, open_desk
+
+REQUESTS = {"jira": 1, "jira-dc": 1, "servicenow": 4}
+"""One for a Jira source; two for each mirrored ServiceNow table, of which the mapping has two."""
+
+
+@pytest.mark.parametrize("source", SOURCES)
+def test_a_hundred_cycles_of_an_unchanged_world(source: str, tmp_path: Path) -> None:
+    """Nothing is written, no row but the ledger's changes, and a settled poll asks as little as promised."""
+    with open_desk(source, tmp_path, "2025-05-05 09:00") as desk:
+        life.report_and_contain(desk)
+        desk.play("2025-05-12 11:00", AddAction("Tell the team leads", None, "child", "anna.lee"))
+        for _settling in range(3):
+            desk.clock.advance(timedelta(minutes=10))
+            desk.cycle()
+        before, sent = desk.house.register.rows_by_table(), desk.writes()
+        asked = []
+        for _ in range(100):
+            desk.clock.advance(timedelta(seconds=60))
+            earlier = len(list(desk.server.requests))
+            [result] = run_round(desk.house, list(desk.house.setups.values()))
+            assert not result.problem
+            asked.append(len(list(desk.server.requests)) - earlier)
+        after = desk.house.register.rows_by_table()
+        assert {name for name in before if before[name] != after[name]} == set()
+        assert desk.writes() == sent
+    assert asked[-1] == REQUESTS[source], asked
+    assert sum(asked) <= 100 * REQUESTS[source] + 10, asked
