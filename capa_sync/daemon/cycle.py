@@ -12,7 +12,7 @@ from capa_sync.daemon.census import note_lost_access, take_census_when_due
 from capa_sync.daemon.house import House, SourceSetup
 from capa_sync.daemon.judging import judge_due_tickets
 from capa_sync.daemon.log import Action, log
-from capa_sync.daemon.reading import FULL, POLL, is_full_read_due, read_into_mirror, sign_in
+from capa_sync.daemon.reading import FULL, POLL, is_full_read_due, read_into_mirror, sign_in, sweep_into_mirror
 from capa_sync.daemon.writing import deliver_writes, plan_due_tickets
 from capa_sync.errors import ALL, Fatal, NotBefore, Retryable, SafetyStop, SourceError
 
@@ -50,22 +50,24 @@ def run_round(
     """Take several sources through the journey together: all are read before any is judged, for joined records."""
     results = [_start(house, setup, full=full) for setup in setups]
     for setup, result in zip(setups, results, strict=True):
-        _walk(house, setup, result, partial(_read, house, setup, result, force_census=full))
+        _walk(house, setup, result, partial(_read, house, setup, result, is_forced=full))
     for setup, result in zip(setups, results, strict=True):
         _walk(house, setup, result, partial(_judge_and_write, house, setup, result, deliver=deliver))
         _finish(house, result)
     return results
 
 
-def _read(house: House, setup: SourceSetup, result: CycleResult, *, force_census: bool) -> None:
+def _read(house: House, setup: SourceSetup, result: CycleResult, *, is_forced: bool) -> None:
     """First half: the tracker into the mirror."""
     try:
         sign_in(house, setup, result.started_at)
-        result.counts["read"] = read_into_mirror(house, setup, result.run, full=result.is_sweep)
+        result.counts["read"] = read_into_mirror(house, setup, result.run, full=False).tickets
+        if result.is_sweep:
+            result.counts["read"] += sweep_into_mirror(house, setup, result.started_at, at_once=is_forced)
     except Fatal as fault:
         note_lost_access(house, setup, result.started_at, fault)
         raise
-    result.counts["vanished"] = take_census_when_due(house, setup, result.started_at, force=force_census)
+    result.counts["vanished"] = take_census_when_due(house, setup, result.started_at, force=is_forced)
 
 
 def _judge_and_write(house: House, setup: SourceSetup, result: CycleResult, *, deliver: bool) -> None:
@@ -86,7 +88,7 @@ def _start(house: House, setup: SourceSetup, *, full: bool) -> CycleResult:
         return result
     is_backfill = house.register.runs.as_of(setup.name) is None
     result.is_sweep = not is_backfill and (full or is_full_read_due(house, setup, result.started_at))
-    kind = FULL if is_backfill or result.is_sweep else POLL
+    kind = FULL if is_backfill else POLL
     result.run = house.register.runs.start(setup.name, kind, result.started_at)
     log(Action.CYCLE_STARTED, source=setup.name, run=result.run)
     return result

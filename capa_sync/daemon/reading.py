@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from capa_sync.daemon.house import House, SourceSetup
 from capa_sync.daemon.log import Action, log
-from capa_sync.errors import Fatal
+from capa_sync.errors import Fatal, SourceError
 from capa_sync.mapping import bind
 
 
@@ -24,9 +25,9 @@ def is_full_read_due(house: House, setup: SourceSetup, now: datetime) -> bool:
     if runs.as_of(setup.name) is None:
         return False  # the backfill is on its way, which is a full read
     last = runs.last(setup.name, FULL)
-    if last is not None and last.ok:
-        return now - last.started_at >= setup.full_sweep_every
-    return last is None or now - last.started_at >= SWEEP_AGAIN_AFTER
+    if last is None or last.finished_at is None:
+        return True  # one that is under way goes on, after a kill too
+    return now - last.started_at >= (setup.full_sweep_every if last.ok else SWEEP_AGAIN_AFTER)
 
 
 FULL, POLL = "full", "poll"
@@ -54,14 +55,46 @@ def sign_in(house: House, setup: SourceSetup, now: datetime) -> None:
         log(Action.MAPPING_PROBLEM, level="warning", source=setup.name, problem=str(problem))
 
 
-def read_into_mirror(house: House, setup: SourceSetup, run: int, *, full: bool) -> int:
-    """Read page by page, committing each with its cursor and its tickets' wish to be judged; return tickets read.
+def sweep_into_mirror(house: House, setup: SourceSetup, now: datetime, *, at_once: bool) -> int:
+    """Read everything again, or go on doing so; return tickets read.
+
+    No more than `poll_every` of it in one cycle, unless all is wanted `at_once`: polls go on in between. Raises
+    SourceError.
+    """
+    runs = house.register.runs
+    last = runs.last(setup.name, FULL)
+    run = last.id if last is not None and last.finished_at is None else runs.start(setup.name, FULL, now)
+    until = None if at_once else house.clock.now() + setup.poll_every
+    try:
+        done = read_into_mirror(house, setup, run, full=True, until=until)
+    except Abandoned:
+        raise
+    except SourceError as error:
+        runs.finish(run, house.clock.now(), ok=False, problem=error.message)
+        raise
+    if done.is_whole:
+        runs.finish(run, house.clock.now(), ok=True, counts={"read": done.tickets})
+    return done.tickets
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """How far reading came: tickets read, and whether nothing is left to read now."""
+
+    tickets: int
+    is_whole: bool
+
+
+def read_into_mirror(
+    house: House, setup: SourceSetup, run: int, *, full: bool, until: datetime | None = None
+) -> Done:
+    """Read page by page, committing each with its cursor and its tickets' wish to be judged.
 
     A page that is refused leaves the cursor where it was; `full` reads everything again and goes on where an
-    interrupted full read ended. Raises SourceError.
+    interrupted full read ended. Reading ends early after the first page past `until`. Raises SourceError.
     """
     register, parser = house.register, setup.source.parser()
-    done = 0
+    done, is_whole = 0, False
     for page in setup.source.read_changes(register.tickets.cursor(setup.name), full=full):
         now = house.clock.now()
         house.checkpoint("before-page-commit")
@@ -80,4 +113,7 @@ def read_into_mirror(house: House, setup: SourceSetup, run: int, *, full: bool) 
         house.progress(setup.name, "reading", done, done if page.complete else total)
         if house.stop.is_set() and not page.complete:
             raise Abandoned(setup.name, "stopped while reading; it goes on from here at the next start")
-    return done
+        is_whole = page.complete
+        if until is not None and now >= until:
+            break
+    return Done(done, is_whole)

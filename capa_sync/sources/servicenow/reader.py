@@ -87,12 +87,15 @@ class ServiceNowSource:
     # --- changes -----------------------------------------------------------------------------------------------
 
     def read_changes(self, cursor: Cursor, *, full: bool = False) -> Iterator[Page]:
-        """Yield what changed since the cursor; everything for an empty one or `full`. Raises SourceError."""
+        """Yield what changed since the cursor; everything for an empty one or `full`. Raises SourceError.
+
+        A full walk that is under way goes on with `full` alone, so that changes can be read between its pages.
+        """
         self._prepare()
         shelves = (self._records, *self._children)
         states = States(cursor, tuple(shelf.table for shelf in shelves), full=full)
         for shelf in shelves:
-            if states.of[shelf.table].filling:
+            if states.of[shelf.table].filling and (full or states.of[shelf.table].at is None):
                 yield from self._fill(shelf, states)
         for shelf in shelves:
             yield from self._follow(shelf, states)
@@ -218,6 +221,19 @@ class ServiceNowSource:
         if skipped:
             raise Skippable(self.name, skipped[0][1], skipped[0][2])
 
+    def read_hinted(self, ids: Sequence[str], cursor: Cursor) -> Page:
+        """Read those of these tickets that a poll would bring, with their children; see `ports.Source`."""
+        self._prepare()
+        now, named = self._clock.now(), [sys_id for sys_id in ids if SYS_ID.fullmatch(sys_id)]
+        readings: list[Reading] = []
+        skipped: list[Skipped] = []
+        for shelf in (self._records, *self._children):
+            for batch in batches(named):
+                rows = [row for row in self._again(shelf, batch, scoped=True) if value_of(row, "sys_id") in batch]
+                more, also = self._with_children(shelf, self._news(shelf, rows), now)
+                readings, skipped = readings + more, skipped + also
+        return Page(tuple(readings), cursor, complete=False, skipped=tuple(skipped))
+
     def take_census(self) -> Census:
         """Sweep all ids in scope, and prove deletions where the instance lets us. Raises SourceError."""
         self._prepare()
@@ -253,8 +269,9 @@ class ServiceNowSource:
             linked=linked,
         )
 
-    def _again(self, shelf: Shelf, ids: Sequence[str]) -> list[Row]:
-        walk = Walk(self.name, shelf.table, partial(self._ask, shelf, linked=False), one_of("sys_id", ids))
+    def _again(self, shelf: Shelf, ids: Sequence[str], *, scoped: bool = False) -> list[Row]:
+        base = join(self._options.query if scoped and not shelf.reference else "", one_of("sys_id", ids))
+        walk = Walk(self.name, shelf.table, partial(self._ask, shelf, linked=False), base)
         return [row for answer in walk.by_id("") for row in answer.rows]
 
     def _read(self, shelf: Shelf, rows: Sequence[Row], at: datetime) -> tuple[list[Reading], list[Skipped]]:

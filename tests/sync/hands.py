@@ -1,0 +1,443 @@
+"""Hands on a tracker, one pair for both Jiras and one for ServiceNow: what people do there, and what is true there.
+
+The truth is taken from the sandbox's own memory, not from its API and by none of the sources' code.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from capa_sync.model.ticket import Origin, RawChange, SourceTicket
+from capa_sync.sandbox.jira import JiraTracker
+from capa_sync.sandbox.jira.admin import Admin
+from capa_sync.sandbox.jira.state import Issue
+from capa_sync.sandbox.servicenow import ServiceNowTracker
+from capa_sync.sandbox.stories.cast import CAST
+from tests.sync.world import PROJECT, TYPE, Site
+
+PEOPLE = ("anna.lee", "mara.roy", "tomasz.zielinski")
+RECORDS, PARTS = "sn_grc_issue", "sn_grc_task"
+Groups = list[list[tuple[str, ...]]]
+"""Saved edits in true order; each the rows (entry, field, from, to, author, instant) that it left."""
+
+
+@dataclass(frozen=True)
+class Truth:
+    """One ticket as the tracker has it: what must be mirrored of it."""
+
+    key: str
+    values: dict[str, str]
+    changes: Groups
+    comments: list[tuple[str, str, str]]
+    is_seen: bool
+    in_scope: bool
+    is_part: bool
+
+
+def instant_of(ms: int) -> str:
+    """An instant in epoch ms as the mirror's instants are written."""
+    return datetime.fromtimestamp(ms / 1000, UTC).isoformat()
+
+
+@dataclass
+class JiraHands:
+    """Hands on a Jira; the scope is the main project and SUPP, CHANGE lies outside."""
+
+    site: Site
+    main: str
+    silent: dict[str, set[str]] = field(default_factory=dict)
+
+    FIELDS = ("summary", "Root cause", "Grade", "duedate", "assignee", "status", "labels")
+    GRADES = ("Major", "Minor", "Observation")
+
+    def __post_init__(self) -> None:
+        """Add the second project of the scope."""
+        self.tracker.load([{"kind": "project", "id": "10005", "key": "SUPP", "name": "Suppliers"}])
+        self.ids_of = {name: str(self.tracker.state.field_by(name)["id"]) for name in self.FIELDS}  # type: ignore[index]
+
+    @property
+    def tracker(self) -> JiraTracker:
+        """The Jira itself."""
+        assert isinstance(self.site.tracker, JiraTracker)
+        return self.site.tracker
+
+    @property
+    def admin(self) -> Admin:
+        """What happens behind the API's back."""
+        return self.tracker.admin
+
+    def _issue(self, ticket: str) -> Issue:
+        return self.tracker.state.issues[int(ticket)]
+
+    def _who(self, number: int) -> Any:
+        one = CAST[PEOPLE[number % len(PEOPLE)]]
+        return self.tracker.as_user(one.cloud if self.tracker.face == "cloud" else one.datacenter)
+
+    def ids(self) -> list[str]:
+        """All tickets."""
+        return [str(id_) for id_ in sorted(self.tracker.state.issues)]
+
+    def _of_type(self, *types: str) -> list[str]:
+        return [id_ for id_ in self.ids() if self._issue(id_).fields["issuetype"]["name"] in types]
+
+    def records(self) -> list[str]:
+        """Tickets that may be records."""
+        return self._of_type(TYPE)
+
+    def parts(self) -> list[str]:
+        """Sub-tasks."""
+        return self._of_type("Corrective action")
+
+    def create(self, word: str) -> None:
+        """A nonconformity is written."""
+        self._who(0).create(self.main, TYPE, {"summary": word, "Grade": "Minor"})
+
+    def create_part(self, record: str, word: str) -> None:
+        """A sub-task is born; or, every third time, a change in another project is linked."""
+        issue = self._issue(record)
+        if len(self.ids()) % 3:
+            self._who(1).create(
+                issue.key.rpartition("-")[0], "Corrective action", {"summary": word, "parent": issue.key}
+            )
+            return
+        change = self._who(1).create("CHANGE", "Change", {"summary": word})
+        self._who(1).link(change, "Resolves", issue.key)
+
+    def edit(self, ticket: str, word: str, who: int) -> None:
+        """One field."""
+        self._who(who).edit(self._issue(ticket).key, {"summary" if who % 2 else "Root cause": word})
+
+    def save_many(self, ticket: str, word: str, number: int) -> None:
+        """Several fields in one save."""
+        day = f"2026-0{3 + number % 6}-1{number % 10}"
+        fields = {"Root cause": word, "Grade": self.GRADES[number % 3], "duedate": day if number % 4 else None}
+        self._who(number).edit(self._issue(ticket).key, {**fields, "labels": [f"l{number % 5}"]})
+
+    def step(self, ticket: str, number: int) -> None:
+        """A transition, and somebody is made responsible in the same save."""
+        issue = self._issue(ticket)
+        found = self.tracker.site.lifecycle.transitions(issue)
+        one = CAST[PEOPLE[number % len(PEOPLE)]]
+        person = one.cloud if self.tracker.face == "cloud" else one.datacenter
+        if found:
+            self._who(number).transition(issue.key, found[number % len(found)]["name"], {"assignee": person})
+
+    def say(self, ticket: str, word: str) -> None:
+        """A comment."""
+        self._who(2).comment(self._issue(ticket).key, word)
+
+    def unsay(self, ticket: str, word: str) -> None:
+        """The newest comment is rewritten, or deleted."""
+        issue = self._issue(ticket)
+        if not issue.comments:
+            return
+        if len(word) % 2:
+            self._who(2).edit_comment(issue.key, str(issue.comments[-1].id), word)
+        else:
+            self._who(2).delete_comment(issue.key, str(issue.comments[-1].id))
+
+    def hide(self, ticket: str) -> None:
+        """Issue security."""
+        self.admin.hide(self._issue(ticket).key)
+
+    def show_all(self) -> None:
+        """All is seen again."""
+        for id_ in self.ids():
+            self.admin.hide(self._issue(id_).key, hidden=False)
+
+    def delete(self, ticket: str) -> None:
+        """The ticket and its sub-tasks are deleted."""
+        if int(ticket) in self.tracker.state.issues:
+            self._who(0).delete(self._issue(ticket).key)
+
+    def leave(self, ticket: str, number: int) -> None:
+        """A move: to the other project of the scope, out of it, or back."""
+        if ticket in self.records():
+            self._who(0).move(self._issue(ticket).key, (self.main, "SUPP", "CHANGE")[number % 3])
+
+    def adopt(self, part: str, record: str) -> None:
+        """A sub-task changes its parent, within its project."""
+        issue, parent = self._issue(part), self._issue(record)
+        if issue.project == parent.project:
+            self._who(1).edit(issue.key, {"parent": parent.key})
+
+    def alter_silently(self, ticket: str, word: str, number: int) -> None:
+        """A value changes, `updated` does not, and no history tells."""
+        name = "summary" if number % 2 else "duedate"
+        value = word if number % 2 else f"2026-0{1 + number % 9}-20"
+        self.admin.alter(self._issue(ticket).key, {name: value})
+        self.silent.setdefault(ticket, set()).add(name)
+
+    def lag(self, seconds: float) -> None:
+        """The search index lags."""
+        self.site.knobs(index_lag_s=seconds, stale_fields=bool(seconds))
+
+    def truth(self) -> dict[str, Truth]:
+        """Every ticket there is."""
+        linked = self._linked()
+        found = {}
+        for id_ in self.ids():
+            issue = self._issue(id_)
+            project = self.tracker.state.projects[issue.project].key
+            is_part = bool(issue.fields["issuetype"].get("subtask")) or id_ in linked
+            found[id_] = Truth(
+                key=issue.key,
+                values={name: _flat(issue.fields.get(id_)) for name, id_ in self.ids_of.items()},
+                changes=[self._group(history) for history in issue.histories],
+                comments=[(str(c.id), _account(c.author), _flat(c.body)) for c in issue.comments],
+                is_seen=not issue.is_hidden,
+                in_scope=not issue.is_hidden and (project != "CHANGE" or id_ in linked),
+                is_part=is_part,
+            )
+        return found
+
+    def _linked(self) -> set[str]:
+        """Tickets outside the scope that a record of the scope names as resolving it."""
+        found = set()
+        for id_ in self.records():
+            issue = self._issue(id_)
+            if issue.is_hidden or self.tracker.state.projects[issue.project].key == "CHANGE":
+                continue
+            links = issue.fields.get("issuelinks") or ()
+            found |= {str(link["inwardIssue"]["id"]) for link in links if "inwardIssue" in link}
+        return found
+
+    def _group(self, history: Any) -> list[tuple[str, ...]]:
+        rows = []
+        for item in history.items:
+            old, new = ((item[side], item[side + "String"]) for side in ("from", "to"))
+            told = (str(history.id), item["field"], self._name(_told(*old)), self._name(_told(*new)))
+            rows.append((*told, _account(history.author), instant_of(history.at)))
+        return sorted(rows)
+
+    def mirrored(self, ticket: SourceTicket) -> tuple[dict[str, str], Groups, list[tuple[str, str, str]]]:
+        """The same three of a mirrored ticket."""
+        values = {}
+        for name, id_ in self.ids_of.items():
+            raw = ticket.values.get(id_)
+            values[name] = "" if raw is None else raw.text if name in ("summary", "Root cause") else " ".join(raw.ids)
+
+        def row(one: RawChange) -> tuple[str, ...]:
+            sides = (self._name(_side(one.old)), self._name(_side(one.new)))
+            return (one.entry, one.field_name, *sides, one.by, one.at.isoformat())
+
+        return values, grouped(ticket, row), [(one.id, one.by, one.text) for one in ticket.comments]
+
+    def _name(self, code: str) -> str:
+        """Data Center's history names people by key, and the rest of the ticket tells the name only of some."""
+        user = next((u for u in self.tracker.state.users.values() if u.raw.get("key") == code), None)
+        return user.account if user and code else code
+
+
+def grouped(ticket: SourceTicket, row: Any) -> Groups:
+    """The history of a ticket as saved edits in the order of the mirror."""
+    groups: dict[int, list[tuple[str, ...]]] = {}
+    for change in ticket.changes:
+        if change.origin is Origin.HISTORY:
+            groups.setdefault(change.order, []).append(row(change))
+    return [sorted(groups[order]) for order in sorted(groups)]
+
+
+def _flat(value: Any) -> str:
+    """A raw Jira value as one text: words of a document, ids of options, people, statuses."""
+    if value is None:
+        return ""
+    if isinstance(value, list):
+        return " ".join(map(_flat, value))
+    if isinstance(value, dict):
+        if value.get("type") == "doc":
+            return "\n".join(piece["text"] for block in value["content"] for piece in block.get("content", ()))
+        return str(value.get("accountId") or value.get("id") or value.get("name"))
+    return str(value)
+
+
+def _account(user: Any) -> str:
+    return str((user or {}).get("accountId") or (user or {}).get("name") or "")
+
+
+def _told(code: Any, text: Any) -> str:
+    """One side of a history item: its id where it has one (a list of one for people of old), else its text."""
+    return str(code or text or "").strip("[]")
+
+
+def _side(raw: Any) -> str:
+    return " ".join(raw.ids) or str(raw.text)
+
+
+@dataclass
+class ServiceNowHands:
+    """Hands on a ServiceNow; the scope is `u_track=nonconformity`."""
+
+    site: Site
+    silent: dict[str, set[str]] = field(default_factory=dict)
+
+    COLUMNS = ("number", "short_description", "state", "due_date", "assigned_to", "sys_updated_on", "sys_mod_count")
+    OWN = ("u_root_cause", "u_grade", "u_track")
+    STATES = ("10", "11", "12", "13", "3")
+
+    @property
+    def tracker(self) -> ServiceNowTracker:
+        """The instance itself."""
+        assert isinstance(self.site.tracker, ServiceNowTracker)
+        return self.site.tracker
+
+    def _who(self, number: int) -> Any:
+        return self.tracker.as_user(PEOPLE[number % len(PEOPLE)])
+
+    def _table(self, ticket: str) -> str:
+        return RECORDS if self.tracker.find(RECORDS, ticket) else PARTS
+
+    def ids(self) -> list[str]:
+        """All records and tasks."""
+        return [*self.records(), *self.parts()]
+
+    def records(self) -> list[str]:
+        """All issues."""
+        return [row["sys_id"] for row in self.tracker.rows(RECORDS)]
+
+    def parts(self) -> list[str]:
+        """All remediation tasks."""
+        return [row["sys_id"] for row in self.tracker.rows(PARTS)]
+
+    def create(self, word: str) -> None:
+        """An issue is written."""
+        values = {"short_description": word, "u_grade": "minor", "u_track": "nonconformity", "state": "10"}
+        self._who(0).insert(RECORDS, values)
+
+    def create_part(self, record: str, word: str) -> None:
+        """A remediation task is written."""
+        self._who(1).insert(PARTS, {"short_description": word, "issue": record})
+
+    def edit(self, ticket: str, word: str, who: int) -> None:
+        """One column."""
+        table = self._table(ticket)
+        column = "u_root_cause" if who % 2 and table == RECORDS else "short_description"
+        self._who(who).update(table, ticket, {column: word})
+
+    def save_many(self, ticket: str, word: str, number: int) -> None:
+        """Several columns in one save."""
+        day = f"2026-0{3 + number % 6}-1{number % 10} 09:00:00"
+        values = {"short_description": word, "due_date": day if number % 4 else "", "u_grade": "major"}
+        self._who(number).update(self._table(ticket), ticket, values)
+
+    def step(self, ticket: str, number: int) -> None:
+        """Another state, and somebody is made responsible in the same save."""
+        person = self.site.player.people[PEOPLE[number % len(PEOPLE)]]  # type: ignore[union-attr]
+        values = {"state": self.STATES[number % len(self.STATES)], "assigned_to": person}
+        self._who(number).update(self._table(ticket), ticket, values)
+
+    def say(self, ticket: str, word: str) -> None:
+        """A work note."""
+        self._who(2).work_note(self._table(ticket), ticket, word)
+
+    def unsay(self, ticket: str, word: str) -> None:
+        """Notes cannot be taken back: a comment that the customer sees."""
+        self._who(2).work_note(self._table(ticket), ticket, word, element="comments")
+
+    def hide(self, ticket: str) -> None:
+        """A row ACL hides it."""
+        self.tracker.knobs.hidden_rows = [*self.tracker.knobs.hidden_rows, ticket]
+
+    def show_all(self) -> None:
+        """All is seen again."""
+        self.tracker.knobs.hidden_rows = []
+
+    def delete(self, ticket: str) -> None:
+        """It is deleted; every other time so that not even the deletion audit knows."""
+        if ticket in self.ids():
+            self._who(0).delete(self._table(ticket), ticket, workflow=bool(len(self.ids()) % 2))
+
+    def leave(self, ticket: str, number: int) -> None:
+        """The query no longer holds, or holds again."""
+        if ticket in self.records():
+            track = "nonconformity" if number % 2 else "improvement"
+            self._who(0).update(RECORDS, ticket, {"u_track": track})
+
+    def adopt(self, part: str, record: str) -> None:
+        """A task is given to another issue."""
+        self._who(1).update(PARTS, part, {"issue": record})
+
+    def alter_silently(self, ticket: str, word: str, number: int) -> None:
+        """A script edits: without moving the stamp, without leaving an audit row, or without both."""
+        how = {"auto_sys_fields": bool(number % 2), "workflow": number % 3 == 0}
+        if all(how.values()):
+            how["workflow"] = False
+        self._who(0).update(self._table(ticket), ticket, {"short_description": word}, **how)
+        self.silent.setdefault(ticket, set()).add("short_description")
+
+    def lag(self, seconds: float) -> None:
+        """Writes are seen so many seconds after the instant that they are stamped with."""
+        self.site.knobs(commit_late_s=seconds)
+
+    def truth(self) -> dict[str, Truth]:
+        """Every record and task there is."""
+        hidden = set(self.tracker.knobs.hidden_rows)
+        tracks = {row["sys_id"]: row.get("u_track") for row in self.tracker.rows(RECORDS)}
+        scope = {id_ for id_, track in tracks.items() if track == "nonconformity" and id_ not in hidden}
+        return {
+            row["sys_id"]: Truth(
+                key=row["number"],
+                values={column: _utc(row.get(column, "")) for column in self._columns(table)},
+                changes=self._history(row["sys_id"]),
+                comments=self._notes(row["sys_id"]),
+                is_seen=row["sys_id"] not in hidden,
+                in_scope=row["sys_id"] not in hidden
+                and (row["sys_id"] if table == RECORDS else row.get("issue")) in scope,
+                is_part=table == PARTS,
+            )
+            for table in (RECORDS, PARTS)
+            for row in self.tracker.rows(table)
+        }
+
+    def _columns(self, table: str) -> Sequence[str]:
+        own = self.OWN if table == RECORDS else ("issue",)
+        return [column for column in (*self.COLUMNS, *own) if not column.startswith("sys_")]
+
+    def _history(self, ticket: str) -> Groups:
+        groups: dict[tuple[str, int, str], list[tuple[str, ...]]] = {}
+        for row in self.tracker.rows("sys_audit", f"documentkey={ticket}"):
+            if row["fieldname"].startswith("sys_") or row["fieldname"] in ("work_notes", "comments"):
+                continue
+            place = (row["sys_created_on"], int(row.get("record_checkpoint") or 0), row["user"])
+            told = (row["sys_id"], row["fieldname"], _utc(row.get("oldvalue", "")), _utc(row.get("newvalue", "")))
+            groups.setdefault(place, []).append((*told, self._person(row["user"]), _at(row["sys_created_on"])))
+        return [sorted(groups[place]) for place in sorted(groups)]
+
+    def _notes(self, ticket: str) -> list[tuple[str, str, str]]:
+        rows = self.tracker.rows("sys_journal_field", f"element_id={ticket}")
+        return sorted((row["sys_id"], self._person(row["sys_created_by"]), row["value"]) for row in rows)
+
+    def _person(self, user_name: str) -> str:
+        return str(self.site.player.people[user_name])  # type: ignore[union-attr]
+
+    def mirrored(self, ticket: SourceTicket) -> tuple[dict[str, str], Groups, list[tuple[str, str, str]]]:
+        """The same three of a mirrored ticket."""
+        values = {}
+        for column in self._columns(ticket.container):
+            raw = ticket.values.get(column)
+            values[column] = "" if raw is None else " ".join(raw.ids)
+        rows = grouped(ticket, lambda c: (c.entry, c.field_id, _side(c.old), _side(c.new), c.by, c.at.isoformat()))
+        return values, rows, sorted((one.id, one.by, one.text) for one in ticket.comments)
+
+
+def _utc(value: str) -> str:
+    """A stored instant as the mirror writes it."""
+    is_instant = len(value) == 19 and value[4] == value[7] == "-" and value[13] == ":"
+    return f"{value[:10]}T{value[11:]}Z" if is_instant else value
+
+
+def _at(stamp: str) -> str:
+    return datetime.fromisoformat(f"{stamp}+00:00").isoformat()
+
+
+Hands = JiraHands | ServiceNowHands
+
+
+def hands_on(site: Site) -> Hands:
+    """The hands for a tracker."""
+    if site.name == "servicenow":
+        return ServiceNowHands(site)
+    return JiraHands(site, PROJECT[site.name])

@@ -1,0 +1,285 @@
+"""A world for tests of reading: trackers over real HTTP, one register, the real pipeline, one settable clock."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import structlog
+
+from capa_sync.daemon.cycle import CycleResult, run_round
+from capa_sync.daemon.health import health_of
+from capa_sync.daemon.house import House
+from capa_sync.daemon.requests import release
+from capa_sync.model.ticket import Origin, Presence, SourceTicket
+from capa_sync.sandbox.clock import SandboxClock
+from capa_sync.sandbox.http import SandboxServer
+from capa_sync.sandbox.jira import API_EMAIL, API_TOKEN, JiraTracker
+from capa_sync.sandbox.servicenow import INTEGRATION_USER, PASSWORD, ServiceNowTracker
+from capa_sync.sandbox.stories.diary import Diary
+from capa_sync.sandbox.stories.jira_player import JiraPlayer
+from capa_sync.sandbox.stories.servicenow_player import ServiceNowPlayer
+from capa_sync.settings import load_settings
+from capa_sync.starter import starter_path
+from capa_sync.store import open_register
+from capa_sync.wiring import build_house, configure
+
+START = datetime(2026, 3, 2, 9, tzinfo=UTC)
+SOURCES = ("jira", "jira-dc", "servicenow")
+JIRAS = SOURCES[:2]
+QUERY = {"jira": "project = CAPA", "jira-dc": "project = NC", "servicenow": ""}
+PROJECT = {"jira": "CAPA", "jira-dc": "NC"}
+TYPE = "Nonconformity"
+SECRETS = {"TOKEN": API_TOKEN, "PASSWORD": PASSWORD}
+_HEAD = """register = "register.db"
+rules = [{rules}]
+timezone = "Europe/London"
+[write_back]
+mode = "{mode}"
+settle = "0s"
+max_new_comments_per_day = 1000
+max_changed_share = 1.0
+"""
+_SOURCE = """[sources.{name}]
+kind = "{kind}"
+url = "{url}"
+query = "{query}"
+request_budget = "{budget}"
+mapping = "{mapping}"
+{more}
+"""
+_MORE = {
+    "jira": f'auth = {{ method = "basic", user = "{API_EMAIL}", token_env = "TOKEN" }}',
+    "jira-dc": 'auth = { method = "pat", token_env = "TOKEN" }',
+    "servicenow": f'table = "sn_grc_issue"\nauth = {{ method = "basic", user = "{INTEGRATION_USER}", '
+    'password_env = "PASSWORD" }\n'
+    'write_back = { text_field = "u_capa_sync_text", state_field = "u_capa_sync_state" }',
+}
+_MAPPING = {"jira": "jira-cloud.yaml", "jira-dc": "jira-dc.yaml", "servicenow": "servicenow-grc-issue.yaml"}
+
+Change = tuple[str, str, str, str, str, datetime]
+"""One change: its entry's id, field name, from, to, author, instant."""
+
+
+@dataclass
+class Site:
+    """One tracker of the world with its server and its company."""
+
+    name: str
+    tracker: Any
+    server: SandboxServer
+    player: JiraPlayer | ServiceNowPlayer
+
+    def knobs(self, **values: Any) -> None:
+        """Turn knobs of the tracker."""
+        self.tracker.set_knobs(values)
+
+
+@dataclass
+class World:
+    """The trackers, and the house that mirrors them; `restart` makes a new house on the same register."""
+
+    folder: Path
+    clock: SandboxClock
+    sites: dict[str, Site]
+    house: House = field(init=False)
+    last: dict[str, CycleResult] = field(default_factory=dict)
+    our_clock: Any = None
+
+    @property
+    def only(self) -> Site:
+        """The tracker of a world with one."""
+        [site] = self.sites.values()
+        return site
+
+    def start(self) -> None:
+        """Open the register and build the house anew, as a process that begins."""
+        clock = self.our_clock or self.clock
+        file = self.folder / "capa-sync.toml"
+        configuration = configure(load_settings(file, SECRETS), file, SECRETS)
+        register = open_register(configuration.register_path, clock_now=clock.now())
+        self.house = build_house(configuration, register, clock, threading.Event())
+        for setup in self.house.setups.values():
+            source: Any = setup.source  # waits are not spent: no test waits for real seconds
+            for port in (source, source.client if setup.kind == "servicenow" else source):
+                for policy in ("retry", "_policy", "budget", "_budget"):
+                    if hasattr(port, policy):
+                        patience = getattr(port, policy)
+                        name = "is_instant" if hasattr(patience, "is_instant") else "_is_instant"
+                        setattr(patience, name, True)
+
+    def restart(self) -> None:
+        """End the process at once and begin another on the same register."""
+        self.house.register.close()
+        self.start()
+
+    def later(self, **by: float) -> None:
+        """Let time pass."""
+        self.clock.advance(timedelta(**by))
+
+    def try_cycle(self, *names: str, full: bool = False, **later: float) -> dict[str, CycleResult]:
+        """Run one cycle over these sources (all by default), half a minute later than now unless told."""
+        self.later(**(later or {"seconds": 30}))
+        setups = [self.house.setups[name] for name in names or self.sites]
+        self.last = {result.source: result for result in run_round(self.house, setups, full=full)}
+        crashes = {name: site.server.crashes for name, site in self.sites.items() if site.server.crashes}
+        assert not crashes
+        return self.last
+
+    def cycle(self, *names: str, full: bool = False, **later: float) -> dict[str, CycleResult]:
+        """Run one cycle that must end well."""
+        results = self.try_cycle(*names, full=full, **later)
+        assert {name: each.problem for name, each in results.items() if each.problem} == {}
+        return results
+
+    # --- looking at the mirror -----------------------------------------------------------------------------------
+
+    def ticket(self, ticket_id: str, name: str = "") -> SourceTicket:
+        """A mirrored ticket."""
+        source = name or self.only.name
+        found = self.house.register.tickets.ticket(source, ticket_id, self.house.setups[source].source.parser())
+        assert found is not None, f"{ticket_id} is not mirrored"
+        return found
+
+    def presence(self, ticket_id: str, name: str = "") -> Presence:
+        """Where a ticket is by the mirror."""
+        return self.house.register.tickets.presence(name or self.only.name, ticket_id)
+
+    def presences(self, name: str = "") -> dict[str, Presence]:
+        """Where every mirrored ticket is."""
+        return {id_: at for id_, (at, _) in self.house.register.tickets.presences(name or self.only.name).items()}
+
+    def changes(self, ticket_id: str, name: str = "") -> list[Change]:
+        """The changes of the tracker's history as the mirror has them, in their order."""
+        return [
+            (c.entry, c.field_name, shown(c.old), shown(c.new), c.by, c.at)
+            for c in self.ticket(ticket_id, name).changes
+            if c.origin is Origin.HISTORY
+        ]
+
+    def observed(self, ticket_id: str, name: str = "") -> list[tuple[str, str, str]]:
+        """Field, from and to of the changes that we saw ourselves."""
+        return [
+            (c.field_id, shown(c.old), shown(c.new))
+            for c in self.ticket(ticket_id, name).changes
+            if c.origin is Origin.OBSERVED
+        ]
+
+    def view(self, view: str, **where: object) -> list[dict[str, Any]]:
+        """Rows of a public view."""
+        rows = self.house.register.view(view)
+        return [row for row in rows if all(row[column] == value for column, value in where.items())]
+
+    def health(self, name: str = "") -> dict[str, Any]:
+        """What `status --json` tells of one source."""
+        setups = self.house.setups
+        health = health_of(
+            self.house.register, {each: setup.poll_every for each, setup in setups.items()}, self.house.clock.now()
+        )
+        return next(one for one in health["sources"] if one["source"] == (name or self.only.name))
+
+    def problem(self, name: str = "") -> str:
+        """The fault that `status` shows for a source."""
+        return str(self.health(name)["problem"])
+
+    def contents(self, name: str = "") -> dict[str, Any]:
+        """Everything mirrored of a source, without when it was read: for comparing mirrors and proving stillness."""
+        source = name or self.only.name
+        tickets = self.house.register.tickets
+        return {
+            ticket.id: (tickets.presence(source, ticket.id), ticket)
+            for ticket in tickets.tickets(source, self.house.setups[source].source.parser())
+        }
+
+    def writes(self, name: str = "") -> list[str]:
+        """Every writing request that a tracker has seen."""
+        return [
+            f"{each.method} {each.path}"
+            for each in self.sites[name or self.only.name].server.requests
+            if each.method in ("PUT", "PATCH", "DELETE") or (each.method == "POST" and each.path.endswith("/comment"))
+        ]
+
+
+def shown(raw: Any) -> str:
+    """A value as text: what a person reads, else its ids."""
+    return str(raw.text or ", ".join(raw.names or raw.ids))
+
+
+@contextmanager
+def open_world(
+    folder: Path,
+    *names: str,
+    query: Mapping[str, str] | None = None,
+    rules: Sequence[str] | None = ("root-cause-before-action",),
+    mode: str = "off",
+    more: str = "",
+    budget: str = "1000/s",
+    our_clock: Any = None,
+) -> Iterator[World]:
+    """Set up trackers at START and a house that mirrors them, not yet run.
+
+    Args:
+        folder: for settings and register.
+        names: of SOURCES.
+        query: other queries by source.
+        rules: shipped rules by id, None for all.
+        mode: of write-back; anything but off is released.
+        more: lines added to each source's table.
+        budget: requests a second.
+        our_clock: the daemon's own clock where it is not the trackers'.
+    """
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(50))
+    clock = SandboxClock(START, ticking=False)
+    sites = {name: _site(name, clock) for name in names}
+    for site in sites.values():
+        site.player.set_stage()
+        site.server.start()
+    world = World(folder, clock, sites, our_clock=our_clock)
+    _write_settings(world, {**QUERY, **(query or {})}, rules, mode, more, budget)
+    world.start()
+    if mode != "off":
+        release(world.house, list(names), None)
+    try:
+        yield world
+    finally:
+        world.house.register.close()
+        for site in sites.values():
+            site.server.stop()
+
+
+def _site(name: str, clock: SandboxClock) -> Site:
+    diary = Diary(clock.now())
+    tracker: JiraTracker | ServiceNowTracker
+    player: JiraPlayer | ServiceNowPlayer
+    if name == "servicenow":
+        tracker = ServiceNowTracker(clock=clock)
+        player = ServiceNowPlayer(tracker, diary)
+    else:
+        tracker = JiraTracker(face="cloud" if name == "jira" else "datacenter", clock=clock)
+        player = JiraPlayer(tracker, diary, lambda story: story)
+    return Site(name, tracker, SandboxServer(tracker), player)
+
+
+def _write_settings(
+    world: World, query: Mapping[str, str], rules: Sequence[str] | None, mode: str, more: str, budget: str
+) -> None:
+    listed = ", ".join(f'"{starter_path("rules")}/{rule}.yaml"' for rule in rules or ())
+    text = _HEAD.format(rules=listed, mode=mode)
+    for name, site in world.sites.items():
+        kind = "servicenow" if name == "servicenow" else "jira"
+        mapping = f"{starter_path('mappings')}/{_MAPPING[name]}"
+        text += _SOURCE.format(
+            name=name,
+            kind=kind,
+            url=site.server.url,
+            query=query[name],
+            mapping=mapping,
+            budget=budget,
+            more=f"{more}\n{_MORE[name]}",
+        )
+    (world.folder / "capa-sync.toml").write_text(text, encoding="utf-8")
