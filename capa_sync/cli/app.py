@@ -9,6 +9,7 @@ from collections.abc import Callable
 import click
 
 from capa_sync import __version__
+from capa_sync.cli.context import say
 from capa_sync.cli.demo import demo
 from capa_sync.cli.explain import explain
 from capa_sync.cli.init import init
@@ -52,23 +53,24 @@ def _guarded(command: Callable[[], object]) -> int:
     except click.exceptions.Exit as leaving:
         return leaving.exit_code
     except click.ClickException as error:
-        return _say(f"capa-sync: {error.format_message()}", EXIT_USER)
+        return _told([f"capa-sync: {error.format_message()}"], EXIT_USER)
     except click.Abort:
-        return _say("stopped", 130)
+        return _told(["stopped"], 130)
     except UserError as error:
-        return _say("\n".join(map(str, error.problems)), EXIT_USER)
+        return _told([str(problem) for problem in error.problems], EXIT_USER)
     except SourceError as error:
-        return _say(str(error), EXIT_SOURCE)
+        return _told([str(error)], EXIT_SOURCE)
     except SafetyStop as stop:
-        return _say(f"safety stop: {stop}", EXIT_STOP)
+        return _told([f"safety stop: {stop}"], EXIT_STOP)
     except RegisterUnavailable as error:
-        return _say(str(error), EXIT_REGISTER)
+        return _told([str(error)], EXIT_REGISTER)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return EXIT_OK
     return outcome if isinstance(outcome, int) else EXIT_OK
 
 
-def _say(message: str, code: int) -> int:
-    click.echo(message, err=True)
+def _told(lines: list[str], code: int) -> int:
+    for line in lines:
+        say(line, err=True)
     return code

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -23,6 +24,8 @@ from capa_sync.wiring import Configuration, build_house, configure
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 DEFAULT_CONFIG = "capa-sync.toml"
+_UNSAFE = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+"""Control characters (C0 with line ends, C1), what turns the direction of writing, and halves of characters."""
 
 
 def config_option(command: Command) -> Command:
@@ -119,6 +122,12 @@ def open_for_reading(configuration: Configuration, clock: Clock) -> Iterator[Reg
         register.close()
 
 
+def say(line: str = "", *, err: bool = False) -> None:
+    """Print one line, whatever a tracker's text in it says: no control character reaches the terminal."""
+    click.echo(_UNSAFE.sub(" ", line), err=err)
+
+
 def print_json(result: object) -> None:
-    """Print a result as indented JSON."""
-    click.echo(orjson.dumps(result, option=orjson.OPT_INDENT_2 | orjson.OPT_NON_STR_KEYS, default=str).decode())
+    """Print a result as indented JSON, what a terminal might obey written as JSON's own escapes."""
+    text = orjson.dumps(result, option=orjson.OPT_INDENT_2 | orjson.OPT_NON_STR_KEYS, default=str).decode()
+    click.echo(_UNSAFE.sub(lambda found: found[0] if found[0] == "\n" else f"\\u{ord(found[0]):04x}", text))

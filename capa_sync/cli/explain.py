@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from capa_sync.cli.context import clock_from, config_option, json_option, print_json, read_configuration
+from capa_sync.cli.context import clock_from, config_option, json_option, print_json, read_configuration, say
 from capa_sync.daemon.explaining import Explanation, explain_ticket
 from capa_sync.errors import Problem, UserError
 from capa_sync.rules import explain_lines
@@ -41,14 +41,14 @@ def explain(ticket: str, config: Path, test_clock: str | None, only: str | None,
 
 
 def _print(found: Explanation, only: str | None) -> None:
-    click.echo(found.headline)
+    say(found.headline)
     for line in found.notes:
-        click.echo(f"  {line}")
+        say(f"  {line}")
     for verdict in found.verdicts:
         if only in (None, verdict.rule):
-            click.echo()
+            say()
             for line in explain_lines(verdict):
-                click.echo(f"  {line}")
+                say(f"  {line}")
 
 
 def _as_dict(found: Explanation, only: str | None) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from capa_sync.cli.context import (
     json_option,
     print_json,
     read_configuration,
+    say,
 )
 from capa_sync.cli.progress import progress_listener
 from capa_sync.cli.summary import summary_of
@@ -92,12 +93,12 @@ def _as_dict(write: Write) -> dict[str, Any]:
 def _print(result: dict[str, Any]) -> None:
     for source in result["sources"]:
         if source["problem"]:
-            click.echo(f"{source['source']}: {source['problem']}", err=True)
+            say(f"{source['source']}: {source['problem']}", err=True)
     for problem in result["mapping"]:
-        click.echo(f"mapping: {problem}", err=True)
+        say(f"mapping: {problem}", err=True)
     if not result["planned"]:
-        click.echo("nothing would be written")
+        say("nothing would be written")
     for write in result["planned"]:
-        click.echo(f"{write['source']}:{write['ticket_key']}  {write['kind']}{write['detail']}")
+        say(f"{write['source']}:{write['ticket_key']}  {write['kind']}{write['detail']}")
         for line in write["text"].splitlines():
-            click.echo(f"    {line}")
+            say(f"    {line}")

@@ -12,6 +12,7 @@ from capa_sync.cli.context import clock_from, config_option, open_house, read_co
 from capa_sync.daemon.daemon import Daemon
 from capa_sync.daemon.log import configure_logs
 from capa_sync.daemon.shutdown import stop_on_signals
+from capa_sync.wiring import build_hints
 
 
 @click.command()
@@ -24,7 +25,7 @@ def run(config: Path, test_clock: str | None, verbose: bool) -> None:
     stop = threading.Event()
     stop_on_signals(stop)
     with open_house(configuration, clock_from(test_clock), lock=True, stop=stop) as house:
-        ended = Daemon(house).run()
+        ended = Daemon(house, *(build_hints(configuration) or ())).run()
     if not ended:
         # A worker still waits for a tracker: its write stays `unknown` in the outbox and is looked up at the next
         # start. Python would wait for the thread for ever.

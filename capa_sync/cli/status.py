@@ -15,6 +15,7 @@ from capa_sync.cli.context import (
     open_for_reading,
     print_json,
     read_configuration,
+    say,
 )
 from capa_sync.daemon.health import health_of
 
@@ -32,7 +33,7 @@ def status(config: Path, test_clock: str | None, as_json: bool) -> int:
         print_json(health)
     else:
         for line in _lines(health):
-            click.echo(line)
+            say(line)
     return 3 if any(source["problem"] for source in health["sources"]) else 0
 
 

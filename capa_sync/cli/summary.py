@@ -6,8 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-import click
-
+from capa_sync.cli.context import say
 from capa_sync.daemon.cycle import CycleResult
 from capa_sync.daemon.house import House
 from capa_sync.model.finding import SEVERITY_ORDER, Severity
@@ -44,22 +43,22 @@ def summary_of(house: House, results: Sequence[CycleResult]) -> dict[str, Any]:
 def print_cycle(summary: Mapping[str, Any]) -> None:
     """Print a summary for a person."""
     for source in summary["sources"]:
-        click.echo(_source_line(source))
+        say(_source_line(source))
         if source["problem"]:
-            click.echo(f"  problem: {source['problem']}")
+            say(f"  problem: {source['problem']}")
         if source["safety_stop"]:
-            click.echo(f"  {source['safety_stop']}")
+            say(f"  {source['safety_stop']}")
     for problem in summary["mapping"]:
-        click.echo(f"mapping: {problem}")
+        say(f"mapping: {problem}")
     for ticket in summary["quarantined"]:
-        click.echo(f"set aside, could not be mapped: {ticket['source']}:{ticket['ticket']}: {ticket['reason']}")
+        say(f"set aside, could not be mapped: {ticket['source']}:{ticket['ticket']}: {ticket['reason']}")
     findings = summary["findings"]
     if not findings:
-        click.echo("no open warnings from these checks")
+        say("no open warnings from these checks")
         return
-    click.echo(f"{len(findings)} open findings:")
+    say(f"{len(findings)} open findings:")
     for finding in findings:
-        click.echo(f"  {finding['severity']:<7}{finding['ticket_key']:<14}{finding['rule']:<28}{finding['message']}")
+        say(f"  {finding['severity']:<7}{finding['ticket_key']:<14}{finding['rule']:<28}{finding['message']}")
 
 
 def _source_line(source: Mapping[str, Any]) -> str:
