@@ -48,6 +48,9 @@ check: lint test ## what CI runs
 rules: $(VENV)/.runtime ## check and test the shipped rules
 	$(BIN)/python -m capa_sync rules check && $(BIN)/python -m capa_sync rules test
 
+bench: $(VENV)/.development ## measure speed and memory beside a floor (BENCH_ARGS=--full takes the sizes of the issue)
+	$(BIN)/python -m benchmarks $(BENCH_ARGS)
+
 lock: ## make both locks anew (needs uv on the PATH or in .venv)
 	PATH="$(CURDIR)/$(BIN):$$PATH" uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" pyproject.toml -o requirements.lock
 	PATH="$(CURDIR)/$(BIN):$$PATH" uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" --all-extras -c requirements.lock pyproject.toml -o tests/requirements.lock

@@ -40,7 +40,8 @@ class FloorFile:
 
     def counts(self) -> tuple[int, int]:
         """Return numbers of raw rows and of items."""
-        tickets, items = (self.db.execute(f"SELECT COUNT(*) FROM {name}").fetchone()[0] for name in ("raw", "item"))
+        tickets = self.db.execute("SELECT COUNT(*) FROM raw").fetchone()[0]
+        items = self.db.execute("SELECT COUNT(*) FROM item").fetchone()[0]
         return tickets, items
 
 

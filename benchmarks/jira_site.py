@@ -88,7 +88,8 @@ class _Painter:
             "timetracking": {},
             "workratio": -1,
         }
-        fields |= dict.fromkeys(("attachment", "issuelinks", "subtasks", "components", "versions", "fixVersions"), [])
+        lists = ("attachment", "issuelinks", "subtasks", "components", "versions", "fixVersions")
+        fields |= {name: [] for name in lists}
         fields |= dict.fromkeys(("environment", "timespent", "timeestimate", "resolutiondate", "security"))
         issue = {
             "expand": "operations,versionedRepresentations,editmeta,changelog,renderedFields",
@@ -185,9 +186,12 @@ class JiraSite:
             [painter.entry(number, edit) for number, edit in enumerate(life.edits, 1)] for life in lives
         ]
         self._edited: dict[int, tuple[int, bytes]] = {}
-        """Number -> when it was edited (epoch ms) and the entry that tells of it."""
+        """Number -> when it was edited (epoch ms) and the entry that tells of it, empty for a write of ours."""
         self._comments: dict[int, list[dict[str, Any]]] = {}
-        self.written: dict[int, float] = {}
+        self._written: dict[int, float] = {}
+        self._closed: dict[int, bytes] = {}
+        self._labels: dict[int, list[str]] = {}
+        self._lives = lives
         self._fields = orjson.dumps(
             [
                 *painter.fields,
@@ -206,6 +210,10 @@ class JiraSite:
             return 200, self._search(orjson.loads(body)), _HEADERS
         if path == "changelog/bulkfetch":
             return 200, self._bulk(orjson.loads(body)), _HEADERS
+        if path == "written":
+            return 200, orjson.dumps({str(number): at for number, at in self._written.items()}), b""
+        if path.startswith("close/"):
+            return self._close(int(path.split("/")[1])), orjson.dumps({}), b""
         if path.startswith("edit/"):
             return self._edit(*map(int, path.split("/")[1:])), orjson.dumps({}), b""
         content = self._small(method, path, body)
@@ -265,7 +273,11 @@ class JiraSite:
 
     def _issue(self, number: int) -> bytes:
         updated = datetime.fromtimestamp(self._updated(number) / 1000, UTC)
-        return self._issues[number % POOL] % {
+        text = self._closed.get(number) or self._issues[number % POOL]
+        labels = self._labels.get(number)
+        if labels is not None:
+            text = text.replace(b'"labels":["audit"]', b'"labels":%b' % orjson.dumps(labels))
+        return text % {
             b"ID": b"%d" % (FIRST_ID + number),
             b"KEY": b"CAPA-%d" % (number + 1),
             b"CREATED": _iso(BORN + timedelta(minutes=number)).encode(),
@@ -290,7 +302,7 @@ class JiraSite:
     def _entries(self, number: int) -> list[bytes]:
         entries = self._histories[number % POOL]
         edited = self._edited.get(number)
-        return [*entries, edited[1]] if edited else entries
+        return [*entries, edited[1]] if edited and edited[1] else entries
 
     # --- edits and writes ------------------------------------------------------------------------------------------
     def _edit(self, first: int, count: int) -> int:
@@ -301,19 +313,54 @@ class JiraSite:
         self._edited.update({number: (_ms(now), entry) for number in range(first, first + count)})
         return 200
 
+    def _close(self, number: int) -> int:
+        """Close a ticket as it is: `/close/NUMBER`; few are ready for it."""
+        now, life = datetime.now(UTC), self._lives[number % POOL]
+        edit = Edit(now, "anna.lee", {"stage": (life.now["stage"], "closed")})
+        closed = Life(life.born, life.now | {"stage": "closed"})
+        self._closed[number] = self._painter.issue(closed, number % POOL)
+        self._edited[number] = (_ms(now), self._painter.entry(900_000, edit))
+        return 200
+
     def _of_issue(self, method: str, path: list[str], body: bytes) -> bytes | None:
+        """Answer for one issue: itself, its labels, its comments, its properties."""
+        if path == ["comment", "list"]:
+            wanted = {str(one) for one in orjson.loads(body)["ids"]}
+            return orjson.dumps(
+                {"values": [c for all_ in self._comments.values() for c in all_ if c["id"] in wanted]}
+            )
         if path[0] != "issue" or not path[1].isdigit():
             return None
-        number = int(path[1]) - FIRST_ID
+        number, rest = int(path[1]) - FIRST_ID, path[2:]
+        if rest[:1] == ["comment"]:
+            return self._comment(method, number, rest[1:], body)
+        if method == "GET":
+            return self._issue(number)
+        if not rest:
+            labels = set(self._labels.get(number, ["audit"]))
+            for order in orjson.loads(body)["update"]["labels"]:
+                labels = labels | {order["add"]} if "add" in order else labels - {order["remove"]}
+            self._labels[number] = sorted(labels)
+            self._touch(number)
+        return b"{}"
+
+    def _comment(self, method: str, number: int, rest: list[str], body: bytes) -> bytes | None:
         mine = self._comments.setdefault(number, [])
-        if path[2:] == ["comment"] and method == "GET":
-            return orjson.dumps({"comments": mine, "total": len(mine), "startAt": 0, "maxResults": 100})
-        if path[2:] == ["comment"]:
-            comment = orjson.loads(body) | {"id": str(9_000_000 + number), "author": _PEOPLE["anna.lee"]}
-            mine.append(comment)
-            self.written[number] = datetime.now(UTC).timestamp()
-            return orjson.dumps(comment)
-        return self._issue(number) if method == "GET" else b"{}"
+        if method == "GET":
+            page = {"comments": mine, "total": len(mine), "startAt": 0, "maxResults": 100}
+            found = page if not rest else next((one for one in mine if one["id"] == rest[0]), None)
+            return orjson.dumps(found) if found is not None else None
+        told = {"id": str(9_000_000 + number), "author": person(_ME, "capa-sync"), "jsdPublic": True}
+        comment = (mine[0] if mine else {}) | orjson.loads(body) | told | {"created": _iso(datetime.now(UTC))}
+        mine[:] = [comment]
+        self._written[number] = datetime.now(UTC).timestamp()
+        self._touch(number)
+        return orjson.dumps(comment)
+
+    def _touch(self, number: int) -> None:
+        """Our own writes move `updated` too."""
+        told = self._edited.get(number, (0, b""))[1]
+        self._edited[number] = (_ms(datetime.now(UTC)), told)
 
 
 _BUILTIN = {

@@ -1,7 +1,7 @@
 """One measurement in a process of its own: `python -m benchmarks.measure WHAT URL FOLDER`; prints one JSON line.
 
-Each tells `seconds` (wall), `cpu` (of this process, server and kernel's own excluded), `peak_mib` (resident), and what
-was read, so that a time with a cut history can be told.
+Each tells `seconds` (wall), `cpu` (of this process), `peak_mib` (resident), and what was read, so that a time with a
+cut history can be told.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ from capa_sync.daemon.log import configure_logs
 from capa_sync.daemon.reading import FULL, read_into_mirror, sign_in
 from capa_sync.model.clock import SystemClock
 from capa_sync.settings import load_settings
+from capa_sync.sources.servicenow import history
 from capa_sync.store import open_register
 from capa_sync.wiring import build_house, configure
 
@@ -156,9 +157,11 @@ def main() -> None:
     parser.add_argument("url")
     parser.add_argument("folder", type=Path)
     parser.add_argument("--budget", default="100000/s")
+    parser.add_argument("--sessions", type=int, default=history.SESSIONS, help="1: ServiceNow in one chain")
     parser.add_argument("--edits", type=int, default=100)
     parser.add_argument("--profile", type=Path, help="write a cProfile file there")
     given = parser.parse_args()
+    history.SESSIONS = given.sessions
     work: dict[str, Callable[[], Result]] = {
         "floor": lambda: floor(given.kind, given.url, given.folder),
         "backfill": lambda: backfill(given.kind, given.url, given.folder, given.budget),

@@ -25,6 +25,9 @@ class Site(Protocol):
         ...
 
 
+_HEAD = b"HTTP/1.1 %d OK\r\nContent-Type: application/json;charset=UTF-8\r\nContent-Length: %d\r\nDate: %b\r\n%b\r\n"
+
+
 class Connection(asyncio.Protocol):
     """One keep-alive connection; requests are answered in order."""
 
@@ -56,10 +59,8 @@ class Connection(asyncio.Protocol):
     def _answer(self, method: str, target: str, body: bytes) -> None:
         self._count()
         status, content, extra = self._site.answer(method, target, body)
-        head = (
-            b"HTTP/1.1 %d OK\r\nContent-Type: application/json;charset=UTF-8\r\nContent-Length: %d\r\nDate: %b\r\n%b\r\n"
-            % (status, len(content), formatdate(usegmt=True).encode(), extra)
-        )
+        told = (status, len(content), formatdate(usegmt=True).encode(), extra)
+        head = _HEAD % told
         if self._latency:
             asyncio.get_running_loop().call_later(self._latency, self._transport.writelines, [head, content])
         else:

@@ -1,4 +1,4 @@
-"""A generated ServiceNow: any number of `sn_grc_issue` rows of 130 columns with their audit rows, from a pool of lives.
+"""A generated ServiceNow: any number of `sn_grc_issue` rows of 130 columns with their audit, from a pool of lives.
 
 It understands the few forms of encoded query that the source sends; an unknown table is an empty one.
 """
@@ -56,7 +56,7 @@ def _raw(name: str, value: str) -> str:
 
 def _cells(life: Life) -> bytes:
     """A row with raw and display values, ids and stamps left open."""
-    cells = {column: ("", "") for column in (_column(name) for name in WORDS if WORDS[name].column)}
+    cells = dict.fromkeys((_column(name) for name in WORDS if WORDS[name].column), ("", ""))
     for name, value in life.now.items():
         raw = _raw(name, value)
         person = name != "stage" and WORDS[name].kind == "person"

@@ -1,0 +1,173 @@
+"""`make bench`: runs every measurement beside its floor and prints the table that stands in README.
+
+By default small sizes, so that it ends within two minutes; `--full` takes the sizes of the issue. Each measurement
+is a process of its own, and so is each tracker. Ratios count, not seconds: floor and capa-sync take turns on the same
+machine, and the middle of the rounds is told.
+"""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from benchmarks.trackers import ROOT, tracker
+
+Result = dict[str, Any]
+ITEMS_A_TICKET = 8.4
+
+
+@dataclass(frozen=True, slots=True)
+class Sizes:
+    """How much is read: tickets, tickets behind latency, tickets of the memory run, edits, rounds."""
+
+    tickets: int
+    distant: int
+    endless: int
+    edits: int
+    rounds: int
+
+
+SMALL = Sizes(tickets=5_000, distant=1_000, endless=10_000, edits=100, rounds=3)
+FULL = Sizes(tickets=50_000, distant=5_000, endless=500_000, edits=1_000, rounds=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One line of the table."""
+
+    what: str
+    measured: str
+    wanted: str
+    is_met: bool
+
+    def __str__(self) -> str:
+        return f"| {self.what} | {self.measured} | {self.wanted} | {'yes' if self.is_met else '**no**'} |"
+
+
+def measure(what: str, kind: str, url: str, *options: str) -> Result:
+    """Run one measurement on a fresh folder. Raises CalledProcessError when it fails."""
+    folder = Path(tempfile.mkdtemp(prefix="capa-sync-bench-"))
+    command = [sys.executable, "-m", "benchmarks.measure", what, kind, url, str(folder), *options]
+    try:
+        done = subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
+    finally:
+        shutil.rmtree(folder)
+    result: Result = orjson.loads(done.stdout)
+    print(f"  {kind} {what} {' '.join(options)}: {done.stdout.decode().strip()}", file=sys.stderr, flush=True)
+    return result
+
+
+def check_whole(result: Result, tickets: int) -> None:
+    """Refuse a time with a cut history."""
+    assert result["tickets"] == tickets, result
+    assert result["changes"] == tickets * ITEMS_A_TICKET, result
+    assert not result.get("incomplete"), result
+
+
+def compare(kind: str, url: str, what: str, sizes: Sizes) -> tuple[float, Result, Result]:
+    """Let floor and capa-sync take turns; return the middle ratio and the last results of both."""
+    ratios = []
+    for _ in range(sizes.rounds):
+        floor = measure("floor", kind, url)
+        ours = measure(what, kind, url)
+        check_whole(floor, sizes.tickets)
+        check_whole(ours, sizes.tickets)
+        ratios.append(ours["seconds"] / floor["seconds"])
+    return statistics.median(ratios), floor, ours
+
+
+def _against_floor(kind: str, name: str, limit: float, sizes: Sizes) -> Iterator[Line]:
+    with tracker(kind, sizes.tickets) as url:
+        ratio, floor, ours = compare(kind, url, "backfill", sizes)
+        told = f"{ratio:.2f} × ({ours['seconds']:.1f} s beside {floor['seconds']:.1f} s)"
+        size = f"{sizes.tickets:,} tickets, {ours['changes']:,} changes"
+        yield Line(f"{name} backfill, {size}", told, f"≤ {limit} × floor", ratio <= limit)
+        peak = ours["peak_mib"]
+        yield Line(f"{name} backfill, peak of memory", f"{peak:.0f} MiB", "< 250 MiB", peak < 250)
+        if kind == "jira":
+            ratio, floor, ours = compare(kind, url, "first_cycle", sizes)
+            told = f"{ratio:.2f} × ({ours['seconds']:.1f} s), {ours['judged']:,} judged"
+            yield Line("whole first cycle: read, map, judge, plan", told, "≤ 3 × floor", ratio <= 3)
+
+
+def _unchanged(kind: str, name: str, requests: int, sizes: Sizes) -> Iterator[Line]:
+    with tracker(kind, sizes.tickets) as url:
+        found = measure("next_cycle", kind, url, "--edits", str(sizes.edits))
+    own, asked = found["quiet_own_ms"], found["quiet_requests"]
+    told = f"{asked:.0f} requests, {own:.1f} ms CPU besides the client library's"
+    is_met = asked == requests and own < 5
+    yield Line(f"{name} poll, nothing changed", told, f"{requests} requests, < 5 ms", is_met)
+    told = (
+        f"{found['read']:,} read, {found['judged']:,} judged, {found['requests']} requests, {found['seconds']:.1f} s"
+    )
+    is_met = found["read"] == found["judged"] == sizes.edits
+    yield Line(f"{name}: {sizes.edits:,} of {sizes.tickets:,} edited", told, "work as for those alone", is_met)
+
+
+def _distant(sizes: Sizes) -> Iterator[Line]:
+    with tracker("servicenow", sizes.distant, latency=0.2) as url:
+        sliced = measure("backfill", "servicenow", url, "--budget", "30/s")
+        chain = measure("backfill", "servicenow", url, "--budget", "30/s", "--sessions", "1")
+    speed = chain["seconds"] / sliced["seconds"]
+    rate = sliced["requests"] / sliced["seconds"]
+    told = f"{speed:.1f} × the speed of one chain, {rate:.0f} requests a second"
+    what = f"ServiceNow, {sizes.distant:,} rows, 200 ms latency, budget 30/s"
+    yield Line(what, told, "≥ 3 ×, within the budget", speed >= 3 and rate <= 31)
+
+
+def _endless(sizes: Sizes) -> Iterator[Line]:
+    with tracker("jira", sizes.endless) as url:
+        found = measure("backfill", "jira", url)
+    check_whole(found, sizes.endless)
+    peak = found["peak_mib"]
+    yield Line(
+        f"Jira backfill, {sizes.endless:,} tickets, peak of memory", f"{peak:.0f} MiB", "< 250 MiB", peak < 250
+    )
+
+
+def run(sizes: Sizes, parts: list[str]) -> Iterator[Line]:
+    """Run what was asked for."""
+    if "jira" in parts:
+        yield from _against_floor("jira", "Jira Cloud", 1.7, sizes)
+    if "servicenow" in parts:
+        yield from _against_floor("servicenow", "ServiceNow", 2.0, sizes)
+    if "poll" in parts:
+        yield from _unchanged("jira", "Jira Cloud", 1, sizes)
+        # two tables are mirrored: the records' and the actions'
+        yield from _unchanged("servicenow", "ServiceNow", 4, sizes)
+    if "latency" in parts:
+        yield from _distant(sizes)
+    if "memory" in parts:
+        yield from _endless(sizes)
+
+
+PARTS = ("jira", "servicenow", "poll", "latency", "memory")
+
+
+def main() -> None:
+    """Print the table."""
+    parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
+    parser.add_argument("--full", action="store_true", help="the sizes of the issue; takes a quarter of an hour")
+    parser.add_argument("--rounds", type=int, help="how often floor and capa-sync take turns")
+    parser.add_argument("parts", nargs="*", help=f"of {', '.join(PARTS)}; all by default")
+    given = parser.parse_args()
+    chosen = FULL if given.full else SMALL
+    rounds = given.rounds or chosen.rounds
+    sizes = Sizes(chosen.tickets, chosen.distant, chosen.endless, chosen.edits, rounds)
+    lines = ["| what | measured | wanted | met |", "|---|---|---|---|"]
+    lines += [str(line) for line in run(sizes, given.parts or list(PARTS))]
+    print("\n".join(lines))
+
+
+if __name__ == "__main__":
+    main()

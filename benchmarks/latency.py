@@ -1,0 +1,105 @@
+"""From an edit on a tracker to the warning on it: a real daemon with many sources, as its people see it.
+
+`python -m benchmarks.latency --sources 20 --tickets 2500` prints one JSON line.
+"""
+
+from __future__ import annotations
+
+import argparse
+import random
+import statistics
+import tempfile
+import threading
+import time
+import urllib.request
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from benchmarks.measure import house_at
+from benchmarks.trackers import tracker, write_settings
+from capa_sync.daemon.cycle import run_cycle
+from capa_sync.daemon.daemon import Daemon
+from capa_sync.daemon.house import House
+
+EDITS = 3
+"""Tickets closed too early on each source."""
+PATIENCE = 60.0
+
+
+def _get(url: str) -> Any:
+    with urllib.request.urlopen(url) as answer:  # noqa: S310 - loopback
+        return orjson.loads(answer.read())
+
+
+def _settle(house: House) -> None:
+    """Backfill every source and send its first warnings, so that what is measured later is the edit alone."""
+    for name, setup in house.setups.items():
+        house.register.outbox.release(name, None, house.clock.now())
+        for _ in range(2):
+            result = run_cycle(house, setup)
+            assert not result.problem, result.problem
+            assert not result.stopped, result.stopped
+
+
+def _close_some(urls: list[str], tickets: int, dice: random.Random) -> dict[tuple[str, str], float]:
+    """Close tickets at random moments over ten polls; return when each was."""
+    edits = {}
+    still_open = [number for number in range(tickets) if number % 12]  # lives.py: each twelfth is closed already
+    places = [(url, str(number)) for url in urls for number in dice.sample(still_open, EDITS)]
+    dice.shuffle(places)
+    for url, number in places:
+        time.sleep(dice.random() * 2 * 50 / len(places))
+        edits[url, number] = time.time()
+        _get(f"{url}/rest/api/3/close/{number}")
+    return edits
+
+
+def _wait_for(edits: dict[tuple[str, str], float]) -> list[float]:
+    """Wait until every edit is answered by a warning; return the seconds that each took."""
+    deadline = time.time() + PATIENCE
+    while True:
+        seen = {url: _get(f"{url}/rest/api/3/written") for url, _number in edits}
+        took = [seen[url].get(number, 0) - at for (url, number), at in edits.items()]
+        if all(one > 0 for one in took) or time.time() > deadline:
+            return [one for one in took if one > 0]
+        time.sleep(1)
+
+
+def measure_latency(sources: int, tickets: int) -> dict[str, Any]:
+    """Run the daemon over so many sources, edit, and tell how long the warnings took."""
+    with ExitStack() as stack:
+        urls = [stack.enter_context(tracker("jira", tickets)) for _ in range(sources)]
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="capa-sync-bench-")))
+        named = [(f"site{number}", "jira", url) for number, url in enumerate(urls)]
+        house = stack.enter_context(house_at(write_settings(folder, named, poll="5s", write_back="on")))
+        _settle(house)
+        running = threading.Thread(target=Daemon(house).run)
+        running.start()
+        time.sleep(10)
+        edits = _close_some(urls, tickets, random.Random(16))  # noqa: S311 - the same at every run
+        took = _wait_for(edits)
+        house.stop.set()
+        running.join()
+    ordered = sorted(took)
+    return {
+        "edits": len(edits),
+        "answered": len(took),
+        "median_s": statistics.median(took),
+        "p90_s": ordered[int(len(ordered) * 0.9)],
+    }
+
+
+def main() -> None:
+    """Measure what the command line names."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--sources", type=int, default=20)
+    parser.add_argument("--tickets", type=int, default=50)
+    given = parser.parse_args()
+    print(orjson.dumps(measure_latency(given.sources, given.tickets)).decode())
+
+
+if __name__ == "__main__":
+    main()
