@@ -51,6 +51,14 @@ class Source(Protocol):
         """Read these tickets by immutable id, whole; those that are gone or hidden are simply not yielded."""
         ...
 
+    def read_hinted(self, ids: Sequence[str], cursor: Cursor) -> Page:
+        """Read those of these tickets that a poll would bring once it sees them: in scope, or mirrored actions.
+
+        With them comes the kin that the poll would bring; what the mirror holds as it is, is left out. Ids that
+        are unknown, hidden or out of scope are passed over. The page carries `cursor` on unchanged.
+        """
+        ...
+
     def take_census(self) -> Census:
         """Sweep all ids in scope. Never returns a partial sweep: raises instead."""
         ...

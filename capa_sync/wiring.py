@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
@@ -12,6 +12,7 @@ from typing import TypeVar
 from capa_sync.daemon.collector import calm_collector
 from capa_sync.daemon.house import House, SourceSetup
 from capa_sync.errors import Problem, SettingsError, UserError
+from capa_sync.hints import HintBox, HintDoor, HintReceiver, HintSource
 from capa_sync.mapping import MappingFile, bind, load_mapping
 from capa_sync.model.clock import Clock
 from capa_sync.model.settings import JudgeOptions, WriteOptions
@@ -32,6 +33,8 @@ from capa_sync.starter import starter_path
 from capa_sync.store import Register
 
 T = TypeVar("T")
+SHORTEST_HINT_SECRET = 16
+"""Characters of a secret that strangers may try to guess over the network."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +52,7 @@ class Configuration:
     options: JudgeOptions
     mappings: Mapping[str, MappingFile]
     secrets: Mapping[str, str]
+    hint_secrets: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def register_path(self) -> Path:
@@ -76,9 +80,14 @@ def configure(
             trouble.problems += _misfits(file, name, source, mapping)
         if with_secrets:
             secrets[name] = trouble.without(partial(_secret, file, name, source.auth, folder, environ)) or ""
+    hint_secrets = {
+        name: trouble.without(partial(_hint_secret, file, name, source, folder, environ)) or ""
+        for name, source in settings.sources.items()
+        if with_secrets and settings.hints.listen and source.takes_hints
+    }
     if trouble.problems or rules is None:
         raise UserError(trouble.problems)
-    return Configuration(settings, file, folder, rules, options, mappings, secrets)
+    return Configuration(settings, file, folder, rules, options, mappings, secrets, hint_secrets)
 
 
 class _Trouble:
@@ -129,20 +138,35 @@ def _misfits(file: Path, name: str, source: SourceSettings, mapping: MappingFile
 def _secret(file: Path, name: str, auth: AuthSettings, folder: Path, environ: Mapping[str, str]) -> str:
     """Fetch the secret of a source from the variable or file that the settings name. Raises SettingsError."""
     variable = auth.token_env or auth.password_env or auth.client_secret_env
+    kept = auth.token_file or auth.password_file or auth.client_secret_file
+    return _fetch_secret(file, f"sources.{name}.auth", variable, folder / kept, environ)
+
+
+def _hint_secret(file: Path, name: str, source: SourceSettings, folder: Path, environ: Mapping[str, str]) -> str:
+    """Fetch the secret that a source's tracker signs hints with. Raises SettingsError."""
+    place = f"sources.{name}.hint_secret"
+    secret = _fetch_secret(file, place, source.hint_secret_env, folder / source.hint_secret_file, environ)
+    if len(secret) < SHORTEST_HINT_SECRET:
+        what = f"{place}: it has fewer than {SHORTEST_HINT_SECRET} characters and could be guessed"
+        raise SettingsError([Problem(str(file), 0, what, "make a long one: openssl rand -hex 32")])
+    return secret
+
+
+def _fetch_secret(file: Path, place: str, variable: str, path: Path, environ: Mapping[str, str]) -> str:
+    """Fetch a secret from a variable if one is named, else from a file. Raises SettingsError."""
     if variable:
         if environ.get(variable):
             return environ[variable]
-        what = f"sources.{name}.auth: the variable {variable} is not set"
+        what = f"{place}: the variable {variable} is not set"
         raise SettingsError([Problem(str(file), 0, what, "it must hold the secret, nothing else")])
-    path = folder / (auth.token_file or auth.password_file or auth.client_secret_file)
     try:
         secret = path.read_text(encoding="utf-8").strip()
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or "it is no text"
-        what = f"sources.{name}.auth: the secret file {path} cannot be read: {reason}"
+        what = f"{place}: the secret file {path} cannot be read: {reason}"
         raise SettingsError([Problem(str(file), 0, what)]) from None
     if not secret:
-        raise SettingsError([Problem(str(file), 0, f"sources.{name}.auth: the secret file {path} is empty")])
+        raise SettingsError([Problem(str(file), 0, f"{place}: the secret file {path} is empty")])
     return secret
 
 
@@ -157,6 +181,21 @@ def build_house(
         for name in configuration.settings.sources
     }
     return house
+
+
+def build_hints(configuration: Configuration) -> tuple[HintReceiver, HintBox] | None:
+    """Build the listener for hints, bound to its address, and the box it fills; None while it is off.
+
+    Raises SettingsError when the address cannot be used.
+    """
+    settings = configuration.settings
+    if not settings.hints.listen:
+        return None
+    sources = {
+        name: HintSource(settings.sources[name].kind, secret) for name, secret in configuration.hint_secrets.items()
+    }
+    box = HintBox(sources)
+    return HintReceiver(HintDoor(sources, box), settings.hints.listen), box
 
 
 def build_house_for_reading(configuration: Configuration, register: Register, clock: Clock) -> House:

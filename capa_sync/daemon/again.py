@@ -58,14 +58,23 @@ def read_again(house: House, setup: SourceSetup, run: int, ids: Iterable[str]) -
 
 
 def _commit(house: House, setup: SourceSetup, run: int, found: Gathered) -> None:
+    cursor = house.register.tickets.cursor(setup.name)
+    skipped = tuple((id_, "", reason) for id_, reason in found.unreadable)
+    take_in(house, setup, run, Page(tuple(found.readings), cursor, complete=True, skipped=skipped))
+
+
+def take_in(house: House, setup: SourceSetup, run: int, page: Page) -> list[str]:
+    """Commit a page that was read by id and have its tickets judged; return ids of those that changed."""
     register, now = house.register, house.clock.now()
+    house.checkpoint("before-page-commit")
     with register.transaction():
-        page = Page(tuple(found.readings), register.tickets.cursor(setup.name), complete=True)
         changed = register.tickets.commit_page(setup.name, page, now, run, setup.source.parser())
         register.agenda.want_judging(setup.name, changed, now)
-        for ticket_id, reason in found.unreadable:
-            register.tickets.quarantine(setup.name, ticket_id, [reason])
-    for ticket_id, reason in found.unreadable:
-        log(Action.TICKET_QUARANTINED, level="warning", source=setup.name, ticket=ticket_id, reason=reason)
+        for ticket_id, key, reason in page.skipped:
+            register.tickets.quarantine(setup.name, ticket_id, [reason], key)
+    house.checkpoint("after-page-commit")
+    for ticket_id, key, reason in page.skipped:
+        log(Action.TICKET_QUARANTINED, level="warning", source=setup.name, ticket=key or ticket_id, reason=reason)
     if changed:
-        log(Action.PAGE_COMMITTED, source=setup.name, run=run, read=len(found.readings), changed=len(changed))
+        log(Action.PAGE_COMMITTED, source=setup.name, run=run, read=len(page.readings), changed=len(changed))
+    return changed

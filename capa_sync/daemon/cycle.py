@@ -9,6 +9,7 @@ from functools import partial
 from typing import Any
 
 from capa_sync.daemon.census import note_lost_access, take_census_when_due
+from capa_sync.daemon.hinted import may_follow_hints, read_hinted
 from capa_sync.daemon.house import House, SourceSetup
 from capa_sync.daemon.judging import judge_due_tickets
 from capa_sync.daemon.log import Action, log
@@ -57,6 +58,29 @@ def run_round(
     return results
 
 
+def run_hinted(house: House, setup: SourceSetup, ids: Sequence[str]) -> CycleResult:
+    """Take what a hint names through the same journey, between two polls; cursor, census and `as_of` stay.
+
+    Whatever ends it early ends it without a trace: the next poll brings the same change.
+    """
+    result = CycleResult(setup.name, house.clock.now())
+    if _must_wait(house, result) or not may_follow_hints(house, setup):
+        return result
+    _walk(house, setup, result, partial(_read_hinted, house, setup, result, ids))
+    if result.counts.get("read"):
+        _walk(house, setup, result, partial(_judge_and_write, house, setup, result, deliver=True))
+    if result.problem:
+        log(Action.CYCLE_FAILED, level="warning", source=setup.name, problem=result.problem)
+    elif result.counts.get("read"):
+        log(Action.HINTS_FOLLOWED, source=setup.name, hinted=len(ids), **dict[str, Any](result.counts))
+    return result
+
+
+def _read_hinted(house: House, setup: SourceSetup, result: CycleResult, ids: Sequence[str]) -> None:
+    """First half of it: what the hints name into the mirror."""
+    result.counts["read"] = read_hinted(house, setup, ids)
+
+
 def _read(house: House, setup: SourceSetup, result: CycleResult, *, is_forced: bool) -> None:
     """First half: the tracker into the mirror."""
     try:
@@ -81,10 +105,7 @@ def _judge_and_write(house: House, setup: SourceSetup, result: CycleResult, *, d
 def _start(house: House, setup: SourceSetup, *, full: bool) -> CycleResult:
     """Open a run in the ledger, unless the tracker asked us to stay away for now."""
     result = CycleResult(setup.name, house.clock.now())
-    waiting = house.register.runs.not_before(setup.name)
-    if waiting is not None and waiting > result.started_at:
-        result.problem = f"the tracker asked us to wait until {waiting:%Y-%m-%d %H:%M:%S}Z"
-        log(Action.SOURCE_WAITING, source=setup.name, until=waiting.isoformat())
+    if _must_wait(house, result):
         return result
     is_backfill = house.register.runs.as_of(setup.name) is None
     result.is_sweep = not is_backfill and (full or is_full_read_due(house, setup, result.started_at))
@@ -92,6 +113,16 @@ def _start(house: House, setup: SourceSetup, *, full: bool) -> CycleResult:
     result.run = house.register.runs.start(setup.name, kind, result.started_at)
     log(Action.CYCLE_STARTED, source=setup.name, run=result.run)
     return result
+
+
+def _must_wait(house: House, result: CycleResult) -> bool:
+    """Tell whether the tracker asked us to stay away for now; then that is the result's problem."""
+    waiting = house.register.runs.not_before(result.source)
+    if waiting is None or waiting <= result.started_at:
+        return False
+    result.problem = f"the tracker asked us to wait until {waiting:%Y-%m-%d %H:%M:%S}Z"
+    log(Action.SOURCE_WAITING, source=result.source, until=waiting.isoformat())
+    return True
 
 
 def _walk(house: House, setup: SourceSetup, result: CycleResult, half: Callable[[], None]) -> None:

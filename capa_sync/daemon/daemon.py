@@ -4,25 +4,49 @@ from __future__ import annotations
 
 import threading
 import traceback
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import timedelta
+from functools import partial
+from typing import Any
 
-from capa_sync.daemon.cycle import CycleResult, run_cycle
+from capa_sync.daemon.cycle import run_cycle, run_hinted
 from capa_sync.daemon.house import House
 from capa_sync.daemon.log import Action, log
 from capa_sync.daemon.reading import POLL
 from capa_sync.daemon.requests import carry_out_requests
 from capa_sync.daemon.scheduler import Scheduler
 from capa_sync.errors import RegisterUnavailable
+from capa_sync.hints import HintBox, HintReceiver
 
 GRACE = timedelta(seconds=8)
 """After the wish to stop, work under way may go on for this long (facts/house.md, decision 10)."""
 
 
-class Daemon:
-    """Runs until asked to stop; never ends because a source fails."""
+GATHER = 0.1
+"""Seconds that hints are gathered for before they are followed, so that one edit with three events is read once."""
+HINTS_AT_ONCE = 50
+"""Tickets that hints name and that are read together; then a poll that is due has its turn."""
+LOOK_UP = 0.5
+"""Seconds after which a worker that waits for hints sees that the daemon is to stop."""
+TALLY_EVERY = 60
+"""Ticks from one line about refused hints to the next."""
 
-    def __init__(self, house: House) -> None:
+
+class Daemon:
+    """Runs until asked to stop; never ends because a source fails.
+
+    Args:
+        house: what it works with.
+        receiver, box: the optional listener for hints and where their ids wait.
+    """
+
+    def __init__(self, house: House, receiver: HintReceiver | None = None, box: HintBox | None = None) -> None:
         self._house = house
+        self._receiver = receiver
+        self._box = box
+        self._turns = {name: threading.Lock() for name in house.setups}
+        self._ticks = 0
         self._idle = threading.Condition()
         self._busy: set[str] = set()
         self._wanted: set[str] = set()
@@ -37,8 +61,11 @@ class Daemon:
         """
         log(Action.DAEMON_STARTED, sources=len(self._house.setups))
         self._scheduler.start()
+        self._start_listening()
         self._house.stop.wait()
         log(Action.DAEMON_STOPPING)
+        if self._receiver is not None:
+            self._receiver.stop()
         self._scheduler.stop()
         with self._idle:
             ended = self._idle.wait_for(lambda: not self._busy, timeout=GRACE.total_seconds())
@@ -52,19 +79,48 @@ class Daemon:
         self._wanted.add(source)
         while source in self._wanted and not self._house.stop.is_set():
             self._wanted.discard(source)
+            with self._turn(source):
+                if not self._house.stop.is_set():
+                    self._fenced(source, partial(run_cycle, self._house, self._house.setups[source]))
+
+    @contextmanager
+    def _turn(self, source: str) -> Iterator[None]:
+        """Be the only one who works on a source, and be seen to work."""
+        with self._turns[source]:
             with self._idle:
                 self._busy.add(source)
             try:
-                self._fenced_cycle(source)
+                yield
             finally:
                 with self._idle:
                     self._busy.discard(source)
                     self._idle.notify_all()
 
-    def _fenced_cycle(self, source: str) -> CycleResult | None:
+    def _start_listening(self) -> None:
+        if self._receiver is None or self._box is None:
+            return
+        for source in self._box.sources:
+            threading.Thread(
+                target=self._follow_hints, args=(self._box, source), name=f"hints-{source}", daemon=True
+            ).start()
+        self._receiver.start()
+        log(Action.HINTS_LISTENING, at=self._receiver.url, sources=",".join(self._box.sources))
+
+    def _follow_hints(self, box: HintBox, source: str) -> None:
+        """Follow the hints of one source in its turns, between its cycles."""
+        setup, stop = self._house.setups[source], self._house.stop
+        while not stop.is_set():
+            if not box.wait(source, LOOK_UP) or stop.wait(GATHER):
+                continue
+            with self._turn(source):
+                ids = [] if stop.is_set() else box.take(source, HINTS_AT_ONCE)
+                if ids:
+                    self._fenced(source, partial(run_hinted, self._house, setup, ids))
+
+    def _fenced(self, source: str, work: Callable[[], object]) -> None:
         """Keep a fault of one source, even one of our own making, from ending the daemon."""
         try:
-            return run_cycle(self._house, self._house.setups[source])
+            work()
         except RegisterUnavailable as error:
             self._broken = error
             self._house.stop.set()
@@ -74,7 +130,6 @@ class Daemon:
             problem = f"an error of capa-sync itself: {type(error).__name__} at {place}"
             log(Action.CYCLE_FAILED, level="error", source=source, problem=problem)
             self._note_failure(source, problem)
-        return None
 
     def _note_failure(self, source: str, problem: str) -> None:
         """Put a failure of our own into the ledger, so that `status` tells it."""
@@ -82,7 +137,12 @@ class Daemon:
         runs.finish(runs.start(source, POLL, now), now, ok=False, problem=problem)
 
     def _tick(self) -> None:
-        """Look for requests that other verbs left in the register."""
+        """Look for requests that other verbs left in the register; now and then tell of hints that were not taken."""
+        self._ticks += 1
+        if self._receiver is not None and self._ticks % TALLY_EVERY == 0:
+            counts = self._receiver.door.tally()
+            if counts.keys() & {"refused", "dropped"}:
+                log(Action.HINTS_REFUSED, level="warning", **dict[str, Any](counts))
         try:
             for source in carry_out_requests(self._house):
                 self._wanted.add(source)

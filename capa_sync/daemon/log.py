@@ -41,6 +41,9 @@ class Action(StrEnum):
     RELEASED = "released"
     REQUEST_TAKEN = "request_taken"
     RULES_CHANGED = "rules_changed"
+    HINTS_LISTENING = "hints_listening"
+    HINTS_FOLLOWED = "hints_followed"
+    HINTS_REFUSED = "hints_refused"
 
 
 def configure_logs(stream: TextIO | None = None, *, verbose: bool = False, quiet: bool = False) -> None:

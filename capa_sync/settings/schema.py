@@ -99,8 +99,15 @@ class SourceSettings(Strict):
     overlap: Duration = timedelta(minutes=5)
     request_budget: Rate = "10/s"
     page_size: int = Field(default=500, ge=1, le=10000)
+    hint_secret_env: str = ""
+    hint_secret_file: str = ""
     auth: AuthSettings
     write_back: SourceWriteBackSettings = SourceWriteBackSettings()
+
+    @property
+    def takes_hints(self) -> bool:
+        """Whether a secret is named with which its tracker may give hints."""
+        return bool(self.hint_secret_env or self.hint_secret_file)
 
     @model_validator(mode="after")
     def _fits_kind(self) -> SourceSettings:
@@ -118,6 +125,12 @@ class WebSettings(Strict):
     """The register's page."""
 
     listen: str = Field(default="127.0.0.1:8765", pattern=r"^[^\s:]+:\d{1,5}$")
+
+
+class HintsSettings(Strict):
+    """The optional listener for webhooks; off while `listen` is empty."""
+
+    listen: str = Field(default="", pattern=r"^$|^[^\s:]+:\d{1,5}$")
 
 
 def _default_deadlines() -> dict[str, dict[str, Days]]:
@@ -144,6 +157,7 @@ class Settings(BaseSettings):
     deadlines: dict[DeadlineName, dict[Grade, DayCount]] = Field(default_factory=dict)
     write_back: WriteBackSettings = WriteBackSettings()
     web: WebSettings = WebSettings()
+    hints: HintsSettings = HintsSettings()
     sources: dict[SourceName, SourceSettings] = Field(default_factory=dict)
 
     @field_validator("timezone")
@@ -171,6 +185,13 @@ class Settings(BaseSettings):
         for name, by_grade in value.items():
             merged[name] |= by_grade
         return merged
+
+    @model_validator(mode="after")
+    def _hints_have_a_secret(self) -> Settings:
+        """Refuse a listener that could believe nobody."""
+        if self.hints.listen and not any(each.takes_hints for each in self.sources.values()):
+            raise ValueError("[hints] listen needs hint_secret_env or hint_secret_file in at least one source")
+        return self
 
     @classmethod
     def settings_customise_sources(

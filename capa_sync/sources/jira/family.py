@@ -29,6 +29,18 @@ class Family:
 
         return self._site.assembler.assemble(drafts, role_of, self._named_children(drafts, known))
 
+    def read_with_kin(self, drafts: Sequence[Draft], actions: frozenset[str]) -> tuple[list[Reading], list[Skip]]:
+        """Make readings of drafts that changed, and of the actions and parents that their change concerns."""
+        readings, skipped = self.read(drafts, actions)
+        if readings:
+            present = {reading.ticket.id for reading in readings}
+            for kin, lost in (
+                self.actions_of(readings, present, is_sweep=False),
+                self.parents_of(readings, present),
+            ):
+                readings, skipped = [*readings, *kin], [*skipped, *lost]
+        return readings, skipped
+
     def _claimed(self, drafts: Iterable[Draft]) -> frozenset[str]:
         """Ids of drafts that are actions: children, and tickets that a record in scope names by a link.
 

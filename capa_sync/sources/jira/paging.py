@@ -53,9 +53,18 @@ class Search:
         self._client = client
 
     def page(
-        self, jql: str, fields: Sequence[str], size: int, place: Place = START, *, changelog: bool = False
+        self,
+        jql: str,
+        fields: Sequence[str],
+        size: int,
+        place: Place = START,
+        *,
+        changelog: bool = False,
+        reconciled: Sequence[str] = (),
     ) -> Rows:
         """Read one page; `changelog` embeds whole histories, on Data Center alone.
+
+        `reconciled` are ids of at most 50 tickets that Cloud judges as they are, and not as its index last saw them.
 
         Raises:
             Shifted: Data Center only: the rows before this place are others than before.
@@ -64,16 +73,26 @@ class Search:
         """
         body: dict[str, Any] = {"jql": jql, "maxResults": size, "fields": list(fields)}
         if self._client.is_cloud:
+            if reconciled:
+                body["reconcileIssues"] = [int(id_) for id_ in reconciled]
             return self._cloud_page(body, place)
         if changelog:
             body["expand"] = ["changelog"]
         return self._offset_page(body, place)
 
-    def pages(self, jql: str, fields: Sequence[str], size: int, *, changelog: bool = False) -> Iterator[Rows]:
+    def pages(
+        self,
+        jql: str,
+        fields: Sequence[str],
+        size: int,
+        *,
+        changelog: bool = False,
+        reconciled: Sequence[str] = (),
+    ) -> Iterator[Rows]:
         """Read all pages of a search, from its beginning."""
         place: Place | None = START
         while place is not None:
-            rows = self.page(jql, fields, size, place, changelog=changelog)
+            rows = self.page(jql, fields, size, place, changelog=changelog, reconciled=reconciled)
             yield rows
             place = rows.place
 

@@ -92,13 +92,6 @@ class Poll:
                 self._outside.note_inside(draft.id)
         changed = site.whole(draft for draft in drafts if not site.is_unchanged(draft))
         actions = site.whole(self._outside.changed(since))
-        readings, skipped = family.read([*changed, *actions], frozenset(draft.id for draft in actions))
-        if readings:
-            present = {reading.ticket.id for reading in readings}
-            for kin, lost in (
-                family.actions_of(readings, present, is_sweep=False),
-                family.parents_of(readings, present),
-            ):
-                readings, skipped = [*readings, *kin], [*skipped, *lost]
+        readings, skipped = family.read_with_kin([*changed, *actions], frozenset(draft.id for draft in actions))
         cursor = Cursor(after, site.present_at(after["mark"]))
         return Page(tuple(readings), cursor, complete=True, skipped=tuple(skipped))

@@ -16,6 +16,7 @@ from capa_sync.sources.jira.client import JiraClient
 from capa_sync.sources.jira.facts import prove_identity, read_facts, read_me, try_query
 from capa_sync.sources.jira.family import Family
 from capa_sync.sources.jira.gate import EndpointGate
+from capa_sync.sources.jira.hinted import Hinted
 from capa_sync.sources.jira.history import chunks
 from capa_sync.sources.jira.options import JiraOptions
 from capa_sync.sources.jira.outside import Outside
@@ -108,6 +109,11 @@ class JiraSource:
             yield from readings
             if skipped:
                 raise Skippable(self.name, skipped[0][1], skipped[0][2])
+
+    def read_hinted(self, ids: Sequence[str], cursor: Cursor) -> Page:
+        """Read those of these tickets that a poll would bring, with their kin; see `ports.Source`."""
+        signed = self._ready()
+        return Hinted(signed.site, signed.outside, signed.family).read(ids, cursor)
 
     def take_census(self) -> Census:
         """Sweep all ids in scope and the roster of projects; see `ports.Source`."""

@@ -1,0 +1,61 @@
+"""Tickets that a hint names, read as a poll would read them once the search index tells of their change."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from capa_sync.model.ticket import Cursor, Page
+from capa_sync.sources.jira.client import BadRequest
+from capa_sync.sources.jira.family import Family
+from capa_sync.sources.jira.history import chunks
+from capa_sync.sources.jira.outside import Outside
+from capa_sync.sources.jira.query import ids_condition
+from capa_sync.sources.jira.site import QUOTED, Site
+
+_AT_ONCE = 50
+"""Cloud reconciles so many tickets in one search (facts/jira.md 1)."""
+
+
+class Hinted:
+    """Reads hinted tickets of one site."""
+
+    def __init__(self, site: Site, outside: Outside, family: Family) -> None:
+        self._site = site
+        self._outside = outside
+        self._family = family
+
+    def read(self, ids: Sequence[str], cursor: Cursor) -> Page:
+        """Read those that are in scope or mirrored actions; see `ports.Source`."""
+        site = self._site
+        named = list(dict.fromkeys(id_ for id_ in ids if id_.isascii() and id_.isdigit()))
+        inside = {id_ for some in chunks(named, _AT_ONCE) for id_ in self._in_scope(list(some))}
+        actions = set(site.lookup.action_ids(site.name)).intersection(named) - inside
+        wanted = [id_ for id_ in named if id_ in inside or id_ in actions]
+        drafts = [draft for draft in site.fetch(wanted) if not site.is_unchanged(draft)]
+        for draft in drafts:
+            if draft.id in inside and site.kinship.may_be_action(draft.fields):
+                self._outside.note_inside(draft.id)
+        changed_actions = frozenset(draft.id for draft in drafts if draft.id in actions)
+        readings, skipped = self._family.read_with_kin(drafts, changed_actions)
+        return Page(tuple(readings), cursor, complete=False, skipped=tuple(skipped))
+
+    def _in_scope(self, ids: list[str]) -> set[str]:
+        """Which of these the query names: mirrored ones as they are now, others as far as the index knows them.
+
+        A ticket that the index does not know yet is left to the poll: mirrored before, a census would miss it. An
+        id that Jira does not know is not noted as gone, for anybody can make one up.
+        """
+        site = self._site
+        while ids:
+            jql = f"{ids_condition('id', ids)} AND ({site.query.scope}) ORDER BY created ASC, key ASC"
+            mirrored = [id_ for id_ in ids if site.is_mirrored(id_)]
+            try:
+                pages = list(site.search.pages(jql, ["id"], _AT_ONCE, reconciled=mirrored))
+            except BadRequest as error:
+                unknown = set(QUOTED.findall(error.message)) & set(ids) or set(ids) - site.existing(ids)
+                if not unknown:
+                    raise
+                ids = [id_ for id_ in ids if id_ not in unknown]
+            else:
+                return {str(issue["id"]) for rows in pages for issue in rows.issues} & set(ids)
+        return set()
