@@ -1,0 +1,172 @@
+"""The listener over real HTTP: bounded in everything that a stranger could make large, and silent about why."""
+
+from __future__ import annotations
+
+import http.client
+import socket
+import threading
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from capa_sync.errors import SettingsError
+from capa_sync.hints import HintBox, HintReceiver, receiver
+from tests.hints.test_door import door, hint, signed
+
+
+@pytest.fixture
+def listening() -> Iterator[tuple[HintReceiver, HintBox]]:
+    """A listener on a free port."""
+    a_door, box = door()
+    one = HintReceiver(a_door, "127.0.0.1:0")
+    one.start()
+    yield one, box
+    one.stop()
+
+
+def address(one: HintReceiver) -> tuple[str, int]:
+    """Host and port."""
+    host, _, port = one.url.removeprefix("http://").partition(":")
+    return host, int(port)
+
+
+def send(one: HintReceiver, body: bytes, *, method: str = "POST", path: str = "/hints/jira", **headers: str) -> int:
+    """Send one request; return its status, and demand that the answer tells nothing."""
+    connection = http.client.HTTPConnection(*address(one), timeout=10)
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    connection.request(method, path, body, named)
+    answer = connection.getresponse()
+    assert answer.read() == b""
+    assert answer.getheader("Server") is None
+    connection.close()
+    return answer.status
+
+
+def raw(one: HintReceiver, text: bytes, seconds: float = 10) -> bytes:
+    """Send bytes and return what comes back until the connection closes."""
+    with socket.create_connection(address(one), timeout=seconds) as connection:
+        connection.sendall(text)
+        found = b""
+        while chunk := connection.recv(4096):
+            found += chunk
+        return found
+
+
+def test_a_signed_hint_is_taken_and_any_other_refused_without_a_reason(
+    listening: tuple[HintReceiver, HintBox], capfd: pytest.CaptureFixture[str]
+) -> None:
+    """401 for a wrong secret, a missing one, and a source that there is not, all alike; no line of log."""
+    one, box = listening
+    body = hint()
+    assert send(one, body, X_Hub_Signature=signed(body)) == 202
+    assert send(one, body, X_Hub_Signature=signed(body, "wrong")) == 401
+    assert send(one, body) == 401
+    assert send(one, body, path="/hints/nobody", X_Hub_Signature=signed(body)) == 401
+    assert send(one, body, path="/../../etc/passwd") == 401
+    assert box.take("jira", 9) == ["10042"]
+    assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize(
+    ("text", "status"),
+    [
+        (b"GET /hints/jira HTTP/1.1\r\nHost: x\r\n\r\n", b"501"),
+        (b"POST /hints/jira HTTP/1.1\r\nHost: x\r\n\r\n", b"411"),
+        (b"POST /hints/jira HTTP/1.1\r\nContent-Length: -1\r\n\r\n", b"411"),
+        (b"POST /hints/jira HTTP/1.1\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n", b"411"),
+        (b"POST /hints/jira HTTP/1.1\r\nContent-Length: 1048577\r\n\r\n", b"413"),
+        (b"POST /hints/jira HTTP/1.1\r\nContent-Length: 99999999999999999999\r\n\r\n", b"413"),
+        (b"POST /" + b"a" * 70_000 + b" HTTP/1.1\r\n\r\n", b"414"),
+        (b"POST /hints/jira HTTP/1.1\r\n" + b"X: y\r\n" * 200 + b"\r\n", b"431"),
+        (b"\x16\x03\x01 this is no HTTP\r\n\r\n", b"400"),
+    ],
+)
+def test_what_is_no_hint_is_answered_briefly(
+    listening: tuple[HintReceiver, HintBox], text: bytes, status: bytes, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """No request of any form gets a text back, makes a traceback, or keeps the next from being heard."""
+    one, _ = listening
+    try:
+        found = raw(one, text)
+    except ConnectionResetError:
+        found = b""  # it closed while we were still sending, as it may
+    assert found == b"" or status in found.split(b"\r\n")[0]
+    assert b"<" not in found
+    body = hint()
+    assert send(one, body, X_Hub_Signature=signed(body)) == 202
+    assert capfd.readouterr() == ("", "")
+
+
+def test_slow_and_silent_strangers_keep_nobody_out(
+    listening: tuple[HintReceiver, HintBox], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Connections are bounded, and one that drips or says nothing is cut; then hints are heard again."""
+    one, _ = listening
+    monkeypatch.setattr(receiver, "DEADLINE", 0.8)
+    before = threading.active_count()
+    silent = [socket.create_connection(address(one), timeout=10) for _ in range(receiver.MOST_CONNECTIONS + 20)]
+    dripping = silent[0]
+    dripping.sendall(b"POST /hints/jira HTTP/1.1\r\n")
+    time.sleep(0.3)
+    assert threading.active_count() <= before + receiver.MOST_CONNECTIONS
+    body = hint()
+    began = time.monotonic()
+    while time.monotonic() - began < 5:
+        with_drip = b"X"
+        try:
+            dripping.sendall(with_drip)
+        except OSError:
+            break
+        time.sleep(0.1)
+    assert time.monotonic() - began < 3
+    assert send(one, body, X_Hub_Signature=signed(body)) == 202
+    for connection in silent:
+        connection.close()
+
+
+def test_two_hundred_hints_a_second_with_forgeries_among_them(listening: tuple[HintReceiver, HintBox]) -> None:
+    """For two seconds: every true one is taken, no forged one, and the box and the threads stay bounded."""
+    one, box = listening
+    statuses: list[tuple[bool, int]] = []
+    lock = threading.Lock()
+    most_threads = 0
+
+    def speak(first: int) -> None:
+        nonlocal most_threads
+        for number in range(first, 400, 8):
+            is_true = number % 4 != 0
+            body = hint(str(20_000 + number % 50))
+            status = send(one, body, X_Hub_Signature=signed(body) if is_true else signed(body, "forged"))
+            with lock:
+                statuses.append((is_true, status))
+                most_threads = max(most_threads, threading.active_count())
+
+    began = time.monotonic()
+    speakers = [threading.Thread(target=speak, args=(first,)) for first in range(8)]
+    for speaker in speakers:
+        speaker.start()
+    for speaker in speakers:
+        speaker.join()
+    took = time.monotonic() - began
+    assert took < 2.0, f"400 hints took {took:.1f} s"
+    assert {status for is_true, status in statuses if is_true} == {202}
+    assert {status for is_true, status in statuses if not is_true} == {401}
+    assert one.door.tally() == {"accepted": 300, "refused": 100}
+    assert sorted(box.take("jira", 1000)) == [str(20_000 + number) for number in range(50) if number % 4 or True][:50]
+    assert most_threads < 8 + receiver.MOST_CONNECTIONS
+
+
+@pytest.mark.parametrize(
+    "listen", ["0.0.0.0:8766", "192.0.2.1:8766", "example.com:8766", "127.0.0.1:99999", "8766", "", "[::1]:8766"]
+)
+def test_only_an_address_on_loopback_is_listened_on(listen: str) -> None:
+    """TLS and the outside are a proxy's business."""
+    with pytest.raises(SettingsError, match="loopback"):
+        HintReceiver(door()[0], listen)
+
+
+def test_a_port_in_use_is_told(listening: tuple[HintReceiver, HintBox]) -> None:
+    """In one line, with the way out."""
+    with pytest.raises(SettingsError, match="another port"):
+        HintReceiver(door()[0], "%s:%d" % address(listening[0]))
