@@ -16,6 +16,7 @@ import requests
 
 from benchmarks.trackers import SERVICENOW_TABLE
 
+_NOTES = "sys_id,element_id,element,value,sys_created_by,sys_created_on"
 _AUDIT = "sys_id,documentkey,fieldname,oldvalue,newvalue,user,record_checkpoint,sys_created_on"
 
 
@@ -83,7 +84,7 @@ def _jira_histories(session: requests.Session, url: str, file: FloorFile, ids: l
 
 
 def read_servicenow(url: str, file: FloorFile, page_size: int) -> None:
-    """Read a table by sys_id, and the audit rows of each page, in pages of a thousand."""
+    """Read a table by sys_id, and of each page the audit rows and notes, for as many records at once as we do."""
     session, after = requests.Session(), ""
     while True:
         query = f"sys_id>{after}^ORDERBYsys_id" if after else "ORDERBYsys_id"
@@ -108,6 +109,9 @@ def _servicenow_audit(session: requests.Session, url: str, file: FloorFile, ids:
         for row in rows
     ]  # fmt: skip
     file.write((), items)
+    query = f"element_idIN{','.join(ids)}^elementINcomments,work_notes^ORDERBYsys_created_on^ORDERBYsys_id"
+    asked = {"sysparm_query": query, "sysparm_limit": "1000", "sysparm_fields": _NOTES}
+    _rows(session, f"{url}/api/now/table/sys_journal_field", asked)
 
 
 def _rows(session: requests.Session, url: str, asked: dict[str, str]) -> list[dict[str, Any]]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
+from capa_sync.model.light import light
 from capa_sync.model.ticket import Origin, Presence
 from capa_sync.model.values import UNMAPPED, Value
 
@@ -56,7 +57,7 @@ class ActionOrigin(StrEnum):
     CHILD = "child"
 
 
-@dataclass(frozen=True, slots=True)
+@light
 class FieldChange:
     """One change of a canonical field, in the record's own history.
 

@@ -8,6 +8,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
+from capa_sync.model.light import light
 from capa_sync.model.values import Raw
 
 
@@ -38,7 +39,7 @@ class Role(StrEnum):
     ACTION = "action"
 
 
-@dataclass(frozen=True, slots=True)
+@light
 class RawChange:
     """One field's change in a tracker's history, before mapping.
 

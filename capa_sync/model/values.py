@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
 
+from capa_sync.model.light import light
 
-@dataclass(frozen=True, slots=True)
+
+@light
 class Raw:
     """One field's value as a tracker holds it, without any vendor's shape.
 
@@ -49,7 +50,7 @@ class ValueState(StrEnum):
 Data = str | bool | float | date | datetime | tuple[str, ...] | None
 
 
-@dataclass(frozen=True, slots=True)
+@light
 class Value:
     """A canonical field's value.
 

@@ -63,7 +63,7 @@ class History:
     def __init__(self, client: TableClient) -> None:
         self._client = client
         self._sessions: SimpleQueue[TableClient] = SimpleQueue()
-        self._opened = 0
+        self._pool: ThreadPoolExecutor | None = None
         self.audit_readable = True
         self.notes_readable = True
 
@@ -107,14 +107,17 @@ class History:
             for batch in slices:
                 found.update(self._read_batch(self._client, kind, batch))
             return found
-        sessions = min(SESSIONS, len(slices))
-        while self._opened < sessions:
-            self._sessions.put(self._client.another())
-            self._opened += 1
-        with ThreadPoolExecutor(sessions, thread_name_prefix=f"{self._client.source}-{kind.table}") as pool:
-            for read in pool.map(partial(self._read_slice, kind), slices):
-                found.update(read)
+        for read in self._readers().map(partial(self._read_slice, kind), slices):
+            found.update(read)
         return found
+
+    def _readers(self) -> ThreadPoolExecutor:
+        """Return the threads that read slices, and open a session for each at the first call."""
+        if self._pool is None:
+            self._pool = ThreadPoolExecutor(SESSIONS, thread_name_prefix=f"{self._client.source}-history")
+            for _ in range(SESSIONS):
+                self._sessions.put(self._client.another())
+        return self._pool
 
     def _read_slice(self, kind: _Kind, ids: Sequence[str]) -> list[tuple[str, Entries]]:
         """Read one slice over a session that no other thread uses meanwhile."""

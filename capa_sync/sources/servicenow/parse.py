@@ -171,17 +171,10 @@ def _changes(rows: Sequence[Body], labels: Body) -> list[RawChange]:
             made = _value(row.get("sys_created_on"))
             if at is None or made != stamp:  # the rows of one update share it
                 stamp, at = made, from_stamp(made)
-            change = RawChange(
-                entry=_value(row.get("sys_id")),
-                at=at,
-                order=order,
-                field_id=column,
-                field_name=columns.get(column, column),
-                old=_past(column, _value(row.get("oldvalue")), labels),
-                new=_past(column, _value(row.get("newvalue")), labels),
-                by=_user(_value(row.get("user")), labels),
-            )
-            found.append(change)
+            old = _past(column, _value(row.get("oldvalue")), labels)
+            new = _past(column, _value(row.get("newvalue")), labels)
+            entry, by = _value(row.get("sys_id")), _user(_value(row.get("user")), labels)
+            found.append(RawChange(entry, at, order, column, columns.get(column, column), old, new, by))
     return found
 
 
