@@ -11,7 +11,7 @@ from typing import Any
 from capa_sync.daemon.census import note_lost_access, take_census_when_due
 from capa_sync.daemon.hinted import may_follow_hints, read_hinted
 from capa_sync.daemon.house import House, SourceSetup
-from capa_sync.daemon.judging import judge_due_tickets
+from capa_sync.daemon.judging import judge_due_tickets, pass_to_carriers
 from capa_sync.daemon.log import Action, log
 from capa_sync.daemon.reading import FULL, POLL, is_full_read_due, read_into_mirror, sign_in, sweep_into_mirror
 from capa_sync.daemon.writing import deliver_writes, plan_due_tickets
@@ -53,6 +53,8 @@ def run_round(
     for setup, result in zip(setups, results, strict=True):
         _walk(house, setup, result, partial(_read, house, setup, result, is_forced=full))
     for setup, result in zip(setups, results, strict=True):
+        _walk(house, setup, result, partial(pass_to_carriers, house, setup, house.clock.now()))
+    for setup, result in zip(setups, results, strict=True):
         _walk(house, setup, result, partial(_judge_and_write, house, setup, result, deliver=deliver))
         _finish(house, result)
     return results
@@ -68,6 +70,7 @@ def run_hinted(house: House, setup: SourceSetup, ids: Sequence[str]) -> CycleRes
         return result
     _walk(house, setup, result, partial(_read_hinted, house, setup, result, ids))
     if result.counts.get("read"):
+        _walk(house, setup, result, partial(pass_to_carriers, house, setup, house.clock.now()))
         _walk(house, setup, result, partial(_judge_and_write, house, setup, result, deliver=True))
     if result.problem:
         log(Action.CYCLE_FAILED, level="warning", source=setup.name, problem=result.problem)

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from capa_sync.daemon.house import House, SourceSetup
 from capa_sync.daemon.log import Action, log
-from capa_sync.daemon.mapped import carrier, map_mirrored
+from capa_sync.daemon.mapped import carrier, learn_twins, map_mirrored
 from capa_sync.findings import RULE_GONE, DiffResult, What, diff_findings
 from capa_sync.model.finding import Verdict
 from capa_sync.model.record import CapaRecord
@@ -21,13 +21,23 @@ UNSEEN = frozenset({Presence.UNOBSERVED, Presence.ACCESS_LOST})
 """We do not know what these tickets look like now: nothing opens and nothing clears."""
 
 
+def pass_to_carriers(house: House, setup: SourceSetup, now: datetime) -> None:
+    """Settle which tickets are due: all under new rules; records for their actions, joined ones for their twins.
+
+    Comes before any source of a round is judged, so that one round is enough for a joined record.
+    """
+    _notice_new_rules(house, setup, now)
+    with house.register.transaction():
+        learn_twins(house, setup, house.register.agenda.due_judging(setup.name, now), now)
+    _send_to_carriers(house, setup, now)
+
+
 def judge_due_tickets(house: House, setup: SourceSetup, now: datetime) -> dict[str, int]:
     """Judge every ticket of this source that changed or whose time has come; return counts by name.
 
-    Runs only after the source was read to its end, so that no verdict rests on half a page set.
+    Runs only after the source was read to its end, so that no verdict rests on half a page set, and after
+    `pass_to_carriers`.
     """
-    _notice_new_rules(house, setup, now)
-    _send_to_carriers(house, setup, now)
     due = house.register.agenda.due_judging(setup.name, now)
     counts: Counter[str] = Counter(judged=0, opened=0, cleared=0, quarantined=0)
     for start in range(0, len(due), BATCH):
@@ -69,7 +79,7 @@ def _send_to_carriers(house: House, setup: SourceSetup, now: datetime) -> None:
 def _judge(house: House, setup: SourceSetup, ticket_id: str, now: datetime) -> dict[str, int]:
     """Judge one ticket and store verdicts, episodes, rows and the next instant to look again."""
     register = house.register
-    record = map_mirrored(house, setup, ticket_id, now)
+    record = map_mirrored(house, setup, ticket_id, now, learn=True)
     if not isinstance(record, CapaRecord):
         reasons = record.reasons if record is not None else ("it is not mirrored",)
         register.tickets.quarantine(setup.name, ticket_id, reasons)

@@ -2,29 +2,50 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 
 from capa_sync.daemon.house import House, SourceSetup
 from capa_sync.mapping import join, map_ticket
 from capa_sync.model.record import CapaRecord, Unmapped
-from capa_sync.model.ticket import SourceTicket
+from capa_sync.model.ticket import Presence, SourceTicket
 
 
-def map_mirrored(house: House, setup: SourceSetup, ticket_id: str, now: datetime) -> CapaRecord | Unmapped | None:
+def map_mirrored(
+    house: House, setup: SourceSetup, ticket_id: str, now: datetime, *, learn: bool = False
+) -> CapaRecord | Unmapped | None:
     """Map a ticket from the mirror; None when it is not mirrored.
 
-    A ticket that carries a joined record is returned with its twins' fields and history joined in.
+    A ticket that carries a joined record is returned with its twins' fields and history joined in; with `learn`
+    the twin that it names is remembered first. While one of them cannot be mapped or is not read any more, the
+    joined record counts as unread.
     """
     own = _map_alone(house, setup, ticket_id, now)
     if not isinstance(own, CapaRecord):
         return own
-    _remember_twin(house, setup, own)
+    if learn:
+        _remember_twin(house, setup, own, now)
     twins = [] if carrier(house, setup, ticket_id) != (setup.name, ticket_id) else twins_of(house, setup, own)
-    mapped = [_map_alone(house, house.setups[source], twin, now) for source, twin in twins if twin]
-    known = [each for each in mapped if isinstance(each, CapaRecord)]
     if not twins:
         return own
-    return join(own, known, unread=len(known) < len(twins))
+    mapped = [_map_alone(house, house.setups[source], twin, now) for source, twin in twins if twin]
+    known = [each for each in mapped if isinstance(each, CapaRecord)]
+    is_gone = any(each.presence is not Presence.PRESENT for each in (own, *known))
+    return join(own, known, unread=is_gone or len(known) < len(twins))
+
+
+def learn_twins(house: House, setup: SourceSetup, ticket_ids: Iterable[str], now: datetime) -> None:
+    """Remember whom tickets name as their twins, where the twin's source is judged before this one.
+
+    Elsewhere the naming ticket carries the record, and judging it comes first.
+    """
+    named, order = setup.mapping.same_as, list(house.setups)
+    if named is None or named.source not in order or order.index(named.source) > order.index(setup.name):
+        return
+    for ticket_id in ticket_ids:
+        own = _map_alone(house, setup, ticket_id, now)
+        if isinstance(own, CapaRecord):
+            _remember_twin(house, setup, own, now)
 
 
 def carrier(house: House, setup: SourceSetup, ticket_id: str) -> tuple[str, str]:
@@ -46,11 +67,13 @@ def twins_of(house: House, setup: SourceSetup, own: CapaRecord) -> list[tuple[st
     return joined
 
 
-def _remember_twin(house: House, setup: SourceSetup, own: CapaRecord) -> None:
-    """Store whom this ticket names as its twin."""
+def _remember_twin(house: House, setup: SourceSetup, own: CapaRecord, now: datetime) -> None:
+    """Store whom this ticket names as its twin; the twin of now and the one of before are to be judged anew."""
     named = setup.mapping.same_as
-    if named is not None:
-        house.register.records.save_join(setup.name, own.ticket_id, named.source, own.same_as_key)
+    if named is None:
+        return
+    for source, twin in house.register.records.save_join(setup.name, own.ticket_id, named.source, own.same_as_key):
+        house.register.agenda.want_judging(source, [twin], now)
 
 
 def _map_alone(house: House, setup: SourceSetup, ticket_id: str, now: datetime) -> CapaRecord | Unmapped | None:

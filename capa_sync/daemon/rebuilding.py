@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from capa_sync.daemon.house import House
-from capa_sync.daemon.judging import judge_due_tickets
+from capa_sync.daemon.judging import judge_due_tickets, pass_to_carriers
 from capa_sync.daemon.writing import note_plan_times
 
 
@@ -19,7 +19,9 @@ def rebuild_derived(house: House) -> dict[str, int]:
             register.tickets.rebuild(name, setup.source.parser())
             register.agenda.want_judging(name, register.tickets.record_ids(name), now)
     bound = [setup for setup in house.setups.values() if setup.bound is not None]
-    for setup in [*bound, *bound]:  # once more: a joined twin sends its carrier to be judged again
+    for setup in bound:
+        pass_to_carriers(house, setup, now)
+    for setup in [*bound, *bound]:  # once more: who is found to be joined sends its twin to be judged again
         judge_due_tickets(house, setup, now)
     for setup in bound:
         note_plan_times(house, setup, now)

@@ -40,7 +40,11 @@ def plan_due_tickets(house: House, setup: SourceSetup, now: datetime) -> int:
     if not setup.planned_all:
         agenda.want_planning_of_warned(setup.name, now)
         setup.planned_all = True
-    plans = {each: _plan(house, setup, each, now) for each in agenda.due_planning(setup.name, now)}
+    unjudged = set(
+        agenda.due_judging(setup.name, now)
+    )  # found due while others were judged: not before the next cycle
+    due = [each for each in agenda.due_planning(setup.name, now) if each not in unjudged]
+    plans = {each: _plan(house, setup, each, now) for each in due}
     decision = _decide(house, setup, plans, now)
     if isinstance(decision, Stopped):
         return _not_put(house, setup, plans, decision, now)

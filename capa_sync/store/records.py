@@ -98,10 +98,17 @@ class Records:
                 self._db.execute(f"INSERT INTO {table} VALUES ({','.join('?' * len(row))})", row)
 
     # --- joins -----------------------------------------------------------------------------------------------------
-    def save_join(self, source: str, ticket_id: str, other_source: str, other_key: str) -> None:
-        """Store which ticket of another source this one says to be the same as; "" for none."""
+    def save_join(self, source: str, ticket_id: str, other_source: str, other_key: str) -> list[tuple[str, str]]:
+        """Store which ticket of another source this one says to be the same as; "" for none.
+
+        Returns (source, id) of the tickets that were joined with it or are now; none where nothing changed.
+        """
         rows: list[Params] = [(source, ticket_id, other_source, other_key)] if other_key else []
+        if self._db.rows("SELECT * FROM joined WHERE source = ? AND ticket_id = ?", (source, ticket_id)) == rows:
+            return []
+        before = self.joined(source, ticket_id)
         self._replace("joined", source, ticket_id, rows)
+        return sorted({*before, *self.joined(source, ticket_id)})
 
     def joined(self, source: str, ticket_id: str) -> list[tuple[str, str]]:
         """Return (source, id) of mirrored tickets joined with this one, whichever of the two names the other."""

@@ -1,0 +1,121 @@
+"""One nonconformity kept as two tickets: who carries finding and warning as the link comes, goes and breaks."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from capa_sync.sandbox.stories.script import Create, Day, Fill, Move
+from capa_sync.sandbox.stories.servicenow_player import ISSUE
+from tests.daemon.conftest import MakeDesk
+from tests.daemon.desk import FACTS, NOW, Desk
+
+RULE = "root-cause-before-action"
+CAUSE = "Nobody owned the calendar of the reviews after the reorganisation in spring, and no reminder was left."
+
+
+def _both_broken(desk: Desk) -> None:
+    desk.tell_broken("jira")
+    desk.tell_broken("servicenow", "twin")
+
+
+def _name_twin(desk: Desk, number: str | None = None) -> None:
+    twin = desk.key("servicenow", "twin") if number is None else number
+    desk.cloud.as_user("anna").edit(desk.key("jira", "broken"), {"ServiceNow number": twin})
+
+
+def _a_day_later(desk: Desk, *options: str) -> None:
+    desk.set_clock(desk.clock.now() + timedelta(hours=25))
+    desk.sync(*options)
+
+
+def _states(desk: Desk) -> dict[str, str]:
+    return {row["source"]: row["state"] for row in desk.rows("v_findings")}
+
+
+def _cannot_tell(desk: Desk) -> frozenset[str]:
+    with desk.register() as register:
+        [(source, ticket_id)] = register.tickets.find(desk.key("jira", "broken"))
+        return register.findings.cannot_tell(source, ticket_id)
+
+
+def test_one_sync_moves_the_warning_when_the_link_comes_and_when_it_goes(make_desk: MakeDesk) -> None:
+    """The other ticket carries none while linked, and its own again afterwards; it is never called clear."""
+    desk = make_desk("jira", "servicenow", rules=(RULE,))
+    _both_broken(desk)
+    desk.sync()
+    assert _states(desk) == {"jira": "open", "servicenow": "open"}
+    _name_twin(desk)
+    _a_day_later(desk)
+    assert _states(desk) == {"jira": "open", "servicenow": "cleared"}
+    assert f"judged together with {desk.key('jira', 'broken')}" in desk.picture("servicenow", "twin")["text"]
+    assert [row["source"] for row in desk.rows("v_register")] == ["jira"]
+    _a_day_later(desk)
+    _name_twin(desk, "")
+    _a_day_later(desk)
+    assert _states(desk) == {"jira": "open", "servicenow": "open"}
+    picture = desk.picture("servicenow", "twin")
+    assert picture["state"] == "warning"
+    assert not [note for note in picture["notes"] if "are clear" in note]
+
+
+@pytest.mark.parametrize("fate", ["quarantined", "deleted", "never there"])
+def test_while_the_twin_is_unread_nothing_opens_and_nothing_clears(make_desk: MakeDesk, fate: str) -> None:
+    """A repair on the first ticket is not believed alone: the other one may say otherwise."""
+    desk = make_desk("jira", "servicenow", rules=(RULE,))
+    _both_broken(desk)
+    desk.tell_clean("servicenow")
+    desk.tell_clean("servicenow", "third")
+    _name_twin(desk)
+    desk.sync()
+    assert _states(desk) == {"jira": "open"}
+    if fate == "quarantined":
+        desk.servicenow.as_user("admin").update(table=ISSUE, sys_id=desk.sys_id("twin"), values={"state": "99"})
+    elif fate == "deleted":
+        desk.servicenow.as_user("admin").delete(table=ISSUE, sys_id=desk.sys_id("twin"))
+    else:
+        _name_twin(desk, "ISS9999999")
+    desk.tell("jira", "broken", Fill({"root_cause": CAUSE, "action_text": "Name an owner and a deputy"}))
+    _a_day_later(desk, "--full")
+    assert _states(desk)["jira"] == "open"
+    assert _cannot_tell(desk) == {RULE}
+    assert "cause: not yet written" in str(desk.picture("jira", "broken")["comments"])
+
+
+def test_the_link_counts_from_the_first_round_also_where_the_second_source_names_it(make_desk: MakeDesk) -> None:
+    """The carrier is judged with the fields of the ticket that names it; alone it would be warned on wrongly."""
+    desk = make_desk("servicenow", "jira", rules=(RULE,))
+    desk.tell_broken("servicenow", "twin")
+    desk.clock.set(NOW - timedelta(days=8))
+    cause = {"root_cause": CAUSE, "servicenow_number": desk.key("servicenow", "twin")}
+    desk.tell("jira", "broken", Create({**FACTS, **cause}))
+    desk.clock.set(NOW)
+    desk.sync()
+    assert _states(desk) == {}
+    assert [row["source"] for row in desk.rows("v_register")] == ["servicenow"]
+    assert desk.writes() == []
+
+
+def test_an_edit_on_the_twin_is_judged_in_the_same_round_and_the_next_one_changes_nothing(
+    make_desk: MakeDesk,
+) -> None:
+    """The warning stands on the first ticket after one sync, and a second over the same world changes no row."""
+    desk = make_desk("jira", "servicenow", rules=(RULE,), write_back='mode = "off"')
+    desk.tell_clean("jira", "broken")
+    desk.tell_clean("servicenow", "twin")
+    _name_twin(desk)
+    first = desk.run("sync")
+    assert first.code == 0, first.err
+    before = desk.tables()
+    assert desk.run("sync").code == 0
+    assert desk.tables() == before
+    desk.tell(
+        "servicenow", "twin", Fill({"action_text": "Do the missing review and name a deputy", "due_at": Day(-60)})
+    )
+    desk.tell("servicenow", "twin", Move("contained"))
+    assert desk.run("sync").code == 0
+    assert _states(desk) == {"jira": "open"}
+    before = desk.tables()
+    assert desk.run("sync").code == 0
+    assert desk.tables() == before
