@@ -9,7 +9,7 @@ import orjson
 
 from capa_sync.errors import Skippable
 from capa_sync.model.ticket import ChildRef, Part, RawChange, RawComment, SourceTicket
-from capa_sync.model.values import Raw
+from capa_sync.model.values import BLANK, Raw
 from capa_sync.sources.jira.adf import adf_text, is_document
 from capa_sync.sources.jira.changes import Dated, HistoryReader, sorted_entries
 from capa_sync.sources.jira.parts import CHILDREN, COMMENTS, HISTORY, RECORD
@@ -161,6 +161,8 @@ class _Values(Mapping[str, Raw]):
         known = self._known.get(name)
         if known is not None:
             return known
+        if self._fields.get(name, self) is None and name not in BOOKKEEPING:
+            return BLANK
         try:
             return self[name]
         except KeyError:

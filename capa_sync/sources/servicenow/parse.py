@@ -121,6 +121,8 @@ class _Values(Mapping[str, Raw]):
         known = self._known.get(column)
         if known is not None:
             return known
+        if self._row.get(column) == "" and column not in _BOOKKEEPING:
+            return BLANK
         try:
             return self[column]
         except KeyError:
