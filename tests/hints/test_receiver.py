@@ -112,17 +112,20 @@ def test_slow_and_silent_strangers_keep_nobody_out(
     assert threading.active_count() <= before + receiver.MOST_CONNECTIONS
     body = hint()
     began = time.monotonic()
-    while time.monotonic() - began < 5:
-        with_drip = b"X"
-        try:
-            dripping.sendall(with_drip)
-        except OSError:
-            break
-        time.sleep(0.1)
+    assert any(_is_cut(dripping) or time.sleep(0.1) for _ in range(50))
     assert time.monotonic() - began < 3
     assert send(one, body, X_Hub_Signature=signed(body)) == 202
     for connection in silent:
         connection.close()
+
+
+def _is_cut(connection: socket.socket) -> bool:
+    """Drip one byte."""
+    try:
+        connection.sendall(b"X")
+    except OSError:
+        return True
+    return False
 
 
 def test_two_hundred_hints_a_second_with_forgeries_among_them(listening: tuple[HintReceiver, HintBox]) -> None:
@@ -153,7 +156,7 @@ def test_two_hundred_hints_a_second_with_forgeries_among_them(listening: tuple[H
     assert {status for is_true, status in statuses if is_true} == {202}
     assert {status for is_true, status in statuses if not is_true} == {401}
     assert one.door.tally() == {"accepted": 300, "refused": 100}
-    assert sorted(box.take("jira", 1000)) == [str(20_000 + number) for number in range(50) if number % 4 or True][:50]
+    assert sorted(box.take("jira", 1000)) == [str(20_000 + number) for number in range(50)]
     assert most_threads < 8 + receiver.MOST_CONNECTIONS
 
 
@@ -169,4 +172,4 @@ def test_only_an_address_on_loopback_is_listened_on(listen: str) -> None:
 def test_a_port_in_use_is_told(listening: tuple[HintReceiver, HintBox]) -> None:
     """In one line, with the way out."""
     with pytest.raises(SettingsError, match="another port"):
-        HintReceiver(door()[0], "%s:%d" % address(listening[0]))
+        HintReceiver(door()[0], listening[0].url.removeprefix("http://"))

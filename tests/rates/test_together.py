@@ -36,7 +36,7 @@ def test_a_limit_on_one_source_never_delays_another(make_desk: Callable[..., Des
 
 
 def test_polls_are_spread() -> None:
-    """Each next poll comes up to a tenth of its interval late, so that sources do not fall into step and none is at :00."""
+    """Each next poll comes up to a tenth of its interval late, so that sources do not fall into step."""
     every = timedelta(minutes=1)
     scheduler = Scheduler({"one": every, "two": every}, lambda _name: None, lambda: None)
     now = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
