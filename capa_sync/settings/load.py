@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -10,6 +11,7 @@ from types import UnionType
 from typing import Any, Union, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
+from pydantic_settings import SettingsError as UnreadVariable
 
 from capa_sync.errors import Problem, SettingsError
 from capa_sync.settings.lines import find_line
@@ -38,6 +40,8 @@ def load_settings(file: Path, environ: Mapping[str, str]) -> Settings:
     except ValidationError as error:
         details = error.errors(include_input=False)
         problems += [_problem(file, text, environ, each) for each in details if not _is_told(each, environ)]
+    except UnreadVariable as error:
+        problems.append(_no_json(error))
     if problems:
         raise SettingsError(problems)
     return settings
@@ -73,6 +77,12 @@ def _problem(file: Path, text: str, environ: Mapping[str, str], detail: Any) -> 
     if from_variable:
         return Problem("", 0, what, hint)
     return Problem(str(file), find_line(text, path), what, hint)
+
+
+def _no_json(error: UnreadVariable) -> Problem:
+    """Word what pydantic-settings says of a variable for a list or a table; the name stands in quotes there."""
+    name = _variable(tuple(re.findall(r'"([a-z_]+)"', str(error))[:1]))
+    return Problem("", 0, f"{name}: a list or a table in a variable is written as JSON", f'for example {name}=["…"]')
 
 
 def _variable(path: tuple[str, ...]) -> str:

@@ -137,6 +137,18 @@ def _default_deadlines() -> dict[str, dict[str, Days]]:
     return {name: dict(by_grade) for name, by_grade in DEFAULT_DEADLINES.items()}
 
 
+def _overlaid(below: Mapping[str, object], above: Mapping[str, object]) -> dict[str, object]:
+    """Return a table with another laid over it, level by level."""
+    merged = dict(below)
+    for name, value in above.items():
+        held = merged.get(name)
+        if isinstance(value, Mapping) and isinstance(held, Mapping):
+            merged[name] = _overlaid(held, value)
+        else:
+            merged[name] = value
+    return merged
+
+
 class Settings(BaseSettings):
     """Everything a settings file may say; variables named CAPA_SYNC_… win over the file."""
 
@@ -176,6 +188,27 @@ class Settings(BaseSettings):
         """Refuse a code that names no calendar."""
         parse_holidays(list(value))
         return value
+
+    @field_validator("deadlines", mode="before")
+    @classmethod
+    def _with_dashes(cls, value: object) -> object:
+        """Take `root_cause` for `root-cause`, since no shell sets a variable with a dash in its name."""
+        return (
+            {str(name).replace("_", "-"): each for name, each in value.items()} if isinstance(value, dict) else value
+        )
+
+    @field_validator("sources", mode="before")
+    @classmethod
+    def _same_with_underscores(cls, value: object) -> object:
+        """Take variables for `jira_dc`, which alone make no source, as those of the file's `jira-dc`."""
+        if not isinstance(value, dict):
+            return value
+        found = dict(value)
+        for name, each in value.items():
+            meant = [other for other in value if other != name and other.replace("-", "_") == name]
+            if meant and isinstance(each, dict) and "kind" not in each:
+                found[meant[0]] = _overlaid(found[meant[0]], found.pop(name))
+        return found
 
     @field_validator("deadlines")
     @classmethod

@@ -52,12 +52,21 @@ def parse_holidays(entries: list[str | date]) -> frozenset[date]:
     """
     days: set[date] = set()
     for entry in entries:
-        if isinstance(entry, date):
-            days.add(entry)
+        day = entry if isinstance(entry, date) else _day(entry)
+        if day is not None:
+            days.add(day)
             continue
-        country, _, region = entry.partition("-")
+        country, _, region = str(entry).partition("-")
         try:
             days.update(holiday_calendars.country_holidays(country, subdiv=region or None, years=_HOLIDAY_YEARS))
         except NotImplementedError:
             raise ValueError(f"'{entry}' is no country or region code (GB-ENG, DE, US-CA) and no date") from None
     return frozenset(days)
+
+
+def _day(text: str) -> date | None:
+    """Read `2026-12-24`, as a date must be written in quotes and in a variable; None for a code."""
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        return None

@@ -11,6 +11,7 @@ from capa_sync.errors import SettingsError
 from capa_sync.model.settings import Days
 from capa_sync.settings import Settings, load_settings
 from capa_sync.settings.lines import find_line
+from capa_sync.settings.units import parse_holidays
 
 GOOD = """register = "mine.db"
 timezone = "Europe/London"
@@ -112,6 +113,40 @@ def test_variables_win_over_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert settings.register_file == "other.db"
     assert settings.sources["jira"].url == "https://other.example"
     assert settings.write_back.mode == "on"
+
+
+def test_names_with_a_dash_have_variables_with_an_underscore(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No shell sets a variable with a dash in its name; deadlines and sources are reached all the same."""
+    wanted = {
+        "CAPA_SYNC_DEADLINES__ROOT_CAUSE__MAJOR": "3bd",
+        "CAPA_SYNC_SOURCES__JIRA_DC__URL": "https://other.example",
+        "CAPA_SYNC_SOURCES__JIRA_DC__AUTH__USER": "other@example.com",
+    }
+    for name, value in wanted.items():
+        monkeypatch.setenv(name, value)
+    settings = load(tmp_path, GOOD.replace("[sources.jira", "[sources.jira-dc"), **wanted)
+    assert settings.deadlines["root-cause"]["major"] == Days(3, business=True)
+    assert settings.deadlines["contain"]["major"] == Days(3, business=True)
+    assert list(settings.sources) == ["jira-dc"]
+    source = settings.sources["jira-dc"]
+    assert (source.url, source.query) == ("https://other.example", "project = CAPA")
+    assert (source.auth.user, source.auth.token_env) == ("other@example.com", "JIRA_TOKEN")
+
+
+@pytest.mark.parametrize("name", ["HOLIDAYS", "RULES", "SOURCES"])
+def test_a_variable_that_is_no_json_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    """A list needs JSON in the environment; without it the variable is named, and no traceback is shown."""
+    monkeypatch.setenv(f"CAPA_SYNC_{name}", "s3cret")
+    (told,) = problems(tmp_path, GOOD, **{f"CAPA_SYNC_{name}": "s3cret"})
+    assert told.startswith(f"CAPA_SYNC_{name}: a list or a table in a variable is written as JSON; ")
+    assert "s3cret" not in told
+
+
+def test_a_holiday_is_a_code_or_a_date_with_or_without_quotes(tmp_path: Path) -> None:
+    """Quotes around a date are no mistake: in a variable there is no other way to write it."""
+    found = load(tmp_path, GOOD.replace("2026-07-01", '2026-07-01, "2026-12-24"'))
+    assert {date(2026, 7, 1), date(2026, 12, 24), date(2026, 12, 25)} <= parse_holidays(list(found.holidays))
+    assert "is no country or region code" in problems(tmp_path, GOOD.replace("2026-07-01", '"2026-13-24"'))[0]
 
 
 @pytest.mark.parametrize(
