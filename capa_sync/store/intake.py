@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from capa_sync.errors import Skippable
-from capa_sync.model.ticket import Presence, Reading, Role, SourceTicket
+from capa_sync.model.ticket import Part, Presence, Reading, Role, SourceTicket
 from capa_sync.ports import Parser
 from capa_sync.store import assembly, observed, ticket_rows
 from capa_sync.store.columns import instant, instant_text, json_value, raw_json
@@ -109,8 +109,17 @@ class Intake:
         for held, reading in differing.values():
             old = self._parsed(before.get(held.nr, []))
             self._add_versions(held, before.get(held.nr, []), reading)
-            self._renew_rows(held, old, reading.ticket, seen.get(held.nr, []), json_value(lost.get(held.nr, "[]")))
+            new = self._as_stored(before.get(held.nr, []), reading)
+            self._renew_rows(held, old, new, seen.get(held.nr, []), json_value(lost.get(held.nr, "[]")))
         return changed | set(differing)
+
+    def _as_stored(self, before: Sequence[Stored], reading: Reading) -> SourceTicket:
+        """Return the ticket as its stored parts tell it: of equal content the first body stays, and what it says."""
+        kept = {part.kind: part for part in newest_parts(before)}
+        parts = [_kept_or(part, kept.get(part.kind)) for part in reading.parts]
+        if all(part.body == read.body for part, read in zip(parts, reading.parts, strict=True)):
+            return reading.ticket
+        return self._parsed_parts(parts) or reading.ticket
 
     def _update_place(self, held: _Known, reading: Reading, *, differs: bool) -> bool:
         """Take over presence and role; a record becomes an action only with new content or in a full sweep.
@@ -130,8 +139,11 @@ class Intake:
         return returned or turned
 
     def _parsed(self, versions: Sequence[Stored]) -> SourceTicket | None:
+        return self._parsed_parts(newest_parts(versions)) if versions else None
+
+    def _parsed_parts(self, parts: Sequence[Part]) -> SourceTicket | None:
         try:
-            return self._parser.parse(newest_parts(versions)) if versions else None
+            return self._parser.parse(parts)
         except Skippable:
             return None  # the parser of today refuses what was stored: nothing to compare with
 
@@ -181,6 +193,10 @@ class Intake:
                 for one in seen
             ],
         )
+
+
+def _kept_or(read: Part, kept: Part | None) -> Part:
+    return kept if kept is not None and kept.digest == read.digest else read
 
 
 def _last_of_each(readings: Sequence[Reading]) -> dict[str, Reading]:
