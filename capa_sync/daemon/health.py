@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
+from capa_sync.daemon.census import CENSUS
 from capa_sync.model.ticket import Presence
 from capa_sync.store import Register
 from capa_sync.writeback import Cause
@@ -63,13 +64,14 @@ def _source(register: Register, name: str, every: timedelta, now: datetime) -> d
     """Return one source's freshness and gaps."""
     as_of, not_before = register.runs.as_of(name), register.runs.not_before(name)
     presences = [presence for presence, _container in register.tickets.presences(name).values()]
-    census = register.runs.last(name, "census")
+    census, succeeded = register.runs.last(name, CENSUS), register.runs.last_success(name)
     return {
         "source": name,
         "as_of": as_of,
         "age_s": (now - as_of).total_seconds() if as_of else None,
         "is_stale": as_of is None or now - as_of > 3 * every + timedelta(minutes=1),
-        "last_success_at": register.runs.last_success(name),
+        "last_success_at": succeeded,
+        "since_success_s": (now - succeeded).total_seconds() if succeeded else None,
         "problem": register.runs.problem(name),
         "not_before": not_before if not_before is not None and not_before > now else None,
         "endpoints_not_before": {
@@ -79,6 +81,13 @@ def _source(register: Register, name: str, every: timedelta, now: datetime) -> d
         "vanished": {str(each): presences.count(each) for each in set(presences) if each is not Presence.PRESENT},
         "gaps": register.reports.incomplete_histories(name),
         "census_at": census.finished_at if census else None,
-        "census_drift": dict(census.counts) if census else {},
+        "census_drift": _drift(census.counts) if census else {},
         "verdicts": dict(register.findings.verdict_counts(name)),
     }
+
+
+def _drift(counts: Mapping[str, int]) -> dict[str, int]:
+    """Return what the last census found, and how many rows the tracker counts and did not show."""
+    if "swept" not in counts:
+        return {}  # it was not taken to its end
+    return {**counts, "unaccounted": counts["told"] - counts["swept"]}
