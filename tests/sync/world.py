@@ -23,6 +23,7 @@ from capa_sync.sandbox.jira import API_EMAIL, API_TOKEN, JiraTracker
 from capa_sync.sandbox.servicenow import INTEGRATION_USER, PASSWORD, ServiceNowTracker
 from capa_sync.sandbox.stories.diary import Diary
 from capa_sync.sandbox.stories.jira_player import JiraPlayer
+from capa_sync.sandbox.stories.script import Deed, Scene
 from capa_sync.sandbox.stories.servicenow_player import ServiceNowPlayer
 from capa_sync.settings import load_settings
 from capa_sync.starter import starter_path
@@ -78,6 +79,32 @@ class Site:
     def knobs(self, **values: Any) -> None:
         """Turn knobs of the tracker."""
         self.tracker.set_knobs(values)
+
+    def play(self, story: str, deed: Deed, by: str = "anna.lee") -> None:
+        """Let a person do something to a story's ticket."""
+        self.player.play(Scene(story, 0, 0, by, deed))
+
+    def id_of(self, story: str) -> str:
+        """The immutable id of a story's ticket."""
+        if isinstance(self.player, ServiceNowPlayer):
+            return self.player.ids[story]
+        issue = self.tracker.state.find(self.player.keys[story])
+        return str(issue.id)
+
+    def hide(self, *stories: str) -> None:
+        """Hide tickets from us, and show all others."""
+        if isinstance(self.player, ServiceNowPlayer):
+            self.knobs(hidden_rows=[self.id_of(story) for story in stories])
+            return
+        for story, key in self.player.keys.items():
+            self.tracker.admin.hide(key, hidden=story in stories)
+
+    def close(self, *, closed: bool = True) -> None:
+        """Take the project or the table away from us, or give it back."""
+        if isinstance(self.player, ServiceNowPlayer):
+            self.knobs(forbidden_tables=["sn_grc_issue", "sn_grc_task"] if closed else [])
+        else:
+            self.tracker.admin.hide_project(PROJECT[self.name], hidden=closed)
 
 
 @dataclass
@@ -136,6 +163,11 @@ class World:
         results = self.try_cycle(*names, full=full, **later)
         assert {name: each.problem for name, each in results.items() if each.problem} == {}
         return results
+
+    def states(self, story: str) -> dict[str, str]:
+        """Rule -> state of the findings on a story's ticket."""
+        ticket = self.only.id_of(story)
+        return {each.rule: str(each.state) for each in self.house.register.findings.latest(self.only.name, ticket)}
 
     # --- looking at the mirror -----------------------------------------------------------------------------------
 

@@ -1,0 +1,127 @@
+"""What is not known is said: as-of, cannot tell, observed since when, and anomalies as numbers."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from capa_sync.daemon.explaining import explain_ticket
+from capa_sync.sandbox.stories.script import AddAction, Create, Fill
+from tests.sync.world import SOURCES, World, open_world
+
+ORDER = "root-cause-before-action"
+
+
+def at(instant: datetime) -> str:
+    """An instant as the views write it."""
+    return f"{instant:%Y-%m-%dT%H:%M:%SZ}"
+
+
+def outcome(world: World, story: str) -> str:
+    """What the present verdict on the order of cause and action is."""
+    ticket = world.only.id_of(story)
+    found = world.view("v_findings", ticket_id=ticket, rule=ORDER)
+    return str(found[0]["state"]) if found else "ok"
+
+
+@pytest.mark.parametrize("source", SOURCES)
+def test_every_row_says_as_of_when_and_it_stands_still_while_nothing_can_be_read(source: str, tmp_path: Path) -> None:
+    """Register, sources, tickets and status name the instant of the last whole read, not of the last try."""
+    with open_world(tmp_path, source) as world:
+        world.only.play("one", Create({"title": "One", "grade": "minor"}))
+        world.cycle()
+        read = world.clock.now()
+        world.only.server.faults.add("html", times=None)
+        world.try_cycle(hours=3)
+        [row] = world.view("v_register")
+        [told] = world.view("v_sources")
+        assert row["as_of"] == told["as_of"] == told["last_success_at"] == row["synced_at"] == at(read)
+        assert [each["seen_at"] for each in world.view("v_tickets")] == [at(read)]
+        health = world.health()
+        assert health["as_of"] == read
+        assert health["age_s"] == health["since_success_s"] == timedelta(hours=3).total_seconds()
+        assert health["is_stale"]
+
+
+def test_without_audit_rights_our_own_observation_counts_from_its_first_day(tmp_path: Path) -> None:
+    """Each ticket says since when; later changes are marked observed; what lies before, rules cannot tell."""
+    with open_world(tmp_path, "servicenow") as world:
+        world.only.knobs(audit_readable=False)
+        for story in ("before", "since"):
+            world.only.play(story, Create({"title": story, "grade": "minor", "owner": "anna.lee"}))
+            world.only.play(story, AddAction("Do something", None))
+        world.only.play("before", Fill({"root_cause": "Nobody was named as deputy"}))
+        world.later(days=3)
+        world.cycle()
+        first = world.clock.now()
+        world.only.play("since", Fill({"root_cause": "Nobody was named as deputy"}))
+        world.cycle(hours=1)
+        assert {row["history_from"] for row in world.view("v_tickets")} == {at(first)}
+        assert not any(row["history_complete"] for row in world.view("v_tickets"))
+        assert world.view("v_changes", origin="history") == []
+        [row] = world.view("v_changes", origin="observed")
+        assert (row["field_id"], row["to_value"]) == ("u_root_cause", "Nobody was named as deputy")
+        # what was there at the first sight has no order; what came later, we saw come
+        assert (outcome(world, "before"), outcome(world, "since")) == ("cannot_tell", "open")
+        assert world.health()["gaps"] == 2
+
+
+def test_a_history_that_cannot_be_read_whole_makes_temporal_rules_cannot_tell(tmp_path: Path) -> None:
+    """One hidden audit row: that ticket's order cannot be told, the other's can; with the right back, both can."""
+    with open_world(tmp_path, "servicenow") as world:
+        for story in ("whole", "cut"):
+            world.only.play(story, Create({"title": story, "grade": "minor", "owner": "anna.lee"}))
+            world.only.play(story, Fill({"root_cause": "Nobody was named as deputy"}))
+            world.later(minutes=1)
+            world.only.play(story, AddAction("Name one", None))
+        [first, *_] = world.only.tracker.rows("sys_audit", f"documentkey={world.only.id_of('cut')}")
+        world.only.knobs(hidden_rows=[first["sys_id"]])
+        world.cycle()
+        assert (outcome(world, "whole"), outcome(world, "cut")) == ("ok", "cannot_tell")
+        assert world.health()["gaps"] == 1
+        world.only.knobs(hidden_rows=[])
+        world.cycle(full=True)
+        assert (outcome(world, "whole"), outcome(world, "cut")) == ("ok", "ok")
+        assert world.health()["gaps"] == 0
+
+
+@pytest.mark.parametrize("source", SOURCES)
+def test_an_explanation_says_as_of_when(source: str, tmp_path: Path) -> None:
+    """`explain` names the instant that its verdicts are for."""
+    with open_world(tmp_path, source) as world:
+        world.only.play("one", Create({"title": "One", "grade": "minor"}))
+        world.cycle()
+        read = world.clock.now()
+        world.later(days=2)
+        [told] = explain_ticket(world.house, world.only.player.address("one")[0], world.clock.now())
+        assert f"as of {read:%Y-%m-%d %H:%M:%S}Z" in told.notes
+
+
+@pytest.mark.parametrize("source", SOURCES)
+def test_anomalies_are_numbers(source: str, tmp_path: Path) -> None:
+    """The tracker's count beside ours, what a census found gone, back or unknown, and the time since success."""
+    with open_world(tmp_path, source) as world:
+        for number in range(8):
+            world.only.play(f"story {number}", Create({"title": f"Ticket {number}", "grade": "minor"}))
+            world.later(hours=1)
+        world.only.hide("story 0")
+        world.cycle()
+        world.only.hide("story 1", "story 2")
+        world.cycle(days=1)
+        drift = world.health()["census_drift"]
+        assert {name: drift[name] for name in ("gone", "returned", "strangers", "swept")} == {
+            "gone": 2,
+            "returned": 0,
+            "strangers": 1,
+            "swept": 6,
+        }
+        # ServiceNow counts rows before it hides some: the difference is told, not hidden
+        hidden = 2 if source == "servicenow" else 0
+        assert (drift["told"], drift["unaccounted"]) == (6 + hidden, hidden)
+        world.only.hide()
+        world.cycle(days=1)
+        assert world.health()["census_drift"]["returned"] == 2
+        assert world.health()["tickets"] == 8
+        assert world.health()["since_success_s"] == 0.0

@@ -1,0 +1,260 @@
+"""Tickets that are gone, hidden, moved away or out of sight are told apart, and none is ever taken for deleted."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from capa_sync.model.ticket import Presence
+from capa_sync.sandbox.stories.script import AddAction, Create, Fill
+from tests.sync.hands import JiraHands, hands_on
+from tests.sync.world import JIRAS, SOURCES, World, open_world
+
+ORDER = "root-cause-before-action"
+STORIES = tuple(f"story {number}" for number in range(6))
+SCOPE = {"jira": "project in (CAPA, SUPP)", "jira-dc": "project in (NC, SUPP)", "servicenow": "u_track=nonconformity"}
+
+
+@contextmanager
+def warned(folder: Path, source: str) -> Iterator[World]:
+    """Six tickets with an action and no cause, warned about, a day ago."""
+    with open_world(folder, source, mode="on") as world:
+        for story in STORIES:
+            world.only.play(story, Create({"title": story, "grade": "minor", "owner": "anna.lee"}))
+            world.only.play(story, AddAction("Do something", None))
+        world.cycle()
+        assert {world.states(story)[ORDER] for story in STORIES} == {"open"}
+        assert len(world.writes()) >= len(STORIES)
+        world.cycle(hours=1)
+        yield world
+
+
+def repair(world: World, story: str) -> None:
+    """Find the cause, and write the action anew."""
+    world.only.play(story, Fill({"root_cause": "Nobody was named as deputy in AC-03"}))
+    world.later(minutes=1)
+    world.only.play(story, AddAction("Name a deputy", None))
+
+
+@pytest.mark.parametrize("source", SOURCES)
+def test_what_vanished_is_told_apart_and_stays_in_the_register(source: str, tmp_path: Path) -> None:
+    """Deleted needs proof; hidden and deleted without proof look the same; what left the query is out of scope."""
+    with open_world(tmp_path, source, query=SCOPE) as world:
+        hands = hands_on(world.only)
+        for number in range(12):
+            hands.create(f"ticket {number}")
+        world.cycle()
+        gone, hidden, left, silently = hands.records()[:4]
+        before = world.view("v_register")
+        hands.hide(hidden)
+        hands.leave(left, 2)
+        if isinstance(hands, JiraHands):
+            hands.delete(gone)
+        else:
+            hands.tracker.as_user("admin").delete("sn_grc_issue", gone)
+            hands.tracker.as_user("admin").delete("sn_grc_issue", silently, workflow=False)
+        world.cycle()
+        assert world.presence(gone) is Presence.PRESENT  # a poll cannot know
+        world.cycle(days=1)
+        proven = Presence.DELETED_OR_HIDDEN if source in JIRAS else Presence.DELETED
+        assert world.presence(gone) is proven
+        assert world.presence(hidden) is Presence.DELETED_OR_HIDDEN
+        assert world.presence(left) is Presence.OUT_OF_SCOPE
+        rows = world.view("v_register")
+        assert {row["register_no"] for row in rows} == {row["register_no"] for row in before}
+        told = {row["ticket_id"]: row["presence"] for row in world.view("v_tickets")}
+        assert (told[gone], told[left]) == (str(proven), "out_of_scope")
+        assert world.health()["vanished"].keys() == {str(proven), "deleted_or_hidden", "out_of_scope"}
+        if source not in JIRAS:
+            assert world.presence(silently) is Presence.DELETED_OR_HIDDEN
+            proof = next(row["presence_proof"] for row in world.view("v_tickets", ticket_id=gone))
+            assert proof.startswith("sys_audit_delete ")
+            world.only.tracker.prune_deletions(world.clock.now())
+            world.cycle(days=1)
+            assert world.presence(gone) is Presence.DELETED, "a proof once seen stays one"
+        assert world.problem() == ""
+
+
+@pytest.mark.parametrize("source", SOURCES)
+def test_what_comes_back_is_read_and_judged_as_it_is_now(source: str, tmp_path: Path) -> None:
+    """A ticket edited while it was hidden has a stamp that no poll looks at any more: the census reads it anew."""
+    with warned(tmp_path, source) as world:
+        story = STORIES[2]
+        world.only.hide(story)
+        world.cycle(days=1)
+        assert world.presence(world.only.id_of(story)) is Presence.DELETED_OR_HIDDEN
+        repair(world, story)
+        world.cycle(days=1)
+        world.only.hide()
+        world.cycle(days=1)
+        assert world.presence(world.only.id_of(story)) is Presence.PRESENT
+        assert world.states(story)[ORDER] == "historical"
+
+
+@pytest.mark.parametrize("source", SOURCES)
+def test_a_ticket_shown_to_us_late_is_found(source: str, tmp_path: Path) -> None:
+    """What was hidden when everything was read, and is older than all that polls look at, comes with the census."""
+    with open_world(tmp_path, source) as world:
+        for story in STORIES:
+            world.only.play(story, Create({"title": story, "grade": "minor"}))
+        world.only.hide(STORIES[0])
+        world.cycle(hours=1)
+        assert len(world.presences()) == len(STORIES) - 1
+        world.only.hide()
+        world.cycle(hours=1)
+        world.cycle(days=1)
+        assert world.presence(world.only.id_of(STORIES[0])) is Presence.PRESENT
+        assert len(world.view("v_register")) == len(STORIES)
+
+
+@pytest.mark.parametrize("source", SOURCES)
+def test_a_project_out_of_sight_is_access_lost(source: str, tmp_path: Path) -> None:
+    """Alarm, findings as they were, nothing written; and once it is back, everything is judged as it is by then."""
+    with warned(tmp_path, source) as world:
+        ids = {world.only.id_of(story) for story in STORIES}
+        numbers = [row["register_no"] for row in world.view("v_register")]
+        findings = world.view("v_findings")
+        as_of, written = world.health()["as_of"], len(world.writes())
+        world.only.close()
+        repair(world, STORIES[0])
+        for hours in (1, 24, 24 * 8):
+            world.try_cycle(hours=hours)
+            assert {world.presence(id_) for id_ in ids} == {Presence.ACCESS_LOST}
+            assert "no longer visible to us (6 tickets)" in world.problem()
+            assert [(f["rule"], f["state"], f["cleared_at"]) for f in world.view("v_findings")] == [
+                (f["rule"], f["state"], f["cleared_at"]) for f in findings
+            ]
+            assert [row["register_no"] for row in world.view("v_register")] == numbers
+        assert world.health()["vanished"] == {"access_lost": 6}
+        assert world.health()["as_of"] == as_of
+        assert len(world.writes()) == written
+        world.restart()  # a new process cannot even sign in to the end, and says the same
+        world.try_cycle(hours=1)
+        assert "no longer visible to us (6 tickets)" in world.problem()
+        world.only.close(closed=False)
+        world.cycle()
+        assert {world.presence(id_) for id_ in ids} == {Presence.PRESENT}
+        assert world.problem() == ""
+        assert world.states(STORIES[0])[ORDER] == "historical"
+        assert world.states(STORIES[1])[ORDER] == "open"
+        assert len(world.writes()) > written
+
+
+def test_a_table_that_hides_every_row_is_access_lost(tmp_path: Path) -> None:
+    """ServiceNow counts rows that it does not show: an empty table with a count is no empty table."""
+    with warned(tmp_path, "servicenow") as world:
+        world.only.knobs(hidden_tables=["sn_grc_issue"])
+        world.try_cycle(days=1)
+        assert set(world.presences().values()) == {Presence.ACCESS_LOST}
+        assert "sn_grc_issue is no longer visible to us" in world.problem()
+
+
+@pytest.mark.parametrize("source", SOURCES)
+def test_half_of_a_project_gone_in_one_census_is_not_believed(source: str, tmp_path: Path) -> None:
+    """Unobserved with an alarm as long as it lasts, findings stay, nothing is written; then judged again."""
+    with warned(tmp_path, source) as world:
+        out = STORIES[:3]
+        written = len(world.writes())
+        world.only.hide(*out)
+        repair(world, out[0])
+        for days in (1, 1, 8):
+            world.cycle(days=days)
+            assert {world.presence(world.only.id_of(story)) for story in out} == {Presence.UNOBSERVED}
+            assert "half or more" in world.problem()
+            assert {world.states(story)[ORDER] for story in STORIES} == {"open"}
+        assert world.health()["vanished"] == {"unobserved": 3}
+        assert len(world.view("v_register")) == len(STORIES)
+        assert len(world.writes()) == written
+        world.only.hide()
+        world.cycle(minutes=15)
+        assert set(world.presences().values()) == {Presence.PRESENT}
+        assert world.problem() == ""
+        assert world.states(out[0])[ORDER] == "historical"
+        assert world.states(out[1])[ORDER] == "open"
+
+
+@pytest.mark.parametrize("source", SOURCES)
+def test_what_still_waits_to_be_written_is_withdrawn_when_a_ticket_gets_out_of_sight(
+    source: str, tmp_path: Path
+) -> None:
+    """A write that failed yesterday is not tried on a ticket that we do not see today."""
+    with open_world(tmp_path, source, mode="on") as world:
+        for story in STORIES:
+            world.only.play(story, Create({"title": story, "grade": "minor", "owner": "anna.lee"}))
+            world.only.play(story, AddAction("Do something", None))
+        faults = world.only.server.faults
+        faults.add("rate_limit", ("PATCH|PUT", ""), times=None, retry_after=30)
+        faults.add("rate_limit", ("POST", "/comment"), times=None, retry_after=30)
+        world.try_cycle()
+        waiting = world.view("v_writes", state="pending") + world.view("v_writes", state="unknown")
+        assert waiting
+        faults.clear()
+        world.only.hide(*STORIES[:5])
+        sent = len(world.writes())
+        world.try_cycle(days=1)
+        world.try_cycle(minutes=30)
+        names = (world.only.id_of(STORIES[5]), world.only.player.address(STORIES[5])[0])
+        assert [each for each in world.writes()[sent:] if not any(name in each for name in names)] == []
+
+
+@pytest.mark.parametrize("source", JIRAS)
+def test_an_archived_project_is_told_as_such(source: str, tmp_path: Path) -> None:
+    """The list of projects tells archived ones, also where the query is refused for their sake."""
+    with open_world(tmp_path, source, query=SCOPE) as world:
+        hands = hands_on(world.only)
+        for number in range(6):
+            hands.create(f"ticket {number}")
+        [moved, *_] = hands.records()
+        hands.leave(moved, 1)
+        world.cycle()
+        world.only.tracker.admin.set_project_status("SUPP", "archived")
+        world.try_cycle(days=1)
+        assert world.presence(moved) is Presence.ARCHIVED
+        assert [p for p in world.presences().values()].count(Presence.PRESENT) == 5
+        assert len(world.view("v_register")) == 6
+
+
+@pytest.mark.parametrize("source", SOURCES)
+def test_a_lost_sign_in_is_no_empty_tracker(source: str, tmp_path: Path) -> None:
+    """Answers given to nobody change nothing: polls, census and full read are refused, and `status` says why."""
+    with warned(tmp_path, source) as world:
+        before, as_of, written = world.contents(), world.health()["as_of"], len(world.writes())
+        if source == "servicenow":
+            world.only.tracker.accounts.passwords.clear()
+            world.only.tracker.accounts.sessions.clear()
+        else:
+            world.only.knobs(ignores_sign_in=True, anonymous_allowed=True)
+        for later in ({"seconds": 30}, {"days": 1}, {"days": 8}):
+            world.try_cycle(**later)
+            assert world.contents() == before
+            assert world.problem()
+        world.restart()
+        world.try_cycle(full=True)
+        assert world.contents() == before
+        assert world.health()["as_of"] == as_of
+        assert world.health()["is_stale"]
+        assert len(world.writes()) == written
+
+
+@pytest.mark.parametrize("source", JIRAS)
+def test_an_anonymous_answer_in_mid_sweep_is_no_empty_tracker(source: str, tmp_path: Path) -> None:
+    """The session is lost between two requests of a census, at whichever, and found again: nothing vanishes."""
+    with warned(tmp_path, source) as world:
+        for at in range(12):
+            count = 0
+
+            def lose(_request: object, at: int = at) -> None:
+                nonlocal count
+                world.only.knobs(ignores_sign_in=at <= count < at + 3, anonymous_allowed=True)
+                count += 1
+
+            world.only.server.before[:] = [lose]
+            world.try_cycle(days=1)
+            assert set(world.presences().values()) == {Presence.PRESENT}
+        world.only.server.before.clear()
+        world.only.knobs(ignores_sign_in=False)
+        world.cycle()
+        assert world.problem() == ""
