@@ -37,7 +37,11 @@ class DerivedRows:
     ) -> None:
         """Take in the rows of one ticket; `changes` are history and observations, `lost` all keys once seen."""
         self.tickets.append(_ticket_row(nr, ticket, len(changes), lost))
-        self.changes.extend(_change_row(nr, change) for change in changes)
+        at, text = None, ""
+        for change in changes:
+            if change.at is not at:  # what was saved together shares its instant
+                at, text = change.at, instant_text(change.at)
+            self.changes.append(_change_row(nr, change, text))
         self.children.extend((nr, c.id, c.key, c.relation, c.link_type) for c in ticket.children)
         self.old_keys.extend((nr, key) for key in old_keys if key != ticket.key)
         if ticket.parent:
@@ -81,12 +85,12 @@ def _ticket_row(nr: int, ticket: SourceTicket, changes: int, lost: Iterable[str]
     )
 
 
-def _change_row(nr: int, change: RawChange) -> Params:
+def _change_row(nr: int, change: RawChange, at: str) -> Params:
     return (
         nr,
         change.entry,
         change.order,
-        instant_text(change.at),
+        at,
         change.field_id,
         change.field_name,
         change.by,
