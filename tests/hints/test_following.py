@@ -163,7 +163,7 @@ def test_a_ticket_that_left_the_query_is_passed_over(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, lag: int
 ) -> None:
     """Cloud is asked how the ticket stands now, and not how its index last saw it."""
-    monkeypatch.setenv("CAPA_SYNC_SOURCES__JIRA__QUERY", 'project = CAPA AND status != Planned')
+    monkeypatch.setenv("CAPA_SYNC_SOURCES__JIRA__QUERY", "project = CAPA AND status != Planned")
     with open_bench("jira", tmp_path) as bench:
         bench.broken("one")
         bench.cycle()

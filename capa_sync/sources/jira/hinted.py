@@ -10,7 +10,7 @@ from capa_sync.sources.jira.family import Family
 from capa_sync.sources.jira.history import chunks
 from capa_sync.sources.jira.outside import Outside
 from capa_sync.sources.jira.query import ids_condition
-from capa_sync.sources.jira.site import QUOTED, Site
+from capa_sync.sources.jira.site import Site
 
 _AT_ONCE = 50
 """Cloud reconciles so many tickets in one search (facts/jira.md 1)."""
@@ -51,11 +51,11 @@ class Hinted:
             mirrored = [id_ for id_ in ids if site.is_mirrored(id_)]
             try:
                 pages = list(site.search.pages(jql, ["id"], _AT_ONCE, reconciled=mirrored))
-            except BadRequest as error:
-                unknown = set(QUOTED.findall(error.message)) & set(ids) or set(ids) - site.existing(ids)
-                if not unknown:
+            except BadRequest:
+                there = site.existing(ids)  # Jira names one unknown id at a time
+                if there.issuperset(ids):
                     raise
-                ids = [id_ for id_ in ids if id_ not in unknown]
+                ids = [id_ for id_ in ids if id_ in there]
             else:
                 return {str(issue["id"]) for rows in pages for issue in rows.issues} & set(ids)
         return set()

@@ -24,7 +24,7 @@ from capa_sync.sources.jira.whole import Assembler, Draft
 
 IDS_AT_ONCE = 500
 _RECORDS = 100
-QUOTED = re.compile(r"'([^']+)'")
+_QUOTED = re.compile(r"'([^']+)'")
 _AHEAD = timedelta(minutes=5)
 Issue = dict[str, Any]
 
@@ -101,7 +101,7 @@ class Site:
             try:
                 return self._all_rows(f"{jql} ORDER BY created ASC, key ASC", fields, changelog=changelog)
             except BadRequest as error:
-                unknown = set(QUOTED.findall(error.message)) & set(ids) or set(ids) - self.existing(ids)
+                unknown = set(_QUOTED.findall(error.message)) & set(ids) or set(ids) - self.existing(ids)
                 if not unknown:
                     raise
                 self.gone |= unknown

@@ -1,0 +1,216 @@
+"""A real daemon with a long poll interval: hints arrive over HTTP, warnings follow within about a second."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import re
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from capa_sync.sandbox.stories.script import Fill
+from tests.daemon.desk import ALL, Daemon, Desk, until
+from tests.hints.test_door import SECRET, signed
+
+MakeDesk = Callable[..., Desk]
+SETTINGS = '[hints]\nlisten = "127.0.0.1:0"\n'
+TAKES = 'hint_secret_env = "HINT_SECRET"'
+CAUSE = "No deputy was named for the review while its owner was on leave."
+
+
+def hinting_desk(make_desk: MakeDesk, *sources: str) -> Desk:
+    """Trackers, and settings under which each of them may give hints."""
+    names = sources or ALL
+    desk = make_desk(*names, settings=SETTINGS, extra=dict.fromkeys(names, TAKES))
+    text = desk.file.read_text(encoding="utf-8").replace('poll_every = "1s"', 'poll_every = "1h"')
+    desk.file.write_text(text, encoding="utf-8")
+    desk.env["HINT_SECRET"] = SECRET
+    return desk
+
+
+@contextmanager
+def listening(desk: Desk) -> Iterator[tuple[Daemon, int]]:
+    """The daemon after its first cycles, and the port that it listens on."""
+    with desk.daemon() as daemon:
+        daemon.wait_for("hints_listening")
+        found = re.search(r"at=http://127\.0\.0\.1:(\d+)", daemon.process.err)
+        assert found
+        for name in desk.names:
+            daemon.wait_for("cycle_finished", source=name)
+        yield daemon, int(found[1])
+
+
+def body_of(desk: Desk, source: str, story: str) -> bytes:
+    """A hint for a story's ticket, as its tracker makes it."""
+    if source == "servicenow":
+        return json.dumps({"table": "sn_grc_issue", "sys_id": desk.sys_id(story)}).encode()
+    issue = desk.players[source].tracker.state.find(desk.key(source, story))
+    return json.dumps({"webhookEvent": "jira:issue_updated", "issue": {"id": str(issue.id)}}).encode()
+
+
+def send(port: int, source: str, body: bytes, *, secret: str = SECRET, identifier: str = "") -> int:
+    """Send one hint; return the status."""
+    name = "X-Capa-Sync-Signature" if source == "servicenow" else "X-Hub-Signature"
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+    connection.request(
+        "POST", f"/hints/{source}", body, {name: signed(body, secret), "X-Atlassian-Webhook-Identifier": identifier}
+    )
+    status = connection.getresponse().status
+    connection.close()
+    return status
+
+
+def is_warned(desk: Desk, source: str, story: str) -> bool:
+    """Whether the ticket carries our warning."""
+    shown = desk.picture(source, story)
+    return bool(shown.get("comments") or shown.get("text"))
+
+
+def test_from_a_hint_to_the_warning_takes_about_a_second(make_desk: MakeDesk) -> None:
+    """On all three trackers, although the next poll is an hour away; then there is still one comment each."""
+    desk = hinting_desk(make_desk)
+    desk.sync()
+    with listening(desk) as (daemon, port):
+        for source in ALL:
+            desk.tell_broken(source, days=0)
+            time.sleep(0.3)
+            assert not is_warned(desk, source, "broken")
+            began = time.monotonic()
+            for _ in range(3):
+                assert send(port, source, body_of(desk, source, "broken")) == 202
+            until(lambda source=source: is_warned(desk, source, "broken"), 10)
+            assert time.monotonic() - began < 2.5
+            daemon.wait_for("hints_followed", source=source)
+        assert daemon.stop().code == 0
+    assert [len(desk.picture(source, "broken")["comments"]) for source in ALL[:2]] == [1, 1]
+    assert len(desk.picture("servicenow", "broken")["notes"]) == 1
+
+
+def test_a_storm_of_hints_with_forgeries_changes_nothing_but_latency(make_desk: MakeDesk) -> None:
+    """200 a second for three seconds, true, doubled, stale, made up and forged: one comment a ticket all the same."""
+    desk = hinting_desk(make_desk, "jira")
+    for number in range(5):
+        desk.tell_broken("jira", f"old-{number}")
+    desk.sync()
+    with listening(desk) as (daemon, port):
+        desk.tell_broken("jira", "fresh", days=0)
+        sent = len(desk.servers["jira"].requests)
+        bodies = [body_of(desk, "jira", story) for story in [*(f"old-{number}" for number in range(5)), "fresh"]]
+        bodies += [json.dumps({"issue": {"id": str(70_000 + number)}}).encode() for number in range(94)]
+        statuses: list[int] = []
+        began = time.monotonic()
+
+        def storm(first: int) -> None:
+            for number in range(first, 600, 4):
+                due = began + number / 200
+                time.sleep(max(0.0, due - time.monotonic()))
+                forged = number % 5 == 1
+                secret, name = ("forged" if forged else SECRET), str(number % 300)
+                statuses.append(send(port, "jira", bodies[number % 100], secret=secret, identifier=name))
+
+        speakers = [threading.Thread(target=storm, args=(first,)) for first in range(4)]
+        for speaker in speakers:
+            speaker.start()
+        for speaker in speakers:
+            speaker.join()
+        took = time.monotonic() - began
+        until(lambda: is_warned(desk, "jira", "fresh"), 10)
+        assert took < 4.5
+        assert sorted(set(statuses)) == [202, 401]
+        assert statuses.count(401) == 120
+        time.sleep(0.5)
+        during = len(desk.servers["jira"].requests) - sent
+        assert during < 150, "hints were not gathered"
+        assert _resident(daemon.process.pid) < 250
+        assert len(daemon.lines("hints_refused")) <= 1
+        assert daemon.lines("cycle_failed") == []
+        assert daemon.stop().code == 0
+    for story in (*(f"old-{number}" for number in range(5)), "fresh"):
+        assert len(desk.picture("jira", story)["comments"]) == 1
+
+
+def test_polls_and_hints_of_a_source_take_turns(make_desk: MakeDesk) -> None:
+    """While a slow poll is under way a hint waits for it: never two requests of one source at the same time."""
+    desk = hinting_desk(make_desk, "jira")
+    text = desk.file.read_text(encoding="utf-8").replace('poll_every = "1h"', 'poll_every = "1s"')
+    desk.file.write_text(text, encoding="utf-8")
+    desk.tell_broken("jira")
+    desk.sync()
+    under_way, most, lock = 0, 0, threading.Lock()
+
+    def come(_request: object) -> None:
+        nonlocal under_way, most
+        with lock:
+            under_way += 1
+            most = max(most, under_way)
+
+    def go(_request: object, _reply: object) -> None:
+        nonlocal under_way
+        with lock:
+            under_way -= 1
+
+    with listening(desk) as (daemon, port):
+        server = desk.servers["jira"]
+        server.before.append(come)
+        server.before.append(lambda _request: time.sleep(0.05))
+        server.after.append(go)
+        for number in range(30):
+            desk.tell("jira", "broken", Fill({"title": f"Access review missed, {number}"}))
+            send(port, "jira", body_of(desk, "jira", "broken"))
+            time.sleep(0.1)
+        daemon.wait_for("hints_followed")
+        daemon.wait_for_cycles(1, ["jira"])
+        assert most == 1
+        assert daemon.stop().code == 0
+
+
+def test_hints_are_off_by_default_and_a_weak_secret_is_refused(make_desk: MakeDesk) -> None:
+    """No listener without [hints]; a short secret, a missing one, and another address are one line each."""
+    desk = make_desk("jira")
+    desk.sync()
+    with desk.daemon() as daemon:
+        daemon.wait_for("cycle_finished")
+        assert daemon.lines("hints_listening") == []
+    listen = {"CAPA_SYNC_HINTS__LISTEN": "127.0.0.1:0"}
+    named = {**listen, "CAPA_SYNC_SOURCES__JIRA__HINT_SECRET_ENV": "HINT_SECRET"}
+    for env, words in (
+        (listen, "needs hint_secret_env"),
+        (named, "HINT_SECRET is not set"),
+        ({**named, "HINT_SECRET": "short"}, "fewer than 16 characters"),
+        ({**named, "HINT_SECRET": SECRET, "CAPA_SYNC_HINTS__LISTEN": "0.0.0.0:8766"}, "loopback"),
+    ):
+        done = desk.run("run", **env)
+        assert done.code == 2
+        assert words in done.err
+        assert "Traceback" not in done.err
+        assert env.get("HINT_SECRET", "?") not in done.err
+
+
+def _resident(pid: int) -> float:
+    """MiB of memory that a process holds."""
+    pages = int(Path(f"/proc/{pid}/statm").read_text(encoding="ascii").split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
+
+
+@pytest.mark.parametrize("source", ["jira", "servicenow"])
+def test_a_storm_does_not_keep_polls_from_their_turn(make_desk: MakeDesk, source: str) -> None:
+    """Hints that name an ever new unknown id for two seconds, and cycles go on at their interval."""
+    desk = hinting_desk(make_desk, source)
+    text = desk.file.read_text(encoding="utf-8").replace('poll_every = "1h"', 'poll_every = "1s"')
+    desk.file.write_text(text, encoding="utf-8")
+    desk.sync()
+    with listening(desk) as (daemon, port):
+        before = len(daemon.lines("cycle_finished"))
+        began = time.monotonic()
+        for number in range(300):
+            id_ = {"sys_id": f"{number:032x}"} if source == "servicenow" else {"issue": {"id": str(50_000 + number)}}
+            send(port, source, json.dumps(id_).encode())
+            time.sleep(max(0.0, began + number / 100 - time.monotonic()))
+        assert len(daemon.lines("cycle_finished")) - before >= 2
+        assert daemon.stop().code == 0
