@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 
 from capa_sync.daemon.again import gather, read_again
@@ -46,7 +46,7 @@ def take_census_when_due(house: House, setup: SourceSetup, now: datetime, *, for
         gone = {each: seen for each, seen in judgement.sightings.items() if seen.presence is not Presence.PRESENT}
         back = [each for each in judgement.sightings if each not in gone]
         strangers = census.ids - mirrored.keys()
-        read_again(house, setup, run, [*back, *strangers])
+        read_again(house, setup, run, {*back, *strangers, *_bereaved(house, setup, gone)})
     except SourceError as error:
         runs.finish(run, house.clock.now(), ok=False, problem=error.message)
         raise
@@ -110,6 +110,14 @@ def _with_kept_actions(
     ]
     found = gather(setup, lost).there
     return Census(census.ids | found, census.containers, census.deleted, count=census.count, in_query=census.in_query)
+
+
+def _bereaved(house: House, setup: SourceSetup, gone: Iterable[str]) -> set[str]:
+    """Return the present parents of actions that are gone: no stamp of theirs moves when one is deleted."""
+    tickets = house.register.tickets
+    actions = [each for each in gone if tickets.is_action(setup.name, each)]
+    parents = {parent for action in actions for parent in tickets.parents_of(setup.name, action)}
+    return {each for each in parents if tickets.presence(setup.name, each) is Presence.PRESENT} - set(gone)
 
 
 def _report(source: str, judgement: Judgement) -> None:

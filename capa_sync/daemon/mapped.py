@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import datetime
 
 from capa_sync.daemon.house import House, SourceSetup
 from capa_sync.mapping import join, map_ticket
 from capa_sync.model.record import CapaRecord, Unmapped
-from capa_sync.model.ticket import Presence, SourceTicket
+from capa_sync.model.ticket import ChildRef, Presence, SourceTicket
+
+_UNSEEN = frozenset({Presence.DELETED_OR_HIDDEN, Presence.ACCESS_LOST, Presence.UNOBSERVED})
 
 
 def map_mirrored(
@@ -82,10 +85,12 @@ def _map_alone(house: House, setup: SourceSetup, ticket_id: str, now: datetime) 
     ticket = tickets.ticket(setup.name, ticket_id, parser)
     if ticket is None or setup.bound is None or setup.facts is None:
         return None
+    children = children_of(house, setup, ticket)
+    unread = [each for each, child in children.items() if child is None]
     return map_ticket(
         setup.bound,
-        ticket,
-        children_of(house, setup, ticket),
+        _naming(house, setup, ticket, unread),
+        children,
         people=setup.mapping.people,
         as_of=house.register.runs.as_of(setup.name) or now,
         presence=tickets.presence(setup.name, ticket_id),
@@ -94,8 +99,25 @@ def _map_alone(house: House, setup: SourceSetup, ticket_id: str, now: datetime) 
 
 
 def children_of(house: House, setup: SourceSetup, ticket: SourceTicket) -> dict[str, SourceTicket | None]:
-    """Return the mirrored children of a ticket by id (by key where only that is known), None for unread ones."""
+    """Return the mirrored children of a ticket by id (by key where only that is known), None for unread ones.
+
+    One whose deletion is proven is no child any more; one that is out of our sight cannot be read.
+    """
     tickets, parser = house.register.tickets, setup.source.parser()
     named = {child.id or child.key for child in ticket.children}
-    ids = named | set(tickets.children_of(setup.name, ticket.id))
-    return {each: tickets.ticket(setup.name, each, parser) for each in sorted(ids)}
+    found: dict[str, SourceTicket | None] = {}
+    for each in sorted(named | set(tickets.children_of(setup.name, ticket.id))):
+        presence = tickets.presence(setup.name, each)
+        if presence is Presence.DELETED or (presence in _UNSEEN and each not in named and setup.kind == "jira"):
+            continue  # a Jira ticket itself says which children it has
+        found[each] = None if presence in _UNSEEN else tickets.ticket(setup.name, each, parser)
+    return found
+
+
+def _naming(house: House, setup: SourceSetup, ticket: SourceTicket, found: Iterable[str]) -> SourceTicket:
+    """Return the ticket as one that names its unseen children: in ServiceNow only they themselves name it."""
+    named = {child.id or child.key for child in ticket.children}
+    key = house.register.tickets.key
+    unseen = [each for each in found if each not in named]
+    refs = tuple(ChildRef(each, key(setup.name, each), "child") for each in unseen)
+    return replace(ticket, children=(*ticket.children, *refs)) if refs else ticket

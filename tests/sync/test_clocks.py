@@ -42,7 +42,7 @@ def live(hands: Hands, word: str) -> None:
 @pytest.mark.parametrize("zone", ZONES)
 @pytest.mark.parametrize("source", SOURCES)
 def test_our_profile_s_zone_changes_nothing(source: str, zone: str, tmp_path: Path) -> None:
-    """Filled in one zone and read on in another, through both DST changes of two places: the mirror is the tracker."""
+    """Filled in one zone, read on in another, through both DST changes of two places: the mirror is the tracker."""
     with open_world(tmp_path, source) as world:
         hands = hands_on(world.only)
         if source == "jira-dc":
@@ -78,7 +78,7 @@ def test_our_profile_s_zone_changes_nothing(source: str, zone: str, tmp_path: Pa
 )
 @pytest.mark.parametrize("source", SOURCES)
 def test_a_wrong_clock_or_a_lagging_index_changes_nothing(source: str, trap: dict[str, Any], tmp_path: Path) -> None:
-    """The tracker's clock ten minutes off, its index or its commits ninety seconds late: the mirror is the tracker."""
+    """A clock ten minutes off, an index or commits ninety seconds late: the mirror is the tracker."""
     if source == "servicenow" and "index_lag_s" in trap:
         trap = {"commit_late_s": 90.0}
     with open_world(tmp_path, source) as world:

@@ -72,9 +72,7 @@ def fill_with_rows(world: World) -> list[str]:
     person = world.only.tracker.as_user("anna.lee")
     ids = []
     for number in range(ROWS):
-        if number in (1, OF_ONE_SECOND + 1):
-            world.later(seconds=1)
-        elif number > OF_ONE_SECOND and number % 40 == 0:
+        if number in (1, OF_ONE_SECOND + 1) or (number > OF_ONE_SECOND and number % 40 == 0):
             world.later(seconds=1)
         row = person.insert(RECORDS, {"short_description": f"row {number}", "u_track": "improvement"})
         ids.append(row["sys_id"])

@@ -10,6 +10,7 @@ import pytest
 
 from capa_sync.model.ticket import Presence
 from capa_sync.sandbox.stories.script import AddAction, Create, Fill
+from capa_sync.sandbox.stories.servicenow_player import ServiceNowPlayer
 from tests.sync.hands import JiraHands, hands_on
 from tests.sync.world import JIRAS, SOURCES, World, open_world
 
@@ -200,6 +201,32 @@ def test_what_still_waits_to_be_written_is_withdrawn_when_a_ticket_gets_out_of_s
         assert [each for each in world.writes()[sent:] if not any(name in each for name in names)] == []
 
 
+@pytest.mark.parametrize("source", SOURCES)
+def test_a_deleted_action_counts_no_more(source: str, tmp_path: Path) -> None:
+    """Its record is judged anew; in ServiceNow one that is hidden cannot be told, which opens and clears nothing.
+
+    A Jira sub-task has the security of its parent, and the parent itself says which it has.
+    """
+    with open_world(tmp_path, source) as world:
+        for story in STORIES:
+            world.only.play(story, Create({"title": story, "grade": "minor", "owner": "anna.lee"}))
+            world.only.play(story, AddAction("Do something", None, place="child"))
+            world.later(hours=1)
+        world.cycle()
+        player = world.only.player
+        assert {world.states(story)[ORDER] for story in STORIES} == {"open"}
+        if isinstance(player, ServiceNowPlayer):
+            player.tracker.as_user("admin").delete("sn_grc_task", player.tasks[STORIES[0]])
+            world.only.knobs(hidden_rows=[player.tasks[STORIES[1]]])
+        else:
+            player.tracker.as_user("anna.lee").delete(player.actions[STORIES[0]])
+        world.cycle(days=1)
+        world.cycle()
+        assert [world.states(story)[ORDER] for story in STORIES[:3]] == ["cleared", "open", "open"]
+        unsure = world.house.register.findings.cannot_tell(source, world.only.id_of(STORIES[1]))
+        assert (ORDER in unsure) is (source == "servicenow")
+
+
 @pytest.mark.parametrize("source", JIRAS)
 def test_an_archived_project_is_told_as_such(source: str, tmp_path: Path) -> None:
     """The list of projects tells archived ones, also where the query is refused for their sake."""
@@ -213,7 +240,7 @@ def test_an_archived_project_is_told_as_such(source: str, tmp_path: Path) -> Non
         world.only.tracker.admin.set_project_status("SUPP", "archived")
         world.try_cycle(days=1)
         assert world.presence(moved) is Presence.ARCHIVED
-        assert [p for p in world.presences().values()].count(Presence.PRESENT) == 5
+        assert list(world.presences().values()).count(Presence.PRESENT) == 5
         assert len(world.view("v_register")) == 6
 
 

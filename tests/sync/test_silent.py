@@ -204,7 +204,7 @@ def test_an_address_that_differs_at_each_read_is_no_change(source: str, tmp_path
         values = {
             id_: ticket.values[hands.ids_of["Root cause"]].text for id_, (_, ticket) in world.contents().items()
         }
-        for number in range(4):
+        for _ in range(4):
             world.cycle(full=True)
             assert world.last[source].counts["judged"] == 0
         assert world.view("v_changes", origin="observed") == []
