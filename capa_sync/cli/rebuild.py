@@ -17,7 +17,7 @@ from capa_sync.wiring import bind_as_last_known
 @json_option
 def rebuild(config: Path, test_clock: str | None, as_json: bool) -> None:
     """Make the derived tables anew from the primary ones; no tracker is asked."""
-    configure_logs()
+    configure_logs(quiet=True)
     with open_house(read_configuration(config, with_secrets=False), clock_from(test_clock), lock=True) as house:
         bind_as_last_known(house)
         counts = rebuild_derived(house)

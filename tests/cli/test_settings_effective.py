@@ -1,0 +1,77 @@
+"""Each setting that judges or words something does so in the whole product, not only in its own parser."""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+
+import pytest
+
+from capa_sync.sandbox.stories.script import Create, Fill, Move
+from tests.daemon.conftest import MakeDesk
+from tests.daemon.desk import FACTS, NOW, Desk
+
+RULES = ("correction-recorded", "what-when-where", "effectiveness-before-close")
+
+
+def _planned(desk: Desk) -> str:
+    """What would be written on the tickets of the desk, in words."""
+    done = desk.run("plan", "--json")
+    assert done.code == 0, done.err
+    return "\n".join(write["text"] for write in json.loads(done.out)["planned"])
+
+
+def _young(desk: Desk, days: int) -> None:
+    """A ticket of so many days ago without a correction and a place."""
+    desk.clock.set(NOW - timedelta(days=days))
+    desk.tell("jira", "young", Create({"title": "Backup", "owner": "priya.nair", "grade": "minor"}))
+    desk.clock.set(NOW)
+
+
+def _closed(desk: Desk) -> None:
+    """A ticket that was closed four days ago without a review."""
+    desk.clock.set(NOW - timedelta(days=5))
+    desk.tell("jira", "closed", Create(FACTS))
+    desk.tell("jira", "closed", Fill({"correction": "The missing review was done at once by the deputy."}))
+    desk.clock.set(NOW - timedelta(days=4))
+    desk.tell("jira", "closed", Move("closed"))
+    desk.clock.set(NOW)
+
+
+@pytest.mark.parametrize(
+    ("days", "settings", "told", "words"),
+    [
+        (6, "", False, "correction"),
+        (6, '[deadlines]\ncontain = { minor = "2bd" }', True, "due by 11 June 2026"),
+        (6, '[deadlines]\ncontain = { major = "2bd" }', False, "correction"),
+        (20, "", True, "due by 9 June 2026"),
+        (20, 'profile = "light"', False, "correction"),
+        (20, 'holidays = ["2026-06-01", 2026-06-02]', True, "due by 11 June 2026"),
+        (20, 'profile = "iso9001"', True, "ISO 9001 10.2.1 a"),
+        (20, 'public_url = "https://capa.example.com/"', True, "https://capa.example.com/"),
+        (20, 'isms_lead = "M. Roy"', True, "Questions: ISMS lead M. Roy."),
+        (20, "", True, "(as of 15 June 2026 10:00)"),
+        (5, "", True, "what was not fulfilled"),
+        (5, 'holidays = ["2026-06-11", "2026-06-12"]', False, "what was not fulfilled"),
+    ],
+)
+def test_a_setting_changes_what_would_be_written(
+    make_desk: MakeDesk, days: int, settings: str, told: bool, words: str
+) -> None:
+    """Deadlines, profile, holidays, address, person to ask and time zone, from the file to the words on a ticket."""
+    desk = make_desk("jira", rules=RULES, settings=settings)
+    _young(desk, days)
+    assert (words in _planned(desk)) is told
+
+
+@pytest.mark.parametrize(("baseline", "planned"), [("2026-06-11", True), ("2026-06-12", False)])
+def test_a_ticket_closed_before_the_baseline_is_judged_and_never_written_to(
+    make_desk: MakeDesk, baseline: str, planned: bool
+) -> None:
+    """The baseline stops the writing, not the judging."""
+    desk = make_desk("jira", rules=RULES, settings=f"baseline = {baseline}")
+    _closed(desk)
+    assert ("effectiveness review" in _planned(desk)) is planned
+    desk.sync()
+    assert [row["state"] for row in desk.rows("v_findings")] == ["open"]
+    assert bool(desk.writes()) is planned
