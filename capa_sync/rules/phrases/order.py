@@ -23,7 +23,7 @@ from capa_sync.rules.phrases.state import FILLABLE, one_of, stage_named
 from capa_sync.rules.subjects import Kind, Subject
 from capa_sync.rules.words import change_fact, show_date
 
-_HISTORIED = FILLABLE - {Kind.PEOPLE}
+HISTORIED = FILLABLE - {Kind.PEOPLE}
 First = Callable[[Context], FirstTime]
 
 
@@ -79,12 +79,14 @@ def _before_action(subject: Subject, _: Arguments) -> Test:
     return ordered(subject, Context.action_start, "first started", ("action_started_at",))
 
 
-def _before_first_stage(subject: Subject, args: Arguments) -> Test:
+def before_first_stage(subject: Subject, args: Arguments) -> Test:
+    """Return the test that a subject was first filled before the first entry into a stage."""
     stage = frozenset({stage_named(word(args[0])).value})
     return ordered(subject, lambda context: context.first_became("stage", stage), "first reached", ())
 
 
-def _before_last_stage(subject: Subject, args: Arguments) -> Test:
+def before_last_stage(subject: Subject, args: Arguments) -> Test:
+    """Return the test that a subject was first filled before the last entry into a stage."""
     stage = stage_named(word(args[0])).value
 
     def last(context: Context) -> FirstTime:
@@ -133,7 +135,7 @@ PHRASES: tuple[Phrase, ...] = (
     Phrase(
         "filled before FIELD was first filled",
         Family.ORDER,
-        _HISTORIED,
+        HISTORIED,
         _before_field,
         "It was first ever filled before the other field was, or in the same edit; true while the other never was.",
         "root_cause: filled before plan_approved_by was first filled",
@@ -143,7 +145,7 @@ PHRASES: tuple[Phrase, ...] = (
     Phrase(
         "filled before action started",
         Family.ORDER,
-        _HISTORIED,
+        HISTORIED,
         _before_action,
         "It was first ever filled before the first corrective action text, the first child's start and the first "
         "entry into implemented, or in the same edit; true while none of them happened.",
@@ -154,8 +156,8 @@ PHRASES: tuple[Phrase, ...] = (
     Phrase(
         "filled before the record first became STAGE",
         Family.ORDER,
-        _HISTORIED,
-        _before_first_stage,
+        HISTORIED,
+        before_first_stage,
         "It was first ever filled before the first entry into the stage, or in the same edit.",
         "effectiveness_criterion: filled before the record first became implemented",
         order=True,
@@ -164,8 +166,8 @@ PHRASES: tuple[Phrase, ...] = (
     Phrase(
         "filled before the record last became STAGE",
         Family.ORDER,
-        _HISTORIED,
-        _before_last_stage,
+        HISTORIED,
+        before_last_stage,
         "It was first ever filled before the last entry into the stage, or in the same edit: for records reopened.",
         "effectiveness_result: filled before the record last became closed",
         order=True,

@@ -20,7 +20,7 @@ def _active(subject: Subject, _: Arguments) -> Test:
     return Test((subject.name,), holds)
 
 
-def _persons(name: str, context: Context) -> tuple[frozenset[str], bool]:
+def persons_of(name: str, context: Context) -> tuple[frozenset[str], bool]:
     """Return the people a subject names, and whether there may be others that cannot be read."""
     value = context.value(name)
     unsure = not value.is_known
@@ -36,7 +36,7 @@ def _is_among(subject: Subject, others: tuple[Subject, ...], context: Context) -
     value = context.value(subject.name)
     if not value.is_known:
         return None
-    named = [_persons(other.name, context) for other in others]
+    named = [persons_of(other.name, context) for other in others]
     people = frozenset().union(*(persons for persons, _ in named))
     if value.is_filled and str(value.data) in people:
         return True

@@ -140,7 +140,7 @@ class Phrase:
         """Return the regular expression of a whole sentence, in the syntax that JSON Schema shares."""
         parts = _SLOT.split(self.template)
         for index, part in enumerate(parts):
-            parts[index] = f"({_SLOTS[part]})" if index % 2 else _PLURALS.sub(r"\1s?", part)
+            parts[index] = f"({_SLOTS[part]})" if index % 2 else _variants(part)
         return "^" + "".join(parts) + "$"
 
     @cached_property
@@ -156,6 +156,11 @@ class Phrase:
         """Return the phrase said of a subject. Raises PhraseError when an argument is wrong."""
         arguments = [_argument(slot, text) for slot, text in zip(self.slots, texts, strict=True)]
         return self.build(subject, arguments)
+
+
+def _variants(words: str) -> str:
+    """Return fixed words of a template as a pattern: one or several days, and `stage first became` for the record."""
+    return _PLURALS.sub(r"\1s?", words).replace("the record ", "(?:the record|stage) ")
 
 
 def _argument(slot: str, text: str) -> Argument:

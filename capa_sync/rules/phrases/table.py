@@ -8,7 +8,7 @@ from difflib import get_close_matches
 from functools import lru_cache
 from importlib.metadata import entry_points
 
-from capa_sync.rules.phrases import actions, clock, closure, due, history, order, people, state, text
+from capa_sync.rules.phrases import actions, clock, closure, doers, due, history, order, people, state, text
 from capa_sync.rules.phrases.phrase import Phrase, PhraseError, Test
 from capa_sync.rules.subjects import KIND_WORDS, Subject
 
@@ -24,6 +24,7 @@ BUILT_IN: tuple[Phrase, ...] = (
     *due.PHRASES,
     *actions.PHRASES,
     *people.PHRASES,
+    *doers.PHRASES,
     *closure.PHRASES,
 )
 

@@ -73,6 +73,11 @@ def _starts_with(subject: Subject, args: Arguments) -> Test:
     return of_value(subject.name, lambda value: value.is_filled and _searchable(value).startswith(sought))
 
 
+def _does_not_start_with(subject: Subject, args: Arguments) -> Test:
+    sought = _sought(args[0])
+    return of_value(subject.name, lambda value: value.is_filled and not _searchable(value).startswith(sought))
+
+
 def _searchable(value: Value) -> str:
     data = value.data
     return ("\n".join(data) if isinstance(data, tuple) else str(data)).casefold()
@@ -150,5 +155,13 @@ PHRASES: tuple[Phrase, ...] = (
         _starts_with,
         "It begins with these characters, whatever their case.",
         'closure_note: starts with "Accepted"',
+    ),
+    Phrase(
+        "does not start with C",
+        Family.TEXT,
+        frozenset({Kind.TEXT}),
+        _does_not_start_with,
+        "It is filled and begins otherwise.",
+        'title: does not start with "Copy of"',
     ),
 )

@@ -220,3 +220,34 @@ timeline:
     assert truth_of("root_cause: filled before action started", context) is True
     assert truth_of("root_cause: unchanged by a human since closing", context) is True
     assert context.changes("root_cause")[0].origin is Origin.BIRTH
+
+
+DOERS = """
+case: doers
+accounts: {robot: ignored}
+timeline:
+  - {day: 2026-03-02, by: ana, title: x, owner: bo, raised_by: ana}
+  - {day: 2026-03-03, by: bo, effectiveness_result: effective}
+  - {day: 2026-03-04, by: cleo, effectiveness_note: "Three monthly scans show no missed patch"}
+  - {day: 2026-03-05, by: robot, effectiveness_at: 2026-03-05}
+  - {day: 2026-03-06, by: cleo, stage: closed}
+  - {day: 2026-03-07, by: cleo, root_cause: too late}
+"""
+
+
+@pytest.mark.parametrize(
+    ("text", "truth"),
+    [
+        ("effectiveness_result: filled before the record last became closed by someone other than owner", False),
+        ("effectiveness_result: filled before the record last became closed by someone other than raised_by", True),
+        ("effectiveness_note: filled before stage last became closed by someone other than owner", True),
+        ("effectiveness_note: filled before the record first became closed by someone other than isms_lead", None),
+        ("effectiveness_at: filled before the record last became closed by someone other than owner", None),
+        ("root_cause: filled before the record first became closed by someone other than owner", False),
+        ("correction: filled before the record first became closed by someone other than owner", False),
+        ("correction: filled before stage first became verified by someone other than owner", True),
+    ],
+)
+def test_who_filled_it_counts_beside_the_order(text: str, truth: Truth) -> None:
+    """The one who did the work fails it; an empty person field and a robot's edit cannot be told."""
+    assert truth_of(text, context_on(case_of(DOERS), "2026-03-07")) is truth
