@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import shutil
+import sys
 import tempfile
 import threading
 from collections.abc import Iterator, Mapping
@@ -156,9 +158,14 @@ def _stay(house: House, configuration: Configuration, trackers: Trackers, listen
     for each in trackers.highlights:
         click.echo(f"  {each.url_in(urls)}  {each.why}")
     first = trackers.highlights[0]
-    click.echo(f"Why a warning is there:  capa-sync explain {first.key} --config {configuration.file}")
+    click.echo(f"Why a warning is there:  {_program()} explain {first.key} --config {configuration.file}")
     click.echo("The daemon goes on polling; edit a ticket through its tracker's API and watch. Ctrl-C ends the demo.")
     try:
         Daemon(house).run()
     finally:
         page.stop()
+
+
+def _program() -> str:
+    """Say how this program is called from a shell as it was here: by its name, else through its interpreter."""
+    return "capa-sync" if shutil.which("capa-sync") else f"{os.path.relpath(sys.executable)} -m capa_sync"

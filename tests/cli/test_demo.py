@@ -1,0 +1,62 @@
+"""`demo` as a stranger runs it: it stays, serves the register, and says where to look."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import requests
+
+from tests.daemon.nursery import ROOT
+
+
+@pytest.fixture(scope="module")
+def told(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """What a demo prints until it stays; it is still running."""
+    err = tmp_path_factory.mktemp("demo") / "err"
+    command = [sys.executable, "-m", "capa_sync", "demo", "--listen", "127.0.0.1:0"]
+    with err.open("wb") as errors:
+        process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=errors, text=True)
+    assert process.stdout is not None
+    lines = []
+    for line in process.stdout:
+        lines.append(line)
+        if "Ctrl-C" in line:
+            break
+    assert process.poll() is None, Path(err).read_text()
+    yield "".join(lines)
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(timeout=10) == 0
+    process.stdout.close()
+
+
+def test_the_register_and_three_tickets_are_there_to_look_at(told: str) -> None:
+    """Every address that it prints answers a browser."""
+    (page,) = re.findall(r"^The register:  (\S+)$", told, re.MULTILINE)
+    tickets = re.findall(r"^  (http://\S+)  \S.*$", told, re.MULTILINE)
+    assert len(tickets) == 3
+    assert "v_register" in requests.get(page, timeout=20).text
+    for address in tickets:
+        answer = requests.get(address, timeout=20)
+        assert answer.status_code == 200
+        assert "Clause 10 check" in answer.text, "the ticket shows our comment"
+
+
+def test_the_printed_explain_can_be_pasted(told: str) -> None:
+    """The command explains the first of the tickets, in a shell that knows no `capa-sync`."""
+    (command,) = re.findall(r"^Why a warning is there:  (.+)$", told, re.MULTILINE)
+    done = subprocess.run(shlex.split(command), cwd=ROOT, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    assert ": breach" in done.stdout
+
+
+def test_all_is_read_and_written(told: str) -> None:
+    """All three trackers were read to their end, and every write arrived."""
+    assert re.search(r"^writes: \d+ delivered$", told, re.MULTILINE)
+    assert "problem:" not in told
