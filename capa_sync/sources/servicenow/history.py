@@ -21,7 +21,7 @@ from capa_sync.sources.servicenow.parts import Reach
 from capa_sync.sources.servicenow.query import condition, join, one_of
 
 IDS_A_QUERY = 40
-SESSIONS = 6
+SESSIONS = 8
 """Slices read side by side at most; an instance serves few transactions of one user at once."""
 _PAGE = 1000
 _AUDIT = ("sys_id", "documentkey", "fieldname", "oldvalue", "newvalue", "user", "record_checkpoint", "sys_created_on")
