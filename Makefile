@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 RUN := PYTHONDONTWRITEBYTECODE=1 $(BIN)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint fix check rules lock system bench
+.PHONY: help setup demo test lint fix check rules lock system bench soak
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
@@ -30,6 +30,9 @@ system: ## install the Debian packages that the tests use (as root; else say whi
 
 test: $(VENV)/.development system ## run all tests
 	$(BIN)/python -m pytest -q -n 2 --dist loadfile $(PYTEST_ARGS)
+
+soak: $(VENV)/.development ## tell long random stories on all three trackers, and compare mirror and tracker (STORIES=200)
+	CAPA_SYNC_SOAK=$(or $(STORIES),200) $(BIN)/python -m pytest -q -n 2 --dist load --timeout 0 tests/sync/test_machine.py
 
 lint: $(VENV)/.development ## ruff, mypy strict, import contracts, docstrings, spelling
 	$(BIN)/ruff format --check .

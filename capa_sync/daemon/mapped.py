@@ -107,10 +107,12 @@ def children_of(house: House, setup: SourceSetup, ticket: SourceTicket) -> dict[
     named = {child.id or child.key for child in ticket.children}
     found: dict[str, SourceTicket | None] = {}
     for each in sorted(named | set(tickets.children_of(setup.name, ticket.id))):
-        presence = tickets.presence(setup.name, each)
-        if presence is Presence.DELETED or (presence in _UNSEEN and each not in named and setup.kind == "jira"):
-            continue  # a Jira ticket itself says which children it has
-        found[each] = None if presence in _UNSEEN else tickets.ticket(setup.name, each, parser)
+        presence, child = tickets.presence(setup.name, each), tickets.ticket(setup.name, each, parser)
+        is_unseen = presence in _UNSEEN
+        if each not in named and (child is None or child.parent != ticket.id or (is_unseen and setup.kind == "jira")):
+            continue  # it has another parent now; and a Jira ticket itself says which children it has
+        if presence is not Presence.DELETED:
+            found[each] = None if is_unseen else child
     return found
 
 

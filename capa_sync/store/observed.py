@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from capa_sync.model.ticket import Origin, RawChange, SourceTicket
 from capa_sync.model.values import BLANK, Raw
@@ -58,6 +58,10 @@ COMPUTED_FIELDS = frozenset(
 _ADDRESS = re.compile(r"((?:\b[A-Za-z_]\w*\.)+[\w$]+;?)@[0-9a-f]{1,8}\b(?![.@-]\w)")
 
 
+_ONE_UPDATE = timedelta(seconds=1)
+"""History and `updated` of one edit may differ by so much."""
+
+
 @dataclass(frozen=True, slots=True)
 class Observation:
     """An observed change as stored, with the stretch of time in which it must have happened."""
@@ -92,9 +96,11 @@ def observe(
     """Return the fields that both reads held with different values while the history stayed silent.
 
     The instant is the ticket's own `updated_at` when that moved, else that of our read; the author is known only
-    where the tracker names who updated last (ServiceNow `sys_updated_by`) and `updated_at` moved. `seen` are earlier
-    observations of this ticket: without one, a value that now is what the history says was there before, in values
-    that a lagging index gave beside a fresh history, and no change.
+    where the tracker names who updated last (ServiceNow `sys_updated_by`) and `updated_at` moved.
+
+    A search index that lags behind is no observation. Without earlier ones of that field (`seen`), a value that now is
+    what the history already said is no change: the read before was a late one. Nor is a step back to what was there
+    before the ticket's latest edit, under the stamp of that edit: this read is a late one.
     """
     moved = new.updated_at > old.updated_at
     at = new.updated_at if moved else read_at
@@ -102,6 +108,7 @@ def observe(
     told = _told(old, new)
     last = {change.field_id: change.new for change in new.changes}
     doubted = {one.change.field_id for one in seen}
+    latest = [] if moved else [change for change in new.changes if change.at >= new.updated_at - _ONE_UPDATE]
     entry = f"observed-{at.isoformat()}"
     return [
         Observation(
@@ -115,6 +122,7 @@ def observe(
         and field_id not in told
         and not same_content(before, after)
         and (field_id in doubted or field_id not in last or not same_content(last[field_id], after))
+        and not any(change.field_id == field_id and same_content(change.old, after) for change in latest)
     ]
 
 

@@ -29,11 +29,15 @@ Groups = list[list[tuple[str, ...]]]
 
 @dataclass(frozen=True)
 class Truth:
-    """One ticket as the tracker has it: what must be mirrored of it."""
+    """One ticket as the tracker has it: what must be mirrored of it.
+
+    `places` orders `changes`; those of one place have no order that anybody could tell.
+    """
 
     key: str
     values: dict[str, str]
     changes: Groups
+    places: list[tuple[str, int]]
     comments: list[tuple[str, str, str]]
     is_seen: bool
     in_scope: bool
@@ -190,6 +194,7 @@ class JiraHands:
                 key=issue.key,
                 values={name: _flat(issue.fields.get(id_)) for name, id_ in self.ids_of.items()},
                 changes=[self._group(history) for history in issue.histories],
+                places=[(instant_of(history.at), history.id) for history in issue.histories],
                 comments=[(str(c.id), _account(c.author), _flat(c.body)) for c in issue.comments],
                 is_seen=not issue.is_hidden,
                 in_scope=not issue.is_hidden and (project != "CHANGE" or id_ in linked),
@@ -384,7 +389,8 @@ class ServiceNowHands:
             row["sys_id"]: Truth(
                 key=row["number"],
                 values={column: _utc(row.get(column, "")) for column in self._columns(table)},
-                changes=self._history(row["sys_id"]),
+                changes=[history[place] for place in sorted(history)],
+                places=[place[:2] for place in sorted(history)],
                 comments=self._notes(row["sys_id"]),
                 is_seen=row["sys_id"] not in hidden,
                 in_scope=row["sys_id"] not in hidden
@@ -393,13 +399,15 @@ class ServiceNowHands:
             )
             for table in (RECORDS, PARTS)
             for row in self.tracker.rows(table)
+            for history in [self._history(row["sys_id"])]
         }
 
     def _columns(self, table: str) -> Sequence[str]:
         own = self.OWN if table == RECORDS else ("issue",)
         return [column for column in (*self.COLUMNS, *own) if not column.startswith("sys_")]
 
-    def _history(self, ticket: str) -> Groups:
+    def _history(self, ticket: str) -> dict[tuple[str, int, str], list[tuple[str, ...]]]:
+        """Audit rows by stamp, count of the record's updates, and user; scripts may leave that count as it was."""
         groups: dict[tuple[str, int, str], list[tuple[str, ...]]] = {}
         for row in self.tracker.rows("sys_audit", f"documentkey={ticket}"):
             if row["fieldname"].startswith("sys_") or row["fieldname"] in ("work_notes", "comments"):
@@ -407,7 +415,7 @@ class ServiceNowHands:
             place = (row["sys_created_on"], int(row.get("record_checkpoint") or 0), row["user"])
             told = (row["sys_id"], row["fieldname"], _utc(row.get("oldvalue", "")), _utc(row.get("newvalue", "")))
             groups.setdefault(place, []).append((*told, self._person(row["user"]), _at(row["sys_created_on"])))
-        return [sorted(groups[place]) for place in sorted(groups)]
+        return {place: sorted(rows) for place, rows in groups.items()}
 
     def _notes(self, ticket: str) -> list[tuple[str, str, str]]:
         rows = self.tracker.rows("sys_journal_field", f"element_id={ticket}")

@@ -1,6 +1,7 @@
 """After any order of edits, faults, kills and restarts the mirror equals the tracker, on all three trackers.
 
-A Hypothesis state machine over real HTTP. `make soak` (or CAPA_SYNC_SOAK=minutes) tells longer and fresh stories.
+A Hypothesis state machine over real HTTP, some two thousand steps. `make soak` tells longer and fresh stories:
+CAPA_SYNC_SOAK is how many on each tracker.
 """
 
 from __future__ import annotations
@@ -235,7 +236,9 @@ class Story(RuleBasedStateMachine):
         for ticket, presence in world.presences().items():
             truth = truths.get(ticket)
             if truth is None or not truth.is_seen:
-                assert presence in GONE, (ticket, presence)
+                # a table that shows none of the rows that it counts is closed to us, for all that we can tell
+                closed = self.name == "servicenow" and not any(t.is_part and t.is_seen for t in truths.values())
+                assert presence in GONE or (closed and presence is Presence.ACCESS_LOST), (ticket, presence)
             elif not truth.in_scope:
                 left = presence in (Presence.OUT_OF_SCOPE, Presence.UNOBSERVED) or roles[ticket] is Role.ACTION
                 assert left, (truth.key, presence)
@@ -280,19 +283,25 @@ class ServiceNowStory(Story):
 
 
 SOAK = int(os.environ.get("CAPA_SYNC_SOAK", "0"))
-_settings = settings(
-    max_examples=SOAK or 12,
-    stateful_step_count=80 if SOAK else 60,
-    derandomize=not SOAK,
-    database=None,
-    deadline=None,
-    print_blob=True,
-    report_multiple_bugs=False,
-    phases=[Phase.generate],  # a told story is short enough to read, shrinking one takes minutes
-    suppress_health_check=list(HealthCheck),
-)
+
+
+def _told(stories: int) -> settings:
+    """Stories told the same at each run; in a soak other ones each time, more and longer."""
+    return settings(
+        max_examples=SOAK or stories,
+        stateful_step_count=80 if SOAK else 60,
+        derandomize=not SOAK,
+        database=None,
+        deadline=None,
+        print_blob=True,
+        report_multiple_bugs=False,
+        phases=[Phase.generate],  # a told story is short enough to read, shrinking one takes minutes
+        suppress_health_check=list(HealthCheck),
+    )
+
+
 TestCloud = CloudStory.TestCase
 TestDataCenter = DataCenterStory.TestCase
 TestServiceNow = ServiceNowStory.TestCase
-for case in (TestCloud, TestDataCenter, TestServiceNow):
-    case.settings = _settings
+TestCloud.settings = TestDataCenter.settings = _told(14)
+TestServiceNow.settings = _told(8)

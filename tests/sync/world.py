@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -28,7 +28,7 @@ from capa_sync.sandbox.stories.servicenow_player import ServiceNowPlayer
 from capa_sync.settings import load_settings
 from capa_sync.starter import starter_path
 from capa_sync.store import open_register
-from capa_sync.wiring import build_house, configure
+from capa_sync.wiring import Configuration, build_house, configure
 
 START = datetime(2026, 3, 2, 9, tzinfo=UTC)
 SOURCES = ("jira", "jira-dc", "servicenow")
@@ -128,7 +128,7 @@ class World:
         """Open the register and build the house anew, as a process that begins."""
         clock = self.our_clock or self.clock
         file = self.folder / "capa-sync.toml"
-        configuration = configure(load_settings(file, SECRETS), file, SECRETS)
+        configuration = _configuration(file)
         register = open_register(configuration.register_path, clock_now=clock.now())
         self.house = build_house(configuration, register, clock, threading.Event())
         for setup in self.house.setups.values():
@@ -240,6 +240,18 @@ class World:
 def shown(raw: Any) -> str:
     """A value as text: what a person reads, else its ids."""
     return str(raw.text or ", ".join(raw.names or raw.ids))
+
+
+_READ: dict[str, Configuration] = {}
+
+
+def _configuration(file: Path) -> Configuration:
+    """Check settings as a process does; mapping and rule files are read once, for they are the same in all worlds."""
+    settings = load_settings(file, SECRETS)
+    named = repr([(name, source.mapping) for name, source in settings.sources.items()]) + repr(settings.rules)
+    if named not in _READ:
+        _READ[named] = configure(settings, file, SECRETS)
+    return replace(_READ[named], settings=settings, file=file, folder=file.parent)
 
 
 @contextmanager
