@@ -25,7 +25,7 @@ def explain_ticket(house: House, name: str, now: datetime) -> list[Explanation]:
     """Explain every mirrored ticket of that name (`KEY`, or `SOURCE:KEY`), or say why there is none."""
     found = [each for each in house.register.tickets.find(name) if each[0] in house.setups]
     if not found:
-        return [Explanation(f"{name} is not in the register", tuple(_why_unknown(house)))]
+        return [Explanation(f"{name} is not in the register", tuple(_why_unknown(house, name)))]
     return [_explain(house, house.setups[source], ticket_id, now) for source, ticket_id in found]
 
 
@@ -57,12 +57,16 @@ def _presence_notes(house: House, setup: SourceSetup, ticket_id: str) -> list[st
     return [] if presence is Presence.PRESENT else [f"its presence is {presence}: nothing is written on it"]
 
 
-def _why_unknown(house: House) -> list[str]:
-    """Say for each source what it was asked for, and until when it was read."""
+def _why_unknown(house: House, name: str) -> list[str]:
+    """Say for each source that the name may mean what it was asked for, and until when it was read."""
+    source, colon, _key = name.partition(":")
+    if colon and source not in house.setups:
+        return [f"there is no source '{source}'; the settings name: {', '.join(house.setups)}"]
     return [
         f"{setup.name} was read until {_at(house.register.runs.as_of(setup.name))} with {setup.scope}; a ticket "
         "outside of that, or hidden from our account, is not mirrored"
         for setup in house.setups.values()
+        if not colon or setup.name == source
     ]
 
 

@@ -106,6 +106,14 @@ def test_an_unknown_ticket_says_what_was_read_until_when(desk: Desk) -> None:
     assert _explained(desk, f"servicenow:{desk.key('jira', 'broken')}").count("is not in the register") == 1
 
 
+def test_an_unknown_ticket_of_a_named_source_is_told_of_that_source_alone(desk: Desk) -> None:
+    """`SOURCE:KEY` asks one source, and a source that there is not is named."""
+    text = _explained(desk, "servicenow:ISS9999999")
+    assert "servicenow was read until" in text
+    assert "jira was read" not in text
+    assert "there is no source 'snow'; the settings name: jira, servicenow" in _explained(desk, "snow:ISS0010001")
+
+
 def test_an_unknown_rule_is_a_users_mistake(desk: Desk) -> None:
     """The rules that there are are listed."""
     done = desk.run("explain", desk.key("jira", "broken"), "--rule", "root-cause")
