@@ -68,7 +68,9 @@ def _send_to_carriers(house: House, setup: SourceSetup, now: datetime) -> None:
     with house.register.transaction():
         for ticket_id in register.agenda.due_judging(setup.name, now):
             if register.tickets.is_action(setup.name, ticket_id):
-                register.agenda.want_judging(setup.name, register.tickets.parents_of(setup.name, ticket_id), now)
+                parents = register.tickets.parents_of(setup.name, ticket_id)
+                known = [each for each in parents if register.tickets.known_stamp(setup.name, each) is not None]
+                register.agenda.want_judging(setup.name, known, now)  # a parent out of scope is not mirrored
                 register.findings.next_due(setup.name, ticket_id, None)
                 continue
             source, carrying = carrier(house, setup, ticket_id)

@@ -98,9 +98,9 @@ def observe(
     The instant is the ticket's own `updated_at` when that moved, else that of our read; the author is known only
     where the tracker names who updated last (ServiceNow `sys_updated_by`) and `updated_at` moved.
 
-    A search index that lags behind is no observation. Without earlier ones of that field (`seen`), a value that now is
-    what the history already said is no change: the read before was a late one. Nor is a step back to what was there
-    before the ticket's latest edit, under the stamp of that edit: this read is a late one.
+    A search index that lags behind is no observation. Without earlier ones of that field (`seen`), a value that now
+    is what the history already said is no change: the read before was a late one. Nor is a step back to what was
+    there before the ticket's latest edit, under the stamp of that edit: this read is a late one.
     """
     moved = new.updated_at > old.updated_at
     at = new.updated_at if moved else read_at
