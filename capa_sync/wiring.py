@@ -17,7 +17,7 @@ from capa_sync.mapping import MappingFile, bind, load_mapping
 from capa_sync.model.clock import Clock
 from capa_sync.model.settings import JudgeOptions, WriteOptions
 from capa_sync.ports import Source, TicketWriter
-from capa_sync.rules import RuleSet, load_rules
+from capa_sync.rules import RuleSet, failed_tests, load_rules
 from capa_sync.settings import AuthSettings, Settings, SourceSettings
 from capa_sync.settings.units import parse_holidays
 from capa_sync.sources.budget import Rate
@@ -71,6 +71,7 @@ def configure(
     options = judge_options(settings)
     trouble = _Trouble()
     rules = trouble.without(lambda: load_rules(rule_paths(settings, folder), options))
+    trouble.problems += failed_tests(rules) if rules is not None else []
     mappings: dict[str, MappingFile] = {}
     secrets: dict[str, str] = {}
     for name, source in settings.sources.items():

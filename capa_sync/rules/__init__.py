@@ -5,7 +5,7 @@ from __future__ import annotations
 from capa_sync.rules.docs import json_schema, phrases_table, phrases_text
 from capa_sync.rules.explain import explain_lines
 from capa_sync.rules.loader import check_rules, load_rules
-from capa_sync.rules.report import TestReport, run_tests
+from capa_sync.rules.report import TestReport, failed_tests, run_tests
 from capa_sync.rules.ruleset import RuleSet
 
 __all__ = [
@@ -13,6 +13,7 @@ __all__ = [
     "TestReport",
     "check_rules",
     "explain_lines",
+    "failed_tests",
     "json_schema",
     "load_rules",
     "phrases_table",

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from capa_sync.errors import Problem
+from capa_sync.model.finding import Mode
 from capa_sync.rules.cases import CaseResult, run_cases
 from capa_sync.rules.mutations import unguarded
 from capa_sync.rules.ruleset import RuleSet
@@ -65,3 +66,9 @@ def run_tests(ruleset: RuleSet) -> TestReport:
         if all(result.passed for result in own):
             loose += unguarded(rule)
     return TestReport(results, loose)
+
+
+def failed_tests(ruleset: RuleSet) -> list[Problem]:
+    """Return what the own tests of all rules but drafts say against them: such a rule may judge nothing."""
+    judging = (rule for rule in ruleset.rules if rule.mode is not Mode.DRAFT)
+    return [problem for rule in judging for result in run_cases(rule) for problem in result.problems]

@@ -102,6 +102,24 @@ def test_broken_mapping_and_rules_are_told_together_each_with_its_line(desk: Des
     assert all(".yaml:" in line for line in told)
 
 
+def test_a_rule_that_fails_its_own_tests_judges_nothing(desk: Desk) -> None:
+    """Right before it may write: a rule file whose tests say otherwise is refused with the line of the test."""
+    (desk.folder / "failing").mkdir()
+    rule = (ROOT / "rules" / "action-overdue.yaml").read_text()
+    file = desk.folder / "failing" / "action-overdue.yaml"
+    file.write_text(rule.replace("overdue by more than 1 day\n", "overdue by more than 3 days\n"))
+    text = desk.file.read_text().replace('rules = ["rules"]', 'rules = ["failing"]')
+    (desk.folder / "failing.toml").write_text(text)
+    for verb in ("sync", "plan", "run"):
+        done = desk.run(verb, "--config", "failing.toml")
+        assert done.code == 2
+        told = done.err.splitlines()
+        assert told
+        assert all("failing/action-overdue.yaml:" in line and "expected" in line for line in told), done.err
+    file.write_text(file.read_text().replace("mode: warn", "mode: draft"))
+    assert desk.run("plan", "--config", "failing.toml").code == 0, "a draft never judges"
+
+
 def test_unknown_verbs_options_and_names_are_one_line(desk: Desk) -> None:
     """The command line itself answers in one line."""
     _refused(desk.run("synk"), 2, "synk")
