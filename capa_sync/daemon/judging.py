@@ -27,8 +27,11 @@ def pass_to_carriers(house: House, setup: SourceSetup, now: datetime) -> None:
     Comes before any source of a round is judged, so that one round is enough for a joined record.
     """
     _notice_new_rules(house, setup, now)
+    due = house.register.agenda.due_judging(setup.name, now)
+    if not due:
+        return
     with house.register.transaction():
-        learn_twins(house, setup, house.register.agenda.due_judging(setup.name, now), now)
+        learn_twins(house, setup, due, now)
     _send_to_carriers(house, setup, now)
 
 
@@ -63,16 +66,16 @@ def _notice_new_rules(house: House, setup: SourceSetup, now: datetime) -> None:
 
 
 def _send_to_carriers(house: House, setup: SourceSetup, now: datetime) -> None:
-    """Pass the wish to be judged from action tickets to their records, and from joined twins to the carrier."""
+    """Pass the wish to be judged from action tickets to their records, then from joined twins to the carrier."""
     register = house.register
-    with house.register.transaction():
+    with register.transaction():
         for ticket_id in register.agenda.due_judging(setup.name, now):
             if register.tickets.is_action(setup.name, ticket_id):
                 parents = register.tickets.parents_of(setup.name, ticket_id)
                 known = [each for each in parents if register.tickets.known_stamp(setup.name, each) is not None]
                 register.agenda.want_judging(setup.name, known, now)  # a parent out of scope is not mirrored
                 register.findings.next_due(setup.name, ticket_id, None)
-                continue
+        for ticket_id in register.agenda.due_judging(setup.name, now):
             source, carrying = carrier(house, setup, ticket_id)
             if (source, carrying) != (setup.name, ticket_id):
                 register.agenda.want_judging(source, [carrying], now)

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from capa_sync.sandbox.stories.script import Create, Day, Fill, Move
+from capa_sync.sandbox.stories.script import AddAction, Create, Day, Fill, FinishAction, Move
 from capa_sync.sandbox.stories.servicenow_player import ISSUE
 from tests.daemon.conftest import MakeDesk
 from tests.daemon.desk import FACTS, NOW, Desk
@@ -119,3 +119,20 @@ def test_an_edit_on_the_twin_is_judged_in_the_same_round_and_the_next_one_change
     before = desk.tables()
     assert desk.run("sync").code == 0
     assert desk.tables() == before
+
+
+def test_a_task_of_the_twin_is_an_action_of_the_first_ticket(make_desk: MakeDesk) -> None:
+    """Work done in the other tracker: a task that is late warns here, and its end clears it, in one sync each."""
+    desk = make_desk("jira", "servicenow", rules=("action-overdue",))
+    desk.tell_clean("jira", "broken")
+    desk.tell_clean("servicenow", "twin")
+    _name_twin(desk)
+    desk.sync()
+    desk.tell("servicenow", "twin", AddAction("Print the wall plans", Day(5), "child", "priya.nair"))
+    _a_day_later(desk)
+    assert _states(desk) == {"jira": "open"}
+    assert "Print the wall plans" in str([row["text"] for row in desk.rows("v_actions")])
+    desk.tell("servicenow", "twin", FinishAction(evidence="CHG0031"))
+    _a_day_later(desk)
+    assert _states(desk) == {"jira": "cleared"}
+    assert desk.picture("jira", "broken")["labels"] == []
