@@ -145,6 +145,7 @@ def open_desk(source: str, folder: Path, start: str, *, keeps_answers: bool = Fa
 
 
 def house_of(source: str, folder: Path, url: str, clock: SandboxClock) -> House:
+    """Write the settings of one tracker into a folder and wire a house to a new register there."""
     file = folder / "capa-sync.toml"
     table = TABLES[source].format(url=url, mappings=starter_path("mappings"), email=API_EMAIL, user=INTEGRATION_USER)
     file.write_text(HEAD + table, encoding="utf-8")
