@@ -47,7 +47,7 @@ def _print(found: Explanation, only: str | None) -> None:
     for verdict in found.verdicts:
         if only in (None, verdict.rule):
             say()
-            for line in explain_lines(verdict):
+            for line in explain_lines(verdict, found.timezone, found.names):
                 say(f"  {line}")
 
 

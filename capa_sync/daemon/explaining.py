@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from capa_sync.daemon.house import House, SourceSetup
@@ -14,11 +15,16 @@ from capa_sync.model.ticket import Presence
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """What there is to say of one ticket: a headline, notes in words, and verdicts when it could be judged."""
+    """What there is to say of one ticket: a headline, notes in words, and verdicts when it could be judged.
+
+    `names` are display names by person id, `timezone` the zone in which instants are told.
+    """
 
     headline: str
     notes: tuple[str, ...] = ()
     verdicts: tuple[Verdict, ...] = ()
+    names: Mapping[str, str] = field(default_factory=dict)
+    timezone: str = "UTC"
 
 
 def explain_ticket(house: House, name: str, now: datetime) -> list[Explanation]:
@@ -49,7 +55,8 @@ def _explain(house: House, setup: SourceSetup, ticket_id: str, now: datetime) ->
     if not record.history_complete:
         notes.append("its history could not be read whole: rules over history cannot tell")
     verdicts = house.rules.evaluate(record, house.options, now, explain=True)
-    return Explanation(f"{setup.name}:{key} {record.ticket_url}", tuple(notes), tuple(verdicts))
+    headline = f"{setup.name}:{key} {record.ticket_url}"
+    return Explanation(headline, tuple(notes), tuple(verdicts), record.people_names, house.options.timezone)
 
 
 def _presence_notes(house: House, setup: SourceSetup, ticket_id: str) -> list[str]:
