@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 from capa_sync.mapping import BoundMapping, MappingFile
 from capa_sync.model.clock import Clock
@@ -14,6 +15,7 @@ from capa_sync.model.ticket import SiteFacts
 from capa_sync.ports import Source, TicketWriter
 from capa_sync.rules import RuleSet
 from capa_sync.store import Register
+from capa_sync.writeback import Target
 
 Progress = Callable[[str, str, int, int | None], None]
 """Told how far a cycle is: source, step, tickets done, tickets in all (None unknown)."""
@@ -27,6 +29,14 @@ def no_checkpoint(_name: str) -> None:
     """Pass a named step of the cycle without notice."""
 
 
+class Held(NamedTuple):
+    """A plan that a brake or a mode holds back: does it write, does it notify, when may time alone change it."""
+
+    writes: bool
+    notifies: bool
+    look_again: datetime | None
+
+
 @dataclass(slots=True)
 class SourceSetup:
     """One source, ready to work.
@@ -37,6 +47,8 @@ class SourceSetup:
         facts, bound: what the tracker said of itself, and the mapping bound to that; None before sign-in.
         facts_at: when the tracker was last asked about itself in this process.
         planned_all: True once this process has planned every ticket of the source that may need a write.
+        targets: of tickets just judged, what planning them in the same cycle needs to know, by id.
+        held, held_for: what was planned and may not be put, by ticket id, and the brake or mode that holds it.
         site: address of the tracker; sources on the same one share the brake on new comments.
         url: address of the tracker for people. scope: what is read there, in words for people (the query).
         clock_skew: the tracker's clock minus ours, as last seen.
@@ -55,6 +67,9 @@ class SourceSetup:
     bound: BoundMapping | None = None
     facts_at: datetime | None = None
     planned_all: bool = False
+    targets: dict[str, Target] = field(default_factory=dict)
+    held: dict[str, Held] = field(default_factory=dict)
+    held_for: str = ""
     site: str = ""
     url: str = ""
     scope: str = ""

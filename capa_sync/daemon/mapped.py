@@ -5,25 +5,49 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime
+from typing import Protocol
 
 from capa_sync.daemon.house import House, SourceSetup
 from capa_sync.mapping import join, map_ticket
 from capa_sync.model.record import CapaRecord, Unmapped
 from capa_sync.model.ticket import ChildRef, Presence, SourceTicket
+from capa_sync.ports import Parser
 
 _UNSEEN = frozenset({Presence.DELETED_OR_HIDDEN, Presence.ACCESS_LOST, Presence.UNOBSERVED})
 
 
+class Mirror(Protocol):
+    """What mapping asks of the mirror: the whole store, or tickets of it that were read at once."""
+
+    def ticket(self, source: str, ticket_id: str, parser: Parser) -> SourceTicket | None:
+        """Return the mirrored ticket, None when it is not mirrored."""
+
+    def presence(self, source: str, ticket_id: str) -> Presence:
+        """Return where the ticket is."""
+
+    def children_of(self, source: str, ticket_id: str) -> list[str]:
+        """Return ids of mirrored tickets that this one names as its parts, or that name it as their parent."""
+
+    def key(self, source: str, ticket_id: str) -> str:
+        """Return a ticket's present key, its id when it is not mirrored."""
+
+
 def map_mirrored(
-    house: House, setup: SourceSetup, ticket_id: str, now: datetime, *, learn: bool = False
+    house: House,
+    setup: SourceSetup,
+    ticket_id: str,
+    now: datetime,
+    *,
+    learn: bool = False,
+    mirror: Mirror | None = None,
 ) -> CapaRecord | Unmapped | None:
-    """Map a ticket from the mirror; None when it is not mirrored.
+    """Map a ticket from the mirror (read from `mirror` where that is given); None when it is not mirrored.
 
     A ticket that carries a joined record is returned with its twins' fields and history joined in; with `learn`
     the twin that it names is remembered first. While one of them cannot be mapped or is not read any more, the
     joined record counts as unread.
     """
-    own = _map_alone(house, setup, ticket_id, now)
+    own = _map_alone(house, setup, ticket_id, now, mirror)
     if not isinstance(own, CapaRecord):
         return own
     if learn:
@@ -79,17 +103,19 @@ def _remember_twin(house: House, setup: SourceSetup, own: CapaRecord, now: datet
         house.register.agenda.want_judging(source, [twin], now)
 
 
-def _map_alone(house: House, setup: SourceSetup, ticket_id: str, now: datetime) -> CapaRecord | Unmapped | None:
+def _map_alone(
+    house: House, setup: SourceSetup, ticket_id: str, now: datetime, mirror: Mirror | None = None
+) -> CapaRecord | Unmapped | None:
     """Map one ticket with its children."""
-    tickets, parser = house.register.tickets, setup.source.parser()
+    tickets, parser = mirror or house.register.tickets, setup.source.parser()
     ticket = tickets.ticket(setup.name, ticket_id, parser)
     if ticket is None or setup.bound is None or setup.facts is None:
         return None
-    children = children_of(house, setup, ticket)
+    children = children_of(setup, ticket, tickets)
     unread = [each for each, child in children.items() if child is None]
     return map_ticket(
         setup.bound,
-        _naming(house, setup, ticket, unread),
+        _naming(setup, ticket, unread, tickets),
         children,
         people=setup.mapping.people,
         as_of=house.register.runs.as_of(setup.name) or now,
@@ -98,12 +124,12 @@ def _map_alone(house: House, setup: SourceSetup, ticket_id: str, now: datetime) 
     )
 
 
-def children_of(house: House, setup: SourceSetup, ticket: SourceTicket) -> dict[str, SourceTicket | None]:
+def children_of(setup: SourceSetup, ticket: SourceTicket, tickets: Mirror) -> dict[str, SourceTicket | None]:
     """Return the mirrored children of a ticket by id (by key where only that is known), None for unread ones.
 
     One whose deletion is proven is no child any more; one that is out of our sight cannot be read.
     """
-    tickets, parser = house.register.tickets, setup.source.parser()
+    parser = setup.source.parser()
     named = {child.id or child.key for child in ticket.children}
     found: dict[str, SourceTicket | None] = {}
     for each in sorted(named | set(tickets.children_of(setup.name, ticket.id))):
@@ -116,10 +142,9 @@ def children_of(house: House, setup: SourceSetup, ticket: SourceTicket) -> dict[
     return found
 
 
-def _naming(house: House, setup: SourceSetup, ticket: SourceTicket, found: Iterable[str]) -> SourceTicket:
+def _naming(setup: SourceSetup, ticket: SourceTicket, found: Iterable[str], tickets: Mirror) -> SourceTicket:
     """Return the ticket as one that names its unseen children: in ServiceNow only they themselves name it."""
     named = {child.id or child.key for child in ticket.children}
-    key = house.register.tickets.key
     unseen = [each for each in found if each not in named]
-    refs = tuple(ChildRef(each, key(setup.name, each), "child") for each in unseen)
+    refs = tuple(ChildRef(each, tickets.key(setup.name, each), "child") for each in unseen)
     return replace(ticket, children=(*ticket.children, *refs)) if refs else ticket

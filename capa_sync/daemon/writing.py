@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import replace
 from datetime import datetime
 
-from capa_sync.daemon.house import House, SourceSetup
+from capa_sync.daemon.house import Held, House, SourceSetup
 from capa_sync.daemon.log import Action, log
-from capa_sync.daemon.mapped import carrier, map_mirrored
+from capa_sync.daemon.mapped import map_mirrored
+from capa_sync.daemon.targets import target_of
 from capa_sync.model.record import CapaRecord
 from capa_sync.model.write import WriteState
 from capa_sync.writeback import (
@@ -23,9 +24,11 @@ from capa_sync.writeback import (
     TicketPlan,
     choose,
     deliver_due,
-    is_before_baseline,
     plan_ticket,
 )
+
+_BATCH = 200
+"""Tickets read together."""
 
 
 def plan_due_tickets(house: House, setup: SourceSetup, now: datetime) -> int:
@@ -44,8 +47,13 @@ def plan_due_tickets(house: House, setup: SourceSetup, now: datetime) -> int:
         agenda.due_judging(setup.name, now)
     )  # found due while others were judged: not before the next cycle
     due = [each for each in agenda.due_planning(setup.name, now) if each not in unjudged]
-    plans = {each: _plan(house, setup, each, now) for each in due}
+    setup.held = _still_held(house, setup, due, now)
+    plans = _plan_all(house, setup, [each for each in due if each not in setup.held], now)
     decision = _decide(house, setup, plans, now)
+    if setup.held and (isinstance(decision, Allowed) or decision.cause.value != setup.held_for):
+        plans |= _plan_all(house, setup, list(setup.held), now)
+        setup.held = {}
+        decision = _decide(house, setup, plans, now)
     if isinstance(decision, Stopped):
         return _not_put(house, setup, plans, decision, now)
     chosen = choose(plans, decision)
@@ -64,10 +72,8 @@ def plan_due_tickets(house: House, setup: SourceSetup, now: datetime) -> int:
 
 def note_plan_times(house: House, setup: SourceSetup, now: datetime) -> None:
     """Plan all due tickets without meaning it: those with nothing new to say are noted for their next instant."""
-    for ticket_id in house.register.agenda.due_planning(setup.name, now):
-        plan = _plan(house, setup, ticket_id, now)
-        if not plan.writes:
-            house.register.agenda.planned(setup.name, ticket_id, plan.look_again)
+    plans = _plan_all(house, setup, house.register.agenda.due_planning(setup.name, now), now)
+    _plan_next(house, setup, plans, [each for each, plan in plans.items() if not plan.writes])
 
 
 def deliver_writes(house: House, setup: SourceSetup) -> int:
@@ -96,42 +102,54 @@ def deliver_writes(house: House, setup: SourceSetup) -> int:
     return len(report.delivered)
 
 
-def _plan(house: House, setup: SourceSetup, ticket_id: str, now: datetime) -> TicketPlan:
-    """Plan one ticket from its findings, its record and all that was ever written on it."""
-    record = map_mirrored(house, setup, ticket_id, now)
-    if not isinstance(record, CapaRecord):
-        return TicketPlan(withheld="the ticket cannot be mapped")
-    outbox, findings = house.register.outbox, house.register.findings.latest(setup.name, ticket_id)
-    target = _target(house, setup, record, ticket_id, now)
-    unsure = house.register.findings.cannot_tell(setup.name, ticket_id)
-    writes = outbox.writes(setup.name, ticket_id)
-    return plan_ticket(target, findings, writes, now=now, options=setup.write, unsure=unsure)
+def _plan_all(house: House, setup: SourceSetup, due: Sequence[str], now: datetime) -> dict[str, TicketPlan]:
+    """Plan tickets from their findings, their records and all that was ever written on them."""
+    plans: dict[str, TicketPlan] = {}
+    for start in range(0, len(due), _BATCH):
+        plans |= _plan_batch(house, setup, due[start : start + _BATCH], now)
+    return plans
 
 
-def _target(house: House, setup: SourceSetup, record: CapaRecord, ticket_id: str, now: datetime) -> Target:
-    """Say what the plan needs to know of the ticket."""
-    tickets, outbox = house.register.tickets, house.register.outbox
-    ticket = tickets.ticket(setup.name, ticket_id, setup.source.parser())
-    comment = outbox.remote_comment(setup.name, ticket_id)
-    standing = {each.id for each in ticket.comments} if ticket is not None else set()
-    labels = ticket.values.get("labels") if ticket is not None and setup.kind == "jira" else None
-    speaker = carrier(house, setup, ticket_id)
-    return Target(
-        register=house.register.id,
-        source=setup.name,
-        ticket_id=ticket_id,
-        ticket_key=ticket.key if ticket is not None else record.ticket_key,
-        read_at=tickets.read_at(setup.name, ticket_id) or now,
-        presence=tickets.presence(setup.name, ticket_id),
-        labels=frozenset(labels.ids) if labels is not None else frozenset(),
-        is_before_baseline=is_before_baseline(record, house.options.baseline, house.options.timezone),
-        last_human_at=record.last_human_at,
-        tracker_now=now + setup.clock_skew,
-        owner=record.fields["owner"].text,
-        deletions=outbox.deletions(setup.name, ticket_id),
-        is_comment_gone=bool(comment) and ticket is not None and comment not in standing and setup.kind == "jira",
-        joined_to="" if speaker == (setup.name, ticket_id) else tickets.key(*speaker),
-    )
+def _plan_batch(house: House, setup: SourceSetup, ids: Sequence[str], now: datetime) -> dict[str, TicketPlan]:
+    register, plans = house.register, dict[str, TicketPlan]()
+    findings = register.findings.latest_of(setup.name, ids)
+    unsure = register.findings.cannot_tell_of(setup.name, ids)
+    writes = register.outbox.writes_of(setup.name, ids)
+    for each, target in _targets(house, setup, ids, now).items():
+        if target is None:
+            plans[each] = TicketPlan(withheld="the ticket cannot be mapped")
+            continue
+        told, written, open_ends = findings.get(each, []), writes.get(each, []), unsure.get(each, frozenset())
+        plans[each] = plan_ticket(target, told, written, now=now, options=setup.write, unsure=open_ends)
+    return plans
+
+
+def _targets(house: House, setup: SourceSetup, ids: Sequence[str], now: datetime) -> dict[str, Target | None]:
+    """Return what is known of each ticket: from its judging in this cycle, else from the mirror; None unmapped."""
+    found: dict[str, Target | None] = {each: setup.targets.pop(each, None) for each in ids}
+    unknown = [each for each, target in found.items() if target is None]
+    mirror = house.register.batch(setup.name, unknown, setup.source.parser())
+    for each in unknown:
+        record = map_mirrored(house, setup, each, now, mirror=mirror)
+        if isinstance(record, CapaRecord):
+            found[each] = target_of(house, setup, record, mirror, now)
+    return found
+
+
+def _still_held(house: House, setup: SourceSetup, due: Iterable[str], now: datetime) -> dict[str, Held]:
+    """Return what is held back and would be planned again as it was.
+
+    News of a ticket takes it from there when it is judged; a release, or a write under way, asks for a new plan.
+    """
+    if not setup.held or house.register.outbox.released(setup.name) is not None:
+        return {}
+    under_way = {write.ticket_id for write in house.register.outbox.open(setup.name)}
+    known = {each: setup.held[each] for each in due if each in setup.held and each not in under_way}
+    return {each: held for each, held in known.items() if held.look_again is None or held.look_again > now}
+
+
+def _notifies(plan: TicketPlan | Held) -> bool:
+    return plan.notifies
 
 
 def _wanting(plans: Mapping[str, TicketPlan]) -> set[str]:
@@ -142,11 +160,12 @@ def _decide(house: House, setup: SourceSetup, plans: Mapping[str, TicketPlan], n
     """Hold the planned writes of this source against the brakes."""
     register = house.register
     judged = register.findings.verdict_counts(setup.name)
+    planned = {*plans, *setup.held}
     counts = Counts(
-        planned=len(_wanting(plans)),
-        new_comments=sum(1 for plan in plans.values() if plan.notifies),
+        planned=len(_wanting(plans)) + sum(each.writes for each in setup.held.values()),
+        new_comments=sum(map(_notifies, plans.values())) + sum(map(_notifies, setup.held.values())),
         recent=sum(
-            register.outbox.notifications_since(name, now - ROLLING_DAY) + _waiting(house, name, plans)
+            register.outbox.notifications_since(name, now - ROLLING_DAY) + _waiting(house, name, planned)
             for name, each in house.setups.items()
             if each.site == setup.site
         ),
@@ -159,10 +178,10 @@ def _decide(house: House, setup: SourceSetup, plans: Mapping[str, TicketPlan], n
     return Brakes(setup.name, setup.write).check(counts, Release(released.remaining) if released else None)
 
 
-def _waiting(house: House, source: str, plans: Mapping[str, TicketPlan]) -> int:
+def _waiting(house: House, source: str, planned: Set[str]) -> int:
     """Count notifications let through before that wait in the outbox, of tickets not planned anew."""
     return sum(
-        write.notifies and write.state is WriteState.PENDING and write.ticket_id not in plans
+        write.notifies and write.state is WriteState.PENDING and write.ticket_id not in planned
         for write in house.register.outbox.open(source)
     )
 
@@ -181,6 +200,8 @@ def _not_put(
         house.register.outbox.put(withheld)
         if stopped.is_latched:
             house.register.outbox.safety_stop(setup.name, stopped.reason, now)
+    setup.held |= {each: Held(bool(plan.writes), plan.notifies, plan.look_again) for each, plan in plans.items()}
+    setup.held_for = stopped.cause.value
     stopped.raise_if_safety_stop()
     return 0
 
@@ -215,5 +236,4 @@ def _use_release(
 
 def _plan_next(house: House, setup: SourceSetup, plans: Mapping[str, TicketPlan], done: Iterable[str]) -> None:
     """Note for each planned ticket when to plan it again; those not let through stay due."""
-    for ticket in done:
-        house.register.agenda.planned(setup.name, ticket, plans[ticket].look_again)
+    house.register.agenda.planned_all(setup.name, {each: plans[each].look_again for each in done})

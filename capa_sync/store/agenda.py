@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 
 from capa_sync.store.columns import instant, instant_text
@@ -34,6 +34,15 @@ class Agenda:
         )
         return [row[0] for row in rows]
 
+    def due_actions(self, source: str, now: datetime) -> list[str]:
+        """Return those of them that are mirrored as a record's action alone."""
+        rows = self._db.rows(
+            """SELECT d.ticket_id FROM due d CROSS JOIN mirror m ON m.source = d.source AND m.ticket_id = d.ticket_id
+            WHERE d.source = ? AND d.due_at <= ? AND m.role = 'action' ORDER BY d.ticket_id""",
+            (source, instant_text(now)),
+        )
+        return [row[0] for row in rows]
+
     def judged_with(self, source: str) -> str:
         """Return the fingerprint of rules and mapping that the source's verdicts rest on, "" before the first."""
         return self._milestone(source, "judged_with") or ""
@@ -45,13 +54,16 @@ class Agenda:
     # --- planning --------------------------------------------------------------------------------------------------
     def planned(self, source: str, ticket_id: str, look_again: datetime | None) -> None:
         """Note when a ticket's warning is to be planned again; None means only news can change it."""
-        if look_again is None:
-            self._db.execute("DELETE FROM plan_due WHERE source = ? AND ticket_id = ?", (source, ticket_id))
-            return
-        self._db.execute(
+        self.planned_all(source, {ticket_id: look_again})
+
+    def planned_all(self, source: str, look_again: Mapping[str, datetime | None]) -> None:
+        """Note for many tickets, by id, when their warnings are to be planned again."""
+        never = [(source, ticket_id) for ticket_id, at in look_again.items() if at is None]
+        self._db.execute_many("DELETE FROM plan_due WHERE source = ? AND ticket_id = ?", never)
+        self._db.execute_many(
             """INSERT INTO plan_due VALUES (?,?,?) ON CONFLICT (source, ticket_id) DO UPDATE
             SET due_at = excluded.due_at WHERE due_at <> excluded.due_at""",
-            (source, ticket_id, instant_text(look_again)),
+            [(source, ticket_id, instant_text(at)) for ticket_id, at in look_again.items() if at is not None],
         )
 
     def due_planning(self, source: str, now: datetime) -> list[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
 from capa_sync.model.finding import Finding, FindingState, Mode, Severity, Verdict
@@ -15,6 +15,7 @@ from capa_sync.store.columns import (
     optional_text,
 )
 from capa_sync.store.database import Database, Params, Row
+from capa_sync.store.replacing import replace_rows
 
 _FIELDS = (
     "source", "ticket_id", "rule", "episode", "number", "clause", "severity", "state", "mode", "title", "message",
@@ -39,12 +40,21 @@ class Findings:
     # --- episodes --------------------------------------------------------------------------------------------------
     def latest(self, source: str, ticket_id: str) -> list[Finding]:
         """Return the latest episode of each rule on this ticket."""
-        rows = self._db.rows(
-            f"""{_SELECT} AS f WHERE source = ? AND ticket_id = ? AND episode = (SELECT MAX(episode) FROM finding AS g
-            WHERE g.source = f.source AND g.ticket_id = f.ticket_id AND g.rule = f.rule) ORDER BY number, rule""",
-            (source, ticket_id),
+        return self.latest_of(source, [ticket_id]).get(ticket_id, [])
+
+    def latest_of(self, source: str, ticket_ids: Sequence[str]) -> dict[str, list[Finding]]:
+        """Return ticket id -> latest episode of each rule, of those tickets that ever had one."""
+        rows = self._db.rows_in(
+            f"""{_SELECT} AS f WHERE source = ? AND ticket_id IN (?) AND episode = (SELECT MAX(episode)
+            FROM finding AS g WHERE g.source = f.source AND g.ticket_id = f.ticket_id AND g.rule = f.rule)
+            ORDER BY number, rule""",
+            (source,),
+            ticket_ids,
         )
-        return [_finding(row) for row in rows]
+        found: dict[str, list[Finding]] = {}
+        for row in rows:
+            found.setdefault(row[1], []).append(_finding(row))
+        return found
 
     def episodes(self, source: str, ticket_id: str) -> list[Finding]:
         """Return every episode ever on this ticket, by rule and episode."""
@@ -63,34 +73,32 @@ class Findings:
 
         That a ticket judged before got other outcomes is remembered with `at`, for `changed_since`.
         """
-        wanted = sorted(_verdict_row(source, ticket_id, verdict) for verdict in verdicts)
-        held = self._db.rows(
-            "SELECT * FROM verdict WHERE source = ? AND ticket_id = ? ORDER BY rule", (source, ticket_id)
-        )
-        if held == wanted:
-            return False
-        with self._db.transaction():
-            self._db.execute("DELETE FROM verdict WHERE source = ? AND ticket_id = ?", (source, ticket_id))
-            self._db.execute_many(f"INSERT INTO verdict VALUES ({','.join('?' * 11)})", wanted)
-            outcomes = {row[2:5] for row in held} != {row[2:5] for row in wanted}
-            if held and outcomes:
-                self._remember_change(source, ticket_id, at)
-        return outcomes
+        return bool(self.save_all_verdicts(source, {ticket_id: verdicts}, at))
 
-    def _remember_change(self, source: str, ticket_id: str, at: datetime) -> None:
-        self._db.execute(
-            """INSERT INTO verdict_change VALUES (?,?,?) ON CONFLICT (source, ticket_id) DO UPDATE
-            SET changed_at = excluded.changed_at""",
-            (source, ticket_id, instant_text(at)),
-        )
+    def save_all_verdicts(self, source: str, verdicts: Mapping[str, Iterable[Verdict]], at: datetime) -> set[str]:
+        """Replace the verdicts of many tickets, by id, and return those in which an outcome or severity changed."""
+        wanted = {each: [_verdict_row(source, each, verdict) for verdict in told] for each, told in verdicts.items()}
+        with self._db.transaction():
+            held = replace_rows(self._db, "verdict", source, wanted)
+            changed = {each for each, rows in held.items() if _outcomes(rows) != _outcomes(wanted[each])}
+            self._db.execute_many(
+                """INSERT INTO verdict_change VALUES (?,?,?) ON CONFLICT (source, ticket_id) DO UPDATE
+                SET changed_at = excluded.changed_at""",
+                [(source, each, instant_text(at)) for each, rows in held.items() if rows and each in changed],
+            )
+        return changed
 
     def cannot_tell(self, source: str, ticket_id: str) -> frozenset[str]:
         """Return the rules whose latest verdict on this ticket is cannot tell."""
-        rows = self._db.rows(
-            "SELECT rule FROM verdict WHERE source = ? AND ticket_id = ? AND outcome = 'cannot_tell'",
-            (source, ticket_id),
-        )
-        return frozenset(row[0] for row in rows)
+        return self.cannot_tell_of(source, [ticket_id]).get(ticket_id, frozenset())
+
+    def cannot_tell_of(self, source: str, ticket_ids: Sequence[str]) -> dict[str, frozenset[str]]:
+        """Return ticket id -> rules whose latest verdict is cannot tell, of those tickets that have one."""
+        sql = "SELECT ticket_id, rule FROM verdict WHERE source = ? AND outcome = 'cannot_tell' AND ticket_id IN (?)"
+        found: dict[str, set[str]] = {}
+        for ticket_id, rule in self._db.rows_in(sql, (source,), ticket_ids):
+            found.setdefault(ticket_id, set()).add(rule)
+        return {ticket_id: frozenset(rules) for ticket_id, rules in found.items()}
 
     def verdict_counts(self, source: str) -> Mapping[str, int]:
         """Return `tickets` (judged ones) and the number of verdicts of each outcome."""
@@ -110,13 +118,16 @@ class Findings:
     # --- due times -------------------------------------------------------------------------------------------------
     def next_due(self, source: str, ticket_id: str, when: datetime | None) -> None:
         """Set when the ticket's verdicts may flip by time alone; None means never."""
-        if when is None:
-            self._db.execute("DELETE FROM due WHERE source = ? AND ticket_id = ?", (source, ticket_id))
-            return
-        self._db.execute(
+        self.next_dues(source, {ticket_id: when})
+
+    def next_dues(self, source: str, when: Mapping[str, datetime | None]) -> None:
+        """Set it for many tickets, by id."""
+        never = [(source, ticket_id) for ticket_id, at in when.items() if at is None]
+        self._db.execute_many("DELETE FROM due WHERE source = ? AND ticket_id = ?", never)
+        self._db.execute_many(
             """INSERT INTO due VALUES (?,?,?) ON CONFLICT (source, ticket_id) DO UPDATE
             SET due_at = excluded.due_at WHERE due_at <> excluded.due_at""",
-            (source, ticket_id, instant_text(when)),
+            [(source, ticket_id, instant_text(at)) for ticket_id, at in when.items() if at is not None],
         )
 
     def due(self, now: datetime) -> list[tuple[str, str]]:
@@ -133,6 +144,10 @@ class Findings:
             "SELECT due_at, source, ticket_id FROM due ORDER BY due_at, source, ticket_id LIMIT ?", (limit,)
         )
         return [(instant(row[0]), row[1], row[2]) for row in rows]
+
+
+def _outcomes(rows: Iterable[Params]) -> set[tuple[str, ...]]:
+    return {tuple(row[2:5]) for row in rows}
 
 
 def _row(finding: Finding) -> Params:

@@ -30,9 +30,23 @@ class SqlOutbox(Brakes):
         is put again takes the state it is put with, and a pending one may be withheld again: so the planner can say
         the same every cycle. Writes delivered, unknown or failed are left alone.
         """
+        meant = list(writes)
         with self._db.transaction():
-            for write in writes:
-                self._put(write)
+            known = self._known(meant)
+            for write in meant:
+                if (place := (write.source, write.ticket_id, write.kind.value)) in known:
+                    self._put(write)
+                else:  # the first of its kind on its ticket
+                    self._db.execute(_INSERT, row_of(write))
+                    known.add(place)
+
+    def _known(self, writes: Iterable[Write]) -> set[tuple[str, str, str]]:
+        """Return (source, ticket id, kind) of all that was ever meant for the tickets of these writes."""
+        tickets: dict[str, set[str]] = {}
+        for write in writes:
+            tickets.setdefault(write.source, set()).add(write.ticket_id)
+        sql = "SELECT source, ticket_id, kind FROM write_out WHERE source = ? AND ticket_id IN (?)"
+        return {row for source, ids in tickets.items() for row in self._db.rows_in(sql, (source,), list(ids))}
 
     def _put(self, write: Write) -> None:
         held = self._db.row("SELECT state, error FROM write_out WHERE id = ?", (write.id,))
@@ -150,7 +164,21 @@ class SqlOutbox(Brakes):
     # --- asking ----------------------------------------------------------------------------------------------------
     def writes(self, source: str, ticket_id: str) -> Sequence[Write]:
         """Return every write ever meant for this ticket, in the order of `seq`, whatever its state."""
-        return self._select("source = ? AND ticket_id = ?", (source, ticket_id))
+        return self.writes_of(source, [ticket_id]).get(ticket_id, [])
+
+    def writes_of(self, source: str, ticket_ids: Sequence[str]) -> dict[str, list[Write]]:
+        """Return ticket id -> every write ever meant for it, of those tickets that had one."""
+        found: dict[str, list[Write]] = {}
+        sql = f"{_SELECT} WHERE source = ? AND ticket_id IN (?) ORDER BY seq"
+        for row in self._db.rows_in(sql, (source,), ticket_ids):
+            write = write_from(row)
+            found.setdefault(write.ticket_id, []).append(write)
+        return found
+
+    def touched(self, source: str, ticket_ids: Sequence[str]) -> set[str]:
+        """Return those of the tickets for which a write was ever meant."""
+        sql = "SELECT DISTINCT ticket_id FROM write_out WHERE source = ? AND ticket_id IN (?)"
+        return {row[0] for row in self._db.rows_in(sql, (source,), ticket_ids)}
 
     def withheld(self, source: str) -> list[Write]:
         """Return writes held back by a brake or a mode; those replaced by newer ones are not among them."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from datetime import date, datetime
 
 from capa_sync.model.record import Action, FieldChange
@@ -11,12 +11,14 @@ from capa_sync.model.values import Value
 from capa_sync.store.columns import day_or_instant_text, digest_of, instant_text, optional_text
 from capa_sync.store.database import Database, Params, Row
 from capa_sync.store.migrations import REGISTER_COLUMNS
+from capa_sync.store.replacing import replace_rows
 
 Cell = str | int | date | datetime | None
 
 # The contract's columns. How far a copy is behind is no property of the record, and what a later version adds must
 # not change the hash of an unchanged one.
 _HASHED = REGISTER_COLUMNS[: REGISTER_COLUMNS.index("row_hash")]
+_COLUMNS = frozenset(REGISTER_COLUMNS)
 
 
 def row_hash(columns: Mapping[str, Cell]) -> str:
@@ -36,19 +38,26 @@ class Records:
 
         Form `NC-YYYY-NNNN`; numbers count up within a year.
         """
-        with self._db.transaction():
-            held = self._number(source, ticket_id)
-            if held is None:
-                serial = int(self._db.value("SELECT MAX(serial) FROM register_number WHERE year = ?", (year,)) or 0)
-                held = (year, serial + 1)
-                self._db.execute("INSERT INTO register_number VALUES (?,?,?,?)", (source, ticket_id, *held))
+        self.give_numbers(source, {ticket_id: year})
+        sql = "SELECT year, serial FROM register_number WHERE source = ? AND ticket_id = ?"
+        held = self._db.rows(sql, (source, ticket_id))[0]
         return f"NC-{held[0]:04d}-{held[1]:04d}"
 
-    def _number(self, source: str, ticket_id: str) -> tuple[int, int] | None:
-        row = self._db.row(
-            "SELECT year, serial FROM register_number WHERE source = ? AND ticket_id = ?", (source, ticket_id)
-        )
-        return (row[0], row[1]) if row else None
+    def give_numbers(self, source: str, years: Mapping[str, int]) -> None:
+        """Give each ticket (id -> year) its register number, in this order; those that have one keep it."""
+        with self._db.transaction():
+            sql = "SELECT ticket_id FROM register_number WHERE source = ? AND ticket_id IN (?)"
+            known = {row[0] for row in self._db.rows_in(sql, (source,), list(years))}
+            fresh = {ticket_id: year for ticket_id, year in years.items() if ticket_id not in known}
+            last = {year: self._last_serial(year) for year in set(fresh.values())}
+            rows: list[Params] = []
+            for ticket_id, year in fresh.items():
+                last[year] += 1
+                rows.append((source, ticket_id, year, last[year]))
+            self._db.execute_many("INSERT INTO register_number VALUES (?,?,?,?)", rows)
+
+    def _last_serial(self, year: int) -> int:
+        return int(self._db.value("SELECT MAX(serial) FROM register_number WHERE year = ?", (year,)) or 0)
 
     # --- rows ------------------------------------------------------------------------------------------------------
     def save_row(self, source: str, ticket_id: str, columns: Mapping[str, Cell]) -> None:
@@ -60,42 +69,35 @@ class Records:
         (else detected_at), `open_until` (else closed_at), `late_from` (else the end of due_at), `late_until` (else
         implemented_at). `row_hash` is worked out when it is not given. Raises ValueError for an unknown column.
         """
-        unknown = set(columns) - set(REGISTER_COLUMNS)
-        if unknown:
-            message = f"no columns of the register: {sorted(unknown)}"
-            raise ValueError(message)
-        cells = {"row_hash": row_hash(columns), **columns}
-        row = (source, ticket_id, *(_cell(cells.get(name)) for name in REGISTER_COLUMNS))
-        self._replace("register_row", source, ticket_id, [row])
+        self.save_rows(source, {ticket_id: columns})
+
+    def save_rows(self, source: str, columns: Mapping[str, Mapping[str, Cell]]) -> None:
+        """Store the rows of many records, by ticket id, as `save_row` does for one."""
+        rows = {ticket_id: [_register_row(source, ticket_id, cells)] for ticket_id, cells in columns.items()}
+        replace_rows(self._db, "register_row", source, rows)
 
     def save_actions(self, source: str, ticket_id: str, actions: Iterable[Action]) -> None:
         """Store a record's actions; equal ones change nothing."""
-        self._replace("action", source, ticket_id, [_action_row(source, ticket_id, action) for action in actions])
+        self.save_all_actions(source, {ticket_id: actions})
+
+    def save_all_actions(self, source: str, actions: Mapping[str, Iterable[Action]]) -> None:
+        """Store the actions of many records, by ticket id."""
+        rows = {each: [_action_row(source, each, action) for action in found] for each, found in actions.items()}
+        replace_rows(self._db, "action", source, rows)
 
     def save_births(self, source: str, ticket_id: str, timeline: Iterable[FieldChange]) -> None:
         """Store what mapped fields held when the ticket was made: the timeline's changes of origin `birth`."""
-        births = {(one.tracker_field or one.field, one.field): one for one in timeline if one.origin is Origin.BIRTH}
-        rows = [
-            (source, ticket_id, *names, _words(one.new), instant_text(one.at), one.by or "")
-            for names, one in births.items()
-        ]
-        self._replace("birth", source, ticket_id, rows)
+        self.save_all_births(source, {ticket_id: timeline})
+
+    def save_all_births(self, source: str, timelines: Mapping[str, Iterable[FieldChange]]) -> None:
+        """Store the births of many records, by ticket id."""
+        rows = {each: _birth_rows(source, each, timeline) for each, timeline in timelines.items()}
+        replace_rows(self._db, "birth", source, rows)
 
     def remove_row(self, source: str, ticket_id: str) -> None:
         """Take a ticket's row and actions out of the register, as when it is judged with another or set aside."""
         for table in ("register_row", "action"):
-            self._replace(table, source, ticket_id, [])
-
-    def _replace(self, table: str, source: str, ticket_id: str, rows: Sequence[Params]) -> None:
-        wanted = sorted(rows, key=lambda row: tuple(str(cell) for cell in row))
-        where = "WHERE source = ? AND ticket_id = ?"
-        held: list[Row] = self._db.rows(f"SELECT * FROM {table} {where}", (source, ticket_id))
-        if sorted(held, key=lambda row: tuple(str(cell) for cell in row)) == wanted:
-            return
-        with self._db.transaction():
-            self._db.execute(f"DELETE FROM {table} {where}", (source, ticket_id))
-            for row in wanted:
-                self._db.execute(f"INSERT INTO {table} VALUES ({','.join('?' * len(row))})", row)
+            replace_rows(self._db, table, source, {ticket_id: []})
 
     # --- joins -----------------------------------------------------------------------------------------------------
     def save_join(self, source: str, ticket_id: str, other_source: str, other_key: str) -> list[tuple[str, str]]:
@@ -107,11 +109,18 @@ class Records:
         if self._db.rows("SELECT * FROM joined WHERE source = ? AND ticket_id = ?", (source, ticket_id)) == rows:
             return []
         before = self.joined(source, ticket_id)
-        self._replace("joined", source, ticket_id, rows)
+        replace_rows(self._db, "joined", source, {ticket_id: rows})
         return sorted({*before, *self.joined(source, ticket_id)})
+
+    @property
+    def has_joins(self) -> bool:
+        """Tell whether any ticket at all names another as its twin."""
+        return self._db.row("SELECT 1 FROM joined LIMIT 1") is not None
 
     def joined(self, source: str, ticket_id: str) -> list[tuple[str, str]]:
         """Return (source, id) of mirrored tickets joined with this one, whichever of the two names the other."""
+        if not self.has_joins:
+            return []
         rows = self._db.rows(
             """SELECT m.source, m.ticket_id FROM joined j JOIN mirror m ON m.source = j.other_source AND m.nr IN (
                 SELECT nr FROM ticket WHERE ticket_key = j.other_key UNION
@@ -124,6 +133,24 @@ class Records:
             (source, ticket_id, source, source, ticket_id, source, ticket_id),
         )
         return [(row[0], row[1]) for row in rows]
+
+
+def _register_row(source: str, ticket_id: str, columns: Mapping[str, Cell]) -> Row:
+    if not columns.keys() <= _COLUMNS:
+        message = f"no columns of the register: {sorted(columns.keys() - _COLUMNS)}"
+        raise ValueError(message)
+    cells = {name: _cell(columns.get(name)) for name in REGISTER_COLUMNS}
+    if "row_hash" not in columns:
+        cells["row_hash"] = row_hash(cells)
+    return (source, ticket_id, *cells.values())
+
+
+def _birth_rows(source: str, ticket_id: str, timeline: Iterable[FieldChange]) -> list[Params]:
+    births = {(one.tracker_field or one.field, one.field): one for one in timeline if one.origin is Origin.BIRTH}
+    return [
+        (source, ticket_id, *names, _words(one.new), instant_text(one.at), one.by or "")
+        for names, one in births.items()
+    ]
 
 
 def _cell(cell: Cell) -> str | int | None:

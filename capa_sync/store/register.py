@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from datetime import datetime
 from pathlib import Path
@@ -12,7 +12,9 @@ from types import TracebackType
 from typing import Self
 
 from capa_sync.errors import RegisterUnavailable
+from capa_sync.ports import Parser
 from capa_sync.store.agenda import Agenda
+from capa_sync.store.batch import TicketBatch
 from capa_sync.store.columns import instant_text
 from capa_sync.store.database import Database, Row
 from capa_sync.store.facts import Facts
@@ -53,6 +55,10 @@ class Register:
     def transaction(self) -> AbstractContextManager[None]:
         """Return a block that is stored whole or not at all; nested blocks are parts of the outer one."""
         return self._db.transaction()
+
+    def batch(self, source: str, ticket_ids: Sequence[str], parser: Parser) -> TicketBatch:
+        """Read mirrored tickets of one source with their children at once, as they are now."""
+        return TicketBatch(self._db, self.tickets, source, ticket_ids, parser)
 
     def copy_to(self, target: Path) -> None:
         """Write a consistent private copy (mode 0600) beside a running daemon; an existing file is overwritten."""

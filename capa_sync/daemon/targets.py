@@ -1,0 +1,36 @@
+"""What the plan needs to know of a ticket, told from its record while that is at hand."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from capa_sync.daemon.house import House, SourceSetup
+from capa_sync.daemon.mapped import Mirror, carrier
+from capa_sync.model.record import CapaRecord
+from capa_sync.writeback import Target, is_before_baseline
+
+
+def target_of(house: House, setup: SourceSetup, record: CapaRecord, mirror: Mirror, now: datetime) -> Target:
+    """Say what the plan needs to know of the ticket, which `mirror` holds as the record was mapped from it."""
+    tickets, outbox, ticket_id = house.register.tickets, house.register.outbox, record.ticket_id
+    ticket = mirror.ticket(setup.name, ticket_id, setup.source.parser())
+    comment = outbox.remote_comment(setup.name, ticket_id)
+    standing = {each.id for each in ticket.comments} if ticket is not None else set()
+    labels = ticket.values.get("labels") if ticket is not None and setup.kind == "jira" else None
+    speaker = carrier(house, setup, ticket_id)
+    return Target(
+        register=house.register.id,
+        source=setup.name,
+        ticket_id=ticket_id,
+        ticket_key=ticket.key if ticket is not None else record.ticket_key,
+        read_at=tickets.read_at(setup.name, ticket_id) or now,
+        presence=mirror.presence(setup.name, ticket_id),
+        labels=frozenset(labels.ids) if labels is not None else frozenset(),
+        is_before_baseline=is_before_baseline(record, house.options.baseline, house.options.timezone),
+        last_human_at=record.last_human_at,
+        tracker_now=now + setup.clock_skew,
+        owner=record.fields["owner"].text,
+        deletions=outbox.deletions(setup.name, ticket_id),
+        is_comment_gone=bool(comment) and ticket is not None and comment not in standing and setup.kind == "jira",
+        joined_to="" if speaker == (setup.name, ticket_id) else tickets.key(*speaker),
+    )

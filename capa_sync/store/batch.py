@@ -1,0 +1,87 @@
+"""Many mirrored tickets with their children, read in a few statements and parsed once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain
+
+from capa_sync.model.ticket import Presence, SourceTicket
+from capa_sync.ports import Parser
+from capa_sync.store import assembly
+from capa_sync.store.database import Database, Row
+from capa_sync.store.tickets import Tickets
+
+# The joins are crossed so that SQLite starts from the few wanted tickets; `+` keeps it off the index of all keys.
+_CHILDREN = (
+    """SELECT c.nr, t.source, t.ticket_id FROM child c CROSS JOIN mirror m ON m.nr = c.nr
+    CROSS JOIN ticket t ON t.source = m.source AND t.ticket_id = c.child_id WHERE c.nr IN (?)""",
+    """SELECT c.nr, t.source, t.ticket_id FROM child c CROSS JOIN ticket t ON t.ticket_key = c.child_key
+    WHERE +c.child_id = '' AND c.nr IN (?)""",
+)
+_NAMING = """SELECT p.parent_id, m.source, m.ticket_id FROM parentage p CROSS JOIN mirror m ON m.nr = p.nr
+    WHERE p.parent_id IN (?)"""
+
+
+class TicketBatch:
+    """Answers as `Tickets` does, from memory for the tickets it was read for and for their children.
+
+    Good for as long as the mirror stays as it is. Tickets it was not read for are looked up.
+    """
+
+    def __init__(self, db: Database, tickets: Tickets, source: str, ids: Sequence[str], parser: Parser) -> None:
+        self._db = db
+        self._whole = tickets
+        self._source = source
+        self._parsed: dict[str, SourceTicket] = {}
+        self._presence: dict[str, Presence] = {}
+        self._children: dict[str, list[str]] = {each: [] for each in ids}
+        numbers = self._read(ids, parser)
+        self._find_children(numbers, ids)
+        self._read(sorted(self._children_named() - self._presence.keys()), parser)
+
+    def _read(self, ids: Sequence[str], parser: Parser) -> dict[int, str]:
+        sql = "SELECT nr, ticket_id, presence FROM mirror WHERE source = ? AND ticket_id IN (?)"
+        rows = self._db.rows_in(sql, (self._source,), ids)
+        names = {nr: ticket_id for nr, ticket_id, _ in rows}
+        self._presence |= dict.fromkeys(ids, Presence.UNOBSERVED)
+        self._presence |= {ticket_id: Presence(presence) for _, ticket_id, presence in rows}
+        self._parsed |= {names[nr]: ticket for nr, ticket in assembly.load(self._db, list(names), parser).items()}
+        return names
+
+    def _find_children(self, numbers: dict[int, str], ids: Sequence[str]) -> None:
+        found: dict[str, set[str]] = {}
+        for parent, child in self._pairs(numbers, ids):
+            found.setdefault(parent, set()).add(child)
+        self._children |= {parent: sorted(children) for parent, children in found.items()}
+
+    def _pairs(self, numbers: dict[int, str], ids: Sequence[str]) -> Iterator[tuple[str, str]]:
+        for sql in _CHILDREN:
+            rows: list[Row] = self._db.rows_in(sql, (), list(numbers))
+            yield from ((numbers[nr], child) for nr, source, child in rows if source == self._source)
+        rows = self._db.rows_in(_NAMING, (), ids)
+        yield from ((parent, child) for parent, source, child in rows if source == self._source)
+
+    def _children_named(self) -> set[str]:
+        named = (child.id or child.key for ticket in self._parsed.values() for child in ticket.children)
+        found: Iterable[str] = chain.from_iterable(self._children.values())
+        return {*named, *found}
+
+    def ticket(self, source: str, ticket_id: str, parser: Parser) -> SourceTicket | None:
+        """Return the mirrored ticket, None when it is not mirrored."""
+        if source == self._source and ticket_id in self._presence:
+            return self._parsed.get(ticket_id)
+        return self._whole.ticket(source, ticket_id, parser)
+
+    def presence(self, source: str, ticket_id: str) -> Presence:
+        """Return where the ticket is; `unobserved` for one that was never mirrored."""
+        known = self._presence.get(ticket_id) if source == self._source else None
+        return known or self._whole.presence(source, ticket_id)
+
+    def children_of(self, source: str, ticket_id: str) -> list[str]:
+        """Return ids of mirrored tickets that this one names as its parts, or that name it as their parent."""
+        known = self._children.get(ticket_id) if source == self._source else None
+        return self._whole.children_of(source, ticket_id) if known is None else known
+
+    def key(self, source: str, ticket_id: str) -> str:
+        """Return a ticket's present key, its id when it is not mirrored."""
+        return self._whole.key(source, ticket_id)
