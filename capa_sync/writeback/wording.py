@@ -20,7 +20,9 @@ def clean(text: str, limit: int) -> str:
 
     A text that imitates our own marker line (CONTRACT.md 8) loses its bracket, so that nobody can forge one.
     """
-    visible = "".join(" " if _is_control(letter) else letter for letter in _BIDI.sub("", text))
+    visible = _BIDI.sub("", text)
+    if not visible.isprintable():  # else no letter needs a look
+        visible = "".join(" " if _is_control(letter) else letter for letter in visible)
     line = _MARKER.sub("(", " ".join(visible.split()))
     return line if len(line) <= limit else line[: limit - 1].rstrip() + "…"
 

@@ -36,6 +36,12 @@ LOOKS: dict[str, Callable[[Register], object]] = {
     "comment": lambda r: r.outbox.remote_comment(SOURCE, "1"),
     "notified": lambda r: r.outbox.notified_since(SOURCE, "1", T0),
     "due judging": lambda r: r.agenda.due_judging(SOURCE, T0),
+    "due actions": lambda r: r.agenda.due_actions(SOURCE, T0),
+    "batch": lambda r: r.batch(SOURCE, ["1", "2"], PARSER),
+    "findings of many": lambda r: r.findings.latest_of(SOURCE, ["1", "2"]),
+    "unsure of many": lambda r: r.findings.cannot_tell_of(SOURCE, ["1", "2"]),
+    "writes of many": lambda r: r.outbox.writes_of(SOURCE, ["1", "2"]),
+    "touched": lambda r: r.outbox.touched(SOURCE, ["1", "2"]),
     "due planning": lambda r: r.agenda.due_planning(SOURCE, T0),
 }
 

@@ -1,0 +1,83 @@
+"""Many tickets at once are the same tickets as one by one, in reading and in storing."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from capa_sync.model.ticket import Part, Presence, Role, SourceTicket
+from capa_sync.model.write import WriteState
+from capa_sync.store import Register
+from tests.contract.test_store_outbox import write
+from tests.unit.store.paper import MINUTE, PARSER, SOURCE, T0, PaperParser, Sheet, page
+
+
+class OtherParser(PaperParser):
+    """Parses paper of another source, whose ids are the same."""
+
+    def parse(self, parts: Sequence[Part]) -> SourceTicket:
+        """Parse one ticket's parts."""
+        return replace(super().parse(parts), source="other")
+
+
+OTHER = OtherParser()
+
+
+def fill(register: Register) -> list[str]:
+    """Mirror a parent with children named by id, by key and by themselves, a hidden one, and a ticket alone."""
+    parent = Sheet("1", "CAPA-1", {"cause": "x"})
+    parent.children = [
+        ["2", "CAPA-2", "subtask", ""],
+        ["", "CAPA-3", "link", "solved by"],
+        ["9", "GONE-9", "link", ""],
+    ]
+    parent.edit(T0 + MINUTE, cause="y")
+    own, alone = Sheet("4", "CAPA-4", parent="1"), Sheet("5", "CAPA-5")
+    actions = [sheet.reading(Role.ACTION) for sheet in (Sheet("2", "CAPA-2"), Sheet("3", "CAPA-3"), own)]
+    run = register.runs.start(SOURCE, "poll", T0)
+    register.tickets.commit_page(SOURCE, page(parent.reading(), *actions, alone.reading()), T0, run, PARSER)
+    alone.key, alone.fields = "NEW-5", {"cause": "z"}
+    register.tickets.commit_page(SOURCE, page(alone.reading()), T0 + MINUTE, run, PARSER)
+    other = Sheet("4", "ELSE-4", parent="1").reading(Role.ACTION)
+    other = replace(other, ticket=replace(other.ticket, source="other"))
+    register.tickets.commit_page("other", page(other), T0, run, OTHER)
+    register.tickets.set_presence(SOURCE, "2", Presence.ACCESS_LOST, "", T0)
+    return ["1", "5", "404"]
+
+
+def test_a_batch_answers_as_the_store_does(register: Register) -> None:
+    """Tickets, presences, children and keys are the same for those asked for, their children, and all others."""
+    wanted = fill(register)
+    batch = register.batch(SOURCE, wanted, PARSER)
+    for source, parser in ((SOURCE, PARSER), ("other", OTHER)):
+        for each in (*wanted, "2", "3", "4", "9", "CAPA-3"):
+            assert batch.ticket(source, each, parser) == register.tickets.ticket(source, each, parser), each
+            assert batch.presence(source, each) == register.tickets.presence(source, each), each
+            assert batch.children_of(source, each) == register.tickets.children_of(source, each), each
+            assert batch.key(source, each) == register.tickets.key(source, each), each
+    assert batch.children_of(SOURCE, "1") == ["2", "3", "4"]
+
+
+def test_due_actions_are_the_due_tickets_that_are_actions_alone(register: Register) -> None:
+    """Records and tickets that are not due yet are not among them."""
+    fill(register)
+    register.agenda.want_judging(SOURCE, ["1", "2", "404"], T0)
+    register.agenda.want_judging(SOURCE, ["3"], T0 + MINUTE)
+    assert register.agenda.due_actions(SOURCE, T0) == ["2"]
+
+
+def test_numbers_given_together_count_up_in_order_and_are_kept(register: Register) -> None:
+    """Each year counts on its own; who has a number keeps it."""
+    register.records.give_numbers(SOURCE, {"b": 2026, "a": 2026, "c": 2025})
+    register.records.give_numbers(SOURCE, {"a": 2027, "d": 2026})
+    numbers = {each: register.records.register_no(SOURCE, each, 2030) for each in "abcd"}
+    assert numbers == {"b": "NC-2026-0001", "a": "NC-2026-0002", "c": "NC-2025-0001", "d": "NC-2026-0003"}
+
+
+def test_of_two_writes_put_together_the_later_of_a_kind_replaces_the_earlier(register: Register) -> None:
+    """That nothing was ever meant for the ticket before makes no difference."""
+    first, second = write("w1"), write("w2")
+    register.outbox.put([first, second])
+    states = {each.id: (each.state, each.error) for each in register.outbox.writes("jira", "1")}
+    assert states[second.id] == (WriteState.PENDING, "")
+    assert states[first.id] == (WriteState.WITHHELD, "replaced")
