@@ -112,6 +112,7 @@ class _Desk:
         self.touched = register.outbox.touched(setup.name, ids)
         self.aside = register.tickets.quarantined(setup.name)
         self.judged: list[_Judged] = []
+        self.to_plan: list[str] = []
         named = setup.mapping.same_as  # a twin of the same source may be made due a moment after it was judged
         self.stores_each = named is not None and named.source == setup.name
 
@@ -154,7 +155,7 @@ class _Desk:
         year = record.created_at.year
         self.judged.append(_Judged(ticket_id, year, diff, verdicts, due, row, actions, births))
         if setup.write.mode != "off" and (findings or ticket_id in self.touched):
-            _want_planning(house, setup, [ticket_id], self.now)
+            self.to_plan.append(ticket_id)
             if len(setup.targets) < KEPT:
                 setup.targets[ticket_id] = target_of(house, setup, record, self.mirror, self.now)
         return {"judged": 1, "opened": _count(diff, What.OPENED), "cleared": _count(diff, What.CLEARED)}
@@ -168,7 +169,8 @@ class _Desk:
         register.records.save_rows(name, {each.record_id: each.row for each in judged})
         register.records.save_all_actions(name, {each.record_id: each.actions for each in judged})
         register.records.save_all_births(name, {each.record_id: each.births for each in judged})
-        self.judged = []
+        _want_planning(self.house, self.setup, self.to_plan, self.now)
+        self.judged, self.to_plan = [], []
 
 
 def _set_aside(house: House, setup: SourceSetup, ticket_id: str, record: Unmapped | None) -> None:
@@ -179,10 +181,10 @@ def _set_aside(house: House, setup: SourceSetup, ticket_id: str, record: Unmappe
     log(Action.TICKET_QUARANTINED, level="warning", source=setup.name, ticket=ticket_id, reason=reasons[0])
 
 
-def _want_planning(house: House, setup: SourceSetup, ticket_ids: Iterable[str], now: datetime) -> None:
+def _want_planning(house: House, setup: SourceSetup, ticket_ids: Sequence[str], now: datetime) -> None:
     """Make tickets due for planning, whatever was planned for them before."""
+    house.register.agenda.planned(setup.name, dict.fromkeys(ticket_ids, now))
     for ticket_id in ticket_ids:
-        house.register.agenda.planned(setup.name, ticket_id, now)
         setup.held.pop(ticket_id, None)
 
 

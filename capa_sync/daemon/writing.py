@@ -236,4 +236,4 @@ def _use_release(
 
 def _plan_next(house: House, setup: SourceSetup, plans: Mapping[str, TicketPlan], done: Iterable[str]) -> None:
     """Note for each planned ticket when to plan it again; those not let through stay due."""
-    house.register.agenda.planned_all(setup.name, {each: plans[each].look_again for each in done})
+    house.register.agenda.planned(setup.name, {each: plans[each].look_again for each in done})

@@ -52,12 +52,8 @@ class Agenda:
         self._reach(source, "judged_with", fingerprint)
 
     # --- planning --------------------------------------------------------------------------------------------------
-    def planned(self, source: str, ticket_id: str, look_again: datetime | None) -> None:
-        """Note when a ticket's warning is to be planned again; None means only news can change it."""
-        self.planned_all(source, {ticket_id: look_again})
-
-    def planned_all(self, source: str, look_again: Mapping[str, datetime | None]) -> None:
-        """Note for many tickets, by id, when their warnings are to be planned again."""
+    def planned(self, source: str, look_again: Mapping[str, datetime | None]) -> None:
+        """Note by ticket id when warnings are to be planned again; None means only news can change one."""
         never = [(source, ticket_id) for ticket_id, at in look_again.items() if at is None]
         self._db.execute_many("DELETE FROM plan_due WHERE source = ? AND ticket_id = ?", never)
         self._db.execute_many(
