@@ -148,7 +148,7 @@ def _register_row(source: str, ticket_id: str, columns: Mapping[str, Cell]) -> R
 def _birth_rows(source: str, ticket_id: str, timeline: Iterable[FieldChange]) -> list[Params]:
     births = {(one.tracker_field or one.field, one.field): one for one in timeline if one.origin is Origin.BIRTH}
     return [
-        (source, ticket_id, *names, _words(one.new), instant_text(one.at), one.by or "")
+        (source, ticket_id, *names, one.new.text or _words(one.new), instant_text(one.at), one.by or "")
         for names, one in births.items()
     ]
 
