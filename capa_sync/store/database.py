@@ -15,6 +15,7 @@ import sqlite_utils
 from capa_sync.errors import RegisterUnavailable
 
 BUSY_SECONDS = 10.0
+_SWITCH_PAUSE = 0.05  # seconds between two tries to switch a new file to WAL
 _CACHE_KIB = 32_768
 _CHECKPOINT_PAGES = 4_000
 _PLACES = 500
@@ -67,11 +68,25 @@ class Database:
         with in_words(path):
             self.writer = sqlite_utils.Database(self._connect(read_only), execute_plugins=False)
             if not read_only:
-                self.writer.execute("PRAGMA journal_mode = WAL")
+                self._switch_to_wal()
                 self.writer.execute("PRAGMA synchronous = FULL")
                 self.writer.execute(f"PRAGMA wal_autocheckpoint = {_CHECKPOINT_PAGES}")
                 self.writer.execute("PRAGMA foreign_keys = ON")
             self._write_lean()
+
+    def _switch_to_wal(self) -> None:
+        """Switch to WAL; SQLite does not wait by itself while another process does the same, so we ask again."""
+        pause = threading.Event()
+        for _attempt in range(int(BUSY_SECONDS / _SWITCH_PAUSE)):
+            try:
+                self.writer.execute("PRAGMA journal_mode = WAL")
+            except sqlite3.OperationalError as error:
+                if not (getattr(error, "sqlite_errorname", "") or "").startswith("SQLITE_BUSY"):
+                    raise
+                pause.wait(_SWITCH_PAUSE)
+            else:
+                return
+        self.writer.execute("PRAGMA journal_mode = WAL")
 
     def _write_lean(self) -> None:
         self.writer.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
