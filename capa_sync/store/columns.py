@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Iterable
 from datetime import UTC, date, datetime
 from typing import Any
 
@@ -65,12 +63,3 @@ def raw_from(text: str) -> Raw:
 def raw_words(raw: Raw) -> str:
     """Return a tracker's value as a person reads it: its text, else its names, else its ids."""
     return raw.text or ", ".join(raw.names or raw.ids)
-
-
-def digest_of(pieces: Iterable[str]) -> str:
-    """Return the SHA-256 hex of some texts, each closed by a zero byte so that none runs into the next."""
-    sha = hashlib.sha256()
-    for piece in pieces:
-        sha.update(piece.encode())
-        sha.update(b"\0")
-    return sha.hexdigest()

@@ -6,15 +6,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
 from capa_sync.model.finding import Finding, FindingState, Mode, Severity, Verdict
-from capa_sync.store.columns import (
-    instant,
-    instant_text,
-    json_text,
-    json_value,
-    optional_instant,
-    optional_text,
-)
+from capa_sync.store.columns import instant, instant_text, json_value, optional_instant, optional_text
 from capa_sync.store.database import Database, Params, Row
+from capa_sync.store.judged_rows import finding_row, verdict_row
 from capa_sync.store.replacing import replace_rows
 
 _FIELDS = (
@@ -65,7 +59,11 @@ class Findings:
 
     def save(self, findings: Iterable[Finding]) -> None:
         """Insert or update episodes by (source, ticket_id, rule, episode); equal ones change no row."""
-        self._db.execute_many(_SAVE, [_row(finding) for finding in findings])
+        self.save_rows([finding_row(each) for each in findings])
+
+    def save_rows(self, rows: list[Params]) -> None:
+        """Insert or update episodes given as rows."""
+        self._db.execute_many(_SAVE, rows)
 
     # --- verdicts --------------------------------------------------------------------------------------------------
     def save_verdicts(self, source: str, ticket_id: str, verdicts: Iterable[Verdict], at: datetime) -> bool:
@@ -73,11 +71,11 @@ class Findings:
 
         That a ticket judged before got other outcomes is remembered with `at`, for `changed_since`.
         """
-        return bool(self.save_all_verdicts(source, {ticket_id: verdicts}, at))
+        rows = [verdict_row(source, ticket_id, each) for each in verdicts]
+        return bool(self.replace_verdicts(source, {ticket_id: rows}, at))
 
-    def save_all_verdicts(self, source: str, verdicts: Mapping[str, Iterable[Verdict]], at: datetime) -> set[str]:
-        """Replace the verdicts of many tickets, by id, and return those in which an outcome or severity changed."""
-        wanted = {each: [_verdict_row(source, each, verdict) for verdict in told] for each, told in verdicts.items()}
+    def replace_verdicts(self, source: str, wanted: Mapping[str, Sequence[Params]], at: datetime) -> set[str]:
+        """Replace the verdict rows of many tickets, by id, and return those whose outcome or severity changed."""
         with self._db.transaction():
             held = replace_rows(self._db, "verdict", source, wanted)
             changed = {each for each, rows in held.items() if _outcomes(rows) != _outcomes(wanted[each])}
@@ -118,16 +116,16 @@ class Findings:
     # --- due times -------------------------------------------------------------------------------------------------
     def next_due(self, source: str, ticket_id: str, when: datetime | None) -> None:
         """Set when the ticket's verdicts may flip by time alone; None means never."""
-        self.next_dues(source, {ticket_id: when})
+        self.next_dues(source, {ticket_id: optional_text(when)})
 
-    def next_dues(self, source: str, when: Mapping[str, datetime | None]) -> None:
-        """Set it for many tickets, by id."""
+    def next_dues(self, source: str, when: Mapping[str, str | None]) -> None:
+        """Set it for many tickets, by id, as texts of instants."""
         never = [(source, ticket_id) for ticket_id, at in when.items() if at is None]
         self._db.execute_many("DELETE FROM due WHERE source = ? AND ticket_id = ?", never)
         self._db.execute_many(
             """INSERT INTO due VALUES (?,?,?) ON CONFLICT (source, ticket_id) DO UPDATE
             SET due_at = excluded.due_at WHERE due_at <> excluded.due_at""",
-            [(source, ticket_id, instant_text(at)) for ticket_id, at in when.items() if at is not None],
+            [(source, ticket_id, at) for ticket_id, at in when.items() if at is not None],
         )
 
     def due(self, now: datetime) -> list[tuple[str, str]]:
@@ -150,32 +148,6 @@ def _outcomes(rows: Iterable[Params]) -> set[tuple[str, ...]]:
     return {tuple(row[2:5]) for row in rows}
 
 
-def _row(finding: Finding) -> Params:
-    return (
-        finding.source,
-        finding.ticket_id,
-        finding.rule,
-        finding.episode,
-        finding.number,
-        finding.clause,
-        finding.severity.value,
-        finding.state.value,
-        finding.mode.value,
-        finding.title,
-        finding.message,
-        finding.fix,
-        json_text(finding.args),
-        instant_text(finding.opened_at),
-        optional_text(finding.cleared_at),
-        finding.hidden_by,
-        optional_text(finding.waived_until),
-        finding.waived_by,
-        finding.waived_reason,
-        finding.rule_set,
-        json_text([dict(one) for one in finding.inputs]),
-    )
-
-
 def _finding(row: Row) -> Finding:
     held = dict(zip(_FIELDS, row, strict=True))
     return Finding(
@@ -190,20 +162,4 @@ def _finding(row: Row) -> Finding:
             "waived_until": optional_instant(held["waived_until"]),
             "inputs": tuple(json_value(held["inputs"])),
         }
-    )
-
-
-def _verdict_row(source: str, ticket_id: str, verdict: Verdict) -> Row:
-    return (
-        source,
-        ticket_id,
-        verdict.rule,
-        verdict.outcome.value,
-        verdict.severity.value,
-        verdict.title,
-        verdict.clause,
-        verdict.mode.value,
-        verdict.number,
-        verdict.reason,
-        optional_text(verdict.next_due),
     )

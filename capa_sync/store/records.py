@@ -2,28 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from datetime import date, datetime
+from collections.abc import Iterable, Mapping, Sequence
 
 from capa_sync.model.record import Action, FieldChange
-from capa_sync.model.ticket import Origin
-from capa_sync.model.values import Value
-from capa_sync.store.columns import day_or_instant_text, digest_of, instant_text, optional_text
 from capa_sync.store.database import Database, Params, Row
-from capa_sync.store.migrations import REGISTER_COLUMNS
+from capa_sync.store.judged_rows import Cell, action_row, birth_rows_of, register_row_of
 from capa_sync.store.replacing import replace_rows
-
-Cell = str | int | date | datetime | None
-
-# The contract's columns. How far a copy is behind is no property of the record, and what a later version adds must
-# not change the hash of an unchanged one.
-_HASHED = REGISTER_COLUMNS[: REGISTER_COLUMNS.index("row_hash")]
-_COLUMNS = frozenset(REGISTER_COLUMNS)
-
-
-def row_hash(columns: Mapping[str, Cell]) -> str:
-    """Return SHA-256 hex over a register row's stored columns in the view's order, absent ones as empty."""
-    return digest_of(str(_cell(columns.get(name)) or "") for name in _HASHED)
 
 
 class Records:
@@ -61,37 +45,27 @@ class Records:
 
     # --- rows ------------------------------------------------------------------------------------------------------
     def save_row(self, source: str, ticket_id: str, columns: Mapping[str, Cell]) -> None:
-        """Store a record's row; an equal one changes nothing.
-
-        `columns` are those of `v_register` without `register_no`, `source`, `days_late`, `days_open` and
-        `synced_at`, which the view adds; dates and instants as such or as text. Besides: `confidential` (yes/no),
-        and the instants between which days are counted, where they differ from the plain reading: `open_from`
-        (else detected_at), `open_until` (else closed_at), `late_from` (else the end of due_at), `late_until` (else
-        implemented_at). `row_hash` is worked out when it is not given. Raises ValueError for an unknown column.
-        """
-        self.save_rows(source, {ticket_id: columns})
-
-    def save_rows(self, source: str, columns: Mapping[str, Mapping[str, Cell]]) -> None:
-        """Store the rows of many records, by ticket id, as `save_row` does for one."""
-        rows = {ticket_id: [_register_row(source, ticket_id, cells)] for ticket_id, cells in columns.items()}
-        replace_rows(self._db, "register_row", source, rows)
+        """Store a record's row; an equal one changes nothing. `columns` and errors as `register_row_of` has them."""
+        self.replace_register_rows(source, {ticket_id: register_row_of(source, ticket_id, columns)})
 
     def save_actions(self, source: str, ticket_id: str, actions: Iterable[Action]) -> None:
         """Store a record's actions; equal ones change nothing."""
-        self.save_all_actions(source, {ticket_id: actions})
-
-    def save_all_actions(self, source: str, actions: Mapping[str, Iterable[Action]]) -> None:
-        """Store the actions of many records, by ticket id."""
-        rows = {each: [_action_row(source, each, action) for action in found] for each, found in actions.items()}
-        replace_rows(self._db, "action", source, rows)
+        self.replace_actions(source, {ticket_id: [action_row(source, ticket_id, each) for each in actions]})
 
     def save_births(self, source: str, ticket_id: str, timeline: Iterable[FieldChange]) -> None:
         """Store what mapped fields held when the ticket was made: the timeline's changes of origin `birth`."""
-        self.save_all_births(source, {ticket_id: timeline})
+        self.replace_births(source, {ticket_id: birth_rows_of(source, ticket_id, timeline)})
 
-    def save_all_births(self, source: str, timelines: Mapping[str, Iterable[FieldChange]]) -> None:
-        """Store the births of many records, by ticket id."""
-        rows = {each: _birth_rows(source, each, timeline) for each, timeline in timelines.items()}
+    def replace_register_rows(self, source: str, rows: Mapping[str, Row]) -> None:
+        """Store the rows of many records, by ticket id; equal ones change nothing."""
+        replace_rows(self._db, "register_row", source, {each: [row] for each, row in rows.items()})
+
+    def replace_actions(self, source: str, rows: Mapping[str, Sequence[Params]]) -> None:
+        """Store the action rows of many records, by ticket id; equal ones change nothing."""
+        replace_rows(self._db, "action", source, rows)
+
+    def replace_births(self, source: str, rows: Mapping[str, Sequence[Params]]) -> None:
+        """Store the birth rows of many records, by ticket id; equal ones change nothing."""
         replace_rows(self._db, "birth", source, rows)
 
     def remove_row(self, source: str, ticket_id: str) -> None:
@@ -133,52 +107,3 @@ class Records:
             (source, ticket_id, source, source, ticket_id, source, ticket_id),
         )
         return [(row[0], row[1]) for row in rows]
-
-
-def _register_row(source: str, ticket_id: str, columns: Mapping[str, Cell]) -> Row:
-    if not columns.keys() <= _COLUMNS:
-        message = f"no columns of the register: {sorted(columns.keys() - _COLUMNS)}"
-        raise ValueError(message)
-    cells = {name: _cell(columns.get(name)) for name in REGISTER_COLUMNS}
-    if "row_hash" not in columns:
-        cells["row_hash"] = row_hash(cells)
-    return (source, ticket_id, *cells.values())
-
-
-def _birth_rows(source: str, ticket_id: str, timeline: Iterable[FieldChange]) -> list[Params]:
-    births = {(one.tracker_field or one.field, one.field): one for one in timeline if one.origin is Origin.BIRTH}
-    return [
-        (source, ticket_id, *names, one.new.text or _words(one.new), instant_text(one.at), one.by or "")
-        for names, one in births.items()
-    ]
-
-
-def _cell(cell: Cell) -> str | int | None:
-    if isinstance(cell, date):
-        return day_or_instant_text(cell)
-    return int(cell) if isinstance(cell, bool) else cell
-
-
-def _action_row(source: str, ticket_id: str, action: Action) -> Row:
-    due = action.due_at.data
-    return (
-        source,
-        ticket_id,
-        action.id,
-        action.key,
-        action.origin.value,
-        action.kind.value,
-        _words(action.text),
-        _words(action.owner),
-        day_or_instant_text(due) if isinstance(due, date) else None,
-        optional_text(action.done_at),
-    )
-
-
-def _words(value: Value) -> str:
-    """Return a canonical value as the register shows it; people as their canonical ids."""
-    if isinstance(value.data, str):
-        return value.data
-    if isinstance(value.data, date):
-        return day_or_instant_text(value.data)
-    return ", ".join(value.data) if isinstance(value.data, tuple) else value.text

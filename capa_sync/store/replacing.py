@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from capa_sync.store.database import Database, Params, Row
 
@@ -17,9 +17,8 @@ def replace_rows(
     held: dict[str, list[Row]] = {}
     for row in db.rows_in(f"SELECT * FROM {table} WHERE source = ? AND ticket_id IN (?)", (source,), list(wanted)):
         held.setdefault(row[1], []).append(row)
-    new = {ticket_id: _in_order(rows) for ticket_id, rows in wanted.items()}
-    changed = {each: held.get(each, []) for each, rows in new.items() if _in_order(held.get(each, ())) != rows}
-    rows = [row for each in changed for row in new[each]]
+    changed = {each: held.get(each, []) for each, new in wanted.items() if not _are_equal(held.get(each, ()), new)}
+    rows = [row for each in changed for row in wanted[each]]
     with db.transaction():
         stale = [(source, each) for each, before in changed.items() if before]
         db.execute_many(f"DELETE FROM {table} WHERE source = ? AND ticket_id = ?", stale)
@@ -28,9 +27,9 @@ def replace_rows(
     return changed
 
 
-def _in_order(rows: Iterable[Params]) -> list[Params]:
-    found = list(rows)
-    return sorted(found, key=_words) if len(found) > 1 else found
+def _are_equal(held: Sequence[Params], new: Sequence[Params]) -> bool:
+    """Tell whether these are the same rows in any order; most are in the same, or none is held."""
+    return len(held) == len(new) and (list(held) == list(new) or sorted(held, key=_words) == sorted(new, key=_words))
 
 
 def _words(row: Params) -> tuple[str, ...]:

@@ -16,7 +16,7 @@ from capa_sync.model.record import Action, ActionKind, ActionOrigin, FieldChange
 from capa_sync.model.ticket import Account, FieldDef, Origin, Presence, SiteFacts, StatusDef
 from capa_sync.model.values import EMPTY, UNMAPPED, Value, ValueState
 from capa_sync.store import Register, open_register
-from capa_sync.store.records import row_hash
+from capa_sync.store.judged_rows import row_hash
 from tests.unit.store.paper import DAY, MINUTE, PARSER, SOURCE, T0, Sheet, page
 
 RULE = "root-cause-before-action"

@@ -1,0 +1,184 @@
+"""What was judged of a record, as rows ready for their tables; pure, so that another process may make them."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import date, datetime
+from typing import NamedTuple
+
+from capa_sync.model.finding import Finding, Verdict
+from capa_sync.model.record import Action, FieldChange
+from capa_sync.model.ticket import Origin
+from capa_sync.model.values import Value
+from capa_sync.store.columns import day_or_instant_text, instant_text, json_text, optional_text
+from capa_sync.store.database import Params, Row
+from capa_sync.store.migrations import REGISTER_COLUMNS
+
+Cell = str | int | date | datetime | None
+
+# The contract's columns. How far a copy is behind is no property of the record, and what a later version adds must
+# not change the hash of an unchanged one.
+_HASHED = REGISTER_COLUMNS[: REGISTER_COLUMNS.index("row_hash")]
+_COLUMNS = frozenset(REGISTER_COLUMNS)
+_HASH_AT = 2 + REGISTER_COLUMNS.index("row_hash")
+
+
+class JudgedRows(NamedTuple):
+    """All that is stored of one judged ticket.
+
+    Attributes:
+        ticket_id, year: whose, and the year of its register number. look_again: when time alone may change a
+            verdict, as text, None never.
+        findings: episodes to insert or update. verdicts, register_row, actions, births: all its rows there.
+    """
+
+    ticket_id: str
+    year: int
+    look_again: str | None
+    findings: list[Params]
+    verdicts: list[Params]
+    register_row: Row
+    actions: list[Params]
+    births: list[Params]
+
+
+def judged_rows(
+    source: str,
+    ticket_id: str,
+    year: int,
+    look_again: datetime | None,
+    *,
+    findings: Iterable[Finding],
+    verdicts: Iterable[Verdict],
+    columns: Mapping[str, Cell],
+    actions: Iterable[Action],
+    timeline: Iterable[FieldChange],
+) -> JudgedRows:
+    """Make the rows of one judged record; `columns` as `register_row_of` takes them. Raises ValueError as that."""
+    return JudgedRows(
+        ticket_id,
+        year,
+        optional_text(look_again),
+        [finding_row(each) for each in findings],
+        [verdict_row(source, ticket_id, each) for each in verdicts],
+        register_row_of(source, ticket_id, columns),
+        [action_row(source, ticket_id, each) for each in actions],
+        birth_rows_of(source, ticket_id, timeline),
+    )
+
+
+def row_hash(columns: Mapping[str, Cell]) -> str:
+    """Return SHA-256 hex over a register row's stored columns in the view's order, absent ones as empty."""
+    return _hash_of([_cell(columns.get(name)) for name in _HASHED])
+
+
+def _hash_of(cells: Sequence[str | int | None]) -> str:
+    """Each cell is closed by a zero byte, so that none runs into the next."""
+    return hashlib.sha256("".join([f"{cell or ''}\0" for cell in cells]).encode()).hexdigest()
+
+
+def register_row_of(source: str, ticket_id: str, columns: Mapping[str, Cell]) -> Row:
+    """Return a record's row. Raises ValueError for an unknown column.
+
+    `columns` are those of `v_register` without `register_no`, `source`, `days_late`, `days_open` and
+    `synced_at`, which the view adds; dates and instants as such or as text. Besides: `confidential` (yes/no),
+    and the instants between which days are counted, where they differ from the plain reading: `open_from`
+    (else detected_at), `open_until` (else closed_at), `late_from` (else the end of due_at), `late_until` (else
+    implemented_at). `row_hash` is worked out when it is not given.
+    """
+    if not columns.keys() <= _COLUMNS:
+        message = f"no columns of the register: {sorted(columns.keys() - _COLUMNS)}"
+        raise ValueError(message)
+    get = columns.get
+    row: list[str | int | None] = [source, ticket_id, *[_cell(get(name)) for name in REGISTER_COLUMNS]]
+    if "row_hash" not in columns:
+        row[_HASH_AT] = _hash_of(row[2:_HASH_AT])
+    return tuple(row)
+
+
+def _cell(cell: Cell) -> str | int | None:
+    if cell is None or isinstance(cell, str):
+        return cell
+    if isinstance(cell, date):
+        return day_or_instant_text(cell)
+    return int(cell)
+
+
+def birth_rows_of(source: str, ticket_id: str, timeline: Iterable[FieldChange]) -> list[Params]:
+    """Return what mapped fields held when the ticket was made: the timeline's changes of origin `birth`."""
+    births = {(one.tracker_field or one.field, one.field): one for one in timeline if one.origin is Origin.BIRTH}
+    return [
+        (source, ticket_id, *names, one.new.text or _words(one.new), instant_text(one.at), one.by or "")
+        for names, one in births.items()
+    ]
+
+
+def action_row(source: str, ticket_id: str, action: Action) -> Row:
+    """Return the row of one action of a record."""
+    due = action.due_at.data
+    return (
+        source,
+        ticket_id,
+        action.id,
+        action.key,
+        action.origin.value,
+        action.kind.value,
+        _words(action.text),
+        _words(action.owner),
+        day_or_instant_text(due) if isinstance(due, date) else None,
+        optional_text(action.done_at),
+    )
+
+
+def _words(value: Value) -> str:
+    """Return a canonical value as the register shows it; people as their canonical ids."""
+    if isinstance(value.data, str):
+        return value.data
+    if isinstance(value.data, date):
+        return day_or_instant_text(value.data)
+    return ", ".join(value.data) if isinstance(value.data, tuple) else value.text
+
+
+def verdict_row(source: str, ticket_id: str, verdict: Verdict) -> Row:
+    """Return the row of one rule's verdict on a ticket."""
+    return (
+        source,
+        ticket_id,
+        verdict.rule,
+        verdict.outcome.value,
+        verdict.severity.value,
+        verdict.title,
+        verdict.clause,
+        verdict.mode.value,
+        verdict.number,
+        verdict.reason,
+        optional_text(verdict.next_due),
+    )
+
+
+def finding_row(finding: Finding) -> Params:
+    """Return the row of one episode."""
+    return (
+        finding.source,
+        finding.ticket_id,
+        finding.rule,
+        finding.episode,
+        finding.number,
+        finding.clause,
+        finding.severity.value,
+        finding.state.value,
+        finding.mode.value,
+        finding.title,
+        finding.message,
+        finding.fix,
+        json_text(finding.args),
+        instant_text(finding.opened_at),
+        optional_text(finding.cleared_at),
+        finding.hidden_by,
+        optional_text(finding.waived_until),
+        finding.waived_by,
+        finding.waived_reason,
+        finding.rule_set,
+        json_text([dict(one) for one in finding.inputs]),
+    )
