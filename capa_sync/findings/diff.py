@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
 from capa_sync.findings.hiding import hidden_by
 from capa_sync.model.finding import SEVERITY_ORDER, Evidence, Finding, FindingState, Outcome, Verdict
+from capa_sync.model.light import light
 
 RULE_GONE = "cleared because the rule is no longer in the active rule set"
 _LIVE = frozenset({FindingState.OPEN, FindingState.WAIVED})
+_FINE = frozenset({Outcome.OK, Outcome.NOT_APPLICABLE})
 
 
 class What(StrEnum):
@@ -28,7 +30,7 @@ class What(StrEnum):
     WAIVER_ENDED = "waiver_ended"
 
 
-@dataclass(frozen=True, slots=True)
+@light
 class Event:
     """One thing that happened to a finding: the episode as it is now, and as it was before, if it was."""
 
@@ -37,7 +39,7 @@ class Event:
     before: Finding | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@light
 class DiffResult:
     """What one judgement of a ticket means for its findings.
 
@@ -77,15 +79,20 @@ def diff_findings(
     """
     known = {finding.rule: finding for finding in previous}
     judgement = _Judgement(source, ticket_id, now, rule_set, why_gone)
-    steps = [judgement.step(known.get(verdict.rule), verdict) for verdict in verdicts]
-    judged = {verdict.rule for verdict in verdicts}
-    staying = judged | set(rules or ())
-    steps += [judgement.leave(old, gone=old.rule not in staying) for old in previous if old.rule not in judged]
+    steps: list[tuple[What | None, Finding | None]] = []
+    for verdict in verdicts:
+        old = known.get(verdict.rule)
+        if old is not None or verdict.outcome not in _FINE:  # most rules find nothing and never did: no step
+            steps.append(judgement.step(old, verdict))
+    if known:
+        judged = {verdict.rule for verdict in verdicts}
+        staying = judged | set(rules or ())
+        steps += [judgement.leave(old, gone=old.rule not in staying) for old in previous if old.rule not in judged]
     rows = _with_hiding([row for _, row in steps if row], verdicts)
     return _result(known, {row.rule: what for what, row in steps if row}, rows)
 
 
-@dataclass(frozen=True, slots=True)
+@light
 class _Judgement:
     """One judgement of one ticket: what all its steps share."""
 
@@ -146,7 +153,7 @@ class _Judgement:
 
     def _opened(self, old: Finding | None, verdict: Verdict, state: FindingState) -> Finding:
         """Begin the next episode; never before the last one ended, whatever the clock says."""
-        blank = Finding(
+        return Finding(
             source=self.source,
             ticket_id=self.ticket_id,
             rule=verdict.rule,
@@ -155,8 +162,15 @@ class _Judgement:
             severity=verdict.severity,
             opened_at=max(self.now, old.cleared_at) if old and old.cleared_at else self.now,
             rule_set=self.rule_set,
+            title=verdict.title,
+            clause=verdict.clause,
+            message=verdict.message,
+            fix=verdict.fix,
+            args=verdict.args,
+            mode=verdict.mode,
+            inputs=_inputs(verdict.evidence),
+            number=verdict.number,
         )
-        return self._worded(blank, verdict)
 
     def _worded(self, row: Finding, verdict: Verdict) -> Finding:
         """Give an episode the verdict's words, inputs and severity of now."""
@@ -190,16 +204,18 @@ def _compared(old: Finding, row: Finding) -> What | None:
 
 def _with_hiding(rows: Sequence[Finding], verdicts: Sequence[Verdict]) -> list[Finding]:
     """Set `hidden_by` on open rows; one that stays open under cannot tell goes on hiding what it hid."""
-    unsure = {verdict.rule for verdict in verdicts if verdict.outcome is Outcome.CANNOT_TELL}
-    hides = {
-        verdict.rule: verdict.hides
-        or tuple(row.rule for row in rows if verdict.rule in unsure and row.hidden_by == verdict.rule)
-        for verdict in verdicts
-    }
+    if not any(row.state is FindingState.OPEN for row in rows):
+        return list(rows)
+    hides = {verdict.rule: verdict.hides for verdict in verdicts if verdict.hides}
+    for verdict in verdicts:
+        if verdict.outcome is Outcome.CANNOT_TELL and not verdict.hides:
+            hides[verdict.rule] = tuple(row.rule for row in rows if row.hidden_by == verdict.rule)
     behind = hidden_by(rows, hides)
-    return [
-        replace(row, hidden_by=behind.get(row.rule, "")) if row.state is FindingState.OPEN else row for row in rows
-    ]
+    return [_behind(row, behind.get(row.rule, "")) if row.state is FindingState.OPEN else row for row in rows]
+
+
+def _behind(row: Finding, front: str) -> Finding:
+    return row if row.hidden_by == front else replace(row, hidden_by=front)
 
 
 def _result(known: Mapping[str, Finding], steps: Mapping[str, What | None], rows: Sequence[Finding]) -> DiffResult:
@@ -215,18 +231,18 @@ def _result(known: Mapping[str, Finding], steps: Mapping[str, What | None], rows
 
 
 def _inputs(evidence: Sequence[Evidence]) -> tuple[dict[str, str], ...]:
-    """Turn evidence into plain JSON-able dicts, empty parts left out."""
-    return tuple({name: text for name, text in _parts(item).items() if text} for item in evidence)
+    """Turn evidence into plain JSON-able dicts, instants in ISO 8601, empty parts left out."""
+    return tuple([{name: text for name, text in _parts(item) if text} for item in evidence])
 
 
-def _parts(item: Evidence) -> dict[str, str]:
-    """Name the parts of one piece of evidence, its instant in ISO 8601."""
-    return {
-        "what": item.what,
-        "text": item.text,
-        "at": item.at.isoformat() if item.at else "",
-        "by": item.by or "",
-        "entry": item.entry,
-        "phrase": item.phrase,
-        "truth": item.truth,
-    }
+def _parts(item: Evidence) -> tuple[tuple[str, str | None], ...]:
+    """Name the parts of one piece of evidence."""
+    return (
+        ("what", item.what),
+        ("text", item.text),
+        ("at", item.at.isoformat() if item.at else ""),
+        ("by", item.by),
+        ("entry", item.entry),
+        ("phrase", item.phrase),
+        ("truth", item.truth),
+    )

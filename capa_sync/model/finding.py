@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
+
+from capa_sync.model.light import light
 
 
 class Severity(StrEnum):
@@ -49,7 +51,7 @@ class Mode(StrEnum):
     WARN = "warn"
 
 
-@dataclass(frozen=True, slots=True)
+@light
 class Evidence:
     """One fact a verdict rests on: a field's value or a history entry, for `explain`.
 
@@ -68,7 +70,7 @@ class Evidence:
     truth: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@light
 class Verdict:
     """What one rule says of one record at one instant.
 
@@ -98,7 +100,7 @@ class Verdict:
     number: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@light
 class Finding:
     """One episode of a rule on a ticket, as stored.
 
