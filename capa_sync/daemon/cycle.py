@@ -8,11 +8,13 @@ from datetime import datetime
 from functools import partial
 from typing import Any
 
+from capa_sync.daemon.abreast import Crew
 from capa_sync.daemon.census import note_lost_access, take_census_when_due
 from capa_sync.daemon.hinted import may_follow_hints, read_hinted
 from capa_sync.daemon.house import House, SourceSetup
 from capa_sync.daemon.judging import judge_due_tickets, pass_to_carriers
 from capa_sync.daemon.log import Action, log
+from capa_sync.daemon.mapped import circles_of
 from capa_sync.daemon.reading import FULL, POLL, is_full_read_due, read_into_mirror, sign_in, sweep_into_mirror
 from capa_sync.daemon.writing import deliver_writes, plan_due_tickets
 from capa_sync.errors import ALL, Fatal, NotBefore, Retryable, SafetyStop, SourceError
@@ -48,15 +50,25 @@ def run_cycle(house: House, setup: SourceSetup, *, full: bool = False, deliver: 
 def run_round(
     house: House, setups: Sequence[SourceSetup], *, full: bool = False, deliver: bool = True
 ) -> list[CycleResult]:
-    """Take several sources through the journey together: all are read before any is judged, for joined records."""
+    """Take several sources through the journey side by side; results come in the order given.
+
+    All that are joined are read before any of them is judged; none waits for a source that it has no tickets with.
+    """
     results = [_start(house, setup, full=full) for setup in setups]
-    for setup, result in zip(setups, results, strict=True):
-        _walk(house, setup, result, partial(_read, house, setup, result, is_forced=full))
-    for setup, result in zip(setups, results, strict=True):
-        _walk(house, setup, result, partial(pass_to_carriers, house, setup, house.clock.now()))
-    for setup, result in zip(setups, results, strict=True):
-        _walk(house, setup, result, partial(_judge_and_write, house, setup, result, deliver=deliver))
-        _finish(house, result)
+    walks = list(zip(setups, results, strict=True))
+    with Crew(house.stop, len(walks)) as crew:
+        reads = {
+            setup.name: crew.begin(partial(_walk, house, setup, result, partial(_read, house, setup, result, full)))
+            for setup, result in walks
+        }
+        circles = [[walk for walk in walks if walk[0].name in names] for names in circles_of(setups)]
+        for circle in crew.as_ready([(circle, [reads[setup.name] for setup, _ in circle]) for circle in circles]):
+            for setup, result in circle:
+                _walk(house, setup, result, partial(pass_to_carriers, house, setup, house.clock.now()))
+            for setup, result in circle:
+                _walk(house, setup, result, partial(_judge, house, setup, result))
+            for setup, result in circle:
+                crew.begin(partial(_end, house, setup, result, deliver=deliver))
     return results
 
 
@@ -71,7 +83,8 @@ def run_hinted(house: House, setup: SourceSetup, ids: Sequence[str]) -> CycleRes
     _walk(house, setup, result, partial(_read_hinted, house, setup, result, ids))
     if result.counts.get("read"):
         _walk(house, setup, result, partial(pass_to_carriers, house, setup, house.clock.now()))
-        _walk(house, setup, result, partial(_judge_and_write, house, setup, result, deliver=True))
+        _walk(house, setup, result, partial(_judge, house, setup, result))
+        _walk(house, setup, result, partial(_deliver, house, setup, result))
     if result.problem:
         log(Action.CYCLE_FAILED, level="warning", source=setup.name, problem=result.problem)
     elif result.counts.get("read"):
@@ -80,12 +93,12 @@ def run_hinted(house: House, setup: SourceSetup, ids: Sequence[str]) -> CycleRes
 
 
 def _read_hinted(house: House, setup: SourceSetup, result: CycleResult, ids: Sequence[str]) -> None:
-    """First half of it: what the hints name into the mirror."""
+    """First part of it: what the hints name into the mirror."""
     result.counts["read"] = read_hinted(house, setup, ids)
 
 
-def _read(house: House, setup: SourceSetup, result: CycleResult, *, is_forced: bool) -> None:
-    """First half: the tracker into the mirror."""
+def _read(house: House, setup: SourceSetup, result: CycleResult, is_forced: bool) -> None:
+    """First part: the tracker into the mirror."""
     try:
         sign_in(house, setup, result.started_at)
         result.counts["read"] = read_into_mirror(house, setup, result.run, full=False).tickets
@@ -97,12 +110,25 @@ def _read(house: House, setup: SourceSetup, result: CycleResult, *, is_forced: b
     result.counts["vanished"] = take_census_when_due(house, setup, result.started_at, force=is_forced)
 
 
-def _judge_and_write(house: House, setup: SourceSetup, result: CycleResult, *, deliver: bool) -> None:
-    """Second half: the mirror to verdicts, findings, the register and warnings."""
+def _judge(house: House, setup: SourceSetup, result: CycleResult) -> None:
+    """Second part: the mirror to verdicts, findings, the register and planned warnings."""
     now = house.clock.now()
     result.counts |= judge_due_tickets(house, setup, now)
     result.counts["planned"] = plan_due_tickets(house, setup, now)
-    result.counts["delivered"] = deliver_writes(house, setup) if deliver else 0
+    result.counts["delivered"] = 0
+
+
+def _deliver(house: House, setup: SourceSetup, result: CycleResult) -> None:
+    """Last part: planned warnings to the tracker, unless a brake holds."""
+    if not result.stopped:
+        result.counts["delivered"] = deliver_writes(house, setup)
+
+
+def _end(house: House, setup: SourceSetup, result: CycleResult, *, deliver: bool) -> None:
+    """Deliver what is due, and close the run."""
+    if deliver:
+        _walk(house, setup, result, partial(_deliver, house, setup, result))
+    _finish(house, result)
 
 
 def _start(house: House, setup: SourceSetup, *, full: bool) -> CycleResult:
@@ -128,12 +154,12 @@ def _must_wait(house: House, result: CycleResult) -> bool:
     return True
 
 
-def _walk(house: House, setup: SourceSetup, result: CycleResult, half: Callable[[], None]) -> None:
-    """Walk one half of the journey, if nothing ended it before; note what ends it."""
+def _walk(house: House, setup: SourceSetup, result: CycleResult, part: Callable[[], None]) -> None:
+    """Walk one part of the journey, if nothing ended it before; note what ends it."""
     if result.problem or house.stop.is_set():
         return
     try:
-        half()
+        part()
     except SafetyStop as stop:
         result.stopped = str(stop)
         log(Action.SAFETY_STOP, level="warning", source=setup.name, cause=str(stop))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Protocol
@@ -30,6 +30,17 @@ class Mirror(Protocol):
 
     def key(self, source: str, ticket_id: str) -> str:
         """Return a ticket's present key, its id when it is not mirrored."""
+
+
+def circles_of(setups: Sequence[SourceSetup]) -> list[set[str]]:
+    """Return names of sources, those together whose tickets may be joined with one another's."""
+    circles = {setup.name: {setup.name} for setup in setups}
+    for setup in setups:
+        named = setup.mapping.same_as
+        if named is not None and named.source in circles:
+            joined = circles[setup.name] | circles[named.source]
+            circles |= dict.fromkeys(joined, joined)
+    return list({id(circle): circle for circle in circles.values()}.values())
 
 
 def map_mirrored(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -33,6 +34,28 @@ def test_a_limit_on_one_source_never_delays_another(make_desk: Callable[..., Des
         assert limit.hits == 1
     with desk.register() as register:
         assert (register.runs.not_before("servicenow") is not None) == (wait == 3600)
+
+
+@pytest.mark.parametrize("fault", ["limit", "refused"])
+def test_one_sync_reads_judges_and_writes_while_another_source_waits(
+    make_desk: Callable[..., Desk], fault: str
+) -> None:
+    """The source named first has its tries spent in vain; the second carries its warning long before that ends."""
+    desk = make_desk("jira-dc", "servicenow")
+    desk.tell_broken("servicenow")
+    if fault == "limit":
+        desk.servers["jira-dc"].faults.add("rate_limit", times=None, retry_after=20)
+    else:
+        port = str(desk.servers["jira-dc"].port)
+        desk.file.write_text(desk.write_settings().replace(f":{port}", ":9"), encoding="utf-8")
+    began = time.monotonic()
+    child = desk.start("sync", "--release", "all")
+    until(lambda: desk.picture("servicenow", "broken")["state"] == "warning", 15)
+    assert time.monotonic() - began < 15
+    assert not child.ended.is_set()
+    until(lambda: {row["source"] for row in desk.rows("v_sources") if row["as_of"]} == {"servicenow"}, 5)
+    child.signal(signal.SIGTERM)
+    child.wait(10)
 
 
 def test_polls_are_spread() -> None:
