@@ -21,6 +21,7 @@ import requests
 
 from benchmarks.floor import FloorFile, read_jira, read_servicenow
 from benchmarks.trackers import edit, requests_since, write_settings
+from capa_sync.cli.clerk import clerks_for
 from capa_sync.daemon.cycle import run_cycle
 from capa_sync.daemon.house import House, SourceSetup
 from capa_sync.daemon.log import configure_logs
@@ -45,7 +46,9 @@ def house_at(settings: Path) -> Iterator[House]:
     clock = SystemClock()
     register = open_register(configuration.register_path, clock_now=clock.now())
     try:
-        yield build_house(configuration, register, clock, threading.Event())
+        house = build_house(configuration, register, clock, threading.Event())
+        house.clerks = clerks_for(settings)
+        yield house
     finally:
         register.close()
 

@@ -15,6 +15,7 @@ import click
 import orjson
 
 from capa_sync.cli.checkpoints import VARIABLE, checkpoint_from
+from capa_sync.cli.clerk import clerks_for
 from capa_sync.daemon.house import House
 from capa_sync.errors import Problem, UserError
 from capa_sync.model.clock import Clock, FileClock, ShiftedClock, SystemClock
@@ -90,6 +91,7 @@ def open_house(
         register = open_register(path, clock_now=clock.now())
         try:
             house = build_house(configuration, register, clock, stop or threading.Event())
+            house.clerks = clerks_for(configuration.file)
             house.checkpoint = checkpoint_from(os.environ.get(VARIABLE, ""))
             yield house
         finally:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
+from capa_sync.daemon.outcome import Outcome
 from capa_sync.mapping import BoundMapping, MappingFile
 from capa_sync.model.clock import Clock
 from capa_sync.model.settings import JudgeOptions, WriteOptions
@@ -76,6 +77,32 @@ class SourceSetup:
     clock_skew: timedelta = timedelta(0)
 
 
+class Office(Protocol):
+    """Whoever may weigh batches of due tickets for this process (`clerks`)."""
+
+    def are_worth_it(self, tickets: int, /) -> bool:
+        """Tell whether so many tickets are weighed sooner there."""
+
+    def weigh(
+        self, house: House, setup: SourceSetup, batches: Sequence[Sequence[str]], now: datetime, /
+    ) -> Iterator[list[Outcome] | None]:
+        """Yield the outcomes of each batch in order; None for one that is to be weighed here."""
+
+
+class Alone:
+    """Nobody weighs for this process."""
+
+    def are_worth_it(self, _tickets: int, /) -> bool:
+        """Say no."""
+        return False
+
+    def weigh(
+        self, _house: House, _setup: SourceSetup, batches: Sequence[Sequence[str]], _now: datetime, /
+    ) -> Iterator[list[Outcome] | None]:
+        """Leave every batch to this process."""
+        yield from (None for _ in batches)
+
+
 @dataclass(slots=True)
 class House:
     """Everything the stages share in one process.
@@ -85,6 +112,7 @@ class House:
         setups: by source name, in the order of the settings (which decides
             whose ticket carries the finding of a joined record). clock, stop: time and the wish to end.
         progress, checkpoint: hooks for bars and for the kill test.
+        clerks: other processes that weigh due tickets, if there are many.
     """
 
     register: Register
@@ -95,3 +123,4 @@ class House:
     stop: threading.Event = field(default_factory=threading.Event)
     progress: Progress = no_progress
     checkpoint: Callable[[str], None] = no_checkpoint
+    clerks: Office = field(default_factory=Alone)

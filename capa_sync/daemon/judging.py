@@ -3,29 +3,22 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import date, datetime
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from typing import assert_never
 
+from capa_sync.daemon.desk import Desk, diff_of, events_of
 from capa_sync.daemon.house import House, SourceSetup
 from capa_sync.daemon.log import Action, log
-from capa_sync.daemon.mapped import carrier, learn_twins, map_mirrored
-from capa_sync.daemon.targets import target_of
-from capa_sync.findings import RULE_GONE, DiffResult, What, diff_findings
-from capa_sync.model.finding import Finding, Verdict
-from capa_sync.model.record import Action as RecordAction
-from capa_sync.model.record import CapaRecord, FieldChange, Unmapped
-from capa_sync.model.ticket import Presence
-from capa_sync.register import action_rows, birth_rows, register_row
+from capa_sync.daemon.mapped import carrier, learn_twins, may_name_twins
+from capa_sync.daemon.outcome import Aside, HandedOver, Outcome, Unseen, Weighed
+from capa_sync.findings import What
 
 BATCH = 200
 """Tickets judged in one transaction."""
 
 KEPT = 10_000
 """Tickets of a cycle for which planning need not map again; they must fit into memory."""
-
-UNSEEN = frozenset({Presence.UNOBSERVED, Presence.ACCESS_LOST})
-"""We do not know what these tickets look like now: nothing opens and nothing clears."""
 
 
 def pass_to_carriers(house: House, setup: SourceSetup, now: datetime) -> None:
@@ -46,24 +39,60 @@ def judge_due_tickets(house: House, setup: SourceSetup, now: datetime) -> dict[s
     """Judge every ticket of this source that changed or whose time has come; return counts by name.
 
     Runs only after the source was read to its end, so that no verdict rests on half a page set, and after
-    `pass_to_carriers`.
+    `pass_to_carriers`. What is not judged when the wish to stop comes stays due.
     """
     due = house.register.agenda.due_judging(setup.name, now)
     setup.targets.clear()
     counts: Counter[str] = Counter(judged=0, opened=0, cleared=0, quarantined=0)
-    for start in range(0, len(due), BATCH):
+    done = 0
+    for ids, outcomes in _weighed(house, setup, due, now):
         house.checkpoint("before-judging-commit")
         with house.register.transaction():
-            counts.update(_Desk(house, setup, due[start : start + BATCH], now).judge_all())
+            weighed = [outcomes] if outcomes is not None else _weigh_here(house, setup, ids, now)
+            for some in weighed:
+                counts.update(_Tray(house, setup, some, now).store())
         house.checkpoint("after-judging-commit")
-        house.progress(setup.name, "judging", min(start + BATCH, len(due)), len(due))
+        done += len(ids)
+        house.progress(setup.name, "judging", done, len(due))
+        if house.stop.is_set():
+            break
     return dict(counts)
 
 
+def _weighed(
+    house: House, setup: SourceSetup, due: Sequence[str], now: datetime
+) -> Iterator[tuple[Sequence[str], list[Outcome] | None]]:
+    """Yield due tickets batch by batch, with what other processes found of them where that pays, else None."""
+    batches = [due[start : start + BATCH] for start in range(0, len(due), BATCH)]
+    if not _may_be_joined(house, setup) and house.clerks.are_worth_it(len(due)):
+        yield from zip(batches, house.clerks.weigh(house, setup, batches, now), strict=True)
+    else:
+        yield from ((batch, None) for batch in batches)
+
+
+def _may_be_joined(house: House, setup: SourceSetup) -> bool:
+    """Tell whether weighing may have to write: a ticket makes its twin known before it is judged."""
+    return may_name_twins(house, setup) or house.register.records.has_joins
+
+
+def _weigh_here(house: House, setup: SourceSetup, ids: Sequence[str], now: datetime) -> Iterator[list[Outcome]]:
+    """Weigh a batch in this process, to be stored at once.
+
+    A ticket that may have a twin in its own source is stored alone: the twin may be made due a moment after it was
+    judged.
+    """
+    desk, named = Desk(house, setup, ids, now), setup.mapping.same_as
+    if named is not None and named.source == setup.name:
+        yield from ([desk.weigh(ticket_id)] for ticket_id in ids)
+    else:
+        yield [desk.weigh(ticket_id) for ticket_id in ids]
+
+
 def _notice_new_rules(house: House, setup: SourceSetup, now: datetime) -> None:
-    """Make every ticket due when rules, mapping or the tracker's own field list differ from last time."""
+    """Make every ticket due when rules, mapping, the tracker's own field list or the twins' source differ."""
     bound = setup.bound.hash if setup.bound is not None else ""
-    fingerprint = f"{house.rules.hash}:{bound}"
+    twins = setup.mapping.same_as.source if setup.mapping.same_as and may_name_twins(house, setup) else ""
+    fingerprint = f"{house.rules.hash}:{bound}" + (f":{twins}" if twins else "")
     if house.register.agenda.judged_with(setup.name) == fingerprint:
         return
     log(Action.RULES_CHANGED, source=setup.name)
@@ -87,98 +116,64 @@ def _send_to_carriers(house: House, setup: SourceSetup, now: datetime) -> None:
                 register.agenda.want_judging(source, [carrying], now)
 
 
-@dataclass(frozen=True, slots=True)
-class _Judged:
-    """What is to be stored of one judged record."""
+class _Tray:
+    """Weighed tickets on their way into the register."""
 
-    record_id: str
-    year: int
-    diff: DiffResult
-    verdicts: list[Verdict]
-    look_again: datetime | None
-    row: Mapping[str, str | int | date | datetime | None]
-    actions: list[RecordAction]
-    births: list[FieldChange]
+    def __init__(self, house: House, setup: SourceSetup, outcomes: Sequence[Outcome], now: datetime) -> None:
+        self._house, self._setup, self._now = house, setup, now
+        self._outcomes = outcomes
+        self._aside = house.register.tickets.quarantined(setup.name)
+        self._judged: list[Weighed] = []
 
-
-class _Desk:
-    """A batch of due tickets on the desk: read at once, judged one by one, stored at once."""
-
-    def __init__(self, house: House, setup: SourceSetup, ids: Sequence[str], now: datetime) -> None:
-        register = house.register
-        self.house, self.setup, self.ids, self.now = house, setup, ids, now
-        self.mirror = register.batch(setup.name, ids, setup.source.parser())
-        self.previous = register.findings.latest_of(setup.name, ids)
-        self.touched = register.outbox.touched(setup.name, ids)
-        self.aside = register.tickets.quarantined(setup.name)
-        self.judged: list[_Judged] = []
-        self.to_plan: list[str] = []
-        named = setup.mapping.same_as  # a twin of the same source may be made due a moment after it was judged
-        self.stores_each = named is not None and named.source == setup.name
-
-    def judge_all(self) -> Counter[str]:
-        """Judge every ticket and store verdicts, episodes, rows and the next instants to look again."""
+    def store(self) -> Counter[str]:
+        """Store verdicts, episodes, rows and the next instants to look again; return counts by name."""
         counts: Counter[str] = Counter()
-        for ticket_id in self.ids:
-            counts.update(self._judge(ticket_id))
-            if self.stores_each:
-                self._store()
-        self._store()
+        for outcome in self._outcomes:
+            counts.update(self._take(outcome))
+        self._store_rows()
+        planned = [each.ticket_id for each in self._judged if each.target is not None]
+        _want_planning(self._house, self._setup, planned, self._now)
         return counts
 
-    def _judge(self, ticket_id: str) -> dict[str, int]:
-        house, setup = self.house, self.setup
-        register = house.register
-        record = map_mirrored(house, setup, ticket_id, self.now, learn=True, mirror=self.mirror)
-        if not isinstance(record, CapaRecord):
-            _set_aside(house, setup, ticket_id, record)
-            return {"quarantined": 1}
-        if ticket_id in self.aside:
-            register.tickets.quarantine(setup.name, ticket_id, None)
-        if carrier(house, setup, ticket_id) != (setup.name, ticket_id):
-            return _hand_over(house, setup, ticket_id, self.now)
-        if record.presence in UNSEEN:
-            register.findings.next_due(setup.name, ticket_id, None)
-            _want_planning(house, setup, [ticket_id], self.now)  # what still waits to be written there is withdrawn
-            return {}
-        return self._tell(record)
+    def _take(self, outcome: Outcome) -> dict[str, int]:
+        house, setup, ticket_id = self._house, self._setup, outcome.ticket_id
+        if isinstance(outcome, Aside):
+            return _set_aside(house, setup, outcome)
+        if ticket_id in self._aside:
+            house.register.tickets.quarantine(setup.name, ticket_id, None)
+        match outcome:
+            case HandedOver():
+                return _hand_over(house, setup, ticket_id, self._now)
+            case Unseen():
+                house.register.findings.next_due(setup.name, ticket_id, None)
+                _want_planning(house, setup, [ticket_id], self._now)  # what still waits to be written is withdrawn
+                return {}
+            case Weighed():
+                self._judged.append(outcome)
+                if outcome.target is not None and len(setup.targets) < KEPT:
+                    setup.targets[ticket_id] = outcome.target
+                return {"judged": 1} | _tell(setup, ticket_id, outcome.events)
+        assert_never(outcome)
 
-    def _tell(self, record: CapaRecord) -> dict[str, int]:
-        """Work out what is to be stored of a record; while it is at hand, also what planning needs to know."""
-        house, setup, ticket_id = self.house, self.setup, record.ticket_id
-        verdicts = house.rules.evaluate(record, house.options, self.now)
-        previous = self.previous.get(ticket_id, [])
-        diff = _diff(house, setup, ticket_id, previous, verdicts, self.now)
-        findings = _latest(previous, diff)
-        row = register_row(record, findings, verdicts, house.options)
-        due, actions, births = _look_again(record, verdicts), action_rows(record), birth_rows(record)
-        year = record.created_at.year
-        self.judged.append(_Judged(ticket_id, year, diff, verdicts, due, row, actions, births))
-        if setup.write.mode != "off" and (findings or ticket_id in self.touched):
-            self.to_plan.append(ticket_id)
-            if len(setup.targets) < KEPT:
-                setup.targets[ticket_id] = target_of(house, setup, record, self.mirror, self.now)
-        return {"judged": 1, "opened": _count(diff, What.OPENED), "cleared": _count(diff, What.CLEARED)}
-
-    def _store(self) -> None:
-        register, name, judged = self.house.register, self.setup.name, self.judged
-        register.findings.save([finding for each in judged for finding in each.diff.save])
-        register.findings.save_all_verdicts(name, {each.record_id: each.verdicts for each in judged}, self.now)
-        register.findings.next_dues(name, {each.record_id: each.look_again for each in judged})
-        register.records.give_numbers(name, {each.record_id: each.year for each in judged})
-        register.records.save_rows(name, {each.record_id: each.row for each in judged})
-        register.records.save_all_actions(name, {each.record_id: each.actions for each in judged})
-        register.records.save_all_births(name, {each.record_id: each.births for each in judged})
-        _want_planning(self.house, self.setup, self.to_plan, self.now)
-        self.judged, self.to_plan = [], []
+    def _store_rows(self) -> None:
+        register, name = self._house.register, self._setup.name
+        found = {each.ticket_id: each.rows for each in self._judged}
+        register.findings.save_rows([row for each in found.values() for row in each.findings])
+        register.findings.replace_verdicts(name, {key: each.verdicts for key, each in found.items()}, self._now)
+        register.findings.next_dues(name, {key: each.look_again for key, each in found.items()})
+        register.records.give_numbers(name, {key: each.year for key, each in found.items()})
+        register.records.replace_register_rows(name, {key: each.register_row for key, each in found.items()})
+        register.records.replace_actions(name, {key: each.actions for key, each in found.items()})
+        register.records.replace_births(name, {key: each.births for key, each in found.items()})
 
 
-def _set_aside(house: House, setup: SourceSetup, ticket_id: str, record: Unmapped | None) -> None:
+def _set_aside(house: House, setup: SourceSetup, outcome: Aside) -> dict[str, int]:
     """Set a ticket aside that cannot be judged, with the reasons."""
-    reasons = record.reasons if record is not None else ("it is not mirrored",)
-    house.register.tickets.quarantine(setup.name, ticket_id, reasons)
-    house.register.findings.next_due(setup.name, ticket_id, None)
-    log(Action.TICKET_QUARANTINED, level="warning", source=setup.name, ticket=ticket_id, reason=reasons[0])
+    house.register.tickets.quarantine(setup.name, outcome.ticket_id, outcome.reasons)
+    house.register.findings.next_due(setup.name, outcome.ticket_id, None)
+    reason = outcome.reasons[0]
+    log(Action.TICKET_QUARANTINED, level="warning", source=setup.name, ticket=outcome.ticket_id, reason=reason)
+    return {"quarantined": 1}
 
 
 def _want_planning(house: House, setup: SourceSetup, ticket_ids: Sequence[str], now: datetime) -> None:
@@ -188,62 +183,29 @@ def _want_planning(house: House, setup: SourceSetup, ticket_ids: Sequence[str], 
         setup.held.pop(ticket_id, None)
 
 
-def _latest(previous: Iterable[Finding], diff: DiffResult) -> list[Finding]:
-    """Return the latest episode of each rule once the diff is stored."""
-    found = {each.rule: each for each in previous}
-    for each in diff.save:
-        if each.rule not in found or each.episode >= found[each.rule].episode:
-            found[each.rule] = each
-    return sorted(found.values(), key=lambda each: (each.number, each.rule))
-
-
-def _look_again(record: CapaRecord, verdicts: list[Verdict]) -> datetime | None:
-    """Return the earliest instant at which time alone may change a verdict; never for a ticket that vanished."""
-    if record.presence is not Presence.PRESENT:
-        return None
-    return min((each.next_due for each in verdicts if each.next_due is not None), default=None)
-
-
-def _diff(
-    house: House,
-    setup: SourceSetup,
-    ticket_id: str,
-    previous: Sequence[Finding],
-    verdicts: list[Verdict],
-    now: datetime,
-    why_gone: str = RULE_GONE,
-) -> DiffResult:
-    diff = diff_findings(
-        previous,
-        verdicts,
-        source=setup.name,
-        ticket_id=ticket_id,
-        now=now,
-        rule_set=house.rules.hash,
-        why_gone=why_gone,
-    )
-    for event in diff.events:
-        action = _ACTIONS.get(event.what, Action.FINDING_CHANGED)
-        log(action, source=setup.name, ticket=ticket_id, rule=event.finding.rule)
-    return diff
+def _tell(setup: SourceSetup, ticket_id: str, events: Sequence[tuple[What, str]]) -> dict[str, int]:
+    """Log what happened to a ticket's findings; return how many opened and cleared."""
+    for what, rule in events:
+        log(_ACTIONS.get(what, Action.FINDING_CHANGED), source=setup.name, ticket=ticket_id, rule=rule)
+    happened = [what for what, _ in events]
+    return {"opened": happened.count(What.OPENED), "cleared": happened.count(What.CLEARED)}
 
 
 _ACTIONS = {What.OPENED: Action.FINDING_OPENED, What.CLEARED: Action.FINDING_CLEARED}
-
-
-def _count(diff: DiffResult, *kinds: What) -> int:
-    return sum(1 for event in diff.events if event.what in kinds)
 
 
 def _hand_over(house: House, setup: SourceSetup, ticket_id: str, now: datetime) -> dict[str, int]:
     """Leave finding, warning and register row to the joined twin that carries the record."""
     register = house.register
     previous = register.findings.latest(setup.name, ticket_id)
-    diff = _diff(house, setup, ticket_id, previous, [], now, "cleared because the joined ticket speaks for this one")
+    diff = diff_of(
+        house, setup, ticket_id, previous, [], now, "cleared because the joined ticket speaks for this one"
+    )
+    told = _tell(setup, ticket_id, events_of(diff))
     register.findings.save(diff.save)
     register.findings.save_verdicts(setup.name, ticket_id, [], now)
     register.findings.next_due(setup.name, ticket_id, None)
     register.records.remove_row(setup.name, ticket_id)
     if setup.write.mode != "off":
         _want_planning(house, setup, [ticket_id], now)
-    return {"judged": 1, "cleared": _count(diff, What.CLEARED)}
+    return {"judged": 1, "cleared": told["cleared"]}

@@ -41,6 +41,7 @@ class Action(StrEnum):
     RELEASED = "released"
     REQUEST_TAKEN = "request_taken"
     RULES_CHANGED = "rules_changed"
+    CLERK_LOST = "clerk_lost"
     HINTS_LISTENING = "hints_listening"
     HINTS_FOLLOWED = "hints_followed"
     HINTS_REFUSED = "hints_refused"

@@ -86,6 +86,11 @@ def learn_twins(house: House, setup: SourceSetup, ticket_ids: Iterable[str], now
             _remember_twin(house, setup, own, now)
 
 
+def may_name_twins(house: House, setup: SourceSetup) -> bool:
+    """Tell whether tickets of this source may name twins in a source of the settings."""
+    return setup.mapping.same_as is not None and setup.mapping.same_as.source in house.setups
+
+
 def carrier(house: House, setup: SourceSetup, ticket_id: str) -> tuple[str, str]:
     """Return (source, ticket id) of the ticket that carries the finding and warning of this one's record.
 
@@ -108,7 +113,7 @@ def twins_of(house: House, setup: SourceSetup, own: CapaRecord) -> list[tuple[st
 def _remember_twin(house: House, setup: SourceSetup, own: CapaRecord, now: datetime) -> None:
     """Store whom this ticket names as its twin; the twin of now and the one of before are to be judged anew."""
     named = setup.mapping.same_as
-    if named is None:
+    if named is None or not may_name_twins(house, setup):
         return
     for source, twin in house.register.records.save_join(setup.name, own.ticket_id, named.source, own.same_as_key):
         house.register.agenda.want_judging(source, [twin], now)

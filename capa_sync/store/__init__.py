@@ -6,8 +6,9 @@ that nothing primary is ever dropped. `open_register` is the way in; `RegisterLo
 
 from __future__ import annotations
 
+from capa_sync.store.judged_rows import JudgedRows, judged_rows
 from capa_sync.store.lock import RegisterLock
 from capa_sync.store.register import Register, open_register
 from capa_sync.store.requests import Request
 
-__all__ = ["Register", "RegisterLock", "Request", "open_register"]
+__all__ = ["JudgedRows", "Register", "RegisterLock", "Request", "judged_rows", "open_register"]

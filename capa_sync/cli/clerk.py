@@ -1,0 +1,43 @@
+"""`python -m capa_sync.cli.clerk SETTINGS SOCKET`: a process of the daemon's own that weighs tickets (`clerks`)."""
+
+from __future__ import annotations
+
+import os
+import sys
+from multiprocessing.connection import Connection
+from pathlib import Path
+
+import capa_sync
+from capa_sync.daemon.clerks import Clerks, serve
+from capa_sync.daemon.log import configure_logs
+from capa_sync.errors import CapaSyncError
+from capa_sync.model.clock import SystemClock
+from capa_sync.settings import load_settings
+from capa_sync.store import open_register
+from capa_sync.wiring import build_house_for_reading, configure
+
+
+def clerks_for(settings: Path) -> Clerks:
+    """Return clerks that know these settings."""
+    return Clerks(clerk_command(settings))
+
+
+def clerk_command(settings: Path) -> list[str]:
+    """Return what starts one, whatever folder this package was loaded from."""
+    place = str(Path(capa_sync.__file__).parents[1])
+    start = f"import sys; sys.path.insert(0, {place!r}); from capa_sync.cli.clerk import main; main()"
+    return [sys.executable, "-P", "-c", start, str(settings.resolve())]
+
+
+def main() -> None:
+    """Serve until the process that started this one hangs up."""
+    settings, line = Path(sys.argv[1]), Connection(int(sys.argv[2]))
+    configure_logs(quiet=True)
+    clock = SystemClock()
+    try:
+        configuration = configure(load_settings(settings, os.environ), settings, os.environ, with_secrets=False)
+        register = open_register(configuration.register_path, clock_now=clock.now(), create=False, read_only=True)
+    except CapaSyncError:
+        return  # the settings are another's by now: the process that asked goes by its own
+    with register:
+        serve(build_house_for_reading(configuration, register, clock), line)

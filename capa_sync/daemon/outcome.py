@@ -1,0 +1,47 @@
+"""What weighing one due ticket comes to; plain values that may pass between processes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from capa_sync.findings import What
+from capa_sync.store import JudgedRows
+from capa_sync.writeback import Target
+
+
+@dataclass(frozen=True, slots=True)
+class Aside:
+    """A ticket that cannot be judged, with the reasons."""
+
+    ticket_id: str
+    reasons: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Unseen:
+    """A ticket of which nothing is known now."""
+
+    ticket_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class HandedOver:
+    """A ticket whose joined twin carries the record."""
+
+    ticket_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Weighed:
+    """What is to be stored of a judged record, and what happened to its findings: (what, rule).
+
+    `target` is what planning needs to know while the record is at hand; None where nothing is to be planned.
+    """
+
+    ticket_id: str
+    rows: JudgedRows
+    events: tuple[tuple[What, str], ...]
+    target: Target | None
+
+
+Outcome = Aside | Unseen | HandedOver | Weighed

@@ -1,0 +1,191 @@
+"""Clerks: other processes weigh due tickets, and nothing comes out differently for it, whatever befalls them."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from capa_sync.cli.clerk import clerk_command
+from capa_sync.daemon import judging
+from capa_sync.daemon.clerks import Clerks
+from capa_sync.daemon.house import House
+from capa_sync.daemon.judging import judge_due_tickets, pass_to_carriers
+from capa_sync.model.clock import FileClock
+from capa_sync.sandbox.stories.script import AddAction, Create, Day, Fill
+from capa_sync.settings import load_settings
+from capa_sync.store import open_register
+from capa_sync.wiring import build_house_for_reading, configure
+from tests.daemon.conftest import MakeDesk
+from tests.daemon.desk import FACTS, NOW, Desk, until
+
+TICKETS = 24
+BATCH = 4
+
+
+@pytest.fixture(scope="module")
+def desk(shared_desk: MakeDesk) -> Desk:
+    """A tracker of two dozen mirrored tickets, judged by one rule; the settings name three more by now."""
+    desk = shared_desk("jira-dc", rules=["what-when-where"])
+    for n in range(TICKETS // 4):
+        desk.tell_broken("jira-dc", f"broken {n}")
+        desk.tell_clean("jira-dc", f"clean {n}")
+        desk.tell("jira-dc", f"vague {n}", Create({"title": "Backup", "owner": "priya.nair"}))
+        desk.tell("jira-dc", f"parent {n}", Create(FACTS))
+        desk.tell("jira-dc", f"parent {n}", AddAction("Change the checklist", Day(-3), "subtask", "tomasz.zielinski"))
+        desk.tell("jira-dc", f"parent {n}", Fill({"root_cause": "Nobody was named as deputy"}))
+    desk.sync()
+    root = Path(judging.__file__).parents[2]
+    for rule in ("root-cause-before-action", "action-overdue", "root-cause-substantive"):
+        shutil.copy(root / "rules" / f"{rule}.yaml", desk.folder / "rules")
+    return desk
+
+
+@contextmanager
+def _house(desk: Desk, folder: Path, *, clerks: Clerks | None = None) -> Iterator[House]:
+    """A copy of the desk's register with everything wired; nothing but the tracker is missing."""
+    shutil.copytree(desk.folder, folder)
+    settings = folder / "capa-sync.toml"
+    configuration = configure(load_settings(settings, {}), settings, {}, with_secrets=False)
+    clock = FileClock(folder / "clock")
+    with open_register(configuration.register_path, clock_now=clock.now()) as register:
+        house = build_house_for_reading(configuration, register, clock)
+        for setup in house.setups.values():
+            setup.write = replace(setup.write, mode="plan")
+        if clerks is not None:
+            house.clerks = clerks
+        yield house
+
+
+def _judge(house: House) -> tuple[dict[str, int], dict[str, list[Any]], dict[str, Any]]:
+    """Judge everything by the new rules; return counts, all tables, and what planning is told."""
+    setup = house.setups["jira-dc"]
+    pass_to_carriers(house, setup, NOW)
+    counts = judge_due_tickets(house, setup, NOW)
+    return counts, house.register.rows_by_table(), dict(setup.targets)
+
+
+@pytest.fixture(scope="module")
+def alone(desk: Desk, tmp_path_factory: pytest.TempPathFactory) -> tuple[Any, ...]:
+    """What judging without any clerk comes to."""
+    with _house(desk, tmp_path_factory.mktemp("alone") / "desk") as house:
+        return _judge(house)
+
+
+@pytest.fixture(autouse=True)
+def _small_batches(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(judging, "BATCH", BATCH)
+
+
+class _Watched(Clerks):
+    """Clerks that count how many batches were answered."""
+
+    answered = 0
+
+    def weigh(self, *given: Any) -> Iterator[Any]:
+        for outcomes in super().weigh(*given):
+            self.answered += outcomes is not None
+            yield outcomes
+
+
+def _clerks(folder: Path, command: Sequence[str] = ()) -> _Watched:
+    return _Watched(command or clerk_command(folder / "capa-sync.toml"), cores=2, worth=1)
+
+
+def test_with_clerks_every_row_is_as_without(desk: Desk, alone: tuple[Any, ...], tmp_path: Path) -> None:
+    """Verdicts, findings, register numbers, rows, due times and targets are the same, and clerks made them."""
+    clerks = _clerks(tmp_path / "desk")
+    with _house(desk, tmp_path / "desk", clerks=clerks) as house:
+        assert _judge(house) == alone
+    assert alone[0]["judged"] == TICKETS
+    assert alone[0]["opened"] >= TICKETS // 4
+    assert alone[2]
+    assert clerks.answered == TICKETS // BATCH
+
+
+def test_a_clerk_that_is_killed_leaves_his_batches_to_us(
+    desk: Desk, alone: tuple[Any, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`kill -9` of every clerk after the first answer loses nothing and doubles nothing."""
+    clerks = _clerks(tmp_path / "desk")
+    started: list[subprocess.Popen[bytes]] = []
+    original = subprocess.Popen
+
+    def popen(*args: Any, **options: Any) -> subprocess.Popen[bytes]:
+        started.append(original(*args, **options))
+        return started[-1]
+
+    monkeypatch.setattr(subprocess, "Popen", popen)
+    with _house(desk, tmp_path / "desk", clerks=clerks) as house:
+
+        def kill(name: str) -> None:
+            if name == "after-judging-commit" and started[0].poll() is None:
+                for process in started:
+                    os.kill(process.pid, signal.SIGKILL)
+                    process.wait()
+
+        house.checkpoint = kill
+        assert _judge(house) == alone
+    assert len(started) == 2
+    assert 1 <= clerks.answered < TICKETS // BATCH
+
+
+def test_a_clerk_who_knows_other_rules_declines(desk: Desk, alone: tuple[Any, ...], tmp_path: Path) -> None:
+    """A rule file edited after this process has read it is not judged by, here or there."""
+    clerks = _clerks(tmp_path / "desk")
+    with _house(desk, tmp_path / "desk", clerks=clerks) as house:
+        edited = tmp_path / "desk" / "rules" / "what-when-where.yaml"
+        edited.write_text(edited.read_text(encoding="utf-8") + "\n# edited\n", encoding="utf-8")
+        assert _judge(house) == alone
+    assert clerks.answered == 0
+
+
+@pytest.mark.parametrize("command", [["/nonexistent/python"], [sys.executable, "-c", "raise SystemExit(1)"]])
+def test_clerks_that_do_not_come_are_not_missed(
+    desk: Desk, alone: tuple[Any, ...], tmp_path: Path, command: list[str]
+) -> None:
+    """A program that cannot be started, or ends at once, costs nothing but its start."""
+    clerks = _clerks(tmp_path / "desk", command)
+    with _house(desk, tmp_path / "desk", clerks=clerks) as house:
+        assert _judge(house) == alone
+    assert clerks.answered == 0
+
+
+def test_a_clerk_ends_when_the_process_that_started_it_is_killed(desk: Desk, tmp_path: Path) -> None:
+    """`kill -9` of the daemon leaves no clerk behind."""
+    shutil.copytree(desk.folder, tmp_path / "desk")
+    program = (
+        "import os, signal, socket, subprocess, sys\n"
+        "ours, his = socket.socketpair()\n"
+        "clerk = subprocess.Popen([*sys.argv[1:], str(his.fileno())], pass_fds=[his.fileno()])\n"
+        "print(clerk.pid, flush=True)\n"
+        "his.close()\n"
+        "sys.stdin.readline()\n"
+        "os.kill(os.getpid(), signal.SIGKILL)\n"
+    )
+    command = [sys.executable, "-c", program, *clerk_command(tmp_path / "desk" / "capa-sync.toml")]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        clerk = int(process.stdout.readline())
+        assert Path(f"/proc/{clerk}").exists()
+        process.stdin.write("\n")
+        process.stdin.flush()
+    until(lambda: not _is_running(clerk))
+
+
+def _is_running(pid: int) -> bool:
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()[0]
+    except FileNotFoundError:
+        return False
+    return state != "Z"
