@@ -111,9 +111,14 @@ def _read(house: House, setup: SourceSetup, result: CycleResult, is_forced: bool
 
 
 def _judge(house: House, setup: SourceSetup, result: CycleResult) -> None:
-    """Second part: the mirror to verdicts, findings, the register and planned warnings."""
+    """Second part: the mirror to verdicts, findings, the register and planned warnings.
+
+    Nothing is planned when the wish to stop came first: not every ticket is judged then.
+    """
     now = house.clock.now()
     result.counts |= judge_due_tickets(house, setup, now)
+    if house.stop.is_set():
+        return
     result.counts["planned"] = plan_due_tickets(house, setup, now)
     result.counts["delivered"] = 0
 

@@ -160,6 +160,24 @@ def test_clerks_that_do_not_come_are_not_missed(
     assert clerks.answered == 0
 
 
+@pytest.mark.parametrize("with_clerks", [False, True])
+def test_the_wish_to_stop_leaves_the_rest_due(
+    desk: Desk, alone: tuple[Any, ...], tmp_path: Path, with_clerks: bool
+) -> None:
+    """A daemon that is told to end stores the batch at hand; the next one judges the others."""
+    clerks = _clerks(tmp_path / "desk") if with_clerks else None
+    with _house(desk, tmp_path / "desk", clerks=clerks) as house:
+        house.checkpoint = lambda name: house.stop.set() if name == "after-judging-commit" else None
+        first = _judge(house)[0]
+        assert first["judged"] == BATCH
+        assert len(house.register.agenda.due_judging("jira-dc", NOW)) == TICKETS - BATCH
+        house.stop.clear()
+        house.checkpoint = lambda _name: None
+        second, tables, _ = _judge(house)
+    assert second["judged"] == TICKETS - BATCH
+    assert tables == alone[1]
+
+
 def test_a_clerk_ends_when_the_process_that_started_it_is_killed(desk: Desk, tmp_path: Path) -> None:
     """`kill -9` of the daemon leaves no clerk behind."""
     shutil.copytree(desk.folder, tmp_path / "desk")
