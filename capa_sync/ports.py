@@ -108,7 +108,9 @@ class TicketWriter(Protocol):
     def deliver(self, write: Write, remote_id: str) -> Delivered:
         """Apply one write; `remote_id` is the stored id of our comment on that ticket, "" when none is known.
 
-        Looks for our own marker first where a new comment or note would be created, so that none is doubled.
+        Looks for our own marker first where a new comment or note would be created, so that none is doubled, and
+        writes no text that stands there already, whichever register wrote it. For a work note `remote_id` is the
+        newest note that this register knows of: one of another register after it that tells the same is enough.
         When `remote_id` names a comment that is gone and no other own one stands, nothing is created: the answer
         is `Delivered(deleted_by_person=True)`, and the caller may deliver again with `remote_id` "".
         """

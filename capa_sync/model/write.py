@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -62,6 +63,22 @@ class WarningText:
         return "\n".join(lines)
 
 
+_WRITTEN_AT = re.compile(r"\((?:as of )?\d{1,2} [A-Z][a-z]+ \d{4}(?: \d\d:\d\d)?\)")
+"""The instant of the write in the heading of a text, as `writeback/render.py` words it; no date comes before it."""
+
+
+def says_the_same(one: str, other: str) -> bool:
+    """Tell whether two texts of ours differ in nothing but blanks and the instant of the write.
+
+    That instant decides nothing (CONTRACT.md 8), so a text that another register has written is not written again.
+    """
+    return _timeless(one) == _timeless(other)
+
+
+def _timeless(text: str) -> list[str]:
+    return _WRITTEN_AT.sub("()", text, count=1).split()
+
+
 @dataclass(frozen=True, slots=True)
 class Write:
     """One intended write, as kept in the outbox.
@@ -76,7 +93,8 @@ class Write:
         points: rule -> severity, or `fixed`, as this write leaves them on the ticket; the planner's memory of what
             people have been told. Kept by the store, never sent.
         notifies: it will mail people (a new comment, a work note): counted by the brakes, once a ticket and day.
-        marker: identity put into the tracker with it: register id and ticket (property value or marker line).
+        marker: identity put into the tracker with it: register id and ticket (property value), or the marker line of
+            a work note (`NoteMark`).
         state, attempts, error, remote_id, not_before, delivered_at, created_at: delivery.
     """
 

@@ -214,8 +214,13 @@ class _Courier:
         self.checkpoint(f"deliver.mark_{step}.after")
 
     def _remote_id(self, write: Write) -> str:
-        is_comment = write.kind is WriteKind.COMMENT
-        return self.outbox.remote_comment(self.source, write.ticket_id) if is_comment else ""
+        """Return the id of our comment, or of the newest note that we know of, "" when there is none."""
+        if write.kind is WriteKind.COMMENT:
+            return self.outbox.remote_comment(self.source, write.ticket_id)
+        if write.kind is not WriteKind.WORK_NOTE:
+            return ""
+        last = self.outbox.last_delivered(self.source, write.ticket_id).get(write.kind)
+        return last.remote_id if last is not None else ""
 
 
 def _wish(fault: SourceError) -> timedelta | None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from capa_sync.model.finding import Finding
+from capa_sync.model.note import NoteMark
 from capa_sync.model.settings import WriteOptions
 from capa_sync.model.ticket import Presence
 from capa_sync.model.write import WarningText, Write, WriteKind
@@ -194,8 +195,9 @@ class _Desk:
         if self.options.work_notes and self._is_news():
             episodes = [finding.episode for finding in self.standing.shown]
             note = self._write(WriteKind.WORK_NOTE, fingerprint(self._digest(), episodes), text=self._text())
-            marker = f"[capa-sync {self.target.ticket_id} {note.id[:16]}]"
-            yield replace(note, marker=marker, notifies=bool(self.standing.shown))
+            points = {finding.rule: finding.severity for finding in self.standing.shown}
+            mark = NoteMark.of(self.target.ticket_id, note.id, points)
+            yield replace(note, marker=mark.line, notifies=bool(points))
 
     def _is_news(self) -> bool:
         """Tell whether a point is new or worse than the last work note said, or all is clear since then."""

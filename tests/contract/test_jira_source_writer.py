@@ -31,6 +31,12 @@ def words(text: str = "Root cause is missing") -> WarningText:
     )
 
 
+def heading(day: int) -> WarningText:
+    """A warning as of a day."""
+    as_of = Span(f" (as of {day} June 2026 10:15)")
+    return WarningText((Paragraph((Span("Clause 10 check - 1 thing to fix", bold=True), as_of)),))
+
+
 def write(it: Desk, key: str, kind: WriteKind = WriteKind.COMMENT, **given: Any) -> Write:
     """A write for a ticket of the desk."""
     id_ = str(it.tracker.state.find(key).id)
@@ -94,6 +100,29 @@ def test_another_registers_comment_and_a_forged_mark_are_not_ours(face: str) -> 
         done = it.writer.deliver(write(it, key), "")
         assert [one.author["displayName"] for one in ours(it, key)] == ["Ann Arbor", "capa-sync", "capa-sync"]
         assert done.remote_id == str(ours(it, key)[2].id)
+
+
+@both_faces
+def test_a_second_register_writes_nothing_that_is_there(face: str) -> None:
+    """It takes the first one's comment for its own; text and property are, days later, as it would write them."""
+    it, key = one_ticket(face)
+    with it:
+        mine, theirs = (
+            [
+                write(it, key, text=heading(day), marker=f"{register} {it.tracker.state.find(key).id}"),
+                write(it, key, WriteKind.PROPERTY, fields={"state": "warning"}, marker=f"{register} 1"),
+            ]
+            for register, day in (("register-1", 1), ("register-2", 14))
+        )
+        first = [it.writer.deliver(one, "") for one in mine]
+        it.tracker.clock.advance(timedelta(days=13))
+        for known in ("", first[0].remote_id):
+            again = it.exchanges(lambda known=known: [it.writer.deliver(one, known) for one in theirs])
+            assert {(e.method, e.path.rpartition("/")[2]) for e in again if e.is_write} <= {("POST", "list")}
+        assert it.writer.look_up(theirs[0], "") is not None
+        assert it.writer.look_up(theirs[1], "") is not None
+        assert it.writer.deliver(theirs[0], "").remote_id == first[0].remote_id
+        assert len(ours(it, key)) == 1
 
 
 @both_faces

@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 
 from capa_sync.errors import Authentication, DeliveryUnknown, NotBefore, Retryable, WriteRefused
+from capa_sync.model.finding import Severity
+from capa_sync.model.note import NoteMark
 from capa_sync.model.write import WriteKind
 from capa_sync.sources.servicenow import ServiceNowAuth
 from tests.unit.sources.servicenow.bench import Bench, bench, text, write
@@ -210,11 +212,69 @@ def test_without_journal_rights_the_record_s_own_text_is_searched(sn: Bench, den
     assert len(notes(sn)) == 2
 
 
+def marked(sn: Bench, write_id: str, **points: Severity) -> Any:
+    """A work note of the write with this id that tells these points, or that all is clear."""
+    mark = NoteMark.of(sn.issue, write_id * 16, points)
+    return note(sn, id=write_id * 16, marker=mark.line, text=text(f"{len(points)} points"))
+
+
 def test_two_registers_on_one_instance_write_one_note(sn: Bench) -> None:
-    """A second register with the same intention finds the first one's note."""
-    sn.writer.deliver(note(sn), "")
-    sn.again().writer.deliver(note(sn), "")
-    assert len(notes(sn)) == 1
+    """The second register's write is another one; its points are on the ticket, so it takes the note for its own."""
+    first = sn.writer.deliver(marked(sn, "a1", cause=Severity.HIGH, extent=Severity.LOW), "")
+    sn.sent()
+    other = sn.again().writer
+    assert other.look_up(marked(sn, "b1", cause=Severity.MEDIUM), "") == first
+    assert other.deliver(marked(sn, "b1", cause=Severity.MEDIUM), "") == first
+    assert sn.writes() == []
+    assert other.deliver(marked(sn, "b2", due=Severity.LOW), first.remote_id).remote_id != first.remote_id
+    assert len(notes(sn)) == 2
+
+
+def test_what_another_register_said_since_our_last_note_is_not_said_again(sn: Bench) -> None:
+    """Warned, cleared and warned anew, by one register each time: the other one adds none of the three."""
+    other, known = sn.again().writer, ""
+    for number, points in enumerate(({"cause": Severity.HIGH}, {}, {"cause": Severity.HIGH})):
+        sn.later(days=1)
+        told = sn.writer.deliver(marked(sn, f"a{number}", **points), known)
+        sn.later(hours=1)
+        known = other.deliver(marked(sn, f"b{number}", **points), known).remote_id
+        assert known == told.remote_id
+    assert sorted(body.splitlines()[0] for body in notes(sn)) == ["0 points", "1 points", "1 points"]
+
+
+def test_our_own_older_note_keeps_no_point_from_being_told_again(sn: Bench) -> None:
+    """A point that was fixed and is broken anew is news, although the newest note, known to us, told it before."""
+    first = sn.writer.deliver(marked(sn, "a1", cause=Severity.HIGH), "")
+    sn.later(days=2)
+    again = sn.writer.deliver(marked(sn, "a2", cause=Severity.HIGH), first.remote_id)
+    assert again.remote_id != first.remote_id
+    assert len(notes(sn)) == 2
+    gone = "f" * 32  # where our own last note is not to be seen, nothing is concluded from others
+    sn.later(days=2)
+    sn.writer.deliver(marked(sn, "a3", cause=Severity.HIGH), gone)
+    assert len(notes(sn)) == 3
+
+
+def test_a_forged_or_quoted_mark_silences_nothing(sn: Bench) -> None:
+    """A note of a person that ends with the mark of these points is not ours; ours is written."""
+    wanted = marked(sn, "a1", cause=Severity.HIGH)
+    forged = NoteMark.of(sn.issue, "0" * 32, {"cause": Severity.HIGH}).line
+    sn.tracker.as_user("kim").work_note("sn_grc_issue", sn.issue, f"they said\n\n{forged}")
+    sn.writer.deliver(wanted, "")
+    assert [body.endswith(wanted.marker) for body in notes(sn)].count(True) == 1
+
+
+def test_a_text_of_another_instant_is_not_written_again(sn: Bench) -> None:
+    """The second register words the same text some days later: nothing but a changed state would be sent."""
+    told, later = (text(f"Clause 10 check - 1 thing to fix (as of {day} June 2026 10:15)") for day in (1, 14))
+    sn.writer.deliver(fields(sn, text=told), "")
+    sn.sent()
+    other = sn.again().writer
+    assert other.look_up(fields(sn, text=later), "") is not None
+    other.deliver(fields(sn, text=later), "")
+    assert sn.writes() == []
+    other.deliver(fields(sn, text=later, fields={STATE: "overdue"}), "")
+    assert [e.body for e in sn.writes()] == [b'{"u_capa_sync_state":"overdue"}']
 
 
 # --- refusals --------------------------------------------------------------------------------------------------

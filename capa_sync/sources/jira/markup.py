@@ -7,11 +7,11 @@ mention, link, image or macro is escaped (facts/jira.md 5).
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator
 from itertools import groupby
 from typing import Any
 
-from capa_sync.model.write import Paragraph, Span, WarningText
+from capa_sync.model.write import Paragraph, Span, WarningText, says_the_same
 from capa_sync.sources.jira.adf import adf_text
 from capa_sync.sources.jira.values import clean
 
@@ -94,11 +94,7 @@ def _wiki_span(span: Span) -> str:
 
 
 def same_text(sent: Any, found: Any) -> bool:
-    """Whether a comment on the tracker reads as what we sent: Jira adds attributes of its own to ADF."""
+    """Whether a comment on the tracker reads as what we send: Jira adds attributes of its own to ADF."""
     if isinstance(sent, dict) and isinstance(found, dict):
-        return _words([adf_text(sent)[0]]) == _words([adf_text(found)[0]])
-    return isinstance(sent, str) and isinstance(found, str) and _words([sent]) == _words([found])
-
-
-def _words(texts: Iterable[str]) -> Sequence[str]:
-    return [word for text in texts for word in text.split()]
+        return says_the_same(adf_text(sent)[0], adf_text(found)[0])
+    return isinstance(sent, str) and isinstance(found, str) and says_the_same(sent, found)

@@ -66,9 +66,7 @@ class JiraWriter:
             return self._look_up_comment(write, remote_id, _stamp(ticket))
         if write.kind is WriteKind.LABELS:
             return None if self._label_orders(write, ticket) else Delivered(stamp=_stamp(ticket))
-        found = self._client.find(f"issue/{write.ticket_id}/properties/{PROPERTY_KEY}")
-        is_there = isinstance(found, dict) and found.get("value") == _issue_property(write)
-        return Delivered(stamp=_stamp(ticket)) if is_there else None
+        return Delivered(stamp=_stamp(ticket)) if self._has_property(write) else None
 
     def _sign_in(self) -> None:
         if self._me:
@@ -108,12 +106,18 @@ class JiraWriter:
         return to_adf(write.text) if self._client.is_cloud else to_wiki(write.text)
 
     def _update(self, write: Write, comment_id: str, body: Any) -> bool:
-        """Edit our comment in place; False when it is gone. No `properties`: they would be replaced."""
-        if self._client.find(f"issue/{write.ticket_id}/comment/{comment_id}") is None:
+        """Edit our comment in place, unless it reads so already; False when it is gone.
+
+        No `properties` are sent: they would be replaced.
+        """
+        path = f"issue/{write.ticket_id}/comment/{comment_id}"
+        held = self._client.find(path)
+        if held is None:
             return False
+        if isinstance(held, dict) and same_text(body, held.get("body")):
+            return True
         # Cloud mails watchers about edits unless told not to; Data Center has no such switch
         quietly = {"notifyUsers": "false"} if self._client.is_cloud else {}
-        path = f"issue/{write.ticket_id}/comment/{comment_id}"
         try:
             self._client.write("PUT", path, {"body": body}, quietly)
         except WriteRefused:
@@ -170,9 +174,17 @@ class JiraWriter:
         return add + [{"remove": label} for label in write.labels_remove if label in have]
 
     def _property(self, write: Write, _remote_id: str) -> Delivered:
-        path = f"issue/{write.ticket_id}/properties/{PROPERTY_KEY}"
-        self._client.write("PUT", path, _issue_property(write))
+        if not self._has_property(write):
+            value = {MARKER: write.marker, **write.fields}
+            self._client.write("PUT", f"issue/{write.ticket_id}/properties/{PROPERTY_KEY}", value)
         return Delivered(stamp=self._stamp_now(write))
+
+    def _has_property(self, write: Write) -> bool:
+        """Tell whether the issue property says this already, whichever register put it there."""
+        found = self._client.find(f"issue/{write.ticket_id}/properties/{PROPERTY_KEY}")
+        value = found.get("value") if isinstance(found, dict) else None
+        said = {key: text for key, text in value.items() if key != MARKER} if isinstance(value, dict) else None
+        return said == dict(write.fields)
 
     def _stamp_now(self, write: Write) -> str:
         """The ticket's `updated` after our write; "" when it cannot be told, for the write itself is done."""
@@ -181,10 +193,6 @@ class JiraWriter:
         except SourceError:
             return ""
         return _stamp(ticket) if ticket else ""
-
-
-def _issue_property(write: Write) -> dict[str, str]:
-    return {MARKER: write.marker, **write.fields}
 
 
 def _stamp(ticket: dict[str, Any]) -> str:

@@ -29,4 +29,4 @@ def build_servicenow(
         Fatal: the url or the auth method cannot be used.
     """
     source = ServiceNowSource(options, clock, stop, lookup)
-    return source, ServiceNowWriter(options, source.client)
+    return source, ServiceNowWriter(options, source.client, source.directory)

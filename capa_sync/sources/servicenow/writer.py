@@ -1,7 +1,9 @@
 """Writes on one ServiceNow: two configured columns, set to what they should hold, and work notes, each once.
 
 Facts: facts/servicenow.md 4. Setting a column to a value may be repeated; a work note may not, so our own marker is
-looked for before each one and an answer that was lost is never followed by a second try.
+looked for before each one and an answer that was lost is never followed by a second try. Nor is one written when the
+newest note of our account tells the same points and this register did not know of it: then another register, the
+original of a restored one or one that was lost, has told people already.
 """
 
 from __future__ import annotations
@@ -10,9 +12,11 @@ import re
 from collections.abc import Mapping, Sequence
 
 from capa_sync.errors import DeliveryUnknown, SourceError, WriteRefused
-from capa_sync.model.write import Delivered, Write, WriteKind
+from capa_sync.model.note import NoteMark
+from capa_sync.model.write import Delivered, Write, WriteKind, says_the_same
 from capa_sync.sources.servicenow.answers import Row, display_of, value_of
 from capa_sync.sources.servicenow.client import TableClient
+from capa_sync.sources.servicenow.directory import Directory
 from capa_sync.sources.servicenow.history import History
 from capa_sync.sources.servicenow.options import ServiceNowOptions
 
@@ -28,14 +32,16 @@ class ServiceNowWriter:
     Args:
         options: what the settings say; they name the only columns that are written.
         client: the door; it refuses everything else before sending.
+        directory: knows who we are.
     """
 
-    def __init__(self, options: ServiceNowOptions, client: TableClient) -> None:
+    def __init__(self, options: ServiceNowOptions, client: TableClient, directory: Directory) -> None:
         self._options = options
         self._client = client
+        self._directory = directory
         self._history = History(client)
 
-    def deliver(self, write: Write, remote_id: str) -> Delivered:  # noqa: ARG002 - the port's
+    def deliver(self, write: Write, remote_id: str) -> Delivered:
         """Apply one write, unless it already stands on the ticket.
 
         Raises:
@@ -46,23 +52,23 @@ class ServiceNowWriter:
         if write.kind is WriteKind.FIELDS:
             return self._set_fields(write)
         if write.kind is WriteKind.WORK_NOTE:
-            return self._add_note(write)
+            return self._add_note(write, remote_id)
         raise WriteRefused(self._options.name, f"a {write.kind.value} is never written to ServiceNow")
 
-    def look_up(self, write: Write, remote_id: str) -> Delivered | None:  # noqa: ARG002 - the port's
+    def look_up(self, write: Write, remote_id: str) -> Delivered | None:
         """Tell whether a write stands on the ticket; None when it does not. Raises SourceError."""
         if write.kind is WriteKind.FIELDS:
             row = self._record(write, tuple(self._wanted(write)))
-            is_there = all(_same(value_of(row, column), text) for column, text in self._wanted(write).items())
+            is_there = not _differing(row, self._wanted(write))
             return Delivered(stamp=value_of(row, "sys_updated_on")) if is_there else None
-        return self._find_note(write) if write.kind is WriteKind.WORK_NOTE else None
+        return self._find_note(write, remote_id) if write.kind is WriteKind.WORK_NOTE else None
 
     # --- fields ------------------------------------------------------------------------------------------------
 
     def _set_fields(self, write: Write) -> Delivered:
         wanted = self._wanted(write)
         row = self._record(write, tuple(wanted))
-        changed = {column: text for column, text in wanted.items() if not _same(value_of(row, column), text)}
+        changed = _differing(row, wanted)
         if not changed:
             return Delivered(stamp=value_of(row, "sys_updated_on"))
         answer = self._client.patch(self._options.table, write.ticket_id, changed, (*_STAMPS, *changed))
@@ -94,12 +100,12 @@ class ServiceNowWriter:
 
     # --- work notes --------------------------------------------------------------------------------------------
 
-    def _add_note(self, write: Write) -> Delivered:
+    def _add_note(self, write: Write, remote_id: str) -> Delivered:
         if not self._options.work_notes:
             raise WriteRefused(self._options.name, "work notes are switched off for this source")
         if write.text is None:
             raise WriteRefused(self._options.name, "a work note without text is never written")
-        found = self._find_note(write)
+        found = self._find_note(write, remote_id)
         if found is not None:
             return found
         note = f"{plain_text(write.text.plain())}\n\n{marker_of(write)}"
@@ -109,25 +115,41 @@ class ServiceNowWriter:
     def _confirm(self, write: Write) -> Delivered:
         """Find the note again: the record itself never shows it (facts 0.8)."""
         try:
-            found = self._find_note(write)
+            found = self._find_note(write, "", is_ours=True)
         except SourceError as error:
             raise DeliveryUnknown(self._options.name, f"the note could not be read back: {error.message}") from None
         if found is None:
             raise self._ignored("column work_notes was left as it was")
         return found
 
-    def _find_note(self, write: Write) -> Delivered | None:
-        """Find the note with this write's marker, whichever register wrote it; the marker is of this write alone."""
+    def _find_note(self, write: Write, known: str, *, is_ours: bool = False) -> Delivered | None:
+        """Find the note with this write's marker, or, unless it must be ours, one that makes it needless.
+
+        `known` is the id of the newest note that this register knows of. Where the journal is closed to us, nobody
+        tells who wrote a note, and only the marker of this write itself counts.
+        """
         row = self._record(write, ())
         notes = self._history.notes_of([write.ticket_id])
         entries = None if notes is None else notes[write.ticket_id]
         if entries is None or not entries.complete:
             return self._in_display_text(write)
-        marked = (entry for entry in entries.rows if _marker_in(entry) == marker_of(write))
-        note = next(marked, None)
+        note = next((entry for entry in entries.rows if _marker_in(entry) == marker_of(write)), None)
+        if note is None and not is_ours:
+            note = self._told_since(write, entries.rows, known)
         if note is None:
             return None
         return Delivered(remote_id=value_of(note, "sys_id"), stamp=value_of(row, "sys_updated_on"))
+
+    def _told_since(self, write: Write, notes: Sequence[Row], known: str) -> Row | None:
+        """Return the newest note of our account if it came after the known one and tells what this write would."""
+        wanted, ids = NoteMark.read(marker_of(write)), [value_of(note, "sys_id") for note in notes]
+        if wanted is None or (known and known not in ids):
+            return None
+        later = notes[ids.index(known) + 1 :] if known else notes
+        me = self._directory.me or self._directory.who_am_i()
+        ours = [note for note in later if _marker_in(note) and value_of(note, "sys_created_by") == me.user_name]
+        told = NoteMark.read(_marker_in(ours[-1])) if ours else None
+        return ours[-1] if told is not None and told.tells(wanted) else None
 
     def _in_display_text(self, write: Write) -> Delivered | None:
         """Look in the record's own text of its notes where the journal is closed to us."""
@@ -163,6 +185,11 @@ def plain_text(text: str) -> str:
     clean = _CONTROL.sub("", text.replace("\r\n", "\n").replace("\r", "\n"))
     clean = _CODE.sub(r"(\1code)", clean).replace("@[", "@ [")
     return _MARKER.sub(lambda found: f"({found[0][1:-1]})", clean).strip()
+
+
+def _differing(row: Row, wanted: Mapping[str, str]) -> dict[str, str]:
+    """Return those of the wanted columns that say something else now."""
+    return {column: text for column, text in wanted.items() if not says_the_same(value_of(row, column), text)}
 
 
 def _same(held: str, wanted: str) -> bool:

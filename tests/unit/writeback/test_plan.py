@@ -10,6 +10,7 @@ from types import MappingProxyType
 import pytest
 
 from capa_sync.model.finding import Finding, FindingState, Mode, Severity
+from capa_sync.model.note import NoteMark
 from capa_sync.model.record import CapaRecord, FieldChange, Stage
 from capa_sync.model.settings import WriteOptions
 from capa_sync.model.ticket import Origin, Presence
@@ -330,7 +331,8 @@ def test_servicenow_gets_text_state_and_one_work_note() -> None:
         {"u_capa_sync_state": "warning"},
         False,
     )
-    assert (note.kind, note.notifies, note.marker) == (WriteKind.WORK_NOTE, True, f"[capa-sync 10001 {note.id[:16]}]")
+    mark = NoteMark.of("10001", note.id, {CAUSE.rule: Severity.HIGH})
+    assert (note.kind, note.notifies, note.marker) == (WriteKind.WORK_NOTE, True, mark.line)
 
 
 def test_a_work_note_is_written_for_new_and_worse_and_all_clear_only() -> None:

@@ -136,9 +136,8 @@ def text(*lines: str) -> WarningText:
 
 def write(kind: WriteKind, ticket_id: str, **changes: Any) -> Write:
     """An intended write."""
-    given: dict[str, Any] = {"hash": "h1", "text": text("Root cause is missing.")}
+    given: dict[str, Any] = {"id": f"{kind}-{ticket_id}", "hash": "h1", "text": text("Root cause is missing.")}
     return Write(
-        id=f"{kind}-{ticket_id}",
         source="sn",
         ticket_id=ticket_id,
         ticket_key="ISS1",

@@ -1,0 +1,93 @@
+"""What one register can tell from the words of another: a note's mark, and texts that differ in their instant."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from capa_sync.model.finding import FindingState, Severity
+from capa_sync.model.note import NoteMark
+from capa_sync.model.write import WarningText, says_the_same
+from capa_sync.sources.jira.markup import same_text, to_adf, to_wiki
+from capa_sync.writeback.render import Voice, render, render_moved
+from capa_sync.writeback.standing import stand
+from tests.unit.writeback.bench import ON, T0
+from tests.unit.writeback.test_render import CAUSE, EXTENT, WAIVED
+
+WRITE = "0123456789abcdef" * 4
+POINTS = st.dictionaries(st.from_regex(r"[a-z]{2,9}(-[a-z]{2,9}){0,3}", fullmatch=True), st.sampled_from(Severity))
+
+
+def mark(**points: Severity) -> NoteMark:
+    """The mark of a note on ticket 10001."""
+    return NoteMark.of("10001", WRITE, points)
+
+
+@given(POINTS)
+def test_a_mark_is_read_as_it_was_written(points: Mapping[str, Severity]) -> None:
+    """The line keeps to the contract's form, and says which points the note tells."""
+    made = NoteMark.of("10001", WRITE, points)
+    assert made.line.startswith("[capa-sync 10001 0123456789ab-")
+    assert made.line.endswith("]")
+    assert len(made.line.split()) == 3
+    assert NoteMark.read(made.line) == made
+    assert made.tells(made)
+
+
+def test_a_note_tells_another_when_no_point_of_it_is_new_or_worse() -> None:
+    """Fewer points and milder ones are known already; one more, or a graver one, is news."""
+    told = mark(cause=Severity.HIGH, extent=Severity.MEDIUM)
+    assert told.tells(mark(cause=Severity.HIGH))
+    assert told.tells(mark(extent=Severity.LOW))
+    assert not told.tells(mark(cause=Severity.HIGH, due=Severity.LOW))
+    assert not told.tells(mark(extent=Severity.HIGH))
+
+
+def test_a_warning_and_an_all_clear_never_tell_each_other() -> None:
+    """That nothing is open is news after a warning, and a point is news after an all-clear."""
+    assert mark().tells(mark())
+    assert not mark().tells(mark(cause=Severity.LOW))
+    assert not mark(cause=Severity.LOW).tells(mark())
+    assert not NoteMark.of("10002", WRITE, {}).tells(mark())
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["", "[capa-sync 10001 h1]", "[capa-sync 10001 0123456789abcdef]", "[capa-sync 10001 01-clear] ", "[capa-sync x"],
+)
+def test_a_line_that_tells_no_points_is_no_mark(line: str) -> None:
+    """It is somebody's text, or of a form that says nothing; nothing is concluded from it."""
+    assert NoteMark.read(line) is None
+
+
+CLEARED = replace(CAUSE, state=FindingState.CLEARED)
+TEXTS: dict[str, Callable[[Voice], WarningText]] = {
+    "points": lambda voice: render(stand([CAUSE, EXTENT], {}), voice),
+    "set aside": lambda voice: render(stand([WAIVED], {}), voice),
+    "all clear": lambda voice: render(stand([], {CAUSE.rule: "high"}), voice),
+    "in doubt": lambda voice: render(stand([CLEARED], {CAUSE.rule: "high"}, {CAUSE.rule}), voice),
+    "joined": lambda voice: render_moved("CAPA-7", voice),
+}
+
+
+@pytest.mark.parametrize("name", TEXTS)
+def test_a_text_written_at_another_time_says_the_same(name: str) -> None:
+    """On each tracker's own form of it, every text that stands on tickets is known again without its instant."""
+    now, later = (TEXTS[name](Voice(at, ON)) for at in (T0, T0 + timedelta(days=40, hours=3)))
+    assert now.plain() != later.plain()
+    assert says_the_same(now.plain(), later.plain())
+    assert same_text(to_adf(now), to_adf(later))
+    assert same_text(to_wiki(now), to_wiki(later))
+
+
+def test_any_other_difference_is_one() -> None:
+    """Another text, and a date that a point itself tells."""
+    texts = [TEXTS[name](Voice(T0, ON)).plain() for name in TEXTS]
+    assert not any(says_the_same(one, other) for one in texts for other in texts if one is not other)
+    told = texts[0].replace("Nobody wrote", "Due (4 June 2025). Nobody wrote")
+    assert not says_the_same(told, told.replace("Due (4 June 2025)", "Due (5 June 2025)"))
