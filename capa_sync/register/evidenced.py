@@ -40,6 +40,9 @@ class Need:
 
 def _filled(*names: str) -> Need:
     """Any of these fields; the first is named when all are missing."""
+    if len(names) == 1:
+        name = names[0]
+        return Need(name, lambda record: record.fields[name].state is ValueState.FILLED)
     return Need(names[0], lambda record: any(record.fields[name].is_filled for name in names))
 
 
@@ -188,9 +191,9 @@ def evidenced_stage(record: CapaRecord, profile: str = "standard") -> Evidenced:
     reached: Stage | None = None
     for stage, needs in LADDERS.get(str(record.fields["track"].data), NONCONFORMITY):
         wanted = (*needs, _RISK_FOR_ALL) if stage is Stage.CLOSED and profile in _RISK_PROFILES else needs
-        lacking = next((need for need in wanted if not need.test(record)), None)
-        if lacking is not None:
-            return Evidenced(reached, lacking.name, _label(record, lacking.name))
+        for need in wanted:
+            if not need.test(record):
+                return Evidenced(reached, need.name, _label(record, need.name))
         reached = stage
     return Evidenced(reached)
 

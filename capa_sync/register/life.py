@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
+from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from capa_sync.model.record import (
@@ -22,6 +22,8 @@ from capa_sync.model.values import ValueState
 _COUNTED = frozenset({ActionKind.CORRECTIVE, ActionKind.PREVENTIVE})
 _IMPLEMENTED = frozenset(stage.value for stage in STAGE_ORDER[STAGE_ORDER.index(Stage.IMPLEMENTED) :])
 _ENDED = frozenset({Stage.CLOSED, *SIDE_STAGES})
+_CLOSED = Stage.CLOSED.value
+_STAYING = frozenset(stage.value for stage in _ENDED)
 
 
 def counted_actions(record: CapaRecord) -> list[Action]:
@@ -35,9 +37,9 @@ def is_there(action: Action) -> bool:
     return not action.cancelled and not is_emptied
 
 
-def changes_of(record: CapaRecord, name: str) -> Iterator[FieldChange]:
-    """Yield the timeline rows of one field."""
-    return (row for row in record.timeline if row.field == name)
+def changes_of(record: CapaRecord, name: str) -> list[FieldChange]:
+    """Return the timeline rows of one field."""
+    return [row for row in record.timeline if row.field == name]
 
 
 def last_entry(record: CapaRecord, stage: Stage) -> FieldChange | None:
@@ -56,12 +58,8 @@ def closure(record: CapaRecord) -> FieldChange | None:
 
 def reopens(record: CapaRecord) -> int:
     """Count how often a closed record went back to a working stage."""
-    side = {stage.value for stage in SIDE_STAGES}
-    return sum(
-        row.old.data == Stage.CLOSED.value and row.new.data != Stage.CLOSED.value and row.new.data not in side
-        for row in changes_of(record, "stage")
-        if row.new.is_filled
-    )
+    left = [row.new for row in record.timeline if row.field == "stage" and row.old.data == _CLOSED]
+    return sum([new.is_filled and new.data not in _STAYING for new in left])
 
 
 def replans(record: CapaRecord, timezone: str) -> int:
@@ -95,6 +93,11 @@ def start_of(day: date, timezone: str) -> datetime:
     """Return the instant at which a local day begins; an instant is its own."""
     if isinstance(day, datetime):
         return day
+    return _midnight(day, timezone)
+
+
+@lru_cache(maxsize=4096)
+def _midnight(day: date, timezone: str) -> datetime:
     return datetime(day.year, day.month, day.day, tzinfo=ZoneInfo(timezone)).astimezone(UTC)
 
 
@@ -103,8 +106,7 @@ def end_of(day: date, timezone: str) -> datetime:
     return day if isinstance(day, datetime) else start_of(day + timedelta(days=1), timezone)
 
 
-@dataclass(frozen=True, slots=True)
-class Spans:
+class Spans(NamedTuple):
     """Between which instants days open and days late are counted; an end of None is "until as of"."""
 
     open_from: datetime
