@@ -9,6 +9,7 @@ from typing import Any
 import orjson
 
 from capa_sync.model.ticket import Part
+from capa_sync.sources.bodies import body_of
 from capa_sync.sources.jira.values import bytes_without_addresses
 
 RECORD, HISTORY, COMMENTS, CHILDREN = "record", "history", "comments", "children"
@@ -20,7 +21,7 @@ _OF_THE_VIEWER = ("lastViewed", "watches", "votes")
 
 def record_part(issue: dict[str, Any]) -> Part:
     """Make the record part of an issue that `split` has been through."""
-    body = orjson.dumps(issue, option=orjson.OPT_SORT_KEYS)
+    body = body_of(issue)
     if b'"ongoingCycle"' not in body:
         return Part(RECORD, body, _digest(body))
     fields = {name: value for name, value in issue["fields"].items() if not _ticks(value)}
@@ -48,7 +49,7 @@ def children_part(children: list[Any]) -> Part:
 
 
 def _part(kind: str, content: Any) -> Part:
-    body = orjson.dumps(content, option=orjson.OPT_SORT_KEYS)
+    body = body_of(content)
     return Part(kind, body, _digest(body))
 
 

@@ -12,6 +12,7 @@ from capa_sync.sources.jira.facts import prove_identity
 from capa_sync.sources.jira.family import Family
 from capa_sync.sources.jira.history import chunks
 from capa_sync.sources.jira.outside import Outside
+from capa_sync.sources.jira.portion import Portion
 from capa_sync.sources.jira.query import NEWEST_CHANGE_FIRST
 from capa_sync.sources.jira.site import Site
 from capa_sync.sources.jira.sweep import Stretch, Sweep, SweepState, instant_ms
@@ -26,6 +27,7 @@ class Sweeping:
         self._outside = outside
         self._family = family
         self._sweep = Sweep(site.name, site.search, site.query, site.options.page_size)
+        self._portion = Portion(site.options.page_size, site.options.batch if site.client.is_cloud else 1)
 
     def newest(self) -> tuple[int, str] | None:
         """The highest `updated` (epoch ms) in scope and the ticket that has it, None when nothing is in scope."""
@@ -80,13 +82,12 @@ class Sweeping:
 
     def _batches(self, begun: SweepState) -> Iterator[list[Stretch]]:
         """Gather pages until their histories are worth one bulk request; Data Center's come with the pages."""
-        limit = self._site.options.batch if self._site.client.is_cloud else 1
         batch: list[Stretch] = []
         rows = 0
         for stretch in self._sweep.walk(begun):
             batch.append(stretch)
             rows += len(stretch.rows.issues)
-            if rows >= limit or stretch.after is None:
+            if rows >= self._portion.rows or stretch.after is None:
                 yield batch
                 batch, rows = [], 0
 
@@ -95,6 +96,7 @@ class Sweeping:
     ) -> Iterator[Page]:
         owners = [[Draft.of(issue) for issue in stretch.rows.issues] for stretch in stretches]
         readings, skipped = self._read(owners, is_whole=begun.since is None)
+        self._portion.learn(readings)
         by_id = {reading.ticket.id: reading for reading in readings}
         own = {draft.id for drafts in owners for draft in drafts}
         # kin goes with the first page: a later cursor must not be ahead of an action that its page named
