@@ -332,6 +332,26 @@ def test_a_comment_shown_to_the_customer_stops_the_source() -> None:
 
 
 @both_faces
+def test_a_text_that_grows_by_escaping_is_cut_to_the_limit_and_known_again(face: str) -> None:
+    """On Data Center the markup counts: five points of number signs would be refused; cut, they arrive whole."""
+    it, key = one_ticket(face)
+    points = [Paragraph((Span("#" * 400, bold=True), Span("\\" * 160), Span("*#" * 200)), numbered=True)] * 5
+    long = WarningText((*heading(1).paragraphs, *points, Paragraph((Span("Rules: a", small=True),))))
+    with it:
+        it.tracker.knobs.text_limit = 8_000
+        done = it.writer.deliver(write(it, key, text=long), "")
+        assert it.writer.look_up(write(it, key, text=long), "") is not None
+        body = ours(it, key)[0].body
+        if face == "datacenter":
+            assert len(body) <= 8_000
+            assert body.count("\n# {*}&#35;&#35;") == 5
+            assert body.startswith("{*}Clause 10 check")
+            assert body.endswith("Rules: a")
+        assert it.writer.deliver(write(it, key, text=long), done.remote_id).remote_id == done.remote_id
+        assert len(ours(it, key)) == 1
+
+
+@both_faces
 def test_nothing_in_the_text_acts_as_markup(face: str) -> None:
     """Cloud gets text nodes; Data Center gets wiki markup in which mentions, images and macros are escaped."""
     it, key = one_ticket(face)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import groupby
 from typing import Any
 
@@ -19,6 +20,10 @@ _SPECIAL = re.compile(r"[\[\]{}!|*_~^+?-]")
 _AS_ENTITIES = {ord("\\"): "&#92;", ord("#"): "&#35;"}
 """A doubled backslash is a line break in wiki markup, and a backslash does not escape a number sign."""
 _SAFE_LINK = re.compile(r"https?://[^\s|\[\]{}]+")
+LONGEST = 8_000
+"""Characters of a text on a ticket (CONTRACT.md 8), as they are sent: a Data Center counts the markup as well."""
+_SHORTER = (320, 240, 160, 120, 80, 40)
+"""Characters that a run of text is cut to, one after the other, until the whole fits."""
 _SMALL = {"type": "subsup", "attrs": {"type": "sub"}}
 Node = dict[str, Any]
 
@@ -64,7 +69,27 @@ def _fit(text: str) -> str:
 
 
 def to_wiki(text: WarningText) -> str:
-    """Render as wiki markup; nothing in the text can act as markup."""
+    """Render as wiki markup of at most LONGEST characters; nothing in the text can act as markup.
+
+    Escaping can make a hostile text five times as long: then the longest runs of it are cut.
+    """
+    written = _wiki(text)
+    for length in _SHORTER:
+        if len(written) <= LONGEST:
+            break
+        written = _wiki(_shortened(text, length))
+    return written
+
+
+def _shortened(text: WarningText, length: int) -> WarningText:
+    def cut(span: Span) -> Span:
+        is_long = len(span.text) > length and not span.href
+        return replace(span, text=span.text[: length - 1] + "…") if is_long else span
+
+    return WarningText(tuple(replace(one, spans=tuple(map(cut, one.spans))) for one in text.paragraphs))
+
+
+def _wiki(text: WarningText) -> str:
     blocks: list[str] = []
     for is_numbered, paragraphs in groupby(text.paragraphs, key=lambda one: one.numbered):
         lines = ["".join(map(_wiki_span, one.spans)) for one in paragraphs]

@@ -14,7 +14,7 @@ from capa_sync.model.finding import FindingState, Severity
 from capa_sync.model.note import NoteMark
 from capa_sync.model.write import WarningText, says_the_same
 from capa_sync.sources.jira.markup import same_text, to_adf, to_wiki
-from capa_sync.writeback.render import Voice, render, render_moved
+from capa_sync.writeback.render import MAX_CHARACTERS, Voice, render, render_moved
 from capa_sync.writeback.standing import stand
 from tests.unit.writeback.bench import ON, T0
 from tests.unit.writeback.test_render import CAUSE, EXTENT, WAIVED
@@ -91,3 +91,16 @@ def test_any_other_difference_is_one() -> None:
     assert not any(says_the_same(one, other) for one in texts for other in texts if one is not other)
     told = texts[0].replace("Nobody wrote", "Due (4 June 2025). Nobody wrote")
     assert not says_the_same(told, told.replace("Due (4 June 2025)", "Due (5 June 2025)"))
+
+
+@given(st.lists(st.text("#\\[]*a ", min_size=1, max_size=6).map(lambda piece: piece * 80), min_size=4, max_size=4))
+def test_no_text_is_longer_than_the_limit_as_it_is_sent_to_a_data_center(texts: list[str]) -> None:
+    """Whatever must be escaped in it; and the instant of the write is still told from the rest."""
+    message, fix, title, owner = texts
+    hostile = {"message": message, "fix": fix, "title": title, "clause": title, "waived_reason": fix}
+    findings = [replace(each, rule=f"r{n}", **hostile) for n in range(7) for each in (CAUSE, WAIVED)]
+    now, later = (
+        to_wiki(render(stand(findings, {}), Voice(at, ON, owner=owner))) for at in (T0, T0 + timedelta(days=3))
+    )
+    assert len(now) <= MAX_CHARACTERS
+    assert same_text(now, later)
