@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time
 
@@ -11,7 +11,7 @@ from capa_sync.mapping.children import ChildTicket
 from capa_sync.mapping.people import Directory
 from capa_sync.mapping.stages import StageReplay
 from capa_sync.mapping.statuses import OptionSet
-from capa_sync.mapping.timeline import Step, TicketHistory, birth_of, replay, rows_of
+from capa_sync.mapping.timeline import NO_STEPS, Step, TicketHistory, birth_of, replay, rows_of
 from capa_sync.model.record import STAGE_ORDER, Action, ActionKind, ActionOrigin, FieldChange, Stage
 from capa_sync.model.ticket import ChildRef
 from capa_sync.model.values import BLANK, EMPTY, UNMAPPED, Raw, Value, ValueState
@@ -75,27 +75,28 @@ class _Reader:
     """Reads an action's own fields of one ticket, with their history."""
 
     def __init__(self, bound: BoundMapping, action: BoundAction, history: TicketHistory, people: Directory) -> None:
-        self.bound = bound
+        self.absent_is_empty = bound.facts.absent_is_empty
         self.action = action
         self.history = history
+        self.birth = birth_of(history)
         self.people = people
         self.rows: list[FieldChange] = []
 
-    def value(self, part: BoundPart | None) -> tuple[Value, Value, list[Step]]:
+    def value(self, part: BoundPart | None) -> tuple[Value, Value, Sequence[Step]]:
         """Return a part's value now, at birth, and its steps."""
         if part is None:
-            return UNMAPPED, UNMAPPED, []
+            return UNMAPPED, UNMAPPED, NO_STEPS
         if part.constant is not None:
             constant = part.constant(self.people)
-            return constant, constant, []
+            return constant, constant, NO_STEPS
         if part.convert is None:
-            return UNMAPPED, UNMAPPED, []
-        raw = self.history.raw_now(part.field_id, absent_is_empty=self.bound.facts.absent_is_empty)
+            return UNMAPPED, UNMAPPED, NO_STEPS
+        raw = self.history.raw_now(part.field_id, absent_is_empty=self.absent_is_empty)
         if raw is None:
             reason = f"'{part.label}' of {self.history.ticket.key} cannot be read"
             now = Value(ValueState.UNREADABLE, reason=reason)
         else:
-            now = part.convert(raw, self.people)
+            now = EMPTY if raw is BLANK else part.convert(raw, self.people)
         birth, steps = replay(self.history, part.field_id, part.convert, now, self.people)
         return now, birth, steps
 
@@ -103,26 +104,29 @@ class _Reader:
         """Return the text, and when and in which group it was first filled; adds its rows."""
         part = self.action.text
         now, born, steps = self.value(part)
-        birth = birth_of(self.history)
-        self.rows += rows_of("actions", birth, born, steps, self.people, label=part.label, action=action_id)
+        self.rows += rows_of("actions", self.birth, born, steps, self.people, label=part.label, action=action_id)
         if born.is_filled:
-            return now, birth.at, birth.group
+            return now, self.birth.at, self.birth.group
         first = next((step for step in steps if step.new.is_filled), None)
         return now, first.at if first else None, first.group if first else None
 
     def own(self, part: BoundPart | None, action_id: str) -> Value:
         """Return another of the action's fields; adds rows for its changes, not for its birth."""
         now, _, steps = self.value(part)
-        label = part.label if part else ""
-        self.rows += rows_of(
-            "actions", birth_of(self.history), UNMAPPED, steps, self.people, label=label, action=action_id
-        )
+        if part is not None and steps:
+            self.rows += rows_of(
+                "actions", self.birth, UNMAPPED, steps, self.people, label=part.label, action=action_id
+            )
         return now
 
     def inherited(self, name: str, own: Value, fields: Mapping[str, Value]) -> Value:
         """Return the record's value where the action has none of its own and the mapping lets it inherit."""
-        has_none = own.state in {ValueState.EMPTY, ValueState.UNMAPPED}
+        has_none = own.state in _NONE
         return fields[name] if has_none and name in self.action.entry.inherit else own
+
+
+_NONE = frozenset({ValueState.EMPTY, ValueState.UNMAPPED})
+_NO_TEXT = frozenset({ValueState.EMPTY, ValueState.PLACEHOLDER})
 
 
 class _FieldAction(_Reader):
@@ -135,7 +139,7 @@ class _FieldAction(_Reader):
         due_at = self.inherited("due_at", self.own(entry.due_at, name), fields)
         evidence, done = self.own(entry.evidence, name), self.own(entry.done_at, name)
         found.rows += self.rows
-        if text.state in {ValueState.EMPTY, ValueState.PLACEHOLDER}:
+        if text.state in _NO_TEXT:
             if first_at is None:
                 return
             text = EMPTY  # no action any more, yet it was one: its order in the history still counts
@@ -226,8 +230,8 @@ class _ChildAction(_Reader):
     def _statuses(self, action_id: str) -> _ChildStatus:
         history, status_id = self.history, self.action.status_id
         changes = history.changes_of(status_id)
-        now = history.raw_now(status_id, absent_is_empty=self.bound.facts.absent_is_empty) or BLANK
-        birth = birth_of(history)
+        now = history.raw_now(status_id, absent_is_empty=self.absent_is_empty) or BLANK
+        birth = self.birth
         track = _ChildStatus(self.action.started, self.action.done)
         born = changes[0].old if changes else now
         track.enter(born, birth.at, birth.group)

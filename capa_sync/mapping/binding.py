@@ -14,11 +14,11 @@ from capa_sync.mapping.schema import ActionMapping, FieldMapping, MappingFile, O
 from capa_sync.mapping.site import SiteFields, is_day
 from capa_sync.mapping.statuses import BoundStage, OptionSet, bind_stage, status_set
 from capa_sync.mapping.texts import fold
-from capa_sync.mapping.values import Converter, constant_value, converter
+from capa_sync.mapping.values import Converter, constant, converter
 from capa_sync.model.catalogue import FIELDS, FieldSpec
 from capa_sync.model.record import ActionKind
 from capa_sync.model.ticket import FieldDef, SiteFacts
-from capa_sync.model.values import Value, ValueState
+from capa_sync.model.values import EMPTY, Value, ValueState
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,10 +34,11 @@ class BoundPart:
 
 @dataclass(frozen=True, slots=True)
 class BoundField:
-    """A canonical field with those of its places that this site has; never without any."""
+    """A canonical field with those of its places that this site has, never without any; labelled as there."""
 
     name: str
     parts: tuple[BoundPart, ...]
+    label: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +71,9 @@ class BoundMapping:
         history_ids, ambiguous: see SiteFields. same_as_id: field that names the twin, "" none.
         problems: mistakes that `sync` and `plan` list. notes: drift and things worth a look.
         hash: over the mapping, and everything of the site that decides what a record looks like.
+        places: every field, behind the id of its place where it has but one and that is a field, behind "" else.
+        unheld: every canonical field as it is on a ticket that holds nothing.
+        provenance: name and hash of the mapping, for records.
     """
 
     mapping: MappingFile
@@ -86,6 +90,9 @@ class BoundMapping:
     problems: tuple[Problem, ...]
     notes: tuple[Problem, ...]
     hash: str
+    places: tuple[tuple[str, BoundField], ...]
+    unheld: Mapping[str, Value]
+    provenance: str
     _directories: dict[tuple[str, str], tuple[People, Directory]] = field(default_factory=dict, compare=False)
 
     def directory(self, source: str, people: People, own: str) -> Directory:
@@ -113,13 +120,14 @@ def bind(mapping: MappingFile, facts: SiteFacts, pins: Mapping[str, str] | None 
     actions = tuple(filter(None, (binder.action(index, entry) for index, entry in enumerate(mapping.actions))))
     twin = mapping.same_as and binder.site.find("same_as", mapping.same_as.ref)
     site = binder.site
+    unmapped = binder.unmapped(fields)
     return BoundMapping(
         mapping,
         facts,
         fields,
         stage,
         actions,
-        binder.unmapped(fields),
+        unmapped,
         binder.labels(fields, actions, stage),
         site.pins,
         site.history_ids,
@@ -128,6 +136,9 @@ def bind(mapping: MappingFile, facts: SiteFacts, pins: Mapping[str, str] | None 
         tuple(site.problems),
         tuple(site.notes),
         _bound_hash(mapping, facts, site.pins),
+        tuple((each.parts[0].field_id if len(each.parts) == 1 else "", each) for each in fields),
+        {**unmapped, **{each.name: EMPTY for each in fields}},
+        f"{mapping.name}@{mapping.hash[:12]}",
     )
 
 
@@ -140,12 +151,12 @@ class _Binder:
     def record_field(self, entry: FieldMapping) -> BoundField | None:
         spec = FIELDS[entry.name]
         parts = tuple(filter(None, (self.part(entry.name, part, spec) for part in entry.parts)))
-        return BoundField(entry.name, parts) if parts else None
+        label = next((part.label for part in parts if part.label), "")
+        return BoundField(entry.name, parts, label) if parts else None
 
     def part(self, name: str, part: Part, spec: FieldSpec, *, child: bool = False) -> BoundPart | None:
         if part.constant is not None:
-            word = part.constant
-            return BoundPart("", "", constant=lambda people: constant_value(spec, word, people))
+            return BoundPart("", "", constant=constant(spec, part.constant))
         if part.ref is None:
             return BoundPart("", "linked tickets", links=frozenset(map(fold, part.links)))
         found = self.site.column(name, part.ref) if child else self.site.find(name, part.ref)
@@ -229,7 +240,7 @@ class _Binder:
     def labels(
         self, fields: Iterable[BoundField], actions: Iterable[BoundAction], stage: BoundStage | None
     ) -> dict[str, str]:
-        labels = {each.name: next((part.label for part in each.parts if part.label), "") for each in fields}
+        labels = {each.name: each.label for each in fields}
         first = next((each.text.label for each in actions if each.status_id == ""), "")
         if any(True for _ in actions):
             labels["actions"] = first or "Actions"

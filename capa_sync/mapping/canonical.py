@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from operator import attrgetter
 
 from capa_sync.mapping.actions import ActionsFound, collect_actions
 from capa_sync.mapping.binding import BoundField, BoundMapping, BoundPart
@@ -11,10 +12,23 @@ from capa_sync.mapping.children import ChildTicket, find_children
 from capa_sync.mapping.links import link_history
 from capa_sync.mapping.people import Directory, People
 from capa_sync.mapping.stages import StageReplay, replay_stage
-from capa_sync.mapping.timeline import Birth, Step, TicketHistory, birth_of, combine, number_groups, replay, rows_of
+from capa_sync.mapping.timeline import (
+    NO_STEPS,
+    Birth,
+    Step,
+    TicketHistory,
+    birth_of,
+    combine,
+    first_filled,
+    number_groups,
+    replay,
+    rows_of,
+)
 from capa_sync.model.record import CapaRecord, FieldChange, RecordComment, Stage, Unmapped
 from capa_sync.model.ticket import Presence, SourceTicket
-from capa_sync.model.values import BLANK, EMPTY, Value, ValueState
+from capa_sync.model.values import BLANK, EMPTY, Raw, Value, ValueState
+
+_GROUP = attrgetter("group")
 
 
 def map_ticket(
@@ -59,12 +73,12 @@ def map_ticket(
     mapper.map_fields()
     found = collect_actions(bound, history, parts, stage, mapper.fields, directory)
     rows = [*stage.rows, *mapper.rows, *found.rows]
-    rows.sort(key=_group)
+    rows.sort(key=_GROUP)
     return _record(bound, history, stage, mapper, found, rows, parts, as_of, presence)
 
 
-def _group(row: FieldChange) -> int:
-    return row.group
+Told = tuple[Value, Value, Sequence[Step]]
+"""What a place says: its value now, at birth, and the steps between."""
 
 
 class _Mapper:
@@ -72,49 +86,60 @@ class _Mapper:
 
     def __init__(self, bound: BoundMapping, history: TicketHistory, people: Directory) -> None:
         self.bound = bound
+        self.absent_is_empty = bound.facts.absent_is_empty
         self.history = history
         self.people = people
         self.birth: Birth = birth_of(history)
-        self.fields: dict[str, Value] = dict(bound.unmapped)
+        self.fields: dict[str, Value] = dict(bound.unheld)
         self.rows: list[FieldChange] = []
 
     def map_fields(self) -> None:
-        absent_is_empty, values = self.bound.facts.absent_is_empty, self.history.ticket.values
-        for field in self.bound.fields:
-            field_id = field.parts[0].field_id if len(field.parts) == 1 else ""
-            if field_id and (absent_is_empty or field_id in values) and self.history.never_held(field_id):
-                self.fields[field.name] = EMPTY
-                continue
-            now, birth, steps = self._field(field)
+        """Map every field; of those that a mapping names, most tickets never held the most."""
+        held, told = self.history.ticket.values.get, self.history.told
+        for field_id, field in self.bound.places:
+            if field_id and field_id not in told:
+                raw = held(field_id)
+                if raw is BLANK:
+                    continue
+                now = birth = self._untold(field.parts[0], raw)
+                steps = NO_STEPS
+            else:
+                now, birth, steps = self._field(field)
             self.fields[field.name] = now
-            label = self.bound.labels.get(field.name, "")
-            self.rows += rows_of(field.name, self.birth, birth, steps, self.people, label=label)
+            self.rows += rows_of(field.name, self.birth, birth, steps, self.people, label=field.label)
 
-    def _field(self, field: BoundField) -> tuple[Value, Value, list[Step]]:
+    def _untold(self, part: BoundPart, raw: Raw | None) -> Value:
+        """Return the value of a field of which no history tells, so that it was always there."""
+        if raw is None:
+            return self._now(part)
+        return EMPTY if raw.is_blank or part.convert is None else part.convert(raw, self.people)
+
+    def _field(self, field: BoundField) -> Told:
         if len(field.parts) == 1:
             return self._part(field.parts[0])
         parts = [self._part(part) for part in field.parts]
         birth, steps = combine([(born, told) for _, born, told in parts])
-        now = combine([(value, []) for value, _, _ in parts])[0]
-        return now, birth, steps
+        return first_filled([now for now, _, _ in parts]), birth, steps
 
-    def _part(self, part: BoundPart) -> tuple[Value, Value, list[Step]]:
-        """Return a place's value now, at birth, and its steps."""
+    def _part(self, part: BoundPart) -> Told:
         if part.constant is not None:
             value = part.constant(self.people)
-            return value, value, []
+            return value, value, NO_STEPS
         if part.convert is None:
             return link_history(part.links, self.history)
-        raw = self.history.raw_now(part.field_id, absent_is_empty=self.bound.facts.absent_is_empty)
+        now = self._now(part)
+        birth, steps = replay(self.history, part.field_id, part.convert, now, self.people)
+        return now, birth, steps
+
+    def _now(self, part: BoundPart) -> Value:
+        """Return what a field holds now."""
+        raw = self.history.raw_now(part.field_id, absent_is_empty=self.absent_is_empty)
         if raw is None:
             reason = (
                 f"'{part.label}' is missing from the tracker's answer: hidden from our account, or off this ticket"
             )
-            now = Value(ValueState.UNREADABLE, reason=reason)
-        else:
-            now = part.convert(raw, self.people)
-        birth, steps = replay(self.history, part.field_id, part.convert, now, self.people)
-        return now, birth, steps
+            return Value(ValueState.UNREADABLE, reason=reason)
+        return EMPTY if raw is BLANK or part.convert is None else part.convert(raw, self.people)
 
 
 def _record(
@@ -161,17 +186,17 @@ def _record(
         presence,
         _last_human_at((ticket, *read), people),
         ticket.attachments,
-        mapping=f"{bound.mapping.name}@{bound.mapping.hash[:12]}",
+        mapping=bound.provenance,
         same_as_key=ticket.values.get(bound.same_as_id, BLANK).text.strip() if bound.same_as_id else "",
     )
 
 
 def _comments(ticket: SourceTicket, people: Directory) -> tuple[RecordComment, ...]:
     return tuple(
-        RecordComment(
-            comment.at, people.known(comment.by).by if comment.by else None, people.is_human(comment.by), comment.id
-        )
-        for comment in ticket.comments
+        [
+            RecordComment(each.at, people.known(each.by).by if each.by else None, people.is_human(each.by), each.id)
+            for each in ticket.comments
+        ]
     )
 
 
@@ -186,8 +211,10 @@ def _last_human_at(tickets: Iterable[SourceTicket], people: Directory) -> dateti
             seen.append(ticket.updated_at)
         if people.is_human(ticket.created_by):
             seen.append(ticket.created_at)
-        last = next((change for change in reversed(ticket.changes) if people.is_human(change.by)), None)
-        seen += [last.at] if last is not None else []
+        for change in reversed(ticket.changes):
+            if people.is_human(change.by):
+                seen.append(change.at)
+                break
         seen += [c.updated_at or c.at for c in ticket.comments if people.is_human(c.by)]
     return max(seen, default=None)
 
@@ -200,7 +227,7 @@ def _people_met(
     people: Directory,
 ) -> list[str]:
     """Return every person of this record, in a stable order."""
-    met = {row.by for row in rows if row.by is not None} | {each.by for each in comments if each.by is not None}
-    met |= {value.data for value in fields.values() if isinstance(value.data, str) and people.is_person(value.data)}
+    met = people.persons_among([value.data for value in fields.values() if value.data is not None])
+    met |= {row.by for row in rows if row.by is not None} | {each.by for each in comments if each.by is not None}
     met |= {action.owner.data for action in found.actions if isinstance(action.owner.data, str)}
     return sorted(met)

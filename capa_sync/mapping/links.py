@@ -2,26 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from capa_sync.mapping.texts import fold
-from capa_sync.mapping.timeline import Step, TicketHistory
+from capa_sync.mapping.timeline import NO_STEPS, Step, TicketHistory
 from capa_sync.model.ticket import RawChange
 from capa_sync.model.values import EMPTY, Value, ValueState
 
-_LINK_FIELD = "link"
 
-
-def link_history(types: frozenset[str], history: TicketHistory) -> tuple[Value, Value, list[Step]]:
+def link_history(types: frozenset[str], history: TicketHistory) -> tuple[Value, Value, Sequence[Step]]:
     """Return the keys linked by these types (as read on the record, folded) now, at birth, and the steps between.
 
     Jira's history calls the field `Link` and names the other key with the sentence "This issue <type> KEY".
     """
+    if not history.ticket.children and not history.link_changes:
+        return EMPTY, EMPTY, NO_STEPS
     keys = {ref.key for ref in history.ticket.children if ref.relation == "link" and fold(ref.link_type) in types}
     now = _value(keys)
     steps: list[Step] = []
-    for change in reversed(history.ticket.changes):
-        if fold(change.field_name) != _LINK_FIELD or not _is_about(change, types):
+    for change in reversed(history.link_changes):
+        if not _is_about(change, types):
             continue
         new = _value(keys)
         keys = (keys - set(change.new.ids)) | set(change.old.ids)

@@ -98,18 +98,17 @@ def _read_groups(reader: YamlReader, data: CommentedMap, names: Iterable[str]) -
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What an account means: the person's id and name, whether active, and whether a human is behind it."""
+    """What an account means: the person's id and name, whether active, and whether a human is behind it.
+
+    `by` is the person for a change's `by`: None for an ignored account, which is unreadable (CONTRACT.md 7).
+    """
 
     person: str
     name: str
     active: bool | None
     human: bool
     value: Value
-
-    @property
-    def by(self) -> str | None:
-        """The person for a change's `by`: None for an ignored account, which is unreadable (CONTRACT.md 7)."""
-        return self.person if self.human else None
+    by: str | None
 
 
 class Directory:
@@ -151,9 +150,10 @@ class Directory:
             return Value(ValueState.ERROR, text=raw.text, reason="the field names more than one person")
         return self.known(account, raw.names[0] if raw.names else raw.text).value
 
-    def is_person(self, person: str) -> bool:
-        """Tell whether this is the id of a person listed or met."""
-        return person in self._persons or person in self._people.names
+    def persons_among(self, data: Iterable[object]) -> set[str]:
+        """Return what of this data is the id of a person listed or met."""
+        met, listed = self._persons, self._people.names
+        return {each for each in data if isinstance(each, str) and (each in met or each in listed)}
 
     def active_of(self, person: str) -> bool | None:
         """Tell whether a person is active; None where neither the people file nor the tracker says."""
@@ -186,7 +186,7 @@ class Directory:
             if human
             else Value(ValueState.UNREADABLE, text=shown, reason=f"'{shown}' is an account that stands for no person")
         )
-        return Known(person, shown, active, human, value)
+        return Known(person, shown, active, human, value, person if human else None)
 
     def _is_active(self, person: str, entry: Account | None, *, listed: bool) -> bool | None:
         if not listed:

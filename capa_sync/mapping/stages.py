@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime
+from operator import itemgetter
 
 from capa_sync.mapping.people import Directory
 from capa_sync.mapping.statuses import BoundStage
@@ -39,16 +40,20 @@ def replay_stage(
     return _Replay(bound, history, absent_is_empty).run(people)
 
 
+_Base = tuple[int, datetime, str, str, Origin, str]
+"""A step without its values: group, at, by, entry, origin, label."""
+
+
 class _Replay:
     def __init__(self, bound: BoundStage, history: TicketHistory, absent_is_empty: bool) -> None:
         self.bound = bound
         self.history = history
-        watched = [*(side.field_id for side in bound.sides), *(each for each, _ in bound.on_hold)]
-        self.ids = dict.fromkeys([bound.field_id, *watched])
-        self.now = {each: history.raw_now(each, absent_is_empty=absent_is_empty) or BLANK for each in self.ids}
-        self.held = {each: self._born_with(each) for each in self.ids}
+        self.now = {each: history.raw_now(each, absent_is_empty=absent_is_empty) or BLANK for each in bound.watched}
+        self.status = self._born_with(bound.field_id)
+        self.told = {each: bound.told(each, self._born_with(each)) for each in bound.watched}
         self.entered = history.ticket.created_at
         self.kept = _STAGE_VALUES[Stage.IDENTIFIED]
+        self.holds = False
         self.pauses: list[Pause] = []
         self.steps: list[Step] = []
         self.names: list[Step] = []
@@ -63,99 +68,91 @@ class _Replay:
         name = born_name = self._name()
         self._pause(birth.at)
         for group, changes in self._groups():
-            told = changes[0]
-            for change in changes:
-                self.held[change.field_id] = change.new
-                if change.field_id == self.bound.field_id:
-                    self.entered = change.at
+            told = changes[0][1]
+            for field_id, change in changes:
+                self.told[field_id] = self.bound.told(field_id, change.new)
+                if field_id == self.bound.field_id:
+                    self.status, self.entered = change.new, change.at
                     told = change
             stage, name = self._after(group, told, stage, name)
         stage, name = self._end(stage, name)
         rows = _rows(birth, born, born_name, self.steps, self.names, people, self.bound.label)
         return StageReplay(stage, name.text, rows, self.steps, self.pauses)
 
-    def _groups(self) -> list[tuple[int, list[RawChange]]]:
-        groups: dict[int, list[RawChange]] = {}
-        for each in self.ids:
+    def _groups(self) -> list[tuple[int, list[tuple[str, RawChange]]]]:
+        groups: dict[int, list[tuple[str, RawChange]]] = {}
+        for each in self.bound.watched:
             for change in self.history.changes_of(each):
-                one = change if change.field_id == each else _renamed(change, each)
-                groups.setdefault(self.history.groups[change.order], []).append(one)
-        return sorted(groups.items())
+                groups.setdefault(self.history.groups[change.order], []).append((each, change))
+        return sorted(groups.items(), key=itemgetter(0))
 
     def _after(self, group: int, told: RawChange, stage: Value, name: Value) -> tuple[Value, Value]:
-        at = told.at
         new, new_name = self._claim(), self._name()
-        self._pause(at)
-        base = (group, at, told.by, told.entry, told.origin, told.field_name)
-        if new != stage:
-            self.steps.append(Step(*base, stage, new))
-        if new_name != name:
-            self.names.append(Step(*base, name, new_name))
+        self._pause(told.at)
+        base = (group, told.at, told.by, told.entry, told.origin, told.field_name)
+        self._step(base, stage, new, name, new_name)
         return new, new_name
+
+    def _step(
+        self,
+        base: tuple[int, datetime, str, str, Origin, str],
+        stage: Value,
+        new: Value,
+        name: Value,
+        new_name: Value,
+    ) -> None:
+        if new is not stage and new != stage:
+            self.steps.append(Step(*base, stage, new))
+        if new_name is not name and new_name != name:
+            self.names.append(Step(*base, name, new_name))
 
     def _end(self, stage: Value, name: Value) -> tuple[Value, Value]:
         """Take the step from the last told state to the present one, where no history tells it."""
-        status = self.bound.field_id
-        moved = not _same_option(self.held[status], self.now[status])
-        if moved:
-            self.entered = self.history.end_at()
+        now = self.now[self.bound.field_id]
+        moved = not _same_option(self.status, now)
+        told = {each: self.bound.told(each, raw) for each, raw in self.now.items()}
+        if not moved and told == self.told and stage.is_filled:
+            return stage, self._name()
         at = self.history.end_at()
-        self.held = dict(self.now)
+        if moved:
+            self.entered = at
+        self.status, self.told = now, told
         new, new_name = self._claim(), self._name() if moved else name
         self._pause(at)
         base = (self.history.end_group, at, "", "", Origin.OBSERVED, self.bound.label)
-        if new != stage:
-            self.steps.append(Step(*base, stage, new))
-        if new_name != name:
-            self.names.append(Step(*base, name, new_name))
+        self._step(base, stage, new, name, new_name)
         return new, self._name()
 
     def _claim(self) -> Value:
-        """Return the stage claimed by what is held; a status on hold keeps the stage it was entered from."""
-        status = self.held[self.bound.field_id]
-        if not self.bound.holds(self.held):
-            stage = self.bound.stage_of(status, self.entered)
-            self.kept = _STAGE_VALUES[stage] if stage else self._unlisted(status)
-        side = self.bound.side_of(self.held)
-        return _STAGE_VALUES[side] if side else self.kept
+        """Return the stage claimed by what is told; a status on hold keeps the stage it was entered from."""
+        self.holds, side, sides = False, len(self.bound.sides), self.bound.sides
+        for told in self.told.values():
+            self.holds = self.holds or told.holds
+            side = min(side, told.side)
+        if not self.holds:
+            stage = self.told[self.bound.field_id].stage_at(self.entered)
+            self.kept = _STAGE_VALUES[stage] if stage else self._unlisted()
+        return _STAGE_VALUES[sides[side].stage] if side < len(sides) else self.kept
 
-    def _unlisted(self, status: Raw) -> Value:
-        name = self.bound.name_of(status)
+    def _unlisted(self) -> Value:
+        status, told = self.status, self.told[self.bound.field_id]
         if status.is_blank:
             return Value(ValueState.ERROR, reason=f"the ticket tells no status (field '{self.bound.label}')")
+        name = told.name.text
         ids = f" ({', '.join(status.ids)})" if status.ids and status.ids[0] != name else ""
-        when = f" for {self.entered:%Y-%m-%d}" if self._is_known_at_other_times(status) else ""
+        when = f" for {self.entered:%Y-%m-%d}" if told.rules else ""  # it is listed for other times
         reason = f"status '{name}'{ids} is not listed{when} under `stage: values:` in {self.bound.where}"
         return Value(ValueState.ERROR, text=name, reason=reason)
 
-    def _is_known_at_other_times(self, status: Raw) -> bool:
-        return any(key in self.bound.rules for key in self.bound.keys_of(status))
-
     def _name(self) -> Value:
-        name = self.bound.name_of(self.held[self.bound.field_id])
-        return Value(ValueState.FILLED, name, name) if name else Value(ValueState.EMPTY)
+        return self.told[self.bound.field_id].name
 
     def _pause(self, at: datetime) -> None:
-        holds = self.bound.holds(self.held)
         is_open = bool(self.pauses) and self.pauses[-1].end is None
-        if holds and not is_open:
+        if self.holds and not is_open:
             self.pauses.append(Pause(at, None))
-        elif is_open and not holds:
+        elif is_open and not self.holds:
             self.pauses[-1] = Pause(self.pauses[-1].start, at)
-
-
-def _renamed(change: RawChange, field_id: str) -> RawChange:
-    return RawChange(
-        change.entry,
-        change.at,
-        change.order,
-        field_id,
-        change.field_name,
-        change.old,
-        change.new,
-        change.by,
-        change.origin,
-    )
 
 
 def _same_option(told: Raw, found: Raw) -> bool:

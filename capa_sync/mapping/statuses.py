@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time
+from functools import lru_cache
 
 from capa_sync.errors import Problem
 from capa_sync.mapping.reading import did_you_mean
@@ -13,7 +14,7 @@ from capa_sync.mapping.site import SiteFields
 from capa_sync.mapping.texts import fold
 from capa_sync.model.record import Stage
 from capa_sync.model.ticket import SiteFacts
-from capa_sync.model.values import Raw
+from capa_sync.model.values import EMPTY, Raw, Value, ValueState
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +58,35 @@ class SideState:
 
 
 @dataclass(frozen=True, slots=True)
+class Told:
+    """What a value of a watched field says of the stage.
+
+    Attributes:
+        holds: the ticket is on hold. side: place among the side states of the first whose condition it meets, their
+            number when none. rules: what it means as a status, ids before names. name: the status's own, EMPTY
+            without any.
+    """
+
+    holds: bool
+    side: int
+    rules: tuple[StatusRule, ...]
+    name: Value
+
+    def stage_at(self, at: datetime) -> Stage | None:
+        """Return the stage of a status entered at an instant; None when it is not listed for that time."""
+        for rule in self.rules:
+            if (rule.since is None or at >= _start(rule.since)) and (rule.until is None or at < _start(rule.until)):
+                return rule.stage
+        return None
+
+
+@dataclass(frozen=True, slots=True)
 class BoundStage:
-    """Where the claimed stage comes from on this site."""
+    """Where the claimed stage comes from on this site.
+
+    A site has few statuses and resolutions, and a ticket is asked for them at each step of its life: what a value
+    says is worked out once (`told`).
+    """
 
     field_id: str
     label: str
@@ -67,39 +95,41 @@ class BoundStage:
     on_hold: tuple[tuple[str, OptionSet], ...]
     sides: tuple[SideState, ...]
     where: str
+    watched: tuple[str, ...] = field(init=False)
+    _told: Callable[[str, tuple[str, ...], tuple[str, ...], str], Told] = field(init=False, compare=False)
 
-    def stage_of(self, status: Raw, at: datetime) -> Stage | None:
-        """Return the stage of a status entered at an instant; None when it is not listed for that time."""
-        for key in self.keys_of(status):
-            for rule in self.rules.get(key, ()):
-                if (rule.since is None or at >= _start(rule.since)) and (
-                    rule.until is None or at < _start(rule.until)
-                ):
-                    return rule.stage
-        return None
+    def __post_init__(self) -> None:
+        others = (*(side.field_id for side in self.sides), *(each for each, _ in self.on_hold))
+        object.__setattr__(self, "watched", tuple(dict.fromkeys((self.field_id, *others))))
+        object.__setattr__(self, "_told", lru_cache(maxsize=1_000)(self._tell))
 
-    def keys_of(self, status: Raw) -> Iterable[str]:
+    def told(self, field_id: str, raw: Raw) -> Told:
+        """Return what a value of a watched field says."""
+        return self._told(field_id, raw.ids, raw.names, raw.text)
+
+    def _tell(self, field_id: str, ids: tuple[str, ...], names: tuple[str, ...], text: str) -> Told:
+        raw, held = Raw(ids, names, text), self.field_id == field_id
+        sides = (place for place, side in enumerate(self.sides) if side.field_id == field_id and raw in side.options)
+        rules = [rule for key in self._keys_of(raw) for rule in self.rules.get(key, ())] if held else []
+        return Told(
+            any(raw in options for each, options in self.on_hold if each == field_id),
+            next(sides, len(self.sides)),
+            tuple(rules),
+            self._name_of(raw) if held else EMPTY,
+        )
+
+    def _keys_of(self, status: Raw) -> Iterable[str]:
         """Ids before names, and the names told before the site's present name of the id."""
         yield from status.ids
         yield from (fold(each) for each in (*status.names, status.text) if each)
         yield from (fold(self.names[each]) for each in status.ids if each in self.names)
 
-    def name_of(self, status: Raw) -> str:
+    def _name_of(self, status: Raw) -> Value:
         """Return the tracker's own name of a status."""
         told = status.names[0] if status.names else ""
         known = self.names.get(status.ids[0], "") if status.ids else ""
-        return told or known or status.text or (status.ids[0] if status.ids else "")
-
-    def holds(self, held: dict[str, Raw]) -> bool:
-        """Tell whether the ticket is on hold."""
-        return any(held.get(field_id, _NONE) in options for field_id, options in self.on_hold)
-
-    def side_of(self, held: dict[str, Raw]) -> Stage | None:
-        """Return the side state whose condition holds, the first as the contract lists them."""
-        return next((side.stage for side in self.sides if held.get(side.field_id, _NONE) in side.options), None)
-
-
-_NONE = Raw()
+        name = told or known or status.text or (status.ids[0] if status.ids else "")
+        return Value(ValueState.FILLED, name, name) if name else EMPTY
 
 
 def _start(day: date) -> datetime:

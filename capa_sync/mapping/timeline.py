@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from functools import cached_property
 from typing import NamedTuple
 
 from capa_sync.mapping.people import Directory
 from capa_sync.mapping.site import history_name
-from capa_sync.mapping.texts import squash
+from capa_sync.mapping.texts import fold, squash
 from capa_sync.mapping.values import Converter
 from capa_sync.model.record import FieldChange
 from capa_sync.model.ticket import Origin, RawChange, SourceTicket
@@ -31,18 +31,17 @@ class Step(NamedTuple):
     old: Value
     new: Value
 
-    @property
-    def is_gap(self) -> bool:
-        """Tell whether nobody told this change."""
-        return not self.entry
+
+NO_STEPS: Sequence[Step] = ()
 
 
 class TicketHistory:
     """One ticket's changes by field id, with the group of each, and its values now.
 
     Attributes:
-        ticket: as read. birth_group: of its creation (0 for the record itself). end_group: for what differs from
-            the last told value. has_ambiguous: an entry's field could not be told from its name.
+        ticket: as read. told: field id -> its changes in true order, for fields that have any.
+        birth_group: of its creation (0 for the record itself). end_group: for what differs from the last told value.
+        has_ambiguous: an entry's field could not be told from its name.
     """
 
     def __init__(self, ticket: SourceTicket, history_ids: Mapping[str, str], ambiguous: frozenset[str]) -> None:
@@ -51,8 +50,7 @@ class TicketHistory:
         self.end_group = 0
         self.has_ambiguous = False
         self.groups: dict[int, int] = {}
-        self._by_field: dict[str, list[RawChange]] = defaultdict(list)
-        self._lost = ticket.lost
+        self.told: dict[str, list[RawChange]] = {}
         for change in ticket.changes:
             field_id = history_ids.get(change.field_id)
             if field_id is None and change.field_id.startswith("name:"):
@@ -61,17 +59,11 @@ class TicketHistory:
                 self.has_ambiguous = self.has_ambiguous or key in ambiguous
                 field_id = None if key in ambiguous else field_id
             if field_id is not None:
-                self._by_field[field_id].append(change)
+                self.told.setdefault(field_id, []).append(change)
 
     def changes_of(self, field_id: str) -> Sequence[RawChange]:
         """Return a field's changes in true order."""
-        return self._by_field.get(field_id, ())
-
-    def never_held(self, field_id: str) -> bool:
-        """Tell whether neither the present answer nor an earlier one nor the history has anything in the field."""
-        raw = self.ticket.values.get(field_id)
-        is_blank = field_id not in self._lost if raw is None else raw.is_blank
-        return is_blank and field_id not in self._by_field
+        return self.told.get(field_id, ())
 
     def raw_now(self, field_id: str, *, absent_is_empty: bool) -> Raw | None:
         """Return what the field holds now; None when it cannot be read.
@@ -82,10 +74,15 @@ class TicketHistory:
         raw = self.ticket.values.get(field_id)
         if raw is not None:
             return raw
-        told = self._by_field.get(field_id)
+        told = self.told.get(field_id)
         if told:
             return BLANK if told[-1].new.is_blank else None
-        return BLANK if absent_is_empty and field_id not in self._lost else None
+        return BLANK if absent_is_empty and field_id not in self.ticket.lost else None
+
+    @cached_property
+    def link_changes(self) -> Sequence[RawChange]:
+        """Return the changes of links to other tickets, which Jira's history calls `Link`, in true order."""
+        return [change for change in self.ticket.changes if fold(change.field_name) == "link"]
 
     def end_at(self) -> datetime:
         """Return the latest instant that the ticket itself tells of."""
@@ -127,7 +124,7 @@ def number_groups(record: TicketHistory, children: Sequence[TicketHistory]) -> N
 
 def replay(
     history: TicketHistory, field_id: str, convert: Converter, now: Value, people: Directory
-) -> tuple[Value, list[Step]]:
+) -> tuple[Value, Sequence[Step]]:
     """Return a field's value at birth and its steps, such that the steps lead from the birth to `now`.
 
     Where two told values do not meet, a gap step of origin `observed` joins them at the latest possible instant;
@@ -135,28 +132,33 @@ def replay(
     """
     changes = history.changes_of(field_id)
     if not changes:
-        return now, []
+        return now, NO_STEPS
     steps: list[Step] = []
-    birth = current = convert(changes[0].old, people)
     held = changes[0].old
+    birth = current = _converted(held, convert, people)
     for change in changes:
-        group = history.groups[change.order]
-        old = current if _same_raw(held, change.old) else convert(change.old, people)
-        new, held = convert(change.new, people), change.new
-        if meets(current, old):
-            old = current
-        else:
-            steps.append(Step(group, change.at, "", "", Origin.OBSERVED, change.field_name, current, old))
-        steps.append(Step(group, change.at, change.by, change.entry, change.origin, change.field_name, old, new))
-        current = new
+        group, told, old = history.groups[change.order], change.old, current
+        if told is not held and not _same_raw(held, told):
+            old = convert(told, people)
+            if meets(current, old):
+                old = current
+            else:
+                steps.append(Step(group, change.at, "", "", _OBSERVED, change.field_name, current, old))
+        held = change.new
+        current = _converted(held, convert, people)
+        steps.append(Step(group, change.at, change.by, change.entry, change.origin, change.field_name, old, current))
     if now is current or now.state is ValueState.UNREADABLE or now == current:
         return birth, steps
     if meets(current, now) or _same_raw(held, history.ticket.values.get(field_id, BLANK)):
         steps[-1] = steps[-1]._replace(new=now)
     else:
         label = changes[-1].field_name
-        steps.append(Step(history.end_group, history.end_at(), "", "", Origin.OBSERVED, label, current, now))
+        steps.append(Step(history.end_group, history.end_at(), "", "", _OBSERVED, label, current, now))
     return birth, steps
+
+
+def _converted(raw: Raw, convert: Converter, people: Directory) -> Value:
+    return EMPTY if raw is BLANK else convert(raw, people)
 
 
 def _same_raw(told: Raw, found: Raw) -> bool:
@@ -180,12 +182,14 @@ def meets(told: Value, found: Value) -> bool:
     return told.data is None and found.data is None and squash(told.text) == squash(found.text)
 
 
-def combine(parts: Sequence[tuple[Value, list[Step]]]) -> tuple[Value, list[Step]]:
+def combine(parts: Sequence[tuple[Value, Sequence[Step]]]) -> tuple[Value, Sequence[Step]]:
     """Return birth and steps of "the first filled of several places"."""
     held = [birth for birth, _ in parts]
     value = birth = first_filled(held)
-    steps: list[Step] = []
     told = [(step.group, index, step) for index, (_, each) in enumerate(parts) for step in each]
+    if not told:
+        return birth, NO_STEPS
+    steps: list[Step] = []
     for _, index, step in sorted(told, key=lambda each: each[:2]):
         held[index] = step.new
         new = first_filled(held)
@@ -195,19 +199,28 @@ def combine(parts: Sequence[tuple[Value, list[Step]]]) -> tuple[Value, list[Step
     return birth, steps
 
 
-_RANK = (
-    ValueState.FILLED,
-    ValueState.ERROR,
-    ValueState.UNREADABLE,
-    ValueState.PLACEHOLDER,
-    ValueState.EMPTY,
-    ValueState.UNMAPPED,
-)
+_RANK = {
+    state: rank
+    for rank, state in enumerate(
+        (
+            ValueState.FILLED,
+            ValueState.ERROR,
+            ValueState.UNREADABLE,
+            ValueState.PLACEHOLDER,
+            ValueState.EMPTY,
+            ValueState.UNMAPPED,
+        )
+    )
+}
+
+
+def _rank(value: Value) -> int:
+    return _RANK[value.state]
 
 
 def first_filled(values: Sequence[Value]) -> Value:
     """Return the first filled value; without one, what most keeps us from saying that all are empty."""
-    return min(values, key=lambda value: _RANK.index(value.state))
+    return min(values, key=_rank)
 
 
 class Birth(NamedTuple):
@@ -225,6 +238,7 @@ def birth_of(history: TicketHistory) -> Birth:
 
 
 _UNBORN = frozenset({ValueState.EMPTY, ValueState.UNMAPPED, ValueState.UNREADABLE})
+_OBSERVED, _BIRTH = Origin.OBSERVED, Origin.BIRTH
 
 
 def rows_of(
@@ -240,36 +254,21 @@ def rows_of(
     """Return the timeline rows of one canonical field: its birth, where something was there, and its changes."""
     rows: list[FieldChange] = []
     if value.state not in _UNBORN:
-        rows.append(
-            _row(birth.group, birth.at, name, EMPTY, value, birth.by, Origin.BIRTH, "", label, action, people)
-        )
-    for step in steps:
-        old, new = step.old, step.new
+        group, at, account = birth
+        by, human = _author(account, _BIRTH, people)
+        rows.append(FieldChange(at, group, name, EMPTY, value, by, human, _BIRTH, "", label, action))
+    for group, at, account, entry, origin, told_label, old, new in steps:
         if old.state is new.state and old.data == new.data and (old.data is not None or old.text == new.text):
             continue
-        rows.append(
-            _row(step.group, step.at, name, old, new, step.by, step.origin, step.entry, step.label, action, people)
-        )
+        by, human = _author(account, origin, people)
+        rows.append(FieldChange(at, group, name, old, new, by, human, origin, entry, told_label, action))
     return rows
 
 
-def _row(
-    group: int,
-    at: datetime,
-    name: str,
-    old: Value,
-    new: Value,
-    account: str,
-    origin: Origin,
-    entry: str,
-    label: str,
-    action: str,
-    people: Directory,
-) -> FieldChange:
+def _author(account: str, origin: Origin, people: Directory) -> tuple[str | None, bool]:
+    """Return the person behind an account, and whether there is one."""
     if account:
         known = people.known(account)
-        by, human = known.by, known.human
-    else:
-        # a vanished author was a person; a change that only we observed may have had none
-        by, human = None, origin is not Origin.OBSERVED
-    return FieldChange(at, group, name, old, new, by, human, origin, entry, label, action)
+        return known.by, known.human
+    # a vanished author was a person; a change that only we observed may have had none
+    return None, origin is not _OBSERVED

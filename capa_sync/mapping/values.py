@@ -15,19 +15,19 @@ from capa_sync.model.catalogue import FieldSpec, FieldType
 from capa_sync.model.values import EMPTY, Raw, Value, ValueState
 
 Converter = Callable[[Raw, Directory], Value]
-"""Turns what a tracker holds (now or in its history) into a canonical value."""
+"""Turns what a tracker holds (now or in its history) into a canonical value; BLANK is EMPTY in every field.
+
+One value stands in a ticket up to three times: as new, as old, and as present value. It is read once, by a function
+of its texts that remembers the last of them; `Raw` itself would be slower to look up than its parts.
+"""
 
 MEDIA = Value(ValueState.FILLED, "", "(image or attachment)", media_only=True)
 NO_TEMPLATE = Template(())
 
 
-def text_value(raw: Raw, template: Template = NO_TEMPLATE) -> Value:
-    """Return a text field's value; what the template pre-fills counts as nothing."""
-    return _read_text(raw.text or ", ".join(raw.names or raw.ids), template, raw.media_only)
-
-
-@lru_cache(maxsize=2_000)  # one text stands in a ticket up to three times: as new, as old, and as present value
-def _read_text(shown: str, template: Template, media_only: bool) -> Value:
+@lru_cache(maxsize=2_000)
+def read_text(shown: str, template: Template, media_only: bool) -> Value:
+    """Return the value of a text; what the template pre-fills counts as nothing."""
     text = normalise(shown)
     if text and template:
         text = template.strip(text)
@@ -52,16 +52,16 @@ def split_list(text: str, split: str) -> list[str]:
     return list(filter(None, (normalise(piece).strip("-*•· ") for piece in pieces)))
 
 
-def list_value(raw: Raw, split: str, template: Template = NO_TEMPLATE) -> Value:
+@lru_cache(maxsize=500)
+def read_list(told: tuple[str, ...], text: str, split: str, template: Template, media_only: bool) -> Value:
     """Return a list field's value: several options or labels are its items, one text is cut into items."""
-    told = raw.names or raw.ids
-    shown = raw.text or ", ".join(told)
+    shown = text or ", ".join(told)
     items = [normalise(each) for each in told] if len(told) > 1 else split_list(shown, split)
     if template:
         items = [template.strip(item) for item in items]
     items = list(filter(None, items))
     if not items:
-        return MEDIA if raw.media_only else EMPTY
+        return MEDIA if media_only else EMPTY
     filled = tuple(item for item in items if not is_placeholder(item))
     return Value(ValueState.FILLED, filled, shown) if filled else Value(ValueState.PLACEHOLDER, None, shown)
 
@@ -82,15 +82,16 @@ def parse_time(text: str, *, day_only: bool = False) -> date | datetime | None:
     return (instant if instant.tzinfo else instant.replace(tzinfo=UTC)).astimezone(UTC)
 
 
-def time_value(raw: Raw, *, day_only: bool = False) -> Value:
-    """Return a date's or instant's value."""
-    if not raw.ids and not raw.text.strip():
+@lru_cache(maxsize=500)
+def read_time(ids: tuple[str, ...], shown: str, day_only: bool) -> Value:
+    """Return a date's or instant's value, by what is compared or by what is shown."""
+    if not ids and not shown.strip():
         return EMPTY
-    shown = raw.text or raw.ids[0]
-    for text in (*raw.ids[:1], raw.text):
+    for text in (*ids[:1], shown):
         when = parse_time(text, day_only=day_only)
         if when is not None:
-            return Value(ValueState.FILLED, when, shown)
+            return Value(ValueState.FILLED, when, shown or ids[0])
+    shown = shown or ids[0]
     return Value(ValueState.ERROR, text=shown, reason=f"'{shown[:40]}' is no date")
 
 
@@ -130,7 +131,7 @@ _YES_NO = {"yes": "yes", "true": "yes", "1": "yes", "no": "no", "false": "no", "
 
 
 def option_converter(spec: FieldSpec, words: Mapping[str, str] | None, where: str) -> Converter:
-    """Return the converter of a field with options; each option's Value is made once.
+    """Return the converter of a field with options.
 
     Without listed words an enumeration takes options that are written like its own words, and a yes/no field
     takes yes, no, true, false, 1 and 0.
@@ -138,28 +139,24 @@ def option_converter(spec: FieldSpec, words: Mapping[str, str] | None, where: st
     is_open = words is None
     given: Mapping[str, str] = words if words is not None else (_YES_NO if spec.type is FieldType.YESNO else {})
     table = OptionTable(given, where, open_words=frozenset(spec.choices) if is_open else frozenset())
-    made: dict[tuple[str, str], Value] = {}  # bounded by the field's options
 
-    def convert(raw: Raw, _: Directory) -> Value:
-        if raw.is_blank:
-            return EMPTY
+    @lru_cache(maxsize=500)
+    def read(ids: tuple[str, ...], names: tuple[str, ...], text: str, parent: str) -> Value:
+        raw = Raw(ids, names, text, parent=parent)
         found = table.words(raw)
         if found is None:
             return table.unlisted(raw)
         words = tuple(each for each in found if each != NOTHING)
         if not words:
             return EMPTY
-        shown = raw.text or ", ".join(raw.names or raw.ids)
+        shown = text or ", ".join(names or ids)
         if spec.type is FieldType.LIST:
             return Value(ValueState.FILLED, words, shown)
         if len(words) > 1:
             return Value(ValueState.ERROR, text=shown, reason=f"several options are chosen: {shown}")
-        value = made.get((words[0], shown))
-        if value is None:
-            value = made[words[0], shown] = Value(ValueState.FILLED, words[0], shown)
-        return value
+        return Value(ValueState.FILLED, words[0], shown)
 
-    return convert
+    return lambda raw, _: EMPTY if raw.is_blank else read(raw.ids, raw.names, raw.text, raw.parent)
 
 
 _LINE_FIELDS = frozenset({"why_chain"})
@@ -189,20 +186,22 @@ def converter(
     if spec.type is FieldType.PERSON:
         return lambda raw, people: people.person_value(raw)
     if spec.type is FieldType.TIME:
-        return lambda raw, _: time_value(raw, day_only=day_only)
+        return lambda raw, _: read_time(raw.ids, raw.text, day_only)
     stop = Template(template)
     if spec.type is FieldType.LIST:
         cut = split or ("lines" if spec.name in _LINE_FIELDS else "commas")
-        return lambda raw, _: list_value(raw, cut, stop)
-    return lambda raw, _: text_value(raw, stop)
+        return lambda raw, _: read_list(raw.names or raw.ids, raw.text, cut, stop, raw.media_only)
+    return lambda raw, _: read_text(raw.text or ", ".join(raw.names or raw.ids), stop, raw.media_only)
 
 
-def constant_value(spec: FieldSpec, word: str, people: Directory) -> Value:
-    """Return the value of a constant written in a mapping."""
+def constant(spec: FieldSpec, word: str) -> Callable[[Directory], Value]:
+    """Return what tells the value of a constant written in a mapping."""
     if spec.type is FieldType.PERSON:
-        return people.listed_person(word)
+        return lambda people: people.listed_person(word)
     if spec.type is FieldType.TIME:
-        return time_value(Raw(ids=(word,), text=word))
-    if spec.type is FieldType.LIST:
-        return Value(ValueState.FILLED, (word,), word)
-    return Value(ValueState.FILLED, _YES_NO.get(word, word) if spec.type is FieldType.YESNO else word, word)
+        value = read_time((word,), word, False)
+    elif spec.type is FieldType.LIST:
+        value = Value(ValueState.FILLED, (word,), word)
+    else:
+        value = Value(ValueState.FILLED, _YES_NO.get(word, word) if spec.type is FieldType.YESNO else word, word)
+    return lambda _: value

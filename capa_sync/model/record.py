@@ -86,7 +86,7 @@ class FieldChange:
     action_id: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@light
 class Action:
     """One action of a record.
 
@@ -119,7 +119,7 @@ class Action:
     reason: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@light
 class RecordComment:
     """A comment, for rules that accept a reason given there: instant, person, whether a human wrote it."""
 
@@ -129,7 +129,7 @@ class RecordComment:
     id: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@light
 class Pause:
     """A stretch on hold; `end` None while it lasts."""
 
@@ -137,7 +137,7 @@ class Pause:
     end: datetime | None
 
 
-@dataclass(frozen=True, slots=True)
+@light
 class CapaRecord:
     """One nonconformity or improvement, mapped.
 
