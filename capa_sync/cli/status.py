@@ -28,7 +28,7 @@ def status(config: Path, test_clock: str | None, as_json: bool) -> int:
     configuration, clock = read_configuration(config, with_secrets=False), clock_from(test_clock)
     every = {name: source.poll_every for name, source in configuration.settings.sources.items()}
     with open_for_reading(configuration, clock) as register:
-        health = health_of(register, every, clock.now())
+        health = health_of(register, every, clock.now(), configuration.mappings)
     if as_json:
         print_json(health)
     else:
@@ -75,6 +75,11 @@ def _source_lines(source: dict[str, Any]) -> list[str]:
         lines.append(f"  problem: {source['problem']}")
     if source["not_before"]:
         lines.append(f"  waiting until {_at(source['not_before'])}, as the tracker asked")
+    if source["twins_unknown"]:
+        others = ", ".join(source["twins_unknown"])
+        lines.append(
+            f"  rules cannot tell yet: tickets of {others} may name these as the same record, and were not read"
+        )
     for endpoint, until in source["endpoints_not_before"].items():
         lines.append(f"  waiting with {endpoint} until {_at(until)}, as the tracker asked")
     return lines

@@ -14,7 +14,7 @@ from capa_sync.daemon.hinted import may_follow_hints, read_hinted
 from capa_sync.daemon.house import House, SourceSetup
 from capa_sync.daemon.judging import judge_due_tickets, pass_to_carriers
 from capa_sync.daemon.log import Action, log
-from capa_sync.daemon.mapped import circles_of
+from capa_sync.daemon.mapped import circles_of, is_learnt_before_judging, note_twins_known
 from capa_sync.daemon.reading import FULL, POLL, is_full_read_due, read_into_mirror, sign_in, sweep_into_mirror
 from capa_sync.daemon.writing import deliver_writes, plan_due_tickets
 from capa_sync.errors import ALL, Fatal, NotBefore, Retryable, SafetyStop, SourceError
@@ -64,7 +64,7 @@ def run_round(
         circles = [[walk for walk in walks if walk[0].name in names] for names in circles_of(setups)]
         for circle in crew.as_ready([(circle, [reads[setup.name] for setup, _ in circle]) for circle in circles]):
             for setup, result in circle:
-                _walk(house, setup, result, partial(pass_to_carriers, house, setup, house.clock.now()))
+                _walk(house, setup, result, partial(_pass_on, house, setup))
             for setup, result in circle:
                 _walk(house, setup, result, partial(_judge, house, setup, result))
             for setup, result in circle:
@@ -82,7 +82,7 @@ def run_hinted(house: House, setup: SourceSetup, ids: Sequence[str]) -> CycleRes
         return result
     _walk(house, setup, result, partial(_read_hinted, house, setup, result, ids))
     if result.counts.get("read"):
-        _walk(house, setup, result, partial(pass_to_carriers, house, setup, house.clock.now()))
+        _walk(house, setup, result, partial(_pass_on, house, setup))
         _walk(house, setup, result, partial(_judge, house, setup, result))
         _walk(house, setup, result, partial(_deliver, house, setup, result))
     if result.problem:
@@ -110,6 +110,14 @@ def _read(house: House, setup: SourceSetup, result: CycleResult, is_forced: bool
     result.counts["vanished"] = take_census_when_due(house, setup, result.started_at, force=is_forced)
 
 
+def _pass_on(house: House, setup: SourceSetup) -> None:
+    """Between the parts: who is to be judged, which for joined records is known before any of them is."""
+    now = house.clock.now()
+    pass_to_carriers(house, setup, now)
+    if is_learnt_before_judging(house, setup):
+        note_twins_known(house, setup, now)
+
+
 def _judge(house: House, setup: SourceSetup, result: CycleResult) -> None:
     """Second part: the mirror to verdicts, findings, the register and planned warnings.
 
@@ -119,6 +127,7 @@ def _judge(house: House, setup: SourceSetup, result: CycleResult) -> None:
     result.counts |= judge_due_tickets(house, setup, now)
     if house.stop.is_set():
         return
+    note_twins_known(house, setup, now)
     result.counts["planned"] = plan_due_tickets(house, setup, now)
     result.counts["delivered"] = 0
 

@@ -8,6 +8,8 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from capa_sync.daemon.census import CENSUS
+from capa_sync.daemon.mapped import sources_to_ask
+from capa_sync.mapping import MappingFile
 from capa_sync.model.ticket import Presence
 from capa_sync.store import Register
 from capa_sync.writeback import Cause
@@ -16,12 +18,20 @@ NEXT_DUE_SHOWN = 5
 _CAUSES = frozenset(Cause)
 
 
-def health_of(register: Register, poll_every: Mapping[str, timedelta], now: datetime) -> dict[str, Any]:
-    """Return the health of a register at `now`; `poll_every` names the sources of the settings."""
+def health_of(
+    register: Register,
+    poll_every: Mapping[str, timedelta],
+    now: datetime,
+    mappings: Mapping[str, MappingFile] | None = None,
+) -> dict[str, Any]:
+    """Return the health of a register at `now`; `poll_every` and `mappings` are those of the settings, by source."""
     return {
         "now": now,
         "register": register.id,
-        "sources": [_source(register, name, every, now) for name, every in poll_every.items()],
+        "sources": [
+            _source(register, name, every, now) | {"twins_unknown": sources_to_ask(register, mappings or {}, name)}
+            for name, every in poll_every.items()
+        ],
         "safety_stops": [
             {"source": name, "cause": stop.cause, "since": stop.at} for name, stop in register.outbox.stops().items()
         ],

@@ -10,7 +10,7 @@ from typing import assert_never
 from capa_sync.daemon.desk import Desk, diff_of, events_of
 from capa_sync.daemon.house import House, SourceSetup
 from capa_sync.daemon.log import Action, log
-from capa_sync.daemon.mapped import carrier, learn_twins, may_name_twins
+from capa_sync.daemon.mapped import learn_twins, may_be_joined, may_name_twins, to_be_judged_with
 from capa_sync.daemon.outcome import Aside, HandedOver, Outcome, Unseen, Weighed
 from capa_sync.findings import What
 
@@ -64,15 +64,10 @@ def _weighed(
 ) -> Iterator[tuple[Sequence[str], list[Outcome] | None]]:
     """Yield due tickets batch by batch, with what other processes found of them where that pays, else None."""
     batches = [due[start : start + BATCH] for start in range(0, len(due), BATCH)]
-    if not _may_be_joined(house, setup) and house.clerks.are_worth_it(len(due)):
+    if not may_be_joined(house, setup) and house.clerks.are_worth_it(len(due)):
         yield from zip(batches, house.clerks.weigh(house, setup, batches, now), strict=True)
     else:
         yield from ((batch, None) for batch in batches)
-
-
-def _may_be_joined(house: House, setup: SourceSetup) -> bool:
-    """Tell whether weighing may have to write: a ticket makes its twin known before it is judged."""
-    return may_name_twins(house, setup) or house.register.records.has_joins
 
 
 def _weigh_here(house: House, setup: SourceSetup, ids: Sequence[str], now: datetime) -> Iterator[list[Outcome]]:
@@ -111,9 +106,8 @@ def _send_to_carriers(house: House, setup: SourceSetup, now: datetime) -> None:
             register.agenda.want_judging(setup.name, known, now)  # a parent out of scope is not mirrored
             register.findings.next_due(setup.name, ticket_id, None)
         for ticket_id in register.agenda.due_judging(setup.name, now) if register.records.has_joins else ():
-            source, carrying = carrier(house, setup, ticket_id)
-            if (source, carrying) != (setup.name, ticket_id):
-                register.agenda.want_judging(source, [carrying], now)
+            for source, other in to_be_judged_with(house, setup, ticket_id):
+                register.agenda.want_judging(source, [other], now)
 
 
 class _Tray:

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Protocol
 
 from capa_sync.daemon.house import House, SourceSetup
-from capa_sync.mapping import join, map_ticket
+from capa_sync.mapping import MappingFile, join, map_ticket
 from capa_sync.model.record import CapaRecord, Unmapped
 from capa_sync.model.ticket import ChildRef, Presence, SourceTicket
 from capa_sync.ports import Parser
+from capa_sync.store import Register
 
 _UNSEEN = frozenset({Presence.DELETED_OR_HIDDEN, Presence.ACCESS_LOST, Presence.UNOBSERVED})
+_GONE = frozenset({Presence.DELETED, Presence.DELETED_OR_HIDDEN})
+"""Such a ticket is joined with none: what it said of its twin has gone with it."""
 
 
 class Mirror(Protocol):
@@ -56,13 +59,16 @@ def map_mirrored(
 
     A ticket that carries a joined record is returned with its twins' fields and history joined in; with `learn`
     the twin that it names is remembered first. While one of them cannot be mapped or is not read any more, the
-    joined record counts as unread.
+    joined record counts as unread; so does every record of which a source not read yet may have a twin.
     """
     own = _map_alone(house, setup, ticket_id, now, mirror)
     if not isinstance(own, CapaRecord):
         return own
     if learn:
         _remember_twin(house, setup, own, now)
+    mappings = {name: each.mapping for name, each in house.setups.items()}
+    if unread := sources_to_ask(house.register, mappings, setup.name):
+        return replace(own, unread_join=f"{unread[0]} was not read to its end yet, and may hold this record as well")
     twins = [] if carrier(house, setup, ticket_id) != (setup.name, ticket_id) else twins_of(house, setup, own)
     if not twins:
         return own
@@ -72,13 +78,18 @@ def map_mirrored(
     return join(own, known, unread=is_gone or len(known) < len(twins))
 
 
-def learn_twins(house: House, setup: SourceSetup, ticket_ids: Iterable[str], now: datetime) -> None:
-    """Remember whom tickets name as their twins, where the twin's source is judged before this one.
+def is_learnt_before_judging(house: House, setup: SourceSetup) -> bool:
+    """Tell whether tickets of this source name twins in a source that is judged before this one.
 
     Elsewhere the naming ticket carries the record, and judging it comes first.
     """
     named, order = setup.mapping.same_as, list(house.setups)
-    if named is None or named.source not in order or order.index(named.source) > order.index(setup.name):
+    return named is not None and named.source in order and order.index(named.source) <= order.index(setup.name)
+
+
+def learn_twins(house: House, setup: SourceSetup, ticket_ids: Iterable[str], now: datetime) -> None:
+    """Remember whom tickets name as their twins, where judging would come too late for that."""
+    if not is_learnt_before_judging(house, setup):
         return
     for ticket_id in ticket_ids:
         own = _map_alone(house, setup, ticket_id, now)
@@ -91,23 +102,80 @@ def may_name_twins(house: House, setup: SourceSetup) -> bool:
     return setup.mapping.same_as is not None and setup.mapping.same_as.source in house.setups
 
 
+def may_be_joined(house: House, setup: SourceSetup) -> bool:
+    """Tell whether a ticket of this source and another may be one nonconformity."""
+    named = {each.mapping.same_as.source for each in house.setups.values() if each.mapping.same_as is not None}
+    return setup.name in named or may_name_twins(house, setup)
+
+
+def note_twins_known(house: House, setup: SourceSetup, now: datetime) -> None:
+    """Note once that all tickets of this source were asked for their twins; the tickets that waited are judged."""
+    named, agenda = setup.mapping.same_as, house.register.agenda
+    if named is None or named.source not in house.setups or agenda.twins_known(setup.name) == _link(setup.mapping):
+        return
+    with house.register.transaction():
+        agenda.know_twins(setup.name, _link(setup.mapping))
+        agenda.want_judging(named.source, house.register.tickets.record_ids(named.source), now)
+
+
+def sources_to_ask(register: Register, mappings: Mapping[str, MappingFile], source: str) -> list[str]:
+    """Return the other sources whose tickets may name one of this source as their twin, and were not read yet.
+
+    A source counts as read once it was read to its end and all its tickets were asked.
+    """
+    return [
+        name
+        for name, mapping in mappings.items()
+        if name != source and mapping.same_as is not None and mapping.same_as.source == source
+        if register.agenda.twins_known(name) != _link(mapping)
+    ]
+
+
+def _link(mapping: MappingFile) -> str:
+    """Say in which field tickets name the twins of which source."""
+    return f"{mapping.same_as.source}: {mapping.same_as.ref.name}" if mapping.same_as is not None else ""
+
+
 def carrier(house: House, setup: SourceSetup, ticket_id: str) -> tuple[str, str]:
     """Return (source, ticket id) of the ticket that carries the finding and warning of this one's record.
 
     That is the ticket itself, or its joined twin in a source named earlier in the settings.
     """
     order = list(house.setups)
-    joined = [each for each in house.register.records.joined(setup.name, ticket_id) if each[0] in order]
+    joined = _joined(house, setup, ticket_id)
     return min([(setup.name, ticket_id), *joined], key=lambda each: (order.index(each[0]), each[1]))
+
+
+def to_be_judged_with(house: House, setup: SourceSetup, ticket_id: str) -> set[tuple[str, str]]:
+    """Return (source, id) of the other tickets to be judged because this one is.
+
+    That is who carries its record, and who begins or ceases to carry one because a twin went or came back.
+    """
+    records, own = house.register.records, (setup.name, ticket_id)
+    twins = [each for each in records.joined(*own) if each[0] in house.setups]
+    turned = {
+        (source, twin)
+        for source, twin in twins
+        if (carrier(house, house.setups[source], twin) == (source, twin)) != records.has_row(source, twin)
+    }
+    return (turned | {carrier(house, setup, ticket_id)}) - {own}
 
 
 def twins_of(house: House, setup: SourceSetup, own: CapaRecord) -> list[tuple[str, str]]:
     """Return (source, ticket id) of the joined tickets; the id is "" for one that is named and not mirrored."""
-    joined = [each for each in house.register.records.joined(setup.name, own.ticket_id) if each[0] in house.setups]
-    named = setup.mapping.same_as
-    if named is not None and own.same_as_key and named.source in house.setups and not joined:
-        return [(named.source, "")]
-    return joined
+    joined, named = _joined(house, setup, own.ticket_id), setup.mapping.same_as
+    if joined or named is None or not own.same_as_key or own.presence in _GONE:
+        return joined
+    return [(named.source, "")] if named.source in house.setups else []
+
+
+def _joined(house: House, setup: SourceSetup, ticket_id: str) -> list[tuple[str, str]]:
+    """Return (source, id) of the joined tickets that have not gone; none for a ticket that has gone itself."""
+    tickets = house.register.tickets
+    joined = [each for each in house.register.records.joined(setup.name, ticket_id) if each[0] in house.setups]
+    if not joined or tickets.presence(setup.name, ticket_id) in _GONE:
+        return []
+    return [each for each in joined if tickets.presence(*each) not in _GONE]
 
 
 def _remember_twin(house: House, setup: SourceSetup, own: CapaRecord, now: datetime) -> None:

@@ -51,6 +51,14 @@ class Agenda:
         """Remember the fingerprint of rules and mapping."""
         self._reach(source, "judged_with", fingerprint)
 
+    def twins_known(self, source: str) -> str:
+        """Return the link whose twins all tickets of the source were asked for, "" before it was read once."""
+        return self._milestone(source, "twins_known") or ""
+
+    def know_twins(self, source: str, link: str) -> None:
+        """Remember the link whose twins all tickets were asked for."""
+        self._reach(source, "twins_known", link)
+
     # --- planning --------------------------------------------------------------------------------------------------
     def planned(self, source: str, look_again: Mapping[str, datetime | None]) -> None:
         """Note by ticket id when warnings are to be planned again; None means only news can change one."""

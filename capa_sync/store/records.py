@@ -68,6 +68,11 @@ class Records:
         """Store the birth rows of many records, by ticket id; equal ones change nothing."""
         replace_rows(self._db, "birth", source, rows)
 
+    def has_row(self, source: str, ticket_id: str) -> bool:
+        """Tell whether a ticket has a row in the register."""
+        sql = "SELECT 1 FROM register_row WHERE source = ? AND ticket_id = ?"
+        return self._db.row(sql, (source, ticket_id)) is not None
+
     def remove_row(self, source: str, ticket_id: str) -> None:
         """Take a ticket's row and actions out of the register, as when it is judged with another or set aside."""
         for table in ("register_row", "action"):

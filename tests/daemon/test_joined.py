@@ -25,6 +25,15 @@ def _name_twin(desk: Desk, number: str | None = None) -> None:
     desk.cloud.as_user("anna").edit(desk.key("jira", "broken"), {"ServiceNow number": twin})
 
 
+def _name_from_birth(desk: Desk) -> None:
+    """A ticket in Jira that has the cause, and names from its birth one in ServiceNow that has none."""
+    desk.tell_broken("servicenow", "twin")
+    desk.clock.set(NOW - timedelta(days=8))
+    cause = {"root_cause": CAUSE, "servicenow_number": desk.key("servicenow", "twin")}
+    desk.tell("jira", "broken", Create({**FACTS, **cause}))
+    desk.clock.set(NOW)
+
+
 def _a_day_later(desk: Desk, *options: str) -> None:
     desk.set_clock(desk.clock.now() + timedelta(hours=25))
     desk.sync(*options)
@@ -86,11 +95,7 @@ def test_while_the_twin_is_unread_nothing_opens_and_nothing_clears(make_desk: Ma
 def test_the_link_counts_from_the_first_round_also_where_the_second_source_names_it(make_desk: MakeDesk) -> None:
     """The carrier is judged with the fields of the ticket that names it; alone it would be warned on wrongly."""
     desk = make_desk("servicenow", "jira", rules=(RULE,))
-    desk.tell_broken("servicenow", "twin")
-    desk.clock.set(NOW - timedelta(days=8))
-    cause = {"root_cause": CAUSE, "servicenow_number": desk.key("servicenow", "twin")}
-    desk.tell("jira", "broken", Create({**FACTS, **cause}))
-    desk.clock.set(NOW)
+    _name_from_birth(desk)
     desk.sync()
     assert _states(desk) == {}
     assert [row["source"] for row in desk.rows("v_register")] == ["servicenow"]
@@ -136,3 +141,83 @@ def test_a_task_of_the_twin_is_an_action_of_the_first_ticket(make_desk: MakeDesk
     _a_day_later(desk)
     assert _states(desk) == {"jira": "cleared"}
     assert desk.picture("jira", "broken")["labels"] == []
+
+
+@pytest.mark.parametrize("order", [("servicenow", "jira"), ("jira", "servicenow")])
+def test_the_daemon_warns_on_no_ticket_that_a_source_not_read_yet_may_name(
+    make_desk: MakeDesk, order: tuple[str, str]
+) -> None:
+    """The one source is read again and again before the other can be read once; `status` says what is waited for."""
+    desk = make_desk(*order, rules=(RULE,))
+    desk.servers["jira"].faults.add("proxy_error", times=None)
+    desk.sync("--source", "servicenow")
+    _name_from_birth(desk)
+    with desk.daemon() as daemon:
+        daemon.wait_for_cycles(2, ("servicenow",))
+        assert _states(desk) == {"servicenow": "cannot_tell"}
+        assert desk.writes() == []
+        told = desk.run("status")
+        assert "tickets of jira may name these as the same record" in told.out
+        desk.servers["jira"].faults.clear()
+        daemon.wait_for("cycle_finished", source="jira", seconds=60)
+        daemon.wait_for_cycles(2, order)
+        assert daemon.stop().code == 0
+    assert _states(desk) == {}
+    assert [row["source"] for row in desk.rows("v_register")] == [order[0]]
+    assert desk.writes() == []
+    assert "may name these" not in desk.run("status").out
+
+
+def test_what_waited_for_the_other_source_is_judged_when_that_names_none_of_it(make_desk: MakeDesk) -> None:
+    """Nothing is held for good: a ticket without a twin has its warning as soon as the other source was read."""
+    desk = make_desk("servicenow", "jira", rules=(RULE,))
+    desk.sync("--source", "servicenow")
+    desk.tell_broken("servicenow", "twin")
+    desk.sync("--source", "servicenow")
+    assert _states(desk) == {"servicenow": "cannot_tell"}
+    desk.sync()
+    assert _states(desk) == {"servicenow": "open"}
+    assert desk.picture("servicenow", "twin")["state"] == "warning"
+
+
+def test_a_deleted_ticket_hands_its_twin_back(make_desk: MakeDesk) -> None:
+    """The living one speaks for itself again, in the same sync; it no longer points at a ticket that is not there."""
+    desk = make_desk("jira", "servicenow", rules=(RULE,))
+    _both_broken(desk)
+    for number in range(3):
+        desk.tell_clean("jira", f"other {number}")
+    desk.sync()
+    _name_twin(desk)
+    _a_day_later(desk)
+    assert "judged together with" in desk.picture("servicenow", "twin")["text"]
+    desk.cloud.as_user("admin").delete(desk.key("jira", "broken"))
+    _a_day_later(desk)
+    assert _states(desk)["servicenow"] == "open"
+    picture = desk.picture("servicenow", "twin")
+    assert picture["state"] == "warning"
+    assert "judged together with" not in picture["text"]
+    assert {row["source"] for row in desk.rows("v_register") if row["presence"] == "present"} == {
+        "jira",
+        "servicenow",
+    }
+    before = desk.writes()
+    desk.sync()
+    assert desk.writes() == before
+
+
+def test_a_ticket_that_comes_back_speaks_for_both_again(make_desk: MakeDesk) -> None:
+    """One that was hidden and is shown again carries the record in the same sync; its twin points at it."""
+    desk = make_desk("jira", "servicenow", rules=(RULE,))
+    _both_broken(desk)
+    for number in range(3):
+        desk.tell_clean("jira", f"other {number}")
+    _name_twin(desk)
+    desk.sync()
+    key = desk.key("jira", "broken")
+    desk.cloud.admin.hide(key, hidden=True)
+    _a_day_later(desk)
+    assert _states(desk)["servicenow"] == "open"
+    desk.cloud.admin.hide(key, hidden=False)
+    _a_day_later(desk)
+    assert _states(desk) == {"jira": "open", "servicenow": "cleared"}
+    assert f"judged together with {key}" in desk.picture("servicenow", "twin")["text"]
