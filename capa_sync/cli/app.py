@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import traceback
 from collections.abc import Callable
 
 import click
@@ -24,6 +25,8 @@ from capa_sync.cli.status import status
 from capa_sync.cli.sync import sync
 from capa_sync.errors import RegisterUnavailable, SafetyStop, SourceError, UserError
 
+EXIT_BUG = 70
+"""A mistake of capa-sync itself: the contract's codes each mean something else (EX_SOFTWARE of sysexits.h)."""
 EXIT_OK, EXIT_FINDINGS, EXIT_USER, EXIT_SOURCE, EXIT_STOP, EXIT_DAMAGE, EXIT_REGISTER = range(7)
 
 
@@ -67,6 +70,10 @@ def _guarded(command: Callable[[], object]) -> int:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return EXIT_OK
+    except Exception as bug:  # noqa: BLE001 - the last fence: told as what it is
+        # where it happened, without the error's own words: they may hold a ticket's text, or a secret
+        where = "".join(traceback.format_tb(bug.__traceback__)).splitlines()
+        return _told([*where, f"capa-sync: an error of its own, please report it: {type(bug).__name__}"], EXIT_BUG)
     return outcome if isinstance(outcome, int) else EXIT_OK
 
 

@@ -19,7 +19,7 @@ from capa_sync.cli.context import (
     say,
 )
 from capa_sync.cli.progress import progress_listener
-from capa_sync.cli.summary import summary_of
+from capa_sync.cli.summary import print_trouble, summary_of
 from capa_sync.daemon.cycle import run_round
 from capa_sync.daemon.house import House
 from capa_sync.daemon.log import configure_logs
@@ -91,11 +91,7 @@ def _as_dict(write: Write) -> dict[str, Any]:
 
 
 def _print(result: dict[str, Any]) -> None:
-    for source in result["sources"]:
-        if source["problem"]:
-            say(f"{source['source']}: {source['problem']}", err=True)
-    for problem in result["mapping"]:
-        say(f"mapping: {problem}", err=True)
+    print_trouble(result)
     if not result["planned"]:
         say("nothing would be written")
     for write in result["planned"]:

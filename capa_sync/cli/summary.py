@@ -41,15 +41,10 @@ def summary_of(house: House, results: Sequence[CycleResult]) -> dict[str, Any]:
 
 
 def print_cycle(summary: Mapping[str, Any]) -> None:
-    """Print a summary for a person."""
+    """Print a summary for a person, troubles on standard error."""
     for source in summary["sources"]:
         say(_source_line(source))
-        if source["problem"]:
-            say(f"  problem: {source['problem']}")
-        if source["safety_stop"]:
-            say(f"  {source['safety_stop']}")
-    for problem in summary["mapping"]:
-        say(f"mapping: {problem}")
+    print_trouble(summary)
     for ticket in summary["quarantined"]:
         say(f"set aside, could not be mapped: {ticket['source']}:{ticket['ticket']}: {ticket['reason']}")
     findings = summary["findings"]
@@ -59,6 +54,17 @@ def print_cycle(summary: Mapping[str, Any]) -> None:
     say(f"{len(findings)} open findings:")
     for finding in findings:
         say(f"  {finding['severity']:<7}{finding['ticket_key']:<14}{finding['rule']:<28}{finding['message']}")
+
+
+def print_trouble(summary: Mapping[str, Any]) -> None:
+    """Print on standard error what kept sources from being read or written, and what mappings lack."""
+    for source in summary["sources"]:
+        if source["problem"]:
+            say(f"{source['source']}: problem: {source['problem']}", err=True)
+        if source["safety_stop"]:
+            say(f"{source['source']}: {source['safety_stop']}", err=True)
+    for problem in summary["mapping"]:
+        say(f"mapping: {problem}", err=True)
 
 
 def _source_line(source: Mapping[str, Any]) -> str:

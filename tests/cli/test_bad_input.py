@@ -181,15 +181,15 @@ def test_a_safety_stop_is_exit_4_and_names_cause_and_release(make_desk: MakeDesk
     desk.tell_broken("jira", "one")
     first = desk.run("sync")
     assert first.code == 4
-    assert "this register has never written before; 1 ticket would be written to" in first.out
-    assert "capa-sync sync --release" in first.out
+    assert "this register has never written before; 1 ticket would be written to" in first.err
+    assert "capa-sync sync --release" in first.err
     assert desk.writes() == []
     desk.sync()
     for story in ("two", "three"):
         desk.tell_broken("jira", story, days=0)
     flood = desk.run("sync")
     assert flood.code == 4
-    assert "2 new comments on top of 1 in the last 24 hours, more than max_new_comments_per_day = 2" in flood.out
+    assert "2 new comments on top of 1 in the last 24 hours, more than max_new_comments_per_day = 2" in flood.err
     assert desk.run("sync").code == 4, "many small cycles do not slip past"
     assert desk.picture("jira", "two")["comments"] == []
     assert "held back on jira: 2 tickets, too many comments; look at `capa-sync plan`" in desk.run("status").out
@@ -232,3 +232,26 @@ def test_the_module_itself_behaves_as_the_forked_children_do(desk: Desk) -> None
     assert running.returncode == 0
     assert "daemon_stopped" in rest
     assert "Traceback" not in rest
+
+
+BUG = """
+import click
+from capa_sync.cli import app
+
+@click.command()
+def boom():
+    raise ZeroDivisionError("the text of a ticket")
+
+app.cli.add_command(boom)
+app.main(["boom"])
+"""
+
+
+def test_an_error_of_our_own_is_no_other_exit_code_and_repeats_no_text() -> None:
+    """Uncaught, it would be 1, which means findings; where it happened is told, what a ticket says is not."""
+    done = subprocess.run([sys.executable, "-c", BUG], cwd=ROOT, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 70
+    assert done.stdout == ""
+    assert done.stderr.splitlines()[-1] == "capa-sync: an error of its own, please report it: ZeroDivisionError"
+    assert "in boom" in done.stderr
+    assert "the text of a ticket" not in done.stderr

@@ -75,8 +75,10 @@ def _cursors(desk: Desk) -> list[Any]:
 def _demand(desk: Desk, done: Child, source: str, words: str) -> None:
     """Exit 3; one line for the source, none for another, and nothing of Python."""
     assert done.code == 3, done.out + done.err
-    told = [line for line in (done.out + done.err).splitlines() if "problem: " in line]
+    told = [line for line in done.err.splitlines() if "problem: " in line]
     assert len(told) == 1, done.out + done.err
+    assert told[0].startswith(f"{source}: ")
+    assert "problem" not in done.out
     assert words.lower() in told[0].lower()
     assert "Traceback" not in done.out + done.err
     assert "cycle_failed" not in done.err
