@@ -130,7 +130,8 @@ class _Replay:
             self.holds = self.holds or told.holds
             side = min(side, told.side)
         if not self.holds:
-            stage = self.told[self.bound.field_id].stage_at(self.entered)
+            status = self.told[self.bound.field_id]
+            stage = sides[status.side].stage if status.side < len(sides) else status.stage_at(self.entered)
             self.kept = _STAGE_VALUES[stage] if stage else self._unlisted()
         return _STAGE_VALUES[sides[side].stage] if side < len(sides) else self.kept
 

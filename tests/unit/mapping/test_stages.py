@@ -136,6 +136,23 @@ def test_a_hold_entered_from_an_unlisted_status_cannot_be_placed(bound: BoundMap
     assert "Strange" in found.reasons[0]
 
 
+def test_a_hold_entered_from_a_status_that_is_a_side_state_keeps_that(tmp_path: Path) -> None:
+    """A rejected ticket that waits is still rejected, however seldom its status is listed; moved on, it is not."""
+    bound = bound_to(tmp_path, MAPPING.replace("rejected: [", "rejected: [Strange, "))
+    history = [
+        (T0 + HOUR, "acc-lee", {"status": (OPEN, STRANGE)}),
+        (T0 + 2 * HOUR, "acc-lee", {"status": (STRANGE, WAITING)}),
+    ]
+    held = record(bound, ticket({"status": WAITING}, history))
+    assert (held.stage, held.source_status) == (Stage.REJECTED, "Waiting")
+    assert [new for _, new in rows(held, "stage")] == ["identified", "rejected"]
+    assert held.pauses == (Pause(T0 + 2 * HOUR, None),)
+    back = record(
+        bound, ticket({"status": ACTION}, [*history, (T0 + 3 * HOUR, "acc-lee", {"status": (WAITING, ACTION)})])
+    )
+    assert [new for _, new in rows(back, "stage")] == ["identified", "rejected", "planned"]
+
+
 def test_another_field_may_put_a_ticket_on_hold(tmp_path: Path) -> None:
     """ServiceNow's substate is such a field."""
     text = MAPPING.replace("on_hold: [Waiting]", "on_hold: [{field: Site, is: [parked]}]")
