@@ -13,7 +13,7 @@ from capa_sync.daemon.collector import calm_collector
 from capa_sync.daemon.house import House, SourceSetup
 from capa_sync.errors import Problem, SettingsError, UserError
 from capa_sync.hints import HintBox, HintDoor, HintReceiver, HintSource
-from capa_sync.mapping import MappingFile, bind, load_mapping
+from capa_sync.mapping import MappingFile, bind, load_mapping, unknown_sources
 from capa_sync.model.clock import Clock
 from capa_sync.model.settings import JudgeOptions, WriteOptions
 from capa_sync.ports import Source, TicketWriter
@@ -228,6 +228,7 @@ def _setup(
         source=reader,
         writer=writer,
         mapping=mapping,
+        notes=tuple(unknown_sources(mapping, configuration.settings.sources)),
         write=write_options(configuration.settings, name, write_mode),
         poll_every=source.poll_every,
         census_every=source.census_every,

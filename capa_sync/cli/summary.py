@@ -31,13 +31,18 @@ def summary_of(house: House, results: Sequence[CycleResult]) -> dict[str, Any]:
         "writes": register.reports.writes_by_state(),
         "records": register.reports.count_records(),
         "quarantined": register.reports.quarantined(),
-        "mapping": [
-            str(problem)
-            for setup in house.setups.values()
-            if setup.bound is not None
-            for problem in (*setup.bound.problems, *setup.bound.notes)
-        ],
+        "mapping": _mapping_notes(house),
     }
+
+
+def _mapping_notes(house: House) -> list[str]:
+    """Return what is amiss with mappings, each once where several name one people file."""
+    notes = [
+        str(problem)
+        for setup in house.setups.values()
+        for problem in (*setup.notes, *((*setup.bound.problems, *setup.bound.notes) if setup.bound else ()))
+    ]
+    return list(dict.fromkeys(notes))
 
 
 def print_cycle(summary: Mapping[str, Any]) -> None:

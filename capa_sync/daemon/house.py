@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from typing import NamedTuple, Protocol
 
 from capa_sync.daemon.outcome import Outcome
+from capa_sync.errors import Problem
 from capa_sync.mapping import BoundMapping, MappingFile
 from capa_sync.model.clock import Clock
 from capa_sync.model.settings import JudgeOptions, WriteOptions
@@ -51,6 +52,7 @@ class SourceSetup:
         targets: of tickets just judged, what planning them in the same cycle needs to know, by id.
         held, held_for: what was planned and may not be put, by ticket id, and the brake or mode that holds it.
         site: address of the tracker; sources on the same one share the brake on new comments.
+        notes: what the mapping says that does not fit the settings.
         url: address of the tracker for people. scope: what is read there, in words for people (the query).
         clock_skew: the tracker's clock minus ours, as last seen.
     """
@@ -74,6 +76,7 @@ class SourceSetup:
     site: str = ""
     url: str = ""
     scope: str = ""
+    notes: tuple[Problem, ...] = ()
     clock_skew: timedelta = timedelta(0)
 
 

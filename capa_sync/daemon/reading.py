@@ -51,7 +51,7 @@ def sign_in(house: House, setup: SourceSetup, now: datetime) -> None:
             kept.pin(setup.name, field, tracker_field)
     setup.facts, setup.bound, setup.facts_at = facts, bound, now
     setup.clock_skew = facts.server_time - house.clock.now() if facts.server_time is not None else timedelta(0)
-    for problem in (*bound.problems, *bound.notes):
+    for problem in (*setup.notes, *bound.problems, *bound.notes):
         log(Action.MAPPING_PROBLEM, level="warning", source=setup.name, problem=str(problem))
 
 

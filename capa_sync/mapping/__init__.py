@@ -9,6 +9,7 @@ from capa_sync.mapping.joining import join
 from capa_sync.mapping.loader import load_mapping
 from capa_sync.mapping.people import People, load_people
 from capa_sync.mapping.schema import MappingFile
+from capa_sync.mapping.strangers import unknown_sources
 
 __all__ = [
     "BoundMapping",
@@ -22,5 +23,6 @@ __all__ = [
     "load_people",
     "map_ticket",
     "score",
+    "unknown_sources",
     "unmapped_names",
 ]

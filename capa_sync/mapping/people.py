@@ -23,6 +23,7 @@ class People:
         names: person id -> display name. accounts: (source, account id) -> person id.
         gone: persons marked `active: no`. groups: group -> person ids. waiver_group: group that may waive, or "".
         content: the file's data, for the mapping's hash.
+        sources: names of the sources that accounts are in, each with where it is first written.
     """
 
     names: Mapping[str, str] = field(default_factory=dict)
@@ -31,6 +32,7 @@ class People:
     groups: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     waiver_group: str = ""
     content: object = None
+    sources: Mapping[str, tuple[str, int]] = field(default_factory=dict)
 
 
 NOBODY = People()
@@ -51,6 +53,7 @@ def _read_people(reader: YamlReader, data: CommentedMap) -> People:
     names: dict[str, str] = {}
     accounts: dict[tuple[str, str], str] = {}
     gone: set[str] = set()
+    places: dict[str, tuple[str, int]] = {}
     persons = reader.map_at(data, "people") or CommentedMap()
     for key in persons:
         person = str(key)
@@ -62,21 +65,26 @@ def _read_people(reader: YamlReader, data: CommentedMap) -> People:
         names[person] = reader.text_at(entry, "name") or person
         if reader.text_at(entry, "active") in {"no", "false"}:
             gone.add(person)
-        _read_accounts(reader, entry, person, accounts)
+        _read_accounts(reader, entry, person, accounts, places)
     groups = _read_groups(reader, data, names)
     waiver_group = reader.text_at(data, "waiver_group")
     if waiver_group and waiver_group not in groups:
         reader.add(
             line_of(data, "waiver_group"), f"there is no group '{waiver_group}'", did_you_mean(waiver_group, groups)
         )
-    return People(names, accounts, frozenset(gone), groups, waiver_group, plain(data))
+    return People(names, accounts, frozenset(gone), groups, waiver_group, plain(data), places)
 
 
 def _read_accounts(
-    reader: YamlReader, entry: CommentedMap, person: str, accounts: dict[tuple[str, str], str]
+    reader: YamlReader,
+    entry: CommentedMap,
+    person: str,
+    accounts: dict[tuple[str, str], str],
+    places: dict[str, tuple[str, int]],
 ) -> None:
     sources = reader.map_at(entry, "accounts") or CommentedMap()
     for source in sources:
+        places.setdefault(str(source), (reader.file, line_of(sources, source)))
         for account in reader.texts_at(sources, source):
             owner = accounts.setdefault((str(source), account), person)
             if owner != person:

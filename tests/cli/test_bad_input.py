@@ -102,6 +102,27 @@ def test_broken_mapping_and_rules_are_told_together_each_with_its_line(desk: Des
     assert all(".yaml:" in line for line in told)
 
 
+def test_a_misspelt_source_in_the_people_file_is_told_by_sync_and_plan(make_desk: MakeDesk) -> None:
+    """One line on standard error with file, line and the nearest name; the verbs do their work all the same."""
+    desk = make_desk("servicenow", rules=("action-overdue",))
+    folder = desk.folder / "mappings"
+    shutil.copytree(ROOT / "mappings", folder)
+    people = folder / "people.yaml"
+    people.write_text("people:\n  lee:\n    accounts:\n      servicnow: anna.lee\n")
+    text = desk.file.read_text()
+    assert f"{ROOT}/mappings/" in text
+    desk.file.write_text(text.replace(f"{ROOT}/mappings/", "mappings/"))
+    told = (
+        "mapping: mappings/people.yaml:4: the settings have no source 'servicnow', so its accounts count for nobody"
+    )
+    for verb in ("sync", "plan"):
+        done = desk.run(verb)
+        assert done.code == 0, done.err
+        assert [line for line in done.err.splitlines() if "servicnow" in line] == [
+            f"{told}; did you mean 'servicenow'?"
+        ]
+
+
 def test_a_rule_that_fails_its_own_tests_judges_nothing(desk: Desk) -> None:
     """Right before it may write: a rule file whose tests say otherwise is refused with the line of the test."""
     (desk.folder / "failing").mkdir()

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from capa_sync.errors import MappingFileError
-from capa_sync.mapping import load_mapping
+from capa_sync.mapping import load_mapping, unknown_sources
 from capa_sync.mapping.schema import MappingFile
 from capa_sync.model.settings import ChildSpec
 from tests.unit.mapping.world import MAPPING, load, write_mapping
@@ -153,6 +153,19 @@ def test_a_mistake_in_the_people_file_names_that_file(tmp_path: Path) -> None:
     with pytest.raises(MappingFileError) as caught:
         load(tmp_path, MAPPING.replace("titel", "title").replace("title:", "titel:"), "peple: {}")
     assert {each.file for each in caught.value.problems} == {"map.yaml", "people.yaml"}
+
+
+def test_a_source_that_the_settings_lack_is_told_once_with_its_line(tmp_path: Path) -> None:
+    """Accounts under a misspelt name count for nobody, and a misspelt twin joins nothing: both are told."""
+    people = "people:\n  lee: {accounts: {jra: a}}\n  roy:\n    accounts:\n      jra: b\n      jira: c\n"
+    found = load(tmp_path, MAPPING, people)
+    line = 1 + next(n for n, text in enumerate(MAPPING.splitlines()) if text.startswith("same_as:"))
+    hint = "did you mean 'servicnow'?"
+    assert [str(each) for each in unknown_sources(found, ["jira", "servicnow"])] == [
+        f"map.yaml:{line}: the settings have no source 'servicenow', so `same_as` joins no tickets; {hint}",
+        "people.yaml:2: the settings have no source 'jra', so its accounts count for nobody; did you mean 'jira'?",
+    ]
+    assert unknown_sources(found, ["jra", "jira", "servicenow"]) == []
 
 
 def test_words_that_yaml_reads_as_something_else_are_taken_as_written(tmp_path: Path) -> None:
