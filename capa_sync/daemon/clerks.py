@@ -11,7 +11,7 @@ import socket
 import subprocess
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from multiprocessing.connection import Connection
 from typing import Self
@@ -20,6 +20,7 @@ from capa_sync.daemon.desk import Desk
 from capa_sync.daemon.house import House, SourceSetup
 from capa_sync.daemon.log import Action, log
 from capa_sync.daemon.outcome import Outcome
+from capa_sync.model.settings import JudgeOptions, WriteOptions
 
 WORTH = 4_000
 """Due tickets from which on the second that a clerk takes to start is won back."""
@@ -35,13 +36,15 @@ END = 5.0
 class Task:
     """One batch to weigh.
 
-    `known_by` are the hashes of rules and bound mapping that its verdicts must rest on.
+    `options`, `write` and `clock_skew` are those of the process that asks; `known_by` are the hashes of rules and
+    bound mapping that its verdicts must rest on.
     """
 
     source: str
     ids: tuple[str, ...]
     now: datetime
-    mode: str
+    options: JudgeOptions
+    write: WriteOptions
     clock_skew: timedelta
     known_by: tuple[str, str]
 
@@ -56,7 +59,7 @@ def weigh_for(house: House, task: Task) -> list[Outcome] | None:
     setup = house.setups[task.source]
     if known_by(house, setup) != task.known_by:
         return None
-    setup.write, setup.clock_skew = replace(setup.write, mode=task.mode), task.clock_skew
+    house.options, setup.write, setup.clock_skew = task.options, task.write, task.clock_skew
     desk = Desk(house, setup, task.ids, task.now)
     return [desk.weigh(ticket_id) for ticket_id in task.ids]
 
@@ -82,10 +85,8 @@ class Clerks:
         self, house: House, setup: SourceSetup, batches: Sequence[Sequence[str]], now: datetime
     ) -> Iterator[list[Outcome] | None]:
         """Yield the outcomes of each batch in order; None for one that is to be weighed here."""
-        tasks = [
-            Task(setup.name, tuple(ids), now, setup.write.mode, setup.clock_skew, known_by(house, setup))
-            for ids in batches
-        ]
+        known, skew = known_by(house, setup), setup.clock_skew
+        tasks = [Task(setup.name, tuple(ids), now, house.options, setup.write, skew, known) for ids in batches]
         with ExitStack() as stack:
             clerks = [
                 stack.enter_context(_Clerk(self._command, tasks[first :: self._cores]))

@@ -1,4 +1,4 @@
-"""Weighs a batch of due tickets: map, evaluate, tell what changed. Reads the register, and writes nothing there.
+"""Weighs a batch of due tickets: map, evaluate, tell what changed, plan. It only reads.
 
 So a batch may be weighed by another process, which knows what this one knows (`clerks`).
 """
@@ -14,10 +14,12 @@ from capa_sync.daemon.outcome import Aside, HandedOver, Outcome, Unseen, Weighed
 from capa_sync.daemon.targets import target_of
 from capa_sync.findings import RULE_GONE, DiffResult, What, diff_findings
 from capa_sync.model.finding import Finding, Verdict
+from capa_sync.model.finding import Outcome as Says
 from capa_sync.model.record import CapaRecord, Unmapped
 from capa_sync.model.ticket import Presence
 from capa_sync.register import action_rows, birth_rows, register_row
 from capa_sync.store import judged_rows
+from capa_sync.writeback import TicketPlan, plan_ticket
 
 UNSEEN = frozenset({Presence.UNOBSERVED, Presence.ACCESS_LOST})
 """We do not know what these tickets look like now: nothing opens and nothing clears."""
@@ -31,7 +33,7 @@ class Desk:
         self._house, self._setup, self._now = house, setup, now
         self._mirror: Mirror = register.batch(setup.name, ids, setup.source.parser())
         self._previous = register.findings.latest_of(setup.name, ids)
-        self._touched = register.outbox.touched(setup.name, ids)
+        self._writes = register.outbox.writes_of(setup.name, ids) if setup.write.mode != "off" else {}
 
     def weigh(self, ticket_id: str) -> Outcome:
         """Judge one of them. A ticket that names a twin makes that known to the register first (`map_mirrored`)."""
@@ -62,9 +64,17 @@ class Desk:
             actions=action_rows(record),
             timeline=birth_rows(record),
         )
-        is_planned = setup.write.mode != "off" and (findings or ticket_id in self._touched)
-        target = target_of(house, setup, record, self._mirror, self._now) if is_planned else None
-        return Weighed(ticket_id, rows, events_of(diff), target)
+        return Weighed(ticket_id, rows, events_of(diff), self._plan(record, findings, verdicts))
+
+    def _plan(
+        self, record: CapaRecord, findings: Sequence[Finding], verdicts: Sequence[Verdict]
+    ) -> TicketPlan | None:
+        house, setup, writes = self._house, self._setup, self._writes.get(record.ticket_id, [])
+        if setup.write.mode == "off" or not (findings or writes):
+            return None
+        target = target_of(house, setup, record, self._mirror, self._now)
+        unsure = {each.rule for each in verdicts if each.outcome is Says.CANNOT_TELL}
+        return plan_ticket(target, findings, writes, now=self._now, options=setup.write, unsure=unsure)
 
 
 def diff_of(

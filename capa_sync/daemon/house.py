@@ -17,7 +17,7 @@ from capa_sync.model.ticket import SiteFacts
 from capa_sync.ports import Source, TicketWriter
 from capa_sync.rules import RuleSet
 from capa_sync.store import Register
-from capa_sync.writeback import Target
+from capa_sync.writeback import TicketPlan
 
 Progress = Callable[[str, str, int, int | None], None]
 """Told how far a cycle is: source, step, tickets done, tickets in all (None unknown)."""
@@ -49,7 +49,7 @@ class SourceSetup:
         facts, bound: what the tracker said of itself, and the mapping bound to that; None before sign-in.
         facts_at: when the tracker was last asked about itself in this process.
         planned_all: True once this process has planned every ticket of the source that may need a write.
-        targets: of tickets just judged, what planning them in the same cycle needs to know, by id.
+        plans: of tickets just judged, by id: those of which something is to be written or withdrawn.
         held, held_for: what was planned and may not be put, by ticket id, and the brake or mode that holds it.
         site: address of the tracker; sources on the same one share the brake on new comments.
         notes: what the mapping says that does not fit the settings.
@@ -70,7 +70,7 @@ class SourceSetup:
     bound: BoundMapping | None = None
     facts_at: datetime | None = None
     planned_all: bool = False
-    targets: dict[str, Target] = field(default_factory=dict)
+    plans: dict[str, TicketPlan] = field(default_factory=dict)
     held: dict[str, Held] = field(default_factory=dict)
     held_for: str = ""
     site: str = ""

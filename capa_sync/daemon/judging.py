@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import assert_never
 
@@ -13,12 +13,13 @@ from capa_sync.daemon.log import Action, log
 from capa_sync.daemon.mapped import learn_twins, may_be_joined, may_name_twins, to_be_judged_with
 from capa_sync.daemon.outcome import Aside, HandedOver, Outcome, Unseen, Weighed
 from capa_sync.findings import What
+from capa_sync.writeback import TicketPlan
 
 BATCH = 200
 """Tickets judged in one transaction."""
 
 KEPT = 10_000
-"""Tickets of a cycle for which planning need not map again; they must fit into memory."""
+"""Plans of a cycle that wait in memory for the brakes; more of them are made again."""
 
 
 def pass_to_carriers(house: House, setup: SourceSetup, now: datetime) -> None:
@@ -42,7 +43,8 @@ def judge_due_tickets(house: House, setup: SourceSetup, now: datetime) -> dict[s
     `pass_to_carriers`. What is not judged when the wish to stop comes stays due.
     """
     due = house.register.agenda.due_judging(setup.name, now)
-    setup.targets.clear()
+    setup.plans.clear()
+    _want_all_planned(house, setup, now)
     counts: Counter[str] = Counter(judged=0, opened=0, cleared=0, quarantined=0)
     done = 0
     for ids, outcomes in _weighed(house, setup, due, now):
@@ -57,6 +59,14 @@ def judge_due_tickets(house: House, setup: SourceSetup, now: datetime) -> dict[s
         if house.stop.is_set():
             break
     return dict(counts)
+
+
+def _want_all_planned(house: House, setup: SourceSetup, now: datetime) -> None:
+    """Once a process, make every ticket due for planning that may need a write: the settings may be others."""
+    if setup.write.mode == "off" or setup.planned_all:
+        return
+    house.register.agenda.want_planning_of_warned(setup.name, now)
+    setup.planned_all = True
 
 
 def _weighed(
@@ -125,9 +135,19 @@ class _Tray:
         for outcome in self._outcomes:
             counts.update(self._take(outcome))
         self._store_rows()
-        planned = [each.ticket_id for each in self._judged if each.target is not None]
-        _want_planning(self._house, self._setup, planned, self._now)
+        self._take_plans({each.ticket_id: each.plan for each in self._judged if each.plan is not None})
         return counts
+
+    def _take_plans(self, plans: Mapping[str, TicketPlan]) -> None:
+        """Keep plans for the brakes to look at; a plan that changes nothing only says when to look again."""
+        setup = self._setup
+        quiet = {each: plan.look_again for each, plan in plans.items() if plan.is_quiet}
+        self._house.register.agenda.planned(setup.name, quiet)
+        for each in quiet:
+            setup.held.pop(each, None)
+        loud = [each for each in plans if each not in quiet]
+        _want_planning(self._house, setup, loud, self._now)
+        setup.plans.update((each, plans[each]) for each in loud[: max(0, KEPT - len(setup.plans))])
 
     def _take(self, outcome: Outcome) -> dict[str, int]:
         house, setup, ticket_id = self._house, self._setup, outcome.ticket_id
@@ -144,8 +164,6 @@ class _Tray:
                 return {}
             case Weighed():
                 self._judged.append(outcome)
-                if outcome.target is not None and len(setup.targets) < KEPT:
-                    setup.targets[ticket_id] = outcome.target
                 return {"judged": 1} | _tell(setup, ticket_id, outcome.events)
         assert_never(outcome)
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from capa_sync.findings import What
 from capa_sync.store import JudgedRows
-from capa_sync.writeback import Target
+from capa_sync.writeback import TicketPlan
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,13 +35,13 @@ class HandedOver:
 class Weighed:
     """What is to be stored of a judged record, and what happened to its findings: (what, rule).
 
-    `target` is what planning needs to know while the record is at hand; None where nothing is to be planned.
+    `plan` is made while the record is at hand; None for a ticket that never had a finding or a write.
     """
 
     ticket_id: str
     rows: JudgedRows
     events: tuple[tuple[What, str], ...]
-    target: Target | None
+    plan: TicketPlan | None
 
 
 Outcome = Aside | Unseen | HandedOver | Weighed

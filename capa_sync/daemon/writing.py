@@ -20,7 +20,6 @@ from capa_sync.writeback import (
     Counts,
     Release,
     Stopped,
-    Target,
     TicketPlan,
     choose,
     deliver_due,
@@ -40,12 +39,7 @@ def plan_due_tickets(house: House, setup: SourceSetup, now: datetime) -> int:
     if setup.write.mode == "off":
         return 0
     agenda = house.register.agenda
-    if not setup.planned_all:
-        agenda.want_planning_of_warned(setup.name, now)
-        setup.planned_all = True
-    unjudged = set(
-        agenda.due_judging(setup.name, now)
-    )  # found due while others were judged: not before the next cycle
+    unjudged = set(agenda.due_judging(setup.name, now))  # found due while others were judged: in the next cycle
     due = [each for each in agenda.due_planning(setup.name, now) if each not in unjudged]
     setup.held = _still_held(house, setup, due, now)
     plans = _plan_all(house, setup, [each for each in due if each not in setup.held], now)
@@ -62,7 +56,7 @@ def plan_due_tickets(house: House, setup: SourceSetup, now: datetime) -> int:
     with house.register.transaction():
         _withdraw(house, plans.values(), now)
         house.register.outbox.put(writes)
-        _use_release(house, setup, plans, chosen, decision, now)
+        _use_release(house, setup, chosen, decision, now)
         _plan_next(house, setup, plans, set(plans) - (_wanting(plans) - set(chosen)))
     house.checkpoint("after-outbox-commit")
     for write in writes:
@@ -111,29 +105,27 @@ def _plan_all(house: House, setup: SourceSetup, due: Sequence[str], now: datetim
 
 
 def _plan_batch(house: House, setup: SourceSetup, ids: Sequence[str], now: datetime) -> dict[str, TicketPlan]:
+    """Return the plans made when these tickets were judged in this cycle, and make the others."""
+    plans: dict[str, TicketPlan] = {each: setup.plans.pop(each) for each in ids if each in setup.plans}
+    unplanned = [each for each in ids if each not in plans]
+    return plans | _plan_from_mirror(house, setup, unplanned, now) if unplanned else plans
+
+
+def _plan_from_mirror(house: House, setup: SourceSetup, ids: Sequence[str], now: datetime) -> dict[str, TicketPlan]:
     register, plans = house.register, dict[str, TicketPlan]()
     findings = register.findings.latest_of(setup.name, ids)
     unsure = register.findings.cannot_tell_of(setup.name, ids)
     writes = register.outbox.writes_of(setup.name, ids)
-    for each, target in _targets(house, setup, ids, now).items():
-        if target is None:
+    mirror = register.batch(setup.name, ids, setup.source.parser())
+    for each in ids:
+        record = map_mirrored(house, setup, each, now, mirror=mirror)
+        if not isinstance(record, CapaRecord):
             plans[each] = TicketPlan(withheld="the ticket cannot be mapped")
             continue
+        target = target_of(house, setup, record, mirror, now)
         told, written, open_ends = findings.get(each, []), writes.get(each, []), unsure.get(each, frozenset())
         plans[each] = plan_ticket(target, told, written, now=now, options=setup.write, unsure=open_ends)
     return plans
-
-
-def _targets(house: House, setup: SourceSetup, ids: Sequence[str], now: datetime) -> dict[str, Target | None]:
-    """Return what is known of each ticket: from its judging in this cycle, else from the mirror; None unmapped."""
-    found: dict[str, Target | None] = {each: setup.targets.pop(each, None) for each in ids}
-    unknown = [each for each, target in found.items() if target is None]
-    mirror = house.register.batch(setup.name, unknown, setup.source.parser())
-    for each in unknown:
-        record = map_mirrored(house, setup, each, now, mirror=mirror)
-        if isinstance(record, CapaRecord):
-            found[each] = target_of(house, setup, record, mirror, now)
-    return found
 
 
 def _still_held(house: House, setup: SourceSetup, due: Iterable[str], now: datetime) -> dict[str, Held]:
@@ -216,7 +208,6 @@ def _withdraw(house: House, plans: Iterable[TicketPlan], now: datetime) -> None:
 def _use_release(
     house: House,
     setup: SourceSetup,
-    plans: Mapping[str, TicketPlan],
     chosen: Iterable[str],
     allowed: Allowed,
     now: datetime,
@@ -230,7 +221,7 @@ def _use_release(
         outbox.clear_stop(setup.name)
     if allowed.holds:
         outbox.safety_stop(setup.name, allowed.holds, now)
-    if plans and house.register.findings.changed_since(setup.name, agenda.settled_at(setup.name)):
+    if house.register.findings.changed_since(setup.name, agenda.settled_at(setup.name)):
         agenda.settle(setup.name, now)
 
 

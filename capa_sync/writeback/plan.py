@@ -72,6 +72,11 @@ class TicketPlan:
     state: str = "clear"
 
     @property
+    def is_quiet(self) -> bool:
+        """Tell whether carrying out this plan changes nothing, on the ticket or in the outbox."""
+        return not self.writes and not self.withdraw
+
+    @property
     def notifies(self) -> bool:
         """Tell whether carrying out this plan mails people in a way that counts."""
         return any(write.notifies for write in self.writes)

@@ -71,7 +71,7 @@ def _judge(house: House) -> tuple[dict[str, int], dict[str, list[Any]], dict[str
     setup = house.setups["jira-dc"]
     pass_to_carriers(house, setup, NOW)
     counts = judge_due_tickets(house, setup, NOW)
-    return counts, house.register.rows_by_table(), dict(setup.targets)
+    return counts, house.register.rows_by_table(), dict(setup.plans)
 
 
 @pytest.fixture(scope="module")
@@ -102,7 +102,7 @@ def _clerks(folder: Path, command: Sequence[str] = ()) -> _Watched:
 
 
 def test_with_clerks_every_row_is_as_without(desk: Desk, alone: tuple[Any, ...], tmp_path: Path) -> None:
-    """Verdicts, findings, register numbers, rows, due times and targets are the same, and clerks made them."""
+    """Verdicts, findings, register numbers, rows, due times and plans are the same, and clerks made them."""
     clerks = _clerks(tmp_path / "desk")
     with _house(desk, tmp_path / "desk", clerks=clerks) as house:
         assert _judge(house) == alone

@@ -81,7 +81,7 @@ def test_a_wish_for_an_hour_is_kept_over_restarts(make_desk: MakeDesk, source: s
     desk.set_clock(NOW + timedelta(minutes=30))
     waiting = desk.run("sync")
     assert waiting.code == 3
-    assert "asked us to wait until 2026-06-15 10:06:40Z" in waiting.out
+    assert "asked us to wait until 2026-06-15 10:06:40Z" in waiting.err
     assert len(server.requests) == sent, "the tracker was asked although it wished for silence"
     assert desk.picture("jira-dc", "broken")["labels"] == ["capa-warning"], "the other source had to wait"
     desk.set_clock(NOW + timedelta(minutes=67))

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from capa_sync.daemon import desk as judging_desk
 from capa_sync.daemon import writing
 from capa_sync.daemon.requests import release
 from capa_sync.sandbox.stories.script import AddAction, Create, Fill
@@ -23,7 +24,8 @@ def planned(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         asked.append(target.ticket_id)
         return plan(target, *args, **options)
 
-    monkeypatch.setattr(writing, "plan_ticket", noted)
+    for stage in (judging_desk, writing):
+        monkeypatch.setattr(stage, "plan_ticket", noted)
     return asked
 
 
