@@ -11,7 +11,7 @@ from capa_sync.mapping.children import ChildTicket
 from capa_sync.mapping.people import Directory
 from capa_sync.mapping.stages import StageReplay
 from capa_sync.mapping.statuses import OptionSet
-from capa_sync.mapping.timeline import NO_STEPS, Step, TicketHistory, birth_of, replay, rows_of
+from capa_sync.mapping.timeline import NO_STEPS, Step, TicketHistory, add_rows, birth_of, replay
 from capa_sync.model.record import STAGE_ORDER, Action, ActionKind, ActionOrigin, FieldChange, Stage
 from capa_sync.model.ticket import ChildRef
 from capa_sync.model.values import BLANK, EMPTY, UNMAPPED, Raw, Value, ValueState
@@ -104,7 +104,7 @@ class _Reader:
         """Return the text, and when and in which group it was first filled; adds its rows."""
         part = self.action.text
         now, born, steps = self.value(part)
-        self.rows += rows_of("actions", self.birth, born, steps, self.people, label=part.label, action=action_id)
+        add_rows(self.rows, "actions", self.birth, born, steps, self.people, part.label, action_id)
         if born.is_filled:
             return now, self.birth.at, self.birth.group
         first = next((step for step in steps if step.new.is_filled), None)
@@ -114,9 +114,7 @@ class _Reader:
         """Return another of the action's fields; adds rows for its changes, not for its birth."""
         now, _, steps = self.value(part)
         if part is not None and steps:
-            self.rows += rows_of(
-                "actions", self.birth, UNMAPPED, steps, self.people, label=part.label, action=action_id
-            )
+            add_rows(self.rows, "actions", self.birth, UNMAPPED, steps, self.people, part.label, action_id)
         return now
 
     def inherited(self, name: str, own: Value, fields: Mapping[str, Value]) -> Value:
@@ -244,7 +242,7 @@ class _ChildAction(_Reader):
             for each, options in self.action.cancelled
         )
         _, steps = replay(history, status_id, _status_value, _status_value(now), self.people)
-        self.rows += rows_of("actions", birth, UNMAPPED, steps, self.people, label="Status", action=action_id)
+        add_rows(self.rows, "actions", birth, UNMAPPED, steps, self.people, "Status", action_id)
         return track
 
 

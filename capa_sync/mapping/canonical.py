@@ -7,7 +7,7 @@ from datetime import datetime
 from operator import attrgetter
 
 from capa_sync.mapping.actions import ActionsFound, collect_actions
-from capa_sync.mapping.binding import BoundField, BoundMapping, BoundPart
+from capa_sync.mapping.binding import BoundMapping, BoundPart
 from capa_sync.mapping.children import ChildTicket, find_children
 from capa_sync.mapping.links import link_history
 from capa_sync.mapping.people import Directory, People
@@ -17,12 +17,12 @@ from capa_sync.mapping.timeline import (
     Birth,
     Step,
     TicketHistory,
+    add_rows,
     birth_of,
     combine,
     first_filled,
     number_groups,
     replay,
-    rows_of,
 )
 from capa_sync.model.record import CapaRecord, FieldChange, RecordComment, Stage, Unmapped
 from capa_sync.model.ticket import Presence, SourceTicket
@@ -97,16 +97,18 @@ class _Mapper:
         """Map every field; of those that a mapping names, most tickets never held the most."""
         held, told = self.history.ticket.values.get, self.history.told
         for field_id, field in self.bound.places:
-            if field_id and field_id not in told:
+            if not field_id:
+                now, birth, steps = self._joined(field.parts)
+            elif field_id in told:
+                now, birth, steps = self._part(field.parts[0])
+            else:
                 raw = held(field_id)
                 if raw is BLANK:
                     continue
                 now = birth = self._untold(field.parts[0], raw)
                 steps = NO_STEPS
-            else:
-                now, birth, steps = self._field(field)
             self.fields[field.name] = now
-            self.rows += rows_of(field.name, self.birth, birth, steps, self.people, label=field.label)
+            add_rows(self.rows, field.name, self.birth, birth, steps, self.people, field.label)
 
     def _untold(self, part: BoundPart, raw: Raw | None) -> Value:
         """Return the value of a field of which no history tells, so that it was always there."""
@@ -114,12 +116,13 @@ class _Mapper:
             return self._now(part)
         return EMPTY if raw.is_blank or part.convert is None else part.convert(raw, self.people)
 
-    def _field(self, field: BoundField) -> Told:
-        if len(field.parts) == 1:
-            return self._part(field.parts[0])
-        parts = [self._part(part) for part in field.parts]
-        birth, steps = combine([(born, told) for _, born, told in parts])
-        return first_filled([now for now, _, _ in parts]), birth, steps
+    def _joined(self, parts: Sequence[BoundPart]) -> Told:
+        """Return the first filled of several places, or the one place that is no field."""
+        told = [self._part(part) for part in parts]
+        if len(told) == 1:
+            return told[0]
+        birth, steps = combine([(born, steps) for _, born, steps in told])
+        return first_filled([now for now, _, _ in told]), birth, steps
 
     def _part(self, part: BoundPart) -> Told:
         if part.constant is not None:

@@ -145,9 +145,14 @@ class Directory:
             self._persons[found.person] = found
         return found
 
+    def author(self, account: str) -> tuple[str | None, bool]:
+        """Return the person behind an account that changed something, and whether there is one."""
+        known = self._known.get(account) or self.known(account)
+        return known.by, known.human
+
     def is_human(self, account: str) -> bool:
         """Tell whether a change by this account counts as a person's; a lost author counts as a person."""
-        return not account or self.known(account).human
+        return not account or (self._known.get(account) or self.known(account)).human
 
     def person_value(self, raw: Raw) -> Value:
         """Return a person field's value; unreadable for an ignored account, an error for several persons."""

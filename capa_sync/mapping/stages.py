@@ -7,8 +7,8 @@ from datetime import datetime
 from operator import itemgetter
 
 from capa_sync.mapping.people import Directory
-from capa_sync.mapping.statuses import BoundStage
-from capa_sync.mapping.timeline import Birth, Step, TicketHistory, birth_of, rows_of
+from capa_sync.mapping.statuses import BoundStage, Told
+from capa_sync.mapping.timeline import Step, TicketHistory, add_rows, birth_of
 from capa_sync.model.record import FieldChange, Pause, Stage
 from capa_sync.model.ticket import Origin, RawChange
 from capa_sync.model.values import BLANK, Raw, Value, ValueState
@@ -44,23 +44,29 @@ _Base = tuple[int, datetime, str, str, Origin, str]
 """A step without its values: group, at, by, entry, origin, label."""
 
 
+_BY_GROUP = itemgetter(0)
+
+
 class _Replay:
     def __init__(self, bound: BoundStage, history: TicketHistory, absent_is_empty: bool) -> None:
         self.bound = bound
         self.history = history
-        self.now = {each: history.raw_now(each, absent_is_empty=absent_is_empty) or BLANK for each in bound.watched}
-        self.status = self._born_with(bound.field_id)
-        self.told = {each: bound.told(each, self._born_with(each)) for each in bound.watched}
+        self.now: dict[str, Raw] = {}
+        self.told: dict[str, Told] = {}
+        self.status = BLANK
+        for each in bound.watched:
+            changes = history.told.get(each)
+            now = history.raw_now(each, absent_is_empty=absent_is_empty) or BLANK
+            born = changes[0].old if changes else now
+            self.now[each], self.told[each] = now, bound.told(each, born)
+            if each == bound.field_id:
+                self.status = born
         self.entered = history.ticket.created_at
         self.kept = _STAGE_VALUES[Stage.IDENTIFIED]
         self.holds = False
         self.pauses: list[Pause] = []
         self.steps: list[Step] = []
         self.names: list[Step] = []
-
-    def _born_with(self, field_id: str) -> Raw:
-        changes = self.history.changes_of(field_id)
-        return changes[0].old if changes else self.now[field_id]
 
     def run(self, people: Directory) -> StageReplay:
         birth = birth_of(self.history)
@@ -76,15 +82,17 @@ class _Replay:
                     told = change
             stage, name = self._after(group, told, stage, name)
         stage, name = self._end(stage, name)
-        rows = _rows(birth, born, born_name, self.steps, self.names, people, self.bound.label)
+        rows: list[FieldChange] = []
+        add_rows(rows, "source_status", birth, born_name, self.names, people, self.bound.label)
+        add_rows(rows, "stage", birth, born, self.steps, people, self.bound.label)
         return StageReplay(stage, name.text, rows, self.steps, self.pauses)
 
     def _groups(self) -> list[tuple[int, list[tuple[str, RawChange]]]]:
         groups: dict[int, list[tuple[str, RawChange]]] = {}
         for each in self.bound.watched:
-            for change in self.history.changes_of(each):
+            for change in self.history.told.get(each, ()):
                 groups.setdefault(self.history.groups[change.order], []).append((each, change))
-        return sorted(groups.items(), key=itemgetter(0))
+        return sorted(groups.items(), key=_BY_GROUP)
 
     def _after(self, group: int, told: RawChange, stage: Value, name: Value) -> tuple[Value, Value]:
         new, new_name = self._claim(), self._name()
@@ -93,14 +101,7 @@ class _Replay:
         self._step(base, stage, new, name, new_name)
         return new, new_name
 
-    def _step(
-        self,
-        base: tuple[int, datetime, str, str, Origin, str],
-        stage: Value,
-        new: Value,
-        name: Value,
-        new_name: Value,
-    ) -> None:
+    def _step(self, base: _Base, stage: Value, new: Value, name: Value, new_name: Value) -> None:
         if new is not stage and new != stage:
             self.steps.append(Step(*base, stage, new))
         if new_name is not name and new_name != name:
@@ -128,7 +129,7 @@ class _Replay:
         self.holds, side, sides = False, len(self.bound.sides), self.bound.sides
         for told in self.told.values():
             self.holds = self.holds or told.holds
-            side = min(side, told.side)
+            side = min(told.side, side)
         if not self.holds:
             status = self.told[self.bound.field_id]
             stage = sides[status.side].stage if status.side < len(sides) else status.stage_at(self.entered)
@@ -160,18 +161,3 @@ def _same_option(told: Raw, found: Raw) -> bool:
     return (
         told.ids == found.ids if told.ids and found.ids else (told.names or told.text) == (found.names or found.text)
     )
-
-
-def _rows(
-    birth: Birth,
-    born: Value,
-    born_name: Value,
-    steps: list[Step],
-    names: list[Step],
-    people: Directory,
-    label: str,
-) -> list[FieldChange]:
-    return [
-        *rows_of("source_status", birth, born_name, names, people, label=label),
-        *rows_of("stage", birth, born, steps, people, label=label),
-    ]

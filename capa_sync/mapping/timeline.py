@@ -130,12 +130,12 @@ def replay(
     Where two told values do not meet, a gap step of origin `observed` joins them at the latest possible instant;
     values that differ only in markup meet.
     """
-    changes = history.changes_of(field_id)
-    if not changes:
+    changes = history.told.get(field_id)
+    if changes is None:
         return now, NO_STEPS
     steps: list[Step] = []
     held = changes[0].old
-    birth = current = _converted(held, convert, people)
+    birth = current = EMPTY if held is BLANK else convert(held, people)
     for change in changes:
         group, told, old = history.groups[change.order], change.old, current
         if told is not held and not _same_raw(held, told):
@@ -145,7 +145,7 @@ def replay(
             else:
                 steps.append(Step(group, change.at, "", "", _OBSERVED, change.field_name, current, old))
         held = change.new
-        current = _converted(held, convert, people)
+        current = EMPTY if held is BLANK else convert(held, people)
         steps.append(Step(group, change.at, change.by, change.entry, change.origin, change.field_name, old, current))
     if now is current or now.state is ValueState.UNREADABLE or now == current:
         return birth, steps
@@ -155,10 +155,6 @@ def replay(
         label = changes[-1].field_name
         steps.append(Step(history.end_group, history.end_at(), "", "", _OBSERVED, label, current, now))
     return birth, steps
-
-
-def _converted(raw: Raw, convert: Converter, people: Directory) -> Value:
-    return EMPTY if raw is BLANK else convert(raw, people)
 
 
 def _same_raw(told: Raw, found: Raw) -> bool:
@@ -241,34 +237,30 @@ _UNBORN = frozenset({ValueState.EMPTY, ValueState.UNMAPPED, ValueState.UNREADABL
 _OBSERVED, _BIRTH = Origin.OBSERVED, Origin.BIRTH
 
 
-def rows_of(
+def add_rows(
+    rows: list[FieldChange],
     name: str,
     birth: Birth,
     value: Value,
     steps: Iterable[Step],
     people: Directory,
-    *,
     label: str = "",
     action: str = "",
-) -> list[FieldChange]:
-    """Return the timeline rows of one canonical field: its birth, where something was there, and its changes."""
-    rows: list[FieldChange] = []
+) -> None:
+    """Add the timeline rows of one canonical field: its birth, where something was there, and its changes."""
     if value.state not in _UNBORN:
         group, at, account = birth
-        by, human = _author(account, _BIRTH, people)
+        by, human = people.author(account) if account else _LOST
         rows.append(FieldChange(at, group, name, EMPTY, value, by, human, _BIRTH, "", label, action))
     for group, at, account, entry, origin, told_label, old, new in steps:
         if old.state is new.state and old.data == new.data and (old.data is not None or old.text == new.text):
             continue
-        by, human = _author(account, origin, people)
+        by, human = people.author(account) if account else (_LOST if origin is not _OBSERVED else _NOBODY)
         rows.append(FieldChange(at, group, name, old, new, by, human, origin, entry, told_label, action))
-    return rows
 
 
-def _author(account: str, origin: Origin, people: Directory) -> tuple[str | None, bool]:
-    """Return the person behind an account, and whether there is one."""
-    if account:
-        known = people.known(account)
-        return known.by, known.human
-    # a vanished author was a person; a change that only we observed may have had none
-    return None, origin is not _OBSERVED
+_LOST: tuple[str | None, bool] = (None, True)
+"""A vanished author was a person."""
+
+_NOBODY: tuple[str | None, bool] = (None, False)
+"""A change that only we observed may have had none."""
