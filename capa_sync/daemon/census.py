@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence, Set
 from datetime import datetime, timedelta
+from functools import partial
 
-from capa_sync.daemon.again import gather, read_again
+from capa_sync.daemon.again import AT_ONCE, gather, read_again
 from capa_sync.daemon.house import House, SourceSetup
 from capa_sync.daemon.log import Action, log
 from capa_sync.daemon.presence import Judgement, judge_census, judge_roster
@@ -42,7 +43,14 @@ def take_census_when_due(house: House, setup: SourceSetup, now: datetime, *, for
     try:
         mirrored = tickets.presences(setup.name)
         census = _with_kept_actions(house, setup, setup.source.take_census(), mirrored)
-        judgement = judge_census(mirrored, census, lambda ids: gather(setup, ids).there)
+        scope, given_up = house.register.agenda.census_scope(setup.name)
+        judgement = judge_census(
+            mirrored,
+            census,
+            partial(_answering, setup),
+            is_new_scope=scope not in ("", setup.scope),
+            given_up=given_up,
+        )
         gone = {each: seen for each, seen in judgement.sightings.items() if seen.presence is not Presence.PRESENT}
         back = [each for each in judgement.sightings if each not in gone]
         strangers = census.ids - mirrored.keys()
@@ -54,12 +62,19 @@ def take_census_when_due(house: House, setup: SourceSetup, now: datetime, *, for
         for ticket, seen in gone.items():
             tickets.set_presence(setup.name, ticket, seen.presence, seen.proof, now)
         house.register.agenda.want_judging(setup.name, gone, now)
+        house.register.agenda.note_census_scope(setup.name, setup.scope, judgement.given_up)
     swept = len(census.ids) if census.in_query is None else census.in_query
     counts = {"swept": swept, "told": swept if census.count is None else census.count}
     counts |= {"gone": len(gone), "returned": len(back), "strangers": len(strangers)}
     runs.finish(run, house.clock.now(), ok=not judgement.alarms, problem="; ".join(judgement.alarms), counts=counts)
     _report(setup.name, judgement)
     return len(gone)
+
+
+def _answering(setup: SourceSetup, ids: Sequence[str]) -> Set[str]:
+    """Return those of many tickets that answer when asked by id."""
+    parts = (ids[start : start + AT_ONCE] for start in range(0, len(ids), AT_ONCE))
+    return {found for part in parts for found in gather(setup, part).there}
 
 
 def note_lost_access(house: House, setup: SourceSetup, now: datetime, fault: Fatal) -> None:
@@ -75,7 +90,8 @@ def note_lost_access(house: House, setup: SourceSetup, now: datetime, fault: Fat
     except SourceError as error:
         log(Action.PRESENCE_ALARM, level="warning", source=setup.name, alarm=f"no roster: {error.message}")
         return
-    judgement = judge_roster(register.tickets.presences(setup.name), containers)
+    _scope, given_up = register.agenda.census_scope(setup.name)
+    judgement = judge_roster(register.tickets.presences(setup.name), containers, given_up)
     if not judgement.alarms and not judgement.sightings:
         return
     run = register.runs.start(setup.name, CENSUS, now)

@@ -11,6 +11,7 @@ from capa_sync.model.ticket import Census, Presence
 VANISH_SHARE = 0.5
 """From this share of a container's tickets on, a vanishing is not believed (facts/jira.md 4c)."""
 
+_ANSWERED = frozenset({Presence.UNOBSERVED, Presence.ACCESS_LOST, Presence.DELETED_OR_HIDDEN})
 _COUNTED = frozenset({Presence.PRESENT, Presence.UNOBSERVED})
 
 
@@ -24,14 +25,25 @@ class Sighting:
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """The outcome of a census: ticket id -> sighting for changed ones, and alarms in words."""
+    """The outcome of a census.
+
+    Attributes:
+        sightings: by ticket id, of those whose presence changes. alarms: in words.
+        given_up: containers out of our sight that raise no alarm (any more).
+    """
 
     sightings: Mapping[str, Sighting]
     alarms: tuple[str, ...]
+    given_up: frozenset[str] = frozenset()
 
 
 def judge_census(
-    mirrored: Mapping[str, tuple[Presence, str]], census: Census, still_readable: Callable[[list[str]], Set[str]]
+    mirrored: Mapping[str, tuple[Presence, str]],
+    census: Census,
+    still_readable: Callable[[list[str]], Set[str]],
+    *,
+    is_new_scope: bool = False,
+    given_up: Set[str] = frozenset(),
 ) -> Judgement:
     """Compare the mirror with a complete census.
 
@@ -40,24 +52,73 @@ def judge_census(
         census: a completed sweep.
         still_readable: asked for ids that are missing while their container is visible; returns those that
             answer when read one by one (they exist and merely left the query).
+        is_new_scope: a person changed in the settings what is read since the last census: every missing ticket is
+            asked for, and what raised an alarm before is taken for what it is.
+        given_up: containers whose loss a person has answered so before.
 
     Returns:
         Sightings for tickets whose presence changes, and one alarm a container that lost access or much at once.
     """
     missing = [ticket for ticket in mirrored if ticket not in census.ids and not _is_proven(ticket, mirrored, census)]
-    suspicious = _suspicious_containers(mirrored, missing, census)
-    doubtful = [each for each in missing if _needs_asking(mirrored[each][1], each, census, suspicious)]
-    readable = still_readable(doubtful) if doubtful else frozenset()
+    weigh = _weigh_by_hand if is_new_scope else _weigh
+    found = weigh(mirrored, missing, census, still_readable)
     seen = {ticket: Sighting(Presence.PRESENT, "in the census") for ticket in mirrored if ticket in census.ids}
-    seen |= {each: _explain(each, mirrored[each][1], census, suspicious, readable) for each in missing}
+    seen |= {each: _explain(each, mirrored[each][1], census, found) for each in missing}
     changed = {each: sighting for each, sighting in seen.items() if sighting.presence is not mirrored[each][0]}
-    return Judgement(changed, _alarms(mirrored, seen, suspicious))
+    lost = Counter(mirrored[each][1] for each, told in seen.items() if told.presence is Presence.ACCESS_LOST)
+    quiet = lost.keys() & {*given_up, *(mirrored[each][1] for each in found.settled)}
+    alarms = _alarms({name: lost[name] for name in lost.keys() - quiet}, found.suspicious)
+    return Judgement(changed, alarms, frozenset(quiet))
 
 
-def judge_roster(mirrored: Mapping[str, tuple[Presence, str]], containers: Mapping[str, str]) -> Judgement:
+@dataclass(frozen=True, slots=True)
+class _Weighed:
+    """What is thought of missing tickets.
+
+    Attributes:
+        suspicious: containers of which too much is missing. readable: tickets that answer by themselves.
+        settled: tickets that suspicion does not touch: they were gone before, or had raised an alarm which a person
+            has answered since.
+    """
+
+    suspicious: frozenset[str]
+    readable: Set[str]
+    settled: frozenset[str]
+
+
+def _weigh(
+    mirrored: Mapping[str, tuple[Presence, str]],
+    missing: list[str],
+    census: Census,
+    still_readable: Callable[[list[str]], Set[str]],
+) -> _Weighed:
+    """Ask for what is missing where little is."""
+    suspicious = _suspicious_containers(mirrored, missing, census)
+    asked = [each for each in missing if _is_askable(each, mirrored, census) and mirrored[each][1] not in suspicious]
+    settled = frozenset(each for each in missing if mirrored[each][0] is Presence.DELETED_OR_HIDDEN)
+    return _Weighed(suspicious, still_readable(asked) if asked else frozenset(), settled)
+
+
+def _weigh_by_hand(
+    mirrored: Mapping[str, tuple[Presence, str]],
+    missing: list[str],
+    census: Census,
+    still_readable: Callable[[list[str]], Set[str]],
+) -> _Weighed:
+    """Ask for all that is missing; suspicious is what neither answers nor had raised an alarm before."""
+    asked = [each for each in missing if _is_askable(each, mirrored, census)]
+    readable = still_readable(asked) if asked else frozenset()
+    settled = frozenset(each for each in missing if mirrored[each][0] in _ANSWERED)
+    doubtful = [each for each in missing if each not in readable and each not in settled]
+    return _Weighed(_suspicious_containers(mirrored, doubtful, census), readable, settled)
+
+
+def judge_roster(
+    mirrored: Mapping[str, tuple[Presence, str]], containers: Mapping[str, str], given_up: Set[str] = frozenset()
+) -> Judgement:
     """Say what a list of visible containers alone proves, where the tickets in them could not be swept."""
     hidden = {each: told for each, told in mirrored.items() if containers.get(told[1]) != "live"}
-    return judge_census(hidden, Census(frozenset(), containers), lambda _ids: frozenset())
+    return judge_census(hidden, Census(frozenset(), containers), lambda _ids: frozenset(), given_up=given_up)
 
 
 def _is_proven(ticket: str, mirrored: Mapping[str, tuple[Presence, str]], census: Census) -> bool:
@@ -92,11 +153,11 @@ def _suspicious_containers(
     )
 
 
-def _needs_asking(container: str, ticket: str, census: Census, suspicious: frozenset[str]) -> bool:
-    return _is_live(container, census) and container not in suspicious and ticket not in census.deleted
+def _is_askable(ticket: str, mirrored: Mapping[str, tuple[Presence, str]], census: Census) -> bool:
+    return _is_live(mirrored[ticket][1], census) and ticket not in census.deleted
 
 
-def _explain(ticket: str, container: str, census: Census, suspicious: frozenset[str], readable: Set[str]) -> Sighting:
+def _explain(ticket: str, container: str, census: Census, found: _Weighed) -> Sighting:
     """Say what became of one missing ticket."""
     state = census.containers.get(container)
     if ticket in census.deleted:
@@ -107,18 +168,23 @@ def _explain(ticket: str, container: str, census: Census, suspicious: frozenset[
         return Sighting(Presence.ARCHIVED, f"{container} is archived")
     if state == "deleted":
         return Sighting(Presence.DELETED_OR_HIDDEN, f"{container} is in the trash")
-    if container in suspicious:
-        return Sighting(Presence.UNOBSERVED, f"half or more of {container} was missing in one census")
-    if ticket in readable:
+    if ticket in found.readable:
         return Sighting(Presence.OUT_OF_SCOPE, "it exists and the query no longer holds")
+    if container in found.suspicious and ticket not in found.settled:
+        return Sighting(Presence.UNOBSERVED, f"half or more of {container} was missing in one census")
     return Sighting(Presence.DELETED_OR_HIDDEN, f"it does not answer while {container} is visible")
 
 
-def _alarms(
-    mirrored: Mapping[str, tuple[Presence, str]], seen: Mapping[str, Sighting], suspicious: frozenset[str]
-) -> tuple[str, ...]:
+def _alarms(lost: Mapping[str, int], suspicious: frozenset[str]) -> tuple[str, ...]:
     """Word one alarm a container that lost access or lost half of its tickets in one census, as long as it lasts."""
-    lost = Counter(mirrored[each][1] for each, told in seen.items() if told.presence is Presence.ACCESS_LOST)
-    words = [f"{name} is no longer visible to us ({count} tickets)" for name, count in sorted(lost.items())]
-    words += [f"half or more of {name} vanished in one census; nothing is believed" for name in sorted(suspicious)]
+    words = [
+        f"{name} is no longer visible to us ({count} tickets); give our account its right back, or if it was given "
+        "up, leave it out of the query in the settings"
+        for name, count in sorted(lost.items())
+    ]
+    words += [
+        f"half or more of {name} vanished in one census; nothing is believed. If that was meant, change the query in "
+        "the settings, if only in its form: then each ticket is asked for"
+        for name in sorted(suspicious)
+    ]
     return tuple(words)

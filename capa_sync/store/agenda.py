@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from datetime import UTC, datetime
 
-from capa_sync.store.columns import instant, instant_text
+from capa_sync.store.columns import instant, instant_text, json_text, json_value
 from capa_sync.store.database import Database
 
 _EVER = datetime(1970, 1, 1, tzinfo=UTC)
@@ -58,6 +58,16 @@ class Agenda:
     def know_twins(self, source: str, link: str) -> None:
         """Remember the link whose twins all tickets were asked for."""
         self._reach(source, "twins_known", link)
+
+    # --- census ----------------------------------------------------------------------------------------------------
+    def census_scope(self, source: str) -> tuple[str, frozenset[str]]:
+        """Return what the last census was asked for ("" before the first), and the containers that are given up."""
+        held = json_value(self._milestone(source, "census_scope") or "null") or {}
+        return held.get("scope", ""), frozenset(held.get("given_up", ()))
+
+    def note_census_scope(self, source: str, scope: str, given_up: Collection[str]) -> None:
+        """Remember what a census was asked for, and the containers whose loss raises no alarm."""
+        self._reach(source, "census_scope", json_text({"scope": scope, "given_up": sorted(given_up)}))
 
     # --- planning --------------------------------------------------------------------------------------------------
     def planned(self, source: str, look_again: Mapping[str, datetime | None]) -> None:

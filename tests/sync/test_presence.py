@@ -12,7 +12,7 @@ from capa_sync.model.ticket import Presence
 from capa_sync.sandbox.stories.script import AddAction, Create, Fill
 from capa_sync.sandbox.stories.servicenow_player import ServiceNowPlayer
 from tests.sync.hands import JiraHands, hands_on
-from tests.sync.world import JIRAS, SOURCES, World, open_world
+from tests.sync.world import JIRAS, PROJECT, QUERY, SOURCES, World, open_world
 
 ORDER = "root-cause-before-action"
 STORIES = tuple(f"story {number}" for number in range(6))
@@ -175,6 +175,83 @@ def test_half_of_a_project_gone_in_one_census_is_not_believed(source: str, tmp_p
         assert world.problem() == ""
         assert world.states(out[0])[ORDER] == "historical"
         assert world.states(out[1])[ORDER] == "open"
+
+
+def ask_for(world: World, old: str, new: str) -> None:
+    """A person changes the query in the settings, and starts capa-sync anew."""
+    file = world.folder / "capa-sync.toml"
+    text = file.read_text(encoding="utf-8")
+    assert text.count(f'query = "{old}"') == 1
+    file.write_text(text.replace(f'query = "{old}"', f'query = "{new}"'), encoding="utf-8")
+    world.restart()
+
+
+REWORDED = {
+    "jira": ("project = CAPA", "project in (CAPA)"),
+    "jira-dc": ("project = NC", "project in (NC)"),
+    "servicenow": ("", "sys_created_onISNOTEMPTY"),
+}
+
+
+@pytest.mark.parametrize("source", SOURCES)
+def test_a_mass_deletion_that_was_meant_is_said_by_changing_the_query(source: str, tmp_path: Path) -> None:
+    """Each missing ticket is asked for then; the alarm is over, and comes back with the next mass vanishing."""
+    with warned(tmp_path, source) as world:
+        world.only.hide(*STORIES[:3])
+        world.cycle(days=1)
+        assert "change the query in the settings" in world.problem()
+        ask_for(world, *REWORDED[source])
+        for days in (1, 1, 8):
+            world.cycle(days=days)
+            assert world.problem() == ""
+            assert world.health()["vanished"] == {"deleted_or_hidden": 3}
+        world.only.hide(*STORIES[:5])
+        world.cycle(days=1)
+        assert world.health()["vanished"] == {"deleted_or_hidden": 3, "unobserved": 2}
+        assert "half or more" in world.problem()
+
+
+@pytest.mark.parametrize("source", JIRAS)
+def test_a_project_that_was_given_up_is_left_out_of_the_query(source: str, tmp_path: Path) -> None:
+    """Its tickets stay as they are, and it raises no alarm any more; one lost later does."""
+    with open_world(tmp_path, source, query=SCOPE) as world:
+        hands = hands_on(world.only)
+        for number in range(6):
+            hands.create(f"ticket {number}")
+        given_up = hands.records()[:2]
+        for each in given_up:
+            hands.leave(each, 1)
+        world.cycle()
+        world.only.tracker.admin.hide_project("SUPP", hidden=True)
+        for days in (1, 1):
+            world.try_cycle(days=days)
+            assert "SUPP is no longer visible to us (2 tickets)" in world.problem()
+            assert "leave it out of the query" in world.problem()
+        ask_for(world, SCOPE[source], f"project = {PROJECT[source]}")
+        for days in (1, 1, 8):
+            world.cycle(days=days)
+            assert world.problem() == ""
+            assert {world.presence(each) for each in given_up} == {Presence.ACCESS_LOST}
+        assert len(world.view("v_register")) == 6
+        world.only.close()
+        world.try_cycle(days=1)
+        assert f"{PROJECT[source]} is no longer visible to us (4 tickets)" in world.problem()
+        assert "SUPP" not in world.problem()
+
+
+@pytest.mark.parametrize("source", JIRAS)
+def test_a_query_that_is_narrowed_raises_no_alarm(source: str, tmp_path: Path) -> None:
+    """What exists and was left out by a person is out of scope, were it nearly all of a project."""
+    narrow = f"{QUERY[source]} and summary ~ 'kept'"
+    with open_world(tmp_path, source) as world:
+        hands = hands_on(world.only)
+        for number in range(6):
+            hands.create("kept" if number == 0 else f"ticket {number}")
+        world.cycle()
+        ask_for(world, QUERY[source], narrow)
+        world.cycle(days=1)
+        assert world.problem() == ""
+        assert world.health()["vanished"] == {"out_of_scope": 5}
 
 
 @pytest.mark.parametrize("source", SOURCES)

@@ -59,7 +59,9 @@ def test_a_project_no_longer_visible_is_access_lost_and_alarms() -> None:
     mirror = mirrored(2) | mirrored(2, "GONE")
     seen, outcome = judged(mirror, Census(frozenset(mirrored(2)), LIVE))
     assert set(seen.values()) == {Presence.ACCESS_LOST}
-    assert outcome.alarms == ("GONE is no longer visible to us (2 tickets)",)
+    (alarm,) = outcome.alarms
+    assert alarm.startswith("GONE is no longer visible to us (2 tickets); ")
+    assert outcome.given_up == frozenset()
 
 
 def test_half_of_a_visible_project_gone_at_once_is_unobserved_and_alarms() -> None:
@@ -67,7 +69,35 @@ def test_half_of_a_visible_project_gone_at_once_is_unobserved_and_alarms() -> No
     mirror = mirrored(4)
     seen, outcome = judged(mirror, Census(frozenset({"CAPA-0", "CAPA-1"}), LIVE))
     assert seen == {"CAPA-2": Presence.UNOBSERVED, "CAPA-3": Presence.UNOBSERVED}
-    assert outcome.alarms == ("half or more of CAPA vanished in one census; nothing is believed",)
+    (alarm,) = outcome.alarms
+    assert alarm.startswith("half or more of CAPA vanished in one census; nothing is believed. ")
+
+
+def test_under_a_changed_query_only_what_had_raised_an_alarm_is_taken_for_gone() -> None:
+    """A person who changes the query answers the alarms there were, not those to come."""
+    mirror = dict.fromkeys(("CAPA-0", "CAPA-1", "CAPA-2"), (Presence.UNOBSERVED, "CAPA"))
+    mirror |= mirrored(4, "NEW") | mirrored(2, "LATE") | {"GONE-1": (Presence.ACCESS_LOST, "GONE")}
+    outcome = judge_census(
+        mirror,
+        Census(frozenset({"NEW-0"}), {"CAPA": "live", "NEW": "live"}),
+        lambda ids: {"CAPA-0", "NEW-1"} & set(ids),
+        is_new_scope=True,
+    )
+    assert {ticket: seen.presence for ticket, seen in outcome.sightings.items()} == {
+        "CAPA-0": Presence.OUT_OF_SCOPE,
+        "CAPA-1": Presence.DELETED_OR_HIDDEN,
+        "CAPA-2": Presence.DELETED_OR_HIDDEN,
+        "NEW-1": Presence.OUT_OF_SCOPE,
+        "NEW-2": Presence.UNOBSERVED,
+        "NEW-3": Presence.UNOBSERVED,
+        "LATE-0": Presence.ACCESS_LOST,
+        "LATE-1": Presence.ACCESS_LOST,
+    }
+    assert [alarm.partition(";")[0] for alarm in outcome.alarms] == [
+        "LATE is no longer visible to us (2 tickets)",
+        "half or more of NEW vanished in one census",
+    ]
+    assert outcome.given_up == {"GONE"}
 
 
 def test_a_proven_mass_deletion_is_believed() -> None:
