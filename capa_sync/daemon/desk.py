@@ -32,13 +32,14 @@ class Desk:
         register = house.register
         self._house, self._setup, self._now = house, setup, now
         self._mirror: Mirror = register.batch(setup.name, ids, setup.source.parser())
+        self._as_of = register.runs.as_of(setup.name)
         self._previous = register.findings.latest_of(setup.name, ids)
         self._writes = register.outbox.writes_of(setup.name, ids) if setup.write.mode != "off" else {}
 
     def weigh(self, ticket_id: str) -> Outcome:
         """Judge one of them. A ticket that names a twin makes that known to the register first (`map_mirrored`)."""
         house, setup = self._house, self._setup
-        record = map_mirrored(house, setup, ticket_id, self._now, learn=True, mirror=self._mirror)
+        record = map_mirrored(house, setup, ticket_id, self._now, learn=True, mirror=self._mirror, as_of=self._as_of)
         if not isinstance(record, CapaRecord):
             return Aside(ticket_id, _reasons(record))
         if carrier(house, setup, ticket_id) != (setup.name, ticket_id):

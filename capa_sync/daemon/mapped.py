@@ -54,15 +54,18 @@ def map_mirrored(
     *,
     learn: bool = False,
     mirror: Mirror | None = None,
+    as_of: datetime | None = None,
 ) -> CapaRecord | Unmapped | None:
     """Map a ticket from the mirror (read from `mirror` where that is given); None when it is not mirrored.
+
+    `as_of` is the instant of the last whole read, for who has looked it up already.
 
     A ticket that carries a joined record is returned with its twins' fields and history joined in; with `learn`
     the twin that it names is remembered first. While one of them cannot be mapped or is not read any more, the
     joined record counts as unread; so does every record of which a source not read yet may have a twin.
     """
-    own = _map_alone(house, setup, ticket_id, now, mirror)
-    if not isinstance(own, CapaRecord):
+    own = _map_alone(house, setup, ticket_id, now, mirror, as_of)
+    if not isinstance(own, CapaRecord) or not may_be_joined(house, setup):
         return own
     if learn:
         _remember_twin(house, setup, own, now)
@@ -141,6 +144,8 @@ def carrier(house: House, setup: SourceSetup, ticket_id: str) -> tuple[str, str]
 
     That is the ticket itself, or its joined twin in a source named earlier in the settings.
     """
+    if not may_be_joined(house, setup):
+        return setup.name, ticket_id
     order = list(house.setups)
     joined = _joined(house, setup, ticket_id)
     return min([(setup.name, ticket_id), *joined], key=lambda each: (order.index(each[0]), each[1]))
@@ -188,7 +193,12 @@ def _remember_twin(house: House, setup: SourceSetup, own: CapaRecord, now: datet
 
 
 def _map_alone(
-    house: House, setup: SourceSetup, ticket_id: str, now: datetime, mirror: Mirror | None = None
+    house: House,
+    setup: SourceSetup,
+    ticket_id: str,
+    now: datetime,
+    mirror: Mirror | None = None,
+    as_of: datetime | None = None,
 ) -> CapaRecord | Unmapped | None:
     """Map one ticket with its children."""
     tickets, parser = mirror or house.register.tickets, setup.source.parser()
@@ -202,7 +212,7 @@ def _map_alone(
         _naming(setup, ticket, unread, tickets),
         children,
         people=setup.mapping.people,
-        as_of=house.register.runs.as_of(setup.name) or now,
+        as_of=as_of or house.register.runs.as_of(setup.name) or now,
         presence=tickets.presence(setup.name, ticket_id),
         own_account=setup.facts.me.id,
     )

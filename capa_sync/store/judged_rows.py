@@ -108,8 +108,9 @@ def _cell(cell: Cell) -> str | int | None:
 def birth_rows_of(source: str, ticket_id: str, timeline: Iterable[FieldChange]) -> list[Params]:
     """Return what mapped fields held when the ticket was made: the timeline's changes of origin `birth`."""
     births = {(one.tracker_field or one.field, one.field): one for one in timeline if one.origin is Origin.BIRTH}
+    texts = {at: instant_text(at) for at in {one.at for one in births.values()}}  # most often a single one
     return [
-        (source, ticket_id, *names, one.new.text or _words(one.new), instant_text(one.at), one.by or "")
+        (source, ticket_id, *names, one.new.text or _words(one.new), texts[one.at], one.by or "")
         for names, one in births.items()
     ]
 
