@@ -15,6 +15,8 @@ _CLEAN: dict[int, str | None] = {**dict.fromkeys(_INVISIBLE), **dict.fromkeys(_C
 def normalise(text: str) -> str:
     """Return the text in NFKC, without zero-width and control characters, on one line with single spaces."""
     if text.isascii():
+        if text.isprintable() and "  " not in text:
+            return text.strip(" ")  # most texts: nothing else in them is white
         joined = " ".join(text.split())
         return joined if joined.isprintable() else " ".join(joined.translate(_CLEAN).split())
     return " ".join(unicodedata.normalize("NFKC", text.translate(_CLEAN)).split())

@@ -39,12 +39,13 @@ def read_text(shown: str, template: Template, media_only: bool) -> Value:
 
 
 _WHY = re.compile(r"(?:^|\s)(?:\d+\s*[.)]\s*)?why\s*#?\d+\s*[:.)?-]+|(?:^|\s)\d{1,2}\s*[.)]\s", re.IGNORECASE)
+_LINE_ENDS = re.compile(r"[\r\n]+")
 _SEPARATORS = {"lines": re.compile(r"\s*(?:→|->|=>|>>)\s*"), "commas": re.compile(r"[,;]")}
 
 
 def split_list(text: str, split: str) -> list[str]:
     """Cut a text into items: at line ends if it has several lines, else by `lines` (Why 1: … 2. … →) or `commas`."""
-    lines = [line for line in re.split(r"[\r\n]+", text) if line.strip()]
+    lines = [line for line in _LINE_ENDS.split(text) if line.strip()]
     if split == "lines":
         pieces = [piece for line in lines for step in _WHY.split(line) for piece in _SEPARATORS[split].split(step)]
     else:
@@ -67,14 +68,14 @@ def read_list(told: tuple[str, ...], text: str, split: str, template: Template, 
 
 
 _ZERO_TIME = re.compile(r"(\d{4}-\d\d-\d\d)[ T]00:00:00\.0")
+"""As Jira writes the dates of its history."""
 
 
 def parse_time(text: str, *, day_only: bool = False) -> date | datetime | None:
     """Return a date or an aware UTC instant; a text without an offset is UTC; None when it is neither."""
     text = text.strip()
-    midnight = _ZERO_TIME.fullmatch(text)  # Jira writes the dates of its history so
     try:
-        if len(text) == 10 or midnight or day_only:
+        if len(text) == 10 or day_only or _ZERO_TIME.fullmatch(text):
             return date.fromisoformat(text[:10])
         instant = datetime.fromisoformat(text)
     except ValueError:

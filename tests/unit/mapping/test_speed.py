@@ -1,4 +1,4 @@
-"""Mapping stays cheap: 50,000 tickets within 15 s of one core."""
+"""Mapping stays cheap: 50,000 tickets within 5 s of one core."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from capa_sync.mapping import bind, map_ticket
 from tests.unit.mapping.life import at, jira_site, life_ticket, shipped
 
 ROUNDS = 1_000
-LIMIT = 0.001
-"""Seconds of CPU a ticket: three times what 50,000 in 15 s allows, since other tests share the machine."""
+LIMIT = 0.0004
+"""Seconds of CPU a ticket: four times what it takes, since other tests share the machine."""
 TYPICAL = ("Summary", "Description", "Issue Type", "Grade", "Requirement", "Reporter", "Assignee", "Status")
 TYPICAL = (*TYPICAL, "Corrective action", "Root cause", "Due date", "Location")
 
 
-def test_a_typical_ticket_is_mapped_in_well_under_a_millisecond() -> None:
+def test_a_typical_ticket_is_mapped_in_a_fraction_of_a_millisecond() -> None:
     """Twelve fields filled, nine changes, the shipped mapping with all its fields."""
     mapping = shipped("jira-cloud")
     bound = bind(mapping, jira_site(mapping))

@@ -71,6 +71,8 @@ def test_a_real_text_is_no_placeholder(text: str) -> None:
     ("text", "expected"),
     [
         ("a\r\n b\t\tc ", "a b c"),
+        (" a b ", "a b"),
+        ("a  b", "a b"),
         ("\u200b\ufeff ", ""),
         ("no\u00a0break", "no break"),
         ("bell\x07\x00rings", "bell rings"),
@@ -100,6 +102,9 @@ def test_names_are_compared_without_case_and_form() -> None:
         ("What let it happen?", "What let it happen?\n\nNo owner", "No owner"),
         ("Why 1:\nWhy 2:", "Why 1: - Why 2: -", ""),
         ("Why 1: …", "Because of rain", "Because of rain"),
+        ("Why 1: …", "WHY 1: rain", "rain"),
+        ("Ursache für: …", "URSACHE FÜR: Regen", "Regen"),
+        ("Ursache für: …", "Ursache: Regen", "Ursache: Regen"),
     ],
 )
 def test_what_a_template_pre_fills_counts_as_nothing(template: str, text: str, left: str) -> None:

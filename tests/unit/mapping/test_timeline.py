@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
@@ -352,3 +353,11 @@ def test_mapping_is_a_function_of_the_ticket(shared: BoundMapping, life: Any) ->
     """Twice the same ticket, twice the same record."""
     one: CapaRecord = record(shared, ticket(*life))
     assert one == record(shared, ticket(*life))
+
+
+@_PROPERTY
+@given(life=lives())
+def test_a_record_survives_the_way_to_another_process(shared: BoundMapping, life: Any) -> None:
+    """It is a plain value, without anything of the mapping that made it."""
+    one: CapaRecord = record(shared, ticket(*life))
+    assert pickle.loads(pickle.dumps(one)) == one  # noqa: S301 - our own
