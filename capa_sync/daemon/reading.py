@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from capa_sync.daemon.house import House, SourceSetup
 from capa_sync.daemon.log import Action, log
 from capa_sync.errors import Fatal, SourceError
-from capa_sync.mapping import bind
+from capa_sync.mapping import bind, persons_of
 
 
 class Abandoned(Fatal):
@@ -49,10 +49,18 @@ def sign_in(house: House, setup: SourceSetup, now: datetime) -> None:
         bound = bind(setup.mapping, kept.load(setup.name) or facts, kept.pins(setup.name))
         for field, tracker_field in bound.pins.items():
             kept.pin(setup.name, field, tracker_field)
+        note_persons(house, setup)
     setup.facts, setup.bound, setup.facts_at = facts, bound, now
     setup.clock_skew = facts.server_time - house.clock.now() if facts.server_time is not None else timedelta(0)
     for problem in (*setup.notes, *bound.problems, *bound.notes):
         log(Action.MAPPING_PROBLEM, level="warning", source=setup.name, problem=str(problem))
+
+
+def note_persons(house: House, setup: SourceSetup) -> None:
+    """Tell the register which persons are behind the source's accounts, by people file and tracker."""
+    facts = house.register.facts.load(setup.name)
+    accounts = facts.accounts if facts is not None else ()
+    house.register.facts.know_persons(setup.name, persons_of(setup.name, setup.mapping.people, accounts))
 
 
 def sweep_into_mirror(house: House, setup: SourceSetup, now: datetime, *, at_once: bool) -> int:

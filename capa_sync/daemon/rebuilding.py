@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from capa_sync.daemon.house import House
 from capa_sync.daemon.judging import judge_due_tickets, pass_to_carriers
+from capa_sync.daemon.reading import note_persons
 from capa_sync.daemon.writing import note_plan_times
 
 
@@ -16,6 +17,7 @@ def rebuild_derived(house: House) -> dict[str, int]:
     with register.transaction():
         register.drop_derived()
         for name, setup in house.setups.items():
+            note_persons(house, setup)
             register.tickets.rebuild(name, setup.source.parser())
             register.agenda.want_judging(name, register.tickets.record_ids(name), now)
     bound = [setup for setup in house.setups.values() if setup.bound is not None]

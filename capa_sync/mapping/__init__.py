@@ -7,7 +7,7 @@ from capa_sync.mapping.canonical import map_ticket
 from capa_sync.mapping.coverage import FieldCoverage, coverage, score, unmapped_names
 from capa_sync.mapping.joining import join
 from capa_sync.mapping.loader import load_mapping
-from capa_sync.mapping.people import People, load_people
+from capa_sync.mapping.people import People, load_people, persons_of
 from capa_sync.mapping.schema import MappingFile
 from capa_sync.mapping.strangers import unknown_sources
 
@@ -22,6 +22,7 @@ __all__ = [
     "load_mapping",
     "load_people",
     "map_ticket",
+    "persons_of",
     "score",
     "unknown_sources",
     "unmapped_names",

@@ -210,3 +210,13 @@ class Directory:
             if owner == person and source == self._source and account in self._by_id
         ]
         return True if True in states else (False if False in states else None)
+
+
+def persons_of(source: str, people: People, accounts: Iterable[Account]) -> dict[str, str]:
+    """Return account id (or alias) -> person id, where the person is not just that account of the source."""
+    met = list(accounts)
+    directory = Directory(source, people, met, (), ())
+    known = {each for where, each in people.accounts if where == source}
+    known |= {name for each in met for name in (each.id, *each.aliases)}
+    persons = {each: directory.known(each).person for each in known if each}
+    return {each: person for each, person in persons.items() if person != f"{source}:{each}"}

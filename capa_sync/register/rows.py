@@ -50,7 +50,7 @@ def action_rows(record: CapaRecord) -> list[Action]:
 
 
 def birth_rows(record: CapaRecord) -> list[FieldChange]:
-    """Return what the tracker's fields held when the ticket was made, for `v_changes`; people by their names.
+    """Return what the tracker's fields held when the ticket was made, for `v_changes`; people in them by name.
 
     The derived stage and the mapping's constants are no fields of the ticket; children have births of their own.
     """
@@ -62,8 +62,7 @@ def birth_rows(record: CapaRecord) -> list[FieldChange]:
 
 
 def _birth(record: CapaRecord, row: FieldChange) -> FieldChange:
-    """Return a birth row with people by their names. Made by hand: `dataclasses.replace` takes thrice as long."""
-    by = None if row.by is None else record.people_names.get(row.by, row.by)
+    """Return a birth row, people in it by name. Made by hand: `dataclasses.replace` takes thrice as long."""
     new = _named(record, row.new) if row.field in _PERSONS else row.new
     return FieldChange(
         row.at,
@@ -71,7 +70,7 @@ def _birth(record: CapaRecord, row: FieldChange) -> FieldChange:
         row.field,
         row.old,
         new,
-        by,
+        row.by,
         row.human,
         row.origin,
         row.entry,

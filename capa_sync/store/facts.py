@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, replace
 from datetime import datetime
 
@@ -60,6 +61,15 @@ class Facts:
         """Return the stored facts, None before the first contact."""
         held = self._db.value("SELECT facts FROM site WHERE source = ?", (source,))
         return None if held is None else _FACTS.validate_json(held)
+
+    def know_persons(self, source: str, persons: Mapping[str, str]) -> None:
+        """Store the canonical person behind accounts, and forget earlier ones; all others are `SOURCE:ACCOUNT`."""
+        if persons == dict(self._db.rows("SELECT account, person FROM account WHERE source = ?", (source,))):
+            return
+        with self._db.transaction():
+            self._db.execute("DELETE FROM account WHERE source = ?", (source,))
+            rows = [(source, *each) for each in sorted(persons.items())]
+            self._db.execute_many("INSERT INTO account VALUES (?,?,?)", rows)
 
     def pin(self, source: str, canonical: str, tracker_field: str) -> str | None:
         """Pin the field id found for a canonical field; return the id pinned before, None for the first time.

@@ -50,6 +50,7 @@ DERIVED: tuple[str, ...] = (
     "action",
     "birth",
     "joined",
+    "account",
 )
 
 REGISTER_COLUMNS: tuple[str, ...] = (
@@ -232,5 +233,17 @@ def endpoint_hold(db: Any) -> None:
         (
             """CREATE TABLE endpoint_hold (
                 source TEXT, endpoint TEXT, not_before TEXT NOT NULL, PRIMARY KEY (source, endpoint))""",
+        ),
+    )
+
+
+@STEPS(name="0007_account")
+def account(db: Any) -> None:
+    """Tell which person is behind an account, where its own id does not; birth rows tell persons as well."""
+    _run_all(
+        db,
+        (
+            "CREATE TABLE account (source TEXT, account TEXT, person TEXT NOT NULL, PRIMARY KEY (source, account))",
+            "DELETE FROM milestone WHERE name = 'judged_with'",  # all is judged anew, and so the birth rows are made
         ),
     )

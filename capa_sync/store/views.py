@@ -84,9 +84,12 @@ _FINDINGS = f"""SELECT f.source, f.ticket_id, COALESCE(t.ticket_key, '') AS tick
     WHERE v.outcome = 'cannot_tell' AND NOT EXISTS (SELECT 1 FROM finding f
         WHERE f.source = v.source AND f.ticket_id = v.ticket_id AND f.rule = v.rule)"""
 
+# Histories tell accounts; people are the canonical persons of the people file, as everywhere.
+_PERSON = """COALESCE(a.person, CASE WHEN c.changed_by = '' THEN '' ELSE t.source || ':' || c.changed_by END)"""
 _CHANGES = f"""SELECT t.source, t.ticket_id, t.ticket_key, c.field, c.from_value, c.to_value, {_at("c.changed_at")},
-    c.changed_by, c.origin, c.entry, c.group_no, c.field_id, COALESCE(r.confidential, '') AS confidential
+    {_PERSON} AS changed_by, c.origin, c.entry, c.group_no, c.field_id, COALESCE(r.confidential, '') AS confidential
     FROM change c JOIN ticket t ON t.nr = c.nr
+    LEFT JOIN account a ON a.source = t.source AND a.account = c.changed_by
     LEFT JOIN register_row r ON r.source = t.source AND r.ticket_id = t.ticket_id
     UNION ALL
     SELECT b.source, b.ticket_id, COALESCE(t.ticket_key, ''), b.field, '', b.to_value, {_at("b.changed_at")},

@@ -278,6 +278,22 @@ def test_birth_rows_join_the_changes_and_confidential_tickets_are_marked(store: 
     assert row["confidential"] == only(store, "v_register")["confidential"] == "yes"
 
 
+def test_changes_tell_the_person_behind_an_account(store: Register) -> None:
+    """By what is known of the source's accounts; one that nobody listed is a person of that source."""
+    sheet = Sheet("1", "CAPA-1", {"status": "Open"})
+    sheet.edit(T0 + MINUTE, by="acc-lee", status="Closed")
+    read(store, 1, sheet)
+    assert only(store, "v_changes")["changed_by"] == f"{SOURCE}:acc-lee"
+    store.facts.know_persons(SOURCE, {"acc-lee": "lee"})
+    store.facts.know_persons("other", {"acc-lee": "somebody else"})
+    assert only(store, "v_changes")["changed_by"] == "lee"
+    before = store.changed_rows
+    store.facts.know_persons(SOURCE, {"acc-lee": "lee"})
+    assert store.changed_rows == before
+    store.facts.know_persons(SOURCE, {})
+    assert only(store, "v_changes")["changed_by"] == f"{SOURCE}:acc-lee"
+
+
 def test_joined_tickets_find_each_other_by_key_old_or_new(store: Register) -> None:
     """Whichever side names the other, and after a move, too."""
     store.records.save_join("snow", "sys1", SOURCE, "CAPA-1")

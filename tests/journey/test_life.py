@@ -136,13 +136,13 @@ def after_closure(desk: Desk) -> None:
     assert desk.states() == {**before, EDITED: "open high"}
     assert desk.findings()[EDITED].opened_at.date() == date(2025, 8, 6)
     _one_warning_in_place(desk)
-    births = {
-        str(row["field"]): row["to_value"]
-        for row in desk.house.register.view("v_changes")
-        if row["origin"] == "birth"
-    }
-    assert births["Grade"] == "Minor", "a birth row tells the tracker's own word, as the history does"
-    assert CAUSE in {row["from_value"] for row in desk.house.register.view("v_changes")}
+    changes = list(desk.house.register.view("v_changes"))
+    births = {str(row["field"]): row for row in changes if row["origin"] == "birth"}
+    assert births["Grade"]["to_value"] == "Minor", "a birth row tells the tracker's own word, as the history does"
+    assert CAUSE in {row["from_value"] for row in changes}
+    people = {str(row["changed_by"]) for row in changes if row["origin"] == "history"}
+    assert {str(row["changed_by"]) for row in births.values()} <= people, "both tell the person, not an account"
+    assert "anna.lee" in people
 
 
 def _bot_at_work(desk: Desk) -> None:

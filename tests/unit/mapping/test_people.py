@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from capa_sync.errors import MappingFileError
-from capa_sync.mapping.people import Directory, load_people
+from capa_sync.mapping.people import Directory, load_people, persons_of
+from capa_sync.model.ticket import Account
 from capa_sync.model.values import Raw, ValueState
 from tests.unit.mapping.world import ACCOUNTS, PEOPLE, user
 
@@ -85,3 +86,16 @@ def test_a_mistake_in_the_people_file_is_one_line(tmp_path: Path, text: str, exp
     with pytest.raises(MappingFileError) as caught:
         load_people(path, "people.yaml")
     assert str(caught.value.problems[0]).startswith(expected)
+
+
+def test_accounts_lead_to_persons_where_their_own_ids_do_not(tmp_path: Path) -> None:
+    """A listed account, met or not, and another name of an account that nobody lists; of this source alone."""
+    path = tmp_path / "people.yaml"
+    path.write_text("people:\n  lee: {accounts: {jira: [acc-lee, acc-old], snow: lee}}\n", encoding="utf-8")
+    accounts = [Account("acc-lee", "Ann Lee", aliases=("alee",)), Account("acc-kim", "Kim", aliases=("kim",))]
+    assert persons_of("jira", load_people(path), accounts) == {
+        "acc-lee": "lee",
+        "acc-old": "lee",
+        "alee": "lee",
+        "kim": "jira:acc-kim",
+    }

@@ -250,11 +250,11 @@ def test_action_rows_name_people_and_leave_out_what_is_none() -> None:
 
 
 def test_birth_rows_are_the_trackers_fields_at_creation() -> None:
-    """People by name, neither the derived stage nor what was written later."""
+    """People in them by name, neither the derived stage nor what was written later."""
     births = {each.field: each for each in birth_rows(life_record(CLOSED_DAY))}
     assert births["owner"].new.data == "Lee"
     assert births["source_status"].new.data == "Open"
-    assert births["title"].by == "Lee"
+    assert births["title"].by == "jira:acc-lee"
     assert not births.keys() & {"stage", "root_cause", "actions", "due_at"}
 
 
