@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import time
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -47,6 +48,26 @@ def test_sigterm_ends_it_within_ten_seconds_while_the_tracker_hangs(
         desk.run("sync", "--release", "all")
         until(lambda: hang.hits)
         assert daemon.stop(STOP_WITHIN).code == 0
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("verb", ["run", "sync"])
+def test_sigterm_while_slices_wait_for_a_slow_instance_ends_it_cleanly(make_desk: MakeDesk, verb: str) -> None:
+    """Every session of a first fill waits for an answer: the process ends at once, and no thread holds it up."""
+    desk = make_desk("servicenow")
+    desk.tell_clean("servicenow")
+    hang = desk.servers["servicenow"].faults.add(
+        "delay", ("GET", r"/sys_audit\?.*documentkey"), times=None, seconds=60
+    )
+    child = desk.start(verb)
+    until(lambda: hang.hits)
+    began = time.monotonic()
+    child.signal(signal.SIGTERM).wait(STOP_WITHIN)
+    assert time.monotonic() - began < STOP_WITHIN / 2
+    assert child.code == (0 if verb == "run" else 3)
+    assert verb == "sync" or any(
+        "action=daemon_stopped" in line and "clean=true" in line for line in child.err.splitlines()
+    )
 
 
 @pytest.mark.slow

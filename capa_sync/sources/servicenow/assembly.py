@@ -11,8 +11,8 @@ from capa_sync.errors import Skippable
 from capa_sync.model.ticket import Reading, Role
 from capa_sync.sources.servicenow.answers import Row, value_of
 from capa_sync.sources.servicenow.directory import Directory, TableFacts
-from capa_sync.sources.servicenow.history import Entries, History
-from capa_sync.sources.servicenow.labels import labels_of, learn
+from capa_sync.sources.servicenow.history import Asked, History, Past
+from capa_sync.sources.servicenow.labels import Spoken, labels_of, learn, spoken_of
 from capa_sync.sources.servicenow.parse import ServiceNowParser
 from capa_sync.sources.servicenow.parts import (
     AUDIT,
@@ -21,7 +21,6 @@ from capa_sync.sources.servicenow.parts import (
     REACH,
     RECORD,
     Reach,
-    entries_body,
     part_of,
     reach_body,
     record_body,
@@ -58,7 +57,7 @@ class Assembly:
         return record_part(shelf.table, shelf.reference, row, self._facts(shelf, row).journals).digest
 
     def readings(
-        self, shelf: Shelf, rows: Sequence[Row], now: datetime, refetch: Refetch
+        self, shelf: Shelf, rows: Sequence[Row], now: datetime, refetch: Refetch, asked: Asked | None = None
     ) -> tuple[list[Reading], list[Skipped]]:
         """Read the history of these rows and parse them.
 
@@ -69,20 +68,20 @@ class Assembly:
             rows: as read, raw and display values.
             now: the instance's instant; since then our own observation counts where the history is closed to us.
             refetch: reads rows of this shelf again by their ids.
+            asked: their history, where it is on its way.
         """
         current = {value_of(row, "sys_id"): row for row in rows}
-        audit = self.history.audit_of(list(current))
-        stale = [key for key, row in current.items() if _is_stale(row, (audit or {}).get(key))]
-        if audit is not None and stale:
+        past = self.history.read(list(current)) if asked is None else self.history.finish(asked)
+        stale = [key for key, row in current.items() if past.outran(key, row)]
+        if stale:
             current.update({value_of(row, "sys_id"): row for row in refetch(stale)})
-            audit.update(self.history.audit_of(stale) or {})
-        notes = self.history.notes_of(list(current))
-        facts, (past, said) = self.directory.table(shelf.table), (audit or {}, notes or {})
-        learn(self.directory, facts, list(current.values()), list(past.values()), list(said.values()))
+            past.renew(self.history.read(stale))
+        spoken = spoken_of(current, past)
+        learn(self.directory, self.directory.table(shelf.table), list(current.values()), spoken.values())
         found: list[Reading] = []
         skipped: list[Skipped] = []
         for key, row in current.items():
-            bodies = self._bodies(shelf, row, past.get(key), said.get(key), now)
+            bodies = self._bodies(shelf, row, past, spoken[key], now)
             parts = tuple(part_of(kind, body) for kind, body in bodies.items())
             try:
                 found.append(Reading(self.parser.build(bodies), parts, shelf.role))
@@ -90,27 +89,21 @@ class Assembly:
                 skipped.append((key, error.ticket_key, error.message.removeprefix(f"{error.ticket_key}: ")))
         return found, skipped
 
-    def _bodies(
-        self, shelf: Shelf, row: Row, audit: Entries | None, notes: Entries | None, now: datetime
-    ) -> dict[str, Any]:
+    def _bodies(self, shelf: Shelf, row: Row, past: Past, spoken: Spoken, now: datetime) -> dict[str, Any]:
         """Return the content of each part, by kind."""
-        facts = self._facts(shelf, row)
-        past = None if facts.audited is False else audit
-        said = notes or Entries()
-        reached = past.reach if past else Reach.CLOSED, notes.reach if notes else Reach.CLOSED
+        facts, sys_id = self._facts(shelf, row), value_of(row, "sys_id")
+        audit = past.audit.get(sys_id) if past.audit and facts.audited is not False else None
+        notes = past.notes.get(sys_id) if past.notes else None
+        if audit is None and past.audit:  # audit rows of a class that is not audited: they tell nothing
+            spoken = spoken_of({sys_id: row}, Past(None, past.notes))[sys_id]
         return {
             RECORD: record_body(shelf.table, shelf.reference, row, facts.journals),
-            AUDIT: entries_body(past.rows if past else ()),
-            JOURNAL: entries_body(said.rows),
-            REACH: reach_body(*reached, now),
-            LABELS: labels_of(self.directory, facts, row, past or Entries(), said),
+            AUDIT: audit.rows if audit else [],
+            JOURNAL: notes.rows if notes else [],
+            REACH: reach_body(audit.reach if audit else Reach.CLOSED, notes.reach if notes else Reach.CLOSED, now),
+            LABELS: labels_of(self.directory, facts, row, spoken),
         }
 
     def _facts(self, shelf: Shelf, row: Row) -> TableFacts:
         """Return what is known of the row's real class, which may extend the table asked (facts 2.4)."""
         return self.directory.table(value_of(row, "sys_class_name") or shelf.table)
-
-
-def _is_stale(row: Row, entries: Entries | None) -> bool:
-    newest = max((value_of(entry, "sys_created_on") for entry in entries.rows), default="") if entries else ""
-    return newest > value_of(row, "sys_updated_on")

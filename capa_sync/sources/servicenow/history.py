@@ -2,27 +2,33 @@
 
 Both are asked by the records' ids, at most 40 a query so that the address stays below 2,000 characters
 (facts/servicenow.md 1.1, 3). A count that is not reached is narrowed down to the records it concerns.
-A page of many records is cut into slices that several sessions read side by side: their answers take time to come,
-and how many may be asked for is the request budget's to say.
+A page of many records is cut into slices that several sessions read side by side.
+
+They are never asked by a range of ids: sys_ids are random, so that the ids of one page span a good part of the audit
+rows of all tables, in what is "typically the largest table in any instance" (servicenow.com/docs,
+c_ReportOnSystemTables); and a range may be dropped for want of the query_range right (facts 0.1).
 """
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future
 from dataclasses import dataclass, field
 from functools import partial
-from queue import SimpleQueue
 
+from capa_sync.errors import BadAnswer
 from capa_sync.sources.servicenow.answers import AccessDenied, QueryTooLong, Row, value_of
 from capa_sync.sources.servicenow.client import TableClient
 from capa_sync.sources.servicenow.keyset import Walk
 from capa_sync.sources.servicenow.parts import Reach
 from capa_sync.sources.servicenow.query import condition, join, one_of
+from capa_sync.sources.servicenow.sessions import Sessions, Slices
 
 IDS_A_QUERY = 40
 SESSIONS = 8
-"""Slices read side by side at most; an instance serves few transactions of one user at once."""
+"""Sessions of one source at most, the one that walks through a table included; an instance serves few transactions of
+one user at once."""
 _PAGE = 1000
 _AUDIT = ("sys_id", "documentkey", "fieldname", "oldvalue", "newvalue", "user", "record_checkpoint", "sys_created_on")
 _NOTES = ("sys_id", "element_id", "element", "value", "sys_created_by", "sys_created_on")
@@ -30,7 +36,10 @@ _NOTES = ("sys_id", "element_id", "element", "value", "sys_created_by", "sys_cre
 
 @dataclass(slots=True)
 class Entries:
-    """Rows of one record in the order of their making; `complete` when none is missing."""
+    """Rows of one record in the order of their making; `complete` when none is missing.
+
+    Their cells are texts, without the record's own id, which would stand in each.
+    """
 
     rows: list[Row] = field(default_factory=list)
     complete: bool = True
@@ -39,6 +48,37 @@ class Entries:
     def reach(self) -> Reach:
         """Whether all were read."""
         return Reach.WHOLE if self.complete else Reach.PARTLY
+
+
+@dataclass(slots=True)
+class Past:
+    """The audit rows and the notes of some records; None where that table is closed to us."""
+
+    audit: dict[str, Entries] | None
+    notes: dict[str, Entries] | None
+
+    def outran(self, sys_id: str, row: Row) -> bool:
+        """Tell whether a record was changed between the reading of its row and that of its history."""
+        entries = self.audit.get(sys_id) if self.audit else None
+        newest = entries.rows[-1].get("sys_created_on", "") if entries and entries.rows else ""
+        return bool(newest > value_of(row, "sys_updated_on"))
+
+    def renew(self, newer: Past) -> None:
+        """Take over what was read again."""
+        for mine, theirs in ((self.audit, newer.audit), (self.notes, newer.notes)):
+            if mine is not None and theirs is not None:
+                mine.update(theirs)
+
+
+_Found = dict[str, Entries]
+
+
+@dataclass(slots=True)
+class Asked:
+    """A history that is on its way: the answers to come, by table; none for one that is closed to us."""
+
+    slices: Slices
+    coming: dict[str, deque[Future[_Found]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,22 +98,34 @@ class History:
 
     Attributes:
         audit_readable, notes_readable: False once the instance has refused that table.
+        sessions: that read slices side by side.
     """
 
     def __init__(self, client: TableClient) -> None:
         self._client = client
-        self._sessions: SimpleQueue[TableClient] = SimpleQueue()
-        self._pool: ThreadPoolExecutor | None = None
-        self.audit_readable = True
-        self.notes_readable = True
+        self._closed: set[str] = set()
+        self.sessions = Sessions(client, max(1, SESSIONS - 1))
+
+    @property
+    def audit_readable(self) -> bool:
+        """Whether audit rows are shown to us, as far as we know."""
+        return AUDIT.table not in self._closed
+
+    @property
+    def notes_readable(self) -> bool:
+        """Whether comments and work notes are shown to us, as far as we know."""
+        return NOTES.table not in self._closed
 
     def probe(self, table: str) -> None:
         """Find out whether audit and journal rows are shown to us. Raises SourceError.
 
         Rows that are counted and not shown are hidden by an access rule (facts 0.2).
         """
-        self.audit_readable = self._is_shown("sys_audit", condition("tablename", "=", table))
-        self.notes_readable = self._is_shown("sys_journal_field", condition("name", "=", table))
+        self._closed = {
+            kind.table
+            for kind, column in ((AUDIT, "tablename"), (NOTES, "name"))
+            if not self._is_shown(kind.table, condition(column, "=", table))
+        }
 
     def _is_shown(self, history: str, query: str) -> bool:
         try:
@@ -84,74 +136,79 @@ class History:
             return False
         return bool(answer.rows) or not answer.total
 
-    def audit_of(self, ids: Sequence[str]) -> dict[str, Entries] | None:
-        """Return each record's audit rows; None when the table is closed to us."""
-        try:
-            return self._read(AUDIT, ids) if self.audit_readable else None
-        except AccessDenied:
-            self.audit_readable = False
-            return None
+    def read(self, ids: Sequence[str]) -> Past:
+        """Read the history of these records. Raises SourceError."""
+        if len(ids) <= IDS_A_QUERY:
+            return Past(self._few(AUDIT, ids), self._few(NOTES, ids))
+        with self.sessions.slices() as slices:
+            return self.finish(self.begin(ids, slices))
 
     def notes_of(self, ids: Sequence[str]) -> dict[str, Entries] | None:
-        """Return each record's comments and work notes; None when the table is closed to us."""
+        """Return a few records' comments and work notes; None when the table is closed to us."""
+        return self._few(NOTES, ids)
+
+    def _few(self, kind: _Kind, ids: Sequence[str]) -> dict[str, Entries] | None:
+        if kind.table in self._closed:
+            return None
         try:
-            return self._read(NOTES, ids) if self.notes_readable else None
+            return dict(_read(self._client, kind, ids)) if ids else {}
         except AccessDenied:
-            self.notes_readable = False
+            self._closed.add(kind.table)
             return None
 
-    def _read(self, kind: _Kind, ids: Sequence[str]) -> dict[str, Entries]:
-        found: dict[str, Entries] = {sys_id: Entries() for sys_id in ids}
-        slices = list(batches(ids))
-        if len(slices) < 2:
-            for batch in slices:
-                found.update(self._read_batch(self._client, kind, batch))
-            return found
-        for read in self._readers().map(partial(self._read_slice, kind), slices):
-            found.update(read)
+    def begin(self, ids: Sequence[str], slices: Slices) -> Asked:
+        """Ask for the history of these records; it comes while others work on something else."""
+        kinds = [kind for kind in (AUDIT, NOTES) if kind.table not in self._closed]
+        coming = {
+            kind.table: deque(slices.ask(partial(_read, kind=kind, ids=batch)) for batch in batches(ids))
+            for kind in kinds
+        }
+        return Asked(slices, coming)
+
+    def finish(self, asked: Asked) -> Past:
+        """Wait for a history that was asked for. Raises SourceError."""
+        return Past(self._gathered(AUDIT, asked), self._gathered(NOTES, asked))
+
+    def _gathered(self, kind: _Kind, asked: Asked) -> dict[str, Entries] | None:
+        coming = asked.coming.get(kind.table)
+        if coming is None:
+            return None
+        found: dict[str, Entries] = {}
+        try:
+            while coming:
+                some: _Found = asked.slices.wait(coming.popleft())
+                found.update(some)
+        except AccessDenied:
+            self._closed.add(kind.table)
+            return None
         return found
 
-    def _readers(self) -> ThreadPoolExecutor:
-        """Return the threads that read slices, and open a session for each at the first call."""
-        if self._pool is None:
-            self._pool = ThreadPoolExecutor(SESSIONS, thread_name_prefix=f"{self._client.source}-history")
-            for _ in range(SESSIONS):
-                self._sessions.put(self._client.another())
-        return self._pool
 
-    def _read_slice(self, kind: _Kind, ids: Sequence[str]) -> list[tuple[str, Entries]]:
-        """Read one slice over a session that no other thread uses meanwhile."""
-        client = self._sessions.get()
-        try:
-            return list(self._read_batch(client, kind, ids))
-        finally:
-            self._sessions.put(client)
+def _read(client: TableClient, kind: _Kind, ids: Sequence[str]) -> _Found:
+    """Read what one query can hold, in halves where it could not."""
+    try:
+        rows, complete = _walk(client, kind, ids)
+    except QueryTooLong:
+        if len(ids) == 1:
+            raise
+        rows, complete = [], False
+    if complete or len(ids) == 1:
+        return _sorted_out(client.source, kind, ids, rows, complete=complete)
+    middle = len(ids) // 2
+    return {**_read(client, kind, ids[:middle]), **_read(client, kind, ids[middle:])}
 
-    def _read_batch(self, client: TableClient, kind: _Kind, ids: Sequence[str]) -> Iterator[tuple[str, Entries]]:
-        try:
-            rows, complete = self._walk(client, kind, ids)
-        except QueryTooLong:
-            if len(ids) == 1:
-                raise
-            rows, complete = [], False
-        if complete or len(ids) == 1:
-            yield from _sorted_out(kind, ids, rows, complete=complete)
-            return
-        middle = len(ids) // 2
-        yield from self._read_batch(client, kind, ids[:middle])
-        yield from self._read_batch(client, kind, ids[middle:])
 
-    def _walk(self, client: TableClient, kind: _Kind, ids: Sequence[str]) -> tuple[list[Row], bool]:
-        # the long list of ids is not echoed in links, so the count tells the end
-        fetch = partial(client.rows, kind.table, limit=_PAGE, fields=kind.fields, linked=False)
-        base = join(one_of(kind.key, ids), kind.extra)
-        walk = Walk(client.source, kind.table, fetch, base, column="sys_created_on")
-        rows: list[Row] = []
-        total: int | None = None
-        for answer in walk.by_change(None):
-            total = answer.total if total is None else total
-            rows.extend(answer.rows)
-        return rows, total is None or len(rows) >= total
+def _walk(client: TableClient, kind: _Kind, ids: Sequence[str]) -> tuple[list[Row], bool]:
+    # the long list of ids is not echoed in links, so the count tells the end
+    fetch = partial(client.rows, kind.table, limit=_PAGE, fields=kind.fields, linked=False)
+    base = join(one_of(kind.key, ids), kind.extra)
+    walk = Walk(client.source, kind.table, fetch, base, column="sys_created_on")
+    rows: list[Row] = []
+    total: int | None = None
+    for answer in walk.by_change(None):
+        total = answer.total if total is None else total
+        rows.extend(answer.rows)
+    return rows, total is None or len(rows) >= total
 
 
 def batches(ids: Sequence[str]) -> Iterator[Sequence[str]]:
@@ -160,10 +217,15 @@ def batches(ids: Sequence[str]) -> Iterator[Sequence[str]]:
         yield ids[start : start + IDS_A_QUERY]
 
 
-def _sorted_out(
-    kind: _Kind, ids: Sequence[str], rows: Sequence[Row], *, complete: bool
-) -> Iterator[tuple[str, Entries]]:
+_TEXTS = {str}
+
+
+def _sorted_out(source: str, kind: _Kind, ids: Sequence[str], rows: Sequence[Row], *, complete: bool) -> _Found:
     found = {sys_id: Entries(complete=complete) for sys_id in ids}
     for row in rows:
-        found[value_of(row, kind.key)].rows.append(row)
-    yield from found.items()
+        cells = row if {*map(type, row.values())} == _TEXTS else {column: value_of(row, column) for column in row}
+        entries = found.get(cells.pop(kind.key, ""))
+        if entries is None:
+            raise BadAnswer(source, f"{kind.table}: a row came that does not say which of the records it is of")
+        entries.rows.append(cells)
+    return found

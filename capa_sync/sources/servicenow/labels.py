@@ -3,63 +3,82 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from capa_sync.sources.servicenow.answers import Row, value_of
 from capa_sync.sources.servicenow.directory import Directory, TableFacts
-from capa_sync.sources.servicenow.history import Entries
+from capa_sync.sources.servicenow.history import Past
 
 _SYS_ID = re.compile(r"[0-9a-f]{32}")
 
 
-def learn(
-    directory: Directory, table: TableFacts, rows: Sequence[Row], audit: Sequence[Entries], notes: Sequence[Entries]
-) -> None:
+@dataclass(slots=True)
+class Spoken:
+    """Whom and what one record and its history speak of.
+
+    Attributes:
+        users: user names. past: column -> the values that the history holds of it.
+    """
+
+    users: set[str]
+    past: dict[str, set[str]] = field(default_factory=dict)
+
+
+def spoken_of(rows: Mapping[str, Row], past: Past) -> dict[str, Spoken]:
+    """Return of each record, by sys_id, what its row and its history speak of."""
+    audit, notes = past.audit or {}, past.notes or {}
+    found: dict[str, Spoken] = {}
+    for sys_id, row in rows.items():
+        spoken = found[sys_id] = Spoken({value_of(row, "sys_created_by")})
+        for entry in audit[sys_id].rows if sys_id in audit else ():
+            spoken.users.add(entry.get("user", ""))
+            values = spoken.past.setdefault(entry.get("fieldname", ""), set())
+            values.add(entry.get("oldvalue", ""))
+            values.add(entry.get("newvalue", ""))
+        if sys_id in notes:
+            spoken.users.update(note.get("sys_created_by", "") for note in notes[sys_id].rows)
+    return found
+
+
+def learn(directory: Directory, table: TableFacts, rows: Sequence[Row], spoken: Iterable[Spoken]) -> None:
     """Look up every user that these records, audit rows and notes speak of and that is not known yet."""
-    names = {value_of(row, column) for row in rows for column in ("sys_created_by", "sys_updated_by")}
-    names.update(value_of(row, "user") for entries in audit for row in entries.rows)
-    names.update(value_of(row, "sys_created_by") for entries in notes for row in entries.rows)
-    named = [column for column in set().union(*rows) if table.may_name_users(column)]
-    ids = {found for row in rows for column in named for found in _ids_in(row.get(column))}
-    past = (row for entries in audit for row in entries.rows if table.may_name_users(value_of(row, "fieldname")))
-    ids.update(found for row in past for found in _ids_of_change(row))
+    names = {value_of(row, "sys_updated_by") for row in rows}
+    columns: set[str] = set().union(*rows)
+    named = [column for column in columns if table.may_name_users(column)]
+    ids = {found for row in rows for column in named if (cell := row.get(column)) for found in _ids_in(cell)}
+    past: dict[str, set[str]] = {}
+    for one in spoken:
+        names |= one.users
+        for column, values in one.past.items():
+            past.setdefault(column, set()).update(values)
+    for column, values in past.items():
+        if table.may_name_users(column):
+            ids.update(found for value in values for found in _ids_in(value))
     directory.learn_users(ids, names - {""})
 
 
-def labels_of(directory: Directory, table: TableFacts, row: Row, audit: Entries, notes: Entries) -> dict[str, Any]:
+def labels_of(directory: Directory, table: TableFacts, row: Row, spoken: Spoken) -> dict[str, Any]:
     """Return what the parser needs besides the rows, and only that, so that it changes with them alone."""
-    user_names = {value_of(row, "sys_created_by")}
-    user_names.update(value_of(r, "user") for r in audit.rows)
-    user_names.update(value_of(r, "sys_created_by") for r in notes.rows)
-    past: dict[str, set[str]] = {}
-    for entry in audit.rows:
-        past.setdefault(value_of(entry, "fieldname"), set()).update(
-            (value_of(entry, "oldvalue"), value_of(entry, "newvalue"))
-        )
-    ids = {found for r in audit.rows for found in _ids_of_change(r)}
-    people = {i: account.name for i in ids if (account := directory.user(i)) is not None}
+    past = spoken.past
+    ids = (found for values in past.values() for value in values for found in _ids_in(value))
     return {
-        "users": {name: found for name in user_names if (found := directory.user_id(name))},
-        "people": people,
+        "users": {name: found for name in spoken.users if (found := directory.user_id(name))},
+        "people": {i: account.name for i in ids if (account := directory.user(i)) is not None},
         "choices": {column: _chosen(table, column, values) for column, values in past.items()},
         "columns": {column: table.columns[column].label for column in past if column in table.columns},
-        "html": sorted(table.html & (past.keys() | row.keys())),
+        "html": sorted(column for column in table.html if column in past or column in row),
     }
 
 
 def _chosen(table: TableFacts, column: str, values: set[str]) -> dict[str, str]:
-    labels = table.choices.get(column, {})
-    return {value: labels[value] for value in values if value in labels}
+    labels = table.choices.get(column)
+    return {value: labels[value] for value in values if value in labels} if labels else {}
 
 
-def _ids_of_change(row: Row) -> Iterator[str]:
-    yield from _ids_in(value_of(row, "oldvalue"))
-    yield from _ids_in(value_of(row, "newvalue"))
-
-
-def _ids_in(cell: Any) -> list[str]:
+def _ids_in(cell: Any) -> Sequence[str]:
     text = cell.get("value") if isinstance(cell, dict) else cell
-    if not isinstance(text, str) or len(text) < 32:
-        return []
-    return [word for word in text.split(",") if _SYS_ID.fullmatch(word)] if len(text) < 2000 else []
+    if not isinstance(text, str) or not 32 <= len(text) < 2000:
+        return ()
+    return [word for word in text.split(",") if _SYS_ID.fullmatch(word)]

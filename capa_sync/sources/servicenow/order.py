@@ -8,7 +8,6 @@ their values, for each must start from what the one before it left.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from itertools import groupby
 from typing import Any
 
 Row = Mapping[str, Any]
@@ -16,16 +15,21 @@ Row = Mapping[str, Any]
 
 def in_true_order(rows: Iterable[Row]) -> list[list[Row]]:
     """Return the rows as updates, oldest first."""
-    ordered = sorted(rows, key=lambda row: (row.get("sys_created_on") or "", _checkpoint(row)))
+    saved: dict[tuple[str, int], list[Row]] = {}
+    for row in rows:
+        saved.setdefault((row.get("sys_created_on") or "", _checkpoint(row)), []).append(row)
     updates: list[list[Row]] = []
-    for (_, checkpoint), same in groupby(ordered, key=lambda row: (row.get("sys_created_on"), _checkpoint(row))):
-        entries = list(same)
-        updates += _by_user(entries) if checkpoint >= 0 else _by_chain(entries)
+    for moment in sorted(saved):
+        entries = saved[moment]
+        if len(entries) == 1:
+            updates.append(entries)
+        else:
+            updates += _by_user(entries) if moment[1] >= 0 else _by_chain(entries)
     return updates
 
 
 def _checkpoint(row: Row) -> int:
-    text = str(row.get("record_checkpoint") or "")
+    text = row.get("record_checkpoint") or ""
     return int(text) if text.isdigit() else -1
 
 

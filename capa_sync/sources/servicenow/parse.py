@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import lru_cache
 from html.parser import HTMLParser
 from typing import Any
 from urllib.parse import quote
@@ -28,6 +30,8 @@ _BOOKKEEPING = (
 )
 _LIST = re.compile(r"[0-9a-f]{32}(,[^,\s]+)+")
 _SYS_ID = re.compile(r"[0-9a-f]{32}")
+_ID_LENGTH = 32
+_NEVER = datetime.min.replace(tzinfo=UTC)
 _BREAKS = frozenset({"br", "p", "div", "li", "tr", "h1", "h2", "h3", "h4", "h5", "h6"})
 
 Body = Mapping[str, Any]
@@ -69,7 +73,7 @@ class ServiceNowParser:
             source=self._source,
             id=sys_id,
             key=key,
-            url=f"{self._url}/nav_to.do?uri={quote(f'{table}.do?sys_id={sys_id}', safe='')}",
+            url=_form(self._url, table) + (sys_id if _SYS_ID.fullmatch(sys_id) else quote(sys_id, safe="")),
             kind=_value(row.get("sys_class_name")) or table,
             container=table,
             created_at=created_at,
@@ -90,6 +94,12 @@ def _value(cell: Any) -> str:
     if isinstance(cell, dict):
         cell = cell.get("value")
     return "" if cell is None else str(cell)
+
+
+@lru_cache(maxsize=256)
+def _form(url: str, table: str) -> str:
+    """Return where a person opens a table's records, but for the record's id."""
+    return f"{url}/nav_to.do?uri={quote(f'{table}.do?sys_id=', safe='')}"
 
 
 def _user(user_name: str, labels: Body) -> str:
@@ -163,37 +173,54 @@ def _iso(value: str) -> str:
 
 
 def _changes(rows: Sequence[Body], labels: Body) -> list[RawChange]:
-    columns = labels.get("columns", {})
-    entries = [row for row in rows if _value(row.get("fieldname")) not in _BOOKKEEPING]
+    columns, users = labels.get("columns", {}), labels.get("users", {})
+    words = _Words(labels.get("choices", {}), labels.get("people", {}), frozenset(labels.get("html", ())))
     found: list[RawChange] = []
-    stamp, at = "", None
+    stamp, at = "", _NEVER
+    entries = [row for row in rows if row.get("fieldname") not in _BOOKKEEPING]
     for order, update in enumerate(in_true_order(entries)):
         for row in update:
-            column = _value(row.get("fieldname"))
-            made = _value(row.get("sys_created_on"))
-            if at is None or made != stamp:  # the rows of one update share it
+            column, made, by = row.get("fieldname", ""), row.get("sys_created_on", ""), row.get("user", "")
+            if made != stamp or at is _NEVER:  # the rows of one update share it
                 stamp, at = made, from_stamp(made)
-            old = _past(column, _value(row.get("oldvalue")), labels)
-            new = _past(column, _value(row.get("newvalue")), labels)
-            entry, by = _value(row.get("sys_id")), _user(_value(row.get("user")), labels)
-            found.append(RawChange(entry, at, order, column, columns.get(column, column), old, new, by))
+            old, new = words.past(column, row.get("oldvalue", "")), words.past(column, row.get("newvalue", ""))
+            name = columns.get(column, column)
+            found.append(RawChange(row.get("sys_id", ""), at, order, column, name, old, new, users.get(by, by)))
     return found
 
 
-def _past(column: str, value: str, labels: Body) -> Raw:
-    """Return a value as the history holds it: raw, with the name that the choice or user has now."""
-    if not value:
-        return BLANK
-    choices, people = labels.get("choices", {}).get(column, {}), labels.get("people", {})
-    if value in choices:
-        return Raw(ids=(value,), names=(choices[value],), text=choices[value])
-    if column in labels.get("html", ()):
-        return _markup(value)
-    if _SYS_ID.fullmatch(value) or _LIST.fullmatch(value):
-        ids = tuple(value.split(","))
-        names = tuple(people[i] for i in ids if i in people)
-        return Raw(ids=ids, names=names if len(names) == len(ids) else (), text=", ".join(names))
-    return _plain(value)
+@dataclass(slots=True)
+class _Words:
+    """What one ticket's history means: raw values, with the names that choices and users have now.
+
+    Most values are met twice, as the end of one change and the start of the next.
+    """
+
+    choices: Mapping[str, Mapping[str, str]]
+    people: Mapping[str, str]
+    html: frozenset[str]
+    met: dict[tuple[str, str], Raw] = field(default_factory=dict)
+
+    def past(self, column: str, value: str) -> Raw:
+        """Return a value as the history holds it."""
+        if not value:
+            return BLANK
+        known = self.met.get((column, value))
+        if known is None:
+            known = self.met[column, value] = self._read(column, value)
+        return known
+
+    def _read(self, column: str, value: str) -> Raw:
+        label = self.choices.get(column, {}).get(value)
+        if label is not None:
+            return Raw(ids=(value,), names=(label,), text=label)
+        if column in self.html:
+            return _markup(value)
+        if len(value) >= _ID_LENGTH and (_SYS_ID.fullmatch(value) or _LIST.fullmatch(value)):
+            ids = tuple(value.split(","))
+            names = tuple(self.people[i] for i in ids if i in self.people)
+            return Raw(ids=ids, names=names if len(names) == len(ids) else (), text=", ".join(names))
+        return _plain(value)
 
 
 def _comments(rows: Sequence[Body], labels: Body) -> list[RawComment]:

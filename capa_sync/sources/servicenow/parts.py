@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import hashlib
-import re
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from enum import StrEnum
+from functools import lru_cache
 from typing import Any
 
 import orjson
 
 from capa_sync.model.ticket import Part
-from capa_sync.sources.servicenow.answers import Row, value_of
+from capa_sync.sources.servicenow.answers import Row
 
 RECORD, AUDIT, JOURNAL, REACH, LABELS = "record", "audit", "journal", "reach", "labels"
+_SMALL = 100  # bytes
 JOURNAL_COLUMNS = frozenset({"work_notes", "comments", "comments_and_work_notes", "approval_history"})
-_DATE_LIKE = re.compile(r"\d{4}-\d\d-\d\d( \d\d:\d\d:\d\d)?")
-_KEYS = frozenset({"documentkey", "element_id"})  # the record's own id, in every row
 
 
 class Reach(StrEnum):
@@ -31,12 +30,10 @@ class Reach(StrEnum):
 def record_part(table: str, reference: str, row: Row, journals: Collection[str]) -> Part:
     """Keep a record: raw values, and display texts beside them where they say more.
 
-    Display texts of dates and journals are left out: they are written in the zone and format of whoever reads.
-
     Args:
         table: the configured table it was read from.
         reference: for a child, the column that points at its record; else "".
-        row: as read, raw and display values.
+        row: as read, made lean.
         journals: columns that hold no value of their own.
     """
     return part_of(RECORD, record_body(table, reference, row, journals))
@@ -44,39 +41,18 @@ def record_part(table: str, reference: str, row: Row, journals: Collection[str])
 
 def record_body(table: str, reference: str, row: Row, journals: Collection[str]) -> dict[str, Any]:
     """Return what `record_part` keeps, before it becomes bytes."""
-    cells: dict[str, Any] = {}
-    for column, cell in row.items():  # most columns of a wide table are empty
-        if column in journals:
-            continue
-        if not isinstance(cell, dict):
-            cells[column] = "" if cell is None else cell
-        else:
-            value = cell.get("value")
-            cells[column] = _cell(value, cell.get("display_value")) if value else ""
+    cells = dict(row)
+    for column in journals:
+        cells.pop(column, None)
     return {"table": table, "reference": reference, "row": cells}
 
 
-def _cell(value: Any, display: Any) -> Any:
-    if not display or display == value or _DATE_LIKE.fullmatch(value):
-        return value
-    return {"display_value": display, "value": value}
-
-
 def entries_part(kind: str, rows: Sequence[Row]) -> Part:
-    """Keep the audit rows (kind AUDIT) or the comments and work notes (JOURNAL) of one record, oldest first."""
-    return part_of(kind, entries_body(rows))
+    """Keep the audit rows (kind AUDIT) or the comments and work notes (JOURNAL) of one record, oldest first.
 
-
-def entries_body(rows: Sequence[Row]) -> list[dict[str, str]]:
-    """Return what `entries_part` keeps, before it becomes bytes."""
-    return [
-        {
-            column: cell if isinstance(cell, str) else value_of(row, column)
-            for column, cell in row.items()
-            if column not in _KEYS
-        }
-        for row in rows
-    ]
+    Their cells are texts, without the record's own id (`history.Entries`).
+    """
+    return part_of(kind, rows)
 
 
 def reach_part(audit: Reach, journal: Reach, since: datetime) -> Part:
@@ -105,8 +81,16 @@ def labels_part(labels: Mapping[str, Any]) -> Part:
 def part_of(kind: str, body: Any) -> Part:
     """Make a part of its content; of REACH the instant of the reading does not count."""
     stored = orjson.dumps(body, option=orjson.OPT_SORT_KEYS)
+    return _known_part(kind, stored) if len(stored) < _SMALL else _part(kind, stored)
+
+
+def _part(kind: str, stored: bytes) -> Part:
     hashed = stored
     if kind == REACH:
-        counts = {name: value for name, value in body.items() if name != "since"}
+        counts = {name: value for name, value in orjson.loads(stored).items() if name != "since"}
         hashed = orjson.dumps(counts, option=orjson.OPT_SORT_KEYS)
     return Part(kind=kind, body=stored, digest=hashlib.sha256(hashed).hexdigest())
+
+
+_known_part = lru_cache(maxsize=64)(_part)
+"""Small ones are the same for most tickets: a history read whole, no notes."""

@@ -8,7 +8,7 @@ import pytest
 
 from capa_sync.model.ticket import Cursor
 from capa_sync.sources.servicenow import ServiceNowAuth, check_url
-from capa_sync.sources.servicenow.answers import Answer, display_of, read_headers, value_of
+from capa_sync.sources.servicenow.answers import Answer, display_of, lean, read_headers, value_of
 from capa_sync.sources.servicenow.keyset import Position
 from capa_sync.sources.servicenow.state import States, TableState
 
@@ -107,3 +107,28 @@ def test_a_sweep_keeps_the_position_and_is_not_begun_twice() -> None:
     assert (begun.at, begun.filling, begun.filled_to) == (done.at, True, "")
     midway = TableState(at=done.at, filled_to="m")
     assert States(Cursor(state={"tables": {"t": midway.to_json()}}), ("t",), full=True).of["t"].filled_to == "m"
+
+
+@pytest.mark.parametrize(
+    ("cell", "kept"),
+    [
+        ({"value": "10", "display_value": "New"}, {"value": "10", "display_value": "New"}),
+        ({"value": "10", "display_value": "New", "link": "https://x"}, {"value": "10", "display_value": "New"}),
+        ({"value": "same", "display_value": "same"}, "same"),
+        ({"value": "10", "display_value": None}, "10"),
+        ({"value": "10"}, "10"),
+        ({"value": "2026-03-01 12:00:00", "display_value": "01.03.2026 13:00:00"}, "2026-03-01 12:00:00"),
+        ({"value": "", "display_value": "01.03.2026 13:00:00 - Lee (Work notes)"}, ""),
+        ({"value": None, "display_value": None}, ""),
+        ({}, ""),
+        ("plain", "plain"),
+        (None, ""),
+    ],
+)
+def test_a_lean_row_says_what_the_row_said(cell: object, kept: object) -> None:
+    """What is left out says nothing more, whatever cells stand beside it, and a lean row stays as it is."""
+    pair = {"value": "1", "display_value": "one"}
+    assert lean({"u_x": cell}) == {"u_x": kept}
+    assert lean({"a": pair, "u_x": cell, "z": "text"}) == {"a": pair, "u_x": kept, "z": "text"}
+    assert lean(lean({"u_x": cell})) == {"u_x": kept}
+    assert value_of({"u_x": kept}, "u_x") == value_of({"u_x": cell}, "u_x")

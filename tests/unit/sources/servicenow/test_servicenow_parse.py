@@ -10,6 +10,7 @@ import pytest
 from capa_sync.errors import Skippable
 from capa_sync.model.ticket import Part, SourceTicket
 from capa_sync.model.values import BLANK, Raw
+from capa_sync.sources.servicenow.answers import lean
 from capa_sync.sources.servicenow.parse import ServiceNowParser
 from capa_sync.sources.servicenow.parts import (
     AUDIT,
@@ -42,7 +43,7 @@ def both(value: str, display: str) -> dict[str, str]:
 def parse(row: dict[str, Any] | None = None, past: list[dict[str, str]] | None = None, **parts: Part) -> SourceTicket:
     """Parse a ticket with these columns and this history."""
     made = {
-        "record": record_part("sn_grc_issue", "", {**ROW, **(row or {})}, ("work_notes", "comments")),
+        "record": record_part("sn_grc_issue", "", lean({**ROW, **(row or {})}), ("work_notes", "comments")),
         "audit": entries_part(AUDIT, past or []),
         "journal": entries_part(JOURNAL, []),
         "reach": reach_part(Reach.WHOLE, Reach.WHOLE, SINCE),
@@ -162,7 +163,7 @@ def test_digests_ignore_who_reads() -> None:
 
     def digest(zone: str) -> str:
         row = {**ROW, "due": both(NOON, zone), "u_notes": both("", zone), "work_notes": both("", zone)}
-        return record_part("t", "", row, ("work_notes",)).digest
+        return record_part("t", "", lean(row), ("work_notes",)).digest
 
     assert digest("01/03 in Kiritimati") == digest("28/02 in St. John's")
 

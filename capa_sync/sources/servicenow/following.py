@@ -1,0 +1,101 @@
+"""Reading what changed, by (sys_updated_on, sys_id), and what changed with it.
+
+A position only moves over rows older than the overlap, by the instance's own clock, so that a row committed late is
+not missed (facts/servicenow.md 2.3).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from datetime import datetime
+from functools import partial
+
+from capa_sync.model.clock import Clock
+from capa_sync.model.ticket import Page, Reading
+from capa_sync.ports import MirrorLookup
+from capa_sync.sources.servicenow.answers import Answer, Row, value_of
+from capa_sync.sources.servicenow.assembly import Assembly, Shelf, Skipped
+from capa_sync.sources.servicenow.history import batches
+from capa_sync.sources.servicenow.keyset import Position, Walk
+from capa_sync.sources.servicenow.query import one_of
+from capa_sync.sources.servicenow.state import States
+from capa_sync.sources.servicenow.tables import Tables
+
+Read = tuple[list[Reading], list[Skipped]]
+
+
+class Following:
+    """Follows the changes of tables.
+
+    Args:
+        tables: asks for rows.
+        assembly: makes readings of rows.
+        clock: our own clock, for an instance that does not tell the time.
+        lookup: what the mirror already holds.
+    """
+
+    def __init__(self, tables: Tables, assembly: Assembly, clock: Clock, lookup: MirrorLookup) -> None:
+        self._tables = tables
+        self._assembly = assembly
+        self._clock = clock
+        self._lookup = lookup
+
+    def follow(self, shelf: Shelf, states: States) -> Iterator[Page]:
+        """Read what changed after a table's position, and move it as far as nothing can appear below it."""
+        state, directory = states.of[shelf.table], self._assembly.directory
+        walk = self._tables.change_walk(shelf)
+        settled: str = ""
+        is_first, is_lost = True, not state.anchored
+        if state.at is None:
+            directory.who_am_i()  # nothing that must come back tells us so
+        for answer in walk.by_change(state.at, inclusive=True):
+            at = answer.at or self._clock.now()
+            settled = settled or self._tables.settled_before(at)
+            if is_first and state.at is not None and not _holds(walk, answer, state.at):
+                directory.who_am_i()  # before an answer without the last known row is believed
+                is_lost = True
+            is_first = False
+            fresh = self.news(shelf, answer.rows)
+            reached = [place for place in map(walk.position_of, answer.rows) if place.stamp <= settled]
+            if reached and (state.at is None or reached[-1] > state.at):
+                state, is_lost = replace(state, at=reached[-1], anchored=True), False
+            states.of[shelf.table] = state
+            if fresh:
+                readings, skipped = self.with_children(shelf, fresh, at)
+                yield Page(tuple(readings), states.cursor(), complete=False, skipped=tuple(skipped))
+        if is_lost and state.at is not None:
+            before = self._tables.newest_before(shelf, state.at)
+            states.of[shelf.table] = replace(state, at=before or state.at, anchored=before is not None)
+
+    def news(self, shelf: Shelf, rows: Sequence[Row]) -> list[Row]:
+        """Return the rows that the mirror lacks or holds otherwise, without children of records not in scope."""
+        keys = [value_of(row, "sys_id") for row in rows]
+        known = {key: self._lookup.known_stamp(self._tables.name, key) for key in keys}
+        news = [row for row in rows if known[value_of(row, "sys_id")] != self._assembly.digest(shelf, row)]
+        strangers = [row for row in news if known[value_of(row, "sys_id")] is None]
+        ours = {value_of(row, "sys_id") for row in self._tables.ours(shelf, strangers)}
+        return [row for row in news if known[value_of(row, "sys_id")] is not None or value_of(row, "sys_id") in ours]
+
+    def with_children(self, shelf: Shelf, rows: Sequence[Row], at: datetime) -> Read:
+        """Read these rows whole, and the children of those that are records."""
+        readings, skipped = self._read(shelf, rows, at)
+        if rows and shelf is self._tables.records:
+            for child in self._tables.children:
+                more, also = self._children_of(child, [value_of(row, "sys_id") for row in rows], at)
+                readings, skipped = readings + more, skipped + also
+        return readings, skipped
+
+    def _children_of(self, shelf: Shelf, records: Sequence[str], at: datetime) -> Read:
+        """Read the children of these records that the mirror lacks or holds otherwise."""
+        found = (self._tables.listed(shelf, one_of(shelf.reference, batch)) for batch in batches(records))
+        return self._read(shelf, [row for rows in found for row in self.news(shelf, rows)], at)
+
+    def _read(self, shelf: Shelf, rows: Sequence[Row], at: datetime) -> Read:
+        if not rows:
+            return [], []
+        return self._assembly.readings(shelf, rows, at, partial(self._tables.again, shelf))
+
+
+def _holds(walk: Walk, answer: Answer, place: Position) -> bool:
+    return bool(answer.rows) and walk.id_of(answer.rows[0]).lower() == place.sys_id.lower()

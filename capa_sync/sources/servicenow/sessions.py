@@ -1,0 +1,135 @@
+"""Several sessions of one source that ask side by side: answers take time to come, and the wait is shared.
+
+Each is a thread with a connection of its own; the request budget is the source's, so that they ask no faster than one
+may. They are daemon threads, and who waits for them looks at the stop event: an answer that does not come holds up
+nobody's end.
+"""
+
+from __future__ import annotations
+
+import threading
+import weakref
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, wait
+from queue import SimpleQueue
+from types import TracebackType
+from typing import Any, Self, TypeVar
+
+from capa_sync.errors import Retryable
+from capa_sync.sources.servicenow.client import TableClient
+
+T = TypeVar("T")
+_LOOK_UP = 0.25  # seconds between two looks at the stop event
+_Task = Callable[[TableClient], None]
+_Queue = SimpleQueue[_Task | None]
+
+
+class Sessions:
+    """The sessions of one source; opened one by one as they are needed, closed with this object.
+
+    Args:
+        client: the source's own, which the others are like.
+        count: sessions at most.
+    """
+
+    def __init__(self, client: TableClient, count: int) -> None:
+        self._client = client
+        self._count = count
+        self._lock = threading.Lock()
+        self._queue: _Queue = SimpleQueue()
+        self._threads: list[threading.Thread] = []
+        weakref.finalize(self, _end_all, self._queue, self._threads).atexit = False
+
+    def slices(self) -> Slices:
+        """Begin a reading that is cut into slices."""
+        return Slices(self, self._client)
+
+    def put(self, task: _Task) -> None:
+        """Let one session carry out a task when its turn comes."""
+        self._queue.put(task)
+        with self._lock:
+            if len(self._threads) < self._count:
+                self._threads.append(self._open())
+
+    def _open(self) -> threading.Thread:
+        name = f"{self._client.source}-session-{len(self._threads) + 1}"
+        thread = threading.Thread(target=_serve, args=(self._queue, self._client.another()), name=name, daemon=True)
+        thread.start()
+        return thread
+
+
+def _serve(queue: _Queue, client: TableClient) -> None:
+    """Carry out tasks until there will be no more. Knows the queue alone, so that nobody's end waits for it."""
+    while (task := queue.get()) is not None:
+        task(client)
+        del task  # with the rows that it read
+    client.close()
+
+
+def _end_all(queue: _Queue, threads: list[threading.Thread]) -> None:
+    for _thread in threads:
+        queue.put(None)
+
+
+class Slices:
+    """The requests of one reading: what was not sent yet when the block is left never will be."""
+
+    def __init__(self, sessions: Sessions, client: TableClient) -> None:
+        self._sessions = sessions
+        self._source = client.source
+        self._stop = client.stop
+        self._is_over = False
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._is_over = True
+
+    def ask(self, work: Callable[[TableClient], T]) -> Future[T]:
+        """Let a session do some work; what it returns or raises comes with the future."""
+        coming: Future[T] = Future()
+
+        def task(client: TableClient) -> None:
+            if self._is_over:
+                coming.cancel()
+                return
+            try:
+                coming.set_result(work(client))
+            except BaseException as error:  # noqa: BLE001 - raised again where it is waited for
+                coming.set_exception(error)
+
+        self._sessions.put(task)
+        return coming
+
+    def wait(self, coming: Future[T]) -> T:
+        """Wait for one answer. Raises what the work raised, and Retryable when we are stopping meanwhile."""
+        while not coming.done():
+            wait([coming], _LOOK_UP)
+            if self._stop.is_set() and not coming.done():
+                raise Retryable(self._source, "stopped while waiting for an answer")
+        return coming.result()
+
+    def ahead(self, begin: Callable[[TableClient], Iterator[T]]) -> Iterator[T]:
+        """Yield items, each asked for while the one before is worked on; holds on to none that it has yielded.
+
+        For a single session: one thread makes all items, so that what it needs for one serves for the next.
+        """
+        items: list[Iterator[T]] = []
+
+        def following(client: TableClient) -> Any:
+            items.extend(() if items else (begin(client),))
+            return next(items[0], _NO_MORE)
+
+        coming = self.ask(following)
+        while True:
+            item = [self.wait(coming)]
+            if item[0] is _NO_MORE:
+                return
+            coming = self.ask(following)
+            yield item.pop()
+
+
+_NO_MORE = object()

@@ -1,0 +1,119 @@
+"""The tables of one source: which rows are in its scope, and how pages of them are asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from functools import partial
+
+from capa_sync.ports import MirrorLookup
+from capa_sync.sources.servicenow.answers import Answer, Row, value_of
+from capa_sync.sources.servicenow.assembly import Shelf
+from capa_sync.sources.servicenow.client import SYS_ID, TableClient
+from capa_sync.sources.servicenow.history import batches
+from capa_sync.sources.servicenow.keyset import Position, Walk, to_stamp
+from capa_sync.sources.servicenow.options import ServiceNowOptions
+from capa_sync.sources.servicenow.query import join, one_of, prefixed
+
+_SHORTEST_OVERLAP = timedelta(seconds=10)  # stamps have whole seconds, and commits come late (facts 2.3)
+_LOOK_BACK = 50  # rows asked for to find a visible anchor
+
+
+class Tables:
+    """Asks for rows of the configured table and of the tables of its children.
+
+    Attributes:
+        records, children: where rows come from. all: both, in the order of reading.
+
+    Args:
+        options: what the settings say.
+        client: the source's own session.
+        lookup: what the mirror already holds.
+    """
+
+    def __init__(self, options: ServiceNowOptions, client: TableClient, lookup: MirrorLookup) -> None:
+        self.name = options.name
+        self.client = client
+        self.records = Shelf(options.table)
+        self.children = tuple(Shelf(table, reference) for table, reference in options.child_tables)
+        self.all = (self.records, *self.children)
+        self._options = options
+        self._lookup = lookup
+
+    def ask(
+        self,
+        shelf: Shelf,
+        query: str,
+        *,
+        offset: int = 0,
+        counted: bool = True,
+        limit: int | None = None,
+        fields: Sequence[str] = (),
+        linked: bool = True,
+        client: TableClient | None = None,
+    ) -> Answer:
+        """Ask for one page, with display texts unless only some fields are wanted. Raises SourceError."""
+        return (client or self.client).rows(
+            shelf.table,
+            query,
+            limit=limit or self._options.page_size,
+            offset=offset,
+            fields=fields,
+            display=not fields,
+            counted=counted,
+            linked=linked,
+        )
+
+    def fill_walk(self, shelf: Shelf, client: TableClient) -> Walk:
+        """Return the walk over all of a table that is in scope: through the reference for children."""
+        scope = self._options.query
+        if shelf.reference:
+            scope = prefixed(self._options.query, shelf.reference) or f"{shelf.reference}ISNOTEMPTY"
+        return Walk(self.name, shelf.table, partial(self.ask, shelf, client=client), scope)
+
+    def change_walk(self, shelf: Shelf) -> Walk:
+        """Return the walk over changes; of children in the whole table, so that one taken away is noticed."""
+        return Walk(self.name, shelf.table, partial(self.ask, shelf), self._own(shelf))
+
+    def again(self, shelf: Shelf, ids: Sequence[str], *, scoped: bool = False) -> list[Row]:
+        """Read rows by their ids, only those in scope when `scoped`; gone or hidden ones are left out."""
+        base = self._own(shelf) if scoped else ""
+        return [row for batch in batches(ids) for row in self.listed(shelf, join(base, one_of("sys_id", batch)))]
+
+    def listed(self, shelf: Shelf, base: str) -> list[Row]:
+        """Read all rows that a filter with a list of ids finds, which links would echo."""
+        walk = Walk(self.name, shelf.table, partial(self.ask, shelf, linked=False), base)
+        return [row for answer in walk.by_id("") for row in answer.rows]
+
+    def _own(self, shelf: Shelf) -> str:
+        return "" if shelf.reference else self._options.query
+
+    def ours(self, shelf: Shelf, rows: Sequence[Row]) -> Sequence[Row]:
+        """Leave out children of records that are not in scope: a filter through a reference can be dropped too."""
+        if not shelf.reference:
+            return rows
+        records = self._in_scope({value_of(row, shelf.reference) for row in rows})
+        return [row for row in rows if value_of(row, shelf.reference) in records]
+
+    def _in_scope(self, records: set[str]) -> set[str]:
+        """Return those of these records that are mirrored, or would be."""
+        named = sorted(record for record in records if SYS_ID.fullmatch(record))
+        found = {record for record in named if self._lookup.known_stamp(self.name, record) is not None}
+        ask = partial(self.ask, self.records, fields=("sys_id",), linked=False)
+        for batch in batches([record for record in named if record not in found]):
+            walk = Walk(self.name, self.records.table, ask, join(self._options.query, one_of("sys_id", batch)))
+            found.update(value_of(row, "sys_id") for answer in walk.by_id("") for row in answer.rows)
+        return found
+
+    def settled_before(self, at: datetime) -> str:
+        """Return the stamp up to which nothing new can appear, by the instance's own clock."""
+        return to_stamp(at - max(self._options.overlap, _SHORTEST_OVERLAP))
+
+    def newest_before(self, shelf: Shelf, ceiling: Position) -> Position | None:
+        """Find the newest visible row at or below a position: a new one to hold on to."""
+        order = "ORDERBYDESCsys_updated_on^ORDERBYDESCsys_id"
+        query = join(self._own(shelf), f"sys_updated_on<={ceiling.stamp}", order)
+        answer = self.ask(shelf, query, limit=_LOOK_BACK, fields=("sys_id", "sys_updated_on"), counted=False)
+        walk = self.change_walk(shelf)
+        places = [place for place in map(walk.position_of, answer.rows) if place <= ceiling]
+        return max(places, default=None)

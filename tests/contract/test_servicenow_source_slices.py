@@ -1,0 +1,236 @@
+"""The first fill in slices: several sessions ask side by side and ahead, within the budget; no fault is lost."""
+
+from __future__ import annotations
+
+import gc
+import re
+import threading
+import time
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from capa_sync.errors import BadAnswer, Fatal, NotBefore, Retryable
+from capa_sync.sandbox.messages import Reply, Request
+from capa_sync.sources.servicenow import build_servicenow
+from capa_sync.sources.servicenow.client import TableClient, _session
+from capa_sync.sources.servicenow.sessions import Sessions
+from tests.daemon.desk import until
+from tests.unit.sources.servicenow.bench import LISTS, Bench, bench
+
+PAGE, PAGES = 100, 4
+AUDIT_OF = r"/table/sys_audit\?.*documentkey"
+
+
+@pytest.fixture
+def sn() -> Iterator[Bench]:
+    """Four pages of old issues with a change and a note each, never read."""
+    with bench(page_size=PAGE, children=()) as made:
+        made.issues = sorted(made.insert(short_description=str(n)) for n in range(PAGE * PAGES))  # type: ignore[attr-defined]
+        for sys_id in made.issues:
+            made.edit(sys_id, state="11")
+            made.tracker.as_user("kim").work_note("sn_grc_issue", sys_id, "seen")
+        made.later(hours=1)
+        yield made
+
+
+def is_whole(sn: Bench) -> bool:
+    """Whether every issue is mirrored with every one of its audit rows and notes."""
+    for sys_id in sn.issues:  # type: ignore[attr-defined]
+        ticket = sn.ticket(sys_id)
+        audit = sn.tracker.rows("sys_audit", f"documentkey={sys_id}^fieldnameNOT INwork_notes,comments")
+        notes = sn.tracker.rows("sys_journal_field", f"element_id={sys_id}")
+        assert {change.entry for change in ticket.changes} == {row["sys_id"] for row in audit}
+        assert {comment.id for comment in ticket.comments} == {row["sys_id"] for row in notes}
+        assert ticket.history_complete
+    return True
+
+
+def lists(sn: Bench) -> int:
+    """How many pages of records were asked for."""
+    return sum(each.path == LISTS and "sysparm_limit=1&" not in each.request.target for each in sn.server.requests)
+
+
+def test_a_fill_in_slices_is_whole_and_asks_nothing_twice(sn: Bench) -> None:
+    """Each page and each slice of its history is asked for once; the mirror holds every row of them."""
+    sn.source.identify()
+    sn.sent()
+    sn.sync()
+    assert is_whole(sn)
+    asked = [re.sub(r"&sysparm_(no_count|suppress)[^&]*", "", each.request.target) for each in sn.sent()]
+    slices = [target for target in asked if "documentkeyIN" in target or "element_idIN" in target]
+    assert len(slices) == len(set(slices)) == 2 * PAGES * 3
+    assert (
+        sum("sys_id%3E" in target and "ORDERBYsys_id" in target for target in asked if LISTS in target) <= PAGES + 1
+    )
+
+
+def test_one_page_is_read_ahead_and_no_more(sn: Bench) -> None:
+    """While a page is taken in, the next one with its history is asked for, and not the one after it."""
+    sn.source.identify()
+    sn.sent()
+    pages = sn.source.read_changes(sn.mirror.cursor)
+    next(pages)
+    until(lambda: sum("documentkeyIN" in each.request.target for each in sn.server.requests) == 2 * 3)
+    until(lambda: sum("element_idIN" in each.request.target for each in sn.server.requests) == 2 * 3)
+    time.sleep(0.2)
+    assert lists(sn) == 2
+
+
+def test_a_sweep_reads_nothing_ahead(sn: Bench) -> None:
+    """A full sweep may end after any page: what it would have read ahead would be asked for in vain."""
+    sn.sync()
+    sn.sent()
+    pages = sn.source.read_changes(sn.mirror.cursor, full=True)
+    next(pages)
+    time.sleep(0.2)
+    assert lists(sn) == 1
+
+
+def test_a_fault_ahead_holds_back_no_page_before_it(sn: Bench) -> None:
+    """The second page is refused while the first is taken in: the first is committed, then the fault is told."""
+    sn.source.identify()
+    sn.server.faults.add("answer", ("GET", rf"{LISTS}\?.*sys_id%3E"), times=None, status=302)
+    with pytest.raises(Fatal, match="redirects"):
+        sn.sync()
+    assert sorted(sn.mirror.parts) == sn.issues[:PAGE]  # type: ignore[attr-defined]
+    sn.server.faults.clear()
+    sn.sync()
+    assert is_whole(sn)
+
+
+def test_after_a_limit_nothing_that_waits_is_sent(sn: Bench) -> None:
+    """One slice is told to wait for an hour: the slices behind it are dropped, not sent to be refused as well."""
+    sn.source.identify()
+    sn.server.faults.add("rate_limit", ("GET", AUDIT_OF), times=None, retry_after=3600)
+    sn.sent()
+    with pytest.raises(NotBefore):
+        sn.sync()
+    time.sleep(0.3)
+    sent = len(sn.sent())
+    assert sent < 2 * 2 * 3, "two pages would be twelve slices"
+    time.sleep(0.3)
+    assert sn.sent() == []
+
+
+def test_what_happens_between_a_row_and_its_history_is_read_whole(sn: Bench) -> None:
+    """Edited and noted after its notes were read and before its audit was: row, audit and notes are read again."""
+    touched, answered, once = sn.issues[5], threading.Event(), threading.Lock()  # type: ignore[attr-defined]
+
+    def note_read(request: Request, _reply: Reply) -> None:
+        if "element_id" in request.target and touched in request.target:
+            answered.set()
+
+    def touch(request: Request) -> None:
+        if "documentkey" in request.target and touched in request.target and once.acquire(blocking=False):
+            assert answered.wait(5)
+            sn.later(seconds=2)
+            sn.edit(touched, user="kim", state="12")
+            sn.tracker.as_user("lee").work_note("sn_grc_issue", touched, "closed it")
+
+    sn.server.after.append(note_read)
+    sn.server.before.append(touch)
+    for page in sn.source.read_changes(sn.mirror.cursor):
+        sn.mirror.commit(page)
+        break
+    row = sn.tracker.find("sn_grc_issue", touched) or {}
+    ticket = sn.ticket(touched)
+    assert ticket.updated_at.strftime("%Y-%m-%d %H:%M:%S") == row["sys_updated_on"]
+    assert {comment.text for comment in ticket.comments} == {"seen", "closed it"}
+    assert [change.new.ids for change in ticket.changes if change.field_id == "state"][-1] == ("12",)
+
+
+def test_rows_touched_while_slices_are_read_are_not_lost(sn: Bench) -> None:
+    """Every slice that is answered sees another twenty issues edited: after the next cycle the mirror is equal."""
+    left, turn = iter(sn.issues), threading.Lock()  # type: ignore[attr-defined]
+
+    def touch(request: Request, _reply: Reply) -> None:
+        if "documentkeyIN" in request.target:
+            with turn:
+                for sys_id in [next(left, None) for _ in range(20)]:
+                    if sys_id is not None:
+                        sn.edit(sys_id, user="kim", state="12")
+
+    sn.server.after.append(touch)
+    sn.sync()
+    sn.server.after.clear()
+    sn.later(seconds=1)
+    sn.sync()
+    assert next(left, None) is None
+    assert is_whole(sn)
+
+
+def test_slices_of_pages_left_short_by_access_rules_come_whole(sn: Bench) -> None:
+    """A page of which we may see a third, and one of which we may see nothing, end nothing and lose no history."""
+    hidden = set(sn.issues[10:80]) | set(sn.issues[PAGE : 2 * PAGE])  # type: ignore[attr-defined]
+    sn.tracker.knobs.hidden_rows = sorted(hidden)
+    sn.issues = [sys_id for sys_id in sn.issues if sys_id not in hidden]  # type: ignore[attr-defined]
+    assert sn.sync() == sn.issues  # type: ignore[attr-defined]
+    assert is_whole(sn)
+
+
+def test_a_history_row_that_does_not_say_whose_it_is_is_refused(sn: Bench) -> None:
+    """Where a rule hides the document key itself, rows cannot be dealt out: the page is refused, not cut."""
+    stray = '{"result": [{"sys_id": "a", "sys_created_on": "2026-03-01 09:00:00"}]}'
+    sn.server.faults.add("answer", ("GET", AUDIT_OF), status=200, answer=stray)
+    with pytest.raises(BadAnswer, match="which of the records"):
+        sn.sync()
+    assert sn.mirror.parts == {}
+
+
+def test_the_environment_s_proxy_is_honoured(sn: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A proxy that the environment names is used, unless it excepts the host; certificates are those it names."""
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
+    monkeypatch.setenv("NO_PROXY", "")
+    with pytest.raises(Retryable, match="no answer"):
+        sn.again().source.identify()
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    assert sn.again().source.identify().me.name
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", "/no/such/file.pem")
+    assert _session("https://x.service-now.com").verify == "/no/such/file.pem"
+
+
+def test_slices_keep_the_budget() -> None:
+    """All sessions together never outrun a second's worth at once and then the rate, over real HTTP."""
+    with bench(page_size=PAGE, children=(), budget="20/s", waits_are_instant=False) as sn:
+        for number in range(PAGE * PAGES):
+            sn.insert(short_description=str(number))
+        sn.later(hours=1)
+        times: list[float] = []
+        sn.server.before.append(lambda _request: times.append(time.monotonic()))
+        sn.sync()
+    assert len(times) > 35
+    assert times[-1] - times[0] >= (len(times) - 20) / 20 * 0.98
+
+
+def test_a_stop_is_seen_while_slices_wait_for_a_slow_instance(sn: Bench) -> None:
+    """The instance keeps every slice waiting for half a minute; who reads is free at once when we are to stop."""
+    stop = threading.Event()
+    source, _writer = build_servicenow(sn.options, sn.tracker.clock, stop, sn.mirror)
+    hang = sn.server.faults.add("delay", ("GET", AUDIT_OF), times=None, seconds=30)
+    threading.Thread(target=lambda: until(lambda: hang.hits >= 3) and stop.set(), daemon=True).start()
+    began = time.monotonic()
+    with pytest.raises(Retryable, match="stopped while waiting"):
+        next(source.read_changes(sn.mirror.cursor))
+    assert time.monotonic() - began < 5
+    sn.server.faults.clear()
+
+
+def test_sessions_end_with_who_opened_them(sn: Bench) -> None:
+    """No thread and no connection is left when a source is no longer there."""
+    client = TableClient(sn.options, sn.tracker.clock, threading.Event())
+    sessions = Sessions(client, 3)
+    with sessions.slices() as slices:
+        names: list[Callable[[], str]] = [
+            slices.ask(lambda _client: threading.current_thread().name).result for _ in range(9)
+        ]
+        assert {name() for name in names} <= {f"sn-session-{number}" for number in (1, 2, 3)}
+    threads = [each for each in threading.enumerate() if each.name.startswith("sn-session-")]
+    assert len(threads) >= 3
+    assert all(each.daemon for each in threads)
+    ours = list(sessions._threads)
+    del sessions, slices
+    gc.collect()
+    for thread in ours:
+        thread.join(5)
+        assert not thread.is_alive()
