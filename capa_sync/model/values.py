@@ -78,9 +78,9 @@ class Value:
     @property
     def is_known(self) -> bool:
         """Tell whether rules can judge it: filled, empty or placeholder."""
-        return self.state in _KNOWN
+        return self.state in KNOWN
 
 
-_KNOWN = frozenset({ValueState.FILLED, ValueState.EMPTY, ValueState.PLACEHOLDER})
+KNOWN = frozenset({ValueState.FILLED, ValueState.EMPTY, ValueState.PLACEHOLDER})
 EMPTY = Value(ValueState.EMPTY)
 UNMAPPED = Value(ValueState.UNMAPPED)

@@ -23,7 +23,7 @@ class Calendar:
         self._zone = ZoneInfo(timezone)
         self._holidays = holidays
         self._starts: dict[date, datetime] = {}
-        self._deadlines: dict[tuple[date, Days], datetime] = {}
+        self._deadlines: dict[tuple[date, int, bool], datetime] = {}
 
     def local(self, instant: datetime) -> datetime:
         """Return the instant in the organisation's zone."""
@@ -76,13 +76,14 @@ class Calendar:
         return self.start_of(day + _ONE_DAY)
 
     def _unpaused(self, day: date, length: Days) -> datetime:
-        end = self._deadlines.get((day, length))
+        key = (day, length.count, length.business)
+        end = self._deadlines.get(key)
         if end is None:
             last, left = day, length.count
             while left:
                 last += _ONE_DAY
                 left -= not length.business or self.is_business_day(last)
-            end = self._deadlines[day, length] = self.start_of(last + _ONE_DAY)
+            end = self._deadlines[key] = self.start_of(last + _ONE_DAY)
         return end
 
     def elapsed(self, start: datetime, count: int, pauses: Sequence[Pause] = ()) -> datetime | None:

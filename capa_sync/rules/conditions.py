@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from functools import cached_property
+from typing import NamedTuple
 
 from capa_sync.model.finding import Evidence
 from capa_sync.rules.context import Context
-from capa_sync.rules.moments import Truth
+from capa_sync.rules.moments import Clocked, Truth
 from capa_sync.rules.phrases.phrase import Phrase, Test
 from capa_sync.rules.subjects import Subject
 
@@ -27,7 +28,7 @@ class Join(StrEnum):
     NONE = "none"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Line:
     """One `field: phrase` of a rule file. `line` is where it stands there."""
 
@@ -37,44 +38,76 @@ class Line:
     test: Test
     line: int
 
-    @property
+    @cached_property
     def text(self) -> str:
         """Return the line as written."""
         return f"{self.subject.name}: {self.sentence}"
 
     def judge(self, context: Context) -> Judged:
         """Return its truth and when that turns by time alone."""
-        clock = self.test.clock
-        if clock is None:
-            return self.test.holds(context), None
-        return clock(context).at(context.now)
+        test = self.test
+        found = context.judged.get(test)
+        if found is None:
+            clocked = None if test.clock is None else self._clocked(context)
+            found = (test.holds(context), None) if clocked is None else clocked.at(context.now)
+            context.judged[test] = found
+        return found
+
+    @property
+    def is_clocked(self) -> bool:
+        """Tell whether time alone may turn it."""
+        return self.test.clock is not None
 
     def last_turn(self, context: Context) -> datetime | None:
         """Return when time last turned it, None when it did not."""
-        return self.test.clock(context).last(context.now) if self.test.clock else None
+        clocked = self._clocked(context)
+        return None if clocked is None else clocked.last(context.now)
+
+    def _clocked(self, context: Context) -> Clocked | None:
+        test = self.test
+        if test.clock is None:
+            return None
+        found = context.clocked.get(test)
+        if found is None:
+            found = context.clocked[test] = test.clock(context)
+        return found
 
     def evidence(self, context: Context) -> list[Evidence]:
         """Return its facts, each stamped with the line and its truth."""
-        text, truth = self.text, TRUTH_WORDS[self.judge(context)[0]]
-        return [Evidence(f.what, f.text, f.at, f.by, f.entry, text, truth) for f in self.test.evidence(context)]
+        found = context.told.get(self.test)
+        if found is None:
+            text, truth, facts = self.text, TRUTH_WORDS[self.judge(context)[0]], self.test.evidence(context)
+            found = [Evidence(fact.what, fact.text, fact.at, fact.by, fact.entry, text, truth) for fact in facts]
+            context.told[self.test] = found
+        return found
 
     def unknown(self, context: Context) -> str:
         """Return why it cannot tell."""
         return context.unknown(self.test.reads, history=self.phrase.history)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Block:
     """Members joined by any, all or none (CONTRACT.md 7, Truth)."""
 
     join: Join
     members: tuple[Condition, ...]
 
+    @cached_property
+    def is_clocked(self) -> bool:
+        """Tell whether time alone may turn it."""
+        return any(member.is_clocked for member in self.members)
+
+    @cached_property
+    def _cheapest_first(self) -> tuple[Condition, ...]:
+        """Return the members with those first that time does not turn: they cost less, and may settle all alone."""
+        return tuple(sorted(self.members, key=lambda member: member.is_clocked))
+
     def judge(self, context: Context) -> Judged:
         """Return its truth and the earliest instant at which time alone may turn a member that matters."""
         deciding = self.join is not Join.ALL
         known, soonest, decided = True, None, False
-        for member in self.members:
+        for member in self._cheapest_first:
             truth, turn = member.judge(context)
             if truth is deciding:
                 if turn is None:
@@ -87,28 +120,21 @@ class Block:
             return self.join is Join.ANY, soonest
         return (self.join is not Join.ANY if known else None), soonest
 
-    def lines(self) -> Iterator[Line]:
-        """Yield every line in it, nested ones included."""
-        for member in self.members:
-            if isinstance(member, Line):
-                yield member
-            else:
-                yield from member.lines()
+    @cached_property
+    def lines(self) -> tuple[Line, ...]:
+        """Return every line in it, nested ones included."""
+        return tuple([line for member in self.members for line in lines_of(member)])
 
 
 Condition = Line | Block
 
 
-def lines_of(condition: Condition) -> Iterator[Line]:
-    """Yield the lines of a condition."""
-    if isinstance(condition, Line):
-        yield condition
-    else:
-        yield from condition.lines()
+def lines_of(condition: Condition) -> tuple[Line, ...]:
+    """Return the lines of a condition."""
+    return (condition,) if isinstance(condition, Line) else condition.lines
 
 
-@dataclass(frozen=True, slots=True)
-class Broken:
+class Broken(NamedTuple):
     """One line that is why a condition is false; `negated` inside a `none`, where it holds and should not.
 
     `choice` groups lines of one `any`, of which one would have been enough.

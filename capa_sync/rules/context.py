@@ -12,12 +12,13 @@ from capa_sync.model.settings import DEFAULT_DEADLINES, Days, JudgeOptions
 from capa_sync.model.ticket import Origin
 from capa_sync.model.values import Value, ValueState
 from capa_sync.rules.calendar import Calendar, calendar_for
-from capa_sync.rules.moments import DAWN, FirstTime, Moment, first_of
+from capa_sync.rules.moments import DAWN, Clocked, FirstTime, Moment, Truth, first_of
 from capa_sync.rules.profiles import PROFILES, Profile, deadline_length
 from capa_sync.rules.subjects import SUBJECTS
 
 _COUNTED = frozenset({ActionKind.CORRECTIVE, ActionKind.PREVENTIVE})
 _IMPLEMENTED = frozenset({"implemented"})
+_DERIVED_FIELDS = ("action_needed",)  # fields of the catalogue that are derived all the same
 _UNSURE = frozenset({ValueState.ERROR, ValueState.UNREADABLE})
 
 
@@ -53,19 +54,38 @@ class Move(NamedTuple):
 
 
 class Context:
-    """One record at one instant. `now` is the only clock that phrases may read."""
+    """One record at one instant. `now` is the only clock that phrases may read.
+
+    Rules share much of what they ask, so what was found is remembered here: values, the `facts` of values, and by
+    test how it was `judged` (its truth, and when time alone turns it), `clocked`, and what evidence it `told`.
+
+    Attributes:
+        all_actions: every corrective or preventive action that ever was one, cancelled ones included.
+        actions: those that rules count: not cancelled, not an emptied field.
+        actions_unknown: why the list of actions may be incomplete, "" when it is whole.
+        history_whole: nothing of the record's history is missing.
+    """
 
     def __init__(self, record: CapaRecord, now: datetime, terms: Terms, derive: Derivations) -> None:
         self.record = record
         self.now = now
         self.terms = terms
         self._derive = derive
+        self._values = dict(record.fields)
+        for name in _DERIVED_FIELDS:
+            self._values.pop(name, None)
+        self.all_actions = [action for action in record.actions if action.kind in _COUNTED]
+        self.actions = [action for action in self.all_actions if _is_there(action)]
+        self.actions_unknown = _why_incomplete(record)
         self._by_field: dict[str, list[FieldChange]] | None = None
-        self._values: dict[str, Value] = {}
         self.facts: dict[str, Evidence] = {}
+        self.judged: dict[object, tuple[Truth, datetime | None]] = {}
+        self.clocked: dict[object, Clocked] = {}
+        self.told: dict[object, list[Evidence]] = {}
         self._firsts: dict[str, FirstTime] = {}
+        self._became: dict[tuple[str, frozenset[str]], FirstTime] = {}
+        self._entries: dict[str, tuple[Moment | None, bool]] = {}
         self._moves: dict[str, list[Move]] = {}
-        self._actions: tuple[Action, ...] | None = None
         began = record.history_from is not None and record.history_from <= record.created_at
         self.history_whole = record.history_complete or began
 
@@ -73,9 +93,7 @@ class Context:
         """Return a subject's value now, derived ones included."""
         made = self._values.get(name)
         if made is None:
-            derive = self._derive.get(name)
-            made = self.record.fields[name] if derive is None else derive(self)
-            self._values[name] = made
+            made = self._values[name] = self._derive[name](self)
         return made
 
     def label(self, name: str) -> str:
@@ -91,7 +109,11 @@ class Context:
         if self._by_field is None:
             self._by_field = {}
             for change in self.record.timeline:
-                self._by_field.setdefault(change.field, []).append(change)
+                same = self._by_field.get(change.field)
+                if same is None:
+                    self._by_field[change.field] = [change]
+                else:
+                    same.append(change)
         return self._by_field.get(field, ())
 
     def first_filled(self, field: str) -> FirstTime:
@@ -104,10 +126,22 @@ class Context:
 
     def first_became(self, field: str, words: frozenset[str]) -> FirstTime:
         """Return when an enum, stage or status first held one of some words (compared without case)."""
-        return self._first(field, lambda value: value.is_filled and str(value.data).casefold() in words)
+        found = self._became.get((field, words))
+        if found is None:
+            found = self._first(
+                field, lambda value: value.state is ValueState.FILLED and str(value.data).casefold() in words
+            )
+            self._became[field, words] = found
+        return found
 
     def last_entry(self, stage: str) -> tuple[Moment | None, bool]:
         """Return the last entry into a stage, and whether it is certain that there was no other since."""
+        found = self._entries.get(stage)
+        if found is None:
+            found = self._entries[stage] = self._last_entry(stage)
+        return found
+
+    def _last_entry(self, stage: str) -> tuple[Moment | None, bool]:
         entry: FieldChange | None = None
         for change in self.changes("stage"):
             if change.new.data == stage and (change.old.data != stage or change.origin is Origin.BIRTH):
@@ -144,32 +178,6 @@ class Context:
                 found.append(Move(change, before, new, change.at >= calendar.end_of(before)))
             before = new
         return found
-
-    @property
-    def all_actions(self) -> Sequence[Action]:
-        """Return every corrective or preventive action that ever was one, cancelled ones included."""
-        return [action for action in self.record.actions if action.kind in _COUNTED]
-
-    @property
-    def actions(self) -> Sequence[Action]:
-        """Return the actions that rules count: corrective or preventive, not cancelled, not an emptied field."""
-        if self._actions is None:
-            self._actions = tuple(
-                action
-                for action in self.all_actions
-                if not action.cancelled
-                and (action.origin is not ActionOrigin.FIELD or action.text.state is not ValueState.EMPTY)
-            )
-        return self._actions
-
-    @property
-    def actions_unknown(self) -> str:
-        """Return why the list of actions may be incomplete, "" when it is whole."""
-        if self.record.actions_problem:
-            return self.record.actions_problem
-        if not self.record.actions_mapped and not self.record.actions:
-            return "the mapping names no place for actions"
-        return next((a.reason or f"{a.key} cannot be read" for a in self.record.actions if not a.readable), "")
 
     def action_start(self) -> FirstTime:
         """Return when corrective action first started.
@@ -226,6 +234,19 @@ class Context:
 
 Derivations = Mapping[str, Callable[[Context], Value]]
 """Name -> maker of a derived value; given to a context when it is opened."""
+
+
+def _is_there(action: Action) -> bool:
+    is_emptied = action.origin is ActionOrigin.FIELD and action.text.state is ValueState.EMPTY
+    return not action.cancelled and not is_emptied
+
+
+def _why_incomplete(record: CapaRecord) -> str:
+    if record.actions_problem:
+        return record.actions_problem
+    if not record.actions:
+        return "" if record.actions_mapped else "the mapping names no place for actions"
+    return next((a.reason or f"{a.key} cannot be read" for a in record.actions if not a.readable), "")
 
 
 def _started(action: Action) -> FirstTime:

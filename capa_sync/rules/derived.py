@@ -19,8 +19,11 @@ def _unreadable(reason: str) -> Value:
     return Value(ValueState.UNREADABLE, reason=reason)
 
 
+_STAGES = {stage: Value(ValueState.FILLED, stage.value, stage.value) for stage in Stage}
+
+
 def _stage(context: Context) -> Value:
-    return Value(ValueState.FILLED, context.record.stage.value, context.record.stage.value)
+    return _STAGES[context.record.stage]
 
 
 def _source_status(context: Context) -> Value:

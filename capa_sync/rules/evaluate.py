@@ -3,31 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
 from datetime import datetime
 
 from capa_sync.model.finding import SEVERITY_ORDER, Evidence, Outcome, Severity, Verdict
-from capa_sync.rules.conditions import Broken, Condition, Line, broken_lines, lines_of, unknown_reasons
+from capa_sync.rules.conditions import Block, Broken, Condition, Line, broken_lines, unknown_reasons
 from capa_sync.rules.context import Context
 from capa_sync.rules.profiles import STANDARDS
 from capa_sync.rules.rule import Rule
 from capa_sync.rules.wording import Telling
 
 
-def judge(rule: Rule, context: Context, *, explain: bool = False) -> Verdict:
+def judge(rule: Rule, context: Context, *, scope: Block | None = None, explain: bool = False) -> Verdict:
     """Return the verdict of a rule on a record at the context's instant.
 
-    Evidence is gathered for breach, historical and cannot_tell, and for the others when `explain`.
+    Evidence is gathered for breach, historical and cannot_tell, and for the others when `explain`. `scope` is what
+    is left to ask of the rule's scope, where the rest is known to be true.
     """
-    off = _out_of_reach(rule, context)
-    if off is not None:
-        return off
-    scope = rule.scope
-    truth, turn = scope.judge(context)
+    if context.record.unread_join or context.terms.profile.off:
+        off = _out_of_reach(rule, context)
+        if off is not None:
+            return off
+    truth, turn = (scope or rule.scope).judge(context)
     if truth is not True:
-        return _without(rule, context, scope, truth is None, turn, explain)
+        return _without(rule, context, rule.scope, truth is None, turn, explain)
     held, need_turn = rule.require.judge(context)
-    turn = earliest(turn, need_turn)
+    turn = earliest(turn, need_turn) if need_turn else turn
     if held is None:
         return _without(rule, context, rule.require, True, turn, explain)
     if held:
@@ -37,7 +37,7 @@ def judge(rule: Rule, context: Context, *, explain: bool = False) -> Verdict:
 
 def earliest(*moments: datetime | None) -> datetime | None:
     """Return the earliest instant that is there."""
-    return min((moment for moment in moments if moment is not None), default=None)
+    return min([moment for moment in moments if moment is not None], default=None)
 
 
 def clause_for(rule: Rule, context: Context) -> str:
@@ -81,13 +81,25 @@ def _plain(
     rule: Rule, context: Context, outcome: Outcome, turn: datetime | None, reason: str, evidence: bool
 ) -> Verdict:
     """Return a verdict without a message; the commonest ones are made once and shared."""
-    if evidence or reason or turn is not None:
-        facts = _evidence(rule.lines(), context) if evidence else ()
-        return replace(_bare(rule, context, outcome), reason=reason, evidence=facts, next_due=turn)
-    return _bare(rule, context, outcome)
+    made = bare(rule, context, outcome)
+    if not evidence and not reason and turn is None:
+        return made
+    return Verdict(
+        rule.id,
+        outcome,
+        made.severity,
+        title=rule.title,
+        clause=made.clause,
+        mode=rule.mode,
+        reason=reason,
+        evidence=_evidence(rule.lines, context) if evidence else (),
+        next_due=turn,
+        number=rule.number,
+    )
 
 
-def _bare(rule: Rule, context: Context, outcome: Outcome) -> Verdict:
+def bare(rule: Rule, context: Context, outcome: Outcome) -> Verdict:
+    """Return the verdict that says an outcome and nothing else; made once and shared by all records."""
     made = context.terms.bare.get((rule.id, outcome))
     if made is None:
         severity = context.terms.profile.grade_severity(rule.id, rule.severity[0].severity)
@@ -116,9 +128,14 @@ def _broken(rule: Rule, context: Context, turn: datetime | None, explain: bool) 
     telling = Telling(context, broken, _step(rule, context))
     message, said = rule.message.render(telling)
     fix, advised = rule.fix.render(telling)
-    return replace(
-        _bare(rule, context, outcome),
-        severity=severity,
+    return Verdict(
+        rule.id,
+        outcome,
+        severity,
+        title=rule.title,
+        clause=bare(rule, context, outcome).clause,
+        mode=rule.mode,
+        number=rule.number,
         message=message,
         fix=fix,
         args=said + advised,
@@ -131,8 +148,8 @@ def _broken(rule: Rule, context: Context, turn: datetime | None, explain: bool) 
 def _consulted(rule: Rule, context: Context, broken: Sequence[Broken], explain: bool) -> Iterable[Line]:
     """Return the lines that a broken rule rests on; those of the repair only where it could act."""
     if explain or all(_is_mended(b, context) for b in broken):
-        return rule.lines()
-    return (line for part in _clocked_parts(rule) for line in lines_of(part))
+        return rule.lines
+    return rule.basis
 
 
 def _all_before(rule: Rule, context: Context, broken: Sequence[Broken]) -> bool:
@@ -186,19 +203,12 @@ def _hidden(rule: Rule, context: Context) -> tuple[tuple[str, ...], datetime | N
 def _counting_turns(rule: Rule, context: Context) -> Iterator[datetime | None]:
     """Yield every turn of the clock ahead where the words count days up to the last of them."""
     if rule.message.counts_days or rule.fix.counts_days:
-        for part in _clocked_parts(rule):
-            yield from (line.judge(context)[1] for line in lines_of(part))
-
-
-def _clocked_parts(rule: Rule) -> list[Condition]:
-    rungs = [rung.when for rung in rule.severity if rung.when is not None]
-    return [rule.applies_to, rule.when, rule.require, *rungs]
+        yield from (line.judge(context)[1] for line in rule.ticking)
 
 
 def _step(rule: Rule, context: Context) -> datetime:
     """Return when the clock last turned anything this verdict rests on, else the record's last change."""
-    lines = (line for part in _clocked_parts(rule) for line in lines_of(part))
-    turns = [turn for line in lines if (turn := line.last_turn(context)) is not None]
+    turns = [turn for line in rule.ticking if (turn := line.last_turn(context)) is not None]
     if turns:
         return max(turns)
     timeline = context.record.timeline
@@ -207,7 +217,7 @@ def _step(rule: Rule, context: Context) -> datetime:
 
 def _evidence(lines: Iterable[Line], context: Context) -> tuple[Evidence, ...]:
     """Return the facts behind some lines, in the order of the file."""
-    return tuple(fact for line in lines for fact in line.evidence(context))
+    return tuple([fact for line in lines for fact in line.evidence(context)])
 
 
 def look_again(verdicts: Iterable[Verdict]) -> datetime | None:

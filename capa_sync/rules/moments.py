@@ -1,4 +1,4 @@
-"""First times and their order, in three truths: what happened, what may have happened, and which came first."""
+"""Times and three truths: what first happened or may have, which came first, and what time alone will turn."""
 
 from __future__ import annotations
 
@@ -45,6 +45,32 @@ class FirstTime(NamedTuple):
     def earliest(self) -> Moment | None:
         """Return the earliest moment at which it may have happened."""
         return self.possible or self.known
+
+
+class Clocked(NamedTuple):
+    """A truth that time alone turns: `before` until the first of `flips`, `after` from then on.
+
+    Further flips, ascending, turn only the facts (one more action is late); none = it never turns.
+    """
+
+    before: Truth
+    flips: tuple[datetime, ...] = ()
+    after: Truth = None
+
+    def at(self, now: datetime) -> tuple[Truth, datetime | None]:
+        """Return the truth at an instant, and when it or its facts turn next."""
+        flips = self.flips
+        if not flips:
+            return self.before, None
+        if flips[-1] <= now:
+            return self.after, None
+        if flips[0] > now:
+            return self.before, flips[0]
+        return self.after, next(flip for flip in flips if flip > now)
+
+    def last(self, now: datetime) -> datetime | None:
+        """Return when it or its facts last turned, None when they did not."""
+        return next((flip for flip in reversed(self.flips) if flip <= now), None)
 
 
 def in_order(first: FirstTime, second: FirstTime) -> Truth:

@@ -13,9 +13,9 @@ from capa_sync.rules.rule import Rule
 
 def mutants(rule: Rule) -> Iterator[tuple[Line, Rule]]:
     """Yield each line of `when` and `require`, and the rule with just that line negated."""
-    for line in rule.when.lines():
+    for line in rule.when.lines:
         yield line, replace(rule, when=_negated(rule.when, line))
-    for line in rule.require.lines():
+    for line in rule.require.lines:
         yield line, replace(rule, require=_negated(rule.require, line))
 
 

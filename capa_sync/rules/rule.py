@@ -79,12 +79,24 @@ class Rule:
         if self.if_repaired is not None and self.if_repaired.when is not None:
             yield self.if_repaired.when
 
-    def lines(self) -> Iterator[Line]:
-        """Yield every line of the rule."""
-        for condition in self.conditions():
-            yield from lines_of(condition)
+    @cached_property
+    def lines(self) -> tuple[Line, ...]:
+        """Return every line of the rule."""
+        return tuple([line for condition in self.conditions() for line in lines_of(condition)])
+
+    @cached_property
+    def basis(self) -> tuple[Line, ...]:
+        """Return the lines that a breach and its severity rest on."""
+        rungs = [rung.when for rung in self.severity if rung.when is not None]
+        parts = (self.applies_to, self.when, self.require, *rungs)
+        return tuple([line for part in parts for line in lines_of(part)])
+
+    @cached_property
+    def ticking(self) -> tuple[Line, ...]:
+        """Return those of them that time alone may turn."""
+        return tuple([line for line in self.basis if line.is_clocked])
 
     @property
     def reads(self) -> frozenset[str]:
         """Return every subject that it reads: what a mapping must fill for it to run."""
-        return frozenset(name for line in self.lines() for name in line.test.reads)
+        return frozenset(name for line in self.lines for name in line.test.reads)

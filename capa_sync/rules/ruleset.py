@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime
+from typing import NamedTuple
 
 from capa_sync.model.finding import Mode, Verdict
 from capa_sync.model.record import CapaRecord
@@ -11,7 +12,16 @@ from capa_sync.model.settings import JudgeOptions
 from capa_sync.rules.context import Terms
 from capa_sync.rules.derived import open_record
 from capa_sync.rules.evaluate import judge, look_again
+from capa_sync.rules.gates import Gates
 from capa_sync.rules.rule import Rule
+
+
+class _Ready(NamedTuple):
+    """What was prepared for the options given last."""
+
+    given: JudgeOptions
+    terms: Terms
+    gates: Gates
 
 
 class RuleSet:
@@ -27,8 +37,9 @@ class RuleSet:
         self.rules: tuple[Rule, ...] = tuple(ordered)
         self.options = options
         self.hash = digest
-        self._terms = Terms(options)
         self._active = [rule for rule in ordered if rule.mode is not Mode.DRAFT]
+        terms = Terms(options)
+        self._ready = _Ready(options, terms, Gates(self._active, terms))
 
     def evaluate(
         self, record: CapaRecord, options: JudgeOptions, now: datetime, *, explain: bool = False
@@ -38,13 +49,22 @@ class RuleSet:
         `explain` adds the evidence and reasons of rules that are ok or not applicable, which costs several times
         as much.
         """
-        context = open_record(record, now, self._terms_for(options))
-        return [judge(rule, context, explain=explain) for rule in self._active]
+        ready = self._ready_for(options)
+        context = open_record(record, now, ready.terms)
+        if explain or record.unread_join:
+            return [judge(rule, context, explain=explain) for rule in self._active]
+        gates = zip(self._active, ready.gates.of(context), strict=True)
+        return [gate if isinstance(gate, Verdict) else judge(rule, context, scope=gate) for rule, gate in gates]
 
-    def _terms_for(self, options: JudgeOptions) -> Terms:
-        if options is not self._terms.options and options != self._terms.options:
-            self._terms = Terms(options)
-        return self._terms
+    def _ready_for(self, options: JudgeOptions) -> _Ready:
+        ready = self._ready
+        if options is not ready.given:  # the same ones come again and again; to compare them takes long
+            terms, gates = ready.terms, ready.gates
+            if options != terms.options:
+                terms = Terms(options)
+                gates = Gates(self._active, terms)
+            ready = self._ready = _Ready(options, terms, gates)
+        return ready
 
     @staticmethod
     def look_again(verdicts: Iterable[Verdict]) -> datetime | None:

@@ -225,7 +225,7 @@ class _Reader:
     def _check_counts(self, rule: Rule) -> None:
         if not (rule.message.counts_days or rule.fix.counts_days) or self._problems.found:
             return
-        if not any(line.test.clock for line in rule.lines()):
+        if not any(line.test.clock for line in rule.lines):
             hint = "tell the date instead, or require it with a phrase over time"
             self._problems.add(self._line("message"), "the words count days, but no condition runs with time", hint)
 

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from typing import NamedTuple
 
 from capa_sync.model.settings import DEFAULT_DEADLINES
 from capa_sync.rules.conditions import Broken
@@ -18,8 +19,7 @@ from capa_sync.rules.subjects import SUBJECTS, Kind
 from capa_sync.rules.words import clip, count_of, join_words, show_date, show_value
 
 
-@dataclass(frozen=True, slots=True)
-class Telling:
+class Telling(NamedTuple):
     """What a message may tell of: the record, the lines not met, and the last time the clock turned the verdict."""
 
     context: Context

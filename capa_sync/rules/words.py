@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from capa_sync.rules.context import Context
 
 LONGEST = 80
+_CHOSEN = frozenset({Kind.ENUM, Kind.STAGE, Kind.PRESENCE})
 _MONTHS = (
     "January",
     "February",
@@ -36,8 +37,10 @@ def clip(text: str, longest: int = LONGEST) -> str:
     """Return text on one line without control characters, cut with an ellipsis."""
     if len(text) <= longest and text.isprintable():
         return " ".join(text.split())
-    clean = "".join(" " if unicodedata.category(c) in {"Cc", "Cf", "Zl", "Zp"} else c for c in text[: 4 * longest])
-    line = " ".join(clean.split())
+    head = text[: 4 * longest]
+    if not head.isprintable():  # else no letter needs a look
+        head = "".join([" " if unicodedata.category(c) in {"Cc", "Cf", "Zl", "Zp"} else c for c in head])
+    line = " ".join(head.split())
     return line if len(line) <= longest else line[: longest - 1].rstrip() + "…"
 
 
@@ -63,20 +66,19 @@ def show_value(name: str, value: Value, context: Context) -> str:
         return clip(", ".join(context.person(item) if kind is Kind.PEOPLE else item for item in data))
     if kind is Kind.PERSON:
         return clip(context.person(str(data)))
-    if kind in {Kind.ENUM, Kind.STAGE, Kind.PRESENCE}:
+    if kind in _CHOSEN:
         return str(data).replace("_", " ")
     return clip(str(data))
 
 
 def describe(name: str, value: Value, context: Context) -> str:
     """Return a value with its state in words, for evidence."""
-    shown = show_value(name, value, context)
-    if value.state is ValueState.PLACEHOLDER:
-        return f"holds only a placeholder, '{shown}'"
-    if value.is_filled:
-        return f"is '{shown}'"
     if value.state is ValueState.EMPTY:
         return "is empty"
+    if value.is_filled:
+        return f"is '{show_value(name, value, context)}'"
+    if value.state is ValueState.PLACEHOLDER:
+        return f"holds only a placeholder, '{show_value(name, value, context)}'"
     return f"is {value.state.value}" + (f": {clip(value.reason)}" if value.reason else "")
 
 

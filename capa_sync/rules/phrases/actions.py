@@ -9,10 +9,9 @@ from capa_sync.model.finding import Evidence
 from capa_sync.model.record import Action
 from capa_sync.model.values import Value
 from capa_sync.rules.context import Context
-from capa_sync.rules.moments import Truth
+from capa_sync.rules.moments import Clocked, Truth
 from capa_sync.rules.phrases.phrase import (
     Arguments,
-    Clocked,
     Family,
     Phrase,
     PhraseError,

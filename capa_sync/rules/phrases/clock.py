@@ -9,11 +9,10 @@ from capa_sync.model.finding import Evidence
 from capa_sync.model.settings import DEFAULT_DEADLINES, Days
 from capa_sync.model.values import ValueState
 from capa_sync.rules.context import Context
-from capa_sync.rules.moments import Truth
+from capa_sync.rules.moments import Clocked, Truth
 from capa_sync.rules.phrases.phrase import (
     Argument,
     Arguments,
-    Clocked,
     Family,
     Phrase,
     PhraseError,

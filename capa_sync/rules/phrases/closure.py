@@ -9,7 +9,7 @@ from capa_sync.model.finding import Evidence
 from capa_sync.model.record import FieldChange, Stage
 from capa_sync.rules.context import Context
 from capa_sync.rules.moments import Truth
-from capa_sync.rules.phrases.history import CHANGING, human_changes
+from capa_sync.rules.phrases.history import CHANGING, by_humans
 from capa_sync.rules.phrases.phrase import Arguments, Family, Phrase, PhraseError, Test
 from capa_sync.rules.subjects import Subject
 from capa_sync.rules.words import change_facts, clip, present_fact, show_date
@@ -24,7 +24,8 @@ def _since_closing(subject: Subject, context: Context) -> Sequence[FieldChange] 
     entry, sure = context.last_entry("closed")
     if entry is None or not sure or entry.group is None:
         return None
-    return [change for change in human_changes(subject, context) if change.group > entry.group]
+    late = [change for change in context.changes(subject.name) if change.group > entry.group]
+    return by_humans(late, subject, context) if late else ()
 
 
 def _facts(subject: Subject, context: Context) -> list[Evidence]:

@@ -74,6 +74,8 @@ def _with_reason(subject: Subject, _: Arguments) -> Test:
 
     def bare(context: Context) -> Sequence[Move]:
         moves = context.moves(subject.name)
+        if not moves:
+            return ()
         ends = [*(move.change.at for move in moves[1:]), None]
         return [m for m, end in zip(moves, ends, strict=False) if not _has_reason(context, m, end)]
 

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from capa_sync.model.finding import Evidence
 from capa_sync.model.record import ActionKind, FieldChange
 from capa_sync.model.ticket import Origin
 from capa_sync.model.values import ValueState
 from capa_sync.rules.context import Context
-from capa_sync.rules.moments import Truth
+from capa_sync.rules.moments import Clocked, Truth
 from capa_sync.rules.phrases.order import first_filled
-from capa_sync.rules.phrases.phrase import Arguments, Clocked, Family, Phrase, Test, field, number, word
+from capa_sync.rules.phrases.phrase import Arguments, Family, Phrase, Test, field, number, word
 from capa_sync.rules.phrases.state import FILLABLE, one_of, stage_named
 from capa_sync.rules.subjects import Kind, Subject
 from capa_sync.rules.words import change_facts, present_fact
@@ -21,8 +21,8 @@ _NAMED = frozenset({Kind.STAGE, Kind.STATUS, Kind.ENUM})
 _UNSURE = frozenset({ValueState.ERROR, ValueState.UNREADABLE})
 
 
-def human_changes(subject: Subject, context: Context) -> Sequence[FieldChange]:
-    """Return real changes of a subject by humans after its birth; for actions, of corrective and preventive ones."""
+def by_humans(changes: Iterable[FieldChange], subject: Subject, context: Context) -> Sequence[FieldChange]:
+    """Return those of a subject's changes that are real and by humans; for actions, of corrective and preventive."""
     skipped: set[str] = set()
     if subject.kind is Kind.ACTIONS:
         other = {ActionKind.CORRECTION, ActionKind.OTHER}
@@ -30,9 +30,14 @@ def human_changes(subject: Subject, context: Context) -> Sequence[FieldChange]:
     told = subject.kind is Kind.ACTIONS
     return [
         change
-        for change in context.changes(subject.name)
+        for change in changes
         if change.human and change.action_id not in skipped and (told or change.old != change.new)
     ]
+
+
+def human_changes(subject: Subject, context: Context) -> Sequence[FieldChange]:
+    """Return all real changes of a subject by humans after its birth."""
+    return by_humans(context.changes(subject.name), subject, context)
 
 
 def _has_been(subject: Subject, args: Arguments) -> Test:

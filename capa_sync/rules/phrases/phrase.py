@@ -9,11 +9,10 @@ from datetime import datetime
 from difflib import get_close_matches
 from enum import StrEnum
 from functools import cached_property
-from typing import NamedTuple
 
 from capa_sync.model.finding import Evidence
 from capa_sync.rules.context import Context
-from capa_sync.rules.moments import Truth
+from capa_sync.rules.moments import Clocked, Truth
 from capa_sync.rules.subjects import KIND_WORDS, SUBJECTS, Kind, Subject
 from capa_sync.rules.words import present_fact
 
@@ -30,29 +29,9 @@ class PhraseError(Exception):
         self.hint = hint
 
 
-class Clocked(NamedTuple):
-    """A truth that time alone turns: `before` until the first of `flips`, `after` from then on.
-
-    Further flips, ascending, turn only the facts (one more action is late); none = it never turns.
-    """
-
-    before: Truth
-    flips: tuple[datetime, ...] = ()
-    after: Truth = None
-
-    def at(self, now: datetime) -> tuple[Truth, datetime | None]:
-        """Return the truth at an instant, and when it or its facts turn next."""
-        ahead = next((flip for flip in self.flips if flip > now), None)
-        return (self.after if self.flips and self.flips[0] <= now else self.before), ahead
-
-    def last(self, now: datetime) -> datetime | None:
-        """Return when it or its facts last turned, None when they did not."""
-        return next((flip for flip in reversed(self.flips) if flip <= now), None)
-
-
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Test:
-    """One phrase said of one subject, compiled.
+    """One phrase said of one subject, compiled. Equal only to itself: contexts remember its truth by it.
 
     Attributes:
         reads: names of the subjects it reads. holds: its truth; unused when `clock` is there.
@@ -60,6 +39,7 @@ class Test:
         facts: the evidence; the subject's value when not given.
         lacks: what is missing when it does not hold, for `{missing}`; the subject's label when not given.
         broken_at: when a phrase over history was broken, for `since`.
+        present: it rests on nothing but the subject's value now, so that equal values have the same truth.
     """
 
     reads: tuple[str, ...]
@@ -68,6 +48,7 @@ class Test:
     facts: Callable[[Context], list[Evidence]] | None = None
     lacks: Callable[[Context], list[str]] | None = None
     broken_at: Callable[[Context], datetime | None] | None = None
+    present: bool = False
 
     def evidence(self, context: Context) -> list[Evidence]:
         """Return the facts that its truth rests on."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from capa_sync.model.record import STAGE_ORDER, Stage
-from capa_sync.model.values import Value, ValueState
+from capa_sync.model.values import KNOWN, Value, ValueState
 from capa_sync.rules.context import Context
 from capa_sync.rules.moments import Truth
 from capa_sync.rules.phrases.phrase import (
@@ -32,9 +32,9 @@ def of_value(name: str, test: Callable[[Value], bool]) -> Test:
 
     def holds(context: Context) -> Truth:
         value = context.value(name)
-        return test(value) if value.is_known else None
+        return test(value) if value.state in KNOWN else None
 
-    return Test((name,), holds)
+    return Test((name,), holds, present=True)
 
 
 def filled(subject: Subject, _: Arguments) -> Test:

@@ -34,14 +34,24 @@ class Vocabulary:
 
     def __init__(self, phrases: Iterable[Phrase]) -> None:
         self.phrases: tuple[Phrase, ...] = tuple(phrases)
+        self._found: dict[tuple[str, str], tuple[Phrase, Test]] = {}
         templates = [phrase.template for phrase in self.phrases]
         doubled = next((t for t in templates if templates.count(t) > 1), None)
         if doubled is not None:
             raise PhraseError(f"two phrases say '{doubled}'", "rename the registered one")
 
     def find(self, subject: Subject, sentence: str) -> tuple[Phrase, Test]:
-        """Return the phrase of a sentence and the test it makes of a subject. Raises PhraseError."""
+        """Return the phrase of a sentence and the test it makes of a subject. Raises PhraseError.
+
+        Rules that say the same of the same subject share one test, and so its truth on each record.
+        """
         clean = " ".join(sentence.split())
+        found = self._found.get((subject.name, clean))
+        if found is None:
+            found = self._found[subject.name, clean] = self._find(subject, clean)
+        return found
+
+    def _find(self, subject: Subject, clean: str) -> tuple[Phrase, Test]:
         for phrase in self.phrases:
             texts = phrase.match(clean)
             if texts is None:

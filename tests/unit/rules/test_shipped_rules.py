@@ -56,7 +56,7 @@ def test_each_rule_passes_its_own_tests(rule: Rule) -> None:
 def test_each_condition_is_held_in_place(rule: Rule) -> None:
     """Negating any condition of `when` or `require` fails at least one test of the file."""
     assert [str(problem) for problem in unguarded(rule)] == []
-    assert sum(1 for _ in mutants(rule)) == sum(1 for _ in rule.when.lines()) + sum(1 for _ in rule.require.lines())
+    assert sum(1 for _ in mutants(rule)) == sum(1 for _ in rule.when.lines) + sum(1 for _ in rule.require.lines)
 
 
 @each_rule
