@@ -45,10 +45,29 @@ def adf_text(document: Mapping[str, Any]) -> tuple[str, bool]:
     Paragraphs and list items end in a newline, table cells are divided by tabs, mentions are their own text.
     A document of empty paragraphs is an empty text.
     """
+    line = _only_line(document)
+    if line is not None:
+        return line.strip(), False
     found = _Reading()
     found.walk(document, 0)
     lines = (line.rstrip() for line in "".join(found.pieces).split("\n"))
     return "\n".join(lines).strip(), found.has_media
+
+
+def _only_line(document: Mapping[str, Any]) -> str | None:
+    """Return the text of a document that is one paragraph of plain words, as most are; None for any other."""
+    blocks = document.get("content")
+    if not (isinstance(blocks, list) and len(blocks) == 1 and isinstance(blocks[0], dict)):
+        return None
+    nodes = blocks[0].get("content")
+    if blocks[0].get("type") != "paragraph" or not isinstance(nodes, list):
+        return None
+    line = ""
+    for node in nodes:
+        if not isinstance(node, dict) or node.get("type") != "text" or node.get("content"):
+            return None
+        line += str(node.get("text") or "")
+    return None if "\n" in line else line
 
 
 class _Reading:

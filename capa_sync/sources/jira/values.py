@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from typing import Any
 
 from capa_sync.model.values import BLANK, Raw
@@ -111,9 +112,17 @@ def _object(value: Mapping[str, Any]) -> Raw | None:
         return None
     child = value.get("child")
     if "value" in value and isinstance(child, dict):
-        parent, own = _named(value), _named(child)
-        return Raw((own[0],), (own[1],), f"{parent[1]} - {own[1]}", parent=parent[0])
-    id_, name = _named(value)
+        parent, parent_shown = _named(value)
+        own, shown = _named(child)
+        name = clean(shown)
+        return Raw((own,), (name,), f"{clean(parent_shown)} - {name}", parent=parent)
+    return _coded(*_named(value))
+
+
+@lru_cache(maxsize=4096)
+def _coded(id_: str, shown: str) -> Raw:
+    """Return the value of an option, a status, a person: the same few come again on every ticket."""
+    name = clean(shown)
     return Raw((id_,), (name,), name) if id_ or name else BLANK
 
 
@@ -125,16 +134,17 @@ def account_of(user: Any) -> str:
 
 
 def _named(value: Mapping[str, Any]) -> tuple[str, str]:
+    """Return id and name as they stand, the name not cleaned yet."""
     if "displayName" in value or "accountId" in value:
         account = account_of(value)
-        return account, clean(str(value.get("displayName") or account))
+        return account, str(value.get("displayName") or account)
     inner = value.get("requestType")  # JSM customer request type
     if isinstance(inner, dict):
         return _named(inner)
     id_ = value.get("id")
     shown = value.get("value") or value.get("name") or value.get("key") or value.get("title") or ""
     # a user of an old Data Center answer has only name and key; an issue as parent has id and key
-    return str(id_ if id_ is not None else value.get("groupId") or shown), clean(str(shown))
+    return str(id_ if id_ is not None else value.get("groupId") or shown), str(shown)
 
 
 def _list(values: list[Any], depth: int) -> Raw:

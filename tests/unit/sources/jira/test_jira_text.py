@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from capa_sync.model.write import Paragraph, Span, WarningText
 from capa_sync.sources.jira.adf import adf_text
@@ -178,3 +180,10 @@ def test_a_comment_is_recognised_although_jira_decorates_it() -> None:
     assert same_text("a\nb", "a\r\nb")
     assert not same_text(to_adf(text), doc(para("Root cause is there")))
     assert not same_text("a", doc(para("a")))
+
+
+@given(st.lists(st.text(alphabet="ab \n\té@-", max_size=6), max_size=4))
+def test_one_plain_paragraph_is_read_as_the_same_among_others(words: list[str]) -> None:
+    """The short way that most documents take gives what the long way gives."""
+    alone, among = doc(para(*words)), doc(para(*words), para())
+    assert adf_text(alone) == adf_text(among)
