@@ -6,8 +6,9 @@ import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
+from capa_sync.daemon.held import HeldBack
 from capa_sync.daemon.outcome import Outcome
 from capa_sync.errors import Problem
 from capa_sync.mapping import BoundMapping, MappingFile
@@ -31,14 +32,6 @@ def no_checkpoint(_name: str) -> None:
     """Pass a named step of the cycle without notice."""
 
 
-class Held(NamedTuple):
-    """A plan that a brake or a mode holds back: does it write, does it notify, when may time alone change it."""
-
-    writes: bool
-    notifies: bool
-    look_again: datetime | None
-
-
 @dataclass(slots=True)
 class SourceSetup:
     """One source, ready to work.
@@ -50,7 +43,7 @@ class SourceSetup:
         facts_at: when the tracker was last asked about itself in this process.
         planned_all: True once this process has planned every ticket of the source that may need a write.
         plans: of tickets just judged, by id: those of which something is to be written or withdrawn.
-        held, held_for: what was planned and may not be put, by ticket id, and the brake or mode that holds it.
+        held: what was planned and may not be put.
         site: address of the tracker; sources on the same one share the brake on new comments.
         notes: what the mapping says that does not fit the settings.
         url: address of the tracker for people. scope: what is read there, in words for people (the query).
@@ -71,8 +64,7 @@ class SourceSetup:
     facts_at: datetime | None = None
     planned_all: bool = False
     plans: dict[str, TicketPlan] = field(default_factory=dict)
-    held: dict[str, Held] = field(default_factory=dict)
-    held_for: str = ""
+    held: HeldBack = field(default_factory=HeldBack)
     site: str = ""
     url: str = ""
     scope: str = ""

@@ -144,7 +144,7 @@ class _Tray:
         quiet = {each: plan.look_again for each, plan in plans.items() if plan.is_quiet}
         self._house.register.agenda.planned(setup.name, quiet)
         for each in quiet:
-            setup.held.pop(each, None)
+            setup.held.drop(each)
         loud = [each for each in plans if each not in quiet]
         _want_planning(self._house, setup, loud, self._now)
         setup.plans.update((each, plans[each]) for each in loud[: max(0, KEPT - len(setup.plans))])
@@ -192,7 +192,7 @@ def _want_planning(house: House, setup: SourceSetup, ticket_ids: Sequence[str], 
     """Make tickets due for planning, whatever was planned for them before."""
     house.register.agenda.planned(setup.name, dict.fromkeys(ticket_ids, now))
     for ticket_id in ticket_ids:
-        setup.held.pop(ticket_id, None)
+        setup.held.drop(ticket_id)
 
 
 def _tell(setup: SourceSetup, ticket_id: str, events: Sequence[tuple[What, str]]) -> dict[str, int]:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence, Set
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from capa_sync.daemon.house import Held, House, SourceSetup
+from capa_sync.daemon.house import House, SourceSetup
 from capa_sync.daemon.log import Action, log
 from capa_sync.daemon.mapped import map_mirrored
 from capa_sync.daemon.targets import target_of
@@ -38,15 +38,10 @@ def plan_due_tickets(house: House, setup: SourceSetup, now: datetime) -> int:
     """
     if setup.write.mode == "off":
         return 0
-    agenda = house.register.agenda
-    unjudged = set(agenda.due_judging(setup.name, now))  # found due while others were judged: in the next cycle
-    due = [each for each in agenda.due_planning(setup.name, now) if each not in unjudged]
-    setup.held = _still_held(house, setup, due, now)
-    plans = _plan_all(house, setup, [each for each in due if each not in setup.held], now)
+    plans = _plan_all(house, setup, _due(house, setup, now), now)
     decision = _decide(house, setup, plans, now)
-    if setup.held and (isinstance(decision, Allowed) or decision.cause.value != setup.held_for):
-        plans |= _plan_all(house, setup, list(setup.held), now)
-        setup.held = {}
+    if setup.held and (isinstance(decision, Allowed) or decision.cause.value != setup.held.cause):
+        plans |= _plan_all(house, setup, setup.held.take_all(), now)
         decision = _decide(house, setup, plans, now)
     if isinstance(decision, Stopped):
         return _not_put(house, setup, plans, decision, now)
@@ -128,20 +123,25 @@ def _plan_from_mirror(house: House, setup: SourceSetup, ids: Sequence[str], now:
     return plans
 
 
-def _still_held(house: House, setup: SourceSetup, due: Iterable[str], now: datetime) -> dict[str, Held]:
-    """Return what is held back and would be planned again as it was.
+def _due(house: House, setup: SourceSetup, now: datetime) -> list[str]:
+    """Return ids of the tickets to plan: those that are due, and of those held back what may be another plan now.
 
-    News of a ticket takes it from there when it is judged; a release, or a write under way, asks for a new plan.
+    What is held is not due again before time alone can change it, and judging drops it when there is news. A release
+    asks for new plans of all that is held, a write under way for one of its ticket.
     """
-    if not setup.held or house.register.outbox.released(setup.name) is not None:
-        return {}
-    under_way = {write.ticket_id for write in house.register.outbox.open(setup.name)}
-    known = {each: setup.held[each] for each in due if each in setup.held and each not in under_way}
-    return {each: held for each, held in known.items() if held.look_again is None or held.look_again > now}
-
-
-def _notifies(plan: TicketPlan | Held) -> bool:
-    return plan.notifies
+    agenda, held = house.register.agenda, setup.held
+    unjudged = set(agenda.due_judging(setup.name, now))  # found due while others were judged: in the next cycle
+    late = [each for each in unjudged if each in held]
+    agenda.planned(setup.name, dict.fromkeys(late, now))
+    due = dict.fromkeys(each for each in agenda.due_planning(setup.name, now) if each not in unjudged)
+    if held:
+        under_way = (write.ticket_id for write in house.register.outbox.open(setup.name))
+        due |= dict.fromkeys(each for each in under_way if each in held and each not in unjudged)
+    for each in (*late, *due):
+        held.drop(each)
+    if held and house.register.outbox.released(setup.name) is not None:
+        due |= dict.fromkeys(held.take_all())
+    return list(due)
 
 
 def _wanting(plans: Mapping[str, TicketPlan]) -> set[str]:
@@ -150,30 +150,30 @@ def _wanting(plans: Mapping[str, TicketPlan]) -> set[str]:
 
 def _decide(house: House, setup: SourceSetup, plans: Mapping[str, TicketPlan], now: datetime) -> Allowed | Stopped:
     """Hold the planned writes of this source against the brakes."""
-    register = house.register
-    judged = register.findings.verdict_counts(setup.name)
-    planned = {*plans, *setup.held}
+    register, held = house.register, setup.held
+    brakes = Brakes(setup.name, setup.write)
+    changed = register.findings.changed_since(setup.name, register.agenda.settled_at(setup.name))
     counts = Counts(
-        planned=len(_wanting(plans)) + sum(each.writes for each in setup.held.values()),
-        new_comments=sum(map(_notifies, plans.values())) + sum(map(_notifies, setup.held.values())),
+        planned=len(_wanting(plans)) + held.writing,
+        new_comments=sum(plan.notifies for plan in plans.values()) + held.notifying,
         recent=sum(
-            register.outbox.notifications_since(name, now - ROLLING_DAY) + _waiting(house, name, planned)
+            register.outbox.notifications_since(name, now - ROLLING_DAY) + _waiting(house, name, (plans, held))
             for name, each in house.setups.items()
             if each.site == setup.site
         ),
-        changed=register.findings.changed_since(setup.name, register.agenda.settled_at(setup.name)),
-        tickets=judged["tickets"],
+        changed=changed,
+        tickets=register.findings.judged_tickets(setup.name, brakes.worth_counting(changed)),
         is_activated=register.outbox.activated,
         is_held=setup.name in register.outbox.stops(),
     )
     released = register.outbox.released(setup.name)
-    return Brakes(setup.name, setup.write).check(counts, Release(released.remaining) if released else None)
+    return brakes.check(counts, Release(released.remaining) if released else None)
 
 
-def _waiting(house: House, source: str, planned: Set[str]) -> int:
+def _waiting(house: House, source: str, planned: Sequence[Container[str]]) -> int:
     """Count notifications let through before that wait in the outbox, of tickets not planned anew."""
     return sum(
-        write.notifies and write.state is WriteState.PENDING and write.ticket_id not in planned
+        write.notifies and write.state is WriteState.PENDING and not any(write.ticket_id in each for each in planned)
         for write in house.register.outbox.open(source)
     )
 
@@ -192,8 +192,8 @@ def _not_put(
         house.register.outbox.put(withheld)
         if stopped.is_latched:
             house.register.outbox.safety_stop(setup.name, stopped.reason, now)
-    setup.held |= {each: Held(bool(plan.writes), plan.notifies, plan.look_again) for each, plan in plans.items()}
-    setup.held_for = stopped.cause.value
+        _plan_next(house, setup, plans, plans)
+    setup.held.keep(plans, stopped.cause.value)
     stopped.raise_if_safety_stop()
     return 0
 

@@ -9,8 +9,16 @@ from capa_sync.store.columns import instant, instant_text
 from capa_sync.store.database import Database
 
 # A write under way counts as sent: it may have reached people.
-_NOTIFIED = """FROM write_out WHERE source = ? AND notifies = 1 AND
-    ((state = 'delivered' AND delivered_at >= ?) OR (state = 'unknown' AND marked_at >= ?))"""
+_NOTIFIED = """SELECT 1 FROM write_out WHERE source = ? AND notifies = 1 AND
+    ((state = 'delivered' AND delivered_at >= ?) OR (state = 'unknown' AND marked_at >= ?))
+    AND ticket_id = ? LIMIT 1"""
+# The same of a whole source: each half has an index of its own (those under way are among the open ones).
+_NOTIFICATIONS = """SELECT COUNT(*) FROM (
+    SELECT ticket_id, substr(delivered_at, 1, 10) FROM write_out
+        WHERE source = ? AND notifies = 1 AND state = 'delivered' AND delivered_at >= ?
+    UNION SELECT ticket_id, substr(COALESCE(delivered_at, marked_at), 1, 10) FROM write_out
+        WHERE source = ? AND notifies = 1 AND state IN ('pending', 'unknown', 'failed') AND state = 'unknown'
+        AND marked_at >= ?)"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,23 +53,12 @@ class Brakes:
     def notifications_since(self, source: str, since: datetime) -> int:
         """Count notifications of this source delivered or under way since that instant, one a ticket and day."""
         start = instant_text(since)
-        return int(
-            self._db.value(
-                f"""SELECT COUNT(*) FROM (SELECT DISTINCT ticket_id,
-                substr(COALESCE(delivered_at, marked_at), 1, 10) {_NOTIFIED})""",
-                (source, start, start),
-            )
-        )
+        return int(self._db.value(_NOTIFICATIONS, (source, start, source, start)))
 
     def notified_since(self, source: str, ticket_id: str, since: datetime) -> bool:
         """Tell whether this ticket's people were notified (or may have been) since that instant."""
         start = instant_text(since)
-        return bool(
-            self._db.value(
-                f"SELECT 1 {_NOTIFIED} AND ticket_id = ? LIMIT 1",
-                (source, start, start, ticket_id),
-            )
-        )
+        return bool(self._db.value(_NOTIFIED, (source, start, start, ticket_id)))
 
     def deletions(self, source: str, ticket_id: str) -> int:
         """Return how often a person deleted our comment on this ticket."""

@@ -104,6 +104,20 @@ class Findings:
         tickets = self._db.value("SELECT COUNT(DISTINCT ticket_id) FROM verdict WHERE source = ?", (source,))
         return {"tickets": tickets or 0, **dict(rows)}
 
+    def judged_tickets(self, source: str, at_most: int) -> int:
+        """Count tickets with verdicts, no further than `at_most`; what a larger mirror holds is not looked at."""
+        return int(
+            self._db.value(
+                """WITH RECURSIVE judged (ticket_id) AS (
+                    SELECT MIN(ticket_id) FROM verdict WHERE source = ?
+                    UNION ALL SELECT (SELECT MIN(v.ticket_id) FROM verdict v
+                        WHERE v.source = ? AND v.ticket_id > judged.ticket_id)
+                    FROM judged WHERE ticket_id IS NOT NULL LIMIT ?)
+                SELECT COUNT(ticket_id) FROM judged""",
+                (source, source, at_most),
+            )
+        )
+
     def changed_since(self, source: str, since: datetime) -> int:
         """Count tickets, judged before, that got other outcomes since that instant: many small cycles add up."""
         return int(

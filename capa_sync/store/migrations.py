@@ -237,6 +237,19 @@ def endpoint_hold(db: Any) -> None:
     )
 
 
+@STEPS(name="0006_looks_of_the_brakes")
+def looks_of_the_brakes(db: Any) -> None:
+    """Find what is due for planning, and the notifications of a day, without reading all that a source ever had."""
+    _run_all(
+        db,
+        (
+            "CREATE INDEX plan_due_at ON plan_due (source, due_at)",
+            """CREATE INDEX write_told ON write_out (source, delivered_at, ticket_id)
+                WHERE notifies = 1 AND state = 'delivered'""",
+        ),
+    )
+
+
 @STEPS(name="0007_account")
 def account(db: Any) -> None:
     """Tell which person is behind an account, where its own id does not; birth rows tell persons as well."""

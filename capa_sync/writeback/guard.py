@@ -42,7 +42,8 @@ class Counts:
         planned: tickets with any write planned now. new_comments: those of them that notify people.
         recent: notifying writes of the last rolling day that were delivered, are unknown, or wait in the outbox, of
             every source on the same tracker, under whatever name.
-        changed: tickets judged before whose verdicts changed in this cycle. tickets: tickets of the source.
+        changed: tickets judged before whose verdicts changed in this cycle. tickets: judged tickets of the source,
+            counted as far as `Brakes.worth_counting`.
         is_activated: this register was released once before. is_held: a remembered stop of an earlier cycle
             (`Stopped.is_latched`, `Allowed.holds`) was not released yet.
     """
@@ -100,6 +101,10 @@ class Brakes:
 
     source: str
     options: WriteOptions
+
+    def worth_counting(self, changed: int) -> int:
+        """Return up to how many of a source's tickets must be counted: of so many, `changed` are no large share."""
+        return max(SHARE_FROM, int(changed / self.options.max_changed_share) + 1)
 
     def check(self, counts: Counts, release: Release | None = None) -> Allowed | Stopped:
         """Decide on one source's planned writes of one cycle.

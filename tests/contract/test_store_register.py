@@ -156,6 +156,17 @@ def test_changed_verdicts_add_up_over_time(store: Register) -> None:
     assert store.findings.verdict_counts(SOURCE) == {"tickets": 3, "ok": 1, "breach": 2}
 
 
+def test_judged_tickets_are_counted_no_further_than_asked(store: Register) -> None:
+    """Each ticket with verdicts counts once, those of the source alone, and none beyond the limit is looked at."""
+    assert store.findings.judged_tickets(SOURCE, 10) == 0
+    rules = [verdict(Outcome.OK), replace(verdict(Outcome.BREACH), rule="another-rule")]
+    for ticket in ("1", "2", "3"):
+        store.findings.save_verdicts(SOURCE, ticket, rules, T0)
+    store.findings.save_verdicts("another", "4", rules, T0)
+    store.findings.save_verdicts(SOURCE, "5", [], T0)
+    assert [store.findings.judged_tickets(SOURCE, limit) for limit in (1, 2, 3, 4, 100)] == [1, 2, 3, 3, 3]
+
+
 def test_a_new_due_time_alone_is_no_changed_verdict(store: Register) -> None:
     """Only outcomes and severities count for the brake."""
     store.findings.save_verdicts(SOURCE, "1", [verdict(Outcome.OK, next_due=T0 + DAY)], T0)

@@ -42,6 +42,8 @@ LOOKS: dict[str, Callable[[Register], object]] = {
     "unsure of many": lambda r: r.findings.cannot_tell_of(SOURCE, ["1", "2"]),
     "writes of many": lambda r: r.outbox.writes_of(SOURCE, ["1", "2"]),
     "touched": lambda r: r.outbox.touched(SOURCE, ["1", "2"]),
+    "notifications of a day": lambda r: r.outbox.notifications_since(SOURCE, T0),
+    "judged tickets": lambda r: r.findings.judged_tickets(SOURCE, 10),
     "due planning": lambda r: r.agenda.due_planning(SOURCE, T0),
 }
 

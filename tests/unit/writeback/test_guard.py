@@ -121,3 +121,25 @@ def test_no_series_of_small_cycles_slips_past_the_rolling_count(cycles: list[tup
         if isinstance(BRAKES.check(counts), Allowed):
             sent += [hour] * wanted
     assert all(sum(at <= other < at + 24 for other in sent) <= ON.max_new_comments_per_day for at in sent)
+
+
+@given(
+    changed=st.integers(0, 5_000),
+    tickets=st.integers(0, 100_000),
+    share=st.floats(0.001, 1.0),
+    is_held=st.booleans(),
+)
+def test_tickets_need_not_be_counted_further_than_they_matter(
+    changed: int, tickets: int, share: float, is_held: bool
+) -> None:
+    """Counting no further than the brakes say gives the same answer, in the same words, for any mirror."""
+    brakes = Brakes("jira", replace(ON, max_changed_share=share))
+    counts = replace(CALM, changed=changed, tickets=tickets, is_held=is_held)
+    counted = min(tickets, brakes.worth_counting(changed))
+    assert brakes.check(replace(counts, tickets=counted)) == brakes.check(counts)
+
+
+def test_of_a_large_mirror_few_tickets_are_counted() -> None:
+    """Ten changes among a million tickets are no large share as soon as a few dozen are seen."""
+    assert BRAKES.worth_counting(0) == BRAKES.worth_counting(1) == 50
+    assert BRAKES.worth_counting(100) == int(100 / ON.max_changed_share) + 1
