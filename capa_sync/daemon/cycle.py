@@ -133,9 +133,8 @@ def _judge(house: House, setup: SourceSetup, result: CycleResult) -> None:
 
 
 def _deliver(house: House, setup: SourceSetup, result: CycleResult) -> None:
-    """Last part: planned warnings to the tracker, unless a brake holds."""
-    if not result.stopped:
-        result.counts["delivered"] = deliver_writes(house, setup)
+    """Last part: planned warnings to the tracker; what was let through once goes out while a brake holds others."""
+    result.counts["delivered"] = deliver_writes(house, setup)
 
 
 def _end(house: House, setup: SourceSetup, result: CycleResult, *, deliver: bool) -> None:

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
+from capa_sync.model.light import light
+
 
 class WriteKind(StrEnum):
     """What is written. Nothing else is ever written."""
@@ -29,7 +31,7 @@ class WriteState(StrEnum):
     WITHHELD = "withheld"
 
 
-@dataclass(frozen=True, slots=True)
+@light
 class Span:
     """A run of text, plain or bold. The text is untrusted: the vendor's writer escapes it. `href` makes a link."""
 
@@ -39,7 +41,7 @@ class Span:
     href: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@light
 class Paragraph:
     """A paragraph of spans; `numbered` makes it an item of the list of points."""
 
@@ -47,7 +49,7 @@ class Paragraph:
     numbered: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@light
 class WarningText:
     """The text on a ticket in neutral form; at most 8,000 characters, five points (CONTRACT.md 8)."""
 
@@ -79,7 +81,7 @@ def _timeless(text: str) -> list[str]:
     return _WRITTEN_AT.sub("()", text, count=1).split()
 
 
-@dataclass(frozen=True, slots=True)
+@light
 class Write:
     """One intended write, as kept in the outbox.
 

@@ -102,6 +102,8 @@ def plan_ticket(
         return TicketPlan(withdraw=desk.idle([]), state=standing.state, withheld=refusal)
     wanted = desk.wanted()
     plan = TicketPlan(withdraw=desk.idle(wanted), state=standing.state)
+    if not wanted:
+        return plan
     fresh = [write for write in wanted if not desk.is_told(write)]
     return _held(plan, fresh, desk) if fresh else plan
 
@@ -154,6 +156,8 @@ class _Desk:
 
     def idle(self, wanted: Iterable[Write]) -> tuple[str, ...]:
         """Return ids of waiting writes whose content nobody wants any more."""
+        if not self.told.writes:
+            return ()
         keep = {write.kind: write.hash for write in wanted}
         return tuple(gone for kind in WriteKind for gone in self.told.idle(kind, keep.get(kind, "")))
 
@@ -182,10 +186,10 @@ class _Desk:
             is_new = is_gone or not self.told.has_comment
             yield self._write(WriteKind.COMMENT, digest, text=self._text(), notifies=is_new)
         have = self.told.labels(self.target.labels, self.target.read_at)
-        add, remove = self.standing.labels - have, have - self.standing.labels
-        if add or remove:
-            labels = self._write(WriteKind.LABELS, fingerprint(sorted(self.standing.labels)))
-            yield replace(labels, labels_add=tuple(sorted(add)), labels_remove=tuple(sorted(remove)))
+        wanted = self.standing.labels
+        if wanted != have:
+            labels = self._write(WriteKind.LABELS, fingerprint(sorted(wanted)))
+            yield replace(labels, labels_add=tuple(sorted(wanted - have)), labels_remove=tuple(sorted(have - wanted)))
         rules = " ".join(finding.rule for finding in self.standing.shown)
         yield self._write(WriteKind.PROPERTY, digest, fields={"state": self.standing.state, "rules": rules})
 

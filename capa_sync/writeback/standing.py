@@ -108,8 +108,10 @@ def is_open_point(value: str) -> bool:
 
 def fingerprint(*parts: object) -> str:
     """Return a stable SHA-256 hex digest over JSON-able parts."""
-    text = json.dumps(parts, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
-    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+    return hashlib.sha256(_JSON.encode(parts).encode("utf-8", "surrogatepass")).hexdigest()
+
+
+_JSON = json.JSONEncoder(sort_keys=True, ensure_ascii=False, separators=(",", ":"))
 
 
 def _carried(told: Mapping[str, str], is_warned: bool) -> Mapping[str, str]:

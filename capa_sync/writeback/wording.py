@@ -20,10 +20,12 @@ def clean(text: str, limit: int) -> str:
 
     A text that imitates our own marker line (CONTRACT.md 8) loses its bracket, so that nobody can forge one.
     """
-    visible = _BIDI.sub("", text)
+    visible = text if text.isascii() else _BIDI.sub("", text)
     if not visible.isprintable():  # else no letter needs a look
         visible = "".join(" " if _is_control(letter) else letter for letter in visible)
-    line = _MARKER.sub("(", " ".join(visible.split()))
+    line = " ".join(visible.split())
+    if "[" in line:
+        line = _MARKER.sub("(", line)
     return line if len(line) <= limit else line[: limit - 1].rstrip() + "…"
 
 
@@ -35,13 +37,17 @@ def sentence(text: str, limit: int) -> str:
 
 def day(at: datetime, zone: str) -> str:
     """Return the day of an instant as people in `zone` (an IANA name) write it: `4 June 2025`."""
-    local = at.astimezone(ZoneInfo(zone))
+    return _day(at.astimezone(ZoneInfo(zone)))
+
+
+def _day(local: datetime) -> str:
     return f"{local.day} {_MONTHS[local.month - 1]} {local.year}"
 
 
 def minute(at: datetime, zone: str) -> str:
     """Return an instant to the minute in `zone`: `4 June 2025 10:15`."""
-    return f"{day(at, zone)} {at.astimezone(ZoneInfo(zone)):%H:%M}"
+    local = at.astimezone(ZoneInfo(zone))
+    return f"{_day(local)} {local.hour:02}:{local.minute:02}"
 
 
 def _is_control(letter: str) -> bool:

@@ -34,18 +34,24 @@ KILLED = -signal.SIGKILL
 
 Picture = dict[str, Any]
 
+_MAPPINGS = {
+    "jira": ROOT / "mappings/jira-cloud.yaml",
+    "jira-dc": ROOT / "mappings/jira-dc.yaml",
+    "servicenow": ROOT / "mappings/servicenow-grc-issue.yaml",
+}
+_PEOPLE = ROOT / "mappings/people.yaml"
 _SOURCES = {
     "jira": f"""kind = "jira"
 query = "project = CAPA AND issuetype in (Nonconformity, Improvement)"
-mapping = "{ROOT}/mappings/jira-cloud.yaml"
+mapping = "{_MAPPINGS["jira"]}"
 auth = {{ method = "basic", user = "{API_EMAIL}", token_env = "JIRA_TOKEN" }}""",
     "jira-dc": f"""kind = "jira"
 query = "project = NC"
-mapping = "{ROOT}/mappings/jira-dc.yaml"
+mapping = "{_MAPPINGS["jira-dc"]}"
 auth = {{ method = "pat", token_env = "JIRA_TOKEN" }}""",
     "servicenow": f"""kind = "servicenow"
 table = "{ISSUE}"
-mapping = "{ROOT}/mappings/servicenow-grc-issue.yaml"
+mapping = "{_MAPPINGS["servicenow"]}"
 auth = {{ method = "basic", user = "{INTEGRATION_USER}", password_env = "SERVICENOW_PASSWORD" }}
 write_back = {{ text_field = "u_capa_sync_text", state_field = "u_capa_sync_state" }}""",
 }
@@ -112,7 +118,7 @@ class Desk:
         sources: names of the trackers to start; all three by default.
         rules: ids of the shipped rules to judge by; few, since reading all takes longer than most tests.
         settings: lines put before the first table; write_back: lines of [write_back]; extra: source -> lines.
-        ports: where trackers listen, free ones by default.
+        poll_every: of each source. ports: where trackers listen, free ones by default.
     """
 
     def __init__(
@@ -125,6 +131,7 @@ class Desk:
         settings: str = "",
         write_back: str = 'mode = "on"',
         extra: Mapping[str, str] | None = None,
+        poll_every: str = "1s",
         ports: Mapping[str, int] | None = None,
     ) -> None:
         self.nursery = nursery
@@ -148,7 +155,7 @@ class Desk:
         self.servers = {name: SandboxServer(trackers[name], (ports or {}).get(name, 0)) for name in self.names}
         self.env = {name: value for name, value in os.environ.items() if not name.startswith("CAPA_SYNC_")}
         self.env |= {**_SECRETS, "CAPA_SYNC_TEST_CLOCK": f"@{folder / 'clock'}"}
-        self._lines = (settings, write_back, dict(extra or {}))
+        self._lines = (settings, write_back, poll_every, dict(extra or {}))
         self._stack = ExitStack()
         self._count = itertools.count(1)
 
@@ -178,12 +185,12 @@ class Desk:
 
     def write_settings(self) -> str:
         """Write the settings file of the started trackers, and return its text."""
-        top, write_back, extra = self._lines
+        top, write_back, poll_every, extra = self._lines
         text = f'register = "register.db"\nrules = ["rules"]\ntimezone = "Europe/London"\n{top}\n'
         text += f'\n[write_back]\nsettle = "0s"\n{write_back}\n'
         for name in self.names:
             text += f'\n[sources.{name}]\nurl = "{self.servers[name].url}"\n{_SOURCES[name]}\n'
-            text += f'poll_every = "1s"\nrequest_budget = "2000/s"\n{extra.get(name, "")}\n'
+            text += f'poll_every = "{poll_every}"\nrequest_budget = "2000/s"\n{extra.get(name, "")}\n'
         self.file.write_text(text, encoding="utf-8")
         return text
 
@@ -198,8 +205,18 @@ class Desk:
     def start(self, *arguments: str, limits: Mapping[str, int] | None = None, **env: str) -> Child:
         """Start a verb."""
         out = self.folder / f"{next(self._count)}-{arguments[0]}.out"
-        environment = {**self.env, **env}
-        return self.nursery.start(list(arguments), env=environment, folder=self.folder, out=out, limits=limits or {})
+        return self.nursery.start(
+            list(arguments),
+            env={**self.env, **env},
+            folder=self.folder,
+            out=out,
+            limits=limits or {},
+            yaml=[
+                *sorted((self.folder / "rules").glob("*.yaml")),
+                *(_MAPPINGS[name] for name in self.names),
+                _PEOPLE,
+            ],
+        )
 
     def run(self, *arguments: str, limits: Mapping[str, int] | None = None, **env: str) -> Child:
         """Run a verb to its end."""

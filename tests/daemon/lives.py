@@ -1,140 +1,191 @@
-"""One ticket's way to its warning, killed at a step and started again, beside the same way without a kill."""
+"""A ticket's way to its warning, killed at a step and started again, beside the same way without a kill."""
 
 from __future__ import annotations
 
 import shutil
 import signal
+import tempfile
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from threading import Event
-from typing import Any
+from typing import Any, ClassVar
 
 from capa_sync.sandbox.messages import Reply, Request
-from capa_sync.store import open_register
-from tests.daemon.desk import KILLED, NOW, READING_POSTS, Desk, Picture
+from capa_sync.store import Register, open_register
+from tests.daemon import steps
+from tests.daemon.desk import KILLED, NOW, READING_POSTS, Desk, Picture, until
 from tests.daemon.nursery import Child, Nursery
+from tests.daemon.steps import COMMIT
 
 _LEDGER_COLUMNS = {"mirror": (7,), "write_out": (16,)}
 """Where the run ledger's numbers and the attempts stand: mirror.first_run, write_out.attempts."""
-_APART = ("release", "meta", "part")
-"""What a restart rightly adds to: a second release, and a version of the ticket as it stood between two writes."""
+_ENDS = ("cycle_finished", "cycle_failed", "safety_stop")
+STORY = "broken"
 
 
 @dataclass(frozen=True)
 class Life:
-    """How it ended: what is on the ticket and what the register holds, apart from ledger and attempts."""
+    """How it ended: what is on each story's ticket, and what the register holds, apart from ledger and attempts."""
 
-    picture: Picture
+    pictures: Mapping[str, Picture]
     tables: Mapping[str, Any]
 
 
 class Lives:
-    """Plays the same life again and again on one port and with one register id, so that all can be compared."""
+    """Plays the same life again and again on one port and with one register, so that all can be compared.
 
-    def __init__(self, nursery: Nursery, folder: Path, source: str) -> None:
+    A daemon meets a ticket to be warned on. The register is empty but for the release that a person gave once: no
+    life needs another one.
+
+    Attributes:
+        steps: of the life without a kill, in order: COMMIT, or method and address of a request.
+        stored: what SQLite itself saw end a transaction there. requests: how many the tracker saw.
+        unhurt: how that life ended. writes: how often it wrote on the tracker.
+    """
+
+    stories: ClassVar[Sequence[str]] = (STORY,)
+    codes: ClassVar[Sequence[int]] = (0,)
+    """How a process that may live can end; the last of them is how one ends that has nothing to do."""
+    apart: ClassVar[Sequence[str]] = ("part",)
+    """Tables that a restart rightly adds to: here a version of the ticket as it stood between two writes."""
+
+    def __init__(self, nursery: Nursery, source: str) -> None:
         self.nursery = nursery
-        self.folder = folder
         self.source = source
         self._port = 0
         self._count = 0
-        self._empty = folder / "empty.db"
-        open_register(self._empty, clock_now=NOW).close()
-        self.steps = folder / "steps"
-        self.commits = folder / "commits"
+        memory = Path("/dev/shm")  # nobody pulls the plug here, so that no life waits for a disk
+        self._room = tempfile.TemporaryDirectory(dir=memory if memory.is_dir() else None, prefix="capa-sync-lives-")
+        self.folder = Path(self._room.name)
+        self.register = self.folder / "register.db"
+        with open_register(self.register, clock_now=NOW) as register:
+            self.prepare(register)
+        file = self.folder / "steps"
         with self.desk() as desk:
-            desk.sync(CAPA_SYNC_TEST_KILL_AT=f"record:{self.steps}", TEST_COMMITS=f"count:{self.commits}")
-            self.requests = len(desk.servers[source].requests)
-            self.writes = len(desk.writes())
+            asked, written = len(desk.servers[source].requests), len(desk.writes())
+            whole = self.play(desk, **{steps.VARIABLE: f"record:{file}"})
+            assert whole.code in self.codes, whole.err
+            self.requests = len(desk.servers[source].requests) - asked
+            self.writes = len(desk.writes()) - written
             self.unhurt = self.end_of(desk)
+        self.steps = file.read_text(encoding="utf-8").splitlines()
+        self.stored = steps.traced(file).read_text(encoding="utf-8").splitlines()
+
+    # --- what a life is --------------------------------------------------------------------------------------------
+    def prepare(self, register: Register) -> None:
+        """Put into a new register what every life starts from."""
+        register.outbox.release(self.source, None, NOW)
 
     @contextmanager
     def desk(self) -> Iterator[Desk]:
-        """A new desk with one ticket to be warned on, and an empty register."""
+        """A new desk with the tickets of the stories, and a register as it was prepared."""
         self._count += 1
         folder = self.folder / str(self._count)
-        rules = ("root-cause-before-action",)
-        with Desk(self.nursery, folder, [self.source], rules=rules, ports={self.source: self._port}) as desk:
+        options: dict[str, Any] = {"rules": ("root-cause-before-action",), "poll_every": "1h"}
+        with Desk(self.nursery, folder, [self.source], ports={self.source: self._port}, **options) as desk:
             self._port = desk.servers[self.source].port
-            shutil.copy(self._empty, desk.register_file)
-            desk.tell_broken(self.source)
+            shutil.copy(self.register, desk.register_file)
+            for story in self.stories:
+                desk.tell_broken(self.source, story)
             yield desk
         shutil.rmtree(folder)
 
+    def begin(self, desk: Desk, **env: str) -> Child:
+        """Start the process that may be killed."""
+        return desk.start("run", **env)
+
+    def play(self, desk: Desk, **env: str) -> Child:
+        """That process until it has nothing more to do, or dies."""
+        child = self.begin(desk, **env)
+        until(lambda: child.ended.is_set() or any(f"action={word}" in child.err for word in _ENDS), 60)
+        if not child.ended.is_set():
+            child.signal(signal.SIGTERM)
+        return child.wait()
+
     def end_of(self, desk: Desk) -> Life:
         """Run on until nothing more happens."""
-        first = desk.picture(self.source, "broken")
-        desk.sync()
+        first, written = self._pictures(desk), len(desk.writes())
+        assert desk.run("sync").code == self.codes[-1]
         tables = {
             table: [_masked(table, row) for row in rows]
             for table, rows in desk.tables().items()
-            if table not in _APART
+            if table not in self.apart
         }
-        picture = desk.picture(self.source, "broken")
-        assert picture == first, "the cycle after the restart wrote again"
-        return Life(picture, tables)
+        assert self._pictures(desk) == first
+        assert len(desk.writes()) == written, "the cycle after the restart wrote again"
+        return Life(first, tables)
 
-    def killed(self, **env: str) -> Life:
-        """The life with one process killed as the variables say, and another after it."""
+    def _pictures(self, desk: Desk) -> dict[str, Picture]:
+        return {story: desk.picture(self.source, story) for story in self.stories}
+
+    @property
+    def sent(self) -> list[str]:
+        """Method and path of each request of the life without a kill."""
+        return [step.partition("?")[0] for step in self.steps if step != COMMIT]
+
+    def close(self) -> None:
+        """Remove what all lives left."""
+        self._room.cleanup()
+
+    # --- how it is cut short ---------------------------------------------------------------------------------------
+    def before_each_step(self, *, reading: bool = True) -> list[str]:
+        """Kill a process before each step in turn, also before the requests that only read unless told otherwise.
+
+        Returns what ended otherwise than unhurt.
+        """
+        return self._differences(
+            (f"before step {step}", self._killed_before(step))
+            for step in numbered(self.steps)
+            if reading or COMMIT in step or not _only_reads(*step.partition("?")[0].split(" ")[1:])
+        )
+
+    def around_each_write(self) -> list[str]:
+        """Kill a process while each write is under way, not applied yet and applied; return what ended otherwise."""
+        return self._differences(
+            (f"write {number} {'applied' if applied else 'not applied'}", self._killed_at_write(number, applied))
+            for number in range(1, self.writes + 1)
+            for applied in (False, True)
+        )
+
+    def at_rest(self) -> list[str]:
+        """Kill a daemon when its cycle is over; return what ended otherwise."""
         with self.desk() as desk:
-            dead = desk.run("sync", "--release", "all", **env)
-            assert dead.code == KILLED, f"lived on: {dead.code} {dead.err}"
-            desk.sync()
-            return self.end_of(desk)
+            child = self.begin(desk)
+            until(lambda: "action=cycle_finished" in child.err)
+            assert child.signal(signal.SIGKILL).wait().code == KILLED
+            return self._differences([("at rest", self._goes_on(desk))])
 
-    def killed_at_request(self, number: int, *, applied: bool) -> Life:
-        """The life with the process killed when its nth write reached the tracker, before or after it was applied."""
+    def _killed_before(self, step: str) -> Life:
+        with self.desk() as desk:
+            dead = self.play(desk, **{steps.VARIABLE: f"die:{step}"})
+            assert dead.code == KILLED, f"it never came to its step {step}: {dead.code} {dead.err}"
+            return self._goes_on(desk)
+
+    def _killed_at_write(self, number: int, applied: bool) -> Life:
+        """The life of a process killed when its nth write was with the tracker, before or after it was applied."""
         with self.desk() as desk:
             executioner = _Executioner(number)
             server = desk.servers[self.source]
             (server.after if applied else server.before).append(executioner)
-            child = desk.start("sync", "--release", "all")
+            child = self.begin(desk)
             executioner.aim(child)
             assert child.wait().code == KILLED
             (server.after if applied else server.before).clear()
-            desk.sync()
-            return self.end_of(desk)
+            return self._goes_on(desk)
 
-    def after_each_commit(self) -> dict[str, Callable[[], Life]]:
-        """A life for each commit to the register, killed right after it."""
-        return {
-            f"after commit {number}": partial(self.killed, TEST_COMMITS=f"after:{number}")
-            for number in range(1, int(self.commits.read_text()) + 1)
-        }
+    def _goes_on(self, desk: Desk) -> Life:
+        again = self.play(desk)
+        assert again.code in self.codes, again.err
+        return self.end_of(desk)
 
-    def at_each_step(self) -> dict[str, Callable[[], Life]]:
-        """A life for each named step of the cycle, killed there."""
-        return {name: partial(self.killed, CAPA_SYNC_TEST_KILL_AT=name) for name in self.step_names()}
-
-    def around_each_write(self) -> dict[str, Callable[[], Life]]:
-        """Two lives for each request that writes: killed before the tracker applied it, and before it answered."""
-        return {
-            f"write {number} {'applied' if applied else 'not applied'}": partial(
-                self.killed_at_request, number, applied=applied
-            )
-            for number in range(1, self.writes + 1)
-            for applied in (False, True)
-        }
-
-    def step_names(self) -> list[str]:
-        """NAME:COUNT of every named step of the unhurt life, in order."""
-        seen: Counter[str] = Counter()
-        names = []
-        for name in self.steps.read_text().split():
-            seen[name] += 1
-            names.append(f"{name}:{seen[name]}")
-        return names
-
-    def differences(self, lives: Mapping[str, Callable[[], Life]]) -> list[str]:
-        """Which of these lives ended otherwise than the unhurt one, and in what."""
+    def _differences(self, lives: Iterable[tuple[str, Life]]) -> list[str]:
         found = []
-        for name, live in lives.items():
-            life = live()
-            if life.picture != self.unhurt.picture:
-                found.append(f"{name}: on the ticket is {life.picture}")
+        for name, life in lives:
+            if life.pictures != self.unhurt.pictures:
+                found.append(f"{name}: on the tickets is {life.pictures}")
             found += [
                 f"{name}: table {table}: {[row for row in life.tables[table] if row not in rows]} instead of "
                 f"{[row for row in rows if row not in life.tables[table]]}"
@@ -144,8 +195,20 @@ class Lives:
         return found
 
 
+class VerbLives(Lives):
+    """Lives of a `sync` instead of a daemon."""
+
+    def begin(self, desk: Desk, **env: str) -> Child:
+        """Start one cycle."""
+        return desk.start("sync", **env)
+
+    def play(self, desk: Desk, **env: str) -> Child:
+        """One cycle to its end."""
+        return self.begin(desk, **env).wait()
+
+
 class _Executioner:
-    """A hook of the sandbox that kills the process whose nth write it sees."""
+    """A hook of the sandbox that kills the process whose nth write it sees; one seen before it is applied is lost."""
 
     def __init__(self, number: int) -> None:
         self._left = number
@@ -157,15 +220,31 @@ class _Executioner:
         self._child = child
         self._aimed.set()
 
-    def __call__(self, request: Request, _reply: Reply | None = None) -> None:
+    def __call__(self, request: Request, reply: Reply | None = None) -> None:
         """Count a write, and kill."""
-        if request.method == "GET" or request.path.endswith(READING_POSTS):
+        if _only_reads(request.method, request.path):
             return
         self._left -= 1
         if self._left == 0:
             assert self._aimed.wait(10)
             assert self._child is not None
             self._child.signal(signal.SIGKILL).wait()
+            if reply is None:
+                raise ConnectionAbortedError
+
+
+def numbered(words: Iterable[str]) -> list[str]:
+    """Put before each of these words how many of the same there were by then."""
+    seen: Counter[str] = Counter()
+    found = []
+    for each in words:
+        seen[each] += 1
+        found.append(f"{seen[each]} {each}")
+    return found
+
+
+def _only_reads(method: str, path: str) -> bool:
+    return method == "GET" or path.endswith(READING_POSTS)
 
 
 def _masked(table: str, row: tuple[Any, ...]) -> tuple[Any, ...]:

@@ -1,7 +1,8 @@
 """Starts capa-sync processes quickly: one process imports the program once and forks a child for each command.
 
 Importing takes a second and a half, and the kill tests start some hundreds of processes. Every child is a process of
-its own, with its own environment, files, signals and end; what it runs is what `python -m capa_sync` runs.
+its own, with its own environment, files, signals and end; what it runs is what `python -m capa_sync` runs. The YAML
+of rules and mappings that many children read is parsed once, too: that would be half of what a short cycle takes.
 Run as a program, this file is the forking process; `Nursery` is its other end.
 """
 
@@ -16,8 +17,9 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -73,16 +75,25 @@ class Nursery:
         threading.Thread(target=self._listen, daemon=True).start()
 
     def start(
-        self, arguments: list[str], *, env: Mapping[str, str], folder: Path, out: Path, limits: Mapping[str, int]
+        self,
+        arguments: list[str],
+        *,
+        env: Mapping[str, str],
+        folder: Path,
+        out: Path,
+        limits: Mapping[str, int],
+        yaml: Iterable[Path] = (),
     ) -> Child:
         """Fork a child for these arguments, in that folder, with exactly this environment.
 
-        Its standard output goes to `out`, errors to `.err` beside it; `limits` are RLIMIT_ constants by name.
+        Its standard output goes to `out`, errors to `.err` beside it; `limits` are RLIMIT_ constants by name; `yaml`
+        are files that it will read, and others after it.
         """
         err = out.with_suffix(".err")
         out.touch()
         err.touch()
-        order = {"arguments": arguments, "env": dict(env), "folder": str(folder), "limits": dict(limits)}
+        order: dict[str, Any] = {"arguments": arguments, "env": dict(env), "folder": str(folder)}
+        order |= {"limits": dict(limits), "yaml": [str(file) for file in yaml]}
         with self._lock:
             assert self._process.stdin is not None
             self._process.stdin.write(json.dumps({**order, "out": str(out), "err": str(err)}).encode() + b"\n")
@@ -126,9 +137,11 @@ class Nursery:
 def _serve() -> None:
     """Fork a child for each order line, tell its pid, and later its exit code."""
     from capa_sync.cli.app import main
+    from tests.daemon import steps
 
     running: dict[int, int] = {}
     rest = b""
+    parsed = _Parsed()
     while True:
         for ready in select.select([0, *running], [], [])[0]:
             if ready != 0:
@@ -141,11 +154,41 @@ def _serve() -> None:
                 return
             *lines, rest = (rest + read).split(b"\n")
             for line in lines:
+                order = json.loads(line)
+                for file in order["yaml"]:
+                    parsed.learn(file)
                 pid = os.fork()
                 if not pid:
-                    _live(json.loads(line), main)
+                    _live(order, main, steps)
                 running[os.pidfd_open(pid)] = pid
                 _tell({"pid": pid})
+
+
+class _Parsed:
+    """Files that were parsed before a child is born; it finds a copy here, and parses any other text itself."""
+
+    def __init__(self) -> None:
+        from ruamel.yaml import YAML
+
+        self._parsers = {"compose": YAML.compose, "load": YAML.load}  # as rules and as mappings are read
+        self._made = {"compose": partial(YAML, typ="safe", pure=True), "load": partial(YAML, typ="rt")}
+        self._known: dict[tuple[str, str], Any] = {}
+        for way in self._parsers:
+            setattr(YAML, way, self._shortcut(way))
+
+    def _shortcut(self, way: str) -> Any:
+        def parse(yaml: Any, text: Any) -> Any:
+            found = self._known.get((way, text)) if isinstance(text, str) else None
+            return self._parsers[way](yaml, text) if found is None else found
+
+        return parse
+
+    def learn(self, file: str) -> None:
+        """Parse a file of rules or a mapping, unless its text is known."""
+        text = Path(file).read_text(encoding="utf-8")
+        way = "compose" if Path(file).parent.name == "rules" else "load"
+        if (way, text) not in self._known:
+            self._known[way, text] = self._parsers[way](self._made[way](), text)
 
 
 def _tell(news: Mapping[str, int]) -> None:
@@ -153,7 +196,7 @@ def _tell(news: Mapping[str, int]) -> None:
     sys.stdout.flush()
 
 
-def _live(order: Mapping[str, Any], main: Any) -> None:
+def _live(order: Mapping[str, Any], main: Any, steps: Any) -> None:
     """Become the process that was ordered."""
     os.chdir(order["folder"])
     os.environ.clear()
@@ -164,8 +207,8 @@ def _live(order: Mapping[str, Any], main: Any) -> None:
         os.close(opened)
     for name, value in order["limits"].items():
         resource.setrlimit(getattr(resource, name), (value, value))
-    if "TEST_COMMITS" in order["env"]:
-        _die_at_commit(order["env"]["TEST_COMMITS"])
+    if steps.VARIABLE in order["env"]:
+        steps.install(order["env"][steps.VARIABLE])
     code: object = 70
     try:
         main(order["arguments"])
@@ -177,27 +220,6 @@ def _live(order: Mapping[str, Any], main: Any) -> None:
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(code if isinstance(code, int) else 1)
-
-
-def _die_at_commit(text: str) -> None:
-    """Die before or after the nth COMMIT of the register (`before:N`, `after:N`), or count them (`count:FILE`)."""
-    from capa_sync.store.database import Database
-
-    when, _, wanted = text.partition(":")
-    run, seen = Database._run, [0]
-
-    def counted(self: Database, statement: str) -> None:
-        if statement == "COMMIT":
-            seen[0] += 1
-            if when == "before" and seen[0] == int(wanted):
-                os.kill(os.getpid(), signal.SIGKILL)
-        run(self, statement)
-        if statement == "COMMIT" and when == "after" and seen[0] == int(wanted):
-            os.kill(os.getpid(), signal.SIGKILL)
-        if when == "count":
-            Path(wanted).write_text(str(seen[0]), encoding="ascii")
-
-    Database._run = counted  # type: ignore[method-assign]
 
 
 if __name__ == "__main__":

@@ -197,7 +197,7 @@ def test_findings_appear_and_sharpen_by_time_alone_in_one_comment(make_desk: Mak
     assert "14 days" in str(last["comments"])
 
 
-# --- people and twins ----------------------------------------------------------------------------------------------
+# --- people --------------------------------------------------------------------------------------------------------
 def _delete_comment(desk: Desk, source: str) -> None:
     tracker = desk.players[source].tracker
     key = desk.key(source, "broken")
@@ -223,26 +223,3 @@ def test_a_comment_that_a_person_deletes_is_put_back_once_then_left_in_peace(
         counts.append(len(desk.picture(source, "broken")["comments"]))
     assert counts == [1, 0, 0]
     assert f"left in peace: 1\n  {source}:{key}: a person deleted our comment twice" in desk.run("status").out
-
-
-@pytest.mark.parametrize("twin", ["restored copy", "new register"])
-def test_two_registers_on_one_tracker_still_make_one_comment(make_desk: MakeDesk, twin: str) -> None:
-    """The marker in the ticket is looked for before anything is created, whichever register made it."""
-    desk = make_desk("jira", "jira-dc")
-    for source in desk.names:
-        desk.tell_broken(source, "before")
-    desk.sync()
-    other = desk.folder / "other.db"
-    if twin == "restored copy":
-        with desk.register() as register:
-            register.copy_to(other)
-    for source in desk.names:
-        desk.tell_broken(source, "after", days=0)
-    desk.sync()
-    measure = [desk.picture(source, story) for source in desk.names for story in ("before", "after")]
-    assert [len(each["comments"]) for each in measure] == [1, 1, 1, 1]
-    desk.sync(CAPA_SYNC_REGISTER=str(other))
-    desk.sync()
-    desk.sync(CAPA_SYNC_REGISTER=str(other))
-    pictures = [desk.picture(source, story) for source in desk.names for story in ("before", "after")]
-    assert pictures == measure

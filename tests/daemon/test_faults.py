@@ -108,3 +108,21 @@ def test_a_ticket_waits_behind_its_own_stuck_write_alone(make_desk: MakeDesk) ->
     assert _states(desk, stuck) == {"delivered"}
     assert "stuck writes: 0" in desk.run("status").out
     assert desk.run("retry", "CAPA-99").code == 2
+
+
+@pytest.mark.parametrize("source", ["jira", "jira-dc", "servicenow"])
+def test_what_a_release_let_through_goes_out_although_others_are_held(make_desk: MakeDesk, source: str) -> None:
+    """One of two tickets is released and its first write comes at a bad time: it is made up for, the other waits."""
+    desk = make_desk(source, rules=("root-cause-before-action",))
+    for story in ("one", "other"):
+        desk.tell_broken(source, story)
+    desk.servers[source].faults.add("rate_limit", WRITE, times=1)
+    assert desk.run("sync").code == 4
+    assert desk.run("sync", "--release", "1").code == 3
+    assert not desk.picture(source, "one")["state"]
+    desk.set_clock(NOW + timedelta(minutes=2))
+    held = desk.run("sync")
+    assert held.code == 4
+    assert "an earlier stop was not released; 1 ticket would be written to" in held.out + held.err
+    assert desk.picture(source, "one")["state"] == "warning"
+    assert not desk.picture(source, "other")["state"]

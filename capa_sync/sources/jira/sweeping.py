@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from capa_sync.errors import Fatal
 from capa_sync.model.ticket import Cursor, Page, Reading
+from capa_sync.sources.ahead import ahead
 from capa_sync.sources.jira.facts import prove_identity
 from capa_sync.sources.jira.family import Family
 from capa_sync.sources.jira.history import chunks
@@ -19,11 +21,27 @@ from capa_sync.sources.jira.sweep import Stretch, Sweep, SweepState, instant_ms
 from capa_sync.sources.jira.whole import Draft, Skip
 
 
+@dataclass(slots=True)
+class _Batch:
+    """Tickets read together, in the pages in which they came.
+
+    Attributes:
+        places: for each page the state after it, None after the last, and how many tickets its answer counted.
+        ids: for each page the ids of its tickets. readings: by id, kin included. skipped: those that make no ticket.
+    """
+
+    places: list[tuple[SweepState | None, int | None]]
+    ids: list[list[str]]
+    readings: dict[str, Reading]
+    skipped: list[Skip]
+
+
 class Sweeping:
     """Runs sweeps of one site."""
 
-    def __init__(self, site: Site, outside: Outside, family: Family) -> None:
+    def __init__(self, site: Site, outside: Outside, family: Family, stop: threading.Event) -> None:
         self._site = site
+        self._stop = stop
         self._outside = outside
         self._family = family
         self._sweep = Sweep(site.name, site.search, site.query, site.options.page_size)
@@ -53,8 +71,10 @@ class Sweeping:
             return
         total = self._total(begun)
         if begun.tail is None:
-            for stretches in self._batches(begun):
-                yield from self._pages(stretches, begun, rest, slot, total)
+            batches = self._read_batches(begun)
+            is_first_fill = slot == "sweep" and begun.since is None
+            for batch in ahead(batches, self._site.name, self._stop) if is_first_fill else batches:
+                yield from self._pages(batch, begun, rest, slot, total)
         yield from self._tail(begun, rest, slot)
         prove_identity(self._site.client, self._site.facts.me)  # no answer on the way may have been an anonymous one
         yield Page((), self._cursor(self._ended(begun, rest, slot)), complete=True, total=total)
@@ -91,24 +111,34 @@ class Sweeping:
                 yield batch
                 batch, rows = [], 0
 
-    def _pages(
-        self, stretches: list[Stretch], begun: SweepState, rest: dict[str, Any], slot: str, total: int | None
-    ) -> Iterator[Page]:
+    def _read_batches(self, begun: SweepState) -> Iterator[_Batch]:
+        for stretches in self._batches(begun):
+            batch = self._read_batch(stretches, is_whole=begun.since is None)
+            stretches.clear()  # a thousand issues as read are not to be held while the next thousand come
+            yield batch
+            del batch
+
+    def _read_batch(self, stretches: list[Stretch], *, is_whole: bool) -> _Batch:
         owners = [[Draft.of(issue) for issue in stretch.rows.issues] for stretch in stretches]
-        readings, skipped = self._read(owners, is_whole=begun.since is None)
+        readings, skipped = self._read(owners, is_whole=is_whole)
         self._portion.learn(readings)
-        by_id = {reading.ticket.id: reading for reading in readings}
-        own = {draft.id for drafts in owners for draft in drafts}
+        ids = [[draft.id for draft in drafts] for drafts in owners]
+        places = [(stretch.after, stretch.rows.total) for stretch in stretches]
+        return _Batch(places, ids, {reading.ticket.id: reading for reading in readings}, skipped)
+
+    def _pages(
+        self, batch: _Batch, begun: SweepState, rest: dict[str, Any], slot: str, total: int | None
+    ) -> Iterator[Page]:
+        own = {id_ for ids in batch.ids for id_ in ids}
         # kin goes with the first page: a later cursor must not be ahead of an action that its page named
-        kin: Sequence[Reading] = [reading for id_, reading in by_id.items() if id_ not in own]
-        for stretch, drafts in zip(stretches, owners, strict=True):
-            found = [by_id[draft.id] for draft in drafts if draft.id in by_id]
-            after = stretch.after or replace(begun, tail="")
-            cursor = self._cursor({**rest, slot: after.as_json()})
-            page_total = stretch.rows.total if total is None else total
+        kin: Sequence[Reading] = [batch.readings.pop(id_) for id_ in [*batch.readings] if id_ not in own]
+        skipped = batch.skipped
+        for (after, counted), ids in zip(batch.places, batch.ids, strict=True):
+            found = [batch.readings.pop(id_) for id_ in ids if id_ in batch.readings]
+            cursor = self._cursor({**rest, slot: (after or replace(begun, tail="")).as_json()})
+            page_total = counted if total is None else total
             yield Page((*kin, *found), cursor, complete=False, total=page_total, skipped=tuple(skipped))
             kin, skipped = (), []
-        stretches.clear()  # a thousand issues as read are not to be held while the next thousand come
 
     def _read(self, owners: list[list[Draft]], *, is_whole: bool) -> tuple[list[Reading], list[Skip]]:
         site, family = self._site, self._family

@@ -1,0 +1,104 @@
+"""The steps of a capa-sync process, seen from below its own code: each COMMIT of the register, each HTTP request.
+
+Runs inside the process (see `nursery`). Between two steps a process changes nothing that outlives it, so a kill right
+before a step is also one after the step before it. `record:FILE` notes them, `die:N WORDS` is `kill -9` before the
+Nth step of these words: which of several threads comes first is no matter then.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sqlite3
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from requests import PreparedRequest, Response
+from requests.adapters import HTTPAdapter
+
+from capa_sync.store.database import Database
+
+VARIABLE = "TEST_STEPS"
+COMMIT = "COMMIT"
+_ENDS = (COMMIT, "END", "INSERT", "UPDATE", "DELETE", "REPLACE", "CREATE", "DROP", "ALTER")
+
+
+def install(order: str) -> None:
+    """Watch this process from now on, as `record:FILE` or `die:N WORDS` says."""
+    way, _, argument = order.partition(":")
+    if way == "record":
+        file = Path(argument)
+        watch(_Note(file))
+        _trace_sqlite(_Note(traced(file)))
+    else:
+        number, _, words = argument.partition(" ")
+        watch(_Dying(words, int(number)))
+
+
+def traced(file: Path) -> Path:
+    """Where a recording notes, beside its steps, every statement that SQLite itself saw end a transaction."""
+    return file.with_suffix(".sql")
+
+
+def watch(step: Callable[[str], None]) -> None:
+    """Have `step` called before each step with its words."""
+    run, send = Database._run, HTTPAdapter.send
+
+    def counted_run(self: Database, statement: str) -> None:
+        if statement == COMMIT:
+            step(COMMIT)
+        run(self, statement)
+
+    def counted_send(self: HTTPAdapter, request: PreparedRequest, *args: Any, **options: Any) -> Response:
+        step(f"{request.method} {request.path_url}")
+        return send(self, request, *args, **options)
+
+    Database._run = counted_run  # type: ignore[method-assign]
+    HTTPAdapter.send = counted_send  # type: ignore[method-assign]
+
+
+def _trace_sqlite(note: Callable[[str], None]) -> None:
+    """Note each statement by which anything is stored: a COMMIT, or a change outside of every transaction."""
+    connect = sqlite3.connect
+
+    def traced_connect(*args: Any, **options: Any) -> sqlite3.Connection:
+        connection = connect(*args, **options)
+
+        def look(statement: str) -> None:
+            word = statement.lstrip().partition(" ")[0].upper()
+            if word in _ENDS and (word in _ENDS[:2] or not connection.in_transaction):
+                note(word)
+
+        connection.set_trace_callback(look)
+        return connection
+
+    sqlite3.connect = traced_connect  # type: ignore[assignment]
+
+
+class _Note:
+    """Appends a line to a file."""
+
+    def __init__(self, file: Path) -> None:
+        self._file = file
+        self._lock = threading.Lock()
+
+    def __call__(self, words: str) -> None:
+        with self._lock, self._file.open("a", encoding="utf-8") as lines:
+            lines.write(words + "\n")
+
+
+class _Dying:
+    """Counts the steps of some words, and ends the process before the Nth."""
+
+    def __init__(self, words: str, number: int) -> None:
+        self._words = words
+        self._left = number
+        self._lock = threading.Lock()
+
+    def __call__(self, words: str) -> None:
+        with self._lock:
+            self._left -= words == self._words
+            if self._left == 0:
+                os.kill(os.getpid(), signal.SIGKILL)

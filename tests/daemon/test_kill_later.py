@@ -1,0 +1,101 @@
+"""A process killed while it carries out a release, or withdraws a warning: told once, released once."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+
+import pytest
+
+from capa_sync.sandbox.stories.script import Fill
+from capa_sync.store import Register, RegisterLock
+from tests.daemon.desk import NOW, Desk
+from tests.daemon.lives import STORY, VerbLives
+from tests.daemon.nursery import Nursery
+from tests.daemon.steps import COMMIT
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(400)]
+JIRAS = ("jira", "jira-dc")
+HELD, RELEASED = 4, "one"
+
+
+class ReleaseLives(VerbLives):
+    """Two tickets wait behind the brake of a first activation, and a person has let through one of them.
+
+    The release lies in the register as a request, left while a daemon held it; the next process carries it out.
+    """
+
+    stories = (RELEASED, "other")
+    codes = (0, HELD)
+    apart = ("part", "plan_due")  # while a brake holds, what a new process means to plan stays due
+
+    def prepare(self, register: Register) -> None:
+        """Take what a real safety stop left, and the request of a real `sync --release 1`."""
+        register.close()
+        with self.desk() as desk:
+            stopped = desk.run("sync")
+            assert stopped.code == HELD, stopped.err
+            assert desk.writes() == []
+            held = RegisterLock(desk.register_file)
+            held.acquire()
+            left = desk.run("sync", "--release", "1")
+            held.release()
+            assert left.out.startswith("the daemon holds the register"), left.out + left.err
+            shutil.copy(desk.register_file, self.register)
+
+
+class ClearLives(VerbLives):
+    """A ticket was warned on, and a person has repaired what the warning said."""
+
+    @contextmanager
+    def desk(self) -> Iterator[Desk]:
+        """The desk after that."""
+        with super().desk() as desk:
+            assert desk.run("sync").code == 0
+            desk.set_clock(NOW + timedelta(days=1))
+            desk.tell(self.source, STORY, Fill({"root_cause": "Nobody is told when a reviewer leaves the company."}))
+            desk.set_clock(NOW + timedelta(days=2))
+            desk.tell(self.source, STORY, Fill({"action_text": "Name a deputy reviewer and train the team on it"}))
+            yield desk
+
+
+@pytest.mark.parametrize("source", ["jira", "servicenow"])
+def test_a_release_is_used_up_once_wherever_its_process_is_killed(nursery: Nursery, source: str) -> None:
+    """Killed before each commit and around each write: one ticket is warned on, once, and the other one waits."""
+    lives = ReleaseLives(nursery, source)
+    is_jira = source in JIRAS
+    first, other = (lives.unhurt.pictures[story] for story in lives.stories)
+    assert len(first["comments" if is_jira else "notes"]) == 1
+    assert other["comments" if is_jira else "notes"] == []
+    assert not other["state"]
+    assert lives.writes == (3 if is_jira else 2)
+    ((_, allowed, used, _, closed),) = [row[-5:] for row in lives.unhurt.tables["release"]]
+    assert (allowed, used, bool(closed)) == (1, 1, True)
+    assert lives.stored == [COMMIT] * lives.steps.count(COMMIT)
+    assert len(lives.stored) >= 10
+    assert lives.before_each_step(reading=False) == []
+    assert lives.around_each_write() == []
+    lives.close()
+
+
+@pytest.mark.parametrize("source", ["jira-dc", "servicenow"])
+def test_a_warning_is_withdrawn_once_wherever_its_process_is_killed(nursery: Nursery, source: str) -> None:
+    """Killed before each commit and around each write: the comment is edited, or the fields and one note say so."""
+    lives = ClearLives(nursery, source)
+    picture, is_jira = lives.unhurt.pictures[STORY], source in JIRAS
+    assert picture["state"] == "clear"
+    assert lives.writes == (3 if is_jira else 2)
+    if is_jira:
+        assert picture["labels"] == []
+        assert len(picture["comments"]) == 1
+        assert "are clear" in str(picture["comments"])
+    else:
+        assert "are clear" in picture["text"]
+        assert ["are clear" in note for note in picture["notes"]] == [True, False]
+    assert lives.stored == [COMMIT] * lives.steps.count(COMMIT)
+    assert len(lives.stored) >= 10
+    assert lives.before_each_step(reading=False) == []
+    assert lives.around_each_write() == []
+    lives.close()
