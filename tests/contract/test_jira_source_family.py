@@ -79,6 +79,29 @@ def test_a_subtask_born_later_brings_its_parent_anew(face: str) -> None:
 
 
 @both_faces
+def test_a_subtask_born_outside_the_query_is_polled_with_the_others(face: str) -> None:
+    """It costs no request of its own; sub-tasks of strangers, and of types that are no actions, are passed over."""
+    with desk(face, query=RECORDS_ONLY, children=SUBTASKS) as it:
+        first, second, _ = populate(it.tracker, 3)
+        stranger = str(ann(it).create("OPS", "Nonconformity", {"summary": "not ours"}))
+        earlier = subtask(it, first)
+        it.cycle()
+        it.tracker.clock.advance(timedelta(hours=2))
+        ann(it).create("OPS", "Sub-task", {"summary": "theirs", "parent": stranger})
+        born = subtask(it, second)
+        pages = it.cycle()
+        assert {reading.ticket.key for page in pages for reading in page.readings} == {second, born}
+        assert it.mirror.role(born) is Role.ACTION
+        assert [ref.key for ref in it.mirror.ticket(second).children] == [born]
+        it.tracker.clock.advance(timedelta(minutes=2))
+        assert len(it.exchanges(it.cycle)) == 2
+        ann(it).edit(born, {"summary": "Done differently"})
+        it.cycle()
+        assert it.mirror.ticket(born).values["summary"].text == "Done differently"
+        assert it.mirror.keys >= {earlier, born}
+
+
+@both_faces
 def test_linked_tickets_of_another_project_are_actions(face: str) -> None:
     """Only the wanted link in the wanted direction makes an action; the other end stays what it is."""
     with desk(face, children=LINKS) as it:

@@ -26,6 +26,7 @@ _COMPARE: dict[str, Callable[[Any, Any], bool]] = {
     "=": operator.eq,
     "!=": operator.ne,
 }
+_SUBTASK_TYPES = {(name, "subtaskissuetypes") for name in ("issuetype", "type")}
 _OPPOSITE = {
     "=": "!=",
     "!=": "=",
@@ -136,7 +137,7 @@ class Matcher:
 
     def _resolve(self, found: JqlField, operand: Operand) -> Iterable[Any]:
         if operand.is_function and found.kind != "user":
-            raise no_function(operand.text)
+            return self._function(found, operand)
         if found.kind == "issue":
             issue = self._issue(operand)
             return () if issue is None else (issue.id,)
@@ -150,6 +151,11 @@ class Matcher:
         if not values:
             raise _no_value(operand.text, found.name)
         return values
+
+    def _function(self, found: JqlField, operand: Operand) -> Iterable[str]:
+        if (found.name.lower(), operand.text.lower()) not in _SUBTASK_TYPES:
+            raise no_function(operand.text)
+        return [str(kind["id"]) for kind in self._state.issue_types.values() if kind.get("subtask")]
 
     def _issue(self, operand: Operand) -> Issue | None:
         issue = self._state.find(operand.text)

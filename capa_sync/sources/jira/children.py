@@ -22,6 +22,7 @@ class Kinship:
             for relation in ("subtask", "link", "child")
         }
         self.has_children = bool(self._types["child"])
+        self.has_subtasks = bool(self._types["subtask"])
 
     def may_be_action(self, fields: Mapping[str, Any]) -> bool:
         """Whether a ticket is an action by its parent, or would be one by a link from a record."""

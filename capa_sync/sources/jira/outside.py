@@ -41,7 +41,32 @@ class Outside:
         return [id_ for id_ in mirrored if id_ in self._outside]
 
     def changed(self, since: int | None) -> list[Draft]:
-        """Drafts of those touched since an instant that the mirror does not hold as they are."""
-        condition = self._site.query.since("updated", since)
-        rows = self._site.search_ids(self.ids(), ALL_FIELDS, condition)
-        return [draft for draft in map(Draft.of, rows) if not self._site.is_unchanged(draft)]
+        """Drafts of those touched since an instant that the mirror does not hold as they are.
+
+        The same request brings the sub-tasks born since then, for Jira does not touch their parents: those of a
+        mirrored record are actions. While there is none outside the query at all, none is asked for.
+        """
+        site, ids = self._site, self.ids()
+        born = site.query.subtasks_born_since(since) if site.kinship.has_subtasks else ""
+        rows = site.search_ids(ids, ALL_FIELDS, site.query.since("updated", since), also=born)
+        drafts = [draft for draft in map(Draft.of, rows) if not site.is_unchanged(draft)]
+        known = set(ids)
+        strangers = [draft for draft in drafts if draft.id not in known]
+        adopted = self._adopt(strangers) if strangers else set()
+        return [draft for draft in drafts if draft.id in known or draft.id in adopted]
+
+    def _adopt(self, drafts: list[Draft]) -> set[str]:
+        """Take those in that are children of a mirrored record, and that no search for the query tells."""
+        site, actions = self._site, set(self._site.lookup.action_ids(self._site.name))
+        parents = {draft.id: str((draft.fields.get("parent") or {}).get("id") or "") for draft in drafts}
+        kin = [
+            draft.id
+            for draft in drafts
+            if site.kinship.is_child(draft.fields)
+            and site.is_mirrored(parents[draft.id])
+            and parents[draft.id] not in actions
+        ]
+        adopted = set(kin) - site.in_query(kin) if kin else set()
+        for id_ in adopted:
+            self.note_outside(id_)
+        return adopted

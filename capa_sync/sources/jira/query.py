@@ -39,6 +39,10 @@ class Query:
         """The scope narrowed by conditions; empty ones count for nothing."""
         return f"{' AND '.join([f'({self.scope})', *filter(None, conditions)])} {order}"
 
+    def subtasks_born_since(self, ms: int | None) -> str:
+        """A condition for sub-tasks of any project that were made since an instant; "" without one."""
+        return f"issuetype in subTaskIssueTypes() AND {self.since('created', ms)}" if ms is not None else ""
+
     def since(self, field: str, ms: int | None) -> str:
         """A condition that a date field is not before an instant; never an upper bound."""
         if ms is None:

@@ -85,19 +85,37 @@ class Site:
         return None if mark is None else from_epoch_ms(mark)
 
     def search_ids(
-        self, ids: Iterable[str], fields: Sequence[str], *conditions: str, field: str = "id", changelog: bool = False
+        self,
+        ids: Iterable[str],
+        fields: Sequence[str],
+        *conditions: str,
+        field: str = "id",
+        also: str = "",
+        changelog: bool = False,
     ) -> list[Issue]:
-        """Search tickets whose id (or parent) is one of these; ids that Jira does not know are left out."""
+        """Search tickets whose id (or parent) is one of these; ids that Jira does not know are left out.
+
+        The first request brings those as well for which the condition `also` holds.
+        """
         found: list[Issue] = []
         for some in chunks([one for one in ids if one not in self.gone], IDS_AT_ONCE):
-            found += self._search_some(list(some), fields, conditions, field, changelog=changelog)
+            found += self._search_some(list(some), fields, conditions, field, also, changelog=changelog)
+            also = ""
         return found
 
     def _search_some(
-        self, ids: list[str], fields: Sequence[str], conditions: Sequence[str], field: str, *, changelog: bool
+        self,
+        ids: list[str],
+        fields: Sequence[str],
+        conditions: Sequence[str],
+        field: str,
+        also: str,
+        *,
+        changelog: bool,
     ) -> list[Issue]:
         while ids:
-            jql = " AND ".join([ids_condition(field, ids), *filter(None, conditions)])
+            wanted = ids_condition(field, ids)
+            jql = " AND ".join([f"({wanted} OR {also})" if also else wanted, *filter(None, conditions)])
             try:
                 return self._all_rows(f"{jql} ORDER BY created ASC, key ASC", fields, changelog=changelog)
             except BadRequest as error:
