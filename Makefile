@@ -39,8 +39,8 @@ lint: $(VENV)/.development ## ruff, mypy strict, import contracts, docstrings, s
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
-	$(BIN)/interrogate -q capa_sync tests
-	$(BIN)/codespell capa_sync tests rules mappings deploy README.md CHANGELOG.md
+	$(BIN)/interrogate -q capa_sync tests benchmarks
+	$(BIN)/codespell capa_sync tests benchmarks rules mappings deploy README.md CHANGELOG.md
 
 fix: $(VENV)/.development ## format and mend what ruff can mend
 	$(BIN)/ruff format .

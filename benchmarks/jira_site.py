@@ -51,7 +51,7 @@ class JiraSite:
         content = self._told(path) or self._read(path, body) or self._of_issue(method, path.split("/"), body)
         if content is None:
             return 404, b'{"errorMessages":["not served"]}', _HEADERS
-        return (201 if method == "POST" and path.startswith("issue/") else 200), content, _HEADERS
+        return (201 if method == "POST" and path.endswith("/comment") else 200), content, _HEADERS
 
     def _told(self, path: str) -> bytes | None:
         """Do what a benchmark asks for: `edit/FIRST/COUNT`, `close/NUMBER`, `written`."""
@@ -60,9 +60,11 @@ class JiraSite:
             self._tickets.edit(*map(int, numbers))
         elif order == "close":
             self._tickets.close(int(numbers[0]))
-        elif order != "written":
+        elif order == "written":
+            return orjson.dumps({str(number): at for number, at in self._tickets.written.items()})
+        else:
             return None
-        return orjson.dumps({str(number): at for number, at in self._tickets.written.items()})
+        return b"{}"
 
     def _read(self, path: str, body: bytes) -> bytes | None:
         if path == "search/jql":

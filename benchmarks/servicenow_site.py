@@ -6,13 +6,14 @@ It understands the few forms of encoded query that the source sends; an unknown 
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any
 from urllib.parse import parse_qs
 
 import orjson
 
 from benchmarks.lives import POOL, Life, tell_pool
+from benchmarks.server import Answer
 from capa_sync.sandbox.servicenow.clause10 import CHOICES
 from capa_sync.sandbox.stories.cast import CAST
 from capa_sync.sandbox.stories.servicenow_player import _STATE_OF
@@ -22,6 +23,8 @@ TABLE = "sn_grc_issue"
 LAST_TOUCHED = datetime(2026, 11, 20, tzinfo=UTC)
 STEP = timedelta(seconds=20)
 COLUMNS = 130
+Condition = tuple[str, str, str]
+"""Column, operator and value of one part of an encoded query."""
 _CONDITION = re.compile(r"([a-z_]+)(IN|>=|<=|=|>)(.*)")
 _TYPES = {"person": "reference", "text": "string", "line": "string", "option": "string", "day": "glide_date"}
 
@@ -136,7 +139,7 @@ class ServiceNowSite:
         }
         self._edited: dict[int, datetime] = {}
 
-    def answer(self, method: str, target: str, _body: bytes) -> tuple[int, bytes, bytes]:
+    def answer(self, method: str, target: str, _body: bytes) -> Answer:
         """Answer one request."""
         path, _question, query = target.partition("?")
         if path.startswith("/rest/api/3/edit/"):
@@ -147,25 +150,25 @@ class ServiceNowSite:
             return 403, b'{"error":{"message":"reading only"}}', b""
         asked = parse_qs(query)
         table, parts = path.rpartition("/")[2], asked.get("sysparm_query", [""])[0].split("^")
-        wanted = [found.groups() for part in parts if (found := _CONDITION.fullmatch(part))]
+        wanted = [(told[1], told[2], told[3]) for part in parts if (told := _CONDITION.fullmatch(part))]
         limit, offset = (int(asked.get(name, ["0"])[0]) for name in ("sysparm_limit", "sysparm_offset"))
         if table == TABLE:
             rows, total = self._records(wanted, parts, limit, offset)
         elif table == "sys_audit":
-            found = self._audit_rows(wanted)
-            rows, total = found[offset : offset + limit], len(found)
+            audit = self._audit_rows(wanted)
+            rows, total = audit[offset : offset + limit], len(audit)
         else:
             kept = [row for row in self._small.get(table, ()) if _holds(row, wanted)]
             rows, total = [orjson.dumps(row) for row in kept[offset : offset + limit]], len(kept)
         return 200, b'{"result":[%b]}' % b",".join(rows), b"X-Total-Count: %d\r\n" % total
 
     # --- records ---------------------------------------------------------------------------------------------------
-    def _records(self, wanted: Any, parts: list[str], limit: int, offset: int) -> tuple[list[bytes], int]:
+    def _records(self, wanted: list[Condition], parts: list[str], limit: int, offset: int) -> tuple[list[bytes], int]:
         numbers = self._matching(wanted, parts)
         return [self._row(number) for number in numbers[offset : offset + limit]], len(numbers)
 
-    def _matching(self, wanted: Any, parts: list[str]) -> Any:
-        numbers: Any = range(self._size)
+    def _matching(self, wanted: list[Condition], parts: list[str]) -> Sequence[int]:
+        numbers: Sequence[int] = range(self._size)
         stamp = next((one for one in wanted if one[0] == "sys_updated_on"), None)
         ids = [one for one in wanted if one[0] == "sys_id"]
         if stamp is not None:
@@ -200,17 +203,17 @@ class ServiceNowSite:
         }
 
     # --- audit -----------------------------------------------------------------------------------------------------
-    def _audit_rows(self, wanted: Any) -> list[bytes]:
+    def _audit_rows(self, wanted: list[Condition]) -> list[bytes]:
         keys = next((one[2] for one in wanted if one[0] == "documentkey"), sys_id(0))
-        found = []
+        found: list[tuple[str, str, str, bytes]] = []
         for key in keys.split(","):
             number = int(key[:8], 16)
             for place, (stamp, row) in enumerate(self._audits[number % POOL], 1):
                 found.append((stamp, sys_id(number, place), key, row))
         for column, operator, value in wanted:
             if column in ("sys_created_on", "sys_id"):
-                place = 0 if column == "sys_created_on" else 1
-                found = [one for one in found if _compare(one[place], operator, value)]
+                is_stamp = column == "sys_created_on"
+                found = [one for one in found if _compare(one[0] if is_stamp else one[1], operator, value)]
         found.sort(key=lambda one: one[:2])
         return [row % {b"ID": key.encode(), b"ENTRY": entry.encode()} for _stamp, entry, key, row in found]
 
@@ -221,7 +224,7 @@ def _compare(mine: str, operator: str, value: str) -> bool:
     return mine <= value if operator == "<=" else mine == value
 
 
-def _holds(row: dict[str, str], wanted: Any) -> bool:
+def _holds(row: dict[str, str], wanted: list[Condition]) -> bool:
     for column, operator, value in wanted:
         mine = row.get(column, "")
         if operator == "IN":
