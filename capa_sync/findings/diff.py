@@ -60,6 +60,9 @@ class DiffResult:
         return any(event.what is not What.REWORDED for event in self.events)
 
 
+_NOTHING = DiffResult((), (), ())
+
+
 def diff_findings(
     previous: Sequence[Finding],
     verdicts: Sequence[Verdict],
@@ -84,6 +87,8 @@ def diff_findings(
         old = known.get(verdict.rule)
         if old is not None or verdict.outcome not in _FINE:  # most rules find nothing and never did: no step
             steps.append(judgement.step(old, verdict))
+    if not steps and not known:
+        return _NOTHING
     if known:
         judged = {verdict.rule for verdict in verdicts}
         staying = judged | set(rules or ())
@@ -232,15 +237,16 @@ def _result(known: Mapping[str, Finding], steps: Mapping[str, What | None], rows
 
 def _inputs(evidence: Sequence[Evidence]) -> tuple[dict[str, str], ...]:
     """Turn evidence into plain JSON-able dicts, instants in ISO 8601, empty parts left out."""
-    return tuple([{name: text for name, text in _parts(item) if text} for item in evidence])
+    told = {at: at.isoformat() for at in {item.at for item in evidence} if at is not None}  # most share a few
+    return tuple([{name: text for name, text in _parts(item, told) if text} for item in evidence])
 
 
-def _parts(item: Evidence) -> tuple[tuple[str, str | None], ...]:
+def _parts(item: Evidence, told: Mapping[datetime, str]) -> tuple[tuple[str, str | None], ...]:
     """Name the parts of one piece of evidence."""
     return (
         ("what", item.what),
         ("text", item.text),
-        ("at", item.at.isoformat() if item.at else ""),
+        ("at", told[item.at] if item.at else ""),
         ("by", item.by),
         ("entry", item.entry),
         ("phrase", item.phrase),

@@ -84,7 +84,7 @@ def implemented_at(record: CapaRecord) -> datetime | None:
     done = [action.done_at for action in counted_actions(record)]
     if done:
         return None if None in done else max(at for at in done if at is not None)
-    if record.stage.value not in _IMPLEMENTED:
+    if record.stage not in _IMPLEMENTED:
         return None
     return next((row.at for row in changes_of(record, "stage") if row.new.data in _IMPLEMENTED), None)
 
@@ -115,11 +115,14 @@ class Spans(NamedTuple):
     late_until: datetime | None
 
 
-def spans(record: CapaRecord, due: date | None, timezone: str) -> Spans:
-    """Return the spans: open from detection (else creation) to the end of its life, late from its due date."""
+def spans(record: CapaRecord, due: date | None, implemented: datetime | None, timezone: str) -> Spans:
+    """Return the spans: open from detection (else creation) to the end of its life, late from its due date.
+
+    `implemented` is when the last counted action was done (`implemented_at`).
+    """
     detected = record.fields["detected_at"].data
     begun = start_of(detected, timezone) if isinstance(detected, date) else record.created_at
     ended = last_entry(record, record.stage) if record.stage in _ENDED else None
     end = ended.at if ended is not None else None
     late = end_of(due, timezone) if due is not None else None
-    return Spans(begun, end, late, implemented_at(record) or end)
+    return Spans(begun, end, late, implemented or end)

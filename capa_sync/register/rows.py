@@ -161,21 +161,23 @@ def _cause(record: CapaRecord, texts: Mapping[str, str]) -> dict[str, Cell]:
 def due_date(record: CapaRecord) -> date | datetime | None:
     """Return the record's due date, else the latest of its actions'."""
     own = _when(record, "due_at")
+    if own is not None:
+        return own
     dates = [a.due_at.data for a in counted_actions(record) if isinstance(a.due_at.data, date)]
-    return own or max(dates, key=lambda day: day.isoformat(), default=None)
+    return max(dates, key=lambda day: day.isoformat(), default=None)
 
 
 def _actions(record: CapaRecord, texts: Mapping[str, str], options: JudgeOptions) -> dict[str, Cell]:
     actions = counted_actions(record)
-    due = due_date(record)
-    counted = spans(record, due, options.timezone)
+    due, implemented = due_date(record), implemented_at(record)
+    counted = spans(record, due, implemented, options.timezone)
     return {
         "actions_done": sum([action.done_at is not None for action in actions]),
         "actions_total": len(actions),
         "action_text": "; ".join([words for action in actions if (words := _words(action.text))]),
         "due_at": due,
         "replans": replans(record, options.timezone),
-        "implemented_at": implemented_at(record),
+        "implemented_at": implemented,
         "communicated": _joined(texts["communicated_to"], ", ", texts["training_ref"]),
         "open_from": counted.open_from,
         "open_until": counted.open_until,
