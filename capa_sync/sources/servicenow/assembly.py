@@ -10,7 +10,8 @@ from typing import Any
 from capa_sync.errors import Skippable
 from capa_sync.model.ticket import Reading, Role
 from capa_sync.sources.servicenow.answers import Row, value_of
-from capa_sync.sources.servicenow.directory import Directory, TableFacts
+from capa_sync.sources.servicenow.dictionary import TableFacts
+from capa_sync.sources.servicenow.directory import Directory
 from capa_sync.sources.servicenow.history import Asked, History, Past
 from capa_sync.sources.servicenow.labels import Spoken, labels_of, learn, spoken_of
 from capa_sync.sources.servicenow.parse import ServiceNowParser

@@ -116,25 +116,16 @@ class History:
         """Whether comments and work notes are shown to us, as far as we know."""
         return NOTES.table not in self._closed
 
-    def probe(self, table: str) -> None:
-        """Find out whether audit and journal rows are shown to us. Raises SourceError.
+    def probe(self, table: str, client: TableClient) -> None:
+        """Find out, over this session, whether audit and journal rows are shown to us. Raises SourceError.
 
         Rows that are counted and not shown are hidden by an access rule (facts 0.2).
         """
         self._closed = {
             kind.table
             for kind, column in ((AUDIT, "tablename"), (NOTES, "name"))
-            if not self._is_shown(kind.table, condition(column, "=", table))
+            if not _is_shown(client, kind.table, condition(column, "=", table))
         }
-
-    def _is_shown(self, history: str, query: str) -> bool:
-        try:
-            answer = self._client.rows(history, query, limit=100, fields=("sys_id",), counted=False)
-            if not answer.rows:
-                answer = self._client.rows(history, query, limit=100, fields=("sys_id",))
-        except AccessDenied:
-            return False
-        return bool(answer.rows) or not answer.total
 
     def read(self, ids: Sequence[str]) -> Past:
         """Read the history of these records. Raises SourceError."""
@@ -182,6 +173,16 @@ class History:
             self._closed.add(kind.table)
             return None
         return found
+
+
+def _is_shown(client: TableClient, table: str, query: str) -> bool:
+    try:
+        answer = client.rows(table, query, limit=100, fields=("sys_id",), counted=False)
+        if not answer.rows:
+            answer = client.rows(table, query, limit=100, fields=("sys_id",))
+    except AccessDenied:
+        return False
+    return bool(answer.rows) or not answer.total
 
 
 def _read(client: TableClient, kind: _Kind, ids: Sequence[str]) -> _Found:

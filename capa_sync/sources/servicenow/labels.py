@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from capa_sync.sources.servicenow.answers import Row, value_of
-from capa_sync.sources.servicenow.directory import Directory, TableFacts
+from capa_sync.sources.servicenow.dictionary import TableFacts
+from capa_sync.sources.servicenow.directory import Directory
 from capa_sync.sources.servicenow.history import Past
 
 _SYS_ID = re.compile(r"[0-9a-f]{32}")

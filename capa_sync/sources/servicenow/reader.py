@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 
 from capa_sync.errors import Skippable
 from capa_sync.model.clock import Clock
@@ -17,7 +18,8 @@ from capa_sync.sources.servicenow.answers import value_of
 from capa_sync.sources.servicenow.assembly import Assembly, Skipped
 from capa_sync.sources.servicenow.census import CensusTaker
 from capa_sync.sources.servicenow.client import SYS_ID, TableClient
-from capa_sync.sources.servicenow.directory import Directory, check_columns
+from capa_sync.sources.servicenow.dictionary import check_columns, read_table
+from capa_sync.sources.servicenow.directory import Directory
 from capa_sync.sources.servicenow.filling import Filling
 from capa_sync.sources.servicenow.following import Following
 from capa_sync.sources.servicenow.history import History, batches
@@ -71,13 +73,22 @@ class ServiceNowSource:
         if self._is_ready:
             return
         self.directory.who_am_i()
-        for shelf in self._tables.all:
-            self.client.rows(shelf.table, "", limit=1, fields=("sys_id",), counted=False)  # exists and is open to us
+        tables = [shelf.table for shelf in self._tables.all]
+        for table in tables:  # they exist and are open to us; and one refused request is enough where we are to wait
+            self.client.rows(table, "", limit=1, fields=("sys_id",), counted=False)
+        self._learn(tables)
         check_columns(self.name, self.directory.table(self._options.table), fields_of(self._options.query))
         for shelf in self._tables.children:
             check_columns(self.name, self.directory.table(shelf.table), [shelf.reference])
-        self._history.probe(self._options.table)
         self._is_ready = True
+
+    def _learn(self, tables: Sequence[str]) -> None:
+        """Find out side by side what the tables hold, and whether the history is shown."""
+        with self._history.sessions.slices() as slices:
+            read = partial(read_table, language=self.directory.language)
+            asked = [slices.ask(partial(read, name=table)) for table in tables]
+            slices.wait(slices.ask(partial(self._history.probe, self._options.table)))
+            self.directory.keep_tables([slices.wait(facts) for facts in asked])
 
     def read_changes(self, cursor: Cursor, *, full: bool = False) -> Iterator[Page]:
         """Yield what changed since the cursor; everything for an empty one or `full`. Raises SourceError.

@@ -7,7 +7,8 @@ from datetime import datetime
 
 from capa_sync.errors import Authentication
 from capa_sync.model.ticket import Account, FieldDef, SiteFacts, StatusDef
-from capa_sync.sources.servicenow.directory import Directory, TableFacts
+from capa_sync.sources.servicenow.dictionary import TableFacts
+from capa_sync.sources.servicenow.directory import Directory
 from capa_sync.sources.servicenow.history import History
 
 _STATES = ("state", "u_state")

@@ -1,0 +1,151 @@
+"""What the instance says of its tables: the classes they extend, their columns, choices and audit flags."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+from capa_sync.errors import Fatal
+from capa_sync.sources.servicenow.answers import AccessDenied, Row, value_of
+from capa_sync.sources.servicenow.client import TableClient
+from capa_sync.sources.servicenow.keyset import Walk
+from capa_sync.sources.servicenow.parts import JOURNAL_COLUMNS
+from capa_sync.sources.servicenow.query import condition, join, one_of
+
+_PAGE = 1000
+_DEEPEST = 12  # classes between a table and its root; a guard against a loop in the data
+_COLUMN = ("sys_id", "name", "element", "column_label", "internal_type", "reference", "attributes", "audit")
+_CHOICE = ("sys_id", "name", "element", "value", "label", "language", "sequence", "inactive")
+_JOURNAL_TYPES = frozenset({"journal_input", "journal", "journal_list"})
+_HTML_TYPES = frozenset({"html", "translated_html"})
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column: label, type, whether its changes are audited for exactly that table, what it refers to."""
+
+    name: str
+    label: str
+    type: str
+    audited: bool
+    reference: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class TableFacts:
+    """One table with what it inherits.
+
+    Attributes:
+        lineage: the table and the classes it extends, nearest first.
+        audited: the table's own audit flag; it is not inherited (facts/servicenow.md 0.6).
+        columns: by name; empty where sys_dictionary is closed to us.
+        choices: column -> raw value -> label, in the order of the list.
+        journals: columns that hold no value of their own. html: columns that hold markup.
+    """
+
+    name: str
+    lineage: tuple[str, ...]
+    audited: bool | None
+    columns: dict[str, Column]
+    choices: dict[str, dict[str, str]]
+    journals: frozenset[str] = field(init=False)
+    html: frozenset[str] = field(init=False)
+
+    def __post_init__(self) -> None:
+        kinds = {column.name: column.type for column in self.columns.values()}
+        journals = JOURNAL_COLUMNS | {name for name, kind in kinds.items() if kind in _JOURNAL_TYPES}
+        object.__setattr__(self, "journals", journals)  # the only way in a frozen class; asked for at each row
+        object.__setattr__(self, "html", frozenset(name for name, kind in kinds.items() if kind in _HTML_TYPES))
+
+    def may_name_users(self, column: str) -> bool:
+        """Tell whether a column may hold users; any may where the dictionary does not say."""
+        known = self.columns.get(column)
+        return known.reference == "sys_user" if known else column != "sys_id"
+
+
+def read_table(client: TableClient, name: str, language: str) -> TableFacts:
+    """Read what is known of a table, labels of choices in this language. Raises SourceError."""
+    lineage = _lineage(client, name)
+    rows = all_rows(client, "sys_dictionary", join(one_of("name", lineage), "active=true"), _COLUMN)
+    flags = {value_of(row, "name"): row for row in rows if not value_of(row, "element")}
+    audited = value_of(flags[name], "audit") == "true" if name in flags else None
+    columns: dict[str, Column] = {}
+    for owner in reversed(lineage):
+        for row in (r for r in rows if value_of(r, "name") == owner and value_of(r, "element")):
+            columns[value_of(row, "element")] = _column(row, table_audited=bool(audited))
+    return TableFacts(name, lineage, audited, columns, _choices(client, lineage, language))
+
+
+def _lineage(client: TableClient, name: str) -> tuple[str, ...]:
+    found = [name]
+    while len(found) < _DEEPEST:
+        parent = _parent(client, found[-1])
+        if not parent or parent in found:
+            break
+        found.append(parent)
+    return tuple(found)
+
+
+def _parent(client: TableClient, name: str) -> str:
+    query, fields = condition("name", "=", name), ("super_class.name", "name")
+    try:
+        rows = client.rows("sys_db_object", query, limit=1, fields=fields, linked=False, counted=False).rows
+    except AccessDenied:
+        return ""
+    return value_of(rows[0], "super_class.name") if rows else ""
+
+
+def _choices(client: TableClient, lineage: Sequence[str], mine: str) -> dict[str, dict[str, str]]:
+    """Return the choices that hold for a table: those of the nearest class that has any for the column."""
+    rows = all_rows(client, "sys_choice", one_of("name", lineage), _CHOICE)
+    rank = {name: place for place, name in enumerate(lineage)}
+    rows.sort(key=lambda r: (_number(value_of(r, "sequence")), value_of(r, "value")))
+    nearest: dict[str, int] = {}
+    for row in rows:
+        column, place = value_of(row, "element"), rank.get(value_of(row, "name"), len(rank))
+        nearest[column] = min(place, nearest.get(column, place))
+    found: dict[str, dict[str, str]] = {}
+    for wanted in (lambda language: language not in (mine, "en"), lambda language: language == "en", mine.__eq__):
+        for row in rows:
+            column = value_of(row, "element")
+            if rank.get(value_of(row, "name")) == nearest[column] and wanted(value_of(row, "language")):
+                found.setdefault(column, {})[value_of(row, "value")] = value_of(row, "label")
+    return found
+
+
+def all_rows(client: TableClient, table: str, base: str, fields: Sequence[str]) -> list[Row]:
+    """Read every row that a filter finds; none where the table is closed to us. Raises SourceError."""
+    fetch: Any = partial(client.rows, table, limit=_PAGE, fields=fields)
+    try:
+        return [row for answer in Walk(client.source, table, fetch, base).by_id("") for row in answer.rows]
+    except AccessDenied:
+        return []
+
+
+def _column(row: Row, *, table_audited: bool) -> Column:
+    attributes = {part.partition("=")[0].strip() for part in value_of(row, "attributes").split(",")}
+    audited = (table_audited or value_of(row, "audit") == "true") and "no_audit" not in attributes
+    name = value_of(row, "element")
+    label, kind = value_of(row, "column_label") or name, value_of(row, "internal_type")
+    return Column(name, label, kind, audited, value_of(row, "reference"))
+
+
+def _number(text: str) -> int:
+    return int(text) if text.isdigit() else 0
+
+
+def check_columns(source: str, table: TableFacts, columns: Iterable[str]) -> None:
+    """Refuse a base filter that names a column the table lacks: the platform would drop that condition.
+
+    Raises:
+        Fatal: with the first such column.
+    """
+    for column in columns:
+        if table.columns and column not in table.columns:
+            raise Fatal(
+                source,
+                f"query: {table.name} has no column {column!r} that we may see; ServiceNow would leave that "
+                "condition out and answer with every row",
+            )
