@@ -16,7 +16,7 @@ from capa_sync.errors import RegisterUnavailable
 
 BUSY_SECONDS = 10.0
 _SWITCH_PAUSE = 0.05  # seconds between two tries to switch a new file to WAL
-_CACHE_KIB = 32_768
+_CACHE_KIB = 16_384  # twice as much made neither a backfill nor a first cycle of 20,000 tickets faster
 _CHECKPOINT_PAGES = 4_000
 _PLACES = 500
 

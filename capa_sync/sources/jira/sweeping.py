@@ -119,7 +119,7 @@ class Sweeping:
             del batch
 
     def _read_batch(self, stretches: list[Stretch], *, is_whole: bool) -> _Batch:
-        owners = [[Draft.of(issue) for issue in stretch.rows.issues] for stretch in stretches]
+        owners = [_drafts(stretch) for stretch in stretches]
         readings, skipped = self._read(owners, is_whole=is_whole)
         self._portion.learn(readings)
         ids = [[draft.id for draft in drafts] for drafts in owners]
@@ -175,3 +175,10 @@ class Sweeping:
             readings, skipped = self._family.read(drafts, frozenset(draft.id for draft in drafts))
             cursor = self._cursor({**rest, slot: replace(begun, tail=some[-1]).as_json()})
             yield Page(tuple(readings), cursor, complete=False, skipped=tuple(skipped))
+
+
+def _drafts(stretch: Stretch) -> list[Draft]:
+    """Turn a page's rows into drafts; the page lets go of them, for a row that is read anew is held no longer."""
+    drafts = [Draft.of(issue) for issue in stretch.rows.issues]
+    stretch.rows.issues.clear()
+    return drafts
