@@ -11,7 +11,7 @@ from capa_sync.daemon.log import Action, log
 from capa_sync.daemon.mapped import map_mirrored
 from capa_sync.daemon.targets import target_of
 from capa_sync.model.record import CapaRecord
-from capa_sync.model.write import WriteState
+from capa_sync.model.write import Write, WriteState
 from capa_sync.writeback import (
     REPLACED,
     ROLLING_DAY,
@@ -28,6 +28,8 @@ from capa_sync.writeback import (
 
 _BATCH = 200
 """Tickets read together."""
+AT_ONCE = 2_000
+"""Tickets planned before it is asked whether a brake holds them anyway."""
 
 
 def plan_due_tickets(house: House, setup: SourceSetup, now: datetime) -> int:
@@ -38,25 +40,39 @@ def plan_due_tickets(house: House, setup: SourceSetup, now: datetime) -> int:
     """
     if setup.write.mode == "off":
         return 0
-    plans = _plan_all(house, setup, _due(house, setup, now), now)
+    plans = _plan_in_portions(house, setup, _due(house, setup, now), now)
     decision = _decide(house, setup, plans, now)
     if setup.held and (isinstance(decision, Allowed) or decision.cause.value != setup.held.cause):
         plans |= _plan_all(house, setup, setup.held.take_all(), now)
         decision = _decide(house, setup, plans, now)
     if isinstance(decision, Stopped):
         return _not_put(house, setup, plans, decision, now)
-    chosen = choose(plans, decision)
-    writes = [write for ticket in chosen for write in plans[ticket].writes]
+    writes: list[Write] = []
     house.checkpoint("before-outbox-commit")
     with house.register.transaction():
-        _withdraw(house, plans.values(), now)
-        house.register.outbox.put(writes)
-        _use_release(house, setup, chosen, decision, now)
-        _plan_next(house, setup, plans, set(plans) - (_wanting(plans) - set(chosen)))
+        # once more, where nobody else writes: another source of the same site may have planned meanwhile
+        decision = _decide(house, setup, plans, now)
+        if isinstance(decision, Allowed):
+            writes = _put(house, setup, plans, decision, now)
     house.checkpoint("after-outbox-commit")
+    if isinstance(decision, Stopped):
+        return _not_put(house, setup, plans, decision, now)
     for write in writes:
         log(Action.WRITE_PLANNED, source=setup.name, ticket=write.ticket_key, kind=str(write.kind))
     return len(writes)
+
+
+def _put(
+    house: House, setup: SourceSetup, plans: Mapping[str, TicketPlan], allowed: Allowed, now: datetime
+) -> list[Write]:
+    """Put what is allowed into the outbox, and return it."""
+    chosen = choose(plans, allowed)
+    writes = [write for ticket in chosen for write in plans[ticket].writes]
+    _withdraw(house, plans.values(), now)
+    house.register.outbox.put(writes)
+    _use_release(house, setup, chosen, allowed, now)
+    _plan_next(house, setup, plans, set(plans) - (_wanting(plans) - set(chosen)))
+    return writes
 
 
 def note_plan_times(house: House, setup: SourceSetup, now: datetime) -> None:
@@ -89,6 +105,22 @@ def deliver_writes(house: House, setup: SourceSetup) -> int:
     if report.fault is not None:
         raise report.fault
     return len(report.delivered)
+
+
+def _plan_in_portions(house: House, setup: SourceSetup, due: Sequence[str], now: datetime) -> dict[str, TicketPlan]:
+    """Plan tickets so that no more plans than AT_ONCE wait in memory for a decision that is sure; return the rest.
+
+    A brake that holds some plans holds all of them with any more: these are put away as held, and only counted on.
+    """
+    plans: dict[str, TicketPlan] = {}
+    for start in range(0, len(due), AT_ONCE):
+        plans |= _plan_all(house, setup, due[start : start + AT_ONCE], now)
+        if start + AT_ONCE < len(due):
+            decision = _decide(house, setup, plans, now)
+            if isinstance(decision, Stopped) and (not setup.held or decision.cause.value == setup.held.cause):
+                _hold_back(house, setup, plans, decision, now)
+                plans = {}
+    return plans
 
 
 def _plan_all(house: House, setup: SourceSetup, due: Sequence[str], now: datetime) -> dict[str, TicketPlan]:
@@ -182,6 +214,18 @@ def _not_put(
     house: House, setup: SourceSetup, plans: Mapping[str, TicketPlan], stopped: Stopped, now: datetime
 ) -> int:
     """Show what is planned without meaning it; a brake that held is remembered and told."""
+    with house.register.transaction():
+        _hold_back(house, setup, plans, stopped, now)
+        if stopped.is_latched:
+            house.register.outbox.safety_stop(setup.name, stopped.reason, now)
+    stopped.raise_if_safety_stop()
+    return 0
+
+
+def _hold_back(
+    house: House, setup: SourceSetup, plans: Mapping[str, TicketPlan], stopped: Stopped, now: datetime
+) -> None:
+    """Put plans into the outbox as withheld, and remember of each no more than its sums."""
     withheld = [
         replace(write, state=WriteState.WITHHELD, error=stopped.cause.value)
         for plan in plans.values()
@@ -190,12 +234,8 @@ def _not_put(
     with house.register.transaction():
         _withdraw(house, plans.values(), now)
         house.register.outbox.put(withheld)
-        if stopped.is_latched:
-            house.register.outbox.safety_stop(setup.name, stopped.reason, now)
         _plan_next(house, setup, plans, plans)
     setup.held.keep(plans, stopped.cause.value)
-    stopped.raise_if_safety_stop()
-    return 0
 
 
 def _withdraw(house: House, plans: Iterable[TicketPlan], now: datetime) -> None:
