@@ -189,7 +189,8 @@ def _decide(house: House, setup: SourceSetup, plans: Mapping[str, TicketPlan], n
         planned=len(_wanting(plans)) + held.writing,
         new_comments=sum(plan.notifies for plan in plans.values()) + held.notifying,
         recent=sum(
-            register.outbox.notifications_since(name, now - ROLLING_DAY) + _waiting(house, name, (plans, held))
+            register.outbox.notifications_since(name, now - ROLLING_DAY)
+            + _waiting(house, name, (plans, held) if name == setup.name else ())
             for name, each in house.setups.items()
             if each.site == setup.site
         ),

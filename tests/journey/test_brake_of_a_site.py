@@ -24,7 +24,7 @@ LIMIT = 1
 
 
 def test_two_sources_that_plan_at_once_share_one_rolling_day(tmp_path: Path) -> None:
-    """The second plans between the first one's look at the brake and its writes: still no more comments than LIMIT."""
+    """The second plans between the first one's look at the brake and its writes: still LIMIT comments and no more."""
     clock = SandboxClock(local("2025-05-05 09:00"), ticking=False)
     tracker = JiraTracker(face="cloud", clock=clock)
     player = JiraPlayer(tracker, Diary(clock.now()), lambda story: story)
@@ -43,9 +43,7 @@ def test_two_sources_that_plan_at_once_share_one_rolling_day(tmp_path: Path) -> 
             for name in names:
                 run_cycle(house, house.setups[name])
                 register.outbox.close_release(name, clock.now())
-            player.play(
-                Scene("life", 0, 0, "anna.lee", Create({"title": "Access review missed", "owner": "anna.lee"}))
-            )
+            player.play(Scene("life", 0, 0, "anna.lee", Create({"title": "Review missed", "owner": "anna.lee"})))
             clock.advance(timedelta(days=2))
             player.play(Scene("life", 0, 0, "anna.lee", AddAction("Run the missing review", None)))
             clock.advance(timedelta(hours=2))
