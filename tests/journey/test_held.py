@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -63,4 +64,32 @@ def test_a_held_plan_is_made_once_and_anew_on_news_and_release(
         desk.cycle()
         assert planned == [desk.ticket()]
         assert desk.writes()
+        assert not withheld(desk)
+
+
+@pytest.mark.parametrize("at_once", [1, 2, 3, 100])
+def test_plans_are_held_in_portions_as_they_are_in_one(
+    at_once: int, tmp_path: Path, planned: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However few plans may wait in memory, the stop names all of them, nothing goes out, and later each goes out."""
+    monkeypatch.setattr(writing, "AT_ONCE", at_once)
+    with open_desk("jira", tmp_path, "2025-05-05 09:00") as desk:
+        setup = desk.house.setups["jira"]
+        setup.write = replace(setup.write, max_new_comments_per_day=3)
+        for n in range(7):
+            new = {"title": f"Access review {n} missed", "owner": "anna.lee", "grade": "minor"}
+            desk.play("2025-05-05 09:00", Create(new), story=f"life{n}")
+            desk.play("2025-05-07 10:00", AddAction("Run the missing review", None), story=f"life{n}")
+        desk.house.register.outbox.close_release("jira", desk.clock.now())  # one was given for no ticket yet
+        desk.cycle()
+        stopped = desk.cycle().stopped  # the site is known by now
+        assert "7 new comments on top of 0 in the last 24 hours" in stopped
+        assert {each.ticket_id for each in desk.house.register.outbox.withheld("jira")} == set(planned)
+        assert (len(set(planned)), desk.writes()) == (7, [])
+        planned.clear()
+        assert (desk.cycle().stopped, planned) == (stopped, [])
+        setup.write = replace(setup.write, max_new_comments_per_day=7)
+        desk.cycle()
+        assert len(planned) == 7
+        assert len([each for each in desk.writes() if each.endswith("/comment")]) == 7
         assert not withheld(desk)
