@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 import signal
-import tempfile
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -17,7 +16,7 @@ from capa_sync.sandbox.messages import Reply, Request
 from capa_sync.store import Register, open_register
 from tests.daemon import steps
 from tests.daemon.desk import KILLED, NOW, READING_POSTS, Desk, Picture, until
-from tests.daemon.nursery import Child, Nursery
+from tests.daemon.nursery import Child, Nursery, room
 from tests.daemon.steps import COMMIT
 
 _LEDGER_COLUMNS = {"mirror": (7,), "write_out": (16,)}
@@ -57,8 +56,7 @@ class Lives:
         self.source = source
         self._port = 0
         self._count = 0
-        memory = Path("/dev/shm")  # nobody pulls the plug here, so that no life waits for a disk
-        self._room = tempfile.TemporaryDirectory(dir=memory if memory.is_dir() else None, prefix="capa-sync-lives-")
+        self._room = room()
         self.folder = Path(self._room.name)
         self.register = self.folder / "register.db"
         with open_register(self.register, clock_now=NOW) as register:

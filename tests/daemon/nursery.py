@@ -16,6 +16,7 @@ import select
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -24,6 +25,12 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[2]
+
+
+def room() -> tempfile.TemporaryDirectory[str]:
+    """Make a folder for registers of processes that are killed: nobody pulls the plug, so none waits for a disk."""
+    memory = Path("/dev/shm")
+    return tempfile.TemporaryDirectory(dir=memory if memory.is_dir() else None, prefix="capa-sync-tests-")
 
 
 @dataclass
@@ -69,6 +76,7 @@ class Nursery:
             env={**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])},
         )
         self._lock = threading.Lock()
+        self._book = threading.Lock()
         self._births: queue.Queue[int] = queue.Queue()
         self._children: dict[int, Child] = {}
         self._ends: dict[int, int] = {}
@@ -99,9 +107,10 @@ class Nursery:
             self._process.stdin.write(json.dumps({**order, "out": str(out), "err": str(err)}).encode() + b"\n")
             self._process.stdin.flush()
             pid = self._births.get(timeout=60)
-            child = self._children[pid] = Child(pid, out, err)
-            if pid in self._ends:
-                self._bury(child)
+            child = Child(pid, out, err)
+            with self._book:
+                self._children[pid] = child
+                self._bury(pid)
         return child
 
     def _listen(self) -> None:
@@ -111,22 +120,23 @@ class Nursery:
             if "code" not in told:
                 self._births.put(told["pid"])
                 continue
-            self._ends[told["pid"]] = told["code"]
-            child = self._children.get(told["pid"])
-            if child is not None:
-                self._bury(child)
+            with self._book:
+                self._ends[told["pid"]] = told["code"]
+                self._bury(told["pid"])
 
-    def _bury(self, child: Child) -> None:
-        child.code = self._ends[child.pid]
-        child.ended.set()
+    def _bury(self, pid: int) -> None:
+        """Tell the child of its end if both are known by now; its number may be given to another one then."""
+        if pid in self._children and pid in self._ends:
+            child = self._children.pop(pid)
+            child.code = self._ends.pop(pid)
+            child.ended.set()
 
     def __enter__(self) -> Nursery:
         return self
 
     def __exit__(self, *_error: object) -> None:
-        for child in self._children.values():
-            if not child.ended.is_set():
-                child.signal(signal.SIGKILL).wait()
+        for child in list(self._children.values()):
+            child.signal(signal.SIGKILL).wait()
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         self._process.stdin.close()
