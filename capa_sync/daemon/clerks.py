@@ -60,8 +60,7 @@ def weigh_for(house: House, task: Task) -> list[Outcome] | None:
     if known_by(house, setup) != task.known_by:
         return None
     house.options, setup.write, setup.clock_skew = task.options, task.write, task.clock_skew
-    desk = Desk(house, setup, task.ids, task.now)
-    return [desk.weigh(ticket_id) for ticket_id in task.ids]
+    return Desk(house, setup, task.ids, task.now).weigh(task.ids)
 
 
 class Clerks:

@@ -5,11 +5,11 @@ So a batch may be weighed by another process, which knows what this one knows (`
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 
 from capa_sync.daemon.house import House, SourceSetup
-from capa_sync.daemon.mapped import Mirror, carrier, map_mirrored
+from capa_sync.daemon.mapped import Mirror, carrier, map_mirrored, may_be_joined
 from capa_sync.daemon.outcome import Aside, HandedOver, Outcome, Unseen, Weighed
 from capa_sync.daemon.targets import target_of
 from capa_sync.findings import RULE_GONE, DiffResult, What, diff_findings
@@ -36,36 +36,54 @@ class Desk:
         self._previous = register.findings.latest_of(setup.name, ids)
         self._writes = register.outbox.writes_of(setup.name, ids) if setup.write.mode != "off" else {}
 
-    def weigh(self, ticket_id: str) -> Outcome:
-        """Judge one of them. A ticket that names a twin makes that known to the register first (`map_mirrored`)."""
+    def weigh(self, ids: Iterable[str]) -> list[Outcome]:
+        """Judge some of them, in their order. A ticket that names a twin makes that known to the register first.
+
+        Each step is taken for all before the next, so that its code stays near the processor: ticket by ticket, the
+        same work took a fifth longer (measured). Not so where tickets may be joined, for one may bear on the next.
+        """
+        if may_be_joined(self._house, self._setup):
+            return [outcome for each in ids for outcome in self._weigh([each])]
+        return self._weigh(ids)
+
+    def _weigh(self, ids: Iterable[str]) -> list[Outcome]:
+        taken = [self._take(each) for each in ids]
+        judged = iter(self._judge([each for each in taken if isinstance(each, CapaRecord)]))
+        return [next(judged) if isinstance(each, CapaRecord) else each for each in taken]
+
+    def _take(self, ticket_id: str) -> CapaRecord | Outcome:
+        """Map a ticket; return its record, or why it is not to be judged."""
         house, setup = self._house, self._setup
         record = map_mirrored(house, setup, ticket_id, self._now, learn=True, mirror=self._mirror, as_of=self._as_of)
         if not isinstance(record, CapaRecord):
             return Aside(ticket_id, _reasons(record))
         if carrier(house, setup, ticket_id) != (setup.name, ticket_id):
             return HandedOver(ticket_id)
-        if record.presence in UNSEEN:
-            return Unseen(ticket_id)
-        return self._weigh(record)
+        return Unseen(ticket_id) if record.presence in UNSEEN else record
 
-    def _weigh(self, record: CapaRecord) -> Weighed:
-        house, setup, ticket_id = self._house, self._setup, record.ticket_id
-        verdicts = house.rules.evaluate(record, house.options, self._now)
-        previous = self._previous.get(ticket_id, [])
-        diff = diff_of(house, setup, ticket_id, previous, verdicts, self._now)
-        findings = _latest(previous, diff)
-        rows = judged_rows(
-            setup.name,
-            ticket_id,
-            record.created_at.year,
-            _look_again(record, verdicts),
-            findings=diff.save,
-            verdicts=verdicts,
-            columns=register_row(record, findings, verdicts, house.options),
-            actions=action_rows(record),
-            timeline=birth_rows(record),
-        )
-        return Weighed(ticket_id, rows, events_of(diff), self._plan(record, findings, verdicts))
+    def _judge(self, records: Sequence[CapaRecord]) -> Iterator[Weighed]:
+        house, setup, now = self._house, self._setup, self._now
+        previous = [self._previous.get(record.ticket_id, []) for record in records]
+        verdicts = [house.rules.evaluate(record, house.options, now) for record in records]
+        laid = zip(records, previous, verdicts, strict=True)
+        diffs = [diff_of(house, setup, record.ticket_id, before, said, now) for record, before, said in laid]
+        findings = [_latest(before, diff) for before, diff in zip(previous, diffs, strict=True)]
+        found = list(zip(records, findings, verdicts, strict=True))
+        columns = [register_row(record, standing, said, house.options) for record, standing, said in found]
+        plans = [self._plan(record, standing, said) for record, standing, said in found]
+        for record, said, diff, row, plan in zip(records, verdicts, diffs, columns, plans, strict=True):
+            rows = judged_rows(
+                setup.name,
+                record.ticket_id,
+                record.created_at.year,
+                _look_again(record, said),
+                findings=diff.save,
+                verdicts=said,
+                columns=row,
+                actions=action_rows(record),
+                timeline=birth_rows(record),
+            )
+            yield Weighed(record.ticket_id, rows, events_of(diff), plan)
 
     def _plan(
         self, record: CapaRecord, findings: Sequence[Finding], verdicts: Sequence[Verdict]

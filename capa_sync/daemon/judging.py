@@ -88,9 +88,9 @@ def _weigh_here(house: House, setup: SourceSetup, ids: Sequence[str], now: datet
     """
     desk, named = Desk(house, setup, ids, now), setup.mapping.same_as
     if named is not None and named.source == setup.name:
-        yield from ([desk.weigh(ticket_id)] for ticket_id in ids)
+        yield from (desk.weigh([ticket_id]) for ticket_id in ids)
     else:
-        yield [desk.weigh(ticket_id) for ticket_id in ids]
+        yield desk.weigh(ids)
 
 
 def _notice_new_rules(house: House, setup: SourceSetup, now: datetime) -> None:
