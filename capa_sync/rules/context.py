@@ -18,7 +18,6 @@ from capa_sync.rules.subjects import SUBJECTS
 
 _COUNTED = frozenset({ActionKind.CORRECTIVE, ActionKind.PREVENTIVE})
 _IMPLEMENTED = frozenset({"implemented"})
-_DERIVED_FIELDS = ("action_needed",)  # fields of the catalogue that are derived all the same
 _UNSURE = frozenset({ValueState.ERROR, ValueState.UNREADABLE})
 
 
@@ -71,9 +70,7 @@ class Context:
         self.now = now
         self.terms = terms
         self._derive = derive
-        self._values = dict(record.fields)
-        for name in _DERIVED_FIELDS:
-            self._values.pop(name, None)
+        self._derived: dict[str, Value] = {}
         self.all_actions = [action for action in record.actions if action.kind in _COUNTED]
         self.actions = [action for action in self.all_actions if _is_there(action)]
         self.actions_unknown = _why_incomplete(record)
@@ -91,9 +88,12 @@ class Context:
 
     def value(self, name: str) -> Value:
         """Return a subject's value now, derived ones included."""
-        made = self._values.get(name)
+        derive = self._derive.get(name)
+        if derive is None:
+            return self.record.fields[name]
+        made = self._derived.get(name)
         if made is None:
-            made = self._values[name] = self._derive[name](self)
+            made = self._derived[name] = derive(self)
         return made
 
     def label(self, name: str) -> str:
@@ -186,11 +186,17 @@ class Context:
         """
         found = self._firsts.get("action_started_at")
         if found is None:
-            times = [self.first_became("stage", _IMPLEMENTED), *map(_started, self.all_actions)]
-            if self.actions_unknown:
-                times.append(FirstTime(None, DAWN))
-            found = self._firsts["action_started_at"] = self._with_entry(first_of(times))
+            found = self._firsts["action_started_at"] = self._action_start()
         return found
+
+    def _action_start(self) -> FirstTime:
+        entry = self.first_became("stage", _IMPLEMENTED)
+        if not self.all_actions and not self.actions_unknown and entry.known is None:
+            return entry
+        times = [entry, *map(_started, self.all_actions)]
+        if self.actions_unknown:
+            times.append(FirstTime(None, DAWN))
+        return self._with_entry(first_of(times))
 
     def _with_entry(self, time: FirstTime) -> FirstTime:
         """Return the start of an action with the history entry behind it, which `explain` shows."""
