@@ -74,16 +74,19 @@ def backfill(kind: str, url: str, folder: Path, budget: str) -> Result:
     with house_at(write_settings(folder, [("main", kind, url)], budget=budget)) as house:
         setup = house.setups["main"]
         requests_since(url)
-        result = _timed(lambda: _read(house, setup))
-        return result | _counts(house) | {"requests": requests_since(url)}
+        told: Result = {}
+        result = _timed(lambda: told.update(read=_read(house, setup)))
+        return result | told | _counts(house) | {"requests": requests_since(url)}
 
 
-def _read(house: House, setup: SourceSetup) -> None:
+def _read(house: House, setup: SourceSetup) -> int:
+    """Backfill, or go on with one that was killed; return how many tickets were read."""
     now = house.clock.now()
     run = house.register.runs.start(setup.name, FULL, now)
     sign_in(house, setup, now)
-    read_into_mirror(house, setup, run, full=False)
+    done = read_into_mirror(house, setup, run, full=False)
     house.register.runs.finish(run, house.clock.now(), ok=True, as_of=now)
+    return done.tickets
 
 
 def _counts(house: House) -> Result:
@@ -108,7 +111,7 @@ def first_cycle(kind: str, url: str, folder: Path, budget: str) -> Result:
 
 def next_cycle(kind: str, url: str, folder: Path, budget: str, edits: int) -> Result:
     """Measure a cycle on a filled register: after nothing happened, and after some tickets were edited."""
-    with house_at(write_settings(folder, [("main", kind, url)], budget=budget)) as house:
+    with house_at(write_settings(folder, [("main", kind, url)], budget=budget, write_back="plan")) as house:
         setup = house.setups["main"]
         for _ in range(3):  # signs in, judges all, and lets the overlap settle
             assert not run_cycle(house, setup).problem

@@ -154,6 +154,8 @@ class ServiceNowSite:
         limit, offset = (int(asked.get(name, ["0"])[0]) for name in ("sysparm_limit", "sysparm_offset"))
         if table == TABLE:
             rows, total = self._records(wanted, parts, limit, offset)
+            fields = asked.get("sysparm_fields", [""])[0].split(",")
+            rows = [_columns_of(row, fields) for row in rows] if fields != [""] else rows
         elif table == "sys_audit":
             audit = self._audit_rows(wanted)
             rows, total = audit[offset : offset + limit], len(audit)
@@ -216,6 +218,11 @@ class ServiceNowSite:
                 found = [one for one in found if _compare(one[0] if is_stamp else one[1], operator, value)]
         found.sort(key=lambda one: one[:2])
         return [row % {b"ID": key.encode(), b"ENTRY": entry.encode()} for _stamp, entry, key, row in found]
+
+
+def _columns_of(row: bytes, columns: list[str]) -> bytes:
+    cells = orjson.loads(row)
+    return orjson.dumps({column: cells[column] for column in columns if column in cells})
 
 
 def _compare(mine: str, operator: str, value: str) -> bool:
