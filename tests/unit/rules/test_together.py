@@ -1,0 +1,134 @@
+"""Rules judged together share what they find out; each says what it says alone, and of every record anew."""
+
+from __future__ import annotations
+
+import pickle
+from dataclasses import replace
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from capa_sync.model.finding import Outcome, Severity, Verdict
+from capa_sync.model.record import CapaRecord, Stage
+from capa_sync.model.settings import JudgeOptions
+from capa_sync.model.values import UNMAPPED, Value, ValueState
+from capa_sync.rules import RuleSet, load_rules
+from capa_sync.rules.context import Terms
+from capa_sync.rules.derived import open_record
+from capa_sync.rules.evaluate import judge
+from tests.unit.rules.lives import LONDON, last_record, tame_case, wild_case
+
+RULES = Path(__file__).parents[3] / "rules"
+
+RCA_METHOD = """
+rule: rca-method
+title: A method is named
+clause: {iso27001-2022: 10.2 b}
+severity: low
+applies_to:
+  - grade: is one of major, minor
+when:
+  - any:
+      - stage: at least analysed
+      - action_needed: is yes
+require:
+  - rca_method: filled
+message: No method.
+fix: Name one.
+tests:
+  - case: broken
+    timeline: [{day: 2025-01-01, by: ana}]
+    expect: [{day: 2025-02-01, result: breach}]
+  - case: in order
+    timeline: [{day: 2025-01-01, by: ana, rca_method: five_whys}]
+    expect: [{day: 2025-01-01, result: ok}]
+"""
+
+
+@pytest.fixture(scope="module")
+def ruleset(tmp_path_factory: pytest.TempPathFactory) -> RuleSet:
+    """Return the shipped pack and a rule that a profile switches off for a grade."""
+    file = tmp_path_factory.mktemp("rules") / "rca-method.yaml"
+    file.write_text(RCA_METHOD, encoding="utf-8")
+    return load_rules([RULES, file], LONDON)
+
+
+def alone(
+    ruleset: RuleSet, record: CapaRecord, options: JudgeOptions, now: datetime, *, explain: bool = False
+) -> list[Verdict]:
+    """Return what each rule says of a record of which no other rule was asked."""
+    terms = Terms(options)
+    return [judge(rule, open_record(record, now, terms), explain=explain) for rule in ruleset.rules]
+
+
+def blurred(record: CapaRecord, seed: int) -> CapaRecord:
+    """Return a record with words that cannot be read, in turn of the track, the grade and the need of action."""
+    values = (UNMAPPED, Value(ValueState.ERROR, text="?", reason="an option of nowhere"), Value(ValueState.EMPTY))
+    name = ("track", "grade", "action_needed")[seed % 3]
+    stage = list(Stage)[seed % len(Stage)]
+    return replace(record, fields={**record.fields, name: values[seed // 3 % 3]}, stage=stage)
+
+
+@pytest.mark.parametrize("profile", ["standard", "light", "strict", "iso9001"])
+def test_together_each_rule_says_what_it_says_alone(ruleset: RuleSet, profile: str) -> None:
+    """Over 240 lives, whole and blurred, in order and not, explained and not, and a while later."""
+    options = replace(LONDON, profile=profile)
+    told: set[Outcome] = set()
+    for seed in range(240):
+        record, now = last_record((wild_case if seed % 2 else tame_case)(seed, options))
+        for each in (record, blurred(record, seed)):
+            for at in (now, now + timedelta(days=40)):
+                verdicts = ruleset.evaluate(each, options, at)
+                assert verdicts == alone(ruleset, each, options, at)
+                told |= {verdict.outcome for verdict in verdicts}
+        assert ruleset.evaluate(record, options, now, explain=True) == alone(
+            ruleset, record, options, now, explain=True
+        )
+    assert told == set(Outcome)
+
+
+def test_a_rule_that_is_off_for_a_grade_says_so_whatever_its_scope(ruleset: RuleSet) -> None:
+    """Grades of one stage and track take turns: only the minor one is off, with the reason."""
+    light = replace(LONDON, profile="light")
+    record, now = last_record(tame_case(1, light))
+    said = {}
+    for grade in ("minor", "ofi", "major", "minor"):
+        graded = replace(record, fields={**record.fields, "grade": Value(ValueState.FILLED, grade, grade)})
+        found = {verdict.rule: verdict for verdict in ruleset.evaluate(graded, light, now)}["rca-method"]
+        said[grade] = (found.outcome, found.reason)
+    assert said["minor"] == (Outcome.NOT_APPLICABLE, "off for this grade in the profile light")
+    assert said["ofi"] == (Outcome.NOT_APPLICABLE, "")
+    assert said["major"][1] == ""
+
+
+def test_other_options_are_never_answered_from_what_is_known(ruleset: RuleSet) -> None:
+    """Two profiles take turns on one record; each keeps its severity, also of rules that do not apply."""
+    record, now = last_record(tame_case(1))
+    found = {
+        profile: {
+            verdict.rule: verdict.severity
+            for verdict in ruleset.evaluate(record, replace(LONDON, profile=profile), now)
+        }
+        for profile in ("standard", "strict", "standard", "strict")
+    }
+    assert found["standard"]["independent-review"] is Severity.MEDIUM
+    assert found["strict"]["independent-review"] is Severity.HIGH
+
+
+def test_a_record_whose_twin_is_unread_cannot_be_told_by_any_rule(ruleset: RuleSet) -> None:
+    """Whatever was found of records with the same words before."""
+    record, now = last_record(tame_case(3))
+    ruleset.evaluate(record, LONDON, now)
+    verdicts = ruleset.evaluate(replace(record, unread_join="the twin is not read"), LONDON, now)
+    assert {(verdict.outcome, verdict.reason) for verdict in verdicts} == {
+        (Outcome.CANNOT_TELL, "the twin is not read")
+    }
+
+
+def test_verdicts_pass_between_processes(ruleset: RuleSet) -> None:
+    """Pickled and read again they are equal, evidence and all."""
+    record, now = last_record(wild_case(5))
+    verdicts = ruleset.evaluate(record, LONDON, now, explain=True)
+    assert any(verdict.evidence for verdict in verdicts)
+    assert pickle.loads(pickle.dumps(verdicts)) == verdicts  # noqa: S301 - just made here
