@@ -62,7 +62,6 @@ class JiraSource:
         self._options = options
         self._clock = clock
         self._lookup = lookup
-        self._stop = stop
         self._people = People()
         self._parser = JiraParser(options.name, options.browse_url or options.base)
         self.retry = RetryPolicy(options.name, clock, stop, is_instant=options.is_instant)
@@ -87,7 +86,7 @@ class JiraSource:
         site = Site(self._client, self._options, query, facts, self._lookup, self._parser, self._people, self._clock)
         outside = Outside(site)
         family = Family(site, outside)
-        sweeping = Sweeping(site, outside, family, self._stop)
+        sweeping = Sweeping(site, outside, family)
         self._signed = _Signed(site, outside, family, sweeping, Poll(site, outside, family, sweeping))
         return facts
 

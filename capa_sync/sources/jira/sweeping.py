@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from capa_sync.errors import Fatal
 from capa_sync.model.ticket import Cursor, Page, Reading
-from capa_sync.sources.ahead import ahead
 from capa_sync.sources.jira.facts import prove_identity
 from capa_sync.sources.jira.family import Family
 from capa_sync.sources.jira.history import chunks
@@ -39,9 +37,8 @@ class _Batch:
 class Sweeping:
     """Runs sweeps of one site."""
 
-    def __init__(self, site: Site, outside: Outside, family: Family, stop: threading.Event) -> None:
+    def __init__(self, site: Site, outside: Outside, family: Family) -> None:
         self._site = site
-        self._stop = stop
         self._outside = outside
         self._family = family
         self._sweep = Sweep(site.name, site.search, site.query, site.options.page_size)
@@ -71,9 +68,9 @@ class Sweeping:
             return
         total = self._total(begun)
         if begun.tail is None:
-            batches = self._read_batches(begun)
-            is_first_fill = slot == "sweep" and begun.since is None
-            for batch in ahead(batches, self._site.name, self._stop) if is_first_fill else batches:
+            for stretches in self._batches(begun):
+                batch = self._read_batch(stretches, is_whole=begun.since is None)
+                stretches.clear()  # a thousand issues as read are not to be held while the next thousand come
                 yield from self._pages(batch, begun, rest, slot, total)
         yield from self._tail(begun, rest, slot)
         prove_identity(self._site.client, self._site.facts.me)  # no answer on the way may have been an anonymous one
@@ -110,13 +107,6 @@ class Sweeping:
             if rows >= self._portion.rows or stretch.after is None:
                 yield batch
                 batch, rows = [], 0
-
-    def _read_batches(self, begun: SweepState) -> Iterator[_Batch]:
-        for stretches in self._batches(begun):
-            batch = self._read_batch(stretches, is_whole=begun.since is None)
-            stretches.clear()  # a thousand issues as read are not to be held while the next thousand come
-            yield batch
-            del batch
 
     def _read_batch(self, stretches: list[Stretch], *, is_whole: bool) -> _Batch:
         owners = [_drafts(stretch) for stretch in stretches]
