@@ -1,0 +1,240 @@
+"""A backfill killed at any page goes on from there: nothing stored is read again, and the mirror is whole."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from capa_sync.sandbox.http import Exchange
+from capa_sync.starter import starter_path
+from capa_sync.store import Register, open_register
+from tests.daemon.desk import KILLED
+from tests.daemon.nursery import Child, Nursery, room
+from tests.sync.equal import assert_equal
+from tests.sync.hands import Hands, hands_on
+from tests.sync.world import SECRETS, SOURCES, World, open_world
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(400)]
+RULE = "root-cause-before-action"
+TICKETS = {"jira": 110, "jira-dc": 24, "servicenow": 24}
+"""Cloud's histories are asked for a hundred tickets or more at once: there is to be a second time."""
+PAGE = {"jira": 24, "jira-dc": 5, "servicenow": 5}
+RUN = {"mirror": 7, "part": 6}
+"""Where tables name the run of the ledger: a restart is a run of its own."""
+NUMBERED = ("change", "child")
+"""Tables whose rows SQLite counts up."""
+
+
+@dataclass
+class Backfill:
+    """One tracker with a history, and processes that read it into a register of their own, again and again."""
+
+    world: World
+    hands: Hands
+    nursery: Nursery
+
+    @property
+    def source(self) -> str:
+        """The tracker's name."""
+        return self.world.only.name
+
+    @property
+    def register_file(self) -> Path:
+        """The register that is filled."""
+        return self.world.folder / "register.db"
+
+    def sync(self, **env: str) -> tuple[Child, list[Exchange]]:
+        """Let a process do one cycle; returns it and what it asked the tracker."""
+        folder = self.world.folder
+        (folder / "clock").write_text(self.world.clock.now().isoformat(), encoding="ascii")
+        requests = self.world.only.server.requests
+        requests.reset()
+        child = self.nursery.start(
+            ["sync"],
+            env={"PATH": os.environ["PATH"], **SECRETS, "CAPA_SYNC_TEST_CLOCK": f"@{folder / 'clock'}", **env},
+            folder=folder,
+            out=folder / "sync.out",
+            limits={},
+            yaml=[starter_path("rules") / f"{RULE}.yaml", *starter_path("mappings").glob("*.yaml")],
+        ).wait()
+        return child, list(requests)
+
+    def begin_anew(self) -> None:
+        """Take the register away."""
+        for file in self.world.folder.glob("register.db*"):
+            file.unlink()
+
+    @contextmanager
+    def register(self) -> Iterator[Register]:
+        """The register, opened for reading."""
+        with open_register(
+            self.register_file, clock_now=self.world.clock.now(), create=False, read_only=True
+        ) as register:
+            yield register
+
+    def mirrored(self) -> set[str]:
+        """Ids of all tickets that are stored, actions among them."""
+        with self.register() as register:
+            return set(register.tickets.presences(self.source))
+
+    def tables(self) -> dict[str, Any]:
+        """Every row but for what the run ledger and SQLite count."""
+        with self.register() as register:
+            return {
+                name: sorted((_masked(name, row) for row in rows), key=repr)
+                for name, rows in register.rows_by_table().items()
+                if name != "meta"  # the register's own id
+            }
+
+    def assert_whole(self, tables: dict[str, Any]) -> None:
+        """The register holds what the tracker holds, and what a process that was not killed stored."""
+        self.world.start()
+        try:
+            assert_equal(self.world, self.hands)
+        finally:
+            self.world.house.register.close()
+        assert _different(self.tables(), tables) == set()
+
+
+def _different(found: dict[str, Any], tables: dict[str, Any]) -> set[str]:
+    return {name for name in tables if found[name] != tables[name]}
+
+
+def _masked(table: str, row: tuple[Any, ...]) -> tuple[Any, ...]:
+    kept = tuple(None if RUN.get(table) == place else value for place, value in enumerate(row))
+    return kept[1:] if table in NUMBERED else kept
+
+
+def read_whole(exchanges: list[Exchange]) -> Counter[str]:
+    """How often each ticket was told with all its fields."""
+    found: Counter[str] = Counter()
+    for one in (each for each in exchanges if each.status == 200):
+        answer = json.loads(one.answer or b"null")
+        if one.path.endswith(("/search", "/search/jql", "/issue/bulkfetch")) and b'"*all"' in one.body:
+            found.update(str(issue["id"]) for issue in answer["issues"])
+        elif re.search(r"/issue/\d+$", one.path) and "expand" in one.query:
+            found[str(answer["id"])] += 1
+        elif re.search(r"/table/sn_grc_\w+$", one.path) and one.query.get("sysparm_display_value") == ["all"]:
+            found.update(row["sys_id"]["value"] for row in answer["result"])
+    return found
+
+
+def histories(exchanges: list[Exchange]) -> set[str]:
+    """Tickets whose histories were asked for by themselves."""
+    found: set[str] = set()
+    for one in exchanges:
+        if one.path.endswith("/changelog/bulkfetch"):
+            found.update(map(str, json.loads(one.body)["issueIdsOrKeys"]))
+        elif one.path.endswith("/table/sys_audit"):
+            asked = re.search(r"documentkeyIN([0-9a-f,]+)", one.query["sysparm_query"][0])
+            found.update(asked[1].split(",") if asked else ())
+    return found
+
+
+@pytest.fixture(params=SOURCES)
+def backfill(request: pytest.FixtureRequest, nursery: Nursery) -> Iterator[Backfill]:
+    """A tracker with some tickets, each with a life of its own, and pages so small that there are several."""
+    source = request.param
+    more = f"page_size = {PAGE[source]}" if source == "servicenow" else ""
+    with room() as folder, open_world(Path(folder), source, rules=(RULE,), more=more) as world:
+        world.house.register.close()
+        hands = hands_on(world.only)
+        for number in range(TICKETS[source]):
+            hands.create(f"ticket {number}")
+            world.later(minutes=7)
+        for number, ticket in enumerate(hands.records()):
+            hands.edit(ticket, f"cause {number}", number)
+            hands.save_many(ticket, f"text {number}", number)
+            hands.step(ticket, number)
+            hands.say(ticket, f"word {number}")
+            if number % 5 == 0:
+                hands.create_part(ticket, f"task {number}")
+            world.later(minutes=3)
+        if source != "servicenow":
+            world.only.knobs(short_pages=PAGE[source])
+        world.later(days=1)
+        world.only.server.requests.keeps_answers = True
+        yield Backfill(world, hands, nursery)
+        assert world.only.server.crashes == []
+
+
+def test_killed_around_each_page_it_goes_on_from_there(backfill: Backfill) -> None:
+    """Each page commit of an unhurt backfill is found, and a process is killed before and after each of them."""
+    backfill.begin_anew()
+    steps = backfill.world.folder / "steps"
+    whole, exchanges = backfill.sync(CAPA_SYNC_TEST_KILL_AT=f"record:{steps}")
+    assert whole.code == 0, whole.err
+    read, tables = read_whole(exchanges), backfill.tables()
+    assert set(read) >= backfill.mirrored()
+    assert len(backfill.mirrored()) > TICKETS[backfill.source]
+    backfill.assert_whole(tables)
+    names = [name for name in steps.read_text().split() if "page-commit" in name]
+    pages = names.count("before-page-commit")
+    assert pages == names.count("after-page-commit") >= TICKETS[backfill.source] // PAGE[backfill.source] + 2
+    for page in range(1, pages + 1):
+        for when in ("before", "after"):
+            _kill_at(backfill, f"{when}-page-commit:{page}")
+            assert _different(backfill.tables(), tables) == set(), f"killed {when} the commit of page {page}"
+
+
+def _kill_at(backfill: Backfill, step: str) -> None:
+    """Kill a backfill there and let another process go on; what was stored by then is not read again."""
+    backfill.begin_anew()
+    dead, _ = backfill.sync(CAPA_SYNC_TEST_KILL_AT=step)
+    assert dead.code == KILLED, f"{step}: lived on: {dead.code} {dead.err}"
+    stored = backfill.mirrored()
+    again, exchanges = backfill.sync()
+    assert again.code == 0, again.err
+    read = read_whole(exchanges)
+    # one row proves that nothing moved meanwhile: the last one read, or the newest of each of two tables; when the
+    # backfill is over, the next process polls, and looks again at what was touched last
+    assert len(stored & set(read)) <= 2, f"{step}: {len(stored & set(read))} of {len(stored)} were read again"
+    assert not stored & histories(exchanges) - set(read), f"{step}: histories of stored tickets were read again"
+    assert read.total() <= 1.2 * (len(backfill.mirrored()) - len(stored)) + 4, step
+
+
+def test_killed_at_every_page_in_turn_it_still_comes_to_its_end(backfill: Backfill) -> None:
+    """Each of many processes stores one page and dies: every one of them is a page farther than the one before."""
+    backfill.begin_anew()
+    assert backfill.sync()[0].code == 0
+    tables, everything = backfill.tables(), backfill.mirrored()
+    backfill.begin_anew()
+    known = [0]
+    while known[-1] < len(everything):
+        assert backfill.sync(CAPA_SYNC_TEST_KILL_AT="after-page-commit:1")[0].code == KILLED
+        known.append(len(backfill.mirrored()))
+        assert known[-1] > known[-2]
+    assert len(known) > TICKETS[backfill.source] // PAGE[backfill.source]
+    assert backfill.sync()[0].code == 0
+    backfill.assert_whole(tables)
+
+
+def test_ten_days_after_the_kill_it_goes_on_all_the_same(backfill: Backfill) -> None:
+    """A place in a search is forgotten by then, and people have gone on: only news and what was left is read."""
+    backfill.begin_anew()
+    dead, _ = backfill.sync(CAPA_SYNC_TEST_KILL_AT="after-page-commit:3")
+    assert dead.code == KILLED
+    stored = backfill.mirrored()
+    backfill.world.later(days=10)
+    touched = backfill.hands.records()[::6]
+    for ticket in touched:
+        backfill.hands.edit(ticket, "edited meanwhile", 1)
+    backfill.hands.create("written meanwhile")
+    backfill.world.later(hours=1)
+    again, exchanges = backfill.sync()
+    assert again.code == 0, again.err
+    read = read_whole(exchanges)
+    assert len((stored & set(read)) - set(touched)) <= 2
+    assert backfill.sync()[0].code == 0
+    backfill.world.start()
+    assert_equal(backfill.world, backfill.hands)
+    backfill.world.house.register.close()
