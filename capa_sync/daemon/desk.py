@@ -91,7 +91,7 @@ class Desk:
         house, setup, writes = self._house, self._setup, self._writes.get(record.ticket_id, [])
         if setup.write.mode == "off" or not (findings or writes):
             return None
-        target = target_of(house, setup, record, self._mirror, self._now, was_meant=bool(writes))
+        target = target_of(house, setup, record, self._mirror, self._now)
         unsure = {each.rule for each in verdicts if each.outcome is Says.CANNOT_TELL}
         return plan_ticket(target, findings, writes, now=self._now, options=setup.write, unsure=unsure)
 

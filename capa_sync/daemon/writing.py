@@ -149,8 +149,8 @@ def _plan_from_mirror(house: House, setup: SourceSetup, ids: Sequence[str], now:
         if not isinstance(record, CapaRecord):
             plans[each] = TicketPlan(withheld="the ticket cannot be mapped")
             continue
+        target = target_of(house, setup, record, mirror, now)
         told, written, open_ends = findings.get(each, []), writes.get(each, []), unsure.get(each, frozenset())
-        target = target_of(house, setup, record, mirror, now, was_meant=bool(written))
         plans[each] = plan_ticket(target, told, written, now=now, options=setup.write, unsure=open_ends)
     return plans
 
