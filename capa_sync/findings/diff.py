@@ -164,34 +164,28 @@ class _Judgement:
             rule=verdict.rule,
             episode=old.episode + 1 if old else 1,
             state=state,
-            severity=verdict.severity,
             opened_at=max(self.now, old.cleared_at) if old and old.cleared_at else self.now,
-            rule_set=self.rule_set,
-            title=verdict.title,
-            clause=verdict.clause,
-            message=verdict.message,
-            fix=verdict.fix,
-            args=verdict.args,
-            mode=verdict.mode,
-            inputs=_inputs(verdict.evidence),
-            number=verdict.number,
+            **self._words(verdict),
         )
 
     def _worded(self, row: Finding, verdict: Verdict) -> Finding:
         """Give an episode the verdict's words, inputs and severity of now."""
-        return replace(
-            row,
-            severity=verdict.severity,
-            title=verdict.title,
-            clause=verdict.clause,
-            message=verdict.message,
-            fix=verdict.fix,
-            args=verdict.args,
-            mode=verdict.mode,
-            number=verdict.number,
-            rule_set=self.rule_set,
-            inputs=_inputs(verdict.evidence),
-        )
+        return replace(row, **self._words(verdict))
+
+    def _words(self, verdict: Verdict) -> dict[str, Any]:
+        """Return what an episode takes over from a verdict, by attribute."""
+        return {
+            "severity": verdict.severity,
+            "title": verdict.title,
+            "clause": verdict.clause,
+            "message": verdict.message,
+            "fix": verdict.fix,
+            "args": verdict.args,
+            "mode": verdict.mode,
+            "number": verdict.number,
+            "rule_set": self.rule_set,
+            "inputs": _inputs(verdict.evidence),
+        }
 
     def _closed(self, row: Finding, state: FindingState, why: Sequence[Mapping[str, Any]]) -> Finding:
         """End an episode; `cleared_at` also tells since when a historical one is history."""
