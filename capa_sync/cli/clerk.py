@@ -36,8 +36,9 @@ def main() -> None:
     clock = SystemClock()
     try:
         configuration = configure(load_settings(settings, os.environ), settings, os.environ, with_secrets=False)
-        register = open_register(configuration.register_path, clock_now=clock.now(), create=False, read_only=True)
+        with open_register(
+            configuration.register_path, clock_now=clock.now(), create=False, read_only=True
+        ) as register:
+            serve(build_house_for_reading(configuration, register, clock), line)
     except CapaSyncError:
-        return  # the settings are another's by now: the process that asked goes by its own
-    with register:
-        serve(build_house_for_reading(configuration, register, clock), line)
+        return  # the settings are others by now: the process that asked goes by its own
