@@ -12,6 +12,7 @@ from typing import Any
 import orjson
 
 from capa_sync.model.ticket import Part
+from capa_sync.sources.bodies import body_of
 from capa_sync.sources.servicenow.answers import Row
 
 RECORD, AUDIT, JOURNAL, REACH, LABELS = "record", "audit", "journal", "reach", "labels"
@@ -80,7 +81,7 @@ def labels_part(labels: Mapping[str, Any]) -> Part:
 
 def part_of(kind: str, body: Any) -> Part:
     """Make a part of its content; of REACH the instant of the reading does not count."""
-    stored = orjson.dumps(body, option=orjson.OPT_SORT_KEYS)
+    stored = body_of(body)
     return _known_part(kind, stored) if len(stored) < _SMALL else _part(kind, stored)
 
 
@@ -88,7 +89,7 @@ def _part(kind: str, stored: bytes) -> Part:
     hashed = stored
     if kind == REACH:
         counts = {name: value for name, value in orjson.loads(stored).items() if name != "since"}
-        hashed = orjson.dumps(counts, option=orjson.OPT_SORT_KEYS)
+        hashed = body_of(counts)
     return Part(kind=kind, body=stored, digest=hashlib.sha256(hashed).hexdigest())
 
 
