@@ -8,13 +8,13 @@ from concurrent.futures import FIRST_COMPLETED, Future, wait
 from types import TracebackType
 from typing import TypeVar
 
+from capa_sync.daemon.shutdown import GRACE
+
 T = TypeVar("T")
 Work = Future[None]
 
 TOGETHER = 2.0
 """Seconds that who is ready waits for the others, so that the order of the settings holds where all are well."""
-GRACE = 8.0
-"""Seconds that work under way may go on for when something broke (facts/house.md, decision 10)."""
 
 
 class Crew:

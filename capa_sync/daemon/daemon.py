@@ -6,7 +6,6 @@ import threading
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import timedelta
 from functools import partial
 from typing import Any
 
@@ -16,12 +15,9 @@ from capa_sync.daemon.log import Action, log
 from capa_sync.daemon.reading import POLL
 from capa_sync.daemon.requests import carry_out_requests
 from capa_sync.daemon.scheduler import Scheduler
+from capa_sync.daemon.shutdown import GRACE
 from capa_sync.errors import RegisterUnavailable
 from capa_sync.hints import HintBox, HintReceiver
-
-GRACE = timedelta(seconds=8)
-"""After the wish to stop, work under way may go on for this long (facts/house.md, decision 10)."""
-
 
 GATHER = 0.1
 """Seconds that hints are gathered for before they are followed, so that one edit with three events is read once."""
@@ -68,7 +64,7 @@ class Daemon:
             self._receiver.stop()
         self._scheduler.stop()
         with self._idle:
-            ended = self._idle.wait_for(lambda: not self._busy, timeout=GRACE.total_seconds())
+            ended = self._idle.wait_for(lambda: not self._busy, timeout=GRACE)
         log(Action.DAEMON_STOPPED, clean=ended)
         if self._broken is not None:
             raise self._broken

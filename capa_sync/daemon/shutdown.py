@@ -7,6 +7,8 @@ import signal
 import threading
 from types import FrameType
 
+GRACE = 8.0
+"""Seconds that work under way may go on for after the wish to stop (facts/house.md, decision 10)."""
 _SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 
