@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from capa_sync.errors import Fatal
@@ -17,21 +17,6 @@ from capa_sync.sources.jira.query import NEWEST_CHANGE_FIRST
 from capa_sync.sources.jira.site import Site
 from capa_sync.sources.jira.sweep import Stretch, Sweep, SweepState, instant_ms
 from capa_sync.sources.jira.whole import Draft, Skip
-
-
-@dataclass(slots=True)
-class _Batch:
-    """Tickets read together, in the pages in which they came.
-
-    Attributes:
-        places: for each page the state after it, None after the last, and how many tickets its answer counted.
-        ids: for each page the ids of its tickets. readings: by id, kin included. skipped: those that make no ticket.
-    """
-
-    places: list[tuple[SweepState | None, int | None]]
-    ids: list[list[str]]
-    readings: dict[str, Reading]
-    skipped: list[Skip]
 
 
 class Sweeping:
@@ -69,9 +54,7 @@ class Sweeping:
         total = self._total(begun)
         if begun.tail is None:
             for stretches in self._batches(begun):
-                batch = self._read_batch(stretches, is_whole=begun.since is None)
-                stretches.clear()  # a thousand issues as read are not to be held while the next thousand come
-                yield from self._pages(batch, begun, rest, slot, total)
+                yield from self._pages(stretches, begun, rest, slot, total)
         yield from self._tail(begun, rest, slot)
         prove_identity(self._site.client, self._site.facts.me)  # no answer on the way may have been an anonymous one
         yield Page((), self._cursor(self._ended(begun, rest, slot)), complete=True, total=total)
@@ -108,25 +91,23 @@ class Sweeping:
                 yield batch
                 batch, rows = [], 0
 
-    def _read_batch(self, stretches: list[Stretch], *, is_whole: bool) -> _Batch:
-        owners = [_drafts(stretch) for stretch in stretches]
-        readings, skipped = self._read(owners, is_whole=is_whole)
-        self._portion.learn(readings)
-        ids = [[draft.id for draft in drafts] for drafts in owners]
-        places = [(stretch.after, stretch.rows.total) for stretch in stretches]
-        return _Batch(places, ids, {reading.ticket.id: reading for reading in readings}, skipped)
-
     def _pages(
-        self, batch: _Batch, begun: SweepState, rest: dict[str, Any], slot: str, total: int | None
+        self, stretches: Sequence[Stretch], begun: SweepState, rest: dict[str, Any], slot: str, total: int | None
     ) -> Iterator[Page]:
-        own = {id_ for ids in batch.ids for id_ in ids}
+        owners = [_drafts(stretch) for stretch in stretches]
+        ids = [[draft.id for draft in drafts] for drafts in owners]
+        readings, skipped = self._read(owners, is_whole=begun.since is None)
+        self._portion.learn(readings)
+        left = {reading.ticket.id: reading for reading in readings}
+        del owners, readings  # what is committed is not held while the next page is made
+        own = {id_ for some in ids for id_ in some}
         # kin goes with the first page: a later cursor must not be ahead of an action that its page named
-        kin: Sequence[Reading] = [batch.readings.pop(id_) for id_ in [*batch.readings] if id_ not in own]
-        skipped = batch.skipped
-        for (after, counted), ids in zip(batch.places, batch.ids, strict=True):
-            found = [batch.readings.pop(id_) for id_ in ids if id_ in batch.readings]
-            cursor = self._cursor({**rest, slot: (after or replace(begun, tail="")).as_json()})
-            page_total = counted if total is None else total
+        kin: Sequence[Reading] = [left.pop(id_) for id_ in [*left] if id_ not in own]
+        for stretch, some in zip(stretches, ids, strict=True):
+            found = [left.pop(id_) for id_ in some if id_ in left]
+            after = stretch.after or replace(begun, tail="")
+            cursor = self._cursor({**rest, slot: after.as_json()})
+            page_total = stretch.rows.total if total is None else total
             yield Page((*kin, *found), cursor, complete=False, total=page_total, skipped=tuple(skipped))
             kin, skipped = (), []
 
