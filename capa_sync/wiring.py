@@ -11,14 +11,15 @@ from typing import TypeVar
 
 from capa_sync.daemon.collector import calm_collector
 from capa_sync.daemon.house import House, SourceSetup
-from capa_sync.errors import Problem, SettingsError, UserError
+from capa_sync.errors import Problem, UserError
 from capa_sync.hints import HintBox, HintDoor, HintReceiver, HintSource
 from capa_sync.mapping import MappingFile, bind, load_mapping, unknown_sources
 from capa_sync.model.clock import Clock
 from capa_sync.model.settings import JudgeOptions, WriteOptions
 from capa_sync.ports import Source, TicketWriter
 from capa_sync.rules import RuleSet, failed_tests, load_rules
-from capa_sync.settings import AuthSettings, Settings, SourceSettings
+from capa_sync.settings import Settings, SourceSettings
+from capa_sync.settings.secrets import hint_secret_of, secret_of
 from capa_sync.settings.units import parse_holidays
 from capa_sync.sources.budget import Rate
 from capa_sync.sources.jira import JiraAuth, JiraOptions, build_jira
@@ -33,8 +34,6 @@ from capa_sync.starter import starter_path
 from capa_sync.store import Register
 
 T = TypeVar("T")
-SHORTEST_HINT_SECRET = 16
-"""Characters of a secret that strangers may try to guess over the network."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,9 +79,9 @@ def configure(
             mappings[name] = mapping
             trouble.problems += _misfits(file, name, source, mapping)
         if with_secrets:
-            secrets[name] = trouble.without(partial(_secret, file, name, source.auth, folder, environ)) or ""
+            secrets[name] = trouble.without(partial(secret_of, file, name, source.auth, folder, environ)) or ""
     hint_secrets = {
-        name: trouble.without(partial(_hint_secret, file, name, source, folder, environ)) or ""
+        name: trouble.without(partial(hint_secret_of, file, name, source, folder, environ)) or ""
         for name, source in settings.sources.items()
         if with_secrets and settings.hints.listen and source.takes_hints
     }
@@ -134,41 +133,6 @@ def _misfits(file: Path, name: str, source: SourceSettings, mapping: MappingFile
     query = check_query(source.query) if source.kind == "servicenow" else None
     problems += [Problem(str(file), 0, f"sources.{name}: {wrong}") for wrong in (address, query) if wrong]
     return problems
-
-
-def _secret(file: Path, name: str, auth: AuthSettings, folder: Path, environ: Mapping[str, str]) -> str:
-    """Fetch the secret of a source from the variable or file that the settings name. Raises SettingsError."""
-    variable = auth.token_env or auth.password_env or auth.client_secret_env
-    kept = auth.token_file or auth.password_file or auth.client_secret_file
-    return _fetch_secret(file, f"sources.{name}.auth", variable, folder / kept, environ)
-
-
-def _hint_secret(file: Path, name: str, source: SourceSettings, folder: Path, environ: Mapping[str, str]) -> str:
-    """Fetch the secret that a source's tracker signs hints with. Raises SettingsError."""
-    place = f"sources.{name}.hint_secret"
-    secret = _fetch_secret(file, place, source.hint_secret_env, folder / source.hint_secret_file, environ)
-    if len(secret) < SHORTEST_HINT_SECRET:
-        what = f"{place}: it has fewer than {SHORTEST_HINT_SECRET} characters and could be guessed"
-        raise SettingsError([Problem(str(file), 0, what, "make a long one: openssl rand -hex 32")])
-    return secret
-
-
-def _fetch_secret(file: Path, place: str, variable: str, path: Path, environ: Mapping[str, str]) -> str:
-    """Fetch a secret from a variable if one is named, else from a file. Raises SettingsError."""
-    if variable:
-        if environ.get(variable):
-            return environ[variable]
-        what = f"{place}: the variable {variable} is not set"
-        raise SettingsError([Problem(str(file), 0, what, "it must hold the secret, nothing else")])
-    try:
-        secret = path.read_text(encoding="utf-8").strip()
-    except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or "it is no text"
-        what = f"{place}: the secret file {path} cannot be read: {reason}"
-        raise SettingsError([Problem(str(file), 0, what)]) from None
-    if not secret:
-        raise SettingsError([Problem(str(file), 0, f"{place}: the secret file {path} is empty")])
-    return secret
 
 
 def build_house(
