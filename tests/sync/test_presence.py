@@ -20,9 +20,9 @@ SCOPE = {"jira": "project in (CAPA, SUPP)", "jira-dc": "project in (NC, SUPP)", 
 
 
 @contextmanager
-def warned(folder: Path, source: str) -> Iterator[World]:
+def warned(folder: Path, source: str, query: str | None = None) -> Iterator[World]:
     """Six tickets with an action and no cause, warned about, a day ago."""
-    with open_world(folder, source, mode="on") as world:
+    with open_world(folder, source, mode="on", query=None if query is None else {source: query}) as world:
         for story in STORIES:
             world.only.play(story, Create({"title": story, "grade": "minor", "owner": "anna.lee"}))
             world.only.play(story, AddAction("Do something", None))
@@ -151,6 +151,24 @@ def test_a_table_that_hides_every_row_is_access_lost(tmp_path: Path) -> None:
         world.try_cycle(days=1)
         assert set(world.presences().values()) == {Presence.ACCESS_LOST}
         assert "sn_grc_issue is no longer visible to us" in world.problem()
+
+
+def test_a_table_that_shows_rows_outside_the_query_is_not_out_of_sight(tmp_path: Path) -> None:
+    """Where each row of the query is hidden and another is shown, rows are hidden; nothing is believed of them."""
+    with warned(tmp_path, "servicenow", "active=true") as world:
+        left, *hidden = STORIES
+        world.only.tracker.as_user("anna.lee").update("sn_grc_issue", world.only.id_of(left), {"active": "false"})
+        world.cycle(days=1)
+        assert world.presence(world.only.id_of(left)) is Presence.OUT_OF_SCOPE
+        world.only.hide(*hidden)
+        world.cycle(days=1)
+        assert {world.presence(world.only.id_of(story)) for story in hidden} == {Presence.UNOBSERVED}
+        assert world.presence(world.only.id_of(left)) is not Presence.ACCESS_LOST
+        assert "half or more of sn_grc_issue vanished in one census" in world.problem()
+        world.only.hide()
+        world.cycle(minutes=15)
+        assert {world.presence(world.only.id_of(story)) for story in hidden} == {Presence.PRESENT}
+        assert world.problem() == ""
 
 
 @pytest.mark.parametrize("source", SOURCES)

@@ -53,7 +53,7 @@ class CensusTaker:
         return found
 
     def _sweep(self, table: str, base: str, fields: tuple[str, ...], containers: dict[str, str]) -> list[Row]:
-        """Read all ids of a table; one that is closed to us, or hides every row it counts, is no container."""
+        """Read all ids of a table; one that is closed to us, or shows no row of those it counts, is no container."""
         self._count = None
         fetch: Any = partial(self._client.rows, table, limit=_PAGE, fields=fields)
         rows: list[Row] = []
@@ -64,9 +64,13 @@ class CensusTaker:
         except (AccessDenied, NoSuchTable):
             return []
         self._count = counted.total
-        if rows or not counted.total:
+        if rows or not counted.total or self._shows_any(table):
             containers[table] = "live"
         return rows
+
+    def _shows_any(self, table: str) -> bool:
+        """Tell whether a table shows rows outside our query: then rows are hidden from us, and not the table."""
+        return bool(self._client.rows(table, "", limit=_PAGE, fields=("sys_id",), counted=False).rows)
 
     def _deletions(self) -> dict[str, str]:
         """Return the proof of each deletion that the instance still knows, {} where that table is closed to us.
