@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
+import re
 import sqlite3
 import threading
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
+from functools import lru_cache
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +20,18 @@ from capa_sync.errors import RegisterUnavailable
 BUSY_SECONDS = 10.0
 _SWITCH_PAUSE = 0.05  # seconds between two tries to switch a new file to WAL
 _CACHE_KIB = 16_384  # twice as much made neither a backfill nor a first cycle of 20,000 tickets faster
-_CHECKPOINT_PAGES = 4_000
+_PAGE = 16_384
+"""Bytes of a page of a new register: raw parts of some kilobytes lie in one instead of a chain of small ones."""
+_CHECKPOINT = 16 * 1024 * 1024
+"""Bytes of the write-ahead log from which on it is taken into the file."""
 _PLACES = 500
+_BLOCKS = (256, 32)
+"""Rows that one statement inserts; few sizes, for each is a statement of its own that SQLite keeps prepared."""
+_VALUES = re.compile(r"(.*\bVALUES )(\([?,]+\))(.*)", re.DOTALL)
 
 Row = tuple[Any, ...]
 Params = Sequence[Any]
+
 
 _MEANINGS: tuple[tuple[str, str], ...] = (
     ("SQLITE_FULL", "the disk is full"),
@@ -36,6 +46,21 @@ _MEANINGS: tuple[tuple[str, str], ...] = (
     ("SQLITE_NOTADB", "not a register (no SQLite file)"),
     ("SQLITE_NOLFS", "too large for this file system"),
 )
+
+
+def _run_many(connection: sqlite3.Connection, sql: str, rows: list[Params]) -> None:
+    """Run a statement for many rows; one that inserts many at once costs less than many that insert one."""
+    start = 0
+    for size in _BLOCKS if _VALUES.fullmatch(sql) else ():
+        while len(rows) - start >= size:
+            connection.execute(_of_many(sql, size), list(chain.from_iterable(rows[start : start + size])))
+            start += size
+    connection.executemany(sql, rows[start:])
+
+
+@lru_cache(maxsize=128)
+def _of_many(sql: str, rows: int) -> str:
+    return _VALUES.sub(lambda parts: f"{parts[1]}{','.join([parts[2]] * rows)}{parts[3]}", sql)
 
 
 @contextmanager
@@ -68,9 +93,11 @@ class Database:
         with in_words(path):
             self.writer = sqlite_utils.Database(self._connect(read_only), execute_plugins=False)
             if not read_only:
+                self.writer.execute(f"PRAGMA page_size = {_PAGE}")  # a file that is there keeps its own
                 self._switch_to_wal()
                 self.writer.execute("PRAGMA synchronous = FULL")
-                self.writer.execute(f"PRAGMA wal_autocheckpoint = {_CHECKPOINT_PAGES}")
+                pages = _CHECKPOINT // self.writer.execute("PRAGMA page_size").fetchone()[0]
+                self.writer.execute(f"PRAGMA wal_autocheckpoint = {pages}")
                 self.writer.execute("PRAGMA foreign_keys = ON")
             self._write_lean()
 
@@ -152,7 +179,7 @@ class Database:
                 self.execute(sql, row)
             return
         with self.transaction():
-            self.writer.conn.executemany(sql, found)
+            _run_many(self.writer.conn, sql, found)
 
     def rows(self, sql: str, params: Params = ()) -> list[Row]:
         """Return all rows of a query."""

@@ -19,6 +19,7 @@ from jira import JIRA
 
 from capa_sync.errors import Authentication, BadAnswer, DeliveryUnknown, Fatal, NotBefore, Retryable
 from capa_sync.model.clock import Clock
+from capa_sync.sources.bodies import read_in_large_pieces
 from capa_sync.sources.budget import Budget
 from capa_sync.sources.jira import answers
 from capa_sync.sources.jira.bearer import ClientCredentials
@@ -91,6 +92,7 @@ class JiraClient:
             **ways[auth.method],
         )
         session: requests.Session = client._session  # noqa: SLF001 - facts/jira.md 1.3: pinned to jira 3.10
+        read_in_large_pieces(session)
         if auth.method == "oauth-client-credentials":
             session.auth = ClientCredentials(self._clock, lambda: self._fetch_token(auth))
         return session

@@ -21,6 +21,7 @@ from requests.auth import AuthBase
 from capa_sync import __version__
 from capa_sync.errors import Authentication, DeliveryUnknown, Fatal, Retryable, SourceError, WriteRefused
 from capa_sync.model.clock import Clock
+from capa_sync.sources.bodies import read_in_large_pieces
 from capa_sync.sources.budget import Budget, Rate
 from capa_sync.sources.retry import RetryPolicy
 from capa_sync.sources.servicenow.answers import Answer, NotFound, PageCut, Row, answer_check, lean, read_headers
@@ -263,6 +264,7 @@ def _session(url: str) -> requests.Session:
     session.proxies.update(found["proxies"])
     session.verify = found["verify"]
     session.trust_env = False
+    read_in_large_pieces(session)
     return session
 
 

@@ -293,7 +293,7 @@ def test_a_disk_that_takes_no_more_ends_in_one_line_and_an_intact_file(tmp_path:
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
         register = open_register(Path(sys.argv[1]), clock_now=T0)
         fill(register, 0, 10)
-        resource.setrlimit(resource.RLIMIT_FSIZE, (1_500_000, 1_500_000))
+        resource.setrlimit(resource.RLIMIT_FSIZE, (4_000_000, 4_000_000))
         try:
             for first in range(10, 10_000, 50):
                 fill(register, first, 50, "z" * 2000)
@@ -305,7 +305,7 @@ def test_a_disk_that_takes_no_more_ends_in_one_line_and_an_intact_file(tmp_path:
     *committed, message = output.splitlines()
     assert errors == ""
     assert message.startswith(f"{path}: the disk ")
-    assert resource.getrlimit(resource.RLIMIT_FSIZE)[0] != 1_500_000
+    assert resource.getrlimit(resource.RLIMIT_FSIZE)[0] != 4_000_000
     assert is_intact(path)
     with open_register(path, clock_now=T0) as register:
         assert len(register.tickets.roles(SOURCE)) == int(committed[-1])
