@@ -16,6 +16,8 @@ from capa_sync.settings import load_settings
 from capa_sync.store import open_register
 from capa_sync.wiring import build_house_for_reading, configure
 
+POLITE = 10
+
 
 def clerks_for(settings: Path) -> Clerks:
     """Return clerks that know these settings."""
@@ -32,6 +34,7 @@ def clerk_command(settings: Path) -> list[str]:
 def main() -> None:
     """Serve until the process that started this one hangs up."""
     settings, line = Path(sys.argv[1]), Connection(int(sys.argv[2]))
+    os.nice(POLITE)  # the process that asks is waited for: it goes before us
     configure_logs(quiet=True)
     clock = SystemClock()
     try:

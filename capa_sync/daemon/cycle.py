@@ -12,10 +12,18 @@ from capa_sync.daemon.abreast import Crew
 from capa_sync.daemon.census import note_lost_access, take_census_when_due
 from capa_sync.daemon.hinted import may_follow_hints, read_hinted
 from capa_sync.daemon.house import House, SourceSetup
-from capa_sync.daemon.judging import judge_due_tickets, pass_to_carriers
+from capa_sync.daemon.judging import judge_due_tickets, look_ahead, pass_to_carriers
 from capa_sync.daemon.log import Action, log
 from capa_sync.daemon.mapped import circles_of, is_learnt_before_judging, note_twins_known
-from capa_sync.daemon.reading import FULL, POLL, is_full_read_due, read_into_mirror, sign_in, sweep_into_mirror
+from capa_sync.daemon.reading import (
+    FULL,
+    POLL,
+    is_full_read_due,
+    nobody,
+    read_into_mirror,
+    sign_in,
+    sweep_into_mirror,
+)
 from capa_sync.daemon.writing import deliver_writes, plan_due_tickets
 from capa_sync.errors import ALL, Fatal, NotBefore, Retryable, SafetyStop, SourceError
 
@@ -26,13 +34,14 @@ class CycleResult:
 
     Attributes:
         source: its name. started_at, run: when, and its number in the ledger (0: the tracker asked us to wait).
-        is_sweep: everything is read again, not only what changed.
+        is_backfill: it is read for the first time. is_sweep: everything is read again, not only what changed.
         counts: numbers by name. problem: what ended it, "" when it was read to its end. stopped: the brake that held.
     """
 
     source: str
     started_at: datetime
     run: int = 0
+    is_backfill: bool = False
     is_sweep: bool = False
     counts: dict[str, int] = field(default_factory=dict)
     problem: str = ""
@@ -101,7 +110,8 @@ def _read(house: House, setup: SourceSetup, result: CycleResult, is_forced: bool
     """First part: the tracker into the mirror."""
     try:
         sign_in(house, setup, result.started_at)
-        result.counts["read"] = read_into_mirror(house, setup, result.run, full=False).tickets
+        seen = partial(look_ahead, house, setup) if result.is_backfill else nobody
+        result.counts["read"] = read_into_mirror(house, setup, result.run, full=False, seen=seen).tickets
         if result.is_sweep:
             result.counts["read"] += sweep_into_mirror(house, setup, result.started_at, at_once=is_forced)
     except Fatal as fault:
@@ -149,9 +159,9 @@ def _start(house: House, setup: SourceSetup, *, full: bool) -> CycleResult:
     result = CycleResult(setup.name, house.clock.now())
     if _must_wait(house, result):
         return result
-    is_backfill = house.register.runs.as_of(setup.name) is None
-    result.is_sweep = not is_backfill and (full or is_full_read_due(house, setup, result.started_at))
-    kind = FULL if is_backfill else POLL
+    result.is_backfill = house.register.runs.as_of(setup.name) is None
+    result.is_sweep = not result.is_backfill and (full or is_full_read_due(house, setup, result.started_at))
+    kind = FULL if result.is_backfill else POLL
     result.run = house.register.runs.start(setup.name, kind, result.started_at)
     log(Action.CYCLE_STARTED, source=setup.name, run=result.run)
     return result
@@ -193,6 +203,7 @@ def _stay_away(house: House, setup: SourceSetup, wait: NotBefore | Retryable) ->
 
 def _finish(house: House, result: CycleResult) -> None:
     """Close the run; only a source read to its end moves `as_of`."""
+    house.clerks.dismiss(result.source)
     if not result.run:
         return
     was_read = "vanished" in result.counts

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 
 from capa_sync.daemon.house import House, SourceSetup
+from capa_sync.daemon.kept import SealedPlan
 from capa_sync.daemon.mapped import Mirror, carrier, map_mirrored, may_be_joined
 from capa_sync.daemon.outcome import Aside, HandedOver, Outcome, Unseen, Weighed
 from capa_sync.daemon.targets import target_of
@@ -19,7 +20,7 @@ from capa_sync.model.record import CapaRecord, Unmapped
 from capa_sync.model.ticket import Presence
 from capa_sync.register import action_rows, birth_rows, register_row
 from capa_sync.store import judged_rows
-from capa_sync.writeback import TicketPlan, plan_ticket
+from capa_sync.writeback import plan_ticket
 
 UNSEEN = frozenset({Presence.UNOBSERVED, Presence.ACCESS_LOST})
 """We do not know what these tickets look like now: nothing opens and nothing clears."""
@@ -87,13 +88,14 @@ class Desk:
 
     def _plan(
         self, record: CapaRecord, findings: Sequence[Finding], verdicts: Sequence[Verdict]
-    ) -> TicketPlan | None:
+    ) -> SealedPlan | None:
         house, setup, writes = self._house, self._setup, self._writes.get(record.ticket_id, [])
         if setup.write.mode == "off" or not (findings or writes):
             return None
-        target = target_of(house, setup, record, self._mirror, self._now)
+        target = target_of(house, setup, record, self._mirror, self._now, was_meant=bool(writes))
         unsure = {each.rule for each in verdicts if each.outcome is Says.CANNOT_TELL}
-        return plan_ticket(target, findings, writes, now=self._now, options=setup.write, unsure=unsure)
+        plan = plan_ticket(target, findings, writes, now=self._now, options=setup.write, unsure=unsure)
+        return SealedPlan.of(plan)
 
 
 def diff_of(

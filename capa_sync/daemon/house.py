@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from capa_sync.daemon.held import HeldBack
+from capa_sync.daemon.kept import KeptPlans
 from capa_sync.daemon.outcome import Outcome
 from capa_sync.errors import Problem
 from capa_sync.mapping import BoundMapping, MappingFile
@@ -18,7 +19,6 @@ from capa_sync.model.ticket import SiteFacts
 from capa_sync.ports import Source, TicketWriter
 from capa_sync.rules import RuleSet
 from capa_sync.store import Register
-from capa_sync.writeback import TicketPlan
 
 Progress = Callable[[str, str, int, int | None], None]
 """Told how far a cycle is: source, step, tickets done, tickets in all (None unknown)."""
@@ -63,7 +63,7 @@ class SourceSetup:
     bound: BoundMapping | None = None
     facts_at: datetime | None = None
     planned_all: bool = False
-    plans: dict[str, TicketPlan] = field(default_factory=dict)
+    plans: KeptPlans = field(default_factory=KeptPlans)
     held: HeldBack = field(default_factory=HeldBack)
     site: str = ""
     url: str = ""
@@ -78,6 +78,12 @@ class Office(Protocol):
     def are_worth_it(self, tickets: int, /) -> bool:
         """Tell whether so many tickets are weighed sooner there."""
 
+    def look_ahead(self, house: House, setup: SourceSetup, ids: Sequence[str], total: int | None, /) -> None:
+        """Weigh these records meanwhile, of `total` that will be read, if that is worth it."""
+
+    def dismiss(self, source: str, /) -> None:
+        """Forget what was weighed ahead for a source."""
+
     def weigh(
         self, house: House, setup: SourceSetup, batches: Sequence[Sequence[str]], now: datetime, /
     ) -> Iterator[list[Outcome] | None]:
@@ -90,6 +96,12 @@ class Alone:
     def are_worth_it(self, _tickets: int, /) -> bool:
         """Say no."""
         return False
+
+    def look_ahead(self, _house: House, _setup: SourceSetup, _ids: Sequence[str], _total: int | None, /) -> None:
+        """Do nothing."""
+
+    def dismiss(self, _source: str, /) -> None:
+        """Do nothing."""
 
     def weigh(
         self, _house: House, _setup: SourceSetup, batches: Sequence[Sequence[str]], _now: datetime, /

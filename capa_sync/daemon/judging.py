@@ -9,17 +9,14 @@ from typing import assert_never
 
 from capa_sync.daemon.desk import Desk, diff_of, events_of
 from capa_sync.daemon.house import House, SourceSetup
+from capa_sync.daemon.kept import SealedPlan
 from capa_sync.daemon.log import Action, log
 from capa_sync.daemon.mapped import learn_twins, may_be_joined, may_name_twins, to_be_judged_with
 from capa_sync.daemon.outcome import Aside, HandedOver, Outcome, Unseen, Weighed
 from capa_sync.findings import What
-from capa_sync.writeback import TicketPlan
 
 BATCH = 200
 """Tickets judged in one transaction."""
-
-KEPT = 10_000
-"""Plans of a cycle that wait in memory for the brakes; more of them are made again."""
 
 
 def pass_to_carriers(house: House, setup: SourceSetup, now: datetime) -> None:
@@ -34,6 +31,12 @@ def pass_to_carriers(house: House, setup: SourceSetup, now: datetime) -> None:
     with house.register.transaction():
         learn_twins(house, setup, due, now)
     _send_to_carriers(house, setup, now)
+
+
+def look_ahead(house: House, setup: SourceSetup, ids: Sequence[str], total: int | None) -> None:
+    """Let others weigh records that were just read, while the rest is read; used if nothing has changed by then."""
+    if not may_be_joined(house, setup):
+        house.clerks.look_ahead(house, setup, ids, total)
 
 
 def judge_due_tickets(house: House, setup: SourceSetup, now: datetime) -> dict[str, int]:
@@ -138,7 +141,7 @@ class _Tray:
         self._take_plans({each.ticket_id: each.plan for each in self._judged if each.plan is not None})
         return counts
 
-    def _take_plans(self, plans: Mapping[str, TicketPlan]) -> None:
+    def _take_plans(self, plans: Mapping[str, SealedPlan]) -> None:
         """Keep plans for the brakes to look at; a plan that changes nothing only says when to look again."""
         setup = self._setup
         quiet = {each: plan.look_again for each, plan in plans.items() if plan.is_quiet}
@@ -147,7 +150,8 @@ class _Tray:
             setup.held.drop(each)
         loud = [each for each in plans if each not in quiet]
         _want_planning(self._house, setup, loud, self._now)
-        setup.plans.update((each, plans[each]) for each in loud[: max(0, KEPT - len(setup.plans))])
+        for each in loud:
+            setup.plans.keep(each, plans[each])
 
     def _take(self, outcome: Outcome) -> dict[str, int]:
         house, setup, ticket_id = self._house, self._setup, outcome.ticket_id

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from capa_sync.daemon.kept import SealedPlan
 from capa_sync.findings import What
 from capa_sync.store import JudgedRows
-from capa_sync.writeback import TicketPlan
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +41,7 @@ class Weighed:
     ticket_id: str
     rows: JudgedRows
     events: tuple[tuple[What, str], ...]
-    plan: TicketPlan | None
+    plan: SealedPlan | None
 
 
 Outcome = Aside | Unseen | HandedOver | Weighed

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -9,6 +10,7 @@ from capa_sync.daemon.house import House, SourceSetup
 from capa_sync.daemon.log import Action, log
 from capa_sync.errors import Fatal, SourceError
 from capa_sync.mapping import bind, persons_of
+from capa_sync.model.ticket import Role
 
 
 class Abandoned(Fatal):
@@ -85,6 +87,14 @@ def sweep_into_mirror(house: House, setup: SourceSetup, now: datetime, *, at_onc
     return done.tickets
 
 
+Seen = Callable[[Sequence[str], int | None], None]
+"""Told which records a committed page brought or changed, and how many the source has, where that is known."""
+
+
+def nobody(_ids: Sequence[str], _total: int | None) -> None:
+    """Tell nobody."""
+
+
 @dataclass(frozen=True, slots=True)
 class Done:
     """How far reading came: tickets read, and whether nothing is left to read now."""
@@ -94,7 +104,7 @@ class Done:
 
 
 def read_into_mirror(
-    house: House, setup: SourceSetup, run: int, *, full: bool, until: datetime | None = None
+    house: House, setup: SourceSetup, run: int, *, full: bool, until: datetime | None = None, seen: Seen = nobody
 ) -> Done:
     """Read page by page, committing each with its cursor and its tickets' wish to be judged.
 
@@ -114,6 +124,8 @@ def read_into_mirror(
         house.checkpoint("after-page-commit")
         for _ticket_id, key, reason in page.skipped:
             log(Action.TICKET_QUARANTINED, level="warning", source=setup.name, ticket=key, reason=reason)
+        records = {reading.ticket.id for reading in page.readings if reading.role is Role.RECORD}
+        seen([each for each in changed if each in records], page.total)
         done += len(page.readings)
         if changed:
             log(Action.PAGE_COMMITTED, source=setup.name, run=run, read=len(page.readings), changed=len(changed))

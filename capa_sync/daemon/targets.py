@@ -10,11 +10,16 @@ from capa_sync.model.record import CapaRecord
 from capa_sync.writeback import Target, is_before_baseline
 
 
-def target_of(house: House, setup: SourceSetup, record: CapaRecord, mirror: Mirror, now: datetime) -> Target:
-    """Say what the plan needs to know of the ticket, which `mirror` holds as the record was mapped from it."""
+def target_of(
+    house: House, setup: SourceSetup, record: CapaRecord, mirror: Mirror, now: datetime, *, was_meant: bool
+) -> Target:
+    """Say what the plan needs to know of the ticket, which `mirror` holds as the record was mapped from it.
+
+    `was_meant` tells whether any write was ever meant for it: without one, none is remembered and none was deleted.
+    """
     tickets, outbox, ticket_id = house.register.tickets, house.register.outbox, record.ticket_id
     ticket = mirror.ticket(setup.name, ticket_id, setup.source.parser())
-    comment = outbox.remote_comment(setup.name, ticket_id)
+    comment = outbox.remote_comment(setup.name, ticket_id) if was_meant else ""
     standing = {each.id for each in ticket.comments} if ticket is not None else set()
     labels = ticket.values.get("labels") if ticket is not None and setup.kind == "jira" else None
     speaker = carrier(house, setup, ticket_id)
@@ -30,7 +35,7 @@ def target_of(house: House, setup: SourceSetup, record: CapaRecord, mirror: Mirr
         last_human_at=record.last_human_at,
         tracker_now=now + setup.clock_skew,
         owner=record.fields["owner"].text,
-        deletions=outbox.deletions(setup.name, ticket_id),
+        deletions=outbox.deletions(setup.name, ticket_id) if was_meant else 0,
         is_comment_gone=bool(comment) and ticket is not None and comment not in standing and setup.kind == "jira",
         joined_to="" if speaker == (setup.name, ticket_id) else tickets.key(*speaker),
     )

@@ -133,7 +133,8 @@ def _plan_all(house: House, setup: SourceSetup, due: Sequence[str], now: datetim
 
 def _plan_batch(house: House, setup: SourceSetup, ids: Sequence[str], now: datetime) -> dict[str, TicketPlan]:
     """Return the plans made when these tickets were judged in this cycle, and make the others."""
-    plans: dict[str, TicketPlan] = {each: setup.plans.pop(each) for each in ids if each in setup.plans}
+    kept = {each: setup.plans.take(each) for each in ids}
+    plans = {each: plan for each, plan in kept.items() if plan is not None}
     unplanned = [each for each in ids if each not in plans]
     return plans | _plan_from_mirror(house, setup, unplanned, now) if unplanned else plans
 
@@ -149,8 +150,8 @@ def _plan_from_mirror(house: House, setup: SourceSetup, ids: Sequence[str], now:
         if not isinstance(record, CapaRecord):
             plans[each] = TicketPlan(withheld="the ticket cannot be mapped")
             continue
-        target = target_of(house, setup, record, mirror, now)
         told, written, open_ends = findings.get(each, []), writes.get(each, []), unsure.get(each, frozenset())
+        target = target_of(house, setup, record, mirror, now, was_meant=bool(written))
         plans[each] = plan_ticket(target, told, written, now=now, options=setup.write, unsure=open_ends)
     return plans
 

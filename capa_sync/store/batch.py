@@ -2,24 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from itertools import chain
 
 from capa_sync.model.ticket import Presence, SourceTicket
 from capa_sync.ports import Parser
 from capa_sync.store import assembly
-from capa_sync.store.database import Database, Row
+from capa_sync.store.database import Database
+from capa_sync.store.kin import Kin
 from capa_sync.store.tickets import Tickets
-
-# The joins are crossed so that SQLite starts from the few wanted tickets; `+` keeps it off the index of all keys.
-_CHILDREN = (
-    """SELECT c.nr, t.source, t.ticket_id FROM child c CROSS JOIN mirror m ON m.nr = c.nr
-    CROSS JOIN ticket t ON t.source = m.source AND t.ticket_id = c.child_id WHERE c.nr IN (?)""",
-    """SELECT c.nr, t.source, t.ticket_id FROM child c CROSS JOIN ticket t ON t.ticket_key = c.child_key
-    WHERE +c.child_id = '' AND c.nr IN (?)""",
-)
-_NAMING = """SELECT p.parent_id, m.source, m.ticket_id FROM parentage p CROSS JOIN mirror m ON m.nr = p.nr
-    WHERE p.parent_id IN (?)"""
 
 
 class TicketBatch:
@@ -36,7 +27,7 @@ class TicketBatch:
         self._presence: dict[str, Presence] = {}
         self._children: dict[str, list[str]] = {each: [] for each in ids}
         numbers = self._read(ids, parser)
-        self._find_children(numbers, ids)
+        self._children |= Kin(db, source).of(numbers, ids)
         self._read(sorted(self._children_named() - self._presence.keys()), parser)
 
     def _read(self, ids: Sequence[str], parser: Parser) -> dict[int, str]:
@@ -47,19 +38,6 @@ class TicketBatch:
         self._presence |= {ticket_id: Presence(presence) for _, ticket_id, presence in rows}
         self._parsed |= {names[nr]: ticket for nr, ticket in assembly.load(self._db, list(names), parser).items()}
         return names
-
-    def _find_children(self, numbers: dict[int, str], ids: Sequence[str]) -> None:
-        found: dict[str, set[str]] = {}
-        for parent, child in self._pairs(numbers, ids):
-            found.setdefault(parent, set()).add(child)
-        self._children |= {parent: sorted(children) for parent, children in found.items()}
-
-    def _pairs(self, numbers: dict[int, str], ids: Sequence[str]) -> Iterator[tuple[str, str]]:
-        for sql in _CHILDREN:
-            rows: list[Row] = self._db.rows_in(sql, (), list(numbers))
-            yield from ((numbers[nr], child) for nr, source, child in rows if source == self._source)
-        rows = self._db.rows_in(_NAMING, (), ids)
-        yield from ((parent, child) for parent, source, child in rows if source == self._source)
 
     def _children_named(self) -> set[str]:
         named = (child.id or child.key for ticket in self._parsed.values() for child in ticket.children)

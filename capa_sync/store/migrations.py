@@ -260,3 +260,24 @@ def account(db: Any) -> None:
             "DELETE FROM milestone WHERE name = 'judged_with'",  # all is judged anew, and so the birth rows are made
         ),
     )
+
+
+@STEPS(name="0008_rows_under_their_keys")
+def rows_under_their_keys(db: Any) -> None:
+    """Keep short derived rows in the index of their keys instead of beside it: half the writing of a first cycle."""
+    _run_all(db, [f'DROP VIEW "{name}"' for name in db.view_names()])  # made anew after the last step
+    for table in ("verdict", "birth", "action", "due", "plan_due", "register_row"):
+        made = db.execute("SELECT sql FROM sqlite_master WHERE name = ?", (table,)).fetchone()[0]
+        indexes = db.execute(
+            "SELECT sql FROM sqlite_master WHERE type = 'index' AND tbl_name = ? AND sql IS NOT NULL", (table,)
+        ).fetchall()
+        _run_all(
+            db,
+            (
+                f"{made.replace(table, f'new_{table}', 1)} WITHOUT ROWID",
+                f"INSERT OR IGNORE INTO new_{table} SELECT * FROM {table}",
+                f"DROP TABLE {table}",
+                f"ALTER TABLE new_{table} RENAME TO {table}",
+                *(row[0] for row in indexes),
+            ),
+        )

@@ -26,6 +26,7 @@ from capa_sync.store.records import Records
 from capa_sync.store.reports import Reports
 from capa_sync.store.requests import Requests
 from capa_sync.store.runs import Runs
+from capa_sync.store.stamps import stamps_of
 from capa_sync.store.tickets import Tickets
 from capa_sync.store.views import VIEWS
 
@@ -59,6 +60,10 @@ class Register:
     def batch(self, source: str, ticket_ids: Sequence[str], parser: Parser) -> TicketBatch:
         """Read mirrored tickets of one source with their children at once, as they are now."""
         return TicketBatch(self._db, self.tickets, source, ticket_ids, parser)
+
+    def stamps(self, source: str, ticket_ids: Sequence[str]) -> dict[str, bytes]:
+        """Return a mark of what each mirrored ticket's record rests on now: another as soon as any of it changes."""
+        return stamps_of(self._db, source, ticket_ids)
 
     def copy_to(self, target: Path) -> None:
         """Write a consistent private copy (mode 0600) beside a running daemon; an existing file is overwritten."""

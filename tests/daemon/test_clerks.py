@@ -71,7 +71,8 @@ def _judge(house: House) -> tuple[dict[str, int], dict[str, list[Any]], dict[str
     setup = house.setups["jira-dc"]
     pass_to_carriers(house, setup, NOW)
     counts = judge_due_tickets(house, setup, NOW)
-    return counts, house.register.rows_by_table(), dict(setup.plans)
+    plans = {each: setup.plans.take(each) for each in house.register.tickets.record_ids("jira-dc")}
+    return counts, house.register.rows_by_table(), {each: plan for each, plan in plans.items() if plan is not None}
 
 
 @pytest.fixture(scope="module")

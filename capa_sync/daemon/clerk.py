@@ -1,0 +1,125 @@
+"""A clerk as seen from this process: another one, with a line to it and the tasks that are his."""
+
+from __future__ import annotations
+
+import socket
+import subprocess
+from collections import deque
+from collections.abc import Sequence
+from multiprocessing.connection import Connection
+from typing import Protocol
+
+from capa_sync.daemon.log import Action, log
+from capa_sync.daemon.outcome import Outcome
+
+DESK = 2
+"""Tasks that lie on a clerk's desk, so that he never waits for the next."""
+END = 5.0
+"""Seconds for a clerk to end by itself when it is sent home."""
+
+
+class Work(Protocol):
+    """What a clerk is given: tickets to weigh, or to weigh ahead, for which he gives a mere receipt."""
+
+    @property
+    def is_ahead(self) -> bool:
+        """Tell which of the two."""
+
+
+class Clerk:
+    """One such process; one that fails leaves the rest of his tasks unanswered.
+
+    Args:
+        command: what starts it; the number of an open socket is added.
+    """
+
+    def __init__(self, command: Sequence[str]) -> None:
+        self._waiting: deque[Work] = deque()
+        self._on_desk: deque[Work] = deque()
+        self._declines = False
+        self._line: Connection | None = None
+        self._process: subprocess.Popen[bytes] | None = None
+        try:
+            self._start(command)
+        except OSError:
+            self._lose()
+
+    def _start(self, command: Sequence[str]) -> None:
+        ours, his = socket.socketpair()
+        self._line = Connection(ours.detach())
+        with his:
+            self._process = subprocess.Popen(
+                [*command, str(his.fileno())],
+                stdin=subprocess.DEVNULL,
+                pass_fds=[his.fileno()],
+                start_new_session=True,  # Ctrl-C is for this process, which sends its clerks home
+            )
+
+    @property
+    def is_lost(self) -> bool:
+        """Tell whether he answers no more."""
+        return self._line is None
+
+    @property
+    def has_room(self) -> bool:
+        """Tell whether he could begin with one more task soon, and has not declined to weigh ahead."""
+        return self._line is not None and not self._declines and len(self._waiting) + len(self._on_desk) < DESK
+
+    def give(self, task: Work) -> None:
+        """Give him a task; it waits here while his desk is full."""
+        self._waiting.append(task)
+        self._fill_desk()
+
+    def _fill_desk(self) -> None:
+        try:
+            while self._line is not None and self._waiting and len(self._on_desk) < DESK:
+                self._line.send(self._waiting[0])
+                self._on_desk.append(self._waiting.popleft())
+        except OSError:
+            self._lose()
+
+    def take_receipts(self) -> None:
+        """Take the receipts that are there, and wait for none."""
+        try:
+            while self._line is not None and self._on_desk and self._on_desk[0].is_ahead and self._line.poll():
+                self._declines = self._receive() is None
+        except OSError:
+            self._lose()
+
+    def answer(self) -> list[Outcome] | None:
+        """Return the outcomes of his next task that is not weighed ahead, None when there is no answer."""
+        while self._line is not None and self._on_desk and self._on_desk[0].is_ahead:
+            self._receive()
+        return self._receive()
+
+    def _receive(self) -> list[Outcome] | None:
+        if self._line is None:
+            return None
+        try:
+            outcomes: list[Outcome] | None = self._line.recv()
+        except (EOFError, OSError):
+            self._lose()
+            return None
+        self._on_desk.popleft()
+        self._fill_desk()
+        return outcomes
+
+    def _lose(self) -> None:
+        log(Action.CLERK_LOST, level="warning", code=self._process.poll() if self._process is not None else None)
+        self._hang_up()
+
+    def _hang_up(self) -> None:
+        if self._line is not None:
+            self._line.close()
+        self._line = None
+
+    def go_home(self) -> None:
+        """End the process; he ends what he is at first, if that is soon."""
+        self._hang_up()
+        if self._process is None:
+            return
+        try:
+            self._process.wait(END)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
