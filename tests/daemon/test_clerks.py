@@ -19,14 +19,13 @@ from capa_sync.cli.clerk import clerk_command
 from capa_sync.daemon import judging
 from capa_sync.daemon.clerks import Clerks
 from capa_sync.daemon.house import House
-from capa_sync.daemon.judging import judge_due_tickets, pass_to_carriers
 from capa_sync.model.clock import FileClock
-from capa_sync.sandbox.stories.script import AddAction, Create, Day, Fill
 from capa_sync.settings import load_settings
 from capa_sync.store import open_register
 from capa_sync.wiring import build_house_for_reading, configure
 from tests.daemon.conftest import MakeDesk
-from tests.daemon.desk import FACTS, NOW, Desk, until
+from tests.daemon.desk import NOW, Desk, until
+from tests.daemon.houses import Judged, judge, tell_fours
 
 TICKETS = 24
 BATCH = 4
@@ -36,13 +35,7 @@ BATCH = 4
 def desk(shared_desk: MakeDesk) -> Desk:
     """A tracker of two dozen mirrored tickets, judged by one rule; the settings name three more by now."""
     desk = shared_desk("jira-dc", rules=["what-when-where"])
-    for n in range(TICKETS // 4):
-        desk.tell_broken("jira-dc", f"broken {n}")
-        desk.tell_clean("jira-dc", f"clean {n}")
-        desk.tell("jira-dc", f"vague {n}", Create({"title": "Backup", "owner": "priya.nair"}))
-        desk.tell("jira-dc", f"parent {n}", Create(FACTS))
-        desk.tell("jira-dc", f"parent {n}", AddAction("Change the checklist", Day(-3), "subtask", "tomasz.zielinski"))
-        desk.tell("jira-dc", f"parent {n}", Fill({"root_cause": "Nobody was named as deputy"}))
+    tell_fours(desk, "jira-dc", TICKETS)
     desk.sync()
     root = Path(judging.__file__).parents[2]
     for rule in ("root-cause-before-action", "action-overdue", "root-cause-substantive"):
@@ -66,20 +59,11 @@ def _house(desk: Desk, folder: Path, *, clerks: Clerks | None = None) -> Iterato
         yield house
 
 
-def _judge(house: House) -> tuple[dict[str, int], dict[str, list[Any]], dict[str, Any]]:
-    """Judge everything by the new rules; return counts, all tables, and what planning is told."""
-    setup = house.setups["jira-dc"]
-    pass_to_carriers(house, setup, NOW)
-    counts = judge_due_tickets(house, setup, NOW)
-    plans = {each: setup.plans.take(each) for each in house.register.tickets.record_ids("jira-dc")}
-    return counts, house.register.rows_by_table(), {each: plan for each, plan in plans.items() if plan is not None}
-
-
 @pytest.fixture(scope="module")
-def alone(desk: Desk, tmp_path_factory: pytest.TempPathFactory) -> tuple[Any, ...]:
+def alone(desk: Desk, tmp_path_factory: pytest.TempPathFactory) -> Judged:
     """What judging without any clerk comes to."""
     with _house(desk, tmp_path_factory.mktemp("alone") / "desk") as house:
-        return _judge(house)
+        return judge(house)
 
 
 @pytest.fixture(autouse=True)
@@ -102,11 +86,11 @@ def _clerks(folder: Path, command: Sequence[str] = ()) -> _Watched:
     return _Watched(command or clerk_command(folder / "capa-sync.toml"), cores=2, worth=1)
 
 
-def test_with_clerks_every_row_is_as_without(desk: Desk, alone: tuple[Any, ...], tmp_path: Path) -> None:
+def test_with_clerks_every_row_is_as_without(desk: Desk, alone: Judged, tmp_path: Path) -> None:
     """Verdicts, findings, register numbers, rows, due times and plans are the same, and clerks made them."""
     clerks = _clerks(tmp_path / "desk")
     with _house(desk, tmp_path / "desk", clerks=clerks) as house:
-        assert _judge(house) == alone
+        assert judge(house) == alone
     assert alone[0]["judged"] == TICKETS
     assert alone[0]["opened"] >= TICKETS // 4
     assert alone[2]
@@ -114,7 +98,7 @@ def test_with_clerks_every_row_is_as_without(desk: Desk, alone: tuple[Any, ...],
 
 
 def test_a_clerk_that_is_killed_leaves_his_batches_to_us(
-    desk: Desk, alone: tuple[Any, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    desk: Desk, alone: Judged, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """`kill -9` of every clerk after the first answer loses nothing and doubles nothing."""
     clerks = _clerks(tmp_path / "desk")
@@ -135,46 +119,44 @@ def test_a_clerk_that_is_killed_leaves_his_batches_to_us(
                     process.wait()
 
         house.checkpoint = kill
-        assert _judge(house) == alone
+        assert judge(house) == alone
     assert len(started) == 2
     assert 1 <= clerks.answered < TICKETS // BATCH
 
 
-def test_a_clerk_who_knows_other_rules_declines(desk: Desk, alone: tuple[Any, ...], tmp_path: Path) -> None:
+def test_a_clerk_who_knows_other_rules_declines(desk: Desk, alone: Judged, tmp_path: Path) -> None:
     """A rule file edited after this process has read it is not judged by, here or there."""
     clerks = _clerks(tmp_path / "desk")
     with _house(desk, tmp_path / "desk", clerks=clerks) as house:
         edited = tmp_path / "desk" / "rules" / "what-when-where.yaml"
         edited.write_text(edited.read_text(encoding="utf-8") + "\n# edited\n", encoding="utf-8")
-        assert _judge(house) == alone
+        assert judge(house) == alone
     assert clerks.answered == 0
 
 
 @pytest.mark.parametrize("command", [["/nonexistent/python"], [sys.executable, "-c", "raise SystemExit(1)"]])
 def test_clerks_that_do_not_come_are_not_missed(
-    desk: Desk, alone: tuple[Any, ...], tmp_path: Path, command: list[str]
+    desk: Desk, alone: Judged, tmp_path: Path, command: list[str]
 ) -> None:
     """A program that cannot be started, or ends at once, costs nothing but its start."""
     clerks = _clerks(tmp_path / "desk", command)
     with _house(desk, tmp_path / "desk", clerks=clerks) as house:
-        assert _judge(house) == alone
+        assert judge(house) == alone
     assert clerks.answered == 0
 
 
 @pytest.mark.parametrize("with_clerks", [False, True])
-def test_the_wish_to_stop_leaves_the_rest_due(
-    desk: Desk, alone: tuple[Any, ...], tmp_path: Path, with_clerks: bool
-) -> None:
+def test_the_wish_to_stop_leaves_the_rest_due(desk: Desk, alone: Judged, tmp_path: Path, with_clerks: bool) -> None:
     """A daemon that is told to end stores the batch at hand; the next one judges the others."""
     clerks = _clerks(tmp_path / "desk") if with_clerks else None
     with _house(desk, tmp_path / "desk", clerks=clerks) as house:
         house.checkpoint = lambda name: house.stop.set() if name == "after-judging-commit" else None
-        first = _judge(house)[0]
+        first = judge(house)[0]
         assert first["judged"] == BATCH
         assert len(house.register.agenda.due_judging("jira-dc", NOW)) == TICKETS - BATCH
         house.stop.clear()
         house.checkpoint = lambda _name: None
-        second, tables, _ = _judge(house)
+        second, tables, _ = judge(house)
     assert second["judged"] == TICKETS - BATCH
     assert tables == alone[1]
 

@@ -7,12 +7,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import sqlite_utils
 
 from capa_sync.errors import RegisterUnavailable
 from capa_sync.model.ticket import Origin
 from capa_sync.model.write import WriteState
 from capa_sync.store import RegisterLock, migrations, open_register
-from capa_sync.store.migrations import DERIVED, LEDGER, PRIMARY
+from capa_sync.store.migrations import DERIVED, LEDGER, PRIMARY, STEPS
+from capa_sync.store.views import VIEWS
 from tests.unit.store.paper import DAY, PARSER, SOURCE, T0
 from tests.unit.store.test_lock import holder
 
@@ -139,3 +141,97 @@ def test_a_step_that_fails_leaves_the_old_version(tmp_path: Path, monkeypatch: p
     with open_register(path, clock_now=T0) as register:
         assert register.id == ID_OF_VERSION_1
         assert "half" not in {row[0] for row in register.rows_by_table()["meta"]}
+
+
+# --- step 0008 ---------------------------------------------------------------------------------------------------
+UNDER_THEIR_KEYS = ("verdict", "birth", "action", "due", "plan_due", "register_row")
+
+
+def make_step_7(path: Path) -> dict[str, list[Any]]:
+    """Write a register as step 0007 left it, with its views; return the rows of the tables that step 0008 turns."""
+    db = sqlite_utils.Database(path)
+    STEPS.apply(db, stop_before="0008_rows_under_their_keys")
+    db.execute("INSERT INTO meta VALUES ('register_id', ?)", [ID_OF_VERSION_1])
+    db.execute("INSERT INTO milestone VALUES ('paper', 'judged_with', 'rules-1')")
+    for name, sql in VIEWS.items():
+        db.create_view(name, sql)
+    for table in UNDER_THEIR_KEYS:
+        columns = db[table].columns
+        for number in (3, 1, 2):
+            cells = [_cell(column, number) for column in columns]
+            db.execute(f"INSERT INTO {table} VALUES ({','.join('?' * len(cells))})", cells)  # noqa: S608
+    db.conn.commit()
+    rows = rows_of(path)
+    db.close()
+    return rows
+
+
+def _cell(column: Any, number: int) -> object:
+    """Return a value for a column; of the second row none where none is demanded."""
+    if number == 2 and not column.is_pk and not column.notnull:
+        return None
+    return number if column.type == "INTEGER" else f"{column.name} {number}"
+
+
+def rows_of(path: Path) -> dict[str, list[Any]]:
+    """Return the rows of those tables by the names of their columns."""
+    with sqlite_utils.Database(path) as db:
+        return {table: sorted(map(repr, db[table].rows)) for table in UNDER_THEIR_KEYS}
+
+
+def indexes_of(path: Path) -> dict[str, Any]:
+    """Return name -> (table, columns, whether unique, for part of the rows) of every index but those of the keys."""
+    with sqlite_utils.Database(path) as db:
+        tables = [db[name] for name in db.table_names()]
+        return {
+            index.name: (table.name, index.columns, index.unique, index.partial)
+            for table in tables
+            for index in table.indexes
+            if index.origin == "c"
+        }
+
+
+def rowless_tables(path: Path) -> set[str]:
+    """Return the tables that lie in the index of their keys."""
+    with sqlite_utils.Database(path) as db:
+        return {row[0] for row in db.execute("SELECT name FROM pragma_table_list WHERE wr = 1 AND schema = 'main'")}
+
+
+def test_rows_come_under_their_keys_whole(tmp_path: Path) -> None:
+    """Step 0008 keeps all rows, indexes and what was judged; the tables have no row numbers any more."""
+    path = tmp_path / "register.db"
+    rows, indexes = make_step_7(path), indexes_of(path)
+    assert rowless_tables(path) == set()
+    assert all(len(held) == 3 for held in rows.values())
+    assert {"due_at", "plan_due_at"} < set(indexes)
+    open_register(path, clock_now=T0).close()
+    assert rows_of(path) == rows
+    assert indexes_of(path) == indexes
+    assert rowless_tables(path) == set(UNDER_THEIR_KEYS)
+    with open_register(path, clock_now=T0, read_only=True) as register:
+        assert register.id == ID_OF_VERSION_1
+        assert register.agenda.judged_with("paper") == "rules-1"
+        assert sorted(str(row["title"]) for row in register.view("v_register")) == ["None", "title 1", "title 3"]
+
+
+def test_a_new_register_has_its_rows_under_their_keys(tmp_path: Path) -> None:
+    """And all from step 0007 on is of one shape."""
+    old, new = tmp_path / "old.db", tmp_path / "new.db"
+    make_step_7(old)
+    for path in (old, new):
+        open_register(path, clock_now=T0).close()
+    assert rowless_tables(new) == set(UNDER_THEIR_KEYS)
+    assert (indexes_of(old), shape(old)) == (indexes_of(new), shape(new))
+
+
+def test_a_register_of_step_7_goes_on_as_it_was(tmp_path: Path) -> None:
+    """Rows are replaced by their keys, as before."""
+    path = tmp_path / "register.db"
+    make_step_7(path)
+    with open_register(path, clock_now=T0) as register:
+        before = register.rows_by_table()["due"]
+        register.agenda.want_judging("source 1", ["ticket_id 1", "new"], T0)
+        register.agenda.want_judging("source 1", ["ticket_id 1", "new"], T0 + DAY)
+        after = register.rows_by_table()["due"]
+        assert len(after) == len(before) + 1
+        assert register.agenda.due_judging("source 1", T0) == ["new", "ticket_id 1"]

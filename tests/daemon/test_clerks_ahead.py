@@ -1,0 +1,272 @@
+"""A clerk weighs ahead while a source is read for the first time, and nothing comes out differently for it."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from capa_sync.cli.clerk import clerk_command
+from capa_sync.daemon import clerks as clerks_module
+from capa_sync.daemon import judging
+from capa_sync.daemon.clerk import Clerk
+from capa_sync.daemon.clerks import Clerks
+from capa_sync.daemon.cycle import run_cycle
+from capa_sync.daemon.house import House
+from capa_sync.daemon.judging import look_ahead
+from capa_sync.sandbox.stories.script import Fill
+from capa_sync.store import open_register
+from tests.daemon.conftest import MakeDesk
+from tests.daemon.desk import NOW, Desk, until
+from tests.daemon.houses import Judged, house_of, judge, read, tell_fours
+
+TICKETS = 24
+BATCH = 4
+JUDGED = ("finding", "verdict", "due", "plan_due", "register_row", "action", "birth", "register_number", "write_out")
+RULES = ["what-when-where", "root-cause-before-action", "action-overdue", "root-cause-substantive"]
+Popen = subprocess.Popen[bytes]
+
+
+@pytest.fixture(scope="module")
+def desk(shared_desk: MakeDesk, tmp_path_factory: pytest.TempPathFactory) -> Desk:
+    """Two trackers of two dozen tickets, mirrored and never judged."""
+    desk = shared_desk("jira-dc", "servicenow", rules=RULES, extra={"servicenow": "page_size = 10"})
+    with house_of(desk, tmp_path_factory.mktemp("read") / "desk") as house:
+        for source in desk.names:
+            tell_fours(desk, source, TICKETS)
+            read(house, source)
+        house.register.copy_to(desk.register_file)
+    return desk
+
+
+@pytest.fixture(scope="module")
+def alone(desk: Desk, tmp_path_factory: pytest.TempPathFactory) -> Judged:
+    """What judging without any clerk comes to."""
+    with house_of(desk, tmp_path_factory.mktemp("alone") / "desk") as house:
+        return judge(house)
+
+
+@pytest.fixture(autouse=True)
+def _small_batches(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(judging, "BATCH", BATCH)
+
+
+@pytest.fixture
+def started(monkeypatch: pytest.MonkeyPatch) -> list[Popen]:
+    """Every process that was started, in order."""
+    processes: list[Popen] = []
+    original = subprocess.Popen
+
+    def popen(*args: Any, **options: Any) -> Popen:
+        processes.append(original(*args, **options))
+        return processes[-1]
+
+    monkeypatch.setattr(subprocess, "Popen", popen)
+    return processes
+
+
+class _Eager(Clerks):
+    """Clerks that begin at once."""
+
+    def __init__(self, folder: Path, **options: int) -> None:
+        super().__init__(clerk_command(folder / "capa-sync.toml"), **{"cores": 2, "worth": 1, "early": 1, **options})
+
+    def ahead(self, source: str = "jira-dc") -> Clerk:
+        """The one who weighs ahead."""
+        clerk = self._ahead[source].clerk
+        assert clerk is not None
+        return clerk
+
+    def wait(self, source: str = "jira-dc") -> None:
+        """Wait until he has weighed what lies on his desk."""
+        clerk = self.ahead(source)
+        while clerk._on_desk:
+            assert clerk._line is not None
+            until(clerk._line.poll)
+            clerk.take_receipts()
+
+
+@pytest.fixture
+def house(desk: Desk, tmp_path: Path) -> Iterator[House]:
+    """A copy of the desk with eager clerks."""
+    with house_of(desk, tmp_path / "desk") as one:
+        one.clerks = _Eager(tmp_path / "desk")
+        yield one
+        for source in desk.names:
+            one.clerks.dismiss(source)
+
+
+def clerks_of(house: House) -> _Eager:
+    """Its clerks."""
+    assert isinstance(house.clerks, _Eager)
+    return house.clerks
+
+
+def look(house: House, source: str = "jira-dc", total: int | None = None) -> None:
+    """Tell that all records of a source were just mirrored."""
+    look_ahead(house, house.setups[source], house.register.tickets.record_ids(source), total)
+
+
+@pytest.mark.parametrize("at_a_time", [5, 500])
+def test_weighed_ahead_every_row_is_as_without(
+    house: House, alone: Judged, monkeypatch: pytest.MonkeyPatch, at_a_time: int
+) -> None:
+    """Verdicts, findings, register numbers, rows, due times and plans, whether all was weighed ahead or some."""
+    monkeypatch.setattr(clerks_module, "AHEAD", at_a_time)
+    look(house)
+    assert judge(house) == alone
+    assert alone[0]["judged"] == TICKETS
+    assert alone[2]
+
+
+def test_what_was_weighed_ahead_is_not_weighed_again(house: House, alone: Judged) -> None:
+    """No raw part is read any more: they may hold anything by then."""
+    look(house)
+    clerks_of(house).wait()
+    house.register._db.execute("UPDATE part SET body = 'spoilt'")
+    counts, tables, plans = judge(house)
+    assert (counts, plans) == (alone[0], alone[2])
+    assert {name for name in tables if tables[name] != alone[1][name]} == {"part"}
+
+
+@pytest.mark.parametrize("when", ["at work", "done", "noticed"])
+def test_a_clerk_killed_after_weighing_ahead_is_not_missed(
+    house: House, alone: Judged, started: list[Popen], when: str
+) -> None:
+    """`kill -9` loses nothing and doubles nothing; once it is noticed, another takes his place."""
+    look(house)
+    if when == "done":
+        clerks_of(house).wait()
+    started[0].send_signal(signal.SIGKILL)
+    started[0].wait()
+    if when == "noticed":
+        clerks_of(house).look_ahead(house, house.setups["jira-dc"], [], None)
+    assert judge(house) == alone
+    assert len(started) == (3 if when == "noticed" else 2)
+
+
+def test_a_source_that_is_dismissed_has_no_clerk_any_more(house: House, started: list[Popen]) -> None:
+    """His process ends by itself; dismissing nobody does nothing."""
+    look(house)
+    clerks_of(house).dismiss("servicenow")
+    assert started[0].poll() is None
+    clerks_of(house).dismiss("jira-dc")
+    assert started[0].poll() == 0
+    clerks_of(house).dismiss("jira-dc")
+
+
+def test_judging_dismisses_him_too(house: House, started: list[Popen]) -> None:
+    """No clerk outlives the cycle; he is one of two, no third is started."""
+    look(house)
+    judge(house)
+    assert [process.poll() for process in started] == [0, 0]
+
+
+def test_one_source_at_a_time_is_weighed_ahead(house: House, started: list[Popen]) -> None:
+    """Another waits until the first is done with its clerk; then what waited is weighed ahead, too."""
+    look(house)
+    look(house, "servicenow")
+    assert len(started) == 1
+    clerks_of(house).dismiss("jira-dc")
+    look(house, "servicenow")
+    assert len(started) == 2
+    clerks_of(house).wait("servicenow")
+    assert clerks_of(house)._ahead["servicenow"].seen == set(house.register.tickets.record_ids("servicenow"))
+
+
+@pytest.mark.parametrize(
+    ("options", "total", "is_worth_it"),
+    [
+        ({"early": TICKETS}, None, True),
+        ({"early": TICKETS + 1}, None, False),
+        ({"worth": TICKETS + 1}, TICKETS, False),
+        ({"worth": TICKETS + 1}, None, False),
+        ({"worth": TICKETS + 1}, TICKETS + 1, True),
+        ({"cores": 1}, None, False),
+    ],
+)
+def test_a_clerk_is_started_where_it_pays(
+    house: House, started: list[Popen], options: dict[str, int], total: int | None, is_worth_it: bool
+) -> None:
+    """Enough was read, enough is promised, and there is a second core."""
+    house.clerks = _Eager(house.register.path.parent, **options)
+    look(house, total=total)
+    house.clerks.dismiss("jira-dc")
+    assert len(started) == is_worth_it
+
+
+# --- a whole first cycle -----------------------------------------------------------------------------------------
+@pytest.fixture(scope="module")
+def unread(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A register with nothing in it, for all first cycles: its id is in what they write."""
+    file = tmp_path_factory.mktemp("unread") / "register.db"
+    open_register(file, clock_now=NOW).close()
+    return file
+
+
+@contextmanager
+def first_cycle(
+    desk: Desk, source: str, folder: Path, unread: Path, prepare: Callable[[House], None] = lambda _: None
+) -> Iterator[House]:
+    """The house after its first cycle of a source."""
+    with house_of(desk, folder, unread) as house:
+        prepare(house)
+        result = run_cycle(house, house.setups[source], deliver=False)
+        assert result.problem == ""
+        assert result.counts["judged"] == TICKETS
+        yield house
+
+
+def be_eager(house: House) -> None:
+    """Let clerks help."""
+    house.clerks = _Eager(house.register.path.parent)
+
+
+@pytest.mark.parametrize("source", ["jira-dc", "servicenow"])
+def test_a_first_cycle_with_clerks_leaves_every_row_as_without(
+    desk: Desk, unread: Path, tmp_path: Path, started: list[Popen], source: str
+) -> None:
+    """From sign-in to the outbox, for one page and for several; the clerks are gone at its end."""
+    with first_cycle(desk, source, tmp_path / "alone", unread) as alone:
+        wanted = alone.register.rows_by_table()
+    assert started == []
+    assert wanted["finding"]
+    assert wanted["write_out"]
+    with first_cycle(desk, source, tmp_path / "helped", unread, be_eager) as helped:
+        assert helped.register.rows_by_table() == wanted
+    assert [process.poll() for process in started] == [0, 0]
+
+
+def test_a_ticket_edited_while_its_source_is_read_is_judged_as_it_is_then(
+    make_desk: MakeDesk, tmp_path_factory: pytest.TempPathFactory, unread: Path
+) -> None:
+    """He had weighed it ahead as it was before."""
+    source, folder = "servicenow", tmp_path_factory.mktemp("edited")
+    desk = make_desk(source, rules=RULES, extra={source: "page_size = 10"})
+    tell_fours(desk, source, TICKETS)
+
+    def edit_later(house: House) -> None:
+        be_eager(house)
+
+        def edit(name: str) -> None:
+            mirrored = house.register.tickets.record_ids(source)
+            if name == "before-page-commit" and mirrored and not edited:
+                clerks_of(house).wait(source)
+                edited.extend(story for story in desk.players[source].ids if desk.sys_id(story) in mirrored)
+                desk.tell(source, edited[0], Fill({"title": "Edited meanwhile", "root_cause": ""}))
+
+        house.checkpoint = edit
+
+    edited: list[str] = []
+    with first_cycle(desk, source, folder / "helped", unread, edit_later) as helped:
+        found = helped.register.rows_by_table()
+    assert edited
+    with first_cycle(desk, source, folder / "alone", unread) as alone:
+        wanted = alone.register.rows_by_table()
+    assert [found[name] for name in JUDGED] == [wanted[name] for name in JUDGED]
+    assert "Edited meanwhile" in repr(found["register_row"])

@@ -1,0 +1,176 @@
+"""Answers taken in large pieces, over real HTTP: the same bodies and the same faults as requests has by itself."""
+
+from __future__ import annotations
+
+import gzip
+import random
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import ClassVar
+
+import pytest
+import requests
+
+from capa_sync.sources.bodies import read_in_large_pieces
+
+MANY = random.Random(7).randbytes(5 * 1024 * 1024 + 3)  # noqa: S311 - the same at each run
+"""More than one piece, and not a whole number of them; nothing in it can be packed."""
+WORDS = '{"größe": "' + "a corrective action " * 100_000 + '"}'
+BODIES = {
+    "/few": b'{"total": 1}',
+    "/one-piece": MANY[: 1024 * 1024],
+    "/many": MANY,
+    "/empty": b"",
+    "/words": WORDS.encode(),
+}
+
+
+class _Handler(BaseHTTPRequestHandler):
+    """Gives the body of a path: plain, packed, in chunks, or with another end than it promised."""
+
+    protocol_version = "HTTP/1.1"
+    callers: ClassVar[set[object]] = set()
+
+    def do_GET(self) -> None:
+        """Answer."""
+        self.callers.add(self.client_address)
+        path, _, how = self.path.partition("?")
+        if path == "/moved":
+            self._head(302, {"Location": "/many", "Content-Length": "0"})
+            return
+        body = BODIES[path]
+        if how in ("gzip", "gzip-short", "gzip-spoilt"):
+            body = gzip.compress(body)
+            body = body[:10] + b"\xff" * 10 + body[20:] if how == "gzip-spoilt" else body
+        packed = {"Content-Encoding": "gzip"} if how.startswith("gzip") else {}
+        if how.startswith("chunks"):
+            self._chunks(body, is_cut=how == "chunks-short")
+            return
+        self._head(503 if how == "busy" else 200, {"Content-Length": str(len(body)), **packed})
+        if how.endswith("short"):
+            self.wfile.write(body[:-7])
+            self.close_connection = True
+        else:
+            self.wfile.write(body)
+
+    do_HEAD = do_GET  # noqa: N815 - a name of the library's
+
+    def _head(self, status: int, headers: dict[str, str]) -> None:
+        self.send_response(status)
+        self.send_header("Content-Type", "application/json; charset=utf-8")
+        for name, value in headers.items():
+            self.send_header(name, value)
+        self.end_headers()
+
+    def _chunks(self, body: bytes, *, is_cut: bool) -> None:
+        self._head(200, {"Transfer-Encoding": "chunked"})
+        for start in range(0, len(body), 700_000):
+            piece = body[start : start + 700_000]
+            self.wfile.write(b"%x\r\n%b\r\n" % (len(piece), piece))
+        if not is_cut:
+            self.wfile.write(b"0\r\n\r\n")
+        self.close_connection = is_cut
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
+@pytest.fixture(scope="module")
+def url() -> Iterator[str]:
+    """The address of a server that gives the bodies above."""
+    with ThreadingHTTPServer(("127.0.0.1", 0), _Handler) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+        thread.join(timeout=10)
+
+
+@pytest.fixture
+def plain() -> Iterator[requests.Session]:
+    """A session as requests makes it."""
+    with requests.Session() as one:
+        yield one
+
+
+@pytest.fixture
+def session() -> Iterator[requests.Session]:
+    """A session that takes bodies in large pieces."""
+    with requests.Session() as one:
+        read_in_large_pieces(one)
+        yield one
+
+
+@pytest.mark.parametrize("how", ["", "gzip", "chunks", "busy"])
+@pytest.mark.parametrize("path", list(BODIES))
+def test_a_body_is_the_same_however_it_comes(session: requests.Session, url: str, path: str, how: str) -> None:
+    """Of any size, packed or in chunks, with an answer of any status, and asked for again."""
+    answer = session.get(f"{url}{path}?{how}")
+    assert answer.status_code == (503 if how == "busy" else 200)
+    assert answer.content == BODIES[path]
+    assert answer.content == BODIES[path]
+
+
+def test_texts_and_json_are_read_from_it(session: requests.Session, url: str) -> None:
+    """As the clients of the trackers do."""
+    assert session.get(f"{url}/few").json() == {"total": 1}
+    assert session.get(f"{url}/words?gzip").json() == {"größe": "a corrective action " * 100_000}
+    assert session.get(f"{url}/few?chunks").text == '{"total": 1}'
+    with pytest.raises(requests.exceptions.JSONDecodeError):
+        session.get(f"{url}/empty").json()
+
+
+@pytest.mark.parametrize("path", ["/many", "/few"])
+@pytest.mark.parametrize("how", ["short", "gzip-short", "gzip-spoilt", "chunks-short"])
+def test_a_body_that_does_not_end_well_is_the_fault_that_requests_tells(
+    session: requests.Session, plain: requests.Session, url: str, path: str, how: str
+) -> None:
+    """A connection that is lost in the middle gives no half answer, and one that may be asked again."""
+    faults: list[type[Exception]] = []
+    for each in (session, plain):
+        with pytest.raises(requests.RequestException) as caught:
+            each.get(f"{url}{path}?{how}")
+        faults.append(caught.type)
+    assert faults[0] is faults[1]
+    assert issubclass(faults[0], requests.exceptions.ChunkedEncodingError | requests.exceptions.ContentDecodingError)
+
+
+def test_after_a_fault_the_session_goes_on(session: requests.Session, url: str) -> None:
+    """The next request has a connection of its own."""
+    with pytest.raises(requests.exceptions.ChunkedEncodingError):
+        session.get(f"{url}/many?short")
+    assert session.get(f"{url}/many").content == MANY
+
+
+def test_a_redirect_is_followed_to_its_body(session: requests.Session, url: str) -> None:
+    """The answers on the way have bodies, too."""
+    answer = session.get(f"{url}/moved")
+    assert answer.content == MANY
+    assert [each.status_code for each in answer.history] == [302]
+
+
+def test_a_connection_is_used_again(session: requests.Session, url: str) -> None:
+    """A body that was taken to its end gives its connection back."""
+    _Handler.callers.clear()
+    for _ in range(3):
+        session.get(f"{url}/many")
+        session.get(f"{url}/empty?gzip")
+        session.head(f"{url}/moved", allow_redirects=False)
+    assert len(_Handler.callers) == 1
+
+
+def test_pieces_are_large(session: requests.Session, url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Half a dozen of five MiB, where requests alone takes five hundred."""
+    sizes: list[int] = []
+    original = requests.Response.iter_content
+
+    def counted(self: requests.Response, chunk_size: int | None = 1, decode_unicode: bool = False) -> Iterator[bytes]:
+        for piece in original(self, chunk_size, decode_unicode):
+            sizes.append(len(piece))
+            yield piece
+
+    monkeypatch.setattr(requests.Response, "iter_content", counted)
+    session.get(f"{url}/many")
+    assert sum(sizes) == len(MANY)
+    assert len(sizes) == 6
