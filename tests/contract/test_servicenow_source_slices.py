@@ -12,7 +12,7 @@ import pytest
 
 from capa_sync.errors import BadAnswer, Fatal, NotBefore, Retryable
 from capa_sync.sandbox.messages import Reply, Request
-from capa_sync.sources.servicenow import build_servicenow
+from capa_sync.sources.servicenow import build_servicenow, pace
 from capa_sync.sources.servicenow.client import TableClient, _session
 from capa_sync.sources.servicenow.sessions import Sessions
 from tests.daemon.desk import until
@@ -20,6 +20,12 @@ from tests.unit.sources.servicenow.bench import LISTS, Bench, bench
 
 PAGE, PAGES = 100, 4
 AUDIT_OF = r"/table/sys_audit\?.*documentkey"
+
+
+@pytest.fixture(autouse=True)
+def _eager(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No instance is too quick for several sessions."""
+    monkeypatch.setattr(pace, "SLOW", 0.0)
 
 
 @pytest.fixture
@@ -216,9 +222,30 @@ def test_a_stop_is_seen_while_slices_wait_for_a_slow_instance(sn: Bench) -> None
     sn.server.faults.clear()
 
 
+@pytest.mark.parametrize(("delay", "sessions"), [(0.0, 1), (0.12, 7)])
+def test_as_many_sessions_as_the_instance_is_slow_for(
+    sn: Bench, monkeypatch: pytest.MonkeyPatch, delay: float, sessions: int
+) -> None:
+    """A quick instance is asked by one session, a slow one by seven; what is read is whole either way."""
+    monkeypatch.setattr(pace, "SLOW", 0.1)
+    asking: set[int] = set()  # the server has a thread a connection
+
+    def note(request: Request) -> None:
+        if "documentkeyIN" in request.target:
+            asking.add(threading.get_ident())
+
+    sn.server.before.append(note)
+    if delay:
+        sn.server.faults.add("delay", ("GET", r"/table/"), times=None, seconds=delay)
+    sn.sync()
+    assert len(asking) == sessions
+    assert is_whole(sn)
+
+
 def test_sessions_end_with_who_opened_them(sn: Bench) -> None:
     """No thread and no connection is left when a source is no longer there."""
     client = TableClient(sn.options, sn.tracker.clock, threading.Event())
+    client.pace.note(1.0)
     sessions = Sessions(client, 3)
     with sessions.slices() as slices:
         names: list[Callable[[], str]] = [

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import threading
+import time
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
@@ -27,6 +28,7 @@ from capa_sync.sources.retry import RetryPolicy
 from capa_sync.sources.servicenow.answers import Answer, NotFound, PageCut, Row, answer_check, lean, read_headers
 from capa_sync.sources.servicenow.auth import TIMEOUT, ClientCredentials, build_auth
 from capa_sync.sources.servicenow.options import ServiceNowOptions, check_url
+from capa_sync.sources.servicenow.pace import Pace
 
 # pysnow warns at its import that libmagic is absent; we send no attachments (facts/servicenow.md 7.1)
 warnings.filterwarnings("ignore", message="Missing the python-magic library")
@@ -47,8 +49,11 @@ class TableClient:
         options: the source's options.
         clock: our own clock.
         stop: set at shutdown; waits end then.
-        shared: the request budget and the sign-in of the source, when other sessions of it have them; else the
-            client makes them.
+        shared: the request budget, the sign-in and the pace of the source, when other sessions of it have them;
+            else the client makes them.
+
+    Attributes:
+        pace: how long answers take.
     """
 
     def __init__(
@@ -56,7 +61,7 @@ class TableClient:
         options: ServiceNowOptions,
         clock: Clock,
         stop: threading.Event,
-        shared: tuple[Budget, AuthBase] | None = None,
+        shared: tuple[Budget, AuthBase, Pace] | None = None,
     ) -> None:
         wrong = check_url(options.url)
         if wrong:
@@ -65,8 +70,8 @@ class TableClient:
         self.stop = stop
         self._writable = (options.table, options.written_columns)
         self._policy = RetryPolicy(options.name, clock, stop, is_instant=options.waits_are_instant)
-        self._shared = shared or (_budget(options, stop), build_auth(options, clock))
-        self._budget, self._auth = self._shared
+        self._shared = shared or (_budget(options, stop), build_auth(options, clock), Pace())
+        self._budget, self._auth, self.pace = self._shared
         self._made_of = (options, clock, stop)
         self._sizes: dict[str, tuple[int, int]] = {}
         self._session = _session(options.url)
@@ -215,8 +220,9 @@ class TableClient:
 
     def _translated(self, send: Callable[[], T], *, writes: bool) -> T:
         """Turn what requests and pysnow raise into our errors, without their texts: those hold addresses."""
+        begun = time.monotonic()
         try:
-            return send()
+            answer = send()
         except SourceError:
             raise
         except requests.exceptions.SSLError:
@@ -228,6 +234,8 @@ class TableClient:
             raise Retryable(self.source, f"no answer: {told}") from None
         except pysnow.exceptions.PysnowException as error:
             raise Fatal(self.source, f"pysnow refused the request ({type(error).__name__})") from None
+        self.pace.note(time.monotonic() - begun)
+        return answer
 
     def _path(self, sys_id: str) -> str:
         if not SYS_ID.fullmatch(sys_id):
