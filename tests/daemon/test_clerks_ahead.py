@@ -124,6 +124,24 @@ def test_weighed_ahead_every_row_is_as_without(
     assert alone[2]
 
 
+def test_a_batch_that_two_clerks_share_is_stored_in_its_order(
+    house: House, alone: Judged, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One knows every second ticket of it, another weighs the rest; register numbers follow the ids."""
+    monkeypatch.setattr(clerks_module, "_START", 0)
+    given: list[int] = []
+    original = Clerk.give
+
+    def give(clerk: Clerk, task: Any) -> None:
+        given.append(len(task.ids))
+        original(clerk, task)
+
+    monkeypatch.setattr(Clerk, "give", give)
+    look_ahead(house, house.setups["jira-dc"], house.register.tickets.record_ids("jira-dc")[1::2], None)
+    assert judge(house) == alone
+    assert {BATCH // 2, BATCH} <= set(given)
+
+
 def test_what_was_weighed_ahead_is_not_weighed_again(house: House, alone: Judged) -> None:
     """No raw part is read any more: they may hold anything by then."""
     look(house)
