@@ -76,10 +76,17 @@ class _Handler(BaseHTTPRequestHandler):
         """Say nothing."""
 
 
+class _Server(ThreadingHTTPServer):
+    """Takes it calmly when a client hangs up on it."""
+
+    def handle_error(self, *_: object) -> None:
+        """Say nothing: what matters is what the client says."""
+
+
 @pytest.fixture(scope="module")
 def url() -> Iterator[str]:
     """The address of a server that gives the bodies above."""
-    with ThreadingHTTPServer(("127.0.0.1", 0), _Handler) as server:
+    with _Server(("127.0.0.1", 0), _Handler) as server:
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
         yield f"http://127.0.0.1:{server.server_port}"
