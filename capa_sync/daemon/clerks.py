@@ -12,6 +12,7 @@ import threading
 from collections import deque
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
+from itertools import chain
 from multiprocessing.connection import Connection
 from typing import NamedTuple
 
@@ -26,8 +27,6 @@ WORTH = 4_000
 """Due tickets from which on the second that a clerk takes to start is won back."""
 MOST = 4
 """Clerks at once; each takes a hundred MiB."""
-EARLY = 1_000
-"""Tickets read of a source that promises enough of them, from which on a clerk weighs ahead."""
 AHEAD = 500
 """Tickets weighed ahead at a time."""
 QUEUE = 20_000
@@ -68,23 +67,20 @@ class Clerks:
 
     Args:
         command: what starts one; the number of an open socket is added.
-        cores: clerks at once, one a core by default. worth: due tickets from which on they are asked.
-        early: tickets read from which on one of them weighs ahead.
+        cores: what there is, all by default; this process takes one of them. worth: due tickets from which on
+            clerks are asked.
     """
 
-    def __init__(
-        self, command: Sequence[str], cores: int | None = None, worth: int = WORTH, early: int = EARLY
-    ) -> None:
+    def __init__(self, command: Sequence[str], cores: int | None = None, worth: int = WORTH) -> None:
         self._command = command
         self._worth = worth
-        self._early = early
-        self._cores = min(MOST, cores or len(os.sched_getaffinity(0)))
+        self._count = min(MOST, (cores or len(os.sched_getaffinity(0))) - 1)
         self._lock = threading.Lock()
         self._ahead: dict[str, _Ahead] = {}
 
     def are_worth_it(self, tickets: int) -> bool:
         """Tell whether so many tickets are weighed sooner with clerks."""
-        return self._cores > 1 and tickets >= self._worth
+        return self._count > 0 and tickets >= self._worth
 
     def look_ahead(self, house: House, setup: SourceSetup, ids: Sequence[str], total: int | None) -> None:
         """Let a clerk weigh records that were just mirrored, of `total` where the tracker told that.
@@ -95,7 +91,7 @@ class Clerks:
             ahead = self._ahead.setdefault(setup.name, _Ahead())
             ahead.note(ids)
             is_free = ahead.clerk is not None or all(each.clerk is None for each in self._ahead.values())
-            if is_free and ahead.read >= self._early and self.are_worth_it(max(total or 0, ahead.read)):
+            if is_free and self.are_worth_it(max(total or 0, ahead.read)):
                 ahead.feed(self._command, basis_of(house, setup), house.clock.now())
 
     def dismiss(self, source: str) -> None:
@@ -112,20 +108,31 @@ class Clerks:
         basis = basis_of(house, setup)
         with self._lock:
             ahead = self._ahead.get(setup.name, _Ahead())
-        first = [ahead.clerk] if ahead.clerk is not None and not ahead.clerk.is_lost else []
-        own = [Clerk(self._command) for _ in range(self._cores - len(first))]
+        first = ahead.clerk if ahead.clerk is not None and not ahead.clerk.is_lost else None
+        others = [Clerk(self._command) for _ in range(self._count - (first is not None))]
         try:
-            shares = _Shares([*first, *own], ahead.seen if first else frozenset())
+            shares = _Shares(first, ahead.seen, others)
             portions = [shares.of(batch) for batch in batches]
-            for portion in portions:
-                for clerk, ids in portion:
+            for clerk, ids in chain.from_iterable(portions):
+                if clerk is not None:
                     clerk.give(Task(basis, tuple(ids), now))
             for batch, portion in zip(batches, portions, strict=True):
-                yield _in_order(batch, [(ids, clerk.answer()) for clerk, ids in portion])
+                yield _in_order(batch, list(_answered(house, setup, portion, now)))
         finally:
-            for clerk in own:
+            for clerk in others:
                 clerk.go_home()
             self.dismiss(setup.name)
+
+
+def _answered(
+    house: House, setup: SourceSetup, portion: Sequence[_Share], now: datetime
+) -> Iterator[tuple[Sequence[str], list[Outcome] | None]]:
+    """Yield the shares of a batch with their outcomes, None without an answer; a whole batch of ours has none yet."""
+    for clerk, ids in sorted(portion, key=lambda share: share[0] is not None):  # ours while theirs are on their way
+        if clerk is not None:
+            yield ids, clerk.answer()
+        else:
+            yield ids, Desk(house, setup, ids, now).weigh(ids) if len(portion) > 1 else None
 
 
 class _Ahead:
@@ -157,34 +164,39 @@ class _Ahead:
             self.clerk.give(Task(basis, tuple(ids), now, is_ahead=True))
 
 
-_FORESEEN = 0.1
-"""What a ticket costs that was weighed ahead, measured by one that was not."""
+_FORESEEN, _HERE, _STORE = 0.15, 0.65, 0.17
+"""What a ticket costs that was weighed ahead, that is weighed here, and what it costs here to store any ticket;
+measured by one that a clerk weighs anew."""
 _START = 2_000
 """Tickets that one clerk weighs while another starts."""
+_Share = tuple[Clerk | None, list[str]]
+"""Who is to weigh which tickets; None is this process."""
 
 
 class _Shares:
-    """Shares batches out, so that all clerks are done at about the same time.
+    """Shares batches out, so that this process and all clerks are done at about the same time.
 
     Args:
-        clerks: the first of them has weighed ahead what is `seen`.
+        ahead: the clerk who has weighed ahead what is `seen`, if there is one. others: who start just now.
     """
 
-    def __init__(self, clerks: Sequence[Clerk], seen: set[str] | frozenset[str]) -> None:
-        self._clerks = clerks
-        self._seen = seen
-        self._load = {number: float(_START) if number and seen else 0.0 for number in range(len(clerks))}
+    def __init__(self, ahead: Clerk | None, seen: set[str] | frozenset[str], others: Sequence[Clerk]) -> None:
+        self._ahead = ahead
+        self._seen = seen if ahead is not None else frozenset()
+        self._load: dict[Clerk | None, float] = dict.fromkeys([ahead, None], 0.0)
+        self._load |= dict.fromkeys(others, float(_START))
 
-    def of(self, batch: Sequence[str]) -> list[tuple[Clerk, list[str]]]:
+    def of(self, batch: Sequence[str]) -> list[_Share]:
         """Return who is to weigh which tickets of a batch."""
         seen = [each for each in batch if each in self._seen]
-        self._load[0] += _FORESEEN * len(seen)
         new = [each for each in batch if each not in self._seen]
-        least = min(self._load, key=self._load.__getitem__)
-        self._load[least] += len(new)
-        if least == 0:
-            return [(self._clerks[0], list(batch))]
-        return [(self._clerks[number], ids) for number, ids in ((0, seen), (least, new)) if ids]
+        self._load[None] += _STORE * len(batch)
+        self._load[self._ahead] += _FORESEEN * len(seen)
+        done = {who: load + len(new) * (1.0 if who is not None else _HERE) for who, load in self._load.items()}
+        who = min(done, key=done.__getitem__)
+        self._load[who] = done[who]
+        shares: list[_Share] = [(who, list(batch))] if who is self._ahead else [(self._ahead, seen), (who, new)]
+        return [share for share in shares if share[1]]
 
 
 def _in_order(

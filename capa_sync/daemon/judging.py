@@ -14,6 +14,7 @@ from capa_sync.daemon.log import Action, log
 from capa_sync.daemon.mapped import learn_twins, may_be_joined, may_name_twins, to_be_judged_with
 from capa_sync.daemon.outcome import Aside, HandedOver, Outcome, Unseen, Weighed
 from capa_sync.findings import What
+from capa_sync.model.ticket import Page, Role
 
 BATCH = 200
 """Tickets judged in one transaction."""
@@ -33,10 +34,11 @@ def pass_to_carriers(house: House, setup: SourceSetup, now: datetime) -> None:
     _send_to_carriers(house, setup, now)
 
 
-def look_ahead(house: House, setup: SourceSetup, ids: Sequence[str], total: int | None) -> None:
-    """Let others weigh records that were just read, while the rest is read; used if nothing has changed by then."""
+def look_ahead(house: House, setup: SourceSetup, page: Page, changed: Sequence[str]) -> None:
+    """Let others weigh the records of a page, while the next are read; used if nothing has changed by then."""
     if not may_be_joined(house, setup):
-        house.clerks.look_ahead(house, setup, ids, total)
+        actions = {reading.ticket.id for reading in page.readings if reading.role is not Role.RECORD}
+        house.clerks.look_ahead(house, setup, [each for each in changed if each not in actions], page.total)
 
 
 def judge_due_tickets(house: House, setup: SourceSetup, now: datetime) -> dict[str, int]:

@@ -10,7 +10,7 @@ from capa_sync.daemon.house import House, SourceSetup
 from capa_sync.daemon.log import Action, log
 from capa_sync.errors import Fatal, SourceError
 from capa_sync.mapping import bind, persons_of
-from capa_sync.model.ticket import Role
+from capa_sync.model.ticket import Page
 
 
 class Abandoned(Fatal):
@@ -87,11 +87,11 @@ def sweep_into_mirror(house: House, setup: SourceSetup, now: datetime, *, at_onc
     return done.tickets
 
 
-Seen = Callable[[Sequence[str], int | None], None]
-"""Told which records a committed page brought or changed, and how many the source has, where that is known."""
+Seen = Callable[[Page, Sequence[str]], None]
+"""Told of each page that was committed, with the ids of what it brought or changed."""
 
 
-def nobody(_ids: Sequence[str], _total: int | None) -> None:
+def nobody(_page: Page, _changed: Sequence[str]) -> None:
     """Tell nobody."""
 
 
@@ -124,8 +124,7 @@ def read_into_mirror(
         house.checkpoint("after-page-commit")
         for _ticket_id, key, reason in page.skipped:
             log(Action.TICKET_QUARANTINED, level="warning", source=setup.name, ticket=key, reason=reason)
-        records = {reading.ticket.id for reading in page.readings if reading.role is Role.RECORD}
-        seen([each for each in changed if each in records], page.total)
+        seen(page, changed)
         done += len(page.readings)
         if changed:
             log(Action.PAGE_COMMITTED, source=setup.name, run=run, read=len(page.readings), changed=len(changed))

@@ -20,10 +20,11 @@ class Agenda:
     # --- judging ---------------------------------------------------------------------------------------------------
     def want_judging(self, source: str, ticket_ids: Iterable[str], at: datetime) -> None:
         """Make tickets due for judging at `at`, unless they are due before."""
+        text = instant_text(at)
         self._db.execute_many(
             """INSERT INTO due VALUES (?,?,?) ON CONFLICT (source, ticket_id) DO UPDATE
             SET due_at = excluded.due_at WHERE due_at > excluded.due_at""",
-            [(source, ticket_id, instant_text(at)) for ticket_id in ticket_ids],
+            [(source, ticket_id, text) for ticket_id in ticket_ids],
         )
 
     def due_judging(self, source: str, now: datetime) -> list[str]:

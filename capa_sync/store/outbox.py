@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from capa_sync.model.write import Write, WriteKind, WriteState
 from capa_sync.store.brakes import Brakes
 from capa_sync.store.columns import instant_text, optional_text
+from capa_sync.store.database import Params
 from capa_sync.store.write_rows import FIELDS, row_of, write_from
 
 REPLACED = "replaced"
@@ -33,12 +34,16 @@ class SqlOutbox(Brakes):
         meant = list(writes)
         with self._db.transaction():
             known = self._known(meant)
+            fresh: list[Params] = []  # the first of their kind on their ticket, in a row
             for write in meant:
-                if (place := (write.source, write.ticket_id, write.kind.value)) in known:
-                    self._put(write)
-                else:  # the first of its kind on its ticket
-                    self._db.execute(_INSERT, row_of(write))
+                if (place := (write.source, write.ticket_id, write.kind.value)) not in known:
+                    fresh.append(row_of(write))
                     known.add(place)
+                    continue
+                self._db.execute_many(_INSERT, fresh)
+                fresh = []
+                self._put(write)
+            self._db.execute_many(_INSERT, fresh)
 
     def _known(self, writes: Iterable[Write]) -> set[tuple[str, str, str]]:
         """Return (source, ticket id, kind) of all that was ever meant for the tickets of these writes."""

@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 from capa_sync.cli.clerk import clerk_command
+from capa_sync.daemon import clerks as clerks_module
 from capa_sync.daemon import judging
 from capa_sync.daemon.clerks import Clerks
 from capa_sync.daemon.house import House
@@ -69,6 +70,7 @@ def alone(desk: Desk, tmp_path_factory: pytest.TempPathFactory) -> Judged:
 @pytest.fixture(autouse=True)
 def _small_batches(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(judging, "BATCH", BATCH)
+    monkeypatch.setattr(clerks_module, "_HERE", 1e9)  # none for this process
 
 
 class _Watched(Clerks):
@@ -83,7 +85,7 @@ class _Watched(Clerks):
 
 
 def _clerks(folder: Path, command: Sequence[str] = ()) -> _Watched:
-    return _Watched(command or clerk_command(folder / "capa-sync.toml"), cores=2, worth=1)
+    return _Watched(command or clerk_command(folder / "capa-sync.toml"), cores=3, worth=1)
 
 
 def test_with_clerks_every_row_is_as_without(desk: Desk, alone: Judged, tmp_path: Path) -> None:

@@ -18,7 +18,6 @@ from capa_sync.daemon.clerk import Clerk
 from capa_sync.daemon.clerks import Clerks
 from capa_sync.daemon.cycle import run_cycle
 from capa_sync.daemon.house import House
-from capa_sync.daemon.judging import look_ahead
 from capa_sync.sandbox.stories.script import Fill
 from capa_sync.store import open_register
 from tests.daemon.conftest import MakeDesk
@@ -52,8 +51,10 @@ def alone(desk: Desk, tmp_path_factory: pytest.TempPathFactory) -> Judged:
 
 
 @pytest.fixture(autouse=True)
-def _small_batches(monkeypatch: pytest.MonkeyPatch) -> None:
+def _for_clerks_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Small batches, none of them for this process."""
     monkeypatch.setattr(judging, "BATCH", BATCH)
+    monkeypatch.setattr(clerks_module, "_HERE", 1e9)
 
 
 @pytest.fixture
@@ -74,7 +75,7 @@ class _Eager(Clerks):
     """Clerks that begin at once."""
 
     def __init__(self, folder: Path, **options: int) -> None:
-        super().__init__(clerk_command(folder / "capa-sync.toml"), **{"cores": 2, "worth": 1, "early": 1, **options})
+        super().__init__(clerk_command(folder / "capa-sync.toml"), **{"cores": 3, "worth": 1, **options})
 
     def ahead(self, source: str = "jira-dc") -> Clerk:
         """The one who weighs ahead."""
@@ -86,8 +87,7 @@ class _Eager(Clerks):
         """Wait until he has weighed what lies on his desk."""
         clerk = self.ahead(source)
         while clerk._on_desk:
-            assert clerk._line is not None
-            until(clerk._line.poll)
+            until(lambda: not clerk._answers.empty())
             clerk.take_receipts()
 
 
@@ -109,7 +109,7 @@ def clerks_of(house: House) -> _Eager:
 
 def look(house: House, source: str = "jira-dc", total: int | None = None) -> None:
     """Tell that all records of a source were just mirrored."""
-    look_ahead(house, house.setups[source], house.register.tickets.record_ids(source), total)
+    clerks_of(house).look_ahead(house, house.setups[source], house.register.tickets.record_ids(source), total)
 
 
 @pytest.mark.parametrize("at_a_time", [5, 500])
@@ -137,9 +137,38 @@ def test_a_batch_that_two_clerks_share_is_stored_in_its_order(
         original(clerk, task)
 
     monkeypatch.setattr(Clerk, "give", give)
-    look_ahead(house, house.setups["jira-dc"], house.register.tickets.record_ids("jira-dc")[1::2], None)
+    every_second = house.register.tickets.record_ids("jira-dc")[1::2]
+    clerks_of(house).look_ahead(house, house.setups["jira-dc"], every_second, None)
     assert judge(house) == alone
     assert {BATCH // 2, BATCH} <= set(given)
+
+
+def test_a_batch_that_a_clerk_shares_with_this_process_is_stored_in_its_order(
+    house: House, alone: Judged, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """He knows every second ticket of each batch, and the rest is weighed here."""
+    monkeypatch.setattr(clerks_module, "_HERE", -1e9)
+    house.clerks = _Eager(house.register.path.parent, cores=2)
+    given: list[int] = []
+    original = Clerk.give
+
+    def give(clerk: Clerk, task: Any) -> None:
+        given.append(len(task.ids))
+        original(clerk, task)
+
+    monkeypatch.setattr(Clerk, "give", give)
+    every_second = house.register.tickets.record_ids("jira-dc")[1::2]
+    clerks_of(house).look_ahead(house, house.setups["jira-dc"], every_second, None)
+    assert judge(house) == alone
+    assert given[1:] == [BATCH // 2] * (TICKETS // BATCH)
+
+
+def test_this_process_weighs_while_a_clerk_starts(house: House, alone: Judged, started: list[Popen]) -> None:
+    """Batches that would wait for him are weighed here; it comes to the same."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(clerks_module, "_HERE", 0.9)
+        assert judge(house) == alone
+    assert len(started) == 2
 
 
 def test_what_was_weighed_ahead_is_not_weighed_again(house: House, alone: Judged) -> None:
@@ -163,7 +192,8 @@ def test_a_clerk_killed_after_weighing_ahead_is_not_missed(
     started[0].send_signal(signal.SIGKILL)
     started[0].wait()
     if when == "noticed":
-        clerks_of(house).look_ahead(house, house.setups["jira-dc"], [], None)
+        killed = clerks_of(house).ahead()
+        until(lambda: clerks_of(house).look_ahead(house, house.setups["jira-dc"], [], None) or killed.is_lost)
     assert judge(house) == alone
     assert len(started) == (3 if when == "noticed" else 2)
 
@@ -200,8 +230,7 @@ def test_one_source_at_a_time_is_weighed_ahead(house: House, started: list[Popen
 @pytest.mark.parametrize(
     ("options", "total", "is_worth_it"),
     [
-        ({"early": TICKETS}, None, True),
-        ({"early": TICKETS + 1}, None, False),
+        ({"worth": TICKETS}, None, True),
         ({"worth": TICKETS + 1}, TICKETS, False),
         ({"worth": TICKETS + 1}, None, False),
         ({"worth": TICKETS + 1}, TICKETS + 1, True),
