@@ -16,7 +16,7 @@ from typing import Protocol
 from capa_sync.daemon.log import Action, log
 from capa_sync.daemon.outcome import Outcome
 
-DESK, AHEAD_DESK = 8, 2
+DESK, AHEAD_DESK = 8, 4
 """Tasks that lie on a clerk's desk, so that he never waits for the next; and of those to be weighed ahead, which must
 be done before others are begun."""
 END = 5.0

@@ -27,7 +27,7 @@ WORTH = 4_000
 """Due tickets from which on the second that a clerk takes to start is won back."""
 MOST = 4
 """Clerks at once; each takes a hundred MiB."""
-AHEAD = 500
+AHEAD = 250
 """Tickets weighed ahead at a time."""
 QUEUE = 20_000
 """Tickets that wait to be weighed ahead."""

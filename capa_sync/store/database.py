@@ -51,7 +51,8 @@ _MEANINGS: tuple[tuple[str, str], ...] = (
 def _run_many(connection: sqlite3.Connection, sql: str, rows: list[Params]) -> None:
     """Run a statement for many rows; one that inserts many at once costs less than many that insert one."""
     start = 0
-    for size in _BLOCKS if _VALUES.fullmatch(sql) else ():
+    are_alike = len(set(map(len, rows))) == 1  # a row too long before one too short must not shift into it
+    for size in _BLOCKS if are_alike and _VALUES.fullmatch(sql) else ():
         while len(rows) - start >= size:
             connection.execute(_of_many(sql, size), list(chain.from_iterable(rows[start : start + size])))
             start += size
