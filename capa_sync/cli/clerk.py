@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import suppress
 from multiprocessing.connection import Connection
 from pathlib import Path
 
@@ -34,7 +35,8 @@ def clerk_command(settings: Path) -> list[str]:
 def main() -> None:
     """Serve until the process that started this one hangs up."""
     settings, line = Path(sys.argv[1]), Connection(int(sys.argv[2]))
-    os.nice(POLITE)  # the process that asks is waited for: it goes before us
+    with suppress(OSError):  # a service may be forbidden to (deploy/capa-sync.service)
+        os.nice(POLITE)  # the process that asks is waited for: it goes before us
     configure_logs(quiet=True)
     clock = SystemClock()
     try:

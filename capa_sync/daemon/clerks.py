@@ -12,7 +12,6 @@ import threading
 from collections import deque
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
-from itertools import chain
 from multiprocessing.connection import Connection
 from typing import NamedTuple
 
@@ -29,6 +28,8 @@ MOST = 4
 """Clerks at once; each takes a hundred MiB."""
 AHEAD = 250
 """Tickets weighed ahead at a time."""
+HORIZON = 50
+"""Batches shared out before they are waited for."""
 QUEUE = 20_000
 """Tickets that wait to be weighed ahead."""
 
@@ -112,16 +113,22 @@ class Clerks:
         others = [Clerk(self._command) for _ in range(self._count - (first is not None))]
         try:
             shares = _Shares(first, ahead.seen, others)
-            portions = [shares.of(batch) for batch in batches]
-            for clerk, ids in chain.from_iterable(portions):
-                if clerk is not None:
-                    clerk.give(Task(basis, tuple(ids), now))
-            for batch, portion in zip(batches, portions, strict=True):
-                yield _in_order(batch, list(_answered(house, setup, portion, now)))
+            shared: deque[list[_Share]] = deque()
+            for number, batch in enumerate(batches):
+                for further in batches[number + len(shared) : number + HORIZON]:
+                    shared.append(shares.of(further))
+                    _hand_out(shared[-1], basis, now)
+                yield _in_order(batch, list(_answered(house, setup, shared.popleft(), now)))
         finally:
             for clerk in others:
                 clerk.go_home()
             self.dismiss(setup.name)
+
+
+def _hand_out(portion: Sequence[_Share], basis: Basis, now: datetime) -> None:
+    for clerk, ids in portion:
+        if clerk is not None:
+            clerk.give(Task(basis, tuple(ids), now))
 
 
 def _answered(

@@ -11,7 +11,13 @@ from capa_sync.daemon.desk import Desk, diff_of, events_of
 from capa_sync.daemon.house import House, SourceSetup
 from capa_sync.daemon.kept import SealedPlan
 from capa_sync.daemon.log import Action, log
-from capa_sync.daemon.mapped import learn_twins, may_be_joined, may_name_twins, to_be_judged_with
+from capa_sync.daemon.mapped import (
+    is_learnt_before_judging,
+    learn_twins,
+    may_be_joined,
+    may_name_twins,
+    to_be_judged_with,
+)
 from capa_sync.daemon.outcome import Aside, HandedOver, Outcome, Unseen, Weighed
 from capa_sync.findings import What
 from capa_sync.model.ticket import Page, Role
@@ -26,11 +32,12 @@ def pass_to_carriers(house: House, setup: SourceSetup, now: datetime) -> None:
     Comes before any source of a round is judged, so that one round is enough for a joined record.
     """
     _notice_new_rules(house, setup, now)
-    due = house.register.agenda.due_judging(setup.name, now)
-    if not due:
+    agenda = house.register.agenda
+    if not agenda.has_due_judging(setup.name, now):
         return
-    with house.register.transaction():
-        learn_twins(house, setup, due, now)
+    if is_learnt_before_judging(house, setup):
+        with house.register.transaction():
+            learn_twins(house, setup, agenda.due_judging(setup.name, now), now)
     _send_to_carriers(house, setup, now)
 
 
@@ -107,7 +114,7 @@ def _notice_new_rules(house: House, setup: SourceSetup, now: datetime) -> None:
         return
     log(Action.RULES_CHANGED, source=setup.name)
     with house.register.transaction():
-        house.register.agenda.want_judging(setup.name, house.register.tickets.record_ids(setup.name), now)
+        house.register.agenda.want_all_judged(setup.name, now)
         house.register.agenda.judge_with(setup.name, fingerprint)
 
 

@@ -118,7 +118,7 @@ def note_twins_known(house: House, setup: SourceSetup, now: datetime) -> None:
         return
     with house.register.transaction():
         agenda.know_twins(setup.name, _link(setup.mapping))
-        agenda.want_judging(named.source, house.register.tickets.record_ids(named.source), now)
+        agenda.want_all_judged(named.source, now)
 
 
 def sources_to_ask(register: Register, mappings: Mapping[str, MappingFile], source: str) -> list[str]:

@@ -61,6 +61,7 @@ class Budget:
         self._burst = max(1.0, 1.0 / self._interval) if self._interval else 1.0
         # the instant at which the bucket would be full again; the only state (generic cell rate algorithm)
         self._full_at = monotonic()
+        self._rests_until = self._full_at
         self.waited = 0.0
 
     def take(self) -> None:
@@ -71,12 +72,18 @@ class Budget:
             if not self._is_instant and self._stop.wait(seconds):
                 raise Retryable(self._source, "stopped while waiting for the request budget")
 
+    def rest(self, seconds: float) -> None:
+        """Let nothing be sent for so long, by no session: the tracker asked one of them for it."""
+        with self._lock:
+            self._rests_until = max(self._rests_until, self._monotonic() + seconds)
+
     def _reserve(self) -> float:
-        if not self._interval:
-            return 0.0
         with self._lock:
             now = self._monotonic()
+            rest = self._rests_until - now
+            if not self._interval:
+                return max(0.0, rest)
             full_at = max(self._full_at, now)
             wait = full_at - now - (self._burst - 1.0) * self._interval
             self._full_at = full_at + self._interval
-        return max(0.0, wait)
+        return max(0.0, rest, wait)

@@ -67,6 +67,7 @@ class RetryPolicy:
         total: no wait is begun that would end later than this after the first send.
         is_instant: tests only: do not spend the waits.
         jitter: a number in [0.7, 1.3] that each wait of our own choice is multiplied by.
+        rest: told for how many seconds the tracker wants to be left alone, for other sessions of the source.
     """
 
     def __init__(
@@ -79,6 +80,7 @@ class RetryPolicy:
         total: timedelta = timedelta(seconds=180),
         is_instant: bool = False,
         jitter: Callable[[], float] = lambda: random.uniform(0.7, 1.3),  # noqa: S311 - spreads load, no secret
+        rest: Callable[[float], None] | None = None,
     ) -> None:
         self.source = source
         self.clock = clock
@@ -88,6 +90,7 @@ class RetryPolicy:
         self._attempts = attempts
         self._total = total
         self._jitter = jitter
+        self._rest = rest
 
     def read(self, send: Callable[[], T]) -> T:
         """Call `send` until it returns; it raises Retryable for what may be sent again.
@@ -115,6 +118,8 @@ class RetryPolicy:
     def _wait(self, state: tenacity.RetryCallState) -> float:
         asked = _error_of(state).retry_after
         if asked is not None:
+            if self._rest is not None:
+                self._rest(asked.total_seconds())
             return asked.total_seconds() * max(1.0, self._jitter())
         return _FIRST_WAIT * 2.0 ** min(state.attempt_number - 1, _DOUBLINGS) * self._jitter()
 

@@ -27,13 +27,24 @@ class Agenda:
             [(source, ticket_id, text) for ticket_id in ticket_ids],
         )
 
+    def want_all_judged(self, source: str, at: datetime) -> None:
+        """Make every record of a source due for judging at `at`, unless it is due before."""
+        self._db.execute(
+            """INSERT INTO due SELECT source, ticket_id, ? FROM mirror WHERE source = ? AND role = 'record'
+            ON CONFLICT (source, ticket_id) DO UPDATE
+            SET due_at = excluded.due_at WHERE due.due_at > excluded.due_at""",
+            (instant_text(at), source),
+        )
+
     def due_judging(self, source: str, now: datetime) -> list[str]:
         """Return ids of tickets whose time has come, in id order."""
-        rows = self._db.rows(
-            "SELECT ticket_id FROM due WHERE source = ? AND due_at <= ? ORDER BY ticket_id",
-            (source, instant_text(now)),
-        )
-        return [row[0] for row in rows]
+        sql = "SELECT ticket_id FROM due WHERE source = ? AND due_at <= ? ORDER BY ticket_id"
+        return self._db.column(sql, (source, instant_text(now)))
+
+    def has_due_judging(self, source: str, now: datetime) -> bool:
+        """Tell whether the time of any ticket has come."""
+        sql = "SELECT 1 FROM due WHERE source = ? AND due_at <= ? LIMIT 1"
+        return self._db.row(sql, (source, instant_text(now))) is not None
 
     def due_actions(self, source: str, now: datetime) -> list[str]:
         """Return those of them that are mirrored as a record's action alone."""
@@ -83,11 +94,8 @@ class Agenda:
 
     def due_planning(self, source: str, now: datetime) -> list[str]:
         """Return ids of tickets to plan now, in id order."""
-        rows = self._db.rows(
-            "SELECT ticket_id FROM plan_due WHERE source = ? AND due_at <= ? ORDER BY ticket_id",
-            (source, instant_text(now)),
-        )
-        return [row[0] for row in rows]
+        sql = "SELECT ticket_id FROM plan_due WHERE source = ? AND due_at <= ? ORDER BY ticket_id"
+        return self._db.column(sql, (source, instant_text(now)))
 
     def want_planning_of_warned(self, source: str, now: datetime) -> None:
         """Make every ticket due for planning that has a live finding or was ever meant to be written on."""

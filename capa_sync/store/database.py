@@ -198,6 +198,11 @@ class Database:
         found = self.row(sql, params)
         return None if found is None else found[0]
 
+    def column(self, sql: str, params: Params = ()) -> list[Any]:
+        """Return the first column of all rows of a query, and never hold the rows: a large source has many."""
+        with in_words(self.path):
+            return [row[0] for row in self._reader().execute(sql, params)]
+
     def rows_in(self, sql: str, lead: Params, wanted: Sequence[Any]) -> list[Row]:
         """Return the rows of a query that ends in `IN (?)`, for any number of wanted values."""
         found: list[Row] = []

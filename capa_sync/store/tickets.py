@@ -147,10 +147,8 @@ class Tickets:
 
     def record_ids(self, source: str) -> list[str]:
         """Return ids of mirrored tickets that are records of their own, in id order."""
-        rows = self._db.rows(
-            "SELECT ticket_id FROM mirror WHERE source = ? AND role = 'record' ORDER BY ticket_id", (source,)
-        )
-        return [row[0] for row in rows]
+        sql = "SELECT ticket_id FROM mirror WHERE source = ? AND role = 'record' ORDER BY ticket_id"
+        return self._db.column(sql, (source,))
 
     def read_at(self, source: str, ticket_id: str) -> datetime | None:
         """Return when the ticket's present content was first read, None when it is not mirrored."""

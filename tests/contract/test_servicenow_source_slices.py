@@ -209,6 +209,28 @@ def test_slices_keep_the_budget() -> None:
     assert times[-1] - times[0] >= (len(times) - 20) / 20 * 0.98
 
 
+def test_a_session_that_is_told_to_wait_holds_the_others_back() -> None:
+    """One slice is answered 429 with Retry-After: until then no session sends anything, and nothing is lost."""
+    with bench(page_size=PAGE, children=(), waits_are_instant=False) as sn:
+        sn.issues = sorted(sn.insert(short_description=str(n)) for n in range(PAGE * 2))  # type: ignore[attr-defined]
+        sn.later(hours=1)
+        sn.source.identify()
+        refused: list[float] = []
+        sent: list[float] = []
+        sn.server.before.append(lambda _request: sent.append(time.monotonic()))
+        sn.server.after.append(
+            lambda _request, reply: refused.append(time.monotonic()) if reply.status == 429 else None
+        )
+        sn.server.faults.add("answer", ("GET", AUDIT_OF), status=429, headers={"Retry-After": "2"})
+        sn.server.faults.add("delay", ("GET", "/table/"), times=None, seconds=0.1)
+        sn.sync()
+        sn.server.faults.clear()
+        assert is_whole(sn)
+    assert len(refused) == 1
+    assert [at - refused[0] for at in sent if refused[0] + 0.05 < at < refused[0] + 1.9] == []
+    assert sent[-1] > refused[0] + 1.9
+
+
 def test_a_stop_is_seen_while_slices_wait_for_a_slow_instance(sn: Bench) -> None:
     """The instance keeps every slice waiting for half a minute; who reads is free at once when we are to stop."""
     stop = threading.Event()

@@ -147,6 +147,17 @@ def test_clerks_that_do_not_come_are_not_missed(
     assert clerks.answered == 0
 
 
+def test_a_clerk_that_may_not_be_polite_works_all_the_same(desk: Desk, alone: Judged, tmp_path: Path) -> None:
+    """Our own systemd unit forbids to change priorities."""
+    command = clerk_command(tmp_path / "desk" / "capa-sync.toml")
+    forbid = "import os\ndef nice(_by): raise PermissionError(1, 'no')\nos.nice = nice\n"
+    command[3] = forbid + command[3]
+    clerks = _clerks(tmp_path / "desk", command)
+    with _house(desk, tmp_path / "desk", clerks=clerks) as house:
+        assert judge(house) == alone
+    assert clerks.answered == TICKETS // BATCH
+
+
 @pytest.mark.parametrize("with_clerks", [False, True])
 def test_the_wish_to_stop_leaves_the_rest_due(desk: Desk, alone: Judged, tmp_path: Path, with_clerks: bool) -> None:
     """A daemon that is told to end stores the batch at hand; the next one judges the others."""

@@ -69,9 +69,10 @@ class TableClient:
         self.source = options.name
         self.stop = stop
         self._writable = (options.table, options.written_columns)
-        self._policy = RetryPolicy(options.name, clock, stop, is_instant=options.waits_are_instant)
         self._shared = shared or (_budget(options, stop), build_auth(options, clock), Pace())
         self._budget, self._auth, self.pace = self._shared
+        is_instant, rest = options.waits_are_instant, self._budget.rest
+        self._policy = RetryPolicy(options.name, clock, stop, is_instant=is_instant, rest=rest)
         self._made_of = (options, clock, stop)
         self._sizes: dict[str, tuple[int, int]] = {}
         self._session = _session(options.url)
