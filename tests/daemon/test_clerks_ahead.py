@@ -124,6 +124,19 @@ def test_weighed_ahead_every_row_is_as_without(
     assert alone[2]
 
 
+@pytest.mark.parametrize("horizon", [1, 2, 5])
+def test_batches_are_shared_out_a_few_at_a_time(
+    house: House, alone: Judged, monkeypatch: pytest.MonkeyPatch, horizon: int
+) -> None:
+    """There are six of them; each comes back in its turn."""
+    monkeypatch.setattr(clerks_module, "HORIZON", horizon)
+    monkeypatch.setattr(clerks_module, "_HERE", 0.9)
+    monkeypatch.setattr(clerks_module, "_START", 0)
+    every_second = house.register.tickets.record_ids("jira-dc")[1::2]
+    clerks_of(house).look_ahead(house, house.setups["jira-dc"], every_second, None)
+    assert judge(house) == alone
+
+
 def test_a_batch_that_two_clerks_share_is_stored_in_its_order(
     house: House, alone: Judged, monkeypatch: pytest.MonkeyPatch
 ) -> None:
