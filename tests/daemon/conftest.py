@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -35,3 +37,17 @@ def shared_desk(nursery: Nursery, tmp_path_factory: pytest.TempPathFactory) -> I
         yield lambda *sources, **options: stack.enter_context(
             Desk(nursery, tmp_path_factory.mktemp("desk"), sources, **options)
         )
+
+
+@pytest.fixture
+def started(monkeypatch: pytest.MonkeyPatch) -> list[subprocess.Popen[bytes]]:
+    """Every process that was started, in order."""
+    processes: list[subprocess.Popen[bytes]] = []
+    original = subprocess.Popen
+
+    def popen(*args: Any, **options: Any) -> subprocess.Popen[bytes]:
+        processes.append(original(*args, **options))
+        return processes[-1]
+
+    monkeypatch.setattr(subprocess, "Popen", popen)
+    return processes

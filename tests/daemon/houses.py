@@ -9,6 +9,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from capa_sync.cli.clerk import clerk_command
+from capa_sync.daemon.clerk import Clerk
+from capa_sync.daemon.clerks import Clerks
 from capa_sync.daemon.house import House
 from capa_sync.daemon.judging import judge_due_tickets, pass_to_carriers
 from capa_sync.daemon.reading import POLL, read_into_mirror, sign_in
@@ -17,7 +20,7 @@ from capa_sync.sandbox.stories.script import AddAction, Create, Day, Fill
 from capa_sync.settings import load_settings
 from capa_sync.store import open_register
 from capa_sync.wiring import bind_as_last_known, build_house, configure
-from tests.daemon.desk import FACTS, Desk
+from tests.daemon.desk import FACTS, Desk, until
 
 Judged = tuple[dict[str, int], dict[str, list[Any]], dict[str, Any]]
 
@@ -65,3 +68,29 @@ def judge(house: House, source: str = "jira-dc") -> Judged:
     counts = judge_due_tickets(house, setup, now)
     plans = {each: setup.plans.take(each) for each in house.register.tickets.record_ids(source)}
     return counts, house.register.rows_by_table(), {each: plan for each, plan in plans.items() if plan is not None}
+
+
+class EagerClerks(Clerks):
+    """Clerks that begin at once."""
+
+    def __init__(self, folder: Path, **options: int) -> None:
+        super().__init__(clerk_command(folder / "capa-sync.toml"), **{"cores": 3, "worth": 1, **options})
+
+    def ahead(self, source: str = "jira-dc") -> Clerk:
+        """The one who weighs ahead."""
+        clerk = self._ahead[source].clerk
+        assert clerk is not None
+        return clerk
+
+    def wait(self, source: str = "jira-dc") -> None:
+        """Wait until he has weighed what lies on his desk."""
+        clerk = self.ahead(source)
+        while clerk._on_desk:
+            until(lambda: not clerk._answers.empty())
+            clerk.take_receipts()
+
+
+def clerks_of(house: House) -> EagerClerks:
+    """Its clerks."""
+    assert isinstance(house.clerks, EagerClerks)
+    return house.clerks

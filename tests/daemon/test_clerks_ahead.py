@@ -4,25 +4,19 @@ from __future__ import annotations
 
 import signal
 import subprocess
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from capa_sync.cli.clerk import clerk_command
 from capa_sync.daemon import clerks as clerks_module
 from capa_sync.daemon import judging
 from capa_sync.daemon.clerk import Clerk
-from capa_sync.daemon.clerks import Clerks
-from capa_sync.daemon.cycle import run_cycle
 from capa_sync.daemon.house import House
-from capa_sync.sandbox.stories.script import Fill
-from capa_sync.store import open_register
 from tests.daemon.conftest import MakeDesk
-from tests.daemon.desk import NOW, Desk, until
-from tests.daemon.houses import Judged, house_of, judge, read, tell_fours
+from tests.daemon.desk import Desk, until
+from tests.daemon.houses import EagerClerks, Judged, clerks_of, house_of, judge, read, tell_fours
 
 TICKETS = 24
 BATCH = 4
@@ -58,53 +52,13 @@ def _for_clerks_alone(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def started(monkeypatch: pytest.MonkeyPatch) -> list[Popen]:
-    """Every process that was started, in order."""
-    processes: list[Popen] = []
-    original = subprocess.Popen
-
-    def popen(*args: Any, **options: Any) -> Popen:
-        processes.append(original(*args, **options))
-        return processes[-1]
-
-    monkeypatch.setattr(subprocess, "Popen", popen)
-    return processes
-
-
-class _Eager(Clerks):
-    """Clerks that begin at once."""
-
-    def __init__(self, folder: Path, **options: int) -> None:
-        super().__init__(clerk_command(folder / "capa-sync.toml"), **{"cores": 3, "worth": 1, **options})
-
-    def ahead(self, source: str = "jira-dc") -> Clerk:
-        """The one who weighs ahead."""
-        clerk = self._ahead[source].clerk
-        assert clerk is not None
-        return clerk
-
-    def wait(self, source: str = "jira-dc") -> None:
-        """Wait until he has weighed what lies on his desk."""
-        clerk = self.ahead(source)
-        while clerk._on_desk:
-            until(lambda: not clerk._answers.empty())
-            clerk.take_receipts()
-
-
-@pytest.fixture
 def house(desk: Desk, tmp_path: Path) -> Iterator[House]:
     """A copy of the desk with eager clerks."""
     with house_of(desk, tmp_path / "desk") as one:
-        one.clerks = _Eager(tmp_path / "desk")
+        one.clerks = EagerClerks(tmp_path / "desk")
         yield one
         for source in desk.names:
             one.clerks.dismiss(source)
-
-
-def clerks_of(house: House) -> _Eager:
-    """Its clerks."""
-    assert isinstance(house.clerks, _Eager)
-    return house.clerks
 
 
 def look(house: House, source: str = "jira-dc", total: int | None = None) -> None:
@@ -161,7 +115,7 @@ def test_a_batch_that_a_clerk_shares_with_this_process_is_stored_in_its_order(
 ) -> None:
     """He knows every second ticket of each batch, and the rest is weighed here."""
     monkeypatch.setattr(clerks_module, "_HERE", -1e9)
-    house.clerks = _Eager(house.register.path.parent, cores=2)
+    house.clerks = EagerClerks(house.register.path.parent, cores=2)
     given: list[int] = []
     original = Clerk.give
 
@@ -206,7 +160,12 @@ def test_a_clerk_killed_after_weighing_ahead_is_not_missed(
     started[0].wait()
     if when == "noticed":
         killed = clerks_of(house).ahead()
-        until(lambda: clerks_of(house).look_ahead(house, house.setups["jira-dc"], [], None) or killed.is_lost)
+
+        def is_noticed() -> bool:
+            clerks_of(house).look_ahead(house, house.setups["jira-dc"], [], None)
+            return killed.is_lost
+
+        until(is_noticed)
     assert judge(house) == alone
     assert len(started) == (3 if when == "noticed" else 2)
 
@@ -254,79 +213,7 @@ def test_a_clerk_is_started_where_it_pays(
     house: House, started: list[Popen], options: dict[str, int], total: int | None, is_worth_it: bool
 ) -> None:
     """Enough was read, enough is promised, and there is a second core."""
-    house.clerks = _Eager(house.register.path.parent, **options)
+    house.clerks = EagerClerks(house.register.path.parent, **options)
     look(house, total=total)
     house.clerks.dismiss("jira-dc")
     assert len(started) == is_worth_it
-
-
-# --- a whole first cycle -----------------------------------------------------------------------------------------
-@pytest.fixture(scope="module")
-def unread(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A register with nothing in it, for all first cycles: its id is in what they write."""
-    file = tmp_path_factory.mktemp("unread") / "register.db"
-    open_register(file, clock_now=NOW).close()
-    return file
-
-
-@contextmanager
-def first_cycle(
-    desk: Desk, source: str, folder: Path, unread: Path, prepare: Callable[[House], None] = lambda _: None
-) -> Iterator[House]:
-    """The house after its first cycle of a source."""
-    with house_of(desk, folder, unread) as house:
-        prepare(house)
-        result = run_cycle(house, house.setups[source], deliver=False)
-        assert result.problem == ""
-        assert result.counts["judged"] == TICKETS
-        yield house
-
-
-def be_eager(house: House) -> None:
-    """Let clerks help."""
-    house.clerks = _Eager(house.register.path.parent)
-
-
-@pytest.mark.parametrize("source", ["jira-dc", "servicenow"])
-def test_a_first_cycle_with_clerks_leaves_every_row_as_without(
-    desk: Desk, unread: Path, tmp_path: Path, started: list[Popen], source: str
-) -> None:
-    """From sign-in to the outbox, for one page and for several; the clerks are gone at its end."""
-    with first_cycle(desk, source, tmp_path / "alone", unread) as alone:
-        wanted = alone.register.rows_by_table()
-    assert started == []
-    assert wanted["finding"]
-    assert wanted["write_out"]
-    with first_cycle(desk, source, tmp_path / "helped", unread, be_eager) as helped:
-        assert helped.register.rows_by_table() == wanted
-    assert [process.poll() for process in started] == [0, 0]
-
-
-def test_a_ticket_edited_while_its_source_is_read_is_judged_as_it_is_then(
-    make_desk: MakeDesk, tmp_path_factory: pytest.TempPathFactory, unread: Path
-) -> None:
-    """He had weighed it ahead as it was before."""
-    source, folder = "servicenow", tmp_path_factory.mktemp("edited")
-    desk = make_desk(source, rules=RULES, extra={source: "page_size = 10"})
-    tell_fours(desk, source, TICKETS)
-
-    def edit_later(house: House) -> None:
-        be_eager(house)
-
-        def edit(name: str) -> None:
-            mirrored = house.register.tickets.record_ids(source)
-            if name == "before-page-commit" and mirrored and not edited:
-                clerks_of(house).wait(source)
-                edited.extend(story for story in desk.players[source].ids if desk.sys_id(story) in mirrored)
-                desk.tell(source, edited[0], Fill({"title": "Edited meanwhile", "root_cause": ""}))
-
-        house.checkpoint = edit
-
-    edited: list[str] = []
-    with first_cycle(desk, source, folder / "helped", unread, edit_later) as helped:
-        found = helped.register.rows_by_table()
-    assert edited
-    with first_cycle(desk, source, folder / "alone", unread) as alone:
-        wanted = alone.register.rows_by_table()
-    assert [found[name] for name in JUDGED] == [wanted[name] for name in JUDGED]
-    assert "Edited meanwhile" in repr(found["register_row"])
