@@ -58,8 +58,8 @@ COMPUTED_FIELDS = frozenset(
 _ADDRESS = re.compile(r"((?:\b[A-Za-z_]\w*\.)+[\w$]+;?)@[0-9a-f]{1,8}\b(?![.@-]\w)")
 
 
-_ONE_UPDATE = timedelta(seconds=1)
-"""History and `updated` of one edit may differ by so much."""
+_LATE = timedelta(minutes=5)
+"""So far a search index lags behind, and so far do the clocks of an instance's nodes differ."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,8 +99,9 @@ def observe(
     where the tracker names who updated last (ServiceNow `sys_updated_by`) and `updated_at` moved.
 
     A search index that lags behind is no observation. Without earlier ones of that field (`seen`), a value that now
-    is what the history already said is no change: the read before was a late one. Nor is a step back to what was
-    there before the ticket's latest edit, under the stamp of that edit: this read is a late one.
+    is what the history already said is no change: the read before was a late one. Where `updated_at` did not move on,
+    the history of its last minutes may be out of order, and need not have said it last. Nor is a step back to what
+    was there before one of these edits: this read is a late one.
     """
     moved = new.updated_at > old.updated_at
     at = new.updated_at if moved else read_at
@@ -108,7 +109,8 @@ def observe(
     told = _told(old, new)
     last = {change.field_id: change.new for change in new.changes}
     doubted = {one.change.field_id for one in seen}
-    latest = [] if moved else [change for change in new.changes if change.at >= new.updated_at - _ONE_UPDATE]
+    since = min(old.updated_at, new.updated_at) - _LATE
+    latest = [] if moved else [change for change in new.changes if change.at >= since]
     entry = f"observed-{at.isoformat()}"
     return [
         Observation(
@@ -122,7 +124,11 @@ def observe(
         and field_id not in told
         and not same_content(before, after)
         and (field_id in doubted or field_id not in last or not same_content(last[field_id], after))
-        and not any(change.field_id == field_id and same_content(change.old, after) for change in latest)
+        and not any(
+            same_content(change.old, after) or (field_id not in doubted and same_content(change.new, after))
+            for change in latest
+            if change.field_id == field_id
+        )
     ]
 
 

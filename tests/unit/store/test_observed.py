@@ -147,3 +147,51 @@ def test_emptied_fields_are_those_whose_last_change_leaves_nothing() -> None:
     filled = RawChange("h2", T0, 2, "a", "A", Raw(), raw("y"), "bob")
     assert emptied_fields([emptied]) == {"a"}
     assert emptied_fields([emptied, filled]) == set()
+
+
+def edited(*minutes: int) -> Sheet:
+    """Return a sheet whose owner was `o0` at first and `o1`, `o2`, … from these minutes on."""
+    sheet = Sheet("1", "CAPA-1", {"owner": "o0"})
+    for number, minute in enumerate(minutes, 1):
+        sheet.edit(T0 + minute * MINUTE, owner=f"o{number}")
+    return sheet
+
+
+@pytest.mark.parametrize("late", ["o0", "o1", "o2"])
+def test_a_late_read_is_no_change_however_many_edits_it_missed(late: str) -> None:
+    """An index may lag behind several edits of the last minutes; nor is what the next read brings."""
+    sheet = edited(1, 2, 3)
+    now = ticket(sheet)
+    sheet.fields["owner"] = late
+    assert seen(now, ticket(sheet)) == []
+    assert seen(ticket(sheet), now) == []
+
+
+def test_a_step_back_to_what_was_long_ago_is_observed() -> None:
+    """No index lags behind for ten minutes: somebody set it back without a trace."""
+    sheet = edited(1, 11)
+    now = ticket(sheet)
+    sheet.fields["owner"] = "o0"
+    (one,) = seen(now, ticket(sheet))
+    assert (one.change.old, one.change.new) == (raw("o2"), raw("o0"))
+
+
+def test_an_edit_stamped_before_an_earlier_one_is_no_observation() -> None:
+    """The clocks of an instance's nodes differ: the history tells the newest edit first, and `updated` ran back."""
+    sheet = edited(3)
+    old = ticket(sheet)
+    newest = RawChange("h9", T0 + MINUTE, 0, "owner", "Owner", raw("o1"), raw("o2"), "bob")
+    told = (newest, *old.changes)
+    sheet.fields["owner"], sheet.updated = "o2", T0 + MINUTE
+    assert seen(replace(old, changes=told), replace(ticket(sheet), changes=told)) == []
+
+
+def test_a_silent_change_taken_back_silently_is_observed() -> None:
+    """What the history said last is what it is again; that it was another meanwhile was seen."""
+    sheet = edited(1)
+    before = ticket(sheet)
+    sheet.fields["owner"] = "else"
+    between = ticket(sheet)
+    (there,) = seen(before, between)
+    (back,) = observe(between, before, read_before=T0, read_at=T0 + 2 * DAY, seen=[there])
+    assert (back.change.old, back.change.new) == (raw("else"), raw("o1"))
