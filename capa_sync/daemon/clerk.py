@@ -51,6 +51,8 @@ class Clerk:
         self._ours, his = socket.socketpair()
         self._line: Connection | None = Connection(self._ours.dup().detach())
         self._process: subprocess.Popen[bytes] | None = None
+        self._listener = threading.Thread(target=_listen, args=(self._line, self._answers), daemon=True)
+        self._listener.start()
         try:
             with his:
                 self._process = subprocess.Popen(
@@ -61,8 +63,6 @@ class Clerk:
                 )
         except OSError:
             self._lose()
-        else:
-            threading.Thread(target=_listen, args=(self._line, self._answers), daemon=True).start()
 
     @property
     def is_lost(self) -> bool:
@@ -114,10 +114,15 @@ class Clerk:
             self._hang_up()
 
     def _hang_up(self) -> None:
-        self._line = None
+        """Close the line; not before who listens has heard the end, for its number may be another's at once."""
+        if self._line is None:
+            return
         with suppress(OSError):
-            self._ours.shutdown(socket.SHUT_RDWR)  # who listens hears the end, and closes his side
+            self._ours.shutdown(socket.SHUT_RDWR)
+        self._listener.join()
         self._ours.close()
+        self._line.close()
+        self._line = None
 
     def go_home(self) -> None:
         """End the process; he ends what he is at first, if that is soon."""
@@ -133,8 +138,7 @@ class Clerk:
 
 def _listen(line: Connection, answers: _Answers) -> None:
     """Put the answers into the queue as they come, and None after the last."""
-    with line:
-        with suppress(EOFError, OSError):
-            while True:
-                answers.put(line.recv_bytes())
-        answers.put(None)
+    with suppress(EOFError, OSError):
+        while True:
+            answers.put(line.recv_bytes())
+    answers.put(None)
