@@ -133,6 +133,9 @@ class World:
         self.house = build_house(configuration, register, clock, threading.Event())
         for setup in self.house.setups.values():
             source: Any = setup.source  # waits are not spent: no test waits for real seconds
+            if setup.kind == "servicenow":  # its other sessions are made of what the first was made of
+                options, *rest = source.client._made_of
+                source.client._made_of = (replace(options, waits_are_instant=True), *rest)
             for port in (source, source.client if setup.kind == "servicenow" else source):
                 for policy in ("retry", "_policy", "budget", "_budget"):
                     if hasattr(port, policy):
