@@ -18,6 +18,7 @@ from capa_sync.store import open_register
 from capa_sync.wiring import build_house_for_reading, configure
 
 POLITE = 10
+"""By how much a clerk's priority is lower than that of the process that asks."""
 
 
 def clerks_for(settings: Path) -> Clerks:

@@ -102,4 +102,4 @@ def _until(outcome: Weighed) -> datetime | None:
 def _with_a_past(house: House, setup: SourceSetup, ids: Sequence[str]) -> set[str]:
     """Return those of these tickets that had a finding or a write before."""
     register = house.register
-    return {*register.findings.latest_of(setup.name, ids), *register.outbox.writes_of(setup.name, ids)}
+    return {*register.findings.latest_of(setup.name, ids), *register.outbox.touched(setup.name, ids)}
