@@ -20,8 +20,11 @@ from capa_sync.sandbox.stories.script import AddAction, Create, Day, Fill
 from capa_sync.settings import load_settings
 from capa_sync.store import open_register
 from capa_sync.wiring import bind_as_last_known, build_house, configure
+from tests.daemon.conftest import MakeDesk
 from tests.daemon.desk import FACTS, Desk, until
 
+TICKETS = 24
+RULES = ("what-when-where", "root-cause-before-action", "action-overdue", "root-cause-substantive")
 Judged = tuple[dict[str, int], dict[str, list[Any]], dict[str, Any]]
 
 
@@ -94,3 +97,14 @@ def clerks_of(house: House) -> EagerClerks:
     """Its clerks."""
     assert isinstance(house.clerks, EagerClerks)
     return house.clerks
+
+
+def mirrored_desk(shared_desk: MakeDesk, folder: Path) -> Desk:
+    """Two trackers of two dozen tickets, mirrored and never judged."""
+    desk = shared_desk("jira-dc", "servicenow", rules=RULES, extra={"servicenow": "page_size = 10"})
+    with house_of(desk, folder) as house:
+        for source in desk.names:
+            tell_fours(desk, source, TICKETS)
+            read(house, source)
+        house.register.copy_to(desk.register_file)
+    return desk

@@ -100,18 +100,10 @@ def test_with_clerks_every_row_is_as_without(desk: Desk, alone: Judged, tmp_path
 
 
 def test_a_clerk_that_is_killed_leaves_his_batches_to_us(
-    desk: Desk, alone: Judged, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    desk: Desk, alone: Judged, tmp_path: Path, started: list[subprocess.Popen[bytes]]
 ) -> None:
     """`kill -9` of every clerk after the first answer loses nothing and doubles nothing."""
     clerks = _clerks(tmp_path / "desk")
-    started: list[subprocess.Popen[bytes]] = []
-    original = subprocess.Popen
-
-    def popen(*args: Any, **options: Any) -> subprocess.Popen[bytes]:
-        started.append(original(*args, **options))
-        return started[-1]
-
-    monkeypatch.setattr(subprocess, "Popen", popen)
     with _house(desk, tmp_path / "desk", clerks=clerks) as house:
 
         def kill(name: str) -> None:

@@ -16,25 +16,24 @@ from capa_sync.daemon.clerk import Clerk
 from capa_sync.daemon.house import House
 from tests.daemon.conftest import MakeDesk
 from tests.daemon.desk import Desk, until
-from tests.daemon.houses import EagerClerks, Judged, clerks_of, house_of, judge, read, tell_fours
+from tests.daemon.houses import (
+    TICKETS,
+    EagerClerks,
+    Judged,
+    clerks_of,
+    house_of,
+    judge,
+    mirrored_desk,
+)
 
-TICKETS = 24
 BATCH = 4
-JUDGED = ("finding", "verdict", "due", "plan_due", "register_row", "action", "birth", "register_number", "write_out")
-RULES = ["what-when-where", "root-cause-before-action", "action-overdue", "root-cause-substantive"]
 Popen = subprocess.Popen[bytes]
 
 
 @pytest.fixture(scope="module")
 def desk(shared_desk: MakeDesk, tmp_path_factory: pytest.TempPathFactory) -> Desk:
-    """Two trackers of two dozen tickets, mirrored and never judged."""
-    desk = shared_desk("jira-dc", "servicenow", rules=RULES, extra={"servicenow": "page_size = 10"})
-    with house_of(desk, tmp_path_factory.mktemp("read") / "desk") as house:
-        for source in desk.names:
-            tell_fours(desk, source, TICKETS)
-            read(house, source)
-        house.register.copy_to(desk.register_file)
-    return desk
+    """Two trackers, mirrored and never judged."""
+    return mirrored_desk(shared_desk, tmp_path_factory.mktemp("read") / "desk")
 
 
 @pytest.fixture(scope="module")
@@ -59,6 +58,20 @@ def house(desk: Desk, tmp_path: Path) -> Iterator[House]:
         yield one
         for source in desk.names:
             one.clerks.dismiss(source)
+
+
+@pytest.fixture
+def given(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """How many tickets each task held that a clerk was given, in order."""
+    sizes: list[int] = []
+    original = Clerk.give
+
+    def give(clerk: Clerk, task: Any) -> None:
+        sizes.append(len(task.ids))
+        original(clerk, task)
+
+    monkeypatch.setattr(Clerk, "give", give)
+    return sizes
 
 
 def look(house: House, source: str = "jira-dc", total: int | None = None) -> None:
@@ -92,18 +105,10 @@ def test_batches_are_shared_out_a_few_at_a_time(
 
 
 def test_a_batch_that_two_clerks_share_is_stored_in_its_order(
-    house: House, alone: Judged, monkeypatch: pytest.MonkeyPatch
+    house: House, alone: Judged, monkeypatch: pytest.MonkeyPatch, given: list[int]
 ) -> None:
     """One knows every second ticket of it, another weighs the rest; register numbers follow the ids."""
     monkeypatch.setattr(clerks_module, "_START", 0)
-    given: list[int] = []
-    original = Clerk.give
-
-    def give(clerk: Clerk, task: Any) -> None:
-        given.append(len(task.ids))
-        original(clerk, task)
-
-    monkeypatch.setattr(Clerk, "give", give)
     every_second = house.register.tickets.record_ids("jira-dc")[1::2]
     clerks_of(house).look_ahead(house, house.setups["jira-dc"], every_second, None)
     assert judge(house) == alone
@@ -111,19 +116,11 @@ def test_a_batch_that_two_clerks_share_is_stored_in_its_order(
 
 
 def test_a_batch_that_a_clerk_shares_with_this_process_is_stored_in_its_order(
-    house: House, alone: Judged, monkeypatch: pytest.MonkeyPatch
+    house: House, alone: Judged, monkeypatch: pytest.MonkeyPatch, given: list[int]
 ) -> None:
     """He knows every second ticket of each batch, and the rest is weighed here."""
     monkeypatch.setattr(clerks_module, "_HERE", -1e9)
     house.clerks = EagerClerks(house.register.path.parent, cores=2)
-    given: list[int] = []
-    original = Clerk.give
-
-    def give(clerk: Clerk, task: Any) -> None:
-        given.append(len(task.ids))
-        original(clerk, task)
-
-    monkeypatch.setattr(Clerk, "give", give)
     every_second = house.register.tickets.record_ids("jira-dc")[1::2]
     clerks_of(house).look_ahead(house, house.setups["jira-dc"], every_second, None)
     assert judge(house) == alone

@@ -17,24 +17,24 @@ from capa_sync.sandbox.stories.script import Fill
 from capa_sync.store import open_register
 from tests.daemon.conftest import MakeDesk
 from tests.daemon.desk import NOW, Desk
-from tests.daemon.houses import EagerClerks, clerks_of, house_of, read, tell_fours
+from tests.daemon.houses import (
+    RULES,
+    TICKETS,
+    EagerClerks,
+    clerks_of,
+    house_of,
+    mirrored_desk,
+    tell_fours,
+)
 
-TICKETS = 24
 BATCH = 4
 JUDGED = ("finding", "verdict", "due", "plan_due", "register_row", "action", "birth", "register_number", "write_out")
-RULES = ["what-when-where", "root-cause-before-action", "action-overdue", "root-cause-substantive"]
 
 
 @pytest.fixture(scope="module")
 def desk(shared_desk: MakeDesk, tmp_path_factory: pytest.TempPathFactory) -> Desk:
-    """Two trackers of two dozen tickets, mirrored and never judged."""
-    desk = shared_desk("jira-dc", "servicenow", rules=RULES, extra={"servicenow": "page_size = 10"})
-    with house_of(desk, tmp_path_factory.mktemp("read") / "desk") as house:
-        for source in desk.names:
-            tell_fours(desk, source, TICKETS)
-            read(house, source)
-        house.register.copy_to(desk.register_file)
-    return desk
+    """Two trackers, mirrored and never judged."""
+    return mirrored_desk(shared_desk, tmp_path_factory.mktemp("read") / "desk")
 
 
 @pytest.fixture(autouse=True)
