@@ -22,6 +22,9 @@ def rules() -> None:
 
 
 def _chosen(paths: tuple[Path, ...]) -> list[Path]:
+    """Return what to look at, and say so where that is not what was named: a mistake elsewhere would go unseen."""
+    if not paths:
+        click.echo("the shipped pack; name files or folders for your own: `capa-sync rules check rules`", err=True)
     return list(paths) or [starter_path("rules")]
 
 
@@ -30,13 +33,14 @@ def _chosen(paths: tuple[Path, ...]) -> list[Path]:
 @json_option
 def check(paths: tuple[Path, ...], as_json: bool) -> int:
     """Load rule files and print every mistake with file, line and a hint."""
-    problems = check_rules(_chosen(paths), JudgeOptions())
+    chosen = _chosen(paths)
+    problems = check_rules(chosen, JudgeOptions())
     if as_json:
         print_json({"problems": [str(each) for each in problems]})
         return 2 if problems else 0
     if problems:
         raise UserError(problems)
-    click.echo(f"{len(load_rules(_chosen(paths), JudgeOptions()).rules)} rules are in order")
+    click.echo(f"{len(load_rules(chosen, JudgeOptions()).rules)} rules are in order")
     return 0
 
 

@@ -200,6 +200,11 @@ def test_init_writes_a_starter_that_loads(make_desk: MakeDesk) -> None:
     checked = desk.run("rules", "check", "fresh/rules")
     assert checked.code == 0
     assert checked.out.endswith("rules are in order\n")
+    assert checked.err == ""
+    for verb in ("check", "test"):
+        unnamed = desk.run("rules", verb)
+        assert unnamed.code == 0
+        assert "the shipped pack; name files or folders for your own" in unnamed.err
 
 
 def test_a_rule_edited_in_the_starter_is_the_rule_that_is_judged_by(make_desk: MakeDesk) -> None:
