@@ -151,6 +151,17 @@ def test_the_search_index_lags_and_reconcile_overrides_it(make: Make) -> None:
     assert web.keys("project = CAPA order by key") == ["CAPA-1", "CAPA-2", "CAPA-3", "CAPA-4"]
 
 
+def test_an_index_that_no_longer_lags_answers_nothing_old(make: Make) -> None:
+    """What a search found while the index lagged is not kept for the same search afterwards."""
+    web = make(index_lag_s=90)
+    web.tracker.clock.advance(timedelta(seconds=120))
+    web.tracker.as_user("Ann Arbor").edit("CAPA-1", {"labels": ["fresh"]})
+    assert web.keys("labels = fresh") == []
+
+    web.tracker.set_knobs({"index_lag_s": 0.0})
+    assert web.keys("labels = fresh") == ["CAPA-1"]
+
+
 def test_inline_changelogs_are_cut_to_the_newest(make: Make) -> None:
     """40 of 50 entries inside the issue, newest first, with the total; the paged one is whole, oldest first."""
     web = make(issues=1)

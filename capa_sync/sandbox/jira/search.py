@@ -76,7 +76,8 @@ class Finder:
             self._found.move_to_end(key)
             return self._found[key]
         rows = self._rows(viewer, query, fresh)
-        self._found[key] = rows
+        if is_kept:
+            self._found[key] = rows
         while len(self._found) > 8:
             self._found.popitem(last=False)
         return rows
