@@ -101,7 +101,7 @@ def observe(
     A search index that lags behind is no observation. Without earlier ones of that field (`seen`), a value that now
     is what the history already said is no change: the read before was a late one. Where `updated_at` did not move on,
     the history of its last minutes may be out of order, and need not have said it last. Nor is a step back to what
-    was there before one of these edits: this read is a late one.
+    was there before an edit of these minutes, wherever `updated_at` stands: this read is a late one.
     """
     moved = new.updated_at > old.updated_at
     at = new.updated_at if moved else read_at
@@ -110,7 +110,7 @@ def observe(
     last = {change.field_id: change.new for change in new.changes}
     doubted = {one.change.field_id for one in seen}
     since = min(old.updated_at, new.updated_at) - _LATE
-    latest = [] if moved else [change for change in new.changes if change.at >= since]
+    recent = [change for change in new.changes if change.at >= since]
     entry = f"observed-{at.isoformat()}"
     return [
         Observation(
@@ -125,8 +125,9 @@ def observe(
         and not same_content(before, after)
         and (field_id in doubted or field_id not in last or not same_content(last[field_id], after))
         and not any(
-            same_content(change.old, after) or (field_id not in doubted and same_content(change.new, after))
-            for change in latest
+            same_content(change.old, after)
+            or (not moved and field_id not in doubted and same_content(change.new, after))
+            for change in recent
             if change.field_id == field_id
         )
     ]

@@ -167,6 +167,19 @@ def test_a_late_read_is_no_change_however_many_edits_it_missed(late: str) -> Non
     assert seen(ticket(sheet), now) == []
 
 
+@pytest.mark.parametrize("late", ["o0", "o1", "o2"])
+def test_a_late_read_is_no_change_though_another_field_was_edited_since(late: str) -> None:
+    """`updated` moved on with an edit of something else; the index still has the owner as it was before."""
+    sheet = edited(1, 2, 3)
+    before = ticket(sheet)
+    sheet.edit(T0 + 4 * MINUTE, grade="major")
+    now = ticket(sheet)
+    sheet.fields["owner"] = late
+    between = ticket(sheet)
+    assert seen(before, between) == []
+    assert seen(between, now) == []
+
+
 def test_a_step_back_to_what_was_long_ago_is_observed() -> None:
     """No index lags behind for ten minutes: somebody set it back without a trace."""
     sheet = edited(1, 11)
