@@ -144,7 +144,12 @@ def test_the_search_index_lags_and_reconcile_overrides_it(make: Make) -> None:
     assert keys(web.search("labels = fresh", reconcileIssues=10001)) == ["CAPA-1"]
     assert web.get("issue/CAPA-1")["fields"]["labels"] == ["fresh"]
     web.tracker.knobs.stale_fields = True
-    assert web.search("key = CAPA-1", fields="labels")["issues"][0]["fields"]["labels"] == []
+    stale = web.search("key = CAPA-1", fields="labels,updated")["issues"][0]["fields"]
+    web.tracker.knobs.stale_stamps = False
+    torn = web.search("key = CAPA-1", fields="labels,updated")["issues"][0]["fields"]
+    now = web.get("issue/CAPA-1")["fields"]
+    assert stale["labels"] == torn["labels"] == []
+    assert stale["updated"] < torn["updated"] == now["updated"]
 
     web.tracker.clock.advance(timedelta(seconds=91))
     assert web.keys("labels = fresh") == ["CAPA-1"]

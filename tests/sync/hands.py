@@ -178,9 +178,9 @@ class JiraHands:
         self.admin.alter(self._issue(ticket).key, {name: value})
         self.silent.setdefault(ticket, set()).add(name)
 
-    def lag(self, seconds: float) -> None:
-        """The search index lags."""
-        self.site.knobs(index_lag_s=seconds, stale_fields=bool(seconds))
+    def lag(self, seconds: float, *, whole: bool = True) -> None:
+        """The search index lags, and answers with its documents, or with their fields alone."""
+        self.site.knobs(index_lag_s=seconds, stale_fields=bool(seconds), stale_stamps=whole)
 
     def truth(self) -> dict[str, Truth]:
         """Every ticket there is."""
@@ -376,8 +376,8 @@ class ServiceNowHands:
         self._who(0).update(self._table(ticket), ticket, {"short_description": word}, **how)
         self.silent.setdefault(ticket, set()).add("short_description")
 
-    def lag(self, seconds: float) -> None:
-        """Writes are seen so many seconds after the instant that they are stamped with."""
+    def lag(self, seconds: float, *, whole: bool = True) -> None:
+        """Writes are seen so many seconds after the instant that they are stamped with, always whole."""
         self.site.knobs(commit_late_s=seconds)
 
     def truth(self) -> dict[str, Truth]:

@@ -73,8 +73,9 @@ def test_our_profile_s_zone_changes_nothing(source: str, zone: str, tmp_path: Pa
         {"clock_skew_s": -600.0},
         {"index_lag_s": 90.0},
         {"index_lag_s": 90.0, "stale_fields": True},
+        {"index_lag_s": 90.0, "stale_fields": True, "stale_stamps": False},
     ],
-    ids=["ahead", "behind", "lag", "stale"],
+    ids=["ahead", "behind", "lag", "stale", "torn"],
 )
 @pytest.mark.parametrize("source", SOURCES)
 def test_a_wrong_clock_or_a_lagging_index_changes_nothing(source: str, trap: dict[str, Any], tmp_path: Path) -> None:

@@ -141,10 +141,10 @@ class Story(RuleBasedStateMachine):
         self.hands.alter_silently(self._one(pick), self._word(), number)
         self.has_silent = True
 
-    @rule(seconds=st.sampled_from([0.0, 90.0]))
-    def lag(self, seconds: float) -> None:
+    @rule(seconds=st.sampled_from([0.0, 90.0]), whole=st.booleans())
+    def lag(self, seconds: float, whole: bool) -> None:
         """The index begins or ceases to lag."""
-        self.hands.lag(seconds)
+        self.hands.lag(seconds, whole=whole)
 
     @rule(seconds=st.sampled_from([1, 1, 40, 400, 90_000]))
     def wait(self, seconds: int) -> None:

@@ -11,7 +11,8 @@ class JiraKnobs:
 
     Attributes:
         index_lag_s: a write shows in search only so many seconds later (`reconcileIssues` overrides it on Cloud).
-        stale_fields: while the index lags, search also serves the fields as they were.
+        stale_fields: while the index lags, search also serves the fields as they were; with `stale_stamps` key,
+            `created` and `updated` too, as one document of the index, else these as they are.
         index_granularity_ms: `created` and `updated` are compared and ordered in JQL rounded down to this.
         epoch_literals: accept epoch milliseconds in JQL; False answers 400.
         missing_ids_are_errors: `key = X` or `id in (…)` naming an issue that is not there answers 400.
@@ -50,6 +51,7 @@ class JiraKnobs:
 
     index_lag_s: float = 0.0
     stale_fields: bool = False
+    stale_stamps: bool = True
     index_granularity_ms: int = 1
     epoch_literals: bool = True
     missing_ids_are_errors: bool = True

@@ -9,7 +9,7 @@ from typing import Any
 
 from capa_sync.sandbox.jira.access import Access, Viewer
 from capa_sync.sandbox.jira.knobs import JiraKnobs
-from capa_sync.sandbox.jira.state import Comment, History, Issue, JiraState, Json
+from capa_sync.sandbox.jira.state import Comment, History, Issue, JiraState, Json, Snapshot
 from capa_sync.sandbox.jira.text import to_document, to_wiki
 from capa_sync.sandbox.jira.times import parse_ms, stamp
 from capa_sync.sandbox.jira.values import kind_of
@@ -103,18 +103,18 @@ class Renderer:
         choice: FieldChoice,
         expand: Iterable[str] = (),
         properties: Iterable[str] = (),
-        fields: Json | None = None,
+        stale: Snapshot | None = None,
     ) -> Json:
-        """An issue; `fields` overrides its live values (a stale index)."""
+        """An issue; fields and instants as they are, or as a stale index has them."""
         found: Json = {
             "expand": "renderedFields,names,schema,operations,editmeta,changelog,versionedRepresentations",
             **issue.extra,
             "id": str(issue.id),
             "self": f"{self.root}/issue/{issue.id}",
-            "key": issue.key,
+            "key": (stale or issue).key,
         }
         if not choice.is_id_only:
-            found["fields"] = self._fields(issue, choice, issue.fields if fields is None else fields)
+            found["fields"] = self._fields(issue, choice, stale or issue)
         expand = set(expand)
         if "changelog" in expand:
             found["changelog"] = self._inline_changelog(issue)
@@ -128,13 +128,13 @@ class Renderer:
     def _name(self, field: str) -> str:
         return str(self._state.fields.get(field, {}).get("name", field))
 
-    def _fields(self, issue: Issue, choice: FieldChoice, source: Json) -> Json:
+    def _fields(self, issue: Issue, choice: FieldChoice, source: Issue | Snapshot) -> Json:
         found: Json = {}
         special = self._special
-        for name, value in source.items():
+        for name, value in source.fields.items():
             if choice.takes(name):
                 found[name] = special[name](issue, value) if value is not None and name in special else value
-        for name, ms in (("created", issue.created), ("updated", issue.updated)):
+        for name, ms in (("created", source.created), ("updated", source.updated)):
             if ms is not None and choice.takes(name):
                 found[name] = self.at(ms)
         if choice.takes("subtasks") and "subtasks" not in found and self._state.children.get(issue.id):

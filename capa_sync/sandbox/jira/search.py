@@ -6,7 +6,7 @@ import base64
 import bisect
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from capa_sync.sandbox.jira.access import Access, Viewer
@@ -126,12 +126,13 @@ class Finder:
 
         return key
 
-    def stale_fields(self, issue: Issue) -> dict[str, Any] | None:
-        """The fields as the lagging index has them, where the site serves such."""
-        if not self._knobs.stale_fields:
-            return None
-        snap = issue.indexed(self._now())
-        return snap.fields if snap else None
+    def stale(self, issue: Issue) -> Snapshot | None:
+        """The issue as the lagging index has it, where the site serves such."""
+        found = issue.indexed(self._now()) if self._knobs.stale_fields else None
+        if found is None or self._knobs.stale_stamps:
+            return found
+        live = issue.live()
+        return replace(found, key=live.key, created=live.created, updated=live.updated)
 
     def cloud_page(
         self, viewer: Viewer, jql: str, token: str | None, size: int, reconcile: Iterable[int]

@@ -40,7 +40,7 @@ def _asked(call: Call, allowed: frozenset[str]) -> Json:
 
 def _issue_json(site: Site, call: Call, issue: Issue, choice: FieldChoice, asked: Json) -> Json:
     return call.render.issue(
-        issue, choice, listed(asked.get("expand")), listed(asked.get("properties")), site.finder.stale_fields(issue)
+        issue, choice, listed(asked.get("expand")), listed(asked.get("properties")), site.finder.stale(issue)
     )
 
 
