@@ -32,7 +32,7 @@ test: $(VENV)/.development system ## run all tests
 	$(BIN)/python -m pytest -q -n 2 --dist loadfile $(PYTEST_ARGS)
 
 soak: $(VENV)/.development ## tell long random stories on all three trackers, and compare mirror and tracker (STORIES=200); failures stay in soak.xml
-	CAPA_SYNC_SOAK=$(or $(STORIES),200) $(BIN)/python -m pytest -q -n 2 --dist load --timeout 0 --junitxml soak.xml tests/sync/test_machine.py
+	CAPA_SYNC_SOAK=$(or $(STORIES),200) $(BIN)/python -m pytest -q -n 2 --dist load --timeout 0 --junitxml soak.xml tests/sync/test_machine.py tests/sync/test_warned.py
 
 lint: $(VENV)/.development ## ruff, mypy strict, import contracts, docstrings, spelling
 	$(BIN)/ruff format --check .

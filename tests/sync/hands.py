@@ -10,11 +10,11 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from capa_sync.model.ticket import Origin, RawChange, SourceTicket
+from capa_sync.model.ticket import Origin, RawChange, RawComment, SourceTicket
 from capa_sync.sandbox.jira import JiraTracker
 from capa_sync.sandbox.jira.admin import Admin
 from capa_sync.sandbox.jira.state import Issue
-from capa_sync.sandbox.servicenow import ServiceNowTracker
+from capa_sync.sandbox.servicenow import INTEGRATION_USER, ServiceNowTracker
 from capa_sync.sandbox.stories.cast import CAST
 from capa_sync.sandbox.stories.jira_site import STATUS_OF
 from tests.sync.world import PROJECT, TYPE, Site
@@ -42,6 +42,11 @@ class Truth:
     is_seen: bool
     in_scope: bool
     is_part: bool
+
+
+def is_ours(comment: Any) -> bool:
+    """Whether capa-sync wrote a comment."""
+    return "capa-sync" in str(comment.author)
 
 
 def instant_of(ms: int) -> str:
@@ -79,7 +84,8 @@ class JiraHands:
     def _issue(self, ticket: str) -> Issue:
         return self.tracker.state.issues[int(ticket)]
 
-    def _who(self, number: int) -> Any:
+    def person(self, number: int) -> Any:
+        """Somebody at work on the tracker."""
         one = CAST[PEOPLE[number % len(PEOPLE)]]
         return self.tracker.as_user(one.cloud if self.tracker.face == "cloud" else one.datacenter)
 
@@ -100,28 +106,28 @@ class JiraHands:
 
     def create(self, word: str) -> None:
         """A nonconformity is written."""
-        self._who(0).create(self.main, TYPE, {"summary": word, "Grade": "Minor"})
+        self.person(0).create(self.main, TYPE, {"summary": word, "Grade": "Minor"})
 
     def create_part(self, record: str, word: str) -> None:
         """A sub-task is born; or, every third time, a change in another project is linked."""
         issue = self._issue(record)
         if len(self.ids()) % 3:
-            self._who(1).create(
+            self.person(1).create(
                 issue.key.rpartition("-")[0], "Corrective action", {"summary": word, "parent": issue.key}
             )
             return
-        change = self._who(1).create("CHANGE", "Change", {"summary": word})
-        self._who(1).link(change, "Resolves", issue.key)
+        change = self.person(1).create("CHANGE", "Change", {"summary": word})
+        self.person(1).link(change, "Resolves", issue.key)
 
     def edit(self, ticket: str, word: str, who: int) -> None:
         """One field."""
-        self._who(who).edit(self._issue(ticket).key, {"summary" if who % 2 else "Root cause": word})
+        self.person(who).edit(self._issue(ticket).key, {"summary" if who % 2 else "Root cause": word})
 
     def save_many(self, ticket: str, word: str, number: int) -> None:
         """Several fields in one save."""
         day = f"2026-0{3 + number % 6}-1{number % 10}"
         fields = {"Root cause": word, "Grade": self.GRADES[number % 3], "duedate": day if number % 4 else None}
-        self._who(number).edit(self._issue(ticket).key, {**fields, "labels": [f"l{number % 5}"]})
+        self.person(number).edit(self._issue(ticket).key, {**fields, "labels": [f"l{number % 5}"]})
 
     def step(self, ticket: str, number: int) -> None:
         """A transition, and somebody is made responsible in the same save."""
@@ -130,21 +136,22 @@ class JiraHands:
         one = CAST[PEOPLE[number % len(PEOPLE)]]
         person = one.cloud if self.tracker.face == "cloud" else one.datacenter
         if found:
-            self._who(number).transition(issue.key, found[number % len(found)]["name"], {"assignee": person})
+            self.person(number).transition(issue.key, found[number % len(found)]["name"], {"assignee": person})
 
     def say(self, ticket: str, word: str) -> None:
         """A comment."""
-        self._who(2).comment(self._issue(ticket).key, word)
+        self.person(2).comment(self._issue(ticket).key, word)
 
     def unsay(self, ticket: str, word: str) -> None:
-        """The newest comment is rewritten, or deleted."""
+        """The newest comment of a person is rewritten, or deleted."""
         issue = self._issue(ticket)
-        if not issue.comments:
+        theirs = [comment for comment in issue.comments if not is_ours(comment)]
+        if not theirs:
             return
         if len(word) % 2:
-            self._who(2).edit_comment(issue.key, str(issue.comments[-1].id), word)
+            self.person(2).edit_comment(issue.key, str(theirs[-1].id), word)
         else:
-            self._who(2).delete_comment(issue.key, str(issue.comments[-1].id))
+            self.person(2).delete_comment(issue.key, str(theirs[-1].id))
 
     def hide(self, ticket: str) -> None:
         """Issue security."""
@@ -158,18 +165,18 @@ class JiraHands:
     def delete(self, ticket: str) -> None:
         """The ticket and its sub-tasks are deleted."""
         if int(ticket) in self.tracker.state.issues:
-            self._who(0).delete(self._issue(ticket).key)
+            self.person(0).delete(self._issue(ticket).key)
 
     def leave(self, ticket: str, number: int) -> None:
         """A move: to the other project of the scope, out of it, or back."""
         if ticket in self.records():
-            self._who(0).move(self._issue(ticket).key, (self.main, "SUPP", "CHANGE")[number % 3])
+            self.person(0).move(self._issue(ticket).key, (self.main, "SUPP", "CHANGE")[number % 3])
 
     def adopt(self, part: str, record: str) -> None:
         """A sub-task changes its parent, within its project."""
         issue, parent = self._issue(part), self._issue(record)
         if issue.project == parent.project:
-            self._who(1).edit(issue.key, {"parent": parent.key})
+            self.person(1).edit(issue.key, {"parent": parent.key})
 
     def alter_silently(self, ticket: str, word: str, number: int) -> None:
         """A value changes, `updated` does not, and no history tells."""
@@ -195,7 +202,9 @@ class JiraHands:
                 values={name: _flat(issue.fields.get(id_)) for name, id_ in self.ids_of.items()},
                 changes=[self._group(history) for history in issue.histories],
                 places=[(instant_of(history.at), history.id) for history in issue.histories],
-                comments=[(str(c.id), _account(c.author), _flat(c.body)) for c in issue.comments],
+                comments=[
+                    (str(c.id), _account(c.author), "" if is_ours(c) else _flat(c.body)) for c in issue.comments
+                ],
                 is_seen=not issue.is_hidden,
                 in_scope=not issue.is_hidden and (project != "CHANGE" or id_ in linked),
                 is_part=is_part,
@@ -232,7 +241,11 @@ class JiraHands:
             sides = (self._name(_side(one.old)), self._name(_side(one.new)))
             return (one.entry, one.field_name, *sides, one.by, one.at.isoformat())
 
-        return values, grouped(ticket, row), [(one.id, one.by, one.text) for one in ticket.comments]
+        return values, grouped(ticket, row), [_said(one, self._us()) for one in ticket.comments]
+
+    def _us(self) -> str:
+        """Our own account."""
+        return next(user.account for user in self.tracker.state.users.values() if "capa-sync" in str(user.raw))
 
     def _name(self, code: str) -> str:
         """Data Center's history names people by key, and the rest of the ticket tells the name only of some."""
@@ -249,6 +262,11 @@ def grouped(ticket: SourceTicket, row: Any) -> Groups:
     return [sorted(groups[order]) for order in sorted(groups)]
 
 
+def _said(comment: RawComment, us: str) -> tuple[str, str, str]:
+    """A mirrored comment; how our own are marked up and read again is not asked here."""
+    return comment.id, comment.by, "" if comment.by == us else comment.text
+
+
 def _flat(value: Any) -> str:
     """A raw Jira value as one text: words of a document, ids of options, people, statuses."""
     if value is None:
@@ -257,9 +275,14 @@ def _flat(value: Any) -> str:
         return " ".join(map(_flat, value))
     if isinstance(value, dict):
         if value.get("type") == "doc":
-            return "\n".join(piece["text"] for block in value["content"] for piece in block.get("content", ()))
+            return "\n".join(map(_words, value["content"]))
         return str(value.get("accountId") or value.get("id") or value.get("name"))
     return str(value)
+
+
+def _words(node: Any) -> str:
+    """The words below a node of a document, in its order."""
+    return str(node.get("text", "")) + "".join(map(_words, node.get("content", ())))
 
 
 def _account(user: Any) -> str:
@@ -292,7 +315,8 @@ class ServiceNowHands:
         assert isinstance(self.site.tracker, ServiceNowTracker)
         return self.site.tracker
 
-    def _who(self, number: int) -> Any:
+    def person(self, number: int) -> Any:
+        """Somebody at work on the instance."""
         return self.tracker.as_user(PEOPLE[number % len(PEOPLE)])
 
     def _table(self, ticket: str) -> str:
@@ -313,37 +337,37 @@ class ServiceNowHands:
     def create(self, word: str) -> None:
         """An issue is written."""
         values = {"short_description": word, "u_grade": "minor", "u_track": "nonconformity", "state": "10"}
-        self._who(0).insert(RECORDS, values)
+        self.person(0).insert(RECORDS, values)
 
     def create_part(self, record: str, word: str) -> None:
         """A remediation task is written."""
-        self._who(1).insert(PARTS, {"short_description": word, "issue": record})
+        self.person(1).insert(PARTS, {"short_description": word, "issue": record})
 
     def edit(self, ticket: str, word: str, who: int) -> None:
         """One column."""
         table = self._table(ticket)
         column = "u_root_cause" if who % 2 and table == RECORDS else "short_description"
-        self._who(who).update(table, ticket, {column: word})
+        self.person(who).update(table, ticket, {column: word})
 
     def save_many(self, ticket: str, word: str, number: int) -> None:
         """Several columns in one save."""
         day = f"2026-0{3 + number % 6}-1{number % 10} 09:00:00"
         values = {"short_description": word, "due_date": day if number % 4 else "", "u_grade": "major"}
-        self._who(number).update(self._table(ticket), ticket, values)
+        self.person(number).update(self._table(ticket), ticket, values)
 
     def step(self, ticket: str, number: int) -> None:
         """Another state, and somebody is made responsible in the same save."""
         person = self.site.player.people[PEOPLE[number % len(PEOPLE)]]  # type: ignore[union-attr]
         values = {"state": self.STATES[number % len(self.STATES)], "assigned_to": person}
-        self._who(number).update(self._table(ticket), ticket, values)
+        self.person(number).update(self._table(ticket), ticket, values)
 
     def say(self, ticket: str, word: str) -> None:
         """A work note."""
-        self._who(2).work_note(self._table(ticket), ticket, word)
+        self.person(2).work_note(self._table(ticket), ticket, word)
 
     def unsay(self, ticket: str, word: str) -> None:
         """Notes cannot be taken back: a comment that the customer sees."""
-        self._who(2).work_note(self._table(ticket), ticket, word, element="comments")
+        self.person(2).work_note(self._table(ticket), ticket, word, element="comments")
 
     def hide(self, ticket: str) -> None:
         """A row ACL hides it."""
@@ -356,24 +380,24 @@ class ServiceNowHands:
     def delete(self, ticket: str) -> None:
         """It is deleted; every other time so that not even the deletion audit knows."""
         if ticket in self.ids():
-            self._who(0).delete(self._table(ticket), ticket, workflow=bool(len(self.ids()) % 2))
+            self.person(0).delete(self._table(ticket), ticket, workflow=bool(len(self.ids()) % 2))
 
     def leave(self, ticket: str, number: int) -> None:
         """The query no longer holds, or holds again."""
         if ticket in self.records():
             track = "nonconformity" if number % 2 else "improvement"
-            self._who(0).update(RECORDS, ticket, {"u_track": track})
+            self.person(0).update(RECORDS, ticket, {"u_track": track})
 
     def adopt(self, part: str, record: str) -> None:
         """A task is given to another issue."""
-        self._who(1).update(PARTS, part, {"issue": record})
+        self.person(1).update(PARTS, part, {"issue": record})
 
     def alter_silently(self, ticket: str, word: str, number: int) -> None:
         """A script edits: without moving the stamp, without leaving an audit row, or without both."""
         how = {"auto_sys_fields": bool(number % 2), "workflow": number % 3 == 0}
         if all(how.values()):
             how["workflow"] = False
-        self._who(0).update(self._table(ticket), ticket, {"short_description": word}, **how)
+        self.person(0).update(self._table(ticket), ticket, {"short_description": word}, **how)
         self.silent.setdefault(ticket, set()).add("short_description")
 
     def lag(self, seconds: float, *, whole: bool = True) -> None:
@@ -419,10 +443,18 @@ class ServiceNowHands:
 
     def _notes(self, ticket: str) -> list[tuple[str, str, str]]:
         rows = self.tracker.rows("sys_journal_field", f"element_id={ticket}")
-        return sorted((row["sys_id"], self._person(row["sys_created_by"]), row["value"]) for row in rows)
+        return sorted(
+            (
+                row["sys_id"],
+                self._person(row["sys_created_by"]),
+                "" if row["sys_created_by"] == INTEGRATION_USER else row["value"],
+            )
+            for row in rows
+        )
 
     def _person(self, user_name: str) -> str:
-        return str(self.site.player.people[user_name])  # type: ignore[union-attr]
+        [row] = self.tracker.rows("sys_user", f"user_name={user_name}")
+        return str(row["sys_id"])
 
     def mirrored(self, ticket: SourceTicket) -> tuple[dict[str, str], Groups, list[tuple[str, str, str]]]:
         """The same three of a mirrored ticket."""
@@ -431,7 +463,8 @@ class ServiceNowHands:
             raw = ticket.values.get(column)
             values[column] = "" if raw is None else " ".join(raw.ids)
         rows = grouped(ticket, lambda c: (c.entry, c.field_id, _side(c.old), _side(c.new), c.by, c.at.isoformat()))
-        return values, rows, sorted((one.id, one.by, one.text) for one in ticket.comments)
+        us = self._person(INTEGRATION_USER)
+        return values, rows, sorted(_said(one, us) for one in ticket.comments)
 
 
 def _utc(value: str) -> str:

@@ -299,6 +299,18 @@ def open_world(
             site.server.stop()
 
 
+@contextmanager
+def beside(world: World, folder: Path, *, query: Mapping[str, str], more: str = "") -> Iterator[World]:
+    """Set up a second house on the same trackers: a register of its own, all shipped rules, and it never writes."""
+    other = World(folder, world.clock, world.sites, our_clock=world.our_clock)
+    _write_settings(other, {**QUERY, **query}, None, "off", more, "1000/s")
+    other.start()
+    try:
+        yield other
+    finally:
+        other.house.register.close()
+
+
 def _site(name: str, clock: SandboxClock) -> Site:
     diary = Diary(clock.now())
     tracker: JiraTracker | ServiceNowTracker

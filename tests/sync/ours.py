@@ -1,0 +1,70 @@
+"""What capa-sync has left on a ticket, read from the sandbox's own memory; and what people do to it."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from tests.sync.hands import RECORDS, Hands, JiraHands, is_ours
+
+OWN_LABELS = ("capa-warning", "capa-overdue", "capa-waived")
+
+
+@dataclass(frozen=True)
+class Ours:
+    """What of ours is on one ticket.
+
+    Attributes:
+        texts: each text that tells how the ticket stands: the comment, or ServiceNow's text field.
+        state, rules: as told to programs; `rules` is None where only the text tells them.
+        labels: ours among the ticket's. notes: work notes.
+    """
+
+    texts: tuple[str, ...]
+    state: str
+    rules: str | None
+    labels: frozenset[str]
+    notes: tuple[str, ...] = ()
+
+
+def ours_on(hands: Hands, ticket: str) -> Ours:
+    """Look at a ticket of either kind of tracker."""
+    if isinstance(hands, JiraHands):
+        issue = hands.tracker.state.issues[int(ticket)]
+        told: dict[str, Any] = issue.properties.get("capa-sync") or {}
+        return Ours(
+            tuple(json.dumps(each.body).replace("\\", "") for each in issue.comments if is_ours(each)),
+            str(told.get("state", "")),
+            str(told.get("rules", "")),
+            frozenset(issue.fields.get("labels") or ()) & frozenset(OWN_LABELS),
+        )
+    row = hands.tracker.find(RECORDS, ticket) or {}
+    rows = hands.tracker.rows("sys_journal_field", f"element_id={ticket}^element=work_notes")
+    text = row.get("u_capa_sync_text", "")
+    return Ours(
+        (text,) if text else (),
+        row.get("u_capa_sync_state", ""),
+        None,
+        frozenset(),
+        tuple(each["value"] for each in rows if "[capa-sync " in each["value"]),
+    )
+
+
+def delete_ours(hands: Hands, ticket: str) -> bool:
+    """A person deletes our comment, and True tells that there was one; work notes stay for ever."""
+    if not isinstance(hands, JiraHands):
+        return False
+    issue = hands.tracker.state.issues[int(ticket)]
+    found = [each for each in issue.comments if is_ours(each)]
+    for each in found:
+        hands.person(2).delete_comment(issue.key, str(each.id))
+    return bool(found)
+
+
+def relabel(hands: Hands, ticket: str, label: str) -> None:
+    """A person puts one of our labels there, or takes it away."""
+    if isinstance(hands, JiraHands):
+        issue = hands.tracker.state.issues[int(ticket)]
+        labels = set(issue.fields.get("labels") or ()) ^ {label}
+        hands.person(2).edit(issue.key, {"labels": sorted(labels)})

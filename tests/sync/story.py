@@ -1,0 +1,283 @@
+"""What happens on one tracker over a long random time, and what must hold of its mirror whenever all is quiet."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from contextlib import ExitStack, suppress
+from pathlib import Path
+from typing import Any, ClassVar
+
+from hypothesis import HealthCheck, Phase, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
+
+from capa_sync.model.ticket import Presence, Role
+from capa_sync.sandbox.messages import Request
+from tests.sync.equal import assert_same
+from tests.sync.hands import Hands, hands_on
+from tests.sync.world import World, open_world
+
+SCOPE = {
+    "jira": "project in (CAPA, SUPP)",
+    "jira-dc": "project in (NC, SUPP)",
+    "servicenow": "u_track=nonconformity",
+}
+PICK = st.integers(0, 59)
+ANCHORS = 3
+FAULTS: dict[str, dict[str, Any]] = {
+    "drop_before": {},
+    "drop_after": {},
+    "truncate_closed": {},
+    "truncate": {},
+    "html": {},
+    "answer": {"status": 500},
+    "rate_limit": {"retry_after": 5000},
+    "proxy_error": {},
+}
+GONE = {Presence.DELETED, Presence.DELETED_OR_HIDDEN, Presence.UNOBSERVED}
+
+
+class Story(RuleBasedStateMachine):
+    """One tracker's story; `name` is which."""
+
+    name: ClassVar[str]
+    mode: ClassVar[str] = "off"
+    judged_by: ClassVar[tuple[str, ...] | None] = ("root-cause-before-action",)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._stack = ExitStack()
+        folder = Path(tempfile.mkdtemp(prefix="capa-sync-story-"))
+        self._stack.callback(shutil.rmtree, folder)
+        more = "page_size = 3" if self.name == "servicenow" else ""
+        self.world: World = self._stack.enter_context(
+            open_world(folder, self.name, query=SCOPE, more=more, mode=self.mode, rules=self.judged_by)
+        )
+        self.hands: Hands = hands_on(self.world.only)
+        self.words = 0
+        self.shown = self.has_silent = False
+        if self.name != "servicenow":
+            self.world.only.knobs(short_pages=3, inline_changelog_cap=2, inline_comment_cap=1)
+        self.meddling: list[tuple[int, Any]] = []
+        self.world.only.server.before.append(self._meddle)
+
+    # --- what people do ------------------------------------------------------------------------------------------
+
+    def _word(self) -> str:
+        self.words += 1
+        return f"word {self.words}"
+
+    def _one(self, pick: int, among: list[str] | None = None) -> str:
+        found = self.hands.ids() if among is None else among
+        return found[pick % len(found)]
+
+    @initialize()
+    def begin(self) -> None:
+        """There are some tickets from the start, which stay."""
+        for _ in range(ANCHORS):
+            self.hands.create(self._word())
+        self.anchors = set(self.hands.ids())
+        self.hands.create_part(self._one(0), self._word())
+
+    def _act(self, what: int, pick: int, other: int) -> None:
+        """One deed."""
+        hands, word = self.hands, self._word()
+        ticket = self._one(pick)
+        deeds = (
+            lambda: hands.create(word),
+            lambda: hands.edit(ticket, word, other),
+            lambda: hands.save_many(ticket, word, other),
+            lambda: hands.step(ticket, other),
+            lambda: hands.say(ticket, word),
+            lambda: hands.unsay(ticket, word),
+            lambda: hands.create_part(self._one(pick, hands.records()), word),
+            lambda: hands.leave(ticket, other),
+            lambda: (
+                hands.adopt(self._one(other, hands.parts()), self._one(pick, hands.records()))
+                if hands.parts()
+                else None
+            ),
+            lambda: hands.delete(ticket) if ticket not in self.anchors else None,
+        )
+        deeds[what % len(deeds)]()
+
+    @rule(what=st.integers(0, 9), pick=PICK, other=PICK)
+    def act(self, what: int, pick: int, other: int) -> None:
+        """Somebody does something."""
+        self._act(what, pick, other)
+
+    @rule(many=st.lists(st.tuples(st.integers(0, 8), PICK, PICK), min_size=2, max_size=6))
+    def act_at_once(self, many: list[tuple[int, int, int]]) -> None:
+        """Several things happen at one instant."""
+        for what, pick, other in many:
+            self._act(what, pick, other)
+
+    @rule(other=PICK)
+    def bulk(self, other: int) -> None:
+        """Every ticket is edited within one second, and every other one twice."""
+        for number, ticket in enumerate(self.hands.ids()):
+            self.hands.edit(ticket, self._word(), other)
+            if number % 2:
+                self.hands.save_many(ticket, self._word(), other)
+
+    @rule(pick=PICK)
+    def hide(self, pick: int) -> None:
+        """A ticket is hidden from us."""
+        ticket = self._one(pick)
+        if ticket not in self.anchors:
+            self.hands.hide(ticket)
+
+    @rule()
+    def show(self) -> None:
+        """Everything is shown to us again."""
+        self.hands.show_all()
+        self.shown = True
+
+    @rule(pick=PICK, number=PICK)
+    def alter_silently(self, pick: int, number: int) -> None:
+        """A value changes without a trace."""
+        self.hands.alter_silently(self._one(pick), self._word(), number)
+        self.has_silent = True
+
+    @rule(seconds=st.sampled_from([0.0, 90.0]), whole=st.booleans())
+    def lag(self, seconds: float, whole: bool) -> None:
+        """The index begins or ceases to lag."""
+        self.hands.lag(seconds, whole=whole)
+
+    @rule(seconds=st.sampled_from([1, 1, 40, 400, 90_000]))
+    def wait(self, seconds: int) -> None:
+        """Time passes."""
+        self.world.later(seconds=seconds)
+
+    @rule(at=st.integers(0, 12), what=st.integers(0, 9), pick=PICK, other=PICK)
+    def meddle(self, at: int, what: int, pick: int, other: int) -> None:
+        """Something will happen just before the so-manieth request that we send from now on."""
+        self.meddling.append((at, lambda: self._act(what, pick, other)))
+
+    def _meddle(self, request: Request) -> None:
+        due = [deed for left, deed in self.meddling if left <= 0]
+        self.meddling = [(left - 1, deed) for left, deed in self.meddling if left > 0]
+        for deed in due:
+            deed()
+
+    # --- what the daemon does ------------------------------------------------------------------------------------
+
+    @rule()
+    def cycle(self) -> None:
+        """A cycle as due."""
+        self.world.try_cycle()
+
+    @rule(kind=st.sampled_from(sorted(FAULTS)), after=st.integers(0, 9), times=st.integers(1, 8))
+    def faulty_cycle(self, kind: str, after: int, times: int) -> None:
+        """A cycle over a bad line: the fault passes while it runs, or does not."""
+        faults = self.world.only.server.faults
+        faults.add(kind, after=after, times=times, **FAULTS[kind])
+        self.world.try_cycle()
+        faults.clear()
+
+    @rule(after=st.integers(0, 9))
+    def killed_cycle(self, after: int) -> None:
+        """The process dies at a commit, before or after it, and another one begins."""
+        self._kill_at = after
+        self.world.house.checkpoint = self._checkpoint
+        with suppress(_KilledError):
+            self.world.try_cycle()
+        self.world.restart()
+
+    def _checkpoint(self, _name: str) -> None:
+        self._kill_at -= 1
+        if self._kill_at < 0:
+            raise _KilledError
+
+    @rule()
+    def full_cycle(self) -> None:
+        """Somebody asks for a full read."""
+        self.world.try_cycle(full=True)
+
+    # --- what must hold ------------------------------------------------------------------------------------------
+
+    def _quiet(self) -> None:
+        """Nothing happens any more; the index catches up; two polls pass."""
+        self.meddling.clear()
+        self.hands.lag(0.0)
+        self.world.later(hours=2)  # longer than any tracker asked us to stay away
+        self.world.cycle()
+        self.world.cycle()
+
+    @precondition(lambda self: not self.shown and not self.has_silent)
+    @rule()
+    def settle(self) -> None:
+        """When all is quiet, polls alone bring every ticket that can be seen."""
+        self._quiet()
+        for ticket, truth in self.hands.truth().items():
+            if truth.in_scope:
+                assert_same(self.world, self.hands, ticket, truth)
+
+    @rule()
+    def settle_for_a_week(self) -> None:
+        """Census and full sweep bring what polls cannot see: silent values, what vanished and what came back."""
+        self._quiet()
+        self.world.cycle(days=8)
+        self.world.cycle()
+        self.world.cycle(days=1)
+        self.shown = self.has_silent = False
+        self._all_equal()
+
+    def _all_equal(self) -> None:
+        truths, world = self.hands.truth(), self.world
+        for ticket, truth in truths.items():
+            if truth.in_scope:
+                assert_same(self.world, self.hands, ticket, truth)
+                assert world.presence(ticket) is Presence.PRESENT, truth.key
+        tickets = world.house.register.tickets
+        roles = tickets.roles(self.name)
+        for ticket, presence in world.presences().items():
+            truth = truths.get(ticket)
+            if truth is None or not truth.is_seen:
+                # a table that shows none of the rows that it counts is closed to us, for all that we can tell
+                closed = self.name == "servicenow" and not any(t.is_part and t.is_seen for t in truths.values())
+                assert presence in GONE or (closed and presence is Presence.ACCESS_LOST), (ticket, presence)
+            elif not truth.in_scope:
+                left = presence in (Presence.OUT_OF_SCOPE, Presence.UNOBSERVED) or roles[ticket] is Role.ACTION
+                assert left, (truth.key, presence)
+            if truth is None and presence is Presence.DELETED:
+                assert self.world.only.tracker.rows("sys_audit_delete", f"documentkey={ticket}")
+            observed = {name for name, _, _ in world.observed(ticket)}
+            assert observed <= self.hands.silent.get(ticket, set()), (ticket, observed)
+        set_aside = tickets.quarantined(self.name).values()
+        assert [why for why in set_aside if "is not listed under `stage" not in why] == []
+        seen = [ticket for ticket, truth in truths.items() if truth.in_scope]
+        fresh = world.house.setups[self.name].source.read_tickets(seen)
+        assert {one.ticket.id: one.ticket.values for one in fresh} == {id_: world.ticket(id_).values for id_ in seen}
+
+    def teardown(self) -> None:
+        """In the end everything is equal, whatever happened."""
+        try:
+            if hasattr(self, "anchors"):
+                self.settle_for_a_week()
+        finally:
+            self._stack.close()
+
+
+class _KilledError(BaseException):
+    """The process ends here."""
+
+
+SOAK = int(os.environ.get("CAPA_SYNC_SOAK", "0"))
+
+
+def told(stories: int) -> settings:
+    """Stories told the same at each run; in a soak other ones each time, more and longer."""
+    return settings(
+        max_examples=SOAK or stories,
+        stateful_step_count=80 if SOAK else 60,
+        derandomize=not SOAK,
+        database=None,
+        deadline=None,
+        print_blob=True,
+        report_multiple_bugs=False,
+        phases=[Phase.generate],  # a told story is short enough to read, shrinking one takes minutes
+        suppress_health_check=list(HealthCheck),
+    )

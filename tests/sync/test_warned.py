@@ -1,0 +1,171 @@
+"""After any order of edits, faults, kills and restarts every ticket carries exactly the one comment that it should.
+
+The stories of `story.py` with write-back on and all shipped rules; people delete our comments and alter our labels.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+from hypothesis import strategies as st
+from hypothesis.stateful import rule
+
+from capa_sync.model.ticket import Presence
+from capa_sync.sandbox.messages import Reply, Request
+from capa_sync.starter import starter_path
+from tests.sync.hands import JiraHands
+from tests.sync.ours import OWN_LABELS, Ours, delete_ours, ours_on, relabel
+from tests.sync.story import FAULTS, PICK, SCOPE, Story, told
+from tests.sync.world import World, beside
+
+FAULTS_OF_WRITES: dict[str, dict[str, Any]] = {**FAULTS, "status_after": {"status": 500}}
+WRITES = ("POST|PUT|PATCH", r"/issue/\d+(/comment|/properties/capa-sync)?(\?|$)|/table/sn_grc_issue/")
+"""Method and path of the requests that write, and of no search by POST."""
+RULES = tuple(sorted(file.stem for file in starter_path("rules").glob("*.yaml")))
+LEFT_IN_PEACE = 2
+"""Deletions of our comment by a person after which nothing is written any more (CONTRACT.md 8)."""
+MOST_NAMED = 5
+"""Points that one text tells."""
+
+
+class WarnedStory(Story):
+    """A story in which we write."""
+
+    mode = "on"
+    judged_by = None
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.deletions: Counter[str] = Counter()
+        self.doubled: list[tuple[str, Ours]] = []
+        self.world.only.server.after.append(self._look)
+
+    @rule(pick=PICK)
+    def delete_our_comment(self, pick: int) -> None:
+        """A person does not want to read it."""
+        ticket = self._one(pick)
+        self.deletions[ticket] += delete_ours(self.hands, ticket)
+
+    @rule(pick=PICK, label=st.sampled_from(OWN_LABELS))
+    def alter_our_labels(self, pick: int, label: str) -> None:
+        """A person puts one of our labels on a ticket, or takes it off."""
+        relabel(self.hands, self._one(pick), label)
+
+    @rule(kind=st.sampled_from(sorted(FAULTS_OF_WRITES)), after=st.integers(0, 4), times=st.integers(1, 4))
+    def faulty_writes(self, kind: str, after: int, times: int) -> None:
+        """A cycle whose writes meet a fault, applied or not."""
+        faults = self.world.only.server.faults
+        faults.add(kind, WRITES, after=after, times=times, **FAULTS_OF_WRITES[kind])
+        self.world.try_cycle()
+        faults.clear()
+
+    def _look(self, request: Request, _reply: Reply) -> None:
+        """At any instant, and whatever was lost: at most one comment a ticket, and no work note twice."""
+        if request.method != "GET":
+            for ticket in self.hands.ids():
+                ours = ours_on(self.hands, ticket)
+                if len(ours.texts) > 1 or len(set(ours.notes)) < len(ours.notes):
+                    self.doubled.append((ticket, ours))
+
+    def _all_equal(self) -> None:
+        """The mirror equals the tracker, the tickets say what the register says, and then nothing is written."""
+        for _ in range(3):  # at most one notification a day: what people took away comes back within days
+            self.world.cycle(days=1)
+        self.world.cycle()
+        super()._all_equal()
+        rows = self.world.view("v_findings", source=self.name, state="open")
+        judged = {one["ticket_id"]: one for one in self.world.view("v_tickets", source=self.name)}
+        for ticket, truth in self.hands.truth().items():
+            if truth.in_scope and not truth.is_part and not judged[ticket]["quarantine_reason"]:
+                self._check(ticket, [one["rule"] for one in rows if one["ticket_id"] == ticket])
+        assert self.doubled == []
+        before = self.world.writes()
+        self.world.cycle()
+        self.world.cycle(full=True)
+        assert self.world.writes() == before
+        self._judged_alike()
+
+    def _judged_alike(self) -> None:
+        """A register that begins today judges what it sees as this one does after all that has happened."""
+        with tempfile.TemporaryDirectory() as folder, beside(self.world, Path(folder), query=SCOPE) as other:
+            other.cycle()
+            ours, theirs = _verdicts(self.world), _verdicts(other)
+            for ticket in ours.keys() & theirs.keys():
+                if self._is_plain(ticket):
+                    assert ours[ticket] == theirs[ticket], ticket
+
+    def _is_plain(self, ticket: str) -> bool:
+        """Whether neither it nor a part of it changed without a trace or was taken out of our sight."""
+        parts = self.world.house.register.tickets.children_of(self.name, ticket)
+        unhurt = all(self.world.presence(part) is Presence.PRESENT for part in parts)
+        return unhurt and self.hands.silent.keys().isdisjoint((ticket, *parts))
+
+    def _check(self, ticket: str, broken: list[str]) -> None:
+        ours, shown = ours_on(self.hands, ticket), self._shown(ticket, broken)
+        if self.deletions[ticket] >= LEFT_IN_PEACE:
+            assert ours.texts == ()
+        elif shown:
+            self._check_warned(ticket, ours, shown)
+        else:
+            self._check_calm(ticket, ours)
+
+    def _check_warned(self, ticket: str, ours: Ours, shown: set[str]) -> None:
+        assert len(ours.texts) == 1, (ticket, shown)
+        assert ours.state in ("warning", "overdue"), ticket
+        assert ("capa-overdue" in ours.labels) == (ours.state == "overdue") or not isinstance(self.hands, JiraHands)
+        named = {name for name in RULES if name in ours.texts[0]}
+        assert named <= shown, (ticket, named, shown)
+        assert len(named) == min(len(shown), MOST_NAMED), (ticket, named, shown)
+        if ours.rules is None:
+            assert ours.notes, ticket
+        else:
+            assert set(ours.rules.split()) == shown, ticket
+            assert "capa-warning" in ours.labels, ticket
+
+    def _check_calm(self, ticket: str, ours: Ours) -> None:
+        assert ours.state in ("", "clear"), (ticket, ours)
+        assert not ours.rules, (ticket, ours)
+        if ours.state:
+            assert ours.labels == frozenset(), ticket
+        assert all("no open warnings from these checks" in text for text in ours.texts), (ticket, ours)
+
+    def _shown(self, ticket: str, broken: list[str]) -> set[str]:
+        """Open findings that no other open one hides."""
+        findings = self.world.house.register.findings.latest(self.name, ticket)
+        return {one.rule for one in findings if one.rule in broken and one.hidden_by not in broken}
+
+
+def _verdicts(world: World) -> dict[str, dict[str, tuple[str, str]]]:
+    """Ticket -> rule -> outcome and severity."""
+    found: dict[str, dict[str, tuple[str, str]]] = {}
+    for _source, ticket, name, outcome, severity, *_rest in world.house.register.rows_by_table()["verdict"]:
+        found.setdefault(ticket, {})[name] = (outcome, severity)
+    return found
+
+
+class CloudStory(WarnedStory):
+    """On Jira Cloud."""
+
+    name = "jira"
+
+
+class DataCenterStory(WarnedStory):
+    """On Jira Data Center."""
+
+    name = "jira-dc"
+
+
+class ServiceNowStory(WarnedStory):
+    """On ServiceNow."""
+
+    name = "servicenow"
+
+
+TestCloud = CloudStory.TestCase
+TestDataCenter = DataCenterStory.TestCase
+TestServiceNow = ServiceNowStory.TestCase
+TestCloud.settings = TestDataCenter.settings = told(14)
+TestServiceNow.settings = told(8)
