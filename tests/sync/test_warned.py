@@ -56,11 +56,25 @@ class WarnedStory(Story):
 
     @rule(kind=st.sampled_from(sorted(FAULTS_OF_WRITES)), after=st.integers(0, 4), times=st.integers(1, 4))
     def faulty_writes(self, kind: str, after: int, times: int) -> None:
-        """A cycle whose writes meet a fault, applied or not."""
+        """A ticket breaks a rule at once, and the writes of the next cycle meet a fault, applied or not."""
+        self._break_one()
         faults = self.world.only.server.faults
         faults.add(kind, WRITES, after=after, times=times, **FAULTS_OF_WRITES[kind])
         self.world.try_cycle()
         faults.clear()
+
+    @rule(after=st.integers(0, 40))
+    def killed_writes(self, after: int) -> None:
+        """A ticket breaks a rule at once, and the process dies somewhere in the next cycle."""
+        self._break_one()
+        self.killed_cycle(after)
+
+    def _break_one(self) -> None:
+        """An action is planned before the cause of a new ticket is known."""
+        before = set(self.hands.records())
+        self.hands.create(self._word())
+        [ticket] = set(self.hands.records()) - before
+        self.hands.create_part(ticket, self._word())
 
     def _look(self, request: Request, _reply: Reply) -> None:
         """At any instant, and whatever was lost: at most one comment a ticket, and no work note twice."""
