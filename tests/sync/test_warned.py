@@ -84,6 +84,12 @@ class WarnedStory(Story):
                 if len(ours.texts) > 1 or len(set(ours.notes)) < len(ours.notes):
                     self.doubled.append((ticket, ours))
 
+    def _quiet(self) -> None:
+        """What we wrote in the polls of a quiet tracker is read, too."""
+        super()._quiet()
+        self.world.cycle()
+        self.world.cycle()
+
     def _all_equal(self) -> None:
         """The mirror equals the tracker, the tickets say what the register says, and then nothing is written."""
         for _ in range(3):  # at most one notification a day: what people took away comes back within days
