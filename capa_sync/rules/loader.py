@@ -41,10 +41,17 @@ def check_rules(paths: Iterable[str | Path], options: JudgeOptions | None = None
 def rule_files(paths: Iterable[str | Path]) -> Iterator[Path]:
     """Yield the rule files named or lying in the folders named, in order of their paths within each."""
     for path in map(Path, paths):
-        if path.is_dir():
+        if _is_folder(path):
             yield from sorted(file for file in path.rglob("*") if file.suffix in _SUFFIXES and file.is_file())
         else:
             yield path
+
+
+def _is_folder(path: Path) -> bool:
+    try:
+        return path.is_dir()
+    except OSError:  # a name too long, say: it is told as a file that cannot be read
+        return False
 
 
 def _read(paths: Iterable[str | Path], options: JudgeOptions) -> tuple[list[Rule], dict[str, bytes], list[Problem]]:

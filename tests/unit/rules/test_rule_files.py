@@ -150,6 +150,12 @@ def test_missing_paths_and_empty_folders_are_told(tmp_path: Path) -> None:
     assert empty.what == f"there is no rule file in {tmp_path}"
 
 
+def test_a_name_too_long_is_a_file_that_cannot_be_read(tmp_path: Path) -> None:
+    """No file can have such a name; asking whether it is a folder is an error of its own."""
+    [problem] = check_rules([tmp_path / ("x" * 300)])
+    assert "File name too long" in problem.what
+
+
 def test_an_alias_does_not_hang_or_grow(tmp_path: Path) -> None:
     """Nested aliases, which would grow without end, are refused with the line of each."""
     text = "rule: probe\na: &a [x, x]\nb: &b [*a, *a]\nc: [*b, *b]\n"
