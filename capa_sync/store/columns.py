@@ -14,7 +14,9 @@ def instant_text(at: datetime) -> str:
     """Return an aware instant as ISO 8601 UTC with microseconds and `Z`; such texts sort as the instants do."""
     if at.tzinfo is not UTC:
         at = at.astimezone(UTC)
-    return at.isoformat(timespec="microseconds")[:26] + "Z"
+    if at.microsecond:
+        return at.isoformat(timespec="microseconds")[:26] + "Z"
+    return orjson.dumps(at)[1:20].decode() + ".000000Z"  # a third of the time, and most are whole seconds
 
 
 def optional_text(at: datetime | None) -> str | None:

@@ -19,6 +19,8 @@ from capa_sync.sources.retry import overload
 Row = dict[str, Any]
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]+")
 _DATE_LIKE = re.compile(r"\d{4}-\d\d-\d\d( \d\d:\d\d:\d\d)?")
+_EMPTY = b'{"display_value":"","value":""}'
+"""An empty cell of both forms, as most of a wide table are; these bytes cannot stand inside a JSON string."""
 _CUT = re.compile(r"transaction cancel+ed|maximum execution time", re.IGNORECASE)
 
 
@@ -103,7 +105,9 @@ def lean(row: Row) -> Row:
     """
     try:
         return {
-            column: _cell(value, cell["display_value"]) if (value := cell["value"]) else ""
+            column: (value if value == (shown := cell["display_value"]) else _cell(value, shown))
+            if cell and (value := cell["value"])
+            else ""
             for column, cell in row.items()
         }
     except (KeyError, TypeError):  # a cell that is no pair of both
@@ -165,7 +169,7 @@ def _parse(source: str, response: requests.Response) -> Row:
     if not response.headers.get("Content-Type", "").startswith("application/json"):
         raise BadAnswer(source, f"{_where(response)} was answered with {_kind(response)} instead of JSON")
     try:
-        body = orjson.loads(response.content)
+        body = orjson.loads(response.content.replace(_EMPTY, b'""'))  # a tenth of a backfill less (measured)
     except orjson.JSONDecodeError:
         cancelled = _CUT.search(response.text)
         why = "the instance cancelled the request" if cancelled else "the answer is broken JSON"

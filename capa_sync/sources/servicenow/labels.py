@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from capa_sync.sources.servicenow.answers import Row, value_of
@@ -13,6 +13,7 @@ from capa_sync.sources.servicenow.directory import Directory
 from capa_sync.sources.servicenow.history import Past
 
 _SYS_ID = re.compile(r"[0-9a-f]{32}")
+_ID_LENGTH = 32
 
 
 @dataclass(slots=True)
@@ -24,7 +25,7 @@ class Spoken:
     """
 
     users: set[str]
-    past: dict[str, set[str]] = field(default_factory=dict)
+    past: dict[str, set[str]]
 
 
 def spoken_of(rows: Mapping[str, Row], past: Past) -> dict[str, Spoken]:
@@ -32,14 +33,24 @@ def spoken_of(rows: Mapping[str, Row], past: Past) -> dict[str, Spoken]:
     audit, notes = past.audit or {}, past.notes or {}
     found: dict[str, Spoken] = {}
     for sys_id, row in rows.items():
-        spoken = found[sys_id] = Spoken({value_of(row, "sys_created_by")})
-        for entry in audit[sys_id].rows if sys_id in audit else ():
-            spoken.users.add(entry.get("user", ""))
-            values = spoken.past.setdefault(entry.get("fieldname", ""), set())
-            values.add(entry.get("oldvalue", ""))
-            values.add(entry.get("newvalue", ""))
+        entries = audit[sys_id].rows if sys_id in audit else ()
+        users = {entry.get("user", "") for entry in entries}
+        users.add(value_of(row, "sys_created_by"))
         if sys_id in notes:
-            spoken.users.update(note.get("sys_created_by", "") for note in notes[sys_id].rows)
+            users.update(note.get("sys_created_by", "") for note in notes[sys_id].rows)
+        found[sys_id] = Spoken(users, _values_of(entries))
+    return found
+
+
+def _values_of(entries: Sequence[Row]) -> dict[str, set[str]]:
+    found: dict[str, set[str]] = {}
+    for entry in entries:
+        column = entry.get("fieldname", "")
+        values = found.get(column)
+        if values is None:
+            values = found[column] = set()
+        values.add(entry.get("oldvalue", ""))
+        values.add(entry.get("newvalue", ""))
     return found
 
 
@@ -63,7 +74,7 @@ def learn(directory: Directory, table: TableFacts, rows: Sequence[Row], spoken: 
 def labels_of(directory: Directory, table: TableFacts, row: Row, spoken: Spoken) -> dict[str, Any]:
     """Return what the parser needs besides the rows, and only that, so that it changes with them alone."""
     past = spoken.past
-    ids = (found for values in past.values() for value in values for found in _ids_in(value))
+    ids = (found for value in set().union(*past.values()) if len(value) >= _ID_LENGTH for found in _ids_in(value))
     return {
         "users": {name: found for name in spoken.users if (found := directory.user_id(name))},
         "people": {i: account.name for i in ids if (account := directory.user(i)) is not None},
@@ -80,6 +91,6 @@ def _chosen(table: TableFacts, column: str, values: set[str]) -> dict[str, str]:
 
 def _ids_in(cell: Any) -> Sequence[str]:
     text = cell.get("value") if isinstance(cell, dict) else cell
-    if not isinstance(text, str) or not 32 <= len(text) < 2000:
+    if not isinstance(text, str) or not _ID_LENGTH <= len(text) < 2000:
         return ()
     return [word for word in text.split(",") if _SYS_ID.fullmatch(word)]

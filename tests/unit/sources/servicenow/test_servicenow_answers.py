@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
+import orjson
 import pytest
+import requests
+from hypothesis import given
+from hypothesis import strategies as st
 
+from capa_sync.model.clock import SystemClock
 from capa_sync.model.ticket import Cursor
 from capa_sync.sources.servicenow import ServiceNowAuth, check_url
-from capa_sync.sources.servicenow.answers import Answer, display_of, lean, read_headers, value_of
+from capa_sync.sources.servicenow.answers import Answer, Row, answer_check, display_of, lean, read_headers, value_of
 from capa_sync.sources.servicenow.keyset import Position
 from capa_sync.sources.servicenow.state import States, TableState
 
@@ -63,6 +69,34 @@ def test_cells_are_read_in_every_form() -> None:
     row = {"a": "1", "b": {"value": "2", "display_value": "two"}, "c": None}
     assert [value_of(row, name) for name in "abcd"] == ["1", "2", "", ""]
     assert [display_of(row, name) for name in "abcd"] == ["1", "two", "", ""]
+
+
+_TEXT = st.sampled_from(["", "", "1", '"', "\\", '{"display_value":"","value":""}', "2026-01-02 03:04:05", "é\n"])
+_CELL = st.one_of(_TEXT, st.none(), st.fixed_dictionaries({"display_value": _TEXT, "value": _TEXT}))
+
+
+@given(rows=st.lists(st.dictionaries(st.sampled_from(["a", "b", 'c"{', "d"]), _CELL), max_size=3))
+def test_empty_cells_are_taken_out_of_an_answer_and_of_no_text(rows: list[Row]) -> None:
+    """They are replaced before the answer is parsed; nothing else of it may read otherwise."""
+    response = requests.Response()
+    response.status_code = 200
+    response.headers["Content-Type"] = "application/json"
+    response.request = requests.Request("GET", "http://127.0.0.1/").prepare()
+    response._content = orjson.dumps({"result": rows})
+    answer_check("servicenow", SystemClock())(response)
+    assert [lean(row) for row in response.json()["result"]] == [
+        {column: _lean_slowly(cell) for column, cell in row.items()} for row in rows
+    ]
+
+
+def _lean_slowly(cell: Any) -> Any:
+    """A cell as it is kept: its raw value, and the display text where it says more and is no date."""
+    if not isinstance(cell, dict):
+        return cell or ""
+    value, display = cell["value"], cell["display_value"]
+    if not value or not display or display == value or value.startswith("2026-"):
+        return value
+    return cell
 
 
 @pytest.mark.parametrize(
