@@ -124,3 +124,24 @@ def _same_rows(world: World, hidden: list[str]) -> None:
     held = world.contents()
     assert {id_: ticket.values["short_description"].text for id_, (_, ticket) in held.items()} == texts
     assert world.view("v_changes", origin="observed") == []
+
+
+def test_a_ticket_that_goes_before_its_history_comes_is_not_taken_for_one_without(tmp_path: Path) -> None:
+    """Edited in the very instant of its birth, then deleted between its page and its changelog: nothing is known."""
+    with open_world(tmp_path, "jira") as world:
+        hands, before = hands_on(world.only), world.only.server.before
+        world.later(seconds=30)
+        hands.create("one")
+        world.cycle(seconds=0)
+        [ticket] = hands.ids()
+        seen = world.ticket(ticket)
+        hands.edit(ticket, "another", 1)
+
+        def delete(request: Request) -> None:
+            if request.target.endswith("/changelog/bulkfetch") and hands.ids():
+                hands.delete(ticket)
+
+        before.append(delete)
+        world.cycle()
+        assert hands.ids() == []
+        assert world.ticket(ticket) == seen

@@ -167,15 +167,8 @@ class Assembler:
         if not drafts:
             return {}
         logs = self._histories.read([draft.id for draft in drafts])
-        silent = []
-        for draft in drafts:
-            if draft.id in logs:
-                continue
-            if draft.fields.get("created") == draft.fields.get("updated"):
-                logs[draft.id] = []  # untouched since its birth: there can be no history
-            else:
-                silent.append(draft.id)
-        if silent:
+        # silence may mean no history or no ticket any more, also where `updated` is still the instant of its birth
+        if silent := [draft.id for draft in drafts if draft.id not in logs]:
             logs.update(self._histories.read_silent(silent))
         return logs
 
