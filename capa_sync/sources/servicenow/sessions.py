@@ -16,7 +16,7 @@ from queue import SimpleQueue
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
-from capa_sync.errors import Retryable
+from capa_sync.errors import NotBefore, Retryable, SourceError
 from capa_sync.sources.servicenow.client import TableClient
 
 T = TypeVar("T")
@@ -73,13 +73,14 @@ def _end_all(queue: _Queue, threads: list[threading.Thread]) -> None:
 
 
 class Slices:
-    """The requests of one reading: what was not sent yet when the block is left never will be."""
+    """The requests of one reading: what was not sent yet when one must wait, or the block is left, never will be."""
 
     def __init__(self, sessions: Sessions, client: TableClient) -> None:
         self._sessions = sessions
         self._source = client.source
         self._stop = client.stop
         self._is_over = False
+        self._fault: SourceError | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -100,6 +101,8 @@ class Slices:
             try:
                 coming.set_result(work(client))
             except BaseException as error:  # noqa: BLE001 - raised again where it is waited for
+                if isinstance(error, (NotBefore, Retryable)):  # what waits behind is not sent to hear the same
+                    self._fault, self._is_over = error, True
                 coming.set_exception(error)
 
         self._sessions.put(task)
@@ -111,6 +114,8 @@ class Slices:
             wait([coming], _LOOK_UP)
             if self._stop.is_set() and not coming.done():
                 raise Retryable(self._source, "stopped while waiting for an answer")
+        if coming.cancelled() and self._fault is not None:
+            raise self._fault
         return coming.result()
 
     def ahead(self, begin: Callable[[TableClient], Iterator[T]]) -> Iterator[T]:
