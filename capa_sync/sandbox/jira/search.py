@@ -78,8 +78,8 @@ class Finder:
         rows = self._rows(viewer, query, fresh)
         if is_kept:
             self._found[key] = rows
-        while len(self._found) > 8:
-            self._found.popitem(last=False)
+            while len(self._found) > 8:
+                self._found.popitem(last=False)
         return rows
 
     def test(self, viewer: Viewer, query: Query) -> Test:

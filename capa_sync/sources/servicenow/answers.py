@@ -169,7 +169,7 @@ def _parse(source: str, response: requests.Response) -> Row:
     if not response.headers.get("Content-Type", "").startswith("application/json"):
         raise BadAnswer(source, f"{_where(response)} was answered with {_kind(response)} instead of JSON")
     try:
-        body = orjson.loads(response.content.replace(_EMPTY, b'""'))  # a tenth of a backfill less (measured)
+        body = orjson.loads(response.content.replace(_EMPTY, b'""'))  # 8 % of a backfill (measured)
     except orjson.JSONDecodeError:
         cancelled = _CUT.search(response.text)
         why = "the instance cancelled the request" if cancelled else "the answer is broken JSON"
