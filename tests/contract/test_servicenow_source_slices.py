@@ -283,3 +283,18 @@ def test_sessions_end_with_who_opened_them(sn: Bench) -> None:
     for thread in ours:
         thread.join(5)
         assert not thread.is_alive()
+
+
+def test_what_waits_behind_a_limit_hears_of_it_and_is_not_begun(sn: Bench) -> None:
+    """Whichever answer is waited for first: it raises what the slice was told, not that it was called off."""
+    begun: list[str] = []
+
+    def limited(_client: TableClient) -> None:
+        raise NotBefore("servicenow", "stay away", sn.tracker.clock.now())
+
+    with Sessions(sn.source.client, 1).slices() as slices:
+        slices.ask(limited)
+        behind = slices.ask(lambda _client: begun.append("behind"))
+        with pytest.raises(NotBefore, match="stay away"):
+            slices.wait(behind)
+    assert begun == []
