@@ -8,6 +8,7 @@ import tempfile
 from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any, ClassVar
+from unittest import TestCase
 
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
@@ -268,9 +269,13 @@ class _KilledError(BaseException):
 SOAK = int(os.environ.get("CAPA_SYNC_SOAK", "0"))
 
 
-def told(stories: int) -> settings:
-    """Stories told the same at each run; in a soak other ones each time, more and longer."""
-    return settings(
+def told(story: type[Story], tracker: str, stories: int) -> type[TestCase]:
+    """So many stories on one tracker, the same at each run; in a soak other ones each time, more and longer."""
+    on_tracker: Any = type(story)(
+        f"{story.__name__}On{tracker.title().replace('-', '')}", (story,), {"name": tracker}
+    )
+    case: type[TestCase] = on_tracker.TestCase
+    case.settings = settings(  # type: ignore[attr-defined]
         max_examples=SOAK or stories,
         stateful_step_count=80 if SOAK else 60,
         derandomize=not SOAK,
@@ -281,3 +286,4 @@ def told(stories: int) -> settings:
         phases=[Phase.generate],  # a told story is short enough to read, shrinking one takes minutes
         suppress_health_check=list(HealthCheck),
     )
+    return case

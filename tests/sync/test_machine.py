@@ -8,27 +8,6 @@ from __future__ import annotations
 
 from tests.sync.story import Story, told
 
-
-class CloudStory(Story):
-    """On Jira Cloud."""
-
-    name = "jira"
-
-
-class DataCenterStory(Story):
-    """On Jira Data Center."""
-
-    name = "jira-dc"
-
-
-class ServiceNowStory(Story):
-    """On ServiceNow."""
-
-    name = "servicenow"
-
-
-TestCloud = CloudStory.TestCase
-TestDataCenter = DataCenterStory.TestCase
-TestServiceNow = ServiceNowStory.TestCase
-TestCloud.settings = TestDataCenter.settings = told(14)
-TestServiceNow.settings = told(8)
+TestCloud = told(Story, "jira", 14)
+TestDataCenter = told(Story, "jira-dc", 14)
+TestServiceNow = told(Story, "servicenow", 8)

@@ -166,26 +166,6 @@ def _verdicts(world: World) -> dict[str, dict[str, tuple[str, str]]]:
     return found
 
 
-class CloudStory(WarnedStory):
-    """On Jira Cloud."""
-
-    name = "jira"
-
-
-class DataCenterStory(WarnedStory):
-    """On Jira Data Center."""
-
-    name = "jira-dc"
-
-
-class ServiceNowStory(WarnedStory):
-    """On ServiceNow."""
-
-    name = "servicenow"
-
-
-TestCloud = CloudStory.TestCase
-TestDataCenter = DataCenterStory.TestCase
-TestServiceNow = ServiceNowStory.TestCase
-TestCloud.settings = TestDataCenter.settings = told(14)
-TestServiceNow.settings = told(8)
+TestCloud = told(WarnedStory, "jira", 14)
+TestDataCenter = told(WarnedStory, "jira-dc", 14)
+TestServiceNow = told(WarnedStory, "servicenow", 8)

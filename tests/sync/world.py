@@ -136,8 +136,9 @@ class World:
             if setup.kind == "servicenow":  # its other sessions are made of what the first was made of
                 options, *rest = source.client._made_of
                 source.client._made_of = (replace(options, waits_are_instant=True), *rest)
-            for port in (source, source.client if setup.kind == "servicenow" else source):
-                for policy in ("retry", "_policy", "budget", "_budget"):
+            writer: Any = setup.writer
+            for port in (source, source.client if setup.kind == "servicenow" else source, writer._client):
+                for policy in ("retry", "_retry", "_policy", "budget", "_budget"):
                     if hasattr(port, policy):
                         patience = getattr(port, policy)
                         name = "is_instant" if hasattr(patience, "is_instant") else "_is_instant"
