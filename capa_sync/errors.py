@@ -16,6 +16,7 @@ CapaSyncError
 
 from __future__ import annotations
 
+import traceback
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -148,3 +149,15 @@ class SafetyStop(CapaSyncError):
 
 class RegisterUnavailable(CapaSyncError):
     """The register file cannot be written: held by another daemon, disk full, or damaged (exit 6)."""
+
+
+def place_of(error: BaseException) -> str:
+    """Return `FILE:LINE` of ours in which an error arose or through which it passed last, without its own words."""
+    frames = traceback.extract_tb(error.__traceback__)
+    ours = [frame for frame in frames if "capa_sync/" in frame.filename] or frames
+    return f"{ours[-1].filename.rpartition('capa_sync/')[2]}:{ours[-1].lineno}" if ours else "an unknown place"
+
+
+def own_error(error: BaseException) -> str:
+    """Word an error of our own for people: what it is and where, and none of its own words."""
+    return f"an error of capa-sync itself, please report it: {type(error).__name__} at {place_of(error)}"

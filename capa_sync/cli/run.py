@@ -8,25 +8,32 @@ from pathlib import Path
 
 import click
 
-from capa_sync.cli.context import clock_from, config_option, open_house, read_configuration
+from capa_sync.cli.context import clock_from, config_option, open_house, read_configuration, say
 from capa_sync.daemon.daemon import Daemon
 from capa_sync.daemon.log import configure_logs
 from capa_sync.daemon.shutdown import stop_on_signals
 from capa_sync.wiring import build_hints
 
+EXIT_UNASKED = 70
+"""An error of our own: what starts the daemon starts it again, which it does not after 0."""
+
 
 @click.command()
 @config_option
 @click.option("--verbose", "-v", is_flag=True, help="Log at debug level.")
-def run(config: Path, test_clock: str | None, verbose: bool) -> None:
+def run(config: Path, test_clock: str | None, verbose: bool) -> int:
     """Run the daemon until it is stopped; it never ends because a source fails."""
     configure_logs(verbose=verbose)
     configuration = read_configuration(config)
     stop = threading.Event()
-    stop_on_signals(stop)
+    asked = stop_on_signals(stop)
     with open_house(configuration, clock_from(test_clock), lock=True, stop=stop) as house:
         ended = Daemon(house, *(build_hints(configuration) or ())).run()
+    code = 0 if asked.is_set() else EXIT_UNASKED
+    if code:
+        say("capa-sync: the daemon ended without being asked to, please report it", err=True)
     if not ended:
         # A worker still waits for a tracker: its write stays `unknown` in the outbox and is looked up at the next
         # start. Python would wait for the thread for ever.
-        os._exit(0)
+        os._exit(code)
+    return code

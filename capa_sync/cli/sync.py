@@ -104,7 +104,9 @@ def _leave_release(configuration: Configuration, clock: Clock, names: list[str],
 
 
 def _exit_code(house: House, results: list[CycleResult], fail_on: str | None) -> int:
-    """Return the contract's exit code: a source that failed before a brake that held, before findings."""
+    """Return the contract's exit code: an error of our own, a source that failed, a brake that held, findings."""
+    if any(result.is_own_error for result in results):
+        return 70
     if any(result.problem for result in results):
         return 3
     if any(result.stopped for result in results):

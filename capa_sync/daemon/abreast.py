@@ -36,7 +36,7 @@ class Crew:
         self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None
     ) -> None:
         """Wait for all work; after a fault of our own only as long as it takes to end it."""
-        if isinstance(error, Exception):
+        if isinstance(error, Exception) and not self._is_alone:  # alone it leaves nothing behind that must end
             self._stop.set()
             wait(self._begun, timeout=GRACE)
         elif error is None:

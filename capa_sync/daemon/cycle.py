@@ -25,7 +25,16 @@ from capa_sync.daemon.reading import (
     sweep_into_mirror,
 )
 from capa_sync.daemon.writing import deliver_writes, plan_due_tickets
-from capa_sync.errors import ALL, Fatal, NotBefore, Retryable, SafetyStop, SourceError
+from capa_sync.errors import (
+    ALL,
+    Fatal,
+    NotBefore,
+    RegisterUnavailable,
+    Retryable,
+    SafetyStop,
+    SourceError,
+    own_error,
+)
 
 
 @dataclass(slots=True)
@@ -36,6 +45,7 @@ class CycleResult:
         source: its name. started_at, run: when, and its number in the ledger (0: the tracker asked us to wait).
         is_backfill: it is read for the first time. is_sweep: everything is read again, not only what changed.
         counts: numbers by name. problem: what ended it, "" when it was read to its end. stopped: the brake that held.
+        is_own_error: an error of capa-sync itself ended it, and no fault of the source.
     """
 
     source: str
@@ -46,6 +56,7 @@ class CycleResult:
     counts: dict[str, int] = field(default_factory=dict)
     problem: str = ""
     stopped: str = ""
+    is_own_error: bool = False
 
 
 def run_cycle(house: House, setup: SourceSetup, *, full: bool = False, deliver: bool = True) -> CycleResult:
@@ -95,7 +106,8 @@ def run_hinted(house: House, setup: SourceSetup, ids: Sequence[str]) -> CycleRes
         _walk(house, setup, result, partial(_judge, house, setup, result))
         _walk(house, setup, result, partial(_deliver, house, setup, result))
     if result.problem:
-        log(Action.CYCLE_FAILED, level="warning", source=setup.name, problem=result.problem)
+        level = "error" if result.is_own_error else "warning"
+        log(Action.CYCLE_FAILED, level=level, source=setup.name, problem=result.problem)
     elif result.counts.get("read"):
         log(Action.HINTS_FOLLOWED, source=setup.name, hinted=len(ids), **dict[str, Any](result.counts))
     return result
@@ -191,6 +203,10 @@ def _walk(house: House, setup: SourceSetup, result: CycleResult, part: Callable[
         result.problem = wait.message
     except SourceError as error:
         result.problem = error.message
+    except RegisterUnavailable:
+        raise
+    except Exception as error:  # noqa: BLE001 - ends this source's cycle alone, is told, and is tried again
+        result.problem, result.is_own_error = own_error(error), True
 
 
 def _stay_away(house: House, setup: SourceSetup, wait: NotBefore | Retryable) -> None:
@@ -216,6 +232,7 @@ def _finish(house: House, result: CycleResult) -> None:
         as_of=result.started_at if was_read else None,
     )
     if result.problem:
-        log(Action.CYCLE_FAILED, level="warning", source=result.source, run=result.run, problem=result.problem)
+        level = "error" if result.is_own_error else "warning"
+        log(Action.CYCLE_FAILED, level=level, source=result.source, run=result.run, problem=result.problem)
     else:
         log(Action.CYCLE_FINISHED, source=result.source, run=result.run, **dict[str, Any](result.counts))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -16,7 +15,7 @@ from capa_sync.daemon.reading import POLL
 from capa_sync.daemon.requests import carry_out_requests
 from capa_sync.daemon.scheduler import Scheduler
 from capa_sync.daemon.shutdown import GRACE
-from capa_sync.errors import RegisterUnavailable
+from capa_sync.errors import RegisterUnavailable, own_error
 from capa_sync.hints import HintBox, HintReceiver
 
 GATHER = 0.1
@@ -120,17 +119,19 @@ class Daemon:
         except RegisterUnavailable as error:
             self._broken = error
             self._house.stop.set()
-        except Exception as error:  # noqa: BLE001 - the per-source fence: logged whole, the others go on
-            where = traceback.extract_tb(error.__traceback__)[-1]
-            place = f"{where.filename.rpartition('capa_sync/')[2]}:{where.lineno}"
-            problem = f"an error of capa-sync itself: {type(error).__name__} at {place}"
+        except Exception as error:  # noqa: BLE001 - the per-source fence: logged, the others go on
+            problem = own_error(error)
             log(Action.CYCLE_FAILED, level="error", source=source, problem=problem)
             self._note_failure(source, problem)
 
     def _note_failure(self, source: str, problem: str) -> None:
         """Put a failure of our own into the ledger, so that `status` tells it."""
         runs, now = self._house.register.runs, self._house.clock.now()
-        runs.finish(runs.start(source, POLL, now), now, ok=False, problem=problem)
+        try:
+            runs.finish(runs.start(source, POLL, now), now, ok=False, problem=problem)
+        except RegisterUnavailable as error:
+            self._broken = error
+            self._house.stop.set()
 
     def _tick(self) -> None:
         """Look for requests that other verbs left in the register; now and then tell of hints that were not taken."""

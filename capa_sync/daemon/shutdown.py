@@ -12,8 +12,10 @@ GRACE = 8.0
 _SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 
-def stop_on_signals(stop: threading.Event) -> None:
+def stop_on_signals(stop: threading.Event) -> threading.Event:
     """Set `stop` on SIGTERM, SIGINT and SIGHUP; a second SIGINT ends at once, as people at a terminal expect.
+
+    Returns an event that is set before `stop` is, and by these signals alone: it tells an end that was asked for.
 
     The event is set by a thread of its own: a handler runs on the main thread, and would wait for itself for ever
     if that thread held the event's lock at that moment.
@@ -31,11 +33,14 @@ def stop_on_signals(stop: threading.Event) -> None:
 
     for number in _SIGNALS:
         signal.signal(number, handler)
-    threading.Thread(target=_listen, args=(heard, stop), name="signals", daemon=True).start()
+    asked = threading.Event()
+    threading.Thread(target=_listen, args=(heard, asked, stop), name="signals", daemon=True).start()
+    return asked
 
 
-def _listen(heard: int, stop: threading.Event) -> None:
+def _listen(heard: int, asked: threading.Event, stop: threading.Event) -> None:
     """Wait for the first signal that means to stop; bytes are signal numbers."""
     while not set(os.read(heard, 64)) & set(_SIGNALS):
         pass
+    asked.set()
     stop.set()

@@ -11,6 +11,7 @@ from capa_sync.errors import (
     ALL,
     Authentication,
     BadAnswer,
+    CapaSyncError,
     DeliveryUnknown,
     Fatal,
     NotBefore,
@@ -18,6 +19,7 @@ from capa_sync.errors import (
     Skippable,
     SourceError,
     WriteRefused,
+    own_error,
 )
 from capa_sync.model.clock import Clock
 from capa_sync.model.write import Delivered, Write, WriteKind, WriteState
@@ -119,6 +121,10 @@ class _Courier:
             done = done or self._send(write)
         except SourceError as fault:
             self._note(write, fault)
+        except CapaSyncError:
+            raise
+        except Exception as error:  # noqa: BLE001 - one write waits and is looked up again; the others go on
+            self._note(write, DeliveryUnknown(self.source, own_error(error)))
         else:
             self._arrived(write, done)
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import signal
+import subprocess
+import sys
 import time
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -31,6 +33,59 @@ def test_sigterm_ends_an_idle_daemon_at_once_with_0(make_desk: MakeDesk) -> None
         daemon.wait_for("cycle_finished")
         assert daemon.stop(STOP_WITHIN).code == 0
         assert daemon.lines("daemon_stopped", clean="true")
+
+
+UNASKED = """
+import capa_sync.cli.run as run, capa_sync.cli.app as app
+class Daemon(run.Daemon):
+    def run(self):
+        self._house.stop.set()
+        return super().run()
+run.Daemon = Daemon
+app.main(["run"])
+"""
+
+
+def test_a_daemon_that_ends_unasked_never_ends_with_0(make_desk: MakeDesk) -> None:
+    """Whatever set the wish to stop, if it was no signal: the exit code makes who started it start it again."""
+    desk = make_desk("jira")
+    done = subprocess.run(
+        [sys.executable, "-c", UNASKED],
+        cwd=desk.folder,
+        env=desk.env,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert done.returncode == 70, done.stderr
+    assert "without being asked" in done.stderr
+
+
+ODD = {
+    "jira": ("GET", r"/project/search", '{"values": [null]}'),
+    "jira-dc": ("GET", r"/rest/api/2/project(\?|$)", "[null]"),
+    "servicenow": ("GET", r"/table/sn_grc_issue/", '{"result": []}'),
+}
+
+
+@pytest.mark.parametrize("source", ODD)
+def test_odd_answers_do_not_end_the_daemon(make_desk: MakeDesk, source: str) -> None:
+    """The tracker answers one endpoint with an odd body for good: the daemon goes on, and heals when that ends."""
+    desk = make_desk(source)
+    desk.tell_broken(source)
+    method, path, answer = ODD[source]
+    desk.servers[source].faults.add("answer", (method, path), status=200, answer=answer, times=None)
+    with desk.daemon() as daemon:
+        if source == "servicenow":
+            daemon.wait_for("safety_stop")
+            desk.run("sync", "--release", "all")
+            daemon.wait_for("write_deferred")
+        else:
+            daemon.wait_for("cycle_failed", 2)
+        desk.servers[source].faults.clear()
+        daemon.wait_for_cycles(2, [source])
+        assert daemon.stop(STOP_WITHIN).code == 0
 
 
 @pytest.mark.slow

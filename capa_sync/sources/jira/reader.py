@@ -11,6 +11,7 @@ from capa_sync.model.clock import Clock
 from capa_sync.model.ticket import Census, Cursor, Page, Reading, SiteFacts
 from capa_sync.ports import EndpointHolds, MirrorLookup
 from capa_sync.sources.budget import Budget
+from capa_sync.sources.fence import fenced
 from capa_sync.sources.jira.census import read_roster, take_census
 from capa_sync.sources.jira.client import JiraClient
 from capa_sync.sources.jira.facts import prove_identity, read_facts, read_me, try_query
@@ -74,6 +75,7 @@ class JiraSource:
         """Return the pure parser for this source's raw parts."""
         return self._parser
 
+    @fenced
     def identify(self) -> SiteFacts:
         """Sign in, prove who we are, and read what the tracker says of itself.
 
@@ -90,6 +92,7 @@ class JiraSource:
         self._signed = _Signed(site, outside, family, sweeping, Poll(site, outside, family, sweeping))
         return facts
 
+    @fenced
     def read_changes(self, cursor: Cursor, *, full: bool = False) -> Iterator[Page]:
         """Yield what changed since the cursor, or everything in scope; see `ports.Source`.
 
@@ -100,6 +103,7 @@ class JiraSource:
             return signed.sweeping.run(state, "sweep")
         return signed.sweeping.run(state, "full") if full else signed.poll.read(state)
 
+    @fenced
     def read_tickets(self, ids: Sequence[str]) -> Iterator[Reading]:
         """Read these tickets whole; those gone or hidden are not yielded. Raises Skippable for an unreadable one."""
         signed = self._ready()
@@ -110,16 +114,19 @@ class JiraSource:
             if skipped:
                 raise Skippable(self.name, skipped[0][1], skipped[0][2])
 
+    @fenced
     def read_hinted(self, ids: Sequence[str], cursor: Cursor) -> Page:
         """Read those of these tickets that a poll would bring, with their kin; see `ports.Source`."""
         signed = self._ready()
         return Hinted(signed.site, signed.outside, signed.family).read(ids, cursor)
 
+    @fenced
     def take_census(self) -> Census:
         """Sweep all ids in scope and the roster of projects; see `ports.Source`."""
         signed = self._ready()
         return take_census(signed.site, signed.outside)
 
+    @fenced
     def read_roster(self) -> Mapping[str, str]:
         """List the projects that we see; see `ports.Source`."""
         if self._signed is None:

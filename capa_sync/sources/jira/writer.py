@@ -9,6 +9,7 @@ from capa_sync.errors import Fatal, SourceError, WriteRefused
 from capa_sync.model.clock import Clock
 from capa_sync.model.write import OWN_LABELS, PROPERTY_KEY, Delivered, Write, WriteKind
 from capa_sync.sources.budget import Budget
+from capa_sync.sources.fence import fenced, fenced_write
 from capa_sync.sources.jira.client import JiraClient
 from capa_sync.sources.jira.door import INTERNAL_KEY
 from capa_sync.sources.jira.facts import read_me
@@ -41,6 +42,7 @@ class JiraWriter:
         self._api = options.api
         self._me = ""
 
+    @fenced_write
     def deliver(self, write: Write, remote_id: str) -> Delivered:
         """Apply one write; see `ports.TicketWriter`.
 
@@ -56,6 +58,7 @@ class JiraWriter:
         }
         return ways[write.kind](write, remote_id)
 
+    @fenced
     def look_up(self, write: Write, remote_id: str) -> Delivered | None:
         """Tell whether a write whose answer was lost is on the tracker; None when it is not."""
         self._sign_in()

@@ -14,6 +14,7 @@ from capa_sync.errors import Skippable
 from capa_sync.model.clock import Clock
 from capa_sync.model.ticket import Census, Cursor, Page, Reading, SiteFacts
 from capa_sync.ports import MirrorLookup
+from capa_sync.sources.fence import fenced
 from capa_sync.sources.servicenow.answers import value_of
 from capa_sync.sources.servicenow.assembly import Assembly, Skipped
 from capa_sync.sources.servicenow.census import CensusTaker
@@ -59,6 +60,7 @@ class ServiceNowSource:
         """Return the pure parser for this source's parts."""
         return self._parser
 
+    @fenced
     def identify(self) -> SiteFacts:
         """Sign in, prove who we are, and read tables, columns, choices and rights. Raises SourceError."""
         self.directory.forget()
@@ -90,6 +92,7 @@ class ServiceNowSource:
             slices.wait(slices.ask(partial(self._history.probe, self._options.table)))
             self.directory.keep_tables([slices.wait(facts) for facts in asked])
 
+    @fenced
     def read_changes(self, cursor: Cursor, *, full: bool = False) -> Iterator[Page]:
         """Yield what changed since the cursor; everything for an empty one or `full`. Raises SourceError.
 
@@ -105,6 +108,7 @@ class ServiceNowSource:
             yield from self._following.follow(shelf, states)
         yield Page(readings=(), cursor=states.cursor(), complete=True)
 
+    @fenced
     def read_tickets(self, ids: Sequence[str]) -> Iterator[Reading]:
         """Read these tickets, and the children of those that are records; gone or hidden ones are not yielded.
 
@@ -125,6 +129,7 @@ class ServiceNowSource:
         if skipped:
             raise Skippable(self.name, skipped[0][1], skipped[0][2])
 
+    @fenced
     def read_hinted(self, ids: Sequence[str], cursor: Cursor) -> Page:
         """Read those of these tickets that a poll would bring, with their children; see `ports.Source`."""
         self._prepare()
@@ -139,12 +144,14 @@ class ServiceNowSource:
                 readings, skipped = readings + more, skipped + also
         return Page(tuple(readings), cursor, complete=False, skipped=tuple(skipped))
 
+    @fenced
     def take_census(self) -> Census:
         """Sweep all ids in scope, and prove deletions where the instance lets us. Raises SourceError."""
         self._prepare()
         self.directory.who_am_i()
         return CensusTaker(self.client, self.directory, self._options).take()
 
+    @fenced
     def read_roster(self) -> Mapping[str, str]:
         """List the tables that are open to us; see `ports.Source`."""
         self.directory.who_am_i()

@@ -14,6 +14,7 @@ from collections.abc import Mapping, Sequence
 from capa_sync.errors import DeliveryUnknown, SourceError, WriteRefused
 from capa_sync.model.note import NoteMark
 from capa_sync.model.write import Delivered, Write, WriteKind, says_the_same
+from capa_sync.sources.fence import fenced, fenced_write
 from capa_sync.sources.servicenow.answers import Row, display_of, value_of
 from capa_sync.sources.servicenow.client import TableClient
 from capa_sync.sources.servicenow.directory import Directory
@@ -36,11 +37,13 @@ class ServiceNowWriter:
     """
 
     def __init__(self, options: ServiceNowOptions, client: TableClient, directory: Directory) -> None:
+        self.name = options.name
         self._options = options
         self._client = client
         self._directory = directory
         self._history = History(client)
 
+    @fenced_write
     def deliver(self, write: Write, remote_id: str) -> Delivered:
         """Apply one write, unless it already stands on the ticket.
 
@@ -55,6 +58,7 @@ class ServiceNowWriter:
             return self._add_note(write, remote_id)
         raise WriteRefused(self._options.name, f"a {write.kind.value} is never written to ServiceNow")
 
+    @fenced
     def look_up(self, write: Write, remote_id: str) -> Delivered | None:
         """Tell whether a write stands on the ticket; None when it does not. Raises SourceError."""
         if write.kind is WriteKind.FIELDS:

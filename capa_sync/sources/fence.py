@@ -1,0 +1,70 @@
+"""Turns whatever an odd answer raises inside a connector into a fault of that source.
+
+The connectors check the shape of each answer that they know. This is the last line: a shape that nobody thought of
+ends the source's cycle with a reason, and neither the daemon nor another source.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Iterator
+from typing import Any, NoReturn, ParamSpec, TypeVar
+
+from capa_sync.errors import BadAnswer, CapaSyncError, DeliveryUnknown, place_of
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+def fenced(method: Callable[P, T]) -> Callable[P, T]:
+    """Make a reading method of a connector raise BadAnswer for what it did not expect; also while it is iterated.
+
+    Errors of ours pass, and so does AssertionError: a refused write of our own making is no answer of a tracker.
+    """
+
+    @functools.wraps(method)
+    def within(*args: P.args, **kwargs: P.kwargs) -> T:
+        try:
+            found: Any = method(*args, **kwargs)
+        except (CapaSyncError, AssertionError):
+            raise
+        except Exception as error:  # noqa: BLE001 - named in the reason, with its place
+            _refuse(args, error)
+        return _iterated(args, found) if isinstance(found, Iterator) else found  # type: ignore[return-value]
+
+    return within
+
+
+def _iterated(args: tuple[Any, ...], found: Iterator[Any]) -> Iterator[Any]:
+    try:
+        yield from found
+    except (CapaSyncError, AssertionError):
+        raise
+    except Exception as error:  # noqa: BLE001 - named in the reason, with its place
+        _refuse(args, error)
+
+
+def _refuse(args: tuple[Any, ...], error: Exception) -> NoReturn:
+    raise BadAnswer(args[0].name, _words(error)) from error
+
+
+def fenced_write(method: Callable[P, T]) -> Callable[P, T]:
+    """Make a writing method of a connector raise DeliveryUnknown for what it did not expect."""
+
+    @functools.wraps(method)
+    def within(*args: P.args, **kwargs: P.kwargs) -> T:
+        try:
+            return method(*args, **kwargs)
+        except (CapaSyncError, AssertionError):
+            raise
+        except Exception as error:
+            writer: Any = args[0]
+            raise DeliveryUnknown(writer.name, f"{_words(error)}; whether it was applied is not known") from error
+
+    return within
+
+
+def _words(error: Exception) -> str:
+    """Name the error and its place, and none of its own words: they may hold text of a ticket."""
+    where = f"{type(error).__name__} at {place_of(error)}"
+    return f"an answer of the tracker has a shape that capa-sync cannot use ({where})"

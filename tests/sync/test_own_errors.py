@@ -1,0 +1,146 @@
+"""An error of our own ends one source's cycle, is told, and is tried again; the daemon goes on."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from capa_sync.daemon.daemon import Daemon
+from capa_sync.sandbox.stories.script import Create
+from tests.sync.equal import assert_equal
+from tests.sync.hands import hands_on
+from tests.sync.world import SOURCES, open_world
+
+STEPS = ("before-page-commit", "after-page-commit", "before-judging-commit", "after-judging-commit")
+
+
+@pytest.mark.parametrize("step", STEPS)
+def test_an_error_of_our_own_ends_the_cycle_of_its_source_alone(step: str, tmp_path: Path) -> None:
+    """It is told with its place, the other source is read, no wish to stop is left, and the next cycle heals."""
+    with open_world(tmp_path, "jira", "servicenow") as world:
+        for site in world.sites.values():
+            site.play("one", Create({"title": "A ticket", "grade": "minor"}))
+        thrown: list[str] = []
+
+        def throw(name: str) -> None:
+            if name == step and not thrown:
+                thrown.append(name)
+                raise ZeroDivisionError("with text of a ticket")
+
+        world.house.checkpoint = throw
+        results = world.try_cycle()
+        assert thrown
+        (hurt,) = [each for each in results.values() if each.problem]
+        assert hurt.is_own_error
+        assert "ZeroDivisionError" in hurt.problem
+        assert "with text of a ticket" not in hurt.problem
+        assert not world.house.stop.is_set()
+        assert world.problem(hurt.source) == hurt.problem
+        world.cycle()
+        world.cycle()
+        for site in world.sites.values():
+            assert_equal(world, hands_on(site))
+
+
+def test_the_daemon_outlives_an_error_of_our_own_in_each_cycle(tmp_path: Path) -> None:
+    """With one source and an error at every judging it still runs, and reads once the error is gone."""
+    with open_world(tmp_path, "jira") as world:
+        world.only.play("one", Create({"title": "A ticket", "grade": "minor"}))
+        failing, hits, done = threading.Event(), threading.Event(), threading.Event()
+        failing.set()
+
+        def throw(name: str) -> None:
+            if name == "before-judging-commit":
+                if failing.is_set():
+                    hits.set()
+                    raise RecursionError
+                done.set()
+
+        world.house.checkpoint = throw
+        daemon = Daemon(world.house)
+        worker = threading.Thread(target=daemon.run, daemon=True)
+        worker.start()
+        assert hits.wait(60)
+        daemon._scheduler.run_soon("jira")
+        assert not world.house.stop.is_set()
+        failing.clear()
+        daemon._job("jira")
+        assert done.wait(60)
+        assert worker.is_alive()
+        world.house.stop.set()
+        worker.join(30)
+        assert not worker.is_alive()
+
+
+class _OddWriter:
+    """A writer in which something unforeseen happens after the request."""
+
+    def __init__(self, writer: Any) -> None:
+        self._writer = writer
+        self.is_odd = True
+
+    def deliver(self, write: Any, remote_id: str) -> Any:
+        """Apply the write, then fail."""
+        done = self._writer.deliver(write, remote_id)
+        if self.is_odd:
+            raise RecursionError
+        return done
+
+    def look_up(self, write: Any, remote_id: str) -> Any:
+        """Look as always."""
+        return self._writer.look_up(write, remote_id)
+
+
+@pytest.mark.parametrize("source", SOURCES)
+def test_an_error_after_a_write_leaves_it_unknown_and_writes_nothing_twice(source: str, tmp_path: Path) -> None:
+    """Every write of the ticket stands once; it is looked up and found, not sent again."""
+    with open_world(tmp_path, source, mode="on") as world:
+        hands = hands_on(world.only)
+        hands.create("one")
+        hands.create_part(hands.records()[0], "an action")
+        setup = world.house.setups[source]
+        writer: Any = _OddWriter(setup.writer)
+        setup.writer = writer
+        world.try_cycle()
+        states = {row["state"] for row in world.view("v_writes")}
+        assert states in ({"unknown", "pending"}, {"unknown"})
+        writer.is_odd = False
+        for _ in range(4):
+            world.try_cycle(hours=3)
+        rows = world.view("v_writes")
+        assert rows
+        assert {row["state"] for row in rows} == {"delivered"}
+        sent = world.writes()
+        assert len(sent) == len(set(sent)) or source == "servicenow"
+
+
+def test_delivery_of_others_goes_on_beside_one_that_raises(tmp_path: Path) -> None:
+    """One ticket's write fails by an error of ours each time; the other ticket gets its comment."""
+    with open_world(tmp_path, "jira", mode="on") as world:
+        hands = hands_on(world.only)
+        for story in ("one", "two"):
+            hands.create(story)
+        hurt, other = hands.records()
+        for ticket in (hurt, other):
+            hands.create_part(ticket, "an action")
+        setup = world.house.setups["jira"]
+        real: Any = setup.writer
+
+        class Picky(_OddWriter):
+            """Fails for one ticket before anything is sent."""
+
+            def deliver(self, write: Any, remote_id: str) -> Any:
+                """Refuse one ticket in a way that nobody foresaw."""
+                if write.ticket_id == hurt:
+                    raise AssertionError("unforeseen")
+                return real.deliver(write, remote_id)
+
+        picky: Any = Picky(real)
+        setup.writer = picky
+        results = world.try_cycle()
+        assert results["jira"].problem == ""
+        told = {(row["ticket_id"] == hurt, row["state"]) for row in world.view("v_writes", kind="comment")}
+        assert told == {(True, "unknown"), (False, "delivered")}
