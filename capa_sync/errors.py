@@ -7,7 +7,8 @@ CapaSyncError
 │ ├ Retryable(retry_after) the same request may be sent again later
 │ ├ Skippable(ticket_key)  one ticket is quarantined, the rest goes on
 │ └ Fatal                  this source stops until a person acts
-│   └ Authentication
+│   ├ Authentication · BadAnswer
+│   └ AnswerTooLarge       where it is a page, fewer tickets are asked for; a single one is quarantined
 ├ DeliveryUnknown          a write was sent and its answer is lost: look before sending again
 ├ WriteRefused             the tracker said no to a write; it was not applied
 ├ SafetyStop               exit 4; nothing is written, the message names the release
@@ -122,6 +123,14 @@ class Authentication(Fatal):
 
 class BadAnswer(Fatal):
     """The answer is not what the API promises (HTML, cut JSON, an error inside a 200): the page is refused."""
+
+
+class AnswerTooLarge(Fatal):
+    """An answer has more bytes than one may have; it was not read to its end."""
+
+    def __init__(self, source: str, what: str, most: int) -> None:
+        size = f"{most / 1_048_576:g} MB"
+        super().__init__(source, f"{what}: the answer is larger than {size} (max_answer)")
 
 
 class DeliveryUnknown(SourceError):

@@ -30,6 +30,7 @@ from capa_sync.sources.servicenow import (
     check_query,
     check_url,
 )
+from capa_sync.sources.transport import Limits
 from capa_sync.starter import starter_path
 from capa_sync.store import Register
 
@@ -221,6 +222,7 @@ def _jira(
         children=configuration.mappings[name].child_specs(),
         overlap=source.overlap,
         budget=Rate.parse(source.request_budget),
+        limits=_limits(source),
     )
     return build_jira(options, clock, stop, register.tickets, register.runs)
 
@@ -234,6 +236,7 @@ def _servicenow(
         user=source.auth.user or source.auth.client_id,
         secret=configuration.secrets.get(name, ""),
         header=source.auth.header,
+        token_url=source.auth.token_url,
     )
     options = ServiceNowOptions(
         name=name,
@@ -248,8 +251,13 @@ def _servicenow(
         text_field=source.write_back.text_field,
         state_field=source.write_back.state_field,
         work_notes=source.write_back.work_notes,
+        limits=_limits(source),
     )
     return build_servicenow(options, clock, stop, register.tickets)
+
+
+def _limits(source: SourceSettings) -> Limits:
+    return Limits(source.max_answer, source.request_deadline.total_seconds())
 
 
 def write_options(settings: Settings, name: str, mode: str = "") -> WriteOptions:

@@ -22,6 +22,9 @@ KINDS = {
     "status_after": "apply the request, answer `status` (500) all the same",
     "truncate": "cut the answer short with a matching Content-Length, so that only its JSON is broken",
     "truncate_closed": "announce the full Content-Length, send half, close",
+    "endless": "apply the request, answer `status` (200) and a body of blanks that never ends",
+    "bomb": "apply the request, answer `status` (200) and 64 MB of blanks packed into 64 kB",
+    "drip": "apply the request, send the answer byte by byte, one each `seconds`",
     "delay": "wait `seconds` before the request is applied",
     "delay_after": "wait `seconds` after the request was applied, before the answer",
 }

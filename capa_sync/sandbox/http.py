@@ -7,7 +7,7 @@ import logging
 import socket
 import ssl
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import datetime
 from email.utils import format_datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -16,6 +16,8 @@ from typing import Any
 
 from capa_sync.sandbox.control import PREFIX, answer_control
 from capa_sync.sandbox.faults import Fault, FaultPlan
+from capa_sync.sandbox.floods import KINDS as FLOODS
+from capa_sync.sandbox.floods import flood
 from capa_sync.sandbox.messages import BadJsonError, Reply, Request, Tracker
 from capa_sync.sandbox.request_log import Exchange, RequestLog
 
@@ -169,7 +171,8 @@ class _Connection(BaseHTTPRequestHandler):
         """Write an answer; `promised` announces another length than is sent."""
         self.send_response_only(reply.status)
         now = self.server.owner.tracker.now()
-        self.send_header("Date", format_datetime(now, usegmt=True))
+        if "Date" not in reply.headers:
+            self.send_header("Date", format_datetime(now, usegmt=True))
         for name, value in reply.headers.items():
             self.send_header(name, value)
         if reply.status not in (204, 304):
@@ -178,6 +181,19 @@ class _Connection(BaseHTTPRequestHandler):
         if not is_head:
             self.wfile.write(reply.body)
         self.wfile.flush()
+
+    def send_on(self, reply: Reply, pieces: Iterable[bytes]) -> None:
+        """Write an answer of unknown length, piece by piece, until nobody listens any more."""
+        self.close_connection = True
+        self.send_response_only(reply.status)
+        for name, value in reply.headers.items():
+            self.send_header(name, value)
+        self.send_header("Connection", "close")
+        self.end_headers()
+        with contextlib.suppress(OSError):
+            for piece in pieces:
+                self.wfile.write(piece)
+                self.wfile.flush()
 
     def cut(self) -> None:
         """Close the connection without a (further) word."""
@@ -255,6 +271,9 @@ class _Serving:
         )
         if is_lost or reply is None:
             self.connection.cut()
+            return
+        if fault is not None and kind in FLOODS:
+            self.connection.send_on(*flood(reply, fault, self.owner.stopping.wait))
             return
         sent: Reply = reply
         promised: int | None = None

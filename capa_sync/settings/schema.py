@@ -11,10 +11,11 @@ from pydantic import AliasChoices, BaseModel, BeforeValidator, ConfigDict, Field
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from capa_sync.model.settings import DEFAULT_DEADLINES, Days
-from capa_sync.settings.units import parse_days, parse_duration, parse_holidays, parse_rate
+from capa_sync.settings.units import parse_days, parse_duration, parse_holidays, parse_rate, parse_size
 
 Duration = Annotated[timedelta, BeforeValidator(parse_duration)]
 DayCount = Annotated[Days, BeforeValidator(parse_days)]
+Size = Annotated[int, BeforeValidator(parse_size)]
 Rate = Annotated[str, BeforeValidator(parse_rate)]
 WriteMode = Literal["off", "plan", "on"]
 Grade = Literal["major", "minor", "observation"]
@@ -99,6 +100,8 @@ class SourceSettings(Strict):
     overlap: Duration = timedelta(minutes=5)
     request_budget: Rate = "10/s"
     page_size: int = Field(default=500, ge=1, le=10000)
+    max_answer: Size = Field(default=16 * 1_048_576, ge=1_048_576, le=256 * 1_048_576)
+    request_deadline: Duration = Field(default=timedelta(minutes=2), ge=timedelta(seconds=5), le=timedelta(hours=1))
     hint_secret_env: str = ""
     hint_secret_file: str = ""
     auth: AuthSettings

@@ -1,4 +1,4 @@
-"""Lengths and rates as people write them: `60s`, `24h`, `5bd`, `10/s`."""
+"""Lengths, sizes and rates as people write them: `60s`, `24h`, `5bd`, `16MB`, `10/s`."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ _DURATION = re.compile(r"(\d+)\s*(s|m|h|d)")
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 _DAYS = re.compile(r"(\d+)\s*(d|bd)")
 _RATE = re.compile(r"(\d{1,6})\s*/\s*(s|min|h)")
+_SIZE = re.compile(r"(\d{1,4})\s*MB")
 _HOLIDAY_YEARS = range(2000, 2051)
 
 
@@ -43,6 +44,16 @@ def parse_rate(text: Any) -> str:
     if match is None or int(match[1]) == 0:
         raise ValueError("a request budget is a number per second, minute or hour: 10/s, 300/min or 5000/h")
     return f"{match[1]}/{match[2]}"
+
+
+def parse_size(text: Any) -> int:
+    """Turn `16MB` into bytes; a megabyte has 1,048,576. Raises ValueError with the allowed form."""
+    if isinstance(text, int) and not isinstance(text, bool):
+        return text
+    match = _SIZE.fullmatch(text.strip()) if isinstance(text, str) else None
+    if match is None:
+        raise ValueError("a size is a number of megabytes: 16MB")
+    return int(match[1]) * 1_048_576
 
 
 def parse_holidays(entries: list[str | date]) -> frozenset[date]:

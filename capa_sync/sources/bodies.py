@@ -1,13 +1,10 @@
-"""Bytes: those of a ticket's part, kept for ever, and those of an answer."""
+"""The bytes of a ticket's part, which are kept for ever."""
 
 from __future__ import annotations
 
 from typing import Any
 
 import orjson
-import requests
-
-_PIECE = 1024 * 1024
 
 
 def body_of(content: Any) -> bytes:
@@ -17,16 +14,3 @@ def body_of(content: Any) -> bytes:
     of a thousand tickets that wait for their page's turn that is 50 MiB.
     """
     return bytes(memoryview(orjson.dumps(content, option=orjson.OPT_SORT_KEYS)))
-
-
-def read_in_large_pieces(session: requests.Session) -> None:
-    """Let a session take the bodies of its answers in large pieces.
-
-    By itself requests takes ten kilobytes at a time, a hundred pieces for a page: a twentieth of a backfill (measured
-    with 2.34).
-    """
-    session.hooks["response"].append(_take)
-
-
-def _take(response: requests.Response, *_: Any, **__: Any) -> None:
-    response._content = b"".join(response.iter_content(_PIECE))  # noqa: SLF001 - where `content` looks first

@@ -26,7 +26,7 @@ def wish_of(status: int, headers: Mapping[str, str], now: datetime) -> timedelta
         headers: of the answer; looked up by their usual spelling.
         now: our own instant, for answers without a date.
     """
-    told = _date(headers.get("Date")) or now
+    told = read_http_date(headers.get("Date")) or now
     wish = parse_retry_after(headers.get("Retry-After"), told)
     if wish is None and status == 429:
         wish = _reset(headers.get("X-RateLimit-Reset"), told) or _left(headers.get("RateLimit"))
@@ -40,7 +40,7 @@ def parse_retry_after(value: str | None, now: datetime) -> timedelta | None:
     text = (value or "").strip()
     found = _seconds(text)
     if found is None and text and not text.startswith("-"):
-        instant = _date(text)
+        instant = read_http_date(text)
         found = max(timedelta(0), instant - now) if instant is not None else None
     return found
 
@@ -55,12 +55,13 @@ def _seconds(value: str | None) -> timedelta | None:
     return timedelta(seconds=min(seconds, LONGEST_WISH.total_seconds()))
 
 
-def _date(value: str | None) -> datetime | None:
+def read_http_date(value: str | None) -> datetime | None:
+    """Read a `Date` header or its like as an instant in UTC; None when absent or unreadable, whatever it holds."""
     try:
         instant = parsedate_to_datetime(value or "")
-    except ValueError:
+        return instant.astimezone(UTC) if instant.tzinfo else instant.replace(tzinfo=UTC)
+    except (ValueError, TypeError, OverflowError, IndexError):  # `email` raises each of them, for years of 20 digits
         return None
-    return instant if instant.tzinfo else instant.replace(tzinfo=UTC)
 
 
 def _reset(value: str | None, now: datetime) -> timedelta | None:

@@ -25,13 +25,16 @@ def decode(source: str, what: str, headers: Mapping[str, str], content: bytes) -
 
 
 def _decode_slowly(source: str, what: str, content: bytes, error: orjson.JSONDecodeError) -> Any:
-    """Take what orjson refuses and Java servers send: lone surrogates, which become question marks."""
+    """Take what orjson refuses and Java servers send: lone surrogates, which become question marks.
+
+    NaN, infinities and numbers beyond all measure are no JSON, though Python's own reader takes them.
+    """
     try:
-        text = json.dumps(json.loads(content), ensure_ascii=False)
+        text = json.dumps(json.loads(content), ensure_ascii=False, allow_nan=False)
+        return orjson.loads(text.encode("utf-8", "replace"))
     except (ValueError, RecursionError):
         message = f"{what}: the answer is cut short or no JSON ({len(content)} bytes)"
         raise BadAnswer(source, message) from error
-    return orjson.loads(text.encode("utf-8", "replace"))
 
 
 def _guess(content: bytes) -> str:

@@ -8,27 +8,37 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
-from email.utils import parsedate_to_datetime
 from typing import Any
 from urllib.parse import unquote
 
 import orjson
 import requests
-import urllib3.exceptions
 from jira import JIRA
 
-from capa_sync.errors import Authentication, BadAnswer, DeliveryUnknown, Fatal, NotBefore, Retryable
+from capa_sync.errors import (
+    AnswerTooLarge,
+    Authentication,
+    BadAnswer,
+    DeliveryUnknown,
+    Fatal,
+    NotBefore,
+    Retryable,
+    SourceError,
+    WriteRefused,
+)
 from capa_sync.model.clock import Clock
-from capa_sync.sources.bodies import read_in_large_pieces
+from capa_sync.sources.bearer import read_token
 from capa_sync.sources.budget import Budget
 from capa_sync.sources.jira import answers
 from capa_sync.sources.jira.bearer import ClientCredentials
 from capa_sync.sources.jira.door import check_reading_post, check_write
 from capa_sync.sources.jira.gate import EndpointGate
+from capa_sync.sources.jira.network import is_local, may_have_arrived, why
 from capa_sync.sources.jira.options import JiraAuth, JiraOptions
 from capa_sync.sources.jira.values import account_of
 from capa_sync.sources.retry import RetryPolicy, overload
-from capa_sync.sources.wish import wish_of
+from capa_sync.sources.transport import hold_to
+from capa_sync.sources.wish import read_http_date, wish_of
 
 TIMEOUT = (3.05, 70.0)
 """Seconds to connect and to wait for a byte; the library's default is to wait for ever."""
@@ -67,6 +77,9 @@ class JiraClient:
         self._speaker = ""
         self.answered_at: datetime | None = None
         """The tracker's own instant (HTTP Date) of the newest answer, None when it tells none."""
+        self.answered_bytes = 0
+        """Length of the newest answer."""
+        self._limits = options.limits
         self._session = self._sign_in(options)
 
     def _sign_in(self, options: JiraOptions) -> requests.Session:
@@ -92,7 +105,7 @@ class JiraClient:
             **ways[auth.method],
         )
         session: requests.Session = client._session  # noqa: SLF001 - facts/jira.md 1.3: pinned to jira 3.10
-        read_in_large_pieces(session)
+        hold_to(session, self.source, options.limits)
         if auth.method == "oauth-client-credentials":
             session.auth = ClientCredentials(self._clock, lambda: self._fetch_token(auth))
         return session
@@ -126,6 +139,16 @@ class JiraClient:
         check_write(method, path, params or {}, body)
         what = f"{method} {path}"
         answer = self._send(method, path, params, body, is_write=True)
+        try:
+            return self._outcome(answer, method, path)
+        except (WriteRefused, DeliveryUnknown, Authentication, Retryable, NotBefore):
+            raise
+        except Exception as error:
+            raise self._unknown(what, f"the answer cannot be read ({type(error).__name__})") from error
+
+    def _outcome(self, answer: requests.Response, method: str, path: str) -> Any | None:
+        """Say what became of a write by its answer."""
+        what = f"{method} {path}"
         problem = answers.sign_in_problem(self.source, answer.status_code, answer.headers)
         if problem is not None:
             raise problem
@@ -134,21 +157,14 @@ class JiraClient:
             self._gate.note(method, path, later)
             raise later
         if answer.status_code >= 500 or 300 <= answer.status_code < 400:
-            message = f"{what}: answered {answer.status_code}; whether it was applied is not known"
-            raise DeliveryUnknown(
-                self.source, message, wish_of(answer.status_code, answer.headers, self._clock.now())
-            )
+            wish = wish_of(answer.status_code, answer.headers, self._clock.now())
+            raise self._unknown(what, f"answered {answer.status_code}", wish)
         if not answer.ok:
             raise answers.write_refusal(self.source, what, answer.status_code, answer.content)
-        return self._written(answer, what)
+        return answers.decode(self.source, what, answer.headers, answer.content) if answer.content else None
 
-    def _written(self, answer: requests.Response, what: str) -> Any | None:
-        if not answer.content:
-            return None
-        try:
-            return answers.decode(self.source, what, answer.headers, answer.content)
-        except BadAnswer as error:
-            raise DeliveryUnknown(self.source, f"{error.message}; whether it was applied is not known") from error
+    def _unknown(self, what: str, told: str, wish: timedelta | None = None) -> DeliveryUnknown:
+        return DeliveryUnknown(self.source, f"{what}: {told}; whether it was applied is not known", wish)
 
     def _read(
         self, method: str, path: str, params: Mapping[str, Any] | None, body: Any, *, may_miss: bool = False
@@ -162,7 +178,8 @@ class JiraClient:
             self._check(answer, what)
             found = answers.decode(self.source, what, answer.headers, answer.content)
             self._check_speaker(answer, path)
-            self.answered_at = _date(answer.headers.get("Date"))
+            self.answered_at = read_http_date(answer.headers.get("Date"))
+            self.answered_bytes = len(answer.content)
             return found
 
         try:
@@ -226,68 +243,39 @@ class JiraClient:
             message = f"{what}: the server's certificate is not trusted ({type(error).__name__})"
             raise Fatal(self.source, message) from None
         except (requests.exceptions.InvalidURL, requests.exceptions.MissingSchema, ValueError) as error:
-            if not isinstance(error, requests.RequestException) or _is_local(error):
+            if not isinstance(error, requests.RequestException) or is_local(error):
                 raise Fatal(self.source, f"{what}: the address or the token cannot be used as written") from None
             raise Retryable(self.source, f"{what}: {type(error).__name__}") from None
         except requests.RequestException as error:
-            words = f"{what}: {_why(error)}"
-            if is_write and _may_have_arrived(error):
-                raise DeliveryUnknown(self.source, f"{words}; whether it was applied is not known") from None
-            raise Retryable(self.source, words) from None
+            if is_write and may_have_arrived(error):
+                raise self._unknown(what, why(error)) from None
+            raise Retryable(self.source, f"{what}: {why(error)}") from None
+        except AnswerTooLarge as error:
+            raise (self._unknown(what, error.message) if is_write else error) from None
+        except SourceError:  # of the sign-in: the request itself was not sent
+            raise
+        except Exception as error:
+            told = f"the answer cannot be read ({type(error).__name__})"
+            raise (self._unknown(what, told) if is_write else BadAnswer(self.source, f"{what}: {told}")) from error
 
     def _fetch_token(self, auth: JiraAuth) -> tuple[str, timedelta]:
         """Get an access token and its life from the token endpoint. Raises Authentication when it gives none."""
+        what = "POST token endpoint"
         form = {"grant_type": "client_credentials", "client_id": auth.user, "client_secret": auth.secret}
-        answer = self._guarded(
-            lambda: requests.post(auth.token_url, data=form, timeout=TIMEOUT, allow_redirects=False),
-            "POST token endpoint",
-            is_write=False,
-        )
-        problem = self._overload(answer, "POST token endpoint")
+        with hold_to(requests.Session(), self.source, self._limits) as session:
+            session.verify = self._session.verify
+            try:
+                answer = self._guarded(
+                    lambda: session.post(auth.token_url, data=form, timeout=TIMEOUT, allow_redirects=False),
+                    what,
+                    is_write=False,
+                )
+            except (AnswerTooLarge, BadAnswer) as error:
+                raise Authentication(self.source, error.message) from None
+        problem = self._overload(answer, what)
         if problem is not None:
             raise problem
         if not answer.ok:
             words = answers.error_text(answer.content)
             raise Authentication(self.source, f"the token endpoint refuses us ({answer.status_code}) {words}".strip())
-        found = answers.decode(self.source, "POST token endpoint", answer.headers, answer.content)
-        token = found.get("access_token") if isinstance(found, dict) else None
-        if not isinstance(token, str) or not token:
-            raise Authentication(self.source, "the token endpoint gave no access token")
-        return token, timedelta(seconds=float(found.get("expires_in") or 3600))
-
-
-def _date(value: str | None) -> datetime | None:
-    try:
-        found = parsedate_to_datetime(value or "")
-    except ValueError:
-        return None
-    return found if found.tzinfo else None
-
-
-def _is_local(error: Exception) -> bool:
-    kinds = (
-        requests.exceptions.InvalidURL,
-        requests.exceptions.MissingSchema,
-        requests.exceptions.InvalidSchema,
-        requests.exceptions.InvalidHeader,
-    )
-    return isinstance(error, kinds)
-
-
-def _may_have_arrived(error: requests.RequestException) -> bool:
-    """Whether a request may have reached the server although no answer came."""
-    if isinstance(error, requests.exceptions.ConnectTimeout):
-        return False
-    cause = error.args[0] if error.args else None
-    reason = getattr(cause, "reason", cause)
-    return not isinstance(reason, urllib3.exceptions.NewConnectionError | urllib3.exceptions.ConnectTimeoutError)
-
-
-def _why(error: requests.RequestException) -> str:
-    if isinstance(error, requests.exceptions.Timeout):
-        return "no answer in time"
-    if isinstance(error, requests.exceptions.ProxyError):
-        return "the proxy cannot be reached"
-    if isinstance(error, requests.exceptions.ChunkedEncodingError | requests.exceptions.ContentDecodingError):
-        return "the answer was cut short"
-    return "the connection failed" if _may_have_arrived(error) else "the server cannot be reached"
+        return read_token(self.source, answers.decode(self.source, what, answer.headers, answer.content))

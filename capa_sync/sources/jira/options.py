@@ -8,6 +8,7 @@ from typing import Literal
 
 from capa_sync.model.settings import ChildSpec
 from capa_sync.sources.budget import Rate
+from capa_sync.sources.transport import Limits
 
 Api = Literal["auto", "cloud", "datacenter"]
 AuthMethod = Literal["basic", "pat", "oauth-client-credentials"]
@@ -48,6 +49,7 @@ class JiraOptions:
         api: which of the two products; `auto` asks it.
         browse_url: address for people when it differs from `url` (behind api.atlassian.com).
         verify: TLS: True, False, or a CA bundle's path.
+        limits: the size and time of an answer.
         is_instant: tests only: waits are not spent.
     """
 
@@ -63,6 +65,7 @@ class JiraOptions:
     api: Api = "auto"
     browse_url: str = ""
     verify: bool | str = True
+    limits: Limits = field(default_factory=Limits)
     is_instant: bool = False
 
     @property

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
-from capa_sync.errors import Fatal, SourceError, WriteRefused
+from capa_sync.errors import DeliveryUnknown, Fatal, SourceError, WriteRefused
 from capa_sync.model.clock import Clock
 from capa_sync.model.write import OWN_LABELS, PROPERTY_KEY, Delivered, Write, WriteKind
 from capa_sync.sources.budget import Budget
@@ -20,6 +23,8 @@ from capa_sync.sources.jira.options import JiraOptions
 from capa_sync.sources.jira.times import in_utc
 from capa_sync.sources.jira.values import account_of
 from capa_sync.sources.retry import RetryPolicy
+
+_COMMENT_ID = re.compile(r"[0-9]{1,19}")
 
 
 class JiraWriter:
@@ -136,13 +141,23 @@ class JiraWriter:
             properties.append({"key": INTERNAL_KEY, "value": {"internal": True}})
         order = {"body": body, "properties": properties}
         answer = self._client.write("POST", f"issue/{write.ticket_id}/comment", order)
-        id_ = str(answer.get("id") or "") if isinstance(answer, dict) else ""
+        id_ = _id_in(answer)
         if is_desk and isinstance(answer, dict) and answer.get("jsdPublic") is True:
             message = f"{write.ticket_key}: comment {id_} was shown to the customer although sent as internal"
             raise Fatal(self.name, f"{message}; delete it, and set write_back to off for this source")
         if not id_:
-            id_ = find_own_comment(self._client, write.ticket_id, self._me, write.marker)
+            with self._after_sending():
+                id_ = find_own_comment(self._client, write.ticket_id, self._me, write.marker)
         return Delivered(id_, self._stamp_now(write))
+
+    @contextmanager
+    def _after_sending(self) -> Iterator[None]:
+        """What fails once a write was sent leaves its fate open: it is looked up before it is sent again."""
+        try:
+            yield
+        except Exception as error:
+            told = error.message if isinstance(error, SourceError) else type(error).__name__
+            raise DeliveryUnknown(self.name, f"sent, and not found again yet: {told}") from error
 
     def _look_up_comment(self, write: Write, remote_id: str, stamp: str) -> Delivered | None:
         body = self._body(write)
@@ -161,7 +176,8 @@ class JiraWriter:
         if not orders:
             return Delivered(stamp=_stamp(ticket))
         self._client.write("PUT", f"issue/{write.ticket_id}", {"update": {"labels": orders}})
-        after = self._ticket(write)
+        with self._after_sending():
+            after = self._ticket(write)
         if self._label_orders(write, after):
             message = f"{write.ticket_key}: Jira accepted the labels and did not set them"
             raise WriteRefused(self.name, f"{message}; is Labels on the edit screen, and may we edit?")
@@ -193,9 +209,15 @@ class JiraWriter:
         """The ticket's `updated` after our write; "" when it cannot be told, for the write itself is done."""
         try:
             ticket = self._find_ticket(write)
-        except SourceError:
+            return _stamp(ticket) if ticket else ""
+        except Exception:  # noqa: BLE001 - whatever the answer holds, the write is done
             return ""
-        return _stamp(ticket) if ticket else ""
+
+
+def _id_in(answer: Any) -> str:
+    """Return the id of a comment that was made, "" when the answer names none that can be one."""
+    id_ = str(answer.get("id") or "") if isinstance(answer, dict) else ""
+    return id_ if _COMMENT_ID.fullmatch(id_) else ""
 
 
 def _stamp(ticket: dict[str, Any]) -> str:

@@ -5,8 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
+from datetime import datetime
 from typing import Any
 
 import orjson
@@ -15,12 +14,14 @@ import requests
 from capa_sync.errors import Authentication, BadAnswer, DeliveryUnknown, Fatal, NotBefore, SourceError, WriteRefused
 from capa_sync.model.clock import Clock
 from capa_sync.sources.retry import overload
+from capa_sync.sources.wish import read_http_date
 
 Row = dict[str, Any]
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]+")
 _DATE_LIKE = re.compile(r"\d{4}-\d\d-\d\d( \d\d:\d\d:\d\d)?")
 _EMPTY = b'{"display_value":"","value":""}'
 """An empty cell of both forms, as most of a wide table are; these bytes cannot stand inside a JSON string."""
+_COUNT = re.compile(r"[0-9]{1,18}")
 _CUT = re.compile(r"transaction cancel+ed|maximum execution time", re.IGNORECASE)
 
 
@@ -130,11 +131,8 @@ def _cell(value: Any, display: Any) -> Any:
 def read_headers(headers: Any) -> tuple[int | None, bool, bool, datetime | None]:
     """Return total, has_links, has_next and the instance's instant from an answer's headers."""
     count, link, date = headers.get("X-Total-Count", ""), headers.get("Link", ""), headers.get("Date", "")
-    try:
-        at = parsedate_to_datetime(date).astimezone(UTC) if date else None
-    except ValueError:
-        at = None
-    return int(count) if count.isdigit() else None, bool(link), 'rel="next"' in link, at
+    total = int(count) if _COUNT.fullmatch(count) else None
+    return total, bool(link), 'rel="next"' in link, read_http_date(date)
 
 
 def answer_check(source: str, clock: Clock) -> Callable[..., None]:
@@ -171,7 +169,7 @@ def _parse(source: str, response: requests.Response) -> Row:
     try:
         body = orjson.loads(response.content.replace(_EMPTY, b'""'))  # 8 % of a backfill (measured)
     except orjson.JSONDecodeError:
-        cancelled = _CUT.search(response.text)
+        cancelled = _CUT.search(response.content.decode("utf-8", "replace"))  # `text` would guess at the encoding
         why = "the instance cancelled the request" if cancelled else "the answer is broken JSON"
         raise PageCut(source, f"{_where(response)}: {why}") from None
     if not isinstance(body, dict):
@@ -220,7 +218,7 @@ def _kind(response: requests.Response) -> str:
     kind = response.headers.get("Content-Type", "").partition(";")[0] or "no content type"
     if kind != "text/html":
         return kind
-    if "hibernat" in response.text.lower():
+    if b"hibernat" in response.content.lower():
         return "the page of a hibernating instance; wake it up,"
     return "a web page (a sign-in or a proxy?)"
 

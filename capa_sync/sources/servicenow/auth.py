@@ -5,13 +5,16 @@ from __future__ import annotations
 import threading
 from datetime import datetime, timedelta
 
+import orjson
 import requests
 from requests.auth import AuthBase, HTTPBasicAuth
 
-from capa_sync.errors import Authentication, Fatal, Retryable
+from capa_sync.errors import AnswerTooLarge, Authentication, Fatal, Retryable
 from capa_sync.model.clock import Clock
+from capa_sync.sources.bearer import read_token
 from capa_sync.sources.retry import overload
 from capa_sync.sources.servicenow.options import AUTH_METHODS, ServiceNowOptions
+from capa_sync.sources.transport import hold_to
 
 RENEW_EARLY = timedelta(seconds=60)
 TIMEOUT = (3.05, 70)
@@ -58,13 +61,15 @@ class ClientCredentials(AuthBase):
 
     def _fetch(self) -> tuple[str, datetime]:
         name, auth = self._options.name, self._options.auth
+        url = auth.token_url or f"{self._options.url.rstrip('/')}/oauth_token.do"
         form = {"grant_type": "client_credentials", "client_id": auth.user, "client_secret": auth.secret}
         try:
-            answer = requests.post(
-                f"{self._options.url.rstrip('/')}/oauth_token.do", data=form, timeout=TIMEOUT, allow_redirects=False
-            )
+            with hold_to(requests.Session(), name, self._options.limits) as session:
+                answer = session.post(url, data=form, timeout=TIMEOUT, allow_redirects=False)
         except requests.RequestException as error:
             raise Retryable(name, f"sign-in got no answer ({type(error).__name__})") from None
+        except AnswerTooLarge as error:
+            raise Authentication(name, error.message) from None
         later = overload(name, answer.status_code, answer.headers, self._clock.now(), "sign-in")
         if later is not None:
             raise later
@@ -79,12 +84,11 @@ class ClientCredentials(AuthBase):
                 "client_credentials switched on, with an OAuth application user?",
             )
         try:
-            body = answer.json()
-            lifetime = timedelta(seconds=float(body.get("expires_in", 1800)))
-            token = str(body["access_token"])
-        except (ValueError, KeyError, TypeError, AttributeError):
-            raise Authentication(name, "sign-in was answered without a token; is the url right?") from None
-        return token, self._clock.now() + lifetime
+            body = orjson.loads(answer.content)
+        except orjson.JSONDecodeError:
+            body = None
+        token, life = read_token(name, body)
+        return token, self._clock.now() + life
 
 
 def build_auth(options: ServiceNowOptions, clock: Clock) -> AuthBase:

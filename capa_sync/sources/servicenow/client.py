@@ -20,15 +20,34 @@ import requests
 from requests.auth import AuthBase
 
 from capa_sync import __version__
-from capa_sync.errors import Authentication, DeliveryUnknown, Fatal, Retryable, SourceError, WriteRefused
+from capa_sync.errors import (
+    AnswerTooLarge,
+    Authentication,
+    BadAnswer,
+    CapaSyncError,
+    DeliveryUnknown,
+    Fatal,
+    Retryable,
+    WriteRefused,
+)
 from capa_sync.model.clock import Clock
-from capa_sync.sources.bodies import read_in_large_pieces
 from capa_sync.sources.budget import Budget, Rate
 from capa_sync.sources.retry import RetryPolicy
-from capa_sync.sources.servicenow.answers import Answer, NotFound, PageCut, Row, answer_check, lean, read_headers
+from capa_sync.sources.servicenow.answers import (
+    Answer,
+    NotFound,
+    PageCut,
+    Row,
+    answer_check,
+    lean,
+    read_headers,
+    value_of,
+)
 from capa_sync.sources.servicenow.auth import TIMEOUT, ClientCredentials, build_auth
+from capa_sync.sources.servicenow.network import plainly, was_never_sent
 from capa_sync.sources.servicenow.options import ServiceNowOptions, check_url
 from capa_sync.sources.servicenow.pace import Pace
+from capa_sync.sources.transport import hold_to
 
 # pysnow warns at its import that libmagic is absent; we send no attachments (facts/servicenow.md 7.1)
 warnings.filterwarnings("ignore", message="Missing the python-magic library")
@@ -38,8 +57,6 @@ T = TypeVar("T")
 SMALLEST_PAGE = 50
 SYS_ID = re.compile(r"[0-9A-Za-z_-]{1,32}")
 _GROW_AFTER = 20  # whole pages after which a halved page size is doubled again
-# urllib3 names for "nothing left this machine": the request cannot have been applied
-_NEVER_SENT = (requests.exceptions.ConnectTimeout, requests.exceptions.InvalidURL, requests.exceptions.MissingSchema)
 
 
 class TableClient:
@@ -75,7 +92,7 @@ class TableClient:
         self._policy = RetryPolicy(options.name, clock, stop, is_instant=is_instant, rest=rest)
         self._made_of = (options, clock, stop)
         self._sizes: dict[str, tuple[int, int]] = {}
-        self._session = _session(options.url)
+        self._session = _session(options)
         self._session.auth = self._auth
         self._session.hooks["response"].append(answer_check(options.name, clock))
         parts = urlsplit(options.url)
@@ -164,7 +181,16 @@ class TableClient:
         resource = self._resource(table, fields)
         body = orjson.dumps(dict(values))
         path = self._path(sys_id)
-        return _single(self._send(lambda: resource.request("PATCH", path_append=path, data=body), writes=True))
+        response = self._send(lambda: resource.request("PATCH", path_append=path, data=body), writes=True)
+        try:
+            row = _single(response)
+            is_it = value_of(row, "sys_id") == sys_id
+        except Exception:  # noqa: BLE001 - whatever pysnow makes of the answer, the write was sent
+            is_it = False
+        if not is_it:
+            told = "a write was answered without its record"
+            raise DeliveryUnknown(self.source, f"{told}; whether it was applied is not known")
+        return row
 
     def _guard(self, table: str, sys_id: str, values: Mapping[str, str]) -> None:
         """Refuse, before anything is sent, what we were not told to write (CONTRACT.md 8)."""
@@ -224,17 +250,20 @@ class TableClient:
         begun = time.monotonic()
         try:
             answer = send()
-        except SourceError:
+        except AnswerTooLarge as error:
+            raise (DeliveryUnknown(self.source, error.message) if writes else error) from None
+        except (CapaSyncError, AssertionError):
             raise
         except requests.exceptions.SSLError:
             raise Fatal(self.source, "the instance's certificate is not trusted") from None
         except requests.RequestException as error:
-            told = _plainly(error)
-            if writes and not _was_never_sent(error):
+            told = plainly(error)
+            if writes and not was_never_sent(error):
                 raise DeliveryUnknown(self.source, f"the answer to a write was lost: {told}") from None
             raise Retryable(self.source, f"no answer: {told}") from None
-        except pysnow.exceptions.PysnowException as error:
-            raise Fatal(self.source, f"pysnow refused the request ({type(error).__name__})") from None
+        except Exception as error:  # of pysnow too, which reads more of an answer than it should
+            told = f"the answer cannot be read ({type(error).__name__})"
+            raise (DeliveryUnknown if writes else BadAnswer)(self.source, told) from error
         self.pace.note(time.monotonic() - begun)
         return answer
 
@@ -263,32 +292,19 @@ def _budget(options: ServiceNowOptions, stop: threading.Event) -> Budget:
     return Budget(options.name, rate, stop, is_instant=options.waits_are_instant)
 
 
-def _session(url: str) -> requests.Session:
+def _session(options: ServiceNowOptions) -> requests.Session:
     """Return a session that has read the environment's proxies and certificates once, not at each request.
 
     The address never changes, and reading them anew is a seventh of what a small request costs (measured).
     """
     session = requests.Session()
-    found = session.merge_environment_settings(url, {}, None, None, None)
+    found = session.merge_environment_settings(options.url, {}, None, None, None)
     session.proxies.update(found["proxies"])
     session.verify = found["verify"]
     session.trust_env = False
-    read_in_large_pieces(session)
-    return session
+    return hold_to(session, options.name, options.limits)
 
 
 def _single(response: Any) -> Row:
     row: Row = response.one()
     return row
-
-
-def _was_never_sent(error: requests.RequestException) -> bool:
-    return isinstance(error, _NEVER_SENT) or "NewConnectionError" in repr(error)
-
-
-def _plainly(error: requests.RequestException) -> str:
-    if isinstance(error, requests.exceptions.Timeout):
-        return "timed out"
-    if isinstance(error, requests.exceptions.ConnectionError):
-        return "connection refused" if _was_never_sent(error) else "connection lost"
-    return type(error).__name__

@@ -7,6 +7,7 @@ from datetime import timedelta
 from urllib.parse import urlsplit
 
 from capa_sync.model.settings import ChildSpec
+from capa_sync.sources.transport import Limits
 
 AUTH_METHODS = ("basic", "oauth-client-credentials", "api-key")
 _LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
@@ -21,12 +22,14 @@ class ServiceNowAuth:
         user: user name (basic) or client id (OAuth); empty for an API key.
         secret: password, client secret or key; never shown.
         header: the API key's header.
+        token_url: where OAuth tokens are given out; "" for the instance's own `oauth_token.do`.
     """
 
     method: str
     user: str = ""
     secret: str = field(default="", repr=False)
     header: str = "x-sn-apikey"
+    token_url: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +44,7 @@ class ServiceNowOptions:
             older second may still be committed. budget: as `10/s`, "" for none.
         page_size: rows asked for at once; halved when the instance gives up on a page.
         text_field, state_field, work_notes: the only columns ever written (CONTRACT.md 8).
+        limits: the size and time of an answer.
         waits_are_instant: tests only.
     """
 
@@ -56,6 +60,7 @@ class ServiceNowOptions:
     text_field: str = ""
     state_field: str = ""
     work_notes: bool = True
+    limits: Limits = field(default_factory=Limits)
     waits_are_instant: bool = False
 
     @property

@@ -120,8 +120,9 @@ class ServiceNowWriter:
         """Find the note again: the record itself never shows it (facts 0.8)."""
         try:
             found = self._find_note(write, "", is_ours=True)
-        except SourceError as error:
-            raise DeliveryUnknown(self._options.name, f"the note could not be read back: {error.message}") from None
+        except Exception as error:
+            told = error.message if isinstance(error, SourceError) else type(error).__name__
+            raise DeliveryUnknown(self._options.name, f"the note could not be read back: {told}") from error
         if found is None:
             raise self._ignored("column work_notes was left as it was")
         return found

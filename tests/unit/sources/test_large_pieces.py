@@ -12,7 +12,7 @@ from typing import ClassVar
 import pytest
 import requests
 
-from capa_sync.sources.bodies import read_in_large_pieces
+from capa_sync.sources.transport import Limits, hold_to
 
 MANY = random.Random(7).randbytes(5 * 1024 * 1024 + 3)  # noqa: S311 - the same at each run
 """More than one piece, and not a whole number of them; nothing in it can be packed."""
@@ -105,8 +105,7 @@ def plain() -> Iterator[requests.Session]:
 def session() -> Iterator[requests.Session]:
     """A session that takes bodies in large pieces."""
     with requests.Session() as one:
-        read_in_large_pieces(one)
-        yield one
+        yield hold_to(one, "sn", Limits())
 
 
 @pytest.mark.parametrize("how", ["", "gzip", "chunks", "busy"])

@@ -8,7 +8,6 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from capa_sync.errors import SourceError
 from capa_sync.findings.diff import DiffResult, diff_findings
 from capa_sync.model.finding import Finding, FindingState, Mode, Outcome, Severity, Verdict
 from capa_sync.model.settings import WriteOptions
@@ -90,7 +89,7 @@ class Tracker:
         self.labels: dict[str, set[str]] = {}
         self.fields: dict[str, dict[str, str]] = {}
         self.notes: dict[str, list[str]] = {}
-        self.faults: list[tuple[SourceError, bool]] = []
+        self.faults: list[tuple[Exception, bool]] = []
         self.requests: list[tuple[str, str]] = []
         self.marked: dict[str, str] = {}
         self.made = 0

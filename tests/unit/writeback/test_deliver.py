@@ -65,7 +65,7 @@ class Bench:
         """Return a ticket's first write."""
         return self.outbox.writes("jira", ticket)[0]
 
-    def fail(self, fault: SourceError, *, applied: bool = False) -> None:
+    def fail(self, fault: Exception, *, applied: bool = False) -> None:
         """Let the next request end in a fault."""
         self.tracker.faults.append((fault, applied))
 
@@ -135,6 +135,21 @@ def test_a_lost_answer_is_looked_up_before_anything_is_sent_again(kind: str, app
     first_kind = bench.first().kind.value
     assert [kind for _, kind in bench.tracker.requests[sent:]].count(first_kind) == (0 if applied else 1)
     assert bench.tracker.made == (1 if kind == "jira" else 0)
+
+
+@pytest.mark.parametrize("applied", [True, False])
+@pytest.mark.parametrize("odd", [TypeError("x"), OverflowError("x"), MemoryError(), RecursionError(), KeyError("x")])
+def test_whatever_an_answer_raises_leaves_the_write_unknown(odd: Exception, applied: bool) -> None:
+    """No error of ours names it: it is looked up, and sent again only when it is not there."""
+    bench = Bench()
+    bench.fail(odd, applied=applied)
+    bench.drain()
+    assert bench.first().state is WriteState.UNKNOWN
+    assert type(odd).__name__ in bench.first().error
+    bench.clock.at += timedelta(minutes=1)
+    bench.drain()
+    assert set(bench.states()) == {"delivered"}
+    assert bench.tracker.made == 1
 
 
 def test_a_fault_while_looking_up_leaves_the_write_unknown() -> None:
