@@ -8,7 +8,8 @@ CapaSyncError
 │ ├ Skippable(ticket_key)  one ticket is quarantined, the rest goes on
 │ └ Fatal                  this source stops until a person acts
 │   ├ Authentication · BadAnswer
-│   └ AnswerTooLarge       where it is a page, fewer tickets are asked for; a single one is quarantined
+│   ├ AnswerTooLarge       where it is a page, fewer tickets are asked for; a single one is quarantined
+│   └ ShownToCustomer      a comment sent as internal was public: writing to the source is paused
 ├ DeliveryUnknown          a write was sent and its answer is lost: look before sending again
 ├ WriteRefused             the tracker said no to a write; it was not applied
 ├ SafetyStop               exit 4; nothing is written, the message names the release
@@ -119,6 +120,10 @@ class Fatal(SourceError):
 
 class Authentication(Fatal):
     """The tracker does not accept, or no longer accepts, who we say we are."""
+
+
+class ShownToCustomer(Fatal):
+    """A comment sent as internal was visible to a customer: nothing more is written until a person has looked."""
 
 
 class BadAnswer(Fatal):

@@ -13,6 +13,7 @@ from capa_sync import __version__
 from capa_sync.cli.context import say
 from capa_sync.cli.demo import demo
 from capa_sync.cli.explain import explain
+from capa_sync.cli.halts import pause, resume, withdraw
 from capa_sync.cli.init import init
 from capa_sync.cli.plan import plan
 from capa_sync.cli.rebuild import rebuild
@@ -40,7 +41,9 @@ def cli() -> None:
     """
 
 
-for verb in (demo, explain, init, plan, rebuild, retry, rules, run, sandbox, serve, status, sync):
+for verb in (
+    demo, explain, init, pause, plan, rebuild, resume, retry, rules, run, sandbox, serve, status, sync, withdraw
+):  # fmt: skip
     cli.add_command(verb)
 
 

@@ -18,6 +18,7 @@ from capa_sync.cli.context import (
     say,
 )
 from capa_sync.daemon.health import health_of
+from capa_sync.model.halt import Halt, HaltKind
 
 
 @click.command()
@@ -40,6 +41,10 @@ def status(config: Path, test_clock: str | None, as_json: bool) -> int:
 def _lines(health: dict[str, Any]) -> list[str]:
     """Word the health of the register for a person."""
     lines = [line for source in health["sources"] for line in _source_lines(source)]
+    lines += [
+        f"{halt['source'] or 'every source'}: {Halt(HaltKind(halt['kind']), halt['since'], halt['asked_by'])}"
+        for halt in health["halts"]
+    ]
     lines += [f"safety stop: {each['cause']} (since {_at(each['since'])})" for each in health["safety_stops"]]
     lines += [
         f"held back on {each['source']}: {each['tickets']} ticket{'' if each['tickets'] == 1 else 's'}, "

@@ -23,6 +23,7 @@ def summary_of(house: House, results: Sequence[CycleResult]) -> dict[str, Any]:
                 "as_of": register.runs.as_of(result.source),
                 "problem": result.problem,
                 "safety_stop": result.stopped,
+                "halt": str(register.halts.of(result.source) or ""),
                 **result.counts,
             }
             for result in results
@@ -66,6 +67,8 @@ def print_trouble(summary: Mapping[str, Any]) -> None:
     for source in summary["sources"]:
         if source["problem"]:
             say(f"{source['source']}: problem: {source['problem']}", err=True)
+        if source["halt"]:
+            say(f"{source['source']}: {source['halt']}", err=True)
         if source["safety_stop"]:
             say(f"{source['source']}: {source['safety_stop']}", err=True)
     for problem in summary["mapping"]:

@@ -27,6 +27,7 @@ from capa_sync.daemon.shutdown import stop_on_signals
 from capa_sync.errors import Problem, RegisterUnavailable, UserError
 from capa_sync.model.clock import Clock
 from capa_sync.model.finding import Severity
+from capa_sync.model.halt import HaltKind
 from capa_sync.store import open_register
 from capa_sync.wiring import Configuration
 
@@ -61,6 +62,7 @@ def sync(
     with open_house(configuration, clock, lock=True, stop=stop) as house, progress_listener() as listener:
         house.progress = listener
         if released is not None:
+            _refuse_while_paused(house, names)
             release(house, names, count)
         carry_out_requests(house)
         results = run_round(house, [house.setups[name] for name in names], full=full)
@@ -80,6 +82,18 @@ def _release_count(text: str | None) -> int | None:
     if not text.isdigit() or int(text) == 0:
         raise UserError([Problem("", 0, f"--release takes a number of tickets or `all`, not '{text}'")])
     return int(text)
+
+
+def _refuse_while_paused(house: House, names: list[str]) -> None:
+    """Refuse a release that would wait unseen for the end of a pause. Raises UserError."""
+    halts = {name: house.register.halts.of(name) for name in names}
+    problems = [
+        Problem("", 0, f"{name}: {halt}", "then release")
+        for name, halt in halts.items()
+        if halt is not None and halt.kind is HaltKind.PAUSED
+    ]
+    if problems:
+        raise UserError(problems)
 
 
 def _is_held(configuration: Configuration) -> bool:

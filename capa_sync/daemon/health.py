@@ -35,6 +35,10 @@ def health_of(
         "safety_stops": [
             {"source": name, "cause": stop.cause, "since": stop.at} for name, stop in register.outbox.stops().items()
         ],
+        "halts": [
+            {"source": name, "kind": str(halt.kind), "since": halt.since, "asked_by": halt.asked_by}
+            for name, halt in register.halts.all().items()
+        ],
         "held_back": [
             {"source": name, "cause": cause, "tickets": tickets}
             for name in poll_every

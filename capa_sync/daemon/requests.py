@@ -8,7 +8,12 @@ from capa_sync.daemon.house import House
 from capa_sync.daemon.log import Action, log
 from capa_sync.store import Request
 
-RELEASE, RETRY = "release", "retry"
+RELEASE, RETRY, PAUSE, RESUME, WITHDRAW = "release", "retry", "pause", "resume", "withdraw"
+_HALTING = {
+    PAUSE: Action.WRITING_PAUSED,
+    RESUME: Action.WRITING_RESUMED,
+    WITHDRAW: Action.WITHDRAWAL_ASKED,
+}
 
 
 def release(house: House, sources: Iterable[str], tickets: int | None) -> None:
@@ -34,6 +39,10 @@ def _carry_out(house: House, request: Request) -> list[str]:
     sources = [name for name in house.setups if named in ("", name)]
     if request.verb == RELEASE:
         release(house, sources, request.args.get("tickets"))
+    elif request.verb in (PAUSE, WITHDRAW, RESUME):
+        log(_HALTING[request.verb], source=named, asked_by=request.args.get("asked_by", ""))
+        for name in sources if request.verb == RESUME else ():
+            house.register.agenda.want_planning_of_warned(name, house.clock.now())
     elif request.verb == RETRY:
         ticket = request.args.get("ticket", "")
         house.register.outbox.retry((named, ticket) if ticket else None)

@@ -10,6 +10,9 @@ from capa_sync.daemon.house import House, SourceSetup
 from capa_sync.daemon.log import Action, log
 from capa_sync.daemon.mapped import map_mirrored
 from capa_sync.daemon.targets import target_of
+from capa_sync.daemon.withdrawing import DeliverySignal, is_withdrawing, pause_after_leak, plan_withdrawals
+from capa_sync.errors import ShownToCustomer
+from capa_sync.model.halt import HaltKind
 from capa_sync.model.record import CapaRecord
 from capa_sync.model.write import Write, WriteState
 from capa_sync.writeback import (
@@ -40,7 +43,7 @@ def plan_due_tickets(house: House, setup: SourceSetup, now: datetime) -> int:
     """
     if setup.write.mode == "off":
         return 0
-    plans = _plan_in_portions(house, setup, _due(house, setup, now), now)
+    plans = _wanted_plans(house, setup, now)
     decision = _decide(house, setup, plans, now)
     if setup.held and (isinstance(decision, Allowed) or decision.cause.value != setup.held.cause):
         plans |= _plan_all(house, setup, setup.held.take_all(), now)
@@ -60,6 +63,14 @@ def plan_due_tickets(house: House, setup: SourceSetup, now: datetime) -> int:
     for write in writes:
         log(Action.WRITE_PLANNED, source=setup.name, ticket=write.ticket_key, kind=str(write.kind))
     return len(writes)
+
+
+def _wanted_plans(house: House, setup: SourceSetup, now: datetime) -> dict[str, TicketPlan]:
+    """Plan what is due; while a withdrawal holds, removals alone, and what is held back counts no more."""
+    if is_withdrawing(house, setup):
+        setup.held.take_all()
+        return plan_withdrawals(house, setup, now)
+    return _plan_in_portions(house, setup, _due(house, setup, now), now)
 
 
 def _put(
@@ -83,14 +94,15 @@ def note_plan_times(house: House, setup: SourceSetup, now: datetime) -> None:
 
 def deliver_writes(house: House, setup: SourceSetup) -> int:
     """Deliver what is due on this source; return how many writes arrived. Raises what keeps us from writing."""
-    if setup.write.mode != "on":
+    halt = house.register.halts.of(setup.name)
+    if setup.write.mode != "on" or (halt is not None and halt.kind is HaltKind.PAUSED):
         return 0
     report = deliver_due(
         setup.name,
         outbox=house.register.outbox,
         writer=setup.writer,
         clock=house.clock,
-        stop=house.stop,
+        stop=DeliverySignal(house, setup.name, halt),
         checkpoint=house.checkpoint,
     )
     for action, ids in (
@@ -102,6 +114,8 @@ def deliver_writes(house: House, setup: SourceSetup) -> int:
             log(action, source=setup.name, write=write_id[:16])
     if report.not_before is not None:
         house.register.runs.set_not_before(setup.name, report.not_before)
+    if isinstance(report.fault, ShownToCustomer):
+        pause_after_leak(house, setup, report.fault)
     if report.fault is not None:
         raise report.fault
     return len(report.delivered)
@@ -199,6 +213,7 @@ def _decide(house: House, setup: SourceSetup, plans: Mapping[str, TicketPlan], n
         tickets=register.findings.judged_tickets(setup.name, brakes.worth_counting(changed)),
         is_activated=register.outbox.activated,
         is_held=setup.name in register.outbox.stops(),
+        halt=register.halts.of(setup.name),
     )
     released = register.outbox.released(setup.name)
     return brakes.check(counts, Release(released.remaining) if released else None)

@@ -92,6 +92,7 @@ class Write:
         text: for comment, fields and work_note. labels_add / labels_remove: for labels.
         fields: for FIELDS: column -> value (the text field's value is rendered by the writer from `text`);
             for PROPERTY: what the issue property says besides the marker.
+            A COMMENT without text and a PROPERTY without fields are removals (`is_removal`).
         points: rule -> severity, or `fixed`, as this write leaves them on the ticket; the planner's memory of what
             people have been told. Kept by the store, never sent.
         notifies: it will mail people (a new comment, a work note): counted by the brakes, once a ticket and day.
@@ -122,6 +123,11 @@ class Write:
     delivered_at: datetime | None = None
     seq: int = 0
 
+    @property
+    def is_removal(self) -> bool:
+        """Tell whether this write takes a comment, a property or the text of a field away instead of setting it."""
+        return self.text is None and self.kind in _REMOVABLE and not any(self.fields.values())
+
 
 @dataclass(frozen=True, slots=True)
 class Delivered:
@@ -136,5 +142,6 @@ class Delivered:
     deleted_by_person: bool = False
 
 
+_REMOVABLE = frozenset({WriteKind.COMMENT, WriteKind.PROPERTY, WriteKind.FIELDS})
 OWN_LABELS: frozenset[str] = frozenset({"capa-warning", "capa-overdue", "capa-waived"})
 PROPERTY_KEY = "capa-sync"

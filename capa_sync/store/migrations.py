@@ -35,6 +35,7 @@ PRIMARY: tuple[str, ...] = (
     "request",
     "register_number",
     "milestone",
+    "halt",
 )
 DERIVED: tuple[str, ...] = (
     "ticket",
@@ -281,3 +282,15 @@ def rows_under_their_keys(db: Any) -> None:
                 *(row[0] for row in indexes),
             ),
         )
+
+
+@STEPS(name="0009_halt")
+def halt(db: Any) -> None:
+    """Remember that a person paused the writing, or asked for all of it back."""
+    _run_all(
+        db,
+        (
+            """CREATE TABLE halt (
+                source TEXT PRIMARY KEY, kind TEXT NOT NULL, since TEXT NOT NULL, asked_by TEXT NOT NULL)""",
+        ),
+    )

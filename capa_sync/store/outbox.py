@@ -207,14 +207,22 @@ class SqlOutbox(Brakes):
         return {write.kind: write for write in delivered}
 
     def remote_comment(self, source: str, ticket_id: str) -> str:
-        """Return the stored id of our comment on this ticket, "" when none, or when a person deleted it."""
+        """Return the stored id of our comment on this ticket, "" when none, or when a person or we removed it."""
         return self._db.value(
-            """SELECT remote_id FROM write_out WHERE source = ? AND ticket_id = ? AND kind = 'comment'
+            """SELECT remote_id FROM write_out AS w WHERE source = ? AND ticket_id = ? AND kind = 'comment'
             AND remote_id <> '' AND remote_id NOT IN
                 (SELECT remote_id FROM deletion WHERE source = ? AND ticket_id = ?)
+            AND NOT EXISTS (SELECT 1 FROM write_out AS r WHERE r.source = w.source AND r.ticket_id = w.ticket_id
+                AND r.kind = 'comment' AND r.text IS NULL AND r.state = 'delivered' AND r.seq >= w.seq)
             ORDER BY seq DESC LIMIT 1""",
             (source, ticket_id, source, ticket_id),
         ) or ""  # fmt: skip
+
+    def written_tickets(self, source: str) -> list[str]:
+        """Return ids of tickets on which anything of ours is or may be, or waits to be written, in id order."""
+        sql = """SELECT DISTINCT ticket_id FROM write_out WHERE source = ?
+            AND state IN ('delivered', 'pending', 'unknown', 'failed') ORDER BY ticket_id"""
+        return self._db.column(sql, (source,))
 
     def _select(self, where: str, params: Sequence[object]) -> list[Write]:
         return [write_from(row) for row in self._db.rows(f"{_SELECT} WHERE {where} ORDER BY seq", params)]

@@ -19,6 +19,7 @@ from capa_sync.store.columns import instant_text
 from capa_sync.store.database import Database, Row
 from capa_sync.store.facts import Facts
 from capa_sync.store.findings import Findings
+from capa_sync.store.halts import Halts
 from capa_sync.store.lock import RegisterLock, is_held_here
 from capa_sync.store.migrations import DERIVED, LEDGER, PRIMARY, STEPS
 from capa_sync.store.outbox import SqlOutbox
@@ -36,7 +37,8 @@ class Register:
 
     Attributes:
         path: the file. id: random id given at creation, the identity that markers carry; a copy keeps it.
-        tickets, runs, facts, findings, outbox, requests, records, agenda, reports: its parts, each a table family.
+        tickets, runs, facts, findings, outbox, requests, halts, records, agenda, reports: its parts, each a table
+            family.
     """
 
     def __init__(self, db: Database) -> None:
@@ -49,6 +51,7 @@ class Register:
         self.findings = Findings(db)
         self.outbox = SqlOutbox(db)
         self.requests = Requests(db)
+        self.halts = Halts(db)
         self.records = Records(db)
         self.agenda = Agenda(db)
         self.reports = Reports(db)

@@ -7,6 +7,7 @@ from capa_sync.writeback.deliver import DeliveryReport, deliver_due
 from capa_sync.writeback.guard import ROLLING_DAY, Allowed, Brakes, Cause, Counts, Release, Stopped, choose
 from capa_sync.writeback.plan import Target, TicketPlan, plan_ticket
 from capa_sync.writeback.told import REPLACED
+from capa_sync.writeback.withdrawal import plan_withdrawal
 
 __all__ = [
     "REPLACED",
@@ -24,4 +25,5 @@ __all__ = [
     "deliver_due",
     "is_before_baseline",
     "plan_ticket",
+    "plan_withdrawal",
 ]

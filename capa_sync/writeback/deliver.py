@@ -186,6 +186,8 @@ class _Courier:
 
     def _reason_to_withhold(self, write: Write) -> str:
         """Say why a comment that a person deleted is not put back, "" when nothing stands against a write."""
+        if write.is_removal:
+            return ""
         deletions = self.outbox.deletions(self.source, write.ticket_id) if write.kind is WriteKind.COMMENT else 0
         if deletions >= LEFT_IN_PEACE:
             return IN_PEACE

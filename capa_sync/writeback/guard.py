@@ -8,6 +8,7 @@ from datetime import timedelta
 from enum import StrEnum
 
 from capa_sync.errors import SafetyStop
+from capa_sync.model.halt import Halt, HaltKind
 from capa_sync.model.settings import WriteOptions
 from capa_sync.writeback.plan import TicketPlan
 
@@ -22,6 +23,8 @@ class Cause(StrEnum):
 
     OFF = "off"
     PLAN = "plan"
+    PAUSED = "paused"
+    WITHDRAWAL = "withdrawal"
     FIRST_ACTIVATION = "first_activation"
     TOO_MANY_COMMENTS = "too_many_comments"
     TOO_MANY_CHANGES = "too_many_changes"
@@ -46,6 +49,7 @@ class Counts:
             counted as far as `Brakes.worth_counting`.
         is_activated: this register was released once before. is_held: a remembered stop of an earlier cycle
             (`Stopped.is_latched`, `Allowed.holds`) was not released yet.
+        halt: the pause or withdrawal that a person asked for, None when nobody did.
     """
 
     planned: int
@@ -55,6 +59,7 @@ class Counts:
     tickets: int
     is_activated: bool
     is_held: bool = False
+    halt: Halt | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +92,7 @@ class Stopped:
     @property
     def is_safety_stop(self) -> bool:
         """Tell a brake that held from write-back that is simply not on."""
-        return self.cause not in (Cause.OFF, Cause.PLAN)
+        return self.cause not in (Cause.OFF, Cause.PLAN, Cause.PAUSED)
 
     def raise_if_safety_stop(self) -> None:
         """Raise SafetyStop (exit 4) with the reason when a brake held."""
@@ -114,8 +119,12 @@ class Brakes:
         """
         if self.options.mode != "on":
             return self._not_on()
+        if counts.halt is not None and counts.halt.kind is HaltKind.PAUSED:
+            return Stopped(Cause.PAUSED, f"{self.source}: {counts.halt}")
         if release is not None:
             return self._released(counts, release)
+        if counts.halt is not None:
+            return self._withdrawal(counts) or Allowed()
         stop = self._first_activation(counts) or self._too_many_changes(counts) or self._too_many_comments(counts)
         return stop or Allowed()
 
@@ -135,6 +144,12 @@ class Brakes:
             return None
         what = f"this register has never written before; {_tickets(counts.planned)} would be written to"
         return self._stop(Cause.FIRST_ACTIVATION, what)
+
+    def _withdrawal(self, counts: Counts) -> Stopped | None:
+        if not counts.planned:
+            return None
+        what = f"a withdrawal was asked for; our texts would be taken back from {_tickets(counts.planned)}"
+        return self._stop(Cause.WITHDRAWAL, what)
 
     def _too_many_changes(self, counts: Counts) -> Stopped | None:
         share = counts.changed / counts.tickets if counts.tickets else 0.0

@@ -27,19 +27,34 @@ class Told:
     writes: Sequence[Write] = field(default_factory=tuple)
 
     @property
+    def current(self) -> Sequence[Write]:
+        """Return the writes since our text was last taken back from the ticket; all when it never was."""
+        removals = [
+            place
+            for place, write in enumerate(self.writes)
+            if write.is_removal and write.state is WriteState.DELIVERED
+        ]
+        return self.writes[removals[-1] + 1 :] if removals else self.writes
+
+    @property
     def is_touched(self) -> bool:
         """Tell whether anything of ours is, or may be, on the ticket."""
-        return any(write.state in _REACHED for write in self.writes)
+        return any(write.state in _REACHED for write in self.current)
 
     def reached(self, kind: WriteKind) -> Write | None:
         """Return the newest write of a kind that is, or may be, on the ticket."""
+        mine = (write for write in reversed(self.current) if write.kind is kind)
+        return next((write for write in mine if write.state in _REACHED), None)
+
+    def last_reached(self, kind: WriteKind) -> Write | None:
+        """Return the newest write of a kind, removals included, that was or may have been applied."""
         mine = (write for write in reversed(self.writes) if write.kind is kind)
         return next((write for write in mine if write.state in _REACHED), None)
 
     @property
     def points(self) -> Mapping[str, str]:
         """Return the points of the newest text that is, or may be, on the ticket."""
-        reached = [write for write in self.writes if write.kind in _CONTENT and write.state in _REACHED]
+        reached = [write for write in self.current if write.kind in _CONTENT and write.state in _REACHED]
         return reached[-1].points if reached else {}
 
     @property
@@ -54,7 +69,7 @@ class Told:
 
     def delivered(self, kind: WriteKind) -> Write | None:
         """Return the newest delivered write of a kind."""
-        done = (write for write in reversed(self.writes) if write.kind is kind)
+        done = (write for write in reversed(self.current) if write.kind is kind)
         return next((write for write in done if write.state is WriteState.DELIVERED), None)
 
     def stands(self, kind: WriteKind, digest: str) -> bool:

@@ -8,7 +8,14 @@ from typing import Any
 
 import pytest
 
-from capa_sync.errors import Authentication, DeliveryUnknown, Fatal, NotBefore, Retryable, WriteRefused
+from capa_sync.errors import (
+    Authentication,
+    DeliveryUnknown,
+    NotBefore,
+    Retryable,
+    ShownToCustomer,
+    WriteRefused,
+)
 from capa_sync.model.write import Paragraph, Span, WarningText, Write, WriteKind
 from tests.contract.jira_openapi import SPECS, check_exchange
 from tests.contract.jira_source_desk import Desk, desk, populate
@@ -319,16 +326,110 @@ def test_in_a_service_desk_the_comment_is_internal(face: str) -> None:
             assert comment.extra["jsdPublic"] is False
 
 
-def test_a_comment_shown_to_the_customer_stops_the_source() -> None:
-    """An answer that says public is Fatal: no second one may follow."""
-    it, key = one_ticket("cloud")
+@both_faces
+def test_a_comment_shown_to_the_customer_is_taken_back_and_stops_the_source(face: str) -> None:
+    """Jira makes it public although it was sent as internal: it is deleted at once, and no second one may follow."""
+    it, key = one_ticket(face)
     service_desk(it)
     with it:
-        answer = '{"id": "5", "jsdPublic": true}'
-        headers = {"Content-Type": "application/json"}
-        it.server.faults.add("answer", ("POST", "/comment$"), status=201, answer=answer, headers=headers)
-        with pytest.raises(Fatal, match="shown to the customer"):
+        it.tracker.knobs.shows_internal_comments = True
+        with pytest.raises(ShownToCustomer, match="deleted at once"):
             it.writer.deliver(write(it, key), "")
+        assert ours(it, key) == []
+
+
+@both_faces
+def test_a_comment_shown_to_the_customer_that_cannot_be_deleted_is_named(face: str) -> None:
+    """A person must delete it: the message says which."""
+    it, key = one_ticket(face)
+    service_desk(it)
+    with it:
+        it.tracker.knobs.shows_internal_comments = True
+        it.tracker.knobs.revoked_permissions = ["DELETE_OWN_COMMENTS"]
+        with pytest.raises(ShownToCustomer, match="delete it now") as leak:
+            it.writer.deliver(write(it, key), "")
+        assert str(ours(it, key)[0].id) in leak.value.message
+
+
+@both_faces
+def test_a_lost_answer_does_not_hide_that_the_comment_is_public(face: str) -> None:
+    """The look-up after a lost answer takes the public comment back, too."""
+    it, key = one_ticket(face)
+    service_desk(it)
+    with it:
+        it.tracker.knobs.shows_internal_comments = True
+        it.server.faults.add("drop_after", ("POST", "/comment$"))
+        with pytest.raises(DeliveryUnknown):
+            it.writer.deliver(write(it, key), "")
+        with pytest.raises(ShownToCustomer):
+            it.writer.look_up(write(it, key), "")
+        assert ours(it, key) == []
+
+
+@both_faces
+def test_a_comment_that_a_person_made_public_is_not_edited(face: str) -> None:
+    """Customers would read the new text: the ticket's write fails for good and says what to do."""
+    it, key = one_ticket(face)
+    service_desk(it)
+    with it:
+        done = it.writer.deliver(write(it, key), "")
+        comment = ours(it, key)[0]
+        comment.properties["sd.public.comment"] = {"internal": False}
+        comment.extra["jsdPublic"] = True
+        before = comment.body
+        with pytest.raises(WriteRefused, match="customers can see our comment") as refused:
+            it.writer.deliver(write(it, key, text=words("new")), done.remote_id)
+        assert refused.value.permanent
+        assert comment.body == before
+
+
+def removal(it: Desk, key: str, kind: WriteKind = WriteKind.COMMENT) -> Write:
+    """A write that takes away what stands there."""
+    return write(it, key, kind, text=None)
+
+
+@both_faces
+def test_a_removal_takes_comment_and_property_away_and_is_known_again(face: str) -> None:
+    """Both are gone; look-up tells so; what is gone already is no fault; comments of people stay."""
+    it, key = one_ticket(face)
+    with it:
+        done = it.writer.deliver(write(it, key), "")
+        it.writer.deliver(write(it, key, WriteKind.PROPERTY, text=None, fields={"state": "warning"}), "")
+        issue = it.tracker.state.find(key)
+        people = [comment.id for comment in issue.comments if "capa-sync" not in comment.properties]
+        for kind, remote_id in ((WriteKind.COMMENT, done.remote_id), (WriteKind.PROPERTY, "")):
+            assert it.writer.look_up(removal(it, key, kind), remote_id) is None
+            it.writer.deliver(removal(it, key, kind), remote_id)
+            assert it.writer.look_up(removal(it, key, kind), remote_id) is not None
+            it.writer.deliver(removal(it, key, kind), remote_id)
+        assert ours(it, key) == []
+        assert "capa-sync" not in issue.properties
+        assert [comment.id for comment in issue.comments] == people
+
+
+@both_faces
+def test_a_removal_finds_our_comment_without_its_id_and_spares_another_registers(face: str) -> None:
+    """Only comments with our own marker go; a stored id that is a person's comment is not touched."""
+    it, key = one_ticket(face)
+    with it:
+        it.writer.deliver(write(it, key), "")
+        other = write(it, key, text=words("of another register"), marker="register-2 x")
+        it.tracker.state.find(key).comments[0].properties["capa-sync"] = {"marker": other.marker}
+        theirs = str(it.tracker.state.find(key).comments[0].id)
+        it.writer.deliver(removal(it, key), theirs)
+        assert [str(comment.id) for comment in ours(it, key)] == [theirs]
+
+
+@both_faces
+def test_a_removal_without_the_right_to_delete_says_which_right(face: str) -> None:
+    """It is refused for good, and the comment stays."""
+    it, key = one_ticket(face)
+    with it:
+        done = it.writer.deliver(write(it, key), "")
+        it.tracker.knobs.revoked_permissions = ["DELETE_OWN_COMMENTS"]
+        with pytest.raises(WriteRefused, match="Delete Own Comments"):
+            it.writer.deliver(removal(it, key), done.remote_id)
+        assert len(ours(it, key)) == 1
 
 
 @both_faces
@@ -404,5 +505,7 @@ def test_every_write_is_one_that_the_vendors_document_allows(face: str) -> None:
         it.writer.deliver(write(it, key, WriteKind.LABELS, labels_add=("capa-warning",)), "")
         it.writer.deliver(write(it, key, WriteKind.PROPERTY), "")
         it.writer.look_up(write(it, key), "")
+        it.writer.deliver(removal(it, key), done.remote_id)
+        it.writer.deliver(removal(it, key, WriteKind.PROPERTY), "")
         problems = [line for entry in it.server.requests for line in check_exchange(entry, face)]
         assert problems == []

@@ -49,6 +49,19 @@ def held(sn: Bench) -> tuple[str, str]:
     return row.get(TEXT, ""), row.get(STATE, "")
 
 
+def test_a_removal_empties_the_fields_and_is_known_again(sn: Bench) -> None:
+    """Text and state are emptied once; look-up tells it."""
+    sn.writer.deliver(fields(sn), "")
+    gone = fields(sn, text=None, fields={TEXT: "", STATE: ""})
+    assert gone.is_removal
+    assert sn.writer.look_up(gone, "") is None
+    sn.writer.deliver(gone, "")
+    assert held(sn) == ("", "")
+    assert sn.writer.look_up(gone, "") is not None
+    sn.writer.deliver(gone, "")
+    assert len(sn.writes()) == 2
+
+
 # --- fields ----------------------------------------------------------------------------------------------------
 
 

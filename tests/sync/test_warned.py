@@ -7,12 +7,15 @@ from __future__ import annotations
 
 import tempfile
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from hypothesis import strategies as st
 from hypothesis.stateful import rule
 
+from capa_sync.daemon.requests import PAUSE, RESUME, WITHDRAW, carry_out_requests, release
+from capa_sync.model.halt import Halt, HaltKind
 from capa_sync.model.ticket import Presence
 from capa_sync.sandbox.messages import Reply, Request
 from capa_sync.starter import starter_path
@@ -68,6 +71,42 @@ class WarnedStory(Story):
         """A ticket breaks a rule at once, and the process dies somewhere in the next cycle."""
         self._break_one()
         self.killed_cycle(after)
+
+    @rule(after=st.integers(0, 60))
+    def withdraw_and_resume(self, after: int) -> None:
+        """Somebody takes all back, and the process dies meanwhile: in the end nothing of ours is left."""
+        self._ask(WITHDRAW, lambda halts: halts.set(self.name, Halt(HaltKind.WITHDRAWN, self.world.clock.now(), "")))
+        release(self.world.house, [self.name], None)
+        self.killed_cycle(after)
+        self.meddling.clear()
+        self.hands.lag(0.0)
+        for days in (1, 0):  # what is shown to us again comes in sight by a census, which runs within a day
+            release(self.world.house, [self.name], None)
+            self.world.cycle(days=days, seconds=30)
+        for ticket, truth in self.hands.truth().items():
+            if truth.in_scope:
+                ours = ours_on(self.hands, ticket)
+                assert (ours.texts, ours.state, ours.rules or "") == ((), "", ""), ticket
+            self.deletions[ticket] = self.world.house.register.outbox.deletions(self.name, ticket)
+        self._ask(RESUME, lambda halts: halts.end(self.name))
+
+    @rule()
+    def paused_cycle(self) -> None:
+        """Nothing at all is written while somebody has paused it."""
+        self._break_one()
+        self._ask(PAUSE, lambda halts: halts.set(self.name, Halt(HaltKind.PAUSED, self.world.clock.now(), "")))
+        before = self.world.writes()
+        self.world.try_cycle()
+        self.world.try_cycle()
+        assert self.world.writes() == before
+        self._ask(RESUME, lambda halts: halts.end(self.name))
+
+    def _ask(self, verb: str, change: Callable[[Any], object]) -> None:
+        """What the verbs `pause`, `resume` and `withdraw` leave in the register."""
+        register = self.world.house.register
+        change(register.halts)
+        register.requests.leave(verb, {"source": self.name}, self.world.clock.now())
+        carry_out_requests(self.world.house)
 
     def _break_one(self) -> None:
         """An action is planned before the cause of a new ticket is known."""

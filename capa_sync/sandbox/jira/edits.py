@@ -162,6 +162,8 @@ class Edits:
         author = viewer.user.raw if viewer.user else None
         properties = {one["key"]: one["value"] for one in order.get("properties") or ()}
         extra: Json = {"visibility": order["visibility"]} if order.get("visibility") else {}
+        if self._knobs.shows_internal_comments:
+            properties.pop("sd.public.comment", None)
         internal = properties.get("sd.public.comment")
         if self._state.is_cloud and isinstance(internal, dict):
             extra["jsdPublic"] = not internal.get("internal")

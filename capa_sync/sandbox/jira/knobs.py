@@ -36,6 +36,7 @@ class JiraKnobs:
         off_screen: field ids that are on no edit screen: editing them answers 400.
         notify_users_permission: the API users may say notifyUsers=false; else Cloud ignores the whole edit with
             204 and Data Center answers 403.
+        shows_internal_comments: a comment sent as internal becomes public: `sd.public.comment` is dropped.
         properties_bump_updated: writing an entity property moves `updated`.
         revoked_permissions: permission keys taken from everybody who is not an administrator.
         anonymous_allowed: requests without sign-in are answered (with what `anonymous_projects` shows), not 401.
@@ -74,6 +75,7 @@ class JiraKnobs:
     max_comments: int = 5000
     off_screen: list[str] = field(default_factory=list)
     notify_users_permission: bool = False
+    shows_internal_comments: bool = False
     properties_bump_updated: bool = False
     revoked_permissions: list[str] = field(default_factory=list)
     anonymous_allowed: bool = False

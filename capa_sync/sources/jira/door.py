@@ -31,7 +31,8 @@ def check_write(method: str, path: str, params: Mapping[str, str], body: Any) ->
     """Raise ForbiddenWriteError unless this is one of the few writes that capa-sync makes.
 
     They are: our comment created (with our property and, in a service desk, as internal) or its body updated; own
-    labels added or removed by `update` verbs; the property `capa-sync` of an issue or comment set.
+    labels added or removed by `update` verbs; the property `capa-sync` of an issue or comment set; our comment and
+    our property deleted (the caller proves before that they are ours).
 
     Args:
         method: HTTP verb.
@@ -74,6 +75,10 @@ def _is_own_labels(body: Any) -> bool:
     )
 
 
+def _is_nothing(body: Any) -> bool:
+    return body is None
+
+
 def _is_object(body: Any) -> bool:
     return isinstance(body, dict) and bool(body)
 
@@ -82,6 +87,8 @@ _ALLOWED: tuple[tuple[str, str, Callable[[Any], bool]], ...] = (
     ("POST", rf"{_ISSUE}/comment", _is_new_comment),
     ("PUT", rf"{_ISSUE}/comment/\d+", _is_comment_text),
     ("PUT", _ISSUE, _is_own_labels),
+    ("DELETE", rf"{_ISSUE}/comment/\d+", _is_nothing),
     ("PUT", rf"{_ISSUE}/properties/{re.escape(PROPERTY_KEY)}", _is_object),
+    ("DELETE", rf"{_ISSUE}/properties/{re.escape(PROPERTY_KEY)}", _is_nothing),
     ("PUT", rf"comment/\d+/properties/{re.escape(PROPERTY_KEY)}", _is_object),
 )

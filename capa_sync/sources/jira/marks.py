@@ -19,7 +19,7 @@ def property_value(marker: str) -> dict[str, str]:
     return {MARKER: marker}
 
 
-def find_own_comment(client: JiraClient, ticket_id: str, me: str, marker: str) -> str:
+def find_own_comment(client: JiraClient, ticket_id: str, me: str, marker: str, *, adopts: bool = True) -> str:
     """Return the id of our newest comment that carries this marker, "" when there is none.
 
     Where no comment of this register stands, one that another register made for this ticket with our account is
@@ -30,6 +30,7 @@ def find_own_comment(client: JiraClient, ticket_id: str, me: str, marker: str) -
         ticket_id: whose comments.
         me: our own account; comments of others are not looked at.
         marker: identity of register and ticket.
+        adopts: whether a comment of another register counts.
     """
     adopted = ""
     for ids in _own_comments(client, ticket_id, me):
@@ -37,7 +38,7 @@ def find_own_comment(client: JiraClient, ticket_id: str, me: str, marker: str) -
             found = str(value.get(MARKER, "")) if isinstance(value, dict) else ""
             if found == marker:
                 return id_
-            if not adopted and found.rpartition(" ")[2] == ticket_id:
+            if adopts and not adopted and found.rpartition(" ")[2] == ticket_id:
                 adopted = id_
     return adopted
 

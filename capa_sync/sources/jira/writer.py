@@ -8,18 +8,30 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from capa_sync.errors import DeliveryUnknown, Fatal, SourceError, WriteRefused
+from capa_sync.errors import DeliveryUnknown, SourceError, WriteRefused
 from capa_sync.model.clock import Clock
 from capa_sync.model.write import OWN_LABELS, PROPERTY_KEY, Delivered, Write, WriteKind
 from capa_sync.sources.budget import Budget
 from capa_sync.sources.fence import fenced, fenced_write
 from capa_sync.sources.jira.client import JiraClient
-from capa_sync.sources.jira.door import INTERNAL_KEY
 from capa_sync.sources.jira.facts import read_me
 from capa_sync.sources.jira.gate import EndpointGate
 from capa_sync.sources.jira.marks import MARKER, find_own_comment, property_value
 from capa_sync.sources.jira.markup import same_text, to_adf, to_wiki
 from capa_sync.sources.jira.options import JiraOptions
+from capa_sync.sources.jira.removal import (
+    is_comment_removed,
+    is_property_removed,
+    remove_comment,
+    remove_property,
+)
+from capa_sync.sources.jira.service_desk import (
+    INTERNAL_PROPERTY,
+    is_service_desk,
+    is_shown_to_customers,
+    require_internal,
+    take_back,
+)
 from capa_sync.sources.jira.times import in_utc
 from capa_sync.sources.jira.values import account_of
 from capa_sync.sources.retry import RetryPolicy
@@ -53,7 +65,7 @@ class JiraWriter:
 
         Raises:
             Retryable, NotBefore: not applied. WriteRefused: not applied. DeliveryUnknown: the answer is lost.
-            Fatal: a comment meant as internal was shown to a customer.
+            ShownToCustomer: a comment sent as internal was public; it was deleted again.
         """
         self._sign_in()
         ways = {
@@ -70,11 +82,17 @@ class JiraWriter:
         ticket = self._find_ticket(write)
         if ticket is None:
             return None
-        if write.kind is WriteKind.COMMENT:
-            return self._look_up_comment(write, remote_id, _stamp(ticket))
+        if write.kind is WriteKind.COMMENT and not write.is_removal:
+            return self._look_up_comment(write, remote_id, ticket)
+        return Delivered(stamp=_stamp(ticket)) if self._is_done(write, remote_id, ticket) else None
+
+    def _is_done(self, write: Write, remote_id: str, ticket: dict[str, Any]) -> bool:
+        """Tell whether labels or property are as a write wants them, or what it removes is gone."""
         if write.kind is WriteKind.LABELS:
-            return None if self._label_orders(write, ticket) else Delivered(stamp=_stamp(ticket))
-        return Delivered(stamp=_stamp(ticket)) if self._has_property(write) else None
+            return not self._label_orders(write, ticket)
+        if write.kind is WriteKind.COMMENT:
+            return is_comment_removed(self._client, write, remote_id, self._me)
+        return is_property_removed(self._client, write) if write.is_removal else self._has_property(write)
 
     def _sign_in(self) -> None:
         if self._me:
@@ -98,11 +116,14 @@ class JiraWriter:
 
     def _comment(self, write: Write, remote_id: str) -> Delivered:
         ticket = self._ticket(write)
+        if write.is_removal:
+            remove_comment(self._client, write, remote_id, self._me)
+            return Delivered(stamp=self._stamp_now(write))
         body = self._body(write)
-        if remote_id and self._update(write, remote_id, body):
+        if remote_id and self._update(write, remote_id, body, ticket):
             return Delivered(remote_id, self._stamp_now(write))
         found = find_own_comment(self._client, write.ticket_id, self._me, write.marker)
-        if found and found != remote_id and self._update(write, found, body):
+        if found and found != remote_id and self._update(write, found, body, ticket):
             return Delivered(found, self._stamp_now(write))
         if remote_id:
             return Delivered(stamp=_stamp(ticket), deleted_by_person=True)
@@ -113,7 +134,7 @@ class JiraWriter:
             raise WriteRefused(self.name, f"{write.ticket_key}: a comment without text is not written")
         return to_adf(write.text) if self._client.is_cloud else to_wiki(write.text)
 
-    def _update(self, write: Write, comment_id: str, body: Any) -> bool:
+    def _update(self, write: Write, comment_id: str, body: Any, ticket: dict[str, Any]) -> bool:
         """Edit our comment in place, unless it reads so already; False when it is gone.
 
         No `properties` are sent: they would be replaced.
@@ -122,6 +143,8 @@ class JiraWriter:
         held = self._client.find(path)
         if held is None:
             return False
+        if is_service_desk(ticket):
+            require_internal(self._client, write, comment_id, held)
         if isinstance(held, dict) and same_text(body, held.get("body")):
             return True
         # Cloud mails watchers about edits unless told not to; Data Center has no such switch
@@ -136,18 +159,17 @@ class JiraWriter:
 
     def _create(self, write: Write, body: Any, ticket: dict[str, Any]) -> Delivered:
         properties: list[dict[str, Any]] = [{"key": PROPERTY_KEY, "value": property_value(write.marker)}]
-        is_desk = _project_type(ticket) == "service_desk"
+        is_desk = is_service_desk(ticket)
         if is_desk:
-            properties.append({"key": INTERNAL_KEY, "value": {"internal": True}})
+            properties.append(INTERNAL_PROPERTY)
         order = {"body": body, "properties": properties}
         answer = self._client.write("POST", f"issue/{write.ticket_id}/comment", order)
-        id_ = _id_in(answer)
-        if is_desk and isinstance(answer, dict) and answer.get("jsdPublic") is True:
-            message = f"{write.ticket_key}: comment {id_} was shown to the customer although sent as internal"
-            raise Fatal(self.name, f"{message}; delete it, and set write_back to off for this source")
-        if not id_:
-            with self._after_sending():
-                id_ = find_own_comment(self._client, write.ticket_id, self._me, write.marker)
+        id_, is_public = _id_in(answer), False
+        with self._after_sending():
+            id_ = id_ or find_own_comment(self._client, write.ticket_id, self._me, write.marker)
+            is_public = is_desk and is_shown_to_customers(self._client, id_, answer)
+        if is_public:
+            raise take_back(self._client, write, id_)
         return Delivered(id_, self._stamp_now(write))
 
     @contextmanager
@@ -159,13 +181,17 @@ class JiraWriter:
             told = error.message if isinstance(error, SourceError) else type(error).__name__
             raise DeliveryUnknown(self.name, f"sent, and not found again yet: {told}") from error
 
-    def _look_up_comment(self, write: Write, remote_id: str, stamp: str) -> Delivered | None:
+    def _look_up_comment(self, write: Write, remote_id: str, ticket: dict[str, Any]) -> Delivered | None:
         body = self._body(write)
         marked = find_own_comment(self._client, write.ticket_id, self._me, write.marker)
         for id_ in dict.fromkeys(one for one in (remote_id, marked) if one):
             found = self._client.find(f"issue/{write.ticket_id}/comment/{id_}")
             if isinstance(found, dict) and same_text(body, found.get("body")):
-                return Delivered(id_, stamp)
+                if is_service_desk(ticket) and id_ == remote_id:
+                    require_internal(self._client, write, id_, found)
+                elif is_service_desk(ticket) and is_shown_to_customers(self._client, id_, found):
+                    raise take_back(self._client, write, id_)
+                return Delivered(id_, _stamp(ticket))
         return None
 
     # labels and property
@@ -193,7 +219,9 @@ class JiraWriter:
         return add + [{"remove": label} for label in write.labels_remove if label in have]
 
     def _property(self, write: Write, _remote_id: str) -> Delivered:
-        if not self._has_property(write):
+        if write.is_removal:
+            remove_property(self._client, write)
+        elif not self._has_property(write):
             value = {MARKER: write.marker, **write.fields}
             self._client.write("PUT", f"issue/{write.ticket_id}/properties/{PROPERTY_KEY}", value)
         return Delivered(stamp=self._stamp_now(write))
@@ -222,8 +250,3 @@ def _id_in(answer: Any) -> str:
 
 def _stamp(ticket: dict[str, Any]) -> str:
     return in_utc(str((ticket.get("fields") or {}).get("updated") or ""))
-
-
-def _project_type(ticket: dict[str, Any]) -> str:
-    project = (ticket.get("fields") or {}).get("project") or {}
-    return str(project.get("projectTypeKey") or "")

@@ -37,7 +37,9 @@ def test_the_writes_that_we_make_pass(method: str, path: str, body: Any) -> None
     ("method", "path", "body"),
     [
         ("DELETE", "issue/1", None),
-        ("DELETE", "issue/1/comment/2", None),
+        ("DELETE", "issue/1/comment/2", {"a": 1}),
+        ("DELETE", "issue/1/properties/other", None),
+        ("DELETE", "issueLink/1", None),
         ("POST", "issue", {"fields": {}}),
         ("POST", "issue/1/transitions", {"transition": {"id": "1"}}),
         ("PUT", "issue/1/assignee", {"name": "x"}),

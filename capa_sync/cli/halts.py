@@ -1,0 +1,139 @@
+"""`pause`, `resume` and `withdraw`: stop all writing, go on, or take back what was written."""
+
+from __future__ import annotations
+
+import getpass
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+
+from capa_sync.cli.context import (
+    chosen_sources,
+    clock_from,
+    config_option,
+    json_option,
+    print_json,
+    read_configuration,
+    say,
+)
+from capa_sync.daemon.requests import PAUSE, RESUME, WITHDRAW
+from capa_sync.errors import Problem, UserError
+from capa_sync.model.clock import Clock
+from capa_sync.model.halt import Halt, HaltKind
+from capa_sync.store import Register, open_register
+from capa_sync.wiring import Configuration, write_options
+
+EVERY = ""
+"""Stands for all sources, also for those that the settings name later."""
+
+
+@click.command()
+@config_option
+@click.option("--source", "only", help="Only this source.")
+@json_option
+def pause(config: Path, test_clock: str | None, only: str | None, as_json: bool) -> None:
+    """Stop all writing on the trackers until `resume`; reading and judging go on.
+
+    A running daemon stops before its next write; no settings file is edited.
+
+    Example: capa-sync pause --source jira
+    """
+    configuration, clock = read_configuration(config, with_secrets=False), clock_from(test_clock)
+    chosen_sources(configuration, only)
+    register = _open(configuration, clock)
+    try:
+        _hold(register, clock, HaltKind.PAUSED, PAUSE, [only or EVERY])
+    finally:
+        register.close()
+    what = f"writing to {only or 'every source'} is paused; `capa-sync resume` ends that"
+    _answer(what, as_json, HaltKind.PAUSED.value, only)
+
+
+@click.command()
+@config_option
+@click.option("--source", "only", help="Only this source.")
+@json_option
+def resume(config: Path, test_clock: str | None, only: str | None, as_json: bool) -> None:
+    """End a pause or a withdrawal: warnings are planned and written again, within the brakes.
+
+    Example: capa-sync resume
+    """
+    configuration, clock = read_configuration(config, with_secrets=False), clock_from(test_clock)
+    chosen_sources(configuration, only)
+    register = _open(configuration, clock)
+    try:
+        if only and EVERY in register.halts.all():
+            hint = "run `capa-sync resume` without --source"
+            raise UserError([Problem("", 0, f"every source is paused, not '{only}' alone", hint)])
+        with register.transaction():
+            ended = register.halts.end(only or EVERY)
+            _ask(register, clock, RESUME, only or EVERY)
+    finally:
+        register.close()
+    what = "warnings are written again, within the brakes" if ended else "nothing was paused or withdrawn"
+    _answer(what, as_json, "resumed" if ended else "unchanged", only)
+
+
+@click.command()
+@config_option
+@click.option("--source", "only", help="Only this source.")
+@json_option
+def withdraw(config: Path, test_clock: str | None, only: str | None, as_json: bool) -> None:
+    """Take back all our comments, labels, properties and texts; nothing is removed before you release it.
+
+    From now on no warning is written. `capa-sync plan` shows what would be removed; `capa-sync sync --release N|all`
+    removes it. ServiceNow keeps its work notes: no system can delete them. `capa-sync resume` ends the withdrawal.
+
+    Example: capa-sync withdraw --source jira
+    """
+    configuration, clock = read_configuration(config, with_secrets=False), clock_from(test_clock)
+    names = chosen_sources(configuration, only)
+    _require_writing(configuration, config, names)
+    register = _open(configuration, clock)
+    try:
+        tickets = sum(len(register.outbox.written_tickets(name)) for name in names)
+        _hold(register, clock, HaltKind.WITHDRAWN, WITHDRAW, names)
+    finally:
+        register.close()
+    count = f"{tickets} ticket{'' if tickets == 1 else 's'}"
+    what = f"our texts on {count} of {', '.join(names)} are to be taken back; nothing was removed yet"
+    _answer(
+        f"{what}: look at `capa-sync plan`, then `capa-sync sync --release N|all`",
+        as_json,
+        HaltKind.WITHDRAWN.value,
+        only,
+        tickets,
+    )
+
+
+def _open(configuration: Configuration, clock: Clock) -> Register:
+    return open_register(configuration.register_path, clock_now=clock.now(), create=False)
+
+
+def _hold(register: Register, clock: Clock, kind: HaltKind, verb: str, names: Sequence[str]) -> None:
+    with register.transaction():
+        for name in names:
+            register.halts.set(name, Halt(kind, clock.now(), getpass.getuser()))
+            _ask(register, clock, verb, name)
+
+
+def _ask(register: Register, clock: Clock, verb: str, source: str) -> None:
+    """Leave a request, so that a running daemon logs it and plans anew at its next tick."""
+    register.requests.leave(verb, {"source": source, "asked_by": getpass.getuser()}, clock.now())
+
+
+def _require_writing(configuration: Configuration, config: Path, names: Sequence[str]) -> None:
+    """Refuse a withdrawal where write-back is not on: nothing could be removed. Raises UserError."""
+    idle = [name for name in names if write_options(configuration.settings, name).mode != "on"]
+    if idle:
+        what = f"write_back.mode is not on for {', '.join(idle)}, so nothing can be taken back there"
+        raise UserError([Problem(str(config), 0, what, 'set mode = "on"; nothing is written before a release')])
+
+
+def _answer(what: str, as_json: bool, state: str, only: str | None, tickets: int | None = None) -> None:
+    if as_json:
+        counted = {} if tickets is None else {"tickets": tickets}
+        print_json({"state": state, "source": only or "", **counted})
+    else:
+        say(what)

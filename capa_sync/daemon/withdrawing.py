@@ -1,0 +1,79 @@
+"""Pause and withdrawal: what a person asked for with `pause`, `resume` and `withdraw`, seen from one source."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from capa_sync.daemon.house import House, SourceSetup
+from capa_sync.daemon.log import Action, log
+from capa_sync.errors import ShownToCustomer
+from capa_sync.model.halt import Halt, HaltKind
+from capa_sync.writeback import Target, TicketPlan, plan_withdrawal
+
+_BATCH = 500
+"""Tickets read together."""
+
+
+def is_withdrawing(house: House, setup: SourceSetup) -> bool:
+    """Tell whether what was written on a source is to be taken back."""
+    halt = house.register.halts.of(setup.name)
+    return halt is not None and halt.kind is HaltKind.WITHDRAWN
+
+
+def plan_withdrawals(house: House, setup: SourceSetup, now: datetime) -> dict[str, TicketPlan]:
+    """Plan the removal of all that was written on a source; tickets without anything of ours are left out.
+
+    Tickets due for a warning stay due, so that `resume` finds them.
+    """
+    register, plans = house.register, dict[str, TicketPlan]()
+    ids = register.outbox.written_tickets(setup.name)
+    for start in range(0, len(ids), _BATCH):
+        batch_ids = ids[start : start + _BATCH]
+        writes = register.outbox.writes_of(setup.name, batch_ids)
+        for ticket_id in batch_ids:
+            target = _target(house, setup, ticket_id, now)
+            plan = plan_withdrawal(target, writes.get(ticket_id, []), now=now, options=setup.write)
+            if not plan.is_quiet:
+                plans[ticket_id] = plan
+    return plans
+
+
+def _target(house: House, setup: SourceSetup, ticket_id: str, now: datetime) -> Target:
+    """Say of a ticket what a withdrawal needs to know; the ticket may be one that cannot be mapped any more."""
+    tickets = house.register.tickets
+    ticket = tickets.ticket(setup.name, ticket_id, setup.source.parser())
+    labels = ticket.values.get("labels") if ticket is not None and setup.kind == "jira" else None
+    return Target(
+        register=house.register.id,
+        source=setup.name,
+        ticket_id=ticket_id,
+        ticket_key=tickets.key(setup.name, ticket_id),
+        read_at=tickets.read_at(setup.name, ticket_id) or now,
+        presence=tickets.presence(setup.name, ticket_id),
+        labels=frozenset(labels.ids) if labels is not None else frozenset(),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class DeliverySignal:
+    """Tells the delivery of one source to stop: the daemon is to end, or a person asked for another halt meanwhile.
+
+    Attributes:
+        house, source: whose stop event and halts are looked at. halt: what held the source when delivery began.
+    """
+
+    house: House
+    source: str
+    halt: Halt | None
+
+    def is_set(self) -> bool:
+        """Tell whether to stop before the next write."""
+        return self.house.stop.is_set() or self.house.register.halts.of(self.source) != self.halt
+
+
+def pause_after_leak(house: House, setup: SourceSetup, fault: ShownToCustomer) -> None:
+    """Pause the writing of a source on which a customer could read a comment sent as internal."""
+    halt = Halt(HaltKind.PAUSED, house.clock.now(), f"capa-sync itself ({fault.message})")
+    house.register.halts.set(setup.name, halt)
+    log(Action.WRITING_PAUSED, level="error", source=setup.name, reason=fault.message)

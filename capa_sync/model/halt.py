@@ -1,0 +1,33 @@
+"""A person's wish that nothing is written for now, or that all is taken back; kept in the register."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+
+class HaltKind(StrEnum):
+    """What a person asked for."""
+
+    PAUSED = "paused"  # nothing is written until `resume`
+    WITHDRAWN = "withdrawn"  # no warning is written; what was written is taken back
+
+
+@dataclass(frozen=True, slots=True)
+class Halt:
+    """What holds the writing of a source.
+
+    Attributes:
+        kind: see HaltKind. since: our instant of the request. asked_by: the operating system's user who asked.
+    """
+
+    kind: HaltKind
+    since: datetime
+    asked_by: str
+
+    def __str__(self) -> str:
+        """Word it for people, with the way out."""
+        what = "writing is paused" if self.kind is HaltKind.PAUSED else "our texts are being withdrawn"
+        by = f" by {self.asked_by}" if self.asked_by else ""
+        return f"{what} since {self.since:%Y-%m-%d %H:%M:%S}Z{by}; `capa-sync resume` ends that"

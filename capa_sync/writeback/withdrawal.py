@@ -1,0 +1,81 @@
+"""Taking back what we wrote on one ticket: our comment, our labels, our property, our fields; pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+
+from capa_sync.model.settings import WriteOptions
+from capa_sync.model.ticket import Presence
+from capa_sync.model.write import Write, WriteKind
+from capa_sync.writeback.plan import Target, TicketPlan
+from capa_sync.writeback.standing import fingerprint
+from capa_sync.writeback.told import Told
+
+_REACHABLE = (Presence.PRESENT, Presence.OUT_OF_SCOPE)
+"""Presences of tickets that can still be written to."""
+
+
+def plan_withdrawal(target: Target, writes: Sequence[Write], *, now: datetime, options: WriteOptions) -> TicketPlan:
+    """Plan the writes that leave nothing of ours on the ticket; work notes stay, ServiceNow has no way to take one.
+
+    Neither the baseline nor a person's deletions stand against it, and nobody is notified.
+    """
+    told = Told(writes)
+    if target.presence not in _REACHABLE:
+        waiting = tuple(gone for kind in WriteKind for gone in told.idle(kind, ""))
+        return TicketPlan(withdraw=waiting, withheld=f"the ticket is {target.presence.value.replace('_', ' ')}")
+    wanted = list(_removals(target, told, now, options))
+    keep = {write.kind: write.hash for write in wanted}
+    waiting = tuple(gone for kind in WriteKind for gone in told.idle(kind, keep.get(kind, "")))
+    fresh = tuple(write for write in wanted if not told.is_under_way(write.kind, write.hash))
+    return TicketPlan(writes=fresh, withdraw=waiting)
+
+
+def _removals(target: Target, told: Told, now: datetime, options: WriteOptions) -> Iterator[Write]:
+    """Yield one write for each kind of which something is, or may be, on the ticket."""
+    if options.kind == "servicenow":
+        columns = [column for column in (options.text_field, options.state_field) if column]
+        if columns and _may_carry(told, WriteKind.FIELDS):
+            yield _removal(target, told, WriteKind.FIELDS, now, fields=dict.fromkeys(columns, ""))
+        return
+    if _may_carry(told, WriteKind.COMMENT):
+        yield _removal(target, told, WriteKind.COMMENT, now)
+    labels = told.labels(target.labels, target.read_at)
+    if labels and told.newest(WriteKind.LABELS) is not None:
+        yield _removal(target, told, WriteKind.LABELS, now, labels=tuple(sorted(labels)))
+    if _may_carry(told, WriteKind.PROPERTY):
+        yield _removal(target, told, WriteKind.PROPERTY, now)
+
+
+def _may_carry(told: Told, kind: WriteKind) -> bool:
+    """Tell whether the newest write of a kind that reached the ticket, or may have, put something there."""
+    newest = told.last_reached(kind)
+    return newest is not None and not (newest.is_removal and newest.delivered_at is not None)
+
+
+def _removal(
+    target: Target,
+    told: Told,
+    kind: WriteKind,
+    now: datetime,
+    *,
+    fields: dict[str, str] | None = None,
+    labels: tuple[str, ...] = (),
+) -> Write:
+    """Make a removal; its id is the same whenever the same removal is planned again."""
+    digest = fingerprint("withdrawn", labels)
+    base = told.intention(kind, digest)
+    place = (target.register, target.source, target.ticket_id, kind.value)
+    return Write(
+        id=base if isinstance(base, str) else fingerprint(*place, digest, base),
+        source=target.source,
+        ticket_id=target.ticket_id,
+        ticket_key=target.ticket_key,
+        kind=kind,
+        hash=digest,
+        created_at=now,
+        labels_remove=labels,
+        fields=fields or {},
+        marker=f"{target.register} {target.ticket_id}",
+    )
