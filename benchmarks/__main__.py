@@ -12,6 +12,7 @@ import statistics
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from benchmarks.hostile_texts import hostile_texts
 from benchmarks.resume import broken_backfill
 from benchmarks.running import Line, Result, check_whole, measure
 from benchmarks.trackers import tracker
@@ -119,9 +120,11 @@ def run(sizes: Sizes, parts: list[str]) -> Iterator[Line]:
             yield broken_backfill(url, sizes.tickets)
     if "memory" in parts:
         yield from _endless(sizes)
+    if "patterns" in parts:
+        yield from hostile_texts()
 
 
-PARTS = ("jira", "servicenow", "poll", "latency", "resume", "memory")
+PARTS = ("jira", "servicenow", "poll", "latency", "resume", "memory", "patterns")
 
 
 def main() -> None:

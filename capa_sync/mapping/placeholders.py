@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import re
-
-from capa_sync.mapping.texts import has_word
+from capa_sync.mapping.texts import has_word, normalise
+from capa_sync.model.patterns import BRACKETED, EMOJI_NAME, LATER, LIST_SIGN, RULER
+from capa_sync.model.values import ValueState
 
 _WORDS = frozenset(
     """
@@ -22,38 +22,13 @@ _WORDS = frozenset(
 )
 _BARE = frozenset(word.strip() for word in _WORDS if word.strip())
 
-_LATER = (
-    "determined|defined|decided|done|confirmed|announced|added|completed|filled|filled in|filled out|provided|written"
-    "|discussed|clarified|investigated|analysed|analyzed|agreed|updated|specified|identified"
-)
-_PLACES = (
-    "above|below|description|title|summary|ticket|this ticket|other ticket|comment|comments|attachment|attachments"
-    "|attached|attached file|notes|e-mail|email|mail|link|history|previous|root cause|parent|parent ticket"
-)
-_ASKED = "text|here|this|field|details|description|value|content|cause|root cause|action|reason|information|below"
-_PATTERNS = re.compile(
-    "|".join(
-        f"(?:{pattern})"
-        for pattern in (
-            rf"(still |yet )?to be ({_LATER})( later| soon)?",
-            rf"will be ({_LATER})( later| soon)?",
-            rf"not (yet )?({_LATER}|known|available|clear|started|set)( yet)?",
-            r"(still|yet) (open|to be done|to do|missing|unclear|unknown)",
-            rf"(please )?(see|cf|refer to) (also )?(the |in )?({_PLACES})",
-            (
-                r"(please |pls )?(enter|insert|add|fill|fill in|fill out|type|write|provide|complete|describe)"
-                rf"( (the |your |a )?({_ASKED}))*( here)?"
-            ),
-            r"(please )?(select|choose)( (one|an option|a value))?",
-            r"click here to (enter|add) text",
-            r"lorem ipsum.*",
-        )
-    )
-)
-_BRACKETS = re.compile(r"\[[^\[\]]{0,80}\]|<[^<>]{0,80}>|\{[^{}]{0,80}\}")
-_EDGES = " \t.,;:!?*_~\"'`…-–—()"
+_BARE |= {"(y)", "(n)", "(on)", "(off)", "(flag)", "(flagoff)"}
+"""Signs that wiki markup draws."""
+_EDGES = " \t.,;:!?*_~\"'`…-–—()#|^+"
 _LONGEST = 90
 """No longer text is taken for a placeholder."""
+_LONGEST_OF_PIECES, _MOST_PIECES = 2_000, 40
+"""Nor is a longer text of several lines or cells."""
 
 
 def is_placeholder(text: str) -> bool:
@@ -65,5 +40,43 @@ def is_placeholder(text: str) -> bool:
         return False
     if not has_word(text):
         return True
-    bare = text.casefold().replace("’", "'").strip(_EDGES)
-    return bare in _BARE or bool(_BRACKETS.fullmatch(text)) or bool(_PATTERNS.fullmatch(bare))
+    folded = text.casefold().replace("’", "'")
+    inner = folded.strip(_EDGES)
+    if inner in _BARE or folded in _BARE:
+        return True
+    return any(pattern.fullmatch(text) for pattern in (BRACKETED, EMOJI_NAME)) or bool(LATER.fullmatch(inner))
+
+
+def state_of(text: str, shown: str) -> ValueState:
+    """Return the state of a text: filled, empty or placeholder.
+
+    A text of several lines or cells is a placeholder when each of them is one; bullets, numbers of items, rulers and
+    hard spaces around them are nothing, for other forms of the same content draw them.
+
+    Args:
+        text: normalised.
+        shown: the same with its lines, and tabs between cells.
+    """
+    if len(text) > _LONGEST_OF_PIECES:
+        return ValueState.FILLED
+    pieces = shown.replace("\t", "\n").splitlines()
+    if len(pieces) > _MOST_PIECES:
+        return ValueState.FILLED
+    left = list(filter(None, map(bare, pieces)))
+    if not left:
+        return ValueState.EMPTY
+    return ValueState.PLACEHOLDER if all(map(is_placeholder, left)) else ValueState.FILLED
+
+
+def bare(piece: str) -> str:
+    """Return a line or cell without the signs of lists before it; "" for a ruler."""
+    text = normalise(piece.replace("&nbsp;", " "))
+    if RULER.fullmatch(text):
+        return ""
+    # a dash alone is written by people for "nothing", unlike a bullet that has lost its text
+    while text not in _DASHES and (sign := LIST_SIGN.match(text)) is not None:
+        text = text[sign.end() :]
+    return text
+
+
+_DASHES = frozenset({"-", "--", "–", "—"})

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import re
 import unicodedata
 from functools import lru_cache
+
+from capa_sync.model.patterns import TEMPLATE_GAP, literal
 
 _INVISIBLE = [0x00AD, 0x034F, 0x061C, 0x180E, *range(0x200B, 0x2010), *range(0x202A, 0x202F)]
 _INVISIBLE += [*range(0x2060, 0x2070), 0xFEFF]
@@ -45,9 +46,9 @@ class Template:
     """
 
     def __init__(self, texts: tuple[str, ...]) -> None:
-        pieces = (normalise(piece) for text in texts for piece in re.split(r"\.{3,}|…|\n", text))
+        pieces = (normalise(piece) for text in texts for piece in TEMPLATE_GAP.split(text))
         ordered = sorted(filter(has_word, pieces), key=len, reverse=True)
-        self._pieces = [(piece.lower(), re.compile(re.escape(piece), re.IGNORECASE)) for piece in ordered]
+        self._pieces = [(piece.lower(), literal(piece)) for piece in ordered]
 
     def __bool__(self) -> bool:
         return bool(self._pieces)

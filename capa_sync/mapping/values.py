@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime
 from functools import lru_cache
 
 from capa_sync.mapping.people import Directory
-from capa_sync.mapping.placeholders import is_placeholder
+from capa_sync.mapping.placeholders import bare, is_placeholder, state_of
 from capa_sync.mapping.schema import NOTHING
 from capa_sync.mapping.texts import Template, fold, normalise
 from capa_sync.model.catalogue import FieldSpec, FieldType
+from capa_sync.model.patterns import ARROW, COMMA, LINE_ENDS, WHY, ZERO_TIME
 from capa_sync.model.values import EMPTY, Raw, Value, ValueState
 
 Converter = Callable[[Raw, Directory], Value]
@@ -28,26 +28,25 @@ NO_TEMPLATE = Template(())
 @lru_cache(maxsize=2_000)
 def read_text(shown: str, template: Template, media_only: bool) -> Value:
     """Return the value of a text; what the template pre-fills counts as nothing."""
-    text = normalise(shown)
+    whole = text = normalise(shown)
     if text and template:
         text = template.strip(text)
-    if not text:
+    state = state_of(text, shown if text is whole else text) if text else ValueState.EMPTY
+    if state is ValueState.EMPTY:
         return MEDIA if media_only else EMPTY
-    if is_placeholder(text):
+    if state is ValueState.PLACEHOLDER:
         return Value(ValueState.PLACEHOLDER, None, shown)
     return Value(ValueState.FILLED, text, shown)
 
 
-_WHY = re.compile(r"(?:^|\s)(?:\d+\s*[.)]\s*)?why\s*#?\d+\s*[:.)?-]+|(?:^|\s)\d{1,2}\s*[.)]\s", re.IGNORECASE)
-_LINE_ENDS = re.compile(r"[\r\n]+")
-_SEPARATORS = {"lines": re.compile(r"\s*(?:→|->|=>|>>)\s*"), "commas": re.compile(r"[,;]")}
+_SEPARATORS = {"lines": ARROW, "commas": COMMA}
 
 
 def split_list(text: str, split: str) -> list[str]:
     """Cut a text into items: at line ends if it has several lines, else by `lines` (Why 1: … 2. … →) or `commas`."""
-    lines = [line for line in _LINE_ENDS.split(text) if line.strip()]
+    lines = [line for line in LINE_ENDS.split(text) if line.strip()]
     if split == "lines":
-        pieces = [piece for line in lines for step in _WHY.split(line) for piece in _SEPARATORS[split].split(step)]
+        pieces = [piece for line in lines for step in WHY.split(line) for piece in _SEPARATORS[split].split(step)]
     else:
         pieces = [piece for line in lines for piece in _SEPARATORS[split].split(line)]
     return list(filter(None, (normalise(piece).strip("-*•· ") for piece in pieces)))
@@ -60,22 +59,18 @@ def read_list(told: tuple[str, ...], text: str, split: str, template: Template, 
     items = [normalise(each) for each in told] if len(told) > 1 else split_list(shown, split)
     if template:
         items = [template.strip(item) for item in items]
-    items = list(filter(None, items))
-    if not items:
+    held = [(item, words) for item in items if (words := bare(item))]
+    filled = tuple(item for item, words in held if not is_placeholder(words))
+    if not held:
         return MEDIA if media_only else EMPTY
-    filled = tuple(item for item in items if not is_placeholder(item))
     return Value(ValueState.FILLED, filled, shown) if filled else Value(ValueState.PLACEHOLDER, None, shown)
-
-
-_ZERO_TIME = re.compile(r"(\d{4}-\d\d-\d\d)[ T]00:00:00\.0")
-"""As Jira writes the dates of its history."""
 
 
 def parse_time(text: str, *, day_only: bool = False) -> date | datetime | None:
     """Return a date or an aware UTC instant; a text without an offset is UTC; None when it is neither."""
     text = text.strip()
     try:
-        if len(text) == 10 or day_only or _ZERO_TIME.fullmatch(text):
+        if len(text) == 10 or day_only or ZERO_TIME.fullmatch(text):
             return date.fromisoformat(text[:10])
         instant = datetime.fromisoformat(text)
     except ValueError:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 from capa_sync.model.finding import SEVERITY_ORDER, Severity
+from capa_sync.model.patterns import NOTE_LINE
 
-_LINE = re.compile(r"\[capa-sync (\S+) ([0-9a-f]+)-(clear|[0-9a-f]{7}[0-3](?:-[0-9a-f]{7}[0-3])*)\]")
 _CLEAR = "clear"
 _WRITE, _RULE = 12, 7
 """Hex digits of a write's id and of a rule's hash that the line shows."""
@@ -38,7 +37,7 @@ class NoteMark:
     @classmethod
     def read(cls, line: str) -> NoteMark | None:
         """Read a marker line; None for one that does not tell its points."""
-        found = _LINE.fullmatch(line)
+        found = NOTE_LINE.fullmatch(line)
         if found is None:
             return None
         points = [] if found[3] == _CLEAR else found[3].split("-")

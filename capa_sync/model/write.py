@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
 from capa_sync.model.light import light
+from capa_sync.model.patterns import WRITTEN_AT
 
 
 class WriteKind(StrEnum):
@@ -65,10 +65,6 @@ class WarningText:
         return "\n".join(lines)
 
 
-_WRITTEN_AT = re.compile(r"\((?:as of )?\d{1,2} [A-Z][a-z]+ \d{4}(?: \d\d:\d\d)?\)")
-"""The instant of the write in the heading of a text, as `writeback/render.py` words it; no date comes before it."""
-
-
 def says_the_same(one: str, other: str) -> bool:
     """Tell whether two texts of ours differ in nothing but blanks and the instant of the write.
 
@@ -78,7 +74,7 @@ def says_the_same(one: str, other: str) -> bool:
 
 
 def _timeless(text: str) -> list[str]:
-    return _WRITTEN_AT.sub("()", text, count=1).split()
+    return WRITTEN_AT.sub("()", text, count=1).split()
 
 
 @light

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+from capa_sync.model.patterns import without_addresses
 from capa_sync.model.ticket import Origin, RawChange, SourceTicket
 from capa_sync.model.values import BLANK, Raw
 
@@ -54,9 +54,6 @@ COMPUTED_FIELDS = frozenset(
     )
 )
 
-# A Java object's toString ends in its address, which is another at every read (facts/real-data.md 6).
-_ADDRESS = re.compile(r"((?:\b[A-Za-z_]\w*\.)+[\w$]+;?)@[0-9a-f]{1,8}\b(?![.@-]\w)")
-
 
 _LATE = timedelta(minutes=5)
 """So far a search index lags behind, and so far do the clocks of an instance's nodes differ."""
@@ -73,7 +70,7 @@ class Observation:
 
 def without_address(text: str) -> str:
     """Return a text with the memory addresses of Java objects taken out."""
-    return _ADDRESS.sub(r"\1@", text) if "@" in text else text
+    return without_addresses(text, left="@")
 
 
 def _content(raw: Raw) -> tuple[tuple[str, ...], str, bool, str]:

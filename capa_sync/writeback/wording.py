@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import re
 import unicodedata
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
+from capa_sync.model.patterns import DIRECTION, OWN_MARKER
+
 _MONTHS = (
     "January February March April May June July August September October November December".split()  # noqa: SIM905
 )
-_BIDI = re.compile("[\u061c\u200b\u200e\u200f\u202a-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]")
-_MARKER = re.compile(r"\[(?=\s*capa-sync)", re.IGNORECASE)
 _ENDS = (".", "!", "?", "…")
 
 
@@ -20,12 +19,12 @@ def clean(text: str, limit: int) -> str:
 
     A text that imitates our own marker line (CONTRACT.md 8) loses its bracket, so that nobody can forge one.
     """
-    visible = text if text.isascii() else _BIDI.sub("", text)
+    visible = text if text.isascii() else DIRECTION.sub("", text)
     if not visible.isprintable():  # else no letter needs a look
         visible = "".join(" " if _is_control(letter) else letter for letter in visible)
     line = " ".join(visible.split())
     if "[" in line:
-        line = _MARKER.sub("(", line)
+        line = OWN_MARKER.sub("(", line)
     return line if len(line) <= limit else line[: limit - 1].rstrip() + "…"
 
 

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 
+from capa_sync.model.patterns import WORDS
 from capa_sync.model.values import Value, ValueState
 from capa_sync.rules.phrases.phrase import Argument, Arguments, Family, Phrase, Test, number, word
 from capa_sync.rules.phrases.state import of_value
 from capa_sync.rules.subjects import Kind, Subject
 
 _TEXT = frozenset({Kind.TEXT})
-_WORDS = re.compile(r"\w+")
 
 
 def distinct_words(text: str) -> int:
     """Return how many different words a text has, compared without case; numbers count, punctuation does not."""
-    return len({found.casefold() for found in _WORDS.findall(text)})
+    return len({found.casefold() for found in WORDS.findall(text)})
 
 
 def _substance(characters: int, different: int) -> Callable[[Value], bool]:

@@ -85,9 +85,7 @@ class _Reading:
         elif kind == "tableRow":
             self._row(node, depth)
         elif kind in _ITEMS:
-            self._line_break()
-            self._add("- ")
-            self._children(node, depth)
+            self._item(node, depth)
         elif kind in _BLOCKS:
             self._line_break()
             self._add(_inline(kind, node))
@@ -109,6 +107,16 @@ class _Reading:
         """Begin a new line unless one has just begun, also within the bullet of a list item."""
         if self.pieces and not self.pieces[-1].endswith(("\n", "- ")):
             self.pieces.append("\n")
+
+    def _item(self, node: Mapping[str, Any], depth: int) -> None:
+        """Add an item behind its bullet; a bullet with nothing behind it is nothing."""
+        start = len(self.pieces)
+        self._line_break()
+        self._add("- ")
+        begun = len(self.pieces)
+        self._children(node, depth)
+        if not any(piece.strip() for piece in self.pieces[begun:]):
+            del self.pieces[start:]
 
     def _row(self, node: Mapping[str, Any], depth: int) -> None:
         cells = []

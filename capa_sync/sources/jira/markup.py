@@ -6,20 +6,18 @@ mention, link, image or macro is escaped (facts/jira.md 5).
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from dataclasses import replace
 from itertools import groupby
 from typing import Any
 
+from capa_sync.model.patterns import HEAD_TO_ESCAPE, SAFE_LINK, SPECIAL
 from capa_sync.model.write import Paragraph, Span, WarningText, says_the_same
 from capa_sync.sources.jira.adf import adf_text
 from capa_sync.sources.jira.values import clean
 
-_SPECIAL = re.compile(r"[\[\]{}!|*_~^+?-]")
 _AS_ENTITIES = {ord("\\"): "&#92;", ord("#"): "&#35;"}
 """A doubled backslash is a line break in wiki markup, and a backslash does not escape a number sign."""
-_SAFE_LINK = re.compile(r"https?://[^\s|\[\]{}]+")
 LONGEST = 8_000
 """Characters of a text on a ticket (CONTRACT.md 8), as they are sent: a Data Center counts the markup as well."""
 _SHORTER = (320, 240, 160, 120, 80, 40)
@@ -52,7 +50,7 @@ def _adf_span(span: Span) -> Iterator[Node]:
         marks.append({"type": "strong"})
     if span.small:
         marks.append(_SMALL)
-    if _SAFE_LINK.fullmatch(span.href):
+    if SAFE_LINK.fullmatch(span.href):
         marks.append({"type": "link", "attrs": {"href": span.href}})
     for number, line in enumerate(_fit(span.text).split("\n")):
         if number:
@@ -102,14 +100,14 @@ def _wiki(text: WarningText) -> str:
 
 def escape_wiki(text: str) -> str:
     """Escape every character that wiki markup gives a meaning; an auto-linked address stays an address."""
-    escaped = _SPECIAL.sub(r"\\\g<0>", text.translate(_AS_ENTITIES))
+    escaped = SPECIAL.sub(r"\\\g<0>", text.translate(_AS_ENTITIES))
     # a line that begins with h1. or bq. is a heading or a quotation
-    return re.sub(r"^(\s*)(h[1-6]|bq)\.", r"\1\2&#46;", escaped, flags=re.MULTILINE)
+    return HEAD_TO_ESCAPE.sub(r"\1\2&#46;", escaped)
 
 
 def _wiki_span(span: Span) -> str:
     text = escape_wiki(_fit(span.text))
-    if _SAFE_LINK.fullmatch(span.href):
+    if SAFE_LINK.fullmatch(span.href):
         return f"[{span.href}]" if span.text == span.href else f"[{text}|{span.href}]"
     inner = text.strip()
     if not span.bold or not inner or "\n" in inner:

@@ -8,9 +8,9 @@ from typing import Any
 
 import orjson
 
+from capa_sync.model.patterns import bytes_without_addresses
 from capa_sync.model.ticket import Part
 from capa_sync.sources.bodies import body_of
-from capa_sync.sources.jira.values import bytes_without_addresses
 
 RECORD, HISTORY, COMMENTS, CHILDREN = "record", "history", "comments", "children"
 _FOR_THE_READER = ("expand", "renderedFields", "names", "schema", "operations", "editmeta", "changelog")

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
 from capa_sync.model.clock import Clock
+from capa_sync.model.patterns import QUOTED
 from capa_sync.model.ticket import SiteFacts
 from capa_sync.ports import MirrorLookup
 from capa_sync.sources.jira.changes import FieldNames
@@ -24,7 +24,6 @@ from capa_sync.sources.jira.whole import Assembler, Draft
 
 IDS_AT_ONCE = 500
 _RECORDS = 100
-_QUOTED = re.compile(r"'([^']+)'")
 _AHEAD = timedelta(minutes=5)
 Issue = dict[str, Any]
 
@@ -119,7 +118,7 @@ class Site:
             try:
                 return self._all_rows(f"{jql} ORDER BY created ASC, key ASC", fields, changelog=changelog)
             except BadRequest as error:
-                unknown = set(_QUOTED.findall(error.message)) & set(ids) or set(ids) - self.existing(ids)
+                unknown = set(QUOTED.findall(error.message)) & set(ids) or set(ids) - self.existing(ids)
                 if not unknown:
                     raise
                 self.gone |= unknown

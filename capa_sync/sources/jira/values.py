@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from typing import Any
 
+from capa_sync.model.patterns import CASCADE, CONTROL, ID_LIST, ISO, SPRINT_DUMP, without_addresses
 from capa_sync.model.values import BLANK, Raw
 from capa_sync.sources.jira.adf import adf_text, is_document
 from capa_sync.sources.jira.times import in_utc
@@ -15,37 +15,15 @@ from capa_sync.sources.jira.wiki import wiki_text
 PLAIN_TEXT = frozenset({"summary", "duedate", "resolutiondate", "created", "labels"})
 """Strings of these fields never hold markup."""
 _DEEPEST = 20
-_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\x85\ufeff]")
-# com.foo.Bar@1a2b3c: where a Java object lay in memory, another place at each read (facts/real-data.md 6)
-_ADDRESS = re.compile(r"((?:[A-Za-z_$][\w$]*\.)+[A-Za-z_$][\w$]*;?)@[0-9a-f]{1,16}(?![\w.@-])")
-_ADDRESS_BYTES = re.compile(_ADDRESS.pattern.encode())
-# found fast, for it begins with a literal: most texts need no more than this
-_HINT = re.compile(r"@[0-9a-f]{1,16}(?![\w.@-])")
-_HINT_BYTES = re.compile(_HINT.pattern.encode())
-# com.atlassian.greenhopper.service.sprint.Sprint@1f[id=7,rapidViewId=2,name=Sprint 1,…]
-_DUMP = re.compile(r"^[\w.$]+@[0-9a-f]+\[(.*)\]$", re.DOTALL)
-_ISO = re.compile(r"\d{4}-\d\d-\d\d(?:[T ].*)?")
-_ID_LIST = re.compile(r"\[([\w:\-, ]*)\]")
-_CASCADE = re.compile(r"Parent values: (.*?)\((\d+)\)(?:Level 1 values: (.*?)\((\d+)\))?$", re.DOTALL)
-
-
-def without_address(text: str) -> str:
-    """Take the memory address out of a Java object's toString."""
-    return _ADDRESS.sub(r"\1", text) if "@" in text and _HINT.search(text) else text
-
-
-def bytes_without_addresses(body: bytes) -> bytes:
-    """The same for JSON bytes, before they are hashed."""
-    return _ADDRESS_BYTES.sub(rb"\1", body) if b"@" in body and _HINT_BYTES.search(body) else body
 
 
 def clean(text: str) -> str:
     """Make text fit to be read and compared: no control characters, LF line ends, no address, no lone surrogate."""
     if text.isascii() and text.isprintable():
-        return without_address(text).strip()
+        return without_addresses(text).strip()
     text = text.replace("\r\n", "\n").replace("\r", "\n")
-    text = _CONTROL.sub("", text).encode("utf-8", "replace").decode("utf-8")
-    return without_address(text).strip()
+    text = CONTROL.sub("", text).encode("utf-8", "replace").decode("utf-8")
+    return without_addresses(text).strip()
 
 
 def is_ticking(value: Any) -> bool:
@@ -85,12 +63,12 @@ def text_value(value: str, *, is_plain: bool = False) -> Raw:
     text = clean(value)
     if not text:
         return BLANK
-    if _ISO.fullmatch(text):
+    if ISO.fullmatch(text):
         text = in_utc(text)
         return Raw((text,), (), text)
     if is_plain:
         return Raw((text,), (), text)
-    dump = _DUMP.match(value)
+    dump = SPRINT_DUMP.fullmatch(value)
     if dump:
         return _dumped(dump[1])
     text, has_media = wiki_text(text)
@@ -187,9 +165,9 @@ def history_value(field_id: str, id_: Any, shown: Any, accounts: Mapping[str, st
         return Raw(words, words, ", ".join(words)) if words else BLANK
     if not code or code.startswith('{"id":"ari:'):
         return _cascade(text) or text_value(text, is_plain=field_id in PLAIN_TEXT)
-    if _ISO.fullmatch(code):
+    if ISO.fullmatch(code):
         return text_value(code)
-    found = _ID_LIST.fullmatch(code)
+    found = ID_LIST.fullmatch(code)
     if found:
         return _many(found[1], clean(text), accounts)
     name = clean(text)
@@ -197,7 +175,7 @@ def history_value(field_id: str, id_: Any, shown: Any, accounts: Mapping[str, st
 
 
 def _cascade(text: str) -> Raw | None:
-    found = _CASCADE.match(text) if text.startswith("Parent values: ") else None
+    found = CASCADE.fullmatch(text) if text.startswith("Parent values: ") else None
     if found is None:
         return None
     parent_name, parent, name, own = found.groups()

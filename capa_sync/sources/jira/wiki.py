@@ -1,33 +1,32 @@
 """Jira's wiki markup as the text that a person reads; pure.
 
-Only what is markup beyond doubt is taken away: a lone star or dash is somebody's own.
+Only what is markup beyond doubt is taken away: a lone star or dash is somebody's own. A link is its words, as in ADF
+and HTML.
 """
 
 from __future__ import annotations
 
-import re
+import html
 
-_MARKS = (*"{[!*_+^~-", "||", "bq.", *(f"h{level}." for level in range(1, 7)))
-_MACRO = re.compile(
-    r"(?<!\\)\{(?:color|panel|quote|noformat|code|section|column|anchor|info|note|tip|warning|expand)(?::[^}\n]{0,300})?\}"
+import orjson
+
+from capa_sync.model import patterns
+from capa_sync.model.patterns import Pattern
+from capa_sync.sources.jira.adf import adf_text
+
+_MARKS = (*"{[!*_+^~#|&\\-", "bq.", *(f"h{level}." for level in range(1, 7)))
+_PLAIN_STEPS: tuple[tuple[Pattern[str], str], ...] = (
+    (patterns.MENTION, r"@\1"),
+    (patterns.LINK, r"\1"),
+    (patterns.BARE_LINK, r"\1"),
+    (patterns.MONOSPACED, r"\1"),
+    (patterns.MACRO, ""),
+    (patterns.BREAK, "\n"),
+    (patterns.DASHES, ""),
+    (patterns.HEAD, ""),
+    (patterns.BULLET, "- "),
+    (patterns.BULLET_OF_NOTHING, ""),
 )
-_IMAGE = re.compile(
-    r"(?<![\w!\\])!(?=\S)([^!\n|]{1,250}\.\w{2,5}|https?://[^!\n|]{1,500})(?:\|[^!\n]{0,200})?!(?![\w!])"
-)
-_MENTION = re.compile(r"(?<!\\)\[~(?:accountid:)?([^\]\n]{1,120})\]")
-_LINK = re.compile(r"(?<!\\)\[([^\[\]|\n]{1,500})\|([^\[\]\n|]{1,2000})(?:\|[^\[\]\n]{0,200})?\]")
-_BARE_LINK = re.compile(r"(?<!\\)\[((?:https?|mailto|ftp):[^\[\]|\n]{1,2000})\]")
-_ATTACHMENT = re.compile(r"(?<!\\)\[\^([^\]\n]{1,250})\]")
-_HEAD = re.compile(r"^[ \t]*(?:h[1-6]|bq)\.[ \t]+", re.MULTILINE)
-_BULLET = re.compile(r"^[ \t]*(?:[*#]{1,6}|-)[ \t]+", re.MULTILINE)
-_RULE = re.compile(r"^[ \t]*-{4,5}[ \t]*$", re.MULTILINE)
-_TABLE_HEAD = re.compile(r"^[ \t]*\|\|(.*)\|\|[ \t]*$", re.MULTILINE)
-_MONOSPACED = re.compile(r"(?<!\\)\{\{([^\n]{1,2000}?)\}\}")
-_TABLE_ROW = re.compile(r"^[ \t]*\|(.*)\|[ \t]*$", re.MULTILINE)
-_EMPHASIS = re.compile(
-    r"(?<![\w\\*_+{}])(?:\{([*_+])\}|([*_+]))(?=\S)([^\n]{1,2000}?)(?<=\S)(?:\{\1\}|\2)(?![\w*_+{}])"
-)
-_ESCAPED = re.compile(r"\\([\\\[\]{}!|*_~^+?#-])")
 
 
 def wiki_text(source: str) -> tuple[str, bool]:
@@ -35,19 +34,19 @@ def wiki_text(source: str) -> tuple[str, bool]:
     if not _may_be_marked(source):
         return source.replace("\r\n", "\n").strip(), False
     text = source.replace("\r\n", "\n")
-    text, images = _IMAGE.subn("", text)
-    text, files = _ATTACHMENT.subn("", text)
-    text = _MENTION.sub(r"@\1", text)
-    text = _LINK.sub(r"\1 (\2)", text)
-    text = _BARE_LINK.sub(r"\1", text)
-    text = _MONOSPACED.sub(r"\1", text)
-    text = _MACRO.sub("", text)
-    text = _RULE.sub("", text)
-    text = _HEAD.sub("", text)
-    text = _BULLET.sub("- ", text)
+    has_media = False
+    if "{adf" in text:
+        text, has_media = _embedded_adf(text)
+    text, images = patterns.IMAGE.subn("", text)
+    text, files = patterns.ATTACHMENT.subn("", text)
+    for pattern, new in _PLAIN_STEPS:
+        text = pattern.sub(new, text)
     text = _cells(text)
-    text = _EMPHASIS.sub(r"\3", text)
-    return _ESCAPED.sub(r"\1", text).strip(), bool(images or files)
+    text = patterns.EMPHASIS.sub(r"\3", text)
+    text = patterns.ESCAPED.sub(r"\1", text)
+    if "&" in text:
+        text = patterns.ENTITY.sub(lambda found: html.unescape(found[0]), text)
+    return text.strip(), bool(has_media or images or files)
 
 
 def _may_be_marked(source: str) -> bool:
@@ -59,5 +58,27 @@ def _may_be_marked(source: str) -> bool:
 
 
 def _cells(text: str) -> str:
-    text = _TABLE_HEAD.sub(lambda row: "\t".join(cell.strip() for cell in row[1].split("||")), text)
-    return _TABLE_ROW.sub(lambda row: "\t".join(cell.strip() for cell in row[1].split("|")), text)
+    """Make rows lines with a tab between cells; a bullet in a cell is a bullet."""
+    if "|" not in text:
+        return text
+    text = patterns.TABLE_HEAD.sub(lambda row: "\t".join(map(_cell, row[1].split("||"))), text)
+    return patterns.TABLE_ROW.sub(lambda row: "\t".join(map(_cell, row[1].split("|"))), text)
+
+
+def _cell(text: str) -> str:
+    return patterns.BULLET_OF_NOTHING.sub("", patterns.BULLET.sub("- ", text.strip()))
+
+
+def _embedded_adf(text: str) -> tuple[str, bool]:
+    """Read what Cloud's history puts into `{adf}` because wiki markup has no form for it (tasks, decisions)."""
+    pieces = patterns.ADF_MACRO.split(text)
+    has_media = False
+    for index in range(1, len(pieces) - 1, 2):
+        try:
+            node = orjson.loads(pieces[index])
+        except orjson.JSONDecodeError:
+            continue
+        if isinstance(node, dict):
+            pieces[index], media = adf_text({"type": "doc", "content": [node]})
+            has_media = has_media or media
+    return "\n".join(pieces), has_media

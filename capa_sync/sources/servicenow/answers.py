@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,16 +12,13 @@ import requests
 
 from capa_sync.errors import Authentication, BadAnswer, DeliveryUnknown, Fatal, NotBefore, SourceError, WriteRefused
 from capa_sync.model.clock import Clock
+from capa_sync.model.patterns import CONTROL_RUN, COUNT, CUT_SHORT, DATE_LIKE
 from capa_sync.sources.retry import overload
 from capa_sync.sources.wish import read_http_date
 
 Row = dict[str, Any]
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]+")
-_DATE_LIKE = re.compile(r"\d{4}-\d\d-\d\d( \d\d:\d\d:\d\d)?")
 _EMPTY = b'{"display_value":"","value":""}'
 """An empty cell of both forms, as most of a wide table are; these bytes cannot stand inside a JSON string."""
-_COUNT = re.compile(r"[0-9]{1,18}")
-_CUT = re.compile(r"transaction cancel+ed|maximum execution time", re.IGNORECASE)
 
 
 class AccessDenied(Fatal):
@@ -123,7 +119,7 @@ def _any_cell(cell: Any) -> Any:
 
 
 def _cell(value: Any, display: Any) -> Any:
-    if not display or display == value or _DATE_LIKE.fullmatch(value):
+    if not display or display == value or DATE_LIKE.fullmatch(value):
         return value
     return {"display_value": display, "value": value}
 
@@ -131,7 +127,7 @@ def _cell(value: Any, display: Any) -> Any:
 def read_headers(headers: Any) -> tuple[int | None, bool, bool, datetime | None]:
     """Return total, has_links, has_next and the instance's instant from an answer's headers."""
     count, link, date = headers.get("X-Total-Count", ""), headers.get("Link", ""), headers.get("Date", "")
-    total = int(count) if _COUNT.fullmatch(count) else None
+    total = int(count) if COUNT.fullmatch(count) else None
     return total, bool(link), 'rel="next"' in link, read_http_date(date)
 
 
@@ -169,7 +165,9 @@ def _parse(source: str, response: requests.Response) -> Row:
     try:
         body = orjson.loads(response.content.replace(_EMPTY, b'""'))  # 8 % of a backfill (measured)
     except orjson.JSONDecodeError:
-        cancelled = _CUT.search(response.content.decode("utf-8", "replace"))  # `text` would guess at the encoding
+        cancelled = CUT_SHORT.search(
+            response.content.decode("utf-8", "replace")
+        )  # `text` would guess at the encoding
         why = "the instance cancelled the request" if cancelled else "the answer is broken JSON"
         raise PageCut(source, f"{_where(response)}: {why}") from None
     if not isinstance(body, dict):
@@ -184,7 +182,7 @@ def _parse(source: str, response: requests.Response) -> Row:
 
 def _error_inside(source: str, response: requests.Response, body: Row) -> SourceError:
     said = _said(body)
-    if _CUT.search(said):
+    if CUT_SHORT.search(said):
         return PageCut(source, f"{_where(response)}: {said}")
     return BadAnswer(source, f"{_where(response)} was answered with 200 and an error inside: {said}")
 
@@ -192,7 +190,7 @@ def _error_inside(source: str, response: requests.Response, body: Row) -> Source
 def _error_for(source: str, response: requests.Response, now: datetime) -> SourceError:
     status, where = response.status_code, _where(response)
     said = _said_by(response)
-    if _CUT.search(said):
+    if CUT_SHORT.search(said):
         return PageCut(source, f"{where}: {said}")
     later = overload(source, status, response.headers, now, where)
     if later is not None:
@@ -240,4 +238,4 @@ def _said(body: Row) -> str:
 
 
 def _clean(text: str) -> str:
-    return _CONTROL.sub(" ", text).strip()[:300]
+    return CONTROL_RUN.sub(" ", text).strip()[:300]

@@ -7,32 +7,29 @@ the instance told it, since references hold sys_ids and history rows user names.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import lru_cache
-from html.parser import HTMLParser
 from typing import Any
 from urllib.parse import quote
 
 import orjson
 
 from capa_sync.errors import Skippable
+from capa_sync.model.patterns import SYS_ID, SYS_ID_LIST
 from capa_sync.model.ticket import Part, RawChange, RawComment, SourceTicket
 from capa_sync.model.values import BLANK, Raw
 from capa_sync.sources.servicenow.keyset import STAMP, from_stamp
+from capa_sync.sources.servicenow.markup import markup_value
 from capa_sync.sources.servicenow.order import in_true_order
 from capa_sync.sources.servicenow.parts import AUDIT, JOURNAL, JOURNAL_COLUMNS, LABELS, REACH, RECORD, Reach
 
 _BOOKKEEPING = (
     frozenset({"sys_id", "sys_updated_on", "sys_updated_by", "sys_mod_count", "sys_tags"}) | JOURNAL_COLUMNS
 )
-_LIST = re.compile(r"[0-9a-f]{32}(,[^,\s]+)+")
-_SYS_ID = re.compile(r"[0-9a-f]{32}")
 _ID_LENGTH = 32
 _NEVER = datetime.min.replace(tzinfo=UTC)
-_BREAKS = frozenset({"br", "p", "div", "li", "tr", "h1", "h2", "h3", "h4", "h5", "h6"})
 
 Body = Mapping[str, Any]
 
@@ -73,7 +70,7 @@ class ServiceNowParser:
             source=self._source,
             id=sys_id,
             key=key,
-            url=_form(self._url, table) + (sys_id if _SYS_ID.fullmatch(sys_id) else quote(sys_id, safe="")),
+            url=_form(self._url, table) + (sys_id if SYS_ID.fullmatch(sys_id) else quote(sys_id, safe="")),
             kind=_value(row.get("sys_class_name")) or table,
             container=table,
             created_at=created_at,
@@ -153,11 +150,11 @@ def _present(cell: Any, is_html: bool) -> Raw:
     if not value:
         return BLANK
     if is_html:
-        return _markup(value)
+        return markup_value(value)
     if not isinstance(cell, dict):
         return _plain(value)
     display = str(cell.get("display_value") or value)
-    if _LIST.fullmatch(value):
+    if SYS_ID_LIST.fullmatch(value):
         ids, names = tuple(value.split(",")), tuple(display.split(", "))
         return Raw(ids=ids, names=names if len(names) == len(ids) else (), text=display)
     return Raw(ids=(value,), names=(display,), text=display)
@@ -215,8 +212,8 @@ class _Words:
         if label is not None:
             return Raw(ids=(value,), names=(label,), text=label)
         if column in self.html:
-            return _markup(value)
-        if len(value) >= _ID_LENGTH and (_SYS_ID.fullmatch(value) or _LIST.fullmatch(value)):
+            return markup_value(value)
+        if len(value) >= _ID_LENGTH and (SYS_ID.fullmatch(value) or SYS_ID_LIST.fullmatch(value)):
             ids = tuple(value.split(","))
             names = tuple(self.people[i] for i in ids if i in self.people)
             return Raw(ids=ids, names=names if len(names) == len(ids) else (), text=", ".join(names))
@@ -234,43 +231,3 @@ def _comments(rows: Sequence[Body], labels: Body) -> list[RawComment]:
         )
         for row in rows
     ]
-
-
-class _TextOfMarkup(HTMLParser):
-    """Collects what a person reads of a piece of HTML."""
-
-    def __init__(self) -> None:
-        super().__init__(convert_charrefs=True)
-        self.pieces: list[str] = []
-        self.has_media = False
-        self._hidden = 0
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:  # noqa: ARG002 - HTMLParser's
-        """Note media and line breaks, and where hidden content begins."""
-        self.has_media = self.has_media or tag in ("img", "video", "object", "iframe")
-        self._hidden += tag in ("script", "style")
-        if tag in _BREAKS:
-            self.pieces.append("\n")
-
-    def handle_endtag(self, tag: str) -> None:
-        """Note where hidden content ends."""
-        self._hidden -= tag in ("script", "style") and self._hidden > 0
-
-    def handle_data(self, data: str) -> None:
-        """Collect text that is shown."""
-        if not self._hidden:
-            self.pieces.append(data)
-
-
-def _markup(value: str) -> Raw:
-    reader = _TextOfMarkup()
-    try:
-        reader.feed(value)
-        reader.close()
-    except AssertionError:  # Python's own parser gives up on some broken declarations; the raw text is what there is
-        return _plain(value)
-    lines = (" ".join(line.split()) for line in "".join(reader.pieces).split("\n"))
-    text = "\n".join(line for line in lines if line)
-    if not text and not reader.has_media:
-        return BLANK
-    return Raw(ids=(text,) if text else (), text=text, media_only=not text)

@@ -8,11 +8,11 @@ original of a restored one or one that was lost, has told people already.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 
 from capa_sync.errors import DeliveryUnknown, SourceError, WriteRefused
 from capa_sync.model.note import NoteMark
+from capa_sync.model.patterns import CODE_TAG, NOTE_MARKER, UNSAFE_IN_NOTE
 from capa_sync.model.write import Delivered, Write, WriteKind, says_the_same
 from capa_sync.sources.fence import fenced, fenced_write
 from capa_sync.sources.servicenow.answers import Row, display_of, value_of
@@ -21,9 +21,6 @@ from capa_sync.sources.servicenow.directory import Directory
 from capa_sync.sources.servicenow.history import History
 from capa_sync.sources.servicenow.options import ServiceNowOptions
 
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b-\u200f\u202a-\u202e\u2028\u2029\u2066-\u2069\ufeff]")
-_MARKER = re.compile(r"\[capa-sync [^\]\r\n]*\]")
-_CODE = re.compile(r"\[(/?)code\]", re.IGNORECASE)
 _STAMPS = ("sys_id", "sys_updated_on")
 
 
@@ -172,13 +169,13 @@ class ServiceNowWriter:
 
 def marker_of(write: Write) -> str:
     """Return the line that makes a note ours: `[capa-sync TICKET-ID HASH]` (CONTRACT.md 8)."""
-    return write.marker if _MARKER.fullmatch(write.marker) else f"[capa-sync {write.ticket_id} {write.hash}]"
+    return write.marker if NOTE_MARKER.fullmatch(write.marker) else f"[capa-sync {write.ticket_id} {write.hash}]"
 
 
 def _marker_in(row: Row) -> str:
     """Return the marker that a note of ours ends with, "" for any other note."""
     last = value_of(row, "value").rstrip().rpartition("\n")[2].strip()
-    return last if _MARKER.fullmatch(last) else ""
+    return last if NOTE_MARKER.fullmatch(last) else ""
 
 
 def plain_text(text: str) -> str:
@@ -187,9 +184,9 @@ def plain_text(text: str) -> str:
     Control and direction characters go; `[code]`, which makes a journal render HTML, `@[`, which mentions people,
     and a marker of ours inside the text lose their meaning.
     """
-    clean = _CONTROL.sub("", text.replace("\r\n", "\n").replace("\r", "\n"))
-    clean = _CODE.sub(r"(\1code)", clean).replace("@[", "@ [")
-    return _MARKER.sub(lambda found: f"({found[0][1:-1]})", clean).strip()
+    clean = UNSAFE_IN_NOTE.sub("", text.replace("\r\n", "\n").replace("\r", "\n"))
+    clean = CODE_TAG.sub(r"(\1code)", clean).replace("@[", "@ [")
+    return NOTE_MARKER.sub(lambda found: f"({found[0][1:-1]})", clean).strip()
 
 
 def _differing(row: Row, wanted: Mapping[str, str]) -> dict[str, str]:

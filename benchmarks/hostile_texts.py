@@ -1,0 +1,165 @@
+"""Times hostile texts of doubling length on every pattern that meets ticket text, and on what is made of them.
+
+Work that is linear doubles with the text; quadratic work is four times as much. Each text is a few characters over
+and over: what patterns begin with, what they repeat, and what they wait for in vain.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+
+from benchmarks.running import Line
+from capa_sync.mapping.placeholders import state_of
+from capa_sync.mapping.texts import normalise
+from capa_sync.mapping.values import split_list
+from capa_sync.model.patterns import REGISTERED, Pattern, bytes_without_addresses, without_addresses
+from capa_sync.sources.jira.markup import escape_wiki
+from capa_sync.sources.jira.values import text_value
+from capa_sync.sources.jira.wiki import wiki_text
+from capa_sync.sources.servicenow.markup import markup_value
+from capa_sync.sources.servicenow.writer import plain_text
+from capa_sync.writeback.wording import clean
+
+SEEDS = (
+    *(
+        "a",
+        "a.",
+        "a.a.a. @1",
+        "a@1 ",
+        "a.b@1f ",
+        "@",
+        "$",
+        " ",
+        "\t",
+        "\n",
+        "\n ",
+        "\u00a0",
+        "1",
+        "1 ",
+        "1.",
+        ".",
+        "-",
+    ),
+    *("why 1", " why", "why 1 1", "-> ", " -", "1) ", "[", "]", "[a", "[a|", "[a|b", "[~", "[^", "[http:", "[a b c|"),
+    *("{", "}", "{{", "{{a", "{color:", "{color}", "{adf}", "{adf:", "{quote}", "!", "!a", "!a.pn", "!http://", "|"),
+    *("||", "| ", "|a", "|a|\n", "||\n", "\n|", "\n||", "*", "*a", "*a ", " *a", "_a _", "+a+", "{*}a", "\\", "\\\\"),
+    *(
+        "#",
+        "# ",
+        "* ",
+        "\n* ",
+        "\n*",
+        "----",
+        "\n----",
+        "h1. ",
+        "\nh1.",
+        "bq. ",
+        "&",
+        "&nbsp;",
+        "&#1",
+        "&amp",
+        "'",
+        "'a",
+    ),
+    *("<", "<a", "<a ", "<a\n", "<a/", "<a x='", '<a x="', "<a b=c ", "</", "<!--", "<!", "<?", "<!-- -->", "<p>"),
+    *(
+        "<a '",
+        "<a \"'",
+        "<a '\"'\"",
+        "<script>",
+        "<td>",
+        "(",
+        "(1",
+        "(as of 1 May ",
+        "Parent values: (1)",
+        "(1)Level 1 ",
+    ),
+    *(
+        "Level 1 values: (1)",
+        "[capa-sync ",
+        "[capa-sync a ",
+        "[capa-sync a f-",
+        "[  capa",
+        "0000000-",
+        "[code]",
+        ":a:",
+    ),
+    *(
+        "to be ",
+        "please enter the text ",
+        "\u202e",
+        "\u200b",
+        "审",
+        "é.",
+        "2026-01-01",
+        "com.foo.Bar@1f[",
+        "a" * 32 + ",",
+    ),
+)
+BEHIND = ("[", "Parent values: ", "[capa-sync ", "a.b@1f[", "2026-01-01T", "<a ", "{adf}", " why 1", "please enter")
+SHORT = ("a", " ", "1", "(1)", " the text", "x=\"'", "(1)Level 1 values: (1)", "=,", "]", "0-", "{adf}")
+"""What some patterns must begin with, and what is repeated behind it."""
+TEXTS = tuple(("", seed) for seed in SEEDS) + tuple((head, seed) for head in BEHIND for seed in SHORT)
+LENGTHS = (25_000, 50_000, 100_000)
+Work = Callable[[str], object]
+
+
+def works() -> Iterator[tuple[str, Work]]:
+    """Every pattern in each way that it may be used, and every reader of text."""
+    for name, pattern in sorted(REGISTERED.items()):
+        yield name, _use(pattern)
+    yield "wiki_text", wiki_text
+    yield "text_value", text_value
+    yield "escape_wiki", escape_wiki
+    yield "markup_value", markup_value
+    yield "plain_text", plain_text
+    yield "split_list", lambda text: split_list(text, "lines")
+    yield "state_of", lambda text: state_of(normalise(text), text)
+    yield "clean", lambda text: clean(text, 200)
+    yield "without_addresses", without_addresses
+    yield "bytes_without_addresses", lambda text: bytes_without_addresses(text.encode())
+
+
+def _use(pattern: Pattern[str] | Pattern[bytes]) -> Work:
+    if isinstance(pattern.compiled.pattern, bytes):
+        return lambda text: (pattern.subn(b"", text.encode()), pattern.fullmatch(text.encode()))
+    if pattern.whole:
+        return lambda text: (pattern.fullmatch(text), pattern.match(text))
+    return lambda text: (pattern.subn("", text), pattern.fullmatch(text))
+
+
+def _seconds(work: Work, text: str) -> float:
+    began = time.process_time()
+    work(text)
+    return time.process_time() - began
+
+
+def worst_growth(work: Work, seed: str, head: str) -> tuple[float, float]:
+    """Return by how much the work grew when the text doubled, and the seconds of the longest text."""
+    before, growth, last = 0.0, 0.0, 0.0
+    for length in LENGTHS:
+        text = (head + seed * (length // len(seed)))[:length]
+        last = _seconds(work, text)
+        if last > 0.02 and before > 0:  # below that the clock of processes tells nothing
+            again = min(last, _seconds(work, text))
+            growth, last = max(growth, again / before), again
+        if last > 3:
+            return max(growth, 99), last
+        before = last
+    return growth, last
+
+
+def hostile_texts() -> Iterator[Line]:
+    """Measure every pattern and reader on every hostile text; one line for all, which names the worst."""
+    growth, slowest = (0.0, ""), (0.0, "")
+    count = 0
+    for name, work in works():
+        for head, seed in TEXTS:
+            count += 1
+            grown, seconds = worst_growth(work, seed, head)
+            what = f"{name} on {head + seed!r}"
+            growth, slowest = max(growth, (grown, what)), max(slowest, (seconds, what))
+    told = f"{growth[0]:.1f} × ({growth[1]}); slowest {slowest[0]:.2f} s ({slowest[1]})"
+    is_met = growth[0] <= 3 and slowest[0] < 1
+    yield Line(f"patterns on {count:,} hostile texts, length doubled up to 100,000", told, "≤ 3 ×, < 1 s", is_met)

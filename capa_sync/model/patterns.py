@@ -1,0 +1,263 @@
+"""Every pattern that meets text from a tracker, so that no ticket can buy minutes of computing.
+
+Three rules hold for each, and tests hold them: two repeats that can take the same character never stand side by
+side; a repeat that is searched for, and followed by anything, has a largest count; the pattern looks at no more text
+than its `reach`. What lies beyond the reach stays as it is. `python -m benchmarks patterns` times hostile texts on
+each of them.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Generic, TypeVar
+
+S = TypeVar("S", str, bytes)
+
+REACH = 100_000
+"""Characters of a text that a pattern looks at unless it says otherwise; a field of Jira holds 32,767 by default."""
+LONGEST_BODY = 100_000_000
+"""Reach of patterns that make a text harmless: all of it, for they take one character at a time."""
+REGISTERED: dict[str, Pattern[str] | Pattern[bytes]] = {}
+"""Every pattern by name, for tests and benchmarks."""
+
+
+class Pattern(Generic[S]):
+    """A regular expression that looks at no more than the first `reach` characters.
+
+    Args:
+        name: what tests and benchmarks call it; "" for one that is made of a file's own words.
+        expression: its source.
+        flags: of `re`.
+        reach: how many characters it looks at. `fullmatch` on a longer text finds nothing.
+        whole: only ever matched from the start of a text.
+    """
+
+    __slots__ = ("compiled", "name", "reach", "whole")
+
+    def __init__(self, name: str, expression: S, flags: int = 0, *, reach: int = REACH, whole: bool = False) -> None:
+        self.name = name
+        self.compiled: re.Pattern[S] = re.compile(expression, flags)
+        self.reach = reach
+        self.whole = whole
+        if name:
+            REGISTERED[name] = self
+
+    def fullmatch(self, text: S) -> re.Match[S] | None:
+        """Match the whole text; None for one longer than the reach."""
+        return self.compiled.fullmatch(text) if len(text) <= self.reach else None
+
+    def match(self, text: S) -> re.Match[S] | None:
+        """Match at the start of the text."""
+        return self.compiled.match(text, 0, self.reach)
+
+    def search(self, text: S) -> re.Match[S] | None:
+        """Find the first place within the reach."""
+        return self.compiled.search(text, 0, self.reach)
+
+    def sub(self, new: S | Callable[[re.Match[S]], S], text: S, count: int = 0) -> S:
+        """Replace within the reach."""
+        return self.subn(new, text, count)[0]
+
+    def subn(self, new: S | Callable[[re.Match[S]], S], text: S, count: int = 0) -> tuple[S, int]:
+        """Replace within the reach, and count."""
+        if len(text) <= self.reach:
+            return self.compiled.subn(new, text, count)
+        head, found = self.compiled.subn(new, text[: self.reach], count)
+        return head + text[self.reach :], found
+
+    def split(self, text: S) -> list[S]:
+        """Cut the text at each place within the reach; what lies beyond belongs to the last piece."""
+        pieces: list[S] = self.compiled.split(text[: self.reach])
+        pieces[-1] += text[self.reach :]
+        return pieces
+
+    def findall(self, text: S) -> list[S]:
+        """Return what is found within the reach."""
+        found: list[S] = self.compiled.findall(text, 0, self.reach)
+        return found
+
+
+def literal(words: str) -> Pattern[str]:
+    """Return the pattern of a mapping's own words, in any case."""
+    return Pattern("", re.escape(words), re.IGNORECASE)
+
+
+# -- any text
+CONTROL = Pattern("CONTROL", r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\x85\ufeff]", reach=LONGEST_BODY)
+CONTROL_RUN = Pattern("CONTROL_RUN", r"[\x00-\x1f\x7f-\x9f]+", reach=LONGEST_BODY)
+LINE_ENDS = Pattern("LINE_ENDS", r"[\r\n\t]+")
+WORDS = Pattern("WORDS", r"\w+")
+ENTITY = Pattern("ENTITY", r"&(?:[A-Za-z]{2,31}|#\d{1,7}|#[xX][0-9A-Fa-f]{1,6});")
+
+TEMPLATE_GAP = Pattern("TEMPLATE_GAP", r"\.{3,}|…|\n")
+
+# -- placeholders: texts of at most 90 characters
+BRACKETED = Pattern("BRACKETED", r"\[[^\[\]]{0,80}\]|<[^<>]{0,80}>|\{[^{}]{0,80}\}", reach=90, whole=True)
+EMOJI_NAME = Pattern("EMOJI_NAME", r":[a-z0-9_+-]{1,40}:", reach=90, whole=True)
+_LATER_WORDS = (
+    "determined|defined|decided|done|confirmed|announced|added|completed|filled|filled in|filled out|provided|written"
+    "|discussed|clarified|investigated|analysed|analyzed|agreed|updated|specified|identified"
+)
+_PLACE_WORDS = (
+    "above|below|description|title|summary|ticket|this ticket|other ticket|comment|comments|attachment|attachments"
+    "|attached|attached file|notes|e-mail|email|mail|link|history|previous|root cause|parent|parent ticket"
+)
+_ASKED_WORDS = (
+    "text|here|this|field|details|description|value|content|cause|root cause|action|reason|information|below"
+)
+LATER = Pattern(
+    "LATER",
+    "|".join(
+        f"(?:{pattern})"
+        for pattern in (
+            rf"(still |yet )?to be ({_LATER_WORDS})( later| soon)?",
+            rf"will be ({_LATER_WORDS})( later| soon)?",
+            rf"not (yet )?({_LATER_WORDS}|known|available|clear|started|set)( yet)?",
+            r"(still|yet) (open|to be done|to do|missing|unclear|unknown)",
+            rf"(please )?(see|cf|refer to) (also )?(the |in )?({_PLACE_WORDS})",
+            (
+                r"(please |pls )?(enter|insert|add|fill|fill in|fill out|type|write|provide|complete|describe)"
+                rf"( (the |your |a )?({_ASKED_WORDS}))*( here)?"
+            ),
+            r"(please )?(select|choose)( (one|an option|a value))?",
+            r"click here to (enter|add) text",
+            r"lorem ipsum.*",
+        )
+    ),
+    reach=90,
+    whole=True,
+)
+"""Sentences for "nothing yet"."""
+LIST_SIGN = Pattern(
+    "LIST_SIGN",
+    r"(?:[-*#•·▪◦‣☐☑–—]{1,6}|\d{1,3}[.)]|[A-Za-z][.)]|\[[ xX]?\])(?:\s{1,8}|\Z)",
+    reach=200,
+    whole=True,
+)
+"""What begins an item of a list in a plain text, or is all of it."""
+RULER = Pattern("RULER", r"-{4,}|_{4,}|={4,}", reach=500, whole=True)
+
+# -- lists and times in a field
+WHY = Pattern(
+    "WHY",
+    r"(?:^|\s)(?:\d{1,3}\s{0,8}[.)]\s{0,8})?why\s{0,8}#?\d{1,3}\s{0,8}[:.)?-]+|(?:^|\s)\d{1,2}\s{0,8}[.)]\s",
+    re.IGNORECASE,
+)
+ARROW = Pattern("ARROW", r"→|->|=>|>>")
+COMMA = Pattern("COMMA", r"[,;]")
+ZERO_TIME = Pattern("ZERO_TIME", r"(\d{4}-\d\d-\d\d)[ T]00:00:00\.0", reach=40, whole=True)
+"""As Jira writes the dates of its history."""
+
+# -- Jira: values
+HINT = Pattern("HINT", r"(?<=[\w$;])@[0-9a-f]{1,16}(?![\w.@-])", reach=LONGEST_BODY)
+HINT_BYTES = Pattern("HINT_BYTES", rb"(?<=[\w$;])@[0-9a-f]{1,16}(?![\w.@-])", reach=LONGEST_BODY)
+JAVA_CLASS = Pattern("JAVA_CLASS", r"[A-Za-z_$][\w$]{0,99}\.[A-Za-z_$][\w$]{0,99};?\Z", reach=202)
+JAVA_CLASS_BYTES = Pattern("JAVA_CLASS_BYTES", rb"[A-Za-z_$][\w$]{0,99}\.[A-Za-z_$][\w$]{0,99};?\Z", reach=202)
+# com.atlassian.greenhopper.service.sprint.Sprint@1f[id=7,rapidViewId=2,name=Sprint 1,…]
+SPRINT_DUMP = Pattern("SPRINT_DUMP", r"[\w.$]{1,300}@[0-9a-f]{1,16}\[(.*)\]", re.DOTALL, reach=5_000, whole=True)
+ISO = Pattern("ISO", r"\d{4}-\d\d-\d\d(?:[T ].*)?", reach=80, whole=True)
+ID_LIST = Pattern("ID_LIST", r"\[([\w:\-, ]*)\]", whole=True)
+CASCADE = Pattern(
+    "CASCADE",
+    r"Parent values: ([^\n]{0,255}?)\((\d{1,19})\)(?:Level 1 values: ([^\n]{0,255}?)\((\d{1,19})\))?",
+    reach=600,
+    whole=True,
+)
+"""Of two option names, each of at most 255 characters."""
+QUOTED = Pattern("QUOTED", r"'([^']{1,300})'", reach=20_000)
+
+# -- Jira: wiki markup
+MACRO = Pattern(
+    "MACRO",
+    r"(?<!\\)\{(?:color|panel|quote|noformat|code|section|column|anchor|info|note|tip|warning|expand)(?::[^{}\n]{0,300})?\}",
+)
+IMAGE = Pattern(
+    "IMAGE", r"(?<![\w!\\])!(?=\S)([^!\n|]{1,250}\.\w{2,5}|https?://[^!\n|]{1,500})(?:\|[^!\n]{0,200})?!(?![\w!])"
+)
+MENTION = Pattern("MENTION", r"(?<!\\)\[~(?:accountid:)?([^\[\]\n]{1,120})\]")
+LINK = Pattern("LINK", r"(?<!\\)\[([^\[\]|\n]{1,300})\|[^\[\]\n|]{1,2000}(?:\|[^\[\]\n]{0,200})?\]")
+BARE_LINK = Pattern("BARE_LINK", r"(?<!\\)\[((?:https?|mailto|ftp):[^\[\]|\n]{1,2000})\]")
+ATTACHMENT = Pattern("ATTACHMENT", r"(?<!\\)\[\^([^\[\]\n]{1,250})\]")
+HEAD = Pattern("HEAD", r"^[ \t]{0,20}(?:h[1-6]|bq)\.(?:[ \t]+|$)", re.MULTILINE)
+BULLET = Pattern("BULLET", r"^[ \t]{0,20}(?:[*#]{1,6}|-)[ \t]+(?=\S)", re.MULTILINE)
+BULLET_OF_NOTHING = Pattern("BULLET_OF_NOTHING", r"^[ \t]{0,20}[*#]{1,2}[ \t\u00a0]{0,20}$", re.MULTILINE)
+DASHES = Pattern("DASHES", r"^[ \t]{0,20}-{4,5}[ \t]{0,20}$", re.MULTILINE)
+TABLE_HEAD = Pattern("TABLE_HEAD", r"^[ \t]{0,20}\|\|([^\n]*)\|\|[ \t]{0,20}$", re.MULTILINE)
+TABLE_ROW = Pattern("TABLE_ROW", r"^[ \t]{0,20}\|([^\n]*)\|[ \t]{0,20}$", re.MULTILINE)
+MONOSPACED = Pattern("MONOSPACED", r"(?<!\\)\{\{([^\n]{1,300}?)\}\}")
+EMPHASIS = Pattern(
+    "EMPHASIS",
+    r"(?<![\w\\*_+{}])(?:\{([*_+])\}|([*_+]))(?=\S)([^\n]{1,300}?)(?<=\S)(?:\{\1\}|\2)(?![\w*_+{}])",
+)
+BREAK = Pattern("BREAK", r"(?<!\\)\\\\(?=\s|\||$)", re.MULTILINE)
+ESCAPED = Pattern("ESCAPED", r"\\([\\\[\]{}!|*_~^+?#-])")
+ADF_MACRO = Pattern("ADF_MACRO", r"\{adf(?::[^{}\n]{0,100})?\}")
+SPECIAL = Pattern("SPECIAL", r"[\[\]{}!|*_~^+?-]", reach=LONGEST_BODY)
+SAFE_LINK = Pattern("SAFE_LINK", r"https?://[^\s|\[\]{}]+", reach=2_000, whole=True)
+HEAD_TO_ESCAPE = Pattern("HEAD_TO_ESCAPE", r"^([^\S\n]*)(h[1-6]|bq)\.", re.MULTILINE, reach=LONGEST_BODY)
+
+UNSAFE_IN_NOTE = Pattern(
+    "UNSAFE_IN_NOTE",
+    r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b-\u200f\u202a-\u202e\u2028\u2029\u2066-\u2069\ufeff]",
+    reach=LONGEST_BODY,
+)
+
+# -- ServiceNow
+TAG = Pattern(
+    "TAG",
+    r"""<(/?)([A-Za-z][A-Za-z0-9:-]{0,30})(?=[\s/>])((?:[^<>"']++|"[^"]*+"|'[^']*+')*+)>""",
+    reach=LONGEST_BODY,
+)
+"""An embedded picture makes an attribute of megabytes. At most three unfinished tags can look at the same text: each
+quotation mark is a permutation of the states outside, in single and in double quotes, of which there are three."""
+SYS_ID_LIST = Pattern("SYS_ID_LIST", r"[0-9a-f]{32}(,[^,\s]+)+", whole=True)
+SYS_ID = Pattern("SYS_ID", r"[0-9a-f]{32}", whole=True)
+COUNT = Pattern("COUNT", r"[0-9]{1,18}", reach=40, whole=True)
+DATE_LIKE = Pattern("DATE_LIKE", r"\d{4}-\d\d-\d\d( \d\d:\d\d:\d\d)?", reach=40, whole=True)
+CUT_SHORT = Pattern("CUT_SHORT", r"transaction cancel{1,2}ed|maximum execution time", re.IGNORECASE)
+NOTE_MARKER = Pattern("NOTE_MARKER", r"\[capa-sync [^\[\]\r\n]{0,2000}\]", reach=LONGEST_BODY)
+NOTE_LINE = Pattern(
+    "NOTE_LINE",
+    r"\[capa-sync ([^\s\[\]]{1,64}) ([0-9a-f]{1,64})-(clear|[0-9a-f]{7}[0-3](?:-[0-9a-f]{7}[0-3]){0,200})\]",
+)
+CODE_TAG = Pattern("CODE_TAG", r"\[(/?)code\]", re.IGNORECASE, reach=LONGEST_BODY)
+
+DIRECTION = Pattern(
+    "DIRECTION", "[\u061c\u200b\u200e\u200f\u202a-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]", reach=LONGEST_BODY
+)
+"""What turns the direction of writing, or is not seen."""
+
+# -- texts of ours with words of theirs in them
+WRITTEN_AT = Pattern("WRITTEN_AT", r"\((?:as of )?\d{1,2} [A-Z][a-z]{1,12} \d{4}(?: \d\d:\d\d)?\)")
+"""The instant of the write in the heading of a text, as `writeback/render.py` words it; no date comes before it."""
+OWN_MARKER = Pattern("OWN_MARKER", r"\[(?=\s*capa-sync)", re.IGNORECASE, reach=LONGEST_BODY)
+
+
+def without_addresses(text: str, left: str = "") -> str:
+    """Take the memory addresses of Java objects out of a text, for each read tells other ones.
+
+    Args:
+        text: any text; `com.foo.Bar@1a2b3c` is such an address.
+        left: what stays in its place.
+    """
+    if "@" not in text:
+        return text
+
+    def replaced(found: re.Match[str]) -> str:
+        before = text[max(0, found.start() - 202) : found.start()]
+        return left if JAVA_CLASS.search(before) else found[0]
+
+    return HINT.sub(replaced, text)
+
+
+def bytes_without_addresses(body: bytes) -> bytes:
+    """The same for JSON bytes, before they are hashed."""
+    if b"@" not in body:
+        return body
+
+    def replaced(found: re.Match[bytes]) -> bytes:
+        before = body[max(0, found.start() - 202) : found.start()]
+        return b"" if JAVA_CLASS_BYTES.search(before) else found[0]
+
+    return HINT_BYTES.sub(replaced, body)

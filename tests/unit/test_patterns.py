@@ -1,0 +1,262 @@
+"""Patterns that meet ticket text: made in one module, and of a form that no text makes slow."""
+
+from __future__ import annotations
+
+import ast
+import random
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from capa_sync.model import patterns
+from capa_sync.model.patterns import REGISTERED, Pattern, bytes_without_addresses, without_addresses
+
+PACKAGE = Path(patterns.__file__).parents[1]
+MAY_MAKE_PATTERNS = (
+    "model/patterns.py",  # those that meet ticket text
+    "sandbox/",  # a tracker of ours: imported by demo and sandbox alone
+    "settings/",  # the settings file
+    "web/",  # addresses that a browser asks for
+    "hints/",  # addresses and short ids of a webhook, of a bounded body
+    "rules/phrases/phrase.py",  # the language of rule files
+    "rules/phrases/table.py",
+    "rules/schema.py",
+    "rules/wording.py",  # slots of a rule file's messages
+    "cli/context.py",
+    "store/database.py",  # SQL of ours
+    "store/views.py",
+    "sources/budget.py",  # the settings
+    "sources/wish.py",  # a header of a bounded length
+    "sources/jira/query.py",  # the query of the settings
+    "sources/jira/times.py",  # stamps
+    "sources/jira/door.py",  # paths that we ask for
+    "sources/jira/gate.py",
+    "sources/servicenow/query.py",
+    "sources/servicenow/keyset.py",
+    "sources/servicenow/client.py",
+    "sources/servicenow/labels.py",
+    "sources/servicenow/directory.py",
+)
+"""Modules whose patterns never meet text that a person wrote into a ticket."""
+UNBOUNDED = int(re._constants.MAXREPEAT)  # type: ignore[attr-defined]
+MANY = 2_000
+SAMPLE = "".join(map(chr, range(1, 256))) + "•→审\u2028😀"
+
+
+def uses_of_re(path: Path) -> bool:
+    """Tell whether a module makes a pattern by itself."""
+    tree = ast.parse(path.read_text("utf-8"))
+    return any(
+        isinstance(node, ast.Import) and any(name.name == "re" for name in node.names) for node in ast.walk(tree)
+    )
+
+
+def test_patterns_are_made_in_one_module() -> None:
+    """A module that reads tickets makes no pattern of its own; who may is listed with the reason."""
+    makers = {path.relative_to(PACKAGE).as_posix() for path in PACKAGE.rglob("*.py") if uses_of_re(path)}
+    assert sorted(name for name in makers if not name.startswith(MAY_MAKE_PATTERNS)) == []
+
+
+def test_every_exception_still_makes_patterns() -> None:
+    """A name that needs no exception any more leaves the list."""
+    makers = {path.relative_to(PACKAGE).as_posix() for path in PACKAGE.rglob("*.py") if uses_of_re(path)}
+    assert [name for name in MAY_MAKE_PATTERNS if not any(maker.startswith(name) for maker in makers)] == []
+
+
+# What a regular expression is made of, as the standard library's own reader tells it.
+
+Node = tuple[Any, Any]
+
+
+def parsed(pattern: Pattern[Any]) -> list[Node]:
+    """The parts of an expression."""
+    return list(re._parser.parse(pattern.compiled.pattern, pattern.compiled.flags))  # type: ignore[attr-defined]
+
+
+def sequences(nodes: list[Node]) -> Iterator[list[Node]]:
+    """Every sequence of parts in an expression, groups opened: a group's parts stand where the group stands."""
+    flat: list[Node] = []
+    for kind, value in nodes:
+        name = str(kind)
+        if name == "SUBPATTERN":
+            flat += value[-1]
+        elif name in {"MAX_REPEAT", "MIN_REPEAT", "POSSESSIVE_REPEAT"}:
+            yield from sequences(list(value[2]))
+            flat.append((kind, value))
+        elif name == "BRANCH":
+            for branch in value[1]:
+                yield from sequences(list(branch))
+            flat.append((kind, value))
+        elif name == "ATOMIC_GROUP":
+            flat += value
+        else:
+            flat.append((kind, value))
+    if any(str(kind) == "SUBPATTERN" for kind, _ in flat):
+        yield from sequences(flat)
+    else:
+        yield flat
+
+
+def taken(nodes: list[Node]) -> set[str]:
+    """The characters of a sample that a part can take anywhere."""
+    found: set[str] = set()
+    for kind, value in nodes:
+        name = str(kind)
+        if name == "LITERAL":
+            found.add(chr(value))
+        elif name == "NOT_LITERAL":
+            found |= set(SAMPLE) - {chr(value)}
+        elif name == "ANY":
+            found |= set(SAMPLE)
+        elif name == "IN":
+            found |= {letter for letter in SAMPLE if in_set(value, letter)}
+        elif name in {"MAX_REPEAT", "MIN_REPEAT", "POSSESSIVE_REPEAT"}:
+            found |= taken(list(value[2]))
+        elif name == "SUBPATTERN":
+            found |= taken(list(value[-1]))
+        elif name == "BRANCH":
+            found |= set().union(*(taken(list(branch)) for branch in value[1]))
+    return found
+
+
+def in_set(items: list[Node], letter: str) -> bool:
+    """Tell whether a character class takes a character."""
+    negated, hit = False, False
+    for kind, value in items:
+        name = str(kind)
+        if name == "NEGATE":
+            negated = True
+        elif name == "LITERAL":
+            hit = hit or chr(value) == letter
+        elif name == "RANGE":
+            hit = hit or value[0] <= ord(letter) <= value[1]
+        else:
+            classes = {"CATEGORY_WORD": r"\w", "CATEGORY_DIGIT": r"\d", "CATEGORY_SPACE": r"\s"}
+            word = str(value)
+            matches = re.match(classes[word.replace("NOT_", "")], letter) is not None
+            hit = hit or matches is not ("NOT_" in word)
+    return hit is not negated
+
+
+ZERO_WIDTH = {"AT", "ASSERT", "ASSERT_NOT"}
+
+
+def repeats_side_by_side(pattern: Pattern[Any]) -> list[set[str]]:
+    """Characters that two long repeats next to each other, or with only optional parts between, can both take."""
+    found = []
+    for nodes in sequences(parsed(pattern)):
+        open_repeats: list[set[str]] = []
+        for kind, value in nodes:
+            if str(kind) in ZERO_WIDTH:
+                continue
+            is_repeat = str(kind) in {"MAX_REPEAT", "MIN_REPEAT", "POSSESSIVE_REPEAT"}
+            is_long = is_repeat and value[1] > MANY
+            mine = taken([(kind, value)])
+            if is_long:
+                found += [both for other in open_repeats if (both := mine & other)]
+            if not (is_repeat and value[0] == 0):
+                open_repeats = []
+            if is_long and str(kind) != "POSSESSIVE_REPEAT":
+                open_repeats.append(mine)
+    return found
+
+
+def long_searched_repeats(pattern: Pattern[Any]) -> list[str]:
+    """Long repeats that something must follow and that can take what the pattern begins with: each start runs on."""
+    found = []
+    for nodes in sequences(parsed(pattern)):
+        consuming = [node for node in nodes if str(node[0]) not in ZERO_WIDTH]
+        for index, (kind, value) in enumerate(consuming[:-1]):
+            must_follow = any(
+                not (str(later) in {"MAX_REPEAT", "MIN_REPEAT"} and rest[0] == 0)
+                for later, rest in consuming[index + 1 :]
+            )
+            is_long = str(kind) in {"MAX_REPEAT", "MIN_REPEAT"} and value[1] > MANY
+            if is_long and must_follow and taken([(kind, value)]) & taken(consuming[:1]):
+                found.append(repr(value))
+    return found
+
+
+LINE_BOUND = {"TABLE_HEAD", "TABLE_ROW", "HEAD_TO_ESCAPE", "HEAD", "BULLET"}
+"""Begin at the start of a line and end with it: each line is looked at once."""
+PROVEN = {"TAG"}
+"""Its own docstring has the proof, and the test of hostile texts times it."""
+
+
+@pytest.mark.parametrize("name", sorted(set(REGISTERED) - PROVEN))
+def test_no_two_repeats_side_by_side_take_the_same(name: str) -> None:
+    """The form that makes a text of n characters cost n times n."""
+    assert repeats_side_by_side(REGISTERED[name]) == []
+
+
+@pytest.mark.parametrize("name", sorted(set(REGISTERED) - PROVEN - LINE_BOUND))
+def test_a_repeat_that_is_searched_for_is_bounded(name: str) -> None:
+    """Else each place where it could begin looks at the rest of the text."""
+    pattern = REGISTERED[name]
+    assert pattern.whole or long_searched_repeats(pattern) == []
+
+
+@pytest.mark.parametrize(
+    ("expression", "is_slow"),
+    [
+        (r"\s*\s*x", True),
+        (r"(?:\w+\.)+\w+@", True),
+        (r"\w*-?\w*x", True),
+        (r"\w{1,80}-?\w{1,80}x", False),
+        (r"[a-z]+[0-9]+", False),
+    ],
+)
+def test_the_test_of_repeats_sees_the_form(expression: str, is_slow: bool) -> None:
+    """A test that cannot fail would hold nothing."""
+    assert bool(repeats_side_by_side(made(expression))) is is_slow
+
+
+@pytest.mark.parametrize(
+    ("expression", "is_slow"),
+    [
+        (r"\s*x", True),
+        (r"(?:\w+\.)+\w+@", True),
+        (r"\[a [^\]]*\]", True),
+        (r"\[a [^\[\]]*\]", False),
+        (r"\w+", False),
+    ],
+)
+def test_the_test_of_searches_sees_the_form(expression: str, is_slow: bool) -> None:
+    """Neither would this one."""
+    assert bool(long_searched_repeats(made(expression))) is is_slow
+
+
+def made(expression: str) -> Pattern[str]:
+    """A pattern that is not registered."""
+    return Pattern("", expression)
+
+
+OLD_ADDRESS = re.compile(r"((?:[A-Za-z_$][\w$]*\.)+[A-Za-z_$][\w$]*;?)@[0-9a-f]{1,16}(?![\w.@-])")
+
+
+def test_addresses_are_found_as_by_the_plain_pattern() -> None:
+    """Looking back from each `@` finds what the slow pattern found, in texts made of what both look at."""
+    dice = random.Random(14)  # noqa: S311 - a seeded choice of test texts
+    pieces = ["a", "B9", "com", ".", ".", "$x", "@", "@1a2f", "@1f", ";", " ", "-", "é", "_", "[L", "9"]
+    for _ in range(20_000):
+        text = "".join(dice.choices(pieces, k=dice.randint(2, 12)))
+        assert without_addresses(text) == OLD_ADDRESS.sub(r"\1", text)
+
+
+def test_the_bytes_of_a_payload_lose_the_same_addresses() -> None:
+    """The digest of a version depends on them."""
+    body = b'{"x":"com.foo.Bar@1a2b3c, [Lcom.foo.Bar;@ff a@1 ann@example.com a.b@c.de"}'
+    assert bytes_without_addresses(body) == b'{"x":"com.foo.Bar, [Lcom.foo.Bar; a@1 ann@example.com a.b@c.de"}'
+
+
+def test_what_lies_beyond_the_reach_stays() -> None:
+    """Nothing of a text is lost, and a whole match of a longer text is none."""
+    pattern = Pattern("", "a", reach=4)
+    assert pattern.subn("b", "aaaaaa") == ("bbbbaa", 4)
+    assert pattern.split("xaxxaxxa") == ["x", "xxaxxa"]
+    assert pattern.findall("xaxxa") == ["a"]
+    assert pattern.search("xxxxa") is None
+    assert Pattern("", "a+", reach=4).fullmatch("aaaaa") is None

@@ -1,0 +1,363 @@
+"""The same content has the same state in ADF, wiki markup, HTML and plain text: a table of pieces in all four."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from capa_sync.mapping.people import NOBODY, Directory
+from capa_sync.mapping.texts import squash
+from capa_sync.mapping.values import converter
+from capa_sync.model.catalogue import FIELDS
+from capa_sync.model.values import Raw, Value, ValueState
+from capa_sync.sources.jira.values import field_value, history_value
+from capa_sync.sources.servicenow.markup import markup_value
+
+PEOPLE = Directory("any", NOBODY, (), (), ())
+EMPTY, PLACEHOLDER, FILLED = ValueState.EMPTY, ValueState.PLACEHOLDER, ValueState.FILLED
+
+Node = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Piece:
+    """One content as the four forms write it."""
+
+    adf: list[Node]
+    wiki: str
+    html: str
+    plain: str
+
+
+def text(words: str, *marks: str) -> Node:
+    """An ADF text node."""
+    return {"type": "text", "text": words, **({"marks": [{"type": mark} for mark in marks]} if marks else {})}
+
+
+def node(kind: str, *content: Node, **attrs: Any) -> Node:
+    """An ADF node."""
+    return {"type": kind, "attrs": attrs, "content": list(content)}
+
+
+def para(words: str, *marks: str) -> Node:
+    """A paragraph; without words it has no content, as the editor stores it."""
+    return node("paragraph", text(words, *marks)) if words else node("paragraph")
+
+
+def marked(mark: str, wiki: str, tag: str) -> Callable[[str], Piece]:
+    """Words in one inline mark; an empty mark is nothing at all."""
+
+    def make(words: str) -> Piece:
+        shown = f"{wiki}{words}{wiki}" if words.strip() else words
+        return Piece([para(words, mark)], shown, f"<p><{tag}>{words}</{tag}></p>", words)
+
+    return make
+
+
+def listed(kind: str, sign: str, tag: str, plain: str) -> Callable[[str], Piece]:
+    """One item of a list."""
+    return lambda words: Piece(
+        [node(kind, node("listItem", para(words)))],
+        f"{sign} {words}",
+        f"<{tag}><li>{words}</li></{tag}>",
+        f"{plain} {words}",
+    )
+
+
+def cells(kind: str, bar: str, tag: str, count: int) -> Callable[[str], Piece]:
+    """Cells of one row that hold the same."""
+    return lambda words: Piece(
+        [node("table", node("tableRow", *[node(kind, para(words)) for _ in range(count)]))],
+        bar + bar.join([words] * count) + bar,
+        f"<table><tbody><tr>{f'<{tag}>{words}</{tag}>' * count}</tr></tbody></table>",
+        "\t".join([words] * count),
+    )
+
+
+WRAPPINGS: dict[str, Callable[[str], Piece]] = {
+    "paragraph": lambda words: Piece([para(words)], words, f"<p>{words}</p>", words),
+    "bold": marked("strong", "*", "strong"),
+    "italic": marked("em", "_", "em"),
+    "underlined": marked("underline", "+", "u"),
+    "struck": marked("strike", "-", "s"),
+    "raised": marked("subsup", "^", "sup"),
+    "quoted inline": marked("em", "??", "cite"),
+    "bold and italic": lambda words: Piece(
+        [para(words, "strong", "em")],
+        f"*_{words}_*" if words.strip() else words,
+        f"<p><b><i>{words}</i></b></p>",
+        words,
+    ),
+    "monospaced": lambda words: Piece(
+        [para(words, "code")],
+        f"{{{{{words}}}}}" if words.strip() else words,
+        f"<p><code>{words}</code></p>",
+        words,
+    ),
+    "coloured": lambda words: Piece(
+        [para(words, "textColor")],
+        f"{{color:#ff5630}}{words}{{color}}",
+        f'<p><span style="color: red">{words}</span></p>',
+        words,
+    ),
+    "link": lambda words: Piece(
+        [para(words, "link")],
+        f"[{words}|https://wiki.example/page]" if words.strip() else words,
+        f'<p><a href="https://wiki.example/page">{words}</a></p>',
+        words,
+    ),
+    "smart link mark": lambda words: Piece(
+        [para(words, "link")],
+        f"[{words}|https://wiki.example/page|smart-link]" if words.strip() else words,
+        f'<a href="https://wiki.example/page">{words}</a>',
+        words,
+    ),
+    "heading": lambda words: Piece(
+        [node("heading", *para(words)["content"], level=2)], f"h2. {words}", f"<h2>{words}</h2>", words
+    ),
+    "quote": lambda words: Piece(
+        [node("blockquote", para(words))], f"bq. {words}", f"<blockquote>{words}</blockquote>", words
+    ),
+    "quote over lines": lambda words: Piece(
+        [node("blockquote", para(words))],
+        f"{{quote}}\n{words}\n{{quote}}",
+        f"<blockquote><p>{words}</p></blockquote>",
+        f"\n{words}\n",
+    ),
+    "panel": lambda words: Piece(
+        [node("panel", para(words), panelType="info")],
+        f"{{panel:bgColor=#deebff}}\n{words}\n{{panel}}",
+        f'<div class="panel"><p>{words}</p></div>',
+        words,
+    ),
+    "code": lambda words: Piece(
+        [node("codeBlock", *para(words)["content"])],
+        f"{{code:java}}{words}{{code}}",
+        f"<pre><code>{words}</code></pre>",
+        words,
+    ),
+    "bullet": listed("bulletList", "*", "ul", "•"),
+    "bullet with a star": listed("bulletList", "*", "ul", "*"),
+    "bullet with a dash": lambda words: Piece(
+        [node("bulletList", node("listItem", para(words)))],
+        f"- {words}" if words.strip("\u00a0") else "* ",
+        f"<ul><li><p>{words}</p></li></ul>",
+        f"- {words}" if words.strip("\u00a0") else "",
+    ),
+    "numbered item": listed("orderedList", "#", "ol", "1."),
+    "numbered with a bracket": listed("orderedList", "#", "ol", "1)"),
+    "bullet in a bullet": lambda words: Piece(
+        [node("bulletList", node("listItem", para(""), node("bulletList", node("listItem", para(words)))))],
+        f"* \n** {words}",
+        f"<ul><li><ul><li>{words}</li></ul></li></ul>",
+        f"•\n  • {words}",
+    ),
+    "two items": lambda words: Piece(
+        [node("bulletList", node("listItem", para(words)), node("listItem", para(words)))],
+        f"* {words}\n* {words}",
+        f"<ul>\n<li>{words}</li>\n<li>{words}</li>\n</ul>",
+        f"* {words}\n* {words}",
+    ),
+    "task": lambda words: Piece(
+        [node("taskList", node("taskItem", *para(words)["content"], state="TODO"))],
+        f"* {words}",
+        f'<ul><li><input type="checkbox">{words}</li></ul>',
+        f"[ ] {words}",
+    ),
+    "cell": cells("tableCell", "|", "td", 1),
+    "two cells": cells("tableCell", "|", "td", 2),
+    "heading cell": cells("tableHeader", "||", "th", 1),
+    "two heading cells": cells("tableHeader", "||", "th", 2),
+    "two rows": lambda words: Piece(
+        [node("table", *[node("tableRow", node("tableCell", para(words))) for _ in range(2)])],
+        f"| {words} |\n| {words} |",
+        f"<table><tr><td>{words}</td></tr><tr><td>{words}</td></tr></table>",
+        f"{words}\n{words}",
+    ),
+    "a bullet in a cell": lambda words: Piece(
+        [node("table", node("tableRow", node("tableCell", node("bulletList", node("listItem", para(words))))))],
+        f"|* {words}|",
+        f"<table><tr><td><ul><li>{words}</li></ul></td></tr></table>",
+        f"• {words}",
+    ),
+    "two paragraphs": lambda words: Piece(
+        [para(words), para(words)], f"{words}\n\n{words}", f"<p>{words}</p><p>{words}</p>", f"{words}\n\n{words}"
+    ),
+    "a line break after": lambda words: Piece(
+        [node("paragraph", *para(words)["content"], {"type": "hardBreak"})],
+        f"{words}\\\\",
+        f"<p>{words}<br></p>",
+        f"{words}\n",
+    ),
+    "a line break between": lambda words: Piece(
+        [node("paragraph", *para(words)["content"], {"type": "hardBreak"}, *para(words)["content"])],
+        f"{words}\\\\\n{words}",
+        f"{words}<br />{words}",
+        f"{words}\n{words}",
+    ),
+    "a ruler below": lambda words: Piece(
+        [para(words), node("rule")], f"{words}\n----", f"<p>{words}</p><hr>", f"{words}\n----"
+    ),
+    "expand": lambda words: Piece([node("expand", para(words))], words, f"<div>{words}</div>", words),
+    "entities": lambda words: Piece(
+        [para(f"\u00a0{words}\u00a0")], f"&nbsp;{words}&#160;", f"<p>&nbsp;{words}&#160;</p>", f"\u00a0{words}\u00a0"
+    ),
+}
+CONTENTS: dict[str, ValueState] = {
+    "": EMPTY,
+    "\u00a0": EMPTY,
+    "TBD": PLACEHOLDER,
+    "n/a": PLACEHOLDER,
+    "see above": PLACEHOLDER,
+    "To be determined.": PLACEHOLDER,
+    "Nobody owned the list of leavers": FILLED,
+    "AC-03": FILLED,
+}
+PICTURE = [node("mediaSingle", node("media", id="1"))]
+OTHERS: dict[str, tuple[ValueState, Piece]] = {
+    "no content at all": (EMPTY, Piece([], "", "", "")),
+    "a ruler": (EMPTY, Piece([node("rule")], "----", "<hr>", "----")),
+    "a space of an entity": (EMPTY, Piece([para("\u00a0")], "&nbsp;", "<p>&nbsp;</p>", "&nbsp;")),
+    "a zero-width space": (EMPTY, Piece([para("\u200b")], "\u200b", "<p>&#8203;</p>", "\u200b")),
+    "a dash": (PLACEHOLDER, Piece([para("-")], "-", "<p>-</p>", "-")),
+    "a question mark": (PLACEHOLDER, Piece([para("?")], "?", "<p>?</p>", "?")),
+    "a bracketed note": (
+        PLACEHOLDER,
+        Piece([para("[to be filled]")], r"\[to be filled\]", "<p>[to be filled]</p>", "[to be filled]"),
+    ),
+    "a note in angle brackets": (
+        PLACEHOLDER,
+        Piece([para("<root cause>")], "<root cause>", "<p>&lt;root cause&gt;</p>", "<root cause>"),
+    ),
+    "different placeholders in a row": (
+        PLACEHOLDER,
+        Piece(
+            [node("table", node("tableRow", node("tableCell", para("TBD")), node("tableCell", para("n/a"))))],
+            "|TBD|n/a|",
+            "<table><tr><td>TBD</td><td>n/a</td></tr></table>",
+            "TBD\tn/a",
+        ),
+    ),
+    "a placeholder beside a word": (
+        FILLED,
+        Piece(
+            [node("table", node("tableRow", node("tableCell", para("TBD")), node("tableCell", para("Rota lost"))))],
+            "|TBD|Rota lost|",
+            "<table><tr><td>TBD</td><td>Rota lost</td></tr></table>",
+            "TBD\tRota lost",
+        ),
+    ),
+    "a placeholder and a real line": (
+        FILLED,
+        Piece([para("TBD"), para("Rota lost")], "TBD\n\nRota lost", "<p>TBD</p><p>Rota lost</p>", "TBD\n\nRota lost"),
+    ),
+    "a thumb": (
+        PLACEHOLDER,
+        Piece([node("paragraph", node("emoji", shortName=":thumbsup:", text="👍"))], "(y)", "<p>👍</p>", "👍"),
+    ),
+    "a thumb by its name": (
+        PLACEHOLDER,
+        Piece([node("paragraph", node("emoji", shortName=":thumbsup:"))], "(y)", "<p>:thumbsup:</p>", ":thumbsup:"),
+    ),
+    "an ampersand": (
+        FILLED,
+        Piece([para("R&D had no rota")], "R&amp;D had no rota", "<p>R&amp;D had no rota</p>", "R&D had no rota"),
+    ),
+    "a mention": (
+        FILLED,
+        Piece([node("paragraph", node("mention", id="7", text="@Ann"))], "[~Ann]", "<p>@Ann</p>", "@Ann"),
+    ),
+    "a bare address": (
+        FILLED,
+        Piece(
+            [node("paragraph", node("inlineCard", url="https://wiki.example/page"))],
+            "[https://wiki.example/page]",
+            '<a href="https://wiki.example/page">https://wiki.example/page</a>',
+            "https://wiki.example/page",
+        ),
+    ),
+    "a task that wiki markup can only carry": (
+        PLACEHOLDER,
+        Piece(
+            [node("taskList", node("taskItem", text("TBD"), state="TODO"))],
+            '{adf:display=block}\n{"type":"taskList","content":[{"type":"taskItem",'
+            '"content":[{"type":"text","text":"TBD"}]}]}\n{adf}',
+            '<ul><li><input type="checkbox">TBD</li></ul>',
+            "☐ TBD",
+        ),
+    ),
+}
+PIECES: dict[str, tuple[ValueState, Piece]] = OTHERS | {
+    f"{name} of {words!r}": (state, wrap(words))
+    for name, wrap in WRAPPINGS.items()
+    for words, state in CONTENTS.items()
+}
+
+
+def document(piece: Piece) -> dict[str, Any]:
+    """The ADF document of a piece."""
+    return {"type": "doc", "version": 1, "content": piece.adf}
+
+
+def readings(piece: Piece) -> dict[str, Raw | None]:
+    """The piece as each form's own reader reads it."""
+    return {
+        "ADF": field_value("customfield_1", document(piece)),
+        "wiki markup": field_value("customfield_1", piece.wiki),
+        "wiki markup in the history": history_value("customfield_1", None, piece.wiki, {}),
+        "HTML": markup_value(piece.html),
+        "plain text": field_value("summary", piece.plain),
+        "plain text of ServiceNow": Raw((piece.plain,), (), piece.plain),
+    }
+
+
+def states(name: str, piece: Piece) -> dict[str, Value]:
+    """The canonical value of a field for each form."""
+    convert = converter(FIELDS[name])
+    return {form: convert(raw or Raw(), PEOPLE) for form, raw in readings(piece).items()}
+
+
+def test_the_table_has_at_least_80_pieces() -> None:
+    """Each stands in it in all four forms."""
+    assert len(PIECES) >= 80
+
+
+@pytest.mark.parametrize("name", PIECES)
+def test_the_same_content_has_the_same_state_in_every_form(name: str) -> None:
+    """Whether a tracker stores ADF, wiki markup, HTML or plain text decides no verdict."""
+    state, piece = PIECES[name]
+    found = {form: value.state.value for form, value in states("root_cause", piece).items()}
+    assert found == dict.fromkeys(found, state.value)
+
+
+@pytest.mark.parametrize("name", PIECES)
+def test_a_list_field_is_filled_by_the_same_content_in_every_form(name: str) -> None:
+    """A field that is cut into items agrees with itself over all forms, and is filled where a text is."""
+    state, piece = PIECES[name]
+    found = {form: value.is_filled for form, value in states("why_chain", piece).items()}
+    assert found == dict.fromkeys(found, state is FILLED)
+
+
+@pytest.mark.parametrize("name", [name for name, (state, _) in PIECES.items() if state is FILLED])
+def test_the_same_content_is_the_same_but_for_markup(name: str) -> None:
+    """Cloud's history is wiki markup and its field ADF: no change is seen between two forms of one content."""
+    found = {form: squash(str(value.data)) for form, value in states("root_cause", PIECES[name][1]).items()}
+    numbered = "numbered" in name  # a plain list shows its numbers, which the others draw
+    assert len({words.removeprefix("1") if numbered else words for words in found.values()}) == 1, found
+
+
+@pytest.mark.parametrize(
+    ("wiki", "state"),
+    [("!shot.png!", FILLED), ("!shot.png!\nTBD", PLACEHOLDER), ("[^log.txt]", FILLED), ("* !shot.png!", FILLED)],
+)
+def test_a_picture_fills_and_a_placeholder_beside_it_stays_one(wiki: str, state: ValueState) -> None:
+    """What is beside a picture decides in each form that can hold one."""
+    words = wiki.partition("\n")[2]
+    adf = {"type": "doc", "content": [*PICTURE, *([para(words)] if words else [])]}
+    html = f'<p><img src="x.png">{words}</p>'
+    convert = converter(FIELDS["root_cause"])
+    raws = (field_value("c", adf), field_value("c", wiki), markup_value(html))
+    assert [convert(raw or Raw(), PEOPLE).state for raw in raws] == [state] * 3
