@@ -165,6 +165,7 @@ CASCADE = Pattern(
     whole=True,
 )
 """Of two option names, each of at most 255 characters."""
+COMMENT_ID = Pattern("COMMENT_ID", r"[0-9]{1,19}", reach=40, whole=True)
 QUOTED = Pattern("QUOTED", r"'([^']{1,300})'", reach=20_000)
 
 # -- Jira: wiki markup

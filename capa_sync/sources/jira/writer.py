@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,6 +9,7 @@ from typing import Any
 
 from capa_sync.errors import DeliveryUnknown, SourceError, WriteRefused
 from capa_sync.model.clock import Clock
+from capa_sync.model.patterns import COMMENT_ID
 from capa_sync.model.write import OWN_LABELS, PROPERTY_KEY, Delivered, Write, WriteKind
 from capa_sync.sources.budget import Budget
 from capa_sync.sources.fence import fenced, fenced_write
@@ -35,8 +35,6 @@ from capa_sync.sources.jira.service_desk import (
 from capa_sync.sources.jira.times import in_utc
 from capa_sync.sources.jira.values import account_of
 from capa_sync.sources.retry import RetryPolicy
-
-_COMMENT_ID = re.compile(r"[0-9]{1,19}")
 
 
 class JiraWriter:
@@ -245,7 +243,7 @@ class JiraWriter:
 def _id_in(answer: Any) -> str:
     """Return the id of a comment that was made, "" when the answer names none that can be one."""
     id_ = str(answer.get("id") or "") if isinstance(answer, dict) else ""
-    return id_ if _COMMENT_ID.fullmatch(id_) else ""
+    return id_ if COMMENT_ID.fullmatch(id_) else ""
 
 
 def _stamp(ticket: dict[str, Any]) -> str:
