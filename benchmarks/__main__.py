@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from benchmarks.hostile_texts import hostile_texts
 from benchmarks.resume import broken_backfill
 from benchmarks.running import Line, Result, check_whole, measure
+from benchmarks.starting import starts
 from benchmarks.trackers import tracker
 
 
@@ -30,6 +31,8 @@ class Sizes:
 
 
 SMALL = Sizes(tickets=5_000, distant=3_000, endless=10_000, edits=300, rounds=3)
+STARTS = 7
+"""Rounds of starting a verb: each takes less than a second."""
 FULL = Sizes(tickets=50_000, distant=5_000, endless=500_000, edits=1_000, rounds=1)
 
 
@@ -105,6 +108,8 @@ def _endless(sizes: Sizes) -> Iterator[Line]:
 
 def run(sizes: Sizes, parts: list[str]) -> Iterator[Line]:
     """Run what was asked for."""
+    if "start" in parts:
+        yield from starts(STARTS)
     if "jira" in parts:
         yield from _against_floor("jira", "Jira Cloud", 1.7, sizes)
     if "servicenow" in parts:
@@ -124,7 +129,7 @@ def run(sizes: Sizes, parts: list[str]) -> Iterator[Line]:
         yield from hostile_texts()
 
 
-PARTS = ("jira", "servicenow", "poll", "latency", "resume", "memory", "patterns")
+PARTS = ("start", "jira", "servicenow", "poll", "latency", "resume", "memory", "patterns")
 
 
 def main() -> None:

@@ -7,12 +7,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from capa_sync.daemon.collector import calm_collector
 from capa_sync.daemon.house import House, SourceSetup
 from capa_sync.errors import Problem, UserError
-from capa_sync.hints import HintBox, HintDoor, HintReceiver, HintSource
 from capa_sync.mapping import MappingFile, bind, load_mapping, unknown_sources
 from capa_sync.model.clock import Clock
 from capa_sync.model.settings import JudgeOptions, WriteOptions
@@ -21,18 +20,12 @@ from capa_sync.rules import RuleSet, failed_tests, load_rules
 from capa_sync.settings import Settings, SourceSettings
 from capa_sync.settings.secrets import hint_secret_of, secret_of
 from capa_sync.settings.units import parse_holidays
-from capa_sync.sources.budget import Rate
-from capa_sync.sources.jira import JiraAuth, JiraOptions, build_jira
-from capa_sync.sources.servicenow import (
-    ServiceNowAuth,
-    ServiceNowOptions,
-    build_servicenow,
-    check_query,
-    check_url,
-)
-from capa_sync.sources.transport import Limits
 from capa_sync.starter import starter_path
 from capa_sync.store import Register
+
+if TYPE_CHECKING:  # a vendor's library is imported where a source of that kind is built
+    from capa_sync.hints import HintBox, HintReceiver
+    from capa_sync.sources.transport import Limits
 
 T = TypeVar("T")
 
@@ -130,9 +123,11 @@ def _misfits(file: Path, name: str, source: SourceSettings, mapping: MappingFile
     if mapping.kind != source.kind:
         what = f"sources.{name}: the mapping {source.mapping} is for {mapping.kind}, the source is {source.kind}"
         problems.append(Problem(str(file), 0, what))
-    address = check_url(source.url) if source.kind == "servicenow" else None
-    query = check_query(source.query) if source.kind == "servicenow" else None
-    problems += [Problem(str(file), 0, f"sources.{name}: {wrong}") for wrong in (address, query) if wrong]
+    if source.kind == "servicenow":
+        from capa_sync.sources.servicenow import check_query, check_url
+
+        wrongs = check_url(source.url), check_query(source.query)
+        problems += [Problem(str(file), 0, f"sources.{name}: {wrong}") for wrong in wrongs if wrong]
     return problems
 
 
@@ -157,6 +152,8 @@ def build_hints(configuration: Configuration) -> tuple[HintReceiver, HintBox] | 
     settings = configuration.settings
     if not settings.hints.listen:
         return None
+    from capa_sync.hints import HintBox, HintDoor, HintReceiver, HintSource
+
     sources = {
         name: HintSource(settings.sources[name].kind, secret) for name, secret in configuration.hint_secrets.items()
     }
@@ -207,6 +204,9 @@ def _setup(
 def _jira(
     configuration: Configuration, name: str, register: Register, clock: Clock, stop: threading.Event
 ) -> tuple[Source, TicketWriter]:
+    from capa_sync.sources.budget import Rate
+    from capa_sync.sources.jira import JiraAuth, JiraOptions, build_jira
+
     source = configuration.settings.sources[name]
     auth = JiraAuth(
         method=source.auth.method,  # type: ignore[arg-type]
@@ -230,6 +230,8 @@ def _jira(
 def _servicenow(
     configuration: Configuration, name: str, register: Register, clock: Clock, stop: threading.Event
 ) -> tuple[Source, TicketWriter]:
+    from capa_sync.sources.servicenow import ServiceNowAuth, ServiceNowOptions, build_servicenow
+
     source = configuration.settings.sources[name]
     auth = ServiceNowAuth(
         method=source.auth.method,
@@ -257,6 +259,8 @@ def _servicenow(
 
 
 def _limits(source: SourceSettings) -> Limits:
+    from capa_sync.sources.transport import Limits
+
     return Limits(source.max_answer, source.request_deadline.total_seconds())
 
 

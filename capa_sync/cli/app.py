@@ -11,19 +11,7 @@ import click
 
 from capa_sync import __version__
 from capa_sync.cli.context import say
-from capa_sync.cli.demo import demo
-from capa_sync.cli.explain import explain
-from capa_sync.cli.halts import pause, resume, withdraw
-from capa_sync.cli.init import init
-from capa_sync.cli.plan import plan
-from capa_sync.cli.rebuild import rebuild
-from capa_sync.cli.retry import retry
-from capa_sync.cli.rules import rules
-from capa_sync.cli.run import run
-from capa_sync.cli.sandbox import sandbox
-from capa_sync.cli.serve import serve
-from capa_sync.cli.status import status
-from capa_sync.cli.sync import sync
+from capa_sync.cli.verbs import HELP_SETTINGS, Verb, VerbGroup
 from capa_sync.errors import RegisterUnavailable, SafetyStop, SourceError, UserError
 
 EXIT_BUG = 70
@@ -31,20 +19,44 @@ EXIT_BUG = 70
 EXIT_OK, EXIT_FINDINGS, EXIT_USER, EXIT_SOURCE, EXIT_STOP, EXIT_DAMAGE, EXIT_REGISTER = range(7)
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+SECTIONS = {
+    "To begin": {
+        "demo": Verb("capa_sync.cli.demo:demo", "Run the main job on sandbox trackers, and show the register."),
+        "sandbox": Verb("capa_sync.cli.sandbox:sandbox", "Run the sandbox trackers alone, until stopped."),
+        "init": Verb("capa_sync.cli.init:init", "Write a commented starter: settings, mappings and rules."),
+    },
+    "Every day": {
+        "plan": Verb("capa_sync.cli.plan:plan", "Show what `sync` would write; nothing changes anywhere."),
+        "sync": Verb("capa_sync.cli.sync:sync", "Run one cycle over all sources: read, judge, write what is due."),
+        "run": Verb("capa_sync.cli.run:run", "Run the daemon until it is stopped."),
+        "status": Verb("capa_sync.cli.status:status", "Tell how fresh and complete the register is."),
+        "explain": Verb("capa_sync.cli.explain:explain", "Print every verdict on a ticket, and what it rests on."),
+        "retry": Verb("capa_sync.cli.retry:retry", "Send stuck writes again now."),
+    },
+    "To stop writing": {
+        "pause": Verb("capa_sync.cli.halts:pause", "Stop all writing on the trackers until `resume`."),
+        "resume": Verb("capa_sync.cli.halts:resume", "End a pause or a withdrawal."),
+        "withdraw": Verb("capa_sync.cli.halts:withdraw", "Take back all that capa-sync wrote, once you release it."),
+    },
+    "Rules and register": {
+        "rules": Verb("capa_sync.cli.rules:rules", "Check, test and describe rule files."),
+        "serve": Verb("capa_sync.cli.serve:serve", "Serve the register's page alone."),
+        "rebuild": Verb("capa_sync.cli.rebuild:rebuild", "Make the derived tables anew, without a tracker."),
+    },
+}
+
+
+@click.group(cls=VerbGroup, sections=SECTIONS, context_settings=HELP_SETTINGS)
 @click.version_option(__version__, prog_name="capa-sync")
 def cli() -> None:
     """Keep tickets in Jira and ServiceNow ready for the Clause 10 auditor.
 
     capa-sync mirrors tickets with their history, judges them by rule files, writes one polite warning per ticket,
     and keeps one register. It never transitions, closes, assigns or edits a ticket's own fields.
+
+    `capa-sync VERB --help` shows the options of a verb, with examples. On your own trackers begin with `init`,
+    then `plan`.
     """
-
-
-for verb in (
-    demo, explain, init, pause, plan, rebuild, resume, retry, rules, run, sandbox, serve, status, sync, withdraw
-):  # fmt: skip
-    cli.add_command(verb)
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -59,7 +71,7 @@ def _guarded(command: Callable[[], object]) -> int:
     except click.exceptions.Exit as leaving:
         return leaving.exit_code
     except click.ClickException as error:
-        return _told([f"capa-sync: {error.format_message()}"], EXIT_USER)
+        return _told([_usage(error)], EXIT_USER)
     except click.Abort:
         return _told(["stopped"], 130)
     except UserError as error:
@@ -78,6 +90,15 @@ def _guarded(command: Callable[[], object]) -> int:
         where = "".join(traceback.format_tb(bug.__traceback__)).splitlines()
         return _told([*where, f"capa-sync: an error of its own, please report it: {type(bug).__name__}"], EXIT_BUG)
     return outcome if isinstance(outcome, int) else EXIT_OK
+
+
+def _usage(error: click.ClickException) -> str:
+    """Word a mistake of the command line with the verb that it concerns and where its help is."""
+    context = error.ctx if isinstance(error, click.UsageError) else None
+    words = error.format_message().rstrip(".")
+    if context is None or "--help" in words:
+        return f"capa-sync: {words}"
+    return f"{context.command_path}: {words}; see `{context.command_path} --help`"
 
 
 def _told(lines: list[str], code: int) -> int:

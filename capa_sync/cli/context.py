@@ -9,19 +9,18 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
-import orjson
 
-from capa_sync.cli.checkpoints import VARIABLE, checkpoint_from
-from capa_sync.cli.clerk import clerks_for
-from capa_sync.daemon.house import House
 from capa_sync.errors import Problem, UserError
 from capa_sync.model.clock import Clock, FileClock, ShiftedClock, SystemClock
-from capa_sync.settings import load_settings
-from capa_sync.store import Register, RegisterLock, open_register
-from capa_sync.wiring import Configuration, build_house, configure
+
+if TYPE_CHECKING:  # each verb imports what it needs, and no more: tests/cli/test_starting.py
+    from capa_sync.daemon.house import House
+    from capa_sync.settings import Settings
+    from capa_sync.store import Register
+    from capa_sync.wiring import Configuration
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 DEFAULT_CONFIG = "capa-sync.toml"
@@ -65,7 +64,22 @@ def clock_from(text: str | None) -> Clock:
 
 def read_configuration(config: Path, *, with_secrets: bool = True) -> Configuration:
     """Load and check the settings with every file that they name. Raises UserError."""
+    from capa_sync.settings import load_settings
+    from capa_sync.wiring import configure
+
     return configure(load_settings(config, os.environ), config, os.environ, with_secrets=with_secrets)
+
+
+def read_settings(config: Path) -> Settings:
+    """Load the settings file alone, for verbs that need none of the files that it names. Raises UserError."""
+    from capa_sync.settings import load_settings
+
+    return load_settings(config, os.environ, with_calendars=False)
+
+
+def register_path(config: Path, settings: Settings) -> Path:
+    """Return where the register file is: beside the settings file unless its path is absolute."""
+    return config.resolve().parent / settings.register_file
 
 
 def chosen_sources(configuration: Configuration, only: str | None) -> list[str]:
@@ -86,6 +100,11 @@ def open_house(
 
     Raises RegisterUnavailable.
     """
+    from capa_sync.cli.checkpoints import VARIABLE, checkpoint_from
+    from capa_sync.cli.clerk import clerks_for
+    from capa_sync.store import open_register
+    from capa_sync.wiring import build_house
+
     path = configuration.register_path
     with lock_register(path) if lock else _no_lock():
         register = open_register(path, clock_now=clock.now())
@@ -101,6 +120,8 @@ def open_house(
 @contextmanager
 def lock_register(path: Path) -> Iterator[None]:
     """Hold the register's lock. Raises RegisterUnavailable, naming the process that holds it."""
+    from capa_sync.store import RegisterLock
+
     held = RegisterLock(path)
     held.acquire()
     try:
@@ -115,9 +136,11 @@ def _no_lock() -> Iterator[None]:
 
 
 @contextmanager
-def open_for_reading(configuration: Configuration, clock: Clock) -> Iterator[Register]:
+def open_for_reading(path: Path, clock: Clock) -> Iterator[Register]:
     """Open an existing register for the verbs that only look. Raises RegisterUnavailable when there is none."""
-    register = open_register(configuration.register_path, clock_now=clock.now(), create=False, read_only=True)
+    from capa_sync.store import open_register
+
+    register = open_register(path, clock_now=clock.now(), create=False, read_only=True)
     try:
         yield register
     finally:
@@ -131,5 +154,7 @@ def say(line: str = "", *, err: bool = False) -> None:
 
 def print_json(result: object) -> None:
     """Print a result as indented JSON, what a terminal might obey written as JSON's own escapes."""
+    import orjson
+
     text = orjson.dumps(result, option=orjson.OPT_INDENT_2 | orjson.OPT_NON_STR_KEYS, default=str).decode()
     click.echo(_UNSAFE.sub(lambda found: found[0] if found[0] == "\n" else f"\\u{ord(found[0]):04x}", text))

@@ -18,6 +18,7 @@ from capa_sync.cli.context import json_option, open_house, print_json
 from capa_sync.cli.progress import progress_listener
 from capa_sync.cli.summary import print_cycle, summary_of
 from capa_sync.cli.trackers import Trackers, default_trackers, print_sign_in
+from capa_sync.cli.verbs import VerbCommand
 from capa_sync.daemon.cycle import run_round
 from capa_sync.daemon.daemon import Daemon
 from capa_sync.daemon.house import House, no_progress
@@ -81,12 +82,23 @@ SECRETS = {
 }
 
 
-@click.command()
+@click.command(
+    cls=VerbCommand,
+    examples=(
+        ("capa-sync demo", "until Ctrl-C, with the register on a page"),
+        ("capa-sync demo --once", "one cycle; prints what it found and wrote"),
+        ("capa-sync demo --once --json", "the same for programs"),
+    ),
+)
 @click.option("--once", is_flag=True, help="Run one cycle, print what it found and wrote, and exit.")
 @click.option("--listen", default="127.0.0.1:8765", show_default=True, help="Where the register's page is served.")
 @json_option
 def demo(once: bool, listen: str, as_json: bool) -> None:
-    """Run the main job on three sandbox trackers (real HTTP on loopback), writing back, and show the register."""
+    """Run the main job on sandbox trackers, and show the register.
+
+    One Jira Cloud, one Jira Data Center and one ServiceNow answer on loopback, over real HTTP; write-back is on. No
+    account and no settings file is needed, and nothing stays behind.
+    """
     configure_logs(quiet=True)
     stop = threading.Event()
     stop_on_signals(stop)

@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from capa_sync.cli.context import clock_from, config_option, json_option, print_json, read_configuration, say
+from capa_sync.cli.verbs import VerbCommand
 from capa_sync.daemon.explaining import Explanation, explain_ticket
 from capa_sync.errors import Problem, UserError
 from capa_sync.rules import explain_lines
@@ -15,13 +16,24 @@ from capa_sync.store import open_register
 from capa_sync.wiring import build_house_for_reading
 
 
-@click.command()
+@click.command(
+    cls=VerbCommand,
+    examples=(
+        ("capa-sync explain CAPA-12", "every verdict on a ticket"),
+        ("capa-sync explain CAPA-12 --rule root-cause-before-action", "one of them"),
+        ("capa-sync explain jira:CAPA-12", "where two sources share the key"),
+    ),
+)
 @click.argument("ticket")
 @config_option
 @click.option("--rule", "only", help="Only this rule.")
 @json_option
 def explain(ticket: str, config: Path, test_clock: str | None, only: str | None, as_json: bool) -> int:
-    """Print every verdict on TICKET with the history entries behind it, or why it is not in the register."""
+    """Print every verdict on a ticket, and what it rests on.
+
+    TICKET is a key, or SOURCE:KEY. With each verdict stand the history entries behind it; of a ticket that is not in
+    the register it says why. It asks no tracker and needs no secret.
+    """
     configuration, clock = read_configuration(config, with_secrets=False), clock_from(test_clock)
     known = {rule.id for rule in configuration.rules.rules}
     if only is not None and only not in known:

@@ -17,27 +17,31 @@ from capa_sync.cli.context import (
     read_configuration,
     say,
 )
-from capa_sync.daemon.requests import PAUSE, RESUME, WITHDRAW
+from capa_sync.cli.verbs import VerbCommand
 from capa_sync.errors import Problem, UserError
 from capa_sync.model.clock import Clock
 from capa_sync.model.halt import Halt, HaltKind
-from capa_sync.store import Register, open_register
+from capa_sync.store import PAUSE, RESUME, WITHDRAW, Register, open_register
 from capa_sync.wiring import Configuration, write_options
 
 EVERY = ""
 """Stands for all sources, also for those that the settings name later."""
 
 
-@click.command()
+@click.command(
+    cls=VerbCommand,
+    examples=(
+        ("capa-sync pause", "every source, also one added later"),
+        ("capa-sync pause --source jira", "one of them"),
+    ),
+)
 @config_option
 @click.option("--source", "only", help="Only this source.")
 @json_option
 def pause(config: Path, test_clock: str | None, only: str | None, as_json: bool) -> None:
-    """Stop all writing on the trackers until `resume`; reading and judging go on.
+    """Stop all writing on the trackers until `resume`.
 
-    A running daemon stops before its next write; no settings file is edited.
-
-    Example: capa-sync pause --source jira
+    Reading and judging go on. A running daemon stops before its next write; no settings file is edited.
     """
     configuration, clock = read_configuration(config, with_secrets=False), clock_from(test_clock)
     chosen_sources(configuration, only)
@@ -50,14 +54,20 @@ def pause(config: Path, test_clock: str | None, only: str | None, as_json: bool)
     _answer(what, as_json, HaltKind.PAUSED.value, only)
 
 
-@click.command()
+@click.command(
+    cls=VerbCommand,
+    examples=(
+        ("capa-sync resume", "every source"),
+        ("capa-sync resume --source jira", "one that was paused or withdrawn alone"),
+    ),
+)
 @config_option
 @click.option("--source", "only", help="Only this source.")
 @json_option
 def resume(config: Path, test_clock: str | None, only: str | None, as_json: bool) -> None:
-    """End a pause or a withdrawal: warnings are planned and written again, within the brakes.
+    """End a pause or a withdrawal.
 
-    Example: capa-sync resume
+    Warnings are planned and written again, within the brakes.
     """
     configuration, clock = read_configuration(config, with_secrets=False), clock_from(test_clock)
     chosen_sources(configuration, only)
@@ -75,17 +85,19 @@ def resume(config: Path, test_clock: str | None, only: str | None, as_json: bool
     _answer(what, as_json, "resumed" if ended else "unchanged", only)
 
 
-@click.command()
+@click.command(
+    cls=VerbCommand,
+    examples=(("capa-sync withdraw --source jira", "one source; then look at `capa-sync plan`"),),
+)
 @config_option
 @click.option("--source", "only", help="Only this source.")
 @json_option
 def withdraw(config: Path, test_clock: str | None, only: str | None, as_json: bool) -> None:
-    """Take back all our comments, labels, properties and texts; nothing is removed before you release it.
+    """Take back all that capa-sync wrote, once you release it.
 
-    From now on no warning is written. `capa-sync plan` shows what would be removed; `capa-sync sync --release N|all`
-    removes it. ServiceNow keeps its work notes: no system can delete them. `capa-sync resume` ends the withdrawal.
-
-    Example: capa-sync withdraw --source jira
+    That is its comments, labels, properties and texts; nothing is removed before the release. From now on no warning
+    is written. `capa-sync plan` shows what would be removed; `capa-sync sync --release N|all` removes it. ServiceNow
+    keeps its work notes: no system can delete them. `capa-sync resume` ends the withdrawal.
     """
     configuration, clock = read_configuration(config, with_secrets=False), clock_from(test_clock)
     names = chosen_sources(configuration, only)

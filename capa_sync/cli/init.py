@@ -7,14 +7,24 @@ from pathlib import Path
 
 import click
 
+from capa_sync.cli.verbs import VerbCommand
 from capa_sync.errors import Problem, UserError
 from capa_sync.starter import starter_path
 
 
-@click.command()
+@click.command(
+    cls=VerbCommand,
+    examples=(
+        ("capa-sync init my-capa", "then edit my-capa/capa-sync.toml"),
+        ("capa-sync init .", "into this folder"),
+    ),
+)
 @click.argument("folder", type=click.Path(path_type=Path, file_okay=False))
 def init(folder: Path) -> None:
-    """Write a commented starter into FOLDER: settings, mappings and rules. Nothing there is overwritten."""
+    """Write a commented starter: settings, mappings and rules.
+
+    They go into FOLDER, which is made if it is not there. Nothing there is overwritten.
+    """
     wanted = {
         folder / "capa-sync.toml": starter_path("deploy") / "settings.example.toml",
         folder / "mappings": starter_path("mappings"),

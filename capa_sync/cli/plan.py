@@ -20,6 +20,7 @@ from capa_sync.cli.context import (
 )
 from capa_sync.cli.progress import progress_listener
 from capa_sync.cli.summary import print_trouble, summary_of
+from capa_sync.cli.verbs import VerbCommand
 from capa_sync.daemon.cycle import run_round
 from capa_sync.daemon.house import House
 from capa_sync.daemon.log import configure_logs
@@ -29,12 +30,22 @@ from capa_sync.store import open_register
 from capa_sync.wiring import Configuration, build_house
 
 
-@click.command()
+@click.command(
+    cls=VerbCommand,
+    examples=(
+        ("capa-sync plan", "all sources"),
+        ("capa-sync plan --source jira", "one of them"),
+        ("capa-sync plan --json > plan.json", "every planned write with its text"),
+    ),
+)
 @config_option
 @click.option("--source", "only", help="Only this source.")
 @json_option
 def plan(config: Path, test_clock: str | None, only: str | None, as_json: bool) -> int:
-    """Show what `sync` would do, ticket by ticket; neither a tracker nor the register changes."""
+    """Show what `sync` would write; nothing changes anywhere.
+
+    It reads the trackers and works on a private copy of the register. Exit 3 when a source could not be read.
+    """
     configure_logs(quiet=True)
     configuration, clock = read_configuration(config), clock_from(test_clock)
     names = chosen_sources(configuration, only)

@@ -7,16 +7,23 @@ from pathlib import Path
 import click
 
 from capa_sync.cli.context import clock_from, config_option, json_option, open_house, print_json, read_configuration
+from capa_sync.cli.verbs import VerbCommand
 from capa_sync.daemon.log import configure_logs
 from capa_sync.daemon.rebuilding import rebuild_derived
 from capa_sync.wiring import bind_as_last_known
 
 
-@click.command()
+@click.command(
+    cls=VerbCommand,
+    examples=(("capa-sync rebuild", "with no daemon running"),),
+)
 @config_option
 @json_option
 def rebuild(config: Path, test_clock: str | None, as_json: bool) -> None:
-    """Make the derived tables anew from the primary ones; no tracker is asked."""
+    """Make the derived tables anew, without a tracker.
+
+    They come from the primary tables, which nothing drops. Exit 6 while a daemon holds the register.
+    """
     configure_logs(quiet=True)
     with open_house(read_configuration(config, with_secrets=False), clock_from(test_clock), lock=True) as house:
         bind_as_last_known(house)

@@ -6,20 +6,29 @@ from pathlib import Path
 
 import click
 
-from capa_sync.cli.context import clock_from, config_option, json_option, print_json, read_configuration
-from capa_sync.daemon.requests import RETRY
+from capa_sync.cli.context import clock_from, config_option, json_option, print_json, read_settings, register_path
+from capa_sync.cli.verbs import VerbCommand
 from capa_sync.errors import Problem, UserError
-from capa_sync.store import open_register
+from capa_sync.store import RETRY, open_register
 
 
-@click.command()
+@click.command(
+    cls=VerbCommand,
+    examples=(
+        ("capa-sync retry", "all stuck writes"),
+        ("capa-sync retry CAPA-12", "those of one ticket"),
+    ),
+)
 @click.argument("ticket", required=False)
 @config_option
 @json_option
 def retry(ticket: str | None, config: Path, test_clock: str | None, as_json: bool) -> None:
-    """Send the stuck writes of TICKET (or all) again: by the daemon at its next tick, else at the next `sync`."""
-    configuration, clock = read_configuration(config, with_secrets=False), clock_from(test_clock)
-    register = open_register(configuration.register_path, clock_now=clock.now(), create=False)
+    """Send stuck writes again now.
+
+    Those of TICKET, or all. The daemon does it at its next tick; where none runs, the next `sync` does.
+    """
+    clock = clock_from(test_clock)
+    register = open_register(register_path(config, read_settings(config)), clock_now=clock.now(), create=False)
     try:
         targets = register.tickets.find(ticket) if ticket else []
         if ticket and not targets:

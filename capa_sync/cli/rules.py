@@ -1,70 +1,25 @@
-"""`rules`: check, test and describe rule files; needs no settings file."""
+"""`rules`: the verbs that look at rule files."""
 
 from __future__ import annotations
 
-import json
-from pathlib import Path
-
 import click
 
-from capa_sync.cli.context import json_option, print_json
-from capa_sync.errors import UserError
-from capa_sync.model.settings import JudgeOptions
-from capa_sync.rules import check_rules, json_schema, load_rules, phrases_text, run_tests
-from capa_sync.starter import starter_path
+from capa_sync.cli.verbs import Verb, VerbGroup
 
-paths_argument = click.argument("paths", nargs=-1, type=click.Path(path_type=Path, exists=True))
+SECTIONS = {
+    "Verbs": {
+        "check": Verb("capa_sync.cli.rule_files:check", "Print every mistake with file, line and a hint."),
+        "test": Verb("capa_sync.cli.rule_files:test", "Run the tests inside the rule files."),
+        "phrases": Verb("capa_sync.cli.rule_files:phrases", "Print every phrase that a rule may say."),
+        "schema": Verb("capa_sync.cli.rule_files:schema", "Print a JSON Schema of rule files, for editors."),
+    },
+}
 
 
-@click.group()
+@click.group(cls=VerbGroup, sections=SECTIONS)
 def rules() -> None:
-    """Check, test and describe rule files; the shipped pack when no PATHS are given."""
+    """Check, test and describe rule files.
 
-
-def _chosen(paths: tuple[Path, ...]) -> list[Path]:
-    """Return what to look at, and say so where that is not what was named: a mistake elsewhere would go unseen."""
-    if not paths:
-        click.echo("the shipped pack; name files or folders for your own: `capa-sync rules check rules`", err=True)
-    return list(paths) or [starter_path("rules")]
-
-
-@rules.command()
-@paths_argument
-@json_option
-def check(paths: tuple[Path, ...], as_json: bool) -> int:
-    """Load rule files and print every mistake with file, line and a hint."""
-    chosen = _chosen(paths)
-    problems = check_rules(chosen, JudgeOptions())
-    if as_json:
-        print_json({"problems": [str(each) for each in problems]})
-        return 2 if problems else 0
-    if problems:
-        raise UserError(problems)
-    click.echo(f"{len(load_rules(chosen, JudgeOptions()).rules)} rules are in order")
-    return 0
-
-
-@rules.command()
-@paths_argument
-@json_option
-def test(paths: tuple[Path, ...], as_json: bool) -> int:
-    """Run the tests inside the rule files."""
-    report = run_tests(load_rules(_chosen(paths), JudgeOptions()))
-    if as_json:
-        print_json(report.as_dict())
-    else:
-        for line in report.lines():
-            click.echo(line)
-    return 0 if report.is_ok else 2
-
-
-@rules.command()
-def phrases() -> None:
-    """Print every phrase that a rule may say, the fields it goes with, and an example."""
-    click.echo(phrases_text())
-
-
-@rules.command()
-def schema() -> None:
-    """Print a JSON Schema of rule files, for editors."""
-    click.echo(json.dumps(json_schema(), indent=2))
+    `check` and `test` take files and folders, and look at the shipped pack when none is named. No settings file is
+    needed.
+    """

@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 
 from capa_sync.cli.context import clock_from, config_option, open_house, read_configuration, say
+from capa_sync.cli.verbs import VerbCommand
 from capa_sync.daemon.daemon import Daemon
 from capa_sync.daemon.log import configure_logs
 from capa_sync.daemon.shutdown import stop_on_signals
@@ -18,11 +19,21 @@ EXIT_UNASKED = 70
 """An error of our own: what starts the daemon starts it again, which it does not after 0."""
 
 
-@click.command()
+@click.command(
+    cls=VerbCommand,
+    examples=(
+        ("capa-sync run", "in the foreground; for systemd and containers see deploy/"),
+        ("capa-sync run --verbose", "log at debug level"),
+    ),
+)
 @config_option
 @click.option("--verbose", "-v", is_flag=True, help="Log at debug level.")
 def run(config: Path, test_clock: str | None, verbose: bool) -> int:
-    """Run the daemon until it is stopped; it never ends because a source fails."""
+    """Run the daemon until it is stopped.
+
+    It never ends because a source fails. SIGTERM, SIGINT and SIGHUP stop it within ten seconds; settings, mappings
+    and rules are read at the start alone, so start it again after a change.
+    """
     configure_logs(verbose=verbose)
     configuration = read_configuration(config)
     stop = threading.Event()

@@ -7,21 +7,31 @@ from pathlib import Path
 
 import click
 
-from capa_sync.cli.context import config_option, read_configuration
+from capa_sync.cli.context import config_option, read_settings, register_path
+from capa_sync.cli.verbs import VerbCommand
 from capa_sync.daemon.shutdown import stop_on_signals
 from capa_sync.web import serve_register
 
 
-@click.command()
+@click.command(
+    cls=VerbCommand,
+    examples=(
+        ("capa-sync serve", "on the address of the settings"),
+        ("capa-sync serve --listen 127.0.0.1:8080", "on another port of loopback"),
+    ),
+)
 @config_option
 @click.option("--listen", help="ADDRESS:PORT on loopback; the settings' [web] listen by default.")
 def serve(config: Path, test_clock: str | None, listen: str | None) -> None:
-    """Serve the register's page on loopback until stopped."""
+    """Serve the register's page alone.
+
+    It answers on loopback until stopped, and has no sign-in; deploy/README.md shows a proxy for others.
+    """
     del test_clock
-    configuration = read_configuration(config, with_secrets=False)
+    settings = read_settings(config)
     stop = threading.Event()
     stop_on_signals(stop)
-    page = serve_register(configuration.register_path, listen or configuration.settings.web.listen)
+    page = serve_register(register_path(config, settings), listen or settings.web.listen)
     click.echo(f"the register is at {page.url}")
     stop.wait()
     page.stop()

@@ -14,22 +14,34 @@ from capa_sync.cli.context import (
     json_option,
     open_for_reading,
     print_json,
-    read_configuration,
+    read_settings,
+    register_path,
     say,
 )
+from capa_sync.cli.verbs import VerbCommand
 from capa_sync.daemon.health import health_of
 from capa_sync.model.halt import Halt, HaltKind
 
 
-@click.command()
+@click.command(
+    cls=VerbCommand,
+    examples=(
+        ("capa-sync status", "for people"),
+        ("capa-sync status --json", "for monitoring; exit 3 while a source has a problem"),
+    ),
+)
 @config_option
 @json_option
 def status(config: Path, test_clock: str | None, as_json: bool) -> int:
-    """Tell how fresh and complete the register is, and what is stuck. Exit 3 when a source has a problem."""
-    configuration, clock = read_configuration(config, with_secrets=False), clock_from(test_clock)
-    every = {name: source.poll_every for name, source in configuration.settings.sources.items()}
-    with open_for_reading(configuration, clock) as register:
-        health = health_of(register, every, clock.now(), configuration.mappings)
+    """Tell how fresh and complete the register is.
+
+    Also what is stuck, quarantined, held back or stopped, and what is due next. It asks no tracker and needs no
+    secret. Exit 3 when a source has a problem.
+    """
+    settings, clock = read_settings(config), clock_from(test_clock)
+    every = {name: source.poll_every for name, source in settings.sources.items()}
+    with open_for_reading(register_path(config, settings), clock) as register:
+        health = health_of(register, every, clock.now())
     if as_json:
         print_json(health)
     else:

@@ -19,20 +19,28 @@ from capa_sync.cli.context import (
 )
 from capa_sync.cli.progress import progress_listener
 from capa_sync.cli.summary import findings_exit_code, print_cycle, summary_of
+from capa_sync.cli.verbs import VerbCommand
 from capa_sync.daemon.cycle import CycleResult, run_round
 from capa_sync.daemon.house import House
 from capa_sync.daemon.log import configure_logs
-from capa_sync.daemon.requests import RELEASE, carry_out_requests, release
+from capa_sync.daemon.requests import carry_out_requests, release
 from capa_sync.daemon.shutdown import stop_on_signals
 from capa_sync.errors import Problem, RegisterUnavailable, UserError
 from capa_sync.model.clock import Clock
 from capa_sync.model.finding import Severity
 from capa_sync.model.halt import HaltKind
-from capa_sync.store import open_register
+from capa_sync.store import RELEASE, open_register
 from capa_sync.wiring import Configuration
 
 
-@click.command()
+@click.command(
+    cls=VerbCommand,
+    examples=(
+        ("capa-sync sync --release 5", "the first writing: at most five tickets a source"),
+        ("capa-sync sync --source jira --full", "read all of one source again"),
+        ("capa-sync sync --fail-on high", "exit 1 while a finding of that severity is open"),
+    ),
+)
 @config_option
 @click.option("--source", "only", help="Only this source.")
 @click.option("--full", is_flag=True, help="Read everything again, not only what changed.")
@@ -50,7 +58,11 @@ def sync(
     fail_on: str | None,
     as_json: bool,
 ) -> int:
-    """Run one cycle over all sources: read, judge, write what is due."""
+    """Run one cycle over all sources: read, judge, write what is due.
+
+    Nothing is written while `write_back.mode` is off, and the first writing of a register needs --release. While the
+    daemon holds the register, --release is left for it. Exit 3 when a source could not be read, 4 when a brake held.
+    """
     configure_logs(quiet=True)
     configuration, clock = read_configuration(config), clock_from(test_clock)
     names = chosen_sources(configuration, only)

@@ -13,9 +13,8 @@ from capa_sync.daemon.presence import Judgement, judge_census, judge_roster
 from capa_sync.daemon.reading import Abandoned
 from capa_sync.errors import Authentication, BadAnswer, Fatal, SourceError
 from capa_sync.model.ticket import Census, Presence, Role
+from capa_sync.store import CENSUS
 
-CENSUS = "census"
-"""Kind of the run in the ledger."""
 ALARM_AGAIN = timedelta(minutes=10)
 """A census that raised an alarm is taken again after this time, or after `census_every` where that is shorter."""
 

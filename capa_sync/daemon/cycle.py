@@ -14,7 +14,7 @@ from capa_sync.daemon.hinted import may_follow_hints, read_hinted
 from capa_sync.daemon.house import House, SourceSetup
 from capa_sync.daemon.judging import judge_due_tickets, look_ahead, pass_to_carriers
 from capa_sync.daemon.log import Action, log
-from capa_sync.daemon.mapped import circles_of, is_learnt_before_judging, note_twins_known
+from capa_sync.daemon.mapped import circles_of, is_learnt_before_judging, note_links, note_twins_known
 from capa_sync.daemon.reading import (
     FULL,
     POLL,
@@ -74,6 +74,7 @@ def run_round(
 
     All that are joined are read before any of them is judged; none waits for a source that it has no tickets with.
     """
+    note_links(house)
     results = [_start(house, setup, full=full) for setup in setups]
     walks = list(zip(setups, results, strict=True))
     with Crew(house.stop, len(walks)) as crew:

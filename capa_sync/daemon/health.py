@@ -3,33 +3,25 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from capa_sync.daemon.census import CENSUS
-from capa_sync.daemon.mapped import sources_to_ask
-from capa_sync.mapping import MappingFile
 from capa_sync.model.ticket import Presence
-from capa_sync.store import Register
+from capa_sync.store import CENSUS, Register
 from capa_sync.writeback import Cause
 
 NEXT_DUE_SHOWN = 5
 _CAUSES = frozenset(Cause)
 
 
-def health_of(
-    register: Register,
-    poll_every: Mapping[str, timedelta],
-    now: datetime,
-    mappings: Mapping[str, MappingFile] | None = None,
-) -> dict[str, Any]:
-    """Return the health of a register at `now`; `poll_every` and `mappings` are those of the settings, by source."""
+def health_of(register: Register, poll_every: Mapping[str, timedelta], now: datetime) -> dict[str, Any]:
+    """Return the health of a register at `now`; `poll_every` is that of the settings, by source."""
     return {
         "now": now,
         "register": register.id,
         "sources": [
-            _source(register, name, every, now) | {"twins_unknown": sources_to_ask(register, mappings or {}, name)}
+            _source(register, name, every, now) | {"twins_unknown": _unread_links(register, poll_every, name)}
             for name, every in poll_every.items()
         ],
         "safety_stops": [
@@ -66,6 +58,16 @@ def health_of(
             for at, source, ticket in register.findings.next_instants(NEXT_DUE_SHOWN)
         ],
     }
+
+
+def _unread_links(register: Register, names: Iterable[str], source: str) -> list[str]:
+    """Return the other sources whose tickets may name some of this source as the same record, and were not read."""
+    links = {name: link for name, link in register.agenda.links().items() if name in names and name != source}
+    return [
+        name
+        for name, link in links.items()
+        if link.partition(": ")[0] == source and register.agenda.twins_known(name) != link
+    ]
 
 
 def _held_back(register: Register, name: str) -> dict[str, int]:

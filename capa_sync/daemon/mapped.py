@@ -121,6 +121,11 @@ def note_twins_known(house: House, setup: SourceSetup, now: datetime) -> None:
         agenda.want_all_judged(named.source, now)
 
 
+def note_links(house: House) -> None:
+    """Note in the register which source's tickets name those of which other: `status` reads no mapping."""
+    house.register.agenda.note_links({name: _link(setup.mapping) for name, setup in house.setups.items()})
+
+
 def sources_to_ask(register: Register, mappings: Mapping[str, MappingFile], source: str) -> list[str]:
     """Return the other sources whose tickets may name one of this source as their twin, and were not read yet.
 

@@ -6,9 +6,8 @@ from collections.abc import Iterable
 
 from capa_sync.daemon.house import House
 from capa_sync.daemon.log import Action, log
-from capa_sync.store import Request
+from capa_sync.store import PAUSE, RELEASE, RESUME, RETRY, WITHDRAW, Request
 
-RELEASE, RETRY, PAUSE, RESUME, WITHDRAW = "release", "retry", "pause", "resume", "withdraw"
 _HALTING = {
     PAUSE: Action.WRITING_PAUSED,
     RESUME: Action.WRITING_RESUMED,

@@ -15,7 +15,7 @@ from pydantic_settings import SettingsError as UnreadVariable
 
 from capa_sync.errors import Problem, SettingsError
 from capa_sync.settings.lines import find_line
-from capa_sync.settings.schema import Settings
+from capa_sync.settings.schema import CheckedSettings, Settings
 
 PREFIX = "CAPA_SYNC_"
 HIDDEN = frozenset({"CAPA_SYNC_TEST_CLOCK", "CAPA_SYNC_TEST_KILL_AT"})
@@ -24,8 +24,10 @@ HIDDEN = frozenset({"CAPA_SYNC_TEST_CLOCK", "CAPA_SYNC_TEST_KILL_AT"})
 _SECRET_KEYS = ("token", "password", "secret", "client_secret", "api_key", "key")
 
 
-def load_settings(file: Path, environ: Mapping[str, str]) -> Settings:
+def load_settings(file: Path, environ: Mapping[str, str], *, with_calendars: bool = True) -> Settings:
     """Read and check a settings file together with the environment.
+
+    `with_calendars` False leaves the codes of `holidays` unchecked, for verbs that judge nothing.
 
     Raises SettingsError with one Problem a mistake; never shows a value that may be a secret.
     """
@@ -36,7 +38,7 @@ def load_settings(file: Path, environ: Mapping[str, str]) -> Settings:
         raise SettingsError([_syntax_problem(file, error)]) from None
     problems = list(_unknown_variables(environ, content))
     try:
-        settings = Settings(**content)
+        settings = (CheckedSettings if with_calendars else Settings)(**content)
     except ValidationError as error:
         details = error.errors(include_input=False)
         problems += [_problem(file, text, environ, each) for each in details if not _is_told(each, environ)]

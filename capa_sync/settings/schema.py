@@ -185,13 +185,6 @@ class Settings(BaseSettings):
             raise ValueError(f"'{value}' is no time zone; write for example Europe/London") from None
         return value
 
-    @field_validator("holidays")
-    @classmethod
-    def _holidays_exist(cls, value: tuple[date | str, ...]) -> tuple[date | str, ...]:
-        """Refuse a code that names no calendar."""
-        parse_holidays(list(value))
-        return value
-
     @field_validator("deadlines", mode="before")
     @classmethod
     def _with_dashes(cls, value: object) -> object:
@@ -240,3 +233,14 @@ class Settings(BaseSettings):
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Let variables win over the file, which wiring hands in as arguments; no .env, no secrets folder."""
         return env_settings, init_settings
+
+
+class CheckedSettings(Settings):
+    """Settings whose holidays were looked up too; this loads the calendars of all countries (80 ms)."""
+
+    @field_validator("holidays")
+    @classmethod
+    def _holidays_exist(cls, value: tuple[date | str, ...]) -> tuple[date | str, ...]:
+        """Refuse a code that names no calendar."""
+        parse_holidays(list(value))
+        return value

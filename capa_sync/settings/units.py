@@ -6,8 +6,6 @@ import re
 from datetime import date, timedelta
 from typing import Any
 
-import holidays as holiday_calendars
-
 from capa_sync.model.settings import Days
 
 _DURATION = re.compile(r"(\d+)\s*(s|m|h|d)")
@@ -61,6 +59,8 @@ def parse_holidays(entries: list[str | date]) -> frozenset[date]:
 
     Raises ValueError naming an entry that is neither.
     """
+    import holidays as holiday_calendars  # it loads the calendars of all countries: 80 ms
+
     days: set[date] = set()
     for entry in entries:
         day = entry if isinstance(entry, date) else _day(entry)

@@ -9,6 +9,20 @@ from __future__ import annotations
 from capa_sync.store.judged_rows import JudgedRows, judged_rows
 from capa_sync.store.lock import RegisterLock
 from capa_sync.store.register import Register, open_register
-from capa_sync.store.requests import Request
+from capa_sync.store.requests import PAUSE, RELEASE, RESUME, RETRY, WITHDRAW, Request
+from capa_sync.store.runs import CENSUS
 
-__all__ = ["JudgedRows", "Register", "RegisterLock", "Request", "judged_rows", "open_register"]
+__all__ = [
+    "CENSUS",
+    "PAUSE",
+    "RELEASE",
+    "RESUME",
+    "RETRY",
+    "WITHDRAW",
+    "JudgedRows",
+    "Register",
+    "RegisterLock",
+    "Request",
+    "judged_rows",
+    "open_register",
+]

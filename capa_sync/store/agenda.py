@@ -63,6 +63,18 @@ class Agenda:
         """Remember the fingerprint of rules and mapping."""
         self._reach(source, "judged_with", fingerprint)
 
+    def links(self) -> dict[str, str]:
+        """Return source -> the link (`SOURCE: FIELD`) by which its tickets name related tickets, as last told."""
+        rows = self._db.rows("SELECT source, value FROM milestone WHERE name = 'link' AND value <> ''")
+        return {row[0]: row[1] for row in rows}
+
+    def note_links(self, links: Mapping[str, str]) -> None:
+        """Remember the link of each of these sources, "" for none; writes only what differs."""
+        held = self.links()
+        for source, link in links.items():
+            if held.get(source, "") != link:
+                self._reach(source, "link", link)
+
     def twins_known(self, source: str) -> str:
         """Return the link whose twins all tickets of the source were asked for, "" before it was read once."""
         return self._milestone(source, "twins_known") or ""

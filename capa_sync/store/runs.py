@@ -13,6 +13,8 @@ _SELECT = """SELECT id, source, kind, started_at, finished_at, ok, problem, coun
 
 FULL = "full"
 """Kind of a run that reads everything in scope again."""
+CENSUS = "census"
+"""Kind of a run that sweeps ids alone."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -208,12 +208,12 @@ def test_init_writes_a_starter_that_loads(make_desk: MakeDesk) -> None:
 
 
 def test_a_rule_edited_in_the_starter_is_the_rule_that_is_judged_by(make_desk: MakeDesk) -> None:
-    """A slip in the folder that `init` wrote is told by every verb: it is no copy that nobody reads."""
+    """A slip in the folder that `init` wrote is told by every verb that judges: it is no copy that nobody reads."""
     desk = make_desk("jira")
     assert desk.run("init", "fresh").code == 0
     secrets = {"JIRA_TOKEN": "t", "JIRA_HINT_SECRET": "h" * 20, "SERVICENOW_SECRET": "s"}
     file = desk.folder / "fresh" / "rules" / "action-overdue.yaml"
     file.write_text(file.read_text(encoding="utf-8").replace("\nrequire:", "\nrequires:"), encoding="utf-8")
-    done = desk.run("status", "--config", "fresh/capa-sync.toml", **secrets)
+    done = desk.run("plan", "--config", "fresh/capa-sync.toml", **secrets)
     assert done.code == 2
     assert "action-overdue.yaml:21: there is no setting 'requires'; did you mean 'require'?" in done.err

@@ -1,0 +1,111 @@
+"""Verbs that are known by name and summary, and imported only when one is called; and the form of their help."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Any
+
+import click
+from click.shell_completion import CompletionItem
+
+HELP_SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 110}
+
+
+@dataclass(frozen=True, slots=True)
+class Verb:
+    """A verb that was not imported yet.
+
+    Attributes:
+        place: `module:attribute` of its click command. summary: what it does in one line, the first line of its help.
+    """
+
+    place: str
+    summary: str
+
+    def load(self) -> click.Command:
+        """Import the command."""
+        module, _, name = self.place.partition(":")
+        command: click.Command = getattr(import_module(module), name)
+        return command
+
+
+class VerbCommand(click.Command):
+    """A verb whose help ends with examples: (command line, what it is for)."""
+
+    def __init__(self, *args: Any, examples: Sequence[tuple[str, str]] = (), **settings: Any) -> None:
+        super().__init__(*args, **settings)
+        self.examples = tuple(examples)
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the examples beside what they are for where the terminal is wide enough, else below it."""
+        del ctx
+        if not self.examples:
+            return
+        column = max(len(line) for line, _ in self.examples)
+        with formatter.section("Examples"):
+            if column + max(len(purpose) for _, purpose in self.examples) + 4 <= formatter.width:
+                formatter.write_dl(self.examples, col_max=column)
+                return
+            for line, purpose in self.examples:
+                formatter.write(f"  # {purpose}\n  {line}\n")
+
+
+class VerbGroup(click.Group):
+    """A group that prints its help, and completes the names of its verbs, without importing any of them.
+
+    `capa-sync --help` would otherwise load both tracker libraries, Datasette and the sandbox to print twenty lines.
+    """
+
+    def __init__(self, *args: Any, sections: Mapping[str, Mapping[str, Verb]], **settings: Any) -> None:
+        settings.setdefault("subcommand_metavar", "VERB [ARGS]...")
+        super().__init__(*args, **settings)
+        self.sections = sections
+        self.verbs = {name: verb for verbs in sections.values() for name, verb in verbs.items()}
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the names of the verbs in the order of the help."""
+        del ctx
+        return list(self.verbs)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import the verb that is asked for; None for a name that is none."""
+        verb = self.verbs.get(cmd_name)
+        return verb.load() if verb is not None else super().get_command(ctx, cmd_name)
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Print the help where no verb was given."""
+        if not args and not ctx.resilient_parsing:
+            click.echo(ctx.get_help(), color=ctx.color)
+            ctx.exit()
+        return super().parse_args(ctx, args)
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the verb, or say which one was meant."""
+        name = args[0]
+        if not name.startswith("-") and self.get_command(ctx, name) is None and not ctx.resilient_parsing:
+            near = difflib.get_close_matches(name, self.verbs, n=1)
+            hint = f"; did you mean '{near[0]}'?" if near else ""
+            ctx.fail(f"there is no verb '{name}'{hint}")
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write every verb with its whole summary, by section, all in one column."""
+        del ctx
+        width = max(map(len, self.verbs))
+        for title, verbs in self.sections.items():
+            with formatter.section(title):
+                formatter.write_dl([(name.ljust(width), verb.summary) for name, verb in verbs.items()])
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """Return the verbs and options that begin so."""
+        names = [
+            CompletionItem(name, help=verb.summary)
+            for name, verb in self.verbs.items()
+            if name.startswith(incomplete)
+        ]
+        return names + click.Command.shell_complete(self, ctx, incomplete)

@@ -1,0 +1,132 @@
+"""What a person reads who asks for help: whole sentences, examples that work, names that complete."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import click
+import pytest
+
+from capa_sync.cli.app import cli
+from capa_sync.cli.verbs import VerbCommand, VerbGroup
+from tests.daemon.nursery import ROOT
+
+COMPLETE = "_CAPA_SYNC_COMPLETE"
+START = "from capa_sync.cli.app import main; main()"
+
+
+def _capa_sync(*arguments: str, **environ: str) -> subprocess.CompletedProcess[str]:
+    """Run the command as a person would, on a terminal of 80 columns."""
+    return subprocess.run(
+        [sys.executable, "-m", "capa_sync", *arguments],
+        cwd=ROOT,
+        env={**os.environ, "COLUMNS": "80", **environ},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def _verbs(group: click.Command = cli, path: str = "capa-sync") -> dict[str, click.Command]:
+    """Return every verb by its whole name, the groups themselves left out."""
+    if not isinstance(group, VerbGroup):
+        return {path: group}
+    return {
+        name: command
+        for verb, each in group.verbs.items()
+        for name, command in _verbs(each.load(), f"{path} {verb}").items()
+    }
+
+
+VERBS = _verbs()
+
+
+@pytest.mark.parametrize("path", [(), ("rules",)], ids=["capa-sync", "rules"])
+def test_a_bare_group_prints_its_help_with_every_verb_and_no_summary_cut(path: tuple[str, ...]) -> None:
+    """Nothing but the name was typed: that is a question, not a mistake."""
+    asked, bare = _capa_sync(*path, "--help"), _capa_sync(*path)
+    assert (bare.returncode, bare.stderr) == (0, "")
+    assert bare.stdout == asked.stdout
+    group = VERBS and (cli if not path else cli.verbs["rules"].load())  # type: ignore[attr-defined]
+    words = " ".join(bare.stdout.split())
+    for name, verb in group.verbs.items():  # type: ignore[union-attr]
+        assert f"{name} {verb.summary}" in words
+    assert "..." not in bare.stdout.partition("\n")[2]
+    assert max(map(len, bare.stdout.splitlines())) <= 80
+
+
+def test_each_summary_is_the_first_line_of_the_verbs_own_help() -> None:
+    """The list and the verb say the same."""
+    for group in (cli, cli.verbs["rules"].load()):  # type: ignore[attr-defined]
+        for name, verb in group.verbs.items():
+            assert str(verb.load().help).partition("\n")[0] == verb.summary, name
+
+
+@pytest.mark.parametrize("name", VERBS)
+def test_each_verbs_help_ends_with_examples_that_parse(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An example stands whole on a line of its own, and its options and arguments are ones that the verb takes."""
+    command = VERBS[name]
+    assert isinstance(command, VerbCommand)
+    assert command.examples
+    shown = _capa_sync(*name.split()[1:], "--help").stdout
+    (tmp_path / "rules").mkdir()
+    for file in ("site.jsonl", "rules/action-overdue.yaml"):
+        (tmp_path / file).touch()
+    monkeypatch.chdir(tmp_path)
+    for line, purpose in command.examples:
+        assert any(each.strip().startswith(line) for each in shown.splitlines())
+        assert purpose in shown
+        words = shlex.split(line.partition(" | ")[0].partition(" > ")[0])
+        assert " ".join(words).startswith(name)
+        command.make_context(name, words[len(name.split()) :])
+
+
+def test_a_verb_that_is_none_is_told_with_the_one_that_was_meant() -> None:
+    """One line, exit 2."""
+    asked = _capa_sync("statsu")
+    assert (asked.returncode, asked.stdout) == (2, "")
+    assert asked.stderr == "capa-sync: there is no verb 'statsu'; did you mean 'status'?; see `capa-sync --help`\n"
+    assert (
+        _capa_sync("rules", "xyzzy").stderr
+        == "capa-sync rules: there is no verb 'xyzzy'; see `capa-sync rules --help`\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("typed", "offered"),
+    [
+        ("capa-sync st", "plain,status"),
+        ("capa-sync rules ", "plain,schema"),
+        ("capa-sync sync --re", "plain,--release"),
+    ],
+)
+def test_the_shell_completes_verbs_and_options(typed: str, offered: str) -> None:
+    """As docs/operating.md tells people to set it up for bash."""
+    words = typed.split(" ")
+    done = subprocess.run(
+        [sys.executable, "-c", START],
+        cwd=ROOT,
+        env={**os.environ, COMPLETE: "bash_complete", "COMP_WORDS": typed, "COMP_CWORD": str(len(words) - 1)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert offered in done.stdout.splitlines(), done
+    assert done.stderr == ""
+
+
+def test_the_readme_names_every_verb() -> None:
+    """The table of verbs lacks none, and names none that is not there."""
+    rows = [
+        line.split("|")[1].split("`")[1::2]
+        for line in (ROOT / "README.md").read_text(encoding="utf-8").splitlines()
+        if line.startswith("| `") and "/`" not in line
+    ]
+    named = {name.split()[0] for row in rows for name in row} - {"test", "phrases", "schema"}
+    assert sorted(named) == sorted(cli.verbs)  # type: ignore[attr-defined]

@@ -1,0 +1,117 @@
+"""Verbs import what they need and no more: a library that a verb does not use costs its start and its memory."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from capa_sync.sandbox.clock import SandboxClock
+from capa_sync.sandbox.http import SandboxServer
+from capa_sync.sandbox.jira import API_EMAIL, API_TOKEN, JiraTracker
+from capa_sync.store import open_register
+from tests.daemon.nursery import ROOT
+
+SERVING = {"datasette", "uvicorn", "jinja2", "httpx"}
+TRACKERS = {"jira", "pysnow", "requests", "urllib3"}
+RUNNING = {"apscheduler", "structlog", "rich", "tenacity"}
+READING = {"ruamel", "holidays"}
+REGISTER = {"sqlite_utils", "pydantic_settings", "orjson"}
+SANDBOX = {"capa_sync.sandbox"}
+NOTHING_USED = SERVING | TRACKERS | RUNNING | READING | REGISTER | SANDBOX
+
+FORBIDDEN: dict[tuple[str, ...], set[str]] = {
+    (): NOTHING_USED,
+    ("--help",): NOTHING_USED,
+    ("--version",): NOTHING_USED,
+    ("rules",): NOTHING_USED,
+    ("init", "new"): NOTHING_USED,
+    ("status",): SERVING | TRACKERS | RUNNING | READING | SANDBOX,
+    ("retry",): SERVING | TRACKERS | RUNNING | READING | SANDBOX,
+    ("rules", "check", "rules"): SERVING | TRACKERS | RUNNING | REGISTER | SANDBOX,
+    ("rules", "phrases"): SERVING | TRACKERS | RUNNING | REGISTER | SANDBOX,
+    ("explain", "CAPA-1"): SERVING | {"pysnow"} | SANDBOX,
+    ("rebuild",): SERVING | {"pysnow"} | SANDBOX,
+    ("plan",): SERVING | {"pysnow"} | SANDBOX,
+    ("sync",): SERVING | {"pysnow"} | SANDBOX,
+    ("run",): SERVING | {"pysnow"} | SANDBOX,
+    ("serve", "--listen", "127.0.0.1:0"): TRACKERS | {"apscheduler"} | READING | SANDBOX,
+}
+"""Verb with its arguments -> what its process may not hold when it ends; the settings name one Jira."""
+
+LISTING = """
+import atexit, sys
+atexit.register(lambda: print("imported:", *sys.modules, flush=True))
+from capa_sync.cli.app import main
+main(sys.argv[1:])
+"""
+
+
+@pytest.fixture(scope="module")
+def starter(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A starter for one Jira that has no tickets, with an empty register beside it."""
+    folder = tmp_path_factory.mktemp("start")
+    _run(folder, "init", ".")
+    mapping = folder / "mappings/jira-cloud.yaml"
+    mapping.write_text(mapping.read_text(encoding="utf-8").replace("\nsame_as:", "\n# same_as:"), encoding="utf-8")
+    (folder / "capa-sync.toml").write_text(
+        f"""holidays = ["GB-ENG"]
+[sources.jira]
+kind = "jira"
+query = "project = CAPA"
+mapping = "mappings/jira-cloud.yaml"
+auth = {{ method = "basic", user = "{API_EMAIL}", token_env = "JIRA_TOKEN" }}
+""",
+        encoding="utf-8",
+    )
+    open_register(folder / "register.db", clock_now=datetime.now(UTC)).close()
+    with (
+        SandboxServer(JiraTracker(face="cloud", clock=SandboxClock()), 0) as server,
+        pytest.MonkeyPatch.context() as variables,
+    ):
+        variables.setenv("CAPA_SYNC_SOURCES__JIRA__URL", server.url)
+        yield folder
+
+
+def _run(folder: Path, *verb: str) -> str:
+    """Return what a verb printed, its imports on the last line; one that stays until it is stopped is stopped."""
+    environ = {**os.environ, "PYTHONPATH": str(ROOT), "JIRA_TOKEN": API_TOKEN}
+    command = [sys.executable, "-c", LISTING, *verb]
+    with subprocess.Popen(
+        command, cwd=folder, env=environ, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+    ) as child:
+        assert child.stdout is not None
+        said = []
+        for line in child.stdout:
+            said.append(line)
+            if "the register is at" in line or "action=daemon_started" in line:
+                child.send_signal(signal.SIGTERM)
+    return "".join(said)
+
+
+@pytest.mark.parametrize("verb", FORBIDDEN, ids=" ".join)
+def test_a_verb_loads_no_library_that_it_does_not_use(starter: Path, verb: tuple[str, ...]) -> None:
+    """Each in a process of its own, as people start it; Datasette is for the verbs that serve alone."""
+    said = _run(starter, *verb)
+    last = said.splitlines()[-1]
+    assert last.startswith("imported:"), said
+    assert "Traceback" not in said
+    modules = set(last.split())
+    held = modules | {name.partition(".")[0] for name in modules}
+    assert not held & FORBIDDEN[verb]
+
+
+def test_a_verb_that_serves_does_load_datasette(starter: Path) -> None:
+    """The names above are the ones that Python knows these libraries by."""
+    modules = set(_run(starter, "serve", "--listen", "127.0.0.1:0").splitlines()[-1].split())
+    assert modules >= SERVING
+    modules = set(_run(starter, "sync").splitlines()[-1].split())
+    assert modules >= TRACKERS - {"pysnow"} | RUNNING - {"apscheduler"} | READING | REGISTER
+    modules = set(_run(starter, "run").splitlines()[-1].split())
+    assert "apscheduler" in modules
