@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 RUN := PYTHONDONTWRITEBYTECODE=1 $(BIN)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint fix check rules lock system bench soak
+.PHONY: help setup demo test lint docs fix check rules lock system bench soak
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
@@ -41,6 +41,9 @@ lint: $(VENV)/.development ## ruff, mypy strict, import contracts, docstrings, s
 	$(BIN)/lint-imports --no-cache
 	$(BIN)/interrogate -q capa_sync tests benchmarks
 	$(BIN)/codespell capa_sync tests benchmarks rules mappings deploy README.md CHANGELOG.md
+
+docs: $(VENV)/.development ## build the documentation strictly into docs/_build
+	$(BIN)/python -m sphinx -q -W --keep-going -b html docs docs/_build
 
 fix: $(VENV)/.development ## format and mend what ruff can mend
 	$(BIN)/ruff format .

@@ -86,10 +86,14 @@ class Register:
             table: sorted(self._db.rows(f"SELECT * FROM {table}"), key=repr) for table in tables if table != LEDGER
         }
 
+    def view_columns(self, name: str) -> list[str]:
+        """Return the columns of one public view in their order. Raises KeyError for another name."""
+        VIEWS[name]
+        return [row[1] for row in self._db.rows(f"PRAGMA table_info({name})")]
+
     def view(self, name: str) -> Iterator[dict[str, object]]:
         """Iterate over the rows of one public view as dicts in its column order. Raises KeyError for another name."""
-        VIEWS[name]
-        columns = [row[1] for row in self._db.rows(f"PRAGMA table_info({name})")]
+        columns = self.view_columns(name)
         for row in self._db.rows(f"SELECT * FROM {name}"):
             yield dict(zip(columns, row, strict=True))
 
