@@ -40,7 +40,7 @@ lint: $(VENV)/.development ## ruff, mypy strict, import contracts, docstrings, s
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
 	$(BIN)/interrogate -q capa_sync tests benchmarks
-	$(BIN)/codespell capa_sync tests benchmarks rules mappings deploy README.md CHANGELOG.md
+	$(BIN)/codespell capa_sync tests benchmarks rules mappings deploy docs README.md CHANGELOG.md
 
 docs: $(VENV)/.development ## build the documentation strictly into docs/_build
 	$(BIN)/python -m sphinx -q -W --keep-going -b html docs docs/_build
