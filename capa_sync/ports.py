@@ -8,7 +8,7 @@ WRITE an intended change of ours on a tracker; DELIVERY an attempt at it. EPISOD
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Protocol
 
 from capa_sync.model.finding import Finding, Verdict
@@ -33,6 +33,11 @@ class Source(Protocol):
     """
 
     name: str
+
+    @property
+    def clock_offset(self) -> timedelta | None:
+        """The tracker's clock minus ours, by the Date of its newest answer; None while it has told none."""
+        ...
 
     def identify(self) -> SiteFacts:
         """Sign in, prove who we are, and read what the tracker says of itself. Raises Authentication."""

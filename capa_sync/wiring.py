@@ -195,6 +195,7 @@ def _setup(
         poll_every=source.poll_every,
         census_every=source.census_every,
         full_sweep_every=source.full_sweep_every,
+        max_clock_skew=source.max_clock_skew,
         site=source.url.rstrip("/").lower(),
         url=source.url,
         scope=f"table {source.table} and query “{source.query}”" if source.table else f"query “{source.query}”",

@@ -97,6 +97,11 @@ def _source_lines(source: dict[str, Any]) -> list[str]:
         lines.append(
             f"  rules cannot tell yet: tickets of {others} may name these as the same record, and were not read"
         )
+    if source["stamped_ahead"]:
+        lines.append(
+            f"  {source['stamped_ahead']} tickets or more are stamped in the tracker's future: polls look at the "
+            "newest of them, changes of the others wait for the next full sweep"
+        )
     for endpoint, until in source["endpoints_not_before"].items():
         lines.append(f"  waiting with {endpoint} until {_at(until)}, as the tracker asked")
     return lines

@@ -22,8 +22,8 @@ ALARM_AGAIN = timedelta(minutes=10)
 def is_census_due(house: House, setup: SourceSetup, now: datetime) -> bool:
     """Tell whether a census is due: after `census_every`, sooner after an alarm, at once after one that failed."""
     last = house.register.runs.last(setup.name, CENSUS)
-    if last is None:
-        return True
+    if last is None or last.started_at > now:
+        return True  # one of the future was never taken
     if last.ok:
         return now - last.started_at >= setup.census_every
     return "swept" not in last.counts or now - last.started_at >= min(setup.census_every, ALARM_AGAIN)

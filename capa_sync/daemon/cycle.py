@@ -10,14 +10,19 @@ from typing import Any
 
 from capa_sync.daemon.abreast import Crew
 from capa_sync.daemon.census import note_lost_access, take_census_when_due
+from capa_sync.daemon.clocks import (
+    by_the_tracker,
+    check_clock,
+    is_clock_right,
+    take_back_future,
+    were_clocks_set,
+)
 from capa_sync.daemon.hinted import may_follow_hints, read_hinted
 from capa_sync.daemon.house import House, SourceSetup
 from capa_sync.daemon.judging import judge_due_tickets, look_ahead, pass_to_carriers
 from capa_sync.daemon.log import Action, log
 from capa_sync.daemon.mapped import circles_of, is_learnt_before_judging, note_links, note_twins_known
 from capa_sync.daemon.reading import (
-    FULL,
-    POLL,
     is_full_read_due,
     nobody,
     read_into_mirror,
@@ -35,6 +40,7 @@ from capa_sync.errors import (
     SourceError,
     own_error,
 )
+from capa_sync.store import FULL, POLL, STAMPED_AHEAD
 
 
 @dataclass(slots=True)
@@ -124,7 +130,9 @@ def _read(house: House, setup: SourceSetup, result: CycleResult, is_forced: bool
     try:
         sign_in(house, setup, result.started_at)
         seen = partial(look_ahead, house, setup) if result.is_backfill else nobody
-        result.counts["read"] = read_into_mirror(house, setup, result.run, full=False, seen=seen).tickets
+        done = read_into_mirror(house, setup, result.run, full=False, seen=seen)
+        result.counts |= {"read": done.tickets} | ({STAMPED_AHEAD: done.stamped_ahead} if done.stamped_ahead else {})
+        result.is_sweep |= were_clocks_set(house, setup) and not result.is_backfill
         if result.is_sweep:
             result.counts["read"] += sweep_into_mirror(house, setup, result.started_at, at_once=is_forced)
     except Fatal as fault:
@@ -146,6 +154,7 @@ def _judge(house: House, setup: SourceSetup, result: CycleResult) -> None:
 
     Nothing is planned when the wish to stop came first: not every ticket is judged then.
     """
+    check_clock(house, setup)
     now = house.clock.now()
     result.counts |= judge_due_tickets(house, setup, now)
     if house.stop.is_set():
@@ -157,7 +166,8 @@ def _judge(house: House, setup: SourceSetup, result: CycleResult) -> None:
 
 def _deliver(house: House, setup: SourceSetup, result: CycleResult) -> None:
     """Last part: planned warnings to the tracker; what was let through once goes out while a brake holds others."""
-    result.counts["delivered"] = deliver_writes(house, setup)
+    if is_clock_right(setup):
+        result.counts["delivered"] = deliver_writes(house, setup)
 
 
 def _end(house: House, setup: SourceSetup, result: CycleResult, *, deliver: bool) -> None:
@@ -170,9 +180,10 @@ def _end(house: House, setup: SourceSetup, result: CycleResult, *, deliver: bool
 def _start(house: House, setup: SourceSetup, *, full: bool) -> CycleResult:
     """Open a run in the ledger, unless the tracker asked us to stay away for now."""
     result = CycleResult(setup.name, house.clock.now())
+    take_back_future(house, setup, result.started_at)
     if _must_wait(house, result):
         return result
-    result.is_backfill = house.register.runs.as_of(setup.name) is None
+    result.is_backfill = not house.register.runs.was_read(setup.name)
     result.is_sweep = not result.is_backfill and (full or is_full_read_due(house, setup, result.started_at))
     kind = FULL if result.is_backfill else POLL
     result.run = house.register.runs.start(setup.name, kind, result.started_at)
@@ -213,9 +224,10 @@ def _walk(house: House, setup: SourceSetup, result: CycleResult, part: Callable[
 def _stay_away(house: House, setup: SourceSetup, wait: NotBefore | Retryable) -> None:
     """Remember when the tracker wants us back, if it named a time and meant more than one endpoint or ticket."""
     wish = wait.retry_after if isinstance(wait, Retryable) else None
-    until = wait.until if isinstance(wait, NotBefore) else wish and house.clock.now() + wish
+    now = house.clock.now()
+    until = wait.until if isinstance(wait, NotBefore) else wish and now + wish
     if until and wait.scope == ALL:
-        house.register.runs.set_not_before(setup.name, until, wait.message)
+        house.register.runs.set_not_before(setup.name, until, wait.message, noted_at=now)
 
 
 def _finish(house: House, result: CycleResult) -> None:
@@ -230,7 +242,7 @@ def _finish(house: House, result: CycleResult) -> None:
         ok=not result.problem and was_read,
         problem=result.problem,
         counts=result.counts,
-        as_of=result.started_at if was_read else None,
+        as_of=by_the_tracker(house.setups[result.source], result.started_at) if was_read else None,
     )
     if result.problem:
         level = "error" if result.is_own_error else "warning"

@@ -11,12 +11,13 @@ from typing import Any
 from capa_sync.daemon.cycle import run_cycle, run_hinted
 from capa_sync.daemon.house import House
 from capa_sync.daemon.log import Action, log
-from capa_sync.daemon.reading import POLL
 from capa_sync.daemon.requests import carry_out_requests
 from capa_sync.daemon.scheduler import Scheduler
 from capa_sync.daemon.shutdown import GRACE
+from capa_sync.daemon.watchdog import ClockWatch
 from capa_sync.errors import RegisterUnavailable, own_error
 from capa_sync.hints import HintBox, HintReceiver
+from capa_sync.store import POLL
 
 GATHER = 0.1
 """Seconds that hints are gathered for before they are followed, so that one edit with three events is read once."""
@@ -48,6 +49,7 @@ class Daemon:
         self._broken: RegisterUnavailable | None = None
         every = {name: setup.poll_every for name, setup in house.setups.items()}
         self._scheduler = Scheduler(every, self._job, self._tick)
+        self._clock_watch = ClockWatch(self._scheduler.replan, house.stop)
 
     def run(self) -> bool:
         """Work until the stop event is set; return whether all work ended within the grace.
@@ -56,6 +58,7 @@ class Daemon:
         """
         log(Action.DAEMON_STARTED, sources=len(self._house.setups))
         self._scheduler.start()
+        self._clock_watch.start()
         self._start_listening()
         self._house.stop.wait()
         log(Action.DAEMON_STOPPING)

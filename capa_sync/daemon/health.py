@@ -8,10 +8,12 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from capa_sync.model.ticket import Presence
-from capa_sync.store import CENSUS, Register
+from capa_sync.store import CENSUS, POLL, STAMPED_AHEAD, Register
 from capa_sync.writeback import Cause
 
 NEXT_DUE_SHOWN = 5
+_SLACK = timedelta(seconds=5)
+"""A daemon may have finished a run since we took the time."""
 _CAUSES = frozenset(Cause)
 
 
@@ -26,6 +28,11 @@ def health_of(register: Register, poll_every: Mapping[str, timedelta], now: date
         ],
         "safety_stops": [
             {"source": name, "cause": stop.cause, "since": stop.at} for name, stop in register.outbox.stops().items()
+        ]
+        + [
+            {"source": name, "cause": stop[0], "since": stop[1]}
+            for name in poll_every
+            if (stop := register.agenda.clock_stop(name))
         ],
         "halts": [
             {"source": name, "kind": str(halt.kind), "since": halt.since, "asked_by": halt.asked_by}
@@ -78,9 +85,10 @@ def _held_back(register: Register, name: str) -> dict[str, int]:
 
 def _source(register: Register, name: str, every: timedelta, now: datetime) -> dict[str, Any]:
     """Return one source's freshness and gaps."""
-    as_of, not_before = register.runs.as_of(name), register.runs.not_before(name)
+    as_of, not_before = _not_ahead(register.runs.as_of(name), now), register.runs.not_before(name)
     presences = [presence for presence, _container in register.tickets.presences(name).values()]
-    census, succeeded = register.runs.last(name, CENSUS), register.runs.last_success(name)
+    census, succeeded = register.runs.last(name, CENSUS), _not_ahead(register.runs.last_success(name), now)
+    poll = register.runs.last(name, POLL)
     return {
         "source": name,
         "as_of": as_of,
@@ -97,9 +105,15 @@ def _source(register: Register, name: str, every: timedelta, now: datetime) -> d
         "vanished": {str(each): presences.count(each) for each in set(presences) if each is not Presence.PRESENT},
         "gaps": register.reports.incomplete_histories(name),
         "census_at": census.finished_at if census else None,
+        "stamped_ahead": poll.counts.get(STAMPED_AHEAD, 0) if poll else 0,
         "census_drift": _drift(census.counts) if census else {},
         "verdicts": dict(register.findings.verdict_counts(name)),
     }
+
+
+def _not_ahead(at: datetime | None, now: datetime) -> datetime | None:
+    """Return an instant of the ledger, None for one of the future: our own clock was ahead, and it proves nothing."""
+    return None if at is not None and at > now + _SLACK else at
 
 
 def _drift(counts: Mapping[str, int]) -> dict[str, int]:

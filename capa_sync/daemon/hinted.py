@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from capa_sync.daemon.again import take_in
 from capa_sync.daemon.house import House, SourceSetup
-from capa_sync.daemon.reading import FULL, POLL
+from capa_sync.store import FULL, POLL
 
 HINTED = "hint"
 """Kind of the run in the ledger; there is none for hints that brought nothing new."""

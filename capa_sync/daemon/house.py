@@ -47,7 +47,7 @@ class SourceSetup:
         site: address of the tracker; sources on the same one share the brake on new comments.
         notes: what the mapping says that does not fit the settings.
         url: address of the tracker for people. scope: what is read there, in words for people (the query).
-        clock_skew: the tracker's clock minus ours, as last seen.
+        clock_skew: the tracker's clock minus ours, as last seen. max_clock_skew: the distance up to which we judge.
     """
 
     name: str
@@ -70,6 +70,7 @@ class SourceSetup:
     scope: str = ""
     notes: tuple[Problem, ...] = ()
     clock_skew: timedelta = timedelta(0)
+    max_clock_skew: timedelta = timedelta(minutes=10)
 
 
 class Office(Protocol):

@@ -11,6 +11,7 @@ from capa_sync.daemon.log import Action, log
 from capa_sync.errors import Fatal, SourceError
 from capa_sync.mapping import bind, persons_of
 from capa_sync.model.ticket import Page
+from capa_sync.store import FULL
 
 
 class Abandoned(Fatal):
@@ -24,16 +25,14 @@ SWEEP_AGAIN_AFTER = timedelta(hours=1)
 def is_full_read_due(house: House, setup: SourceSetup, now: datetime) -> bool:
     """Tell whether everything is to be read again: what changes without `updated` moving is caught by this alone."""
     runs = house.register.runs
-    if runs.as_of(setup.name) is None:
+    if not runs.was_read(setup.name):
         return False  # the backfill is on its way, which is a full read
     last = runs.last(setup.name, FULL)
     if last is None or last.finished_at is None:
         return True  # one that is under way goes on, after a kill too
+    if last.started_at > now:
+        return True  # one of the future was never done
     return now - last.started_at >= (setup.full_sweep_every if last.ok else SWEEP_AGAIN_AFTER)
-
-
-FULL, POLL = "full", "poll"
-"""Kinds of runs in the ledger."""
 
 
 def sign_in(house: House, setup: SourceSetup, now: datetime) -> None:
@@ -41,7 +40,7 @@ def sign_in(house: House, setup: SourceSetup, now: datetime) -> None:
 
     Raises SourceError.
     """
-    if setup.facts_at is not None and now - setup.facts_at < setup.census_every:
+    if setup.facts_at is not None and timedelta(0) <= now - setup.facts_at < setup.census_every:
         return
     facts, kept = setup.source.identify(), house.register.facts
     with house.register.transaction():
@@ -97,10 +96,14 @@ def nobody(_page: Page, _changed: Sequence[str]) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """How far reading came: tickets read, and whether nothing is left to read now."""
+    """How far reading came: tickets read, and whether nothing is left to read now.
+
+    `stamped_ahead` is as in `Page`.
+    """
 
     tickets: int
     is_whole: bool
+    stamped_ahead: int = 0
 
 
 def read_into_mirror(
@@ -111,8 +114,8 @@ def read_into_mirror(
     A page that is refused leaves the cursor where it was; `full` reads everything again and goes on where an
     interrupted full read ended. Reading ends early after the first page past `until`. Raises SourceError.
     """
-    register, parser = house.register, setup.source.parser()
-    done, is_whole = 0, False
+    register, parser, begun = house.register, setup.source.parser(), house.clock.now()
+    done, is_whole, ahead = 0, False, 0
     for page in setup.source.read_changes(register.tickets.cursor(setup.name), full=full):
         now = house.clock.now()
         house.checkpoint("before-page-commit")
@@ -132,8 +135,8 @@ def read_into_mirror(
         house.progress(setup.name, "reading", done, done if page.complete else total)
         if house.stop.is_set() and not page.complete:
             raise Abandoned(setup.name, "stopped while reading; it goes on from here at the next start")
-        is_whole = page.complete
+        is_whole, ahead = page.complete, max(ahead, page.stamped_ahead)
         del page  # it would be held while the next one is made: an eighth of a backfill's memory
-        if until is not None and now >= until:
-            break
-    return Done(done, is_whole)
+        if until is not None and not begun <= now < until:
+            break  # also when the clock was set back meanwhile
+    return Done(done, is_whole, ahead)

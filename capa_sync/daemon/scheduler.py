@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from datetime import timedelta
 
 from apscheduler.executors.pool import ThreadPoolExecutor
+from apscheduler.jobstores.base import JobLookupError
 from apscheduler.schedulers.background import BackgroundScheduler
 
 from capa_sync.model.clock import SystemClock
@@ -15,6 +17,9 @@ JITTER_SHARE = 0.1
 
 TICK = timedelta(seconds=1)
 """How often requests left in the register by other verbs are looked for."""
+
+
+_TICK_JOB = "capa-sync tick"
 
 
 class Scheduler:
@@ -33,7 +38,7 @@ class Scheduler:
             self._scheduler.add_job(
                 job, "interval", seconds=seconds, jitter=seconds * JITTER_SHARE, args=[name], id=name
             )
-        self._scheduler.add_job(tick, "interval", seconds=TICK.total_seconds(), id="capa-sync tick")
+        self._scheduler.add_job(tick, "interval", seconds=TICK.total_seconds(), id=_TICK_JOB)
         self._sources = tuple(sources)
 
     def start(self) -> None:
@@ -46,6 +51,12 @@ class Scheduler:
     def run_soon(self, source: str) -> None:
         """Bring a source's next job forward to now; the interval goes on from there."""
         self._scheduler.modify_job(source, next_run_time=SystemClock().now())
+
+    def replan(self) -> None:
+        """Make every job due now: the wall clock was set, and their times were worked out by the one before."""
+        with suppress(JobLookupError):  # we are stopping: there are no jobs any more
+            for name in (*self._sources, _TICK_JOB):
+                self.run_soon(name)
 
     def stop(self) -> None:
         """Start no more jobs; those under way end by themselves when they see the stop event."""

@@ -113,7 +113,7 @@ def deliver_writes(house: House, setup: SourceSetup) -> int:
         for write_id in ids:
             log(action, source=setup.name, write=write_id[:16])
     if report.not_before is not None:
-        house.register.runs.set_not_before(setup.name, report.not_before)
+        house.register.runs.set_not_before(setup.name, report.not_before, noted_at=house.clock.now())
     if isinstance(report.fault, ShownToCustomer):
         pause_after_leak(house, setup, report.fault)
     if report.fault is not None:

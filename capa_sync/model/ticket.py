@@ -200,6 +200,8 @@ class Page:
         complete: nothing more is to read now.
         total: the tracker's own estimate of tickets in scope, None unknown (for progress bars only).
         skipped: (id, key, reason) of tickets whose answer makes no ticket: quarantined, never dropped in silence.
+        stamped_ahead: tickets stamped in the tracker's future, where they are so many that a poll looks at no more
+            than this number of them and leaves the others to the next full sweep; 0 when all were looked at.
     """
 
     readings: tuple[Reading, ...]
@@ -207,6 +209,7 @@ class Page:
     complete: bool
     total: int | None = None
     skipped: tuple[tuple[str, str, str], ...] = ()
+    stamped_ahead: int = 0
 
 
 @dataclass(frozen=True, slots=True)

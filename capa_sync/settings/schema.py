@@ -98,6 +98,7 @@ class SourceSettings(Strict):
     census_every: Duration = timedelta(hours=24)
     full_sweep_every: Duration = timedelta(days=7)
     overlap: Duration = timedelta(minutes=5)
+    max_clock_skew: Duration = timedelta(minutes=10)
     request_budget: Rate = "10/s"
     page_size: int = Field(default=500, ge=1, le=10000)
     max_answer: Size = Field(default=16 * 1_048_576, ge=1_048_576, le=256 * 1_048_576)

@@ -10,14 +10,17 @@ from capa_sync.store.judged_rows import JudgedRows, judged_rows
 from capa_sync.store.lock import RegisterLock
 from capa_sync.store.register import Register, open_register
 from capa_sync.store.requests import PAUSE, RELEASE, RESUME, RETRY, WITHDRAW, Request
-from capa_sync.store.runs import CENSUS
+from capa_sync.store.runs import CENSUS, FULL, POLL, STAMPED_AHEAD
 
 __all__ = [
     "CENSUS",
+    "FULL",
     "PAUSE",
+    "POLL",
     "RELEASE",
     "RESUME",
     "RETRY",
+    "STAMPED_AHEAD",
     "WITHDRAW",
     "JudgedRows",
     "Register",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from capa_sync.store.columns import instant, instant_text, json_text, json_value
 from capa_sync.store.database import Database
@@ -128,6 +128,29 @@ class Agenda:
     def settle(self, source: str, at: datetime) -> None:
         """Note that a planning was let through at `at`."""
         self._reach(source, "settled_at", instant_text(at))
+
+    # --- clocks ----------------------------------------------------------------------------------------------------
+    def clock_offset(self, source: str) -> timedelta | None:
+        """Return the tracker's clock minus ours as last noted, None before the first time."""
+        held = self._milestone(source, "clock_offset")
+        return timedelta(seconds=float(held)) if held else None
+
+    def note_clock_offset(self, source: str, offset: timedelta) -> None:
+        """Note the tracker's clock minus ours."""
+        self._reach(source, "clock_offset", str(offset.total_seconds()))
+
+    def clock_stop(self, source: str) -> tuple[str, datetime] | None:
+        """Return why our clock is not judged by and since when, None while it is."""
+        held = json_value(self._milestone(source, "clock_stop") or "null")
+        return (held["cause"], instant(held["since"])) if held else None
+
+    def note_clock_stop(self, source: str, cause: str, now: datetime) -> None:
+        """Note that our clock is not judged by for this cause, or with "" that it is again."""
+        held = self.clock_stop(source)
+        if cause and held is None:
+            self._reach(source, "clock_stop", json_text({"cause": cause, "since": instant_text(now)}))
+        elif not cause and held is not None:
+            self._db.execute("DELETE FROM milestone WHERE source = ? AND name = 'clock_stop'", (source,))
 
     # --- milestones ------------------------------------------------------------------------------------------------
     def _milestone(self, source: str, name: str) -> str | None:

@@ -294,3 +294,15 @@ def halt(db: Any) -> None:
                 source TEXT PRIMARY KEY, kind TEXT NOT NULL, since TEXT NOT NULL, asked_by TEXT NOT NULL)""",
         ),
     )
+
+
+@STEPS(name="0010_when_waits_were_noted")
+def when_waits_were_noted(db: Any) -> None:
+    """Remember when a tracker's wish to wait was noted: one noted in the future is void."""
+    _run_all(
+        db,
+        (
+            "ALTER TABLE hold ADD COLUMN noted_at TEXT NOT NULL DEFAULT ''",
+            "ALTER TABLE endpoint_hold ADD COLUMN noted_at TEXT NOT NULL DEFAULT ''",
+        ),
+    )

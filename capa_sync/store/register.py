@@ -14,6 +14,7 @@ from typing import Self
 from capa_sync.errors import RegisterUnavailable
 from capa_sync.ports import Parser
 from capa_sync.store.agenda import Agenda
+from capa_sync.store.ahead import take_back_future
 from capa_sync.store.batch import TicketBatch
 from capa_sync.store.columns import instant_text
 from capa_sync.store.database import Database, Row
@@ -67,6 +68,10 @@ class Register:
     def stamps(self, source: str, ticket_ids: Sequence[str]) -> dict[str, bytes]:
         """Return a mark of what each mirrored ticket's record rests on now: another as soon as any of it changes."""
         return stamps_of(self._db, source, ticket_ids)
+
+    def take_back_future(self, source: str, now: datetime) -> bool:
+        """Take back what a source's work stamped after `now`; return whether there was any (`ahead`)."""
+        return take_back_future(self._db, source, now)
 
     def copy_to(self, target: Path) -> None:
         """Write a consistent private copy (mode 0600) beside a running daemon; an existing file is overwritten."""

@@ -15,6 +15,10 @@ FULL = "full"
 """Kind of a run that reads everything in scope again."""
 CENSUS = "census"
 """Kind of a run that sweeps ids alone."""
+POLL = "poll"
+"""Kind of a run that reads what changed."""
+STAMPED_AHEAD = "stamped_ahead"
+"""A count of a run: tickets in the tracker's future, so many that polls leave others of them to the full sweep."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +104,11 @@ class Runs:
         """Return the instant up to which the source is known, None before its first whole read."""
         return optional_instant(self._db.value("SELECT as_of FROM freshness WHERE source = ?", (source,)))
 
+    def was_read(self, source: str) -> bool:
+        """Tell whether the source was ever read to its end, also if that counts no more."""
+        sql = "SELECT 1 FROM run WHERE source = ? AND as_of IS NOT NULL LIMIT 1"
+        return self._db.row(sql, (source,)) is not None
+
     def problem(self, source: str) -> str:
         """Return what the newest run of some kind failed with, "" when the newest of every kind ended well."""
         return self._db.value("SELECT problem FROM trouble WHERE source = ?", (source,)) or ""
@@ -125,16 +134,22 @@ class Runs:
         """Return the instant before which the tracker asked to be left alone, None when it did not."""
         return optional_instant(self._db.value("SELECT not_before FROM hold WHERE source = ?", (source,)))
 
-    def set_not_before(self, source: str, until: datetime | None, reason: str = "") -> None:
-        """Remember (over restarts) until when nothing may be sent to a source, or forget it with None."""
+    def set_not_before(
+        self, source: str, until: datetime | None, reason: str = "", *, noted_at: datetime | None = None
+    ) -> None:
+        """Remember (over restarts) until when nothing may be sent to a source, or forget it with None.
+
+        `noted_at` is our clock's instant by which `until` was worked out.
+        """
         if until is None:
             self._db.execute("DELETE FROM hold WHERE source = ?", (source,))
             return
         self._db.execute(
-            """INSERT INTO hold VALUES (?,?,?) ON CONFLICT (source) DO UPDATE
-            SET not_before = excluded.not_before, reason = excluded.reason
+            """INSERT INTO hold (source, not_before, reason, noted_at) VALUES (?,?,?,?)
+            ON CONFLICT (source) DO UPDATE SET not_before = excluded.not_before, reason = excluded.reason,
+            noted_at = excluded.noted_at
             WHERE (not_before, reason) IS NOT (excluded.not_before, excluded.reason)""",
-            (source, instant_text(until), reason),
+            (source, instant_text(until), reason, optional_text(noted_at) or ""),
         )
 
     def endpoint_holds(self, source: str) -> Mapping[str, datetime]:
@@ -149,9 +164,10 @@ class Runs:
                 "DELETE FROM endpoint_hold WHERE source = ? AND not_before <= ?", (source, instant_text(now))
             )
             self._db.execute(
-                """INSERT INTO endpoint_hold VALUES (?,?,?) ON CONFLICT (source, endpoint) DO UPDATE
-                SET not_before = excluded.not_before WHERE not_before <> excluded.not_before""",
-                (source, endpoint, instant_text(until)),
+                """INSERT INTO endpoint_hold (source, endpoint, not_before, noted_at) VALUES (?,?,?,?)
+                ON CONFLICT (source, endpoint) DO UPDATE SET not_before = excluded.not_before,
+                noted_at = excluded.noted_at WHERE not_before <> excluded.not_before""",
+                (source, endpoint, instant_text(until), instant_text(now)),
             )
 
 

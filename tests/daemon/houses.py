@@ -14,11 +14,11 @@ from capa_sync.daemon.clerk import Clerk
 from capa_sync.daemon.clerks import Clerks
 from capa_sync.daemon.house import House
 from capa_sync.daemon.judging import judge_due_tickets, pass_to_carriers
-from capa_sync.daemon.reading import POLL, read_into_mirror, sign_in
+from capa_sync.daemon.reading import read_into_mirror, sign_in
 from capa_sync.model.clock import FileClock
 from capa_sync.sandbox.stories.script import AddAction, Create, Day, Fill
 from capa_sync.settings import load_settings
-from capa_sync.store import open_register
+from capa_sync.store import POLL, open_register
 from capa_sync.wiring import bind_as_last_known, build_house, configure
 from tests.daemon.conftest import MakeDesk
 from tests.daemon.desk import FACTS, Desk, until

@@ -21,12 +21,13 @@ class ClientCredentials(AuthBase):
         self._fetch = fetch
         self._token = ""
         self._renew_at: datetime | None = None
+        self._got_at = clock.now()
 
     def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
         """Sign one request. Raises what `fetch` raises."""
         now = self._clock.now()
-        if self._renew_at is None or now >= self._renew_at:
+        if self._renew_at is None or not self._got_at <= now < self._renew_at:
             self._token, life = self._fetch()
-            self._renew_at = now + max(life - _EARLY, life / 2)
+            self._got_at, self._renew_at = now, now + max(life - _EARLY, life / 2)
         request.headers["Authorization"] = f"Bearer {self._token}"
         return request

@@ -80,6 +80,8 @@ class JiraClient:
         self.answered_bytes = 0
         """Length of the newest answer."""
         self._limits = options.limits
+        self.clock_offset: timedelta | None = None
+        """That instant minus our own clock's when the answer came."""
         self._session = self._sign_in(options)
 
     def _sign_in(self, options: JiraOptions) -> requests.Session:
@@ -178,7 +180,7 @@ class JiraClient:
             self._check(answer, what)
             found = answers.decode(self.source, what, answer.headers, answer.content)
             self._check_speaker(answer, path)
-            self.answered_at = read_http_date(answer.headers.get("Date"))
+            self._note_date(answer.headers.get("Date"))
             self.answered_bytes = len(answer.content)
             return found
 
@@ -187,6 +189,10 @@ class JiraClient:
         except (Retryable, NotBefore) as fault:
             self._gate.note(method, path, fault)
             raise
+
+    def _note_date(self, header: str | None) -> None:
+        self.answered_at = read_http_date(header)
+        self.clock_offset = None if self.answered_at is None else self.answered_at - self._clock.now()
 
     def _check(self, answer: requests.Response, what: str) -> None:
         status = answer.status_code

@@ -27,6 +27,7 @@ class EndpointGate:
         self._clock = clock
         self._holds = holds
         self._until: dict[str, datetime] | None = None
+        self._noted_at: dict[str, datetime] = {}
 
     def pass_through(self, method: str, path: str) -> None:
         """Return when the request may be sent now.
@@ -36,8 +37,9 @@ class EndpointGate:
         """
         endpoint = endpoint_of(method, path)
         until, now = self._known().get(endpoint), self._clock.now()
-        if until is None or until <= now:
-            return
+        noted_at = self._noted_at.get(endpoint)
+        if until is None or until <= now or (noted_at is not None and noted_at > now):
+            return  # one noted in the future was worked out while our clock was ahead
         message = f"{endpoint}: the tracker asked us not to send this before {until:%Y-%m-%d %H:%M:%S}Z"
         if until - now > LONGEST_WAIT:
             raise NotBefore(self._source, message, until, ENDPOINT)
@@ -50,10 +52,10 @@ class EndpointGate:
         wish = fault.retry_after if isinstance(fault, Retryable) else None
         until = fault.until if isinstance(fault, NotBefore) else wish and self._clock.now() + wish
         if until:
-            endpoint = endpoint_of(method, path)
-            self._known()[endpoint] = until
+            endpoint, now = endpoint_of(method, path), self._clock.now()
+            self._known()[endpoint], self._noted_at[endpoint] = until, now
             if self._holds is not None:
-                self._holds.hold_endpoint(self._source, endpoint, until, self._clock.now())
+                self._holds.hold_endpoint(self._source, endpoint, until, now)
 
     def _known(self) -> dict[str, datetime]:
         if self._until is None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -10,19 +11,35 @@ from capa_sync.model.ticket import Cursor, Page
 from capa_sync.sources.jira.facts import prove_identity
 from capa_sync.sources.jira.family import Family
 from capa_sync.sources.jira.outside import Outside
-from capa_sync.sources.jira.paging import ALL_FIELDS
-from capa_sync.sources.jira.query import NEWEST_CHANGE_FIRST
+from capa_sync.sources.jira.paging import ALL_FIELDS, Rows
+from capa_sync.sources.jira.query import NEWEST_CHANGE_FIRST, not_ahead
 from capa_sync.sources.jira.site import Issue, Site
 from capa_sync.sources.jira.sweep import SweepState, instant_ms
 from capa_sync.sources.jira.sweeping import Sweeping
 from capa_sync.sources.jira.times import epoch_ms
 from capa_sync.sources.jira.whole import Draft
 
+_AHEAD_MS = 60_000
+"""A stamp further ahead than this of the tracker's own present is no matter of whole seconds in a Date."""
 
-def newest_of(issues: list[Issue]) -> tuple[int, str] | None:
-    """The highest `updated` (epoch ms) of some rows and the ticket that has it; None when none tells one."""
+
+def newest_of(issues: list[Issue], present: int) -> tuple[int, str] | None:
+    """The highest `updated` (epoch ms) of some rows up to the tracker's present, and the ticket that has it."""
     stamps = [(ms, str(issue["id"])) for issue in issues if (ms := instant_ms(issue, "updated")) is not None]
-    return max(stamps, default=None)
+    return max((stamp for stamp in stamps if stamp[0] <= present), default=None)
+
+
+def _crowd_ahead(rows: Rows, present: int) -> int:
+    """How many tickets of a page lie in the tracker's future, when they fill the page and more follow; else 0."""
+    stamps = [instant_ms(issue, "updated") for issue in rows.issues]
+    is_crowd = rows.place is not None and all(ms is not None and ms > present + _AHEAD_MS for ms in stamps)
+    return len(stamps) if is_crowd else 0
+
+
+def _joined(ahead: Rows, until_now: Rows) -> Rows:
+    """Rows of both pages; what follows the second is still to be read."""
+    issues = {str(issue["id"]): issue for issue in (*ahead.issues, *until_now.issues)}
+    return Rows(list(issues.values()), until_now.place)
 
 
 class Poll:
@@ -36,28 +53,46 @@ class Poll:
         self._settled: int | None = None
 
     def read(self, state: Mapping[str, Any]) -> Iterator[Page]:
-        """Yield what changed. More than one page of it becomes a sweep that can be taken up again."""
+        """Yield what changed. More than one page of it becomes a sweep that can be taken up again.
+
+        A mark that lies in the tracker's future was taken while its clock was ahead: all is read again.
+        """
         site, since = self._site, self._since(int(state["mark"]))
         self._settled = None
-        jql = site.query.where(site.query.since("updated", since), order=NEWEST_CHANGE_FIRST)
-        rows = site.search.page(jql, ALL_FIELDS, site.options.page_size)
+        rows = self._touched(since)
         asked_at = site.client.answered_at
-        newest = newest_of(rows.issues)
+        present = epoch_ms(site.present())
+        if int(state["mark"]) > present + self._overlap:
+            yield from self._sweeping.run({name: state[name] for name in state if name != "mark"}, "sweep")
+            return
+        crowd = _crowd_ahead(rows, present)
+        if crowd:
+            rows = _joined(rows, self._touched(since, until_now=True))
+        newest = newest_of(rows.issues, present)
         is_quiet = True
         if newest is not None and rows.place is not None:
-            sweep = SweepState(since=since, mark=site.plausible(newest[0]), newest=newest[1])
+            sweep = SweepState(since=since, mark=newest[0], newest=newest[1])
             for page in self._sweeping.run({**state, "sweep": sweep.as_json()}, "sweep"):
                 is_quiet = is_quiet and not page.readings
                 yield page
             self._settle(asked_at, is_quiet=is_quiet)
             return
         told = {str(issue["id"]) for issue in rows.issues}
-        if state.get("newest") not in told:
+        is_told = state.get("newest") in told
+        if not is_told:
             # the inclusive condition must give the last known ticket back: believed only when we are still ourselves
             prove_identity(site.client, site.facts.me)
-        page = self._page(rows.issues, since, self._after(state, newest))
+        after = dict(state) if newest is None and is_told else self._after(state, newest)
+        page = replace(self._page(rows.issues, since, after), stamped_ahead=crowd)
         yield page
         self._settle(asked_at, is_quiet=not page.readings)
+
+    def _touched(self, since: int, *, until_now: bool = False) -> Rows:
+        """One page of what was touched since an instant, the newest first; `until_now` leaves out stamps to come."""
+        query = self._site.query
+        bound = not_ahead("updated") if until_now else ""
+        jql = query.where(query.since("updated", since), bound, order=NEWEST_CHANGE_FIRST)
+        return self._site.search.page(jql, ALL_FIELDS, self._site.options.page_size)
 
     def _since(self, mark: int) -> int:
         """Where to look from: the overlap behind the mark, or less of it once it is known to hide nothing."""

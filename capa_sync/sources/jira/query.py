@@ -54,6 +54,14 @@ class Query:
         return f'{field} >= "{early:%Y-%m-%d %H:%M}"'
 
 
+def not_ahead(field: str) -> str:
+    """A condition that leaves out stamps in the tracker's future, by the tracker's own clock and in no zone.
+
+    No other upper bound is ever sent: one in a wrong zone or by our clock would hide what was just changed.
+    """
+    return f"{field} <= now()"
+
+
 def ids_condition(field: str, ids: Iterable[str]) -> str:
     """A condition that a field is one of some issue ids."""
     return f"{field} in ({', '.join(ids)})"

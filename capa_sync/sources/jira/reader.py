@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 
 from capa_sync.errors import Skippable
 from capa_sync.model.clock import Clock
@@ -74,6 +75,11 @@ class JiraSource:
     def parser(self) -> JiraParser:
         """Return the pure parser for this source's raw parts."""
         return self._parser
+
+    @property
+    def clock_offset(self) -> timedelta | None:
+        """The tracker's clock minus ours; see `ports.Source`."""
+        return self._client.clock_offset
 
     @fenced
     def identify(self) -> SiteFacts:

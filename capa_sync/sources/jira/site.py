@@ -24,7 +24,6 @@ from capa_sync.sources.jira.whole import Assembler, Draft
 
 IDS_AT_ONCE = 500
 _RECORDS = 100
-_AHEAD = timedelta(minutes=5)
 Issue = dict[str, Any]
 
 
@@ -71,13 +70,17 @@ class Site:
         """Whether the mirror knows the ticket at all."""
         return self.lookup.known_stamp(self.name, id_) is not None
 
+    def present(self) -> datetime:
+        """The tracker's own present: the Date of its newest answer, else its serverTime, else our clock."""
+        told, server = self.client.answered_at, self.facts.server_time
+        if told is not None:
+            return told
+        now = self._clock.now()
+        return now if server is None else server + max(now - self._signed_in_at, timedelta(0))
+
     def plausible(self, mark: int) -> int:
-        """Hold a mark back to the tracker's own present: a ticket dated in the future must not blind the polls."""
-        server = self.facts.server_time
-        if server is None:
-            return mark
-        present: datetime = server + (self._clock.now() - self._signed_in_at)
-        return min(mark, epoch_ms(present + _AHEAD))
+        """Hold a mark back to the tracker's own present: a ticket stamped in the future must not hide later ones."""
+        return min(mark, epoch_ms(self.present()))
 
     def present_at(self, mark: int | None) -> datetime | None:
         """A mark as an instant."""

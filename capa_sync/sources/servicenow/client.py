@@ -221,6 +221,7 @@ class TableClient:
         except NotFound:  # older versions of the API answer an empty list so (facts 1.3)
             return Answer([], limit, offset, None, has_links=False, has_next=False, at=None)
         total, has_links, has_next, at = read_headers(response.headers)
+        self.pace.note_date(at, self._made_of[1].now())
         rows = [lean(row) for row in response.all()] if display else list(response.all())
         return Answer(rows, limit, offset, total, has_links, has_next, at)
 

@@ -1,6 +1,8 @@
-"""How long the answers of an instance take."""
+"""How long the answers of an instance take, and how far its clock is from ours."""
 
 from __future__ import annotations
+
+from datetime import datetime, timedelta
 
 SLOW = 0.05
 """Seconds an answer takes, from which on it pays to ask for several at once: threads cost each other time as well."""
@@ -8,10 +10,21 @@ _NEWEST = 0.2  # weight of the newest answer in the average
 
 
 class Pace:
-    """The moving average over all sessions of a source."""
+    """The moving average over all sessions of a source.
+
+    Attributes:
+        told_at: the instance's clock by its newest answer that told one. clock_offset: that minus our own clock.
+    """
 
     def __init__(self) -> None:
         self._seconds: float | None = None
+        self.told_at: datetime | None = None
+        self.clock_offset: timedelta | None = None
+
+    def note_date(self, told: datetime | None, ours: datetime) -> None:
+        """Note which instant an answer told, and what our own clock said when it came."""
+        if told is not None:
+            self.told_at, self.clock_offset = told, told - ours
 
     def note(self, seconds: float) -> None:
         """Note how long an answer took."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import timedelta
 from functools import partial
 
 from capa_sync.errors import Skippable
@@ -24,6 +25,7 @@ from capa_sync.sources.servicenow.directory import Directory
 from capa_sync.sources.servicenow.filling import Filling
 from capa_sync.sources.servicenow.following import Following
 from capa_sync.sources.servicenow.history import History, batches
+from capa_sync.sources.servicenow.keyset import to_stamp
 from capa_sync.sources.servicenow.options import ServiceNowOptions
 from capa_sync.sources.servicenow.parse import ServiceNowParser
 from capa_sync.sources.servicenow.query import fields_of
@@ -59,6 +61,11 @@ class ServiceNowSource:
     def parser(self) -> ServiceNowParser:
         """Return the pure parser for this source's parts."""
         return self._parser
+
+    @property
+    def clock_offset(self) -> timedelta | None:
+        """The instance's clock minus ours; see `ports.Source`."""
+        return self.client.pace.clock_offset
 
     @fenced
     def identify(self) -> SiteFacts:
@@ -101,6 +108,8 @@ class ServiceNowSource:
         self._prepare()
         shelves = self._tables.all
         states = States(cursor, tuple(shelf.table for shelf in shelves), full=full)
+        if self.client.pace.told_at is not None:
+            states.forget_future(to_stamp(self.client.pace.told_at))
         for shelf in shelves:
             if states.of[shelf.table].filling and (full or states.of[shelf.table].at is None):
                 yield from self._filling.fill(shelf, states)

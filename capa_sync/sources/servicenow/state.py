@@ -71,6 +71,13 @@ class States:
                 for name, state in self.of.items()
             }
 
+    def forget_future(self, present: str) -> None:
+        """Begin anew with tables whose position lies in the instance's future: its clock was ahead once."""
+        for name, state in self.of.items():
+            if state.at is not None and state.at.stamp > present:
+                self.of[name] = TableState()
+                self._watermark = None
+
     def cursor(self) -> Cursor:
         """Return the cursor as it now stands; its watermark never goes back."""
         reached = [state.at.stamp for state in self.of.values() if state.at is not None]

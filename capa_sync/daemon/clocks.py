@@ -1,0 +1,84 @@
+"""Our own clock against the tracker's: no verdict by a wrong one, and what a wrong one stamped is done again."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from capa_sync.daemon.house import House, SourceSetup
+from capa_sync.daemon.log import Action, log
+from capa_sync.errors import SafetyStop
+
+_WHOLE_SECONDS = timedelta(seconds=2)
+"""A Date header tells whole seconds, and an answer takes a moment to come."""
+_SET = timedelta(minutes=5)
+"""Two clocks whose distance changes by more than this between two polls: one of them was set."""
+
+
+def take_back_future(house: House, setup: SourceSetup, now: datetime) -> None:
+    """Do again what a source's work stamped in the future, because our own clock ran ahead once."""
+    with house.register.transaction():
+        if not house.register.take_back_future(setup.name, now):
+            return
+        house.register.agenda.want_all_judged(setup.name, now)
+        house.register.agenda.want_planning_of_warned(setup.name, now)
+    setup.facts_at = None
+    log(Action.CLOCK_WAS_AHEAD, level="warning", source=setup.name)
+
+
+def were_clocks_set(house: House, setup: SourceSetup) -> bool:
+    """Note how far our clock is from the tracker's; tell whether that has changed since it was last read.
+
+    While a tracker's clock was ahead, it may have given stamps that no poll looks back to: all is read again.
+    """
+    offset = setup.source.clock_offset
+    if offset is None:
+        return False
+    agenda = house.register.agenda
+    known = agenda.clock_offset(setup.name)
+    if known is not None and abs(offset - known) <= _SET:
+        return False
+    agenda.note_clock_offset(setup.name, offset)
+    if known is not None:
+        log(Action.CLOCK_WAS_SET, level="warning", source=setup.name, seconds=round((offset - known).total_seconds()))
+    return known is not None
+
+
+def check_clock(house: House, setup: SourceSetup) -> None:
+    """Demand that our clock is right enough to judge by.
+
+    Raises SafetyStop: it is further than `max_clock_skew` from the tracker's newest Date, so that no deadline can be
+    told; the stop ends by itself with the first cycle in which the clocks agree.
+    """
+    cause = _cause(setup)
+    house.register.agenda.note_clock_stop(setup.name, cause, house.clock.now())
+    if cause:
+        raise SafetyStop(cause)
+
+
+def is_clock_right(setup: SourceSetup) -> bool:
+    """Tell whether our clock is within `max_clock_skew` of the tracker's newest Date, or the tracker tells none."""
+    return not _cause(setup)
+
+
+def _cause(setup: SourceSetup) -> str:
+    offset = setup.source.clock_offset
+    if offset is None or abs(offset) <= setup.max_clock_skew + _WHOLE_SECONDS:
+        return ""
+    where = "behind" if offset > timedelta(0) else "ahead of"
+    return (
+        f"{setup.name}: our clock is {_spell(abs(offset))} {where} the tracker's: deadlines cannot be told, so "
+        "nothing is judged or written; set this machine's clock, or raise max_clock_skew if the tracker's is wrong"
+    )
+
+
+def by_the_tracker(setup: SourceSetup, at: datetime) -> datetime:
+    """Return an instant of our clock as the tracker would tell it, where ours is ahead; never a later one."""
+    offset = setup.source.clock_offset
+    return at if offset is None or offset >= -_WHOLE_SECONDS else at + offset
+
+
+def _spell(length: timedelta) -> str:
+    """Write a length of time for a person: its two largest units."""
+    minutes = round(length.total_seconds() / 60)
+    parts = {"d": minutes // 1440, "h": minutes // 60 % 24, "min": minutes % 60}
+    return " ".join(f"{count} {unit}" for unit, count in parts.items() if count) or "0 min"

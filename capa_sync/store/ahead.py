@@ -1,0 +1,48 @@
+"""Takes back what was stamped while our own clock ran ahead: what lies in the future counts as never done."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from capa_sync.store.columns import instant_text
+from capa_sync.store.database import Database
+
+WAS_AHEAD = "stamped in the future: our own clock was ahead; done again"
+
+_TAKEN_BACK: tuple[tuple[str, str], ...] = (
+    # the sole witnesses of how far a source was read; their rows stay, and prove nothing any more
+    ("run", f"ok = 0, problem = '{WAS_AHEAD}' WHERE source = ?1 AND started_at > ?2"),
+    ("run", "finished_at = ?2 WHERE source = ?1 AND finished_at > ?2"),
+    # a notification of the future would silence its ticket, and take a place of the daily limit, until then
+    ("write_out", "not_before = NULL WHERE source = ?1 AND marked_at > ?2 AND state <> 'delivered'"),
+    ("write_out", "delivered_at = ?2 WHERE source = ?1 AND delivered_at > ?2"),
+    ("write_out", "created_at = ?2 WHERE source = ?1 AND created_at > ?2"),
+    ("write_out", "marked_at = ?2 WHERE source = ?1 AND marked_at > ?2"),
+    # all changes of verdicts count for the brake until the next planning that is let through
+    ("milestone", "value = ?2 WHERE source = ?1 AND name = 'settled_at' AND value > ?2"),
+    ("verdict_change", "changed_at = ?2 WHERE source = ?1 AND changed_at > ?2"),
+    ("safety_stop", "stopped_at = ?2 WHERE source = ?1 AND stopped_at > ?2"),
+)
+
+
+def take_back_future(db: Database, source: str, now: datetime) -> bool:
+    """Take back what this source's work stamped after `now`; return whether there was any.
+
+    The newest run is the witness: every cycle leaves one. Waits that a tracker asked for are void when they were
+    noted in the future. What was to be judged or planned then is for the caller to make due again.
+    """
+    text = instant_text(now)
+    for table in ("hold", "endpoint_hold"):
+        sql = f"SELECT 1 FROM {table} WHERE source = ? AND noted_at > ? LIMIT 1"
+        if db.row(sql, (source, text)) is not None:
+            db.execute(f"DELETE FROM {table} WHERE source = ? AND noted_at > ?", (source, text))
+    newest = db.row(
+        "SELECT MAX(started_at, COALESCE(finished_at, '')) FROM run WHERE source = ? ORDER BY id DESC LIMIT 1",
+        (source,),
+    )
+    if newest is None or newest[0] <= text:
+        return False
+    with db.transaction():
+        for table, change in _TAKEN_BACK:
+            db.execute(f"UPDATE {table} SET {change}", (source, text))
+    return True

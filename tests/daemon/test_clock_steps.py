@@ -1,0 +1,134 @@
+"""The machine's own clock is set while the daemon runs: it polls on, and judges only by a clock that is right."""
+
+from __future__ import annotations
+
+import shutil
+import signal
+import struct
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from capa_sync.daemon.watchdog import ClockWatch
+from tests.daemon.conftest import MakeDesk
+from tests.daemon.desk import Desk, until
+from tests.daemon.nursery import ROOT
+
+HOURS = 3600
+SHIM = Path(__file__).with_name("wall_clock.c")
+needs_compiler = pytest.mark.skipif(shutil.which("gcc") is None, reason="gcc is not installed")
+
+
+class Wall:
+    """The wall clock of one daemon, and that daemon."""
+
+    def __init__(self, desk: Desk) -> None:
+        self.log = desk.folder / "daemon.err"
+        self._shift = desk.folder / "shift"
+        self.set(0)
+
+    def set(self, seconds: int) -> None:
+        """Set the clock so many seconds away from the true time."""
+        if not self._shift.exists():
+            self._shift.write_bytes(bytes(8))
+        with self._shift.open("r+b") as file:
+            file.write(struct.pack("q", seconds))
+
+    def count(self, *words: str) -> int:
+        """Log lines that hold all of these words."""
+        lines = self.log.read_text(encoding="utf-8").splitlines()
+        return sum(all(word in line.split() for word in words) for line in lines)
+
+    @contextmanager
+    def daemon(self, desk: Desk) -> Iterator[subprocess.Popen[bytes]]:
+        """Run the daemon by that clock."""
+        library = desk.folder / "wall_clock.so"
+        subprocess.run(["gcc", "-shared", "-fPIC", "-O1", "-o", library, SHIM, "-ldl"], check=True)
+        env = {name: value for name, value in desk.env.items() if name != "CAPA_SYNC_TEST_CLOCK"}
+        env |= {"LD_PRELOAD": str(library), "WALL_CLOCK_SHIFT": str(self._shift), "PYTHONPATH": str(ROOT)}
+        with (
+            self.log.open("wb") as log,
+            subprocess.Popen(
+                [sys.executable, "-m", "capa_sync", "run"], cwd=desk.folder, env=env, stderr=log
+            ) as process,
+        ):
+            try:
+                yield process
+            finally:
+                if process.poll() is None:
+                    process.send_signal(signal.SIGKILL)
+
+
+@needs_compiler
+@pytest.mark.slow
+@pytest.mark.parametrize("step", [-2 * HOURS, 2 * HOURS], ids=["back", "ahead"])
+def test_polls_go_on_and_nothing_is_judged_while_the_clock_is_wrong(make_desk: MakeDesk, step: int) -> None:
+    """Set two hours away: it polls on, judges nothing, says so, and goes on once the clock is right."""
+    desk = make_desk("jira", rules=["root-cause-before-action"])
+    desk.clock.set(datetime.now(UTC))
+    desk.clock.resume()
+    wall = Wall(desk)
+    with wall.daemon(desk) as process:
+        until(lambda: wall.count("action=cycle_finished") >= 2, 60)
+        wall.set(step)
+        until(lambda: wall.count("action=clock_stepped"), 60)
+        seen = wall.count("action=cycle_finished")
+        until(lambda: wall.count("action=cycle_finished") >= seen + 3, 60)
+        assert wall.count("action=safety_stop") >= 1
+        key = desk.tell_broken("jira", days=0)
+        seen = wall.count("action=cycle_finished")
+        until(lambda: wall.count("action=cycle_finished") >= seen + 3, 60)
+        assert desk.rows("v_findings") == []
+        assert [row["ticket_key"] for row in desk.rows("v_tickets")] == [key], "it is mirrored all the same"
+        wall.set(0)
+        until(lambda: wall.count("action=clock_stepped") >= 2, 60)
+        until(lambda: wall.count("action=finding_opened"), 60)
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(15) == 0
+    told = desk.run("status", CAPA_SYNC_TEST_CLOCK=datetime.now(UTC).isoformat()).out
+    assert "safety stop: jira: our clock" not in told
+
+
+class Hands:
+    """Two clocks that a test sets."""
+
+    def __init__(self) -> None:
+        self.at = datetime(2026, 3, 2, 9, tzinfo=UTC)
+        self.seconds = 1000.0
+
+    def now(self) -> datetime:
+        """The wall clock."""
+        return self.at
+
+    def run(self, seconds: float, wall: float | None = None) -> None:
+        """Let time pass; the wall clock may see another stretch of it."""
+        self.seconds += seconds
+        self.at += timedelta(seconds=seconds if wall is None else wall)
+
+
+@pytest.mark.parametrize(
+    ("moves", "steps"),
+    [
+        ([(5, 5)] * 20, 0),
+        ([(5, 5), (5, -7195), (5, 5), (5, 5)], 1),
+        ([(5, 7205), (5, 5), (5, -7195)], 2),
+        ([(5, 25)] * 4, 1),
+        ([(5, 60), (5, -50)], 0),
+        ([(0, -61)], 1),
+    ],
+    ids=["none", "back", "there and back", "bit by bit", "small ones", "just over"],
+)
+def test_a_step_is_noticed_once(moves: list[tuple[float, float]], steps: int) -> None:
+    """More than a minute apart since the last look that counted, in one step or bit by bit; less is no step."""
+    hands, seen = Hands(), list[int]()
+    watch = ClockWatch(lambda: seen.append(1), threading.Event(), hands, lambda: hands.seconds)
+    for seconds, wall in moves:
+        hands.run(seconds, wall)
+        watch.look()
+    assert len(seen) == steps
