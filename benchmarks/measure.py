@@ -25,11 +25,11 @@ from capa_sync.cli.clerk import clerks_for
 from capa_sync.daemon.cycle import run_cycle
 from capa_sync.daemon.house import House, SourceSetup
 from capa_sync.daemon.log import configure_logs
-from capa_sync.daemon.reading import FULL, read_into_mirror, sign_in
+from capa_sync.daemon.reading import read_into_mirror, sign_in
 from capa_sync.model.clock import SystemClock
 from capa_sync.settings import load_settings
 from capa_sync.sources.servicenow import history
-from capa_sync.store import open_register
+from capa_sync.store import FULL, open_register
 from capa_sync.wiring import build_house, configure
 
 Result = dict[str, Any]
