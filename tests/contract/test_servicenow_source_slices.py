@@ -13,7 +13,8 @@ import pytest
 from capa_sync.errors import BadAnswer, Fatal, NotBefore, Retryable
 from capa_sync.sandbox.messages import Reply, Request
 from capa_sync.sources.servicenow import build_servicenow, pace
-from capa_sync.sources.servicenow.client import TableClient, _session
+from capa_sync.sources.servicenow.client import TableClient
+from capa_sync.sources.servicenow.network import open_session
 from capa_sync.sources.servicenow.sessions import Sessions
 from tests.daemon.desk import until
 from tests.unit.sources.servicenow.bench import LISTS, Bench, bench
@@ -193,7 +194,7 @@ def test_the_environment_s_proxy_is_honoured(sn: Bench, monkeypatch: pytest.Monk
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
     assert sn.again().source.identify().me.name
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", "/no/such/file.pem")
-    assert _session("https://x.service-now.com").verify == "/no/such/file.pem"
+    assert open_session("https://x.service-now.com").verify == "/no/such/file.pem"
 
 
 def test_slices_keep_the_budget() -> None:

@@ -37,6 +37,7 @@ from capa_sync.sources.jira.network import is_local, may_have_arrived, why
 from capa_sync.sources.jira.options import JiraAuth, JiraOptions
 from capa_sync.sources.jira.values import account_of
 from capa_sync.sources.retry import RetryPolicy, overload
+from capa_sync.sources.sizes import goal_of
 from capa_sync.sources.transport import hold_to
 from capa_sync.sources.wish import read_http_date, wish_of
 
@@ -79,6 +80,10 @@ class JiraClient:
         """The tracker's own instant (HTTP Date) of the newest answer, None when it tells none."""
         self.answered_bytes = 0
         """Length of the newest answer."""
+        self.most = options.limits.answer
+        """Bytes that an answer may have."""
+        self.goal = goal_of(self.most)
+        """Bytes that a page should have at most."""
         self._limits = options.limits
         self.clock_offset: timedelta | None = None
         """That instant minus our own clock's when the answer came."""

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
-from capa_sync.errors import BadAnswer
+from capa_sync.errors import AnswerTooLarge, BadAnswer
 from capa_sync.model.write import PROPERTY_KEY
 from capa_sync.sources.jira.client import JiraClient
 from capa_sync.sources.jira.values import account_of
@@ -47,8 +47,7 @@ def _own_comments(client: JiraClient, ticket_id: str, me: str) -> Iterator[list[
     """Ids of our comments, newest first, a page at a time."""
     start = 0
     while True:
-        params = {"startAt": start, "maxResults": _PAGE, "orderBy": "-created"}
-        answer = client.find(f"issue/{ticket_id}/comment", params)
+        answer = _page(client, ticket_id, start)
         if answer is None:
             return
         comments = answer.get("comments") if isinstance(answer, dict) else None
@@ -66,6 +65,19 @@ def _own_comments(client: JiraClient, ticket_id: str, me: str) -> Iterator[list[
             raise BadAnswer(client.source, f"the comments of ticket {ticket_id} end after {start} of {total}")
 
 
+def _page(client: JiraClient, ticket_id: str, start: int) -> Any:
+    """Ask for one page of comments, for half as many as long as the answer is too large."""
+    size = _PAGE
+    while True:
+        params = {"startAt": start, "maxResults": size, "orderBy": "-created"}
+        try:
+            return client.find(f"issue/{ticket_id}/comment", params)
+        except AnswerTooLarge:
+            if size == 1:
+                raise
+            size //= 2
+
+
 def _properties(client: JiraClient, ids: Sequence[str]) -> Iterator[tuple[str, Any]]:
     """The `capa-sync` property of each comment that has one: in one request on Cloud, one by one on Data Center."""
     if not client.is_cloud:
@@ -74,12 +86,23 @@ def _properties(client: JiraClient, ids: Sequence[str]) -> Iterator[tuple[str, A
             if isinstance(found, dict):
                 yield id_, found.get("value")
         return
-    answer = client.post("comment/list", {"ids": [int(id_) for id_ in ids]}, {"expand": "properties"})
-    values = answer.get("values") if isinstance(answer, dict) else None
-    if not isinstance(values, list):
-        raise BadAnswer(client.source, "the comments by id are no list")
-    known: Mapping[str, Any] = {str(one.get("id")): one for one in values}
+    known = _by_id(client, ids)
     for id_ in ids:
         for one in known.get(id_, {}).get("properties") or ():
             if one.get("key") == PROPERTY_KEY:
                 yield id_, one.get("value")
+
+
+def _by_id(client: JiraClient, ids: Sequence[str]) -> dict[str, Any]:
+    """Read comments with their properties by id, in halves as long as the answer is too large."""
+    try:
+        answer = client.post("comment/list", {"ids": [int(id_) for id_ in ids]}, {"expand": "properties"})
+    except AnswerTooLarge:
+        if len(ids) == 1:
+            raise
+        middle = len(ids) // 2
+        return {**_by_id(client, ids[:middle]), **_by_id(client, ids[middle:])}
+    values = answer.get("values") if isinstance(answer, dict) else None
+    if not isinstance(values, list):
+        raise BadAnswer(client.source, "the comments by id are no list")
+    return {str(one.get("id")): one for one in values}

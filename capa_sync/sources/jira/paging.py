@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-from capa_sync.errors import BadAnswer, Retryable
+from capa_sync.errors import AnswerTooLarge, BadAnswer, Retryable
+from capa_sync.sources.jira.byid import ALL_FIELDS, OUTLINE, ById
 from capa_sync.sources.jira.client import BadRequest, JiraClient
+from capa_sync.sources.sizes import Oversized, PageSize
 
-ALL_FIELDS = ("*all",)
 _EMPTY_PAGES = 5
 """Cloud may give an empty page with a token; more in a row than this is no paging any more."""
 
@@ -47,10 +48,12 @@ class Rows:
 
 
 class Search:
-    """Searches one Jira page by page."""
+    """Searches one Jira page by page; a page has fewer tickets where they are large."""
 
     def __init__(self, client: JiraClient) -> None:
         self._client = client
+        self._size = PageSize(client.goal)
+        self._by_id = ById(client)
 
     def page(
         self,
@@ -65,6 +68,7 @@ class Search:
         """Read one page; `changelog` embeds whole histories, on Data Center alone.
 
         `reconciled` are ids of at most 50 tickets that Cloud judges as they are, and not as its index last saw them.
+        Of whole tickets it may have fewer than `size`; one larger than an answer may be is told as `Oversized`.
 
         Raises:
             Shifted: Data Center only: the rows before this place are others than before.
@@ -72,13 +76,37 @@ class Search:
             BadAnswer: the page contradicts itself.
         """
         body: dict[str, Any] = {"jql": jql, "maxResults": size, "fields": list(fields)}
-        if self._client.is_cloud:
-            if reconciled:
-                body["reconcileIssues"] = [int(id_) for id_ in reconciled]
-            return self._cloud_page(body, place)
-        if changelog:
+        if reconciled and self._client.is_cloud:
+            body["reconcileIssues"] = [int(id_) for id_ in reconciled]
+        if changelog and not self._client.is_cloud:
             body["expand"] = ["changelog"]
-        return self._offset_page(body, place)
+        return self._bounded(body, place) if tuple(fields) == ALL_FIELDS else self._page(body, place)
+
+    def _page(self, body: dict[str, Any], place: Place) -> Rows:
+        return self._cloud_page(body, place) if self._client.is_cloud else self._offset_page(body, place)
+
+    def _bounded(self, body: dict[str, Any], place: Place) -> Rows:
+        """Read a page of whole tickets, of half as many as long as the answer is too large."""
+        while True:
+            asked = self._size.of(body["maxResults"])
+            try:
+                rows = self._page({**body, "maxResults": asked}, place)
+            except AnswerTooLarge:
+                if asked == 1:
+                    return self._alone(body, place)
+                self._size.halve(asked)
+            else:
+                self._size.learn(len(rows.issues), self._client.answered_bytes)
+                return rows
+
+    def _alone(self, body: dict[str, Any], place: Place) -> Rows:
+        """Read the one ticket at a place by its id, or only its outline where even that is too large."""
+        outlined = {name: value for name, value in body.items() if name != "expand"}
+        rows = self._page({**outlined, "maxResults": 1, "fields": list(OUTLINE)}, place)
+        if self._client.is_cloud:
+            return replace(rows, issues=[Oversized(issue) for issue in rows.issues])
+        # beside it came the row that proves the place: alone it may be small enough
+        return replace(rows, issues=list(self._by_id.whole([str(issue["id"]) for issue in rows.issues])))
 
     def pages(
         self,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -10,10 +10,11 @@ from capa_sync.model.clock import Clock
 from capa_sync.model.patterns import QUOTED
 from capa_sync.model.ticket import SiteFacts
 from capa_sync.ports import MirrorLookup
+from capa_sync.sources.jira.byid import ById
 from capa_sync.sources.jira.changes import FieldNames
 from capa_sync.sources.jira.children import Kinship
 from capa_sync.sources.jira.client import BadRequest, JiraClient
-from capa_sync.sources.jira.history import chunks, issues_of
+from capa_sync.sources.jira.history import chunks
 from capa_sync.sources.jira.options import JiraOptions
 from capa_sync.sources.jira.paging import ALL_FIELDS, Search
 from capa_sync.sources.jira.parse import JiraParser
@@ -23,7 +24,6 @@ from capa_sync.sources.jira.times import epoch_ms, from_epoch_ms
 from capa_sync.sources.jira.whole import Assembler, Draft
 
 IDS_AT_ONCE = 500
-_RECORDS = 100
 Issue = dict[str, Any]
 
 
@@ -51,6 +51,7 @@ class Site:
         self.facts = facts
         self.lookup = lookup
         self.search = Search(client)
+        self._by_id = ById(client)
         self.kinship = Kinship(options.children)
         self.assembler = Assembler(client, parser, FieldNames(facts.fields), people, options.overlap)
         self.gone: set[str] = set()
@@ -139,14 +140,13 @@ class Site:
     def existing(self, ids: Iterable[str]) -> set[str]:
         """Which of these exist and are visible, told by the database and not by the search index."""
         found: set[str] = set()
-        for issue in self._fetch(list(ids), ["updated"], lambda id_: self._find(id_, {"fields": "updated"})):
+        for issue in self._by_id.some(list(ids), ["updated"]):
             found |= {str(issue["id"]), str(issue.get("key"))}
         return found & set(ids)
 
     def fetch(self, ids: Sequence[str]) -> list[Draft]:
         """Read tickets by id or key, whatever the query or the index says; those gone or hidden are left out."""
-        rows = self._fetch(ids, ALL_FIELDS, lambda id_: self._find(id_, {"expand": "changelog"}))
-        drafts = {str(row["id"]): Draft.of(row) for row in rows}
+        drafts = {str(row["id"]): Draft.of(row) for row in self._by_id.whole(ids)}
         for draft in drafts.values():
             draft.is_by_id = True
         return list(drafts.values())
@@ -154,24 +154,10 @@ class Site:
     def whole(self, drafts: Iterable[Draft]) -> list[Draft]:
         """Drafts fit to be assembled: Data Center's are searched again by id where no changelog was asked for."""
         found = list(drafts)
-        bare = [draft.id for draft in found if draft.changelog is None]
+        bare = [draft.id for draft in found if draft.changelog is None and not draft.is_oversized]
         if self.client.is_cloud or not bare:
             return found
         again = map(Draft.of, self.search_ids(bare, ALL_FIELDS, changelog=True))
-        fresh = {draft.id: draft for draft in (*found, *again) if draft.changelog is not None}
+        fresh = {draft.id: draft for draft in (*found, *again) if draft.changelog is not None or draft.is_oversized}
         fresh.update((draft.id, draft) for draft in self.fetch([id_ for id_ in bare if id_ not in fresh]))
         return [fresh[draft.id] for draft in found if draft.id in fresh]
-
-    def _fetch(
-        self, ids: Sequence[str], fields: Sequence[str], find: Callable[[str], Issue | None]
-    ) -> Iterable[Issue]:
-        for some in chunks(ids, _RECORDS):
-            if self.client.is_cloud:
-                body = {"issueIdsOrKeys": list(some), "fields": list(fields)}
-                yield from issues_of(self.client, self.client.post("issue/bulkfetch", body))
-            else:
-                yield from filter(None, map(find, some))
-
-    def _find(self, id_: str, params: dict[str, str]) -> Issue | None:
-        found = self.client.find(f"issue/{id_}", params)
-        return found if isinstance(found, dict) and found.get("id") else None

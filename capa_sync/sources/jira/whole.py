@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from capa_sync.errors import BadAnswer, Retryable, Skippable
+from capa_sync.errors import AnswerTooLarge, BadAnswer, Retryable, Skippable
 from capa_sync.model.ticket import Part, Reading, Role
+from capa_sync.sources.jira.byid import ById
 from capa_sync.sources.jira.changes import Dated, FieldNames
 from capa_sync.sources.jira.client import JiraClient
-from capa_sync.sources.jira.history import Histories, chunks, issues_of
+from capa_sync.sources.jira.history import TOO_LARGE, Histories
 from capa_sync.sources.jira.parse import JiraParser
 from capa_sync.sources.jira.parts import children_part, comments_part, history_part, record_part, split, undecorate
 from capa_sync.sources.jira.people import People
 from capa_sync.sources.jira.times import read_instant
+from capa_sync.sources.sizes import Oversized, too_large
 
 _STALE = timedelta(seconds=1)
 _COMMENTS = 100
-_RECORDS = 100
 _ATTEMPTS = 3
 Skip = tuple[str, str, str]
 
@@ -28,7 +29,8 @@ Skip = tuple[str, str, str]
 class Draft:
     """A search row taken apart: the issue, its record part, and what came inside it.
 
-    `is_by_id`: it came from the database, not from the search index.
+    `is_by_id`: it came from the database, not from the search index. `is_oversized`: of a ticket larger than an
+    answer may be; only its outline is known.
     """
 
     id: str
@@ -39,17 +41,20 @@ class Draft:
     dated: Sequence[Dated] = ()
     is_complete: bool = True
     is_by_id: bool = False
+    is_oversized: bool = False
 
     @classmethod
     def of(cls, issue: dict[str, Any]) -> Draft:
         """Take a row apart; the row is changed."""
+        is_oversized = isinstance(issue, Oversized)
         changelog, comments = split(issue)
-        return cls(str(issue["id"]), issue, record_part(issue), changelog, comments)
+        return cls(str(issue["id"]), issue, record_part(issue), changelog, comments, is_oversized=is_oversized)
 
     def renew(self, fresh: Draft) -> None:
         """Take over a newer answer."""
         self.issue, self.part, self.is_by_id = fresh.issue, fresh.part, True
         self.changelog, self.comments = fresh.changelog, fresh.comments
+        self.is_oversized = fresh.is_oversized
 
     @property
     def key(self) -> str:
@@ -81,6 +86,7 @@ class Assembler:
         self._people = people
         self._lag = lag
         self._histories = Histories(client)
+        self._by_id = ById(client)
 
     def assemble(
         self,
@@ -96,7 +102,7 @@ class Assembler:
         """
         readings: list[Reading] = []
         skipped: list[Skip] = []
-        for draft in self._with_history(list(drafts), skipped):
+        for draft in self._with_history([*self._readable(drafts, skipped)], skipped):
             try:
                 comments = self._comments(draft)
                 if comments is not None:
@@ -104,6 +110,14 @@ class Assembler:
             except Skippable as error:
                 skipped.append((draft.id, draft.key, error.message))
         return readings, skipped
+
+    def _readable(self, drafts: Iterable[Draft], skipped: list[Skip]) -> Iterator[Draft]:
+        """Leave out tickets larger than an answer may be, with the reason."""
+        for draft in drafts:
+            if draft.is_oversized:
+                skipped.append((draft.id, draft.key, too_large(self._client.most)))
+            else:
+                yield draft
 
     def _reading(
         self, draft: Draft, comments: list[Any], role: Role, children: list[dict[str, Any]] | None
@@ -122,14 +136,14 @@ class Assembler:
     def _with_history(self, drafts: list[Draft], skipped: list[Skip]) -> list[Draft]:
         """Give each draft its history, and those whose record may be older than it a fresh record and history."""
         self._refresh([draft for draft in drafts if self._is_hot(draft)])
-        found = self._dated(drafts, skipped)
+        found = self._dated([*self._readable(drafts, skipped)], skipped)
         for _attempt in range(_ATTEMPTS):
             stale = [draft for draft in found if _is_late(draft)]
             if not stale:
                 break
             self._refresh(stale)
             again = {draft.id for draft in stale}
-            kept = {draft.id for draft in self._dated(stale, skipped)}
+            kept = {draft.id for draft in self._dated([*self._readable(stale, skipped)], skipped)}
             found = [draft for draft in found if draft.id in kept or draft.id not in again]
         return found  # one that is edited faster than it can be read has an older stamp, and comes with the next poll
 
@@ -148,7 +162,9 @@ class Assembler:
         found = []
         for draft in drafts:
             entries = logs.get(draft.id)
-            if entries is None:
+            if entries is TOO_LARGE:
+                skipped.append((draft.id, draft.key, too_large(self._client.most)))
+            if entries is None or entries is TOO_LARGE:
                 continue
             undecorate(entries)
             for entry in entries:
@@ -175,21 +191,10 @@ class Assembler:
     def _refresh(self, drafts: Sequence[Draft]) -> None:
         """Read records anew by id, from the database and not from the index."""
         by_id = {draft.id: draft for draft in drafts}
-        for issue in self._fresh(list(by_id)):
+        for issue in self._by_id.whole(list(by_id)):
             fresh = Draft.of(issue)
             if fresh.id in by_id:
                 by_id[fresh.id].renew(fresh)
-
-    def _fresh(self, ids: Sequence[str]) -> Iterable[dict[str, Any]]:
-        for some in chunks(ids, _RECORDS):
-            if self._client.is_cloud:
-                body = {"issueIdsOrKeys": list(some), "fields": ["*all"]}
-                yield from issues_of(self._client, self._client.post("issue/bulkfetch", body))
-                continue
-            for id_ in some:
-                alone = self._client.find(f"issue/{id_}", {"expand": "changelog"})
-                if isinstance(alone, dict) and alone.get("id"):
-                    yield alone
 
     def _inside_logs(self, drafts: list[Draft]) -> dict[str, list[Any]]:
         """Data Center gives whole histories inside the issue; one that is cut all the same is asked for alone."""
@@ -197,11 +202,14 @@ class Assembler:
         for draft in drafts:
             entries, total = _listed(draft.changelog, "histories")
             if total > len(entries) or draft.changelog is None:
-                alone = self._client.find(f"issue/{draft.id}", {"expand": "changelog"})
-                if not isinstance(alone, dict):
+                alone = next(self._by_id.whole([draft.id]), None)
+                if alone is None:
                     continue
                 fresh = Draft.of(alone)
                 draft.renew(fresh)
+                if fresh.is_oversized:
+                    logs[draft.id] = TOO_LARGE
+                    continue
                 entries, total = _listed(fresh.changelog, "histories")
                 draft.is_complete = fresh.changelog is not None and total <= len(entries)
             logs[draft.id] = entries
@@ -210,19 +218,18 @@ class Assembler:
     def _comments(self, draft: Draft) -> list[Any] | None:
         """All comments in the order of their creation; None when the ticket is gone."""
         listed, total = _listed(draft.comments, "comments")
-        found: list[Any] | None = listed if len(listed) >= total else self._paged_comments(draft.id)
+        found: list[Any] | None = listed if len(listed) >= total else self._paged_comments(draft)
         for comment in found or ():
             self._people.meet(comment.get("author"))
         undecorate(found or ())
         return found
 
-    def _paged_comments(self, id_: str) -> list[Any] | None:
+    def _paged_comments(self, draft: Draft) -> list[Any] | None:
         for _attempt in range(_ATTEMPTS):
             found: dict[str, Any] = {}
             start, totals = 0, set()
             while True:
-                params = {"startAt": start, "maxResults": _COMMENTS, "orderBy": "created"}
-                answer = self._client.find(f"issue/{id_}/comment", params)
+                answer = self._comment_page(draft, start)
                 if answer is None:
                     return None
                 listed, total = _listed(answer if isinstance(answer, dict) else None, "comments")
@@ -232,11 +239,24 @@ class Assembler:
                 if start >= total:
                     break
                 if not listed:
-                    message = f"the comments of {id_} promise {total} and end after {start}; the page is refused"
+                    message = f"the comments of {draft.id} promise {total} and end after {start}; the page is refused"
                     raise BadAnswer(self._client.source, message)
             if len(totals) == 1:  # none came or went meanwhile, so that no page was shifted
                 return list(found.values())
         raise Retryable(self._client.source, "comments come and go faster than they can be read")
+
+    def _comment_page(self, draft: Draft, start: int) -> Any:
+        """Ask for one page of comments, for half as many as long as the answer is too large."""
+        size = _COMMENTS
+        while True:
+            params = {"startAt": start, "maxResults": size, "orderBy": "created"}
+            try:
+                return self._client.find(f"issue/{draft.id}/comment", params)
+            except AnswerTooLarge:
+                if size == 1:
+                    why = f"a comment of it: {too_large(self._client.most)}"
+                    raise Skippable(self._client.source, draft.key, why) from None
+                size //= 2
 
 
 def _is_late(draft: Draft) -> bool:

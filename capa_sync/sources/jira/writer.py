@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from capa_sync.errors import DeliveryUnknown, SourceError, WriteRefused
+from capa_sync.errors import AnswerTooLarge, DeliveryUnknown, Skippable, SourceError, WriteRefused
 from capa_sync.model.clock import Clock
 from capa_sync.model.patterns import COMMENT_ID
 from capa_sync.model.write import OWN_LABELS, PROPERTY_KEY, Delivered, Write, WriteKind
@@ -63,6 +63,7 @@ class JiraWriter:
 
         Raises:
             Retryable, NotBefore: not applied. WriteRefused: not applied. DeliveryUnknown: the answer is lost.
+            Skippable: not applied: what had to be read of this ticket first is too large.
             ShownToCustomer: a comment sent as internal was public; it was deleted again.
         """
         self._sign_in()
@@ -71,12 +72,21 @@ class JiraWriter:
             WriteKind.LABELS: self._labels,
             WriteKind.PROPERTY: self._property,
         }
-        return ways[write.kind](write, remote_id)
+        try:
+            return ways[write.kind](write, remote_id)
+        except AnswerTooLarge as error:  # of what is read before anything is sent
+            raise Skippable(self.name, write.ticket_key, error.message) from None
 
     @fenced
     def look_up(self, write: Write, remote_id: str) -> Delivered | None:
         """Tell whether a write whose answer was lost is on the tracker; None when it is not."""
         self._sign_in()
+        try:
+            return self._look_up(write, remote_id)
+        except AnswerTooLarge as error:  # of this ticket: no reason to keep from the others
+            raise DeliveryUnknown(self.name, error.message) from None
+
+    def _look_up(self, write: Write, remote_id: str) -> Delivered | None:
         ticket = self._find_ticket(write)
         if ticket is None:
             return None

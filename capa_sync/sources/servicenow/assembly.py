@@ -27,6 +27,7 @@ from capa_sync.sources.servicenow.parts import (
     record_body,
     record_part,
 )
+from capa_sync.sources.sizes import Oversized, too_large
 
 Refetch = Callable[[Sequence[str]], list[Row]]
 Skipped = tuple[str, str, str]
@@ -77,10 +78,10 @@ class Assembly:
         if stale:
             current.update({value_of(row, "sys_id"): row for row in refetch(stale)})
             past.renew(self.history.read(stale))
+        skipped = self._leave_out(current, past)
         spoken = spoken_of(current, past)
         learn(self.directory, self.directory.table(shelf.table), list(current.values()), spoken.values())
         found: list[Reading] = []
-        skipped: list[Skipped] = []
         for key, row in current.items():
             bodies = self._bodies(shelf, row, past, spoken[key], now)
             parts = tuple(part_of(kind, body) for kind, body in bodies.items())
@@ -89,6 +90,13 @@ class Assembly:
             except Skippable as error:
                 skipped.append((key, error.ticket_key, error.message.removeprefix(f"{error.ticket_key}: ")))
         return found, skipped
+
+    def _leave_out(self, current: dict[str, Row], past: Past) -> list[Skipped]:
+        """Take records out that are larger than an answer may be, with all their history; return them."""
+        large = [key for key, row in current.items() if isinstance(row, Oversized) or past.is_too_large(key)]
+        rows = {key: current.pop(key) for key in large}
+        why = too_large(self.history.most)
+        return [(key, value_of(row, "number") or key, why) for key, row in rows.items()]
 
     def _bodies(self, shelf: Shelf, row: Row, past: Past, spoken: Spoken, now: datetime) -> dict[str, Any]:
         """Return the content of each part, by kind."""

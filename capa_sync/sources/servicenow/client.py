@@ -11,6 +11,7 @@ import threading
 import time
 import warnings
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
@@ -44,9 +45,11 @@ from capa_sync.sources.servicenow.answers import (
     value_of,
 )
 from capa_sync.sources.servicenow.auth import TIMEOUT, ClientCredentials, build_auth
-from capa_sync.sources.servicenow.network import plainly, was_never_sent
+from capa_sync.sources.servicenow.network import open_session, plainly, was_never_sent
 from capa_sync.sources.servicenow.options import ServiceNowOptions, check_url
 from capa_sync.sources.servicenow.pace import Pace
+from capa_sync.sources.servicenow.pagesize import SMALLEST_PAGE, PageSizes
+from capa_sync.sources.sizes import Oversized, goal_of
 from capa_sync.sources.transport import hold_to
 
 # pysnow warns at its import that libmagic is absent; we send no attachments (facts/servicenow.md 7.1)
@@ -54,9 +57,7 @@ warnings.filterwarnings("ignore", message="Missing the python-magic library")
 import pysnow  # noqa: E402
 
 T = TypeVar("T")
-SMALLEST_PAGE = 50
 SYS_ID = re.compile(r"[0-9A-Za-z_-]{1,32}")
-_GROW_AFTER = 20  # whole pages after which a halved page size is doubled again
 
 
 class TableClient:
@@ -91,15 +92,22 @@ class TableClient:
         is_instant, rest = options.waits_are_instant, self._budget.rest
         self._policy = RetryPolicy(options.name, clock, stop, is_instant=is_instant, rest=rest)
         self._made_of = (options, clock, stop)
-        self._sizes: dict[str, tuple[int, int]] = {}
-        self._session = _session(options)
+        self._sizes = PageSizes(goal_of(options.limits.answer))
+        self.most = options.limits.answer
+        """Bytes that an answer may have."""
+        self._answered_bytes = 0
+        self._session = hold_to(open_session(options.url), options.name, options.limits)
         self._session.auth = self._auth
+        self._session.hooks["response"].append(self._measure)
         self._session.hooks["response"].append(answer_check(options.name, clock))
         parts = urlsplit(options.url)
         self._client = pysnow.Client(
             host=(parts.netloc + parts.path).rstrip("/"), use_ssl=parts.scheme == "https", session=self._session
         )
         self._session.headers["User-Agent"] = f"capa-sync/{__version__}"  # pysnow has just put its own there
+
+    def _measure(self, response: requests.Response, **_: Any) -> None:
+        self._answered_bytes = len(response.content)
 
     def another(self) -> TableClient:
         """Return a client with a session of its own, for another thread, within the same budget and sign-in."""
@@ -120,8 +128,9 @@ class TableClient:
         display: bool = False,
         counted: bool = True,
         linked: bool = True,
+        outline: Sequence[str] = (),
     ) -> Answer:
-        """Read one page; asks for half as many rows each time the instance gives up on it.
+        """Read one page; asks for half as many rows each time the instance gives up on it, or it is too large.
 
         Args:
             table: the table's name.
@@ -132,21 +141,32 @@ class TableClient:
             display: ask for display texts beside the raw values.
             counted: let the instance count all matches.
             linked: let it send links to further pages; not for long lists of ids, which they would echo.
+            outline: columns to ask for, instead of all, of a single row that is larger than an answer may be; the
+                row is told as `Oversized`. Without them AnswerTooLarge is raised.
 
         Raises:
             SourceError: of the kind that says what to do.
         """
-        size = self._size(table, limit)
         while True:
+            size = self._sizes.of(table, fields, limit)
             send = partial(self._page, table, query, size, offset, fields, display, counted, linked)
             is_smallest = size <= SMALLEST_PAGE
             try:
                 answer = self._policy.read(partial(self._passing, send) if is_smallest else send)
             except PageCut:
-                size = max(SMALLEST_PAGE, size // 2)
-                self._sizes[table] = (size, 0)
+                self._sizes.given_up(table, size)
+            except AnswerTooLarge:
+                self._sizes.too_large(table, fields, size)
+                if size > 1:
+                    continue
+                if not outline:
+                    raise
+                answer = self.rows(
+                    table, query, limit=1, offset=offset, fields=outline, counted=counted, linked=linked
+                )
+                return replace(answer, rows=[Oversized(row) for row in answer.rows])
             else:
-                self._grow(table, limit)
+                self._sizes.came_whole(table, fields, limit, len(answer.rows), self._answered_bytes)
                 return answer
 
     def one(self, table: str, sys_id: str, fields: Sequence[str] = (), *, display: bool = False) -> Row | None:
@@ -273,37 +293,10 @@ class TableClient:
             raise NotFound(self.source, f"{sys_id[:40]!r} is no sys_id")
         return f"/{sys_id}"
 
-    def _size(self, table: str, limit: int) -> int:
-        return min(limit, self._sizes.get(table, (limit, 0))[0])
-
-    def _grow(self, table: str, limit: int) -> None:
-        if table not in self._sizes:
-            return
-        size, good = self._sizes[table]
-        if good < _GROW_AFTER:
-            self._sizes[table] = (size, good + 1)
-        elif size * 2 >= limit:
-            del self._sizes[table]
-        else:
-            self._sizes[table] = (size * 2, 0)
-
 
 def _budget(options: ServiceNowOptions, stop: threading.Event) -> Budget:
     rate = Rate.parse(options.budget) if options.budget else None
     return Budget(options.name, rate, stop, is_instant=options.waits_are_instant)
-
-
-def _session(options: ServiceNowOptions) -> requests.Session:
-    """Return a session that has read the environment's proxies and certificates once, not at each request.
-
-    The address never changes, and reading them anew is a seventh of what a small request costs (measured).
-    """
-    session = requests.Session()
-    found = session.merge_environment_settings(options.url, {}, None, None, None)
-    session.proxies.update(found["proxies"])
-    session.verify = found["verify"]
-    session.trust_env = False
-    return hold_to(session, options.name, options.limits)
 
 
 def _single(response: Any) -> Row:

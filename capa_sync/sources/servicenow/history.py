@@ -17,7 +17,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field
 from functools import partial
 
-from capa_sync.errors import BadAnswer
+from capa_sync.errors import AnswerTooLarge, BadAnswer
 from capa_sync.sources.servicenow.answers import AccessDenied, QueryTooLong, Row, value_of
 from capa_sync.sources.servicenow.client import TableClient
 from capa_sync.sources.servicenow.keyset import Walk
@@ -38,11 +38,14 @@ _NOTES = ("sys_id", "element_id", "element", "value", "sys_created_by", "sys_cre
 class Entries:
     """Rows of one record in the order of their making; `complete` when none is missing.
 
+    `is_too_large` when one of them alone is larger than an answer may be.
+
     Their cells are texts, without the record's own id, which would stand in each.
     """
 
     rows: list[Row] = field(default_factory=list)
     complete: bool = True
+    is_too_large: bool = False
 
     @property
     def reach(self) -> Reach:
@@ -62,6 +65,11 @@ class Past:
         entries = self.audit.get(sys_id) if self.audit else None
         newest = entries.rows[-1].get("sys_created_on", "") if entries and entries.rows else ""
         return bool(newest > value_of(row, "sys_updated_on"))
+
+    def is_too_large(self, sys_id: str) -> bool:
+        """Tell whether a row of a record's history is larger than an answer may be."""
+        kept = [entries.get(sys_id) for entries in (self.audit, self.notes) if entries is not None]
+        return any(entries.is_too_large for entries in kept if entries is not None)
 
     def renew(self, newer: Past) -> None:
         """Take over what was read again."""
@@ -103,6 +111,8 @@ class History:
 
     def __init__(self, client: TableClient) -> None:
         self._client = client
+        self.most = client.most
+        """Bytes that an answer may have."""
         self._closed: set[str] = set()
         self.sessions = Sessions(client, max(1, SESSIONS - 1))
 
@@ -192,6 +202,10 @@ def _read(client: TableClient, kind: _Kind, ids: Sequence[str]) -> _Found:
     except QueryTooLong:
         if len(ids) == 1:
             raise
+        rows, complete = [], False
+    except AnswerTooLarge:
+        if len(ids) == 1:
+            return {ids[0]: Entries(complete=False, is_too_large=True)}
         rows, complete = [], False
     if complete or len(ids) == 1:
         return _sorted_out(client.source, kind, ids, rows, complete=complete)

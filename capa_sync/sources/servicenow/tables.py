@@ -16,6 +16,8 @@ from capa_sync.sources.servicenow.options import ServiceNowOptions
 from capa_sync.sources.servicenow.query import join, one_of, prefixed
 
 _SHORTEST_OVERLAP = timedelta(seconds=10)  # stamps have whole seconds, and commits come late (facts 2.3)
+_OUTLINE = ("sys_id", "sys_updated_on", "sys_created_on", "sys_class_name", "number")
+"""Of a record too large to be read: what names it and tells when it was touched."""
 _LOOK_BACK = 50  # rows asked for to find a visible anchor
 
 
@@ -62,6 +64,7 @@ class Tables:
             display=not fields,
             counted=counted,
             linked=linked,
+            outline=() if fields else (*_OUTLINE, *filter(None, [shelf.reference])),
         )
 
     def fill_walk(self, shelf: Shelf, client: TableClient) -> Walk:

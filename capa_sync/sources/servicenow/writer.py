@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from capa_sync.errors import DeliveryUnknown, SourceError, WriteRefused
+from capa_sync.errors import AnswerTooLarge, DeliveryUnknown, Skippable, SourceError, WriteRefused
 from capa_sync.model.note import NoteMark
 from capa_sync.model.patterns import CODE_TAG, NOTE_MARKER, UNSAFE_IN_NOTE
 from capa_sync.model.write import Delivered, Write, WriteKind, says_the_same
@@ -47,17 +47,27 @@ class ServiceNowWriter:
         Raises:
             WriteRefused: not applied, or ignored in silence by the instance.
             Retryable, NotBefore, Fatal: not applied.
+            Skippable: not applied: what had to be read of this ticket first is too large.
             DeliveryUnknown: sent, answer lost.
         """
-        if write.kind is WriteKind.FIELDS:
-            return self._set_fields(write)
-        if write.kind is WriteKind.WORK_NOTE:
-            return self._add_note(write, remote_id)
+        try:
+            if write.kind is WriteKind.FIELDS:
+                return self._set_fields(write)
+            if write.kind is WriteKind.WORK_NOTE:
+                return self._add_note(write, remote_id)
+        except AnswerTooLarge as error:  # of what is read before anything is sent
+            raise Skippable(self._options.name, write.ticket_key, error.message) from None
         raise WriteRefused(self._options.name, f"a {write.kind.value} is never written to ServiceNow")
 
     @fenced
     def look_up(self, write: Write, remote_id: str) -> Delivered | None:
         """Tell whether a write stands on the ticket; None when it does not. Raises SourceError."""
+        try:
+            return self._look_up(write, remote_id)
+        except AnswerTooLarge as error:  # of this ticket: no reason to keep from the others
+            raise DeliveryUnknown(self._options.name, error.message) from None
+
+    def _look_up(self, write: Write, remote_id: str) -> Delivered | None:
         if write.kind is WriteKind.FIELDS:
             row = self._record(write, tuple(self._wanted(write)))
             is_there = not _differing(row, self._wanted(write))

@@ -1,0 +1,81 @@
+"""Issues read by id, from the database and not from the search index; as many at once as their size allows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from capa_sync.errors import AnswerTooLarge, BadAnswer
+from capa_sync.sources.jira.client import JiraClient
+from capa_sync.sources.sizes import Oversized, PageSize
+
+Issue = dict[str, Any]
+ALL_FIELDS = ("*all",)
+OUTLINE = ("created", "updated", "project", "issuetype", "parent")
+"""Fields of a ticket too large to be read: what tells where it belongs and when it was touched."""
+_RECORDS = 100
+
+
+class ById:
+    """Reads issues by id or key; those gone or hidden are left out.
+
+    Data Center's come one by one, whole ones with their changelog.
+    """
+
+    def __init__(self, client: JiraClient) -> None:
+        self._client = client
+        self._size = PageSize(client.goal)
+
+    def whole(self, ids: Sequence[str]) -> Iterator[Issue]:
+        """Read all fields; a ticket larger than an answer may be is told as `Oversized`."""
+        return self._read(ids, ALL_FIELDS)
+
+    def some(self, ids: Sequence[str], fields: Sequence[str]) -> Iterator[Issue]:
+        """Read a few small fields."""
+        return self._read(ids, fields)
+
+    def _read(self, ids: Sequence[str], fields: Sequence[str]) -> Iterator[Issue]:
+        left = list(ids)
+        while left:
+            count = self._size.of(_RECORDS) if fields == ALL_FIELDS and self._client.is_cloud else _RECORDS
+            some, left = left[:count], left[count:]
+            if self._client.is_cloud:
+                yield from self._bulk(some, fields)
+            else:
+                yield from (found for id_ in some if (found := self._one(id_, fields)) is not None)
+
+    def _bulk(self, ids: Sequence[str], fields: Sequence[str]) -> list[Issue]:
+        try:
+            answer = self._client.post("issue/bulkfetch", {"issueIdsOrKeys": list(ids), "fields": list(fields)})
+            found = issues_of(self._client, answer)
+        except AnswerTooLarge:
+            if fields != ALL_FIELDS:
+                raise
+            if len(ids) == 1:
+                return [Oversized(issue) for issue in self._bulk(ids, OUTLINE)]
+            self._size.halve(len(ids))
+            middle = len(ids) // 2
+            return [*self._bulk(ids[:middle], fields), *self._bulk(ids[middle:], fields)]
+        if fields == ALL_FIELDS:
+            self._size.learn(len(found), self._client.answered_bytes)
+        return found
+
+    def _one(self, id_: str, fields: Sequence[str]) -> Issue | None:
+        is_whole = fields == ALL_FIELDS
+        asked = {"expand": "changelog"} if is_whole else {"fields": ",".join(fields)}
+        try:
+            found = self._client.find(f"issue/{id_}", asked)
+        except AnswerTooLarge:
+            if not is_whole:
+                raise
+            found = self._client.find(f"issue/{id_}", {"fields": ",".join(OUTLINE)})
+            return Oversized(found) if isinstance(found, dict) and found.get("id") else None
+        return found if isinstance(found, dict) and found.get("id") else None
+
+
+def issues_of(client: JiraClient, answer: Any) -> list[Issue]:
+    """The issues of an `issue/bulkfetch` answer. Raises BadAnswer when it holds no list of them."""
+    issues = answer.get("issues") if isinstance(answer, dict) else None
+    if not isinstance(issues, list) or not all(isinstance(one, dict) and one.get("id") for one in issues):
+        raise BadAnswer(client.source, "the bulk fetch gives no list of issues; the page is refused")
+    return issues

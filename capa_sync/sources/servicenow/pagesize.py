@@ -1,0 +1,50 @@
+"""How many rows of a table to ask for: fewer where the instance gave up on a page, or where rows are large."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from functools import partial
+
+from capa_sync.sources.sizes import PageSize
+
+SMALLEST_PAGE = 50
+_GROW_AFTER = 20  # whole pages after which a halved page size is doubled again
+
+
+class PageSizes:
+    """The page sizes of one session, table by table.
+
+    Args:
+        goal: bytes that a page should not exceed.
+    """
+
+    def __init__(self, goal: int) -> None:
+        self._patience: dict[str, tuple[int, int]] = {}
+        self._by_bytes: dict[tuple[str, tuple[str, ...]], PageSize] = defaultdict(partial(PageSize, goal))
+
+    def of(self, table: str, fields: Sequence[str], limit: int) -> int:
+        """Return how many rows to ask for, `limit` at most."""
+        patient = min(limit, self._patience.get(table, (limit, 0))[0])
+        return self._by_bytes[table, tuple(fields)].of(patient)
+
+    def given_up(self, table: str, asked: int) -> None:
+        """The instance gave up on so many rows, or its answer was cut short."""
+        self._patience[table] = (max(SMALLEST_PAGE, asked // 2), 0)
+
+    def too_large(self, table: str, fields: Sequence[str], asked: int) -> None:
+        """So many rows were larger than an answer may be."""
+        self._by_bytes[table, tuple(fields)].halve(asked)
+
+    def came_whole(self, table: str, fields: Sequence[str], limit: int, rows: int, size: int) -> None:
+        """So many rows came, of so many bytes."""
+        self._by_bytes[table, tuple(fields)].learn(rows, size)
+        if table not in self._patience:
+            return
+        patient, good = self._patience[table]
+        if good < _GROW_AFTER:
+            self._patience[table] = (patient, good + 1)
+        elif patient * 2 >= limit:
+            del self._patience[table]
+        else:
+            self._patience[table] = (patient * 2, 0)
