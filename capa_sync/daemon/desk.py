@@ -14,8 +14,7 @@ from capa_sync.daemon.mapped import Mirror, carrier, map_mirrored, may_be_joined
 from capa_sync.daemon.outcome import Aside, HandedOver, Outcome, Unseen, Weighed
 from capa_sync.daemon.targets import target_of
 from capa_sync.findings import RULE_GONE, DiffResult, What, diff_findings
-from capa_sync.model.finding import Finding, Verdict
-from capa_sync.model.finding import Outcome as Says
+from capa_sync.model.finding import Finding, Mode, Verdict
 from capa_sync.model.record import CapaRecord, Unmapped
 from capa_sync.model.ticket import Presence
 from capa_sync.register import action_rows, birth_rows, register_row
@@ -93,8 +92,8 @@ class Desk:
         if setup.write.mode == "off" or not (findings or writes):
             return None
         target = target_of(house, setup, record, self._mirror, self._now, was_meant=bool(writes))
-        unsure = {each.rule for each in verdicts if each.outcome is Says.CANNOT_TELL}
-        plan = plan_ticket(target, findings, writes, now=self._now, options=setup.write, unsure=unsure)
+        outcomes = {each.rule: each.outcome for each in verdicts if each.mode is Mode.WARN}
+        plan = plan_ticket(target, findings, writes, now=self._now, options=setup.write, outcomes=outcomes)
         return SealedPlan.of(plan)
 
 

@@ -35,6 +35,7 @@ def target_of(
         last_human_at=record.last_human_at,
         tracker_now=now + setup.clock_skew,
         owner=record.fields["owner"].text,
+        owner_id=str(record.fields["owner"].data or ""),
         deletions=outbox.deletions(setup.name, ticket_id) if was_meant else 0,
         is_comment_gone=bool(comment) and ticket is not None and comment not in standing and setup.kind == "jira",
         joined_to="" if speaker == (setup.name, ticket_id) else tickets.key(*speaker),

@@ -42,6 +42,7 @@ def plan_due_tickets(house: House, setup: SourceSetup, now: datetime) -> int:
     tickets are planned again in the next cycle.
     """
     if setup.write.mode == "off":
+        house.register.outbox.end_refresh(setup.name)
         return 0
     plans = _wanted_plans(house, setup, now)
     decision = _decide(house, setup, plans, now)
@@ -66,11 +67,16 @@ def plan_due_tickets(house: House, setup: SourceSetup, now: datetime) -> int:
 
 
 def _wanted_plans(house: House, setup: SourceSetup, now: datetime) -> dict[str, TicketPlan]:
-    """Plan what is due; while a withdrawal holds, removals alone, and what is held back counts no more."""
+    """Plan what is due; while a withdrawal holds, removals alone, and what is held back counts no more.
+
+    Only then is it known which texts have older words: those that a person wants refreshed are planned once more.
+    """
     if is_withdrawing(house, setup):
         setup.held.take_all()
+        house.register.outbox.end_refresh(setup.name)
         return plan_withdrawals(house, setup, now)
-    return _plan_in_portions(house, setup, _due(house, setup, now), now)
+    plans = _plan_in_portions(house, setup, _due(house, setup, now), now)
+    return plans | _plan_all(house, setup, house.register.outbox.take_refresh(setup.name), now)
 
 
 def _put(
@@ -142,6 +148,8 @@ def _plan_all(house: House, setup: SourceSetup, due: Sequence[str], now: datetim
     plans: dict[str, TicketPlan] = {}
     for start in range(0, len(due), _BATCH):
         plans |= _plan_batch(house, setup, due[start : start + _BATCH], now)
+    learned = {write_id: each for plan in plans.values() for write_id, each in plan.learned.items()}
+    house.register.outbox.learn({write_id: (each.facts, each.wording) for write_id, each in learned.items()})
     return plans
 
 
@@ -156,7 +164,7 @@ def _plan_batch(house: House, setup: SourceSetup, ids: Sequence[str], now: datet
 def _plan_from_mirror(house: House, setup: SourceSetup, ids: Sequence[str], now: datetime) -> dict[str, TicketPlan]:
     register, plans = house.register, dict[str, TicketPlan]()
     findings = register.findings.latest_of(setup.name, ids)
-    unsure = register.findings.cannot_tell_of(setup.name, ids)
+    outcomes = register.findings.outcomes_of(setup.name, ids)
     writes = register.outbox.writes_of(setup.name, ids)
     mirror = register.batch(setup.name, ids, setup.source.parser())
     for each in ids:
@@ -164,9 +172,9 @@ def _plan_from_mirror(house: House, setup: SourceSetup, ids: Sequence[str], now:
         if not isinstance(record, CapaRecord):
             plans[each] = TicketPlan(withheld="the ticket cannot be mapped")
             continue
-        told, written, open_ends = findings.get(each, []), writes.get(each, []), unsure.get(each, frozenset())
+        told, written, said = findings.get(each, []), writes.get(each, []), outcomes.get(each, {})
         target = target_of(house, setup, record, mirror, now, was_meant=bool(written))
-        plans[each] = plan_ticket(target, told, written, now=now, options=setup.write, unsure=open_ends)
+        plans[each] = plan_ticket(target, told, written, now=now, options=setup.write, outcomes=said)
     return plans
 
 

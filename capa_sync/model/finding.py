@@ -77,8 +77,8 @@ class Verdict:
     Attributes:
         rule, clause, title, mode: from the rule file (clause of the active profile's standard).
         outcome: one of five. severity: highest rung that holds; meaningful for breach and historical.
-        message, fix: worded, with placeholders filled; message may count days.
-        args: stable arguments: what the message says without running counts; part of the write-back hash.
+        message, fix: worded for the state that the record is in, with placeholders filled; no count of days.
+        args: stable arguments (name, fact): what the words rest on, however they are worded.
         reason: for cannot_tell and not_applicable, why, in words.
         evidence: the facts behind it. next_due: instant at which it may flip by time alone, None never.
         hides: rule ids that this one hides when open. deadline_rule: counts for `overdue`.
@@ -92,7 +92,7 @@ class Verdict:
     mode: Mode = Mode.QUIET
     message: str = ""
     fix: str = ""
-    args: tuple[str, ...] = ()
+    args: tuple[tuple[str, str], ...] = ()
     reason: str = ""
     evidence: tuple[Evidence, ...] = ()
     next_due: datetime | None = None
@@ -125,7 +125,7 @@ class Finding:
     clause: str = ""
     message: str = ""
     fix: str = ""
-    args: tuple[str, ...] = ()
+    args: tuple[tuple[str, str], ...] = ()
     mode: Mode = Mode.QUIET
     hidden_by: str = ""
     waived_until: datetime | None = None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from enum import StrEnum
+from enum import IntEnum, StrEnum
 
 from capa_sync.model.light import light
 from capa_sync.model.patterns import WRITTEN_AT
@@ -29,6 +29,14 @@ class WriteState(StrEnum):
     UNKNOWN = "unknown"
     FAILED = "failed"
     WITHHELD = "withheld"
+
+
+class Wording(IntEnum):
+    """How the words of a text on a ticket compare with those it would get now, for the same facts."""
+
+    CURRENT = 0
+    OLDER = 1
+    REFRESH = 2  # older, and a person asked to have it written anew
 
 
 @light
@@ -84,7 +92,10 @@ class Write:
     Attributes:
         id: idempotency key, hex; the same intention has the same id. seq: order of creation in the outbox.
         source, ticket_id, ticket_key: the target. kind: see WriteKind.
-        hash: what decides "nothing changed": rules, severities, stable arguments (not running counts or "as of").
+        hash: tells this content from others of its kind, however it is worded.
+        facts: what the content rests on, by name: rules, severities, stable arguments; None in a write of an older
+            version. What decides "nothing changed" is whether a fact differs that both old and new words speak of.
+        wording: see `Wording`; of the text that the ticket carries.
         text: for comment, fields and work_note. labels_add / labels_remove: for labels.
         fields: for FIELDS: column -> value (the text field's value is rendered by the writer from `text`);
             for PROPERTY: what the issue property says besides the marker.
@@ -117,6 +128,8 @@ class Write:
     remote_id: str = ""
     not_before: datetime | None = None
     delivered_at: datetime | None = None
+    facts: Mapping[str, str] | None = None
+    wording: Wording = Wording.CURRENT
     seq: int = 0
 
     @property

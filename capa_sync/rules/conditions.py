@@ -58,11 +58,6 @@ class Line:
         """Tell whether time alone may turn it."""
         return self.test.clock is not None
 
-    def last_turn(self, context: Context) -> datetime | None:
-        """Return when time last turned it, None when it did not."""
-        clocked = self._clocked(context)
-        return None if clocked is None else clocked.last(context.now)
-
     def _clocked(self, context: Context) -> Clocked | None:
         test = self.test
         if test.clock is None:

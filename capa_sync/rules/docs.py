@@ -12,7 +12,7 @@ from capa_sync.rules.phrases.table import vocabulary
 from capa_sync.rules.profiles import PROFILES, STANDARDS
 from capa_sync.rules.schema import KEYS, MODES, NEEDED, SEVERITIES
 from capa_sync.rules.subjects import KIND_WORDS, SUBJECTS, Kind, Subject
-from capa_sync.rules.wording import PLACEHOLDERS
+from capa_sync.rules.placeholders import PLACEHOLDERS
 
 _TEXT = {"type": "string"}
 _DAY = {"type": "string", "pattern": r"^\d{4}-\d{2}-\d{2}([ T]\d{2}:\d{2})?$"}
@@ -88,8 +88,8 @@ def json_schema() -> dict[str, Any]:
         "hides": {"type": "array", "items": {"anyOf": [_TEXT, guarded]}},
         "since": {"type": "string", "pattern": r"^\d{4}-\d{2}-\d{2}$"},
         "if_repaired": {"anyOf": [{"type": "string", "pattern": "^(ok|historical)( when .+)?$"}, guarded]},
-        "message": _TEXT,
-        "fix": _TEXT,
+        "message": _wording(),
+        "fix": _wording(),
         "tests": {"type": "array", "minItems": 1, "items": {"$ref": "#/$defs/case"}},
     }
     return {
@@ -101,6 +101,13 @@ def json_schema() -> dict[str, Any]:
         "additionalProperties": False,
         "$defs": {"conditions": _conditions(), "condition": _condition(), **_sentences(), **_test_schemas()},
     }
+
+
+def _wording() -> dict[str, Any]:
+    """Return the schema of a message: one text, or several by the record's state."""
+    guard = {"anyOf": [_TEXT, {"$ref": "#/$defs/condition"}, {"$ref": "#/$defs/conditions"}]}
+    variant = {"type": "object", "properties": {"when": guard, "say": _TEXT}, "required": ["say"]}
+    return {"anyOf": [_TEXT, {"type": "array", "minItems": 1, "items": variant | {"additionalProperties": False}}]}
 
 
 def _conditions() -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 from capa_sync.model.finding import SEVERITY_ORDER, Evidence, Outcome, Severity, Verdict
@@ -10,7 +10,7 @@ from capa_sync.rules.conditions import Block, Broken, Condition, Line, broken_li
 from capa_sync.rules.context import Context
 from capa_sync.rules.profiles import STANDARDS
 from capa_sync.rules.rule import Rule
-from capa_sync.rules.wording import Telling
+from capa_sync.rules.placeholders import Telling
 
 
 def judge(rule: Rule, context: Context, *, scope: Block | None = None, explain: bool = False) -> Verdict:
@@ -125,9 +125,10 @@ def _broken(rule: Rule, context: Context, turn: datetime | None, explain: bool) 
         return _plain(rule, context, Outcome.OK, earliest(turn, repair_turn), "repaired", explain)
     severity, ladder_turn = _severity(rule, context)
     hidden, hide_turn = _hidden(rule, context) if outcome is Outcome.BREACH else ((), None)
-    telling = Telling(context, broken, _step(rule, context))
+    telling = Telling(context, broken)
     message, said = rule.message.render(telling)
     fix, advised = rule.fix.render(telling)
+    turns = (*rule.message.turns(context), *rule.fix.turns(context))
     return Verdict(
         rule.id,
         outcome,
@@ -138,9 +139,9 @@ def _broken(rule: Rule, context: Context, turn: datetime | None, explain: bool) 
         number=rule.number,
         message=message,
         fix=fix,
-        args=said + advised,
+        args=tuple(sorted({**said, **advised}.items())),
         evidence=_evidence(_consulted(rule, context, broken, explain), context),
-        next_due=earliest(turn, repair_turn, ladder_turn, hide_turn, *_counting_turns(rule, context)),
+        next_due=earliest(turn, repair_turn, ladder_turn, hide_turn, *turns),
         hides=hidden,
     )
 
@@ -198,21 +199,6 @@ def _hidden(rule: Rule, context: Context) -> tuple[tuple[str, ...], datetime | N
         if truth is True:
             hidden += hide.rules
     return tuple(hidden), earliest(*turns)
-
-
-def _counting_turns(rule: Rule, context: Context) -> Iterator[datetime | None]:
-    """Yield every turn of the clock ahead where the words count days up to the last of them."""
-    if rule.message.counts_days or rule.fix.counts_days:
-        yield from (line.judge(context)[1] for line in rule.ticking)
-
-
-def _step(rule: Rule, context: Context) -> datetime:
-    """Return when the clock last turned anything this verdict rests on, else the record's last change."""
-    turns = [turn for line in rule.ticking if (turn := line.last_turn(context)) is not None]
-    if turns:
-        return max(turns)
-    timeline = context.record.timeline
-    return min(timeline[-1].at if timeline else context.record.created_at, context.now)
 
 
 def _evidence(lines: Iterable[Line], context: Context) -> tuple[Evidence, ...]:

@@ -17,8 +17,8 @@ from capa_sync.rules.schema import read_rule
 from capa_sync.rules.yaml_lines import Problems
 
 _SUFFIXES = frozenset({".yaml", ".yml"})
-LANGUAGE = "1"
-"""Version of the phrases' meaning; part of a rule set's hash."""
+LANGUAGE = "2"
+"""Version of the phrases' meaning and of what verdicts keep; part of a rule set's hash: another judges all anew."""
 
 
 def load_rules(paths: Iterable[str | Path], options: JudgeOptions | None = None) -> RuleSet:

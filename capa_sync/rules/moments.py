@@ -68,10 +68,6 @@ class Clocked(NamedTuple):
             return self.before, flips[0]
         return self.after, next(flip for flip in flips if flip > now)
 
-    def last(self, now: datetime) -> datetime | None:
-        """Return when it or its facts last turned, None when they did not."""
-        return next((flip for flip in reversed(self.flips) if flip <= now), None)
-
 
 def in_order(first: FirstTime, second: FirstTime) -> Truth:
     """Tell whether `first` came before `second` or in the same edit; true while `second` never happened."""

@@ -1,4 +1,4 @@
-"""Proves that a rule's tests hold it in place: each condition of `when` and `require`, negated, must fail one."""
+"""Proves that a rule's tests hold it in place: each condition turned round, and each text left out, must fail one."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from capa_sync.errors import Problem
 from capa_sync.rules.cases import CaseBook
 from capa_sync.rules.conditions import Block, Line, negate
 from capa_sync.rules.rule import Rule
+from capa_sync.rules.wording import Variant, Wording
 
 
 def mutants(rule: Rule) -> Iterator[tuple[Line, Rule]]:
@@ -19,6 +20,14 @@ def mutants(rule: Rule) -> Iterator[tuple[Line, Rule]]:
         yield line, replace(rule, require=_negated(rule.require, line))
 
 
+def mute(rule: Rule) -> Iterator[tuple[str, Variant, Rule]]:
+    """Yield each text that depends on the record's state, with its key, and the rule without it."""
+    for key, wording in (("message", rule.message), ("fix", rule.fix)):
+        for variant in wording.variants[:-1]:
+            rest = Wording(tuple(each for each in wording.variants if each is not variant))
+            yield key, variant, replace(rule, message=rest) if key == "message" else replace(rule, fix=rest)
+
+
 def _negated(block: Block, line: Line) -> Block:
     changed = negate(block, line)
     assert isinstance(changed, Block)  # noqa: S101 - a block stays a block
@@ -26,9 +35,19 @@ def _negated(block: Block, line: Line) -> Block:
 
 
 def unguarded(rule: Rule) -> list[Problem]:
-    """Return a problem for each condition whose opposite passes all the rule's tests just as well."""
+    """Return a problem for each condition whose opposite, and each text whose absence, passes all the rule's tests."""
     book = CaseBook(rule.cases)
-    return [
+    silent = [
+        Problem(
+            rule.file,
+            variant.line,
+            f"no test notices when this text of '{key}' is never said",
+            "expect it in one with `says`",
+        )
+        for key, variant, mutant in mute(rule)
+        if book.accepts(mutant)
+    ]
+    return silent + [
         Problem(
             rule.file, line.line, f"no test notices when '{line.text}' is turned round", "add a test that needs it"
         )

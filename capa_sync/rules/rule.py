@@ -46,7 +46,8 @@ class Rule:
         id, title, clause: clause by standard. number: in the shipped pack, 0 for others. mode: draft, quiet, warn.
         applies_to, when, require: as CONTRACT.md 7; blocks of mode all.
         severity: rungs; the highest that holds. since: only changes on or after this date can break it.
-        message, fix: wordings checked at load. cases: the tests inside. file: as the user named it.
+        message, fix: by the state of the record, checked at load. cases: the tests inside.
+        file: as the user named it.
     """
 
     id: str
@@ -90,11 +91,6 @@ class Rule:
         rungs = [rung.when for rung in self.severity if rung.when is not None]
         parts = (self.applies_to, self.when, self.require, *rungs)
         return tuple([line for part in parts for line in lines_of(part)])
-
-    @cached_property
-    def ticking(self) -> tuple[Line, ...]:
-        """Return those of them that time alone may turn."""
-        return tuple([line for line in self.basis if line.is_clocked])
 
     @property
     def reads(self) -> frozenset[str]:

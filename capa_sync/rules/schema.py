@@ -17,8 +17,8 @@ from capa_sync.rules.phrases.table import Vocabulary
 from capa_sync.rules.profiles import NUMBERS, STANDARDS
 from capa_sync.rules.reading import check_keys, items_of, text_of, word_of
 from capa_sync.rules.rule import Hide, IfRepaired, Rule, Rung
-from capa_sync.rules.wording import Wording, read_wording
-from capa_sync.rules.yaml_lines import Problems, Table, Text, Tree, read_yaml
+from capa_sync.rules.wording import Sentence, Variant, Wording, read_sentence
+from capa_sync.rules.yaml_lines import Items, Problems, Table, Text, Tree, read_yaml
 
 KEYS = (
     "rule",
@@ -71,7 +71,7 @@ class _Reader:
         """Return the rule; meaningless where problems were noted."""
         rule_id = self._id()
         block = self._conditions.block
-        rule = Rule(
+        return Rule(
             id=rule_id,
             title=self._text("title"),
             clause=self._clause(),
@@ -89,8 +89,6 @@ class _Reader:
             file=self._file,
             number=NUMBERS.get(rule_id, 0),
         )
-        self._check_counts(rule)
-        return rule
 
     def _text(self, key: str) -> str:
         tree = self._tree.get(key)
@@ -214,20 +212,36 @@ class _Reader:
         return IfRepaired(historical=True, when=self._conditions.guard(guard, "when"))
 
     def _wording(self, key: str) -> Wording:
+        """Read a message: one text, or a list of `{when: condition, say: text}` whose last has no `when`."""
         tree = self._tree.get(key)
-        text = "" if tree is None else text_of(tree, key, self._problems, 1)
-        try:
-            return read_wording(text)
-        except PhraseError as error:
-            self._problems.add(self._line(key), f"{key}: {error.what}", error.hint)
+        if tree is None:
             return Wording(())
+        if not isinstance(tree, Items):
+            return Wording((Variant(self._sentence(tree, key, self._line(key))),))
+        found = tuple(self._variant(member, key) for member in tree.members)
+        if not found:
+            self._problems.add(tree.line, f"'{key}' holds no text")
+        for place, variant in enumerate(found, 1):
+            if (variant.when is None) != (place == len(found)):
+                what = "the last text has no `when`: it is said when no other is"
+                self._problems.add(variant.line, f"{key}: {what}", "give every other text a `when`")
+        return Wording(found)
 
-    def _check_counts(self, rule: Rule) -> None:
-        if not (rule.message.counts_days or rule.fix.counts_days) or self._problems.found:
-            return
-        if not any(line.test.clock for line in rule.lines):
-            hint = "tell the date instead, or require it with a phrase over time"
-            self._problems.add(self._line("message"), "the words count days, but no condition runs with time", hint)
+    def _variant(self, tree: Tree, key: str) -> Variant:
+        if not isinstance(tree, Table):
+            self._problems.add(tree.line, f"a text of '{key}' is `say: …`, all but the last with `when: …`")
+            return Variant(Sentence(()), line=tree.line)
+        check_keys(tree, ("when", "say"), f"part of '{key}'", self._problems)
+        guard = tree.get("when")
+        when = self._conditions.guard(guard, "when") if guard is not None else None
+        return Variant(self._sentence(tree.get("say"), "say", tree.line), when, tree.line)
+
+    def _sentence(self, tree: Tree | None, key: str, line: int) -> Sentence:
+        try:
+            return read_sentence(text_of(tree, key, self._problems, line))
+        except PhraseError as error:
+            self._problems.add(line, f"{key}: {error.what}", error.hint)
+            return Sentence(())
 
     def _cases(self) -> tuple[Case, ...]:
         cases = read_cases(self._tree.get("tests"), self._problems)

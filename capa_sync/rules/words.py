@@ -110,12 +110,12 @@ def _present_fact(name: str, context: Context) -> Evidence:
     return Evidence(name, text, last.at, last.by, last.entry)
 
 
-def join_words(words: Sequence[str], last: str = "and") -> str:
+def join_words(words: Sequence[str], last: str = " and") -> str:
     """Return `a`, `a and b`, `a, b and c`, each word once."""
     unique = list(dict.fromkeys(words))
     if len(unique) < 2:
         return "".join(unique)
-    return f"{', '.join(unique[:-1])} {last} {unique[-1]}"
+    return f"{', '.join(unique[:-1])}{last} {unique[-1]}"
 
 
 def count_of(number: int, noun: str) -> str:

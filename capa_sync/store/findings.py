@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
-from capa_sync.model.finding import Finding, FindingState, Mode, Severity, Verdict
+from capa_sync.model.finding import Finding, FindingState, Mode, Outcome, Severity, Verdict
 from capa_sync.store.columns import instant, instant_text, json_value, optional_instant, optional_text
 from capa_sync.store.database import Database, Params, Row
 from capa_sync.store.judged_rows import finding_row, verdict_row
@@ -86,17 +86,13 @@ class Findings:
             )
         return changed
 
-    def cannot_tell(self, source: str, ticket_id: str) -> frozenset[str]:
-        """Return the rules whose latest verdict on this ticket is cannot tell."""
-        return self.cannot_tell_of(source, [ticket_id]).get(ticket_id, frozenset())
-
-    def cannot_tell_of(self, source: str, ticket_ids: Sequence[str]) -> dict[str, frozenset[str]]:
-        """Return ticket id -> rules whose latest verdict is cannot tell, of those tickets that have one."""
-        sql = "SELECT ticket_id, rule FROM verdict WHERE source = ? AND outcome = 'cannot_tell' AND ticket_id IN (?)"
-        found: dict[str, set[str]] = {}
-        for ticket_id, rule in self._db.rows_in(sql, (source,), ticket_ids):
-            found.setdefault(ticket_id, set()).add(rule)
-        return {ticket_id: frozenset(rules) for ticket_id, rules in found.items()}
+    def outcomes_of(self, source: str, ticket_ids: Sequence[str]) -> dict[str, dict[str, Outcome]]:
+        """Return ticket id -> rule in warn mode -> its latest verdict, of those tickets that have one."""
+        sql = "SELECT ticket_id, rule, outcome FROM verdict WHERE source = ? AND mode = 'warn' AND ticket_id IN (?)"
+        found: dict[str, dict[str, Outcome]] = {}
+        for ticket_id, rule, outcome in self._db.rows_in(sql, (source,), ticket_ids):
+            found.setdefault(ticket_id, {})[rule] = Outcome(outcome)
+        return found
 
     def verdict_counts(self, source: str) -> Mapping[str, int]:
         """Return `tickets` (judged ones) and the number of verdicts of each outcome."""
@@ -170,10 +166,15 @@ def _finding(row: Row) -> Finding:
             "severity": Severity(held["severity"]),
             "state": FindingState(held["state"]),
             "mode": Mode(held["mode"]),
-            "args": tuple(json_value(held["args"])),
+            "args": _args(json_value(held["args"])),
             "opened_at": instant(held["opened_at"]),
             "cleared_at": optional_instant(held["cleared_at"]),
             "waived_until": optional_instant(held["waived_until"]),
             "inputs": tuple(json_value(held["inputs"])),
         }
     )
+
+
+def _args(held: Iterable[object]) -> tuple[tuple[str, str], ...]:
+    """Return (name, fact) of each argument; an older version kept facts without their names, which tell nothing."""
+    return tuple([(pair[0], pair[1]) for pair in held if isinstance(pair, list)])

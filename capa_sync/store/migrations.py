@@ -30,6 +30,7 @@ PRIMARY: tuple[str, ...] = (
     "write_out",
     "deletion",
     "release",
+    "refresh",
     "verdict_change",
     "safety_stop",
     "request",
@@ -304,5 +305,23 @@ def when_waits_were_noted(db: Any) -> None:
         (
             "ALTER TABLE hold ADD COLUMN noted_at TEXT NOT NULL DEFAULT ''",
             "ALTER TABLE endpoint_hold ADD COLUMN noted_at TEXT NOT NULL DEFAULT ''",
+        ),
+    )
+
+
+@STEPS(name="0011_wording")
+def wording(db: Any) -> None:
+    """Remember of each write what its words rest on, and of the text on a ticket whether its words are older.
+
+    Writes of an older version have no facts: what they say is taken as it stands, so that an upgrade alone rewrites
+    nothing.
+    """
+    _run_all(
+        db,
+        (
+            "ALTER TABLE write_out ADD COLUMN facts TEXT",
+            "ALTER TABLE write_out ADD COLUMN wording INTEGER NOT NULL DEFAULT 0",
+            "CREATE INDEX write_older ON write_out (source, ticket_id) WHERE wording > 0",
+            "CREATE TABLE refresh (source TEXT PRIMARY KEY, tickets INTEGER, asked_at TEXT NOT NULL)",
         ),
     )

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 
-from capa_sync.model.write import Write, WriteKind, WriteState
+from capa_sync.model.write import Wording, Write, WriteKind, WriteState
 from capa_sync.store.brakes import Brakes
 from capa_sync.store.columns import instant_text, optional_text
 from capa_sync.store.database import Params
-from capa_sync.store.write_rows import FIELDS, row_of, write_from
+from capa_sync.store.write_rows import FIELDS, facts_text, row_of, write_from
 
 REPLACED = "replaced"
 _UNDER_WAY = timedelta(minutes=2)  # longer than any request may take; an older unknown one is stuck
@@ -17,6 +17,10 @@ _UNDER_WAY = timedelta(minutes=2)  # longer than any request may take; an older 
 _SELECT = f"SELECT {', '.join(FIELDS)} FROM write_out AS w"
 _INSERT = f"INSERT INTO write_out ({', '.join(FIELDS)}) VALUES ({','.join('?' * len(FIELDS))})"
 _OPEN = "('pending', 'unknown', 'failed')"
+_OLDER = """w.wording > 0 AND w.state = 'delivered' AND NOT EXISTS (SELECT 1 FROM write_out AS n
+    WHERE n.source = w.source AND n.ticket_id = w.ticket_id AND n.kind = w.kind AND n.seq > w.seq
+    AND n.state IN ('delivered', 'unknown'))"""
+"""The text is still the one on its ticket, and has older words."""
 
 
 class SqlOutbox(Brakes):
@@ -165,6 +169,48 @@ class SqlOutbox(Brakes):
             AND attempts > 0)) {where}""",
             params,
         )
+
+    # --- wording ---------------------------------------------------------------------------------------------------
+    def learn(self, known: Mapping[str, tuple[Mapping[str, str] | None, Wording]]) -> None:
+        """Remember by write id what a text on a ticket rests on, and how its words compare with those of now."""
+        self._db.execute_many(
+            "UPDATE write_out SET facts = ?, wording = ? WHERE id = ?",
+            [(facts_text(facts), int(wording), write_id) for write_id, (facts, wording) in known.items()],
+        )
+
+    def older_wording(self) -> dict[str, int]:
+        """Return source -> number of tickets whose comment or fields have older words."""
+        return dict(
+            self._db.rows(
+                f"SELECT source, COUNT(DISTINCT ticket_id) FROM write_out AS w WHERE {_OLDER} GROUP BY 1 ORDER BY 1"
+            )
+        )
+
+    def ask_refresh(self, source: str, tickets: int | None, at: datetime) -> None:
+        """Keep a person's wish that so many tickets of older words get the words of now; None means all."""
+        self._db.execute("INSERT OR REPLACE INTO refresh VALUES (?,?,?)", (source, tickets, instant_text(at)))
+
+    def end_refresh(self, source: str) -> None:
+        """Forget that wish."""
+        self._db.execute("DELETE FROM refresh WHERE source = ?", (source,))
+
+    def take_refresh(self, source: str) -> list[str]:
+        """Mark the texts that the wish is for, and forget it; return the ids of their tickets."""
+        asked = self._db.row("SELECT tickets FROM refresh WHERE source = ?", (source,))
+        if asked is None:
+            return []
+        with self._db.transaction():
+            ids: list[str] = self._db.column(
+                f"""SELECT DISTINCT ticket_id FROM write_out AS w WHERE source = ? AND {_OLDER}
+                ORDER BY ticket_id LIMIT ?""",
+                (source, -1 if asked[0] is None else asked[0]),
+            )
+            self._db.execute_many(
+                "UPDATE write_out SET wording = 2 WHERE source = ? AND ticket_id = ? AND wording > 0",
+                [(source, each) for each in ids],
+            )
+            self.end_refresh(source)
+        return ids
 
     # --- asking ----------------------------------------------------------------------------------------------------
     def writes(self, source: str, ticket_id: str) -> Sequence[Write]:

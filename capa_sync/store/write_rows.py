@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
-from capa_sync.model.write import Paragraph, Span, WarningText, Write, WriteKind, WriteState
+from capa_sync.model.write import Paragraph, Span, WarningText, Wording, Write, WriteKind, WriteState
 from capa_sync.store.columns import instant, instant_text, json_text, json_value, optional_instant, optional_text
 from capa_sync.store.database import Params, Row
 
 FIELDS: tuple[str, ...] = (
     "id", "source", "ticket_id", "ticket_key", "kind", "hash", "created_at", "text", "labels_add", "labels_remove",
     "fields", "points", "notifies", "marker", "state", "attempts", "error", "remote_id", "not_before", "delivered_at",
-    "seq",
+    "facts", "wording", "seq",
 )  # fmt: skip
 
 
@@ -38,8 +39,15 @@ def row_of(write: Write) -> Params:
         write.remote_id,
         optional_text(write.not_before),
         optional_text(write.delivered_at),
+        facts_text(write.facts),
+        int(write.wording),
         None,
     )
+
+
+def facts_text(facts: Mapping[str, str] | None) -> str | None:
+    """Return the facts of a write as stored."""
+    return None if facts is None else json_text(dict(facts))
 
 
 def write_from(row: Row) -> Write:
@@ -59,6 +67,8 @@ def write_from(row: Row) -> Write:
             "state": WriteState(held["state"]),
             "not_before": optional_instant(held["not_before"]),
             "delivered_at": optional_instant(held["delivered_at"]),
+            "facts": None if held["facts"] is None else json_value(held["facts"]),
+            "wording": Wording(held["wording"]),
         }
     )
 

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
-from capa_sync.model.finding import Finding
+from capa_sync.model.finding import Finding, Outcome
 from capa_sync.model.note import NoteMark
 from capa_sync.model.settings import WriteOptions
 from capa_sync.model.ticket import Presence
-from capa_sync.model.write import WarningText, Write, WriteKind
+from capa_sync.model.write import WarningText, Wording, Write, WriteKind, says_the_same
 from capa_sync.writeback.render import Voice, render, render_moved
 from capa_sync.writeback.standing import Standing, fingerprint, is_open_point, stand
 from capa_sync.writeback.told import Told
@@ -31,7 +32,7 @@ class Target:
         presence: where the ticket is. labels: its labels as last read; read_at: our instant of that read.
         is_before_baseline: it was closed before the baseline date and is closed now.
         last_human_at: last edit or comment by a human, by the tracker's clock, which shows `tracker_now` now.
-        owner: display name of the accountable person, "" when there is none.
+        owner: display name of the accountable person, "" when there is none. owner_id: who that is.
         deletions: how often a person deleted our comment. is_comment_gone: it was seen missing on the last read, or
             the outbox no longer knows it.
         joined_to: key of the ticket that speaks for this one (`same_as`), "" when it speaks for itself.
@@ -48,9 +49,17 @@ class Target:
     last_human_at: datetime | None = None
     tracker_now: datetime | None = None
     owner: str = ""
+    owner_id: str = ""
     deletions: int = 0
     is_comment_gone: bool = False
     joined_to: str = ""
+
+
+class Learned(NamedTuple):
+    """What is to be remembered of a text that the ticket carries: what it rests on, and how its words compare."""
+
+    facts: Mapping[str, str] | None
+    wording: Wording
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +71,7 @@ class TicketPlan:
         withdraw: ids of writes not sent yet that are no longer wanted; to be marked withheld, "replaced".
         look_again: our instant at which the plan may be another one by time alone; None when only news can tell.
         withheld: why something wanted is not written (now), in words; "" when nothing is held back.
+        learned: write id -> what the register does not know yet of a text on the ticket.
         state: `overdue`, `warning`, `waived` or `clear`.
     """
 
@@ -69,12 +79,13 @@ class TicketPlan:
     withdraw: tuple[str, ...] = ()
     look_again: datetime | None = None
     withheld: str = ""
+    learned: Mapping[str, Learned] = field(default_factory=dict)
     state: str = "clear"
 
     @property
     def is_quiet(self) -> bool:
         """Tell whether carrying out this plan changes nothing, on the ticket or in the outbox."""
-        return not self.writes and not self.withdraw
+        return not self.writes and not self.withdraw and not self.learned
 
     @property
     def notifies(self) -> bool:
@@ -89,19 +100,20 @@ def plan_ticket(
     *,
     now: datetime,
     options: WriteOptions,
-    unsure: Collection[str] = (),
+    outcomes: Mapping[str, Outcome] | None = None,
 ) -> TicketPlan:
     """Plan the writes for one ticket from its latest episodes and from every write ever meant for it.
 
-    `unsure` names the rules whose present verdict is cannot tell: they forbid an all-clear (CONTRACT.md 2).
+    `outcomes` are the present verdicts of the rules in warn mode: they decide what may be said where nothing is open
+    (CONTRACT.md 2); None: not known.
     """
     told = Told(writes)
-    standing = stand([] if target.joined_to else findings, told.points, unsure)
+    standing = stand([] if target.joined_to else findings, told.points, outcomes)
     desk = _Desk(target, standing, told, now, options)
     if refusal := _refusal(target):
-        return TicketPlan(withdraw=desk.idle([]), state=standing.state, withheld=refusal)
+        return TicketPlan(withdraw=desk.idle([]), state=standing.state, withheld=refusal, learned=desk.learned([]))
     wanted = desk.wanted()
-    plan = TicketPlan(withdraw=desk.idle(wanted), state=standing.state)
+    plan = TicketPlan(withdraw=desk.idle(wanted), state=standing.state, learned=desk.learned(wanted))
     if not wanted:
         return plan
     fresh = [write for write in wanted if not desk.is_told(write)]
@@ -152,7 +164,33 @@ class _Desk:
             return self.told.is_under_way(write.kind, write.hash)
         if write.kind is WriteKind.COMMENT and self._must_recreate():
             return self.told.is_under_way(write.kind, write.hash)
+        if self._is_to_be_refreshed(write):
+            return self.told.is_under_way(write.kind, write.hash)
         return self.told.stands(write.kind, write.hash)
+
+    def _is_to_be_refreshed(self, write: Write) -> bool:
+        """Tell whether a person asked for the words of now, and the ticket still carries older ones."""
+        carried = self.told.carried(write.kind)
+        return carried is not None and carried.wording is Wording.REFRESH and not _reads_as(write, carried)
+
+    def learned(self, wanted: Iterable[Write]) -> dict[str, Learned]:
+        """Return what is new of the texts on the ticket: the facts of an older version's, and older words."""
+        texts = {write.kind: write for write in wanted}
+        found: dict[str, Learned] = {}
+        for kind in (WriteKind.COMMENT, WriteKind.FIELDS, WriteKind.WORK_NOTE):
+            if (carried := self.told.carried(kind)) is not None:
+                known = Learned(carried.facts, carried.wording)
+                if (now := self._known_now(carried, texts.get(kind))) != known:
+                    found[carried.id] = now
+        return found
+
+    def _known_now(self, carried: Write, wanted: Write | None) -> Learned:
+        if wanted is None or wanted.hash != carried.hash:  # it says other things: no matter of wording
+            return Learned(carried.facts, Wording.CURRENT)
+        facts = carried.facts if carried.facts is not None else wanted.facts
+        if carried.kind is WriteKind.WORK_NOTE or _reads_as(wanted, carried):
+            return Learned(facts, Wording.CURRENT)
+        return Learned(facts, max(carried.wording, Wording.OLDER))
 
     def idle(self, wanted: Iterable[Write]) -> tuple[str, ...]:
         """Return ids of waiting writes whose content nobody wants any more."""
@@ -181,29 +219,29 @@ class _Desk:
 
     def _jira(self) -> Iterable[Write]:
         """Yield the comment, our labels' difference, and the issue property."""
-        digest, is_gone = self._digest(), self._must_recreate()
+        is_gone = self._must_recreate()
         if self.standing.shown or (self.told.reached(WriteKind.COMMENT) and not is_gone):
             is_new = is_gone or not self.told.has_comment
-            yield self._write(WriteKind.COMMENT, digest, text=self._text(), notifies=is_new)
+            yield self._write(WriteKind.COMMENT, self._facts(), text=self._text(), notifies=is_new)
         have = self.told.labels(self.target.labels, self.target.read_at)
         wanted = self.standing.labels
         if wanted != have:
-            labels = self._write(WriteKind.LABELS, fingerprint(sorted(wanted)))
+            labels = self._make(WriteKind.LABELS, fingerprint(sorted(wanted)))
             yield replace(labels, labels_add=tuple(sorted(wanted - have)), labels_remove=tuple(sorted(have - wanted)))
         rules = " ".join(finding.rule for finding in self.standing.shown)
-        yield self._write(WriteKind.PROPERTY, digest, fields={"state": self.standing.state, "rules": rules})
+        fields = {"state": self.standing.state, "rules": rules}
+        yield replace(self._write(WriteKind.PROPERTY, fields), fields=fields)
 
     def _servicenow(self) -> Iterable[Write]:
         """Yield text and state fields where they exist, and a work note where people must hear of something."""
         if self.options.text_field or self.options.state_field:
             is_doubtful = not self.standing.shown and not self.standing.is_all_clear
             state = {self.options.state_field: self.standing.state} if self.options.state_field else {}
-            yield self._write(
-                WriteKind.FIELDS, self._digest(), text=self._text(), fields={} if is_doubtful else state
-            )
+            fields = self._write(WriteKind.FIELDS, self._facts(), text=self._text())
+            yield replace(fields, fields={} if is_doubtful else state)
         if self.options.work_notes and self._is_news():
-            episodes = [finding.episode for finding in self.standing.shown]
-            note = self._write(WriteKind.WORK_NOTE, fingerprint(self._digest(), episodes), text=self._text())
+            episodes = " ".join(str(finding.episode) for finding in self.standing.shown)
+            note = self._write(WriteKind.WORK_NOTE, self._facts() | {"episodes": episodes}, text=self._text())
             points = {finding.rule: finding.severity for finding in self.standing.shown}
             mark = NoteMark.of(self.target.ticket_id, note.id, points)
             yield replace(note, marker=mark.line, notifies=bool(points))
@@ -215,9 +253,12 @@ class _Desk:
             return any(not self.told.knows(finding, last) for finding in self.standing.shown)
         return self.standing.is_all_clear and last is not None and any(map(is_open_point, last.points.values()))
 
-    def _digest(self) -> str:
-        """Hash the content of the ticket's text."""
-        return fingerprint("joined", self.target.joined_to) if self.target.joined_to else self.standing.digest
+    def _facts(self) -> dict[str, str]:
+        """Return what the ticket's text rests on, by name."""
+        if self.target.joined_to:
+            return {"joined": self.target.joined_to}
+        next_one = {"owner": self.target.owner_id} if self.standing.shown else {}
+        return {"joined": ""} | self.standing.facts | next_one
 
     def _text(self) -> WarningText:
         """Word the ticket's text."""
@@ -227,12 +268,17 @@ class _Desk:
     def _write(
         self,
         kind: WriteKind,
-        digest: str,
+        facts: Mapping[str, str],
         *,
         text: WarningText | None = None,
-        fields: dict[str, str] | None = None,
         notifies: bool = False,
     ) -> Write:
+        """Make a write that rests on these facts."""
+        write = self._make(kind, self.told.content(kind, facts))
+        points = self.standing.points if text else {}
+        return replace(write, facts=facts, text=text, points=points, notifies=notifies)
+
+    def _make(self, kind: WriteKind, digest: str) -> Write:
         """Make a write whose id is the same whenever the same intention is planned again."""
         target = self.target
         base = self.told.intention(kind, digest)
@@ -245,9 +291,12 @@ class _Desk:
             kind=kind,
             hash=digest,
             created_at=self.now,
-            text=text,
-            fields=fields or {},
-            points=self.standing.points if text else {},
-            notifies=notifies,
             marker=f"{target.register} {target.ticket_id}",
         )
+
+
+def _reads_as(one: Write, other: Write) -> bool:
+    """Tell whether two writes have the same words, whenever they were written."""
+    if one.text is None or other.text is None:
+        return True
+    return says_the_same(one.text.plain(), other.text.plain())

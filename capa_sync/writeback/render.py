@@ -1,4 +1,4 @@
-"""The wording of what stands on a ticket (facts/clause10.md 5.2), in neutral form; vendors add their markup."""
+"""What stands on a ticket, in neutral form: the sentences of the catalogue, filled in; vendors add their markup."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from datetime import datetime
 from capa_sync.model.finding import Finding
 from capa_sync.model.settings import WriteOptions
 from capa_sync.model.write import Paragraph, Span, WarningText
-from capa_sync.writeback.standing import Standing
+from capa_sync.writeback import sentences as say
+from capa_sync.writeback.standing import Calm, Standing
 from capa_sync.writeback.wording import clean, day, minute, sentence
 
 MAX_POINTS = 5
@@ -37,19 +38,26 @@ def render(standing: Standing, voice: Voice) -> WarningText:
 
 def render_moved(key: str, voice: Voice) -> WarningText:
     """Return the text for a ticket whose record is now judged as part of another one (`same_as`)."""
-    title = Span("Clause 10 check", bold=True)
-    rest = f" (as of {minute(voice.at, voice.options.timezone)}): this ticket is judged together with "
-    return WarningText((Paragraph((title, Span(f"{rest}{clean(key, _NAME)}; its points are shown there."))),))
+    rest = _as_of(voice) + say.MOVED.format(key=clean(key, _NAME))
+    return WarningText((Paragraph((Span(say.CHECK, bold=True), Span(rest))),))
+
+
+def _as_of(voice: Voice) -> str:
+    return say.AS_OF.format(instant=minute(voice.at, voice.options.timezone))
+
+
+def _counted(count: int, one: str, several: str) -> str:
+    """Return a sentence that counts something, "" for none."""
+    return "" if count < 1 else one if count == 1 else several.format(count=count)
 
 
 def _open_points(standing: Standing, voice: Voice) -> list[Paragraph]:
     """Word the heading and the points, worst first."""
-    count, extra = len(standing.shown), len(standing.shown) - MAX_POINTS
-    heading = Span(f"Clause 10 check - {count} {'thing' if count == 1 else 'things'} to fix", bold=True)
-    as_of = Span(f" (as of {minute(voice.at, voice.options.timezone)})")
+    count = len(standing.shown)
+    heading = Span(_counted(count, say.TO_FIX_ONE, say.TO_FIX), bold=True)
     points = [_point(finding) for finding in standing.shown[:MAX_POINTS]]
-    more = [Paragraph((Span(f"{extra} more {'is' if extra == 1 else 'are'} in the register."),))] if extra > 0 else []
-    return [Paragraph((heading, as_of)), *points, *more]
+    more = _counted(count - MAX_POINTS, say.MORE_ONE, say.MORE)
+    return [Paragraph((heading, Span(_as_of(voice)))), *points, *([Paragraph((Span(more),))] if more else [])]
 
 
 def _point(finding: Finding) -> Paragraph:
@@ -60,22 +68,35 @@ def _point(finding: Finding) -> Paragraph:
     )
     spans = [Span(sentence(finding.message or finding.title, _SENTENCE), bold=True), Span(wanted)]
     if finding.fix:
-        spans += [Span(" "), Span("Do this:", bold=True), Span(f" {sentence(finding.fix, _SENTENCE)}")]
+        spans += [Span(" "), Span(say.DO_THIS, bold=True), Span(f" {sentence(finding.fix, _SENTENCE)}")]
     return Paragraph(tuple(spans), numbered=True)
 
 
 def _nothing_open(standing: Standing, voice: Voice) -> Paragraph:
-    """Word that nothing is open: clear, or clear as far as can be told. Never that the record conforms."""
-    fixed, zone = standing.fixed, voice.options.timezone
-    were = f" {fixed} earlier {'point was' if fixed == 1 else 'points were'} fixed." if fixed else ""
-    calm = " There are no open warnings from these checks."
-    if standing.is_all_clear and not standing.waived:
-        heading = f"All Clause 10 checks on this ticket are clear ({day(voice.at, zone)})."
-        return Paragraph((Span(heading, bold=True), Span(were + calm)))
-    heading = "Clause 10 check - no open warnings from these checks"
-    unsure = [clean(rule, _RULE) for rule in standing.unsure[:MAX_POINTS]]
-    doubt = f" These earlier points cannot be checked at present: {', '.join(unsure)}." if unsure else ""
-    return Paragraph((Span(heading, bold=True), Span(f" (as of {minute(voice.at, zone)}).{were}{doubt}")))
+    """Word that nothing is open, and why: never more than was checked, never that the record conforms."""
+    fixed = _counted(standing.fixed, say.FIXED_ONE, say.FIXED)
+    fixed += _counted(standing.lapsed, say.LAPSED_ONE, say.LAPSED)
+    match standing.calm:
+        case Calm.CLEAR:
+            heading = say.CLEAR.format(day=day(voice.at, voice.options.timezone))
+            return Paragraph((Span(heading, bold=True), Span(fixed + say.CALM)))
+        case Calm.LAPSED:
+            return _quiet(say.NOTHING_APPLIES, voice, say.NOTHING_TO_DO)
+        case Calm.UNCHECKED:
+            return _quiet(say.NOTHING_CHECKED, voice, fixed + _doubt(standing))
+        case Calm.SO_FAR:
+            return _quiet(say.NO_WARNINGS, voice, fixed + _doubt(standing))
+
+
+def _quiet(heading: str, voice: Voice, rest: str) -> Paragraph:
+    return Paragraph((Span(heading, bold=True), Span(f"{_as_of(voice)}.{rest}")))
+
+
+def _doubt(standing: Standing) -> str:
+    rules = [clean(rule, _RULE) for rule in standing.unsure[:MAX_POINTS]]
+    if rules:
+        return say.UNSURE.format(rules=", ".join(rules))
+    return say.OTHERS_UNSURE if standing.has_doubt else ""
 
 
 def _set_aside(waived: Sequence[Finding], voice: Voice) -> list[Paragraph]:
@@ -84,10 +105,13 @@ def _set_aside(waived: Sequence[Finding], voice: Voice) -> list[Paragraph]:
 
 
 def _aside(finding: Finding, zone: str) -> str:
-    until = f" until {day(finding.waived_until, zone)}" if finding.waived_until else ""
-    by = f" by {clean(finding.waived_by, _NAME)}" if finding.waived_by else ""
-    reason = f": {sentence(finding.waived_reason, _REASON)}" if finding.waived_reason else "."
-    return f"{clean(finding.title or finding.rule, _TITLE).rstrip('.')} - set aside{until}{by}{reason}"
+    reason = say.BECAUSE.format(reason=sentence(finding.waived_reason, _REASON)) if finding.waived_reason else "."
+    return say.SET_ASIDE.format(
+        title=clean(finding.title or finding.rule, _TITLE).rstrip("."),
+        until=say.UNTIL.format(day=day(finding.waived_until, zone)) if finding.waived_until else "",
+        by=say.BY.format(name=clean(finding.waived_by, _NAME)) if finding.waived_by else "",
+        reason=reason,
+    )
 
 
 def _closing(standing: Standing, voice: Voice) -> list[Paragraph]:
@@ -95,12 +119,12 @@ def _closing(standing: Standing, voice: Voice) -> list[Paragraph]:
     url, rules = voice.options.public_url, [clean(finding.rule, _RULE) for finding in standing.shown[:MAX_POINTS]]
     closing = [Paragraph((Span(_next_step(voice)),))] if standing.shown else []
     if url and len(url) <= _URL:
-        details = "Details and how to ask for an exception: " if standing.shown else "Details: "
-        closing.append(Paragraph((Span(details), Span(url, href=url))))
-    return [*closing, Paragraph((Span(f"Rules: {', '.join(rules)}", small=True),))] if rules else closing
+        closing.append(Paragraph((Span(say.DETAILS_OPEN if standing.shown else say.DETAILS), Span(url, href=url))))
+    small = [Paragraph((Span(say.RULES.format(rules=", ".join(rules)), small=True),))] if rules else []
+    return [*closing, *small]
 
 
 def _next_step(voice: Voice) -> str:
     owner, lead = clean(voice.owner, _NAME), clean(voice.options.isms_lead, _NAME)
-    who = f"Next step: {owner} (owner)." if owner else "Next step: name an owner."
-    return f"{who} Questions: ISMS lead {lead.rstrip('.')}." if lead else who
+    who = say.NEXT_STEP.format(name=owner) if owner else say.NO_OWNER
+    return who + say.QUESTIONS.format(name=lead.rstrip(".")) if lead else who

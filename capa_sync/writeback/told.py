@@ -8,7 +8,7 @@ from datetime import datetime
 
 from capa_sync.model.finding import SEVERITY_ORDER, Finding, Severity
 from capa_sync.model.write import OWN_LABELS, Write, WriteKind, WriteState
-from capa_sync.writeback.standing import is_open_point
+from capa_sync.writeback.standing import UNSURE, fingerprint, is_open_point
 
 REPLACED = "replaced"
 """Error of a withheld write that nobody wants any more, as the outbox words it."""
@@ -72,6 +72,21 @@ class Told:
         done = (write for write in reversed(self.current) if write.kind is kind)
         return next((write for write in done if write.state is WriteState.DELIVERED), None)
 
+    def content(self, kind: WriteKind, facts: Mapping[str, str]) -> str:
+        """Return the hash of this content: of a write that says the same, in whatever words, its own.
+
+        So what is on the ticket or on its way is taken for the same while no fact differs.
+        """
+        for write in (self.newest(kind), self.reached(kind)):
+            if write is not None and not write.is_removal and says_the_facts(write, facts):
+                return write.hash
+        return fingerprint(sorted(facts.items()))
+
+    def carried(self, kind: WriteKind) -> Write | None:
+        """Return the write whose text is on the ticket for sure; None while a newer one may be."""
+        newest = self.reached(kind)
+        return newest if newest is not None and newest.state is WriteState.DELIVERED else None
+
     def stands(self, kind: WriteKind, digest: str) -> bool:
         """Tell whether this content is on the ticket, on its way, or was refused for good: no reason to write."""
         if self.is_under_way(kind, digest):
@@ -120,6 +135,21 @@ class Told:
             return False
         told = note.points.get(finding.rule, "")
         return is_open_point(told) and SEVERITY_ORDER.index(finding.severity) <= SEVERITY_ORDER.index(Severity(told))
+
+
+def says_the_facts(write: Write, facts: Mapping[str, str]) -> bool:
+    """Tell whether a write and a text to be made differ in no fact that both speak of.
+
+    A write of an older version has kept no facts: it says the same while the same points are open at the same
+    severities, and the same ones cannot be told.
+    """
+    if write.kind is WriteKind.PROPERTY:
+        return dict(write.fields) == dict(facts)
+    if write.facts is not None:
+        return all(facts[name] == fact for name, fact in write.facts.items() if name in facts)
+    open_ones = {f"{rule}={fate}" for rule, fate in write.points.items() if is_open_point(fate)}
+    unsure = {rule for rule, fate in write.points.items() if fate == UNSURE}
+    return open_ones == set(facts.get("shown", "").split()) and unsure == set(facts.get("unsure", "").split())
 
 
 def _is_idle(write: Write) -> bool:

@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import pytest
 
+from capa_sync.model.finding import Outcome
 from capa_sync.sandbox.stories.script import AddAction, Create, Day, Fill, FinishAction, Move
 from capa_sync.sandbox.stories.servicenow_player import ISSUE
 from tests.daemon.conftest import MakeDesk
@@ -46,7 +47,8 @@ def _states(desk: Desk) -> dict[str, str]:
 def _cannot_tell(desk: Desk) -> frozenset[str]:
     with desk.register() as register:
         [(source, ticket_id)] = register.tickets.find(desk.key("jira", "broken"))
-        return register.findings.cannot_tell(source, ticket_id)
+        outcomes = register.findings.outcomes_of(source, [ticket_id])[ticket_id]
+    return frozenset(rule for rule, outcome in outcomes.items() if outcome is Outcome.CANNOT_TELL)
 
 
 def test_one_sync_moves_the_warning_when_the_link_comes_and_when_it_goes(make_desk: MakeDesk) -> None:
@@ -89,7 +91,7 @@ def test_while_the_twin_is_unread_nothing_opens_and_nothing_clears(make_desk: Ma
     _a_day_later(desk, "--full")
     assert _states(desk)["jira"] == "open"
     assert _cannot_tell(desk) == {RULE}
-    assert "cause: not yet written" in str(desk.picture("jira", "broken")["comments"])
+    assert "no root cause is written down yet" in str(desk.picture("jira", "broken")["comments"])
 
 
 def test_the_link_counts_from_the_first_round_also_where_the_second_source_names_it(make_desk: MakeDesk) -> None:

@@ -119,7 +119,7 @@ def _at_most_open(_: Subject, args: Arguments) -> Test:
         return None if context.actions_unknown else True
 
     def lacks(context: Context) -> list[str]:
-        return [f"the end of {action_name(action)}" for action in _open(context)]
+        return [f"completion of {action_name(action)}" for action in _open(context)]
 
     return Test(("actions",), holds, facts=_facts, lacks=lacks)
 

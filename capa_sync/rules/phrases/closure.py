@@ -41,6 +41,11 @@ def _lacks(subject: Subject, context: Context) -> list[str]:
     return [f"{context.label(subject.name)} (on {show_date(last.at, context)} by {clip(context.person(last.by))})"]
 
 
+def _marks(subject: Subject, context: Context) -> list[str]:
+    changes = _since_closing(subject, context)
+    return [f"{subject.name} {changes[-1].at.isoformat()} {changes[-1].by}"] if changes else []
+
+
 def _last_at(subject: Subject, context: Context) -> datetime | None:
     changes = _since_closing(subject, context)
     return changes[-1].at if changes else None
@@ -63,6 +68,7 @@ def _unchanged(subject: Subject, _: Arguments) -> Test:
         holds,
         facts=lambda context: _facts(subject, context),
         lacks=lambda context: _lacks(subject, context),
+        marks=lambda context: _marks(subject, context),
         broken_at=lambda context: _last_at(subject, context),
     )
 
@@ -82,6 +88,7 @@ def _with_reason(subject: Subject, _: Arguments) -> Test:
         holds,
         facts=lambda context: _facts(subject, context),
         lacks=lambda context: _lacks(subject, context),
+        marks=lambda context: _marks(subject, context),
         broken_at=lambda context: _last_at(subject, context),
     )
 

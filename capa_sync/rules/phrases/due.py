@@ -26,7 +26,7 @@ def _check(subject: Subject) -> None:
 def move_words(move: Move, context: Context) -> str:
     """Return one move in words."""
     old, new, at = (show_date(day, context) for day in (move.old, move.new, move.change.at))
-    return f"the move from {old} to {new} made on {at}"
+    return f"from {old} to {new} (on {at})"
 
 
 def _facts(subject: Subject, context: Context) -> list[Evidence]:

@@ -58,6 +58,22 @@ def _has_been(subject: Subject, args: Arguments) -> Test:
     return Test((subject.name,), holds, facts=facts)
 
 
+def _emptied_again(subject: Subject, _: Arguments) -> Test:
+    def holds(context: Context) -> Truth:
+        value = context.value(subject.name)
+        if not value.is_known:
+            return None
+        if value.is_filled:
+            return False
+        first = context.first_filled(subject.name)
+        return True if first.known else (None if first.possible else False)
+
+    def facts(context: Context) -> list[Evidence]:
+        return change_facts(context.changes(subject.name), context) or [present_fact(subject.name, context)]
+
+    return Test((subject.name,), holds, facts=facts)
+
+
 def _changed_after(subject: Subject, args: Arguments) -> Test:
     other = field(args[0])
     find = first_filled(other)
@@ -144,6 +160,15 @@ PHRASES: tuple[Phrase, ...] = (
         _has_been,
         "It is this now or was at any time before.",
         "stage: has been planned",
+        history=True,
+    ),
+    Phrase(
+        "emptied again",
+        Family.HISTORY,
+        FILLABLE - {Kind.ACTIONS, Kind.PEOPLE},
+        _emptied_again,
+        "It was filled at some time and is not filled now: it is empty, or holds only a placeholder.",
+        "root_cause: emptied again",
         history=True,
     ),
     Phrase(

@@ -38,6 +38,7 @@ class Test:
         clock: its truth over time, for phrases that time alone can turn.
         facts: the evidence; the subject's value when not given.
         lacks: what is missing when it does not hold, for `{missing}`; the subject's label when not given.
+        marks: the same as facts, however worded; for `lacks` that tell labels or names.
         broken_at: when a phrase over history was broken, for `since`.
         present: it rests on nothing but the subject's value now, so that equal values have the same truth.
     """
@@ -47,6 +48,7 @@ class Test:
     clock: Callable[[Context], Clocked] | None = None
     facts: Callable[[Context], list[Evidence]] | None = None
     lacks: Callable[[Context], list[str]] | None = None
+    marks: Callable[[Context], list[str]] | None = None
     broken_at: Callable[[Context], datetime | None] | None = None
     present: bool = False
 
@@ -59,6 +61,11 @@ class Test:
     def missing(self, context: Context) -> list[str]:
         """Return labels of what is missing while it does not hold."""
         return self.lacks(context) if self.lacks is not None else [context.label(self.reads[0])]
+
+    def lacking(self, context: Context) -> list[str]:
+        """Return what is missing as facts that no label and no name of a person changes."""
+        tell = self.marks or self.lacks
+        return tell(context) if tell is not None else [self.reads[0]]
 
 
 class Family(StrEnum):

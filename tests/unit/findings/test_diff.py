@@ -35,13 +35,13 @@ def test_a_breach_opens_an_episode_with_its_inputs() -> None:
     seen = Evidence(
         "extent_result", "empty", at=T0, by="lee", entry="77", phrase="extent_result: filled", truth="false"
     )
-    result = judge([], verdict(evidence=(seen,), clause="10.2 b", fix="Look elsewhere", args=("May",)))
+    result = judge([], verdict(evidence=(seen,), clause="10.2 b", fix="Look elsewhere", args=(("missing", "May"),)))
     (finding,) = result.save
     assert (finding.episode, finding.state, finding.opened_at, finding.cleared_at) == (1, FindingState.OPEN, T0, None)
     assert (finding.clause, finding.fix, finding.args, finding.rule_set) == (
         "10.2 b",
         "Look elsewhere",
-        ("May",),
+        (("missing", "May"),),
         "r1",
     )
     assert finding.inputs == (

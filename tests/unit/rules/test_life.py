@@ -129,8 +129,8 @@ def test_the_overdue_finding_was_due_to_be_looked_at(ruleset: RuleSet) -> None:
 def test_the_replan_is_counted(ruleset: RuleSet) -> None:
     """One move to a later date is one re-plan, named in the message with both dates."""
     found = verdict(ruleset, "due-date-moved", london("2025-07-03T16:00"))
-    assert "Re-plans so far: 1." in found.message
-    assert "the move from 30 June 2025 to 31 July 2025 made on 3 July 2025" in found.message
+    assert "Moves to a later day so far: 1." in found.message
+    assert "from 30 June 2025 to 31 July 2025 (on 3 July 2025)" in found.message
 
 
 def test_implemented_84_days_after_it_was_identified(ruleset: RuleSet) -> None:

@@ -40,7 +40,11 @@ require:
       - identified_at: past the implement deadline
       - identified_at: past the contain deadline
   - actions: none is overdue by more than 0 days
-message: "{missing}, {days since due_at}, {days since actions}, {contain deadline}"
+message:
+  - when:
+      - due_at: more than 3 days ago
+    say: "Long past: {missing}"
+  - say: "{missing}, {contain deadline}"
 fix: Nothing.
 tests:
   - case: broken
@@ -102,7 +106,7 @@ def test_shipped_rules_turn_only_when_foreseen(ruleset: RuleSet, seed: int) -> N
 def test_every_phrase_over_time_turns_only_when_foreseen(
     tmp_path_factory: pytest.TempPathFactory, seed: int, zone: str
 ) -> None:
-    """A rule made of all phrases over time keeps the promise in odd time zones too, counted days included."""
+    """A rule made of all phrases over time keeps the promise in odd time zones too, texts by state included."""
     file = tmp_path_factory.mktemp("probe") / "probe.yaml"
     file.write_text(PROBE, encoding="utf-8")
     options = JudgeOptions(timezone=zone)

@@ -15,7 +15,8 @@ from capa_sync.rules import explain_lines, load_rules, run_tests
 from capa_sync.rules.context import Terms
 from capa_sync.rules.derived import open_record
 from capa_sync.rules.phrases.phrase import PhraseError
-from capa_sync.rules.wording import PLACEHOLDERS, Telling, read_wording
+from capa_sync.rules.placeholders import PLACEHOLDERS, Telling
+from capa_sync.rules.wording import read_sentence
 from capa_sync.rules.words import clip
 from tests.unit.rules.lives import LONDON, at, case_of, record_on
 
@@ -42,7 +43,7 @@ def verdict(rule: str, when: str, record: CapaRecord | None = None, *, explain: 
 def told(wording: str, when: str = "2025-07-20", record: CapaRecord | None = None) -> str:
     """Return a message's text for the life."""
     context = open_record(record or record_on(LIFE, when), at(LIFE, when), Terms(LONDON))
-    return read_wording(wording).render(Telling(context, (), context.now))[0]
+    return read_sentence(wording).render(Telling(context))[0]
 
 
 @pytest.mark.parametrize(
@@ -58,8 +59,6 @@ def told(wording: str, when: str = "2025-07-20", record: CapaRecord | None = Non
         ("{stage last became closed | never}", "never"),
         ("{grade first filled} by {grade first filled by}", "2 June 2025 by ana"),
         ("{root_cause first filled | not yet written}", "not yet written"),
-        ("{days since due_at}", "20 days"),
-        ("{days since actions}", "20 days"),
         ("{contain deadline}", "16 June 2025"),
         ("{implemented_at | not yet} and {action_started_at}", "not yet and 3 June 2025"),
         ("{action_owners}", "bo"),
@@ -69,8 +68,7 @@ def told(wording: str, when: str = "2025-07-20", record: CapaRecord | None = Non
 )
 def test_each_placeholder_tells_its_thing(wording: str, text: str) -> None:
     """Dates are told for people in the organisation's zone, and `|` gives the words for nothing."""
-    when = "2025-07-20" if "days" not in wording else "2025-07-21 00:00"
-    assert told(wording, when) == text
+    assert told(wording) == text
 
 
 def test_the_documented_placeholders_are_those_that_work() -> None:
@@ -79,9 +77,9 @@ def test_the_documented_placeholders_are_those_that_work() -> None:
         for name in names.split(", "):
             if "…" not in name:
                 filled = name.replace("FIELD", "due_at").replace("STAGE", "planned").replace("NAME", "contain")
-                read_wording(filled)
+                read_sentence(filled)
     with pytest.raises(PhraseError):
-        read_wording("{nothing of the kind}")
+        read_sentence("{nothing of the kind}")
 
 
 def test_labels_and_names_are_the_trackers_own() -> None:
@@ -104,20 +102,66 @@ def test_hostile_text_becomes_one_short_plain_line() -> None:
 def test_a_placeholder_in_a_value_is_not_read_again() -> None:
     """Braces in ticket text stay text."""
     record = record_on(LIFE, "2025-07-20")
-    value = Value(ValueState.FILLED, "{key} {days since due_at}", "")
+    value = Value(ValueState.FILLED, "{key} {missing}", "")
     record = replace(record, fields={**record.fields, "root_cause": value})
-    assert told("{root_cause}", record=record) == "{key} {days since due_at}"
+    assert told("{root_cause}", record=record) == "{key} {missing}"
 
 
-def test_days_are_counted_to_the_last_step_of_the_ladder() -> None:
-    """Between two steps neither message nor arguments change, so that nothing is written each day."""
-    first, later = verdict("action-overdue", "2025-07-02"), verdict("action-overdue", "2025-07-14")
-    assert first.message == later.message
-    assert "Late by 1 day: OPS-7 (due 30 June 2025)" in first.message
-    assert first.args == later.args
-    step = verdict("action-overdue", "2025-07-15")
-    assert "Late by 14 days" in step.message
-    assert step.args != first.args
+@pytest.mark.parametrize(
+    ("counted", "instead"), [("due_at", "{due_at}"), ("actions", "{missing}"), ("detected_at", "{detected_at}")]
+)
+def test_a_text_counts_no_days(counted: str, instead: str) -> None:
+    """A count of days is wrong the day after it was written: it is refused, and what to write is named."""
+    with pytest.raises(PhraseError) as refused:
+        read_sentence(f"Late by {{days since {counted}}}.")
+    assert "counts no days" in refused.value.what
+    assert refused.value.hint == f"write {instead}"
+
+
+def test_time_alone_changes_no_word() -> None:
+    """A day, a fortnight and four months late read the same: the text names the day, and no count grows."""
+    days = ("2025-07-02", "2025-07-14", "2025-07-15", "2025-10-28")
+    found = [verdict("action-overdue", day) for day in days]
+    assert {each.message for each in found} == {"Not done by the due date: OPS-7 (due 30 June 2025)."}
+    assert {each.args for each in found} == {(("missing", "OPS-7 (due 30 June 2025)"),)}
+    assert [str(each.severity) for each in found] == ["medium", "medium", "high", "high"]
+
+
+REPAIRS = """
+case: the cause comes, goes and comes again
+timeline:
+  - {day: 2026-03-02, by: ana}
+  - {day: 2026-03-05, by: bo, action: {id: A1, text: Run the missing review}}
+  - {day: 2026-03-10, by: bo, root_cause: No deputy was named in the leaver process}
+  - {day: 2026-03-11, by: bo, root_cause: ""}
+  - {day: 2026-03-12, by: bo, root_cause: No deputy was named in the leaver process}
+"""
+
+
+def test_a_text_says_what_is_true_in_the_state_that_the_record_is_in() -> None:
+    """No date of a cause that is not there, and no wish to write one that is."""
+    case = case_of(REPAIRS)
+    days = ("2026-03-05", "2026-03-10", "2026-03-11", "2026-03-12")
+    told = {}
+    for day in days:
+        found = PACK.evaluate(record_on(case, day), LONDON, at(case, day))
+        told[day] = next(each for each in found if each.rule == "root-cause-before-action")
+    assert [each.outcome for each in told.values()] == [Outcome.BREACH] * 4
+    assert "10 March" in told["2026-03-10"].message
+    assert "10 March" not in told["2026-03-05"].message + told["2026-03-11"].message
+    assert all("Write into" not in told[day].fix for day in ("2026-03-10", "2026-03-12"))
+    assert all("Write into" in told[day].fix for day in ("2026-03-05", "2026-03-11"))
+    assert told["2026-03-10"].args == told["2026-03-12"].args != told["2026-03-11"].args
+
+
+def test_a_label_or_a_name_is_no_fact() -> None:
+    """A field or person that got another name in the tracker changes words, and nothing that they rest on."""
+    record = record_on(LIFE, "2025-07-20")
+    renamed = replace(record, labels={"root_cause": "Ursache"}, people_names={"bo": "Bo Lind"})
+    for rule in ("root-cause-before-action", "extent-assessed"):
+        plain, other = verdict(rule, "2025-07-20", record), verdict(rule, "2025-07-20", renamed)
+        assert plain.args == other.args
+    assert verdict("root-cause-before-action", "2025-07-20", renamed).fix.count("Ursache") == 1
 
 
 def test_evidence_names_the_history_entries_behind_a_verdict() -> None:
@@ -147,7 +191,7 @@ def test_explain_prints_outcome_words_facts_and_the_next_look() -> None:
         explain_lines(verdict("action-overdue", "2025-07-02", explain=True), "Europe/London", {"bo": "Bo Lind"})
     )
     assert text.startswith("action-overdue (21): breach · medium · ISO 27001 10.2 c\n")
-    assert "Late by 1 day: OPS-7 (due 30 June 2025)." in text
+    assert "Not done by the due date: OPS-7 (due 30 June 2025)." in text
     assert "actions: none is overdue by more than 1 day  -> false" in text
     assert "OPS-7: due 30 June 2025, owner bo, open" in text
     assert "Looks again by itself: 2025-07-15 00:00" in text

@@ -12,7 +12,7 @@ from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from capa_sync.model.record import CapaRecord
-from capa_sync.model.values import Value
+from capa_sync.model.values import Value, ValueState
 
 Twin = Callable[[CapaRecord, datetime], bool]
 ZONE = ZoneInfo("Europe/London")
@@ -188,6 +188,16 @@ def not_overdue(days: int) -> Twin:
     return twin
 
 
+def emptied(field: str) -> Twin:
+    """Return the twin of `emptied again`: nothing stands there now, and something did."""
+
+    def twin(record: CapaRecord, _: datetime) -> bool:
+        stood = [change.new.state is ValueState.FILLED for change in record.timeline if change.field == field]
+        return any(stood) and record.fields[field].state is not ValueState.FILLED
+
+    return twin
+
+
 def spell(stage: str, days: int) -> Twin:
     """Return the twin of `became A more than N days ago`: walk the stages back to where the spell began."""
 
@@ -218,6 +228,8 @@ TWINS: dict[str, Twin] = {
     "source_status: was one of Approved, Pre-Approved before it first became Done": sql(before(APPROVED, DONE)),
     "stage: has been planned": sql("exists (select 1 from change where field = 'stage' and new = 'planned')"),
     "grade: has been major": sql("exists (select 1 from change where field = 'grade' and new = 'major')"),
+    "root_cause: emptied again": emptied("root_cause"),
+    "effectiveness_result: emptied again": emptied("effectiveness_result"),
     "description: changed after root_cause was first filled": sql(
         f"""exists (select 1 from change where field = 'description' and human and old is not new
         and grp > {first("root_cause")})"""

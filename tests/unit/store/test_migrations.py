@@ -206,7 +206,7 @@ def test_rows_come_under_their_keys_whole(tmp_path: Path) -> None:
     assert {"due_at", "plan_due_at"} < set(indexes)
     open_register(path, clock_now=T0).close()
     assert rows_of(path) == rows
-    assert indexes_of(path) == indexes
+    assert indexes.items() <= indexes_of(path).items()
     assert rowless_tables(path) == set(UNDER_THEIR_KEYS)
     with open_register(path, clock_now=T0, read_only=True) as register:
         assert register.id == ID_OF_VERSION_1

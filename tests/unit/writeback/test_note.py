@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from capa_sync.model.finding import FindingState, Severity
+from capa_sync.model.finding import FindingState, Outcome, Severity
 from capa_sync.model.note import NoteMark
 from capa_sync.model.write import WarningText, says_the_same
 from capa_sync.sources.jira.markup import same_text, to_adf, to_wiki
@@ -66,11 +66,14 @@ def test_a_line_that_tells_no_points_is_no_mark(line: str) -> None:
 
 
 CLEARED = replace(CAUSE, state=FindingState.CLEARED)
+BLIND = {CAUSE.rule: Outcome.CANNOT_TELL}
 TEXTS: dict[str, Callable[[Voice], WarningText]] = {
     "points": lambda voice: render(stand([CAUSE, EXTENT], {}), voice),
     "set aside": lambda voice: render(stand([WAIVED], {}), voice),
     "all clear": lambda voice: render(stand([], {CAUSE.rule: "high"}), voice),
-    "in doubt": lambda voice: render(stand([CLEARED], {CAUSE.rule: "high"}, {CAUSE.rule}), voice),
+    "in doubt": lambda voice: render(stand([CLEARED], {CAUSE.rule: "high"}, BLIND | {"other": Outcome.OK}), voice),
+    "unchecked": lambda voice: render(stand([CLEARED], {CAUSE.rule: "high"}, BLIND), voice),
+    "lapsed": lambda voice: render(stand([CLEARED], {CAUSE.rule: "high"}, {}), voice),
     "joined": lambda voice: render_moved("CAPA-7", voice),
 }
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from types import MappingProxyType
 
 import pytest
 
-from capa_sync.model.finding import Finding, FindingState, Mode, Severity
+from capa_sync.model.finding import Finding, FindingState, Mode, Outcome, Severity
 from capa_sync.model.note import NoteMark
 from capa_sync.model.record import CapaRecord, FieldChange, Stage
 from capa_sync.model.settings import WriteOptions
@@ -40,12 +40,13 @@ class Ticket:
         findings: list[Finding],
         now: datetime = T0,
         hold: str = "",
-        unsure: Collection[str] = (),
+        outcomes: Mapping[str, Outcome] | None = None,
         **target: object,
     ) -> TicketPlan:
         """Plan and put into the outbox, held back by a brake where one is named."""
         where = replace(self.target, **target)  # type: ignore[arg-type]
-        plan = plan_ticket(where, findings, self.book.rows("10001"), now=now, options=self.options, unsure=unsure)
+        plan = plan_ticket(where, findings, self.book.rows("10001"), now=now, options=self.options, outcomes=outcomes)
+        self.book.outbox.learn({each: tuple(learned) for each, learned in plan.learned.items()})  # type: ignore[misc]
         for gone in plan.withdraw:
             self.book.outbox.mark(gone, WriteState.WITHHELD, at=now, error=REPLACED)
         state = WriteState.WITHHELD if hold else WriteState.PENDING
@@ -86,13 +87,127 @@ def test_a_first_warning_in_jira_is_a_comment_our_labels_and_the_property() -> N
 
 @pytest.mark.parametrize("options", [ON, SNOW, replace(ON, kind="servicenow")])
 def test_nothing_changed_means_nothing_written(options: WriteOptions) -> None:
-    """A hundred cycles over the same points, later each time and with other day counts, write once."""
+    """A hundred cycles over the same points, later each time, write once and leave the register as it is."""
     ticket = Ticket(options)
     assert ticket.cycle([CAUSE])
     labels = frozenset({"capa-warning"})
     for days in range(1, 100):
-        late = replace(CAUSE, message=f"{days} days late", title="other words")
-        assert ticket.plan([late], T0 + days * DAY, labels=labels) == TicketPlan(state="warning")
+        assert ticket.plan([CAUSE], T0 + days * DAY, labels=labels) == TicketPlan(state="warning")
+
+
+@pytest.mark.parametrize("options", [ON, SNOW])
+def test_other_words_for_the_same_facts_write_nothing_and_are_counted(options: WriteOptions) -> None:
+    """Another message, title, label, name or lead: nothing goes out, and the register knows once that words are older."""
+    ticket = Ticket(options, replace(TARGET, owner="Anna Lee", owner_id="anna"))
+    labels = frozenset({"capa-warning"})
+    ticket.cycle([replace(CAUSE, args=(("missing", "extent"),))])
+    other = replace(CAUSE, args=(("missing", "extent"), ("due_at", "2025-06-30")), message="Other words", title="New")
+    for hours in range(1, 4):
+        plan = ticket.plan([other], T0 + hours * HOUR, labels=labels, owner="Anna Lee-Roy")
+        assert (plan.writes, plan.withdraw, len(plan.learned)) == ((), (), int(hours == 1))
+    assert ticket.book.outbox.older_wording() == {"jira": 1}
+    back = ticket.plan([replace(CAUSE, args=(("missing", "extent"),))], T0 + 4 * HOUR, labels=labels)
+    assert (back.writes, len(back.learned), ticket.book.outbox.older_wording()) == ((), 1, {})
+
+
+@pytest.mark.parametrize(
+    ("finding_now", "owner"),
+    [
+        (replace(CAUSE, args=(("missing", "note"), ("due_at", "2025-06-30"))), "anna"),
+        (replace(CAUSE, args=(("missing", "extent"),), severity=Severity.LOW), "anna"),
+        (replace(CAUSE, args=(("missing", "extent"),)), "bo"),
+    ],
+)
+def test_another_fact_is_written_in_the_words_of_now(finding_now: Finding, owner: str) -> None:
+    """What both the old and the new words speak of has changed: the comment is edited and takes the new wording."""
+    ticket = Ticket(target=replace(TARGET, owner="Anna Lee", owner_id="anna"))
+    ticket.cycle([replace(CAUSE, args=(("missing", "extent"),))])
+    now = replace(finding_now, message="Other words")
+    comment = by_kind(ticket.plan([now], T0 + HOUR, owner_id=owner))[WriteKind.COMMENT]
+    assert comment.text is not None
+    assert ("Other words" in comment.text.plain(), comment.notifies) == (True, False)
+
+
+def older_version(ticket: Ticket, findings: list[Finding], hash_: str = "as the older version made it") -> None:
+    """Leave the ticket as a version left it that kept no facts, with its own hash and its own words."""
+    for write in ticket.plan(findings).writes:
+        ticket.book.register._db.execute(
+            "UPDATE write_out SET facts = NULL, hash = ?, text = replace(text, 'is broken', 'was found') WHERE id = ?",
+            (hash_, write.id),
+        )
+    ticket.deliver()
+
+
+@pytest.mark.parametrize("options", [ON, SNOW, replace(ON, kind="servicenow")])
+def test_an_upgrade_alone_writes_nothing(options: WriteOptions) -> None:
+    """What an older version wrote stands; from then on a changed fact is written, and only it."""
+    ticket, labels = Ticket(options), frozenset({"capa-warning"})
+    older_version(ticket, [CAUSE, EXTENT])
+    told = [replace(each, args=(("missing", "extent"),)) for each in (CAUSE, EXTENT)]
+    first, second = (ticket.plan(told, T0 + hours * HOUR, labels=labels) for hours in (1, 2))
+    assert (first.writes, first.withdraw, second) == ((), (), TicketPlan(state="warning"))
+    assert ticket.book.outbox.older_wording() == ({"jira": 1} if options != replace(ON, kind="servicenow") else {})
+    other = [replace(CAUSE, args=(("missing", "note"),)), told[1]]
+    kinds = {write.kind for write in ticket.plan(other, T0 + 3 * HOUR, labels=labels).writes}
+    assert kinds == ({WriteKind.COMMENT} if options is ON else {WriteKind.FIELDS} if options is SNOW else set())
+
+
+@pytest.mark.parametrize("options", [ON, SNOW])
+def test_an_upgrade_hides_no_point_that_was_fixed_or_came_meanwhile(options: WriteOptions) -> None:
+    """Fewer, other or graver points than the older version told are written at once."""
+    content = WriteKind.COMMENT if options is ON else WriteKind.FIELDS
+    for now in ([CAUSE], [CLEARED], [CAUSE, replace(EXTENT, severity=Severity.HIGH)], [CAUSE, EXTENT, finding("x")]):
+        ticket = Ticket(options)
+        older_version(ticket, [CAUSE, EXTENT])
+        assert content in by_kind(ticket.plan(now, T0 + DAY, labels=frozenset({"capa-warning"})))
+
+
+@pytest.mark.parametrize("options", [ON, SNOW])
+def test_a_refresh_edits_older_words_once_and_notifies_nobody(options: WriteOptions) -> None:
+    """Only tickets that were asked for, as an edit of the text alone, and never a second time."""
+    ticket, labels = Ticket(options), frozenset({"capa-warning"})
+    content = WriteKind.COMMENT if options is ON else WriteKind.FIELDS
+    ticket.cycle([CAUSE])
+    other, outbox = replace(CAUSE, message="Other words"), ticket.book.outbox
+    ticket.plan([other], T0 + HOUR, labels=labels)
+    outbox.ask_refresh("jira", 5, T0)
+    assert outbox.take_refresh("jira") == ["10001"]
+    assert outbox.take_refresh("jira") == []
+    plan = ticket.plan([other], T0 + HOUR, labels=labels)
+    assert [(write.kind, write.notifies) for write in plan.writes] == [(content, False)]
+    assert ticket.plan([other], T0 + HOUR, labels=labels).is_quiet
+    ticket.deliver(T0 + HOUR)
+    assert (ticket.plan([other], T0 + 2 * HOUR, labels=labels).is_quiet, outbox.older_wording()) == (True, {})
+
+
+def test_a_refused_write_is_not_tried_again_for_other_words() -> None:
+    """A permanent no stays a no while only the wording changes."""
+    ticket = Ticket()
+    comment = by_kind(ticket.plan([CAUSE]))[WriteKind.COMMENT]
+    ticket.book.outbox.mark(comment.id, WriteState.FAILED, at=T0, error="no permission")
+    assert ticket.plan([replace(CAUSE, message="Other words")]).is_quiet
+
+
+def test_a_ticket_to_which_nothing_applies_any_more_says_so_and_loses_its_labels() -> None:
+    """Rejected, say: a text of its own, no count of fixed points, state clear; and back when it applies again."""
+    ticket, snow = Ticket(), Ticket(SNOW)
+    gone = dict.fromkeys((CAUSE.rule, EXTENT.rule), Outcome.NOT_APPLICABLE)
+    for each in (ticket, snow):
+        each.cycle([CAUSE])
+    plan = ticket.plan([CLEARED], T0 + HOUR, outcomes=gone, labels=frozenset({"capa-warning"}))
+    comment, labels, prop = plan.writes
+    assert comment.text is not None
+    assert comment.text.plain().startswith("Clause 10 check - these checks no longer apply to this ticket (as of")
+    assert "fixed" not in comment.text.plain()
+    assert (labels.labels_remove, prop.fields["state"], comment.notifies) == (("capa-warning",), "clear", False)
+    fields, note = snow.plan([CLEARED], T0 + HOUR, outcomes=gone).writes
+    assert fields.fields == {"u_capa_sync_state": "clear"}
+    assert note.text == fields.text
+    ticket.deliver(T0 + HOUR)
+    assert ticket.plan([CLEARED], T0 + 2 * HOUR, outcomes=gone).is_quiet
+    clear = ticket.plan([CLEARED], T0 + 3 * HOUR, outcomes=dict.fromkeys(gone, Outcome.OK)).writes[0]
+    assert clear.text is not None
+    assert clear.text.plain().startswith("All Clause 10 checks on this ticket are clear")
 
 
 def test_a_ticket_never_warned_gets_nothing() -> None:
@@ -404,7 +519,11 @@ def test_cannot_tell_gives_no_all_clear() -> None:
     ticket.cycle([CAUSE, replace(EXTENT, state=FindingState.CLEARED)], T0 + DAY)
     (fields,) = ticket.plan([CLEARED, replace(EXTENT, state=FindingState.CANNOT_TELL)], T0 + 2 * DAY).writes
     assert (fields.kind, fields.fields) == (WriteKind.FIELDS, {})
-    again = ticket.plan([CLEARED, replace(EXTENT, state=FindingState.CLEARED)], T0 + 2 * DAY, unsure={EXTENT.rule})
+    again = ticket.plan(
+        [CLEARED, replace(EXTENT, state=FindingState.CLEARED)],
+        T0 + 2 * DAY,
+        outcomes={CAUSE.rule: Outcome.OK, EXTENT.rule: Outcome.CANNOT_TELL},
+    )
     assert (again.writes, again.withdraw) == ((), ())
 
 

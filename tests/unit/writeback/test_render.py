@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from capa_sync.model.finding import Finding, FindingState, Severity
+from capa_sync.model.finding import Finding, FindingState, Outcome, Severity
 from capa_sync.model.write import WarningText
 from capa_sync.writeback.render import MAX_CHARACTERS, Voice, render, render_moved
 from capa_sync.writeback.standing import stand
@@ -114,6 +114,52 @@ def test_no_all_clear_while_an_earlier_point_cannot_be_judged() -> None:
         "Clause 10 check - no open warnings from these checks (as of 4 June 2025 10:15). 1 earlier point was fixed. "
         "These earlier points cannot be checked at present: extent-assessed."
     )
+
+
+@pytest.mark.parametrize(
+    ("cause", "extent", "other", "words"),
+    [
+        (
+            Outcome.OK,
+            Outcome.OK,
+            Outcome.OK,
+            "are clear (4 June 2025). 2 earlier points were fixed. There are no open",
+        ),
+        (
+            Outcome.OK,
+            Outcome.NOT_APPLICABLE,
+            Outcome.OK,
+            "1 earlier point was fixed. 1 earlier point no longer applies.",
+        ),
+        (Outcome.OK, Outcome.OK, Outcome.CANNOT_TELL, "Some other checks cannot be made on this ticket at present."),
+        (
+            Outcome.OK,
+            Outcome.CANNOT_TELL,
+            Outcome.OK,
+            "These earlier points cannot be checked at present: extent-ass",
+        ),
+        (Outcome.CANNOT_TELL, Outcome.NOT_APPLICABLE, Outcome.CANNOT_TELL, "check - nothing can be checked on this"),
+        (Outcome.NOT_APPLICABLE, Outcome.NOT_APPLICABLE, Outcome.CANNOT_TELL, "check - nothing can be checked on"),
+        (Outcome.NOT_APPLICABLE, Outcome.NOT_APPLICABLE, Outcome.NOT_APPLICABLE, "checks no longer apply to this"),
+    ],
+)
+def test_nothing_open_claims_no_more_than_was_checked(
+    cause: Outcome, extent: Outcome, other: Outcome, words: str
+) -> None:
+    """Clear only where every check that applies was made; no warnings only where some was made."""
+    cleared = [replace(each, state=FindingState.CLEARED) for each in (CAUSE, EXTENT)]
+    outcomes = {CAUSE.rule: cause, EXTENT.rule: extent, "other": other}
+    told = render(stand(cleared, {CAUSE.rule: "high", EXTENT.rule: "high"}, outcomes), Voice(T0, ON)).plain()
+    assert words in told
+    assert ("All Clause 10 checks" in told) is (Outcome.CANNOT_TELL not in outcomes.values() and Outcome.OK is cause)
+    assert ("no open warnings" in told) is (Outcome.OK in outcomes.values())
+
+
+def test_what_was_told_as_fixed_stays_so() -> None:
+    """A point fixed long ago is still told as fixed when its rule no longer applies: nothing new is to be said."""
+    cleared = replace(CAUSE, state=FindingState.CLEARED)
+    standing = stand([cleared], {CAUSE.rule: "fixed"}, {CAUSE.rule: Outcome.NOT_APPLICABLE, "other": Outcome.OK})
+    assert standing.points == {CAUSE.rule: "fixed"}
 
 
 def test_a_joined_ticket_points_to_the_one_that_speaks() -> None:

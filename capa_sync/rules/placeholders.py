@@ -1,0 +1,182 @@
+"""The placeholders that a message or fix may hold: a closed list, no template language to escape from."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from datetime import date, timedelta
+from typing import NamedTuple
+
+from capa_sync.model.settings import DEFAULT_DEADLINES
+from capa_sync.model.values import Value, ValueState
+from capa_sync.rules.conditions import Broken
+from capa_sync.rules.context import Context
+from capa_sync.rules.moments import Moment
+from capa_sync.rules.phrases.clock import deadline_end
+from capa_sync.rules.phrases.phrase import PhraseError, did_you_mean, subject_named
+from capa_sync.rules.phrases.state import stage_named
+from capa_sync.rules.subjects import SUBJECTS
+from capa_sync.rules.words import clip, join_words, show_date, show_value
+
+
+class Telling(NamedTuple):
+    """What a message may tell of: the record, and the lines of `require` that are not met."""
+
+    context: Context
+    broken: Sequence[Broken] = ()
+
+
+class Told(NamedTuple):
+    """What stands in a placeholder's place, "" for nothing.
+
+    `fact` is what it rests on, independent of how it is worded; None where it is wording alone (a label).
+    """
+
+    text: str
+    fact: str | None
+
+
+Teller = Callable[[Telling], Told]
+NOTHING = Told("", "")
+
+PLACEHOLDERS: tuple[tuple[str, str], ...] = (
+    ("{FIELD}", "the field's value now"),
+    ("{label FIELD}", "the tracker's own name of the field"),
+    ("{key}", "the ticket's key"),
+    ("{missing}", "the labels of the lines not met; for actions and dates, which and what"),
+    (
+        "{FIELD first filled}, {FIELD first filled by}",
+        "when and by whom it was first ever filled; nothing while it is not filled now",
+    ),
+    ("{stage first became STAGE}, {stage last became STAGE}, {… by}", "when and by whom the stage was entered"),
+    ("{NAME deadline}", "the last day of a deadline of the settings, counted from identified_at"),
+    ("{… | words}", "the words stand there when the placeholder tells nothing"),
+)
+"""Placeholder -> meaning, for the docs."""
+
+_STAGE_TIME = re.compile(r"^stage (first|last) became ([a-z_]+)( by)?$")
+_FIRST_FILLED = re.compile(r"^([a-z_]+) first filled( by)?$")
+_DAYS_SINCE = re.compile(r"^days since ([a-z_]+)$")
+_LABEL = re.compile(r"^label ([a-z_]+)$")
+_DEADLINE = re.compile(r"^([a-z-]+) deadline$")
+
+
+def teller_of(text: str) -> Teller:
+    """Return what tells a placeholder's thing. Raises PhraseError for a placeholder that there is not."""
+    if text == "key":
+        return lambda telling: Told(clip(telling.context.record.ticket_key), None)
+    if text == "missing":
+        return _missing
+    for pattern, make in _MAKERS:
+        if found := pattern.match(text):
+            return make(*found.groups())
+    return _value(text)
+
+
+def _no_count(name: str) -> Teller:
+    """Refuse a count of days: it would be wrong from the next day on, unless the ticket were edited every day."""
+    instead = "{missing}" if name == "actions" else f"{{{name}}}"
+    raise PhraseError("a text on a ticket counts no days: the count is wrong the day after", f"write {instead}")
+
+
+def _value(name: str) -> Teller:
+    if name not in SUBJECTS:
+        hint = did_you_mean(name, [*SUBJECTS, "missing", "key"]) or "see `capa-sync rules phrases`"
+        raise PhraseError(f"there is no placeholder '{{{name}}}'", hint)
+
+    def tell(telling: Telling) -> Told:
+        value = telling.context.value(name)
+        return Told(show_value(name, value, telling.context), _fact(value, telling.context))
+
+    return tell
+
+
+def _fact(value: Value, context: Context) -> str:
+    """Return a value for comparison: days and people by what they are, not by how they are written."""
+    if value.state is ValueState.PLACEHOLDER:
+        return value.text
+    if not value.is_filled or value.data is None:
+        return ""
+    if isinstance(value.data, date):
+        return context.terms.calendar.local_date(value.data).isoformat()
+    return ", ".join(value.data) if isinstance(value.data, tuple) else str(value.data)
+
+
+def _label(name: str) -> Teller:
+    subject_named(name)
+    return lambda telling: Told(clip(telling.context.label(name)), None)
+
+
+def _first_filled(name: str, by: str | None) -> Teller:
+    subject = subject_named(name)
+    if subject.derived:
+        raise PhraseError(f"'{name}' is derived and has no history of its own")
+
+    def tell(telling: Telling) -> Told:
+        if not telling.context.value(name).is_filled:
+            return NOTHING  # a date beside an emptied field would read as if it were filled
+        return _moment(telling, telling.context.first_filled(name).known, by)
+
+    return tell
+
+
+def _stage_time(which: str, name: str, by: str | None) -> Teller:
+    stage = stage_named(name).value
+    if which == "last":
+        return lambda telling: _moment(telling, telling.context.last_entry(stage)[0], by)
+    return lambda telling: _moment(telling, telling.context.first_became("stage", frozenset({stage})).known, by)
+
+
+def _moment(telling: Telling, moment: Moment | None, by: str | None) -> Told:
+    if moment is None:
+        return NOTHING
+    context = telling.context
+    if not by:
+        return Told(show_date(moment.at, context), context.terms.calendar.local_date(moment.at).isoformat())
+    person = moment.change.by if moment.change else None
+    return Told(clip(context.person(person)), person) if person else NOTHING
+
+
+def _deadline(name: str) -> Teller:
+    if name not in DEFAULT_DEADLINES:
+        raise PhraseError(f"there is no deadline '{name}'", did_you_mean(name, list(DEFAULT_DEADLINES)))
+
+    def tell(telling: Telling) -> Told:
+        context = telling.context
+        start = context.value("identified_at").data
+        end = deadline_end(context, name, start) if isinstance(start, date) else None
+        if end is None:
+            return NOTHING
+        last = end - timedelta(seconds=1)
+        return Told(show_date(last, context), context.terms.calendar.local_date(last).isoformat())
+
+    return tell
+
+
+def _missing(telling: Telling) -> Told:
+    """Tell the labels of the lines not met, in the order of the file; those of one `any` joined by `or`."""
+    said: dict[int, list[str]] = {}
+    facts: list[str] = []
+    for number, broken in enumerate(telling.broken):
+        if broken.negated:
+            continue
+        test = broken.line.test
+        texts = [clip(text, 200) for text in test.missing(telling.context)]
+        facts += test.lacking(telling.context)
+        if broken.choice:
+            said.setdefault(broken.choice, []).append(join_words(texts))
+        else:
+            said.update({-1 - 1000 * number - place: [text] for place, text in enumerate(texts)})
+    groups = [list(filter(None, texts)) for texts in said.values()]
+    joined = [join_words(texts, " or") for texts in groups if texts]
+    is_choice = any(len(texts) > 1 for texts in groups)  # a comma keeps a choice apart from what follows it
+    return Told(join_words(joined, ", and" if is_choice else " and"), "; ".join(facts))
+
+
+_MAKERS: tuple[tuple[re.Pattern[str], Callable[..., Teller]], ...] = (
+    (_DAYS_SINCE, _no_count),
+    (_STAGE_TIME, _stage_time),
+    (_FIRST_FILLED, _first_filled),
+    (_LABEL, _label),
+    (_DEADLINE, _deadline),
+)
