@@ -21,6 +21,7 @@ from capa_sync.cli.context import (
 from capa_sync.cli.progress import progress_listener
 from capa_sync.cli.summary import print_trouble, summary_of
 from capa_sync.cli.verbs import VerbCommand
+from capa_sync.cli.wording import cannot_tell_lines, older_wording_lines
 from capa_sync.daemon.cycle import run_round
 from capa_sync.daemon.house import House
 from capa_sync.daemon.log import configure_logs
@@ -82,6 +83,7 @@ def _planned(house: House, names: list[str]) -> dict[str, Any]:
         house.progress = listener
         results = run_round(house, [house.setups[name] for name in names], deliver=False)
     summary = summary_of(house, results)
+    summary["older_wording"] = house.register.outbox.older_wording()
     summary["planned"] = [_as_dict(write) for write in house.register.reports.planned_writes()]
     return summary
 
@@ -109,3 +111,5 @@ def _print(result: dict[str, Any]) -> None:
         say(f"{write['source']}:{write['ticket_key']}  {write['kind']}{write['detail']}")
         for line in write["text"].splitlines():
             say(f"    {line}")
+    for line in (*older_wording_lines(result["older_wording"]), *cannot_tell_lines(result["cannot_tell"])):
+        say(line)

@@ -19,6 +19,7 @@ from capa_sync.cli.context import (
     say,
 )
 from capa_sync.cli.verbs import VerbCommand
+from capa_sync.cli.wording import cannot_tell_lines, older_wording_lines
 from capa_sync.daemon.health import health_of
 from capa_sync.model.halt import Halt, HaltKind
 
@@ -79,7 +80,7 @@ def _lines(health: dict[str, Any]) -> list[str]:
         ("next checks by time", [f"{_at(d['at'])} {d['source']}:{d['ticket']}" for d in health["next_due"]]),
     ):
         lines += [f"{title}: {len(rows)}", *(f"  {row}" for row in rows[:20])]
-    return lines
+    return [*lines, *older_wording_lines(health["older_wording"]), *cannot_tell_lines(health["cannot_tell"])]
 
 
 def _source_lines(source: dict[str, Any]) -> list[str]:

@@ -7,10 +7,14 @@ from datetime import datetime
 from typing import Any
 
 from capa_sync.cli.context import say
+from capa_sync.cli.wording import cannot_tell_lines
 from capa_sync.daemon.cycle import CycleResult
 from capa_sync.daemon.house import House
-from capa_sync.model.finding import SEVERITY_ORDER, Severity
+from capa_sync.model.finding import SEVERITY_ORDER, Outcome, Severity
 from capa_sync.store import Register
+
+_MADE = frozenset({Outcome.OK, Outcome.BREACH, Outcome.HISTORICAL})
+"""Verdicts of checks that could be made."""
 
 
 def summary_of(house: House, results: Sequence[CycleResult]) -> dict[str, Any]:
@@ -33,6 +37,8 @@ def summary_of(house: House, results: Sequence[CycleResult]) -> dict[str, Any]:
         "records": register.reports.count_records(),
         "quarantined": register.reports.quarantined(),
         "mapping": _mapping_notes(house),
+        "checks": register.reports.checks(),
+        "cannot_tell": register.reports.cannot_tell(),
     }
 
 
@@ -54,12 +60,26 @@ def print_cycle(summary: Mapping[str, Any]) -> None:
     for ticket in summary["quarantined"]:
         say(f"set aside, could not be mapped: {ticket['source']}:{ticket['ticket']}: {ticket['reason']}")
     findings = summary["findings"]
-    if not findings:
-        say("no open warnings from these checks")
-        return
-    say(f"{len(findings)} open findings:")
+    say(f"{len(findings)} open findings:" if findings else _nothing_open(summary))
     for finding in findings:
         say(f"  {finding['severity']:<7}{finding['ticket_key']:<14}{finding['rule']:<28}{finding['message']}")
+    for line in cannot_tell_lines(summary["cannot_tell"]):
+        say(line)
+
+
+def _nothing_open(summary: Mapping[str, Any]) -> str:
+    """Say that nothing is open, and no more than was checked."""
+    read = {each["source"]: summary["checks"].get(each["source"], {}) for each in summary["sources"]}
+    made = {source for source, outcomes in read.items() if _MADE & outcomes.keys()}
+    unread = [each["source"] for each in summary["sources"] if each["problem"]]
+    if made:
+        return "no open warnings from these checks" + (f"; not read now: {', '.join(unread)}" if unread else "")
+    outcomes = {outcome for each in read.values() for outcome in each}
+    if Outcome.CANNOT_TELL in outcomes:
+        return "nothing could be checked: no check that applies can tell"
+    if outcomes:
+        return "nothing was checked: no check applies to any of these tickets"
+    return f"nothing was checked: {'no source could be read' if unread else 'there is no ticket to check'}"
 
 
 def print_trouble(summary: Mapping[str, Any]) -> None:

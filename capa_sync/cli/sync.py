@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Mapping
 from pathlib import Path
 
 import click
@@ -23,13 +24,13 @@ from capa_sync.cli.verbs import VerbCommand
 from capa_sync.daemon.cycle import CycleResult, run_round
 from capa_sync.daemon.house import House
 from capa_sync.daemon.log import configure_logs
-from capa_sync.daemon.requests import carry_out_requests, release
+from capa_sync.daemon.requests import carry_out_requests, refresh, release
 from capa_sync.daemon.shutdown import stop_on_signals
 from capa_sync.errors import Problem, RegisterUnavailable, UserError
 from capa_sync.model.clock import Clock
 from capa_sync.model.finding import Severity
 from capa_sync.model.halt import HaltKind
-from capa_sync.store import RELEASE, open_register
+from capa_sync.store import REFRESH, RELEASE, open_register
 from capa_sync.wiring import Configuration
 
 
@@ -37,6 +38,7 @@ from capa_sync.wiring import Configuration
     cls=VerbCommand,
     examples=(
         ("capa-sync sync --release 5", "the first writing: at most five tickets a source"),
+        ("capa-sync sync --refresh all", "give older comments the wording of now; nobody is notified"),
         ("capa-sync sync --source jira --full", "read all of one source again"),
         ("capa-sync sync --fail-on high", "exit 1 while a finding of that severity is open"),
     ),
@@ -47,6 +49,9 @@ from capa_sync.wiring import Configuration
 @click.option(
     "--release", "released", metavar="N|all", help="Release the brakes once, for N tickets a source or all."
 )
+@click.option(
+    "--refresh", "refreshed", metavar="N|all", help="Edit N or all comments of older wording; notifies nobody."
+)
 @click.option("--fail-on", type=click.Choice([each.value for each in Severity]), help="Exit 1 on open findings.")
 @json_option
 def sync(
@@ -55,27 +60,35 @@ def sync(
     only: str | None,
     full: bool,
     released: str | None,
+    refreshed: str | None,
     fail_on: str | None,
     as_json: bool,
 ) -> int:
     """Run one cycle over all sources: read, judge, write what is due.
 
     Nothing is written while `write_back.mode` is off, and the first writing of a register needs --release. While the
-    daemon holds the register, --release is left for it. Exit 3 when a source could not be read, 4 when a brake held.
+    daemon holds the register, --release and --refresh are left for it. Exit 3 when a source could not be read, 4 when a brake held.
     """
     configure_logs(quiet=True)
     configuration, clock = read_configuration(config), clock_from(test_clock)
     names = chosen_sources(configuration, only)
-    count = _release_count(released)
-    if released is not None and _is_held(configuration):
-        return _leave_release(configuration, clock, names, count)
+    wishes = {
+        verb: _count(f"--{verb}", text)
+        for verb, text in ((RELEASE, released), (REFRESH, refreshed))
+        if text is not None
+    }
+    if wishes and _is_held(configuration):
+        return _leave(configuration, clock, names, wishes)
     stop = threading.Event()
     stop_on_signals(stop)
     with open_house(configuration, clock, lock=True, stop=stop) as house, progress_listener() as listener:
         house.progress = listener
-        if released is not None:
+        if wishes:
             _refuse_while_paused(house, names)
-            release(house, names, count)
+        if RELEASE in wishes:
+            release(house, names, wishes[RELEASE])
+        if REFRESH in wishes:
+            refresh(house, names, wishes[REFRESH])
         carry_out_requests(house)
         results = run_round(house, [house.setups[name] for name in names], full=full)
         summary = summary_of(house, results)
@@ -87,20 +100,20 @@ def sync(
     return code
 
 
-def _release_count(text: str | None) -> int | None:
+def _count(option: str, text: str) -> int | None:
     """Read N or `all`. Raises UserError."""
-    if text is None or text == "all":
+    if text == "all":
         return None
     if not text.isdigit() or int(text) == 0:
-        raise UserError([Problem("", 0, f"--release takes a number of tickets or `all`, not '{text}'")])
+        raise UserError([Problem("", 0, f"{option} takes a number of tickets or `all`, not '{text}'")])
     return int(text)
 
 
 def _refuse_while_paused(house: House, names: list[str]) -> None:
-    """Refuse a release that would wait unseen for the end of a pause. Raises UserError."""
+    """Refuse a wish that would wait unseen for the end of a pause. Raises UserError."""
     halts = {name: house.register.halts.of(name) for name in names}
     problems = [
-        Problem("", 0, f"{name}: {halt}", "then release")
+        Problem("", 0, f"{name}: {halt}", "then release or refresh")
         for name, halt in halts.items()
         if halt is not None and halt.kind is HaltKind.PAUSED
     ]
@@ -117,15 +130,16 @@ def _is_held(configuration: Configuration) -> bool:
         return True
 
 
-def _leave_release(configuration: Configuration, clock: Clock, names: list[str], count: int | None) -> int:
-    """Leave the release for the daemon, which carries it out at its next tick."""
+def _leave(configuration: Configuration, clock: Clock, names: list[str], wishes: Mapping[str, int | None]) -> int:
+    """Leave the wishes for the daemon, which carries them out at its next tick."""
     register = open_register(configuration.register_path, clock_now=clock.now(), create=False)
     try:
-        for name in names:
-            register.requests.leave(RELEASE, {"source": name, "tickets": count}, clock.now())
+        for verb, count in wishes.items():
+            for name in names:
+                register.requests.leave(verb, {"source": name, "tickets": count}, clock.now())
     finally:
         register.close()
-    click.echo("the daemon holds the register and will release at its next tick")
+    click.echo(f"the daemon holds the register and will {' and '.join(wishes)} at its next tick")
     return 0
 
 

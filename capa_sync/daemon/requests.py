@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from capa_sync.daemon.house import House
 from capa_sync.daemon.log import Action, log
-from capa_sync.store import PAUSE, RELEASE, RESUME, RETRY, WITHDRAW, Request
+from capa_sync.store import PAUSE, REFRESH, RELEASE, RESUME, RETRY, WITHDRAW, Request
 
 _HALTING = {
     PAUSE: Action.WRITING_PAUSED,
@@ -20,6 +20,12 @@ def release(house: House, sources: Iterable[str], tickets: int | None) -> None:
     for source in sources:
         house.register.outbox.release(source, tickets, house.clock.now())
         log(Action.RELEASED, source=source, tickets="all" if tickets is None else tickets)
+
+
+def refresh(house: House, sources: Iterable[str], tickets: int | None) -> None:
+    """Give so many tickets of each source, or all when None, the words of now where they carry older ones."""
+    for source in sources:
+        house.register.outbox.ask_refresh(source, tickets, house.clock.now())
 
 
 def carry_out_requests(house: House) -> list[str]:
@@ -42,6 +48,8 @@ def _carry_out(house: House, request: Request) -> list[str]:
         log(_HALTING[request.verb], source=named, asked_by=request.args.get("asked_by", ""))
         for name in sources if request.verb == RESUME else ():
             house.register.agenda.want_planning_of_warned(name, house.clock.now())
+    elif request.verb == REFRESH:
+        refresh(house, sources, request.args.get("tickets"))
     elif request.verb == RETRY:
         ticket = request.args.get("ticket", "")
         house.register.outbox.retry((named, ticket) if ticket else None)

@@ -233,7 +233,8 @@ class _Binder:
             entry = self.mapping.record.get(name)
             refs = [part.ref.name for part in entry.parts if part.ref] if entry else []
             reasons = [self.site.missing[ref] for ref in refs if ref in self.site.missing]
-            reason = "; ".join(reasons) or f"{self.mapping.file} names no field for it"
+            where = f"{self.mapping.file}:{entry.line if entry else self.mapping.record_line}"
+            reason = f"{where}: {', '.join(reasons)}" if reasons else f"{where} names no field for it"
             values[name] = Value(ValueState.UNMAPPED, reason=reason)
         return values
 

@@ -69,6 +69,7 @@ def _read(reader: YamlReader, data: CommentedMap, path: Path) -> MappingFile | N
         tuple(ignored),
         same_as,
         content_hash(plain(data), people),
+        line_of(data, "record") if "record" in data else 1,
     )
 
 

@@ -117,7 +117,7 @@ class MappingFile:
 
     Attributes:
         name, kind: as written. file: the path as the user would name it. hash: over what it and its people file
-            say, not over comments and layout.
+            say, not over comments and layout. record_line: where `record:` stands.
     """
 
     name: str
@@ -130,6 +130,7 @@ class MappingFile:
     ignore_accounts: tuple[tuple[str, int], ...] = ()
     same_as: SameAs | None = None
     hash: str = ""
+    record_line: int = 1
 
     def child_specs(self) -> tuple[ChildSpec, ...]:
         """Return where the source finds this mapping's action tickets."""

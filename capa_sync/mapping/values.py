@@ -120,7 +120,7 @@ class OptionTable:
         """Return the error of an unlisted option, which names the option and the place to list it."""
         shown = raw.text or ", ".join(raw.names or raw.ids)
         ids = f" ({', '.join(raw.ids)})" if raw.names and raw.ids else ""
-        return Value(ValueState.ERROR, text=shown, reason=f"option '{shown}'{ids} is not listed in {self._where}")
+        return Value(ValueState.ERROR, text=shown, reason=f"option '{shown}'{ids} is not listed at {self._where}")
 
 
 _YES_NO = {"yes": "yes", "true": "yes", "1": "yes", "no": "no", "false": "no", "0": "no"}

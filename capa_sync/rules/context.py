@@ -222,7 +222,7 @@ class Context:
         if value.is_known:
             return ""
         if value.state is ValueState.UNMAPPED:
-            return f"'{name}' is not mapped"
+            return f"'{name}' is not mapped" + (f": {value.reason}" if value.reason else "")
         return value.reason or f"'{name}' cannot be read"
 
     def _first(self, field: str, test: Callable[[Value], bool]) -> FirstTime:

@@ -9,10 +9,10 @@ from capa_sync.model.ticket import Presence
 from capa_sync.rules.case_reader import ACCOUNT_WORDS, ACTION_KEYS, RESULTS, SETTING_KEYS
 from capa_sync.rules.conditions import Join
 from capa_sync.rules.phrases.table import vocabulary
+from capa_sync.rules.placeholders import PLACEHOLDERS
 from capa_sync.rules.profiles import PROFILES, STANDARDS
 from capa_sync.rules.schema import KEYS, MODES, NEEDED, SEVERITIES
 from capa_sync.rules.subjects import KIND_WORDS, SUBJECTS, Kind, Subject
-from capa_sync.rules.placeholders import PLACEHOLDERS
 
 _TEXT = {"type": "string"}
 _DAY = {"type": "string", "pattern": r"^\d{4}-\d{2}-\d{2}([ T]\d{2}:\d{2})?$"}

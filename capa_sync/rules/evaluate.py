@@ -8,9 +8,9 @@ from datetime import datetime
 from capa_sync.model.finding import SEVERITY_ORDER, Evidence, Outcome, Severity, Verdict
 from capa_sync.rules.conditions import Block, Broken, Condition, Line, broken_lines, unknown_reasons
 from capa_sync.rules.context import Context
+from capa_sync.rules.placeholders import Telling
 from capa_sync.rules.profiles import STANDARDS
 from capa_sync.rules.rule import Rule
-from capa_sync.rules.placeholders import Telling
 
 
 def judge(rule: Rule, context: Context, *, scope: Block | None = None, explain: bool = False) -> Verdict:

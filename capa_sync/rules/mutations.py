@@ -35,7 +35,7 @@ def _negated(block: Block, line: Line) -> Block:
 
 
 def unguarded(rule: Rule) -> list[Problem]:
-    """Return a problem for each condition whose opposite, and each text whose absence, passes all the rule's tests."""
+    """Return a problem for each condition whose opposite, and each text without which, all the rule's tests pass."""
     book = CaseBook(rule.cases)
     silent = [
         Problem(

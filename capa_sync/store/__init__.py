@@ -9,7 +9,7 @@ from __future__ import annotations
 from capa_sync.store.judged_rows import JudgedRows, judged_rows
 from capa_sync.store.lock import RegisterLock
 from capa_sync.store.register import Register, open_register
-from capa_sync.store.requests import PAUSE, RELEASE, RESUME, RETRY, WITHDRAW, Request
+from capa_sync.store.requests import PAUSE, REFRESH, RELEASE, RESUME, RETRY, WITHDRAW, Request
 from capa_sync.store.runs import CENSUS, FULL, POLL, STAMPED_AHEAD
 
 __all__ = [
@@ -17,6 +17,7 @@ __all__ = [
     "FULL",
     "PAUSE",
     "POLL",
+    "REFRESH",
     "RELEASE",
     "RESUME",
     "RETRY",

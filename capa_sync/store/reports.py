@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from capa_sync.model.write import Write
 from capa_sync.store.database import Database
 from capa_sync.store.write_rows import FIELDS, write_from
+
+_SEEN = """verdict v JOIN mirror m ON m.source = v.source AND m.ticket_id = v.ticket_id
+    WHERE m.presence = 'present'"""
+
+
+_COUNTED = 20
+"""Reasons whose tickets are told apart where several texts hold them; of the rarer ones one may count twice."""
 
 
 class Reports:
@@ -52,6 +60,48 @@ class Reports:
             FROM quarantine q LEFT JOIN ticket t ON t.source = q.source AND t.ticket_id = q.ticket_id ORDER BY 1, 2"""
         )
         return [dict(zip(("source", "ticket", "reason"), row, strict=True)) for row in rows]
+
+    def checks(self) -> dict[str, dict[str, int]]:
+        """Return source -> outcome -> number of verdicts, on tickets that are where we can see them."""
+        found: dict[str, dict[str, int]] = {}
+        for source, outcome, count in self._db.rows(
+            f"SELECT v.source, v.outcome, COUNT(*) FROM {_SEEN} GROUP BY 1, 2 ORDER BY 1, 2"
+        ):
+            found.setdefault(source, {})[outcome] = count
+        return found
+
+    def cannot_tell(self) -> list[dict[str, Any]]:
+        """Return for each source with such verdicts how many cannot tell, and each reason with its tickets.
+
+        A verdict may have several reasons; a ticket counts once for each.
+        """
+        rows = self._db.rows(
+            f"""SELECT v.source, v.reason, COUNT(*), COUNT(DISTINCT v.ticket_id) FROM {_SEEN}
+            AND v.outcome = 'cannot_tell' GROUP BY 1, 2 ORDER BY 1, 2"""
+        )
+        told: dict[str, int] = {}
+        tickets: dict[str, dict[str, dict[str, int]]] = {}
+        for source, text, verdicts, count in rows:
+            told[source] = told.get(source, 0) + verdicts
+            for reason in dict.fromkeys(text.split("; ")):
+                tickets.setdefault(source, {}).setdefault(reason, {})[text] = count
+        return [
+            {"source": source, "verdicts": count, "reasons": self._reasons(source, tickets[source])}
+            for source, count in told.items()
+        ]
+
+    def _reasons(self, source: str, tickets: Mapping[str, Mapping[str, int]]) -> list[dict[str, Any]]:
+        """Count the tickets of each reason, the most frequent first; `tickets`: of each text that it stands in."""
+        likely = sorted(tickets, key=lambda reason: (-sum(tickets[reason].values()), reason))
+        sql = f"SELECT v.ticket_id FROM {_SEEN} AND v.outcome = 'cannot_tell' AND v.source = ? AND v.reason IN (?)"
+        found: list[tuple[int, str]] = []
+        for place, reason in enumerate(likely):
+            texts = tickets[reason]
+            count = sum(texts.values())
+            if len(texts) > 1 and place < _COUNTED:
+                count = len({row[0] for row in self._db.rows_in(sql, (source,), list(texts))})
+            found.append((-count, reason))
+        return [{"reason": reason, "tickets": -count} for count, reason in sorted(found)]
 
     def incomplete_histories(self, source: str) -> int:
         """Count tickets whose history was not read whole."""

@@ -10,7 +10,7 @@ from typing import Any
 from capa_sync.store.columns import instant, instant_text, json_text, json_value
 from capa_sync.store.database import Database
 
-RELEASE, RETRY, PAUSE, RESUME, WITHDRAW = "release", "retry", "pause", "resume", "withdraw"
+RELEASE, REFRESH, RETRY, PAUSE, RESUME, WITHDRAW = "release", "refresh", "retry", "pause", "resume", "withdraw"
 """Verbs of requests: release the brakes, send stuck writes again, stop all writing, go on, take back what is ours."""
 
 

@@ -127,7 +127,7 @@ def test_coverage_names_places_and_reasons(tmp_path: Path) -> None:
     told = {each.name: each for each in coverage(bound)}
     assert told["location"].places == ("Site (c4)", "constant")
     assert told["actions"].is_mapped
-    assert told["impact"].reason == "map.yaml names no field for it"
+    assert told["impact"].reason == f"map.yaml:{bound.mapping.record_line} names no field for it"
     assert "impact" in unmapped_names(bound)
     assert 0 < score(bound) < 1
 

@@ -66,7 +66,7 @@ def test_an_unlisted_option_is_an_error_that_names_option_and_place() -> None:
     """Nothing unlisted takes a default."""
     found = value("grade", option("-100", "Unknown"), words={"Minor": "minor"}, where="map.yaml:9")
     assert found.state is ValueState.ERROR
-    assert "option 'Unknown' (-100) is not listed in map.yaml:9" in found.reason
+    assert "option 'Unknown' (-100) is not listed at map.yaml:9" in found.reason
 
 
 def test_an_option_may_stand_for_no_choice() -> None:

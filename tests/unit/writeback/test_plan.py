@@ -97,7 +97,7 @@ def test_nothing_changed_means_nothing_written(options: WriteOptions) -> None:
 
 @pytest.mark.parametrize("options", [ON, SNOW])
 def test_other_words_for_the_same_facts_write_nothing_and_are_counted(options: WriteOptions) -> None:
-    """Another message, title, label, name or lead: nothing goes out, and the register knows once that words are older."""
+    """Another message, title, label or name: nothing goes out, and the register learns once that words are older."""
     ticket = Ticket(options, replace(TARGET, owner="Anna Lee", owner_id="anna"))
     labels = frozenset({"capa-warning"})
     ticket.cycle([replace(CAUSE, args=(("missing", "extent"),))])
@@ -132,7 +132,7 @@ def older_version(ticket: Ticket, findings: list[Finding], hash_: str = "as the 
     """Leave the ticket as a version left it that kept no facts, with its own hash and its own words."""
     for write in ticket.plan(findings).writes:
         ticket.book.register._db.execute(
-            "UPDATE write_out SET facts = NULL, hash = ?, text = replace(text, 'is broken', 'was found') WHERE id = ?",
+            "UPDATE write_out SET facts = NULL, hash = ?, text = replace(text, 'broken', 'old') WHERE id = ?",
             (hash_, write.id),
         )
     ticket.deliver()

@@ -1,0 +1,34 @@
+"""Lines that `sync`, `plan` and `status` share: comments of older wording, and what could not be told."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+MOST_REASONS = 6
+"""Reasons told one by one; further ones are counted."""
+
+
+def older_wording_lines(older: Mapping[str, int]) -> list[str]:
+    """Say how many tickets of each source carry a text of older wording, and what edits it."""
+    return [
+        f"{source}: {_count(tickets, 'comment')} {'has' if tickets == 1 else 'have'} older wording; "
+        "`capa-sync sync --refresh N|all` edits them and notifies nobody"
+        for source, tickets in older.items()
+    ]
+
+
+def cannot_tell_lines(untold: Iterable[Mapping[str, Any]]) -> list[str]:
+    """Say for each source how many verdicts cannot tell, and why: each reason with its number of tickets."""
+    return [f"{each['source']}: {_untold(each['verdicts'], each['reasons'])}" for each in untold]
+
+
+def _untold(verdicts: int, reasons: Sequence[Mapping[str, Any]]) -> str:
+    told = [f"{each['reason']} ({_count(each['tickets'], 'ticket')})" for each in reasons[:MOST_REASONS]]
+    if len(reasons) > MOST_REASONS:
+        told.append(f"and {_count(len(reasons) - MOST_REASONS, 'other reason')}: `capa-sync status --json` lists all")
+    return f"{_count(verdicts, 'verdict')} cannot tell: {' · '.join(told)}"
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
