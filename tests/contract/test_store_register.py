@@ -86,7 +86,7 @@ def finding(state: FindingState = FindingState.OPEN, episode: int = 1, **other: 
     cleared = T0 + DAY if state is FindingState.CLEARED else None
     return Finding(
         SOURCE, "1", RULE, episode, state, Severity.HIGH, T0, "rules-1", cleared_at=cleared, title="Cause first",
-        clause="10.2 b", message="The cause is missing", fix="Fill it", args=("a", "b"), mode=Mode.WARN,
+        clause="10.2 b", message="The cause is missing", fix="Fill it", args=(("a", "b"),), mode=Mode.WARN,
         inputs=({"what": "root_cause", "at": "2026-03-02T09:00:00Z"},), number=10, **other,
     )  # fmt: skip
 
