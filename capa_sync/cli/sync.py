@@ -67,7 +67,8 @@ def sync(
     """Run one cycle over all sources: read, judge, write what is due.
 
     Nothing is written while `write_back.mode` is off, and the first writing of a register needs --release. While the
-    daemon holds the register, --release and --refresh are left for it. Exit 3 when a source could not be read, 4 when a brake held.
+    daemon holds the register, --release and --refresh are left for it. Exit 3 when a source could not be read, 4 when
+    a brake held.
     """
     configure_logs(quiet=True)
     configuration, clock = read_configuration(config), clock_from(test_clock)
