@@ -233,3 +233,28 @@ def test_episodes_never_overlap_and_a_second_judgement_changes_nothing(
         assert all(f.cleared_at is None or f.opened_at <= f.cleared_at for f in episodes)
         assert all((f.state in (FindingState.OPEN, FindingState.WAIVED)) == (f.cleared_at is None) for f in episodes)
         assert all(f.hidden_by in ("", *RULES) and f.hidden_by != f.rule for f in episodes)
+
+
+def test_a_new_episode_never_begins_before_the_last_one_ended() -> None:
+    """Our clock was ahead when the first one cleared; the second opens where the first ended."""
+    cleared = judge(list(judge([], verdict()).current), verdict(outcome=Outcome.OK), now=T0 + 5 * DAY)
+    again = judge(list(cleared.current), verdict(), now=T0 + 2 * DAY)
+    assert [(f.episode, f.opened_at) for f in again.save] == [(2, T0 + 5 * DAY)]
+
+
+def test_an_episode_never_ends_before_it_began() -> None:
+    """Our clock stepped back: an end before the beginning would make negative times."""
+    opened = judge([], verdict(), now=T0 + 5 * DAY)
+    cleared = judge(list(opened.current), verdict(outcome=Outcome.OK), now=T0 + 2 * DAY)
+    assert [(f.opened_at, f.cleared_at) for f in cleared.save] == [(T0 + 5 * DAY, T0 + 5 * DAY)]
+
+
+def test_what_is_history_stays_history_while_the_rule_cannot_tell() -> None:
+    """A past fact is not doubted because today's answer is incomplete."""
+    opened = judge([], verdict())
+    history = judge(list(opened.current), verdict(outcome=Outcome.HISTORICAL), now=T0 + DAY)
+    result = judge(list(history.current), verdict(outcome=Outcome.CANNOT_TELL, reason="unread"), now=T0 + 2 * DAY)
+    assert (result.save, result.events) == ((), ())
+    assert [(f.state, f.message) for f in result.current] == [
+        (FindingState.HISTORICAL, "extent-assessed is broken"),
+    ]

@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from capa_sync.mapping import BoundMapping, bind, load_mapping
-from capa_sync.mapping.timeline import meets
+from capa_sync.mapping.timeline import TicketHistory, meets, number_groups
 from capa_sync.model.record import CapaRecord
 from capa_sync.model.ticket import ChildRef, Origin, RawChange, RawComment
 from capa_sync.model.values import BLANK, Raw, Value, ValueState
@@ -361,3 +361,24 @@ def test_a_record_survives_the_way_to_another_process(shared: BoundMapping, life
     """It is a plain value, without anything of the mapping that made it."""
     one: CapaRecord = record(shared, ticket(*life))
     assert pickle.loads(pickle.dumps(one)) == one  # noqa: S301 - our own
+
+
+def test_a_childs_own_order_is_kept_where_its_instants_run_backwards() -> None:
+    """Its second edit is stamped earlier than its first: it still comes after it, and so after what lies between."""
+    edits = [(T0 + 5 * HOUR, "acc-lee", {"c1": (None, "a")}), (T0 + HOUR, "acc-lee", {"c1": ("a", "b")})]
+    record_edit = [(T0 + 3 * HOUR, "acc-roy", {"c1": (None, CAUSE)})]
+    parent = TicketHistory(ticket({"c1": CAUSE}, record_edit), {"c1": "c1"}, frozenset())
+    child = TicketHistory(ticket({"c1": "b"}, edits, id="2", key="CAPA-2"), {"c1": "c1"}, frozenset())
+    number_groups(parent, [child])
+    assert child.birth_group < parent.groups[0] < child.groups[0] < child.groups[1]
+    assert parent.end_group == child.end_group > child.groups[1]
+
+
+def test_groups_of_equal_instants_follow_the_order_of_the_tickets() -> None:
+    """The record comes first, then its children in the order given; so that two runs number alike."""
+    at_once = [(T0 + HOUR, "acc-lee", {"c1": (None, "a")})]
+    histories = [
+        TicketHistory(ticket({"c1": "a"}, at_once, id=str(number)), {"c1": "c1"}, frozenset()) for number in (1, 2, 3)
+    ]
+    number_groups(histories[0], histories[1:])
+    assert [history.groups[0] for history in histories] == sorted(history.groups[0] for history in histories)

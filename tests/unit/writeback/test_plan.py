@@ -576,3 +576,21 @@ def test_the_baseline_counts_the_last_closure_in_local_time() -> None:
     )
     assert not is_before_baseline(closed_record(Stage.PLANNED, (old, Stage.CLOSED)), line, "Europe/London")
     assert is_before_baseline(closed_record(Stage.REJECTED), line, "Europe/London")
+
+
+def test_the_quiet_time_is_never_longer_than_settle() -> None:
+    """A human edit stamped in the future, by a clock that is ahead, does not silence the ticket for so long."""
+    ticket = Ticket(replace(ON, settle=timedelta(minutes=30)))
+    plan = ticket.plan([CAUSE], last_human_at=T0 + 5 * HOUR, tracker_now=T0)
+    assert (plan.writes, plan.look_again) == ((), T0 + timedelta(minutes=30))
+
+
+def test_a_reading_of_the_instant_of_our_write_does_not_make_the_comment_again() -> None:
+    """Both carry the same instant: the reading may have come first, and a second comment is worse than a late one."""
+    ticket = Ticket()
+    ticket.cycle([CAUSE], T0)
+    labels = frozenset({"capa-warning"})
+    assert ticket.plan([CAUSE], T0 + DAY, labels=labels, read_at=T0, is_comment_gone=True).writes == ()
+    later = T0 + timedelta(seconds=1)
+    (again,) = ticket.plan([CAUSE], T0 + DAY, labels=labels, read_at=later, is_comment_gone=True).writes
+    assert again.kind is WriteKind.COMMENT

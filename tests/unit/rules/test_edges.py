@@ -1,0 +1,124 @@
+"""The exact edges of a verdict: rungs and hiding that cannot tell, repair in part, the first instant of `since`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from capa_sync.model.finding import Outcome, Severity, Verdict
+from capa_sync.rules import load_rules
+from capa_sync.rules.context import Terms
+from capa_sync.rules.derived import open_record
+from capa_sync.rules.evaluate import judge
+from tests.unit.rules.lives import LONDON, at, case_of, record_on
+
+HEAD = """
+rule: extent-assessed
+title: A title
+clause: {iso27001-2022: 10.2 b}
+message: It is not.
+fix: Do it.
+"""
+TESTS = """
+tests:
+  - case: broken
+    timeline: [{day: 2025-01-01, by: ana}, {day: 2025-01-02, by: ana, stage: planned}]
+    expect: [{day: 2025-02-01, result: breach}]
+  - case: in order
+    timeline: [{day: 2025-01-01, by: ana, root_cause: No deputy is named, correction: done}]
+    expect: [{day: 2025-01-01, result: ok}]
+"""
+
+
+def verdict_of(folder: Path, body: str, life: str, when: str) -> Verdict:
+    """Return what a rule says of a life at an instant."""
+    file = folder / "extent-assessed.yaml"
+    file.write_text(HEAD + body + TESTS, encoding="utf-8")
+    (rule,) = load_rules([file], LONDON).rules
+    case = case_of(life)
+    return judge(rule, open_record(record_on(case, when), at(case, when), Terms(case.options)))
+
+
+UNREADABLE = """
+case: grade cannot be read
+unreadable: [grade]
+timeline: [{day: 2025-01-01, by: ana}, {day: 2025-01-02, by: ana, stage: planned}]
+"""
+
+
+@pytest.mark.parametrize(
+    "condition",
+    ["grade is major", "{all: [{grade: is major}]}", "{none: [{grade: is minor}]}", "{any: [{grade: is major}]}"],
+)
+def test_a_rung_that_cannot_tell_does_not_hold(tmp_path: Path, condition: str) -> None:
+    """The severity is that of the rungs that are certain."""
+    body = f"severity: [low, high when: {condition}]\nrequire: [{{root_cause: filled}}]"
+    body = body.replace("[low, high when: ", "\n  - low\n  - high when: ").replace("]\nrequire", "\nrequire", 1)
+    found = verdict_of(tmp_path, body, UNREADABLE, "2025-01-03")
+    assert (found.outcome, found.severity) == (Outcome.BREACH, Severity.LOW)
+
+
+def test_a_hiding_that_cannot_tell_hides_nothing(tmp_path: Path) -> None:
+    """People see a consequence rather than lose it behind a root point that may not be one."""
+    body = """
+severity: high
+require: [{root_cause: filled}]
+hides:
+  - action-planned when grade is major
+"""
+    assert verdict_of(tmp_path, body, UNREADABLE, "2025-01-03").hides == ()
+    major = UNREADABLE.replace("unreadable: [grade]\n", "").replace("by: ana}", "by: ana, grade: major}", 1)
+    assert verdict_of(tmp_path, body, major, "2025-01-03").hides == ("action-planned",)
+
+
+TWO_ORDERS = """
+severity: high
+require:
+  - root_cause: filled before action started
+  - correction: filled before action started
+if_repaired: historical
+"""
+ONE_MENDED = """
+case: the cause came late, the correction never
+timeline:
+  - {day: 2025-01-01, by: ana}
+  - {day: 2025-01-02, by: ana, action: {id: A1, text: Name a deputy}}
+  - {day: 2025-01-03, by: ana, root_cause: No deputy is named in the procedure}
+"""
+
+
+def test_a_repair_of_some_lines_is_no_repair(tmp_path: Path) -> None:
+    """Only when each broken line is mended does the breach become history."""
+    assert verdict_of(tmp_path, TWO_ORDERS, ONE_MENDED, "2025-01-04").outcome is Outcome.BREACH
+    both = ONE_MENDED + "  - {day: 2025-01-05, by: ana, correction: The review was done}\n"
+    assert verdict_of(tmp_path, TWO_ORDERS, both, "2025-01-06").outcome is Outcome.HISTORICAL
+
+
+SINCE = """
+severity: high
+require: [{root_cause: filled before action started}]
+since: 2025-03-01
+if_repaired: historical
+"""
+
+
+@pytest.mark.parametrize(
+    ("started", "outcome"),
+    [
+        ("2025-02-28 23:59", Outcome.OK),
+        ("2025-03-01 00:00", Outcome.HISTORICAL),
+        ("2025-03-01 00:01", Outcome.HISTORICAL),
+    ],
+)
+def test_since_begins_with_the_first_instant_of_its_day(tmp_path: Path, started: str, outcome: Outcome) -> None:
+    """An order broken at midnight, when the day begins, is of that day."""
+    life = f"""
+case: action first
+settings: {{timezone: Europe/London}}
+timeline:
+  - {{day: 2025-02-01, by: ana}}
+  - {{day: {started}, by: ana, action: {{id: A1, text: Name a deputy}}}}
+  - {{day: 2025-03-02, by: ana, root_cause: No deputy is named in the procedure}}
+"""
+    assert verdict_of(tmp_path, SINCE, life, "2025-03-03").outcome is outcome
