@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from capa_sync.daemon.house import House, SourceSetup
 from capa_sync.daemon.log import Action, log
 from capa_sync.daemon.reading import Abandoned, read_into_mirror
+from capa_sync.daemon.taking import commit_page
 from capa_sync.errors import Skippable
 from capa_sync.model.ticket import Page, Reading
 
@@ -65,16 +66,7 @@ def _commit(house: House, setup: SourceSetup, run: int, found: Gathered) -> None
 
 def take_in(house: House, setup: SourceSetup, run: int, page: Page) -> list[str]:
     """Commit a page that was read by id and have its tickets judged; return ids of those that changed."""
-    register, now = house.register, house.clock.now()
-    house.checkpoint("before-page-commit")
-    with register.transaction():
-        changed = register.tickets.commit_page(setup.name, page, now, run, setup.source.parser())
-        register.agenda.want_judging(setup.name, changed, now)
-        for ticket_id, key, reason in page.skipped:
-            register.tickets.quarantine(setup.name, ticket_id, [reason], key)
-    house.checkpoint("after-page-commit")
-    for ticket_id, key, reason in page.skipped:
-        log(Action.TICKET_QUARANTINED, level="warning", source=setup.name, ticket=key or ticket_id, reason=reason)
+    changed = commit_page(house, setup, run, page)
     if changed:
         log(Action.PAGE_COMMITTED, source=setup.name, run=run, read=len(page.readings), changed=len(changed))
     return changed

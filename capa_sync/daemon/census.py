@@ -53,7 +53,8 @@ def take_census_when_due(house: House, setup: SourceSetup, now: datetime, *, for
         gone = {each: seen for each, seen in judgement.sightings.items() if seen.presence is not Presence.PRESENT}
         back = [each for each in judgement.sightings if each not in gone]
         strangers = census.ids - mirrored.keys()
-        read_again(house, setup, run, {*back, *strangers, *_bereaved(house, setup, gone)})
+        unread = census.ids & tickets.unread(setup.name).keys()  # their answer may have been odd once
+        read_again(house, setup, run, {*back, *strangers, *unread, *_bereaved(house, setup, gone)})
     except SourceError as error:
         runs.finish(run, house.clock.now(), ok=False, problem=error.message)
         raise

@@ -13,6 +13,7 @@ from capa_sync.daemon.kept import SealedPlan
 from capa_sync.daemon.mapped import Mirror, carrier, map_mirrored, may_be_joined
 from capa_sync.daemon.outcome import Aside, HandedOver, Outcome, Unseen, Weighed
 from capa_sync.daemon.targets import target_of
+from capa_sync.errors import CapaSyncError, own_error
 from capa_sync.findings import RULE_GONE, DiffResult, What, diff_findings
 from capa_sync.model.finding import Finding, Mode, Verdict
 from capa_sync.model.record import CapaRecord, Unmapped
@@ -43,8 +44,19 @@ class Desk:
         same work took a fifth longer (measured). Not so where tickets may be joined, for one may bear on the next.
         """
         if may_be_joined(self._house, self._setup):
-            return [outcome for each in ids for outcome in self._weigh([each])]
-        return self._weigh(ids)
+            return [outcome for each in ids for outcome in self._fenced([each])]
+        return self._fenced(list(ids))
+
+    def _fenced(self, ids: Sequence[str]) -> list[Outcome]:
+        """Judge tickets; one whose content raises something is set aside with that as the reason, and no other."""
+        try:
+            return self._weigh(ids)
+        except CapaSyncError:
+            raise
+        except Exception as error:  # noqa: BLE001 - told as the ticket's reason; it waits until it changes
+            if len(ids) == 1:
+                return [Aside(ids[0], (own_error(error),))]
+        return [outcome for each in ids for outcome in self._fenced([each])]
 
     def _weigh(self, ids: Iterable[str]) -> list[Outcome]:
         taken = [self._take(each) for each in ids]
@@ -124,7 +136,9 @@ def events_of(diff: DiffResult) -> tuple[tuple[What, str], ...]:
 
 
 def _reasons(record: Unmapped | None) -> tuple[str, ...]:
-    return tuple(record.reasons) if record is not None else ("it is not mirrored",)
+    return (
+        tuple(record.reasons) if record is not None else ("it is not mirrored, or its stored parts make no ticket",)
+    )
 
 
 def _latest(previous: Iterable[Finding], diff: DiffResult) -> list[Finding]:

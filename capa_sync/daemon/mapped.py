@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Protocol
 
 from capa_sync.daemon.house import House, SourceSetup
+from capa_sync.errors import CapaSyncError
 from capa_sync.mapping import MappingFile, join, map_ticket
 from capa_sync.model.record import CapaRecord, Unmapped
 from capa_sync.model.ticket import ChildRef, Presence, SourceTicket
@@ -30,6 +31,9 @@ class Mirror(Protocol):
 
     def children_of(self, source: str, ticket_id: str) -> list[str]:
         """Return ids of mirrored tickets that this one names as its parts, or that name it as their parent."""
+
+    def unread(self, source: str) -> Mapping[str, str]:
+        """Return id -> reason of the tickets whose answer made no ticket when they were read last."""
 
     def key(self, source: str, ticket_id: str) -> str:
         """Return a ticket's present key, its id when it is not mirrored."""
@@ -95,7 +99,12 @@ def learn_twins(house: House, setup: SourceSetup, ticket_ids: Iterable[str], now
     if not is_learnt_before_judging(house, setup):
         return
     for ticket_id in ticket_ids:
-        own = _map_alone(house, setup, ticket_id, now)
+        try:
+            own = _map_alone(house, setup, ticket_id, now)
+        except CapaSyncError:
+            raise
+        except Exception:  # noqa: BLE001 - it is set aside with its reason when it is judged
+            own = None
         if isinstance(own, CapaRecord):
             _remember_twin(house, setup, own, now)
 
@@ -207,6 +216,8 @@ def _map_alone(
 ) -> CapaRecord | Unmapped | None:
     """Map one ticket with its children."""
     tickets, parser = mirror or house.register.tickets, setup.source.parser()
+    if reason := tickets.unread(setup.name).get(ticket_id):
+        return Unmapped(setup.name, ticket_id, tickets.key(setup.name, ticket_id), (reason,))
     ticket = tickets.ticket(setup.name, ticket_id, parser)
     if ticket is None or setup.bound is None or setup.facts is None:
         return None
@@ -226,14 +237,15 @@ def _map_alone(
 def children_of(setup: SourceSetup, ticket: SourceTicket, tickets: Mirror) -> dict[str, SourceTicket | None]:
     """Return the mirrored children of a ticket by id (by key where only that is known), None for unread ones.
 
-    One whose deletion is proven is no child any more; one that is out of our sight cannot be read.
+    One whose deletion is proven is no child any more; one that is out of our sight, or whose answer makes no ticket
+    as it is now, cannot be read.
     """
-    parser = setup.source.parser()
+    parser, unread = setup.source.parser(), tickets.unread(setup.name)
     named = {child.id or child.key for child in ticket.children}
     found: dict[str, SourceTicket | None] = {}
     for each in sorted(named | set(tickets.children_of(setup.name, ticket.id))):
         presence, child = tickets.presence(setup.name, each), tickets.ticket(setup.name, each, parser)
-        is_unseen = presence in _UNSEEN
+        is_unseen = presence in _UNSEEN or each in unread
         if each not in named and (child is None or child.parent != ticket.id or (is_unseen and setup.kind == "jira")):
             continue  # it has another parent now; and a Jira ticket itself says which children it has
         if presence is not Presence.DELETED:

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 
 from capa_sync.daemon.house import House, SourceSetup
 from capa_sync.daemon.log import Action, log
+from capa_sync.daemon.taking import commit_page
 from capa_sync.errors import Fatal, SourceError
 from capa_sync.mapping import bind, persons_of
 from capa_sync.model.ticket import Page
@@ -114,19 +115,11 @@ def read_into_mirror(
     A page that is refused leaves the cursor where it was; `full` reads everything again and goes on where an
     interrupted full read ended. Reading ends early after the first page past `until`. Raises SourceError.
     """
-    register, parser, begun = house.register, setup.source.parser(), house.clock.now()
+    register, begun = house.register, house.clock.now()
     done, is_whole, ahead = 0, False, 0
     for page in setup.source.read_changes(register.tickets.cursor(setup.name), full=full):
         now = house.clock.now()
-        house.checkpoint("before-page-commit")
-        with register.transaction():
-            changed = register.tickets.commit_page(setup.name, page, now, run, parser)
-            register.agenda.want_judging(setup.name, changed, now)
-            for ticket_id, key, reason in page.skipped:
-                register.tickets.quarantine(setup.name, ticket_id, [reason], key)
-        house.checkpoint("after-page-commit")
-        for _ticket_id, key, reason in page.skipped:
-            log(Action.TICKET_QUARANTINED, level="warning", source=setup.name, ticket=key, reason=reason)
+        changed = commit_page(house, setup, run, page)
         seen(page, changed)
         done += len(page.readings)
         if changed:

@@ -11,7 +11,7 @@ from capa_sync.daemon.log import Action, log
 from capa_sync.daemon.mapped import map_mirrored
 from capa_sync.daemon.targets import target_of
 from capa_sync.daemon.withdrawing import DeliverySignal, is_withdrawing, pause_after_leak, plan_withdrawals
-from capa_sync.errors import ShownToCustomer
+from capa_sync.errors import CapaSyncError, ShownToCustomer, own_error
 from capa_sync.model.halt import HaltKind
 from capa_sync.model.record import CapaRecord
 from capa_sync.model.write import Write, WriteState
@@ -167,14 +167,23 @@ def _plan_from_mirror(house: House, setup: SourceSetup, ids: Sequence[str], now:
     outcomes = register.findings.outcomes_of(setup.name, ids)
     writes = register.outbox.writes_of(setup.name, ids)
     mirror = register.batch(setup.name, ids, setup.source.parser())
-    for each in ids:
+
+    def planned(each: str) -> TicketPlan:
         record = map_mirrored(house, setup, each, now, mirror=mirror)
         if not isinstance(record, CapaRecord):
-            plans[each] = TicketPlan(withheld="the ticket cannot be mapped")
-            continue
+            return TicketPlan(withheld="the ticket cannot be mapped")
         told, written, said = findings.get(each, []), writes.get(each, []), outcomes.get(each, {})
         target = target_of(house, setup, record, mirror, now, was_meant=bool(written))
-        plans[each] = plan_ticket(target, told, written, now=now, options=setup.write, outcomes=said)
+        return plan_ticket(target, told, written, now=now, options=setup.write, outcomes=said)
+
+    for each in ids:
+        try:
+            plans[each] = planned(each)
+        except CapaSyncError:
+            raise
+        except Exception as error:  # noqa: BLE001 - nothing is written on this ticket, and all others go on
+            plans[each] = TicketPlan(withheld=own_error(error))
+            register.tickets.quarantine(setup.name, each, [own_error(error)])
     return plans
 
 

@@ -8,8 +8,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from email.utils import format_datetime
+from http import HTTPStatus
 from typing import Any
 
+from capa_sync.sandbox.malformed import SHAPES
 from capa_sync.sandbox.messages import Reply
 
 KINDS = {
@@ -25,6 +27,7 @@ KINDS = {
     "endless": "apply the request, answer `status` (200) and a body of blanks that never ends",
     "bomb": "apply the request, answer `status` (200) and 64 MB of blanks packed into 64 kB",
     "drip": "apply the request, send the answer byte by byte, one each `seconds`",
+    "malformed": "apply the request, answer what `shape` (of malformed.SHAPES) makes of its answer",
     "delay": "wait `seconds` before the request is applied",
     "delay_after": "wait `seconds` after the request was applied, before the answer",
 }
@@ -59,6 +62,7 @@ class Fault:
     status: int | None = None
     headers: dict[str, str] = field(default_factory=dict)
     answer: str = ""
+    shape: str = ""
     reason: str | None = None
     retry_after: float | str | datetime | None = None
     seconds: float = 0.0
@@ -85,6 +89,17 @@ class Fault:
             status = self.status or 502
             return Reply(status, text=_PROXY_PAGE.format(status=status), headers=self.headers)
         return None
+
+    def malform(self, reply: Reply) -> Reply:
+        """Make the planned shape of a true answer; one that tells of an error stays as it is."""
+        if reply.status >= HTTPStatus.BAD_REQUEST:
+            return reply
+        headers = {name: value for name, value in reply.headers.items() if name.lower() != "content-encoding"}
+        return Reply(
+            HTTPStatus.OK if reply.status == HTTPStatus.NO_CONTENT else reply.status,
+            content=SHAPES[self.shape](reply.body),
+            headers={**headers, "Content-Type": "application/json;charset=UTF-8"},
+        )
 
     def _rate_headers(self) -> dict[str, str]:
         found = dict(self.headers)
@@ -122,6 +137,9 @@ class FaultPlan:
         """
         if kind not in KINDS:
             message = f"unknown fault kind {kind!r}; known: {', '.join(KINDS)}"
+            raise ValueError(message)
+        if kind == "malformed" and options.get("shape") not in SHAPES:
+            message = f"unknown shape {options.get('shape')!r}; known: {', '.join(SHAPES)}"
             raise ValueError(message)
         try:
             fault = Fault(kind, *match, **options)

@@ -246,7 +246,7 @@ class _Serving:
         reply = self.owner.apply(self._unmounted())
         if fault is not None and fault.kind == "status_after":
             return Reply(fault.status or 500, text=fault.answer or "Internal Server Error", headers=fault.headers)
-        return reply
+        return fault.malform(reply) if fault is not None and fault.kind == "malformed" else reply
 
     def _unmounted(self) -> Request:
         sent, mount, scheme = self.request, self.owner.mount, self.owner.url.partition(":")[0]

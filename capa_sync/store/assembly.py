@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from capa_sync.errors import Skippable
+from capa_sync.errors import RegisterUnavailable
 from capa_sync.model.ticket import Origin, Part, RawChange, SourceTicket
 from capa_sync.ports import Parser
 from capa_sync.store import observed
@@ -56,11 +56,22 @@ def load(db: Database, numbers: Sequence[int], parser: Parser) -> dict[int, Sour
     keys: dict[int, list[str]] = {}
     for nr, key in db.rows_in("SELECT nr, ticket_key FROM old_key WHERE nr IN (?)", (), numbers):
         keys.setdefault(nr, []).append(key)
+    tickets = {nr: parsed_or_none(parser, parts[nr]) for nr in numbers if nr in parts}
     return {
-        nr: complete(parser.parse(parts[nr]), seen.get(nr, ()), json_value(lost.get(nr, "[]")), keys.get(nr, ()))
-        for nr in numbers
-        if nr in parts
+        nr: complete(ticket, seen.get(nr, ()), json_value(lost.get(nr, "[]")), keys.get(nr, ()))
+        for nr, ticket in tickets.items()
+        if ticket is not None
     }
+
+
+def parsed_or_none(parser: Parser, parts: Sequence[Part]) -> SourceTicket | None:
+    """Parse stored parts; None where the parser of today can make no ticket of them, whatever it raises."""
+    try:
+        return parser.parse(parts)
+    except RegisterUnavailable:
+        raise
+    except Exception:  # noqa: BLE001 - one ticket's content must not stop its source
+        return None
 
 
 def complete(
@@ -84,9 +95,8 @@ def replay(db: Database, nr: int, parser: Parser, rows: DerivedRows) -> None:
     for step in _steps(db, nr):
         for stored in step:
             current.setdefault(stored.kind, []).append(stored)
-        try:
-            newer = parser.parse([merged(versions) for versions in current.values()])
-        except Skippable:
+        newer = parsed_or_none(parser, [merged(versions) for versions in current.values()])
+        if newer is None:
             continue  # it was skipped when it was read, too
         if ticket is not None:
             lost, keys = lost | set(ticket.values), keys | {ticket.key}

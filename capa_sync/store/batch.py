@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import chain
 
 from capa_sync.model.ticket import Presence, SourceTicket
@@ -25,6 +25,7 @@ class TicketBatch:
         self._source = source
         self._parsed: dict[str, SourceTicket] = {}
         self._presence: dict[str, Presence] = {}
+        self._unread = tickets.unread(source)
         self._children: dict[str, list[str]] = {each: [] for each in ids}
         numbers = self._read(ids, parser)
         self._children |= Kin(db, source).of(numbers, ids)
@@ -54,6 +55,10 @@ class TicketBatch:
         """Return where the ticket is; `unobserved` for one that was never mirrored."""
         known = self._presence.get(ticket_id) if source == self._source else None
         return known or self._whole.presence(source, ticket_id)
+
+    def unread(self, source: str) -> Mapping[str, str]:
+        """Return id -> reason of the tickets whose answer made no ticket when they were read last."""
+        return self._unread if source == self._source else self._whole.unread(source)
 
     def children_of(self, source: str, ticket_id: str) -> list[str]:
         """Return ids of mirrored tickets that this one names as its parts, or that name it as their parent."""

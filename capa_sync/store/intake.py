@@ -6,7 +6,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from capa_sync.errors import Skippable
 from capa_sync.model.ticket import Part, Presence, Reading, Role, SourceTicket
 from capa_sync.ports import Parser
 from capa_sync.store import assembly, observed, ticket_rows
@@ -119,7 +118,7 @@ class Intake:
         parts = [_kept_or(part, kept.get(part.kind)) for part in reading.parts]
         if all(part.body == read.body for part, read in zip(parts, reading.parts, strict=True)):
             return reading.ticket
-        return self._parsed_parts(parts) or reading.ticket
+        return assembly.parsed_or_none(self._parser, parts) or reading.ticket
 
     def _update_place(self, held: _Known, reading: Reading, *, differs: bool) -> bool:
         """Take over presence and role; a record becomes an action only with new content or in a full sweep.
@@ -139,13 +138,8 @@ class Intake:
         return returned or turned
 
     def _parsed(self, versions: Sequence[Stored]) -> SourceTicket | None:
-        return self._parsed_parts(newest_parts(versions)) if versions else None
-
-    def _parsed_parts(self, parts: Sequence[Part]) -> SourceTicket | None:
-        try:
-            return self._parser.parse(parts)
-        except Skippable:
-            return None  # the parser of today refuses what was stored: nothing to compare with
+        """Parse stored versions; None where the parser of today refuses them: nothing to compare with."""
+        return assembly.parsed_or_none(self._parser, newest_parts(versions)) if versions else None
 
     def _add_versions(self, held: _Known, before: Sequence[Stored], reading: Reading) -> None:
         for part in reading.parts:

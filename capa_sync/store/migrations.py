@@ -325,3 +325,17 @@ def wording(db: Any) -> None:
             "CREATE TABLE refresh (source TEXT PRIMARY KEY, tickets INTEGER, asked_at TEXT NOT NULL)",
         ),
     )
+
+
+@STEPS(name="0012_unread")
+def unread(db: Any) -> None:
+    """Tell a ticket that could not be read from one that could not be mapped: the first is known to no rebuild."""
+    _run_all(db, [f'DROP VIEW "{name}"' for name in db.view_names()])  # made anew after the last step
+    _run_all(
+        db,
+        (
+            "ALTER TABLE quarantine ADD COLUMN unread INTEGER NOT NULL DEFAULT 0",
+            """UPDATE quarantine SET unread = 1 WHERE NOT EXISTS (SELECT 1 FROM mirror m
+                WHERE m.source = quarantine.source AND m.ticket_id = quarantine.ticket_id)""",
+        ),
+    )

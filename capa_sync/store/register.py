@@ -78,11 +78,10 @@ class Register:
         self._db.copy_to(target)
 
     def drop_derived(self) -> None:
-        """Empty every derived table, for `rebuild`; tickets that could not even be read stay in quarantine."""
+        """Empty every derived table, for `rebuild`; tickets that could not be read stay in quarantine."""
         with self._db.transaction():
             for table in DERIVED:
-                kept = "WHERE ticket_id IN (SELECT ticket_id FROM mirror WHERE mirror.source = quarantine.source)"
-                self._db.execute(f"DELETE FROM {table} {kept if table == 'quarantine' else ''}")
+                self._db.execute(f"DELETE FROM {table} {'WHERE unread = 0' if table == 'quarantine' else ''}")
 
     def rows_by_table(self, *, derived: bool = True) -> dict[str, list[Row]]:
         """Return every row of every table but the run ledger, sorted; the primary tables alone if so asked."""

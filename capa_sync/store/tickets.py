@@ -65,7 +65,7 @@ class Tickets:
         for start in range(0, len(found), _BATCH):
             numbers = [row[0] for row in found[start : start + _BATCH]]
             loaded = assembly.load(self._db, numbers, parser)
-            yield from (loaded[nr] for nr in numbers)
+            yield from (loaded[nr] for nr in numbers if nr in loaded)
 
     def _nr(self, source: str, ticket_id: str) -> int | None:
         nr: int | None = self._db.value(
@@ -192,19 +192,49 @@ class Tickets:
         return {row[0]: Role(row[1]) for row in rows}
 
     # --- quarantine, counts, rebuilding ------------------------------------------------------------------------
-    def quarantine(self, source: str, ticket_id: str, reasons: Iterable[str] | None, key: str = "") -> None:
-        """Set a ticket aside with the reasons why it cannot be judged, or take it back with None.
+    def quarantine(self, source: str, ticket_id: str, reasons: Iterable[str] | None) -> None:
+        """Set a mirrored ticket aside with the reasons why it cannot be judged, or take it back with None.
 
-        `key` names a ticket that was never mirrored because it could not even be read.
+        What is known of one that could not be read stays, see `set_unread`.
         """
         if not reasons:
-            self._db.execute("DELETE FROM quarantine WHERE source = ? AND ticket_id = ?", (source, ticket_id))
+            self._db.execute(
+                "DELETE FROM quarantine WHERE source = ? AND ticket_id = ? AND unread = 0", (source, ticket_id)
+            )
             return
         self._db.execute(
-            """INSERT INTO quarantine VALUES (?,?,?,?) ON CONFLICT DO UPDATE
-            SET ticket_key = excluded.ticket_key, reasons = excluded.reasons
-            WHERE (ticket_key, reasons) IS NOT (excluded.ticket_key, excluded.reasons)""",
-            (source, ticket_id, key, "; ".join(reasons)),
+            """INSERT INTO quarantine VALUES (?,?,'',?,0) ON CONFLICT DO UPDATE SET reasons = excluded.reasons
+            WHERE unread = 0 AND reasons <> excluded.reasons""",
+            (source, ticket_id, "; ".join(reasons)),
+        )
+
+    def set_unread(self, source: str, ticket_id: str, key: str, reason: str) -> bool:
+        """Set a ticket aside whose answer made no ticket, mirrored before or not; tell whether that is news.
+
+        It stays so until `lift_unread`: what is mirrored of it is how it was before.
+        """
+        return (
+            self._db.execute(
+                """INSERT INTO quarantine VALUES (?,?,?,?,1) ON CONFLICT DO UPDATE
+                SET ticket_key = excluded.ticket_key, reasons = excluded.reasons, unread = 1
+                WHERE (ticket_key, reasons, unread) IS NOT (excluded.ticket_key, excluded.reasons, 1)""",
+                (source, ticket_id, key, reason),
+            )
+            > 0
+        )
+
+    def lift_unread(self, source: str, ticket_ids: Iterable[str]) -> list[str]:
+        """Take back those of these tickets that could not be read, for now they were; return their ids."""
+        unread = self.unread(source)
+        found = [ticket_id for ticket_id in ticket_ids if ticket_id in unread]
+        for ticket_id in found:
+            self._db.execute("DELETE FROM quarantine WHERE source = ? AND ticket_id = ?", (source, ticket_id))
+        return found
+
+    def unread(self, source: str) -> dict[str, str]:
+        """Return id -> reason of the tickets whose answer made no ticket when they were read last."""
+        return dict(
+            self._db.rows("SELECT ticket_id, reasons FROM quarantine WHERE source = ? AND unread = 1", (source,))
         )
 
     def quarantined(self, source: str) -> dict[str, str]:

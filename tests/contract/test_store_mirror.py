@@ -257,7 +257,7 @@ def test_quarantine_shows_mirrored_and_unread_tickets(store: Register) -> None:
     """A ticket set aside is shown with its reasons, also one that could never be read."""
     commit(store, Sheet("1", "CAPA-1").reading())
     store.tickets.quarantine(SOURCE, "1", ["status Blocked is not mapped", "no grade"])
-    store.tickets.quarantine(SOURCE, "9", ["answer cut"], key="CAPA-9")
+    store.tickets.set_unread(SOURCE, "9", "CAPA-9", "answer cut")
     assert rows(store, "v_tickets", "ticket_key", "presence", "quarantine_reason") == [
         ("CAPA-1", "present", "status Blocked is not mapped; no grade"),
         ("CAPA-9", "unobserved", "answer cut"),

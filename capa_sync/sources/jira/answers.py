@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from typing import Any
 
 import orjson
 
 from capa_sync.errors import Authentication, BadAnswer, Fatal, SourceError, WriteRefused
+from capa_sync.sources.decoding import decode_json
 
 _LONGEST = 300
 
@@ -19,20 +19,8 @@ def decode(source: str, what: str, headers: Mapping[str, str], content: bytes) -
     if kind not in ("application/json", "text/json") and not kind.endswith("+json"):
         raise BadAnswer(source, f"{what}: the answer is {kind or 'of no type'} instead of JSON; {_guess(content)}")
     try:
-        return orjson.loads(content)
-    except orjson.JSONDecodeError as error:
-        return _decode_slowly(source, what, content, error)
-
-
-def _decode_slowly(source: str, what: str, content: bytes, error: orjson.JSONDecodeError) -> Any:
-    """Take what orjson refuses and Java servers send: lone surrogates, which become question marks.
-
-    NaN, infinities and numbers beyond all measure are no JSON, though Python's own reader takes them.
-    """
-    try:
-        text = json.dumps(json.loads(content), ensure_ascii=False, allow_nan=False)
-        return orjson.loads(text.encode("utf-8", "replace"))
-    except (ValueError, RecursionError):
+        return decode_json(content)
+    except ValueError as error:
         message = f"{what}: the answer is cut short or no JSON ({len(content)} bytes)"
         raise BadAnswer(source, message) from error
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from capa_sync.errors import AnswerTooLarge, BadAnswer
 from capa_sync.sources.jira.client import JiraClient
+from capa_sync.sources.jira.shapes import is_issue, one_issue
 from capa_sync.sources.sizes import Oversized, PageSize
 
 Issue = dict[str, Any]
@@ -69,13 +70,13 @@ class ById:
             if not is_whole:
                 raise
             found = self._client.find(f"issue/{id_}", {"fields": ",".join(OUTLINE)})
-            return Oversized(found) if isinstance(found, dict) and found.get("id") else None
-        return found if isinstance(found, dict) and found.get("id") else None
+            return Oversized(one_issue(self._client.source, found, id_)) if found is not None else None
+        return one_issue(self._client.source, found, id_) if found is not None else None
 
 
 def issues_of(client: JiraClient, answer: Any) -> list[Issue]:
     """The issues of an `issue/bulkfetch` answer. Raises BadAnswer when it holds no list of them."""
     issues = answer.get("issues") if isinstance(answer, dict) else None
-    if not isinstance(issues, list) or not all(isinstance(one, dict) and one.get("id") for one in issues):
+    if not isinstance(issues, list) or not all(map(is_issue, issues)):
         raise BadAnswer(client.source, "the bulk fetch gives no list of issues; the page is refused")
     return issues

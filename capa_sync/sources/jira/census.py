@@ -10,6 +10,7 @@ from capa_sync.sources.jira.client import BadRequest, JiraClient
 from capa_sync.sources.jira.facts import prove_identity
 from capa_sync.sources.jira.outside import Outside
 from capa_sync.sources.jira.paging import Shifted
+from capa_sync.sources.jira.shapes import rows_of
 from capa_sync.sources.jira.site import Site
 
 _CLOUD_IDS, _OFFSET_IDS = 5000, 1000
@@ -72,10 +73,8 @@ def _project_keys(client: JiraClient, status: str) -> list[str]:
     while True:
         params = {"status": status, "startAt": len(keys), "maxResults": _PROJECTS, "orderBy": "key"}
         answer = client.get("project/search", params)
-        values = answer.get("values") if isinstance(answer, dict) else None
-        if not isinstance(values, list):
-            raise BadAnswer(client.source, "the list of projects is none; the census is given up")
-        keys += [str(one["key"]) for one in values]
+        values = rows_of(client.source, answer, "values", "the list of projects")
+        keys += _keys(client, values)
         total = answer.get("total")
         if answer.get("isLast") or (isinstance(total, int) and len(keys) >= total):
             return keys
@@ -92,7 +91,13 @@ def _offset_roster(client: JiraClient) -> dict[str, str]:
 
 def _listed_keys(client: JiraClient, params: dict[str, str]) -> set[str]:
     answer: Any = client.get("project", params)
-    if not isinstance(answer, list):
-        raise BadAnswer(client.source, "the list of projects is none; the census is given up")
+    rows = rows_of(client.source, {"projects": answer}, "projects", "the list of projects")
     wants_archived = bool(params)
-    return {str(one["key"]) for one in answer if wants_archived or not one.get("archived")}
+    return set(_keys(client, [one for one in rows if wants_archived or not one.get("archived")]))
+
+
+def _keys(client: JiraClient, projects: list[dict[str, Any]]) -> list[str]:
+    keys = [one.get("key") for one in projects]
+    if not all(isinstance(key, str) and key for key in keys):
+        raise BadAnswer(client.source, "a project in the list has no key; the census is given up")
+    return [str(key) for key in keys]

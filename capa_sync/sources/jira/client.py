@@ -184,6 +184,8 @@ class JiraClient:
                 return None
             self._check(answer, what)
             found = answers.decode(self.source, what, answer.headers, answer.content)
+            if found is None:  # else it would be taken for a 404
+                raise BadAnswer(self.source, f"{what}: the answer is null")
             self._check_speaker(answer, path)
             self._note_date(answer.headers.get("Date"))
             self.answered_bytes = len(answer.content)

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 from capa_sync.errors import AnswerTooLarge, BadAnswer, Retryable
 from capa_sync.sources.jira.byid import issues_of
 from capa_sync.sources.jira.client import JiraClient
+from capa_sync.sources.jira.shapes import counted_rows, entry_ids, is_id
 from capa_sync.sources.sizes import PageSize
 
 T = TypeVar("T")
@@ -77,10 +78,13 @@ class Histories:
             answer = self._page(body)
             for id_, entries in self._entries(answer):
                 # the entries of one ticket may be split over pages; an entry told twice is one entry
-                found.setdefault(id_, {}).update((str(entry.get("id")), entry) for entry in entries)
+                named = zip(entry_ids(self._client.source, entries, "the bulk changelog"), entries, strict=True)
+                found.setdefault(id_, {}).update(named)
             self._size.learn(sum(map(len, found.values())) - before, self._client.answered_bytes)
             before = sum(map(len, found.values()))
             token = answer.get("nextPageToken")
+            if token is not None and not isinstance(token, str):
+                raise self._bad("the bulk changelog gives a page token that is none")
             if not token:
                 return {id_: list(entries.values()) for id_, entries in found.items()}, len(tokens) + 1
             if token in tokens:
@@ -107,7 +111,9 @@ class Histories:
             entries = log.get("changeHistories") if isinstance(log, dict) else None
             if not isinstance(entries, list) or not all(isinstance(one, dict) for one in entries):
                 raise self._bad("the bulk changelog gives no entries for a ticket")
-            yield str(log.get("issueId")), entries
+            if not is_id(log.get("issueId")):
+                raise self._bad("the bulk changelog does not say whose the entries are")
+            yield log["issueId"], entries
 
     def _visible(self, ids: Sequence[str]) -> list[str]:
         body = {"issueIdsOrKeys": list(ids), "fields": ["updated"]}
@@ -154,10 +160,9 @@ class Histories:
                 continue
             if answer is None:
                 return None
-            values, total = (answer.get("values"), answer.get("total")) if isinstance(answer, dict) else (None, None)
-            if not isinstance(values, list) or not isinstance(total, int):
-                raise self._bad("a ticket's changelog gives no list")
-            entries.update((str(one.get("id")), one) for one in values)
+            what = f"the changelog of {id_}"
+            values, total = counted_rows(self._client.source, answer, "values", what)
+            entries.update(zip(entry_ids(self._client.source, values, what), values, strict=True))
             start += len(values)
             if start >= total:
                 return list(entries.values())

@@ -8,6 +8,7 @@ from typing import Any
 from capa_sync.errors import AnswerTooLarge, BadAnswer
 from capa_sync.model.write import PROPERTY_KEY
 from capa_sync.sources.jira.client import JiraClient
+from capa_sync.sources.jira.shapes import counted_rows, is_id, rows_of
 from capa_sync.sources.jira.values import account_of
 
 _PAGE = 100
@@ -50,11 +51,11 @@ def _own_comments(client: JiraClient, ticket_id: str, me: str) -> Iterator[list[
         answer = _page(client, ticket_id, start)
         if answer is None:
             return
-        comments = answer.get("comments") if isinstance(answer, dict) else None
-        total = answer.get("total") if isinstance(answer, dict) else None
-        if not isinstance(comments, list) or not isinstance(total, int):
-            raise BadAnswer(client.source, f"the comments of ticket {ticket_id} are no list")
-        own = [one for one in comments if account_of(one.get("author")) == me]
+        comments, total = counted_rows(client.source, answer, "comments", f"the comments of ticket {ticket_id}")
+        if not all(is_id(one.get("id")) for one in comments):
+            raise BadAnswer(client.source, f"a comment of ticket {ticket_id} has no id")
+        # one that does not tell its author may be ours: its property tells
+        own = [one for one in comments if account_of(one.get("author")) in (me, "")]
         own.sort(key=lambda one: (str(one.get("created")), int(one["id"])), reverse=True)
         if own:
             yield [str(one["id"]) for one in own]
@@ -83,14 +84,16 @@ def _properties(client: JiraClient, ids: Sequence[str]) -> Iterator[tuple[str, A
     if not client.is_cloud:
         for id_ in ids:
             found = client.find(f"comment/{id_}/properties/{PROPERTY_KEY}")
-            if isinstance(found, dict):
-                yield id_, found.get("value")
+            if found is not None:
+                yield id_, property_in(client.source, found)
         return
     known = _by_id(client, ids)
     for id_ in ids:
-        for one in known.get(id_, {}).get("properties") or ():
+        if id_ not in known:
+            raise BadAnswer(client.source, f"the comments by id leave out {id_}")
+        for one in rows_of(client.source, known[id_], "properties", f"comment {id_}"):
             if one.get("key") == PROPERTY_KEY:
-                yield id_, one.get("value")
+                yield id_, property_in(client.source, one)
 
 
 def _by_id(client: JiraClient, ids: Sequence[str]) -> dict[str, Any]:
@@ -102,7 +105,12 @@ def _by_id(client: JiraClient, ids: Sequence[str]) -> dict[str, Any]:
             raise
         middle = len(ids) // 2
         return {**_by_id(client, ids[:middle]), **_by_id(client, ids[middle:])}
-    values = answer.get("values") if isinstance(answer, dict) else None
-    if not isinstance(values, list):
-        raise BadAnswer(client.source, "the comments by id are no list")
+    values = rows_of(client.source, answer, "values", "the comments by id")
     return {str(one.get("id")): one for one in values}
+
+
+def property_in(source: str, answer: Any) -> Any:
+    """Return the value of our property in an answer that shows it. Raises BadAnswer for any other answer."""
+    if not isinstance(answer, dict) or answer.get("key") != PROPERTY_KEY or "value" not in answer:
+        raise BadAnswer(source, "the answer for our property shows another, or none")
+    return answer["value"]

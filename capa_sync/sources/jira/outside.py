@@ -29,6 +29,7 @@ class Outside:
         """Take over the result of a census: the ids that the query names."""
         self._inside, self._outside = set(in_scope), set()
         self._site.gone.clear()
+        self._site.assembler.forget_refused()
 
     def ids(self) -> list[str]:
         """Ids of mirrored action tickets outside the query, in order of the mirror."""

@@ -9,6 +9,7 @@ from typing import Any
 from capa_sync.errors import AnswerTooLarge, BadAnswer, Retryable
 from capa_sync.sources.jira.byid import ALL_FIELDS, OUTLINE, ById
 from capa_sync.sources.jira.client import BadRequest, JiraClient
+from capa_sync.sources.jira.shapes import is_issue
 from capa_sync.sources.sizes import Oversized, PageSize
 
 _EMPTY_PAGES = 5
@@ -130,6 +131,8 @@ class Search:
         answer = self._client.post("search/jql", body)
         issues = self._issues(answer)
         token = answer.get("nextPageToken")
+        if token is not None and not isinstance(token, str):
+            raise self._bad("the search gives a page token that is none")
         if not token:
             return Rows(issues, None)
         if token == place.token:
@@ -137,7 +140,7 @@ class Search:
         empties = 0 if issues else place.empties + 1
         if empties > _EMPTY_PAGES:
             raise self._bad("the search gives empty pages without end")
-        return Rows(issues, Place(token=str(token), empties=empties))
+        return Rows(issues, Place(token=token, empties=empties))
 
     def _offset_page(self, body: dict[str, Any], place: Place) -> Rows:
         overlap = 1 if place.last else 0
@@ -162,7 +165,7 @@ class Search:
 
     def _issues(self, answer: Any) -> list[dict[str, Any]]:
         issues = answer.get("issues") if isinstance(answer, dict) else None
-        if not isinstance(issues, list) or not all(isinstance(one, dict) and one.get("id") for one in issues):
+        if not isinstance(issues, list) or not all(map(is_issue, issues)):
             raise self._bad("the search gives no list of issues")
         return issues
 

@@ -10,6 +10,7 @@ import orjson
 from capa_sync.errors import Skippable
 from capa_sync.model.ticket import ChildRef, Part, RawChange, RawComment, SourceTicket
 from capa_sync.model.values import BLANK, Raw
+from capa_sync.sources.bodies import UNREADABLE
 from capa_sync.sources.jira.adf import adf_text, is_document
 from capa_sync.sources.jira.changes import Dated, HistoryReader, sorted_entries
 from capa_sync.sources.jira.parts import CHILDREN, COMMENTS, HISTORY, RECORD
@@ -41,9 +42,6 @@ BOOKKEEPING = frozenset(
     }
 )
 """Fields that say nothing a rule may read; links, sub-tasks and attachments have their own places in the ticket."""
-
-_UNREADABLE = (ValueError, TypeError, AttributeError, KeyError, OverflowError, RecursionError)
-"""What a shape that no Jira should send may raise: that ticket is quarantined, the others go on."""
 
 
 class JiraParser:
@@ -97,7 +95,7 @@ class JiraParser:
             raise Skippable(self._source, _shown(issue), "the answer holds no fields")
         try:
             return self._ticket(issue, fields, histories, comments, children, history_complete)
-        except _UNREADABLE as error:
+        except UNREADABLE as error:
             raise Skippable(self._source, _shown(issue), f"a part of it cannot be read: {error}") from error
 
     def _ticket(

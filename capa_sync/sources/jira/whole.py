@@ -9,13 +9,23 @@ from typing import Any
 
 from capa_sync.errors import AnswerTooLarge, BadAnswer, Retryable, Skippable
 from capa_sync.model.ticket import Part, Reading, Role
+from capa_sync.sources.bodies import MOST_ENTRIES, UNREADABLE, TooMuch
 from capa_sync.sources.jira.byid import ById
 from capa_sync.sources.jira.changes import Dated, FieldNames
 from capa_sync.sources.jira.client import JiraClient
 from capa_sync.sources.jira.history import TOO_LARGE, Histories
 from capa_sync.sources.jira.parse import JiraParser
-from capa_sync.sources.jira.parts import children_part, comments_part, history_part, record_part, split, undecorate
+from capa_sync.sources.jira.parts import (
+    RECORD,
+    children_part,
+    comments_part,
+    history_part,
+    record_part,
+    split,
+    undecorate,
+)
 from capa_sync.sources.jira.people import People
+from capa_sync.sources.jira.shapes import counted_rows, entry_ids
 from capa_sync.sources.jira.times import read_instant
 from capa_sync.sources.sizes import Oversized, too_large
 
@@ -30,7 +40,7 @@ class Draft:
     """A search row taken apart: the issue, its record part, and what came inside it.
 
     `is_by_id`: it came from the database, not from the search index. `is_oversized`: of a ticket larger than an
-    answer may be; only its outline is known.
+    answer may be; only its outline is known. `fault`: why it is not worked on, "" else.
     """
 
     id: str
@@ -42,19 +52,25 @@ class Draft:
     is_complete: bool = True
     is_by_id: bool = False
     is_oversized: bool = False
+    fault: str = ""
 
     @classmethod
     def of(cls, issue: dict[str, Any]) -> Draft:
         """Take a row apart; the row is changed."""
         is_oversized = isinstance(issue, Oversized)
         changelog, comments = split(issue)
-        return cls(str(issue["id"]), issue, record_part(issue), changelog, comments, is_oversized=is_oversized)
+        try:
+            return cls(str(issue["id"]), issue, record_part(issue), changelog, comments, is_oversized=is_oversized)
+        except TooMuch as much:
+            fields = issue.get("fields")
+            stamp = str(fields.get("updated")) if isinstance(fields, dict) else ""
+            return cls(str(issue["id"]), issue, Part(RECORD, b"", stamp), changelog, comments, fault=str(much))
 
     def renew(self, fresh: Draft) -> None:
         """Take over a newer answer."""
         self.issue, self.part, self.is_by_id = fresh.issue, fresh.part, True
         self.changelog, self.comments = fresh.changelog, fresh.comments
-        self.is_oversized = fresh.is_oversized
+        self.is_oversized, self.fault = fresh.is_oversized, fresh.fault
 
     @property
     def key(self) -> str:
@@ -87,10 +103,15 @@ class Assembler:
         self._lag = lag
         self._histories = Histories(client)
         self._by_id = ById(client)
+        self._refused: dict[str, tuple[str, str]] = {}
+
+    def forget_refused(self) -> None:
+        """Work anew, when they are read next, on the tickets that made none: their answer may have been odd once."""
+        self._refused.clear()
 
     def assemble(
         self,
-        drafts: Iterable[Draft],
+        drafts: Sequence[Draft],
         role_of: Callable[[Draft], Role],
         children: Mapping[str, list[dict[str, Any]]],
     ) -> tuple[list[Reading], list[Skip]]:
@@ -107,15 +128,22 @@ class Assembler:
                 comments = self._comments(draft)
                 if comments is not None:
                     readings.append(self._reading(draft, comments, role_of(draft), children.get(draft.id)))
-            except Skippable as error:
-                skipped.append((draft.id, draft.key, error.message))
+            except (Skippable, *UNREADABLE) as error:
+                skipped.append((draft.id, draft.key, _reason(error)))
+        digests = {draft.id: draft.part.digest for draft in drafts}
+        for ticket_id in [reading.ticket.id for reading in readings]:
+            self._refused.pop(ticket_id, None)
+        self._refused.update((id_, (digests.get(id_, ""), reason)) for id_, _key, reason in skipped)
         return readings, skipped
 
     def _readable(self, drafts: Iterable[Draft], skipped: list[Skip]) -> Iterator[Draft]:
-        """Leave out tickets larger than an answer may be, with the reason."""
+        """Leave out, with their reasons, those beyond the bounds and those that made no ticket as they are now."""
         for draft in drafts:
-            if draft.is_oversized:
-                skipped.append((draft.id, draft.key, too_large(self._client.most)))
+            digest, refused = self._refused.get(draft.id, ("", ""))
+            reason = too_large(self._client.most) if draft.is_oversized else draft.fault
+            reason = reason or (refused if digest == draft.part.digest else "")
+            if reason:
+                skipped.append((draft.id, draft.key, reason))
             else:
                 yield draft
 
@@ -166,18 +194,25 @@ class Assembler:
                 skipped.append((draft.id, draft.key, too_large(self._client.most)))
             if entries is None or entries is TOO_LARGE:
                 continue
-            undecorate(entries)
-            for entry in entries:
-                self._people.meet(entry.get("author"))
-            if not self._client.is_cloud:
-                self._names.resolve(entries)
-            try:
-                draft.dated = self._parser.dated(draft.issue, entries)
-            except Skippable as error:
-                skipped.append((draft.id, draft.key, error.message))
+            if len(entries) > MOST_ENTRIES:
+                many = f"its history has {len(entries)} entries, more than the {MOST_ENTRIES} that are worked on"
+                skipped.append((draft.id, draft.key, many))
                 continue
-            found.append(draft)
+            try:
+                self._date(draft, entries)
+            except (Skippable, *UNREADABLE) as error:
+                skipped.append((draft.id, draft.key, _reason(error)))
+            else:
+                found.append(draft)
         return found
+
+    def _date(self, draft: Draft, entries: list[Any]) -> None:
+        undecorate(entries)
+        for entry in entries:
+            self._people.meet(entry.get("author"))
+        if not self._client.is_cloud:
+            self._names.resolve(entries)
+        draft.dated = self._parser.dated(draft.issue, entries)
 
     def _cloud_logs(self, drafts: list[Draft]) -> dict[str, list[Any]]:
         if not drafts:
@@ -232,9 +267,10 @@ class Assembler:
                 answer = self._comment_page(draft, start)
                 if answer is None:
                     return None
-                listed, total = _listed(answer if isinstance(answer, dict) else None, "comments")
+                what = f"the comments of {draft.id}"
+                listed, total = counted_rows(self._client.source, answer, "comments", what)
                 totals.add(total)
-                found.update((str(one.get("id")), one) for one in listed)
+                found.update(zip(entry_ids(self._client.source, listed, what), listed, strict=True))
                 start += len(listed)
                 if start >= total:
                     break
@@ -257,6 +293,13 @@ class Assembler:
                     why = f"a comment of it: {too_large(self._client.most)}"
                     raise Skippable(self._client.source, draft.key, why) from None
                 size //= 2
+
+
+def _reason(error: Exception) -> str:
+    """Say why an answer makes no ticket, without words of the ticket where they are not ours."""
+    if isinstance(error, Skippable):
+        return error.message
+    return str(error) if isinstance(error, TooMuch) else f"a part of it cannot be read ({type(error).__name__})"
 
 
 def _is_late(draft: Draft) -> bool:

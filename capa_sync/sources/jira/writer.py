@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from capa_sync.errors import AnswerTooLarge, DeliveryUnknown, Skippable, SourceError, WriteRefused
+from capa_sync.errors import AnswerTooLarge, BadAnswer, DeliveryUnknown, Skippable, SourceError, WriteRefused
 from capa_sync.model.clock import Clock
 from capa_sync.model.patterns import COMMENT_ID
 from capa_sync.model.write import OWN_LABELS, PROPERTY_KEY, Delivered, Write, WriteKind
@@ -16,7 +16,7 @@ from capa_sync.sources.fence import fenced, fenced_write
 from capa_sync.sources.jira.client import JiraClient
 from capa_sync.sources.jira.facts import read_me
 from capa_sync.sources.jira.gate import EndpointGate
-from capa_sync.sources.jira.marks import MARKER, find_own_comment, property_value
+from capa_sync.sources.jira.marks import MARKER, find_own_comment, property_in, property_value
 from capa_sync.sources.jira.markup import same_text, to_adf, to_wiki
 from capa_sync.sources.jira.options import JiraOptions
 from capa_sync.sources.jira.removal import (
@@ -32,6 +32,7 @@ from capa_sync.sources.jira.service_desk import (
     require_internal,
     take_back,
 )
+from capa_sync.sources.jira.shapes import fields_of
 from capa_sync.sources.jira.times import in_utc
 from capa_sync.sources.jira.values import account_of
 from capa_sync.sources.retry import RetryPolicy
@@ -112,7 +113,9 @@ class JiraWriter:
 
     def _find_ticket(self, write: Write) -> dict[str, Any] | None:
         found = self._client.find(f"issue/{write.ticket_id}", {"fields": "updated,labels,project"})
-        return found if isinstance(found, dict) else None
+        if found is not None:
+            _labels_in(self.name, fields_of(self.name, found, write.ticket_id), write)
+        return found
 
     def _ticket(self, write: Write) -> dict[str, Any]:
         found = self._find_ticket(write)
@@ -153,7 +156,7 @@ class JiraWriter:
             return False
         if is_service_desk(ticket):
             require_internal(self._client, write, comment_id, held)
-        if isinstance(held, dict) and same_text(body, held.get("body")):
+        if same_text(body, self._comment_body(held, comment_id)):
             return True
         # Cloud mails watchers about edits unless told not to; Data Center has no such switch
         quietly = {"notifyUsers": "false"} if self._client.is_cloud else {}
@@ -164,6 +167,12 @@ class JiraWriter:
                 return False
             raise
         return True
+
+    def _comment_body(self, answer: Any, comment_id: str) -> Any:
+        """Return the body of the comment that was asked for. Raises BadAnswer for anything else."""
+        if not isinstance(answer, dict) or answer.get("id") != comment_id or "body" not in answer:
+            raise BadAnswer(self.name, f"the answer for comment {comment_id} is no comment, or another one")
+        return answer["body"]
 
     def _create(self, write: Write, body: Any, ticket: dict[str, Any]) -> Delivered:
         properties: list[dict[str, Any]] = [{"key": PROPERTY_KEY, "value": property_value(write.marker)}]
@@ -194,7 +203,7 @@ class JiraWriter:
         marked = find_own_comment(self._client, write.ticket_id, self._me, write.marker)
         for id_ in dict.fromkeys(one for one in (remote_id, marked) if one):
             found = self._client.find(f"issue/{write.ticket_id}/comment/{id_}")
-            if isinstance(found, dict) and same_text(body, found.get("body")):
+            if found is not None and same_text(body, self._comment_body(found, id_)):
                 if is_service_desk(ticket) and id_ == remote_id:
                     require_internal(self._client, write, id_, found)
                 elif is_service_desk(ticket) and is_shown_to_customers(self._client, id_, found):
@@ -219,7 +228,7 @@ class JiraWriter:
 
     def _label_orders(self, write: Write, ticket: dict[str, Any]) -> list[dict[str, str]]:
         """The update verbs still needed, one a label."""
-        have = set((ticket.get("fields") or {}).get("labels") or ())
+        have = _labels_in(self.name, ticket["fields"], write)
         strangers = {*write.labels_add, *write.labels_remove} - OWN_LABELS
         if strangers:
             raise WriteRefused(self.name, f"{write.ticket_key}: labels that are not ours: {sorted(strangers)}")
@@ -237,7 +246,7 @@ class JiraWriter:
     def _has_property(self, write: Write) -> bool:
         """Tell whether the issue property says this already, whichever register put it there."""
         found = self._client.find(f"issue/{write.ticket_id}/properties/{PROPERTY_KEY}")
-        value = found.get("value") if isinstance(found, dict) else None
+        value = property_in(self.name, found) if found is not None else None
         said = {key: text for key, text in value.items() if key != MARKER} if isinstance(value, dict) else None
         return said == dict(write.fields)
 
@@ -254,6 +263,14 @@ def _id_in(answer: Any) -> str:
     """Return the id of a comment that was made, "" when the answer names none that can be one."""
     id_ = str(answer.get("id") or "") if isinstance(answer, dict) else ""
     return id_ if COMMENT_ID.fullmatch(id_) else ""
+
+
+def _labels_in(source: str, fields: dict[str, Any], write: Write) -> set[str]:
+    """Return the labels that a ticket shows; none where the field is not there. Raises BadAnswer for other shapes."""
+    labels = fields.get("labels")
+    if labels is not None and not (isinstance(labels, list) and all(isinstance(one, str) for one in labels)):
+        raise BadAnswer(source, f"{write.ticket_key}: its labels are no list of words")
+    return set(labels or ())
 
 
 def _stamp(ticket: dict[str, Any]) -> str:

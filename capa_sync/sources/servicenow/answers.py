@@ -13,6 +13,7 @@ import requests
 from capa_sync.errors import Authentication, BadAnswer, DeliveryUnknown, Fatal, NotBefore, SourceError, WriteRefused
 from capa_sync.model.clock import Clock
 from capa_sync.model.patterns import CONTROL_RUN, COUNT, CUT_SHORT, DATE_LIKE
+from capa_sync.sources.decoding import decode_json
 from capa_sync.sources.retry import overload
 from capa_sync.sources.wish import read_http_date
 
@@ -112,10 +113,11 @@ def lean(row: Row) -> Row:
 
 
 def _any_cell(cell: Any) -> Any:
+    """Return a cell of any shape as texts, as the platform would send them."""
     if not isinstance(cell, dict):
-        return "" if cell is None else cell
-    value = cell.get("value")
-    return _cell(value, cell.get("display_value")) if value else ""
+        return "" if cell is None else cell if isinstance(cell, str) else str(cell)
+    value, display = cell.get("value"), cell.get("display_value")
+    return _cell(str(value), str(display) if display else "") if value else ""
 
 
 def _cell(value: Any, display: Any) -> Any:
@@ -163,8 +165,8 @@ def _parse(source: str, response: requests.Response) -> Row:
     if not response.headers.get("Content-Type", "").startswith("application/json"):
         raise BadAnswer(source, f"{_where(response)} was answered with {_kind(response)} instead of JSON")
     try:
-        body = orjson.loads(response.content.replace(_EMPTY, b'""'))  # 8 % of a backfill (measured)
-    except orjson.JSONDecodeError:
+        body = decode_json(response.content.replace(_EMPTY, b'""'))  # 8 % of a backfill (measured)
+    except ValueError:
         cancelled = CUT_SHORT.search(
             response.content.decode("utf-8", "replace")
         )  # `text` would guess at the encoding

@@ -9,6 +9,7 @@ from typing import Any
 
 from capa_sync.errors import Skippable
 from capa_sync.model.ticket import Reading, Role
+from capa_sync.sources.bodies import MOST_ENTRIES, TooMuch
 from capa_sync.sources.servicenow.answers import Row, value_of
 from capa_sync.sources.servicenow.dictionary import TableFacts
 from capa_sync.sources.servicenow.directory import Directory
@@ -56,7 +57,10 @@ class Assembly:
 
     def digest(self, shelf: Shelf, row: Row) -> str:
         """Return the digest that the row's record part will have."""
-        return record_part(shelf.table, shelf.reference, row, self._facts(shelf, row).journals).digest
+        try:
+            return record_part(shelf.table, shelf.reference, row, self._facts(shelf, row).journals).digest
+        except TooMuch:
+            return ""  # the mirror holds none of it
 
     def readings(
         self, shelf: Shelf, rows: Sequence[Row], now: datetime, refetch: Refetch, asked: Asked | None = None
@@ -83,12 +87,18 @@ class Assembly:
         learn(self.directory, self.directory.table(shelf.table), list(current.values()), spoken.values())
         found: list[Reading] = []
         for key, row in current.items():
+            if entries := _too_many(past, key):
+                many = f"its history has {entries} entries, more than the {MOST_ENTRIES} that are worked on"
+                skipped.append((key, value_of(row, "number"), many))
+                continue
             bodies = self._bodies(shelf, row, past, spoken[key], now)
-            parts = tuple(part_of(kind, body) for kind, body in bodies.items())
             try:
+                parts = tuple(part_of(kind, body) for kind, body in bodies.items())
                 found.append(Reading(self.parser.build(bodies), parts, shelf.role))
             except Skippable as error:
                 skipped.append((key, error.ticket_key, error.message.removeprefix(f"{error.ticket_key}: ")))
+            except TooMuch as much:
+                skipped.append((key, value_of(row, "number"), str(much)))
         return found, skipped
 
     def _leave_out(self, current: dict[str, Row], past: Past) -> list[Skipped]:
@@ -116,3 +126,10 @@ class Assembly:
     def _facts(self, shelf: Shelf, row: Row) -> TableFacts:
         """Return what is known of the row's real class, which may extend the table asked (facts 2.4)."""
         return self.directory.table(value_of(row, "sys_class_name") or shelf.table)
+
+
+def _too_many(past: Past, sys_id: str) -> int:
+    """Return the number of a record's history entries where it is beyond the bound, else 0."""
+    kinds = (kind[sys_id].rows for kind in (past.audit, past.notes) if kind and sys_id in kind)
+    count = sum(map(len, kinds))
+    return count if count > MOST_ENTRIES else 0

@@ -15,6 +15,7 @@ from capa_sync.sources.servicenow.parts import JOURNAL_COLUMNS
 from capa_sync.sources.servicenow.query import condition, join, one_of
 
 _PAGE = 1000
+_LONGEST_NUMBER = 19
 _DEEPEST = 12  # classes between a table and its root; a guard against a loop in the data
 _COLUMN = ("sys_id", "name", "element", "column_label", "internal_type", "reference", "attributes", "audit")
 _CHOICE = ("sys_id", "name", "element", "value", "label", "language", "sequence", "inactive")
@@ -133,7 +134,7 @@ def _column(row: Row, *, table_audited: bool) -> Column:
 
 
 def _number(text: str) -> int:
-    return int(text) if text.isdigit() else 0
+    return int(text) if text.isdecimal() and len(text) < _LONGEST_NUMBER else 0
 
 
 def check_columns(source: str, table: TableFacts, columns: Iterable[str]) -> None:

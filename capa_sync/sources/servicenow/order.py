@@ -11,6 +11,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 Row = Mapping[str, Any]
+_MOST_CHAINED = 1_000
+_LONGEST = 19
+"""Digits of a number that a counter of the platform may have."""
 
 
 def in_true_order(rows: Iterable[Row]) -> list[list[Row]]:
@@ -30,7 +33,7 @@ def in_true_order(rows: Iterable[Row]) -> list[list[Row]]:
 
 def _checkpoint(row: Row) -> int:
     text = row.get("record_checkpoint") or ""
-    return int(text) if text.isdigit() else -1
+    return int(text) if text.isdecimal() and len(text) < _LONGEST else -1
 
 
 def _by_user(rows: Sequence[Row]) -> list[list[Row]]:
@@ -54,6 +57,8 @@ def _by_chain(rows: Sequence[Row]) -> list[list[Row]]:
 
 def _chained(changes: Sequence[Row]) -> list[Row]:
     """Order changes of one column so that each begins with the value the one before ended with."""
+    if len(changes) > _MOST_CHAINED:
+        return list(changes)  # a loop of a script, and comparing all with all would take minutes
     left = list(changes)
     ends = [row.get("newvalue") for row in left]
     chain: list[Row] = []

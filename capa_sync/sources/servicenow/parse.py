@@ -20,6 +20,7 @@ from capa_sync.errors import Skippable
 from capa_sync.model.patterns import SYS_ID, SYS_ID_LIST
 from capa_sync.model.ticket import Part, RawChange, RawComment, SourceTicket
 from capa_sync.model.values import BLANK, Raw
+from capa_sync.sources.bodies import UNREADABLE
 from capa_sync.sources.servicenow.keyset import STAMP, from_stamp
 from capa_sync.sources.servicenow.markup import markup_value
 from capa_sync.sources.servicenow.order import in_true_order
@@ -51,7 +52,15 @@ class ServiceNowParser:
         return self.build({part.kind: orjson.loads(part.body) for part in parts})
 
     def build(self, bodies: Mapping[str, Any]) -> SourceTicket:
-        """Make the ticket of its parts' contents by kind. Raises Skippable where its record cannot be read."""
+        """Make the ticket of its parts' contents by kind. Raises Skippable where they make none."""
+        try:
+            return self._build(bodies)
+        except UNREADABLE as error:
+            row = bodies.get(RECORD, {}).get("row", {})
+            key = _value(row.get("number")) or _value(row.get("sys_id")) or "(no sys_id)"
+            raise Skippable(self._source, key, f"a part of it cannot be read ({type(error).__name__})") from error
+
+    def _build(self, bodies: Mapping[str, Any]) -> SourceTicket:
         record = bodies.get(RECORD, {})
         row, labels = record.get("row", {}), bodies.get(LABELS, {})
         sys_id, table = _value(row.get("sys_id")), record.get("table", "")

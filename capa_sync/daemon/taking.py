@@ -1,0 +1,60 @@
+"""One page into the mirror: whole, or without the tickets whose content raises something, which are set aside."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from capa_sync.daemon.house import House, SourceSetup
+from capa_sync.daemon.log import Action, log
+from capa_sync.errors import CapaSyncError, own_error
+from capa_sync.model.ticket import Page, Reading
+
+
+def commit_page(house: House, setup: SourceSetup, run: int, page: Page) -> list[str]:
+    """Commit a page with its cursor, and have its tickets judged; return ids of those that changed.
+
+    Raises RegisterUnavailable; then neither the page nor its cursor is stored.
+    """
+    house.checkpoint("before-page-commit")
+    try:
+        changed, news = _commit(house, setup, run, page)
+    except CapaSyncError:
+        raise
+    except Exception:  # noqa: BLE001 - one ticket's content must not stop its source: found, told, and left out
+        page = _without_culprits(house, setup, run, page)
+        changed, news = _commit(house, setup, run, page)
+    house.checkpoint("after-page-commit")
+    for ticket_id, key, reason in page.skipped:
+        if ticket_id in news:
+            name = key or ticket_id
+            log(Action.TICKET_QUARANTINED, level="warning", source=setup.name, ticket=name, reason=reason)
+    return changed
+
+
+def _commit(house: House, setup: SourceSetup, run: int, page: Page) -> tuple[list[str], set[str]]:
+    """Store a page in one transaction; return ids of what changed, and of what is newly set aside."""
+    register, now, name = house.register, house.clock.now(), setup.name
+    with register.transaction():
+        changed = register.tickets.commit_page(name, page, now, run, setup.source.parser())
+        read = register.tickets.lift_unread(name, [reading.ticket.id for reading in page.readings])
+        news = {id_ for id_, key, reason in page.skipped if register.tickets.set_unread(name, id_, key, reason)}
+        mirrored = {id_ for id_ in news if register.tickets.known_stamp(name, id_) is not None}
+        register.agenda.want_judging(name, dict.fromkeys([*changed, *read, *sorted(mirrored)]), now)
+    return changed, news
+
+
+def _without_culprits(house: House, setup: SourceSetup, run: int, page: Page) -> Page:
+    """Return a page without the readings that cannot be stored by themselves, each named among the skipped."""
+    kept: list[Reading] = []
+    skipped = list(page.skipped)
+    cursor = house.register.tickets.cursor(setup.name)
+    for reading in page.readings:
+        try:
+            _commit(house, setup, run, Page((reading,), cursor, complete=False))
+        except CapaSyncError:
+            raise
+        except Exception as error:  # noqa: BLE001 - this one
+            skipped.append((reading.ticket.id, reading.ticket.key, own_error(error)))
+        else:
+            kept.append(reading)
+    return replace(page, readings=tuple(kept), skipped=tuple(skipped))

@@ -1,0 +1,63 @@
+"""The shapes of Jira's answers, checked before anything is believed; pure.
+
+A shape that Jira does not send (a proxy's, a plug-in's, another endpoint's) refuses the answer: taken for an empty
+list or for a ticket that is gone, it would change presences, lose changes or double a comment.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from capa_sync.errors import BadAnswer
+
+Object = dict[str, Any]
+
+
+def is_id(value: Any) -> bool:
+    """Tell whether this is an id as Jira writes it: digits in a string."""
+    return isinstance(value, str) and value.isascii() and value.isdigit()
+
+
+def is_issue(value: Any) -> bool:
+    """Tell whether this is a row of a search or an issue: an object with an id, and a key in words if any."""
+    return isinstance(value, dict) and is_id(value.get("id")) and isinstance(value.get("key", ""), str)
+
+
+def one_issue(source: str, answer: Any, asked: str) -> Object:
+    """Return the issue that was asked for by id or key. Raises BadAnswer for anything else."""
+    if not is_issue(answer) or (is_id(asked) and answer["id"] != asked):
+        raise BadAnswer(source, f"the answer for issue {asked} is no issue, or another one")
+    found: Object = answer
+    return found
+
+
+def fields_of(source: str, answer: Any, asked: str) -> Object:
+    """Return the fields of the issue that was asked for. Raises BadAnswer when it shows none."""
+    fields = one_issue(source, answer, asked).get("fields")
+    if not isinstance(fields, dict):
+        raise BadAnswer(source, f"the answer for issue {asked} holds no fields")
+    return fields
+
+
+def rows_of(source: str, answer: Any, name: str, what: str) -> list[Object]:
+    """Return a member that is a list of objects. Raises BadAnswer when it is none; `what` names it for people."""
+    rows = answer.get(name) if isinstance(answer, dict) else None
+    if not isinstance(rows, list) or not all(isinstance(one, dict) for one in rows):
+        raise BadAnswer(source, f"{what}: the answer holds no list of {name}")
+    return rows
+
+
+def counted_rows(source: str, answer: Any, name: str, what: str) -> tuple[list[Object], int]:
+    """Return a member that is a list of objects, and the total that the answer tells. Raises BadAnswer."""
+    rows, total = rows_of(source, answer, name, what), answer.get("total")
+    if not isinstance(total, int) or isinstance(total, bool) or total < 0:
+        raise BadAnswer(source, f"{what}: the answer tells no total")
+    return rows, total
+
+
+def entry_ids(source: str, rows: list[Object], what: str) -> list[str]:
+    """Return the ids of history entries or comments. Raises BadAnswer for one without."""
+    ids = [str(one.get("id")) if isinstance(one.get("id"), str | int) else "" for one in rows]
+    if not all(ids) or len(set(ids)) < len(ids):
+        raise BadAnswer(source, f"{what}: entries without ids, or twice the same")
+    return ids

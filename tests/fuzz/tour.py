@@ -1,0 +1,184 @@
+"""A tour through everything that capa-sync asks of a tracker, with one endpoint giving malformed answers."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from dataclasses import dataclass
+from typing import Any
+
+from capa_sync.daemon.cycle import run_hinted
+from capa_sync.model.ticket import Presence
+from capa_sync.sandbox.jira.routes import ROUTES, find_route
+from capa_sync.sandbox.messages import Reply, Request
+from tests.sync.equal import assert_same
+from tests.sync.hands import JiraHands, hands_on
+from tests.sync.ours import Ours, ours_on
+from tests.sync.world import World
+
+_REST = re.compile(r"/rest/api/\d/(.+)")
+_TABLE = re.compile(r"/api/now/(?:v\d/)?table/(\w+)(/\w+)?")
+_MOST = 4
+_RIGHT = (Presence.PRESENT, Presence.UNOBSERVED)
+
+
+@dataclass(frozen=True, order=True)
+class Endpoint:
+    """A method and a pattern of the path; `name` is how people call it."""
+
+    name: str
+    method: str
+    path: str
+
+
+def endpoint_of(request: Any, face: str) -> Endpoint:
+    """The endpoint of a request that a sandbox answered; one that it does not route is a mistake of ours."""
+    path = request.path.partition("?")[0]
+    rest = _REST.fullmatch(path)
+    if rest is not None:
+        route, _parts, _exists = find_route(request.method, rest[1], face)
+        assert route is not None, (request.method, path)
+        return Endpoint(route.path.pattern.replace("([^/]+)", "*"), request.method, f"/{route.path.pattern}(\\?|$)")
+    table = _TABLE.fullmatch(path)
+    if table is None:
+        return Endpoint(path, request.method, re.escape(path))
+    one = r"/\w+" if table[2] else ""
+    return Endpoint(f"{table[1]}{'/*' if one else ''}", request.method, f"/table/{table[1]}{one}(\\?|$)")
+
+
+class Tour:
+    """One world and its tracker, led through deeds, cycles and restarts.
+
+    Attributes:
+        doubled: tickets on which at any instant stood two comments of ours, or two equal work notes.
+    """
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+        self.name = world.only.name
+        self.hands = hands_on(world.only)
+        self.faults = world.only.server.faults
+        self.doubled: list[tuple[str, Ours]] = []
+        self._turns: Counter[str] = Counter()
+        if self.name != "servicenow":
+            world.only.knobs(inline_changelog_cap=2, inline_comment_cap=1)
+        world.only.server.after.append(self._look)
+        for _ in range(2):
+            self._new_record()
+        self.heal()
+
+    @property
+    def face(self) -> str:
+        """Which Jira."""
+        return {"jira": "cloud", "jira-dc": "datacenter"}.get(self.name, "")
+
+    def endpoints(self) -> list[Endpoint]:
+        """What a whole tour asks for, as the sandbox routes it."""
+        log = self.world.only.server.requests
+        log.reset()
+        self.deeds()
+        self.asked()
+        self.heal()
+        return sorted({endpoint_of(each, self.face) for each in log})
+
+    def _new_record(self) -> str:
+        before = set(self.hands.records())
+        self.hands.create(self._word())
+        [ticket] = set(self.hands.records()) - before
+        self.hands.create_part(ticket, self._word())
+        return ticket
+
+    def _word(self) -> str:
+        self._turns["word"] += 1
+        return f"word {self._turns['word']}"
+
+    def deeds(self) -> None:
+        """People work: a new record that breaks a rule, edits, comments, a mended one, a broken one, a deletion."""
+        hands = self.hands
+        new, records = self._new_record(), hands.records()
+        hands.say(new, self._word())
+        for ticket in records[:2]:
+            hands.say(ticket, self._word())
+            hands.say(ticket, self._word())
+            hands.edit(ticket, self._word(), 0)
+            hands.edit(ticket, self._word(), 1)
+        for number in range(3):
+            hands.save_many(records[0], self._word(), number)
+        if len(records) > _MOST:
+            hands.delete(records[2])
+
+    def asked(self) -> None:
+        """A process begins, and all is due: sign-in, poll, full read, census, judging, writing; then a hint comes."""
+        world = self.world
+        world.restart()
+        world.try_cycle(days=8)
+        records = self.hands.records()
+        self.hands.edit(records[0], self._word(), 1)
+        world.later(minutes=1)
+        run_hinted(world.house, world.house.setups[self.name], [*records[:2], "99999"])
+
+    def heal(self) -> None:
+        """Answers are right again: what waited is written, and what was set aside is read, within days."""
+        world = self.world
+        self.faults.clear()
+        world.cycle(hours=2)
+        world.cycle(days=1)
+        for _ in range(3):
+            world.cycle(days=1)
+
+    def with_fault(self, endpoint: Endpoint, shape: str, *, for_good: bool) -> int:
+        """Lead through the tour while an endpoint answers malformed, once or for good; return how often it did."""
+        self.deeds()
+        times = None if for_good else 1
+        fault = self.faults.add("malformed", (endpoint.method, endpoint.path), times=times, shape=shape)
+        self.asked()
+        self.world.try_cycle(hours=2)
+        self.world.try_cycle(days=1)
+        self.check_presence()
+        return fault.hits
+
+    def check_presence(self) -> None:
+        """No ticket that is there for all to see is thought to be gone."""
+        truth = self.hands.truth()
+        for ticket, presence in self.world.presences().items():
+            if ticket in truth and truth[ticket].in_scope:
+                assert presence in _RIGHT, (ticket, presence)
+
+    def check(self) -> None:
+        """The mirror equals the tracker, and each ticket carries what the register says, once."""
+        world, truths = self.world, self.hands.truth()
+        for ticket, truth in truths.items():
+            if truth.in_scope:
+                assert_same(world, self.hands, ticket, truth)
+                assert world.presence(ticket) is Presence.PRESENT, ticket
+        assert self.doubled == []
+        assert [row for row in world.view("v_tickets") if row["quarantine_reason"]] == []
+        stuck = [row for row in world.view("v_writes") if row["state"] not in ("delivered", "withheld")]
+        assert stuck == []
+        for ticket in self.hands.records():
+            shown = world.view("v_findings", ticket_id=ticket, state="open")
+            ours = ours_on(self.hands, ticket)
+            if shown:
+                assert len(ours.texts) == 1, (ticket, ours)
+                assert ours.state in ("warning", "overdue"), (ticket, ours)
+            else:
+                assert ours.state in ("", "clear"), (ticket, ours)
+        written = world.writes()
+        world.cycle()
+        assert world.writes() == written
+
+    def _look(self, request: Request, _reply: Reply) -> None:
+        if request.method == "GET":
+            return
+        for ticket in self.hands.ids():
+            ours = ours_on(self.hands, ticket)
+            if len(ours.texts) > 1 or len(set(ours.notes)) < len(ours.notes):
+                self.doubled.append((ticket, ours))
+
+
+def routed(face: str) -> set[str]:
+    """Every endpoint that a sandbox Jira of this face routes."""
+    return {route.path.pattern.replace("([^/]+)", "*") for route in ROUTES if route.face in ("both", face)}
+
+
+__all__ = ["Endpoint", "JiraHands", "Tour", "endpoint_of", "routed"]
