@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 RUN := PYTHONDONTWRITEBYTECODE=1 $(BIN)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint docs fix check rules lock system bench soak
+.PHONY: help setup demo test lint docs fix check rules lock release system bench soak
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
@@ -34,11 +34,12 @@ test: $(VENV)/.development system ## run all tests
 soak: $(VENV)/.development ## tell long random stories on all three trackers, and compare mirror and tracker (STORIES=200); failures stay in soak.xml
 	CAPA_SYNC_SOAK=$(or $(STORIES),200) $(BIN)/python -m pytest -q -n 2 --dist load --timeout 0 --junitxml soak.xml tests/sync/test_machine.py tests/sync/test_warned.py
 
-lint: $(VENV)/.development ## ruff, mypy strict, import contracts, docstrings, spelling
+lint: $(VENV)/.development ## ruff, mypy strict, import contracts, dead code, docstrings, spelling
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
+	$(BIN)/vulture
 	$(BIN)/interrogate -q capa_sync tests benchmarks
 	$(BIN)/codespell capa_sync tests benchmarks rules mappings deploy docs README.md CHANGELOG.md
 
@@ -56,6 +57,9 @@ rules: $(VENV)/.runtime ## check and test the shipped rules
 
 bench: $(VENV)/.development ## measure speed and memory beside a floor (BENCH_ARGS=--full takes the sizes of the issue)
 	$(BIN)/python -m benchmarks $(BENCH_ARGS)
+
+release: $(VENV)/.development ## set version and changelog, build wheel, sdist and SBOM, commit and tag (VERSION=0.2.0)
+	BIN=$(BIN) bash deploy/release.sh $(VERSION)
 
 lock: ## make both locks anew (needs uv on the PATH or in .venv)
 	PATH="$(CURDIR)/$(BIN):$$PATH" uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" pyproject.toml -o requirements.lock

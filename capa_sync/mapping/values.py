@@ -22,7 +22,6 @@ of its texts that remembers the last of them; `Raw` itself would be slower to lo
 """
 
 MEDIA = Value(ValueState.FILLED, "", "(image or attachment)", media_only=True)
-NO_TEMPLATE = Template(())
 
 
 @lru_cache(maxsize=2_000)

@@ -6,8 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 
-BUSINESS = "bd"
-
 
 @dataclass(frozen=True, slots=True)
 class Days:

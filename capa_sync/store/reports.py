@@ -33,10 +33,6 @@ class Reports:
         )
         return [dict(zip(names, row, strict=True)) for row in rows]
 
-    def findings_by_state(self) -> dict[str, int]:
-        """Return state -> number of findings."""
-        return dict(self._db.rows("SELECT state, COUNT(*) FROM v_findings GROUP BY state ORDER BY state"))
-
     def writes_by_state(self) -> dict[str, int]:
         """Return state -> number of writes, every one ever meant."""
         return dict(self._db.rows("SELECT state, COUNT(*) FROM write_out GROUP BY state ORDER BY state"))

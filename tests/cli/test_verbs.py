@@ -160,9 +160,6 @@ def test_status_of_an_old_copy_says_so(desk: Desk) -> None:
     assert all(each["is_stale"] and each["age_s"] > 170_000 for each in told["sources"])
 
 
-NO_COMMENTS = 'mode = "on"\nmax_new_comments_per_day = 0'
-
-
 # --- sync ----------------------------------------------------------------------------------------------------------
 def test_sync_json_is_one_document(desk: Desk) -> None:
     """Programs read one JSON document from standard output and nothing else."""

@@ -41,7 +41,6 @@ MAY_MAKE_PATTERNS = (
     "sources/servicenow/directory.py",
 )
 """Modules whose patterns never meet text that a person wrote into a ticket."""
-UNBOUNDED = int(re._constants.MAXREPEAT)  # type: ignore[attr-defined]
 MANY = 2_000
 SAMPLE = "".join(map(chr, range(1, 256))) + "•→审\u2028😀"
 

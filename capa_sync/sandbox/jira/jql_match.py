@@ -229,7 +229,3 @@ def _words_test(extract: Extract, text: str, *, wants: bool) -> Test:
         return wants == any(all(shape.search(one) for shape in shapes) for one in texts)
 
     return holds
-
-
-def _wild(piece: str) -> str:
-    return re.escape(piece).replace(r"\*", r"\w*").replace(r"\?", r"\w")

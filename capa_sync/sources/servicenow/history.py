@@ -105,7 +105,7 @@ class History:
     """Reads audit and journal rows for records.
 
     Attributes:
-        audit_readable, notes_readable: False once the instance has refused that table.
+        audit_readable: False once the instance has refused that table.
         sessions: that read slices side by side.
     """
 
@@ -120,11 +120,6 @@ class History:
     def audit_readable(self) -> bool:
         """Whether audit rows are shown to us, as far as we know."""
         return AUDIT.table not in self._closed
-
-    @property
-    def notes_readable(self) -> bool:
-        """Whether comments and work notes are shown to us, as far as we know."""
-        return NOTES.table not in self._closed
 
     def probe(self, table: str, client: TableClient) -> None:
         """Find out, over this session, whether audit and journal rows are shown to us. Raises SourceError.

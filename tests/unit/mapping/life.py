@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -174,5 +174,4 @@ def life_record(until: datetime) -> CapaRecord:
     return found
 
 
-DETECTED = date(2025, 5, 2)
 HOUR = timedelta(hours=1)

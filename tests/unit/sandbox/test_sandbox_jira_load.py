@@ -15,7 +15,6 @@ from capa_sync.sandbox.jira.tracker import JiraTracker
 from tests.contract.jira_world import make_tracker, site_lines
 
 Json = dict[str, Any]
-ANN = {"accountId": "acc-ann", "displayName": "Ann Arbor"}
 
 
 def history(id_: str | None, created: str, to: str) -> Json:
