@@ -25,10 +25,10 @@ setup: $(VENV)/.development ## make .venv with everything for development
 demo: $(VENV)/.runtime ## run the main job on the built-in sandbox trackers, then show the register (DEMO_ARGS=--once ends after one cycle)
 	$(BIN)/python -m capa_sync demo $(DEMO_ARGS)
 
-system: ## install the Debian packages that the tests use (as root; else say which)
-	@sh tests/tools/system-packages.sh
+system: ## install the Debian packages that the tests use (as root; else say which); SYSTEM_PACKAGES=no installs none
+	@SYSTEM_PACKAGES=$(SYSTEM_PACKAGES) sh tests/tools/system-packages.sh
 
-test: $(VENV)/.development system ## run all tests
+test: system $(VENV)/.development ## run all tests; says before it installs Debian packages, SYSTEM_PACKAGES=no installs none
 	$(BIN)/python -m pytest -q -n 2 --dist loadfile $(PYTEST_ARGS)
 
 soak: $(VENV)/.development ## tell long random stories on all three trackers, and compare mirror and tracker (STORIES=200); failures stay in soak.xml

@@ -17,6 +17,7 @@ from capa_sync.cli.context import (
     open_house,
     print_json,
     read_configuration,
+    say,
 )
 from capa_sync.cli.progress import progress_listener
 from capa_sync.cli.summary import findings_exit_code, print_cycle, summary_of
@@ -32,6 +33,8 @@ from capa_sync.model.finding import Severity
 from capa_sync.model.halt import HaltKind
 from capa_sync.store import REFRESH, RELEASE, open_register
 from capa_sync.wiring import Configuration
+
+EXIT_STOPPED = 130
 
 
 @click.command(
@@ -81,7 +84,7 @@ def sync(
     if wishes and _is_held(configuration):
         return _leave(configuration, clock, names, wishes)
     stop = threading.Event()
-    stop_on_signals(stop)
+    asked = stop_on_signals(stop)
     with open_house(configuration, clock, lock=True, stop=stop) as house, progress_listener() as listener:
         house.progress = listener
         if wishes:
@@ -98,6 +101,9 @@ def sync(
         print_json(summary)
     else:
         print_cycle(summary)
+    if asked.is_set():
+        say("stopped before the end; the next `sync` does what is left", err=True)
+        return EXIT_STOPPED
     return code
 
 

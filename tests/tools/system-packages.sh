@@ -1,7 +1,8 @@
 #!/bin/sh
-# Installs the Debian packages that the tests use beside Python: a browser for the page, openssl for TLS sandboxes,
-# systemd for the unit's check, debootstrap for the image's steps in a bare Debian root. Without root it says in one
-# line which are missing; those tests then skip with a reason.
+# Names the Debian packages that the tests use beside Python and that are missing here: a browser for the page, openssl
+# for TLS sandboxes, systemd for the unit's check, debootstrap for the image's steps in a bare Debian root. As root it
+# installs them, after saying so; SYSTEM_PACKAGES=no leaves the system alone. Tests that need a missing one skip and
+# say why.
 missing=""
 command -v openssl >/dev/null 2>&1 || missing="$missing openssl"
 command -v chromium >/dev/null 2>&1 || missing="$missing chromium"
@@ -9,9 +10,17 @@ command -v chromedriver >/dev/null 2>&1 || missing="$missing chromium-driver"
 command -v debootstrap >/dev/null 2>&1 || missing="$missing debootstrap"
 command -v systemd-analyze >/dev/null 2>&1 || missing="$missing systemd"
 [ -z "$missing" ] && exit 0
-if [ "$(id -u)" -eq 0 ] && command -v apt-get >/dev/null 2>&1; then
-  echo "installing Debian packages for the tests:$missing"
-  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $missing >/dev/null && exit 0
+if [ "${SYSTEM_PACKAGES:-yes}" = no ]; then
+  echo "SYSTEM_PACKAGES=no: nothing is installed; tests that need one of these skip:$missing"
+  exit 0
 fi
-echo "some tests will skip; for all of them: apt-get install$missing"
+if [ "$(id -u)" -ne 0 ] || ! command -v apt-get >/dev/null 2>&1; then
+  echo "some tests will skip; for all of them, as root: apt-get install$missing"
+  exit 0
+fi
+echo "The tests use Debian packages that are missing here:$missing"
+echo "They are installed now, with apt-get. To leave the system as it is: Ctrl-C, then make test SYSTEM_PACKAGES=no"
+if [ -t 0 ]; then sleep 10; fi
+apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $missing >/dev/null \
+  || echo "they could not be installed; some tests will skip"
 exit 0

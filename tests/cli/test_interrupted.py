@@ -1,0 +1,30 @@
+"""Ctrl-C while a verb works: it ends with 130, and what it had not done is done the next time."""
+
+from __future__ import annotations
+
+import signal
+import threading
+
+import pytest
+
+from tests.daemon.conftest import MakeDesk
+
+
+@pytest.mark.parametrize("verb", ["sync", "plan"])
+def test_a_verb_that_is_interrupted_ends_with_130_and_says_so(make_desk: MakeDesk, verb: str) -> None:
+    """Not with 0, which would say that all was read and written."""
+    desk = make_desk("jira")
+    desk.tell_broken("jira")
+    hang = desk.servers["jira"].faults.add("delay", ("POST|GET", "/search/jql"), seconds=120)
+    child = desk.start(verb)
+    wait = threading.Event()
+    while not hang.hits:
+        assert not child.ended.is_set(), child.err
+        wait.wait(0.05)
+    child.signal(signal.SIGINT).wait()
+    assert child.code == 130
+    assert child.err.splitlines()[-1].startswith("stopped")
+    assert "Traceback" not in child.err
+    desk.servers["jira"].faults.clear()
+    desk.sync()
+    assert desk.run("status").code == 0
