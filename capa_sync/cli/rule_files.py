@@ -7,12 +7,13 @@ from pathlib import Path
 
 import click
 
-from capa_sync.cli.context import json_option, print_json
+from capa_sync.cli.context import json_option, print_json, say
 from capa_sync.cli.verbs import VerbCommand
 from capa_sync.errors import UserError
 from capa_sync.model.settings import JudgeOptions
-from capa_sync.rules import check_rules, json_schema, load_rules, phrases_text, run_tests
+from capa_sync.rules import check_rules, json_schema, load_rules, page_lines, phrases_text, run_tests, wording_of
 from capa_sync.starter import starter_path
+from capa_sync.writeback import sample_texts
 
 paths_argument = click.argument("paths", nargs=-1, type=click.Path(path_type=Path, exists=True))
 
@@ -70,6 +71,39 @@ def test(paths: tuple[Path, ...], as_json: bool) -> int:
         for line in report.lines():
             click.echo(line)
     return 0 if report.is_ok else 2
+
+
+@click.command(
+    cls=VerbCommand,
+    examples=(
+        ("capa-sync rules wording rules | less", "read your own rules as people will read them"),
+        ("capa-sync rules wording > wording.md", "the shipped pack, as a page of Markdown"),
+    ),
+)
+@paths_argument
+@json_option
+def wording(paths: tuple[Path, ...], as_json: bool) -> int:
+    """Print every message and fix, state by state, to read.
+
+    The states are the lives of the rule's own tests, each with one more edit of everything that the rule reads; what
+    reads alike is printed once. The texts around the points come first. Exit 2 when a text is said in none of them.
+    """
+    said = wording_of(load_rules(_chosen(paths), JudgeOptions()).rules)
+    around = [{"state": state, "text": text.plain()} for state, text in sample_texts()]
+    if as_json:
+        print_json({"on_the_ticket": around, "rules": said})
+    else:
+        for line in (*_around_lines(around), *page_lines(said)):
+            say(line)
+    return 2 if any(rule["never_said"] for rule in said) else 0
+
+
+def _around_lines(around: list[dict[str, str]]) -> list[str]:
+    """Return the texts around the points as lines of Markdown."""
+    lines = ["# What stands on tickets", "", "Read it as the owner of a ticket would.", "", "## Around the points"]
+    for each in around:
+        lines += ["", f"- {each['state']}", "", *(f"  > {line}" for line in each["text"].splitlines())]
+    return lines
 
 
 @click.command(

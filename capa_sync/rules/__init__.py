@@ -5,6 +5,7 @@ from __future__ import annotations
 from capa_sync.rules.docs import json_schema, phrases_table, phrases_text
 from capa_sync.rules.explain import explain_lines
 from capa_sync.rules.loader import check_rules, load_rules
+from capa_sync.rules.page import page_lines, wording_of
 from capa_sync.rules.report import TestReport, failed_tests, run_tests
 from capa_sync.rules.ruleset import RuleSet
 
@@ -16,7 +17,9 @@ __all__ = [
     "failed_tests",
     "json_schema",
     "load_rules",
+    "page_lines",
     "phrases_table",
     "phrases_text",
     "run_tests",
+    "wording_of",
 ]

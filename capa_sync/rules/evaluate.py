@@ -127,7 +127,7 @@ def _broken(rule: Rule, context: Context, turn: datetime | None, explain: bool) 
     hidden, hide_turn = _hidden(rule, context) if outcome is Outcome.BREACH else ((), None)
     telling = Telling(context, broken)
     message, said = rule.message.render(telling)
-    fix, advised = rule.fix.render(telling)
+    fix, advised = rule.fix.render(telling) if outcome is Outcome.BREACH else ("", {})
     turns = (*rule.message.turns(context), *rule.fix.turns(context))
     return Verdict(
         rule.id,

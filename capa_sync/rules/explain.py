@@ -19,7 +19,9 @@ def explain_lines(verdict: Verdict, timezone: str = "UTC", names: Mapping[str, s
     zone = ZoneInfo(timezone)
     lines = [_head(verdict), f"  {verdict.title}"]
     if verdict.message:
-        lines += [f"  {verdict.message}", f"  Do this: {verdict.fix}"]
+        lines.append(f"  {verdict.message}")
+    if verdict.fix:
+        lines.append(f"  Do this: {verdict.fix}")
     if verdict.reason:
         lines.append(f"  Because: {verdict.reason}")
     lines += _facts(verdict.evidence, zone, names or {})

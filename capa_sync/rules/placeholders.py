@@ -169,8 +169,8 @@ def _missing(telling: Telling) -> Told:
             said.update({-1 - 1000 * number - place: [text] for place, text in enumerate(texts)})
     groups = [list(filter(None, texts)) for texts in said.values()]
     joined = [join_words(texts, " or") for texts in groups if texts]
-    is_choice = any(len(texts) > 1 for texts in groups)  # a comma keeps a choice apart from what follows it
-    return Told(join_words(joined, ", and" if is_choice else " and"), "; ".join(facts))
+    is_long = any(" or " in text or " and " in text for text in joined)  # a comma keeps it apart from what follows
+    return Told(join_words(joined, ", and" if is_long else " and"), "; ".join(facts))
 
 
 _MAKERS: tuple[tuple[re.Pattern[str], Callable[..., Teller]], ...] = (

@@ -75,6 +75,15 @@ _LABELS = {
     "action_owners": "action owners",
     "source_status": "status",
     "replans": "re-plans",
+    "replan_reason": "reason for the new date",
+    "correction_at": "date of the correction",
+    "communicated_at": "date of the communication",
+    "plan_approved_at": "date of the plan's approval",
+    "effectiveness_at": "date of the effectiveness review",
+    "effectiveness_due": "due date of the effectiveness review",
+    "isms_lead": "ISMS lead",
+    "isms_change": "ISMS change",
+    "isms_change_ref": "ISMS change reference",
 }
 
 _DERIVED = (

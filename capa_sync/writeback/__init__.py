@@ -6,6 +6,7 @@ from capa_sync.writeback.baseline import is_before_baseline
 from capa_sync.writeback.deliver import DeliveryReport, deliver_due
 from capa_sync.writeback.guard import ROLLING_DAY, Allowed, Brakes, Cause, Counts, Release, Stopped, choose
 from capa_sync.writeback.plan import Target, TicketPlan, plan_ticket
+from capa_sync.writeback.samples import sample_texts
 from capa_sync.writeback.told import REPLACED
 from capa_sync.writeback.withdrawal import plan_withdrawal
 
@@ -26,4 +27,5 @@ __all__ = [
     "is_before_baseline",
     "plan_ticket",
     "plan_withdrawal",
+    "sample_texts",
 ]

@@ -63,10 +63,9 @@ def _open_points(standing: Standing, voice: Voice) -> list[Paragraph]:
 def _point(finding: Finding) -> Paragraph:
     """Word one point: what is wrong, what the clause wants, what to do."""
     clause = clean(finding.clause, _NAME)
-    wanted = (
-        f" {clause}: {sentence(finding.title, _TITLE)}" if finding.clause else f" {sentence(finding.title, _TITLE)}"
-    )
-    spans = [Span(sentence(finding.message or finding.title, _SENTENCE), bold=True), Span(wanted)]
+    wanted = say.EXPECTED.format(clause=clause) if clause else say.EXPECTED_PLAIN
+    spans = [Span(sentence(finding.message or finding.title, _SENTENCE), bold=True)]
+    spans += [Span(wanted + sentence(finding.title, _TITLE))] if finding.title else []
     if finding.fix:
         spans += [Span(" "), Span(say.DO_THIS, bold=True), Span(f" {sentence(finding.fix, _SENTENCE)}")]
     return Paragraph(tuple(spans), numbered=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from datetime import timedelta
 from pathlib import Path
@@ -127,6 +128,19 @@ def test_an_upgrade_alone_writes_nothing(make_desk: MakeDesk) -> None:
     desk.tell("jira", "broken", Fill({"root_cause": "No deputy was named, so the reminder reached nobody"}))
     desk.sync()
     assert "first written down on 15 June 2026" in str(desk.picture("jira", "broken")["comments"])
+
+
+def test_all_that_rules_say_is_one_page(make_desk: MakeDesk) -> None:
+    """The texts around the points, then each rule's own; `--json` holds the same."""
+    desk = make_desk("jira", rules=(ORDER,))
+    page = desk.run("rules", "wording", "rules")
+    assert page.code == 0
+    assert page.out.count("\n## ") == 2
+    assert "> Clause 10 check - these checks no longer apply to this ticket (as of" in page.out
+    assert "> The root cause was removed again." in page.out
+    found = json.loads(desk.run("rules", "wording", "rules", "--json").out)
+    assert {rule["rule"] for rule in found["rules"]} == {ORDER}
+    assert len(found["on_the_ticket"]) > 8
 
 
 # --- what could not be told ----------------------------------------------------------------------------------------

@@ -51,10 +51,11 @@ def test_open_points_read_as_the_domain_sheet_shows() -> None:
     told = text([EXTENT, CAUSE], isms_lead="M. Roy", public_url="https://capa.example.com/register")
     assert told.plain() == (
         "Clause 10 check - 2 things to fix (as of 4 June 2025 10:15)\n"
-        "1. Corrective action was entered 5 days before the root cause. ISO 27001 10.2 b: The root cause is written "
+        "1. Corrective action was entered 5 days before the root cause. "
+        "Expected (ISO 27001 10.2 b): The root cause is written "
         'down before the corrective action starts. Do this: Fill "Root cause", e.g. what in the process let it '
         "happen.\n"
-        "2. Nobody wrote where else this could happen. ISO 27001 10.2 b: "
+        "2. Nobody wrote where else this could happen. Expected (ISO 27001 10.2 b): "
         "Somebody looked for similar nonconformities. "
         'Do this: Fill "Similar cases" with where you looked and what you found.\n'
         "Next step: A. Lee (owner). Questions: ISMS lead M. Roy.\n"

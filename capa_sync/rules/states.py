@@ -1,0 +1,149 @@
+"""Messages and fixes of a rule in the states that it can be in: the lives of its tests, each with one more edit."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from datetime import date, timedelta
+
+from capa_sync.model.finding import Outcome, Verdict
+from capa_sync.model.record import ActionKind, Stage
+from capa_sync.model.values import EMPTY, Value, ValueState
+from capa_sync.rules.case import ActionEdit, Case, Row, When
+from capa_sync.rules.conditions import broken_lines
+from capa_sync.rules.context import Context, Terms
+from capa_sync.rules.derived import open_record
+from capa_sync.rules.evaluate import judge
+from capa_sync.rules.replay import instant, replay
+from capa_sync.rules.rule import Rule
+from capa_sync.rules.subjects import SUBJECTS, Kind
+from capa_sync.rules.wording import Variant
+
+_SHORT = "Looked into it"
+_LONG = "The release step had no second check, because nobody owned the check list"
+_LATER = (timedelta(days=1), timedelta(days=120))
+_BY = "zoe"
+_WORDED = frozenset({Outcome.BREACH, Outcome.HISTORICAL})
+
+
+@dataclass(frozen=True, slots=True)
+class Spoken:
+    """What a rule says in one state.
+
+    Attributes:
+        state: the test whose life it is, the day, and the edit made after it. verdict: with message and fix.
+        said: the places of the texts that are said, of the message and of the fix. context: the record then.
+    """
+
+    state: str
+    verdict: Verdict
+    said: tuple[int, int]
+    context: Context
+
+
+def states_of(rule: Rule) -> Iterator[Spoken]:
+    """Yield what the rule says in each state in which it says anything."""
+    for case in rule.cases:
+        for expect in case.expects:
+            day = expect.when
+            yield from _spoken(rule, case, day, f"{case.name}, {day.day}")
+            for delay in _LATER:
+                later = When(day.day + delay, day.time)
+                yield from _spoken(rule, case, later, f"{case.name}, {later.day}")
+            for name, edit in _edits(rule, day):
+                lived = tuple(row for row in case.rows if row.when.wall <= day.wall)
+                edited = replace(case, rows=(*lived, edit))
+                yield from _spoken(rule, edited, When(edit.when.day), f"{case.name}, {day.day}, then {name}")
+
+
+def distinct(rule: Rule) -> list[Spoken]:
+    """Return one state for each thing that the rule says.
+
+    Two states say the same where the same texts are said, lines of the same sorts are not met, one or several, and
+    the same things are untold; which field, day or person it is makes no difference.
+    """
+    found: dict[tuple[object, ...], Spoken] = {}
+    for spoken in states_of(rule):
+        broken = broken_lines(rule.require, spoken.context)
+        sorts = frozenset((each.line.phrase.template, each.negated) for each in broken)
+        untold = frozenset(name for name, fact in spoken.verdict.args if not fact)
+        found.setdefault((spoken.verdict.outcome, spoken.said, sorts, untold, len(broken) > 1), spoken)
+    return list(found.values())
+
+
+def never_said(rule: Rule) -> list[tuple[str, Variant]]:
+    """Return the texts of message and fix, with their key, that are said in none of these states."""
+    heard = [spoken.said for spoken in states_of(rule)]
+    silent: list[tuple[str, Variant]] = []
+    for part, (key, wording) in enumerate((("message", rule.message), ("fix", rule.fix))):
+        numbers = {said[part] for said in heard}
+        silent += [(key, each) for place, each in enumerate(wording.variants) if place not in numbers]
+    return silent
+
+
+def _spoken(rule: Rule, case: Case, when: When, state: str) -> Iterator[Spoken]:
+    now = instant(case, when)
+    record = replay(case, now)
+    if record is None:
+        return
+    context = open_record(record, now, Terms(case.options))
+    verdict = judge(rule, context)
+    if verdict.outcome in _WORDED:
+        yield Spoken(state, verdict, (rule.message.choice(context), rule.fix.choice(context)), context)
+
+
+def _edits(rule: Rule, after: When) -> Iterator[tuple[str, Row]]:
+    """Yield one edit of each thing that the rule reads, in words and as a row of the next day."""
+    day = When(after.day + timedelta(days=1))
+    for name in sorted(rule.reads):
+        subject = SUBJECTS[name]
+        if subject.kind is Kind.STAGE:
+            yield from ((f"stage {stage}", Row(day, _BY, {}, stage=stage.value)) for stage in Stage)
+        elif subject.kind is Kind.ACTIONS:
+            yield from _action_edits(day)
+        elif not subject.derived:
+            for words, value in _values(subject.kind, subject.choices, day.day).items():
+                yield f"{name} {words}", Row(day, _BY, {name: value})
+
+
+def _values(kind: Kind, choices: tuple[str, ...], day: date) -> Mapping[str, Value]:
+    """Return what a field may be set to, by words for it."""
+
+    def filled(data: str | date | tuple[str, ...]) -> Value:
+        return Value(ValueState.FILLED, data, ", ".join(data) if isinstance(data, tuple) else str(data))
+
+    emptied = {"emptied": EMPTY}
+    match kind:
+        case Kind.TEXT:
+            return emptied | {
+                "TBD": Value(ValueState.PLACEHOLDER, text="TBD"),
+                "a few words": filled(_SHORT),
+                "a sentence": filled(_LONG),
+                "a picture alone": Value(ValueState.FILLED, "", media_only=True),
+            }
+        case Kind.TIME:
+            return emptied | {
+                "a past day": filled(day - timedelta(days=9)),
+                "a day ahead": filled(day.replace(year=day.year + 1)),
+            }
+        case Kind.ENUM:
+            return emptied | {choice: filled(choice) for choice in choices}
+        case Kind.YESNO:
+            return emptied | {"yes": filled("yes"), "no": filled("no")}
+        case Kind.LIST:
+            return emptied | {"a link": filled(("CAPA-88",))}
+        case _:
+            return emptied | {f"set to {who}": filled(who) for who in ("ana", _BY)}
+
+
+def _action_edits(day: When) -> Iterator[tuple[str, Row]]:
+    text, past = Value(ValueState.FILLED, "Name a deputy", "Name a deputy"), day.day - timedelta(days=30)
+    late = Value(ValueState.FILLED, past, str(past))
+    edits = {
+        "one more action, bare": ActionEdit("A9", kind=ActionKind.CORRECTIVE.value, text=text),
+        "one more action, late": ActionEdit("A9", text=text, due_at=late, owner=text),
+        "one more action, done": ActionEdit("A9", text=text, done=True),
+        "action A1 done": ActionEdit("A1", done=True),
+        "action A1 cancelled": ActionEdit("A1", cancelled=True),
+    }
+    return ((words, Row(day, _BY, {}, actions=(edit,))) for words, edit in edits.items())

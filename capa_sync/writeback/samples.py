@@ -1,0 +1,67 @@
+"""The texts of ours on a ticket in each of its states, with made-up points: for a person to read beforehand."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime
+
+from capa_sync.model.finding import Finding, FindingState, Mode, Outcome, Severity
+from capa_sync.model.settings import WriteOptions
+from capa_sync.model.write import WarningText
+from capa_sync.writeback.render import Voice, render, render_moved
+from capa_sync.writeback.standing import stand
+
+_AT = datetime(2026, 6, 4, 9, 15, tzinfo=UTC)
+_POINT = Finding(
+    source="jira",
+    ticket_id="1",
+    rule="extent-assessed",
+    episode=1,
+    state=FindingState.OPEN,
+    severity=Severity.MEDIUM,
+    opened_at=_AT,
+    rule_set="",
+    title="Somebody checked whether the same could happen elsewhere",
+    clause="ISO 27001 10.2 b",
+    message="(the message of the rule)",
+    fix="(the fix of the rule)",
+    mode=Mode.WARN,
+)
+_CLEARED = replace(_POINT, state=FindingState.CLEARED, cleared_at=_AT)
+_WAIVED = replace(
+    _POINT,
+    state=FindingState.WAIVED,
+    waived_until=datetime(2026, 9, 30, 12, tzinfo=UTC),
+    waived_by="M. Roy",
+    waived_reason="only one such system exists",
+)
+_OTHER, _TOLD = "action-planned", {"extent-assessed": "medium"}
+
+
+def sample_texts() -> Iterator[tuple[str, WarningText]]:
+    """Yield each state of a ticket in words, with the text that stands on it then."""
+    lead = WriteOptions(
+        mode="on", timezone="Europe/London", isms_lead="M. Roy", public_url="https://capa.example.com"
+    )
+    full, bare = Voice(_AT, lead, "A. Lee"), Voice(_AT, WriteOptions(mode="on", timezone="Europe/London"))
+    many = [replace(_POINT, rule=f"rule-{number}", number=number) for number in range(1, 8)]
+    yield "one point; nobody owns the ticket, no lead and no link are set", render(stand([_POINT], {}), bare)
+    yield "seven points", render(stand(many, {}), full)
+    yield "one point, another one set aside", render(stand([many[0], _WAIVED], {}), full)
+    yield "what was open is set aside", render(stand([_WAIVED], _TOLD, {_POINT.rule: Outcome.BREACH}), full)
+    yield "joined to another ticket since", render_moved("CAPA-7", full)
+    for state, told, outcomes in (
+        ("all clear", _TOLD, {_POINT.rule: Outcome.OK}),
+        ("all clear; two were fixed, one lapsed", _told(3), {"rule-1": Outcome.OK, "rule-2": Outcome.OK}),
+        ("fixed; other checks cannot tell", _TOLD, {_POINT.rule: Outcome.OK, _OTHER: Outcome.CANNOT_TELL}),
+        ("the point cannot be told any more", _TOLD, {_POINT.rule: Outcome.CANNOT_TELL, _OTHER: Outcome.OK}),
+        ("no check that applies can tell", _TOLD, {_POINT.rule: Outcome.CANNOT_TELL}),
+        ("no check applies any more", _TOLD, {_POINT.rule: Outcome.NOT_APPLICABLE}),
+    ):
+        gone = [replace(_CLEARED, rule=rule) for rule in told]
+        yield state, render(stand(gone, told, outcomes), full)
+
+
+def _told(count: int) -> dict[str, str]:
+    return {f"rule-{number}": "medium" for number in range(1, count + 1)}

@@ -1,0 +1,89 @@
+"""What rules say is true and reads well in every state that they can be in."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from capa_sync.model.finding import Outcome
+from capa_sync.rules import load_rules, page_lines, wording_of
+from capa_sync.rules.conditions import broken_lines
+from capa_sync.rules.rule import Rule
+from capa_sync.rules.states import Spoken, distinct, never_said, states_of
+from capa_sync.rules.wording import Slot
+
+RULES = Path(__file__).parents[3] / "rules"
+PACK = load_rules([RULES])
+each_rule = pytest.mark.parametrize("rule", PACK.rules, ids=lambda rule: rule.id)
+LONGEST = 400
+"""What a comment shows of a message or fix."""
+
+ON_A_CONDITION = {
+    ("extent-assessed", "similar_refs"): "if the same was found elsewhere",
+    ("effectiveness-before-close", "effectiveness_at"): "with the result, its day",
+    ("due-date-moved", "replan_reason"): "to be brought up to date",
+}
+"""Fields that a fix speaks of for the case that, or together with another that lacks something."""
+
+
+@each_rule
+def test_every_text_is_said_in_some_state(rule: Rule) -> None:
+    """A text that no state reaches would be read by nobody before it goes out."""
+    assert [(key, each.line) for key, each in never_said(rule)] == []
+
+
+@each_rule
+def test_no_text_has_a_hole_or_counts_days(rule: Rule) -> None:
+    """Whatever is unknown, no sentence is left with a gap; and none is longer than a comment shows."""
+    for spoken in states_of(rule):
+        for text in filter(None, (spoken.verdict.message, spoken.verdict.fix)):
+            where = (spoken.state, text)
+            assert not re.search(
+                r"  |\(\)|\( | \)| [.,;]|: ?[.,]|\bon[.,]|\bNone\b(?! found)|\d+ days?\b|\bby\)", text
+            ), where
+            assert re.match(r"[A-Z\"]|ana|bo|zoe|lee", text), where
+            assert text.endswith("."), where
+    assert all(len(each.verdict.message) <= LONGEST >= len(each.verdict.fix) for each in distinct(rule))
+
+
+@each_rule
+def test_a_fix_asks_for_no_field_that_lacks_nothing(rule: Rule) -> None:
+    """Each field that it names is empty, or is one of those that the rule found wanting now."""
+    for spoken in states_of(rule):
+        if spoken.verdict.outcome is Outcome.BREACH:
+            wanting = {each.line.subject.name for each in broken_lines(rule.require, spoken.context)}
+            for name in _asked(rule, spoken) - wanting:
+                is_filled = spoken.context.value(name).is_filled
+                assert not is_filled or (rule.id, name) in ON_A_CONDITION, (spoken.state, spoken.verdict.fix)
+
+
+@each_rule
+def test_what_is_history_asks_for_nothing(rule: Rule) -> None:
+    """A past order that was repaired is told, and nobody is asked to repair it."""
+    assert all(not each.verdict.fix for each in states_of(rule) if each.verdict.outcome is Outcome.HISTORICAL)
+
+
+def _asked(rule: Rule, spoken: Spoken) -> set[str]:
+    parts = rule.fix.variants[spoken.said[1]].sentence.parts
+    return {each.name.removeprefix("label ") for each in parts if isinstance(each, Slot) and "label " in each.name}
+
+
+def test_the_page_holds_every_rule_and_every_text() -> None:
+    """Each rule with its title, each text once with a state; few enough for a person to read."""
+    wording = wording_of(PACK.rules)
+    page = "\n".join(page_lines(wording))
+    assert [f"## {rule.id}" for rule in PACK.rules] == re.findall(r"^## .*$", page, re.MULTILINE)
+    assert sum(len(rule["texts"]) for rule in wording) <= 80
+    for rule in wording:
+        assert all(f"> {text['message']}" in page and text["state"] in page for text in rule["texts"])
+
+
+def test_a_text_that_no_state_reaches_is_named_with_its_line(tmp_path: Path) -> None:
+    """As when two conditions can never hold together."""
+    text = (RULES / "root-cause-substantive.yaml").read_text(encoding="utf-8")
+    never = "message:\n  - when:\n      - root_cause: empty\n    say: It is empty.\n"
+    (tmp_path / "root-cause-substantive.yaml").write_text(text.replace("message:\n", never, 1), encoding="utf-8")
+    ((key, variant),) = never_said(load_rules([tmp_path]).rules[0])
+    assert (key, variant.sentence.parts) == ("message", ("It is empty.",))
