@@ -22,6 +22,8 @@ import traceback
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from capa_sync.redaction import redacted
+
 
 class CapaSyncError(Exception):
     """Something capa-sync can explain went wrong."""
@@ -74,9 +76,10 @@ ENDPOINT, TICKET, ALL = "endpoint", "ticket", "all"
 
 
 class SourceError(CapaSyncError):
-    """A tracker could not be read or written (exit 3)."""
+    """A tracker could not be read or written (exit 3); its words hold no secret of ours."""
 
     def __init__(self, source: str, message: str) -> None:
+        message = redacted(message)
         super().__init__(f"{source}: {message}")
         self.source = source
         self.message = message

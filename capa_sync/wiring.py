@@ -16,6 +16,7 @@ from capa_sync.mapping import MappingFile, bind, load_mapping, unknown_sources
 from capa_sync.model.clock import Clock
 from capa_sync.model.settings import JudgeOptions, WriteOptions
 from capa_sync.ports import Source, TicketWriter
+from capa_sync.redaction import conceal
 from capa_sync.rules import RuleSet, failed_tests, load_rules
 from capa_sync.settings import Settings, SourceSettings
 from capa_sync.settings.secrets import hint_secret_of, secret_of
@@ -79,6 +80,9 @@ def configure(
         for name, source in settings.sources.items()
         if with_secrets and settings.hints.listen and source.takes_hints
     }
+    for name, secret in (*secrets.items(), *hint_secrets.items()):
+        auth = settings.sources[name].auth
+        conceal(secret, auth.user or auth.client_id)
     if trouble.problems or rules is None:
         raise UserError(trouble.problems)
     return Configuration(settings, file, folder, rules, options, mappings, secrets, hint_secrets)
@@ -124,10 +128,10 @@ def _misfits(file: Path, name: str, source: SourceSettings, mapping: MappingFile
         what = f"sources.{name}: the mapping {source.mapping} is for {mapping.kind}, the source is {source.kind}"
         problems.append(Problem(str(file), 0, what))
     if source.kind == "servicenow":
-        from capa_sync.sources.servicenow import check_query, check_url
+        from capa_sync.sources.servicenow import check_query
 
-        wrongs = check_url(source.url), check_query(source.query)
-        problems += [Problem(str(file), 0, f"sources.{name}: {wrong}") for wrong in wrongs if wrong]
+        if wrong := check_query(source.query):
+            problems.append(Problem(str(file), 0, f"sources.{name}: {wrong}"))
     return problems
 
 
@@ -223,6 +227,7 @@ def _jira(
         children=configuration.mappings[name].child_specs(),
         overlap=source.overlap,
         budget=Rate.parse(source.request_budget),
+        allow_http=source.allow_http,
         limits=_limits(source),
     )
     return build_jira(options, clock, stop, register.tickets, register.runs)
@@ -254,6 +259,7 @@ def _servicenow(
         text_field=source.write_back.text_field,
         state_field=source.write_back.state_field,
         work_notes=source.write_back.work_notes,
+        allow_http=source.allow_http,
         limits=_limits(source),
     )
     return build_servicenow(options, clock, stop, register.tickets)

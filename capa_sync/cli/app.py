@@ -11,6 +11,7 @@ import click
 
 from capa_sync import __version__
 from capa_sync.cli.context import say
+from capa_sync.cli.process import forbid_core_dumps
 from capa_sync.cli.verbs import HELP_SETTINGS, Verb, VerbGroup
 from capa_sync.errors import RegisterUnavailable, SafetyStop, SourceError, UserError
 
@@ -61,6 +62,7 @@ def cli() -> None:
 
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line and leave with the contract's exit code."""
+    forbid_core_dumps()
     sys.exit(_guarded(lambda: cli.main(args=arguments, prog_name="capa-sync", standalone_mode=False)))
 
 

@@ -15,6 +15,7 @@ import click
 
 from capa_sync.errors import Problem, UserError
 from capa_sync.model.clock import Clock, FileClock, ShiftedClock, SystemClock
+from capa_sync.redaction import redacted
 
 if TYPE_CHECKING:  # each verb imports what it needs, and no more: tests/cli/test_starting.py
     from capa_sync.daemon.house import House
@@ -63,11 +64,19 @@ def clock_from(text: str | None) -> Clock:
 
 
 def read_configuration(config: Path, *, with_secrets: bool = True) -> Configuration:
-    """Load and check the settings with every file that they name. Raises UserError."""
+    """Load and check the settings with every file that they name. Raises UserError.
+
+    Warns on standard error of secret files that everybody may read.
+    """
     from capa_sync.settings import load_settings
+    from capa_sync.settings.secrets import exposed_files
     from capa_sync.wiring import configure
 
-    return configure(load_settings(config, os.environ), config, os.environ, with_secrets=with_secrets)
+    configuration = configure(load_settings(config, os.environ), config, os.environ, with_secrets=with_secrets)
+    sources = configuration.settings.sources if with_secrets else {}
+    for problem in exposed_files(config, sources, configuration.folder):
+        say(f"warning: {problem}", err=True)
+    return configuration
 
 
 def read_settings(config: Path) -> Settings:
@@ -149,7 +158,7 @@ def open_for_reading(path: Path, clock: Clock) -> Iterator[Register]:
 
 def say(line: str = "", *, err: bool = False) -> None:
     """Print one line, whatever a tracker's text in it says: no control character reaches the terminal."""
-    click.echo(_UNSAFE.sub(" ", line), err=err)
+    click.echo(_UNSAFE.sub(" ", redacted(line)), err=err)
 
 
 def print_json(result: object) -> None:
@@ -157,4 +166,5 @@ def print_json(result: object) -> None:
     import orjson
 
     text = orjson.dumps(result, option=orjson.OPT_INDENT_2 | orjson.OPT_NON_STR_KEYS, default=str).decode()
-    click.echo(_UNSAFE.sub(lambda found: found[0] if found[0] == "\n" else f"\\u{ord(found[0]):04x}", text))
+    safe = redacted(text)
+    click.echo(_UNSAFE.sub(lambda found: found[0] if found[0] == "\n" else f"\\u{ord(found[0]):04x}", safe))

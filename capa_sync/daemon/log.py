@@ -10,6 +10,8 @@ from typing import Any, TextIO
 
 import structlog
 
+from capa_sync.redaction import redacted
+
 
 class Action(StrEnum):
     """Every action name that may stand in a log line; stable, so that people can search and alert on them."""
@@ -74,6 +76,8 @@ def configure_logs(stream: TextIO | None = None, *, verbose: bool = False, quiet
     logging.basicConfig(
         stream=target, level=logging.WARNING, format="level=%(levelname)s logger=%(name)s %(message)s"
     )
+    for handler in logging.getLogger().handlers:
+        handler.addFilter(_Redacted())
     for chatty in ("apscheduler", "urllib3", "jira", "pysnow"):
         logging.getLogger(chatty).setLevel(logging.ERROR)
 
@@ -90,5 +94,17 @@ def _drop_told(_logger: Any, _name: str, event: MutableMapping[str, Any]) -> Mut
 
 def log(action: Action, *, level: str = "info", **fields: Any) -> None:
     """Write one line; `fields` hold ids, keys, counts and reasons, never ticket text."""
-    plain = {name: value for name, value in fields.items() if value not in ("", None)}
+    plain = {name: _safe(value) for name, value in fields.items() if value not in ("", None)}
     getattr(structlog.get_logger(), level)(None, action=str(action), **plain)
+
+
+def _safe(value: Any) -> Any:
+    return redacted(value) if isinstance(value, str) else value
+
+
+class _Redacted(logging.Filter):
+    """Takes secrets out of what libraries say."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        record.msg, record.args = redacted(record.getMessage()), None
+        return True

@@ -2,14 +2,26 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from datetime import date, timedelta
 from typing import Annotated, Literal
 from zoneinfo import ZoneInfo
 
-from pydantic import AliasChoices, BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    AliasChoices,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from capa_sync.model.address import check_address
 from capa_sync.model.settings import DEFAULT_DEADLINES, Days
 from capa_sync.settings.units import parse_days, parse_duration, parse_holidays, parse_rate, parse_size
 
@@ -29,6 +41,16 @@ class Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+def _is_a_name(value: str) -> str:
+    """Refuse what can be no variable's name, without a word of it: it may be the secret itself."""
+    if value and not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]{0,99}", value):
+        raise ValueError("this takes the name of a variable that holds the secret, not the secret itself")
+    return value
+
+
+VariableName = Annotated[str, AfterValidator(_is_a_name)]
+
+
 class AuthSettings(Strict):
     """How one source is signed in to. Secrets are named by variable or file, never written here."""
 
@@ -37,11 +59,11 @@ class AuthSettings(Strict):
     client_id: str = ""
     token_url: str = ""
     header: str = "x-sn-apikey"
-    token_env: str = ""
+    token_env: VariableName = ""
     token_file: str = ""
-    password_env: str = ""
+    password_env: VariableName = ""
     password_file: str = ""
-    client_secret_env: str = ""
+    client_secret_env: VariableName = ""
     client_secret_file: str = ""
 
     @model_validator(mode="after")
@@ -90,7 +112,8 @@ class SourceSettings(Strict):
     """One tracker."""
 
     kind: Literal["jira", "servicenow"]
-    url: str = Field(pattern=r"^https?://[^\s]+$")
+    allow_http: bool = False
+    url: str
     query: str = ""
     table: str = ""
     mapping: str
@@ -103,7 +126,7 @@ class SourceSettings(Strict):
     page_size: int = Field(default=500, ge=1, le=10000)
     max_answer: Size = Field(default=16 * 1_048_576, ge=1_048_576, le=256 * 1_048_576)
     request_deadline: Duration = Field(default=timedelta(minutes=2), ge=timedelta(seconds=5), le=timedelta(hours=1))
-    hint_secret_env: str = ""
+    hint_secret_env: VariableName = ""
     hint_secret_file: str = ""
     auth: AuthSettings
     write_back: SourceWriteBackSettings = SourceWriteBackSettings()
@@ -112,6 +135,24 @@ class SourceSettings(Strict):
     def takes_hints(self) -> bool:
         """Whether a secret is named with which its tracker may give hints."""
         return bool(self.hint_secret_env or self.hint_secret_file)
+
+    @field_validator("url")
+    @classmethod
+    def _usable(cls, value: str, others: ValidationInfo) -> str:
+        """Refuse an address that holds a secret, or that would carry one unencrypted."""
+        if wrong := check_address(value, allow_http=bool(others.data.get("allow_http"))):
+            raise ValueError(wrong)
+        return value
+
+    @model_validator(mode="after")
+    def _token_url_is_usable(self) -> SourceSettings:
+        """Refuse such an address for the sign-in too."""
+        url = self.auth.token_url
+        if wrong := check_address(url, allow_http=self.allow_http) if url else None:
+            raise ValueError(f"auth.token_url: {wrong}")
+        if self.kind == "jira" and self.auth.method == "oauth-client-credentials" and not url:
+            raise ValueError('auth.token_url: this way of signing in to Jira needs token_url = "https://…"')
+        return self
 
     @model_validator(mode="after")
     def _fits_kind(self) -> SourceSettings:

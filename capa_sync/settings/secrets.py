@@ -2,46 +2,112 @@
 
 from __future__ import annotations
 
+import re
+import stat
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from capa_sync.errors import Problem, SettingsError
+from capa_sync.settings.lines import find_line
 from capa_sync.settings.schema import AuthSettings, SourceSettings
 
 SHORTEST_HINT_SECRET = 16
 """Characters of a secret that strangers may try to guess over the network."""
 
 
+_TELLING = re.compile(r"(?=.*(?:TOKEN|PASSWORD|PASS|SECRET|KEY|PAT|CREDENTIAL))(?!(?:.*\d){4})[A-Z][A-Z_\d]{1,40}")
+"""A name that may be repeated: in capitals, with one of these words, hardly a digit; another may be the secret."""
+
+
 def secret_of(file: Path, name: str, auth: AuthSettings, folder: Path, environ: Mapping[str, str]) -> str:
     """Fetch the secret of a source from the variable or file that the settings name. Raises SettingsError."""
-    variable = auth.token_env or auth.password_env or auth.client_secret_env
-    kept = auth.token_file or auth.password_file or auth.client_secret_file
-    return _fetch(file, f"sources.{name}.auth", variable, folder / kept, environ)
+    for kind in ("token", "password", "client_secret"):
+        variable, kept = getattr(auth, f"{kind}_env"), getattr(auth, f"{kind}_file")
+        if variable or kept:
+            return _Secret(file, ("sources", name, "auth"), kind, variable, kept, folder).fetch(environ)
+    return ""
 
 
 def hint_secret_of(file: Path, name: str, source: SourceSettings, folder: Path, environ: Mapping[str, str]) -> str:
     """Fetch the secret that a source's tracker signs hints with. Raises SettingsError."""
-    place = f"sources.{name}.hint_secret"
-    secret = _fetch(file, place, source.hint_secret_env, folder / source.hint_secret_file, environ)
+    variable, kept = source.hint_secret_env, source.hint_secret_file
+    place = _Secret(file, ("sources", name), "hint_secret", variable, kept, folder)
+    secret = place.fetch(environ)
     if len(secret) < SHORTEST_HINT_SECRET:
-        what = f"{place}: it has fewer than {SHORTEST_HINT_SECRET} characters and could be guessed"
-        raise SettingsError([Problem(str(file), 0, what, "make a long one: openssl rand -hex 32")])
+        what = f"it has fewer than {SHORTEST_HINT_SECRET} characters and could be guessed"
+        raise place.wrong(what, "make a long one: openssl rand -hex 32")
     return secret
 
 
-def _fetch(file: Path, place: str, variable: str, path: Path, environ: Mapping[str, str]) -> str:
-    """Fetch a secret from a variable if one is named, else from a file. Raises SettingsError."""
-    if variable:
-        if environ.get(variable):
-            return environ[variable]
-        what = f"{place}: the variable {variable} is not set"
-        raise SettingsError([Problem(str(file), 0, what, "it must hold the secret, nothing else")])
+def exposed_files(file: Path, sources: Mapping[str, SourceSettings], folder: Path) -> list[Problem]:
+    """Name each secret file that every account of this machine may read."""
+    found = []
+    for name, source in sources.items():
+        for place, table in ((("sources", name, "auth"), source.auth), (("sources", name), source)):
+            for key in (key for key in type(table).model_fields if key.endswith("_file")):
+                path = folder / getattr(table, key)
+                if getattr(table, key) and _is_open(path):
+                    what = f"{'.'.join((*place, key))}: every account of this machine may read {path}"
+                    found.append(Problem(str(file), _line(file, (*place, key)), what, f"chmod 600 {path}"))
+    return found
+
+
+def _is_open(path: Path) -> bool:
     try:
-        secret = path.read_text(encoding="utf-8").strip()
-    except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or "it is no text"
-        what = f"{place}: the secret file {path} cannot be read: {reason}"
-        raise SettingsError([Problem(str(file), 0, what)]) from None
-    if not secret:
-        raise SettingsError([Problem(str(file), 0, f"{place}: the secret file {path} is empty")])
-    return secret
+        return bool(path.stat().st_mode & stat.S_IROTH)
+    except (OSError, ValueError):
+        return False
+
+
+@dataclass(frozen=True, slots=True)
+class _Secret:
+    """Where a secret is: named by a variable or a file under a key of the settings."""
+
+    file: Path
+    table: tuple[str, ...]
+    kind: str
+    variable: str
+    kept: str
+    folder: Path
+
+    def fetch(self, environ: Mapping[str, str]) -> str:
+        """Fetch it from the variable if one is named, else from the file. Raises SettingsError."""
+        if self.variable:
+            if environ.get(self.variable):
+                return environ[self.variable]
+            named = f"the variable {self.variable}" if _TELLING.fullmatch(self.variable) else "the variable it names"
+            raise self.wrong(f"{named} is not set", "it must hold the secret, nothing else")
+        return self._read(self.folder / self.kept)
+
+    def _read(self, path: Path) -> str:
+        """Read the file; a path at which there is nothing is not repeated, for it may be the secret itself."""
+        try:
+            secret = path.read_text(encoding="utf-8").strip()
+        except (OSError, UnicodeDecodeError, ValueError) as error:
+            reason = getattr(error, "strerror", None) or "it is no text"
+            named = f"the secret file {path}" if _exists(path) else "the file it names"
+            raise self.wrong(f"{named} cannot be read: {reason}") from None
+        if not secret:
+            raise self.wrong(f"the secret file {path} is empty")
+        return secret
+
+    def wrong(self, what: str, hint: str = "") -> SettingsError:
+        """Word a mistake at its place."""
+        place = (*self.table, f"{self.kind}_{'env' if self.variable else 'file'}")
+        return SettingsError([Problem(str(self.file), _line(self.file, place), f"{'.'.join(place)}: {what}", hint)])
+
+
+def _exists(path: Path) -> bool:
+    try:
+        return path.exists()
+    except (OSError, ValueError):
+        return False
+
+
+def _line(file: Path, place: tuple[str, ...]) -> int:
+    """Return the line of a key, 0 where it comes from a variable."""
+    try:
+        return find_line(file.read_text(encoding="utf-8"), place)
+    except (OSError, UnicodeDecodeError):
+        return 0

@@ -53,7 +53,8 @@ MISTAKES = {
     "no TOML": ('mode = "on"', "mode = on", ":8: this is no TOML"),
     "secret in the file": ("password_env =", "password =", "a secret never stands in this file"),
     "unknown zone": ("Europe/London", "Europe/Londn", ":3: timezone: 'Europe/Londn' is no time zone"),
-    "unset secret": ("SERVICENOW_PASSWORD", "NOT_THERE", "the variable NOT_THERE is not set"),
+    "unset secret": ("SERVICENOW_PASSWORD", "OTHER_PASSWORD", "the variable OTHER_PASSWORD is not set"),
+    "secret for a name": ("SERVICENOW_PASSWORD", "hunter2hunter2", ": the variable it names is not set"),
     "missing mapping": ("servicenow-grc-issue.yaml", "none.yaml", "none.yaml"),
     "mapping of another kind": (
         "servicenow-grc-issue.yaml",

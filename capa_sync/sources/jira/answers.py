@@ -8,6 +8,7 @@ from typing import Any
 import orjson
 
 from capa_sync.errors import Authentication, BadAnswer, Fatal, SourceError, WriteRefused
+from capa_sync.redaction import redacted
 from capa_sync.sources.decoding import decode_json
 
 _LONGEST = 300
@@ -46,7 +47,8 @@ def error_text(content: bytes) -> str:
     if isinstance(errors, dict):
         words += [f"{name}: {text}" for name, text in errors.items()]
     words += [str(found[name]) for name in ("errorMessage", "message", "error_description") if found.get(name)]
-    return " ".join(" ".join(words).split())[:_LONGEST]
+    # before the cut: half a secret is not known as one
+    return " ".join(redacted(" ".join(words)).split())[:_LONGEST]
 
 
 def sign_in_problem(source: str, status: int, headers: Mapping[str, str]) -> SourceError | None:

@@ -26,7 +26,9 @@ from capa_sync.errors import (
     SourceError,
     WriteRefused,
 )
+from capa_sync.model.address import check_address
 from capa_sync.model.clock import Clock
+from capa_sync.redaction import conceal
 from capa_sync.sources.bearer import read_token
 from capa_sync.sources.budget import Budget
 from capa_sync.sources.jira import answers
@@ -58,6 +60,9 @@ class JiraClient:
         clock: our own clock, for token life and HTTP dates.
         retry: the policy for reads.
         budget, gate: shared by all sessions of a source.
+
+    Raises:
+        Fatal: an address may not be used.
     """
 
     def __init__(
@@ -68,6 +73,10 @@ class JiraClient:
         budget: Budget,
         gate: EndpointGate | None = None,
     ) -> None:
+        wrong = next(filter(None, (_wrong(options.base, options), _wrong(options.auth.token_url, options))), None)
+        if wrong:
+            raise Fatal(options.name, wrong)
+        conceal(options.auth.secret, options.auth.user)
         self.source = options.name
         self.is_cloud = options.api == "cloud"
         self._base = options.base
@@ -291,4 +300,10 @@ class JiraClient:
         if not answer.ok:
             words = answers.error_text(answer.content)
             raise Authentication(self.source, f"the token endpoint refuses us ({answer.status_code}) {words}".strip())
-        return read_token(self.source, answers.decode(self.source, what, answer.headers, answer.content))
+        token, life = read_token(self.source, answers.decode(self.source, what, answer.headers, answer.content))
+        conceal(token, is_passing=True)
+        return token, life
+
+
+def _wrong(url: str, options: JiraOptions) -> str | None:
+    return check_address(url, allow_http=options.allow_http) if url else None

@@ -49,6 +49,7 @@ class JiraOptions:
         api: which of the two products; `auto` asks it.
         browse_url: address for people when it differs from `url` (behind api.atlassian.com).
         verify: TLS: True, False, or a CA bundle's path.
+        allow_http: secrets may go over a network unencrypted.
         limits: the size and time of an answer.
         is_instant: tests only: waits are not spent.
     """
@@ -65,6 +66,7 @@ class JiraOptions:
     api: Api = "auto"
     browse_url: str = ""
     verify: bool | str = True
+    allow_http: bool = False
     limits: Limits = field(default_factory=Limits)
     is_instant: bool = False
 

@@ -6,7 +6,7 @@ import threading
 
 from capa_sync.model.clock import Clock
 from capa_sync.ports import MirrorLookup, Source, TicketWriter
-from capa_sync.sources.servicenow.options import ServiceNowAuth, ServiceNowOptions, check_url
+from capa_sync.sources.servicenow.options import ServiceNowAuth, ServiceNowOptions
 from capa_sync.sources.servicenow.query import check_query
 from capa_sync.sources.servicenow.reader import ServiceNowSource
 from capa_sync.sources.servicenow.writer import ServiceNowWriter
@@ -16,7 +16,6 @@ __all__ = [
     "ServiceNowOptions",
     "build_servicenow",
     "check_query",
-    "check_url",
 ]
 
 

@@ -13,6 +13,7 @@ import requests
 from capa_sync.errors import Authentication, BadAnswer, DeliveryUnknown, Fatal, NotBefore, SourceError, WriteRefused
 from capa_sync.model.clock import Clock
 from capa_sync.model.patterns import CONTROL_RUN, COUNT, CUT_SHORT, DATE_LIKE
+from capa_sync.redaction import redacted
 from capa_sync.sources.decoding import decode_json
 from capa_sync.sources.retry import overload
 from capa_sync.sources.wish import read_http_date
@@ -240,4 +241,5 @@ def _said(body: Row) -> str:
 
 
 def _clean(text: str) -> str:
-    return CONTROL_RUN.sub(" ", text).strip()[:300]
+    # before the cut: half a secret is not known as one
+    return CONTROL_RUN.sub(" ", redacted(text)).strip()[:300]

@@ -11,6 +11,7 @@ from requests.auth import AuthBase, HTTPBasicAuth
 
 from capa_sync.errors import AnswerTooLarge, Authentication, Fatal, Retryable
 from capa_sync.model.clock import Clock
+from capa_sync.redaction import conceal
 from capa_sync.sources.bearer import read_token
 from capa_sync.sources.retry import overload
 from capa_sync.sources.servicenow.options import AUTH_METHODS, ServiceNowOptions
@@ -88,6 +89,7 @@ class ClientCredentials(AuthBase):
         except orjson.JSONDecodeError:
             body = None
         token, life = read_token(name, body)
+        conceal(token, is_passing=True)
         return token, self._clock.now() + life
 
 

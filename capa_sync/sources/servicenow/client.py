@@ -31,7 +31,9 @@ from capa_sync.errors import (
     Retryable,
     WriteRefused,
 )
+from capa_sync.model.address import check_address
 from capa_sync.model.clock import Clock
+from capa_sync.redaction import conceal
 from capa_sync.sources.budget import Budget, Rate
 from capa_sync.sources.retry import RetryPolicy
 from capa_sync.sources.servicenow.answers import (
@@ -46,7 +48,7 @@ from capa_sync.sources.servicenow.answers import (
 )
 from capa_sync.sources.servicenow.auth import TIMEOUT, ClientCredentials, build_auth
 from capa_sync.sources.servicenow.network import open_session, plainly, was_never_sent
-from capa_sync.sources.servicenow.options import ServiceNowOptions, check_url
+from capa_sync.sources.servicenow.options import ServiceNowOptions
 from capa_sync.sources.servicenow.pace import Pace
 from capa_sync.sources.servicenow.pagesize import SMALLEST_PAGE, PageSizes
 from capa_sync.sources.sizes import Oversized, goal_of
@@ -81,9 +83,10 @@ class TableClient:
         stop: threading.Event,
         shared: tuple[Budget, AuthBase, Pace] | None = None,
     ) -> None:
-        wrong = check_url(options.url)
-        if wrong:
-            raise Fatal(options.name, wrong)
+        for url in filter(None, (options.url, options.auth.token_url)):
+            if wrong := check_address(url, allow_http=options.allow_http):
+                raise Fatal(options.name, wrong)
+        conceal(options.auth.secret, options.auth.user)
         self.source = options.name
         self.stop = stop
         self._writable = (options.table, options.written_columns)

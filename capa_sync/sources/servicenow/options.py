@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import timedelta
-from urllib.parse import urlsplit
 
 from capa_sync.model.settings import ChildSpec
 from capa_sync.sources.transport import Limits
 
 AUTH_METHODS = ("basic", "oauth-client-credentials", "api-key")
-_LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,13 +35,14 @@ class ServiceNowOptions:
     """One ServiceNow source.
 
     Attributes:
-        name: the source's name in the settings. url: the instance, `https://…`; `http://` on loopback only.
+        name: the source's name in the settings. url: the instance, `https://…`; `http://` on loopback or as allowed.
         table, query: which records; the query is an encoded one without ORDERBY and `^NQ` (`check_query`).
         auth: the way to sign in. children: child tables that hold actions.
         overlap: rows younger than this (by the tracker's clock) are read again at each poll, since a row of an
             older second may still be committed. budget: as `10/s`, "" for none.
         page_size: rows asked for at once; halved when the instance gives up on a page.
         text_field, state_field, work_notes: the only columns ever written (CONTRACT.md 8).
+        allow_http: secrets may go over a network unencrypted.
         limits: the size and time of an answer.
         waits_are_instant: tests only.
     """
@@ -60,6 +59,7 @@ class ServiceNowOptions:
     text_field: str = ""
     state_field: str = ""
     work_notes: bool = True
+    allow_http: bool = False
     limits: Limits = field(default_factory=Limits)
     waits_are_instant: bool = False
 
@@ -74,15 +74,3 @@ class ServiceNowOptions:
         """Pairs of child table and its column that points at the record."""
         pairs = ((c.table, c.reference) for c in self.children if c.relation == "child" and c.table and c.reference)
         return tuple(dict.fromkeys(pairs))
-
-
-def check_url(url: str) -> str | None:
-    """Say in one sentence why this cannot be an instance's address; None when it can."""
-    parts = urlsplit(url)
-    if parts.scheme not in ("https", "http") or not parts.hostname:
-        return f"{url!r} is no address of a ServiceNow instance; write https://NAME.service-now.com"
-    if parts.username or parts.password:
-        return "the url must not hold a user or password; use [auth]"
-    if parts.scheme == "http" and parts.hostname not in _LOOPBACK:
-        return f"{url!r} would send the password unencrypted; write https://"
-    return None

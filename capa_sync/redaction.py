@@ -1,0 +1,76 @@
+"""Keeps our secrets out of everything that we word or quote: errors, logs, register, terminal.
+
+A tracker or a proxy may answer with the very header that we sent; its words go into our messages. So each secret is
+told here when it is fetched, and each message passes through `redacted`. One set for the process: a secret of one
+source has no place in a message about another either.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+import threading
+from collections import deque
+from collections.abc import Iterator
+from urllib.parse import quote, quote_plus
+
+SHORTEST = 8
+"""Characters from which on a secret is removed: a shorter one would take words out of plain sentences."""
+REMOVED = "[secret removed]"
+_TOKENS = 50
+"""Access tokens that are remembered; each lives for minutes or hours."""
+
+
+class Redactor:
+    """Knows secrets, and takes them out of texts in each form in which they may come back."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._kept: set[str] = set()
+        self._passing: deque[frozenset[str]] = deque(maxlen=_TOKENS)
+        self._pattern: re.Pattern[str] | None = None
+
+    def conceal(self, secret: str, user: str = "", *, is_passing: bool = False) -> None:
+        """Take a secret out of texts from now on.
+
+        Args:
+            secret: the secret; one shorter than SHORTEST is left alone.
+            user: the name that is sent with it, for its basic-auth form.
+            is_passing: an access token, which is forgotten after many others.
+        """
+        if len(secret) < SHORTEST:
+            return
+        forms = frozenset(_forms(secret, user))
+        with self._lock:
+            if is_passing:
+                self._passing.append(forms)
+            else:
+                self._kept |= forms
+            every = self._kept.union(*self._passing)
+            # the longest first: a form that holds another goes as a whole
+            self._pattern = re.compile("|".join(map(re.escape, sorted(every, key=len, reverse=True))))
+
+    def redacted(self, text: str) -> str:
+        """Return a text without any secret."""
+        return self._pattern.sub(REMOVED, text) if self._pattern is not None else text
+
+
+def _forms(secret: str, user: str) -> Iterator[str]:
+    """Yield a secret as it is, as basic authentication sends it, and as addresses, JSON and HTML write it."""
+    from html import escape
+
+    yield secret
+    if (plain := " ".join(secret.split())) and len(plain) >= SHORTEST:
+        yield plain  # as it comes in a message that was put on one line
+    for encoding in ("utf-8", "latin-1"):
+        pair = f"{user}:{secret}".encode(encoding, "replace")
+        for code in (base64.b64encode(pair), base64.urlsafe_b64encode(pair)):
+            yield code.decode().rstrip("=")
+    yield from (quote(secret, safe=""), quote_plus(secret), escape(secret), escape(secret, quote=False))
+    yield from (json.dumps(secret)[1:-1], json.dumps(secret, ensure_ascii=False)[1:-1])
+
+
+_ours = Redactor()
+conceal = _ours.conceal
+redacted = _ours.redacted

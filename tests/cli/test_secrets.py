@@ -1,0 +1,237 @@
+"""Secrets end in no output, no log and no register: echoed by a tracker, written into the wrong key, or left open."""
+
+from __future__ import annotations
+
+import base64
+import resource
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import quote
+
+import pytest
+
+from capa_sync.errors import SettingsError
+from capa_sync.sandbox.http import Reply, Request
+from capa_sync.settings import load_settings
+from capa_sync.settings.secrets import exposed_files, secret_of
+from tests.daemon.conftest import MakeDesk
+from tests.daemon.desk import Desk
+from tests.daemon.nursery import Child
+
+SECRET = "Zf9/k+Qp=0&ü-much-too-secret"
+SOURCES = ("jira", "jira-dc", "servicenow")
+
+
+def echo(sent: Request, status: int) -> Reply:
+    """Answer with the header that was sent, as it is and decoded, long enough to be cut within it."""
+    header = sent.header("authorization")
+    words = [header, *(header.split()[1:])]
+    if header.startswith("Basic "):
+        words.append(base64.b64decode(header.removeprefix("Basic ")).decode("utf-8", "replace"))
+    told = " ".join(words)
+    places = [f"{'x' * pad}{told}" for pad in (0, 250, 280)]
+    places.append(quote(told, safe=""))
+    return Reply(
+        status,
+        {"errorMessages": places, "errors": {told: told}, "error": {"message": places[1], "detail": places[0]}},
+    )
+
+
+def everything(desk: Desk, *children: Child) -> str:
+    """All that a person, a log or the register may hold."""
+    texts = [child.out + child.err for child in children]
+    texts += [file.read_bytes().decode("utf-8", "replace") for file in desk.folder.glob("register.db*")]
+    return "\n".join(texts)
+
+
+def demand_none(text: str, secret: str, *users: str) -> None:
+    """Demand that no form of a secret is there, nor a telling piece of one."""
+    assert secret not in text
+    for user in users:
+        pair = base64.b64encode(f"{user}:{secret}".encode()).decode()
+        for start in range(len(pair) - 20):
+            assert pair[start : start + 20] not in text
+    assert secret[:12] not in text
+    assert quote(secret, safe="")[:16] not in text
+
+
+USERS = ("capa-sync@example.com", "capa_sync")
+
+
+@pytest.fixture
+def desk(make_desk: MakeDesk) -> Iterator[Desk]:
+    """All three trackers with a ticket each."""
+    desk = make_desk(rules=("root-cause-before-action",))
+    for source in desk.names:
+        desk.tell_clean(source)
+    yield desk
+    for server in desk.servers.values():
+        server.after.clear()
+
+
+@pytest.mark.parametrize("status", [400, 403])
+def test_a_tracker_that_echoes_our_header_puts_it_nowhere(desk: Desk, status: int) -> None:
+    """Reads of all three trackers: neither a line of output nor the register holds it."""
+
+    def after(sent: Request, reply: Reply) -> None:
+        said = echo(sent, status)
+        reply.status, reply.body, reply.headers = said.status, said.body, said.headers
+
+    for server in desk.servers.values():
+        server.after.append(after)
+    env = {"JIRA_TOKEN": SECRET, "SERVICENOW_PASSWORD": SECRET}
+    done = desk.run("sync", **env)
+    assert done.code == 3
+    others = [desk.run(*verb, **env) for verb in (("status",), ("status", "--json"), ("plan",), ("sync", "--json"))]
+    text = everything(desk, done, *others)
+    assert "[secret removed]" in text
+    demand_none(text, SECRET, *USERS)
+
+
+def test_a_tracker_that_echoes_our_header_at_a_write_puts_it_nowhere(desk: Desk) -> None:
+    """The error of a write stands in the register and in `status`, without the secret."""
+
+    def after(sent: Request, reply: Reply) -> None:
+        is_write = sent.method in ("PUT", "PATCH") or (sent.method == "POST" and sent.path.endswith("/comment"))
+        if is_write:
+            said = echo(sent, 400)
+            reply.status, reply.body, reply.headers = said.status, said.body, said.headers
+
+    for source in ("jira", "jira-dc"):
+        desk.servers[source].after.append(after)
+        desk.tell_broken(source)
+    done = desk.run("sync", "--release", "all")
+    status = desk.run("status")
+    text = everything(desk, done, status)
+    assert "refused (400)" in text
+    demand_none(text, "sandbox-token", *USERS)
+
+
+# --- a secret in the wrong place -----------------------------------------------------------------------------------
+PLAIN = (
+    "hunter2hunter2",
+    "ATATT3xFfGF0abcDEF_9",
+    "Correct-Horse",
+    "A1B2C3D4E5F6",
+    "DEADBEEF12345678",
+    "SUMMER_BREAK",
+)
+"""Secrets that might as well be names of variables or files, and some that cannot."""
+
+
+def settings(folder: Path, auth: str, url: str = "https://x.example.com", more: str = "") -> Path:
+    """A settings file with one Jira."""
+    file = folder / "capa-sync.toml"
+    file.write_text(
+        f'[sources.jira]\nkind = "jira"\nurl = "{url}"\n{more}query = "project = A"\nmapping = "m.yaml"\n'
+        f"[sources.jira.auth]\n{auth}\n"
+    )
+    return file
+
+
+def refusal(file: Path) -> str:
+    """What is said of a settings file and its secrets."""
+    try:
+        auth = load_settings(file, {}).sources["jira"].auth
+    except SettingsError as error:
+        return str(error)
+    with pytest.raises(SettingsError) as caught:
+        secret_of(file, "jira", auth, file.parent, {})
+    return str(caught.value)
+
+
+@pytest.mark.parametrize("secret", PLAIN)
+@pytest.mark.parametrize(
+    ("method", "key"),
+    [("pat", "token_env"), ("pat", "token_file"), ("basic", "password_env"), ("basic", "password_file")],
+)
+def test_a_secret_in_place_of_a_name_is_not_repeated(tmp_path: Path, secret: str, method: str, key: str) -> None:
+    """The place is told with its line, and what belongs there."""
+    told = refusal(settings(tmp_path, f'method = "{method}"\nuser = "me"\n{key} = "{secret}"'))
+    assert secret not in told
+    assert secret[:6] not in told
+    assert f"capa-sync.toml:9: sources.jira.auth.{key}: " in told
+
+
+def test_a_name_that_says_what_it_is_is_repeated(tmp_path: Path) -> None:
+    """So that a person sees which variable is meant."""
+    told = refusal(settings(tmp_path, 'method = "pat"\ntoken_env = "JIRA_TOKEN_2"'))
+    assert told.endswith("the variable JIRA_TOKEN_2 is not set; it must hold the secret, nothing else")
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        f"https://me:{PLAIN[0]}@x.example.com",
+        f"https://{PLAIN[0]}@x.example.com",
+        f"http://me:{PLAIN[0]}@127.0.0.1:8080/jira",
+        f"https://me:{PLAIN[0]}@[x",
+        f"ftp://me:{PLAIN[0]}@x.example.com",
+        f"me:{PLAIN[0]}@x.example.com",
+        f"https://x.example.com?token={PLAIN[0]}",
+        f"https://x.example.com#{PLAIN[0]}",
+        f"https://x.example.com\\\\@{PLAIN[0]}",
+        f"https://:{PLAIN[0]}@",
+    ],
+)
+def test_an_address_with_a_secret_is_refused_and_not_repeated(tmp_path: Path, url: str) -> None:
+    """For the tracker and for the sign-in alike."""
+    told = refusal(settings(tmp_path, 'method = "pat"\ntoken_env = "T"', url=url))
+    assert PLAIN[0] not in told
+    assert "capa-sync.toml:3: sources.jira.url: " in told
+    oauth = 'method = "oauth-client-credentials"\nclient_id = "x"\nclient_secret_env = "S"'
+    told = refusal(settings(tmp_path, f'{oauth}\ntoken_url = "{url}"'))
+    assert PLAIN[0] not in told
+    assert "token_url" in told
+
+
+@pytest.mark.parametrize("url", ["http://10.0.0.7", "http://jira.example.com/x", "http://127.0.0.1.example.com"])
+def test_plain_http_to_another_machine_needs_a_word(tmp_path: Path, url: str) -> None:
+    """`allow_http`, which holds for the address of the tokens too."""
+    auth = 'method = "pat"\ntoken_env = "T"'
+    assert "allow_http" in refusal(settings(tmp_path, auth, url))
+    assert load_settings(settings(tmp_path, auth, url, "allow_http = true\n"), {}).sources["jira"].url == url
+    oauth = f'method = "oauth-client-credentials"\nclient_id = "x"\nclient_secret_env = "S"\ntoken_url = "{url}"'
+    assert "auth.token_url: http:// would send secrets unencrypted" in refusal(settings(tmp_path, oauth))
+    load_settings(settings(tmp_path, oauth, more="allow_http = true\n"), {})
+
+
+@pytest.mark.parametrize(
+    "url", ["http://127.0.0.1:8080", "http://localhost/jira", "http://[::1]:1", "http://127.9.9.9"]
+)
+def test_plain_http_to_this_machine_is_allowed(tmp_path: Path, url: str) -> None:
+    """A proxy beside the daemon, or the sandbox."""
+    load_settings(settings(tmp_path, 'method = "pat"\ntoken_env = "T"', url), {})
+
+
+# --- open files, core dumps ----------------------------------------------------------------------------------------
+
+
+def test_a_secret_file_that_everybody_may_read_is_told(make_desk: MakeDesk) -> None:
+    """Once a verb, on standard error, with the way to mend it; the verb goes on."""
+    desk = make_desk("servicenow", rules=("root-cause-before-action",))
+    file = desk.folder / "secret"
+    file.write_text("sandbox")
+    file.chmod(0o644)
+    text = desk.file.read_text().replace('password_env = "SERVICENOW_PASSWORD"', 'password_file = "secret"')
+    desk.file.write_text(text)
+    done = desk.run("sync", "--json")
+    assert done.code == 0
+    (line,) = done.err.splitlines()
+    assert line.startswith("warning: capa-sync.toml:")
+    assert "sources.servicenow.auth.password_file: every account of this machine may read" in line
+    assert f"chmod 600 {file}" in line
+    file.chmod(0o640)
+    assert "warning" not in desk.run("sync").err
+    found = load_settings(desk.file, {})
+    assert exposed_files(desk.file, found.sources, desk.folder) == []
+
+
+def test_the_daemon_writes_no_core_dump(make_desk: MakeDesk) -> None:
+    """Its limit is zero, and so is that of the processes it starts."""
+    desk = make_desk("servicenow", rules=("root-cause-before-action",))
+    with desk.daemon() as daemon:
+        daemon.wait_for_cycles(1, ("servicenow",))
+        assert resource.prlimit(daemon.process.pid, resource.RLIMIT_CORE) == (0, 0)
+    unit = Path(__file__).resolve().parents[2] / "deploy" / "capa-sync.service"
+    assert "LimitCORE=0" in unit.read_text().splitlines()

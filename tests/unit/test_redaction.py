@@ -1,0 +1,78 @@
+"""Secrets are taken out of texts in every form in which a tracker or a proxy may send them back."""
+
+from __future__ import annotations
+
+import base64
+import html
+import json
+from collections.abc import Callable
+from urllib.parse import quote, quote_plus
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from capa_sync.errors import DeliveryUnknown, Retryable, Skippable
+from capa_sync.redaction import REMOVED, Redactor, conceal
+
+secrets = st.text(st.characters(codec="utf-8", exclude_categories=["Cs", "Cc"]), min_size=8, max_size=60).filter(
+    lambda text: len(text.strip()) >= 8 and text not in REMOVED
+)
+names = st.text(st.characters(codec="utf-8", exclude_categories=["Cs", "Cc"], exclude_characters=":"), max_size=20)
+FORMS: dict[str, Callable[[str, str], str]] = {
+    "as it is": lambda secret, _user: secret,
+    "bearer": lambda secret, _user: f"Authorization: Bearer {secret}",
+    "basic": lambda secret, user: f"Basic {base64.b64encode(f'{user}:{secret}'.encode()).decode()}",
+    "basic, for addresses": lambda secret, user: base64.urlsafe_b64encode(f"{user}:{secret}".encode()).decode(),
+    "basic, without its end": lambda secret, user: base64.b64encode(f"{user}:{secret}".encode()).decode().rstrip("="),
+    "address": lambda secret, user: f"https://{user}:{quote(secret, safe='')}@host",
+    "form": lambda secret, _user: f"client_secret={quote_plus(secret)}&grant_type=x",
+    "json": lambda secret, _user: json.dumps({"header": secret}),
+    "json, plain": lambda secret, _user: json.dumps({"header": secret}, ensure_ascii=False),
+    "html": lambda secret, _user: html.escape(secret),
+}
+
+
+@pytest.mark.parametrize("form", FORMS)
+@given(secret=secrets, user=names, before=st.text(max_size=5), after=st.text(max_size=5))
+def test_no_form_of_a_secret_stays(form: str, secret: str, user: str, before: str, after: str) -> None:
+    """Whatever stands around it."""
+    it = Redactor()
+    it.conceal(secret, user)
+    said = FORMS[form](secret, user)
+    found = it.redacted(f"{before}{said}{after}")
+    assert REMOVED in found
+    assert secret not in found.replace(REMOVED, "")
+
+
+def test_what_is_no_secret_stays() -> None:
+    """A short secret would take words out of sentences; texts without one are the same."""
+    it = Redactor()
+    assert it.redacted("a text") == "a text"
+    it.conceal("sandbox", "admin")
+    it.conceal("")
+    assert it.redacted("the sandbox of admin") == "the sandbox of admin"
+    it.conceal("eight-ch")
+    assert it.redacted("the sandbox") == "the sandbox"
+
+
+def test_access_tokens_are_forgotten_after_many_others() -> None:
+    """A daemon that renews its token for years does not grow by it; the secrets of the settings stay."""
+    it = Redactor()
+    it.conceal("settings-secret")
+    for number in range(500):
+        it.conceal(f"access-token-{number}", is_passing=True)
+    assert it.redacted("access-token-499") == REMOVED
+    assert it.redacted("access-token-2 ") == "access-token-2 "
+    assert it.redacted("settings-secret") == REMOVED
+
+
+@pytest.mark.parametrize("kind", [Retryable, DeliveryUnknown])
+def test_errors_of_a_source_hold_no_secret(kind: type[Retryable] | type[DeliveryUnknown]) -> None:
+    """Neither in their message nor in what `str` gives."""
+    conceal("very-secret-value", "me")
+    pair = base64.b64encode(b"me:very-secret-value").decode()
+    error = kind("jira", f"refused (400): Basic {pair} very-secret-value")
+    assert "very-secret-value" not in str(error) + error.message
+    assert pair not in str(error) + error.message
+    assert "very-secret-value" not in str(Skippable("jira", "CAPA-1", "very-secret-value"))
