@@ -137,16 +137,17 @@ def _seconds(work: Work, text: str) -> float:
 
 def worst_growth(work: Work, seed: str, head: str) -> tuple[float, float]:
     """Return by how much the work grew when the text doubled, and the seconds of the longest text."""
-    before, growth, last = 0.0, 0.0, 0.0
+    before, growth, last, shorter = 0.0, 0.0, 0.0, ""
     for length in LENGTHS:
         text = (head + seed * (length // len(seed)))[:length]
         last = _seconds(work, text)
+        if last > 0.02 and last > 3 * before > 0:  # a second look, for others use this machine too
+            before, last = (min(_seconds(work, each) for _ in range(5)) for each in (shorter, text))
         if last > 0.02 and before > 0:  # below that the clock of processes tells nothing
-            again = min(last, _seconds(work, text))
-            growth, last = max(growth, again / before), again
+            growth = max(growth, last / before)
         if last > 3:
             return max(growth, 99), last
-        before = last
+        before, shorter = last, text
     return growth, last
 
 
