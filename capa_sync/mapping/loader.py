@@ -83,15 +83,29 @@ def _read_people(reader: YamlReader, data: CommentedMap, path: Path) -> People:
     name = reader.text_at(data, "people")
     if not name:
         return NOBODY
-    people_path = path.parent / name
+    people_path = _inside(path.parent, name)
+    if people_path is None:
+        hint = "name a file in the mapping's own folder"
+        reader.add(line_of(data, "people"), f"the people file '{name[:80]}' is no file in the mapping's folder", hint)
+        return NOBODY
     if not people_path.exists():
-        reader.add(line_of(data, "people"), f"there is no people file '{name}'", f"looked in {path.parent}")
+        reader.add(line_of(data, "people"), f"there is no people file '{name[:80]}'", f"looked in {path.parent}")
         return NOBODY
     try:
         return load_people(people_path, str(Path(reader.file).parent / name))
     except MappingFileError as error:
         reader.problems += error.problems
         return NOBODY
+
+
+def _inside(folder: Path, name: str) -> Path | None:
+    """Return the path of a name in a folder; None where the name, or the link that it is, leads out of it."""
+    try:
+        path = (folder / name).resolve()
+        path.exists()  # a name too long shows here
+        return path if path.is_relative_to(folder.resolve()) else None
+    except (OSError, ValueError, RuntimeError):  # a loop of links, or a name that no file can have
+        return None
 
 
 def _read_same_as(reader: YamlReader, data: CommentedMap) -> SameAs | None:

@@ -36,12 +36,18 @@ class People:
 
 
 NOBODY = People()
+_KEYS = frozenset({"people", "groups", "waiver_group"})
 
 
 def load_people(path: Path, shown: str = "") -> People:
     """Read a people file. Raises MappingFileError with every mistake in it."""
-    reader = YamlReader(shown or str(path))
+    reader = YamlReader(shown or str(path), quotes=False)
     data = reader.load(path)
+    if data is not None and not _KEYS.issuperset(map(str, data)):
+        # any file may have been named here, one of secrets too: nothing of it is repeated
+        key = next(key for key in data if str(key) not in _KEYS)
+        reader.add(line_of(data, key), "a people file has no such key", did_you_mean(str(key)[:80], sorted(_KEYS)))
+        data = None
     people = _read_people(reader, data) if data is not None else NOBODY
     if reader.problems:
         raise MappingFileError(reader.problems)
@@ -49,7 +55,6 @@ def load_people(path: Path, shown: str = "") -> People:
 
 
 def _read_people(reader: YamlReader, data: CommentedMap) -> People:
-    reader.keys(data, ("people", "groups", "waiver_group"), "a people file")
     names: dict[str, str] = {}
     accounts: dict[tuple[str, str], str] = {}
     gone: set[str] = set()

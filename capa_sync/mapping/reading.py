@@ -8,11 +8,13 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
-from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
-from ruamel.yaml.error import MarkedYAMLError, YAMLError
+from ruamel.yaml.constructor import DuplicateKeyError
+from ruamel.yaml.error import YAMLError
 
-from capa_sync.errors import Problem
+from capa_sync.errors import Problem, UserError
+from capa_sync.model.userfile import decoded, read_user_file
+from capa_sync.yamlfiles import LARGEST, Refused, load_with_lines
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
@@ -31,10 +33,16 @@ def line_of(holder: Any, key: Any) -> int:
 
 
 class YamlReader:
-    """One file under reading: collects problems instead of stopping at the first."""
+    """One file under reading: collects problems instead of stopping at the first.
 
-    def __init__(self, file: str) -> None:
+    Args:
+        file: how the user named it.
+        quotes: whether messages may repeat what the file says.
+    """
+
+    def __init__(self, file: str, *, quotes: bool = True) -> None:
         self.file = file
+        self._quotes = quotes
         self.problems: list[Problem] = []
 
     def add(self, line: int, what: str, hint: str = "") -> None:
@@ -44,24 +52,29 @@ class YamlReader:
     def load(self, path: Path) -> CommentedMap | None:
         """Parse the file; None (with a problem noted) when it holds no mapping."""
         try:
-            data = YAML(typ="rt").load(path.read_text(encoding="utf-8"))
-        except FileNotFoundError:
-            self.add(0, "there is no such file")
-        except (OSError, UnicodeDecodeError) as error:
-            self.add(0, f"the file cannot be read ({error.__class__.__name__})", "it must be UTF-8 text")
-        except MarkedYAMLError as error:
-            mark = error.problem_mark or error.context_mark
-            what = " ".join(str(error.problem or error.context).split())
-            self.add(
-                mark.line + 1 if mark else 0, f"this is not YAML: {what}", "check indentation, quotes and brackets"
-            )
+            data = load_with_lines(decoded(read_user_file(path, self.file, LARGEST), self.file))
+        except UserError as error:
+            self.problems += error.problems
+        except Refused as error:
+            self.add(error.problem_mark.line + 1 if error.problem_mark else 1, error.what, error.hint)
         except YAMLError as error:
-            self.add(0, f"this is not YAML: {' '.join(str(error).split())}")
+            self._not_yaml(error)
         else:
             if isinstance(data, CommentedMap):
                 return data
             self.add(1, "the file must hold `key: value` lines at the top")
         return None
+
+    def _not_yaml(self, error: YAMLError) -> None:
+        """Word a syntax error; a key or a value of the file is quoted only where the file may be quoted."""
+        mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
+        what, hint = "this is not YAML", "check indentation, quotes and brackets"
+        if isinstance(error, DuplicateKeyError):
+            what, hint = "a key stands here twice", "keep one of them"
+        elif self._quotes:
+            words = getattr(error, "problem", None) or getattr(error, "context", None) or "it cannot be read"
+            what = f"{what}: {' '.join(str(words).split())}"[:200]
+        self.add(mark.line + 1 if mark else 1, what, hint)
 
     def keys(self, data: CommentedMap, allowed: Iterable[str], where: str) -> None:
         """Note every key that is not allowed."""

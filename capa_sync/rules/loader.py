@@ -6,8 +6,9 @@ import hashlib
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
-from capa_sync.errors import Problem, RuleFileError
+from capa_sync.errors import Problem, RuleFileError, UserError
 from capa_sync.model.settings import JudgeOptions
+from capa_sync.model.userfile import decoded, read_user_file
 from capa_sync.rules.phrases.phrase import did_you_mean
 from capa_sync.rules.phrases.table import vocabulary
 from capa_sync.rules.profiles import PACK, PROFILES
@@ -15,8 +16,11 @@ from capa_sync.rules.rule import Rule
 from capa_sync.rules.ruleset import RuleSet
 from capa_sync.rules.schema import read_rule
 from capa_sync.rules.yaml_lines import Problems
+from capa_sync.yamlfiles import LARGEST
 
 _SUFFIXES = frozenset({".yaml", ".yml"})
+MOST_FILES, MOST_BYTES = 500, 2 * 1_024 * 1_024
+"""Rule files of a set, and what they may hold together."""
 LANGUAGE = "2"
 """Version of the phrases' meaning and of what verdicts keep; part of a rule set's hash: another judges all anew."""
 
@@ -67,9 +71,15 @@ def _read(paths: Iterable[str | Path], options: JudgeOptions) -> tuple[list[Rule
         problems.append(
             Problem("", 0, f"there is no rule file in {', '.join(map(str, named)) or 'no folder at all'}")
         )
+    if len(files) > MOST_FILES:
+        hint = "name the folder of your rules alone"
+        return [], {}, [Problem(str(files[MOST_FILES]), 1, f"there are more than {MOST_FILES} rule files", hint)]
     for file in files:
         rule = _read_file(file, texts, problems)
         rules += [rule] if rule is not None else []
+        if sum(map(len, texts.values())) > MOST_BYTES:
+            what = f"the rule files before and up to this one are larger than {MOST_BYTES // 1_024} KiB together"
+            return [], {}, [*problems, Problem(str(file), 1, what)]
     problems += _across(rules)
     return rules, texts, problems
 
@@ -78,13 +88,11 @@ def _read_file(file: Path, texts: dict[str, bytes], problems: list[Problem]) -> 
     noted = Problems(str(file))
     rule: Rule | None = None
     try:
-        content = file.read_bytes()
-        rule = read_rule(content.decode("utf-8"), str(file), vocabulary(), noted)
+        content = read_user_file(file, str(file), LARGEST)
+        rule = read_rule(decoded(content, str(file)), str(file), vocabulary(), noted)
         texts[file.stem] = content
-    except OSError as error:
-        noted.add(0, f"cannot read this file: {error.strerror}")
-    except UnicodeDecodeError as error:
-        noted.add(error.object[: error.start].count(b"\n") + 1, "this is not UTF-8 text")
+    except UserError as error:
+        noted.found += error.problems
     problems += sorted(noted.found, key=lambda problem: problem.line)
     return rule
 

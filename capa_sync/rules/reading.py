@@ -15,6 +15,8 @@ from capa_sync.rules.yaml_lines import Items, Problems, Table, Text, Tree
 ToInstant = Callable[[datetime], datetime]
 """Turns a naive local time of a test into an instant."""
 
+YEARS = range(1970, 2201)
+"""Of the days that a rule's test may name: beyond, no time zone is known and deadlines have no end."""
 COMMA_HINT = "text with a comma needs quotes"
 
 
@@ -80,7 +82,10 @@ def when_of(tree: Tree | None, what: str, problems: Problems, line: int) -> When
         return None
     day, _, clock = text.replace("T", " ").partition(" ")
     try:
-        return When(date.fromisoformat(day), time.fromisoformat(clock) if clock else None)
+        found = date.fromisoformat(day)
+        if found.year not in YEARS:
+            raise ValueError
+        return When(found, time.fromisoformat(clock) if clock else None)
     except ValueError:
         hint = "write 2026-03-01 or 2026-03-01 15:00"
         problems.add(tree.line if tree else line, f"'{text}' is no day", hint)
@@ -90,7 +95,8 @@ def when_of(tree: Tree | None, what: str, problems: Problems, line: int) -> When
 def days_of(text: str) -> Days | None:
     """Return a length such as `10bd` or `30`, None when it is none."""
     number = text.removesuffix("bd").removesuffix("d")
-    return Days(int(number), text.endswith("bd")) if number.isdigit() else None
+    is_number = number.isascii() and number.isdigit() and len(number) <= 4
+    return Days(int(number), text.endswith("bd")) if is_number else None
 
 
 def value_of(subject: Subject, tree: Tree, to_utc: ToInstant, problems: Problems) -> Value:

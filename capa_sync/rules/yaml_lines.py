@@ -8,11 +8,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from capa_sync.errors import Problem
+from capa_sync.yamlfiles import Refused, compose
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +66,10 @@ class Problems:
 def read_yaml(text: str, problems: Problems) -> Tree | None:
     """Return the document of a YAML text, or None after noting why it cannot be read."""
     try:
-        node = YAML(typ="safe", pure=True).compose(text)
+        node = compose(text)
+    except Refused as error:
+        problems.add(error.problem_mark.line + 1 if error.problem_mark else 1, error.what, error.hint)
+        return None
     except MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         what = f"this is not YAML: {error.problem or error.context}"
@@ -78,7 +81,7 @@ def read_yaml(text: str, problems: Problems) -> Tree | None:
     if node is None:
         problems.add(1, "the file is empty")
         return None
-    return _convert(node, problems, set())
+    return _convert(node, problems)
 
 
 def _syntax_hint(problem: str) -> str:
@@ -89,22 +92,17 @@ def _syntax_hint(problem: str) -> str:
     return ""
 
 
-def _convert(node: Node, problems: Problems, seen: set[int]) -> Tree:
+def _convert(node: Node, problems: Problems) -> Tree:
     line = node.start_mark.line + 1
-    if not isinstance(node, ScalarNode):
-        if id(node) in seen:
-            problems.add(line, "anchors and aliases (& and *) are not read here", "write the lines out")
-            return Text("", line, absent=True)
-        seen.add(id(node))
     if isinstance(node, MappingNode):
-        return _table(node, problems, seen)
+        return _table(node, problems)
     if isinstance(node, SequenceNode):
-        return Items(tuple(_convert(member, problems, seen) for member in node.value), line)
+        return Items(tuple(_convert(member, problems) for member in node.value), line)
     absent = not node.value and not getattr(node, "style", None)
     return Text(str(node.value), line, absent)
 
 
-def _table(node: MappingNode, problems: Problems, seen: set[int]) -> Table:
+def _table(node: MappingNode, problems: Problems) -> Table:
     entries: list[tuple[Text, Tree]] = []
     lines: dict[str, int] = {}
     for key_node, value_node in node.value:
@@ -115,5 +113,5 @@ def _table(node: MappingNode, problems: Problems, seen: set[int]) -> Table:
             problems.add(key.line, f"'{key.value}' stands here twice, first on line {lines[key.value]}")
         else:
             lines[key.value] = key.line
-            entries.append((key, _convert(value_node, problems, seen)))
+            entries.append((key, _convert(value_node, problems)))
     return Table(tuple(entries), node.start_mark.line + 1, bool(node.flow_style))

@@ -13,7 +13,9 @@ from typing import Any, Union, get_args, get_origin
 from pydantic import BaseModel, ValidationError
 from pydantic_settings import SettingsError as UnreadVariable
 
-from capa_sync.errors import Problem, SettingsError
+from capa_sync.errors import Problem, SettingsError, UserError
+from capa_sync.model.userfile import decoded, read_user_file
+from capa_sync.settings.bounds import LARGEST, MOST_PROBLEMS, beyond_bounds
 from capa_sync.settings.lines import find_line
 from capa_sync.settings.schema import CheckedSettings, Settings
 
@@ -32,16 +34,27 @@ def load_settings(file: Path, environ: Mapping[str, str], *, with_calendars: boo
     Raises SettingsError with one Problem a mistake; never shows a value that may be a secret.
     """
     text = _read(file)
+    problem = beyond_bounds(file, text)
+    if problem is not None:
+        raise SettingsError([problem])
     try:
-        content = tomllib.loads(text)
+        return _checked(CheckedSettings if with_calendars else Settings, file, text, environ)
     except tomllib.TOMLDecodeError as error:
-        raise SettingsError([_syntax_problem(file, error)]) from None
+        raise SettingsError([_syntax_problem(file, text, error)]) from None
+    except RecursionError:
+        raise SettingsError([Problem(str(file), 1, "the file or a variable is nested too deep")]) from None
+
+
+def _checked(model: type[Settings], file: Path, text: str, environ: Mapping[str, str]) -> Settings:
+    content = tomllib.loads(text)
     problems = list(_unknown_variables(environ, content))
     try:
-        settings = (CheckedSettings if with_calendars else Settings)(**content)
+        settings = model(**content)
     except ValidationError as error:
-        details = error.errors(include_input=False)
-        problems += [_problem(file, text, environ, each) for each in details if not _is_told(each, environ)]
+        details = [each for each in error.errors(include_input=False) if not _is_told(each, environ)]
+        problems += [_problem(file, text, environ, each) for each in details[:MOST_PROBLEMS]]
+        if len(details) > MOST_PROBLEMS:
+            problems.append(Problem(str(file), 1, f"{len(details) - MOST_PROBLEMS} more mistakes are not told here"))
     except UnreadVariable as error:
         problems.append(_no_json(error))
     if problems:
@@ -51,19 +64,24 @@ def load_settings(file: Path, environ: Mapping[str, str], *, with_calendars: boo
 
 def _read(file: Path) -> str:
     try:
-        return file.read_text(encoding="utf-8")
-    except FileNotFoundError:
-        hint = "name another with --config, or look at deploy/settings.example.toml"
-        raise SettingsError([Problem(str(file), 0, "there is no such settings file", hint)]) from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise SettingsError([Problem(str(file), 0, f"cannot be read: {error}")]) from None
+        if not file.exists():
+            hint = "name another with --config, or look at deploy/settings.example.toml"
+            raise SettingsError([Problem(str(file), 0, "there is no such settings file", hint)])
+        return decoded(read_user_file(file, str(file), LARGEST), str(file))
+    except SettingsError:
+        raise
+    except UserError as error:
+        raise SettingsError(error.problems) from None
+    except (OSError, ValueError) as error:  # a name that no file can have
+        raise SettingsError([Problem("", 0, f"no file can have the name given with --config: {error}")]) from None
 
 
-def _syntax_problem(file: Path, error: tomllib.TOMLDecodeError) -> Problem:
+def _syntax_problem(file: Path, text: str, error: tomllib.TOMLDecodeError) -> Problem:
     """Move TOML's own `(at line 3, column 7)` to the front."""
     message, _, place = str(error).partition(" (at line ")
-    line = int(place.split(",")[0]) if place[:1].isdigit() else 0
-    return Problem(str(file), line, f"this is no TOML: {message}", 'text needs quotes: key = "text"')
+    line = int(place.split(",")[0]) if place[:1].isdigit() else text.count("\n") + 1
+    message = message.removesuffix(" (at end of document)")
+    return Problem(str(file), line, f"this is no TOML: {message}"[:300], 'text needs quotes: key = "text"')
 
 
 def _problem(file: Path, text: str, environ: Mapping[str, str], detail: Any) -> Problem:
@@ -75,7 +93,7 @@ def _problem(file: Path, text: str, environ: Mapping[str, str], detail: Any) -> 
     if detail["type"] == "extra_forbidden":
         what, hint = _unknown_key(name, path)
     else:
-        what, hint = f"{name}: {_words(detail)}", ""
+        what, hint = f"{name[:200]}: {_words(detail)[:500]}", ""
     if from_variable:
         return Problem("", 0, what, hint)
     return Problem(str(file), find_line(text, path), what, hint)
@@ -107,11 +125,14 @@ def _words(detail: Any) -> str:
 def _unknown_key(name: str, path: tuple[str, ...]) -> tuple[str, str]:
     """Say that a key is unknown; a secret in the file gets its own hint."""
     if path[-1] in _SECRET_KEYS:
-        return f"there is no setting '{name}'", "a secret never stands in this file: use token_env or token_file"
+        return (
+            f"there is no setting '{name[:200]}'",
+            "a secret never stands in this file: use token_env or token_file",
+        )
     known = list(_known_keys(path[:-1]))
-    near = difflib.get_close_matches(path[-1], known, n=1)
+    near = difflib.get_close_matches(path[-1][:80], known, n=1)
     hint = f"did you mean '{near[0]}'?" if near else f"known here: {', '.join(sorted(known))}"
-    return f"there is no setting '{name}'", hint
+    return f"there is no setting '{name[:200]}'", hint
 
 
 def _known_keys(table: tuple[str, ...]) -> Iterator[str]:
@@ -150,7 +171,7 @@ def _unknown_variables(environ: Mapping[str, str], content: Mapping[str, Any]) -
             continue
         path = tuple(part.lower() for part in variable.removeprefix(PREFIX).split("__"))
         if not _exists(path):
-            near = difflib.get_close_matches(path[-1], list(_known_keys(path[:-1])), n=1)
+            near = difflib.get_close_matches(path[-1][:80], list(_known_keys(path[:-1])), n=1)
             meant = _variable((*path[:-1], near[0])) if near else ""
             hint = f"did you mean {meant}?" if meant else "see deploy/settings.example.env"
             yield Problem("", 0, f"the variable {variable} is no setting", hint)

@@ -92,7 +92,7 @@ class WriteBackSettings(Strict):
 
     mode: WriteMode = "off"
     settle: Duration = timedelta(minutes=30)
-    max_new_comments_per_day: int = Field(default=25, ge=0)
+    max_new_comments_per_day: int = Field(default=25, ge=0, le=100_000)
     max_changed_share: float = Field(default=0.2, gt=0, le=1)
 
 
@@ -101,7 +101,7 @@ class SourceWriteBackSettings(Strict):
 
     mode: WriteMode | None = None
     settle: Duration | None = None
-    max_new_comments_per_day: int | None = Field(default=None, ge=0)
+    max_new_comments_per_day: int | None = Field(default=None, ge=0, le=100_000)
     max_changed_share: float | None = Field(default=None, gt=0, le=1)
     text_field: str = ""
     state_field: str = ""
@@ -204,10 +204,10 @@ class Settings(BaseSettings):
     register_file: str = Field(
         default="register.db", validation_alias=AliasChoices("register", "CAPA_SYNC_REGISTER")
     )  # pydantic keeps the name `register` for itself
-    rules: tuple[str, ...] = ()
+    rules: tuple[str, ...] = Field(default=(), max_length=100)
     timezone: str = "UTC"
-    holidays: tuple[date | str, ...] = ()
-    baseline: date | None = None
+    holidays: tuple[date | str, ...] = Field(default=(), max_length=2_000)
+    baseline: date | None = Field(default=None, ge=date(1970, 1, 1), le=date(2200, 1, 1))
     profile: Literal["light", "standard", "strict", "iso9001", "iso13485"] = "standard"
     public_url: str = ""
     isms_lead: str = ""
@@ -215,7 +215,7 @@ class Settings(BaseSettings):
     write_back: WriteBackSettings = WriteBackSettings()
     web: WebSettings = WebSettings()
     hints: HintsSettings = HintsSettings()
-    sources: dict[SourceName, SourceSettings] = Field(default_factory=dict)
+    sources: dict[SourceName, SourceSettings] = Field(default_factory=dict, max_length=50)
 
     @field_validator("timezone")
     @classmethod

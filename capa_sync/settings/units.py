@@ -8,9 +8,12 @@ from typing import Any
 
 from capa_sync.model.settings import Days
 
-_DURATION = re.compile(r"(\d+)\s*(s|m|h|d)")
-_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
-_DAYS = re.compile(r"(\d+)\s*(d|bd)")
+_DURATION = re.compile(r"([0-9]{1,9})\s*(s|m|h|d)")
+_UNITS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
+LONGEST = timedelta(days=3_660)
+"""Ten years."""
+MOST_CODES = 60
+_DAYS = re.compile(r"([0-9]{1,4})\s*(d|bd)")
 _RATE = re.compile(r"(\d{1,6})\s*/\s*(s|min|h)")
 _SIZE = re.compile(r"(\d{1,4})\s*MB")
 _HOLIDAY_YEARS = range(2000, 2051)
@@ -23,7 +26,10 @@ def parse_duration(text: Any) -> timedelta:
     match = _DURATION.fullmatch(text.strip()) if isinstance(text, str) else None
     if match is None:
         raise ValueError("a length is a number and a unit: 60s, 30m, 24h or 7d")
-    return timedelta(**{_UNITS[match[2]]: int(match[1])})
+    length = timedelta(seconds=int(match[1]) * _UNITS[match[2]])
+    if length > LONGEST:
+        raise ValueError(f"a length is at most {LONGEST.days}d")
+    return length
 
 
 def parse_days(text: Any) -> Days:
@@ -61,17 +67,20 @@ def parse_holidays(entries: list[str | date]) -> frozenset[date]:
     """
     import holidays as holiday_calendars  # it loads the calendars of all countries: 80 ms
 
-    days: set[date] = set()
-    for entry in entries:
-        day = entry if isinstance(entry, date) else _day(entry)
+    codes = list(dict.fromkeys(str(entry) for entry in entries if not isinstance(entry, date)))
+    if len([code for code in codes if _day(code) is None]) > MOST_CODES:
+        raise ValueError(f"more than {MOST_CODES} country and region codes are no one's holidays")
+    days = {entry for entry in entries if isinstance(entry, date)}
+    for entry in codes:
+        day = _day(entry)
         if day is not None:
             days.add(day)
             continue
-        country, _, region = str(entry).partition("-")
+        country, _, region = entry.partition("-")
         try:
             days.update(holiday_calendars.country_holidays(country, subdiv=region or None, years=_HOLIDAY_YEARS))
-        except NotImplementedError:
-            raise ValueError(f"'{entry}' is no country or region code (GB-ENG, DE, US-CA) and no date") from None
+        except (NotImplementedError, AttributeError, TypeError, ValueError):
+            raise ValueError(f"'{entry[:40]}' is no country or region code (GB-ENG, DE, US-CA) and no date") from None
     return frozenset(days)
 
 

@@ -27,8 +27,6 @@ list runs that way. Instants may have any offset; they are told in the reader's 
 
 from __future__ import annotations
 
-import gzip
-import io
 import json
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
@@ -36,6 +34,7 @@ from pathlib import Path
 from capa_sync.errors import Problem, UserError
 from capa_sync.sandbox.jira.load_issue import IssueLoader
 from capa_sync.sandbox.jira.state import JiraState, Json, Project, User, account_of
+from capa_sync.sandbox.lines import UNREADABLE, lines_of
 
 _REPLACED = ("priority", "resolution", "linktype")
 _PATHS = {"status": "status", "priority": "priority", "resolution": "resolution", "issuetype": "issuetype"}
@@ -53,8 +52,8 @@ def load(state: JiraState, source: Path | str | Iterable[str | Json]) -> int:
     for number, line in enumerate(_lines(source), 1):
         try:
             loader.take(line if isinstance(line, dict) else _parsed(line))
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
-            what = f"cannot load this line: {type(error).__name__} {error}"
+        except UNREADABLE as error:
+            what = f"cannot load this line: {type(error).__name__} {error}"[:200]
             raise UserError([Problem(name, number, what, "see the file form of the sandbox")]) from error
     return loader.finish(name)
 
@@ -63,9 +62,7 @@ def _lines(source: Path | str | Iterable[str | Json]) -> Iterator[str | Json]:
     if not isinstance(source, Path | str):
         yield from source
         return
-    path = Path(source)
-    with path.open("rb") as raw, gzip.GzipFile(fileobj=raw) if path.suffix == ".gz" else raw as plain:
-        yield from io.TextIOWrapper(plain, encoding="utf-8")
+    yield from lines_of(Path(source))
 
 
 def _parsed(line: str) -> Json:
@@ -118,8 +115,8 @@ class _Loader:
         for number, raw in self._tickets:
             try:
                 loader.add(raw)
-            except (KeyError, TypeError, ValueError, AttributeError) as error:
-                what = f"cannot load this ticket: {type(error).__name__} {error}"
+            except UNREADABLE as error:
+                what = f"cannot load this ticket: {type(error).__name__} {error}"[:200]
                 raise UserError([Problem(name, number, what, "see the file form of the sandbox")]) from error
         self._state.version += 1
         return len(self._tickets)

@@ -24,7 +24,6 @@ first value is one). Totals are computed from what is listed.
 
 from __future__ import annotations
 
-import gzip
 import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
@@ -34,6 +33,7 @@ from typing import Any
 import orjson
 
 from capa_sync.errors import Problem, UserError
+from capa_sync.sandbox.lines import UNREADABLE, lines_of
 from capa_sync.sandbox.servicenow.catalogue import make_id
 from capa_sync.sandbox.servicenow.filter import STAMP
 from capa_sync.sandbox.servicenow.instance import Instance
@@ -73,11 +73,14 @@ class Loader:
             UserError: the file cannot be read, or a line cannot be understood.
         """
         name = str(source) if isinstance(source, str | Path) else "lines"
-        for number, line in enumerate(_lines(source, name), 1):
+        for number, line in enumerate(_lines(source), 1):
             try:
                 self._take(_parse(line))
             except _LineError as error:
-                raise UserError([Problem(name, number, str(error), "see the sandbox's file form")]) from error
+                raise UserError([Problem(name, number, str(error)[:200], "see the sandbox's file form")]) from error
+            except UNREADABLE as error:
+                what = f"cannot load this line: {type(error).__name__} {error}"[:200]
+                raise UserError([Problem(name, number, what, "see the sandbox's file form")]) from error
         return dict(self.added)
 
     def _take(self, thing: Mapping[str, Any] | None) -> None:
@@ -222,13 +225,8 @@ def _parse(line: str | Mapping[str, Any]) -> Mapping[str, Any] | None:
     return thing
 
 
-def _lines(source: Source, name: str) -> Iterator[str | Mapping[str, Any]]:
+def _lines(source: Source) -> Iterator[str | Mapping[str, Any]]:
     if not isinstance(source, str | Path):
         yield from source
         return
-    path = Path(source)
-    try:
-        with gzip.open(path, "rt", encoding="utf-8") if path.suffix == ".gz" else path.open(encoding="utf-8") as file:
-            yield from file
-    except (OSError, UnicodeDecodeError) as error:
-        raise UserError([Problem(name, 0, f"cannot be read: {error}")]) from error
+    yield from lines_of(Path(source))

@@ -85,7 +85,7 @@ def test_the_hash_covers_what_is_said_and_not_how(tmp_path: Path) -> None:
             "title: 1.10",
             "map.yaml:6: the field for 'title' must be a text, not '1.1'; put it in quotes",
         ),
-        ("  title: Summary", "  title: Summary\n  title: Name", "map.yaml:7: this is not YAML"),
+        ("  title: Summary", "  title: Summary\n  title: Name", "map.yaml:7: a key stands here twice; keep one of them"),
         (
             "types: [Action]",
             "typs: [Action]",
@@ -144,7 +144,7 @@ def test_a_file_that_is_no_text_is_told(tmp_path: Path) -> None:
     """Bytes that are no UTF-8 give one line."""
     path = write_mapping(tmp_path)
     path.write_bytes(b"mapping: \xff\xfe")
-    with pytest.raises(MappingFileError, match="it must be UTF-8 text"):
+    with pytest.raises(MappingFileError, match="this is not UTF-8 text"):
         load_mapping(path)
 
 

@@ -65,7 +65,7 @@ def test_an_ignored_account_in_a_person_field_is_unreadable(directory: Directory
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("peopel: {}", "people.yaml:1: a people file has no key 'peopel'; did you mean 'people'?"),
+        ("peopel: {}", "people.yaml:1: a people file has no such key; did you mean 'people'?"),
         ("people:\n  lee: {accunts: {jira: a}}", "people.yaml:2: person 'lee' has no key 'accunts'; did you mean"),
         (
             "people:\n  a: {accounts: {jira: x}}\n  b: {accounts: {jira: x}}",

@@ -152,7 +152,7 @@ def test_a_file_that_is_no_rule_file_is_one_line(tmp_path: Path, content: bytes,
 def test_missing_paths_and_empty_folders_are_told(tmp_path: Path) -> None:
     """A file that is not there, and a folder without rule files, are mistakes of the settings."""
     (missing,) = check_rules([tmp_path / "none.yaml"])
-    assert missing.what == "cannot read this file: No such file or directory"
+    assert missing.what == "there is no such file"
     (empty,) = check_rules([tmp_path])
     assert empty.what == f"there is no rule file in {tmp_path}"
 

@@ -1,0 +1,56 @@
+"""Files that users write, read within bounds: regular, of a stated size, UTF-8."""
+
+from __future__ import annotations
+
+import os
+import stat
+from pathlib import Path
+
+from capa_sync.errors import Problem, UserError
+
+KIB = 1_024
+
+
+def read_user_file(path: Path, shown: str, most: int) -> bytes:
+    """Return the content of a file.
+
+    Args:
+        path: the file.
+        shown: how the user named it, for messages.
+        most: bytes that it may have.
+
+    Raises:
+        UserError: it is not there, no regular file (a pipe or device could be read for ever), or larger.
+    """
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        with os.fdopen(descriptor, "rb") as file:
+            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+                raise _refused(shown, 0, "this is no regular file", "name a plain file")
+            content = file.read(most + 1)
+    except FileNotFoundError:
+        raise _refused(shown, 0, "there is no such file", "look at the name and the folder") from None
+    except IsADirectoryError:
+        raise _refused(shown, 0, "this is no regular file", "name a plain file") from None
+    except (OSError, ValueError) as error:  # ValueError: a name that no file can have
+        why = getattr(error, "strerror", None) or "no file can have this name"
+        raise _refused(shown, 0, f"this file cannot be read: {why}", "") from None
+    if len(content) > most:
+        line = content.count(b"\n") + 1
+        raise _refused(
+            shown, line, f"the file is larger than {most // KIB} KiB", "split it, or leave out what is unused"
+        )
+    return content
+
+
+def decoded(content: bytes, shown: str) -> str:
+    """Return the text of a file. Raises UserError with the line that is not UTF-8."""
+    try:
+        return content.decode("utf-8")
+    except UnicodeDecodeError as error:
+        line = content[: error.start].count(b"\n") + 1
+        raise _refused(shown, line, "this is not UTF-8 text", "save the file as UTF-8") from None
+
+
+def _refused(shown: str, line: int, what: str, hint: str) -> UserError:
+    return UserError([Problem(shown, line, what, hint)])

@@ -1,0 +1,41 @@
+"""What a settings file may be at most; looked at before the TOML reader, which has no bounds of its own."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from capa_sync.errors import Problem
+
+LARGEST = 256 * 1_024
+"""Bytes of a settings file."""
+MOST_PROBLEMS = 50
+"""Mistakes that are told one by one."""
+_LONGEST_LINE = 20_000
+_MOST_LINES = 10_000
+_DEEPEST = 30
+_LONGEST_NUMBER = re.compile(r"[0-9_]{41}")
+_BRACKETS = re.compile(r"[\[\]{}]")
+_QUOTED = re.compile(r""""(?:[^"\\]|\\.)*"|'[^']*'|#.*""")
+
+
+def beyond_bounds(file: Path, text: str) -> Problem | None:
+    """Return what a file has too much of, with its line: Python's reader would take minutes or run out of stack."""
+    depth = 0
+    for number, line in enumerate(text.split("\n"), 1):
+        what = ""
+        if number > _MOST_LINES:
+            what = f"the file has more than {_MOST_LINES:,} lines"
+        elif len(line) > _LONGEST_LINE:
+            what = f"this line is longer than {_LONGEST_LINE:,} characters"
+        bare = "" if what else _QUOTED.sub("", line)
+        depth = max(0, depth + sum(1 if sign in "[{" else -1 for sign in _BRACKETS.findall(bare)))
+        if depth > _DEEPEST:
+            what = f"this is nested deeper than {_DEEPEST} levels"
+        elif bare.partition("=")[0].count(".") > _DEEPEST:
+            what = f"this name has more than {_DEEPEST} parts"
+        elif _LONGEST_NUMBER.search(bare):
+            what = "this is longer than 40 digits"
+        if what:
+            return Problem(str(file), number, what, "put a text in quotes, and leave out what is unused")
+    return None
