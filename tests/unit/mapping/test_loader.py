@@ -85,7 +85,11 @@ def test_the_hash_covers_what_is_said_and_not_how(tmp_path: Path) -> None:
             "title: 1.10",
             "map.yaml:6: the field for 'title' must be a text, not '1.1'; put it in quotes",
         ),
-        ("  title: Summary", "  title: Summary\n  title: Name", "map.yaml:7: a key stands here twice; keep one of them"),
+        (
+            "  title: Summary",
+            "  title: Summary\n  title: Name",
+            "map.yaml:7: a key stands here twice; keep one of them",
+        ),
         (
             "types: [Action]",
             "typs: [Action]",
