@@ -37,6 +37,11 @@ def summary_of(house: House, results: Sequence[CycleResult]) -> dict[str, Any]:
         "records": register.reports.count_records(),
         "quarantined": register.reports.quarantined(),
         "mapping": _mapping_notes(house),
+        "rights": [
+            f"{setup.name}: {right}"
+            for setup in house.setups.values()
+            for right in (setup.facts.missing_rights if setup.facts is not None else ())
+        ],
         "checks": register.reports.checks(),
         "cannot_tell": register.reports.cannot_tell(),
     }
@@ -87,10 +92,17 @@ def print_trouble(summary: Mapping[str, Any]) -> None:
     for source in summary["sources"]:
         if source["problem"]:
             say(f"{source['source']}: problem: {source['problem']}", err=True)
+        if source.get("undelivered"):
+            say(
+                f"{source['source']}: {source['undelivered']} writes could not be made; see capa-sync status",
+                err=True,
+            )
         if source["halt"]:
             say(f"{source['source']}: {source['halt']}", err=True)
         if source["safety_stop"]:
             say(f"{source['source']}: {source['safety_stop']}", err=True)
+    for right in summary["rights"]:
+        say(right, err=True)
     for problem in summary["mapping"]:
         say(f"mapping: {problem}", err=True)
 

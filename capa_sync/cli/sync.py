@@ -154,7 +154,7 @@ def _exit_code(house: House, results: list[CycleResult], fail_on: str | None) ->
     """Return the contract's exit code: an error of our own, a source that failed, a brake that held, findings."""
     if any(result.is_own_error for result in results):
         return 70
-    if any(result.problem for result in results):
+    if any(result.problem or result.counts.get("undelivered") for result in results):
         return 3
     if any(result.stopped for result in results):
         return 4

@@ -167,7 +167,7 @@ def _judge(house: House, setup: SourceSetup, result: CycleResult) -> None:
 def _deliver(house: House, setup: SourceSetup, result: CycleResult) -> None:
     """Last part: planned warnings to the tracker; what was let through once goes out while a brake holds others."""
     if is_clock_right(setup):
-        result.counts["delivered"] = deliver_writes(house, setup)
+        result.counts |= deliver_writes(house, setup)
 
 
 def _end(house: House, setup: SourceSetup, result: CycleResult, *, deliver: bool) -> None:

@@ -28,6 +28,7 @@ class Action(StrEnum):
     CENSUS_TAKEN = "census_taken"
     PRESENCE_CHANGED = "presence_changed"
     PRESENCE_ALARM = "presence_alarm"
+    RIGHT_MISSING = "right_missing"
     FIELD_DRIFTED = "field_drifted"
     MAPPING_PROBLEM = "mapping_problem"
     TICKET_QUARANTINED = "ticket_quarantined"

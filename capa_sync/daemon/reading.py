@@ -52,6 +52,10 @@ def sign_in(house: House, setup: SourceSetup, now: datetime) -> None:
         for field, tracker_field in bound.pins.items():
             kept.pin(setup.name, field, tracker_field)
         note_persons(house, setup)
+    for right in (
+        facts.missing_rights if setup.facts is None or facts.missing_rights != setup.facts.missing_rights else ()
+    ):
+        log(Action.RIGHT_MISSING, level="warning", source=setup.name, problem=right)
     setup.facts, setup.bound, setup.facts_at = facts, bound, now
     setup.clock_skew = facts.server_time - house.clock.now() if facts.server_time is not None else timedelta(0)
     for problem in (*setup.notes, *bound.problems, *bound.notes):

@@ -98,11 +98,14 @@ def note_plan_times(house: House, setup: SourceSetup, now: datetime) -> None:
     _plan_next(house, setup, plans, [each for each, plan in plans.items() if not plan.writes])
 
 
-def deliver_writes(house: House, setup: SourceSetup) -> int:
-    """Deliver what is due on this source; return how many writes arrived. Raises what keeps us from writing."""
+def deliver_writes(house: House, setup: SourceSetup) -> dict[str, int]:
+    """Deliver what is due on this source; return how many writes arrived, and how many could not be made.
+
+    Raises what keeps us from writing.
+    """
     halt = house.register.halts.of(setup.name)
     if setup.write.mode != "on" or (halt is not None and halt.kind is HaltKind.PAUSED):
-        return 0
+        return {}
     report = deliver_due(
         setup.name,
         outbox=house.register.outbox,
@@ -124,7 +127,8 @@ def deliver_writes(house: House, setup: SourceSetup) -> int:
         pause_after_leak(house, setup, report.fault)
     if report.fault is not None:
         raise report.fault
-    return len(report.delivered)
+    undelivered = len(report.waiting) + len(report.failed)
+    return {"delivered": len(report.delivered)} | ({"undelivered": undelivered} if undelivered else {})
 
 
 def _plan_in_portions(house: House, setup: SourceSetup, due: Sequence[str], now: datetime) -> dict[str, TicketPlan]:

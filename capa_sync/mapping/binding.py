@@ -264,6 +264,7 @@ def _bound_hash(mapping: MappingFile, facts: SiteFacts, pins: Mapping[str, str])
         facts.me.id,
         facts.absent_is_empty,
         facts.history_readable,
+        facts.fields_complete,
     )
     digest.update(repr(said).encode())
     return digest.hexdigest()

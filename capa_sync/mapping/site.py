@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Mapping
 
@@ -11,6 +12,7 @@ from capa_sync.mapping.schema import FieldRef
 from capa_sync.mapping.texts import fold
 from capa_sync.model.ticket import FieldDef, SiteFacts
 
+_COLUMN = re.compile(r"[a-z][a-z0-9_]*")
 _DAY_TYPES = frozenset({"date", "glide_date"})
 
 
@@ -27,6 +29,7 @@ class SiteFields:
     def __init__(self, file: str, facts: SiteFacts, pinned: Mapping[str, str]) -> None:
         self._file = file
         self._pinned = pinned
+        self._is_complete = facts.fields_complete
         self._by_id = {each.id: each for each in facts.fields}
         self._by_name: dict[str, list[FieldDef]] = defaultdict(list)
         for each in facts.fields:
@@ -58,13 +61,15 @@ class SiteFields:
 
     def _pinned_field(self, key: str, ref: FieldRef) -> FieldDef | None:
         found = self._by_id.get(self._pinned.get(key, ""))
+        if found is None and key in self._pinned and not self._is_complete:
+            return FieldDef(self._pinned[key], ref.name)
         if found is None:
             if key in self._pinned:
                 what = f"the field pinned for '{ref.name}' ({self._pinned[key]}) is gone"
                 self.notes.append(Problem(self._file, ref.line, what, "it is looked up by name anew"))
             return None
         names = {fold(each) for each in (ref.name, *ref.aliases)}
-        if ref.name != found.id and fold(found.name) not in names:
+        if ref.name != found.id != found.name and fold(found.name) not in names:
             what = f"'{ref.name}' ({found.id}) is now called '{found.name}'"
             self.notes.append(Problem(self._file, ref.line, what, "the pinned id still counts; write the new name"))
         return found
@@ -82,6 +87,8 @@ class SiteFields:
                 self.problems.append(Problem(self._file, ref.line, what, "write the id instead of the name"))
                 self.missing[ref.name] = what
                 return None
+        if not self._is_complete and _COLUMN.fullmatch(ref.name):
+            return FieldDef(ref.name, ref.name)  # the rows tell whether it is there
         what = f"the site has no field '{ref.name}'"
         known = [each.name for each in self._by_id.values()] + list(self._by_id)
         hint = did_you_mean(ref.name, known)

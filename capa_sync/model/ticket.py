@@ -257,6 +257,8 @@ class SiteFacts:
         server_time: the tracker's clock at the read, and `skew` to ours may be derived from it.
         absent_is_empty: an absent key means an empty field (Jira); False: a hidden one (ServiceNow).
         history_readable: False when audit rights are missing and only our own observations count.
+        fields_complete: False when the tracker did not tell all fields: one that is named by its id may be there.
+        missing_rights: what our account may not read of the tracker itself, and how to mend it, in words for people.
     """
 
     fields: tuple[FieldDef, ...]
@@ -267,6 +269,8 @@ class SiteFacts:
     server_time: datetime | None = None
     absent_is_empty: bool = True
     history_readable: bool = True
+    fields_complete: bool = True
+    missing_rights: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from tests.daemon.conftest import MakeDesk
-from tests.daemon.desk import Desk
+from tests.daemon.desk import NOW, Desk
 from tests.daemon.nursery import Child
 
 SEARCH = (".*", r"/search(/jql)?(\?|$)")
@@ -130,3 +131,29 @@ def test_what_may_pass_is_tried_for_a_while_then_told_in_one_line(make_desk: Mak
         assert "<html" not in child.out
         assert child.err.count("\n") <= 1, child.err
     assert desk.run("sync", "--source", "servicenow").code == 0
+
+
+REFUSING = {
+    "jira": ("POST", r"/issue/\d+/comment"),
+    "jira-dc": ("POST", r"/issue/\d+/comment"),
+    "servicenow": ("PATCH", r"/table/sn_grc_issue/"),
+}
+
+
+@pytest.mark.parametrize("source", REFUSING)
+@pytest.mark.parametrize("status", [403, 500])
+def test_a_sync_that_could_not_write_ends_with_3(make_desk: MakeDesk, source: str, status: int) -> None:
+    """A write that is refused, or of unknown fate, is told with its number; once it is made the exit is 0 again."""
+    desk = make_desk(source, rules=("root-cause-before-action",))
+    desk.tell_broken(source)
+    desk.servers[source].faults.add(
+        "answer", REFUSING[source], status=status, answer='{"errorMessages": []}', times=None
+    )
+    done = desk.run("sync", "--release", "all")
+    assert done.code == 3, done.out + done.err
+    assert "could not be made" in done.err
+    desk.servers[source].faults.clear()
+    desk.set_clock(NOW + timedelta(hours=3))
+    assert desk.run("retry").code == 0
+    assert desk.run("sync").code == 0
+    assert "could not be made" not in desk.run("sync").err

@@ -9,16 +9,16 @@ from typing import Any
 
 from capa_sync.daemon.cycle import run_hinted
 from capa_sync.model.ticket import Presence
-from capa_sync.sandbox.jira.routes import ROUTES, find_route
+from capa_sync.sandbox.jira.routes import find_route
 from capa_sync.sandbox.messages import Reply, Request
 from tests.sync.equal import assert_same
-from tests.sync.hands import JiraHands, hands_on
+from tests.sync.hands import hands_on
 from tests.sync.ours import Ours, ours_on
 from tests.sync.world import World
 
 _REST = re.compile(r"/rest/api/\d/(.+)")
 _TABLE = re.compile(r"/api/now/(?:v\d/)?table/(\w+)(/\w+)?")
-_MOST = 4
+_MOST = 2
 _RIGHT = (Presence.PRESENT, Presence.UNOBSERVED)
 
 
@@ -104,8 +104,9 @@ class Tour:
             hands.edit(ticket, self._word(), 1)
         for number in range(3):
             hands.save_many(records[0], self._word(), number)
-        if len(records) > _MOST:
-            hands.delete(records[2])
+        others = [ticket for ticket in records if ticket not in (new, *records[:2])]
+        if len(others) > _MOST:
+            hands.delete(others[0])
 
     def asked(self) -> None:
         """A process begins, and all is due: sign-in, poll, full read, census, judging, writing; then a hint comes."""
@@ -174,11 +175,3 @@ class Tour:
             ours = ours_on(self.hands, ticket)
             if len(ours.texts) > 1 or len(set(ours.notes)) < len(ours.notes):
                 self.doubled.append((ticket, ours))
-
-
-def routed(face: str) -> set[str]:
-    """Every endpoint that a sandbox Jira of this face routes."""
-    return {route.path.pattern.replace("([^/]+)", "*") for route in ROUTES if route.face in ("both", face)}
-
-
-__all__ = ["Endpoint", "JiraHands", "Tour", "endpoint_of", "routed"]

@@ -43,6 +43,7 @@ class TableFacts:
         audited: the table's own audit flag; it is not inherited (facts/servicenow.md 0.6).
         columns: by name; empty where sys_dictionary is closed to us.
         choices: column -> raw value -> label, in the order of the list.
+        closed: tables that would have told more and are closed to us; then `columns` may lack some.
         journals: columns that hold no value of their own. html: columns that hold markup.
     """
 
@@ -51,6 +52,7 @@ class TableFacts:
     audited: bool | None
     columns: dict[str, Column]
     choices: dict[str, dict[str, str]]
+    closed: frozenset[str] = frozenset()
     journals: frozenset[str] = field(init=False)
     html: frozenset[str] = field(init=False)
 
@@ -68,7 +70,7 @@ class TableFacts:
 
 def read_table(client: TableClient, name: str, language: str) -> TableFacts:
     """Read what is known of a table, labels of choices in this language. Raises SourceError."""
-    lineage = _lineage(client, name)
+    lineage, is_whole = _lineage(client, name)
     rows = all_rows(client, "sys_dictionary", join(one_of("name", lineage), "active=true"), _COLUMN)
     flags = {value_of(row, "name"): row for row in rows if not value_of(row, "element")}
     audited = value_of(flags[name], "audit") == "true" if name in flags else None
@@ -76,26 +78,33 @@ def read_table(client: TableClient, name: str, language: str) -> TableFacts:
     for owner in reversed(lineage):
         for row in (r for r in rows if value_of(r, "name") == owner and value_of(r, "element")):
             columns[value_of(row, "element")] = _column(row, table_audited=bool(audited))
-    return TableFacts(name, lineage, audited, columns, _choices(client, lineage, language))
+    closed = {
+        table for table, is_open in (("sys_db_object", is_whole), ("sys_dictionary", bool(rows))) if not is_open
+    }
+    return TableFacts(name, lineage, audited, columns, _choices(client, lineage, language), frozenset(closed))
 
 
-def _lineage(client: TableClient, name: str) -> tuple[str, ...]:
+def _lineage(client: TableClient, name: str) -> tuple[tuple[str, ...], bool]:
+    """Return a table and the classes it extends, nearest first, and whether sys_db_object told of all of them."""
     found = [name]
     while len(found) < _DEEPEST:
         parent = _parent(client, found[-1])
+        if parent is None:
+            return tuple(found), False
         if not parent or parent in found:
             break
         found.append(parent)
-    return tuple(found)
+    return tuple(found), True
 
 
-def _parent(client: TableClient, name: str) -> str:
+def _parent(client: TableClient, name: str) -> str | None:
+    """Return the class that a table extends, "" for a root; None where we are not told."""
     query, fields = condition("name", "=", name), ("super_class.name", "name")
     try:
         rows = client.rows("sys_db_object", query, limit=1, fields=fields, linked=False, counted=False).rows
     except AccessDenied:
-        return ""
-    return value_of(rows[0], "super_class.name") if rows else ""
+        return None
+    return value_of(rows[0], "super_class.name") if rows and value_of(rows[0], "name") == name else None
 
 
 def _choices(client: TableClient, lineage: Sequence[str], mine: str) -> dict[str, dict[str, str]]:
@@ -144,7 +153,7 @@ def check_columns(source: str, table: TableFacts, columns: Iterable[str]) -> Non
         Fatal: with the first such column.
     """
     for column in columns:
-        if table.columns and column not in table.columns:
+        if table.columns and not table.closed and column not in table.columns:
             raise Fatal(
                 source,
                 f"query: {table.name} has no column {column!r} that we may see; ServiceNow would leave that "

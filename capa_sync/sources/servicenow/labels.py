@@ -80,8 +80,16 @@ def labels_of(directory: Directory, table: TableFacts, row: Row, spoken: Spoken)
         "people": {i: account.name for i in ids if (account := directory.user(i)) is not None},
         "choices": {column: _chosen(table, column, values) for column, values in past.items()},
         "columns": {column: table.columns[column].label for column in past if column in table.columns},
-        "html": sorted(column for column in table.html if column in past or column in row),
+        "html": sorted({*(column for column in table.html if column in past or column in row), *_markup(table, row)}),
     }
+
+
+def _markup(table: TableFacts, row: Row) -> list[str]:
+    """Return columns that hold markup by their looks, where the dictionary does not tell the types of all."""
+    if not table.closed:
+        return []
+    unknown = ((column, value_of(row, column)) for column in row if column not in table.columns)
+    return [column for column, value in unknown if value.startswith("<") and value.rstrip().endswith(">")]
 
 
 def _chosen(table: TableFacts, column: str, values: set[str]) -> dict[str, str]:

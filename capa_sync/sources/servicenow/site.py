@@ -12,6 +12,7 @@ from capa_sync.sources.servicenow.directory import Directory
 from capa_sync.sources.servicenow.history import History
 
 _STATES = ("state", "u_state")
+_CUSTOM = ("u_", "x_")
 
 
 def site_facts(
@@ -36,16 +37,36 @@ def site_facts(
         server_time=at,
         absent_is_empty=False,
         history_readable=history.audit_readable and records.audited is not False,
+        fields_complete=not any(facts.closed for facts in known),
+        missing_rights=tuple(_missing_rights(known)),
     )
 
 
+_WHY = {
+    "sys_db_object": "which table extends which, and so which columns and choices are inherited",
+    "sys_dictionary": "labels and types of columns, and which of them are audited",
+}
+
+
+def _missing_rights(known: Sequence[TableFacts]) -> Iterator[str]:
+    """Say which tables about tables are closed to us, and what is not known for that."""
+    for table in sorted(set().union(*(facts.closed for facts in known))):
+        yield (
+            f"{table} is closed to our account, so it is not known {_WHY[table]}; what the rows themselves hold is "
+            "read, columns must be mapped by their names; give the account the right to read it (role "
+            "personalize_dictionary, or a read ACL)"
+        )
+
+
 def _fields(facts: TableFacts) -> Iterator[FieldDef]:
+    for name in facts.choices.keys() - facts.columns.keys():
+        yield FieldDef(name, name, custom=name.startswith(_CUSTOM), options=tuple(facts.choices[name].items()))
     for column in facts.columns.values():
         yield FieldDef(
             id=column.name,
             name=column.label,
             type=column.type,
-            custom=column.name.startswith(("u_", "x_")),
+            custom=column.name.startswith(_CUSTOM),
             audited=column.audited,
             options=tuple(facts.choices.get(column.name, {}).items()),
         )

@@ -1,0 +1,96 @@
+"""Each endpoint of each tracker answers with each malformed body, once and for good: nothing ends, nothing is lost.
+
+`make fuzz` takes every endpoint that a whole tour asks for, every shape and both ways; `make test` a seeded sample.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import traceback
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from capa_sync.sandbox.malformed import SHAPES
+from tests.fuzz.tour import Endpoint, Tour
+from tests.sync.world import SOURCES, open_world
+
+IS_FULL = bool(os.environ.get("CAPA_SYNC_FUZZ"))
+SAMPLE = int(os.environ.get("CAPA_SYNC_FUZZ_SAMPLE", "6"))
+SEED = int(os.environ.get("CAPA_SYNC_FUZZ_SEED", "9"))
+A_WORLD_SERVES = 12
+Case = tuple[Endpoint, str, bool]
+
+
+class Worlds:
+    """Gives a tour through a young world, a fresh one after a failure."""
+
+    def __init__(self, source: str, folder: Path) -> None:
+        self._source, self._folder = source, folder
+        self._stack = ExitStack()
+        self._served = self._made = 0
+        self._tour: Tour | None = None
+
+    def tour(self) -> Tour:
+        """Return a tour to lead one case through."""
+        if self._tour is None or self._served >= A_WORLD_SERVES:
+            self.close()
+            self._made += 1
+            folder = self._folder / str(self._made)
+            folder.mkdir()
+            self._tour = Tour(self._stack.enter_context(open_world(folder, self._source, mode="on")))
+        self._served += 1
+        return self._tour
+
+    def close(self) -> None:
+        """Leave the world."""
+        self._stack.close()
+        self._tour, self._served = None, 0
+
+
+def cases(source: str, share: str, endpoints: list[Endpoint]) -> Iterator[Case]:
+    """All cases of one shape, or a seeded sample of all shapes."""
+    if share != "sample":
+        yield from ((endpoint, share, for_good) for endpoint in endpoints for for_good in (False, True))
+        return
+    dice = random.Random(f"{SEED} {source}")  # noqa: S311 - chooses cases
+    for _ in range(SAMPLE):
+        yield dice.choice(endpoints), dice.choice(list(SHAPES)), dice.random() < 0.5
+
+
+def failure_of(worlds: Worlds, endpoint: Endpoint, shape: str, *, for_good: bool) -> str:
+    """Lead one case through; return what went wrong in one line, "" when nothing did."""
+    try:
+        tour = worlds.tour()
+        tour.with_fault(endpoint, shape, for_good=for_good)
+        tour.heal()
+        tour.check()
+    except Exception as error:  # noqa: BLE001 - gathered, so that one failure does not hide the others
+        worlds.close()
+        place = traceback.extract_tb(error.__traceback__)[-1]
+        how = "for good" if for_good else "once"
+        where = f"{place.filename}:{place.lineno}"
+        return f"{endpoint.method} {endpoint.name} {how}: {type(error).__name__} {str(error)[:500]} {where}"
+    return ""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("source", SOURCES)
+@pytest.mark.parametrize("share", sorted(SHAPES) if IS_FULL else ["sample"])
+def test_a_malformed_answer_ends_nothing_and_loses_nothing(source: str, share: str, tmp_path: Path) -> None:
+    """No exit, no wrong presence, no doubled comment; afterwards mirror and tickets are as if it had never been."""
+    worlds = Worlds(source, tmp_path)
+    try:
+        endpoints = worlds.tour().endpoints()
+        assert len(endpoints) > 9
+        failures = [
+            f"{shape}: {failure}"
+            for endpoint, shape, for_good in cases(source, share, endpoints)
+            if (failure := failure_of(worlds, endpoint, shape, for_good=for_good))
+        ]
+    finally:
+        worlds.close()
+    assert not failures, "\n".join(failures)
