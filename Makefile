@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 RUN := PYTHONDONTWRITEBYTECODE=1 $(BIN)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint docs fix check rules lock release system bench soak
+.PHONY: help setup demo test lint docs fix check rules lock release system bench soak fuzz
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
@@ -33,6 +33,9 @@ test: system $(VENV)/.development ## run all tests; says before it installs Debi
 
 soak: $(VENV)/.development ## tell long random stories on all three trackers, and compare mirror and tracker (STORIES=200); failures stay in soak.xml
 	CAPA_SYNC_SOAK=$(or $(STORIES),200) $(BIN)/python -m pytest -q -n 2 --dist load --timeout 0 --junitxml soak.xml tests/sync/test_machine.py tests/sync/test_warned.py
+
+fuzz: $(VENV)/.development ## malformed answers of every endpoint, and generated tickets on all three trackers (PAYLOADS=100000); failures stay in fuzz.xml
+	CAPA_SYNC_FUZZ=$(or $(PAYLOADS),100000) $(BIN)/python -m pytest -q -n 2 --dist load --timeout 0 --junitxml fuzz.xml tests/fuzz
 
 lint: $(VENV)/.development ## ruff, mypy strict, import contracts, dead code, docstrings, spelling
 	$(BIN)/ruff format --check .

@@ -98,6 +98,11 @@ class JiraClient:
         """That instant minus our own clock's when the answer came."""
         self._session = self._sign_in(options)
 
+    @property
+    def speaker(self) -> str:
+        """The account that answers say they are given to, "" where none did."""
+        return self._speaker
+
     def _sign_in(self, options: JiraOptions) -> requests.Session:
         auth = options.auth
         settings: dict[str, Any] = {

@@ -15,7 +15,7 @@ from capa_sync.sources.servicenow.history import batches
 from capa_sync.sources.servicenow.options import ServiceNowAuth
 from capa_sync.sources.servicenow.query import condition, one_of
 
-_SYS_ID = re.compile(r"[0-9a-f]{32}")
+USER_ID = re.compile(r"[0-9a-f]{32}")
 _MANY_USERS = 5000
 _USER = ("sys_id", "user_name", "name", "active")
 
@@ -55,6 +55,10 @@ class Directory:
         if len(rows) != 1:
             raise Authentication(self.client.source, "sys_user does not show who we are; are we still signed in?")
         found = Me(*(value_of(rows[0], column) for column in fields))
+        is_user = isinstance(rows[0].get("sys_id"), str) and USER_ID.fullmatch(found.sys_id) and found.user_name
+        is_ours = self.auth.method != "basic" or found.user_name.casefold() == self.auth.user.casefold()
+        if not is_user or not is_ours:
+            raise Authentication(self.client.source, "sys_user answers with another user, or with none")
         if self.me is not None and self.me.sys_id != found.sys_id:
             raise Authentication(self.client.source, f"we were {self.me.user_name} and now are {found.user_name}")
         self.me = found
@@ -95,7 +99,7 @@ class Directory:
 
     def learn_users(self, ids: Iterable[str] = (), names: Iterable[str] = ()) -> None:
         """Look up users by sys_id and by user name, those not yet known, in as few requests as possible."""
-        fresh_ids = sorted({i for i in ids if _SYS_ID.fullmatch(i)} - self._users.keys() - self._no_users)
+        fresh_ids = sorted({i for i in ids if USER_ID.fullmatch(i)} - self._users.keys() - self._no_users)
         fresh_names = sorted(n for n in set(names) - self._user_ids.keys() - self._no_users if _is_listable(n))
         for column, fresh in (("sys_id", fresh_ids), ("user_name", fresh_names)):
             for batch in batches(fresh):
