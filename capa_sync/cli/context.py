@@ -116,7 +116,7 @@ def open_house(
 
     path = configuration.register_path
     with lock_register(path) if lock else _no_lock():
-        register = open_register(path, clock_now=clock.now())
+        register = open_register(path, clock_now=clock.now(), check=lock)
         try:
             house = build_house(configuration, register, clock, stop or threading.Event())
             house.clerks = clerks_for(configuration.file)

@@ -27,7 +27,7 @@ from capa_sync.daemon.house import House
 from capa_sync.daemon.log import configure_logs
 from capa_sync.model.clock import Clock
 from capa_sync.model.write import Write
-from capa_sync.store import open_register
+from capa_sync.store import open_register, register_exists
 from capa_sync.wiring import Configuration, build_house
 
 
@@ -67,8 +67,8 @@ def plan(config: Path, test_clock: str | None, only: str | None, as_json: bool) 
 
 
 def _copy_register(configuration: Configuration, clock: Clock, copy: Path) -> None:
-    """Copy the register; without one, plan starts from nothing."""
-    if not configuration.register_path.exists():
+    """Copy the register; where none was ever made, plan starts from nothing."""
+    if not register_exists(configuration.register_path):
         return
     original = open_register(configuration.register_path, clock_now=clock.now(), create=False, read_only=True)
     try:

@@ -9,6 +9,7 @@ from functools import partial
 from typing import Any
 
 from capa_sync.daemon.cycle import run_cycle, run_hinted
+from capa_sync.daemon.damage import DamageWatch
 from capa_sync.daemon.house import House
 from capa_sync.daemon.log import Action, log
 from capa_sync.daemon.requests import carry_out_requests
@@ -25,6 +26,8 @@ HINTS_AT_ONCE = 50
 """Tickets that hints name and that are read together; then a poll that is due has its turn."""
 LOOK_UP = 0.5
 """Seconds after which a worker that waits for hints sees that the daemon is to stop."""
+CHECK_EVERY = 3600
+"""Ticks from one table that is looked through for damage to the next."""
 TALLY_EVERY = 60
 """Ticks from one line about refused hints to the next."""
 
@@ -49,6 +52,7 @@ class Daemon:
         self._broken: RegisterUnavailable | None = None
         every = {name: setup.poll_every for name, setup in house.setups.items()}
         self._scheduler = Scheduler(every, self._job, self._tick)
+        self._damage_watch = DamageWatch(house.register, self._give_up)
         self._clock_watch = ClockWatch(self._scheduler.replan, house.stop)
 
     def run(self) -> bool:
@@ -120,8 +124,7 @@ class Daemon:
         try:
             work()
         except RegisterUnavailable as error:
-            self._broken = error
-            self._house.stop.set()
+            self._give_up(error)
         except Exception as error:  # noqa: BLE001 - the per-source fence: logged, the others go on
             problem = own_error(error)
             log(Action.CYCLE_FAILED, level="error", source=source, problem=problem)
@@ -133,20 +136,28 @@ class Daemon:
         try:
             runs.finish(runs.start(source, POLL, now), now, ok=False, problem=problem)
         except RegisterUnavailable as error:
+            self._give_up(error)
+
+    def _give_up(self, error: RegisterUnavailable) -> None:
+        """End the daemon, for there is nothing that it could keep its work in."""
+        if self._broken is None:
             self._broken = error
-            self._house.stop.set()
+            log(Action.REGISTER_LOST, level="error", problem=str(error))
+        self._house.stop.set()
 
     def _tick(self) -> None:
-        """Look for requests that other verbs left in the register; now and then tell of hints that were not taken."""
+        """See that the register is still there, look for requests left in it, and tell of hints not taken."""
         self._ticks += 1
         if self._receiver is not None and self._ticks % TALLY_EVERY == 0:
             counts = self._receiver.door.tally()
             if counts.keys() & {"refused", "dropped"}:
                 log(Action.HINTS_REFUSED, level="warning", **dict[str, Any](counts))
         try:
+            self._house.register.check_place()
+            if self._ticks % CHECK_EVERY == 0:
+                self._damage_watch.look()
             for source in carry_out_requests(self._house):
                 self._wanted.add(source)
                 self._scheduler.run_soon(source)
         except RegisterUnavailable as error:
-            self._broken = error
-            self._house.stop.set()
+            self._give_up(error)

@@ -46,6 +46,7 @@ class Action(StrEnum):
     SAFETY_STOP = "safety_stop"
     RELEASED = "released"
     REQUEST_TAKEN = "request_taken"
+    REGISTER_LOST = "register_lost"
     RULES_CHANGED = "rules_changed"
     CLOCK_STEPPED = "clock_stepped"
     CLOCK_WAS_AHEAD = "clock_was_ahead"

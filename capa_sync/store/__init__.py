@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from capa_sync.store.judged_rows import JudgedRows, judged_rows
 from capa_sync.store.lock import RegisterLock
+from capa_sync.store.place import register_exists
 from capa_sync.store.register import Register, open_register
 from capa_sync.store.requests import PAUSE, REFRESH, RELEASE, RESUME, RETRY, WITHDRAW, Request
 from capa_sync.store.runs import CENSUS, FULL, POLL, STAMPED_AHEAD
@@ -29,4 +30,5 @@ __all__ = [
     "Request",
     "judged_rows",
     "open_register",
+    "register_exists",
 ]

@@ -16,6 +16,7 @@ from typing import Any
 import sqlite_utils
 
 from capa_sync.errors import RegisterUnavailable
+from capa_sync.store.place import Place
 
 BUSY_SECONDS = 10.0
 _SWITCH_PAUSE = 0.05  # seconds between two tries to switch a new file to WAL
@@ -33,6 +34,7 @@ Row = tuple[Any, ...]
 Params = Sequence[Any]
 
 
+DAMAGED = "damaged; put the file aside and restore the last backup (deploy/README.md, Restore)"
 _MEANINGS: tuple[tuple[str, str], ...] = (
     ("SQLITE_FULL", "the disk is full"),
     ("SQLITE_BUSY", "busy: another process is writing to it"),
@@ -42,7 +44,7 @@ _MEANINGS: tuple[tuple[str, str], ...] = (
     ("SQLITE_AUTH", "access is denied"),
     ("SQLITE_CANTOPEN", "cannot be opened"),
     ("SQLITE_IOERR", "the disk does not take it (input/output error, or full)"),
-    ("SQLITE_CORRUPT", "damaged; restore the last backup"),
+    ("SQLITE_CORRUPT", DAMAGED),
     ("SQLITE_NOTADB", "not a register (no SQLite file)"),
     ("SQLITE_NOLFS", "too large for this file system"),
 )
@@ -91,6 +93,8 @@ class Database:
         self._owner = 0  # thread inside transaction(); only that thread ever finds itself here
         self._local = threading.local()
         self._readers: list[sqlite3.Connection] = []
+        self._is_closed = False
+        self._checks: list[sqlite3.Connection] = []
         with in_words(path):
             self.writer = sqlite_utils.Database(self._connect(read_only), execute_plugins=False)
             if not read_only:
@@ -101,6 +105,7 @@ class Database:
                 self.writer.execute(f"PRAGMA wal_autocheckpoint = {pages}")
                 self.writer.execute("PRAGMA foreign_keys = ON")
             self._write_lean()
+        self._place = Place(path)
 
     def _switch_to_wal(self) -> None:
         """Switch to WAL; SQLite does not wait by itself while another process does the same, so we ask again."""
@@ -139,6 +144,8 @@ class Database:
         """
         with self._lock, in_words(self.path):
             nested = self._depth > 0
+            if not nested:
+                self._place.check()
             self._run(f"SAVEPOINT nested_{self._depth}" if nested else "BEGIN IMMEDIATE")
             self._depth += 1
             self._owner = threading.get_ident()
@@ -232,6 +239,31 @@ class Database:
         """Return how many rows this process has inserted, updated or deleted since it opened the file."""
         return self.writer.conn.total_changes
 
+    def check_place(self) -> None:
+        """Raise RegisterUnavailable when the file was deleted or replaced while it is open."""
+        self._place.check()
+
+    def check_damage(self, table: str = "") -> None:
+        """Look for damage: in the structure of the whole file, or thoroughly, with its indexes, in one table.
+
+        The pages are read by a connection of its own, which knows none of them yet. Raises RegisterUnavailable.
+        """
+        sql = f'PRAGMA integrity_check("{table}")' if table else "PRAGMA quick_check(1)"
+        check = self._connect(read_only=True)
+        self._checks.append(check)
+        try:
+            with in_words(self.path):
+                found = str(check.execute(sql).fetchone()[0])
+        except sqlite3.OperationalError:
+            if self._is_closed:
+                return  # interrupted, for we are ending
+            raise
+        finally:
+            self._checks.remove(check)
+            check.close()
+        if found != "ok":
+            raise RegisterUnavailable(f"{self.path}: {DAMAGED} ({' '.join(found.split())[:120]})")
+
     def copy_to(self, target: Path) -> None:
         """Write a consistent copy, mode 0600, with SQLite's own backup. Raises RegisterUnavailable."""
         try:
@@ -254,6 +286,9 @@ class Database:
 
     def close(self) -> None:
         """Close every connection."""
+        self._is_closed = True
+        for check in list(self._checks):
+            check.interrupt()
         with self._lock:
             for reader in self._readers:
                 reader.close()

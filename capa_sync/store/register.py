@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
@@ -24,6 +23,7 @@ from capa_sync.store.halts import Halts
 from capa_sync.store.lock import RegisterLock, is_held_here
 from capa_sync.store.migrations import DERIVED, LEDGER, PRIMARY, STEPS
 from capa_sync.store.outbox import SqlOutbox
+from capa_sync.store.place import ensure_file, mark, refuse_new
 from capa_sync.store.records import Records
 from capa_sync.store.reports import Reports
 from capa_sync.store.requests import Requests
@@ -69,12 +69,29 @@ class Register:
         """Return a mark of what each mirrored ticket's record rests on now: another as soon as any of it changes."""
         return stamps_of(self._db, source, ticket_ids)
 
+    def check_place(self) -> None:
+        """Raise RegisterUnavailable when the file was deleted or replaced while it is open."""
+        self._db.check_place()
+
+    @property
+    def tables(self) -> list[str]:
+        """Names of all tables, the library's own too."""
+        return self._db.column("SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name")
+
+    def check_damage(self, table: str = "") -> None:
+        """Look for damage in the file's structure, or thoroughly in one table. Raises RegisterUnavailable."""
+        self._db.check_damage(table)
+
     def take_back_future(self, source: str, now: datetime) -> bool:
         """Take back what a source's work stamped after `now`; return whether there was any (`ahead`)."""
         return take_back_future(self._db, source, now)
 
     def copy_to(self, target: Path) -> None:
-        """Write a consistent private copy (mode 0600) beside a running daemon; an existing file is overwritten."""
+        """Write a consistent private copy (mode 0600) beside a running daemon; an existing file is overwritten.
+
+        Raises RegisterUnavailable, also when damage is found: a backup must not replace a good one by a bad one.
+        """
+        self._db.check_damage()
         self._db.copy_to(target)
 
     def drop_derived(self) -> None:
@@ -119,39 +136,34 @@ class Register:
         self.close()
 
 
-def open_register(path: Path, *, clock_now: datetime, create: bool = True, read_only: bool = False) -> Register:
-    """Open a register file, making it or bringing it up to date where needed.
+def open_register(
+    path: Path, *, clock_now: datetime, create: bool = True, read_only: bool = False, check: bool = False
+) -> Register:
+    """Open a register file, making it or bringing it up to date where needed; `check` looks for damage first.
 
-    Raises RegisterUnavailable, in one line: the file is missing (without `create`), damaged, read-only, made by a
-    newer capa-sync, older while it may not be changed, or the disk is full.
+    Raises RegisterUnavailable, in one line: the file is missing (without `create`, or where one was before), no
+    regular file, damaged, read-only, made by a newer capa-sync, older while it may not be changed, or the disk full.
     """
-    _ensure_file(path, create=create and not read_only)
+    ensure_file(path, create=create and not read_only)
     db = Database(path, read_only=read_only)
     try:
+        if check:
+            db.check_damage()
         _bring_up_to_date(db, clock_now)
+        if not read_only:
+            mark(path, *_origin(db))
         return Register(db)
     except BaseException:
         db.close()
         raise
 
 
-def _ensure_file(path: Path, *, create: bool) -> None:
-    """Make an empty file that only its owner may read; SQLite gives its companions the same mode."""
-    try:
-        if not path.exists():
-            if not create:
-                raise RegisterUnavailable(f"{path}: no such register")
-            os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
-        elif create and path.stat().st_mode & 0o077:
-            path.chmod(0o600)
-    except OSError as error:
-        raise RegisterUnavailable(f"{path}: cannot be opened: {error.strerror}") from error
-
-
 def _bring_up_to_date(db: Database, now: datetime) -> None:
     with db.words():
         applied = {step.name for step in STEPS.applied(db.writer)}
         pending = STEPS.pending(db.writer)
+    if not applied:
+        refuse_new(db.path)  # an empty file where one was
     newer = applied - set(_step_names())
     if newer:
         raise RegisterUnavailable(
@@ -166,6 +178,12 @@ def _bring_up_to_date(db: Database, now: datetime) -> None:
         db.execute("INSERT INTO meta VALUES ('register_id', ?) ON CONFLICT DO NOTHING", (uuid.uuid4().hex,))
         db.execute("INSERT INTO meta VALUES ('created_at', ?) ON CONFLICT DO NOTHING", (instant_text(now),))
         _renew_views(db)
+
+
+def _origin(db: Database) -> tuple[str, str]:
+    """Return the register's id and when it was made."""
+    held: dict[str, str] = dict(db.rows("SELECT name, value FROM meta WHERE name IN ('register_id', 'created_at')"))
+    return held["register_id"], held.get("created_at", "")
 
 
 def _step_names() -> list[str]:

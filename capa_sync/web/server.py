@@ -48,6 +48,10 @@ def serve_register(path: Path, listen: str) -> RegisterPage:
         RegisterUnavailable: the file is missing or no register.
     """
     host, port = _loopback(listen)
+    if path.is_symlink():
+        raise RegisterUnavailable(f"{path}: a symbolic link; name the file itself as `register` in the settings")
+    if path.exists() and not path.is_file():
+        raise RegisterUnavailable(f"{path}: not a regular file; name a file as `register` in the settings")
     if not path.is_file():
         raise RegisterUnavailable(f"{path}: there is no register yet; `capa-sync sync` makes it")
     site = RegisterSite(path)

@@ -1,0 +1,149 @@
+"""Where the register file is: a regular file, the same one as long as it is open, never made anew where one was.
+
+A marker beside the file tells that a register was made there. Without it, a register that was deleted, or whose disk
+is not mounted, would begin anew in silence: with no history of its own, and with every finding opened again.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from datetime import datetime
+from pathlib import Path
+
+from capa_sync.errors import RegisterUnavailable
+from capa_sync.store.columns import instant_text
+
+_COMPANIONS = ("", "-wal", "-shm")
+"""The files of an open register: commits since the last checkpoint stand in the `-wal` alone."""
+_WAY_BACK = (
+    "put the last backup in its place, without -wal and -shm files (deploy/README.md, Restore), and start again"
+)
+
+
+def marker_of(path: Path) -> Path:
+    """Return the path of the marker that tells that a register was made at `path`."""
+    return path.with_name(f"{path.name}.origin")
+
+
+def ensure_file(path: Path, *, create: bool) -> None:
+    """Make an empty file that only its owner may read; SQLite gives its companions the same mode.
+
+    Raises RegisterUnavailable: there is none and none may be made, or it is no regular file.
+    """
+    try:
+        kind = _kind(path)
+        if kind is None:
+            if not create:
+                raise RegisterUnavailable(f"{path}: no such register{_was_here(path)}")
+            refuse_new(path)
+            os.close(os.open(path, os.O_CREAT | os.O_RDWR | os.O_EXCL | os.O_NOFOLLOW, 0o600))
+        elif create and stat.S_IMODE(kind) & 0o077:
+            path.chmod(0o600)
+    except FileExistsError:
+        ensure_file(path, create=create)  # another process has just made it
+    except OSError as error:
+        raise RegisterUnavailable(f"{path}: cannot be opened: {error.strerror}") from error
+
+
+def _kind(path: Path) -> int | None:
+    """Return the mode of a regular file, None where nothing is. Raises RegisterUnavailable for anything else."""
+    try:
+        mode = path.lstat().st_mode
+    except FileNotFoundError:
+        return None
+    if stat.S_ISLNK(mode):
+        raise RegisterUnavailable(
+            f"{path}: a symbolic link, which could be turned to another file while it is open; name the file itself "
+            "as `register` in the settings"
+        )
+    if not stat.S_ISREG(mode):
+        raise RegisterUnavailable(f"{path}: not a regular file; name a file as `register` in the settings")
+    return mode
+
+
+def register_exists(path: Path) -> bool:
+    """Tell whether a register is there. Raises RegisterUnavailable for no regular file, and where one was before."""
+    try:
+        kind = _kind(path)
+    except OSError as error:
+        raise RegisterUnavailable(f"{path}: cannot be opened: {error.strerror}") from error
+    if kind is None:
+        refuse_new(path)
+    return kind is not None
+
+
+def refuse_new(path: Path) -> None:
+    """Raise RegisterUnavailable when a register was made at this path before."""
+    was_here = _was_here(path)
+    if was_here:
+        raise RegisterUnavailable(f"{path}: the register is gone{was_here}")
+
+
+def _was_here(path: Path) -> str:
+    """Say that one was here before, and the ways back; "" when none was."""
+    marker = marker_of(path)
+    try:
+        made = marker.read_text(encoding="utf-8", errors="replace").splitlines()[0][:80]
+    except FileNotFoundError:
+        return ""
+    except (OSError, IndexError):
+        made = ""
+    when = f" (made {made})" if made else ""
+    return f", and one was here{when}: {_WAY_BACK}; or remove {marker} to begin a new one on purpose"
+
+
+def mark(path: Path, register_id: str, made_at: datetime | str) -> None:
+    """Leave the marker beside a register, once. Raises RegisterUnavailable when it cannot be written."""
+    marker = marker_of(path)
+    if marker.exists():
+        return
+    at = made_at if isinstance(made_at, str) else instant_text(made_at)
+    try:
+        fresh = marker.with_name(f"{marker.name}.{os.getpid()}")
+        fresh.write_text(f"{at[:19]}Z\nregister {register_id}\n", encoding="utf-8")
+        fresh.chmod(0o600)
+        fresh.replace(marker)
+    except OSError as error:
+        raise RegisterUnavailable(f"{marker}: cannot be written: {error.strerror}") from error
+
+
+class Place:
+    """The files of an open register, known by device and inode."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._known: dict[str, tuple[int, int]] = {}
+        self._size = 0
+        self.check()
+
+    def check(self) -> None:
+        """Raise RegisterUnavailable when a file of the register was deleted or replaced while it is open."""
+        for ending in _COMPANIONS:
+            self._check(ending)
+
+    def _has_grown(self, size: int) -> bool:
+        """Tell whether the register itself is no shorter than before: nothing of ours ever shortens it."""
+        was, self._size = self._size, size
+        return size >= was
+
+    def _check(self, ending: str) -> None:
+        name = self._path.with_name(f"{self._path.name}{ending}")
+        known = self._known.get(ending)
+        try:
+            found = name.lstat()
+        except FileNotFoundError:
+            if known is None:
+                return
+            what = "deleted"
+        except OSError as error:
+            raise RegisterUnavailable(f"{name}: cannot be looked at: {error.strerror}") from error
+        else:
+            here = (found.st_dev, found.st_ino)
+            if self._known.setdefault(ending, here) == here and (ending or self._has_grown(found.st_size)):
+                return
+            what = "replaced by another file" if self._known[ending] != here else "cut short"
+        raise RegisterUnavailable(
+            f"{name}: {what} while capa-sync had it open; nothing more is read or written. Bring the file back, or "
+            f"{_WAY_BACK}"
+        )

@@ -1,0 +1,243 @@
+"""The register file under a daemon: taken away, exchanged, cut, damaged, turned into a link; never begun anew."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sqlite3
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from capa_sync.daemon.damage import DamageWatch
+from capa_sync.errors import RegisterUnavailable
+from capa_sync.store import open_register
+from tests.daemon.conftest import MakeDesk
+from tests.daemon.desk import NOW, Desk
+
+Harm = Callable[[Path], None]
+
+
+def delete(path: Path) -> None:
+    """Delete the register alone."""
+    path.unlink()
+
+
+def delete_log(path: Path) -> None:
+    """Delete the write-ahead log."""
+    path.with_name(f"{path.name}-wal").unlink()
+
+
+def move_away(path: Path) -> None:
+    """Give it another name."""
+    path.rename(path.with_name("elsewhere.db"))
+
+
+def exchange(path: Path) -> None:
+    """Put a copy in its place, as one who restores a backup without stopping the daemon."""
+    copy = path.with_name("copy.db")
+    shutil.copy(path, copy)
+    copy.replace(path)
+
+
+def link(path: Path) -> None:
+    """Turn it into a symbolic link to where it is now."""
+    move_away(path)
+    path.symlink_to(path.with_name("elsewhere.db"))
+
+
+def cut(path: Path) -> None:
+    """Cut its second half off, as a full disk or a stray redirection does."""
+    os.truncate(path, path.stat().st_size // 2)
+
+
+@pytest.mark.parametrize(
+    ("harm", "told"),
+    [
+        (delete, "deleted"),
+        (delete_log, "deleted"),
+        (move_away, "deleted"),
+        (exchange, "replaced by another file"),
+        (link, "replaced by another file"),
+        (cut, "cut short"),
+    ],
+    ids=lambda value: getattr(value, "__name__", value),
+)
+def test_a_file_taken_away_under_the_daemon_ends_it_with_6(make_desk: MakeDesk, harm: Harm, told: str) -> None:
+    """It is noticed at the next tick, between two polls; one line says what happened and the way back."""
+    desk = make_desk("servicenow", poll_every="1h")
+    desk.sync()
+    with desk.daemon() as daemon:
+        daemon.wait_for("cycle_finished")
+        harm(desk.register_file)
+        ended = daemon.process.wait(20)
+    assert ended.code == 6
+    assert "Traceback" not in ended.err
+    line = ended.err.splitlines()[-1]
+    assert line.startswith(f"{desk.register_file}")
+    assert f"{told} while capa-sync had it open" in line
+    assert "put the last backup in its place" in line
+
+
+def lose(desk: Desk) -> None:
+    """Take the register away, companions too, while nothing runs."""
+    for ending in ("", "-wal", "-shm"):
+        desk.register_file.with_name(f"register.db{ending}").unlink(missing_ok=True)
+
+
+def empty(desk: Desk) -> None:
+    """Leave an empty file, as a restore onto a full disk does."""
+    lose(desk)
+    desk.register_file.touch()
+
+
+@pytest.mark.parametrize("harm", [lose, empty], ids=lambda value: value.__name__)
+def test_a_register_is_made_only_where_none_was(make_desk: MakeDesk, harm: Callable[[Desk], None]) -> None:
+    """Where one was made before, every verb that would begin anew ends with 6 and says both ways on."""
+    desk = make_desk("servicenow")
+    desk.sync()
+    harm(desk)
+    verbs = ("run", "sync", "rebuild", "plan") if harm is lose else ("run", "sync", "rebuild")
+    for verb in verbs:
+        refused = desk.run(verb)
+        assert refused.code == 6, verb
+        (line,) = refused.err.splitlines()
+        assert f"{desk.register_file}: the register is gone, and one was here (made 2026-06-15T09:00:00Z)" in line
+        assert "put the last backup in its place" in line
+        assert f"remove {desk.register_file}.origin to begin a new one on purpose" in line
+    assert desk.run("status").code == 6
+    Path(f"{desk.register_file}.origin").unlink()
+    desk.sync()
+
+
+def test_an_older_register_gets_its_marker_at_the_next_start(make_desk: MakeDesk) -> None:
+    """A register from before there were markers is marked when it is opened for writing; reading leaves no trace."""
+    desk = make_desk("servicenow")
+    desk.sync()
+    marker = Path(f"{desk.register_file}.origin")
+    marker.unlink()
+    assert desk.run("status").code == 0
+    assert not marker.exists()
+    desk.sync()
+    assert marker.stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.parametrize("verb", ["run", "sync", "status", "plan", "explain", "serve"])
+def test_a_link_or_a_pipe_is_refused_as_the_register(make_desk: MakeDesk, verb: str) -> None:
+    """Every verb ends with 6 and one line that names the way out; nothing is made at the other end of a link."""
+    desk = make_desk("servicenow")
+    arguments = [verb, "PRB1"] if verb == "explain" else [verb]
+    desk.register_file.symlink_to(desk.folder / "target.db")
+    refused = desk.run(*arguments)
+    assert (refused.code, len(refused.err.splitlines())) == (6, 1), refused.err
+    assert "a symbolic link" in refused.err
+    assert not (desk.folder / "target.db").exists()
+    desk.register_file.unlink()
+    os.mkfifo(desk.register_file)
+    refused = desk.run(*arguments)
+    assert (refused.code, len(refused.err.splitlines())) == (6, 1), refused.err
+    assert "not a regular file" in refused.err
+
+
+def damage(path: Path, table: str) -> None:
+    """Overwrite the first page of a table, as a bad disk does."""
+    with open_register(path, clock_now=NOW, create=False) as register:
+        root = register._db.value("SELECT rootpage FROM sqlite_master WHERE name = ?", (table,))
+        size = register._db.value("PRAGMA page_size")
+    with path.open("r+b") as file:
+        file.seek((root - 1) * size)
+        file.write(b"\xa5" * size)
+
+
+@pytest.mark.parametrize("verb", ["run", "sync", "plan"])
+def test_damage_is_found_at_the_start_and_before_a_copy(make_desk: MakeDesk, verb: str) -> None:
+    """A table that no cycle over an unchanged world reads is damaged: 6, one line, and no request to a tracker."""
+    desk = make_desk("servicenow")
+    desk.sync()
+    damage(desk.register_file, "observed")
+    desk.servers["servicenow"].requests.reset()
+    ended = desk.run(verb)
+    assert ended.code == 6
+    (line,) = ended.err.splitlines()
+    assert line.startswith(f"{desk.register_file}: damaged; put the file aside and restore the last backup")
+    assert list(desk.servers["servicenow"].requests) == []
+
+
+def test_a_backup_of_a_damaged_register_is_refused(tmp_path: Path) -> None:
+    """A copy is not made, and one that stands there is left alone."""
+    path, target = tmp_path / "register.db", tmp_path / "backup.db"
+    open_register(path, clock_now=NOW).close()
+    damage(path, "observed")
+    target.write_bytes(b"the good one")
+    with (
+        open_register(path, clock_now=NOW, create=False) as register,
+        pytest.raises(RegisterUnavailable, match="damaged"),
+    ):
+        register.copy_to(target)
+    assert target.read_bytes() == b"the good one"
+
+
+def spoil_index(path: Path) -> None:
+    """Add a row to a table and not to its index: what a look at the structure alone does not find."""
+    line = sqlite3.connect(path, isolation_level=None)
+    line.execute("PRAGMA writable_schema = ON")
+    kept = line.execute("SELECT * FROM sqlite_master WHERE name = 'run_source'").fetchone()
+    line.execute("DELETE FROM sqlite_master WHERE name = 'run_source'")
+    line.close()
+    line = sqlite3.connect(path, isolation_level=None)
+    line.execute("INSERT INTO run (source, kind, started_at) VALUES ('jira', 'poll', '2026')")
+    line.execute("PRAGMA writable_schema = ON")
+    line.execute("INSERT INTO sqlite_master VALUES (?,?,?,?,?)", kept)
+    line.close()
+
+
+@pytest.mark.parametrize(("harm", "table"), [("page", "observed"), ("index", "run")])
+def test_the_hourly_look_finds_damage_in_its_table(tmp_path: Path, harm: str, table: str) -> None:
+    """Each look takes the next table; a broken page and an index that contradicts its table are told."""
+    path, found = tmp_path / "register.db", list[str]()
+    open_register(path, clock_now=NOW).close()
+    damage(path, table) if harm == "page" else spoil_index(path)
+    with open_register(path, clock_now=NOW, create=False) as register:
+        watch = DamageWatch(register, lambda error: found.append(str(error)))
+        for _look in register.tables:
+            watch.look()
+            assert watch._looking is not None
+            watch._looking.join()
+    assert len(found) >= 1
+    assert all(line.startswith(f"{path}: damaged") for line in found)
+
+
+def test_looking_through_a_whole_register_finds_nothing_and_changes_nothing(tmp_path: Path) -> None:
+    """Every table is looked through, and none is damaged."""
+    with open_register(tmp_path / "register.db", clock_now=NOW) as register:
+        before = register.changed_rows
+        for table in ("", *register.tables):
+            register.check_damage(table)
+        assert register.changed_rows == before
+
+
+def test_a_read_error_ends_the_daemon_at_once(make_desk: MakeDesk) -> None:
+    """A page that cannot be read is told when it is first wanted, not hours later: one line, exit 6."""
+    desk = make_desk("servicenow", poll_every="1h")
+    desk.sync()
+    with desk.daemon() as daemon:
+        daemon.wait_for("cycle_finished")
+        damage_while_open(desk.register_file)
+        desk.run("retry")
+        ended = daemon.process.wait(20)
+    assert ended.code == 6
+    assert daemon.lines("register_lost")
+    assert "damaged" in ended.err.splitlines()[-1]
+
+
+def damage_while_open(path: Path) -> None:
+    """Overwrite the page of waiting requests; a daemon reads it anew after a commit of others."""
+    reader = sqlite3.connect(path)
+    root = reader.execute("SELECT rootpage FROM sqlite_master WHERE name = 'request'").fetchone()[0]
+    size = reader.execute("PRAGMA page_size").fetchone()[0]
+    reader.execute("PRAGMA wal_checkpoint(PASSIVE)")
+    reader.close()
+    with path.open("r+b") as file:
+        file.seek((root - 1) * size)
+        file.write(b"\xa5" * size)
