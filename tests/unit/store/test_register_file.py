@@ -61,7 +61,7 @@ def test_only_the_owner_may_read_the_file_and_its_companions(tmp_path: Path) -> 
             modes = {one.name: stat.S_IMODE(one.stat().st_mode) for one in tmp_path.iterdir()}
     finally:
         os.umask(before)
-    assert modes == {f"register.db{end}": 0o600 for end in ("", "-wal", "-shm", ".lock")}
+    assert modes == {f"register.db{end}": 0o600 for end in ("", "-wal", "-shm", ".lock", ".origin")}
     path.chmod(0o644)
     open_register(path, clock_now=T0).close()
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
@@ -141,7 +141,7 @@ def test_a_damaged_file_is_told_in_one_line(tmp_path: Path) -> None:
         file.seek(4096 * 3)
         file.write(b"\xff" * (path.stat().st_size - 4096 * 4))
     with (
-        pytest.raises(RegisterUnavailable, match=r"register\.db: damaged; restore the last backup$"),
+        pytest.raises(RegisterUnavailable, match=r"register\.db: damaged; put the file aside and restore the last backup"),
         open_register(path, clock_now=T0) as register,
     ):
         list(register.tickets.tickets(SOURCE, PARSER))
