@@ -141,7 +141,7 @@ def test_a_damaged_file_is_told_in_one_line(tmp_path: Path) -> None:
         file.seek(4096 * 3)
         file.write(b"\xff" * (path.stat().st_size - 4096 * 4))
     with (
-        pytest.raises(RegisterUnavailable, match=r"register\.db: damaged; put the file aside and restore the last backup"),
+        pytest.raises(RegisterUnavailable, match=r"register\.db: damaged; put the file aside and restore"),
         open_register(path, clock_now=T0) as register,
     ):
         list(register.tickets.tickets(SOURCE, PARSER))
