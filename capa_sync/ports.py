@@ -7,13 +7,24 @@ WRITE an intended change of ours on a tracker; DELIVERY an attempt at it. EPISOD
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from datetime import datetime, timedelta
 from typing import Any, Protocol
 
 from capa_sync.model.finding import Finding, Verdict
 from capa_sync.model.settings import ChildSpec, JudgeOptions
-from capa_sync.model.ticket import Census, Cursor, Page, Part, Presence, Reading, Role, SiteFacts, SourceTicket
+from capa_sync.model.ticket import (
+    Census,
+    Cursor,
+    Located,
+    Page,
+    Part,
+    Presence,
+    Reading,
+    Role,
+    SiteFacts,
+    SourceTicket,
+)
 from capa_sync.model.write import Delivered, Write, WriteState
 
 
@@ -68,6 +79,26 @@ class Source(Protocol):
         """Sweep all ids in scope. Never returns a partial sweep: raises instead."""
         ...
 
+    def locate(self, ids: Mapping[str, str], actions: Set[str], census: Census) -> Located:
+        """Ask many at a time for tickets that a census missed; no ticket is read.
+
+        Args:
+            ids: ticket id -> its container.
+            actions: those of them that are in scope wherever they are.
+            census: the one that missed them; what it names must be found again, or no answer is believed.
+
+        Raises BadAnswer where answers contradict each other.
+        """
+        ...
+
+    def deletions(self, ids: Sequence[str]) -> Mapping[str, str]:
+        """Return id -> proof, of those whose deletion the tracker has on record."""
+        ...
+
+    def prove_gone(self, ids: Mapping[str, str]) -> frozenset[str]:
+        """Send each ticket (id -> container) its own request, and return those answered with "not found"."""
+        ...
+
     def read_roster(self) -> Mapping[str, str]:
         """Return the containers that we see now, as in `Census.containers`; works where the query is refused.
 
@@ -89,6 +120,14 @@ class MirrorLookup(Protocol):
 
     def known_stamp(self, source: str, ticket_id: str) -> str | None:
         """Return digest of the newest record part of a ticket, None when it is not mirrored."""
+        ...
+
+    def presence(self, source: str, ticket_id: str) -> Presence:
+        """Return where the ticket is now; `unobserved` for one that was never mirrored."""
+        ...
+
+    def containers(self, source: str) -> Sequence[str]:
+        """Return the containers of mirrored tickets."""
         ...
 
 

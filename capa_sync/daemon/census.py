@@ -1,32 +1,51 @@
-"""Second step: an id-only sweep now and then, which tells what vanished and what came back (facts/jira.md 4)."""
+"""Second step: an id-only sweep now and then, which tells what vanished and what came back (docs/contract.md 5)."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence, Set
+from collections.abc import Iterable, Set
 from datetime import datetime, timedelta
-from functools import partial
 
-from capa_sync.daemon.again import AT_ONCE, gather, read_again
+from capa_sync.daemon.again import read_again
 from capa_sync.daemon.house import House, SourceSetup
 from capa_sync.daemon.log import Action, log
-from capa_sync.daemon.presence import Judgement, judge_census, judge_roster
+from capa_sync.daemon.presence import (
+    Evidence,
+    Judgement,
+    Mirrored,
+    judge_census,
+    judge_roster,
+    settled,
+    suspicious_containers,
+    unsettled,
+)
 from capa_sync.daemon.reading import Abandoned
 from capa_sync.errors import Authentication, BadAnswer, Fatal, SourceError
 from capa_sync.model.ticket import Census, Presence, Role
 from capa_sync.store import CENSUS
 
+RECHECK = "recheck"
+"""Kind of the run that tells when tickets known to be gone or out of scope were last asked for."""
+RECHECK_EVERY = timedelta(days=1)
+OWN_REQUESTS = 200
+"""Tickets that one census asks for one by one at most, so that polls do not wait long for it."""
 ALARM_AGAIN = timedelta(minutes=10)
 """A census that raised an alarm is taken again after this time, or after `census_every` where that is shorter."""
 
 
 def is_census_due(house: House, setup: SourceSetup, now: datetime) -> bool:
-    """Tell whether a census is due: after `census_every`, sooner after an alarm, at once after one that failed."""
+    """Tell whether a census is due.
+
+    It is after `census_every`, sooner after an alarm, and at once after one that failed or when a poll has seen a
+    ticket that was taken for missing.
+    """
     last = house.register.runs.last(setup.name, CENSUS)
     if last is None or last.started_at > now:
         return True  # one of the future was never taken
     if last.ok:
         return now - last.started_at >= setup.census_every
-    return "swept" not in last.counts or now - last.started_at >= min(setup.census_every, ALARM_AGAIN)
+    if "swept" not in last.counts or now - last.started_at >= min(setup.census_every, ALARM_AGAIN):
+        return True
+    return house.register.tickets.number(setup.name, Presence.UNOBSERVED) < last.counts.get("unobserved", 0)
 
 
 def take_census_when_due(house: House, setup: SourceSetup, now: datetime, *, force: bool = False) -> int:
@@ -41,15 +60,11 @@ def take_census_when_due(house: House, setup: SourceSetup, now: datetime, *, for
     run = runs.start(setup.name, CENSUS, now)
     try:
         mirrored = tickets.presences(setup.name)
-        census = _with_kept_actions(house, setup, setup.source.take_census(), mirrored)
+        census = setup.source.take_census()
         scope, given_up = house.register.agenda.census_scope(setup.name)
-        judgement = judge_census(
-            mirrored,
-            census,
-            partial(_answering, setup),
-            is_new_scope=scope not in ("", setup.scope),
-            given_up=given_up,
-        )
+        is_new_scope = scope not in ("", setup.scope)
+        evidence, suspicious = _ask(house, setup, mirrored, census, now, is_new_scope=is_new_scope)
+        judgement = judge_census(mirrored, census, evidence, suspicious, is_new_scope=is_new_scope, given_up=given_up)
         gone = {each: seen for each, seen in judgement.sightings.items() if seen.presence is not Presence.PRESENT}
         back = [each for each in judgement.sightings if each not in gone]
         strangers = census.ids - mirrored.keys()
@@ -66,15 +81,69 @@ def take_census_when_due(house: House, setup: SourceSetup, now: datetime, *, for
     swept = len(census.ids) if census.in_query is None else census.in_query
     counts = {"swept": swept, "told": swept if census.count is None else census.count}
     counts |= {"gone": len(gone), "returned": len(back), "strangers": len(strangers)}
+    if judgement.alarms:
+        counts["unobserved"] = tickets.number(setup.name, Presence.UNOBSERVED)
     runs.finish(run, house.clock.now(), ok=not judgement.alarms, problem="; ".join(judgement.alarms), counts=counts)
     _report(setup.name, judgement)
     return len(gone)
 
 
-def _answering(setup: SourceSetup, ids: Sequence[str]) -> Set[str]:
-    """Return those of many tickets that answer when asked by id."""
-    parts = (ids[start : start + AT_ONCE] for start in range(0, len(ids), AT_ONCE))
-    return {found for part in parts for found in gather(setup, part).there}
+def _ask(
+    house: House,
+    setup: SourceSetup,
+    mirrored: Mirrored,
+    census: Census,
+    now: datetime,
+    *,
+    is_new_scope: bool,
+) -> tuple[Evidence, frozenset[str]]:
+    """Ask for the tickets that a census misses: many at once where they answer, each alone where they do not.
+
+    Returns:
+        What was found out, and the containers of which too much is missing to believe it.
+    """
+    actions = {each for each, role in house.register.tickets.roles(setup.name).items() if role is Role.ACTION}
+    wanted = unsettled(mirrored, census)
+    asked = {each: mirrored[each][1] for each in wanted}
+    known = settled(mirrored, census)
+    is_recheck = bool(known) and (is_new_scope or _is_recheck_due(house, setup, now))
+    asked |= {
+        each: mirrored[each][1] for each in known if is_recheck or _is_named(house, setup, mirrored, each, actions)
+    }
+    if not asked:
+        return Evidence(), frozenset()
+    located = setup.source.locate(asked, actions & asked.keys(), census)
+    silent = [each for each in asked if each not in located.in_scope and each not in located.elsewhere]
+    deleted = setup.source.deletions(silent)
+    missing = [each for each in wanted if each not in located.in_scope and each not in deleted]
+    counted = [each for each in missing if each not in located.elsewhere] if is_new_scope else missing
+    suspicious = suspicious_containers(mirrored, counted)
+    doubted = {each for each in missing if mirrored[each][1] in suspicious and mirrored[each][0] is Presence.PRESENT}
+    left = [
+        each
+        for each in silent
+        if each not in deleted and each not in doubted and mirrored[each][0] is not Presence.DELETED_OR_HIDDEN
+    ]
+    prove, unasked = left[:OWN_REQUESTS], left[OWN_REQUESTS:]
+    gone = setup.source.prove_gone({each: asked[each] for each in prove})
+    if is_recheck:
+        runs = house.register.runs
+        runs.finish(runs.start(setup.name, RECHECK, now), house.clock.now(), ok=True)
+    return Evidence(located.in_scope, located.elsewhere, deleted, gone, frozenset(unasked)), suspicious
+
+
+def _is_recheck_due(house: House, setup: SourceSetup, now: datetime) -> bool:
+    """Tell whether tickets known to be gone or out of scope are to be asked for again."""
+    last = house.register.runs.last(setup.name, RECHECK)
+    return last is None or now - last.started_at >= RECHECK_EVERY
+
+
+def _is_named(house: House, setup: SourceSetup, mirrored: Mirrored, ticket: str, actions: Set[str]) -> bool:
+    """Tell whether a ticket is an action that a present record names: a census asks for present actions alone."""
+    if ticket not in actions:
+        return False
+    parents = house.register.tickets.parents_of(setup.name, ticket)
+    return any(parent in mirrored and mirrored[parent][0] is Presence.PRESENT for parent in parents)
 
 
 def note_lost_access(house: House, setup: SourceSetup, now: datetime, fault: Fatal) -> None:
@@ -102,30 +171,6 @@ def note_lost_access(house: House, setup: SourceSetup, now: datetime, fault: Fat
     words = "; ".join((*judgement.alarms, fault.message))
     register.runs.finish(run, house.clock.now(), ok=False, problem=words)
     _report(setup.name, judgement)
-
-
-def _with_kept_actions(
-    house: House, setup: SourceSetup, census: Census, mirrored: Mapping[str, tuple[Presence, str]]
-) -> Census:
-    """Add the actions that had vanished, are named by a present record, and answer again when asked one by one.
-
-    A sweep finds actions outside the query only as long as they are present.
-    """
-    tickets = house.register.tickets
-    roles = tickets.roles(setup.name)
-
-    def is_named(ticket: str) -> bool:
-        parents = tickets.parents_of(setup.name, ticket)
-        return any(parent in mirrored and mirrored[parent][0] is Presence.PRESENT for parent in parents)
-
-    lost = [
-        ticket
-        for ticket, (presence, _container) in mirrored.items()
-        if presence is not Presence.PRESENT and ticket not in census.ids
-        if roles[ticket] is Role.ACTION and is_named(ticket)
-    ]
-    found = gather(setup, lost).there
-    return Census(census.ids | found, census.containers, census.deleted, count=census.count, in_query=census.in_query)
 
 
 def _bereaved(house: House, setup: SourceSetup, gone: Iterable[str]) -> set[str]:

@@ -60,8 +60,11 @@ def _explain(house: House, setup: SourceSetup, ticket_id: str, now: datetime) ->
 
 
 def _presence_notes(house: House, setup: SourceSetup, ticket_id: str) -> list[str]:
-    presence = house.register.tickets.presence(setup.name, ticket_id)
-    return [] if presence is Presence.PRESENT else [f"its presence is {presence}: nothing is written on it"]
+    tickets = house.register.tickets
+    presence, at = tickets.presence(setup.name, ticket_id), tickets.presence_confirmed_at(setup.name, ticket_id)
+    confirmed = f"confirmed {_at(at)}" if at is not None else "not confirmed"
+    effect = "" if presence is Presence.PRESENT else ": nothing is written on it"
+    return [f"its presence is {presence}, {confirmed}{effect}"]
 
 
 def _why_unknown(house: House, name: str) -> list[str]:

@@ -1,18 +1,23 @@
-"""Tells from a census what became of tickets that were not in it (CONTRACT.md 5; facts/jira.md 4)."""
+"""Tells from a census what became of tickets that were not in it (docs/contract.md 5)."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Set
+from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass
 
 from capa_sync.model.ticket import Census, Presence
 
 VANISH_SHARE = 0.5
-"""From this share of a container's tickets on, a vanishing is not believed (facts/jira.md 4c)."""
+"""From this share of a container's tickets on, a vanishing is not believed until a second census agrees."""
+VANISH_COUNT = 200
+"""Nor from more tickets of one container than this."""
 
+Mirrored = Mapping[str, tuple[Presence, str]]
+"""Ticket id -> its presence so far, and its container."""
+
+_SETTLED = frozenset({Presence.DELETED, Presence.DELETED_OR_HIDDEN, Presence.OUT_OF_SCOPE})
 _ANSWERED = frozenset({Presence.UNOBSERVED, Presence.ACCESS_LOST, Presence.DELETED_OR_HIDDEN})
-_COUNTED = frozenset({Presence.PRESENT, Presence.UNOBSERVED})
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +26,23 @@ class Sighting:
 
     presence: Presence
     proof: str
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What was asked about the tickets that a census did not name.
+
+    Attributes:
+        in_scope: the query names them all the same. elsewhere: they exist, and the query does not name them.
+        deleted: id -> proof of the deletion. gone: their own request was answered with "not found".
+        unasked: nothing answered for them, and their own request has to wait for the next census.
+    """
+
+    in_scope: Set[str] = frozenset()
+    elsewhere: Set[str] = frozenset()
+    deleted: Mapping[str, str] | None = None
+    gone: Set[str] = frozenset()
+    unasked: Set[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,10 +59,44 @@ class Judgement:
     given_up: frozenset[str] = frozenset()
 
 
+def unsettled(mirrored: Mirrored, census: Census) -> list[str]:
+    """Return tickets that a census misses in a visible container, and of which nothing was proven before."""
+    return [
+        ticket
+        for ticket, (presence, container) in mirrored.items()
+        if ticket not in census.ids and presence not in _SETTLED and census.containers.get(container) == "live"
+    ]
+
+
+def settled(mirrored: Mirrored, census: Census) -> list[str]:
+    """Return tickets known to be gone or out of scope, not for ever, whose container is visible."""
+    return [
+        ticket
+        for ticket, (presence, container) in mirrored.items()
+        if ticket not in census.ids and presence in _SETTLED and presence is not Presence.DELETED
+        if census.containers.get(container) == "live"
+    ]
+
+
+def suspicious_containers(mirrored: Mirrored, missing: Iterable[str]) -> frozenset[str]:
+    """Return containers of which too many tickets, present until now, are missing at once.
+
+    Those that an earlier census missed already are not counted: this one agrees with it.
+    """
+    present = Counter(container for presence, container in mirrored.values() if presence is Presence.PRESENT)
+    lost = [mirrored[each][1] for each in missing if mirrored[each][0] is Presence.PRESENT]
+    return frozenset(
+        name
+        for name, count in Counter(lost).items()
+        if count > VANISH_COUNT or (count > 1 and count >= VANISH_SHARE * present[name])
+    )
+
+
 def judge_census(
-    mirrored: Mapping[str, tuple[Presence, str]],
+    mirrored: Mirrored,
     census: Census,
-    still_readable: Callable[[list[str]], Set[str]],
+    evidence: Evidence = Evidence(),
+    suspicious: Set[str] = frozenset(),
     *,
     is_new_scope: bool = False,
     given_up: Set[str] = frozenset(),
@@ -48,143 +104,87 @@ def judge_census(
     """Compare the mirror with a complete census.
 
     Args:
-        mirrored: ticket id -> (presence now, container).
+        mirrored: what the mirror knows.
         census: a completed sweep.
-        still_readable: asked for ids that are missing while their container is visible; returns those that
-            answer when read one by one (they exist and merely left the query).
-        is_new_scope: a person changed in the settings what is read since the last census: every missing ticket is
-            asked for, and what raised an alarm before is taken for what it is.
+        evidence: what was asked about the tickets that it misses.
+        suspicious: containers of which too much is missing.
+        is_new_scope: a person changed in the settings what is read since the last census: what is left out by
+            that is out of scope, and what raised an alarm before is taken for what it is.
         given_up: containers whose loss a person has answered so before.
 
     Returns:
         Sightings for tickets whose presence changes, and one alarm a container that lost access or much at once.
     """
-    missing = [ticket for ticket in mirrored if ticket not in census.ids and not _is_proven(ticket, mirrored, census)]
-    weigh = _weigh_by_hand if is_new_scope else _weigh
-    found = weigh(mirrored, missing, census, still_readable)
-    seen = {ticket: Sighting(Presence.PRESENT, "in the census") for ticket in mirrored if ticket in census.ids}
-    seen |= {each: _explain(each, mirrored[each][1], census, found) for each in missing}
-    changed = {each: sighting for each, sighting in seen.items() if sighting.presence is not mirrored[each][0]}
-    lost = Counter(mirrored[each][1] for each, told in seen.items() if told.presence is Presence.ACCESS_LOST)
-    quiet = lost.keys() & {*given_up, *(mirrored[each][1] for each in found.settled)}
-    alarms = _alarms({name: lost[name] for name in lost.keys() - quiet}, found.suspicious)
-    return Judgement(changed, alarms, frozenset(quiet))
+    told: dict[str, Sighting] = {}
+    for ticket, (presence, container) in mirrored.items():
+        if ticket in census.ids:
+            told[ticket] = Sighting(Presence.PRESENT, "in the census")
+            continue
+        is_doubted = container in suspicious and presence is Presence.PRESENT
+        if is_new_scope and ticket in evidence.elsewhere:
+            is_doubted = False
+        seen = _explain(ticket, presence, container, census, evidence, is_doubted=is_doubted)
+        if seen is not None:
+            told[ticket] = seen
+    changed = {each: seen for each, seen in told.items() if seen.presence is not mirrored[each][0]}
+    lost = Counter(mirrored[each][1] for each, seen in told.items() if seen.presence is Presence.ACCESS_LOST)
+    answered = {container for presence, container in mirrored.values() if is_new_scope and presence in _ANSWERED}
+    quiet = lost.keys() & {*given_up, *answered}
+    doubted = Counter(mirrored[each][1] for each, seen in told.items() if seen.presence is Presence.UNOBSERVED)
+    return Judgement(changed, _alarms({name: lost[name] for name in lost.keys() - quiet}, doubted), frozenset(quiet))
 
 
-@dataclass(frozen=True, slots=True)
-class _Weighed:
-    """What is thought of missing tickets.
-
-    Attributes:
-        suspicious: containers of which too much is missing. readable: tickets that answer by themselves.
-        settled: tickets that suspicion does not touch: they were gone before, or had raised an alarm which a person
-            has answered since.
-    """
-
-    suspicious: frozenset[str]
-    readable: Set[str]
-    settled: frozenset[str]
-
-
-def _weigh(
-    mirrored: Mapping[str, tuple[Presence, str]],
-    missing: list[str],
-    census: Census,
-    still_readable: Callable[[list[str]], Set[str]],
-) -> _Weighed:
-    """Ask for what is missing where little is."""
-    suspicious = _suspicious_containers(mirrored, missing, census)
-    asked = [each for each in missing if _is_askable(each, mirrored, census) and mirrored[each][1] not in suspicious]
-    settled = frozenset(each for each in missing if mirrored[each][0] is Presence.DELETED_OR_HIDDEN)
-    return _Weighed(suspicious, still_readable(asked) if asked else frozenset(), settled)
-
-
-def _weigh_by_hand(
-    mirrored: Mapping[str, tuple[Presence, str]],
-    missing: list[str],
-    census: Census,
-    still_readable: Callable[[list[str]], Set[str]],
-) -> _Weighed:
-    """Ask for all that is missing; suspicious is what neither answers nor had raised an alarm before."""
-    asked = [each for each in missing if _is_askable(each, mirrored, census)]
-    readable = still_readable(asked) if asked else frozenset()
-    settled = frozenset(each for each in missing if mirrored[each][0] in _ANSWERED)
-    doubtful = [each for each in missing if each not in readable and each not in settled]
-    return _Weighed(_suspicious_containers(mirrored, doubtful, census), readable, settled)
-
-
-def judge_roster(
-    mirrored: Mapping[str, tuple[Presence, str]], containers: Mapping[str, str], given_up: Set[str] = frozenset()
-) -> Judgement:
+def judge_roster(mirrored: Mirrored, containers: Mapping[str, str], given_up: Set[str] = frozenset()) -> Judgement:
     """Say what a list of visible containers alone proves, where the tickets in them could not be swept."""
     hidden = {each: told for each, told in mirrored.items() if containers.get(told[1]) != "live"}
-    return judge_census(hidden, Census(frozenset(), containers), lambda _ids: frozenset(), given_up=given_up)
+    return judge_census(hidden, Census(frozenset(), containers), given_up=given_up)
 
 
-def _is_proven(ticket: str, mirrored: Mapping[str, tuple[Presence, str]], census: Census) -> bool:
-    """Tell whether its deletion was proven once: trackers forget the proof in time, and the register does not.
-
-    What was gone before its container vanished says no more by that, either.
-    """
-    presence, container = mirrored[ticket]
-    if presence is Presence.DELETED:
-        return True
-    return presence is Presence.DELETED_OR_HIDDEN and not _is_live(container, census) and ticket not in census.deleted
-
-
-def _is_live(container: str, census: Census) -> bool:
-    return census.containers.get(container) == "live"
-
-
-def _suspicious_containers(
-    mirrored: Mapping[str, tuple[Presence, str]], missing: list[str], census: Census
-) -> frozenset[str]:
-    """Return visible containers of which half or more of the tickets vanished at once, unproven.
-
-    Those that vanished so before and have not come back count on: a second census proves no more than the first.
-    """
-    counted = {each: container for each, (presence, container) in mirrored.items() if presence in _COUNTED}
-    present = Counter(counted.values())
-    gone = Counter(counted[each] for each in missing if each in counted and each not in census.deleted)
-    return frozenset(
-        name
-        for name, count in gone.items()
-        if _is_live(name, census) and count > 1 and count >= VANISH_SHARE * present[name]
-    )
-
-
-def _is_askable(ticket: str, mirrored: Mapping[str, tuple[Presence, str]], census: Census) -> bool:
-    return _is_live(mirrored[ticket][1], census) and ticket not in census.deleted
-
-
-def _explain(ticket: str, container: str, census: Census, found: _Weighed) -> Sighting:
-    """Say what became of one missing ticket."""
+def _explain(
+    ticket: str, presence: Presence, container: str, census: Census, evidence: Evidence, *, is_doubted: bool
+) -> Sighting | None:
+    """Say what became of one missing ticket; None where nothing new is known."""
+    proofs = evidence.deleted or {}
+    if ticket in proofs:
+        return Sighting(Presence.DELETED, proofs[ticket])
     state = census.containers.get(container)
-    if ticket in census.deleted:
-        return Sighting(Presence.DELETED, census.deleted[ticket])
+    if presence is Presence.DELETED or (presence is Presence.DELETED_OR_HIDDEN and state != "live"):
+        return None  # what was proven once stays: trackers forget the proof in time, and the register does not
+    if state != "live":
+        return _unseen(container, state)
+    if ticket in evidence.in_scope:
+        return Sighting(Presence.PRESENT, "the census missed it, and it was found by its id")
+    if is_doubted:
+        return Sighting(Presence.UNOBSERVED, f"too much of {container} was missing in one census")
+    if ticket in evidence.elsewhere:
+        return Sighting(Presence.OUT_OF_SCOPE, "it exists and the query no longer holds")
+    if ticket in evidence.gone:
+        return Sighting(Presence.DELETED_OR_HIDDEN, f"it does not answer while {container} is visible")
+    if ticket in evidence.unasked:
+        return Sighting(Presence.UNOBSERVED, "missing in a census, and not yet asked for by its id")
+    return None
+
+
+def _unseen(container: str, state: str | None) -> Sighting:
+    """Say what follows for a ticket from a container that is not open to us."""
     if state is None:
         return Sighting(Presence.ACCESS_LOST, f"{container} is no longer visible to us")
     if state == "archived":
         return Sighting(Presence.ARCHIVED, f"{container} is archived")
-    if state == "deleted":
-        return Sighting(Presence.DELETED_OR_HIDDEN, f"{container} is in the trash")
-    if ticket in found.readable:
-        return Sighting(Presence.OUT_OF_SCOPE, "it exists and the query no longer holds")
-    if container in found.suspicious and ticket not in found.settled:
-        return Sighting(Presence.UNOBSERVED, f"half or more of {container} was missing in one census")
-    return Sighting(Presence.DELETED_OR_HIDDEN, f"it does not answer while {container} is visible")
+    return Sighting(Presence.DELETED_OR_HIDDEN, f"{container} is in the trash")
 
 
-def _alarms(lost: Mapping[str, int], suspicious: frozenset[str]) -> tuple[str, ...]:
-    """Word one alarm a container that lost access or lost half of its tickets in one census, as long as it lasts."""
+def _alarms(lost: Mapping[str, int], doubted: Mapping[str, int]) -> tuple[str, ...]:
+    """Word one alarm a container that lost access or many tickets in one census, as long as it lasts."""
     words = [
         f"{name} is no longer visible to us ({count} tickets); give our account its right back, or if it was given "
         "up, leave it out of the query in the settings"
         for name, count in sorted(lost.items())
     ]
     words += [
-        f"half or more of {name} vanished in one census; nothing is believed. If that was meant, change the query in "
-        "the settings, if only in its form: then each ticket is asked for"
-        for name in sorted(suspicious)
+        f"{count} tickets of {name} vanished in one census (half or more of it, or more than {VANISH_COUNT}); they "
+        "are believed to be gone when a second census agrees and each one's own request says so. If that was meant "
+        "and is not to wait, change the query in the settings, if only in its form"
+        for name, count in sorted(doubted.items())
     ]
     return tuple(words)

@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from capa_sync.daemon.house import House, SourceSetup
+from capa_sync.daemon.known_site import lacks_something, merged, never_emptied
 from capa_sync.daemon.log import Action, log
 from capa_sync.daemon.taking import commit_page
 from capa_sync.errors import Fatal, SourceError
 from capa_sync.mapping import bind, persons_of
-from capa_sync.model.ticket import Page
+from capa_sync.model.ticket import Page, SiteFacts
 from capa_sync.store import FULL
 
 
@@ -43,7 +44,8 @@ def sign_in(house: House, setup: SourceSetup, now: datetime) -> None:
     """
     if setup.facts_at is not None and timedelta(0) <= now - setup.facts_at < setup.census_every:
         return
-    facts, kept = setup.source.identify(), house.register.facts
+    kept = house.register.facts
+    facts = _identified(setup, kept.load(setup.name))
     with house.register.transaction():
         kept.declare(setup.name, setup.kind, setup.url)
         kept.save(setup.name, facts, now)
@@ -60,6 +62,19 @@ def sign_in(house: House, setup: SourceSetup, now: datetime) -> None:
     setup.clock_skew = facts.server_time - house.clock.now() if facts.server_time is not None else timedelta(0)
     for problem in (*setup.notes, *bound.problems, *bound.notes):
         log(Action.MAPPING_PROBLEM, level="warning", source=setup.name, problem=str(problem))
+
+
+def _identified(setup: SourceSetup, known: SiteFacts | None) -> SiteFacts:
+    """Ask the tracker about itself; once more where it leaves out what was known, or what the mapping names.
+
+    Raises SourceError.
+    """
+    facts = setup.source.identify()
+    is_lacking = bind(setup.mapping, facts, {}).problems if known is None else lacks_something(facts, known)
+    if not is_lacking:
+        return facts
+    facts = merged(facts, setup.source.identify())
+    return facts if known is None else never_emptied(facts, known)
 
 
 def note_persons(house: House, setup: SourceSetup) -> None:

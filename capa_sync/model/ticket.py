@@ -275,18 +275,30 @@ class SiteFacts:
 
 @dataclass(frozen=True, slots=True)
 class Census:
-    """An id-only sweep, complete or not at all (facts/jira.md 4; servicenow.md 2.5).
+    """An id-only sweep, read to the tracker's own end or not at all.
 
     Attributes:
         ids: immutable ids of all tickets in scope of the query (records) and of the action tickets asked for.
         containers: container -> `live`, `archived`, `deleted`; a container absent here is not visible to us.
-        deleted: id -> proof text, for ids whose deletion is proven (ServiceNow sys_audit_delete).
         count: the tracker's own count of what the query names, None unknown.
         in_query: how many of `ids` the query itself named, None unknown; beside `count` it tells a drift.
+        witness: one of `ids` that the query named; an answer about others must name it to be believed. "" none.
     """
 
     ids: frozenset[str]
     containers: Mapping[str, str]
-    deleted: Mapping[str, str] = field(default_factory=dict)
     count: int | None = None
     in_query: int | None = None
+    witness: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Located:
+    """Tickets that a census missed and that answered when asked for by their ids; the others were silent.
+
+    Attributes:
+        in_scope: the query names them. elsewhere: they exist, and the query does not name them.
+    """
+
+    in_scope: frozenset[str]
+    elsewhere: frozenset[str]

@@ -118,7 +118,7 @@ class SourceSettings(Strict):
     table: str = ""
     mapping: str
     poll_every: Duration = timedelta(seconds=60)
-    census_every: Duration = timedelta(hours=24)
+    census_every: Duration = timedelta(hours=1)
     full_sweep_every: Duration = timedelta(days=7)
     overlap: Duration = timedelta(minutes=5)
     max_clock_skew: Duration = timedelta(minutes=10)

@@ -166,6 +166,11 @@ class Tickets:
         found = self._db.value("SELECT presence FROM mirror WHERE source = ? AND ticket_id = ?", (source, ticket_id))
         return Presence(found) if found else Presence.UNOBSERVED
 
+    def presence_confirmed_at(self, source: str, ticket_id: str) -> datetime | None:
+        """Return when the tracker last said that a ticket is where it is, None while that is in doubt."""
+        sql = "SELECT presence_confirmed_at FROM v_tickets WHERE source = ? AND ticket_id = ?"
+        return optional_instant(self._db.value(sql, (source, ticket_id)))
+
     def set_presence(self, source: str, ticket_id: str, presence: Presence, proof: str, at: datetime) -> None:
         """Record where a ticket is and what proves it; no row changes when that is known already."""
         self._db.execute(
@@ -185,6 +190,15 @@ class Tickets:
         )
         shared = {pair: (Presence(pair[0]), pair[1]) for pair in {row[1:] for row in rows}}  # spares a tuple a ticket
         return {row[0]: shared[row[1:]] for row in rows}
+
+    def number(self, source: str, presence: Presence) -> int:
+        """Return how many tickets of a source have a presence."""
+        sql = "SELECT COUNT(*) FROM mirror WHERE source = ? AND presence = ?"
+        return int(self._db.value(sql, (source, presence)))
+
+    def containers(self, source: str) -> Sequence[str]:
+        """Return the containers of a source's mirrored tickets, in order."""
+        return self._db.column("SELECT DISTINCT container FROM ticket WHERE source = ? ORDER BY 1", (source,))
 
     def roles(self, source: str) -> dict[str, Role]:
         """Return id -> role of every mirrored ticket of a source."""

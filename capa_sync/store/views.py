@@ -1,6 +1,7 @@
 """The public views (CONTRACT.md 5): contracted columns first and in order, then what pages and checks need besides.
 
-Views are code, not data: an opened file gets the views of this version. `freshness` and `trouble` serve the others.
+Views are code, not data: an opened file gets the views of this version. `freshness`, `trouble` and `census_times`
+serve the others.
 """
 
 from __future__ import annotations
@@ -97,16 +98,27 @@ _CHANGES = f"""SELECT t.source, t.ticket_id, t.ticket_key, c.field, c.from_value
     FROM birth b LEFT JOIN ticket t ON t.source = b.source AND t.ticket_id = b.ticket_id
     LEFT JOIN register_row r ON r.source = b.source AND r.ticket_id = b.ticket_id"""
 
+# When a census last went over all ids, and when tickets known to be gone were last asked for.
+_CENSUS = """SELECT source, MAX(CASE WHEN kind = 'census' AND json_extract(counts, '$.swept') IS NOT NULL
+        THEN started_at END) AS taken_at,
+    MAX(CASE WHEN kind = 'recheck' THEN started_at END) AS rechecked_at
+    FROM run WHERE finished_at IS NOT NULL AND kind IN ('census', 'recheck') GROUP BY source"""
+_CONFIRMED = """CASE m.presence WHEN 'unobserved' THEN NULL
+    WHEN 'present' THEN MAX(m.presence_at, COALESCE(n.taken_at, ''))
+    ELSE MAX(m.presence_at, COALESCE(n.rechecked_at, '')) END"""
+
 # A ticket that is there was seen by the last run that ended well; one that is gone, by the last before it went.
 _TICKETS = f"""SELECT m.source, m.ticket_id, t.ticket_key, m.presence, {_at("t.updated_at")},
     {_at("CASE WHEN m.presence = 'present' THEN f.last_success_at ELSE m.last_seen_at END", "seen_at")},
-    t.history_complete, COALESCE(q.reasons, '') AS quarantine_reason, m.role, t.kind, t.container, t.url,
+    t.history_complete, COALESCE(q.reasons, '') AS quarantine_reason,
+    {_at(_CONFIRMED, "presence_confirmed_at")}, m.role, t.kind, t.container, t.url,
     {_at("t.created_at")}, {_at("m.presence_at")}, m.presence_proof, {_at("t.history_from")}, t.changes, t.comments
     FROM mirror m JOIN ticket t ON t.nr = m.nr LEFT JOIN freshness f ON f.source = m.source
     LEFT JOIN quarantine q ON q.source = m.source AND q.ticket_id = m.ticket_id
+    LEFT JOIN census_times n ON n.source = m.source
     UNION ALL
-    SELECT q.source, q.ticket_id, q.ticket_key, 'unobserved', NULL, NULL, 0, q.reasons, '', '', '', '', NULL, NULL,
-    '', NULL, 0, 0 FROM quarantine q
+    SELECT q.source, q.ticket_id, q.ticket_key, 'unobserved', NULL, NULL, 0, q.reasons, NULL, '', '', '', '', NULL,
+    NULL, '', NULL, 0, 0 FROM quarantine q
     WHERE NOT EXISTS (SELECT 1 FROM mirror m WHERE m.source = q.source AND m.ticket_id = q.ticket_id)"""
 
 _ACTIONS = f"""SELECT a.source, COALESCE(t.ticket_key, '') AS ticket_key, a.action_key, a.origin, a.kind, a.text,
@@ -138,6 +150,7 @@ VIEWS: dict[str, str] = {
     for name, sql in (
         ("freshness", _FRESHNESS),
         ("trouble", _TROUBLE),
+        ("census_times", _CENSUS),
         ("v_register", _REGISTER),
         ("v_findings", _FINDINGS),
         ("v_changes", _CHANGES),

@@ -9,7 +9,7 @@ from types import TracebackType
 from typing import Any
 
 from capa_sync.model.clock import ShiftedClock
-from capa_sync.model.ticket import Cursor, Page, Reading, Role, SourceTicket
+from capa_sync.model.ticket import Cursor, Page, Presence, Reading, Role, SourceTicket
 from capa_sync.sandbox.http import Exchange, SandboxServer
 from capa_sync.sandbox.jira import API_EMAIL, API_TOKEN, JiraTracker
 from capa_sync.sources.jira import JiraAuth, JiraOptions, JiraSource, JiraWriter
@@ -32,6 +32,14 @@ class Mirror:
         """Digest of the record part held."""
         reading = self.readings.get(ticket_id)
         return reading.parts[0].digest if reading else None
+
+    def presence(self, _source: str, ticket_id: str) -> Presence:
+        """Nothing vanishes here."""
+        return Presence.PRESENT if ticket_id in self.readings else Presence.UNOBSERVED
+
+    def containers(self, _source: str) -> list[str]:
+        """The projects of what is mirrored."""
+        return sorted({reading.ticket.container for reading in self.readings.values()})
 
     def commit(self, page: Page) -> None:
         """Take a page in."""

@@ -438,8 +438,13 @@ def test_census_proves_deletions_and_names_what_is_open(sn: Bench) -> None:
     }
     assert census.containers == {"sn_grc_issue": "live", "sn_grc_task": "live"}
     assert census.count == 1
-    assert "by kim" in census.deleted[gone]
-    assert silently not in census.deleted
+    proofs = sn.source.deletions([gone, silently])
+    assert "by kim" in proofs[gone]
+    assert silently not in proofs
+    tables = dict.fromkeys((gone, silently, sn.issues[2]), "sn_grc_issue")
+    assert sn.source.prove_gone(tables) == {gone, silently}
+    located = sn.source.locate(tables, frozenset(), census)
+    assert (located.in_scope, located.elsewhere) == ({sn.issues[2]}, set())
 
 
 def test_census_finds_deletions_under_the_real_class() -> None:
@@ -450,9 +455,9 @@ def test_census_finds_deletions_under_the_real_class() -> None:
         sn.tracker.as_user("lee").delete("incident", old)
         sn.later(days=2)
         sn.tracker.as_user("lee").delete("problem", new)
-        assert set(made.source.take_census().deleted) == {old, new}
+        assert set(made.source.deletions([old, new])) == {old, new}
         sn.tracker.prune_deletions(datetime(2026, 3, 2, tzinfo=UTC))
-        assert set(made.source.take_census().deleted) == {new}
+        assert set(made.source.deletions([old, new])) == {new}
 
 
 @pytest.mark.parametrize("how", ["forbidden_tables", "unlicensed_tables", "hidden_tables"])

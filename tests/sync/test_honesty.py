@@ -125,3 +125,38 @@ def test_anomalies_are_numbers(source: str, tmp_path: Path) -> None:
         assert world.health()["census_drift"]["returned"] == 2
         assert world.health()["tickets"] == 8
         assert world.health()["since_success_s"] == 0.0
+
+
+@pytest.mark.parametrize("source", SOURCES)
+def test_a_ticket_says_when_it_was_last_confirmed_to_be_where_it_is(source: str, tmp_path: Path) -> None:
+    """A poll confirms nothing of tickets that it does not name; a census confirms all, and doubt confirms none."""
+    with open_world(tmp_path, source) as world:
+
+        def confirmed() -> dict[str, str | None]:
+            return {row["ticket_id"]: row["presence_confirmed_at"] for row in world.view("v_tickets")}
+
+        for number in range(4):
+            world.only.play(f"story {number}", Create({"title": f"Ticket {number}", "grade": "minor"}))
+        tickets = {world.only.id_of(f"story {number}") for number in range(4)}
+        world.cycle(hours=2)
+        first = at(world.clock.now())
+        assert confirmed() == dict.fromkeys(tickets, first)
+        world.cycle(minutes=50)
+        assert confirmed() == dict.fromkeys(tickets, first)
+        world.cycle(minutes=10)
+        assert confirmed() == dict.fromkeys(tickets, at(world.clock.now()))
+        world.only.hide("story 0")
+        world.cycle(hours=1)
+        hidden, proven = world.only.id_of("story 0"), at(world.clock.now())
+        assert set(confirmed().values()) == {proven}
+        world.cycle(hours=1)
+        checked = confirmed()[hidden]  # asked for once more, and from then on once a day
+        world.cycle(hours=1)
+        assert confirmed() == {**dict.fromkeys(tickets, at(world.clock.now())), hidden: checked}
+        [told] = explain_ticket(world.house, hidden, world.clock.now())
+        assert any("deleted_or_hidden, confirmed" in note for note in told.notes)
+        world.only.hide("story 0", "story 1", "story 2")
+        world.cycle(hours=1)
+        assert confirmed()[world.only.id_of("story 1")] is None
+        [told] = explain_ticket(world.house, world.only.id_of("story 1"), world.clock.now())
+        assert any("unobserved, not confirmed" in note for note in told.notes)

@@ -1,7 +1,8 @@
-"""The census: every id in scope, and which projects we can see; complete or not at all (facts/jira.md 4)."""
+"""The census: every id in scope, and which projects we can see; read to Jira's own end, or not at all."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from capa_sync.errors import BadAnswer, Fatal, Retryable
@@ -23,30 +24,46 @@ def take_census(site: Site, outside: Outside) -> Census:
     prove_identity(site.client, site.facts.me)
     ids, count = _all_ids(site)
     outside.learn(ids)
-    actions = site.existing(outside.ids())
-    containers = read_roster(site.client)
+    actions = site.listed(outside.ids())
+    containers = read_roster(site.client, site.lookup.containers(site.name))
     prove_identity(site.client, site.facts.me)
-    return Census(ids | actions, containers, count=count, in_query=len(ids))
+    witness = max(ids, key=_number, default="")
+    return Census(ids | actions, containers, count=count, in_query=len(ids), witness=witness)
 
 
-def read_roster(client: JiraClient) -> dict[str, str]:
-    """List the projects that we see, by key, with their status. Raises SourceError."""
-    return _cloud_roster(client) if client.is_cloud else _offset_roster(client)
+def read_roster(client: JiraClient, expected: Iterable[str] = ()) -> dict[str, str]:
+    """List the projects that we see, by key, with their status. Raises SourceError.
+
+    Each of the `expected` that the list leaves out is asked for by its key.
+    """
+    found = _cloud_roster(client) if client.is_cloud else _offset_roster(client)
+    for key in expected:
+        if key and key not in found:
+            alone = client.find(f"project/{key}")
+            if isinstance(alone, dict) and alone.get("key"):
+                found[key] = "archived" if alone.get("archived") else "deleted" if alone.get("deleted") else "live"
+    return found
+
+
+def _number(id_: str) -> int:
+    return int(id_) if id_.isdigit() else 0
 
 
 def _all_ids(site: Site) -> tuple[frozenset[str], int | None]:
+    """Read all ids; again where a page contradicts another: a ticket told twice, or a total that is not reached."""
     size = _CLOUD_IDS if site.client.is_cloud else _OFFSET_IDS
     for _attempt in range(_ATTEMPTS):
-        ids: set[str] = set()
+        ids: list[str] = []
         total: int | None = None
         try:
             for rows in site.search.pages(site.query.where(), ["id"], size):
-                ids |= {str(issue["id"]) for issue in rows.issues}
+                ids += [str(issue["id"]) for issue in rows.issues]
                 total = rows.total
         except Shifted:
             continue
-        if total is None or total == len(ids):
-            return frozenset(ids), _count(site) if site.client.is_cloud else total
+        found = frozenset(ids)
+        if len(ids) == len(found) and total in (None, len(found)):
+            return found, _count(site) if site.client.is_cloud else total
     raise Retryable(site.name, "tickets come and go faster than a census can count them")
 
 

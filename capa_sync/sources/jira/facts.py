@@ -23,10 +23,10 @@ def read_facts(client: JiraClient, api: Api, people: People) -> SiteFacts:
     server = _object(client, client.get("serverInfo"), "serverInfo")
     client.is_cloud = server.get("deploymentType") == "Cloud" if api == "auto" else api == "cloud"
     me = read_me(client)
-    fields = tuple(_field(raw) for raw in _list(client, client.get("field"), "field"))
+    fields = {str(raw.get("id")): _field(raw) for raw in _list(client, client.get("field"), "field")}
     statuses = {str(raw.get("id")): _status(raw) for raw in _list(client, client.get("status"), "status")}
     return SiteFacts(
-        fields=fields,
+        fields=tuple(fields.values()),
         statuses=tuple(statuses.values()),
         me=read_account(me),
         accounts=people.all(),
@@ -84,6 +84,8 @@ def _object(client: JiraClient, answer: Any, path: str) -> dict[str, Any]:
 def _list(client: JiraClient, answer: Any, path: str) -> list[Mapping[str, Any]]:
     if not isinstance(answer, list) or not all(isinstance(one, dict) for one in answer):
         raise BadAnswer(client.source, f"{path} gives no list; is the address that of a Jira?")
+    if not answer:
+        raise BadAnswer(client.source, f"{path} gives an empty list, as no Jira has; it is not believed")
     return answer
 
 

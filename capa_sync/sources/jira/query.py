@@ -10,6 +10,7 @@ from capa_sync.sources.jira.times import from_epoch_ms
 
 OLDEST_FIRST = "ORDER BY created ASC, key ASC"
 """The order of every sweep: `created` never changes, so that no edit moves a ticket past the reader."""
+NEWEST_FIRST = "ORDER BY created DESC, key DESC"
 NEWEST_CHANGE_FIRST = "ORDER BY updated DESC, key DESC"
 _EVERYTHING = "project is not EMPTY"  # Cloud refuses a query without any restriction
 _PIECES = re.compile(r""""(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*'|\border\s+by\b""", re.IGNORECASE | re.DOTALL)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from datetime import timedelta
 
 from capa_sync.errors import Skippable
 from capa_sync.model.clock import Clock
-from capa_sync.model.ticket import Census, Cursor, Page, Reading, SiteFacts
+from capa_sync.model.ticket import Census, Cursor, Located, Page, Reading, SiteFacts
 from capa_sync.ports import EndpointHolds, MirrorLookup
 from capa_sync.sources.budget import Budget
 from capa_sync.sources.fence import fenced
@@ -20,6 +20,7 @@ from capa_sync.sources.jira.family import Family
 from capa_sync.sources.jira.gate import EndpointGate
 from capa_sync.sources.jira.hinted import Hinted
 from capa_sync.sources.jira.history import chunks
+from capa_sync.sources.jira.missing import locate, prove_gone
 from capa_sync.sources.jira.options import JiraOptions
 from capa_sync.sources.jira.outside import Outside
 from capa_sync.sources.jira.parse import JiraParser
@@ -133,13 +134,28 @@ class JiraSource:
         return take_census(signed.site, signed.outside)
 
     @fenced
+    def locate(self, ids: Mapping[str, str], actions: Set[str], census: Census) -> Located:
+        """Ask many at a time for tickets that a census missed; see `ports.Source`."""
+        return locate(self._ready().site, ids, actions, census)
+
+    @fenced
+    def deletions(self, _ids: Sequence[str]) -> Mapping[str, str]:
+        """Jira keeps no record of deletions."""
+        return {}
+
+    @fenced
+    def prove_gone(self, ids: Mapping[str, str]) -> frozenset[str]:
+        """Send each its own request; see `ports.Source`."""
+        return prove_gone(self._ready().site, ids)
+
+    @fenced
     def read_roster(self) -> Mapping[str, str]:
         """List the projects that we see; see `ports.Source`."""
         if self._signed is None:
             read_me(self._client)
-            return read_roster(self._client)
+            return read_roster(self._client, self._lookup.containers(self.name))
         prove_identity(self._client, self._signed.site.facts.me)
-        found = read_roster(self._client)
+        found = read_roster(self._client, self._lookup.containers(self.name))
         prove_identity(self._client, self._signed.site.facts.me)
         return found
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from capa_sync.model.clock import Clock
 from capa_sync.model.patterns import QUOTED
-from capa_sync.model.ticket import SiteFacts
+from capa_sync.model.ticket import Presence, SiteFacts
 from capa_sync.ports import MirrorLookup
 from capa_sync.sources.jira.byid import ById
 from capa_sync.sources.jira.changes import FieldNames
@@ -19,7 +19,7 @@ from capa_sync.sources.jira.options import JiraOptions
 from capa_sync.sources.jira.paging import ALL_FIELDS, Search
 from capa_sync.sources.jira.parse import JiraParser
 from capa_sync.sources.jira.people import People
-from capa_sync.sources.jira.query import Query, ids_condition
+from capa_sync.sources.jira.query import OLDEST_FIRST, Query, ids_condition
 from capa_sync.sources.jira.times import epoch_ms, from_epoch_ms
 from capa_sync.sources.jira.whole import Assembler, Draft
 
@@ -64,8 +64,10 @@ class Site:
         return self.options.name
 
     def is_unchanged(self, draft: Draft) -> bool:
-        """Whether the mirror holds exactly this record already."""
-        return self.lookup.known_stamp(self.name, draft.id) == draft.part.digest
+        """Whether the mirror holds exactly this record already, and holds it for present."""
+        if self.lookup.known_stamp(self.name, draft.id) != draft.part.digest:
+            return False
+        return self.lookup.presence(self.name, draft.id) is Presence.PRESENT
 
     def is_mirrored(self, id_: str) -> bool:
         """Whether the mirror knows the ticket at all."""
@@ -95,6 +97,7 @@ class Site:
         field: str = "id",
         also: str = "",
         changelog: bool = False,
+        order: str = OLDEST_FIRST,
     ) -> list[Issue]:
         """Search tickets whose id (or parent) is one of these; ids that Jira does not know are left out.
 
@@ -102,7 +105,7 @@ class Site:
         """
         found: list[Issue] = []
         for some in chunks([one for one in ids if one not in self.gone], IDS_AT_ONCE):
-            found += self._search_some(list(some), fields, conditions, field, also, changelog=changelog)
+            found += self._search_some(list(some), fields, conditions, field, also, changelog=changelog, order=order)
             also = ""
         return found
 
@@ -115,12 +118,13 @@ class Site:
         also: str,
         *,
         changelog: bool,
+        order: str,
     ) -> list[Issue]:
         while ids:
             wanted = ids_condition(field, ids)
             jql = " AND ".join([f"({wanted} OR {also})" if also else wanted, *filter(None, conditions)])
             try:
-                return self._all_rows(f"{jql} ORDER BY created ASC, key ASC", fields, changelog=changelog)
+                return self._all_rows(f"{jql} {order}", fields, changelog=changelog)
             except BadRequest as error:
                 unknown = set(QUOTED.findall(error.message)) & set(ids) or set(ids) - self.existing(ids)
                 if not unknown:
@@ -144,6 +148,12 @@ class Site:
             found |= {str(issue["id"]), str(issue.get("key"))}
         return found & set(ids)
 
+    def listed(self, ids: Sequence[str]) -> set[str]:
+        """Which of these answer when many are asked for at once: by the database on Cloud, by a search elsewhere."""
+        if self.client.is_cloud:
+            return self.existing(ids)
+        return {str(one["id"]) for one in self.search_ids(ids, ["id"])}
+
     def fetch(self, ids: Sequence[str]) -> list[Draft]:
         """Read tickets by id or key, whatever the query or the index says; those gone or hidden are left out."""
         drafts = {str(row["id"]): Draft.of(row) for row in self._by_id.whole(ids)}
@@ -161,3 +171,7 @@ class Site:
         fresh = {draft.id: draft for draft in (*found, *again) if draft.changelog is not None or draft.is_oversized}
         fresh.update((draft.id, draft) for draft in self.fetch([id_ for id_ in bare if id_ not in fresh]))
         return [fresh[draft.id] for draft in found if draft.id in fresh]
+
+    def answers_alone(self, id_: str) -> bool:
+        """Send one ticket its own request, and tell whether it is there for us."""
+        return self.client.find(f"issue/{id_}", {"fields": "updated"}) is not None

@@ -1,4 +1,4 @@
-"""The id-only sweep: what is there, which tables are open to us, and which deletions are proven."""
+"""The id-only sweep: what is there, and which tables are open to us."""
 
 from __future__ import annotations
 
@@ -8,22 +8,18 @@ from typing import Any
 from capa_sync.model.ticket import Census
 from capa_sync.sources.servicenow.answers import AccessDenied, NoSuchTable, Row, value_of
 from capa_sync.sources.servicenow.client import TableClient
-from capa_sync.sources.servicenow.directory import Directory
-from capa_sync.sources.servicenow.history import batches
 from capa_sync.sources.servicenow.keyset import Walk
 from capa_sync.sources.servicenow.options import ServiceNowOptions
-from capa_sync.sources.servicenow.query import one_of, prefixed
+from capa_sync.sources.servicenow.query import prefixed
 
 _PAGE = 2000
-_DELETION = ("sys_id", "tablename", "documentkey", "sys_created_on", "sys_created_by")
 
 
 class CensusTaker:
     """Takes one census."""
 
-    def __init__(self, client: TableClient, directory: Directory, options: ServiceNowOptions) -> None:
+    def __init__(self, client: TableClient, options: ServiceNowOptions) -> None:
         self._client = client
-        self._directory = directory
         self._options = options
         self._count: int | None = None
 
@@ -37,9 +33,8 @@ class CensusTaker:
             scope = prefixed(self._options.query, reference) or f"{reference}ISNOTEMPTY"
             rows = self._sweep(table, scope, ("sys_id", reference), containers)
             children.update(value_of(row, "sys_id") for row in rows if value_of(row, reference) in ids)
-        present = frozenset(ids | children)
-        proofs = {key: proof for key, proof in self._deletions().items() if key not in present}
-        return Census(ids=present, containers=containers, deleted=proofs, count=count, in_query=len(ids))
+        present, witness = frozenset(ids | children), max(ids, key=str.lower, default="")
+        return Census(present, containers, count=count, in_query=len(ids), witness=witness)
 
     def roster(self) -> dict[str, str]:
         """Return the tables that are open to us. Raises SourceError."""
@@ -71,26 +66,3 @@ class CensusTaker:
     def _shows_any(self, table: str) -> bool:
         """Tell whether a table shows rows outside our query: then rows are hidden from us, and not the table."""
         return bool(self._client.rows(table, "", limit=_PAGE, fields=("sys_id",), counted=False).rows)
-
-    def _deletions(self) -> dict[str, str]:
-        """Return the proof of each deletion that the instance still knows, {} where that table is closed to us.
-
-        It files them under the real class and forgets them in time (facts 2.5): no proof proves nothing.
-        """
-        tables = {self._options.table, *(table for table, _ in self._options.child_tables)}
-        classes = sorted(set().union(*(self._directory.subclasses(table) for table in tables)))
-        found: dict[str, str] = {}
-        fetch: Any = partial(self._client.rows, "sys_audit_delete", limit=_PAGE, fields=_DELETION)
-        try:
-            for batch in batches(classes):
-                walk = Walk(self._client.source, "sys_audit_delete", fetch, one_of("tablename", batch))
-                for answer in walk.by_id(""):
-                    found.update((value_of(row, "documentkey"), _proof(row)) for row in answer.rows)
-        except AccessDenied:
-            return {}
-        return found
-
-
-def _proof(row: Row) -> str:
-    when, who = value_of(row, "sys_created_on"), value_of(row, "sys_created_by")
-    return f"sys_audit_delete {value_of(row, 'sys_id')}: deleted {when} UTC by {who or 'unknown'}"

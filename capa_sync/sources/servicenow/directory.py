@@ -86,17 +86,6 @@ class Directory:
         """The language in which we are told things."""
         return self.me.language if self.me and self.me.language else "en"
 
-    def subclasses(self, name: str) -> frozenset[str]:
-        """Return a table and every class that extends it: deletions are filed under the real class (facts 2.5)."""
-        found, fresh = {name}, [name]
-        while fresh:
-            rows: list[Row] = []
-            for batch in batches(fresh):
-                rows += all_rows(self.client, "sys_db_object", one_of("super_class.name", batch), ("sys_id", "name"))
-            fresh = sorted({value_of(row, "name") for row in rows} - found - {""})
-            found.update(fresh)
-        return frozenset(found)
-
     def learn_users(self, ids: Iterable[str] = (), names: Iterable[str] = ()) -> None:
         """Look up users by sys_id and by user name, those not yet known, in as few requests as possible."""
         fresh_ids = sorted({i for i in ids if USER_ID.fullmatch(i)} - self._users.keys() - self._no_users)

@@ -12,7 +12,7 @@ from datetime import datetime
 from functools import partial
 
 from capa_sync.model.clock import Clock
-from capa_sync.model.ticket import Page, Reading
+from capa_sync.model.ticket import Page, Presence, Reading
 from capa_sync.ports import MirrorLookup
 from capa_sync.sources.servicenow.answers import Answer, Row, value_of
 from capa_sync.sources.servicenow.assembly import Assembly, Shelf, Skipped
@@ -72,10 +72,16 @@ class Following:
         """Return the rows that the mirror lacks or holds otherwise, without children of records not in scope."""
         keys = [value_of(row, "sys_id") for row in rows]
         known = {key: self._lookup.known_stamp(self._tables.name, key) for key in keys}
-        news = [row for row in rows if known[value_of(row, "sys_id")] != self._assembly.digest(shelf, row)]
+        news = [row for row in rows if not self._is_held(known[value_of(row, "sys_id")], shelf, row)]
         strangers = [row for row in news if known[value_of(row, "sys_id")] is None]
         ours = {value_of(row, "sys_id") for row in self._tables.ours(shelf, strangers)}
         return [row for row in news if known[value_of(row, "sys_id")] is not None or value_of(row, "sys_id") in ours]
+
+    def _is_held(self, known: str | None, shelf: Shelf, row: Row) -> bool:
+        """Tell whether the mirror holds a row as it is, and for present."""
+        if known != self._assembly.digest(shelf, row):
+            return False
+        return self._lookup.presence(self._tables.name, value_of(row, "sys_id")) is Presence.PRESENT
 
     def with_children(self, shelf: Shelf, rows: Sequence[Row], at: datetime) -> Read:
         """Read these rows whole, and the children of those that are records."""

@@ -7,13 +7,13 @@ Nothing is believed that the query cannot have asked for (keyset.py), and nothin
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from datetime import timedelta
 from functools import partial
 
 from capa_sync.errors import Skippable
 from capa_sync.model.clock import Clock
-from capa_sync.model.ticket import Census, Cursor, Page, Reading, SiteFacts
+from capa_sync.model.ticket import Census, Cursor, Located, Page, Reading, SiteFacts
 from capa_sync.ports import MirrorLookup
 from capa_sync.sources.fence import fenced
 from capa_sync.sources.servicenow.answers import value_of
@@ -26,6 +26,7 @@ from capa_sync.sources.servicenow.filling import Filling
 from capa_sync.sources.servicenow.following import Following
 from capa_sync.sources.servicenow.history import History, batches
 from capa_sync.sources.servicenow.keyset import to_stamp
+from capa_sync.sources.servicenow.missing import Missing
 from capa_sync.sources.servicenow.options import ServiceNowOptions
 from capa_sync.sources.servicenow.parse import ServiceNowParser
 from capa_sync.sources.servicenow.query import fields_of
@@ -155,13 +156,31 @@ class ServiceNowSource:
 
     @fenced
     def take_census(self) -> Census:
-        """Sweep all ids in scope, and prove deletions where the instance lets us. Raises SourceError."""
+        """Sweep all ids in scope. Raises SourceError."""
         self._prepare()
         self.directory.who_am_i()
-        return CensusTaker(self.client, self.directory, self._options).take()
+        return CensusTaker(self.client, self._options).take()
+
+    @fenced
+    def locate(self, ids: Mapping[str, str], _actions: Set[str], census: Census) -> Located:
+        """Ask many at a time for rows that a census missed; see `ports.Source`."""
+        return Missing(self.client, self._options).locate(ids, census)
+
+    @fenced
+    def deletions(self, ids: Sequence[str]) -> Mapping[str, str]:
+        """Return the proofs of deletions; see `ports.Source`."""
+        return Missing(self.client, self._options).deletions(ids)
+
+    @fenced
+    def prove_gone(self, ids: Mapping[str, str]) -> frozenset[str]:
+        """Send each its own request; see `ports.Source`."""
+        gone = Missing(self.client, self._options).prove_gone(ids)
+        if gone:
+            self.directory.who_am_i()
+        return gone
 
     @fenced
     def read_roster(self) -> Mapping[str, str]:
         """List the tables that are open to us; see `ports.Source`."""
         self.directory.who_am_i()
-        return CensusTaker(self.client, self.directory, self._options).roster()
+        return CensusTaker(self.client, self._options).roster()

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Set
-
 from hypothesis import given
 from hypothesis import strategies as st
 
-from capa_sync.daemon.presence import Judgement, judge_census
+from capa_sync.daemon.presence import Evidence, Judgement, judge_census, suspicious_containers, unsettled
 from capa_sync.model.ticket import Census, Presence
 
 LIVE = {"CAPA": "live"}
@@ -19,10 +17,13 @@ def mirrored(count: int, container: str = "CAPA") -> dict[str, tuple[Presence, s
 
 
 def judged(
-    mirror: dict[str, tuple[Presence, str]], census: Census, readable: Set[str] = frozenset()
+    mirror: dict[str, tuple[Presence, str]], census: Census, evidence: Evidence | None = None
 ) -> tuple[dict[str, Presence], Judgement]:
-    """Judge a census and return presences by id beside the whole judgement."""
-    outcome = judge_census(mirror, census, lambda ids: readable & set(ids))
+    """Judge a census and return presences by id beside the whole judgement; what is silent is gone by its request."""
+    missing = unsettled(mirror, census)
+    evidence = Evidence(gone=frozenset(missing)) if evidence is None else evidence
+    open_ = [each for each in missing if each not in (evidence.deleted or {})]
+    outcome = judge_census(mirror, census, evidence, suspicious_containers(mirror, open_))
     return {ticket: seen.presence for ticket, seen in outcome.sightings.items()}, outcome
 
 
@@ -42,14 +43,15 @@ def test_one_that_does_not_answer_in_a_visible_project_is_deleted_or_hidden() ->
 def test_one_that_still_answers_left_the_query() -> None:
     """It exists and the query no longer holds."""
     mirror = mirrored(5)
-    seen, _ = judged(mirror, Census(frozenset(mirror) - {"CAPA-1"}, LIVE), {"CAPA-1"})
+    seen, _ = judged(mirror, Census(frozenset(mirror) - {"CAPA-1"}, LIVE), Evidence(elsewhere={"CAPA-1"}))
     assert seen == {"CAPA-1": Presence.OUT_OF_SCOPE}
 
 
 def test_deleted_needs_proof() -> None:
     """Only a row of the deletion audit makes a ticket deleted, and its text is kept."""
     mirror = mirrored(5)
-    _, outcome = judged(mirror, Census(frozenset(mirror) - {"CAPA-1"}, LIVE, {"CAPA-1": "sys_audit_delete 42"}))
+    census = Census(frozenset(mirror) - {"CAPA-1"}, LIVE)
+    _, outcome = judged(mirror, census, Evidence(deleted={"CAPA-1": "sys_audit_delete 42"}))
     assert outcome.sightings["CAPA-1"].presence is Presence.DELETED
     assert outcome.sightings["CAPA-1"].proof == "sys_audit_delete 42"
 
@@ -70,17 +72,47 @@ def test_half_of_a_visible_project_gone_at_once_is_unobserved_and_alarms() -> No
     seen, outcome = judged(mirror, Census(frozenset({"CAPA-0", "CAPA-1"}), LIVE))
     assert seen == {"CAPA-2": Presence.UNOBSERVED, "CAPA-3": Presence.UNOBSERVED}
     (alarm,) = outcome.alarms
-    assert alarm.startswith("half or more of CAPA vanished in one census; nothing is believed. ")
+    assert alarm.startswith("2 tickets of CAPA vanished in one census (half or more of it, or more than 200); ")
+
+
+def test_what_a_second_census_misses_too_is_gone_when_its_own_request_says_so() -> None:
+    """The first made it unobserved; the second agrees, each was asked for, and no alarm is left."""
+    mirror = mirrored(2) | dict.fromkeys(("CAPA-2", "CAPA-3"), (Presence.UNOBSERVED, "CAPA"))
+    seen, outcome = judged(mirror, Census(frozenset({"CAPA-0", "CAPA-1"}), LIVE))
+    assert seen == dict.fromkeys(("CAPA-2", "CAPA-3"), Presence.DELETED_OR_HIDDEN)
+    assert outcome.alarms == ()
+
+
+def test_what_no_request_spoke_of_stays_as_it_was_and_what_must_wait_is_told() -> None:
+    """Missing alone proves nothing."""
+    mirror = mirrored(9) | {"CAPA-9": (Presence.UNOBSERVED, "CAPA")}
+    census = Census(frozenset(mirrored(7)), LIVE)
+    seen, outcome = judged(mirror, census, Evidence(unasked={"CAPA-8"}))
+    assert seen == {"CAPA-8": Presence.UNOBSERVED}
+    assert len(outcome.alarms) == 1
+
+
+def test_more_than_200_of_a_large_project_are_not_believed_either() -> None:
+    """They are less than half of it."""
+    mirror = mirrored(1000)
+    seen, _ = judged(mirror, Census(frozenset(mirrored(800)), LIVE))
+    assert set(seen.values()) == {Presence.DELETED_OR_HIDDEN}
+    seen, _ = judged(mirror, Census(frozenset(mirrored(799)), LIVE))
+    assert set(seen.values()) == {Presence.UNOBSERVED}
 
 
 def test_under_a_changed_query_only_what_had_raised_an_alarm_is_taken_for_gone() -> None:
     """A person who changes the query answers the alarms there were, not those to come."""
     mirror = dict.fromkeys(("CAPA-0", "CAPA-1", "CAPA-2"), (Presence.UNOBSERVED, "CAPA"))
     mirror |= mirrored(4, "NEW") | mirrored(2, "LATE") | {"GONE-1": (Presence.ACCESS_LOST, "GONE")}
+    census = Census(frozenset({"NEW-0"}), {"CAPA": "live", "NEW": "live"})
+    found = {"CAPA-0", "NEW-1"}
+    silent = frozenset(unsettled(mirror, census)) - found
     outcome = judge_census(
         mirror,
-        Census(frozenset({"NEW-0"}), {"CAPA": "live", "NEW": "live"}),
-        lambda ids: {"CAPA-0", "NEW-1"} & set(ids),
+        census,
+        Evidence(elsewhere=found, gone=silent),
+        suspicious_containers(mirror, silent),
         is_new_scope=True,
     )
     assert {ticket: seen.presence for ticket, seen in outcome.sightings.items()} == {
@@ -95,7 +127,7 @@ def test_under_a_changed_query_only_what_had_raised_an_alarm_is_taken_for_gone()
     }
     assert [alarm.partition(";")[0] for alarm in outcome.alarms] == [
         "LATE is no longer visible to us (2 tickets)",
-        "half or more of NEW vanished in one census",
+        "2 tickets of NEW vanished in one census (half or more of it, or more than 200)",
     ]
     assert outcome.given_up == {"GONE"}
 
@@ -104,7 +136,7 @@ def test_a_proven_mass_deletion_is_believed() -> None:
     """Proof beats suspicion."""
     mirror = mirrored(4)
     proof = dict.fromkeys(mirror, "proof")
-    seen, outcome = judged(mirror, Census(frozenset(), LIVE, proof))
+    seen, outcome = judged(mirror, Census(frozenset(), LIVE), Evidence(deleted=proof))
     assert set(seen.values()) == {Presence.DELETED}
     assert outcome.alarms == ()
 

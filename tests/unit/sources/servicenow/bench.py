@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from capa_sync.model.settings import ChildSpec
-from capa_sync.model.ticket import Cursor, Page, Part, Reading, SourceTicket
+from capa_sync.model.ticket import Cursor, Page, Part, Presence, Reading, SourceTicket
 from capa_sync.model.write import Paragraph, Span, WarningText, Write, WriteKind
 from capa_sync.ports import Source, TicketWriter
 from capa_sync.sandbox.clock import SandboxClock
@@ -42,6 +42,14 @@ class MemoryMirror:
         """Digest of the newest record part."""
         kept = self.parts.get(ticket_id)
         return kept["record"].digest if kept else None
+
+    def presence(self, source: str, ticket_id: str) -> Presence:
+        """Nothing vanishes here."""
+        return Presence.PRESENT if ticket_id in self.parts else Presence.UNOBSERVED
+
+    def containers(self, source: str) -> Sequence[str]:
+        """The tables of what is mirrored."""
+        return sorted({reading.ticket.container for reading in self.readings.values()})
 
     def commit(self, page: Page) -> None:
         """Take one page with its cursor; a part whose digest is known keeps its first body."""

@@ -1,0 +1,42 @@
+"""Lists of fields and statuses are believed to have lost something only when a second answer says so too."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+from capa_sync.model.ticket import FieldDef, SiteFacts, StatusDef
+
+
+def lacks_something(facts: SiteFacts, known: SiteFacts) -> bool:
+    """Tell whether a field, an option or a status that was known before is not told any more."""
+    fields = {field.id: {value for value, _name in field.options} for field in facts.fields}
+    statuses = {status.id for status in facts.statuses}
+    return any(status.id not in statuses for status in known.statuses) or any(
+        field.id not in fields or not fields[field.id].issuperset(value for value, _name in field.options)
+        for field in known.fields
+    )
+
+
+def merged(one: SiteFacts, other: SiteFacts) -> SiteFacts:
+    """Return what either answer told; where both tell of one thing, the later answer `other` counts."""
+    return replace(other, fields=_fields((*one.fields, *other.fields)), statuses=_statuses(one, other))
+
+
+def never_emptied(facts: SiteFacts, known: SiteFacts) -> SiteFacts:
+    """Keep a list that was known and is told as empty: a tracker without any field or status is none."""
+    return replace(facts, fields=facts.fields or known.fields, statuses=facts.statuses or known.statuses)
+
+
+def _fields(told: Iterable[FieldDef]) -> tuple[FieldDef, ...]:
+    found: dict[str, FieldDef] = {}
+    for field in told:
+        before = found.get(field.id, field)
+        options = dict((*before.options, *field.options))
+        found[field.id] = replace(field, options=tuple(options.items()))
+    return tuple(found.values())
+
+
+def _statuses(one: SiteFacts, other: SiteFacts) -> tuple[StatusDef, ...]:
+    later = {status.id for status in other.statuses}
+    return (*(status for status in one.statuses if status.id not in later), *other.statuses)

@@ -1,0 +1,102 @@
+"""Rows that a census missed: found by their ids many at a time, proven deleted, or proven gone one by one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence, Set
+from functools import partial
+from typing import Any
+
+from capa_sync.errors import BadAnswer
+from capa_sync.model.ticket import Census, Located
+from capa_sync.sources.servicenow.answers import AccessDenied, NoSuchTable, Row, value_of
+from capa_sync.sources.servicenow.client import TableClient
+from capa_sync.sources.servicenow.history import batches
+from capa_sync.sources.servicenow.keyset import Walk
+from capa_sync.sources.servicenow.options import ServiceNowOptions
+from capa_sync.sources.servicenow.query import join, one_of
+
+_PAGE = 200
+_DELETION = ("sys_id", "tablename", "documentkey", "sys_created_on", "sys_created_by")
+
+
+class Missing:
+    """Asks for rows that a census missed."""
+
+    def __init__(self, client: TableClient, options: ServiceNowOptions) -> None:
+        self._client = client
+        self._options = options
+
+    def locate(self, ids: Mapping[str, str], census: Census) -> Located:
+        """Tell which of these are in scope, and which exist; see `ports.Source`."""
+        records = [id_ for id_, table in ids.items() if table == self._options.table]
+        existing = {value_of(row, "sys_id") for row in self._listed(self._options.table, records, ("sys_id",))}
+        in_scope = self._in_query(sorted(existing), census.witness) if existing else set()
+        for table, reference in self._options.child_tables:
+            children = [id_ for id_, of in ids.items() if of == table]
+            rows = self._listed(table, children, ("sys_id", reference))
+            existing |= {value_of(row, "sys_id") for row in rows}
+            in_scope |= {value_of(row, "sys_id") for row in rows if value_of(row, reference) in census.ids}
+        return Located(frozenset(in_scope), frozenset(existing - in_scope))
+
+    def deletions(self, ids: Sequence[str]) -> dict[str, str]:
+        """Return the proof of each of these deletions that the instance still knows, {} where that is closed to us.
+
+        It files them under the real class and forgets them in time: no proof proves nothing.
+        """
+        found: dict[str, str] = {}
+        try:
+            for batch in batches(ids):
+                rows = self._walked("sys_audit_delete", one_of("documentkey", batch), _DELETION)
+                found.update((value_of(row, "documentkey"), _proof(row)) for row in rows)
+        except (AccessDenied, NoSuchTable):
+            return {}
+        return {id_: proof for id_, proof in found.items() if id_ in set(ids)}
+
+    def prove_gone(self, ids: Mapping[str, str]) -> frozenset[str]:
+        """Send each row its own request; one that is refused is as good as gone for us."""
+        return frozenset(id_ for id_, table in ids.items() if self._is_gone(table, id_))
+
+    def _is_gone(self, table: str, sys_id: str) -> bool:
+        try:
+            return self._client.one(table, sys_id, ("sys_id",)) is None
+        except AccessDenied:
+            return True
+
+    def _in_query(self, ids: Sequence[str], witness: str) -> set[str]:
+        """Ask which of these the query names: twice, in opposite orders, so that no page that ends early decides.
+
+        The witness must be named with them, if a census named any.
+        """
+        found: set[str] = set()
+        for batch in batches(ids):
+            base = join(self._options.query, one_of("sys_id", [*batch, *([witness] if witness else [])]))
+            upwards = {value_of(row, "sys_id") for row in self._walked(self._options.table, base, ("sys_id",))}
+            self._believe(upwards, witness)
+            if upwards >= set(batch):
+                found |= upwards
+                continue
+            query = join(base, "ORDERBYDESCsys_id")
+            answer = self._client.rows(self._options.table, query, limit=_PAGE, fields=("sys_id",), linked=False)
+            downwards = {value_of(row, "sys_id") for row in answer.rows}
+            self._believe(downwards, witness)
+            found |= upwards | downwards
+        return found & set(ids)
+
+    def _believe(self, told: Set[str], witness: str) -> None:
+        if witness and witness not in told:
+            message = (
+                f"{self._options.table}: a list leaves out a row that the one before it named; the census is given up"
+            )
+            raise BadAnswer(self._client.source, message)
+
+    def _listed(self, table: str, ids: Sequence[str], fields: Sequence[str]) -> list[Row]:
+        return [row for batch in batches(ids) for row in self._walked(table, one_of("sys_id", batch), fields)]
+
+    def _walked(self, table: str, base: str, fields: Sequence[str]) -> list[Row]:
+        fetch: Any = partial(self._client.rows, table, limit=_PAGE, fields=fields, linked=False)
+        return [row for answer in Walk(self._client.source, table, fetch, base).by_id("") for row in answer.rows]
+
+
+def _proof(row: Row) -> str:
+    when, who = value_of(row, "sys_created_on"), value_of(row, "sys_created_by")
+    return f"sys_audit_delete {value_of(row, 'sys_id')}: deleted {when} UTC by {who or 'unknown'}"

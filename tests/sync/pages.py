@@ -1,0 +1,89 @@
+"""Answers that lie by leaving out or repeating: an empty, a short and a doubled page, at one place of a cycle."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import orjson
+
+from capa_sync.sandbox.messages import Reply, Request
+
+LISTS = ("issues", "values", "result", "issueChangeLogs", "comments")
+_COUNTS = frozenset({"x-total-count", "link"})
+
+
+def empty(rows: list[Any], _before: list[Any]) -> list[Any]:
+    """No row at all."""
+    return rows[:0]
+
+
+def short(rows: list[Any], _before: list[Any]) -> list[Any]:
+    """Without its later half."""
+    return rows[: len(rows) // 2]
+
+
+def doubled(rows: list[Any], before: list[Any]) -> list[Any]:
+    """The page before it once more; where there was none, each row twice."""
+    return before or [row for row in rows for _ in range(2)]
+
+
+HOWS: dict[str, tuple[Callable[[list[Any], list[Any]], list[Any]], bool]] = {
+    "empty": (empty, False),
+    "empty and last": (empty, True),
+    "short": (short, False),
+    "short and last": (short, True),
+    "doubled": (doubled, False),
+}
+"""How a page lies, and whether it also tells that it is the last: no token, no link, a count that fits."""
+
+
+class Liar:
+    """Spoils the answer with the so-manieth list of those to come.
+
+    Attributes:
+        place: of the list that it spoilt, None while it has not come to it. seen: lists so far.
+    """
+
+    def __init__(self, at: int, how: str) -> None:
+        self._left = at
+        self._change, self._is_last = HOWS[how]
+        self._before: dict[str, list[Any]] = {}
+        self.place: str | None = None
+        self.seen = 0
+
+    def __call__(self, request: Request, reply: Reply) -> None:
+        """Look at an answer that is about to be sent."""
+        if self.place is not None or reply.status != 200 or reply.body[:1] not in (b"{", b"["):
+            return
+        body = orjson.loads(reply.body)
+        name = next((key for key in LISTS if isinstance(body.get(key), list)), "") if isinstance(body, dict) else ""
+        rows = body[name] if name else body
+        if not isinstance(rows, list):
+            return
+        self.seen += 1
+        if self._left > 0:
+            self._left -= 1
+            self._before[request.path] = rows
+            return
+        self.place = f"{request.method} {request.target} {request.body.decode()}"
+        told = self._change(rows, self._before.get(request.path, []))
+        if name:
+            body[name] = told
+        else:
+            body = told
+        if self._is_last:
+            _end(body, reply, len(told))
+        reply.body = orjson.dumps(body)
+
+
+def _end(body: Any, reply: Reply, rows: int) -> None:
+    """Take away all that tells of rows to come."""
+    for name in [name for name in reply.headers if name.lower() in _COUNTS]:
+        del reply.headers[name]
+    if isinstance(body, dict):
+        body.pop("nextPageToken", None)
+        if "total" in body:
+            body["total"] = body.get("startAt", 0) + rows
+        if "isLast" in body:
+            body["isLast"] = True

@@ -1,0 +1,208 @@
+"""No single page that lies takes a ticket, a change or a field away, wherever in a cycle it stands."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from capa_sync.model.ticket import Presence
+from tests.sync.equal import assert_equal
+from tests.sync.hands import Hands, hands_on
+from tests.sync.pages import HOWS, Liar
+from tests.sync.world import PROJECT, SOURCES, Site, World, beside, open_world
+
+PLACES = 10_000 if os.environ.get("CAPA_SYNC_EVERY_PAGE") else 5
+"""Every place of every read is a command (`make pages`); the suite takes a few, other ones for each lie."""
+SCOPE = {
+    "jira": f"project in ({PROJECT['jira']}, SUPP)",
+    "jira-dc": f"project in ({PROJECT['jira-dc']}, SUPP)",
+    "servicenow": "u_track=nonconformity",
+}
+MORE = "page_size = 3\npoll_every = '60s'"
+RECORDS = 7
+DOUBT = {Presence.PRESENT, Presence.UNOBSERVED}
+
+
+def small_pages(site: Site) -> None:
+    """Let every list take several pages."""
+    if site.name == "servicenow":
+        site.knobs(page_cap=3)
+    else:
+        site.knobs(short_pages=3, inline_changelog_cap=2, inline_comment_cap=1)
+
+
+def settle(world: World, hands: Hands) -> None:
+    """Write tickets with parts, histories and comments, farther apart than the overlap."""
+    for number in range(RECORDS):
+        hands.create(f"ticket {number}")
+        world.later(minutes=11)
+    for number, record in enumerate(hands.records()):
+        if number % 4 == 0:
+            hands.create_part(record, f"part {number}")
+        for word in range(3):
+            hands.edit(record, f"text {number} {word}", word)
+            hands.say(record, f"comment {number} {word}")
+        world.later(minutes=11)
+
+
+def work(world: World, hands: Hands, turn: int) -> None:
+    """Let people edit half of the tickets, and write one, each a good while after the other."""
+    for number, ticket in enumerate(hands.ids()):
+        if (number + turn) % 2:
+            hands.edit(ticket, f"turn {turn} {number}", number)
+            world.later(minutes=11)
+    hands.say(hands.records()[turn % RECORDS], f"turn {turn}")
+    if turn % 7 == 1:
+        hands.create(f"turn {turn}")
+        world.later(minutes=11)
+
+
+def believed(world: World, hands: Hands) -> None:
+    """Nothing that is there is taken for gone; what is in doubt is told."""
+    truths = hands.truth()
+    presences = {ticket: at for ticket, at in world.presences().items() if truths[ticket].in_scope}
+    assert set(presences.values()) <= DOUBT, {t: p for t, p in presences.items() if p not in DOUBT}
+    if Presence.UNOBSERVED in presences.values():
+        assert world.problem()
+
+
+def lists_of(world: World, cycle: Callable[[], Any]) -> int:
+    """How many lists an honest cycle reads."""
+    counter = Liar(10_000, "empty")
+    world.only.server.after.append(counter)
+    cycle()
+    world.only.server.after.remove(counter)
+    assert counter.seen
+    return counter.seen
+
+
+def places(how: str, count: int) -> range:
+    """Which lists of so many are to lie."""
+    stride = max(1, count // PLACES)
+    return range(list(HOWS).index(how) % stride, count, stride)
+
+
+def lies(world: World, how: str, cycle: Callable[[], Any], count: int) -> Iterator[Liar]:
+    """Run a cycle for each place that may lie."""
+    for at in places(how, count):
+        liar = Liar(at, how)
+        world.only.server.after.append(liar)
+        try:
+            cycle()
+        finally:
+            world.only.server.after.remove(liar)
+        yield liar
+
+
+def pins(world: World) -> tuple[Any, ...]:
+    """What is known of the site and decides verdicts."""
+    register, name = world.house.register, world.only.name
+    facts = register.facts.load(name)
+    assert facts is not None
+    return facts.fields, facts.statuses, register.facts.pins(name)
+
+
+CASES = [(source, how) for source in SOURCES for how in HOWS]
+named = pytest.mark.parametrize(("source", "how"), CASES, ids=[f"{source}-{how}" for source, how in CASES])
+
+
+@named
+def test_a_page_that_lies_in_a_poll_loses_no_change(source: str, how: str, tmp_path: Path) -> None:
+    """Changes, new tickets and comments come with the next polls and the next census, without a full sweep."""
+    with open_world(tmp_path, source, query={source: SCOPE[source]}, more=MORE) as world:
+        hands = hands_on(world.only)
+        small_pages(world.only)
+        settle(world, hands)
+        world.cycle()
+        work(world, hands, 0)
+        count, turn = lists_of(world, world.cycle), 1
+        work(world, hands, turn)
+        for liar in lies(world, how, world.try_cycle, count):
+            try:
+                believed(world, hands)
+                world.cycle(minutes=20)
+                world.cycle(hours=1)
+                assert world.problem() == ""
+                assert_equal(world, hands)
+            except AssertionError as error:
+                raise AssertionError(f"{how}: {liar.place}") from error
+            turn += 1
+            work(world, hands, turn)
+
+
+@named
+def test_a_page_that_lies_in_a_census_or_a_sign_in_takes_nothing_away(source: str, how: str, tmp_path: Path) -> None:
+    """Tickets, fields, statuses and verdicts stay as they were, and the next census is whole."""
+    with open_world(tmp_path, source, query={source: SCOPE[source]}, more=MORE) as world:
+        hands = hands_on(world.only)
+        small_pages(world.only)
+        settle(world, hands)
+        world.cycle()
+        world.cycle(hours=1)
+        known, told = pins(world), world.view("v_findings")
+        count = lists_of(world, lambda: world.cycle(hours=1))
+        for liar in lies(world, how, lambda: world.try_cycle(hours=1), count):
+            try:
+                believed(world, hands)
+                assert pins(world) == known
+                assert world.view("v_findings") == told
+                world.cycle(minutes=20)
+                assert world.problem() == ""
+                assert_equal(world, hands)
+            except AssertionError as error:
+                raise AssertionError(f"{how}: {liar.place}") from error
+
+
+@named
+def test_a_page_that_lies_in_a_full_read_takes_nothing_away(source: str, how: str, tmp_path: Path) -> None:
+    """Nor does it in a full read, which reads everything again."""
+    with open_world(tmp_path, source, query={source: SCOPE[source]}, more=MORE) as world:
+        hands = hands_on(world.only)
+        small_pages(world.only)
+        settle(world, hands)
+        world.cycle()
+        told = world.view("v_findings")
+        count = lists_of(world, lambda: world.cycle(full=True))
+        for liar in lies(world, how, lambda: world.try_cycle(full=True), count):
+            try:
+                believed(world, hands)
+                assert world.view("v_findings") == told
+                world.cycle(minutes=20)
+                assert world.problem() == ""
+                assert_equal(world, hands)
+            except AssertionError as error:
+                raise AssertionError(f"{how}: {liar.place}") from error
+
+
+@named
+def test_a_page_that_lies_in_a_first_read_leaves_nothing_out(source: str, how: str, tmp_path: Path) -> None:
+    """What a first read did not show comes with its census, or with the one an hour later."""
+    with open_world(tmp_path, source, query={source: SCOPE[source]}, more=MORE) as world:
+        hands = hands_on(world.only)
+        small_pages(world.only)
+        settle(world, hands)
+        (tmp_path / "honest").mkdir()
+        with beside(world, tmp_path / "honest", query={source: SCOPE[source]}, more=MORE) as other:
+            count = lists_of(world, other.cycle)
+        for at in places(how, count):
+            folder = tmp_path / str(at)
+            folder.mkdir()
+            liar = Liar(at, how)
+            world.only.server.after.append(liar)
+            with beside(world, folder, query={source: SCOPE[source]}, more=MORE) as other:
+                try:
+                    other.try_cycle()
+                finally:
+                    world.only.server.after.remove(liar)
+                try:
+                    believed(other, hands)
+                    other.cycle(minutes=20)
+                    other.cycle(hours=1)
+                    assert other.problem() == ""
+                    assert_equal(other, hands)
+                except AssertionError as error:
+                    raise AssertionError(f"{how}: {liar.place}") from error
