@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import os
 import re
 import threading
@@ -99,6 +100,15 @@ def chosen_sources(configuration: Configuration, only: str | None) -> list[str]:
     if only not in names:
         raise UserError([Problem("", 0, f"there is no source '{only}'", f"the settings name: {', '.join(names)}")])
     return [only]
+
+
+def check_rule(configuration: Configuration, rule: str | None) -> None:
+    """Refuse the name of a rule that is not in the settings' rules. Raises UserError."""
+    known = sorted(each.id for each in configuration.rules.rules)
+    if rule is not None and rule not in known:
+        near = difflib.get_close_matches(rule, known, n=1)
+        hint = f"did you mean '{near[0]}'?" if near else f"the rules are: {', '.join(known)}"
+        raise UserError([Problem("", 0, f"there is no rule '{rule}'", hint)])
 
 
 @contextmanager

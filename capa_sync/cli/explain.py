@@ -7,10 +7,17 @@ from typing import Any
 
 import click
 
-from capa_sync.cli.context import clock_from, config_option, json_option, print_json, read_configuration, say
+from capa_sync.cli.context import (
+    check_rule,
+    clock_from,
+    config_option,
+    json_option,
+    print_json,
+    read_configuration,
+    say,
+)
 from capa_sync.cli.verbs import VerbCommand
 from capa_sync.daemon.explaining import Explanation, explain_ticket
-from capa_sync.errors import Problem, UserError
 from capa_sync.rules import explain_lines
 from capa_sync.store import open_register
 from capa_sync.wiring import build_house_for_reading
@@ -35,9 +42,7 @@ def explain(ticket: str, config: Path, test_clock: str | None, only: str | None,
     the register it says why. It asks no tracker and needs no secret.
     """
     configuration, clock = read_configuration(config, with_secrets=False), clock_from(test_clock)
-    known = {rule.id for rule in configuration.rules.rules}
-    if only is not None and only not in known:
-        raise UserError([Problem("", 0, f"there is no rule '{only}'", f"the rules are: {', '.join(sorted(known))}")])
+    check_rule(configuration, only)
     register = open_register(configuration.register_path, clock_now=clock.now(), create=False, read_only=True)
     try:
         house = build_house_for_reading(configuration, register, clock)

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import tempfile
 import threading
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import click
 
 from capa_sync.cli.context import (
+    check_rule,
     chosen_sources,
     clock_from,
     config_option,
@@ -18,51 +21,67 @@ from capa_sync.cli.context import (
     read_configuration,
     say,
 )
+from capa_sync.cli.plan_view import DOES, brake_lines, count, outcome_lines, plan_lines, ticket_rows
 from capa_sync.cli.progress import progress_listener
-from capa_sync.cli.summary import print_trouble, summary_of
+from capa_sync.cli.summary import print_trouble, quarantine_lines, summary_of
 from capa_sync.cli.verbs import VerbCommand
 from capa_sync.cli.wording import cannot_tell_lines, older_wording_lines
 from capa_sync.daemon.cycle import run_round
 from capa_sync.daemon.house import House
 from capa_sync.daemon.log import configure_logs
+from capa_sync.daemon.writing import brakes_ahead
 from capa_sync.model.clock import Clock
+from capa_sync.model.halt import HaltKind
 from capa_sync.model.write import Write
 from capa_sync.store import open_register, register_exists
-from capa_sync.wiring import Configuration, build_house
+from capa_sync.wiring import Configuration, build_house, write_options
 
 
 @click.command(
     cls=VerbCommand,
     examples=(
-        ("capa-sync plan", "all sources"),
-        ("capa-sync plan --source jira", "one of them"),
+        ("capa-sync plan", "ten tickets of each rule, then the summary"),
+        ("capa-sync plan --rule action-overdue --limit 0 --texts", "all of one rule, each text whole"),
         ("capa-sync plan --json > plan.json", "every planned write with its text"),
     ),
 )
 @config_option
 @click.option("--source", "only", help="Only this source.")
+@click.option("--rule", help="Show the tickets of this rule alone; the summary is that of all.")
+@click.option(
+    "--limit",
+    type=click.IntRange(min=0),
+    default=10,
+    show_default=True,
+    help="Tickets shown of each rule; 0: all.",
+)
+@click.option("--texts", is_flag=True, help="Show the whole text for each ticket.")
 @json_option
-def plan(config: Path, test_clock: str | None, only: str | None, as_json: bool) -> int:
+def plan(
+    config: Path, test_clock: str | None, only: str | None, rule: str | None, limit: int, texts: bool, as_json: bool
+) -> int:
     """Show what `sync` would write; nothing changes anywhere.
 
-    It reads the trackers and works on a private copy of the register. Exit 3 when a source could not be read.
+    It reads the trackers and works on a private copy of the register. What would be written stands by rule and
+    ticket, then come the sums and what the brakes would do. Exit 3 when a source could not be read.
     """
     configure_logs(quiet=True)
     configuration, clock = read_configuration(config), clock_from(test_clock)
     names = chosen_sources(configuration, only)
+    check_rule(configuration, rule)
     with tempfile.TemporaryDirectory(prefix="capa-sync-plan-") as folder:
         copy = Path(folder) / "register.db"
         _copy_register(configuration, clock, copy)
         register = open_register(copy, clock_now=clock.now())
         try:
             house = build_house(configuration, register, clock, threading.Event(), write_mode="plan")
-            result = _planned(house, names)
+            result = _planned(house, configuration, names)
         finally:
             register.close()
     if as_json:
-        print_json(result)
+        print_json(_for_programs(result, rule))
     else:
-        _print(result)
+        _print(result, rule=rule, limit=limit, texts=texts)
     return 3 if any(source["problem"] for source in result["sources"]) else 0
 
 
@@ -77,19 +96,48 @@ def _copy_register(configuration: Configuration, clock: Clock, copy: Path) -> No
         original.close()
 
 
-def _planned(house: House, names: list[str]) -> dict[str, Any]:
+def _planned(house: House, configuration: Configuration, names: list[str]) -> dict[str, Any]:
     """Run the cycles on the copy without delivering, and list what would be written."""
     with progress_listener() as listener:
         house.progress = listener
         results = run_round(house, [house.setups[name] for name in names], deliver=False)
     summary = summary_of(house, results)
+    writes = [write for write in house.register.reports.planned_writes() if write.source in names]
+    tickets = ticket_rows(writes)
+    for source in summary["sources"]:
+        source |= _would(house, configuration, source["source"], tickets)
     summary["older_wording"] = house.register.outbox.older_wording()
-    summary["planned"] = [_as_dict(write) for write in house.register.reports.planned_writes()]
+    summary["tickets"] = tickets
+    summary["messages"] = {
+        (each["source"], each["ticket_key"], each["rule"]): each["message"] for each in summary["findings"]
+    }
+    summary["planned"] = [_as_dict(write) for write in writes]
     return summary
 
 
+def _would(
+    house: House, configuration: Configuration, name: str, tickets: Sequence[Mapping[str, Any]]
+) -> dict[str, Any]:
+    """Return how much would be written on one source, and what its brakes would do, by its own settings."""
+    options, register = write_options(configuration.settings, name), house.register
+    does = Counter(row["does"] for row in tickets if row["source"] == name)
+    halt, released = register.halts.of(name), register.outbox.released(name)
+    word = "" if released is None else "all" if released.remaining is None else count(released.remaining, "ticket")
+    return {
+        "mode": options.mode,
+        "tickets": sum(does.values()),
+        "would": {what: does[what] for what in DOES},
+        "brakes": brake_lines(
+            options.mode,
+            str(halt) if halt is not None and halt.kind is HaltKind.PAUSED else "",
+            [each.brief for each in brakes_ahead(house, house.setups[name], options, house.clock.now())],
+            f"released: the next `sync` writes to {word}, the worst first" if word else "",
+        ),
+    }
+
+
 def _as_dict(write: Write) -> dict[str, Any]:
-    """Return a planned write for people and programs."""
+    """Return a planned write for programs."""
     labels = [f"+{name}" for name in write.labels_add] + [f"-{name}" for name in write.labels_remove]
     fields = [f"{name}={value}" for name, value in write.fields.items()]
     return {
@@ -103,13 +151,27 @@ def _as_dict(write: Write) -> dict[str, Any]:
     }
 
 
-def _print(result: dict[str, Any]) -> None:
+def _for_programs(result: Mapping[str, Any], rule: str | None) -> dict[str, Any]:
+    """Return the result without what only the view needs; with a rule, its tickets alone."""
+    tickets = [row for row in result["tickets"] if rule is None or rule in row["rules"]]
+    keys = {(row["source"], row["ticket"]) for row in tickets}
+    planned = [each for each in result["planned"] if (each["source"], each["ticket_key"]) in keys]
+    kept = {name: value for name, value in result.items() if name != "messages"}
+    return {
+        **kept,
+        "tickets": [{name: row[name] for name in row if name != "text"} for row in tickets],
+        "planned": planned,
+    }
+
+
+def _print(result: Mapping[str, Any], *, rule: str | None, limit: int, texts: bool) -> None:
+    """Print the plan for a person: what, where, what was set aside, the sums with the brakes, what is not known."""
     print_trouble(result)
-    if not result["planned"]:
-        say("nothing would be written")
-    for write in result["planned"]:
-        say(f"{write['source']}:{write['ticket_key']}  {write['kind']}{write['detail']}")
-        for line in write["text"].splitlines():
-            say(f"    {line}")
-    for line in (*older_wording_lines(result["older_wording"]), *cannot_tell_lines(result["cannot_tell"])):
+    for line in (
+        *plan_lines(result, rule=rule, limit=limit, texts=texts),
+        *quarantine_lines(result["quarantined"]),
+        *outcome_lines(result["sources"]),
+        *older_wording_lines(result["older_wording"]),
+        *cannot_tell_lines(result["cannot_tell"]),
+    ):
         say(line)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -15,6 +15,8 @@ from capa_sync.store import Register
 
 _MADE = frozenset({Outcome.OK, Outcome.BREACH, Outcome.HISTORICAL})
 """Verdicts of checks that could be made."""
+NAMED = 8
+"""Tickets named one by one where many have the same trouble."""
 
 
 def summary_of(house: House, results: Sequence[CycleResult]) -> dict[str, Any]:
@@ -62,14 +64,30 @@ def print_cycle(summary: Mapping[str, Any]) -> None:
     for source in summary["sources"]:
         say(_source_line(source))
     print_trouble(summary)
-    for ticket in summary["quarantined"]:
-        say(f"set aside, could not be mapped: {ticket['source']}:{ticket['ticket']}: {ticket['reason']}")
+    for line in quarantine_lines(summary["quarantined"]):
+        say(line)
     findings = summary["findings"]
     say(f"{len(findings)} open findings:" if findings else _nothing_open(summary))
     for finding in findings:
         say(f"  {finding['severity']:<7}{finding['ticket_key']:<14}{finding['rule']:<28}{finding['message']}")
     for line in cannot_tell_lines(summary["cannot_tell"]):
         say(line)
+
+
+def quarantine_lines(quarantined: Iterable[Mapping[str, str]]) -> list[str]:
+    """Say which tickets were set aside: those of one reason on one line, at most NAMED of them by name."""
+    by_reason: dict[str, list[str]] = {}
+    for ticket in quarantined:
+        by_reason.setdefault(ticket["reason"], []).append(f"{ticket['source']}:{ticket['ticket']}")
+    return [
+        f"set aside, could not be mapped: {_names(tickets)}: {reason}"
+        for reason, tickets in sorted(by_reason.items(), key=lambda item: -len(item[1]))
+    ]
+
+
+def _names(tickets: Sequence[str]) -> str:
+    rest = len(tickets) - NAMED
+    return ", ".join(tickets[:NAMED]) + (f" and {rest} more" if rest > 0 else "")
 
 
 def _nothing_open(summary: Mapping[str, Any]) -> str:

@@ -14,6 +14,7 @@ from capa_sync.daemon.withdrawing import DeliverySignal, is_withdrawing, pause_a
 from capa_sync.errors import CapaSyncError, ShownToCustomer, own_error
 from capa_sync.model.halt import HaltKind
 from capa_sync.model.record import CapaRecord
+from capa_sync.model.settings import WriteOptions
 from capa_sync.model.write import Write, WriteState
 from capa_sync.writeback import (
     REPLACED,
@@ -218,10 +219,24 @@ def _wanting(plans: Mapping[str, TicketPlan]) -> set[str]:
 
 def _decide(house: House, setup: SourceSetup, plans: Mapping[str, TicketPlan], now: datetime) -> Allowed | Stopped:
     """Hold the planned writes of this source against the brakes."""
-    register, held = house.register, setup.held
     brakes = Brakes(setup.name, setup.write)
+    released = house.register.outbox.released(setup.name)
+    return brakes.check(_counts(house, setup, brakes, plans, now), Release(released.remaining) if released else None)
+
+
+def brakes_ahead(house: House, setup: SourceSetup, options: WriteOptions, now: datetime) -> list[Stopped]:
+    """Return the brakes of these options that would hold, without a release, what this process has held back."""
+    brakes = Brakes(setup.name, options)
+    return brakes.holding(_counts(house, setup, brakes, {}, now))
+
+
+def _counts(
+    house: House, setup: SourceSetup, brakes: Brakes, plans: Mapping[str, TicketPlan], now: datetime
+) -> Counts:
+    """Count what the brakes look at: these plans, and those that are held back."""
+    register, held = house.register, setup.held
     changed = register.findings.changed_since(setup.name, register.agenda.settled_at(setup.name))
-    counts = Counts(
+    return Counts(
         planned=len(_wanting(plans)) + held.writing,
         new_comments=sum(plan.notifies for plan in plans.values()) + held.notifying,
         recent=sum(
@@ -236,8 +251,6 @@ def _decide(house: House, setup: SourceSetup, plans: Mapping[str, TicketPlan], n
         is_held=setup.name in register.outbox.stops(),
         halt=register.halts.of(setup.name),
     )
-    released = register.outbox.released(setup.name)
-    return brakes.check(counts, Release(released.remaining) if released else None)
 
 
 def _waiting(house: House, source: str, planned: Sequence[Container[str]]) -> int:

@@ -83,11 +83,13 @@ class Stopped:
     """Nothing of this source is written; `reason` names cause, numbers and release.
 
     `is_latched`: remember the stop, since the next cycle would no longer see its cause (`Counts.is_held`).
+    `brief`: the cause with its numbers in a few words, for `plan`; "" where there is none.
     """
 
     cause: Cause
     reason: str
     is_latched: bool = False
+    brief: str = ""
 
     @property
     def is_safety_stop(self) -> bool:
@@ -123,10 +125,15 @@ class Brakes:
             return Stopped(Cause.PAUSED, f"{self.source}: {counts.halt}")
         if release is not None:
             return self._released(counts, release)
+        return next(iter(self.holding(counts)), Allowed())
+
+    def holding(self, counts: Counts) -> list[Stopped]:
+        """Return every brake that would hold these writes without a release, were the mode `on`."""
         if counts.halt is not None:
-            return self._withdrawal(counts) or Allowed()
-        stop = self._first_activation(counts) or self._too_many_changes(counts) or self._too_many_comments(counts)
-        return stop or Allowed()
+            found = [self._withdrawal(counts)]
+        else:
+            found = [self._first_activation(counts), self._too_many_changes(counts), self._too_many_comments(counts)]
+        return [stop for stop in found if stop is not None]
 
     def _released(self, counts: Counts, release: Release) -> Allowed:
         if release.tickets is None or release.tickets >= counts.planned:
@@ -143,23 +150,24 @@ class Brakes:
         if counts.is_activated or not counts.planned:
             return None
         what = f"this register has never written before; {_tickets(counts.planned)} would be written to"
-        return self._stop(Cause.FIRST_ACTIVATION, what)
+        return self._stop(Cause.FIRST_ACTIVATION, what, "this register has never written before")
 
     def _withdrawal(self, counts: Counts) -> Stopped | None:
         if not counts.planned:
             return None
         what = f"a withdrawal was asked for; our texts would be taken back from {_tickets(counts.planned)}"
-        return self._stop(Cause.WITHDRAWAL, what)
+        return self._stop(Cause.WITHDRAWAL, what, "a withdrawal was asked for")
 
     def _too_many_changes(self, counts: Counts) -> Stopped | None:
         share = counts.changed / counts.tickets if counts.tickets else 0.0
         if counts.tickets >= SHARE_FROM and share > self.options.max_changed_share:
             limit = f"more than the {self.options.max_changed_share:.0%} that max_changed_share allows"
             what = f"the verdicts of {counts.changed} of {counts.tickets} tickets changed in one cycle, {limit}"
-            return self._stop(Cause.TOO_MANY_CHANGES, what, is_latched=True)
+            brief = f"the verdicts of {counts.changed} of {counts.tickets} tickets changed in one cycle"
+            return self._stop(Cause.TOO_MANY_CHANGES, what, brief, is_latched=True)
         if counts.is_held and counts.planned:
             what = f"an earlier stop was not released; {_tickets(counts.planned)} would be written to"
-            return self._stop(Cause.TOO_MANY_CHANGES, what, is_latched=True)
+            return self._stop(Cause.TOO_MANY_CHANGES, what, "an earlier stop was not released", is_latched=True)
         return None
 
     def _too_many_comments(self, counts: Counts) -> Stopped | None:
@@ -170,10 +178,12 @@ class Brakes:
         what = (
             f"{planned} on top of {counts.recent} in the last 24 hours, more than max_new_comments_per_day = {limit}"
         )
-        return self._stop(Cause.TOO_MANY_COMMENTS, what)
+        before = f" on top of {counts.recent} in the last 24 hours" if counts.recent else ""
+        brief = f"{planned}{before} {'exceeds' if counts.new_comments == 1 else 'exceed'} {limit} a day"
+        return self._stop(Cause.TOO_MANY_COMMENTS, what, brief)
 
-    def _stop(self, cause: Cause, what: str, *, is_latched: bool = False) -> Stopped:
-        return Stopped(cause, self._told(f"{what}; nothing was written"), is_latched)
+    def _stop(self, cause: Cause, what: str, brief: str, *, is_latched: bool = False) -> Stopped:
+        return Stopped(cause, self._told(f"{what}; nothing was written"), is_latched, brief)
 
     def _told(self, what: str) -> str:
         hint = "look at `capa-sync plan`, then release once with `capa-sync sync --release N|all`"

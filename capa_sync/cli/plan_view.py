@@ -1,0 +1,133 @@
+"""How `plan` shows what would be written: by rule and ticket, then what `sync` would do with it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+from capa_sync.model.finding import SEVERITY_ORDER, Severity
+from capa_sync.model.write import Write
+
+NEW, EDIT, WITHDRAWAL, LABELS = "new comment", "edit", "withdrawal", "labels only"
+DOES = (NEW, EDIT, WITHDRAWAL, LABELS)
+RELEASE = "`capa-sync sync --release N|all`"
+
+
+def ticket_rows(writes: Iterable[Write]) -> list[dict[str, Any]]:
+    """Return what would happen to each ticket, in the order of the plan: what it is, open points, labels, text."""
+    by_ticket: dict[tuple[str, str], list[Write]] = {}
+    for write in writes:
+        by_ticket.setdefault((write.source, write.ticket_key), []).append(write)
+    return [_ticket_row(source, key, planned) for (source, key), planned in by_ticket.items()]
+
+
+def _ticket_row(source: str, key: str, writes: Sequence[Write]) -> dict[str, Any]:
+    texts = [write for write in writes if write.text is not None]
+    points = {rule: value for write in texts for rule, value in write.points.items() if value in SEVERITY_ORDER}
+    labels = [f"+{name}" for write in writes for name in write.labels_add]
+    labels += [f"-{name}" for write in writes for name in write.labels_remove]
+    return {
+        "source": source,
+        "ticket": key,
+        "does": _does(writes, points),
+        "rules": points,
+        "labels": labels,
+        "text": str(texts[-1].text.plain()) if texts and texts[-1].text is not None else "",
+    }
+
+
+def _does(writes: Sequence[Write], points: Mapping[str, str]) -> str:
+    """Say what happens to the ticket: what mails people counts first."""
+    if any(write.notifies for write in writes):
+        return NEW
+    if any(write.is_removal for write in writes):
+        return WITHDRAWAL
+    if any(write.text is not None for write in writes):
+        return EDIT if points else WITHDRAWAL
+    return LABELS
+
+
+def plan_lines(result: Mapping[str, Any], *, rule: str | None, limit: int, texts: bool) -> Iterator[str]:
+    """Yield the tickets by rule, at most `limit` of each (0: all); `rule` shows one alone, `texts` every text."""
+    tickets, messages = result["tickets"], result["messages"]
+    for name, rows in _by_rule(tickets):
+        if rule in (None, name):
+            severity = max((Severity(row["rules"][name]) for row in rows), key=SEVERITY_ORDER.index)
+            shown = [(row, messages.get((row["source"], row["ticket"], name), "")) for row in rows]
+            yield from _group(f"{name} ({severity})", shown, limit, texts)
+    if rule is not None:
+        if not any(rule in row["rules"] for row in tickets):
+            yield f"{rule}: nothing would be written because of it"
+        return
+    for title, does in (("warnings to be withdrawn, nothing is open any more", WITHDRAWAL), (LABELS, LABELS)):
+        rows = [row for row in tickets if row["does"] == does and not row["rules"]]
+        yield from _group(title, [(row, " ".join(row["labels"])) for row in rows], limit, texts)
+    if not texts and (first := next((row for row in tickets if row["does"] == NEW), None)):
+        yield f"for example, on {first['source']}:{first['ticket']} (--texts shows all):"
+        yield from (f"    {line}" for line in first["text"].splitlines())
+
+
+def _by_rule(tickets: Iterable[Mapping[str, Any]]) -> list[tuple[str, list[Mapping[str, Any]]]]:
+    """Return rule -> tickets that it is open on, the worst rules first, of equal ones the most frequent."""
+    found: dict[str, list[Mapping[str, Any]]] = {}
+    for row in tickets:
+        for name in row["rules"]:
+            found.setdefault(name, []).append(row)
+
+    def weight(item: tuple[str, list[Mapping[str, Any]]]) -> tuple[int, int, str]:
+        worst = max(SEVERITY_ORDER.index(Severity(row["rules"][item[0]])) for row in item[1])
+        return -worst, -len(item[1]), item[0]
+
+    return sorted(found.items(), key=weight)
+
+
+def _group(title: str, rows: Sequence[tuple[Mapping[str, Any], str]], limit: int, texts: bool) -> Iterator[str]:
+    if not rows:
+        return
+    yield f"{title}: {count(len(rows), 'ticket')}"
+    shown = rows[:limit] if limit else rows
+    for row, message in shown:
+        name = f"{row['source']}:{row['ticket']}"
+        yield f"  {name:<22}{row['does']:<13}{message}".rstrip()
+        if texts:
+            yield from (f"      {line}" for line in row["text"].splitlines())
+    if len(shown) < len(rows):
+        yield f"  and {len(rows) - len(shown)} more; --limit 0 shows all"
+
+
+def outcome_lines(sources: Iterable[Mapping[str, Any]]) -> Iterator[str]:
+    """Yield for each source how much would be written, and whether `sync` would write it."""
+    for source in sources:
+        if source["problem"]:
+            yield f"{source['source']}: nothing could be worked out: {source['problem']}"
+            continue
+        does = source["would"]
+        if not source["tickets"]:
+            yield f"{source['source']}: nothing would be written; mode {source['mode']}"
+            continue
+        told = ", ".join(count(does[each], each) for each in DOES if each != LABELS)
+        rest = f", {does[LABELS]} {LABELS}" if does[LABELS] else ""
+        yield f"{source['source']}: {count(source['tickets'], 'ticket')}: {told}{rest}; mode {source['mode']}"
+        yield from (f"  {line}" for line in source["brakes"])
+
+
+def brake_lines(mode: str, halt: str, causes: Sequence[str], released: str) -> list[str]:
+    """Say what would become of planned writes: what holds them, and the way out.
+
+    Args:
+        mode: `write_back.mode` of the source.
+        halt: a pause, in words.
+        causes: brakes that hold, in words.
+        released: what a person released, in words; "" when nothing is.
+    """
+    lines = [] if mode == "on" else [f"write_back.mode is {mode}: `sync` writes nothing before it is on"]
+    lines += [halt] if halt else []
+    if released:
+        return [*lines, released]
+    lines += [f"{cause}: nothing would be written before {RELEASE}" for cause in causes]
+    return lines or ["no brake holds: `capa-sync sync` writes all of it"]
+
+
+def count(number: int, noun: str) -> str:
+    """Return `1 ticket`, `2 tickets`."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
