@@ -10,9 +10,10 @@ from __future__ import annotations
 import argparse
 import statistics
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from benchmarks.hostile_texts import hostile_texts
+from benchmarks.jira_large import long_edits
 from benchmarks.resume import broken_backfill
 from benchmarks.running import Line, Result, check_whole, measure
 from benchmarks.starting import starts
@@ -21,19 +22,20 @@ from benchmarks.trackers import tracker
 
 @dataclass(frozen=True, slots=True)
 class Sizes:
-    """How much is read: tickets, tickets behind latency, tickets of the memory run, edits, rounds."""
+    """How much is read: tickets, tickets behind latency, tickets of the memory runs, edits, rounds."""
 
     tickets: int
     distant: int
     endless: int
+    large: int
     edits: int
     rounds: int
 
 
-SMALL = Sizes(tickets=5_000, distant=3_000, endless=10_000, edits=300, rounds=3)
+SMALL = Sizes(tickets=5_000, distant=3_000, endless=10_000, large=1_000, edits=300, rounds=3)
 STARTS = 7
 """Rounds of starting a verb: each takes less than a second."""
-FULL = Sizes(tickets=50_000, distant=5_000, endless=500_000, edits=1_000, rounds=1)
+FULL = Sizes(tickets=50_000, distant=5_000, endless=500_000, large=3_000, edits=1_000, rounds=1)
 
 
 def compare(kind: str, url: str, what: str, sizes: Sizes) -> tuple[float, float, Result]:
@@ -106,6 +108,18 @@ def _endless(sizes: Sizes) -> Iterator[Line]:
     )
 
 
+def _large(sizes: Sizes) -> Iterator[Line]:
+    """Tickets as large as real ones, with some of 3 MB, through a whole first cycle."""
+    for kind, name in (("jira-large", "Jira Cloud"), ("jira-dc-large", "Jira Data Center")):
+        with tracker(kind, sizes.large) as url:
+            found = measure("first_cycle", "jira", url)
+        check_whole(found, sizes.large, long_edits(sizes.large))
+        assert not found["quarantined"], found
+        peak = found["peak_mib"]
+        what = f"{name}, {sizes.large:,} tickets of 40 kB, every 300th of 3 MB: first cycle, peak of memory"
+        yield Line(what, f"{peak:.0f} MiB", "< 250 MiB", peak < 250)
+
+
 def run(sizes: Sizes, parts: list[str]) -> Iterator[Line]:
     """Run what was asked for."""
     if "start" in parts:
@@ -125,6 +139,7 @@ def run(sizes: Sizes, parts: list[str]) -> Iterator[Line]:
             yield broken_backfill(url, sizes.tickets)
     if "memory" in parts:
         yield from _endless(sizes)
+        yield from _large(sizes)
     if "patterns" in parts:
         yield from hostile_texts()
 
@@ -141,7 +156,7 @@ def main() -> None:
     given = parser.parse_args()
     chosen = FULL if given.full else SMALL
     rounds = given.rounds or chosen.rounds
-    sizes = Sizes(chosen.tickets, chosen.distant, chosen.endless, chosen.edits, rounds)
+    sizes = replace(chosen, rounds=rounds)
     lines = ["| what | measured | wanted | met |", "|---|---|---|---|"]
     lines += [str(line) for line in run(sizes, given.parts or list(PARTS))]
     print("\n".join(lines))

@@ -26,10 +26,10 @@ _PROJECTS = {"values": [{"id": "10000", "key": "CAPA"}], "total": 1, "isLast": T
 
 
 class JiraSite:
-    """What a Jira Cloud with `size` issues answers."""
+    """What a Jira Cloud with these issues answers."""
 
-    def __init__(self, size: int) -> None:
-        self._tickets = Tickets(size)
+    def __init__(self, tickets: Tickets) -> None:
+        self._tickets = tickets
         painter = self._tickets.painter
         fields = [
             *painter.fields,
@@ -41,7 +41,7 @@ class JiraSite:
             "field": orjson.dumps(fields),
             "status": orjson.dumps(painter.statuses),
             "project/search": orjson.dumps(_PROJECTS),
-            "search/approximate-count": orjson.dumps({"count": size}),
+            "search/approximate-count": orjson.dumps({"count": tickets.size}),
         }
 
     def answer(self, method: str, target: str, body: bytes) -> Answer:

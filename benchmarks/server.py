@@ -1,6 +1,6 @@
 """A plain little HTTP server that answers from memory: as fast as one Python process can be, with optional latency.
 
-Started as a process of its own: `python -m benchmarks.server jira|servicenow --tickets N [--latency S]`; it prints
+Started as a process of its own: `python -m benchmarks.server KIND --tickets N [--latency S]`; it prints
 its port on the first line.
 """
 
@@ -102,17 +102,32 @@ async def _serve(site: Site, latency: float) -> None:
     await server.serve_forever()
 
 
+KINDS = ("jira", "jira-large", "jira-dc-large", "servicenow")
+"""What can be served; `large`: tickets as large as real ones."""
+
+
 def main() -> None:
     """Serve until killed."""
     parser = argparse.ArgumentParser()
-    parser.add_argument("kind", choices=("jira", "servicenow"))
+    parser.add_argument("kind", choices=KINDS)
     parser.add_argument("--tickets", type=int, required=True)
     parser.add_argument("--latency", type=float, default=0.0)
     given = parser.parse_args()
     if given.kind == "jira":
         from benchmarks.jira_site import JiraSite
+        from benchmarks.jira_tickets import Tickets
 
-        site: Site = JiraSite(given.tickets)
+        site: Site = JiraSite(Tickets(given.tickets))
+    elif given.kind == "jira-large":
+        from benchmarks.jira_large import LargeTickets
+        from benchmarks.jira_site import JiraSite
+
+        site = JiraSite(LargeTickets(given.tickets))
+    elif given.kind == "jira-dc-large":
+        from benchmarks.jira_datacenter import DataCenterSite
+        from benchmarks.jira_large import LargeTickets
+
+        site = DataCenterSite(LargeTickets(given.tickets))
     else:
         from benchmarks.servicenow_site import ServiceNowSite
 
