@@ -9,7 +9,7 @@ from datetime import datetime
 from capa_sync.daemon.house import House, SourceSetup
 from capa_sync.daemon.mapped import carrier, map_mirrored
 from capa_sync.model.finding import Verdict
-from capa_sync.model.record import CapaRecord
+from capa_sync.model.record import CapaRecord, told_apart
 from capa_sync.model.ticket import Presence
 
 
@@ -56,7 +56,9 @@ def _explain(house: House, setup: SourceSetup, ticket_id: str, now: datetime) ->
         notes.append("its history could not be read whole: rules over history cannot tell")
     verdicts = house.rules.evaluate(record, house.options, now, explain=True)
     headline = f"{setup.name}:{key} {record.ticket_url}"
-    return Explanation(headline, tuple(notes), tuple(verdicts), record.people_names, house.options.timezone)
+    return Explanation(
+        headline, tuple(notes), tuple(verdicts), told_apart(record.people_names), house.options.timezone
+    )
 
 
 def _presence_notes(house: House, setup: SourceSetup, ticket_id: str) -> list[str]:

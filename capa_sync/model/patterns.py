@@ -230,8 +230,14 @@ DIRECTION = Pattern(
 """What turns the direction of writing, or is not seen."""
 
 # -- texts of ours with words of theirs in them
-WRITTEN_AT = Pattern("WRITTEN_AT", r"\((?:as of )?\d{1,2} [A-Z][a-z]{1,12} \d{4}(?: \d\d:\d\d)?\)")
-"""The instant of the write in the heading of a text, as `writeback/render.py` words it; no date comes before it."""
+WRITTEN_AT = Pattern(
+    "WRITTEN_AT",
+    r"\((?:as of )?\d{1,2} [A-Z][a-z]{1,12} \d{4}(?: \d\d:\d\d(?: UTC(?:\\?[+-]\d{1,2}(?:\\?:\d\d)?)?)?)?\)",
+)
+"""The instant of the write in the heading of a text, as `writeback/render.py` words it; no date comes before it.
+
+Wiki markup escapes the sign, and an older version told no zone.
+"""
 OWN_MARKER = Pattern("OWN_MARKER", r"\[(?=\s*capa-sync)", re.IGNORECASE, reach=LONGEST_BODY)
 
 

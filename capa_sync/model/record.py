@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -200,3 +201,12 @@ class Unmapped:
     ticket_id: str
     ticket_key: str
     reasons: tuple[str, ...]
+
+
+def told_apart(names: Mapping[str, str]) -> dict[str, str]:
+    """Return person id -> name for people; where two persons have the same name, each with the id behind it.
+
+    So a move from one `Will Jones` to another is seen as one.
+    """
+    counts = Counter(name.casefold() for name in names.values())
+    return {each: f"{name} ({each})" if counts[name.casefold()] > 1 else name for each, name in names.items()}

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime
+from functools import cached_property
 from typing import NamedTuple
 
 from capa_sync.model.finding import Evidence, Outcome, Verdict
-from capa_sync.model.record import Action, ActionKind, ActionOrigin, CapaRecord, FieldChange
+from capa_sync.model.record import Action, ActionKind, ActionOrigin, CapaRecord, FieldChange, told_apart
 from capa_sync.model.settings import DEFAULT_DEADLINES, Days, JudgeOptions
 from capa_sync.model.ticket import Origin
 from capa_sync.model.values import Value, ValueState
@@ -101,8 +102,22 @@ class Context:
         return self.record.labels.get(name) or SUBJECTS[name].label
 
     def person(self, person_id: str | None) -> str:
-        """Return a person's name for people."""
-        return self.record.people_names.get(person_id, person_id) if person_id else "someone unknown"
+        """Return a person's name for people; with the id where two persons of this record have the same name."""
+        return self._names.get(person_id, person_id) if person_id else "someone unknown"
+
+    @cached_property
+    def _names(self) -> Mapping[str, str]:
+        return told_apart(self.record.people_names)
+
+    def is_seen(self, moment: Moment | None) -> bool:
+        """Tell whether the history shows this moment.
+
+        Where a history begins later than its ticket, what its first entries found there came at an unknown time.
+        """
+        if moment is None:
+            return False
+        change = moment.change
+        return self.history_whole or (change is not None and change.origin is not Origin.BIRTH)
 
     def changes(self, field: str) -> Sequence[FieldChange]:
         """Return the changes of one field in true order."""

@@ -101,7 +101,7 @@ def _closed_by(context: Context) -> Value:
     if entry is None or entry.change is None or not sure or entry.change.by is None:
         return _unreadable("the history does not show who closed it")
     if not entry.change.human:
-        return _unreadable("it was closed by an ignored account")
+        return _unreadable("it was closed by an account that stands for no person")
     return Value(ValueState.FILLED, entry.change.by, context.person(entry.change.by))
 
 

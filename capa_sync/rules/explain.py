@@ -58,4 +58,4 @@ def _source(fact: Evidence, zone: ZoneInfo, names: Mapping[str, str]) -> str:
 
 
 def _time(at: datetime, zone: ZoneInfo) -> str:
-    return at.astimezone(zone).strftime("%Y-%m-%d %H:%M")
+    return at.astimezone(zone).isoformat(" ", "minutes")

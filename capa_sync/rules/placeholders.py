@@ -86,6 +86,8 @@ def _value(name: str) -> Teller:
 
     def tell(telling: Telling) -> Told:
         value = telling.context.value(name)
+        if name == "action_started_at" and not telling.context.is_seen(telling.context.action_start().known):
+            return NOTHING
         return Told(show_value(name, value, telling.context), _fact(value, telling.context))
 
     return tell
@@ -128,9 +130,9 @@ def _stage_time(which: str, name: str, by: str | None) -> Teller:
 
 
 def _moment(telling: Telling, moment: Moment | None, by: str | None) -> Told:
-    if moment is None:
-        return NOTHING
     context = telling.context
+    if moment is None or not context.is_seen(moment):
+        return NOTHING
     if not by:
         return Told(show_date(moment.at, context), context.terms.calendar.local_date(moment.at).isoformat())
     person = moment.change.by if moment.change else None

@@ -8,6 +8,7 @@ from datetime import date, datetime
 from typing import TYPE_CHECKING
 
 from capa_sync.model.finding import Evidence
+from capa_sync.model.ticket import Origin
 from capa_sync.model.values import Value, ValueState
 from capa_sync.rules.subjects import SUBJECTS, Kind
 
@@ -86,11 +87,21 @@ def change_fact(change: FieldChange, context: Context) -> Evidence:
     """Return one history entry as evidence."""
     name = change.field
     new = show_value(name, change.new, context) if name in SUBJECTS else clip(str(change.new.data))
-    verb = "was at creation" if change.origin.value == "birth" else "became"
-    state = "" if change.new.is_filled else f" ({change.new.state.value})"
-    ignored = "" if change.human else ", an ignored account"
-    text = f"{verb} '{new}'{state}{ignored}" if new else f"{verb} empty{ignored}"
-    return Evidence(name, text, change.at, change.by, change.entry)
+    value = (f"'{new}'" if new else "empty") + ("" if change.new.is_filled or not new else f" ({change.new.state})")
+    if change.origin is not Origin.BIRTH:
+        return Evidence(name, f"became {value}{_who(change)}", change.at, change.by, change.entry)
+    if not context.history_whole:
+        return Evidence(name, f"was {value} where the history that could be read begins")
+    return Evidence(name, f"was {value} at creation{_who(change)}", change.at, change.by, change.entry)
+
+
+def _who(change: FieldChange) -> str:
+    """Say of a change that no person is known to have made, why."""
+    if change.human:
+        return ""
+    if change.origin is Origin.OBSERVED:
+        return ", as a later reading showed; by whom is not recorded"
+    return ", by an account that stands for no person"
 
 
 def present_fact(name: str, context: Context) -> Evidence:
@@ -107,6 +118,8 @@ def _present_fact(name: str, context: Context) -> Evidence:
     if not changes:
         return Evidence(name, text)
     last = changes[-1]
+    if last.origin is Origin.BIRTH and not context.history_whole:
+        return Evidence(name, text)
     return Evidence(name, text, last.at, last.by, last.entry)
 
 

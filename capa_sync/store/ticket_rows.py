@@ -95,6 +95,13 @@ def _change_row(nr: int, change: RawChange, at: str) -> Params:
         change.field_name,
         change.by,
         change.origin.value,
-        raw_words(change.old),
-        raw_words(change.new),
+        *_words(change),
     )
+
+
+def _words(change: RawChange) -> tuple[str, str]:
+    """Return a change's values as a person reads them; with their ids where two of them read alike."""
+    old, new = raw_words(change.old), raw_words(change.new)
+    if old != new or change.old.ids == change.new.ids:
+        return old, new
+    return f"{old} ({', '.join(change.old.ids)})", f"{new} ({', '.join(change.new.ids)})"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
-from datetime import datetime
+from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from capa_sync.model.patterns import DIRECTION, OWN_MARKER
@@ -44,9 +44,16 @@ def _day(local: datetime) -> str:
 
 
 def minute(at: datetime, zone: str) -> str:
-    """Return an instant to the minute in `zone`: `4 June 2025 10:15`."""
+    """Return an instant to the minute in `zone`, with its difference to UTC: `4 June 2025 10:15 UTC+1`."""
     local = at.astimezone(ZoneInfo(zone))
-    return f"{_day(local)} {local.hour:02}:{local.minute:02}"
+    return f"{_day(local)} {local.hour:02}:{local.minute:02} UTC{_offset(local)}"
+
+
+def _offset(local: datetime) -> str:
+    """Return the difference to UTC as people write it: `+1`, `-3:30`, nothing for none."""
+    minutes = round((local.utcoffset() or timedelta()).total_seconds() / 60)
+    hours, rest = divmod(abs(minutes), 60)
+    return f"{'-' if minutes < 0 else '+'}{hours}{f':{rest:02}' if rest else ''}" if minutes else ""
 
 
 def _is_control(letter: str) -> bool:

@@ -49,7 +49,7 @@ def test_a_warned_ticket_is_explained_with_the_history_entry_behind_it(desk: Des
     assert "ISO 27001 10.2 b" in text
     assert "as of 2026-06-16 10:00:00Z" in text
     (started,) = [line for line in text.splitlines() if "first started on 10 June 2026" in line]
-    assert started.endswith("(2026-06-10 10:00, by Anna Lee, entry 10001)")
+    assert started.endswith("(2026-06-10 10:00+01:00, by Anna Lee, entry 10001)")
     assert "root_cause is empty" in text
     assert "action-overdue (" not in text, "--rule shows that rule alone"
 

@@ -305,6 +305,20 @@ def test_changes_tell_the_person_behind_an_account(store: Register) -> None:
     assert only(store, "v_changes")["changed_by"] == f"{SOURCE}:acc-lee"
 
 
+def test_a_move_between_two_values_that_read_alike_is_visible(store: Register) -> None:
+    """Two accounts of one name, and two options of one name, are told with their ids; nothing else is."""
+    sheet = Sheet("1", "CAPA-1", {"owner": ["557058:a", "Will Jones"], "site": ["10", "Main"], "status": ["1", "Open"]})
+    sheet.edit(T0 + MINUTE, owner=["712020:b", "Will Jones"])
+    sheet.edit(T0 + 2 * MINUTE, site=["11", "Main"], status=["2", "Closed"])
+    read(store, 1, sheet)
+    told = [(row["from_value"], row["to_value"]) for row in store.view("v_changes")]
+    assert told == [
+        ("Will Jones (557058:a)", "Will Jones (712020:b)"),
+        ("Main (10)", "Main (11)"),
+        ("Open", "Closed"),
+    ]
+
+
 def test_joined_tickets_find_each_other_by_key_old_or_new(store: Register) -> None:
     """Whichever side names the other, and after a move, too."""
     store.records.save_join("snow", "sys1", SOURCE, "CAPA-1")

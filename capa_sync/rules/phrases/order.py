@@ -62,6 +62,8 @@ def _first_fact(name: str, event: str, time: FirstTime, context: Context) -> lis
     moment = time.known
     if moment is None:
         return [Evidence(name, f"not known whether {event} before" if time.possible else f"never {event}")]
+    if not context.is_seen(moment):
+        return [Evidence(name, f"{event} before the history that could be read begins, or there")]
     shown = f"{event} on {show_date(moment.at, context)}"
     change = moment.change
     if change is None:

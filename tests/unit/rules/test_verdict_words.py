@@ -10,6 +10,7 @@ import pytest
 
 from capa_sync.model.finding import Outcome, Verdict
 from capa_sync.model.record import CapaRecord
+from capa_sync.model.ticket import Origin
 from capa_sync.model.values import Value, ValueState
 from capa_sync.rules import explain_lines, load_rules, run_tests
 from capa_sync.rules.context import Terms
@@ -17,7 +18,7 @@ from capa_sync.rules.derived import open_record
 from capa_sync.rules.phrases.phrase import PhraseError
 from capa_sync.rules.placeholders import PLACEHOLDERS, Telling
 from capa_sync.rules.wording import read_sentence
-from capa_sync.rules.words import clip
+from capa_sync.rules.words import change_fact, clip
 from tests.unit.rules.lives import LONDON, at, case_of, record_on
 
 RULES = Path(__file__).parents[3] / "rules"
@@ -154,6 +155,62 @@ def test_a_text_says_what_is_true_in_the_state_that_the_record_is_in() -> None:
     assert told["2026-03-10"].args == told["2026-03-12"].args != told["2026-03-11"].args
 
 
+MOVED = """
+case: an owner leaves, and another one of the same name comes
+timeline:
+  - {day: 2026-03-02, by: ana, owner: "jira:557058:a", root_cause: No deputy was named in the leaver process}
+  - {day: 2026-03-05, by: bo, owner: "jira:712020:b", stage: planned, action: {id: A1, text: Name a deputy}}
+"""
+
+
+def test_two_accounts_of_one_name_are_told_apart() -> None:
+    """`Will Jones` to `Will Jones` is a move between two accounts, and `explain` shows it."""
+    case = case_of(MOVED)
+    names = {"jira:557058:a": "Will Jones", "jira:712020:b": "Will Jones", "ana": "Anna Lee"}
+    record = replace(record_on(case, "2026-03-06"), people_names=names)
+    context = open_record(record, at(case, "2026-03-06"), Terms(LONDON))
+    facts = [change_fact(change, context).text for change in context.changes("owner")]
+    assert facts == ["was 'Will Jones (jira:557058:a)' at creation", "became 'Will Jones (jira:712020:b)'"]
+    assert told("{owner}", "2026-03-06", record) == "Will Jones (jira:712020:b)"
+    assert context.person("ana") == "Anna Lee"
+
+
+def test_an_incomplete_history_tells_nothing_of_the_creation() -> None:
+    """What its first entries found there came at an unknown time, from an unknown hand."""
+    case = replace(case_of(MOVED), history_complete=False)
+    record, now = record_on(case, "2026-03-06"), at(case, "2026-03-06")
+    lines = [line for each in PACK.evaluate(record, LONDON, now, explain=True) for line in explain_lines(each)]
+    text = "\n".join(lines)
+    assert "creation" not in text
+    assert "2026-03-02" not in text, "the day of its creation, as if all had come then"
+    assert "first filled before the history that could be read begins, or there" in text
+    assert "became 'jira:712020:b'" not in text or "2026-03-05" in text
+    context = open_record(record, now, Terms(LONDON))
+    birth = change_fact(context.changes("owner")[0], context)
+    assert (birth.text, birth.at, birth.by) == (
+        "was 'jira:557058:a' where the history that could be read begins",
+        None,
+        None,
+    )
+    assert told("{root_cause first filled | not known} {stage first became planned}", "2026-03-06", record) == (
+        "not known 5 March 2026"
+    )
+
+
+@pytest.mark.parametrize(
+    ("origin", "words"),
+    [
+        (Origin.OBSERVED, ", as a later reading showed; by whom is not recorded"),
+        (Origin.HISTORY, ", by an account that stands for no person"),
+    ],
+)
+def test_what_no_person_did_is_not_laid_to_an_ignored_account(origin: Origin, words: str) -> None:
+    """Nobody is named where nobody is known, and no setting is spoken of that may not be there."""
+    context = open_record(record_on(LIFE, "2025-06-05"), at(LIFE, "2025-06-05"), Terms(LONDON))
+    change = replace(context.changes("stage")[-1], origin=origin, human=False, by=None)
+    assert change_fact(change, context).text == f"became 'planned'{words}"
+
+
 def test_a_label_or_a_name_is_no_fact() -> None:
     """A field or person that got another name in the tracker changes words, and nothing that they rest on."""
     record = record_on(LIFE, "2025-07-20")
@@ -194,7 +251,7 @@ def test_explain_prints_outcome_words_facts_and_the_next_look() -> None:
     assert "Not done by the due date: OPS-7 (due 30 June 2025)." in text
     assert "actions: none is overdue by more than 1 day  -> false" in text
     assert "OPS-7: due 30 June 2025, owner bo, open" in text
-    assert "Looks again by itself: 2025-07-15 00:00" in text
+    assert "Looks again by itself: 2025-07-15 00:00+01:00" in text
 
 
 def test_explain_says_why_a_rule_cannot_tell_or_does_not_apply() -> None:

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from capa_sync.model.finding import Finding, FindingState, Outcome, Severity
-from capa_sync.model.write import WarningText
+from capa_sync.model.write import WarningText, says_the_same
 from capa_sync.writeback.render import MAX_CHARACTERS, Voice, render, render_moved
 from capa_sync.writeback.standing import stand
 from capa_sync.writeback.wording import clean
@@ -50,7 +50,7 @@ def test_open_points_read_as_the_domain_sheet_shows() -> None:
     """Worst first, in the owner's local time, with clause, what to do, who is next and the ids in small print."""
     told = text([EXTENT, CAUSE], isms_lead="M. Roy", public_url="https://capa.example.com/register")
     assert told.plain() == (
-        "Clause 10 check - 2 things to fix (as of 4 June 2025 10:15)\n"
+        "Clause 10 check - 2 things to fix (as of 4 June 2025 10:15 UTC+1)\n"
         "1. Corrective action was entered 5 days before the root cause. "
         "Expected (ISO 27001 10.2 b): The root cause is written "
         'down before the corrective action starts. Do this: Fill "Root cause", e.g. what in the process let it '
@@ -71,10 +71,27 @@ def test_open_points_read_as_the_domain_sheet_shows() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("zone", "told"),
+    [
+        ("UTC", "4 June 2025 09:15 UTC"),
+        ("Asia/Kathmandu", "4 June 2025 15:00 UTC+5:45"),
+        ("America/St_Johns", "4 June 2025 06:45 UTC-2:30"),
+        ("Pacific/Kiritimati", "4 June 2025 23:15 UTC+14"),
+    ],
+)
+def test_a_time_carries_its_zone_and_decides_nothing(zone: str, told: str) -> None:
+    """The instant of the write says how far it is from UTC; a text with another one, or of before, is the same."""
+    text = render(stand([CAUSE], {}), Voice(T0, replace(ON, timezone=zone))).plain()
+    assert f"(as of {told})" in text
+    assert says_the_same(text, text.replace(told, "4 March 2024 10:15"))
+    assert says_the_same(text, text.replace(told, "4 March 2024"))
+
+
 def test_one_point_without_owner_lead_or_url() -> None:
     """No link where no public_url is set, and a missing owner is the next step."""
     told = render(stand([CAUSE], {}), Voice(T0, ON)).plain().splitlines()
-    assert told[0] == "Clause 10 check - 1 thing to fix (as of 4 June 2025 10:15)"
+    assert told[0] == "Clause 10 check - 1 thing to fix (as of 4 June 2025 10:15 UTC+1)"
     assert told[2:] == ["Next step: name an owner.", "Rules: root-cause-before-action"]
 
 
@@ -102,7 +119,7 @@ def test_a_waived_point_says_who_until_and_why() -> None:
         "only one such system exists."
     )
     assert text([WAIVED], {WAIVED.rule: "medium"}).plain() == (
-        f"Clause 10 check - no open warnings from these checks (as of 4 June 2025 10:15).\n{line}"
+        f"Clause 10 check - no open warnings from these checks (as of 4 June 2025 10:15 UTC+1).\n{line}"
     )
     assert text([CAUSE, WAIVED]).plain().splitlines()[2] == line
 
@@ -112,7 +129,8 @@ def test_no_all_clear_while_an_earlier_point_cannot_be_judged() -> None:
     blind = replace(EXTENT, state=FindingState.CANNOT_TELL)
     told = text([blind, replace(CAUSE, state=FindingState.CLEARED)], {CAUSE.rule: "high", EXTENT.rule: "fixed"})
     assert told.plain() == (
-        "Clause 10 check - no open warnings from these checks (as of 4 June 2025 10:15). 1 earlier point was fixed. "
+        "Clause 10 check - no open warnings from these checks (as of 4 June 2025 10:15 UTC+1). "
+        "1 earlier point was fixed. "
         "These earlier points cannot be checked at present: extent-assessed."
     )
 
@@ -166,7 +184,7 @@ def test_what_was_told_as_fixed_stays_so() -> None:
 def test_a_joined_ticket_points_to_the_one_that_speaks() -> None:
     """The other ticket of a joined record says where its points are."""
     assert render_moved("CAPA-7", Voice(T0, ON)).plain() == (
-        "Clause 10 check (as of 4 June 2025 10:15): this ticket is judged together with CAPA-7; "
+        "Clause 10 check (as of 4 June 2025 10:15 UTC+1): this ticket is judged together with CAPA-7; "
         "its points are shown there."
     )
 
