@@ -41,7 +41,7 @@ EXIT_STOPPED = 130
     cls=VerbCommand,
     examples=(
         ("capa-sync sync --release 5", "the first writing: at most five tickets a source"),
-        ("capa-sync sync --refresh all", "give older comments the wording of now; nobody is notified"),
+        ("capa-sync sync --refresh all", "give comments of older wording the words of now"),
         ("capa-sync sync --source jira --full", "read all of one source again"),
         ("capa-sync sync --fail-on high", "exit 1 while a finding of that severity is open"),
     ),
@@ -52,9 +52,7 @@ EXIT_STOPPED = 130
 @click.option(
     "--release", "released", metavar="N|all", help="Release the brakes once, for N tickets a source or all."
 )
-@click.option(
-    "--refresh", "refreshed", metavar="N|all", help="Edit N or all comments of older wording; notifies nobody."
-)
+@click.option("--refresh", "refreshed", metavar="N|all", help="Edit N or all comments of older wording, quietly.")
 @click.option("--fail-on", type=click.Choice([each.value for each in Severity]), help="Exit 1 on open findings.")
 @json_option
 def sync(

@@ -13,7 +13,7 @@ def older_wording_lines(older: Mapping[str, int]) -> list[str]:
     """Say how many tickets of each source carry a text of older wording, and what edits it."""
     return [
         f"{source}: {_count(tickets, 'comment')} {'has' if tickets == 1 else 'have'} older wording; "
-        "`capa-sync sync --refresh N|all` edits them and notifies nobody"
+        "`capa-sync sync --refresh N|all` edits them"
         for source, tickets in older.items()
     ]
 

@@ -47,7 +47,7 @@ def reworded(make_desk: MakeDesk) -> Desk:
 def test_another_wording_writes_nothing_and_plan_and_status_count_it(reworded: Desk) -> None:
     """Neither the next sync nor the one after it; `plan` tells it beforehand."""
     desk, before = reworded, len(reworded.writes())
-    told = "jira: 2 comments have older wording; `capa-sync sync --refresh N|all` edits them and notifies nobody"
+    told = "jira: 2 comments have older wording; `capa-sync sync --refresh N|all` edits them"
     planned = desk.run("plan")
     assert "nothing would be written" in planned.out
     assert told in planned.out

@@ -307,7 +307,9 @@ def test_changes_tell_the_person_behind_an_account(store: Register) -> None:
 
 def test_a_move_between_two_values_that_read_alike_is_visible(store: Register) -> None:
     """Two accounts of one name, and two options of one name, are told with their ids; nothing else is."""
-    sheet = Sheet("1", "CAPA-1", {"owner": ["557058:a", "Will Jones"], "site": ["10", "Main"], "status": ["1", "Open"]})
+    sheet = Sheet(
+        "1", "CAPA-1", {"owner": ["557058:a", "Will Jones"], "site": ["10", "Main"], "status": ["1", "Open"]}
+    )
     sheet.edit(T0 + MINUTE, owner=["712020:b", "Will Jones"])
     sheet.edit(T0 + 2 * MINUTE, site=["11", "Main"], status=["2", "Closed"])
     read(store, 1, sheet)
