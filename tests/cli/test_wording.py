@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sqlite3
 from datetime import timedelta
 from pathlib import Path
@@ -21,8 +22,9 @@ def _reword(desk: Desk) -> None:
     """Give a rule other words for the state that the tickets are in, in its texts and in its tests."""
     file = desk.folder / "rules" / f"{ORDER}.yaml"
     text = file.read_text(encoding="utf-8")
-    assert text.count(OLD) >= 3, "in two texts and in what a test expects"
-    file.write_text(text.replace(OLD, NEW), encoding="utf-8")
+    new, count = re.subn(OLD.replace(" ", r"\s+"), NEW, text)
+    assert count >= 3, "in two texts and in what a test expects"
+    file.write_text(new, encoding="utf-8")
 
 
 def _comments(desk: Desk) -> list[str]:
