@@ -130,6 +130,10 @@ class MirrorLookup(Protocol):
         """Return the containers of mirrored tickets."""
         ...
 
+    def newest_change(self, source: str, ticket_id: str) -> datetime | None:
+        """Return when the newest mirrored change of a ticket's history was made, None when there is none."""
+        ...
+
 
 class EndpointHolds(Protocol):
     """Until when one kind of request may not be sent to a tracker, over restarts."""

@@ -133,6 +133,15 @@ class Tickets:
         )
         return stamp
 
+    def newest_change(self, source: str, ticket_id: str) -> datetime | None:
+        """Return when the newest change of a ticket's history was made, None when there is none."""
+        held = self._db.value(
+            """SELECT MAX(c.changed_at) FROM mirror m JOIN change c ON c.nr = m.nr AND c.origin = 'history'
+            WHERE m.source = ? AND m.ticket_id = ?""",
+            (source, ticket_id),
+        )
+        return optional_instant(held)
+
     def key(self, source: str, ticket_id: str) -> str:
         """Return a ticket's present key, its id when it is not mirrored."""
         found = self._db.value(

@@ -41,6 +41,11 @@ class Mirror:
         """The projects of what is mirrored."""
         return sorted({reading.ticket.container for reading in self.readings.values()})
 
+    def newest_change(self, _source: str, ticket_id: str) -> datetime | None:
+        """When the newest change held was made."""
+        reading = self.readings.get(ticket_id)
+        return max((change.at for change in reading.ticket.changes), default=None) if reading else None
+
     def commit(self, page: Page) -> None:
         """Take a page in."""
         self.pages.append(page)

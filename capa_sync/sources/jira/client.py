@@ -6,7 +6,8 @@ headers and bodies) are not used (facts/jira.md 0 and 1.3).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import unquote
@@ -85,6 +86,7 @@ class JiraClient:
         self._budget = budget
         self._gate = gate or EndpointGate(options.name, clock)
         self._speaker = ""
+        self._defers_doubt = self._is_doubtful = False
         self.answered_at: datetime | None = None
         """The tracker's own instant (HTTP Date) of the newest answer, None when it tells none."""
         self.answered_bytes = 0
@@ -221,7 +223,10 @@ class JiraClient:
         if problem is not None:
             raise problem
         if status == 400:
-            self._doubt(what)  # to an anonymous reader a known project does not exist
+            if self._defers_doubt:
+                self._is_doubtful = True
+            else:
+                self._doubt(what)  # to an anonymous reader a known project does not exist
             words = answers.error_text(answer.content)
             raise BadRequest(self.source, f"{what}: Jira does not understand it: {words or 'no reason given'}")
         if not 200 <= status < 300:
@@ -236,6 +241,20 @@ class JiraClient:
             raise Authentication(self.source, "the answer is not given to our account: the sign-in is lost")
         else:
             self._speaker = unquote(speaker)
+
+    @contextmanager
+    def one_doubt(self) -> Iterator[None]:
+        """Prove once, at the end of a block, that its refused requests (400) were refused to us and to nobody else.
+
+        Raises Authentication when we are not ourselves any more: then nothing of the block is to be believed.
+        """
+        self._defers_doubt, self._is_doubtful = True, False
+        try:
+            yield
+        finally:
+            self._defers_doubt = False
+            if self._is_doubtful:
+                self._doubt("")
 
     def _doubt(self, path: str) -> None:
         """Ask who we are after an answer that does not tell, where others did."""

@@ -53,7 +53,9 @@ class Site:
         self.search = Search(client)
         self._by_id = ById(client)
         self.kinship = Kinship(options.children)
-        self.assembler = Assembler(client, parser, FieldNames(facts.fields), people, options.overlap)
+        self.assembler = Assembler(
+            client, parser, FieldNames(facts.fields), people, options.overlap, self._is_known_late
+        )
         self.gone: set[str] = set()
         self._clock = clock
         self._signed_in_at = clock.now()
@@ -68,6 +70,10 @@ class Site:
         if self.lookup.known_stamp(self.name, draft.id) != draft.part.digest:
             return False
         return self.lookup.presence(self.name, draft.id) is Presence.PRESENT
+
+    def _is_known_late(self, draft: Draft) -> bool:
+        """Whether the mirror holds this record already, with a history that is as much newer as this one."""
+        return self.is_unchanged(draft) and self.lookup.newest_change(self.name, draft.id) == draft.dated[-1][0]
 
     def is_mirrored(self, id_: str) -> bool:
         """Whether the mirror knows the ticket at all."""
@@ -120,6 +126,24 @@ class Site:
         changelog: bool,
         order: str,
     ) -> list[Issue]:
+        lost: set[str] = set()
+        with self.client.one_doubt():
+            found = self._search_known(ids, fields, conditions, field, also, lost, changelog=changelog)
+        self.gone |= lost
+        return found
+
+    def _search_known(
+        self,
+        ids: list[str],
+        fields: Sequence[str],
+        conditions: Sequence[str],
+        field: str,
+        also: str,
+        lost: set[str],
+        *,
+        changelog: bool,
+    ) -> list[Issue]:
+        """Search without the ids that Jira calls unknown, which are added to `lost`."""
         while ids:
             wanted = ids_condition(field, ids)
             jql = " AND ".join([f"({wanted} OR {also})" if also else wanted, *filter(None, conditions)])
@@ -129,7 +153,7 @@ class Site:
                 unknown = set(QUOTED.findall(error.message)) & set(ids) or set(ids) - self.existing(ids)
                 if not unknown:
                     raise
-                self.gone |= unknown
+                lost |= unknown
                 ids = [one for one in ids if one not in unknown]
         return []
 

@@ -91,16 +91,24 @@ class Assembler:
         client: the session. parser: the source's parser. names: Data Center's field names.
         people: notes every account met.
         lag: for so long after an edit a search may tell how a ticket was before.
+        is_known_late: tells of a draft whose record is older than its history that it is mirrored so.
     """
 
     def __init__(
-        self, client: JiraClient, parser: JiraParser, names: FieldNames, people: People, lag: timedelta
+        self,
+        client: JiraClient,
+        parser: JiraParser,
+        names: FieldNames,
+        people: People,
+        lag: timedelta,
+        is_known_late: Callable[[Draft], bool] = lambda _draft: False,
     ) -> None:
         self._client = client
         self._parser = parser
         self._names = names
         self._people = people
         self._lag = lag
+        self._is_known_late = is_known_late
         self._histories = Histories(client)
         self._by_id = ById(client)
         self._refused: dict[str, tuple[str, str]] = {}
@@ -165,10 +173,13 @@ class Assembler:
         """Give each draft its history, and those whose record may be older than it a fresh record and history."""
         self._refresh([draft for draft in drafts if self._is_hot(draft)])
         found = self._dated([*self._readable(drafts, skipped)], skipped)
+        told: dict[str, tuple[datetime, datetime] | None] = {}
         for _attempt in range(_ATTEMPTS):
-            stale = [draft for draft in found if _is_late(draft)]
+            late = [draft for draft in found if _lateness(draft) and not self._is_known_late(draft)]
+            stale = [draft for draft in late if told.get(draft.id) != _lateness(draft)]
             if not stale:
-                break
+                break  # a second answer that tells the same is believed: some trackers write history afterwards
+            told = {draft.id: _lateness(draft) for draft in stale}
             self._refresh(stale)
             again = {draft.id for draft in stale}
             kept = {draft.id for draft in self._dated([*self._readable(stale, skipped)], skipped)}
@@ -302,10 +313,12 @@ def _reason(error: Exception) -> str:
     return str(error) if isinstance(error, TooMuch) else f"a part of it cannot be read ({type(error).__name__})"
 
 
-def _is_late(draft: Draft) -> bool:
-    """Whether a record is older than its history."""
+def _lateness(draft: Draft) -> tuple[datetime, datetime] | None:
+    """When a record was updated and its history last added to, where the record is the older; else None."""
     updated = _updated(draft)
-    return bool(draft.dated) and updated is not None and draft.dated[-1][0] > updated + _STALE
+    if not draft.dated or updated is None or draft.dated[-1][0] <= updated + _STALE:
+        return None
+    return updated, draft.dated[-1][0]
 
 
 def _updated(draft: Draft) -> datetime | None:

@@ -51,6 +51,11 @@ class MemoryMirror:
         """The tables of what is mirrored."""
         return sorted({reading.ticket.container for reading in self.readings.values()})
 
+    def newest_change(self, source: str, ticket_id: str) -> datetime | None:
+        """When the newest change held was made."""
+        reading = self.readings.get(ticket_id)
+        return max((change.at for change in reading.ticket.changes), default=None) if reading else None
+
     def commit(self, page: Page) -> None:
         """Take one page with its cursor; a part whose digest is known keeps its first body."""
         self.pages.append(page)

@@ -1,0 +1,108 @@
+"""Histories that are newer than their tickets, and parents that nobody sees: what they cost."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import pytest
+
+from capa_sync.errors import Authentication
+from capa_sync.model.settings import ChildSpec
+from tests.contract.jira_source_desk import Desk, desk, populate, shapes
+
+FACES = ("cloud", "datacenter")
+HOUR_MS = 3_600_000
+
+
+def migrate(source: Desk, keys: list[str]) -> None:
+    """Write history entries an hour after `updated`, as a workflow migration does."""
+    for key in keys:
+        issue = source.tracker.state.find(key)
+        assert issue is not None
+        issue.updated = min(issue.updated, issue.histories[-1].at) - HOUR_MS
+
+
+def cost(source: Desk, act: object) -> Counter[str]:
+    """Requests by kind: by the last word of their path that is no id."""
+    assert callable(act)
+    found = source.exchanges(act)
+    return Counter(
+        next(word for word in reversed(one.path.partition("?")[0].split("/")) if not word.isdigit()) for one in found
+    )
+
+
+@pytest.mark.parametrize("face", FACES)
+def test_a_history_newer_than_its_ticket_is_asked_for_once_more_and_then_believed(face: str) -> None:
+    """The first read of each costs one request more, later full reads none; nothing of the history is lost."""
+    with desk(face) as source:
+        keys = populate(source.tracker, 12)
+        plain = cost(source, source.cycle)
+        first = shapes(source.mirror)
+        migrate(source, keys)
+        source.mirror.__init__()  # type: ignore[misc]
+        source.restart()
+        once = cost(source, source.cycle)
+        assert shapes(source.mirror) == first == source.truth()
+        assert once.total() - plain.total() <= (12 if face == "datacenter" else 3)
+        source.restart()
+        again = cost(source, lambda: source.cycle(full=True))
+        assert again.total() <= plain.total() + 1
+        assert shapes(source.mirror) == first
+
+
+@pytest.mark.parametrize("face", FACES)
+def test_a_new_entry_on_such_a_ticket_is_mirrored(face: str) -> None:
+    """What is believed is one state of the ticket: a later entry that moves no stamp is read by the full read."""
+    with desk(face) as source:
+        keys = populate(source.tracker, 3)
+        migrate(source, keys)
+        source.cycle()
+        person = source.tracker.as_user("acc-ann" if face == "cloud" else "ann")
+        person.edit(keys[0], {"summary": "another"})
+        migrate(source, keys[:1])
+        source.cycle(full=True)
+        assert shapes(source.mirror) == source.truth()
+
+
+LINKS = (ChildSpec("link", ("is blocked by",)),)
+
+
+def claim(source: Desk, count: int) -> None:
+    """Give tickets an other end that would be the record they are actions of, and that no search knows."""
+    ann = source.tracker.as_user("acc-ann" if source.tracker.face == "cloud" else "ann")
+    for number in range(count):
+        here = ann.create("CAPA", "Nonconformity", {"summary": f"ticket {number}"})
+        there = ann.create("OPS", "Nonconformity", {"summary": f"record {number}"})
+        ann.link(here, "Blocks", there)
+        del source.tracker.state.issues[source.tracker.state.find(there).id]  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize("face", FACES)
+def test_parents_that_nobody_sees_cost_one_proof_of_identity_in_all(face: str) -> None:
+    """Jira refuses a search for each of them; who we are is asked once for all, and they are not asked for again."""
+    with desk(face, children=LINKS) as source:
+        claim(source, 2)
+        few = cost(source, source.cycle)
+        source.mirror.__init__()  # type: ignore[misc]
+        source.restart()
+        claim(source, 20)
+        many = cost(source, source.cycle)
+        assert many["search" if face == "datacenter" else "jql"] > 10, "each was refused"
+        assert many["myself"] == few["myself"]
+        source.cycle()
+        assert cost(source, source.cycle)["myself"] == 0
+
+
+@pytest.mark.parametrize("face", FACES)
+def test_refusals_are_not_believed_when_they_are_not_given_to_us(face: str) -> None:
+    """The sign-in is lost while unseen parents are searched for: nothing is read, and no parent counts as gone."""
+    with desk(face, children=LINKS) as source:
+        claim(source, 3)
+        source.cycle()
+        source.restart()
+        source.source.identify()
+        site = source.source._signed.site  # type: ignore[union-attr]
+        site.client._speaker = "somebody else"
+        with pytest.raises(Authentication):
+            site.in_query(["99999999"])
+        assert site.gone == set()
