@@ -111,51 +111,30 @@ class Site:
         """
         found: list[Issue] = []
         for some in chunks([one for one in ids if one not in self.gone], IDS_AT_ONCE):
-            found += self._search_some(list(some), fields, conditions, field, also, changelog=changelog, order=order)
-            also = ""
+
+            def ask(known: Sequence[str], also: str = also) -> list[Issue]:
+                wanted = ids_condition(field, known)
+                jql = " AND ".join([f"({wanted} OR {also})" if also else wanted, *filter(None, conditions)])
+                return self._all_rows(f"{jql} {order}", fields, changelog=changelog)
+
+            rows, unknown = self._known_of(list(some), ask)
+            self.gone |= unknown
+            found, also = found + rows, ""
         return found
 
-    def _search_some(
-        self,
-        ids: list[str],
-        fields: Sequence[str],
-        conditions: Sequence[str],
-        field: str,
-        also: str,
-        *,
-        changelog: bool,
-        order: str,
-    ) -> list[Issue]:
+    def _known_of(self, ids: list[str], ask: Callable[[Sequence[str]], list[Issue]]) -> tuple[list[Issue], set[str]]:
+        """Ask for those ids that Jira knows; return the rows, and the ids that it called unknown."""
         lost: set[str] = set()
         with self.client.one_doubt():
-            found = self._search_known(ids, fields, conditions, field, also, lost, changelog=changelog)
-        self.gone |= lost
-        return found
-
-    def _search_known(
-        self,
-        ids: list[str],
-        fields: Sequence[str],
-        conditions: Sequence[str],
-        field: str,
-        also: str,
-        lost: set[str],
-        *,
-        changelog: bool,
-    ) -> list[Issue]:
-        """Search without the ids that Jira calls unknown, which are added to `lost`."""
-        while ids:
-            wanted = ids_condition(field, ids)
-            jql = " AND ".join([f"({wanted} OR {also})" if also else wanted, *filter(None, conditions)])
-            try:
-                return self._all_rows(f"{jql} {order}", fields, changelog=changelog)
-            except BadRequest as error:
-                unknown = set(QUOTED.findall(error.message)) & set(ids) or set(ids) - self.existing(ids)
-                if not unknown:
-                    raise
-                lost |= unknown
-                ids = [one for one in ids if one not in unknown]
-        return []
+            while left := [one for one in ids if one not in lost]:
+                try:
+                    return ask(left), lost
+                except BadRequest as error:
+                    unknown = set(QUOTED.findall(error.message)) & set(left) or set(left) - self.existing(left)
+                    if not unknown:
+                        raise
+                    lost |= unknown
+        return [], lost
 
     def _all_rows(self, jql: str, fields: Sequence[str], *, changelog: bool) -> list[Issue]:
         size = self.options.page_size if len(fields) > 1 or fields[0] != "id" else 5 * IDS_AT_ONCE
