@@ -20,15 +20,15 @@ MANY = 2000
 
 @dataclass(slots=True)
 class Gathered:
-    """What asking by id brought: whole tickets, and (id, reason) of those that are there and make no ticket."""
+    """What asking by id brought: whole tickets, and (id, key, reason) of those that are there and make no ticket."""
 
     readings: list[Reading] = field(default_factory=list)
-    unreadable: list[tuple[str, str]] = field(default_factory=list)
+    unreadable: list[tuple[str, str, str]] = field(default_factory=list)
 
     @property
     def there(self) -> frozenset[str]:
         """Ids of all that answered."""
-        return frozenset([one.ticket.id for one in self.readings] + [id_ for id_, _ in self.unreadable])
+        return frozenset([one.ticket.id for one in self.readings] + [id_ for id_, _key, _reason in self.unreadable])
 
 
 def gather(setup: SourceSetup, ids: Sequence[str]) -> Gathered:
@@ -42,7 +42,8 @@ def gather(setup: SourceSetup, ids: Sequence[str]) -> Gathered:
             try:
                 found.readings += setup.source.read_tickets([id_])
             except Skippable as error:
-                found.unreadable.append((id_, error.message))
+                reason = error.message.removeprefix(f"{error.ticket_key}: ")
+                found.unreadable.append((id_, error.ticket_key, reason))
     return found
 
 
@@ -55,13 +56,15 @@ def read_again(house: House, setup: SourceSetup, run: int, ids: Iterable[str]) -
     for start in range(0, len(wanted), AT_ONCE):
         if house.stop.is_set():
             raise Abandoned(setup.name, "stopped while reading; the next census goes on")
-        _commit(house, setup, run, gather(setup, wanted[start : start + AT_ONCE]))
+        some = wanted[start : start + AT_ONCE]
+        found = gather(setup, some)
+        _commit(house, setup, run, found)
+        _forget_gone(house, setup, [each for each in some if each not in found.there])
 
 
 def _commit(house: House, setup: SourceSetup, run: int, found: Gathered) -> None:
     cursor = house.register.tickets.cursor(setup.name)
-    skipped = tuple((id_, "", reason) for id_, reason in found.unreadable)
-    take_in(house, setup, run, Page(tuple(found.readings), cursor, complete=True, skipped=skipped))
+    take_in(house, setup, run, Page(tuple(found.readings), cursor, complete=True, skipped=tuple(found.unreadable)))
 
 
 def take_in(house: House, setup: SourceSetup, run: int, page: Page) -> list[str]:
@@ -70,3 +73,12 @@ def take_in(house: House, setup: SourceSetup, run: int, page: Page) -> list[str]
     if changed:
         log(Action.PAGE_COMMITTED, source=setup.name, run=run, read=len(page.readings), changed=len(changed))
     return changed
+
+
+def _forget_gone(house: House, setup: SourceSetup, gone: Sequence[str]) -> None:
+    """Forget of tickets that answer no more that their last answer made none; the census says what became of them."""
+    register = house.register
+    with register.transaction():
+        lifted = register.tickets.lift_unread(setup.name, gone)
+        mirrored = [each for each in lifted if register.tickets.known_stamp(setup.name, each) is not None]
+        register.agenda.want_judging(setup.name, mirrored, house.clock.now())

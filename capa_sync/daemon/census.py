@@ -68,7 +68,7 @@ def take_census_when_due(house: House, setup: SourceSetup, now: datetime, *, for
         gone = {each: seen for each, seen in judgement.sightings.items() if seen.presence is not Presence.PRESENT}
         back = [each for each in judgement.sightings if each not in gone]
         strangers = census.ids - mirrored.keys()
-        unread = census.ids & tickets.unread(setup.name).keys()  # their answer may have been odd once
+        unread = tickets.unread(setup.name).keys()  # their answer may have been odd once
         read_again(house, setup, run, {*back, *strangers, *unread, *_bereaved(house, setup, gone)})
     except SourceError as error:
         runs.finish(run, house.clock.now(), ok=False, problem=error.message)

@@ -85,6 +85,8 @@ class HistoryReader:
             for item in entry.get("items") or ():
                 name = item.get("field") or ""
                 field_id = item.get("fieldId") or field_id_of(item)
+                if not (isinstance(name, str) and isinstance(field_id, str)):
+                    raise TypeError("a history entry names no field")
                 old = value(field_id, item.get("from"), item.get("fromString"), accounts)
                 new = value(field_id, item.get("to"), item.get("toString"), accounts)
                 add(RawChange(id_, at, order, field_id, name, old, new, by))

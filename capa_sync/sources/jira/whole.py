@@ -309,7 +309,7 @@ class Assembler:
 def _reason(error: Exception) -> str:
     """Say why an answer makes no ticket, without words of the ticket where they are not ours."""
     if isinstance(error, Skippable):
-        return error.message
+        return error.message.removeprefix(f"{error.ticket_key}: ")
     return str(error) if isinstance(error, TooMuch) else f"a part of it cannot be read ({type(error).__name__})"
 
 

@@ -1,0 +1,189 @@
+"""Generated tickets through parse, map, judge and render on each tracker: one is set aside, and nothing else happens.
+
+`make fuzz PAYLOADS=100000` takes so many on each tracker; `make test` a seeded sample.
+"""
+
+from __future__ import annotations
+
+import os
+import pickle
+import random
+import time
+import traceback
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import pytest
+
+from capa_sync.daemon.desk import Desk
+from capa_sync.daemon.kept import SealedPlan
+from capa_sync.daemon.outcome import Weighed
+from capa_sync.errors import Skippable
+from capa_sync.model.ticket import Part, Presence, Reading, SourceTicket
+from capa_sync.ports import Parser
+from capa_sync.sources.bodies import UNREADABLE
+from capa_sync.sources.decoding import decode_json
+from capa_sync.sources.jira.changes import FieldNames
+from capa_sync.sources.jira.markup import to_adf, to_wiki
+from capa_sync.sources.jira.parts import comments_part, history_part, undecorate
+from capa_sync.sources.jira.whole import Draft
+from capa_sync.sources.servicenow.answers import lean, value_of
+from capa_sync.sources.servicenow.parts import AUDIT, JOURNAL, RECORD, part_of
+from capa_sync.sources.servicenow.writer import plain_text
+from tests.fuzz.odd import as_bytes, spoiled
+from tests.sync.hands import hands_on
+from tests.sync.world import SOURCES, World, open_world
+
+PAYLOADS = int(os.environ.get("CAPA_SYNC_FUZZ", "0"))
+SEED = os.environ.get("CAPA_SYNC_FUZZ_SEED", "9")
+SHARES = 20 if PAYLOADS else 1
+SAMPLE = 250
+MOST_CPU = 2.0
+"""Seconds that any ticket may cost; looked at by `make fuzz` alone."""
+TOLD = (("record", "history", "comments"), (RECORD, AUDIT, JOURNAL))
+"""Kinds of parts that a Jira tells, and that a ServiceNow tells."""
+
+
+class OneTicket:
+    """A mirror that holds one ticket."""
+
+    def __init__(self, ticket: SourceTicket) -> None:
+        self._ticket = ticket
+
+    def ticket(self, _source: str, ticket_id: str, _parser: Parser) -> SourceTicket | None:
+        """The ticket."""
+        return self._ticket if ticket_id == self._ticket.id else None
+
+    def presence(self, _source: str, _ticket_id: str) -> Presence:
+        """There."""
+        return Presence.PRESENT
+
+    def children_of(self, _source: str, _ticket_id: str) -> list[str]:
+        """None is mirrored."""
+        return []
+
+    def key(self, _source: str, ticket_id: str) -> str:
+        """Nobody else has a key."""
+        return ticket_id
+
+    def unread(self, _source: str) -> Mapping[str, str]:
+        """All could be read."""
+        return {}
+
+
+class Line:
+    """What happens to a payload from its bytes to the text on the ticket, without a request."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+        self.name = world.only.name
+        self.setup = world.house.setups[self.name]
+        hands = hands_on(world.only)
+        source: Any = self.setup.source
+        self.parser: Any = source.parser()
+        assert self.setup.facts is not None
+        self._names = FieldNames(self.setup.facts.fields)
+        self.templates = [self._template(reading) for reading in source.read_tickets(hands.records())]
+
+    def _template(self, reading: Reading) -> dict[str, Any]:
+        return {part.kind: decode_json(part.body) for part in reading.parts}
+
+    def carry(self, template: dict[str, Any], dice: random.Random) -> str:
+        """Take one payload through; return how it ended: `refused`, `quarantined` or `judged`."""
+        try:
+            told = {kind: template[kind] for kind in TOLD[self.name == "servicenow"]}
+            found = {**template, **decode_json(as_bytes(spoiled(dice, told)))}
+        except ValueError:
+            return "refused"
+        try:
+            ticket = self._servicenow(found) if self.name == "servicenow" else self._jira(found)
+        except (Skippable, *UNREADABLE):
+            return "quarantined"
+        now = self.world.house.clock.now()
+        desk = Desk(self.world.house, self.setup, [ticket.id], now)
+        mirror: Any = OneTicket(ticket)
+        desk._mirror = mirror
+        [outcome] = desk._weigh([ticket.id])
+        if not isinstance(outcome, Weighed):
+            return "quarantined"
+        self._render(outcome.plan)
+        return "judged"
+
+    def _jira(self, found: Any) -> SourceTicket:
+        issue = found["record"]
+        if not isinstance(issue.get("id"), str):
+            raise Skippable(self.name, "?", "no id")
+        draft = Draft.of({**issue, "changelog": {}})
+        if draft.fault:
+            raise Skippable(self.name, draft.key, draft.fault)
+        entries = [one for one in found["history"]["histories"] if isinstance(one, dict)]
+        undecorate(entries)
+        self._names.resolve(entries)
+        comments = [one for one in found["comments"] if isinstance(one, dict)]
+        dated = self.parser.dated(draft.issue, entries)
+        self.parser.build(draft.issue, dated, comments, (), history_complete=True)
+        parts: list[Part] = [draft.part, history_part(entries, is_complete=True), comments_part(comments)]
+        ticket: SourceTicket = self.parser.parse(parts)
+        return ticket
+
+    def _servicenow(self, found: Any) -> SourceTicket:
+        record = found[RECORD]
+        bodies = {**found, RECORD: {**record, "row": lean(record["row"])}}
+        for kind in (AUDIT, JOURNAL):
+            bodies[kind] = [{column: value_of(row, column) for column in row} for row in found[kind]]
+        parts = [part_of(kind, body) for kind, body in bodies.items()]
+        self.parser.build(bodies)
+        ticket: SourceTicket = self.parser.parse(parts)
+        return ticket
+
+    def _render(self, sealed: SealedPlan | None) -> None:
+        """Word every text that would be written as each tracker wants it."""
+        plan = pickle.loads(sealed.sealed) if sealed is not None else None  # noqa: S301 - sealed a moment ago
+        for write in plan.writes if plan is not None else ():
+            if write.text is not None:
+                assert len(to_wiki(write.text)) < 10_000
+                assert to_adf(write.text)["content"]
+                assert len(plain_text(write.text.plain())) < 10_000
+
+
+@pytest.fixture(scope="module", params=SOURCES)
+def line(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Line]:
+    """A line with templates of tickets that have a history, comments and actions."""
+    source: str = request.param
+    with open_world(tmp_path_factory.mktemp(source), source, mode="on", rules=None) as world:
+        hands = hands_on(world.only)
+        for number in range(3):
+            hands.create(f"word {number}")
+        for ticket in hands.records():
+            hands.create_part(ticket, "an action")
+            for number in range(3):
+                hands.save_many(ticket, f"word {number}", number)
+                hands.edit(ticket, f"text {number}", number)
+                hands.say(ticket, f"comment {number}")
+            hands.step(ticket, 1)
+        world.cycle()
+        yield Line(world)
+
+
+@pytest.mark.parametrize("share", range(SHARES))
+def test_no_payload_raises_what_is_not_a_reason_to_set_it_aside(line: Line, share: int) -> None:
+    """From bytes to text: judged, or set aside with a reason; never an error of our own, never seconds of CPU."""
+    failures: list[str] = []
+    ends: dict[str, int] = {}
+    for number in range(PAYLOADS // SHARES if PAYLOADS else SAMPLE):
+        dice = random.Random(f"{SEED} {line.name} {share} {number}")  # noqa: S311 - makes cases
+        begun = time.process_time()
+        try:
+            how = line.carry(dice.choice(line.templates), dice)
+        except Exception as error:  # noqa: BLE001 - gathered, so that one failure does not hide the others
+            frame = traceback.extract_tb(error.__traceback__)[-1]
+            failures.append(
+                f"{share} {number}: {type(error).__name__} {str(error)[:200]} {frame.filename}:{frame.lineno}"
+            )
+            how = "raised"
+        spent = time.process_time() - begun
+        if PAYLOADS and spent > MOST_CPU:
+            failures.append(f"{share} {number}: {spent:.1f} s")
+        ends[how] = ends.get(how, 0) + 1
+    assert not failures, "\n".join(failures[:40])
+    assert ends.get("judged", 0) > ends.get("refused", 0), ends
