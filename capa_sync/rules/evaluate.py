@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 
 from capa_sync.model.finding import SEVERITY_ORDER, Evidence, Outcome, Severity, Verdict
@@ -128,7 +128,7 @@ def _broken(rule: Rule, context: Context, turn: datetime | None, explain: bool) 
     telling = Telling(context, broken)
     message, said = rule.message.render(telling)
     fix, advised = rule.fix.render(telling) if outcome is Outcome.BREACH else ("", {})
-    turns = (*rule.message.turns(context), *rule.fix.turns(context))
+    turns = (*rule.message.turns(context), *rule.fix.turns(context), *_missing_turns(rule, context))
     return Verdict(
         rule.id,
         outcome,
@@ -199,6 +199,12 @@ def _hidden(rule: Rule, context: Context) -> tuple[tuple[str, ...], datetime | N
         if truth is True:
             hidden += hide.rules
     return tuple(hidden), earliest(*turns)
+
+
+def _missing_turns(rule: Rule, context: Context) -> Iterator[datetime | None]:
+    """Yield when time alone may add a line to those not met, where the words tell them."""
+    if rule.message.tells_missing or rule.fix.tells_missing:
+        yield from (line.judge(context)[1] for line in rule.require.lines if line.is_clocked)
 
 
 def _evidence(lines: Iterable[Line], context: Context) -> tuple[Evidence, ...]:
