@@ -37,7 +37,7 @@ def run(config: Path, test_clock: str | None, verbose: bool) -> int:
     configure_logs(verbose=verbose)
     configuration = read_configuration(config)
     stop = threading.Event()
-    asked = stop_on_signals(stop)
+    asked = stop_on_signals(stop, late_code=0)
     with open_house(configuration, clock_from(test_clock), lock=True, stop=stop) as house:
         ended = Daemon(house, *(build_hints(configuration) or ())).run()
     code = 0 if asked.is_set() else EXIT_UNASKED

@@ -82,7 +82,7 @@ def sync(
     if wishes and _is_held(configuration):
         return _leave(configuration, clock, names, wishes)
     stop = threading.Event()
-    asked = stop_on_signals(stop)
+    asked = stop_on_signals(stop, late_code=EXIT_STOPPED)
     with open_house(configuration, clock, lock=True, stop=stop) as house, progress_listener() as listener:
         house.progress = listener
         if wishes:

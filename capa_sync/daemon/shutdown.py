@@ -3,19 +3,27 @@
 from __future__ import annotations
 
 import os
+import select
 import signal
 import threading
 from types import FrameType
 
+from capa_sync.daemon.guard import set_guard
+
 GRACE = 8.0
 """Seconds that work under way may go on for after the wish to stop (facts/house.md, decision 10)."""
+LATEST = 9.0
+"""Seconds after which the process ends, whatever still goes on: a write under way is looked up at the next start."""
+_MOMENT = 0.5
 _SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 
-def stop_on_signals(stop: threading.Event) -> threading.Event:
+def stop_on_signals(stop: threading.Event, *, late_code: int | None = None) -> threading.Event:
     """Set `stop` on SIGTERM, SIGINT and SIGHUP; a second SIGINT ends at once, as people at a terminal expect.
 
     Returns an event that is set before `stop` is, and by these signals alone: it tells an end that was asked for.
+    With `late_code` the process ends LATEST seconds after the first signal, with that code, if it still runs; and
+    is killed a moment later where it computes something that lets none of its threads run.
 
     The event is set by a thread of its own: a handler runs on the main thread, and would wait for itself for ever
     if that thread held the event's lock at that moment.
@@ -23,6 +31,8 @@ def stop_on_signals(stop: threading.Event) -> threading.Event:
     heard, tell = os.pipe()
     os.set_blocking(tell, False)
     signal.set_wakeup_fd(tell, warn_on_full_buffer=False)
+    if late_code is not None:
+        set_guard(heard, LATEST + _MOMENT)
 
     caught: set[int] = set()
 
@@ -34,13 +44,17 @@ def stop_on_signals(stop: threading.Event) -> threading.Event:
     for number in _SIGNALS:
         signal.signal(number, handler)
     asked = threading.Event()
-    threading.Thread(target=_listen, args=(heard, asked, stop), name="signals", daemon=True).start()
+    threading.Thread(target=_listen, args=(heard, asked, stop, late_code), name="signals", daemon=True).start()
     return asked
 
 
-def _listen(heard: int, asked: threading.Event, stop: threading.Event) -> None:
-    """Wait for the first signal that means to stop; bytes are signal numbers."""
-    while not set(os.read(heard, 64)) & set(_SIGNALS):
-        pass
+def _listen(heard: int, asked: threading.Event, stop: threading.Event, late_code: int | None) -> None:
+    """Wait for the first signal, of which all mean to stop. It is not read: the guard must see it, too."""
+    waiting = select.poll()
+    waiting.register(heard, select.POLLIN)
+    waiting.poll()
     asked.set()
     stop.set()
+    if late_code is not None:
+        threading.Event().wait(LATEST)
+        os._exit(late_code)

@@ -2,14 +2,17 @@
 
 Runs inside the process (see `nursery`). Between two steps a process changes nothing that outlives it, so a kill right
 before a step is also one after the step before it. `record:FILE` notes them, `die:N WORDS` is `kill -9` before the
-Nth step of these words: which of several threads comes first is no matter then.
+Nth step of these words: which of several threads comes first is no matter then. `compute:N WORDS` computes something
+there that lets no other thread run for minutes.
 """
 
 from __future__ import annotations
 
 import os
+import re
 import signal
 import sqlite3
+import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -34,7 +37,7 @@ def install(order: str) -> None:
         _trace_sqlite(_Note(traced(file)))
     else:
         number, _, words = argument.partition(" ")
-        watch(_Dying(words, int(number)))
+        watch(_Dying(words, int(number), _compute if way == "compute" else _die))
 
 
 def traced(file: Path) -> Path:
@@ -90,9 +93,10 @@ class _Note:
 
 
 class _Dying:
-    """Counts the steps of some words, and ends the process before the Nth."""
+    """Counts the steps of some words, and ends the process before the Nth, or does something else there."""
 
-    def __init__(self, words: str, number: int) -> None:
+    def __init__(self, words: str, number: int, act: Callable[[], object]) -> None:
+        self._act = act
         self._words = words
         self._left = number
         self._lock = threading.Lock()
@@ -100,5 +104,17 @@ class _Dying:
     def __call__(self, words: str) -> None:
         with self._lock:
             self._left -= words == self._words
-            if self._left == 0:
-                os.kill(os.getpid(), signal.SIGKILL)
+            is_reached = words == self._words and self._left == 0
+        if is_reached:
+            self._act()
+
+
+def _die() -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def _compute() -> None:
+    """Match a pattern that takes minutes; the interpreter's lock is held all the while."""
+    sys.stderr.write("computing\n")
+    sys.stderr.flush()
+    re.match(r"(a|a)*$", "a" * 40 + "b")

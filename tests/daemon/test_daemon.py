@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -123,6 +124,49 @@ def test_sigterm_while_slices_wait_for_a_slow_instance_ends_it_cleanly(make_desk
     assert verb == "sync" or any(
         "action=daemon_stopped" in line and "clean=true" in line for line in child.err.splitlines()
     )
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("verb", ["run", "sync"])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=["SIGTERM", "SIGINT"])
+def test_sigterm_ends_it_within_ten_seconds_whatever_is_computed(make_desk: MakeDesk, verb: str, number: int) -> None:
+    """A computation that lets no thread of the process run is ended from outside, and the next start goes on."""
+    desk = make_desk("jira")
+    desk.tell_broken("jira")
+    child = desk.start(verb, TEST_STEPS="compute:1 POST /rest/api/3/search/jql")
+    until(lambda: "computing" in child.err)
+    began = time.monotonic()
+    child.signal(number).wait(4 * STOP_WITHIN)
+    took = time.monotonic() - began
+    assert child.code == KILLED
+    assert "was ended; what it was writing is looked up at the next start" in child.err
+    assert took < 2 * STOP_WITHIN, "ten seconds, and as many for a busy machine"
+    desk.sync()
+    assert len(desk.picture("jira", "broken")["comments"]) == 1
+
+
+@pytest.mark.slow
+def test_a_process_that_ends_leaves_no_guard_behind(make_desk: MakeDesk) -> None:
+    """The guard goes with the process that it watches, however that ends."""
+    desk = make_desk("jira")
+    for number, code in ((signal.SIGTERM, 0), (signal.SIGKILL, KILLED)):
+        with desk.daemon() as daemon:
+            daemon.wait_for("cycle_finished")
+            guards = until(lambda pid=daemon.process.pid: _guards_of(pid))
+            assert daemon.process.signal(number).wait().code == code
+        until(lambda pids=guards: not any(Path(f"/proc/{pid}").exists() for pid in pids))
+
+
+def _guards_of(pid: int) -> list[int]:
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            words = (folder / "cmdline").read_bytes().split(b"\0")
+        except OSError:
+            continue
+        if any(word.endswith(b"/guard.py") for word in words) and str(pid).encode() in words:
+            found.append(int(folder.name))
+    return found
 
 
 @pytest.mark.slow
