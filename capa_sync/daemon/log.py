@@ -70,16 +70,15 @@ def configure_logs(stream: TextIO | None = None, *, verbose: bool = False, quiet
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             structlog.processors.LogfmtRenderer(key_order=["timestamp", "level", "action"], bool_as_flag=False),
+            lambda _logger, _name, line: redacted(str(line)),  # which the renderer has just made
         ],
         wrapper_class=structlog.make_filtering_bound_logger(least),
         logger_factory=structlog.PrintLoggerFactory(target),
         cache_logger_on_first_use=False,
     )
-    logging.basicConfig(
-        stream=target, level=logging.WARNING, format="level=%(levelname)s logger=%(name)s %(message)s"
-    )
-    for handler in logging.getLogger().handlers:
-        handler.addFilter(_Redacted())
+    handler = logging.StreamHandler(target)
+    handler.setFormatter(_Redacted("level=%(levelname)s logger=%(name)s %(message)s"))
+    logging.basicConfig(handlers=[handler], level=logging.WARNING)
     for chatty in ("apscheduler", "urllib3", "jira", "pysnow"):
         logging.getLogger(chatty).setLevel(logging.ERROR)
 
@@ -96,17 +95,12 @@ def _drop_told(_logger: Any, _name: str, event: MutableMapping[str, Any]) -> Mut
 
 def log(action: Action, *, level: str = "info", **fields: Any) -> None:
     """Write one line; `fields` hold ids, keys, counts and reasons, never ticket text."""
-    plain = {name: _safe(value) for name, value in fields.items() if value not in ("", None)}
+    plain = {name: value for name, value in fields.items() if value not in ("", None)}
     getattr(structlog.get_logger(), level)(None, action=str(action), **plain)
 
 
-def _safe(value: Any) -> Any:
-    return redacted(value) if isinstance(value, str) else value
+class _Redacted(logging.Formatter):
+    """Takes secrets out of what libraries say, tracebacks among it."""
 
-
-class _Redacted(logging.Filter):
-    """Takes secrets out of what libraries say."""
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        record.msg, record.args = redacted(record.getMessage()), None
-        return True
+    def format(self, record: logging.LogRecord) -> str:
+        return redacted(super().format(record))

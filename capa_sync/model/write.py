@@ -9,6 +9,7 @@ from enum import IntEnum, StrEnum
 
 from capa_sync.model.light import light
 from capa_sync.model.patterns import WRITTEN_AT
+from capa_sync.redaction import redacted
 
 
 class WriteKind(StrEnum):
@@ -71,6 +72,18 @@ class WarningText:
             prefix = f"{number}. " if paragraph.numbered else ""
             lines.append(prefix + "".join(span.text for span in paragraph.spans))
         return "\n".join(lines)
+
+    def without_secrets(self) -> WarningText:
+        """Return the text as it may be sent: what it quotes of a ticket may hold a secret of ours."""
+        return WarningText(
+            tuple(
+                Paragraph(
+                    tuple(Span(redacted(span.text), span.bold, span.small, span.href) for span in paragraph.spans),
+                    paragraph.numbered,
+                )
+                for paragraph in self.paragraphs
+            )
+        )
 
 
 def says_the_same(one: str, other: str) -> bool:

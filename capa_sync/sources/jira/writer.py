@@ -143,7 +143,8 @@ class JiraWriter:
     def _body(self, write: Write) -> Any:
         if write.text is None:
             raise WriteRefused(self.name, f"{write.ticket_key}: a comment without text is not written")
-        return to_adf(write.text) if self._client.is_cloud else to_wiki(write.text)
+        text = write.text.without_secrets()
+        return to_adf(text) if self._client.is_cloud else to_wiki(text)
 
     def _update(self, write: Write, comment_id: str, body: Any, ticket: dict[str, Any]) -> bool:
         """Edit our comment in place, unless it reads so already; False when it is gone.

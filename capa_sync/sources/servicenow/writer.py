@@ -90,7 +90,7 @@ class ServiceNowWriter:
         """Return column -> text, as it will be sent."""
         wanted = {column: plain_text(text) for column, text in write.fields.items()}
         if write.text is not None and self._options.text_field:
-            wanted[self._options.text_field] = plain_text(write.text.plain())
+            wanted[self._options.text_field] = plain_text(write.text.without_secrets().plain())
         if not wanted:
             raise WriteRefused(self._options.name, "no text_field or state_field is configured for this source")
         return wanted
@@ -119,7 +119,7 @@ class ServiceNowWriter:
         found = self._find_note(write, remote_id)
         if found is not None:
             return found
-        note = f"{plain_text(write.text.plain())}\n\n{marker_of(write)}"
+        note = f"{plain_text(write.text.without_secrets().plain())}\n\n{marker_of(write)}"
         self._client.patch(self._options.table, write.ticket_id, {"work_notes": note}, _STAMPS)
         return self._confirm(write)
 
