@@ -95,6 +95,9 @@ def _nothing_open(summary: Mapping[str, Any]) -> str:
     read = {each["source"]: summary["checks"].get(each["source"], {}) for each in summary["sources"]}
     made = {source for source, outcomes in read.items() if _MADE & outcomes.keys()}
     unread = [each["source"] for each in summary["sources"] if each["problem"]]
+    if unread and len(unread) == len(summary["sources"]):
+        last = "; the last reading left no open warnings from these checks" if made else ""
+        return f"nothing was checked now: no source could be read{last}"
     if made:
         return "no open warnings from these checks" + (f"; not read now: {', '.join(unread)}" if unread else "")
     outcomes = {outcome for each in read.values() for outcome in each}
@@ -102,7 +105,7 @@ def _nothing_open(summary: Mapping[str, Any]) -> str:
         return "nothing could be checked: no check that applies can tell"
     if outcomes:
         return "nothing was checked: no check applies to any of these tickets"
-    return f"nothing was checked: {'no source could be read' if unread else 'there is no ticket to check'}"
+    return "nothing was checked: there is no ticket to check"
 
 
 def print_trouble(summary: Mapping[str, Any]) -> None:

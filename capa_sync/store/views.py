@@ -59,7 +59,9 @@ def _register_column(name: str) -> str:
 
 
 _REGISTER = f"""SELECT printf('NC-%04d-%04d', n.year, n.serial) AS register_no, r.source,
-    {", ".join(map(_register_column, _PLAIN_COLUMNS))}, r.ticket_id, m.presence, {_at("f.as_of")}
+    {", ".join(map(_register_column, _PLAIN_COLUMNS))}, r.ticket_id, m.presence, {_at("f.as_of")},
+    (SELECT COUNT(*) FROM verdict v WHERE v.source = r.source AND v.ticket_id = r.ticket_id
+        AND v.outcome IN ('ok', 'breach', 'historical')) AS checks_made
     FROM register_row r
     LEFT JOIN register_number n ON n.source = r.source AND n.ticket_id = r.ticket_id
     LEFT JOIN mirror m ON m.source = r.source AND m.ticket_id = r.ticket_id

@@ -19,7 +19,7 @@ HARMLESS: Mapping[str, frozenset[str]] = {
             evidenced_stage source_status corrected_at rca_method cause_category actions_done actions_total due_at
             replans days_late implemented_at effectiveness_due effectiveness_result reviewed_at closed_at reopens
             days_open warnings_high warnings_medium warnings_low rules cannot_tell changed_at synced_at presence
-            as_of""",
+            as_of checks_made""",
         "v_findings": """rule clause severity state opened_at cleared_at waived_until rule_set title mode episode
             number hidden_by""",
         "v_changes": "field changed_at origin entry group_no field_id",

@@ -34,6 +34,7 @@ _WORST = """SELECT register_no, ticket_key, ticket_url, title, owner, claimed_st
     register_no LIMIT 100"""
 _WARNED = "COALESCE(warnings_high, 0) + COALESCE(warnings_medium, 0) + COALESCE(warnings_low, 0) > 0"
 _COUNTS = f"""SELECT COUNT(*) AS records, COUNT(CASE WHEN {_WARNED} THEN 1 END) AS warned,
+    COUNT(CASE WHEN NOT ({_WARNED}) AND checks_made > 0 THEN 1 END) AS calm,
     COALESCE(SUM(warnings_high), 0) AS high, COALESCE(SUM(warnings_medium), 0) AS medium,
     COALESCE(SUM(warnings_low), 0) AS low FROM v_register"""  # noqa: S608 - a condition of ours
 _SOURCES = "SELECT source, kind, as_of, last_success_at, tickets, problem FROM v_sources ORDER BY source"

@@ -191,7 +191,7 @@ def test_nothing_read_is_nothing_checked(make_desk: MakeDesk) -> None:
     desk._stack.close()
     done = desk.run("sync")
     assert done.code == 3
-    assert "nothing was checked: no source could be read" in done.out
+    assert "nothing was checked now: no source could be read" in done.out
     assert "no open warnings" not in done.out
 
 

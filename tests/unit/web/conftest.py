@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from capa_sync.model.finding import Severity
+from capa_sync.model.finding import Outcome, Severity, Verdict
 from capa_sync.model.record import Action, ActionKind, ActionOrigin
 from capa_sync.model.ticket import Role
 from capa_sync.model.values import EMPTY, Value, ValueState
@@ -53,6 +53,8 @@ def fill(register: Register) -> None:
     register.records.save_row(SOURCE, "2", texts | harmless)
     bad = {"ticket_key": "CAPA-3", "title": HOSTILE, "owner": FORMULA, "ticket_url": "javascript:alert(1)"}
     register.records.save_row(SOURCE, "3", plain | bad | {"warnings_high": 0})
+    for ticket, outcome in (("1", Outcome.BREACH), ("2", Outcome.OK), ("3", Outcome.CANNOT_TELL)):
+        register.findings.save_verdicts(SOURCE, ticket, [Verdict("action-planned", outcome, Severity.HIGH)], T0)
     for ticket, text in (
         ("1", "Fill the cause"),
         ("2", f"{SECRET} finding"),
