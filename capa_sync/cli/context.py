@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import difflib
 import os
-import re
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -16,6 +15,7 @@ import click
 
 from capa_sync.errors import Problem, UserError
 from capa_sync.model.clock import Clock, FileClock, ShiftedClock, SystemClock
+from capa_sync.model.visible import escaped, one_line
 from capa_sync.redaction import redacted
 
 if TYPE_CHECKING:  # each verb imports what it needs, and no more: tests/cli/test_starting.py
@@ -26,8 +26,6 @@ if TYPE_CHECKING:  # each verb imports what it needs, and no more: tests/cli/tes
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 DEFAULT_CONFIG = "capa-sync.toml"
-_UNSAFE = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
-"""Control characters (C0 with line ends, C1), what turns the direction of writing, and halves of characters."""
 
 
 def config_option(command: Command) -> Command:
@@ -168,7 +166,7 @@ def open_for_reading(path: Path, clock: Clock) -> Iterator[Register]:
 
 def say(line: str = "", *, err: bool = False) -> None:
     """Print one line, whatever a tracker's text in it says: no control character reaches the terminal."""
-    click.echo(_UNSAFE.sub(" ", redacted(line)), err=err)
+    click.echo(one_line(redacted(line)), err=err)
 
 
 def print_json(result: object) -> None:
@@ -176,5 +174,4 @@ def print_json(result: object) -> None:
     import orjson
 
     text = orjson.dumps(result, option=orjson.OPT_INDENT_2 | orjson.OPT_NON_STR_KEYS, default=str).decode()
-    safe = redacted(text)
-    click.echo(_UNSAFE.sub(lambda found: found[0] if found[0] == "\n" else f"\\u{ord(found[0]):04x}", safe))
+    click.echo(escaped(redacted(text)))

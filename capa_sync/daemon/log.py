@@ -10,6 +10,7 @@ from typing import Any, TextIO
 
 import structlog
 
+from capa_sync.model.visible import one_line
 from capa_sync.redaction import redacted
 
 
@@ -69,6 +70,7 @@ def configure_logs(stream: TextIO | None = None, *, verbose: bool = False, quiet
             *([_drop_told] if quiet else []),
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
+            _visible,
             structlog.processors.LogfmtRenderer(key_order=["timestamp", "level", "action"], bool_as_flag=False),
             lambda _logger, _name, line: redacted(str(line)),  # which the renderer has just made
         ],
@@ -77,7 +79,7 @@ def configure_logs(stream: TextIO | None = None, *, verbose: bool = False, quiet
         cache_logger_on_first_use=False,
     )
     handler = logging.StreamHandler(target)
-    handler.setFormatter(_Redacted("level=%(levelname)s logger=%(name)s %(message)s"))
+    handler.setFormatter(_OneLine("level=%(levelname)s logger=%(name)s %(message)s"))
     logging.basicConfig(handlers=[handler], level=logging.WARNING)
     for chatty in ("apscheduler", "urllib3", "jira", "pysnow"):
         logging.getLogger(chatty).setLevel(logging.ERROR)
@@ -99,8 +101,17 @@ def log(action: Action, *, level: str = "info", **fields: Any) -> None:
     getattr(structlog.get_logger(), level)(None, action=str(action), **plain)
 
 
-class _Redacted(logging.Formatter):
-    """Takes secrets out of what libraries say, tracebacks among it."""
+class _OneLine(logging.Formatter):
+    """What a library says, its traceback too: on one line, without secrets and without what a terminal obeys."""
 
     def format(self, record: logging.LogRecord) -> str:
-        return redacted(super().format(record))
+        told = redacted(super().format(record))
+        return one_line(" | ".join(line.strip() for line in told.splitlines()))
+
+
+def _visible(_logger: Any, _name: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """Show every value on one line, whatever a tracker wrote into it."""
+    for name, value in event.items():
+        if not isinstance(value, bool | int | float | None):
+            event[name] = one_line(str(value))
+    return event

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections import defaultdict
 from collections.abc import Mapping
 
@@ -10,9 +9,9 @@ from capa_sync.errors import Problem
 from capa_sync.mapping.reading import did_you_mean
 from capa_sync.mapping.schema import FieldRef
 from capa_sync.mapping.texts import fold
+from capa_sync.model.patterns import COLUMN_NAME
 from capa_sync.model.ticket import FieldDef, SiteFacts
 
-_COLUMN = re.compile(r"[a-z][a-z0-9_]*")
 _DAY_TYPES = frozenset({"date", "glide_date"})
 
 
@@ -87,7 +86,7 @@ class SiteFields:
                 self.problems.append(Problem(self._file, ref.line, what, "write the id instead of the name"))
                 self.missing[ref.name] = what
                 return None
-        if not self._is_complete and _COLUMN.fullmatch(ref.name):
+        if not self._is_complete and COLUMN_NAME.fullmatch(ref.name):
             return FieldDef(ref.name, ref.name)  # the rows tell whether it is there
         what = f"the site has no field '{ref.name}'"
         known = [each.name for each in self._by_id.values()] + list(self._by_id)

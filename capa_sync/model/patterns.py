@@ -85,7 +85,6 @@ def literal(words: str) -> Pattern[str]:
 
 # -- any text
 CONTROL = Pattern("CONTROL", r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\x85\ufeff]", reach=LONGEST_BODY)
-CONTROL_RUN = Pattern("CONTROL_RUN", r"[\x00-\x1f\x7f-\x9f]+", reach=LONGEST_BODY)
 LINE_ENDS = Pattern("LINE_ENDS", r"[\r\n\t]+")
 WORDS = Pattern("WORDS", r"\w+")
 ENTITY = Pattern("ENTITY", r"&(?:[A-Za-z]{2,31}|#\d{1,7}|#[xX][0-9A-Fa-f]{1,6});")
@@ -198,12 +197,6 @@ SPECIAL = Pattern("SPECIAL", r"[\[\]{}!|*_~^+?-]", reach=LONGEST_BODY)
 SAFE_LINK = Pattern("SAFE_LINK", r"https?://[^\s|\[\]{}]+", reach=2_000, whole=True)
 HEAD_TO_ESCAPE = Pattern("HEAD_TO_ESCAPE", r"^([^\S\n]*)(h[1-6]|bq)\.", re.MULTILINE, reach=LONGEST_BODY)
 
-UNSAFE_IN_NOTE = Pattern(
-    "UNSAFE_IN_NOTE",
-    r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b-\u200f\u202a-\u202e\u2028\u2029\u2066-\u2069\ufeff]",
-    reach=LONGEST_BODY,
-)
-
 # -- ServiceNow
 TAG = Pattern(
     "TAG",
@@ -215,6 +208,7 @@ quotation mark is a permutation of the states outside, in single and in double q
 SYS_ID_LIST = Pattern("SYS_ID_LIST", r"[0-9a-f]{32}(,[^,\s]+)+", whole=True)
 SYS_ID = Pattern("SYS_ID", r"[0-9a-f]{32}", whole=True)
 COUNT = Pattern("COUNT", r"[0-9]{1,18}", reach=40, whole=True)
+COLUMN_NAME = Pattern("COLUMN_NAME", r"[a-z][a-z0-9_]*", reach=200, whole=True)
 DATE_LIKE = Pattern("DATE_LIKE", r"\d{4}-\d\d-\d\d( \d\d:\d\d:\d\d)?", reach=40, whole=True)
 CUT_SHORT = Pattern("CUT_SHORT", r"transaction cancel{1,2}ed|maximum execution time", re.IGNORECASE)
 NOTE_MARKER = Pattern("NOTE_MARKER", r"\[capa-sync [^\[\]\r\n]{0,2000}\]", reach=LONGEST_BODY)
@@ -223,11 +217,6 @@ NOTE_LINE = Pattern(
     r"\[capa-sync ([^\s\[\]]{1,64}) ([0-9a-f]{1,64})-(clear|[0-9a-f]{7}[0-3](?:-[0-9a-f]{7}[0-3]){0,200})\]",
 )
 CODE_TAG = Pattern("CODE_TAG", r"\[(/?)code\]", re.IGNORECASE, reach=LONGEST_BODY)
-
-DIRECTION = Pattern(
-    "DIRECTION", "[\u061c\u200b\u200e\u200f\u202a-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]", reach=LONGEST_BODY
-)
-"""What turns the direction of writing, or is not seen."""
 
 # -- texts of ours with words of theirs in them
 WRITTEN_AT = Pattern(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 import sqlite3
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ from datasette.app import Datasette
 from datasette.database import Database
 
 from capa_sync.errors import RegisterUnavailable
-from capa_sync.web.masking import HARMLESS, REGISTER, masked_view
+from capa_sync.web.masking import HARMLESS, masked_view
 
 _READS = frozenset({sqlite3.SQLITE_SELECT, sqlite3.SQLITE_FUNCTION, sqlite3.SQLITE_RECURSIVE})
 _PRAGMAS = frozenset(
@@ -19,14 +20,17 @@ _PRAGMAS = frozenset(
         "schema_version", "table_info", "table_xinfo",
     }
 )  # fmt: skip
+_KINDS = ("table", "view")
 _TABLE_FUNCTIONS = frozenset({"json_each", "json_tree"})
 
 
 class PageDatabase(Database):  # type: ignore[misc]  # datasette is untyped
     """Datasette's view of the register.
 
-    Its connections have an empty main database, the file attached read-only, and masked temporary views over the
-    public ones. An authorizer lets statements read those views alone; the file is read from inside them only.
+    Its connections have an empty main database, the file attached read-only under a name that nobody can guess, and
+    masked temporary views over the public ones. Before every table of the file stands a view of its name that cannot
+    be read. So no statement can name what is in the file, and an authorizer lets statements read the views alone. It
+    could not do that by itself: SQLite tells it the same of a view and of `WITH v_register AS (SELECT … FROM part)`.
     """
 
     def __init__(self, site: Datasette, file: Path) -> None:
@@ -48,12 +52,22 @@ class PageDatabase(Database):  # type: ignore[misc]  # datasette is untyped
 
     def _attach(self, connection: sqlite3.Connection) -> None:
         connection.execute("PRAGMA temp_store = MEMORY")
-        connection.execute(f"ATTACH DATABASE ? AS {REGISTER}", (f"{self.file.absolute().as_uri()}?mode=ro",))
+        schema = f"file_{secrets.token_hex(16)}"
+        connection.execute(f"ATTACH DATABASE ? AS {schema}", (f"{self.file.absolute().as_uri()}?mode=ro",))
         for view in HARMLESS:
-            columns = [row[1] for row in connection.execute(f"PRAGMA {REGISTER}.table_info({view})")]
-            connection.execute(masked_view(view, columns))
+            columns = [row[1] for row in connection.execute(f"PRAGMA {schema}.table_info({view})")]
+            connection.execute(masked_view(view, columns, schema))
+        master = f"SELECT name FROM {schema}.sqlite_master WHERE type IN (?, ?)"  # noqa: S608 - a name of ours
+        for (name,) in connection.execute(master, _KINDS).fetchall():
+            if name.casefold() not in HARMLESS and not name.startswith("sqlite_"):
+                connection.execute(f"CREATE TEMP VIEW {_quoted(name)} AS SELECT x FROM main.closed")  # noqa: S608 - the file's own names
         connection.execute("PRAGMA query_only = 1")
-        connection.set_authorizer(authorize)
+        reads = _Reads(schema)
+        connection.set_authorizer(reads.learn)
+        for view in HARMLESS:
+            connection.execute(f"EXPLAIN SELECT * FROM {view}")  # noqa: S608 - names of ours
+            connection.execute(f"EXPLAIN SELECT COUNT(*) FROM {view}")  # noqa: S608
+        connection.set_authorizer(reads.authorize)
 
     async def view_names(self) -> list[str]:
         """Return the public views, the register first."""
@@ -68,22 +82,51 @@ class PageDatabase(Database):  # type: ignore[misc]  # datasette is untyped
         return f"-- the public view {view}, texts of confidential tickets masked" if view in HARMLESS else None
 
 
-def authorize(action: int, first: str | None, second: str | None, database: str | None, source: str | None) -> int:
-    """Decide on one access of a statement: reading a masked view, or the file from inside a view (`source`).
+def _quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
 
-    A table read without any column is only counted, as SQLite does where it rewrites the count of a view.
+
+class _Reads:
+    """What the public views read in the file, learned once from them, and the answer to each later access.
+
+    Args:
+        schema: the name under which the file is attached.
     """
-    if action in _READS:
+
+    def __init__(self, schema: str) -> None:
+        self._schema = schema
+        self._tables: set[str | None] = set()
+        self._sources: set[str | None] = set()
+
+    def learn(
+        self, action: int, first: str | None, second: str | None, database: str | None, source: str | None
+    ) -> int:
+        """Note what a statement of ours over a whole view reads."""
+        if action == sqlite3.SQLITE_READ and database == self._schema:
+            self._tables.add(first)
+            self._sources.add(source if second else None)
         return sqlite3.SQLITE_OK
-    if action == sqlite3.SQLITE_PRAGMA:
-        return sqlite3.SQLITE_OK if first in _PRAGMAS else sqlite3.SQLITE_DENY
-    if action != sqlite3.SQLITE_READ:
-        return sqlite3.SQLITE_DENY
-    is_page = database == "temp" and first in HARMLESS
-    is_empty_schema = database == "main" and first == "sqlite_master"
-    is_inside = source is not None or first in _TABLE_FUNCTIONS
-    is_counted = second == ""
-    return sqlite3.SQLITE_OK if is_page or is_empty_schema or is_inside or is_counted else sqlite3.SQLITE_DENY
+
+    def authorize(
+        self, action: int, first: str | None, second: str | None, database: str | None, source: str | None
+    ) -> int:
+        """Decide on one access of a statement: reading a masked view, or the file from inside a view (`source`).
+
+        A table read without any column is only counted, as SQLite does where it rewrites the count of a view.
+        """
+        if action in _READS:
+            return sqlite3.SQLITE_OK
+        if action == sqlite3.SQLITE_PRAGMA:
+            return sqlite3.SQLITE_OK if first in _PRAGMAS else sqlite3.SQLITE_DENY
+        if action != sqlite3.SQLITE_READ:
+            return sqlite3.SQLITE_DENY
+        is_page = database == "temp" and first in HARMLESS
+        is_empty_schema = database == "main" and first == "sqlite_master"
+        is_function = first in _TABLE_FUNCTIONS
+        is_counted = not second and database in {None, self._schema} and (first in self._tables or first in HARMLESS)
+        is_inside = database == self._schema and first in self._tables and source in self._sources
+        allowed = is_page or is_empty_schema or is_function or is_counted or is_inside
+        return sqlite3.SQLITE_OK if allowed else sqlite3.SQLITE_DENY
 
 
 def rows(connection: sqlite3.Connection, sql: str) -> list[dict[str, Any]]:

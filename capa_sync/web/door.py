@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import codecs
+import logging
 import re
-from collections.abc import Awaitable, Callable, MutableMapping
+import sqlite3
+from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from typing import Any
 from urllib.parse import parse_qsl
 
+from capa_sync.errors import CapaSyncError
+from capa_sync.model.visible import inert_markup, one_line
 from capa_sync.web.inert import inert_csv
 from capa_sync.web.masking import HARMLESS, REGISTER
 
@@ -63,14 +68,26 @@ class Door:
         if refusal is not None:
             await _refuse(send, *refusal)
             return
-        await self._app(scope, receive, _Outgoing(send, is_csv=scope["path"].endswith(".csv")))
+        outgoing = _Outgoing(send, is_csv=scope["path"].endswith(".csv"))
+        try:
+            await self._app(scope, receive, outgoing)
+        except Exception as error:  # noqa: BLE001 - the page's fence: told in the log, by its kind and place alone
+            _tell(scope["path"], _worded(error))
+            if 0 < outgoing.status < 500:
+                raise ConnectionAbortedError from None  # the answer has begun: only its end can tell
+            outgoing.status = 500
+        else:
+            if outgoing.status >= 500:
+                _tell(scope["path"], f"status {outgoing.status}")
+        if outgoing.status >= 500:
+            await _refuse(send, 500, "the register cannot be shown now; capa-sync's log says why")
 
     def _refusal(self, scope: Scope) -> tuple[int, str] | None:
         """Return status and reason when a request may not come in."""
         if scope["method"] not in ("GET", "HEAD"):
             return 405, "this page is read-only"
-        host = next((value.decode("latin-1") for name, value in scope["headers"] if name == b"host"), "")
-        if host.lower() not in self._hosts:
+        hosts = [value.decode("latin-1").lower() for name, value in scope["headers"] if name == b"host"]
+        if len(hosts) != 1 or hosts[0] not in self._hosts:
             return 421, "this page is served on loopback only"
         raw: bytes = scope.get("raw_path") or scope["path"].encode()
         if not _PATHS.fullmatch(raw.decode("latin-1")) or scope["path"].encode() != raw:
@@ -82,30 +99,61 @@ class Door:
 
 
 class _Outgoing:
-    """Adds our headers to an answer and makes the cells of a CSV file inert."""
+    """Adds our headers to an answer, makes cells inert, and puts a short page in the place of an error.
+
+    Attributes:
+        status: of the answer, 0 before it began.
+    """
 
     def __init__(self, send: Send, *, is_csv: bool) -> None:
+        self.status = 0
         self._send = send
         self._is_csv = is_csv
+        self._is_html = False
+        self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
         self._held = b""
 
     async def __call__(self, message: Message) -> None:
         if message["type"] == "http.response.start":
-            ours = {name for name, _ in _HEADERS}
-            kept = [(name, value) for name, value in message["headers"] if name.lower() not in ours]
-            self._is_csv = self._is_csv and message["status"] == 200
-            if self._is_csv:
-                kept = [(name, value) for name, value in kept if name.lower() != b"content-length"]
-            message = {**message, "headers": [*kept, *_HEADERS]}
-        elif self._is_csv and message["type"] == "http.response.body":
+            self.status = message["status"]
+            if self.status >= 500:  # what went wrong is the log's, not the visitor's
+                return
+            message = {**message, "headers": self._headers(message["headers"])}
+        elif message["type"] == "http.response.body":
+            if self.status >= 500:
+                return
             message = {**message, "body": self._inert(message.get("body", b""), message.get("more_body", False))}
         await self._send(message)
 
+    def _headers(self, told: Iterable[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
+        ours = {name for name, _ in _HEADERS}
+        kept = [(name, value) for name, value in told if name.lower() not in ours]
+        kind = next((value for name, value in kept if name.lower() == b"content-type"), b"")
+        self._is_html = kind.startswith(b"text/html")
+        self._is_csv = self._is_csv and self.status == 200
+        if self._is_csv or self._is_html:
+            kept = [(name, value) for name, value in kept if name.lower() != b"content-length"]
+        return [*kept, *_HEADERS]
+
     def _inert(self, body: bytes, more: bool) -> bytes:
-        """Pass on the rows that are whole; a row cut between two messages waits for its rest."""
-        text, rest = inert_csv(self._held + body, is_end=not more)
-        self._held = rest
+        """Pass on what is whole; a row or a character cut between two messages waits for its rest."""
+        if self._is_html:
+            return inert_markup(self._decoder.decode(body, final=not more)).encode()
+        if not self._is_csv:
+            return body
+        text, self._held = inert_csv(self._held + body, is_end=not more)
         return text
+
+
+def _worded(error: Exception) -> str:
+    """Return what an error says where that holds nothing of a ticket, else its kind alone."""
+    is_safe = isinstance(error, sqlite3.Error | CapaSyncError)
+    return f"{type(error).__name__}: {one_line(str(error))[:200]}" if is_safe else type(error).__name__
+
+
+def _tell(path: str, kind: str) -> None:
+    """Write the one log line of an error: the path is one of a closed list, the error's words may hold a text."""
+    logging.getLogger("capa_sync.web").error("action=page_error path=%s error=%r", path, kind)
 
 
 async def _refuse(send: Send, status: int, reason: str) -> None:

@@ -1,18 +1,32 @@
-"""CSV cells that no spreadsheet takes for a formula (facts/clause10.md 4.6)."""
+"""Cells that no spreadsheet takes for a formula, and that hold nothing which a reader does not see."""
 
 from __future__ import annotations
 
 import csv
 import io
+import unicodedata
 
-_TRIGGERS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
+from capa_sync.model.visible import lines
+
+_TRIGGERS = frozenset("=+-@−|%")
+"""What begins a formula, a command of an old exchange, or a macro; other forms of the same signs are folded."""
+_BLANKS = "\u00ad\u034f\u115f\u1160\u180e\u200c\u200d\u2800\u3164\uffa0"
+"""Shown as nothing, and no white space to Python."""
 
 
 def inert(cell: str) -> str:
-    """Return a cell with an apostrophe before whatever a spreadsheet would run; plain numbers stay numbers."""
-    if not cell.lstrip(" ").startswith(_TRIGGERS) or _is_number(cell):
-        return cell
-    return "'" + cell
+    """Return a cell with an apostrophe before whatever a spreadsheet would run; plain numbers stay numbers.
+
+    White space of any kind before the sign changes nothing: spreadsheets, and the programs that feed them, trim it.
+    """
+    shown = lines(cell)
+    if _is_number(shown):
+        return shown
+    bare, before = shown.strip(), ""
+    while bare != before:
+        bare, before = bare.strip(_BLANKS).strip(), bare
+    is_odd = cell[:1] in {"\t", "\r", "\n"} or unicodedata.normalize("NFKC", bare[:1])[:1] in _TRIGGERS
+    return "'" + shown if is_odd else shown
 
 
 def inert_csv(data: bytes, *, is_end: bool) -> tuple[bytes, bytes]:

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 
 RESTRICTED = "restricted"
 REGISTER = "register"
-"""The name under which a page's connection attaches the register file."""
+"""The name of the one database that the page shows."""
 
 _TICKET = ("source", "ticket_id", "ticket_key", "confidential")
 HARMLESS: Mapping[str, frozenset[str]] = {
@@ -33,8 +33,9 @@ HARMLESS: Mapping[str, frozenset[str]] = {
 }
 """Public view -> columns that hold no text of a ticket and no person."""
 
+_SCHEMA = "<file>"
 _OPEN = "COALESCE({0}.confidential, '') IN ('', 'no')"
-_ROW = f"SELECT 1 FROM {REGISTER}.v_register r WHERE r.source = x.source AND r.ticket_id = x.ticket_id AND "  # noqa: S608
+_ROW = f"SELECT 1 FROM {_SCHEMA}.v_register r WHERE r.source = x.source AND r.ticket_id = x.ticket_id AND "  # noqa: S608
 _IS_CLEAR: Mapping[str, str] = {
     "v_register": _OPEN.format("x"),
     # Of a ticket that is in the mirror and not in the register nobody knows whether it is confidential.
@@ -47,10 +48,10 @@ _IS_CLEAR: Mapping[str, str] = {
 }
 
 
-def masked_view(view: str, columns: Sequence[str]) -> str:
-    """Return the statement that lays a masked temporary view of the same name over a public view."""
-    shown = ", ".join(_shown(view, column) for column in columns)
-    return f"CREATE TEMP VIEW {view} AS SELECT {shown} FROM {REGISTER}.{view} x"  # noqa: S608 - names of ours
+def masked_view(view: str, columns: Sequence[str], schema: str) -> str:
+    """Return the statement that lays a masked temporary view of the same name over a public view of a schema."""
+    shown = ", ".join(_shown(view, column) for column in columns).replace(_SCHEMA, schema)
+    return f"CREATE TEMP VIEW {view} AS SELECT {shown} FROM {schema}.{view} x"  # noqa: S608 - names of ours
 
 
 def _shown(view: str, column: str) -> str:

@@ -9,12 +9,18 @@ from typing import Any
 
 import datasette.handle_exception
 from datasette.app import Datasette
+from datasette.plugins import pm
 
+from capa_sync.web import faults
 from capa_sync.web.database import PageDatabase, rows
 from capa_sync.web.masking import HARMLESS, REGISTER
 
 # Where rich is installed Datasette prints every error with all local values: texts of tickets in the log.
 datasette.handle_exception.rich = None
+
+
+if not pm.has_plugin(faults.__name__):
+    pm.register(faults, name=faults.__name__)
 
 _SETTINGS = {
     "default_allow_sql": False,

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import unicodedata
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from capa_sync.model.patterns import DIRECTION, OWN_MARKER
+from capa_sync.model.patterns import OWN_MARKER
+from capa_sync.model.visible import one_line
 
 _MONTHS = (
     "January February March April May June July August September October November December".split()  # noqa: SIM905
@@ -19,10 +19,7 @@ def clean(text: str, limit: int) -> str:
 
     A text that imitates our own marker line (CONTRACT.md 8) loses its bracket, so that nobody can forge one.
     """
-    visible = text if text.isascii() else DIRECTION.sub("", text)
-    if not visible.isprintable():  # else no letter needs a look
-        visible = "".join(" " if _is_control(letter) else letter for letter in visible)
-    line = " ".join(visible.split())
+    line = " ".join(one_line(text).split())
     if "[" in line:
         line = OWN_MARKER.sub("(", line)
     return line if len(line) <= limit else line[: limit - 1].rstrip() + "…"
@@ -54,8 +51,3 @@ def _offset(local: datetime) -> str:
     minutes = round((local.utcoffset() or timedelta()).total_seconds() / 60)
     hours, rest = divmod(abs(minutes), 60)
     return f"{'-' if minutes < 0 else '+'}{hours}{f':{rest:02}' if rest else ''}" if minutes else ""
-
-
-def _is_control(letter: str) -> bool:
-    """Tell control characters, surrogates and line separators; joiners that scripts need stay."""
-    return unicodedata.category(letter) in ("Cc", "Cs", "Zl", "Zp")

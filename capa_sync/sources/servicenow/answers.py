@@ -12,7 +12,8 @@ import requests
 
 from capa_sync.errors import Authentication, BadAnswer, DeliveryUnknown, Fatal, NotBefore, SourceError, WriteRefused
 from capa_sync.model.clock import Clock
-from capa_sync.model.patterns import CONTROL_RUN, COUNT, CUT_SHORT, DATE_LIKE
+from capa_sync.model.patterns import COUNT, CUT_SHORT, DATE_LIKE
+from capa_sync.model.visible import one_line
 from capa_sync.redaction import redacted
 from capa_sync.sources.decoding import decode_json
 from capa_sync.sources.retry import overload
@@ -242,4 +243,4 @@ def _said(body: Row) -> str:
 
 def _clean(text: str) -> str:
     # before the cut: half a secret is not known as one
-    return CONTROL_RUN.sub(" ", redacted(text)).strip()[:300]
+    return " ".join(one_line(redacted(text)).split())[:300]

@@ -12,7 +12,8 @@ from collections.abc import Mapping, Sequence
 
 from capa_sync.errors import AnswerTooLarge, DeliveryUnknown, Skippable, SourceError, WriteRefused
 from capa_sync.model.note import NoteMark
-from capa_sync.model.patterns import CODE_TAG, NOTE_MARKER, UNSAFE_IN_NOTE
+from capa_sync.model.patterns import CODE_TAG, NOTE_MARKER
+from capa_sync.model.visible import lines
 from capa_sync.model.write import Delivered, Write, WriteKind, says_the_same
 from capa_sync.sources.fence import fenced, fenced_write
 from capa_sync.sources.servicenow.answers import Row, display_of, value_of
@@ -194,7 +195,7 @@ def plain_text(text: str) -> str:
     Control and direction characters go; `[code]`, which makes a journal render HTML, `@[`, which mentions people,
     and a marker of ours inside the text lose their meaning.
     """
-    clean = UNSAFE_IN_NOTE.sub("", text.replace("\r\n", "\n").replace("\r", "\n"))
+    clean = lines(text)
     clean = CODE_TAG.sub(r"(\1code)", clean).replace("@[", "@ [")
     return NOTE_MARKER.sub(lambda found: f"({found[0][1:-1]})", clean).strip()
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import socket
 import sqlite3
 from pathlib import Path
 
@@ -161,6 +162,139 @@ def test_the_database_itself_refuses_what_the_door_might_let_through(register_fi
     connection.close()
 
 
+NAMES = ("part", "register_row", "ticket", "write_out", "sqlite_sequence", "register.part", "main.part", "temp.part")
+SHAPES = (
+    "SELECT * FROM {name}",
+    "SELECT COUNT(*) FROM {name}",
+    "SELECT 1 FROM {name}",
+    "SELECT rowid FROM {name}",
+    "WITH x AS (SELECT * FROM {name}) SELECT * FROM x",
+    "WITH v_register AS (SELECT * FROM {name}) SELECT * FROM v_register",
+    "WITH v_findings AS MATERIALIZED (SELECT * FROM {name}) SELECT COUNT(*) FROM v_findings",
+    "WITH RECURSIVE v_register AS (SELECT * FROM {name} UNION SELECT * FROM v_register) SELECT * FROM v_register",
+    "WITH a AS (WITH v_tickets AS (SELECT * FROM {name}) SELECT * FROM v_tickets) SELECT * FROM a",
+    "SELECT * FROM (SELECT * FROM {name}) AS v_register",
+    "SELECT * FROM (WITH v_register AS (SELECT * FROM {name}) SELECT * FROM v_register)",
+    "SELECT (SELECT COUNT(*) FROM {name})",
+    "SELECT * FROM v_register WHERE EXISTS (SELECT 1 FROM {name})",
+    "SELECT title FROM v_register UNION ALL SELECT 1 FROM {name}",
+    "SELECT * FROM v_register, {name}",
+    "SELECT * FROM v_sources NATURAL JOIN {name}",
+    "EXPLAIN SELECT * FROM {name}",
+    "VALUES ((SELECT MAX(rowid) FROM {name}))",
+)
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_a_statement_that_reads_what_is_no_public_view_is_refused(register_file: Path, shape: str) -> None:
+    """Whatever form the statement has, `WITH` under the name of a public view too."""
+    from capa_sync.web.site import RegisterSite
+
+    connection = RegisterSite(register_file).page.connect()
+    for name in NAMES:
+        with pytest.raises(sqlite3.DatabaseError):
+            connection.execute(shape.format(name=name)).fetchall()
+    connection.close()
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "SELECT name FROM pragma_database_list",
+        "SELECT file FROM pragma_database_list",
+        "SELECT sql FROM sqlite_temp_schema",
+        "WITH v_register AS (SELECT sql FROM sqlite_temp_master) SELECT * FROM v_register",
+        "WITH v_register AS (SELECT name FROM pragma_database_list) SELECT * FROM v_register",
+        "WITH v_register AS (SELECT * FROM pragma_table_list) SELECT * FROM v_register",
+        "SELECT * FROM dbstat",
+    ],
+)
+def test_the_name_of_the_file_inside_cannot_be_asked_for(register_file: Path, sql: str) -> None:
+    """It is what keeps statements out."""
+    from capa_sync.web.site import RegisterSite
+
+    connection = RegisterSite(register_file).page.connect()
+    with pytest.raises(sqlite3.DatabaseError):
+        connection.execute(sql).fetchall()
+    connection.close()
+
+
+def test_statements_over_public_views_are_answered_in_every_form(register_file: Path) -> None:
+    """Counted, joined, facetted and under `WITH`: the lock keeps nothing out that may be seen."""
+    from capa_sync.web.site import RegisterSite
+
+    connection = RegisterSite(register_file).page.connect()
+    for view in VIEWS:
+        (count,) = connection.execute(f"SELECT COUNT(*) FROM {view}").fetchone()  # noqa: S608
+        for sql in (
+            f"SELECT COUNT(*) FROM (SELECT * FROM {view})",  # noqa: S608
+            f"WITH x AS (SELECT * FROM {view}) SELECT COUNT(*) FROM x",  # noqa: S608
+            f"SELECT COUNT(*) FROM (SELECT DISTINCT * FROM {view} ORDER BY 1 LIMIT 1000)",  # noqa: S608
+        ):
+            assert connection.execute(sql).fetchone() == (count,)
+    assert connection.execute("SELECT COUNT(*) FROM v_register r JOIN v_findings f USING (ticket_id)").fetchone()[0]
+    connection.close()
+
+
+def test_an_error_of_the_page_is_one_log_line_and_a_short_page(
+    register_file: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """A register that loses a table while it is served: no traceback in the log, no word of it on the page."""
+    live = tmp_path / "live.db"
+    live.write_bytes(register_file.read_bytes())
+    running = serve_register(live, "127.0.0.1:0")
+    try:
+        assert get(running, "").status_code == 200
+        with sqlite3.connect(live) as other:
+            other.execute("DROP TABLE register_row")
+        other.close()
+        for path in ("", "register/v_register", "register/v_register.json", "register/v_register.csv"):
+            caplog.clear()
+            answer = get(running, path)
+            assert (answer.status_code, len(answer.text.splitlines())) == (500, 1)
+            assert "Traceback" not in answer.text
+            assert str(tmp_path) not in answer.text
+            assert len(caplog.records) == 1
+            assert caplog.records[0].getMessage().startswith(f"action=page_error path=/{path} error=")
+            assert caplog.records[0].exc_info is None
+    finally:
+        running.stop()
+    told = "".join(capfd.readouterr())
+    assert "Traceback" not in told
+
+
+def test_the_page_shows_no_character_that_a_reader_obeys_or_cannot_see(register_file: Path, tmp_path: Path) -> None:
+    """Turned directions, escapes and unseen characters of a title: out of HTML and CSV, escaped in JSON."""
+    odd = "a\x1b[31m\u202eb\u2066c\u200bd\x9be\ufefff"
+    live = tmp_path / "live.db"
+    live.write_bytes(register_file.read_bytes())
+    with sqlite3.connect(live) as new:
+        new.execute("UPDATE register_row SET title = ? WHERE ticket_id = '1'", (odd,))
+    new.close()
+    running = serve_register(live, "127.0.0.1:0")
+    try:
+        for path in ("", "register/v_register", "register/v_register.csv", "register/v_register.json"):
+            told = get(running, path).content.decode()
+            assert set(told) & set("\x1b\u202e\u2066\u200b\x9b\ufeff") == set(), path
+            assert "a[31mbcdef" in told or "a [31mbcd ef" in told or path.endswith("json")
+        rows = get(running, "register/v_register.json?_shape=array").json()
+        assert odd in {row["title"] for row in rows}
+    finally:
+        running.stop()
+
+
+@pytest.mark.parametrize(
+    "heads", ["", "Host: {host}\r\nHost: evil.example\r\n", "Host: evil.example\r\nHost: {host}\r\n"]
+)
+def test_no_host_and_two_hosts_are_refused(site: RegisterPage, heads: str) -> None:
+    """What stands before the page and the page itself could believe different ones."""
+    host, _, port = site.url.removeprefix("http://").rstrip("/").rpartition(":")
+    head = f"GET /register.json HTTP/1.0\r\n{heads.format(host=f'{host}:{port}')}\r\n"
+    with socket.create_connection((host, int(port)), timeout=20) as line:
+        line.sendall(head.encode())
+        assert line.recv(64).split()[1] in (b"400", b"421")
+
+
 def test_an_unknown_column_of_a_later_version_is_masked(register_file: Path, tmp_path: Path) -> None:
     """What is not known to be harmless is hidden for confidential tickets, without a change here."""
     later = tmp_path / "later.db"
@@ -194,7 +328,7 @@ def test_csv_cells_run_no_formula_and_rows_stay_whole(site: RegisterPage) -> Non
     ("cell", "expected"),
     [
         ("=1+1", "'=1+1"), ("+SUM(A1)", "'+SUM(A1)"), ("-2+3", "'-2+3"), ("@x", "'@x"), ("\tx", "'\tx"),
-        ("  =1", "'  =1"), ("\r=1", "'\r=1"), ("＝1", "'＝1"), ("-12", "-12"), ("+3.5", "+3.5"),
+        ("  =1", "'  =1"), ("\r=1", "'\n=1"), ("＝1", "'＝1"), ("-12", "-12"), ("+3.5", "+3.5"),
         ("plain", "plain"), ("", ""), ("2026-03-02", "2026-03-02"), ("-", "'-"),
     ],
 )  # fmt: skip
@@ -214,7 +348,7 @@ def test_a_csv_stream_cut_anywhere_gives_the_same_rows(size: int) -> None:
     for piece in [*pieces, b""]:
         text, held = inert_csv(held + piece, is_end=not piece)
         done += text
-    expected = [["a", 'say "hi"', "two\r\nlines"], ["'=x", "ü,", "-1"], ["", '"', "'=\n"]]
+    expected = [["a", 'say "hi"', "two\nlines"], ["'=x", "ü,", "-1"], ["", '"', "'=\n"]]
     assert list(csv.reader(io.StringIO(done.decode(), newline=""))) == expected
 
 
