@@ -171,7 +171,7 @@ def test_a_page_that_lies_in_a_full_read_takes_nothing_away(source: str, how: st
             try:
                 believed(world, hands)
                 assert world.view("v_findings") == told
-                world.cycle(minutes=20)
+                world.cycle(hours=1, minutes=1)  # a full read that was refused is taken up again
                 assert world.problem() == ""
                 assert_equal(world, hands)
             except AssertionError as error:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any, TypeVar
 
-from capa_sync.errors import AnswerTooLarge, BadAnswer, Retryable
+from capa_sync.errors import AnswerTooLarge, BadAnswer
 from capa_sync.sources.jira.byid import issues_of
 from capa_sync.sources.jira.client import JiraClient
 from capa_sync.sources.jira.shapes import counted_rows, entry_ids, is_id
@@ -16,7 +16,6 @@ _BULK = 1000
 _ENTRIES = 10_000
 _RECORDS = 100
 _PAGE = 100
-_ATTEMPTS = 3
 TOO_LARGE: list[Any] = []
 """Stands, as this very object, for a history of which one entry alone is larger than an answer may be."""
 
@@ -32,8 +31,9 @@ class Histories:
 
     def __init__(self, client: JiraClient) -> None:
         self._client = client
-        # one page for a thousand small tickets, for a second one costs a look at each of them
+        # one page for a thousand small tickets, for what takes a second one is asked for again
         self._size = PageSize(client.most // 2)
+        self._at_once = _BULK
 
     def read(self, ids: Sequence[str]) -> dict[str, list[Any]]:
         """Return ticket id -> all its history entries, or TOO_LARGE.
@@ -41,56 +41,53 @@ class Histories:
         A ticket that the answer is silent about has no key here.
         """
         found: dict[str, list[Any]] = {}
-        for some in chunks(ids, _BULK):
-            found.update(self._bounded(list(some)))
+        left = list(ids)
+        while left:
+            some, left = left[: self._at_once], left[self._at_once :]
+            found.update(self._bounded(some))
         return found
 
     def _bounded(self, ids: list[str]) -> dict[str, list[Any]]:
-        """Read one bulk; in halves where an entry of one of its tickets is larger than an answer may be."""
+        """Read some in one page; in halves where that is too large, or is not all.
+
+        Only an answer of one page holds each ticket's history whole or not at all: of several pages one may be lost,
+        and nothing tells how many entries there are.
+        """
         try:
-            return self._read_bulk(ids)
+            found = self._one_page(ids)
         except AnswerTooLarge:
             if len(ids) == 1:
                 return {ids[0]: TOO_LARGE}
-            middle = len(ids) // 2
-            return {**self._bounded(ids[:middle]), **self._bounded(ids[middle:])}
+            found = None
+        if found is not None:
+            return found
+        if len(ids) == 1:
+            alone = self.read_one(ids[0])
+            return {} if alone is None else {ids[0]: alone}
+        self._at_once = middle = len(ids) // 2
+        return {**self._bounded(ids[:middle]), **self._bounded(ids[middle:])}
 
-    def _read_bulk(self, ids: list[str]) -> dict[str, list[Any]]:
-        """Read one bulk, again when a ticket vanished meanwhile: its entries' absence may have shifted a page."""
-        for _attempt in range(_ATTEMPTS):
-            found, pages = self._pages(ids)
-            if pages == 1:
-                return found
-            left = [id_ for some in chunks(ids, _RECORDS) for id_ in self._visible(some)]
-            if len(left) == len(ids):
-                return found
-            ids = left
-            if not ids:
-                return {}
-        raise Retryable(self._client.source, "tickets vanish faster than their histories can be read")
-
-    def _pages(self, ids: list[str]) -> tuple[dict[str, list[Any]], int]:
-        found: dict[str, dict[str, Any]] = {}
-        tokens: set[str] = set()
-        before = 0
+    def _one_page(self, ids: list[str]) -> dict[str, list[Any]] | None:
+        """Return the histories of some tickets, None where they take more than one page."""
         body: dict[str, Any] = {"issueIdsOrKeys": ids}
-        while True:
-            answer = self._page(body)
-            for id_, entries in self._entries(answer):
-                # the entries of one ticket may be split over pages; an entry told twice is one entry
-                named = zip(entry_ids(self._client.source, entries, "the bulk changelog"), entries, strict=True)
-                found.setdefault(id_, {}).update(named)
-            self._size.learn(sum(map(len, found.values())) - before, self._client.answered_bytes)
-            before = sum(map(len, found.values()))
-            token = answer.get("nextPageToken")
-            if token is not None and not isinstance(token, str):
-                raise self._bad("the bulk changelog gives a page token that is none")
-            if not token:
-                return {id_: list(entries.values()) for id_, entries in found.items()}, len(tokens) + 1
-            if token in tokens:
-                raise self._bad("the bulk changelog gives the same page token again")
-            tokens.add(token)
-            body["nextPageToken"] = token
+        answer = self._page(body)
+        found: dict[str, dict[str, Any]] = {}
+        for id_, entries in self._entries(answer):
+            # an entry told twice is one entry
+            named = zip(entry_ids(self._client.source, entries, "the bulk changelog"), entries, strict=True)
+            found.setdefault(id_, {}).update(named)
+        if not found.keys() <= set(ids):
+            raise self._bad("the bulk changelog tells of tickets that it was not asked for")
+        count = sum(map(len, found.values()))
+        self._size.learn(count, self._client.answered_bytes)
+        token = answer.get("nextPageToken")
+        if token is not None and not isinstance(token, str):
+            raise self._bad("the bulk changelog gives a page token that is none")
+        if token:
+            return None
+        if len(ids) == self._at_once and 4 * count < body["maxResults"]:
+            self._at_once = min(_BULK, 2 * self._at_once)
+        return {id_: list(entries.values()) for id_, entries in found.items()}
 
     def _page(self, body: dict[str, Any]) -> Any:
         """Ask for one page of entries, for half as many as long as the answer is too large."""
@@ -115,10 +112,6 @@ class Histories:
                 raise self._bad("the bulk changelog does not say whose the entries are")
             yield log["issueId"], entries
 
-    def _visible(self, ids: Sequence[str]) -> list[str]:
-        body = {"issueIdsOrKeys": list(ids), "fields": ["updated"]}
-        return [str(one["id"]) for one in issues_of(self._client, self._client.post("issue/bulkfetch", body))]
-
     def read_silent(self, ids: Sequence[str]) -> dict[str, list[Any]]:
         """Read the tickets that the bulk answer was silent about: by their own count, or entry by entry.
 
@@ -126,27 +119,36 @@ class Histories:
         """
         found: dict[str, list[Any]] = {}
         for some in chunks(ids, _RECORDS):
-            for id_, is_empty in self._counted(some):
-                whole = [] if is_empty else self.read_one(id_)
+            for id_, count in self._counted(some):
+                whole = [] if count == 0 else self.read_one(id_, count)
                 if whole is not None:
                     found[id_] = whole
         return found
 
-    def _counted(self, ids: Sequence[str]) -> list[tuple[str, bool]]:
-        """Tell which of these tickets there are, and whether their history is empty by its own count."""
+    def _counted(self, ids: Sequence[str]) -> list[tuple[str, int | None]]:
+        """Tell which of these tickets there are, and how many entries their history has by its own count."""
         body = {"issueIdsOrKeys": list(ids), "fields": ["updated"], "expand": ["changelog"]}
         try:
             issues = issues_of(self._client, self._client.post("issue/bulkfetch", body))
         except AnswerTooLarge:
             if len(ids) == 1:
-                return [(ids[0], False)]
+                return [(ids[0], None)]
             middle = len(ids) // 2
             return [*self._counted(ids[:middle]), *self._counted(ids[middle:])]
-        logs = [(str(issue["id"]), issue.get("changelog")) for issue in issues]
-        return [(id_, isinstance(log, dict) and log.get("total") == 0) for id_, log in logs]
+        return [(str(issue["id"]), _total(issue.get("changelog"))) for issue in issues]
 
-    def read_one(self, id_: str) -> list[Any] | None:
-        """Read one ticket's history page by page, until its own total is reached; None when it is gone."""
+    def read_one(self, id_: str, count: int | None = None) -> list[Any] | None:
+        """Read one ticket's history page by page, until its own total is reached; None when it is gone.
+
+        `count` is the total told elsewhere; with another one, or where none was told, it is read twice.
+        """
+        found = self._read_alone(id_)
+        if found is not None and found is not TOO_LARGE and len(found) != count:
+            again = self._read_alone(id_)
+            return again if again is None or again is TOO_LARGE or len(again) >= len(found) else found
+        return found
+
+    def _read_alone(self, id_: str) -> list[Any] | None:
         entries: dict[str, Any] = {}
         start = 0
         while True:
@@ -172,3 +174,8 @@ class Histories:
 
     def _bad(self, words: str) -> BadAnswer:
         return BadAnswer(self._client.source, f"{words}; the page is refused")
+
+
+def _total(log: Any) -> int | None:
+    total = log.get("total") if isinstance(log, dict) else None
+    return total if isinstance(total, int) else None

@@ -42,6 +42,13 @@ def _joined(ahead: Rows, until_now: Rows) -> Rows:
     return Rows(list(issues.values()), until_now.place)
 
 
+def _reaches(issues: list[Issue], state: Mapping[str, Any]) -> bool:
+    """Tell whether a page, the newest first, goes down to the last known ticket as it was."""
+    return any(
+        str(one["id"]) == state.get("newest") and instant_ms(one, "updated") == state["mark"] for one in issues
+    )
+
+
 class Poll:
     """Polls one site. The cursor's state is `mark` (epoch ms) and `newest` (the ticket that had it)."""
 
@@ -77,6 +84,14 @@ class Poll:
                 yield page
             self._settle(asked_at, is_quiet=is_quiet)
             return
+        missing = [] if _reaches(rows.issues, state) else self._left_out(rows, since)
+        if len(missing) > site.options.page_size:
+            sweep = SweepState(since=since, mark=int(state["mark"]), newest=str(state.get("newest") or ""))
+            yield from self._sweeping.run({**state, "sweep": sweep.as_json()}, "sweep")
+            return
+        if missing:
+            rows = Rows([*rows.issues, *site.issues(missing)], None)
+            newest = newest_of(rows.issues, present)
         told = {str(issue["id"]) for issue in rows.issues}
         is_told = state.get("newest") in told
         if not is_told:
@@ -93,6 +108,11 @@ class Poll:
         bound = not_ahead("updated") if until_now else ""
         jql = query.where(query.since("updated", since), bound, order=NEWEST_CHANGE_FIRST)
         return self._site.search.page(jql, ALL_FIELDS, self._site.options.page_size)
+
+    def _left_out(self, rows: Rows, since: int) -> list[str]:
+        """Ask what a page left out: the last known ticket does not stand at its end to prove that it came whole."""
+        told = {str(issue["id"]) for issue in rows.issues}
+        return [id_ for id_ in self._site.touched_since(since) if id_ not in told]
 
     def _since(self, mark: int) -> int:
         """Where to look from: the overlap behind the mark, or less of it once it is known to hide nothing."""
@@ -115,8 +135,8 @@ class Poll:
     def _after(self, state: Mapping[str, Any], newest: tuple[int, str] | None) -> dict[str, Any]:
         if newest is None:
             newest = self._sweeping.newest()  # the last known ticket left: look on from the newest that is there
-        if newest is None:
-            return dict(state)
+            if newest is None or newest[0] > int(state["mark"]):
+                return dict(state)  # what was touched since then is still to be read
         return {**state, "mark": self._site.plausible(newest[0]), "newest": newest[1]}
 
     def _page(self, issues: list[Issue], since: int, after: dict[str, Any]) -> Page:

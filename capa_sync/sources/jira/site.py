@@ -140,6 +140,12 @@ class Site:
         size = self.options.page_size if len(fields) > 1 or fields[0] != "id" else 5 * IDS_AT_ONCE
         return [issue for rows in self.search.pages(jql, fields, size, changelog=changelog) for issue in rows.issues]
 
+    def touched_since(self, ms: int | None) -> list[str]:
+        """Ids of all tickets that the query names and that were touched since an instant; no more is read of them."""
+        jql = self.query.where(self.query.since("updated", ms))
+        pages = self.search.pages(jql, ["id"], 10 * IDS_AT_ONCE if self.client.is_cloud else 2 * IDS_AT_ONCE)
+        return list(dict.fromkeys(str(issue["id"]) for rows in pages for issue in rows.issues))
+
     def in_query(self, ids: Iterable[str]) -> set[str]:
         """Which of these tickets (by id) the configured query names."""
         return {str(one["id"]) for one in self.search_ids(ids, ["id"], f"({self.query.scope})")}
@@ -156,6 +162,10 @@ class Site:
         if self.client.is_cloud:
             return self.existing(ids)
         return {str(one["id"]) for one in self.search_ids(ids, ["id"])}
+
+    def issues(self, ids: Sequence[str]) -> list[Issue]:
+        """Read tickets by id or key as raw issues; those gone or hidden are left out."""
+        return list(self._by_id.whole(ids))
 
     def fetch(self, ids: Sequence[str]) -> list[Draft]:
         """Read tickets by id or key, whatever the query or the index says; those gone or hidden are left out."""

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from capa_sync.errors import BadAnswer
 from capa_sync.sources.jira.paging import ALL_FIELDS, START, BadRequest, Place, Rows, Search, Shifted
 from capa_sync.sources.jira.query import Query
 from capa_sync.sources.jira.times import epoch_ms, read_instant
@@ -106,7 +107,11 @@ class Sweep:
 
     def _page(self, state: SweepState) -> Rows:
         jql = self._query.where(self._query.since("updated", state.since), self._query.since("created", state.bound))
-        return self._search.page(jql, ALL_FIELDS, self._size, state.place, changelog=True)
+        rows = self._search.page(jql, ALL_FIELDS, self._size, state.place, changelog=True)
+        minutes = [ms // _MINUTE * _MINUTE for issue in rows.issues if (ms := _created(issue)) is not None]
+        if minutes != sorted(minutes) or (minutes and minutes[0] < (state.reached or 0) and state.place != START):
+            raise BadAnswer(self._source, "a page of the search contradicts its order; it is refused")
+        return rows
 
     def _after(self, state: SweepState, rows: Rows) -> SweepState | None:
         if rows.place is None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import replace
 from typing import Any
 
@@ -52,9 +52,13 @@ class Sweeping:
             yield Page((), self._cursor(rest), complete=True)
             return
         total = self._total(begun)
+        seen: set[str] = set()
         if begun.tail is None:
             for stretches in self._batches(begun):
+                seen.update(str(issue["id"]) for stretch in stretches for issue in stretch.rows.issues)
                 yield from self._pages(stretches, begun, rest, slot, total)
+        if begun.since is not None:
+            yield from self._left_out(begun, seen, rest, slot)
         yield from self._tail(begun, rest, slot)
         prove_identity(self._site.client, self._site.facts.me)  # no answer on the way may have been an anonymous one
         yield Page((), self._cursor(self._ended(begun, rest, slot)), complete=True, total=total)
@@ -127,6 +131,16 @@ class Sweeping:
             parents, lost = family.parents_of(readings, present)
             readings, skipped = [*readings, *parents], [*skipped, *lost]
         return readings, skipped
+
+    def _left_out(self, begun: SweepState, seen: Set[str], rest: dict[str, Any], slot: str) -> Iterator[Page]:
+        """Read those touched since then that no page told: a page may have come short, and no full read is near."""
+        found = self._site.touched_since(begun.since)
+        for some in chunks([id_ for id_ in found if id_ not in seen], self._site.options.page_size):
+            drafts = [draft for draft in self._site.fetch(some) if not self._site.is_unchanged(draft)]
+            readings, skipped = self._family.read_with_kin(drafts, frozenset())
+            if readings or skipped:
+                cursor = self._cursor({**rest, slot: replace(begun, tail="").as_json()})
+                yield Page(tuple(readings), cursor, complete=False, skipped=tuple(skipped))
 
     def _tail(self, begun: SweepState, rest: dict[str, Any], slot: str) -> Iterator[Page]:
         """Read the actions outside the query: all of them in a full read, the touched ones after a flood."""

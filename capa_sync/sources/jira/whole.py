@@ -271,6 +271,7 @@ class Assembler:
         return found
 
     def _paged_comments(self, draft: Draft) -> list[Any] | None:
+        _first, told = _listed(draft.comments, "comments")
         for _attempt in range(_ATTEMPTS):
             found: dict[str, Any] = {}
             start, totals = 0, set()
@@ -288,8 +289,9 @@ class Assembler:
                 if not listed:
                     message = f"the comments of {draft.id} promise {total} and end after {start}; the page is refused"
                     raise BadAnswer(self._client.source, message)
-            if len(totals) == 1:  # none came or went meanwhile, so that no page was shifted
+            if totals == {told}:  # none came or went since the ticket or the pages before told it
                 return list(found.values())
+            told = total
         raise Retryable(self._client.source, "comments come and go faster than they can be read")
 
     def _comment_page(self, draft: Draft, start: int) -> Any:

@@ -209,6 +209,19 @@ def _read(client: TableClient, kind: _Kind, ids: Sequence[str]) -> _Found:
 
 
 def _walk(client: TableClient, kind: _Kind, ids: Sequence[str]) -> tuple[list[Row], bool]:
+    """Read all rows of some records, and tell whether they are as many as the instance counts.
+
+    Where it tells no count they are read twice, for an empty page is no proof of its own.
+    """
+    rows, total = _walk_once(client, kind, ids)
+    if total is None:
+        again, total = _walk_once(client, kind, ids)
+        total = max(len(rows), len(again)) if total is None else total
+        rows = again
+    return rows, len(rows) >= total
+
+
+def _walk_once(client: TableClient, kind: _Kind, ids: Sequence[str]) -> tuple[list[Row], int | None]:
     # the long list of ids is not echoed in links, so the count tells the end
     fetch = partial(client.rows, kind.table, limit=_PAGE, fields=kind.fields, linked=False)
     base = join(one_of(kind.key, ids), kind.extra)
@@ -218,7 +231,7 @@ def _walk(client: TableClient, kind: _Kind, ids: Sequence[str]) -> tuple[list[Ro
     for answer in walk.by_change(None):
         total = answer.total if total is None else total
         rows.extend(answer.rows)
-    return rows, total is None or len(rows) >= total
+    return rows, total
 
 
 def batches(ids: Sequence[str]) -> Iterator[Sequence[str]]:
