@@ -65,16 +65,25 @@ def read_list(told: tuple[str, ...], text: str, split: str, template: Template, 
     return Value(ValueState.FILLED, filled, shown) if filled else Value(ValueState.PLACEHOLDER, None, shown)
 
 
+YEARS = range(1900, 2201)
+"""Years that a date on a ticket may lie in; 9999 and the like stand for "never"."""
+
+
 def parse_time(text: str, *, day_only: bool = False) -> date | datetime | None:
-    """Return a date or an aware UTC instant; a text without an offset is UTC; None when it is neither."""
+    """Return a date or an aware UTC instant; a text without an offset is UTC.
+
+    None when it is neither, or lies outside YEARS: what a calendar cannot count from is no deadline.
+    """
     text = text.strip()
     try:
         if len(text) == 10 or day_only or ZERO_TIME.fullmatch(text):
-            return date.fromisoformat(text[:10])
-        instant = datetime.fromisoformat(text)
-    except ValueError:
+            found = date.fromisoformat(text[:10])
+        else:
+            instant = datetime.fromisoformat(text)
+            found = (instant if instant.tzinfo else instant.replace(tzinfo=UTC)).astimezone(UTC)
+    except (ValueError, OverflowError):
         return None
-    return (instant if instant.tzinfo else instant.replace(tzinfo=UTC)).astimezone(UTC)
+    return found if found.year in YEARS else None
 
 
 @lru_cache(maxsize=500)
@@ -87,7 +96,7 @@ def read_time(ids: tuple[str, ...], shown: str, day_only: bool) -> Value:
         if when is not None:
             return Value(ValueState.FILLED, when, shown or ids[0])
     shown = shown or ids[0]
-    return Value(ValueState.ERROR, text=shown, reason=f"'{shown[:40]}' is no date")
+    return Value(ValueState.ERROR, text=shown, reason=f"'{shown[:40]}' is no date between {YEARS[0]} and {YEARS[-1]}")
 
 
 class OptionTable:

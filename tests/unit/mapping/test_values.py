@@ -174,3 +174,23 @@ def test_a_list_of_options_maps_each() -> None:
 def test_several_persons_in_one_field_are_an_error() -> None:
     """Nobody guesses which of them is accountable."""
     assert value("owner", Raw(("a", "b"), ("A", "B"), "A, B")).state is ValueState.ERROR
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "0001-01-01",
+        "1899-12-31",
+        "2201-01-01",
+        "9999-12-31",
+        "9999-12-31T23:59:59.999-1400",
+        "0001-01-01T00:00:00+1400",
+        "99999-01-01T00:00:00Z",
+    ],
+)
+def test_a_date_that_no_deadline_can_be_counted_from_is_an_error(text: str) -> None:
+    """Neither filled nor empty: the years before 1900 and after 2200, as `9999-12-31` for "never"."""
+    found = value("due_at", raw(text))
+    assert found.state is ValueState.ERROR
+    assert "between 1900 and 2200" in found.reason
+    assert parse_time(text) is None
