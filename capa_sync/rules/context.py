@@ -12,6 +12,7 @@ from capa_sync.model.record import Action, ActionKind, ActionOrigin, CapaRecord,
 from capa_sync.model.settings import DEFAULT_DEADLINES, Days, JudgeOptions
 from capa_sync.model.ticket import Origin
 from capa_sync.model.values import Value, ValueState
+from capa_sync.rules import sentences as say
 from capa_sync.rules.calendar import Calendar, calendar_for
 from capa_sync.rules.moments import DAWN, Clocked, FirstTime, Moment, Truth, first_of
 from capa_sync.rules.profiles import PROFILES, Profile, deadline_length
@@ -225,10 +226,10 @@ class Context:
         """Return why a phrase over these subjects cannot tell, in words for an admin."""
         reasons = [reason for name in names if (reason := self._why(name))]
         if not reasons and history and not self.history_whole:
-            reasons.append("the change history is incomplete")
+            reasons.append(say.HISTORY_INCOMPLETE)
         if not reasons and history:
-            reasons.append("the history holds a value that the mapping does not list")
-        return "; ".join(dict.fromkeys(reasons)) or "a value it needs is not known"
+            reasons.append(say.HISTORY_UNLISTED)
+        return "; ".join(dict.fromkeys(reasons)) or say.NOT_KNOWN
 
     def _why(self, name: str) -> str:
         if name in {"actions", "action_owners", "action_started_at"} and self.actions_unknown:
@@ -237,8 +238,9 @@ class Context:
         if value.is_known:
             return ""
         if value.state is ValueState.UNMAPPED:
-            return f"'{name}' is not mapped" + (f": {value.reason}" if value.reason else "")
-        return value.reason or f"'{name}' cannot be read"
+            form = say.NOT_MAPPED_BECAUSE if value.reason else say.NOT_MAPPED
+            return form.format(name=name, reason=value.reason)
+        return value.reason or say.CANNOT_BE_READ.format(name=name)
 
     def _first(self, field: str, test: Callable[[Value], bool]) -> FirstTime:
         if not self.history_whole:
@@ -266,8 +268,10 @@ def _why_incomplete(record: CapaRecord) -> str:
     if record.actions_problem:
         return record.actions_problem
     if not record.actions:
-        return "" if record.actions_mapped else "the mapping names no place for actions"
-    return next((a.reason or f"{a.key} cannot be read" for a in record.actions if not a.readable), "")
+        return "" if record.actions_mapped else say.ACTIONS_NOT_MAPPED
+    return next(
+        (a.reason or say.ACTION_UNREADABLE.format(action=a.key) for a in record.actions if not a.readable), ""
+    )
 
 
 def _started(action: Action) -> FirstTime:

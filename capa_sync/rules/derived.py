@@ -6,6 +6,7 @@ from datetime import datetime
 
 from capa_sync.model.record import STAGE_ORDER, CapaRecord, Stage
 from capa_sync.model.values import EMPTY, UNMAPPED, Value, ValueState
+from capa_sync.rules import sentences as say
 from capa_sync.rules.context import Context, Derivations, Terms
 
 _IMPLEMENTED = frozenset({"implemented"})
@@ -65,7 +66,7 @@ def _action_started_at(context: Context) -> Value:
         return EMPTY
     if not context.record.actions_mapped and not context.record.actions:
         return UNMAPPED
-    return _unreadable(context.actions_unknown or "the change history is incomplete")
+    return _unreadable(context.actions_unknown or say.HISTORY_INCOMPLETE)
 
 
 def _implemented_at(context: Context) -> Value:
@@ -80,7 +81,7 @@ def _implemented_at(context: Context) -> Value:
         return EMPTY
     first = context.first_became("stage", _IMPLEMENTED)
     if first.possible is not None:
-        return _unreadable("the change history is incomplete")
+        return _unreadable(say.HISTORY_INCOMPLETE)
     return EMPTY if first.known is None else _at(first.known.at)
 
 
@@ -89,7 +90,7 @@ def _closed_at(context: Context) -> Value:
         return EMPTY
     entry, sure = context.last_entry("closed")
     if entry is None or not sure:
-        return _unreadable("the history does not show when it was closed")
+        return _unreadable(say.CLOSED_WHEN_UNKNOWN)
     return _at(entry.at)
 
 
@@ -99,9 +100,9 @@ def _closed_by(context: Context) -> Value:
         return EMPTY
     entry, sure = context.last_entry("closed")
     if entry is None or entry.change is None or not sure or entry.change.by is None:
-        return _unreadable("the history does not show who closed it")
+        return _unreadable(say.CLOSED_BY_UNKNOWN)
     if not entry.change.human:
-        return _unreadable("it was closed by an account that stands for no person")
+        return _unreadable(say.CLOSED_BY_NO_PERSON)
     return Value(ValueState.FILLED, entry.change.by, context.person(entry.change.by))
 
 
@@ -121,7 +122,7 @@ def _action_owners(context: Context) -> Value:
         return Value(ValueState.FILLED, tuple(owners), ", ".join(map(context.person, owners)))
     if not context.record.actions_mapped and not context.record.actions:
         return UNMAPPED
-    return _unreadable(context.actions_unknown or "an action's owner cannot be read") if unsure else EMPTY
+    return _unreadable(context.actions_unknown or say.OWNER_UNREADABLE) if unsure else EMPTY
 
 
 def _replans(context: Context) -> Value:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from capa_sync.model.finding import Evidence
 from capa_sync.model.ticket import Origin
 from capa_sync.model.values import Value, ValueState
+from capa_sync.rules import sentences as say
 from capa_sync.rules.subjects import SUBJECTS, Kind
 
 if TYPE_CHECKING:
@@ -75,24 +76,26 @@ def show_value(name: str, value: Value, context: Context) -> str:
 def describe(name: str, value: Value, context: Context) -> str:
     """Return a value with its state in words, for evidence."""
     if value.state is ValueState.EMPTY:
-        return "is empty"
+        return say.IS_EMPTY
     if value.is_filled:
-        return f"is '{show_value(name, value, context)}'"
+        return say.IS.format(value=show_value(name, value, context))
     if value.state is ValueState.PLACEHOLDER:
-        return f"holds only a placeholder, '{show_value(name, value, context)}'"
-    return f"is {value.state.value}" + (f": {clip(value.reason)}" if value.reason else "")
+        return say.IS_PLACEHOLDER.format(value=show_value(name, value, context))
+    reason = clip(value.reason)
+    return (say.IS_UNKNOWN_BECAUSE if reason else say.IS_UNKNOWN).format(state=value.state.value, reason=reason)
 
 
 def change_fact(change: FieldChange, context: Context) -> Evidence:
     """Return one history entry as evidence."""
     name = change.field
     new = show_value(name, change.new, context) if name in SUBJECTS else clip(str(change.new.data))
-    value = (f"'{new}'" if new else "empty") + ("" if change.new.is_filled or not new else f" ({change.new.state})")
+    form = (say.QUOTED if change.new.is_filled else say.NOT_FILLED) if new else say.EMPTY
+    value = form.format(value=new, state=change.new.state.value)
     if change.origin is not Origin.BIRTH:
-        return Evidence(name, f"became {value}{_who(change)}", change.at, change.by, change.entry)
+        return Evidence(name, say.BECAME.format(value=value, who=_who(change)), change.at, change.by, change.entry)
     if not context.history_whole:
-        return Evidence(name, f"was {value} where the history that could be read begins")
-    return Evidence(name, f"was {value} at creation{_who(change)}", change.at, change.by, change.entry)
+        return Evidence(name, say.WHERE_IT_BEGINS.format(value=value))
+    return Evidence(name, say.AT_CREATION.format(value=value, who=_who(change)), change.at, change.by, change.entry)
 
 
 def _who(change: FieldChange) -> str:
@@ -100,8 +103,8 @@ def _who(change: FieldChange) -> str:
     if change.human:
         return ""
     if change.origin is Origin.OBSERVED:
-        return ", as a later reading showed; by whom is not recorded"
-    return ", by an account that stands for no person"
+        return say.SEEN_LATER
+    return say.NO_PERSON
 
 
 def present_fact(name: str, context: Context) -> Evidence:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from capa_sync.sandbox.stories.script import Fill
+from capa_sync.sandbox.stories.script import Fill, Move
 from tests.daemon.conftest import MakeDesk
 from tests.daemon.desk import NOW, ROOT, Desk
 
@@ -143,6 +143,28 @@ def test_all_that_rules_say_is_one_page(make_desk: MakeDesk) -> None:
     found = json.loads(desk.run("rules", "wording", "rules", "--json").out)
     assert {rule["rule"] for rule in found["rules"]} == {ORDER}
     assert len(found["on_the_ticket"]) > 8
+
+
+def test_a_warned_ticket_that_is_rejected_says_that_the_checks_no_longer_apply(make_desk: MakeDesk) -> None:
+    """On every tracker, once, in a text of its own; our labels go, and nothing is called fixed or clear."""
+    desk = make_desk(rules=(ORDER, "action-overdue"))
+    for source in desk.names:
+        desk.tell_broken(source)
+    desk.sync()
+    desk.set_clock(NOW + timedelta(days=1, hours=1))
+    for source in desk.names:
+        desk.tell(source, "broken", Move("rejected", {"rejected_reason": "It was an agreed test of the alarm."}))
+    desk.sync()
+    pictures = {source: desk.picture(source, "broken") for source in desk.names}
+    for source, picture in pictures.items():
+        told = picture["text"] if source == "servicenow" else str(picture["comments"])
+        assert "these checks no longer apply to this ticket" in told.replace("\\", ""), source
+        assert not re.search("fixed|are clear|no open warnings", told), source
+        assert (picture.get("labels", []), picture["state"]) == ([], "clear")
+    assert ["no longer apply" in note for note in pictures["servicenow"]["notes"]].count(True) == 1
+    before = len(desk.writes())
+    desk.sync()
+    assert len(desk.writes()) == before
 
 
 # --- what could not be told ----------------------------------------------------------------------------------------

@@ -8,6 +8,7 @@ from datetime import date, datetime
 from capa_sync.model.finding import Evidence
 from capa_sync.model.record import Action
 from capa_sync.model.values import Value
+from capa_sync.rules import sentences as say
 from capa_sync.rules.context import Context
 from capa_sync.rules.moments import Clocked, Truth
 from capa_sync.rules.phrases.phrase import (
@@ -39,24 +40,28 @@ def action_name(action: Action) -> str:
 
 def _action_fact(action: Action, context: Context) -> Evidence:
     due = action.due_at.data
-    parts = [f"{action_name(action)}:"]
-    parts.append(f"due {show_date(due, context)}," if isinstance(due, date) else "without a due date,")
     owner = action.owner
-    parts.append(f"owner {clip(context.person(str(owner.data)))}," if owner.is_filled else "without an owner,")
+    person = clip(context.person(str(owner.data))) if owner.is_filled else ""
+    text = say.ACTION.format(
+        action=action_name(action),
+        due=say.DUE.format(day=show_date(due, context)) if isinstance(due, date) else say.NO_DUE,
+        owner=say.OWNER.format(person=person) if person else say.NO_OWNER,
+        state=_state(action, context),
+    )
+    return Evidence("actions", text, action.done_at, None, action.id)
+
+
+def _state(action: Action, context: Context) -> str:
     if not action.readable:
-        parts.append("cannot be read")
-    elif action.done_at is not None:
-        parts.append(f"done {show_date(action.done_at, context)}")
-    else:
-        parts.append("open")
-    return Evidence("actions", " ".join(parts), action.done_at, None, action.id)
+        return say.UNREADABLE
+    return say.OPEN if action.done_at is None else say.DONE.format(day=show_date(action.done_at, context))
 
 
 def _facts(context: Context) -> list[Evidence]:
     found = [_action_fact(action, context) for action in context.actions]
     if context.actions_unknown:
         found.append(Evidence("actions", context.actions_unknown))
-    return found or [Evidence("actions", "there is none")]
+    return found or [Evidence("actions", say.NO_ACTION)]
 
 
 def _readable(context: Context) -> Sequence[Action]:
@@ -90,7 +95,11 @@ def _each_has(_: Subject, args: Arguments) -> Test:
 
     def lacks(context: Context) -> list[str]:
         found = ((action, _lacking(action, parts)) for action in _readable(context))
-        return [f"{join_words(missing)} of {action_name(action)}" for action, missing in found if missing]
+        return [
+            say.PARTS_OF.format(parts=join_words(missing), action=action_name(action))
+            for action, missing in found
+            if missing
+        ]
 
     return _every(_readable, parts, lacks)
 
@@ -101,7 +110,7 @@ def _done(context: Context) -> Sequence[Action]:
 
 def _done_has_evidence(_: Subject, __: Arguments) -> Test:
     def lacks(context: Context) -> list[str]:
-        return [f"evidence for {action_name(a)}" for a in _done(context) if _lacking(a, ("evidence",))]
+        return [say.EVIDENCE_FOR.format(action=action_name(a)) for a in _done(context) if _lacking(a, ("evidence",))]
 
     return _every(_done, ("evidence",), lacks)
 
@@ -119,7 +128,7 @@ def _at_most_open(_: Subject, args: Arguments) -> Test:
         return None if context.actions_unknown else True
 
     def lacks(context: Context) -> list[str]:
-        return [f"completion of {action_name(action)}" for action in _open(context)]
+        return [say.COMPLETION_OF.format(action=action_name(action)) for action in _open(context)]
 
     return Test(("actions",), holds, facts=_facts, lacks=lacks)
 
@@ -140,7 +149,9 @@ def _overdue(_: Subject, args: Arguments) -> Test:
 
     def lacks(context: Context) -> list[str]:
         late = [a for a in _open(context) if (moment := flip(a, context)) is not None and context.now >= moment]
-        return [f"{action_name(a)} (due {show_value('due_at', a.due_at, context)})" for a in late]
+        return [
+            say.LATE_ACTION.format(action=action_name(a), day=show_value("due_at", a.due_at, context)) for a in late
+        ]
 
     return Test(("actions",), clock=clock, facts=_facts, lacks=lacks)
 

@@ -8,6 +8,7 @@ from datetime import date, datetime
 from capa_sync.model.finding import Evidence
 from capa_sync.model.settings import DEFAULT_DEADLINES, Days
 from capa_sync.model.values import ValueState
+from capa_sync.rules import sentences as say
 from capa_sync.rules.context import Context
 from capa_sync.rules.moments import Clocked, Truth
 from capa_sync.rules.phrases.phrase import (
@@ -110,7 +111,7 @@ def _past_deadline(subject: Subject, args: Arguments) -> Test:
         start = context.value(subject.name).data
         end = deadline_end(context, name, start) if isinstance(start, date) else None
         if end is not None:
-            found.append(Evidence("deadline", f"the {name} deadline ends on {_last_day(end, context)}"))
+            found.append(Evidence("deadline", say.DEADLINE_ENDS.format(name=name, day=_last_day(end, context))))
         return found
 
     return Test((subject.name, "grade"), clock=clock, facts=facts)

@@ -7,6 +7,7 @@ from datetime import datetime
 
 from capa_sync.model.finding import Evidence
 from capa_sync.model.record import FieldChange, Stage
+from capa_sync.rules import sentences as say
 from capa_sync.rules.context import Context
 from capa_sync.rules.moments import Truth
 from capa_sync.rules.phrases.history import CHANGING, by_humans
@@ -38,7 +39,8 @@ def _lacks(subject: Subject, context: Context) -> list[str]:
     if not changes:
         return []
     last = changes[-1]
-    return [f"{context.label(subject.name)} (on {show_date(last.at, context)} by {clip(context.person(last.by))})"]
+    label, person = context.label(subject.name), clip(context.person(last.by))
+    return [say.CHANGED_FIELD.format(label=label, day=show_date(last.at, context), person=person)]
 
 
 def _marks(subject: Subject, context: Context) -> list[str]:

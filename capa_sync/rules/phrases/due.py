@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 
 from capa_sync.model.finding import Evidence
 from capa_sync.model.values import ValueState
+from capa_sync.rules import sentences as say
 from capa_sync.rules.context import Context, Move
 from capa_sync.rules.moments import Truth
 from capa_sync.rules.phrases.phrase import Arguments, Family, Phrase, PhraseError, Test, number
@@ -26,7 +27,7 @@ def _check(subject: Subject) -> None:
 def move_words(move: Move, context: Context) -> str:
     """Return one move in words."""
     old, new, at = (show_date(day, context) for day in (move.old, move.new, move.change.at))
-    return f"from {old} to {new} (on {at})"
+    return say.MOVE.format(old=old, new=new, day=at)
 
 
 def _facts(subject: Subject, context: Context) -> list[Evidence]:
@@ -111,7 +112,7 @@ def _has_reason(context: Context, move: Move, next_move: datetime | None) -> boo
 def _comment_facts(context: Context) -> list[Evidence]:
     first = context.moves("due_at")[0].change.at - _BEFORE_MOVE if context.moves("due_at") else None
     return [
-        Evidence("comment", "a human comment", comment.at, comment.by, comment.id)
+        Evidence("comment", say.HUMAN_COMMENT, comment.at, comment.by, comment.id)
         for comment in context.record.comments
         if comment.human and first is not None and comment.at >= first
     ]

@@ -8,6 +8,7 @@ from capa_sync.model.finding import Evidence
 from capa_sync.model.record import ActionKind, FieldChange
 from capa_sync.model.ticket import Origin
 from capa_sync.model.values import ValueState
+from capa_sync.rules import sentences as say
 from capa_sync.rules.context import Context
 from capa_sync.rules.moments import Clocked, Truth
 from capa_sync.rules.phrases.order import first_filled
@@ -96,7 +97,9 @@ def _changed_after(subject: Subject, args: Arguments) -> Test:
         return None if find(context).possible is not None or not context.history_whole else False
 
     def facts(context: Context) -> list[Evidence]:
-        return change_facts(later(context), context) or [Evidence(subject.name, f"not changed after {other.label}")]
+        return change_facts(later(context), context) or [
+            Evidence(subject.name, say.NOT_CHANGED_AFTER.format(label=other.label))
+        ]
 
     return Test((subject.name, other.name), holds, facts=facts)
 

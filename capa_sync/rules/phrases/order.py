@@ -6,6 +6,7 @@ from collections.abc import Callable
 from datetime import datetime
 
 from capa_sync.model.finding import Evidence
+from capa_sync.rules import sentences as say
 from capa_sync.rules.context import Context
 from capa_sync.rules.moments import FirstTime, Moment, Truth, in_order
 from capa_sync.rules.phrases.phrase import (
@@ -61,15 +62,16 @@ def _at(time: FirstTime) -> datetime | None:
 def _first_fact(name: str, event: str, time: FirstTime, context: Context) -> list[Evidence]:
     moment = time.known
     if moment is None:
-        return [Evidence(name, f"not known whether {event} before" if time.possible else f"never {event}")]
+        return [Evidence(name, (say.NOT_KNOWN_WHETHER if time.possible else say.NEVER).format(event=event))]
     if not context.is_seen(moment):
-        return [Evidence(name, f"{event} before the history that could be read begins, or there")]
-    shown = f"{event} on {show_date(moment.at, context)}"
+        return [Evidence(name, say.BEFORE_IT_BEGINS.format(event=event))]
+    day = show_date(moment.at, context)
     change = moment.change
     if change is None:
-        return [Evidence(name, shown, moment.at)]
+        return [Evidence(name, say.HAPPENED.format(event=event, day=day), moment.at)]
     fact = change_fact(change, context)
-    return [Evidence(name, f"{shown}: {fact.text}", fact.at, fact.by, fact.entry)]
+    text = say.HAPPENED_BY.format(event=event, day=day, change=fact.text)
+    return [Evidence(name, text, fact.at, fact.by, fact.entry)]
 
 
 def _before_field(subject: Subject, args: Arguments) -> Test:

@@ -1,0 +1,66 @@
+"""What rules say besides the messages of their files: what is missing, and the facts that a verdict rests on.
+
+Names in braces are filled in from texts that were clipped before. `rules wording` shows those of `{missing}`.
+"""
+
+from __future__ import annotations
+
+# what is missing, as `{missing}` tells it
+PARTS_OF = "{parts} of {action}"
+EVIDENCE_FOR = "evidence for {action}"
+COMPLETION_OF = "completion of {action}"
+LATE_ACTION = "{action} (due {day})"
+MOVE = "from {old} to {new} (on {day})"
+CHANGED_FIELD = "{label} (on {day} by {person})"
+
+# a value now
+IS_EMPTY = "is empty"
+IS = "is '{value}'"
+IS_PLACEHOLDER = "holds only a placeholder, '{value}'"
+IS_UNKNOWN = "is {state}"
+IS_UNKNOWN_BECAUSE = "is {state}: {reason}"
+
+# an entry of a history
+QUOTED = "'{value}'"
+NOT_FILLED = "'{value}' ({state})"
+EMPTY = "empty"
+BECAME = "became {value}{who}"
+AT_CREATION = "was {value} at creation{who}"
+WHERE_IT_BEGINS = "was {value} where the history that could be read begins"
+SEEN_LATER = ", as a later reading showed; by whom is not recorded"
+NO_PERSON = ", by an account that stands for no person"
+
+# first times
+NEVER = "never {event}"
+NOT_KNOWN_WHETHER = "not known whether {event} before"
+BEFORE_IT_BEGINS = "{event} before the history that could be read begins, or there"
+HAPPENED = "{event} on {day}"
+HAPPENED_BY = "{event} on {day}: {change}"
+NOT_CHANGED_AFTER = "not changed after {label}"
+HUMAN_COMMENT = "a human comment"
+DEADLINE_ENDS = "the {name} deadline ends on {day}"
+
+# actions
+NO_ACTION = "there is none"
+ACTION = "{action}: {due}, {owner}, {state}"
+DUE = "due {day}"
+NO_DUE = "without a due date"
+OWNER = "owner {person}"
+NO_OWNER = "without an owner"
+DONE = "done {day}"
+OPEN = "open"
+UNREADABLE = "cannot be read"
+
+# why a rule cannot tell
+NOT_MAPPED = "'{name}' is not mapped"
+NOT_MAPPED_BECAUSE = "'{name}' is not mapped: {reason}"
+CANNOT_BE_READ = "'{name}' cannot be read"
+ACTION_UNREADABLE = "{action} cannot be read"
+ACTIONS_NOT_MAPPED = "the mapping names no place for actions"
+HISTORY_INCOMPLETE = "the change history is incomplete"
+HISTORY_UNLISTED = "the history holds a value that the mapping does not list"
+NOT_KNOWN = "a value it needs is not known"
+CLOSED_WHEN_UNKNOWN = "the history does not show when it was closed"
+CLOSED_BY_UNKNOWN = "the history does not show who closed it"
+CLOSED_BY_NO_PERSON = "it was closed by an account that stands for no person"
+OWNER_UNREADABLE = "an action's owner cannot be read"
