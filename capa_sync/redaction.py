@@ -43,6 +43,8 @@ class Redactor:
             return
         forms = frozenset(_forms(secret, user))
         with self._lock:
+            if forms <= self._kept:
+                return
             if is_passing:
                 self._passing.append(forms)
             else:
@@ -66,7 +68,7 @@ def _forms(secret: str, user: str) -> Iterator[str]:
     for encoding in ("utf-8", "latin-1"):
         pair = f"{user}:{secret}".encode(encoding, "replace")
         for code in (base64.b64encode(pair), base64.urlsafe_b64encode(pair)):
-            yield code.decode().rstrip("=")
+            yield from {code.decode(), code.decode().rstrip("=")}
     yield from (quote(secret, safe=""), quote_plus(secret), escape(secret), escape(secret, quote=False))
     yield from (json.dumps(secret)[1:-1], json.dumps(secret, ensure_ascii=False)[1:-1])
 

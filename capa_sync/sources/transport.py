@@ -13,6 +13,8 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import unquote, urlsplit
+from urllib.request import getproxies
 
 import requests
 from requests.adapters import HTTPAdapter
@@ -21,6 +23,7 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
 from capa_sync.errors import AnswerTooLarge
+from capa_sync.redaction import conceal
 
 _PIECE = 1024 * 1024
 
@@ -44,11 +47,23 @@ class AnswerTooSlow(TimeoutError):
 
 def hold_to(session: requests.Session, source: str, limits: Limits) -> requests.Session:
     """Make a session keep to the limits; returns it. Requests then raise AnswerTooLarge and `requests` time-outs."""
+    _conceal_proxies()
     adapter = _Adapter(limits.seconds)
     session.mount("https://", adapter)
     session.mount("http://", adapter)
     session.hooks["response"].append(_taker(source, limits.answer))
     return session
+
+
+def _conceal_proxies() -> None:
+    """Keep the passwords of proxies, which stand in their variables, out of messages as any other secret."""
+    for address in getproxies().values():
+        try:
+            parts = urlsplit(address)
+        except ValueError:
+            continue
+        for password in filter(None, {parts.password, unquote(parts.password or "")}):
+            conceal(password, unquote(parts.username or ""))
 
 
 def took_too_long(error: BaseException | None) -> bool:

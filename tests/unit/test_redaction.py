@@ -9,11 +9,13 @@ from collections.abc import Callable
 from urllib.parse import quote, quote_plus
 
 import pytest
+import requests
 from hypothesis import given
 from hypothesis import strategies as st
 
 from capa_sync.errors import DeliveryUnknown, Retryable, Skippable
 from capa_sync.redaction import REMOVED, Redactor, conceal
+from capa_sync.sources.transport import Limits, hold_to
 
 secrets = st.text(st.characters(codec="utf-8", exclude_categories=["Cs", "Cc"]), min_size=8, max_size=60).filter(
     lambda text: len(text.strip()) >= 8 and text not in REMOVED
@@ -76,3 +78,12 @@ def test_errors_of_a_source_hold_no_secret(kind: type[Retryable] | type[Delivery
     assert "very-secret-value" not in str(error) + error.message
     assert pair not in str(error) + error.message
     assert "very-secret-value" not in str(Skippable("jira", "CAPA-1", "very-secret-value"))
+
+
+def test_the_password_of_a_proxy_is_a_secret(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It stands in a variable of the environment, and a proxy may echo what it got."""
+    monkeypatch.setenv("HTTPS_PROXY", "http://me:p%40ssword-of-proxy@proxy.example.com:3128")
+    hold_to(requests.Session(), "jira", Limits())
+    pair = base64.b64encode(b"me:p@ssword-of-proxy").decode()
+    told = str(Retryable("jira", f"Proxy-Authorization: Basic {pair} p@ssword-of-proxy p%40ssword-of-proxy"))
+    assert told == f"jira: Proxy-Authorization: Basic {REMOVED} {REMOVED} {REMOVED}"
