@@ -95,10 +95,13 @@ class Register:
         self._db.copy_to(target)
 
     def drop_derived(self) -> None:
-        """Empty every derived table, for `rebuild`; tickets that could not be read stay in quarantine."""
+        """Empty every derived table, for `rebuild`.
+
+        Tickets that could not be read stay in quarantine, and as they were judged last while they could be.
+        """
         with self._db.transaction():
             for table in DERIVED:
-                self._db.execute(f"DELETE FROM {table} {'WHERE unread = 0' if table == 'quarantine' else ''}")
+                self._db.execute(f"DELETE FROM {table} {_but_unread(table)}")
 
     def rows_by_table(self, *, derived: bool = True) -> dict[str, list[Row]]:
         """Return every row of every table but the run ledger, sorted; the primary tables alone if so asked."""
@@ -213,3 +216,17 @@ def _no_other_version(path: Path, *, needed: bool) -> Iterator[None]:
             yield
     else:
         yield
+
+
+_JUDGED = frozenset({"verdict", "register_row", "action", "birth"})
+"""Derived tables that judging alone fills."""
+
+
+def _but_unread(table: str) -> str:
+    """Return the condition that spares what a rebuild could not make again: of tickets that could not be read."""
+    if table == "quarantine":
+        return "WHERE unread = 0"
+    if table not in _JUDGED:
+        return ""
+    return f"""WHERE NOT EXISTS (SELECT 1 FROM quarantine q
+        WHERE q.source = {table}.source AND q.ticket_id = {table}.ticket_id AND q.unread = 1)"""
