@@ -22,6 +22,7 @@ NAMED = 8
 def summary_of(house: House, results: Sequence[CycleResult]) -> dict[str, Any]:
     """Return what these cycles did and what the register holds now, JSON-able."""
     register = house.register
+    findings = register.reports.open_findings()
     return {
         "sources": [
             {
@@ -34,7 +35,7 @@ def summary_of(house: House, results: Sequence[CycleResult]) -> dict[str, Any]:
             }
             for result in results
         ],
-        "findings": register.reports.open_findings(),
+        "findings": findings,
         "writes": register.reports.writes_by_state(),
         "records": register.reports.count_records(),
         "quarantined": register.reports.quarantined(),
@@ -44,7 +45,7 @@ def summary_of(house: House, results: Sequence[CycleResult]) -> dict[str, Any]:
             for setup in house.setups.values()
             for right in (setup.facts.missing_rights if setup.facts is not None else ())
         ],
-        "checks": register.reports.checks(),
+        "checks": {} if findings else register.reports.checks(),  # counted only where a claim would rest on them
         "cannot_tell": register.reports.cannot_tell(),
     }
 

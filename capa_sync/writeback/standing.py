@@ -104,8 +104,8 @@ class Standing:
         until = {each.rule: each.waived_until.isoformat() if each.waived_until else "" for each in self.waived}
         facts = {
             "state": self.state,
-            "shown": " ".join(f"{finding.rule}={finding.severity}" for finding in self.shown),
-            "waived": " ".join(f"{rule}={end}" for rule, end in until.items()),
+            "shown": " ".join(sorted(f"{finding.rule}={finding.severity}" for finding in self.shown)),
+            "waived": " ".join(sorted(f"{rule}={end}" for rule, end in until.items())),
             "unsure": " ".join(self.unsure),
         }
         if not self.shown:
