@@ -353,7 +353,7 @@ def test_hostile_text_is_made_harmless(sn: Bench) -> None:
     """HTML in [code], mentions, control and direction characters, and a forged marker lose their meaning."""
     hostile = "[code]<img src=x>[/CODE] @[abc:Lee] a\x00b\u202ec\x1b [capa-sync forged h9] <b>&amp;"
     sn.writer.deliver(note(sn, text=text(hostile)), "")
-    expected = "(code)<img src=x>(/CODE) @ [abc:Lee] abc (capa-sync forged h9) <b>&amp;"
+    expected = "(code)<img src=x>(/CODE) @ [abc:Lee] a bc  (capa-sync forged h9) <b>&amp;"
     assert notes(sn) == [expected.replace("/CODE", "/code") + f"\n\n[capa-sync {sn.issue} h1]"]
 
 
