@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from capa_sync.daemon.health import health_of
 from capa_sync.sandbox.clock import SandboxClock
 from tests.sync.equal import assert_equal
 from tests.sync.hands import hands_on
@@ -187,3 +188,37 @@ def test_what_our_own_clock_stamped_in_the_future_is_done_again(source: str, tmp
         assert as_of is not None
         assert abs(ours.now() - as_of) < timedelta(minutes=1)
         assert {each["ticket_key"] for each in world.view("v_register")} == {t.key for t in hands.truth().values()}
+
+
+@pytest.mark.parametrize("minutes", [-130, -11, -9, 9, 11, 130])
+@pytest.mark.parametrize("source", SOURCES)
+def test_nothing_is_judged_or_written_by_a_clock_that_is_wrong(source: str, minutes: int, tmp_path: Path) -> None:
+    """Up to ten minutes apart we judge; beyond, the mirror follows, no more, and `status` says so."""
+    is_right = abs(minutes) < 10
+    ours = SandboxClock(START + timedelta(minutes=minutes), ticking=False)
+    with open_world(tmp_path, source, our_clock=ours, mode="on") as world:
+        hands = hands_on(world.only)
+        hands.create("one")
+        result = world.cycle(seconds=0)[source]
+        assert_equal(world, hands)
+        assert bool(world.view("v_register")) == is_right
+        assert bool(result.stopped) == (not is_right)
+        stops = health_of(world.house.register, {source: timedelta(minutes=1)}, ours.now())["safety_stops"]
+        assert [stop["source"] for stop in stops] == ([] if is_right else [source])
+        where = "ahead of" if minutes > 0 else "behind"
+        length = "2 h 10 min" if abs(minutes) > 60 else "11 min"
+        assert all(f"our clock is {length} {where} the tracker's" in stop["cause"] for stop in stops)
+        ours.set(world.clock.now())
+        assert world.cycle(seconds=0)[source].stopped == ""
+        assert world.view("v_register")
+        health = health_of(world.house.register, {source: timedelta(minutes=1)}, ours.now())
+        assert health["safety_stops"] == []
+
+
+def test_the_distance_that_is_borne_is_a_setting(tmp_path: Path) -> None:
+    """A tracker whose clock is known to be wrong by an hour is judged all the same when the settings say so."""
+    ours = SandboxClock(START + timedelta(minutes=50), ticking=False)
+    with open_world(tmp_path, "jira", our_clock=ours, more='max_clock_skew = "1h"') as world:
+        hands_on(world.only).create("one")
+        assert world.cycle(seconds=0)["jira"].stopped == ""
+        assert world.view("v_register")
