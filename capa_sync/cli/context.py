@@ -111,11 +111,16 @@ def check_rule(configuration: Configuration, rule: str | None) -> None:
 
 @contextmanager
 def open_house(
-    configuration: Configuration, clock: Clock, *, lock: bool, stop: threading.Event | None = None
+    configuration: Configuration,
+    clock: Clock,
+    *,
+    lock: bool,
+    stop: threading.Event | None = None,
+    create: bool = True,
 ) -> Iterator[House]:
     """Open the register and wire everything to it; `lock` keeps a second daemon or `sync` out.
 
-    Raises RegisterUnavailable.
+    Raises RegisterUnavailable; without `create` also where there is none yet.
     """
     from capa_sync.cli.checkpoints import VARIABLE, checkpoint_from
     from capa_sync.cli.clerk import clerks_for
@@ -124,7 +129,7 @@ def open_house(
 
     path = configuration.register_path
     with lock_register(path) if lock else _no_lock():
-        register = open_register(path, clock_now=clock.now(), check=lock)
+        register = open_register(path, clock_now=clock.now(), create=create, check=lock)
         try:
             house = build_house(configuration, register, clock, stop or threading.Event())
             house.clerks = clerks_for(configuration.file)

@@ -22,6 +22,9 @@ from capa_sync.rules import explain_lines
 from capa_sync.store import open_register
 from capa_sync.wiring import build_house_for_reading
 
+EXIT_UNKNOWN = 2
+"""No source has a ticket of that name: most often a slip on the command line."""
+
 
 @click.command(
     cls=VerbCommand,
@@ -39,7 +42,8 @@ def explain(ticket: str, config: Path, test_clock: str | None, only: str | None,
     """Print every verdict on a ticket, and what it rests on.
 
     TICKET is a key, or SOURCE:KEY. With each verdict stand the history entries behind it; of a ticket that is not in
-    the register it says why. It asks no tracker and needs no secret.
+    the register it says why, and one that no source knows ends with 2. Capital or small letters are alike. It asks no
+    tracker and needs no secret.
     """
     configuration, clock = read_configuration(config, with_secrets=False), clock_from(test_clock)
     check_rule(configuration, only)
@@ -54,7 +58,7 @@ def explain(ticket: str, config: Path, test_clock: str | None, only: str | None,
     else:
         for each in found:
             _print(each, only)
-    return 0
+    return 0 if any(each.is_known for each in found) else EXIT_UNKNOWN
 
 
 def _print(found: Explanation, only: str | None) -> None:

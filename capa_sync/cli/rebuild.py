@@ -25,7 +25,9 @@ def rebuild(config: Path, test_clock: str | None, as_json: bool) -> None:
     They come from the primary tables, which nothing drops. Exit 6 while a daemon holds the register.
     """
     configure_logs(quiet=True)
-    with open_house(read_configuration(config, with_secrets=False), clock_from(test_clock), lock=True) as house:
+    with open_house(
+        read_configuration(config, with_secrets=False), clock_from(test_clock), lock=True, create=False
+    ) as house:
         bind_as_last_known(house)
         counts = rebuild_derived(house)
     if as_json:

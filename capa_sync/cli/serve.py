@@ -31,7 +31,7 @@ def serve(config: Path, test_clock: str | None, listen: str | None) -> None:
     settings = read_settings(config)
     stop = threading.Event()
     stop_on_signals(stop)
-    page = serve_register(register_path(config, settings), listen or settings.web.listen)
+    page = serve_register(register_path(config, settings), listen or settings.web.listen, settings.public_url)
     click.echo(f"the register is at {page.url}")
     stop.wait()
     page.stop()

@@ -15,6 +15,13 @@ from capa_sync.store import Register
 
 _MADE = frozenset({Outcome.OK, Outcome.BREACH, Outcome.HISTORICAL})
 """Verdicts of checks that could be made."""
+_COUNTED = {
+    "read": "tickets read",
+    "judged": "judged",
+    "opened": "findings opened",
+    "cleared": "cleared",
+    "delivered": "writes delivered",
+}
 NAMED = 8
 """Tickets named one by one where many have the same trouble."""
 
@@ -130,9 +137,7 @@ def print_trouble(summary: Mapping[str, Any]) -> None:
 
 
 def _source_line(source: Mapping[str, Any]) -> str:
-    counts = ", ".join(
-        f"{source.get(name, 0)} {name}" for name in ("read", "judged", "opened", "cleared", "delivered")
-    )
+    counts = ", ".join(f"{source.get(name, 0)} {words}" for name, words in _COUNTED.items())
     return f"{source['source']}: {counts}; as of {_at(source['as_of'])}"
 
 

@@ -17,7 +17,8 @@ from capa_sync.model.ticket import Presence
 class Explanation:
     """What there is to say of one ticket: a headline, notes in words, and verdicts when it could be judged.
 
-    `names` are display names by person id, `timezone` the zone in which instants are told.
+    `is_known` False: no source has a ticket of that name. `names` are display names by person id, `timezone` the zone
+    in which instants are told.
     """
 
     headline: str
@@ -25,13 +26,14 @@ class Explanation:
     verdicts: tuple[Verdict, ...] = ()
     names: Mapping[str, str] = field(default_factory=dict)
     timezone: str = "UTC"
+    is_known: bool = True
 
 
 def explain_ticket(house: House, name: str, now: datetime) -> list[Explanation]:
     """Explain every mirrored ticket of that name (`KEY`, or `SOURCE:KEY`), or say why there is none."""
     found = [each for each in house.register.tickets.find(name) if each[0] in house.setups]
     if not found:
-        return [Explanation(f"{name} is not in the register", tuple(_why_unknown(house, name)))]
+        return [Explanation(f"{name} is not in the register", tuple(_why_unknown(house, name)), is_known=False)]
     return [_explain(house, house.setups[source], ticket_id, now) for source, ticket_id in found]
 
 
@@ -55,10 +57,15 @@ def _explain(house: House, setup: SourceSetup, ticket_id: str, now: datetime) ->
     if not record.history_complete:
         notes.append("its history could not be read whole: rules over history cannot tell")
     verdicts = house.rules.evaluate(record, house.options, now, explain=True)
-    headline = f"{setup.name}:{key} {record.ticket_url}"
+    headline = f"{setup.name}:{key} {_title_of(record)}{record.ticket_url}"
     return Explanation(
         headline, tuple(notes), tuple(verdicts), told_apart(record.people_names), house.options.timezone
     )
+
+
+def _title_of(record: CapaRecord) -> str:
+    title = record.fields["title"].text
+    return f"“{title}” " if title else ""
 
 
 def _presence_notes(house: House, setup: SourceSetup, ticket_id: str) -> list[str]:

@@ -46,6 +46,7 @@ class SourceSetup:
         held: what was planned and may not be put.
         site: address of the tracker; sources on the same one share the brake on new comments.
         notes: what the mapping says that does not fit the settings.
+        told: what was logged of the mapping in this process; it is not repeated at each sign-in.
         url: address of the tracker for people. scope: what is read there, in words for people (the query).
         clock_skew: the tracker's clock minus ours, as last seen. max_clock_skew: the distance up to which we judge.
     """
@@ -69,6 +70,7 @@ class SourceSetup:
     url: str = ""
     scope: str = ""
     notes: tuple[Problem, ...] = ()
+    told: set[str] = field(default_factory=set)
     clock_skew: timedelta = timedelta(0)
     max_clock_skew: timedelta = timedelta(minutes=10)
 

@@ -10,7 +10,7 @@ from typing import assert_never
 from capa_sync.daemon.desk import Desk, diff_of, events_of
 from capa_sync.daemon.house import House, SourceSetup
 from capa_sync.daemon.kept import SealedPlan
-from capa_sync.daemon.log import Action, log
+from capa_sync.daemon.log import Action, is_logged, log
 from capa_sync.daemon.mapped import (
     is_learnt_before_judging,
     learn_twins,
@@ -177,7 +177,7 @@ class _Tray:
                 return {}
             case Weighed():
                 self._judged.append(outcome)
-                return {"judged": 1} | _tell(setup, ticket_id, outcome.events)
+                return {"judged": 1} | _tell(house, setup, ticket_id, outcome.events)
         assert_never(outcome)
 
     def _store_rows(self) -> None:
@@ -196,8 +196,8 @@ def _set_aside(house: House, setup: SourceSetup, outcome: Aside) -> dict[str, in
     """Set a ticket aside that cannot be judged, with the reasons."""
     house.register.tickets.quarantine(setup.name, outcome.ticket_id, outcome.reasons)
     house.register.findings.next_due(setup.name, outcome.ticket_id, None)
-    reason = outcome.reasons[0]
-    log(Action.TICKET_QUARANTINED, level="warning", source=setup.name, ticket=outcome.ticket_id, reason=reason)
+    key, reason = house.register.tickets.key(setup.name, outcome.ticket_id), outcome.reasons[0]
+    log(Action.TICKET_QUARANTINED, level="warning", source=setup.name, ticket=key, reason=reason)
     return {"quarantined": 1}
 
 
@@ -208,10 +208,12 @@ def _want_planning(house: House, setup: SourceSetup, ticket_ids: Sequence[str], 
         setup.held.drop(ticket_id)
 
 
-def _tell(setup: SourceSetup, ticket_id: str, events: Sequence[tuple[What, str]]) -> dict[str, int]:
+def _tell(house: House, setup: SourceSetup, ticket_id: str, events: Sequence[tuple[What, str]]) -> dict[str, int]:
     """Log what happened to a ticket's findings; return how many opened and cleared."""
-    for what, rule in events:
-        log(_ACTIONS.get(what, Action.FINDING_CHANGED), source=setup.name, ticket=ticket_id, rule=rule)
+    if events and is_logged():
+        key = house.register.tickets.key(setup.name, ticket_id)
+        for what, rule in events:
+            log(_ACTIONS.get(what, Action.FINDING_CHANGED), source=setup.name, ticket=key, rule=rule)
     happened = [what for what, _ in events]
     return {"opened": happened.count(What.OPENED), "cleared": happened.count(What.CLEARED)}
 
@@ -226,7 +228,7 @@ def _hand_over(house: House, setup: SourceSetup, ticket_id: str, now: datetime) 
     diff = diff_of(
         house, setup, ticket_id, previous, [], now, "cleared because the joined ticket speaks for this one"
     )
-    told = _tell(setup, ticket_id, events_of(diff))
+    told = _tell(house, setup, ticket_id, events_of(diff))
     register.findings.save(diff.save)
     register.findings.save_verdicts(setup.name, ticket_id, [], now)
     register.findings.next_due(setup.name, ticket_id, None)

@@ -95,6 +95,12 @@ def _drop_told(_logger: Any, _name: str, event: MutableMapping[str, Any]) -> Mut
     return event
 
 
+def is_logged() -> bool:
+    """Tell whether a line of level info is written at all, before it is worked out what it would say."""
+    enabled: bool = structlog.get_logger().is_enabled_for(logging.INFO)
+    return enabled
+
+
 def log(action: Action, *, level: str = "info", **fields: Any) -> None:
     """Write one line; `fields` hold ids, keys, counts and reasons, never ticket text."""
     plain = {name: value for name, value in fields.items() if value not in ("", None)}

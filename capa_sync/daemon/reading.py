@@ -60,8 +60,10 @@ def sign_in(house: House, setup: SourceSetup, now: datetime) -> None:
         log(Action.RIGHT_MISSING, level="warning", source=setup.name, problem=right)
     setup.facts, setup.bound, setup.facts_at = facts, bound, now
     setup.clock_skew = facts.server_time - house.clock.now() if facts.server_time is not None else timedelta(0)
-    for problem in (*setup.notes, *bound.problems, *bound.notes):
-        log(Action.MAPPING_PROBLEM, level="warning", source=setup.name, problem=str(problem))
+    for problem in dict.fromkeys(map(str, (*setup.notes, *bound.problems, *bound.notes))):
+        if problem not in setup.told:
+            setup.told.add(problem)
+            log(Action.MAPPING_PROBLEM, level="warning", source=setup.name, problem=problem)
 
 
 def _identified(setup: SourceSetup, known: SiteFacts | None) -> SiteFacts:

@@ -120,8 +120,9 @@ def deliver_writes(house: House, setup: SourceSetup) -> dict[str, int]:
         (Action.WRITE_DEFERRED, report.waiting),
         (Action.WRITE_FAILED, report.failed),
     ):
+        keys = house.register.outbox.ticket_keys(ids)
         for write_id in ids:
-            log(action, source=setup.name, write=write_id[:16])
+            log(action, source=setup.name, ticket=keys.get(write_id, ""), write=write_id[:16])
     if report.not_before is not None:
         house.register.runs.set_not_before(setup.name, report.not_before, noted_at=house.clock.now())
     if isinstance(report.fault, ShownToCustomer):

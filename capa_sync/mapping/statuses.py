@@ -169,12 +169,20 @@ def bind_stage(mapping: MappingFile, facts: SiteFacts, site: SiteFields) -> Boun
 
 
 def _note_absent_statuses(mapping: MappingFile, names: dict[str, str], site: SiteFields) -> None:
-    """Note listed statuses that the site lacks, unless they are past ones with an end."""
+    """Note listed statuses that the site lacks, but for past ones with an end: slips one by one, others together."""
     if not names:
         return
     known = {*names, *map(fold, names.values())}
+    retired: list[StatusRule] = []
     for rule in mapping.stage.rules:
         if rule.until is None and not rule.is_alias and rule.status not in known and fold(rule.status) not in known:
-            what = f"the site has no status '{rule.status}'"
             hint = did_you_mean(rule.status, names.values())
-            site.notes.append(Problem(mapping.file, rule.line, what, hint if hint.startswith("did") else ""))
+            if hint.startswith("did"):
+                site.notes.append(Problem(mapping.file, rule.line, f"the site has no status '{rule.status}'", hint))
+            else:
+                retired.append(rule)
+    if retired:
+        listed = ", ".join(f"'{rule.status}'" for rule in retired)
+        what = f"the site has no status {listed}"
+        hint = "take them out, or write `until: DATE` where one was in use before" if len(retired) > 1 else ""
+        site.notes.append(Problem(mapping.file, retired[0].line, what, hint))

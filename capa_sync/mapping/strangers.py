@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Collection, Iterator
 
 from capa_sync.errors import Problem
 from capa_sync.mapping.reading import did_you_mean
 from capa_sync.mapping.schema import MappingFile
 
+_ALIKE = 0.8
+"""`servicnow` is nearly `servicenow`; `jira-dc` is not nearly `jira`."""
+
 
 def unknown_sources(mapping: MappingFile, known: Collection[str]) -> list[Problem]:
-    """Return one note for each name that is no source of the settings: a slip, or of a source not set up here.
+    """Return one note for each name that is no source of the settings and looks like a slip of one that is.
+
+    A people file is shared by all that a company has: accounts in a tracker that is not set up here are no slip,
+    unless the name is nearly that of a source here, or a source here has no account in the whole file.
 
     Args:
         mapping: with its people file.
@@ -19,8 +26,12 @@ def unknown_sources(mapping: MappingFile, known: Collection[str]) -> list[Proble
     return [
         Problem(file, line, f"the settings have no source '{name}', so {what}", did_you_mean(name, known))
         for name, file, line, what in _named(mapping)
-        if name not in known
+        if name not in known and (file == mapping.file or _is_slip(name, mapping.people.sources, known))
     ]
+
+
+def _is_slip(name: str, named: Collection[str], known: Collection[str]) -> bool:
+    return bool(difflib.get_close_matches(name, known, cutoff=_ALIKE)) or any(each not in named for each in known)
 
 
 def _named(mapping: MappingFile) -> Iterator[tuple[str, str, int, str]]:

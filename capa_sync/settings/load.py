@@ -65,7 +65,7 @@ def _checked(model: type[Settings], file: Path, text: str, environ: Mapping[str,
 def _read(file: Path) -> str:
     try:
         if not file.exists():
-            hint = "name another with --config, or look at deploy/settings.example.toml"
+            hint = "run `capa-sync init FOLDER` for a commented starter, or name your file with --config"
             raise SettingsError([Problem(str(file), 0, "there is no such settings file", hint)])
         return decoded(read_user_file(file, str(file), LARGEST), str(file))
     except SettingsError:
@@ -116,10 +116,35 @@ def _is_told(detail: Any, environ: Mapping[str, str]) -> bool:
 
 def _words(detail: Any) -> str:
     """Turn pydantic's message into one plain sentence."""
-    if detail["type"] == "missing":
-        return "this key is missing"
+    wanted = _WANTED.get(detail["type"])
+    if wanted is not None:
+        return wanted.format(**detail.get("ctx", {}))
     message = str(detail["msg"]).removeprefix("Value error, ")
     return message[:1].lower() + message[1:] if message.startswith("Input ") else message
+
+
+_WANTED = {
+    "missing": "this key is missing",
+    "string_type": 'write text in quotes, as in "text"',
+    "int_parsing": "write a whole number, as in 500",
+    "int_type": "write a whole number, as in 500",
+    "int_from_float": "write a whole number, as in 500",
+    "float_parsing": "write a number, as in 0.2",
+    "float_type": "write a number, as in 0.2",
+    "bool_parsing": "write true or false",
+    "bool_type": "write true or false",
+    "literal_error": "write one of {expected}",
+    "greater_than": "write a number above {gt}",
+    "greater_than_equal": "write {ge} or more",
+    "less_than_equal": "write {le} or less",
+    "date_parsing": "write a date, as in 2026-01-01",
+    "date_type": "write a date, as in 2026-01-01",
+    "date_from_datetime_parsing": "write a date, as in 2026-01-01",
+    "model_type": "this is a table, with keys of its own",
+    "dict_type": "this is a table, with keys of its own",
+    "tuple_type": 'write a list, as in ["a", "b"]',
+}
+"""What pydantic found wrong, by the name of its kind, as an instruction."""
 
 
 def _unknown_key(name: str, path: tuple[str, ...]) -> tuple[str, str]:

@@ -23,7 +23,16 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from capa_sync.model.address import check_address
 from capa_sync.model.settings import DEFAULT_DEADLINES, Days
-from capa_sync.settings.units import parse_days, parse_duration, parse_holidays, parse_rate, parse_size
+from capa_sync.settings.units import (
+    listen_address,
+    listen_or_off,
+    parse_days,
+    parse_duration,
+    parse_holidays,
+    parse_rate,
+    parse_size,
+    source_name,
+)
 
 Duration = Annotated[timedelta, BeforeValidator(parse_duration)]
 DayCount = Annotated[Days, BeforeValidator(parse_days)]
@@ -32,7 +41,8 @@ Rate = Annotated[str, BeforeValidator(parse_rate)]
 WriteMode = Literal["off", "plan", "on"]
 Grade = Literal["major", "minor", "observation"]
 DeadlineName = Literal["contain", "root-cause", "plan", "implement", "effectiveness-earliest", "effectiveness"]
-SourceName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,39}$")]
+SourceName = Annotated[str, AfterValidator(source_name)]
+Listen = Annotated[str, AfterValidator(listen_address)]
 
 
 class Strict(BaseModel):
@@ -169,13 +179,13 @@ class SourceSettings(Strict):
 class WebSettings(Strict):
     """The register's page."""
 
-    listen: str = Field(default="127.0.0.1:8765", pattern=r"^[^\s:]+:\d{1,5}$")
+    listen: Listen = "127.0.0.1:8765"
 
 
 class HintsSettings(Strict):
     """The optional listener for webhooks; off while `listen` is empty."""
 
-    listen: str = Field(default="", pattern=r"^$|^[^\s:]+:\d{1,5}$")
+    listen: Annotated[str, AfterValidator(listen_or_off)] = ""
 
 
 def _default_deadlines() -> dict[str, dict[str, Days]]:

@@ -16,6 +16,8 @@ MOST_CODES = 60
 _DAYS = re.compile(r"([0-9]{1,4})\s*(d|bd)")
 _RATE = re.compile(r"(\d{1,6})\s*/\s*(s|min|h)")
 _SIZE = re.compile(r"(\d{1,4})\s*MB")
+_NAME = re.compile(r"[a-z][a-z0-9_-]{0,39}")
+_LISTEN = re.compile(r"[^\s:]+:\d{1,5}")
 _HOLIDAY_YEARS = range(2000, 2051)
 
 
@@ -40,6 +42,25 @@ def parse_days(text: Any) -> Days:
     if match is None:
         raise ValueError("a deadline is a number of days: 5bd for business days, 30d for calendar days")
     return Days(int(match[1]), match[2] == "bd")
+
+
+def source_name(text: str) -> str:
+    """Check the name of a source. Raises ValueError with what it is made of."""
+    if _NAME.fullmatch(text) is None:
+        raise ValueError("a source's name is made of small letters, digits, - and _, and begins with a letter")
+    return text
+
+
+def listen_address(text: str) -> str:
+    """Check `ADDRESS:PORT`. Raises ValueError with an example."""
+    if _LISTEN.fullmatch(text) is None:
+        raise ValueError("write address and port, as in 127.0.0.1:8765")
+    return text
+
+
+def listen_or_off(text: str) -> str:
+    """Check `ADDRESS:PORT`, or "" for no listener. Raises ValueError with an example."""
+    return listen_address(text) if text else ""
 
 
 def parse_rate(text: Any) -> str:

@@ -235,6 +235,10 @@ class SqlOutbox(Brakes):
         """Return writes held back by a brake or a mode; those replaced by newer ones are not among them."""
         return self._select("source = ? AND state = 'withheld' AND error <> ?", (source, REPLACED))
 
+    def ticket_keys(self, ids: Sequence[str]) -> dict[str, str]:
+        """Return write id -> key of its ticket, as it was when the write was meant."""
+        return dict(self._db.rows_in("SELECT id, ticket_key FROM write_out WHERE id IN (?)", (), list(ids)))
+
     def open(self, source: str) -> list[Write]:
         """Return all writes of a source that are pending, unknown or failed, in order."""
         return self._select(f"source = ? AND state IN {_OPEN}", (source,))

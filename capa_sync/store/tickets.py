@@ -75,10 +75,16 @@ class Tickets:
 
     # --- finding tickets ---------------------------------------------------------------------------------------
     def find(self, name: str) -> list[tuple[str, str]]:
-        """Return (source, id) of tickets by `KEY`, an earlier key, an id, or any of them as `SOURCE:KEY`."""
+        """Return (source, id) of tickets by `KEY`, an earlier key, an id, or any of them as `SOURCE:KEY`.
+
+        Trackers write keys in capitals; what is found nowhere as it was typed is looked for in capitals.
+        """
+        return self._find_as_typed(name) or self._find_as_typed(name.upper())
+
+    def _find_as_typed(self, name: str) -> list[tuple[str, str]]:
         found = self._find(name, "")
         source, colon, key = name.partition(":")
-        return found or (self._find(key, source) if colon else [])
+        return found or (self._find(key, source.lower()) if colon else [])
 
     def _find(self, key: str, source: str) -> list[tuple[str, str]]:
         rows = self._db.rows(

@@ -51,11 +51,15 @@ class Door:
 
     Args:
         app: the page behind it. hosts: accepted Host headers; any other is a web page that had its name rebound.
+        public_url: where a proxy shows the page; its host is accepted too, and links to pages are made with its
+            scheme, which the proxy took off.
     """
 
-    def __init__(self, app: App, hosts: frozenset[str]) -> None:
+    def __init__(self, app: App, hosts: frozenset[str], public_url: str = "") -> None:
         self._app = app
-        self._hosts = hosts
+        self._scheme, _, rest = public_url.partition("://")
+        self._public = rest.partition("/")[0].lower()
+        self._hosts = hosts | ({self._public} - {""})
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request; the lifespan of the server passes through."""
@@ -68,6 +72,8 @@ class Door:
         if refusal is not None:
             await _refuse(send, *refusal)
             return
+        if _host_of(scope) == self._public:
+            scope = {**scope, "scheme": self._scheme}
         outgoing = _Outgoing(send, is_csv=scope["path"].endswith(".csv"))
         try:
             await self._app(scope, receive, outgoing)
@@ -88,7 +94,7 @@ class Door:
             return 405, "this page is read-only"
         hosts = [value.decode("latin-1").lower() for name, value in scope["headers"] if name == b"host"]
         if len(hosts) != 1 or hosts[0] not in self._hosts:
-            return 421, "this page is served on loopback only"
+            return 421, "this page is served on loopback, and through a proxy for the host of public_url, only"
         raw: bytes = scope.get("raw_path") or scope["path"].encode()
         if not _PATHS.fullmatch(raw.decode("latin-1")) or scope["path"].encode() != raw:
             return 404, "there is no such page"
@@ -96,6 +102,10 @@ class Door:
             if name == "sql" or (name.startswith("_") and not _OPTIONS.fullmatch(name)):
                 return 400, "this parameter is not allowed here"
         return None
+
+
+def _host_of(scope: Scope) -> str:
+    return next((value.decode("latin-1").lower() for name, value in scope["headers"] if name == b"host"), "")
 
 
 class _Outgoing:

@@ -40,8 +40,10 @@ class RegisterPage:
         self._site.page.close()
 
 
-def serve_register(path: Path, listen: str) -> RegisterPage:
+def serve_register(path: Path, listen: str, public_url: str = "") -> RegisterPage:
     """Serve a register file's public views on `listen` (`ADDRESS:PORT` on loopback, port 0 for any free one).
+
+    `public_url` is where a proxy shows the page to others: its host is accepted as well, and links are made for it.
 
     Raises:
         SettingsError: the address is not on loopback, malformed, or in use.
@@ -61,7 +63,9 @@ def serve_register(path: Path, listen: str) -> RegisterPage:
         address, port = bound.getsockname()[:2]
         shown = f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
         hosts = frozenset({shown, f"localhost:{port}"} | ({address, "localhost"} if port == 80 else set()))
-        config = uvicorn.Config(Door(site.app(), hosts), log_level="warning", access_log=False, server_header=False)
+        config = uvicorn.Config(
+            Door(site.app(), hosts, public_url), log_level="warning", access_log=False, server_header=False
+        )
         server = uvicorn.Server(config)
         thread = threading.Thread(target=server.run, args=([bound],), name="register-page", daemon=True)
         thread.start()

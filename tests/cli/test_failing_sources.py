@@ -125,7 +125,10 @@ def test_what_may_pass_is_tried_for_a_while_then_told_in_one_line(make_desk: Mak
     refused = desk.start(
         "sync", "--source", "jira-dc", "--json", "--config", "refused.toml", CAPA_SYNC_REGISTER="other.db"
     )
-    for child, words in ((proxied, "the tracker answered 502"), (refused, "the server cannot be reached")):
+    for child, words in (
+        (proxied, "the tracker answered 502"),
+        (refused, "127.0.0.1:9 cannot be reached"),
+    ):
         assert child.wait().code == 3
         assert words in child.out
         assert "<html" not in child.out

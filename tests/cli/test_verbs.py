@@ -34,9 +34,9 @@ def desk(shared_desk: MakeDesk) -> Desk:
     return desk
 
 
-def _explained(desk: Desk, name: str, *options: str) -> str:
+def _explained(desk: Desk, name: str, *options: str, code: int = 0) -> str:
     done = desk.run("explain", name, *options)
-    assert (done.code, done.err) == (0, "")
+    assert (done.code, done.err) == (code, "")
     return done.out
 
 
@@ -44,7 +44,7 @@ def _explained(desk: Desk, name: str, *options: str) -> str:
 def test_a_warned_ticket_is_explained_with_the_history_entry_behind_it(desk: Desk) -> None:
     """The verdict, its clause, what it rests on, who did that when, and the id of the entry."""
     text = _explained(desk, desk.key("jira", "broken"), "--rule", "root-cause-before-action")
-    assert text.startswith(f"jira:{desk.key('jira', 'broken')} http://127.0.0.1:")
+    assert text.startswith(f"jira:{desk.key('jira', 'broken')} “{FACTS['title']}” http://127.0.0.1:")
     assert "root-cause-before-action (10): breach" in text
     assert "ISO 27001 10.2 b" in text
     assert "as of 2026-06-16 10:00:00Z" in text
@@ -98,20 +98,22 @@ def test_a_vanished_ticket_is_explained_with_its_presence(desk: Desk) -> None:
 
 
 def test_an_unknown_ticket_says_what_was_read_until_when(desk: Desk) -> None:
-    """A ticket outside the register is no error, but a question that is answered."""
-    text = _explained(desk, "CAPA-999")
+    """A ticket outside the register is answered with why it may be, and ends with 2."""
+    text = _explained(desk, "CAPA-999", code=2)
     assert text.startswith("CAPA-999 is not in the register\n")
     assert "jira was read until 2026-06-16 10:00:00Z with query “project = CAPA AND issuetype" in text
     assert "servicenow was read until 2026-06-16 10:00:00Z with table sn_grc_issue" in text
-    assert _explained(desk, f"servicenow:{desk.key('jira', 'broken')}").count("is not in the register") == 1
+    assert _explained(desk, f"servicenow:{desk.key('jira', 'broken')}", code=2).count("is not in the register") == 1
 
 
 def test_an_unknown_ticket_of_a_named_source_is_told_of_that_source_alone(desk: Desk) -> None:
     """`SOURCE:KEY` asks one source, and a source that there is not is named."""
-    text = _explained(desk, "servicenow:ISS9999999")
+    text = _explained(desk, "servicenow:ISS9999999", code=2)
     assert "servicenow was read until" in text
     assert "jira was read" not in text
-    assert "there is no source 'snow'; the settings name: jira, servicenow" in _explained(desk, "snow:ISS0010001")
+    assert "there is no source 'snow'; the settings name: jira, servicenow" in _explained(
+        desk, "snow:ISS0010001", code=2
+    )
 
 
 def test_an_unknown_rule_is_a_users_mistake(desk: Desk) -> None:

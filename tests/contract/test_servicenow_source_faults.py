@@ -142,7 +142,7 @@ def test_a_passing_fault_is_ridden_out(sn: Bench, kind: str) -> None:
 
 @pytest.mark.parametrize(
     ("kind", "words"),
-    [("drop_before", "connection lost"), ("proxy_error", "502"), ("truncate", "broken JSON")],
+    [("drop_before", "was lost"), ("proxy_error", "502"), ("truncate", "broken JSON")],
 )
 def test_a_lasting_fault_ends_the_cycle_for_now(sn: Bench, kind: str, words: str) -> None:
     """A fault that stays is reported as one that may pass, and the cursor does not move."""

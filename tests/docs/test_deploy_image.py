@@ -41,11 +41,15 @@ def stages() -> list[Stage]:
     """Read the Dockerfile."""
     text = re.sub(r"^\s*#.*\n", "", DOCKERFILE.read_text(encoding="utf-8"), flags=re.MULTILINE)
     found: list[Stage] = []
+    defaults: dict[str, str] = {}
     for line in re.sub(r"\\\n\s*", " ", text).splitlines():
         word, _, rest = line.strip().partition(" ")
-        if word == "FROM":
+        if word == "ARG" and not found:
+            name, _, default = rest.partition("=")
+            defaults["${" + name + "}"] = default
+        elif word == "FROM":
             base, _, name = rest.partition(" AS ")
-            found.append(Stage(base, name))
+            found.append(Stage(defaults.get(base, base), name))
         elif word:
             found[-1].steps.append((word, rest.strip()))
     return found
@@ -55,8 +59,11 @@ BUILD, FINAL = stages()
 
 
 def test_bases_are_pinned_and_alike() -> None:
-    """Both stages stand on the same named version of the slim image, never on `latest`."""
+    """Both stages stand on the same named version of the slim image, never on `latest`; an argument sets another."""
     assert BUILD.base == FINAL.base == "python:3.11-slim-bookworm"
+    text = DOCKERFILE.read_text(encoding="utf-8")
+    assert text.count("FROM ${BASE}") == text.count("\nFROM ") == 2
+    assert "--build-arg BASE=" in text
 
 
 def test_everything_installed_has_a_hash_and_no_index_is_named() -> None:
@@ -67,6 +74,31 @@ def test_everything_installed_has_a_hash_and_no_index_is_named() -> None:
     assert "--no-cache-dir" in installs[0]
     text = DOCKERFILE.read_text(encoding="utf-8")
     assert not re.search(r"https?://|index-url|curl|wget|sudo|apt-get|chmod 777|^ADD ", text, re.MULTILINE)
+
+
+def test_only_what_is_copied_goes_to_the_builder() -> None:
+    """A register, an environment file and the history beside the sources stay out of the build's context."""
+    lines = (REPOSITORY / ".dockerignore").read_text(encoding="utf-8").splitlines()
+    rules = [line for line in lines if line and not line.startswith("#")]
+    assert rules[0] == "*"
+    sources = {word for copy in BUILD.all("COPY") for word in copy.split()[:-1]}
+    assert {rule[1:] for rule in rules if rule.startswith("!")} == sources
+
+
+def test_a_container_that_fails_is_given_up_after_five_times() -> None:
+    """A mistake in the settings would be met again every few seconds for ever."""
+    assert SERVICE["restart"] == "on-failure:5"
+
+
+def test_the_page_in_a_container_is_as_locked_down_as_the_daemon() -> None:
+    """The same image, user and bounds; only nginx, in its network, is reached from outside."""
+    services = YAML(typ="safe").load((COMPOSE.parent / "compose.page.yaml").read_text(encoding="utf-8"))["services"]
+    page, proxy = services["page"], services["proxy"]
+    same = ("image", "restart", "read_only", "user", "cap_drop", "security_opt", "pids_limit", "mem_limit", "tmpfs")
+    assert {name: page[name] for name in same} == {name: SERVICE[name] for name in same}
+    assert page["command"][0] == "serve"
+    assert "env_file" not in page
+    assert proxy["network_mode"] == "service:page"
 
 
 def test_the_image_runs_as_nobody_in_particular_and_holds_no_secret() -> None:

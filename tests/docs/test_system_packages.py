@@ -40,18 +40,18 @@ def _called(bare: Path) -> str:
 def test_root_is_told_what_is_installed_and_how_to_refuse_before_anything_runs(bare: Path) -> None:
     """The names and the way out come first; only then apt-get."""
     said, _, after = _run(bare).partition("apt-get runs")
-    assert "missing here: openssl chromium chromium-driver debootstrap systemd" in said
+    assert "missing here: openssl chromium chromium-driver debootstrap systemd nginx-light" in said
     assert "make test SYSTEM_PACKAGES=no" in said
     assert "missing here" not in after
     assert "install" in _called(bare)
-    assert _called(bare).splitlines()[-1].endswith("openssl chromium chromium-driver debootstrap systemd")
+    assert _called(bare).splitlines()[-1].endswith("openssl chromium chromium-driver debootstrap systemd nginx-light")
 
 
 @pytest.mark.parametrize("variables", [{"SYSTEM_PACKAGES": "no"}, {"USER_ID": "1000"}], ids=["refused", "not root"])
 def test_nothing_is_installed_when_refused_or_without_root(bare: Path, variables: dict[str, str]) -> None:
     """What is missing is named all the same."""
     said = _run(bare, **variables)
-    assert "openssl chromium chromium-driver debootstrap systemd" in said
+    assert "openssl chromium chromium-driver debootstrap systemd nginx-light" in said
     assert _called(bare) == ""
 
 

@@ -36,12 +36,13 @@ from capa_sync.sources.jira import answers
 from capa_sync.sources.jira.bearer import ClientCredentials
 from capa_sync.sources.jira.door import check_reading_post, check_write
 from capa_sync.sources.jira.gate import EndpointGate
-from capa_sync.sources.jira.network import is_local, may_have_arrived, why
+from capa_sync.sources.jira.network import is_local, may_have_arrived
 from capa_sync.sources.jira.options import JiraAuth, JiraOptions
 from capa_sync.sources.jira.values import account_of
 from capa_sync.sources.retry import RetryPolicy, overload
 from capa_sync.sources.sizes import goal_of
 from capa_sync.sources.transport import hold_to
+from capa_sync.sources.unreachable import describe
 from capa_sync.sources.wish import read_http_date, wish_of
 
 TIMEOUT = (3.05, 70.0)
@@ -286,16 +287,15 @@ class JiraClient:
         try:
             return send()
         except requests.exceptions.SSLError as error:
-            message = f"{what}: the server's certificate is not trusted ({type(error).__name__})"
-            raise Fatal(self.source, message) from None
+            raise Fatal(self.source, f"{what}: {describe(error, self._base)}") from None
         except (requests.exceptions.InvalidURL, requests.exceptions.MissingSchema, ValueError) as error:
             if not isinstance(error, requests.RequestException) or is_local(error):
                 raise Fatal(self.source, f"{what}: the address or the token cannot be used as written") from None
             raise Retryable(self.source, f"{what}: {type(error).__name__}") from None
         except requests.RequestException as error:
             if is_write and may_have_arrived(error):
-                raise self._unknown(what, why(error)) from None
-            raise Retryable(self.source, f"{what}: {why(error)}") from None
+                raise self._unknown(what, describe(error, self._base)) from None
+            raise Retryable(self.source, f"{what}: {describe(error, self._base)}") from None
         except AnswerTooLarge as error:
             raise (self._unknown(what, error.message) if is_write else error) from None
         except SourceError:  # of the sign-in: the request itself was not sent

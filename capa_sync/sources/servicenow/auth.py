@@ -16,6 +16,7 @@ from capa_sync.sources.bearer import read_token
 from capa_sync.sources.retry import overload
 from capa_sync.sources.servicenow.options import AUTH_METHODS, ServiceNowOptions
 from capa_sync.sources.transport import hold_to
+from capa_sync.sources.unreachable import describe
 
 RENEW_EARLY = timedelta(seconds=60)
 TIMEOUT = (3.05, 70)
@@ -68,7 +69,7 @@ class ClientCredentials(AuthBase):
             with hold_to(requests.Session(), name, self._options.limits) as session:
                 answer = session.post(url, data=form, timeout=TIMEOUT, allow_redirects=False)
         except requests.RequestException as error:
-            raise Retryable(name, f"sign-in got no answer ({type(error).__name__})") from None
+            raise Retryable(name, f"sign-in: {describe(error, url)}") from None
         except AnswerTooLarge as error:
             raise Authentication(name, error.message) from None
         later = overload(name, answer.status_code, answer.headers, self._clock.now(), "sign-in")

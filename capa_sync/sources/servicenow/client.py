@@ -47,12 +47,13 @@ from capa_sync.sources.servicenow.answers import (
     value_of,
 )
 from capa_sync.sources.servicenow.auth import TIMEOUT, ClientCredentials, build_auth
-from capa_sync.sources.servicenow.network import open_session, plainly, was_never_sent
+from capa_sync.sources.servicenow.network import open_session, was_never_sent
 from capa_sync.sources.servicenow.options import ServiceNowOptions
 from capa_sync.sources.servicenow.pace import Pace
 from capa_sync.sources.servicenow.pagesize import SMALLEST_PAGE, PageSizes
 from capa_sync.sources.sizes import Oversized, goal_of
 from capa_sync.sources.transport import hold_to
+from capa_sync.sources.unreachable import describe
 
 # pysnow warns at its import that libmagic is absent; we send no attachments (facts/servicenow.md 7.1)
 warnings.filterwarnings("ignore", message="Missing the python-magic library")
@@ -278,10 +279,10 @@ class TableClient:
             raise (DeliveryUnknown(self.source, error.message) if writes else error) from None
         except (CapaSyncError, AssertionError):
             raise
-        except requests.exceptions.SSLError:
-            raise Fatal(self.source, "the instance's certificate is not trusted") from None
+        except requests.exceptions.SSLError as error:
+            raise Fatal(self.source, describe(error, self._made_of[0].url)) from None
         except requests.RequestException as error:
-            told = plainly(error)
+            told = describe(error, self._made_of[0].url)
             if writes and not was_never_sent(error):
                 raise DeliveryUnknown(self.source, f"the answer to a write was lost: {told}") from None
             raise Retryable(self.source, f"no answer: {told}") from None

@@ -1,10 +1,8 @@
-"""A session for one instance, and what an error of `requests` means: whether the request arrived, and in words."""
+"""A session for one instance, and what an error of `requests` means: whether the request arrived."""
 
 from __future__ import annotations
 
 import requests
-
-from capa_sync.sources.transport import took_too_long
 
 _NEVER_SENT = (requests.exceptions.ConnectTimeout, requests.exceptions.InvalidURL, requests.exceptions.MissingSchema)
 
@@ -25,12 +23,3 @@ def open_session(url: str) -> requests.Session:
 def was_never_sent(error: requests.RequestException) -> bool:
     """Tell whether nothing left this machine: the request cannot have been applied."""
     return isinstance(error, _NEVER_SENT) or "NewConnectionError" in repr(error)
-
-
-def plainly(error: requests.RequestException) -> str:
-    """Say in a few words what happened, without the library's own text, which holds addresses."""
-    if isinstance(error, requests.exceptions.Timeout) or took_too_long(error):
-        return "timed out"
-    if isinstance(error, requests.exceptions.ConnectionError):
-        return "connection refused" if was_never_sent(error) else "connection lost"
-    return type(error).__name__

@@ -1,0 +1,106 @@
+"""What kept a request from its answer, for the person who can mend it: which host, why, and by whose wish a proxy."""
+
+from __future__ import annotations
+
+import os
+import re
+import socket
+import ssl
+from collections.abc import Iterator
+from urllib.parse import urlsplit
+
+import requests
+import urllib3.exceptions
+from requests.utils import get_environ_proxies, select_proxy
+
+from capa_sync.sources.transport import took_too_long
+
+_TUNNEL = re.compile(r"Tunnel connection failed: (\d{3})")
+_DEEP = 12
+"""Errors inside one another that are looked through."""
+
+
+def never_sent(error: requests.RequestException) -> bool:
+    """Tell whether nothing of the request left this machine, so that it cannot have been applied."""
+    kinds = (
+        urllib3.exceptions.NewConnectionError,
+        urllib3.exceptions.ConnectTimeoutError,
+        requests.exceptions.ConnectTimeout,
+    )
+    return any(isinstance(each, kinds) for each in _inside(error))
+
+
+def describe(error: requests.RequestException, base: str = "") -> str:
+    """Say what happened in one line without the library's own text, which may hold a password of the proxy.
+
+    `base` is the tracker's address, for errors that do not know their request.
+    """
+    url = str(getattr(error.request, "url", "") or base)
+    host, cause = _host(url) or "the server", _cause(error)
+    proxy, variable = _proxy_of(url)
+    if isinstance(error, requests.exceptions.ProxyError):
+        return f"the proxy {proxy or 'of the environment'}{_set_by(variable)} cannot be used: {cause}"
+    way = f", asked through the proxy {proxy}{_set_by(variable)}" if proxy else ""
+    if isinstance(error, requests.exceptions.Timeout) or took_too_long(error):
+        return f"no answer in time from {host}{way}"
+    if isinstance(error, requests.exceptions.ChunkedEncodingError | requests.exceptions.ContentDecodingError):
+        return f"the answer of {host} was cut short{way}"
+    if never_sent(error) or isinstance(error, requests.exceptions.SSLError):
+        return f"{host} cannot be reached: {cause}{way}"
+    return f"the connection to {host} was lost: {cause}{way}"
+
+
+def _inside(error: BaseException) -> Iterator[BaseException]:
+    """Yield an error and those that it holds, the outermost first."""
+    waiting: list[object] = [error]
+    seen: set[int] = set()
+    while waiting and len(seen) < _DEEP:
+        found = waiting.pop(0)
+        if isinstance(found, BaseException) and id(found) not in seen:
+            seen.add(id(found))
+            yield found
+            waiting += [getattr(found, "reason", None), *found.args, found.__cause__, found.__context__]
+
+
+def _cause(error: BaseException) -> str:
+    """Word the innermost thing that is known to go wrong."""
+    for each in _inside(error):
+        if isinstance(each, socket.gaierror | urllib3.exceptions.NameResolutionError):
+            return "its name is not known here; look for a slip in the address, or ask who runs the DNS"
+        if isinstance(each, ssl.SSLCertVerificationError):
+            return f"its certificate is not trusted ({each.verify_message}); REQUESTS_CA_BUNDLE names a file of yours"
+        if isinstance(each, ssl.SSLError):
+            return f"TLS failed ({each.reason or 'no reason given'})"
+        if isinstance(each, OSError) and each.errno:
+            return os.strerror(each.errno).lower()
+        if tunnel := _TUNNEL.search(str(each)) if isinstance(each, OSError) else None:
+            return f"it answered {tunnel[1]}"
+    return (
+        "no answer in time" if isinstance(error, requests.exceptions.Timeout) else "it was closed without an answer"
+    )
+
+
+def _host(url: str) -> str:
+    """Return host and port of an address, without user and password."""
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:
+        return ""
+    return f"{parts.hostname or ''}{f':{port}' if port else ''}"
+
+
+def _proxy_of(url: str) -> tuple[str, str]:
+    """Return host and port of the proxy that the environment names for an address, and the variable; else ""."""
+    proxies = get_environ_proxies(url)
+    chosen = select_proxy(url, proxies)
+    if not chosen:
+        return "", ""
+    scheme = urlsplit(url).scheme
+    names = (name for kind in (scheme, "all") for name in (f"{kind}_proxy", f"{kind}_proxy".upper()))
+    variable = next((name for name in names if os.environ.get(name)), "")
+    return _host(chosen if "://" in chosen else f"http://{chosen}"), variable
+
+
+def _set_by(variable: str) -> str:
+    return f" (set by {variable})" if variable else ""

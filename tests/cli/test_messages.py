@@ -1,0 +1,168 @@
+"""What goes wrong is told so that a person can act on it."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from capa_sync.sandbox.jira import API_EMAIL
+from capa_sync.sandbox.servicenow import INTEGRATION_USER
+from capa_sync.sandbox.stories.script import Create, Move
+from tests.daemon.conftest import MakeDesk
+from tests.daemon.desk import FACTS, NOW, Desk
+
+RULES = ("root-cause-before-action",)
+
+
+@pytest.fixture(scope="module")
+def desk(shared_desk: MakeDesk) -> Desk:
+    """One ticket to warn on and three in a status that the mapping does not list, read by a daemon."""
+    desk = shared_desk("jira", rules=RULES)
+    desk.tell_broken("jira")
+    for story in ("odd-1", "odd-2", "odd-3"):
+        desk.tell("jira", story, Create({**FACTS, "title": story}))
+        desk.tell("jira", story, Move("under discussion"))
+    desk.set_clock(NOW + timedelta(hours=2))
+    return desk
+
+
+# --- before anything is read ---------------------------------------------------------------------------------------
+@pytest.mark.parametrize("verb", ["plan", "sync", "run", "status", "explain X-1", "retry", "serve", "pause"])
+def test_without_settings_each_verb_names_init(desk: Desk, verb: str) -> None:
+    """The way out stands in the one line."""
+    done = desk.run(*verb.split(), "--config", "none.toml")
+    assert done.code == 2
+    assert "there is no such settings file; run `capa-sync init FOLDER`" in done.err
+    assert done.err.count("\n") == 1
+
+
+@pytest.mark.parametrize("verb", ["status", "explain X-1", "retry", "pause", "rebuild"])
+def test_without_a_register_each_verb_names_sync(make_desk: MakeDesk, verb: str) -> None:
+    """And none of them makes one."""
+    desk = make_desk("jira", rules=RULES)
+    done = desk.run(*verb.split())
+    assert done.code == 6
+    assert "run `capa-sync sync` first" in done.err
+    assert not desk.register_file.exists()
+
+
+def test_all_missing_variables_are_named_at_once(make_desk: MakeDesk) -> None:
+    """Those of every source, and those of hints."""
+    desk = make_desk("jira", "servicenow", rules=RULES)
+    text = (
+        desk.write_settings()
+        .replace('"JIRA_TOKEN"', '"FIRST_TOKEN"')
+        .replace('"SERVICENOW_PASSWORD"', '"A_PASSWORD"')
+    )
+    text = text.replace('kind = "jira"', 'kind = "jira"\nhint_secret_env = "A_HINT_SECRET"')
+    desk.file.write_text(f'{text}\n[hints]\nlisten = "127.0.0.1:8766"\n', encoding="utf-8")
+    done = desk.run("sync")
+    assert done.code == 2
+    assert len(done.err.splitlines()) == 3
+    for name in ("FIRST_TOKEN", "A_PASSWORD", "A_HINT_SECRET"):
+        assert f"the variable {name} is not set" in done.err
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "words"),
+    [
+        ("CAPA_SYNC_SOURCES__JIRA__URL", "jira.example.com", "begins with https://"),
+        ("CAPA_SYNC_WEB__LISTEN", "8765", "write address and port, as in 127.0.0.1:8765"),
+        ("CAPA_SYNC_HINTS__LISTEN", "8765", "write address and port, as in 127.0.0.1:8765"),
+        ("CAPA_SYNC_SOURCES__JIRA__PAGE_SIZE", "many", "write a whole number, as in 500"),
+        ("CAPA_SYNC_WRITE_BACK__MODE", "yes", "write one of 'off', 'plan' or 'on'"),
+        ("CAPA_SYNC_WRITE_BACK__MAX_CHANGED_SHARE", "20", "write 1.0 or less"),
+        ("CAPA_SYNC_BASELINE", "soon", "write a date, as in 2026-01-01"),
+    ],
+)
+def test_a_wrong_value_is_answered_with_a_right_one(desk: Desk, key: str, value: str, words: str) -> None:
+    """No pattern, and no word of the library that found it."""
+    done = desk.run("status", **{key: value})
+    assert done.code == 2
+    assert words in done.err
+    assert not any(word in done.err for word in ("pattern", "nput should", "^", "parse"))
+
+
+# --- the starter ---------------------------------------------------------------------------------------------------
+def test_the_starter_says_nothing_of_itself(make_desk: MakeDesk) -> None:
+    """As `init` wrote it, but for where the trackers are: the mapping and the people file give no cause to warn."""
+    desk = make_desk("jira", "servicenow")
+    assert desk.run("init", "fresh").code == 0
+    servers = {name: desk.servers[name].url for name in ("jira", "servicenow")}
+    text = (desk.folder / "fresh/capa-sync.toml").read_text(encoding="utf-8")
+    text = text.replace("https://example.atlassian.net", servers["jira"])
+    text = text.replace('"https://example.service-now.com"', f'"{servers["servicenow"]}"')
+    text = text.replace('user = "capa-sync@example.com"', f'user = "{API_EMAIL}"')
+    text = text.replace('method = "oauth-client-credentials"', 'method = "basic"\nuser = "' + INTEGRATION_USER + '"')
+    text = text.replace("client_id =", "# client_id =").replace("client_secret_env =", "# client_secret_env =")
+    text = text.replace('# password_env = "SERVICENOW_PASSWORD"', 'password_env = "SERVICENOW_PASSWORD"')
+    (desk.folder / "fresh/capa-sync.toml").write_text(text, encoding="utf-8")
+    done = desk.run("plan", "--config", "fresh/capa-sync.toml")
+    assert done.code == 0, done.err
+    assert [line for line in done.err.splitlines() if " of " not in line] == []
+
+
+# --- what a cycle tells --------------------------------------------------------------------------------------------
+def test_tickets_with_the_same_trouble_stand_on_one_line_and_counts_say_of_what(desk: Desk) -> None:
+    """Three tickets, one reason; so many tickets read, findings opened, writes delivered."""
+    done = desk.sync()
+    (line,) = [line for line in done.out.splitlines() if line.startswith("set aside")]
+    assert all(desk.key("jira", story) in line for story in ("odd-1", "odd-2", "odd-3"))
+    assert "jira: 4 tickets read, 1 judged, 1 findings opened, 0 cleared, 3 writes delivered; as of " in done.out
+
+
+def test_the_log_names_tickets_by_key(make_desk: MakeDesk) -> None:
+    """A person searches for CAPA-1, not for 10001."""
+    desk = make_desk("jira", rules=RULES)
+    key = desk.tell_broken("jira")
+    desk.run("sync")
+    desk.tell("jira", "odd", Create({**FACTS, "title": "odd"}))
+    desk.tell("jira", "odd", Move("under discussion"))
+    desk.set_clock(NOW + timedelta(hours=2))
+    desk.register_file.unlink()
+    for path in desk.folder.glob("register.db*"):
+        path.unlink()
+    with desk.daemon() as daemon:
+        daemon.wait_for("finding_opened")
+        desk.run("sync", "--release", "all")
+        daemon.wait_for("write_delivered")
+        said = daemon.stop(20).err.splitlines()
+    for action, name in (
+        ("finding_opened", key),
+        ("ticket_quarantined", desk.key("jira", "odd")),
+        ("write_delivered", key),
+    ):
+        lines = [line for line in said if f"action={action}" in line]
+        assert lines, action
+        assert all(f"ticket={name}" in line for line in lines)
+
+
+# --- explain -------------------------------------------------------------------------------------------------------
+def test_explain_takes_small_letters_and_shows_the_title(desk: Desk) -> None:
+    """As people type keys."""
+    desk.sync()
+    key = desk.key("jira", "broken")
+    for name in (key.lower(), f"jira:{key.lower()}", f"JIRA:{key}"):
+        done = desk.run("explain", name)
+        assert done.code == 0, name
+        assert done.out.startswith(f"jira:{key} “{FACTS['title']}” http://127.0.0.1:")
+
+
+def test_explain_of_what_no_source_knows_ends_with_2(desk: Desk) -> None:
+    """It says why it may be unknown, and that it is no success."""
+    done = desk.run("explain", "CAPA-999")
+    assert done.code == 2
+    assert done.out.startswith("CAPA-999 is not in the register\n")
+
+
+def test_a_network_failure_names_host_cause_and_the_variable_of_the_proxy(make_desk: MakeDesk) -> None:
+    """In the problem of the source, for Jira and ServiceNow alike."""
+    desk = make_desk("jira", "servicenow", rules=RULES)
+    proxy = {"HTTP_PROXY": "http://anna:hush@127.0.0.1:9", "NO_PROXY": "", "no_proxy": ""}
+    done = desk.run("sync", **proxy)
+    assert done.code == 3
+    for source in ("jira", "servicenow"):
+        (line,) = [line for line in done.err.splitlines() if line.startswith(f"{source}: problem: ")]
+        assert "the proxy 127.0.0.1:9 (set by HTTP_PROXY) cannot be used: connection refused" in line
+    assert "hush" not in done.out + done.err

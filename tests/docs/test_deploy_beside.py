@@ -1,0 +1,178 @@
+"""What stands beside the daemon: the wrapper for verbs, and a proxy through which the page is reached."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import socket
+import ssl
+import subprocess
+import time
+import urllib.error
+import urllib.request
+from base64 import b64encode
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from capa_sync.store import open_register
+from capa_sync.web import serve_register
+
+DEPLOY = Path(__file__).resolve().parents[2] / "deploy"
+UNIT = (DEPLOY / "capa-sync.service").read_text(encoding="utf-8")
+WRAPPER = DEPLOY / "capa-sync"
+HOST = "capa.example.com"
+
+
+# --- the unit's ends and the wrapper -------------------------------------------------------------------------------
+def test_the_unit_does_not_start_again_after_what_starting_again_does_not_mend() -> None:
+    """2 is the user's mistake, 6 a register that cannot be used; 70 and a kill are tried again."""
+    assert re.search(r"^RestartPreventExitStatus=2 6$", UNIT, re.MULTILINE)
+    assert re.search(r"^Restart=on-failure$", UNIT, re.MULTILINE)
+
+
+def _wrapped(folder: Path, *verb: str, user: str = "0") -> subprocess.CompletedProcess[str]:
+    """Run the wrapper with a systemd-run that notes how it was called and ends with 4."""
+    for name, text in {
+        "id": f"echo {user}",
+        "systemd-run": f'for word in "$@"; do echo "$word" >> {folder}/called; done; exit 4',
+    }.items():
+        (folder / name).write_text(f"#!/bin/sh\n{text}\n", encoding="ascii")
+        (folder / name).chmod(0o755)
+    return subprocess.run(
+        ["/bin/sh", str(WRAPPER), *verb], env={"PATH": str(folder)}, capture_output=True, text=True, check=False,
+        stdin=subprocess.DEVNULL,
+    )  # fmt: skip
+
+
+def test_the_wrapper_runs_a_verb_as_the_unit_would(tmp_path: Path) -> None:
+    """The same user, state, variables, interpreter and package as in the unit; words and exit code pass."""
+    done = _wrapped(tmp_path, "explain", "CAPA 12", "--rule", "x")
+    assert done.returncode == 4
+    called = (tmp_path / "called").read_text(encoding="utf-8").splitlines()
+    assert called[-7:] == [
+        *("/opt/capa-sync/.venv/bin/python", "-m", "capa_sync"),
+        *("explain", "CAPA 12", "--rule", "x"),
+    ]
+    assert "/opt/capa-sync/.venv/bin/python -m capa_sync run" in UNIT
+    for key in (
+        "DynamicUser",
+        "User",
+        "StateDirectory",
+        "StateDirectoryMode",
+        "EnvironmentFile",
+        "UMask",
+        "LimitCORE",
+    ):
+        (value,) = re.findall(rf"^{key}=(.*)$", UNIT, re.MULTILINE)
+        assert f"--property={key}={value}" in called
+    for variable in ("CAPA_SYNC_REGISTER", "PYTHONPATH"):
+        (value,) = re.findall(rf"^Environment=.*?\b{variable}=(\S+)", UNIT, re.MULTILINE)
+        assert f"--setenv={variable}={value}" in called
+    (settings,) = re.findall(r"--config (\S+)", UNIT)
+    assert f"--property=WorkingDirectory={Path(settings).parent}" in called, "where verbs look for capa-sync.toml"
+
+
+def test_without_root_the_wrapper_says_how(tmp_path: Path) -> None:
+    """One line, exit 2, and nothing is started."""
+    done = _wrapped(tmp_path, "status", user="1000")
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+    assert done.stderr.endswith("sudo capa-sync status\n")
+    assert not (tmp_path / "called").exists()
+
+
+# --- the page through nginx ----------------------------------------------------------------------------------------
+def _free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        return int(taken.getsockname()[1])
+
+
+@pytest.fixture
+def proxied(tmp_path: Path) -> Iterator[str]:
+    """Serve an empty register behind nginx with the example's configuration; only paths and ports are exchanged."""
+    for program in ("nginx", "openssl"):
+        if shutil.which(program) is None and not Path(f"/usr/sbin/{program}").exists():
+            pytest.skip(f"{program} is not installed")
+    open_register(tmp_path / "register.db", clock_now=datetime.now(UTC)).close()
+    port, inner = _free_port(), _free_port()
+    key, cert, users = tmp_path / "key.pem", tmp_path / "cert.pem", tmp_path / "users"
+    subprocess.run(
+        ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", f"/CN={HOST}",
+         "-addext", f"subjectAltName=DNS:{HOST}", "-keyout", str(key), "-out", str(cert)],
+        check=True, capture_output=True,
+    )  # fmt: skip
+    secret = subprocess.run(["openssl", "passwd", "-apr1", "pass"], check=True, capture_output=True, text=True)
+    users.write_text(f"anna:{secret.stdout}", encoding="ascii")
+    text = (DEPLOY / "nginx.example.conf").read_text(encoding="utf-8")
+    for old, new in {
+        "listen 443 ssl": f"listen 127.0.0.1:{port} ssl",
+        "/etc/ssl/certs/capa.example.com.pem": str(cert),
+        "/etc/ssl/private/capa.example.com.key": str(key),
+        "/etc/nginx/capa-sync.htpasswd": str(users),
+        "127.0.0.1:8765": f"127.0.0.1:{inner}",
+    }.items():
+        assert old in text
+        text = text.replace(old, new)
+    whole = tmp_path / "nginx.conf"
+    user = "user root;" if os.geteuid() == 0 else ""  # the test's folder is its owner's alone
+    temporary = " ".join(
+        f"{kind}_temp_path {tmp_path}/{kind};" for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
+    )
+    whole.write_text(
+        f"{user} daemon off; pid {tmp_path}/pid; error_log {tmp_path}/error.log; events {{}}"
+        f" http {{ access_log off; {temporary} {text} }}",
+        encoding="utf-8",
+    )
+    page = serve_register(tmp_path / "register.db", f"127.0.0.1:{inner}", f"https://{HOST}/")
+    program = shutil.which("nginx") or "/usr/sbin/nginx"
+    with subprocess.Popen([program, "-c", str(whole)], stderr=subprocess.PIPE, text=True) as nginx:
+        try:
+            _wait_for(port, nginx)
+            yield f"https://127.0.0.1:{port}"
+        finally:
+            nginx.terminate()
+            page.stop()
+
+
+def _wait_for(port: int, nginx: subprocess.Popen[str]) -> None:
+    while True:
+        assert nginx.poll() is None, nginx.stderr and nginx.stderr.read()
+        try:
+            socket.create_connection(("127.0.0.1", port), timeout=5).close()
+        except OSError:
+            time.sleep(0.05)
+        else:
+            return
+
+
+def _get(url: str, *, word: str = "pass", host: str = HOST) -> tuple[int, str]:
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    token = b64encode(f"anna:{word}".encode()).decode()
+    headers = {"Host": host, "Authorization": f"Basic {token}"}
+    request = urllib.request.Request(url, headers=headers)  # noqa: S310 - the test's own address
+    try:
+        with urllib.request.urlopen(request, context=context, timeout=60) as answer:  # noqa: S310
+            return answer.status, answer.read().decode()
+    except urllib.error.HTTPError as error:
+        return error.code, error.read().decode()
+
+
+def test_the_page_is_reached_through_the_example_and_its_links_lead_back_there(proxied: str) -> None:
+    """With the password the page comes, and every absolute link of it begins with the public address."""
+    for path in ("/", "/register", "/register/v_findings?_facet=rule&_facet=state"):
+        status, text = _get(proxied + path)
+        assert status == 200, text
+        links = re.findall(r'(?:href|src)="(https?://[^"]+)"', text)
+        own = [link for link in links if "datasette.io" not in link]
+        assert own
+        assert all(link.startswith(f"https://{HOST}/") for link in own)
+
+
+def test_without_the_password_or_under_another_name_there_is_no_page(proxied: str) -> None:
+    """Nginx asks who is there; the page itself refuses a host that is not its own."""
+    assert _get(proxied, word="guess")[0] == 401
+    assert _get(proxied, host="evil.example")[0] == 421
