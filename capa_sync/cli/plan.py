@@ -23,9 +23,9 @@ from capa_sync.cli.context import (
 )
 from capa_sync.cli.plan_view import DOES, brake_lines, count, outcome_lines, plan_lines, ticket_rows
 from capa_sync.cli.progress import progress_listener
-from capa_sync.cli.summary import print_trouble, quarantine_lines, summary_of
+from capa_sync.cli.summary import print_trouble, summary_of
 from capa_sync.cli.verbs import VerbCommand
-from capa_sync.cli.wording import cannot_tell_lines, older_wording_lines
+from capa_sync.cli.wording import cannot_tell_lines, older_wording_lines, quarantine_lines
 from capa_sync.daemon.cycle import run_round
 from capa_sync.daemon.house import House
 from capa_sync.daemon.log import configure_logs

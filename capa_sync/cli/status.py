@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -19,9 +20,11 @@ from capa_sync.cli.context import (
     say,
 )
 from capa_sync.cli.verbs import VerbCommand
-from capa_sync.cli.wording import cannot_tell_lines, older_wording_lines
+from capa_sync.cli.wording import cannot_tell_lines, older_wording_lines, quarantine_lines
 from capa_sync.daemon.health import health_of
 from capa_sync.model.halt import Halt, HaltKind
+
+MOST_ROWS = 20
 
 
 @click.command(
@@ -72,15 +75,23 @@ def _lines(health: dict[str, Any]) -> list[str]:
                 for w in health["stuck_writes"]
             ],
         ),
-        ("quarantined", [f"{q['source']}:{q['ticket']}: {q['reason']}" for q in health["quarantined"]]),
         (
             "left in peace",
             [f"{p['source']}:{p['ticket']}: a person deleted our comment twice" for p in health["left_in_peace"]],
         ),
         ("next checks by time", [f"{_at(d['at'])} {d['source']}:{d['ticket']}" for d in health["next_due"]]),
     ):
-        lines += [f"{title}: {len(rows)}", *(f"  {row}" for row in rows[:20])]
+        lines += _listed(title, len(rows), rows)
+    lines += _listed("quarantined", len(health["quarantined"]), quarantine_lines(health["quarantined"], ""))
     return [*lines, *older_wording_lines(health["older_wording"]), *cannot_tell_lines(health["cannot_tell"])]
+
+
+def _listed(title: str, number: int, rows: Sequence[str]) -> list[str]:
+    """Return a title with its number, and the first rows; how many are left out is told."""
+    rest = (
+        [f"  and {len(rows) - MOST_ROWS} more: `capa-sync status --json` lists all"] if len(rows) > MOST_ROWS else []
+    )
+    return [f"{title}: {number}", *(f"  {row}" for row in rows[:MOST_ROWS]), *rest]
 
 
 def _source_lines(source: dict[str, Any]) -> list[str]:

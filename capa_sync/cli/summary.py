@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 from capa_sync.cli.context import say
-from capa_sync.cli.wording import cannot_tell_lines
+from capa_sync.cli.wording import cannot_tell_lines, quarantine_lines
 from capa_sync.daemon.cycle import CycleResult
 from capa_sync.daemon.house import House
 from capa_sync.model.finding import SEVERITY_ORDER, Outcome, Severity
@@ -22,8 +22,6 @@ _COUNTED = {
     "cleared": "cleared",
     "delivered": "writes delivered",
 }
-NAMED = 8
-"""Tickets named one by one where many have the same trouble."""
 
 
 def summary_of(house: House, results: Sequence[CycleResult]) -> dict[str, Any]:
@@ -80,22 +78,6 @@ def print_cycle(summary: Mapping[str, Any]) -> None:
         say(f"  {finding['severity']:<7}{finding['ticket_key']:<14}{finding['rule']:<28}{finding['message']}")
     for line in cannot_tell_lines(summary["cannot_tell"]):
         say(line)
-
-
-def quarantine_lines(quarantined: Iterable[Mapping[str, str]]) -> list[str]:
-    """Say which tickets were set aside: those of one reason on one line, at most NAMED of them by name."""
-    by_reason: dict[str, list[str]] = {}
-    for ticket in quarantined:
-        by_reason.setdefault(ticket["reason"], []).append(f"{ticket['source']}:{ticket['ticket']}")
-    return [
-        f"set aside, could not be mapped: {_names(tickets)}: {reason}"
-        for reason, tickets in sorted(by_reason.items(), key=lambda item: -len(item[1]))
-    ]
-
-
-def _names(tickets: Sequence[str]) -> str:
-    rest = len(tickets) - NAMED
-    return ", ".join(tickets[:NAMED]) + (f" and {rest} more" if rest > 0 else "")
 
 
 def _nothing_open(summary: Mapping[str, Any]) -> str:

@@ -35,9 +35,8 @@ def ensure_file(path: Path, *, create: bool) -> None:
         kind = _kind(path)
         if kind is None:
             if not create:
-                raise RegisterUnavailable(
-                    f"{path}: there is no register yet; run `capa-sync sync` first{_was_here(path)}"
-                )
+                refuse_new(path)
+                raise RegisterUnavailable(f"{path}: there is no register yet; run `capa-sync sync` first")
             refuse_new(path)
             os.close(os.open(path, os.O_CREAT | os.O_RDWR | os.O_EXCL | os.O_NOFOLLOW, 0o600))
         elif create and stat.S_IMODE(kind) & 0o077:

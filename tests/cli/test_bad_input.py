@@ -164,7 +164,11 @@ def test_a_register_that_is_none_is_left_alone(desk: Desk) -> None:
 def test_no_register_yet_is_one_line_for_verbs_that_only_look(desk: Desk) -> None:
     """`status` and `explain` make no register."""
     for arguments in (("status",), ("explain", "X-1"), ("retry",)):
-        _refused(desk.run(*arguments, CAPA_SYNC_REGISTER="none.db"), 6, "none.db: no such register")
+        _refused(
+            desk.run(*arguments, CAPA_SYNC_REGISTER="none.db"),
+            6,
+            "none.db: there is no register yet; run `capa-sync sync` first",
+        )
     assert not (desk.folder / "none.db").exists()
 
 

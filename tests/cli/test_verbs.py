@@ -94,7 +94,8 @@ def test_a_joined_twin_names_the_ticket_that_carries_the_finding(desk: Desk) -> 
 def test_a_vanished_ticket_is_explained_with_its_presence(desk: Desk) -> None:
     """What was deleted stays in the register, and says what became of it."""
     text = _explained(desk, desk.key("jira", "gone"))
-    assert "its presence is deleted_or_hidden: nothing is written on it" in text
+    assert "its presence is deleted_or_hidden, confirmed " in text
+    assert ": nothing is written on it" in text
 
 
 def test_an_unknown_ticket_says_what_was_read_until_when(desk: Desk) -> None:

@@ -105,6 +105,14 @@ def test_listed_statuses_and_options_that_the_site_lacks_are_noted(tmp_path: Pat
     ]
 
 
+def test_several_statuses_that_the_site_lacks_are_one_note(tmp_path: Path) -> None:
+    """Retired ones come in a row, and each would be told at every start."""
+    text = MAPPING.replace("Open: identified", "Open: identified\n    Plugh: identified\n    Xyzzy: identified")
+    (told,) = bound_to(tmp_path, text).notes
+    assert (told.line, told.what) == (21, "the site has no status 'Plugh', 'Xyzzy'")
+    assert "`until: DATE`" in told.hint
+
+
 def test_a_site_without_the_status_field_quarantines_every_ticket(tmp_path: Path) -> None:
     """Without a stage nothing can be judged, and the reason names the field."""
     bound = bound_to(tmp_path, MAPPING.replace("field: Status", "field: Zustand"))

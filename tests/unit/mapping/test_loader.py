@@ -172,6 +172,15 @@ def test_a_source_that_the_settings_lack_is_told_once_with_its_line(tmp_path: Pa
     assert unknown_sources(found, ["jra", "jira", "servicenow"]) == []
 
 
+def test_accounts_in_a_tracker_that_is_not_set_up_here_are_no_slip(tmp_path: Path) -> None:
+    """A people file is shared: a name is told only when it is nearly one of here, or one of here has no account."""
+    people = "people:\n  lee: {accounts: {jira: a, jira-dc: b, servicenow: c}}\n"
+    found = load(tmp_path, MAPPING, people)
+    assert unknown_sources(found, ["jira", "servicenow"]) == []
+    told = [each.what for each in unknown_sources(found, ["jira", "servicenow", "jira-prod"])]
+    assert told == ["the settings have no source 'jira-dc', so its accounts count for nobody"]
+
+
 def test_words_that_yaml_reads_as_something_else_are_taken_as_written(tmp_path: Path) -> None:
     """Numbers, true and yes may be options without quotes."""
     text = MAPPING.replace(

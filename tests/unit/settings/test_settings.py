@@ -96,7 +96,7 @@ def test_no_toml_is_told_with_its_line(tmp_path: Path) -> None:
 
 def test_a_missing_file_names_the_way_out(tmp_path: Path) -> None:
     """Without a file the message says what to do."""
-    with pytest.raises(SettingsError, match="there is no such settings file; name another with --config"):
+    with pytest.raises(SettingsError, match="there is no such settings file; run `capa-sync init FOLDER`"):
         load_settings(tmp_path / "none.toml", {})
 
 

@@ -115,9 +115,11 @@ def test_processes_that_make_the_same_register_at_once_agree(tmp_path: Path) -> 
 
 def test_a_missing_register_is_told_in_one_line(tmp_path: Path) -> None:
     """Where nothing may be made, and where the folder does not exist."""
-    with pytest.raises(RegisterUnavailable, match=r"register\.db: no such register$"):
+    with pytest.raises(
+        RegisterUnavailable, match=r"register\.db: there is no register yet; run `capa-sync sync` first$"
+    ):
         open_register(tmp_path / "register.db", clock_now=T0, create=False)
-    with pytest.raises(RegisterUnavailable, match=r"no such register$"):
+    with pytest.raises(RegisterUnavailable, match=r"there is no register yet; run `capa-sync sync` first$"):
         open_register(tmp_path / "register.db", clock_now=T0, read_only=True)
     with pytest.raises(RegisterUnavailable, match=r"cannot be opened: No such file or directory$"):
         open_register(tmp_path / "none" / "register.db", clock_now=T0)
