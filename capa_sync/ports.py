@@ -122,6 +122,10 @@ class MirrorLookup(Protocol):
         """Return digest of the newest record part of a ticket, None when it is not mirrored."""
         ...
 
+    def record(self, source: str, ticket_id: str) -> Mapping[str, Any] | None:
+        """Return the content of the newest record part of a ticket, None when it is not mirrored."""
+        ...
+
     def presence(self, source: str, ticket_id: str) -> Presence:
         """Return where the ticket is now; `unobserved` for one that was never mirrored."""
         ...

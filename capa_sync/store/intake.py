@@ -116,7 +116,9 @@ class Intake:
         """Return the ticket as its stored parts tell it: of equal content the first body stays, and what it says."""
         kept = {part.kind: part for part in newest_parts(before)}
         parts = [_kept_or(part, kept.get(part.kind)) for part in reading.parts]
-        if all(part.body == read.body for part, read in zip(parts, reading.parts, strict=True)):
+        unread = kept.keys() - {part.kind for part in parts}  # what was not read again stays as it is held
+        parts += [kept[kind] for kind in sorted(unread)]
+        if not unread and all(part.body == read.body for part, read in zip(parts, reading.parts, strict=True)):
             return reading.ticket
         return assembly.parsed_or_none(self._parser, parts) or reading.ticket
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
+from typing import Any
 
 from capa_sync.model.ticket import Cursor, Page, Presence, Role, SourceTicket
 from capa_sync.ports import Parser
@@ -147,6 +148,12 @@ class Tickets:
             (source, ticket_id),
         )
         return optional_instant(held)
+
+    def record(self, source: str, ticket_id: str) -> Mapping[str, Any] | None:
+        """Return the content of the newest record part of a ticket, None when it is not mirrored."""
+        nr = self._nr(source, ticket_id)
+        parts = assembly.parts_of(self._db, [nr]).get(nr, ()) if nr is not None else ()
+        return next((json_value(part.body) for part in parts if part.kind == "record"), None)
 
     def key(self, source: str, ticket_id: str) -> str:
         """Return a ticket's present key, its id when it is not mirrored."""

@@ -8,6 +8,8 @@ from datetime import datetime
 from types import TracebackType
 from typing import Any
 
+import orjson
+
 from capa_sync.model.clock import ShiftedClock
 from capa_sync.model.ticket import Cursor, Page, Presence, Reading, Role, SourceTicket
 from capa_sync.sandbox.http import Exchange, SandboxServer
@@ -32,6 +34,11 @@ class Mirror:
         """Digest of the record part held."""
         reading = self.readings.get(ticket_id)
         return reading.parts[0].digest if reading else None
+
+    def record(self, _source: str, ticket_id: str) -> Any:
+        """Content of the newest record part."""
+        reading = self.readings.get(ticket_id)
+        return orjson.loads(reading.parts[0].body) if reading else None
 
     def presence(self, _source: str, ticket_id: str) -> Presence:
         """Nothing vanishes here."""

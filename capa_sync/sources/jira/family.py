@@ -22,6 +22,8 @@ class Family:
         self, drafts: Sequence[Draft], actions: frozenset[str] = frozenset()
     ) -> tuple[list[Reading], list[Skip]]:
         """Make readings of drafts; `actions` are ids that are actions whatever they say of themselves."""
+        for draft in drafts:
+            self._site.absent.complete(draft)
         known = actions | self._claimed(drafts)
 
         def role_of(draft: Draft) -> Role:

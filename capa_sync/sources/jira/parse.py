@@ -68,7 +68,7 @@ class JiraParser:
             self.dated(found[RECORD], history.get("histories") or ()),
             found.get(COMMENTS) or (),
             found.get(CHILDREN) or (),
-            history_complete=history.get("complete", False),
+            history_complete=history.get("complete", False) and COMMENTS in found,
         )
 
     def dated(self, issue: Mapping[str, Any], histories: Iterable[Any]) -> list[Dated]:

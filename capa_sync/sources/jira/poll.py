@@ -146,6 +146,8 @@ class Poll:
             if site.kinship.may_be_action(draft.fields):
                 self._outside.note_inside(draft.id)
         changed = site.whole(draft for draft in drafts if not site.is_unchanged(draft))
+        told = {draft.id for draft in drafts}
+        changed += [draft for draft in site.fetch(site.absent.take_waiting()) if draft.id not in told]
         actions = site.whole(self._outside.changed(since))
         readings, skipped = family.read_with_kin([*changed, *actions], frozenset(draft.id for draft in actions))
         cursor = Cursor(after, site.present_at(after["mark"]))

@@ -106,6 +106,7 @@ class JiraSource:
         A backfill, a flood of changes and a full read go on where their last committed page ended.
         """
         signed, state = self._ready(), cursor.state
+        signed.site.absent.begin_cycle()
         if "mark" not in state or "sweep" in state:
             return signed.sweeping.run(state, "sweep")
         return signed.sweeping.run(state, "full") if full else signed.poll.read(state)

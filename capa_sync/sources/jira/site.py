@@ -10,6 +10,7 @@ from capa_sync.model.clock import Clock
 from capa_sync.model.patterns import QUOTED
 from capa_sync.model.ticket import Presence, SiteFacts
 from capa_sync.ports import MirrorLookup
+from capa_sync.sources.jira.absent import Absent
 from capa_sync.sources.jira.byid import ById
 from capa_sync.sources.jira.changes import FieldNames
 from capa_sync.sources.jira.children import Kinship
@@ -53,8 +54,16 @@ class Site:
         self.search = Search(client)
         self._by_id = ById(client)
         self.kinship = Kinship(options.children)
+        self.absent = Absent(client, lookup)
         self.assembler = Assembler(
-            client, parser, FieldNames(facts.fields), people, options.overlap, self._is_known_late
+            client,
+            parser,
+            FieldNames(facts.fields),
+            people,
+            options.overlap,
+            self._is_known_late,
+            self.absent.complete,
+            self.absent.may_ask,
         )
         self.gone: set[str] = set()
         self._clock = clock
@@ -67,6 +76,7 @@ class Site:
 
     def is_unchanged(self, draft: Draft) -> bool:
         """Whether the mirror holds exactly this record already, and holds it for present."""
+        self.absent.carry(draft)
         if self.lookup.known_stamp(self.name, draft.id) != draft.part.digest:
             return False
         return self.lookup.presence(self.name, draft.id) is Presence.PRESENT

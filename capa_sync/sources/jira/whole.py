@@ -39,7 +39,8 @@ Skip = tuple[str, str, str]
 class Draft:
     """A search row taken apart: the issue, its record part, and what came inside it.
 
-    `is_by_id`: it came from the database, not from the search index. `is_oversized`: of a ticket larger than an
+    `is_by_id`: it came from the database, not from the search index. `absent`: fields that the answer left out.
+    `has_unread_comments`: nor were its comments asked for. `is_oversized`: of a ticket larger than an
     answer may be; only its outline is known. `fault`: why it is not worked on, "" else.
     """
 
@@ -51,6 +52,8 @@ class Draft:
     dated: Sequence[Dated] = ()
     is_complete: bool = True
     is_by_id: bool = False
+    absent: tuple[str, ...] = ()
+    has_unread_comments: bool = False
     is_oversized: bool = False
     fault: str = ""
 
@@ -69,7 +72,7 @@ class Draft:
     def renew(self, fresh: Draft) -> None:
         """Take over a newer answer."""
         self.issue, self.part, self.is_by_id = fresh.issue, fresh.part, True
-        self.changelog, self.comments = fresh.changelog, fresh.comments
+        self.changelog, self.comments, self.absent = fresh.changelog, fresh.comments, fresh.absent
         self.is_oversized, self.fault = fresh.is_oversized, fresh.fault
 
     @property
@@ -92,6 +95,7 @@ class Assembler:
         people: notes every account met.
         lag: for so long after an edit a search may tell how a ticket was before.
         is_known_late: tells of a draft whose record is older than its history that it is mirrored so.
+        complete: puts in what the answer left out. may_ask: takes one of the questions about that left in a cycle.
     """
 
     def __init__(
@@ -102,6 +106,8 @@ class Assembler:
         people: People,
         lag: timedelta,
         is_known_late: Callable[[Draft], bool] = lambda _draft: False,
+        complete: Callable[[Draft], None] = lambda _draft: None,
+        may_ask: Callable[[Draft], bool] = lambda _draft: True,
     ) -> None:
         self._client = client
         self._parser = parser
@@ -109,6 +115,8 @@ class Assembler:
         self._people = people
         self._lag = lag
         self._is_known_late = is_known_late
+        self._complete = complete
+        self._may_ask = may_ask
         self._histories = Histories(client)
         self._by_id = ById(client)
         self._refused: dict[str, tuple[str, str]] = {}
@@ -133,6 +141,7 @@ class Assembler:
         skipped: list[Skip] = []
         for draft in self._with_history([*self._readable(drafts, skipped)], skipped):
             try:
+                self._complete(draft)
                 comments = self._comments(draft)
                 if comments is not None:
                     readings.append(self._reading(draft, comments, role_of(draft), children.get(draft.id)))
@@ -164,7 +173,9 @@ class Assembler:
         ticket = self._parser.build(
             draft.issue, draft.dated, comments, children or (), history_complete=draft.is_complete
         )
-        parts = [draft.part, history_part(entries, is_complete=draft.is_complete), comments_part(comments)]
+        parts = [draft.part, history_part(entries, is_complete=draft.is_complete)]
+        if not draft.has_unread_comments:
+            parts.append(comments_part(comments))
         if children is not None:
             parts.append(children_part(children))
         return Reading(ticket, tuple(parts), role)
@@ -262,12 +273,28 @@ class Assembler:
         return logs
 
     def _comments(self, draft: Draft) -> list[Any] | None:
-        """All comments in the order of their creation; None when the ticket is gone."""
+        """All comments in the order of their creation; None when the ticket is gone.
+
+        Where the answer left them out they are asked for, or stay unread: then those held before stay.
+        """
+        if "comment" in draft.absent:
+            return self._absent_comments(draft)
         listed, total = _listed(draft.comments, "comments")
         found: list[Any] | None = listed if len(listed) >= total else self._paged_comments(draft)
         for comment in found or ():
             self._people.meet(comment.get("author"))
         undecorate(found or ())
+        return found
+
+    def _absent_comments(self, draft: Draft) -> list[Any] | None:
+        if not self._may_ask(draft):
+            draft.has_unread_comments, draft.is_complete = True, False
+            return []
+        found = self._paged_comments(draft)
+        if found is not None:
+            draft.issue["fields"]["comment"] = {"total": len(found)}
+            draft.part = record_part(draft.issue)
+            undecorate(found)
         return found
 
     def _paged_comments(self, draft: Draft) -> list[Any] | None:

@@ -9,6 +9,8 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import orjson
+
 from capa_sync.model.settings import ChildSpec
 from capa_sync.model.ticket import Cursor, Page, Part, Presence, Reading, SourceTicket
 from capa_sync.model.write import Paragraph, Span, WarningText, Write, WriteKind
@@ -42,6 +44,11 @@ class MemoryMirror:
         """Digest of the newest record part."""
         kept = self.parts.get(ticket_id)
         return kept["record"].digest if kept else None
+
+    def record(self, source: str, ticket_id: str) -> Any:
+        """Content of the newest record part."""
+        kept = self.parts.get(ticket_id)
+        return orjson.loads(kept["record"].body) if kept else None
 
     def presence(self, source: str, ticket_id: str) -> Presence:
         """Nothing vanishes here."""

@@ -1,0 +1,94 @@
+"""What an answer leaves out is unknown, never empty: it is asked for once, else what the mirror holds stays."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from capa_sync.ports import MirrorLookup
+from capa_sync.sources.jira.client import JiraClient
+from capa_sync.sources.jira.parts import record_part
+from capa_sync.sources.jira.whole import Draft
+
+PLACES = ("issuelinks", "subtasks", "attachment")
+"""Fields that every whole issue has, if only as an empty list; `comment` is another, and is read by itself."""
+ASKED_A_CYCLE = 100
+"""Tickets that are asked for what their answer left out, at most, in one cycle."""
+
+
+class Absent:
+    """Completes the answers of one Jira.
+
+    Attributes:
+        undelivered: of PLACES, what this Jira was asked for and does not deliver.
+    """
+
+    def __init__(self, client: JiraClient, lookup: MirrorLookup) -> None:
+        self._client = client
+        self._lookup = lookup
+        self._told: dict[str, tuple[Any, Mapping[str, Any]]] = {}
+        self._left = ASKED_A_CYCLE
+        self._waiting: dict[str, None] = {}
+        self.undelivered: set[str] = set()
+
+    def begin_cycle(self) -> None:
+        """Allow for another hundred questions."""
+        self._told.clear()
+        self._left = ASKED_A_CYCLE
+
+    def may_ask(self, draft: Draft) -> bool:
+        """Take one question out of those that are left in this cycle; without one the ticket waits for the next."""
+        self._left -= 1
+        if self._left < 0:
+            self._waiting[draft.id] = None
+        return self._left >= 0
+
+    def take_waiting(self) -> list[str]:
+        """Return ids of tickets that wait to be asked for, as many as may be asked now, and forget them."""
+        ids = list(self._waiting)[: max(0, self._left)]
+        for id_ in ids:
+            del self._waiting[id_]
+        return ids
+
+    def carry(self, draft: Draft) -> None:
+        """Put in what the mirror holds of what the answer left out."""
+        missing = [name for name in (*PLACES, "comment") if name not in draft.fields]
+        if not missing or not draft.fields or draft.is_oversized or draft.fault:
+            return
+        draft.absent = tuple(dict.fromkeys((*draft.absent, *missing)))
+        self._put(draft, self._held(draft.id), missing)
+
+    def complete(self, draft: Draft) -> None:
+        """Ask for what the answer left out, once a version of the ticket; what does not come is told as unknown."""
+        self.carry(draft)
+        wanted = [name for name in draft.absent if name in PLACES and name not in self.undelivered]
+        if wanted:
+            told = self._ask(draft, wanted)
+            self._put(draft, told, wanted)
+            self.undelivered |= {name for name in wanted if told and name not in told}
+        if any(name not in draft.fields for name in PLACES) and draft.fields and not draft.is_oversized:
+            draft.is_complete = False
+
+    def _ask(self, draft: Draft, wanted: list[str]) -> Mapping[str, Any]:
+        version = draft.fields.get("updated")
+        asked = self._told.get(draft.id)
+        if asked is not None and asked[0] == version:
+            return asked[1]
+        if not self.may_ask(draft):
+            return {}
+        answer = self._client.find(f"issue/{draft.id}", {"fields": ",".join(("updated", *wanted))})
+        told = answer.get("fields") if isinstance(answer, dict) else None
+        found = told if isinstance(told, dict) else {}
+        self._told[draft.id] = (version, found)
+        return found
+
+    def _held(self, ticket: str) -> Mapping[str, Any]:
+        record = self._lookup.record(self._client.source, ticket)
+        fields = record.get("fields") if record else None
+        return fields if isinstance(fields, dict) else {}
+
+    def _put(self, draft: Draft, told: Mapping[str, Any], names: list[str]) -> None:
+        found = {name: told[name] for name in names if name in told}
+        if found:
+            draft.issue["fields"].update(found)
+            draft.part = record_part(draft.issue)
