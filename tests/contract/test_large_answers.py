@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import orjson
@@ -118,6 +119,26 @@ def test_the_first_and_the_last_ticket_may_be_too_large(face: str, place: int) -
         assert set(skipped(it.cycle())) == {key}
         assert it.mirror.keys == set(it.truth()) - {key}
         assert len(it.source.take_census().ids) == 7
+
+
+@both_faces
+def test_a_large_ticket_that_nobody_touches_costs_a_poll_nothing(face: str) -> None:
+    """It is the newest, which each poll finds again: its outline is asked for, once, and no more."""
+    with a_desk(face) as it:
+        key = list(it.truth())[-1]
+        make_large(it, key, "fields")
+        it.cycle()
+        for _ in range(3):  # until the overlap has passed
+            it.tracker.clock.advance(timedelta(minutes=6))
+            it.cycle()
+        quiet = it.exchanges(it.cycle)
+        assert len(quiet) == 1
+        assert sum(len(one.answer) for one in quiet) < 5_000
+        fields = it.tracker.state.find(key).fields
+        fields["environment"] = fields["description"] = None
+        ann(it).edit(key, {"summary": "touched"})
+        it.cycle()
+        assert shapes(it.mirror) == it.truth()
 
 
 @both_faces
@@ -258,6 +279,22 @@ def test_one_record_that_is_too_large_is_set_aside_and_the_rest_is_read(way: str
             sn.later(hours=1)
             with pytest.raises(Skippable, match="max_answer"):
                 list(sn.source.read_tickets([ids[20]]))
+
+
+def test_a_large_record_that_nobody_touches_costs_a_poll_little() -> None:
+    """It is the newest, which each poll finds again: its outline is asked for, and no more."""
+    with servicenow.bench(children=(), limits=LIMITS, page_size=20) as sn:
+        ids = [sn.insert(short_description=str(number)) for number in range(30)]
+        large_in(sn, ids[7], "column")
+        for _ in range(3):
+            sn.later(hours=1)
+            sn.sync()
+        sn.sent()
+        sn.sync()
+        asked = [(one.path.rpartition("/")[2], b"sysparm_fields" in one.request.target.encode()) for one in sn.sent()]
+        assert ("sn_grc_issue", True) in asked
+        assert len([one for one in asked if one[0] == "sn_grc_issue"]) <= 4
+        assert sn.mirror.readings.keys() == set(ids) - {ids[7]}
 
 
 def test_a_child_that_is_too_large_is_set_aside_and_its_record_is_read() -> None:

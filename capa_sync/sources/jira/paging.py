@@ -55,6 +55,8 @@ class Search:
         self._client = client
         self._size = PageSize(client.goal)
         self._by_id = ById(client)
+        # a poll finds the newest ticket again and again: a large one is not tried again until it is touched
+        self._large: dict[str, Any] = {}
 
     def page(
         self,
@@ -90,6 +92,10 @@ class Search:
         """Read a page of whole tickets, of half as many as long as the answer is too large."""
         while True:
             asked = self._size.of(body["maxResults"])
+            if asked == 1 and self._large:
+                rows = self._outline(body, place)
+                if all(self._large.get(str(issue["id"])) == _updated(issue) for issue in rows.issues):
+                    return replace(rows, issues=[Oversized(issue) for issue in rows.issues])
             try:
                 rows = self._page({**body, "maxResults": asked}, place)
             except AnswerTooLarge:
@@ -102,12 +108,18 @@ class Search:
 
     def _alone(self, body: dict[str, Any], place: Place) -> Rows:
         """Read the one ticket at a place by its id, or only its outline where even that is too large."""
-        outlined = {name: value for name, value in body.items() if name != "expand"}
-        rows = self._page({**outlined, "maxResults": 1, "fields": list(OUTLINE)}, place)
+        rows = self._outline(body, place)
         if self._client.is_cloud:
-            return replace(rows, issues=[Oversized(issue) for issue in rows.issues])
-        # beside it came the row that proves the place: alone it may be small enough
-        return replace(rows, issues=list(self._by_id.whole([str(issue["id"]) for issue in rows.issues])))
+            found: list[dict[str, Any]] = [Oversized(issue) for issue in rows.issues]
+        else:  # beside it came the row that proves the place: alone it may be small enough
+            found = list(self._by_id.whole([str(issue["id"]) for issue in rows.issues]))
+        self._large.update((str(one["id"]), _updated(one)) for one in found if isinstance(one, Oversized))
+        return replace(rows, issues=found)
+
+    def _outline(self, body: dict[str, Any], place: Place) -> Rows:
+        """Read of the one ticket at a place what names it."""
+        outlined = {name: value for name, value in body.items() if name != "expand"}
+        return self._page({**outlined, "maxResults": 1, "fields": list(OUTLINE)}, place)
 
     def pages(
         self,
@@ -171,6 +183,11 @@ class Search:
 
     def _bad(self, words: str) -> BadAnswer:
         return BadAnswer(self._client.source, f"{words}; the page is refused")
+
+
+def _updated(issue: dict[str, Any]) -> Any:
+    fields = issue.get("fields")
+    return fields.get("updated") if isinstance(fields, dict) else None
 
 
 __all__ = ["ALL_FIELDS", "START", "BadRequest", "Place", "Rows", "Search", "Shifted"]

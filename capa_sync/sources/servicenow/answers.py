@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -17,6 +17,7 @@ from capa_sync.model.visible import one_line
 from capa_sync.redaction import redacted
 from capa_sync.sources.decoding import decode_json
 from capa_sync.sources.retry import overload
+from capa_sync.sources.sizes import Oversized
 from capa_sync.sources.wish import read_http_date
 
 Row = dict[str, Any]
@@ -63,6 +64,10 @@ class Answer:
     has_links: bool
     has_next: bool
     at: datetime | None
+
+    def as_outlines(self) -> Answer:
+        """Return the same answer with its rows told as those of records too large to be read."""
+        return replace(self, rows=[Oversized(row) for row in self.rows])
 
     @property
     def is_end(self) -> bool:

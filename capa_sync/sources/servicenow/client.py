@@ -11,7 +11,6 @@ import threading
 import time
 import warnings
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from functools import partial
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
@@ -51,7 +50,7 @@ from capa_sync.sources.servicenow.network import open_session, was_never_sent
 from capa_sync.sources.servicenow.options import ServiceNowOptions
 from capa_sync.sources.servicenow.pace import Pace
 from capa_sync.sources.servicenow.pagesize import SMALLEST_PAGE, PageSizes
-from capa_sync.sources.sizes import Oversized, goal_of
+from capa_sync.sources.sizes import goal_of
 from capa_sync.sources.transport import hold_to
 from capa_sync.sources.unreachable import describe
 
@@ -155,6 +154,11 @@ class TableClient:
             size = self._sizes.of(table, fields, limit)
             send = partial(self._page, table, query, size, offset, fields, display, counted, linked)
             is_smallest = size <= SMALLEST_PAGE
+            first = partial(self.rows, table, query, limit=1, offset=offset, fields=outline)
+            if size == 1 and outline and self._sizes.has_large_rows:
+                answer = first(counted=counted, linked=linked)
+                if self._sizes.are_large(answer.rows):
+                    return answer.as_outlines()
             try:
                 answer = self._policy.read(partial(self._passing, send) if is_smallest else send)
             except PageCut:
@@ -165,10 +169,9 @@ class TableClient:
                     continue
                 if not outline:
                     raise
-                answer = self.rows(
-                    table, query, limit=1, offset=offset, fields=outline, counted=counted, linked=linked
-                )
-                return replace(answer, rows=[Oversized(row) for row in answer.rows])
+                answer = first(counted=counted, linked=linked)
+                self._sizes.note_large(answer.rows)
+                return answer.as_outlines()
             else:
                 self._sizes.came_whole(table, fields, limit, len(answer.rows), self._answered_bytes)
                 return answer

@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from functools import partial
 
+from capa_sync.sources.servicenow.answers import Row, value_of
 from capa_sync.sources.sizes import PageSize
 
 SMALLEST_PAGE = 50
@@ -21,12 +22,27 @@ class PageSizes:
 
     def __init__(self, goal: int) -> None:
         self._patience: dict[str, tuple[int, int]] = {}
+        # a poll finds the newest row again and again: a large one is not tried again until it is touched
+        self._large: dict[str, str] = {}
         self._by_bytes: dict[tuple[str, tuple[str, ...]], PageSize] = defaultdict(partial(PageSize, goal))
 
     def of(self, table: str, fields: Sequence[str], limit: int) -> int:
         """Return how many rows to ask for, `limit` at most."""
         patient = min(limit, self._patience.get(table, (limit, 0))[0])
         return self._by_bytes[table, tuple(fields)].of(patient)
+
+    @property
+    def has_large_rows(self) -> bool:
+        """Tell whether single rows were too large."""
+        return bool(self._large)
+
+    def note_large(self, rows: Sequence[Row]) -> None:
+        """Each of these rows alone is larger than an answer may be."""
+        self._large.update((value_of(row, "sys_id"), value_of(row, "sys_updated_on")) for row in rows)
+
+    def are_large(self, rows: Sequence[Row]) -> bool:
+        """Tell whether all of these rows are known to be so, and were not touched since."""
+        return all(self._large.get(value_of(row, "sys_id")) == value_of(row, "sys_updated_on") for row in rows)
 
     def given_up(self, table: str, asked: int) -> None:
         """The instance gave up on so many rows, or its answer was cut short."""
