@@ -16,11 +16,11 @@ from capa_sync.store import Register
 _MADE = frozenset({Outcome.OK, Outcome.BREACH, Outcome.HISTORICAL})
 """Verdicts of checks that could be made."""
 _COUNTED = {
-    "read": "tickets read",
-    "judged": "judged",
-    "opened": "findings opened",
-    "cleared": "cleared",
-    "delivered": "writes delivered",
+    "read": ("ticket", " read"),
+    "judged": ("", "judged"),
+    "opened": ("finding", " opened"),
+    "cleared": ("", "cleared"),
+    "delivered": ("write", " delivered"),
 }
 
 
@@ -119,8 +119,12 @@ def print_trouble(summary: Mapping[str, Any]) -> None:
 
 
 def _source_line(source: Mapping[str, Any]) -> str:
-    counts = ", ".join(f"{source.get(name, 0)} {words}" for name, words in _COUNTED.items())
+    counts = ", ".join(_counted(source.get(name, 0), *words) for name, words in _COUNTED.items())
     return f"{source['source']}: {counts}; as of {_at(source['as_of'])}"
+
+
+def _counted(number: int, noun: str, did: str) -> str:
+    return f"{number} {noun}{'s' if noun and number != 1 else ''}{did}"
 
 
 def _at(instant: datetime | None) -> str:

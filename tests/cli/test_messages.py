@@ -109,7 +109,7 @@ def test_tickets_with_the_same_trouble_stand_on_one_line_and_counts_say_of_what(
     done = desk.sync()
     (line,) = [line for line in done.out.splitlines() if line.startswith("set aside")]
     assert all(desk.key("jira", story) in line for story in ("odd-1", "odd-2", "odd-3"))
-    assert "jira: 4 tickets read, 1 judged, 1 findings opened, 0 cleared, 3 writes delivered; as of " in done.out
+    assert "jira: 4 tickets read, 1 judged, 1 finding opened, 0 cleared, 3 writes delivered; as of " in done.out
 
 
 def test_the_log_names_tickets_by_key(make_desk: MakeDesk) -> None:
