@@ -11,9 +11,10 @@ import requests
 from hypothesis import given
 from hypothesis import strategies as st
 
+from capa_sync.model.address import check_address
 from capa_sync.model.clock import SystemClock
 from capa_sync.model.ticket import Cursor
-from capa_sync.sources.servicenow import ServiceNowAuth, check_url
+from capa_sync.sources.servicenow import ServiceNowAuth
 from capa_sync.sources.servicenow.answers import Answer, Row, answer_check, display_of, lean, read_headers, value_of
 from capa_sync.sources.servicenow.keyset import Position
 from capa_sync.sources.servicenow.state import States, TableState
@@ -103,16 +104,16 @@ def _lean_slowly(cell: Any) -> Any:
     ("url", "word"),
     [
         ("http://x.service-now.com", "unencrypted"),
-        ("ftp://x", "no address"),
-        ("x.service-now.com", "no address"),
+        ("ftp://x", "begins with https://"),
+        ("x.service-now.com", "begins with https://"),
         ("https://u:p@x.service-now.com", "must not hold"),
     ],
 )
 def test_unusable_addresses_are_explained(url: str, word: str) -> None:
     """Plain http is for loopback alone, and no secret stands in an address."""
-    assert word in (check_url(url) or "")
-    assert check_url("https://x.service-now.com") is None
-    assert check_url("http://127.0.0.1:8080") is None
+    assert word in (check_address(url) or "")
+    assert check_address("https://x.service-now.com") is None
+    assert check_address("http://127.0.0.1:8080") is None
 
 
 def test_a_secret_is_never_shown() -> None:
