@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 RUN := PYTHONDONTWRITEBYTECODE=1 $(BIN)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint docs fix check rules lock release system bench soak fuzz
+.PHONY: help setup demo test lint docs fix check rules lock release system bench soak fuzz pages
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
@@ -36,6 +36,9 @@ soak: $(VENV)/.development ## tell long random stories on all three trackers, an
 
 fuzz: $(VENV)/.development ## malformed answers of every endpoint, and generated tickets on all three trackers (PAYLOADS=100000); failures stay in fuzz.xml
 	CAPA_SYNC_FUZZ=$(or $(PAYLOADS),100000) $(BIN)/python -m pytest -q -n 2 --dist load --timeout 0 --junitxml fuzz.xml tests/fuzz
+
+pages: $(VENV)/.development ## an empty, a short and a doubled page at every place of every read, on all three trackers
+	CAPA_SYNC_EVERY_PAGE=1 $(BIN)/python -m pytest -q -n 2 --dist load --timeout 0 --junitxml pages.xml tests/sync/test_every_page.py
 
 lint: $(VENV)/.development ## ruff, mypy strict, import contracts, dead code, docstrings, spelling
 	$(BIN)/ruff format --check .

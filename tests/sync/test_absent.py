@@ -9,6 +9,7 @@ import orjson
 import pytest
 
 from capa_sync.daemon.rebuilding import rebuild_derived
+from capa_sync.model.ticket import Presence
 from capa_sync.sandbox.messages import Reply, Request
 from tests.sync.equal import assert_equal
 from tests.sync.hands import Hands, hands_on
@@ -115,3 +116,27 @@ def test_a_first_read_without_them_says_that_it_is_not_complete(source: str, tmp
         world.cycle(full=True)
         assert all(row["history_complete"] for row in world.view("v_tickets"))
         assert_equal(world, hands)
+
+
+@pytest.mark.parametrize("hidden", ["number", "issue", "short_description"])
+def test_a_column_that_an_instance_leaves_out_is_unknown(hidden: str, tmp_path: Path) -> None:
+    """A task keeps its number and its record, and a text that is hidden now is unreadable and not empty."""
+    with open_world(tmp_path, "servicenow") as world:
+        hands = a_family(world)
+        world.cycle()
+        before = {id_: ticket for id_, (_, ticket) in world.contents().items()}
+        world.only.knobs(hidden_fields=[hidden])
+        for ticket in hands.ids():
+            hands.step(ticket, 1)
+        world.cycle(minutes=20)
+        world.cycle(full=True)
+        world.cycle(hours=1)
+        for id_, (presence, ticket) in world.contents().items():
+            assert presence is Presence.PRESENT
+            assert (ticket.key, ticket.parent) == (before[id_].key, before[id_].parent)
+            assert len(ticket.comments) == len(before[id_].comments)
+            if hidden == "short_description":
+                assert hidden in ticket.lost
+        held = world.view("v_tickets"), world.view("v_actions")
+        rebuild_derived(world.house)
+        assert (world.view("v_tickets"), world.view("v_actions")) == held

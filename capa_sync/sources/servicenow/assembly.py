@@ -9,6 +9,7 @@ from typing import Any
 
 from capa_sync.errors import Skippable
 from capa_sync.model.ticket import Reading, Role
+from capa_sync.ports import MirrorLookup
 from capa_sync.sources.bodies import MOST_ENTRIES, TooMuch
 from capa_sync.sources.servicenow.answers import Row, value_of
 from capa_sync.sources.servicenow.dictionary import TableFacts
@@ -54,9 +55,21 @@ class Assembly:
     directory: Directory
     history: History
     parser: ServiceNowParser
+    lookup: MirrorLookup
+
+    def carry(self, shelf: Shelf, row: Row) -> None:
+        """Put in what names a row and its record where the answer left it out, as the mirror holds it.
+
+        A column that is absent is hidden from us, not empty: a task does not lose its record by that.
+        """
+        absent = [column for column in ("number", shelf.reference) if column and column not in row]
+        held = self.lookup.record(self.directory.client.source, value_of(row, "sys_id")) if absent else None
+        cells = held.get("row", {}) if held else {}
+        row.update({column: cells[column] for column in absent if column in cells})
 
     def digest(self, shelf: Shelf, row: Row) -> str:
         """Return the digest that the row's record part will have."""
+        self.carry(shelf, row)
         try:
             return record_part(shelf.table, shelf.reference, row, self._facts(shelf, row).journals).digest
         except TooMuch:
@@ -83,6 +96,8 @@ class Assembly:
             current.update({value_of(row, "sys_id"): row for row in refetch(stale)})
             past.renew(self.history.read(stale))
         skipped = self._leave_out(current, past)
+        for row in current.values():
+            self.carry(shelf, row)
         spoken = spoken_of(current, past)
         learn(self.directory, self.directory.table(shelf.table), list(current.values()), spoken.values())
         found: list[Reading] = []

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Set
 from functools import partial
 from typing import Any
 
 from capa_sync.model.ticket import Census
+from capa_sync.ports import MirrorLookup
 from capa_sync.sources.servicenow.answers import AccessDenied, NoSuchTable, Row, value_of
 from capa_sync.sources.servicenow.client import TableClient
 from capa_sync.sources.servicenow.keyset import Walk
@@ -18,8 +20,9 @@ _PAGE = 2000
 class CensusTaker:
     """Takes one census."""
 
-    def __init__(self, client: TableClient, options: ServiceNowOptions) -> None:
+    def __init__(self, client: TableClient, options: ServiceNowOptions, lookup: MirrorLookup) -> None:
         self._client = client
+        self._lookup = lookup
         self._options = options
         self._count: int | None = None
 
@@ -32,9 +35,15 @@ class CensusTaker:
         for table, reference in self._options.child_tables:
             scope = prefixed(self._options.query, reference) or f"{reference}ISNOTEMPTY"
             rows = self._sweep(table, scope, ("sys_id", reference), containers)
-            children.update(value_of(row, "sys_id") for row in rows if value_of(row, reference) in ids)
+            children.update(value_of(row, "sys_id") for row in rows if self._is_ours(row, reference, ids))
         present, witness = frozenset(ids | children), max(ids, key=str.lower, default="")
         return Census(present, containers, count=count, in_query=len(ids), witness=witness)
+
+    def _is_ours(self, row: Row, reference: str, records: Set[str]) -> bool:
+        """Tell whether a child is one of these records'; where its reference is hidden, whether it was one before."""
+        if reference in row:
+            return value_of(row, reference) in records
+        return self._lookup.known_stamp(self._client.source, value_of(row, "sys_id")) is not None
 
     def roster(self) -> dict[str, str]:
         """Return the tables that are open to us. Raises SourceError."""

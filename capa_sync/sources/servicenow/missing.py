@@ -35,7 +35,11 @@ class Missing:
             children = [id_ for id_, of in ids.items() if of == table]
             rows = self._listed(table, children, ("sys_id", reference))
             existing |= {value_of(row, "sys_id") for row in rows}
-            in_scope |= {value_of(row, "sys_id") for row in rows if value_of(row, reference) in census.ids}
+            in_scope |= {
+                value_of(row, "sys_id")
+                for row in rows
+                if reference not in row or value_of(row, reference) in census.ids  # hidden is not empty
+            }
         return Located(frozenset(in_scope), frozenset(existing - in_scope))
 
     def deletions(self, ids: Sequence[str]) -> dict[str, str]:

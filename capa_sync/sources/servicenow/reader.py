@@ -48,13 +48,14 @@ class ServiceNowSource:
     def __init__(self, options: ServiceNowOptions, clock: Clock, stop: threading.Event, lookup: MirrorLookup) -> None:
         self.name = options.name
         self._options = options
+        self._lookup = lookup
         self._clock = clock
         self.client = TableClient(options, clock, stop)
         self.directory = Directory(self.client, options.auth)
         self._history = History(self.client)
         self._parser = ServiceNowParser(options.name, options.url)
         self._tables = Tables(options, self.client, lookup)
-        assembly = Assembly(self.directory, self._history, self._parser)
+        assembly = Assembly(self.directory, self._history, self._parser, lookup)
         self._filling = Filling(self._tables, assembly, clock)
         self._following = Following(self._tables, assembly, clock, lookup)
         self._is_ready = False
@@ -159,7 +160,7 @@ class ServiceNowSource:
         """Sweep all ids in scope. Raises SourceError."""
         self._prepare()
         self.directory.who_am_i()
-        return CensusTaker(self.client, self._options).take()
+        return CensusTaker(self.client, self._options, self._lookup).take()
 
     @fenced
     def locate(self, ids: Mapping[str, str], _actions: Set[str], census: Census) -> Located:
@@ -183,4 +184,4 @@ class ServiceNowSource:
     def read_roster(self) -> Mapping[str, str]:
         """List the tables that are open to us; see `ports.Source`."""
         self.directory.who_am_i()
-        return CensusTaker(self.client, self._options).roster()
+        return CensusTaker(self.client, self._options, self._lookup).roster()
