@@ -118,6 +118,10 @@ class MirrorLookup(Protocol):
         """Return ids of mirrored action tickets of this source, present ones."""
         ...
 
+    def is_present(self, source: str, ticket_id: str) -> bool:
+        """Tell whether a ticket is mirrored as one that is there."""
+        ...
+
     def known_stamp(self, source: str, ticket_id: str) -> str | None:
         """Return digest of the newest record part of a ticket, None when it is not mirrored."""
         ...

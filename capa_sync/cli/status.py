@@ -25,6 +25,8 @@ from capa_sync.daemon.health import health_of
 from capa_sync.model.halt import Halt, HaltKind
 
 MOST_ROWS = 20
+_NAMED = 5
+"""Tickets that one line names."""
 
 
 @click.command(
@@ -100,6 +102,12 @@ def _source_lines(source: dict[str, Any]) -> list[str]:
     lines = [f"{source['source']}: {fresh}, {source['tickets']} tickets, {source['gaps']} with an incomplete history"]
     if source["vanished"]:
         lines.append("  " + ", ".join(f"{count} {name}" for name, count in sorted(source["vanished"].items())))
+    if lonely := source["actions_without_record"]:
+        more = f" and {len(lonely) - _NAMED} more" if len(lonely) > _NAMED else ""
+        lines.append(
+            f"  {len(lonely)} {'action' if len(lonely) == 1 else 'actions'} of a parent outside of the query, judged "
+            f"with no record: {', '.join(lonely[:_NAMED])}{more}"
+        )
     if source["problem"]:
         lines.append(f"  problem: {source['problem']}")
     if source["not_before"]:

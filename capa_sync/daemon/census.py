@@ -19,6 +19,7 @@ from capa_sync.daemon.presence import (
     unsettled,
 )
 from capa_sync.daemon.reading import Abandoned
+from capa_sync.daemon.roles import namings_of, records_among, records_with, settle_roles
 from capa_sync.errors import Authentication, BadAnswer, Fatal, SourceError
 from capa_sync.model.ticket import Census, Presence, Role
 from capa_sync.store import CENSUS
@@ -61,9 +62,11 @@ def take_census_when_due(house: House, setup: SourceSetup, now: datetime, *, for
     try:
         mirrored = tickets.presences(setup.name)
         census = setup.source.take_census()
+        actions = _actions_among(house, setup, mirrored, census)
         scope, given_up = house.register.agenda.census_scope(setup.name)
         is_new_scope = scope not in ("", setup.scope)
-        evidence, suspicious = _ask(house, setup, mirrored, census, now, is_new_scope=is_new_scope)
+        evidence, suspicious = _ask(house, setup, mirrored, census, actions, now, is_new_scope=is_new_scope)
+        _note_scopes(house, setup, census, evidence.in_scope & actions, now)
         judgement = judge_census(mirrored, census, evidence, suspicious, is_new_scope=is_new_scope, given_up=given_up)
         gone = {each: seen for each, seen in judgement.sightings.items() if seen.presence is not Presence.PRESENT}
         back = [each for each in judgement.sightings if each not in gone]
@@ -77,6 +80,9 @@ def take_census_when_due(house: House, setup: SourceSetup, now: datetime, *, for
         for ticket, seen in gone.items():
             tickets.set_presence(setup.name, ticket, seen.presence, seen.proof, now)
         house.register.agenda.want_judging(setup.name, gone, now)
+        left = [each for each, seen in gone.items() if seen.presence is Presence.OUT_OF_SCOPE]
+        house.register.roles.note_scope(setup.name, left=left)
+        settle_roles(house, setup, gone, now)
         house.register.agenda.note_census_scope(setup.name, setup.scope, judgement.given_up)
     swept = len(census.ids) if census.in_query is None else census.in_query
     counts = {"swept": swept, "told": swept if census.count is None else census.count}
@@ -93,6 +99,7 @@ def _ask(
     setup: SourceSetup,
     mirrored: Mirrored,
     census: Census,
+    actions: Set[str],
     now: datetime,
     *,
     is_new_scope: bool,
@@ -102,7 +109,6 @@ def _ask(
     Returns:
         What was found out, and the containers of which too much is missing to believe it.
     """
-    actions = {each for each, role in house.register.tickets.roles(setup.name).items() if role is Role.ACTION}
     wanted = unsettled(mirrored, census)
     asked = {each: mirrored[each][1] for each in wanted}
     known = settled(mirrored, census)
@@ -142,8 +148,27 @@ def _is_named(house: House, setup: SourceSetup, mirrored: Mirrored, ticket: str,
     """Tell whether a ticket is an action that a present record names: a census asks for present actions alone."""
     if ticket not in actions:
         return False
-    parents = house.register.tickets.parents_of(setup.name, ticket)
-    return any(parent in mirrored and mirrored[parent][0] is Presence.PRESENT for parent in parents)
+    owners = records_with(house, setup, [ticket])
+    return any(owner in mirrored and mirrored[owner][0] is Presence.PRESENT for owner in owners)
+
+
+def _actions_among(house: House, setup: SourceSetup, mirrored: Mirrored, census: Census) -> frozenset[str]:
+    """Return ids of actions, and of records that the census misses and that go on as the action of one it has."""
+    actions = {each for each, role in house.register.tickets.roles(setup.name).items() if role is Role.ACTION}
+    missing = [each for each in mirrored if each not in census.ids and each not in actions]
+    namings = namings_of(house, setup, missing) if missing else []
+    owners = records_among(house, setup, {each.owner for each in namings} & census.ids)
+    return frozenset(actions.union(each.part for each in namings if each.owner in owners))
+
+
+def _note_scopes(house: House, setup: SourceSetup, census: Census, answering: Set[str], now: datetime) -> None:
+    """Note for the roles what the query names now, and which of the actions that are there it does not name."""
+    if census.named is None:
+        return
+    left = (census.ids | answering) - census.named
+    with house.register.transaction():
+        news = house.register.roles.note_scope(setup.name, inside=census.named, left=left)
+        settle_roles(house, setup, news, now)
 
 
 def note_lost_access(house: House, setup: SourceSetup, now: datetime, fault: Fatal) -> None:
@@ -168,6 +193,7 @@ def note_lost_access(house: House, setup: SourceSetup, now: datetime, fault: Fat
         for ticket, seen in judgement.sightings.items():
             register.tickets.set_presence(setup.name, ticket, seen.presence, seen.proof, now)
         register.agenda.want_judging(setup.name, judgement.sightings, now)
+        settle_roles(house, setup, judgement.sightings, now)
     words = "; ".join((*judgement.alarms, fault.message))
     register.runs.finish(run, house.clock.now(), ok=False, problem=words)
     _report(setup.name, judgement)
@@ -176,8 +202,7 @@ def note_lost_access(house: House, setup: SourceSetup, now: datetime, fault: Fat
 def _bereaved(house: House, setup: SourceSetup, gone: Iterable[str]) -> set[str]:
     """Return the present parents of actions that are gone: no stamp of theirs moves when one is deleted."""
     tickets = house.register.tickets
-    actions = [each for each in gone if tickets.is_action(setup.name, each)]
-    parents = {parent for action in actions for parent in tickets.parents_of(setup.name, action)}
+    parents = records_with(house, setup, list(gone))
     return {each for each in parents if tickets.presence(setup.name, each) is Presence.PRESENT} - set(gone)
 
 

@@ -8,6 +8,7 @@ from datetime import datetime
 
 from capa_sync.daemon.house import House, SourceSetup
 from capa_sync.daemon.mapped import carrier, map_mirrored
+from capa_sync.daemon.roles import records_with, role_notes
 from capa_sync.model.finding import Verdict
 from capa_sync.model.record import CapaRecord, told_apart
 from capa_sync.model.ticket import Presence
@@ -41,9 +42,12 @@ def _explain(house: House, setup: SourceSetup, ticket_id: str, now: datetime) ->
     tickets = house.register.tickets
     key = tickets.key(setup.name, ticket_id)
     notes = [f"as of {_at(house.register.runs.as_of(setup.name))}", *_presence_notes(house, setup, ticket_id)]
+    notes += role_notes(house, setup, ticket_id)
     if tickets.is_action(setup.name, ticket_id):
-        parents = [tickets.key(setup.name, each) for each in tickets.parents_of(setup.name, ticket_id)]
-        return Explanation(f"{setup.name}:{key} is an action of {', '.join(parents) or 'no record'}", tuple(notes))
+        owners = sorted(
+            tickets.key(setup.name, each) for each in records_with(house, setup, [ticket_id], former=False)
+        )
+        return Explanation(f"{setup.name}:{key} is an action of {', '.join(owners) or 'no record'}", tuple(notes))
     source, carrying = carrier(house, setup, ticket_id)
     if (source, carrying) != (setup.name, ticket_id):
         twin = f"{source}:{house.register.tickets.key(source, carrying)}"

@@ -105,6 +105,7 @@ def _source(register: Register, name: str, every: timedelta, now: datetime) -> d
         },
         "tickets": presences.count(Presence.PRESENT),
         "vanished": {str(each): presences.count(each) for each in set(presences) if each is not Presence.PRESENT},
+        "actions_without_record": register.roles.without_record(name),
         "gaps": register.reports.incomplete_histories(name),
         "census_at": census.finished_at if census else None,
         "stamped_ahead": poll.counts.get(STAMPED_AHEAD, 0) if poll else 0,

@@ -19,6 +19,7 @@ from capa_sync.daemon.mapped import (
     to_be_judged_with,
 )
 from capa_sync.daemon.outcome import Aside, HandedOver, Outcome, Unseen, Weighed
+from capa_sync.daemon.roles import records_with, settle_all_roles
 from capa_sync.findings import What
 from capa_sync.model.ticket import Page, Role
 
@@ -54,7 +55,8 @@ def judge_due_tickets(house: House, setup: SourceSetup, now: datetime) -> dict[s
     Runs only after the source was read to its end, so that no verdict rests on half a page set, and after
     `pass_to_carriers`. What is not judged when the wish to stop comes stays due.
     """
-    due = house.register.agenda.due_judging(setup.name, now)
+    actions = set(house.register.agenda.due_actions(setup.name, now))  # turned since: in the next cycle
+    due = [each for each in house.register.agenda.due_judging(setup.name, now) if each not in actions]
     setup.plans.clear()
     _want_all_planned(house, setup, now)
     counts: Counter[str] = Counter(judged=0, opened=0, cleared=0, quarantined=0)
@@ -114,19 +116,21 @@ def _notice_new_rules(house: House, setup: SourceSetup, now: datetime) -> None:
         return
     log(Action.RULES_CHANGED, source=setup.name)
     with house.register.transaction():
+        settle_all_roles(house, setup, now)
         house.register.agenda.want_all_judged(setup.name, now)
         house.register.agenda.judge_with(setup.name, fingerprint)
 
 
 def _send_to_carriers(house: House, setup: SourceSetup, now: datetime) -> None:
-    """Pass the wish to be judged from action tickets to their records, then from joined twins to the carrier."""
+    """Pass the wish to be judged from actions to their records, then from joined twins to the carrier.
+
+    A ticket may be a record and an action. One that is an action alone is never judged itself.
+    """
     register = house.register
     with register.transaction():
-        for ticket_id in register.agenda.due_actions(setup.name, now):
-            parents = register.tickets.parents_of(setup.name, ticket_id)
-            known = [each for each in parents if register.tickets.known_stamp(setup.name, each) is not None]
-            register.agenda.want_judging(setup.name, known, now)  # a parent out of scope is not mirrored
-            register.findings.next_due(setup.name, ticket_id, None)
+        due = register.agenda.due_judging(setup.name, now)
+        register.agenda.want_judging(setup.name, records_with(house, setup, due) - set(due), now)
+        _retract_actions(house, setup, register.agenda.due_actions(setup.name, now), now)
         for ticket_id in register.agenda.due_judging(setup.name, now) if register.records.has_joins else ():
             for source, other in to_be_judged_with(house, setup, ticket_id):
                 register.agenda.want_judging(source, [other], now)
@@ -221,13 +225,38 @@ def _tell(house: House, setup: SourceSetup, ticket_id: str, events: Sequence[tup
 _ACTIONS = {What.OPENED: Action.FINDING_OPENED, What.CLEARED: Action.FINDING_CLEARED}
 
 
+def _retract_actions(house: House, setup: SourceSetup, actions: Sequence[str], now: datetime) -> None:
+    """Take actions out of the register that were records before; what stands on such a ticket is withdrawn."""
+    register = house.register
+    aside, was_judged = register.tickets.quarantined(setup.name), set(register.roles.misplaced(setup.name, actions))
+    touched = register.outbox.touched(setup.name, actions)
+    for ticket_id in actions:
+        register.findings.next_due(setup.name, ticket_id, None)
+        if ticket_id in aside:
+            register.tickets.quarantine(setup.name, ticket_id, None)
+        if ticket_id in was_judged or ticket_id in touched:
+            _take_out(house, setup, ticket_id, now, "cleared because the ticket is an action, and no record any more")
+            register.records.replace_births(setup.name, {ticket_id: []})
+        _forget_twin(house, setup, ticket_id, now)
+
+
+def _forget_twin(house: House, setup: SourceSetup, ticket_id: str, now: datetime) -> None:
+    """An action has no twin; those that were joined with it are judged by themselves."""
+    if house.register.records.has_joins:
+        for source, twin in house.register.records.save_join(setup.name, ticket_id, "", ""):
+            house.register.agenda.want_judging(source, [twin], now)
+
+
 def _hand_over(house: House, setup: SourceSetup, ticket_id: str, now: datetime) -> dict[str, int]:
     """Leave finding, warning and register row to the joined twin that carries the record."""
+    return _take_out(house, setup, ticket_id, now, "cleared because the joined ticket speaks for this one")
+
+
+def _take_out(house: House, setup: SourceSetup, ticket_id: str, now: datetime, why: str) -> dict[str, int]:
+    """Clear a ticket's findings, take its row out of the register, and have what stands on it withdrawn."""
     register = house.register
     previous = register.findings.latest(setup.name, ticket_id)
-    diff = diff_of(
-        house, setup, ticket_id, previous, [], now, "cleared because the joined ticket speaks for this one"
-    )
+    diff = diff_of(house, setup, ticket_id, previous, [], now, why)
     told = _tell(house, setup, ticket_id, events_of(diff))
     register.findings.save(diff.save)
     register.findings.save_verdicts(setup.name, ticket_id, [], now)

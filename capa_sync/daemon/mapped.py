@@ -189,12 +189,12 @@ def twins_of(house: House, setup: SourceSetup, own: CapaRecord) -> list[tuple[st
 
 
 def _joined(house: House, setup: SourceSetup, ticket_id: str) -> list[tuple[str, str]]:
-    """Return (source, id) of the joined tickets that have not gone; none for a ticket that has gone itself."""
+    """Return (source, id) of the joined records that have not gone; none for a ticket that has, or is an action."""
     tickets = house.register.tickets
     joined = [each for each in house.register.records.joined(setup.name, ticket_id) if each[0] in house.setups]
-    if not joined or tickets.presence(setup.name, ticket_id) in _GONE:
+    if not joined or tickets.presence(setup.name, ticket_id) in _GONE or tickets.is_action(setup.name, ticket_id):
         return []
-    return [each for each in joined if tickets.presence(*each) not in _GONE]
+    return [each for each in joined if tickets.presence(*each) not in _GONE and not tickets.is_action(*each)]
 
 
 def _remember_twin(house: House, setup: SourceSetup, own: CapaRecord, now: datetime) -> None:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from capa_sync.daemon.house import House
 from capa_sync.daemon.judging import judge_due_tickets, pass_to_carriers
 from capa_sync.daemon.reading import note_persons
+from capa_sync.daemon.roles import settle_all_roles
 from capa_sync.daemon.writing import note_plan_times
 
 
@@ -19,7 +22,19 @@ def rebuild_derived(house: House) -> dict[str, int]:
         for name, setup in house.setups.items():
             note_persons(house, setup)
             register.tickets.rebuild(name, setup.source.parser())
+            settle_all_roles(house, setup, now)
             register.agenda.want_judging(name, register.tickets.record_ids(name), now)
+    judge_mirror(house, now)
+    counts = [register.tickets.counts(name) for name in house.setups]
+    return {
+        "tickets": sum(each["records"] + each["actions"] + each["vanished"] for each in counts),
+        "changes": sum(each["changes"] for each in counts),
+        "records": sum(register.reports.count_records().values()),
+    }
+
+
+def judge_mirror(house: House, now: datetime) -> None:
+    """Judge every due ticket of every source as it is mirrored, and note when to plan it; no tracker is asked."""
     bound = [setup for setup in house.setups.values() if setup.bound is not None]
     for setup in bound:
         pass_to_carriers(house, setup, now)
@@ -27,9 +42,3 @@ def rebuild_derived(house: House) -> dict[str, int]:
         judge_due_tickets(house, setup, now)
     for setup in bound:
         note_plan_times(house, setup, now)
-    counts = [register.tickets.counts(name) for name in house.setups]
-    return {
-        "tickets": sum(each["records"] + each["actions"] + each["vanished"] for each in counts),
-        "changes": sum(each["changes"] for each in counts),
-        "records": sum(register.reports.count_records().values()),
-    }

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from capa_sync.daemon.house import House, SourceSetup
 from capa_sync.daemon.log import Action, log
+from capa_sync.daemon.roles import linked_by, settle_roles
 from capa_sync.errors import CapaSyncError, own_error
 from capa_sync.model.ticket import Page, Reading
 
@@ -35,11 +36,14 @@ def _commit(house: House, setup: SourceSetup, run: int, page: Page) -> tuple[lis
     """Store a page in one transaction; return ids of what changed, and of what is newly set aside."""
     register, now, name = house.register, house.clock.now(), setup.name
     with register.transaction():
+        named = linked_by(house, setup, [reading.ticket.id for reading in page.readings])
         changed = register.tickets.commit_page(name, page, now, run, setup.source.parser())
         read = register.tickets.lift_unread(name, [reading.ticket.id for reading in page.readings])
         news = {id_ for id_, key, reason in page.skipped if register.tickets.set_unread(name, id_, key, reason)}
         mirrored = {id_ for id_ in news if register.tickets.known_stamp(name, id_) is not None}
         register.agenda.want_judging(name, dict.fromkeys([*changed, *read, *sorted(mirrored)]), now)
+        if changed:
+            settle_roles(house, setup, [*changed, *(named - set(changed))], now)
     return changed, news
 
 

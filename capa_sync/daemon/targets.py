@@ -6,6 +6,8 @@ from datetime import datetime
 
 from capa_sync.daemon.house import House, SourceSetup
 from capa_sync.daemon.mapped import Mirror, carrier
+from capa_sync.daemon.roles import records_with
+from capa_sync.mapping import last_human_at
 from capa_sync.model.record import CapaRecord
 from capa_sync.writeback import Target, is_before_baseline
 
@@ -39,4 +41,35 @@ def target_of(
         deletions=outbox.deletions(setup.name, ticket_id) if was_meant else 0,
         is_comment_gone=bool(comment) and ticket is not None and comment not in standing and setup.kind == "jira",
         joined_to="" if speaker == (setup.name, ticket_id) else tickets.key(*speaker),
+    )
+
+
+def target_of_action(
+    house: House, setup: SourceSetup, ticket_id: str, mirror: Mirror, now: datetime
+) -> Target | None:
+    """Say what the plan needs to know of an action that was a record once; None when it is not mirrored."""
+    tickets, outbox = house.register.tickets, house.register.outbox
+    ticket = mirror.ticket(setup.name, ticket_id, setup.source.parser())
+    if ticket is None or setup.bound is None or setup.facts is None:
+        return None
+    directory = setup.bound.directory(setup.name, setup.mapping.people, setup.facts.me.id)
+    comment = outbox.remote_comment(setup.name, ticket_id)
+    labels = ticket.values.get("labels") if setup.kind == "jira" else None
+    owners = records_with(house, setup, [ticket_id], former=False)
+    return Target(
+        register=house.register.id,
+        source=setup.name,
+        ticket_id=ticket_id,
+        ticket_key=ticket.key,
+        read_at=tickets.read_at(setup.name, ticket_id) or now,
+        presence=mirror.presence(setup.name, ticket_id),
+        labels=frozenset(labels.ids) if labels is not None else frozenset(),
+        last_human_at=last_human_at([ticket], directory),
+        tracker_now=now + setup.clock_skew,
+        deletions=outbox.deletions(setup.name, ticket_id),
+        is_comment_gone=bool(comment)
+        and comment not in {each.id for each in ticket.comments}
+        and setup.kind == "jira",
+        is_action=True,
+        action_of=tuple(sorted(tickets.key(setup.name, each) for each in owners)),
     )

@@ -8,8 +8,8 @@ from datetime import datetime
 
 from capa_sync.daemon.house import House, SourceSetup
 from capa_sync.daemon.log import Action, log
-from capa_sync.daemon.mapped import map_mirrored
-from capa_sync.daemon.targets import target_of
+from capa_sync.daemon.mapped import Mirror, map_mirrored
+from capa_sync.daemon.targets import target_of, target_of_action
 from capa_sync.daemon.withdrawing import DeliverySignal, is_withdrawing, pause_after_leak, plan_withdrawals
 from capa_sync.errors import CapaSyncError, ShownToCustomer, own_error
 from capa_sync.model.halt import HaltKind
@@ -175,6 +175,8 @@ def _plan_from_mirror(house: House, setup: SourceSetup, ids: Sequence[str], now:
     mirror = register.batch(setup.name, ids, setup.source.parser())
 
     def planned(each: str) -> TicketPlan:
+        if register.tickets.is_action(setup.name, each):
+            return _plan_action(house, setup, each, writes.get(each, []), mirror, now)
         record = map_mirrored(house, setup, each, now, mirror=mirror)
         if not isinstance(record, CapaRecord):
             return TicketPlan(withheld="the ticket cannot be mapped")
@@ -191,6 +193,14 @@ def _plan_from_mirror(house: House, setup: SourceSetup, ids: Sequence[str], now:
             plans[each] = TicketPlan(withheld=own_error(error))
             register.tickets.quarantine(setup.name, each, [own_error(error)])
     return plans
+
+
+def _plan_action(
+    house: House, setup: SourceSetup, ticket_id: str, writes: Sequence[Write], mirror: Mirror, now: datetime
+) -> TicketPlan:
+    """Plan an action: what stands there from a time when it was a record is withdrawn; nothing else is written."""
+    target = target_of_action(house, setup, ticket_id, mirror, now) if writes else None
+    return plan_ticket(target, [], writes, now=now, options=setup.write) if target is not None else TicketPlan()
 
 
 def _due(house: House, setup: SourceSetup, now: datetime) -> list[str]:

@@ -3,26 +3,30 @@
 from __future__ import annotations
 
 from capa_sync.mapping.binding import BoundMapping, bind
-from capa_sync.mapping.canonical import map_ticket
+from capa_sync.mapping.canonical import last_human_at, map_ticket
 from capa_sync.mapping.coverage import FieldCoverage, coverage, score, unmapped_names
 from capa_sync.mapping.joining import join
 from capa_sync.mapping.loader import load_mapping
 from capa_sync.mapping.people import People, load_people, persons_of
+from capa_sync.mapping.roles import LinkRules, role_of
 from capa_sync.mapping.schema import MappingFile
 from capa_sync.mapping.strangers import unknown_sources
 
 __all__ = [
     "BoundMapping",
     "FieldCoverage",
+    "LinkRules",
     "MappingFile",
     "People",
     "bind",
     "coverage",
     "join",
+    "last_human_at",
     "load_mapping",
     "load_people",
     "map_ticket",
     "persons_of",
+    "role_of",
     "score",
     "unknown_sources",
     "unmapped_names",

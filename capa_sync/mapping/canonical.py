@@ -187,7 +187,7 @@ def _record(
         {person: people.active_of(person) for person in known},
         {person: people.name_of(person) for person in known},
         presence,
-        _last_human_at((ticket, *read), people),
+        last_human_at((ticket, *read), people),
         ticket.attachments,
         mapping=bound.provenance,
         same_as_key=ticket.values.get(bound.same_as_id, BLANK).text.strip() if bound.same_as_id else "",
@@ -203,7 +203,7 @@ def _comments(ticket: SourceTicket, people: Directory) -> tuple[RecordComment, .
     )
 
 
-def _last_human_at(tickets: Iterable[SourceTicket], people: Directory) -> datetime | None:
+def last_human_at(tickets: Iterable[SourceTicket], people: Directory) -> datetime | None:
     """Return the last instant at which a person created, changed or commented any of these tickets.
 
     Where the history cannot be read to the end, any update may have been a person's.

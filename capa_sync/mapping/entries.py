@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
@@ -22,7 +23,7 @@ _CHILD = ("status", "started", "done", "cancelled")
 ACTION_KEYS: dict[ActionOrigin, tuple[str, ...]] = {
     ActionOrigin.FIELD: (*_COMMON, "field", "template", "aliases"),
     ActionOrigin.SUBTASK: (*_COMMON, *_CHILD, "types"),
-    ActionOrigin.LINK: (*_COMMON, *_CHILD, "types", "issue_types"),
+    ActionOrigin.LINK: (*_COMMON, *_CHILD, "types", "issue_types", "also_record"),
     ActionOrigin.CHILD: (*_COMMON, *_CHILD, "table", "reference"),
 }
 _SPECS = {
@@ -132,6 +133,9 @@ def _read_action(
         )
         return None
     origin = ActionOrigin(word)
+    if origin is not ActionOrigin.LINK and "also_record" in item:
+        reader.add(line_of(item, "also_record"), *_ONLY_LINKED[origin])
+        item = _without(item, "also_record")
     reader.keys(item, ACTION_KEYS[origin], f"an action from {word}")
     what = _read_kind(reader, item, line, people)
     parts = {key: _own_part(reader, item, key, people) for key in _OWN_FIELDS}
@@ -168,12 +172,32 @@ def _read_action(
         reader.texts_at(item, "started"),
         reader.texts_at(item, "done"),
         read_conditions(reader, item, "cancelled"),
+        reader.flag_at(item, "also_record", default=True),
     )
+
+
+_TAKE_IT_OUT = "take the line out"
+_ONLY_LINKED = {
+    ActionOrigin.FIELD: ("`also_record` is about linked tickets, and this action is no ticket", _TAKE_IT_OUT),
+    ActionOrigin.SUBTASK: (
+        "`also_record` is about linked tickets; a sub-task is always an action alone",
+        _TAKE_IT_OUT,
+    ),
+    ActionOrigin.CHILD: ("`also_record` is about linked tickets; a child is always an action alone", _TAKE_IT_OUT),
+}
 
 
 def _field_only(item: CommentedMap) -> CommentedMap:
     """The entry without what is not about its text, lines kept."""
-    kept = CommentedMap({key: item[key] for key in ("field", "template", "aliases") if key in item})
+    return _kept(item, [key for key in ("field", "template", "aliases") if key in item])
+
+
+def _without(item: CommentedMap, name: str) -> CommentedMap:
+    return _kept(item, [key for key in item if key != name])
+
+
+def _kept(item: CommentedMap, keys: Sequence[str]) -> CommentedMap:
+    kept = CommentedMap({key: item[key] for key in keys})
     for key in kept:
         kept.lc.add_kv_line_col(key, [*item.lc.key(key), *item.lc.value(key)])
     return kept

@@ -121,6 +121,14 @@ class YamlReader:
         """Return the text or list of texts under a key."""
         return tuple(filter(None, (self.text(item, line, f"'{key}'") for item, line in self.items_at(data, key))))
 
+    def flag_at(self, data: CommentedMap, key: str, *, default: bool) -> bool:
+        """Return the yes or no under a key, `default` when absent or wrong (with a problem)."""
+        value = data.get(key, default)
+        if isinstance(value, bool):
+            return value
+        self.add(line_of(data, key), f"'{key}' must be true or false, not '{value}'", "write it without quotes")
+        return default
+
     def day_at(self, data: CommentedMap, key: str) -> date | None:
         """Return the date under a key, None when absent or wrong (with a problem)."""
         if key not in data:

@@ -82,7 +82,10 @@ class StageMapping:
 
 @dataclass(frozen=True, slots=True)
 class ActionMapping:
-    """One place a record's actions come from; `kind` is a word, or a field of the child with values."""
+    """One place a record's actions come from; `kind` is a word, or a field of the child with values.
+
+    `also_record`: whether a linked ticket that the query names too is a record of its own besides.
+    """
 
     origin: ActionOrigin
     line: int
@@ -101,6 +104,7 @@ class ActionMapping:
     started: tuple[str, ...] = ()
     done: tuple[str, ...] = ()
     cancelled: tuple[Condition, ...] = ()
+    also_record: bool = True
 
 
 @dataclass(frozen=True, slots=True)

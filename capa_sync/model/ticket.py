@@ -33,10 +33,21 @@ class Origin(StrEnum):
 
 
 class Role(StrEnum):
-    """Why a ticket is mirrored: as a record of its own, or as a record's action (sub-task, linked, child)."""
+    """What a ticket is in the register: a record of its own, or a record's action alone (sub-task, linked, child).
+
+    A record may be the action of another one besides.
+    """
 
     RECORD = "record"
     ACTION = "action"
+
+
+class Scope(StrEnum):
+    """Whether the configured query names a ticket: it does, it did once, or it never did."""
+
+    IN = "in"
+    LEFT = "left"
+    NEVER = "never"
 
 
 @light
@@ -119,6 +130,8 @@ class SourceTicket:
         comments: in true order.
         children: tickets this one names as its parts.
         parent: id of the parent when this is a sub-task or child, "" else.
+        part_of: how it belongs to that parent: `subtask` or `child`; "" for a ticket that is no part of it by its
+            nature (a Jira issue below an epic).
         history_complete: the tracker's own total was reached for every part of the history.
         history_from: set when there is no tracker history and ours counts from this instant (`observed`).
         attachments: number of attachments.
@@ -145,6 +158,7 @@ class SourceTicket:
     history_from: datetime | None = None
     attachments: int = 0
     lost: frozenset[str] = frozenset()
+    part_of: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,12 +183,16 @@ class Part:
 class Reading:
     """One ticket as just read: its raw parts and their parse.
 
-    `parts` holds whole current content per kind (the store drops what it already has).
+    Attributes:
+        parts: whole current content per kind (the store drops what it already has).
+        role: what this reading alone says; what the ticket is in the register depends on others, too.
+        in_query: whether the configured query names it; None where this reading does not tell.
     """
 
     ticket: SourceTicket
     parts: tuple[Part, ...]
     role: Role = Role.RECORD
+    in_query: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -283,6 +301,7 @@ class Census:
         count: the tracker's own count of what the query names, None unknown.
         in_query: how many of `ids` the query itself named, None unknown; beside `count` it tells a drift.
         witness: one of `ids` that the query named; an answer about others must name it to be believed. "" none.
+        named: which of `ids` those are, None unknown.
     """
 
     ids: frozenset[str]
@@ -290,6 +309,7 @@ class Census:
     count: int | None = None
     in_query: int | None = None
     witness: str = ""
+    named: frozenset[str] | None = None
 
 
 @dataclass(frozen=True, slots=True)

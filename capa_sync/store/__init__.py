@@ -11,6 +11,7 @@ from capa_sync.store.lock import RegisterLock
 from capa_sync.store.place import register_exists
 from capa_sync.store.register import Register, open_register
 from capa_sync.store.requests import PAUSE, REFRESH, RELEASE, RESUME, RETRY, WITHDRAW, Request
+from capa_sync.store.roles import Naming
 from capa_sync.store.runs import CENSUS, FULL, POLL, STAMPED_AHEAD
 
 __all__ = [
@@ -25,6 +26,7 @@ __all__ = [
     "STAMPED_AHEAD",
     "WITHDRAW",
     "JudgedRows",
+    "Naming",
     "Register",
     "RegisterLock",
     "Request",

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from capa_sync.model.ticket import Part, Presence, Reading, Role, SourceTicket
+from capa_sync.model.ticket import Part, Presence, Reading, Role, Scope, SourceTicket
 from capa_sync.ports import Parser
 from capa_sync.store import assembly, observed, ticket_rows
 from capa_sync.store.columns import instant, instant_text, json_value, raw_json
 from capa_sync.store.database import Database, Params
 from capa_sync.store.parts import Stored, first_form, newest_parts, next_version
-from capa_sync.store.runs import FULL
 
-_INSERT_MIRROR = """INSERT INTO mirror (nr, source, ticket_id, role, presence, presence_proof, presence_at, first_run)
-    VALUES (?,?,?,?,?,?,?,?)"""
+_INSERT_MIRROR = """INSERT INTO mirror (nr, source, ticket_id, role, presence, presence_proof, presence_at, first_run,
+    scope) VALUES (?,?,?,?,?,?,?,?,?)"""
 _INSERT_PART = "INSERT INTO part (nr, kind, version, form, digest, run, read_at, body) VALUES (?,?,?,?,?,?,?,?)"
 _INSERT_OBSERVED = """INSERT INTO observed (nr, entry, changed_at, since, until, field_id, field_name, old, new,
     changed_by) VALUES (?,?,?,?,?,?,?,?,?,?)"""
@@ -23,11 +22,11 @@ _INSERT_OBSERVED = """INSERT INTO observed (nr, entry, changed_at, since, until,
 
 @dataclass(slots=True)
 class _Known:
-    """What the mirror holds of a ticket: its number, role, presence, and newest digest and version of each kind."""
+    """What the mirror holds of a ticket: its number, presence, scope, newest digest and version of each kind."""
 
     nr: int
-    role: Role
     presence: Presence
+    scope: Scope
     digests: dict[str, str] = field(default_factory=dict)
     versions: dict[str, int] = field(default_factory=dict)
     read_at: str = ""
@@ -43,7 +42,6 @@ class Intake:
         self._now = instant_text(at)
         self._run = run
         self._parser = parser
-        self._is_sweep = db.value("SELECT kind FROM run WHERE id = ?", (run,)) == FULL
         self._parts: list[Params] = []
         self._rows = ticket_rows.DerivedRows()
 
@@ -61,11 +59,11 @@ class Intake:
 
     def _known(self, ids: Sequence[str]) -> dict[str, _Known]:
         rows = self._db.rows_in(
-            "SELECT nr, ticket_id, role, presence FROM mirror WHERE source = ? AND ticket_id IN (?)",
+            "SELECT nr, ticket_id, presence, scope FROM mirror WHERE source = ? AND ticket_id IN (?)",
             (self._source,),
             ids,
         )
-        known = {row[1]: _Known(row[0], Role(row[2]), Presence(row[3])) for row in rows}
+        known = {row[1]: _Known(row[0], Presence(row[2]), Scope(row[3])) for row in rows}
         by_nr = {held.nr: held for held in known.values()}
         versions = "SELECT nr, kind, version, digest, read_at FROM part WHERE nr IN (?)"
         for nr, kind, version, digest, read_at in self._db.rows_in(versions, (), list(by_nr)):
@@ -82,7 +80,8 @@ class Intake:
         mirror: list[Params] = []
         for nr, reading in enumerate(fresh, start):
             ticket = reading.ticket
-            mirror.append((nr, self._source, ticket.id, reading.role, Presence.PRESENT, "", self._now, self._run))
+            place = (reading.role, Presence.PRESENT, "", self._now, self._run, _first_scope(reading))
+            mirror.append((nr, self._source, ticket.id, *place))
             for part in reading.parts:
                 self._parts.append(
                     (nr, part.kind, 1, first_form(part.kind), part.digest, self._run, self._now, part.body)
@@ -96,11 +95,7 @@ class Intake:
             for ticket_id, pair in pairs.items()
             if any(pair[0].digests.get(part.kind) != part.digest for part in pair[1].parts)
         }
-        changed = {
-            ticket_id
-            for ticket_id, (held, reading) in pairs.items()
-            if self._update_place(held, reading, differs=ticket_id in differing)
-        }
+        changed = {ticket_id for ticket_id, (held, reading) in pairs.items() if self._update_place(held, reading)}
         numbers = [held.nr for held, _ in differing.values()]
         before = assembly.versions_of(self._db, numbers)
         seen = assembly.observations_of(self._db, numbers)
@@ -122,22 +117,19 @@ class Intake:
             return reading.ticket
         return assembly.parsed_or_none(self._parser, parts) or reading.ticket
 
-    def _update_place(self, held: _Known, reading: Reading, *, differs: bool) -> bool:
-        """Take over presence and role; a record becomes an action only with new content or in a full sweep.
-
-        Otherwise a ticket that is read in both roles would change its own at every poll.
-        """
+    def _update_place(self, held: _Known, reading: Reading) -> bool:
+        """Take over presence and scope; the role follows from these and from other tickets (`roles`)."""
         returned = held.presence is not Presence.PRESENT
-        turned = reading.role is not held.role and (reading.role is Role.RECORD or differs or self._is_sweep)
+        scope = _next_scope(held.scope, reading.in_query)
         if returned:
             self._db.execute(
                 """UPDATE mirror SET presence = 'present', presence_proof = '', presence_at = ?, last_seen_at = NULL
                 WHERE nr = ?""",
                 (self._now, held.nr),
             )
-        if turned:
-            self._db.execute("UPDATE mirror SET role = ? WHERE nr = ?", (reading.role, held.nr))
-        return returned or turned
+        if scope is not held.scope:
+            self._db.execute("UPDATE mirror SET scope = ? WHERE nr = ?", (scope, held.nr))
+        return returned or scope is not held.scope
 
     def _parsed(self, versions: Sequence[Stored]) -> SourceTicket | None:
         """Parse stored versions; None where the parser of today refuses them: nothing to compare with."""
@@ -191,16 +183,28 @@ class Intake:
         )
 
 
+def _first_scope(reading: Reading) -> Scope:
+    """Return the scope of a ticket not mirrored yet; of a record that was read by id, that of what brought it."""
+    is_inside = reading.role is Role.RECORD if reading.in_query is None else reading.in_query
+    return Scope.IN if is_inside else Scope.NEVER
+
+
+def _next_scope(held: Scope, in_query: bool | None) -> Scope:
+    if in_query is None:
+        return held
+    return Scope.IN if in_query else Scope.NEVER if held is Scope.NEVER else Scope.LEFT
+
+
 def _kept_or(read: Part, kept: Part | None) -> Part:
     return kept if kept is not None and kept.digest == read.digest else read
 
 
 def _last_of_each(readings: Sequence[Reading]) -> dict[str, Reading]:
-    """Return id -> the last reading of each ticket of a page; one read as a record anywhere in it is a record."""
+    """Return id -> the last reading of each ticket of a page; one that the query names anywhere in it is in it."""
     last: dict[str, Reading] = {}
     for reading in readings:
         before = last.get(reading.ticket.id)
-        if before is not None and before.role is Role.RECORD and reading.role is Role.ACTION:
-            reading = Reading(reading.ticket, reading.parts, Role.RECORD)
+        if before is not None and before.in_query and not reading.in_query:
+            reading = replace(reading, in_query=True, role=before.role)
         last[reading.ticket.id] = reading
     return last

@@ -339,3 +339,23 @@ def unread(db: Any) -> None:
                 WHERE m.source = quarantine.source AND m.ticket_id = quarantine.ticket_id)""",
         ),
     )
+
+
+@STEPS(name="0013_scope")
+def scope(db: Any) -> None:
+    """Remember whether the query names a ticket, and how it belongs to its parent: its role follows from these."""
+    _run_all(
+        db,
+        (
+            "ALTER TABLE mirror ADD COLUMN scope TEXT NOT NULL DEFAULT 'in'",
+            "UPDATE mirror SET scope = 'never' WHERE role = 'action'",  # the next census tells those that it names
+            "ALTER TABLE ticket ADD COLUMN part_of TEXT NOT NULL DEFAULT ''",
+            """UPDATE ticket SET part_of = CASE (SELECT kind FROM source WHERE source.source = ticket.source)
+                WHEN 'servicenow' THEN 'child' ELSE 'subtask' END WHERE nr IN (SELECT nr FROM parentage)
+                AND nr IN (SELECT nr FROM mirror WHERE role = 'action')""",
+            "ALTER TABLE ticket ADD COLUMN parent_id TEXT NOT NULL DEFAULT ''",
+            """UPDATE ticket SET parent_id = (SELECT MAX(parent_id) FROM parentage p WHERE p.nr = ticket.nr)
+                WHERE part_of <> ''""",
+            "DELETE FROM milestone WHERE name = 'judged_with'",  # all is judged anew, in the role that it has
+        ),
+    )

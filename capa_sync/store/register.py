@@ -27,6 +27,7 @@ from capa_sync.store.place import ensure_file, mark, refuse_new
 from capa_sync.store.records import Records
 from capa_sync.store.reports import Reports
 from capa_sync.store.requests import Requests
+from capa_sync.store.roles import Roles
 from capa_sync.store.runs import Runs
 from capa_sync.store.stamps import stamps_of
 from capa_sync.store.tickets import Tickets
@@ -38,8 +39,8 @@ class Register:
 
     Attributes:
         path: the file. id: random id given at creation, the identity that markers carry; a copy keeps it.
-        tickets, runs, facts, findings, outbox, requests, halts, records, agenda, reports: its parts, each a table
-            family.
+        tickets, runs, facts, findings, outbox, requests, halts, records, agenda, reports, roles: its parts, each a
+            table family.
     """
 
     def __init__(self, db: Database) -> None:
@@ -56,6 +57,7 @@ class Register:
         self.records = Records(db)
         self.agenda = Agenda(db)
         self.reports = Reports(db)
+        self.roles = Roles(db)
 
     def transaction(self) -> AbstractContextManager[None]:
         """Return a block that is stored whole or not at all; nested blocks are parts of the outer one."""

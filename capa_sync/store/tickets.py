@@ -27,7 +27,7 @@ class Tickets:
         """Store a page with its cursor in one transaction; return ids of tickets that are new or changed.
 
         A ticket counts as changed when one of its parts has new content, when it was not `present` before, or when
-        an action ticket turns out to be a record of its own. A page of known content changes no row. `parser` is
+        the query begins or ceases to name it. A page of known content changes no row. `parser` is
         asked for the parse of the version before, to tell what changed without a history entry.
 
         Raises RegisterUnavailable; then neither the page nor its cursor is stored.
@@ -96,18 +96,6 @@ class Tickets:
         )
         return [(row[0], row[1]) for row in rows if source in ("", row[0])]
 
-    def parents_of(self, source: str, action_id: str) -> list[str]:
-        """Return ids of tickets that name this one as child, sub-task or link, or that it names (or once named)."""
-        rows = self._db.rows(
-            """SELECT source, ticket_id FROM mirror WHERE nr IN (SELECT nr FROM child WHERE child_id = ?)
-            UNION SELECT source, ticket_id FROM mirror WHERE nr IN (SELECT nr FROM child WHERE child_id = ''
-                AND child_key IN (SELECT ticket_key FROM ticket WHERE source = ? AND ticket_id = ?))
-            UNION SELECT m.source, p.parent_id FROM mirror m JOIN parentage p ON p.nr = m.nr
-                WHERE m.source = ? AND m.ticket_id = ? ORDER BY 2""",
-            (action_id, source, action_id, source, action_id),
-        )
-        return [row[1] for row in rows if row[0] == source]
-
     def children_of(self, source: str, ticket_id: str) -> list[str]:
         """Return ids of mirrored tickets that this one names as its parts, or that name it as their parent."""
         # the source is compared here: asked for it, SQLite walks all tickets of the source for each one
@@ -130,6 +118,10 @@ class Tickets:
             (source,),
         )
         return [row[0] for row in rows]
+
+    def is_present(self, source: str, ticket_id: str) -> bool:
+        """Tell whether a ticket is mirrored as one that is there."""
+        return self.presence(source, ticket_id) is Presence.PRESENT
 
     def known_stamp(self, source: str, ticket_id: str) -> str | None:
         """Return the digest of the newest record part of a ticket, None when it is not mirrored."""

@@ -12,7 +12,7 @@ from capa_sync.model.note import NoteMark
 from capa_sync.model.settings import WriteOptions
 from capa_sync.model.ticket import Presence
 from capa_sync.model.write import WarningText, Wording, Write, WriteKind, says_the_same
-from capa_sync.writeback.render import Voice, render, render_moved
+from capa_sync.writeback.render import Voice, render, render_action, render_moved
 from capa_sync.writeback.standing import Standing, fingerprint, is_open_point, stand
 from capa_sync.writeback.told import Told
 
@@ -36,6 +36,7 @@ class Target:
         deletions: how often a person deleted our comment. is_comment_gone: it was seen missing on the last read, or
             the outbox no longer knows it.
         joined_to: key of the ticket that speaks for this one (`same_as`), "" when it speaks for itself.
+        is_action: it is an action, and no record any more; `action_of` are the keys of its records.
     """
 
     register: str
@@ -53,6 +54,8 @@ class Target:
     deletions: int = 0
     is_comment_gone: bool = False
     joined_to: str = ""
+    is_action: bool = False
+    action_of: tuple[str, ...] = ()
 
 
 class Learned(NamedTuple):
@@ -108,7 +111,7 @@ def plan_ticket(
     (CONTRACT.md 2); None: not known.
     """
     told = Told(writes)
-    standing = stand([] if target.joined_to else findings, told.points, outcomes)
+    standing = stand([] if target.joined_to or target.is_action else findings, told.points, outcomes)
     desk = _Desk(target, standing, told, now, options)
     if refusal := _refusal(target):
         return TicketPlan(withdraw=desk.idle([]), state=standing.state, withheld=refusal, learned=desk.learned([]))
@@ -255,6 +258,8 @@ class _Desk:
 
     def _facts(self) -> dict[str, str]:
         """Return what the ticket's text rests on, by name."""
+        if self.target.is_action:
+            return {"action": " ".join(self.target.action_of)}
         if self.target.joined_to:
             return {"joined": self.target.joined_to}
         next_one = {"owner": self.target.owner_id} if self.standing.shown else {}
@@ -263,6 +268,8 @@ class _Desk:
     def _text(self) -> WarningText:
         """Word the ticket's text."""
         voice = Voice(self.now, self.options, self.target.owner)
+        if self.target.is_action:
+            return render_action(self.target.action_of, voice)
         return render_moved(self.target.joined_to, voice) if self.target.joined_to else render(self.standing, voice)
 
     def _write(

@@ -51,6 +51,15 @@ def _counted(count: int, one: str, several: str) -> str:
     return "" if count < 1 else one if count == 1 else several.format(count=count)
 
 
+def render_action(keys: Sequence[str], voice: Voice) -> WarningText:
+    """Return the text for a ticket that was a record and is the action of these records now; of none, it may be."""
+    named = f" of {clean(', '.join(keys), _TITLE)}" if keys else ""
+    told = (
+        f" (as of {minute(voice.at, voice.options.timezone)}): this ticket is an action{named} now; it is not checked"
+    )
+    return WarningText((Paragraph((Span("Clause 10 check", bold=True), Span(f"{told} by itself."))),))
+
+
 def _open_points(standing: Standing, voice: Voice) -> list[Paragraph]:
     """Word the heading and the points, worst first."""
     count = len(standing.shown)

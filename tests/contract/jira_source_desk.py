@@ -30,6 +30,10 @@ class Mirror:
         """Ids of mirrored actions."""
         return [id_ for id_, reading in self.readings.items() if reading.role is Role.ACTION]
 
+    def is_present(self, _source: str, ticket_id: str) -> bool:
+        """Whether it is mirrored."""
+        return ticket_id in self.readings
+
     def known_stamp(self, _source: str, ticket_id: str) -> str | None:
         """Digest of the record part held."""
         reading = self.readings.get(ticket_id)

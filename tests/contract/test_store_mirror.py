@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -187,6 +188,11 @@ def test_a_moved_ticket_is_found_by_old_and_new_key(store: Register) -> None:
     assert (store.tickets.find("NEW-7"), store.tickets.find("OLD-1")) == ([(SOURCE, "1")], [(SOURCE, "1")])
 
 
+def owners(store: Register, ticket_id: str) -> list[str]:
+    """Ids of tickets that name this one, or that it names (or once named) as its parent."""
+    return [each.owner for each in store.roles.naming(SOURCE, [ticket_id])]
+
+
 def test_children_and_parents_find_each_other(store: Register) -> None:
     """By id or key as the parent names them, or by the parent that the child names, now or before."""
     parent = Sheet("1", "CAPA-1", children=[["2", "CAPA-2", "subtask", ""], ["", "CAPA-3", "link", "solved by"]])
@@ -194,33 +200,56 @@ def test_children_and_parents_find_each_other(store: Register) -> None:
     actions = [sheet.reading(Role.ACTION) for sheet in (by_id, by_key, own)]
     commit(store, parent.reading(), *actions)
     assert store.tickets.children_of(SOURCE, "1") == ["2", "3", "4"]
-    assert [store.tickets.parents_of(SOURCE, child) for child in "234"] == [["1"], ["1"], ["1"]]
+    assert [owners(store, child) for child in "234"] == [["1"], ["1"], ["1"]]
     assert store.tickets.action_ids(SOURCE) == ["2", "3", "4"]
     own.parent = "9"
     commit(store, own.reading(Role.ACTION))
-    assert store.tickets.parents_of(SOURCE, "4") == ["1", "9"]
+    assert owners(store, "4") == ["1", "9"]
 
 
-def test_a_ticket_read_in_both_roles_is_a_record_and_does_not_flap(store: Register) -> None:
-    """A ticket of the query's own is never only an action, and an unchanged one changes nothing."""
+def test_whether_the_query_names_a_ticket_is_kept_and_its_role_is_left_to_others(store: Register) -> None:
+    """It was read for a record's sake, then the query names it, then it does not; the same again changes nothing."""
     sheet = Sheet("1", "CAPA-1")
-    commit(store, sheet.reading(Role.ACTION))
-    assert commit(store, sheet.reading(Role.RECORD)) == ["1"]
-    assert commit(store, sheet.reading(Role.ACTION)) == []
-    assert store.tickets.roles(SOURCE) == {"1": Role.RECORD}
-    assert list(store.tickets.tickets(SOURCE, PARSER, Role.ACTION)) == []
+    seen = []
+    for role in (Role.ACTION, Role.ACTION, Role.RECORD, Role.RECORD, Role.ACTION, Role.ACTION):
+        changed = commit(store, sheet.reading(role))
+        [place] = store.roles.places(SOURCE, ["1"]).values()
+        seen.append((changed == ["1"], place.scope.value, place.role))
+    assert [each[:2] for each in seen] == [
+        (True, "never"),
+        (False, "never"),
+        (True, "in"),
+        (False, "in"),
+        (True, "left"),
+        (False, "left"),
+    ]
+    assert {each[2] for each in seen} == {Role.ACTION}
 
 
-def test_a_record_becomes_an_action_with_new_content_or_in_a_full_sweep(store: Register) -> None:
-    """A link added later, or a mapping that now names its type, makes a ticket another's action."""
-    linked, named = Sheet("1", "CAPA-1"), Sheet("2", "CAPA-2")
-    commit(store, linked.reading(), named.reading())
-    linked.edit(T0 + MINUTE, link="solves CAPA-9")
-    assert commit(store, linked.reading(Role.ACTION), named.reading(Role.ACTION)) == ["1"]
-    run = store.runs.start(SOURCE, "full", T0)
-    whole = page(linked.reading(Role.ACTION), named.reading(Role.ACTION))
-    assert store.tickets.commit_page(SOURCE, whole, T0, run, PARSER) == ["2"]
-    assert store.tickets.action_ids(SOURCE) == ["1", "2"]
+def test_a_reading_that_does_not_tell_leaves_the_scope(store: Register) -> None:
+    """What is read by id was brought by something that knew; of a new ticket, by a census of the query."""
+    inside, outside, new = Sheet("1", "CAPA-1"), Sheet("2", "CAPA-2"), Sheet("3", "CAPA-3")
+    commit(store, inside.reading(), outside.reading(Role.ACTION))
+    commit(store, *(replace(each.reading(), in_query=None) for each in (inside, outside, new)))
+    scopes = {id_: place.scope.value for id_, place in store.roles.places(SOURCE, ["1", "2", "3"]).items()}
+    assert scopes == {"1": "in", "2": "never", "3": "in"}
+
+
+def test_a_census_tells_who_came_into_the_query_and_who_left_it(store: Register) -> None:
+    """Only news changes a row."""
+    commit(store, *(Sheet(id_, f"CAPA-{id_}").reading() for id_ in "12"), Sheet("3", "CAPA-3").reading(Role.ACTION))
+    assert store.roles.note_scope(SOURCE, inside={"1", "3", "99"}, left={"2", "98"}) == ["3", "2"]
+    assert store.roles.note_scope(SOURCE, inside={"1", "3", "99"}, left={"2", "98"}) == []
+
+
+def test_who_names_whom_is_found_from_either_end(store: Register) -> None:
+    """By id or key, as a part or a link, or as the parent."""
+    parent = Sheet("1", "CAPA-1", children=[["2", "CAPA-2", "subtask", ""], ["", "CAPA-3", "link", "solved by"]])
+    others = [Sheet("2", "CAPA-2"), Sheet("3", "CAPA-3"), Sheet("4", "CAPA-4", parent="1")]
+    commit(store, parent.reading(), *(each.reading() for each in others))
+    down = [("1", "2", "subtask", ""), ("1", "3", "link", "solved by")]
+    assert store.roles.named_by(SOURCE, ["1", "2"]) == down
+    assert store.roles.naming(SOURCE, ["2", "3", "4"]) == [*down, ("1", "4", "parent", "")]
 
 
 def test_presence_is_kept_with_its_proof_until_the_ticket_is_read_again(store: Register) -> None:

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
-from capa_sync.model.ticket import Presence
+from typing import Any
+
+from capa_sync.daemon.rebuilding import judge_mirror, rebuild_derived
+from capa_sync.model.ticket import Presence, Role
+from capa_sync.wiring import bind_as_last_known
 from tests.sync.hands import Hands, Truth
 from tests.sync.world import World
+
+Row = tuple[Any, ...]
 
 
 def assert_same(world: World, hands: Hands, ticket: str, truth: Truth) -> None:
@@ -35,3 +41,32 @@ def assert_equal(world: World, hands: Hands) -> None:
             assert_same(world, hands, ticket, truth)
             assert world.presence(ticket, hands.site.name) is Presence.PRESENT, truth.key
             assert world.observed(ticket, hands.site.name) == [], truth.key
+
+
+def assert_roles(world: World, hands: Hands) -> None:
+    """Each ticket in scope is a record or an action as it should be, and the register tells of records alone."""
+    name = hands.site.name
+    roles, tables = world.house.register.tickets.roles(name), world.house.register.rows_by_table()
+    told = {row[1] for table in ("register_row", "verdict", "birth", "joined") for row in tables[table]}
+    told |= {row["ticket_id"] for row in world.view("v_findings", source=name, state="open")}
+    for ticket, truth in hands.truth().items():
+        if truth.in_scope:
+            assert (roles[ticket] is Role.ACTION) == truth.is_action, truth.key
+    assert [ticket for ticket in told if roles[ticket] is Role.ACTION] == []
+
+
+def assert_rebuilt(world: World) -> None:
+    """`rebuild` makes every table as it is once all that is due has been judged."""
+    house = world.house
+    bind_as_last_known(house)
+    judge_mirror(house, house.clock.now())
+    before = house.register.rows_by_table()
+    rebuild_derived(house)
+    after = house.register.rows_by_table()
+    for table, rows in before.items():
+        assert unnumbered(after[table]) == unnumbered(rows), table
+
+
+def unnumbered(rows: list[Row]) -> list[Row]:
+    """Rows without the running number that some tables begin with."""
+    return sorted((row[1:] if isinstance(row[0], int) else row for row in rows), key=repr)

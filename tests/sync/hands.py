@@ -31,7 +31,8 @@ Groups = list[list[tuple[str, ...]]]
 class Truth:
     """One ticket as the tracker has it: what must be mirrored of it.
 
-    `places` orders `changes`; those of one place have no order that anybody could tell.
+    `places` orders `changes`; those of one place have no order that anybody could tell. `is_part` tells sub-tasks and
+    children; `is_action` what is in the register as an action alone.
     """
 
     key: str
@@ -42,6 +43,7 @@ class Truth:
     is_seen: bool
     in_scope: bool
     is_part: bool
+    is_action: bool
 
 
 def is_ours(comment: Any) -> bool:
@@ -56,11 +58,17 @@ def instant_of(ms: int) -> str:
 
 @dataclass
 class JiraHands:
-    """Hands on a Jira; the scope is the main project and SUPP, CHANGE lies outside."""
+    """Hands on a Jira; the scope is the main project and SUPP, CHANGE lies outside.
+
+    `outside` are the projects that the query does not name. `links_exclude` tells that the mapping makes an action
+    alone of a linked ticket.
+    """
 
     site: Site
     main: str
     silent: dict[str, set[str]] = field(default_factory=dict)
+    outside: frozenset[str] = frozenset({"CHANGE"})
+    links_exclude: bool = False
 
     FIELDS = ("summary", "Root cause", "Grade", "duedate", "assignee", "status", "labels")
     GRADES = ("Major", "Minor", "Observation")
@@ -103,6 +111,32 @@ class JiraHands:
     def parts(self) -> list[str]:
         """Sub-tasks."""
         return self._of_type("Corrective action")
+
+    def key(self, ticket: str) -> str:
+        """A ticket's present key."""
+        return self._issue(ticket).key
+
+    def link(self, one: str, type_: str, other: str) -> str:
+        """Two tickets are linked: the first one is that of the outward words ("resolves"). Returns the link's id."""
+        return str(self.person(2).link(self.key(one), type_, self.key(other)))
+
+    def unlink(self, link: str) -> None:
+        """A link is taken away."""
+        self.person(2).unlink(link)
+
+    def link_some(self, one: str, other: str, number: int) -> None:
+        """Two tickets are linked somehow, most often as resolving one another; or a link is taken away."""
+        links = self.links()
+        if number % 4 == 0 and links:
+            self.unlink(links[number % len(links)])
+        elif one != other:
+            self.link(one, ("Resolves", "Resolves", "Blocks", "Relates")[number % 4], other)
+
+    def links(self) -> list[str]:
+        """Ids of all links."""
+        return sorted(
+            {str(link["id"]) for id_ in self.ids() for link in self._issue(id_).fields.get("issuelinks") or ()}
+        )
 
     def create(self, word: str) -> None:
         """A nonconformity is written."""
@@ -191,12 +225,12 @@ class JiraHands:
 
     def truth(self) -> dict[str, Truth]:
         """Every ticket there is."""
-        linked = self._linked()
+        owners = self._owners()
         found = {}
         for id_ in self.ids():
-            issue = self._issue(id_)
-            project = self.tracker.state.projects[issue.project].key
-            is_part = bool(issue.fields["issuetype"].get("subtask")) or id_ in linked
+            issue, is_part = self._issue(id_), self._is_part(id_)
+            is_linked, is_inside = bool(owners.get(id_)), self._is_inside(id_)
+            by_root = any(not owners.get(owner) for owner in owners.get(id_, ()))
             found[id_] = Truth(
                 key=issue.key,
                 values={name: _flat(issue.fields.get(id_)) for name, id_ in self.ids_of.items()},
@@ -206,20 +240,28 @@ class JiraHands:
                     (str(c.id), _account(c.author), "" if is_ours(c) else _flat(c.body)) for c in issue.comments
                 ],
                 is_seen=not issue.is_hidden,
-                in_scope=not issue.is_hidden and (project != "CHANGE" or id_ in linked),
+                in_scope=not issue.is_hidden and (is_inside or is_linked),
                 is_part=is_part,
+                is_action=is_part or not is_inside or (self.links_exclude and by_root),
             )
         return found
 
-    def _linked(self) -> set[str]:
-        """Tickets outside the scope that a record of the scope names as resolving it."""
-        found = set()
-        for id_ in self.records():
-            issue = self._issue(id_)
-            if issue.is_hidden or self.tracker.state.projects[issue.project].key == "CHANGE":
-                continue
-            links = issue.fields.get("issuelinks") or ()
-            found |= {str(link["inwardIssue"]["id"]) for link in links if "inwardIssue" in link}
+    def _is_part(self, ticket: str) -> bool:
+        return bool(self._issue(ticket).fields["issuetype"].get("subtask"))
+
+    def _is_inside(self, ticket: str) -> bool:
+        """Whether the query names a ticket."""
+        issue = self._issue(ticket)
+        return not issue.is_hidden and self.tracker.state.projects[issue.project].key not in self.outside
+
+    def _owners(self) -> dict[str, set[str]]:
+        """Ticket -> tickets of the scope, no parts, that name it as resolving them."""
+        found: dict[str, set[str]] = {}
+        for id_ in self.ids():
+            if self._is_inside(id_) and not self._is_part(id_):
+                for link in self._issue(id_).fields.get("issuelinks") or ():
+                    if "inwardIssue" in link and link["type"]["name"] == "Resolves":
+                        found.setdefault(str(link["inwardIssue"]["id"]), set()).add(id_)
         return found
 
     def _group(self, history: Any) -> list[tuple[str, ...]]:
@@ -369,6 +411,11 @@ class ServiceNowHands:
         """Notes cannot be taken back: a comment that the customer sees."""
         self.person(2).work_note(self._table(ticket), ticket, word, element="comments")
 
+    def link_some(self, one: str, other: str, number: int) -> None:
+        """There are no links: a task is given to another issue, or to none."""
+        if one in self.parts():
+            self.person(2).update(PARTS, one, {"issue": other if number % 4 and other in self.records() else ""})
+
     def hide(self, ticket: str) -> None:
         """A row ACL hides it."""
         self.tracker.knobs.hidden_rows = [*self.tracker.knobs.hidden_rows, ticket]
@@ -420,6 +467,7 @@ class ServiceNowHands:
                 in_scope=row["sys_id"] not in hidden
                 and (row["sys_id"] if table == RECORDS else row.get("issue")) in scope,
                 is_part=table == PARTS,
+                is_action=table == PARTS,
             )
             for table in (RECORDS, PARTS)
             for row in self.tracker.rows(table)

@@ -16,8 +16,8 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition,
 
 from capa_sync.model.ticket import Presence, Role
 from capa_sync.sandbox.messages import Request
-from tests.sync.equal import assert_same
-from tests.sync.hands import Hands, hands_on
+from tests.sync.equal import assert_rebuilt, assert_roles, assert_same
+from tests.sync.hands import Hands, JiraHands, hands_on
 from tests.sync.world import World, open_world
 
 SCOPE = {
@@ -25,7 +25,11 @@ SCOPE = {
     "jira-dc": "project in (NC, SUPP)",
     "servicenow": "u_track=nonconformity",
 }
+ACTION_ONLY = {"types: [is resolved by] ": "types: [is resolved by]\n    also_record: false "}
+"""The shipped entry for links, with the key that makes a linked ticket an action alone."""
 PICK = st.integers(0, 59)
+BUT_DELETING = (0, 1, 2, 3, 4, 5, 6, 7, 8, 10)
+"""All deeds but the one after which a ticket is gone."""
 ANCHORS = 3
 FAULTS: dict[str, dict[str, Any]] = {
     "drop_before": {},
@@ -101,15 +105,18 @@ class Story(RuleBasedStateMachine):
                 else None
             ),
             lambda: hands.delete(ticket) if ticket not in self.anchors else None,
+            lambda: hands.link_some(ticket, self._one(other), pick + other),
         )
         deeds[what % len(deeds)]()
 
-    @rule(what=st.integers(0, 9), pick=PICK, other=PICK)
+    @rule(what=st.integers(0, 10), pick=PICK, other=PICK)
     def act(self, what: int, pick: int, other: int) -> None:
         """Somebody does something."""
         self._act(what, pick, other)
 
-    @rule(many=st.lists(st.tuples(st.integers(0, 8), PICK, PICK), min_size=2, max_size=6))
+    @rule(
+        many=st.lists(st.tuples(st.sampled_from([0, 1, 2, 3, 4, 5, 6, 7, 8, 10]), PICK, PICK), min_size=2, max_size=6)
+    )
     def act_at_once(self, many: list[tuple[int, int, int]]) -> None:
         """Several things happen at one instant."""
         for what, pick, other in many:
@@ -152,7 +159,7 @@ class Story(RuleBasedStateMachine):
         """Time passes."""
         self.world.later(seconds=seconds)
 
-    @rule(at=st.integers(0, 12), what=st.integers(0, 9), pick=PICK, other=PICK)
+    @rule(at=st.integers(0, 12), what=st.integers(0, 10), pick=PICK, other=PICK)
     def meddle(self, at: int, what: int, pick: int, other: int) -> None:
         """Something will happen just before the so-manieth request that we send from now on."""
         self.meddling.append((at, lambda: self._act(what, pick, other)))
@@ -197,6 +204,27 @@ class Story(RuleBasedStateMachine):
         """Somebody asks for a full read."""
         self.world.try_cycle(full=True)
 
+    @rule(links_exclude=st.booleans())
+    def edit_mapping(self, links_exclude: bool) -> None:
+        """A person changes what a linked ticket is, and restarts the daemon."""
+        if isinstance(self.hands, JiraHands):
+            self.hands.links_exclude = links_exclude
+            self.world.resettle(self.name, mapping=ACTION_ONLY if links_exclude else {})
+
+    @rule(is_narrow=st.booleans())
+    def edit_query(self, is_narrow: bool) -> None:
+        """A person narrows the query or widens it again; what that brings and takes, the next census tells."""
+        if isinstance(self.hands, JiraHands):
+            self.hands.outside = frozenset({"CHANGE", "SUPP"} if is_narrow else {"CHANGE"})
+            query = f"project = {self.hands.main}" if is_narrow else SCOPE[self.name]
+            self.world.resettle(self.name, query=query)
+            self.shown = True
+
+    @rule()
+    def rebuild(self) -> None:
+        """The derived tables are made anew, whatever has been read by now."""
+        assert_rebuilt(self.world)
+
     # --- what must hold ------------------------------------------------------------------------------------------
 
     def _quiet(self) -> None:
@@ -228,6 +256,7 @@ class Story(RuleBasedStateMachine):
 
     def _all_equal(self) -> None:
         truths, world = self.hands.truth(), self.world
+        assert_roles(world, self.hands)
         for ticket, truth in truths.items():
             if truth.in_scope:
                 assert_same(self.world, self.hands, ticket, truth)
@@ -252,6 +281,7 @@ class Story(RuleBasedStateMachine):
         seen = [ticket for ticket, truth in truths.items() if truth.in_scope]
         fresh = world.house.setups[self.name].source.read_tickets(seen)
         assert {one.ticket.id: one.ticket.values for one in fresh} == {id_: world.ticket(id_).values for id_ in seen}
+        assert_rebuilt(world)
 
     def teardown(self) -> None:
         """In the end everything is equal, whatever happened."""

@@ -21,7 +21,7 @@ from capa_sync.sandbox.messages import Reply, Request
 from capa_sync.starter import starter_path
 from tests.sync.hands import JiraHands
 from tests.sync.ours import OWN_LABELS, Ours, delete_ours, ours_on, relabel
-from tests.sync.story import FAULTS, PICK, SCOPE, Story, told
+from tests.sync.story import FAULTS, PICK, Story, told
 from tests.sync.world import World, beside
 
 FAULTS_OF_WRITES: dict[str, dict[str, Any]] = {**FAULTS, "status_after": {"status": 500}}
@@ -138,7 +138,9 @@ class WarnedStory(Story):
         rows = self.world.view("v_findings", source=self.name, state="open")
         judged = {one["ticket_id"]: one for one in self.world.view("v_tickets", source=self.name)}
         for ticket, truth in self.hands.truth().items():
-            if truth.in_scope and not truth.is_part and not judged[ticket]["quarantine_reason"]:
+            if truth.in_scope and truth.is_action:
+                self._check_withdrawn(ticket)
+            elif truth.in_scope and not judged[ticket]["quarantine_reason"]:
                 self._check(ticket, [one["rule"] for one in rows if one["ticket_id"] == ticket])
         assert self.doubled == []
         before = self.world.writes()
@@ -149,7 +151,10 @@ class WarnedStory(Story):
 
     def _judged_alike(self) -> None:
         """A register that begins today judges what it sees as this one does after all that has happened."""
-        with tempfile.TemporaryDirectory() as folder, beside(self.world, Path(folder), query=SCOPE) as other:
+        with (
+            tempfile.TemporaryDirectory() as folder,
+            beside(self.world, Path(folder), query=self.world.written["query"]) as other,
+        ):
             other.cycle()
             ours, theirs = _verdicts(self.world), _verdicts(other)
             for ticket in ours.keys() & theirs.keys():
@@ -190,6 +195,14 @@ class WarnedStory(Story):
         if ours.state:
             assert ours.labels == frozenset(), ticket
         assert all("no open warnings from these checks" in text for text in ours.texts), (ticket, ours)
+
+    def _check_withdrawn(self, ticket: str) -> None:
+        """No warning stands on an action; on one that was a record once, at most a word that it is none."""
+        ours = ours_on(self.hands, ticket)
+        if self.deletions[ticket] < LEFT_IN_PEACE:
+            assert ours.state in ("", "clear"), (ticket, ours)
+            assert not ours.rules, (ticket, ours)
+            assert all("is an action" in text for text in ours.texts), (ticket, ours)
 
     def _shown(self, ticket: str, broken: list[str]) -> set[str]:
         """Open findings that no other open one hides."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -117,6 +118,7 @@ class World:
     house: House = field(init=False)
     last: dict[str, CycleResult] = field(default_factory=dict)
     our_clock: Any = None
+    written: dict[str, Any] = field(default_factory=dict)
 
     @property
     def only(self) -> Site:
@@ -148,6 +150,31 @@ class World:
         """End the process at once and begin another on the same register."""
         self.house.register.close()
         self.start()
+
+    def resettle(self, name: str, *, query: str | None = None, mapping: Mapping[str, str] | None = None) -> None:
+        """A person edits the settings or the shipped mapping of a source, and a new process begins.
+
+        `mapping` tells pieces of the shipped file and what stands there instead; {} brings it back as it was shipped.
+        """
+        if query is not None:
+            self.written["query"] = {**self.written["query"], name: query}
+        if mapping is not None:
+            self.written["mapping"] = {**self.written["mapping"], name: self._altered(name, mapping)}
+        _write_settings(self)
+        self.restart()
+
+    def _altered(self, name: str, pieces: Mapping[str, str]) -> Path:
+        """Write the shipped mapping with these pieces replaced into a folder of its own, people file beside it."""
+        origin = starter_path("mappings") / _MAPPING[name]
+        text = origin.read_text(encoding="utf-8")
+        for old, new in pieces.items():
+            assert old in text, old
+            text = text.replace(old, new)
+        folder = self.folder / f"mapping-{hashlib.sha256(text.encode()).hexdigest()[:12]}"
+        folder.mkdir(exist_ok=True)
+        (folder / "people.yaml").write_bytes((origin.parent / "people.yaml").read_bytes())
+        (folder / origin.name).write_text(text, encoding="utf-8")
+        return folder / origin.name
 
     def later(self, **by: float) -> None:
         """Let time pass."""
@@ -288,7 +315,8 @@ def open_world(
         site.player.set_stage()
         site.server.start()
     world = World(folder, clock, sites, our_clock=our_clock)
-    _write_settings(world, {**QUERY, **(query or {})}, rules, mode, more, budget)
+    world.written = _as_written({**QUERY, **(query or {})}, rules, mode, more, budget)
+    _write_settings(world)
     world.start()
     if mode != "off":
         release(world.house, list(names), None)
@@ -304,7 +332,9 @@ def open_world(
 def beside(world: World, folder: Path, *, query: Mapping[str, str], more: str = "") -> Iterator[World]:
     """Set up a second house on the same trackers: a register of its own, all shipped rules, and it never writes."""
     other = World(folder, world.clock, world.sites, our_clock=world.our_clock)
-    _write_settings(other, {**QUERY, **query}, None, "off", more, "1000/s")
+    other.written = _as_written({**QUERY, **query}, None, "off", more, "1000/s")
+    other.written["mapping"] = world.written["mapping"]
+    _write_settings(other)
     other.start()
     try:
         yield other
@@ -325,21 +355,25 @@ def _site(name: str, clock: SandboxClock) -> Site:
     return Site(name, tracker, SandboxServer(tracker), player)
 
 
-def _write_settings(
-    world: World, query: Mapping[str, str], rules: Sequence[str] | None, mode: str, more: str, budget: str
-) -> None:
-    listed = ", ".join(f'"{starter_path("rules")}/{rule}.yaml"' for rule in rules or ())
-    text = _HEAD.format(rules=listed, mode=mode)
+def _as_written(
+    query: Mapping[str, str], rules: Sequence[str] | None, mode: str, more: str, budget: str
+) -> dict[str, Any]:
+    shipped = {name: starter_path("mappings") / file for name, file in _MAPPING.items()}
+    return {"query": query, "rules": rules, "mode": mode, "more": more, "budget": budget, "mapping": shipped}
+
+
+def _write_settings(world: World) -> None:
+    held = world.written
+    listed = ", ".join(f'"{starter_path("rules")}/{rule}.yaml"' for rule in held["rules"] or ())
+    text = _HEAD.format(rules=listed, mode=held["mode"])
     for name, site in world.sites.items():
-        kind = "servicenow" if name == "servicenow" else "jira"
-        mapping = f"{starter_path('mappings')}/{_MAPPING[name]}"
         text += _SOURCE.format(
             name=name,
-            kind=kind,
+            kind="servicenow" if name == "servicenow" else "jira",
             url=site.server.url,
-            query=query[name],
-            mapping=mapping,
-            budget=budget,
-            more=f"{more}\n{_MORE[name]}",
+            query=held["query"][name],
+            mapping=held["mapping"][name],
+            budget=held["budget"],
+            more=f"{held['more']}\n{_MORE[name]}",
         )
     (world.folder / "capa-sync.toml").write_text(text, encoding="utf-8")

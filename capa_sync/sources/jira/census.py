@@ -28,7 +28,7 @@ def take_census(site: Site, outside: Outside) -> Census:
     containers = read_roster(site.client, site.lookup.containers(site.name))
     prove_identity(site.client, site.facts.me)
     witness = max(ids, key=_number, default="")
-    return Census(ids | actions, containers, count=count, in_query=len(ids), witness=witness)
+    return Census(ids | actions, containers, count=count, in_query=len(ids), witness=witness, named=ids)
 
 
 def read_roster(client: JiraClient, expected: Iterable[str] = ()) -> dict[str, str]:

@@ -2,13 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import replace
 from typing import Any
 
 from capa_sync.model.ticket import Reading, Role
 from capa_sync.sources.jira.outside import Outside
 from capa_sync.sources.jira.site import Site
 from capa_sync.sources.jira.whole import Draft, Skip
+
+InQuery = Callable[[str], bool | None]
+"""Tells whether the configured query names a ticket; None when that is not known."""
+
+
+def inside(_id: str) -> bool:
+    """Of tickets that a search for the query has told."""
+    return True
+
+
+def outside(_id: str) -> bool:
+    """Of tickets that are read for a record's sake alone."""
+    return False
+
+
+def unknown(_id: str) -> None:
+    """Of tickets that are read by id."""
+    return
 
 
 class Family:
@@ -18,22 +37,26 @@ class Family:
         self._site = site
         self._outside = outside
 
-    def read(
-        self, drafts: Sequence[Draft], actions: frozenset[str] = frozenset()
-    ) -> tuple[list[Reading], list[Skip]]:
-        """Make readings of drafts; `actions` are ids that are actions whatever they say of themselves."""
+    def read(self, drafts: Sequence[Draft], in_query: InQuery) -> tuple[list[Reading], list[Skip]]:
+        """Make readings of drafts; `in_query` tells by id which of them the query names, as far as that is known."""
         for draft in drafts:
             self._site.absent.complete(draft)
-        known = actions | self._claimed(drafts)
+        kinship = self._site.kinship
+        unsure = any(in_query(draft.id) is None for draft in drafts)
+        known = set(self._site.lookup.action_ids(self._site.name)) if unsure else set()
 
         def role_of(draft: Draft) -> Role:
-            return Role.ACTION if draft.id in known else Role.RECORD
+            is_inside = in_query(draft.id)
+            is_outside = draft.id in known if is_inside is None else not is_inside
+            return Role.ACTION if is_outside or kinship.is_child(draft.fields) else Role.RECORD
 
-        return self._site.assembler.assemble(drafts, role_of, self._named_children(drafts, known))
+        actions = {draft.id for draft in drafts if role_of(draft) is Role.ACTION}
+        readings, skipped = self._site.assembler.assemble(drafts, role_of, self._named_children(drafts, actions))
+        return [replace(reading, in_query=in_query(reading.ticket.id)) for reading in readings], skipped
 
-    def read_with_kin(self, drafts: Sequence[Draft], actions: frozenset[str]) -> tuple[list[Reading], list[Skip]]:
+    def read_with_kin(self, drafts: Sequence[Draft], in_query: InQuery) -> tuple[list[Reading], list[Skip]]:
         """Make readings of drafts that changed, and of the actions and parents that their change concerns."""
-        readings, skipped = self.read(drafts, actions)
+        readings, skipped = self.read(drafts, in_query)
         if readings:
             present = {reading.ticket.id for reading in readings}
             for kin, lost in (
@@ -43,24 +66,7 @@ class Family:
                 readings, skipped = [*readings, *kin], [*skipped, *lost]
         return readings, skipped
 
-    def _claimed(self, drafts: Iterable[Draft]) -> frozenset[str]:
-        """Ids of drafts that are actions: children, and tickets that a record in scope names by a link.
-
-        A link from a ticket outside the query makes no action: it would take a record out of the register.
-        """
-        kinship = self._site.kinship
-        found: set[str] = set()
-        claims: dict[str, list[str]] = {}
-        for draft in drafts:
-            if kinship.is_child(draft.fields):
-                found.add(draft.id)
-            for claimant in kinship.claimants(draft.fields):
-                claims.setdefault(claimant, []).append(draft.id)
-        for claimant in self._site.in_query(claims) if claims else ():
-            found.update(claims.get(claimant, ()))
-        return frozenset(found)
-
-    def _named_children(self, drafts: Iterable[Draft], actions: frozenset[str]) -> dict[str, list[dict[str, Any]]]:
+    def _named_children(self, drafts: Iterable[Draft], actions: Collection[str]) -> dict[str, list[dict[str, Any]]]:
         """Ask which tickets name these as their parent, where the mapping looks for such (epics and the like)."""
         if not self._site.kinship.has_children:
             return {}
@@ -75,7 +81,7 @@ class Family:
     def actions_of(
         self, readings: Iterable[Reading], present: set[str], *, is_sweep: bool
     ) -> tuple[list[Reading], list[Skip]]:
-        """Read the actions that records name and the mirror lacks.
+        """Read the actions that records name and the mirror lacks, or holds as something that is gone.
 
         Args:
             readings: just read.
@@ -86,7 +92,7 @@ class Family:
         for reading in readings:
             if reading.role is Role.RECORD:
                 wanted.update((ref.id or ref.key, None) for ref in self._site.kinship.actions_of(reading.ticket))
-        missing = [id_ for id_ in wanted if id_ not in present and not self._site.is_mirrored(id_)]
+        missing = [id_ for id_ in wanted if id_ not in present and not self._site.is_followed(id_)]
         if not missing:
             return [], []
         inside = self._site.in_query(missing)
@@ -94,7 +100,7 @@ class Family:
         for draft in drafts:
             if draft.id not in inside:
                 self._outside.note_outside(draft.id)
-        return self.read(drafts, frozenset(draft.id for draft in drafts))
+        return self.read(drafts, inside.__contains__)
 
     def parents_of(self, readings: Iterable[Reading], present: set[str]) -> tuple[list[Reading], list[Skip]]:
         """Read the mirrored parents of actions that changed: Jira does not touch a parent when a child is born."""
@@ -107,4 +113,4 @@ class Family:
             wanted.update((id_, None) for id_ in (ticket.parent, *former) if id_)
         ids = [id_ for id_ in wanted if id_ not in present and self._site.is_mirrored(id_)]
         drafts = [draft for draft in self._site.fetch(ids) if not self._site.is_unchanged(draft)] if ids else []
-        return self.read(drafts)
+        return self.read(drafts, unknown)

@@ -35,8 +35,7 @@ class Hinted:
         for draft in drafts:
             if draft.id in inside and site.kinship.may_be_action(draft.fields):
                 self._outside.note_inside(draft.id)
-        changed_actions = frozenset(draft.id for draft in drafts if draft.id in actions)
-        readings, skipped = self._family.read_with_kin(drafts, changed_actions)
+        readings, skipped = self._family.read_with_kin(drafts, inside.__contains__)
         return Page(tuple(readings), cursor, complete=False, skipped=tuple(skipped))
 
     def _in_scope(self, ids: list[str]) -> set[str]:

@@ -124,10 +124,18 @@ class JiraParser:
             comments=_comments(comments),
             children=_children(fields, children),
             parent=_name(fields.get("parent"), "id"),
+            part_of=_part_of(fields),
             old_keys=_old_keys(changes, key),
             history_complete=history_complete,
             attachments=len(fields.get("attachment") or ()),
         )
+
+
+def _part_of(fields: Mapping[str, Any]) -> str:
+    """How a ticket belongs to its parent; on Cloud any issue may have one (an epic), and is no part of it by that."""
+    kind = fields.get("issuetype")
+    is_subtask = isinstance(fields.get("parent"), dict) and isinstance(kind, dict) and kind.get("subtask")
+    return "subtask" if is_subtask else ""
 
 
 def _shown(issue: Mapping[str, Any]) -> str:

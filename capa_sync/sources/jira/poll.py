@@ -149,6 +149,7 @@ class Poll:
         told = {draft.id for draft in drafts}
         changed += [draft for draft in site.fetch(site.absent.take_waiting()) if draft.id not in told]
         actions = site.whole(self._outside.changed(since))
-        readings, skipped = family.read_with_kin([*changed, *actions], frozenset(draft.id for draft in actions))
+        named = {draft.id for draft in changed}
+        readings, skipped = family.read_with_kin([*changed, *actions], named.__contains__)
         cursor = Cursor(after, site.present_at(after["mark"]))
         return Page(tuple(readings), cursor, complete=True, skipped=tuple(skipped))

@@ -16,7 +16,7 @@ from capa_sync.sources.fence import fenced
 from capa_sync.sources.jira.census import read_roster, take_census
 from capa_sync.sources.jira.client import JiraClient
 from capa_sync.sources.jira.facts import prove_identity, read_facts, read_me, try_query
-from capa_sync.sources.jira.family import Family
+from capa_sync.sources.jira.family import Family, unknown
 from capa_sync.sources.jira.gate import EndpointGate
 from capa_sync.sources.jira.hinted import Hinted
 from capa_sync.sources.jira.history import chunks
@@ -115,9 +115,8 @@ class JiraSource:
     def read_tickets(self, ids: Sequence[str]) -> Iterator[Reading]:
         """Read these tickets whole; those gone or hidden are not yielded. Raises Skippable for an unreadable one."""
         signed = self._ready()
-        actions = frozenset(self._lookup.action_ids(self.name))
         for some in chunks(list(ids), self._options.page_size):
-            readings, skipped = signed.family.read(signed.site.fetch(some), actions)
+            readings, skipped = signed.family.read(signed.site.fetch(some), unknown)
             yield from readings
             if skipped:
                 raise Skippable(self.name, skipped[0][1], skipped[0][2])

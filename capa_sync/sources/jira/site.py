@@ -97,6 +97,10 @@ class Site:
         now = self._clock.now()
         return now if server is None else server + max(now - self._signed_in_at, timedelta(0))
 
+    def is_followed(self, id_: str) -> bool:
+        """Whether the mirror holds the ticket as one that is there, so that polls bring its changes."""
+        return self.lookup.is_present(self.name, id_)
+
     def plausible(self, mark: int) -> int:
         """Hold a mark back to the tracker's own present: a ticket stamped in the future must not hide later ones."""
         return min(mark, epoch_ms(self.present()))

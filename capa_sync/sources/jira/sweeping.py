@@ -9,7 +9,7 @@ from typing import Any
 from capa_sync.errors import Fatal
 from capa_sync.model.ticket import Cursor, Page, Reading
 from capa_sync.sources.jira.facts import prove_identity
-from capa_sync.sources.jira.family import Family
+from capa_sync.sources.jira.family import Family, inside, outside
 from capa_sync.sources.jira.history import chunks
 from capa_sync.sources.jira.outside import Outside
 from capa_sync.sources.jira.portion import Portion
@@ -123,7 +123,7 @@ class Sweeping:
                 self._outside.note_inside(draft.id)
         if not is_whole:
             drafts = site.whole(draft for draft in drafts if not site.is_unchanged(draft))
-        readings, skipped = family.read(drafts)
+        readings, skipped = family.read(drafts, inside)
         present = {draft.id for draft in drafts}
         kin, lost = family.actions_of(readings, present, is_sweep=True)
         readings, skipped = [*readings, *kin], [*skipped, *lost]
@@ -146,7 +146,7 @@ class Sweeping:
         """Read the actions outside the query: all of them in a full read, the touched ones after a flood."""
         if begun.since is not None:
             drafts = self._site.whole(self._outside.changed(begun.since))
-            readings, skipped = self._family.read(drafts, frozenset(draft.id for draft in drafts))
+            readings, skipped = self._family.read(drafts, outside)
             if readings or skipped:
                 cursor = self._cursor({**rest, slot: replace(begun, tail="").as_json()})
                 yield Page(tuple(readings), cursor, complete=False, skipped=tuple(skipped))
@@ -157,7 +157,7 @@ class Sweeping:
         ids = sorted(self._outside.ids())
         for some in chunks([id_ for id_ in ids if id_ > (begun.tail or "")], self._site.options.page_size):
             drafts = self._site.fetch(some)
-            readings, skipped = self._family.read(drafts, frozenset(draft.id for draft in drafts))
+            readings, skipped = self._family.read(drafts, outside)
             cursor = self._cursor({**rest, slot: replace(begun, tail=some[-1]).as_json()})
             yield Page(tuple(readings), cursor, complete=False, skipped=tuple(skipped))
 

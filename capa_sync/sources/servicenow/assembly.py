@@ -109,7 +109,7 @@ class Assembly:
             bodies = self._bodies(shelf, row, past, spoken[key], now)
             try:
                 parts = tuple(part_of(kind, body) for kind, body in bodies.items())
-                found.append(Reading(self.parser.build(bodies), parts, shelf.role))
+                found.append(Reading(self.parser.build(bodies), parts, shelf.role, in_query=not shelf.reference))
             except Skippable as error:
                 skipped.append((key, error.ticket_key, error.message.removeprefix(f"{error.ticket_key}: ")))
             except TooMuch as much:

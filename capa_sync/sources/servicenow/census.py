@@ -37,7 +37,7 @@ class CensusTaker:
             rows = self._sweep(table, scope, ("sys_id", reference), containers)
             children.update(value_of(row, "sys_id") for row in rows if self._is_ours(row, reference, ids))
         present, witness = frozenset(ids | children), max(ids, key=str.lower, default="")
-        return Census(present, containers, count=count, in_query=len(ids), witness=witness)
+        return Census(present, containers, count=count, in_query=len(ids), witness=witness, named=frozenset(ids))
 
     def _is_ours(self, row: Row, reference: str, records: Set[str]) -> bool:
         """Tell whether a child is one of these records'; where its reference is hidden, whether it was one before."""

@@ -89,6 +89,7 @@ class ServiceNowParser:
             changes=tuple(_changes(bodies.get(AUDIT, ()), labels)),
             comments=tuple(_comments(bodies.get(JOURNAL, ()), labels)),
             parent=_value(row.get(reference)) if reference else "",
+            part_of="child" if reference else "",
             history_complete=reach.get("audit") == reach.get("journal") == Reach.WHOLE,
             history_from=datetime.fromisoformat(since).astimezone(UTC) if since else None,
         )

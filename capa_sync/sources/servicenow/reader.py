@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator, Mapping, Sequence, Set
+from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 
@@ -133,7 +134,7 @@ class ServiceNowSource:
             for batch in batches(left):
                 rows = self._tables.again(shelf, batch)
                 readings, also = self._following.with_children(shelf, rows, now)
-                yield from readings
+                yield from (replace(each, in_query=None if each.in_query else False) for each in readings)
                 skipped += also
                 found = {value_of(row, "sys_id") for row in rows}
                 left = [sys_id for sys_id in left if sys_id not in found]

@@ -99,8 +99,9 @@ class Tables:
         return [row for row in rows if value_of(row, shelf.reference) in records]
 
     def _in_scope(self, records: set[str]) -> set[str]:
-        """Return those of these records that are mirrored, or would be."""
-        named = sorted(record for record in records if SYS_ID.fullmatch(record))
+        """Return those of these that are mirrored as records, or would be: a child of a child is nobody's action."""
+        actions = set(self._lookup.action_ids(self.name)) if records else set()
+        named = sorted(record for record in records - actions if SYS_ID.fullmatch(record))
         found = {record for record in named if self._lookup.known_stamp(self.name, record) is not None}
         ask = partial(self.ask, self.records, fields=("sys_id",), linked=False)
         for batch in batches([record for record in named if record not in found]):

@@ -196,6 +196,43 @@ def test_words_that_yaml_reads_as_something_else_are_taken_as_written(tmp_path: 
     ]
 
 
+JIRA_HEAD = "mapping: x\nkind: jira\nrecord: {title: t}\nstage: {values: {a: closed}}\n"
+
+
+def test_a_linked_ticket_is_a_record_besides_unless_its_entry_says_otherwise(tmp_path: Path) -> None:
+    """`also_record` is true where it is not written."""
+    link = "actions:\n  - {from: link, types: [is resolved by], kind: corrective%s}\n"
+    for words, expected in (("", True), (", also_record: true", True), (", also_record: false", False)):
+        found = load(tmp_path, JIRA_HEAD + link % words)
+        assert [each.also_record for each in found.actions] == [expected]
+
+
+@pytest.mark.parametrize(
+    ("entry", "expected"),
+    [
+        (
+            '{from: link, types: [a], kind: corrective, also_record: "no"}',
+            "'also_record' must be true or false, not 'no'; write it without quotes",
+        ),
+        (
+            "{from: subtask, types: [a], kind: corrective, also_record: false}",
+            "`also_record` is about linked tickets; a sub-task is always an action alone; take the line out",
+        ),
+        (
+            "{from: field, field: x, kind: corrective, also_record: false}",
+            "`also_record` is about linked tickets, and this action is no ticket; take the line out",
+        ),
+        ("{from: link, types: [a], kind: corrective, also_recrod: false}", "did you mean 'also_record'?"),
+    ],
+)
+def test_also_record_that_cannot_work_is_told(tmp_path: Path, entry: str, expected: str) -> None:
+    """With its line, and how to mend it."""
+    told = problems(tmp_path, f"{JIRA_HEAD}actions:\n  - {entry}\n")
+    assert len(told) == 1
+    assert told[0].startswith("map.yaml:6: ")
+    assert expected in told[0]
+
+
 @pytest.mark.parametrize(
     ("entry", "expected"),
     [

@@ -134,7 +134,7 @@ class Sheet:
             "history_complete": self.history_complete,
         }
         parts = (part("record", record), part("history", self.history), part("comments", self.comments))
-        return Reading(PARSER.parse(parts), parts, role)
+        return Reading(PARSER.parse(parts), parts, role, in_query=role is Role.RECORD)
 
 
 def page(*readings: Reading, position: str = "", complete: bool = True) -> Page:

@@ -149,10 +149,9 @@ def gone_and_back(world: World, sheet: Sheet, role: Role) -> None:
 
 
 def in_the_other_role(world: World, sheet: Sheet, role: Role) -> None:
-    """It is met in its other role; a record becomes an action with new content alone."""
-    if role is Role.RECORD:
-        sheet.edit(T0 + MINUTE, cause="y")
-    world.read(sheet, role=Role.RECORD if role is Role.ACTION else Role.ACTION)
+    """Its role becomes the other one."""
+    other = Role.RECORD if role is Role.ACTION else Role.ACTION
+    world.register.roles.assign(SOURCE, {sheet.id: other})
 
 
 EVENTS = [edited, edited_silently, commented, edited_and_back, vanished, gone_and_back, in_the_other_role]

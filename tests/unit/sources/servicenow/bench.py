@@ -40,6 +40,10 @@ class MemoryMirror:
         """Ids of mirrored actions."""
         return [key for key, reading in self.readings.items() if reading.role == "action"]
 
+    def is_present(self, source: str, ticket_id: str) -> bool:
+        """Whether it is mirrored."""
+        return ticket_id in self.readings
+
     def known_stamp(self, source: str, ticket_id: str) -> str | None:
         """Digest of the newest record part."""
         kept = self.parts.get(ticket_id)

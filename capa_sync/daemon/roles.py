@@ -1,0 +1,132 @@
+"""Keeps every mirrored ticket's role true: a record, or the action of one, by mapping, query and who names whom."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+from datetime import datetime
+
+from capa_sync.daemon.house import House, SourceSetup
+from capa_sync.mapping import LinkRules, role_of
+from capa_sync.model.ticket import Presence, Role, Scope
+from capa_sync.store import Naming
+
+_LEFT = "it exists and the query no longer holds"
+_AT_ONCE = 5_000
+"""Tickets whose role is worked out together."""
+
+
+def linked_by(house: House, setup: SourceSetup, ids: Sequence[str]) -> set[str]:
+    """Return the mirrored tickets that these name by links now; none where no link makes an action."""
+    return _linked(house, setup, ids) if ids and LinkRules(setup.mapping.actions).has_links else set()
+
+
+def settle_all_roles(house: House, setup: SourceSetup, now: datetime) -> None:
+    """Work out the role of every ticket, as under another mapping; make due what the register has in a wrong one."""
+    register = house.register
+    with register.transaction():
+        ids = register.roles.all_ids(setup.name)
+        for start in range(0, len(ids), _AT_ONCE):
+            settle_roles(house, setup, ids[start : start + _AT_ONCE], now)
+        register.agenda.want_judging(setup.name, register.roles.misplaced(setup.name), now)
+
+
+def settle_roles(house: House, setup: SourceSetup, ids: Iterable[str], now: datetime) -> None:
+    """Work out the roles of tickets of which something changed, and of those that they name.
+
+    Who turned is due for judging: as a record, or to be taken out of the register. One that is a record again and
+    outside of the query is not judged as if it were in it.
+    """
+    register, rules = house.register, LinkRules(setup.mapping.actions)
+    affected = dict.fromkeys(ids)
+    steps = 2 if rules.has_exclusive else 1 if rules.has_links else 0
+    for _step in range(steps):
+        affected |= dict.fromkeys(_linked(house, setup, list(affected)))
+    links = _links_to(house, setup, affected, steps)
+    owners = {owner for named in links.values() for owner, _ in named}
+    places = register.roles.places(setup.name, [*affected, *(owners - affected.keys())])
+    roles = {each: role_of(each, rules, places, links) for each in affected if each in places}
+    turned = {each: role for each, role in roles.items() if role is not places[each].role}
+    register.roles.assign(setup.name, turned)
+    for each, role in turned.items():
+        place = places[each]
+        if role is Role.RECORD and place.scope is Scope.LEFT and place.presence is Presence.PRESENT:
+            register.tickets.set_presence(setup.name, each, Presence.OUT_OF_SCOPE, _LEFT, now)
+    register.agenda.want_judging(setup.name, turned, now)
+
+
+def _links_to(house: House, setup: SourceSetup, ids: Collection[str], steps: int) -> dict[str, list[tuple[str, str]]]:
+    """Return ticket id -> (owner, link type) of those that name it, and so on for the owners, in so many steps."""
+    links: dict[str, list[tuple[str, str]]] = {}
+    wanted, known = set(ids), set[str]()
+    for _step in range(steps):
+        for naming in house.register.roles.naming(setup.name, sorted(wanted)):
+            if naming.relation == "link":
+                links.setdefault(naming.part, []).append((naming.owner, naming.link_type))
+        known |= wanted
+        wanted = {owner for named in links.values() for owner, _ in named} - known
+    return links
+
+
+def _linked(house: House, setup: SourceSetup, ids: Sequence[str]) -> set[str]:
+    """Return the mirrored tickets that these name by links."""
+    return {each.part for each in house.register.roles.named_by(setup.name, ids) if each.relation == "link"}
+
+
+def namings_of(house: House, setup: SourceSetup, ids: Sequence[str], *, former: bool = True) -> list[Naming]:
+    """Return by whom and how these tickets are named as actions, mirrored or not, record or not.
+
+    With `former` a parent that a ticket once had counts as well.
+    """
+    roles, rules = house.register.roles, LinkRules(setup.mapping.actions)
+    places = roles.places(setup.name, ids)
+
+    def counts(naming: Naming) -> bool:
+        place = places.get(naming.part)
+        if place is None or naming.relation == "link":
+            return place is not None and rules.takes(naming.link_type, place.kind)
+        return naming.relation != "parent" or former or naming.owner == place.parent
+
+    return [each for each in roles.naming(setup.name, ids) if counts(each)]
+
+
+def records_with(house: House, setup: SourceSetup, ids: Sequence[str], *, former: bool = True) -> set[str]:
+    """Return ids of the records of which any of these tickets is, or with `former` was, an action."""
+    return records_among(house, setup, {each.owner for each in namings_of(house, setup, ids, former=former)})
+
+
+def records_among(house: House, setup: SourceSetup, ids: Collection[str]) -> set[str]:
+    """Return those of these tickets that are mirrored as records."""
+    places = house.register.roles.places(setup.name, list(ids))
+    return {each for each, place in places.items() if place.role is Role.RECORD}
+
+
+_RELATIONS = {"subtask": "sub-task", "child": "child", "parent": "its parent"}
+_OF_NONE = "an action, and its parent is not in scope: judged with no record"
+_FOR_A_RECORD = "the query does not name it, and it was read for a record's sake alone"
+
+
+def role_notes(house: House, setup: SourceSetup, ticket_id: str) -> list[str]:
+    """Say in words which role a ticket has and why, and of which records it is an action."""
+    place = house.register.roles.places(setup.name, [ticket_id])[ticket_id]
+    named = _owners_in_words(house, setup, ticket_id)
+    if place.role is Role.RECORD:
+        why = "the query names it" if place.scope is Scope.IN else "the query named it, and does not any more"
+        return [f"a record: {why}", *([f"also an action of {named}"] if named else [])]
+    if LinkRules(setup.mapping.actions).is_part(place):
+        whose = f"an action of {named}" if named else _OF_NONE
+        return [f"{whose}; {setup.mapping.file} makes every {place.kind} the action of its parent"]
+    why = "`also_record: false` stands at that link" if place.scope is Scope.IN else _FOR_A_RECORD
+    return [f"an action of {named or 'no record any more'}: {why}"]
+
+
+def _owners_in_words(house: House, setup: SourceSetup, ticket_id: str) -> str:
+    """Name the records of which a ticket is an action, each with how it is named."""
+    namings = namings_of(house, setup, [ticket_id], former=False)
+    records = records_among(house, setup, {each.owner for each in namings})
+    how: dict[str, str] = {}
+    for naming in namings:
+        if naming.owner in records:
+            words = f"link “{naming.link_type}”" if naming.relation == "link" else _RELATIONS[naming.relation]
+            how[naming.owner] = words if naming.relation != "parent" else how.get(naming.owner, words)
+    key = house.register.tickets.key
+    return ", ".join(f"{key(setup.name, owner)} ({words})" for owner, words in sorted(how.items()))

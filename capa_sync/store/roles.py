@@ -1,0 +1,123 @@
+"""What decides whether a mirrored ticket is a record or an action, and which tickets name which."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import NamedTuple
+
+from capa_sync.model.ticket import Presence, Role, Scope
+from capa_sync.store.database import Database
+
+
+class Place(NamedTuple):
+    """What of one ticket bears on its own role and on that of tickets which it names.
+
+    Attributes:
+        role: as it is stored. scope, presence: of the mirror. kind, part_of, parent: of the ticket.
+    """
+
+    role: Role
+    scope: Scope
+    presence: Presence
+    kind: str
+    part_of: str
+    parent: str
+
+
+class Naming(NamedTuple):
+    """One ticket names another: by its own list of parts and links, or as its parent (relation `parent`)."""
+
+    owner: str
+    part: str
+    relation: str
+    link_type: str
+
+
+# The joins are crossed so that SQLite starts from the few wanted tickets.
+_BY_OWNER = (
+    """SELECT m.ticket_id, t.ticket_id, c.relation, c.link_type, t.source, m.source FROM mirror m
+    CROSS JOIN child c ON c.nr = m.nr CROSS JOIN ticket t ON t.source = m.source AND t.ticket_id = c.child_id
+    WHERE m.source = ? AND m.ticket_id IN (?)""",
+    """SELECT m.ticket_id, t.ticket_id, c.relation, c.link_type, t.source, m.source FROM mirror m
+    CROSS JOIN child c ON c.nr = m.nr CROSS JOIN ticket t ON t.ticket_key = c.child_key
+    WHERE c.child_id = '' AND m.source = ? AND m.ticket_id IN (?)""",
+)
+_BY_PART = (
+    """SELECT m.ticket_id, c.child_id, c.relation, c.link_type, m.source, ? FROM child c
+    CROSS JOIN mirror m ON m.nr = c.nr WHERE c.child_id IN (?)""",
+    """SELECT m.ticket_id, t.ticket_id, c.relation, c.link_type, m.source, t.source FROM ticket t
+    CROSS JOIN child c ON c.child_key = t.ticket_key CROSS JOIN mirror m ON m.nr = c.nr
+    WHERE c.child_id = '' AND t.source = ? AND t.ticket_id IN (?)""",
+)
+_PARENTS = """SELECT p.parent_id, m.ticket_id, 'parent', '', m.source, m.source FROM mirror m
+    CROSS JOIN parentage p ON p.nr = m.nr WHERE m.source = ? AND m.ticket_id IN (?)"""
+_PLACES = """SELECT m.ticket_id, m.role, m.scope, m.presence, t.kind, t.part_of, t.parent_id FROM mirror m
+    CROSS JOIN ticket t ON t.nr = m.nr WHERE m.source = ? AND m.ticket_id IN (?)"""
+
+
+class Roles:
+    """Roles and scopes of mirrored tickets."""
+
+    def __init__(self, db: Database) -> None:
+        self._db = db
+
+    def places(self, source: str, ids: Sequence[str]) -> dict[str, Place]:
+        """Return id -> place of those of these tickets that are mirrored."""
+        rows = self._db.rows_in(_PLACES, (source,), ids)
+        return {row[0]: Place(Role(row[1]), Scope(row[2]), Presence(row[3]), *row[4:]) for row in rows}
+
+    def named_by(self, source: str, ids: Sequence[str]) -> list[Naming]:
+        """Return which mirrored tickets these name as parts or by a link."""
+        return self._namings(_BY_OWNER, source, ids)
+
+    def naming(self, source: str, ids: Sequence[str]) -> list[Naming]:
+        """Return which mirrored tickets name these as parts or by a link, or are (or were) named as their parent."""
+        return self._namings((*_BY_PART, _PARENTS), source, ids)
+
+    def _namings(self, statements: Iterable[str], source: str, ids: Sequence[str]) -> list[Naming]:
+        rows = {row for sql in statements for row in self._db.rows_in(sql, (source,), ids)}
+        return [Naming(*row[:4]) for row in sorted(rows) if row[4] == row[5] == source]
+
+    def assign(self, source: str, roles: Mapping[str, Role]) -> None:
+        """Store roles by ticket id."""
+        rows = [(role.value, source, ticket_id) for ticket_id, role in roles.items()]
+        self._db.execute_many("UPDATE mirror SET role = ? WHERE source = ? AND ticket_id = ?", rows)
+
+    def note_scope(self, source: str, *, inside: Collection[str] = (), left: Collection[str] = ()) -> list[str]:
+        """Remember what the query names now and what it does not name any more; return ids of which it is news."""
+        held: dict[str, str] = dict(self._db.rows("SELECT ticket_id, scope FROM mirror WHERE source = ?", (source,)))
+        wanted = {each: Scope.IN for each in inside if held.get(each, Scope.IN) != Scope.IN}
+        wanted |= {each: Scope.LEFT for each in left if held.get(each) == Scope.IN}
+        rows = [(scope.value, source, each) for each, scope in wanted.items()]
+        self._db.execute_many("UPDATE mirror SET scope = ? WHERE source = ? AND ticket_id = ?", rows)
+        return list(wanted)
+
+    def misplaced(self, source: str, actions: Sequence[str] | None = None) -> list[str]:
+        """Return ids of actions of which the register tells as of records: rows, verdicts, findings not cleared.
+
+        `actions` are those to look at, all of the source by default.
+        """
+        if actions is None:
+            sql = "SELECT ticket_id FROM mirror WHERE source = ? AND role = 'action'"
+            actions = self._db.column(sql, (source,))
+        found: set[str] = set()
+        for table in ("register_row", "verdict", "birth", "finding WHERE cleared_at IS NULL"):
+            name, _, condition = table.partition(" WHERE ")
+            where = f"{condition} AND" if condition else ""
+            sql = f"SELECT ticket_id FROM {name} WHERE {where} source = ? AND ticket_id IN (?)"
+            found.update(row[0] for row in self._db.rows_in(sql, (source,), actions))
+        return sorted(found)
+
+    def all_ids(self, source: str) -> list[str]:
+        """Return ids of all mirrored tickets, in id order."""
+        return self._db.column("SELECT ticket_id FROM mirror WHERE source = ? ORDER BY ticket_id", (source,))
+
+    def without_record(self, source: str) -> list[str]:
+        """Return keys of present sub-tasks and children, named by the mapping, whose parent is no present record."""
+        return self._db.column(
+            """SELECT t.ticket_key FROM mirror m JOIN ticket t ON t.nr = m.nr
+            WHERE m.source = ? AND m.role = 'action' AND m.presence = 'present' AND t.part_of <> ''
+            AND NOT EXISTS (SELECT 1 FROM mirror r WHERE r.source = m.source AND r.ticket_id = t.parent_id
+                AND r.role = 'record' AND r.presence = 'present') ORDER BY t.ticket_key""",
+            (source,),
+        )
