@@ -76,7 +76,10 @@ class Desk:
     def _judge(self, records: Sequence[CapaRecord]) -> Iterator[Weighed]:
         house, setup, now = self._house, self._setup, self._now
         previous = [self._previous.get(record.ticket_id, []) for record in records]
-        verdicts = [house.rules.evaluate(record, house.options, now) for record in records]
+        moments = [judged_at(house, record, now) for record in records]
+        verdicts = [
+            house.rules.evaluate(record, house.options, at) for record, at in zip(records, moments, strict=True)
+        ]
         laid = zip(records, previous, verdicts, strict=True)
         diffs = [diff_of(house, setup, record.ticket_id, before, said, now) for record, before, said in laid]
         findings = [_latest(before, diff) for before, diff in zip(previous, diffs, strict=True)]
@@ -107,6 +110,17 @@ class Desk:
         outcomes = {each.rule: each.outcome for each in verdicts if each.mode is Mode.WARN}
         plan = plan_ticket(target, findings, writes, now=self._now, options=setup.write, outcomes=outcomes)
         return SealedPlan.of(plan)
+
+
+def judged_at(house: House, record: CapaRecord, now: datetime) -> datetime:
+    """Return the instant at which a record is judged: now, or for one that is not there any more, when it went.
+
+    Time alone turns no verdict on such a ticket, whenever it is judged again.
+    """
+    if record.presence is Presence.PRESENT:
+        return now
+    since = house.register.tickets.presence_since(record.source, record.ticket_id)
+    return min(since, now) if since is not None else now
 
 
 def diff_of(

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from capa_sync.daemon.desk import judged_at
 from capa_sync.daemon.house import House, SourceSetup
 from capa_sync.daemon.mapped import carrier, map_mirrored
 from capa_sync.daemon.roles import records_with, role_notes
@@ -60,7 +61,8 @@ def _explain(house: House, setup: SourceSetup, ticket_id: str, now: datetime) ->
     notes.append(f"stage {record.stage} (status “{record.source_status}”), mapping {record.mapping}")
     if not record.history_complete:
         notes.append("its history could not be read whole: rules over history cannot tell")
-    verdicts = house.rules.evaluate(record, house.options, now, explain=True)
+    notes += _gap_notes(record)
+    verdicts = house.rules.evaluate(record, house.options, judged_at(house, record, now), explain=True)
     headline = f"{setup.name}:{key} {_title_of(record)}{record.ticket_url}"
     return Explanation(
         headline, tuple(notes), tuple(verdicts), told_apart(record.people_names), house.options.timezone
@@ -95,3 +97,14 @@ def _why_unknown(house: House, name: str) -> list[str]:
 
 def _at(instant: datetime | None) -> str:
     return f"{instant:%Y-%m-%d %H:%M:%S}Z" if instant else "never"
+
+
+def _gap_notes(record: CapaRecord) -> list[str]:
+    """Say of which fields the history cannot be told, by reason."""
+    fields: dict[str, list[str]] = {}
+    for name, reason in record.history_gaps.items():
+        fields.setdefault(reason, []).append(name)
+    return [
+        f"rules over the history of {', '.join(sorted(names))} cannot tell: {reason}"
+        for reason, names in fields.items()
+    ]

@@ -11,7 +11,7 @@ from capa_sync.mapping.children import ChildTicket
 from capa_sync.mapping.people import Directory
 from capa_sync.mapping.stages import StageReplay
 from capa_sync.mapping.statuses import OptionSet
-from capa_sync.mapping.timeline import NO_STEPS, Step, TicketHistory, add_rows, birth_of, replay
+from capa_sync.mapping.timeline import NO_STEPS, UNTOLD, Step, TicketHistory, add_rows, birth_of, replay
 from capa_sync.model.record import STAGE_ORDER, Action, ActionKind, ActionOrigin, FieldChange, Stage
 from capa_sync.model.ticket import ChildRef
 from capa_sync.model.values import BLANK, EMPTY, UNMAPPED, Raw, Value, ValueState
@@ -104,6 +104,9 @@ class _Reader:
         """Return the text, and when and in which group it was first filled; adds its rows."""
         part = self.action.text
         now, born, steps = self.value(part)
+        if part.field_id in self.history.untold:
+            add_rows(self.rows, "actions", self.birth, UNTOLD, steps, self.people, part.label, action_id)
+            return now, None, None
         add_rows(self.rows, "actions", self.birth, born, steps, self.people, part.label, action_id)
         if born.is_filled:
             return now, self.birth.at, self.birth.group

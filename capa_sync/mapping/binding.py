@@ -11,7 +11,7 @@ from capa_sync.mapping.entries import ACTION_FIELDS
 from capa_sync.mapping.fields import option_words
 from capa_sync.mapping.people import Directory, People
 from capa_sync.mapping.schema import ActionMapping, FieldMapping, MappingFile, Options, Part
-from capa_sync.mapping.site import SiteFields, is_day
+from capa_sync.mapping.site import SharedName, SiteFields, is_day
 from capa_sync.mapping.statuses import BoundStage, OptionSet, bind_stage, status_set
 from capa_sync.mapping.texts import fold
 from capa_sync.mapping.values import Converter, constant, converter
@@ -58,6 +58,14 @@ class BoundAction:
     done: OptionSet
     cancelled: tuple[tuple[str, OptionSet], ...]
 
+    @property
+    def field_ids(self) -> tuple[str, ...]:
+        """Every field that tells something of the action."""
+        kind = self.kind if isinstance(self.kind, BoundPart) else None
+        parts = (self.text, self.owner, self.due_at, self.done_at, self.evidence, kind)
+        own = [part.field_id for part in parts if part is not None]
+        return tuple(filter(None, (*own, self.status_id, *(each for each, _ in self.cancelled))))
+
 
 @dataclass(frozen=True, slots=True)
 class BoundMapping:
@@ -68,7 +76,7 @@ class BoundMapping:
             None when the site lacks the status field (every ticket is then quarantined).
         unmapped: every canonical field without a place, as its `unmapped` value with the reason.
         labels: canonical field -> the tracker's own field label. pins: `canonical:reference` -> field id.
-        history_ids, ambiguous: see SiteFields. same_as_id: field that names the twin, "" none.
+        history_ids, shared: see SiteFields. same_as_id: field that names the twin, "" none.
         problems: mistakes that `sync` and `plan` list. notes: drift and things worth a look.
         hash: over the mapping, and everything of the site that decides what a record looks like.
         places: every field, behind the id of its place where it has but one and that is a field, behind "" else.
@@ -85,7 +93,7 @@ class BoundMapping:
     labels: Mapping[str, str]
     pins: Mapping[str, str]
     history_ids: Mapping[str, str]
-    ambiguous: frozenset[str]
+    shared: Mapping[str, SharedName]
     same_as_id: str
     problems: tuple[Problem, ...]
     notes: tuple[Problem, ...]
@@ -131,11 +139,11 @@ def bind(mapping: MappingFile, facts: SiteFacts, pins: Mapping[str, str] | None 
         binder.labels(fields, actions, stage),
         site.pins,
         site.history_ids,
-        frozenset(site.ambiguous),
+        site.shared,
         twin.id if twin else "",
         tuple(site.problems),
         tuple(site.notes),
-        _bound_hash(mapping, facts, site.pins),
+        _bound_hash(mapping, facts, site),
         tuple((each.parts[0].field_id if len(each.parts) == 1 else "", each) for each in fields),
         {**unmapped, **{each.name: EMPTY for each in fields}},
         f"{mapping.name}@{mapping.hash[:12]}",
@@ -254,8 +262,8 @@ def _slug(name: str) -> str:
     return "_".join("".join(c if c.isalnum() else " " for c in name.casefold()).split())
 
 
-def _bound_hash(mapping: MappingFile, facts: SiteFacts, pins: Mapping[str, str]) -> str:
-    digest = hashlib.sha256(mapping.hash.encode())
+def _bound_hash(mapping: MappingFile, facts: SiteFacts, site: SiteFields) -> str:
+    digest, pins = hashlib.sha256(mapping.hash.encode()), site.pins
     said = (
         sorted(pins.items()),
         sorted((each.id, each.name, each.category) for each in facts.statuses),
@@ -265,6 +273,7 @@ def _bound_hash(mapping: MappingFile, facts: SiteFacts, pins: Mapping[str, str])
         facts.absent_is_empty,
         facts.history_readable,
         facts.fields_complete,
+        *([sorted(site.shared.items())] if site.shared else ()),
     )
     digest.update(repr(said).encode())
     return digest.hexdigest()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from operator import attrgetter
 
@@ -14,6 +15,7 @@ from capa_sync.mapping.people import Directory, People
 from capa_sync.mapping.stages import StageReplay, replay_stage
 from capa_sync.mapping.timeline import (
     NO_STEPS,
+    UNTOLD,
     Birth,
     Step,
     TicketHistory,
@@ -24,8 +26,8 @@ from capa_sync.mapping.timeline import (
     number_groups,
     replay,
 )
-from capa_sync.model.record import CapaRecord, FieldChange, RecordComment, Stage, Unmapped
-from capa_sync.model.ticket import Presence, SourceTicket
+from capa_sync.model.record import ActionOrigin, CapaRecord, FieldChange, RecordComment, Stage, Unmapped
+from capa_sync.model.ticket import Origin, Presence, SourceTicket
 from capa_sync.model.values import BLANK, EMPTY, Raw, Value, ValueState
 
 _GROUP = attrgetter("group")
@@ -62,7 +64,7 @@ def map_ticket(
             f"the site has no field '{bound.mapping.stage.ref.name}', which {bound.mapping.file} reads the stage from"
         )
         return Unmapped(ticket.source, ticket.id, ticket.key, (reason,))
-    history = TicketHistory(ticket, bound.history_ids, bound.ambiguous)
+    history = TicketHistory(ticket, bound.history_ids, bound.shared)
     parts = find_children(bound, ticket, children) if bound.actions and (ticket.children or children) else []
     read = [part.history for part in parts if part.history is not None]
     number_groups(history, read)
@@ -72,9 +74,12 @@ def map_ticket(
     mapper = _Mapper(bound, history, directory)
     mapper.map_fields()
     found = collect_actions(bound, history, parts, stage, mapper.fields, directory)
-    rows = [*stage.rows, *mapper.rows, *found.rows]
+    gaps = _gaps(bound, history, parts)
+    staged = [row for row in stage.rows if "stage" not in gaps or row.origin is not Origin.BIRTH]
+    rows = [*staged, *mapper.rows, *found.rows]
     rows.sort(key=_GROUP)
-    return _record(bound, history, stage, mapper, found, rows, parts, as_of, presence)
+    record = _record(bound, history, stage, mapper, found, rows, parts, as_of, presence)
+    return replace(record, history_gaps=gaps) if gaps else record
 
 
 Told = tuple[Value, Value, Sequence[Step]]
@@ -107,6 +112,8 @@ class _Mapper:
                     continue
                 now = birth = self._untold(field.parts[0], raw)
                 steps = NO_STEPS
+            if any(part.field_id in self.history.untold for part in field.parts):
+                birth = UNTOLD
             self.fields[field.name] = now
             add_rows(self.rows, field.name, self.birth, birth, steps, self.people, field.label)
 
@@ -145,6 +152,24 @@ class _Mapper:
         return EMPTY if raw is BLANK or part.convert is None else part.convert(raw, self.people)
 
 
+def _gaps(bound: BoundMapping, history: TicketHistory, parts: Iterable[ChildTicket]) -> dict[str, str]:
+    """Return the canonical fields whose history cannot be told, each with the reason and the way out."""
+    untold, gaps = history.untold, dict[str, str]()
+    read = [(part.history.untold, [part.bound]) for part in parts if part.history is not None and part.bound]
+    own = [entry for entry in bound.actions if entry.entry.origin is ActionOrigin.FIELD]
+    if not untold and not any(each for each, _ in read):
+        return gaps
+    watched = bound.stage.watched if bound.stage is not None else ()
+    places: list[tuple[str, Sequence[str], Mapping[str, str]]] = [
+        (field.name, [part.field_id for part in field.parts], untold) for field in bound.fields
+    ]
+    places += [(name, watched, untold) for name in ("stage", "source_status")]
+    places += [("actions", entry.field_ids, told) for told, entries in [(untold, own), *read] for entry in entries]
+    for name, ids, reasons in places:
+        gaps.update((name, reasons[each]) for each in ids if each in reasons)
+    return gaps
+
+
 def _record(
     bound: BoundMapping,
     history: TicketHistory,
@@ -158,9 +183,7 @@ def _record(
 ) -> CapaRecord:
     ticket, people = history.ticket, mapper.people
     read = [part.history.ticket for part in parts if part.history is not None]
-    is_complete = (
-        ticket.history_complete and not history.has_ambiguous and all(each.history_complete for each in read)
-    )
+    is_complete = ticket.history_complete and all(each.history_complete for each in read)
     starts = [each.history_from for each in (ticket, *read) if each.history_from is not None]
     comments = _comments(ticket, people)
     known = _people_met(mapper.fields, rows, found, comments, people)

@@ -37,7 +37,7 @@ def find_children(
         child = children.get(name) or by_key.get(ref.key)
         entry = next((each for each in bound.actions if _takes(each, ref, child, ticket)), None)
         if entry is not None:
-            read = TicketHistory(child, bound.history_ids, bound.ambiguous) if child is not None else None
+            read = TicketHistory(child, bound.history_ids, bound.shared) if child is not None else None
             found.append(ChildTicket(ref, entry, read))
     return found
 

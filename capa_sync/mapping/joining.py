@@ -47,6 +47,7 @@ def join(primary: CapaRecord, others: Sequence[CapaRecord], *, unread: bool = Fa
         actions_problem="; ".join(filter(None, (record.actions_problem for record in records))),
         comments=tuple(sorted((c for record in records for c in record.comments), key=lambda comment: comment.at)),
         history_complete=all(record.history_complete for record in records),
+        history_gaps={name: why for record in reversed(records) for name, why in record.history_gaps.items()},
         history_from=max(starts) if starts else None,
         people_active=_merged_activity(records),
         people_names={key: name for record in reversed(records) for key, name in record.people_names.items()},

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping
+from typing import NamedTuple
 
 from capa_sync.errors import Problem
 from capa_sync.mapping.reading import did_you_mean
@@ -15,6 +16,21 @@ from capa_sync.model.ticket import FieldDef, SiteFacts
 _DAY_TYPES = frozenset({"date", "glide_date"})
 
 
+class SharedName(NamedTuple):
+    """A name by which a history may mean any of several fields."""
+
+    name: str
+    ids: tuple[str, ...]
+
+    @property
+    def reason(self) -> str:
+        """Say why such a history cannot be told, and what a person can do."""
+        return (
+            f"the change history tells of '{self.name}' by name alone, and {len(self.ids)} fields go by that name "
+            f"({', '.join(self.ids)}): give the other one another name in the tracker, or delete it there"
+        )
+
+
 class SiteFields:
     """The tracker's fields by id and name, while a mapping is bound to them.
 
@@ -22,7 +38,7 @@ class SiteFields:
         pins: `canonical:reference` -> field id, for the register to keep. problems: the mapping cannot work here
             as written. notes: worth a look. missing: reference -> why it is not on the site.
         history_ids: every id under which a bound field may stand in a history -> its field id.
-        ambiguous: `name:…` history ids that cannot be told apart.
+        shared: `name:…` history ids that several fields may stand behind.
     """
 
     def __init__(self, file: str, facts: SiteFacts, pinned: Mapping[str, str]) -> None:
@@ -38,7 +54,7 @@ class SiteFields:
         self.notes: list[Problem] = []
         self.missing: dict[str, str] = {}
         self.history_ids: dict[str, str] = {}
-        self.ambiguous: set[str] = set()
+        self.shared: dict[str, SharedName] = {}
 
     def find(self, canonical: str, ref: FieldRef) -> FieldDef | None:
         """Return the tracker's field that a reference means; None (with a problem or reason) when there is none."""
@@ -100,9 +116,11 @@ class SiteFields:
         self.history_ids[found.id] = found.id
         for name in (found.id, found.name, ref.name, *ref.aliases):
             key = history_name(name)
-            others = [each for each in self._by_name.get(fold(name), ()) if each.id != found.id]
-            if others or self.history_ids.get(key, found.id) != found.id:
-                self.ambiguous.add(key)
+            named = {each.id for each in self._by_name.get(fold(name), ())}
+            ids = named | {found.id, self.history_ids.get(key, found.id)}
+            if len(ids) > 1:
+                known = self.shared.get(key)
+                self.shared[key] = SharedName(name, tuple(sorted(ids.union(known.ids if known else ()))))
             else:
                 self.history_ids[key] = found.id
 

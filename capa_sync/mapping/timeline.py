@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import NamedTuple
 
 from capa_sync.mapping.people import Directory
-from capa_sync.mapping.site import history_name
+from capa_sync.mapping.site import SharedName, history_name
 from capa_sync.mapping.texts import fold, squash
 from capa_sync.mapping.values import Converter
 from capa_sync.model.record import FieldChange
@@ -33,6 +33,8 @@ class Step(NamedTuple):
 
 
 NO_STEPS: Sequence[Step] = ()
+UNTOLD = Value(ValueState.UNREADABLE, reason="the history does not tell which field it means")
+"""What a field held at birth, where its history cannot be told."""
 
 
 class TicketHistory:
@@ -41,14 +43,16 @@ class TicketHistory:
     Attributes:
         ticket: as read. told: field id -> its changes in true order, for fields that have any.
         birth_group: of its creation (0 for the record itself). end_group: for what differs from the last told value.
-        has_ambiguous: an entry's field could not be told from its name.
+        untold: field id -> why its history cannot be told: an entry names several fields, of which it is one.
     """
 
-    def __init__(self, ticket: SourceTicket, history_ids: Mapping[str, str], ambiguous: frozenset[str]) -> None:
+    def __init__(
+        self, ticket: SourceTicket, history_ids: Mapping[str, str], shared: Mapping[str, SharedName]
+    ) -> None:
         self.ticket = ticket
         self.birth_group = BIRTH_GROUP
         self.end_group = 0
-        self.has_ambiguous = False
+        self.untold: dict[str, str] = {}
         self.groups: dict[int, int] = {}
         self.told: dict[str, list[RawChange]] = {}
         for change in ticket.changes:
@@ -56,8 +60,9 @@ class TicketHistory:
             if field_id is None and change.field_id.startswith("name:"):
                 key = history_name(change.field_id[5:])
                 field_id = history_ids.get(key)
-                self.has_ambiguous = self.has_ambiguous or key in ambiguous
-                field_id = None if key in ambiguous else field_id
+                if key in shared:
+                    field_id = None
+                    self.untold |= dict.fromkeys(shared[key].ids, shared[key].reason)
             if field_id is not None:
                 self.told.setdefault(field_id, []).append(change)
 

@@ -155,6 +155,8 @@ class CapaRecord:
             `actions_mapped` False when the mapping names no place for actions.
         comments: in true order. pauses: stretches on hold. on_hold: now on hold.
         history_complete: False -> phrases over history cannot tell (unless decided after `history_from`).
+        history_gaps: canonical field (`stage`, `actions` too) -> why its own history cannot be told while that of the
+            others can, with the way out; phrases over its history cannot tell.
         people_active: person id -> active?, None where the tracker does not say.
         unreadable_people: account ids that no person entry names and that are ignored accounts.
         updated_at: the tracker's; last_human_at: last change or comment by a human.
@@ -191,6 +193,7 @@ class CapaRecord:
     unread_join: str = ""
     mapping: str = ""
     same_as_key: str = ""
+    history_gaps: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

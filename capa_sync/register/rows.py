@@ -193,6 +193,7 @@ def _outcome(record: CapaRecord, texts: Mapping[str, str], options: JudgeOptions
         "claimed_stage": record.stage.value,
         "evidenced_stage": evidenced.stage.value if evidenced.stage is not None else "",
         "evidence_missing": evidenced.label,
+        "history_gap": "; ".join(dict.fromkeys(record.history_gaps.values())),
         "source_status": record.source_status,
         "effectiveness_criterion": texts["effectiveness_criterion"],
         "effectiveness_due": _when(record, "effectiveness_due"),

@@ -20,6 +20,14 @@ from capa_sync.rules.subjects import SUBJECTS
 
 _COUNTED = frozenset({ActionKind.CORRECTIVE, ActionKind.PREVENTIVE})
 _IMPLEMENTED = frozenset({"implemented"})
+_HISTORY_OF = {
+    "action_started_at": ("actions", "stage"),
+    "implemented_at": ("stage",),
+    "closed_at": ("stage",),
+    "closed_by": ("stage",),
+    "replans": ("due_at",),
+}
+"""Subjects without a history of their own -> those whose history they are worked out from."""
 _UNSURE = frozenset({ValueState.ERROR, ValueState.UNREADABLE})
 
 
@@ -87,6 +95,15 @@ class Context:
         self._moves: dict[str, list[Move]] = {}
         began = record.history_from is not None and record.history_from <= record.created_at
         self.history_whole = record.history_complete or began
+
+    def is_whole(self, name: str) -> bool:
+        """Tell whether nothing is missing of the history that a subject has or is worked out from."""
+        return self.history_whole and not self.gap(name)
+
+    def gap(self, name: str) -> str:
+        """Return why the history of this subject alone cannot be told, "" when it can."""
+        gaps = self.record.history_gaps
+        return next((gaps[each] for each in _HISTORY_OF.get(name, (name,)) if each in gaps), "") if gaps else ""
 
     def value(self, name: str) -> Value:
         """Return a subject's value now, derived ones included."""
@@ -163,12 +180,14 @@ class Context:
             if change.new.data == stage and (change.old.data != stage or change.origin is Origin.BIRTH):
                 entry = change
         if entry is None:
-            return None, self.history_whole
+            return None, self.is_whole("stage")
         return Moment(entry.at, entry.group, entry), self._sure(entry)
 
     def _sure(self, entry: FieldChange) -> bool:
         later = [c for c in self.changes("stage") if c.group > entry.group]
         if entry.old.state in _UNSURE or any(c.new.state in _UNSURE for c in later):
+            return False
+        if self.gap("stage"):
             return False
         start = self.record.history_from
         return self.history_whole or (entry.origin is not Origin.BIRTH and start is not None and entry.at >= start)
@@ -207,10 +226,11 @@ class Context:
 
     def _action_start(self) -> FirstTime:
         entry = self.first_became("stage", _IMPLEMENTED)
-        if not self.all_actions and not self.actions_unknown and entry.known is None:
+        is_unsure = bool(self.actions_unknown or self.gap("actions"))
+        if not self.all_actions and not is_unsure and entry.known is None:
             return entry
         times = [entry, *map(_started, self.all_actions)]
-        if self.actions_unknown:
+        if is_unsure:
             times.append(FirstTime(None, DAWN))
         return self._with_entry(first_of(times))
 
@@ -225,6 +245,8 @@ class Context:
     def unknown(self, names: Sequence[str], *, history: bool = False) -> str:
         """Return why a phrase over these subjects cannot tell, in words for an admin."""
         reasons = [reason for name in names if (reason := self._why(name))]
+        if history:
+            reasons += filter(None, map(self.gap, (*names, "stage")))
         if not reasons and history and not self.history_whole:
             reasons.append(say.HISTORY_INCOMPLETE)
         if not reasons and history:
@@ -243,7 +265,7 @@ class Context:
         return value.reason or say.CANNOT_BE_READ.format(name=name)
 
     def _first(self, field: str, test: Callable[[Value], bool]) -> FirstTime:
-        if not self.history_whole:
+        if not self.is_whole(field):
             known = next((c for c in self.changes(field) if test(c.new)), None)
             return FirstTime(Moment(known.at, known.group, known) if known else None, DAWN)
         possible: Moment | None = None

@@ -63,10 +63,10 @@ REGISTER_COLUMNS: tuple[str, ...] = (
     "effectiveness_criterion", "effectiveness_due", "effectiveness_result", "reviewed_by", "reviewed_at",
     "isms_change", "risk_update", "closed_at", "closed_by", "reopens", "warnings_high", "warnings_medium",
     "warnings_low", "rules", "waived", "cannot_tell", "management_review", "changed_at", "row_hash", "confidential",
-    "open_from", "open_until", "late_from", "late_until", "evidence_missing",
+    "open_from", "open_until", "late_from", "late_until", "evidence_missing", "history_gap",
 )  # fmt: skip
 
-_LATER = frozenset(("evidence_missing",))
+_LATER = frozenset(("evidence_missing", "history_gap"))
 """Columns that a later step adds."""
 
 _NUMBERS = frozenset(
@@ -357,5 +357,17 @@ def scope(db: Any) -> None:
             """UPDATE ticket SET parent_id = (SELECT MAX(parent_id) FROM parentage p WHERE p.nr = ticket.nr)
                 WHERE part_of <> ''""",
             "DELETE FROM milestone WHERE name = 'judged_with'",  # all is judged anew, in the role that it has
+        ),
+    )
+
+
+@STEPS(name="0014_history_gap")
+def history_gap(db: Any) -> None:
+    """Tell why a part of a record's history cannot be told, so that nobody takes it for complete."""
+    _run_all(
+        db,
+        (
+            "ALTER TABLE register_row ADD COLUMN history_gap TEXT",
+            "DELETE FROM milestone WHERE name = 'judged_with'",  # all is judged anew, by what can be told
         ),
     )

@@ -100,5 +100,12 @@ class Reports:
         return [{"reason": reason, "tickets": -count} for count, reason in sorted(found)]
 
     def incomplete_histories(self, source: str) -> int:
-        """Count tickets whose history was not read whole."""
-        return int(self._db.value("SELECT COUNT(*) FROM ticket WHERE source = ? AND history_complete = 0", (source,)))
+        """Count tickets whose history was not read whole, or cannot be told whole."""
+        return int(
+            self._db.value(
+                """SELECT COUNT(*) FROM ticket t LEFT JOIN register_row r
+                ON r.source = t.source AND r.ticket_id = t.ticket_id
+                WHERE t.source = ? AND (t.history_complete = 0 OR COALESCE(r.history_gap, '') <> '')""",
+                (source,),
+            )
+        )

@@ -185,6 +185,11 @@ class Tickets:
         sql = "SELECT presence_confirmed_at FROM v_tickets WHERE source = ? AND ticket_id = ?"
         return optional_instant(self._db.value(sql, (source, ticket_id)))
 
+    def presence_since(self, source: str, ticket_id: str) -> datetime | None:
+        """Return since when the ticket is where it is, None when it is not mirrored."""
+        sql = "SELECT presence_at FROM mirror WHERE source = ? AND ticket_id = ?"
+        return optional_instant(self._db.value(sql, (source, ticket_id)))
+
     def set_presence(self, source: str, ticket_id: str, presence: Presence, proof: str, at: datetime) -> None:
         """Record where a ticket is and what proves it; no row changes when that is known already."""
         self._db.execute(

@@ -112,15 +112,18 @@ _CONFIRMED = """CASE m.presence WHEN 'unobserved' THEN NULL
 # A ticket that is there was seen by the last run that ended well; one that is gone, by the last before it went.
 _TICKETS = f"""SELECT m.source, m.ticket_id, t.ticket_key, m.presence, {_at("t.updated_at")},
     {_at("CASE WHEN m.presence = 'present' THEN f.last_success_at ELSE m.last_seen_at END", "seen_at")},
-    t.history_complete, COALESCE(q.reasons, '') AS quarantine_reason,
+    CASE WHEN COALESCE(r.history_gap, '') = '' THEN t.history_complete ELSE 0 END AS history_complete,
+    COALESCE(q.reasons, '') AS quarantine_reason,
     {_at(_CONFIRMED, "presence_confirmed_at")}, m.role, t.kind, t.container, t.url,
-    {_at("t.created_at")}, {_at("m.presence_at")}, m.presence_proof, {_at("t.history_from")}, t.changes, t.comments
+    {_at("t.created_at")}, {_at("m.presence_at")}, m.presence_proof, {_at("t.history_from")}, t.changes, t.comments,
+    COALESCE(r.history_gap, '') AS history_gap
     FROM mirror m JOIN ticket t ON t.nr = m.nr LEFT JOIN freshness f ON f.source = m.source
+    LEFT JOIN register_row r ON r.source = m.source AND r.ticket_id = m.ticket_id
     LEFT JOIN quarantine q ON q.source = m.source AND q.ticket_id = m.ticket_id
     LEFT JOIN census_times n ON n.source = m.source
     UNION ALL
     SELECT q.source, q.ticket_id, q.ticket_key, 'unobserved', NULL, NULL, 0, q.reasons, NULL, '', '', '', '', NULL,
-    NULL, '', NULL, 0, 0 FROM quarantine q
+    NULL, '', NULL, 0, 0, '' FROM quarantine q
     WHERE NOT EXISTS (SELECT 1 FROM mirror m WHERE m.source = q.source AND m.ticket_id = q.ticket_id)"""
 
 _ACTIONS = f"""SELECT a.source, COALESCE(t.ticket_key, '') AS ticket_key, a.action_key, a.origin, a.kind, a.text,

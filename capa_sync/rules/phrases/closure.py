@@ -17,7 +17,7 @@ from capa_sync.rules.words import change_facts, clip, present_fact, show_date
 
 
 def _since_closing(subject: Subject, context: Context) -> Sequence[FieldChange] | None:
-    """Return what humans changed since the last closing; none while it is not closed, None when it is not known."""
+    """Return what humans are known to have changed since the last closing, None when that cannot be told."""
     if not context.value(subject.name).is_known:
         return None
     if context.record.stage is not Stage.CLOSED:
@@ -26,7 +26,8 @@ def _since_closing(subject: Subject, context: Context) -> Sequence[FieldChange] 
     if entry is None or not sure or entry.group is None:
         return None
     late = [change for change in context.changes(subject.name) if change.group > entry.group]
-    return by_humans(late, subject, context) if late else ()
+    changes = by_humans(late, subject, context) if late else ()
+    return changes if changes or not context.gap(subject.name) else None
 
 
 def _facts(subject: Subject, context: Context) -> list[Evidence]:
@@ -83,7 +84,8 @@ def _with_reason(subject: Subject, _: Arguments) -> Test:
         if not changes:
             return None if changes is None else True
         last = changes[-1].at
-        return any(comment.human and comment.at >= last for comment in context.record.comments)
+        has_reason = any(comment.human and comment.at >= last for comment in context.record.comments)
+        return None if has_reason and context.gap(subject.name) else has_reason
 
     return Test(
         (subject.name,),

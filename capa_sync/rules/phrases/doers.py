@@ -21,7 +21,9 @@ def _by_other(subject: Subject, order: Test, args: Arguments) -> Test:
     first = first_filled(subject)
 
     def is_other(context: Context) -> Truth:
-        known = first(context).known
+        known, possible = first(context)
+        if possible is not None:
+            return None  # somebody else may have filled it before
         by = known.change.by if known is not None and known.change is not None and known.change.human else None
         people, unsure = persons_of(other.name, context)
         if by is not None and by in people:

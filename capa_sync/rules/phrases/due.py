@@ -44,7 +44,7 @@ def _seen(subject: Subject, context: Context, broken: bool) -> Truth:
     """Return the truth of 'nothing of the kind was seen'; an unread past may hide one."""
     if broken:
         return False
-    if not context.value(subject.name).is_known or not context.history_whole:
+    if not context.value(subject.name).is_known or not context.is_whole(subject.name):
         return None
     return True
 
@@ -82,8 +82,9 @@ def _with_reason(subject: Subject, _: Arguments) -> Test:
 
     def holds(context: Context) -> Truth:
         lacking = bool(bare(context))
-        if lacking and context.value(_REASON).state in {ValueState.ERROR, ValueState.UNREADABLE}:
-            return None  # the reason may stand in the field that cannot be read
+        is_unread = context.value(_REASON).state in {ValueState.ERROR, ValueState.UNREADABLE}
+        if lacking and (is_unread or context.gap(_REASON)):
+            return None  # the reason may stand in the field that cannot be read, or have stood there
         return _seen(subject, context, lacking)
 
     def facts(context: Context) -> list[Evidence]:

@@ -94,7 +94,7 @@ def _changed_after(subject: Subject, args: Arguments) -> Test:
             return True
         if not (context.value(subject.name).is_known and context.value(other.name).is_known):
             return None
-        return None if find(context).possible is not None or not context.history_whole else False
+        return None if find(context).possible is not None or not context.is_whole(subject.name) else False
 
     def facts(context: Context) -> list[Evidence]:
         return change_facts(later(context), context) or [
@@ -117,7 +117,7 @@ def _changed_at_most(subject: Subject, args: Arguments) -> Test:
         if not context.value(subject.name).is_known:
             return None
         first = context.first_became("stage", frozenset({stage}))
-        if first.possible is None:
+        if first.possible is None and context.is_whole(subject.name):
             return len(later(context)) <= most
         return False if len(later(context)) > most else None
 
@@ -152,7 +152,7 @@ def _spell_start(context: Context, name: str, wanted: frozenset[str]) -> FieldCh
             return None if change.new.state in _UNSURE else start
         start = change
     born = start is not None and start.origin is Origin.BIRTH
-    return start if context.history_whole or not born else None
+    return start if context.is_whole(name) or not born else None
 
 
 PHRASES: tuple[Phrase, ...] = (

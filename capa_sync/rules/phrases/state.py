@@ -129,7 +129,7 @@ def counted(subject: Subject, context: Context) -> tuple[int | None, bool]:
     if not value.is_known:
         return None, True
     if isinstance(value.data, float):
-        return int(value.data), not context.history_whole
+        return int(value.data), not context.is_whole(subject.name)
     return (len(value.data) if isinstance(value.data, tuple) else 0), False
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from capa_sync.mapping import bind, coverage, score, unmapped_names
 from capa_sync.model.ticket import FieldDef, StatusDef
 from capa_sync.model.values import ValueState
-from tests.unit.mapping.world import BY_STATUS, MAPPING, T0, bound_to, load, record, replayed, rows, site, ticket
+from tests.unit.mapping.world import BY_STATUS, MAPPING, T0, bound_to, load, record, rows, site, ticket
 
 FIELD_LIST = site().fields
 
@@ -155,17 +155,69 @@ def test_data_center_history_is_found_by_name_and_by_older_names(tmp_path: Path)
     assert found.history_complete
 
 
-def test_an_ambiguous_name_in_data_center_history_makes_it_incomplete(tmp_path: Path) -> None:
-    """Two fields of one name: nobody can tell whose past it is, so rules on history cannot tell."""
-    bound = bound_to(
-        tmp_path,
-        MAPPING.replace("field: Root cause", "field: c1"),
-        fields=(*FIELD_LIST, FieldDef("c98", "Root cause")),
+TWICE = (*FIELD_LIST, FieldDef("c98", "Root cause"))
+"""The site's fields, two of which have one name."""
+
+
+def test_a_shared_name_in_data_center_history_leaves_that_field_untold_and_no_other(tmp_path: Path) -> None:
+    """Nobody can tell whose past it is: the field has its value and no history, the others have theirs."""
+    bound = bound_to(tmp_path, MAPPING.replace("field: Root cause", "field: c1"), fields=TWICE)
+    history = [
+        (T0.replace(hour=9), "acc-lee", {"name:Root cause": (None, "Owner left"), "c2": (None, "Badge blocked")})
+    ]
+    found = record(bound, ticket({"c1": "Owner left", "c2": "Badge blocked"}, history))
+    assert found.history_complete
+    assert set(found.history_gaps) == {"root_cause"}
+    assert found.history_gaps["root_cause"] == (
+        "the change history tells of 'Root cause' by name alone, and 2 fields go by that name (c1, c98): give the "
+        "other one another name in the tracker, or delete it there"
     )
+    assert rows(found, "root_cause") == []
+    assert rows(found, "correction") == [(None, "Badge blocked")]
+    assert found.fields["root_cause"].data == "Owner left"
+
+
+def test_a_ticket_whose_history_lacks_the_shared_name_has_no_gap(tmp_path: Path) -> None:
+    """The same site, and a field that nobody ever changed: it was always there."""
+    bound = bound_to(tmp_path, MAPPING.replace("field: Root cause", "field: c1"), fields=TWICE)
+    found = record(bound, ticket({"c1": "Owner left"}, []))
+    assert found.history_gaps == {}
+    assert rows(found, "root_cause") == [(None, "Owner left")]
+
+
+def test_a_shared_name_of_fields_that_no_mapping_names_is_no_gap(tmp_path: Path) -> None:
+    """It concerns no rule."""
+    fields = (*FIELD_LIST, FieldDef("c97", "Remark"), FieldDef("c98", "Remark"))
+    history = [(T0.replace(hour=9), "acc-lee", {"name:Remark": (None, "x")})]
+    assert record(bound_to(tmp_path, fields=fields), ticket({}, history)).history_gaps == {}
+
+
+def test_a_shared_name_of_an_action_field_leaves_the_actions_untold(tmp_path: Path) -> None:
+    """When the action began is not known then; that there is one is."""
+    fields = (*FIELD_LIST, FieldDef("c98", "Corrective action"))
+    bound = bound_to(tmp_path, MAPPING.replace("field: Corrective action", "field: c5"), fields=fields)
+    history = [(T0.replace(hour=9), "acc-lee", {"name:Corrective action": (None, "Rotate keys")})]
+    found = record(bound, ticket({"c5": "Rotate keys"}, history))
+    assert set(found.history_gaps) == {"actions"}
+    [action] = found.actions
+    assert (action.text.data, action.text_first_at, action.started_at) == ("Rotate keys", None, None)
+
+
+def test_two_mapped_fields_that_had_one_name_are_both_untold(tmp_path: Path) -> None:
+    """An alias that is another mapped field's name says nothing either."""
+    text = MAPPING.replace("correction: Correction", "correction: {field: Correction, aliases: [Root cause]}")
     history = [(T0.replace(hour=9), "acc-lee", {"name:Root cause": (None, "Owner left")})]
-    found = record(bound, ticket({"c1": "Owner left"}, history))
-    assert not found.history_complete
-    assert replayed(found, "root_cause").data == "Owner left"
+    found = record(bound_to(tmp_path, text), ticket({"c1": "Owner left"}, history))
+    assert set(found.history_gaps) == {"root_cause", "correction"}
+
+
+def test_a_second_field_of_the_name_has_all_judged_anew(tmp_path: Path) -> None:
+    """What can be told of the past has changed, so the bound mapping is another; the way out gives the first back."""
+    text = MAPPING.replace("field: Root cause", "field: c1")
+    alone, twice = bound_to(tmp_path, text), bound_to(tmp_path, text, fields=TWICE)
+    renamed = bound_to(tmp_path, text, fields=(*FIELD_LIST, FieldDef("c98", "Old cause")))
+    assert alone.hash != twice.hash
+    assert alone.hash == renamed.hash
 
 
 def test_one_status_name_under_six_ids_is_one_line(tmp_path: Path) -> None:
