@@ -25,7 +25,7 @@ HARMLESS: Mapping[str, frozenset[str]] = {
         "v_changes": "field changed_at origin entry group_no field_id",
         "v_actions": "action_key origin kind due_at done_at action_id",
         "v_tickets": """presence updated_at seen_at history_complete role kind container url created_at presence_at
-            history_from changes comments""",
+            history_from changes comments history_gap""",
         "v_writes": """kind state attempts delivered_at remote_id id seq hash notifies created_at not_before
             marked_at""",
         "v_sources": """kind cursor as_of last_success_at tickets problem watermark not_before safety_stop""",
