@@ -259,7 +259,7 @@ class _Desk:
     def _facts(self) -> dict[str, str]:
         """Return what the ticket's text rests on, by name."""
         if self.target.is_action:
-            return {"action": " ".join(self.target.action_of)}
+            return {"joined": f"an action of {' '.join(self.target.action_of)}"}  # under the name all texts have
         if self.target.joined_to:
             return {"joined": self.target.joined_to}
         next_one = {"owner": self.target.owner_id} if self.standing.shown else {}
