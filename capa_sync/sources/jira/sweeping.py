@@ -137,7 +137,7 @@ class Sweeping:
         found = self._site.touched_since(begun.since)
         for some in chunks([id_ for id_ in found if id_ not in seen], self._site.options.page_size):
             drafts = [draft for draft in self._site.fetch(some) if not self._site.is_unchanged(draft)]
-            readings, skipped = self._family.read_with_kin(drafts, frozenset())
+            readings, skipped = self._family.read_with_kin(drafts, inside)
             if readings or skipped:
                 cursor = self._cursor({**rest, slot: replace(begun, tail="").as_json()})
                 yield Page(tuple(readings), cursor, complete=False, skipped=tuple(skipped))
