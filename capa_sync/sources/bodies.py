@@ -6,7 +6,7 @@ from typing import Any
 
 import orjson
 
-MOST_BYTES = 8 * 1024 * 1024
+MOST_BYTES = 4 * 1024 * 1024
 """Of one part of a ticket: what a rule may have to read of it stays within two seconds (benchmarks)."""
 MOST_NODES = 400_000
 """Values within one part of a ticket, counted by the signs that divide them, so that text may count as well."""

@@ -88,11 +88,15 @@ class Line:
     def _template(self, reading: Reading) -> dict[str, Any]:
         return {part.kind: decode_json(part.body) for part in reading.parts}
 
-    def carry(self, template: dict[str, Any], dice: random.Random) -> str:
+    def payload(self, template: dict[str, Any], dice: random.Random) -> bytes:
+        """Make one payload."""
+        told = {kind: template[kind] for kind in TOLD[self.name == "servicenow"]}
+        return as_bytes(spoiled(dice, told))
+
+    def carry(self, template: dict[str, Any], payload: bytes) -> str:
         """Take one payload through; return how it ended: `refused`, `quarantined` or `judged`."""
         try:
-            told = {kind: template[kind] for kind in TOLD[self.name == "servicenow"]}
-            found = {**template, **decode_json(as_bytes(spoiled(dice, told)))}
+            found = {**template, **decode_json(payload)}
         except ValueError:
             return "refused"
         try:
@@ -172,9 +176,11 @@ def test_no_payload_raises_what_is_not_a_reason_to_set_it_aside(line: Line, shar
     ends: dict[str, int] = {}
     for number in range(PAYLOADS // SHARES if PAYLOADS else SAMPLE):
         dice = random.Random(f"{SEED} {line.name} {share} {number}")  # noqa: S311 - makes cases
+        template = dice.choice(line.templates)
+        payload = line.payload(template, dice)
         begun = time.process_time()
         try:
-            how = line.carry(dice.choice(line.templates), dice)
+            how = line.carry(template, payload)
         except Exception as error:  # noqa: BLE001 - gathered, so that one failure does not hide the others
             frame = traceback.extract_tb(error.__traceback__)[-1]
             failures.append(
