@@ -87,6 +87,7 @@ def literal(words: str) -> Pattern[str]:
 CONTROL = Pattern("CONTROL", r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\x85\ufeff]", reach=LONGEST_BODY)
 LINE_ENDS = Pattern("LINE_ENDS", r"[\r\n\t]+")
 WORDS = Pattern("WORDS", r"\w+")
+TUNNEL_REFUSED = Pattern("TUNNEL_REFUSED", r"Tunnel connection failed: (\d{3})", reach=20_000)
 ENTITY = Pattern("ENTITY", r"&(?:[A-Za-z]{2,31}|#\d{1,7}|#[xX][0-9A-Fa-f]{1,6});")
 
 TEMPLATE_GAP = Pattern("TEMPLATE_GAP", r"\.{3,}|…|\n")

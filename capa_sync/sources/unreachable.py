@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import socket
 import ssl
 from collections.abc import Iterator
@@ -13,9 +12,9 @@ import requests
 import urllib3.exceptions
 from requests.utils import get_environ_proxies, select_proxy
 
+from capa_sync.model.patterns import TUNNEL_REFUSED
 from capa_sync.sources.transport import took_too_long
 
-_TUNNEL = re.compile(r"Tunnel connection failed: (\d{3})")
 _DEEP = 12
 """Errors inside one another that are looked through."""
 
@@ -73,7 +72,7 @@ def _cause(error: BaseException) -> str:
             return f"TLS failed ({each.reason or 'no reason given'})"
         if isinstance(each, OSError) and each.errno:
             return os.strerror(each.errno).lower()
-        if tunnel := _TUNNEL.search(str(each)) if isinstance(each, OSError) else None:
+        if tunnel := TUNNEL_REFUSED.search(str(each)) if isinstance(each, OSError) else None:
             return f"it answered {tunnel[1]}"
     return (
         "no answer in time" if isinstance(error, requests.exceptions.Timeout) else "it was closed without an answer"
