@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from capa_sync.daemon.roles import records_with
 from capa_sync.sandbox.messages import Reply, Request
 from tests.fuzz.odd import ENDLESS, as_bytes, odd_value, spoiled
 from tests.sync.equal import assert_same
@@ -127,7 +128,7 @@ def lead(world: World, hands: Hands, spoiler: Spoiler, victim: str, change: Call
     """
     before = verdicts_of(world)
     name = world.only.name
-    readers = set(world.house.register.tickets.parents_of(name, victim)) | {victim}
+    readers = {*records_with(world.house, world.house.setups[name], [victim]), victim}
     spoiler.victim, spoiler.change = victim, change
     hands.edit(victim, f"touched {random.random()}", 1)  # noqa: S311 - another text each time
     world.cycle(seconds=30)
