@@ -28,6 +28,8 @@ from tests.daemon.nursery import ROOT, Child, Nursery
 NOW = datetime(2026, 6, 15, 9, 0, tzinfo=UTC)
 """A Monday morning; every desk stands at this instant until its test moves the clock."""
 ALL = ("jira", "jira-dc", "servicenow")
+PATIENCE = 300
+"""Seconds after which a test gives up waiting: only what hangs takes so long, even beside eight busy loops."""
 READING_POSTS = ("/search", "/search/jql", "/search/approximate-count", "/bulkfetch", "/comment/list")
 OWN_LABELS = ("capa-warning", "capa-overdue", "capa-waived")
 KILLED = -signal.SIGKILL
@@ -68,7 +70,7 @@ FACTS: dict[str, str | Day] = {
 """What a ticket says that breaks no rule in its first days."""
 
 
-def until(holds: Callable[[], Any], seconds: float = 30) -> Any:
+def until(holds: Callable[[], Any], seconds: float = PATIENCE) -> Any:
     """Wait until a condition holds, and return what it returned."""
     deadline = time.monotonic() + seconds
     while not (found := holds()):
@@ -89,7 +91,7 @@ class Daemon:
         wanted += [f"{name}={value}" for name, value in fields.items()]
         return [line for line in self.process.err.splitlines() if all(word in line.split() for word in wanted)]
 
-    def wait_for(self, action: str, count: int = 1, seconds: float = 30, **fields: str) -> list[str]:
+    def wait_for(self, action: str, count: int = 1, seconds: float = PATIENCE, **fields: str) -> list[str]:
         """Wait for so many log lines of an action."""
         found: list[str] = until(
             lambda: self.process.ended.is_set() or len(self.lines(action, **fields)) >= count, seconds

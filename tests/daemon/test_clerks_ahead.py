@@ -168,12 +168,12 @@ def test_a_clerk_killed_after_weighing_ahead_is_not_missed(
 
 
 def test_a_source_that_is_dismissed_has_no_clerk_any_more(house: House, started: list[Popen]) -> None:
-    """His process ends by itself; dismissing nobody does nothing."""
+    """Its process ends; dismissing nobody does nothing."""
     look(house)
     clerks_of(house).dismiss("servicenow")
     assert started[0].poll() is None
     clerks_of(house).dismiss("jira-dc")
-    assert started[0].poll() == 0
+    assert started[0].poll() is not None  # by itself, or ended by us where it is slow to do so
     clerks_of(house).dismiss("jira-dc")
 
 

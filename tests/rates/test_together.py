@@ -14,23 +14,21 @@ from capa_sync.model.write import Write, WriteKind
 from capa_sync.sources.budget import Rate
 from tests.contract.jira_source_desk import desk as jira_desk
 from tests.contract.jira_source_desk import populate
-from tests.daemon.desk import Desk, until
+from tests.daemon.desk import PATIENCE, Desk, until
 
 
-@pytest.mark.parametrize("wait", [30, 3600])
+@pytest.mark.parametrize("wait", [55, 3600])
 def test_a_limit_on_one_source_never_delays_another(make_desk: Callable[..., Desk], wait: int) -> None:
-    """While a worker waits half a minute, or a source is left alone for an hour, the other is warned on at once."""
+    """While a worker waits a minute, or a source is left alone for an hour, the other is warned on at once."""
     desk = make_desk("jira", "servicenow")
     desk.sync()
     limited = desk.servers["servicenow"]
     with desk.daemon() as daemon:
         daemon.wait_for_cycles(1, desk.names)
         limit = limited.faults.add("rate_limit", times=None, retry_after=wait)
-        until(lambda: limit.hits, 10)
-        began = time.monotonic()
+        until(lambda: limit.hits)
         desk.tell_broken("jira", days=0)
-        until(lambda: desk.picture("jira", "broken")["comments"], 15)
-        assert time.monotonic() - began < 6
+        until(lambda: desk.picture("jira", "broken")["comments"])
         assert limit.hits == 1
     with desk.register() as register:
         assert (register.runs.not_before("servicenow") is not None) == (wait == 3600)
@@ -44,18 +42,16 @@ def test_one_sync_reads_judges_and_writes_while_another_source_waits(
     desk = make_desk("jira-dc", "servicenow")
     desk.tell_broken("servicenow")
     if fault == "limit":
-        desk.servers["jira-dc"].faults.add("rate_limit", times=None, retry_after=20)
+        desk.servers["jira-dc"].faults.add("rate_limit", times=None, retry_after=55)
     else:
         port = str(desk.servers["jira-dc"].port)
         desk.file.write_text(desk.write_settings().replace(f":{port}", ":9"), encoding="utf-8")
-    began = time.monotonic()
     child = desk.start("sync", "--release", "all")
-    until(lambda: desk.picture("servicenow", "broken")["state"] == "warning", 15)
-    assert time.monotonic() - began < 15
-    assert not child.ended.is_set()
-    until(lambda: {row["source"] for row in desk.rows("v_sources") if row["as_of"]} == {"servicenow"}, 5)
+    until(lambda: desk.picture("servicenow", "broken")["state"] == "warning")
+    assert fault == "refused" or not child.ended.is_set()  # refused at once: a slow machine may be through by then
+    until(lambda: {row["source"] for row in desk.rows("v_sources") if row["as_of"]} == {"servicenow"})
     child.signal(signal.SIGTERM)
-    child.wait(10)
+    child.wait(PATIENCE)
 
 
 def test_polls_are_spread() -> None:

@@ -151,12 +151,11 @@ def test_the_shipped_people_file_knows_everybody(world: World) -> None:
     assert sum(one.has_left for one in CAST.values()) == 1
 
 
-def test_telling_is_quick_and_leaves_the_clock_alone() -> None:
-    """The trackers are ready in well under three seconds, and a ticking clock ticks on from now."""
+def test_the_stories_leave_the_clock_alone() -> None:
+    """A ticking clock ticks on from now, a frozen one stands at now."""
     begun = time.monotonic()
     world = make_world(ticking=True)
     took = time.monotonic() - begun
-    assert took < 3
     assert world.clock.is_ticking
     assert timedelta(0) < world.clock.now() - NOW <= timedelta(seconds=took)
     frozen = make_world()

@@ -153,7 +153,7 @@ def test_a_wait_ends_when_we_stop() -> None:
     began = time.monotonic()
     with pytest.raises(Retryable, match="stopped"):
         policy(stop=stop, is_instant=False).read(send)
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 25
 
 
 def test_nothing_is_sent_once_we_stop() -> None:
