@@ -102,7 +102,7 @@ def chosen_sources(configuration: Configuration, only: str | None) -> list[str]:
 
 def check_rule(configuration: Configuration, rule: str | None) -> None:
     """Refuse the name of a rule that is not in the settings' rules. Raises UserError."""
-    known = sorted(each.id for each in configuration.rules.rules)
+    known = sorted(rule.id for rule in configuration.rules.rules)
     if rule is not None and rule not in known:
         near = difflib.get_close_matches(rule, known, n=1)
         hint = f"did you mean '{near[0]}'?" if near else f"the rules are: {', '.join(known)}"

@@ -154,7 +154,9 @@ def _tell(summary: dict[str, Any], trackers: Trackers, *, as_json: bool) -> None
     """Print what the first cycle found and wrote."""
     if as_json:
         urls = {name: server.url for name, server in trackers.servers.items()}
-        print_json({**summary, "trackers": urls, "look_at": [each.url_in(urls) for each in trackers.highlights]})
+        print_json(
+            {**summary, "trackers": urls, "look_at": [highlight.url_in(urls) for highlight in trackers.highlights]}
+        )
         return
     print_cycle(summary)
     writes = summary["writes"]
@@ -167,8 +169,8 @@ def _stay(house: House, configuration: Configuration, trackers: Trackers, listen
     urls = {name: server.url for name, server in trackers.servers.items()}
     click.echo(f"\nThe register:  {page.url}")
     click.echo("Three tickets worth opening in the sandbox:")
-    for each in trackers.highlights:
-        click.echo(f"  {each.url_in(urls)}  {each.why}")
+    for highlight in trackers.highlights:
+        click.echo(f"  {highlight.url_in(urls)}  {highlight.why}")
     first = trackers.highlights[0]
     click.echo(f"Why a warning is there:  {_program()} explain {first.key} --config {configuration.file}")
     click.echo("The daemon goes on polling; edit a ticket through its tracker's API and watch. Ctrl-C ends the demo.")

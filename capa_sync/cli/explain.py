@@ -54,11 +54,11 @@ def explain(ticket: str, config: Path, test_clock: str | None, only: str | None,
     finally:
         register.close()
     if as_json:
-        print_json([_as_dict(each, only) for each in found])
+        print_json([_as_dict(explanation, only) for explanation in found])
     else:
-        for each in found:
-            _print(each, only)
-    return 0 if any(each.is_known for each in found) else EXIT_UNKNOWN
+        for explanation in found:
+            _print(explanation, only)
+    return 0 if any(explanation.is_known for explanation in found) else EXIT_UNKNOWN
 
 
 def _print(found: Explanation, only: str | None) -> None:

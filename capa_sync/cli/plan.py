@@ -109,7 +109,8 @@ def _planned(house: House, configuration: Configuration, names: list[str]) -> di
     summary["older_wording"] = house.register.outbox.older_wording()
     summary["tickets"] = tickets
     summary["messages"] = {
-        (each["source"], each["ticket_key"], each["rule"]): each["message"] for each in summary["findings"]
+        (finding["source"], finding["ticket_key"], finding["rule"]): finding["message"]
+        for finding in summary["findings"]
     }
     summary["planned"] = [_as_dict(write) for write in writes]
     return summary
@@ -130,7 +131,7 @@ def _would(
         "brakes": brake_lines(
             options.mode,
             str(halt) if halt is not None and halt.kind is HaltKind.PAUSED else "",
-            [each.brief for each in brakes_ahead(house, house.setups[name], options, house.clock.now())],
+            [stopped.brief for stopped in brakes_ahead(house, house.setups[name], options, house.clock.now())],
             f"released: the next `sync` writes to {word}, the worst first" if word else "",
         ),
     }
@@ -145,7 +146,7 @@ def _as_dict(write: Write) -> dict[str, Any]:
         "ticket_key": write.ticket_key,
         "kind": str(write.kind),
         "notifies": write.notifies,
-        "detail": "".join(f" {each}" for each in labels + fields),
+        "detail": "".join(f" {effect}" for effect in labels + fields),
         "text": write.text.plain() if write.text is not None else "",
         "held_by": write.error,
     }
@@ -155,7 +156,7 @@ def _for_programs(result: Mapping[str, Any], rule: str | None) -> dict[str, Any]
     """Return the result without what only the view needs; with a rule, its tickets alone."""
     tickets = [row for row in result["tickets"] if rule is None or rule in row["rules"]]
     keys = {(row["source"], row["ticket"]) for row in tickets}
-    planned = [each for each in result["planned"] if (each["source"], each["ticket_key"]) in keys]
+    planned = [entry for entry in result["planned"] if (entry["source"], entry["ticket_key"]) in keys]
     kept = {name: value for name, value in result.items() if name != "messages"}
     return {
         **kept,

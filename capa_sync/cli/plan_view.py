@@ -105,7 +105,7 @@ def outcome_lines(sources: Iterable[Mapping[str, Any]]) -> Iterator[str]:
         if not source["tickets"]:
             yield f"{source['source']}: nothing would be written; mode {source['mode']}"
             continue
-        told = ", ".join(count(does[each], each) for each in DOES if each != LABELS)
+        told = ", ".join(count(does[effect], effect) for effect in DOES if effect != LABELS)
         rest = f", {does[LABELS]} {LABELS}" if does[LABELS] else ""
         yield f"{source['source']}: {count(source['tickets'], 'ticket')}: {told}{rest}; mode {source['mode']}"
         yield from (f"  {line}" for line in source["brakes"])

@@ -42,7 +42,7 @@ def check(paths: tuple[Path, ...], as_json: bool) -> int:
     chosen = _chosen(paths)
     problems = check_rules(chosen, JudgeOptions())
     if as_json:
-        print_json({"problems": [str(each) for each in problems]})
+        print_json({"problems": [str(problem) for problem in problems]})
         return 2 if problems else 0
     if problems:
         raise UserError(problems)
@@ -101,8 +101,8 @@ def wording(paths: tuple[Path, ...], as_json: bool) -> int:
 def _around_lines(around: list[dict[str, str]]) -> list[str]:
     """Return the texts around the points as lines of Markdown."""
     lines = ["# What stands on tickets", "", "Read it as the owner of a ticket would.", "", "## Around the points"]
-    for each in around:
-        lines += ["", f"- {each['state']}", "", *(f"  > {line}" for line in each["text"].splitlines())]
+    for state in around:
+        lines += ["", f"- {state['state']}", "", *(f"  > {line}" for line in state["text"].splitlines())]
     return lines
 
 

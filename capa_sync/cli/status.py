@@ -63,11 +63,11 @@ def _lines(health: dict[str, Any]) -> list[str]:
         f"{halt['source'] or 'every source'}: {Halt(HaltKind(halt['kind']), halt['since'], halt['asked_by'])}"
         for halt in health["halts"]
     ]
-    lines += [f"safety stop: {each['cause']} (since {_at(each['since'])})" for each in health["safety_stops"]]
+    lines += [f"safety stop: {stop['cause']} (since {_at(stop['since'])})" for stop in health["safety_stops"]]
     lines += [
-        f"held back on {each['source']}: {each['tickets']} ticket{'' if each['tickets'] == 1 else 's'}, "
-        f"{each['cause'].replace('_', ' ')}; look at `capa-sync plan`"
-        for each in health["held_back"]
+        f"held back on {held['source']}: {held['tickets']} ticket{'' if held['tickets'] == 1 else 's'}, "
+        f"{held['cause'].replace('_', ' ')}; look at `capa-sync plan`"
+        for held in health["held_back"]
     ]
     for title, rows in (
         (

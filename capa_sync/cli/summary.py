@@ -82,15 +82,15 @@ def print_cycle(summary: Mapping[str, Any]) -> None:
 
 def _nothing_open(summary: Mapping[str, Any]) -> str:
     """Say that nothing is open, and no more than was checked."""
-    read = {each["source"]: summary["checks"].get(each["source"], {}) for each in summary["sources"]}
+    read = {source["source"]: summary["checks"].get(source["source"], {}) for source in summary["sources"]}
     made = {source for source, outcomes in read.items() if _MADE & outcomes.keys()}
-    unread = [each["source"] for each in summary["sources"] if each["problem"]]
+    unread = [source["source"] for source in summary["sources"] if source["problem"]]
     if unread and len(unread) == len(summary["sources"]):
         last = "; the last reading left no open warnings from these checks" if made else ""
         return f"nothing was checked now: no source could be read{last}"
     if made:
         return "no open warnings from these checks" + (f"; not read now: {', '.join(unread)}" if unread else "")
-    outcomes = {outcome for each in read.values() for outcome in each}
+    outcomes = {outcome for checks in read.values() for outcome in checks}
     if Outcome.CANNOT_TELL in outcomes:
         return "nothing could be checked: no check that applies can tell"
     if outcomes:
@@ -137,4 +137,4 @@ def findings_exit_code(register: Register, fail_on: str | None) -> int:
         return 0
     floor = SEVERITY_ORDER.index(Severity(fail_on))
     found = register.reports.open_findings()
-    return int(any(SEVERITY_ORDER.index(Severity(each["severity"])) >= floor for each in found))
+    return int(any(SEVERITY_ORDER.index(Severity(row["severity"])) >= floor for row in found))

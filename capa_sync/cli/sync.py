@@ -53,7 +53,9 @@ EXIT_STOPPED = 130
     "--release", "released", metavar="N|all", help="Release the brakes once, for N tickets a source or all."
 )
 @click.option("--refresh", "refreshed", metavar="N|all", help="Edit N or all comments of older wording, quietly.")
-@click.option("--fail-on", type=click.Choice([each.value for each in Severity]), help="Exit 1 on open findings.")
+@click.option(
+    "--fail-on", type=click.Choice([severity.value for severity in Severity]), help="Exit 1 on open findings."
+)
 @json_option
 def sync(
     config: Path,

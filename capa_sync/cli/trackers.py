@@ -41,7 +41,7 @@ def default_trackers(ports: dict[str, int], clock: SandboxClock | None = None) -
     highlights = tell_stories(cloud, datacenter, servicenow, clock)
     trackers: dict[str, AnyTracker] = {"jira": cloud, "jira-dc": datacenter, "servicenow": servicenow}
     with ExitStack() as stack:
-        servers = {name: stack.enter_context(_server(each, ports[name])) for name, each in trackers.items()}
+        servers = {name: stack.enter_context(_server(tracker, ports[name])) for name, tracker in trackers.items()}
         yield Trackers(servers, clock, tuple(highlights))
 
 

@@ -22,7 +22,7 @@ def older_wording_lines(older: Mapping[str, int]) -> list[str]:
 
 def cannot_tell_lines(untold: Iterable[Mapping[str, Any]]) -> list[str]:
     """Say for each source how many verdicts cannot tell, and why: each reason with its number of tickets."""
-    return [f"{each['source']}: {_untold(each['verdicts'], each['reasons'])}" for each in untold]
+    return [f"{row['source']}: {_untold(row['verdicts'], row['reasons'])}" for row in untold]
 
 
 def quarantine_lines(
@@ -44,7 +44,7 @@ def _names(tickets: Sequence[str]) -> str:
 
 
 def _untold(verdicts: int, reasons: Sequence[Mapping[str, Any]]) -> str:
-    told = [f"{each['reason']} ({_count(each['tickets'], 'ticket')})" for each in reasons[:MOST_REASONS]]
+    told = [f"{reason['reason']} ({_count(reason['tickets'], 'ticket')})" for reason in reasons[:MOST_REASONS]]
     if len(reasons) > MOST_REASONS:
         told.append(f"and {_count(len(reasons) - MOST_REASONS, 'other reason')}: `capa-sync status --json` lists all")
     return f"{_count(verdicts, 'verdict')} cannot tell: {' · '.join(told)}"

@@ -40,8 +40,8 @@ class Crew:
             self._stop.set()
             wait(self._begun, timeout=GRACE)
         elif error is None:
-            for each in self._begun:
-                each.result()
+            for work in self._begun:
+                work.result()
 
     def begin(self, work: Callable[[], None]) -> Work:
         """Begin a piece of work."""
@@ -58,14 +58,14 @@ class Crew:
         """Yield each group once its work is done: in their order, but none waits long for one that is not ready."""
         waiting = list(groups)
         while waiting:
-            pending = [each for _group, works in waiting for each in works if not each.done()]
+            pending = [work for _group, works in waiting for work in works if not work.done()]
             wait(pending, return_when=FIRST_COMPLETED)
             wait(pending, timeout=TOGETHER)
             late = []
             for group, works in waiting:
-                if all(each.done() for each in works):
-                    for each in works:
-                        each.result()
+                if all(work.done() for work in works):
+                    for work in works:
+                        work.result()
                     yield group
                 else:
                     late.append((group, works))

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from capa_sync.daemon.house import House, SourceSetup
-from capa_sync.daemon.log import Action, log
+from capa_sync.daemon.log import LogAction, log
 from capa_sync.daemon.reading import Abandoned, read_into_mirror
 from capa_sync.daemon.taking import commit_page
 from capa_sync.errors import Skippable
@@ -28,7 +28,9 @@ class Gathered:
     @property
     def there(self) -> frozenset[str]:
         """Ids of all that answered."""
-        return frozenset([one.ticket.id for one in self.readings] + [id_ for id_, _key, _reason in self.unreadable])
+        return frozenset(
+            [reading.ticket.id for reading in self.readings] + [id_ for id_, _key, _reason in self.unreadable]
+        )
 
 
 def gather(setup: SourceSetup, ids: Sequence[str]) -> Gathered:
@@ -59,7 +61,7 @@ def read_again(house: House, setup: SourceSetup, run: int, ids: Iterable[str]) -
         some = wanted[start : start + AT_ONCE]
         found = gather(setup, some)
         _commit(house, setup, run, found)
-        _forget_gone(house, setup, [each for each in some if each not in found.there])
+        _forget_gone(house, setup, [ticket_id for ticket_id in some if ticket_id not in found.there])
 
 
 def _commit(house: House, setup: SourceSetup, run: int, found: Gathered) -> None:
@@ -71,7 +73,7 @@ def take_in(house: House, setup: SourceSetup, run: int, page: Page) -> list[str]
     """Commit a page that was read by id and have its tickets judged; return ids of those that changed."""
     changed = commit_page(house, setup, run, page)
     if changed:
-        log(Action.PAGE_COMMITTED, source=setup.name, run=run, read=len(page.readings), changed=len(changed))
+        log(LogAction.PAGE_COMMITTED, source=setup.name, run=run, read=len(page.readings), changed=len(changed))
     return changed
 
 
@@ -80,5 +82,7 @@ def _forget_gone(house: House, setup: SourceSetup, gone: Sequence[str]) -> None:
     register = house.register
     with register.transaction():
         lifted = register.tickets.lift_unread(setup.name, gone)
-        mirrored = [each for each in lifted if register.tickets.known_stamp(setup.name, each) is not None]
+        mirrored = [
+            ticket_id for ticket_id in lifted if register.tickets.known_stamp(setup.name, ticket_id) is not None
+        ]
         register.agenda.want_judging(setup.name, mirrored, house.clock.now())

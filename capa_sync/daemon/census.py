@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 from capa_sync.daemon.again import read_again
 from capa_sync.daemon.house import House, SourceSetup
-from capa_sync.daemon.log import Action, log
+from capa_sync.daemon.log import LogAction, log
 from capa_sync.daemon.presence import (
     Evidence,
     Judgement,
@@ -68,8 +68,8 @@ def take_census_when_due(house: House, setup: SourceSetup, now: datetime, *, for
         evidence, suspicious = _ask(house, setup, mirrored, census, actions, now, is_new_scope=is_new_scope)
         _note_scopes(house, setup, census, evidence.in_scope & actions, now)
         judgement = judge_census(mirrored, census, evidence, suspicious, is_new_scope=is_new_scope, given_up=given_up)
-        gone = {each: seen for each, seen in judgement.sightings.items() if seen.presence is not Presence.PRESENT}
-        back = [each for each in judgement.sightings if each not in gone]
+        gone = {ticket: seen for ticket, seen in judgement.sightings.items() if seen.presence is not Presence.PRESENT}
+        back = [ticket for ticket in judgement.sightings if ticket not in gone]
         strangers = census.ids - mirrored.keys()
         unread = tickets.unread(setup.name).keys()  # their answer may have been odd once
         read_again(house, setup, run, {*back, *strangers, *unread, *_bereaved(house, setup, gone)})
@@ -80,7 +80,7 @@ def take_census_when_due(house: House, setup: SourceSetup, now: datetime, *, for
         for ticket, seen in gone.items():
             tickets.set_presence(setup.name, ticket, seen.presence, seen.proof, now)
         house.register.agenda.want_judging(setup.name, gone, now)
-        left = [each for each, seen in gone.items() if seen.presence is Presence.OUT_OF_SCOPE]
+        left = [ticket for ticket, seen in gone.items() if seen.presence is Presence.OUT_OF_SCOPE]
         house.register.roles.note_scope(setup.name, left=left)
         settle_roles(house, setup, gone, now)
         house.register.agenda.note_census_scope(setup.name, setup.scope, judgement.given_up)
@@ -110,28 +110,32 @@ def _ask(
         What was found out, and the containers of which too much is missing to believe it.
     """
     wanted = unsettled(mirrored, census)
-    asked = {each: mirrored[each][1] for each in wanted}
+    asked = {ticket: mirrored[ticket][1] for ticket in wanted}
     known = settled(mirrored, census)
     is_recheck = bool(known) and (is_new_scope or _is_recheck_due(house, setup, now))
     asked |= {
-        each: mirrored[each][1] for each in known if is_recheck or _is_named(house, setup, mirrored, each, actions)
+        ticket: mirrored[ticket][1]
+        for ticket in known
+        if is_recheck or _is_named(house, setup, mirrored, ticket, actions)
     }
     if not asked:
         return Evidence(), frozenset()
     located = setup.source.locate(asked, actions & asked.keys(), census)
-    silent = [each for each in asked if each not in located.in_scope and each not in located.elsewhere]
+    silent = [ticket for ticket in asked if ticket not in located.in_scope and ticket not in located.elsewhere]
     deleted = setup.source.deletions(silent)
-    missing = [each for each in wanted if each not in located.in_scope and each not in deleted]
-    counted = [each for each in missing if each not in located.elsewhere] if is_new_scope else missing
+    missing = [ticket for ticket in wanted if ticket not in located.in_scope and ticket not in deleted]
+    counted = [ticket for ticket in missing if ticket not in located.elsewhere] if is_new_scope else missing
     suspicious = suspicious_containers(mirrored, counted)
-    doubted = {each for each in missing if mirrored[each][1] in suspicious and mirrored[each][0] is Presence.PRESENT}
+    doubted = {
+        ticket for ticket in missing if mirrored[ticket][1] in suspicious and mirrored[ticket][0] is Presence.PRESENT
+    }
     left = [
-        each
-        for each in silent
-        if each not in deleted and each not in doubted and mirrored[each][0] is not Presence.DELETED_OR_HIDDEN
+        ticket
+        for ticket in silent
+        if ticket not in deleted and ticket not in doubted and mirrored[ticket][0] is not Presence.DELETED_OR_HIDDEN
     ]
     prove, unasked = left[:OWN_REQUESTS], left[OWN_REQUESTS:]
-    gone = setup.source.prove_gone({each: asked[each] for each in prove})
+    gone = setup.source.prove_gone({ticket: asked[ticket] for ticket in prove})
     if is_recheck:
         runs = house.register.runs
         runs.finish(runs.start(setup.name, RECHECK, now), house.clock.now(), ok=True)
@@ -154,11 +158,11 @@ def _is_named(house: House, setup: SourceSetup, mirrored: Mirrored, ticket: str,
 
 def _actions_among(house: House, setup: SourceSetup, mirrored: Mirrored, census: Census) -> frozenset[str]:
     """Return ids of actions, and of records that the census misses and that go on as the action of one it has."""
-    actions = {each for each, role in house.register.tickets.roles(setup.name).items() if role is Role.ACTION}
-    missing = [each for each in mirrored if each not in census.ids and each not in actions]
+    actions = {ticket for ticket, role in house.register.tickets.roles(setup.name).items() if role is Role.ACTION}
+    missing = [ticket for ticket in mirrored if ticket not in census.ids and ticket not in actions]
     namings = namings_of(house, setup, missing) if missing else []
-    owners = records_among(house, setup, {each.owner for each in namings} & census.ids)
-    return frozenset(actions.union(each.part for each in namings if each.owner in owners))
+    owners = records_among(house, setup, {naming.owner for naming in namings} & census.ids)
+    return frozenset(actions.union(naming.part for naming in namings if naming.owner in owners))
 
 
 def _note_scopes(house: House, setup: SourceSetup, census: Census, answering: Set[str], now: datetime) -> None:
@@ -182,7 +186,7 @@ def note_lost_access(house: House, setup: SourceSetup, now: datetime, fault: Fat
     try:
         containers = setup.source.read_roster()
     except SourceError as error:
-        log(Action.PRESENCE_ALARM, level="warning", source=setup.name, alarm=f"no roster: {error.message}")
+        log(LogAction.PRESENCE_ALARM, level="warning", source=setup.name, alarm=f"no roster: {error.message}")
         return
     _scope, given_up = register.agenda.census_scope(setup.name)
     judgement = judge_roster(register.tickets.presences(setup.name), containers, given_up)
@@ -203,10 +207,10 @@ def _bereaved(house: House, setup: SourceSetup, gone: Iterable[str]) -> set[str]
     """Return the present parents of actions that are gone: no stamp of theirs moves when one is deleted."""
     tickets = house.register.tickets
     parents = records_with(house, setup, list(gone))
-    return {each for each in parents if tickets.presence(setup.name, each) is Presence.PRESENT} - set(gone)
+    return {parent for parent in parents if tickets.presence(setup.name, parent) is Presence.PRESENT} - set(gone)
 
 
 def _report(source: str, judgement: Judgement) -> None:
     for alarm in judgement.alarms:
-        log(Action.PRESENCE_ALARM, level="warning", source=source, alarm=alarm)
-    log(Action.CENSUS_TAKEN, source=source, changed=len(judgement.sightings))
+        log(LogAction.PRESENCE_ALARM, level="warning", source=source, alarm=alarm)
+    log(LogAction.CENSUS_TAKEN, source=source, changed=len(judgement.sightings))

@@ -13,7 +13,7 @@ from multiprocessing.connection import Connection
 from queue import SimpleQueue
 from typing import Protocol
 
-from capa_sync.daemon.log import Action, log
+from capa_sync.daemon.log import LogAction, log
 from capa_sync.daemon.outcome import Outcome
 
 DESK, AHEAD_DESK = 8, 4
@@ -110,7 +110,11 @@ class Clerk:
 
     def _lose(self) -> None:
         if not self.is_lost:
-            log(Action.CLERK_LOST, level="warning", code=self._process.poll() if self._process is not None else None)
+            log(
+                LogAction.CLERK_LOST,
+                level="warning",
+                code=self._process.poll() if self._process is not None else None,
+            )
             self._hang_up()
 
     def _hang_up(self) -> None:

@@ -91,7 +91,7 @@ class Clerks:
         with self._lock:
             ahead = self._ahead.setdefault(setup.name, _Ahead())
             ahead.note(ids)
-            is_free = ahead.clerk is not None or all(each.clerk is None for each in self._ahead.values())
+            is_free = ahead.clerk is not None or all(other.clerk is None for other in self._ahead.values())
             if is_free and self.are_worth_it(max(total or 0, ahead.read)):
                 ahead.feed(self._command, basis_of(house, setup), house.clock.now())
 
@@ -195,8 +195,8 @@ class _Shares:
 
     def of(self, batch: Sequence[str]) -> list[_Share]:
         """Return who is to weigh which tickets of a batch."""
-        seen = [each for each in batch if each in self._seen]
-        new = [each for each in batch if each not in self._seen]
+        seen = [ticket_id for ticket_id in batch if ticket_id in self._seen]
+        new = [ticket_id for ticket_id in batch if ticket_id not in self._seen]
         self._load[None] += _STORE * len(batch)
         self._load[self._ahead] += _FORESEEN * len(seen)
         done = {who: load + len(new) * (1.0 if who is not None else _HERE) for who, load in self._load.items()}
@@ -215,7 +215,7 @@ def _in_order(
         if outcomes is None:
             return None
         found.update(zip(ids, outcomes, strict=True))
-    return [found[each] for each in batch]
+    return [found[ticket_id] for ticket_id in batch]
 
 
 def serve(house: House, line: Connection) -> None:
@@ -252,7 +252,7 @@ def weigh_for(house: House, task: Task, foresight: Foresight) -> list[Outcome] |
     if task.is_ahead:
         return [] if foresight.weigh_ahead(house, setup, task.ids, task.now, basis) else None
     known = foresight.recall(house, setup, task.ids, task.now, basis)
-    rest = [each for each in task.ids if each not in known]
+    rest = [ticket_id for ticket_id in task.ids if ticket_id not in known]
     if rest:
         known.update(zip(rest, Desk(house, setup, rest, task.now).weigh(rest), strict=True))
-    return [known[each] for each in task.ids]
+    return [known[ticket_id] for ticket_id in task.ids]

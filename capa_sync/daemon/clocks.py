@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from capa_sync.daemon.house import House, SourceSetup
-from capa_sync.daemon.log import Action, log
+from capa_sync.daemon.log import LogAction, log
 from capa_sync.errors import SafetyStop
 
 _WHOLE_SECONDS = timedelta(seconds=2)
@@ -22,7 +22,7 @@ def take_back_future(house: House, setup: SourceSetup, now: datetime) -> None:
         house.register.agenda.want_all_judged(setup.name, now)
         house.register.agenda.want_planning_of_warned(setup.name, now)
     setup.facts_at = None
-    log(Action.CLOCK_WAS_AHEAD, level="warning", source=setup.name)
+    log(LogAction.CLOCK_WAS_AHEAD, level="warning", source=setup.name)
 
 
 def were_clocks_set(house: House, setup: SourceSetup) -> bool:
@@ -39,7 +39,12 @@ def were_clocks_set(house: House, setup: SourceSetup) -> bool:
         return False
     agenda.note_clock_offset(setup.name, offset)
     if known is not None:
-        log(Action.CLOCK_WAS_SET, level="warning", source=setup.name, seconds=round((offset - known).total_seconds()))
+        log(
+            LogAction.CLOCK_WAS_SET,
+            level="warning",
+            source=setup.name,
+            seconds=round((offset - known).total_seconds()),
+        )
     return known is not None
 
 

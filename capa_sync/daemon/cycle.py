@@ -20,7 +20,7 @@ from capa_sync.daemon.clocks import (
 from capa_sync.daemon.hinted import may_follow_hints, read_hinted
 from capa_sync.daemon.house import House, SourceSetup
 from capa_sync.daemon.judging import judge_due_tickets, look_ahead, pass_to_carriers
-from capa_sync.daemon.log import Action, log
+from capa_sync.daemon.log import LogAction, log
 from capa_sync.daemon.mapped import circles_of, is_learnt_before_judging, note_links, note_twins_known
 from capa_sync.daemon.reading import (
     is_full_read_due,
@@ -114,9 +114,9 @@ def run_hinted(house: House, setup: SourceSetup, ids: Sequence[str]) -> CycleRes
         _walk(house, setup, result, partial(_deliver, house, setup, result))
     if result.problem:
         level = "error" if result.is_own_error else "warning"
-        log(Action.CYCLE_FAILED, level=level, source=setup.name, problem=result.problem)
+        log(LogAction.CYCLE_FAILED, level=level, source=setup.name, problem=result.problem)
     elif result.counts.get("read"):
-        log(Action.HINTS_FOLLOWED, source=setup.name, hinted=len(ids), **dict[str, Any](result.counts))
+        log(LogAction.HINTS_FOLLOWED, source=setup.name, hinted=len(ids), **dict[str, Any](result.counts))
     return result
 
 
@@ -187,7 +187,7 @@ def _start(house: House, setup: SourceSetup, *, full: bool) -> CycleResult:
     result.is_sweep = not result.is_backfill and (full or is_full_read_due(house, setup, result.started_at))
     kind = FULL if result.is_backfill else POLL
     result.run = house.register.runs.start(setup.name, kind, result.started_at)
-    log(Action.CYCLE_STARTED, source=setup.name, run=result.run)
+    log(LogAction.CYCLE_STARTED, source=setup.name, run=result.run)
     return result
 
 
@@ -197,7 +197,7 @@ def _must_wait(house: House, result: CycleResult) -> bool:
     if waiting is None or waiting <= result.started_at:
         return False
     result.problem = f"the tracker asked us to wait until {waiting:%Y-%m-%d %H:%M:%S}Z"
-    log(Action.SOURCE_WAITING, source=result.source, until=waiting.isoformat())
+    log(LogAction.SOURCE_WAITING, source=result.source, until=waiting.isoformat())
     return True
 
 
@@ -209,7 +209,7 @@ def _walk(house: House, setup: SourceSetup, result: CycleResult, part: Callable[
         part()
     except SafetyStop as stop:
         result.stopped = str(stop)
-        log(Action.SAFETY_STOP, level="warning", source=setup.name, cause=str(stop))
+        log(LogAction.SAFETY_STOP, level="warning", source=setup.name, cause=str(stop))
     except (NotBefore, Retryable) as wait:
         _stay_away(house, setup, wait)
         result.problem = wait.message
@@ -246,6 +246,6 @@ def _finish(house: House, result: CycleResult) -> None:
     )
     if result.problem:
         level = "error" if result.is_own_error else "warning"
-        log(Action.CYCLE_FAILED, level=level, source=result.source, run=result.run, problem=result.problem)
+        log(LogAction.CYCLE_FAILED, level=level, source=result.source, run=result.run, problem=result.problem)
     else:
-        log(Action.CYCLE_FINISHED, source=result.source, run=result.run, **dict[str, Any](result.counts))
+        log(LogAction.CYCLE_FINISHED, source=result.source, run=result.run, **dict[str, Any](result.counts))

@@ -11,7 +11,7 @@ from typing import Any
 from capa_sync.daemon.cycle import run_cycle, run_hinted
 from capa_sync.daemon.damage import DamageWatch
 from capa_sync.daemon.house import House
-from capa_sync.daemon.log import Action, log
+from capa_sync.daemon.log import LogAction, log
 from capa_sync.daemon.requests import carry_out_requests
 from capa_sync.daemon.scheduler import Scheduler
 from capa_sync.daemon.shutdown import GRACE
@@ -60,18 +60,18 @@ class Daemon:
 
         Raises RegisterUnavailable when the register could no longer be written.
         """
-        log(Action.DAEMON_STARTED, sources=len(self._house.setups))
+        log(LogAction.DAEMON_STARTED, sources=len(self._house.setups))
         self._scheduler.start()
         self._clock_watch.start()
         self._start_listening()
         self._house.stop.wait()
-        log(Action.DAEMON_STOPPING)
+        log(LogAction.DAEMON_STOPPING)
         if self._receiver is not None:
             self._receiver.stop()
         self._scheduler.stop()
         with self._idle:
             ended = self._idle.wait_for(lambda: not self._busy, timeout=GRACE)
-        log(Action.DAEMON_STOPPED, clean=ended)
+        log(LogAction.DAEMON_STOPPED, clean=ended)
         if self._broken is not None:
             raise self._broken
         return ended
@@ -106,7 +106,7 @@ class Daemon:
                 target=self._follow_hints, args=(self._box, source), name=f"hints-{source}", daemon=True
             ).start()
         self._receiver.start()
-        log(Action.HINTS_LISTENING, at=self._receiver.url, sources=",".join(self._box.sources))
+        log(LogAction.HINTS_LISTENING, at=self._receiver.url, sources=",".join(self._box.sources))
 
     def _follow_hints(self, box: HintBox, source: str) -> None:
         """Follow the hints of one source in its turns, between its cycles."""
@@ -127,7 +127,7 @@ class Daemon:
             self._give_up(error)
         except Exception as error:  # noqa: BLE001 - the per-source fence: logged, the others go on
             problem = own_error(error)
-            log(Action.CYCLE_FAILED, level="error", source=source, problem=problem)
+            log(LogAction.CYCLE_FAILED, level="error", source=source, problem=problem)
             self._note_failure(source, problem)
 
     def _note_failure(self, source: str, problem: str) -> None:
@@ -142,7 +142,7 @@ class Daemon:
         """End the daemon, for there is nothing that it could keep its work in."""
         if self._broken is None:
             self._broken = error
-            log(Action.REGISTER_LOST, level="error", problem=str(error))
+            log(LogAction.REGISTER_LOST, level="error", problem=str(error))
         self._house.stop.set()
 
     def _tick(self) -> None:
@@ -151,7 +151,7 @@ class Daemon:
         if self._receiver is not None and self._ticks % TALLY_EVERY == 0:
             counts = self._receiver.door.tally()
             if counts.keys() & {"refused", "dropped"}:
-                log(Action.HINTS_REFUSED, level="warning", **dict[str, Any](counts))
+                log(LogAction.HINTS_REFUSED, level="warning", **dict[str, Any](counts))
         try:
             self._house.register.check_place()
             if self._ticks % CHECK_EVERY == 0:

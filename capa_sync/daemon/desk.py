@@ -44,7 +44,7 @@ class Desk:
         same work took a fifth longer (measured). Not so where tickets may be joined, for one may bear on the next.
         """
         if may_be_joined(self._house, self._setup):
-            return [outcome for each in ids for outcome in self._fenced([each])]
+            return [outcome for ticket_id in ids for outcome in self._fenced([ticket_id])]
         return self._fenced(list(ids))
 
     def _fenced(self, ids: Sequence[str]) -> list[Outcome]:
@@ -56,12 +56,12 @@ class Desk:
         except Exception as error:  # noqa: BLE001 - told as the ticket's reason; it waits until it changes
             if len(ids) == 1:
                 return [Aside(ids[0], (own_error(error),))]
-        return [outcome for each in ids for outcome in self._fenced([each])]
+        return [outcome for ticket_id in ids for outcome in self._fenced([ticket_id])]
 
     def _weigh(self, ids: Iterable[str]) -> list[Outcome]:
-        taken = [self._take(each) for each in ids]
-        judged = iter(self._judge([each for each in taken if isinstance(each, CapaRecord)]))
-        return [next(judged) if isinstance(each, CapaRecord) else each for each in taken]
+        results = [self._take(ticket_id) for ticket_id in ids]
+        judged = iter(self._judge([result for result in results if isinstance(result, CapaRecord)]))
+        return [next(judged) if isinstance(result, CapaRecord) else result for result in results]
 
     def _take(self, ticket_id: str) -> CapaRecord | Outcome:
         """Map a ticket; return its record, or why it is not to be judged."""
@@ -107,7 +107,7 @@ class Desk:
         if setup.write.mode == "off" or not (findings or writes):
             return None
         target = target_of(house, setup, record, self._mirror, self._now, was_meant=bool(writes))
-        outcomes = {each.rule: each.outcome for each in verdicts if each.mode is Mode.WARN}
+        outcomes = {verdict.rule: verdict.outcome for verdict in verdicts if verdict.mode is Mode.WARN}
         plan = plan_ticket(target, findings, writes, now=self._now, options=setup.write, outcomes=outcomes)
         return SealedPlan.of(plan)
 
@@ -157,15 +157,15 @@ def _reasons(record: Unmapped | None) -> tuple[str, ...]:
 
 def _latest(previous: Iterable[Finding], diff: DiffResult) -> list[Finding]:
     """Return the latest episode of each rule once the diff is stored."""
-    found = {each.rule: each for each in previous}
-    for each in diff.save:
-        if each.rule not in found or each.episode >= found[each.rule].episode:
-            found[each.rule] = each
-    return sorted(found.values(), key=lambda each: (each.number, each.rule))
+    found = {finding.rule: finding for finding in previous}
+    for finding in diff.save:
+        if finding.rule not in found or finding.episode >= found[finding.rule].episode:
+            found[finding.rule] = finding
+    return sorted(found.values(), key=lambda finding: (finding.number, finding.rule))
 
 
 def _look_again(record: CapaRecord, verdicts: list[Verdict]) -> datetime | None:
     """Return the earliest instant at which time alone may change a verdict; never for a ticket that vanished."""
     if record.presence is not Presence.PRESENT:
         return None
-    return min((each.next_due for each in verdicts if each.next_due is not None), default=None)
+    return min((verdict.next_due for verdict in verdicts if verdict.next_due is not None), default=None)

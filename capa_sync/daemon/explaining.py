@@ -33,7 +33,7 @@ class Explanation:
 
 def explain_ticket(house: House, name: str, now: datetime) -> list[Explanation]:
     """Explain every mirrored ticket of that name (`KEY`, or `SOURCE:KEY`), or say why there is none."""
-    found = [each for each in house.register.tickets.find(name) if each[0] in house.setups]
+    found = [ticket for ticket in house.register.tickets.find(name) if ticket[0] in house.setups]
     if not found:
         return [Explanation(f"{name} is not in the register", tuple(_why_unknown(house, name)), is_known=False)]
     return [_explain(house, house.setups[source], ticket_id, now) for source, ticket_id in found]
@@ -46,7 +46,7 @@ def _explain(house: House, setup: SourceSetup, ticket_id: str, now: datetime) ->
     notes += role_notes(house, setup, ticket_id)
     if tickets.is_action(setup.name, ticket_id):
         owners = sorted(
-            tickets.key(setup.name, each) for each in records_with(house, setup, [ticket_id], former=False)
+            tickets.key(setup.name, owner) for owner in records_with(house, setup, [ticket_id], former=False)
         )
         return Explanation(f"{setup.name}:{key} is an action of {', '.join(owners) or 'no record'}", tuple(notes))
     source, carrying = carrier(house, setup, ticket_id)

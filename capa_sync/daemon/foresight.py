@@ -55,7 +55,7 @@ class Foresight:
             return False
         stamps = house.register.stamps(setup.name, ids)  # before the tickets are read: it may be older, never newer
         past = _with_a_past(house, setup, ids)
-        fresh = [each for each in ids if each in stamps and each not in past]
+        fresh = [ticket_id for ticket_id in ids if ticket_id in stamps and ticket_id not in past]
         for outcome in Desk(house, setup, fresh, now).weigh(fresh):
             if isinstance(outcome, Weighed):
                 self._keep(outcome, stamps[outcome.ticket_id], now)
@@ -74,13 +74,17 @@ class Foresight:
         """Return by id what is known of these tickets and holds at `now`; each is known once."""
         if basis != self._basis or self._file is None:
             return {}
-        known = {each: self._known.pop(each) for each in ids if each in self._known}
-        young = [each for each, seen in known.items() if _holds_at(seen, now)]
+        known = {ticket_id: self._known.pop(ticket_id) for ticket_id in ids if ticket_id in self._known}
+        young = [ticket_id for ticket_id, seen in known.items() if _holds_at(seen, now)]
         past = _with_a_past(house, setup, young)
         stamps = house.register.stamps(setup.name, young)
         self._file.flush()
-        sure = [each for each in young if each not in past and stamps.get(each) == known[each].stamp]
-        return {each: self._read(known[each]) for each in sure}
+        sure = [
+            ticket_id
+            for ticket_id in young
+            if ticket_id not in past and stamps.get(ticket_id) == known[ticket_id].stamp
+        ]
+        return {ticket_id: self._read(known[ticket_id]) for ticket_id in sure}
 
     def _read(self, seen: _Foreseen) -> Any:
         assert self._file is not None  # noqa: S101 - something was kept

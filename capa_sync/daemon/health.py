@@ -104,7 +104,11 @@ def _source(register: Register, name: str, every: timedelta, now: datetime) -> d
             endpoint: until for endpoint, until in register.runs.endpoint_holds(name).items() if until > now
         },
         "tickets": presences.count(Presence.PRESENT),
-        "vanished": {str(each): presences.count(each) for each in set(presences) if each is not Presence.PRESENT},
+        "vanished": {
+            str(presence): presences.count(presence)
+            for presence in set(presences)
+            if presence is not Presence.PRESENT
+        },
         "actions_without_record": register.roles.without_record(name),
         "gaps": register.reports.incomplete_histories(name),
         "census_at": census.finished_at if census else None,

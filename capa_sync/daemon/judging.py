@@ -10,7 +10,7 @@ from typing import assert_never
 from capa_sync.daemon.desk import Desk, diff_of, events_of
 from capa_sync.daemon.house import House, SourceSetup
 from capa_sync.daemon.kept import SealedPlan
-from capa_sync.daemon.log import Action, is_logged, log
+from capa_sync.daemon.log import LogAction, is_logged, log
 from capa_sync.daemon.mapped import (
     is_learnt_before_judging,
     learn_twins,
@@ -46,7 +46,9 @@ def look_ahead(house: House, setup: SourceSetup, page: Page, changed: Sequence[s
     """Let others weigh the records of a page, while the next are read; used if nothing has changed by then."""
     if not may_be_joined(house, setup):
         actions = {reading.ticket.id for reading in page.readings if reading.role is not Role.RECORD}
-        house.clerks.look_ahead(house, setup, [each for each in changed if each not in actions], page.total)
+        house.clerks.look_ahead(
+            house, setup, [ticket_id for ticket_id in changed if ticket_id not in actions], page.total
+        )
 
 
 def judge_due_tickets(house: House, setup: SourceSetup, now: datetime) -> dict[str, int]:
@@ -56,7 +58,7 @@ def judge_due_tickets(house: House, setup: SourceSetup, now: datetime) -> dict[s
     `pass_to_carriers`. What is not judged when the wish to stop comes stays due.
     """
     actions = set(house.register.agenda.due_actions(setup.name, now))  # turned since: in the next cycle
-    due = [each for each in house.register.agenda.due_judging(setup.name, now) if each not in actions]
+    due = [ticket_id for ticket_id in house.register.agenda.due_judging(setup.name, now) if ticket_id not in actions]
     setup.plans.clear()
     _want_all_planned(house, setup, now)
     counts: Counter[str] = Counter(judged=0, opened=0, cleared=0, quarantined=0)
@@ -65,8 +67,8 @@ def judge_due_tickets(house: House, setup: SourceSetup, now: datetime) -> dict[s
         house.checkpoint("before-judging-commit")
         with house.register.transaction():
             weighed = [outcomes] if outcomes is not None else _weigh_here(house, setup, ids, now)
-            for some in weighed:
-                counts.update(_Tray(house, setup, some, now).store())
+            for batch in weighed:
+                counts.update(_Tray(house, setup, batch, now).store())
         house.checkpoint("after-judging-commit")
         done += len(ids)
         house.progress(setup.name, "judging", done, len(due))
@@ -114,7 +116,7 @@ def _notice_new_rules(house: House, setup: SourceSetup, now: datetime) -> None:
     fingerprint = f"{house.rules.hash}:{bound}" + (f":{twins}" if twins else "")
     if house.register.agenda.judged_with(setup.name) == fingerprint:
         return
-    log(Action.RULES_CHANGED, source=setup.name)
+    log(LogAction.RULES_CHANGED, source=setup.name)
     with house.register.transaction():
         settle_all_roles(house, setup, now)
         house.register.agenda.want_all_judged(setup.name, now)
@@ -151,20 +153,22 @@ class _Tray:
         for outcome in self._outcomes:
             counts.update(self._take(outcome))
         self._store_rows()
-        self._take_plans({each.ticket_id: each.plan for each in self._judged if each.plan is not None})
+        self._take_plans(
+            {evaluated.ticket_id: evaluated.plan for evaluated in self._judged if evaluated.plan is not None}
+        )
         return counts
 
     def _take_plans(self, plans: Mapping[str, SealedPlan]) -> None:
         """Keep plans for the brakes to look at; a plan that changes nothing only says when to look again."""
         setup = self._setup
-        quiet = {each: plan.look_again for each, plan in plans.items() if plan.is_quiet}
+        quiet = {ticket_id: plan.look_again for ticket_id, plan in plans.items() if plan.is_quiet}
         self._house.register.agenda.planned(setup.name, quiet)
-        for each in quiet:
-            setup.held.drop(each)
-        loud = [each for each in plans if each not in quiet]
+        for ticket_id in quiet:
+            setup.held.drop(ticket_id)
+        loud = [ticket_id for ticket_id in plans if ticket_id not in quiet]
         _want_planning(self._house, setup, loud, self._now)
-        for each in loud:
-            setup.plans.keep(each, plans[each])
+        for ticket_id in loud:
+            setup.plans.keep(ticket_id, plans[ticket_id])
 
     def _take(self, outcome: Outcome) -> dict[str, int]:
         house, setup, ticket_id = self._house, self._setup, outcome.ticket_id
@@ -186,14 +190,14 @@ class _Tray:
 
     def _store_rows(self) -> None:
         register, name = self._house.register, self._setup.name
-        found = {each.ticket_id: each.rows for each in self._judged}
-        register.findings.save_rows([row for each in found.values() for row in each.findings])
-        register.findings.replace_verdicts(name, {key: each.verdicts for key, each in found.items()}, self._now)
-        register.findings.next_dues(name, {key: each.look_again for key, each in found.items()})
-        register.records.give_numbers(name, {key: each.year for key, each in found.items()})
-        register.records.replace_register_rows(name, {key: each.register_row for key, each in found.items()})
-        register.records.replace_actions(name, {key: each.actions for key, each in found.items()})
-        register.records.replace_births(name, {key: each.births for key, each in found.items()})
+        found = {rows.ticket_id: rows.rows for rows in self._judged}
+        register.findings.save_rows([row for rows in found.values() for row in rows.findings])
+        register.findings.replace_verdicts(name, {key: rows.verdicts for key, rows in found.items()}, self._now)
+        register.findings.next_dues(name, {key: rows.look_again for key, rows in found.items()})
+        register.records.give_numbers(name, {key: rows.year for key, rows in found.items()})
+        register.records.replace_register_rows(name, {key: rows.register_row for key, rows in found.items()})
+        register.records.replace_actions(name, {key: rows.actions for key, rows in found.items()})
+        register.records.replace_births(name, {key: rows.births for key, rows in found.items()})
 
 
 def _set_aside(house: House, setup: SourceSetup, outcome: Aside) -> dict[str, int]:
@@ -201,7 +205,7 @@ def _set_aside(house: House, setup: SourceSetup, outcome: Aside) -> dict[str, in
     house.register.tickets.quarantine(setup.name, outcome.ticket_id, outcome.reasons)
     house.register.findings.next_due(setup.name, outcome.ticket_id, None)
     key, reason = house.register.tickets.key(setup.name, outcome.ticket_id), outcome.reasons[0]
-    log(Action.TICKET_QUARANTINED, level="warning", source=setup.name, ticket=key, reason=reason)
+    log(LogAction.TICKET_QUARANTINED, level="warning", source=setup.name, ticket=key, reason=reason)
     return {"quarantined": 1}
 
 
@@ -217,12 +221,12 @@ def _tell(house: House, setup: SourceSetup, ticket_id: str, events: Sequence[tup
     if events and is_logged():
         key = house.register.tickets.key(setup.name, ticket_id)
         for what, rule in events:
-            log(_ACTIONS.get(what, Action.FINDING_CHANGED), source=setup.name, ticket=key, rule=rule)
+            log(_ACTIONS.get(what, LogAction.FINDING_CHANGED), source=setup.name, ticket=key, rule=rule)
     happened = [what for what, _ in events]
     return {"opened": happened.count(What.OPENED), "cleared": happened.count(What.CLEARED)}
 
 
-_ACTIONS = {What.OPENED: Action.FINDING_OPENED, What.CLEARED: Action.FINDING_CLEARED}
+_ACTIONS = {What.OPENED: LogAction.FINDING_OPENED, What.CLEARED: LogAction.FINDING_CLEARED}
 
 
 def _retract_actions(house: House, setup: SourceSetup, actions: Sequence[str], now: datetime) -> None:

@@ -18,9 +18,9 @@ def lacks_something(facts: SiteFacts, known: SiteFacts) -> bool:
     )
 
 
-def merged(one: SiteFacts, other: SiteFacts) -> SiteFacts:
-    """Return what either answer told; where both tell of one thing, the later answer `other` counts."""
-    return replace(other, fields=_fields((*one.fields, *other.fields)), statuses=_statuses(one, other))
+def merged(earlier: SiteFacts, later: SiteFacts) -> SiteFacts:
+    """Return what either answer holds; where both hold the same field or status, `later` counts."""
+    return replace(later, fields=_fields((*earlier.fields, *later.fields)), statuses=_statuses(earlier, later))
 
 
 def never_emptied(facts: SiteFacts, known: SiteFacts) -> SiteFacts:
@@ -37,6 +37,6 @@ def _fields(told: Iterable[FieldDef]) -> tuple[FieldDef, ...]:
     return tuple(found.values())
 
 
-def _statuses(one: SiteFacts, other: SiteFacts) -> tuple[StatusDef, ...]:
-    later = {status.id for status in other.statuses}
-    return (*(status for status in one.statuses if status.id not in later), *other.statuses)
+def _statuses(earlier: SiteFacts, later: SiteFacts) -> tuple[StatusDef, ...]:
+    later_ids = {status.id for status in later.statuses}
+    return (*(status for status in earlier.statuses if status.id not in later_ids), *later.statuses)

@@ -14,7 +14,7 @@ from capa_sync.model.visible import one_line
 from capa_sync.redaction import redacted
 
 
-class Action(StrEnum):
+class LogAction(StrEnum):
     """Every action name that may stand in a log line; stable, so that people can search and alert on them."""
 
     DAEMON_STARTED = "daemon_started"
@@ -85,7 +85,7 @@ def configure_logs(stream: TextIO | None = None, *, verbose: bool = False, quiet
         logging.getLogger(chatty).setLevel(logging.ERROR)
 
 
-_TOLD = frozenset({Action.CYCLE_FAILED, Action.SAFETY_STOP})
+_TOLD = frozenset({LogAction.CYCLE_FAILED, LogAction.SAFETY_STOP})
 
 
 def _drop_told(_logger: Any, _name: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
@@ -101,7 +101,7 @@ def is_logged() -> bool:
     return enabled
 
 
-def log(action: Action, *, level: str = "info", **fields: Any) -> None:
+def log(action: LogAction, *, level: str = "info", **fields: Any) -> None:
     """Write one line; `fields` hold ids, keys, counts and reasons, never ticket text."""
     plain = {name: value for name, value in fields.items() if value not in ("", None)}
     getattr(structlog.get_logger(), level)(None, action=str(action), **plain)

@@ -73,15 +73,15 @@ def map_mirrored(
         return own
     if learn:
         _remember_twin(house, setup, own, now)
-    mappings = {name: each.mapping for name, each in house.setups.items()}
+    mappings = {name: other.mapping for name, other in house.setups.items()}
     if unread := sources_to_ask(house.register, mappings, setup.name):
         return replace(own, unread_join=f"{unread[0]} was not read to its end yet, and may hold this record as well")
     twins = [] if carrier(house, setup, ticket_id) != (setup.name, ticket_id) else twins_of(house, setup, own)
     if not twins:
         return own
     mapped = [_map_alone(house, house.setups[source], twin, now) for source, twin in twins if twin]
-    known = [each for each in mapped if isinstance(each, CapaRecord)]
-    is_gone = any(each.presence is not Presence.PRESENT for each in (own, *known))
+    known = [record for record in mapped if isinstance(record, CapaRecord)]
+    is_gone = any(record.presence is not Presence.PRESENT for record in (own, *known))
     return join(own, known, unread=is_gone or len(known) < len(twins))
 
 
@@ -116,7 +116,7 @@ def may_name_twins(house: House, setup: SourceSetup) -> bool:
 
 def may_be_joined(house: House, setup: SourceSetup) -> bool:
     """Tell whether a ticket of this source and another may be one nonconformity."""
-    named = {each.mapping.same_as.source for each in house.setups.values() if each.mapping.same_as is not None}
+    named = {other.mapping.same_as.source for other in house.setups.values() if other.mapping.same_as is not None}
     return setup.name in named or may_name_twins(house, setup)
 
 
@@ -162,7 +162,7 @@ def carrier(house: House, setup: SourceSetup, ticket_id: str) -> tuple[str, str]
         return setup.name, ticket_id
     order = list(house.setups)
     joined = _joined(house, setup, ticket_id)
-    return min([(setup.name, ticket_id), *joined], key=lambda each: (order.index(each[0]), each[1]))
+    return min([(setup.name, ticket_id), *joined], key=lambda ticket: (order.index(ticket[0]), ticket[1]))
 
 
 def to_be_judged_with(house: House, setup: SourceSetup, ticket_id: str) -> set[tuple[str, str]]:
@@ -171,7 +171,7 @@ def to_be_judged_with(house: House, setup: SourceSetup, ticket_id: str) -> set[t
     That is who carries its record, and who begins or ceases to carry one because a twin went or came back.
     """
     records, own = house.register.records, (setup.name, ticket_id)
-    twins = [each for each in records.joined(*own) if each[0] in house.setups]
+    twins = [twin for twin in records.joined(*own) if twin[0] in house.setups]
     turned = {
         (source, twin)
         for source, twin in twins
@@ -191,10 +191,10 @@ def twins_of(house: House, setup: SourceSetup, own: CapaRecord) -> list[tuple[st
 def _joined(house: House, setup: SourceSetup, ticket_id: str) -> list[tuple[str, str]]:
     """Return (source, id) of the joined records that have not gone; none for a ticket that has, or is an action."""
     tickets = house.register.tickets
-    joined = [each for each in house.register.records.joined(setup.name, ticket_id) if each[0] in house.setups]
+    joined = [twin for twin in house.register.records.joined(setup.name, ticket_id) if twin[0] in house.setups]
     if not joined or tickets.presence(setup.name, ticket_id) in _GONE or tickets.is_action(setup.name, ticket_id):
         return []
-    return [each for each in joined if tickets.presence(*each) not in _GONE and not tickets.is_action(*each)]
+    return [twin for twin in joined if tickets.presence(*twin) not in _GONE and not tickets.is_action(*twin)]
 
 
 def _remember_twin(house: House, setup: SourceSetup, own: CapaRecord, now: datetime) -> None:
@@ -222,7 +222,7 @@ def _map_alone(
     if ticket is None or setup.bound is None or setup.facts is None:
         return None
     children = children_of(setup, ticket, tickets)
-    unread = [each for each, child in children.items() if child is None]
+    unread = [child_id for child_id, child in children.items() if child is None]
     return map_ticket(
         setup.bound,
         _naming(setup, ticket, unread, tickets),
@@ -243,19 +243,21 @@ def children_of(setup: SourceSetup, ticket: SourceTicket, tickets: Mirror) -> di
     parser, unread = setup.source.parser(), tickets.unread(setup.name)
     named = {child.id or child.key for child in ticket.children}
     found: dict[str, SourceTicket | None] = {}
-    for each in sorted(named | set(tickets.children_of(setup.name, ticket.id))):
-        presence, child = tickets.presence(setup.name, each), tickets.ticket(setup.name, each, parser)
-        is_unseen = presence in _UNSEEN or each in unread
-        if each not in named and (child is None or child.parent != ticket.id or (is_unseen and setup.kind == "jira")):
+    for child_id in sorted(named | set(tickets.children_of(setup.name, ticket.id))):
+        presence, child = tickets.presence(setup.name, child_id), tickets.ticket(setup.name, child_id, parser)
+        is_unseen = presence in _UNSEEN or child_id in unread
+        if child_id not in named and (
+            child is None or child.parent != ticket.id or (is_unseen and setup.kind == "jira")
+        ):
             continue  # it has another parent now; and a Jira ticket itself says which children it has
         if presence is not Presence.DELETED:
-            found[each] = None if is_unseen else child
+            found[child_id] = None if is_unseen else child
     return found
 
 
 def _naming(setup: SourceSetup, ticket: SourceTicket, found: Iterable[str], tickets: Mirror) -> SourceTicket:
     """Return the ticket as one that names its unseen children: in ServiceNow only they themselves name it."""
     named = {child.id or child.key for child in ticket.children}
-    unseen = [each for each in found if each not in named]
-    refs = tuple(ChildRef(each, tickets.key(setup.name, each), "child") for each in unseen)
+    unseen = [ref for ref in found if ref not in named]
+    refs = tuple(ChildRef(ref, tickets.key(setup.name, ref), "child") for ref in unseen)
     return replace(ticket, children=(*ticket.children, *refs)) if refs else ticket

@@ -84,7 +84,7 @@ def suspicious_containers(mirrored: Mirrored, missing: Iterable[str]) -> frozens
     Those that an earlier census missed already are not counted: this one agrees with it.
     """
     present = Counter(container for presence, container in mirrored.values() if presence is Presence.PRESENT)
-    lost = [mirrored[each][1] for each in missing if mirrored[each][0] is Presence.PRESENT]
+    lost = [mirrored[ticket][1] for ticket in missing if mirrored[ticket][0] is Presence.PRESENT]
     return frozenset(
         name
         for name, count in Counter(lost).items()
@@ -126,17 +126,17 @@ def judge_census(
         seen = _explain(ticket, presence, container, census, evidence, is_doubted=is_doubted)
         if seen is not None:
             told[ticket] = seen
-    changed = {each: seen for each, seen in told.items() if seen.presence is not mirrored[each][0]}
-    lost = Counter(mirrored[each][1] for each, seen in told.items() if seen.presence is Presence.ACCESS_LOST)
+    changed = {ticket: seen for ticket, seen in told.items() if seen.presence is not mirrored[ticket][0]}
+    lost = Counter(mirrored[ticket][1] for ticket, seen in told.items() if seen.presence is Presence.ACCESS_LOST)
     answered = {container for presence, container in mirrored.values() if is_new_scope and presence in _ANSWERED}
     quiet = lost.keys() & {*given_up, *answered}
-    doubted = Counter(mirrored[each][1] for each, seen in told.items() if seen.presence is Presence.UNOBSERVED)
+    doubted = Counter(mirrored[ticket][1] for ticket, seen in told.items() if seen.presence is Presence.UNOBSERVED)
     return Judgement(changed, _alarms({name: lost[name] for name in lost.keys() - quiet}, doubted), frozenset(quiet))
 
 
 def judge_roster(mirrored: Mirrored, containers: Mapping[str, str], given_up: Set[str] = frozenset()) -> Judgement:
     """Say what a list of visible containers alone proves, where the tickets in them could not be swept."""
-    hidden = {each: told for each, told in mirrored.items() if containers.get(told[1]) != "live"}
+    hidden = {ticket: told for ticket, told in mirrored.items() if containers.get(told[1]) != "live"}
     return judge_census(hidden, Census(frozenset(), containers), given_up=given_up)
 
 

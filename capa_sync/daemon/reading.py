@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 from capa_sync.daemon.house import House, SourceSetup
 from capa_sync.daemon.known_site import lacks_something, merged, never_emptied
-from capa_sync.daemon.log import Action, log
+from capa_sync.daemon.log import LogAction, log
 from capa_sync.daemon.taking import commit_page
 from capa_sync.errors import Fatal, SourceError
 from capa_sync.mapping import bind, persons_of
@@ -57,13 +57,13 @@ def sign_in(house: House, setup: SourceSetup, now: datetime) -> None:
     for right in (
         facts.missing_rights if setup.facts is None or facts.missing_rights != setup.facts.missing_rights else ()
     ):
-        log(Action.RIGHT_MISSING, level="warning", source=setup.name, problem=right)
+        log(LogAction.RIGHT_MISSING, level="warning", source=setup.name, problem=right)
     setup.facts, setup.bound, setup.facts_at = facts, bound, now
     setup.clock_skew = facts.server_time - house.clock.now() if facts.server_time is not None else timedelta(0)
     for problem in dict.fromkeys(map(str, (*setup.notes, *bound.problems, *bound.notes))):
         if problem not in setup.told:
             setup.told.add(problem)
-            log(Action.MAPPING_PROBLEM, level="warning", source=setup.name, problem=problem)
+            log(LogAction.MAPPING_PROBLEM, level="warning", source=setup.name, problem=problem)
 
 
 def _identified(setup: SourceSetup, known: SiteFacts | None) -> SiteFacts:
@@ -144,7 +144,7 @@ def read_into_mirror(
         seen(page, changed)
         done += len(page.readings)
         if changed:
-            log(Action.PAGE_COMMITTED, source=setup.name, run=run, read=len(page.readings), changed=len(changed))
+            log(LogAction.PAGE_COMMITTED, source=setup.name, run=run, read=len(page.readings), changed=len(changed))
         total = page.total if page.total is not None and page.total >= done else None  # an estimate, of records alone
         house.progress(setup.name, "reading", done, done if page.complete else total)
         if house.stop.is_set() and not page.complete:

@@ -27,8 +27,8 @@ def rebuild_derived(house: House) -> dict[str, int]:
     judge_mirror(house, now)
     counts = [register.tickets.counts(name) for name in house.setups]
     return {
-        "tickets": sum(each["records"] + each["actions"] + each["vanished"] for each in counts),
-        "changes": sum(each["changes"] for each in counts),
+        "tickets": sum(source["records"] + source["actions"] + source["vanished"] for source in counts),
+        "changes": sum(source["changes"] for source in counts),
         "records": sum(register.reports.count_records().values()),
     }
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from capa_sync.daemon.house import House
-from capa_sync.daemon.log import Action, log
+from capa_sync.daemon.log import LogAction, log
 from capa_sync.store import PAUSE, REFRESH, RELEASE, RESUME, RETRY, WITHDRAW, Request
 
 _HALTING = {
-    PAUSE: Action.WRITING_PAUSED,
-    RESUME: Action.WRITING_RESUMED,
-    WITHDRAW: Action.WITHDRAWAL_ASKED,
+    PAUSE: LogAction.WRITING_PAUSED,
+    RESUME: LogAction.WRITING_RESUMED,
+    WITHDRAW: LogAction.WITHDRAWAL_ASKED,
 }
 
 
@@ -19,7 +19,7 @@ def release(house: House, sources: Iterable[str], tickets: int | None) -> None:
     """Release the brakes of these sources once, for so many tickets each, or all when None."""
     for source in sources:
         house.register.outbox.release(source, tickets, house.clock.now())
-        log(Action.RELEASED, source=source, tickets="all" if tickets is None else tickets)
+        log(LogAction.RELEASED, source=source, tickets="all" if tickets is None else tickets)
 
 
 def refresh(house: House, sources: Iterable[str], tickets: int | None) -> None:
@@ -35,7 +35,7 @@ def carry_out_requests(house: House) -> list[str]:
         with house.register.transaction():
             touched.update(_carry_out(house, request))
             house.register.requests.done(request.id, house.clock.now())
-        log(Action.REQUEST_TAKEN, verb=request.verb)
+        log(LogAction.REQUEST_TAKEN, verb=request.verb)
     return sorted(touched)
 
 

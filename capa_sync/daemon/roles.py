@@ -44,13 +44,13 @@ def settle_roles(house: House, setup: SourceSetup, ids: Iterable[str], now: date
     links = _links_to(house, setup, affected, steps)
     owners = {owner for named in links.values() for owner, _ in named}
     places = register.roles.places(setup.name, [*affected, *(owners - affected.keys())])
-    roles = {each: role_of(each, rules, places, links) for each in affected if each in places}
-    turned = {each: role for each, role in roles.items() if role is not places[each].role}
+    roles = {ticket_id: role_of(ticket_id, rules, places, links) for ticket_id in affected if ticket_id in places}
+    turned = {ticket_id: role for ticket_id, role in roles.items() if role is not places[ticket_id].role}
     register.roles.assign(setup.name, turned)
-    for each, role in turned.items():
-        place = places[each]
+    for ticket_id, role in turned.items():
+        place = places[ticket_id]
         if role is Role.RECORD and place.scope is Scope.LEFT and place.presence is Presence.PRESENT:
-            register.tickets.set_presence(setup.name, each, Presence.OUT_OF_SCOPE, _LEFT, now)
+            register.tickets.set_presence(setup.name, ticket_id, Presence.OUT_OF_SCOPE, _LEFT, now)
     register.agenda.want_judging(setup.name, turned, now)
 
 
@@ -69,7 +69,7 @@ def _links_to(house: House, setup: SourceSetup, ids: Collection[str], steps: int
 
 def _linked(house: House, setup: SourceSetup, ids: Sequence[str]) -> set[str]:
     """Return the mirrored tickets that these name by links."""
-    return {each.part for each in house.register.roles.named_by(setup.name, ids) if each.relation == "link"}
+    return {naming.part for naming in house.register.roles.named_by(setup.name, ids) if naming.relation == "link"}
 
 
 def namings_of(house: House, setup: SourceSetup, ids: Sequence[str], *, former: bool = True) -> list[Naming]:
@@ -86,18 +86,18 @@ def namings_of(house: House, setup: SourceSetup, ids: Sequence[str], *, former: 
             return place is not None and rules.takes(naming.link_type, place.kind)
         return naming.relation != "parent" or former or naming.owner == place.parent
 
-    return [each for each in roles.naming(setup.name, ids) if counts(each)]
+    return [naming for naming in roles.naming(setup.name, ids) if counts(naming)]
 
 
 def records_with(house: House, setup: SourceSetup, ids: Sequence[str], *, former: bool = True) -> set[str]:
     """Return ids of the records of which any of these tickets is, or with `former` was, an action."""
-    return records_among(house, setup, {each.owner for each in namings_of(house, setup, ids, former=former)})
+    return records_among(house, setup, {naming.owner for naming in namings_of(house, setup, ids, former=former)})
 
 
 def records_among(house: House, setup: SourceSetup, ids: Collection[str]) -> set[str]:
     """Return those of these tickets that are mirrored as records."""
     places = house.register.roles.places(setup.name, list(ids))
-    return {each for each, place in places.items() if place.role is Role.RECORD}
+    return {ticket_id for ticket_id, place in places.items() if place.role is Role.RECORD}
 
 
 _RELATIONS = {"subtask": "sub-task", "child": "child", "parent": "its parent"}
@@ -122,7 +122,7 @@ def role_notes(house: House, setup: SourceSetup, ticket_id: str) -> list[str]:
 def _owners_in_words(house: House, setup: SourceSetup, ticket_id: str) -> str:
     """Name the records of which a ticket is an action, each with how it is named."""
     namings = namings_of(house, setup, [ticket_id], former=False)
-    records = records_among(house, setup, {each.owner for each in namings})
+    records = records_among(house, setup, {naming.owner for naming in namings})
     how: dict[str, str] = {}
     for naming in namings:
         if naming.owner in records:

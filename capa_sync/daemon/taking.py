@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from capa_sync.daemon.house import House, SourceSetup
-from capa_sync.daemon.log import Action, log
+from capa_sync.daemon.log import LogAction, log
 from capa_sync.daemon.roles import linked_by, settle_roles
 from capa_sync.errors import CapaSyncError, own_error
 from capa_sync.model.ticket import Page, Reading
@@ -28,7 +28,7 @@ def commit_page(house: House, setup: SourceSetup, run: int, page: Page) -> list[
     for ticket_id, key, reason in page.skipped:
         if ticket_id in news:
             name = key or ticket_id
-            log(Action.TICKET_QUARANTINED, level="warning", source=setup.name, ticket=name, reason=reason)
+            log(LogAction.TICKET_QUARANTINED, level="warning", source=setup.name, ticket=name, reason=reason)
     return changed
 
 

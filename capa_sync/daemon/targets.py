@@ -22,7 +22,7 @@ def target_of(
     tickets, outbox, ticket_id = house.register.tickets, house.register.outbox, record.ticket_id
     ticket = mirror.ticket(setup.name, ticket_id, setup.source.parser())
     comment = outbox.remote_comment(setup.name, ticket_id) if was_meant else ""
-    standing = {each.id for each in ticket.comments} if ticket is not None else set()
+    standing = {comment.id for comment in ticket.comments} if ticket is not None else set()
     labels = ticket.values.get("labels") if ticket is not None and setup.kind == "jira" else None
     speaker = carrier(house, setup, ticket_id)
     return Target(
@@ -68,8 +68,8 @@ def target_of_action(
         tracker_now=now + setup.clock_skew,
         deletions=outbox.deletions(setup.name, ticket_id),
         is_comment_gone=bool(comment)
-        and comment not in {each.id for each in ticket.comments}
+        and comment not in {comment.id for comment in ticket.comments}
         and setup.kind == "jira",
         is_action=True,
-        action_of=tuple(sorted(tickets.key(setup.name, each) for each in owners)),
+        action_of=tuple(sorted(tickets.key(setup.name, owner) for owner in owners)),
     )

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
-from capa_sync.daemon.log import Action, log
+from capa_sync.daemon.log import LogAction, log
 from capa_sync.model.clock import Clock, SystemClock
 
 LOOK_EVERY = 5.0
@@ -50,7 +50,7 @@ class ClockWatch:
         if abs(now - self._began) <= STEP:
             return
         step, self._began = now - self._began, now
-        log(Action.CLOCK_STEPPED, level="warning", seconds=round(step.total_seconds()))
+        log(LogAction.CLOCK_STEPPED, level="warning", seconds=round(step.total_seconds()))
         self._on_step()
 
     def _distance(self) -> timedelta:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from capa_sync.daemon.house import House, SourceSetup
-from capa_sync.daemon.log import Action, log
+from capa_sync.daemon.log import LogAction, log
 from capa_sync.errors import ShownToCustomer
 from capa_sync.model.halt import Halt, HaltKind
 from capa_sync.writeback import Target, TicketPlan, plan_withdrawal
@@ -76,4 +76,4 @@ def pause_after_leak(house: House, setup: SourceSetup, fault: ShownToCustomer) -
     """Pause the writing of a source on which a customer could read a comment sent as internal."""
     halt = Halt(HaltKind.PAUSED, house.clock.now(), f"capa-sync itself ({fault.message})")
     house.register.halts.set(setup.name, halt)
-    log(Action.WRITING_PAUSED, level="error", source=setup.name, reason=fault.message)
+    log(LogAction.WRITING_PAUSED, level="error", source=setup.name, reason=fault.message)

@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from capa_sync.daemon.house import House, SourceSetup
-from capa_sync.daemon.log import Action, log
+from capa_sync.daemon.log import LogAction, log
 from capa_sync.daemon.mapped import Mirror, map_mirrored
 from capa_sync.daemon.targets import target_of, target_of_action
 from capa_sync.daemon.withdrawing import DeliverySignal, is_withdrawing, pause_after_leak, plan_withdrawals
@@ -63,7 +63,7 @@ def plan_due_tickets(house: House, setup: SourceSetup, now: datetime) -> int:
     if isinstance(decision, Stopped):
         return _not_put(house, setup, plans, decision, now)
     for write in writes:
-        log(Action.WRITE_PLANNED, source=setup.name, ticket=write.ticket_key, kind=str(write.kind))
+        log(LogAction.WRITE_PLANNED, source=setup.name, ticket=write.ticket_key, kind=str(write.kind))
     return len(writes)
 
 
@@ -96,7 +96,7 @@ def _put(
 def note_plan_times(house: House, setup: SourceSetup, now: datetime) -> None:
     """Plan all due tickets without meaning it: those with nothing new to say are noted for their next instant."""
     plans = _plan_all(house, setup, house.register.agenda.due_planning(setup.name, now), now)
-    _plan_next(house, setup, plans, [each for each, plan in plans.items() if not plan.writes])
+    _plan_next(house, setup, plans, [ticket_id for ticket_id, plan in plans.items() if not plan.writes])
 
 
 def deliver_writes(house: House, setup: SourceSetup) -> dict[str, int]:
@@ -116,9 +116,9 @@ def deliver_writes(house: House, setup: SourceSetup) -> dict[str, int]:
         checkpoint=house.checkpoint,
     )
     for action, ids in (
-        (Action.WRITE_DELIVERED, report.delivered),
-        (Action.WRITE_DEFERRED, report.waiting),
-        (Action.WRITE_FAILED, report.failed),
+        (LogAction.WRITE_DELIVERED, report.delivered),
+        (LogAction.WRITE_DEFERRED, report.waiting),
+        (LogAction.WRITE_FAILED, report.failed),
     ):
         keys = house.register.outbox.ticket_keys(ids)
         for write_id in ids:
@@ -154,16 +154,16 @@ def _plan_all(house: House, setup: SourceSetup, due: Sequence[str], now: datetim
     plans: dict[str, TicketPlan] = {}
     for start in range(0, len(due), _BATCH):
         plans |= _plan_batch(house, setup, due[start : start + _BATCH], now)
-    learned = {write_id: each for plan in plans.values() for write_id, each in plan.learned.items()}
-    house.register.outbox.learn({write_id: (each.facts, each.wording) for write_id, each in learned.items()})
+    learned = {write_id: fact for plan in plans.values() for write_id, fact in plan.learned.items()}
+    house.register.outbox.learn({write_id: (fact.facts, fact.wording) for write_id, fact in learned.items()})
     return plans
 
 
 def _plan_batch(house: House, setup: SourceSetup, ids: Sequence[str], now: datetime) -> dict[str, TicketPlan]:
     """Return the plans made when these tickets were judged in this cycle, and make the others."""
-    kept = {each: setup.plans.take(each) for each in ids}
-    plans = {each: plan for each, plan in kept.items() if plan is not None}
-    unplanned = [each for each in ids if each not in plans]
+    kept = {ticket_id: setup.plans.take(ticket_id) for ticket_id in ids}
+    plans = {ticket_id: plan for ticket_id, plan in kept.items() if plan is not None}
+    unplanned = [ticket_id for ticket_id in ids if ticket_id not in plans]
     return plans | _plan_from_mirror(house, setup, unplanned, now) if unplanned else plans
 
 
@@ -174,24 +174,24 @@ def _plan_from_mirror(house: House, setup: SourceSetup, ids: Sequence[str], now:
     writes = register.outbox.writes_of(setup.name, ids)
     mirror = register.batch(setup.name, ids, setup.source.parser())
 
-    def planned(each: str) -> TicketPlan:
-        if register.tickets.is_action(setup.name, each):
-            return _plan_action(house, setup, each, writes.get(each, []), mirror, now)
-        record = map_mirrored(house, setup, each, now, mirror=mirror)
+    def planned(ticket_id: str) -> TicketPlan:
+        if register.tickets.is_action(setup.name, ticket_id):
+            return _plan_action(house, setup, ticket_id, writes.get(ticket_id, []), mirror, now)
+        record = map_mirrored(house, setup, ticket_id, now, mirror=mirror)
         if not isinstance(record, CapaRecord):
             return TicketPlan(withheld="the ticket cannot be mapped")
-        told, written, said = findings.get(each, []), writes.get(each, []), outcomes.get(each, {})
+        told, written, said = findings.get(ticket_id, []), writes.get(ticket_id, []), outcomes.get(ticket_id, {})
         target = target_of(house, setup, record, mirror, now, was_meant=bool(written))
         return plan_ticket(target, told, written, now=now, options=setup.write, outcomes=said)
 
-    for each in ids:
+    for ticket_id in ids:
         try:
-            plans[each] = planned(each)
+            plans[ticket_id] = planned(ticket_id)
         except CapaSyncError:
             raise
         except Exception as error:  # noqa: BLE001 - nothing is written on this ticket, and all others go on
-            plans[each] = TicketPlan(withheld=own_error(error))
-            register.tickets.quarantine(setup.name, each, [own_error(error)])
+            plans[ticket_id] = TicketPlan(withheld=own_error(error))
+            register.tickets.quarantine(setup.name, ticket_id, [own_error(error)])
     return plans
 
 
@@ -211,14 +211,14 @@ def _due(house: House, setup: SourceSetup, now: datetime) -> list[str]:
     """
     agenda, held = house.register.agenda, setup.held
     unjudged = set(agenda.due_judging(setup.name, now))  # found due while others were judged: in the next cycle
-    late = [each for each in unjudged if each in held]
+    late = [ticket_id for ticket_id in unjudged if ticket_id in held]
     agenda.planned(setup.name, dict.fromkeys(late, now))
-    due = dict.fromkeys(each for each in agenda.due_planning(setup.name, now) if each not in unjudged)
+    due = dict.fromkeys(ticket_id for ticket_id in agenda.due_planning(setup.name, now) if ticket_id not in unjudged)
     if held:
         under_way = (write.ticket_id for write in house.register.outbox.open(setup.name))
-        due |= dict.fromkeys(each for each in under_way if each in held and each not in unjudged)
-    for each in (*late, *due):
-        held.drop(each)
+        due |= dict.fromkeys(ticket_id for ticket_id in under_way if ticket_id in held and ticket_id not in unjudged)
+    for ticket_id in (*late, *due):
+        held.drop(ticket_id)
     if held and house.register.outbox.released(setup.name) is not None:
         due |= dict.fromkeys(held.take_all())
     return list(due)
@@ -253,8 +253,8 @@ def _counts(
         recent=sum(
             register.outbox.notifications_since(name, now - ROLLING_DAY)
             + _waiting(house, name, (plans, held) if name == setup.name else ())
-            for name, each in house.setups.items()
-            if each.site == setup.site
+            for name, other in house.setups.items()
+            if other.site == setup.site
         ),
         changed=changed,
         tickets=register.findings.judged_tickets(setup.name, brakes.worth_counting(changed)),
@@ -267,7 +267,9 @@ def _counts(
 def _waiting(house: House, source: str, planned: Sequence[Container[str]]) -> int:
     """Count notifications let through before that wait in the outbox, of tickets not planned anew."""
     return sum(
-        write.notifies and write.state is WriteState.PENDING and not any(write.ticket_id in each for each in planned)
+        write.notifies
+        and write.state is WriteState.PENDING
+        and not any(write.ticket_id in tickets for tickets in planned)
         for write in house.register.outbox.open(source)
     )
 
@@ -329,4 +331,4 @@ def _use_release(
 
 def _plan_next(house: House, setup: SourceSetup, plans: Mapping[str, TicketPlan], done: Iterable[str]) -> None:
     """Note for each planned ticket when to plan it again; those not let through stay due."""
-    house.register.agenda.planned(setup.name, {each: plans[each].look_again for each in done})
+    house.register.agenda.planned(setup.name, {ticket_id: plans[ticket_id].look_again for ticket_id in done})

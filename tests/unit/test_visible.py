@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 import capa_sync
-from capa_sync.daemon.log import Action, configure_logs, log
+from capa_sync.daemon.log import LogAction, configure_logs, log
 from capa_sync.model.visible import escaped, lines, one_line
 from capa_sync.sources.servicenow.writer import plain_text
 from capa_sync.web.inert import inert, inert_csv
@@ -42,7 +42,7 @@ def log_line(text: str) -> str:
     """What a log line shows of a value, without the end of its line."""
     out = io.StringIO()
     configure_logs(out)
-    log(Action.TICKET_QUARANTINED, source="jira", reason=text)
+    log(LogAction.TICKET_QUARANTINED, source="jira", reason=text)
     return out.getvalue().removesuffix("\n")
 
 
