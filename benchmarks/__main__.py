@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from benchmarks.hostile_texts import hostile_texts
 from benchmarks.jira_large import long_edits
 from benchmarks.resume import broken_backfill
-from benchmarks.running import Line, Result, check_whole, measure
+from benchmarks.running import Result, TableLine, check_whole, measure
 from benchmarks.starting import starts
 from benchmarks.trackers import tracker
 
@@ -51,23 +51,23 @@ def compare(kind: str, url: str, what: str, sizes: Sizes) -> tuple[float, float,
     return statistics.median(ratios), statistics.median(cpu), ours
 
 
-def _against_floor(kind: str, name: str, limit: float, sizes: Sizes) -> Iterator[Line]:
+def _against_floor(kind: str, name: str, limit: float, sizes: Sizes) -> Iterator[TableLine]:
     with tracker(kind, sizes.tickets) as url:
         ratio, cpu, ours = compare(kind, url, "backfill", sizes)
         told = f"{ratio:.2f} × ({ours['seconds']:.1f} s; of CPU {cpu:.2f} ×)"
         size = f"{sizes.tickets:,} tickets, {ours['changes']:,} changes"
-        yield Line(f"{name} backfill, {size}", told, f"≤ {limit} × floor", ratio <= limit)
+        yield TableLine(f"{name} backfill, {size}", told, f"≤ {limit} × floor", ratio <= limit)
         peak = ours["peak_mib"]
-        yield Line(f"{name} backfill, peak of memory", f"{peak:.0f} MiB", "< 250 MiB", peak < 250)
+        yield TableLine(f"{name} backfill, peak of memory", f"{peak:.0f} MiB", "< 250 MiB", peak < 250)
         if kind == "jira":
             ratio, cpu, ours = compare(kind, url, "first_cycle", sizes)
             told = f"{ratio:.2f} × ({ours['seconds']:.1f} s; of CPU {cpu:.2f} ×), {ours['judged']:,} judged"
-            yield Line("whole first cycle: read, map, judge, plan", told, "≤ 3 × floor", ratio <= 3)
+            yield TableLine("whole first cycle: read, map, judge, plan", told, "≤ 3 × floor", ratio <= 3)
             peak = ours["peak_mib"]
-            yield Line("the same, peak of memory", f"{peak:.0f} MiB", "< 250 MiB", peak < 250)
+            yield TableLine("the same, peak of memory", f"{peak:.0f} MiB", "< 250 MiB", peak < 250)
 
 
-def _polls(kind: str, name: str, requests: int, sizes: Sizes) -> Iterator[Line]:
+def _polls(kind: str, name: str, requests: int, sizes: Sizes) -> Iterator[TableLine]:
     """Polls after nothing happened and after some edits; warnings that wait for a release are held back meanwhile."""
     edits = ("--edits", str(sizes.edits))
     few = sizes.tickets // 10
@@ -78,16 +78,16 @@ def _polls(kind: str, name: str, requests: int, sizes: Sizes) -> Iterator[Line]:
     own, asked = found["quiet_own_ms"], found["quiet_requests"]
     told = f"{asked:.0f} requests, {own:.1f} ms CPU besides the client library's"
     is_met = asked == requests and own < 5
-    yield Line(f"{name} poll, nothing changed", told, f"{requests} requests, < 5 ms", is_met)
+    yield TableLine(f"{name} poll, nothing changed", told, f"{requests} requests, < 5 ms", is_met)
     told = f"{found['read']:,} read and {found['judged']:,} judged with {found['requests']} requests"
     is_met = found["read"] == found["judged"] == sizes.edits
-    yield Line(f"{name}: {sizes.edits:,} of {sizes.tickets:,} edited", told, "work as for those alone", is_met)
+    yield TableLine(f"{name}: {sizes.edits:,} of {sizes.tickets:,} edited", told, "work as for those alone", is_met)
     ratio = found["cpu"] / smaller["cpu"]
     told = f"{ratio:.2f} × the CPU, {smaller['requests']} requests there"
-    yield Line(f"the same beside {sizes.edits:,} of {few:,} edited", told, "0.8 to 1.2 ×", 0.8 <= ratio <= 1.2)
+    yield TableLine(f"the same beside {sizes.edits:,} of {few:,} edited", told, "0.8 to 1.2 ×", 0.8 <= ratio <= 1.2)
 
 
-def _distant(sizes: Sizes) -> Iterator[Line]:
+def _distant(sizes: Sizes) -> Iterator[TableLine]:
     with tracker("servicenow", sizes.distant, latency=0.2) as url:
         sliced = measure("backfill", "servicenow", url, "--budget", "30/s")
         chain = measure("backfill", "servicenow", url, "--budget", "30/s", "--sessions", "1")
@@ -95,20 +95,20 @@ def _distant(sizes: Sizes) -> Iterator[Line]:
     rate = sliced["requests"] / sliced["seconds"]
     told = f"{speed:.1f} × the speed of one chain, {rate:.0f} requests a second"
     what = f"ServiceNow, {sizes.distant:,} rows, 200 ms latency, budget 30/s"
-    yield Line(what, told, "≥ 3 ×, within the budget", speed >= 3 and rate <= 31)
+    yield TableLine(what, told, "≥ 3 ×, within the budget", speed >= 3 and rate <= 31)
 
 
-def _endless(sizes: Sizes) -> Iterator[Line]:
+def _endless(sizes: Sizes) -> Iterator[TableLine]:
     with tracker("jira", sizes.endless) as url:
         found = measure("backfill", "jira", url)
     check_whole(found, sizes.endless)
     peak = found["peak_mib"]
-    yield Line(
+    yield TableLine(
         f"Jira backfill, {sizes.endless:,} tickets, peak of memory", f"{peak:.0f} MiB", "< 250 MiB", peak < 250
     )
 
 
-def _large(sizes: Sizes) -> Iterator[Line]:
+def _large(sizes: Sizes) -> Iterator[TableLine]:
     """Tickets as large as real ones, with some of 3 MB, through a whole first cycle."""
     for kind, name in (("jira-large", "Jira Cloud"), ("jira-dc-large", "Jira Data Center")):
         with tracker(kind, sizes.large) as url:
@@ -117,10 +117,10 @@ def _large(sizes: Sizes) -> Iterator[Line]:
         assert not found["quarantined"], found
         peak = found["peak_mib"]
         what = f"{name}, {sizes.large:,} tickets of 40 kB, every 300th of 3 MB: first cycle, peak of memory"
-        yield Line(what, f"{peak:.0f} MiB", "< 250 MiB", peak < 250)
+        yield TableLine(what, f"{peak:.0f} MiB", "< 250 MiB", peak < 250)
 
 
-def run(sizes: Sizes, parts: list[str]) -> Iterator[Line]:
+def run(sizes: Sizes, parts: list[str]) -> Iterator[TableLine]:
     """Run what was asked for."""
     if "start" in parts:
         yield from starts(STARTS)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 
-from benchmarks.running import Line
+from benchmarks.running import TableLine
 from capa_sync.mapping.placeholders import state_of
 from capa_sync.mapping.texts import normalise
 from capa_sync.mapping.values import split_list
@@ -151,7 +151,7 @@ def worst_growth(work: Work, seed: str, head: str) -> tuple[float, float]:
     return growth, last
 
 
-def hostile_texts() -> Iterator[Line]:
+def hostile_texts() -> Iterator[TableLine]:
     """Measure every pattern and reader on every hostile text; one line for all, which names the worst."""
     growth, slowest = (0.0, ""), (0.0, "")
     count = 0
@@ -163,4 +163,6 @@ def hostile_texts() -> Iterator[Line]:
             growth, slowest = max(growth, (grown, what)), max(slowest, (seconds, what))
     told = f"{growth[0]:.1f} × ({growth[1]}); slowest {slowest[0]:.2f} s ({slowest[1]})"
     is_met = growth[0] <= 3 and slowest[0] < 1
-    yield Line(f"patterns on {count:,} hostile texts, length doubled up to 100,000", told, "≤ 3 ×, < 1 s", is_met)
+    yield TableLine(
+        f"patterns on {count:,} hostile texts, length doubled up to 100,000", told, "≤ 3 ×, < 1 s", is_met
+    )

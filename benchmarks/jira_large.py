@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import orjson
 
-from benchmarks.jira_tickets import Tickets
+from benchmarks.jira_tickets import GeneratedTickets
 
 FIRST_EXTRA_ID = 500_000
 LONG_FIELD = "customfield_11001"
@@ -19,7 +19,7 @@ EDITS, EDITS_OF_A_GIANT = 9, 46
 _WORDS = b"the review of the finance application was not done in time and nobody was told of it, so that "
 
 
-class LargeTickets(Tickets):
+class LargeTickets(GeneratedTickets):
     """So many large tickets."""
 
     def __init__(self, size: int) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import orjson
 
-from benchmarks.lives import Edit, Life
+from benchmarks.lives import Edit, TicketLife
 from capa_sync.sandbox.stories.cast import CAST
 from capa_sync.sandbox.stories.jira_site import STATUS_OF, site_lines
 from capa_sync.sandbox.stories.vocabulary import WORDS
@@ -50,7 +50,7 @@ class Painter:
         builtin = {"title": "summary", "description": "description", "owner": "assignee", "due_at": "duedate"}
         return builtin[name] if word.is_builtin else str(self._field[word.jira]["id"])
 
-    def issue(self, life: Life, number: int) -> bytes:
+    def issue(self, life: TicketLife, number: int) -> bytes:
         """The issue with `*all` fields: id, id, key, created, updated are left open."""
         status = self._status[STATUS_OF[life.now["stage"]]]
         fields: dict[str, Any] = {line["id"]: None for line in self.fields}

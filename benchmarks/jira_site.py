@@ -14,7 +14,7 @@ from typing import Any
 import orjson
 
 from benchmarks.jira_paint import BUILTIN, ME, iso, ms, person
-from benchmarks.jira_tickets import BORN, FIRST_ID, Tickets
+from benchmarks.jira_tickets import BORN, FIRST_ID, GeneratedTickets
 from benchmarks.server import Answer
 
 _HEADERS = f"X-AACCOUNTID: {ME}\r\n".encode()
@@ -28,7 +28,7 @@ _PROJECTS = {"values": [{"id": "10000", "key": "CAPA"}], "total": 1, "isLast": T
 class JiraSite:
     """What a Jira Cloud with these issues answers."""
 
-    def __init__(self, tickets: Tickets) -> None:
+    def __init__(self, tickets: GeneratedTickets) -> None:
         self._tickets = tickets
         painter = self._tickets.painter
         fields = [

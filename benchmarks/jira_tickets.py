@@ -11,7 +11,7 @@ from typing import Any
 import orjson
 
 from benchmarks.jira_paint import ME, Painter, iso, ms, person
-from benchmarks.lives import POOL, Edit, Life, tell_pool
+from benchmarks.lives import POOL, Edit, TicketLife, generate_pool
 
 FIRST_ID = 100_000
 BORN = datetime(2024, 1, 1, tzinfo=UTC)
@@ -20,7 +20,7 @@ STEP_MS = 20_000
 """Tickets were last touched one after the other, this far apart: the overlap of a poll holds a few of them."""
 
 
-class Tickets:
+class GeneratedTickets:
     """So many tickets, by number from 0."""
 
     def __init__(self, size: int) -> None:
@@ -28,7 +28,7 @@ class Tickets:
         self.painter = Painter()
         self.written: dict[int, float] = {}
         """Number -> when it was last commented on (epoch s)."""
-        self._lives = tell_pool()
+        self._lives = generate_pool()
         self._issues = [self.painter.issue(life, number) for number, life in enumerate(self._lives)]
         self._histories = [
             [self.painter.entry(number, edit) for number, edit in enumerate(life.edits, 1)] for life in self._lives
@@ -95,7 +95,7 @@ class Tickets:
         """Close a ticket as it is; few are ready for it."""
         now, life = datetime.now(UTC), self._lives[number % POOL]
         edit = Edit(now, "anna.lee", {"stage": (life.now["stage"], "closed")})
-        closed = Life(life.born, life.now | {"stage": "closed"})
+        closed = TicketLife(life.born, life.now | {"stage": "closed"})
         self._closed[number] = self.painter.issue(closed, number % POOL)
         self._edited[number] = (ms(now), self.painter.entry(900_000, edit))
 

@@ -106,7 +106,7 @@ class Edit:
 
 
 @dataclass(slots=True)
-class Life:
+class TicketLife:
     """One life: fields set at birth and by edits, and the edits."""
 
     born: dict[str, str]
@@ -119,7 +119,7 @@ class Life:
         return sum(len(edit.values) for edit in self.edits)
 
 
-class _Teller:
+class _LifeGenerator:
     def __init__(self, seed: int) -> None:
         self._dice = random.Random(seed)  # noqa: S311 - the same lives at every run
 
@@ -137,20 +137,20 @@ class _Teller:
             return (day + timedelta(days=self._dice.randrange(5, 60))).date().isoformat()
         return self.text(6 if word.kind == "line" else self._dice.randrange(12, 60))
 
-    def life(self, number: int) -> Life:
+    def life(self, number: int) -> TicketLife:
         """Tell one life, up to a random step."""
         at = START + timedelta(hours=number % 500)
         born = {name: self.value(name, at) for name in ("title", "description", "requirement_ref", "source")}
         born |= {name: self.value(name, at) for name in ("location", "objective_evidence")}
         born |= {"occurred_at": at.date().isoformat(), "detected_at": at.date().isoformat(), "stage": "identified"}
-        life = Life(born, dict(born))
+        life = TicketLife(born, dict(born))
         # one in twelve lives to its end, so that all stages are there
         for step in _STEPS if number % 12 == 0 else _STEPS[: self._dice.randrange(2, 6)]:
             at += timedelta(hours=self._dice.randrange(3, 160))
             self._edit(life, at, list(step))
         return life
 
-    def _edit(self, life: Life, at: datetime, names: list[str]) -> None:
+    def _edit(self, life: TicketLife, at: datetime, names: list[str]) -> None:
         values = {}
         for name in names:
             key, new = ("stage", name[1:]) if name[0] == ">" else (name, self.value(name, at))
@@ -158,7 +158,7 @@ class _Teller:
             life.now[key] = new
         life.edits.append(Edit(at, self._dice.choice(list(CAST)), values))
 
-    def lengthen(self, life: Life, entries: int) -> None:
+    def lengthen(self, life: TicketLife, entries: int) -> None:
         """Add edits of the description, one value each."""
         at = life.edits[-1].at
         for _ in range(entries):
@@ -166,14 +166,14 @@ class _Teller:
             self._edit(life, at, ["description"])
 
 
-def tell_pool() -> list[Life]:
+def generate_pool() -> list[TicketLife]:
     """Tell the whole pool; together its edits change exactly ITEMS_A_POOL values."""
-    teller = _Teller(10)
-    lives = [teller.life(number) for number in range(POOL)]
+    generator = _LifeGenerator(10)
+    lives = [generator.life(number) for number in range(POOL)]
     for number in range(50, POOL, 100):
-        teller.lengthen(lives[number], 103)
+        generator.lengthen(lives[number], 103)
     missing = ITEMS_A_POOL - sum(life.items for life in lives)
     assert missing >= 0, f"the lives are too long by {-missing} values"
     for n in range(missing):
-        teller.lengthen(lives[n * 7 % POOL], 1)
+        generator.lengthen(lives[n * 7 % POOL], 1)
     return lives

@@ -8,7 +8,7 @@ import time
 from contextlib import closing
 from pathlib import Path
 
-from benchmarks.running import Line, check_whole, command_of, fresh_folder, measure, measure_in
+from benchmarks.running import TableLine, check_whole, command_of, fresh_folder, measure, measure_in
 from benchmarks.trackers import ROOT, requests_since
 
 IN_FLIGHT = 25
@@ -17,7 +17,7 @@ _LOOK = 0.02
 _NOT_YET = -1
 
 
-def broken_backfill(url: str, tickets: int) -> Line:
+def broken_backfill(url: str, tickets: int) -> TableLine:
     """Kill a backfill (SIGKILL) when half of the tickets are committed, take it up again, and compare."""
     whole = measure("backfill", "jira", url)
     check_whole(whole, tickets)
@@ -34,7 +34,9 @@ def broken_backfill(url: str, tickets: int) -> Line:
         f"{ratio:.2f} × the time of an unbroken one"
     )
     is_met = repeated == 0 and again <= IN_FLIGHT
-    return Line(f"Jira backfill of {tickets:,}, killed after {kept:,}", told, f"0; ≤ {IN_FLIGHT} requests", is_met)
+    return TableLine(
+        f"Jira backfill of {tickets:,}, killed after {kept:,}", told, f"0; ≤ {IN_FLIGHT} requests", is_met
+    )
 
 
 def _killed_at(folder: Path, url: str, tickets: int) -> float:

@@ -21,7 +21,7 @@ ITEMS_A_TICKET = 8.4
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class TableLine:
     """One line of the table."""
 
     what: str

@@ -17,7 +17,7 @@ Answer = tuple[int, bytes, bytes]
 """Status, body, and extra header lines (each ended by CRLF)."""
 
 
-class Site(Protocol):
+class ServedSite(Protocol):
     """What is served."""
 
     def answer(self, method: str, target: str, body: bytes) -> Answer:
@@ -31,7 +31,7 @@ _HEAD = b"HTTP/1.1 %d OK\r\nContent-Type: application/json;charset=UTF-8\r\nCont
 class Connection(asyncio.Protocol):
     """One keep-alive connection; requests are answered in order."""
 
-    def __init__(self, site: Site, latency: float, count: Callable[[], None]) -> None:
+    def __init__(self, site: ServedSite, latency: float, count: Callable[[], None]) -> None:
         self._site = site
         self._latency = latency
         self._count = count
@@ -78,7 +78,7 @@ def _length(head: bytes) -> int:
 class _Counted:
     """Adds what every benchmark wants to know: how many requests came; `GET /count` tells and forgets."""
 
-    def __init__(self, site: Site) -> None:
+    def __init__(self, site: ServedSite) -> None:
         self._site = site
         self.requests = 0
 
@@ -94,7 +94,7 @@ class _Counted:
         return self._site.answer(method, target, body)
 
 
-async def _serve(site: Site, latency: float) -> None:
+async def _serve(site: ServedSite, latency: float) -> None:
     counted = _Counted(site)
     loop = asyncio.get_running_loop()
     server = await loop.create_server(lambda: Connection(counted, latency, counted.count), "127.0.0.1", 0)
@@ -115,9 +115,9 @@ def main() -> None:
     given = parser.parse_args()
     if given.kind == "jira":
         from benchmarks.jira_site import JiraSite
-        from benchmarks.jira_tickets import Tickets
+        from benchmarks.jira_tickets import GeneratedTickets
 
-        site: Site = JiraSite(Tickets(given.tickets))
+        site: ServedSite = JiraSite(GeneratedTickets(given.tickets))
     elif given.kind == "jira-large":
         from benchmarks.jira_large import LargeTickets
         from benchmarks.jira_site import JiraSite

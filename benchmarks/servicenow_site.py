@@ -12,7 +12,7 @@ from urllib.parse import parse_qs
 
 import orjson
 
-from benchmarks.lives import POOL, Life, tell_pool
+from benchmarks.lives import POOL, TicketLife, generate_pool
 from benchmarks.server import Answer
 from capa_sync.sandbox.servicenow.clause10 import CHOICES
 from capa_sync.sandbox.stories.cast import CAST
@@ -57,7 +57,7 @@ def _raw(name: str, value: str) -> str:
     return f"{value} 08:00:00" if kind == "instant" else value
 
 
-def _cells(life: Life) -> bytes:
+def _cells(life: TicketLife) -> bytes:
     """A row with raw and display values, ids and stamps left open."""
     cells = dict.fromkeys((_column(name) for name in WORDS if WORDS[name].column), ("", ""))
     for name, value in life.now.items():
@@ -79,7 +79,7 @@ def _cells(life: Life) -> bytes:
     return re.sub(rb"@@(ID|NUMBER|UPDATED)@@", rb"%(\1)b", orjson.dumps(row).replace(b"%", b"%%"))
 
 
-def _audit(life: Life) -> list[tuple[str, bytes]]:
+def _audit(life: TicketLife) -> list[tuple[str, bytes]]:
     """Stamp and row of each audit entry, ids left open."""
     found = []
     for checkpoint, edit in enumerate(life.edits):
@@ -125,7 +125,7 @@ class ServiceNowSite:
     """What an instance with `size` records answers."""
 
     def __init__(self, size: int) -> None:
-        lives = tell_pool()
+        lives = generate_pool()
         self._size = size
         self._rows = [_cells(life) for life in lives]
         self._audits = [_audit(life) for life in lives]

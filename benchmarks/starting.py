@@ -11,7 +11,7 @@ import sys
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 
-from benchmarks.running import Line, fresh_folder
+from benchmarks.running import TableLine, fresh_folder
 from benchmarks.trackers import ROOT
 from capa_sync.store import open_register
 
@@ -22,7 +22,7 @@ Verb = Callable[[], tuple[str, ...]]
 AT_MOST_NOTHING, AT_MOST_LIBRARIES = 15, 2
 
 
-def starts(rounds: int) -> Iterator[Line]:
+def starts(rounds: int) -> Iterator[TableLine]:
     """Start each verb in turn with its floor; the middle ratio of the rounds counts."""
     with fresh_folder() as folder:
         settings = folder / "there" / "capa-sync.toml"
@@ -36,10 +36,10 @@ def starts(rounds: int) -> Iterator[Line]:
         yield _line("`status`, new register", LIBRARIES, name, AT_MOST_LIBRARIES, rounds, lambda: status)
 
 
-def _line(what: str, floor: tuple[str, ...], name: str, limit: float, rounds: int, verb: Verb) -> Line:
+def _line(what: str, floor: tuple[str, ...], name: str, limit: float, rounds: int, verb: Verb) -> TableLine:
     ratios = [_run(*VERB, *verb()) / _run(*floor) for _ in range(rounds)]
     ratio = statistics.median(ratios)
-    return Line(f"start of {what}", f"{ratio:.1f} × {name}", f"≤ {limit} ×", ratio <= limit)
+    return TableLine(f"start of {what}", f"{ratio:.1f} × {name}", f"≤ {limit} ×", ratio <= limit)
 
 
 def _run(*command: str) -> float:

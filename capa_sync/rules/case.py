@@ -43,7 +43,7 @@ class ActionEdit:
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class TimelineRow:
     """One edit of the life: everything in it was saved together. The first row creates the ticket."""
 
     when: When
@@ -84,7 +84,7 @@ class Case:
 
     name: str
     line: int
-    rows: tuple[Row, ...]
+    rows: tuple[TimelineRow, ...]
     expects: tuple[Expect, ...]
     options: JudgeOptions = field(default_factory=JudgeOptions)
     ignored: frozenset[str] = frozenset()

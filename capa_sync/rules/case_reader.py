@@ -12,7 +12,7 @@ from capa_sync.model.settings import DEFAULT_DEADLINES, Days, JudgeOptions
 from capa_sync.model.ticket import Presence
 from capa_sync.model.values import Value
 from capa_sync.rules.calendar import Calendar
-from capa_sync.rules.case import ActionEdit, Case, Expect, Row, When
+from capa_sync.rules.case import ActionEdit, Case, Expect, TimelineRow, When
 from capa_sync.rules.profiles import PROFILES
 from capa_sync.rules.reading import (
     check_keys,
@@ -26,7 +26,7 @@ from capa_sync.rules.reading import (
     yes_no,
 )
 from capa_sync.rules.subjects import SUBJECTS, Kind, Subject
-from capa_sync.rules.yaml_lines import Problems, Table, Text, Tree
+from capa_sync.rules.yaml_lines import Problems, Text, Tree, YamlTable
 
 CASE_KEYS = ("case", "settings", "accounts", "unmapped", "unreadable", "history", "timeline", "expect")
 ROW_KEYS = ("day", "by", "stage", "source_status", "comment", "action", "actions", "hold", "presence")
@@ -70,7 +70,7 @@ class _CaseReader:
 
     def case(self, tree: Tree) -> Case | None:
         """Return the test, None where it is no mapping."""
-        if not isinstance(tree, Table):
+        if not isinstance(tree, YamlTable):
             self._problems.add(tree.line, "a test must be a mapping", "start with `case: what it shows`")
             return None
         check_keys(tree, CASE_KEYS, "key of a test", self._problems)
@@ -96,7 +96,7 @@ class _CaseReader:
         options = JudgeOptions()
         if tree is None:
             return options
-        if not isinstance(tree, Table):
+        if not isinstance(tree, YamlTable):
             self._problems.add(tree.line, "'settings' must be a mapping")
             return options
         check_keys(tree, SETTING_KEYS, "setting of a test", self._problems)
@@ -126,11 +126,11 @@ class _CaseReader:
 
     def _deadlines(self, tree: Tree | None) -> dict[str, dict[str, Days]]:
         merged = {name: dict(grades) for name, grades in DEFAULT_DEADLINES.items()}
-        for name, grades in tree if isinstance(tree, Table) else ():
+        for name, grades in tree if isinstance(tree, YamlTable) else ():
             if name.value not in merged:
-                check_keys(Table(((name, grades),), name.line), tuple(merged), "deadline", self._problems)
+                check_keys(YamlTable(((name, grades),), name.line), tuple(merged), "deadline", self._problems)
                 continue
-            for grade, length in grades if isinstance(grades, Table) else ():
+            for grade, length in grades if isinstance(grades, YamlTable) else ():
                 days = days_of(length.value) if isinstance(length, Text) else None
                 if days is None or grade.value not in merged[name.value]:
                     self._problems.add(grade.line, "cannot read this deadline", "such as `{major: 5bd, minor: 10}`")
@@ -140,9 +140,9 @@ class _CaseReader:
 
     def _accounts(self, tree: Tree | None) -> dict[str, frozenset[str]]:
         found: dict[str, set[str]] = {word: set() for word in ACCOUNT_WORDS}
-        if tree is not None and not isinstance(tree, Table):
+        if tree is not None and not isinstance(tree, YamlTable):
             self._problems.add(tree.line, "'accounts' must be a mapping", "such as `{bot: ignored}`")
-        for person, state in tree if isinstance(tree, Table) else ():
+        for person, state in tree if isinstance(tree, YamlTable) else ():
             word = word_of(state, ACCOUNT_WORDS, "state of an account", self._problems, person.line)
             if word:
                 found[word].add(person.value)
@@ -154,10 +154,10 @@ class _CaseReader:
             word_of(name, [*_CATALOGUE, "actions"], "field", self._problems, name.line)
         return frozenset(name.value for name in names)
 
-    def _rows(self, tree: Table) -> tuple[Row, ...]:
-        found: list[Row] = []
+    def _rows(self, tree: YamlTable) -> tuple[TimelineRow, ...]:
+        found: list[TimelineRow] = []
         for member in items_of(tree.get("timeline"), "timeline", self._problems):
-            if not isinstance(member, Table):
+            if not isinstance(member, YamlTable):
                 self._problems.add(member.line, "a row must be a mapping", "such as `{day: 2026-03-01, by: ana}`")
                 continue
             row = self._row(member)
@@ -168,7 +168,7 @@ class _CaseReader:
             self._problems.add(tree.line, "the test has no timeline")
         return tuple(found)
 
-    def _row(self, tree: Table) -> Row | None:
+    def _row(self, tree: YamlTable) -> TimelineRow | None:
         check_keys(tree, (*ROW_KEYS, *_CATALOGUE), "field", self._problems)
         when = when_of(tree.get("day"), "day", self._problems, tree.line)
         by, stage, presence = tree.get("by"), tree.get("stage"), tree.get("presence")
@@ -178,7 +178,7 @@ class _CaseReader:
         )
         if when is None:
             return None
-        return Row(
+        return TimelineRow(
             when=when,
             by=text_of(by, "by", self._problems, tree.line) if by else "somebody",
             fields={key.value: self._value(key, value) for key, value in tree if key.value in _CATALOGUE},
@@ -196,14 +196,14 @@ class _CaseReader:
     def _instant(self, wall: datetime) -> datetime:
         return Calendar(self._options.timezone, frozenset()).at(wall)
 
-    def _actions(self, tree: Table) -> tuple[ActionEdit, ...]:
+    def _actions(self, tree: YamlTable) -> tuple[ActionEdit, ...]:
         single, several = tree.get("action"), tree.get("actions")
         members = [single] if single is not None else list(items_of(several, "actions", self._problems))
         edits = [self._action(member) for member in members]
         return tuple(edit for edit in edits if edit is not None)
 
     def _action(self, tree: Tree) -> ActionEdit | None:
-        if not isinstance(tree, Table):
+        if not isinstance(tree, YamlTable):
             self._problems.add(tree.line, "an action must be a mapping", "such as `{id: A1, text: …, owner: bo}`")
             return None
         check_keys(tree, ACTION_KEYS, "part of an action", self._problems)
@@ -223,22 +223,22 @@ class _CaseReader:
             readable=self._flag(tree, "readable"),
         )
 
-    def _part(self, tree: Table, subject: Subject) -> Value | None:
+    def _part(self, tree: YamlTable, subject: Subject) -> Value | None:
         value = tree.get(subject.name)
         return None if value is None else value_of(subject, value, self._instant, self._problems)
 
-    def _flag(self, tree: Table, name: str) -> bool | None:
+    def _flag(self, tree: YamlTable, name: str) -> bool | None:
         value = tree.get(name)
         return None if value is None else yes_no(value, name, self._problems, tree.line)
 
-    def _expects(self, tree: Table) -> tuple[Expect, ...]:
+    def _expects(self, tree: YamlTable) -> tuple[Expect, ...]:
         members = items_of(tree.get("expect"), "expect", self._problems)
         if not members:
             self._problems.add(tree.line, "the test expects nothing", "add `expect:` with a day and a result")
         return tuple(expect for member in members if (expect := self._expect(member)) is not None)
 
     def _expect(self, tree: Tree) -> Expect | None:
-        if not isinstance(tree, Table):
+        if not isinstance(tree, YamlTable):
             self._problems.add(tree.line, "cannot read this in 'expect'", "such as `{day: 2026-03-05, result: ok}`")
             return None
         check_keys(tree, EXPECT_KEYS, "key of an expectation", self._problems)

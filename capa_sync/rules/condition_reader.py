@@ -7,7 +7,7 @@ from capa_sync.rules.phrases.phrase import PhraseError, did_you_mean
 from capa_sync.rules.phrases.table import Vocabulary
 from capa_sync.rules.reading import COMMA_HINT, items_of
 from capa_sync.rules.subjects import SUBJECTS
-from capa_sync.rules.yaml_lines import Items, Problems, Table, Text, Tree
+from capa_sync.rules.yaml_lines import Items, Problems, Text, Tree, YamlTable
 
 DEEPEST = 3
 _JOINS = tuple(join.value for join in Join)
@@ -41,7 +41,7 @@ class ConditionReader:
     def _members(self, trees: tuple[Tree, ...], depth: int) -> tuple[Condition, ...]:
         found: list[Condition] = []
         for tree in trees:
-            if not isinstance(tree, Table) or not tree.entries:
+            if not isinstance(tree, YamlTable) or not tree.entries:
                 self._problems.add(tree.line, "a condition must be `field: phrase`, or a block any, all or none")
                 continue
             if len(tree.entries) > 1:
@@ -52,7 +52,7 @@ class ConditionReader:
             found += [member] if member is not None else []
         return tuple(found)
 
-    def _several(self, tree: Table) -> None:
+    def _several(self, tree: YamlTable) -> None:
         split = tree.flow and any(isinstance(value, Text) and value.absent for _, value in tree)
         hint = COMMA_HINT if split else "start each condition with a dash of its own"
         self._problems.add(tree.line, "one condition holds several lines", hint)

@@ -53,7 +53,7 @@ class Terms:
         return self._lengths[deadline, grade]
 
 
-class Move(NamedTuple):
+class DueDateMove(NamedTuple):
     """One move of a date to a later one by a human; `passed`: the old date had ended by then."""
 
     change: FieldChange
@@ -92,7 +92,7 @@ class Context:
         self._firsts: dict[str, FirstTime] = {}
         self._became: dict[tuple[str, frozenset[str]], FirstTime] = {}
         self._entries: dict[str, tuple[Moment | None, bool]] = {}
-        self._moves: dict[str, list[Move]] = {}
+        self._moves: dict[str, list[DueDateMove]] = {}
         began = record.history_from is not None and record.history_from <= record.created_at
         self.history_whole = record.history_complete or began
 
@@ -192,15 +192,15 @@ class Context:
         start = self.record.history_from
         return self.history_whole or (entry.origin is not Origin.BIRTH and start is not None and entry.at >= start)
 
-    def moves(self, field: str) -> Sequence[Move]:
+    def moves(self, field: str) -> Sequence[DueDateMove]:
         """Return the moves of a date to a later one by humans; emptying it in between hides no move."""
         found = self._moves.get(field)
         if found is None:
             found = self._moves[field] = list(self._later_moves(field))
         return found
 
-    def _later_moves(self, field: str) -> Sequence[Move]:
-        found: list[Move] = []
+    def _later_moves(self, field: str) -> Sequence[DueDateMove]:
+        found: list[DueDateMove] = []
         before: date | datetime | None = None
         calendar = self.terms.calendar
         for change in self.changes(field):
@@ -210,7 +210,7 @@ class Context:
             if not isinstance(new, date):
                 continue
             if before is not None and change.human and calendar.end_of(new) > calendar.end_of(before):
-                found.append(Move(change, before, new, change.at >= calendar.end_of(before)))
+                found.append(DueDateMove(change, before, new, change.at >= calendar.end_of(before)))
             before = new
         return found
 

@@ -8,7 +8,7 @@ from datetime import datetime
 from capa_sync.model.finding import SEVERITY_ORDER, Evidence, Outcome, Severity, Verdict
 from capa_sync.rules.conditions import Block, Broken, Condition, Line, broken_lines, unknown_reasons
 from capa_sync.rules.context import Context
-from capa_sync.rules.placeholders import Telling
+from capa_sync.rules.placeholders import RenderContext
 from capa_sync.rules.profiles import STANDARDS
 from capa_sync.rules.rule import Rule
 
@@ -125,9 +125,9 @@ def _broken(rule: Rule, context: Context, turn: datetime | None, explain: bool) 
         return _plain(rule, context, Outcome.OK, earliest(turn, repair_turn), "repaired", explain)
     severity, ladder_turn = _severity(rule, context)
     hidden, hide_turn = _hidden(rule, context) if outcome is Outcome.BREACH else ((), None)
-    telling = Telling(context, broken)
-    message, said = rule.message.render(telling)
-    fix, advised = rule.fix.render(telling) if outcome is Outcome.BREACH else ("", {})
+    rendering = RenderContext(context, broken)
+    message, said = rule.message.render(rendering)
+    fix, advised = rule.fix.render(rendering) if outcome is Outcome.BREACH else ("", {})
     turns = (*rule.message.turns(context), *rule.fix.turns(context), *_missing_turns(rule, context))
     return Verdict(
         rule.id,
@@ -203,7 +203,7 @@ def _hidden(rule: Rule, context: Context) -> tuple[tuple[str, ...], datetime | N
 
 def _missing_turns(rule: Rule, context: Context) -> Iterator[datetime | None]:
     """Yield when time alone may add a line to those not met, where the words tell them."""
-    if rule.message.tells_missing or rule.fix.tells_missing:
+    if rule.message.lists_missing or rule.fix.lists_missing:
         yield from (line.judge(context)[1] for line in rule.require.lines if line.is_clocked)
 
 

@@ -9,7 +9,7 @@ from capa_sync.errors import Problem
 from capa_sync.rules.cases import CaseBook
 from capa_sync.rules.conditions import Block, Line, negate
 from capa_sync.rules.rule import Rule
-from capa_sync.rules.wording import Variant, Wording
+from capa_sync.rules.wording import MessageTemplate, Variant
 
 
 def mutants(rule: Rule) -> Iterator[tuple[Line, Rule]]:
@@ -24,7 +24,7 @@ def mute(rule: Rule) -> Iterator[tuple[str, Variant, Rule]]:
     """Yield each text that depends on the record's state, with its key, and the rule without it."""
     for key, wording in (("message", rule.message), ("fix", rule.fix)):
         for variant in wording.variants[:-1]:
-            rest = Wording(tuple(each for each in wording.variants if each is not variant))
+            rest = MessageTemplate(tuple(each for each in wording.variants if each is not variant))
             yield key, variant, replace(rule, message=rest) if key == "message" else replace(rule, fix=rest)
 
 

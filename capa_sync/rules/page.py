@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from capa_sync.rules.rule import Rule
-from capa_sync.rules.states import Spoken, distinct, never_said
+from capa_sync.rules.states import StateWording, distinct, never_said
 
 
 def wording_of(rules: Iterable[Rule]) -> list[dict[str, Any]]:
@@ -22,7 +22,7 @@ def wording_of(rules: Iterable[Rule]) -> list[dict[str, Any]]:
     ]
 
 
-def _text(spoken: Spoken) -> dict[str, str]:
+def _text(spoken: StateWording) -> dict[str, str]:
     verdict = spoken.verdict
     return {
         "outcome": str(verdict.outcome),

@@ -19,14 +19,14 @@ from capa_sync.rules.subjects import SUBJECTS
 from capa_sync.rules.words import clip, join_words, show_date, show_value
 
 
-class Telling(NamedTuple):
+class RenderContext(NamedTuple):
     """What a message may tell of: the record, and the lines of `require` that are not met."""
 
     context: Context
     broken: Sequence[Broken] = ()
 
 
-class Told(NamedTuple):
+class SlotText(NamedTuple):
     """What stands in a placeholder's place, "" for nothing.
 
     `fact` is what it rests on, independent of how it is worded; None where it is wording alone (a label).
@@ -36,8 +36,8 @@ class Told(NamedTuple):
     fact: str | None
 
 
-Teller = Callable[[Telling], Told]
-NOTHING = Told("", "")
+SlotRenderer = Callable[[RenderContext], SlotText]
+NOTHING = SlotText("", "")
 
 PLACEHOLDERS: tuple[tuple[str, str], ...] = (
     ("{FIELD}", "the field's value now"),
@@ -61,10 +61,10 @@ _LABEL = re.compile(r"^label ([a-z_]+)$")
 _DEADLINE = re.compile(r"^([a-z-]+) deadline$")
 
 
-def teller_of(text: str) -> Teller:
+def renderer_of(text: str) -> SlotRenderer:
     """Return what tells a placeholder's thing. Raises PhraseError for a placeholder that there is not."""
     if text == "key":
-        return lambda telling: Told(clip(telling.context.record.ticket_key), None)
+        return lambda rendering: SlotText(clip(rendering.context.record.ticket_key), None)
     if text == "missing":
         return _missing
     for pattern, make in _MAKERS:
@@ -73,22 +73,22 @@ def teller_of(text: str) -> Teller:
     return _value(text)
 
 
-def _no_count(name: str) -> Teller:
+def _no_count(name: str) -> SlotRenderer:
     """Refuse a count of days: it would be wrong from the next day on, unless the ticket were edited every day."""
     instead = "{missing}" if name == "actions" else f"{{{name}}}"
     raise PhraseError("a text on a ticket counts no days: the count is wrong the day after", f"write {instead}")
 
 
-def _value(name: str) -> Teller:
+def _value(name: str) -> SlotRenderer:
     if name not in SUBJECTS:
         hint = did_you_mean(name, [*SUBJECTS, "missing", "key"]) or "see `capa-sync rules phrases`"
         raise PhraseError(f"there is no placeholder '{{{name}}}'", hint)
 
-    def tell(telling: Telling) -> Told:
-        value = telling.context.value(name)
-        if name == "action_started_at" and not telling.context.is_seen(telling.context.action_start().known):
+    def tell(rendering: RenderContext) -> SlotText:
+        value = rendering.context.value(name)
+        if name == "action_started_at" and not rendering.context.is_seen(rendering.context.action_start().known):
             return NOTHING
-        return Told(show_value(name, value, telling.context), _fact(value, telling.context))
+        return SlotText(show_value(name, value, rendering.context), _fact(value, rendering.context))
 
     return tell
 
@@ -104,67 +104,67 @@ def _fact(value: Value, context: Context) -> str:
     return ", ".join(value.data) if isinstance(value.data, tuple) else str(value.data)
 
 
-def _label(name: str) -> Teller:
+def _label(name: str) -> SlotRenderer:
     subject_named(name)
-    return lambda telling: Told(clip(telling.context.label(name)), None)
+    return lambda rendering: SlotText(clip(rendering.context.label(name)), None)
 
 
-def _first_filled(name: str, by: str | None) -> Teller:
+def _first_filled(name: str, by: str | None) -> SlotRenderer:
     subject = subject_named(name)
     if subject.derived:
         raise PhraseError(f"'{name}' is derived and has no history of its own")
 
-    def tell(telling: Telling) -> Told:
-        if not telling.context.value(name).is_filled:
+    def tell(rendering: RenderContext) -> SlotText:
+        if not rendering.context.value(name).is_filled:
             return NOTHING  # a date beside an emptied field would read as if it were filled
-        return _moment(telling, telling.context.first_filled(name).known, by)
+        return _moment(rendering, rendering.context.first_filled(name).known, by)
 
     return tell
 
 
-def _stage_time(which: str, name: str, by: str | None) -> Teller:
+def _stage_time(which: str, name: str, by: str | None) -> SlotRenderer:
     stage = stage_named(name).value
     if which == "last":
-        return lambda telling: _moment(telling, telling.context.last_entry(stage)[0], by)
-    return lambda telling: _moment(telling, telling.context.first_became("stage", frozenset({stage})).known, by)
+        return lambda rendering: _moment(rendering, rendering.context.last_entry(stage)[0], by)
+    return lambda rendering: _moment(rendering, rendering.context.first_became("stage", frozenset({stage})).known, by)
 
 
-def _moment(telling: Telling, moment: Moment | None, by: str | None) -> Told:
-    context = telling.context
+def _moment(rendering: RenderContext, moment: Moment | None, by: str | None) -> SlotText:
+    context = rendering.context
     if moment is None or not context.is_seen(moment):
         return NOTHING
     if not by:
-        return Told(show_date(moment.at, context), context.terms.calendar.local_date(moment.at).isoformat())
+        return SlotText(show_date(moment.at, context), context.terms.calendar.local_date(moment.at).isoformat())
     person = moment.change.by if moment.change else None
-    return Told(clip(context.person(person)), person) if person else NOTHING
+    return SlotText(clip(context.person(person)), person) if person else NOTHING
 
 
-def _deadline(name: str) -> Teller:
+def _deadline(name: str) -> SlotRenderer:
     if name not in DEFAULT_DEADLINES:
         raise PhraseError(f"there is no deadline '{name}'", did_you_mean(name, list(DEFAULT_DEADLINES)))
 
-    def tell(telling: Telling) -> Told:
-        context = telling.context
+    def tell(rendering: RenderContext) -> SlotText:
+        context = rendering.context
         start = context.value("identified_at").data
         end = deadline_end(context, name, start) if isinstance(start, date) else None
         if end is None:
             return NOTHING
         last = end - timedelta(seconds=1)
-        return Told(show_date(last, context), context.terms.calendar.local_date(last).isoformat())
+        return SlotText(show_date(last, context), context.terms.calendar.local_date(last).isoformat())
 
     return tell
 
 
-def _missing(telling: Telling) -> Told:
+def _missing(rendering: RenderContext) -> SlotText:
     """Tell the labels of the lines not met, in the order of the file; those of one `any` joined by `or`."""
     said: dict[int, list[str]] = {}
     facts: list[str] = []
-    for number, broken in enumerate(telling.broken):
+    for number, broken in enumerate(rendering.broken):
         if broken.negated:
             continue
         test = broken.line.test
-        texts = [clip(text, 200) for text in test.missing(telling.context)]
-        facts += test.lacking(telling.context)
+        texts = [clip(text, 200) for text in test.missing(rendering.context)]
+        facts += test.lacking(rendering.context)
         if broken.choice:
             said.setdefault(broken.choice, []).append(join_words(texts))
         else:
@@ -172,10 +172,10 @@ def _missing(telling: Telling) -> Told:
     groups = [list(filter(None, texts)) for texts in said.values()]
     joined = [join_words(texts, " or") for texts in groups if texts]
     is_long = any(" or " in text or " and " in text for text in joined)  # a comma keeps it apart from what follows
-    return Told(join_words(joined, ", and" if is_long else " and"), "; ".join(facts))
+    return SlotText(join_words(joined, ", and" if is_long else " and"), "; ".join(facts))
 
 
-_MAKERS: tuple[tuple[re.Pattern[str], Callable[..., Teller]], ...] = (
+_MAKERS: tuple[tuple[re.Pattern[str], Callable[..., SlotRenderer]], ...] = (
     (_DAYS_SINCE, _no_count),
     (_STAGE_TIME, _stage_time),
     (_FIRST_FILLED, _first_filled),

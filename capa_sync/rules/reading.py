@@ -10,7 +10,7 @@ from capa_sync.model.values import EMPTY, Value, ValueState
 from capa_sync.rules.case import When
 from capa_sync.rules.phrases.phrase import PhraseError, check_word, did_you_mean
 from capa_sync.rules.subjects import Kind, Subject
-from capa_sync.rules.yaml_lines import Items, Problems, Table, Text, Tree
+from capa_sync.rules.yaml_lines import Items, Problems, Text, Tree, YamlTable
 
 ToInstant = Callable[[datetime], datetime]
 """Turns a naive local time of a test into an instant."""
@@ -20,7 +20,7 @@ YEARS = range(1970, 2201)
 COMMA_HINT = "text with a comma needs quotes"
 
 
-def check_keys(table: Table, known: Sequence[str], what: str, problems: Problems) -> None:
+def check_keys(table: YamlTable, known: Sequence[str], what: str, problems: Problems) -> None:
     """Note every key that is not known."""
     for key, value in table:
         if key.value not in known:
@@ -105,7 +105,7 @@ def value_of(subject: Subject, tree: Tree, to_utc: ToInstant, problems: Problems
     A text, a word, a person, a day, a list; `""` is empty; `{placeholder: TBD}`, `{media: yes}`,
     `{unreadable: why}` and `{error: why}` stand for the other states.
     """
-    if isinstance(tree, Table):
+    if isinstance(tree, YamlTable):
         return _stated(tree, problems)
     if isinstance(tree, Items):
         if subject.kind is not Kind.LIST:
@@ -118,7 +118,7 @@ def value_of(subject: Subject, tree: Tree, to_utc: ToInstant, problems: Problems
     return _scalar(subject, tree, to_utc, problems)
 
 
-def _stated(tree: Table, problems: Problems) -> Value:
+def _stated(tree: YamlTable, problems: Problems) -> Value:
     check_keys(tree, ("placeholder", "media", "unreadable", "error"), "state", problems)
     for key, value in tree:
         text = text_of(value, key.value, problems, key.line)

@@ -19,7 +19,7 @@ from capa_sync.model.record import (
 from capa_sync.model.ticket import Origin, Presence
 from capa_sync.model.values import EMPTY, UNMAPPED, Value, ValueState
 from capa_sync.rules.calendar import calendar_for
-from capa_sync.rules.case import ActionEdit, Case, Row, When
+from capa_sync.rules.case import ActionEdit, Case, TimelineRow, When
 
 _NINE = time(9)
 _MINUTE = timedelta(minutes=1)
@@ -70,7 +70,7 @@ class _Life:
         self._last = created_at
         self._last_human: datetime | None = None
 
-    def apply(self, at: datetime, group: int, row: Row) -> None:
+    def apply(self, at: datetime, group: int, row: TimelineRow) -> None:
         """Live through one row."""
         human = row.by not in self._case.ignored
         self._last = at
@@ -86,7 +86,7 @@ class _Life:
         self._hold(at, row.hold)
         self._presence = row.presence or self._presence
 
-    def _birth(self, at: datetime, row: Row, human: bool) -> None:
+    def _birth(self, at: datetime, row: TimelineRow, human: bool) -> None:
         self._fields.update(row.fields)
         self._stage = Stage(row.stage or self._stage)
         self._status = row.source_status or self._status
@@ -94,7 +94,7 @@ class _Life:
         for name, value in {**born, "stage": _word(self._stage), "source_status": _word(self._status)}.items():
             self._note(FieldChange(at, 0, name, EMPTY, value, row.by, human, Origin.BIRTH, "birth"))
 
-    def _edit(self, at: datetime, group: int, row: Row, human: bool) -> None:
+    def _edit(self, at: datetime, group: int, row: TimelineRow, human: bool) -> None:
         changed = [(name, self._fields[name], value) for name, value in row.fields.items()]
         if row.stage:
             changed.append(("stage", _word(self._stage), _word(row.stage)))
@@ -110,7 +110,7 @@ class _Life:
         if change.field not in self._case.unmapped:
             self._timeline.append(change)
 
-    def _act(self, at: datetime, group: int, row: Row, edit: ActionEdit, human: bool) -> None:
+    def _act(self, at: datetime, group: int, row: TimelineRow, edit: ActionEdit, human: bool) -> None:
         old = self._actions.get(edit.id)
         new = _edited(old or _new_action(edit, at), edit, at, group)
         self._actions[edit.id] = new

@@ -10,7 +10,7 @@ from functools import cached_property
 from capa_sync.model.finding import Mode, Severity
 from capa_sync.rules.case import Case
 from capa_sync.rules.conditions import Block, Condition, Join, Line, lines_of
-from capa_sync.rules.wording import Wording
+from capa_sync.rules.wording import MessageTemplate
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +61,8 @@ class Rule:
     hides: tuple[Hide, ...]
     since: date | None
     if_repaired: IfRepaired | None
-    message: Wording
-    fix: Wording
+    message: MessageTemplate
+    fix: MessageTemplate
     cases: tuple[Case, ...]
     file: str
     number: int = 0

@@ -17,8 +17,8 @@ from capa_sync.rules.phrases.table import Vocabulary
 from capa_sync.rules.profiles import NUMBERS, STANDARDS
 from capa_sync.rules.reading import check_keys, items_of, text_of, word_of
 from capa_sync.rules.rule import Hide, IfRepaired, Rule, Rung
-from capa_sync.rules.wording import Sentence, Variant, Wording, read_sentence
-from capa_sync.rules.yaml_lines import Items, Problems, Table, Text, Tree, read_yaml
+from capa_sync.rules.wording import MessageTemplate, Sentence, Variant, read_sentence
+from capa_sync.rules.yaml_lines import Items, Problems, Text, Tree, YamlTable, read_yaml
 
 KEYS = (
     "rule",
@@ -47,7 +47,7 @@ def read_rule(text: str, file: str, vocabulary: Vocabulary, problems: Problems) 
     tree = read_yaml(text, problems)
     if tree is None:
         return None
-    if not isinstance(tree, Table):
+    if not isinstance(tree, YamlTable):
         problems.add(tree.line, "a rule file is a mapping", "start with `rule: <id>`")
         return None
     check_keys(tree, KEYS, "setting", problems)
@@ -61,7 +61,7 @@ def read_rule(text: str, file: str, vocabulary: Vocabulary, problems: Problems) 
 class _Reader:
     """Reads one rule file's mapping."""
 
-    def __init__(self, tree: Table, file: str, vocabulary: Vocabulary, problems: Problems) -> None:
+    def __init__(self, tree: YamlTable, file: str, vocabulary: Vocabulary, problems: Problems) -> None:
         self._tree = tree
         self._file = file
         self._problems = problems
@@ -110,7 +110,7 @@ class _Reader:
         tree = self._tree.get("clause")
         if tree is None:
             return {}
-        if not isinstance(tree, Table) or not tree.entries:
+        if not isinstance(tree, YamlTable) or not tree.entries:
             hint = f"such as `iso27001-2022: 10.2 b` ({', '.join(STANDARDS)})"
             self._problems.add(tree.line, "'clause' must be a map by standard", hint)
             return {}
@@ -162,7 +162,7 @@ class _Reader:
         if isinstance(tree, Text):
             head, when, tail = tree.value.partition(" when ")
             return Text(head.strip(), tree.line), Text(tail, tree.line) if when else None
-        if isinstance(tree, Table) and len(tree.entries) == 1 and tree.entries[0][0].value.endswith(" when"):
+        if isinstance(tree, YamlTable) and len(tree.entries) == 1 and tree.entries[0][0].value.endswith(" when"):
             head_key, value = tree.entries[0]
             return Text(head_key.value.removesuffix(" when").strip(), head_key.line), value
         self._problems.add(tree.line, f"cannot read this in '{key}'", "write `WORD when FIELD PHRASE`")
@@ -211,13 +211,13 @@ class _Reader:
             self._problems.add(tree.line, "only `historical` takes `when`")
         return IfRepaired(historical=True, when=self._conditions.guard(guard, "when"))
 
-    def _wording(self, key: str) -> Wording:
+    def _wording(self, key: str) -> MessageTemplate:
         """Read a message: one text, or a list of `{when: condition, say: text}` whose last has no `when`."""
         tree = self._tree.get(key)
         if tree is None:
-            return Wording(())
+            return MessageTemplate(())
         if not isinstance(tree, Items):
-            return Wording((Variant(self._sentence(tree, key, self._line(key))),))
+            return MessageTemplate((Variant(self._sentence(tree, key, self._line(key))),))
         found = tuple(self._variant(member, key) for member in tree.members)
         if not found:
             self._problems.add(tree.line, f"'{key}' holds no text")
@@ -225,10 +225,10 @@ class _Reader:
             if (variant.when is None) != (place == len(found)):
                 what = "the last text has no `when`: it is said when no other is"
                 self._problems.add(variant.line, f"{key}: {what}", "give every other text a `when`")
-        return Wording(found)
+        return MessageTemplate(found)
 
     def _variant(self, tree: Tree, key: str) -> Variant:
-        if not isinstance(tree, Table):
+        if not isinstance(tree, YamlTable):
             self._problems.add(tree.line, f"a text of '{key}' is `say: …`, all but the last with `when: …`")
             return Variant(Sentence(()), line=tree.line)
         check_keys(tree, ("when", "say"), f"part of '{key}'", self._problems)

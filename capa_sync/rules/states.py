@@ -9,7 +9,7 @@ from datetime import date, timedelta
 from capa_sync.model.finding import Outcome, Verdict
 from capa_sync.model.record import ActionKind, Stage
 from capa_sync.model.values import EMPTY, Value, ValueState
-from capa_sync.rules.case import ActionEdit, Case, Row, When
+from capa_sync.rules.case import ActionEdit, Case, TimelineRow, When
 from capa_sync.rules.conditions import broken_lines
 from capa_sync.rules.context import Context, Terms
 from capa_sync.rules.derived import open_record
@@ -27,7 +27,7 @@ _WORDED = frozenset({Outcome.BREACH, Outcome.HISTORICAL})
 
 
 @dataclass(frozen=True, slots=True)
-class Spoken:
+class StateWording:
     """What a rule says in one state.
 
     Attributes:
@@ -41,7 +41,7 @@ class Spoken:
     context: Context
 
 
-def states_of(rule: Rule) -> Iterator[Spoken]:
+def states_of(rule: Rule) -> Iterator[StateWording]:
     """Yield what the rule says in each state in which it says anything."""
     for case in rule.cases:
         for expect in case.expects:
@@ -56,13 +56,13 @@ def states_of(rule: Rule) -> Iterator[Spoken]:
                 yield from _spoken(rule, edited, When(edit.when.day), f"{case.name}, {day.day}, then {name}")
 
 
-def distinct(rule: Rule) -> list[Spoken]:
+def distinct(rule: Rule) -> list[StateWording]:
     """Return one state for each thing that the rule says.
 
     Two states say the same where the same texts are said, lines of the same sorts are not met, one or several, and
     the same things are untold; which field, day or person it is makes no difference.
     """
-    found: dict[tuple[object, ...], Spoken] = {}
+    found: dict[tuple[object, ...], StateWording] = {}
     for spoken in states_of(rule):
         broken = broken_lines(rule.require, spoken.context)
         sorts = frozenset((each.line.phrase.template, each.negated) for each in broken)
@@ -81,7 +81,7 @@ def never_said(rule: Rule) -> list[tuple[str, Variant]]:
     return silent
 
 
-def _spoken(rule: Rule, case: Case, when: When, state: str) -> Iterator[Spoken]:
+def _spoken(rule: Rule, case: Case, when: When, state: str) -> Iterator[StateWording]:
     now = instant(case, when)
     record = replay(case, now)
     if record is None:
@@ -89,21 +89,21 @@ def _spoken(rule: Rule, case: Case, when: When, state: str) -> Iterator[Spoken]:
     context = open_record(record, now, Terms(case.options))
     verdict = judge(rule, context)
     if verdict.outcome in _WORDED:
-        yield Spoken(state, verdict, (rule.message.choice(context), rule.fix.choice(context)), context)
+        yield StateWording(state, verdict, (rule.message.choice(context), rule.fix.choice(context)), context)
 
 
-def _edits(rule: Rule, after: When) -> Iterator[tuple[str, Row]]:
+def _edits(rule: Rule, after: When) -> Iterator[tuple[str, TimelineRow]]:
     """Yield one edit of each thing that the rule reads, in words and as a row of the next day."""
     day = When(after.day + timedelta(days=1))
     for name in sorted(rule.reads):
         subject = SUBJECTS[name]
         if subject.kind is Kind.STAGE:
-            yield from ((f"stage {stage}", Row(day, _BY, {}, stage=stage.value)) for stage in Stage)
+            yield from ((f"stage {stage}", TimelineRow(day, _BY, {}, stage=stage.value)) for stage in Stage)
         elif subject.kind is Kind.ACTIONS:
             yield from _action_edits(day)
         elif not subject.derived:
             for words, value in _values(subject.kind, subject.choices, day.day).items():
-                yield f"{name} {words}", Row(day, _BY, {name: value})
+                yield f"{name} {words}", TimelineRow(day, _BY, {name: value})
 
 
 def _values(kind: Kind, choices: tuple[str, ...], day: date) -> Mapping[str, Value]:
@@ -136,7 +136,7 @@ def _values(kind: Kind, choices: tuple[str, ...], day: date) -> Mapping[str, Val
             return emptied | {f"set to {who}": filled(who) for who in ("ana", _BY)}
 
 
-def _action_edits(day: When) -> Iterator[tuple[str, Row]]:
+def _action_edits(day: When) -> Iterator[tuple[str, TimelineRow]]:
     text, past = Value(ValueState.FILLED, "Name a deputy", "Name a deputy"), day.day - timedelta(days=30)
     late = Value(ValueState.FILLED, past, str(past))
     edits = {
@@ -146,4 +146,4 @@ def _action_edits(day: When) -> Iterator[tuple[str, Row]]:
         "action A1 done": ActionEdit("A1", done=True),
         "action A1 cancelled": ActionEdit("A1", cancelled=True),
     }
-    return ((words, Row(day, _BY, {}, actions=(edit,))) for words, edit in edits.items())
+    return ((words, TimelineRow(day, _BY, {}, actions=(edit,))) for words, edit in edits.items())

@@ -12,7 +12,7 @@ from functools import cached_property
 from capa_sync.rules.conditions import Condition, Line
 from capa_sync.rules.context import Context
 from capa_sync.rules.phrases.phrase import PhraseError
-from capa_sync.rules.placeholders import Teller, Telling, teller_of
+from capa_sync.rules.placeholders import RenderContext, SlotRenderer, renderer_of
 
 _SLOT = re.compile(r"\{([^{}]*)\}")
 
@@ -22,7 +22,7 @@ class Slot:
     """One placeholder: its name, how to tell it, and what stands there when it tells nothing."""
 
     name: str
-    tell: Teller
+    render: SlotRenderer
     otherwise: str = ""
 
 
@@ -32,13 +32,13 @@ class Sentence:
 
     parts: tuple[str | Slot, ...]
 
-    def render(self, telling: Telling) -> tuple[str, dict[str, str]]:
+    def render(self, rendering: RenderContext) -> tuple[str, dict[str, str]]:
         """Return the text, and what its placeholders rest on, by name."""
         facts: dict[str, str] = {}
         pieces: list[str] = []
         for part in self.parts:
             if isinstance(part, Slot):
-                text, fact = part.tell(telling)
+                text, fact = part.render(rendering)
                 pieces.append(text or part.otherwise)
                 if fact is not None:
                     facts[part.name] = fact
@@ -57,19 +57,19 @@ class Variant:
 
 
 @dataclass(frozen=True)
-class Wording:
+class MessageTemplate:
     """A message or fix: at least one text, the last of which has no condition."""
 
     variants: tuple[Variant, ...]
 
-    def render(self, telling: Telling) -> tuple[str, Mapping[str, str]]:
+    def render(self, rendering: RenderContext) -> tuple[str, Mapping[str, str]]:
         """Return the text for the state that the record is in, and the facts that it rests on, by name.
 
         Which of several texts it is counts as a fact too: named after their conditions, so that it is compared only
         with a choice between the same ones.
         """
-        number = self.choice(telling.context)
-        text, facts = self.variants[number].sentence.render(telling)
+        number = self.choice(rendering.context)
+        text, facts = self.variants[number].sentence.render(rendering)
         return text, facts | ({self._name: str(number)} if len(self.variants) > 1 else {})
 
     def choice(self, context: Context) -> int:
@@ -84,7 +84,7 @@ class Wording:
         yield from (variant.when.judge(context)[1] for variant in self.variants if variant.when is not None)
 
     @cached_property
-    def tells_missing(self) -> bool:
+    def lists_missing(self) -> bool:
         """Tell whether it tells the lines that are not met."""
         slots = [part for each in self.variants for part in each.sentence.parts if isinstance(part, Slot)]
         return any(slot.name == "missing" for slot in slots)
@@ -117,4 +117,4 @@ def read_sentence(text: str) -> Sentence:
 
 def _slot(text: str) -> Slot:
     inner, _, otherwise = (part.strip() for part in text.partition("|"))
-    return Slot(inner, teller_of(inner), otherwise)
+    return Slot(inner, renderer_of(inner), otherwise)

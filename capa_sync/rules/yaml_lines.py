@@ -33,7 +33,7 @@ class Items:
 
 
 @dataclass(frozen=True, slots=True)
-class Table:
+class YamlTable:
     """A mapping in the order it was written; `flow` when written `{a: b}` on a line."""
 
     entries: tuple[tuple[Text, Tree], ...]
@@ -48,7 +48,7 @@ class Table:
         return iter(self.entries)
 
 
-Tree = Text | Items | Table
+Tree = Text | Items | YamlTable
 
 
 class Problems:
@@ -102,7 +102,7 @@ def _convert(node: Node, problems: Problems) -> Tree:
     return Text(str(node.value), line, absent)
 
 
-def _table(node: MappingNode, problems: Problems) -> Table:
+def _table(node: MappingNode, problems: Problems) -> YamlTable:
     entries: list[tuple[Text, Tree]] = []
     lines: dict[str, int] = {}
     for key_node, value_node in node.value:
@@ -114,4 +114,4 @@ def _table(node: MappingNode, problems: Problems) -> Table:
         else:
             lines[key.value] = key.line
             entries.append((key, _convert(value_node, problems)))
-    return Table(tuple(entries), node.start_mark.line + 1, bool(node.flow_style))
+    return YamlTable(tuple(entries), node.start_mark.line + 1, bool(node.flow_style))

@@ -13,7 +13,7 @@ from jsonschema import Draft202012Validator
 from capa_sync.rules import json_schema, phrases_table, phrases_text
 from capa_sync.rules.phrases.table import vocabulary
 from capa_sync.rules.subjects import SUBJECTS
-from capa_sync.rules.yaml_lines import Items, Problems, Table, Text, Tree, read_yaml
+from capa_sync.rules.yaml_lines import Items, Problems, Text, Tree, YamlTable, read_yaml
 
 RULES = Path(__file__).parents[2] / "rules"
 FILES = sorted(RULES.glob("*.yaml"))
@@ -22,7 +22,7 @@ VALIDATOR = Draft202012Validator(json_schema())
 
 def plain(tree: Tree | None) -> Any:
     """Return a YAML document as an editor's JSON Schema sees it."""
-    if isinstance(tree, Table):
+    if isinstance(tree, YamlTable):
         return {key.value: plain(value) for key, value in tree}
     if isinstance(tree, Items):
         return [plain(member) for member in tree.members]

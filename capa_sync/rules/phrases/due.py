@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from capa_sync.model.finding import Evidence
 from capa_sync.model.values import ValueState
 from capa_sync.rules import sentences as say
-from capa_sync.rules.context import Context, Move
+from capa_sync.rules.context import Context, DueDateMove
 from capa_sync.rules.moments import Truth
 from capa_sync.rules.phrases.phrase import Arguments, Family, Phrase, PhraseError, Test, number
 from capa_sync.rules.subjects import Kind, Subject
@@ -24,7 +24,7 @@ def _check(subject: Subject) -> None:
         raise PhraseError(f"'{subject.name}' is derived and is never moved", "say it of 'due_at'")
 
 
-def move_words(move: Move, context: Context) -> str:
+def move_words(move: DueDateMove, context: Context) -> str:
     """Return one move in words."""
     old, new, at = (show_date(day, context) for day in (move.old, move.new, move.change.at))
     return say.MOVE.format(old=old, new=new, day=at)
@@ -73,7 +73,7 @@ def _never_after_passed(subject: Subject, _: Arguments) -> Test:
 def _with_reason(subject: Subject, _: Arguments) -> Test:
     _check(subject)
 
-    def bare(context: Context) -> Sequence[Move]:
+    def bare(context: Context) -> Sequence[DueDateMove]:
         moves = context.moves(subject.name)
         if not moves:
             return ()
@@ -99,7 +99,7 @@ def _with_reason(subject: Subject, _: Arguments) -> Test:
     )
 
 
-def _has_reason(context: Context, move: Move, next_move: datetime | None) -> bool:
+def _has_reason(context: Context, move: DueDateMove, next_move: datetime | None) -> bool:
     """Tell whether a move has its reason.
 
     The mapped field filled in the same edit or later, or a human comment from 24 h before the move up to the next.

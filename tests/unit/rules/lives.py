@@ -10,7 +10,7 @@ from capa_sync.model.settings import JudgeOptions
 from capa_sync.model.ticket import Presence
 from capa_sync.model.values import EMPTY, Value, ValueState
 from capa_sync.rules.calendar import calendar_for
-from capa_sync.rules.case import ActionEdit, Case, Row, When
+from capa_sync.rules.case import ActionEdit, Case, TimelineRow, When
 from capa_sync.rules.case_reader import read_cases
 from capa_sync.rules.context import Context, Terms
 from capa_sync.rules.derived import open_record
@@ -132,7 +132,7 @@ def wild_case(seed: int, options: JudgeOptions = LONDON) -> Case:
         for _ in range(rng.choice((0, 1, 1, 2, 4)) + (0 if index else 2)):
             fields.update(_edit(rng, day))
         rows.append(
-            Row(
+            TimelineRow(
                 When(day, clock),
                 rng.choice(PEOPLE),
                 fields,
@@ -169,7 +169,7 @@ def tame_case(seed: int, options: JudgeOptions = LONDON) -> Case:
         if not rows:
             fields["detected_at"] = Value(ValueState.FILLED, day, str(day))
         rows.append(
-            Row(When(day), "bo", fields, actions, stage=stage, comment="a word" if rng.random() < 0.3 else "")
+            TimelineRow(When(day), "bo", fields, actions, stage=stage, comment="a word" if rng.random() < 0.3 else "")
         )
         day += timedelta(days=rng.randint(1, 12))
     return Case("tame", 1, tuple(rows), (), options=options)

@@ -16,7 +16,7 @@ from capa_sync.rules import explain_lines, load_rules, run_tests
 from capa_sync.rules.context import Terms
 from capa_sync.rules.derived import open_record
 from capa_sync.rules.phrases.phrase import PhraseError
-from capa_sync.rules.placeholders import PLACEHOLDERS, Telling
+from capa_sync.rules.placeholders import PLACEHOLDERS, RenderContext
 from capa_sync.rules.wording import read_sentence
 from capa_sync.rules.words import change_fact, clip
 from tests.unit.rules.lives import LONDON, at, case_of, record_on
@@ -44,7 +44,7 @@ def verdict(rule: str, when: str, record: CapaRecord | None = None, *, explain: 
 def told(wording: str, when: str = "2025-07-20", record: CapaRecord | None = None) -> str:
     """Return a message's text for the life."""
     context = open_record(record or record_on(LIFE, when), at(LIFE, when), Terms(LONDON))
-    return read_sentence(wording).render(Telling(context))[0]
+    return read_sentence(wording).render(RenderContext(context))[0]
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from capa_sync.model.finding import Outcome
 from capa_sync.rules import load_rules, page_lines, wording_of
 from capa_sync.rules.conditions import broken_lines
 from capa_sync.rules.rule import Rule
-from capa_sync.rules.states import Spoken, distinct, never_said, states_of
+from capa_sync.rules.states import StateWording, distinct, never_said, states_of
 from capa_sync.rules.wording import Slot
 
 RULES = Path(__file__).parents[3] / "rules"
@@ -65,7 +65,7 @@ def test_what_is_history_asks_for_nothing(rule: Rule) -> None:
     assert all(not each.verdict.fix for each in states_of(rule) if each.verdict.outcome is Outcome.HISTORICAL)
 
 
-def _asked(rule: Rule, spoken: Spoken) -> set[str]:
+def _asked(rule: Rule, spoken: StateWording) -> set[str]:
     parts = rule.fix.variants[spoken.said[1]].sentence.parts
     return {each.name.removeprefix("label ") for each in parts if isinstance(each, Slot) and "label " in each.name}
 
