@@ -21,10 +21,10 @@ def read_token(source: str, body: Any) -> tuple[str, timedelta]:
     return token, timedelta(seconds=_life(body.get("expires_in")))
 
 
-def _life(told: Any) -> float:
+def _life(expires_in: Any) -> float:
     """Read `expires_in`: seconds as a number or as a text; half an hour when it is neither."""
     try:
-        seconds = float(told) if isinstance(told, (int, float, str)) else _USUAL
+        seconds = float(expires_in) if isinstance(expires_in, (int, float, str)) else _USUAL
     except (ValueError, OverflowError):
         return _USUAL
     return min(seconds, _LONGEST) if math.isfinite(seconds) and seconds > 0 else _USUAL

@@ -46,8 +46,8 @@ def overload(
     scope = _scope(headers.get("RateLimit-Reason", "")) if limited else ALL
     message = f"{what}: " + ("too many requests (429)" if limited else f"the tracker answered {status}")
     if wait is not None and wait > LONGEST_WAIT:
-        told = f"{message}; it asks us to wait {int(wait.total_seconds())} s"
-        return NotBefore(source, told, now + wait, scope)
+        reason = f"{message}; it asks us to wait {int(wait.total_seconds())} s"
+        return NotBefore(source, reason, now + wait, scope)
     return Retryable(source, message, wait, scope)
 
 
@@ -104,7 +104,7 @@ class RetryPolicy:
             stop=tenacity.stop_after_attempt(self._attempts) | tenacity.stop_before_delay(self._total),
             wait=self._wait,
             sleep=self._sleep,
-            before_sleep=self._tell,
+            before_sleep=self._log_retry,
             reraise=True,
         )
         result: T = retrying(self._unless_stopping, send)
@@ -128,7 +128,7 @@ class RetryPolicy:
         if self.stop.wait(0 if self.is_instant else seconds):
             raise Retryable(self.source, "stopped while waiting to send a request again")
 
-    def _tell(self, state: tenacity.RetryCallState) -> None:
+    def _log_retry(self, state: tenacity.RetryCallState) -> None:
         wait = state.next_action.sleep if state.next_action else 0.0
         detail = {"action": "retry_request", "source": self.source, "wait_s": round(wait, 1)}
         _log.info("%s; sent again in %.1f s", _error_of(state), wait, extra=detail)

@@ -120,14 +120,14 @@ class _Adapter(HTTPAdapter):
 def _pools(seconds: float) -> dict[str, type[HTTPConnectionPool]]:
     """Return the pools by scheme; their connections make answers that know their time."""
 
-    class Answer(_TimedAnswer):
+    class Response(_TimedResponse):
         total = seconds
 
     class Plain(HTTPConnection):
-        response_class = Answer
+        response_class = Response
 
     class Secure(HTTPSConnection):
-        response_class = Answer
+        response_class = Response
 
     class PlainPool(HTTPConnectionPool):
         ConnectionCls = Plain
@@ -138,7 +138,7 @@ def _pools(seconds: float) -> dict[str, type[HTTPConnectionPool]]:
     return {"http": PlainPool, "https": SecurePool}
 
 
-class _TimedAnswer(http.client.HTTPResponse):
+class _TimedResponse(http.client.HTTPResponse):
     """An answer that is read until `total` seconds after the request was sent, and no longer."""
 
     total: float

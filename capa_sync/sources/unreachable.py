@@ -26,7 +26,7 @@ def never_sent(error: requests.RequestException) -> bool:
         urllib3.exceptions.ConnectTimeoutError,
         requests.exceptions.ConnectTimeout,
     )
-    return any(isinstance(each, kinds) for each in _inside(error))
+    return any(isinstance(inner, kinds) for inner in _inside(error))
 
 
 def describe(error: requests.RequestException, base: str = "") -> str:
@@ -63,16 +63,18 @@ def _inside(error: BaseException) -> Iterator[BaseException]:
 
 def _cause(error: BaseException) -> str:
     """Word the innermost thing that is known to go wrong."""
-    for each in _inside(error):
-        if isinstance(each, socket.gaierror | urllib3.exceptions.NameResolutionError):
+    for inner in _inside(error):
+        if isinstance(inner, socket.gaierror | urllib3.exceptions.NameResolutionError):
             return "its name is not known here; look for a slip in the address, or ask who runs the DNS"
-        if isinstance(each, ssl.SSLCertVerificationError):
-            return f"its certificate is not trusted ({each.verify_message}); REQUESTS_CA_BUNDLE names a file of yours"
-        if isinstance(each, ssl.SSLError):
-            return f"TLS failed ({each.reason or 'no reason given'})"
-        if isinstance(each, OSError) and each.errno:
-            return os.strerror(each.errno).lower()
-        if tunnel := TUNNEL_REFUSED.search(str(each)) if isinstance(each, OSError) else None:
+        if isinstance(inner, ssl.SSLCertVerificationError):
+            return (
+                f"its certificate is not trusted ({inner.verify_message}); REQUESTS_CA_BUNDLE names a file of yours"
+            )
+        if isinstance(inner, ssl.SSLError):
+            return f"TLS failed ({inner.reason or 'no reason given'})"
+        if isinstance(inner, OSError) and inner.errno:
+            return os.strerror(inner.errno).lower()
+        if tunnel := TUNNEL_REFUSED.search(str(inner)) if isinstance(inner, OSError) else None:
             return f"it answered {tunnel[1]}"
     return (
         "no answer in time" if isinstance(error, requests.exceptions.Timeout) else "it was closed without an answer"

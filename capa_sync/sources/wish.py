@@ -26,10 +26,10 @@ def wish_of(status: int, headers: Mapping[str, str], now: datetime) -> timedelta
         headers: of the answer; looked up by their usual spelling.
         now: our own instant, for answers without a date.
     """
-    told = read_http_date(headers.get("Date")) or now
-    wish = parse_retry_after(headers.get("Retry-After"), told)
+    date = read_http_date(headers.get("Date")) or now
+    wish = parse_retry_after(headers.get("Retry-After"), date)
     if wish is None and status == 429:
-        wish = _reset(headers.get("X-RateLimit-Reset"), told) or _left(headers.get("RateLimit"))
+        wish = _reset(headers.get("X-RateLimit-Reset"), date) or _left(headers.get("RateLimit"))
     if not wish and status == 429:
         wish = _seconds(headers.get("X-RateLimit-Interval-Seconds"))
     return min(wish, LONGEST_WISH) if wish else None
@@ -84,4 +84,4 @@ def _reset(value: str | None, now: datetime) -> timedelta | None:
 def _left(value: str | None) -> timedelta | None:
     """Read the list of `RateLimit` (facts/jira.md 7): the longest `t` of a policy with nothing left (`r=0`)."""
     found = [_LEFT.search(item) for item in (value or "").split(",") if _SPENT.search(item)]
-    return max((timedelta(seconds=int(one[1])) for one in found if one), default=None)
+    return max((timedelta(seconds=int(match[1])) for match in found if match), default=None)

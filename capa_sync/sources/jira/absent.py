@@ -26,14 +26,14 @@ class Absent:
     def __init__(self, client: JiraClient, lookup: MirrorLookup) -> None:
         self._client = client
         self._lookup = lookup
-        self._told: dict[str, tuple[Any, Mapping[str, Any]]] = {}
+        self._answered: dict[str, tuple[Any, Mapping[str, Any]]] = {}
         self._left = ASKED_A_CYCLE
         self._waiting: dict[str, None] = {}
         self.undelivered: set[str] = set()
 
     def begin_cycle(self) -> None:
         """Allow for another hundred questions."""
-        self._told.clear()
+        self._answered.clear()
         self._left = ASKED_A_CYCLE
 
     def may_ask(self, draft: Draft) -> bool:
@@ -56,39 +56,39 @@ class Absent:
         if not missing or not draft.fields or draft.is_oversized or draft.fault:
             return
         draft.absent = tuple(dict.fromkeys((*draft.absent, *missing)))
-        self._put(draft, self._held(draft.id), missing)
+        self._put(draft, self._mirrored(draft.id), missing)
 
     def complete(self, draft: Draft) -> None:
         """Ask for what the answer left out, once a version of the ticket; what does not come is told as unknown."""
         self.carry(draft)
         wanted = [name for name in draft.absent if name in PLACES and name not in self.undelivered]
         if wanted:
-            told = self._ask(draft, wanted)
-            self._put(draft, told, wanted)
-            self.undelivered |= {name for name in wanted if told and name not in told}
+            answer_fields = self._ask(draft, wanted)
+            self._put(draft, answer_fields, wanted)
+            self.undelivered |= {name for name in wanted if answer_fields and name not in answer_fields}
         if any(name not in draft.fields for name in PLACES) and draft.fields and not draft.is_oversized:
             draft.is_complete = False
 
     def _ask(self, draft: Draft, wanted: list[str]) -> Mapping[str, Any]:
         version = draft.fields.get("updated")
-        asked = self._told.get(draft.id)
+        asked = self._answered.get(draft.id)
         if asked is not None and asked[0] == version:
             return asked[1]
         if not self.may_ask(draft):
             return {}
         answer = self._client.find(f"issue/{draft.id}", {"fields": ",".join(("updated", *wanted))})
-        told = answer.get("fields") if isinstance(answer, dict) else None
-        found = told if isinstance(told, dict) else {}
-        self._told[draft.id] = (version, found)
+        answer_fields = answer.get("fields") if isinstance(answer, dict) else None
+        found = answer_fields if isinstance(answer_fields, dict) else {}
+        self._answered[draft.id] = (version, found)
         return found
 
-    def _held(self, ticket: str) -> Mapping[str, Any]:
+    def _mirrored(self, ticket: str) -> Mapping[str, Any]:
         record = self._lookup.record(self._client.source, ticket)
         fields = record.get("fields") if record else None
         return fields if isinstance(fields, dict) else {}
 
-    def _put(self, draft: Draft, told: Mapping[str, Any], names: list[str]) -> None:
-        found = {name: told[name] for name in names if name in told}
+    def _put(self, draft: Draft, answer_fields: Mapping[str, Any], names: list[str]) -> None:
+        found = {name: answer_fields[name] for name in names if name in answer_fields}
         if found:
             draft.issue["fields"].update(found)
             draft.part = record_part(draft.issue)

@@ -49,7 +49,7 @@ def adf_text(document: Mapping[str, Any]) -> tuple[str, bool]:
     if line is not None:
         return line.strip(), False
     found = _Reading()
-    found.walk(document, 0)
+    found.visit(document, 0)
     lines = (line.rstrip() for line in "".join(found.pieces).split("\n"))
     return "\n".join(lines).strip(), found.has_media
 
@@ -75,7 +75,7 @@ class _Reading:
         self.pieces: list[str] = []
         self.has_media = False
 
-    def walk(self, node: Mapping[str, Any], depth: int) -> None:
+    def visit(self, node: Mapping[str, Any], depth: int) -> None:
         found = node.get("type")
         kind = found if isinstance(found, str) else ""  # anything else could not even be looked up
         if depth > _DEPTH:
@@ -101,7 +101,7 @@ class _Reading:
 
     def _children(self, node: Mapping[str, Any], depth: int) -> None:
         for child in _nodes(node.get("content")):
-            self.walk(child, depth + 1)
+            self.visit(child, depth + 1)
 
     def _line_break(self) -> None:
         """Begin a new line unless one has just begun, also within the bullet of a list item."""
@@ -122,7 +122,7 @@ class _Reading:
         cells = []
         for cell in _nodes(node.get("content")):
             inner = _Reading()
-            inner.walk(cell, depth + 1)
+            inner.visit(cell, depth + 1)
             self.has_media = self.has_media or inner.has_media
             cells.append(" ".join("".join(inner.pieces).split()))
         self._line_break()

@@ -42,7 +42,7 @@ def error_text(content: bytes) -> str:
         return ""
     if not isinstance(found, dict):
         return ""
-    words = [str(one) for one in found.get("errorMessages") or ()]
+    words = [str(message) for message in found.get("errorMessages") or ()]
     errors = found.get("errors")
     if isinstance(errors, dict):
         words += [f"{name}: {text}" for name, text in errors.items()]

@@ -13,7 +13,7 @@ from capa_sync.model.clock import Clock
 _EARLY = timedelta(seconds=60)
 
 
-class ClientCredentials(AuthBase):
+class BearerAuth(AuthBase):
     """Signs requests with a bearer token that is renewed before it ends."""
 
     def __init__(self, clock: Clock, fetch: Callable[[], tuple[str, timedelta]]) -> None:

@@ -12,14 +12,14 @@ from capa_sync.sources.jira.facts import prove_identity
 from capa_sync.sources.jira.outside import Outside
 from capa_sync.sources.jira.paging import Shifted
 from capa_sync.sources.jira.shapes import rows_of
-from capa_sync.sources.jira.site import Site
+from capa_sync.sources.jira.site import SiteReader
 
 _CLOUD_IDS, _OFFSET_IDS = 5000, 1000
 _ATTEMPTS = 3
 _PROJECTS = 50
 
 
-def take_census(site: Site, outside: Outside) -> Census:
+def take_census(site: SiteReader, outside: Outside) -> Census:
     """Sweep ids and projects. Raises when anything of it is incomplete, or when we are not ourselves any more."""
     prove_identity(site.client, site.facts.me)
     ids, count = _all_ids(site)
@@ -49,7 +49,7 @@ def _number(id_: str) -> int:
     return int(id_) if id_.isdigit() else 0
 
 
-def _all_ids(site: Site) -> tuple[frozenset[str], int | None]:
+def _all_ids(site: SiteReader) -> tuple[frozenset[str], int | None]:
     """Read all ids; again where a page contradicts another: a ticket told twice, or a total that is not reached."""
     size = _CLOUD_IDS if site.client.is_cloud else _OFFSET_IDS
     for _attempt in range(_ATTEMPTS):
@@ -67,7 +67,7 @@ def _all_ids(site: Site) -> tuple[frozenset[str], int | None]:
     raise Retryable(site.name, "tickets come and go faster than a census can count them")
 
 
-def _count(site: Site) -> int | None:
+def _count(site: SiteReader) -> int | None:
     answer = site.client.post("search/approximate-count", {"jql": f"({site.query.scope})"})
     count = answer.get("count") if isinstance(answer, dict) else None
     return count if isinstance(count, int) else None
@@ -110,11 +110,11 @@ def _listed_keys(client: JiraClient, params: dict[str, str]) -> set[str]:
     answer: Any = client.get("project", params)
     rows = rows_of(client.source, {"projects": answer}, "projects", "the list of projects")
     wants_archived = bool(params)
-    return set(_keys(client, [one for one in rows if wants_archived or not one.get("archived")]))
+    return set(_keys(client, [row for row in rows if wants_archived or not row.get("archived")]))
 
 
 def _keys(client: JiraClient, projects: list[dict[str, Any]]) -> list[str]:
-    keys = [one.get("key") for one in projects]
+    keys = [project.get("key") for project in projects]
     if not all(isinstance(key, str) and key for key in keys):
         raise BadAnswer(client.source, "a project in the list has no key; the census is given up")
     return [str(key) for key in keys]

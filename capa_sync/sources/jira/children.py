@@ -65,4 +65,4 @@ class Kinship:
 def _named(lists: Iterable[tuple[str, ...]], name: str) -> bool:
     """Whether a type is listed by any of the specs; an empty list means all types."""
     wanted = name.casefold()
-    return any(not types or wanted in {one.casefold() for one in types} for types in lists)
+    return any(not types or wanted in {type_.casefold() for type_ in types} for types in lists)

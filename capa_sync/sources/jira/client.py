@@ -33,7 +33,7 @@ from capa_sync.redaction import conceal
 from capa_sync.sources.bearer import read_token
 from capa_sync.sources.budget import Budget
 from capa_sync.sources.jira import answers
-from capa_sync.sources.jira.bearer import ClientCredentials
+from capa_sync.sources.jira.bearer import BearerAuth
 from capa_sync.sources.jira.door import check_reading_post, check_write
 from capa_sync.sources.jira.gate import EndpointGate
 from capa_sync.sources.jira.network import is_local, may_have_arrived
@@ -131,7 +131,7 @@ class JiraClient:
         session: requests.Session = client._session  # noqa: SLF001 - facts/jira.md 1.3: pinned to jira 3.10
         hold_to(session, self.source, options.limits)
         if auth.method == "oauth-client-credentials":
-            session.auth = ClientCredentials(self._clock, lambda: self._fetch_token(auth))
+            session.auth = BearerAuth(self._clock, lambda: self._fetch_token(auth))
         return session
 
     def get(self, path: str, params: Mapping[str, Any] | None = None) -> Any:
@@ -187,8 +187,8 @@ class JiraClient:
             raise answers.write_refusal(self.source, what, answer.status_code, answer.content)
         return answers.decode(self.source, what, answer.headers, answer.content) if answer.content else None
 
-    def _unknown(self, what: str, told: str, wish: timedelta | None = None) -> DeliveryUnknown:
-        return DeliveryUnknown(self.source, f"{what}: {told}; whether it was applied is not known", wish)
+    def _unknown(self, what: str, reason: str, wish: timedelta | None = None) -> DeliveryUnknown:
+        return DeliveryUnknown(self.source, f"{what}: {reason}; whether it was applied is not known", wish)
 
     def _read(
         self, method: str, path: str, params: Mapping[str, Any] | None, body: Any, *, may_miss: bool = False
@@ -301,8 +301,10 @@ class JiraClient:
         except SourceError:  # of the sign-in: the request itself was not sent
             raise
         except Exception as error:
-            told = f"the answer cannot be read ({type(error).__name__})"
-            raise (self._unknown(what, told) if is_write else BadAnswer(self.source, f"{what}: {told}")) from error
+            reason = f"the answer cannot be read ({type(error).__name__})"
+            raise (
+                self._unknown(what, reason) if is_write else BadAnswer(self.source, f"{what}: {reason}")
+            ) from error
 
     def _fetch_token(self, auth: JiraAuth) -> tuple[str, timedelta]:
         """Get an access token and its life from the token endpoint. Raises Authentication when it gives none."""

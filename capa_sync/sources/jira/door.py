@@ -52,7 +52,7 @@ def _is_new_comment(body: Any) -> bool:
     if not isinstance(body, dict) or set(body) != {"body", "properties"} or not _is_text(body["body"]):
         return False
     properties = body["properties"]
-    keys = [one.get("key") for one in properties]
+    keys = [prop.get("key") for prop in properties]
     if keys not in ([PROPERTY_KEY], [PROPERTY_KEY, INTERNAL_KEY]):
         return False
     return len(keys) == 1 or properties[1]["value"] == {"internal": True}

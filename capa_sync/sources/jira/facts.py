@@ -10,15 +10,15 @@ from capa_sync.errors import Authentication, BadAnswer, Fatal
 from capa_sync.model.ticket import Account, FieldDef, SiteFacts, StatusDef
 from capa_sync.sources.jira.client import BadRequest, JiraClient
 from capa_sync.sources.jira.options import Api
-from capa_sync.sources.jira.people import People, read_account
-from capa_sync.sources.jira.query import Query
+from capa_sync.sources.jira.people import JiraAccounts, read_account
+from capa_sync.sources.jira.query import JqlQuery
 from capa_sync.sources.jira.times import read_instant
 from capa_sync.sources.jira.values import account_of
 
 _LONG_AGO = 946_684_800_000  # 2000-01-01, epoch ms
 
 
-def read_facts(client: JiraClient, api: Api, people: People) -> SiteFacts:
+def read_facts(client: JiraClient, api: Api, people: JiraAccounts) -> SiteFacts:
     """Sign in, decide which product answers, and read fields and statuses."""
     server = _object(client, client.get("serverInfo"), "serverInfo")
     client.is_cloud = server.get("deploymentType") == "Cloud" if api == "auto" else api == "cloud"
@@ -52,7 +52,7 @@ def prove_identity(client: JiraClient, me: Account) -> None:
         raise Authentication(client.source, f"Jira now takes us for another account ({found} instead of {me.id})")
 
 
-def try_query(client: JiraClient, query: Query) -> None:
+def try_query(client: JiraClient, query: JqlQuery) -> None:
     """Prove that the configured query is understood, and find out how it wants its dates.
 
     Raises:
@@ -82,7 +82,7 @@ def _object(client: JiraClient, answer: Any, path: str) -> dict[str, Any]:
 
 
 def _list(client: JiraClient, answer: Any, path: str) -> list[Mapping[str, Any]]:
-    if not isinstance(answer, list) or not all(isinstance(one, dict) for one in answer):
+    if not isinstance(answer, list) or not all(isinstance(row, dict) for row in answer):
         raise BadAnswer(client.source, f"{path} gives no list; is the address that of a Jira?")
     if not answer:
         raise BadAnswer(client.source, f"{path} gives an empty list, as no Jira has; it is not believed")

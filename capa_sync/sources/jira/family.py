@@ -8,7 +8,7 @@ from typing import Any
 
 from capa_sync.model.ticket import Reading, Role
 from capa_sync.sources.jira.outside import Outside
-from capa_sync.sources.jira.site import Site
+from capa_sync.sources.jira.site import SiteReader
 from capa_sync.sources.jira.whole import Draft, Skip
 
 InQuery = Callable[[str], bool | None]
@@ -33,7 +33,7 @@ def unknown(_id: str) -> None:
 class Family:
     """Assembles drafts and looks after their kin."""
 
-    def __init__(self, site: Site, outside: Outside) -> None:
+    def __init__(self, site: SiteReader, outside: Outside) -> None:
         self._site = site
         self._outside = outside
 
@@ -59,11 +59,11 @@ class Family:
         readings, skipped = self.read(drafts, in_query)
         if readings:
             present = {reading.ticket.id for reading in readings}
-            for kin, lost in (
+            for related, lost in (
                 self.actions_of(readings, present, is_sweep=False),
                 self.parents_of(readings, present),
             ):
-                readings, skipped = [*readings, *kin], [*skipped, *lost]
+                readings, skipped = [*readings, *related], [*skipped, *lost]
         return readings, skipped
 
     def _named_children(self, drafts: Iterable[Draft], actions: Collection[str]) -> dict[str, list[dict[str, Any]]]:

@@ -10,7 +10,7 @@ from capa_sync.sources.jira.family import Family
 from capa_sync.sources.jira.history import chunks
 from capa_sync.sources.jira.outside import Outside
 from capa_sync.sources.jira.query import ids_condition
-from capa_sync.sources.jira.site import Site
+from capa_sync.sources.jira.site import SiteReader
 
 _AT_ONCE = 50
 """Cloud reconciles so many tickets in one search (facts/jira.md 1)."""
@@ -19,7 +19,7 @@ _AT_ONCE = 50
 class Hinted:
     """Reads hinted tickets of one site."""
 
-    def __init__(self, site: Site, outside: Outside, family: Family) -> None:
+    def __init__(self, site: SiteReader, outside: Outside, family: Family) -> None:
         self._site = site
         self._outside = outside
         self._family = family

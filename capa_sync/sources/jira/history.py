@@ -106,7 +106,7 @@ class Histories:
             raise self._bad("the bulk changelog gives no list")
         for log in logs:
             entries = log.get("changeHistories") if isinstance(log, dict) else None
-            if not isinstance(entries, list) or not all(isinstance(one, dict) for one in entries):
+            if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
                 raise self._bad("the bulk changelog gives no entries for a ticket")
             if not is_id(log.get("issueId")):
                 raise self._bad("the bulk changelog does not say whose the entries are")

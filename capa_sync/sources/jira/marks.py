@@ -52,13 +52,13 @@ def _own_comments(client: JiraClient, ticket_id: str, me: str) -> Iterator[list[
         if answer is None:
             return
         comments, total = counted_rows(client.source, answer, "comments", f"the comments of ticket {ticket_id}")
-        if not all(is_id(one.get("id")) for one in comments):
+        if not all(is_id(comment.get("id")) for comment in comments):
             raise BadAnswer(client.source, f"a comment of ticket {ticket_id} has no id")
         # one that does not tell its author may be ours: its property tells
-        own = [one for one in comments if account_of(one.get("author")) in (me, "")]
-        own.sort(key=lambda one: (str(one.get("created")), int(one["id"])), reverse=True)
+        own = [comment for comment in comments if account_of(comment.get("author")) in (me, "")]
+        own.sort(key=lambda comment: (str(comment.get("created")), int(comment["id"])), reverse=True)
         if own:
-            yield [str(one["id"]) for one in own]
+            yield [str(comment["id"]) for comment in own]
         start += len(comments)
         if start >= total:
             return
@@ -91,9 +91,9 @@ def _properties(client: JiraClient, ids: Sequence[str]) -> Iterator[tuple[str, A
     for id_ in ids:
         if id_ not in known:
             raise BadAnswer(client.source, f"the comments by id leave out {id_}")
-        for one in rows_of(client.source, known[id_], "properties", f"comment {id_}"):
-            if one.get("key") == PROPERTY_KEY:
-                yield id_, property_in(client.source, one)
+        for prop in rows_of(client.source, known[id_], "properties", f"comment {id_}"):
+            if prop.get("key") == PROPERTY_KEY:
+                yield id_, property_in(client.source, prop)
 
 
 def _by_id(client: JiraClient, ids: Sequence[str]) -> dict[str, Any]:
@@ -106,7 +106,7 @@ def _by_id(client: JiraClient, ids: Sequence[str]) -> dict[str, Any]:
         middle = len(ids) // 2
         return {**_by_id(client, ids[:middle]), **_by_id(client, ids[middle:])}
     values = rows_of(client.source, answer, "values", "the comments by id")
-    return {str(one.get("id")): one for one in values}
+    return {str(row.get("id")): row for row in values}
 
 
 def property_in(source: str, answer: Any) -> Any:

@@ -29,8 +29,8 @@ Node = dict[str, Any]
 def to_adf(text: WarningText) -> Node:
     """Render as an ADF document; points become one numbered list."""
     content: list[Node] = []
-    for is_numbered, paragraphs in groupby(text.paragraphs, key=lambda one: one.numbered):
-        nodes = [_paragraph(one) for one in paragraphs]
+    for is_numbered, paragraphs in groupby(text.paragraphs, key=lambda paragraph: paragraph.numbered):
+        nodes = [_paragraph(paragraph) for paragraph in paragraphs]
         if is_numbered:
             items = [{"type": "listItem", "content": [node]} for node in nodes]
             content.append({"type": "orderedList", "content": items})
@@ -84,13 +84,15 @@ def _shortened(text: WarningText, length: int) -> WarningText:
         is_long = len(span.text) > length and not span.href
         return replace(span, text=span.text[: length - 1] + "…") if is_long else span
 
-    return WarningText(tuple(replace(one, spans=tuple(map(cut, one.spans))) for one in text.paragraphs))
+    return WarningText(
+        tuple(replace(paragraph, spans=tuple(map(cut, paragraph.spans))) for paragraph in text.paragraphs)
+    )
 
 
 def _wiki(text: WarningText) -> str:
     blocks: list[str] = []
-    for is_numbered, paragraphs in groupby(text.paragraphs, key=lambda one: one.numbered):
-        lines = ["".join(map(_wiki_span, one.spans)) for one in paragraphs]
+    for is_numbered, paragraphs in groupby(text.paragraphs, key=lambda paragraph: paragraph.numbered):
+        lines = ["".join(map(_wiki_span, paragraph.spans)) for paragraph in paragraphs]
         if is_numbered:
             blocks.append("\n".join("# " + line.replace("\n", "\\\\ ") for line in lines))
         else:

@@ -8,10 +8,10 @@ from capa_sync.errors import BadAnswer
 from capa_sync.model.ticket import Census, Located
 from capa_sync.sources.jira.facts import prove_identity
 from capa_sync.sources.jira.query import NEWEST_FIRST, OLDEST_FIRST
-from capa_sync.sources.jira.site import Site
+from capa_sync.sources.jira.site import SiteReader
 
 
-def locate(site: Site, ids: Iterable[str], actions: Set[str], census: Census) -> Located:
+def locate(site: SiteReader, ids: Iterable[str], actions: Set[str], census: Census) -> Located:
     """Tell which of these the query names, and which exist; see `ports.Source`."""
     asked = list(ids)
     existing = site.listed(asked)
@@ -21,7 +21,7 @@ def locate(site: Site, ids: Iterable[str], actions: Set[str], census: Census) ->
     return Located(frozenset(in_scope | named), frozenset(existing - in_scope - named))
 
 
-def prove_gone(site: Site, ids: Iterable[str]) -> frozenset[str]:
+def prove_gone(site: SiteReader, ids: Iterable[str]) -> frozenset[str]:
     """Send each its own request; see `ports.Source`."""
     gone = {id_ for id_ in ids if not site.answers_alone(id_)}
     if gone:
@@ -29,7 +29,7 @@ def prove_gone(site: Site, ids: Iterable[str]) -> frozenset[str]:
     return frozenset(gone)
 
 
-def _in_query(site: Site, ids: list[str], witness: str) -> set[str]:
+def _in_query(site: SiteReader, ids: list[str], witness: str) -> set[str]:
     """Ask which of these the query names: twice, in opposite orders, so that no page that ends early decides.
 
     The witness must be named with them, if a census named any.
@@ -40,9 +40,9 @@ def _in_query(site: Site, ids: list[str], witness: str) -> set[str]:
         if not left:
             break
         wanted = [*left, witness] if witness else left
-        told = {str(row["id"]) for row in site.search_ids(wanted, ["id"], f"({site.query.scope})", order=order)}
-        if witness and witness not in told:
+        named = {str(row["id"]) for row in site.search_ids(wanted, ["id"], f"({site.query.scope})", order=order)}
+        if witness and witness not in named:
             message = "a search leaves out a ticket that the one before it named; the census is given up"
             raise BadAnswer(site.name, message)
-        found |= told & set(left)
+        found |= named & set(left)
     return found

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from capa_sync.sources.jira.paging import ALL_FIELDS
-from capa_sync.sources.jira.site import Site
+from capa_sync.sources.jira.site import SiteReader
 from capa_sync.sources.jira.whole import Draft
 
 
 class Outside:
     """Knows which mirrored actions lie outside the query; learnt once a process, then kept up to date."""
 
-    def __init__(self, site: Site) -> None:
+    def __init__(self, site: SiteReader) -> None:
         self._site = site
         self._inside: set[str] = set()
         self._outside: set[str] = set()
@@ -60,14 +60,14 @@ class Outside:
         """Take those in that are children of a mirrored record, and that no search for the query tells."""
         site, actions = self._site, set(self._site.lookup.action_ids(self._site.name))
         parents = {draft.id: str((draft.fields.get("parent") or {}).get("id") or "") for draft in drafts}
-        kin = [
+        children = [
             draft.id
             for draft in drafts
             if site.kinship.is_child(draft.fields)
             and site.is_mirrored(parents[draft.id])
             and parents[draft.id] not in actions
         ]
-        adopted = set(kin) - site.in_query(kin) if kin else set()
+        adopted = set(children) - site.in_query(children) if children else set()
         for id_ in adopted:
             self.note_outside(id_)
         return adopted

@@ -113,7 +113,7 @@ class Search:
             found: list[dict[str, Any]] = [Oversized(issue) for issue in rows.issues]
         else:  # beside it came the row that proves the place: alone it may be small enough
             found = list(self._by_id.whole([str(issue["id"]) for issue in rows.issues]))
-        self._large.update((str(one["id"]), _updated(one)) for one in found if isinstance(one, Oversized))
+        self._large.update((str(issue["id"]), _updated(issue)) for issue in found if isinstance(issue, Oversized))
         return replace(rows, issues=found)
 
     def _outline(self, body: dict[str, Any], place: Place) -> Rows:

@@ -200,8 +200,8 @@ def _accounts(fields: Mapping[str, Any], histories: Sequence[Dated]) -> dict[str
 
 
 def _comments(comments: Sequence[Any]) -> tuple[RawComment, ...]:
-    found = [_comment(one) for one in comments]
-    found.sort(key=lambda one: (one.at, int(one.id) if one.id.isdigit() else 0))
+    found = [_comment(raw) for raw in comments]
+    found.sort(key=lambda comment: (comment.at, int(comment.id) if comment.id.isdigit() else 0))
     return tuple(found)
 
 
@@ -218,17 +218,17 @@ def _comment(raw: Mapping[str, Any]) -> RawComment:
         text=text,
         updated_at=read_instant(updated) if updated else None,
         internal=raw.get("jsdPublic") is False,
-        properties=tuple(str(one.get("key")) for one in raw.get("properties") or ()),
+        properties=tuple(str(prop.get("key")) for prop in raw.get("properties") or ()),
     )
 
 
 def _children(fields: Mapping[str, Any], named: Sequence[Any]) -> tuple[ChildRef, ...]:
     subtasks = [
-        _ref(one, "subtask", _name((one.get("fields") or {}).get("issuetype"), "name"))
-        for one in fields.get("subtasks") or ()
+        _ref(issue, "subtask", _name((issue.get("fields") or {}).get("issuetype"), "name"))
+        for issue in fields.get("subtasks") or ()
     ]
     links = [ref for link in fields.get("issuelinks") or () for ref in _linked(link)]
-    return (*subtasks, *links, *(_ref(one, "child") for one in named))
+    return (*subtasks, *links, *(_ref(issue, "child") for issue in named))
 
 
 def _ref(issue: Mapping[str, Any], relation: str, link_type: str = "") -> ChildRef:

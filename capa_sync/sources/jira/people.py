@@ -8,7 +8,7 @@ from capa_sync.model.ticket import Account
 from capa_sync.sources.jira.values import account_of, clean
 
 
-class People:
+class JiraAccounts:
     """The accounts met so far, each as it was told last."""
 
     def __init__(self) -> None:

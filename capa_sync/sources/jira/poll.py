@@ -13,7 +13,7 @@ from capa_sync.sources.jira.family import Family
 from capa_sync.sources.jira.outside import Outside
 from capa_sync.sources.jira.paging import ALL_FIELDS, Rows
 from capa_sync.sources.jira.query import NEWEST_CHANGE_FIRST, not_ahead
-from capa_sync.sources.jira.site import Issue, Site
+from capa_sync.sources.jira.site import Issue, SiteReader
 from capa_sync.sources.jira.sweep import SweepState, instant_ms
 from capa_sync.sources.jira.sweeping import Sweeping
 from capa_sync.sources.jira.times import epoch_ms
@@ -25,15 +25,15 @@ _AHEAD_MS = 60_000
 
 def newest_of(issues: list[Issue], present: int) -> tuple[int, str] | None:
     """The highest `updated` (epoch ms) of some rows up to the tracker's present, and the ticket that has it."""
-    stamps = [(ms, str(issue["id"])) for issue in issues if (ms := instant_ms(issue, "updated")) is not None]
-    return max((stamp for stamp in stamps if stamp[0] <= present), default=None)
+    updates = [(ms, str(issue["id"])) for issue in issues if (ms := instant_ms(issue, "updated")) is not None]
+    return max((update for update in updates if update[0] <= present), default=None)
 
 
 def _crowd_ahead(rows: Rows, present: int) -> int:
     """How many tickets of a page lie in the tracker's future, when they fill the page and more follow; else 0."""
-    stamps = [instant_ms(issue, "updated") for issue in rows.issues]
-    is_crowd = rows.place is not None and all(ms is not None and ms > present + _AHEAD_MS for ms in stamps)
-    return len(stamps) if is_crowd else 0
+    updates = [instant_ms(issue, "updated") for issue in rows.issues]
+    is_crowd = rows.place is not None and all(ms is not None and ms > present + _AHEAD_MS for ms in updates)
+    return len(updates) if is_crowd else 0
 
 
 def _joined(ahead: Rows, until_now: Rows) -> Rows:
@@ -45,14 +45,14 @@ def _joined(ahead: Rows, until_now: Rows) -> Rows:
 def _reaches(issues: list[Issue], state: Mapping[str, Any]) -> bool:
     """Tell whether a page, the newest first, goes down to the last known ticket as it was."""
     return any(
-        str(one["id"]) == state.get("newest") and instant_ms(one, "updated") == state["mark"] for one in issues
+        str(issue["id"]) == state.get("newest") and instant_ms(issue, "updated") == state["mark"] for issue in issues
     )
 
 
 class Poll:
     """Polls one site. The cursor's state is `mark` (epoch ms) and `newest` (the ticket that had it)."""
 
-    def __init__(self, site: Site, outside: Outside, family: Family, sweeping: Sweeping) -> None:
+    def __init__(self, site: SiteReader, outside: Outside, family: Family, sweeping: Sweeping) -> None:
         self._site = site
         self._outside = outside
         self._family = family
@@ -92,12 +92,12 @@ class Poll:
         if missing:
             rows = Rows([*rows.issues, *site.issues(missing)], None)
             newest = newest_of(rows.issues, present)
-        told = {str(issue["id"]) for issue in rows.issues}
-        is_told = state.get("newest") in told
-        if not is_told:
+        returned = {str(issue["id"]) for issue in rows.issues}
+        is_newest_there = state.get("newest") in returned
+        if not is_newest_there:
             # the inclusive condition must give the last known ticket back: believed only when we are still ourselves
             prove_identity(site.client, site.facts.me)
-        after = dict(state) if newest is None and is_told else self._after(state, newest)
+        after = dict(state) if newest is None and is_newest_there else self._after(state, newest)
         page = replace(self._page(rows.issues, since, after), stamped_ahead=crowd)
         yield page
         self._settle(asked_at, is_quiet=not page.readings)
@@ -111,8 +111,8 @@ class Poll:
 
     def _left_out(self, rows: Rows, since: int) -> list[str]:
         """Ask what a page left out: the last known ticket does not stand at its end to prove that it came whole."""
-        told = {str(issue["id"]) for issue in rows.issues}
-        return [id_ for id_ in self._site.touched_since(since) if id_ not in told]
+        returned = {str(issue["id"]) for issue in rows.issues}
+        return [id_ for id_ in self._site.touched_since(since) if id_ not in returned]
 
     def _since(self, mark: int) -> int:
         """Where to look from: the overlap behind the mark, or less of it once it is known to hide nothing."""
@@ -146,8 +146,8 @@ class Poll:
             if site.kinship.may_be_action(draft.fields):
                 self._outside.note_inside(draft.id)
         changed = site.whole(draft for draft in drafts if not site.is_unchanged(draft))
-        told = {draft.id for draft in drafts}
-        changed += [draft for draft in site.fetch(site.absent.take_waiting()) if draft.id not in told]
+        returned = {draft.id for draft in drafts}
+        changed += [draft for draft in site.fetch(site.absent.take_waiting()) if draft.id not in returned]
         actions = site.whole(self._outside.changed(since))
         named = {draft.id for draft in changed}
         readings, skipped = family.read_with_kin([*changed, *actions], named.__contains__)

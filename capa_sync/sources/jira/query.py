@@ -24,7 +24,7 @@ def without_order(jql: str) -> str:
     return jql.strip()
 
 
-class Query:
+class JqlQuery:
     """What is in scope.
 
     Attributes:

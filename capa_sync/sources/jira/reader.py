@@ -24,10 +24,10 @@ from capa_sync.sources.jira.missing import locate, prove_gone
 from capa_sync.sources.jira.options import JiraOptions
 from capa_sync.sources.jira.outside import Outside
 from capa_sync.sources.jira.parse import JiraParser
-from capa_sync.sources.jira.people import People
+from capa_sync.sources.jira.people import JiraAccounts
 from capa_sync.sources.jira.poll import Poll
-from capa_sync.sources.jira.query import Query
-from capa_sync.sources.jira.site import Site
+from capa_sync.sources.jira.query import JqlQuery
+from capa_sync.sources.jira.site import SiteReader
 from capa_sync.sources.jira.sweeping import Sweeping
 from capa_sync.sources.retry import RetryPolicy
 
@@ -36,7 +36,7 @@ from capa_sync.sources.retry import RetryPolicy
 class _Signed:
     """What stands once we are signed in."""
 
-    site: Site
+    site: SiteReader
     outside: Outside
     family: Family
     sweeping: Sweeping
@@ -65,7 +65,7 @@ class JiraSource:
         self._options = options
         self._clock = clock
         self._lookup = lookup
-        self._people = People()
+        self._people = JiraAccounts()
         self._parser = JiraParser(options.name, options.browse_url or options.base)
         self.retry = RetryPolicy(options.name, clock, stop, is_instant=options.is_instant)
         self.budget = Budget(options.name, options.budget, stop, is_instant=options.is_instant)
@@ -90,9 +90,11 @@ class JiraSource:
             Authentication: we are not who we say we are. Fatal: the query is not accepted.
         """
         facts = read_facts(self._client, self._options.api, self._people)
-        query = Query(self._options.query)
+        query = JqlQuery(self._options.query)
         try_query(self._client, query)
-        site = Site(self._client, self._options, query, facts, self._lookup, self._parser, self._people, self._clock)
+        site = SiteReader(
+            self._client, self._options, query, facts, self._lookup, self._parser, self._people, self._clock
+        )
         outside = Outside(site)
         family = Family(site, outside)
         sweeping = Sweeping(site, outside, family)

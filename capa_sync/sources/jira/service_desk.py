@@ -27,9 +27,9 @@ def is_shown_to_customers(client: JiraClient, comment_id: str, comment: Any) -> 
 
     Raises SourceError.
     """
-    told = comment.get("jsdPublic") if isinstance(comment, dict) else None
-    if isinstance(told, bool):
-        return told
+    is_public = comment.get("jsdPublic") if isinstance(comment, dict) else None
+    if isinstance(is_public, bool):
+        return is_public
     found = client.find(f"comment/{comment_id}/properties/{INTERNAL_KEY}")
     value = found.get("value") if isinstance(found, dict) else None
     return not (isinstance(value, dict) and value.get("internal") is True)

@@ -42,7 +42,7 @@ def fields_of(source: str, answer: Any, asked: str) -> Object:
 def rows_of(source: str, answer: Any, name: str, what: str) -> list[Object]:
     """Return a member that is a list of objects. Raises BadAnswer when it is none; `what` names it for people."""
     rows = answer.get(name) if isinstance(answer, dict) else None
-    if not isinstance(rows, list) or not all(isinstance(one, dict) for one in rows):
+    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
         raise BadAnswer(source, f"{what}: the answer holds no list of {name}")
     return rows
 
@@ -57,7 +57,7 @@ def counted_rows(source: str, answer: Any, name: str, what: str) -> tuple[list[O
 
 def entry_ids(source: str, rows: list[Object], what: str) -> list[str]:
     """Return the ids of history entries or comments. Raises BadAnswer for one without."""
-    ids = [str(one.get("id")) if isinstance(one.get("id"), str | int) else "" for one in rows]
+    ids = [str(row.get("id")) if isinstance(row.get("id"), str | int) else "" for row in rows]
     if not all(ids) or len(set(ids)) < len(ids):
         raise BadAnswer(source, f"{what}: entries without ids, or twice the same")
     return ids

@@ -19,8 +19,8 @@ from capa_sync.sources.jira.history import chunks
 from capa_sync.sources.jira.options import JiraOptions
 from capa_sync.sources.jira.paging import ALL_FIELDS, Search
 from capa_sync.sources.jira.parse import JiraParser
-from capa_sync.sources.jira.people import People
-from capa_sync.sources.jira.query import OLDEST_FIRST, Query, ids_condition
+from capa_sync.sources.jira.people import JiraAccounts
+from capa_sync.sources.jira.query import OLDEST_FIRST, JqlQuery, ids_condition
 from capa_sync.sources.jira.times import epoch_ms, from_epoch_ms
 from capa_sync.sources.jira.whole import Assembler, Draft
 
@@ -28,7 +28,7 @@ IDS_AT_ONCE = 500
 Issue = dict[str, Any]
 
 
-class Site:
+class SiteReader:
     """What reading needs once the sign-in stands.
 
     Attributes:
@@ -39,11 +39,11 @@ class Site:
         self,
         client: JiraClient,
         options: JiraOptions,
-        query: Query,
+        query: JqlQuery,
         facts: SiteFacts,
         lookup: MirrorLookup,
         parser: JiraParser,
-        people: People,
+        people: JiraAccounts,
         clock: Clock,
     ) -> None:
         self.client = client
@@ -91,9 +91,9 @@ class Site:
 
     def present(self) -> datetime:
         """The tracker's own present: the Date of its newest answer, else its serverTime, else our clock."""
-        told, server = self.client.answered_at, self.facts.server_time
-        if told is not None:
-            return told
+        date, server = self.client.answered_at, self.facts.server_time
+        if date is not None:
+            return date
         now = self._clock.now()
         return now if server is None else server + max(now - self._signed_in_at, timedelta(0))
 
@@ -124,7 +124,7 @@ class Site:
         The first request brings those as well for which the condition `also` holds.
         """
         found: list[Issue] = []
-        for some in chunks([one for one in ids if one not in self.gone], IDS_AT_ONCE):
+        for some in chunks([id_ for id_ in ids if id_ not in self.gone], IDS_AT_ONCE):
 
             def ask(known: Sequence[str], also: str = also) -> list[Issue]:
                 wanted = ids_condition(field, known)
@@ -140,7 +140,7 @@ class Site:
         """Ask for those ids that Jira knows; return the rows, and the ids that it called unknown."""
         lost: set[str] = set()
         with self.client.one_doubt():
-            while left := [one for one in ids if one not in lost]:
+            while left := [id_ for id_ in ids if id_ not in lost]:
                 try:
                     return ask(left), lost
                 except BadRequest as error:
@@ -162,7 +162,7 @@ class Site:
 
     def in_query(self, ids: Iterable[str]) -> set[str]:
         """Which of these tickets (by id) the configured query names."""
-        return {str(one["id"]) for one in self.search_ids(ids, ["id"], f"({self.query.scope})")}
+        return {str(row["id"]) for row in self.search_ids(ids, ["id"], f"({self.query.scope})")}
 
     def existing(self, ids: Iterable[str]) -> set[str]:
         """Which of these exist and are visible, told by the database and not by the search index."""
@@ -175,7 +175,7 @@ class Site:
         """Which of these answer when many are asked for at once: by the database on Cloud, by a search elsewhere."""
         if self.client.is_cloud:
             return self.existing(ids)
-        return {str(one["id"]) for one in self.search_ids(ids, ["id"])}
+        return {str(row["id"]) for row in self.search_ids(ids, ["id"])}
 
     def issues(self, ids: Sequence[str]) -> list[Issue]:
         """Read tickets by id or key as raw issues; those gone or hidden are left out."""

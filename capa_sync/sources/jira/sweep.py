@@ -13,7 +13,7 @@ from typing import Any
 
 from capa_sync.errors import BadAnswer
 from capa_sync.sources.jira.paging import ALL_FIELDS, START, BadRequest, Place, Rows, Search, Shifted
-from capa_sync.sources.jira.query import Query
+from capa_sync.sources.jira.query import JqlQuery
 from capa_sync.sources.jira.times import epoch_ms, read_instant
 
 _MINUTE = 60_000
@@ -73,7 +73,7 @@ class SweepState:
 
 
 @dataclass(frozen=True, slots=True)
-class Stretch:
+class SweepPage:
     """A page of a sweep with the state after it, None after the last."""
 
     rows: Rows
@@ -83,13 +83,13 @@ class Stretch:
 class Sweep:
     """Walks over tickets from a state on."""
 
-    def __init__(self, source: str, search: Search, query: Query, page_size: int) -> None:
+    def __init__(self, source: str, search: Search, query: JqlQuery, page_size: int) -> None:
         self._source = source
         self._search = search
         self._query = query
         self._size = page_size
 
-    def walk(self, state: SweepState) -> Iterator[Stretch]:
+    def pages(self, state: SweepState) -> Iterator[SweepPage]:
         """Yield page after page. A lost place costs a new search from the last ticket's creation minute."""
         here: SweepState | None = state
         restarts = 0
@@ -103,7 +103,7 @@ class Sweep:
                 here = here.begun_again()
                 continue
             here = self._after(here, rows)
-            yield Stretch(rows, here)
+            yield SweepPage(rows, here)
 
     def _page(self, state: SweepState) -> Rows:
         jql = self._query.where(self._query.since("updated", state.since), self._query.since("created", state.bound))

@@ -14,15 +14,15 @@ from capa_sync.sources.jira.history import chunks
 from capa_sync.sources.jira.outside import Outside
 from capa_sync.sources.jira.portion import Portion
 from capa_sync.sources.jira.query import NEWEST_CHANGE_FIRST
-from capa_sync.sources.jira.site import Site
-from capa_sync.sources.jira.sweep import Stretch, Sweep, SweepState, instant_ms
+from capa_sync.sources.jira.site import SiteReader
+from capa_sync.sources.jira.sweep import Sweep, SweepPage, SweepState, instant_ms
 from capa_sync.sources.jira.whole import Draft, Skip
 
 
 class Sweeping:
     """Runs sweeps of one site."""
 
-    def __init__(self, site: Site, outside: Outside, family: Family) -> None:
+    def __init__(self, site: SiteReader, outside: Outside, family: Family) -> None:
         self._site = site
         self._outside = outside
         self._family = family
@@ -54,9 +54,9 @@ class Sweeping:
         total = self._total(begun)
         seen: set[str] = set()
         if begun.tail is None:
-            for stretches in self._batches(begun):
-                seen.update(str(issue["id"]) for stretch in stretches for issue in stretch.rows.issues)
-                yield from self._pages(stretches, begun, rest, slot, total)
+            for swept in self._batches(begun):
+                seen.update(str(issue["id"]) for sweep_page in swept for issue in sweep_page.rows.issues)
+                yield from self._pages(swept, begun, rest, slot, total)
         if begun.since is not None:
             yield from self._left_out(begun, seen, rest, slot)
         yield from self._tail(begun, rest, slot)
@@ -84,21 +84,21 @@ class Sweeping:
         count = answer.get("count") if isinstance(answer, dict) else None
         return count if isinstance(count, int) else None
 
-    def _batches(self, begun: SweepState) -> Iterator[list[Stretch]]:
+    def _batches(self, begun: SweepState) -> Iterator[list[SweepPage]]:
         """Gather pages until their histories are worth one bulk request; Data Center's come with the pages."""
-        batch: list[Stretch] = []
+        batch: list[SweepPage] = []
         rows = 0
-        for stretch in self._sweep.walk(begun):
-            batch.append(stretch)
-            rows += len(stretch.rows.issues)
-            if rows >= self._portion.rows or stretch.after is None:
+        for sweep_page in self._sweep.pages(begun):
+            batch.append(sweep_page)
+            rows += len(sweep_page.rows.issues)
+            if rows >= self._portion.rows or sweep_page.after is None:
                 yield batch
                 batch, rows = [], 0
 
     def _pages(
-        self, stretches: Sequence[Stretch], begun: SweepState, rest: dict[str, Any], slot: str, total: int | None
+        self, swept: Sequence[SweepPage], begun: SweepState, rest: dict[str, Any], slot: str, total: int | None
     ) -> Iterator[Page]:
-        owners = [_drafts(stretch) for stretch in stretches]
+        owners = [_drafts(sweep_page) for sweep_page in swept]
         ids = [[draft.id for draft in drafts] for drafts in owners]
         readings, skipped = self._read(owners, is_whole=begun.since is None)
         self._portion.learn(readings)
@@ -106,14 +106,14 @@ class Sweeping:
         del owners, readings  # what is committed is not held while the next page is made
         own = {id_ for some in ids for id_ in some}
         # kin goes with the first page: a later cursor must not be ahead of an action that its page named
-        kin: Sequence[Reading] = [left.pop(id_) for id_ in [*left] if id_ not in own]
-        for stretch, some in zip(stretches, ids, strict=True):
+        related: Sequence[Reading] = [left.pop(id_) for id_ in [*left] if id_ not in own]
+        for sweep_page, some in zip(swept, ids, strict=True):
             found = [left.pop(id_) for id_ in some if id_ in left]
-            after = stretch.after or replace(begun, tail="")
+            after = sweep_page.after or replace(begun, tail="")
             cursor = self._cursor({**rest, slot: after.as_json()})
-            page_total = stretch.rows.total if total is None else total
-            yield Page((*kin, *found), cursor, complete=False, total=page_total, skipped=tuple(skipped))
-            kin, skipped = (), []
+            page_total = sweep_page.rows.total if total is None else total
+            yield Page((*related, *found), cursor, complete=False, total=page_total, skipped=tuple(skipped))
+            related, skipped = (), []
 
     def _read(self, owners: list[list[Draft]], *, is_whole: bool) -> tuple[list[Reading], list[Skip]]:
         site, family = self._site, self._family
@@ -125,8 +125,8 @@ class Sweeping:
             drafts = site.whole(draft for draft in drafts if not site.is_unchanged(draft))
         readings, skipped = family.read(drafts, inside)
         present = {draft.id for draft in drafts}
-        kin, lost = family.actions_of(readings, present, is_sweep=True)
-        readings, skipped = [*readings, *kin], [*skipped, *lost]
+        related, lost = family.actions_of(readings, present, is_sweep=True)
+        readings, skipped = [*readings, *related], [*skipped, *lost]
         if not is_whole:
             parents, lost = family.parents_of(readings, present)
             readings, skipped = [*readings, *parents], [*skipped, *lost]
@@ -162,8 +162,8 @@ class Sweeping:
             yield Page(tuple(readings), cursor, complete=False, skipped=tuple(skipped))
 
 
-def _drafts(stretch: Stretch) -> list[Draft]:
+def _drafts(sweep_page: SweepPage) -> list[Draft]:
     """Turn a page's rows into drafts; the page lets go of them, for a row that is read anew is held no longer."""
-    drafts = [Draft.of(issue) for issue in stretch.rows.issues]
-    stretch.rows.issues.clear()
+    drafts = [Draft.of(issue) for issue in sweep_page.rows.issues]
+    sweep_page.rows.issues.clear()
     return drafts

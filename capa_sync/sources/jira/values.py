@@ -132,11 +132,11 @@ def _list(values: list[Any], depth: int) -> Raw:
     names: list[str] = []
     text: list[str] = []
     has_media = False
-    for one in _read_all(values, depth):
-        ids += one.ids
-        names += one.names or one.ids
-        has_media = has_media or one.media_only
-        text.append(one.text)
+    for item in _read_all(values, depth):
+        ids += item.ids
+        names += item.names or item.ids
+        has_media = has_media or item.media_only
+        text.append(item.text)
     return Raw(tuple(ids), tuple(names), ", ".join(text), media_only=has_media and not ids)
 
 

@@ -24,7 +24,7 @@ from capa_sync.sources.jira.parts import (
     split,
     undecorate,
 )
-from capa_sync.sources.jira.people import People
+from capa_sync.sources.jira.people import JiraAccounts
 from capa_sync.sources.jira.shapes import counted_rows, entry_ids
 from capa_sync.sources.jira.times import read_instant
 from capa_sync.sources.sizes import Oversized, too_large
@@ -66,8 +66,8 @@ class Draft:
             return cls(str(issue["id"]), issue, record_part(issue), changelog, comments, is_oversized=is_oversized)
         except TooMuch as much:
             fields = issue.get("fields")
-            stamp = str(fields.get("updated")) if isinstance(fields, dict) else ""
-            return cls(str(issue["id"]), issue, Part(RECORD, b"", stamp), changelog, comments, fault=str(much))
+            updated = str(fields.get("updated")) if isinstance(fields, dict) else ""
+            return cls(str(issue["id"]), issue, Part(RECORD, b"", updated), changelog, comments, fault=str(much))
 
     def renew(self, fresh: Draft) -> None:
         """Take over a newer answer."""
@@ -103,7 +103,7 @@ class Assembler:
         client: JiraClient,
         parser: JiraParser,
         names: FieldNames,
-        people: People,
+        people: JiraAccounts,
         lag: timedelta,
         is_known_late: Callable[[Draft], bool] = lambda _draft: False,
         complete: Callable[[Draft], None] = lambda _draft: None,
@@ -184,17 +184,17 @@ class Assembler:
         """Give each draft its history, and those whose record may be older than it a fresh record and history."""
         self._refresh([draft for draft in drafts if self._is_hot(draft)])
         found = self._dated([*self._readable(drafts, skipped)], skipped)
-        told: dict[str, tuple[datetime, datetime] | None] = {}
+        seen: dict[str, tuple[datetime, datetime] | None] = {}
         for _attempt in range(_ATTEMPTS):
             late = [draft for draft in found if _lateness(draft) and not self._is_known_late(draft)]
-            stale = [draft for draft in late if told.get(draft.id) != _lateness(draft)]
+            stale = [draft for draft in late if seen.get(draft.id) != _lateness(draft)]
             if not stale:
                 break  # a second answer that tells the same is believed: some trackers write history afterwards
-            told = {draft.id: _lateness(draft) for draft in stale}
+            seen = {draft.id: _lateness(draft) for draft in stale}
             self._refresh(stale)
             again = {draft.id for draft in stale}
-            kept = {draft.id for draft in self._dated([*self._readable(stale, skipped)], skipped)}
-            found = [draft for draft in found if draft.id in kept or draft.id not in again]
+            renewed = {draft.id for draft in self._dated([*self._readable(stale, skipped)], skipped)}
+            found = [draft for draft in found if draft.id in renewed or draft.id not in again]
         return found  # one that is edited faster than it can be read has an older stamp, and comes with the next poll
 
     def _is_hot(self, draft: Draft) -> bool:
@@ -298,7 +298,7 @@ class Assembler:
         return found
 
     def _paged_comments(self, draft: Draft) -> list[Any] | None:
-        _first, told = _listed(draft.comments, "comments")
+        _first, expected = _listed(draft.comments, "comments")
         for _attempt in range(_ATTEMPTS):
             found: dict[str, Any] = {}
             start, totals = 0, set()
@@ -316,9 +316,9 @@ class Assembler:
                 if not listed:
                     message = f"the comments of {draft.id} promise {total} and end after {start}; the page is refused"
                     raise BadAnswer(self._client.source, message)
-            if totals == {told}:  # none came or went since the ticket or the pages before told it
+            if totals == {expected}:  # none came or went since the ticket or the pages before told it
                 return list(found.values())
-            told = total
+            expected = total
         raise Retryable(self._client.source, "comments come and go faster than they can be read")
 
     def _comment_page(self, draft: Draft, start: int) -> Any:
@@ -360,6 +360,6 @@ def _updated(draft: Draft) -> datetime | None:
 def _listed(page: Mapping[str, Any] | None, name: str) -> tuple[list[Any], int]:
     """The items of a nested list and the total it tells."""
     found = page.get(name) if page else None
-    items = [one for one in found if isinstance(one, dict)] if isinstance(found, list) else []
+    items = [item for item in found if isinstance(item, dict)] if isinstance(found, list) else []
     total = page.get("total") if page else None
     return items, total if isinstance(total, int) else len(items)

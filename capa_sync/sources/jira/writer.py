@@ -152,12 +152,12 @@ class JiraWriter:
         No `properties` are sent: they would be replaced.
         """
         path = f"issue/{write.ticket_id}/comment/{comment_id}"
-        held = self._client.find(path)
-        if held is None:
+        found = self._client.find(path)
+        if found is None:
             return False
         if is_service_desk(ticket):
-            require_internal(self._client, write, comment_id, held)
-        if same_text(body, self._comment_body(held, comment_id)):
+            require_internal(self._client, write, comment_id, found)
+        if same_text(body, self._comment_body(found, comment_id)):
             return True
         # Cloud mails watchers about edits unless told not to; Data Center has no such switch
         quietly = {"notifyUsers": "false"} if self._client.is_cloud else {}
@@ -196,13 +196,13 @@ class JiraWriter:
         try:
             yield
         except Exception as error:
-            told = error.message if isinstance(error, SourceError) else type(error).__name__
-            raise DeliveryUnknown(self.name, f"sent, and not found again yet: {told}") from error
+            reason = error.message if isinstance(error, SourceError) else type(error).__name__
+            raise DeliveryUnknown(self.name, f"sent, and not found again yet: {reason}") from error
 
     def _look_up_comment(self, write: Write, remote_id: str, ticket: dict[str, Any]) -> Delivered | None:
         body = self._body(write)
         marked = find_own_comment(self._client, write.ticket_id, self._me, write.marker)
-        for id_ in dict.fromkeys(one for one in (remote_id, marked) if one):
+        for id_ in dict.fromkeys(known for known in (remote_id, marked) if known):
             found = self._client.find(f"issue/{write.ticket_id}/comment/{id_}")
             if found is not None and same_text(body, self._comment_body(found, id_)):
                 if is_service_desk(ticket) and id_ == remote_id:
@@ -269,7 +269,7 @@ def _id_in(answer: Any) -> str:
 def _labels_in(source: str, fields: dict[str, Any], write: Write) -> set[str]:
     """Return the labels that a ticket shows; none where the field is not there. Raises BadAnswer for other shapes."""
     labels = fields.get("labels")
-    if labels is not None and not (isinstance(labels, list) and all(isinstance(one, str) for one in labels)):
+    if labels is not None and not (isinstance(labels, list) and all(isinstance(label, str) for label in labels)):
         raise BadAnswer(source, f"{write.ticket_key}: its labels are no list of words")
     return set(labels or ())
 

@@ -46,7 +46,7 @@ class QueryTooLong(SourceError):
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class TableAnswer:
     """One page of a list.
 
     Attributes:
@@ -65,7 +65,7 @@ class Answer:
     has_next: bool
     at: datetime | None
 
-    def as_outlines(self) -> Answer:
+    def as_outlines(self) -> TableAnswer:
         """Return the same answer with its rows told as those of records too large to be read."""
         return replace(self, rows=[Oversized(row) for row in self.rows])
 
@@ -204,15 +204,15 @@ def _error_for(source: str, response: requests.Response, now: datetime) -> Sourc
     later = overload(source, status, response.headers, now, where)
     if later is not None:
         return later
-    told = f"{where}: {said}" if said else f"{where} was answered with {status}"
+    reason = f"{where}: {said}" if said else f"{where} was answered with {status}"
     if status < 400:
         return Fatal(source, f"{where} redirects elsewhere ({status}); is the url right?")
     if status == 401:
         return Authentication(source, "the user name, password, key or token was not accepted (401)")
     if status == 400 and "invalid table" in said.lower():
-        return NoSuchTable(source, f"{told}; is the table's name right and its plug-in active?")
+        return NoSuchTable(source, f"{reason}; is the table's name right and its plug-in active?")
     kinds: dict[int, type[SourceError]] = {403: AccessDenied, 404: NotFound, 414: QueryTooLong}
-    return kinds.get(status, Fatal)(source, told)
+    return kinds.get(status, Fatal)(source, reason)
 
 
 def _where(response: requests.Response) -> str:

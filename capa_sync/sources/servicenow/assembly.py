@@ -13,9 +13,9 @@ from capa_sync.ports import MirrorLookup
 from capa_sync.sources.bodies import MOST_ENTRIES, TooMuch
 from capa_sync.sources.servicenow.answers import Row, value_of
 from capa_sync.sources.servicenow.dictionary import TableFacts
-from capa_sync.sources.servicenow.directory import Directory
-from capa_sync.sources.servicenow.history import Asked, History, Past
-from capa_sync.sources.servicenow.labels import Spoken, labels_of, learn, spoken_of
+from capa_sync.sources.servicenow.directory import InstanceDirectory
+from capa_sync.sources.servicenow.history import Asked, AuditReader, Past
+from capa_sync.sources.servicenow.labels import Mentions, labels_of, learn, mentions_of
 from capa_sync.sources.servicenow.parse import ServiceNowParser
 from capa_sync.sources.servicenow.parts import (
     AUDIT,
@@ -52,8 +52,8 @@ class Shelf:
 class Assembly:
     """Makes readings of rows."""
 
-    directory: Directory
-    history: History
+    directory: InstanceDirectory
+    history: AuditReader
     parser: ServiceNowParser
     lookup: MirrorLookup
 
@@ -63,8 +63,8 @@ class Assembly:
         A column that is absent is hidden from us, not empty: a task does not lose its record by that.
         """
         absent = [column for column in ("number", shelf.reference) if column and column not in row]
-        held = self.lookup.record(self.directory.client.source, value_of(row, "sys_id")) if absent else None
-        cells = held.get("row", {}) if held else {}
+        mirrored = self.lookup.record(self.directory.client.source, value_of(row, "sys_id")) if absent else None
+        cells = mirrored.get("row", {}) if mirrored else {}
         row.update({column: cells[column] for column in absent if column in cells})
 
     def digest(self, shelf: Shelf, row: Row) -> str:
@@ -98,15 +98,15 @@ class Assembly:
         skipped = self._leave_out(current, past)
         for row in current.values():
             self.carry(shelf, row)
-        spoken = spoken_of(current, past)
-        learn(self.directory, self.directory.table(shelf.table), list(current.values()), spoken.values())
+        mentions = mentions_of(current, past)
+        learn(self.directory, self.directory.table(shelf.table), list(current.values()), mentions.values())
         found: list[Reading] = []
         for key, row in current.items():
             if entries := _too_many(past, key):
                 many = f"its history has {entries} entries, more than the {MOST_ENTRIES} that are worked on"
                 skipped.append((key, value_of(row, "number"), many))
                 continue
-            bodies = self._bodies(shelf, row, past, spoken[key], now)
+            bodies = self._bodies(shelf, row, past, mentions[key], now)
             try:
                 parts = tuple(part_of(kind, body) for kind, body in bodies.items())
                 found.append(Reading(self.parser.build(bodies), parts, shelf.role, in_query=not shelf.reference))
@@ -123,19 +123,19 @@ class Assembly:
         why = too_large(self.history.most)
         return [(key, value_of(row, "number") or key, why) for key, row in rows.items()]
 
-    def _bodies(self, shelf: Shelf, row: Row, past: Past, spoken: Spoken, now: datetime) -> dict[str, Any]:
+    def _bodies(self, shelf: Shelf, row: Row, past: Past, mentions: Mentions, now: datetime) -> dict[str, Any]:
         """Return the content of each part, by kind."""
         facts, sys_id = self._facts(shelf, row), value_of(row, "sys_id")
         audit = past.audit.get(sys_id) if past.audit and facts.audited is not False else None
         notes = past.notes.get(sys_id) if past.notes else None
         if audit is None and past.audit:  # audit rows of a class that is not audited: they tell nothing
-            spoken = spoken_of({sys_id: row}, Past(None, past.notes))[sys_id]
+            mentions = mentions_of({sys_id: row}, Past(None, past.notes))[sys_id]
         return {
             RECORD: record_body(shelf.table, shelf.reference, row, facts.journals),
             AUDIT: audit.rows if audit else [],
             JOURNAL: notes.rows if notes else [],
             REACH: reach_body(audit.reach if audit else Reach.CLOSED, notes.reach if notes else Reach.CLOSED, now),
-            LABELS: labels_of(self.directory, facts, row, spoken),
+            LABELS: labels_of(self.directory, facts, row, mentions),
         }
 
     def _facts(self, shelf: Shelf, row: Row) -> TableFacts:

@@ -35,7 +35,7 @@ class ApiKey(AuthBase):
         return request
 
 
-class ClientCredentials(AuthBase):
+class ClientCredentialsAuth(AuthBase):
     """Fetches a bearer token when there is none, and anew 60 s before it expires; there is no refresh token."""
 
     def __init__(self, options: ServiceNowOptions, clock: Clock) -> None:
@@ -101,7 +101,7 @@ def build_auth(options: ServiceNowOptions, clock: Clock) -> AuthBase:
         # requests would encode as latin-1 and fail on other letters; the platform reads UTF-8
         return HTTPBasicAuth(auth.user.encode(), auth.secret.encode())
     if auth.method == "oauth-client-credentials":
-        return ClientCredentials(options, clock)
+        return ClientCredentialsAuth(options, clock)
     if auth.method == "api-key":
         return ApiKey(auth.header, auth.secret)
     raise Fatal(options.name, f"auth method {auth.method!r} is not one of {', '.join(AUTH_METHODS)}")

@@ -10,7 +10,7 @@ from capa_sync.model.ticket import Census
 from capa_sync.ports import MirrorLookup
 from capa_sync.sources.servicenow.answers import AccessDenied, NoSuchTable, Row, value_of
 from capa_sync.sources.servicenow.client import TableClient
-from capa_sync.sources.servicenow.keyset import Walk
+from capa_sync.sources.servicenow.keyset import KeysetPager
 from capa_sync.sources.servicenow.options import ServiceNowOptions
 from capa_sync.sources.servicenow.query import prefixed
 
@@ -63,7 +63,7 @@ class CensusTaker:
         rows: list[Row] = []
         try:
             counted = self._client.rows(table, base, limit=1, fields=("sys_id",))
-            for answer in Walk(self._client.source, table, fetch, base).by_id(""):
+            for answer in KeysetPager(self._client.source, table, fetch, base).by_id(""):
                 rows.extend(answer.rows)
         except (AccessDenied, NoSuchTable):
             return []

@@ -36,16 +36,16 @@ from capa_sync.redaction import conceal
 from capa_sync.sources.budget import Budget, Rate
 from capa_sync.sources.retry import RetryPolicy
 from capa_sync.sources.servicenow.answers import (
-    Answer,
     NotFound,
     PageCut,
     Row,
+    TableAnswer,
     answer_check,
     lean,
     read_headers,
     value_of,
 )
-from capa_sync.sources.servicenow.auth import TIMEOUT, ClientCredentials, build_auth
+from capa_sync.sources.servicenow.auth import TIMEOUT, ClientCredentialsAuth, build_auth
 from capa_sync.sources.servicenow.network import open_session, was_never_sent
 from capa_sync.sources.servicenow.options import ServiceNowOptions
 from capa_sync.sources.servicenow.pace import Pace
@@ -132,7 +132,7 @@ class TableClient:
         counted: bool = True,
         linked: bool = True,
         outline: Sequence[str] = (),
-    ) -> Answer:
+    ) -> TableAnswer:
         """Read one page; asks for half as many rows each time the instance gives up on it, or it is too large.
 
         Args:
@@ -215,8 +215,8 @@ class TableClient:
         except Exception:  # noqa: BLE001 - whatever pysnow makes of the answer, the write was sent
             is_it = False
         if not is_it:
-            told = "a write was answered without its record"
-            raise DeliveryUnknown(self.source, f"{told}; whether it was applied is not known")
+            reason = "a write was answered without its record"
+            raise DeliveryUnknown(self.source, f"{reason}; whether it was applied is not known")
         return row
 
     def _guard(self, table: str, sys_id: str, values: Mapping[str, str]) -> None:
@@ -238,7 +238,7 @@ class TableClient:
         display: bool,
         counted: bool,
         linked: bool,
-    ) -> Answer:
+    ) -> TableAnswer:
         resource = self._resource(table, (), display=display)
         if not counted:
             resource.parameters.add_custom({"sysparm_no_count": "true"})
@@ -246,11 +246,11 @@ class TableClient:
         try:
             response = self._send(lambda: resource.get(**asked, suppress_pagination_header=not linked))
         except NotFound:  # older versions of the API answer an empty list so (facts 1.3)
-            return Answer([], limit, offset, None, has_links=False, has_next=False, at=None)
+            return TableAnswer([], limit, offset, None, has_links=False, has_next=False, at=None)
         total, has_links, has_next, at = read_headers(response.headers)
         self.pace.note_date(at, self._made_of[1].now())
         rows = [lean(row) for row in response.all()] if display else list(response.all())
-        return Answer(rows, limit, offset, total, has_links, has_next, at)
+        return TableAnswer(rows, limit, offset, total, has_links, has_next, at)
 
     def _resource(self, table: str, fields: Sequence[str], *, display: bool = False) -> Any:
         resource = self._client.resource(f"/table/{table}", timeout=TIMEOUT)
@@ -267,7 +267,7 @@ class TableClient:
             return self._translated(send, writes=writes)
         except Authentication:
             self._session.cookies.clear()
-            if not isinstance(self._auth, ClientCredentials):
+            if not isinstance(self._auth, ClientCredentialsAuth):
                 raise
             self._auth.forget()
         self._budget.take()
@@ -285,13 +285,13 @@ class TableClient:
         except requests.exceptions.SSLError as error:
             raise Fatal(self.source, describe(error, self._made_of[0].url)) from None
         except requests.RequestException as error:
-            told = describe(error, self._made_of[0].url)
+            reason = describe(error, self._made_of[0].url)
             if writes and not was_never_sent(error):
-                raise DeliveryUnknown(self.source, f"the answer to a write was lost: {told}") from None
-            raise Retryable(self.source, f"no answer: {told}") from None
+                raise DeliveryUnknown(self.source, f"the answer to a write was lost: {reason}") from None
+            raise Retryable(self.source, f"no answer: {reason}") from None
         except Exception as error:  # of pysnow too, which reads more of an answer than it should
-            told = f"the answer cannot be read ({type(error).__name__})"
-            raise (DeliveryUnknown if writes else BadAnswer)(self.source, told) from error
+            reason = f"the answer cannot be read ({type(error).__name__})"
+            raise (DeliveryUnknown if writes else BadAnswer)(self.source, reason) from error
         self.pace.note(time.monotonic() - begun)
         return answer
 

@@ -10,7 +10,7 @@ from typing import Any
 from capa_sync.errors import Fatal
 from capa_sync.sources.servicenow.answers import AccessDenied, Row, value_of
 from capa_sync.sources.servicenow.client import TableClient
-from capa_sync.sources.servicenow.keyset import Walk
+from capa_sync.sources.servicenow.keyset import KeysetPager
 from capa_sync.sources.servicenow.parts import JOURNAL_COLUMNS
 from capa_sync.sources.servicenow.query import condition, join, one_of
 
@@ -24,7 +24,7 @@ _HTML_TYPES = frozenset({"html", "translated_html"})
 
 
 @dataclass(frozen=True, slots=True)
-class Column:
+class DictionaryColumn:
     """One column: label, type, whether its changes are audited for exactly that table, what it refers to."""
 
     name: str
@@ -50,7 +50,7 @@ class TableFacts:
     name: str
     lineage: tuple[str, ...]
     audited: bool | None
-    columns: dict[str, Column]
+    columns: dict[str, DictionaryColumn]
     choices: dict[str, dict[str, str]]
     closed: frozenset[str] = frozenset()
     journals: frozenset[str] = field(init=False)
@@ -74,7 +74,7 @@ def read_table(client: TableClient, name: str, language: str) -> TableFacts:
     rows = all_rows(client, "sys_dictionary", join(one_of("name", lineage), "active=true"), _COLUMN)
     flags = {value_of(row, "name"): row for row in rows if not value_of(row, "element")}
     audited = value_of(flags[name], "audit") == "true" if name in flags else None
-    columns: dict[str, Column] = {}
+    columns: dict[str, DictionaryColumn] = {}
     for owner in reversed(lineage):
         for row in (r for r in rows if value_of(r, "name") == owner and value_of(r, "element")):
             columns[value_of(row, "element")] = _column(row, table_audited=bool(audited))
@@ -129,17 +129,17 @@ def all_rows(client: TableClient, table: str, base: str, fields: Sequence[str]) 
     """Read every row that a filter finds; none where the table is closed to us. Raises SourceError."""
     fetch: Any = partial(client.rows, table, limit=_PAGE, fields=fields)
     try:
-        return [row for answer in Walk(client.source, table, fetch, base).by_id("") for row in answer.rows]
+        return [row for answer in KeysetPager(client.source, table, fetch, base).by_id("") for row in answer.rows]
     except AccessDenied:
         return []
 
 
-def _column(row: Row, *, table_audited: bool) -> Column:
+def _column(row: Row, *, table_audited: bool) -> DictionaryColumn:
     attributes = {part.partition("=")[0].strip() for part in value_of(row, "attributes").split(",")}
     audited = (table_audited or value_of(row, "audit") == "true") and "no_audit" not in attributes
     name = value_of(row, "element")
     label, kind = value_of(row, "column_label") or name, value_of(row, "internal_type")
-    return Column(name, label, kind, audited, value_of(row, "reference"))
+    return DictionaryColumn(name, label, kind, audited, value_of(row, "reference"))
 
 
 def _number(text: str) -> int:

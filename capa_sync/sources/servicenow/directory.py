@@ -32,7 +32,7 @@ class Me:
 
 
 @dataclass(slots=True)
-class Directory:
+class InstanceDirectory:
     """Look-ups on one instance."""
 
     client: TableClient

@@ -12,26 +12,26 @@ from functools import partial
 
 from capa_sync.model.clock import Clock
 from capa_sync.model.ticket import Page
-from capa_sync.sources.servicenow.answers import Answer, Row, value_of
+from capa_sync.sources.servicenow.answers import Row, TableAnswer, value_of
 from capa_sync.sources.servicenow.assembly import Assembly, Shelf
 from capa_sync.sources.servicenow.client import TableClient
 from capa_sync.sources.servicenow.history import Asked
-from capa_sync.sources.servicenow.keyset import Position, Walk
+from capa_sync.sources.servicenow.keyset import KeysetPager, Position
 from capa_sync.sources.servicenow.sessions import Sessions, Slices
 from capa_sync.sources.servicenow.state import States, TableState
 from capa_sync.sources.servicenow.tables import Tables
 
 _LAST_ID = "zzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzz"  # sorts after every sys_id
-_Read = tuple[Answer, Asked | None]
+_Read = tuple[TableAnswer, Asked | None]
 
 
 @dataclass(slots=True)
 class _Fill:
-    """One walk: over which table, what it moves, and how many rows the first answer promised."""
+    """One pager: over which table, what it moves, and how many rows the first answer promised."""
 
     shelf: Shelf
     states: States
-    walk: Walk
+    pager: KeysetPager
     total: int | None = None
 
     @property
@@ -63,34 +63,34 @@ class Filling:
         if states.of[shelf.table].at is None:
             yield from self._ahead(shelf, states)
         else:
-            fill = _Fill(shelf, states, self._tables.fill_walk(shelf, self._tables.client))
-            answers = fill.walk.by_id(fill.state.filled_to)
+            fill = _Fill(shelf, states, self._tables.fill_pager(shelf, self._tables.client))
+            answers = fill.pager.by_id(fill.state.filled_to)
             yield from (self._page(fill, (answer, None)) for answer in answers)
         states.of[shelf.table] = self._filled(shelf, states.of[shelf.table])
 
     def _ahead(self, shelf: Shelf, states: States) -> Iterator[Page]:
         """Yield the pages of a first fill; nothing here holds on to what was read for a page once it is made."""
         client, history = self._tables.client, self._assembly.history
-        fill = _Fill(shelf, states, self._tables.fill_walk(shelf, client))
+        fill = _Fill(shelf, states, self._tables.fill_pager(shelf, client))
         with Sessions(client, 1).slices() as answers, history.sessions.slices() as slices:
             reads = answers.ahead(partial(self._begun, fill, slices))
             yield from map(partial(self._page, fill), reads)
 
     def _begun(self, fill: _Fill, slices: Slices, client: TableClient) -> Iterator[_Read]:
         """Yield answers, their history asked for; not that of children, which may not be ours."""
-        for answer in self._tables.fill_walk(fill.shelf, client).by_id(fill.state.filled_to):
+        for answer in self._tables.fill_pager(fill.shelf, client).by_id(fill.state.filled_to):
             ids = [value_of(row, "sys_id") for row in answer.rows]
             yield answer, None if fill.shelf.reference else self._assembly.history.begin(ids, slices)
 
     def _page(self, fill: _Fill, read: _Read) -> Page:
         """Take in one answer, and move the state over it."""
         answer, asked = read
-        walk, state, at = fill.walk, fill.state, answer.at or self._clock.now()
+        pager, state, at = fill.pager, fill.state, answer.at or self._clock.now()
         fill.total = answer.total if fill.total is None else fill.total
         state = replace(
-            state, floor=state.floor or self._tables.settled_before(at), filled_to=walk.id_of(answer.rows[-1])
+            state, floor=state.floor or self._tables.settled_before(at), filled_to=pager.id_of(answer.rows[-1])
         )
-        fill.state = replace(state, newest=_newest(walk, answer.rows, state))
+        fill.state = replace(state, newest=_newest(pager, answer.rows, state))
         rows, refetch = self._tables.ours(fill.shelf, answer.rows), partial(self._tables.again, fill.shelf)
         readings, skipped = self._assembly.readings(fill.shelf, rows, at, refetch, asked)
         return Page(tuple(readings), fill.states.cursor(), complete=False, total=fill.total, skipped=tuple(skipped))
@@ -107,6 +107,6 @@ class Filling:
         return replace(done, at=start, anchored=start is not None)
 
 
-def _newest(walk: Walk, rows: Sequence[Row], state: TableState) -> Position | None:
-    places = [place for place in map(walk.position_of, rows) if place.stamp <= state.floor]
+def _newest(pager: KeysetPager, rows: Sequence[Row], state: TableState) -> Position | None:
+    places = [place for place in map(pager.position_of, rows) if place.stamp <= state.floor]
     return max([*places, *([state.newest] if state.newest else [])], default=None)

@@ -14,10 +14,10 @@ from functools import partial
 from capa_sync.model.clock import Clock
 from capa_sync.model.ticket import Page, Presence, Reading
 from capa_sync.ports import MirrorLookup
-from capa_sync.sources.servicenow.answers import Answer, Row, value_of
+from capa_sync.sources.servicenow.answers import Row, TableAnswer, value_of
 from capa_sync.sources.servicenow.assembly import Assembly, Shelf, Skipped
 from capa_sync.sources.servicenow.history import batches
-from capa_sync.sources.servicenow.keyset import Position, Walk
+from capa_sync.sources.servicenow.keyset import KeysetPager, Position
 from capa_sync.sources.servicenow.query import one_of
 from capa_sync.sources.servicenow.state import States
 from capa_sync.sources.servicenow.tables import Tables
@@ -44,20 +44,20 @@ class Following:
     def follow(self, shelf: Shelf, states: States) -> Iterator[Page]:
         """Read what changed after a table's position, and move it as far as nothing can appear below it."""
         state, directory = states.of[shelf.table], self._assembly.directory
-        walk = self._tables.change_walk(shelf)
+        pager = self._tables.change_pager(shelf)
         settled: str = ""
         is_first, is_lost = True, not state.anchored
         if state.at is None:
             directory.who_am_i()  # nothing that must come back tells us so
-        for answer in walk.by_change(state.at, inclusive=True):
+        for answer in pager.by_change(state.at, inclusive=True):
             at = answer.at or self._clock.now()
             settled = settled or self._tables.settled_before(at)
-            if is_first and state.at is not None and not _holds(walk, answer, state.at):
+            if is_first and state.at is not None and not _holds(pager, answer, state.at):
                 directory.who_am_i()  # before an answer without the last known row is believed
                 is_lost = True
             is_first = False
             fresh = self.news(shelf, answer.rows)
-            reached = [place for place in map(walk.position_of, answer.rows) if place.stamp <= settled]
+            reached = [place for place in map(pager.position_of, answer.rows) if place.stamp <= settled]
             if reached and (state.at is None or reached[-1] > state.at):
                 state, is_lost = replace(state, at=reached[-1], anchored=True), False
             states.of[shelf.table] = state
@@ -103,5 +103,5 @@ class Following:
         return self._assembly.readings(shelf, rows, at, partial(self._tables.again, shelf))
 
 
-def _holds(walk: Walk, answer: Answer, place: Position) -> bool:
-    return bool(answer.rows) and walk.id_of(answer.rows[0]).lower() == place.sys_id.lower()
+def _holds(pager: KeysetPager, answer: TableAnswer, place: Position) -> bool:
+    return bool(answer.rows) and pager.id_of(answer.rows[0]).lower() == place.sys_id.lower()

@@ -20,7 +20,7 @@ from functools import partial
 from capa_sync.errors import AnswerTooLarge, BadAnswer
 from capa_sync.sources.servicenow.answers import AccessDenied, QueryTooLong, Row, value_of
 from capa_sync.sources.servicenow.client import TableClient
-from capa_sync.sources.servicenow.keyset import Walk
+from capa_sync.sources.servicenow.keyset import KeysetPager
 from capa_sync.sources.servicenow.parts import Reach
 from capa_sync.sources.servicenow.query import condition, join, one_of
 from capa_sync.sources.servicenow.sessions import Sessions, Slices
@@ -101,7 +101,7 @@ AUDIT = _Kind("sys_audit", "documentkey", _AUDIT)
 NOTES = _Kind("sys_journal_field", "element_id", _NOTES, "elementINcomments,work_notes")
 
 
-class History:
+class AuditReader:
     """Reads audit and journal rows for records.
 
     Attributes:
@@ -193,7 +193,7 @@ def _is_shown(client: TableClient, table: str, query: str) -> bool:
 def _read(client: TableClient, kind: _Kind, ids: Sequence[str]) -> _Found:
     """Read what one query can hold, in halves where it could not."""
     try:
-        rows, complete = _walk(client, kind, ids)
+        rows, complete = _all_rows(client, kind, ids)
     except QueryTooLong:
         if len(ids) == 1:
             raise
@@ -208,27 +208,27 @@ def _read(client: TableClient, kind: _Kind, ids: Sequence[str]) -> _Found:
     return {**_read(client, kind, ids[:middle]), **_read(client, kind, ids[middle:])}
 
 
-def _walk(client: TableClient, kind: _Kind, ids: Sequence[str]) -> tuple[list[Row], bool]:
+def _all_rows(client: TableClient, kind: _Kind, ids: Sequence[str]) -> tuple[list[Row], bool]:
     """Read all rows of some records, and tell whether they are as many as the instance counts.
 
     Where it tells no count they are read twice, for an empty page is no proof of its own.
     """
-    rows, total = _walk_once(client, kind, ids)
+    rows, total = _all_rows_once(client, kind, ids)
     if total is None:
-        again, total = _walk_once(client, kind, ids)
+        again, total = _all_rows_once(client, kind, ids)
         total = max(len(rows), len(again)) if total is None else total
         rows = again
     return rows, len(rows) >= total
 
 
-def _walk_once(client: TableClient, kind: _Kind, ids: Sequence[str]) -> tuple[list[Row], int | None]:
+def _all_rows_once(client: TableClient, kind: _Kind, ids: Sequence[str]) -> tuple[list[Row], int | None]:
     # the long list of ids is not echoed in links, so the count tells the end
     fetch = partial(client.rows, kind.table, limit=_PAGE, fields=kind.fields, linked=False)
     base = join(one_of(kind.key, ids), kind.extra)
-    walk = Walk(client.source, kind.table, fetch, base, column="sys_created_on")
+    pager = KeysetPager(client.source, kind.table, fetch, base, column="sys_created_on")
     rows: list[Row] = []
     total: int | None = None
-    for answer in walk.by_change(None):
+    for answer in pager.by_change(None):
         total = answer.total if total is None else total
         rows.extend(answer.rows)
     return rows, total

@@ -14,7 +14,7 @@ from functools import partial
 from typing import Protocol
 
 from capa_sync.errors import BadAnswer
-from capa_sync.sources.servicenow.answers import Answer, Row, value_of
+from capa_sync.sources.servicenow.answers import Row, TableAnswer, value_of
 from capa_sync.sources.servicenow.client import SYS_ID
 from capa_sync.sources.servicenow.query import condition, join, markers, meets
 
@@ -33,7 +33,7 @@ class Position:
 class Fetch(Protocol):
     """Reads one page of one table."""
 
-    def __call__(self, query: str, *, offset: int = 0, counted: bool = True) -> Answer:
+    def __call__(self, query: str, *, offset: int = 0, counted: bool = True) -> TableAnswer:
         """Read it. Raises SourceError."""
         ...
 
@@ -51,7 +51,7 @@ def from_stamp(stamp: str) -> datetime:
 
 
 @dataclass(frozen=True, slots=True)
-class Walk:
+class KeysetPager:
     """How to walk through one table.
 
     Attributes:
@@ -65,7 +65,7 @@ class Walk:
     base: str = ""
     column: str = "sys_updated_on"
 
-    def by_id(self, after: str) -> Iterator[Answer]:
+    def by_id(self, after: str) -> Iterator[TableAnswer]:
         """Yield pages of rows with a sys_id above `after`, in order.
 
         It ends by an empty page whose count says that nothing is left, or that comes twice: nothing else tells rows
@@ -90,7 +90,7 @@ class Walk:
             else:
                 is_doubted = True
 
-    def by_change(self, after: Position | None, *, inclusive: bool = False) -> Iterator[Answer]:
+    def by_change(self, after: Position | None, *, inclusive: bool = False) -> Iterator[TableAnswer]:
         """Yield pages of rows changed after a position, in the order of change, until nothing follows.
 
         Args:
@@ -111,7 +111,7 @@ class Walk:
             if answer.is_end:
                 return
 
-    def _ties(self, at: Position, *, inclusive: bool) -> Iterator[Answer]:
+    def _ties(self, at: Position, *, inclusive: bool) -> Iterator[TableAnswer]:
         """Yield pages of rows of one stamp, above one sys_id."""
         low, operator, offset = at.sys_id, ">=" if inclusive else ">", 0
         while True:
@@ -126,7 +126,7 @@ class Walk:
             if answer.rows:
                 low, operator = self.id_of(answer.rows[-1]), ">"
 
-    def _later(self, position: Position | None) -> Answer:
+    def _later(self, position: Position | None) -> TableAnswer:
         """Return the next page of later stamps that holds rows, or the page that ends the walk."""
         later = condition(self.column, ">", position.stamp) if position else ""
         query, offset = join(self.base, later, f"ORDERBY{self.column}", "ORDERBYsys_id"), 0
@@ -147,7 +147,7 @@ class Walk:
         is_same = operator == ">=" and self.id_of(row).lower() == low.lower()
         return value_of(row, self.column) == stamp and (is_same or self._is_above(low, row))
 
-    def _check(self, answer: Answer, holds: Callable[[Row], bool] | None, *, by_id: bool = False) -> None:
+    def _check(self, answer: TableAnswer, holds: Callable[[Row], bool] | None, *, by_id: bool = False) -> None:
         """Refuse a page with a row that the query excludes, or out of order (facts 0.1)."""
         allowed, before = markers(self.base), ("", "")
         for row in answer.rows:
@@ -187,6 +187,6 @@ def _meets_all(row: Row, allowed: Mapping[str, frozenset[str]]) -> bool:
     return True
 
 
-def _step(answer: Answer) -> int:
+def _step(answer: TableAnswer) -> int:
     """Step over hidden rows, overlapping a little in case some of them just went away."""
     return answer.offset + max(1, answer.limit - answer.limit // 10)

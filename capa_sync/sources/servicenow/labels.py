@@ -9,7 +9,7 @@ from typing import Any
 
 from capa_sync.sources.servicenow.answers import Row, value_of
 from capa_sync.sources.servicenow.dictionary import TableFacts
-from capa_sync.sources.servicenow.directory import Directory
+from capa_sync.sources.servicenow.directory import InstanceDirectory
 from capa_sync.sources.servicenow.history import Past
 
 _SYS_ID = re.compile(r"[0-9a-f]{32}")
@@ -17,7 +17,7 @@ _ID_LENGTH = 32
 
 
 @dataclass(slots=True)
-class Spoken:
+class Mentions:
     """Whom and what one record and its history speak of.
 
     Attributes:
@@ -28,17 +28,17 @@ class Spoken:
     past: dict[str, set[str]]
 
 
-def spoken_of(rows: Mapping[str, Row], past: Past) -> dict[str, Spoken]:
+def mentions_of(rows: Mapping[str, Row], past: Past) -> dict[str, Mentions]:
     """Return of each record, by sys_id, what its row and its history speak of."""
     audit, notes = past.audit or {}, past.notes or {}
-    found: dict[str, Spoken] = {}
+    found: dict[str, Mentions] = {}
     for sys_id, row in rows.items():
         entries = audit[sys_id].rows if sys_id in audit else ()
         users = {entry.get("user", "") for entry in entries}
         users.add(value_of(row, "sys_created_by"))
         if sys_id in notes:
             users.update(note.get("sys_created_by", "") for note in notes[sys_id].rows)
-        found[sys_id] = Spoken(users, _values_of(entries))
+        found[sys_id] = Mentions(users, _values_of(entries))
     return found
 
 
@@ -54,16 +54,16 @@ def _values_of(entries: Sequence[Row]) -> dict[str, set[str]]:
     return found
 
 
-def learn(directory: Directory, table: TableFacts, rows: Sequence[Row], spoken: Iterable[Spoken]) -> None:
+def learn(directory: InstanceDirectory, table: TableFacts, rows: Sequence[Row], mentions: Iterable[Mentions]) -> None:
     """Look up every user that these records, audit rows and notes speak of and that is not known yet."""
     names = {value_of(row, "sys_updated_by") for row in rows}
     columns: set[str] = set().union(*rows)
     named = [column for column in columns if table.may_name_users(column)]
     ids = {found for row in rows for column in named if (cell := row.get(column)) for found in _ids_in(cell)}
     past: dict[str, set[str]] = {}
-    for one in spoken:
-        names |= one.users
-        for column, values in one.past.items():
+    for mention in mentions:
+        names |= mention.users
+        for column, values in mention.past.items():
             past.setdefault(column, set()).update(values)
     for column, values in past.items():
         if table.may_name_users(column):
@@ -71,12 +71,12 @@ def learn(directory: Directory, table: TableFacts, rows: Sequence[Row], spoken: 
     directory.learn_users(ids, names - {""})
 
 
-def labels_of(directory: Directory, table: TableFacts, row: Row, spoken: Spoken) -> dict[str, Any]:
+def labels_of(directory: InstanceDirectory, table: TableFacts, row: Row, mentions: Mentions) -> dict[str, Any]:
     """Return what the parser needs besides the rows, and only that, so that it changes with them alone."""
-    past = spoken.past
+    past = mentions.past
     ids = (found for value in set().union(*past.values()) if len(value) >= _ID_LENGTH for found in _ids_in(value))
     return {
-        "users": {name: found for name in spoken.users if (found := directory.user_id(name))},
+        "users": {name: found for name in mentions.users if (found := directory.user_id(name))},
         "people": {i: account.name for i in ids if (account := directory.user(i)) is not None},
         "choices": {column: _chosen(table, column, values) for column, values in past.items()},
         "columns": {column: table.columns[column].label for column in past if column in table.columns},

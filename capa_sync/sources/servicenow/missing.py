@@ -11,7 +11,7 @@ from capa_sync.model.ticket import Census, Located
 from capa_sync.sources.servicenow.answers import AccessDenied, NoSuchTable, Row, value_of
 from capa_sync.sources.servicenow.client import TableClient
 from capa_sync.sources.servicenow.history import batches
-from capa_sync.sources.servicenow.keyset import Walk
+from capa_sync.sources.servicenow.keyset import KeysetPager
 from capa_sync.sources.servicenow.options import ServiceNowOptions
 from capa_sync.sources.servicenow.query import join, one_of
 
@@ -50,7 +50,7 @@ class Missing:
         found: dict[str, str] = {}
         try:
             for batch in batches(ids):
-                rows = self._walked("sys_audit_delete", one_of("documentkey", batch), _DELETION)
+                rows = self._all_rows("sys_audit_delete", one_of("documentkey", batch), _DELETION)
                 found.update((value_of(row, "documentkey"), _proof(row)) for row in rows)
         except (AccessDenied, NoSuchTable):
             return {}
@@ -74,7 +74,7 @@ class Missing:
         found: set[str] = set()
         for batch in batches(ids):
             base = join(self._options.query, one_of("sys_id", [*batch, *([witness] if witness else [])]))
-            upwards = {value_of(row, "sys_id") for row in self._walked(self._options.table, base, ("sys_id",))}
+            upwards = {value_of(row, "sys_id") for row in self._all_rows(self._options.table, base, ("sys_id",))}
             self._believe(upwards, witness)
             if upwards >= set(batch):
                 found |= upwards
@@ -86,19 +86,21 @@ class Missing:
             found |= upwards | downwards
         return found & set(ids)
 
-    def _believe(self, told: Set[str], witness: str) -> None:
-        if witness and witness not in told:
+    def _believe(self, listed: Set[str], witness: str) -> None:
+        if witness and witness not in listed:
             message = (
                 f"{self._options.table}: a list leaves out a row that the one before it named; the census is given up"
             )
             raise BadAnswer(self._client.source, message)
 
     def _listed(self, table: str, ids: Sequence[str], fields: Sequence[str]) -> list[Row]:
-        return [row for batch in batches(ids) for row in self._walked(table, one_of("sys_id", batch), fields)]
+        return [row for batch in batches(ids) for row in self._all_rows(table, one_of("sys_id", batch), fields)]
 
-    def _walked(self, table: str, base: str, fields: Sequence[str]) -> list[Row]:
+    def _all_rows(self, table: str, base: str, fields: Sequence[str]) -> list[Row]:
         fetch: Any = partial(self._client.rows, table, limit=_PAGE, fields=fields, linked=False)
-        return [row for answer in Walk(self._client.source, table, fetch, base).by_id("") for row in answer.rows]
+        return [
+            row for answer in KeysetPager(self._client.source, table, fetch, base).by_id("") for row in answer.rows
+        ]
 
 
 def _proof(row: Row) -> str:

@@ -21,10 +21,10 @@ class Pace:
         self.told_at: datetime | None = None
         self.clock_offset: timedelta | None = None
 
-    def note_date(self, told: datetime | None, ours: datetime) -> None:
+    def note_date(self, date: datetime | None, ours: datetime) -> None:
         """Note which instant an answer told, and what our own clock said when it came."""
-        if told is not None:
-            self.told_at, self.clock_offset = told, told - ours
+        if date is not None:
+            self.told_at, self.clock_offset = date, date - ours
 
     def note(self, seconds: float) -> None:
         """Note how long an answer took."""

@@ -22,10 +22,10 @@ from capa_sync.sources.servicenow.assembly import Assembly, Skipped
 from capa_sync.sources.servicenow.census import CensusTaker
 from capa_sync.sources.servicenow.client import SYS_ID, TableClient
 from capa_sync.sources.servicenow.dictionary import check_columns, read_table
-from capa_sync.sources.servicenow.directory import Directory
+from capa_sync.sources.servicenow.directory import InstanceDirectory
 from capa_sync.sources.servicenow.filling import Filling
 from capa_sync.sources.servicenow.following import Following
-from capa_sync.sources.servicenow.history import History, batches
+from capa_sync.sources.servicenow.history import AuditReader, batches
 from capa_sync.sources.servicenow.keyset import to_stamp
 from capa_sync.sources.servicenow.missing import Missing
 from capa_sync.sources.servicenow.options import ServiceNowOptions
@@ -52,8 +52,8 @@ class ServiceNowSource:
         self._lookup = lookup
         self._clock = clock
         self.client = TableClient(options, clock, stop)
-        self.directory = Directory(self.client, options.auth)
-        self._history = History(self.client)
+        self.directory = InstanceDirectory(self.client, options.auth)
+        self._history = AuditReader(self.client)
         self._parser = ServiceNowParser(options.name, options.url)
         self._tables = Tables(options, self.client, lookup)
         assembly = Assembly(self.directory, self._history, self._parser, lookup)
@@ -134,7 +134,7 @@ class ServiceNowSource:
             for batch in batches(left):
                 rows = self._tables.again(shelf, batch)
                 readings, also = self._following.with_children(shelf, rows, now)
-                yield from (replace(each, in_query=None if each.in_query else False) for each in readings)
+                yield from (replace(reading, in_query=None if reading.in_query else False) for reading in readings)
                 skipped += also
                 found = {value_of(row, "sys_id") for row in rows}
                 left = [sys_id for sys_id in left if sys_id not in found]

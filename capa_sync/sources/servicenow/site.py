@@ -8,15 +8,19 @@ from datetime import datetime
 from capa_sync.errors import Authentication
 from capa_sync.model.ticket import Account, FieldDef, SiteFacts, StatusDef
 from capa_sync.sources.servicenow.dictionary import TableFacts
-from capa_sync.sources.servicenow.directory import Directory
-from capa_sync.sources.servicenow.history import History
+from capa_sync.sources.servicenow.directory import InstanceDirectory
+from capa_sync.sources.servicenow.history import AuditReader
 
 _STATES = ("state", "u_state")
 _CUSTOM = ("u_", "x_")
 
 
 def site_facts(
-    directory: Directory, history: History, table: str, children: Sequence[tuple[str, str]], at: datetime | None
+    directory: InstanceDirectory,
+    history: AuditReader,
+    table: str,
+    children: Sequence[tuple[str, str]],
+    at: datetime | None,
 ) -> SiteFacts:
     """Put together what is known of the instance; fields of child tables follow those of the record's table."""
     me = directory.me

@@ -7,11 +7,11 @@ from datetime import datetime, timedelta
 from functools import partial
 
 from capa_sync.ports import MirrorLookup
-from capa_sync.sources.servicenow.answers import Answer, Row, value_of
+from capa_sync.sources.servicenow.answers import Row, TableAnswer, value_of
 from capa_sync.sources.servicenow.assembly import Shelf
 from capa_sync.sources.servicenow.client import SYS_ID, TableClient
 from capa_sync.sources.servicenow.history import batches
-from capa_sync.sources.servicenow.keyset import Position, Walk, to_stamp
+from capa_sync.sources.servicenow.keyset import KeysetPager, Position, to_stamp
 from capa_sync.sources.servicenow.options import ServiceNowOptions
 from capa_sync.sources.servicenow.query import join, one_of, prefixed
 
@@ -53,7 +53,7 @@ class Tables:
         fields: Sequence[str] = (),
         linked: bool = True,
         client: TableClient | None = None,
-    ) -> Answer:
+    ) -> TableAnswer:
         """Ask for one page, with display texts unless only some fields are wanted. Raises SourceError."""
         return (client or self.client).rows(
             shelf.table,
@@ -67,16 +67,16 @@ class Tables:
             outline=() if fields else (*_OUTLINE, *filter(None, [shelf.reference])),
         )
 
-    def fill_walk(self, shelf: Shelf, client: TableClient) -> Walk:
+    def fill_pager(self, shelf: Shelf, client: TableClient) -> KeysetPager:
         """Return the walk over all of a table that is in scope: through the reference for children."""
         scope = self._options.query
         if shelf.reference:
             scope = prefixed(self._options.query, shelf.reference) or f"{shelf.reference}ISNOTEMPTY"
-        return Walk(self.name, shelf.table, partial(self.ask, shelf, client=client), scope)
+        return KeysetPager(self.name, shelf.table, partial(self.ask, shelf, client=client), scope)
 
-    def change_walk(self, shelf: Shelf) -> Walk:
+    def change_pager(self, shelf: Shelf) -> KeysetPager:
         """Return the walk over changes; of children in the whole table, so that one taken away is noticed."""
-        return Walk(self.name, shelf.table, partial(self.ask, shelf), self._own(shelf))
+        return KeysetPager(self.name, shelf.table, partial(self.ask, shelf), self._own(shelf))
 
     def again(self, shelf: Shelf, ids: Sequence[str], *, scoped: bool = False) -> list[Row]:
         """Read rows by their ids, only those in scope when `scoped`; gone or hidden ones are left out."""
@@ -85,8 +85,8 @@ class Tables:
 
     def listed(self, shelf: Shelf, base: str) -> list[Row]:
         """Read all rows that a filter with a list of ids finds, which links would echo."""
-        walk = Walk(self.name, shelf.table, partial(self.ask, shelf, linked=False), base)
-        return [row for answer in walk.by_id("") for row in answer.rows]
+        pager = KeysetPager(self.name, shelf.table, partial(self.ask, shelf, linked=False), base)
+        return [row for answer in pager.by_id("") for row in answer.rows]
 
     def _own(self, shelf: Shelf) -> str:
         return "" if shelf.reference else self._options.query
@@ -105,8 +105,10 @@ class Tables:
         found = {record for record in named if self._lookup.known_stamp(self.name, record) is not None}
         ask = partial(self.ask, self.records, fields=("sys_id",), linked=False)
         for batch in batches([record for record in named if record not in found]):
-            walk = Walk(self.name, self.records.table, ask, join(self._options.query, one_of("sys_id", batch)))
-            found.update(value_of(row, "sys_id") for answer in walk.by_id("") for row in answer.rows)
+            pager = KeysetPager(
+                self.name, self.records.table, ask, join(self._options.query, one_of("sys_id", batch))
+            )
+            found.update(value_of(row, "sys_id") for answer in pager.by_id("") for row in answer.rows)
         return found
 
     def settled_before(self, at: datetime) -> str:
@@ -118,6 +120,6 @@ class Tables:
         order = "ORDERBYDESCsys_updated_on^ORDERBYDESCsys_id"
         query = join(self._own(shelf), f"sys_updated_on<={ceiling.stamp}", order)
         answer = self.ask(shelf, query, limit=_LOOK_BACK, fields=("sys_id", "sys_updated_on"), counted=False)
-        walk = self.change_walk(shelf)
-        places = [place for place in map(walk.position_of, answer.rows) if place <= ceiling]
+        pager = self.change_pager(shelf)
+        places = [place for place in map(pager.position_of, answer.rows) if place <= ceiling]
         return max(places, default=None)

@@ -18,8 +18,8 @@ from capa_sync.model.write import Delivered, Write, WriteKind, says_the_same
 from capa_sync.sources.fence import fenced, fenced_write
 from capa_sync.sources.servicenow.answers import Row, display_of, value_of
 from capa_sync.sources.servicenow.client import TableClient
-from capa_sync.sources.servicenow.directory import Directory
-from capa_sync.sources.servicenow.history import History
+from capa_sync.sources.servicenow.directory import InstanceDirectory
+from capa_sync.sources.servicenow.history import AuditReader
 from capa_sync.sources.servicenow.options import ServiceNowOptions
 
 _STAMPS = ("sys_id", "sys_updated_on")
@@ -34,12 +34,12 @@ class ServiceNowWriter:
         directory: knows who we are.
     """
 
-    def __init__(self, options: ServiceNowOptions, client: TableClient, directory: Directory) -> None:
+    def __init__(self, options: ServiceNowOptions, client: TableClient, directory: InstanceDirectory) -> None:
         self.name = options.name
         self._options = options
         self._client = client
         self._directory = directory
-        self._history = History(client)
+        self._history = AuditReader(client)
 
     @fenced_write
     def deliver(self, write: Write, remote_id: str) -> Delivered:
@@ -99,12 +99,12 @@ class ServiceNowWriter:
     def _compare(self, sent: Mapping[str, str], answer: Row) -> None:
         """Refuse an answer in which a column does not hold what was sent (facts 4: ignored in silence)."""
         for column, text in sent.items():
-            held = value_of(answer, column)
+            stored = value_of(answer, column)
             if column not in answer:
                 raise self._ignored(f"column {column} does not exist or is hidden from us")
-            if not _same(held, text):
-                is_cut = held and text.startswith(held.rstrip())
-                why = f"cut at {len(held)} of {len(text)} characters" if is_cut else "left as it was"
+            if not _same(stored, text):
+                is_cut = stored and text.startswith(stored.rstrip())
+                why = f"cut at {len(stored)} of {len(text)} characters" if is_cut else "left as it was"
                 raise self._ignored(f"column {column} was {why}; its length or write rule must be changed")
 
     def _ignored(self, what: str) -> WriteRefused:
@@ -129,8 +129,8 @@ class ServiceNowWriter:
         try:
             found = self._find_note(write, "", is_ours=True)
         except Exception as error:
-            told = error.message if isinstance(error, SourceError) else type(error).__name__
-            raise DeliveryUnknown(self._options.name, f"the note could not be read back: {told}") from error
+            reason = error.message if isinstance(error, SourceError) else type(error).__name__
+            raise DeliveryUnknown(self._options.name, f"the note could not be read back: {reason}") from error
         if found is None:
             raise self._ignored("column work_notes was left as it was")
         return found
@@ -148,12 +148,12 @@ class ServiceNowWriter:
             return self._in_display_text(write)
         note = next((entry for entry in entries.rows if _marker_in(entry) == marker_of(write)), None)
         if note is None and not is_ours:
-            note = self._told_since(write, entries.rows, known)
+            note = self._reported_since(write, entries.rows, known)
         if note is None:
             return None
         return Delivered(remote_id=value_of(note, "sys_id"), stamp=value_of(row, "sys_updated_on"))
 
-    def _told_since(self, write: Write, notes: Sequence[Row], known: str) -> Row | None:
+    def _reported_since(self, write: Write, notes: Sequence[Row], known: str) -> Row | None:
         """Return the newest note of our account if it came after the known one and tells what this write would."""
         wanted, ids = NoteMark.read(marker_of(write)), [value_of(note, "sys_id") for note in notes]
         if wanted is None or (known and known not in ids):
@@ -161,8 +161,8 @@ class ServiceNowWriter:
         later = notes[ids.index(known) + 1 :] if known else notes
         me = self._directory.me or self._directory.who_am_i()
         ours = [note for note in later if _marker_in(note) and value_of(note, "sys_created_by") == me.user_name]
-        told = NoteMark.read(_marker_in(ours[-1])) if ours else None
-        return ours[-1] if told is not None and told.tells(wanted) else None
+        newest = NoteMark.read(_marker_in(ours[-1])) if ours else None
+        return ours[-1] if newest is not None and newest.tells(wanted) else None
 
     def _in_display_text(self, write: Write) -> Delivered | None:
         """Look in the record's own text of its notes where the journal is closed to us."""
@@ -205,6 +205,6 @@ def _differing(row: Row, wanted: Mapping[str, str]) -> dict[str, str]:
     return {column: text for column, text in wanted.items() if not says_the_same(value_of(row, column), text)}
 
 
-def _same(held: str, wanted: str) -> bool:
+def _same(stored: str, wanted: str) -> bool:
     """Compare as the platform stores: line ends and outer blanks do not count."""
-    return held.replace("\r\n", "\n").strip() == wanted.replace("\r\n", "\n").strip()
+    return stored.replace("\r\n", "\n").strip() == wanted.replace("\r\n", "\n").strip()

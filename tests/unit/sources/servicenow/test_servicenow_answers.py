@@ -15,14 +15,24 @@ from capa_sync.model.address import check_address
 from capa_sync.model.clock import SystemClock
 from capa_sync.model.ticket import Cursor
 from capa_sync.sources.servicenow import ServiceNowAuth
-from capa_sync.sources.servicenow.answers import Answer, Row, answer_check, display_of, lean, read_headers, value_of
+from capa_sync.sources.servicenow.answers import (
+    Row,
+    TableAnswer,
+    answer_check,
+    display_of,
+    lean,
+    read_headers,
+    value_of,
+)
 from capa_sync.sources.servicenow.keyset import Position
 from capa_sync.sources.servicenow.state import States, TableState
 
 
-def page(rows: int, total: int | None, *, offset: int = 0, has_next: bool = False, has_links: bool = True) -> Answer:
+def page(
+    rows: int, total: int | None, *, offset: int = 0, has_next: bool = False, has_links: bool = True
+) -> TableAnswer:
     """A page of a limit of 10."""
-    return Answer([{}] * rows, 10, offset, total, has_links, has_next, None)
+    return TableAnswer([{}] * rows, 10, offset, total, has_links, has_next, None)
 
 
 @pytest.mark.parametrize(
@@ -42,7 +52,7 @@ def page(rows: int, total: int | None, *, offset: int = 0, has_next: bool = Fals
         (page(0, 30, offset=20, has_links=False), True),
     ],
 )
-def test_the_end_is_an_empty_page_or_a_count_that_is_reached(answer: Answer, is_end: bool) -> None:
+def test_the_end_is_an_empty_page_or_a_count_that_is_reached(answer: TableAnswer, is_end: bool) -> None:
     """A short page proves nothing: the limit is applied before the access rules."""
     assert answer.is_end is is_end
     assert answer.is_last_by_emptiness is (is_end and not answer.rows)
