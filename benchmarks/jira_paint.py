@@ -9,8 +9,8 @@ from typing import Any
 import orjson
 
 from benchmarks.lives import Edit, TicketLife
-from capa_sync.sandbox.stories.cast import CAST
 from capa_sync.sandbox.stories.jira_site import STATUS_OF, site_lines
+from capa_sync.sandbox.stories.people import PEOPLE
 from capa_sync.sandbox.stories.vocabulary import WORDS
 
 ME = "5b10ac8d82e05b22cc7d4e99"
@@ -31,7 +31,7 @@ def person(account: str, name: str) -> dict[str, Any]:
     }
 
 
-_PEOPLE = {one.id: person(one.cloud, one.name) for one in CAST.values()}
+_PEOPLE = {one.id: person(one.cloud, one.name) for one in PEOPLE.values()}
 
 
 class Painter:
@@ -136,7 +136,7 @@ class Painter:
         if word.options:
             return self._option(name, value), word.options[value]
         if word.kind == "person":
-            return CAST[value].cloud, CAST[value].name
+            return PEOPLE[value].cloud, PEOPLE[value].name
         return (value, f"{value} 00:00:00.0") if word.kind in ("day", "instant") else (None, value)
 
 

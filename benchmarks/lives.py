@@ -10,7 +10,7 @@ import random
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
-from capa_sync.sandbox.stories.cast import CAST
+from capa_sync.sandbox.stories.people import PEOPLE
 from capa_sync.sandbox.stories.vocabulary import WORDS
 
 POOL = 1000
@@ -132,7 +132,7 @@ class _LifeGenerator:
         if word.options:
             return self._dice.choice(list(word.options))
         if word.kind == "person":
-            return self._dice.choice(list(CAST))
+            return self._dice.choice(list(PEOPLE))
         if word.kind in ("day", "instant"):
             return (day + timedelta(days=self._dice.randrange(5, 60))).date().isoformat()
         return self.text(6 if word.kind == "line" else self._dice.randrange(12, 60))
@@ -156,7 +156,7 @@ class _LifeGenerator:
             key, new = ("stage", name[1:]) if name[0] == ">" else (name, self.value(name, at))
             values[key] = (life.now.get(key, ""), new)
             life.now[key] = new
-        life.edits.append(Edit(at, self._dice.choice(list(CAST)), values))
+        life.edits.append(Edit(at, self._dice.choice(list(PEOPLE)), values))
 
     def lengthen(self, life: TicketLife, entries: int) -> None:
         """Add edits of the description, one value each."""

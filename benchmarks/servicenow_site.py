@@ -15,7 +15,7 @@ import orjson
 from benchmarks.lives import POOL, TicketLife, generate_pool
 from benchmarks.server import Answer
 from capa_sync.sandbox.servicenow.clause10 import CHOICES
-from capa_sync.sandbox.stories.cast import CAST
+from capa_sync.sandbox.stories.people import PEOPLE
 from capa_sync.sandbox.stories.servicenow_player import _STATE_OF
 from capa_sync.sandbox.stories.vocabulary import WORDS
 
@@ -38,7 +38,7 @@ def _stamp(at: datetime) -> str:
     return at.strftime("%Y-%m-%d %H:%M:%S")
 
 
-_PEOPLE = {id_: f"{n:08x}".rjust(32, "e") for n, id_ in enumerate(CAST, 1)}
+_PEOPLE = {id_: f"{n:08x}".rjust(32, "e") for n, id_ in enumerate(PEOPLE, 1)}
 _ME = "e" * 31 + "0"
 
 
@@ -63,7 +63,7 @@ def _cells(life: TicketLife) -> bytes:
     for name, value in life.now.items():
         raw = _raw(name, value)
         person = name != "stage" and WORDS[name].kind == "person"
-        cells[_column(name)] = (raw, CAST[value].name if person else raw)
+        cells[_column(name)] = (raw, PEOPLE[value].name if person else raw)
     cells |= {f"u_spare_{n}": ("", "") for n in range(COLUMNS - len(cells) - 8)}
     cells |= {
         "sys_id": ("@@ID@@", "@@ID@@"),
@@ -129,7 +129,7 @@ class ServiceNowSite:
         self._size = size
         self._rows = [_cells(life) for life in lives]
         self._audits = [_audit(life) for life in lives]
-        users = [{"sys_id": id_, "user_name": name, "name": CAST[name].name} for name, id_ in _PEOPLE.items()]
+        users = [{"sys_id": id_, "user_name": name, "name": PEOPLE[name].name} for name, id_ in _PEOPLE.items()]
         users.append({"sys_id": _ME, "user_name": "capa.sync", "name": "capa-sync", "time_zone": "UTC"})
         self._small = {
             "sys_user": sorted((user | {"active": "true"} for user in users), key=lambda user: user["sys_id"]),

@@ -15,7 +15,7 @@ from capa_sync.sandbox.http import SandboxServer
 from capa_sync.sandbox.jira import API_EMAIL, API_TOKEN, JiraTracker
 from capa_sync.sandbox.loading import face_of
 from capa_sync.sandbox.servicenow import INTEGRATION_USER, PASSWORD, ServiceNowTracker
-from capa_sync.sandbox.stories import Highlight, tell_stories
+from capa_sync.sandbox.stories import Highlight, play_stories
 
 AnyTracker = JiraTracker | ServiceNowTracker
 PORTS = {"jira": 8701, "jira-dc": 8702, "servicenow": 8703}
@@ -38,7 +38,7 @@ def default_trackers(ports: dict[str, int], clock: SandboxClock | None = None) -
     cloud = JiraTracker(face="cloud", clock=clock)
     datacenter = JiraTracker(face="datacenter", clock=clock)
     servicenow = ServiceNowTracker(clock=clock)
-    highlights = tell_stories(cloud, datacenter, servicenow, clock)
+    highlights = play_stories(cloud, datacenter, servicenow, clock)
     trackers: dict[str, AnyTracker] = {"jira": cloud, "jira-dc": datacenter, "servicenow": servicenow}
     with ExitStack() as stack:
         servers = {name: stack.enter_context(_server(tracker, ports[name])) for name, tracker in trackers.items()}

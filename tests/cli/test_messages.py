@@ -8,7 +8,7 @@ import pytest
 
 from capa_sync.sandbox.jira import API_EMAIL
 from capa_sync.sandbox.servicenow import INTEGRATION_USER
-from capa_sync.sandbox.stories.script import Create, Move
+from capa_sync.sandbox.stories.script import ChangeStage, Create
 from tests.daemon.conftest import MakeDesk
 from tests.daemon.desk import FACTS, NOW, Desk
 
@@ -22,7 +22,7 @@ def desk(shared_desk: MakeDesk) -> Desk:
     desk.tell_broken("jira")
     for story in ("odd-1", "odd-2", "odd-3"):
         desk.tell("jira", story, Create({**FACTS, "title": story}))
-        desk.tell("jira", story, Move("under discussion"))
+        desk.tell("jira", story, ChangeStage("under discussion"))
     desk.set_clock(NOW + timedelta(hours=2))
     return desk
 
@@ -118,7 +118,7 @@ def test_the_log_names_tickets_by_key(make_desk: MakeDesk) -> None:
     key = desk.tell_broken("jira")
     desk.run("sync")
     desk.tell("jira", "odd", Create({**FACTS, "title": "odd"}))
-    desk.tell("jira", "odd", Move("under discussion"))
+    desk.tell("jira", "odd", ChangeStage("under discussion"))
     desk.set_clock(NOW + timedelta(hours=2))
     desk.register_file.unlink()
     for path in desk.folder.glob("register.db*"):

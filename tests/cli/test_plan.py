@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pytest
 
-from capa_sync.sandbox.stories.script import Create, Fill, Move
+from capa_sync.sandbox.stories.script import ChangeStage, Create, Fill
 from tests.daemon.conftest import MakeDesk
 from tests.daemon.desk import FACTS, NOW, Desk
 
@@ -24,7 +24,7 @@ def desk(shared_desk: MakeDesk) -> Desk:
     desk.tell_broken("servicenow")
     for story in ("odd", "other"):
         desk.tell("jira", story, Create({**FACTS, "title": story}))
-        desk.tell("jira", story, Move("under discussion"))
+        desk.tell("jira", story, ChangeStage("under discussion"))
     desk.set_clock(NOW + timedelta(hours=2))
     return desk
 

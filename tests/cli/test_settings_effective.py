@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pytest
 
-from capa_sync.sandbox.stories.script import Create, Fill, Move
+from capa_sync.sandbox.stories.script import ChangeStage, Create, Fill
 from tests.daemon.conftest import MakeDesk
 from tests.daemon.desk import FACTS, NOW, Desk
 
@@ -34,7 +34,7 @@ def _closed(desk: Desk) -> None:
     desk.tell("jira", "closed", Create(FACTS))
     desk.tell("jira", "closed", Fill({"correction": "The missing review was done at once by the deputy."}))
     desk.clock.set(NOW - timedelta(days=4))
-    desk.tell("jira", "closed", Move("closed"))
+    desk.tell("jira", "closed", ChangeStage("closed"))
     desk.clock.set(NOW)
 
 

@@ -7,7 +7,7 @@ import re
 
 import pytest
 
-from capa_sync.sandbox.stories.script import Create, Move
+from capa_sync.sandbox.stories.script import ChangeStage, Create
 from tests.daemon.conftest import MakeDesk
 from tests.daemon.desk import FACTS, Desk
 
@@ -22,7 +22,7 @@ def desk(shared_desk: MakeDesk) -> Desk:
     desk = shared_desk("jira", rules=("root-cause-before-action", "action-overdue", "what-when-where"))
     desk.tell_broken("jira")
     desk.tell("jira", "odd", Create({**FACTS, "title": f"A title{HOSTILE}", "description": f"Text{HOSTILE}"}))
-    desk.tell("jira", "odd", Move("under discussion"))
+    desk.tell("jira", "odd", ChangeStage("under discussion"))
     desk.cloud.as_user("anna").edit(desk.key("jira", "broken"), {"Location": f"Here{HOSTILE}"})
     desk.sync()
     for name in ("Under discussion", "Planned"):

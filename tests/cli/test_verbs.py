@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pytest
 
-from capa_sync.sandbox.stories.script import AddAction, Create, Day, Fill, Move
+from capa_sync.sandbox.stories.script import AddAction, ChangeStage, Create, Day, Fill
 from tests.daemon.conftest import MakeDesk
 from tests.daemon.desk import FACTS, NOW, Desk
 
@@ -24,7 +24,7 @@ def desk(shared_desk: MakeDesk) -> Desk:
         desk.tell("jira", story, Create({**FACTS, "title": story}))
     desk.tell("servicenow", "twin", Create(FACTS))
     desk.tell("jira", "parent", AddAction("Change the checklist", Day(-30), "child", "tomasz.zielinski"))
-    desk.tell("jira", "odd", Move("under discussion"))
+    desk.tell("jira", "odd", ChangeStage("under discussion"))
     desk.tell("jira", "clean", Fill({"servicenow_number": desk.key("servicenow", "twin")}))
     desk.set_clock(NOW)
     desk.sync()

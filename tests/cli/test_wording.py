@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from capa_sync.sandbox.stories.script import Fill, Move
+from capa_sync.sandbox.stories.script import ChangeStage, Fill
 from tests.daemon.conftest import MakeDesk
 from tests.daemon.desk import NOW, ROOT, Desk
 
@@ -153,7 +153,9 @@ def test_a_warned_ticket_that_is_rejected_says_that_the_checks_no_longer_apply(m
     desk.sync()
     desk.set_clock(NOW + timedelta(days=1, hours=1))
     for source in desk.names:
-        desk.tell(source, "broken", Move("rejected", {"rejected_reason": "It was an agreed test of the alarm."}))
+        desk.tell(
+            source, "broken", ChangeStage("rejected", {"rejected_reason": "It was an agreed test of the alarm."})
+        )
     desk.sync()
     pictures = {source: desk.picture(source, "broken") for source in desk.names}
     for source, picture in pictures.items():

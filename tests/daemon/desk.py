@@ -18,10 +18,10 @@ from capa_sync.sandbox.clock import SandboxClock
 from capa_sync.sandbox.http import SandboxServer
 from capa_sync.sandbox.jira import API_EMAIL, API_TOKEN, JiraTracker
 from capa_sync.sandbox.servicenow import INTEGRATION_USER, PASSWORD, ServiceNowTracker
-from capa_sync.sandbox.stories.diary import Diary
 from capa_sync.sandbox.stories.jira_player import JiraPlayer
 from capa_sync.sandbox.stories.script import Create, Day, Deed, Fill, Scene
 from capa_sync.sandbox.stories.servicenow_player import ISSUE, ServiceNowPlayer
+from capa_sync.sandbox.stories.working_days import WorkingDays
 from capa_sync.store import Register, open_register
 from tests.daemon.nursery import ROOT, Child, Nursery
 
@@ -146,11 +146,11 @@ class Desk:
         self.servicenow = ServiceNowTracker(clock=self.clock)
         self.cloud = JiraTracker("cloud", self.clock)
         self.datacenter = JiraTracker("datacenter", self.clock)
-        diary = Diary(NOW)
-        grc = ServiceNowPlayer(self.servicenow, diary)
+        days = WorkingDays(NOW)
+        grc = ServiceNowPlayer(self.servicenow, days)
         self.players: dict[str, Any] = {
-            "jira": JiraPlayer(self.cloud, diary, grc.numbers.__getitem__),
-            "jira-dc": JiraPlayer(self.datacenter, diary, grc.numbers.__getitem__),
+            "jira": JiraPlayer(self.cloud, days, grc.numbers.__getitem__),
+            "jira-dc": JiraPlayer(self.datacenter, days, grc.numbers.__getitem__),
             "servicenow": grc,
         }
         trackers = {"jira": self.cloud, "jira-dc": self.datacenter, "servicenow": self.servicenow}
@@ -164,7 +164,7 @@ class Desk:
     def __enter__(self) -> Desk:
         for name in self.names:
             self._stack.enter_context(self.servers[name])
-            self.players[name].set_stage()
+            self.players[name].prepare()
         self.write_settings()
         self.set_clock(NOW)
         return self

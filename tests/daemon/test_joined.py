@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 
 from capa_sync.model.finding import Outcome
-from capa_sync.sandbox.stories.script import AddAction, Create, Day, Fill, FinishAction, Move
+from capa_sync.sandbox.stories.script import AddAction, ChangeStage, Create, Day, Fill, FinishAction
 from capa_sync.sandbox.stories.servicenow_player import ISSUE
 from tests.daemon.conftest import MakeDesk
 from tests.daemon.desk import FACTS, NOW, Desk
@@ -120,7 +120,7 @@ def test_an_edit_on_the_twin_is_judged_in_the_same_round_and_the_next_one_change
     desk.tell(
         "servicenow", "twin", Fill({"action_text": "Do the missing review and name a deputy", "due_at": Day(-60)})
     )
-    desk.tell("servicenow", "twin", Move("contained"))
+    desk.tell("servicenow", "twin", ChangeStage("contained"))
     assert desk.run("sync").code == 0
     assert _states(desk) == {"jira": "open"}
     before = desk.tables()

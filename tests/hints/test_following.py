@@ -13,7 +13,7 @@ import pytest
 from capa_sync.daemon.cycle import CycleResult, run_cycle, run_hinted
 from capa_sync.daemon.house import House
 from capa_sync.model.ticket import Presence
-from capa_sync.sandbox.stories.script import AddAction, Create, Day, Fill, Move, Say, Scene
+from capa_sync.sandbox.stories.script import AddAction, ChangeStage, Create, Day, Fill, Say, Scene
 from tests.daemon.desk import FACTS
 from tests.journey.desk import SOURCES, house_of
 from tests.rates.bench import HOUR, Bench, open_bench
@@ -169,7 +169,7 @@ def test_a_ticket_that_left_the_query_is_passed_over(
         bench.cycle()
         before = tables(bench.desk.house)
         bench.desk.server.tracker.knobs.index_lag_s = lag  # type: ignore[attr-defined]
-        bench._play("one", Move("planned"))
+        bench._play("one", ChangeStage("planned"))
         status = bench.desk.server.tracker.state.find(bench.desk.player.address("one")[0]).fields["status"]  # type: ignore[attr-defined]
         assert status["name"] == "Planned"
         assert hinted(bench, id_of(bench, "one")).counts == {"read": 0}

@@ -17,10 +17,10 @@ from capa_sync.sandbox.clock import SandboxClock
 from capa_sync.sandbox.http import SandboxServer
 from capa_sync.sandbox.jira import API_EMAIL, API_TOKEN, JiraTracker
 from capa_sync.sandbox.servicenow import INTEGRATION_USER, PASSWORD, ServiceNowTracker
-from capa_sync.sandbox.stories.diary import OFFICE, Diary
 from capa_sync.sandbox.stories.jira_player import JiraPlayer
 from capa_sync.sandbox.stories.script import Deed, Scene
 from capa_sync.sandbox.stories.servicenow_player import ServiceNowPlayer
+from capa_sync.sandbox.stories.working_days import OFFICE, WorkingDays
 from capa_sync.settings import load_settings
 from capa_sync.starter import starter_path
 from capa_sync.store import open_register
@@ -125,16 +125,16 @@ class Desk:
 def open_desk(source: str, folder: Path, start: str, *, keeps_answers: bool = False) -> Iterator[Desk]:
     """Set up one tracker at a London time, signed in and released."""
     clock = SandboxClock(local(start), ticking=False)
-    diary = Diary(clock.now())
+    days = WorkingDays(clock.now())
     tracker: JiraTracker | ServiceNowTracker
     player: JiraPlayer | ServiceNowPlayer
     if source == "servicenow":
         tracker = ServiceNowTracker(clock=clock)
-        player = ServiceNowPlayer(tracker, diary)
+        player = ServiceNowPlayer(tracker, days)
     else:
         tracker = JiraTracker(face="cloud" if source == "jira" else "datacenter", clock=clock)
-        player = JiraPlayer(tracker, diary, lambda story: story)
-    player.set_stage()
+        player = JiraPlayer(tracker, days, lambda story: story)
+    player.prepare()
     with SandboxServer(tracker, keeps_answers=keeps_answers) as server:
         house = house_of(source, folder, server.url, clock)
         release(house, [source], None)

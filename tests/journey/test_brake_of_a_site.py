@@ -11,9 +11,9 @@ from capa_sync.daemon.requests import release
 from capa_sync.sandbox.clock import SandboxClock
 from capa_sync.sandbox.http import SandboxServer
 from capa_sync.sandbox.jira import API_EMAIL, JiraTracker
-from capa_sync.sandbox.stories.diary import Diary
 from capa_sync.sandbox.stories.jira_player import JiraPlayer
 from capa_sync.sandbox.stories.script import AddAction, Create, Scene
+from capa_sync.sandbox.stories.working_days import WorkingDays
 from capa_sync.settings import load_settings
 from capa_sync.starter import starter_path
 from capa_sync.store import open_register
@@ -27,8 +27,8 @@ def test_two_sources_that_plan_at_once_share_one_rolling_day(tmp_path: Path) -> 
     """The second plans between the first one's look at the brake and its writes: still LIMIT comments and no more."""
     clock = SandboxClock(local("2025-05-05 09:00"), ticking=False)
     tracker = JiraTracker(face="cloud", clock=clock)
-    player = JiraPlayer(tracker, Diary(clock.now()), lambda story: story)
-    player.set_stage()
+    player = JiraPlayer(tracker, WorkingDays(clock.now()), lambda story: story)
+    player.prepare()
     with SandboxServer(tracker) as server:
         table = TABLES["jira"].format(url=server.url, mappings=starter_path("mappings"), email=API_EMAIL, user="")
         file = tmp_path / "capa-sync.toml"

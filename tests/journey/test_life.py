@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from capa_sync.sandbox.servicenow import INTEGRATION_USER
-from capa_sync.sandbox.stories.script import AddAction, Create, Fill, FinishAction, Move, Say
+from capa_sync.sandbox.stories.script import AddAction, ChangeStage, Create, Fill, FinishAction, Say
 from capa_sync.sandbox.stories.servicenow_player import ServiceNowPlayer
 from tests.journey.desk import SOURCES, Desk, local, open_desk
 
@@ -79,7 +79,7 @@ def plan(desk: Desk) -> None:
     desk.cycle()
     assert desk.states() == {ORDER: "historical"}
     assert desk.findings()[ORDER].cleared_at.date() == date(2025, 5, 13)  # type: ignore[union-attr]
-    desk.play("2025-05-14 10:00", Move("planned", {"due_at": due(desk, "2025-06-30")}))
+    desk.play("2025-05-14 10:00", ChangeStage("planned", {"due_at": due(desk, "2025-06-30")}))
     desk.cycle()
     assert desk.states() == {ORDER: "historical", EXTENT: "open medium"}
 
@@ -106,14 +106,16 @@ def overdue_and_moved(desk: Desk) -> None:
 def implement_and_close(desk: Desk) -> None:
     """Implement, review, close."""
     desk.play("2025-07-25 09:59", FinishAction("CHG0031"))
-    desk.play("2025-07-25 10:00", Move("implemented"))
+    desk.play("2025-07-25 10:00", ChangeStage("implemented"))
     desk.cycle()
     assert desk.states() == {ORDER: "historical", EXTENT: "open high"}
     agreed = {"effectiveness_criterion": "0 late leavers in 60 days", "effectiveness_reviewer": "anna.lee"}
     desk.play("2025-07-28 10:00", Fill({**agreed, "effectiveness_due": due(desk, "2025-09-01")}))
     desk.cycle()
     assert desk.states() == {ORDER: "historical", EXTENT: "open high"}
-    desk.play("2025-08-01 10:00", Move("closed", {"effectiveness_result": "effective", "effectiveness_note": "Done"}))
+    desk.play(
+        "2025-08-01 10:00", ChangeStage("closed", {"effectiveness_result": "effective", "effectiveness_note": "Done"})
+    )
     desk.cycle()
     assert desk.states() == {ORDER: "historical", EXTENT: "open high", REVIEW: "open medium"}
     [row] = desk.house.register.view("v_register")

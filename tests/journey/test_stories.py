@@ -19,7 +19,7 @@ from capa_sync.sandbox.clock import SandboxClock
 from capa_sync.sandbox.http import SandboxServer
 from capa_sync.sandbox.jira import API_EMAIL, JiraTracker
 from capa_sync.sandbox.servicenow import INTEGRATION_USER, ServiceNowTracker
-from capa_sync.sandbox.stories.telling import Told, tell
+from capa_sync.sandbox.stories.scenario import PlayedScenario, play_scenario
 from capa_sync.settings import load_settings
 from capa_sync.starter import starter_path
 from capa_sync.store import open_register
@@ -61,7 +61,7 @@ EXTRAS = {
 class Judged:
     """One scenario after its first round."""
 
-    told: Told
+    told: PlayedScenario
     house: House
     results: list[CycleResult]
 
@@ -83,7 +83,7 @@ def judged(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
     clock = SandboxClock(datetime.fromisoformat(request.param).replace(tzinfo=UTC), ticking=False)
     cloud, datacenter = JiraTracker("cloud", clock), JiraTracker("datacenter", clock)
     servicenow = ServiceNowTracker(clock)
-    told = tell(cloud, datacenter, servicenow, clock)
+    told = play_scenario(cloud, datacenter, servicenow, clock)
     with ExitStack() as stack:
         trackers = zip(SOURCES, (cloud, datacenter, servicenow), strict=True)
         servers = {name: stack.enter_context(SandboxServer(tracker)) for name, tracker in trackers}

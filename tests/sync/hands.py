@@ -15,11 +15,11 @@ from capa_sync.sandbox.jira import JiraTracker
 from capa_sync.sandbox.jira.admin import Admin
 from capa_sync.sandbox.jira.state import Issue
 from capa_sync.sandbox.servicenow import INTEGRATION_USER, ServiceNowTracker
-from capa_sync.sandbox.stories.cast import CAST
 from capa_sync.sandbox.stories.jira_site import STATUS_OF
+from capa_sync.sandbox.stories.people import PEOPLE
 from tests.sync.world import PROJECT, TYPE, Site
 
-PEOPLE = ("anna.lee", "mara.roy", "tomasz.zielinski")
+MEMBERS = ("anna.lee", "mara.roy", "tomasz.zielinski")
 UNLISTED = STATUS_OF["under discussion"]
 """A status that the shipped mapping does not list: a ticket there is quarantined, and not judged."""
 RECORDS, PARTS = "sn_grc_issue", "sn_grc_task"
@@ -94,7 +94,7 @@ class JiraHands:
 
     def person(self, number: int) -> Any:
         """Somebody at work on the tracker."""
-        one = CAST[PEOPLE[number % len(PEOPLE)]]
+        one = PEOPLE[MEMBERS[number % len(MEMBERS)]]
         return self.tracker.as_user(one.cloud if self.tracker.face == "cloud" else one.datacenter)
 
     def ids(self) -> list[str]:
@@ -167,7 +167,7 @@ class JiraHands:
         """A transition, and somebody is made responsible in the same save."""
         issue = self._issue(ticket)
         found = [t for t in self.tracker.site.lifecycle.transitions(issue) if t["name"] != UNLISTED]
-        one = CAST[PEOPLE[number % len(PEOPLE)]]
+        one = PEOPLE[MEMBERS[number % len(MEMBERS)]]
         person = one.cloud if self.tracker.face == "cloud" else one.datacenter
         if found:
             self.person(number).transition(issue.key, found[number % len(found)]["name"], {"assignee": person})
@@ -359,7 +359,7 @@ class ServiceNowHands:
 
     def person(self, number: int) -> Any:
         """Somebody at work on the instance."""
-        return self.tracker.as_user(PEOPLE[number % len(PEOPLE)])
+        return self.tracker.as_user(MEMBERS[number % len(MEMBERS)])
 
     def _table(self, ticket: str) -> str:
         return RECORDS if self.tracker.find(RECORDS, ticket) else PARTS
@@ -399,7 +399,7 @@ class ServiceNowHands:
 
     def step(self, ticket: str, number: int) -> None:
         """Another state, and somebody is made responsible in the same save."""
-        person = self.site.player.people[PEOPLE[number % len(PEOPLE)]]  # type: ignore[union-attr]
+        person = self.site.player.people[MEMBERS[number % len(MEMBERS)]]  # type: ignore[union-attr]
         values = {"state": self.STATES[number % len(self.STATES)], "assigned_to": person}
         self.person(number).update(self._table(ticket), ticket, values)
 

@@ -22,10 +22,10 @@ from capa_sync.sandbox.clock import SandboxClock
 from capa_sync.sandbox.http import SandboxServer
 from capa_sync.sandbox.jira import API_EMAIL, API_TOKEN, JiraTracker
 from capa_sync.sandbox.servicenow import INTEGRATION_USER, PASSWORD, ServiceNowTracker
-from capa_sync.sandbox.stories.diary import Diary
 from capa_sync.sandbox.stories.jira_player import JiraPlayer
 from capa_sync.sandbox.stories.script import Deed, Scene
 from capa_sync.sandbox.stories.servicenow_player import ServiceNowPlayer
+from capa_sync.sandbox.stories.working_days import WorkingDays
 from capa_sync.settings import load_settings
 from capa_sync.starter import starter_path
 from capa_sync.store import open_register
@@ -312,7 +312,7 @@ def open_world(
     clock = SandboxClock(START, ticking=False)
     sites = {name: _site(name, clock) for name in names}
     for site in sites.values():
-        site.player.set_stage()
+        site.player.prepare()
         site.server.start()
     world = World(folder, clock, sites, our_clock=our_clock)
     world.written = _as_written({**QUERY, **(query or {})}, rules, mode, more, budget)
@@ -343,15 +343,15 @@ def beside(world: World, folder: Path, *, query: Mapping[str, str], more: str = 
 
 
 def _site(name: str, clock: SandboxClock) -> Site:
-    diary = Diary(clock.now())
+    days = WorkingDays(clock.now())
     tracker: JiraTracker | ServiceNowTracker
     player: JiraPlayer | ServiceNowPlayer
     if name == "servicenow":
         tracker = ServiceNowTracker(clock=clock)
-        player = ServiceNowPlayer(tracker, diary)
+        player = ServiceNowPlayer(tracker, days)
     else:
         tracker = JiraTracker(face="cloud" if name == "jira" else "datacenter", clock=clock)
-        player = JiraPlayer(tracker, diary, lambda story: story)
+        player = JiraPlayer(tracker, days, lambda story: story)
     return Site(name, tracker, SandboxServer(tracker), player)
 
 

@@ -39,7 +39,7 @@ class Viewer:
         return self.user.account if self.user else ""
 
 
-class Access:
+class JiraAccess:
     """Sign-in and permissions of one site."""
 
     def __init__(self, state: JiraState, knobs: JiraKnobs) -> None:

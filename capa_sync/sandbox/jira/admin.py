@@ -7,14 +7,14 @@ from contextlib import contextmanager
 from typing import Any
 
 from capa_sync.sandbox.jira.errors import JiraError
-from capa_sync.sandbox.jira.site import Site
+from capa_sync.sandbox.jira.site import JiraSite
 from capa_sync.sandbox.jira.state import Issue, Project, account_of
 
 
 class Admin:
     """An administrator of the site; none of this leaves a history entry or moves `updated`."""
 
-    def __init__(self, site: Site) -> None:
+    def __init__(self, site: JiraSite) -> None:
         self._site = site
 
     @contextmanager

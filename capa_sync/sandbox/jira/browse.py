@@ -6,10 +6,10 @@ from html import escape
 from typing import Any
 
 from capa_sync.sandbox.jira.errors import no_such_issue
-from capa_sync.sandbox.jira.site import Site
-from capa_sync.sandbox.jira.state import History, Issue
+from capa_sync.sandbox.jira.site import JiraSite
+from capa_sync.sandbox.jira.state import ChangeGroup, Issue
 from capa_sync.sandbox.jira.text import to_wiki
-from capa_sync.sandbox.jira.times import stamp, zone_of
+from capa_sync.sandbox.jira.times import jira_instant, zone_of
 from capa_sync.sandbox.messages import Reply
 
 _PAGE = """<!DOCTYPE html><html lang="en"><head><meta charset="utf-8"><title>{title}</title><style>
@@ -19,7 +19,7 @@ padding-right:1em}}pre{{white-space:pre-wrap;font:inherit;margin:0}}section{{bor
 <section><h2>History</h2><table>{history}</table></section></body></html>"""
 
 
-def browse_page(site: Site, key: str) -> Reply:
+def browse_page(site: JiraSite, key: str) -> Reply:
     """`GET /browse/KEY`, open to everybody as the sandbox is."""
     issue = site.state.find(key)
     if issue is None:
@@ -63,12 +63,12 @@ def _shown(value: Any) -> str:
 
 
 def _comment(author: str, at: int, body: Any) -> str:
-    when = stamp(at, zone_of("UTC"))[:16].replace("T", " ")
+    when = jira_instant(at, zone_of("UTC"))[:16].replace("T", " ")
     return f"<p><b>{escape(author)}</b> {when} UTC</p><pre>{escape(to_wiki(body))}</pre>"
 
 
-def _entry(entry: History) -> str:
-    when = stamp(entry.at, zone_of("UTC"))[:16].replace("T", " ")
+def _entry(entry: ChangeGroup) -> str:
+    when = jira_instant(entry.at, zone_of("UTC"))[:16].replace("T", " ")
     by = str((entry.author or {}).get("displayName", ""))
     told = "; ".join(
         f"{item.get('field')}: {item.get('fromString') or '–'} → {item.get('toString') or '–'}"

@@ -6,14 +6,14 @@ import base64
 from typing import Any
 
 from capa_sync.sandbox.jira.errors import JiraError
-from capa_sync.sandbox.jira.site import BAD_PAYLOAD, Call, Site, whole
-from capa_sync.sandbox.jira.state import History, Json
+from capa_sync.sandbox.jira.site import BAD_PAYLOAD, JiraCall, JiraSite, whole
+from capa_sync.sandbox.jira.state import ChangeGroup, Json
 from capa_sync.sandbox.messages import Reply
 
 _KEYS = frozenset({"issueIdsOrKeys", "fieldIds", "maxResults", "nextPageToken"})
 
 
-def changelog_page(site: Site, call: Call) -> Reply:
+def changelog_page(site: JiraSite, call: JiraCall) -> Reply:
     """`GET /issue/X/changelog`: oldest first, at most 100 a page."""
     issue = site.issue(call.viewer, call.parts[0])
     start, total = max(0, call.number("startAt", 0)), len(issue.histories)
@@ -33,7 +33,7 @@ def changelog_page(site: Site, call: Call) -> Reply:
     return Reply(200, found)
 
 
-def changelog_list(site: Site, call: Call) -> Reply:
+def changelog_list(site: JiraSite, call: JiraCall) -> Reply:
     """`POST /issue/X/changelog/list`: entries by id."""
     issue = site.issue(call.viewer, call.parts[0])
     ids = call.body(frozenset({"changelogIds"})).get("changelogIds")
@@ -45,7 +45,7 @@ def changelog_list(site: Site, call: Call) -> Reply:
     return Reply(200, page)
 
 
-def changelog_bulk(site: Site, call: Call) -> Reply:
+def changelog_bulk(site: JiraSite, call: JiraCall) -> Reply:
     """`POST /changelog/bulkfetch`: entries of all issues by date, so one issue's may be split over pages."""
     asked = call.body(_KEYS)
     wanted, field_ids = asked.get("issueIdsOrKeys"), asked.get("fieldIds") or []
@@ -61,7 +61,9 @@ def changelog_bulk(site: Site, call: Call) -> Reply:
     return Reply(200, found)
 
 
-def _entries(site: Site, call: Call, wanted: list[str], field_ids: set[str]) -> list[tuple[int, int, int, History]]:
+def _entries(
+    site: JiraSite, call: JiraCall, wanted: list[str], field_ids: set[str]
+) -> list[tuple[int, int, int, ChangeGroup]]:
     issues = {one.id: one for key in wanted if (one := site.state.find(key)) is not None}
     entries = [
         (entry.at, issue.id, entry.id, entry)
@@ -82,7 +84,7 @@ def _offset(token: Any) -> int:
         raise JiraError(400, BAD_PAYLOAD) from error
 
 
-def _grouped(site: Site, call: Call, entries: list[tuple[int, int, int, History]]) -> list[Json]:
+def _grouped(site: JiraSite, call: JiraCall, entries: list[tuple[int, int, int, ChangeGroup]]) -> list[Json]:
     by_issue: dict[int, list[Json]] = {}
     form = site.knobs.bulk_created_form
     for at, issue_id, _id, entry in entries:

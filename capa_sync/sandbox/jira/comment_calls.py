@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 from capa_sync.sandbox.jira.errors import JiraError
-from capa_sync.sandbox.jira.site import BAD_PAYLOAD, Call, Site
+from capa_sync.sandbox.jira.site import BAD_PAYLOAD, JiraCall, JiraSite
 from capa_sync.sandbox.jira.state import Comment, Issue, Json, account_of
 from capa_sync.sandbox.jira.text import is_document
 from capa_sync.sandbox.messages import Reply
@@ -14,7 +14,7 @@ from capa_sync.sandbox.messages import Reply
 _NO_COMMENT = "Can not find a comment for the id: {}."
 
 
-def list_comments(site: Site, call: Call) -> Reply:
+def list_comments(site: JiraSite, call: JiraCall) -> Reply:
     """`GET /issue/X/comment`."""
     issue = site.issue(call.viewer, call.parts[0])
     total, start = len(issue.comments), max(0, call.number("startAt", 0))
@@ -26,7 +26,7 @@ def list_comments(site: Site, call: Call) -> Reply:
     return Reply(200, {"startAt": start, "maxResults": size, "total": total, "comments": shown})
 
 
-def add_comment(site: Site, call: Call) -> Reply:
+def add_comment(site: JiraSite, call: JiraCall) -> Reply:
     """`POST /issue/X/comment`; properties in the request are set with it."""
     issue, asked = site.issue(call.viewer, call.parts[0]), call.body()
     site.access.require(call.viewer, "ADD_COMMENTS", "comment on this issue")
@@ -39,7 +39,7 @@ def add_comment(site: Site, call: Call) -> Reply:
     return Reply(201, call.render.comment(issue, comment))
 
 
-def _check_body(site: Site, call: Call, body: Any) -> None:
+def _check_body(site: JiraSite, call: JiraCall, body: Any) -> None:
     if not body:
         raise JiraError(400, errors={"comment": "Comment body can not be empty!"})
     if site.is_cloud and call.wants_adf:
@@ -50,7 +50,7 @@ def _check_body(site: Site, call: Call, body: Any) -> None:
     site.edits.values.check_length("comment", body)
 
 
-def _comment(site: Site, call: Call) -> tuple[Issue, Comment]:
+def _comment(site: JiraSite, call: JiraCall) -> tuple[Issue, Comment]:
     issue = site.issue(call.viewer, call.parts[0])
     found = next((one for one in issue.comments if str(one.id) == call.parts[1]), None)
     if found is None:
@@ -58,20 +58,20 @@ def _comment(site: Site, call: Call) -> tuple[Issue, Comment]:
     return issue, found
 
 
-def get_comment(site: Site, call: Call) -> Reply:
+def get_comment(site: JiraSite, call: JiraCall) -> Reply:
     """`GET /issue/X/comment/N`."""
     issue, comment = _comment(site, call)
     told = "properties" in call.text("expand") and site.is_cloud
     return Reply(200, call.render.comment(issue, comment, with_properties=told))
 
 
-def _require_own(site: Site, call: Call, comment: Comment, doing: str) -> None:
+def _require_own(site: JiraSite, call: JiraCall, comment: Comment, doing: str) -> None:
     own = call.viewer.account != "" and account_of(comment.author) == call.viewer.account
     kind = "OWN" if own else "ALL"
     site.access.require(call.viewer, f"{doing.upper()}_{kind}_COMMENTS", f"{doing} the comment with id {comment.id}")
 
 
-def edit_comment(site: Site, call: Call) -> Reply:
+def edit_comment(site: JiraSite, call: JiraCall) -> Reply:
     """`PUT /issue/X/comment/N`; properties are left alone unless sent."""
     issue, comment = _comment(site, call)
     asked = call.body()
@@ -88,7 +88,7 @@ def edit_comment(site: Site, call: Call) -> Reply:
     return Reply(200, call.render.comment(issue, comment))
 
 
-def delete_comment(site: Site, call: Call) -> Reply:
+def delete_comment(site: JiraSite, call: JiraCall) -> Reply:
     """`DELETE /issue/X/comment/N`; leaves no trace in the changelog."""
     issue, comment = _comment(site, call)
     _require_own(site, call, comment, "delete")
@@ -99,7 +99,7 @@ def delete_comment(site: Site, call: Call) -> Reply:
     return Reply(204)
 
 
-def comments_by_id(site: Site, call: Call) -> Reply:
+def comments_by_id(site: JiraSite, call: JiraCall) -> Reply:
     """`POST /comment/list`: comments by id (1 to 1000), those of hidden issues left out."""
     ids = call.body(frozenset({"ids"})).get("ids")
     if not isinstance(ids, list) or not 1 <= len(ids) <= 1000:
@@ -111,14 +111,14 @@ def comments_by_id(site: Site, call: Call) -> Reply:
     return Reply(200, page)
 
 
-def _by_id(site: Site, call: Call, id_: int) -> tuple[Issue, Comment] | None:
+def _by_id(site: JiraSite, call: JiraCall, id_: int) -> tuple[Issue, Comment] | None:
     issue = site.state.issues.get(site.state.comment_owner.get(id_, -1))
     if issue is None or not site.access.can_see(call.viewer, issue):
         return None
     return issue, next(one for one in issue.comments if one.id == id_)
 
 
-def issue_properties(site: Site, call: Call) -> Reply:
+def issue_properties(site: JiraSite, call: JiraCall) -> Reply:
     """`/issue/X/properties[/KEY]` by every verb."""
     issue = site.issue(call.viewer, call.parts[0])
     if call.request.method in ("PUT", "DELETE"):
@@ -127,7 +127,7 @@ def issue_properties(site: Site, call: Call) -> Reply:
     return _properties(site, call, issue, issue.properties, link)
 
 
-def comment_properties(site: Site, call: Call) -> Reply:
+def comment_properties(site: JiraSite, call: JiraCall) -> Reply:
     """`/comment/N/properties[/KEY]` by every verb."""
     id_ = int(call.parts[0]) if call.parts[0].isdecimal() else -1
     found = _by_id(site, call, id_)
@@ -140,7 +140,7 @@ def comment_properties(site: Site, call: Call) -> Reply:
     return _properties(site, call, issue, comment.properties, link)
 
 
-def _properties(site: Site, call: Call, issue: Issue, kept: Json, link: str) -> Reply:
+def _properties(site: JiraSite, call: JiraCall, issue: Issue, kept: Json, link: str) -> Reply:
     method = call.request.method
     if len(call.parts) == 1:
         return Reply(200, {"keys": [{"self": f"{link}/{key}", "key": key} for key in kept]})
@@ -161,7 +161,7 @@ def _properties(site: Site, call: Call, issue: Issue, kept: Json, link: str) -> 
     return Reply(200, {"key": key, "value": kept[key]})
 
 
-def _note_write(site: Site, call: Call, issue: Issue) -> None:
+def _note_write(site: JiraSite, call: JiraCall, issue: Issue) -> None:
     site.edits.begin(issue, call.viewer)
     if site.knobs.properties_bump_updated:
         site.edits.touch(issue)

@@ -6,12 +6,12 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
-from capa_sync.sandbox.jira.access import Access, Viewer
+from capa_sync.sandbox.jira.access import JiraAccess, Viewer
 from capa_sync.sandbox.jira.errors import JiraError
 from capa_sync.sandbox.jira.knobs import JiraKnobs
 from capa_sync.sandbox.jira.limits import WriteGate
-from capa_sync.sandbox.jira.state import Comment, History, Issue, JiraState, Json
-from capa_sync.sandbox.jira.values import NOT_SETTABLE, Values, kind_of, same_value, told
+from capa_sync.sandbox.jira.state import ChangeGroup, Comment, Issue, JiraState, Json
+from capa_sync.sandbox.jira.values import NOT_SETTABLE, Values, changelog_value, kind_of, same_value
 
 _OFF_SCREEN = "Field '{}' cannot be set. It is not on the appropriate screen, or unknown."
 
@@ -26,7 +26,7 @@ class Edits:
         now: the tracker's instant in epoch ms.
     """
 
-    def __init__(self, state: JiraState, access: Access, knobs: JiraKnobs, now: Callable[[], int]) -> None:
+    def __init__(self, state: JiraState, access: JiraAccess, knobs: JiraKnobs, now: Callable[[], int]) -> None:
         self._state = state
         self._access = access
         self._knobs = knobs
@@ -57,7 +57,7 @@ class Edits:
         if not self._state.is_cloud:
             items = [{key: value for key, value in item.items() if key != "fieldId"} for item in items]
         author = viewer.user.raw if viewer.user else None
-        issue.histories.append(History(self._state.next_id("history"), self.now(), author, items))
+        issue.histories.append(ChangeGroup(self._state.next_id("history"), self.now(), author, items))
 
     def edit(
         self, viewer: Viewer, issue: Issue, fields: Mapping[str, Any], update: Mapping[str, Any], *, wants_adf: bool
@@ -118,7 +118,7 @@ class Edits:
         if field_id == "parent":
             return plain_item("IssueParentAssociation", _parent(before), _parent(after))
         field = self._state.fields[field_id]
-        (from_, from_text), (to, to_text) = told(field, before), told(field, after)
+        (from_, from_text), (to, to_text) = changelog_value(field, before), changelog_value(field, after)
         is_custom = bool(field.get("custom"))
         return {
             "field": field["name"] if is_custom else _item_name(field_id),

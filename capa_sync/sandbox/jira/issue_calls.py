@@ -6,7 +6,7 @@ from typing import Any
 
 from capa_sync.sandbox.jira.errors import JiraError
 from capa_sync.sandbox.jira.render import FieldChoice
-from capa_sync.sandbox.jira.site import BAD_PAYLOAD, Call, Site
+from capa_sync.sandbox.jira.site import BAD_PAYLOAD, JiraCall, JiraSite
 from capa_sync.sandbox.jira.state import Issue, Json
 from capa_sync.sandbox.jira.values import NOT_SETTABLE, kind_of
 from capa_sync.sandbox.messages import Reply
@@ -14,7 +14,7 @@ from capa_sync.sandbox.messages import Reply
 _NO_TRANSITION = "Missing 'transition' identifier"
 
 
-def get_issue(site: Site, call: Call) -> Reply:
+def get_issue(site: JiraSite, call: JiraCall) -> Reply:
     """`GET /issue/X` by id, key or a former key; answers with the present key."""
     issue = site.issue(call.viewer, call.parts[0])
     choice = FieldChoice.of(call.many("fields"), "*all")
@@ -27,7 +27,7 @@ def get_issue(site: Site, call: Call) -> Reply:
     return Reply(200, found)
 
 
-def create_issue(site: Site, call: Call) -> Reply:
+def create_issue(site: JiraSite, call: JiraCall) -> Reply:
     """`POST /issue`."""
     site.access.require(call.viewer, "CREATE_ISSUES", "create issues in this project")
     asked = call.body()
@@ -37,7 +37,7 @@ def create_issue(site: Site, call: Call) -> Reply:
     return Reply(201, {"id": str(issue.id), "key": issue.key, "self": f"{call.render.root}/issue/{issue.id}"})
 
 
-def edit_issue(site: Site, call: Call) -> Reply:
+def edit_issue(site: JiraSite, call: JiraCall) -> Reply:
     """`PUT /issue/X`; without the permission for notifyUsers=false Cloud ignores the whole request."""
     issue, asked = site.issue(call.viewer, call.parts[0]), call.body()
     if not _may_notify(site, call):
@@ -52,7 +52,7 @@ def edit_issue(site: Site, call: Call) -> Reply:
     return Reply(204)
 
 
-def _may_notify(site: Site, call: Call) -> bool:
+def _may_notify(site: JiraSite, call: JiraCall) -> bool:
     if call.flag("notifyUsers", default=True) or site.knobs.notify_users_permission:
         return True
     if site.access.has(call.viewer, "ADMINISTER_PROJECTS"):
@@ -63,7 +63,7 @@ def _may_notify(site: Site, call: Call) -> bool:
     return False
 
 
-def delete_issue(site: Site, call: Call) -> Reply:
+def delete_issue(site: JiraSite, call: JiraCall) -> Reply:
     """`DELETE /issue/X`."""
     issue = site.issue(call.viewer, call.parts[0])
     site.access.require(call.viewer, "DELETE_ISSUES", "delete issues in this project")
@@ -71,7 +71,7 @@ def delete_issue(site: Site, call: Call) -> Reply:
     return Reply(204)
 
 
-def assign_issue(site: Site, call: Call) -> Reply:
+def assign_issue(site: JiraSite, call: JiraCall) -> Reply:
     """`PUT /issue/X/assignee`."""
     issue, asked = site.issue(call.viewer, call.parts[0]), call.body()
     site.access.require(call.viewer, "ASSIGN_ISSUES", "assign this issue")
@@ -81,7 +81,7 @@ def assign_issue(site: Site, call: Call) -> Reply:
     return Reply(204)
 
 
-def list_transitions(site: Site, call: Call) -> Reply:
+def list_transitions(site: JiraSite, call: JiraCall) -> Reply:
     """`GET /issue/X/transitions`."""
     issue = site.issue(call.viewer, call.parts[0])
     wanted = call.text("transitionId")
@@ -89,7 +89,7 @@ def list_transitions(site: Site, call: Call) -> Reply:
     return Reply(200, {"expand": "transitions", "transitions": found})
 
 
-def _transitions(site: Site, call: Call, issue: Issue) -> list[Json]:
+def _transitions(site: JiraSite, call: JiraCall, issue: Issue) -> list[Json]:
     if not site.access.has(call.viewer, "TRANSITION_ISSUES"):
         return []
     found = []
@@ -101,7 +101,7 @@ def _transitions(site: Site, call: Call, issue: Issue) -> list[Json]:
     return found
 
 
-def do_transition(site: Site, call: Call) -> Reply:
+def do_transition(site: JiraSite, call: JiraCall) -> Reply:
     """`POST /issue/X/transitions`."""
     issue, asked = site.issue(call.viewer, call.parts[0]), call.body()
     site.access.require(call.viewer, "TRANSITION_ISSUES", "transition this issue")
@@ -113,12 +113,12 @@ def do_transition(site: Site, call: Call) -> Reply:
     return Reply(204)
 
 
-def edit_meta(site: Site, call: Call) -> Reply:
+def edit_meta(site: JiraSite, call: JiraCall) -> Reply:
     """`GET /issue/X/editmeta`: the fields on the edit screen."""
     return Reply(200, {"fields": _editable(site, site.issue(call.viewer, call.parts[0]))})
 
 
-def _editable(site: Site, _issue: Issue) -> Json:
+def _editable(site: JiraSite, _issue: Issue) -> Json:
     found: Json = {}
     for name, field in site.state.fields.items():
         if name in NOT_SETTABLE | {"resolutiondate", "attachment", "watches", "votes"} | set(site.knobs.off_screen):
@@ -140,14 +140,14 @@ def _editable(site: Site, _issue: Issue) -> Json:
     return found
 
 
-def list_worklogs(site: Site, call: Call) -> Reply:
+def list_worklogs(site: JiraSite, call: JiraCall) -> Reply:
     """`GET /issue/X/worklog`: those that were loaded."""
     issue = site.issue(call.viewer, call.parts[0])
     logs = (issue.fields.get("worklog") or {}).get("worklogs") or []
     return Reply(200, {"startAt": 0, "maxResults": len(logs), "total": len(logs), "worklogs": logs})
 
 
-def create_link(site: Site, call: Call) -> Reply:
+def create_link(site: JiraSite, call: JiraCall) -> Reply:
     """`POST /issueLink`."""
     asked = call.body()
     site.access.require(call.viewer, "LINK_ISSUES", "link issues in this project")
@@ -163,20 +163,20 @@ def create_link(site: Site, call: Call) -> Reply:
     return Reply(201)
 
 
-def _end(site: Site, call: Call, given: Any) -> Issue:
+def _end(site: JiraSite, call: JiraCall, given: Any) -> Issue:
     if not isinstance(given, dict):
         raise JiraError(400, BAD_PAYLOAD)
     return site.issue(call.viewer, str(given.get("id") or given.get("key") or ""))
 
 
-def delete_link(site: Site, call: Call) -> Reply:
+def delete_link(site: JiraSite, call: JiraCall) -> Reply:
     """`DELETE /issueLink/N`."""
     site.access.require(call.viewer, "LINK_ISSUES", "link issues in this project")
     site.lifecycle.unlink(call.viewer, call.parts[0])
     return Reply(204)
 
 
-def bulk_move(site: Site, call: Call) -> Reply:
+def bulk_move(site: JiraSite, call: JiraCall) -> Reply:
     """`POST /bulk/issues/move` (Cloud): carried out at once, the task is done when it is answered."""
     site.access.require(call.viewer, "MOVE_ISSUES", "move issues")
     for target, source in (call.body().get("targetToSourcesMapping") or {}).items():

@@ -82,7 +82,7 @@ class JqlFields:
         if name == "project":
             return JqlField(name, "project", lambda _issue, snap: (snap.project,))
         if name in ("created", "updated"):
-            return JqlField(name, "date", self._stamp(name), _RANGES)
+            return JqlField(name, "date", self._instant(name), _RANGES)
         if name in ("assignee", "reporter", "creator"):
             return JqlField(name, "user", _users(name))
         if name == "parent":
@@ -128,7 +128,7 @@ class JqlFields:
         found = {str(one["id"]) for one in known if str(one.get("name", one.get("value"))).casefold() == wanted}
         return found or {str(one["id"]) for one in known if str(one["id"]) == text}
 
-    def _stamp(self, name: str) -> Extract:
+    def _instant(self, name: str) -> Extract:
         grain = self._grain
         if grain == 1:
             return lambda _issue, snap: (getattr(snap, name),)

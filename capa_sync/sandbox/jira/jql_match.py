@@ -44,7 +44,7 @@ _OPPOSITE = {
 
 
 @dataclass(frozen=True)
-class Reading:
+class JqlContext:
     """Who asks, where and when: what names and dates in a query mean.
 
     Attributes:
@@ -65,11 +65,11 @@ class Reading:
 class Matcher:
     """Compiles the `where` of a query."""
 
-    def __init__(self, state: JiraState, knobs: JiraKnobs, reading: Reading) -> None:
+    def __init__(self, state: JiraState, knobs: JiraKnobs, context: JqlContext) -> None:
         self._state = state
         self._knobs = knobs
-        self._reading = reading
-        self._fields = JqlFields(state, knobs.index_granularity_ms, reading.zone)
+        self._context = context
+        self._fields = JqlFields(state, knobs.index_granularity_ms, context.zone)
 
     def compile(self, where: Clause | Junction | None, *, negated: bool = False) -> Test:
         """A test for an issue. NOT is pushed down to the clauses, so that it never finds an empty value.
@@ -126,7 +126,7 @@ class Matcher:
             except ValueError as error:
                 raise JiraError(400, f"'{operand.text}' is no number for the field '{found.name}'.") from error
         epoch = self._knobs.epoch_literals
-        return date_ms(operand, found.name, self._reading.zone, self._reading.now, epoch=epoch)
+        return date_ms(operand, found.name, self._context.zone, self._context.now, epoch=epoch)
 
     def _key_range(self, operand: Operand, sign: str) -> Test:
         wanted = self._issue(operand)
@@ -159,7 +159,7 @@ class Matcher:
 
     def _issue(self, operand: Operand) -> Issue | None:
         issue = self._state.find(operand.text)
-        if issue is not None and self._reading.can_see(issue):
+        if issue is not None and self._context.can_see(issue):
             return issue
         if not self._knobs.missing_ids_are_errors:
             return None
@@ -171,7 +171,7 @@ class Matcher:
 
     def _project(self, operand: Operand) -> Project:
         project = self._state.project_by(operand.text)
-        if project is None or not self._reading.can_browse(project):
+        if project is None or not self._context.can_browse(project):
             raise _no_value(operand.text, "project")
         return project
 
@@ -179,7 +179,7 @@ class Matcher:
         if operand.is_function:
             if operand.text.lower() != "currentuser":
                 raise no_function(operand.text)
-            return () if self._reading.user is None else (self._reading.user.account.casefold(),)
+            return () if self._context.user is None else (self._context.user.account.casefold(),)
         user = self._state.user_by(operand.text)
         if user is None:
             raise _no_value(operand.text, field)

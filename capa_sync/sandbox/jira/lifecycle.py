@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from capa_sync.sandbox.jira.access import Access, Viewer
+from capa_sync.sandbox.jira.access import JiraAccess, Viewer
 from capa_sync.sandbox.jira.edits import Edits, plain_item
 from capa_sync.sandbox.jira.errors import JiraError, no_such_issue
 from capa_sync.sandbox.jira.state import Issue, JiraState, Json, Project
-from capa_sync.sandbox.jira.times import stamp, zone_of
+from capa_sync.sandbox.jira.times import jira_instant, zone_of
 
 _NOT_VALID = (
     "It seems that you have tried to perform a workflow operation ({}) that is not valid for the current state "
@@ -20,7 +20,7 @@ _NOT_VALID = (
 class Lifecycle:
     """What happens to whole issues; the callers hold the state's lock."""
 
-    def __init__(self, state: JiraState, access: Access, edits: Edits) -> None:
+    def __init__(self, state: JiraState, access: JiraAccess, edits: Edits) -> None:
         self._state = state
         self._access = access
         self._edits = edits
@@ -162,11 +162,11 @@ class Lifecycle:
     def _set_status(self, issue: Issue, status: Json) -> list[Json]:
         before, now = issue.fields.get("status"), self._edits.now()
         issue.fields["status"] = status
-        resolved = stamp(now, zone_of("UTC")) if issue.fields.get("resolution") else None
+        resolved = jira_instant(now, zone_of("UTC")) if issue.fields.get("resolution") else None
         if bool(resolved) != bool(issue.fields.get("resolutiondate")):
             issue.fields["resolutiondate"] = resolved
         if (before or {}).get("statusCategory") != status.get("statusCategory") and self._state.is_cloud:
-            issue.fields["statuscategorychangedate"] = stamp(now, zone_of("UTC"))
+            issue.fields["statuscategorychangedate"] = jira_instant(now, zone_of("UTC"))
         same = before is not None and str(before.get("id")) == str(status["id"])
         return [] if same else [self._edits.item("status", before, status)]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from capa_sync.sandbox.jira.defaults import CATEGORIES
-from capa_sync.sandbox.jira.state import Comment, History, Issue, JiraState, Json, Project, User, account_of
+from capa_sync.sandbox.jira.state import ChangeGroup, Comment, Issue, JiraState, Json, Project, User, account_of
 from capa_sync.sandbox.jira.times import parse_ms
 
 _HISTORY_KEYS = frozenset({"id", "created", "items"})
@@ -121,7 +121,7 @@ class IssueLoader:
             return value
         return known.raw if _says_no_more(value, known.raw) else value
 
-    def _histories(self, raw: Json, fallback: int) -> list[History]:
+    def _histories(self, raw: Json, fallback: int) -> list[ChangeGroup]:
         listed = list((raw.get("changelog") or {}).get("histories") or [])
         dated = [(parse_ms(one.get("created")), one) for one in listed]
         if len(dated) > 1 and (dated[0][0] or 0) > (dated[-1][0] or 0):
@@ -129,7 +129,7 @@ class IssueLoader:
         found = [self._history(one, fallback if at is None else at) for at, one in dated]
         return sorted(found, key=lambda one: (one.at, one.id))
 
-    def _history(self, raw: Json, at: int) -> History:
+    def _history(self, raw: Json, at: int) -> ChangeGroup:
         given = str(raw.get("id") or "")
         id_ = int(given) if given.isdecimal() else self._state.next_id("history")
         self._state.note_id("history", id_)
@@ -138,7 +138,7 @@ class IssueLoader:
         items = raw.get("items") or []
         if not self._state.is_cloud:
             items = [{k: v for k, v in item.items() if k != "fieldId"} for item in items]
-        return History(id_, at, self._person(author) if author else None, items, extra)
+        return ChangeGroup(id_, at, self._person(author) if author else None, items, extra)
 
     def _comment(self, raw: Json, fallback: int) -> Comment:
         given = str(raw.get("id") or "")

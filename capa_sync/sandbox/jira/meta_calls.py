@@ -6,12 +6,12 @@ from typing import Any
 
 from capa_sync.sandbox.jira.defaults import CATEGORIES, PERMISSIONS
 from capa_sync.sandbox.jira.errors import JiraError
-from capa_sync.sandbox.jira.site import Call, Site
+from capa_sync.sandbox.jira.site import JiraCall, JiraSite
 from capa_sync.sandbox.jira.state import Json, Project, User, account_of, user_words
 from capa_sync.sandbox.messages import Reply
 
 
-def server_info(site: Site, call: Call) -> Reply:
+def server_info(site: JiraSite, call: JiraCall) -> Reply:
     """`GET /serverInfo`."""
     given = site.state.site.get("serverInfo") or {}
     found: Json = {"baseUrl": call.viewer.base, "scmInfo": "0" * 40, "serverTime": call.render.at(site.now())}
@@ -25,7 +25,7 @@ def server_info(site: Site, call: Call) -> Reply:
     return Reply(200, {**found, **given})
 
 
-def myself(_site: Site, call: Call) -> Reply:
+def myself(_site: JiraSite, call: JiraCall) -> Reply:
     """`GET /myself`: 401 for an anonymous request, whatever else the site lets it read."""
     if call.viewer.user is None:
         raise JiraError(401, "You are not authenticated. Authentication required to perform this operation.")
@@ -35,7 +35,7 @@ def myself(_site: Site, call: Call) -> Reply:
     return Reply(200, raw)
 
 
-def _user_json(call: Call, user: User) -> Json:
+def _user_json(call: JiraCall, user: User) -> Json:
     raw = dict(user.raw)
     name = "accountId" if "accountId" in raw else "username"
     raw["self"] = f"{call.render.root}/user?{name}={user.account}"
@@ -43,12 +43,12 @@ def _user_json(call: Call, user: User) -> Json:
     return raw
 
 
-def session(_site: Site, call: Call) -> Reply:
+def session(_site: JiraSite, call: JiraCall) -> Reply:
     """`GET /rest/auth/1/session`: who is signed in."""
     return Reply(200, {"name": call.viewer.account, "self": call.viewer.base, "loginInfo": {"loginCount": 1}})
 
 
-def one_user(site: Site, call: Call) -> Reply:
+def one_user(site: JiraSite, call: JiraCall) -> Reply:
     """`GET /user` by accountId, username or key."""
     wanted = call.text("accountId") or call.text("username") or call.text("key")
     user = site.state.users.get(wanted)
@@ -59,7 +59,7 @@ def one_user(site: Site, call: Call) -> Reply:
     return Reply(200, _user_json(call, user))
 
 
-def many_users(site: Site, call: Call) -> Reply:
+def many_users(site: JiraSite, call: JiraCall) -> Reply:
     """`GET /user/bulk?accountId=…&accountId=…` (Cloud)."""
     wanted = set(call.many("accountId"))
     found = [_user_json(call, user) for user in site.state.users.values() if user.account in wanted]
@@ -67,7 +67,7 @@ def many_users(site: Site, call: Call) -> Reply:
     return Reply(200, page)
 
 
-def search_users(site: Site, call: Call) -> Reply:
+def search_users(site: JiraSite, call: JiraCall) -> Reply:
     """`GET /user/search` and `/users/search`; inactive users only when Data Center is asked for them."""
     wanted = (call.text("query") or call.text("username")).casefold()
     idle = site.is_cloud or call.flag("includeInactive", default=False)
@@ -85,18 +85,18 @@ def _name_words(raw: Json) -> set[str]:
     return user_words(raw) | set(str(raw.get("displayName", "")).casefold().split())
 
 
-def list_fields(site: Site, _call: Call) -> Reply:
+def list_fields(site: JiraSite, _call: JiraCall) -> Reply:
     """`GET /field`."""
     return Reply(200, [_field_json(site, field) for field in site.state.fields.values()])
 
 
-def _field_json(site: Site, field: Json) -> Json:
+def _field_json(site: JiraSite, field: Json) -> Json:
     if site.is_cloud:
         return field
     return {name: value for name, value in field.items() if name not in ("key", "scope", "untranslatedName")}
 
 
-def search_fields(site: Site, call: Call) -> Reply:
+def search_fields(site: JiraSite, call: JiraCall) -> Reply:
     """`GET /field/search` (Cloud), with `id`, `query` and `type`."""
     ids, word, kinds = set(call.many("id")), call.text("query").casefold(), call.many("type")
     found = [
@@ -109,23 +109,23 @@ def search_fields(site: Site, call: Call) -> Reply:
     return Reply(200, _paged(site, call, found, 50))
 
 
-def _paged(site: Site, call: Call, found: list[Any], size: int) -> Json:
+def _paged(site: JiraSite, call: JiraCall, found: list[Any], size: int) -> Json:
     start, total = max(0, call.number("startAt", 0)), len(found)
     size = site.page_size(call.number("maxResults", size), total, 100)
     page: Json = {"maxResults": size, "startAt": start, "total": total, "isLast": start + size >= total}
     return {**page, "values": found[start : start + size]}
 
 
-def _with_self(call: Call, kind: str, raw: Json) -> Json:
+def _with_self(call: JiraCall, kind: str, raw: Json) -> Json:
     return {**raw, "self": f"{call.render.root}/{kind}/{raw['id']}"}
 
 
-def list_statuses(site: Site, call: Call) -> Reply:
+def list_statuses(site: JiraSite, call: JiraCall) -> Reply:
     """`GET /status`."""
     return Reply(200, [_with_self(call, "status", one) for one in site.state.statuses.values()])
 
 
-def one_status(site: Site, call: Call) -> Reply:
+def one_status(site: JiraSite, call: JiraCall) -> Reply:
     """`GET /status/X` by id or name."""
     for one in site.state.statuses.values():
         if call.parts[0] in (str(one["id"]), one["name"]):
@@ -133,7 +133,7 @@ def one_status(site: Site, call: Call) -> Reply:
     raise JiraError(404, "The status does not exist or you do not have permission to view it.")
 
 
-def search_statuses(site: Site, call: Call) -> Reply:
+def search_statuses(site: JiraSite, call: JiraCall) -> Reply:
     """`GET /statuses/search` and `/statuses?id=…` (Cloud)."""
     names = {"new": "TODO", "indeterminate": "IN_PROGRESS", "done": "DONE"}
     wanted = set(call.many("id"))
@@ -151,33 +151,33 @@ def search_statuses(site: Site, call: Call) -> Reply:
     return Reply(200, found if wanted else _paged(site, call, found, 200))
 
 
-def list_categories(_site: Site, call: Call) -> Reply:
+def list_categories(_site: JiraSite, call: JiraCall) -> Reply:
     """`GET /statuscategory`."""
     return Reply(200, [_with_self(call, "statuscategory", one) for one in CATEGORIES.values()])
 
 
-def list_issue_types(site: Site, call: Call) -> Reply:
+def list_issue_types(site: JiraSite, call: JiraCall) -> Reply:
     """`GET /issuetype` and `/issuetype/project`."""
     return Reply(200, [_with_self(call, "issuetype", one) for one in site.state.issue_types.values()])
 
 
-def list_priorities(site: Site, call: Call) -> Reply:
+def list_priorities(site: JiraSite, call: JiraCall) -> Reply:
     """`GET /priority`."""
     return Reply(200, [_with_self(call, "priority", one) for one in site.state.priorities.values()])
 
 
-def list_resolutions(site: Site, call: Call) -> Reply:
+def list_resolutions(site: JiraSite, call: JiraCall) -> Reply:
     """`GET /resolution`."""
     return Reply(200, [_with_self(call, "resolution", one) for one in site.state.resolutions.values()])
 
 
-def list_link_types(site: Site, call: Call) -> Reply:
+def list_link_types(site: JiraSite, call: JiraCall) -> Reply:
     """`GET /issueLinkType`."""
     found = [_with_self(call, "issueLinkType", one) for one in site.state.link_types.values()]
     return Reply(200, {"issueLinkTypes": found})
 
 
-def _project_json(call: Call, project: Project, *, is_full: bool = False) -> Json:
+def _project_json(call: JiraCall, project: Project, *, is_full: bool = False) -> Json:
     found: Json = {
         "expand": "description,lead,issueTypes,url,projectKeys",
         **project.raw,
@@ -192,7 +192,7 @@ def _project_json(call: Call, project: Project, *, is_full: bool = False) -> Jso
     return found
 
 
-def _visible(site: Site, call: Call, statuses: set[str]) -> list[Project]:
+def _visible(site: JiraSite, call: JiraCall, statuses: set[str]) -> list[Project]:
     return [
         project
         for project in sorted(site.state.projects.values(), key=lambda one: one.key)
@@ -200,19 +200,19 @@ def _visible(site: Site, call: Call, statuses: set[str]) -> list[Project]:
     ]
 
 
-def _may_list(site: Site, call: Call, project: Project) -> bool:
+def _may_list(site: JiraSite, call: JiraCall, project: Project) -> bool:
     if project.status == "live":
         return site.access.can_browse(call.viewer, project)
     return call.viewer.user is not None and not project.is_hidden
 
 
-def list_projects(site: Site, call: Call) -> Reply:
+def list_projects(site: JiraSite, call: JiraCall) -> Reply:
     """`GET /project`: live ones; Data Center tells archived ones with includeArchived."""
     statuses = {"live", "archived"} if call.flag("includeArchived", default=False) else {"live"}
     return Reply(200, [_project_json(call, one) for one in _visible(site, call, statuses)])
 
 
-def search_projects(site: Site, call: Call) -> Reply:
+def search_projects(site: JiraSite, call: JiraCall) -> Reply:
     """`GET /project/search?status=live|archived|deleted` (Cloud)."""
     statuses = set(call.many("status")) or {"live"}
     keys, ids = set(call.many("keys")), set(call.many("id"))
@@ -224,14 +224,14 @@ def search_projects(site: Site, call: Call) -> Reply:
     return Reply(200, {"self": f"{call.render.root}/project/search", **_paged(site, call, found, 50)})
 
 
-def _project(site: Site, call: Call) -> Project:
+def _project(site: JiraSite, call: JiraCall) -> Project:
     project = site.state.project_by(call.parts[0])
     if project is None or not site.access.can_browse(call.viewer, project):
         raise JiraError(404, f"No project could be found with key '{call.parts[0]}'.")
     return project
 
 
-def one_project(site: Site, call: Call) -> Reply:
+def one_project(site: JiraSite, call: JiraCall) -> Reply:
     """`GET /project/X`."""
     found = _project_json(call, _project(site, call), is_full=True)
     found["issueTypes"] = found["issueTypes"] or [
@@ -240,7 +240,7 @@ def one_project(site: Site, call: Call) -> Reply:
     return Reply(200, found)
 
 
-def project_statuses(site: Site, call: Call) -> Reply:
+def project_statuses(site: JiraSite, call: JiraCall) -> Reply:
     """`GET /project/X/statuses`: by issue type; a status with another project's scope is left out."""
     project = _project(site, call)
     statuses = [
@@ -261,7 +261,7 @@ def project_statuses(site: Site, call: Call) -> Reply:
     return Reply(200, found)
 
 
-def my_permissions(site: Site, call: Call) -> Reply:
+def my_permissions(site: JiraSite, call: JiraCall) -> Reply:
     """`GET /mypermissions`; Cloud must be told which."""
     asked = call.many("permissions")
     if site.is_cloud and not asked:

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from itertools import count
 from typing import Any
 
-from capa_sync.sandbox.jira.access import Access, Viewer
+from capa_sync.sandbox.jira.access import JiraAccess, Viewer
 from capa_sync.sandbox.jira.knobs import JiraKnobs
-from capa_sync.sandbox.jira.state import Comment, History, Issue, JiraState, Json, Snapshot
+from capa_sync.sandbox.jira.state import ChangeGroup, Comment, Issue, JiraState, Json, Snapshot
 from capa_sync.sandbox.jira.text import to_document, to_wiki
-from capa_sync.sandbox.jira.times import parse_ms, stamp
+from capa_sync.sandbox.jira.times import jira_instant, parse_ms
 from capa_sync.sandbox.jira.values import kind_of
 
 _DATES = frozenset({"resolutiondate", "statuscategorychangedate", "lastViewed"})
@@ -52,10 +52,10 @@ class FieldChoice:
         return self.star == "*navigable" and field not in _NOT_NAVIGABLE
 
 
-class Renderer:
+class IssueRenderer:
     """Turns objects into JSON for one viewer."""
 
-    def __init__(self, state: JiraState, access: Access, knobs: JiraKnobs, viewer: Viewer) -> None:
+    def __init__(self, state: JiraState, access: JiraAccess, knobs: JiraKnobs, viewer: Viewer) -> None:
         self._state = state
         self._access = access
         self._knobs = knobs
@@ -74,16 +74,16 @@ class Renderer:
             if kind == "text":
                 found[name] = lambda _issue, value: self.text(value)
             elif kind == "datetime":
-                found[name] = lambda _issue, value: self._restamped(value)
+                found[name] = lambda _issue, value: self._in_viewer_zone(value)
         for name in _DATES:
-            found[name] = lambda _issue, value: self._restamped(value)
+            found[name] = lambda _issue, value: self._in_viewer_zone(value)
         for name in self._knobs.volatile_fields:
             found[name] = lambda _issue, value: f"{to_wiki(value)}@{next(_addresses):x}"
         return found
 
     def at(self, ms: int) -> str:
         """An instant in the viewer's zone."""
-        return stamp(ms, self.viewer.zone)
+        return jira_instant(ms, self.viewer.zone)
 
     def text(self, value: Any) -> Any:
         """Rich text in the form of the viewer's API version."""
@@ -93,7 +93,7 @@ class Renderer:
             return to_document(value) if isinstance(value, str) else value
         return to_wiki(value)
 
-    def _restamped(self, value: Any) -> Any:
+    def _in_viewer_zone(self, value: Any) -> Any:
         ms = parse_ms(value)
         return value if ms is None else self.at(ms)
 
@@ -161,7 +161,7 @@ class Renderer:
         histories = [self.history(one) for one in shown]
         return {"startAt": 0, "maxResults": len(shown), "total": total, "histories": histories}
 
-    def history(self, entry: History, created: Any = None) -> Json:
+    def history(self, entry: ChangeGroup, created: Any = None) -> Json:
         """A changelog entry."""
         found: Json = {"id": str(entry.id), **entry.extra}
         if entry.author is not None:

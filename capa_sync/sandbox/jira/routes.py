@@ -11,10 +11,10 @@ from capa_sync.sandbox.jira import comment_calls as comments
 from capa_sync.sandbox.jira import issue_calls as issues
 from capa_sync.sandbox.jira import meta_calls as meta
 from capa_sync.sandbox.jira import search_calls as searches
-from capa_sync.sandbox.jira.site import Call, Site
+from capa_sync.sandbox.jira.site import JiraCall, JiraSite
 from capa_sync.sandbox.messages import Reply
 
-Handler = Callable[[Site, Call], Reply]
+Handler = Callable[[JiraSite, JiraCall], Reply]
 
 
 @dataclass(frozen=True)

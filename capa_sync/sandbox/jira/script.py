@@ -11,7 +11,7 @@ from typing import Any
 
 from capa_sync.sandbox.jira.access import Viewer
 from capa_sync.sandbox.jira.errors import JiraError
-from capa_sync.sandbox.jira.site import Site
+from capa_sync.sandbox.jira.site import JiraSite
 from capa_sync.sandbox.jira.state import Issue, Json, User
 from capa_sync.sandbox.jira.text import to_document
 from capa_sync.sandbox.jira.values import kind_of
@@ -20,7 +20,7 @@ from capa_sync.sandbox.jira.values import kind_of
 class Actor:
     """One person at work; sees and may do everything, so that stories can be told about hidden tickets too."""
 
-    def __init__(self, site: Site, user: User) -> None:
+    def __init__(self, site: JiraSite, user: User) -> None:
         self._site = site
         self._user = user
 

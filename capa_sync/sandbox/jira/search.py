@@ -9,12 +9,12 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
-from capa_sync.sandbox.jira.access import Access, Viewer
+from capa_sync.sandbox.jira.access import JiraAccess, Viewer
 from capa_sync.sandbox.jira.errors import JiraError
-from capa_sync.sandbox.jira.jql import Query, parse_jql
+from capa_sync.sandbox.jira.jql import JqlQuery, parse_jql
 from capa_sync.sandbox.jira.jql_dates import mentions_now
 from capa_sync.sandbox.jira.jql_fields import JqlFields
-from capa_sync.sandbox.jira.jql_match import Matcher, Reading, Test
+from capa_sync.sandbox.jira.jql_match import JqlContext, Matcher, Test
 from capa_sync.sandbox.jira.knobs import JiraKnobs
 from capa_sync.sandbox.jira.state import Issue, JiraState, Snapshot
 
@@ -31,7 +31,7 @@ class _Cursor:
     issued: int
 
 
-class _Down:
+class _Descending:
     """Turns a sort value round."""
 
     __slots__ = ("value",)
@@ -39,11 +39,11 @@ class _Down:
     def __init__(self, value: Any) -> None:
         self.value = value
 
-    def __lt__(self, other: _Down) -> bool:
+    def __lt__(self, other: _Descending) -> bool:
         return bool(other.value < self.value)
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Down) and bool(other.value == self.value)
+        return isinstance(other, _Descending) and bool(other.value == self.value)
 
     __hash__ = None  # type: ignore[assignment]
 
@@ -51,7 +51,7 @@ class _Down:
 class Finder:
     """Finds issues for one site; the callers hold the state's lock."""
 
-    def __init__(self, state: JiraState, access: Access, knobs: JiraKnobs, now: Callable[[], int]) -> None:
+    def __init__(self, state: JiraState, access: JiraAccess, knobs: JiraKnobs, now: Callable[[], int]) -> None:
         self._state = state
         self._access = access
         self._knobs = knobs
@@ -82,12 +82,12 @@ class Finder:
                 self._found.popitem(last=False)
         return rows
 
-    def test(self, viewer: Viewer, query: Query) -> Test:
+    def test(self, viewer: Viewer, query: JqlQuery) -> Test:
         """A compiled query for one viewer."""
-        return Matcher(self._state, self._knobs, self._reading(viewer)).compile(query.where)
+        return Matcher(self._state, self._knobs, self._context(viewer)).compile(query.where)
 
-    def _reading(self, viewer: Viewer) -> Reading:
-        return Reading(
+    def _context(self, viewer: Viewer) -> JqlContext:
+        return JqlContext(
             viewer.user,
             viewer.zone,
             self._now(),
@@ -95,7 +95,7 @@ class Finder:
             lambda issue: self._access.can_see(viewer, issue),
         )
 
-    def _rows(self, viewer: Viewer, query: Query, fresh: frozenset[int]) -> Rows:
+    def _rows(self, viewer: Viewer, query: JqlQuery, fresh: frozenset[int]) -> Rows:
         test, now = self.test(viewer, query), self._now()
         is_lagging = self._knobs.index_lag_s > 0
         order = self._order(viewer, query)
@@ -112,7 +112,7 @@ class Finder:
         rows.sort()
         return rows
 
-    def _order(self, viewer: Viewer, query: Query) -> Callable[[Issue, Snapshot], tuple[Any, ...]]:
+    def _order(self, viewer: Viewer, query: JqlQuery) -> Callable[[Issue, Snapshot], tuple[Any, ...]]:
         fields = JqlFields(self._state, self._knobs.index_granularity_ms, viewer.zone)
         parts = [(fields.sort_value(name), down) for name, down in query.order]
 
@@ -121,7 +121,7 @@ class Finder:
             for value_of, down in parts:
                 value = value_of(issue, snap)
                 values.append(value is None)
-                values.append(_turned(value, down=down))
+                values.append(_sort_value(value, down=down))
             return (*values, -issue.id if not parts else issue.id)
 
         return key
@@ -188,9 +188,9 @@ class Finder:
         return self._issues(rows[start : start + size]), size, len(rows)
 
 
-def _turned(value: Any, *, down: bool) -> Any:
+def _sort_value(value: Any, *, down: bool) -> Any:
     if value is None:
         return 0
     if not down:
         return value
-    return -value if isinstance(value, int | float) else _Down(value)
+    return -value if isinstance(value, int | float) else _Descending(value)

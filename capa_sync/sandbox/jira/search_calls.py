@@ -7,7 +7,7 @@ from typing import Any
 from capa_sync.sandbox.jira.errors import JiraError
 from capa_sync.sandbox.jira.jql import parse_jql
 from capa_sync.sandbox.jira.render import FieldChoice
-from capa_sync.sandbox.jira.site import BAD_PAYLOAD, Call, Site, listed, whole
+from capa_sync.sandbox.jira.site import BAD_PAYLOAD, JiraCall, JiraSite, listed, whole
 from capa_sync.sandbox.jira.state import Issue, Json
 from capa_sync.sandbox.messages import Reply
 
@@ -23,12 +23,12 @@ _REMOVED = (
 )
 
 
-def removed_search(_site: Site, _call: Call) -> Reply:
+def removed_search(_site: JiraSite, _call: JiraCall) -> Reply:
     """`/search` on Cloud: gone (410)."""
     raise JiraError(410, _REMOVED)
 
 
-def _asked(call: Call, allowed: frozenset[str]) -> Json:
+def _asked(call: JiraCall, allowed: frozenset[str]) -> Json:
     if call.request.method == "POST":
         return call.body(allowed)
     given: Json = {name: call.request.parameter(name) for name in allowed if name in call.request.query}
@@ -38,13 +38,13 @@ def _asked(call: Call, allowed: frozenset[str]) -> Json:
     return given
 
 
-def _issue_json(site: Site, call: Call, issue: Issue, choice: FieldChoice, asked: Json) -> Json:
+def _issue_json(site: JiraSite, call: JiraCall, issue: Issue, choice: FieldChoice, asked: Json) -> Json:
     return call.render.issue(
         issue, choice, listed(asked.get("expand")), listed(asked.get("properties")), site.finder.stale(issue)
     )
 
 
-def cloud_search(site: Site, call: Call) -> Reply:
+def cloud_search(site: JiraSite, call: JiraCall) -> Reply:
     """`GET|POST /search/jql`."""
     asked = _asked(call, _CLOUD_KEYS)
     choice = FieldChoice.of(asked.get("fields"), "id")
@@ -69,12 +69,12 @@ def cloud_search(site: Site, call: Call) -> Reply:
     return Reply(200, {**found, "isLast": token is None})
 
 
-def _names(site: Site, issues: list[Json]) -> dict[str, Any]:
+def _names(site: JiraSite, issues: list[Json]) -> dict[str, Any]:
     used = {name for issue in issues for name in issue.get("fields", {})}
     return {name: str(site.state.fields.get(name, {}).get("name", name)) for name in sorted(used)}
 
 
-def dc_search(site: Site, call: Call) -> Reply:
+def dc_search(site: JiraSite, call: JiraCall) -> Reply:
     """`GET|POST /search` on Data Center."""
     asked = _asked(call, _DC_KEYS | ({"properties"} if call.request.method == "GET" else frozenset()))
     choice = FieldChoice.of(asked.get("fields"), "*navigable")
@@ -89,13 +89,13 @@ def dc_search(site: Site, call: Call) -> Reply:
     return Reply(200, found)
 
 
-def approximate_count(site: Site, call: Call) -> Reply:
+def approximate_count(site: JiraSite, call: JiraCall) -> Reply:
     """`POST /search/approximate-count`."""
     jql = str(call.body(frozenset({"jql"})).get("jql") or "")
     return Reply(200, {"count": len(site.finder.matching(call.viewer, jql, bounded=True))})
 
 
-def match_jql(site: Site, call: Call) -> Reply:
+def match_jql(site: JiraSite, call: JiraCall) -> Reply:
     """`POST /jql/match`: which of the given issues match each query."""
     asked = call.body(frozenset({"jqls", "issueIds"}))
     if "jqls" not in asked or "issueIds" not in asked:
@@ -104,7 +104,7 @@ def match_jql(site: Site, call: Call) -> Reply:
     return Reply(200, {"matches": [_matches(site, call, str(jql), wanted) for jql in asked["jqls"]]})
 
 
-def _matches(site: Site, call: Call, jql: str, wanted: set[int]) -> Json:
+def _matches(site: JiraSite, call: JiraCall, jql: str, wanted: set[int]) -> Json:
     try:
         rows = site.finder.matching(call.viewer, jql)
     except JiraError as error:
@@ -112,7 +112,7 @@ def _matches(site: Site, call: Call, jql: str, wanted: set[int]) -> Json:
     return {"matchedIssues": sorted(wanted & {id_ for _key, id_ in rows}), "errors": []}
 
 
-def parse_queries(site: Site, call: Call) -> Reply:
+def parse_queries(site: JiraSite, call: JiraCall) -> Reply:
     """`POST /jql/parse`: each query with its errors (the structure is left out)."""
     found = []
     for jql in call.body(frozenset({"queries"})).get("queries") or ():
@@ -125,7 +125,7 @@ def parse_queries(site: Site, call: Call) -> Reply:
     return Reply(200, {"queries": found})
 
 
-def bulk_fetch(site: Site, call: Call) -> Reply:
+def bulk_fetch(site: JiraSite, call: JiraCall) -> Reply:
     """`POST /issue/bulkfetch`: what is not found or not permitted is silently left out."""
     asked = call.body(_BULK_KEYS)
     wanted = asked.get("issueIdsOrKeys")

@@ -7,12 +7,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from capa_sync.sandbox.jira.access import Access, Viewer
+from capa_sync.sandbox.jira.access import JiraAccess, Viewer
 from capa_sync.sandbox.jira.edits import Edits
 from capa_sync.sandbox.jira.errors import JiraError, no_such_issue
 from capa_sync.sandbox.jira.knobs import JiraKnobs
 from capa_sync.sandbox.jira.lifecycle import Lifecycle
-from capa_sync.sandbox.jira.render import Renderer
+from capa_sync.sandbox.jira.render import IssueRenderer
 from capa_sync.sandbox.jira.search import Finder
 from capa_sync.sandbox.jira.state import Issue, JiraState, Json
 from capa_sync.sandbox.messages import BadJsonError, Request
@@ -20,7 +20,7 @@ from capa_sync.sandbox.messages import BadJsonError, Request
 BAD_PAYLOAD = "Invalid request payload. Refer to the REST API documentation and try again."
 
 
-class Site:
+class JiraSite:
     """State, permissions, edits and search of one Jira.
 
     Args:
@@ -34,7 +34,7 @@ class Site:
         self.knobs = knobs
         self.now = now
         self.state = JiraState(is_cloud=is_cloud)
-        self.access = Access(self.state, knobs)
+        self.access = JiraAccess(self.state, knobs)
         self.edits = Edits(self.state, self.access, knobs, now)
         self.lifecycle = Lifecycle(self.state, self.access, self.edits)
         self.finder = Finder(self.state, self.access, knobs, now)
@@ -61,7 +61,7 @@ class Site:
 
 
 @dataclass
-class Call:
+class JiraCall:
     """One request under way: who asks, and readers of its parameters.
 
     Attributes:
@@ -70,7 +70,7 @@ class Call:
 
     request: Request
     viewer: Viewer
-    render: Renderer
+    render: IssueRenderer
     parts: tuple[str, ...]
 
     @property

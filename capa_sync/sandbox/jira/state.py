@@ -14,7 +14,7 @@ Json = dict[str, Any]
 
 
 @dataclass(slots=True)
-class History:
+class ChangeGroup:
     """One changelog entry; `at` in epoch ms; `extra` holds unknown keys of a loaded one."""
 
     id: int
@@ -70,7 +70,7 @@ class Issue:
     fields: Json
     created: int | None
     updated: int | None
-    histories: list[History] = field(default_factory=list)
+    histories: list[ChangeGroup] = field(default_factory=list)
     comments: list[Comment] = field(default_factory=list)
     properties: Json = field(default_factory=dict)
     old_keys: list[str] = field(default_factory=list)

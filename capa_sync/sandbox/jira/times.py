@@ -8,7 +8,7 @@ from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_STAMP = re.compile(r"(\d{4}-\d\d-\d\d)T(\d\d:\d\d(?::\d\d(?:\.\d+)?)?)\s*(Z|[+-]\d\d:?\d\d(?::?\d\d)?)")
+_INSTANT = re.compile(r"(\d{4}-\d\d-\d\d)T(\d\d:\d\d(?::\d\d(?:\.\d+)?)?)\s*(Z|[+-]\d\d:?\d\d(?::?\d\d)?)")
 
 
 def to_ms(instant: datetime) -> int:
@@ -22,7 +22,7 @@ def parse_ms(value: object) -> int | None:
         return int(value if value > 1e11 else value * 1000)
     if not isinstance(value, str):
         return None
-    found = _STAMP.fullmatch(value.strip())
+    found = _INSTANT.fullmatch(value.strip())
     if found is None:
         return None
     day, clock, offset = found.groups()
@@ -36,7 +36,7 @@ def zone_of(name: str) -> ZoneInfo:
 
 
 @lru_cache(maxsize=200_000)
-def stamp(ms: int, zone: ZoneInfo) -> str:
+def jira_instant(ms: int, zone: ZoneInfo) -> str:
     """Jira's own form: `2026-03-01T09:00:00.000+0300`, an offset without colon."""
     local = (_EPOCH + timedelta(milliseconds=ms)).astimezone(zone)
     text = local.isoformat(timespec="milliseconds")

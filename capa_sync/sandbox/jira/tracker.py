@@ -18,10 +18,10 @@ from capa_sync.sandbox.jira.knobs import JiraKnobs
 from capa_sync.sandbox.jira.limits import BurstGate
 from capa_sync.sandbox.jira.load import add_user, load
 from capa_sync.sandbox.jira.meta_calls import account_name, session
-from capa_sync.sandbox.jira.render import Renderer
+from capa_sync.sandbox.jira.render import IssueRenderer
 from capa_sync.sandbox.jira.routes import find_route
 from capa_sync.sandbox.jira.script import Actor
-from capa_sync.sandbox.jira.site import Call, Site
+from capa_sync.sandbox.jira.site import JiraCall, JiraSite
 from capa_sync.sandbox.jira.state import JiraState, Json
 from capa_sync.sandbox.jira.times import to_ms
 from capa_sync.sandbox.messages import Reply, Request, Tracker
@@ -59,7 +59,7 @@ class JiraTracker(Tracker):
         self.face = face
         self.clock = clock or SandboxClock()
         self.knobs: JiraKnobs = knobs or JiraKnobs()
-        self.site = Site(self.knobs, lambda: to_ms(self.now()), is_cloud=face == "cloud")
+        self.site = JiraSite(self.knobs, lambda: to_ms(self.now()), is_cloud=face == "cloud")
         self.admin = Admin(self.site)
         self._bursts = BurstGate(self.knobs, is_cloud=self.site.is_cloud)
         name = {"accountId": "capa-sync", "accountType": "atlassian"} if face == "cloud" else {"name": "capa-sync"}
@@ -157,8 +157,8 @@ class JiraTracker(Tracker):
         return self._serve(request, viewer, handler, parts)
 
     def _serve(self, request: Request, viewer: Viewer, handler: Any, parts: tuple[str, ...]) -> Reply:
-        render = Renderer(self.state, self.site.access, self.knobs, viewer)
-        reply: Reply = handler(self.site, Call(request, viewer, render, parts))
+        render = IssueRenderer(self.state, self.site.access, self.knobs, viewer)
+        reply: Reply = handler(self.site, JiraCall(request, viewer, render, parts))
         if self.site.is_cloud:
             reply.headers["X-AACCOUNTID"] = viewer.account
         else:

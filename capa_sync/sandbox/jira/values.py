@@ -166,7 +166,7 @@ class Values:
         return {"id": str(found.id), "key": found.key}
 
 
-def told(field: Json, value: Any) -> tuple[str | None, str | None]:
+def changelog_value(field: Json, value: Any) -> tuple[str | None, str | None]:
     """How the changelog tells a value: the pair for (from, fromString) or (to, toString)."""
     kind = kind_of(field)
     if kind == "labels":

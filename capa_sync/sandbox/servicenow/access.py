@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
 from capa_sync.sandbox.servicenow.knobs import ServiceNowKnobs
-from capa_sync.sandbox.servicenow.store import Row, Store
+from capa_sync.sandbox.servicenow.store import Store, StoredRow
 
 AUDIT_TABLES = frozenset({"sys_audit", "sys_journal_field"})
 """Tables that need the role `audit_viewer` (facts/servicenow.md 3)."""
 
-RowTest = Callable[[Row], bool]
+RowTest = Callable[[StoredRow], bool]
 Matcher = Callable[[str, str], RowTest]
 
 
@@ -32,7 +32,7 @@ class Caller:
     date_format: str = "%Y-%m-%d %H:%M:%S"
 
 
-class Access:
+class ServiceNowAccess:
     """The access rules in force; reads the knobs at every question, so that a test may turn them at any time."""
 
     def __init__(self, knobs: ServiceNowKnobs, store: Store) -> None:
@@ -59,7 +59,7 @@ class Access:
         tests = {name: matcher(name, query) for name, query in knobs.hidden_matching.items()}
         lineage = self.store.schema.lineage
 
-        def sees(row: Row) -> bool:
+        def sees(row: StoredRow) -> bool:
             classes = lineage(row.table)
             if row.sys_id in hidden or not tables.isdisjoint(classes):
                 return False

@@ -13,9 +13,9 @@ from urllib.parse import parse_qs
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from capa_sync.sandbox.messages import Reply, Request
-from capa_sync.sandbox.servicenow.access import Access, Caller
+from capa_sync.sandbox.servicenow.access import Caller, ServiceNowAccess
 from capa_sync.sandbox.servicenow.catalogue import EPOCH, make_id
-from capa_sync.sandbox.servicenow.store import Row
+from capa_sync.sandbox.servicenow.store import StoredRow
 
 SESSION_LENGTH = timedelta(minutes=30)
 CLIENT_CREDENTIALS = "glide.oauth.inbound.client.credential.grant_type.enabled"
@@ -49,7 +49,7 @@ class Accounts:
         api_keys: key -> user name.
     """
 
-    access: Access
+    access: ServiceNowAccess
     passwords: dict[str, str] = field(default_factory=dict)
     roles: dict[str, frozenset[str]] = field(default_factory=dict)
     clients: dict[str, OAuthClient] = field(default_factory=dict)
@@ -66,11 +66,11 @@ class Accounts:
             store.remove(held)
         for role in sorted(roles):
             role_id = make_id("sys_user_role", role)
-            stamps = {"sys_created_on": EPOCH, "sys_updated_on": EPOCH, "sys_mod_count": "0"}
-            store.add(Row("sys_user_role", {"sys_id": role_id, "name": role, **stamps}))
+            system = {"sys_created_on": EPOCH, "sys_updated_on": EPOCH, "sys_mod_count": "0"}
+            store.add(StoredRow("sys_user_role", {"sys_id": role_id, "name": role, **system}))
             held_id = make_id("sys_user_has_role", user, role)
             values = {"sys_id": held_id, "user": user, "role": role_id, "state": "active"}
-            store.add(Row("sys_user_has_role", {**values, **stamps}))
+            store.add(StoredRow("sys_user_has_role", {**values, **system}))
 
     def authenticate(self, request: Request, now: datetime) -> Caller | None:
         """The caller behind a request, None when it is not signed in. An Authorization header beats the cookie."""
@@ -107,20 +107,20 @@ class Accounts:
             return self.api_keys.get(key)
         header = request.header("authorization")
         if not header:
-            return _holder(self.sessions, _session_cookie(request), now)
+            return _user_of_grant(self.sessions, _session_cookie(request), now)
         scheme, _, credential = header.partition(" ")
         if scheme.lower() == "bearer":
-            return _holder(self.tokens, credential.strip(), now)
+            return _user_of_grant(self.tokens, credential.strip(), now)
         if scheme.lower() != "basic":
             return None
         user, password = _split_basic(credential)
         return user if password and self.passwords.get(user) == password else None
 
-    def _person(self, user_name: str) -> Row | None:
+    def _person(self, user_name: str) -> StoredRow | None:
         rows = self.access.store.view("sys_user").with_value("user_name", user_name)
         return rows[0] if rows else None
 
-    def _caller(self, row: Row) -> Caller:
+    def _caller(self, row: StoredRow) -> Caller:
         name = row["user_name"]
         system = self.access.system_property("glide.sys.default.tz")
         zone = self.access.knobs.user_time_zone or row.get("time_zone") or system or "GMT"
@@ -141,7 +141,7 @@ class Accounts:
         user = self._granted_user(form, client)
         if user is None:
             return _refusal("access_denied")
-        return Reply(200, self._hand_out(user, now, refreshes=form["grant_type"] != "client_credentials"))
+        return Reply(200, self._new_token(user, now, refreshes=form["grant_type"] != "client_credentials"))
 
     def _granted_user(self, form: Mapping[str, str], client: OAuthClient) -> str | None:
         grant = form.get("grant_type")
@@ -154,7 +154,7 @@ class Accounts:
             return self.refresh_tokens.get(form.get("refresh_token", ""))
         return None
 
-    def _hand_out(self, user: str, now: datetime, *, refreshes: bool) -> dict[str, object]:
+    def _new_token(self, user: str, now: datetime, *, refreshes: bool) -> dict[str, object]:
         lifetime = self.access.knobs.token_lifetime_s
         token = secrets.token_urlsafe(48)
         self.tokens[token] = _Grant(user, now + timedelta(seconds=lifetime))
@@ -170,7 +170,7 @@ def _refusal(error: str) -> Reply:
     return Reply(401, {"error": error, "error_description": "access_denied"})
 
 
-def _holder(grants: Mapping[str, _Grant], secret: str, now: datetime) -> str | None:
+def _user_of_grant(grants: Mapping[str, _Grant], secret: str, now: datetime) -> str | None:
     grant = grants.get(secret)
     return grant.user if grant is not None and grant.expires_at > now else None
 

@@ -8,11 +8,11 @@ from datetime import timedelta
 from typing import Any
 
 from capa_sync.sandbox.servicenow.instance import Instance
-from capa_sync.sandbox.servicenow.store import Row
-from capa_sync.sandbox.servicenow.write import Hand
+from capa_sync.sandbox.servicenow.store import StoredRow
+from capa_sync.sandbox.servicenow.write import WriteContext
 
 
-class Person:
+class ServiceNowActor:
     """Writes as one user, at the clock's present instant."""
 
     def __init__(self, instance: Instance, user_name: str, lock: threading.RLock) -> None:
@@ -31,8 +31,8 @@ class Person:
         if table not in self._instance.schema:
             raise KeyError(table)
         with self._lock:
-            hand = self._hand(auto_sys_fields=auto_sys_fields, workflow=workflow)
-            return dict(self._instance.writer.insert(table, values, hand))
+            context = self._context(auto_sys_fields=auto_sys_fields, workflow=workflow)
+            return dict(self._instance.writer.insert(table, values, context))
 
     def update(
         self,
@@ -57,7 +57,9 @@ class Person:
         """
         with self._lock:
             row = self._row(table, sys_id)
-            self._instance.writer.update(row, values, self._hand(auto_sys_fields=auto_sys_fields, workflow=workflow))
+            self._instance.writer.update(
+                row, values, self._context(auto_sys_fields=auto_sys_fields, workflow=workflow)
+            )
             return dict(row)
 
     def work_note(self, table: str, sys_id: str, text: str, *, element: str = "work_notes") -> None:
@@ -67,17 +69,17 @@ class Person:
     def delete(self, table: str, sys_id: str, *, workflow: bool = True) -> None:
         """Delete a record; without `workflow` not even `sys_audit_delete` knows. Raises KeyError."""
         with self._lock:
-            self._instance.writer.delete(self._row(table, sys_id), self._hand(workflow=workflow))
+            self._instance.writer.delete(self._row(table, sys_id), self._context(workflow=workflow))
 
-    def _row(self, table: str, sys_id: str) -> Row:
+    def _row(self, table: str, sys_id: str) -> StoredRow:
         row = self._instance.store.find(table, sys_id)
         if row is None:
             message = f"no record {sys_id} in {table}"
             raise KeyError(message)
         return row
 
-    def _hand(self, *, auto_sys_fields: bool = True, workflow: bool = True) -> Hand:
+    def _context(self, *, auto_sys_fields: bool = True, workflow: bool = True) -> WriteContext:
         instance = self._instance
         caller = instance.accounts.caller(self._user_name)
         at = instance.now() - timedelta(seconds=instance.knobs.commit_late_s)
-        return Hand(caller.user_name, caller.sys_id, at, auto_sys_fields, workflow)
+        return WriteContext(caller.user_name, caller.sys_id, at, auto_sys_fields, workflow)

@@ -15,7 +15,7 @@ HIBERNATION_PAGE = (
     "<!DOCTYPE html><html><head><title>Instance Hibernating page</title></head><body><h1>Your instance is hibernating"
     "</h1><p>Sign in to the Developer Site to wake it.</p></body></html>"
 )
-STANDING_HEADERS = {
+COMMON_HEADERS = {
     "Server": "snow_adc",
     "X-Content-Type-Options": "nosniff",
     "Pragma": "no-store,no-cache",

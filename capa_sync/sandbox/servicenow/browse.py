@@ -11,7 +11,7 @@ from capa_sync.sandbox.servicenow.access import Caller
 from capa_sync.sandbox.servicenow.answers import ApiError
 from capa_sync.sandbox.servicenow.display import DisplayTexts
 from capa_sync.sandbox.servicenow.instance import Instance
-from capa_sync.sandbox.servicenow.store import Row
+from capa_sync.sandbox.servicenow.store import StoredRow
 
 _PAGE = """<!DOCTYPE html><html lang="en"><head><meta charset="utf-8"><title>{title}</title><style>
 body{{font:15px/1.5 sans-serif;max-width:60em;margin:2em auto;padding:0 1em}}th{{text-align:left;vertical-align:top;
@@ -62,7 +62,7 @@ def _list(instance: Instance, table: str) -> str:
     return f"<ul>{''.join(items)}</ul>"
 
 
-def _title(row: Row) -> str:
+def _title(row: StoredRow) -> str:
     name = row.get("short_description") or row.get("u_title") or row.get("name", "")
     return escape(f"{row.get('number', row.sys_id)} {name}")
 
@@ -86,7 +86,7 @@ def _record_page(instance: Instance, texts: DisplayTexts, table: str, sys_id: st
     return _page(_title(row), f"<table>{''.join(fields)}</table>{tasks}{notes}{history}")
 
 
-def _tasks(instance: Instance, texts: DisplayTexts, row: Row) -> str:
+def _tasks(instance: Instance, texts: DisplayTexts, row: StoredRow) -> str:
     lines = []
     for table, reference, due in _CHILDREN.get(row.table, ()):
         for task in instance.store.view(table).with_value(reference, row.sys_id):
@@ -99,7 +99,7 @@ def _tasks(instance: Instance, texts: DisplayTexts, row: Row) -> str:
     return "".join(lines)
 
 
-def _entries(instance: Instance, texts: DisplayTexts, row: Row, table: str) -> str:
+def _entries(instance: Instance, texts: DisplayTexts, row: StoredRow, table: str) -> str:
     column = "documentkey" if table == "sys_audit" else "element_id"
     found = sorted(
         instance.store.view(table).with_value(column, row.sys_id), key=lambda entry: entry.get("sys_created_on", "")

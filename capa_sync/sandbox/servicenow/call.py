@@ -9,7 +9,7 @@ from capa_sync.sandbox.servicenow.access import Caller
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
+class ServiceNowCall:
     """One request, by whom, and for what.
 
     Attributes:

@@ -7,12 +7,12 @@ from collections.abc import Iterator, Mapping
 
 from capa_sync.sandbox.servicenow.clause10 import CHOICES
 from capa_sync.sandbox.servicenow.filter import to_number
-from capa_sync.sandbox.servicenow.schema import Column, Schema, Table
-from capa_sync.sandbox.servicenow.store import Row, Store
+from capa_sync.sandbox.servicenow.schema import ColumnDef, Schema, TableDef
+from capa_sync.sandbox.servicenow.store import Store, StoredRow
 
 EPOCH = "2015-01-01 00:00:00"
 """When the shipped definitions were "installed"."""
-_WHO = {
+_SYSTEM_VALUES = {
     "sys_created_on": EPOCH,
     "sys_created_by": "system",
     "sys_updated_on": EPOCH,
@@ -38,46 +38,46 @@ class Catalogue:
             self.publish_table(table)
         for (table_name, element), choices in CHOICES.items():
             for values in _choice_rows(table_name, element, choices):
-                self.store.add(Row("sys_choice", values))
+                self.store.add(StoredRow("sys_choice", values))
 
-    def publish_table(self, table: Table) -> None:
+    def publish_table(self, table: TableDef) -> None:
         """Write the rows of one table and its own columns."""
-        self.store.add(Row("sys_db_object", self._table_row(table)))
-        self.store.add(Row("sys_dictionary", _collection_row(table)))
+        self.store.add(StoredRow("sys_db_object", self._table_row(table)))
+        self.store.add(StoredRow("sys_dictionary", _collection_row(table)))
         for column in table.columns.values():
             self.publish_column(column)
 
-    def publish_column(self, column: Column) -> None:
+    def publish_column(self, column: ColumnDef) -> None:
         """Write the row of one column."""
-        self.store.add(Row("sys_dictionary", _column_row(column)))
+        self.store.add(StoredRow("sys_dictionary", _column_row(column)))
 
-    def absorb(self, row: Row) -> None:
+    def absorb(self, row: StoredRow) -> None:
         """Let the schema follow a row that was written to one of the three tables."""
         if row.table == "sys_db_object":
             self._absorb_table(row)
         elif row.table == "sys_dictionary":
             self._absorb_dictionary(row)
 
-    def ensure_table(self, name: str) -> Table:
+    def ensure_table(self, name: str) -> TableDef:
         """The table of that name, made anew (extending nothing) where it is unknown."""
         if name not in self.schema:
-            self.add_table(Table(name, name))
+            self.add_table(TableDef(name, name))
         return self.schema.tables[name]
 
-    def add_table(self, table: Table) -> None:
+    def add_table(self, table: TableDef) -> None:
         """Add a table; one that extends nothing known gets the system columns."""
         if table.parent not in self.schema:
             table.parent = ""
-            table.columns |= {column: Column(table.name, column) for column in ("sys_id", *_WHO)}
+            table.columns |= {column: ColumnDef(table.name, column) for column in ("sys_id", *_SYSTEM_VALUES)}
         self.schema.add_table(table)
         self.publish_table(table)
 
-    def _table_row(self, table: Table) -> dict[str, str]:
+    def _table_row(self, table: TableDef) -> dict[str, str]:
         parent = make_id("sys_db_object", table.parent) if table.parent else ""
         named = {"name": table.name, "label": table.label, "super_class": parent}
-        return {**_WHO, **named, "sys_id": make_id("sys_db_object", table.name)}
+        return {**_SYSTEM_VALUES, **named, "sys_id": make_id("sys_db_object", table.name)}
 
-    def _absorb_table(self, row: Row) -> None:
+    def _absorb_table(self, row: StoredRow) -> None:
         table = self.ensure_table(row.get("name", ""))
         parent = self.store.find("sys_db_object", row.get("super_class", ""))
         table.label = row.get("label", table.label)
@@ -90,14 +90,14 @@ class Catalogue:
             for found in held:
                 self.store.add(found)
 
-    def _absorb_dictionary(self, row: Row) -> None:
+    def _absorb_dictionary(self, row: StoredRow) -> None:
         table = self.ensure_table(row.get("name", ""))
         if not row.get("element"):
             table.is_audited = row.get("audit") == "true"
             table.attributes = row.get("attributes", "")
             return
         self.schema.add_column(
-            Column(
+            ColumnDef(
                 table.name,
                 row["element"],
                 row.get("internal_type", "string"),
@@ -111,9 +111,9 @@ class Catalogue:
         )
 
 
-def _collection_row(table: Table) -> dict[str, str]:
+def _collection_row(table: TableDef) -> dict[str, str]:
     return {
-        **_WHO,
+        **_SYSTEM_VALUES,
         "sys_id": dictionary_id(table.name, ""),
         "name": table.name,
         "column_label": table.label,
@@ -124,9 +124,9 @@ def _collection_row(table: Table) -> dict[str, str]:
     }
 
 
-def _column_row(column: Column) -> dict[str, str]:
+def _column_row(column: ColumnDef) -> dict[str, str]:
     return {
-        **_WHO,
+        **_SYSTEM_VALUES,
         "sys_id": dictionary_id(column.table, column.name),
         "name": column.table,
         "element": column.name,
@@ -150,7 +150,7 @@ def _choice_rows(table: str, element: str, choices: str) -> Iterator[Mapping[str
     for sequence, choice in enumerate(choices.split(", ")):
         value, _, label = choice.partition(":")
         yield {
-            **_WHO,
+            **_SYSTEM_VALUES,
             "sys_id": make_id("sys_choice", table, element, value),
             "name": table,
             "element": element,

@@ -9,16 +9,16 @@ from capa_sync.sandbox.servicenow.clause10 import CLOSED_STATES, RESOLVED_STATES
 from capa_sync.sandbox.servicenow.schema import Schema
 
 
-class _Hand(Protocol):
+class _WriteContext(Protocol):
     @property
-    def stamp(self) -> str: ...
+    def timestamp(self) -> str: ...
 
     @property
     def user_id(self) -> str: ...
 
 
 def closing_changes(
-    schema: Schema, table: str, before: Mapping[str, str], changed: Mapping[str, str], hand: _Hand
+    schema: Schema, table: str, before: Mapping[str, str], changed: Mapping[str, str], context: _WriteContext
 ) -> dict[str, str]:
     """What follows from a changed state; what the writer set himself is left as he set it."""
     column = STATE_COLUMN.get(table, "state")
@@ -28,9 +28,9 @@ def closing_changes(
     closed = _closed_states(schema, table)
     found: dict[str, str] = {}
     if new == RESOLVED_STATES.get(table) and old != new:
-        found |= {"resolved_at": hand.stamp, "resolved_by": hand.user_id}
+        found |= {"resolved_at": context.timestamp, "resolved_by": context.user_id}
     if new in closed and old not in closed:
-        found |= {"active": "false", "closed_at": hand.stamp, "closed_by": hand.user_id}
+        found |= {"active": "false", "closed_at": context.timestamp, "closed_by": context.user_id}
     elif old in closed and new not in closed:
         found |= {"active": "true", "closed_at": "", "closed_by": ""}
     found[f"{table}_state"] = new

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 
 from capa_sync.sandbox.servicenow.access import Caller
-from capa_sync.sandbox.servicenow.filter import STAMP
-from capa_sync.sandbox.servicenow.schema import INSTANT, JOURNAL, Column
-from capa_sync.sandbox.servicenow.store import Row, Store
+from capa_sync.sandbox.servicenow.filter import INSTANT_FORMAT
+from capa_sync.sandbox.servicenow.schema import INSTANT, JOURNAL, ColumnDef
+from capa_sync.sandbox.servicenow.store import Store, StoredRow
 
 LINKED = frozenset({"reference", "domain_id"})
 """Column types that hold one sys_id."""
@@ -24,18 +24,18 @@ class DisplayTexts:
         self._labels: dict[str, dict[str, dict[str, str]]] = {}
         self._known: dict[tuple[str, str, str], str] = {}
 
-    def text(self, row: Row, field: str, column: Column, value: str) -> str:
+    def text(self, row: StoredRow, field: str, column: ColumnDef, value: str) -> str:
         """One column's display text; `field` is its name, or the dotted path to it, seen from the row."""
         if column.type in JOURNAL:
             return self.journal(row, field)
         if not value or len(value) > _SHORT:
-            return self._worded(row.table, column, value)
+            return self._display_text(row.table, column, value)
         key = (row.table, field, value)
         if key not in self._known:
-            self._known[key] = self._worded(row.table, column, value)
+            self._known[key] = self._display_text(row.table, column, value)
         return self._known[key]
 
-    def _worded(self, table: str, column: Column, value: str) -> str:
+    def _display_text(self, table: str, column: ColumnDef, value: str) -> str:
         if not value:
             return ""
         if column.type in (INSTANT, "due_date"):
@@ -47,7 +47,7 @@ class DisplayTexts:
     def local(self, value: str) -> str:
         """A database instant in the caller's zone and format; text that is no instant stays as it is."""
         try:
-            instant = datetime.strptime(value, STAMP).replace(tzinfo=UTC)
+            instant = datetime.strptime(value, INSTANT_FORMAT).replace(tzinfo=UTC)
         except ValueError:
             return value
         return instant.astimezone(self.caller.zone).strftime(self.caller.date_format)
@@ -70,7 +70,7 @@ class DisplayTexts:
         referenced = self.store.find(table, sys_id)
         return "" if referenced is None else referenced.get(self.store.schema.display_column(table), "")
 
-    def journal(self, row: Row, element: str) -> str:
+    def journal(self, row: StoredRow, element: str) -> str:
         """The entries as one text, newest first; a pasted header in an entry looks just like a real one."""
         wanted = ("work_notes", "comments") if element == "comments_and_work_notes" else (element,)
         entries = [

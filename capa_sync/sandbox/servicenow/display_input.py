@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from capa_sync.sandbox.servicenow.access import Caller
-from capa_sync.sandbox.servicenow.filter import STAMP
-from capa_sync.sandbox.servicenow.schema import INSTANT, Column
+from capa_sync.sandbox.servicenow.filter import INSTANT_FORMAT
+from capa_sync.sandbox.servicenow.schema import INSTANT, ColumnDef
 from capa_sync.sandbox.servicenow.store import Store
 from capa_sync.sandbox.servicenow.write import as_text
 
@@ -23,7 +23,7 @@ def from_display_values(values: Mapping[str, Any], table: str, store: Store, cal
     }
 
 
-def _stored(text: str, table: str, column: Column, store: Store, caller: Caller) -> str:
+def _stored(text: str, table: str, column: ColumnDef, store: Store, caller: Caller) -> str:
     if column.type == INSTANT:
         return _to_utc(text, caller)
     if column.type == "reference" and column.reference in store.schema:
@@ -40,7 +40,7 @@ def _to_utc(text: str, caller: Caller) -> str:
         local = datetime.strptime(text, caller.date_format).replace(tzinfo=caller.zone)
     except ValueError:
         return text
-    return local.astimezone(UTC).strftime(STAMP)
+    return local.astimezone(UTC).strftime(INSTANT_FORMAT)
 
 
 def _referenced(text: str, table: str, store: Store) -> str:

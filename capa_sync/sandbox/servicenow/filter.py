@@ -7,33 +7,33 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from capa_sync.sandbox.servicenow.access import Access, Caller
+from capa_sync.sandbox.servicenow.access import Caller, ServiceNowAccess
 from capa_sync.sandbox.servicenow.query import (
     RANGE_OPERATORS,
     AllOf,
     AnyOf,
-    Condition,
     EncodedQuery,
     Order,
+    QueryCondition,
     parse_query,
 )
-from capa_sync.sandbox.servicenow.schema import INSTANT, NUMERIC, Column
-from capa_sync.sandbox.servicenow.store import Row, Store
+from capa_sync.sandbox.servicenow.schema import INSTANT, NUMERIC, ColumnDef
+from capa_sync.sandbox.servicenow.store import Store, StoredRow
 
-STAMP = "%Y-%m-%d %H:%M:%S"
+INSTANT_FORMAT = "%Y-%m-%d %H:%M:%S"
 _SCRIPT = re.compile(r"javascript:\s*gs\.(\w+)\((.*)\)\s*;?")
 _ARGUMENT = re.compile(r"""['"]([^'"]*)['"]""")
 
-Test = Callable[[Row], bool]
-Getter = Callable[[Row], str]
+Test = Callable[[StoredRow], bool]
+Getter = Callable[[StoredRow], str]
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class FilterPart:
     """One conjunct: its test, and the condition behind it where it is a single one on a column of the row itself."""
 
     test: Test
-    condition: Condition | None = None
+    condition: QueryCondition | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,25 +56,25 @@ class Filter:
         matches_nothing: `glide.invalid_query.returns_no_rows` is set and a part was invalid.
     """
 
-    branches: list[list[Part]] = field(default_factory=list)
+    branches: list[list[FilterPart]] = field(default_factory=list)
     sort_keys: list[SortKey] = field(default_factory=list)
     ignored: list[str] = field(default_factory=list)
     matches_nothing: bool = False
 
-    def accepts(self, row: Row) -> bool:
+    def accepts(self, row: StoredRow) -> bool:
         """Whether a row satisfies the query."""
         if self.matches_nothing:
             return False
         return any(all(part.test(row) for part in branch) for branch in self.branches)
 
 
-def resolve_query(text: str, table: str, store: Store, access: Access, caller: Caller) -> Filter:
+def resolve_query(text: str, table: str, store: Store, access: ServiceNowAccess, caller: Caller) -> Filter:
     """Resolve an encoded query for a caller."""
     return _Resolver(table, store, access, caller).resolve(parse_query(text))
 
 
 class _Resolver:
-    def __init__(self, table: str, store: Store, access: Access, caller: Caller) -> None:
+    def __init__(self, table: str, store: Store, access: ServiceNowAccess, caller: Caller) -> None:
         self.table, self.store, self.access, self.caller = table, store, access, caller
         self.found = Filter()
         self.is_invalid = False
@@ -88,17 +88,17 @@ class _Resolver:
         found.matches_nothing = self.is_invalid and self.access.invalid_query_returns_no_rows()
         return found
 
-    def _branch(self, branch: AllOf) -> list[Part]:
+    def _branch(self, branch: AllOf) -> list[FilterPart]:
         return [part for group in branch if (part := self._group(group)) is not None]
 
-    def _group(self, group: AnyOf) -> Part | None:
+    def _group(self, group: AnyOf) -> FilterPart | None:
         parts = [part for c in group if c is not None and (part := self._condition(c)) is not None]
         if len(parts) <= 1:
             return parts[0] if parts else None
         tests = [part.test for part in parts]
-        return Part(lambda row: any(test(row) for test in tests))
+        return FilterPart(lambda row: any(test(row) for test in tests))
 
-    def _condition(self, condition: Condition) -> Part | None:
+    def _condition(self, condition: QueryCondition) -> FilterPart | None:
         walked = self._walk(condition.field)
         if walked is None or self.access.drops_conditions_on(self.table, condition.field):
             self._drop(f"{condition}: unknown field")
@@ -111,9 +111,9 @@ class _Resolver:
         if literal is None:
             self._drop(f"{condition}: script not understood")
             return None
-        settled = Condition(condition.field, condition.operator, literal)
+        settled = QueryCondition(condition.field, condition.operator, literal)
         is_plain = "." not in condition.field and column.type not in NUMERIC
-        return Part(make_test(settled, get, column), settled if is_plain else None)
+        return FilterPart(make_test(settled, get, column), settled if is_plain else None)
 
     def _sort_key(self, order: Order) -> SortKey | None:
         walked = self._walk(order.field)
@@ -126,17 +126,17 @@ class _Resolver:
             return None
         return SortKey(order.field, order.descending, get, column.type in NUMERIC)
 
-    def _lacks_range(self, path: str, column: Column) -> bool:
+    def _lacks_range(self, path: str, column: ColumnDef) -> bool:
         return self.access.denies_range(column.table if "." in path else self.table, column.name)
 
     def _drop(self, reason: str, *, is_invalid: bool = True) -> None:
         self.found.ignored.append(reason)
         self.is_invalid |= is_invalid
 
-    def _walk(self, path: str) -> tuple[Getter, Column] | None:
-        return walk(path, self.table, self.store)
+    def _walk(self, path: str) -> tuple[Getter, ColumnDef] | None:
+        return follow_path(path, self.table, self.store)
 
-    def _literal(self, value: str, column: Column) -> str | None:
+    def _literal(self, value: str, column: ColumnDef) -> str | None:
         if "javascript:" in value:
             parts = [_run_script(part, self.caller) for part in value.split("@")]
             return None if None in parts else "@".join(filter(None, parts))
@@ -145,7 +145,7 @@ class _Resolver:
         return value
 
 
-def walk(path: str, table: str, store: Store) -> tuple[Getter, Column] | None:
+def follow_path(path: str, table: str, store: Store) -> tuple[Getter, ColumnDef] | None:
     """Follow a dotted path from a table: how to get its value from a row, and its last column; None if unknown."""
     first, _, rest = path.partition(".")
     column = store.schema.column(table, first)
@@ -156,12 +156,12 @@ def walk(path: str, table: str, store: Store) -> tuple[Getter, Column] | None:
     if column.reference not in store.schema:
         return None
     target = column.reference
-    further = walk(rest, target, store)
+    further = follow_path(rest, target, store)
     if further is None:
         return None
     get_further, last = further
 
-    def get(row: Row) -> str:
+    def get(row: StoredRow) -> str:
         referenced = store.find(target, row.get(first, ""))
         return get_further(referenced) if referenced is not None else ""
 
@@ -187,10 +187,10 @@ def _generate_date(day: str, time: str, caller: Caller) -> str | None:
         local = datetime.fromisoformat(f"{day} {time}").replace(tzinfo=caller.zone)
     except ValueError:
         return None
-    return local.astimezone(UTC).strftime(STAMP)
+    return local.astimezone(UTC).strftime(INSTANT_FORMAT)
 
 
-def make_test(condition: Condition, get: Getter, column: Column) -> Test:
+def make_test(condition: QueryCondition, get: Getter, column: ColumnDef) -> Test:
     """The test of one settled condition. Text is compared case-sensitively (facts/servicenow.md 1.1)."""
     if condition.operator in _ON_SETS:
         return _ON_SETS[condition.operator](get, condition.value)
@@ -217,12 +217,12 @@ def to_number(text: str) -> float | None:
         return None
 
 
-def _numeric_test(condition: Condition, get: Getter) -> Test:
+def _numeric_test(condition: QueryCondition, get: Getter) -> Test:
     literal, compare = to_number(condition.value), _ORDER[condition.operator]
     if literal is None:
         return _ON_TEXT[condition.operator](get, condition.value)
 
-    def test(row: Row) -> bool:
+    def test(row: StoredRow) -> bool:
         value = to_number(get(row))
         return condition.operator == "!=" if value is None else compare(value, literal)
 

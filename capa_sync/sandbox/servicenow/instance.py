@@ -6,13 +6,13 @@ from collections import deque
 from datetime import datetime, timedelta
 
 from capa_sync.sandbox.clock import SandboxClock
-from capa_sync.sandbox.servicenow.access import Access, Caller
+from capa_sync.sandbox.servicenow.access import Caller, ServiceNowAccess
 from capa_sync.sandbox.servicenow.accounts import CLIENT_CREDENTIALS, Accounts
 from capa_sync.sandbox.servicenow.answers import ApiError
 from capa_sync.sandbox.servicenow.catalogue import EPOCH, Catalogue, make_id
 from capa_sync.sandbox.servicenow.filter import Filter, resolve_query
 from capa_sync.sandbox.servicenow.knobs import ServiceNowKnobs
-from capa_sync.sandbox.servicenow.store import Row, Store
+from capa_sync.sandbox.servicenow.store import Store, StoredRow
 from capa_sync.sandbox.servicenow.tables import shipped_schema
 from capa_sync.sandbox.servicenow.write import Writer
 
@@ -40,7 +40,7 @@ class Instance:
         self.store = Store(self.schema)
         self.catalogue = Catalogue(self.schema, self.store)
         self.catalogue.publish()
-        self.access = Access(knobs, self.store)
+        self.access = ServiceNowAccess(knobs, self.store)
         self.accounts = Accounts(self.access)
         self.writer = Writer(self.store, self.catalogue)
         self.ignored_parts: deque[str] = deque(maxlen=1000)
@@ -70,5 +70,5 @@ class Instance:
     def set_property(self, name: str, value: str) -> None:
         """Set a system property."""
         values = {"sys_id": make_id("sys_properties", name), "name": name, "value": value}
-        stamps = {"sys_created_on": EPOCH, "sys_updated_on": EPOCH, "sys_mod_count": "0"}
-        self.store.add(Row("sys_properties", {**values, **stamps}))
+        system = {"sys_created_on": EPOCH, "sys_updated_on": EPOCH, "sys_mod_count": "0"}
+        self.store.add(StoredRow("sys_properties", {**values, **system}))

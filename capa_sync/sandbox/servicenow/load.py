@@ -35,10 +35,10 @@ import orjson
 from capa_sync.errors import Problem, UserError
 from capa_sync.sandbox.lines import UNREADABLE, lines_of
 from capa_sync.sandbox.servicenow.catalogue import make_id
-from capa_sync.sandbox.servicenow.filter import STAMP
+from capa_sync.sandbox.servicenow.filter import INSTANT_FORMAT
 from capa_sync.sandbox.servicenow.instance import Instance
-from capa_sync.sandbox.servicenow.schema import Table
-from capa_sync.sandbox.servicenow.store import Row
+from capa_sync.sandbox.servicenow.schema import TableDef
+from capa_sync.sandbox.servicenow.store import StoredRow
 from capa_sync.sandbox.servicenow.tables import loaded_column
 from capa_sync.sandbox.servicenow.write import as_text
 
@@ -110,12 +110,12 @@ class Loader:
             parent = as_text(table.get("super_class"))
             if not table.get("name"):
                 raise _LineError("a table needs `name`")
-            new = Table(as_text(table["name"]), as_text(table.get("label")), parent)
+            new = TableDef(as_text(table["name"]), as_text(table.get("label")), parent)
             new.prefix, new.display = as_text(table.get("prefix")), as_text(table.get("display"))
             new.is_audited = as_text(table.get("audit")) == "true"
             self.instance.catalogue.add_table(new)
 
-    def _open_account(self, row: Row, thing: Mapping[str, Any]) -> None:
+    def _open_account(self, row: StoredRow, thing: Mapping[str, Any]) -> None:
         name = row.get("user_name", "")
         if "password" in thing:
             self.instance.accounts.passwords[name] = str(thing["password"])
@@ -133,35 +133,35 @@ class Loader:
         for number, entry in enumerate(_listed(ticket, "journal")):
             self._add_journal(row, entry, number)
 
-    def _add_audit(self, row: Row, entry: Mapping[str, Any], number: int) -> None:
+    def _add_audit(self, row: StoredRow, entry: Mapping[str, Any], number: int) -> None:
         if not entry.get("fieldname"):
             raise _LineError("an audit row needs `fieldname`")
         own = {"tablename": row.table, "documentkey": row.sys_id, "sys_created_by": entry.get("user", "")}
         self._add_entry("sys_audit", {**own, **entry}, row, number)
 
-    def _add_journal(self, row: Row, entry: Mapping[str, Any], number: int) -> None:
+    def _add_journal(self, row: StoredRow, entry: Mapping[str, Any], number: int) -> None:
         if not entry.get("element"):
             raise _LineError("a journal row needs `element`")
         self._add_entry("sys_journal_field", {"name": row.table, "element_id": row.sys_id, **entry}, row, number)
 
-    def _add_entry(self, table: str, entry: Mapping[str, Any], row: Row, number: int) -> None:
+    def _add_entry(self, table: str, entry: Mapping[str, Any], row: StoredRow, number: int) -> None:
         self._add(table, {"sys_id": make_id(table, row.sys_id, str(number)), **entry})
 
-    def _add(self, table: str, record: Mapping[str, Any]) -> Row:
+    def _add(self, table: str, record: Mapping[str, Any]) -> StoredRow:
         self.instance.catalogue.ensure_table(table)
         self._ensure_columns(table, record)
         values = {sys.intern(name): _kept(as_text(value)) for name, value in record.items()}
         if not values.get("sys_id"):
             values["sys_id"] = make_id(table, orjson.dumps(record, option=orjson.OPT_SORT_KEYS).decode())
-        self._fill_stamps(table, values)
-        row = Row(table, values)
+        self._fill_system_columns(table, values)
+        row = StoredRow(table, values)
         self._remove_replaced(row)
         self.instance.store.add(row)
         self.instance.catalogue.absorb(row)
         self.added[table] += 1
         return row
 
-    def _remove_replaced(self, row: Row) -> None:
+    def _remove_replaced(self, row: StoredRow) -> None:
         identity = _IDENTITY.get(row.table)
         if identity is None:
             return
@@ -180,9 +180,9 @@ class Loader:
             self.instance.schema.add_column(column)
             self.instance.catalogue.publish_column(column)
 
-    def _fill_stamps(self, table: str, values: dict[str, str]) -> None:
+    def _fill_system_columns(self, table: str, values: dict[str, str]) -> None:
         columns = self.instance.schema.columns(table)
-        created = values.get("sys_created_on") or self.instance.now().strftime(STAMP)
+        created = values.get("sys_created_on") or self.instance.now().strftime(INSTANT_FORMAT)
         filled = {"sys_created_on": created, "sys_updated_on": created, "sys_mod_count": "0", "sys_class_name": table}
         for name, value in filled.items():
             if name in columns and not values.get(name):

@@ -17,7 +17,7 @@ _SPELLINGS = {"CONTAINS": "LIKE", "DOES NOT CONTAIN": "NOT LIKE"}
 
 
 @dataclass(frozen=True, slots=True)
-class Condition:
+class QueryCondition:
     """One condition: a column or dotted path, an operator, and the literal as written."""
 
     field: str
@@ -36,7 +36,7 @@ class Order:
     descending: bool = False
 
 
-AnyOf = tuple[Condition | None, ...]
+AnyOf = tuple[QueryCondition | None, ...]
 """Alternatives joined by `^OR`; None stands for a part the platform cannot read."""
 AllOf = tuple[AnyOf, ...]
 
@@ -62,21 +62,21 @@ def parse_query(text: str) -> EncodedQuery:
     `^` binds loosest but for `^NQ`; `^ORx` adds an alternative to the condition before it. There is no escape
     for a caret in a value.
     """
-    reading = _Reading()
+    parser = _QueryParser()
     for part in text.split("^"):
-        reading.take(part)
+        parser.take(part)
     return EncodedQuery(
-        tuple(tuple(tuple(group) for group in branch) for branch in reading.branches),
-        tuple(reading.orders),
-        tuple(reading.unreadable),
+        tuple(tuple(tuple(group) for group in branch) for branch in parser.branches),
+        tuple(parser.orders),
+        tuple(parser.unreadable),
     )
 
 
-class _Reading:
+class _QueryParser:
     """What has been read of a query so far."""
 
     def __init__(self) -> None:
-        self.branches: list[list[list[Condition | None]]] = [[]]
+        self.branches: list[list[list[QueryCondition | None]]] = [[]]
         self.orders: list[Order] = []
         self.unreadable: list[str] = []
 
@@ -106,10 +106,10 @@ class _Reading:
             branch.append([condition])
 
 
-def parse_condition(part: str) -> Condition | None:
+def parse_condition(part: str) -> QueryCondition | None:
     """Parse one condition, None when it is none."""
     match = _CONDITION.fullmatch(part)
     if match is None:
         return None
     field, operator, value = match.groups()
-    return Condition(field, _SPELLINGS.get(operator, operator), value)
+    return QueryCondition(field, _SPELLINGS.get(operator, operator), value)

@@ -6,13 +6,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from capa_sync.sandbox.servicenow.access import Access, Caller
+from capa_sync.sandbox.servicenow.access import Caller, ServiceNowAccess
 from capa_sync.sandbox.servicenow.display import LINKED, DisplayTexts
-from capa_sync.sandbox.servicenow.filter import Getter, walk
-from capa_sync.sandbox.servicenow.schema import JOURNAL, Column
-from capa_sync.sandbox.servicenow.store import Row, Store
+from capa_sync.sandbox.servicenow.filter import Getter, follow_path
+from capa_sync.sandbox.servicenow.schema import JOURNAL, ColumnDef
+from capa_sync.sandbox.servicenow.store import Store, StoredRow
 
-Show = Callable[[Row], Any]
+Show = Callable[[StoredRow], Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,15 +31,15 @@ class Shape:
     origin: str = "http://127.0.0.1"
 
 
-class Renderer:
+class RowRenderer:
     """Shows rows to one caller in one shape."""
 
-    def __init__(self, store: Store, access: Access, caller: Caller, shape: Shape) -> None:
+    def __init__(self, store: Store, access: ServiceNowAccess, caller: Caller, shape: Shape) -> None:
         self.store, self.access, self.caller, self.shape = store, access, caller, shape
         self._texts = DisplayTexts(store, caller)
         self._by_table: dict[str, Show] = {}
 
-    def show(self, row: Row, seen_from: str) -> dict[str, Any]:
+    def show(self, row: StoredRow, seen_from: str) -> dict[str, Any]:
         """One record; `seen_from` is the table asked, whose columns are the ones shown."""
         if seen_from not in self._by_table:
             self._by_table[seen_from] = self._make_show(seen_from)
@@ -64,7 +64,7 @@ class Renderer:
         blank = dict.fromkeys(hidden, "") if self.access.knobs.hidden_field_as == "empty" else {}
         names = template.keys()
 
-        def show(row: Row) -> dict[str, Any]:
+        def show(row: StoredRow) -> dict[str, Any]:
             record: dict[str, Any] = {**template, **row}
             if len(record) > len(template):  # columns of a child class, or hidden ones
                 record = {name: value for name, value in record.items() if name in names}
@@ -86,7 +86,7 @@ class Renderer:
         stems = {c.name: (c, self._stem(c)) for c in shown}
         journals = [c.name for c in shown if c.type in JOURNAL]
 
-        def show(row: Row) -> dict[str, Any]:
+        def show(row: StoredRow) -> dict[str, Any]:
             record: dict[str, Any] = dict(template)
             for name in (*row, *journals):
                 if name in stems:
@@ -99,7 +99,7 @@ class Renderer:
     def _selected(self, table: str, fields: tuple[str, ...], hidden: list[str]) -> Show:
         cells: dict[str, Show] = {}
         for field in dict.fromkeys(fields):
-            walked = walk(field, table, self.store)
+            walked = follow_path(field, table, self.store)
             if walked is None:
                 continue  # unknown fields are ignored in silence
             if field.partition(".")[0] not in hidden:
@@ -111,7 +111,7 @@ class Renderer:
     def _blank_cell(self) -> Any:
         return {"display_value": "", "value": ""} if self.shape.display == "all" else ""
 
-    def _cell(self, field: str, get: Getter, column: Column) -> Show:
+    def _cell(self, field: str, get: Getter, column: ColumnDef) -> Show:
         stem = self._stem(column)
         if self.shape.display == "false":
             if not stem or self.shape.excludes_links:
@@ -119,14 +119,14 @@ class Renderer:
             return lambda row: {"link": stem + value, "value": value} if (value := get(row)) else ""
         return lambda row: self._display_cell(row, field, column, get(row), stem)
 
-    def _display_cell(self, row: Row, field: str, column: Column, value: str, stem: str) -> Any:
+    def _display_cell(self, row: StoredRow, field: str, column: ColumnDef, value: str, stem: str) -> Any:
         shown = self._texts.text(row, field, column, value)
         link = {"link": stem + value} if stem and value and not self.shape.excludes_links else {}
         if self.shape.display == "all":
             return {"display_value": shown, "value": value, **link}
         return {"display_value": shown, **link} if link else shown
 
-    def _stem(self, column: Column) -> str:
+    def _stem(self, column: ColumnDef) -> str:
         """What stands before a sys_id in the column's links; "" where it has none."""
         linked = column.type in LINKED and column.reference
         return f"{self.shape.origin}/api/now/table/{column.reference}/" if linked else ""

@@ -11,7 +11,7 @@ INSTANT = "glide_date_time"
 
 
 @dataclass(slots=True)
-class Column:
+class ColumnDef:
     """One column of one table, as its row in `sys_dictionary` describes it.
 
     Attributes:
@@ -34,7 +34,7 @@ class Column:
 
 
 @dataclass(slots=True)
-class Table:
+class TableDef:
     """One table.
 
     Attributes:
@@ -52,27 +52,26 @@ class Table:
     display: str = ""
     is_audited: bool = False
     attributes: str = ""
-    columns: dict[str, Column] = field(default_factory=dict)
+    columns: dict[str, ColumnDef] = field(default_factory=dict)
 
 
 class Schema:
     """All tables; columns and display columns are inherited, audit flags are not."""
 
     def __init__(self) -> None:
-        self.tables: dict[str, Table] = {}
-        self._columns: dict[str, dict[str, Column]] = {}
+        self.tables: dict[str, TableDef] = {}
+        self._columns: dict[str, dict[str, ColumnDef]] = {}
         self._templates: dict[str, dict[str, str]] = {}
-        self._families: dict[str, frozenset[str]] = {}
 
     def __contains__(self, table: str) -> bool:
         return table in self.tables
 
-    def add_table(self, table: Table) -> None:
+    def add_table(self, table: TableDef) -> None:
         """Add or replace a table."""
         self.tables[table.name] = table
         self.forget_caches()
 
-    def add_column(self, column: Column) -> None:
+    def add_column(self, column: ColumnDef) -> None:
         """Add or replace a column of an existing table."""
         self.tables[column.table].columns[column.name] = column
         self.forget_caches()
@@ -81,7 +80,6 @@ class Schema:
         """Work inheritance out anew; call it after changing a Table in place."""
         self._columns.clear()
         self._templates.clear()
-        self._families.clear()
 
     def lineage(self, table: str) -> list[str]:
         """The table and its ancestors, nearest first."""
@@ -91,22 +89,16 @@ class Schema:
             table = self.tables[table].parent
         return found
 
-    def family(self, table: str) -> frozenset[str]:
-        """The table and all classes that extend it."""
-        if table not in self._families:
-            self._families[table] = frozenset(t for t in self.tables if table in self.lineage(t))
-        return self._families[table]
-
-    def columns(self, table: str) -> Mapping[str, Column]:
+    def columns(self, table: str) -> Mapping[str, ColumnDef]:
         """All columns of a table, inherited ones first."""
         if table not in self._columns:
-            merged: dict[str, Column] = {}
+            merged: dict[str, ColumnDef] = {}
             for name in reversed(self.lineage(table)):
                 merged.update(self.tables[name].columns)
             self._columns[table] = merged
         return self._columns[table]
 
-    def column(self, table: str, name: str) -> Column | None:
+    def column(self, table: str, name: str) -> ColumnDef | None:
         """One column, or None where the table has no such column."""
         return self.columns(table).get(name)
 
@@ -148,7 +140,7 @@ def define(schema: Schema, heading: str, lines: str, *, parent: str = "", audite
         audited: the table's audit flag.
     """
     name, label, prefix, display = heading.split("|")
-    table = Table(name, label, parent, prefix, display, audited)
+    table = TableDef(name, label, parent, prefix, display, audited)
     for line in filter(None, map(str.strip, lines.splitlines())):
         column = _parse_column(name, line)
         table.columns[column.name] = column
@@ -166,12 +158,12 @@ _SHORT = {
 }
 
 
-def _parse_column(table: str, line: str) -> Column:
+def _parse_column(table: str, line: str) -> ColumnDef:
     facts, _, label = line.partition("|")
     name, kind, *rest = facts.split()
     kind, _, reference = kind.partition(":")
     type_, length = _SHORT.get(kind, (kind, 40))
-    column = Column(table, name, type_, label.strip() or label_of(name), reference, length)
+    column = ColumnDef(table, name, type_, label.strip() or label_of(name), reference, length)
     for word in rest:
         if word.startswith("="):
             column.default = word[1:].replace("~", " ")

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
-from capa_sync.sandbox.servicenow.filter import Filter, Part, SortKey, to_number
-from capa_sync.sandbox.servicenow.query import Condition
-from capa_sync.sandbox.servicenow.store import EQUAL, SORTED, Row, View, above, below
+from capa_sync.sandbox.servicenow.filter import Filter, FilterPart, SortKey, to_number
+from capa_sync.sandbox.servicenow.query import QueryCondition
+from capa_sync.sandbox.servicenow.store import EQUAL, SORTED, StoredRow, View, above, below
 
 _SORT_COST = 4
 """How much dearer a row is that must be sorted afterwards than one that comes in order."""
@@ -35,7 +35,7 @@ class Selection:
         has_more: whether a match lies beyond this page.
     """
 
-    rows: list[Row]
+    rows: list[StoredRow]
     total: int | None
     has_more: bool
 
@@ -45,8 +45,8 @@ class _Source:
     """One way to come by the matches: rows to look at, and the conditions not yet settled by having chosen them."""
 
     size: int
-    rows: Callable[[], Iterable[Row]]
-    rest: list[Part]
+    rows: Callable[[], Iterable[StoredRow]]
+    rest: list[FilterPart]
     is_ordered: bool = False
 
     @property
@@ -67,7 +67,9 @@ def select(view: View, wanted: Filter, window: Window) -> Selection:
     return _finish(rows, skipped, matches, source, window)
 
 
-def _finish(rows: list[Row], skipped: int, left: Iterator[Row], source: _Source, window: Window) -> Selection:
+def _finish(
+    rows: list[StoredRow], skipped: int, left: Iterator[StoredRow], source: _Source, window: Window
+) -> Selection:
     if not window.counts:
         return Selection(rows, None, has_more=next(left, None) is not None)
     total = source.size if not source.rest else skipped + len(rows) + sum(1 for _ in left)
@@ -80,14 +82,14 @@ def count(view: View, wanted: Filter) -> int:
     return selection.total or 0
 
 
-def matching_rows(view: View, wanted: Filter) -> Iterator[Row]:
+def matching_rows(view: View, wanted: Filter) -> Iterator[StoredRow]:
     """All matches in no promised order."""
     if wanted.matches_nothing:
         return iter(())
     return _matching(min(_sources(view, wanted), key=lambda s: s.size))
 
 
-def _matching(source: _Source) -> Iterator[Row]:
+def _matching(source: _Source) -> Iterator[StoredRow]:
     rows = iter(source.rows())
     if not source.rest:
         return rows
@@ -98,7 +100,7 @@ def _matching(source: _Source) -> Iterator[Row]:
 
 
 def _sources(view: View, wanted: Filter) -> Iterator[_Source]:
-    parts = wanted.branches[0] if len(wanted.branches) == 1 else [Part(wanted.accepts)]
+    parts = wanted.branches[0] if len(wanted.branches) == 1 else [FilterPart(wanted.accepts)]
     yield _Source(len(view.rows), lambda: view, parts, is_ordered=not wanted.sort_keys)
     yield from _equality_sources(view, parts)
     mentioned = {part.condition.field for part in parts if part.condition is not None}
@@ -108,7 +110,7 @@ def _sources(view: View, wanted: Filter) -> Iterator[_Source]:
             yield _span_source(view, column, parts, wanted.sort_keys)
 
 
-def _equality_sources(view: View, parts: Sequence[Part]) -> Iterator[_Source]:
+def _equality_sources(view: View, parts: Sequence[FilterPart]) -> Iterator[_Source]:
     for part in parts:
         condition = part.condition
         if condition is None or not (condition.field == "sys_id" or condition.field in EQUAL):
@@ -120,7 +122,7 @@ def _equality_sources(view: View, parts: Sequence[Part]) -> Iterator[_Source]:
         yield _Source(len(rows), lambda rows=rows: rows, [p for p in parts if p is not part])  # type: ignore[misc]
 
 
-def _span_source(view: View, column: str, parts: Sequence[Part], sort_keys: Sequence[SortKey]) -> _Source:
+def _span_source(view: View, column: str, parts: Sequence[FilterPart], sort_keys: Sequence[SortKey]) -> _Source:
     bounds = _Bounds()
     for part in parts:
         if part.condition is not None and part.condition.field == column:
@@ -134,7 +136,7 @@ def _span_source(view: View, column: str, parts: Sequence[Part], sort_keys: Sequ
     direction = _direction(column, sort_keys, is_fixed=bounds.fixed is not None)
     keys = view.keys(column)
 
-    def rows() -> Iterator[Row]:
+    def rows() -> Iterator[StoredRow]:
         places = range(start, stop) if direction >= 0 else range(stop - 1, start - 1, -1)
         return (view.rows[keys[place][1]] for place in places)
 
@@ -149,9 +151,9 @@ class _Bounds:
         self.low: tuple[str, str] | None = None
         self.high: tuple[str, str] | None = None
         self.fixed: str | None = None
-        self.used: list[Part] = []
+        self.used: list[FilterPart] = []
 
-    def narrow(self, part: Part, condition: Condition) -> None:
+    def narrow(self, part: FilterPart, condition: QueryCondition) -> None:
         value, operator = condition.value, condition.operator
         if not value or operator not in ("=", ">", ">=", "<", "<="):
             return
@@ -180,7 +182,7 @@ def _direction(column: str, sort_keys: Sequence[SortKey], *, is_fixed: bool) -> 
     return {frozenset({False}): 1, frozenset({True}): -1}.get(frozenset(directions), 0)
 
 
-def _sorted(rows: list[Row], sort_keys: Sequence[SortKey], window: Window) -> list[Row]:
+def _sorted(rows: list[StoredRow], sort_keys: Sequence[SortKey], window: Window) -> list[StoredRow]:
     if not any(key.field == "sys_id" for key in sort_keys) and window.unstable_ties:
         salt = f"{window.offset}/{window.limit}"
         rows.sort(key=lambda row: zlib.crc32((row.sys_id + salt).encode()))
@@ -189,11 +191,11 @@ def _sorted(rows: list[Row], sort_keys: Sequence[SortKey], window: Window) -> li
     return rows
 
 
-def _sort_value(key: SortKey) -> Callable[[Row], Any]:
+def _sort_value(key: SortKey) -> Callable[[StoredRow], Any]:
     if not key.is_numeric:
         return key.get
 
-    def number(row: Row) -> float:
+    def number(row: StoredRow) -> float:
         value = to_number(key.get(row))
         return float("-inf") if value is None else value
 

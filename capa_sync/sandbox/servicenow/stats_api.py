@@ -7,8 +7,8 @@ from typing import Any
 
 from capa_sync.sandbox.messages import Reply
 from capa_sync.sandbox.servicenow.answers import ApiError, in_wanted_form
-from capa_sync.sandbox.servicenow.call import Call
-from capa_sync.sandbox.servicenow.filter import Filter, walk
+from capa_sync.sandbox.servicenow.call import ServiceNowCall
+from capa_sync.sandbox.servicenow.filter import Filter, follow_path
 from capa_sync.sandbox.servicenow.instance import Instance
 from capa_sync.sandbox.servicenow.selection import count, matching_rows
 
@@ -19,7 +19,7 @@ class StatsApi:
     def __init__(self, instance: Instance) -> None:
         self.instance = instance
 
-    def answer(self, call: Call) -> Reply:
+    def answer(self, call: ServiceNowCall) -> Reply:
         """Answer one call. Raises ApiError."""
         self.instance.check_table(call.table)
         if call.request.method != "GET":
@@ -30,13 +30,15 @@ class StatsApi:
         result = self._grouped(call, wanted, fields) if fields else {"stats": self._stats(call, wanted)}
         return in_wanted_form(call.request, Reply(200), {"result": result})
 
-    def _stats(self, call: Call, wanted: Filter) -> dict[str, str]:
+    def _stats(self, call: ServiceNowCall, wanted: Filter) -> dict[str, str]:
         if not call.flag("sysparm_count"):
             return {}
         return {"count": str(count(self.instance.store.view(call.table), wanted))}
 
-    def _grouped(self, call: Call, wanted: Filter, fields: list[str]) -> list[dict[str, Any]]:
-        walked = [(field, found[0]) for field in fields if (found := walk(field, call.table, self.instance.store))]
+    def _grouped(self, call: ServiceNowCall, wanted: Filter, fields: list[str]) -> list[dict[str, Any]]:
+        walked = [
+            (field, found[0]) for field in fields if (found := follow_path(field, call.table, self.instance.store))
+        ]
         rows = matching_rows(self.instance.store.view(call.table), wanted)
         groups = Counter(tuple(get(row) for _field, get in walked) for row in rows)
         return [

@@ -18,7 +18,7 @@ _Key = tuple[str, str]
 _LAST = "\U0010ffff"
 
 
-class Row(dict[str, str]):
+class StoredRow(dict[str, str]):
     """One record: its columns that are not empty, and its class."""
 
     __slots__ = ("table",)
@@ -37,14 +37,14 @@ class View:
     """The rows that a query on one table sees: its own and those of the classes that extend it."""
 
     def __init__(self) -> None:
-        self.rows: dict[str, Row] = {}
+        self.rows: dict[str, StoredRow] = {}
         self._sorted: dict[str, list[_Key]] = {}
         self._equal: dict[str, dict[str, dict[str, None]]] = {}
 
-    def __iter__(self) -> Iterator[Row]:
+    def __iter__(self) -> Iterator[StoredRow]:
         return iter(self.rows.values())
 
-    def add(self, row: Row) -> None:
+    def add(self, row: StoredRow) -> None:
         """Add a row."""
         self.rows[row.sys_id] = row
         for column, keys in self._sorted.items():
@@ -52,7 +52,7 @@ class View:
         for column, groups in self._equal.items():
             groups.setdefault(row.get(column, ""), {})[row.sys_id] = None
 
-    def remove(self, row: Row) -> None:
+    def remove(self, row: StoredRow) -> None:
         """Take a row out."""
         del self.rows[row.sys_id]
         for column, keys in self._sorted.items():
@@ -73,7 +73,7 @@ class View:
         stop = len(keys) if high is None else bisect_right(keys, high)
         return start, max(start, stop)
 
-    def with_value(self, column: str, value: str) -> list[Row]:
+    def with_value(self, column: str, value: str) -> list[StoredRow]:
         """The rows whose EQUAL column (or sys_id) holds exactly this value, in order of arrival."""
         if column == "sys_id":
             return [self.rows[value]] if value in self.rows else []
@@ -85,7 +85,7 @@ class View:
         return [self.rows[sys_id] for sys_id in self._equal[column].get(value, ())]
 
 
-def _key(row: Row, column: str) -> _Key:
+def _key(row: StoredRow, column: str) -> _Key:
     return (row.get(column, ""), row.sys_id)
 
 
@@ -110,11 +110,11 @@ class Store:
         """The rows a query on this table sees."""
         return self._views.setdefault(table, View())
 
-    def find(self, table: str, sys_id: str) -> Row | None:
+    def find(self, table: str, sys_id: str) -> StoredRow | None:
         """One row by its id, seen from this table."""
         return self.view(table).rows.get(sys_id)
 
-    def add(self, row: Row) -> None:
+    def add(self, row: StoredRow) -> None:
         """Add a row to its class and all ancestors; a row of the same id is replaced."""
         lineage = self.schema.lineage(row.table)
         old = self.find(lineage[-1], row.sys_id)  # also where it is of another class
@@ -123,12 +123,12 @@ class Store:
         for table in lineage:
             self.view(table).add(row)
 
-    def remove(self, row: Row) -> None:
+    def remove(self, row: StoredRow) -> None:
         """Take a row out everywhere."""
         for table in self.schema.lineage(row.table):
             self.view(table).remove(row)
 
-    def change(self, row: Row, values: Mapping[str, str], table: str | None = None) -> None:
+    def change(self, row: StoredRow, values: Mapping[str, str], table: str | None = None) -> None:
         """Set columns of a row in place ("" empties one); `table` reclassifies it.
 
         A row whose indexed columns change moves to the end of the order of arrival, which is what a query without

@@ -16,15 +16,15 @@ from capa_sync.sandbox.servicenow.answers import (
     in_wanted_form,
     no_record,
 )
-from capa_sync.sandbox.servicenow.call import Call
+from capa_sync.sandbox.servicenow.call import ServiceNowCall
 from capa_sync.sandbox.servicenow.display_input import from_display_values
 from capa_sync.sandbox.servicenow.instance import Instance
 from capa_sync.sandbox.servicenow.meta_tables import LOG_TABLES
 from capa_sync.sandbox.servicenow.paging import PageRequest, link_header
-from capa_sync.sandbox.servicenow.render import Renderer, Shape
+from capa_sync.sandbox.servicenow.render import RowRenderer, Shape
 from capa_sync.sandbox.servicenow.selection import Selection, Window, select
-from capa_sync.sandbox.servicenow.store import Row
-from capa_sync.sandbox.servicenow.write import Hand, as_text
+from capa_sync.sandbox.servicenow.store import StoredRow
+from capa_sync.sandbox.servicenow.write import WriteContext, as_text
 
 
 class TableApi:
@@ -33,7 +33,7 @@ class TableApi:
     def __init__(self, instance: Instance) -> None:
         self.instance = instance
 
-    def answer(self, call: Call, sys_id: str | None) -> Reply:
+    def answer(self, call: ServiceNowCall, sys_id: str | None) -> Reply:
         """Answer one call. Raises ApiError."""
         self.instance.check_table(call.table)
         method = call.request.header("x-http-method-override").upper() or call.request.method
@@ -51,7 +51,7 @@ class TableApi:
 
     # --- reading -----------------------------------------------------------------------------------------------
 
-    def _list(self, call: Call) -> Reply:
+    def _list(self, call: ServiceNowCall) -> Reply:
         self.instance.check_readable(call.table, call.caller)
         page = PageRequest.of(call.request)
         selection = self._select(call, page)
@@ -68,7 +68,7 @@ class TableApi:
             return Reply(200, content=body, headers={"Content-Type": "application/json;charset=UTF-8"})
         return in_wanted_form(call.request, Reply(200, headers=headers), {"result": result})
 
-    def _select(self, call: Call, page: PageRequest) -> Selection:
+    def _select(self, call: ServiceNowCall, page: PageRequest) -> Selection:
         knobs = self.instance.knobs
         text = "" if knobs.repeat_first_page else call.text("sysparm_query")
         wanted = self.instance.resolve(text, call.table, call.caller)
@@ -77,29 +77,29 @@ class TableApi:
         window = Window(offset, limit, counts=page.counts, unstable_ties=knobs.unstable_ties)
         return select(self.instance.store.view(call.table), wanted, window)
 
-    def _tampered(self, rows: list[Row]) -> list[Row]:
+    def _tampered(self, rows: list[StoredRow]) -> list[StoredRow]:
         knobs = self.instance.knobs
         if knobs.withhold_at_end:
             rows = rows[: -knobs.withhold_at_end]
         return rows[1::2] + rows[::2] if knobs.shuffle_pages else rows
 
-    def _get(self, call: Call, sys_id: str) -> Reply:
+    def _get(self, call: ServiceNowCall, sys_id: str) -> Reply:
         self.instance.check_readable(call.table, call.caller)
         return self._record_reply(call, self._visible(call, sys_id))
 
-    def _visible(self, call: Call, sys_id: str) -> Row:
+    def _visible(self, call: ServiceNowCall, sys_id: str) -> StoredRow:
         row = self.instance.store.find(call.table, sys_id)
         if row is None or not self._row_test(call)(row):
             raise no_record()
         return row
 
-    def _row_test(self, call: Call) -> RowTest:
+    def _row_test(self, call: ServiceNowCall) -> RowTest:
         def matcher(table: str, query: str) -> RowTest:
             return self.instance.resolve(query, table, call.caller).accepts
 
         return self.instance.access.row_test(call.table, call.caller, matcher)
 
-    def _renderer(self, call: Call) -> Renderer:
+    def _renderer(self, call: ServiceNowCall) -> RowRenderer:
         display = call.text("sysparm_display_value").lower()
         fields = tuple(filter(None, (name.strip() for name in call.text("sysparm_fields").split(","))))
         shape = Shape(
@@ -108,9 +108,9 @@ class TableApi:
             fields or None,
             call.origin,
         )
-        return Renderer(self.instance.store, self.instance.access, call.caller, shape)
+        return RowRenderer(self.instance.store, self.instance.access, call.caller, shape)
 
-    def _record_reply(self, call: Call, row: Row, status: int = 200) -> Reply:
+    def _record_reply(self, call: ServiceNowCall, row: StoredRow, status: int = 200) -> Reply:
         reply = Reply(status)
         if call.request.header("x-no-response-body").lower() == "true" and call.request.method != "GET":
             reply.status = 204 if status == 200 else status
@@ -119,29 +119,29 @@ class TableApi:
 
     # --- writing -----------------------------------------------------------------------------------------------
 
-    def _create(self, call: Call) -> Reply:
+    def _create(self, call: ServiceNowCall) -> Reply:
         values = self._body(call, call.table)
-        hand = self._hand(call)
+        context = self._context(call)
         self._check_writable(call.table, values, {})
-        row = self.instance.writer.insert(call.table, values, hand)
+        row = self.instance.writer.insert(call.table, values, context)
         reply = self._record_reply(call, row, 201)
         reply.headers["Location"] = f"{call.origin}/api/now/table/{call.table}/{row.sys_id}"
         return reply
 
-    def _update(self, call: Call, sys_id: str) -> Reply:
+    def _update(self, call: ServiceNowCall, sys_id: str) -> Reply:
         row = self._visible(call, sys_id)
         values = self._body(call, row.table)
         self._check_writable(row.table, values, row)
-        self.instance.writer.update(row, values, self._hand(call))
+        self.instance.writer.update(row, values, self._context(call))
         return self._record_reply(call, row)
 
-    def _delete(self, call: Call, sys_id: str) -> Reply:
+    def _delete(self, call: ServiceNowCall, sys_id: str) -> Reply:
         row = self._visible(call, sys_id)
         self._check_writable(row.table, {}, row)
-        self.instance.writer.delete(row, self._hand(call))
+        self.instance.writer.delete(row, self._context(call))
         return Reply(204)
 
-    def _body(self, call: Call, real_table: str) -> dict[str, Any]:
+    def _body(self, call: ServiceNowCall, real_table: str) -> dict[str, Any]:
         """The values to write: what the table asked lacks, or the caller may not write, is ignored in silence."""
         try:
             body = call.request.json()
@@ -160,10 +160,10 @@ class TableApi:
             return from_display_values(body, call.table, self.instance.store, call.caller)
         return body
 
-    def _hand(self, call: Call) -> Hand:
+    def _context(self, call: ServiceNowCall) -> WriteContext:
         at = self.instance.now() - timedelta(seconds=self.instance.knobs.commit_late_s)
         keeps_system_fields = call.flag("sysparm_suppress_auto_sys_field")
-        return Hand(call.caller.user_name, call.caller.sys_id, at, auto_sys_fields=not keeps_system_fields)
+        return WriteContext(call.caller.user_name, call.caller.sys_id, at, auto_sys_fields=not keeps_system_fields)
 
     def _check_writable(self, table: str, values: Mapping[str, Any], row: Mapping[str, str]) -> None:
         knobs = self.instance.knobs
@@ -179,7 +179,7 @@ class TableApi:
             raise forbidden(f"Data Policy Exception: The following fields are mandatory: {', '.join(empty)}")
 
 
-def _page_headers(call: Call, page: PageRequest, selection: Selection) -> dict[str, str]:
+def _page_headers(call: ServiceNowCall, page: PageRequest, selection: Selection) -> dict[str, str]:
     headers: dict[str, str] = {}
     if selection.total is not None:
         headers["X-Total-Count"] = str(selection.total)

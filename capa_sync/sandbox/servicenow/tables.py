@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from capa_sync.sandbox.servicenow.clause10 import CLAUSE10_COLUMNS, SYNC_COLUMNS
 from capa_sync.sandbox.servicenow.meta_tables import add_meta, add_people, add_system_columns
-from capa_sync.sandbox.servicenow.schema import Column, Schema, define
+from capa_sync.sandbox.servicenow.schema import ColumnDef, Schema, define
 
 _TASK = """
     parent ref:task
@@ -216,6 +216,6 @@ def _add_grc_and_capa(schema: Schema) -> None:
     define(schema, "u_capa_action|CAPA action|CACT|number", _CAPA_ACTION, audited=True)
 
 
-def loaded_column(table: str, name: str, kind: str = "string", reference: str = "") -> Column:
+def loaded_column(table: str, name: str, kind: str = "string", reference: str = "") -> ColumnDef:
     """A column that a loaded record has and the dictionary lacks; wide enough to hold it as it is."""
-    return Column(table, name, kind, reference=reference, max_length=65_000)
+    return ColumnDef(table, name, kind, reference=reference, max_length=65_000)

@@ -12,17 +12,17 @@ from capa_sync.sandbox.clock import SandboxClock
 from capa_sync.sandbox.messages import Reply, Request, Tracker
 from capa_sync.sandbox.servicenow.access import Caller
 from capa_sync.sandbox.servicenow.accounts import OAuthClient
-from capa_sync.sandbox.servicenow.admin import Person
+from capa_sync.sandbox.servicenow.admin import ServiceNowActor
 from capa_sync.sandbox.servicenow.answers import (
+    COMMON_HEADERS,
     HIBERNATION_PAGE,
-    STANDING_HEADERS,
     ApiError,
     check_headers,
     compressed,
     not_authenticated,
 )
 from capa_sync.sandbox.servicenow.browse import page_for
-from capa_sync.sandbox.servicenow.call import Call
+from capa_sync.sandbox.servicenow.call import ServiceNowCall
 from capa_sync.sandbox.servicenow.catalogue import make_id
 from capa_sync.sandbox.servicenow.instance import Instance
 from capa_sync.sandbox.servicenow.knobs import ServiceNowKnobs
@@ -30,7 +30,7 @@ from capa_sync.sandbox.servicenow.limits import HourlyLimit
 from capa_sync.sandbox.servicenow.load import Loader
 from capa_sync.sandbox.servicenow.selection import matching_rows
 from capa_sync.sandbox.servicenow.stats_api import StatsApi
-from capa_sync.sandbox.servicenow.store import Row
+from capa_sync.sandbox.servicenow.store import StoredRow
 from capa_sync.sandbox.servicenow.table_api import TableApi
 
 ADMIN = "admin"
@@ -91,7 +91,7 @@ class ServiceNowTracker(Tracker):
                 reply = error.reply()
             self._transactions += 1
             transaction = {"X-Transaction-ID": f"{self._transactions:012x}"}
-        reply.headers = {**STANDING_HEADERS, **transaction, **reply.headers}
+        reply.headers = {**COMMON_HEADERS, **transaction, **reply.headers}
         return compressed(request, reply) if self.knobs.compresses else reply
 
     def _route(self, request: Request) -> Reply:
@@ -127,10 +127,10 @@ class ServiceNowTracker(Tracker):
         version = parts.pop(2) if len(parts) > 2 and parts[2] in ("v1", "v2") else ""
         origin = self.base_url or f"http://{request.header('host') or 'localhost'}"
         if parts[:3] == ["api", "now", "table"] and len(parts) in (4, 5):
-            call = Call(request, caller, version, parts[3], origin)
+            call = ServiceNowCall(request, caller, version, parts[3], origin)
             return self._table_api.answer(call, parts[4] if len(parts) == 5 else None)
         if parts[:3] == ["api", "now", "stats"] and len(parts) == 4:
-            return self._stats_api.answer(Call(request, caller, version, parts[3], origin))
+            return self._stats_api.answer(ServiceNowCall(request, caller, version, parts[3], origin))
         raise ApiError(400, "Requested URI does not represent any resource", request.path)
 
     # --- Python ------------------------------------------------------------------------------------------------
@@ -144,9 +144,9 @@ class ServiceNowTracker(Tracker):
         with self._lock:
             return Loader(self._instance).load(source)
 
-    def as_user(self, user_name: str) -> Person:
+    def as_user(self, user_name: str) -> ServiceNowActor:
         """The door for a person's edits; the user need have no password."""
-        return Person(self._instance, user_name, self._lock)
+        return ServiceNowActor(self._instance, user_name, self._lock)
 
     def add_account(
         self,
@@ -167,10 +167,10 @@ class ServiceNowTracker(Tracker):
             "sys_class_name": "sys_user",
             "locked_out": "false",
         }
-        stamp = self.now().strftime("%Y-%m-%d %H:%M:%S")
-        stamps = {"sys_created_on": stamp, "sys_updated_on": stamp, "sys_created_by": ADMIN, "sys_updated_by": ADMIN}
+        now = self.now().strftime("%Y-%m-%d %H:%M:%S")
+        system = {"sys_created_on": now, "sys_updated_on": now, "sys_created_by": ADMIN, "sys_updated_by": ADMIN}
         with self._lock:
-            self._instance.store.add(Row("sys_user", {**values, **stamps, "sys_mod_count": "0"}))
+            self._instance.store.add(StoredRow("sys_user", {**values, **system, "sys_mod_count": "0"}))
             self.accounts.grant(user_name, roles)
             if password is not None:
                 self.accounts.passwords[user_name] = password
@@ -201,10 +201,10 @@ class ServiceNowTracker(Tracker):
 
     def prune_deletions(self, before: datetime) -> None:
         """Forget the rows of sys_audit_delete older than an instant, as retention does."""
-        stamp = before.strftime("%Y-%m-%d %H:%M:%S")
+        oldest = before.strftime("%Y-%m-%d %H:%M:%S")
         with self._lock:
             store = self._instance.store
-            for row in [r for r in store.view("sys_audit_delete") if r["sys_created_on"] < stamp]:
+            for row in [r for r in store.view("sys_audit_delete") if r["sys_created_on"] < oldest]:
                 store.remove(row)
 
     def act(self, order: Mapping[str, Any]) -> object:

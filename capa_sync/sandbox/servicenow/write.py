@@ -9,19 +9,19 @@ from typing import Any
 
 from capa_sync.sandbox.servicenow.catalogue import Catalogue, make_id
 from capa_sync.sandbox.servicenow.closing import closing_changes
-from capa_sync.sandbox.servicenow.filter import STAMP, to_number
+from capa_sync.sandbox.servicenow.filter import INSTANT_FORMAT, to_number
 from capa_sync.sandbox.servicenow.schema import JOURNAL
-from capa_sync.sandbox.servicenow.store import Row, Store
+from capa_sync.sandbox.servicenow.store import Store, StoredRow
 
 _AUDIT_ON_INSERT = "glide.sys.audit_inserts"
 
 
 @dataclass(frozen=True, slots=True)
-class Hand:
+class WriteContext:
     """Who writes, when, and how.
 
     Attributes:
-        at: what the write is stamped with.
+        at: what the write is system with.
         auto_sys_fields: False freezes sys_updated_on, sys_updated_by and sys_mod_count and lets values set sys_
             columns, as `autoSysFields(false)` does; the change is audited all the same.
         workflow: False skips business rules and auditing, as `setWorkflow(false)` does.
@@ -34,9 +34,9 @@ class Hand:
     workflow: bool = True
 
     @property
-    def stamp(self) -> str:
+    def timestamp(self) -> str:
         """The instant as the database keeps it: UTC, whole seconds."""
-        return self.at.strftime(STAMP)
+        return self.at.strftime(INSTANT_FORMAT)
 
 
 class Writer:
@@ -53,49 +53,55 @@ class Writer:
         self._serial += 1
         return make_id("row", str(self._serial))
 
-    def insert(self, table: str, values: Mapping[str, Any], hand: Hand) -> Row:
+    def insert(self, table: str, values: Mapping[str, Any], context: WriteContext) -> StoredRow:
         """Insert a record; columns the table lacks are ignored in silence."""
-        clean = self.clean(table, values, hand, is_insert=True)
+        clean = self.clean(table, values, context, is_insert=True)
         notes = self._take_notes(table, clean)
-        row = Row(table, {**self._initial(table, clean, hand), **clean})
-        if hand.workflow:
-            row.update(closing_changes(self.schema, table, {}, clean, hand))
+        row = StoredRow(table, {**self._initial(table, clean, context), **clean})
+        if context.workflow:
+            row.update(closing_changes(self.schema, table, {}, clean, context))
         self.store.add(row)
         self.catalogue.absorb(row)
-        if hand.workflow and self._audits_inserts():
-            self._audit(row, {name: ("", value) for name, value in row.items()}, hand)
-        self._journal(row, notes, hand)
+        if context.workflow and self._audits_inserts():
+            self._audit(row, {name: ("", value) for name, value in row.items()}, context)
+        self._journal(row, notes, context)
         return row
 
-    def update(self, row: Row, values: Mapping[str, Any], hand: Hand) -> bool:
+    def update(self, row: StoredRow, values: Mapping[str, Any], context: WriteContext) -> bool:
         """Update a record; tells whether anything was written. Equal values touch nothing, not even sys_mod_count."""
-        clean = self.clean(row.table, values, hand)
+        clean = self.clean(row.table, values, context)
         notes = self._take_notes(row.table, clean)
         changed = {name: value for name, value in clean.items() if row.get(name, "") != value}
         if not changed and not notes:
             return False
-        if hand.workflow:
-            changed |= closing_changes(self.schema, row.table, row, changed, hand)
+        if context.workflow:
+            changed |= closing_changes(self.schema, row.table, row, changed, context)
         before = {name: row.get(name, "") for name in changed}
         count = int(to_number(row.get("sys_mod_count", "")) or 0) + 1
-        stamped: dict[str, str] = {}
-        if hand.auto_sys_fields and self.schema.column(row.table, "sys_updated_on") is not None:
-            stamped = {"sys_updated_on": hand.stamp, "sys_updated_by": hand.user_name, "sys_mod_count": str(count)}
-        self.store.change(row, {**changed, **stamped}, table=self._new_class(row, changed))
+        system: dict[str, str] = {}
+        if context.auto_sys_fields and self.schema.column(row.table, "sys_updated_on") is not None:
+            system = {
+                "sys_updated_on": context.timestamp,
+                "sys_updated_by": context.user_name,
+                "sys_mod_count": str(count),
+            }
+        self.store.change(row, {**changed, **system}, table=self._new_class(row, changed))
         self.catalogue.absorb(row)
-        if hand.workflow:
-            self._audit(row, {name: (before[name], changed[name]) for name in changed}, hand)
-        self._journal(row, notes, hand)
+        if context.workflow:
+            self._audit(row, {name: (before[name], changed[name]) for name in changed}, context)
+        self._journal(row, notes, context)
         return True
 
-    def delete(self, row: Row, hand: Hand) -> None:
+    def delete(self, row: StoredRow, context: WriteContext) -> None:
         """Delete a record; its audit and journal rows stay, and `sys_audit_delete` files it under its real class."""
         self.store.remove(row)
-        if hand.workflow and self.schema.audits_deletes(row.table):
+        if context.workflow and self.schema.audits_deletes(row.table):
             shown = row.get(self.schema.display_column(row.table), "")
-            self._log("sys_audit_delete", hand, tablename=row.table, documentkey=row.sys_id, display_value=shown)
+            self._log("sys_audit_delete", context, tablename=row.table, documentkey=row.sys_id, display_value=shown)
 
-    def clean(self, table: str, values: Mapping[str, Any], hand: Hand, *, is_insert: bool = False) -> dict[str, str]:
+    def clean(
+        self, table: str, values: Mapping[str, Any], context: WriteContext, *, is_insert: bool = False
+    ) -> dict[str, str]:
         """The values that will be written: known columns only, as strings, cut to the column's length."""
         columns = self.schema.columns(table)
         free = {"sys_class_name", "sys_tags", "sys_domain", *(("sys_id",) if is_insert else ())}
@@ -103,19 +109,19 @@ class Writer:
         for name, value in values.items():
             column = columns.get(name)
             is_system = name.startswith("sys_") and table != "sys_properties"
-            if column is None or (is_system and hand.auto_sys_fields and name not in free):
+            if column is None or (is_system and context.auto_sys_fields and name not in free):
                 continue
             text = as_text(value)
             found[name] = text[: column.max_length] if column.type == "string" else text
         return found
 
-    def _initial(self, table: str, clean: Mapping[str, str], hand: Hand) -> dict[str, str]:
+    def _initial(self, table: str, clean: Mapping[str, str], context: WriteContext) -> dict[str, str]:
         columns = self.schema.columns(table)
         values = {name: column.default for name, column in columns.items() if column.default}
         values |= {"sys_id": clean.get("sys_id") or self.new_id(), "sys_class_name": table}
-        stamp = {"sys_created_on": hand.stamp, "sys_created_by": hand.user_name, "sys_mod_count": "0"}
-        values |= {**stamp, "sys_updated_on": hand.stamp, "sys_updated_by": hand.user_name}
-        values |= {"opened_at": hand.stamp, "opened_by": hand.user_id}
+        system = {"sys_created_on": context.timestamp, "sys_created_by": context.user_name, "sys_mod_count": "0"}
+        values |= {**system, "sys_updated_on": context.timestamp, "sys_updated_by": context.user_name}
+        values |= {"opened_at": context.timestamp, "opened_by": context.user_id}
         if "number" in columns and not clean.get("number"):
             values["number"] = self._next_number(table)
         return {name: value for name, value in values.items() if name in columns}
@@ -129,7 +135,7 @@ class Writer:
             if not view.with_value("number", number):
                 return number
 
-    def _new_class(self, row: Row, changed: Mapping[str, str]) -> str | None:
+    def _new_class(self, row: StoredRow, changed: Mapping[str, str]) -> str | None:
         wanted = changed.get("sys_class_name", row.table)
         return wanted if wanted in self.schema and wanted != row.table else None
 
@@ -140,30 +146,32 @@ class Writer:
         notes = {name: clean.pop(name) for name in names}
         return {name: text for name, text in notes.items() if text}
 
-    def _journal(self, row: Row, notes: Mapping[str, str], hand: Hand) -> None:
+    def _journal(self, row: StoredRow, notes: Mapping[str, str], context: WriteContext) -> None:
         for element, text in notes.items():
-            self._log("sys_journal_field", hand, name=row.table, element=element, element_id=row.sys_id, value=text)
-        if hand.workflow:
-            self._audit(row, {element: ("", text) for element, text in notes.items()}, hand)
+            self._log(
+                "sys_journal_field", context, name=row.table, element=element, element_id=row.sys_id, value=text
+            )
+        if context.workflow:
+            self._audit(row, {element: ("", text) for element, text in notes.items()}, context)
 
-    def _audit(self, row: Row, changes: Mapping[str, tuple[str, str]], hand: Hand) -> None:
+    def _audit(self, row: StoredRow, changes: Mapping[str, tuple[str, str]], context: WriteContext) -> None:
         for name, (old, new) in changes.items():
             if self.schema.is_audited(row.table, name):
                 self._log(
                     "sys_audit",
-                    hand,
+                    context,
                     tablename=row.table,
                     documentkey=row.sys_id,
                     fieldname=name,
                     oldvalue=old,
                     newvalue=new,
-                    user=hand.user_name,
+                    user=context.user_name,
                     record_checkpoint=row.get("sys_mod_count", "0"),
                 )
 
-    def _log(self, table: str, hand: Hand, **values: str) -> None:
-        stamp = {"sys_id": self.new_id(), "sys_created_on": hand.stamp, "sys_created_by": hand.user_name}
-        self.store.add(Row(table, {**values, **stamp}))
+    def _log(self, table: str, context: WriteContext, **values: str) -> None:
+        system = {"sys_id": self.new_id(), "sys_created_on": context.timestamp, "sys_created_by": context.user_name}
+        self.store.add(StoredRow(table, {**values, **system}))
 
     def _audits_inserts(self) -> bool:
         rows = self.store.view("sys_properties").with_value("name", _AUDIT_ON_INSERT)

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from capa_sync.sandbox.stories.telling import Highlight, tell_stories
+from capa_sync.sandbox.stories.scenario import Highlight, play_stories
 
-__all__ = ["Highlight", "tell_stories"]
+__all__ = ["Highlight", "play_stories"]

@@ -2,8 +2,20 @@
 
 from __future__ import annotations
 
-from capa_sync.sandbox.stories.cast import LEAD
-from capa_sync.sandbox.stories.script import AddAction, Create, Day, Deed, Fields, Fill, Move, Name, Say, Scene, Story
+from capa_sync.sandbox.stories.people import LEAD
+from capa_sync.sandbox.stories.script import (
+    AddAction,
+    ChangeStage,
+    Create,
+    Day,
+    Deed,
+    Fields,
+    Fill,
+    Name,
+    Say,
+    Scene,
+    Story,
+)
 
 
 def extra_stories() -> list[Story]:
@@ -49,10 +61,10 @@ def _joined_in_jira() -> Story:
         "jira",
         "joined",
         (30, 20, "ingrid.holm", Create(report)),
-        (29, 45, "chloe.martin", Move("contained", contain)),
+        (29, 45, "chloe.martin", ChangeStage("contained", contain)),
         (28, 90, "chloe.martin", Name("servicenow_number", "servicenow/joined")),
-        (26, 130, "chloe.martin", Move("analysed", cause)),
-        (23, 200, LEAD, Move("planned", {"plan_approved_by": LEAD, "plan_approved_at": Day(23)})),
+        (26, 130, "chloe.martin", ChangeStage("analysed", cause)),
+        (23, 200, LEAD, ChangeStage("planned", {"plan_approved_by": LEAD, "plan_approved_at": Day(23)})),
     )
 
 
@@ -77,7 +89,7 @@ def _joined_in_servicenow() -> Story:
             AddAction("Print the wall plans from the staff list", Day(-15), "child", "priya.nair"),
         ),
         (24, 80, "priya.nair", Fill({"due_at": Day(-15)})),
-        (22, 60, "priya.nair", Move("planned")),
+        (22, 60, "priya.nair", ChangeStage("planned")),
     )
 
 
@@ -100,8 +112,8 @@ def _improvement() -> Story:
         "improvement",
         (38, 100, "ben.okafor", Create(idea, kind="improvement")),
         (33, 60, LEAD, Fill(decision)),
-        (12, 240, "chloe.martin", Move("implemented", done)),
-        (11, 30, LEAD, Move("closed")),
+        (12, 240, "chloe.martin", ChangeStage("implemented", done)),
+        (11, 30, LEAD, ChangeStage("closed")),
     )
 
 
@@ -124,7 +136,7 @@ def _rejected() -> Story:
         "rejected",
         (17, 300, "anna.lee", Create(report)),
         (16, 40, "priya.nair", Say("That was the alarm test. I ask Mara to set this aside.")),
-        (15, 70, LEAD, Move("rejected", reason)),
+        (15, 70, LEAD, ChangeStage("rejected", reason)),
     )
 
 
@@ -142,6 +154,6 @@ def _under_discussion() -> Story:
         "jira",
         "quarantined",
         (8, 150, "priya.nair", Create(report)),
-        (7, 90, LEAD, Move("under discussion")),
+        (7, 90, LEAD, ChangeStage("under discussion")),
         (7, 95, LEAD, Say("We take this to the next security meeting before we call it anything.")),
     )

@@ -7,8 +7,6 @@ from dataclasses import dataclass, field
 
 from capa_sync.sandbox.jira import JiraTracker
 from capa_sync.sandbox.jira.script import Actor
-from capa_sync.sandbox.stories.cast import CAST
-from capa_sync.sandbox.stories.diary import Diary
 from capa_sync.sandbox.stories.jira_site import (
     ACTION_TYPE,
     CHANGE_TYPE,
@@ -18,20 +16,22 @@ from capa_sync.sandbox.stories.jira_site import (
     TYPE_OF,
     site_lines,
 )
+from capa_sync.sandbox.stories.people import PEOPLE
 from capa_sync.sandbox.stories.script import (
     AddAction,
+    ChangeStage,
     Create,
     Day,
     Deed,
     Fields,
     Fill,
     FinishAction,
-    Move,
     Name,
     Say,
     Scene,
 )
 from capa_sync.sandbox.stories.vocabulary import WORDS
+from capa_sync.sandbox.stories.working_days import WorkingDays
 
 
 @dataclass(slots=True)
@@ -44,12 +44,12 @@ class JiraPlayer:
     """
 
     tracker: JiraTracker
-    diary: Diary
+    days: WorkingDays
     number_of: Callable[[str], str]
     keys: dict[str, str] = field(default_factory=dict)
     actions: dict[str, str] = field(default_factory=dict)
 
-    def set_stage(self) -> None:
+    def prepare(self) -> None:
         """Load the company's site."""
         self.tracker.load(site_lines(self.tracker.face))
 
@@ -71,7 +71,7 @@ class JiraPlayer:
     def _change(self, actor: Actor, key: str, deed: Deed) -> None:
         if isinstance(deed, Fill):
             actor.edit(key, self._fields(deed.fields))
-        elif isinstance(deed, Move):
+        elif isinstance(deed, ChangeStage):
             actor.transition(key, STATUS_OF[deed.stage], self._fields(deed.fields))
         elif isinstance(deed, Say):
             actor.comment(key, deed.text)
@@ -105,7 +105,7 @@ class JiraPlayer:
         return change
 
     def _account(self, person: str) -> str:
-        one = CAST[person]
+        one = PEOPLE[person]
         return one.cloud if self.tracker.face == "cloud" else one.datacenter
 
     def _fields(self, fields: Fields) -> Mapping[str, str]:
@@ -114,7 +114,7 @@ class JiraPlayer:
     def _value(self, name: str, value: str | Day) -> str:
         word = WORDS[name]
         if isinstance(value, Day):
-            return self.diary.day(value).isoformat()
+            return self.days.day(value).isoformat()
         if word.kind == "person":
             return self._account(value)
         return word.options[value] if word.kind == "option" and value else value

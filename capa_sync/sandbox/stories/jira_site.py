@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from capa_sync.sandbox.jira.defaults import CATEGORIES
-from capa_sync.sandbox.stories.cast import CAST, Person
+from capa_sync.sandbox.stories.people import PEOPLE, StoryPerson
 from capa_sync.sandbox.stories.vocabulary import WORDS, Word
 
 Json = dict[str, Any]
@@ -66,7 +66,7 @@ _FORMS = {
 def site_lines(face: str) -> Iterator[Json]:
     """Everything that the tickets need to be there before them."""
     yield {"kind": "site", "face": face}
-    yield from (_user(one, face) for one in CAST.values())
+    yield from (_user(one, face) for one in PEOPLE.values())
     yield _account({"displayName": ROBOT[face], "active": True}, ROBOT[face], "JIRAUSER10090", face)
     main, name = NONCONFORMITIES[face], {"cloud": "Corrective actions", "datacenter": "Nonconformities"}[face]
     yield {"kind": "project", "id": "10000", "key": main, "name": name, "projectTypeKey": "business"}
@@ -94,7 +94,7 @@ def _account(shown: Json, account: str, key: str, face: str) -> Json:
     return {"kind": "user", **by, **shown}
 
 
-def _user(person: Person, face: str) -> Json:
+def _user(person: StoryPerson, face: str) -> Json:
     account = person.cloud if face == "cloud" else person.datacenter
     shown = {"displayName": person.name, "active": not person.has_left, "timeZone": "Europe/London"}
     return _account({**shown, "emailAddress": f"{person.id}@example.com"}, account, person.key, face)

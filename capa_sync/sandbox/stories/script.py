@@ -37,7 +37,7 @@ class Fill:
 
 
 @dataclass(frozen=True, slots=True)
-class Move:
+class ChangeStage:
     """The ticket goes to a stage (or side status), with fields filled in the same save."""
 
     stage: str
@@ -83,7 +83,7 @@ class Name:
     story: str
 
 
-Deed: TypeAlias = Create | Fill | Move | Say | AddAction | FinishAction | Name
+Deed: TypeAlias = Create | Fill | ChangeStage | Say | AddAction | FinishAction | Name
 
 
 @dataclass(frozen=True, slots=True)

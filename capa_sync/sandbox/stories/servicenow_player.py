@@ -7,23 +7,23 @@ from datetime import UTC, datetime, time
 from typing import Final
 
 from capa_sync.sandbox.servicenow import ServiceNowTracker
-from capa_sync.sandbox.servicenow.admin import Person as Hand
-from capa_sync.sandbox.stories.cast import CAST
-from capa_sync.sandbox.stories.diary import OFFICE, Diary
+from capa_sync.sandbox.servicenow.admin import ServiceNowActor
+from capa_sync.sandbox.stories.people import PEOPLE
 from capa_sync.sandbox.stories.script import (
     AddAction,
+    ChangeStage,
     Create,
     Day,
     Deed,
     Fields,
     Fill,
     FinishAction,
-    Move,
     Name,
     Say,
     Scene,
 )
 from capa_sync.sandbox.stories.vocabulary import WORDS
+from capa_sync.sandbox.stories.working_days import OFFICE, WorkingDays
 
 ISSUE: Final = "sn_grc_issue"
 TASK: Final = "sn_grc_task"
@@ -53,62 +53,62 @@ class ServiceNowPlayer:
     """
 
     tracker: ServiceNowTracker
-    diary: Diary
+    days: WorkingDays
     ids: dict[str, str] = field(default_factory=dict)
     numbers: dict[str, str] = field(default_factory=dict)
     tasks: dict[str, str] = field(default_factory=dict)
     people: dict[str, str] = field(default_factory=dict)
 
-    def set_stage(self) -> None:
+    def prepare(self) -> None:
         """Make the company's people known; none of them signs in."""
-        for one in CAST.values():
+        for one in PEOPLE.values():
             self.people[one.id] = self.tracker.add_account(
                 one.id, name=one.name, password=None, time_zone="Europe/London", active=not one.has_left
             )
 
     def play(self, scene: Scene) -> None:
         """Carry out one deed at the clock's present instant."""
-        hand, deed, story = self.tracker.as_user(scene.by), scene.deed, scene.story
+        actor, deed, story = self.tracker.as_user(scene.by), scene.deed, scene.story
         if isinstance(deed, Create):
             kind = {"u_track": deed.kind, "issue_type": _issue_type(deed.kind)}
-            row = hand.insert(ISSUE, {**kind, **self._columns(deed.fields)})
+            row = actor.insert(ISSUE, {**kind, **self._columns(deed.fields)})
             self.ids[story], self.numbers[story] = row["sys_id"], row["number"]
         elif isinstance(deed, AddAction | FinishAction):
-            self._act(hand, story, deed)
+            self._act(actor, story, deed)
         else:
-            self._change(hand, self.ids[story], deed)
+            self._change(actor, self.ids[story], deed)
 
     def address(self, story: str) -> tuple[str, str]:
         """The record's number, and the path of its page for people."""
         return self.numbers[story], f"/nav_to.do?uri={ISSUE}.do%3Fsys_id%3D{self.ids[story]}"
 
-    def _change(self, hand: Hand, sys_id: str, deed: Deed) -> None:
+    def _change(self, actor: ServiceNowActor, sys_id: str, deed: Deed) -> None:
         if isinstance(deed, Fill):
-            hand.update(ISSUE, sys_id, self._columns(deed.fields))
-        elif isinstance(deed, Move):
-            hand.update(ISSUE, sys_id, {**self._columns(deed.fields), **_STATE_OF[deed.stage]})
+            actor.update(ISSUE, sys_id, self._columns(deed.fields))
+        elif isinstance(deed, ChangeStage):
+            actor.update(ISSUE, sys_id, {**self._columns(deed.fields), **_STATE_OF[deed.stage]})
         elif isinstance(deed, Say):
-            hand.work_note(ISSUE, sys_id, deed.text)
+            actor.work_note(ISSUE, sys_id, deed.text)
         elif isinstance(deed, Name):
-            hand.update(ISSUE, sys_id, {WORDS[deed.field].column: self.numbers[deed.story]})
+            actor.update(ISSUE, sys_id, {WORDS[deed.field].column: self.numbers[deed.story]})
 
-    def _act(self, hand: Hand, story: str, deed: AddAction | FinishAction) -> None:
+    def _act(self, actor: ServiceNowActor, story: str, deed: AddAction | FinishAction) -> None:
         sys_id, task = self.ids[story], self.tasks.get(story)
         if isinstance(deed, FinishAction):
             if task:
-                hand.update(TASK, task, {"state": _DONE, "u_evidence": deed.evidence})
+                actor.update(TASK, task, {"state": _DONE, "u_evidence": deed.evidence})
             elif deed.evidence:
-                hand.update(ISSUE, sys_id, self._columns({"implementation_evidence": deed.evidence}))
+                actor.update(ISSUE, sys_id, self._columns({"implementation_evidence": deed.evidence}))
         elif deed.place == "field":
             due = {"due_at": deed.due} if deed.due else {}
-            hand.update(ISSUE, sys_id, self._columns({"action_text": deed.text, **due}))
+            actor.update(ISSUE, sys_id, self._columns({"action_text": deed.text, **due}))
         else:
-            self.tasks[story] = self._add_task(hand, sys_id, deed)
+            self.tasks[story] = self._add_task(actor, sys_id, deed)
 
-    def _add_task(self, hand: Hand, issue: str, deed: AddAction) -> str:
+    def _add_task(self, actor: ServiceNowActor, issue: str, deed: AddAction) -> str:
         owner = {"assigned_to": self.people[deed.owner]} if deed.owner else {}
         due = {"planned_end_date": self._instant(deed.due, _END_OF_WORK)} if deed.due else {}
-        return hand.insert(TASK, {"issue": issue, "short_description": deed.text, **owner, **due})["sys_id"]
+        return actor.insert(TASK, {"issue": issue, "short_description": deed.text, **owner, **due})["sys_id"]
 
     def _columns(self, fields: Fields) -> dict[str, str]:
         return {WORDS[name].column: self._value(name, value) for name, value in fields.items()}
@@ -117,14 +117,14 @@ class ServiceNowPlayer:
         word = WORDS[name]
         if isinstance(value, Day):
             hour = _END_OF_WORK if name == "due_at" else _BEFORE_WORK
-            return self.diary.day(value).isoformat() if word.kind == "day" else self._instant(value, hour)
+            return self.days.day(value).isoformat() if word.kind == "day" else self._instant(value, hour)
         if word.kind == "person" and value:
             return self.people[value]
         return _YES[value] if name in ("confidential", "training_needed") else value
 
     def _instant(self, day: Day, hour: time) -> str:
         """A day and an hour of the office as an instant of the database, in UTC."""
-        local = datetime.combine(self.diary.day(day), hour, OFFICE)
+        local = datetime.combine(self.days.day(day), hour, OFFICE)
         return local.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S")
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from capa_sync.errors import UserError
-from capa_sync.sandbox.jira.render import FieldChoice, Renderer
+from capa_sync.sandbox.jira.render import FieldChoice, IssueRenderer
 from capa_sync.sandbox.jira.tracker import JiraTracker
 from tests.contract.jira_world import make_tracker, site_lines
 
@@ -31,7 +31,7 @@ def ticket(key: str, fields: Json | None = None, **rest: Any) -> Json:
 def shown(tracker: JiraTracker, key: str) -> Json:
     """The issue as the API user gets it, with its changelog."""
     user = tracker.state.users["capa-sync"]
-    render = Renderer(
+    render = IssueRenderer(
         tracker.state, tracker.site.access, tracker.knobs, tracker.site.access.viewer(user, 2, "http://x")
     )
     issue = tracker.state.find(key)

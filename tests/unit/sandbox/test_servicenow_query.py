@@ -8,7 +8,7 @@ import pytest
 
 from capa_sync.sandbox.clock import SandboxClock
 from capa_sync.sandbox.servicenow import ServiceNowTracker
-from capa_sync.sandbox.servicenow.query import Condition, Order, parse_query
+from capa_sync.sandbox.servicenow.query import Order, QueryCondition, parse_query
 
 ROWS = [
     {
@@ -53,8 +53,8 @@ def test_a_query_is_parsed_into_conjuncts_alternatives_and_branches() -> None:
     """`^OR` binds to the condition before it, `^NQ` starts a new filter."""
     query = parse_query("a=1^b>2^ORc<3^NQd!=4")
     assert query.branches == (
-        ((Condition("a", "=", "1"),), (Condition("b", ">", "2"), Condition("c", "<", "3"))),
-        ((Condition("d", "!=", "4"),),),
+        ((QueryCondition("a", "=", "1"),), (QueryCondition("b", ">", "2"), QueryCondition("c", "<", "3"))),
+        ((QueryCondition("d", "!=", "4"),),),
     )
 
 
@@ -62,7 +62,7 @@ def test_orderby_is_no_alternative() -> None:
     """`^ORDERBY` begins with OR and is a sort key all the same."""
     query = parse_query("active=true^ORDERBYsys_updated_on^ORDERBYDESCsys_id")
     assert query.orders == (Order("sys_updated_on"), Order("sys_id", descending=True))
-    assert query.branches == (((Condition("active", "=", "true"),),),)
+    assert query.branches == (((QueryCondition("active", "=", "true"),),),)
 
 
 def test_the_end_marker_of_the_list_view_is_no_condition() -> None:
@@ -73,7 +73,7 @@ def test_the_end_marker_of_the_list_view_is_no_condition() -> None:
 def test_a_caret_in_a_value_becomes_another_condition() -> None:
     """There is no escape: a user's text with a caret changes the query (facts/servicenow.md 7.2)."""
     assert parse_query("short_description=a^ORb=c").branches == (
-        ((Condition("short_description", "=", "a"), Condition("b", "=", "c")),),
+        ((QueryCondition("short_description", "=", "a"), QueryCondition("b", "=", "c")),),
     )
 
 

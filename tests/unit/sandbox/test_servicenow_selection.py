@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from capa_sync.sandbox.clock import SandboxClock
 from capa_sync.sandbox.servicenow import ServiceNowTracker
 from capa_sync.sandbox.servicenow.access import Caller
-from capa_sync.sandbox.servicenow.filter import Filter, Part
+from capa_sync.sandbox.servicenow.filter import Filter, FilterPart
 from capa_sync.sandbox.servicenow.selection import Selection, Window, select
-from capa_sync.sandbox.servicenow.store import Row
+from capa_sync.sandbox.servicenow.store import StoredRow
 
 IDS = [f"{n:02x}" for n in range(40)]
 STAMPS = [f"2026-01-0{n} 00:00:00" for n in range(1, 5)]
@@ -49,7 +49,7 @@ def filled(made: list[tuple[str, str, str]]) -> ServiceNowTracker:
             "sys_updated_on": stamp,
             "sys_created_on": stamp,
         }
-        tracker._instance.store.add(Row("sn_grc_issue", record))
+        tracker._instance.store.add(StoredRow("sn_grc_issue", record))
     return tracker
 
 
@@ -114,13 +114,13 @@ def looks(tracker: ServiceNowTracker, query: str, window: Window) -> int:
     """How many times a condition was tried on a row to make one page."""
     wanted, tried = resolved(tracker, query), 0
 
-    def counted(part: Part) -> Part:
-        def test(row: Row) -> bool:
+    def counted(part: FilterPart) -> FilterPart:
+        def test(row: StoredRow) -> bool:
             nonlocal tried
             tried += 1
             return part.test(row)
 
-        return Part(test, part.condition)
+        return FilterPart(test, part.condition)
 
     wanted.branches = [[counted(part) for part in branch] for branch in wanted.branches]
     select(tracker._instance.store.view("sn_grc_issue"), wanted, window)

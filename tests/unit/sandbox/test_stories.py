@@ -16,14 +16,14 @@ from capa_sync.sandbox.jira.state import Issue
 from capa_sync.sandbox.jira.text import to_wiki
 from capa_sync.sandbox.messages import Request
 from capa_sync.sandbox.servicenow import ServiceNowTracker
-from capa_sync.sandbox.stories import tell_stories
-from capa_sync.sandbox.stories.cast import CAST
-from capa_sync.sandbox.stories.diary import OFFICE, Diary
-from capa_sync.sandbox.stories.plots import PLOTS
+from capa_sync.sandbox.stories import play_stories
+from capa_sync.sandbox.stories.people import PEOPLE
+from capa_sync.sandbox.stories.rule_cases import RULE_CASES
+from capa_sync.sandbox.stories.scenario import PlayedScenario, play_scenario
 from capa_sync.sandbox.stories.script import Day
-from capa_sync.sandbox.stories.telling import Told, tell
 from capa_sync.sandbox.stories.topics import SOURCES, TWINS, read_topics
 from capa_sync.sandbox.stories.vocabulary import WORDS
+from capa_sync.sandbox.stories.working_days import OFFICE, WorkingDays
 from capa_sync.starter import starter_path
 
 NOW = datetime(2026, 11, 24, 14, 0, tzinfo=UTC)
@@ -37,7 +37,7 @@ class World:
     cloud: JiraTracker
     datacenter: JiraTracker
     servicenow: ServiceNowTracker
-    told: Told
+    told: PlayedScenario
 
     def jira_issues(self) -> list[tuple[JiraTracker, Issue]]:
         """Every issue of both Jiras, sub-tasks and changes too."""
@@ -64,7 +64,7 @@ def make_world(now: datetime = NOW, *, ticking: bool = False) -> World:
     """Tell the stories at one instant."""
     clock = SandboxClock(now, ticking=ticking)
     trackers = (JiraTracker("cloud", clock), JiraTracker("datacenter", clock), ServiceNowTracker(clock))
-    return World(clock, *trackers, tell(*trackers, clock))
+    return World(clock, *trackers, play_scenario(*trackers, clock))
 
 
 @pytest.fixture(scope="module")
@@ -75,12 +75,12 @@ def world() -> World:
 
 def test_each_rule_has_a_story_and_a_clean_twin_in_each_tracker(world: World) -> None:
     """Twelve plots are told twice in three trackers, and with five more there are 77 tickets."""
-    wanted = {f"{source}/{rule}/{twin}" for source in SOURCES for rule in PLOTS for twin in TWINS}
+    wanted = {f"{source}/{rule}/{twin}" for source in SOURCES for rule in RULE_CASES for twin in TWINS}
     assert len(wanted) == 72
     extras = {"jira/joined", "servicenow/joined", "jira-dc/improvement", "servicenow/rejected", "jira/quarantined"}
     assert set(world.told.keys) == wanted | extras
     shipped = {file.stem for file in starter_path("rules").glob("*.yaml")}
-    assert set(PLOTS) <= shipped
+    assert set(RULE_CASES) <= shipped
 
 
 def test_everything_happened_in_office_hours_before_now(world: World) -> None:
@@ -140,15 +140,15 @@ def test_texts_have_no_slot_left_and_fit(world: World) -> None:
 def test_the_shipped_people_file_knows_everybody(world: World) -> None:
     """The cast's accounts stand in mappings/people.yaml, and who has left is inactive in all trackers."""
     people = YAML(typ="safe").load((starter_path("mappings") / "people.yaml").read_text(encoding="utf-8"))["people"]
-    assert set(people) == set(CAST)
-    for one in CAST.values():
+    assert set(people) == set(PEOPLE)
+    for one in PEOPLE.values():
         accounts = {"jira": one.cloud, "jira-dc": [one.datacenter, one.key], "servicenow": one.id}
         assert people[one.id]["accounts"] == accounts
         assert world.cloud.state.users[one.cloud].raw["active"] is not one.has_left
         assert world.datacenter.state.users[one.datacenter].raw["active"] is not one.has_left
         [row] = world.servicenow.rows("sys_user", f"user_name={one.id}")
         assert row["active"] == ("false" if one.has_left else "true")
-    assert sum(one.has_left for one in CAST.values()) == 1
+    assert sum(one.has_left for one in PEOPLE.values()) == 1
 
 
 def test_the_stories_leave_the_clock_alone() -> None:
@@ -173,7 +173,7 @@ def test_three_highlights_open_as_pages() -> None:
     """The three tickets worth opening have a page that shows their title and history."""
     clock = SandboxClock(NOW, ticking=False)
     trackers = (JiraTracker("cloud", clock), JiraTracker("datacenter", clock), ServiceNowTracker(clock))
-    highlights = tell_stories(*trackers, clock)
+    highlights = play_stories(*trackers, clock)
     assert [each.source for each in highlights] == list(SOURCES)
     urls = {source: f"http://{source}" for source in SOURCES}
     for each, tracker in zip(highlights, trackers, strict=True):
@@ -186,7 +186,7 @@ def test_three_highlights_open_as_pages() -> None:
 
 def test_a_day_is_a_working_day_in_the_right_distance() -> None:
     """Days count Monday to Friday only, back and forth, over a weekend's now and over the clocks' change."""
-    sunday = Diary(datetime(2026, 3, 29, 12, 0, tzinfo=UTC))
+    sunday = WorkingDays(datetime(2026, 3, 29, 12, 0, tzinfo=UTC))
     assert [sunday.day(Day(ago)).isoformat() for ago in (6, 5, 1, 0, -1, -5)] == [
         "2026-03-20",
         "2026-03-23",

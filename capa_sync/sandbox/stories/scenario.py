@@ -9,14 +9,14 @@ from datetime import timedelta
 from capa_sync.sandbox.clock import SandboxClock
 from capa_sync.sandbox.jira import JiraTracker
 from capa_sync.sandbox.servicenow import ServiceNowTracker
-from capa_sync.sandbox.stories.diary import Diary
 from capa_sync.sandbox.stories.extras import extra_stories
 from capa_sync.sandbox.stories.jira_player import JiraPlayer
-from capa_sync.sandbox.stories.pen import Pen
-from capa_sync.sandbox.stories.plots import PLOTS
+from capa_sync.sandbox.stories.rule_cases import RULE_CASES
 from capa_sync.sandbox.stories.script import Scene, Story
 from capa_sync.sandbox.stories.servicenow_player import ServiceNowPlayer
+from capa_sync.sandbox.stories.story_writer import StoryWriter
 from capa_sync.sandbox.stories.topics import read_topics
+from capa_sync.sandbox.stories.working_days import WorkingDays
 
 Player = JiraPlayer | ServiceNowPlayer
 
@@ -49,14 +49,14 @@ class Highlight:
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class PlayedScenario:
     """What a telling left: the key of every story's ticket, by the story's name, and the three worth opening."""
 
     keys: Mapping[str, str]
     highlights: Sequence[Highlight]
 
 
-def tell_stories(
+def play_stories(
     cloud: JiraTracker, datacenter: JiraTracker, servicenow: ServiceNowTracker, clock: SandboxClock
 ) -> list[Highlight]:
     """Tell every story, dated back from the clock's now; the clock ends where it would be without this.
@@ -70,46 +70,48 @@ def tell_stories(
     Returns:
         Exactly three tickets worth opening.
     """
-    return list(tell(cloud, datacenter, servicenow, clock).highlights)
+    return list(play_scenario(cloud, datacenter, servicenow, clock).highlights)
 
 
-def tell(cloud: JiraTracker, datacenter: JiraTracker, servicenow: ServiceNowTracker, clock: SandboxClock) -> Told:
-    """As `tell_stories`, and say which ticket belongs to which story."""
+def play_scenario(
+    cloud: JiraTracker, datacenter: JiraTracker, servicenow: ServiceNowTracker, clock: SandboxClock
+) -> PlayedScenario:
+    """As `play_stories`, and say which ticket belongs to which story."""
     start = clock.now()
-    watch, diary = SandboxClock(start, ticking=clock.is_ticking), Diary(start)
-    grc = ServiceNowPlayer(servicenow, diary)
+    real_clock, days = SandboxClock(start, ticking=clock.is_ticking), WorkingDays(start)
+    grc = ServiceNowPlayer(servicenow, days)
     players: dict[str, Player] = {"servicenow": grc}
     for name, tracker in (("jira", cloud), ("jira-dc", datacenter)):
-        players[name] = JiraPlayer(tracker, diary, grc.numbers.__getitem__)
+        players[name] = JiraPlayer(tracker, days, grc.numbers.__getitem__)
     clock.freeze()
     try:
         stories = all_stories()
-        _play(stories, players, diary, clock)
+        _play(stories, players, days, clock)
     finally:
-        clock.set(watch.now())
-        if watch.is_ticking:
+        clock.set(real_clock.now())
+        if real_clock.is_ticking:
             clock.resume()
     addresses = {story.name: players[story.source].address(story.name) for story in stories}
     highlights = [Highlight(name.partition("/")[0], *addresses[name], why) for name, why in _HIGHLIGHTS.items()]
-    return Told({name: key for name, (key, _path) in addresses.items()}, highlights)
+    return PlayedScenario({name: key for name, (key, _path) in addresses.items()}, highlights)
 
 
 def all_stories() -> list[Story]:
     """Every story of the scenario."""
     found = []
     for number, topic in enumerate(read_topics()):
-        pen = Pen(topic, number)
-        PLOTS[topic.rule](pen)
-        found.append(pen.story)
+        writer = StoryWriter(topic, number)
+        RULE_CASES[topic.rule](writer)
+        found.append(writer.story)
     return [*found, *extra_stories()]
 
 
-def _play(stories: Sequence[Story], players: Mapping[str, Player], diary: Diary, clock: SandboxClock) -> None:
+def _play(stories: Sequence[Story], players: Mapping[str, Player], days: WorkingDays, clock: SandboxClock) -> None:
     scenes: list[tuple[Player, Scene]] = [(players[story.source], one) for story in stories for one in story.scenes]
     scenes.sort(key=lambda pair: (-pair[1].ago, pair[1].minute))
-    clock.set(diary.at(scenes[0][1].ago + 1, 0) - timedelta(days=1))
+    clock.set(days.at(scenes[0][1].ago + 1, 0) - timedelta(days=1))
     for player in players.values():
-        player.set_stage()
+        player.prepare()
     for player, scene in scenes:
-        clock.set(diary.at(scene.ago, scene.minute))
+        clock.set(days.at(scene.ago, scene.minute))
         player.play(scene)

@@ -12,7 +12,7 @@ _OPENS = time(9)
 _SATURDAY = 5
 
 
-class Diary:
+class WorkingDays:
     """Counts working days (Monday to Friday) back and forth from one instant."""
 
     def __init__(self, now: datetime) -> None:

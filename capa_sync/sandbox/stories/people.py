@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
-class Person:
+class StoryPerson:
     """One person.
 
     Attributes:
@@ -24,13 +24,13 @@ class Person:
     has_left: bool = False
 
 
-def _person(number: int, id_: str, name: str, datacenter: str, *, has_left: bool = False) -> Person:
-    return Person(
+def _person(number: int, id_: str, name: str, datacenter: str, *, has_left: bool = False) -> StoryPerson:
+    return StoryPerson(
         id_, name, f"5b10ac8d82e05b22cc7d4e{number:02d}", datacenter, f"JIRAUSER{10_099 + number}", has_left
     )
 
 
-CAST: dict[str, Person] = {
+PEOPLE: dict[str, StoryPerson] = {
     one.id: one
     for one in (
         _person(1, "anna.lee", "Anna Lee", "alee"),

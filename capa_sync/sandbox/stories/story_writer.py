@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from capa_sync.sandbox.stories.cast import AUDITOR, LEAD
+from capa_sync.sandbox.stories.people import AUDITOR, LEAD
 from capa_sync.sandbox.stories.script import (
     AddAction,
+    ChangeStage,
     Create,
     Day,
     Deed,
     Fields,
     Fill,
     FinishAction,
-    Move,
     Say,
     Scene,
     Story,
@@ -22,7 +22,7 @@ _OFFICE_MINUTES = 420
 _SPACING = 12
 
 
-class Pen:
+class StoryWriter:
     """Writes the story of one topic.
 
     Args:
@@ -79,7 +79,7 @@ class Pen:
             "correction_at": Day(ago),
             "consequences": self.topic["consequences"],
         }
-        self._add(ago, self.owner, Move("contained", fields))
+        self._add(ago, self.owner, ChangeStage("contained", fields))
 
     def analyse(self, ago: int, *, cause: str = "", extent: bool = True, moves: bool = True) -> None:
         """The cause is found, and whether the same is elsewhere."""
@@ -92,7 +92,7 @@ class Pen:
         }
         if extent:
             fields |= {"extent_result": text.get("extent_result", "none_found"), "extent_note": text["extent"]}
-        self._add(ago, self.owner, Move("analysed", fields) if moves else Fill(fields))
+        self._add(ago, self.owner, ChangeStage("analysed", fields) if moves else Fill(fields))
 
     def plan(self, ago: int, due: int | None) -> None:
         """The corrective action is planned, with how and when one will see that it worked."""
@@ -108,14 +108,14 @@ class Pen:
             "plan_approved_at": Day(ago),
             **own,
         }
-        self._add(ago, LEAD, Move("planned", fields))
+        self._add(ago, LEAD, ChangeStage("planned", fields))
 
     def implement(self, ago: int, *, proven: bool = True) -> None:
         """The action is done; people who must know are told."""
         evidence = self.topic["evidence"] if proven else ""
         self._add(ago, self.owner, FinishAction(evidence))
         told: Fields = {"communicated_to": self.topic["told"], "communicated_at": Day(ago)}
-        self._add(ago, self.owner, Move("implemented", told))
+        self._add(ago, self.owner, ChangeStage("implemented", told))
 
     def verify(self, ago: int) -> None:
         """Somebody looks whether it worked."""
@@ -124,7 +124,7 @@ class Pen:
             "effectiveness_note": self.topic["outcome"],
             "effectiveness_at": Day(ago),
         }
-        self._add(ago, self.reviewer, Move("verified", fields))
+        self._add(ago, self.reviewer, ChangeStage("verified", fields))
 
     def close(self, ago: int) -> None:
         """The ISMS lead closes the record."""
@@ -137,11 +137,11 @@ class Pen:
         review = text.get("management_review")
         if review:
             fields["management_review_ref"] = review
-        self._add(ago, LEAD, Move("closed", fields))
+        self._add(ago, LEAD, ChangeStage("closed", fields))
 
     def reopen(self, ago: int) -> None:
         """The ISMS lead opens the record again and says why."""
-        self._add(ago, LEAD, Move("implemented"))
+        self._add(ago, LEAD, ChangeStage("implemented"))
         self._add(ago, LEAD, Say(self.topic["reopening"]))
 
     def fill(self, ago: int, by: str, **fields: str | Day) -> None:

@@ -1,0 +1,150 @@
+"""The plots: how a ticket's life goes for each rule, once broken and once done right; the texts come from topics."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from capa_sync.sandbox.stories.script import Day
+from capa_sync.sandbox.stories.story_writer import StoryWriter
+
+RuleCase = Callable[[StoryWriter], None]
+
+
+def what_when_where(writer: StoryWriter) -> None:
+    """Reported in three words; or with what, when and where."""
+    if writer.is_broken:
+        writer.report_vaguely(5)
+    else:
+        writer.report(5)
+        writer.contain(4)
+
+
+def correction_recorded(writer: StoryWriter) -> None:
+    """Nobody says for three weeks what was done at once; or it stands there the next day."""
+    writer.report(15)
+    if writer.is_broken:
+        writer.say(13, writer.owner, writer.topic["chat"])
+    else:
+        writer.contain(14)
+
+
+def root_cause_before_action(writer: StoryWriter) -> None:
+    """The action is planned and begun before anybody asked why; or the other way round."""
+    writer.report(24)
+    writer.contain(23)
+    if writer.is_broken:
+        writer.plan(20, due=-15)
+        writer.analyse(15, moves=False)
+    else:
+        writer.analyse(20)
+        writer.plan(17, due=-15)
+
+
+def root_cause_substantive(writer: StoryWriter) -> None:
+    """The cause is two words long; or says what let it happen."""
+    writer.report(22)
+    writer.contain(21)
+    writer.analyse(18, cause=writer.topic["weak_cause"] if writer.is_broken else "")
+    writer.plan(16, due=-12)
+
+
+def extent_assessed(writer: StoryWriter) -> None:
+    """Nobody looked elsewhere; or somebody did."""
+    writer.report(26)
+    writer.contain(25)
+    writer.analyse(22, extent=not writer.is_broken)
+    writer.plan(19, due=-10)
+
+
+def action_planned(writer: StoryWriter) -> None:
+    """The plan has no date; or it has one."""
+    writer.report(20)
+    writer.contain(19)
+    writer.analyse(15)
+    writer.plan(12, due=None if writer.is_broken else -18)
+
+
+def action_overdue(writer: StoryWriter) -> None:
+    """The day passes and the action is open; or it was done before."""
+    writer.report(45)
+    writer.contain(44)
+    writer.analyse(40)
+    writer.plan(37, due=6)
+    if not writer.is_broken:
+        writer.implement(8)
+
+
+def due_date_moved(writer: StoryWriter) -> None:
+    """The date moves without a word; or with a reason."""
+    writer.report(34)
+    writer.contain(33)
+    writer.analyse(30)
+    writer.plan(27, due=6)
+    writer.fill(9, writer.owner, due_at=Day(-14))
+    if not writer.is_broken:
+        writer.say(9, writer.owner, writer.topic["reason"])
+
+
+def actions_done_with_evidence(writer: StoryWriter) -> None:
+    """Implemented, they say, and show nothing; or they do."""
+    writer.report(48)
+    writer.contain(47)
+    writer.analyse(43)
+    writer.plan(40, due=5)
+    writer.implement(7, proven=not writer.is_broken)
+
+
+def effectiveness_before_close(writer: StoryWriter) -> None:
+    """Closed as soon as the work is done; or once it was seen to work."""
+    _until_implemented(writer)
+    if not writer.is_broken:
+        writer.verify(16)
+    writer.close(14)
+
+
+def edited_after_close(writer: StoryWriter) -> None:
+    """A closed record is rewritten; or reopened, mended and closed again."""
+    _until_implemented(writer)
+    writer.verify(16)
+    writer.close(14)
+    if writer.is_broken:
+        writer.fill(6, writer.owner, root_cause=writer.topic["rewritten"])
+    else:
+        writer.reopen(6)
+        writer.fill(5, writer.owner, root_cause=writer.topic["rewritten"])
+        writer.verify(4)
+        writer.close(3)
+
+
+def independent_review(writer: StoryWriter) -> None:
+    """The owner confirms the own work; or a colleague does."""
+    if writer.is_broken:
+        writer.reviewer = writer.owner
+    _until_implemented(writer)
+    writer.verify(16)
+    writer.close(14)
+
+
+def _until_implemented(writer: StoryWriter) -> None:
+    writer.report(78)
+    writer.contain(77)
+    writer.analyse(73)
+    writer.plan(70, due=48)
+    writer.implement(50)
+
+
+RULE_CASES: dict[str, RuleCase] = {
+    "what-when-where": what_when_where,
+    "correction-recorded": correction_recorded,
+    "root-cause-before-action": root_cause_before_action,
+    "root-cause-substantive": root_cause_substantive,
+    "extent-assessed": extent_assessed,
+    "action-planned": action_planned,
+    "action-overdue": action_overdue,
+    "due-date-moved": due_date_moved,
+    "actions-done-with-evidence": actions_done_with_evidence,
+    "effectiveness-before-close": effectiveness_before_close,
+    "edited-after-close": edited_after_close,
+    "independent-review": independent_review,
+}
+"""Rule -> plot."""
