@@ -1,4 +1,4 @@
-"""The ticket's journey, in order: this file alone knows which stage comes after which."""
+"""One cycle over the sources: the order of its steps stands in this file alone."""
 
 from __future__ import annotations
 
@@ -48,10 +48,14 @@ class CycleResult:
     """What one cycle over one source did.
 
     Attributes:
-        source: its name. started_at, run: when, and its number in the ledger (0: the tracker asked us to wait).
-        is_backfill: it is read for the first time. is_sweep: everything is read again, not only what changed.
-        counts: numbers by name. problem: what ended it, "" when it was read to its end. stopped: the brake that held.
-        is_own_error: an error of capa-sync itself ended it, and no fault of the source.
+        source: the source's name.
+        started_at: when the cycle started. run: its id in the run ledger, 0 when the tracker asked us to wait.
+        is_backfill: the source is read for the first time.
+        is_sweep: the cycle reads everything again, not only what changed.
+        counts: numbers by name.
+        problem: what ended the cycle early, "" when the source was read to its end.
+        stopped: the brake that held the writes.
+        is_own_error: a bug of capa-sync ended the cycle, not a fault of the source.
     """
 
     source: str
@@ -66,7 +70,7 @@ class CycleResult:
 
 
 def run_cycle(house: House, setup: SourceSetup, *, full: bool = False, deliver: bool = True) -> CycleResult:
-    """Take one source through the whole journey; its faults end in the result. Raises RegisterUnavailable alone.
+    """Run all steps for one source; its faults are recorded in the result. Raises RegisterUnavailable only.
 
     read since the cursor -> mirror -> census when due -> map, evaluate, diff -> plan, guard, outbox -> deliver.
     """
@@ -76,42 +80,44 @@ def run_cycle(house: House, setup: SourceSetup, *, full: bool = False, deliver: 
 def run_round(
     house: House, setups: Sequence[SourceSetup], *, full: bool = False, deliver: bool = True
 ) -> list[CycleResult]:
-    """Take several sources through the journey side by side; results come in the order given.
+    """Run all steps for several sources in parallel; results come in the order given.
 
-    All that are joined are read before any of them is judged; none waits for a source that it has no tickets with.
+    All sources of a join group are read before any of them is judged. A source does not wait for other join groups.
     """
     note_links(house)
     results = [_start(house, setup, full=full) for setup in setups]
-    walks = list(zip(setups, results, strict=True))
-    with Crew(house.stop, len(walks)) as crew:
+    runs = list(zip(setups, results, strict=True))
+    with Crew(house.stop, len(runs)) as crew:
         reads = {
-            setup.name: crew.begin(partial(_walk, house, setup, result, partial(_read, house, setup, result, full)))
-            for setup, result in walks
+            setup.name: crew.begin(
+                partial(_run_step, house, setup, result, partial(_read, house, setup, result, full))
+            )
+            for setup, result in runs
         }
-        circles = [[walk for walk in walks if walk[0].name in names] for names in circles_of(setups)]
+        circles = [[run for run in runs if run[0].name in names] for names in circles_of(setups)]
         for circle in crew.as_ready([(circle, [reads[setup.name] for setup, _ in circle]) for circle in circles]):
             for setup, result in circle:
-                _walk(house, setup, result, partial(_pass_on, house, setup))
+                _run_step(house, setup, result, partial(_pass_on, house, setup))
             for setup, result in circle:
-                _walk(house, setup, result, partial(_judge, house, setup, result))
+                _run_step(house, setup, result, partial(_judge, house, setup, result))
             for setup, result in circle:
                 crew.begin(partial(_end, house, setup, result, deliver=deliver))
     return results
 
 
 def run_hinted(house: House, setup: SourceSetup, ids: Sequence[str]) -> CycleResult:
-    """Take what a hint names through the same journey, between two polls; cursor, census and `as_of` stay.
+    """Run the same steps for the tickets that hints name, between two polls; cursor, census and `as_of` stay.
 
-    Whatever ends it early ends it without a trace: the next poll brings the same change.
+    Nothing is recorded when this ends early: the next poll reads the same change.
     """
     result = CycleResult(setup.name, house.clock.now())
     if _must_wait(house, result) or not may_follow_hints(house, setup):
         return result
-    _walk(house, setup, result, partial(_read_hinted, house, setup, result, ids))
+    _run_step(house, setup, result, partial(_read_hinted, house, setup, result, ids))
     if result.counts.get("read"):
-        _walk(house, setup, result, partial(_pass_on, house, setup))
-        _walk(house, setup, result, partial(_judge, house, setup, result))
-        _walk(house, setup, result, partial(_deliver, house, setup, result))
+        _run_step(house, setup, result, partial(_pass_on, house, setup))
+        _run_step(house, setup, result, partial(_judge, house, setup, result))
+        _run_step(house, setup, result, partial(_deliver, house, setup, result))
     if result.problem:
         level = "error" if result.is_own_error else "warning"
         log(LogAction.CYCLE_FAILED, level=level, source=setup.name, problem=result.problem)
@@ -121,12 +127,12 @@ def run_hinted(house: House, setup: SourceSetup, ids: Sequence[str]) -> CycleRes
 
 
 def _read_hinted(house: House, setup: SourceSetup, result: CycleResult, ids: Sequence[str]) -> None:
-    """First part of it: what the hints name into the mirror."""
+    """First step after hints: read the named tickets into the mirror."""
     result.counts["read"] = read_hinted(house, setup, ids)
 
 
 def _read(house: House, setup: SourceSetup, result: CycleResult, is_forced: bool) -> None:
-    """First part: the tracker into the mirror."""
+    """First step: read the tracker into the mirror."""
     try:
         sign_in(house, setup, result.started_at)
         seen = partial(look_ahead, house, setup) if result.is_backfill else nobody
@@ -142,7 +148,7 @@ def _read(house: House, setup: SourceSetup, result: CycleResult, is_forced: bool
 
 
 def _pass_on(house: House, setup: SourceSetup) -> None:
-    """Between the parts: who is to be judged, which for joined records is known before any of them is."""
+    """Between reading and judging: settle which tickets are due, before any joined record is judged."""
     now = house.clock.now()
     pass_to_carriers(house, setup, now)
     if is_learnt_before_judging(house, setup):
@@ -150,9 +156,9 @@ def _pass_on(house: House, setup: SourceSetup) -> None:
 
 
 def _judge(house: House, setup: SourceSetup, result: CycleResult) -> None:
-    """Second part: the mirror to verdicts, findings, the register and planned warnings.
+    """Second step: turn the mirror into verdicts, findings, register rows and planned warnings.
 
-    Nothing is planned when the wish to stop came first: not every ticket is judged then.
+    Nothing is planned after a stop request, because some tickets are not judged then.
     """
     check_clock(house, setup)
     now = house.clock.now()
@@ -165,20 +171,20 @@ def _judge(house: House, setup: SourceSetup, result: CycleResult) -> None:
 
 
 def _deliver(house: House, setup: SourceSetup, result: CycleResult) -> None:
-    """Last part: planned warnings to the tracker; what was let through once goes out while a brake holds others."""
+    """Last step: send planned warnings; writes allowed before are sent while a brake holds others."""
     if is_clock_right(setup):
         result.counts |= deliver_writes(house, setup)
 
 
 def _end(house: House, setup: SourceSetup, result: CycleResult, *, deliver: bool) -> None:
-    """Deliver what is due, and close the run."""
+    """Deliver due writes, and close the run."""
     if deliver:
-        _walk(house, setup, result, partial(_deliver, house, setup, result))
+        _run_step(house, setup, result, partial(_deliver, house, setup, result))
     _finish(house, result)
 
 
 def _start(house: House, setup: SourceSetup, *, full: bool) -> CycleResult:
-    """Open a run in the ledger, unless the tracker asked us to stay away for now."""
+    """Open a run in the ledger, unless the tracker asked us to wait."""
     result = CycleResult(setup.name, house.clock.now())
     take_back_future(house, setup, result.started_at)
     if _must_wait(house, result):
@@ -192,7 +198,7 @@ def _start(house: House, setup: SourceSetup, *, full: bool) -> CycleResult:
 
 
 def _must_wait(house: House, result: CycleResult) -> bool:
-    """Tell whether the tracker asked us to stay away for now; then that is the result's problem."""
+    """Tell whether the tracker asked us to wait; if so, record that as the result's problem."""
     waiting = house.register.runs.not_before(result.source)
     if waiting is None or waiting <= result.started_at:
         return False
@@ -201,12 +207,12 @@ def _must_wait(house: House, result: CycleResult) -> bool:
     return True
 
 
-def _walk(house: House, setup: SourceSetup, result: CycleResult, part: Callable[[], None]) -> None:
-    """Walk one part of the journey, if nothing ended it before; note what ends it."""
+def _run_step(house: House, setup: SourceSetup, result: CycleResult, step: Callable[[], None]) -> None:
+    """Run one step, unless the cycle has ended already; record in `result` what ends it."""
     if result.problem or house.stop.is_set():
         return
     try:
-        part()
+        step()
     except SafetyStop as stop:
         result.stopped = str(stop)
         log(LogAction.SAFETY_STOP, level="warning", source=setup.name, cause=str(stop))
@@ -217,12 +223,12 @@ def _walk(house: House, setup: SourceSetup, result: CycleResult, part: Callable[
         result.problem = error.message
     except RegisterUnavailable:
         raise
-    except Exception as error:  # noqa: BLE001 - ends this source's cycle alone, is told, and is tried again
+    except Exception as error:  # noqa: BLE001 - ends only this source's cycle, is reported, and is tried again
         result.problem, result.is_own_error = own_error(error), True
 
 
 def _stay_away(house: House, setup: SourceSetup, wait: NotBefore | Retryable) -> None:
-    """Remember when the tracker wants us back, if it named a time and meant more than one endpoint or ticket."""
+    """Store how long the tracker asked us to wait, if it named a time and meant all of its endpoints."""
     wish = wait.retry_after if isinstance(wait, Retryable) else None
     now = house.clock.now()
     until = wait.until if isinstance(wait, NotBefore) else wish and now + wish
@@ -231,7 +237,7 @@ def _stay_away(house: House, setup: SourceSetup, wait: NotBefore | Retryable) ->
 
 
 def _finish(house: House, result: CycleResult) -> None:
-    """Close the run; only a source read to its end moves `as_of`."""
+    """Close the run; `as_of` moves only when the source was read to its end."""
     house.clerks.dismiss(result.source)
     if not result.run:
         return

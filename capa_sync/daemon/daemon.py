@@ -1,4 +1,4 @@
-"""The daemon: cycles at their times, requests of other verbs, and an end within ten seconds of the wish for it."""
+"""The daemon: runs cycles on schedule, carries out requests of other verbs, and ends within ten seconds of a stop."""
 
 from __future__ import annotations
 
@@ -21,23 +21,23 @@ from capa_sync.hints import HintBox, HintReceiver
 from capa_sync.store import POLL
 
 GATHER = 0.1
-"""Seconds that hints are gathered for before they are followed, so that one edit with three events is read once."""
+"""Seconds for which hints are collected before they are followed, so that one edit with three events is read once."""
 HINTS_AT_ONCE = 50
-"""Tickets that hints name and that are read together; then a poll that is due has its turn."""
+"""Hinted tickets read together; after them a poll that is due can run."""
 LOOK_UP = 0.5
-"""Seconds after which a worker that waits for hints sees that the daemon is to stop."""
+"""Seconds after which a thread that waits for hints checks whether the daemon stops."""
 CHECK_EVERY = 3600
-"""Ticks from one table that is looked through for damage to the next."""
+"""Ticks between two damage checks; each check reads one table."""
 TALLY_EVERY = 60
-"""Ticks from one line about refused hints to the next."""
+"""Ticks between two log lines about refused hints."""
 
 
 class Daemon:
-    """Runs until asked to stop; never ends because a source fails.
+    """Runs until it is asked to stop; never ends because a source fails.
 
     Args:
-        house: what it works with.
-        receiver, box: the optional listener for hints and where their ids wait.
+        house: the runtime to work with.
+        receiver, box: the optional listener for hints, and the box that holds their ticket ids.
     """
 
     def __init__(self, house: House, receiver: HintReceiver | None = None, box: HintBox | None = None) -> None:
@@ -77,7 +77,7 @@ class Daemon:
         return ended
 
     def _job(self, source: str) -> None:
-        """Run one source's cycle, and once more when somebody asked meanwhile."""
+        """Run one source's cycle; repeat it when another cycle was requested meanwhile."""
         self._wanted.add(source)
         while source in self._wanted and not self._house.stop.is_set():
             self._wanted.discard(source)
@@ -87,7 +87,7 @@ class Daemon:
 
     @contextmanager
     def _turn(self, source: str) -> Iterator[None]:
-        """Be the only one who works on a source, and be seen to work."""
+        """Hold the lock of one source, and list the source as busy."""
         with self._turns[source]:
             with self._idle:
                 self._busy.add(source)
@@ -109,7 +109,7 @@ class Daemon:
         log(LogAction.HINTS_LISTENING, at=self._receiver.url, sources=",".join(self._box.sources))
 
     def _follow_hints(self, box: HintBox, source: str) -> None:
-        """Follow the hints of one source in its turns, between its cycles."""
+        """Follow the hints of one source between its cycles."""
         setup, stop = self._house.setups[source], self._house.stop
         while not stop.is_set():
             if not box.wait(source, LOOK_UP) or stop.wait(GATHER):
@@ -120,7 +120,7 @@ class Daemon:
                     self._fenced(source, partial(run_hinted, self._house, setup, ids))
 
     def _fenced(self, source: str, work: Callable[[], object]) -> None:
-        """Keep a fault of one source, even one of our own making, from ending the daemon."""
+        """Keep a fault of one source, or a bug in its cycle, from ending the daemon."""
         try:
             work()
         except RegisterUnavailable as error:
@@ -131,7 +131,7 @@ class Daemon:
             self._note_failure(source, problem)
 
     def _note_failure(self, source: str, problem: str) -> None:
-        """Put a failure of our own into the ledger, so that `status` tells it."""
+        """Record a bug of capa-sync in the run ledger, so that `status` shows it."""
         runs, now = self._house.register.runs, self._house.clock.now()
         try:
             runs.finish(runs.start(source, POLL, now), now, ok=False, problem=problem)
@@ -139,14 +139,14 @@ class Daemon:
             self._give_up(error)
 
     def _give_up(self, error: RegisterUnavailable) -> None:
-        """End the daemon, for there is nothing that it could keep its work in."""
+        """Stop the daemon, because the register can no longer be written."""
         if self._broken is None:
             self._broken = error
             log(LogAction.REGISTER_LOST, level="error", problem=str(error))
         self._house.stop.set()
 
     def _tick(self) -> None:
-        """See that the register is still there, look for requests left in it, and tell of hints not taken."""
+        """Check that the register is still there, carry out requests left in it, and log refused hints."""
         self._ticks += 1
         if self._receiver is not None and self._ticks % TALLY_EVERY == 0:
             counts = self._receiver.door.tally()

@@ -1,4 +1,4 @@
-"""What a cycle works with: the register, the rules, and one setup a source; built by wiring, read by the daemon."""
+"""What a cycle works with: the register, the rules, and one context per source. `wiring` builds it."""
 
 from __future__ import annotations
 
@@ -21,34 +21,34 @@ from capa_sync.rules import RuleSet
 from capa_sync.store import Register
 
 Progress = Callable[[str, str, int, int | None], None]
-"""Told how far a cycle is: source, step, tickets done, tickets in all (None unknown)."""
+"""Called with the progress of a cycle: source, step, tickets done, total tickets (None: unknown)."""
 
 
 def no_progress(_source: str, _step: str, _done: int, _total: int | None) -> None:
-    """Report to nobody."""
+    """Ignore the progress."""
 
 
 def no_checkpoint(_name: str) -> None:
-    """Pass a named step of the cycle without notice."""
+    """Do nothing at a named step of the cycle."""
 
 
 @dataclass(slots=True)
 class SourceSetup:
-    """One source, ready to work.
+    """The context of one source: its ports, its mapping and its state in this process.
 
     Attributes:
         name, kind: from the settings. source, writer: its two ports. mapping: as loaded.
-        write: brakes and words. poll_every, census_every, full_sweep_every: intervals.
-        facts, bound: what the tracker said of itself, and the mapping bound to that; None before sign-in.
-        facts_at: when the tracker was last asked about itself in this process.
+        write: options of write-back. poll_every, census_every, full_sweep_every: intervals.
+        facts, bound: site facts from the tracker, and the mapping bound to them; None before sign-in.
+        facts_at: when this process last read the site facts.
         planned_all: True once this process has planned every ticket of the source that may need a write.
-        plans: of tickets just judged, by id: those of which something is to be written or withdrawn.
-        held: what was planned and may not be put.
-        site: address of the tracker; sources on the same one share the brake on new comments.
-        notes: what the mapping says that does not fit the settings.
-        told: what was logged of the mapping in this process; it is not repeated at each sign-in.
-        url: address of the tracker for people. scope: what is read there, in words for people (the query).
-        clock_skew: the tracker's clock minus ours, as last seen. max_clock_skew: the distance up to which we judge.
+        plans: plans of tickets just judged, by ticket id, that write or withdraw something.
+        held: plans that a brake or the mode withholds.
+        site: address of the tracker; sources on the same tracker share the brake on new comments.
+        notes: where the mapping does not fit the settings.
+        logged: mapping problems that this process has logged; they are not repeated at each sign-in.
+        url: address of the tracker for people. scope: what is read there (the query), in words for people.
+        clock_skew: the tracker's clock minus ours, as last seen. max_clock_skew: the largest skew at which we judge.
     """
 
     name: str
@@ -70,34 +70,34 @@ class SourceSetup:
     url: str = ""
     scope: str = ""
     notes: tuple[Problem, ...] = ()
-    told: set[str] = field(default_factory=set)
+    logged: set[str] = field(default_factory=set)
     clock_skew: timedelta = timedelta(0)
     max_clock_skew: timedelta = timedelta(minutes=10)
 
 
 class Office(Protocol):
-    """Whoever may weigh batches of due tickets for this process (`clerks`)."""
+    """A pool that may evaluate batches of due tickets for this process (`clerks`)."""
 
     def are_worth_it(self, tickets: int, /) -> bool:
-        """Tell whether so many tickets are weighed sooner there."""
+        """Tell whether the pool evaluates so many tickets faster than this process."""
 
     def look_ahead(self, house: House, setup: SourceSetup, ids: Sequence[str], total: int | None, /) -> None:
-        """Weigh these records meanwhile, of `total` that will be read, if that is worth it."""
+        """Evaluate these records speculatively, of `total` that will be read, if that pays."""
 
     def dismiss(self, source: str, /) -> None:
-        """Forget what was weighed ahead for a source."""
+        """Drop the speculative results of a source."""
 
     def weigh(
         self, house: House, setup: SourceSetup, batches: Sequence[Sequence[str]], now: datetime, /
     ) -> Iterator[list[Outcome] | None]:
-        """Yield the outcomes of each batch in order; None for one that is to be weighed here."""
+        """Yield the outcomes of each batch in order; None for a batch that this process must evaluate."""
 
 
 class Alone:
-    """Nobody weighs for this process."""
+    """No pool: this process evaluates every batch."""
 
     def are_worth_it(self, _tickets: int, /) -> bool:
-        """Say no."""
+        """Return False."""
         return False
 
     def look_ahead(self, _house: House, _setup: SourceSetup, _ids: Sequence[str], _total: int | None, /) -> None:
@@ -115,14 +115,14 @@ class Alone:
 
 @dataclass(slots=True)
 class House:
-    """Everything the stages share in one process.
+    """The runtime: everything the stages share in one process.
 
     Attributes:
-        register: the open register. rules: the active set. options: what rules may read besides the record.
-        setups: by source name, in the order of the settings (which decides
-            whose ticket carries the finding of a joined record). clock, stop: time and the wish to end.
-        progress, checkpoint: hooks for bars and for the kill test.
-        clerks: other processes that weigh due tickets, if there are many.
+        register: the open register. rules: the active rule set. options: what rules may read besides the record.
+        setups: source contexts by name, in the order of the settings; the order decides which ticket of a joined
+            record is the primary. clock: the time. stop: set when the process must stop.
+        progress, checkpoint: hooks for progress bars and for the kill test.
+        clerks: the worker pool that evaluates due tickets when there are many.
     """
 
     register: Register

@@ -61,8 +61,8 @@ def sign_in(house: House, setup: SourceSetup, now: datetime) -> None:
     setup.facts, setup.bound, setup.facts_at = facts, bound, now
     setup.clock_skew = facts.server_time - house.clock.now() if facts.server_time is not None else timedelta(0)
     for problem in dict.fromkeys(map(str, (*setup.notes, *bound.problems, *bound.notes))):
-        if problem not in setup.told:
-            setup.told.add(problem)
+        if problem not in setup.logged:
+            setup.logged.add(problem)
             log(LogAction.MAPPING_PROBLEM, level="warning", source=setup.name, problem=problem)
 
 
