@@ -1,4 +1,4 @@
-"""A clerk as seen from this process: another one, with a line to it and the tasks that are his."""
+"""A worker process as seen from this process: a connection to it, and the tasks sent to it."""
 
 from __future__ import annotations
 
@@ -16,85 +16,86 @@ from typing import Protocol
 from capa_sync.daemon.log import LogAction, log
 from capa_sync.daemon.outcome import Outcome
 
-DESK, AHEAD_DESK = 8, 4
-"""Tasks that lie on a clerk's desk, so that he never waits for the next; and of those to be weighed ahead, which must
-be done before others are begun."""
+SENT, SENT_AHEAD = 8, 4
+"""Tasks sent to a worker at once, so that it never waits for the next. Of speculative tasks fewer are sent, because
+they must be done before other tasks begin."""
 END = 5.0
-"""Seconds for a clerk to end by itself when it is sent home."""
+"""Seconds for which a worker may end by itself before it is killed."""
 
 
 _Answers = SimpleQueue[bytes | None]
 
 
 class Work(Protocol):
-    """What a clerk is given: tickets to weigh, or to weigh ahead, for which he gives a mere receipt."""
+    """A task of a worker: tickets to evaluate; a speculative task is answered by a receipt only."""
 
     @property
     def is_ahead(self) -> bool:
-        """Tell which of the two."""
+        """Tell whether the task is speculative."""
 
 
 class Clerk:
-    """One such process; one that fails leaves the rest of his tasks unanswered.
+    """One worker process; the remaining tasks of a worker that fails stay unanswered.
 
-    A thread takes his answers from the line as they come, so that he need not wait until they are asked for.
+    A thread takes the worker's answers from the connection as they come, so that the worker does not wait until they
+    are asked for.
 
     Args:
-        command: what starts it; the number of an open socket is added.
+        command: the command that starts it; the number of an open socket is appended.
     """
 
     def __init__(self, command: Sequence[str]) -> None:
         self._waiting: deque[Work] = deque()
-        self._on_desk: deque[Work] = deque()
+        self._sent: deque[Work] = deque()
         self._declines = False
         self._answers: _Answers = SimpleQueue()
-        self._ours, his = socket.socketpair()
+        self._ours, theirs = socket.socketpair()
         self._line: Connection | None = Connection(self._ours.dup().detach())
         self._process: subprocess.Popen[bytes] | None = None
         self._listener = threading.Thread(target=_listen, args=(self._line, self._answers), daemon=True)
         self._listener.start()
         try:
-            with his:
+            with theirs:
                 self._process = subprocess.Popen(
-                    [*command, str(his.fileno())],
+                    [*command, str(theirs.fileno())],
                     stdin=subprocess.DEVNULL,
-                    pass_fds=[his.fileno()],
-                    start_new_session=True,  # Ctrl-C is for this process, which sends its clerks home
+                    pass_fds=[theirs.fileno()],
+                    start_new_session=True,  # Ctrl-C is for this process, which ends its workers
                 )
         except OSError:
             self._lose()
 
     @property
     def is_lost(self) -> bool:
-        """Tell whether he answers no more."""
+        """Tell whether the worker no longer answers."""
         return self._line is None
 
     @property
     def has_room(self) -> bool:
-        """Tell whether he could begin with one more task soon, and has not declined to weigh ahead."""
-        return not (self.is_lost or self._declines) and len(self._waiting) + len(self._on_desk) < AHEAD_DESK
+        """Tell whether one more speculative task could begin soon, and the worker has declined none."""
+        return not (self.is_lost or self._declines) and len(self._waiting) + len(self._sent) < SENT_AHEAD
 
     def give(self, task: Work) -> None:
-        """Give him a task; it waits here while his desk is full."""
+        """Give the worker a task; it waits here while as many as SENT are on their way."""
         self._waiting.append(task)
-        self._fill_desk()
+        self._send_waiting()
 
-    def _fill_desk(self) -> None:
+    def _send_waiting(self) -> None:
         try:
-            while self._line is not None and self._waiting and len(self._on_desk) < DESK:
+            while self._line is not None and self._waiting and len(self._sent) < SENT:
                 self._line.send(self._waiting[0])
-                self._on_desk.append(self._waiting.popleft())
+                self._sent.append(self._waiting.popleft())
         except OSError:
             self._lose()
 
     def take_receipts(self) -> None:
-        """Take the receipts that are there, and wait for none."""
-        while not self.is_lost and self._on_desk and self._on_desk[0].is_ahead and not self._answers.empty():
+        """Take the receipts that have arrived, without waiting for others."""
+        while not self.is_lost and self._sent and self._sent[0].is_ahead and not self._answers.empty():
             self._declines = self._receive() is None
 
     def answer(self) -> list[Outcome] | None:
-        """Return the outcomes of his next task that is not weighed ahead, None when there is no answer."""
-        while not self.is_lost and self._on_desk and self._on_desk[0].is_ahead:
+        """Return the outcomes of the worker's next task that is not speculative, None when there is no answer."""
+        while not self.is_lost and self._sent and self._sent[0].is_ahead:
             self._receive()
         return self._receive()
 
@@ -103,8 +104,8 @@ class Clerk:
         if answer is None:
             self._lose()
             return None
-        self._on_desk.popleft()
-        self._fill_desk()
+        self._sent.popleft()
+        self._send_waiting()
         outcomes: list[Outcome] | None = pickle.loads(answer)  # noqa: S301 - from a process that we started
         return outcomes
 
@@ -118,7 +119,7 @@ class Clerk:
             self._hang_up()
 
     def _hang_up(self) -> None:
-        """Close the line; not before who listens has heard the end, for its number may be another's at once."""
+        """Close the connection after the listener has ended: a closed descriptor's number is reused at once."""
         if self._line is None:
             return
         with suppress(OSError):
@@ -128,8 +129,8 @@ class Clerk:
         self._line.close()
         self._line = None
 
-    def go_home(self) -> None:
-        """End the process; he ends what he is at first, if that is soon."""
+    def end(self) -> None:
+        """End the process; it has END seconds to finish its present task."""
         self._hang_up()
         if self._process is None:
             return
@@ -141,7 +142,7 @@ class Clerk:
 
 
 def _listen(line: Connection, answers: _Answers) -> None:
-    """Put the answers into the queue as they come, and None after the last."""
+    """Put each answer into the queue when it comes, and None after the last."""
     with suppress(EOFError, OSError):
         while True:
             answers.put(line.recv_bytes())

@@ -100,7 +100,7 @@ class Clerks:
         with self._lock:
             ahead = self._ahead.pop(source, None)
         if ahead is not None and ahead.clerk is not None:
-            ahead.clerk.go_home()
+            ahead.clerk.end()
 
     def weigh(
         self, house: House, setup: SourceSetup, batches: Sequence[Sequence[str]], now: datetime
@@ -121,7 +121,7 @@ class Clerks:
                 yield _in_order(batch, list(_answered(house, setup, shared.popleft(), now)))
         finally:
             for clerk in others:
-                clerk.go_home()
+                clerk.end()
             self.dismiss(setup.name)
 
 

@@ -1,6 +1,6 @@
-"""Weighs a batch of due tickets: map, evaluate, tell what changed, plan. It only reads.
+"""Evaluates a batch of due tickets: map, evaluate the rules, compare with the findings, plan. It only reads.
 
-So a batch may be weighed by another process, which knows what this one knows (`clerks`).
+Another process with the same rules and mapping can therefore evaluate a batch (`clerks`).
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ from capa_sync.store import judged_rows
 from capa_sync.writeback import plan_ticket
 
 UNSEEN = frozenset({Presence.UNOBSERVED, Presence.ACCESS_LOST})
-"""We do not know what these tickets look like now: nothing opens and nothing clears."""
+"""The present content of these tickets is unknown: no finding opens and none clears."""
 
 
 class Desk:
-    """Due tickets of one source on the desk, read at once; good for as long as the mirror stays as it is."""
+    """A batch of due tickets of one source, read together; valid until the mirror changes."""
 
     def __init__(self, house: House, setup: SourceSetup, ids: Sequence[str], now: datetime) -> None:
         register = house.register
@@ -38,22 +38,23 @@ class Desk:
         self._writes = register.outbox.writes_of(setup.name, ids) if setup.write.mode != "off" else {}
 
     def weigh(self, ids: Iterable[str]) -> list[Outcome]:
-        """Judge some of them, in their order. A ticket that names a twin makes that known to the register first.
+        """Judge some tickets of the batch, in order. A ticket that names a duplicate has that stored first.
 
-        Each step is taken for all before the next, so that its code stays near the processor: ticket by ticket, the
-        same work took a fifth longer (measured). Not so where tickets may be joined, for one may bear on the next.
+        Each step runs for all tickets before the next step, so that its code stays in the processor cache: ticket by
+        ticket, the same work took a fifth longer (measured). Where tickets may be joined they are judged one by one,
+        because a ticket can change the verdict of the next.
         """
         if may_be_joined(self._house, self._setup):
             return [outcome for ticket_id in ids for outcome in self._fenced([ticket_id])]
         return self._fenced(list(ids))
 
     def _fenced(self, ids: Sequence[str]) -> list[Outcome]:
-        """Judge tickets; one whose content raises something is set aside with that as the reason, and no other."""
+        """Judge tickets; a ticket whose content raises an error is quarantined with it, the others are judged."""
         try:
             return self._weigh(ids)
         except CapaSyncError:
             raise
-        except Exception as error:  # noqa: BLE001 - told as the ticket's reason; it waits until it changes
+        except Exception as error:  # noqa: BLE001 - becomes the ticket's reason; it waits until it changes
             if len(ids) == 1:
                 return [Aside(ids[0], (own_error(error),))]
         return [outcome for ticket_id in ids for outcome in self._fenced([ticket_id])]
@@ -64,7 +65,7 @@ class Desk:
         return [next(judged) if isinstance(result, CapaRecord) else result for result in results]
 
     def _take(self, ticket_id: str) -> CapaRecord | Outcome:
-        """Map a ticket; return its record, or why it is not to be judged."""
+        """Map a ticket; return its record, or the outcome when it is not to be judged."""
         house, setup = self._house, self._setup
         record = map_mirrored(house, setup, ticket_id, self._now, learn=True, mirror=self._mirror, as_of=self._as_of)
         if not isinstance(record, CapaRecord):
@@ -80,20 +81,20 @@ class Desk:
         verdicts = [
             house.rules.evaluate(record, house.options, at) for record, at in zip(records, moments, strict=True)
         ]
-        laid = zip(records, previous, verdicts, strict=True)
-        diffs = [diff_of(house, setup, record.ticket_id, before, said, now) for record, before, said in laid]
+        compared = zip(records, previous, verdicts, strict=True)
+        diffs = [diff_of(house, setup, record.ticket_id, before, after, now) for record, before, after in compared]
         findings = [_latest(before, diff) for before, diff in zip(previous, diffs, strict=True)]
         found = list(zip(records, findings, verdicts, strict=True))
-        columns = [register_row(record, standing, said, house.options) for record, standing, said in found]
-        plans = [self._plan(record, standing, said) for record, standing, said in found]
-        for record, said, diff, row, plan in zip(records, verdicts, diffs, columns, plans, strict=True):
+        columns = [register_row(record, latest, judged, house.options) for record, latest, judged in found]
+        plans = [self._plan(record, latest, judged) for record, latest, judged in found]
+        for record, judged, diff, row, plan in zip(records, verdicts, diffs, columns, plans, strict=True):
             rows = judged_rows(
                 setup.name,
                 record.ticket_id,
                 record.created_at.year,
-                _look_again(record, said),
+                _look_again(record, judged),
                 findings=diff.save,
-                verdicts=said,
+                verdicts=judged,
                 columns=row,
                 actions=action_rows(record),
                 timeline=birth_rows(record),
@@ -113,9 +114,9 @@ class Desk:
 
 
 def judged_at(house: House, record: CapaRecord, now: datetime) -> datetime:
-    """Return the instant at which a record is judged: now, or for one that is not there any more, when it went.
+    """Return the instant at which a record is judged: now, or the instant when its ticket was no longer there.
 
-    Time alone turns no verdict on such a ticket, whenever it is judged again.
+    Time alone therefore changes no verdict on a ticket that vanished.
     """
     if record.presence is Presence.PRESENT:
         return now
@@ -132,7 +133,7 @@ def diff_of(
     now: datetime,
     why_gone: str = RULE_GONE,
 ) -> DiffResult:
-    """Lay a ticket's verdicts over its latest episodes."""
+    """Compare a ticket's verdicts with its latest episodes."""
     return diff_findings(
         previous,
         verdicts,
@@ -145,7 +146,7 @@ def diff_of(
 
 
 def events_of(diff: DiffResult) -> tuple[tuple[What, str], ...]:
-    """Return what happened to which rule's finding."""
+    """Return what happened to the finding of each rule."""
     return tuple((event.what, event.finding.rule) for event in diff.events)
 
 
@@ -156,7 +157,7 @@ def _reasons(record: Unmapped | None) -> tuple[str, ...]:
 
 
 def _latest(previous: Iterable[Finding], diff: DiffResult) -> list[Finding]:
-    """Return the latest episode of each rule once the diff is stored."""
+    """Return the latest episode of each rule as it is after the diff is stored."""
     found = {finding.rule: finding for finding in previous}
     for finding in diff.save:
         if finding.rule not in found or finding.episode >= found[finding.rule].episode:
@@ -165,7 +166,7 @@ def _latest(previous: Iterable[Finding], diff: DiffResult) -> list[Finding]:
 
 
 def _look_again(record: CapaRecord, verdicts: list[Verdict]) -> datetime | None:
-    """Return the earliest instant at which time alone may change a verdict; never for a ticket that vanished."""
+    """Return the earliest instant at which time alone may change a verdict; None for a ticket that vanished."""
     if record.presence is not Presence.PRESENT:
         return None
     return min((verdict.next_due for verdict in verdicts if verdict.next_due is not None), default=None)

@@ -1,4 +1,4 @@
-"""Third to fifth step: map, evaluate, and tell what changed since last time, for every ticket that is due."""
+"""Third to fifth step: map and evaluate every due ticket, and store what changed since the last evaluation."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ from capa_sync.findings import What
 from capa_sync.model.ticket import Page, Role
 
 BATCH = 200
-"""Tickets judged in one transaction."""
+"""Tickets stored in one transaction."""
 
 
 def pass_to_carriers(house: House, setup: SourceSetup, now: datetime) -> None:
-    """Settle which tickets are due: all under new rules; records for their actions, joined ones for their twins.
+    """Settle which tickets are due: all after a rule change, records of due actions, primaries of due duplicates.
 
-    Comes before any source of a round is judged, so that one round is enough for a joined record.
+    Runs before any source of a round is judged, so that one round is enough for a joined record.
     """
     _notice_new_rules(house, setup, now)
     agenda = house.register.agenda
@@ -43,7 +43,10 @@ def pass_to_carriers(house: House, setup: SourceSetup, now: datetime) -> None:
 
 
 def look_ahead(house: House, setup: SourceSetup, page: Page, changed: Sequence[str]) -> None:
-    """Let others weigh the records of a page, while the next are read; used if nothing has changed by then."""
+    """Let the pool evaluate the records of a page speculatively, while the next pages are read.
+
+    A result is used only when nothing that it rests on has changed by then.
+    """
     if not may_be_joined(house, setup):
         actions = {reading.ticket.id for reading in page.readings if reading.role is not Role.RECORD}
         house.clerks.look_ahead(
@@ -52,12 +55,12 @@ def look_ahead(house: House, setup: SourceSetup, page: Page, changed: Sequence[s
 
 
 def judge_due_tickets(house: House, setup: SourceSetup, now: datetime) -> dict[str, int]:
-    """Judge every ticket of this source that changed or whose time has come; return counts by name.
+    """Judge every ticket of this source that changed or whose due instant has come; return counts by name.
 
-    Runs only after the source was read to its end, so that no verdict rests on half a page set, and after
-    `pass_to_carriers`. What is not judged when the wish to stop comes stays due.
+    Runs only after the source was read to its end, so that no verdict rests on a part of the pages, and after
+    `pass_to_carriers`. Tickets not judged before a stop request stay due.
     """
-    actions = set(house.register.agenda.due_actions(setup.name, now))  # turned since: in the next cycle
+    actions = set(house.register.agenda.due_actions(setup.name, now))  # they became actions since: in the next cycle
     due = [ticket_id for ticket_id in house.register.agenda.due_judging(setup.name, now) if ticket_id not in actions]
     setup.plans.clear()
     _want_all_planned(house, setup, now)
@@ -78,7 +81,7 @@ def judge_due_tickets(house: House, setup: SourceSetup, now: datetime) -> dict[s
 
 
 def _want_all_planned(house: House, setup: SourceSetup, now: datetime) -> None:
-    """Once a process, make every ticket due for planning that may need a write: the settings may be others."""
+    """Once per process, make every ticket due that may need a write: the settings may have changed."""
     if setup.write.mode == "off" or setup.planned_all:
         return
     house.register.agenda.want_planning_of_warned(setup.name, now)
@@ -88,7 +91,7 @@ def _want_all_planned(house: House, setup: SourceSetup, now: datetime) -> None:
 def _weighed(
     house: House, setup: SourceSetup, due: Sequence[str], now: datetime
 ) -> Iterator[tuple[Sequence[str], list[Outcome] | None]]:
-    """Yield due tickets batch by batch, with what other processes found of them where that pays, else None."""
+    """Yield due tickets batch by batch, with the outcomes of the worker pool where that pays, else None."""
     batches = [due[start : start + BATCH] for start in range(0, len(due), BATCH)]
     if not may_be_joined(house, setup) and house.clerks.are_worth_it(len(due)):
         yield from zip(batches, house.clerks.weigh(house, setup, batches, now), strict=True)
@@ -97,10 +100,10 @@ def _weighed(
 
 
 def _weigh_here(house: House, setup: SourceSetup, ids: Sequence[str], now: datetime) -> Iterator[list[Outcome]]:
-    """Weigh a batch in this process, to be stored at once.
+    """Evaluate a batch in this process; the caller stores each list before it asks for the next.
 
-    A ticket that may have a twin in its own source is stored alone: the twin may be made due a moment after it was
-    judged.
+    Where a ticket may have a duplicate in its own source, tickets are stored one by one: judging a ticket may make
+    its duplicate due again.
     """
     desk, named = Desk(house, setup, ids, now), setup.mapping.same_as
     if named is not None and named.source == setup.name:
@@ -110,7 +113,7 @@ def _weigh_here(house: House, setup: SourceSetup, ids: Sequence[str], now: datet
 
 
 def _notice_new_rules(house: House, setup: SourceSetup, now: datetime) -> None:
-    """Make every ticket due when rules, mapping, the tracker's own field list or the twins' source differ."""
+    """Make every ticket due when rules, mapping, the tracker's own field list or the duplicates' source differ."""
     bound = setup.bound.hash if setup.bound is not None else ""
     twins = setup.mapping.same_as.source if setup.mapping.same_as and may_name_twins(house, setup) else ""
     fingerprint = f"{house.rules.hash}:{bound}" + (f":{twins}" if twins else "")
@@ -124,9 +127,9 @@ def _notice_new_rules(house: House, setup: SourceSetup, now: datetime) -> None:
 
 
 def _send_to_carriers(house: House, setup: SourceSetup, now: datetime) -> None:
-    """Pass the wish to be judged from actions to their records, then from joined twins to the carrier.
+    """Make the records of due actions due, then the primaries of due duplicates.
 
-    A ticket may be a record and an action. One that is an action alone is never judged itself.
+    A ticket may be a record and an action. A ticket that is only an action is never judged itself.
     """
     register = house.register
     with register.transaction():
@@ -139,16 +142,16 @@ def _send_to_carriers(house: House, setup: SourceSetup, now: datetime) -> None:
 
 
 class _Tray:
-    """Weighed tickets on their way into the register."""
+    """Stores the outcomes of evaluated tickets in the register."""
 
     def __init__(self, house: House, setup: SourceSetup, outcomes: Sequence[Outcome], now: datetime) -> None:
         self._house, self._setup, self._now = house, setup, now
         self._outcomes = outcomes
-        self._aside = house.register.tickets.quarantined(setup.name)
+        self._quarantined = house.register.tickets.quarantined(setup.name)
         self._judged: list[Weighed] = []
 
     def store(self) -> Counter[str]:
-        """Store verdicts, episodes, rows and the next instants to look again; return counts by name."""
+        """Store verdicts, episodes, rows and the next due instants; return counts by name."""
         counts: Counter[str] = Counter()
         for outcome in self._outcomes:
             counts.update(self._take(outcome))
@@ -159,33 +162,33 @@ class _Tray:
         return counts
 
     def _take_plans(self, plans: Mapping[str, SealedPlan]) -> None:
-        """Keep plans for the brakes to look at; a plan that changes nothing only says when to look again."""
+        """Cache plans until the brakes are checked; of a plan that changes nothing, store the next due instant."""
         setup = self._setup
         quiet = {ticket_id: plan.look_again for ticket_id, plan in plans.items() if plan.is_quiet}
         self._house.register.agenda.planned(setup.name, quiet)
         for ticket_id in quiet:
             setup.held.drop(ticket_id)
-        loud = [ticket_id for ticket_id in plans if ticket_id not in quiet]
-        _want_planning(self._house, setup, loud, self._now)
-        for ticket_id in loud:
+        changing = [ticket_id for ticket_id in plans if ticket_id not in quiet]
+        _want_planning(self._house, setup, changing, self._now)
+        for ticket_id in changing:
             setup.plans.keep(ticket_id, plans[ticket_id])
 
     def _take(self, outcome: Outcome) -> dict[str, int]:
         house, setup, ticket_id = self._house, self._setup, outcome.ticket_id
         if isinstance(outcome, Aside):
             return _set_aside(house, setup, outcome)
-        if ticket_id in self._aside:
+        if ticket_id in self._quarantined:
             house.register.tickets.quarantine(setup.name, ticket_id, None)
         match outcome:
             case HandedOver():
-                return _hand_over(house, setup, ticket_id, self._now)
+                return _leave_to_primary(house, setup, ticket_id, self._now)
             case Unseen():
                 house.register.findings.next_due(setup.name, ticket_id, None)
-                _want_planning(house, setup, [ticket_id], self._now)  # what still waits to be written is withdrawn
+                _want_planning(house, setup, [ticket_id], self._now)  # writes that still wait are withdrawn
                 return {}
             case Weighed():
                 self._judged.append(outcome)
-                return {"judged": 1} | _tell(house, setup, ticket_id, outcome.events)
+                return {"judged": 1} | _log_events(house, setup, ticket_id, outcome.events)
         assert_never(outcome)
 
     def _store_rows(self) -> None:
@@ -201,7 +204,7 @@ class _Tray:
 
 
 def _set_aside(house: House, setup: SourceSetup, outcome: Aside) -> dict[str, int]:
-    """Set a ticket aside that cannot be judged, with the reasons."""
+    """Quarantine a ticket that cannot be judged, with the reasons."""
     house.register.tickets.quarantine(setup.name, outcome.ticket_id, outcome.reasons)
     house.register.findings.next_due(setup.name, outcome.ticket_id, None)
     key, reason = house.register.tickets.key(setup.name, outcome.ticket_id), outcome.reasons[0]
@@ -210,13 +213,15 @@ def _set_aside(house: House, setup: SourceSetup, outcome: Aside) -> dict[str, in
 
 
 def _want_planning(house: House, setup: SourceSetup, ticket_ids: Sequence[str], now: datetime) -> None:
-    """Make tickets due for planning, whatever was planned for them before."""
+    """Make tickets due for planning, and drop their withheld plans."""
     house.register.agenda.planned(setup.name, dict.fromkeys(ticket_ids, now))
     for ticket_id in ticket_ids:
         setup.held.drop(ticket_id)
 
 
-def _tell(house: House, setup: SourceSetup, ticket_id: str, events: Sequence[tuple[What, str]]) -> dict[str, int]:
+def _log_events(
+    house: House, setup: SourceSetup, ticket_id: str, events: Sequence[tuple[What, str]]
+) -> dict[str, int]:
     """Log what happened to a ticket's findings; return how many opened and cleared."""
     if events and is_logged():
         key = house.register.tickets.key(setup.name, ticket_id)
@@ -230,42 +235,45 @@ _ACTIONS = {What.OPENED: LogAction.FINDING_OPENED, What.CLEARED: LogAction.FINDI
 
 
 def _retract_actions(house: House, setup: SourceSetup, actions: Sequence[str], now: datetime) -> None:
-    """Take actions out of the register that were records before; what stands on such a ticket is withdrawn."""
+    """Remove actions that were records before from the register; our texts on such a ticket are withdrawn."""
     register = house.register
-    aside, was_judged = register.tickets.quarantined(setup.name), set(register.roles.misplaced(setup.name, actions))
+    quarantined, was_judged = (
+        register.tickets.quarantined(setup.name),
+        set(register.roles.misplaced(setup.name, actions)),
+    )
     touched = register.outbox.touched(setup.name, actions)
     for ticket_id in actions:
         register.findings.next_due(setup.name, ticket_id, None)
-        if ticket_id in aside:
+        if ticket_id in quarantined:
             register.tickets.quarantine(setup.name, ticket_id, None)
         if ticket_id in was_judged or ticket_id in touched:
             _take_out(house, setup, ticket_id, now, "cleared because the ticket is an action, and no record any more")
             register.records.replace_births(setup.name, {ticket_id: []})
-        _forget_twin(house, setup, ticket_id, now)
+        _forget_duplicate(house, setup, ticket_id, now)
 
 
-def _forget_twin(house: House, setup: SourceSetup, ticket_id: str, now: datetime) -> None:
-    """An action has no twin; those that were joined with it are judged by themselves."""
+def _forget_duplicate(house: House, setup: SourceSetup, ticket_id: str, now: datetime) -> None:
+    """Store that an action has no duplicate; make the tickets that were joined with it due by themselves."""
     if house.register.records.has_joins:
-        for source, twin in house.register.records.save_join(setup.name, ticket_id, "", ""):
-            house.register.agenda.want_judging(source, [twin], now)
+        for source, duplicate in house.register.records.save_join(setup.name, ticket_id, "", ""):
+            house.register.agenda.want_judging(source, [duplicate], now)
 
 
-def _hand_over(house: House, setup: SourceSetup, ticket_id: str, now: datetime) -> dict[str, int]:
-    """Leave finding, warning and register row to the joined twin that carries the record."""
+def _leave_to_primary(house: House, setup: SourceSetup, ticket_id: str, now: datetime) -> dict[str, int]:
+    """Leave finding, warning and register row to the primary ticket of the joined record."""
     return _take_out(house, setup, ticket_id, now, "cleared because the joined ticket speaks for this one")
 
 
 def _take_out(house: House, setup: SourceSetup, ticket_id: str, now: datetime, why: str) -> dict[str, int]:
-    """Clear a ticket's findings, take its row out of the register, and have what stands on it withdrawn."""
+    """Clear a ticket's findings, remove its register row, and have our texts on it withdrawn."""
     register = house.register
     previous = register.findings.latest(setup.name, ticket_id)
     diff = diff_of(house, setup, ticket_id, previous, [], now, why)
-    told = _tell(house, setup, ticket_id, events_of(diff))
+    counts = _log_events(house, setup, ticket_id, events_of(diff))
     register.findings.save(diff.save)
     register.findings.save_verdicts(setup.name, ticket_id, [], now)
     register.findings.next_due(setup.name, ticket_id, None)
     register.records.remove_row(setup.name, ticket_id)
     if setup.write.mode != "off":
         _want_planning(house, setup, [ticket_id], now)
-    return {"judged": 1, "cleared": told["cleared"]}
+    return {"judged": 1, "cleared": counts["cleared"]}

@@ -1,4 +1,4 @@
-"""What weighing one due ticket comes to; plain values that may pass between processes."""
+"""The possible outcomes of evaluating one due ticket; plain values that can be sent between processes."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from capa_sync.store import JudgedRows
 
 @dataclass(frozen=True, slots=True)
 class Aside:
-    """A ticket that cannot be judged, with the reasons."""
+    """A quarantined ticket: it cannot be judged, for these reasons."""
 
     ticket_id: str
     reasons: tuple[str, ...]
@@ -19,23 +19,23 @@ class Aside:
 
 @dataclass(frozen=True, slots=True)
 class Unseen:
-    """A ticket of which nothing is known now."""
+    """A ticket whose present content is unknown."""
 
     ticket_id: str
 
 
 @dataclass(frozen=True, slots=True)
 class HandedOver:
-    """A ticket whose joined twin carries the record."""
+    """A duplicate of a joined record: the primary ticket carries the record."""
 
     ticket_id: str
 
 
 @dataclass(frozen=True, slots=True)
 class Weighed:
-    """What is to be stored of a judged record, and what happened to its findings: (what, rule).
+    """What to store of a judged record, and what happened to its findings: (what, rule).
 
-    `plan` is made while the record is at hand; None for a ticket that never had a finding or a write.
+    `plan` is made at once, because the record is in memory; None for a ticket that never had a finding or a write.
     """
 
     ticket_id: str

@@ -88,7 +88,7 @@ class EagerClerks(Clerks):
     def wait(self, source: str = "jira-dc") -> None:
         """Wait until he has weighed what lies on his desk."""
         clerk = self.ahead(source)
-        while clerk._on_desk:
+        while clerk._sent:
             until(lambda: not clerk._answers.empty())
             clerk.take_receipts()
 
