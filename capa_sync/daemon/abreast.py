@@ -1,4 +1,4 @@
-"""Several sources at work side by side, so that none waits for another; the register has one writer all the same."""
+"""Runs the steps of several sources in threads, so that no source waits for another. The register has one writer."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ T = TypeVar("T")
 Work = Future[None]
 
 TOGETHER = 2.0
-"""Seconds that who is ready waits for the others, so that the order of the settings holds where all are well."""
+"""Seconds for which a ready group waits for the others, so that the order of the settings holds in the usual case."""
 
 
 class Crew:
-    """One thread a piece of work, each ending with the process; a crew of one works in the thread that asks.
+    """One daemon thread per task; with a size of one, tasks run in the calling thread.
 
-    A context manager: leaving it waits for all work. What broke in a thread is raised to the one who waits for it.
+    A context manager: leaving it waits for all tasks. An error in a thread is raised where its result is waited for.
     """
 
     def __init__(self, stop: threading.Event, size: int) -> None:
@@ -29,14 +29,14 @@ class Crew:
         self._begun: list[Work] = []
 
     def __enter__(self) -> Crew:
-        """Begin."""
+        """Return the pool."""
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None
     ) -> None:
-        """Wait for all work; after a fault of our own only as long as it takes to end it."""
-        if isinstance(error, Exception) and not self._is_alone:  # alone it leaves nothing behind that must end
+        """Wait for all tasks; after an error, stop them and wait for GRACE seconds at most."""
+        if isinstance(error, Exception) and not self._is_alone:  # alone there is no thread that must end
             self._stop.set()
             wait(self._begun, timeout=GRACE)
         elif error is None:
@@ -44,7 +44,7 @@ class Crew:
                 work.result()
 
     def begin(self, work: Callable[[], None]) -> Work:
-        """Begin a piece of work."""
+        """Start a task."""
         done = Work()
         if self._is_alone:
             work()
@@ -55,7 +55,7 @@ class Crew:
         return done
 
     def as_ready(self, groups: Iterable[tuple[T, Sequence[Work]]]) -> Iterator[T]:
-        """Yield each group once its work is done: in their order, but none waits long for one that is not ready."""
+        """Yield each group when its tasks are done, in the given order; no group waits long for another."""
         waiting = list(groups)
         while waiting:
             pending = [work for _group, works in waiting for work in works if not work.done()]
@@ -75,7 +75,7 @@ class Crew:
 def _settle(work: Callable[[], None], done: Work) -> None:
     try:
         work()
-    except BaseException as error:  # noqa: BLE001 - raised anew to the one who waits for it
+    except BaseException as error:  # noqa: BLE001 - raised again where the result is waited for
         done.set_exception(error)
     else:
         done.set_result(None)

@@ -1,8 +1,8 @@
-"""Other processes that weigh batches of due tickets, so that a first cycle takes every core.
+"""The worker pool: other processes that evaluate batches of due tickets, so that a first cycle uses every core.
 
-A clerk reads the register and the settings by itself and writes nowhere in them; it is told which rules and which
-mapping this process judges by, and declines when its own are others. Whatever a clerk does not answer is weighed
-here. While a source is read for the first time, one clerk weighs ahead what is mirrored already (`foresight`).
+A worker reads the register and the settings by itself and never writes to them. Each task names the rules and the
+mapping of the asking process; a worker with other ones declines. This process evaluates every batch that has no
+answer. While a source is read for the first time, one worker evaluates mirrored tickets speculatively (`foresight`).
 """
 
 from __future__ import annotations
@@ -23,22 +23,22 @@ from capa_sync.daemon.outcome import Outcome
 from capa_sync.model.settings import JudgeOptions, WriteOptions
 
 WORTH = 4_000
-"""Due tickets from which on the second that a clerk takes to start is won back."""
+"""Number of due tickets from which on a worker saves more than the second that it takes to start."""
 MOST = 4
-"""Clerks at once; each takes a hundred MiB."""
+"""Workers at once; each takes a hundred MiB."""
 AHEAD = 250
-"""Tickets weighed ahead at a time."""
+"""Tickets of one speculative task."""
 HORIZON = 50
-"""Batches shared out before they are waited for."""
+"""Batches assigned before the first of them is waited for."""
 QUEUE = 20_000
-"""Tickets that wait to be weighed ahead."""
+"""Tickets that may wait for speculative evaluation."""
 
 
 class Basis(NamedTuple):
-    """What verdicts and plans rest on beside the register.
+    """What verdicts and plans rest on besides the register.
 
-    `options`, `write` and `clock_skew` are those of the process that asks; `known_by` are the hashes of rules and
-    bound mapping that its verdicts must rest on.
+    `options`, `write` and `clock_skew` are those of the asking process; `known_by` holds the hashes of the rules and
+    the bound mapping that the verdicts must rest on.
     """
 
     source: str
@@ -49,7 +49,7 @@ class Basis(NamedTuple):
 
 
 class Task(NamedTuple):
-    """One batch to weigh at an instant, or to weigh ahead and keep."""
+    """One batch to evaluate at an instant; with `is_ahead`, speculatively: the worker keeps the outcomes."""
 
     basis: Basis
     ids: tuple[str, ...]
@@ -58,18 +58,18 @@ class Task(NamedTuple):
 
 
 def basis_of(house: House, setup: SourceSetup) -> Basis:
-    """Return what a source is judged by here."""
+    """Return what a source's verdicts rest on in this process."""
     bound = setup.bound.hash if setup.bound is not None else ""
     return Basis(setup.name, house.options, setup.write, setup.clock_skew, (house.rules.hash, bound))
 
 
 class Clerks:
-    """Starts clerks when there is enough to weigh.
+    """Starts workers when there are enough tickets to evaluate.
 
     Args:
-        command: what starts one; the number of an open socket is added.
-        cores: what there is, all by default; this process takes one of them. worth: due tickets from which on
-            clerks are asked.
+        command: the command that starts a worker; the number of an open socket is appended.
+        cores: cores to use, all by default; this process takes one of them.
+        worth: number of due tickets from which on workers are used.
     """
 
     def __init__(self, command: Sequence[str], cores: int | None = None, worth: int = WORTH) -> None:
@@ -80,13 +80,13 @@ class Clerks:
         self._ahead: dict[str, _Ahead] = {}
 
     def are_worth_it(self, tickets: int) -> bool:
-        """Tell whether so many tickets are weighed sooner with clerks."""
+        """Tell whether so many tickets are evaluated faster with workers."""
         return self._count > 0 and tickets >= self._worth
 
     def look_ahead(self, house: House, setup: SourceSetup, ids: Sequence[str], total: int | None) -> None:
-        """Let a clerk weigh records that were just mirrored, of `total` where the tracker told that.
+        """Let a worker evaluate records that were just mirrored, of `total` if the tracker reported that.
 
-        There is one such clerk at a time, for a source that has enough of them.
+        One worker at a time does this, for a source with enough records.
         """
         with self._lock:
             ahead = self._ahead.setdefault(setup.name, _Ahead())
@@ -96,7 +96,7 @@ class Clerks:
                 ahead.feed(self._command, basis_of(house, setup), house.clock.now())
 
     def dismiss(self, source: str) -> None:
-        """Send the clerk home who weighed ahead for a source."""
+        """End the worker that evaluated speculatively for a source."""
         with self._lock:
             ahead = self._ahead.pop(source, None)
         if ahead is not None and ahead.clerk is not None:
@@ -105,7 +105,7 @@ class Clerks:
     def weigh(
         self, house: House, setup: SourceSetup, batches: Sequence[Sequence[str]], now: datetime
     ) -> Iterator[list[Outcome] | None]:
-        """Yield the outcomes of each batch in order; None for one that is to be weighed here."""
+        """Yield the outcomes of each batch in order; None for a batch that this process must evaluate."""
         basis = basis_of(house, setup)
         with self._lock:
             ahead = self._ahead.get(setup.name, _Ahead())
@@ -113,40 +113,40 @@ class Clerks:
         others = [Clerk(self._command) for _ in range(self._count - (first is not None))]
         try:
             shares = _Shares(first, ahead.seen, others)
-            shared: deque[list[_Share]] = deque()
+            assigned: deque[list[_Share]] = deque()
             for number, batch in enumerate(batches):
-                for further in batches[number + len(shared) : number + HORIZON]:
-                    shared.append(shares.of(further))
-                    _hand_out(shared[-1], basis, now)
-                yield _in_order(batch, list(_answered(house, setup, shared.popleft(), now)))
+                for further in batches[number + len(assigned) : number + HORIZON]:
+                    assigned.append(shares.of(further))
+                    _send(assigned[-1], basis, now)
+                yield _in_order(batch, list(_answered(house, setup, assigned.popleft(), now)))
         finally:
             for clerk in others:
                 clerk.end()
             self.dismiss(setup.name)
 
 
-def _hand_out(portion: Sequence[_Share], basis: Basis, now: datetime) -> None:
-    for clerk, ids in portion:
+def _send(shares: Sequence[_Share], basis: Basis, now: datetime) -> None:
+    for clerk, ids in shares:
         if clerk is not None:
             clerk.give(Task(basis, tuple(ids), now))
 
 
 def _answered(
-    house: House, setup: SourceSetup, portion: Sequence[_Share], now: datetime
+    house: House, setup: SourceSetup, shares: Sequence[_Share], now: datetime
 ) -> Iterator[tuple[Sequence[str], list[Outcome] | None]]:
-    """Yield the shares of a batch with their outcomes, None without an answer; a whole batch of ours has none yet."""
-    for clerk, ids in sorted(portion, key=lambda share: share[0] is not None):  # ours while theirs are on their way
+    """Yield the shares of a batch with their outcomes; None without an answer, or for a whole batch of our own."""
+    for clerk, ids in sorted(shares, key=lambda share: share[0] is not None):  # our own share while workers compute
         if clerk is not None:
             yield ids, clerk.answer()
         else:
-            yield ids, Desk(house, setup, ids, now).weigh(ids) if len(portion) > 1 else None
+            yield ids, Desk(house, setup, ids, now).weigh(ids) if len(shares) > 1 else None
 
 
 class _Ahead:
-    """The clerk who weighs ahead for one source, if there is one yet, and what waits for him.
+    """The worker that evaluates one source speculatively, if it was started, and the tickets that wait for it.
 
     Attributes:
-        seen: given to him. read: how many were mirrored.
+        seen: ids of the tickets given to the worker. read: number of mirrored records.
     """
 
     def __init__(self) -> None:
@@ -156,13 +156,13 @@ class _Ahead:
         self._waiting: deque[str] = deque()
 
     def note(self, ids: Sequence[str]) -> None:
-        """Let some wait for him; those who find too many before them are weighed in their time."""
+        """Add tickets that wait for the worker; when QUEUE is full they are evaluated later, with their batch."""
         self.read += len(ids)
         if len(self._waiting) < QUEUE:
             self._waiting.extend(ids)
 
     def feed(self, command: Sequence[str], basis: Basis, now: datetime) -> None:
-        """Keep him busy, and wait for nothing."""
+        """Give the worker as many tickets as it has room for, without waiting for answers."""
         self.clerk = self.clerk or Clerk(command)
         self.clerk.take_receipts()
         while self._waiting and self.clerk.has_room:
@@ -171,20 +171,21 @@ class _Ahead:
             self.clerk.give(Task(basis, tuple(ids), now, is_ahead=True))
 
 
-_FORESEEN, _HERE, _STORE = 0.15, 0.65, 0.17
-"""What a ticket costs that was weighed ahead, that is weighed here, and what it costs here to store any ticket;
-measured by one that a clerk weighs anew."""
+_SPECULATED, _HERE, _STORE = 0.15, 0.65, 0.17
+"""Cost of a ticket with a speculative result, of a ticket evaluated in this process, and of storing any ticket here;
+the unit is the cost of a ticket that a worker evaluates anew (measured)."""
 _START = 2_000
-"""Tickets that one clerk weighs while another starts."""
+"""Tickets that one worker evaluates while another starts."""
 _Share = tuple[Clerk | None, list[str]]
-"""Who is to weigh which tickets; None is this process."""
+"""A worker and the tickets that it evaluates; None is this process."""
 
 
 class _Shares:
-    """Shares batches out, so that this process and all clerks are done at about the same time.
+    """Divides batches so that this process and all workers finish at about the same time.
 
     Args:
-        ahead: the clerk who has weighed ahead what is `seen`, if there is one. others: who start just now.
+        ahead: the worker that evaluated the tickets in `seen` speculatively, if there is one.
+        others: workers that have just been started.
     """
 
     def __init__(self, ahead: Clerk | None, seen: set[str] | frozenset[str], others: Sequence[Clerk]) -> None:
@@ -194,22 +195,22 @@ class _Shares:
         self._load |= dict.fromkeys(others, float(_START))
 
     def of(self, batch: Sequence[str]) -> list[_Share]:
-        """Return who is to weigh which tickets of a batch."""
+        """Return which process evaluates which tickets of a batch."""
         seen = [ticket_id for ticket_id in batch if ticket_id in self._seen]
         new = [ticket_id for ticket_id in batch if ticket_id not in self._seen]
         self._load[None] += _STORE * len(batch)
-        self._load[self._ahead] += _FORESEEN * len(seen)
-        done = {who: load + len(new) * (1.0 if who is not None else _HERE) for who, load in self._load.items()}
-        who = min(done, key=done.__getitem__)
-        self._load[who] = done[who]
-        shares: list[_Share] = [(who, list(batch))] if who is self._ahead else [(self._ahead, seen), (who, new)]
+        self._load[self._ahead] += _SPECULATED * len(seen)
+        loads = {clerk: load + len(new) * (1.0 if clerk is not None else _HERE) for clerk, load in self._load.items()}
+        least = min(loads, key=loads.__getitem__)
+        self._load[least] = loads[least]
+        shares: list[_Share] = [(least, list(batch))] if least is self._ahead else [(self._ahead, seen), (least, new)]
         return [share for share in shares if share[1]]
 
 
 def _in_order(
     batch: Sequence[str], answers: Sequence[tuple[Sequence[str], list[Outcome] | None]]
 ) -> list[Outcome] | None:
-    """Return the outcomes of a batch in its order, None when one of those who shared it gave no answer."""
+    """Return the outcomes of a batch in its order, None when a part of it has no answer."""
     found: dict[str, Outcome] = {}
     for ids, outcomes in answers:
         if outcomes is None:
@@ -219,9 +220,9 @@ def _in_order(
 
 
 def serve(house: House, line: Connection) -> None:
-    """Be a clerk: weigh what comes over the line until the other end hangs up.
+    """Run as a worker: evaluate each task from the connection until the other end closes it.
 
-    What fails here is left to the process that asked, which knows how to say so.
+    A task that fails is answered by None; the asking process then evaluates it and reports the error.
     """
     foresight = Foresight(house.register.path.parent)
     while True:
@@ -231,7 +232,7 @@ def serve(house: House, line: Connection) -> None:
             return
         try:
             outcomes = weigh_for(house, task, foresight)
-        except Exception:  # noqa: BLE001 - the same work is done again there, and its fault told
+        except Exception:  # noqa: BLE001 - the asking process does the same work again, and reports the error
             outcomes = None
         try:
             line.send(outcomes)
@@ -240,9 +241,9 @@ def serve(house: House, line: Connection) -> None:
 
 
 def weigh_for(house: House, task: Task, foresight: Foresight) -> list[Outcome] | None:
-    """Weigh a batch for another process, as it would; None when this one knows other rules or another mapping.
+    """Evaluate a batch for another process, with its options; None when this one has other rules or another mapping.
 
-    A batch that is weighed ahead is kept here, and answered by an empty list; by None when there is no room for more.
+    The outcomes of a speculative batch are kept here, and the answer is an empty list; None when there is no room.
     """
     basis = task.basis
     setup = house.setups[basis.source]

@@ -1,6 +1,6 @@
-"""Outcomes of tickets that were weighed before the source was read to its end.
+"""Speculative evaluation: outcomes of tickets that were evaluated before the source was read to its end.
 
-They are verdicts of nobody yet: one is used only once all is read, and only if everything it rests on is as it was.
+An outcome is used only after the source was read to its end, and only if nothing that it rests on has changed.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ from capa_sync.daemon.house import House, SourceSetup
 from capa_sync.daemon.outcome import Outcome, Weighed
 
 OLDEST = timedelta(minutes=15)
-"""Age up to which an outcome is used: what it says of time is that of its weighing."""
+"""Age up to which an outcome is used: its statements about time hold for the instant of its evaluation."""
 _ROOM = 256 * 1024 * 1024
-"""Bytes of outcomes on disk at most; what does not fit is weighed in its time."""
+"""Largest number of bytes of outcomes on disk; tickets that do not fit are evaluated later, with their batch."""
 
 
 class _Foreseen(NamedTuple):
-    """Where in the file an outcome lies, what it rests on, when it was weighed, and when time may change it."""
+    """Where an outcome is in the file, the digest it rests on, when it was evaluated, and when time may change it."""
 
     start: int
     length: int
@@ -34,7 +34,7 @@ class _Foreseen(NamedTuple):
 
 
 class Foresight:
-    """Keeps outcomes of one source in a nameless file beside the register, private and gone with the process."""
+    """Stores outcomes of one source in an unnamed private file beside the register, deleted with the process."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -44,9 +44,10 @@ class Foresight:
         self._basis: object = None
 
     def weigh_ahead(self, house: House, setup: SourceSetup, ids: Sequence[str], now: datetime, basis: object) -> bool:
-        """Weigh tickets and keep what comes of it, if there is room; `basis` is what else it rests on.
+        """Evaluate tickets and keep the outcomes; return False when there is no room. `basis`: what they rest on.
 
-        Of tickets that never had a finding or a write: nothing but the mirror bears on these.
+        Tickets that had a finding or a write before are left out, so that an outcome rests on nothing but the mirror
+        and `basis`.
         """
         if basis != self._basis:
             self._known.clear()
@@ -71,7 +72,7 @@ class Foresight:
     def recall(
         self, house: House, setup: SourceSetup, ids: Sequence[str], now: datetime, basis: object
     ) -> dict[str, Outcome]:
-        """Return by id what is known of these tickets and holds at `now`; each is known once."""
+        """Return by id the outcomes of these tickets that are valid at `now`, and forget them."""
         if basis != self._basis or self._file is None:
             return {}
         known = {ticket_id: self._known.pop(ticket_id) for ticket_id in ids if ticket_id in self._known}
@@ -79,12 +80,12 @@ class Foresight:
         past = _with_a_past(house, setup, young)
         stamps = house.register.stamps(setup.name, young)
         self._file.flush()
-        sure = [
+        valid = [
             ticket_id
             for ticket_id in young
             if ticket_id not in past and stamps.get(ticket_id) == known[ticket_id].stamp
         ]
-        return {ticket_id: self._read(known[ticket_id]) for ticket_id in sure}
+        return {ticket_id: self._read(known[ticket_id]) for ticket_id in valid}
 
     def _read(self, seen: _Foreseen) -> Any:
         assert self._file is not None  # noqa: S101 - something was kept
@@ -96,7 +97,7 @@ def _holds_at(seen: _Foreseen, now: datetime) -> bool:
 
 
 def _until(outcome: Weighed) -> datetime | None:
-    """Return when time alone may change the verdicts or the plan."""
+    """Return the earliest instant at which time alone may change the verdicts or the plan."""
     verdicts = outcome.rows.look_again
     plan = outcome.plan.look_again if outcome.plan is not None else None
     times = (datetime.fromisoformat(verdicts) if verdicts is not None else None, plan)
@@ -104,6 +105,6 @@ def _until(outcome: Weighed) -> datetime | None:
 
 
 def _with_a_past(house: House, setup: SourceSetup, ids: Sequence[str]) -> set[str]:
-    """Return those of these tickets that had a finding or a write before."""
+    """Return those of the tickets that had a finding or a write before."""
     register = house.register
     return {*register.findings.latest_of(setup.name, ids), *register.outbox.touched(setup.name, ids)}

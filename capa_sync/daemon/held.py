@@ -1,4 +1,4 @@
-"""Plans that a brake or a mode holds back: known by their sums, so that a poll need not look at each of them."""
+"""Plans that a brake or the mode withholds, with their sums, so that a poll need not look at each plan."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ from capa_sync.writeback import TicketPlan
 
 
 class _Held(NamedTuple):
-    """Does the plan write, does it notify."""
+    """Whether the plan writes, and whether it notifies people."""
 
     writes: bool
     notifies: bool
 
 
 class HeldBack:
-    """What was planned on tickets of one source and may not be put, by ticket id.
+    """Plans of one source's tickets that may not be put into the outbox, by ticket id.
 
-    Kept in memory alone: a new process plans every ticket anew that may need a write.
+    They are in memory only: a new process plans every ticket again that may need a write.
 
     Attributes:
-        cause: the brake or mode that holds. writing, notifying: how many of the plans write, and notify.
+        cause: the brake or mode that withholds them. writing, notifying: number of plans that write, and that notify.
     """
 
     def __init__(self) -> None:
@@ -40,7 +40,7 @@ class HeldBack:
         return len(self._plans)
 
     def keep(self, plans: Mapping[str, TicketPlan], cause: str) -> None:
-        """Add plans to those held; all are held by `cause` now."""
+        """Add withheld plans; `cause` withholds all of them from now on."""
         self.cause = cause
         for ticket_id, plan in plans.items():
             self.drop(ticket_id)
@@ -49,14 +49,14 @@ class HeldBack:
             self.notifying += plan.notifies
 
     def drop(self, ticket_id: str) -> None:
-        """Forget a ticket's plan: there is news of it."""
+        """Remove a ticket's plan, because the ticket has changed."""
         plan = self._plans.pop(ticket_id, None)
         if plan is not None:
             self.writing -= plan.writes
             self.notifying -= plan.notifies
 
     def take_all(self) -> list[str]:
-        """Hold nothing any more; return ids of the tickets that were held."""
+        """Remove all plans; return the ids of their tickets."""
         found = list(self._plans)
         self._plans.clear()
         self.writing = self.notifying = 0

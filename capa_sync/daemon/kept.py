@@ -1,4 +1,4 @@
-"""Plans made where tickets were weighed, which wait for the brakes until all tickets are judged."""
+"""The plan cache: plans made when tickets were evaluated, until all tickets are judged and the brakes are checked."""
 
 from __future__ import annotations
 
@@ -9,28 +9,28 @@ from typing import NamedTuple
 from capa_sync.writeback import TicketPlan
 
 MOST = 48 * 1024 * 1024
-"""Bytes of plans that wait in memory; more of them are made again."""
+"""Largest number of bytes of plans in memory; plans that do not fit are made again."""
 
 
 class SealedPlan(NamedTuple):
-    """A plan as bytes, a few kilobytes each, and what must be known of it before it is opened.
+    """A pickled plan (a few kilobytes), with the two values that are read before it is unpickled.
 
     Attributes:
-        look_again, is_quiet: as `TicketPlan` has them.
+        look_again, is_quiet: as in `TicketPlan`. pickled: the pickled plan.
     """
 
     look_again: datetime | None
     is_quiet: bool
-    sealed: bytes
+    pickled: bytes
 
     @classmethod
     def of(cls, plan: TicketPlan) -> SealedPlan:
-        """Seal a plan."""
+        """Pickle a plan."""
         return cls(plan.look_again, plan.is_quiet, pickle.dumps(plan, protocol=pickle.HIGHEST_PROTOCOL))
 
 
 class KeptPlans:
-    """Sealed plans of one source's tickets by ticket id, as many as fit."""
+    """Pickled plans of one source's tickets by ticket id, as many as fit into `most` bytes."""
 
     def __init__(self, most: int = MOST) -> None:
         self._plans: dict[str, bytes] = {}
@@ -39,20 +39,20 @@ class KeptPlans:
     def keep(self, ticket_id: str, plan: SealedPlan) -> None:
         """Keep a plan, if there is room for it."""
         self.take(ticket_id)
-        if len(plan.sealed) <= self._room:
-            self._plans[ticket_id] = plan.sealed
-            self._room -= len(plan.sealed)
+        if len(plan.pickled) <= self._room:
+            self._plans[ticket_id] = plan.pickled
+            self._room -= len(plan.pickled)
 
     def take(self, ticket_id: str) -> TicketPlan | None:
-        """Return a ticket's plan and keep it no longer; None when none is kept."""
-        sealed = self._plans.pop(ticket_id, None)
-        if sealed is None:
+        """Remove a ticket's plan and return it; None when there is none."""
+        pickled = self._plans.pop(ticket_id, None)
+        if pickled is None:
             return None
-        self._room += len(sealed)
-        plan: TicketPlan = pickle.loads(sealed)  # noqa: S301 - sealed by this program a moment ago
+        self._room += len(pickled)
+        plan: TicketPlan = pickle.loads(pickled)  # noqa: S301 - pickled by this program
         return plan
 
     def clear(self) -> None:
-        """Keep none."""
+        """Remove all plans."""
         self._plans.clear()
         self._room = self._most

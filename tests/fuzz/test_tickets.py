@@ -142,7 +142,7 @@ class Line:
 
     def _render(self, sealed: SealedPlan | None) -> None:
         """Word every text that would be written as each tracker wants it."""
-        plan = pickle.loads(sealed.sealed) if sealed is not None else None  # noqa: S301 - sealed a moment ago
+        plan = pickle.loads(sealed.pickled) if sealed is not None else None  # noqa: S301 - sealed a moment ago
         for write in plan.writes if plan is not None else ():
             if write.text is not None:
                 assert len(to_wiki(write.text)) < 10_000

@@ -54,7 +54,7 @@ def test_what_does_not_fit_is_not_kept() -> None:
 def test_a_plan_that_is_taken_gives_its_room_back() -> None:
     """All of it."""
     plan = SealedPlan.of(LOUD)
-    plans = KeptPlans(most=len(plan.sealed))
+    plans = KeptPlans(most=len(plan.pickled))
     for name in ("1", "2", "3"):
         plans.keep(name, plan)
         plans.keep("late", plan)
@@ -64,7 +64,7 @@ def test_a_plan_that_is_taken_gives_its_room_back() -> None:
 
 def test_a_plan_that_is_replaced_gives_its_room_back() -> None:
     """The later plan of a ticket stands, though both together would not fit."""
-    plans = KeptPlans(most=len(SealedPlan.of(LOUD).sealed))
+    plans = KeptPlans(most=len(SealedPlan.of(LOUD).pickled))
     plans.keep("1", SealedPlan.of(QUIET))
     plans.keep("1", SealedPlan.of(LOUD))
     assert plans.take("1") == LOUD
@@ -72,7 +72,7 @@ def test_a_plan_that_is_replaced_gives_its_room_back() -> None:
 
 def test_a_plan_too_large_leaves_not_even_the_one_before_it() -> None:
     """The earlier plan of a ticket is out of date, kept or not."""
-    plans = KeptPlans(most=len(SealedPlan.of(LOUD).sealed) - 1)
+    plans = KeptPlans(most=len(SealedPlan.of(LOUD).pickled) - 1)
     plans.keep("1", SealedPlan.of(QUIET))
     plans.keep("1", SealedPlan.of(LOUD))
     assert plans.take("1") is None
@@ -81,7 +81,7 @@ def test_a_plan_too_large_leaves_not_even_the_one_before_it() -> None:
 def test_clearing_keeps_none_and_gives_all_room_back() -> None:
     """The next cycle begins with an empty desk."""
     plan = SealedPlan.of(LOUD)
-    plans = KeptPlans(most=len(plan.sealed))
+    plans = KeptPlans(most=len(plan.pickled))
     plans.keep("1", plan)
     plans.clear()
     assert plans.take("1") is None
