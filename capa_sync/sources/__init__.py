@@ -1,3 +1,3 @@
-"""Stage 1, where tickets live: reads trackers and writes on them, each vendor behind one door."""
+"""Stage 1, the sources: reads tickets from trackers and writes on them, one client module for each vendor."""
 
 from __future__ import annotations

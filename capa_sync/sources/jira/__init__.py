@@ -1,4 +1,4 @@
-"""Jira Cloud and Data Center behind one door, client.py: read whole, written on sparingly."""
+"""The Jira source (Cloud and Data Center): reads tickets, writes warnings back; client.py sends all requests."""
 
 from __future__ import annotations
 
@@ -21,6 +21,6 @@ def build_jira(
     lookup: MirrorLookup,
     holds: EndpointHolds | None = None,
 ) -> tuple[Source, TicketWriter]:
-    """Build the reader and the writer of one Jira; they share budget and gate, and belong to one thread."""
+    """Build the reader and the writer of one Jira. They share budget and gate, and belong to one thread."""
     source = JiraSource(options, clock, stop, lookup, holds)
     return source, JiraWriter(options, clock, stop, source.budget, source.gate)

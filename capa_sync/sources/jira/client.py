@@ -1,6 +1,6 @@
-"""The one door to a Jira: the `jira` library's session, our own requests, every answer checked.
+"""The only module that sends requests to a Jira: it uses the `jira` library's session and checks every answer.
 
-The library signs in and holds the session; its retries, its Resource objects and its error texts (which quote
+The library signs in and owns the session. Its retries, its Resource objects and its error texts (which quote
 headers and bodies) are not used (facts/jira.md 0 and 1.3).
 """
 
@@ -46,16 +46,16 @@ from capa_sync.sources.unreachable import describe
 from capa_sync.sources.wish import read_http_date, wish_of
 
 TIMEOUT = (3.05, 70.0)
-"""Seconds to connect and to wait for a byte; the library's default is to wait for ever."""
+"""Seconds to connect and to wait for a byte; the library's default is to wait without limit."""
 _AGENT = "capa-sync (detective control; mirrors tickets, writes one comment)"
 
 
 class BadRequest(Fatal):
-    """Jira does not understand the request (400): a wrong query, an expired token, an id that is gone."""
+    """Jira does not understand the request (400): a wrong query, an expired token, an id that no longer exists."""
 
 
 class JiraClient:
-    """One signed-in session. Not to be shared between threads.
+    """One signed-in session. Threads must not share it.
 
     Args:
         options: address, sign-in, TLS.
@@ -64,7 +64,7 @@ class JiraClient:
         budget, gate: shared by all sessions of a source.
 
     Raises:
-        Fatal: an address may not be used.
+        Fatal: an address must not be used.
     """
 
     def __init__(
@@ -89,21 +89,21 @@ class JiraClient:
         self._speaker = ""
         self._defers_doubt = self._is_doubtful = False
         self.answered_at: datetime | None = None
-        """The tracker's own instant (HTTP Date) of the newest answer, None when it tells none."""
+        """The tracker's own instant (HTTP Date) of the newest answer; None when that answer has no date."""
         self.answered_bytes = 0
-        """Length of the newest answer."""
+        """Bytes of the newest answer."""
         self.most = options.limits.answer
         """Bytes that an answer may have."""
         self.goal = goal_of(self.most)
         """Bytes that a page should have at most."""
         self._limits = options.limits
         self.clock_offset: timedelta | None = None
-        """That instant minus our own clock's when the answer came."""
+        """The tracker's instant minus our own clock's when that answer came."""
         self._session = self._sign_in(options)
 
     @property
     def speaker(self) -> str:
-        """The account that answers say they are given to, "" where none did."""
+        """The account that Jira names in its answers, "" when no answer named one."""
         return self._speaker
 
     def _sign_in(self, options: JiraOptions) -> requests.Session:
@@ -138,27 +138,27 @@ class JiraClient:
         """Read a path below `rest/api/N/` and return the decoded JSON.
 
         Raises:
-            Retryable, NotBefore: not now. Authentication: our sign-in is not accepted. BadRequest: 400.
-            BadAnswer: not what the API promises. Fatal: refused for good.
+            Retryable, NotBefore: the tracker asks to wait. Authentication: it does not accept our sign-in.
+            BadRequest: 400. BadAnswer: not what the API promises. Fatal: refused for good.
         """
         return self._read("GET", path, params, None)
 
     def find(self, path: str, params: Mapping[str, Any] | None = None) -> Any | None:
-        """Like `get`, but None for 404: gone, hidden, or never there."""
+        """Like `get`, but return None for 404: gone, hidden, or never there."""
         return self._read("GET", path, params, None, may_miss=True)
 
     def post(self, path: str, body: Mapping[str, Any], params: Mapping[str, Any] | None = None) -> Any:
-        """Read by a POST that changes nothing; errors as for `get`."""
+        """Read by a POST that changes nothing. Raises the errors of `get`."""
         check_reading_post(path)
         return self._read("POST", path, params, body)
 
     def write(self, method: str, path: str, body: Any, params: Mapping[str, str] | None = None) -> Any | None:
-        """Send one write, once. Returns the decoded JSON, None for an empty answer.
+        """Send one write, exactly once. Returns the decoded JSON, None for an empty answer.
 
         Raises:
             Retryable, NotBefore: refused before it was processed, or never sent. WriteRefused: not applied.
-            DeliveryUnknown: nobody knows whether it was applied. Authentication: our sign-in is not accepted.
-            ForbiddenWriteError: no write that we make; not sent.
+            DeliveryUnknown: it is not known whether it was applied. Authentication: our sign-in is not accepted.
+            ForbiddenWriteError: capa-sync never makes such a write; it was not sent.
         """
         check_write(method, path, params or {}, body)
         what = f"{method} {path}"
@@ -171,7 +171,7 @@ class JiraClient:
             raise self._unknown(what, f"the answer cannot be read ({type(error).__name__})") from error
 
     def _outcome(self, answer: requests.Response, method: str, path: str) -> Any | None:
-        """Say what became of a write by its answer."""
+        """Decide from the answer whether a write was applied."""
         what = f"{method} {path}"
         problem = answers.sign_in_problem(self.source, answer.status_code, answer.headers)
         if problem is not None:
@@ -201,7 +201,7 @@ class JiraClient:
                 return None
             self._check(answer, what)
             found = answers.decode(self.source, what, answer.headers, answer.content)
-            if found is None:  # else it would be taken for a 404
+            if found is None:  # otherwise the caller would take it for a 404
                 raise BadAnswer(self.source, f"{what}: the answer is null")
             self._check_speaker(answer, path)
             self._note_date(answer.headers.get("Date"))
@@ -227,14 +227,14 @@ class JiraClient:
             if self._defers_doubt:
                 self._is_doubtful = True
             else:
-                self._doubt(what)  # to an anonymous reader a known project does not exist
+                self._doubt(what)  # an anonymous reader is told that a known project does not exist
             words = answers.error_text(answer.content)
             raise BadRequest(self.source, f"{what}: Jira does not understand it: {words or 'no reason given'}")
         if not 200 <= status < 300:
             raise answers.read_refusal(self.source, what, status, answer.content)
 
     def _check_speaker(self, answer: requests.Response, path: str) -> None:
-        """Believe no answer that is given to somebody else than the first one was."""
+        """Refuse an answer that Jira gave to another account than the first answer."""
         speaker = answer.headers.get("X-AACCOUNTID", answer.headers.get("X-AUSERNAME"))
         if speaker is None:
             self._doubt(path)
@@ -245,9 +245,9 @@ class JiraClient:
 
     @contextmanager
     def one_doubt(self) -> Iterator[None]:
-        """Prove once, at the end of a block, that its refused requests (400) were refused to us and to nobody else.
+        """Prove our identity once, at the end of a block, when Jira refused a request of the block with 400.
 
-        Raises Authentication when we are not ourselves any more: then nothing of the block is to be believed.
+        Raises Authentication when Jira no longer knows us as the same account: then no answer of the block is valid.
         """
         self._defers_doubt, self._is_doubtful = True, False
         try:
@@ -258,7 +258,7 @@ class JiraClient:
                 self._doubt("")
 
     def _doubt(self, path: str) -> None:
-        """Ask who we are after an answer that does not tell, where others did."""
+        """Ask who we are after an answer that names no account, where earlier answers named one."""
         if self._speaker and not path.endswith("myself"):
             me = self._read("GET", "myself", None, None)
             if not isinstance(me, dict) or account_of(me) != self._speaker:
@@ -274,7 +274,7 @@ class JiraClient:
         self._budget.take()
         url = f"{self._base}/rest/api/{3 if self.is_cloud else 2}/{path}"
         data = None if body is None else orjson.dumps(body)
-        # not the library's own `request`: it parses and repeats error bodies
+        # the library's own `request` is not used: it parses and repeats error bodies
         return self._guarded(
             lambda: requests.Session.request(
                 self._session, method, url, params=params, data=data, timeout=TIMEOUT, allow_redirects=False
@@ -298,7 +298,7 @@ class JiraClient:
             raise Retryable(self.source, f"{what}: {describe(error, self._base)}") from None
         except AnswerTooLarge as error:
             raise (self._unknown(what, error.message) if is_write else error) from None
-        except SourceError:  # of the sign-in: the request itself was not sent
+        except SourceError:  # raised by the sign-in: the request itself was not sent
             raise
         except Exception as error:
             reason = f"the answer cannot be read ({type(error).__name__})"
@@ -307,7 +307,7 @@ class JiraClient:
             ) from error
 
     def _fetch_token(self, auth: JiraAuth) -> tuple[str, timedelta]:
-        """Get an access token and its life from the token endpoint. Raises Authentication when it gives none."""
+        """Get an access token and its lifetime from the token endpoint. Raises Authentication when it gives none."""
         what = "POST token endpoint"
         form = {"grant_type": "client_credentials", "client_id": auth.user, "client_secret": auth.secret}
         with hold_to(requests.Session(), self.source, self._limits) as session:

@@ -1,4 +1,4 @@
-"""Readings of tickets together with the actions and parents that their change concerns."""
+"""Reads tickets together with the related tickets (actions and parents) that their change concerns."""
 
 from __future__ import annotations
 
@@ -16,29 +16,29 @@ InQuery = Callable[[str], bool | None]
 
 
 def inside(_id: str) -> bool:
-    """Of tickets that a search for the query has told."""
+    """Answer for tickets that a search for the query returned: the query names them."""
     return True
 
 
 def outside(_id: str) -> bool:
-    """Of tickets that are read for a record's sake alone."""
+    """Answer for tickets that are read only because a record names them: the query does not name them."""
     return False
 
 
 def unknown(_id: str) -> None:
-    """Of tickets that are read by id."""
+    """Answer for tickets that are read by id: not known."""
     return
 
 
 class Family:
-    """Assembles drafts and looks after their kin."""
+    """Assembles drafts and reads their related tickets."""
 
     def __init__(self, site: SiteReader, outside: Outside) -> None:
         self._site = site
         self._outside = outside
 
     def read(self, drafts: Sequence[Draft], in_query: InQuery) -> tuple[list[Reading], list[Skip]]:
-        """Make readings of drafts; `in_query` tells by id which of them the query names, as far as that is known."""
+        """Make readings of drafts; `in_query` tells by id whether the query names one, as far as that is known."""
         for draft in drafts:
             self._site.absent.complete(draft)
         kinship = self._site.kinship
@@ -55,7 +55,7 @@ class Family:
         return [replace(reading, in_query=in_query(reading.ticket.id)) for reading in readings], skipped
 
     def read_with_kin(self, drafts: Sequence[Draft], in_query: InQuery) -> tuple[list[Reading], list[Skip]]:
-        """Make readings of drafts that changed, and of the actions and parents that their change concerns."""
+        """Make readings of changed drafts, and of the actions and parents that their change concerns."""
         readings, skipped = self.read(drafts, in_query)
         if readings:
             present = {reading.ticket.id for reading in readings}
@@ -67,7 +67,7 @@ class Family:
         return readings, skipped
 
     def _named_children(self, drafts: Iterable[Draft], actions: Collection[str]) -> dict[str, list[dict[str, Any]]]:
-        """Ask which tickets name these as their parent, where the mapping looks for such (epics and the like)."""
+        """Search tickets that name these as their parent, where the mapping uses such children (of epics)."""
         if not self._site.kinship.has_children:
             return {}
         found: dict[str, list[dict[str, Any]]] = {draft.id: [] for draft in drafts if draft.id not in actions}
@@ -81,12 +81,12 @@ class Family:
     def actions_of(
         self, readings: Iterable[Reading], present: set[str], *, is_sweep: bool
     ) -> tuple[list[Reading], list[Skip]]:
-        """Read the actions that records name and the mirror lacks, or holds as something that is gone.
+        """Read the actions that records name and that the mirror lacks or holds as gone.
 
         Args:
-            readings: just read.
+            readings: the records' readings.
             present: ids that are read anyway.
-            is_sweep: a sweep is under way, which brings those that the query names by itself.
+            is_sweep: a sweep is running; it returns the actions that the query names.
         """
         wanted: dict[str, None] = {}
         for reading in readings:
@@ -103,7 +103,7 @@ class Family:
         return self.read(drafts, inside.__contains__)
 
     def parents_of(self, readings: Iterable[Reading], present: set[str]) -> tuple[list[Reading], list[Skip]]:
-        """Read the mirrored parents of actions that changed: Jira does not touch a parent when a child is born."""
+        """Read the mirrored parents of changed actions: Jira does not update a parent when a child is created."""
         wanted: dict[str, None] = {}
         for reading in readings:
             ticket = reading.ticket

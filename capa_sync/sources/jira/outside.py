@@ -1,4 +1,4 @@
-"""Action tickets that the query does not name: polled by id, and only those."""
+"""Out-of-scope action tickets, which the query does not name: polled by their ids."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from capa_sync.sources.jira.whole import Draft
 
 
 class Outside:
-    """Knows which mirrored actions lie outside the query; learnt once a process, then kept up to date."""
+    """Knows which mirrored actions the query does not name; learned once in each process, then kept up to date."""
 
     def __init__(self, site: SiteReader) -> None:
         self._site = site
@@ -16,23 +16,23 @@ class Outside:
         self._outside: set[str] = set()
 
     def note_inside(self, id_: str) -> None:
-        """An action that a search for the query has just told."""
+        """Note an action that a search for the query has just returned."""
         self._inside.add(id_)
         self._outside.discard(id_)
 
     def note_outside(self, id_: str) -> None:
-        """An action that the query was found not to name."""
+        """Note an action that the query does not name."""
         self._outside.add(id_)
         self._inside.discard(id_)
 
     def learn(self, in_scope: frozenset[str]) -> None:
-        """Take over the result of a census: the ids that the query names."""
+        """Replace all by the result of a census: the ids that the query names."""
         self._inside, self._outside = set(in_scope), set()
         self._site.gone.clear()
         self._site.assembler.forget_refused()
 
     def ids(self) -> list[str]:
-        """Ids of mirrored action tickets outside the query, in order of the mirror."""
+        """Return the ids of mirrored action tickets outside the query, in the order of the mirror."""
         mirrored = self._site.lookup.action_ids(self._site.name)
         unknown = [id_ for id_ in mirrored if id_ not in self._inside and id_ not in self._outside]
         if unknown:
@@ -42,10 +42,10 @@ class Outside:
         return [id_ for id_ in mirrored if id_ in self._outside]
 
     def changed(self, since: int | None) -> list[Draft]:
-        """Drafts of those touched since an instant that the mirror does not hold as they are.
+        """Return drafts of the tickets changed since an instant, without those that the mirror holds unchanged.
 
-        The same request brings the sub-tasks born since then, for Jira does not touch their parents: those of a
-        mirrored record are actions. While there is none outside the query at all, none is asked for.
+        The same request returns the sub-tasks created since then, because Jira does not update their parents. Those
+        of a mirrored record are actions. Without a ticket outside the query nothing is requested.
         """
         site, ids = self._site, self.ids()
         born = site.query.subtasks_born_since(since) if site.kinship.has_subtasks else ""
@@ -57,7 +57,7 @@ class Outside:
         return [draft for draft in drafts if draft.id in known or draft.id in adopted]
 
     def _adopt(self, drafts: list[Draft]) -> set[str]:
-        """Take those in that are children of a mirrored record, and that no search for the query tells."""
+        """Accept the drafts that are children of a mirrored record and that the query does not name."""
         site, actions = self._site, set(self._site.lookup.action_ids(self._site.name))
         parents = {draft.id: str((draft.fields.get("parent") or {}).get("id") or "") for draft in drafts}
         children = [

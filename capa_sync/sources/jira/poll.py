@@ -1,4 +1,4 @@
-"""A poll: what was touched since the watermark less the overlap, in one request when nothing was."""
+"""A poll: reads what changed since the watermark less the overlap; one request when nothing changed."""
 
 from __future__ import annotations
 
@@ -20,37 +20,37 @@ from capa_sync.sources.jira.times import epoch_ms
 from capa_sync.sources.jira.whole import Draft
 
 _AHEAD_MS = 60_000
-"""A stamp further ahead than this of the tracker's own present is no matter of whole seconds in a Date."""
+"""An `updated` further ahead of the tracker's present than this is not explained by the whole seconds of a Date."""
 
 
 def newest_of(issues: list[Issue], present: int) -> tuple[int, str] | None:
-    """The highest `updated` (epoch ms) of some rows up to the tracker's present, and the ticket that has it."""
+    """Return the highest `updated` (epoch ms) of some rows up to the tracker's present, and its ticket."""
     updates = [(ms, str(issue["id"])) for issue in issues if (ms := instant_ms(issue, "updated")) is not None]
     return max((update for update in updates if update[0] <= present), default=None)
 
 
 def _crowd_ahead(rows: Rows, present: int) -> int:
-    """How many tickets of a page lie in the tracker's future, when they fill the page and more follow; else 0."""
+    """Count the tickets with a future `updated`, when they fill the page and more pages follow; else return 0."""
     updates = [instant_ms(issue, "updated") for issue in rows.issues]
     is_crowd = rows.place is not None and all(ms is not None and ms > present + _AHEAD_MS for ms in updates)
     return len(updates) if is_crowd else 0
 
 
 def _joined(ahead: Rows, until_now: Rows) -> Rows:
-    """Rows of both pages; what follows the second is still to be read."""
+    """Return the rows of both pages; the place is that after the second."""
     issues = {str(issue["id"]): issue for issue in (*ahead.issues, *until_now.issues)}
     return Rows(list(issues.values()), until_now.place)
 
 
 def _reaches(issues: list[Issue], state: Mapping[str, Any]) -> bool:
-    """Tell whether a page, the newest first, goes down to the last known ticket as it was."""
+    """Tell whether a page, newest first, contains the last known ticket unchanged."""
     return any(
         str(issue["id"]) == state.get("newest") and instant_ms(issue, "updated") == state["mark"] for issue in issues
     )
 
 
 class Poll:
-    """Polls one site. The cursor's state is `mark` (epoch ms) and `newest` (the ticket that had it)."""
+    """Polls one Jira. The cursor's state is `mark` (epoch ms) and `newest` (the ticket that had it)."""
 
     def __init__(self, site: SiteReader, outside: Outside, family: Family, sweeping: Sweeping) -> None:
         self._site = site
@@ -60,9 +60,9 @@ class Poll:
         self._settled: int | None = None
 
     def read(self, state: Mapping[str, Any]) -> Iterator[Page]:
-        """Yield what changed. More than one page of it becomes a sweep that can be taken up again.
+        """Yield what changed. When that is more than one page, a sweep begins, which can be continued.
 
-        A mark that lies in the tracker's future was taken while its clock was ahead: all is read again.
+        A mark in the tracker's future was taken while its clock was ahead: then everything is read again.
         """
         site, since = self._site, self._since(int(state["mark"]))
         self._settled = None
@@ -95,7 +95,7 @@ class Poll:
         returned = {str(issue["id"]) for issue in rows.issues}
         is_newest_there = state.get("newest") in returned
         if not is_newest_there:
-            # the inclusive condition must give the last known ticket back: believed only when we are still ourselves
+            # the inclusive condition must return the last known ticket: without it, our identity is proven first
             prove_identity(site.client, site.facts.me)
         after = dict(state) if newest is None and is_newest_there else self._after(state, newest)
         page = replace(self._page(rows.issues, since, after), stamped_ahead=crowd)
@@ -103,19 +103,19 @@ class Poll:
         self._settle(asked_at, is_quiet=not page.readings)
 
     def _touched(self, since: int, *, until_now: bool = False) -> Rows:
-        """One page of what was touched since an instant, the newest first; `until_now` leaves out stamps to come."""
+        """Read one page of what changed since an instant, newest first; `until_now` leaves out future ones."""
         query = self._site.query
         bound = not_ahead("updated") if until_now else ""
         jql = query.where(query.since("updated", since), bound, order=NEWEST_CHANGE_FIRST)
         return self._site.search.page(jql, ALL_FIELDS, self._site.options.page_size)
 
     def _left_out(self, rows: Rows, since: int) -> list[str]:
-        """Ask what a page left out: the last known ticket does not stand at its end to prove that it came whole."""
+        """Return ids that a page left out: the last known ticket is not at its end, so it may be incomplete."""
         returned = {str(issue["id"]) for issue in rows.issues}
         return [id_ for id_ in self._site.touched_since(since) if id_ not in returned]
 
     def _since(self, mark: int) -> int:
-        """Where to look from: the overlap behind the mark, or less of it once it is known to hide nothing."""
+        """Return where to read from: the overlap behind the mark, or less once nothing can be hidden there."""
         early = mark - self._overlap
         return early if self._settled is None else max(early, min(mark, self._settled))
 
@@ -124,19 +124,19 @@ class Poll:
         return int(self._site.options.overlap.total_seconds() * 1000)
 
     def _settle(self, asked_at: datetime | None, *, is_quiet: bool) -> None:
-        """Remember, in this process only, up to when everything has been seen.
+        """Remember, in this process only, up to which instant everything has been seen.
 
-        What was touched more than the overlap before a poll was in the index by then. A poll that found nothing new
-        proves that the mirror has it all, so the next need not walk through the same overlap again: after a bulk
-        edit that would be thousands of tickets at every poll. A second overlap makes up for a proxy's wrong clock.
+        What changed more than the overlap before a poll was in the index by then. A poll that found nothing new
+        proves that the mirror has it all, so the next poll need not read the same overlap again: after a bulk edit
+        that would be thousands of tickets at every poll. A second overlap allows for a wrong clock of a proxy.
         """
         self._settled = epoch_ms(asked_at) - 2 * self._overlap if asked_at is not None and is_quiet else None
 
     def _after(self, state: Mapping[str, Any], newest: tuple[int, str] | None) -> dict[str, Any]:
         if newest is None:
-            newest = self._sweeping.newest()  # the last known ticket left: look on from the newest that is there
+            newest = self._sweeping.newest()  # the last known ticket is gone: continue from the newest one in scope
             if newest is None or newest[0] > int(state["mark"]):
-                return dict(state)  # what was touched since then is still to be read
+                return dict(state)  # what changed since then is still to be read
         return {**state, "mark": self._site.plausible(newest[0]), "newest": newest[1]}
 
     def _page(self, issues: list[Issue], since: int, after: dict[str, Any]) -> Page:

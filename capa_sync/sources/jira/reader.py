@@ -1,4 +1,4 @@
-"""The Jira source: Cloud (REST v3) and Data Center (REST v2) behind the port `Source`."""
+"""The Jira source: implements the port `Source` for Cloud (REST v3) and Data Center (REST v2)."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ from capa_sync.sources.retry import RetryPolicy
 
 @dataclass(frozen=True, slots=True)
 class _Signed:
-    """What stands once we are signed in."""
+    """The objects that exist once the sign-in has succeeded."""
 
     site: SiteReader
     outside: Outside
@@ -44,13 +44,13 @@ class _Signed:
 
 
 class JiraSource:
-    """Reads one Jira; see `ports.Source`. One instance a thread.
+    """Reads one Jira; see `ports.Source`. One instance for each thread.
 
     Args:
-        options: where and how.
+        options: address, sign-in and query.
         clock: our own clock; the watermark never comes from it.
-        stop: set at shutdown; waits end and reads are abandoned with Retryable.
-        lookup: what the mirror holds. holds: what the tracker asked us to wait with, before a restart.
+        stop: set at shutdown; waits then end and reads are abandoned with Retryable.
+        lookup: shows what the mirror holds. holds: waits that the tracker asked for before a restart.
     """
 
     def __init__(
@@ -84,10 +84,10 @@ class JiraSource:
 
     @fenced
     def identify(self) -> SiteFacts:
-        """Sign in, prove who we are, and read what the tracker says of itself.
+        """Sign in, prove who we are, and read the tracker's facts about itself.
 
         Raises:
-            Authentication: we are not who we say we are. Fatal: the query is not accepted.
+            Authentication: the tracker knows us as another account, or not. Fatal: it does not accept the query.
         """
         facts = read_facts(self._client, self._options.api, self._people)
         query = JqlQuery(self._options.query)
@@ -105,7 +105,7 @@ class JiraSource:
     def read_changes(self, cursor: Cursor, *, full: bool = False) -> Iterator[Page]:
         """Yield what changed since the cursor, or everything in scope; see `ports.Source`.
 
-        A backfill, a flood of changes and a full read go on where their last committed page ended.
+        A backfill, a sweep after many changes and a full read continue after their last committed page.
         """
         signed, state = self._ready(), cursor.state
         signed.site.absent.begin_cycle()
@@ -115,7 +115,7 @@ class JiraSource:
 
     @fenced
     def read_tickets(self, ids: Sequence[str]) -> Iterator[Reading]:
-        """Read these tickets whole; those gone or hidden are not yielded. Raises Skippable for an unreadable one."""
+        """Read these tickets whole. Gone or hidden ones are not yielded. Raises Skippable for an unreadable one."""
         signed = self._ready()
         for some in chunks(list(ids), self._options.page_size):
             readings, skipped = signed.family.read(signed.site.fetch(some), unknown)
@@ -125,34 +125,34 @@ class JiraSource:
 
     @fenced
     def read_hinted(self, ids: Sequence[str], cursor: Cursor) -> Page:
-        """Read those of these tickets that a poll would bring, with their kin; see `ports.Source`."""
+        """Read those of these tickets that a poll would return, with their related tickets; see `ports.Source`."""
         signed = self._ready()
         return Hinted(signed.site, signed.outside, signed.family).read(ids, cursor)
 
     @fenced
     def take_census(self) -> Census:
-        """Sweep all ids in scope and the roster of projects; see `ports.Source`."""
+        """Read all ids in scope and the list of projects; see `ports.Source`."""
         signed = self._ready()
         return take_census(signed.site, signed.outside)
 
     @fenced
     def locate(self, ids: Mapping[str, str], actions: Set[str], census: Census) -> Located:
-        """Ask many at a time for tickets that a census missed; see `ports.Source`."""
+        """Search in bulk for tickets that a census missed; see `ports.Source`."""
         return locate(self._ready().site, ids, actions, census)
 
     @fenced
     def deletions(self, _ids: Sequence[str]) -> Mapping[str, str]:
-        """Jira keeps no record of deletions."""
+        """Return no proof: Jira keeps no record of deletions."""
         return {}
 
     @fenced
     def prove_gone(self, ids: Mapping[str, str]) -> frozenset[str]:
-        """Send each its own request; see `ports.Source`."""
+        """Send a request of its own for each ticket; see `ports.Source`."""
         return prove_gone(self._ready().site, ids)
 
     @fenced
     def read_roster(self) -> Mapping[str, str]:
-        """List the projects that we see; see `ports.Source`."""
+        """List the projects that our account sees; see `ports.Source`."""
         if self._signed is None:
             read_me(self._client)
             return read_roster(self._client, self._lookup.containers(self.name))

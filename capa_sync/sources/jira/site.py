@@ -1,4 +1,4 @@
-"""One Jira, signed in: the ways to find tickets by id, robust against ids that are gone."""
+"""Reads of one Jira after the sign-in: finds tickets by id, also when some of the ids no longer exist."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ Issue = dict[str, Any]
 
 
 class SiteReader:
-    """What reading needs once the sign-in stands.
+    """Holds what reading needs after the sign-in, and finds tickets by id.
 
     Attributes:
-        gone: ids that Jira called unknown; not asked for again until a census.
+        gone: ids that Jira called unknown; no search names them again until the next census.
     """
 
     def __init__(
@@ -75,22 +75,22 @@ class SiteReader:
         return self.options.name
 
     def is_unchanged(self, draft: Draft) -> bool:
-        """Whether the mirror holds exactly this record already, and holds it for present."""
+        """Tell whether the mirror holds exactly this record already, as present."""
         self.absent.carry(draft)
         if self.lookup.known_stamp(self.name, draft.id) != draft.part.digest:
             return False
         return self.lookup.presence(self.name, draft.id) is Presence.PRESENT
 
     def _is_known_late(self, draft: Draft) -> bool:
-        """Whether the mirror holds this record already, with a history that is as much newer as this one."""
+        """Tell whether the mirror holds this record already, with a history that is newer by the same amount."""
         return self.is_unchanged(draft) and self.lookup.newest_change(self.name, draft.id) == draft.dated[-1][0]
 
     def is_mirrored(self, id_: str) -> bool:
-        """Whether the mirror knows the ticket at all."""
+        """Tell whether the mirror knows the ticket at all."""
         return self.lookup.known_stamp(self.name, id_) is not None
 
     def present(self) -> datetime:
-        """The tracker's own present: the Date of its newest answer, else its serverTime, else our clock."""
+        """Return the tracker's present: the Date of its newest answer, else its serverTime, else our clock."""
         date, server = self.client.answered_at, self.facts.server_time
         if date is not None:
             return date
@@ -98,15 +98,15 @@ class SiteReader:
         return now if server is None else server + max(now - self._signed_in_at, timedelta(0))
 
     def is_followed(self, id_: str) -> bool:
-        """Whether the mirror holds the ticket as one that is there, so that polls bring its changes."""
+        """Tell whether the mirror holds the ticket as present, so that polls return its changes."""
         return self.lookup.is_present(self.name, id_)
 
     def plausible(self, mark: int) -> int:
-        """Hold a mark back to the tracker's own present: a ticket stamped in the future must not hide later ones."""
+        """Limit a mark to the tracker's present: a ticket with a future update time must not hide later changes."""
         return min(mark, epoch_ms(self.present()))
 
     def present_at(self, mark: int | None) -> datetime | None:
-        """A mark as an instant."""
+        """Return a mark as an instant."""
         return None if mark is None else from_epoch_ms(mark)
 
     def search_ids(
@@ -121,7 +121,7 @@ class SiteReader:
     ) -> list[Issue]:
         """Search tickets whose id (or parent) is one of these; ids that Jira does not know are left out.
 
-        The first request brings those as well for which the condition `also` holds.
+        The first request also returns the tickets for which the condition `also` holds.
         """
         found: list[Issue] = []
         for some in chunks([id_ for id_ in ids if id_ not in self.gone], IDS_AT_ONCE):
@@ -137,7 +137,7 @@ class SiteReader:
         return found
 
     def _known_of(self, ids: list[str], ask: Callable[[Sequence[str]], list[Issue]]) -> tuple[list[Issue], set[str]]:
-        """Ask for those ids that Jira knows; return the rows, and the ids that it called unknown."""
+        """Search the ids that Jira knows; return the rows, and the ids that Jira called unknown."""
         lost: set[str] = set()
         with self.client.one_doubt():
             while left := [id_ for id_ in ids if id_ not in lost]:
@@ -155,41 +155,41 @@ class SiteReader:
         return [issue for rows in self.search.pages(jql, fields, size, changelog=changelog) for issue in rows.issues]
 
     def touched_since(self, ms: int | None) -> list[str]:
-        """Ids of all tickets that the query names and that were touched since an instant; no more is read of them."""
+        """Return the ids of all tickets that the query names and that changed since an instant; only ids are read."""
         jql = self.query.where(self.query.since("updated", ms))
         pages = self.search.pages(jql, ["id"], 10 * IDS_AT_ONCE if self.client.is_cloud else 2 * IDS_AT_ONCE)
         return list(dict.fromkeys(str(issue["id"]) for rows in pages for issue in rows.issues))
 
     def in_query(self, ids: Iterable[str]) -> set[str]:
-        """Which of these tickets (by id) the configured query names."""
+        """Return which of these tickets (by id) the configured query names."""
         return {str(row["id"]) for row in self.search_ids(ids, ["id"], f"({self.query.scope})")}
 
     def existing(self, ids: Iterable[str]) -> set[str]:
-        """Which of these exist and are visible, told by the database and not by the search index."""
+        """Return which of these exist and are visible, according to the database and not to the search index."""
         found: set[str] = set()
         for issue in self._by_id.some(list(ids), ["updated"]):
             found |= {str(issue["id"]), str(issue.get("key"))}
         return found & set(ids)
 
     def listed(self, ids: Sequence[str]) -> set[str]:
-        """Which of these answer when many are asked for at once: by the database on Cloud, by a search elsewhere."""
+        """Return which of these a bulk request finds: in the database on Cloud, by a search on Data Center."""
         if self.client.is_cloud:
             return self.existing(ids)
         return {str(row["id"]) for row in self.search_ids(ids, ["id"])}
 
     def issues(self, ids: Sequence[str]) -> list[Issue]:
-        """Read tickets by id or key as raw issues; those gone or hidden are left out."""
+        """Read tickets by id or key as raw issues; gone or hidden ones are left out."""
         return list(self._by_id.whole(ids))
 
     def fetch(self, ids: Sequence[str]) -> list[Draft]:
-        """Read tickets by id or key, whatever the query or the index says; those gone or hidden are left out."""
+        """Read tickets by id or key, also those outside the query or the index; gone or hidden ones are left out."""
         drafts = {str(row["id"]): Draft.of(row) for row in self._by_id.whole(ids)}
         for draft in drafts.values():
             draft.is_by_id = True
         return list(drafts.values())
 
     def whole(self, drafts: Iterable[Draft]) -> list[Draft]:
-        """Drafts fit to be assembled: Data Center's are searched again by id where no changelog was asked for."""
+        """Return drafts that can be assembled: Data Center's are searched again by id where they lack a changelog."""
         found = list(drafts)
         bare = [draft.id for draft in found if draft.changelog is None and not draft.is_oversized]
         if self.client.is_cloud or not bare:
@@ -200,5 +200,5 @@ class SiteReader:
         return [fresh[draft.id] for draft in found if draft.id in fresh]
 
     def answers_alone(self, id_: str) -> bool:
-        """Send one ticket its own request, and tell whether it is there for us."""
+        """Send a request for one ticket alone, and tell whether it is visible to us."""
         return self.client.find(f"issue/{id_}", {"fields": "updated"}) is not None

@@ -1,7 +1,7 @@
-"""A sweep over everything in scope, or everything touched since an instant, that a kill does not throw back.
+"""A sweep over everything in scope, or everything changed since an instant; a killed process can continue it.
 
-Tickets are read by the order of their creation, which nothing can change: an edit during the sweep moves no ticket
-past the reader. What is touched behind the reader has an `updated` above the mark that was taken before the first
+Tickets are read in the order of their creation, which nothing can change: an edit during the sweep moves no ticket
+past the reader. A ticket edited behind the reader gets an `updated` above the mark that was taken before the first
 page, and the next poll begins below that mark.
 """
 
@@ -22,15 +22,15 @@ _RESTARTS = 20
 
 @dataclass(frozen=True, slots=True)
 class SweepState:
-    """Where a sweep stands; kept in the cursor.
+    """The progress of a sweep; the cursor stores it.
 
     Attributes:
         since: only tickets updated since then (epoch ms), None for all.
-        mark: the highest `updated` (epoch ms) in scope when the sweep began, and `newest` the ticket that had it.
-        bound: creation instant (epoch ms) that the running search begins at, None for the beginning.
-        reached: creation minute of the last ticket read: a new search may begin there without losing any.
-        place: within the running search.
-        tail: set once all pages are read: id of the last outside action read after them.
+        mark: the highest `updated` (epoch ms) in scope when the sweep began. newest: the ticket that had it.
+        bound: creation instant (epoch ms) at which the running search begins, None for the beginning.
+        reached: creation minute of the last ticket read: a new search from there loses no ticket.
+        place: the position within the running search.
+        tail: set once all pages are read: id of the last out-of-scope action read after them.
     """
 
     since: int | None
@@ -42,7 +42,7 @@ class SweepState:
     tail: str | None = None
 
     def as_json(self) -> dict[str, Any]:
-        """The form kept in the cursor."""
+        """Return the form that the cursor stores."""
         place = {"token": self.place.token, "start": self.place.start, "last": self.place.last}
         return {
             "since": self.since,
@@ -68,20 +68,20 @@ class SweepState:
         )
 
     def begun_again(self) -> SweepState:
-        """The same sweep with a new search from the last ticket's creation minute."""
+        """Return the same sweep with a new search from the last ticket's creation minute."""
         return replace(self, bound=self.reached, place=START)
 
 
 @dataclass(frozen=True, slots=True)
 class SweepPage:
-    """A page of a sweep with the state after it, None after the last."""
+    """A page of a sweep, and the state after it; that is None after the last page."""
 
     rows: Rows
     after: SweepState | None
 
 
 class Sweep:
-    """Walks over tickets from a state on."""
+    """Reads tickets page by page from a stored state on."""
 
     def __init__(self, source: str, search: Search, query: JqlQuery, page_size: int) -> None:
         self._source = source
@@ -90,7 +90,7 @@ class Sweep:
         self._size = page_size
 
     def pages(self, state: SweepState) -> Iterator[SweepPage]:
-        """Yield page after page. A lost place costs a new search from the last ticket's creation minute."""
+        """Yield the pages. When a place is lost, a new search begins at the last ticket's creation minute."""
         here: SweepState | None = state
         restarts = 0
         while here is not None:
@@ -125,12 +125,12 @@ class Sweep:
 
 
 def _created(issue: Mapping[str, Any]) -> int | None:
-    """Creation instant of a row, None for one that tells none (it will be skipped with a reason)."""
+    """Return a row's creation instant, None when it has none (the ticket is skipped later, with a reason)."""
     return instant_ms(issue, "created")
 
 
 def instant_ms(issue: Mapping[str, Any], field: str) -> int | None:
-    """An instant of a raw issue in epoch ms, None when it tells none that can be read."""
+    """Return an instant of a raw issue in epoch ms, None when it is missing or unreadable."""
     fields = issue.get("fields")
     try:
         return epoch_ms(read_instant(fields.get(field))) if isinstance(fields, dict) else None

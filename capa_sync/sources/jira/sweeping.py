@@ -1,4 +1,4 @@
-"""Sweeps turned into pages that can be committed: the backfill, a flood of changes, the periodic full read."""
+"""Turns sweeps into pages that can be committed: the backfill, a sweep after many changes, the periodic full read."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Sweeping:
         self._portion = Portion(site.options.page_size, site.options.batch if site.client.is_cloud else 1)
 
     def newest(self) -> tuple[int, str] | None:
-        """The highest `updated` (epoch ms) in scope and the ticket that has it, None when nothing is in scope."""
+        """Return the highest `updated` (epoch ms) in scope and its ticket, None when nothing is in scope."""
         jql = self._site.query.where(order=NEWEST_CHANGE_FIRST)
         for rows in self._site.search.pages(jql, ["updated"], 1):
             for issue in rows.issues:
@@ -41,9 +41,9 @@ class Sweeping:
         return None
 
     def run(self, state: Mapping[str, Any], slot: str) -> Iterator[Page]:
-        """Begin or continue the sweep kept in `state[slot]`, and yield its pages.
+        """Begin or continue the sweep stored in `state[slot]`, and yield its pages.
 
-        The slot `sweep` moves the watermark to the sweep's mark at its end; `full` leaves it to the polls.
+        At its end the slot `sweep` moves the watermark to the sweep's mark; `full` leaves the watermark to the polls.
         """
         begun = SweepState.from_json(state[slot]) if slot in state else self._begin()
         rest = {name: value for name, value in state.items() if name != slot}
@@ -60,7 +60,7 @@ class Sweeping:
         if begun.since is not None:
             yield from self._left_out(begun, seen, rest, slot)
         yield from self._tail(begun, rest, slot)
-        prove_identity(self._site.client, self._site.facts.me)  # no answer on the way may have been an anonymous one
+        prove_identity(self._site.client, self._site.facts.me)  # proves that no answer was an anonymous one
         yield Page((), self._cursor(self._ended(begun, rest, slot)), complete=True, total=total)
 
     def _begin(self) -> SweepState | None:
@@ -76,7 +76,7 @@ class Sweeping:
         return Cursor(dict(state), self._site.present_at(state.get("mark")))
 
     def _total(self, begun: SweepState) -> int | None:
-        """Ask Cloud for its estimate, for progress bars; Data Center tells totals with each page."""
+        """Read Cloud's estimate, for progress bars; Data Center states a total in each page."""
         if not self._site.client.is_cloud or begun.since is not None:
             return None
         jql = f"({self._site.query.scope})"
@@ -85,7 +85,7 @@ class Sweeping:
         return count if isinstance(count, int) else None
 
     def _batches(self, begun: SweepState) -> Iterator[list[SweepPage]]:
-        """Gather pages until their histories are worth one bulk request; Data Center's come with the pages."""
+        """Collect pages until a bulk request for their histories is worth it; Data Center's pages contain them."""
         batch: list[SweepPage] = []
         rows = 0
         for sweep_page in self._sweep.pages(begun):
@@ -103,9 +103,9 @@ class Sweeping:
         readings, skipped = self._read(owners, is_whole=begun.since is None)
         self._portion.learn(readings)
         left = {reading.ticket.id: reading for reading in readings}
-        del owners, readings  # what is committed is not held while the next page is made
+        del owners, readings  # frees the memory of committed tickets while the next page is made
         own = {id_ for some in ids for id_ in some}
-        # kin goes with the first page: a later cursor must not be ahead of an action that its page named
+        # related tickets go with the first page: no cursor may be ahead of an action that its page named
         related: Sequence[Reading] = [left.pop(id_) for id_ in [*left] if id_ not in own]
         for sweep_page, some in zip(swept, ids, strict=True):
             found = [left.pop(id_) for id_ in some if id_ in left]
@@ -133,7 +133,7 @@ class Sweeping:
         return readings, skipped
 
     def _left_out(self, begun: SweepState, seen: Set[str], rest: dict[str, Any], slot: str) -> Iterator[Page]:
-        """Read those touched since then that no page told: a page may have come short, and no full read is near."""
+        """Read tickets changed since then that no page returned: a page may be incomplete, the next full read far."""
         found = self._site.touched_since(begun.since)
         for some in chunks([id_ for id_ in found if id_ not in seen], self._site.options.page_size):
             drafts = [draft for draft in self._site.fetch(some) if not self._site.is_unchanged(draft)]
@@ -143,7 +143,7 @@ class Sweeping:
                 yield Page(tuple(readings), cursor, complete=False, skipped=tuple(skipped))
 
     def _tail(self, begun: SweepState, rest: dict[str, Any], slot: str) -> Iterator[Page]:
-        """Read the actions outside the query: all of them in a full read, the touched ones after a flood."""
+        """Read the out-of-scope actions: all of them in a full read, the changed ones in a sweep since an instant."""
         if begun.since is not None:
             drafts = self._site.whole(self._outside.changed(begun.since))
             readings, skipped = self._family.read(drafts, outside)
@@ -163,7 +163,7 @@ class Sweeping:
 
 
 def _drafts(sweep_page: SweepPage) -> list[Draft]:
-    """Turn a page's rows into drafts; the page lets go of them, for a row that is read anew is held no longer."""
+    """Turn a page's rows into drafts, and empty the page, so that a row that is read again can be freed."""
     drafts = [Draft.of(issue) for issue in sweep_page.rows.issues]
     sweep_page.rows.issues.clear()
     return drafts

@@ -1,4 +1,4 @@
-"""From search rows to whole readings: every ticket with all its history and all its comments, or not at all."""
+"""Turns search rows into whole readings: each ticket with all its history and all its comments, or not at all."""
 
 from __future__ import annotations
 
@@ -37,11 +37,12 @@ Skip = tuple[str, str, str]
 
 @dataclass(slots=True)
 class Draft:
-    """A search row taken apart: the issue, its record part, and what came inside it.
+    """A search row split into parts: the issue, its record part, and the changelog and comments inside it.
 
     `is_by_id`: it came from the database, not from the search index. `absent`: fields that the answer left out.
-    `has_unread_comments`: nor were its comments asked for. `is_oversized`: of a ticket larger than an
-    answer may be; only its outline is known. `fault`: why it is not worked on, "" else.
+    `has_unread_comments`: its comments are unknown, because they were left out and not read afterwards.
+    `is_oversized`: the ticket is larger than an answer may be; only its outline is known.
+    `fault`: why the ticket cannot be used, "" when it can.
     """
 
     id: str
@@ -59,7 +60,7 @@ class Draft:
 
     @classmethod
     def of(cls, issue: dict[str, Any]) -> Draft:
-        """Take a row apart; the row is changed."""
+        """Split a row; this changes the row."""
         is_oversized = isinstance(issue, Oversized)
         changelog, comments = split(issue)
         try:
@@ -70,19 +71,19 @@ class Draft:
             return cls(str(issue["id"]), issue, Part(RECORD, b"", updated), changelog, comments, fault=str(much))
 
     def renew(self, fresh: Draft) -> None:
-        """Take over a newer answer."""
+        """Replace the content by that of a newer answer."""
         self.issue, self.part, self.is_by_id = fresh.issue, fresh.part, True
         self.changelog, self.comments, self.absent = fresh.changelog, fresh.comments, fresh.absent
         self.is_oversized, self.fault = fresh.is_oversized, fresh.fault
 
     @property
     def key(self) -> str:
-        """The present key, or the id where none was told."""
+        """The present key, or the id where the answer has no key."""
         return str(self.issue.get("key") or self.id)
 
     @property
     def fields(self) -> Mapping[str, Any]:
-        """The fields; empty where the answer held none."""
+        """The fields; empty where the answer has none."""
         found = self.issue.get("fields")
         return found if isinstance(found, dict) else {}
 
@@ -93,9 +94,9 @@ class Assembler:
     Args:
         client: the session. parser: the source's parser. names: Data Center's field names.
         people: notes every account met.
-        lag: for so long after an edit a search may tell how a ticket was before.
-        is_known_late: tells of a draft whose record is older than its history that it is mirrored so.
-        complete: puts in what the answer left out. may_ask: takes one of the questions about that left in a cycle.
+        lag: how long after an edit a search may still return the ticket's state before it.
+        is_known_late: tells whether the mirror already holds a draft whose record is older than its history.
+        complete: fills in what the answer left out. may_ask: takes one of the cycle's remaining requests for that.
     """
 
     def __init__(
@@ -122,7 +123,7 @@ class Assembler:
         self._refused: dict[str, tuple[str, str]] = {}
 
     def forget_refused(self) -> None:
-        """Work anew, when they are read next, on the tickets that made none: their answer may have been odd once."""
+        """Process refused tickets again at their next read: their answer may have been wrong only once."""
         self._refused.clear()
 
     def assemble(
@@ -134,8 +135,8 @@ class Assembler:
         """Complete drafts and parse them.
 
         Returns:
-            Readings in the order of the drafts, and (id, key, reason) of those that make no ticket. A ticket that
-            is gone by now is in neither.
+            Readings in the order of the drafts, and (id, key, reason) of the drafts that make no ticket. A ticket
+            that no longer exists is in neither.
         """
         readings: list[Reading] = []
         skipped: list[Skip] = []
@@ -154,7 +155,7 @@ class Assembler:
         return readings, skipped
 
     def _readable(self, drafts: Iterable[Draft], skipped: list[Skip]) -> Iterator[Draft]:
-        """Leave out, with their reasons, those beyond the bounds and those that made no ticket as they are now."""
+        """Leave out, with a reason, drafts beyond the bounds and drafts whose present version made no ticket."""
         for draft in drafts:
             digest, refused = self._refused.get(draft.id, ("", ""))
             reason = too_large(self._client.most) if draft.is_oversized else draft.fault
@@ -181,7 +182,7 @@ class Assembler:
         return Reading(ticket, tuple(parts), role)
 
     def _with_history(self, drafts: list[Draft], skipped: list[Skip]) -> list[Draft]:
-        """Give each draft its history, and those whose record may be older than it a fresh record and history."""
+        """Add the histories, and read record and history again where the record may be older than its history."""
         self._refresh([draft for draft in drafts if self._is_hot(draft)])
         found = self._dated([*self._readable(drafts, skipped)], skipped)
         seen: dict[str, tuple[datetime, datetime] | None] = {}
@@ -189,18 +190,18 @@ class Assembler:
             late = [draft for draft in found if _lateness(draft) and not self._is_known_late(draft)]
             stale = [draft for draft in late if seen.get(draft.id) != _lateness(draft)]
             if not stale:
-                break  # a second answer that tells the same is believed: some trackers write history afterwards
+                break  # a second equal answer is accepted: some trackers write history with a delay
             seen = {draft.id: _lateness(draft) for draft in stale}
             self._refresh(stale)
             again = {draft.id for draft in stale}
             renewed = {draft.id for draft in self._dated([*self._readable(stale, skipped)], skipped)}
             found = [draft for draft in found if draft.id in renewed or draft.id not in again]
-        return found  # one that is edited faster than it can be read has an older stamp, and comes with the next poll
+        return found  # a ticket edited faster than it is read has an older `updated`: the next poll returns it
 
     def _is_hot(self, draft: Draft) -> bool:
-        """Whether the search index may still tell how the ticket was before: it was touched a moment ago.
+        """Tell whether the search index may still return the ticket's old state: it was edited a moment ago.
 
-        Data Center's are read by id or tell their history beside their fields.
+        Data Center's tickets are read by id, or their row contains their history.
         """
         if not self._client.is_cloud or draft.is_by_id:
             return False
@@ -240,13 +241,13 @@ class Assembler:
         if not drafts:
             return {}
         logs = self._histories.read([draft.id for draft in drafts])
-        # silence may mean no history or no ticket any more, also where `updated` is still the instant of its birth
+        # a missing log means no history or no ticket any more, also where `updated` still equals `created`
         if silent := [draft.id for draft in drafts if draft.id not in logs]:
             logs.update(self._histories.read_silent(silent))
         return logs
 
     def _refresh(self, drafts: Sequence[Draft]) -> None:
-        """Read records anew by id, from the database and not from the index."""
+        """Read records again by id, from the database and not from the index."""
         by_id = {draft.id: draft for draft in drafts}
         for issue in self._by_id.whole(list(by_id)):
             fresh = Draft.of(issue)
@@ -254,7 +255,7 @@ class Assembler:
                 by_id[fresh.id].renew(fresh)
 
     def _inside_logs(self, drafts: list[Draft]) -> dict[str, list[Any]]:
-        """Data Center gives whole histories inside the issue; one that is cut all the same is asked for alone."""
+        """Return the histories inside Data Center's issues; an incomplete one is read again by id."""
         logs = {}
         for draft in drafts:
             entries, total = _listed(draft.changelog, "histories")
@@ -273,9 +274,9 @@ class Assembler:
         return logs
 
     def _comments(self, draft: Draft) -> list[Any] | None:
-        """All comments in the order of their creation; None when the ticket is gone.
+        """Return all comments in the order of their creation; None when the ticket is gone.
 
-        Where the answer left them out they are asked for, or stay unread: then those held before stay.
+        Where the answer left them out, they are read now or stay unread: then the mirror keeps its own.
         """
         if "comment" in draft.absent:
             return self._absent_comments(draft)
@@ -316,13 +317,13 @@ class Assembler:
                 if not listed:
                     message = f"the comments of {draft.id} promise {total} and end after {start}; the page is refused"
                     raise BadAnswer(self._client.source, message)
-            if totals == {expected}:  # none came or went since the ticket or the pages before told it
+            if totals == {expected}:  # the same total as before: no comment was added or deleted meanwhile
                 return list(found.values())
             expected = total
         raise Retryable(self._client.source, "comments come and go faster than they can be read")
 
     def _comment_page(self, draft: Draft, start: int) -> Any:
-        """Ask for one page of comments, for half as many as long as the answer is too large."""
+        """Read one page of comments; halve its size as long as the answer is too large."""
         size = _COMMENTS
         while True:
             params = {"startAt": start, "maxResults": size, "orderBy": "created"}
@@ -336,14 +337,14 @@ class Assembler:
 
 
 def _reason(error: Exception) -> str:
-    """Say why an answer makes no ticket, without words of the ticket where they are not ours."""
+    """Say why an answer makes no ticket, without text of the ticket itself."""
     if isinstance(error, Skippable):
         return error.message.removeprefix(f"{error.ticket_key}: ")
     return str(error) if isinstance(error, TooMuch) else f"a part of it cannot be read ({type(error).__name__})"
 
 
 def _lateness(draft: Draft) -> tuple[datetime, datetime] | None:
-    """When a record was updated and its history last added to, where the record is the older; else None."""
+    """Return when the record and its history last changed, where the record is the older one; else None."""
     updated = _updated(draft)
     if not draft.dated or updated is None or draft.dated[-1][0] <= updated + _STALE:
         return None
@@ -358,7 +359,7 @@ def _updated(draft: Draft) -> datetime | None:
 
 
 def _listed(page: Mapping[str, Any] | None, name: str) -> tuple[list[Any], int]:
-    """The items of a nested list and the total it tells."""
+    """Return the items of a nested list and the total that the list states."""
     found = page.get(name) if page else None
     items = [item for item in found if isinstance(item, dict)] if isinstance(found, list) else []
     total = page.get("total") if page else None

@@ -22,7 +22,7 @@ __all__ = [
 def build_servicenow(
     options: ServiceNowOptions, clock: Clock, stop: threading.Event, lookup: MirrorLookup
 ) -> tuple[Source, TicketWriter]:
-    """Build reader and writer of one source; they share a session, so both belong to one worker thread.
+    """Build the reader and the writer of one source. They share a session, so both belong to one worker thread.
 
     Raises:
         Fatal: the url or the auth method cannot be used.

@@ -1,4 +1,4 @@
-"""Every answer is looked at before pysnow sees it: JSON, whole, no error inside (facts/servicenow.md 0.5, 7.4)."""
+"""Checks each answer before pysnow reads it: JSON, complete, no error inside (facts/servicenow.md 0.5, 7.4)."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ from capa_sync.sources.wish import read_http_date
 
 Row = dict[str, Any]
 _EMPTY = b'{"display_value":"","value":""}'
-"""An empty cell of both forms, as most of a wide table are; these bytes cannot stand inside a JSON string."""
+"""An empty cell in both forms; most cells of a wide table are empty. A JSON string cannot contain these bytes."""
 
 
 class AccessDenied(Fatal):
-    """An access rule, business rule or data policy said no (403)."""
+    """An access rule, business rule or data policy refused the request (403)."""
 
 
 class NoSuchTable(Fatal):
@@ -50,9 +50,9 @@ class TableAnswer:
     """One page of a list.
 
     Attributes:
-        rows: as the API gave them. limit, offset: what was asked for; the limit is applied before access rules,
-            so fewer rows than that say nothing (facts 0.2).
-        total: X-Total-Count: all matches before access rules; None when not told.
+        rows: as the API returned them. limit, offset: as requested; the limit is applied before access rules, so
+            fewer rows than the limit prove nothing (facts 0.2).
+        total: X-Total-Count: all matches before access rules; None when the answer has none.
         has_links: the answer had a Link header. has_next: it named a next page.
         at: the instance's clock, None when it sent no Date.
     """
@@ -66,12 +66,12 @@ class TableAnswer:
     at: datetime | None
 
     def as_outlines(self) -> TableAnswer:
-        """Return the same answer with its rows told as those of records too large to be read."""
+        """Return the same answer with its rows marked as records too large to be read."""
         return replace(self, rows=[Oversized(row) for row in self.rows])
 
     @property
     def is_end(self) -> bool:
-        """Tell whether nothing can follow: by an empty page, or by a count that says we have it all."""
+        """Tell whether nothing can follow: the page is empty, or the count is reached."""
         if self.rows:
             return not self.has_next and self.total == self.offset + len(self.rows)
         if self.has_next:
@@ -80,12 +80,12 @@ class TableAnswer:
 
     @property
     def is_last_by_emptiness(self) -> bool:
-        """Tell the same by an empty page alone, for sweeps that must not believe a count."""
+        """Tell the same by an empty page alone, for sweeps that must not rely on a count."""
         return not self.rows and self.is_end
 
 
 def value_of(row: Row, column: str) -> str:
-    """Return a column's raw value, whichever display form was asked for; "" when absent."""
+    """Return a column's raw value, whichever display form was requested; "" when it is missing."""
     cell = row.get(column)
     if isinstance(cell, str):
         return cell
@@ -95,7 +95,7 @@ def value_of(row: Row, column: str) -> str:
 
 
 def display_of(row: Row, column: str) -> str:
-    """Return a column's display text, or its raw value when that is all we have."""
+    """Return a column's display text, or its raw value when there is no other."""
     cell = row.get(column)
     if isinstance(cell, dict):
         return str(cell.get("display_value") or cell.get("value") or "")
@@ -103,10 +103,10 @@ def display_of(row: Row, column: str) -> str:
 
 
 def lean(row: Row) -> Row:
-    """Keep a row's raw values, and display texts beside them where they say more.
+    """Keep a row's raw values, and display texts where they say more.
 
-    Display texts of dates are left out: they are written in the zone and format of whoever reads. Most columns of a
-    wide table are empty, and what is left of a page is a fifth of it.
+    Display texts of dates are left out: their zone and format depend on the reading account. Most columns of a wide
+    table are empty; what remains of a page is a fifth of it.
     """
     try:
         return {
@@ -115,12 +115,12 @@ def lean(row: Row) -> Row:
             else ""
             for column, cell in row.items()
         }
-    except (KeyError, TypeError):  # a cell that is no pair of both
+    except (KeyError, TypeError):  # a cell that does not have both
         return {column: _any_cell(cell) for column, cell in row.items()}
 
 
 def _any_cell(cell: Any) -> Any:
-    """Return a cell of any shape as texts, as the platform would send them."""
+    """Return a cell of any shape as text, as the platform would send it."""
     if not isinstance(cell, dict):
         return "" if cell is None else cell if isinstance(cell, str) else str(cell)
     value, display = cell.get("value"), cell.get("display_value")
@@ -134,14 +134,14 @@ def _cell(value: Any, display: Any) -> Any:
 
 
 def read_headers(headers: Any) -> tuple[int | None, bool, bool, datetime | None]:
-    """Return total, has_links, has_next and the instance's instant from an answer's headers."""
+    """Return total, has_links, has_next and the instance's instant, from an answer's headers."""
     count, link, date = headers.get("X-Total-Count", ""), headers.get("Link", ""), headers.get("Date", "")
     total = int(count) if COUNT.fullmatch(count) else None
     return total, bool(link), 'rel="next"' in link, read_http_date(date)
 
 
 def answer_check(source: str, clock: Clock) -> Callable[..., None]:
-    """Return the response hook: raises our errors, and leaves the parsed body for pysnow."""
+    """Return the response hook, which raises our errors and leaves the parsed body for pysnow."""
 
     def check(response: requests.Response, **_: Any) -> None:
         try:
@@ -152,14 +152,14 @@ def answer_check(source: str, clock: Clock) -> Callable[..., None]:
             if response.request.method == "PATCH":
                 raise _write_error(source, response.status_code, error, clock.now()) from None
             raise
-        # pysnow parses again otherwise
+        # otherwise pysnow would parse the body again
         setattr(response, "json", lambda **_kw: body)  # noqa: B010 - a method of another library's class
 
     return check
 
 
 def _write_error(source: str, status: int, error: SourceError, now: datetime) -> SourceError:
-    """Say of a failed write whether it can have been applied: a clear no means it was not, all else is open."""
+    """Return the error of a failed write: after a clear refusal it was not applied, otherwise that is unknown."""
     if status in (401, 429) or 300 <= status < 400:
         return error
     if 400 <= status < 500 and not isinstance(error, PageCut):
@@ -174,9 +174,7 @@ def _parse(source: str, response: requests.Response) -> Row:
     try:
         body = decode_json(response.content.replace(_EMPTY, b'""'))  # 8 % of a backfill (measured)
     except ValueError:
-        cancelled = CUT_SHORT.search(
-            response.content.decode("utf-8", "replace")
-        )  # `text` would guess at the encoding
+        cancelled = CUT_SHORT.search(response.content.decode("utf-8", "replace"))  # `text` would guess the encoding
         why = "the instance cancelled the request" if cancelled else "the answer is broken JSON"
         raise PageCut(source, f"{_where(response)}: {why}") from None
     if not isinstance(body, dict):
@@ -216,7 +214,7 @@ def _error_for(source: str, response: requests.Response, now: datetime) -> Sourc
 
 
 def _where(response: requests.Response) -> str:
-    """Name the request without its query: a query may hold data of tickets."""
+    """Return method and path without the query, which may hold data of tickets."""
     path = (response.request.path_url or "").partition("?")[0]
     return f"{response.request.method} {path}"
 
@@ -247,5 +245,5 @@ def _said(body: Row) -> str:
 
 
 def _clean(text: str) -> str:
-    # before the cut: half a secret is not known as one
+    # redact before cutting: half a secret would not be recognised
     return " ".join(one_line(redacted(text)).split())[:300]

@@ -1,4 +1,4 @@
-"""Rows to readings: each record with its history, notes and names, whole, or skipped with its reason."""
+"""Turns rows into readings: each record whole, with history, notes and labels, or skipped with a reason."""
 
 from __future__ import annotations
 
@@ -37,20 +37,20 @@ Skipped = tuple[str, str, str]
 
 @dataclass(frozen=True, slots=True)
 class Shelf:
-    """Where rows come from: the configured table, and for children the column that points at the record."""
+    """A table spec: the configured table, and for a child table the column that points at the record."""
 
     table: str
     reference: str = ""
 
     @property
     def role(self) -> Role:
-        """Records of their own, or actions of a record."""
+        """Whether its rows are records, or actions of a record."""
         return Role.ACTION if self.reference else Role.RECORD
 
 
 @dataclass(frozen=True, slots=True)
 class Assembly:
-    """Makes readings of rows."""
+    """Makes readings from rows."""
 
     directory: InstanceDirectory
     history: AuditReader
@@ -58,9 +58,9 @@ class Assembly:
     lookup: MirrorLookup
 
     def carry(self, shelf: Shelf, row: Row) -> None:
-        """Put in what names a row and its record where the answer left it out, as the mirror holds it.
+        """Fill in number and record reference from the mirror where the answer left them out.
 
-        A column that is absent is hidden from us, not empty: a task does not lose its record by that.
+        A column that is missing is hidden from us, not empty: a task does not lose its record by that.
         """
         absent = [column for column in ("number", shelf.reference) if column and column not in row]
         mirrored = self.lookup.record(self.directory.client.source, value_of(row, "sys_id")) if absent else None
@@ -73,21 +73,21 @@ class Assembly:
         try:
             return record_part(shelf.table, shelf.reference, row, self._facts(shelf, row).journals).digest
         except TooMuch:
-            return ""  # the mirror holds none of it
+            return ""  # the mirror cannot hold such a row
 
     def readings(
         self, shelf: Shelf, rows: Sequence[Row], now: datetime, refetch: Refetch, asked: Asked | None = None
     ) -> tuple[list[Reading], list[Skipped]]:
         """Read the history of these rows and parse them.
 
-        A row that changed while its history was read is read again once, so that values and history agree.
+        A row that changed while its history was read is read once more, so that values and history agree.
 
         Args:
-            shelf: where the rows come from.
-            rows: as read, raw and display values.
-            now: the instance's instant; since then our own observation counts where the history is closed to us.
-            refetch: reads rows of this shelf again by their ids.
-            asked: their history, where it is on its way.
+            shelf: the table spec of the rows.
+            rows: as read, with raw and display values.
+            now: the instance's instant; where we may not read the history, our own observation counts from it on.
+            refetch: reads rows of this table again by their ids.
+            asked: their history, where it was already requested.
         """
         current = {value_of(row, "sys_id"): row for row in rows}
         past = self.history.read(list(current)) if asked is None else self.history.finish(asked)
@@ -117,7 +117,7 @@ class Assembly:
         return found, skipped
 
     def _leave_out(self, current: dict[str, Row], past: Past) -> list[Skipped]:
-        """Take records out that are larger than an answer may be, with all their history; return them."""
+        """Remove records that are larger than an answer may be, with their history, and return them."""
         large = [key for key, row in current.items() if isinstance(row, Oversized) or past.is_too_large(key)]
         rows = {key: current.pop(key) for key in large}
         why = too_large(self.history.most)
@@ -128,7 +128,7 @@ class Assembly:
         facts, sys_id = self._facts(shelf, row), value_of(row, "sys_id")
         audit = past.audit.get(sys_id) if past.audit and facts.audited is not False else None
         notes = past.notes.get(sys_id) if past.notes else None
-        if audit is None and past.audit:  # audit rows of a class that is not audited: they tell nothing
+        if audit is None and past.audit:  # audit rows of a class that is not audited prove nothing
             mentions = mentions_of({sys_id: row}, Past(None, past.notes))[sys_id]
         return {
             RECORD: record_body(shelf.table, shelf.reference, row, facts.journals),
@@ -139,12 +139,12 @@ class Assembly:
         }
 
     def _facts(self, shelf: Shelf, row: Row) -> TableFacts:
-        """Return what is known of the row's real class, which may extend the table asked (facts 2.4)."""
+        """Return what is known of the row's real class, which may extend the queried table (facts 2.4)."""
         return self.directory.table(value_of(row, "sys_class_name") or shelf.table)
 
 
 def _too_many(past: Past, sys_id: str) -> int:
-    """Return the number of a record's history entries where it is beyond the bound, else 0."""
+    """Return the number of a record's history entries where it exceeds the bound, else 0."""
     kinds = (kind[sys_id].rows for kind in (past.audit, past.notes) if kind and sys_id in kind)
     count = sum(map(len, kinds))
     return count if count > MOST_ENTRIES else 0

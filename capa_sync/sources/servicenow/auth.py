@@ -1,4 +1,4 @@
-"""Signing in: basic, OAuth client credentials, API key (facts/servicenow.md 6)."""
+"""The sign-in methods: basic, OAuth client credentials, API key (facts/servicenow.md 6)."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class ApiKey(AuthBase):
 
 
 class ClientCredentialsAuth(AuthBase):
-    """Fetches a bearer token when there is none, and anew 60 s before it expires; there is no refresh token."""
+    """Fetches a bearer token when there is none, and again 60 s before it expires; there is no refresh token."""
 
     def __init__(self, options: ServiceNowOptions, clock: Clock) -> None:
         self._options = options
@@ -46,12 +46,12 @@ class ClientCredentialsAuth(AuthBase):
         self._until: datetime | None = None
 
     def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
-        """Sign one request. Raises Authentication or Retryable where no token is to be had."""
+        """Sign one request. Raises Authentication or Retryable when no token can be fetched."""
         request.headers["Authorization"] = f"Bearer {self._current()}"
         return request
 
     def forget(self) -> None:
-        """Drop the token after a 401, so that the next request signs in again."""
+        """Delete the token after a 401, so that the next request signs in again."""
         with self._lock:
             self._until = None
 
@@ -95,10 +95,10 @@ class ClientCredentialsAuth(AuthBase):
 
 
 def build_auth(options: ServiceNowOptions, clock: Clock) -> AuthBase:
-    """Return what signs each request. Raises Fatal for a method that ServiceNow does not have."""
+    """Return the object that signs each request. Raises Fatal for a method that ServiceNow does not have."""
     auth = options.auth
     if auth.method == "basic":
-        # requests would encode as latin-1 and fail on other letters; the platform reads UTF-8
+        # requests would encode as latin-1 and fail for other letters; the platform reads UTF-8
         return HTTPBasicAuth(auth.user.encode(), auth.secret.encode())
     if auth.method == "oauth-client-credentials":
         return ClientCredentialsAuth(options, clock)

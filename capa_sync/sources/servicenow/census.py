@@ -1,4 +1,4 @@
-"""The id-only sweep: what is there, and which tables are open to us."""
+"""The census: reads all ids in scope, and finds out which tables we may read."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class CensusTaker:
         self._count: int | None = None
 
     def take(self) -> Census:
-        """Sweep records and children. Raises SourceError: a sweep is whole or not at all."""
+        """Read the ids of records and children. Raises SourceError: a census is complete or fails."""
         containers: dict[str, str] = {}
         records = self._sweep(self._options.table, self._options.query, ("sys_id",), containers)
         count, ids = self._count, {value_of(row, "sys_id") for row in records}
@@ -40,13 +40,13 @@ class CensusTaker:
         return Census(present, containers, count=count, in_query=len(ids), witness=witness, named=frozenset(ids))
 
     def _is_ours(self, row: Row, reference: str, records: Set[str]) -> bool:
-        """Tell whether a child is one of these records'; where its reference is hidden, whether it was one before."""
+        """Tell whether a child belongs to one of these records; with a hidden reference, whether it did before."""
         if reference in row:
             return value_of(row, reference) in records
         return self._lookup.known_stamp(self._client.source, value_of(row, "sys_id")) is not None
 
     def roster(self) -> dict[str, str]:
-        """Return the tables that are open to us. Raises SourceError."""
+        """Return the tables that we may read. Raises SourceError."""
         found: dict[str, str] = {}
         for table in (self._options.table, *(table for table, _ in self._options.child_tables)):
             try:
@@ -57,7 +57,7 @@ class CensusTaker:
         return found
 
     def _sweep(self, table: str, base: str, fields: tuple[str, ...], containers: dict[str, str]) -> list[Row]:
-        """Read all ids of a table; one that is closed to us, or shows no row of those it counts, is no container."""
+        """Read all ids of a table; a table that is closed, or counts rows but shows none, is no container."""
         self._count = None
         fetch: Any = partial(self._client.rows, table, limit=_PAGE, fields=fields)
         rows: list[Row] = []
@@ -73,5 +73,5 @@ class CensusTaker:
         return rows
 
     def _shows_any(self, table: str) -> bool:
-        """Tell whether a table shows rows outside our query: then rows are hidden from us, and not the table."""
+        """Tell whether a table shows rows outside our query: then single rows are hidden, and not the table."""
         return bool(self._client.rows(table, "", limit=_PAGE, fields=("sys_id",), counted=False).rows)

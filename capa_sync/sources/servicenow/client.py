@@ -1,7 +1,7 @@
-"""The only door to a ServiceNow instance, and the only file that knows pysnow (facts/servicenow.md 7.4).
+"""Sends all requests to a ServiceNow instance; the only module that uses pysnow (facts/servicenow.md 7.4).
 
-One `client.resource()` a request, since a shared one mixes up threads and parameters; buffered, never streamed;
-our own session with our own sign-in and answer check; one retry policy for reads, none for writes.
+Each request has a `client.resource()` of its own, since a shared one mixes up threads and parameters. Answers are
+buffered, not streamed. Session, sign-in, answer check and retry policy are our own; writes are not retried.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ from capa_sync.sources.sizes import goal_of
 from capa_sync.sources.transport import hold_to
 from capa_sync.sources.unreachable import describe
 
-# pysnow warns at its import that libmagic is absent; we send no attachments (facts/servicenow.md 7.1)
+# pysnow warns at its import that libmagic is missing; we send no attachments (facts/servicenow.md 7.1)
 warnings.filterwarnings("ignore", message="Missing the python-magic library")
 import pysnow  # noqa: E402
 
@@ -69,11 +69,11 @@ class TableClient:
         options: the source's options.
         clock: our own clock.
         stop: set at shutdown; waits end then.
-        shared: the request budget, the sign-in and the pace of the source, when other sessions of it have them;
-            else the client makes them.
+        shared: the source's request budget, sign-in and pace, when other sessions of it exist; else the client makes
+            them.
 
     Attributes:
-        pace: how long answers take.
+        pace: how long answers take, and the instance's clock.
     """
 
     def __init__(
@@ -113,7 +113,7 @@ class TableClient:
         self._answered_bytes = len(response.content)
 
     def another(self) -> TableClient:
-        """Return a client with a session of its own, for another thread, within the same budget and sign-in."""
+        """Return a client with its own session, for another thread, with the same budget and sign-in."""
         return TableClient(*self._made_of, self._shared)
 
     def close(self) -> None:
@@ -133,22 +133,22 @@ class TableClient:
         linked: bool = True,
         outline: Sequence[str] = (),
     ) -> TableAnswer:
-        """Read one page; asks for half as many rows each time the instance gives up on it, or it is too large.
+        """Read one page; halve its size each time the instance gives up on it or the answer is too large.
 
         Args:
             table: the table's name.
-            query: an encoded query of our own making.
-            limit: rows at most.
+            query: an encoded query written by capa-sync.
+            limit: maximum number of rows.
             offset: rows to skip.
             fields: columns; all when empty.
-            display: ask for display texts beside the raw values.
+            display: request display texts beside the raw values.
             counted: let the instance count all matches.
-            linked: let it send links to further pages; not for long lists of ids, which they would echo.
-            outline: columns to ask for, instead of all, of a single row that is larger than an answer may be; the
-                row is told as `Oversized`. Without them AnswerTooLarge is raised.
+            linked: let it send links to further pages; not for long lists of ids, which the links would repeat.
+            outline: columns to request, instead of all, for a single row that is larger than an answer may be; the
+                row is returned as `Oversized`. Without them AnswerTooLarge is raised.
 
         Raises:
-            SourceError: of the kind that says what to do.
+            SourceError: its class says what to do.
         """
         while True:
             size = self._sizes.of(table, fields, limit)
@@ -190,7 +190,7 @@ class TableClient:
             return None
 
     def _passing(self, send: Callable[[], T]) -> T:
-        """Take a cut answer that cannot be made smaller for a fault that may pass."""
+        """Treat a cut answer that cannot be made smaller as a fault that may pass."""
         try:
             return send()
         except PageCut as cut:
@@ -200,9 +200,9 @@ class TableClient:
         """Set columns of one record, once, and return the record as answered.
 
         Raises:
-            WriteRefused: not applied: outside of what we may write, or the instance said no.
+            WriteRefused: not applied: not a column that we may write, or the instance refused it.
             Retryable, NotBefore, Authentication: not applied.
-            DeliveryUnknown: sent, and nobody knows whether it was applied.
+            DeliveryUnknown: sent, and it is not known whether it was applied.
         """
         self._guard(table, sys_id, values)
         resource = self._resource(table, fields)
@@ -212,7 +212,7 @@ class TableClient:
         try:
             row = _single(response)
             is_it = value_of(row, "sys_id") == sys_id
-        except Exception:  # noqa: BLE001 - whatever pysnow makes of the answer, the write was sent
+        except Exception:  # noqa: BLE001 - whatever pysnow raises for the answer, the write was sent
             is_it = False
         if not is_it:
             reason = "a write was answered without its record"
@@ -220,7 +220,7 @@ class TableClient:
         return row
 
     def _guard(self, table: str, sys_id: str, values: Mapping[str, str]) -> None:
-        """Refuse, before anything is sent, what we were not told to write (CONTRACT.md 8)."""
+        """Refuse, before anything is sent, what the settings do not allow us to write (CONTRACT.md 8)."""
         allowed_table, columns = self._writable
         forbidden = sorted(set(values) - columns)
         if table != allowed_table or not SYS_ID.fullmatch(sys_id):
@@ -245,7 +245,7 @@ class TableClient:
         asked = {"query": query, "limit": limit, "offset": offset, "fields": list(fields)}
         try:
             response = self._send(lambda: resource.get(**asked, suppress_pagination_header=not linked))
-        except NotFound:  # older versions of the API answer an empty list so (facts 1.3)
+        except NotFound:  # older versions of the API answer so for an empty list (facts 1.3)
             return TableAnswer([], limit, offset, None, has_links=False, has_next=False, at=None)
         total, has_links, has_next, at = read_headers(response.headers)
         self.pace.note_date(at, self._made_of[1].now())
@@ -261,7 +261,7 @@ class TableClient:
         return resource
 
     def _send(self, send: Callable[[], Any], *, writes: bool = False) -> Any:
-        """Send once within the budget; after a 401 once more with a fresh sign-in, for nothing was applied."""
+        """Send once within the budget; after a 401 once more with a fresh sign-in, because nothing was applied."""
         self._budget.take()
         try:
             return self._translated(send, writes=writes)
@@ -274,7 +274,7 @@ class TableClient:
         return self._translated(send, writes=writes)
 
     def _translated(self, send: Callable[[], T], *, writes: bool) -> T:
-        """Turn what requests and pysnow raise into our errors, without their texts: those hold addresses."""
+        """Turn the errors of requests and pysnow into ours, without their texts, which contain addresses."""
         begun = time.monotonic()
         try:
             answer = send()
@@ -289,7 +289,7 @@ class TableClient:
             if writes and not was_never_sent(error):
                 raise DeliveryUnknown(self.source, f"the answer to a write was lost: {reason}") from None
             raise Retryable(self.source, f"no answer: {reason}") from None
-        except Exception as error:  # of pysnow too, which reads more of an answer than it should
+        except Exception as error:  # also from pysnow, which reads more of an answer than it should
             reason = f"the answer cannot be read ({type(error).__name__})"
             raise (DeliveryUnknown if writes else BadAnswer)(self.source, reason) from error
         self.pace.note(time.monotonic() - begun)

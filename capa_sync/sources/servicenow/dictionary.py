@@ -1,4 +1,4 @@
-"""What the instance says of its tables: the classes they extend, their columns, choices and audit flags."""
+"""Reads an instance's metadata of tables: the classes they extend, columns, choices and audit flags."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _HTML_TYPES = frozenset({"html", "translated_html"})
 
 @dataclass(frozen=True, slots=True)
 class DictionaryColumn:
-    """One column: label, type, whether its changes are audited for exactly that table, what it refers to."""
+    """One column: label, type, whether its changes are audited for exactly that table, which table it refers to."""
 
     name: str
     label: str
@@ -36,15 +36,15 @@ class DictionaryColumn:
 
 @dataclass(frozen=True, slots=True)
 class TableFacts:
-    """One table with what it inherits.
+    """One table with everything it inherits.
 
     Attributes:
         lineage: the table and the classes it extends, nearest first.
         audited: the table's own audit flag; it is not inherited (facts/servicenow.md 0.6).
         columns: by name; empty where sys_dictionary is closed to us.
         choices: column -> raw value -> label, in the order of the list.
-        closed: tables that would have told more and are closed to us; then `columns` may lack some.
-        journals: columns that hold no value of their own. html: columns that hold markup.
+        closed: metadata tables that we may not read; then `columns` may be incomplete.
+        journals: columns without a value of their own. html: columns with markup.
     """
 
     name: str
@@ -59,17 +59,17 @@ class TableFacts:
     def __post_init__(self) -> None:
         kinds = {column.name: column.type for column in self.columns.values()}
         journals = JOURNAL_COLUMNS | {name for name, kind in kinds.items() if kind in _JOURNAL_TYPES}
-        object.__setattr__(self, "journals", journals)  # the only way in a frozen class; asked for at each row
+        object.__setattr__(self, "journals", journals)  # the only way in a frozen class; read for each row
         object.__setattr__(self, "html", frozenset(name for name, kind in kinds.items() if kind in _HTML_TYPES))
 
     def may_name_users(self, column: str) -> bool:
-        """Tell whether a column may hold users; any may where the dictionary does not say."""
+        """Tell whether a column may hold users; any column may that the dictionary does not describe."""
         known = self.columns.get(column)
         return known.reference == "sys_user" if known else column != "sys_id"
 
 
 def read_table(client: TableClient, name: str, language: str) -> TableFacts:
-    """Read what is known of a table, labels of choices in this language. Raises SourceError."""
+    """Read what is known of a table, with labels of choices in this language. Raises SourceError."""
     lineage, is_whole = _lineage(client, name)
     rows = all_rows(client, "sys_dictionary", join(one_of("name", lineage), "active=true"), _COLUMN)
     flags = {value_of(row, "name"): row for row in rows if not value_of(row, "element")}
@@ -85,7 +85,7 @@ def read_table(client: TableClient, name: str, language: str) -> TableFacts:
 
 
 def _lineage(client: TableClient, name: str) -> tuple[tuple[str, ...], bool]:
-    """Return a table and the classes it extends, nearest first, and whether sys_db_object told of all of them."""
+    """Return a table and the classes it extends, nearest first, and whether sys_db_object showed all of them."""
     found = [name]
     while len(found) < _DEEPEST:
         parent = _parent(client, found[-1])
@@ -98,7 +98,7 @@ def _lineage(client: TableClient, name: str) -> tuple[tuple[str, ...], bool]:
 
 
 def _parent(client: TableClient, name: str) -> str | None:
-    """Return the class that a table extends, "" for a root; None where we are not told."""
+    """Return the class that a table extends, "" for a root; None where we may not read it."""
     query, fields = condition("name", "=", name), ("super_class.name", "name")
     try:
         rows = client.rows("sys_db_object", query, limit=1, fields=fields, linked=False, counted=False).rows
@@ -108,7 +108,7 @@ def _parent(client: TableClient, name: str) -> str | None:
 
 
 def _choices(client: TableClient, lineage: Sequence[str], mine: str) -> dict[str, dict[str, str]]:
-    """Return the choices that hold for a table: those of the nearest class that has any for the column."""
+    """Return the choices that apply to a table: those of the nearest class that has any for the column."""
     rows = all_rows(client, "sys_choice", one_of("name", lineage), _CHOICE)
     rank = {name: place for place, name in enumerate(lineage)}
     rows.sort(key=lambda r: (_number(value_of(r, "sequence")), value_of(r, "value")))
@@ -126,7 +126,7 @@ def _choices(client: TableClient, lineage: Sequence[str], mine: str) -> dict[str
 
 
 def all_rows(client: TableClient, table: str, base: str, fields: Sequence[str]) -> list[Row]:
-    """Read every row that a filter finds; none where the table is closed to us. Raises SourceError."""
+    """Read every row that a filter finds; none where we may not read the table. Raises SourceError."""
     fetch: Any = partial(client.rows, table, limit=_PAGE, fields=fields)
     try:
         return [row for answer in KeysetPager(client.source, table, fetch, base).by_id("") for row in answer.rows]
@@ -147,10 +147,10 @@ def _number(text: str) -> int:
 
 
 def check_columns(source: str, table: TableFacts, columns: Iterable[str]) -> None:
-    """Refuse a base filter that names a column the table lacks: the platform would drop that condition.
+    """Refuse a base filter with a column that the table lacks: the platform would drop that condition.
 
     Raises:
-        Fatal: with the first such column.
+        Fatal: names the first such column.
     """
     for column in columns:
         if table.columns and not table.closed and column not in table.columns:

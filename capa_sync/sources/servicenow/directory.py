@@ -1,4 +1,4 @@
-"""What the instance says of its tables and users; asked once, kept in memory, refreshed on demand."""
+"""Tables and users of an instance; each is read once, kept in memory, and read again on demand."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _USER = ("sys_id", "user_name", "name", "active")
 
 @dataclass(frozen=True, slots=True)
 class Me:
-    """The user that the instance takes us for."""
+    """The user that we are signed in as."""
 
     sys_id: str
     user_name: str
@@ -33,7 +33,7 @@ class Me:
 
 @dataclass(slots=True)
 class InstanceDirectory:
-    """Look-ups on one instance."""
+    """Looks up tables and users of one instance."""
 
     client: TableClient
     auth: ServiceNowAuth
@@ -44,7 +44,7 @@ class InstanceDirectory:
     _no_users: set[str] = field(default_factory=set)
 
     def who_am_i(self) -> Me:
-        """Ask who we are. Raises Authentication when the instance does not say, or says another than before."""
+        """Read our own user. Raises Authentication when the instance names none, or another one than before."""
         who = (
             condition("user_name", "=", self.auth.user)
             if self.auth.method == "basic"
@@ -65,29 +65,29 @@ class InstanceDirectory:
         return found
 
     def forget(self) -> None:
-        """Ask anew for tables and users from now on."""
+        """Forget tables and users, so that they are read again."""
         self._tables.clear()
         self._users.clear()
         self._user_ids.clear()
         self._no_users.clear()
 
     def table(self, name: str) -> TableFacts:
-        """Return what is known of a table, reading it at first use. Raises SourceError."""
+        """Return what is known of a table; read it at its first use. Raises SourceError."""
         if name not in self._tables:
             self._tables[name] = read_table(self.client, name, self.language)
         return self._tables[name]
 
     def keep_tables(self, tables: Iterable[TableFacts]) -> None:
-        """Keep what was read of some tables side by side."""
+        """Keep the facts of tables that were read in parallel."""
         self._tables.update((table.name, table) for table in tables)
 
     @property
     def language(self) -> str:
-        """The language in which we are told things."""
+        """The language of labels and messages for our user."""
         return self.me.language if self.me and self.me.language else "en"
 
     def learn_users(self, ids: Iterable[str] = (), names: Iterable[str] = ()) -> None:
-        """Look up users by sys_id and by user name, those not yet known, in as few requests as possible."""
+        """Look up users by sys_id and by user name, if not yet known, in as few requests as possible."""
         fresh_ids = sorted({i for i in ids if USER_ID.fullmatch(i)} - self._users.keys() - self._no_users)
         fresh_names = sorted(n for n in set(names) - self._user_ids.keys() - self._no_users if _is_listable(n))
         for column, fresh in (("sys_id", fresh_ids), ("user_name", fresh_names)):
@@ -97,7 +97,7 @@ class InstanceDirectory:
         self._no_users.update(n for n in fresh_names if n not in self._user_ids)
 
     def learn_all_users(self) -> None:
-        """Read every user of a small instance, so that the first judgement knows who is active."""
+        """Read every user of a small instance, so that the first evaluation knows who is active."""
         answer = self.client.rows("sys_user", "ORDERBYsys_id", limit=1, fields=("sys_id",))
         if answer.total is not None and answer.total <= _MANY_USERS:
             self._keep_users(all_rows(self.client, "sys_user", "", _USER))
@@ -112,15 +112,15 @@ class InstanceDirectory:
                 self._user_ids[user_name] = sys_id
 
     def user_id(self, user_name: str) -> str:
-        """Return the sys_id of a user name, "" unknown."""
+        """Return the sys_id of a user name, "" when it is unknown."""
         return self._user_ids.get(user_name, "")
 
     def user(self, sys_id: str) -> Account | None:
-        """Return a user met so far."""
+        """Return a user that is already known."""
         return self._users.get(sys_id)
 
     def accounts(self) -> tuple[Account, ...]:
-        """Return the users met so far, in order of id."""
+        """Return the known users, in order of id."""
         return tuple(self._users[key] for key in sorted(self._users))
 
 

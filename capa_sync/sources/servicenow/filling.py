@@ -1,7 +1,7 @@
-"""A walk through a whole table by sys_id: the first fill, and each full sweep.
+"""Reads a whole table by sys_id: the first fill, and each full sweep.
 
-The first fill looks ahead: while a page is taken in, the next one and its history are read by other sessions. A
-sweep, which is to be polite and may end after any page, does not.
+The first fill reads ahead: while one page is taken in, other sessions read the next one and its history. A sweep
+does not, because it should be polite and may end after any page.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _Read = tuple[TableAnswer, Asked | None]
 
 @dataclass(slots=True)
 class _Fill:
-    """One pager: over which table, what it moves, and how many rows the first answer promised."""
+    """One full read of a table: its pager, the states it moves, and how many rows the first answer promised."""
 
     shelf: Shelf
     states: States
@@ -45,12 +45,12 @@ class _Fill:
 
 
 class Filling:
-    """Walks through whole tables.
+    """Reads whole tables.
 
     Args:
-        tables: asks for rows.
-        assembly: makes readings of rows.
-        clock: our own clock, for an instance that does not tell the time.
+        tables: requests rows.
+        assembly: makes readings from rows.
+        clock: our own clock, for an instance that sends no date.
     """
 
     def __init__(self, tables: Tables, assembly: Assembly, clock: Clock) -> None:
@@ -59,7 +59,7 @@ class Filling:
         self._clock = clock
 
     def fill(self, shelf: Shelf, states: States) -> Iterator[Page]:
-        """Yield a whole table; what is touched meanwhile comes again when it is followed. Raises SourceError."""
+        """Yield a whole table; rows that change meanwhile come again when it is followed. Raises SourceError."""
         if states.of[shelf.table].at is None:
             yield from self._ahead(shelf, states)
         else:
@@ -69,7 +69,7 @@ class Filling:
         states.of[shelf.table] = self._filled(shelf, states.of[shelf.table])
 
     def _ahead(self, shelf: Shelf, states: States) -> Iterator[Page]:
-        """Yield the pages of a first fill; nothing here holds on to what was read for a page once it is made."""
+        """Yield the pages of a first fill; a page's data is freed as soon as the page is made."""
         client, history = self._tables.client, self._assembly.history
         fill = _Fill(shelf, states, self._tables.fill_pager(shelf, client))
         with Sessions(client, 1).slices() as answers, history.sessions.slices() as slices:
@@ -77,13 +77,13 @@ class Filling:
             yield from map(partial(self._page, fill), reads)
 
     def _begun(self, fill: _Fill, slices: Slices, client: TableClient) -> Iterator[_Read]:
-        """Yield answers, their history asked for; not that of children, which may not be ours."""
+        """Yield answers, with their history requested; not for children, which may be out of scope."""
         for answer in self._tables.fill_pager(fill.shelf, client).by_id(fill.state.filled_to):
             ids = [value_of(row, "sys_id") for row in answer.rows]
             yield answer, None if fill.shelf.reference else self._assembly.history.begin(ids, slices)
 
     def _page(self, fill: _Fill, read: _Read) -> Page:
-        """Take in one answer, and move the state over it."""
+        """Make a page from one answer, and move the state past it."""
         answer, asked = read
         pager, state, at = fill.pager, fill.state, answer.at or self._clock.now()
         fill.total = answer.total if fill.total is None else fill.total
@@ -96,13 +96,13 @@ class Filling:
         return Page(tuple(readings), fill.states.cursor(), complete=False, total=fill.total, skipped=tuple(skipped))
 
     def _filled(self, shelf: Shelf, state: TableState) -> TableState:
-        """Go over from the fill to following changes; a position held before a full walk stays."""
+        """Switch from the fill to following changes; a position from before a full sweep stays."""
         done = TableState(state.at, state.anchored, filling=False)
         if state.at is not None:
             return done
         start = state.newest
         if shelf.reference and state.floor:
-            # children are followed in the whole table, so that one taken away from its record is noticed
+            # children are followed in the whole table, so that a child removed from its record is noticed
             start = self._tables.newest_before(shelf, Position(state.floor, _LAST_ID)) or start
         return replace(done, at=start, anchored=start is not None)
 

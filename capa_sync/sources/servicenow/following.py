@@ -1,7 +1,7 @@
-"""Reading what changed, by (sys_updated_on, sys_id), and what changed with it.
+"""Reads what changed, by (sys_updated_on, sys_id), and the children of what changed.
 
-A position only moves over rows older than the overlap, by the instance's own clock, so that a row committed late is
-not missed (facts/servicenow.md 2.3).
+A position moves only past rows older than the overlap, by the instance's own clock, so that a row that is committed
+late is not missed (facts/servicenow.md 2.3).
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ Read = tuple[list[Reading], list[Skipped]]
 
 
 class Following:
-    """Follows the changes of tables.
+    """Reads the changes of tables.
 
     Args:
-        tables: asks for rows.
-        assembly: makes readings of rows.
-        clock: our own clock, for an instance that does not tell the time.
+        tables: requests rows.
+        assembly: makes readings from rows.
+        clock: our own clock, for an instance that sends no date.
         lookup: what the mirror already holds.
     """
 
@@ -42,18 +42,18 @@ class Following:
         self._lookup = lookup
 
     def follow(self, shelf: Shelf, states: States) -> Iterator[Page]:
-        """Read what changed after a table's position, and move it as far as nothing can appear below it."""
+        """Read what changed after a table's position, and move it as far as no row can still appear below it."""
         state, directory = states.of[shelf.table], self._assembly.directory
         pager = self._tables.change_pager(shelf)
         settled: str = ""
         is_first, is_lost = True, not state.anchored
         if state.at is None:
-            directory.who_am_i()  # nothing that must come back tells us so
+            directory.who_am_i()  # without an anchor row, only this shows that we are still signed in
         for answer in pager.by_change(state.at, inclusive=True):
             at = answer.at or self._clock.now()
             settled = settled or self._tables.settled_before(at)
             if is_first and state.at is not None and not _holds(pager, answer, state.at):
-                directory.who_am_i()  # before an answer without the last known row is believed
+                directory.who_am_i()  # an answer without the last known row needs this proof
                 is_lost = True
             is_first = False
             fresh = self.news(shelf, answer.rows)
@@ -69,7 +69,7 @@ class Following:
             states.of[shelf.table] = replace(state, at=before or state.at, anchored=before is not None)
 
     def news(self, shelf: Shelf, rows: Sequence[Row]) -> list[Row]:
-        """Return the rows that the mirror lacks or holds otherwise, without children of records not in scope."""
+        """Return rows that the mirror lacks or holds in another version, without children of records out of scope."""
         keys = [value_of(row, "sys_id") for row in rows]
         known = {key: self._lookup.known_stamp(self._tables.name, key) for key in keys}
         news = [row for row in rows if not self._is_held(known[value_of(row, "sys_id")], shelf, row)]
@@ -78,13 +78,13 @@ class Following:
         return [row for row in news if known[value_of(row, "sys_id")] is not None or value_of(row, "sys_id") in ours]
 
     def _is_held(self, known: str | None, shelf: Shelf, row: Row) -> bool:
-        """Tell whether the mirror holds a row as it is, and for present."""
+        """Tell whether the mirror holds a row in this version, as present."""
         if known != self._assembly.digest(shelf, row):
             return False
         return self._lookup.presence(self._tables.name, value_of(row, "sys_id")) is Presence.PRESENT
 
     def with_children(self, shelf: Shelf, rows: Sequence[Row], at: datetime) -> Read:
-        """Read these rows whole, and the children of those that are records."""
+        """Make readings of these rows, and of the children of those that are records."""
         readings, skipped = self._read(shelf, rows, at)
         if rows and shelf is self._tables.records:
             for child in self._tables.children:
@@ -93,7 +93,7 @@ class Following:
         return readings, skipped
 
     def _children_of(self, shelf: Shelf, records: Sequence[str], at: datetime) -> Read:
-        """Read the children of these records that the mirror lacks or holds otherwise."""
+        """Read those children of these records that the mirror lacks or holds in another version."""
         found = (self._tables.listed(shelf, one_of(shelf.reference, batch)) for batch in batches(records))
         return self._read(shelf, [row for rows in found for row in self.news(shelf, rows)], at)
 

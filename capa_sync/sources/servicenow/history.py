@@ -1,12 +1,12 @@
-"""The history of a page of records: sys_audit and sys_journal_field, complete or said not to be.
+"""Reads the history of a page of records: sys_audit and sys_journal_field, complete or marked as incomplete.
 
-Both are asked by the records' ids, at most 40 a query so that the address stays below 2,000 characters
-(facts/servicenow.md 1.1, 3). A count that is not reached is narrowed down to the records it concerns.
-A page of many records is cut into slices that several sessions read side by side.
+Both are queried by the records' ids, at most 40 in a query, so that the address stays below 2,000 characters
+(facts/servicenow.md 1.1, 3). When a count is not reached, smaller queries find the records it concerns.
+A page of many records is cut into slices that several sessions read in parallel.
 
-They are never asked by a range of ids: sys_ids are random, so that the ids of one page span a good part of the audit
-rows of all tables, in what is "typically the largest table in any instance" (servicenow.com/docs,
-c_ReportOnSystemTables); and a range may be dropped for want of the query_range right (facts 0.1).
+They are never queried by a range of ids: sys_ids are random, so that the ids of one page span a good part of the
+audit rows of all tables, in what is "typically the largest table in any instance" (servicenow.com/docs,
+c_ReportOnSystemTables); and a range may be dropped where the query_range right is missing (facts 0.1).
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ from capa_sync.sources.servicenow.sessions import Sessions, Slices
 
 IDS_A_QUERY = 40
 SESSIONS = 8
-"""Sessions of one source at most, the one that walks through a table included; an instance serves few transactions of
-one user at once."""
+"""Maximum number of sessions of one source, the one that reads the table included; an instance serves few
+transactions of one user at once."""
 _PAGE = 1000
 _AUDIT = ("sys_id", "documentkey", "fieldname", "oldvalue", "newvalue", "user", "record_checkpoint", "sys_created_on")
 _NOTES = ("sys_id", "element_id", "element", "value", "sys_created_by", "sys_created_on")
@@ -36,11 +36,11 @@ _NOTES = ("sys_id", "element_id", "element", "value", "sys_created_by", "sys_cre
 
 @dataclass(slots=True)
 class Entries:
-    """Rows of one record in the order of their making; `complete` when none is missing.
+    """History rows of one record, oldest first; `complete` when none is missing.
 
-    `is_too_large` when one of them alone is larger than an answer may be.
+    `is_too_large`: one of them alone is larger than an answer may be.
 
-    Their cells are texts, without the record's own id, which would stand in each.
+    Their cells are texts, without the record's own id, which each would repeat.
     """
 
     rows: list[Row] = field(default_factory=list)
@@ -49,19 +49,19 @@ class Entries:
 
     @property
     def reach(self) -> Reach:
-        """Whether all were read."""
+        """Whether all rows were read."""
         return Reach.WHOLE if self.complete else Reach.PARTLY
 
 
 @dataclass(slots=True)
 class Past:
-    """The audit rows and the notes of some records; None where that table is closed to us."""
+    """The audit rows and the notes of some records; None where we may not read that table."""
 
     audit: dict[str, Entries] | None
     notes: dict[str, Entries] | None
 
     def outran(self, sys_id: str, row: Row) -> bool:
-        """Tell whether a record was changed between the reading of its row and that of its history."""
+        """Tell whether a record changed between the reading of its row and that of its history."""
         entries = self.audit.get(sys_id) if self.audit else None
         newest = entries.rows[-1].get("sys_created_on", "") if entries and entries.rows else ""
         return bool(newest > value_of(row, "sys_updated_on"))
@@ -72,7 +72,7 @@ class Past:
         return any(entries.is_too_large for entries in kept if entries is not None)
 
     def renew(self, newer: Past) -> None:
-        """Take over what was read again."""
+        """Replace entries by those that were read again."""
         for mine, theirs in ((self.audit, newer.audit), (self.notes, newer.notes)):
             if mine is not None and theirs is not None:
                 mine.update(theirs)
@@ -83,7 +83,7 @@ _Found = dict[str, Entries]
 
 @dataclass(slots=True)
 class Asked:
-    """A history that is on its way: the answers to come, by table; none for one that is closed to us."""
+    """A requested history: the pending answers, by table; none for a table that we may not read."""
 
     slices: Slices
     coming: dict[str, deque[Future[_Found]]]
@@ -105,8 +105,8 @@ class AuditReader:
     """Reads audit and journal rows for records.
 
     Attributes:
-        audit_readable: False once the instance has refused that table.
-        sessions: that read slices side by side.
+        audit_readable: False after the instance has refused that table.
+        sessions: read slices in parallel.
     """
 
     def __init__(self, client: TableClient) -> None:
@@ -118,13 +118,13 @@ class AuditReader:
 
     @property
     def audit_readable(self) -> bool:
-        """Whether audit rows are shown to us, as far as we know."""
+        """Whether we may read audit rows, as far as is known."""
         return AUDIT.table not in self._closed
 
     def probe(self, table: str, client: TableClient) -> None:
-        """Find out, over this session, whether audit and journal rows are shown to us. Raises SourceError.
+        """Find out with this session whether we may read audit and journal rows. Raises SourceError.
 
-        Rows that are counted and not shown are hidden by an access rule (facts 0.2).
+        Rows that are counted but not shown are hidden by an access rule (facts 0.2).
         """
         self._closed = {
             kind.table
@@ -140,7 +140,7 @@ class AuditReader:
             return self.finish(self.begin(ids, slices))
 
     def notes_of(self, ids: Sequence[str]) -> dict[str, Entries] | None:
-        """Return a few records' comments and work notes; None when the table is closed to us."""
+        """Return a few records' comments and work notes; None when we may not read the table."""
         return self._few(NOTES, ids)
 
     def _few(self, kind: _Kind, ids: Sequence[str]) -> dict[str, Entries] | None:
@@ -153,7 +153,7 @@ class AuditReader:
             return None
 
     def begin(self, ids: Sequence[str], slices: Slices) -> Asked:
-        """Ask for the history of these records; it comes while others work on something else."""
+        """Request the history of these records; it is read while the caller does other work."""
         kinds = [kind for kind in (AUDIT, NOTES) if kind.table not in self._closed]
         coming = {
             kind.table: deque(slices.ask(partial(_read, kind=kind, ids=batch)) for batch in batches(ids))
@@ -162,7 +162,7 @@ class AuditReader:
         return Asked(slices, coming)
 
     def finish(self, asked: Asked) -> Past:
-        """Wait for a history that was asked for. Raises SourceError."""
+        """Wait for a requested history. Raises SourceError."""
         return Past(self._gathered(AUDIT, asked), self._gathered(NOTES, asked))
 
     def _gathered(self, kind: _Kind, asked: Asked) -> dict[str, Entries] | None:
@@ -191,7 +191,7 @@ def _is_shown(client: TableClient, table: str, query: str) -> bool:
 
 
 def _read(client: TableClient, kind: _Kind, ids: Sequence[str]) -> _Found:
-    """Read what one query can hold, in halves where it could not."""
+    """Read the history of one query's records; of each half where that was incomplete or too large."""
     try:
         rows, complete = _all_rows(client, kind, ids)
     except QueryTooLong:
@@ -211,7 +211,7 @@ def _read(client: TableClient, kind: _Kind, ids: Sequence[str]) -> _Found:
 def _all_rows(client: TableClient, kind: _Kind, ids: Sequence[str]) -> tuple[list[Row], bool]:
     """Read all rows of some records, and tell whether they are as many as the instance counts.
 
-    Where it tells no count they are read twice, for an empty page is no proof of its own.
+    Without a count they are read twice, because an empty page alone proves nothing.
     """
     rows, total = _all_rows_once(client, kind, ids)
     if total is None:
@@ -222,7 +222,7 @@ def _all_rows(client: TableClient, kind: _Kind, ids: Sequence[str]) -> tuple[lis
 
 
 def _all_rows_once(client: TableClient, kind: _Kind, ids: Sequence[str]) -> tuple[list[Row], int | None]:
-    # the long list of ids is not echoed in links, so the count tells the end
+    # no links, which would repeat the long list of ids; so the count shows the end
     fetch = partial(client.rows, kind.table, limit=_PAGE, fields=kind.fields, linked=False)
     base = join(one_of(kind.key, ids), kind.extra)
     pager = KeysetPager(client.source, kind.table, fetch, base, column="sys_created_on")
@@ -235,7 +235,7 @@ def _all_rows_once(client: TableClient, kind: _Kind, ids: Sequence[str]) -> tupl
 
 
 def batches(ids: Sequence[str]) -> Iterator[Sequence[str]]:
-    """Cut a list of ids into what one query can hold."""
+    """Cut a list of ids into pieces that one query can hold."""
     for start in range(0, len(ids), IDS_A_QUERY):
         yield ids[start : start + IDS_A_QUERY]
 

@@ -1,7 +1,7 @@
-"""Walking through a table by key instead of by offset, trusting no row that the query cannot have asked for.
+"""Reads a table page by page by key instead of by offset, and refuses rows that the query cannot have asked for.
 
-Two walks (facts/servicenow.md 2.3): by sys_id, which updates cannot disturb, and by (stamp, sys_id) in the form of
-two queries without `^NQ`. An offset serves only to step over rows that access rules hide.
+There are two orders (facts/servicenow.md 2.3): by sys_id, which updates cannot disturb, and by (update time,
+sys_id) as two queries without `^NQ`. An offset serves only to skip rows that access rules hide.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ STAMP = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d")
 
 @dataclass(frozen=True, slots=True, order=True)
 class Position:
-    """A row's place in the order of change: its stamp (UTC text, whole seconds), then its sys_id."""
+    """A row's place in the order of change: its update time (UTC text, whole seconds), then its sys_id."""
 
     stamp: str
     sys_id: str
@@ -34,7 +34,7 @@ class Fetch(Protocol):
     """Reads one page of one table."""
 
     def __call__(self, query: str, *, offset: int = 0, counted: bool = True) -> TableAnswer:
-        """Read it. Raises SourceError."""
+        """Read the page. Raises SourceError."""
         ...
 
 
@@ -52,11 +52,11 @@ def from_stamp(stamp: str) -> datetime:
 
 @dataclass(frozen=True, slots=True)
 class KeysetPager:
-    """How to walk through one table.
+    """Reads the pages of one table.
 
     Attributes:
         source, table: for errors. fetch: reads a page. base: a filter that each row must meet.
-        column: of the stamp.
+        column: holds the update time.
     """
 
     source: str
@@ -68,13 +68,13 @@ class KeysetPager:
     def by_id(self, after: str) -> Iterator[TableAnswer]:
         """Yield pages of rows with a sys_id above `after`, in order.
 
-        It ends by an empty page whose count says that nothing is left, or that comes twice: nothing else tells rows
-        that access rules hide at the end from a page that lies.
+        It ends with an empty page whose count says that nothing is left, or that comes twice: only this separates
+        rows that access rules hide at the end from a wrong page.
         """
         offset, is_counted, is_doubted = 0, True, False
         while True:
             query = join(self.base, condition("sys_id", ">", after) if after else "", "ORDERBYsys_id")
-            # counting costs the instance a scan: once for the progress bar, over hidden rows, and near the end
+            # a count costs the instance a scan: done once for the progress bar, after hidden rows, and near the end
             answer = self.fetch(query, offset=offset, counted=is_counted)
             self._check(answer, partial(self._is_above, after), by_id=True)
             if answer.rows:
@@ -94,8 +94,8 @@ class KeysetPager:
         """Yield pages of rows changed after a position, in the order of change, until nothing follows.
 
         Args:
-            after: where to go on; None from the very beginning.
-            inclusive: the first page starts with the row at the position itself, when it is still there.
+            after: where to continue; None from the beginning.
+            inclusive: the first page begins with the row at the position itself, when it still exists.
         """
         position, ties_first = after, after is not None
         while True:
@@ -112,7 +112,7 @@ class KeysetPager:
                 return
 
     def _ties(self, at: Position, *, inclusive: bool) -> Iterator[TableAnswer]:
-        """Yield pages of rows of one stamp, above one sys_id."""
+        """Yield pages of rows with one update time, above one sys_id."""
         low, operator, offset = at.sys_id, ">=" if inclusive else ">", 0
         while True:
             same = condition(self.column, "=", at.stamp)
@@ -127,7 +127,7 @@ class KeysetPager:
                 low, operator = self.id_of(answer.rows[-1]), ">"
 
     def _later(self, position: Position | None) -> TableAnswer:
-        """Return the next page of later stamps that holds rows, or the page that ends the walk."""
+        """Return the next page of later update times that has rows, or the page that ends the reading."""
         later = condition(self.column, ">", position.stamp) if position else ""
         query, offset = join(self.base, later, f"ORDERBY{self.column}", "ORDERBYsys_id"), 0
         while True:
@@ -148,7 +148,7 @@ class KeysetPager:
         return value_of(row, self.column) == stamp and (is_same or self._is_above(low, row))
 
     def _check(self, answer: TableAnswer, holds: Callable[[Row], bool] | None, *, by_id: bool = False) -> None:
-        """Refuse a page with a row that the query excludes, or out of order (facts 0.1)."""
+        """Refuse a page that has a row that the query excludes, or rows out of order (facts 0.1)."""
         allowed, before = markers(self.base), ("", "")
         for row in answer.rows:
             place = ("" if by_id else value_of(row, self.column), self.id_of(row).lower())
@@ -171,7 +171,7 @@ class KeysetPager:
         return found
 
     def position_of(self, row: Row) -> Position:
-        """Return a row's place. Raises BadAnswer when we may not read its stamp."""
+        """Return a row's position. Raises BadAnswer when we may not read its update time."""
         stamp = value_of(row, self.column)
         if not STAMP.fullmatch(stamp):
             raise BadAnswer(
@@ -188,5 +188,5 @@ def _meets_all(row: Row, allowed: Mapping[str, frozenset[str]]) -> bool:
 
 
 def _step(answer: TableAnswer) -> int:
-    """Step over hidden rows, overlapping a little in case some of them just went away."""
+    """Return the next offset past hidden rows, with a small overlap in case some of them were just deleted."""
     return answer.offset + max(1, answer.limit - answer.limit // 10)

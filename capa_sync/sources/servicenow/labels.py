@@ -1,4 +1,4 @@
-"""The names that one page of tickets needs: labels of past choices, users behind user names and ids."""
+"""The labels that one page of tickets needs: of past choices, and of users behind user names and ids."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ _ID_LENGTH = 32
 
 @dataclass(slots=True)
 class Mentions:
-    """Whom and what one record and its history speak of.
+    """The users and values that one record and its history mention.
 
     Attributes:
-        users: user names. past: column -> the values that the history holds of it.
+        users: user names. past: column -> its values in the history.
     """
 
     users: set[str]
@@ -29,7 +29,7 @@ class Mentions:
 
 
 def mentions_of(rows: Mapping[str, Row], past: Past) -> dict[str, Mentions]:
-    """Return of each record, by sys_id, what its row and its history speak of."""
+    """Return by sys_id what each record's row and history mention."""
     audit, notes = past.audit or {}, past.notes or {}
     found: dict[str, Mentions] = {}
     for sys_id, row in rows.items():
@@ -55,7 +55,7 @@ def _values_of(entries: Sequence[Row]) -> dict[str, set[str]]:
 
 
 def learn(directory: InstanceDirectory, table: TableFacts, rows: Sequence[Row], mentions: Iterable[Mentions]) -> None:
-    """Look up every user that these records, audit rows and notes speak of and that is not known yet."""
+    """Look up every user that these records, audit rows and notes mention and that is not yet known."""
     names = {value_of(row, "sys_updated_by") for row in rows}
     columns: set[str] = set().union(*rows)
     named = [column for column in columns if table.may_name_users(column)]
@@ -72,7 +72,7 @@ def learn(directory: InstanceDirectory, table: TableFacts, rows: Sequence[Row], 
 
 
 def labels_of(directory: InstanceDirectory, table: TableFacts, row: Row, mentions: Mentions) -> dict[str, Any]:
-    """Return what the parser needs besides the rows, and only that, so that it changes with them alone."""
+    """Return exactly what the parser needs besides the rows, so that it changes only when they do."""
     past = mentions.past
     ids = (found for value in set().union(*past.values()) if len(value) >= _ID_LENGTH for found in _ids_in(value))
     return {
@@ -85,7 +85,7 @@ def labels_of(directory: InstanceDirectory, table: TableFacts, row: Row, mention
 
 
 def _markup(table: TableFacts, row: Row) -> list[str]:
-    """Return columns that hold markup by their looks, where the dictionary does not tell the types of all."""
+    """Return columns whose values look like markup, where the dictionary does not describe all columns."""
     if not table.closed:
         return []
     unknown = ((column, value_of(row, column)) for column in row if column not in table.columns)

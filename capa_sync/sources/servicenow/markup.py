@@ -1,7 +1,7 @@
 """HTML as the text that a person reads; pure.
 
-Not the parser of the standard library, which needs 10 s for 32 kB of `<a ` (quadratic, Python 3.11) and raises on
-some declarations and on long character references.
+The parser of the standard library is not used: it needs 10 s for 32 kB of `<a ` (quadratic, Python 3.11) and
+raises on some declarations and on long character references.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ _CELLS = frozenset({"td", "th"})
 _MEDIA = frozenset({"img", "video", "object", "iframe", "embed", "audio", "svg"})
 _HIDDEN = frozenset({"script", "style"})
 _MOST_PIECES = 50_000
-"""Tags of a text; what comes after so many is not read as markup."""
+"""Maximum number of tags; what follows them is not read as markup."""
 
 
 def markup_value(value: str) -> Raw:
-    """Read a column of HTML: its text in lines, cells of a row divided by tabs; blank where nothing is to be seen."""
+    """Read a column of HTML: text in lines, cells of a row separated by tabs; blank where nothing is visible."""
     reader = _Reading()
     for piece in _tokens(value):
         reader.take(piece)
@@ -37,7 +37,7 @@ def markup_value(value: str) -> Raw:
 
 
 class _Tag(str):
-    """The name of a tag, with a slash before it where it closes."""
+    """The name of a tag, with a leading slash for a closing tag."""
 
     __slots__ = ()
 
@@ -69,7 +69,7 @@ class _Reading:
 
 
 def _tokens(value: str) -> Iterator[str]:
-    """Cut markup into texts and tags, once from left to right; comments and declarations are dropped."""
+    """Split markup into texts and tags, in one pass; comments and declarations are dropped."""
     at, has_comment_end = 0, True
     for _ in range(_MOST_PIECES):
         start = value.find("<", at)
@@ -88,7 +88,7 @@ def _tokens(value: str) -> Iterator[str]:
             has_comment_end = end > 1
         elif value.startswith(("<!", "<?"), start):
             end = value.find(">", start)
-            if end < 0:  # no tag can come any more
+            if end < 0:  # no further tag can follow
                 at = start
                 break
         at = end + 1 if end > start else start + 1
@@ -98,6 +98,6 @@ def _tokens(value: str) -> Iterator[str]:
 
 
 def _words(text: str) -> str:
-    """Return text between tags with its character references read; a tab in it is a space and divides no cells."""
+    """Return text between tags with its character references decoded; a tab in it becomes a space, no cell end."""
     text = text.replace("\t", " ")
     return ENTITY.sub(lambda found: html.unescape(found[0]), text) if "&" in text else text

@@ -1,4 +1,4 @@
-"""Rows that a census missed: found by their ids many at a time, proven deleted, or proven gone one by one."""
+"""Rows that a census missed: found by their ids in bulk, proven deleted, or proven gone one by one."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ _DELETION = ("sys_id", "tablename", "documentkey", "sys_created_on", "sys_create
 
 
 class Missing:
-    """Asks for rows that a census missed."""
+    """Searches rows that a census missed."""
 
     def __init__(self, client: TableClient, options: ServiceNowOptions) -> None:
         self._client = client
         self._options = options
 
     def locate(self, ids: Mapping[str, str], census: Census) -> Located:
-        """Tell which of these are in scope, and which exist; see `ports.Source`."""
+        """Return which of these are in scope, and which exist; see `ports.Source`."""
         records = [id_ for id_, table in ids.items() if table == self._options.table]
         existing = {value_of(row, "sys_id") for row in self._listed(self._options.table, records, ("sys_id",))}
         in_scope = self._in_query(sorted(existing), census.witness) if existing else set()
@@ -38,14 +38,15 @@ class Missing:
             in_scope |= {
                 value_of(row, "sys_id")
                 for row in rows
-                if reference not in row or value_of(row, reference) in census.ids  # hidden is not empty
+                if reference not in row
+                or value_of(row, reference) in census.ids  # a hidden reference is not an empty one
             }
         return Located(frozenset(in_scope), frozenset(existing - in_scope))
 
     def deletions(self, ids: Sequence[str]) -> dict[str, str]:
-        """Return the proof of each of these deletions that the instance still knows, {} where that is closed to us.
+        """Return the proofs of those deletions that the instance still records; {} where we may not read them.
 
-        It files them under the real class and forgets them in time: no proof proves nothing.
+        The instance records them under the real class and deletes old ones: a missing proof proves nothing.
         """
         found: dict[str, str] = {}
         try:
@@ -57,7 +58,7 @@ class Missing:
         return {id_: proof for id_, proof in found.items() if id_ in set(ids)}
 
     def prove_gone(self, ids: Mapping[str, str]) -> frozenset[str]:
-        """Send each row its own request; one that is refused is as good as gone for us."""
+        """Send a request of its own for each row; a refused one counts as gone for us."""
         return frozenset(id_ for id_, table in ids.items() if self._is_gone(table, id_))
 
     def _is_gone(self, table: str, sys_id: str) -> bool:
@@ -67,9 +68,9 @@ class Missing:
             return True
 
     def _in_query(self, ids: Sequence[str], witness: str) -> set[str]:
-        """Ask which of these the query names: twice, in opposite orders, so that no page that ends early decides.
+        """Return which of these the query names: asked twice, in opposite orders, so that no incomplete page decides.
 
-        The witness must be named with them, if a census named any.
+        Each answer must also name the census's witness, if it has one.
         """
         found: set[str] = set()
         for batch in batches(ids):

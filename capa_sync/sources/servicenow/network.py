@@ -1,4 +1,4 @@
-"""A session for one instance, and what an error of `requests` means: whether the request arrived."""
+"""Opens a session for one instance, and tells from an error of `requests` whether a request may have arrived."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ _NEVER_SENT = (requests.exceptions.ConnectTimeout, requests.exceptions.InvalidUR
 
 
 def open_session(url: str) -> requests.Session:
-    """Return a session that has read the environment's proxies and certificates once, not at each request.
+    """Return a session that reads the environment's proxies and certificates once, not for each request.
 
-    The address never changes, and reading them anew is a seventh of what a small request costs (measured).
+    The address never changes, and reading them again is a seventh of the cost of a small request (measured).
     """
     session = requests.Session()
     found = session.merge_environment_settings(url, {}, None, None, None)
@@ -21,5 +21,5 @@ def open_session(url: str) -> requests.Session:
 
 
 def was_never_sent(error: requests.RequestException) -> bool:
-    """Tell whether nothing left this machine: the request cannot have been applied."""
+    """Tell whether nothing left this machine, so that the request cannot have been applied."""
     return isinstance(error, _NEVER_SENT) or "NewConnectionError" in repr(error)

@@ -1,4 +1,4 @@
-"""What the ServiceNow source is told by the settings."""
+"""The settings of a ServiceNow source."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class ServiceNowAuth:
         user: user name (basic) or client id (OAuth); empty for an API key.
         secret: password, client secret or key; never shown.
         header: the API key's header.
-        token_url: where OAuth tokens are given out; "" for the instance's own `oauth_token.do`.
+        token_url: the OAuth token endpoint; "" for the instance's own `oauth_token.do`.
     """
 
     method: str
@@ -35,16 +35,16 @@ class ServiceNowOptions:
     """One ServiceNow source.
 
     Attributes:
-        name: the source's name in the settings. url: the instance, `https://…`; `http://` on loopback or as allowed.
-        table, query: which records; the query is an encoded one without ORDERBY and `^NQ` (`check_query`).
+        name: the source's name in the settings. url: `https://…`; `http://` only on loopback or as allowed.
+        table, query: which records; an encoded query without ORDERBY and `^NQ` (`check_query`).
         auth: the way to sign in. children: child tables that hold actions.
-        overlap: rows younger than this (by the tracker's clock) are read again at each poll, since a row of an
-            older second may still be committed. budget: as `10/s`, "" for none.
-        page_size: rows asked for at once; halved when the instance gives up on a page.
-        text_field, state_field, work_notes: the only columns ever written (CONTRACT.md 8).
-        allow_http: secrets may go over a network unencrypted.
-        limits: the size and time of an answer.
-        waits_are_instant: tests only.
+        overlap: each poll reads rows younger than this (by the tracker's clock) again, since a row of an older second
+            may still be committed. budget: as `10/s`, "" for none.
+        page_size: rows of one request; halved when the instance gives up on a page.
+        text_field, state_field, work_notes: the only columns that are ever written (CONTRACT.md 8).
+        allow_http: allows secrets to cross a network unencrypted.
+        limits: maximum size and time of an answer.
+        waits_are_instant: tests only: waits take no time.
     """
 
     name: str
@@ -65,12 +65,12 @@ class ServiceNowOptions:
 
     @property
     def written_columns(self) -> frozenset[str]:
-        """Every column that a write of ours may name."""
+        """Every column that we may write."""
         notes = "work_notes" if self.work_notes else ""
         return frozenset({self.text_field, self.state_field, notes} - {""})
 
     @property
     def child_tables(self) -> tuple[tuple[str, str], ...]:
-        """Pairs of child table and its column that points at the record."""
+        """Pairs of a child table and its column that points at the record."""
         pairs = ((c.table, c.reference) for c in self.children if c.relation == "child" and c.table and c.reference)
         return tuple(dict.fromkeys(pairs))

@@ -1,8 +1,8 @@
-"""The true order of a record's audit rows: one group an update, also where many share one second.
+"""The true order of a record's audit rows: one group for each update, also where many share one second.
 
-A platform update writes one row a changed column, all with its user, second and checkpoint; the checkpoint counts
-the record's updates (facts/servicenow.md 3). Where it is missing, a column's rows of one second are chained by
-their values, for each must start from what the one before it left.
+A platform update writes one row for each changed column, all with its user, second and checkpoint; the checkpoint
+counts the record's updates (facts/servicenow.md 3). Where it is missing, a column's rows of one second are chained
+by their values, because each must start from the value that the previous one left.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any
 Row = Mapping[str, Any]
 _MOST_CHAINED = 1_000
 _LONGEST = 19
-"""Digits of a number that a counter of the platform may have."""
+"""Maximum digits of a platform counter."""
 
 
 def in_true_order(rows: Iterable[Row]) -> list[list[Row]]:
@@ -44,7 +44,7 @@ def _by_user(rows: Sequence[Row]) -> list[list[Row]]:
 
 
 def _by_chain(rows: Sequence[Row]) -> list[list[Row]]:
-    """Put the k-th change of each column, by one user, into that user's k-th update of this second."""
+    """Put the k-th change of each column by one user into that user's k-th update of this second."""
     columns: dict[str, list[Row]] = {}
     for row in rows:
         columns.setdefault(str(row.get("fieldname")), []).append(row)
@@ -56,9 +56,9 @@ def _by_chain(rows: Sequence[Row]) -> list[list[Row]]:
 
 
 def _chained(changes: Sequence[Row]) -> list[Row]:
-    """Order changes of one column so that each begins with the value the one before ended with."""
+    """Order changes of one column so that each begins with the value that the previous one ended with."""
     if len(changes) > _MOST_CHAINED:
-        return list(changes)  # a loop of a script, and comparing all with all would take minutes
+        return list(changes)  # made by a script in a loop; comparing all with all would take minutes
     left = list(changes)
     ends = [row.get("newvalue") for row in left]
     chain: list[Row] = []

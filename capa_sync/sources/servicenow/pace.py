@@ -1,11 +1,11 @@
-"""How long the answers of an instance take, and how far its clock is from ours."""
+"""How long an instance's answers take, and how far its clock is from ours."""
 
 from __future__ import annotations
 
 from datetime import datetime, timedelta
 
 SLOW = 0.05
-"""Seconds an answer takes, from which on it pays to ask for several at once: threads cost each other time as well."""
+"""Seconds of an answer from which parallel requests pay off: threads also cost each other time."""
 _NEWEST = 0.2  # weight of the newest answer in the average
 
 
@@ -13,7 +13,7 @@ class Pace:
     """The moving average over all sessions of a source.
 
     Attributes:
-        told_at: the instance's clock by its newest answer that told one. clock_offset: that minus our own clock.
+        told_at: the instance's clock in its newest answer with a date. clock_offset: that minus our own clock.
     """
 
     def __init__(self) -> None:
@@ -22,7 +22,7 @@ class Pace:
         self.clock_offset: timedelta | None = None
 
     def note_date(self, date: datetime | None, ours: datetime) -> None:
-        """Note which instant an answer told, and what our own clock said when it came."""
+        """Note the date of an answer, and our own clock when it came."""
         if date is not None:
             self.told_at, self.clock_offset = date, date - ours
 
@@ -33,5 +33,5 @@ class Pace:
 
     @property
     def is_slow(self) -> bool:
-        """Tell whether answers are worth waiting for side by side."""
+        """Tell whether answers are slow enough for parallel requests."""
         return self._seconds is not None and self._seconds > SLOW

@@ -1,4 +1,4 @@
-"""How many rows of a table to ask for: fewer where the instance gave up on a page, or where rows are large."""
+"""How many rows of a table to request: fewer where the instance gave up on a page, or where rows are large."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _GROW_AFTER = 20  # whole pages after which a halved page size is doubled again
 
 
 class PageSizes:
-    """The page sizes of one session, table by table.
+    """The page sizes of one session, by table.
 
     Args:
         goal: bytes that a page should not exceed.
@@ -22,12 +22,12 @@ class PageSizes:
 
     def __init__(self, goal: int) -> None:
         self._patience: dict[str, tuple[int, int]] = {}
-        # a poll finds the newest row again and again: a large one is not tried again until it is touched
+        # polls find the newest row again and again: a large one is not tried again until it changes
         self._large: dict[str, str] = {}
         self._by_bytes: dict[tuple[str, tuple[str, ...]], PageSize] = defaultdict(partial(PageSize, goal))
 
     def of(self, table: str, fields: Sequence[str], limit: int) -> int:
-        """Return how many rows to ask for, `limit` at most."""
+        """Return how many rows to request, at most `limit`."""
         patient = min(limit, self._patience.get(table, (limit, 0))[0])
         return self._by_bytes[table, tuple(fields)].of(patient)
 
@@ -37,23 +37,23 @@ class PageSizes:
         return bool(self._large)
 
     def note_large(self, rows: Sequence[Row]) -> None:
-        """Each of these rows alone is larger than an answer may be."""
+        """Note that each of these rows alone is larger than an answer may be."""
         self._large.update((value_of(row, "sys_id"), value_of(row, "sys_updated_on")) for row in rows)
 
     def are_large(self, rows: Sequence[Row]) -> bool:
-        """Tell whether all of these rows are known to be so, and were not touched since."""
+        """Tell whether all of these rows are known as too large and have not changed since."""
         return all(self._large.get(value_of(row, "sys_id")) == value_of(row, "sys_updated_on") for row in rows)
 
     def given_up(self, table: str, asked: int) -> None:
-        """The instance gave up on so many rows, or its answer was cut short."""
+        """Note that the instance gave up on a page of this size, or cut its answer short."""
         self._patience[table] = (max(SMALLEST_PAGE, asked // 2), 0)
 
     def too_large(self, table: str, fields: Sequence[str], asked: int) -> None:
-        """So many rows were larger than an answer may be."""
+        """Note that a page of this size was larger than an answer may be."""
         self._by_bytes[table, tuple(fields)].halve(asked)
 
     def came_whole(self, table: str, fields: Sequence[str], limit: int, rows: int, size: int) -> None:
-        """So many rows came, of so many bytes."""
+        """Note a complete page: its number of rows and its bytes."""
         self._by_bytes[table, tuple(fields)].learn(rows, size)
         if table not in self._patience:
             return

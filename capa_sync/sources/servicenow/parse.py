@@ -1,8 +1,8 @@
-"""Raw parts to SourceTicket; pure, so that a rebuild needs no instance.
+"""Turns raw parts into a SourceTicket; pure, so that a rebuild needs no instance.
 
-Values are raw and in UTC: an instant comes out as ISO 8601 (`2026-01-01T09:00:00Z`), a choice as its raw value
-with the label as name, a reference as its sys_id with the display text as name. Users are named by sys_id wherever
-the instance told it, since references hold sys_ids and history rows user names.
+Values are raw and in UTC: an instant is ISO 8601 (`2026-01-01T09:00:00Z`), a choice is its raw value with the label
+as name, a reference is its sys_id with the display text as name. Users are named by sys_id wherever the instance
+showed it, since references hold sys_ids and history rows user names.
 """
 
 from __future__ import annotations
@@ -48,11 +48,11 @@ class ServiceNowParser:
         self._url = url.rstrip("/")
 
     def parse(self, parts: Sequence[Part]) -> SourceTicket:
-        """Parse one ticket's newest parts. Raises Skippable where its record cannot be read."""
+        """Parse one ticket's newest parts. Raises Skippable when its record cannot be read."""
         return self.build({part.kind: orjson.loads(part.body) for part in parts})
 
     def build(self, bodies: Mapping[str, Any]) -> SourceTicket:
-        """Make the ticket of its parts' contents by kind. Raises Skippable where they make none."""
+        """Make the ticket from its parts' contents, by kind. Raises Skippable when they make none."""
         try:
             return self._build(bodies)
         except UNREADABLE as error:
@@ -105,17 +105,17 @@ def _value(cell: Any) -> str:
 
 @lru_cache(maxsize=256)
 def _form(url: str, table: str) -> str:
-    """Return where a person opens a table's records, but for the record's id."""
+    """Return the address of a record's form, without the record's id at its end."""
     return f"{url}/nav_to.do?uri={quote(f'{table}.do?sys_id=', safe='')}"
 
 
 def _user(user_name: str, labels: Body) -> str:
-    """Return the sys_id behind a user name, or the name where the instance did not tell."""
+    """Return the sys_id of a user name, or the name where the sys_id is unknown."""
     return str(labels.get("users", {}).get(user_name, user_name))
 
 
 class _Values(Mapping[str, Raw]):
-    """A record's values, each read when it is first asked for: the first fill asks for none of a wide table's."""
+    """A record's values, each read at its first use: the first fill uses none of a wide table's."""
 
     __slots__ = ("_html", "_known", "_row")
 
@@ -134,7 +134,7 @@ class _Values(Mapping[str, Raw]):
         return known
 
     def get(self, column: str, default: Any = None) -> Any:
-        """Return a value, `default` for one that is not there; most of those asked for are empty."""
+        """Return a value, `default` when it is missing; most of the values that are looked up are empty."""
         known = self._known.get(column)
         if known is not None:
             return known
@@ -198,9 +198,9 @@ def _changes(rows: Sequence[Body], labels: Body) -> list[RawChange]:
 
 @dataclass(slots=True)
 class _Words:
-    """What one ticket's history means: raw values, with the names that choices and users have now.
+    """The meaning of one ticket's history values: raw values, with the present labels of choices and users.
 
-    Most values are met twice, as the end of one change and the start of the next.
+    Most values occur twice, as the end of one change and the start of the next.
     """
 
     choices: Mapping[str, Mapping[str, str]]
@@ -209,7 +209,7 @@ class _Words:
     met: dict[tuple[str, str], Raw] = field(default_factory=dict)
 
     def past(self, column: str, value: str) -> Raw:
-        """Return a value as the history holds it."""
+        """Return a value of the history."""
         if not value:
             return BLANK
         known = self.met.get((column, value))

@@ -1,4 +1,4 @@
-"""A ticket's raw parts: what is kept for ever of what the instance told, in canonical JSON."""
+"""A ticket's raw parts: what is kept permanently of the instance's answers, as canonical JSON."""
 
 from __future__ import annotations
 
@@ -29,19 +29,19 @@ class Reach(StrEnum):
 
 
 def record_part(table: str, reference: str, row: Row, journals: Collection[str]) -> Part:
-    """Keep a record: raw values, and display texts beside them where they say more.
+    """Make a record's part: raw values, and display texts where they say more.
 
     Args:
-        table: the configured table it was read from.
+        table: the configured table that was read.
         reference: for a child, the column that points at its record; else "".
-        row: as read, made lean.
-        journals: columns that hold no value of their own.
+        row: as read, after `lean`.
+        journals: columns without a value of their own.
     """
     return part_of(RECORD, record_body(table, reference, row, journals))
 
 
 def record_body(table: str, reference: str, row: Row, journals: Collection[str]) -> dict[str, Any]:
-    """Return what `record_part` keeps, before it becomes bytes."""
+    """Return the content of `record_part` before it is encoded."""
     cells = dict(row)
     for column in journals:
         cells.pop(column, None)
@@ -49,7 +49,7 @@ def record_body(table: str, reference: str, row: Row, journals: Collection[str])
 
 
 def entries_part(kind: str, rows: Sequence[Row]) -> Part:
-    """Keep the audit rows (kind AUDIT) or the comments and work notes (JOURNAL) of one record, oldest first.
+    """Make the part of one record's audit rows (kind AUDIT) or comments and work notes (JOURNAL), oldest first.
 
     Their cells are texts, without the record's own id (`history.Entries`).
     """
@@ -57,30 +57,30 @@ def entries_part(kind: str, rows: Sequence[Row]) -> Part:
 
 
 def reach_part(audit: Reach, journal: Reach, since: datetime) -> Part:
-    """Keep how far the history could be read; where the audit is closed to us, our own observation counts.
+    """Make the part that says how much history could be read; without audit rows our own observation counts.
 
     Args:
-        audit: of the audit rows.
-        journal: of comments and work notes.
+        audit: for the audit rows.
+        journal: for comments and work notes.
         since: instant of this reading. The digest leaves it out: the store keeps the first body, so the instant of
-            the first sight stays.
+            the first reading stays.
     """
     return part_of(REACH, reach_body(audit, journal, since))
 
 
 def reach_body(audit: Reach, journal: Reach, since: datetime) -> dict[str, str | None]:
-    """Return what `reach_part` keeps, before it becomes bytes."""
+    """Return the content of `reach_part` before it is encoded."""
     said = {"audit": audit.value, "journal": journal.value}
     return {**said, "since": since.isoformat() if audit is Reach.CLOSED else None}
 
 
 def labels_part(labels: Mapping[str, Any]) -> Part:
-    """Keep the names of the choices, users and columns that this ticket's history speaks of."""
+    """Make the part of labels: of the choices, users and columns that this ticket's history mentions."""
     return part_of(LABELS, labels)
 
 
 def part_of(kind: str, body: Any) -> Part:
-    """Make a part of its content; of REACH the instant of the reading does not count."""
+    """Make a part from its content; for REACH the digest leaves out the instant of the reading."""
     stored = body_of(body)
     return _known_part(kind, stored) if len(stored) < _SMALL else _part(kind, stored)
 
@@ -94,4 +94,4 @@ def _part(kind: str, stored: bytes) -> Part:
 
 
 _known_part = lru_cache(maxsize=64)(_part)
-"""Small ones are the same for most tickets: a history read whole, no notes."""
+"""Small contents are the same for most tickets: a history that is complete, no notes."""

@@ -1,6 +1,6 @@
-"""Encoded queries, written by us alone: the platform has no escape for a caret and drops what it cannot read.
+"""Encoded queries, written by us alone: the platform cannot escape a caret and drops what it cannot read.
 
-Facts: facts/servicenow.md 0.1 (rejected parts are dropped and all rows come), 7.2 (pysnow's builder escapes
+Facts: facts/servicenow.md 0.1 (rejected parts are dropped and all rows are returned), 7.2 (pysnow's builder escapes
 nothing), 2.3 (a base filter with `^NQ` breaks a keyset).
 """
 
@@ -32,13 +32,13 @@ def check_query(text: str) -> str | None:
 
 
 def fields_of(text: str) -> tuple[str, ...]:
-    """Return the first column of each condition, in order: what must exist in the table."""
+    """Return the first column of each condition, in order; the table must have them."""
     found = (_CONDITION.match(part.removeprefix("OR")) for part in text.split("^"))
     return tuple(dict.fromkeys(match[1].partition(".")[0] for match in found if match))
 
 
 def literal(value: str) -> str:
-    """Return a value fit for a condition. Raises ValueError where it holds a caret or a control character."""
+    """Return a value that a condition can hold. Raises ValueError for a caret or a control character."""
     if "^" in value or _SPACE.search(value):
         message = f"{value[:40]!r} cannot stand in an encoded query"
         raise ValueError(message)
@@ -64,7 +64,7 @@ def join(*parts: str) -> str:
 
 
 def prefixed(base: str, reference: str) -> str:
-    """Write a base filter as seen from a child table through its reference: `issue.active=true`."""
+    """Write a base filter for a child table, through its reference: `issue.active=true`."""
     parts = (part for part in base.split("^") if part not in ("", "EQ"))
     return "^".join(
         f"OR{reference}.{part.removeprefix('OR')}" if part.startswith("OR") else f"{reference}.{part}"
@@ -75,8 +75,8 @@ def prefixed(base: str, reference: str) -> str:
 def markers(base: str) -> Mapping[str, frozenset[str]]:
     """Return column -> allowed values, for the conditions of a filter that can be checked on a row.
 
-    Only plain equality and lists, without alternatives, dotted paths and scripts: a row that misses one was sent
-    because the platform dropped that condition.
+    These are plain equality and lists, without alternatives, dotted paths and scripts. A row that does not meet one
+    was sent because the platform dropped that condition.
     """
     parts = base.split("^")
     found: dict[str, frozenset[str]] = {}

@@ -1,6 +1,6 @@
-"""Reads one ServiceNow: the first fill by sys_id, then changes by (sys_updated_on, sys_id), children along with them.
+"""The ServiceNow source: first fill by sys_id, then changes by (sys_updated_on, sys_id), with their children.
 
-Nothing is believed that the query cannot have asked for (keyset.py), and nothing is missed that is committed late
+A row that the query cannot have asked for is refused (keyset.py), and a row that is committed late is not missed
 (following.py).
 """
 
@@ -37,12 +37,12 @@ from capa_sync.sources.servicenow.tables import Tables
 
 
 class ServiceNowSource:
-    """The port `Source` for one ServiceNow instance; for one worker thread.
+    """Implements the port `Source` for one ServiceNow instance; for one worker thread.
 
     Args:
-        options: what the settings say.
+        options: the source's settings.
         clock: our own clock.
-        stop: set at shutdown; waits end then.
+        stop: set at shutdown; waits then end.
         lookup: what the mirror already holds.
     """
 
@@ -81,12 +81,14 @@ class ServiceNowSource:
         return site_facts(self.directory, self._history, self._options.table, self._options.child_tables, at)
 
     def _prepare(self) -> None:
-        """Before the first reading: who we are, what the tables are, whether the history is shown."""
+        """Find out before the first read who we are, what the tables are and whether we may read the history."""
         if self._is_ready:
             return
         self.directory.who_am_i()
         tables = [shelf.table for shelf in self._tables.all]
-        for table in tables:  # they exist and are open to us; and one refused request is enough where we are to wait
+        for table in (
+            tables
+        ):  # proves that each is readable; one by one, so that only one request is refused when we must wait
             self.client.rows(table, "", limit=1, fields=("sys_id",), counted=False)
         self._learn(tables)
         check_columns(self.name, self.directory.table(self._options.table), fields_of(self._options.query))
@@ -95,7 +97,7 @@ class ServiceNowSource:
         self._is_ready = True
 
     def _learn(self, tables: Sequence[str]) -> None:
-        """Find out side by side what the tables hold, and whether the history is shown."""
+        """Read in parallel what the tables hold, and whether we may read the history."""
         with self._history.sessions.slices() as slices:
             read = partial(read_table, language=self.directory.language)
             asked = [slices.ask(partial(read, name=table)) for table in tables]
@@ -104,9 +106,9 @@ class ServiceNowSource:
 
     @fenced
     def read_changes(self, cursor: Cursor, *, full: bool = False) -> Iterator[Page]:
-        """Yield what changed since the cursor; everything for an empty one or `full`. Raises SourceError.
+        """Yield what changed since the cursor; everything for an empty cursor or `full`. Raises SourceError.
 
-        A full walk that is under way goes on with `full` alone, so that changes can be read between its pages.
+        A full sweep that has begun continues only with `full`, so that changes can be read between its pages.
         """
         self._prepare()
         shelves = self._tables.all
@@ -122,9 +124,9 @@ class ServiceNowSource:
 
     @fenced
     def read_tickets(self, ids: Sequence[str]) -> Iterator[Reading]:
-        """Read these tickets, and the children of those that are records; gone or hidden ones are not yielded.
+        """Read these tickets, and the children of those that are records. Gone or hidden ones are not yielded.
 
-        Raises SourceError; Skippable at the very end, when an answer made no ticket.
+        Raises SourceError, and Skippable at the very end when an answer made no ticket.
         """
         self._prepare()
         now = self._clock.now()
@@ -143,7 +145,7 @@ class ServiceNowSource:
 
     @fenced
     def read_hinted(self, ids: Sequence[str], cursor: Cursor) -> Page:
-        """Read those of these tickets that a poll would bring, with their children; see `ports.Source`."""
+        """Read those of these tickets that a poll would return, with their children; see `ports.Source`."""
         self._prepare()
         now, named = self._clock.now(), [sys_id for sys_id in ids if SYS_ID.fullmatch(sys_id)]
         readings: list[Reading] = []
@@ -158,14 +160,14 @@ class ServiceNowSource:
 
     @fenced
     def take_census(self) -> Census:
-        """Sweep all ids in scope. Raises SourceError."""
+        """Read all ids in scope. Raises SourceError."""
         self._prepare()
         self.directory.who_am_i()
         return CensusTaker(self.client, self._options, self._lookup).take()
 
     @fenced
     def locate(self, ids: Mapping[str, str], _actions: Set[str], census: Census) -> Located:
-        """Ask many at a time for rows that a census missed; see `ports.Source`."""
+        """Search in bulk for rows that a census missed; see `ports.Source`."""
         return Missing(self.client, self._options).locate(ids, census)
 
     @fenced
@@ -175,7 +177,7 @@ class ServiceNowSource:
 
     @fenced
     def prove_gone(self, ids: Mapping[str, str]) -> frozenset[str]:
-        """Send each its own request; see `ports.Source`."""
+        """Send a request of its own for each ticket; see `ports.Source`."""
         gone = Missing(self.client, self._options).prove_gone(ids)
         if gone:
             self.directory.who_am_i()
@@ -183,6 +185,6 @@ class ServiceNowSource:
 
     @fenced
     def read_roster(self) -> Mapping[str, str]:
-        """List the tables that are open to us; see `ports.Source`."""
+        """List the tables that we may read; see `ports.Source`."""
         self.directory.who_am_i()
         return CensusTaker(self.client, self._options, self._lookup).roster()

@@ -1,9 +1,8 @@
-"""Several sessions of one source that ask side by side: answers take time to come, and the wait is shared.
+"""Several sessions of one source that send requests in parallel, so that the waits for slow answers overlap.
 
-Where answers come at once there is no wait to share, and one session asks (a twentieth less time, measured).
-Each is a thread with a connection of its own; the request budget is the source's, so that they ask no faster than one
-may. They are daemon threads, and who waits for them looks at the stop event: an answer that does not come holds up
-nobody's end.
+Where answers are fast, there is no wait to share, and one session sends all (a twentieth less time, measured).
+Each session is a daemon thread with its own connection; all share the source's request budget, so together they are
+no faster than one may be. Whoever waits for them also watches the stop event: a missing answer delays no shutdown.
 """
 
 from __future__ import annotations
@@ -26,11 +25,11 @@ _Queue = SimpleQueue[_Task | None]
 
 
 class Sessions:
-    """The sessions of one source; opened one by one as they are needed, closed with this object.
+    """The sessions of one source; each is opened when it is first needed, all are closed with this object.
 
     Args:
-        client: the source's own, which the others are like.
-        count: sessions at most.
+        client: the source's own client, which the others copy.
+        count: maximum number of sessions.
     """
 
     def __init__(self, client: TableClient, count: int) -> None:
@@ -42,11 +41,11 @@ class Sessions:
         weakref.finalize(self, _end_all, self._queue, self._threads).atexit = False
 
     def slices(self) -> Slices:
-        """Begin a reading that is cut into slices."""
+        """Begin a read that is cut into slices."""
         return Slices(self, self._client)
 
     def put(self, task: _Task) -> None:
-        """Let one session carry out a task when its turn comes."""
+        """Queue a task for the next free session."""
         self._queue.put(task)
         with self._lock:
             if len(self._threads) < (self._count if self._client.pace.is_slow else 1):
@@ -60,10 +59,10 @@ class Sessions:
 
 
 def _serve(queue: _Queue, client: TableClient) -> None:
-    """Carry out tasks until there will be no more. Knows the queue alone, so that nobody's end waits for it."""
+    """Run tasks until the queue ends. It refers to the queue alone, so that it keeps no other object alive."""
     while (task := queue.get()) is not None:
         task(client)
-        del task  # with the rows that it read
+        del task  # frees the rows that it read
     client.close()
 
 
@@ -73,7 +72,7 @@ def _end_all(queue: _Queue, threads: list[threading.Thread]) -> None:
 
 
 class Slices:
-    """The requests of one reading: what was not sent yet when one must wait, or the block is left, never will be."""
+    """The requests of one read; unsent ones are cancelled when the tracker asks to wait or the block ends."""
 
     def __init__(self, sessions: Sessions, client: TableClient) -> None:
         self._sessions = sessions
@@ -91,7 +90,7 @@ class Slices:
         self._is_over = True
 
     def ask(self, work: Callable[[TableClient], T]) -> Future[T]:
-        """Let a session do some work; what it returns or raises comes with the future."""
+        """Queue some work for a session; the future holds what it returns or raises."""
         coming: Future[T] = Future()
 
         def task(client: TableClient) -> None:
@@ -100,8 +99,8 @@ class Slices:
                 return
             try:
                 coming.set_result(work(client))
-            except BaseException as error:  # noqa: BLE001 - raised again where it is waited for
-                if isinstance(error, (NotBefore, Retryable)):  # what waits behind is not sent to hear the same
+            except BaseException as error:  # noqa: BLE001 - the waiting caller raises it again
+                if isinstance(error, (NotBefore, Retryable)):  # queued requests would get the same answer
                     self._fault, self._is_over = error, True
                 coming.set_exception(error)
 
@@ -109,7 +108,7 @@ class Slices:
         return coming
 
     def wait(self, coming: Future[T]) -> T:
-        """Wait for one answer. Raises what the work raised, and Retryable when we are stopping meanwhile."""
+        """Wait for one answer. Raises what the work raised, and Retryable at shutdown."""
         while not coming.done():
             wait([coming], _LOOK_UP)
             if self._stop.is_set() and not coming.done():
@@ -119,7 +118,7 @@ class Slices:
         return coming.result()
 
     def ahead(self, begin: Callable[[TableClient], Iterator[T]]) -> Iterator[T]:
-        """Yield items, each asked for while the one before is worked on; holds on to none that it has yielded.
+        """Yield items; each is requested while the caller works on the one before, and none is kept after it.
 
         For a single session: one thread makes all items, so that what it needs for one serves for the next.
         """

@@ -1,4 +1,4 @@
-"""What the instance says of itself, as SiteFacts."""
+"""An instance's facts about itself, as SiteFacts."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def site_facts(
     children: Sequence[tuple[str, str]],
     at: datetime | None,
 ) -> SiteFacts:
-    """Put together what is known of the instance; fields of child tables follow those of the record's table."""
+    """Combine what is known of the instance; fields of child tables follow those of the record's table."""
     me = directory.me
     if me is None:
         raise Authentication(directory.client.source, "asked for the site before signing in")
@@ -53,7 +53,7 @@ _WHY = {
 
 
 def _missing_rights(known: Sequence[TableFacts]) -> Iterator[str]:
-    """Say which tables about tables are closed to us, and what is not known for that."""
+    """Yield a message for each metadata table that we may not read, with what is unknown without it."""
     for table in sorted(set().union(*(facts.closed for facts in known))):
         yield (
             f"{table} is closed to our account, so it is not known {_WHY[table]}; what the rows themselves hold is "

@@ -1,4 +1,4 @@
-"""The cursor's state: one position a table, and how far a fill of it has come. JSON, and kept small."""
+"""The cursor's state: for each table a position, and how far its fill has come. JSON, kept small."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from capa_sync.sources.servicenow.keyset import Position, from_stamp
 
 @dataclass(frozen=True, slots=True)
 class TableState:
-    """Where the reading of one table stands.
+    """The progress of reading one table.
 
     Attributes:
-        at: the last row of which nothing older can still appear; None before there is one.
-        anchored: the row at `at` was there when last seen, so its absence means something.
-        filling: a walk over the whole table is under way.
-        filled_to: the sys_id up to which that walk has come.
-        floor: stamp taken before the fill began: what changed later is read again after it.
-        newest: the newest row at or below the floor that the fill has met; becomes `at`.
+        at: the last row below which no older change can still appear; None before there is one.
+        anchored: the row at `at` was visible at the last poll, so its absence means something.
+        filling: a read of the whole table has begun.
+        filled_to: the sys_id that this read has reached.
+        floor: instant taken before the fill began: later changes are read again after it.
+        newest: the newest row at or below the floor that the fill has read; becomes `at`.
     """
 
     at: Position | None = None
@@ -55,9 +55,9 @@ class States:
     """The states of all tables of one source, in the order of reading.
 
     Args:
-        cursor: as stored; an empty one begins anew.
-        tables: the tables now configured; states of others are dropped.
-        full: walk through everything once more; a walk that is under way goes on instead.
+        cursor: as stored; an empty one starts from the beginning.
+        tables: the configured tables; states of others are dropped.
+        full: read everything again; a full read that has already begun continues instead.
     """
 
     def __init__(self, cursor: Cursor, tables: tuple[str, ...], *, full: bool) -> None:
@@ -72,14 +72,14 @@ class States:
             }
 
     def forget_future(self, present: str) -> None:
-        """Begin anew with tables whose position lies in the instance's future: its clock was ahead once."""
+        """Start again with tables whose position lies in the instance's future: its clock was ahead once."""
         for name, state in self.of.items():
             if state.at is not None and state.at.stamp > present:
                 self.of[name] = TableState()
                 self._watermark = None
 
     def cursor(self) -> Cursor:
-        """Return the cursor as it now stands; its watermark never goes back."""
+        """Return the present cursor; its watermark never goes back."""
         reached = [state.at.stamp for state in self.of.values() if state.at is not None]
         watermark: datetime | None = self._watermark
         if reached:

@@ -1,4 +1,4 @@
-"""The tables of one source: which rows are in its scope, and how pages of them are asked for."""
+"""The tables of one source: which rows are in scope, and how pages of them are requested."""
 
 from __future__ import annotations
 
@@ -15,22 +15,22 @@ from capa_sync.sources.servicenow.keyset import KeysetPager, Position, to_stamp
 from capa_sync.sources.servicenow.options import ServiceNowOptions
 from capa_sync.sources.servicenow.query import join, one_of, prefixed
 
-_SHORTEST_OVERLAP = timedelta(seconds=10)  # stamps have whole seconds, and commits come late (facts 2.3)
+_SHORTEST_OVERLAP = timedelta(seconds=10)  # update times have whole seconds, and commits come late (facts 2.3)
 _OUTLINE = ("sys_id", "sys_updated_on", "sys_created_on", "sys_class_name", "number")
-"""Of a record too large to be read: what names it and tells when it was touched."""
-_LOOK_BACK = 50  # rows asked for to find a visible anchor
+"""Columns of a record too large to be read: its identity and its update time."""
+_LOOK_BACK = 50  # rows requested to find a visible anchor
 
 
 class Tables:
-    """Asks for rows of the configured table and of the tables of its children.
+    """Requests rows of the configured table and of its child tables.
 
     Attributes:
-        records, children: where rows come from. all: both, in the order of reading.
+        records, children: the table specs. all: both, in the order of reading.
 
     Args:
-        options: what the settings say.
+        options: the source's settings.
         client: the source's own session.
-        lookup: what the mirror already holds.
+        lookup: shows what the mirror already holds.
     """
 
     def __init__(self, options: ServiceNowOptions, client: TableClient, lookup: MirrorLookup) -> None:
@@ -54,7 +54,7 @@ class Tables:
         linked: bool = True,
         client: TableClient | None = None,
     ) -> TableAnswer:
-        """Ask for one page, with display texts unless only some fields are wanted. Raises SourceError."""
+        """Request one page, with display texts unless only some fields are wanted. Raises SourceError."""
         return (client or self.client).rows(
             shelf.table,
             query,
@@ -68,14 +68,14 @@ class Tables:
         )
 
     def fill_pager(self, shelf: Shelf, client: TableClient) -> KeysetPager:
-        """Return the walk over all of a table that is in scope: through the reference for children."""
+        """Return the pager over all rows of a table that are in scope; for children through the reference."""
         scope = self._options.query
         if shelf.reference:
             scope = prefixed(self._options.query, shelf.reference) or f"{shelf.reference}ISNOTEMPTY"
         return KeysetPager(self.name, shelf.table, partial(self.ask, shelf, client=client), scope)
 
     def change_pager(self, shelf: Shelf) -> KeysetPager:
-        """Return the walk over changes; of children in the whole table, so that one taken away is noticed."""
+        """Return the pager over changes; for children of the whole table, so that a removed child is noticed."""
         return KeysetPager(self.name, shelf.table, partial(self.ask, shelf), self._own(shelf))
 
     def again(self, shelf: Shelf, ids: Sequence[str], *, scoped: bool = False) -> list[Row]:
@@ -84,7 +84,7 @@ class Tables:
         return [row for batch in batches(ids) for row in self.listed(shelf, join(base, one_of("sys_id", batch)))]
 
     def listed(self, shelf: Shelf, base: str) -> list[Row]:
-        """Read all rows that a filter with a list of ids finds, which links would echo."""
+        """Read all rows that a filter with a list of ids finds; without links, which would repeat the ids."""
         pager = KeysetPager(self.name, shelf.table, partial(self.ask, shelf, linked=False), base)
         return [row for answer in pager.by_id("") for row in answer.rows]
 
@@ -92,14 +92,14 @@ class Tables:
         return "" if shelf.reference else self._options.query
 
     def ours(self, shelf: Shelf, rows: Sequence[Row]) -> Sequence[Row]:
-        """Leave out children of records that are not in scope: a filter through a reference can be dropped too."""
+        """Leave out children of records out of scope: the platform can also drop a filter through a reference."""
         if not shelf.reference:
             return rows
         records = self._in_scope({value_of(row, shelf.reference) for row in rows})
         return [row for row in rows if value_of(row, shelf.reference) in records]
 
     def _in_scope(self, records: set[str]) -> set[str]:
-        """Return those of these that are mirrored as records, or would be: a child of a child is nobody's action."""
+        """Return those that are or would be mirrored as records: a child of a child is no action."""
         actions = set(self._lookup.action_ids(self.name)) if records else set()
         named = sorted(record for record in records - actions if SYS_ID.fullmatch(record))
         found = {record for record in named if self._lookup.known_stamp(self.name, record) is not None}
@@ -112,11 +112,11 @@ class Tables:
         return found
 
     def settled_before(self, at: datetime) -> str:
-        """Return the stamp up to which nothing new can appear, by the instance's own clock."""
+        """Return the instant up to which no new row can appear, by the instance's own clock."""
         return to_stamp(at - max(self._options.overlap, _SHORTEST_OVERLAP))
 
     def newest_before(self, shelf: Shelf, ceiling: Position) -> Position | None:
-        """Find the newest visible row at or below a position: a new one to hold on to."""
+        """Find the newest visible row at or below a position, as a new anchor."""
         order = "ORDERBYDESCsys_updated_on^ORDERBYDESCsys_id"
         query = join(self._own(shelf), f"sys_updated_on<={ceiling.stamp}", order)
         answer = self.ask(shelf, query, limit=_LOOK_BACK, fields=("sys_id", "sys_updated_on"), counted=False)

@@ -1,9 +1,9 @@
-"""Writes on one ServiceNow: two configured columns, set to what they should hold, and work notes, each once.
+"""Writes on one ServiceNow: two configured columns, set to the desired values, and work notes, each once.
 
-Facts: facts/servicenow.md 4. Setting a column to a value may be repeated; a work note may not, so our own marker is
-looked for before each one and an answer that was lost is never followed by a second try. Nor is one written when the
-newest note of our account tells the same points and this register did not know of it: then another register, the
-original of a restored one or one that was lost, has told people already.
+Facts: facts/servicenow.md 4. Setting a column to a value may be repeated; adding a work note may not. So the writer
+looks for our own marker before each note, and never sends a note again after a lost answer. It also writes no note
+when the newest note of our account reports the same points and this register does not know that note: then another
+register (the original of a restored one, or a lost one) has already reported them.
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ _STAMPS = ("sys_id", "sys_updated_on")
 
 
 class ServiceNowWriter:
-    """The port `TicketWriter` for one ServiceNow instance; for one worker thread.
+    """Implements the port `TicketWriter` for one ServiceNow instance; for one worker thread.
 
     Args:
-        options: what the settings say; they name the only columns that are written.
-        client: the door; it refuses everything else before sending.
-        directory: knows who we are.
+        options: the source's settings; they name the only columns that are written.
+        client: sends the requests; it refuses every other write before sending.
+        directory: knows our own user.
     """
 
     def __init__(self, options: ServiceNowOptions, client: TableClient, directory: InstanceDirectory) -> None:
@@ -43,29 +43,29 @@ class ServiceNowWriter:
 
     @fenced_write
     def deliver(self, write: Write, remote_id: str) -> Delivered:
-        """Apply one write, unless it already stands on the ticket.
+        """Apply one write, unless the ticket already shows it.
 
         Raises:
-            WriteRefused: not applied, or ignored in silence by the instance.
+            WriteRefused: not applied, or silently ignored by the instance.
             Retryable, NotBefore, Fatal: not applied.
-            Skippable: not applied: what had to be read of this ticket first is too large.
-            DeliveryUnknown: sent, answer lost.
+            Skippable: not applied: what must be read of this ticket first is too large.
+            DeliveryUnknown: sent, but the answer was lost.
         """
         try:
             if write.kind is WriteKind.FIELDS:
                 return self._set_fields(write)
             if write.kind is WriteKind.WORK_NOTE:
                 return self._add_note(write, remote_id)
-        except AnswerTooLarge as error:  # of what is read before anything is sent
+        except AnswerTooLarge as error:  # raised by a read before anything is sent
             raise Skippable(self._options.name, write.ticket_key, error.message) from None
         raise WriteRefused(self._options.name, f"a {write.kind.value} is never written to ServiceNow")
 
     @fenced
     def look_up(self, write: Write, remote_id: str) -> Delivered | None:
-        """Tell whether a write stands on the ticket; None when it does not. Raises SourceError."""
+        """Return how the ticket shows this write; None when it does not. Raises SourceError."""
         try:
             return self._look_up(write, remote_id)
-        except AnswerTooLarge as error:  # of this ticket: no reason to keep from the others
+        except AnswerTooLarge as error:  # concerns this ticket alone: the others go on
             raise DeliveryUnknown(self._options.name, error.message) from None
 
     def _look_up(self, write: Write, remote_id: str) -> Delivered | None:
@@ -97,7 +97,7 @@ class ServiceNowWriter:
         return wanted
 
     def _compare(self, sent: Mapping[str, str], answer: Row) -> None:
-        """Refuse an answer in which a column does not hold what was sent (facts 4: ignored in silence)."""
+        """Raise for an answer in which a column does not hold what was sent (facts 4: silently ignored)."""
         for column, text in sent.items():
             stored = value_of(answer, column)
             if column not in answer:
@@ -125,7 +125,7 @@ class ServiceNowWriter:
         return self._confirm(write)
 
     def _confirm(self, write: Write) -> Delivered:
-        """Find the note again: the record itself never shows it (facts 0.8)."""
+        """Find the note after writing it: the record itself never shows it (facts 0.8)."""
         try:
             found = self._find_note(write, "", is_ours=True)
         except Exception as error:
@@ -136,10 +136,10 @@ class ServiceNowWriter:
         return found
 
     def _find_note(self, write: Write, known: str, *, is_ours: bool = False) -> Delivered | None:
-        """Find the note with this write's marker, or, unless it must be ours, one that makes it needless.
+        """Find the note with this write's marker, or, unless `is_ours`, one that makes it unnecessary.
 
-        `known` is the id of the newest note that this register knows of. Where the journal is closed to us, nobody
-        tells who wrote a note, and only the marker of this write itself counts.
+        `known` is the id of the newest note that this register knows. Where we may not read the journal, the author
+        of a note is unknown, and only the marker of this write itself counts.
         """
         row = self._record(write, ())
         notes = self._history.notes_of([write.ticket_id])
@@ -154,7 +154,7 @@ class ServiceNowWriter:
         return Delivered(remote_id=value_of(note, "sys_id"), stamp=value_of(row, "sys_updated_on"))
 
     def _reported_since(self, write: Write, notes: Sequence[Row], known: str) -> Row | None:
-        """Return the newest note of our account if it came after the known one and tells what this write would."""
+        """Return our account's newest note if it came after the known one and reports what this write would."""
         wanted, ids = NoteMark.read(marker_of(write)), [value_of(note, "sys_id") for note in notes]
         if wanted is None or (known and known not in ids):
             return None
@@ -165,7 +165,7 @@ class ServiceNowWriter:
         return ours[-1] if newest is not None and newest.tells(wanted) else None
 
     def _in_display_text(self, write: Write) -> Delivered | None:
-        """Look in the record's own text of its notes where the journal is closed to us."""
+        """Search the record's own text of its notes, where we may not read the journal."""
         row = self._record(write, ("work_notes",), display=True)
         is_there = marker_of(write) in display_of(row, "work_notes").splitlines()
         return Delivered(stamp=value_of(row, "sys_updated_on")) if is_there else None
@@ -179,12 +179,12 @@ class ServiceNowWriter:
 
 
 def marker_of(write: Write) -> str:
-    """Return the line that makes a note ours: `[capa-sync TICKET-ID HASH]` (CONTRACT.md 8)."""
+    """Return the marker line of our note: `[capa-sync TICKET-ID HASH]` (CONTRACT.md 8)."""
     return write.marker if NOTE_MARKER.fullmatch(write.marker) else f"[capa-sync {write.ticket_id} {write.hash}]"
 
 
 def _marker_in(row: Row) -> str:
-    """Return the marker that a note of ours ends with, "" for any other note."""
+    """Return the marker at the end of our note, "" for any other note."""
     last = value_of(row, "value").rstrip().rpartition("\n")[2].strip()
     return last if NOTE_MARKER.fullmatch(last) else ""
 
@@ -192,8 +192,8 @@ def _marker_in(row: Row) -> str:
 def plain_text(text: str) -> str:
     """Make untrusted text harmless in a journal or text column.
 
-    Control and direction characters go; `[code]`, which makes a journal render HTML, `@[`, which mentions people,
-    and a marker of ours inside the text lose their meaning.
+    Control and direction characters are removed. `[code]`, which makes a journal render HTML, `@[`, which mentions
+    people, and a marker of ours inside the text lose their meaning.
     """
     clean = lines(text)
     clean = CODE_TAG.sub(r"(\1code)", clean).replace("@[", "@ [")
@@ -201,10 +201,10 @@ def plain_text(text: str) -> str:
 
 
 def _differing(row: Row, wanted: Mapping[str, str]) -> dict[str, str]:
-    """Return those of the wanted columns that say something else now."""
+    """Return the desired columns that have another value now."""
     return {column: text for column, text in wanted.items() if not says_the_same(value_of(row, column), text)}
 
 
 def _same(stored: str, wanted: str) -> bool:
-    """Compare as the platform stores: line ends and outer blanks do not count."""
+    """Compare texts as the platform stores them: line ends and outer blanks do not count."""
     return stored.replace("\r\n", "\n").strip() == wanted.replace("\r\n", "\n").strip()
