@@ -1,4 +1,4 @@
-"""Stage 4, record to verdicts: a closed vocabulary, pure, with tests inside each rule file."""
+"""Stage 4, from record to verdicts: pure code, a closed vocabulary of phrases, tests inside each rule file."""
 
 from __future__ import annotations
 

@@ -14,9 +14,9 @@ _ONE_DAY = timedelta(days=1)
 
 
 class Calendar:
-    """What a day is for an organisation: its time zone and the dates on which it does not work.
+    """The days of an organisation: its time zone and its holidays.
 
-    Wall-clock arithmetic throughout: a day has 24:00 as its end also where the clock jumps.
+    All arithmetic uses wall-clock time: a day ends at 24:00 also when the clock changes.
     """
 
     def __init__(self, timezone: str, holidays: frozenset[date]) -> None:
@@ -30,7 +30,7 @@ class Calendar:
         return instant.astimezone(self._zone)
 
     def local_date(self, value: date | datetime) -> date:
-        """Return the local date of an instant; a date is its own."""
+        """Return the local date of an instant; a date is returned unchanged."""
         return value.astimezone(self._zone).date() if isinstance(value, datetime) else value
 
     def start_of(self, day: date) -> datetime:
@@ -50,7 +50,7 @@ class Calendar:
         return wall.replace(tzinfo=self._zone).astimezone(UTC)
 
     def is_business_day(self, day: date) -> bool:
-        """Tell whether a date is Monday to Friday and no holiday."""
+        """Return whether a date is Monday to Friday and not a holiday."""
         return day.weekday() < 5 and day not in self._holidays
 
     def add_days(self, instant: datetime, count: int) -> datetime:
@@ -58,9 +58,9 @@ class Calendar:
         return self.at(self.local(instant).replace(tzinfo=None) + timedelta(days=count))
 
     def deadline(self, start: date | datetime, length: Days, pauses: Sequence[Pause] = ()) -> datetime | None:
-        """Return the end (24:00) of the last day of a length counted from the day of `start`, that day not counted.
+        """Return the end (24:00) of the last day of a length that starts on the day after `start`.
 
-        A day at whose end the record was on hold does not count. None while an unfinished pause holds it.
+        A day at whose end the record was on hold does not count. None while the record is on hold.
         """
         day, counted = self.local_date(start), 0
         if not pauses:
@@ -87,9 +87,10 @@ class Calendar:
         return end
 
     def elapsed(self, start: datetime, count: int, pauses: Sequence[Pause] = ()) -> datetime | None:
-        """Return when `count` calendar days have passed since `start`; a day at whose end it was on hold is left out.
+        """Return when `count` calendar days have passed since `start`.
 
-        With count 0: the first instant from `start` on that is not on hold. None while a pause holds it.
+        A day at whose end the record was on hold does not count. With count 0: the first instant from `start` on at
+        which the record is not on hold. None while the record is on hold.
         """
         if not pauses:
             return self.add_days(start, count) if count else start
@@ -108,11 +109,11 @@ class Calendar:
 
 
 def held(pauses: Sequence[Pause], tick: datetime) -> Pause | None:
-    """Return the pause that holds a day ending at `tick`: begun before its end and not over before it."""
+    """Return the pause that covers the end `tick` of a day: it began before `tick` and did not end before it."""
     return next((p for p in pauses if p.start < tick and (p.end is None or tick <= p.end)), None)
 
 
 @lru_cache(maxsize=32)
 def calendar_for(timezone: str, holidays: frozenset[date]) -> Calendar:
-    """Return the calendar of a time zone and its holidays; equal arguments share one, with its cache of days."""
+    """Return the calendar of a time zone and its holidays; equal arguments share one calendar and its cache."""
     return Calendar(timezone, holidays)

@@ -1,4 +1,4 @@
-"""The tests inside rule files, as data: a life of a ticket in changes, and what the rule says on some days."""
+"""The tests inside rule files, as data: the edits of a ticket, and the verdicts expected on some days."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ class When:
 
     @property
     def wall(self) -> datetime:
-        """Return the naive local time; for a day without one, the last moment of it."""
+        """Return the naive local time; for a day without a time, the last moment of the day."""
         return datetime.combine(self.day, self.time or time.max)
 
 
 @dataclass(frozen=True, slots=True)
 class ActionEdit:
-    """What a row changes in one action; None leaves it."""
+    """What a row changes in one action; None: unchanged."""
 
     id: str
     kind: str = ""
@@ -44,7 +44,7 @@ class ActionEdit:
 
 @dataclass(frozen=True, slots=True)
 class TimelineRow:
-    """One edit of the life: everything in it was saved together. The first row creates the ticket."""
+    """One edit of the ticket, saved at once. The first row creates the ticket."""
 
     when: When
     by: str
@@ -59,7 +59,11 @@ class TimelineRow:
 
 @dataclass(frozen=True, slots=True)
 class Expect:
-    """What the rule must say on a day; empty parts are not checked. `look_again`: a day, or `never`."""
+    """The verdict expected on a day; empty attributes are not checked.
+
+    Attributes:
+        look_again: the day at which the verdict is next due, or `never`.
+    """
 
     when: When
     line: int
@@ -75,11 +79,12 @@ class Case:
     """One test of a rule file.
 
     Attributes:
-        ignored / inactive: accounts that count as no human / whose people are not active.
-        silent: people of whom the tracker does not say whether they are active.
-        unmapped, unreadable: fields (or `actions`) in that state for the whole life.
-        history_complete: False -> the history could not be read.
-        options: the settings of the test; not those of the installation, so that a test means the same everywhere.
+        ignored: accounts that do not count as humans. inactive: people whose account is not active.
+        silent: people for whom the tracker does not report whether they are active.
+        unmapped, unreadable: fields (or `actions`) that are in that state during the whole test.
+        history_complete: False when the history could not be read.
+        options: the settings of the test, not those of the installation, so that a test gives the same result
+            everywhere.
     """
 
     name: str

@@ -1,4 +1,4 @@
-"""Reads the tests inside a rule file: `case`, its world, its `timeline`, and what to `expect` on which day."""
+"""Reads the tests inside a rule file: `case`, its settings, its `timeline`, and what to `expect` on which day."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ _TEXT = Subject("text", Kind.TEXT, "what an action is")
 
 
 def read_cases(tree: Tree | None, problems: Problems) -> tuple[Case, ...]:
-    """Return the tests of a rule file, noting each mistake with its line."""
+    """Return the tests of a rule file; record each mistake with its line."""
     return tuple(
         case
         for member in items_of(tree, "tests", problems)
@@ -69,7 +69,7 @@ class _CaseReader:
         self._options = JudgeOptions()
 
     def case(self, tree: Tree) -> Case | None:
-        """Return the test, None where it is no mapping."""
+        """Return the test, None where it is not a mapping."""
         if not isinstance(tree, YamlTable):
             self._problems.add(tree.line, "a test must be a mapping", "start with `case: what it shows`")
             return None

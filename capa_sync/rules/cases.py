@@ -1,4 +1,4 @@
-"""Runs the tests inside rule files and words what came out."""
+"""Runs the tests inside rule files and describes their results."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from capa_sync.rules.rule import Rule
 
 @dataclass(frozen=True, slots=True)
 class CaseResult:
-    """What one test of a rule came to; `problems` is empty when it passed."""
+    """The result of one test of a rule; `problems` is empty when the test passed."""
 
     rule: str
     case: str
@@ -27,12 +27,12 @@ class CaseResult:
 
     @property
     def passed(self) -> bool:
-        """Tell whether every expectation was met."""
+        """Return whether every expectation was met."""
         return not self.problems
 
 
 class CaseBook:
-    """A rule's tests with their lives replayed once, so that mutants of the rule can be tried quickly."""
+    """The tests of a rule, their timelines replayed once, so that mutants of the rule can be tested fast."""
 
     def __init__(self, cases: Iterable[Case]) -> None:
         self._moments: list[tuple[Case, list[tuple[Expect, CapaRecord | None]]]] = [
@@ -47,7 +47,7 @@ class CaseBook:
         ]
 
     def accepts(self, rule: Rule) -> bool:
-        """Tell whether a rule passes every test."""
+        """Return whether a rule passes every test."""
         return all(not _check(rule, case, e, record) for case, moments in self._moments for e, record in moments)
 
 
@@ -57,7 +57,7 @@ def run_cases(rule: Rule) -> list[CaseResult]:
 
 
 def verdict_at(rule: Rule, case: Case, expect: Expect, record: CapaRecord) -> Verdict:
-    """Return what a rule says on a day of a test."""
+    """Return the verdict of a rule on a day of a test."""
     context = open_record(record, instant(case, expect.when), Terms(case.options))
     return judge(rule, context)
 

@@ -14,18 +14,18 @@ _JOINS = tuple(join.value for join in Join)
 
 
 class ConditionReader:
-    """Compiles the conditions of one file, noting each mistake with its line."""
+    """Compiles the conditions of one file and records each mistake with its line."""
 
     def __init__(self, vocabulary: Vocabulary, problems: Problems) -> None:
         self._vocabulary = vocabulary
         self._problems = problems
 
     def block(self, tree: Tree | None, key: str) -> Block:
-        """Return a list of conditions that must all hold; an empty block where there is none."""
+        """Return the block of a list of conditions that must all hold; an empty block where there is no list."""
         return Block(Join.ALL, self._members(items_of(tree, key, self._problems), 0))
 
     def guard(self, tree: Tree, key: str) -> Condition | None:
-        """Return a phrase or block after `when`: `field phrase` on a line, or a mapping of one line or block."""
+        """Return the condition after `when`: `field phrase` on one line, a mapping (line or block), or a list."""
         if isinstance(tree, Text):
             return self.inline(tree.value, tree.line)
         if isinstance(tree, Items):
@@ -34,7 +34,7 @@ class ConditionReader:
         return members[0] if members else None
 
     def inline(self, text: str, line: int) -> Condition | None:
-        """Return the condition of `field phrase`, a colon between them allowed."""
+        """Return the condition of `field phrase` or `field: phrase`."""
         name, _, sentence = text.strip().partition(" ")
         return self._line(Text(name.rstrip(":"), line), Text(sentence.strip(), line))
 

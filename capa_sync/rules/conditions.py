@@ -1,4 +1,4 @@
-"""Conditions compiled: lines and the blocks any, all, none, judged in three truths with the next time they turn."""
+"""Compiled conditions: lines and any/all/none blocks, judged true, false or unknown, with the next due instant."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from capa_sync.rules.phrases.phrase import Phrase, Test
 from capa_sync.rules.subjects import Subject
 
 Judged = tuple[Truth, datetime | None]
-"""A truth, and the instant at which time alone may turn it; None = only an edit can."""
+"""A truth, and the instant at which time alone may change it; None: only an edit can."""
 
 TRUTH_WORDS: dict[Truth, str] = {True: "true", False: "false", None: "cannot tell"}
 
@@ -30,7 +30,7 @@ class Join(StrEnum):
 
 @dataclass(frozen=True)
 class Line:
-    """One `field: phrase` of a rule file. `line` is where it stands there."""
+    """One `field: phrase` of a rule file; `line` is its line number there."""
 
     subject: Subject
     sentence: str
@@ -44,7 +44,7 @@ class Line:
         return f"{self.subject.name}: {self.sentence}"
 
     def judge(self, context: Context) -> Judged:
-        """Return its truth and when that turns by time alone."""
+        """Return the truth of the line, and when time alone changes it."""
         test = self.test
         found = context.judged.get(test)
         if found is None:
@@ -55,7 +55,7 @@ class Line:
 
     @property
     def is_clocked(self) -> bool:
-        """Tell whether time alone may turn it."""
+        """Return whether time alone may change its truth."""
         return self.test.clock is not None
 
     def _clocked(self, context: Context) -> Clocked | None:
@@ -68,38 +68,38 @@ class Line:
         return found
 
     def evidence(self, context: Context) -> list[Evidence]:
-        """Return its facts, each stamped with the line and its truth."""
-        found = context.told.get(self.test)
+        """Return its facts, each with the text and the truth of the line."""
+        found = context.evidence.get(self.test)
         if found is None:
             text, truth, facts = self.text, TRUTH_WORDS[self.judge(context)[0]], self.test.evidence(context)
             found = [Evidence(fact.what, fact.text, fact.at, fact.by, fact.entry, text, truth) for fact in facts]
-            context.told[self.test] = found
+            context.evidence[self.test] = found
         return found
 
     def unknown(self, context: Context) -> str:
-        """Return why it cannot tell."""
+        """Return why its truth is not known."""
         return context.unknown(self.test.reads, history=self.phrase.history)
 
 
 @dataclass(frozen=True)
 class Block:
-    """Members joined by any, all or none (CONTRACT.md 7, Truth)."""
+    """Conditions joined by any, all or none (CONTRACT.md 7, Truth)."""
 
     join: Join
     members: tuple[Condition, ...]
 
     @cached_property
     def is_clocked(self) -> bool:
-        """Tell whether time alone may turn it."""
+        """Return whether time alone may change its truth."""
         return any(member.is_clocked for member in self.members)
 
     @cached_property
     def _cheapest_first(self) -> tuple[Condition, ...]:
-        """Return the members with those first that time does not turn: they cost less, and may settle all alone."""
+        """Return the members, those that time does not change first: they cost less and may decide the block."""
         return tuple(sorted(self.members, key=lambda member: member.is_clocked))
 
     def judge(self, context: Context) -> Judged:
-        """Return its truth and the earliest instant at which time alone may turn a member that matters."""
+        """Return its truth, and the earliest instant at which time alone may change a member that matters."""
         deciding = self.join is not Join.ALL
         known, soonest, decided = True, None, False
         for member in self._cheapest_first:
@@ -117,7 +117,7 @@ class Block:
 
     @cached_property
     def lines(self) -> tuple[Line, ...]:
-        """Return every line in it, nested ones included."""
+        """Return every line of the block, nested lines included."""
         return tuple([line for member in self.members for line in lines_of(member)])
 
 
@@ -130,9 +130,11 @@ def lines_of(condition: Condition) -> tuple[Line, ...]:
 
 
 class Broken(NamedTuple):
-    """One line that is why a condition is false; `negated` inside a `none`, where it holds and should not.
+    """One line that makes a condition false.
 
-    `choice` groups lines of one `any`, of which one would have been enough.
+    Attributes:
+        negated: the line stands inside a `none`: it holds and should not.
+        choice: equal for the lines of one `any`, of which one true line would be enough; 0 outside an `any`.
     """
 
     line: Line
@@ -141,7 +143,7 @@ class Broken(NamedTuple):
 
 
 def broken_lines(condition: Condition, context: Context) -> list[Broken]:
-    """Return the lines that make a condition false; none when it is not false."""
+    """Return the lines that make a condition false; an empty list when it is not false."""
     found: list[Broken] = []
     _collect(condition, context, found, 0)
     return found
@@ -162,12 +164,12 @@ def _collect(condition: Condition, context: Context, found: list[Broken], choice
 
 
 def unknown_reasons(condition: Condition, context: Context) -> list[str]:
-    """Return why a condition cannot tell: the reasons of its lines that cannot."""
+    """Return why the truth of a condition is not known: the reasons of its lines whose truth is not known."""
     return [line.unknown(context) for line in lines_of(condition) if line.judge(context)[0] is None]
 
 
 def negate(condition: Condition, target: Line) -> Condition:
-    """Return the condition with one line turned into its opposite, for the mutation check."""
+    """Return the condition with one line negated, for the mutation check."""
     if isinstance(condition, Line):
         return Block(Join.NONE, (condition,)) if condition is target else condition
     return Block(condition.join, tuple(negate(member, target) for member in condition.members))

@@ -1,4 +1,4 @@
-"""A record under judgement: its values, its history by field, and what follows from both, each worked out once."""
+"""A record under evaluation: its values, its history by field, and what follows from both, each computed once."""
 
 from __future__ import annotations
 
@@ -27,14 +27,15 @@ _HISTORY_OF = {
     "closed_by": ("stage",),
     "replans": ("due_at",),
 }
-"""Subjects without a history of their own -> those whose history they are worked out from."""
+"""Subject without a history of its own -> the subjects from whose history it is computed."""
 _UNSURE = frozenset({ValueState.ERROR, ValueState.UNREADABLE})
 
 
 class Terms:
-    """What the settings mean to one set of rules, prepared once.
+    """The settings as one rule set uses them, prepared once.
 
-    `bare` holds verdicts without words or facts by rule and outcome, shared between records.
+    Attributes:
+        bare: (rule, outcome) -> verdict without message and evidence, shared between records.
     """
 
     def __init__(self, options: JudgeOptions) -> None:
@@ -49,12 +50,12 @@ class Terms:
         }
 
     def length(self, deadline: str, grade: str) -> Days:
-        """Return a named deadline's length for a grade ("" ungraded)."""
+        """Return the length of a named deadline for a grade ("" for ungraded)."""
         return self._lengths[deadline, grade]
 
 
 class DueDateMove(NamedTuple):
-    """One move of a date to a later one by a human; `passed`: the old date had ended by then."""
+    """One move of a date to a later one by a human; `passed`: the old date had already ended."""
 
     change: FieldChange
     old: date | datetime
@@ -65,13 +66,14 @@ class DueDateMove(NamedTuple):
 class Context:
     """One record at one instant. `now` is the only clock that phrases may read.
 
-    Rules share much of what they ask, so what was found is remembered here: values, the `facts` of values, and by
-    test how it was `judged` (its truth, and when time alone turns it), `clocked`, and what evidence it `told`.
+    Rules ask many of the same questions, so the context caches the answers.
 
     Attributes:
+        facts: subject -> evidence of its value. evidence: test -> evidence.
+        judged: test -> its truth, and when time alone changes it. clocked: test -> its truth over time.
         all_actions: every corrective or preventive action that ever was one, cancelled ones included.
-        actions: those that rules count: not cancelled, not an emptied field.
-        actions_unknown: why the list of actions may be incomplete, "" when it is whole.
+        actions: the actions that rules count: not cancelled, not from a field that is now empty.
+        actions_unknown: why the list of actions may be incomplete, "" when it is complete.
         history_whole: nothing of the record's history is missing.
     """
 
@@ -88,7 +90,7 @@ class Context:
         self.facts: dict[str, Evidence] = {}
         self.judged: dict[object, tuple[Truth, datetime | None]] = {}
         self.clocked: dict[object, Clocked] = {}
-        self.told: dict[object, list[Evidence]] = {}
+        self.evidence: dict[object, list[Evidence]] = {}
         self._firsts: dict[str, FirstTime] = {}
         self._became: dict[tuple[str, frozenset[str]], FirstTime] = {}
         self._entries: dict[str, tuple[Moment | None, bool]] = {}
@@ -97,16 +99,16 @@ class Context:
         self.history_whole = record.history_complete or began
 
     def is_whole(self, name: str) -> bool:
-        """Tell whether nothing is missing of the history that a subject has or is worked out from."""
+        """Return whether the history of a subject, or the history that it is computed from, is complete."""
         return self.history_whole and not self.gap(name)
 
     def gap(self, name: str) -> str:
-        """Return why the history of this subject alone cannot be told, "" when it can."""
+        """Return why the history of this subject alone is not known, "" when it is."""
         gaps = self.record.history_gaps
-        return next((gaps[each] for each in _HISTORY_OF.get(name, (name,)) if each in gaps), "") if gaps else ""
+        return next((gaps[field] for field in _HISTORY_OF.get(name, (name,)) if field in gaps), "") if gaps else ""
 
     def value(self, name: str) -> Value:
-        """Return a subject's value now, derived ones included."""
+        """Return the present value of a subject, derived or not."""
         derive = self._derive.get(name)
         if derive is None:
             return self.record.fields[name]
@@ -116,11 +118,11 @@ class Context:
         return made
 
     def label(self, name: str) -> str:
-        """Return a subject's label for people: the tracker's own where the mapping knows it."""
+        """Return the label of a subject for people: the tracker's own label where the mapping knows it."""
         return self.record.labels.get(name) or SUBJECTS[name].label
 
     def person(self, person_id: str | None) -> str:
-        """Return a person's name for people; with the id where two persons of this record have the same name."""
+        """Return the display name of a person, with the id where two persons of this record have the same name."""
         return self._names.get(person_id, person_id) if person_id else "someone unknown"
 
     @cached_property
@@ -128,9 +130,9 @@ class Context:
         return told_apart(self.record.people_names)
 
     def is_seen(self, moment: Moment | None) -> bool:
-        """Tell whether the history shows this moment.
+        """Return whether the history shows this moment.
 
-        Where a history begins later than its ticket, what its first entries found there came at an unknown time.
+        Where a history begins later than its ticket, the values that it begins with were set at an unknown time.
         """
         if moment is None:
             return False
@@ -138,7 +140,7 @@ class Context:
         return self.history_whole or (change is not None and change.origin is not Origin.BIRTH)
 
     def changes(self, field: str) -> Sequence[FieldChange]:
-        """Return the changes of one field in true order."""
+        """Return the changes of one field, oldest first."""
         if self._by_field is None:
             self._by_field = {}
             for change in self.record.timeline:
@@ -150,7 +152,7 @@ class Context:
         return self._by_field.get(field, ())
 
     def first_filled(self, field: str) -> FirstTime:
-        """Return when a field was first ever filled; a later emptying or rewording does not move it."""
+        """Return when a field was first filled; a later emptying or rewording does not change this."""
         found = self._firsts.get(field)
         if found is None:
             found = self._first(field, lambda value: value.state is ValueState.FILLED)
@@ -168,7 +170,7 @@ class Context:
         return found
 
     def last_entry(self, stage: str) -> tuple[Moment | None, bool]:
-        """Return the last entry into a stage, and whether it is certain that there was no other since."""
+        """Return the last entry into a stage, and whether it is certain that no other entry followed."""
         found = self._entries.get(stage)
         if found is None:
             found = self._entries[stage] = self._last_entry(stage)
@@ -193,7 +195,7 @@ class Context:
         return self.history_whole or (entry.origin is not Origin.BIRTH and start is not None and entry.at >= start)
 
     def moves(self, field: str) -> Sequence[DueDateMove]:
-        """Return the moves of a date to a later one by humans; emptying it in between hides no move."""
+        """Return the moves of a date to a later one by humans, also those with an emptying in between."""
         found = self._moves.get(field)
         if found is None:
             found = self._moves[field] = list(self._later_moves(field))
@@ -217,7 +219,8 @@ class Context:
     def action_start(self) -> FirstTime:
         """Return when corrective action first started.
 
-        The earliest of the first action text, a child's first started status, and the first entry into implemented.
+        This is the earliest of the first action text, the first started status of a child, and the first entry into
+        implemented.
         """
         found = self._firsts.get("action_started_at")
         if found is None:
@@ -235,15 +238,15 @@ class Context:
         return self._with_entry(first_of(times))
 
     def _with_entry(self, time: FirstTime) -> FirstTime:
-        """Return the start of an action with the history entry behind it, which `explain` shows."""
+        """Return the start of an action with its history entry, which `explain` shows."""
         moment = time.known
         if moment is None or moment.change is not None:
             return time
-        made = (each for each in self.changes("actions") if (each.group, each.at) == (moment.group, moment.at))
+        made = (c for c in self.changes("actions") if (c.group, c.at) == (moment.group, moment.at))
         return time._replace(known=moment._replace(change=next(made, None)))
 
     def unknown(self, names: Sequence[str], *, history: bool = False) -> str:
-        """Return why a phrase over these subjects cannot tell, in words for an admin."""
+        """Return for an admin why the truth of a phrase over these subjects is not known."""
         reasons = [reason for name in names if (reason := self._why(name))]
         if history:
             reasons += filter(None, map(self.gap, (*names, "stage")))
@@ -278,7 +281,7 @@ class Context:
 
 
 Derivations = Mapping[str, Callable[[Context], Value]]
-"""Name -> maker of a derived value; given to a context when it is opened."""
+"""Subject -> function that computes its derived value; a context gets these when it is opened."""
 
 
 def _is_there(action: Action) -> bool:

@@ -1,4 +1,4 @@
-"""Facts that no field holds: derived from history and actions (CONTRACT.md 7, facts/clause10.md 2.4)."""
+"""Values that no field holds: derived from history and actions (CONTRACT.md 7, facts/clause10.md 2.4)."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def _identified_at(context: Context) -> Value:
 
 
 def _action_needed(context: Context) -> Value:
-    """An action row makes it yes, mapped or not; while rows may be missing, a `no` is not certain."""
+    """An action row makes the value yes, mapped or not; while rows may be missing, a `no` is not certain."""
     if context.actions:
         return Value(ValueState.FILLED, "yes", "yes")
     value = context.record.fields["action_needed"]
@@ -95,7 +95,7 @@ def _closed_at(context: Context) -> Value:
 
 
 def _closed_by(context: Context) -> Value:
-    """Who closed it; an ignored account is unreadable, so that the rule cannot tell."""
+    """Return who closed the record; an ignored account is unreadable, so that the rule cannot tell."""
     if context.record.stage is not Stage.CLOSED:
         return EMPTY
     entry, sure = context.last_entry("closed")
@@ -147,9 +147,9 @@ DERIVED_VALUES: Derivations = {
     "action_owners": _action_owners,
     "replans": _replans,
 }
-"""Name -> maker of the value; `action_needed` is a catalogue field that an action row can answer."""
+"""Subject -> function that computes its value; `action_needed` is a catalogue field that action rows can override."""
 
 
 def open_record(record: CapaRecord, now: datetime, terms: Terms) -> Context:
-    """Return the context in which rules judge a record at an instant."""
+    """Return the context in which rules evaluate a record at an instant."""
     return Context(record, now, terms, DERIVED_VALUES)

@@ -1,4 +1,4 @@
-"""The vocabulary for people, and the JSON Schema of rule files for editors; both made from the one table."""
+"""The vocabulary for people, and the JSON Schema of rule files for editors; both made from the table of phrases."""
 
 from __future__ import annotations
 
@@ -71,7 +71,10 @@ def _words(subject: Subject) -> str:
 
 
 def json_schema() -> dict[str, Any]:
-    """Return the JSON Schema of a rule file, for completion and typing mistakes in editors; ours is the judge."""
+    """Return the JSON Schema of a rule file, for completion and typing mistakes in editors.
+
+    The schema is weaker than `check_rules`, which decides whether a file is valid.
+    """
     guarded = {"type": "object", "minProperties": 1, "maxProperties": 1}
     properties: dict[str, Any] = {
         "rule": {"type": "string", "pattern": "^[a-z][a-z0-9]*(-[a-z0-9]+)*$", "description": "the file's name"},
@@ -104,7 +107,7 @@ def json_schema() -> dict[str, Any]:
 
 
 def _wording() -> dict[str, Any]:
-    """Return the schema of a message: one text, or several by the record's state."""
+    """Return the schema of a message: one text, or several texts for different states of the record."""
     guard = {"anyOf": [_TEXT, {"$ref": "#/$defs/condition"}, {"$ref": "#/$defs/conditions"}]}
     variant = {"type": "object", "properties": {"when": guard, "say": _TEXT}, "required": ["say"]}
     return {"anyOf": [_TEXT, {"type": "array", "minItems": 1, "items": variant | {"additionalProperties": False}}]}
@@ -115,7 +118,7 @@ def _conditions() -> dict[str, Any]:
 
 
 def _condition() -> dict[str, Any]:
-    """Return the schema of one line or block: one key, and a phrase that can be said of it."""
+    """Return the schema of one line or block: one key, and a phrase that applies to it."""
     fields = {name: _sentence(subject) for name, subject in SUBJECTS.items()}
     blocks = {join.value: {"$ref": "#/$defs/conditions"} for join in Join}
     return {
@@ -132,7 +135,7 @@ def _sentence(subject: Subject) -> dict[str, Any]:
 
 
 def _sentences() -> dict[str, Any]:
-    """Return the schema of the sentences that can be said of each kind of subject."""
+    """Return the schemas of the phrases that apply to each kind of subject."""
     found: dict[str, Any] = {}
     for kind in Kind:
         phrases = [phrase for phrase in vocabulary().phrases if kind in phrase.kinds]

@@ -1,4 +1,4 @@
-"""Verdicts in lines of text: what each rule says of a ticket, and the history entries behind it."""
+"""Verdicts as lines of text: the result of each rule for a ticket, and the history entries behind it."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ _JUDGED = frozenset({Outcome.BREACH, Outcome.HISTORICAL})
 
 
 def explain_lines(verdict: Verdict, timezone: str = "UTC", names: Mapping[str, str] | None = None) -> list[str]:
-    """Return the lines that explain one verdict: outcome, words, then each rule line with its facts.
+    """Return the lines that explain one verdict: outcome, message, then each rule line with its facts.
 
-    Times are told in the zone given; `names` are people's names by person id.
+    Times are shown in the given time zone; `names` maps person ids to display names.
     """
     zone = ZoneInfo(timezone)
     lines = [_head(verdict), f"  {verdict.title}"]

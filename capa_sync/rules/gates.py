@@ -1,4 +1,4 @@
-"""What a record's track, stage and the like say of all rules' scopes, worked out once for all such records."""
+"""A cache of the rules that do not apply to records with a given track, stage and other values of closed lists."""
 
 from __future__ import annotations
 
@@ -13,28 +13,28 @@ from capa_sync.rules.rule import Rule
 from capa_sync.rules.subjects import Kind
 
 Gate = Verdict | Block
-"""The verdict of a rule whose scope is shut to a record, else what is left to ask of its scope."""
+"""The verdict of a rule that does not apply to a record, otherwise the undecided conditions of its scope."""
 
 _WORDED = frozenset({Kind.ENUM, Kind.STAGE, Kind.YESNO, Kind.PRESENCE})
 _MOST = 4096
 
 
 class Gates:
-    """Remembers by words of closed lists (track, stage, …) which rules they shut out.
+    """Caches, by values from closed lists (track, stage, …), which rules do not apply.
 
-    Most rules say nothing of most records, and a word or two tell: eight of the twelve shipped ones pass over a
-    record in its first stages. Few combinations of such words ever occur.
+    Most rules do not apply to most records, and one or two values decide it: eight of the twelve shipped rules do
+    not apply to a record in its first stages. Few combinations of such values occur.
     """
 
     def __init__(self, rules: Sequence[Rule], terms: Terms) -> None:
         off = frozenset[str]().union(*terms.profile.off.values())
         self._rules = [(rule, [] if rule.id in off else _worded(rule.scope.members)) for rule in rules]
-        lines = (line for _, asked in self._rules for each in asked for line in lines_of(each))
+        lines = (line for _, asked in self._rules for condition in asked for line in lines_of(condition))
         self._subjects = tuple(dict.fromkeys(line.subject.name for line in lines))
         self._known: dict[tuple[Value, ...], tuple[Gate, ...]] = {}
 
     def of(self, context: Context) -> tuple[Gate, ...]:
-        """Return each rule's gate for a record, in the order of the rules."""
+        """Return the gate of each rule for a record, in the order of the rules."""
         words = tuple([context.value(name) for name in self._subjects])
         found = self._known.get(words)
         if found is None:
@@ -48,12 +48,12 @@ def _gate(rule: Rule, asked: Iterable[Condition], context: Context) -> Gate:
     truths = {id(condition): condition.judge(context)[0] for condition in asked}
     if False in truths.values():
         return bare(rule, context, Outcome.NOT_APPLICABLE)
-    return Block(Join.ALL, tuple([each for each in rule.scope.members if truths.get(id(each)) is not True]))
+    return Block(Join.ALL, tuple([member for member in rule.scope.members if truths.get(id(member)) is not True]))
 
 
 def _worded(conditions: Iterable[Condition]) -> list[Condition]:
-    """Return the conditions whose truth follows from words of closed lists alone."""
-    return [each for each in conditions if all(map(_is_word, lines_of(each)))]
+    """Return the conditions whose truth follows from values of closed lists alone."""
+    return [condition for condition in conditions if all(map(_is_word, lines_of(condition)))]
 
 
 def _is_word(line: Line) -> bool:

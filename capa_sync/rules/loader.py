@@ -1,4 +1,4 @@
-"""Rule files to a rule set: all files read, all mistakes told, or nothing is loaded."""
+"""Loads rule files into a rule set; when a file has a mistake, all mistakes are reported and nothing is loaded."""
 
 from __future__ import annotations
 
@@ -20,13 +20,16 @@ from capa_sync.yamlfiles import LARGEST
 
 _SUFFIXES = frozenset({".yaml", ".yml"})
 MOST_FILES, MOST_BYTES = 500, 2 * 1_024 * 1_024
-"""Rule files of a set, and what they may hold together."""
+"""Most rule files of a set, and most bytes that they may have together."""
 LANGUAGE = "2"
-"""Version of the phrases' meaning and of what verdicts keep; part of a rule set's hash: another judges all anew."""
+"""Version of the meaning of phrases and of the content of verdicts; part of a rule set's hash.
+
+A new version evaluates every ticket again.
+"""
 
 
 def load_rules(paths: Iterable[str | Path], options: JudgeOptions | None = None) -> RuleSet:
-    """Return the rules of some files and folders, ready to judge under these options.
+    """Return the rules of some files and folders, ready to evaluate records under these options.
 
     Raises RuleFileError with every mistake of every file.
     """
@@ -38,12 +41,12 @@ def load_rules(paths: Iterable[str | Path], options: JudgeOptions | None = None)
 
 
 def check_rules(paths: Iterable[str | Path], options: JudgeOptions | None = None) -> list[Problem]:
-    """Return every mistake in some rule files and folders; none means that they load."""
+    """Return every mistake in some rule files and folders; an empty list means that they load."""
     return _read(paths, options or JudgeOptions())[2]
 
 
 def rule_files(paths: Iterable[str | Path]) -> Iterator[Path]:
-    """Yield the rule files named or lying in the folders named, in order of their paths within each."""
+    """Yield the given rule files and the rule files inside the given folders, each folder in the order of paths."""
     for path in map(Path, paths):
         if _is_folder(path):
             yield from sorted(file for file in path.rglob("*") if file.suffix in _SUFFIXES and file.is_file())
@@ -54,7 +57,7 @@ def rule_files(paths: Iterable[str | Path]) -> Iterator[Path]:
 def _is_folder(path: Path) -> bool:
     try:
         return path.is_dir()
-    except OSError:  # a name too long, say: it is told as a file that cannot be read
+    except OSError:  # for example a name that is too long; it is reported as a file that cannot be read
         return False
 
 
@@ -98,7 +101,7 @@ def _read_file(file: Path, texts: dict[str, bytes], problems: list[Problem]) -> 
 
 
 def _across(rules: Sequence[Rule]) -> Iterator[Problem]:
-    """Yield mistakes that only show between files: ids twice, hidden rules that there are not."""
+    """Yield mistakes that show only between files: duplicate ids, and hidden rules that do not exist."""
     first: dict[str, str] = {}
     for rule in rules:
         if rule.id in first:

@@ -1,4 +1,4 @@
-"""Times and three truths: what first happened or may have, which came first, and what time alone will turn."""
+"""Moments and three-valued truth: when something first happened, which came first, what time alone changes."""
 
 from __future__ import annotations
 
@@ -9,33 +9,33 @@ from typing import NamedTuple
 from capa_sync.model.record import FieldChange
 
 Truth = bool | None
-"""True, false, or None for cannot tell (CONTRACT.md 7, Truth)."""
+"""True, false, or None for "cannot tell" (CONTRACT.md 7, Truth)."""
 
 
 class Moment(NamedTuple):
-    """An instant in a record's history; `group` tells edits of one save apart from others, None where unknown."""
+    """An instant in a record's history; `group` is equal for the changes of one save, None where unknown."""
 
     at: datetime
     group: int | None = None
     change: FieldChange | None = None
 
     def not_after(self, other: Moment) -> bool:
-        """Tell whether this came before the other or in the same edit."""
+        """Return whether this moment came before the other, or belongs to the same edit."""
         if self.group is not None and other.group is not None:
             return self.group <= other.group
         return self.at <= other.at
 
 
 DAWN = Moment(datetime.min.replace(tzinfo=UTC), -1)
-"""Before everything: stands for a past that nobody can read."""
+"""A moment before all others; stands for a past that cannot be read."""
 
 
 class FirstTime(NamedTuple):
     """When something first happened.
 
     Attributes:
-        known: the first time that is certain; it had happened by then.
-        possible: an earlier moment at which it may already have happened; None when `known` is exact.
+        known: the first certain moment; the event had happened by then.
+        possible: an earlier moment at which the event may already have happened; None when `known` is exact.
     """
 
     known: Moment | None = None
@@ -43,14 +43,14 @@ class FirstTime(NamedTuple):
 
     @property
     def earliest(self) -> Moment | None:
-        """Return the earliest moment at which it may have happened."""
+        """Return the earliest moment at which the event may have happened."""
         return self.possible or self.known
 
 
 class Clocked(NamedTuple):
-    """A truth that time alone turns: `before` until the first of `flips`, `after` from then on.
+    """A truth that time alone changes: `before` until the first of `flips`, `after` from then on.
 
-    Further flips, ascending, turn only the facts (one more action is late); none = it never turns.
+    Further flips, ascending, change only the facts (one more action is late). Without flips it never changes.
     """
 
     before: Truth
@@ -58,7 +58,7 @@ class Clocked(NamedTuple):
     after: Truth = None
 
     def at(self, now: datetime) -> tuple[Truth, datetime | None]:
-        """Return the truth at an instant, and when it or its facts turn next."""
+        """Return the truth at an instant, and when the truth or its facts change next."""
         flips = self.flips
         if not flips:
             return self.before, None
@@ -70,7 +70,7 @@ class Clocked(NamedTuple):
 
 
 def in_order(first: FirstTime, second: FirstTime) -> Truth:
-    """Tell whether `first` came before `second` or in the same edit; true while `second` never happened."""
+    """Return whether `first` came before `second` or in the same edit; true while `second` never happened."""
     floor = second.earliest
     if floor is None:
         return True
@@ -82,7 +82,7 @@ def in_order(first: FirstTime, second: FirstTime) -> Truth:
 
 
 def first_of(times: Iterable[FirstTime]) -> FirstTime:
-    """Return when the first of several things first happened."""
+    """Return when the first of several events first happened."""
     known: Moment | None = None
     possible: Moment | None = None
     for time in times:

@@ -1,4 +1,4 @@
-"""Proves that a rule's tests hold it in place: each condition turned round, and each text left out, must fail one."""
+"""The mutation check of a rule's tests: a negated condition and a removed text must each make one of them fail."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ def mutants(rule: Rule) -> Iterator[tuple[Line, Rule]]:
         yield line, replace(rule, require=_negated(rule.require, line))
 
 
-def mute(rule: Rule) -> Iterator[tuple[str, Variant, Rule]]:
-    """Yield each text that depends on the record's state, with its key, and the rule without it."""
-    for key, wording in (("message", rule.message), ("fix", rule.fix)):
-        for variant in wording.variants[:-1]:
-            rest = MessageTemplate(tuple(each for each in wording.variants if each is not variant))
+def without_a_text(rule: Rule) -> Iterator[tuple[str, Variant, Rule]]:
+    """Yield each text that depends on the state of the record, with its key, and the rule without that text."""
+    for key, template in (("message", rule.message), ("fix", rule.fix)):
+        for variant in template.variants[:-1]:
+            rest = MessageTemplate(tuple(other for other in template.variants if other is not variant))
             yield key, variant, replace(rule, message=rest) if key == "message" else replace(rule, fix=rest)
 
 
@@ -35,19 +35,19 @@ def _negated(block: Block, line: Line) -> Block:
 
 
 def unguarded(rule: Rule) -> list[Problem]:
-    """Return a problem for each condition whose opposite, and each text without which, all the rule's tests pass."""
+    """Return a problem for each condition that can be negated, and each text that can be removed, unnoticed."""
     book = CaseBook(rule.cases)
-    silent = [
+    untested = [
         Problem(
             rule.file,
             variant.line,
             f"no test notices when this text of '{key}' is never said",
             "expect it in one with `says`",
         )
-        for key, variant, mutant in mute(rule)
+        for key, variant, mutant in without_a_text(rule)
         if book.accepts(mutant)
     ]
-    return silent + [
+    return untested + [
         Problem(
             rule.file, line.line, f"no test notices when '{line.text}' is turned round", "add a test that needs it"
         )

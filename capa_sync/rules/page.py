@@ -1,4 +1,4 @@
-"""All that rules say, on one page: each message and fix with the state in which it is said."""
+"""Every wording of the rules on one page: each message and fix with the state in which it is used."""
 
 from __future__ import annotations
 
@@ -10,24 +10,24 @@ from capa_sync.rules.states import StateWording, distinct, never_said
 
 
 def wording_of(rules: Iterable[Rule]) -> list[dict[str, Any]]:
-    """Return what each rule says as JSON-able data: its texts with a state, and those that are never said."""
+    """Return the wording of each rule as JSON-able data: its texts, each with a state, and texts never used."""
     return [
         {
             "rule": rule.id,
             "title": rule.title,
-            "texts": [_text(spoken) for spoken in distinct(rule)],
-            "never_said": [f"{key}: the text at {rule.file}:{each.line}" for key, each in never_said(rule)],
+            "texts": [_text(wording) for wording in distinct(rule)],
+            "never_said": [f"{key}: the text at {rule.file}:{variant.line}" for key, variant in never_said(rule)],
         }
         for rule in rules
     ]
 
 
-def _text(spoken: StateWording) -> dict[str, str]:
-    verdict = spoken.verdict
+def _text(wording: StateWording) -> dict[str, str]:
+    verdict = wording.verdict
     return {
         "outcome": str(verdict.outcome),
         "severity": str(verdict.severity),
-        "state": spoken.state,
+        "state": wording.state,
         "message": verdict.message,
         "fix": verdict.fix,
     }
@@ -42,5 +42,5 @@ def page_lines(wording: Iterable[dict[str, Any]]) -> list[str]:
             head = f"{text['outcome']}, {text['severity']}"
             lines += ["", f"{number}. {head}. State: {text['state']}.", "", f"   > {text['message']}"]
             lines += ["   >", f"   > Do this: {text['fix']}"] if text["fix"] else []
-        lines += [f"\nNever said: {each}" for each in rule["never_said"]]
+        lines += [f"\nNever said: {text}" for text in rule["never_said"]]
     return lines

@@ -1,4 +1,4 @@
-"""The placeholders that a message or fix may hold: a closed list, no template language to escape from."""
+"""The placeholders that a message or fix may hold: a closed list instead of a template language."""
 
 from __future__ import annotations
 
@@ -20,16 +20,17 @@ from capa_sync.rules.words import clip, join_words, show_date, show_value
 
 
 class RenderContext(NamedTuple):
-    """What a message may tell of: the record, and the lines of `require` that are not met."""
+    """What a message may mention: the record, and the lines of `require` that are not met."""
 
     context: Context
     broken: Sequence[Broken] = ()
 
 
 class SlotText(NamedTuple):
-    """What stands in a placeholder's place, "" for nothing.
+    """The text that replaces a placeholder, "" for nothing.
 
-    `fact` is what it rests on, independent of how it is worded; None where it is wording alone (a label).
+    Attributes:
+        fact: the value behind the text, independent of the wording; None where there is wording alone (a label).
     """
 
     text: str
@@ -62,7 +63,7 @@ _DEADLINE = re.compile(r"^([a-z-]+) deadline$")
 
 
 def renderer_of(text: str) -> SlotRenderer:
-    """Return what tells a placeholder's thing. Raises PhraseError for a placeholder that there is not."""
+    """Return the renderer of a placeholder. Raises PhraseError for a placeholder that does not exist."""
     if text == "key":
         return lambda rendering: SlotText(clip(rendering.context.record.ticket_key), None)
     if text == "missing":
@@ -74,7 +75,7 @@ def renderer_of(text: str) -> SlotRenderer:
 
 
 def _no_count(name: str) -> SlotRenderer:
-    """Refuse a count of days: it would be wrong from the next day on, unless the ticket were edited every day."""
+    """Refuse a count of days: it is wrong from the next day on, unless the ticket is edited every day."""
     instead = "{missing}" if name == "actions" else f"{{{name}}}"
     raise PhraseError("a text on a ticket counts no days: the count is wrong the day after", f"write {instead}")
 
@@ -84,17 +85,17 @@ def _value(name: str) -> SlotRenderer:
         hint = did_you_mean(name, [*SUBJECTS, "missing", "key"]) or "see `capa-sync rules phrases`"
         raise PhraseError(f"there is no placeholder '{{{name}}}'", hint)
 
-    def tell(rendering: RenderContext) -> SlotText:
+    def render(rendering: RenderContext) -> SlotText:
         value = rendering.context.value(name)
         if name == "action_started_at" and not rendering.context.is_seen(rendering.context.action_start().known):
             return NOTHING
         return SlotText(show_value(name, value, rendering.context), _fact(value, rendering.context))
 
-    return tell
+    return render
 
 
 def _fact(value: Value, context: Context) -> str:
-    """Return a value for comparison: days and people by what they are, not by how they are written."""
+    """Return a value for comparison: a day as ISO date, people by id, independent of how they are displayed."""
     if value.state is ValueState.PLACEHOLDER:
         return value.text
     if not value.is_filled or value.data is None:
@@ -114,12 +115,12 @@ def _first_filled(name: str, by: str | None) -> SlotRenderer:
     if subject.derived:
         raise PhraseError(f"'{name}' is derived and has no history of its own")
 
-    def tell(rendering: RenderContext) -> SlotText:
+    def render(rendering: RenderContext) -> SlotText:
         if not rendering.context.value(name).is_filled:
-            return NOTHING  # a date beside an emptied field would read as if it were filled
+            return NOTHING  # with a date, an emptied field would look filled
         return _moment(rendering, rendering.context.first_filled(name).known, by)
 
-    return tell
+    return render
 
 
 def _stage_time(which: str, name: str, by: str | None) -> SlotRenderer:
@@ -143,7 +144,7 @@ def _deadline(name: str) -> SlotRenderer:
     if name not in DEFAULT_DEADLINES:
         raise PhraseError(f"there is no deadline '{name}'", did_you_mean(name, list(DEFAULT_DEADLINES)))
 
-    def tell(rendering: RenderContext) -> SlotText:
+    def render(rendering: RenderContext) -> SlotText:
         context = rendering.context
         start = context.value("identified_at").data
         end = deadline_end(context, name, start) if isinstance(start, date) else None
@@ -152,12 +153,12 @@ def _deadline(name: str) -> SlotRenderer:
         last = end - timedelta(seconds=1)
         return SlotText(show_date(last, context), context.terms.calendar.local_date(last).isoformat())
 
-    return tell
+    return render
 
 
 def _missing(rendering: RenderContext) -> SlotText:
-    """Tell the labels of the lines not met, in the order of the file; those of one `any` joined by `or`."""
-    said: dict[int, list[str]] = {}
+    """Return the labels of the lines not met, in the order of the file; the labels of one `any` joined by `or`."""
+    labels: dict[int, list[str]] = {}
     facts: list[str] = []
     for number, broken in enumerate(rendering.broken):
         if broken.negated:
@@ -166,12 +167,12 @@ def _missing(rendering: RenderContext) -> SlotText:
         texts = [clip(text, 200) for text in test.missing(rendering.context)]
         facts += test.lacking(rendering.context)
         if broken.choice:
-            said.setdefault(broken.choice, []).append(join_words(texts))
+            labels.setdefault(broken.choice, []).append(join_words(texts))
         else:
-            said.update({-1 - 1000 * number - place: [text] for place, text in enumerate(texts)})
-    groups = [list(filter(None, texts)) for texts in said.values()]
+            labels.update({-1 - 1000 * number - place: [text] for place, text in enumerate(texts)})
+    groups = [list(filter(None, texts)) for texts in labels.values()]
     joined = [join_words(texts, " or") for texts in groups if texts]
-    is_long = any(" or " in text or " and " in text for text in joined)  # a comma keeps it apart from what follows
+    is_long = any(" or " in text or " and " in text for text in joined)  # then a comma separates the groups
     return SlotText(join_words(joined, ", and" if is_long else " and"), "; ".join(facts))
 
 

@@ -1,4 +1,4 @@
-"""Profiles as data: the standard cited, the rules that are off for a grade, what is sharper (clause10.md 3.1)."""
+"""Profiles as data: the cited standard, rules that are off for a grade, changed severities (clause10.md 3.1)."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ STANDARDS: Mapping[str, str] = {
     "iso9001-2015": "ISO 9001",
     "iso13485-2016": "ISO 13485",
 }
-"""Standard in a rule's clause map -> its name on tickets."""
+"""Key of a rule's clause map -> name of the standard on tickets."""
 
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """How strictly an organisation wants to be judged, and by which standard.
+    """How strictly an organisation is judged, and by which standard.
 
     Attributes:
         standard: key of a rule's clause map. off: grade -> rules that are off for it.
-        severity: rule -> severity that replaces its own. raised: severity -> the one that replaces it everywhere.
-        deadline_factor: on lengths that the settings leave at their defaults, rounded up.
+        severity: rule -> severity that replaces its own. raised: severity -> severity that replaces it in all rules.
+        deadline_factor: multiplies the lengths that the settings leave at their defaults; the result is rounded up.
     """
 
     standard: str = "iso27001-2022"
@@ -100,9 +100,9 @@ NUMBERS: Mapping[str, int] = {rule: number for number, rule in enumerate(PACK, s
 
 
 def deadline_length(options: JudgeOptions, name: str, grade: str) -> Days:
-    """Return a named deadline's length for a grade under the active profile.
+    """Return the length of a named deadline for a grade under the active profile.
 
-    An ungraded record takes minor's, `ofi` observation's (CONTRACT.md 7).
+    An ungraded record has the length of minor, `ofi` has the length of observation (CONTRACT.md 7).
     """
     key = {"": "minor", "ofi": "observation"}.get(grade, grade)
     length = options.deadlines.get(name, DEFAULT_DEADLINES[name]).get(key) or DEFAULT_DEADLINES[name][key]

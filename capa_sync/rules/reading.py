@@ -1,4 +1,4 @@
-"""Reading pieces of rule files: words from closed lists, days, values; each mistake noted with its line."""
+"""Reads parts of rule files: words from closed lists, days, values; records each mistake with its line."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from capa_sync.rules.subjects import Kind, Subject
 from capa_sync.rules.yaml_lines import Items, Problems, Text, Tree, YamlTable
 
 ToInstant = Callable[[datetime], datetime]
-"""Turns a naive local time of a test into an instant."""
+"""Converts a naive local time of a test into an instant."""
 
 YEARS = range(1970, 2201)
-"""Of the days that a rule's test may name: beyond, no time zone is known and deadlines have no end."""
+"""Years that a rule's test may use: for others no time zone rules are known, and deadlines have no end."""
 COMMA_HINT = "text with a comma needs quotes"
 
 
 def check_keys(table: YamlTable, known: Sequence[str], what: str, problems: Problems) -> None:
-    """Note every key that is not known."""
+    """Record a problem for every unknown key."""
     for key, value in table:
         if key.value not in known:
             split = table.flow and isinstance(value, Text) and value.absent
@@ -31,7 +31,7 @@ def check_keys(table: YamlTable, known: Sequence[str], what: str, problems: Prob
 
 
 def text_of(tree: Tree | None, what: str, problems: Problems, line: int) -> str:
-    """Return a text; notes a problem and returns "" where there is something else or nothing."""
+    """Return a text; record a problem and return "" where there is something else or nothing."""
     if isinstance(tree, Text) and tree.value.strip():
         return tree.value
     problems.add(tree.line if tree else line, f"'{what}' must be a text")
@@ -39,7 +39,7 @@ def text_of(tree: Tree | None, what: str, problems: Problems, line: int) -> str:
 
 
 def items_of(tree: Tree | None, what: str, problems: Problems) -> tuple[Tree, ...]:
-    """Return the members of a list; notes a problem and returns none where it is no list."""
+    """Return the members of a list; record a problem and return none where it is not a list."""
     if isinstance(tree, Items):
         return tree.members
     if tree is not None:
@@ -48,7 +48,7 @@ def items_of(tree: Tree | None, what: str, problems: Problems) -> tuple[Tree, ..
 
 
 def word_of(tree: Tree | None, known: Iterable[str], what: str, problems: Problems, line: int) -> str:
-    """Return a word of a closed list; notes a problem and returns "" otherwise."""
+    """Return a word of a closed list; record a problem and return "" otherwise."""
     text = text_of(tree, what, problems, line)
     words = list(known)
     if text and text not in words:
@@ -59,13 +59,13 @@ def word_of(tree: Tree | None, known: Iterable[str], what: str, problems: Proble
 
 
 def yes_no(tree: Tree | None, what: str, problems: Problems, line: int) -> bool | None:
-    """Return yes as True and no as False; notes a problem and returns None otherwise."""
+    """Return yes as True and no as False; record a problem and return None otherwise."""
     word = word_of(tree, ("yes", "no"), what, problems, line)
     return {"yes": True, "no": False}.get(word)
 
 
 def names_of(tree: Tree | None, what: str, problems: Problems) -> list[Text]:
-    """Return a list of words, or a single word as one."""
+    """Return a list of words; a single word becomes a list."""
     if isinstance(tree, Text) and not tree.absent:
         return [tree]
     members = items_of(tree, what, problems)
@@ -76,7 +76,7 @@ def names_of(tree: Tree | None, what: str, problems: Problems) -> list[Text]:
 
 
 def when_of(tree: Tree | None, what: str, problems: Problems, line: int) -> When | None:
-    """Return a local day, `2026-03-01` or `2026-03-01 15:00`."""
+    """Return a local day, `2026-03-01` or `2026-03-01 15:00`; record a problem and return None otherwise."""
     text = text_of(tree, what, problems, line)
     if not text:
         return None
@@ -93,16 +93,16 @@ def when_of(tree: Tree | None, what: str, problems: Problems, line: int) -> When
 
 
 def days_of(text: str) -> Days | None:
-    """Return a length such as `10bd` or `30`, None when it is none."""
+    """Return a length such as `10bd` (business days) or `30`, None when the text is not a length."""
     number = text.removesuffix("bd").removesuffix("d")
     is_number = number.isascii() and number.isdigit() and len(number) <= 4
     return Days(int(number), text.endswith("bd")) if is_number else None
 
 
 def value_of(subject: Subject, tree: Tree, to_utc: ToInstant, problems: Problems) -> Value:
-    """Return a canonical value as a test writes it; notes a problem and returns an empty one otherwise.
+    """Return a canonical value as a test writes it; record a problem and return an empty value otherwise.
 
-    A text, a word, a person, a day, a list; `""` is empty; `{placeholder: TBD}`, `{media: yes}`,
+    The test writes a text, a word, a person, a day or a list; `""` is empty. `{placeholder: TBD}`, `{media: yes}`,
     `{unreadable: why}` and `{error: why}` stand for the other states.
     """
     if isinstance(tree, YamlTable):

@@ -1,4 +1,4 @@
-"""Replays the life in a test into a canonical record, so that state and history cannot disagree."""
+"""Replays the timeline of a test into a canonical record, so that state and history cannot disagree."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _MINUTE = timedelta(minutes=1)
 
 
 def row_times(case: Case) -> list[datetime]:
-    """Return the instant of each row: its own time, else 09:00, rows of one day a minute apart."""
+    """Return the instant of each row: its own time, otherwise 09:00; rows of one day are a minute apart."""
     calendar = calendar_for(case.options.timezone, case.options.holidays)
     times: list[datetime] = []
     for row in case.rows:
@@ -38,7 +38,7 @@ def row_times(case: Case) -> list[datetime]:
 
 
 def instant(case: Case, when: When) -> datetime:
-    """Return the instant at which a day of a test is judged."""
+    """Return the instant at which a test evaluates its record on a day."""
     return calendar_for(case.options.timezone, case.options.holidays).at(when.wall)
 
 
@@ -54,7 +54,7 @@ def replay(case: Case, until: datetime) -> CapaRecord | None:
 
 
 class _Life:
-    """A record being lived through, row by row."""
+    """A record under construction, row by row."""
 
     def __init__(self, case: Case, created_at: datetime) -> None:
         self._case = case
@@ -71,7 +71,7 @@ class _Life:
         self._last_human: datetime | None = None
 
     def apply(self, at: datetime, group: int, row: TimelineRow) -> None:
-        """Live through one row."""
+        """Apply one row."""
         human = row.by not in self._case.ignored
         self._last = at
         self._last_human = at if human else self._last_human
@@ -129,7 +129,7 @@ class _Life:
             self._pauses[-1] = Pause(self._pauses[-1].start, at)
 
     def record(self, as_of: datetime) -> CapaRecord:
-        """Return the record as lived so far."""
+        """Return the record after the rows applied so far."""
         case = self._case
         fields = dict(self._fields)
         fields.update({name: UNMAPPED for name in case.unmapped if name in fields})

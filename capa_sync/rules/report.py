@@ -1,4 +1,4 @@
-"""The tests inside a rule set, run and worded: for `rules test` and before a changed set goes live."""
+"""Runs the tests inside a rule set and reports them, for `rules test` and before a changed rule set is used."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from capa_sync.rules.ruleset import RuleSet
 
 @dataclass(frozen=True, slots=True)
 class TestReport:
-    """What the tests inside a rule set came to.
+    """The results of the tests inside a rule set.
 
     Attributes:
-        results: each test. unguarded: conditions of `when` and `require` that no test holds in place.
+        results: one for each test. unguarded: conditions and texts whose change no test notices.
     """
 
     results: Sequence[CaseResult]
@@ -26,7 +26,7 @@ class TestReport:
 
     @property
     def is_ok(self) -> bool:
-        """Tell whether every test passed and every condition is held in place."""
+        """Return whether every test passed and every condition and text is covered by a test."""
         return not self.problems
 
     @property
@@ -43,32 +43,32 @@ class TestReport:
         }
 
     def lines(self) -> list[str]:
-        """Return the report for people: one line a rule, then each failure."""
+        """Return the report for people: one line for each rule, then each failure."""
         counts: dict[str, list[int]] = {}
         for result in self.results:
             count = counts.setdefault(result.rule, [0, 0])
             count[0] += result.passed
             count[1] += 1
-        told = [f"{rule}: {passed} of {total} tests passed" for rule, (passed, total) in counts.items()]
-        return told + [str(problem) for problem in self.problems]
+        summary = [f"{rule}: {passed} of {total} tests passed" for rule, (passed, total) in counts.items()]
+        return summary + [str(problem) for problem in self.problems]
 
 
-TestReport.__test__ = False  # type: ignore[attr-defined]  # not a class of tests
+TestReport.__test__ = False  # type: ignore[attr-defined]  # pytest must not collect it
 
 
 def run_tests(ruleset: RuleSet) -> TestReport:
     """Run the tests inside every rule file, drafts included, and the mutation check over those that pass."""
     results: list[CaseResult] = []
-    loose: list[Problem] = []
+    untested: list[Problem] = []
     for rule in ruleset.rules:
         own = run_cases(rule)
         results += own
         if all(result.passed for result in own):
-            loose += unguarded(rule)
-    return TestReport(results, loose)
+            untested += unguarded(rule)
+    return TestReport(results, untested)
 
 
 def failed_tests(ruleset: RuleSet) -> list[Problem]:
-    """Return what the own tests of all rules but drafts say against them: such a rule may judge nothing."""
-    judging = (rule for rule in ruleset.rules if rule.mode is not Mode.DRAFT)
-    return [problem for rule in judging for result in run_cases(rule) for problem in result.problems]
+    """Return the failures of the tests inside all rules but drafts; a rule with a failure must not be used."""
+    active = (rule for rule in ruleset.rules if rule.mode is not Mode.DRAFT)
+    return [problem for rule in active for result in run_cases(rule) for problem in result.problems]

@@ -1,4 +1,4 @@
-"""A rule as loaded: conditions, severity ladder, what it hides, its words and its own tests."""
+"""A loaded rule: its conditions, severity ladder, hidden rules, messages and tests."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from capa_sync.rules.wording import MessageTemplate
 
 @dataclass(frozen=True, slots=True)
 class Rung:
-    """One step of a severity ladder; `when` None is the plain first word."""
+    """One step of a severity ladder; `when` is None for the first step, which has no condition."""
 
     severity: Severity
     when: Condition | None = None
@@ -23,7 +23,7 @@ class Rung:
 
 @dataclass(frozen=True, slots=True)
 class Hide:
-    """Rules whose findings this one hides while it is open and `when` holds."""
+    """The rules whose findings are hidden while this rule's finding is open and `when` holds."""
 
     rules: tuple[str, ...]
     when: Condition | None = None
@@ -32,7 +32,7 @@ class Hide:
 
 @dataclass(frozen=True, slots=True)
 class IfRepaired:
-    """What becomes of a broken order that can no longer be mended: ok, or historical, perhaps only `when`."""
+    """The outcome of a wrong order that can no longer be repaired: ok, or historical, perhaps only `when`."""
 
     historical: bool
     when: Condition | None = None
@@ -43,11 +43,13 @@ class Rule:
     """One rule file.
 
     Attributes:
-        id, title, clause: clause by standard. number: in the shipped pack, 0 for others. mode: draft, quiet, warn.
-        applies_to, when, require: as CONTRACT.md 7; blocks of mode all.
-        severity: rungs; the highest that holds. since: only changes on or after this date can break it.
-        message, fix: by the state of the record, checked at load. cases: the tests inside.
-        file: as the user named it.
+        id, title: as in the file. clause: standard -> clause. mode: draft, quiet or warn.
+        number: its number in the shipped pack, 0 for other rules.
+        applies_to, when, require: blocks whose members must all hold (CONTRACT.md 7).
+        severity: the rungs; the highest rung that holds counts.
+        since: only changes on or after this date can break the rule.
+        message, fix: the text depends on the state of the record; checked at load. cases: the tests in the file.
+        file: the path as the user gave it.
     """
 
     id: str
@@ -69,7 +71,7 @@ class Rule:
 
     @cached_property
     def scope(self) -> Block:
-        """Return what must hold for the rule to say anything: `applies_to` and `when`."""
+        """Return the conditions under which the rule applies to a record: `applies_to` and `when`."""
         return Block(Join.ALL, (*self.applies_to.members, *self.when.members))
 
     def conditions(self) -> Iterator[Condition]:
@@ -87,12 +89,12 @@ class Rule:
 
     @cached_property
     def basis(self) -> tuple[Line, ...]:
-        """Return the lines that a breach and its severity rest on."""
+        """Return the lines that decide a breach and its severity."""
         rungs = [rung.when for rung in self.severity if rung.when is not None]
         parts = (self.applies_to, self.when, self.require, *rungs)
         return tuple([line for part in parts for line in lines_of(part)])
 
     @property
     def reads(self) -> frozenset[str]:
-        """Return every subject that it reads: what a mapping must fill for it to run."""
+        """Return every subject that the rule reads: a mapping must fill them for the rule to run."""
         return frozenset(name for line in self.lines for name in line.test.reads)

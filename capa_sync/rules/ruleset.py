@@ -1,4 +1,4 @@
-"""A loaded rule set: judges records, runs its own tests, and says what it reads."""
+"""A loaded rule set: it evaluates records and reports which subjects it reads."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from capa_sync.rules.rule import Rule
 
 
 class _Ready(NamedTuple):
-    """What was prepared for the options given last."""
+    """What was prepared for the options of the latest call."""
 
     given: JudgeOptions
     terms: Terms
@@ -25,11 +25,11 @@ class _Ready(NamedTuple):
 
 
 class RuleSet:
-    """Rules ready to judge; implements `ports.Judge`.
+    """Rules ready to evaluate records; implements `ports.Judge`.
 
     Attributes:
-        rules: drafts included, in the order of the pack, then by name.
-        hash: SHA-256 over the files and the options that matter; stored with what was judged by it.
+        rules: all rules, drafts included, in the order of the pack, then by id.
+        hash: SHA-256 over the rule files and the options that change a verdict; stored with each evaluation.
     """
 
     def __init__(self, rules: Iterable[Rule], options: JudgeOptions, digest: str) -> None:
@@ -44,10 +44,10 @@ class RuleSet:
     def evaluate(
         self, record: CapaRecord, options: JudgeOptions, now: datetime, *, explain: bool = False
     ) -> list[Verdict]:
-        """Return one verdict per rule that is not a draft, at `now`.
+        """Return one verdict at `now` for each rule that is not a draft.
 
-        `explain` adds the evidence and reasons of rules that are ok or not applicable, which costs several times
-        as much.
+        `explain` adds evidence and reasons to verdicts that are ok or not applicable; this takes several times as
+        long.
         """
         ready = self._ready_for(options)
         context = open_record(record, now, ready.terms)
@@ -58,7 +58,7 @@ class RuleSet:
 
     def _ready_for(self, options: JudgeOptions) -> _Ready:
         ready = self._ready
-        if options is not ready.given:  # the same ones come again and again; to compare them takes long
+        if options is not ready.given:  # callers pass the same object each time; comparing the values is slow
             terms, gates = ready.terms, ready.gates
             if options != terms.options:
                 terms = Terms(options)
@@ -68,9 +68,9 @@ class RuleSet:
 
     @staticmethod
     def look_again(verdicts: Iterable[Verdict]) -> datetime | None:
-        """Return the earliest instant at which any of a record's verdicts may turn by time alone, None never."""
+        """Return the earliest instant at which time alone may change a verdict of a record; None: never."""
         return look_again(verdicts)
 
     def reads(self) -> Mapping[str, frozenset[str]]:
-        """Return rule -> subjects that it reads, for "rules that can never run with this mapping"."""
+        """Return rule id -> subjects that it reads, to find rules that can never run with a mapping."""
         return {rule.id: rule.reads for rule in self._active}

@@ -1,4 +1,4 @@
-"""The form of a rule file: its keys, and how each is read (CONTRACT.md 7)."""
+"""The form of a rule file: its keys, and how each key is read (CONTRACT.md 7)."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ _ID = re.compile(r"^[a-z][a-z0-9]*(-[a-z0-9]+)*$")
 
 
 def read_rule(text: str, file: str, vocabulary: Vocabulary, problems: Problems) -> Rule | None:
-    """Return the rule of a file's text, or None after noting what is wrong with it."""
+    """Return the rule of a file's text, or None after recording what is wrong with it."""
     tree = read_yaml(text, problems)
     if tree is None:
         return None
@@ -59,7 +59,7 @@ def read_rule(text: str, file: str, vocabulary: Vocabulary, problems: Problems) 
 
 
 class _Reader:
-    """Reads one rule file's mapping."""
+    """Reads the mapping of one rule file."""
 
     def __init__(self, tree: YamlTable, file: str, vocabulary: Vocabulary, problems: Problems) -> None:
         self._tree = tree
@@ -68,7 +68,7 @@ class _Reader:
         self._conditions = ConditionReader(vocabulary, problems)
 
     def rule(self) -> Rule:
-        """Return the rule; meaningless where problems were noted."""
+        """Return the rule; it is invalid where problems were recorded."""
         rule_id = self._id()
         block = self._conditions.block
         return Rule(
@@ -158,7 +158,7 @@ class _Reader:
         return Rung(Severity(word), when) if word and when is not None else None
 
     def _guarded(self, tree: Tree, key: str) -> tuple[Text | None, Tree | None]:
-        """Split `WORD when FIELD PHRASE`, or `{WORD when: condition}`, into its word and its condition."""
+        """Split `WORD when FIELD PHRASE` or `{WORD when: condition}` into the word and the condition."""
         if isinstance(tree, Text):
             head, when, tail = tree.value.partition(" when ")
             return Text(head.strip(), tree.line), Text(tail, tree.line) if when else None
@@ -212,7 +212,7 @@ class _Reader:
         return IfRepaired(historical=True, when=self._conditions.guard(guard, "when"))
 
     def _wording(self, key: str) -> MessageTemplate:
-        """Read a message: one text, or a list of `{when: condition, say: text}` whose last has no `when`."""
+        """Read a message: one text, or a list of `{when: condition, say: text}` whose last entry has no `when`."""
         tree = self._tree.get(key)
         if tree is None:
             return MessageTemplate(())
@@ -248,9 +248,9 @@ class _Reader:
         tree = self._tree.get("tests")
         if tree is None or self._problems.found:
             return cases
-        told = {expect.outcome for case in cases for expect in case.expects}
+        expected = {expect.outcome for case in cases for expect in case.expects}
         for outcome, word in ((Outcome.OK, "ok"), (Outcome.BREACH, "breach")):
-            if outcome not in told:
+            if outcome not in expected:
                 self._problems.add(
                     self._line("tests"), f"no test expects '{word}'", "a rule needs one of each at least"
                 )

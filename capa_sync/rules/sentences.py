@@ -1,11 +1,11 @@
-"""What rules say besides the messages of their files: what is missing, and the facts that a verdict rests on.
+"""The built-in texts of verdicts, beside the messages of rule files: what is missing, and the facts behind a verdict.
 
-Names in braces are filled in from texts that were clipped before. `rules wording` shows those of `{missing}`.
+Names in braces are replaced by texts that were clipped before. `rules wording` shows the texts of `{missing}`.
 """
 
 from __future__ import annotations
 
-# what is missing, as `{missing}` tells it
+# what is missing, for `{missing}`
 PARTS_OF = "{parts} of {action}"
 EVIDENCE_FOR = "evidence for {action}"
 COMPLETION_OF = "completion of {action}"
@@ -13,7 +13,7 @@ LATE_ACTION = "{action} (due {day})"
 MOVE = "from {old} to {new} (on {day})"
 CHANGED_FIELD = "{label} (on {day} by {person})"
 
-# a value now
+# a present value
 IS_EMPTY = "is empty"
 IS = "is '{value}'"
 IS_PLACEHOLDER = "holds only a placeholder, '{value}'"

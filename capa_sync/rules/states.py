@@ -1,4 +1,4 @@
-"""Messages and fixes of a rule in the states that it can be in: the lives of its tests, each with one more edit."""
+"""The messages and fixes of a rule in possible states: its tests on their days, later, and after one more edit."""
 
 from __future__ import annotations
 
@@ -28,60 +28,60 @@ _WORDED = frozenset({Outcome.BREACH, Outcome.HISTORICAL})
 
 @dataclass(frozen=True, slots=True)
 class StateWording:
-    """What a rule says in one state.
+    """The message and fix of a rule in one state.
 
     Attributes:
-        state: the test whose life it is, the day, and the edit made after it. verdict: with message and fix.
-        said: the places of the texts that are said, of the message and of the fix. context: the record then.
+        state: the name of the test, the day, and the edit made after it. verdict: with message and fix.
+        variants: index of the message variant and of the fix variant that are used. context: the record then.
     """
 
     state: str
     verdict: Verdict
-    said: tuple[int, int]
+    variants: tuple[int, int]
     context: Context
 
 
 def states_of(rule: Rule) -> Iterator[StateWording]:
-    """Yield what the rule says in each state in which it says anything."""
+    """Yield message and fix for each state in which the rule has a message."""
     for case in rule.cases:
         for expect in case.expects:
             day = expect.when
-            yield from _spoken(rule, case, day, f"{case.name}, {day.day}")
+            yield from _wording_at(rule, case, day, f"{case.name}, {day.day}")
             for delay in _LATER:
                 later = When(day.day + delay, day.time)
-                yield from _spoken(rule, case, later, f"{case.name}, {later.day}")
+                yield from _wording_at(rule, case, later, f"{case.name}, {later.day}")
             for name, edit in _edits(rule, day):
                 lived = tuple(row for row in case.rows if row.when.wall <= day.wall)
                 edited = replace(case, rows=(*lived, edit))
-                yield from _spoken(rule, edited, When(edit.when.day), f"{case.name}, {day.day}, then {name}")
+                yield from _wording_at(rule, edited, When(edit.when.day), f"{case.name}, {day.day}, then {name}")
 
 
 def distinct(rule: Rule) -> list[StateWording]:
-    """Return one state for each thing that the rule says.
+    """Return one state for each different wording of the rule.
 
-    Two states say the same where the same texts are said, lines of the same sorts are not met, one or several, and
-    the same things are untold; which field, day or person it is makes no difference.
+    Two states have the same wording when they use the same variants, miss lines of the same phrases (one, or
+    several), and leave the same placeholders empty. The field, day and person make no difference.
     """
     found: dict[tuple[object, ...], StateWording] = {}
-    for spoken in states_of(rule):
-        broken = broken_lines(rule.require, spoken.context)
-        sorts = frozenset((each.line.phrase.template, each.negated) for each in broken)
-        untold = frozenset(name for name, fact in spoken.verdict.args if not fact)
-        found.setdefault((spoken.verdict.outcome, spoken.said, sorts, untold, len(broken) > 1), spoken)
+    for wording in states_of(rule):
+        broken = broken_lines(rule.require, wording.context)
+        phrases = frozenset((b.line.phrase.template, b.negated) for b in broken)
+        empty = frozenset(name for name, fact in wording.verdict.args if not fact)
+        found.setdefault((wording.verdict.outcome, wording.variants, phrases, empty, len(broken) > 1), wording)
     return list(found.values())
 
 
 def never_said(rule: Rule) -> list[tuple[str, Variant]]:
-    """Return the texts of message and fix, with their key, that are said in none of these states."""
-    heard = [spoken.said for spoken in states_of(rule)]
-    silent: list[tuple[str, Variant]] = []
-    for part, (key, wording) in enumerate((("message", rule.message), ("fix", rule.fix))):
-        numbers = {said[part] for said in heard}
-        silent += [(key, each) for place, each in enumerate(wording.variants) if place not in numbers]
-    return silent
+    """Return the variants of message and fix, with their key, that are used in none of these states."""
+    used = [wording.variants for wording in states_of(rule)]
+    unused: list[tuple[str, Variant]] = []
+    for part, (key, template) in enumerate((("message", rule.message), ("fix", rule.fix))):
+        numbers = {variants[part] for variants in used}
+        unused += [(key, variant) for number, variant in enumerate(template.variants) if number not in numbers]
+    return unused
 
 
-def _spoken(rule: Rule, case: Case, when: When, state: str) -> Iterator[StateWording]:
+def _wording_at(rule: Rule, case: Case, when: When, state: str) -> Iterator[StateWording]:
     now = instant(case, when)
     record = replay(case, now)
     if record is None:
@@ -93,7 +93,7 @@ def _spoken(rule: Rule, case: Case, when: When, state: str) -> Iterator[StateWor
 
 
 def _edits(rule: Rule, after: When) -> Iterator[tuple[str, TimelineRow]]:
-    """Yield one edit of each thing that the rule reads, in words and as a row of the next day."""
+    """Yield edits of each subject that the rule reads, in words and as a row of the next day."""
     day = When(after.day + timedelta(days=1))
     for name in sorted(rule.reads):
         subject = SUBJECTS[name]
@@ -107,7 +107,7 @@ def _edits(rule: Rule, after: When) -> Iterator[tuple[str, TimelineRow]]:
 
 
 def _values(kind: Kind, choices: tuple[str, ...], day: date) -> Mapping[str, Value]:
-    """Return what a field may be set to, by words for it."""
+    """Return description -> value for the values that a field may be set to."""
 
     def filled(data: str | date | tuple[str, ...]) -> Value:
         return Value(ValueState.FILLED, data, ", ".join(data) if isinstance(data, tuple) else str(data))

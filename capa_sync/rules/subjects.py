@@ -1,4 +1,4 @@
-"""What a rule may speak of: the catalogue's fields and the facts derived from a record."""
+"""The subjects of rules: the catalogue's fields and the values derived from a record."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from capa_sync.model.ticket import Presence
 
 
 class Kind(StrEnum):
-    """Kinds of subjects; decides which phrases can be said of one. The first six are the catalogue's types."""
+    """Kind of a subject; decides which phrases apply to it. The first six kinds are the catalogue's types."""
 
     TEXT = "text"
     ENUM = "enum"
@@ -45,7 +45,7 @@ KIND_WORDS: dict[Kind, str] = {
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """One thing rules may speak of: its name, kind, meaning for the docs, and the words it may hold."""
+    """One subject of rules: its name, kind, meaning for the docs, and the words that it may hold."""
 
     name: str
     kind: Kind
@@ -55,7 +55,7 @@ class Subject:
 
     @property
     def label(self) -> str:
-        """Return the label for people where the mapping knows none."""
+        """Return the label for people, used where the mapping knows none."""
         return _LABELS.get(self.name, self.name.removesuffix("_at").removesuffix("_ref").replace("_", " "))
 
 

@@ -1,4 +1,4 @@
-"""Messages and fixes: one text, or several of which the first whose condition holds is said."""
+"""Messages and fixes: one text, or several of which the first whose condition holds is used."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _SLOT = re.compile(r"\{([^{}]*)\}")
 
 @dataclass(frozen=True, slots=True)
 class Slot:
-    """One placeholder: its name, how to tell it, and what stands there when it tells nothing."""
+    """One placeholder: its name, its renderer, and the text used when the renderer returns nothing."""
 
     name: str
     render: SlotRenderer
@@ -28,12 +28,12 @@ class Slot:
 
 @dataclass(frozen=True, slots=True)
 class Sentence:
-    """Literal text and placeholders in turn."""
+    """A text: literal parts and placeholders in their order."""
 
     parts: tuple[str | Slot, ...]
 
     def render(self, rendering: RenderContext) -> tuple[str, dict[str, str]]:
-        """Return the text, and what its placeholders rest on, by name."""
+        """Return the text, and the facts behind it by the name of their placeholder."""
         facts: dict[str, str] = {}
         pieces: list[str] = []
         for part in self.parts:
@@ -49,7 +49,7 @@ class Sentence:
 
 @dataclass(frozen=True, slots=True)
 class Variant:
-    """One of the texts of a message, said while `when` holds; None: whenever no earlier one is said."""
+    """One text of a message, used while `when` holds; None: used when no earlier text is."""
 
     sentence: Sentence
     when: Condition | None = None
@@ -58,22 +58,22 @@ class Variant:
 
 @dataclass(frozen=True)
 class MessageTemplate:
-    """A message or fix: at least one text, the last of which has no condition."""
+    """A message or fix: at least one text; the last has no condition."""
 
     variants: tuple[Variant, ...]
 
     def render(self, rendering: RenderContext) -> tuple[str, Mapping[str, str]]:
-        """Return the text for the state that the record is in, and the facts that it rests on, by name.
+        """Return the text for the present state of the record, and the facts behind it by name.
 
-        Which of several texts it is counts as a fact too: named after their conditions, so that it is compared only
-        with a choice between the same ones.
+        The choice between several texts is a fact too. Its name is made from their conditions, so that two choices
+        are compared only when they were made between the same texts.
         """
         number = self.choice(rendering.context)
         text, facts = self.variants[number].sentence.render(rendering)
         return text, facts | ({self._name: str(number)} if len(self.variants) > 1 else {})
 
     def choice(self, context: Context) -> int:
-        """Return the place of the text that is said: the first whose condition is true."""
+        """Return the index of the text to use: the first whose condition is true."""
         for number, variant in enumerate(self.variants):
             if variant.when is None or variant.when.judge(context)[0] is True:
                 return number
@@ -85,8 +85,8 @@ class MessageTemplate:
 
     @cached_property
     def lists_missing(self) -> bool:
-        """Tell whether it tells the lines that are not met."""
-        slots = [part for each in self.variants for part in each.sentence.parts if isinstance(part, Slot)]
+        """Return whether a text lists the lines that are not met."""
+        slots = [part for variant in self.variants for part in variant.sentence.parts if isinstance(part, Slot)]
         return any(slot.name == "missing" for slot in slots)
 
     @cached_property
@@ -102,7 +102,7 @@ def _words(condition: Condition) -> str:
 
 
 def read_sentence(text: str) -> Sentence:
-    """Return a text's parts. Raises PhraseError for a placeholder that there is not."""
+    """Return the parts of a text. Raises PhraseError for a placeholder that does not exist."""
     pieces = _SLOT.split(" ".join(text.split()))
     parts: list[str | Slot] = []
     for index, piece in enumerate(pieces):

@@ -1,4 +1,4 @@
-"""How values, dates and history entries are worded for people; ticket text is clipped and stripped, never trusted."""
+"""Text for people from values, dates and history entries; ticket text is never trusted: it is clipped and cleaned."""
 
 from __future__ import annotations
 
@@ -40,20 +40,20 @@ def clip(text: str, longest: int = LONGEST) -> str:
     if len(text) <= longest and text.isprintable():
         return " ".join(text.split())
     head = text[: 4 * longest]
-    if not head.isprintable():  # else no letter needs a look
+    if not head.isprintable():  # otherwise no character needs a check
         head = "".join([" " if unicodedata.category(c) in {"Cc", "Cf", "Zl", "Zp"} else c for c in head])
     line = " ".join(head.split())
     return line if len(line) <= longest else line[: longest - 1].rstrip() + "…"
 
 
 def show_date(value: date | datetime, context: Context) -> str:
-    """Return a date for people, `5 June 2026`, in the organisation's zone."""
+    """Return a date for people, such as `5 June 2026`, in the organisation's time zone."""
     day = context.terms.calendar.local_date(value)
     return f"{day.day} {_MONTHS[day.month - 1]} {day.year}"
 
 
 def show_value(name: str, value: Value, context: Context) -> str:
-    """Return a canonical value for people; empty where nothing is filled."""
+    """Return a canonical value for people; "" where nothing is filled."""
     if value.state is ValueState.PLACEHOLDER:
         return clip(value.text)
     data = value.data
@@ -99,7 +99,7 @@ def change_fact(change: FieldChange, context: Context) -> Evidence:
 
 
 def _who(change: FieldChange) -> str:
-    """Say of a change that no person is known to have made, why."""
+    """Return why no person is known to have made a change; "" where a human made it."""
     if change.human:
         return ""
     if change.origin is Origin.OBSERVED:
@@ -108,7 +108,7 @@ def _who(change: FieldChange) -> str:
 
 
 def present_fact(name: str, context: Context) -> Evidence:
-    """Return a value now as evidence, with the history entry that last set it; worked out once per record."""
+    """Return the present value as evidence, with the history entry that last set it; computed once per record."""
     made = context.facts.get(name)
     if made is None:
         made = context.facts[name] = _present_fact(name, context)

@@ -1,6 +1,7 @@
-"""YAML with line numbers: every scalar stays the text that was typed: `no`, `10.10` and dates mean themselves.
+"""YAML with line numbers; every scalar stays the text that was typed, also `no`, `10.10` and dates.
 
-ruamel.yaml's own constructors guess types; a rule file's meaning is in its text, so nodes are read as composed.
+The constructors of ruamel.yaml guess types. The meaning of a rule file is in its text, so this module reads the
+composed nodes.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from capa_sync.yamlfiles import Refused, compose
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """A scalar: its text, its line, whether it was written with nothing after the colon."""
+    """A scalar: its text and line; `absent`: nothing was written after the colon."""
 
     value: str
     line: int
@@ -34,14 +35,14 @@ class Items:
 
 @dataclass(frozen=True, slots=True)
 class YamlTable:
-    """A mapping in the order it was written; `flow` when written `{a: b}` on a line."""
+    """A mapping in written order; `flow` when it is written as `{a: b}`."""
 
     entries: tuple[tuple[Text, Tree], ...]
     line: int
     flow: bool = False
 
     def get(self, key: str) -> Tree | None:
-        """Return the value of a key, None when it is not there."""
+        """Return the value of a key, None when the key is missing."""
         return next((value for name, value in self.entries if name.value == key), None)
 
     def __iter__(self) -> Iterator[tuple[Text, Tree]]:
@@ -52,19 +53,19 @@ Tree = Text | Items | YamlTable
 
 
 class Problems:
-    """Collects a file's mistakes, so that all are told at once."""
+    """Collects the mistakes of a file, so that all are reported at once."""
 
     def __init__(self, file: str) -> None:
         self.file = file
         self.found: list[Problem] = []
 
     def add(self, line: int, what: str, hint: str = "") -> None:
-        """Note one mistake."""
+        """Record one mistake."""
         self.found.append(Problem(self.file, line, what, hint))
 
 
 def read_yaml(text: str, problems: Problems) -> Tree | None:
-    """Return the document of a YAML text, or None after noting why it cannot be read."""
+    """Return the document of a YAML text, or None after recording why it cannot be read."""
     try:
         node = compose(text)
     except Refused as error:

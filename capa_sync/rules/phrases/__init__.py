@@ -1,3 +1,3 @@
-"""The vocabulary, one table of phrases by family; what can be said of a subject, and what it means."""
+"""The vocabulary: the phrases, one module for each family; `table` joins them."""
 
 from __future__ import annotations

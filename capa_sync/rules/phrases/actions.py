@@ -1,4 +1,4 @@
-"""Phrases over the corrective and preventive actions of a record; cancelled ones count neither open nor done."""
+"""Phrases about the corrective and preventive actions of a record; a cancelled action is neither open nor done."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _PARTS: dict[str, tuple[str, Callable[[Action], Value]]] = {
 
 
 def action_name(action: Action) -> str:
-    """Return what an action is called for people."""
+    """Return the name of an action for people."""
     return clip(action.key or str(action.text.data or action.id))
 
 
@@ -71,7 +71,7 @@ def _readable(context: Context) -> Sequence[Action]:
 def _every(
     actions: Callable[[Context], Sequence[Action]], parts: Sequence[str], lacks: Callable[[Context], list[str]]
 ) -> Test:
-    """Return the test that all of some actions have all of some parts."""
+    """Return the test that every given action has every given part."""
 
     def holds(context: Context) -> Truth:
         values = [_PARTS[part][1](action) for action in actions(context) for part in parts]

@@ -1,4 +1,4 @@
-"""Phrases over time: each knows the instant at which it turns, so that nobody has to touch the ticket."""
+"""Phrases about time: each knows the instant at which its truth changes, so that no edit of the ticket is needed."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ Flip = Callable[[Context, date | datetime], datetime | None]
 
 
 def turning(subject: Subject, flip: Flip, *, before: bool) -> Test:
-    """Return a test that turns at an instant worked out from a date; an empty date meets no comparison."""
+    """Return a test whose truth changes at an instant computed from a date; it is false for an empty date."""
 
     def clock(context: Context) -> Clocked:
         value = context.value(subject.name)
@@ -78,7 +78,7 @@ def _not_past(subject: Subject, _: Arguments) -> Test:
 
 
 def deadline_end(context: Context, name: str, start: date | datetime) -> datetime | None:
-    """Return when a named deadline of a record ends, by grade and paused on hold; None while a pause holds it.
+    """Return when a named deadline of a record ends, by grade, days on hold left out; None while it is on hold.
 
     The certification body's date overrides `implement` where it is earlier (facts/clause10.md 3.1).
     """
@@ -118,14 +118,14 @@ def _past_deadline(subject: Subject, args: Arguments) -> Test:
 
 
 def _last_day(end: datetime, context: Context) -> str:
-    """Return the last day of a deadline that ends at 24:00, which is the next day's start."""
+    """Return the last day of a deadline; one that ends at 24:00 ends at the start of the next day."""
     day = context.terms.calendar.local_date(end)
     before = date.fromordinal(day.toordinal() - 1)
     return show_date(before if context.terms.calendar.start_of(day) == end else end, context)
 
 
 def _between(subject: Subject, other: Subject, test: Callable[[int], bool]) -> Test:
-    """Return a test over the number of local days from another date to this one."""
+    """Return a test of the number of local days from another date to this date."""
     check_kind(other, Kind.TIME)
 
     def holds(context: Context) -> Truth:

@@ -1,4 +1,4 @@
-"""Phrases over what people changed after a record was closed, without reopening it."""
+"""Phrases about changes by people after a record was closed, without reopening it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from capa_sync.rules.words import change_facts, clip, present_fact, show_date
 
 
 def _since_closing(subject: Subject, context: Context) -> Sequence[FieldChange] | None:
-    """Return what humans are known to have changed since the last closing, None when that cannot be told."""
+    """Return the known changes by humans since the last closing, None when they are not known."""
     if not context.value(subject.name).is_known:
         return None
     if context.record.stage is not Stage.CLOSED:

@@ -1,4 +1,4 @@
-"""Phrases over who did something in its order: filled in time, and by somebody else."""
+"""Phrases about order and person: a field was filled in time, and by another person."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from capa_sync.rules.words import present_fact
 
 
 def _by_other(subject: Subject, order: Test, args: Arguments) -> Test:
-    """Return the test that an order holds and that somebody else than a person field names first filled the subject.
+    """Return the test that an order holds, and that the person who first filled the subject is not in a given field.
 
-    While that field is empty, or the one who filled it is unknown or an ignored account, it cannot be told.
+    The truth is unknown while that field is empty, and when the person is unknown or an ignored account.
     """
     other = field(args[1])
     check_kind(other, Kind.PERSON, Kind.PEOPLE)
@@ -23,7 +23,7 @@ def _by_other(subject: Subject, order: Test, args: Arguments) -> Test:
     def is_other(context: Context) -> Truth:
         known, possible = first(context)
         if possible is not None:
-            return None  # somebody else may have filled it before
+            return None  # another person may have filled it before
         by = known.change.by if known is not None and known.change is not None and known.change.human else None
         people, unsure = persons_of(other.name, context)
         if by is not None and by in people:

@@ -1,4 +1,4 @@
-"""Phrases over due dates that were moved; changes by ignored accounts are no moves."""
+"""Phrases about moved due dates; changes by ignored accounts do not count as moves."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def _check(subject: Subject) -> None:
 
 
 def move_words(move: DueDateMove, context: Context) -> str:
-    """Return one move in words."""
+    """Return one move as text."""
     old, new, at = (show_date(day, context) for day in (move.old, move.new, move.change.at))
     return say.MOVE.format(old=old, new=new, day=at)
 
@@ -41,7 +41,7 @@ def _last_move(subject: Subject, context: Context) -> datetime | None:
 
 
 def _seen(subject: Subject, context: Context, broken: bool) -> Truth:
-    """Return the truth of 'nothing of the kind was seen'; an unread past may hide one."""
+    """Return the truth of 'there was no such move'; unread history may hide one."""
     if broken:
         return False
     if not context.value(subject.name).is_known or not context.is_whole(subject.name):
@@ -84,7 +84,7 @@ def _with_reason(subject: Subject, _: Arguments) -> Test:
         lacking = bool(bare(context))
         is_unread = context.value(_REASON).state in {ValueState.ERROR, ValueState.UNREADABLE}
         if lacking and (is_unread or context.gap(_REASON)):
-            return None  # the reason may stand in the field that cannot be read, or have stood there
+            return None  # the reason may be, or may have been, in the field that cannot be read
         return _seen(subject, context, lacking)
 
     def facts(context: Context) -> list[Evidence]:
@@ -100,9 +100,10 @@ def _with_reason(subject: Subject, _: Arguments) -> Test:
 
 
 def _has_reason(context: Context, move: DueDateMove, next_move: datetime | None) -> bool:
-    """Tell whether a move has its reason.
+    """Return whether a move has a reason.
 
-    The mapped field filled in the same edit or later, or a human comment from 24 h before the move up to the next.
+    A reason is the mapped field, filled in the same edit or later, or a human comment between 24 h before the move
+    and the next move.
     """
     if any(c.human and c.group >= move.change.group and c.new.is_filled for c in context.changes(_REASON)):
         return True

@@ -1,4 +1,4 @@
-"""Phrases over what has been, and what changed after something."""
+"""Phrases about past values, and about changes after an event."""
 
 from __future__ import annotations
 
@@ -23,21 +23,21 @@ _UNSURE = frozenset({ValueState.ERROR, ValueState.UNREADABLE})
 
 
 def by_humans(changes: Iterable[FieldChange], subject: Subject, context: Context) -> Sequence[FieldChange]:
-    """Return those of a subject's changes that are real and by humans; for actions, of corrective and preventive."""
+    """Return the real changes of a subject by humans; of actions, only corrective and preventive ones."""
     skipped: set[str] = set()
     if subject.kind is Kind.ACTIONS:
         other = {ActionKind.CORRECTION, ActionKind.OTHER}
         skipped = {action.id for action in context.record.actions if action.kind in other}
-    told = subject.kind is Kind.ACTIONS
+    is_actions = subject.kind is Kind.ACTIONS
     return [
         change
         for change in changes
-        if change.human and change.action_id not in skipped and (told or change.old != change.new)
+        if change.human and change.action_id not in skipped and (is_actions or change.old != change.new)
     ]
 
 
 def human_changes(subject: Subject, context: Context) -> Sequence[FieldChange]:
-    """Return all real changes of a subject by humans after its birth."""
+    """Return all real changes of a subject by humans after its creation."""
     return by_humans(context.changes(subject.name), subject, context)
 
 
@@ -145,7 +145,7 @@ def _became_ago(subject: Subject, args: Arguments) -> Test:
 
 
 def _spell_start(context: Context, name: str, wanted: frozenset[str]) -> FieldChange | None:
-    """Return the change that began the present spell of a value, None when it cannot be known."""
+    """Return the change since which a subject has held a wanted value without a break, None when not known."""
     start: FieldChange | None = None
     for change in reversed(context.changes(name)):
         if str(change.new.data).casefold() not in wanted:

@@ -1,4 +1,4 @@
-"""Phrases over the order of first times; both in one edit is in order, and so is all that came at creation."""
+"""Phrases about the order of first times; two events in one edit, or at creation, are in order."""
 
 from __future__ import annotations
 
@@ -29,7 +29,10 @@ First = Callable[[Context], FirstTime]
 
 
 def first_filled(subject: Subject) -> First:
-    """Return how to find when a subject was first ever filled. Raises PhraseError for one without a history."""
+    """Return a function that finds when a subject was first filled.
+
+    Raises PhraseError for a subject without a history.
+    """
     if subject.name in {"actions", "action_started_at"}:
         return Context.action_start
     if subject.derived:
@@ -38,7 +41,7 @@ def first_filled(subject: Subject) -> First:
 
 
 def ordered(subject: Subject, second: First, event: str, reads: tuple[str, ...]) -> Test:
-    """Return the test that a subject was first filled before something first happened."""
+    """Return the test that a subject was first filled before an event first happened."""
     first = first_filled(subject)
 
     def holds(context: Context) -> Truth:
@@ -106,7 +109,7 @@ def before_last_stage(subject: Subject, args: Arguments) -> Test:
             return None
         known = first(context).known
         if sure and entry is not None and known is not None and known.not_after(entry):
-            return True  # seen to be filled by then: true however much of the older history is unread
+            return True  # it is certain that it was filled by then, even if older history is unread
         return test.holds(context)
 
     return Test(test.reads, holds, facts=test.facts, broken_at=test.broken_at)

@@ -1,4 +1,4 @@
-"""Phrases over people, compared by canonical person, never by display name."""
+"""Phrases about people; they compare canonical persons, never display names."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def _active(subject: Subject, _: Arguments) -> Test:
 
 
 def persons_of(name: str, context: Context) -> tuple[frozenset[str], bool]:
-    """Return the people a subject names, and whether there may be others that cannot be read."""
+    """Return the people that a subject names, and whether there may be others that cannot be read."""
     value = context.value(name)
     unsure = not value.is_known
     if name == "action_owners":
@@ -32,7 +32,7 @@ def persons_of(name: str, context: Context) -> tuple[frozenset[str], bool]:
 
 
 def _is_among(subject: Subject, others: tuple[Subject, ...], context: Context) -> Truth:
-    """Tell whether a person is one of others; empty others are left out, with none left it cannot tell."""
+    """Return whether a person is one of the others; empty fields are ignored; None when all are empty."""
     value = context.value(subject.name)
     if not value.is_known:
         return None
@@ -50,7 +50,7 @@ def _other_than(subject: Subject, others: tuple[Subject, ...]) -> Test:
     def holds(context: Context) -> Truth:
         value = context.value(subject.name)
         if value.is_known and not value.is_filled:
-            return False  # a comparison with an empty field is not met
+            return False  # an empty field meets no comparison
         among = _is_among(subject, others, context)
         return None if among is None else not among
 

@@ -1,4 +1,4 @@
-"""What a phrase is: its sentence, the kinds of subjects it can be said of, and the test that it makes."""
+"""What a phrase is: its sentence, the kinds of subjects that it applies to, and the test that it builds."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Arguments = Sequence[Argument]
 
 
 class PhraseError(Exception):
-    """A sentence cannot be read or cannot be said of its subject; `hint` tells how to mend it."""
+    """A sentence cannot be read, or does not apply to its subject; `hint` says how to correct it."""
 
     def __init__(self, what: str, hint: str = "") -> None:
         super().__init__(what)
@@ -31,16 +31,16 @@ class PhraseError(Exception):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Test:
-    """One phrase said of one subject, compiled. Equal only to itself: contexts remember its truth by it.
+    """One phrase applied to one subject, compiled. Equal only to itself: contexts use it as a cache key.
 
     Attributes:
-        reads: names of the subjects it reads. holds: its truth; unused when `clock` is there.
-        clock: its truth over time, for phrases that time alone can turn.
-        facts: the evidence; the subject's value when not given.
-        lacks: what is missing when it does not hold, for `{missing}`; the subject's label when not given.
-        marks: the same as facts, however worded; for `lacks` that tell labels or names.
+        reads: names of the subjects that it reads. holds: its truth; unused when `clock` is given.
+        clock: its truth over time, for phrases that time alone can change.
+        facts: the evidence; by default the value of the subject.
+        lacks: what is missing when it does not hold, for `{missing}`; by default the label of the subject.
+        marks: what is missing, as facts without labels or names; needed when `lacks` returns labels or names.
         broken_at: when a phrase over history was broken, for `since`.
-        present: it rests on nothing but the subject's value now, so that equal values have the same truth.
+        present: it depends only on the present value of the subject, so that equal values have the same truth.
     """
 
     reads: tuple[str, ...]
@@ -53,23 +53,23 @@ class Test:
     present: bool = False
 
     def evidence(self, context: Context) -> list[Evidence]:
-        """Return the facts that its truth rests on."""
+        """Return the facts behind its truth."""
         if self.facts is not None:
             return self.facts(context)
         return [present_fact(name, context) for name in self.reads]
 
     def missing(self, context: Context) -> list[str]:
-        """Return labels of what is missing while it does not hold."""
+        """Return the labels of what is missing while it does not hold."""
         return self.lacks(context) if self.lacks is not None else [context.label(self.reads[0])]
 
     def lacking(self, context: Context) -> list[str]:
-        """Return what is missing as facts that no label and no name of a person changes."""
-        tell = self.marks or self.lacks
-        return tell(context) if tell is not None else [self.reads[0]]
+        """Return what is missing as facts that do not depend on labels or names of persons."""
+        facts = self.marks or self.lacks
+        return facts(context) if facts is not None else [self.reads[0]]
 
 
 class Family(StrEnum):
-    """Families of phrases, in the order of the docs."""
+    """Families of phrases, in the order of the documentation."""
 
     STATE = "state"
     TEXT = "text"
@@ -104,9 +104,11 @@ class Phrase:
 
     Attributes:
         template: the sentence with slots in capitals: N a number, A and C words, FIELD, STAGE, NAME a deadline.
-        kinds: what it can be said of. build: makes the test from subject and arguments; may raise PhraseError.
-        says: what it means, for the docs. example: a whole line.
-        order: broken order can never be mended, so `if_repaired` may act on it. history: reads the past.
+        kinds: the kinds of subjects that it applies to.
+        build: builds the test from subject and arguments; may raise PhraseError.
+        says: its meaning, for the documentation. example: a whole line of a rule file.
+        order: it demands an order that can never be repaired, so `if_repaired` may act on it.
+        history: it reads the history.
     """
 
     template: str
@@ -141,13 +143,13 @@ class Phrase:
         return None if found is None else found.groups()
 
     def test(self, subject: Subject, texts: Sequence[str]) -> Test:
-        """Return the phrase said of a subject. Raises PhraseError when an argument is wrong."""
+        """Return the test of this phrase for a subject. Raises PhraseError when an argument is wrong."""
         arguments = [_argument(slot, text) for slot, text in zip(self.slots, texts, strict=True)]
         return self.build(subject, arguments)
 
 
 def _variants(words: str) -> str:
-    """Return fixed words of a template as a pattern: one or several days, and `stage first became` for the record."""
+    """Return the fixed words of a template as a pattern: also in the singular, and with `stage` for `the record`."""
     return _PLURALS.sub(r"\1s?", words).replace("the record ", "(?:the record|stage) ")
 
 
@@ -168,7 +170,7 @@ def _unquote(word: str) -> str:
 
 
 def subject_named(name: str) -> Subject:
-    """Return the subject of that name. Raises PhraseError with the nearest name."""
+    """Return the subject of a name. Raises PhraseError that suggests the nearest name."""
     subject = SUBJECTS.get(name)
     if subject is None:
         raise PhraseError(f"there is no field '{name}'", did_you_mean(name, list(SUBJECTS)))
@@ -176,7 +178,7 @@ def subject_named(name: str) -> Subject:
 
 
 def did_you_mean(word: str, known: Sequence[str]) -> str:
-    """Return `did you mean 'x'?` for the nearest known word, "" when none is near."""
+    """Return `did you mean 'x'?` for the nearest known word, "" when no word is near."""
     near = get_close_matches(word.lower(), known, n=1, cutoff=0.6)
     return f"did you mean '{near[0]}'?" if near else ""
 
@@ -197,30 +199,30 @@ def check_kind(subject: Subject, *kinds: Kind) -> None:
 
 
 def number(argument: Argument) -> int:
-    """Return a slot N."""
+    """Return the value of a slot N."""
     assert isinstance(argument, int)  # noqa: S101 - the table guarantees it
     return argument
 
 
 def word(argument: Argument) -> str:
-    """Return a slot A, C, STAGE or NAME."""
+    """Return the value of a slot A, C, STAGE or NAME."""
     assert isinstance(argument, str)  # noqa: S101 - the table guarantees it
     return argument
 
 
 def field(argument: Argument) -> Subject:
-    """Return a slot FIELD."""
+    """Return the value of a slot FIELD."""
     assert isinstance(argument, Subject)  # noqa: S101 - the table guarantees it
     return argument
 
 
 def words(argument: Argument) -> tuple[str, ...]:
-    """Return a slot `A, B`."""
+    """Return the value of a slot `A, B`."""
     assert isinstance(argument, tuple)  # noqa: S101 - the table guarantees it
     return tuple(str(item) for item in argument)
 
 
 def fields(argument: Argument) -> tuple[Subject, ...]:
-    """Return a slot `FIELD, FIELD`."""
+    """Return the value of a slot `FIELD, FIELD`."""
     assert isinstance(argument, tuple)  # noqa: S101 - the table guarantees it
     return tuple(item for item in argument if isinstance(item, Subject))

@@ -1,4 +1,4 @@
-"""Phrases over a value as it is now."""
+"""Phrases about the present value."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _RANK = {stage: rank for rank, stage in enumerate(STAGE_ORDER)}
 
 
 def of_value(name: str, test: Callable[[Value], bool]) -> Test:
-    """Return a test over a value now: cannot tell while it is unmapped, unreadable or an error."""
+    """Return a test of the present value; its truth is None while the value is unmapped, unreadable or an error."""
 
     def holds(context: Context) -> Truth:
         value = context.value(name)
@@ -38,7 +38,7 @@ def of_value(name: str, test: Callable[[Value], bool]) -> Test:
 
 
 def filled(subject: Subject, _: Arguments) -> Test:
-    """Return the test that a subject is filled; a placeholder is not."""
+    """Return the test that a subject is filled; a placeholder does not count as filled."""
     return of_value(subject.name, lambda value: value.state is ValueState.FILLED)
 
 
@@ -51,7 +51,7 @@ def _empty(subject: Subject, _: Arguments) -> Test:
 
 
 def one_of(subject: Subject, names: tuple[str, ...]) -> frozenset[str]:
-    """Return the words a choice is compared with, without case. Raises PhraseError for a word it cannot hold."""
+    """Return the words to compare a choice with, case-folded. Raises PhraseError for a word that it cannot hold."""
     for name in names:
         check_word(subject, name)
     return frozenset(name.casefold() for name in names)
@@ -86,7 +86,7 @@ def _is_no(subject: Subject, _: Arguments) -> Test:
 
 
 def stage_named(name: str) -> Stage:
-    """Return the stage of that name. Raises PhraseError with the nearest one."""
+    """Return the stage of a name. Raises PhraseError that suggests the nearest stage."""
     known = [stage.value for stage in Stage]
     if name not in known:
         raise PhraseError(f"'{name}' is not a stage", f"{did_you_mean(name, known)} ({', '.join(known)})".strip())
@@ -122,7 +122,7 @@ def _at_most(subject: Subject, args: Arguments) -> Test:
 
 
 def counted(subject: Subject, context: Context) -> tuple[int | None, bool]:
-    """Return how many there are (None unknown), and whether there may be more than are seen."""
+    """Return how many members a subject has (None: unknown), and whether there may be more."""
     if subject.kind is Kind.ACTIONS:
         return len(context.actions), bool(context.actions_unknown)
     value = context.value(subject.name)

@@ -1,4 +1,4 @@
-"""The one table of phrases: finds the phrase of a sentence, and words what is wrong with one that is none."""
+"""The table of all phrases: finds the phrase of a sentence, or explains why the sentence is not a phrase."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from capa_sync.rules.phrases.phrase import Phrase, PhraseError, Test
 from capa_sync.rules.subjects import KIND_WORDS, Subject
 
 ENTRY_POINTS = "capa_sync.phrases"
-"""Entry point group; each entry is a Phrase or an iterable of them."""
+"""Entry point group; each entry is a Phrase or an iterable of phrases."""
 
 BUILT_IN: tuple[Phrase, ...] = (
     *state.PHRASES,
@@ -30,7 +30,7 @@ BUILT_IN: tuple[Phrase, ...] = (
 
 
 class Vocabulary:
-    """Phrases that rule files may use. Raises PhraseError when two have the same sentence."""
+    """Phrases that rule files may use. Raises PhraseError when two phrases have the same sentence."""
 
     def __init__(self, phrases: Iterable[Phrase]) -> None:
         self.phrases: tuple[Phrase, ...] = tuple(phrases)
@@ -41,9 +41,9 @@ class Vocabulary:
             raise PhraseError(f"two phrases say '{doubled}'", "rename the registered one")
 
     def find(self, subject: Subject, sentence: str) -> tuple[Phrase, Test]:
-        """Return the phrase of a sentence and the test it makes of a subject. Raises PhraseError.
+        """Return the phrase of a sentence, and its test for a subject. Raises PhraseError.
 
-        Rules that say the same of the same subject share one test, and so its truth on each record.
+        Rules with the same sentence about the same subject share one test, and so its truth on each record.
         """
         clean = " ".join(sentence.split())
         found = self._found.get((subject.name, clean))
@@ -63,7 +63,7 @@ class Vocabulary:
         raise PhraseError(f"cannot read '{subject.name}: {clean}'", self._hint(subject, clean))
 
     def of(self, subject: Subject) -> Sequence[Phrase]:
-        """Return the phrases that can be said of a subject."""
+        """Return the phrases that apply to a subject."""
         return [phrase for phrase in self.phrases if subject.kind in phrase.kinds]
 
     def _can_be_said(self, subject: Subject) -> str:
@@ -81,7 +81,7 @@ class Vocabulary:
 
 @lru_cache(maxsize=1)
 def vocabulary() -> Vocabulary:
-    """Return the built-in phrases and those registered by installed packages, read once."""
+    """Return the built-in phrases and the phrases that installed packages register; read once."""
     found: list[Phrase] = list(BUILT_IN)
     for entry in sorted(entry_points(group=ENTRY_POINTS), key=lambda entry: entry.name):
         loaded = entry.load()

@@ -1,4 +1,4 @@
-"""Phrases over the substance of a text."""
+"""Phrases about the substance of a text."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _TEXT = frozenset({Kind.TEXT})
 
 
 def distinct_words(text: str) -> int:
-    """Return how many different words a text has, compared without case; numbers count, punctuation does not."""
+    """Return how many different words a text has, without regard to case; numbers count, punctuation does not."""
     return len({found.casefold() for found in WORDS.findall(text)})
 
 

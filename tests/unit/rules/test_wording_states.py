@@ -66,7 +66,7 @@ def test_what_is_history_asks_for_nothing(rule: Rule) -> None:
 
 
 def _asked(rule: Rule, spoken: StateWording) -> set[str]:
-    parts = rule.fix.variants[spoken.said[1]].sentence.parts
+    parts = rule.fix.variants[spoken.variants[1]].sentence.parts
     return {each.name.removeprefix("label ") for each in parts if isinstance(each, Slot) and "label " in each.name}
 
 
