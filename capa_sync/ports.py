@@ -1,8 +1,9 @@
-"""The doors between stages: what each needs of the world, as protocols.
+"""The ports between stages: what each stage needs from outside itself, as protocols.
 
-Terminology. SOURCE a tracker named in the settings. READING one ticket as just read, raw and parsed. PAGE readings
-that commit together with their CURSOR. CENSUS an id-only sweep. PART a raw piece of a ticket, kept for ever.
-WRITE an intended change of ours on a tracker; DELIVERY an attempt at it. EPISODE a finding from opened to cleared.
+Terms. SOURCE: a tracker named in the settings. READING: one ticket as just read, raw and parsed. PAGE: readings that
+are committed together with their CURSOR. CENSUS: a sweep that reads ids only. PART: a raw piece of a ticket, stored
+for ever. WRITE: an intended change of ours on a tracker. DELIVERY: an attempt at a write. EPISODE: the time of a
+finding from opened to cleared.
 """
 
 from __future__ import annotations
@@ -37,72 +38,73 @@ class Parser(Protocol):
 
 
 class Source(Protocol):
-    """Reads one tracker. One instance a worker thread; every method may raise SourceError.
+    """Reads one tracker. One thread at a time uses an instance; every method may raise SourceError.
 
-    Constructed by wiring with: name, url, query (and table), auth, ChildSpecs, overlap, request budget, page
-    sizes, a Clock, the stop event, and the `known` look-ups below.
+    Wiring constructs it with name, url, query (and table), auth, ChildSpecs, overlap, request budget, page sizes, a
+    Clock, the stop event, and the look-ups below.
     """
 
     name: str
 
     @property
     def clock_offset(self) -> timedelta | None:
-        """The tracker's clock minus ours, by the Date of its newest answer; None while it has told none."""
+        """The tracker's clock minus ours, by the Date of its newest answer; None while no answer had a Date."""
         ...
 
     def identify(self) -> SiteFacts:
-        """Sign in, prove who we are, and read what the tracker says of itself. Raises Authentication."""
+        """Sign in, check that the account is ours, and read the site facts. Raises Authentication."""
         ...
 
     def read_changes(self, cursor: Cursor, *, full: bool = False) -> Iterator[Page]:
         """Yield what changed since the cursor, or everything in scope for an empty cursor or `full`.
 
         The last page has `complete` True. A page is yielded only when it is whole and consistent; a caller
-        that stops after any page can go on later from that page's cursor. Children are read along with
-        their parents (role ACTION), and polled for changes of their own.
+        that stops after a page can continue later from that page's cursor. Children are read with their
+        parents (role ACTION), and polled for changes of their own.
         """
         ...
 
     def read_tickets(self, ids: Sequence[str]) -> Iterator[Reading]:
-        """Read these tickets by immutable id, whole; those that are gone or hidden are simply not yielded."""
+        """Read these tickets whole, by immutable id; gone or hidden tickets are not yielded."""
         ...
 
     def read_hinted(self, ids: Sequence[str], cursor: Cursor) -> Page:
-        """Read those of these tickets that a poll would bring once it sees them: in scope, or mirrored actions.
+        """Read those of these tickets that a poll would read: in scope, or mirrored actions.
 
-        With them comes the kin that the poll would bring; what the mirror holds as it is, is left out. Ids that
-        are unknown, hidden or out of scope are passed over. The page carries `cursor` on unchanged.
+        The page also has the related tickets that the poll would read, without tickets that the mirror already
+        holds in this version. Ids that are unknown, hidden or out of scope are ignored. The page's cursor is
+        `cursor`, unchanged.
         """
         ...
 
     def take_census(self) -> Census:
-        """Sweep all ids in scope. Never returns a partial sweep: raises instead."""
+        """Read all ids in scope. Raises SourceError instead of returning a part of them."""
         ...
 
     def locate(self, ids: Mapping[str, str], actions: Set[str], census: Census) -> Located:
-        """Ask many at a time for tickets that a census missed; no ticket is read.
+        """Ask for many tickets at once that a census did not contain; no ticket is read.
 
         Args:
             ids: ticket id -> its container.
-            actions: those of them that are in scope wherever they are.
-            census: the one that missed them; what it names must be found again, or no answer is believed.
+            actions: those of the ids that are actions, which are in scope in any container.
+            census: the census; tickets that it contains must be found again, or no answer is believed.
 
-        Raises BadAnswer where answers contradict each other.
+        Raises BadAnswer when answers contradict each other.
         """
         ...
 
     def deletions(self, ids: Sequence[str]) -> Mapping[str, str]:
-        """Return id -> proof, of those whose deletion the tracker has on record."""
+        """Return id -> proof, for tickets whose deletion the tracker has on record."""
         ...
 
     def prove_gone(self, ids: Mapping[str, str]) -> frozenset[str]:
-        """Send each ticket (id -> container) its own request, and return those answered with "not found"."""
+        """Send one request for each ticket (id -> container); return those answered with "not found"."""
         ...
 
     def read_roster(self) -> Mapping[str, str]:
-        """Return the containers that we see now, as in `Census.containers`; works where the query is refused.
+        """Return the containers visible to us now, as in `Census.containers`; works while the query is refused.
 
-        Raises Authentication when we are not ourselves.
+        Raises Authentication when the tracker does not answer us as our own account.
         """
         ...
 
@@ -112,18 +114,18 @@ class Source(Protocol):
 
 
 class MirrorLookup(Protocol):
-    """What a source may ask of the mirror while it reads."""
+    """What a source may read from the mirror while it reads the tracker."""
 
     def action_ids(self, source: str) -> Sequence[str]:
-        """Return ids of mirrored action tickets of this source, present ones."""
+        """Return ids of present mirrored action tickets of this source."""
         ...
 
     def is_present(self, source: str, ticket_id: str) -> bool:
-        """Tell whether a ticket is mirrored as one that is there."""
+        """Tell whether a ticket is mirrored and present."""
         ...
 
     def known_stamp(self, source: str, ticket_id: str) -> str | None:
-        """Return digest of the newest record part of a ticket, None when it is not mirrored."""
+        """Return the digest of the newest record part of a ticket, None when it is not mirrored."""
         ...
 
     def record(self, source: str, ticket_id: str) -> Mapping[str, Any] | None:
@@ -131,7 +133,7 @@ class MirrorLookup(Protocol):
         ...
 
     def presence(self, source: str, ticket_id: str) -> Presence:
-        """Return where the ticket is now; `unobserved` for one that was never mirrored."""
+        """Return the ticket's presence; `unobserved` for a ticket that was never mirrored."""
         ...
 
     def containers(self, source: str) -> Sequence[str]:
@@ -139,24 +141,24 @@ class MirrorLookup(Protocol):
         ...
 
     def newest_change(self, source: str, ticket_id: str) -> datetime | None:
-        """Return when the newest mirrored change of a ticket's history was made, None when there is none."""
+        """Return the instant of the newest mirrored change in a ticket's history, None when there is none."""
         ...
 
 
 class EndpointHolds(Protocol):
-    """Until when one kind of request may not be sent to a tracker, over restarts."""
+    """How long a tracker asked us not to send one kind of request; stored, so that it survives a restart."""
 
     def endpoint_holds(self, source: str) -> Mapping[str, datetime]:
-        """Return endpoint -> the instant before which the tracker asked not to be sent it."""
+        """Return endpoint -> the instant before which no request may be sent to it."""
         ...
 
     def hold_endpoint(self, source: str, endpoint: str, until: datetime, now: datetime) -> None:
-        """Remember an instant, and forget those of this source that are past."""
+        """Store an instant for an endpoint, and delete those of this source that have passed."""
         ...
 
 
 class TicketWriter(Protocol):
-    """Writes on one tracker; the only methods that change anything there.
+    """Writes on one tracker; nothing else changes anything there.
 
     Raises Retryable (not applied), WriteRefused (not applied, permanent or not), DeliveryUnknown (answer lost).
     """
@@ -164,16 +166,16 @@ class TicketWriter(Protocol):
     def deliver(self, write: Write, remote_id: str) -> Delivered:
         """Apply one write; `remote_id` is the stored id of our comment on that ticket, "" when none is known.
 
-        Looks for our own marker first where a new comment or note would be created, so that none is doubled, and
-        writes no text that stands there already, whichever register wrote it. For a work note `remote_id` is the
-        newest note that this register knows of: one of another register after it that tells the same is enough.
-        When `remote_id` names a comment that is gone and no other own one stands, nothing is created: the answer
-        is `Delivered(deleted_by_person=True)`, and the caller may deliver again with `remote_id` "".
+        Before it creates a comment or note it looks for our own marker, so that none is doubled; and it writes no
+        text that is already there, whichever register wrote it. For a work note `remote_id` is the newest note that
+        this register knows of: a later note of another register with the same text is enough. When `remote_id`
+        names a comment that is gone and there is no other comment of ours, nothing is created: the answer is
+        `Delivered(deleted_by_person=True)`, and the caller may deliver again with `remote_id` "".
         """
         ...
 
     def look_up(self, write: Write, remote_id: str) -> Delivered | None:
-        """Tell whether a write whose answer was lost is on the tracker; None when it is not."""
+        """Look on the tracker for a write whose answer was lost; None when it is not there."""
         ...
 
 
@@ -183,8 +185,8 @@ class TicketStore(Protocol):
     def commit_page(self, source: str, page: Page, at: datetime, run: int, parser: Parser) -> list[str]:
         """Store a page with its cursor in one transaction; return ids of tickets that are new or changed.
 
-        Fields whose value changed without a history entry become `observed` changes (primary); `parser` reads the
-        version before.
+        A field whose value changed without a history entry becomes an `observed` change (a primary row); `parser`
+        parses the version before.
         """
         ...
 
@@ -201,7 +203,7 @@ class TicketStore(Protocol):
         ...
 
     def presence(self, source: str, ticket_id: str) -> Presence:
-        """Return where the ticket is now."""
+        """Return the ticket's presence."""
         ...
 
 
@@ -221,14 +223,14 @@ class Outbox(Protocol):
     """Intended writes, in order, until they are delivered. Implemented by `store/`."""
 
     def put(self, writes: Iterable[Write]) -> None:
-        """Add writes that are not yet there (by id).
+        """Add the writes whose id is not there yet.
 
-        An undelivered older write of the same ticket and kind becomes `withheld` with the reason "replaced".
+        An older undelivered write of the same ticket and kind becomes `withheld` with the reason "replaced".
         """
         ...
 
     def due(self, source: str, now: datetime) -> list[Write]:
-        """Return pending and unknown writes whose time has come, oldest first, at most one per ticket."""
+        """Return pending and unknown writes that are due, oldest first, at most one per ticket."""
         ...
 
     def mark(
@@ -242,7 +244,7 @@ class Outbox(Protocol):
         not_before: datetime | None = None,
         deleted_by_person: bool = False,
     ) -> None:
-        """Record a step of a delivery; raises nothing for a write already in that state.
+        """Record a step of a delivery; a write that is already in that state is no error.
 
         UNKNOWN is recorded before each request and counts one attempt. DELIVERED of a COMMENT stores `remote_id` as
         our comment's id. `deleted_by_person` counts one deletion of our comment and forgets its stored id.
@@ -250,7 +252,7 @@ class Outbox(Protocol):
         ...
 
     def writes(self, source: str, ticket_id: str) -> Sequence[Write]:
-        """Return every write ever meant for this ticket, in the order of `seq`, whatever its state."""
+        """Return every write ever planned for this ticket, in any state, in the order of `seq`."""
         ...
 
     def deletions(self, source: str, ticket_id: str) -> int:
@@ -258,11 +260,11 @@ class Outbox(Protocol):
         ...
 
     def last_delivered(self, source: str, ticket_id: str) -> Mapping[str, Write]:
-        """Return kind -> newest delivered write of this ticket."""
+        """Return kind -> the newest delivered write of this ticket."""
         ...
 
     def remote_comment(self, source: str, ticket_id: str) -> str:
-        """Return the stored id of our comment on this ticket, "" when none."""
+        """Return the stored id of our comment on this ticket, "" when there is none."""
         ...
 
     def notifications_since(self, source: str, since: datetime) -> int:
@@ -271,7 +273,7 @@ class Outbox(Protocol):
 
 
 class Judge(Protocol):
-    """Judges a record; implemented by `rules/`."""
+    """Judges records. Implemented by `rules/`."""
 
     hash: str
 

@@ -1,4 +1,4 @@
-"""Where concrete meets port: builds sources, rules and mappings from the settings. Nothing else reads them."""
+"""Builds sources, rules and mappings from the settings, and connects them to the ports of the runtime."""
 
 from __future__ import annotations
 
@@ -33,10 +33,10 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Configuration:
-    """The settings with every file that they name, checked whole and without any connection.
+    """The settings with every file that they name, checked completely and without any connection.
 
     Attributes:
-        file: the settings file, for messages. folder: what its relative paths start from.
+        file: the settings file, for messages. folder: the folder that its relative paths start from.
     """
 
     settings: Settings
@@ -59,7 +59,7 @@ def configure(
 ) -> Configuration:
     """Load every file that the settings name; raise one UserError with all their problems together.
 
-    `with_secrets` False is for verbs that reach no tracker: they work for people who hold no secret.
+    `with_secrets` is False for verbs that reach no tracker: they work for people who have no secret.
     """
     folder = file.resolve().parent
     options = judge_options(settings)
@@ -89,13 +89,13 @@ def configure(
 
 
 class _Trouble:
-    """Collects the problems of several files, so that a person sees all of them at once."""
+    """Collects the problems of several files, so that a person sees all of them together."""
 
     def __init__(self) -> None:
         self.problems: list[Problem] = []
 
     def without(self, work: Callable[[], T]) -> T | None:
-        """Return what `work` makes, or keep its problems and return None."""
+        """Return the result of `work`; when it raises UserError, keep the problems and return None."""
         try:
             return work()
         except UserError as error:
@@ -104,7 +104,7 @@ class _Trouble:
 
 
 def judge_options(settings: Settings) -> JudgeOptions:
-    """Return what rules may read of the settings."""
+    """Return the settings that rules may read."""
     return JudgeOptions(
         timezone=settings.timezone,
         holidays=parse_holidays(list(settings.holidays)),
@@ -117,12 +117,12 @@ def judge_options(settings: Settings) -> JudgeOptions:
 
 
 def rule_paths(settings: Settings, folder: Path) -> list[Path]:
-    """Return the rule files and folders of the settings, the shipped pack when they name none."""
+    """Return the rule files and folders of the settings; the shipped rules when they name none."""
     return [folder / path for path in settings.rules] or [starter_path("rules")]
 
 
 def _misfits(file: Path, name: str, source: SourceSettings, mapping: MappingFile) -> list[Problem]:
-    """Say what does not fit between one source's settings and its mapping."""
+    """Return what does not fit between one source's settings and its mapping."""
     problems = []
     if mapping.kind != source.kind:
         what = f"sources.{name}: the mapping {source.mapping} is for {mapping.kind}, the source is {source.kind}"
@@ -138,7 +138,7 @@ def _misfits(file: Path, name: str, source: SourceSettings, mapping: MappingFile
 def build_house(
     configuration: Configuration, register: Register, clock: Clock, stop: threading.Event, *, write_mode: str = ""
 ) -> House:
-    """Wire everything to an open register; `write_mode` overrides the mode of every source."""
+    """Build the runtime on an open register; `write_mode` overrides the mode of every source."""
     calm_collector()
     house = House(register, configuration.rules, configuration.options, {}, clock, stop=stop)
     house.setups = {
@@ -149,7 +149,7 @@ def build_house(
 
 
 def build_hints(configuration: Configuration) -> tuple[HintReceiver, HintBox] | None:
-    """Build the listener for hints, bound to its address, and the box it fills; None while it is off.
+    """Build the listener for hints, bound to its address, and the box that it fills; None when it is off.
 
     Raises SettingsError when the address cannot be used.
     """
@@ -166,14 +166,14 @@ def build_hints(configuration: Configuration) -> tuple[HintReceiver, HintBox] | 
 
 
 def build_house_for_reading(configuration: Configuration, register: Register, clock: Clock) -> House:
-    """Wire everything for verbs that ask no tracker; mappings are bound as `bind_as_last_known` says."""
+    """Build the runtime for verbs that ask no tracker; mappings are bound as in `bind_as_last_known`."""
     house = build_house(configuration, register, clock, threading.Event(), write_mode="off")
     bind_as_last_known(house)
     return house
 
 
 def bind_as_last_known(house: House) -> None:
-    """Bind each mapping to what its tracker said of itself last, for work without a tracker."""
+    """Bind each mapping to the last stored site facts of its tracker, for work without a tracker."""
     for name, setup in house.setups.items():
         facts = house.register.facts.load(name)
         if facts is not None:
@@ -183,7 +183,7 @@ def bind_as_last_known(house: House) -> None:
 def _setup(
     configuration: Configuration, name: str, register: Register, clock: Clock, stop: threading.Event, write_mode: str
 ) -> SourceSetup:
-    """Build one source with its two ports."""
+    """Build the context of one source, with its two ports."""
     source = configuration.settings.sources[name]
     mapping = configuration.mappings[name]
     build = _jira if source.kind == "jira" else _servicenow
@@ -272,12 +272,12 @@ def _limits(source: SourceSettings) -> Limits:
 
 
 def write_options(settings: Settings, name: str, mode: str = "") -> WriteOptions:
-    """Return the brakes of one source: its own words, else those of [write_back]."""
+    """Return the write-back options of one source: its own settings, else those of [write_back]."""
     source, common = settings.sources[name], settings.write_back
     own = source.write_back
 
-    def chosen(mine: T | None, theirs: T) -> T:
-        return theirs if mine is None else mine
+    def chosen(of_source: T | None, of_all: T) -> T:
+        return of_all if of_source is None else of_source
 
     return WriteOptions(
         mode=mode or chosen(own.mode, common.mode),

@@ -1,4 +1,4 @@
-"""Maps one mirrored ticket, with its children and its joined twin, to the record that rules judge."""
+"""Maps one mirrored ticket, with its children and its joined duplicates, to the record that rules judge."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from capa_sync.store import Register
 
 _UNSEEN = frozenset({Presence.DELETED_OR_HIDDEN, Presence.ACCESS_LOST, Presence.UNOBSERVED})
 _GONE = frozenset({Presence.DELETED, Presence.DELETED_OR_HIDDEN})
-"""Such a ticket is joined with none: what it said of its twin has gone with it."""
+"""Such a ticket is not joined: its statement about its duplicate is no longer valid."""
 
 
 class Mirror(Protocol):
-    """What mapping asks of the mirror: the whole store, or tickets of it that were read at once."""
+    """What mapping reads from the mirror: the whole store, or a batch of its tickets read together."""
 
     def ticket(self, source: str, ticket_id: str, parser: Parser) -> SourceTicket | None:
         """Return the mirrored ticket, None when it is not mirrored."""
@@ -30,17 +30,17 @@ class Mirror(Protocol):
         """Return where the ticket is."""
 
     def children_of(self, source: str, ticket_id: str) -> list[str]:
-        """Return ids of mirrored tickets that this one names as its parts, or that name it as their parent."""
+        """Return ids of mirrored tickets that this ticket names as children, or that name it as their parent."""
 
     def unread(self, source: str) -> Mapping[str, str]:
-        """Return id -> reason of the tickets whose answer made no ticket when they were read last."""
+        """Return id -> reason of the tickets whose answer could not be parsed when they were last read."""
 
     def key(self, source: str, ticket_id: str) -> str:
         """Return a ticket's present key, its id when it is not mirrored."""
 
 
 def circles_of(setups: Sequence[SourceSetup]) -> list[set[str]]:
-    """Return names of sources, those together whose tickets may be joined with one another's."""
+    """Return the join groups: sets of names of sources whose tickets may be joined with one another's."""
     circles = {setup.name: {setup.name} for setup in setups}
     for setup in setups:
         named = setup.mapping.same_as
@@ -60,13 +60,13 @@ def map_mirrored(
     mirror: Mirror | None = None,
     as_of: datetime | None = None,
 ) -> CapaRecord | Unmapped | None:
-    """Map a ticket from the mirror (read from `mirror` where that is given); None when it is not mirrored.
+    """Map a ticket from the mirror (from `mirror` when that is given); None when it is not mirrored.
 
-    `as_of` is the instant of the last whole read, for who has looked it up already.
+    `as_of` is the instant of the last whole read, if the caller knows it already.
 
-    A ticket that carries a joined record is returned with its twins' fields and history joined in; with `learn`
-    the twin that it names is remembered first. While one of them cannot be mapped or is not read any more, the
-    joined record counts as unread; so does every record of which a source not read yet may have a twin.
+    The primary of a joined record is returned with the fields and history of its duplicates; with `learn` the
+    duplicate that it names is stored first. While one of them cannot be mapped or is no longer read, the joined
+    record counts as unread; so does every record while a source that may hold a duplicate of it was not read yet.
     """
     own = _map_alone(house, setup, ticket_id, now, mirror, as_of)
     if not isinstance(own, CapaRecord) or not may_be_joined(house, setup):
@@ -86,16 +86,16 @@ def map_mirrored(
 
 
 def is_learnt_before_judging(house: House, setup: SourceSetup) -> bool:
-    """Tell whether tickets of this source name twins in a source that is judged before this one.
+    """Tell whether tickets of this source name duplicates in this source or in one that is judged before it.
 
-    Elsewhere the naming ticket carries the record, and judging it comes first.
+    Otherwise the naming ticket is the primary, and it is judged first.
     """
     named, order = setup.mapping.same_as, list(house.setups)
     return named is not None and named.source in order and order.index(named.source) <= order.index(setup.name)
 
 
 def learn_twins(house: House, setup: SourceSetup, ticket_ids: Iterable[str], now: datetime) -> None:
-    """Remember whom tickets name as their twins, where judging would come too late for that."""
+    """Store which duplicates the tickets name, where doing so during judging would be too late."""
     if not is_learnt_before_judging(house, setup):
         return
     for ticket_id in ticket_ids:
@@ -103,25 +103,25 @@ def learn_twins(house: House, setup: SourceSetup, ticket_ids: Iterable[str], now
             own = _map_alone(house, setup, ticket_id, now)
         except CapaSyncError:
             raise
-        except Exception:  # noqa: BLE001 - it is set aside with its reason when it is judged
+        except Exception:  # noqa: BLE001 - it is quarantined with its reason when it is judged
             own = None
         if isinstance(own, CapaRecord):
             _remember_twin(house, setup, own, now)
 
 
 def may_name_twins(house: House, setup: SourceSetup) -> bool:
-    """Tell whether tickets of this source may name twins in a source of the settings."""
+    """Tell whether tickets of this source may name duplicates in a source of the settings."""
     return setup.mapping.same_as is not None and setup.mapping.same_as.source in house.setups
 
 
 def may_be_joined(house: House, setup: SourceSetup) -> bool:
-    """Tell whether a ticket of this source and another may be one nonconformity."""
+    """Tell whether a ticket of this source and another ticket may be the same nonconformity."""
     named = {other.mapping.same_as.source for other in house.setups.values() if other.mapping.same_as is not None}
     return setup.name in named or may_name_twins(house, setup)
 
 
 def note_twins_known(house: House, setup: SourceSetup, now: datetime) -> None:
-    """Note once that all tickets of this source were asked for their twins; the tickets that waited are judged."""
+    """Store once that the duplicates of all tickets of this source are known; make the tickets that waited due."""
     named, agenda = setup.mapping.same_as, house.register.agenda
     if named is None or named.source not in house.setups or agenda.twins_known(setup.name) == _link(setup.mapping):
         return
@@ -131,14 +131,14 @@ def note_twins_known(house: House, setup: SourceSetup, now: datetime) -> None:
 
 
 def note_links(house: House) -> None:
-    """Note in the register which source's tickets name those of which other: `status` reads no mapping."""
+    """Store in the register which source's tickets name those of which other: `status` reads no mapping."""
     house.register.agenda.note_links({name: _link(setup.mapping) for name, setup in house.setups.items()})
 
 
 def sources_to_ask(register: Register, mappings: Mapping[str, MappingFile], source: str) -> list[str]:
-    """Return the other sources whose tickets may name one of this source as their twin, and were not read yet.
+    """Return the other sources whose tickets may name duplicates in this source, and were not read yet.
 
-    A source counts as read once it was read to its end and all its tickets were asked.
+    A source counts as read when it was read to its end and the duplicates of all its tickets are known.
     """
     return [
         name
@@ -149,14 +149,14 @@ def sources_to_ask(register: Register, mappings: Mapping[str, MappingFile], sour
 
 
 def _link(mapping: MappingFile) -> str:
-    """Say in which field tickets name the twins of which source."""
+    """Return the source of the duplicates and the field that names them, as text; "" for none."""
     return f"{mapping.same_as.source}: {mapping.same_as.ref.name}" if mapping.same_as is not None else ""
 
 
 def carrier(house: House, setup: SourceSetup, ticket_id: str) -> tuple[str, str]:
-    """Return (source, ticket id) of the ticket that carries the finding and warning of this one's record.
+    """Return (source, ticket id) of the primary: the ticket that carries finding and warning of this one's record.
 
-    That is the ticket itself, or its joined twin in a source named earlier in the settings.
+    The primary is the ticket itself, or its joined duplicate in a source named earlier in the settings.
     """
     if not may_be_joined(house, setup):
         return setup.name, ticket_id
@@ -168,16 +168,17 @@ def carrier(house: House, setup: SourceSetup, ticket_id: str) -> tuple[str, str]
 def to_be_judged_with(house: House, setup: SourceSetup, ticket_id: str) -> set[tuple[str, str]]:
     """Return (source, id) of the other tickets to be judged because this one is.
 
-    That is who carries its record, and who begins or ceases to carry one because a twin went or came back.
+    These are the primary of its record, and tickets that become or stop being a primary because a duplicate vanished
+    or came back.
     """
     records, own = house.register.records, (setup.name, ticket_id)
     twins = [twin for twin in records.joined(*own) if twin[0] in house.setups]
-    turned = {
+    changed = {
         (source, twin)
         for source, twin in twins
         if (carrier(house, house.setups[source], twin) == (source, twin)) != records.has_row(source, twin)
     }
-    return (turned | {carrier(house, setup, ticket_id)}) - {own}
+    return (changed | {carrier(house, setup, ticket_id)}) - {own}
 
 
 def twins_of(house: House, setup: SourceSetup, own: CapaRecord) -> list[tuple[str, str]]:
@@ -189,7 +190,7 @@ def twins_of(house: House, setup: SourceSetup, own: CapaRecord) -> list[tuple[st
 
 
 def _joined(house: House, setup: SourceSetup, ticket_id: str) -> list[tuple[str, str]]:
-    """Return (source, id) of the joined records that have not gone; none for a ticket that has, or is an action."""
+    """Return (source, id) of the joined records that are not gone; none for a ticket that is gone or an action."""
     tickets = house.register.tickets
     joined = [twin for twin in house.register.records.joined(setup.name, ticket_id) if twin[0] in house.setups]
     if not joined or tickets.presence(setup.name, ticket_id) in _GONE or tickets.is_action(setup.name, ticket_id):
@@ -198,7 +199,7 @@ def _joined(house: House, setup: SourceSetup, ticket_id: str) -> list[tuple[str,
 
 
 def _remember_twin(house: House, setup: SourceSetup, own: CapaRecord, now: datetime) -> None:
-    """Store whom this ticket names as its twin; the twin of now and the one of before are to be judged anew."""
+    """Store which duplicate this ticket names; make the present and the former duplicate due for judging."""
     named = setup.mapping.same_as
     if named is None or not may_name_twins(house, setup):
         return
@@ -237,8 +238,8 @@ def _map_alone(
 def children_of(setup: SourceSetup, ticket: SourceTicket, tickets: Mirror) -> dict[str, SourceTicket | None]:
     """Return the mirrored children of a ticket by id (by key where only that is known), None for unread ones.
 
-    One whose deletion is proven is no child any more; one that is out of our sight, or whose answer makes no ticket
-    as it is now, cannot be read.
+    A child whose deletion is proven is left out. A child is unread when it is not visible to us, or when its answer
+    could not be parsed.
     """
     parser, unread = setup.source.parser(), tickets.unread(setup.name)
     named = {child.id or child.key for child in ticket.children}
@@ -249,14 +250,14 @@ def children_of(setup: SourceSetup, ticket: SourceTicket, tickets: Mirror) -> di
         if child_id not in named and (
             child is None or child.parent != ticket.id or (is_unseen and setup.kind == "jira")
         ):
-            continue  # it has another parent now; and a Jira ticket itself says which children it has
+            continue  # it has another parent now; and a Jira ticket itself names its children
         if presence is not Presence.DELETED:
             found[child_id] = None if is_unseen else child
     return found
 
 
 def _naming(setup: SourceSetup, ticket: SourceTicket, found: Iterable[str], tickets: Mirror) -> SourceTicket:
-    """Return the ticket as one that names its unseen children: in ServiceNow only they themselves name it."""
+    """Return the ticket with its unread children added: in ServiceNow only the children name their parent."""
     named = {child.id or child.key for child in ticket.children}
     unseen = [ref for ref in found if ref not in named]
     refs = tuple(ChildRef(ref, tickets.key(setup.name, ref), "child") for ref in unseen)

@@ -1,4 +1,4 @@
-"""First step of the journey: sign in, read what changed, put it into the mirror."""
+"""First step: sign in, read what changed, and put it into the mirror."""
 
 from __future__ import annotations
 
@@ -17,42 +17,42 @@ from capa_sync.store import FULL
 
 
 class Abandoned(Fatal):
-    """The daemon is stopping: the cycle ends here and goes on from the stored cursor next time."""
+    """The daemon is stopping: the cycle ends here, and the next one continues from the stored cursor."""
 
 
 SWEEP_AGAIN_AFTER = timedelta(hours=1)
-"""A full read that failed is taken up again after this time; polls go on meanwhile."""
+"""A full read that failed continues after this time; polls go on meanwhile."""
 
 
 def is_full_read_due(house: House, setup: SourceSetup, now: datetime) -> bool:
-    """Tell whether everything is to be read again: what changes without `updated` moving is caught by this alone."""
+    """Tell whether a full read is due: only a full read finds a change that does not move `updated`."""
     runs = house.register.runs
     if not runs.was_read(setup.name):
-        return False  # the backfill is on its way, which is a full read
+        return False  # the backfill is not finished, and it is a full read
     last = runs.last(setup.name, FULL)
     if last is None or last.finished_at is None:
-        return True  # one that is under way goes on, after a kill too
+        return True  # an unfinished one continues, also after a kill
     if last.started_at > now:
-        return True  # one of the future was never done
+        return True  # our clock was ahead: a run in the future proves nothing
     return now - last.started_at >= (setup.full_sweep_every if last.ok else SWEEP_AGAIN_AFTER)
 
 
 def sign_in(house: House, setup: SourceSetup, now: datetime) -> None:
-    """Learn who we are and what the tracker has, once a process and again with each census; bind the mapping to it.
+    """Read our account and the site facts, and bind the mapping to them: once per process and with each census.
 
     Raises SourceError.
     """
     if setup.facts_at is not None and timedelta(0) <= now - setup.facts_at < setup.census_every:
         return
-    kept = house.register.facts
-    facts = _identified(setup, kept.load(setup.name))
+    stored = house.register.facts
+    facts = _identified(setup, stored.load(setup.name))
     with house.register.transaction():
-        kept.declare(setup.name, setup.kind, setup.url)
-        kept.save(setup.name, facts, now)
-        # what was ever met counts: a new process must not think that accounts went away
-        bound = bind(setup.mapping, kept.load(setup.name) or facts, kept.pins(setup.name))
+        stored.declare(setup.name, setup.kind, setup.url)
+        stored.save(setup.name, facts, now)
+        # every account ever seen counts: a new process must not conclude that accounts were removed
+        bound = bind(setup.mapping, stored.load(setup.name) or facts, stored.pins(setup.name))
         for field, tracker_field in bound.pins.items():
-            kept.pin(setup.name, field, tracker_field)
+            stored.pin(setup.name, field, tracker_field)
         note_persons(house, setup)
     for right in (
         facts.missing_rights if setup.facts is None or facts.missing_rights != setup.facts.missing_rights else ()
@@ -67,7 +67,7 @@ def sign_in(house: House, setup: SourceSetup, now: datetime) -> None:
 
 
 def _identified(setup: SourceSetup, known: SiteFacts | None) -> SiteFacts:
-    """Ask the tracker about itself; once more where it leaves out what was known, or what the mapping names.
+    """Read the site facts; a second time when something known, or named by the mapping, is missing.
 
     Raises SourceError.
     """
@@ -80,17 +80,16 @@ def _identified(setup: SourceSetup, known: SiteFacts | None) -> SiteFacts:
 
 
 def note_persons(house: House, setup: SourceSetup) -> None:
-    """Tell the register which persons are behind the source's accounts, by people file and tracker."""
+    """Store in the register which persons own the source's accounts, by people file and tracker."""
     facts = house.register.facts.load(setup.name)
     accounts = facts.accounts if facts is not None else ()
     house.register.facts.know_persons(setup.name, persons_of(setup.name, setup.mapping.people, accounts))
 
 
 def sweep_into_mirror(house: House, setup: SourceSetup, now: datetime, *, at_once: bool) -> int:
-    """Read everything again, or go on doing so; return tickets read.
+    """Start or continue a full read; return the number of tickets read.
 
-    No more than `poll_every` of it in one cycle, unless all is wanted `at_once`: polls go on in between. Raises
-    SourceError.
+    One cycle reads for `poll_every` at most, unless `at_once`, so that polls go on in between. Raises SourceError.
     """
     runs = house.register.runs
     last = runs.last(setup.name, FULL)
@@ -109,16 +108,16 @@ def sweep_into_mirror(house: House, setup: SourceSetup, now: datetime, *, at_onc
 
 
 Seen = Callable[[Page, Sequence[str]], None]
-"""Told of each page that was committed, with the ids of what it brought or changed."""
+"""Called with each committed page and the ids of its new or changed tickets."""
 
 
 def nobody(_page: Page, _changed: Sequence[str]) -> None:
-    """Tell nobody."""
+    """Ignore the page."""
 
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """How far reading came: tickets read, and whether nothing is left to read now.
+    """The result of reading: number of tickets read, and whether the source was read to its end.
 
     `stamped_ahead` is as in `Page`.
     """
@@ -131,10 +130,10 @@ class Done:
 def read_into_mirror(
     house: House, setup: SourceSetup, run: int, *, full: bool, until: datetime | None = None, seen: Seen = nobody
 ) -> Done:
-    """Read page by page, committing each with its cursor and its tickets' wish to be judged.
+    """Read page by page; commit each page with its cursor, and make its changed tickets due for judging.
 
-    A page that is refused leaves the cursor where it was; `full` reads everything again and goes on where an
-    interrupted full read ended. Reading ends early after the first page past `until`. Raises SourceError.
+    A page that is refused leaves the cursor where it was. `full` reads everything again, and continues an interrupted
+    full read. Reading ends early after the first page past `until`. Raises SourceError.
     """
     register, begun = house.register, house.clock.now()
     done, is_whole, ahead = 0, False, 0
@@ -145,12 +144,14 @@ def read_into_mirror(
         done += len(page.readings)
         if changed:
             log(LogAction.PAGE_COMMITTED, source=setup.name, run=run, read=len(page.readings), changed=len(changed))
-        total = page.total if page.total is not None and page.total >= done else None  # an estimate, of records alone
+        total = (
+            page.total if page.total is not None and page.total >= done else None
+        )  # an estimate that counts records only
         house.progress(setup.name, "reading", done, done if page.complete else total)
         if house.stop.is_set() and not page.complete:
             raise Abandoned(setup.name, "stopped while reading; it goes on from here at the next start")
         is_whole, ahead = page.complete, max(ahead, page.stamped_ahead)
-        del page  # it would be held while the next one is made: an eighth of a backfill's memory
+        del page  # it would stay in memory while the next page is made: an eighth of a backfill's memory
         if until is not None and not begun <= now < until:
-            break  # also when the clock was set back meanwhile
+            break  # also after the clock was set back
     return Done(done, is_whole, ahead)

@@ -1,4 +1,4 @@
-"""Sixth step: plan what each ticket should carry, hold it against the brakes, put it into the outbox, deliver it."""
+"""Sixth step: plan the desired state of each ticket, check the brakes, put writes into the outbox, deliver them."""
 
 from __future__ import annotations
 
@@ -33,13 +33,13 @@ from capa_sync.writeback import (
 _BATCH = 200
 """Tickets read together."""
 AT_ONCE = 2_000
-"""Tickets planned before it is asked whether a brake holds them anyway."""
+"""Tickets planned before the brakes are checked for the first time."""
 
 
 def plan_due_tickets(house: House, setup: SourceSetup, now: datetime) -> int:
-    """Plan all tickets whose warning may have to change, and put what the brakes allow into the outbox.
+    """Plan all tickets whose warning may have to change, and put the writes that the brakes allow into the outbox.
 
-    Returns the number of writes put there. Raises SafetyStop when a brake holds; then nothing is put and the same
+    Returns the number of these writes. Raises SafetyStop when a brake holds; then no write is put, and the same
     tickets are planned again in the next cycle.
     """
     if setup.write.mode == "off":
@@ -55,7 +55,7 @@ def plan_due_tickets(house: House, setup: SourceSetup, now: datetime) -> int:
     writes: list[Write] = []
     house.checkpoint("before-outbox-commit")
     with house.register.transaction():
-        # once more, where nobody else writes: another source of the same site may have planned meanwhile
+        # again, with the write lock held: another source of the same site may have put writes meanwhile
         decision = _decide(house, setup, plans, now)
         if isinstance(decision, Allowed):
             writes = _put(house, setup, plans, decision, now)
@@ -68,9 +68,9 @@ def plan_due_tickets(house: House, setup: SourceSetup, now: datetime) -> int:
 
 
 def _wanted_plans(house: House, setup: SourceSetup, now: datetime) -> dict[str, TicketPlan]:
-    """Plan what is due; while a withdrawal holds, removals alone, and what is held back counts no more.
+    """Plan due tickets; during a withdrawal plan only removals, and forget the withheld plans.
 
-    Only then is it known which texts have older words: those that a person wants refreshed are planned once more.
+    Planning shows which texts have older wording; those that a person asked to refresh are planned once more.
     """
     if is_withdrawing(house, setup):
         setup.held.take_all()
@@ -83,7 +83,7 @@ def _wanted_plans(house: House, setup: SourceSetup, now: datetime) -> dict[str, 
 def _put(
     house: House, setup: SourceSetup, plans: Mapping[str, TicketPlan], allowed: Allowed, now: datetime
 ) -> list[Write]:
-    """Put what is allowed into the outbox, and return it."""
+    """Put the allowed writes into the outbox, and return them."""
     chosen = choose(plans, allowed)
     writes = [write for ticket in chosen for write in plans[ticket].writes]
     _withdraw(house, plans.values(), now)
@@ -94,15 +94,15 @@ def _put(
 
 
 def note_plan_times(house: House, setup: SourceSetup, now: datetime) -> None:
-    """Plan all due tickets without meaning it: those with nothing new to say are noted for their next instant."""
+    """Plan all due tickets without writing; store the next due instant of those that need no write."""
     plans = _plan_all(house, setup, house.register.agenda.due_planning(setup.name, now), now)
     _plan_next(house, setup, plans, [ticket_id for ticket_id, plan in plans.items() if not plan.writes])
 
 
 def deliver_writes(house: House, setup: SourceSetup) -> dict[str, int]:
-    """Deliver what is due on this source; return how many writes arrived, and how many could not be made.
+    """Deliver the due writes of this source; return how many were delivered, and how many were not.
 
-    Raises what keeps us from writing.
+    Raises the fault that ended the delivery.
     """
     halt = house.register.halts.of(setup.name)
     if setup.write.mode != "on" or (halt is not None and halt.kind is HaltKind.PAUSED):
@@ -134,9 +134,9 @@ def deliver_writes(house: House, setup: SourceSetup) -> dict[str, int]:
 
 
 def _plan_in_portions(house: House, setup: SourceSetup, due: Sequence[str], now: datetime) -> dict[str, TicketPlan]:
-    """Plan tickets so that no more plans than AT_ONCE wait in memory for a decision that is sure; return the rest.
+    """Plan tickets, at most AT_ONCE plans in memory while a brake holds; return the plans that are not withheld.
 
-    A brake that holds some plans holds all of them with any more: these are put away as held, and only counted on.
+    A brake that holds some plans also holds them together with more: these are withheld at once, and only counted.
     """
     plans: dict[str, TicketPlan] = {}
     for start in range(0, len(due), AT_ONCE):
@@ -150,7 +150,7 @@ def _plan_in_portions(house: House, setup: SourceSetup, due: Sequence[str], now:
 
 
 def _plan_all(house: House, setup: SourceSetup, due: Sequence[str], now: datetime) -> dict[str, TicketPlan]:
-    """Plan tickets from their findings, their records and all that was ever written on them."""
+    """Plan tickets from their findings, their records and every write ever planned for them."""
     plans: dict[str, TicketPlan] = {}
     for start in range(0, len(due), _BATCH):
         plans |= _plan_batch(house, setup, due[start : start + _BATCH], now)
@@ -160,9 +160,9 @@ def _plan_all(house: House, setup: SourceSetup, due: Sequence[str], now: datetim
 
 
 def _plan_batch(house: House, setup: SourceSetup, ids: Sequence[str], now: datetime) -> dict[str, TicketPlan]:
-    """Return the plans made when these tickets were judged in this cycle, and make the others."""
-    kept = {ticket_id: setup.plans.take(ticket_id) for ticket_id in ids}
-    plans = {ticket_id: plan for ticket_id, plan in kept.items() if plan is not None}
+    """Return the plans cached when these tickets were judged in this cycle, and make the others."""
+    cached = {ticket_id: setup.plans.take(ticket_id) for ticket_id in ids}
+    plans = {ticket_id: plan for ticket_id, plan in cached.items() if plan is not None}
     unplanned = [ticket_id for ticket_id in ids if ticket_id not in plans]
     return plans | _plan_from_mirror(house, setup, unplanned, now) if unplanned else plans
 
@@ -180,9 +180,9 @@ def _plan_from_mirror(house: House, setup: SourceSetup, ids: Sequence[str], now:
         record = map_mirrored(house, setup, ticket_id, now, mirror=mirror)
         if not isinstance(record, CapaRecord):
             return TicketPlan(withheld="the ticket cannot be mapped")
-        told, written, said = findings.get(ticket_id, []), writes.get(ticket_id, []), outcomes.get(ticket_id, {})
+        opened, written, judged = findings.get(ticket_id, []), writes.get(ticket_id, []), outcomes.get(ticket_id, {})
         target = target_of(house, setup, record, mirror, now, was_meant=bool(written))
-        return plan_ticket(target, told, written, now=now, options=setup.write, outcomes=said)
+        return plan_ticket(target, opened, written, now=now, options=setup.write, outcomes=judged)
 
     for ticket_id in ids:
         try:
@@ -198,19 +198,19 @@ def _plan_from_mirror(house: House, setup: SourceSetup, ids: Sequence[str], now:
 def _plan_action(
     house: House, setup: SourceSetup, ticket_id: str, writes: Sequence[Write], mirror: Mirror, now: datetime
 ) -> TicketPlan:
-    """Plan an action: what stands there from a time when it was a record is withdrawn; nothing else is written."""
+    """Plan an action: our texts from the time when it was a record are withdrawn; nothing else is written."""
     target = target_of_action(house, setup, ticket_id, mirror, now) if writes else None
     return plan_ticket(target, [], writes, now=now, options=setup.write) if target is not None else TicketPlan()
 
 
 def _due(house: House, setup: SourceSetup, now: datetime) -> list[str]:
-    """Return ids of the tickets to plan: those that are due, and of those held back what may be another plan now.
+    """Return ids of the tickets to plan: due tickets, and withheld ones whose plan may be different now.
 
-    What is held is not due again before time alone can change it, and judging drops it when there is news. A release
-    asks for new plans of all that is held, a write under way for one of its ticket.
+    A withheld ticket is not due again before time alone can change its plan; judging drops the plan when the ticket
+    changed. A release makes all withheld tickets due; a write under way makes its own ticket due.
     """
     agenda, held = house.register.agenda, setup.held
-    unjudged = set(agenda.due_judging(setup.name, now))  # found due while others were judged: in the next cycle
+    unjudged = set(agenda.due_judging(setup.name, now))  # due since others were judged: in the next cycle
     late = [ticket_id for ticket_id in unjudged if ticket_id in held]
     agenda.planned(setup.name, dict.fromkeys(late, now))
     due = dict.fromkeys(ticket_id for ticket_id in agenda.due_planning(setup.name, now) if ticket_id not in unjudged)
@@ -229,14 +229,14 @@ def _wanting(plans: Mapping[str, TicketPlan]) -> set[str]:
 
 
 def _decide(house: House, setup: SourceSetup, plans: Mapping[str, TicketPlan], now: datetime) -> Allowed | Stopped:
-    """Hold the planned writes of this source against the brakes."""
+    """Check the planned writes of this source against the brakes."""
     brakes = Brakes(setup.name, setup.write)
     released = house.register.outbox.released(setup.name)
     return brakes.check(_counts(house, setup, brakes, plans, now), Release(released.remaining) if released else None)
 
 
 def brakes_ahead(house: House, setup: SourceSetup, options: WriteOptions, now: datetime) -> list[Stopped]:
-    """Return the brakes of these options that would hold, without a release, what this process has held back."""
+    """Return the brakes of these options that would hold the withheld plans of this process without a release."""
     brakes = Brakes(setup.name, options)
     return brakes.holding(_counts(house, setup, brakes, {}, now))
 
@@ -244,7 +244,7 @@ def brakes_ahead(house: House, setup: SourceSetup, options: WriteOptions, now: d
 def _counts(
     house: House, setup: SourceSetup, brakes: Brakes, plans: Mapping[str, TicketPlan], now: datetime
 ) -> Counts:
-    """Count what the brakes look at: these plans, and those that are held back."""
+    """Count what the brakes look at: these plans, and the withheld ones."""
     register, held = house.register, setup.held
     changed = register.findings.changed_since(setup.name, register.agenda.settled_at(setup.name))
     return Counts(
@@ -265,7 +265,7 @@ def _counts(
 
 
 def _waiting(house: House, source: str, planned: Sequence[Container[str]]) -> int:
-    """Count notifications let through before that wait in the outbox, of tickets not planned anew."""
+    """Count allowed notifications that wait in the outbox, without those of tickets in `planned`."""
     return sum(
         write.notifies
         and write.state is WriteState.PENDING
@@ -277,7 +277,7 @@ def _waiting(house: House, source: str, planned: Sequence[Container[str]]) -> in
 def _not_put(
     house: House, setup: SourceSetup, plans: Mapping[str, TicketPlan], stopped: Stopped, now: datetime
 ) -> int:
-    """Show what is planned without meaning it; a brake that held is remembered and told."""
+    """Withhold the plans; record a brake that latches, and raise its SafetyStop."""
     with house.register.transaction():
         _hold_back(house, setup, plans, stopped, now)
         if stopped.is_latched:
@@ -289,7 +289,7 @@ def _not_put(
 def _hold_back(
     house: House, setup: SourceSetup, plans: Mapping[str, TicketPlan], stopped: Stopped, now: datetime
 ) -> None:
-    """Put plans into the outbox as withheld, and remember of each no more than its sums."""
+    """Put the writes into the outbox as withheld, and keep only the sums of the plans in memory."""
     withheld = [
         replace(write, state=WriteState.WITHHELD, error=stopped.cause.value)
         for plan in plans.values()
@@ -303,7 +303,7 @@ def _hold_back(
 
 
 def _withdraw(house: House, plans: Iterable[TicketPlan], now: datetime) -> None:
-    """Withhold waiting writes that nobody wants any more."""
+    """Withhold waiting writes that their ticket's plan replaces."""
     for plan in plans:
         for write_id in plan.withdraw:
             house.register.outbox.mark(write_id, WriteState.WITHHELD, at=now, error=REPLACED)
@@ -316,11 +316,11 @@ def _use_release(
     allowed: Allowed,
     now: datetime,
 ) -> None:
-    """Spend the release where a brake needed it, and forget a stop that is over."""
+    """Count the release down where a brake needed it, and clear a stop that has ended."""
     outbox, agenda = house.register.outbox, house.register.agenda
     if allowed.consumes:
         outbox.spend(setup.name, len(list(chosen)), now)
-    outbox.close_release(setup.name, now)  # given once, for what was planned now, needed or not
+    outbox.close_release(setup.name, now)  # a release holds for the present plans only, needed or not
     if allowed.lifts_hold:
         outbox.clear_stop(setup.name)
     if allowed.holds:
@@ -330,5 +330,5 @@ def _use_release(
 
 
 def _plan_next(house: House, setup: SourceSetup, plans: Mapping[str, TicketPlan], done: Iterable[str]) -> None:
-    """Note for each planned ticket when to plan it again; those not let through stay due."""
+    """Store for each planned ticket when to plan it again; tickets whose writes were not allowed stay due."""
     house.register.agenda.planned(setup.name, {ticket_id: plans[ticket_id].look_again for ticket_id in done})
