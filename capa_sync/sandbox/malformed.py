@@ -37,7 +37,7 @@ def _lists(change: Callable[[list[Any]], Any]) -> Shape:
         if isinstance(value, list):
             return change(value)
         if isinstance(value, dict):
-            return {name: walk(each) if name in _ROWS else each for name, each in value.items()}
+            return {name: walk(member) if name in _ROWS else member for name, member in value.items()}
         return value
 
     return _changed(walk)
@@ -52,7 +52,7 @@ def _members(change: Callable[[Any], Any]) -> Shape:
     """Change every member of the answer itself, or of each of its rows."""
 
     def walk(value: Any) -> Any:
-        return {name: change(each) for name, each in value.items()} if isinstance(value, dict) else change(value)
+        return {name: change(member) for name, member in value.items()} if isinstance(value, dict) else change(value)
 
     def whole(found: Any) -> Any:
         if isinstance(found, dict) and not any(name in found for name in _ROWS):
@@ -60,7 +60,7 @@ def _members(change: Callable[[Any], Any]) -> Shape:
         if isinstance(found, list):
             return [walk(row) for row in found]
         if isinstance(found, dict):
-            return {name: _in_rows(each, walk) if name in _ROWS else each for name, each in found.items()}
+            return {name: _in_rows(member, walk) if name in _ROWS else member for name, member in found.items()}
         return change(found)
 
     return _changed(whole)
@@ -71,14 +71,14 @@ def _in_rows(value: Any, walk: Callable[[Any], Any]) -> Any:
 
 
 def _without_ids(row: Any) -> Any:
-    return {name: each for name, each in row.items() if name not in _IDS} if isinstance(row, dict) else row
+    return {name: member for name, member in row.items() if name not in _IDS} if isinstance(row, dict) else row
 
 
 def _odd_ids(odd: Any) -> Callable[[Any], Any]:
     def change(row: Any) -> Any:
         if not isinstance(row, dict):
             return row
-        return {name: odd if name in _IDS else each for name, each in row.items()}
+        return {name: odd if name in _IDS else member for name, member in row.items()}
 
     return change
 
@@ -93,8 +93,8 @@ def _swapped(value: Any) -> Any:
 def _shouted(value: Any) -> Any:
     """All member names in capitals, at the top and in rows."""
     if isinstance(value, dict):
-        return {name.upper(): _shouted(each) for name, each in value.items()}
-    return [_shouted(each) for each in value] if isinstance(value, list) else value
+        return {name.upper(): _shouted(member) for name, member in value.items()}
+    return [_shouted(entry) for entry in value] if isinstance(value, list) else value
 
 
 SHAPES: Mapping[str, Shape] = {
@@ -126,12 +126,12 @@ SHAPES: Mapping[str, Shape] = {
     "null for rows": _lists(lambda _rows: None),
     "a string for rows": _lists(lambda _rows: "rows"),
     "a number for rows": _lists(lambda _rows: 17),
-    "members of null": _members(lambda _each: None),
-    "members in lists": _members(lambda each: [each]),
-    "members in objects": _members(lambda each: {"is": each}),
+    "members of null": _members(lambda _member: None),
+    "members in lists": _members(lambda member: [member]),
+    "members in objects": _members(lambda member: {"is": member}),
     "members of other types": _members(_swapped),
-    "members of huge numbers": _members(lambda each: each if isinstance(each, dict | list) else 10**400),
-    "members of NaN": _members(lambda each: each if isinstance(each, dict | list) else float("nan")),
+    "members of huge numbers": _members(lambda member: member if isinstance(member, dict | list) else 10**400),
+    "members of NaN": _members(lambda member: member if isinstance(member, dict | list) else float("nan")),
     "rows without ids": _rows(_without_ids),
     "rows with null for ids": _rows(_odd_ids(None)),
     "rows with objects for ids": _rows(_odd_ids({"is": "odd"})),

@@ -102,6 +102,6 @@ class Admin:
 def _rename_in_workflow(flow: dict[str, Any], name: str, new_name: str) -> None:
     if flow.get("initial") == name:
         flow["initial"] = new_name
-    for one in flow["transitions"]:
-        one["from"] = [new_name if status == name else status for status in one.get("from") or ()]
-        one["to"] = new_name if one["to"] == name else one["to"]
+    for transition in flow["transitions"]:
+        transition["from"] = [new_name if status == name else status for status in transition.get("from") or ()]
+        transition["to"] = new_name if transition["to"] == name else transition["to"]

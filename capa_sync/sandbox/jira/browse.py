@@ -29,10 +29,11 @@ def browse_page(site: JiraSite, key: str) -> Reply:
         for name, value in issue.fields.items()
         if value not in (None, [], "") and name not in ("summary", "project", "worklog")
     ]
-    children = (site.state.issues[one] for one in sorted(site.state.children.get(issue.id, ())))
+    children = (site.state.issues[child_id] for child_id in sorted(site.state.children.get(issue.id, ())))
     rows += [_row("Child issue", _told(child)) for child in children]
     comments = [
-        _comment(str((one.author or {}).get("displayName", "")), one.created, one.body) for one in issue.comments
+        _comment(str((comment.author or {}).get("displayName", "")), comment.created, comment.body)
+        for comment in issue.comments
     ]
     history = [_entry(entry) for entry in issue.histories]
     title = escape(f"{issue.key} {issue.fields.get('summary') or ''}")
@@ -53,7 +54,7 @@ def _row(name: str, value: str) -> str:
 
 def _shown(value: Any) -> str:
     if isinstance(value, list):
-        return ", ".join(_shown(one) for one in value)
+        return ", ".join(_shown(member) for member in value)
     if isinstance(value, dict) and isinstance(value.get("type"), dict):
         side = "inward" if "inwardIssue" in value else "outward"
         return f"{value['type'].get(side)} {(value.get(side + 'Issue') or {}).get('key')}"

@@ -18,7 +18,7 @@ def changelog_page(site: JiraSite, call: JiraCall) -> Reply:
     issue = site.issue(call.viewer, call.parts[0])
     start, total = max(0, call.number("startAt", 0)), len(issue.histories)
     size = site.page_size(call.number("maxResults", 100), total, 100)
-    shown = [call.render.history(one) for one in issue.histories[start : start + size]]
+    shown = [call.render.history(entry) for entry in issue.histories[start : start + size]]
     link = f"{call.render.root}/issue/{call.parts[0]}/changelog?startAt="
     found: Json = {
         "self": f"{link}{start}&maxResults={size}",
@@ -39,8 +39,8 @@ def changelog_list(site: JiraSite, call: JiraCall) -> Reply:
     ids = call.body(frozenset({"changelogIds"})).get("changelogIds")
     if not isinstance(ids, list):
         raise JiraError(400, BAD_PAYLOAD)
-    wanted = {int(one) for one in ids}
-    found = [call.render.history(one) for one in issue.histories if one.id in wanted]
+    wanted = {int(id_) for id_ in ids}
+    found = [call.render.history(entry) for entry in issue.histories if entry.id in wanted]
     page = {"startAt": 0, "maxResults": len(found), "total": len(found), "histories": found}
     return Reply(200, page)
 
@@ -52,7 +52,7 @@ def changelog_bulk(site: JiraSite, call: JiraCall) -> Reply:
     size = whole(asked.get("maxResults"), "maxResults", 1000)
     if not isinstance(wanted, list) or not 1 <= len(wanted) <= 1000 or len(field_ids) > 10 or not 1 <= size <= 10_000:
         raise JiraError(400, BAD_PAYLOAD)
-    entries = _entries(site, call, [str(one) for one in wanted], set(field_ids))
+    entries = _entries(site, call, [str(key) for key in wanted], set(field_ids))
     start = _offset(asked.get("nextPageToken"))
     size = site.page_size(size, len(entries), site.knobs.changelog_page_cap)
     found: Json = {"issueChangeLogs": _grouped(site, call, entries[start : start + size])}
@@ -64,7 +64,7 @@ def changelog_bulk(site: JiraSite, call: JiraCall) -> Reply:
 def _entries(
     site: JiraSite, call: JiraCall, wanted: list[str], field_ids: set[str]
 ) -> list[tuple[int, int, int, ChangeGroup]]:
-    issues = {one.id: one for key in wanted if (one := site.state.find(key)) is not None}
+    issues = {issue.id: issue for key in wanted if (issue := site.state.find(key)) is not None}
     entries = [
         (entry.at, issue.id, entry.id, entry)
         for issue in issues.values()
@@ -72,7 +72,7 @@ def _entries(
         for entry in issue.histories
         if not field_ids or any(item.get("fieldId") in field_ids for item in entry.items)
     ]
-    return sorted(entries, key=lambda one: one[:3])
+    return sorted(entries, key=lambda entry: entry[:3])
 
 
 def _offset(token: Any) -> int:

@@ -22,7 +22,7 @@ def list_comments(site: JiraSite, call: JiraCall) -> Reply:
     size = site.page_size(asked, total, 5000) if site.is_cloud else asked
     ordered = issue.comments[::-1] if call.text("orderBy") == "-created" else issue.comments
     told = "properties" in call.text("expand") and site.knobs.comment_list_expands_properties
-    shown = [call.render.comment(issue, one, with_properties=told) for one in ordered[start : start + size]]
+    shown = [call.render.comment(issue, comment, with_properties=told) for comment in ordered[start : start + size]]
     return Reply(200, {"startAt": start, "maxResults": size, "total": total, "comments": shown})
 
 
@@ -31,8 +31,8 @@ def add_comment(site: JiraSite, call: JiraCall) -> Reply:
     issue, asked = site.issue(call.viewer, call.parts[0]), call.body()
     site.access.require(call.viewer, "ADD_COMMENTS", "comment on this issue")
     _check_body(site, call, asked.get("body"))
-    for one in asked.get("properties") or ():
-        _check_value(one.get("key"), one.get("value"))
+    for pair in asked.get("properties") or ():
+        _check_value(pair.get("key"), pair.get("value"))
     site.edits.begin(issue, call.viewer)
     comment = site.edits.add_comment(call.viewer, issue, asked["body"], asked)
     site.edits.touch(issue)
@@ -52,7 +52,7 @@ def _check_body(site: JiraSite, call: JiraCall, body: Any) -> None:
 
 def _comment(site: JiraSite, call: JiraCall) -> tuple[Issue, Comment]:
     issue = site.issue(call.viewer, call.parts[0])
-    found = next((one for one in issue.comments if str(one.id) == call.parts[1]), None)
+    found = next((comment for comment in issue.comments if str(comment.id) == call.parts[1]), None)
     if found is None:
         raise JiraError(404, _NO_COMMENT.format(call.parts[1]))
     return issue, found
@@ -80,8 +80,8 @@ def edit_comment(site: JiraSite, call: JiraCall) -> Reply:
     site.edits.begin(issue, call.viewer)
     comment.body, comment.updated = asked["body"], site.now()
     comment.update_author = call.viewer.user.raw if call.viewer.user else None
-    for one in asked.get("properties") or ():
-        comment.properties[one["key"]] = one["value"]
+    for pair in asked.get("properties") or ():
+        comment.properties[pair["key"]] = pair["value"]
     if site.is_cloud and isinstance(comment.properties.get("sd.public.comment"), dict):
         comment.extra["jsdPublic"] = not comment.properties["sd.public.comment"].get("internal")
     site.edits.touch(issue)
@@ -105,7 +105,7 @@ def comments_by_id(site: JiraSite, call: JiraCall) -> Reply:
     if not isinstance(ids, list) or not 1 <= len(ids) <= 1000:
         raise JiraError(400, BAD_PAYLOAD)
     told = "properties" in call.text("expand")
-    found = [pair for one in ids if (pair := _by_id(site, call, int(one))) is not None]
+    found = [pair for id_ in ids if (pair := _by_id(site, call, int(id_))) is not None]
     values = [call.render.comment(issue, comment, with_properties=told) for issue, comment in found]
     page = {"startAt": 0, "maxResults": 1000, "total": len(values), "isLast": True, "values": values}
     return Reply(200, page)
@@ -115,7 +115,7 @@ def _by_id(site: JiraSite, call: JiraCall, id_: int) -> tuple[Issue, Comment] | 
     issue = site.state.issues.get(site.state.comment_owner.get(id_, -1))
     if issue is None or not site.access.can_see(call.viewer, issue):
         return None
-    return issue, next(one for one in issue.comments if one.id == id_)
+    return issue, next(comment for comment in issue.comments if comment.id == id_)
 
 
 def issue_properties(site: JiraSite, call: JiraCall) -> Reply:

@@ -148,8 +148,8 @@ class Edits:
                 if verb == "set":
                     value = self.values.read(field, given, wants_adf=wants_adf)
                 elif verb in ("add", "remove") and is_list:
-                    one = self.values.read(field, [given], wants_adf=wants_adf)
-                    value = _with(value or [], one) if verb == "add" else _without(value or [], one)
+                    change = self.values.read(field, [given], wants_adf=wants_adf)
+                    value = _with(value or [], change) if verb == "add" else _without(value or [], change)
                 else:
                     message = f"Field with id '{name}' and name '{field['name']}' does not support operation '{verb}'"
                     raise JiraError(400, errors={name: message})
@@ -160,7 +160,7 @@ class Edits:
         if len(issue.comments) >= self._knobs.max_comments:
             raise JiraError(413, "The issue has reached its limit of comments.")
         author = viewer.user.raw if viewer.user else None
-        properties = {one["key"]: one["value"] for one in order.get("properties") or ()}
+        properties = {pair["key"]: pair["value"] for pair in order.get("properties") or ()}
         extra: Json = {"visibility": order["visibility"]} if order.get("visibility") else {}
         if self._knobs.shows_internal_comments:
             properties.pop("sd.public.comment", None)
@@ -183,11 +183,11 @@ def _collect(errors: dict[str, str], changes: dict[str, Any], name: str, read: C
 
 
 def _with(before: list[Any], added: list[Any]) -> list[Any]:
-    return before + [one for one in added if not any(same_value(one, other) for other in before)]
+    return before + [value for value in added if not any(same_value(value, other) for other in before)]
 
 
 def _without(before: list[Any], removed: list[Any]) -> list[Any]:
-    return [one for one in before if not any(same_value(one, other) for other in removed)]
+    return [value for value in before if not any(same_value(value, other) for other in removed)]
 
 
 def _item_name(field_id: str) -> str:

@@ -45,8 +45,8 @@ def edit_issue(site: JiraSite, call: JiraCall) -> Reply:
     site.access.require(call.viewer, "EDIT_ISSUES", "edit issues in this project")
     fields, update = asked.get("fields") or {}, asked.get("update") or {}
     site.edits.edit(call.viewer, issue, fields, update, wants_adf=call.wants_adf)
-    for one in asked.get("properties") or ():
-        issue.properties[one["key"]] = one["value"]
+    for pair in asked.get("properties") or ():
+        issue.properties[pair["key"]] = pair["value"]
     if call.flag("returnIssue", default=False):
         return Reply(200, call.render.issue(issue, FieldChoice.of(None, "*all")))
     return Reply(204)
@@ -85,7 +85,7 @@ def list_transitions(site: JiraSite, call: JiraCall) -> Reply:
     """`GET /issue/X/transitions`."""
     issue = site.issue(call.viewer, call.parts[0])
     wanted = call.text("transitionId")
-    found = [one for one in _transitions(site, call, issue) if not wanted or one["id"] == wanted]
+    found = [transition for transition in _transitions(site, call, issue) if not wanted or transition["id"] == wanted]
     return Reply(200, {"expand": "transitions", "transitions": found})
 
 
@@ -93,10 +93,15 @@ def _transitions(site: JiraSite, call: JiraCall, issue: Issue) -> list[Json]:
     if not site.access.has(call.viewer, "TRANSITION_ISSUES"):
         return []
     found = []
-    for one in site.lifecycle.transitions(issue):
-        shown: Json = {"id": str(one["id"]), "name": one["name"], "to": one["to"]}
+    for transition in site.lifecycle.transitions(issue):
+        shown: Json = {"id": str(transition["id"]), "name": transition["name"], "to": transition["to"]}
         if site.is_cloud:
-            shown |= {"hasScreen": False, "isGlobal": one["is_global"], "isInitial": False, "isAvailable": True}
+            shown |= {
+                "hasScreen": False,
+                "isGlobal": transition["is_global"],
+                "isInitial": False,
+                "isAvailable": True,
+            }
         found.append(shown)
     return found
 
@@ -180,6 +185,6 @@ def bulk_move(site: JiraSite, call: JiraCall) -> Reply:
     """`POST /bulk/issues/move` (Cloud): carried out at once, the task is done when it is answered."""
     site.access.require(call.viewer, "MOVE_ISSUES", "move issues")
     for target, source in (call.body().get("targetToSourcesMapping") or {}).items():
-        for one in source.get("issueIdsOrKeys") or ():
-            site.lifecycle.move(call.viewer, site.issue(call.viewer, str(one)), target.split(",")[0])
+        for key in source.get("issueIdsOrKeys") or ():
+            site.lifecycle.move(call.viewer, site.issue(call.viewer, str(key)), target.split(",")[0])
     return Reply(201, {"taskId": str(site.state.next_id("task"))})

@@ -46,7 +46,9 @@ def mentions_now(where: Clause | Junction | None) -> bool:
     """Whether an answer depends on when it is asked: a function or a period stands in the query."""
     if isinstance(where, Junction):
         return any(mentions_now(part) for part in where.parts)
-    return where is not None and any(one.is_function or _PERIOD.fullmatch(one.text) for one in where.operands)
+    return where is not None and any(
+        operand.is_function or _PERIOD.fullmatch(operand.text) for operand in where.operands
+    )
 
 
 def _no_date(text: str, field: str) -> JiraError:

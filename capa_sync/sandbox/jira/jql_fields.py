@@ -125,8 +125,10 @@ class JqlFields:
         }
         known: Iterable[Json] = lists[id_].values() if id_ in lists else self._state.options[id_]
         wanted = text.casefold()
-        found = {str(one["id"]) for one in known if str(one.get("name", one.get("value"))).casefold() == wanted}
-        return found or {str(one["id"]) for one in known if str(one["id"]) == text}
+        found = {
+            str(choice["id"]) for choice in known if str(choice.get("name", choice.get("value"))).casefold() == wanted
+        }
+        return found or {str(choice["id"]) for choice in known if str(choice["id"]) == text}
 
     def _instant(self, name: str) -> Extract:
         grain = self._grain
@@ -191,7 +193,7 @@ def _ids(id_: str) -> Extract:
         value = snap.fields.get(id_)
         if isinstance(value, dict):
             return (str(value.get("id")),)
-        return tuple(str(one.get("id")) for one in value or ())
+        return tuple(str(choice.get("id")) for choice in value or ())
 
     return extract
 
@@ -200,7 +202,7 @@ def _users(id_: str) -> Extract:
     def extract(_issue: Issue, snap: Snapshot) -> tuple[Any, ...]:
         value = snap.fields.get(id_)
         found = value if isinstance(value, list) else [value] if value else []
-        return tuple(account_of(one).casefold() for one in found)
+        return tuple(account_of(user).casefold() for user in found)
 
     return extract
 
@@ -219,9 +221,9 @@ def _categories(_issue: Issue, snap: Snapshot) -> tuple[Any, ...]:
 def _category_ids(text: str) -> set[str]:
     wanted = text.casefold()
     return {
-        str(one["id"])
-        for one in CATEGORIES.values()
-        if wanted in (one["key"], str(one["name"]).casefold(), str(one["id"]))
+        str(category["id"])
+        for category in CATEGORIES.values()
+        if wanted in (category["key"], str(category["name"]).casefold(), str(category["id"]))
     }
 
 

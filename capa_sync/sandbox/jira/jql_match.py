@@ -97,7 +97,7 @@ class Matcher:
         if sign not in found.operators:
             message = f"The operator '{sign}' is not supported by the '{clause.field}' field."
             raise JiraError(400, message)
-        empty = any(_is_empty(found, one) for one in clause.operands)
+        empty = any(_is_empty(found, operand) for operand in clause.operands)
         if sign in ("is", "is not") and not empty:
             raise JiraError(400, f"The operator '{sign}' takes EMPTY or NULL only.")
         if sign in ("~", "!~"):
@@ -106,14 +106,14 @@ class Matcher:
             return self._measured(found, clause, sign, empty=empty)
         if found.kind == "issue" and sign in (">", ">=", "<", "<="):
             return self._key_range(clause.operands[0], sign)
-        named = [one for one in clause.operands if not _is_empty(found, one)]
-        values = {value for one in named for value in self._resolve(found, one)}
+        named = [operand for operand in clause.operands if not _is_empty(found, operand)]
+        values = {value for operand in named for value in self._resolve(found, operand)}
         return _set_test(found.extract, values, empty=empty, wants=sign in ("=", "in", "is"))
 
     def _measured(self, found: JqlField, clause: Clause, sign: str, *, empty: bool) -> Test:
         if sign in ("is", "is not") or empty:
             return _set_test(found.extract, set(), empty=True, wants=sign in ("=", "in", "is"))
-        values = [self._measure(found, one) for one in clause.operands]
+        values = [self._measure(found, operand) for operand in clause.operands]
         if sign in ("in", "not in"):
             return _set_test(found.extract, set(values), empty=False, wants=sign == "in")
         compare, limit, extract = _COMPARE[sign], values[0], found.extract
@@ -226,6 +226,6 @@ def _words_test(extract: Extract, text: str, *, wants: bool) -> Test:
         texts = [to_wiki(value) for value in extract(issue, snap)]
         if not texts:
             return False
-        return wants == any(all(shape.search(one) for shape in shapes) for one in texts)
+        return wants == any(all(shape.search(text) for shape in shapes) for text in texts)
 
     return holds

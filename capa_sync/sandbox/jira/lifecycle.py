@@ -125,9 +125,9 @@ class Lifecycle:
                 for number, status in enumerate(self._state.statuses.values())
             ]
         return [
-            {**one, "to": self._status(str(one["to"])), "is_global": not one.get("from")}
-            for one in flow["transitions"]
-            if not one.get("from") or present in one["from"]
+            {**transition, "to": self._status(str(transition["to"])), "is_global": not transition.get("from")}
+            for transition in flow["transitions"]
+            if not transition.get("from") or present in transition["from"]
         ]
 
     def transition(
@@ -175,12 +175,12 @@ class Lifecycle:
         target = self._project(viewer, wanted)
         if target.id == issue.project:
             return
-        self._move_one(viewer, issue, target)
-        for child in [self._state.issues[one] for one in sorted(self._state.children.get(issue.id, ()))]:
+        self._move_issue(viewer, issue, target)
+        for child in [self._state.issues[child_id] for child_id in sorted(self._state.children.get(issue.id, ()))]:
             if (child.fields.get("issuetype") or {}).get("subtask"):
-                self._move_one(viewer, child, target)
+                self._move_issue(viewer, child, target)
 
-    def _move_one(self, viewer: Viewer, issue: Issue, target: Project) -> None:
+    def _move_issue(self, viewer: Viewer, issue: Issue, target: Project) -> None:
         self._edits.begin(issue, viewer)
         key = next((old for old in issue.old_keys if old.rpartition("-")[0] == target.key), None)
         if key is None:
@@ -198,7 +198,7 @@ class Lifecycle:
 
     def delete(self, viewer: Viewer, issue: Issue, *, with_subtasks: bool = False) -> None:
         """Delete an issue with its history; a linked issue keeps an entry about the lost link."""
-        children = [self._state.issues[one] for one in sorted(self._state.children.get(issue.id, ()))]
+        children = [self._state.issues[child_id] for child_id in sorted(self._state.children.get(issue.id, ()))]
         subtasks = [child for child in children if (child.fields.get("issuetype") or {}).get("subtask")]
         if subtasks and not with_subtasks:
             message = f"The issue '{issue.key}' has subtasks. You must specify the 'deleteSubtasks' parameter."
@@ -234,12 +234,12 @@ class Lifecycle:
         found = False
         for issue in list(self._state.issues.values()):
             links = issue.fields.get("issuelinks") or ()
-            link = next((one for one in links if str(one.get("id")) == link_id), None)
+            link = next((link for link in links if str(link.get("id")) == link_id), None)
             if link is None:
                 continue
             found = True
             self._edits.begin(issue, viewer)
-            issue.fields["issuelinks"] = [one for one in links if one is not link]
+            issue.fields["issuelinks"] = [other for other in links if other is not link]
             if issue.id != spare:
                 side = "inward" if "inwardIssue" in link else "outward"
                 key = (link.get(side + "Issue") or {}).get("key")

@@ -45,8 +45,8 @@ class IssueLoader:
         issue.extra = {name: value for name, value in raw.items() if name not in _ISSUE_KEYS}
         issue.histories = self._histories(raw, created or 0)
         comments = raw.get("comments") or (listed or {}).get("comments") or []
-        issue.comments = [self._comment(one, created or 0) for one in comments]
-        issue.comments.sort(key=lambda one: (one.created, one.id))
+        issue.comments = [self._comment(comment, created or 0) for comment in comments]
+        issue.comments.sort(key=lambda comment: (comment.created, comment.id))
         issue.has_comment_field = listed is not None or bool(comments)
         issue.properties = dict(raw.get("properties") or {})
         issue.old_keys = _old_keys(issue, raw)
@@ -80,9 +80,9 @@ class IssueLoader:
         if name not in self._state.fields:
             self._state.fields[name] = _guessed_field(name, value)
         if isinstance(value, dict):
-            return self._one(name, value)
+            return self._known_reference(name, value)
         if isinstance(value, list) and name.startswith("customfield_"):
-            return [self._one(name, one) if isinstance(one, dict) else one for one in value]
+            return [self._known_reference(name, member) if isinstance(member, dict) else member for member in value]
         return value
 
     def _listed(self, name: str, value: Json) -> Json:
@@ -90,7 +90,7 @@ class IssueLoader:
         wanted, title = str(value.get("id", "")), value.get("name")
         found = known.get(wanted)
         if found is None and not wanted:
-            found = next((one for one in known.values() if one.get("name") == title), None)
+            found = next((entry for entry in known.values() if entry.get("name") == title), None)
         if found is None:
             raw = {**value, "id": wanted or str(self._state.next_id(name))}
             if name == "status":
@@ -99,7 +99,7 @@ class IssueLoader:
             return raw
         return found if _says_no_more(value, found) else value
 
-    def _one(self, name: str, value: Json) -> Json:
+    def _known_reference(self, name: str, value: Json) -> Json:
         if "displayName" in value or name in _USER_FIELDS:
             return self._person(value)
         if "value" in value and name.startswith("customfield_"):
@@ -107,7 +107,7 @@ class IssueLoader:
             for option in options:
                 if _says_no_more(value, option):
                     return {key: option[key] for key in ("self", "value", "id") if key in option}
-            if "id" in value and all(str(one.get("id")) != str(value["id"]) for one in options):
+            if "id" in value and all(str(option.get("id")) != str(value["id"]) for option in options):
                 options.append(value)
         return value
 
@@ -123,11 +123,11 @@ class IssueLoader:
 
     def _histories(self, raw: Json, fallback: int) -> list[ChangeGroup]:
         listed = list((raw.get("changelog") or {}).get("histories") or [])
-        dated = [(parse_ms(one.get("created")), one) for one in listed]
+        dated = [(parse_ms(entry.get("created")), entry) for entry in listed]
         if len(dated) > 1 and (dated[0][0] or 0) > (dated[-1][0] or 0):
             dated.reverse()
-        found = [self._history(one, fallback if at is None else at) for at, one in dated]
-        return sorted(found, key=lambda one: (one.at, one.id))
+        found = [self._history(entry, fallback if at is None else at) for at, entry in dated]
+        return sorted(found, key=lambda entry: (entry.at, entry.id))
 
     def _history(self, raw: Json, at: int) -> ChangeGroup:
         given = str(raw.get("id") or "")
@@ -172,7 +172,7 @@ def _says_no_more(value: Json, known: Json) -> bool:
 def _properties(given: Any) -> Json:
     if isinstance(given, dict):
         return dict(given)
-    return {one["key"]: one["value"] for one in given or ()}
+    return {pair["key"]: pair["value"] for pair in given or ()}
 
 
 def _old_keys(issue: Issue, raw: Json) -> list[str]:
@@ -186,13 +186,13 @@ def _old_keys(issue: Issue, raw: Json) -> list[str]:
 
 
 def _guessed_field(name: str, value: Any) -> Json:
-    one = value[0] if isinstance(value, list) and value else value
+    sample = value[0] if isinstance(value, list) and value else value
     type_ = "any"
-    if isinstance(one, dict):
-        type_ = "user" if "displayName" in one else "option" if "value" in one else "any"
-    elif isinstance(one, str) and isinstance(value, list):
+    if isinstance(sample, dict):
+        type_ = "user" if "displayName" in sample else "option" if "value" in sample else "any"
+    elif isinstance(sample, str) and isinstance(value, list):
         type_ = "string"
-    elif isinstance(one, int | float) and not isinstance(one, bool):
+    elif isinstance(sample, int | float) and not isinstance(sample, bool):
         type_ = "number"
     schema: Json = {"type": "array", "items": type_} if isinstance(value, list) else {"type": type_}
     is_custom = name.startswith("customfield_")

@@ -122,14 +122,14 @@ def _with_self(call: JiraCall, kind: str, raw: Json) -> Json:
 
 def list_statuses(site: JiraSite, call: JiraCall) -> Reply:
     """`GET /status`."""
-    return Reply(200, [_with_self(call, "status", one) for one in site.state.statuses.values()])
+    return Reply(200, [_with_self(call, "status", status) for status in site.state.statuses.values()])
 
 
 def one_status(site: JiraSite, call: JiraCall) -> Reply:
     """`GET /status/X` by id or name."""
-    for one in site.state.statuses.values():
-        if call.parts[0] in (str(one["id"]), one["name"]):
-            return Reply(200, _with_self(call, "status", one))
+    for status in site.state.statuses.values():
+        if call.parts[0] in (str(status["id"]), status["name"]):
+            return Reply(200, _with_self(call, "status", status))
     raise JiraError(404, "The status does not exist or you do not have permission to view it.")
 
 
@@ -139,41 +139,41 @@ def search_statuses(site: JiraSite, call: JiraCall) -> Reply:
     wanted = set(call.many("id"))
     found = [
         {
-            "id": str(one["id"]),
-            "name": one["name"],
-            "statusCategory": names.get((one.get("statusCategory") or {}).get("key", ""), "TODO"),
-            "scope": one.get("scope") or {"type": "GLOBAL"},
-            "description": one.get("description", ""),
+            "id": str(status["id"]),
+            "name": status["name"],
+            "statusCategory": names.get((status.get("statusCategory") or {}).get("key", ""), "TODO"),
+            "scope": status.get("scope") or {"type": "GLOBAL"},
+            "description": status.get("description", ""),
         }
-        for one in site.state.statuses.values()
-        if not wanted or str(one["id"]) in wanted
+        for status in site.state.statuses.values()
+        if not wanted or str(status["id"]) in wanted
     ]
     return Reply(200, found if wanted else _paged(site, call, found, 200))
 
 
 def list_categories(_site: JiraSite, call: JiraCall) -> Reply:
     """`GET /statuscategory`."""
-    return Reply(200, [_with_self(call, "statuscategory", one) for one in CATEGORIES.values()])
+    return Reply(200, [_with_self(call, "statuscategory", category) for category in CATEGORIES.values()])
 
 
 def list_issue_types(site: JiraSite, call: JiraCall) -> Reply:
     """`GET /issuetype` and `/issuetype/project`."""
-    return Reply(200, [_with_self(call, "issuetype", one) for one in site.state.issue_types.values()])
+    return Reply(200, [_with_self(call, "issuetype", issue_type) for issue_type in site.state.issue_types.values()])
 
 
 def list_priorities(site: JiraSite, call: JiraCall) -> Reply:
     """`GET /priority`."""
-    return Reply(200, [_with_self(call, "priority", one) for one in site.state.priorities.values()])
+    return Reply(200, [_with_self(call, "priority", priority) for priority in site.state.priorities.values()])
 
 
 def list_resolutions(site: JiraSite, call: JiraCall) -> Reply:
     """`GET /resolution`."""
-    return Reply(200, [_with_self(call, "resolution", one) for one in site.state.resolutions.values()])
+    return Reply(200, [_with_self(call, "resolution", resolution) for resolution in site.state.resolutions.values()])
 
 
 def list_link_types(site: JiraSite, call: JiraCall) -> Reply:
     """`GET /issueLinkType`."""
-    found = [_with_self(call, "issueLinkType", one) for one in site.state.link_types.values()]
+    found = [_with_self(call, "issueLinkType", link_type) for link_type in site.state.link_types.values()]
     return Reply(200, {"issueLinkTypes": found})
 
 
@@ -195,7 +195,7 @@ def _project_json(call: JiraCall, project: Project, *, is_full: bool = False) ->
 def _visible(site: JiraSite, call: JiraCall, statuses: set[str]) -> list[Project]:
     return [
         project
-        for project in sorted(site.state.projects.values(), key=lambda one: one.key)
+        for project in sorted(site.state.projects.values(), key=lambda project: project.key)
         if project.status in statuses and _may_list(site, call, project)
     ]
 
@@ -209,7 +209,7 @@ def _may_list(site: JiraSite, call: JiraCall, project: Project) -> bool:
 def list_projects(site: JiraSite, call: JiraCall) -> Reply:
     """`GET /project`: live ones; Data Center tells archived ones with includeArchived."""
     statuses = {"live", "archived"} if call.flag("includeArchived", default=False) else {"live"}
-    return Reply(200, [_project_json(call, one) for one in _visible(site, call, statuses)])
+    return Reply(200, [_project_json(call, project) for project in _visible(site, call, statuses)])
 
 
 def search_projects(site: JiraSite, call: JiraCall) -> Reply:
@@ -217,9 +217,9 @@ def search_projects(site: JiraSite, call: JiraCall) -> Reply:
     statuses = set(call.many("status")) or {"live"}
     keys, ids = set(call.many("keys")), set(call.many("id"))
     found = [
-        _project_json(call, one)
-        for one in _visible(site, call, statuses)
-        if (not keys or one.key in keys) and (not ids or one.id in ids)
+        _project_json(call, project)
+        for project in _visible(site, call, statuses)
+        if (not keys or project.key in keys) and (not ids or project.id in ids)
     ]
     return Reply(200, {"self": f"{call.render.root}/project/search", **_paged(site, call, found, 50)})
 
@@ -235,7 +235,7 @@ def one_project(site: JiraSite, call: JiraCall) -> Reply:
     """`GET /project/X`."""
     found = _project_json(call, _project(site, call), is_full=True)
     found["issueTypes"] = found["issueTypes"] or [
-        _with_self(call, "issuetype", one) for one in site.state.issue_types.values()
+        _with_self(call, "issuetype", issue_type) for issue_type in site.state.issue_types.values()
     ]
     return Reply(200, found)
 
@@ -244,19 +244,19 @@ def project_statuses(site: JiraSite, call: JiraCall) -> Reply:
     """`GET /project/X/statuses`: by issue type; a status with another project's scope is left out."""
     project = _project(site, call)
     statuses = [
-        _with_self(call, "status", one)
-        for one in site.state.statuses.values()
-        if ((one.get("scope") or {}).get("project") or {}).get("id") in (None, project.id)
+        _with_self(call, "status", status)
+        for status in site.state.statuses.values()
+        if ((status.get("scope") or {}).get("project") or {}).get("id") in (None, project.id)
     ]
     found = [
         {
-            "self": f"{call.render.root}/issuetype/{one['id']}",
-            "id": str(one["id"]),
-            "name": one["name"],
-            "subtask": bool(one.get("subtask")),
+            "self": f"{call.render.root}/issuetype/{issue_type['id']}",
+            "id": str(issue_type["id"]),
+            "name": issue_type["name"],
+            "subtask": bool(issue_type.get("subtask")),
             "statuses": statuses,
         }
-        for one in site.state.issue_types.values()
+        for issue_type in site.state.issue_types.values()
     ]
     return Reply(200, found)
 

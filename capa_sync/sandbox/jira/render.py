@@ -31,7 +31,7 @@ class FieldChoice:
     @classmethod
     def of(cls, asked: Iterable[str] | None, default: str) -> FieldChoice:
         """Read the `fields` parameter: a list whose members may hold commas."""
-        words = [w.strip() for one in asked or () for w in str(one).split(",") if w.strip()] or [default]
+        words = [w.strip() for member in asked or () for w in str(member).split(",") if w.strip()] or [default]
         stars = [w for w in words if w.startswith("*")]
         excluded = frozenset(w[1:] for w in words if w.startswith("-"))
         names = frozenset(w for w in words if w[0] not in "*-")
@@ -146,7 +146,7 @@ class IssueRenderer:
     def _inline_comments(self, issue: Issue) -> Json:
         total = len(issue.comments)
         shown = issue.comments[: self._knobs.inline_comment_cap] if self._state.is_cloud else issue.comments
-        page: Json = {"comments": [self.comment(issue, one) for one in shown]}
+        page: Json = {"comments": [self.comment(issue, comment) for comment in shown]}
         if self._state.is_cloud:
             page["self"] = f"{self.root}/issue/{issue.id}/comment"
         return {**page, "maxResults": len(shown), "total": total, "startAt": 0}
@@ -158,7 +158,7 @@ class IssueRenderer:
             shown = issue.histories[::-1][:cap]
         else:
             shown = issue.histories[:: -1 if self._knobs.dc_history_order == "newest" else 1]
-        histories = [self.history(one) for one in shown]
+        histories = [self.history(entry) for entry in shown]
         return {"startAt": 0, "maxResults": len(shown), "total": total, "histories": histories}
 
     def history(self, entry: ChangeGroup, created: Any = None) -> Json:
@@ -212,11 +212,11 @@ class IssueRenderer:
         return found
 
     def _subtasks(self, issue: Issue, value: Any) -> list[Json]:
-        known = [self._state.issues[one] for one in sorted(self._state.children.get(issue.id, ()))]
+        known = [self._state.issues[child_id] for child_id in sorted(self._state.children.get(issue.id, ()))]
         shown = [
             self._short({"id": str(child.id)})
             for child in known
             if (child.fields.get("issuetype") or {}).get("subtask") and self._access.can_see(self.viewer, child)
         ]
-        unknown = [one for one in value or () if self._state.find(str(one.get("id") or "")) is None]
+        unknown = [subtask for subtask in value or () if self._state.find(str(subtask.get("id") or "")) is None]
         return shown + unknown

@@ -49,7 +49,7 @@ class Actor:
     def label(self, key: str, add: tuple[str, ...] = (), remove: tuple[str, ...] = ()) -> None:
         """Add and remove labels one by one."""
         with self._site.state.lock:
-            orders = [{"add": one} for one in add] + [{"remove": one} for one in remove]
+            orders = [{"add": label} for label in add] + [{"remove": label} for label in remove]
             self._site.edits.edit(self._viewer, self._issue(key), {}, {"labels": orders}, wants_adf=False)
 
     def transition(self, key: str, to: str, fields: Mapping[str, Any] | None = None) -> None:
@@ -78,7 +78,7 @@ class Actor:
         with self._site.state.lock:
             issue = self._issue(key)
             self._site.edits.begin(issue, self._viewer)
-            found = next(one for one in issue.comments if str(one.id) == comment)
+            found = next(candidate for candidate in issue.comments if str(candidate.id) == comment)
             found.body, found.updated, found.update_author = self._rich(text), self._site.now(), self._user.raw
             self._site.edits.touch(issue)
 
@@ -87,7 +87,7 @@ class Actor:
         with self._site.state.lock:
             issue = self._issue(key)
             self._site.edits.begin(issue, self._viewer)
-            issue.comments = [one for one in issue.comments if str(one.id) != comment]
+            issue.comments = [kept for kept in issue.comments if str(kept.id) != comment]
             self._site.state.comment_owner.pop(int(comment), None)
             self._site.edits.touch(issue)
 
@@ -125,7 +125,7 @@ class Actor:
 
     def _value(self, field: Json, value: Any) -> Any:
         if isinstance(value, list):
-            return [self._value({**field, "schema": _item_schema(field)}, one) for one in value]
+            return [self._value({**field, "schema": _item_schema(field)}, member) for member in value]
         if not isinstance(value, str) or value == "":
             return value
         if field["id"] == "parent":

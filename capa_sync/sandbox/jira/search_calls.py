@@ -48,7 +48,7 @@ def cloud_search(site: JiraSite, call: JiraCall) -> Reply:
     """`GET|POST /search/jql`."""
     asked = _asked(call, _CLOUD_KEYS)
     choice = FieldChoice.of(asked.get("fields"), "id")
-    reconcile = [int(one) for one in listed(asked.get("reconcileIssues"))]
+    reconcile = [int(id_) for id_ in listed(asked.get("reconcileIssues"))]
     if len(reconcile) > 50:
         raise JiraError(400, "reconcileIssues takes at most 50 ids.")
     if len(listed(asked.get("properties"))) > 5:
@@ -61,7 +61,7 @@ def cloud_search(site: JiraSite, call: JiraCall) -> Reply:
     issues, token = site.finder.cloud_page(
         call.viewer, jql, asked.get("nextPageToken") or None, min(size, cap), reconcile
     )
-    found: Json = {"issues": [_issue_json(site, call, one, choice, asked) for one in issues]}
+    found: Json = {"issues": [_issue_json(site, call, issue, choice, asked) for issue in issues]}
     if "names" in listed(asked.get("expand")):
         found["names"] = _names(site, found["issues"])
     if token is not None:
@@ -83,7 +83,7 @@ def dc_search(site: JiraSite, call: JiraCall) -> Reply:
     size = site.knobs.dc_page_cap if size < 0 else size
     issues, size, total = site.finder.offset_page(call.viewer, str(asked.get("jql") or ""), start, size)
     found: Json = {"expand": "schema,names", "startAt": start, "maxResults": size, "total": total}
-    found["issues"] = [_issue_json(site, call, one, choice, asked) for one in issues]
+    found["issues"] = [_issue_json(site, call, issue, choice, asked) for issue in issues]
     if "names" in listed(asked.get("expand")):
         found["names"] = _names(site, found["issues"])
     return Reply(200, found)
@@ -100,7 +100,7 @@ def match_jql(site: JiraSite, call: JiraCall) -> Reply:
     asked = call.body(frozenset({"jqls", "issueIds"}))
     if "jqls" not in asked or "issueIds" not in asked:
         raise JiraError(400, BAD_PAYLOAD)
-    wanted = {int(one) for one in asked["issueIds"]}
+    wanted = {int(id_) for id_ in asked["issueIds"]}
     return Reply(200, {"matches": [_matches(site, call, str(jql), wanted) for jql in asked["jqls"]]})
 
 
@@ -136,10 +136,10 @@ def bulk_fetch(site: JiraSite, call: JiraCall) -> Reply:
     if len(wanted) > limit:
         raise JiraError(400, f"The number of issues must not exceed {limit}.")
     choice = FieldChoice.of(names, "*navigable")
-    found = [site.state.find(str(one)) for one in wanted]
-    seen = {one.id: one for one in found if one is not None and site.access.can_see(call.viewer, one)}
+    found = [site.state.find(str(key)) for key in wanted]
+    seen = {issue.id: issue for issue in found if issue is not None and site.access.can_see(call.viewer, issue)}
     issues = [
-        call.render.issue(one, choice, listed(asked.get("expand")), listed(asked.get("properties")))
-        for one in seen.values()
+        call.render.issue(issue, choice, listed(asked.get("expand")), listed(asked.get("properties")))
+        for issue in seen.values()
     ]
     return Reply(200, {"issues": issues, "issueErrors": []})

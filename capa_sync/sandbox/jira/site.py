@@ -96,7 +96,7 @@ class JiraCall:
 
     def many(self, name: str) -> list[str]:
         """A query parameter that may come several times and hold commas."""
-        return [w for one in self.request.query.get(name, []) for w in one.split(",") if w]
+        return [w for text in self.request.query.get(name, []) for w in text.split(",") if w]
 
     def body(self, allowed: frozenset[str] | None = None) -> Json:
         """The JSON object in the body.
@@ -146,5 +146,5 @@ def listed(value: Any) -> list[str]:
     if value is None:
         return []
     if isinstance(value, str):
-        return [one for one in value.split(",") if one]
-    return [str(one) for one in value]
+        return [word for word in value.split(",") if word]
+    return [str(member) for member in value]

@@ -229,7 +229,7 @@ class JiraState:
 
 
 def _builtin(path: str, listed: tuple[Json, ...]) -> dict[str, Json]:
-    return {one["id"]: {"self": f"http://localhost/rest/api/2/{path}/{one['id']}", **one} for one in listed}
+    return {entry["id"]: {"self": f"http://localhost/rest/api/2/{path}/{entry['id']}", **entry} for entry in listed}
 
 
 def account_of(raw: Json | None) -> str:

@@ -101,7 +101,7 @@ class Values:
         raise _bad(field, f"Option {'id' if value.get('id') else 'value'} '{wanted}' is not valid")
 
     def _options(self, field: Json, value: Any) -> list[Json]:
-        return [self._option(field, one) for one in _listed(field, value)]
+        return [self._option(field, option) for option in _listed(field, value)]
 
     def _user(self, field: Json, value: Any) -> Json:
         wanted = str((value or {}).get("accountId") or value.get("name") or value.get("key") or value.get("id") or "")
@@ -113,7 +113,7 @@ class Values:
         return user.raw
 
     def _users(self, field: Json, value: Any) -> list[Json]:
-        return [self._user(field, one) for one in _listed(field, value)]
+        return [self._user(field, user) for user in _listed(field, value)]
 
     def _date(self, field: Json, value: Any) -> str:
         if not re.fullmatch(r"\d{4}-\d\d-\d\d", str(value)):
@@ -147,16 +147,16 @@ class Values:
         }
         known = lists.get(field["id"], {})
         wanted = value if isinstance(value, dict) else {"name": value}
-        for one in known.values():
-            if str(one["id"]) == str(wanted.get("id", "")) or (
-                "id" not in wanted and str(one["name"]).casefold() == str(wanted.get("name", "")).casefold()
+        for entry in known.values():
+            if str(entry["id"]) == str(wanted.get("id", "")) or (
+                "id" not in wanted and str(entry["name"]).casefold() == str(wanted.get("name", "")).casefold()
             ):
-                return one
+                return entry
         named = wanted.get("name") or wanted.get("id")
         raise _bad(field, f"The {field['id']} selected is invalid: {named}")
 
     def _named_list(self, field: Json, value: Any) -> list[Json]:
-        return [dict(one) for one in _listed(field, value) if isinstance(one, dict)]
+        return [dict(entry) for entry in _listed(field, value) if isinstance(entry, dict)]
 
     def _parent(self, value: Any) -> Json:
         wanted = value.get("key") or value.get("id") if isinstance(value, dict) else value
@@ -178,10 +178,10 @@ def changelog_value(field: Json, value: Any) -> tuple[str | None, str | None]:
     if kind in ("user", "option", "named"):
         return _reference(value)
     if kind in ("users", "options"):
-        pairs = [_reference(one) for one in value]
+        pairs = [_reference(reference) for reference in value]
         return f"[{', '.join(str(i) for i, _ in pairs)}]", ",".join(str(name) for _, name in pairs)
     if kind == "named-list":
-        return str(value[0].get("id", "")), ", ".join(str(one.get("name", "")) for one in value)
+        return str(value[0].get("id", "")), ", ".join(str(entry.get("name", "")) for entry in value)
     return str(value), _shown_date(str(value), custom=bool(field.get("custom")))
 
 
@@ -208,7 +208,7 @@ def same_value(before: Any, after: Any) -> bool:
 
 def _identity(value: Any) -> Any:
     if isinstance(value, list):
-        return [_identity(one) for one in value]
+        return [_identity(member) for member in value]
     if isinstance(value, dict) and value.get("type") != "doc":
         return account_of(value) if "displayName" in value else str(value.get("id", value))
     return value if value not in ("", []) else None

@@ -105,8 +105,8 @@ class JiraPlayer:
         return change
 
     def _account(self, person: str) -> str:
-        one = PEOPLE[person]
-        return one.cloud if self.tracker.face == "cloud" else one.datacenter
+        account = PEOPLE[person]
+        return account.cloud if self.tracker.face == "cloud" else account.datacenter
 
     def _fields(self, fields: Fields) -> Mapping[str, str]:
         return {WORDS[name].jira: self._value(name, value) for name, value in fields.items()}

@@ -66,7 +66,7 @@ _FORMS = {
 def site_lines(face: str) -> Iterator[Json]:
     """Everything that the tickets need to be there before them."""
     yield {"kind": "site", "face": face}
-    yield from (_user(one, face) for one in PEOPLE.values())
+    yield from (_user(person, face) for person in PEOPLE.values())
     yield _account({"displayName": ROBOT[face], "active": True}, ROBOT[face], "JIRAUSER10090", face)
     main, name = NONCONFORMITIES[face], {"cloud": "Corrective actions", "datacenter": "Nonconformities"}[face]
     yield {"kind": "project", "id": "10000", "key": main, "name": name, "projectTypeKey": "business"}

@@ -31,8 +31,8 @@ def _person(number: int, id_: str, name: str, datacenter: str, *, has_left: bool
 
 
 PEOPLE: dict[str, StoryPerson] = {
-    one.id: one
-    for one in (
+    person.id: person
+    for person in (
         _person(1, "anna.lee", "Anna Lee", "alee"),
         _person(2, "mara.roy", "Mara Roy", "mroy"),
         _person(3, "ben.okafor", "Ben Okafor", "bokafor", has_left=True),

@@ -107,7 +107,9 @@ def all_stories() -> list[Story]:
 
 
 def _play(stories: Sequence[Story], players: Mapping[str, Player], days: WorkingDays, clock: SandboxClock) -> None:
-    scenes: list[tuple[Player, Scene]] = [(players[story.source], one) for story in stories for one in story.scenes]
+    scenes: list[tuple[Player, Scene]] = [
+        (players[story.source], scene) for story in stories for scene in story.scenes
+    ]
     scenes.sort(key=lambda pair: (-pair[1].ago, pair[1].minute))
     clock.set(days.at(scenes[0][1].ago + 1, 0) - timedelta(days=1))
     for player in players.values():

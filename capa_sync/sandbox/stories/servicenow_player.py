@@ -61,9 +61,9 @@ class ServiceNowPlayer:
 
     def prepare(self) -> None:
         """Make the company's people known; none of them signs in."""
-        for one in PEOPLE.values():
-            self.people[one.id] = self.tracker.add_account(
-                one.id, name=one.name, password=None, time_zone="Europe/London", active=not one.has_left
+        for person in PEOPLE.values():
+            self.people[person.id] = self.tracker.add_account(
+                person.id, name=person.name, password=None, time_zone="Europe/London", active=not person.has_left
             )
 
     def play(self, scene: Scene) -> None:
