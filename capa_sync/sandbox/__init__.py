@@ -1,3 +1,3 @@
-"""The sandbox: trackers on loopback over real HTTP (a Jira with two faces, a ServiceNow), for demo and tests."""
+"""The sandbox: a Jira (Cloud or Data Center) and a ServiceNow that serve HTTP on loopback, for demo and tests."""
 
 from __future__ import annotations

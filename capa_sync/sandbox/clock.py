@@ -1,4 +1,4 @@
-"""The sandbox's own clock: settable, so that no test waits for real days."""
+"""The clock of the sandbox; a test sets it instead of waiting for real days."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from datetime import UTC, datetime, timedelta
 
 
 class SandboxClock:
-    """A thread-safe clock that ticks with real time from any instant, and can be set, moved and frozen.
+    """A thread-safe clock that starts at any instant, runs with real time, and can be set, advanced and frozen.
 
     Args:
-        start: an aware instant to start at; None starts at the machine's real time.
-        ticking: False starts it frozen.
+        start: the aware instant to start at; None starts at the machine's real time.
+        ticking: False starts the clock frozen.
     """
 
     def __init__(self, start: datetime | None = None, *, ticking: bool = True) -> None:
@@ -27,23 +27,23 @@ class SandboxClock:
             return self._now()
 
     def set(self, instant: datetime) -> None:
-        """Jump to an instant (aware); the clock goes on ticking, or stays frozen, from there."""
+        """Set the clock to an aware instant; it continues to run, or stays frozen, from there."""
         with self._lock:
             self._at, self._mark = _aware(instant), time.monotonic()
 
     def advance(self, by: timedelta) -> datetime:
-        """Move by a duration and return the new instant."""
+        """Advance the clock by a duration and return the new instant."""
         with self._lock:
             self._at, self._mark = self._now() + by, time.monotonic()
             return self._at
 
     def freeze(self) -> None:
-        """Stop ticking at the current instant."""
+        """Stop the clock at the current instant."""
         with self._lock:
             self._at, self._mark, self._ticking = self._now(), time.monotonic(), False
 
     def resume(self) -> None:
-        """Tick with real time again."""
+        """Let the clock run with real time again."""
         with self._lock:
             self._at, self._mark, self._ticking = self._now(), time.monotonic(), True
 

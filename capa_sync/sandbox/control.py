@@ -1,4 +1,4 @@
-"""The control surface `/_sandbox/…` that every sandbox server has: faults, clock, request log, knobs, orders."""
+"""The control endpoints `/_sandbox/…` of every sandbox server: faults, clock, request log, settings, edits."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ PREFIX = "/_sandbox/"
 
 
 def answer_control(request: Request, tracker: Tracker, faults: FaultPlan, log: RequestLog) -> Reply:
-    """Answer one control request; needs no sign-in, is neither logged nor hit by faults.
+    """Answer one control request. It needs no sign-in, is not logged, and no fault applies to it.
 
     `GET|POST|DELETE faults` (POST one fault or a list, or `{"latency": seconds}`), `GET|POST clock`
     (`{"now": iso}`, `{"advance_s": n}`, `{"ticking": bool}`), `GET requests[?since=n]`, `POST reset-log`,
-    `GET|POST knobs`, `POST act` (what the tracker's `act` takes).
+    `GET|POST knobs` (the sandbox settings), `POST act` (an order for the tracker's `act`).
     """
     try:
         return _Control(request, tracker, faults, log).answer()
@@ -28,7 +28,7 @@ def answer_control(request: Request, tracker: Tracker, faults: FaultPlan, log: R
 
 
 class _Control:
-    """One control request and the things it may turn."""
+    """One control request and the objects that it may change."""
 
     def __init__(self, request: Request, tracker: Tracker, faults: FaultPlan, log: RequestLog) -> None:
         self.request, self.tracker, self.faults, self.log = request, tracker, faults, log

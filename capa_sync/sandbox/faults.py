@@ -1,4 +1,4 @@
-"""Planned faults: what a network, a proxy or an overloaded tracker does to a request."""
+"""Planned faults: what a network, a proxy or an overloaded tracker can do to a request."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ KINDS = {
     "rate_limit": "answer 429 with `reason` and `retry_after` (seconds, an ISO instant for an HTTP date, none)",
     "html": "answer 200 with a sign-in page in HTML",
     "proxy_error": "answer `status` (502) with a proxy's HTML error page",
-    "drop_before": "cut the connection, the request is not applied",
-    "drop_after": "apply the request, cut the connection, the answer is lost",
-    "status_after": "apply the request, answer `status` (500) all the same",
+    "drop_before": "cut the connection before the request is applied",
+    "drop_after": "apply the request, cut the connection; the answer is lost",
+    "status_after": "apply the request, but answer `status` (500)",
     "truncate": "cut the answer short with a matching Content-Length, so that only its JSON is broken",
     "truncate_closed": "announce the full Content-Length, send half, close",
     "endless": "apply the request, answer `status` (200) and a body of blanks that never ends",
@@ -48,9 +48,9 @@ class Fault:
         kind: a key of `KINDS`.
         method: regular expression for the whole method.
         path: regular expression searched in the target, path and query string as sent.
-        body: regular expression searched in the request body; empty matches all.
-        times: how many matching requests are hit; None means all.
-        after: how many matching requests pass unharmed first.
+        body: regular expression searched in the request body; an empty one matches all.
+        times: how many matching requests the fault applies to; None means all.
+        after: how many matching requests pass before the fault applies.
     """
 
     kind: str
@@ -69,7 +69,7 @@ class Fault:
     hits: int = 0
 
     def matches(self, method: str, target: str, body: bytes) -> bool:
-        """Whether this fault speaks of such a request."""
+        """Whether the fault's expressions match a request."""
         return (
             re.fullmatch(self.method, method) is not None
             and re.search(self.path, target) is not None
@@ -77,7 +77,7 @@ class Fault:
         )
 
     def canned(self) -> Reply | None:
-        """The answer given instead of the tracker's, or None when the kind has none."""
+        """Return the answer that replaces the tracker's, or None when the kind replaces none."""
         if self.kind == "answer":
             kind = {"Content-Type": "application/json"} if self.answer[:1] in ("{", "[") else {}
             return Reply(self.status or 500, text=self.answer, headers={**kind, **self.headers})
@@ -91,7 +91,7 @@ class Fault:
         return None
 
     def malform(self, reply: Reply) -> Reply:
-        """Make the planned shape of a true answer; one that tells of an error stays as it is."""
+        """Return the answer in the planned malformed shape; an error answer is returned unchanged."""
         if reply.status >= HTTPStatus.BAD_REQUEST:
             return reply
         headers = {name: value for name, value in reply.headers.items() if name.lower() != "content-encoding"}
@@ -116,13 +116,13 @@ class Fault:
 
 
 class FaultPlan:
-    """The faults planned for one server, consulted for every request in the order they were added."""
+    """The planned faults of one server; each request is checked against them in the order they were added."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._faults: list[Fault] = []
         self.latency = 0.0
-        """Seconds that every answer takes longer."""
+        """Seconds by which every answer is delayed."""
 
     def add(self, kind: str, match: tuple[str, str] = (".*", ""), **options: Any) -> Fault:
         """Plan one fault.
@@ -151,25 +151,25 @@ class FaultPlan:
         return fault
 
     def add_from(self, order: Mapping[str, Any]) -> Fault:
-        """Plan a fault given as JSON: the fields of `Fault`, with method and path beside the kind."""
+        """Plan a fault that is given as JSON: an object with the fields of `Fault`."""
         options = dict(order)
         kind = str(options.pop("kind", ""))
         match = (str(options.pop("method", ".*")), str(options.pop("path", "")))
         return self.add(kind, match, **options)
 
     def clear(self) -> None:
-        """Forget all faults and the latency."""
+        """Remove all faults and the latency."""
         with self._lock:
             self._faults.clear()
         self.latency = 0.0
 
     def pending(self) -> list[Fault]:
-        """The faults that can still hit a request."""
+        """Return the faults that can still apply to a request."""
         with self._lock:
             return [f for f in self._faults if f.times is None or f.hits < f.after + f.times]
 
     def take(self, method: str, target: str, body: bytes) -> list[Fault]:
-        """The faults that hit this request: any delays, and at most one other."""
+        """Count the request and return the faults that apply to it: any delays and at most one other."""
         taken: list[Fault] = []
         with self._lock:
             for fault in self._faults:

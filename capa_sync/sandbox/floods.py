@@ -1,4 +1,4 @@
-"""Answers that are too much or too slow: without end, of a few packed bytes, or a byte at a time."""
+"""Answers that are too large or too slow: endless, highly compressed, or sent one byte at a time."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ _BLANKS = b" " * 64 * 1024
 
 
 def flood(reply: Reply, fault: Fault, wait: Callable[[float], bool]) -> tuple[Reply, Iterable[bytes]]:
-    """Return the head of such an answer and the pieces of its body.
+    """Return the head of such an answer and an iterable of the pieces of its body.
 
     Args:
-        reply: the tracker's own answer.
-        fault: one of KINDS.
-        wait: waits so many seconds; returns True once the server stops.
+        reply: the answer of the tracker.
+        fault: a fault whose kind is in KINDS.
+        wait: waits the given number of seconds; returns True when the server stops.
     """
     if fault.kind == "drip":
         return reply, _dripped(reply.body, fault.seconds, wait)

@@ -1,4 +1,4 @@
-"""A small threaded HTTP/1.1 keep-alive server on loopback for one tracker, with faults, a log and hooks."""
+"""A threaded HTTP/1.1 keep-alive server on loopback for one tracker, with planned faults, a request log and hooks."""
 
 from __future__ import annotations
 
@@ -27,21 +27,21 @@ _log = logging.getLogger("capa_sync.sandbox")
 
 
 class SandboxServer:
-    """Serves one tracker on 127.0.0.1 until stopped; also a context manager.
+    """Serves one tracker on 127.0.0.1 until it is stopped; also a context manager.
 
     Args:
-        tracker: what answers.
-        port: 0 takes a free one.
-        tls: a server-side ssl context; the url is then `https://localhost:…`.
-        mount: a path in front of the tracker's own ("/jira"); requests outside it get 404.
-        keeps_answers: keep the bodies sent in `requests` too.
+        tracker: the tracker that answers the requests.
+        port: the port to listen on; 0 takes a free one.
+        tls: a server-side SSL context; with one, the url is `https://localhost:…`.
+        mount: a path prefix ("/jira") in front of the tracker's own paths; requests without it get 404.
+        keeps_answers: whether `requests` also stores the bodies of the answers.
 
     Attributes:
         faults: the fault plan.
         requests: the log of exchanges.
         before: called with each request before it is applied; may block.
         after: called with request and reply after it was applied and before the answer is sent; may block.
-        crashes: exceptions of the tracker itself, a bug of the sandbox; tests assert there is none.
+        crashes: exceptions that the tracker raised, which are bugs of the sandbox; tests assert that there are none.
     """
 
     def __init__(
@@ -67,17 +67,17 @@ class SandboxServer:
 
     @property
     def port(self) -> int:
-        """The port listened on."""
+        """The port that the server listens on."""
         return int(self._listener.server_address[1])
 
     @property
     def url(self) -> str:
-        """The base address, without a slash at its end."""
+        """The base address, without a trailing slash."""
         origin = f"https://localhost:{self.port}" if self._tls else f"http://127.0.0.1:{self.port}"
         return origin + self.mount
 
     def start(self) -> SandboxServer:
-        """Begin to serve on a background thread."""
+        """Start to serve on a background thread."""
         self._thread = threading.Thread(
             target=self._listener.serve_forever, kwargs={"poll_interval": 0.05}, name="sandbox", daemon=True
         )
@@ -85,7 +85,7 @@ class SandboxServer:
         return self
 
     def stop(self) -> None:
-        """Stop serving and cut the connections that are still open."""
+        """Stop the server and cut the connections that are still open."""
         self.stopping.set()
         if self._thread is not None:
             self._listener.shutdown()
@@ -102,7 +102,7 @@ class SandboxServer:
         self.stop()
 
     def apply(self, request: Request) -> Reply:
-        """Let the tracker answer a request; its own crash becomes a 500 and is kept in `crashes`."""
+        """Let the tracker answer a request; an exception is answered with 500 and stored in `crashes`."""
         try:
             return self.tracker.handle(request)
         except Exception as error:  # noqa: BLE001 - the server must answer; tests read `crashes`
@@ -145,7 +145,7 @@ class _Listener(ThreadingHTTPServer):
                 connection.shutdown(socket.SHUT_RDWR)
 
     def handle_error(self, _request: Any, _client: Any) -> None:
-        """A client that went away is everyday life; the tracker's own crashes are caught in `apply`."""
+        """Log at debug level only: clients may disconnect, and `apply` catches the tracker's exceptions."""
         _log.debug("a connection ended early", exc_info=True)
 
 
@@ -157,7 +157,7 @@ class _Connection(BaseHTTPRequestHandler):
     server: _Listener
 
     def handle_one_request(self) -> None:
-        """Read one request line, parse it, and serve it whatever its verb."""
+        """Read one request line, parse it, and serve it, whatever its method is."""
         self.raw_requestline = self.rfile.readline(65537)
         if not self.raw_requestline or not self.parse_request():
             self.close_connection = True
@@ -168,7 +168,7 @@ class _Connection(BaseHTTPRequestHandler):
         _Serving(self, Request(self.command, self.path, headers, body)).run()
 
     def send(self, reply: Reply, *, is_head: bool, promised: int | None = None) -> None:
-        """Write an answer; `promised` announces another length than is sent."""
+        """Write an answer; `promised` announces a Content-Length other than the real one."""
         self.send_response_only(reply.status)
         now = self.server.owner.tracker.now()
         if "Date" not in reply.headers:
@@ -183,7 +183,7 @@ class _Connection(BaseHTTPRequestHandler):
         self.wfile.flush()
 
     def send_on(self, reply: Reply, pieces: Iterable[bytes]) -> None:
-        """Write an answer of unknown length, piece by piece, until nobody listens any more."""
+        """Write an answer of unknown length piece by piece, until it ends or the client disconnects."""
         self.close_connection = True
         self.send_response_only(reply.status)
         for name, value in reply.headers.items():
@@ -196,17 +196,17 @@ class _Connection(BaseHTTPRequestHandler):
                 self.wfile.flush()
 
     def cut(self) -> None:
-        """Close the connection without a (further) word."""
+        """Close the connection without sending anything more."""
         self.close_connection = True
         with contextlib.suppress(OSError):
             self.connection.shutdown(socket.SHUT_RDWR)
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the name in the standard library
-        """Say nothing: the request log is what tests read."""
+        """Log nothing: tests read the request log."""
 
 
 class _Serving:
-    """One request on its way through faults, hooks and tracker."""
+    """Serves one request: applies its faults, calls the hooks and the tracker, and sends the answer."""
 
     def __init__(self, connection: _Connection, request: Request) -> None:
         self.connection = connection
@@ -254,13 +254,13 @@ class _Serving:
             return sent
         target = sent.target.removeprefix(mount)
         headers = {**sent.headers, "x-forwarded-prefix": mount, "x-forwarded-proto": scheme}
-        outside = mount and target == sent.target
-        return Request(sent.method, "/outside" if outside else target, headers, sent.body)
+        lacks_mount = mount and target == sent.target
+        return Request(sent.method, "/outside" if lacks_mount else target, headers, sent.body)
 
     def _answer(self, reply: Reply | None, fault: Fault | None, at: datetime) -> None:
         kind = fault.kind if fault else ""
         is_lost = reply is None or kind == "drop_after"
-        # noted before it is sent: a client that has its answer finds the request in the log
+        # logged before it is sent: a client that has its answer finds the request in the log
         self.owner.requests.add(
             at,
             self.request,

@@ -1,4 +1,4 @@
-"""Lines of a sandbox file, plain or gzipped, within bounds."""
+"""Reads the lines of a sandbox file, plain or gzipped, within limits on their length and number."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from typing import BinaryIO, cast
 from capa_sync.errors import Problem, UserError
 
 LONGEST_LINE = 16 * 1_048_576
-"""Bytes of a line as read: of a ticket with its whole history; one above is nobody's export."""
+"""Most bytes of one line, which holds a ticket with its whole history; no real export exceeds this."""
 MOST_LINES = 2_000_000
 UNREADABLE = (LookupError, TypeError, ValueError, AttributeError, ArithmeticError, RecursionError)
-"""What a line of the wrong shape raises wherever it is looked at."""
+"""The exceptions that reading a line of the wrong shape can raise."""
 _HINT = "plain or .gz JSON lines in UTF-8"
 
 
@@ -25,7 +25,7 @@ def lines_of(path: Path) -> Iterator[str]:
     """Yield the lines of a file.
 
     Raises:
-        UserError: it is no regular file, cannot be read to its end, or a line is longer than any ticket.
+        UserError: the path is no regular file, it cannot be read to its end, or it exceeds a limit.
     """
     number = 0
     try:

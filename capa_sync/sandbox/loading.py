@@ -1,4 +1,4 @@
-"""What a file of the sandbox's form (CONTRACT.md 9) is for: the face that its site line names."""
+"""Reads which face (Jira Cloud or Data Center, ServiceNow) a file in the sandbox's format (CONTRACT.md 9) has."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _HINT = 'the first line must be {"kind": "site", "face": "cloud|datacenter|servi
 
 
 def face_of(file: Path) -> str:
-    """The face that a file describes, by its first line that is not blank.
+    """Return the face that a file describes; its first line that is not blank, the site line, names it.
 
     Raises:
         UserError: the file cannot be read, or its first line is no site line with a known face.

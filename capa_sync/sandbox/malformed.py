@@ -1,4 +1,4 @@
-"""Answers that are none: shapes that a broken proxy, plug-in or release makes of a true JSON answer."""
+"""Malformed answers: what a broken proxy, plug-in or release can turn a valid JSON answer into."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def _fixed(text: str) -> Shape:
 
 
 def _changed(change: Callable[[Any], Any]) -> Shape:
-    """Apply a change to the decoded answer; an answer without JSON becomes what the change makes of `{}`."""
+    """Apply a change to the decoded answer; an answer that is not JSON counts as `{}`."""
 
     def shape(true: bytes) -> bytes:
         try:
@@ -31,16 +31,16 @@ def _changed(change: Callable[[Any], Any]) -> Shape:
 
 
 def _lists(change: Callable[[list[Any]], Any]) -> Shape:
-    """Change every list of rows, at the top or in a member that holds rows."""
+    """Change every list of rows, at the top level or in a member that holds rows."""
 
-    def walk(value: Any) -> Any:
+    def change_lists(value: Any) -> Any:
         if isinstance(value, list):
             return change(value)
         if isinstance(value, dict):
-            return {name: walk(member) if name in _ROWS else member for name, member in value.items()}
+            return {name: change_lists(member) if name in _ROWS else member for name, member in value.items()}
         return value
 
-    return _changed(walk)
+    return _changed(change_lists)
 
 
 def _rows(change: Callable[[Any], Any]) -> Shape:
@@ -49,25 +49,25 @@ def _rows(change: Callable[[Any], Any]) -> Shape:
 
 
 def _members(change: Callable[[Any], Any]) -> Shape:
-    """Change every member of the answer itself, or of each of its rows."""
+    """Change every member of the answer, or of each of its rows if it has rows."""
 
-    def walk(value: Any) -> Any:
+    def change_row(value: Any) -> Any:
         return {name: change(member) for name, member in value.items()} if isinstance(value, dict) else change(value)
 
     def whole(found: Any) -> Any:
         if isinstance(found, dict) and not any(name in found for name in _ROWS):
-            return walk(found)
+            return change_row(found)
         if isinstance(found, list):
-            return [walk(row) for row in found]
+            return [change_row(row) for row in found]
         if isinstance(found, dict):
-            return {name: _in_rows(member, walk) if name in _ROWS else member for name, member in found.items()}
+            return {name: _in_rows(member, change_row) if name in _ROWS else member for name, member in found.items()}
         return change(found)
 
     return _changed(whole)
 
 
-def _in_rows(value: Any, walk: Callable[[Any], Any]) -> Any:
-    return [walk(row) for row in value] if isinstance(value, list) else walk(value)
+def _in_rows(value: Any, change_row: Callable[[Any], Any]) -> Any:
+    return [change_row(row) for row in value] if isinstance(value, list) else change_row(value)
 
 
 def _without_ids(row: Any) -> Any:
@@ -83,18 +83,18 @@ def _odd_ids(odd: Any) -> Callable[[Any], Any]:
     return change
 
 
-def _swapped(value: Any) -> Any:
-    """Text where there was a number or a truth, a number where there was text."""
+def _with_other_type(value: Any) -> Any:
+    """Replace numbers and booleans by text, and text by a number."""
     if isinstance(value, str):
         return 17
     return str(value) if isinstance(value, bool | int | float) else value
 
 
-def _shouted(value: Any) -> Any:
-    """All member names in capitals, at the top and in rows."""
+def _in_capitals(value: Any) -> Any:
+    """Put all member names in capitals, at the top level and in rows."""
     if isinstance(value, dict):
-        return {name.upper(): _shouted(member) for name, member in value.items()}
-    return [_shouted(entry) for entry in value] if isinstance(value, list) else value
+        return {name.upper(): _in_capitals(member) for name, member in value.items()}
+    return [_in_capitals(entry) for entry in value] if isinstance(value, list) else value
 
 
 SHAPES: Mapping[str, Shape] = {
@@ -116,7 +116,7 @@ SHAPES: Mapping[str, Shape] = {
     "an error": _fixed('{"errorMessages": ["Odd"], "errors": {}, "error": {"message": "Odd"}, "status": "failure"}'),
     "a wrapped document": _changed(lambda found: {"data": found}),
     "a listed document": _changed(lambda found: [found]),
-    "capitals": _changed(_shouted),
+    "capitals": _changed(_in_capitals),
     "rows of null": _rows(lambda _row: None),
     "rows of strings": _rows(lambda _row: "row"),
     "rows of numbers": _rows(lambda _row: 17),
@@ -129,7 +129,7 @@ SHAPES: Mapping[str, Shape] = {
     "members of null": _members(lambda _member: None),
     "members in lists": _members(lambda member: [member]),
     "members in objects": _members(lambda member: {"is": member}),
-    "members of other types": _members(_swapped),
+    "members of other types": _members(_with_other_type),
     "members of huge numbers": _members(lambda member: member if isinstance(member, dict | list) else 10**400),
     "members of NaN": _members(lambda member: member if isinstance(member, dict | list) else float("nan")),
     "rows without ids": _rows(_without_ids),
@@ -141,4 +141,4 @@ SHAPES: Mapping[str, Shape] = {
         b"[{", b'[{"nested":' + b"[" * _DEPTH + b"]" * _DEPTH + b",", 1
     ),
 }
-"""Name -> what becomes of a true answer's body."""
+"""Name -> function that turns the body of a valid answer into the malformed one."""

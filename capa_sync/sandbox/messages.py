@@ -1,4 +1,4 @@
-"""What passes between the sandbox's HTTP server and a tracker: request, reply, and the tracker's interface."""
+"""The interface between the sandbox's HTTP server and a tracker: requests, replies, and the tracker itself."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ class BadJsonError(ValueError):
 
 @dataclass(frozen=True)
 class Request:
-    """One HTTP request as the server read it.
+    """One HTTP request as the server reads it.
 
     Attributes:
         method: upper case.
-        target: path with query string, as sent (still percent-encoded).
+        target: path with query string, as sent (percent-encoded).
         headers: names in lower case.
         body: raw bytes.
     """
@@ -44,12 +44,12 @@ class Request:
 
     @cached_property
     def segments(self) -> tuple[str, ...]:
-        """The path's parts, each decoded on its own, so that an encoded slash stays within its part."""
+        """The path's parts, each decoded separately, so that an encoded slash stays within its part."""
         return tuple(unquote(part) for part in self.target.partition("?")[0].split("/") if part)
 
     @cached_property
     def query(self) -> dict[str, list[str]]:
-        """The query string; a parameter may come more than once, a blank value counts."""
+        """The query string; a parameter may occur more than once, and blank values are kept."""
         return parse_qs(self.target.partition("?")[2], keep_blank_values=True)
 
     def parameter(self, name: str, default: str | None = None) -> str | None:
@@ -58,14 +58,14 @@ class Request:
         return values[0] if values else default
 
     def header(self, name: str, default: str = "") -> str:
-        """A header's value by any spelling of its name."""
+        """A header's value; the case of the name does not matter."""
         return self.headers.get(name.lower(), default)
 
     def json(self) -> Any:
-        """The body read as JSON.
+        """Parse the body as JSON.
 
         Raises:
-            BadJsonError: the body is empty or no JSON.
+            BadJsonError: the body is empty or not JSON.
         """
         try:
             return json.loads(self.body)
@@ -78,10 +78,10 @@ class Reply:
 
     Args:
         status: HTTP status code.
-        json: an object to send as JSON; or
-        text: text to send as HTML or plain text (give the content type in headers); or
-        content: bytes to send as they are.
-        headers: extra headers; they win over the computed content type.
+        json: an object to send as JSON.
+        text: text to send instead, as HTML unless the headers give another content type.
+        content: bytes to send instead, unchanged.
+        headers: extra headers; they override the computed content type.
     """
 
     def __init__(
@@ -109,7 +109,7 @@ class Reply:
 
 
 def dump_json(value: object) -> bytes:
-    """JSON as UTF-8; a lone surrogate, which orjson refuses, goes out escaped as Java servers send it."""
+    """Encode as JSON in UTF-8; a lone surrogate, which orjson refuses, is escaped, as Java servers do."""
     try:
         return orjson.dumps(value, option=orjson.OPT_NON_STR_KEYS)
     except orjson.JSONEncodeError:
@@ -117,11 +117,11 @@ def dump_json(value: object) -> bytes:
 
 
 class Tracker(ABC):
-    """A tracker that answers requests; the server gives it each one on the thread of its connection.
+    """A tracker that answers requests; the server calls it on the thread of each connection.
 
     Attributes:
         clock: the tracker's own clock.
-        knobs: a dataclass of settings (page caps, traps, …) that may be changed at run time.
+        knobs: the sandbox settings, a dataclass (page caps, traps, …); they may be changed at run time.
     """
 
     clock: SandboxClock
@@ -129,18 +129,18 @@ class Tracker(ABC):
 
     @abstractmethod
     def handle(self, request: Request) -> Reply:
-        """Answer one request; must be thread-safe."""
+        """Answer one request; the method must be thread-safe."""
 
     def now(self) -> datetime:
-        """The instant by which the tracker dates its doings; a tracker with a wrong clock overrides this."""
+        """The instant by which the tracker dates its changes; a tracker with a wrong clock overrides this."""
         return self.clock.now()
 
     def act(self, _order: Mapping[str, Any]) -> object:
-        """Carry out one order of `POST /_sandbox/act` (a scripted edit); a tracker may offer none."""
+        """Carry out one order of `POST /_sandbox/act` (a scripted edit); a tracker may accept none."""
         raise KeyError("this tracker takes no orders")
 
     def set_knobs(self, values: Mapping[str, Any]) -> None:
-        """Set knobs by name, all or none.
+        """Set sandbox settings by name, all or none.
 
         Raises:
             KeyError: a name is unknown.

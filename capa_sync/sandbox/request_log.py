@@ -1,4 +1,4 @@
-"""What a sandbox server was asked and answered, for tests to read."""
+"""The log of a sandbox server's requests and answers, for tests."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from capa_sync.sandbox.messages import Request
 
 @dataclass(frozen=True)
 class Exchange:
-    """One request and what became of it.
+    """One request and its answer.
 
     Attributes:
-        number: counts from 1 since the server started or the log was reset.
-        at: when it came, by the tracker's clock.
-        request: as read, its Authorization header's value and cookies masked.
+        number: counts from 1 since the start of the server or the last reset of the log.
+        at: when the request arrived, by the tracker's clock.
+        request: the request as read, with credentials and cookies masked.
         status: the status sent; 0 when the connection was cut.
-        fault: kind of the planned fault that hit it.
-        answer: the body sent, only when the log keeps answers.
+        fault: the kind of the planned fault that applied, "" for none.
+        answer: the body sent; None unless the log keeps answers.
     """
 
     number: int
@@ -55,7 +55,7 @@ class Exchange:
 
     @property
     def is_write(self) -> bool:
-        """Whether the verb is one that may change something (a search by POST included)."""
+        """Whether the method may change something (includes a search by POST)."""
         return self.method in ("POST", "PUT", "PATCH", "DELETE")
 
     def as_json(self) -> dict[str, Any]:
@@ -75,10 +75,10 @@ class Exchange:
 
 
 class RequestLog:
-    """The exchanges of one server, oldest first; holds the newest 20,000.
+    """The exchanges of one server, oldest first; the log holds the newest 20,000.
 
     Args:
-        keeps_answers: also keep the bodies sent (costs memory; contract tests need it).
+        keeps_answers: whether to keep the bodies of the answers too (costs memory; contract tests need them).
     """
 
     def __init__(self, *, keeps_answers: bool = False) -> None:
@@ -97,7 +97,7 @@ class RequestLog:
         answer: bytes = b"",
         answer_headers: Mapping[str, str] | None = None,
     ) -> None:
-        """Note one exchange."""
+        """Add one exchange."""
         kept = answer if self.keeps_answers else None
         masked = Request(request.method, request.target, _masked(request.headers), request.body)
         with self._lock:
@@ -106,7 +106,7 @@ class RequestLog:
             self._entries.append(entry)
 
     def reset(self) -> None:
-        """Forget everything and count from 1 again."""
+        """Remove all entries and count from 1 again."""
         with self._lock:
             self._entries.clear()
             self._count = 0

@@ -1,4 +1,4 @@
-"""One sandbox Jira with two faces, Cloud (REST v3 and v2) and Data Center (REST v2), stateful, with its traps."""
+"""A stateful sandbox Jira with two faces, Cloud (REST v3 and v2) and Data Center (REST v2), and their traps."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who asks: sign-in, profile zone, and what the asker may see and do."""
+"""Sign-in: who sends a request, in which time zone, and what that account may see and do."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from capa_sync.sandbox.messages import Request
 
 @dataclass(frozen=True)
 class Viewer:
-    """Who asks, by which API version, through which address.
+    """The account behind a request, with the API version and the address it uses.
 
     Attributes:
         user: None for an anonymous request.
-        zone: the profile zone, in which every instant is told and quoted dates are read.
-        version: 2 or 3; rich text is wiki markup in the former.
+        zone: the profile zone; instants are shown and quoted dates are read in it.
+        version: 2 or 3; with 2, rich text is wiki markup.
         base: scheme and host for `self` links.
-        sees_all: a script of the sandbox, before whom nothing is hidden and who may do everything.
+        sees_all: a script of the sandbox, which sees everything and may do everything.
     """
 
     user: User | None
@@ -40,20 +40,20 @@ class Viewer:
 
 
 class JiraAccess:
-    """Sign-in and permissions of one site."""
+    """The sign-in and permissions of one site."""
 
     def __init__(self, state: JiraState, knobs: JiraKnobs) -> None:
         self._state = state
         self._knobs = knobs
 
     def sign_in(self, request: Request, version: int, base: str, *, is_open: bool) -> Viewer:
-        """Who sends a request.
+        """Return who sends a request.
 
         Args:
-            request: its Authorization header decides.
-            version: API version asked for.
-            base: address asked through.
-            is_open: the endpoint answers anonymous requests wherever the site allows any.
+            request: the request; its Authorization header decides.
+            version: the requested API version.
+            base: scheme and host of the request.
+            is_open: the endpoint answers anonymous requests if the site allows them.
 
         Raises:
             JiraError: 401.
@@ -67,7 +67,7 @@ class JiraAccess:
         return self.viewer(user, version, base)
 
     def viewer(self, user: User | None, version: int, base: str, *, sees_all: bool = False) -> Viewer:
-        """A viewer with the zone of the user's profile."""
+        """Return a viewer with the zone of the user's profile."""
         name = (user.raw.get("timeZone") if user else None) or self._state.site.get("timeZone") or "UTC"
         return Viewer(user, zone_of(str(name)), version, base, sees_all)
 
@@ -131,7 +131,7 @@ class JiraAccess:
         return granted and permission not in self._knobs.revoked_permissions
 
     def require(self, viewer: Viewer, permission: str, doing: str) -> None:
-        """Refuse with 403 (401 for an anonymous viewer) who lacks a permission."""
+        """Raise JiraError 403 (401 for an anonymous viewer) if the viewer lacks a permission."""
         if not self.has(viewer, permission):
             message = f"You do not have permission to {doing}."
             raise JiraError(403 if viewer.user else 401, message)

@@ -1,4 +1,4 @@
-"""What happens to a sandbox Jira behind the API's back: rights, renames, silent changes."""
+"""Changes to a sandbox Jira that the API does not show: rights, renames, silent changes."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from capa_sync.sandbox.jira.state import Issue, Project, account_of
 
 
 class Admin:
-    """An administrator of the site; none of this leaves a history entry or moves `updated`."""
+    """An administrator of the site; no change adds a history entry or moves `updated`."""
 
     def __init__(self, site: JiraSite) -> None:
         self._site = site
@@ -41,24 +41,24 @@ class Admin:
             self._issue(key).is_hidden = hidden
 
     def hide_project(self, key: str, *, hidden: bool = True) -> None:
-        """Take Browse on a project away from all API users, or give it back."""
+        """Revoke Browse on a project from all API users, or grant it again."""
         with self._changing():
             self._project(key).is_hidden = hidden
 
     def set_project_status(self, key: str, status: str) -> None:
-        """Make a project `live`, `archived` or `deleted` (in the trash)."""
+        """Set a project's status: `live`, `archived` or `deleted` (in the trash)."""
         with self._changing():
             self._project(key).status = status
 
     def alter(self, key: str, fields: Mapping[str, Any]) -> None:
-        """Change raw field values silently: `updated` stands and no history tells (facts/real-data.md 7)."""
+        """Change raw field values without a history entry and without moving `updated` (facts/real-data.md 7)."""
         with self._changing():
             issue = self._issue(key)
             issue.fields.update(fields)
             self._site.state.note_parent(issue)
 
     def rename_status(self, name: str, new_name: str) -> None:
-        """Rename a status; tickets show the new name, their history the old one."""
+        """Rename a status; tickets show the new name, their history keeps the old one."""
         with self._changing():
             for status in self._site.state.statuses.values():
                 if status["name"] == name:
@@ -79,7 +79,7 @@ class Admin:
             field["name"] = new_name
 
     def set_user(self, account: str, values: Mapping[str, Any]) -> None:
-        """Change a profile: `active`, `timeZone`, `displayName`, …; shown everywhere from now on."""
+        """Change a profile: `active`, `timeZone`, `displayName`, …; every object that holds the user shows it."""
         with self._changing():
             user = self._site.state.user_by(account)
             if user is None:
@@ -91,7 +91,7 @@ class Admin:
                         issue.fields[name] = {**value, **values}
 
     def set_secrets(self, account: str, values: Mapping[str, Any]) -> None:
-        """Change how an account signs in and what it may: `token`, `password`, `admin`, `permissions`."""
+        """Change the credentials and rights of an account: `token`, `password`, `admin`, `permissions`."""
         with self._changing():
             user = self._site.state.user_by(account)
             if user is None:

@@ -1,4 +1,4 @@
-"""A page for a person who opens a sandbox ticket in a browser: plain, every value escaped."""
+"""The web page of a sandbox ticket: plain HTML, every value escaped."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ padding-right:1em}}pre{{white-space:pre-wrap;font:inherit;margin:0}}section{{bor
 
 
 def browse_page(site: JiraSite, key: str) -> Reply:
-    """`GET /browse/KEY`, open to everybody as the sandbox is."""
+    """Answer `GET /browse/KEY`; no sign-in is needed."""
     issue = site.state.find(key)
     if issue is None:
         raise no_such_issue(is_cloud=site.is_cloud)
@@ -30,7 +30,7 @@ def browse_page(site: JiraSite, key: str) -> Reply:
         if value not in (None, [], "") and name not in ("summary", "project", "worklog")
     ]
     children = (site.state.issues[child_id] for child_id in sorted(site.state.children.get(issue.id, ())))
-    rows += [_row("Child issue", _told(child)) for child in children]
+    rows += [_row("Child issue", _summary_line(child)) for child in children]
     comments = [
         _comment(str((comment.author or {}).get("displayName", "")), comment.created, comment.body)
         for comment in issue.comments
@@ -43,7 +43,7 @@ def browse_page(site: JiraSite, key: str) -> Reply:
     return Reply(200, text=page)
 
 
-def _told(issue: Issue) -> str:
+def _summary_line(issue: Issue) -> str:
     status, due = _shown(issue.fields.get("status")), issue.fields.get("duedate")
     return f"{issue.key} {issue.fields.get('summary') or ''} ({status}{f', due {due}' if due else ''})"
 
@@ -71,8 +71,8 @@ def _comment(author: str, at: int, body: Any) -> str:
 def _entry(entry: ChangeGroup) -> str:
     when = jira_instant(entry.at, zone_of("UTC"))[:16].replace("T", " ")
     by = str((entry.author or {}).get("displayName", ""))
-    told = "; ".join(
+    changes = "; ".join(
         f"{item.get('field')}: {item.get('fromString') or '–'} → {item.get('toString') or '–'}"
         for item in entry.items
     )
-    return _row(f"{when} {by}", told)
+    return _row(f"{when} {by}", changes)

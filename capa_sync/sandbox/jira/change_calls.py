@@ -1,4 +1,4 @@
-"""The changelog endpoints of Cloud: paged, by entry ids, and for many issues at once."""
+"""The changelog endpoints of Cloud: by page, by entry ids, and for many issues at once."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def changelog_list(site: JiraSite, call: JiraCall) -> Reply:
 
 
 def changelog_bulk(site: JiraSite, call: JiraCall) -> Reply:
-    """`POST /changelog/bulkfetch`: entries of all issues by date, so one issue's may be split over pages."""
+    """`POST /changelog/bulkfetch`: entries of all issues by date, so pages may split those of one issue."""
     asked = call.body(_KEYS)
     wanted, field_ids = asked.get("issueIdsOrKeys"), asked.get("fieldIds") or []
     size = whole(asked.get("maxResults"), "maxResults", 1000)

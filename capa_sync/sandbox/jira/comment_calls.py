@@ -1,4 +1,4 @@
-"""Comments and entity properties, of issues and of comments."""
+"""The endpoints of comments, and of entity properties of issues and comments."""
 
 from __future__ import annotations
 
@@ -21,13 +21,16 @@ def list_comments(site: JiraSite, call: JiraCall) -> Reply:
     asked = call.number("maxResults", 100 if site.is_cloud else 1_048_576)
     size = site.page_size(asked, total, 5000) if site.is_cloud else asked
     ordered = issue.comments[::-1] if call.text("orderBy") == "-created" else issue.comments
-    told = "properties" in call.text("expand") and site.knobs.comment_list_expands_properties
-    shown = [call.render.comment(issue, comment, with_properties=told) for comment in ordered[start : start + size]]
+    with_properties = "properties" in call.text("expand") and site.knobs.comment_list_expands_properties
+    shown = [
+        call.render.comment(issue, comment, with_properties=with_properties)
+        for comment in ordered[start : start + size]
+    ]
     return Reply(200, {"startAt": start, "maxResults": size, "total": total, "comments": shown})
 
 
 def add_comment(site: JiraSite, call: JiraCall) -> Reply:
-    """`POST /issue/X/comment`; properties in the request are set with it."""
+    """`POST /issue/X/comment`; sets the properties of the request too."""
     issue, asked = site.issue(call.viewer, call.parts[0]), call.body()
     site.access.require(call.viewer, "ADD_COMMENTS", "comment on this issue")
     _check_body(site, call, asked.get("body"))
@@ -61,8 +64,8 @@ def _comment(site: JiraSite, call: JiraCall) -> tuple[Issue, Comment]:
 def get_comment(site: JiraSite, call: JiraCall) -> Reply:
     """`GET /issue/X/comment/N`."""
     issue, comment = _comment(site, call)
-    told = "properties" in call.text("expand") and site.is_cloud
-    return Reply(200, call.render.comment(issue, comment, with_properties=told))
+    with_properties = "properties" in call.text("expand") and site.is_cloud
+    return Reply(200, call.render.comment(issue, comment, with_properties=with_properties))
 
 
 def _require_own(site: JiraSite, call: JiraCall, comment: Comment, doing: str) -> None:
@@ -72,7 +75,7 @@ def _require_own(site: JiraSite, call: JiraCall, comment: Comment, doing: str) -
 
 
 def edit_comment(site: JiraSite, call: JiraCall) -> Reply:
-    """`PUT /issue/X/comment/N`; properties are left alone unless sent."""
+    """`PUT /issue/X/comment/N`; changes only the properties that are sent."""
     issue, comment = _comment(site, call)
     asked = call.body()
     _require_own(site, call, comment, "edit")
@@ -89,7 +92,7 @@ def edit_comment(site: JiraSite, call: JiraCall) -> Reply:
 
 
 def delete_comment(site: JiraSite, call: JiraCall) -> Reply:
-    """`DELETE /issue/X/comment/N`; leaves no trace in the changelog."""
+    """`DELETE /issue/X/comment/N`; adds no changelog entry."""
     issue, comment = _comment(site, call)
     _require_own(site, call, comment, "delete")
     site.edits.begin(issue, call.viewer)
@@ -100,13 +103,13 @@ def delete_comment(site: JiraSite, call: JiraCall) -> Reply:
 
 
 def comments_by_id(site: JiraSite, call: JiraCall) -> Reply:
-    """`POST /comment/list`: comments by id (1 to 1000), those of hidden issues left out."""
+    """`POST /comment/list`: comments by id (1 to 1000), without those of hidden issues."""
     ids = call.body(frozenset({"ids"})).get("ids")
     if not isinstance(ids, list) or not 1 <= len(ids) <= 1000:
         raise JiraError(400, BAD_PAYLOAD)
-    told = "properties" in call.text("expand")
+    with_properties = "properties" in call.text("expand")
     found = [pair for id_ in ids if (pair := _by_id(site, call, int(id_))) is not None]
-    values = [call.render.comment(issue, comment, with_properties=told) for issue, comment in found]
+    values = [call.render.comment(issue, comment, with_properties=with_properties) for issue, comment in found]
     page = {"startAt": 0, "maxResults": 1000, "total": len(values), "isLast": True, "values": values}
     return Reply(200, page)
 
@@ -119,7 +122,7 @@ def _by_id(site: JiraSite, call: JiraCall, id_: int) -> tuple[Issue, Comment] | 
 
 
 def issue_properties(site: JiraSite, call: JiraCall) -> Reply:
-    """`/issue/X/properties[/KEY]` by every verb."""
+    """`/issue/X/properties[/KEY]` with every method."""
     issue = site.issue(call.viewer, call.parts[0])
     if call.request.method in ("PUT", "DELETE"):
         site.access.require(call.viewer, "EDIT_ISSUES", "edit this issue")
@@ -128,7 +131,7 @@ def issue_properties(site: JiraSite, call: JiraCall) -> Reply:
 
 
 def comment_properties(site: JiraSite, call: JiraCall) -> Reply:
-    """`/comment/N/properties[/KEY]` by every verb."""
+    """`/comment/N/properties[/KEY]` with every method."""
     id_ = int(call.parts[0]) if call.parts[0].isdecimal() else -1
     found = _by_id(site, call, id_)
     if found is None:
@@ -140,25 +143,25 @@ def comment_properties(site: JiraSite, call: JiraCall) -> Reply:
     return _properties(site, call, issue, comment.properties, link)
 
 
-def _properties(site: JiraSite, call: JiraCall, issue: Issue, kept: Json, link: str) -> Reply:
+def _properties(site: JiraSite, call: JiraCall, issue: Issue, properties: Json, link: str) -> Reply:
     method = call.request.method
     if len(call.parts) == 1:
-        return Reply(200, {"keys": [{"self": f"{link}/{key}", "key": key} for key in kept]})
+        return Reply(200, {"keys": [{"self": f"{link}/{key}", "key": key} for key in properties]})
     key = call.parts[1]
     if method == "PUT":
         value = call.json_body()
         _check_value(key, value)
-        is_new = key not in kept
+        is_new = key not in properties
         _note_write(site, call, issue)
-        kept[key] = value
+        properties[key] = value
         return Reply(201 if is_new else 200, {})
-    if key not in kept:
+    if key not in properties:
         raise JiraError(404, f"The property with key '{key}' does not exist.")
     if method == "DELETE":
         _note_write(site, call, issue)
-        del kept[key]
+        del properties[key]
         return Reply(204)
-    return Reply(200, {"key": key, "value": kept[key]})
+    return Reply(200, {"key": key, "value": properties[key]})
 
 
 def _note_write(site: JiraSite, call: JiraCall, issue: Issue) -> None:

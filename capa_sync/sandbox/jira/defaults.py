@@ -1,4 +1,4 @@
-"""What every Jira site has before anything is loaded: system fields, priorities, resolutions, link types."""
+"""What every Jira site has before a file is loaded: system fields, priorities, resolutions, link types."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What changes issues: each edit leaves the history entry and the `updated` that a real Jira leaves."""
+"""Edits of issues: each adds the history entry and moves `updated` as a real Jira does."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ _OFF_SCREEN = "Field '{}' cannot be set. It is not on the appropriate screen, or
 
 
 class Edits:
-    """Changes issues of one site; the callers hold the state's lock.
+    """Changes the issues of one site; callers hold the state's lock.
 
     Args:
-        state: the site.
+        state: the state of the site.
         access: its permissions.
-        knobs: its settings.
-        now: the tracker's instant in epoch ms.
+        knobs: the sandbox settings.
+        now: returns the tracker's instant in epoch ms.
     """
 
     def __init__(self, state: JiraState, access: JiraAccess, knobs: JiraKnobs, now: Callable[[], int]) -> None:
@@ -35,11 +35,11 @@ class Edits:
 
     @property
     def values(self) -> Values:
-        """The reader of values under the present text limit."""
+        """A reader of field values with the current text limit."""
         return Values(self._state, self._knobs.text_limit)
 
     def begin(self, issue: Issue, viewer: Viewer) -> None:
-        """Open a write: refuse it over the issue's rate, let the search index lag behind it."""
+        """Begin a write: refuse it above the issue's write rate, and let the search index lag behind."""
         if not viewer.sees_all:
             self._gate.count(issue.id, self.now())
         if self._knobs.index_lag_s > 0:
@@ -47,11 +47,11 @@ class Edits:
         self._state.version += 1
 
     def touch(self, issue: Issue) -> None:
-        """Move `updated` to now."""
+        """Set `updated` to now."""
         issue.updated = self.now()
 
     def record(self, issue: Issue, viewer: Viewer, items: list[Json]) -> None:
-        """Leave one history entry with these items; none when there are none."""
+        """Add one history entry with the items, if there are any."""
         if not items:
             return
         if not self._state.is_cloud:
@@ -62,10 +62,10 @@ class Edits:
     def edit(
         self, viewer: Viewer, issue: Issue, fields: Mapping[str, Any], update: Mapping[str, Any], *, wants_adf: bool
     ) -> None:
-        """Carry out an edit request; one that changes nothing leaves no trace.
+        """Carry out an edit request; one without a change adds no entry and does not move `updated`.
 
         Raises:
-            JiraError: 400 with the errors by field; nothing is applied then.
+            JiraError: 400 with the errors by field; then nothing is applied.
         """
         changes, comments = self.plan(issue, fields, update, wants_adf=wants_adf)
         self.apply(viewer, issue, changes, comments)
@@ -73,7 +73,7 @@ class Edits:
     def plan(
         self, issue: Issue, fields: Mapping[str, Any], update: Mapping[str, Any], *, wants_adf: bool
     ) -> tuple[dict[str, Any], list[Json]]:
-        """The new values by field id, and the comments to add; changes nothing yet."""
+        """Return the new values by field id and the comments to add, without changing anything."""
         errors: dict[str, str] = {}
         changes: dict[str, Any] = {}
         for name, value in fields.items():
@@ -99,7 +99,7 @@ class Edits:
         comments: list[Json],
         extra_items: Callable[[], list[Json]] | None = None,
     ) -> None:
-        """Set planned values, with `extra_items` (a transition's) in the same history entry."""
+        """Set planned values; `extra_items` (of a transition) go into the same history entry."""
         real = {n: v for n, v in changes.items() if not same_value(issue.fields.get(n), v)}
         if not (real or comments or extra_items):
             return
@@ -114,7 +114,7 @@ class Edits:
         self.touch(issue)
 
     def item(self, field_id: str, before: Any, after: Any) -> Json:
-        """One changelog item."""
+        """Return one changelog item."""
         if field_id == "parent":
             return plain_item("IssueParentAssociation", _parent(before), _parent(after))
         field = self._state.fields[field_id]
@@ -156,7 +156,7 @@ class Edits:
         return sorted(value) if kind_of(field) == "labels" and value else value
 
     def add_comment(self, viewer: Viewer, issue: Issue, body: Any, order: Mapping[str, Any]) -> Comment:
-        """Add a comment with the properties and visibility of the request; no history entry."""
+        """Add a comment with the properties and visibility of the request; adds no history entry."""
         if len(issue.comments) >= self._knobs.max_comments:
             raise JiraError(413, "The issue has reached its limit of comments.")
         author = viewer.user.raw if viewer.user else None
@@ -199,7 +199,7 @@ def _parent(value: Any) -> tuple[str | None, str | None]:
 
 
 def plain_item(field: str, before: tuple[Any, Any], after: tuple[Any, Any]) -> Json:
-    """A changelog item of the kinds that carry no field id (Key, Link, IssueParentAssociation)."""
+    """Return a changelog item of a kind that has no field id (Key, Link, IssueParentAssociation)."""
     return {
         "field": field,
         "fieldtype": "jira",

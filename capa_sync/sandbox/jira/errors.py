@@ -1,4 +1,4 @@
-"""How the sandbox Jira says no."""
+"""The error answers of the sandbox Jira."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from capa_sync.sandbox.messages import Reply
 
 
 class JiraError(Exception):
-    """An answer other than success, in Jira's form.
+    """An error answer in Jira's form.
 
     Args:
-        status: HTTP status.
-        message: goes into `errorMessages`; empty for none.
-        errors: by field.
+        status: the HTTP status.
+        message: the text in `errorMessages`; empty for none.
+        errors: field id -> message.
         headers: extra headers.
     """
 
@@ -31,13 +31,13 @@ class JiraError(Exception):
         self.headers = dict(headers or {})
 
     def reply(self) -> Reply:
-        """The HTTP answer."""
+        """Return the HTTP answer."""
         body = {"errorMessages": self.messages, "errors": self.errors}
         return Reply(self.status, body, headers=self.headers)
 
 
 def no_such_issue(*, is_cloud: bool) -> JiraError:
-    """404 for an issue that does not exist, was deleted or is hidden: Jira tells no difference."""
+    """Return the 404 for an issue that does not exist, was deleted or is hidden: Jira's answer is the same."""
     if is_cloud:
         return JiraError(404, "Issue does not exist or you do not have permission to see it.")
     return JiraError(404, "Issue Does Not Exist")

@@ -15,7 +15,7 @@ _NO_TRANSITION = "Missing 'transition' identifier"
 
 
 def get_issue(site: JiraSite, call: JiraCall) -> Reply:
-    """`GET /issue/X` by id, key or a former key; answers with the present key."""
+    """`GET /issue/X` by id, key or a former key; the answer has the current key."""
     issue = site.issue(call.viewer, call.parts[0])
     choice = FieldChoice.of(call.many("fields"), "*all")
     found = call.render.issue(issue, choice, call.many("expand"), call.many("properties"))
@@ -38,7 +38,7 @@ def create_issue(site: JiraSite, call: JiraCall) -> Reply:
 
 
 def edit_issue(site: JiraSite, call: JiraCall) -> Reply:
-    """`PUT /issue/X`; without the permission for notifyUsers=false Cloud ignores the whole request."""
+    """`PUT /issue/X`; Cloud ignores the whole request if notifyUsers=false lacks its permission."""
     issue, asked = site.issue(call.viewer, call.parts[0]), call.body()
     if not _may_notify(site, call):
         return Reply(204)
@@ -146,7 +146,7 @@ def _editable(site: JiraSite, _issue: Issue) -> Json:
 
 
 def list_worklogs(site: JiraSite, call: JiraCall) -> Reply:
-    """`GET /issue/X/worklog`: those that were loaded."""
+    """`GET /issue/X/worklog`: the worklogs that were loaded."""
     issue = site.issue(call.viewer, call.parts[0])
     logs = (issue.fields.get("worklog") or {}).get("worklogs") or []
     return Reply(200, {"startAt": 0, "maxResults": len(logs), "total": len(logs), "worklogs": logs})
@@ -182,7 +182,7 @@ def delete_link(site: JiraSite, call: JiraCall) -> Reply:
 
 
 def bulk_move(site: JiraSite, call: JiraCall) -> Reply:
-    """`POST /bulk/issues/move` (Cloud): carried out at once, the task is done when it is answered."""
+    """`POST /bulk/issues/move` (Cloud): the move is complete when the request is answered."""
     site.access.require(call.viewer, "MOVE_ISSUES", "move issues")
     for target, source in (call.body().get("targetToSourcesMapping") or {}).items():
         for key in source.get("issueIdsOrKeys") or ():

@@ -1,4 +1,4 @@
-"""JQL as text: words, and the tree they make."""
+"""The JQL parser: text to words to a tree of clauses."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Operand:
 
 @dataclass(frozen=True)
 class Clause:
-    """`field operator operand(s)`; the operator is one of the signs, `in`, `not in`, `is`, `is not`."""
+    """`field operator operand(s)`; the operator is a sign, `in`, `not in`, `is` or `is not`."""
 
     field: str
     operator: str
@@ -69,7 +69,7 @@ class _Word:
 
 
 def parse_jql(text: str) -> JqlQuery:
-    """Read a query.
+    """Parse a query.
 
     Raises:
         JiraError: 400 with Jira's own message.

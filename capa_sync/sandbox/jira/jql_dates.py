@@ -1,4 +1,4 @@
-"""Date literals of JQL: quoted ones in the reader's profile zone and to the minute, bare numbers absolute."""
+"""Date literals of JQL: dates are read in the viewer's profile zone to the minute, bare numbers are epoch ms."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ _ZERO = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def date_ms(operand: Operand, field: str, zone: ZoneInfo, now: int, *, epoch: bool = True) -> int:
-    """Epoch ms of a date operand.
+    """Return the epoch ms of a date operand.
 
     Args:
-        operand: literal or function.
-        field: its field's name, for the message.
-        zone: the profile zone of who asks.
+        operand: a literal or a function.
+        field: the name of the field, for the error message.
+        zone: the viewer's profile zone.
         now: the tracker's instant in epoch ms.
-        epoch: whether bare epoch milliseconds are understood.
+        epoch: whether bare epoch milliseconds are accepted.
 
     Raises:
-        JiraError: 400 for what is no date.
+        JiraError: 400, the operand is not a date.
     """
     text = operand.text.strip()
     if operand.is_function:
@@ -43,7 +43,7 @@ def date_ms(operand: Operand, field: str, zone: ZoneInfo, now: int, *, epoch: bo
 
 
 def mentions_now(where: Clause | Junction | None) -> bool:
-    """Whether an answer depends on when it is asked: a function or a period stands in the query."""
+    """Whether the result depends on the current time: the query has a function or a period."""
     if isinstance(where, Junction):
         return any(mentions_now(part) for part in where.parts)
     return where is not None and any(
@@ -85,5 +85,5 @@ def _function_ms(operand: Operand, zone: ZoneInfo, now: int) -> int:
 
 
 def no_function(name: str) -> JiraError:
-    """400 for a function that JQL does not have."""
+    """Return the 400 for a function that JQL does not have."""
     return JiraError(400, f"Unable to find JQL function '{name}()'.")

@@ -1,4 +1,4 @@
-"""The fields that JQL knows: how a name finds one, what its values are, how it sorts."""
+"""The fields of JQL: how a name resolves to a field, which values it has, how it sorts."""
 
 from __future__ import annotations
 
@@ -39,10 +39,10 @@ class JqlField:
     """One field in a query.
 
     Attributes:
-        kind: issue, project, user, date, number, text, named (one of the site's lists), plain.
-        extract: the values an issue has; () when empty.
-        operators: those that fit.
-        choices: the stored values that a literal names; None takes the literal as it is.
+        kind: issue, project, user, date, number, text, named (an entry of a list of the site) or plain.
+        extract: returns the values of an issue, () when it has none.
+        operators: the operators that the field supports.
+        choices: returns the stored values that a literal names; None takes the literal unchanged.
     """
 
     name: str
@@ -53,7 +53,7 @@ class JqlField:
 
 
 class JqlFields:
-    """Finds fields by the names that a query uses."""
+    """Resolves the field names of a query."""
 
     def __init__(self, state: JiraState, granularity: int, zone: ZoneInfo) -> None:
         self._state = state
@@ -61,7 +61,7 @@ class JqlFields:
         self._zone = zone
 
     def named(self, name: str) -> JqlField:
-        """The field of that name.
+        """Return the field of that name.
 
         Raises:
             JiraError: 400, the field does not exist.
@@ -147,7 +147,7 @@ class JqlFields:
         return extract
 
     def sort_value(self, name: str) -> Callable[[Issue, Snapshot], Any]:
-        """What a field sorts by: a number or text, None for empty.
+        """Return a function that gives an issue's sort value: a number or text, None for empty.
 
         Raises:
             JiraError: 400, the field does not exist.

@@ -1,4 +1,4 @@
-"""JQL as a test: a parsed query compiled against one site for one reader."""
+"""Compiles a parsed JQL query to a test of issues, for one site and one viewer."""
 
 from __future__ import annotations
 
@@ -45,14 +45,14 @@ _OPPOSITE = {
 
 @dataclass(frozen=True)
 class JqlContext:
-    """Who asks, where and when: what names and dates in a query mean.
+    """The viewer, zone and instant that give names and dates in a query their meaning.
 
     Attributes:
-        user: None for an anonymous reader.
-        zone: the reader's profile zone.
+        user: None for an anonymous viewer.
+        zone: the viewer's profile zone.
         now: epoch ms.
-        can_browse: whether the reader sees a project.
-        can_see: whether the reader sees an issue.
+        can_browse: whether the viewer sees a project.
+        can_see: whether the viewer sees an issue.
     """
 
     user: User | None
@@ -72,10 +72,10 @@ class Matcher:
         self._fields = JqlFields(state, knobs.index_granularity_ms, context.zone)
 
     def compile(self, where: Clause | Junction | None, *, negated: bool = False) -> Test:
-        """A test for an issue. NOT is pushed down to the clauses, so that it never finds an empty value.
+        """Return a test of an issue. NOT is pushed down to the clauses, so it never matches an empty value.
 
         Raises:
-            JiraError: 400 for an unknown field, function or value, or an operator that does not fit.
+            JiraError: 400 for an unknown field, function or value, or an operator that the field does not support.
         """
         if where is None:
             return lambda _issue, _snap: True

@@ -1,4 +1,4 @@
-"""What can be turned on the sandbox Jira at run time: its limits and the traps of facts/jira.md."""
+"""The settings of the sandbox Jira: its limits and the traps of facts/jira.md; they may change at run time."""
 
 from __future__ import annotations
 
@@ -7,47 +7,47 @@ from dataclasses import dataclass, field
 
 @dataclass
 class JiraKnobs:
-    """Settings of one sandbox Jira; the defaults are those of a well-behaved site of its face.
+    """Settings of one sandbox Jira; the defaults are those of a site without faults.
 
     Attributes:
-        index_lag_s: a write shows in search only so many seconds later (`reconcileIssues` overrides it on Cloud).
-        stale_fields: while the index lags, search also serves the fields as they were; with `stale_stamps` key,
-            `created` and `updated` too, as one document of the index, else these as they are.
-        index_granularity_ms: `created` and `updated` are compared and ordered in JQL rounded down to this.
+        index_lag_s: seconds until a write shows in search (`reconcileIssues` overrides it on Cloud).
+        stale_fields: while the index lags, search also serves the old field values.
+        stale_stamps: with `stale_fields`, search also serves the old key, `created` and `updated`.
+        index_granularity_ms: JQL compares and orders `created` and `updated` rounded down to this.
         epoch_literals: accept epoch milliseconds in JQL; False answers 400.
-        missing_ids_are_errors: `key = X` or `id in (…)` naming an issue that is not there answers 400.
-        page_cap: most issues a Cloud search page holds when more than id and key is asked for.
-        id_page_cap: most issues a Cloud search page holds when only id or key is asked for.
-        dc_page_cap: most issues a Data Center search page holds.
-        short_pages: no list page holds more than this, whatever was asked; 0 is off.
-        serve_lists_in_two_pages: every list of two or more items takes at least two pages.
-        empty_page_at: the so-manieth search page (from 1) of every Cloud search is empty with a token; 0 is off.
-        withhold_rows: each search page silently lacks its last n rows although paging counts them as served.
-        inline_changelog_cap: most histories (the newest) inside a Cloud issue; the total is told.
-        inline_comment_cap: most comments (the oldest) inside a Cloud issue; the total is told.
+        missing_ids_are_errors: `key = X` or `id in (…)` with a missing issue answers 400.
+        page_cap: most issues on a Cloud search page that returns more than id and key.
+        id_page_cap: most issues on a Cloud search page that returns only id or key.
+        dc_page_cap: most issues on a Data Center search page.
+        short_pages: most items on any list page, whatever the request asks for; 0 is off.
+        serve_lists_in_two_pages: every list of two or more items is served in at least two pages.
+        empty_page_at: this page (from 1) of every Cloud search is empty and has a token; 0 is off.
+        withhold_rows: each search page lacks its last n rows, but paging counts them as served.
+        inline_changelog_cap: most histories (the newest) inside a Cloud issue; the answer has the total.
+        inline_comment_cap: most comments (the oldest) inside a Cloud issue; the answer has the total.
         dc_history_order: "oldest" or "newest" first inside a Data Center issue.
-        changelog_page_cap: most entries of a page of `changelog/bulkfetch`.
+        changelog_page_cap: most entries on a page of `changelog/bulkfetch`.
         bulk_created_form: `created` in `changelog/bulkfetch`: "iso", "s" or "ms" (epoch numbers).
-        comment_list_expands_properties: `GET issue/X/comment?expand=properties` tells the properties.
-        token_ttl_s: a page token older than this is refused with 400.
-        repeat_token_from: from this page on (1 = the first) a search answers with one and the same token; 0 is off.
-        text_limit: most characters of a comment or text field.
-        max_comments: comments an issue may hold; more answers 413.
-        off_screen: field ids that are on no edit screen: editing them answers 400.
-        notify_users_permission: the API users may say notifyUsers=false; else Cloud ignores the whole edit with
-            204 and Data Center answers 403.
+        comment_list_expands_properties: `GET issue/X/comment?expand=properties` returns the properties.
+        token_ttl_s: seconds after which a page token is refused with 400.
+        repeat_token_from: from this page on (1 = the first) a search returns the same token repeatedly; 0 is off.
+        text_limit: most characters in a comment or text field.
+        max_comments: most comments of an issue; one more answers 413.
+        off_screen: ids of fields that are on no edit screen; editing one answers 400.
+        notify_users_permission: the API users may use notifyUsers=false; without it, Cloud answers 204 and
+            ignores the edit, and Data Center answers 403.
         shows_internal_comments: a comment sent as internal becomes public: `sd.public.comment` is dropped.
         properties_bump_updated: writing an entity property moves `updated`.
-        revoked_permissions: permission keys taken from everybody who is not an administrator.
-        anonymous_allowed: requests without sign-in are answered (with what `anonymous_projects` shows), not 401.
+        revoked_permissions: permission keys that only administrators keep.
+        anonymous_allowed: requests without sign-in are answered (they see `anonymous_projects`) instead of 401.
         anonymous_projects: keys of projects that everybody may browse.
-        wrong_sign_in_is_anonymous: a wrong token counts as none, where anonymous is allowed.
-        ignores_sign_in: every request counts as anonymous, a lost session.
-        clock_skew_s: the tracker's clock is so far ahead (negative: behind) of the sandbox's.
-        volatile_fields: field ids whose text carries a memory address that differs at every read.
-        issue_write_limit: writes one issue takes within `issue_write_window_s`; more answers 429; 0 is off.
+        wrong_sign_in_is_anonymous: a wrong token counts as no sign-in if `anonymous_allowed` is set.
+        ignores_sign_in: every request counts as anonymous, as after a lost session.
+        clock_skew_s: seconds by which the tracker's clock is ahead (negative: behind) of the sandbox's.
+        volatile_fields: ids of fields whose text has a memory address that differs at every read.
+        issue_write_limit: most writes to one issue within `issue_write_window_s`; one more answers 429; 0 is off.
         issue_write_window_s: seconds.
-        burst_limit: requests a second for one verb and path form, then 429 jira-burst-based; 0 is off.
+        burst_limit: most requests a second for one method and path form, then 429 jira-burst-based; 0 is off.
     """
 
     index_lag_s: float = 0.0

@@ -1,4 +1,4 @@
-"""The sandbox's built-in scenario: a small company's Clause 10 tickets, told into all three trackers."""
+"""The built-in scenario of the sandbox: the Clause 10 tickets of a small company, played into three trackers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Stories outside the twelve plots: one case in two trackers, an improvement, a rejection, an unlisted status."""
+"""Stories about no rule: one case in two trackers, an improvement, a rejection, and an unlisted status."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from capa_sync.sandbox.stories.script import (
 
 
 def extra_stories() -> list[Story]:
-    """The extra stories; the ServiceNow half of the joined one begins before Jira names its number."""
+    """Return the extra stories; in the joined one, the ServiceNow half begins before Jira names its number."""
     return [_joined_in_jira(), _joined_in_servicenow(), _improvement(), _rejected(), _under_discussion()]
 
 
@@ -29,7 +29,7 @@ def _story(source: str, name: str, *scenes: tuple[int, int, str, Deed]) -> Story
 
 
 def _joined_in_jira() -> Story:
-    """The ISMS team's half: what happened, the cause and the extent; the work itself is done in ServiceNow."""
+    """The ISMS team's half: event, cause and extent; the actions are carried out in ServiceNow."""
     what = (
         "During the fire drill the emergency plan on the wall of the second floor named a person who left a year "
         "ago; the list of contacts in the crisis handbook had the same mistake."
@@ -69,7 +69,7 @@ def _joined_in_jira() -> Story:
 
 
 def _joined_in_servicenow() -> Story:
-    """The facility team's half of the same nonconformity: the tasks."""
+    """The facility team's half of the same nonconformity: its tasks."""
     title = "Emergency contacts: remediation for the ISMS team"
     about = "Work for the nonconformity that the ISMS team keeps in Jira: new leaver check list, new wall plans."
     return _story(
@@ -94,7 +94,7 @@ def _joined_in_servicenow() -> Story:
 
 
 def _improvement() -> Story:
-    """An idea, decided and done; asks for no cause and no correction."""
+    """An idea that is accepted and implemented; an improvement needs no cause and no correction."""
     idea: Fields = {
         "title": "Show the phishing report button to new staff on day one",
         "description": "New staff ask where to report odd mails; a five minute demonstration would answer it.",
@@ -118,7 +118,7 @@ def _improvement() -> Story:
 
 
 def _rejected() -> Story:
-    """A report that turns out to be no nonconformity, set aside with the reason."""
+    """A report that turns out to be no nonconformity and is rejected with the reason."""
     report: Fields = {
         "title": "Fire door in the basement stood open",
         "description": "The fire door between the garage and the server room stood open all afternoon.",
@@ -141,7 +141,7 @@ def _rejected() -> Story:
 
 
 def _under_discussion() -> Story:
-    """Stands in a status that the shipped mapping does not list."""
+    """A ticket in a status that the shipped mapping does not list."""
     report: Fields = {
         "title": "Is a private phone for two-factor sign-in allowed?",
         "description": "Two colleagues use private phones for the second factor; the policy is silent on that.",

@@ -1,4 +1,4 @@
-"""Plays scenes on a sandbox Jira, either face, through its Python door."""
+"""Plays scenes on a sandbox Jira (Cloud or Data Center) through its Python interface."""
 
 from __future__ import annotations
 
@@ -36,11 +36,12 @@ from capa_sync.sandbox.stories.working_days import WorkingDays
 
 @dataclass(slots=True)
 class JiraPlayer:
-    """One Jira and the tickets told into it.
+    """One Jira and the tickets that scenes created in it.
 
     Attributes:
-        number_of: the number of another story's ticket, for links across trackers.
-        keys: story -> issue key. actions: story -> key of its latest action's issue.
+        number_of: returns the number of another story's ticket, for references across trackers.
+        keys: story -> issue key.
+        actions: story -> key of the issue of its latest action.
     """
 
     tracker: JiraTracker
@@ -50,11 +51,11 @@ class JiraPlayer:
     actions: dict[str, str] = field(default_factory=dict)
 
     def prepare(self) -> None:
-        """Load the company's site."""
+        """Load the company's people, projects, statuses and fields."""
         self.tracker.load(site_lines(self.tracker.face))
 
     def play(self, scene: Scene) -> None:
-        """Carry out one deed at the clock's present instant."""
+        """Carry out the deed of one scene at the clock's current instant."""
         actor, deed, story = self.tracker.as_user(self._account(scene.by)), scene.deed, scene.story
         if isinstance(deed, Create):
             project = NONCONFORMITIES[self.tracker.face]
@@ -65,7 +66,7 @@ class JiraPlayer:
             self._change(actor, self.keys[story], deed)
 
     def address(self, story: str) -> tuple[str, str]:
-        """The ticket's key, and the path of its page for people."""
+        """Return the ticket's key and the path of its web page."""
         return self.keys[story], f"/browse/{self.keys[story]}"
 
     def _change(self, actor: Actor, key: str, deed: Deed) -> None:

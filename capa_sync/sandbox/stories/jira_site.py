@@ -1,4 +1,4 @@
-"""The Jira of the stories' company, as lines of the sandbox's file form: people, projects, statuses, fields."""
+"""The Jira site of the stories' company, as lines of the sandbox file format: people, projects, statuses, fields."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ STATUS_OF = {
     "rejected": "Rejected",
     "under discussion": "Under discussion",
 }
-"""Stage of a script -> status. "Under discussion" is one that the shipped mapping does not list."""
+"""Stage of a story -> status. The shipped mapping does not list "Under discussion"."""
 TYPE_OF = {
     "nonconformity": "Nonconformity",
     "improvement": "Improvement",
@@ -64,7 +64,7 @@ _FORMS = {
 
 
 def site_lines(face: str) -> Iterator[Json]:
-    """Everything that the tickets need to be there before them."""
+    """Yield everything that must exist before the tickets."""
     yield {"kind": "site", "face": face}
     yield from (_user(person, face) for person in PEOPLE.values())
     yield _account({"displayName": ROBOT[face], "active": True}, ROBOT[face], "JIRAUSER10090", face)
@@ -131,7 +131,7 @@ def _field(number: int, word: Word) -> Json:
 
 
 def _workflows() -> Iterator[Json]:
-    """Forward in any step, back by reopening, aside from everywhere; actions and changes have three statuses."""
+    """Yield the workflows: records move forward, are reopened, or get a side status; actions have three statuses."""
     moves = [(name, _MAIN_FLOW[:place], name) for place, name in enumerate(_MAIN_FLOW) if place]
     moves += [("Reopen", ("Verified", "Closed"), "Implemented"), *((name, (), name) for name in _SIDE_FLOW)]
     yield {"kind": "workflow", "issuetypes": list(TYPE_OF.values()), "initial": "Open", "transitions": _listed(moves)}

@@ -1,4 +1,4 @@
-"""The people of the stories, with their accounts in each tracker; `mappings/people.yaml` knows them by these."""
+"""The people of the stories and their accounts in each tracker; `mappings/people.yaml` lists the same accounts."""
 
 from __future__ import annotations
 
@@ -10,10 +10,12 @@ class StoryPerson:
     """One person.
 
     Attributes:
-        id: canonical id, also the user name in ServiceNow.
-        name: as shown.
-        cloud, datacenter, key: account id, user name and user key in the Jiras.
-        has_left: no longer active anywhere.
+        id: the canonical id, which is also the user name in ServiceNow.
+        name: the display name.
+        cloud: the account id in Jira Cloud.
+        datacenter: the user name in Jira Data Center.
+        key: the user key in Jira Data Center.
+        has_left: the person is no longer active in any tracker.
     """
 
     id: str

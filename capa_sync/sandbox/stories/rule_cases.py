@@ -1,4 +1,4 @@
-"""The plots: how a ticket's life goes for each rule, once broken and once done right; the texts come from topics."""
+"""The course of a ticket for each rule, in a story that breaks the rule and in a clean one; topics hold the texts."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ RuleCase = Callable[[StoryWriter], None]
 
 
 def what_when_where(writer: StoryWriter) -> None:
-    """Reported in three words; or with what, when and where."""
+    """Broken: the report has three words. Clean: it says what, when and where."""
     if writer.is_broken:
         writer.report_vaguely(5)
     else:
@@ -20,7 +20,7 @@ def what_when_where(writer: StoryWriter) -> None:
 
 
 def correction_recorded(writer: StoryWriter) -> None:
-    """Nobody says for three weeks what was done at once; or it stands there the next day."""
+    """Broken: no correction is recorded for three weeks. Clean: it is recorded the next day."""
     writer.report(15)
     if writer.is_broken:
         writer.say(13, writer.owner, writer.topic["chat"])
@@ -29,7 +29,7 @@ def correction_recorded(writer: StoryWriter) -> None:
 
 
 def root_cause_before_action(writer: StoryWriter) -> None:
-    """The action is planned and begun before anybody asked why; or the other way round."""
+    """Broken: the action is planned before the cause is analysed. Clean: the cause comes first."""
     writer.report(24)
     writer.contain(23)
     if writer.is_broken:
@@ -41,7 +41,7 @@ def root_cause_before_action(writer: StoryWriter) -> None:
 
 
 def root_cause_substantive(writer: StoryWriter) -> None:
-    """The cause is two words long; or says what let it happen."""
+    """Broken: the cause has two words. Clean: it says what made the event possible."""
     writer.report(22)
     writer.contain(21)
     writer.analyse(18, cause=writer.topic["weak_cause"] if writer.is_broken else "")
@@ -49,7 +49,7 @@ def root_cause_substantive(writer: StoryWriter) -> None:
 
 
 def extent_assessed(writer: StoryWriter) -> None:
-    """Nobody looked elsewhere; or somebody did."""
+    """Broken: the extent is not assessed. Clean: it is."""
     writer.report(26)
     writer.contain(25)
     writer.analyse(22, extent=not writer.is_broken)
@@ -57,7 +57,7 @@ def extent_assessed(writer: StoryWriter) -> None:
 
 
 def action_planned(writer: StoryWriter) -> None:
-    """The plan has no date; or it has one."""
+    """Broken: the plan has no due date. Clean: it has one."""
     writer.report(20)
     writer.contain(19)
     writer.analyse(15)
@@ -65,7 +65,7 @@ def action_planned(writer: StoryWriter) -> None:
 
 
 def action_overdue(writer: StoryWriter) -> None:
-    """The day passes and the action is open; or it was done before."""
+    """Broken: the action is still open after its due date. Clean: it was done before."""
     writer.report(45)
     writer.contain(44)
     writer.analyse(40)
@@ -75,7 +75,7 @@ def action_overdue(writer: StoryWriter) -> None:
 
 
 def due_date_moved(writer: StoryWriter) -> None:
-    """The date moves without a word; or with a reason."""
+    """Broken: the due date moves without a reason. Clean: a comment gives the reason."""
     writer.report(34)
     writer.contain(33)
     writer.analyse(30)
@@ -86,7 +86,7 @@ def due_date_moved(writer: StoryWriter) -> None:
 
 
 def actions_done_with_evidence(writer: StoryWriter) -> None:
-    """Implemented, they say, and show nothing; or they do."""
+    """Broken: the action is called implemented without evidence. Clean: evidence is given."""
     writer.report(48)
     writer.contain(47)
     writer.analyse(43)
@@ -95,7 +95,7 @@ def actions_done_with_evidence(writer: StoryWriter) -> None:
 
 
 def effectiveness_before_close(writer: StoryWriter) -> None:
-    """Closed as soon as the work is done; or once it was seen to work."""
+    """Broken: closed as soon as the work is done. Clean: closed after the effect was verified."""
     _until_implemented(writer)
     if not writer.is_broken:
         writer.verify(16)
@@ -103,7 +103,7 @@ def effectiveness_before_close(writer: StoryWriter) -> None:
 
 
 def edited_after_close(writer: StoryWriter) -> None:
-    """A closed record is rewritten; or reopened, mended and closed again."""
+    """Broken: a closed record is edited. Clean: it is reopened, edited and closed again."""
     _until_implemented(writer)
     writer.verify(16)
     writer.close(14)
@@ -117,7 +117,7 @@ def edited_after_close(writer: StoryWriter) -> None:
 
 
 def independent_review(writer: StoryWriter) -> None:
-    """The owner confirms the own work; or a colleague does."""
+    """Broken: the owner confirms their own work. Clean: a colleague does."""
     if writer.is_broken:
         writer.reviewer = writer.owner
     _until_implemented(writer)
@@ -147,4 +147,4 @@ RULE_CASES: dict[str, RuleCase] = {
     "edited-after-close": edited_after_close,
     "independent-review": independent_review,
 }
-"""Rule -> plot."""
+"""Rule -> function that writes its story."""

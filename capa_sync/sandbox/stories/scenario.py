@@ -1,4 +1,4 @@
-"""Tells all stories into the three trackers, scene by scene in the order of time."""
+"""Plays all stories into the three trackers, scene by scene in the order of time."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ _HIGHLIGHTS = {
 
 @dataclass(frozen=True, slots=True)
 class Highlight:
-    """A ticket worth opening.
+    """A ticket that is worth opening.
 
     Attributes:
-        source: its tracker, by the name it has in the demo's settings.
-        key: key or number.
-        path: of its page for people, from the tracker's address.
-        why: what is to be seen there.
+        source: its tracker, by its name in the demo's settings.
+        key: its key or number.
+        path: the path of its web page, relative to the tracker's address.
+        why: what the ticket shows.
     """
 
     source: str
@@ -44,13 +44,13 @@ class Highlight:
     why: str
 
     def url_in(self, urls: Mapping[str, str]) -> str:
-        """The page's address, given the trackers' addresses by source."""
+        """Return the address of the page, given the address of each source."""
         return urls[self.source] + self.path
 
 
 @dataclass(frozen=True, slots=True)
 class PlayedScenario:
-    """What a telling left: the key of every story's ticket, by the story's name, and the three worth opening."""
+    """The result of playing all stories: story name -> key of its ticket, and the three tickets worth opening."""
 
     keys: Mapping[str, str]
     highlights: Sequence[Highlight]
@@ -59,13 +59,13 @@ class PlayedScenario:
 def play_stories(
     cloud: JiraTracker, datacenter: JiraTracker, servicenow: ServiceNowTracker, clock: SandboxClock
 ) -> list[Highlight]:
-    """Tell every story, dated back from the clock's now; the clock ends where it would be without this.
+    """Play every story, dated back from the clock's now; afterwards the clock continues as if untouched.
 
     Args:
         cloud: a new Jira Cloud that runs on `clock`.
-        datacenter: a new Jira Data Center, likewise.
-        servicenow: a new ServiceNow, likewise.
-        clock: the sandbox's.
+        datacenter: a new Jira Data Center that runs on `clock`.
+        servicenow: a new ServiceNow that runs on `clock`.
+        clock: the sandbox's clock.
 
     Returns:
         Exactly three tickets worth opening.
@@ -76,7 +76,7 @@ def play_stories(
 def play_scenario(
     cloud: JiraTracker, datacenter: JiraTracker, servicenow: ServiceNowTracker, clock: SandboxClock
 ) -> PlayedScenario:
-    """As `play_stories`, and say which ticket belongs to which story."""
+    """Do the same as `play_stories`, and also return the key of every story's ticket."""
     start = clock.now()
     real_clock, days = SandboxClock(start, ticking=clock.is_ticking), WorkingDays(start)
     grc = ServiceNowPlayer(servicenow, days)
@@ -97,7 +97,7 @@ def play_scenario(
 
 
 def all_stories() -> list[Story]:
-    """Every story of the scenario."""
+    """Return every story of the scenario."""
     found = []
     for number, topic in enumerate(read_topics()):
         writer = StoryWriter(topic, number)

@@ -1,6 +1,6 @@
-"""The script language of the stories: what happens to a ticket, in words that no tracker owns.
+"""The events of a story: what happens to a ticket, in terms that belong to no tracker.
 
-Fields have their canonical names, stages too; days are working days before the scenario's now (negative: after it).
+Fields and stages have their canonical names; days are working days before the scenario's now (negative: after it).
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import TypeAlias
 
 @dataclass(frozen=True, slots=True)
 class Day:
-    """A day as a value: so many working days before now, negative after it."""
+    """A day as a value: a number of working days before now, negative for days after it."""
 
     ago: int
 
@@ -23,7 +23,7 @@ Fields: TypeAlias = Mapping[str, "str | Day"]
 
 @dataclass(frozen=True, slots=True)
 class Create:
-    """The ticket is written; `kind` is its track."""
+    """The ticket is created; `kind` is its track."""
 
     fields: Fields
     kind: str = "nonconformity"
@@ -31,14 +31,14 @@ class Create:
 
 @dataclass(frozen=True, slots=True)
 class Fill:
-    """Fields are filled or changed in one save; "" empties."""
+    """Fields are filled or changed in one save; "" empties a field."""
 
     fields: Fields
 
 
 @dataclass(frozen=True, slots=True)
 class ChangeStage:
-    """The ticket goes to a stage (or side status), with fields filled in the same save."""
+    """The ticket moves to a stage (or side status); fields may be filled in the same save."""
 
     stage: str
     fields: Fields = field(default_factory=dict)
@@ -46,7 +46,7 @@ class ChangeStage:
 
 @dataclass(frozen=True, slots=True)
 class Say:
-    """Somebody comments."""
+    """A person comments."""
 
     text: str
 
@@ -57,7 +57,7 @@ class AddAction:
 
     Attributes:
         text: what will be done.
-        due: by when; None leaves the date out.
+        due: the due date; None leaves it out.
         place: "field" of the ticket, "child" (sub-task or task) or "link" (a change linked to the ticket).
         owner: person id, "" for the ticket's owner.
     """
@@ -70,14 +70,14 @@ class AddAction:
 
 @dataclass(frozen=True, slots=True)
 class FinishAction:
-    """The latest action is done; the evidence is written where the action stands, "" for none."""
+    """The latest action is done; the evidence is written where the action is kept, "" for none."""
 
     evidence: str
 
 
 @dataclass(frozen=True, slots=True)
 class Name:
-    """The ticket names the key of another story's ticket in a field."""
+    """A field of the ticket names the key of another story's ticket."""
 
     field: str
     story: str
@@ -88,13 +88,13 @@ Deed: TypeAlias = Create | Fill | ChangeStage | Say | AddAction | FinishAction |
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """One deed at one moment.
+    """One deed at one instant.
 
     Attributes:
-        story: whose ticket.
+        story: the name of the story that the ticket belongs to.
         ago: working days before now.
         minute: minute of that day's working hours, 0 is 09:00 local time.
-        by: person id.
+        by: the id of the acting person.
     """
 
     story: str

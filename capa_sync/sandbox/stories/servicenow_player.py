@@ -1,4 +1,4 @@
-"""Plays scenes on the sandbox ServiceNow: `sn_grc_issue` and its remediation tasks, through its Python door."""
+"""Plays scenes on the sandbox ServiceNow: `sn_grc_issue` and its remediation tasks, through its Python API."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ _STATE_OF = {
     "closed": {"state": "3"},
     "rejected": {"state": "4", "substate": "not_an_issue"},
 }
-"""Stage of a script -> columns. ServiceNow has no state for "analysed" and "verified": nothing moves there."""
+"""Stage -> columns. ServiceNow has no state for "analysed" and "verified": the state does not change there."""
 _DONE = "3"
 _BEFORE_WORK, _END_OF_WORK = time(8, 40), time(17)
 _YES = {"yes": "true", "no": "false"}
@@ -45,10 +45,12 @@ _YES = {"yes": "true", "no": "false"}
 
 @dataclass(slots=True)
 class ServiceNowPlayer:
-    """One ServiceNow and the records told into it.
+    """One ServiceNow and the records that scenes created in it.
 
     Attributes:
-        ids: story -> sys_id. numbers: story -> number. tasks: story -> sys_id of its latest action.
+        ids: story -> sys_id.
+        numbers: story -> number.
+        tasks: story -> sys_id of its latest action.
         people: person id -> sys_id.
     """
 
@@ -60,14 +62,14 @@ class ServiceNowPlayer:
     people: dict[str, str] = field(default_factory=dict)
 
     def prepare(self) -> None:
-        """Make the company's people known; none of them signs in."""
+        """Add the company's people; none of them has a password."""
         for person in PEOPLE.values():
             self.people[person.id] = self.tracker.add_account(
                 person.id, name=person.name, password=None, time_zone="Europe/London", active=not person.has_left
             )
 
     def play(self, scene: Scene) -> None:
-        """Carry out one deed at the clock's present instant."""
+        """Carry out the deed of one scene at the clock's current instant."""
         actor, deed, story = self.tracker.as_user(scene.by), scene.deed, scene.story
         if isinstance(deed, Create):
             kind = {"u_track": deed.kind, "issue_type": _issue_type(deed.kind)}
@@ -79,7 +81,7 @@ class ServiceNowPlayer:
             self._change(actor, self.ids[story], deed)
 
     def address(self, story: str) -> tuple[str, str]:
-        """The record's number, and the path of its page for people."""
+        """Return the record's number and the path of its web page."""
         return self.numbers[story], f"/nav_to.do?uri={ISSUE}.do%3Fsys_id%3D{self.ids[story]}"
 
     def _change(self, actor: ServiceNowActor, sys_id: str, deed: Deed) -> None:
@@ -123,7 +125,7 @@ class ServiceNowPlayer:
         return _YES[value] if name in ("confidential", "training_needed") else value
 
     def _instant(self, day: Day, hour: time) -> str:
-        """A day and an hour of the office as an instant of the database, in UTC."""
+        """Return a local day and time as an instant in the database's form, in UTC."""
         local = datetime.combine(self.days.day(day), hour, OFFICE)
         return local.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S")
 

@@ -1,4 +1,4 @@
-"""Writes one story: the phases of a nonconformity's life, each with the texts of its topic."""
+"""Writes one story: each method adds one phase of a nonconformity's life, with the texts of its topic."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ class StoryWriter:
     """Writes the story of one topic.
 
     Args:
-        topic: its texts.
-        number: of the story, spreads stories over the day.
+        topic: the texts of the story.
+        number: the number of the story; it spreads the stories over the day.
 
     Attributes:
-        reviewer: who confirms the effect.
+        reviewer: the person who confirms that the action was effective.
     """
 
     def __init__(self, topic: Topic, number: int) -> None:
@@ -45,15 +45,15 @@ class StoryWriter:
 
     @property
     def is_broken(self) -> bool:
-        """Whether this is the story that breaks the rule."""
+        """Whether the story breaks the rule."""
         return self.topic.twin == "broken"
 
     def report_vaguely(self, ago: int) -> None:
-        """Somebody notes the bare fact."""
+        """Create the ticket with a few words only."""
         self._add(ago, self.reporter, Create({"title": self.topic["title"], "description": self.topic["vague"]}))
 
     def report(self, ago: int) -> None:
-        """The ticket is written with what, when and where."""
+        """Create the ticket with what, when and where."""
         text = self.topic
         fields: dict[str, str | Day] = {
             "title": text["title"],
@@ -72,7 +72,7 @@ class StoryWriter:
         self._add(ago, self.reporter, Create(fields))
 
     def contain(self, ago: int) -> None:
-        """What was done at once is written down."""
+        """Record the correction and the consequences."""
         fields: Fields = {
             "impact": self.topic["impact"],
             "correction": self.topic["correction"],
@@ -82,7 +82,7 @@ class StoryWriter:
         self._add(ago, self.owner, ChangeStage("contained", fields))
 
     def analyse(self, ago: int, *, cause: str = "", extent: bool = True, moves: bool = True) -> None:
-        """The cause is found, and whether the same is elsewhere."""
+        """Record the root cause, and whether the problem exists elsewhere."""
         text = self.topic
         fields: dict[str, str | Day] = {
             "rca_method": text.get("method", "five_whys"),
@@ -95,7 +95,7 @@ class StoryWriter:
         self._add(ago, self.owner, ChangeStage("analysed", fields) if moves else Fill(fields))
 
     def plan(self, ago: int, due: int | None) -> None:
-        """The corrective action is planned, with how and when one will see that it worked."""
+        """Plan the corrective action, and when and by which criterion its effect is reviewed."""
         day = None if due is None else Day(due)
         own = {"due_at": day} if day is not None and self.place != "field" else {}
         owner = "" if self.place == "field" else self.owner
@@ -111,14 +111,14 @@ class StoryWriter:
         self._add(ago, LEAD, ChangeStage("planned", fields))
 
     def implement(self, ago: int, *, proven: bool = True) -> None:
-        """The action is done; people who must know are told."""
+        """Finish the action and record who was informed."""
         evidence = self.topic["evidence"] if proven else ""
         self._add(ago, self.owner, FinishAction(evidence))
-        told: Fields = {"communicated_to": self.topic["told"], "communicated_at": Day(ago)}
-        self._add(ago, self.owner, ChangeStage("implemented", told))
+        informed: Fields = {"communicated_to": self.topic["told"], "communicated_at": Day(ago)}
+        self._add(ago, self.owner, ChangeStage("implemented", informed))
 
     def verify(self, ago: int) -> None:
-        """Somebody looks whether it worked."""
+        """Record the review of the effect."""
         fields: Fields = {
             "effectiveness_result": "effective",
             "effectiveness_note": self.topic["outcome"],
@@ -127,7 +127,7 @@ class StoryWriter:
         self._add(ago, self.reviewer, ChangeStage("verified", fields))
 
     def close(self, ago: int) -> None:
-        """The ISMS lead closes the record."""
+        """Let the ISMS lead close the record."""
         text = self.topic
         fields: dict[str, str | Day] = {
             "isms_change": text["changed"],
@@ -140,16 +140,16 @@ class StoryWriter:
         self._add(ago, LEAD, ChangeStage("closed", fields))
 
     def reopen(self, ago: int) -> None:
-        """The ISMS lead opens the record again and says why."""
+        """Let the ISMS lead reopen the record and comment the reason."""
         self._add(ago, LEAD, ChangeStage("implemented"))
         self._add(ago, LEAD, Say(self.topic["reopening"]))
 
     def fill(self, ago: int, by: str, **fields: str | Day) -> None:
-        """Somebody changes fields."""
+        """Let a person change fields."""
         self._add(ago, by, Fill(fields))
 
     def say(self, ago: int, by: str, text: str) -> None:
-        """Somebody comments."""
+        """Let a person comment."""
         self._add(ago, by, Say(text))
 
     def _add(self, ago: int, by: str, deed: Deed) -> None:

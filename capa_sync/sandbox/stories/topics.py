@@ -1,4 +1,4 @@
-"""Reads the texts of the stories: what each ticket is about, in `texts/SOURCE.toml`."""
+"""Reads the texts of the stories from `texts/SOURCE.toml`: what each ticket is about."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ TWINS = ("broken", "clean")
 
 @dataclass(frozen=True, slots=True)
 class Topic:
-    """The texts of one story and its twin; a word in braces differs between the two.
+    """The texts of one story; words in braces differ between the broken story and its clean twin.
 
     Attributes:
         rule: the rule that the story is about.
@@ -28,16 +28,16 @@ class Topic:
     slots: Mapping[str, str]
 
     def __getitem__(self, name: str) -> str:
-        """A text with this twin's words, or one of the words; raises KeyError where the file has none."""
+        """Return a text with this twin's words, or one of the words; raises KeyError if the file has neither."""
         return self.slots[name] if name in self.slots else self.texts[name].format_map(self.slots)
 
     def get(self, name: str, default: str = "") -> str:
-        """A text, or the default where the file has none."""
+        """Return a text, or the default if the file has none."""
         return self[name] if name in self.texts or name in self.slots else default
 
 
 def read_topics() -> Iterator[Topic]:
-    """Every topic, twice: once for each twin."""
+    """Yield every topic twice: once for each twin."""
     for source in SOURCES:
         file = files(__package__) / "texts" / f"{source}.toml"
         for rule, texts in tomllib.loads(file.read_text(encoding="utf-8")).items():

@@ -1,4 +1,4 @@
-"""The canonical fields as the two trackers call them, with their kinds and options."""
+"""The names of the canonical fields in the two trackers, with their kinds and options."""
 
 from __future__ import annotations
 
@@ -59,10 +59,11 @@ class Word:
     """One canonical field.
 
     Attributes:
-        name: canonical.
+        name: the canonical name.
         kind: line, text, option, person, day (a day alone) or instant (a day in Jira, an instant in ServiceNow).
-        jira: field name in the Jiras; built-in ones are marked by `is_builtin`.
-        column: in `sn_grc_issue`; "" where there is none.
+        jira: the field's name in Jira.
+        is_builtin: whether Jira has the field by default.
+        column: the column of `sn_grc_issue`, "" if there is none.
         options: canonical word -> the option's name in Jira.
     """
 
@@ -151,4 +152,4 @@ def _words(table: str, *, is_builtin: bool) -> dict[str, Word]:
 
 
 WORDS: dict[str, Word] = _words(_BUILTIN, is_builtin=True) | _words(_OWN, is_builtin=False)
-"""Canonical field -> what it is called. `action_text` is the place where a ticket itself keeps its action."""
+"""Canonical field -> its names. `action_text` is the field in which a ticket itself keeps its action."""

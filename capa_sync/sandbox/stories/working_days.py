@@ -1,4 +1,4 @@
-"""From "so many working days ago" to instants, in the office hours of the stories' company."""
+"""Converts working days before now to dates and instants, in the office hours of the stories' company."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ _SATURDAY = 5
 
 
 class WorkingDays:
-    """Counts working days (Monday to Friday) back and forth from one instant."""
+    """Counts working days (Monday to Friday) backward and forward from one instant."""
 
     def __init__(self, now: datetime) -> None:
         self._today = now.astimezone(OFFICE).date()
 
     def day(self, day: Day) -> date:
-        """The date of a day; `Day(0)` is today, or the last working day before a weekend's today."""
+        """Return the date of a day; `Day(0)` is today, or on a weekend the last working day before it."""
         found, left = self._today, abs(day.ago)
         step = timedelta(days=-1 if day.ago >= 0 else 1)
         while left or found.weekday() >= _SATURDAY:
@@ -28,6 +28,6 @@ class WorkingDays:
         return found
 
     def at(self, ago: int, minute: int) -> datetime:
-        """The instant so many minutes after the office opened on a day, aware UTC."""
+        """Return the aware UTC instant that is the given number of minutes after 09:00 on a day."""
         opened = datetime.combine(self.day(Day(ago)), _OPENS, OFFICE)
         return opened.astimezone(UTC) + timedelta(minutes=minute)
