@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from capa_sync.daemon.house import House
 from capa_sync.daemon.log import LogAction, log
-from capa_sync.store import PAUSE, REFRESH, RELEASE, RESUME, RETRY, WITHDRAW, Request
+from capa_sync.store import PAUSE, REFRESH, RELEASE, RESUME, RETRY, WITHDRAW, VerbRequest
 
 _HALTING = {
     PAUSE: LogAction.WRITING_PAUSED,
@@ -39,7 +39,7 @@ def carry_out_requests(house: House) -> list[str]:
     return sorted(touched)
 
 
-def _carry_out(house: House, request: Request) -> list[str]:
+def _carry_out(house: House, request: VerbRequest) -> list[str]:
     named = request.args.get("source", "")
     sources = [name for name in house.setups if named in ("", name)]
     if request.verb == RELEASE:

@@ -1,4 +1,4 @@
-"""Stage 3, ticket to canonical record; a ticket that cannot be mapped is quarantined with its reasons."""
+"""Stage 3: map a ticket to a canonical record; a ticket that cannot be mapped is quarantined with its reasons."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A record's actions, from a field of its own and from sub-tasks, linked and child tickets."""
+"""Finds a record's actions: in its own fields, and in sub-tasks, linked and child tickets."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time
 
-from capa_sync.mapping.binding import BoundAction, BoundMapping, BoundPart
+from capa_sync.mapping.binding import BoundAction, BoundFieldSource, BoundMapping
 from capa_sync.mapping.children import ChildTicket
-from capa_sync.mapping.people import Directory
+from capa_sync.mapping.people import PeopleDirectory
 from capa_sync.mapping.stages import StageReplay
 from capa_sync.mapping.statuses import OptionSet
-from capa_sync.mapping.timeline import NO_STEPS, UNTOLD, Step, TicketHistory, add_rows, birth_of, replay
+from capa_sync.mapping.timeline import AMBIGUOUS, NO_STEPS, Step, TicketHistory, add_rows, birth_of, replay
 from capa_sync.model.record import STAGE_ORDER, Action, ActionKind, ActionOrigin, FieldChange, Stage
 from capa_sync.model.ticket import ChildRef
 from capa_sync.model.values import BLANK, EMPTY, UNMAPPED, Raw, Value, ValueState
@@ -21,7 +21,7 @@ _DONE_STAGES = frozenset(stage.value for stage in STAGE_ORDER[STAGE_ORDER.index(
 
 @dataclass(slots=True)
 class ActionsFound:
-    """All actions of a record with their timeline rows, and why rules on actions cannot tell ("" when they can)."""
+    """All actions of a record with their timeline rows, and the problems that make rules on actions "cannot tell"."""
 
     actions: list[Action] = field(default_factory=list)
     rows: list[FieldChange] = field(default_factory=list)
@@ -34,9 +34,9 @@ def collect_actions(
     children: Iterable[ChildTicket],
     stage: StageReplay,
     fields: Mapping[str, Value],
-    people: Directory,
+    people: PeopleDirectory,
 ) -> ActionsFound:
-    """Return every action; `fields` are the record's values, from which owner and due date may be inherited."""
+    """Return every action; owner and due date may be inherited from `fields`, the record's values."""
     found = ActionsFound()
     for entry in bound.actions:
         if entry.entry.origin is ActionOrigin.FIELD:
@@ -72,9 +72,11 @@ def _unread(child: ChildTicket) -> Action:
 
 
 class _Reader:
-    """Reads an action's own fields of one ticket, with their history."""
+    """Reads an action's fields from one ticket, with their history."""
 
-    def __init__(self, bound: BoundMapping, action: BoundAction, history: TicketHistory, people: Directory) -> None:
+    def __init__(
+        self, bound: BoundMapping, action: BoundAction, history: TicketHistory, people: PeopleDirectory
+    ) -> None:
         self.absent_is_empty = bound.facts.absent_is_empty
         self.action = action
         self.history = history
@@ -82,8 +84,8 @@ class _Reader:
         self.people = people
         self.rows: list[FieldChange] = []
 
-    def value(self, part: BoundPart | None) -> tuple[Value, Value, Sequence[Step]]:
-        """Return a part's value now, at birth, and its steps."""
+    def value(self, part: BoundFieldSource | None) -> tuple[Value, Value, Sequence[Step]]:
+        """Return the value of a place now, at creation, and the steps between."""
         if part is None:
             return UNMAPPED, UNMAPPED, NO_STEPS
         if part.constant is not None:
@@ -101,11 +103,11 @@ class _Reader:
         return now, birth, steps
 
     def text(self, action_id: str) -> tuple[Value, datetime | None, int | None]:
-        """Return the text, and when and in which group it was first filled; adds its rows."""
+        """Return the text, and when and in which group it was first filled; add its rows."""
         part = self.action.text
         now, born, steps = self.value(part)
-        if part.field_id in self.history.untold:
-            add_rows(self.rows, "actions", self.birth, UNTOLD, steps, self.people, part.label, action_id)
+        if part.field_id in self.history.ambiguous:
+            add_rows(self.rows, "actions", self.birth, AMBIGUOUS, steps, self.people, part.label, action_id)
             return now, None, None
         add_rows(self.rows, "actions", self.birth, born, steps, self.people, part.label, action_id)
         if born.is_filled:
@@ -113,15 +115,15 @@ class _Reader:
         first = next((step for step in steps if step.new.is_filled), None)
         return now, first.at if first else None, first.group if first else None
 
-    def own(self, part: BoundPart | None, action_id: str) -> Value:
-        """Return another of the action's fields; adds rows for its changes, not for its birth."""
+    def own(self, part: BoundFieldSource | None, action_id: str) -> Value:
+        """Return another field of the action; add rows for its changes, but not for its creation."""
         now, _, steps = self.value(part)
         if part is not None and steps:
             add_rows(self.rows, "actions", self.birth, UNMAPPED, steps, self.people, part.label, action_id)
         return now
 
     def inherited(self, name: str, own: Value, fields: Mapping[str, Value]) -> Value:
-        """Return the record's value where the action has none of its own and the mapping lets it inherit."""
+        """Return the record's value where the action has no value and the mapping allows it to inherit one."""
         has_none = own.state in _NONE
         return fields[name] if has_none and name in self.action.entry.inherit else own
 
@@ -143,7 +145,7 @@ class _FieldAction(_Reader):
         if text.state in _NO_TEXT:
             if first_at is None:
                 return
-            text = EMPTY  # no action any more, yet it was one: its order in the history still counts
+            text = EMPTY  # no longer an action, but it was one: its position in the history still counts
         if not text.is_known:
             found.problems.append(f"the action in '{entry.text.label}': {text.reason}")
         found.actions.append(
@@ -169,7 +171,7 @@ class _FieldAction(_Reader):
 
 
 def _implemented_since(stage: StageReplay, history: TicketHistory) -> datetime | None:
-    """Return since when, without a break, the claimed stage is implemented or later; None when it is not."""
+    """Return since when the claimed stage has been implemented or later without a break; None when it is not."""
     if stage.value.data not in _DONE_STAGES:
         return None
     since = history.ticket.created_at
@@ -241,21 +243,21 @@ class _ChildAction(_Reader):
         if track.last is not None and track.last.ids != now.ids:
             track.enter(now, history.end_at(), history.end_group)
         track.is_cancelled = any(
-            (history.raw_now(each, absent_is_empty=True) or BLANK) in options
-            for each, options in self.action.cancelled
+            (history.raw_now(field_id, absent_is_empty=True) or BLANK) in options
+            for field_id, options in self.action.cancelled
         )
         _, steps = replay(history, status_id, _status_value, _status_value(now), self.people)
         add_rows(self.rows, "actions", birth, UNMAPPED, steps, self.people, "Status", action_id)
         return track
 
 
-def _status_value(raw: Raw, _: Directory | None = None) -> Value:
+def _status_value(raw: Raw, _: PeopleDirectory | None = None) -> Value:
     name = raw.names[0] if raw.names else raw.text or (raw.ids[0] if raw.ids else "")
     return Value(ValueState.FILLED, name, name) if name else EMPTY
 
 
 class _ChildStatus:
-    """When a child was started and done, as its status moved."""
+    """When a child was started and done, by the changes of its status."""
 
     def __init__(self, started: OptionSet, done: OptionSet) -> None:
         self._started = started
@@ -267,7 +269,7 @@ class _ChildStatus:
         self.last: Raw | None = None
 
     def enter(self, status: Raw, at: datetime, group: int) -> None:
-        """Take one status in; done counts from the last entry, started from the first."""
+        """Process one status; `done` counts from the last entry, `started` from the first."""
         self.last = status
         is_done = status in self._done
         if self.started_at is None and (is_done or status in self._started):
@@ -279,7 +281,7 @@ class _ChildStatus:
 
 
 def instant_of(value: Value) -> datetime | None:
-    """Return a time value as an instant; a day counts from its first moment in UTC."""
+    """Return a time value as an instant; a day counts from its start in UTC."""
     if isinstance(value.data, datetime):
         return value.data
     if isinstance(value.data, date):

@@ -1,4 +1,4 @@
-"""Binds a mapping to one site: names become ids, options and statuses tables, and what is missing is told."""
+"""Binds a mapping to one site: resolves names to ids, builds option and status tables, reports missing fields."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from capa_sync.errors import Problem
 from capa_sync.mapping.entries import ACTION_FIELDS
 from capa_sync.mapping.fields import option_words
-from capa_sync.mapping.people import Directory, People
-from capa_sync.mapping.schema import ActionMapping, FieldMapping, MappingFile, Options, Part
+from capa_sync.mapping.people import People, PeopleDirectory
+from capa_sync.mapping.schema import ActionMapping, FieldMapping, FieldSource, MappingFile, Options
 from capa_sync.mapping.site import SharedName, SiteFields, is_day
 from capa_sync.mapping.statuses import BoundStage, OptionSet, bind_stage, status_set
 from capa_sync.mapping.texts import fold
@@ -22,22 +22,22 @@ from capa_sync.model.values import EMPTY, Value, ValueState
 
 
 @dataclass(frozen=True, slots=True)
-class BoundPart:
+class BoundFieldSource:
     """One place of a canonical field on this site: a field id with its converter, a constant, or link types."""
 
     field_id: str
     label: str
     convert: Converter | None = None
-    constant: Callable[[Directory], Value] | None = None
+    constant: Callable[[PeopleDirectory], Value] | None = None
     links: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
 class BoundField:
-    """A canonical field with those of its places that this site has, never without any; labelled as there."""
+    """A canonical field with the places (at least one) that this site has, and the label of the first."""
 
     name: str
-    parts: tuple[BoundPart, ...]
+    parts: tuple[BoundFieldSource, ...]
     label: str
 
 
@@ -47,12 +47,12 @@ class BoundAction:
 
     entry: ActionMapping
     id: str
-    kind: ActionKind | BoundPart
-    text: BoundPart
-    owner: BoundPart | None
-    due_at: BoundPart | None
-    done_at: BoundPart | None
-    evidence: BoundPart | None
+    kind: ActionKind | BoundFieldSource
+    text: BoundFieldSource
+    owner: BoundFieldSource | None
+    due_at: BoundFieldSource | None
+    done_at: BoundFieldSource | None
+    evidence: BoundFieldSource | None
     status_id: str
     started: OptionSet
     done: OptionSet
@@ -60,11 +60,11 @@ class BoundAction:
 
     @property
     def field_ids(self) -> tuple[str, ...]:
-        """Every field that tells something of the action."""
-        kind = self.kind if isinstance(self.kind, BoundPart) else None
+        """The ids of all fields that describe the action."""
+        kind = self.kind if isinstance(self.kind, BoundFieldSource) else None
         parts = (self.text, self.owner, self.due_at, self.done_at, self.evidence, kind)
         own = [part.field_id for part in parts if part is not None]
-        return tuple(filter(None, (*own, self.status_id, *(each for each, _ in self.cancelled))))
+        return tuple(filter(None, (*own, self.status_id, *(field_id for field_id, _ in self.cancelled))))
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,15 +72,16 @@ class BoundMapping:
     """A mapping bound to one site.
 
     Attributes:
-        mapping: the file. facts: what the site said of itself. fields, stage, actions: ready to map with; `stage`
-            None when the site lacks the status field (every ticket is then quarantined).
-        unmapped: every canonical field without a place, as its `unmapped` value with the reason.
+        mapping: the file. facts: what the site reports about itself. fields, stage, actions: ready to map with;
+            `stage` is None when the site lacks the status field (every ticket is then quarantined).
+        unmapped: for every canonical field without a place, its `unmapped` value with the reason.
         labels: canonical field -> the tracker's own field label. pins: `canonical:reference` -> field id.
-        history_ids, shared: see SiteFields. same_as_id: field that names the twin, "" none.
-        problems: mistakes that `sync` and `plan` list. notes: drift and things worth a look.
-        hash: over the mapping, and everything of the site that decides what a record looks like.
-        places: every field, behind the id of its place where it has but one and that is a field, behind "" else.
-        unheld: every canonical field as it is on a ticket that holds nothing.
+        history_ids, shared: see SiteFields. same_as_id: field that names the duplicate, "" for none.
+        problems: mistakes that `sync` and `plan` list. notes: drift and other remarks.
+        hash: over the mapping and everything of the site that influences a record.
+        places: (field id, field) for every field; the id is "" unless the field has exactly one place and that is a
+            tracker field.
+        unheld: the value of every canonical field on a ticket without any values.
         provenance: name and hash of the mapping, for records.
     """
 
@@ -101,32 +102,32 @@ class BoundMapping:
     places: tuple[tuple[str, BoundField], ...]
     unheld: Mapping[str, Value]
     provenance: str
-    _directories: dict[tuple[str, str], tuple[People, Directory]] = field(default_factory=dict, compare=False)
+    _directories: dict[tuple[str, str], tuple[People, PeopleDirectory]] = field(default_factory=dict, compare=False)
 
-    def directory(self, source: str, people: People, own: str) -> Directory:
-        """Return the account directory of a source, made once."""
-        kept = self._directories.get((source, own))
-        if kept is None or kept[0] is not people:
+    def directory(self, source: str, people: People, own: str) -> PeopleDirectory:
+        """Return the people directory of a source; it is made once."""
+        cached = self._directories.get((source, own))
+        if cached is None or cached[0] is not people:
             ignored = [name for name, _ in self.mapping.ignore_accounts]
             own_ids = {own, self.facts.me.id, *self.facts.me.aliases} - {""}
-            directory = Directory(source, people, self.facts.accounts, ignored, own_ids)
-            kept = self._directories[source, own] = (people, directory)
-        return kept[1]
+            directory = PeopleDirectory(source, people, self.facts.accounts, ignored, own_ids)
+            cached = self._directories[source, own] = (people, directory)
+        return cached[1]
 
 
 def bind(mapping: MappingFile, facts: SiteFacts, pins: Mapping[str, str] | None = None) -> BoundMapping:
-    """Bind a mapping to what a site says of itself.
+    """Bind a mapping to the fields, statuses and options of a site.
 
     Args:
         mapping: as loaded.
-        facts: as the source identified.
-        pins: what an earlier binding pinned, as the register kept it.
+        facts: as the source reported them.
+        pins: field ids that an earlier binding pinned, as stored in the register.
     """
     binder = _Binder(mapping, facts, pins or {})
     fields = tuple(filter(None, map(binder.record_field, mapping.record.values())))
     stage = bind_stage(mapping, facts, binder.site)
     actions = tuple(filter(None, (binder.action(index, entry) for index, entry in enumerate(mapping.actions))))
-    twin = mapping.same_as and binder.site.find("same_as", mapping.same_as.ref)
+    duplicate = mapping.same_as and binder.site.find("same_as", mapping.same_as.ref)
     site = binder.site
     unmapped = binder.unmapped(fields)
     return BoundMapping(
@@ -140,12 +141,12 @@ def bind(mapping: MappingFile, facts: SiteFacts, pins: Mapping[str, str] | None 
         site.pins,
         site.history_ids,
         site.shared,
-        twin.id if twin else "",
+        duplicate.id if duplicate else "",
         tuple(site.problems),
         tuple(site.notes),
         _bound_hash(mapping, facts, site),
-        tuple((each.parts[0].field_id if len(each.parts) == 1 else "", each) for each in fields),
-        {**unmapped, **{each.name: EMPTY for each in fields}},
+        tuple((bound.parts[0].field_id if len(bound.parts) == 1 else "", bound) for bound in fields),
+        {**unmapped, **{bound.name: EMPTY for bound in fields}},
         f"{mapping.name}@{mapping.hash[:12]}",
     )
 
@@ -162,17 +163,17 @@ class _Binder:
         label = next((part.label for part in parts if part.label), "")
         return BoundField(entry.name, parts, label) if parts else None
 
-    def part(self, name: str, part: Part, spec: FieldSpec, *, child: bool = False) -> BoundPart | None:
+    def part(self, name: str, part: FieldSource, spec: FieldSpec, *, child: bool = False) -> BoundFieldSource | None:
         if part.constant is not None:
-            return BoundPart("", "", constant=constant(spec, part.constant))
+            return BoundFieldSource("", "", constant=constant(spec, part.constant))
         if part.ref is None:
-            return BoundPart("", "linked tickets", links=frozenset(map(fold, part.links)))
+            return BoundFieldSource("", "linked tickets", links=frozenset(map(fold, part.links)))
         found = self.site.column(name, part.ref) if child else self.site.find(name, part.ref)
         if found is None:
             return None
-        return BoundPart(found.id, found.name or found.id, self._converter(part, found, spec))
+        return BoundFieldSource(found.id, found.name or found.id, self._converter(part, found, spec))
 
-    def _converter(self, part: Part, found: FieldDef, spec: FieldSpec) -> Converter:
+    def _converter(self, part: FieldSource, found: FieldDef, spec: FieldSpec) -> Converter:
         words = option_words(part.values)
         if part.values and words and found.options:
             words = {**words, **self._option_ids(part.values, found)}
@@ -182,7 +183,7 @@ class _Binder:
         )
 
     def _option_ids(self, options: Options, found: FieldDef) -> dict[str, str]:
-        """Add the raw value of every option that is listed by its name (ServiceNow's audit tells raw values)."""
+        """Add the raw value of every option that is listed by its name (ServiceNow's audit contains raw values)."""
         ids: dict[str, str] = {}
         for option, word, line in options:
             same = [value for value, name in found.options if option == value or fold(option) == fold(name)]
@@ -196,7 +197,7 @@ class _Binder:
         name = f"actions[{index}]"
         child = self.mapping.kind == "servicenow" and entry.status is not None
 
-        def own(key: str, part: Part | None) -> BoundPart | None:
+        def own(key: str, part: FieldSource | None) -> BoundFieldSource | None:
             return None if part is None else self.part(f"{name}.{key}", part, ACTION_FIELDS[key], child=child)
 
         text = own("text", entry.text)
@@ -233,7 +234,7 @@ class _Binder:
                 yield found.id, OptionSet.of(condition.options, found.options)
 
     def unmapped(self, fields: Iterable[BoundField]) -> dict[str, Value]:
-        bound = {each.name for each in fields}
+        bound = {mapped.name for mapped in fields}
         values: dict[str, Value] = {}
         for name in FIELDS:
             if name in bound:
@@ -249,8 +250,8 @@ class _Binder:
     def labels(
         self, fields: Iterable[BoundField], actions: Iterable[BoundAction], stage: BoundStage | None
     ) -> dict[str, str]:
-        labels = {each.name: each.label for each in fields}
-        first = next((each.text.label for each in actions if each.status_id == ""), "")
+        labels = {mapped.name: mapped.label for mapped in fields}
+        first = next((action.text.label for action in actions if action.status_id == ""), "")
         if any(True for _ in actions):
             labels["actions"] = first or "Actions"
         if stage is not None:
@@ -264,16 +265,20 @@ def _slug(name: str) -> str:
 
 def _bound_hash(mapping: MappingFile, facts: SiteFacts, site: SiteFields) -> str:
     digest, pins = hashlib.sha256(mapping.hash.encode()), site.pins
-    said = (
+    content = (
         sorted(pins.items()),
-        sorted((each.id, each.name, each.category) for each in facts.statuses),
-        sorted((each.id, each.name, each.type, each.options) for each in facts.fields if each.id in pins.values()),
-        sorted((each.id, each.name, str(each.active)) for each in facts.accounts),
+        sorted((status.id, status.name, status.category) for status in facts.statuses),
+        sorted(
+            (pinned.id, pinned.name, pinned.type, pinned.options)
+            for pinned in facts.fields
+            if pinned.id in pins.values()
+        ),
+        sorted((account.id, account.name, str(account.active)) for account in facts.accounts),
         facts.me.id,
         facts.absent_is_empty,
         facts.history_readable,
         facts.fields_complete,
         *([sorted(site.shared.items())] if site.shared else ()),
     )
-    digest.update(repr(said).encode())
+    digest.update(repr(content).encode())
     return digest.hexdigest()

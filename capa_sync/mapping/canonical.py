@@ -1,4 +1,4 @@
-"""One ticket to one canonical record, or to the reasons why it cannot be mapped; pure."""
+"""Maps one ticket to one canonical record, or to the reasons why it cannot be mapped; pure."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from datetime import datetime
 from operator import attrgetter
 
 from capa_sync.mapping.actions import ActionsFound, collect_actions
-from capa_sync.mapping.binding import BoundMapping, BoundPart
+from capa_sync.mapping.binding import BoundFieldSource, BoundMapping
 from capa_sync.mapping.children import ChildTicket, find_children
 from capa_sync.mapping.links import link_history
-from capa_sync.mapping.people import Directory, People
+from capa_sync.mapping.people import People, PeopleDirectory
 from capa_sync.mapping.stages import StageReplay, replay_stage
 from capa_sync.mapping.timeline import (
+    AMBIGUOUS,
     NO_STEPS,
-    UNTOLD,
     Birth,
     Step,
     TicketHistory,
@@ -46,17 +46,17 @@ def map_ticket(
     """Map one ticket.
 
     Args:
-        bound: the mapping bound to this ticket's site.
+        bound: the mapping, bound to this ticket's site.
         ticket: as mirrored.
-        children: its sub-tasks, linked and child tickets by id (by key where only that is
-            known); None for one that could not be read.
+        children: its sub-tasks, linked and child tickets by id (by key where only the key is
+            known); None for a ticket that could not be read.
         people: the people file.
         as_of: instant up to which the source was read.
-        presence: where the ticket is.
-        own_account: our account id there.
+        presence: whether the ticket is still in the tracker.
+        own_account: our account id in that tracker.
 
     Returns:
-        The record, or Unmapped with the reasons (in words for an admin) when its stage cannot be told.
+        The record, or Unmapped with the reasons (worded for an admin) when its stage is not known.
     """
     directory = bound.directory(ticket.source, people, own_account)
     if bound.stage is None:
@@ -65,31 +65,32 @@ def map_ticket(
         )
         return Unmapped(ticket.source, ticket.id, ticket.key, (reason,))
     history = TicketHistory(ticket, bound.history_ids, bound.shared)
-    parts = find_children(bound, ticket, children) if bound.actions and (ticket.children or children) else []
-    read = [part.history for part in parts if part.history is not None]
-    number_groups(history, read)
+    has_children = bool(bound.actions and (ticket.children or children))
+    found_children = find_children(bound, ticket, children) if has_children else []
+    histories = [child.history for child in found_children if child.history is not None]
+    number_groups(history, histories)
     stage = replay_stage(bound.stage, history, directory, absent_is_empty=bound.facts.absent_is_empty)
     if not isinstance(stage.value.data, str):
         return Unmapped(ticket.source, ticket.id, ticket.key, (stage.value.reason,))
     mapper = _Mapper(bound, history, directory)
     mapper.map_fields()
-    found = collect_actions(bound, history, parts, stage, mapper.fields, directory)
-    gaps = _gaps(bound, history, parts)
+    found = collect_actions(bound, history, found_children, stage, mapper.fields, directory)
+    gaps = _gaps(bound, history, found_children)
     staged = [row for row in stage.rows if "stage" not in gaps or row.origin is not Origin.BIRTH]
     rows = [*staged, *mapper.rows, *found.rows]
     rows.sort(key=_GROUP)
-    record = _record(bound, history, stage, mapper, found, rows, parts, as_of, presence)
+    record = _record(bound, history, stage, mapper, found, rows, found_children, as_of, presence)
     return replace(record, history_gaps=gaps) if gaps else record
 
 
-Told = tuple[Value, Value, Sequence[Step]]
-"""What a place says: its value now, at birth, and the steps between."""
+FieldHistory = tuple[Value, Value, Sequence[Step]]
+"""What one place yields: its value now, its value at creation, and the steps between."""
 
 
 class _Mapper:
-    """The record's fields, now and over time."""
+    """Maps the record's fields, with their present values and their history."""
 
-    def __init__(self, bound: BoundMapping, history: TicketHistory, people: Directory) -> None:
+    def __init__(self, bound: BoundMapping, history: TicketHistory, people: PeopleDirectory) -> None:
         self.bound = bound
         self.absent_is_empty = bound.facts.absent_is_empty
         self.history = history
@@ -99,39 +100,39 @@ class _Mapper:
         self.rows: list[FieldChange] = []
 
     def map_fields(self) -> None:
-        """Map every field; of those that a mapping names, most tickets never held the most."""
-        held, told = self.history.ticket.values.get, self.history.told
+        """Map every field; skip empty ones early, because most tickets never use most of the mapped fields."""
+        value_of, changes = self.history.ticket.values.get, self.history.changes
         for field_id, field in self.bound.places:
             if not field_id:
                 now, birth, steps = self._joined(field.parts)
-            elif field_id in told:
+            elif field_id in changes:
                 now, birth, steps = self._part(field.parts[0])
             else:
-                raw = held(field_id)
+                raw = value_of(field_id)
                 if raw is BLANK:
                     continue
-                now = birth = self._untold(field.parts[0], raw)
+                now = birth = self._unchanged(field.parts[0], raw)
                 steps = NO_STEPS
-            if any(part.field_id in self.history.untold for part in field.parts):
-                birth = UNTOLD
+            if any(part.field_id in self.history.ambiguous for part in field.parts):
+                birth = AMBIGUOUS
             self.fields[field.name] = now
             add_rows(self.rows, field.name, self.birth, birth, steps, self.people, field.label)
 
-    def _untold(self, part: BoundPart, raw: Raw | None) -> Value:
-        """Return the value of a field of which no history tells, so that it was always there."""
+    def _unchanged(self, part: BoundFieldSource, raw: Raw | None) -> Value:
+        """Return the value of a field without history entries: the ticket has held it since its creation."""
         if raw is None:
             return self._now(part)
         return EMPTY if raw.is_blank or part.convert is None else part.convert(raw, self.people)
 
-    def _joined(self, parts: Sequence[BoundPart]) -> Told:
-        """Return the first filled of several places, or the one place that is no field."""
-        told = [self._part(part) for part in parts]
-        if len(told) == 1:
-            return told[0]
-        birth, steps = combine([(born, steps) for _, born, steps in told])
-        return first_filled([now for now, _, _ in told]), birth, steps
+    def _joined(self, parts: Sequence[BoundFieldSource]) -> FieldHistory:
+        """Return the first filled of several places, or the single place that is not a field."""
+        histories = [self._part(part) for part in parts]
+        if len(histories) == 1:
+            return histories[0]
+        birth, steps = combine([(born, steps) for _, born, steps in histories])
+        return first_filled([now for now, _, _ in histories]), birth, steps
 
-    def _part(self, part: BoundPart) -> Told:
+    def _part(self, part: BoundFieldSource) -> FieldHistory:
         if part.constant is not None:
             value = part.constant(self.people)
             return value, value, NO_STEPS
@@ -141,7 +142,7 @@ class _Mapper:
         birth, steps = replay(self.history, part.field_id, part.convert, now, self.people)
         return now, birth, steps
 
-    def _now(self, part: BoundPart) -> Value:
+    def _now(self, part: BoundFieldSource) -> Value:
         """Return what a field holds now."""
         raw = self.history.raw_now(part.field_id, absent_is_empty=self.absent_is_empty)
         if raw is None:
@@ -152,21 +153,24 @@ class _Mapper:
         return EMPTY if raw is BLANK or part.convert is None else part.convert(raw, self.people)
 
 
-def _gaps(bound: BoundMapping, history: TicketHistory, parts: Iterable[ChildTicket]) -> dict[str, str]:
-    """Return the canonical fields whose history cannot be told, each with the reason and the way out."""
-    untold, gaps = history.untold, dict[str, str]()
-    read = [(part.history.untold, [part.bound]) for part in parts if part.history is not None and part.bound]
+def _gaps(bound: BoundMapping, history: TicketHistory, children: Iterable[ChildTicket]) -> dict[str, str]:
+    """Return the canonical fields whose history is ambiguous, each with the reason and what a person can do."""
+    ambiguous, gaps = history.ambiguous, dict[str, str]()
+    of_children = [
+        (child.history.ambiguous, [child.bound]) for child in children if child.history is not None and child.bound
+    ]
     own = [entry for entry in bound.actions if entry.entry.origin is ActionOrigin.FIELD]
-    if not untold and not any(each for each, _ in read):
+    if not ambiguous and not any(reasons for reasons, _ in of_children):
         return gaps
     watched = bound.stage.watched if bound.stage is not None else ()
     places: list[tuple[str, Sequence[str], Mapping[str, str]]] = [
-        (field.name, [part.field_id for part in field.parts], untold) for field in bound.fields
+        (field.name, [part.field_id for part in field.parts], ambiguous) for field in bound.fields
     ]
-    places += [(name, watched, untold) for name in ("stage", "source_status")]
-    places += [("actions", entry.field_ids, told) for told, entries in [(untold, own), *read] for entry in entries]
+    places += [(name, watched, ambiguous) for name in ("stage", "source_status")]
+    of_actions = [(ambiguous, own), *of_children]
+    places += [("actions", entry.field_ids, reasons) for reasons, entries in of_actions for entry in entries]
     for name, ids, reasons in places:
-        gaps.update((name, reasons[each]) for each in ids if each in reasons)
+        gaps.update((name, reasons[field_id]) for field_id in ids if field_id in reasons)
     return gaps
 
 
@@ -177,14 +181,14 @@ def _record(
     mapper: _Mapper,
     found: ActionsFound,
     rows: list[FieldChange],
-    parts: list[ChildTicket],
+    children: list[ChildTicket],
     as_of: datetime,
     presence: Presence,
 ) -> CapaRecord:
     ticket, people = history.ticket, mapper.people
-    read = [part.history.ticket for part in parts if part.history is not None]
-    is_complete = ticket.history_complete and all(each.history_complete for each in read)
-    starts = [each.history_from for each in (ticket, *read) if each.history_from is not None]
+    read = [child.history.ticket for child in children if child.history is not None]
+    is_complete = ticket.history_complete and all(child.history_complete for child in read)
+    starts = [part.history_from for part in (ticket, *read) if part.history_from is not None]
     comments = _comments(ticket, people)
     known = _people_met(mapper.fields, rows, found, comments, people)
     return CapaRecord(
@@ -217,19 +221,24 @@ def _record(
     )
 
 
-def _comments(ticket: SourceTicket, people: Directory) -> tuple[RecordComment, ...]:
+def _comments(ticket: SourceTicket, people: PeopleDirectory) -> tuple[RecordComment, ...]:
     return tuple(
         [
-            RecordComment(each.at, people.known(each.by).by if each.by else None, people.is_human(each.by), each.id)
-            for each in ticket.comments
+            RecordComment(
+                comment.at,
+                people.known(comment.by).by if comment.by else None,
+                people.is_human(comment.by),
+                comment.id,
+            )
+            for comment in ticket.comments
         ]
     )
 
 
-def last_human_at(tickets: Iterable[SourceTicket], people: Directory) -> datetime | None:
-    """Return the last instant at which a person created, changed or commented any of these tickets.
+def last_human_at(tickets: Iterable[SourceTicket], people: PeopleDirectory) -> datetime | None:
+    """Return the last instant at which a person created, changed or commented on any of these tickets.
 
-    Where the history cannot be read to the end, any update may have been a person's.
+    Where the history cannot be read completely, any update may have been made by a person.
     """
     seen: list[datetime] = []
     for ticket in tickets:
@@ -241,7 +250,7 @@ def last_human_at(tickets: Iterable[SourceTicket], people: Directory) -> datetim
             if people.is_human(change.by):
                 seen.append(change.at)
                 break
-        seen += [c.updated_at or c.at for c in ticket.comments if people.is_human(c.by)]
+        seen += [comment.updated_at or comment.at for comment in ticket.comments if people.is_human(comment.by)]
     return max(seen, default=None)
 
 
@@ -250,10 +259,11 @@ def _people_met(
     rows: Iterable[FieldChange],
     found: ActionsFound,
     comments: Iterable[RecordComment],
-    people: Directory,
+    people: PeopleDirectory,
 ) -> list[str]:
     """Return every person of this record, in a stable order."""
     met = people.persons_among([value.data for value in fields.values() if value.data is not None])
-    met |= {row.by for row in rows if row.by is not None} | {each.by for each in comments if each.by is not None}
+    met |= {row.by for row in rows if row.by is not None}
+    met |= {comment.by for comment in comments if comment.by is not None}
     met |= {action.owner.data for action in found.actions if isinstance(action.owner.data, str)}
     return sorted(met)

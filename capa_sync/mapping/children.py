@@ -1,4 +1,4 @@
-"""Which of the tickets that belong to a record are its actions, by the mapping's entries."""
+"""Finds which of the tickets that belong to a record are its actions, by the mapping's entries."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from capa_sync.model.values import BLANK
 
 @dataclass(frozen=True, slots=True)
 class ChildTicket:
-    """A child that an action entry takes in: how it is named, and its history, None when it cannot be read."""
+    """A child that an action entry includes: its reference, and its history (None when it cannot be read)."""
 
     ref: ChildRef
     bound: BoundAction | None
@@ -25,7 +25,7 @@ class ChildTicket:
 def find_children(
     bound: BoundMapping, ticket: SourceTicket, children: Mapping[str, SourceTicket | None]
 ) -> list[ChildTicket]:
-    """Return the children that are actions by the mapping, and those of which that cannot be said."""
+    """Return the children that are actions by the mapping, and unread children that may be actions."""
     refs = {ref.id or ref.key: ref for ref in ticket.children}
     by_key = {child.key: child for child in children.values() if child is not None}
     for child in children.values():
@@ -35,7 +35,7 @@ def find_children(
     found: list[ChildTicket] = []
     for name, ref in refs.items():
         child = children.get(name) or by_key.get(ref.key)
-        entry = next((each for each in bound.actions if _takes(each, ref, child, ticket)), None)
+        entry = next((action for action in bound.actions if _takes(action, ref, child, ticket)), None)
         if entry is not None:
             read = TicketHistory(child, bound.history_ids, bound.shared) if child is not None else None
             found.append(ChildTicket(ref, entry, read))
@@ -43,7 +43,7 @@ def find_children(
 
 
 def _takes(bound: BoundAction, ref: ChildRef, child: SourceTicket | None, parent: SourceTicket) -> bool:
-    """Tell whether an entry takes this child in; of an unread sub-task the type is unknown, so it may be one."""
+    """Return whether an entry includes this child; an unread sub-task has no known type, so it may be an action."""
     entry = bound.entry
     if entry.origin.value != ref.relation:
         return False

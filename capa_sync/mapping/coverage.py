@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from capa_sync.mapping.binding import BoundMapping, BoundPart
+from capa_sync.mapping.binding import BoundFieldSource, BoundMapping
 from capa_sync.model.catalogue import FIELDS
 from capa_sync.model.values import ValueState
 
@@ -14,8 +14,8 @@ class FieldCoverage:
     """How one canonical field is filled.
 
     Attributes:
-        name: canonical. is_mapped: some place of it is on the site. places: tracker labels with ids, `constant`
-            or `linked tickets`. reason: why it is unmapped.
+        name: canonical. is_mapped: the site has at least one of its places. places: tracker labels with ids,
+            `constant` or `linked tickets`. reason: why it is unmapped.
     """
 
     name: str
@@ -26,14 +26,14 @@ class FieldCoverage:
 
 def coverage(bound: BoundMapping) -> tuple[FieldCoverage, ...]:
     """Return the coverage of every canonical field, and of `actions`, in the catalogue's order."""
-    places = {each.name: tuple(map(_place, each.parts)) for each in bound.fields}
+    places = {mapped.name: tuple(map(_place, mapped.parts)) for mapped in bound.fields}
     rows = [
         FieldCoverage(
             name, name in places, places.get(name, ()), bound.unmapped[name].reason if name not in places else ""
         )
         for name in FIELDS
     ]
-    actions = tuple(f"{each.entry.origin.value}: {each.text.label}" for each in bound.actions)
+    actions = tuple(f"{action.entry.origin.value}: {action.text.label}" for action in bound.actions)
     reason = "" if actions else f"{bound.mapping.file} names no place for actions that the site has"
     return (*rows, FieldCoverage("actions", bool(actions), actions, reason))
 
@@ -43,12 +43,12 @@ def score(bound: BoundMapping) -> float:
     return len(bound.fields) / len(FIELDS)
 
 
-def _place(part: BoundPart) -> str:
+def _place(part: BoundFieldSource) -> str:
     if part.constant is not None:
         return "constant"
     return f"{part.label} ({part.field_id})" if part.field_id and part.field_id != part.label else part.label
 
 
 def unmapped_names(bound: BoundMapping) -> frozenset[str]:
-    """Return the canonical fields that no ticket of this mapping can have."""
+    """Return the canonical fields that have no value on any ticket of this mapping."""
     return frozenset(name for name, value in bound.unmapped.items() if value.state is ValueState.UNMAPPED)

@@ -1,4 +1,4 @@
-"""Reads the `stage:` and `actions:` parts of a mapping file."""
+"""Reads the `stage:` and `actions:` sections of a mapping file."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from ruamel.yaml.comments import CommentedMap, CommentedSeq
 from capa_sync.mapping.fields import read_part
 from capa_sync.mapping.people import People
 from capa_sync.mapping.reading import YamlReader, did_you_mean, line_of
-from capa_sync.mapping.schema import ActionMapping, Condition, FieldRef, Part, StageMapping, StatusRule
+from capa_sync.mapping.schema import ActionMapping, Condition, FieldRef, FieldSource, StageMapping, StatusRule
 from capa_sync.model.catalogue import FieldSpec, FieldType
 from capa_sync.model.record import SIDE_STAGES, ActionKind, ActionOrigin, Stage
 
@@ -41,11 +41,11 @@ _DEFAULTS = {
     "jira": {"text": "summary", "owner": "assignee", "due_at": "duedate", "status": "status"},
     "servicenow": {"text": "short_description", "owner": "assigned_to", "due_at": "due_date", "status": "state"},
 }
-"""Fields of a child ticket that count where the entry names none, by kind of tracker."""
+"""Fields of a child ticket that are used where the entry names none, by kind of tracker."""
 
 
 def read_stage(reader: YamlReader, data: CommentedMap) -> StageMapping | None:
-    """Read `stage:`; None (with problems) when it cannot work."""
+    """Read `stage:`; return None (with problems) when it is unusable."""
     stage = reader.map_at(data, "stage")
     if stage is None:
         reader.add(1, "`stage:` is missing: it says which status means which stage")
@@ -108,7 +108,7 @@ def read_conditions(reader: YamlReader, data: CommentedMap, key: str) -> tuple[C
 
 
 def read_actions(reader: YamlReader, data: CommentedMap, kind: str, people: People) -> tuple[ActionMapping, ...]:
-    """Read `actions:`, the places a record's actions come from."""
+    """Read `actions:`, the places that a record's actions are read from."""
     found: list[ActionMapping] = []
     if "actions" in data and not isinstance(data["actions"], CommentedSeq):
         reader.add(line_of(data, "actions"), "`actions` must be a list, one `- {from: …}` a place")
@@ -188,32 +188,32 @@ _ONLY_LINKED = {
 
 
 def _field_only(item: CommentedMap) -> CommentedMap:
-    """The entry without what is not about its text, lines kept."""
-    return _kept(item, [key for key in ("field", "template", "aliases") if key in item])
+    """Return the entry with only the keys that describe its text; line numbers stay."""
+    return _with_keys(item, [key for key in ("field", "template", "aliases") if key in item])
 
 
 def _without(item: CommentedMap, name: str) -> CommentedMap:
-    return _kept(item, [key for key in item if key != name])
+    return _with_keys(item, [key for key in item if key != name])
 
 
-def _kept(item: CommentedMap, keys: Sequence[str]) -> CommentedMap:
-    kept = CommentedMap({key: item[key] for key in keys})
-    for key in kept:
-        kept.lc.add_kv_line_col(key, [*item.lc.key(key), *item.lc.value(key)])
-    return kept
+def _with_keys(item: CommentedMap, keys: Sequence[str]) -> CommentedMap:
+    selected = CommentedMap({key: item[key] for key in keys})
+    for key in selected:
+        selected.lc.add_kv_line_col(key, [*item.lc.key(key), *item.lc.value(key)])
+    return selected
 
 
-def _default(name: str, line: int) -> Part:
-    return Part(line, FieldRef(name, line))
+def _default(name: str, line: int) -> FieldSource:
+    return FieldSource(line, FieldRef(name, line))
 
 
-def _own_part(reader: YamlReader, item: CommentedMap, key: str, people: People) -> Part | None:
+def _own_part(reader: YamlReader, item: CommentedMap, key: str, people: People) -> FieldSource | None:
     if key not in item:
         return None
     return read_part(reader, item[key], line_of(item, key), _SPECS[key], people)
 
 
-def _read_kind(reader: YamlReader, item: CommentedMap, line: int, people: People) -> ActionKind | Part | None:
+def _read_kind(reader: YamlReader, item: CommentedMap, line: int, people: People) -> ActionKind | FieldSource | None:
     if "kind" not in item:
         reader.add(line, "`kind:` is missing", f"known: {', '.join(_SPECS['kind'].choices)}")
         return None

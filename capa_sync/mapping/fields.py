@@ -1,4 +1,4 @@
-"""Reads the `record:` part of a mapping file: which tracker field, constant or links fill a canonical field."""
+"""Reads the `record:` section of a mapping file: which tracker field, constant or links fill a canonical field."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from ruamel.yaml.comments import CommentedMap, CommentedSeq
 
 from capa_sync.mapping.people import People
 from capa_sync.mapping.reading import YamlReader, did_you_mean, line_of
-from capa_sync.mapping.schema import NOTHING, FieldMapping, FieldRef, Options, Part
+from capa_sync.mapping.schema import NOTHING, FieldMapping, FieldRef, FieldSource, Options
 from capa_sync.model.catalogue import FIELDS, FieldSpec, FieldType
 
 _PART_KEYS = ("field", "values", "template", "constant", "links", "aliases", "split")
@@ -34,8 +34,8 @@ def read_record(reader: YamlReader, data: CommentedMap, people: People) -> dict[
     return found
 
 
-def read_parts(reader: YamlReader, value: Any, line: int, spec: FieldSpec, people: People) -> tuple[Part, ...]:
-    """Read one canonical field's place or, under `first_of:`, places."""
+def read_parts(reader: YamlReader, value: Any, line: int, spec: FieldSpec, people: People) -> tuple[FieldSource, ...]:
+    """Read the place of one canonical field, or its places under `first_of:`."""
     if isinstance(value, CommentedMap) and "first_of" in value:
         reader.keys(value, ("first_of",), f"'{spec.name}' with `first_of`")
         items = value["first_of"]
@@ -48,11 +48,11 @@ def read_parts(reader: YamlReader, value: Any, line: int, spec: FieldSpec, peopl
     return () if part is None else (part,)
 
 
-def read_part(reader: YamlReader, value: Any, line: int, spec: FieldSpec, people: People) -> Part | None:
-    """Read one place: a field's name, or a mapping with `field`, `constant` or `links`; None when it is wrong."""
+def read_part(reader: YamlReader, value: Any, line: int, spec: FieldSpec, people: People) -> FieldSource | None:
+    """Read one place: a field's name, or a mapping with `field`, `constant` or `links`; None when it is invalid."""
     if not isinstance(value, CommentedMap):
         name = reader.text(value, line, f"the field for '{spec.name}'")
-        return Part(line, FieldRef(name, line)) if name else None
+        return FieldSource(line, FieldRef(name, line)) if name else None
     reader.keys(value, _PART_KEYS, f"'{spec.name}'")
     ways = [way for way in ("field", "constant", "links") if way in value]
     if len(ways) != 1:
@@ -63,11 +63,11 @@ def read_part(reader: YamlReader, value: Any, line: int, spec: FieldSpec, people
     if ways == ["links"]:
         if spec.type is not FieldType.LIST:
             reader.add(line, f"'{spec.name}' cannot come from links", "only fields that list references can")
-        return Part(line, links=reader.texts_at(value, "links"))
+        return FieldSource(line, links=reader.texts_at(value, "links"))
     ref = FieldRef(reader.text_at(value, "field"), line_of(value, "field"), reader.texts_at(value, "aliases"))
     if not ref.name:
         return None
-    return Part(
+    return FieldSource(
         line,
         ref,
         values=_read_options(reader, value, spec),
@@ -78,7 +78,7 @@ def read_part(reader: YamlReader, value: Any, line: int, spec: FieldSpec, people
 
 def _read_constant(
     reader: YamlReader, value: CommentedMap, line: int, spec: FieldSpec, people: People
-) -> Part | None:
+) -> FieldSource | None:
     word = reader.text_at(value, "constant")
     if not word:
         return None
@@ -86,11 +86,11 @@ def _read_constant(
     if spec.type is FieldType.PERSON and word not in people.names:
         hint = did_you_mean(word, people.names)
         reader.add(line_of(value, "constant"), f"there is no person '{word}' in the people file", hint)
-    return Part(line, constant=word)
+    return FieldSource(line, constant=word)
 
 
 def check_word(reader: YamlReader, word: str, line: int, spec: FieldSpec) -> None:
-    """Note a word that this canonical field does not know."""
+    """Report a word that this canonical field does not know."""
     known = spec.choices or (("yes", "no") if spec.type is FieldType.YESNO else ())
     if known and word not in known and not (spec.type is FieldType.YESNO and word in {"true", "false"}):
         reader.add(line, f"'{word}' is no word of '{spec.name}'", did_you_mean(word, known))
@@ -131,5 +131,5 @@ def _read_split(reader: YamlReader, data: CommentedMap, spec: FieldSpec) -> str:
 
 
 def option_words(options: Options | None) -> Mapping[str, str] | None:
-    """Return option -> word without the lines."""
+    """Return option -> word, without the line numbers."""
     return None if options is None else {option: word for option, word, _ in options}

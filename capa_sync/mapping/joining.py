@@ -1,4 +1,4 @@
-"""One nonconformity kept as two tickets (`same_as`): joined field by field into one record."""
+"""Joins one nonconformity kept as several tickets (`same_as`) field by field into one record."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ def join(primary: CapaRecord, others: Sequence[CapaRecord], *, unread: bool = Fa
     the actions likewise. Stage, pauses and presence are the primary's, and findings belong to its ticket.
 
     Args:
-        primary: of the source named first in the settings.
-        others: the twins, in the order of the settings.
-        unread: a twin could not be read or mapped: rules cannot tell.
+        primary: the record of the source that the settings name first.
+        others: the duplicates, in the order of the settings.
+        unread: whether a duplicate could not be read or mapped; rules then answer "cannot tell".
     """
     reason = "the other ticket of this nonconformity could not be read" if unread else ""
     records = (primary, *others)
@@ -35,7 +35,7 @@ def join(primary: CapaRecord, others: Sequence[CapaRecord], *, unread: bool = Fa
     starts = [record.history_from for record in records if record.history_from is not None]
     return replace(
         primary,
-        also=tuple((each.source, each.ticket_id, each.ticket_key) for each in others),
+        also=tuple((other.source, other.ticket_id, other.ticket_key) for other in others),
         fields={name: record.fields[name] for name, record in chosen.items()},
         labels=_labels(primary, chosen, doer),
         timeline=_merge(records, chosen, doer),
@@ -45,25 +45,27 @@ def join(primary: CapaRecord, others: Sequence[CapaRecord], *, unread: bool = Fa
         actions=_regrouped(doer, records),
         actions_mapped=any(record.actions_mapped for record in records),
         actions_problem="; ".join(filter(None, (record.actions_problem for record in records))),
-        comments=tuple(sorted((c for record in records for c in record.comments), key=lambda comment: comment.at)),
+        comments=tuple(
+            sorted((comment for record in records for comment in record.comments), key=lambda comment: comment.at)
+        ),
         history_complete=all(record.history_complete for record in records),
         history_gaps={name: why for record in reversed(records) for name, why in record.history_gaps.items()},
         history_from=max(starts) if starts else None,
         people_active=_merged_activity(records),
         people_names={key: name for record in reversed(records) for key, name in record.people_names.items()},
-        last_human_at=max((each.last_human_at for each in records if each.last_human_at is not None), default=None),
+        last_human_at=max(filter(None, (record.last_human_at for record in records)), default=None),
         attachments=sum(record.attachments for record in records),
         unread_join=reason,
     )
 
 
 def _is_there(action: Action) -> bool:
-    """Tell whether an action is one now; an emptied field was one."""
+    """Return whether an action exists now; an emptied field once was an action."""
     return action.text.state is not ValueState.EMPTY
 
 
 def _first(records: Sequence[CapaRecord], name: str) -> CapaRecord:
-    """Return the record that gives a field: the first with it filled, else the first that can tell of it."""
+    """Return the record that supplies a field: the first that has it filled, else the first with an error."""
     values = [(record.fields[name], record) for record in records]
     tests: tuple[Callable[[Value], bool], ...] = (
         lambda value: value.is_filled,
@@ -86,7 +88,7 @@ def _labels(primary: CapaRecord, chosen: dict[str, CapaRecord], doer: CapaRecord
 
 
 def _group_numbers(records: Sequence[CapaRecord]) -> dict[tuple[int, int], int]:
-    """Give every group of every record its number in the joined order: by instant, each record's own order kept."""
+    """Number every group of every record in the joined order: by instant; each record's own order stays."""
     events: list[tuple[datetime, int, int]] = []
     for index, record in enumerate(records):
         at: datetime | None = None
@@ -138,7 +140,7 @@ def _regrouped(doer: CapaRecord, records: Sequence[CapaRecord]) -> tuple[Action,
 
 
 def _merged_activity(records: Iterable[CapaRecord]) -> dict[str, bool | None]:
-    """Return whether each person is active: active anywhere is active."""
+    """Return whether each person is active; active in any record means active."""
     merged: dict[str, bool | None] = {}
     for record in records:
         for person, active in record.people_active.items():

@@ -1,4 +1,4 @@
-"""Canonical fields that list linked tickets (similar, duplicate, recurrence), with what the history says of links."""
+"""Canonical fields that list linked tickets (similar, duplicate, recurrence), with the history of the links."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from capa_sync.model.values import EMPTY, Value, ValueState
 
 
 def link_history(types: frozenset[str], history: TicketHistory) -> tuple[Value, Value, Sequence[Step]]:
-    """Return the keys linked by these types (as read on the record, folded) now, at birth, and the steps between.
+    """Return the keys linked by these types (as read on the record, folded) now, at creation, and the steps between.
 
-    Jira's history calls the field `Link` and names the other key with the sentence "This issue <type> KEY".
+    Jira's history calls the field `Link` and contains the other key in the sentence "This issue <type> KEY".
     """
     if not history.ticket.children and not history.link_changes:
         return EMPTY, EMPTY, NO_STEPS
@@ -33,8 +33,8 @@ def link_history(types: frozenset[str], history: TicketHistory) -> tuple[Value, 
 
 
 def _is_about(change: RawChange, types: frozenset[str]) -> bool:
-    said = fold(f"{change.old.text} {change.new.text}")
-    return any(f" {each} " in f" {said} " for each in types)
+    text = fold(f"{change.old.text} {change.new.text}")
+    return any(f" {link_type} " in f" {text} " for link_type in types)
 
 
 def _value(keys: Iterable[str]) -> Value:

@@ -1,4 +1,4 @@
-"""Loads a mapping file; every mistake in it comes as one line with file, line and hint."""
+"""Loads a mapping file; every mistake in it becomes one message with file, line and hint."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ KINDS = ("jira", "servicenow")
 
 
 def load_mapping(path: Path, shown: str = "") -> MappingFile:
-    """Read a mapping and the people file it names.
+    """Read a mapping file and the people file that it names.
 
     Args:
         path: the mapping file.
@@ -74,7 +74,7 @@ def _read(reader: YamlReader, data: CommentedMap, path: Path) -> MappingFile | N
 
 
 def content_hash(data: object, people: People) -> str:
-    """Return the SHA-256 hex of what a mapping and its people file say."""
+    """Return the SHA-256 hex digest of the content of a mapping and its people file."""
     text = json.dumps([data, people.content], sort_keys=True, ensure_ascii=False)
     return hashlib.sha256(text.encode()).hexdigest()
 
@@ -99,12 +99,12 @@ def _read_people(reader: YamlReader, data: CommentedMap, path: Path) -> People:
 
 
 def _inside(folder: Path, name: str) -> Path | None:
-    """Return the path of a name in a folder; None where the name, or the link that it is, leads out of it."""
+    """Return the path of a name in a folder; None where the name, or its symbolic link, leads outside."""
     try:
         path = (folder / name).resolve()
-        path.exists()  # a name too long shows here
+        path.exists()  # raises for a name that is too long
         return path if path.is_relative_to(folder.resolve()) else None
-    except (OSError, ValueError, RuntimeError):  # a loop of links, or a name that no file can have
+    except (OSError, ValueError, RuntimeError):  # a loop of links, or an invalid file name
         return None
 
 

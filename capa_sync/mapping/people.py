@@ -1,4 +1,4 @@
-"""People: one canonical id for a person over all sources, and who counts as a human."""
+"""Persons: one canonical id for a person over all sources, and which accounts count as human."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class People:
         names: person id -> display name. accounts: (source, account id) -> person id.
         gone: persons marked `active: no`. groups: group -> person ids. waiver_group: group that may waive, or "".
         content: the file's data, for the mapping's hash.
-        sources: names of the sources that accounts are in, each with where it is first written.
+        sources: names of the sources that have accounts here -> file and line of the first mention.
     """
 
     names: Mapping[str, str] = field(default_factory=dict)
@@ -44,7 +44,7 @@ def load_people(path: Path, shown: str = "") -> People:
     reader = YamlReader(shown or str(path), quotes=False)
     data = reader.load(path)
     if data is not None and not _KEYS.issuperset(map(str, data)):
-        # any file may have been named here, one of secrets too: nothing of it is repeated
+        # the user may have named any file here, also one with secrets: no message quotes it
         key = next(key for key in data if str(key) not in _KEYS)
         reader.add(line_of(data, key), "a people file has no such key", did_you_mean(str(key)[:80], sorted(_KEYS)))
         data = None
@@ -111,9 +111,9 @@ def _read_groups(reader: YamlReader, data: CommentedMap, names: Iterable[str]) -
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What an account means: the person's id and name, whether active, and whether a human is behind it.
+    """What an account means: the person's id and name, whether active, and whether a human uses it.
 
-    `by` is the person for a change's `by`: None for an ignored account, which is unreadable (CONTRACT.md 7).
+    `by` is the person for a change's `by`; None for an ignored account, whose value is unreadable (CONTRACT.md 7).
     """
 
     person: str
@@ -124,8 +124,8 @@ class Known:
     by: str | None
 
 
-class Directory:
-    """Resolves account ids of one source to persons; remembers what it resolved."""
+class PeopleDirectory:
+    """Resolves account ids of one source to persons; caches the results."""
 
     def __init__(
         self, source: str, people: People, accounts: Iterable[Account], ignored: Iterable[str], own: Iterable[str]
@@ -137,13 +137,13 @@ class Directory:
             self._by_id.setdefault(account.id, account)
             for alias in account.aliases:
                 self._by_id.setdefault(alias, account)
-        self._ignored = frozenset(fold(each) for each in ignored)
+        self._ignored = frozenset(fold(name) for name in ignored)
         self._own = frozenset(own)
         self._known: dict[str, Known] = {}
         self._persons: dict[str, Known] = {}
 
     def known(self, account: str, name: str = "") -> Known:
-        """Return who this account is; `name` is the display name told beside it, if any."""
+        """Return who this account is; `name` is the display name that came with it, if any."""
         found = self._known.get(account)
         if found is None or (name and found.name == account):
             found = self._known[account] = self._resolve(account, name)
@@ -151,12 +151,12 @@ class Directory:
         return found
 
     def author(self, account: str) -> tuple[str | None, bool]:
-        """Return the person behind an account that changed something, and whether there is one."""
+        """Return the person behind the account of a change, and whether the account is human."""
         known = self._known.get(account) or self.known(account)
         return known.by, known.human
 
     def is_human(self, account: str) -> bool:
-        """Tell whether a change by this account counts as a person's; a lost author counts as a person."""
+        """Return whether a change by this account counts as a person's; an unknown author counts as a person."""
         return not account or (self._known.get(account) or self.known(account)).human
 
     def person_value(self, raw: Raw) -> Value:
@@ -169,12 +169,12 @@ class Directory:
         return self.known(account, raw.names[0] if raw.names else raw.text).value
 
     def persons_among(self, data: Iterable[object]) -> set[str]:
-        """Return what of this data is the id of a person listed or met."""
+        """Return the values that are ids of persons, listed in the people file or resolved before."""
         met, listed = self._persons, self._people.names
-        return {each for each in data if isinstance(each, str) and (each in met or each in listed)}
+        return {value for value in data if isinstance(value, str) and (value in met or value in listed)}
 
     def active_of(self, person: str) -> bool | None:
-        """Tell whether a person is active; None where neither the people file nor the tracker says."""
+        """Return whether a person is active; None where neither the people file nor the tracker says so."""
         if person in self._people.gone:
             return False
         met = self._persons.get(person)
@@ -192,11 +192,11 @@ class Directory:
     def _resolve(self, account: str, name: str) -> Known:
         entry = self._by_id.get(account)
         ids = (account,) if entry is None else (account, entry.id, *entry.aliases)
-        person = next(filter(None, (self._people.accounts.get((self._source, each)) for each in ids)), "")
+        person = next(filter(None, (self._people.accounts.get((self._source, account_id)) for account_id in ids)), "")
         listed = bool(person)
         person = person or f"{self._source}:{entry.id if entry else account}"
         shown = self._people.names.get(person) or (entry.name if entry else "") or name or account
-        words = {fold(each) for each in (*ids, entry.name if entry else name)} | ({fold(person)} if listed else set())
+        words = {fold(word) for word in (*ids, entry.name if entry else name)} | ({fold(person)} if listed else set())
         human = not self._own.intersection(ids) and not words & self._ignored
         active = False if person in self._people.gone else self._is_active(person, entry, listed=listed)
         value = (
@@ -218,10 +218,10 @@ class Directory:
 
 
 def persons_of(source: str, people: People, accounts: Iterable[Account]) -> dict[str, str]:
-    """Return account id (or alias) -> person id, where the person is not just that account of the source."""
+    """Return account id (or alias) -> person id, where the person id is not simply `SOURCE:ACCOUNT`."""
     met = list(accounts)
-    directory = Directory(source, people, met, (), ())
-    known = {each for where, each in people.accounts if where == source}
-    known |= {name for each in met for name in (each.id, *each.aliases)}
-    persons = {each: directory.known(each).person for each in known if each}
-    return {each: person for each, person in persons.items() if person != f"{source}:{each}"}
+    directory = PeopleDirectory(source, people, met, (), ())
+    known = {account_id for where, account_id in people.accounts if where == source}
+    known |= {account_id for account in met for account_id in (account.id, *account.aliases)}
+    persons = {account_id: directory.known(account_id).person for account_id in known if account_id}
+    return {account_id: person for account_id, person in persons.items() if person != f"{source}:{account_id}"}

@@ -23,18 +23,18 @@ _WORDS = frozenset(
 _BARE = frozenset(word.strip() for word in _WORDS if word.strip())
 
 _BARE |= {"(y)", "(n)", "(on)", "(off)", "(flag)", "(flagoff)"}
-"""Signs that wiki markup draws."""
+"""Wiki markup for icons."""
 _EDGES = " \t.,;:!?*_~\"'`…-–—()#|^+"
 _LONGEST = 90
-"""No longer text is taken for a placeholder."""
+"""A text with more characters is no placeholder."""
 _LONGEST_OF_PIECES, _MOST_PIECES = 2_000, 40
-"""Nor is a longer text of several lines or cells."""
+"""Limits for a text of several lines or cells: characters, and number of lines and cells."""
 
 
 def is_placeholder(text: str) -> bool:
-    """Tell whether a normalised, non-empty text stands for "nothing yet".
+    """Return whether a normalised, non-empty text stands for "nothing yet".
 
-    Text without any letter or digit does, and so does one that is nothing but a bracketed note.
+    A text without any letter or digit does, and so does a text that is only a bracketed note.
     """
     if len(text) > _LONGEST:
         return False
@@ -50,8 +50,8 @@ def is_placeholder(text: str) -> bool:
 def state_of(text: str, shown: str) -> ValueState:
     """Return the state of a text: filled, empty or placeholder.
 
-    A text of several lines or cells is a placeholder when each of them is one; bullets, numbers of items, rulers and
-    hard spaces around them are nothing, for other forms of the same content draw them.
+    A text of several lines or cells is a placeholder when each of them is a placeholder. Bullets, item numbers,
+    rulers and hard spaces are ignored, because another form of the same content may draw them.
 
     Args:
         text: normalised.
@@ -69,11 +69,11 @@ def state_of(text: str, shown: str) -> ValueState:
 
 
 def bare(piece: str) -> str:
-    """Return a line or cell without the signs of lists before it; "" for a ruler."""
+    """Return a line or cell without its leading list signs; "" for a ruler."""
     text = normalise(piece.replace("&nbsp;", " "))
     if RULER.fullmatch(text):
         return ""
-    # a dash alone is written by people for "nothing", unlike a bullet that has lost its text
+    # people write a dash alone for "nothing"; that differs from a bullet that has lost its text
     while text not in _DASHES and (sign := LIST_SIGN.match(text)) is not None:
         text = text[sign.end() :]
     return text

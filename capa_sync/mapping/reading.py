@@ -1,4 +1,4 @@
-"""YAML files of users, read with line numbers; every mistake becomes one Problem with place and hint."""
+"""Reads users' YAML files with line numbers; every mistake becomes one Problem with file, line and hint."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from capa_sync.yamlfiles import LARGEST, Refused, load_with_lines
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """Return a hint naming the nearest known word, else all of them."""
+    """Return a hint that names the nearest known word, or all known words where none is near."""
     words = list(known)
-    near = get_close_matches(word.casefold(), [each.casefold() for each in words], n=1, cutoff=0.6)
+    near = get_close_matches(word.casefold(), [candidate.casefold() for candidate in words], n=1, cutoff=0.6)
     if near:
-        return f"did you mean '{next(each for each in words if each.casefold() == near[0])}'?"
+        return f"did you mean '{next(candidate for candidate in words if candidate.casefold() == near[0])}'?"
     return f"known: {', '.join(words)}" if words else ""
 
 
@@ -33,11 +33,11 @@ def line_of(holder: Any, key: Any) -> int:
 
 
 class YamlReader:
-    """One file under reading: collects problems instead of stopping at the first.
+    """Reads one file; collects problems instead of stopping at the first.
 
     Args:
         file: how the user named it.
-        quotes: whether messages may repeat what the file says.
+        quotes: whether messages may quote the file's content.
     """
 
     def __init__(self, file: str, *, quotes: bool = True) -> None:
@@ -46,11 +46,11 @@ class YamlReader:
         self.problems: list[Problem] = []
 
     def add(self, line: int, what: str, hint: str = "") -> None:
-        """Note one mistake."""
+        """Report one mistake."""
         self.problems.append(Problem(self.file, line, what, hint))
 
     def load(self, path: Path) -> CommentedMap | None:
-        """Parse the file; None (with a problem noted) when it holds no mapping."""
+        """Parse the file; return None (and report a problem) when it contains no mapping."""
         try:
             data = load_with_lines(decoded(read_user_file(path, self.file, LARGEST), self.file))
         except UserError as error:
@@ -66,7 +66,7 @@ class YamlReader:
         return None
 
     def _not_yaml(self, error: YAMLError) -> None:
-        """Word a syntax error; a key or a value of the file is quoted only where the file may be quoted."""
+        """Report a syntax error; quote a key or a value of the file only where quoting is allowed."""
         mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
         what, hint = "this is not YAML", "check indentation, quotes and brackets"
         if isinstance(error, DuplicateKeyError):
@@ -77,14 +77,14 @@ class YamlReader:
         self.add(mark.line + 1 if mark else 1, what, hint)
 
     def keys(self, data: CommentedMap, allowed: Iterable[str], where: str) -> None:
-        """Note every key that is not allowed."""
+        """Report every key that is not allowed."""
         known = list(allowed)
         for key in data:
             if str(key) not in known:
                 self.add(line_of(data, key), f"{where} has no key '{key}'", did_you_mean(str(key), known))
 
     def map_at(self, data: CommentedMap, key: str) -> CommentedMap | None:
-        """Return the mapping under a key; None (with a problem unless absent) otherwise."""
+        """Return the mapping under a key; None otherwise (with a problem unless the key is absent)."""
         value = data.get(key)
         if value is None or isinstance(value, CommentedMap):
             return value
@@ -92,7 +92,7 @@ class YamlReader:
         return None
 
     def items_at(self, data: CommentedMap, key: str) -> Iterator[tuple[Any, int]]:
-        """Yield the items of a list under a key with their lines; one single value counts as a list of one."""
+        """Yield the items of the list under a key with their lines; a single value counts as a list of one."""
         value = data.get(key)
         if value is None:
             return
@@ -103,7 +103,7 @@ class YamlReader:
             yield value, line_of(data, key)
 
     def text(self, value: Any, line: int, what: str) -> str:
-        """Return a scalar as text; "" (with a problem) for what YAML read as something else."""
+        """Return a scalar as text; "" (with a problem) for any value that YAML did not read as text or integer."""
         if isinstance(value, bool):
             return "true" if value else "false"
         if isinstance(value, (str, int)):
@@ -122,7 +122,7 @@ class YamlReader:
         return tuple(filter(None, (self.text(item, line, f"'{key}'") for item, line in self.items_at(data, key))))
 
     def flag_at(self, data: CommentedMap, key: str, *, default: bool) -> bool:
-        """Return the yes or no under a key, `default` when absent or wrong (with a problem)."""
+        """Return the boolean under a key; `default` when it is absent or wrong (with a problem)."""
         value = data.get(key, default)
         if isinstance(value, bool):
             return value
@@ -141,7 +141,7 @@ class YamlReader:
 
 
 def plain(data: Any) -> Any:
-    """Return the YAML data as JSON-able values, without comments and lines (what a file's hash covers)."""
+    """Return YAML data as JSON values without comments and lines (this is what a file's hash covers)."""
     if isinstance(data, dict):
         return {str(key): plain(value) for key, value in data.items()}
     if isinstance(data, list):

@@ -1,8 +1,8 @@
-"""Whether a ticket is a record or a record's action alone; pure, from what the mapping says and who names whom.
+"""Decides whether a ticket is a record or only a record's action; pure, from the mapping and the links of tickets.
 
-In this order: a sub-task or child that `actions` names is an action; a linked ticket that the query itself names is a
-record, and the other's action besides, unless that entry says `also_record: false`; everything else that was read for
-a record's sake is an action.
+The rules apply in this order: a sub-task or child that `actions` names is an action; a linked ticket that the query
+returns is a record, and also an action of the other, unless that entry says `also_record: false`; every other ticket
+that was read because a record refers to it is an action.
 """
 
 from __future__ import annotations
@@ -16,19 +16,19 @@ from capa_sync.model.record import ActionOrigin
 from capa_sync.model.ticket import Presence, Role, Scope
 
 _GONE = frozenset({Presence.DELETED, Presence.DELETED_OR_HIDDEN, Presence.OUT_OF_SCOPE})
-"""Such a ticket makes no action of another: its links are old, or not ours to follow."""
+"""A ticket with such a presence makes no other ticket an action: its links are outdated or out of scope."""
 
 
 class Place(Protocol):
-    """What of a mirrored ticket bears on roles: as `store.roles.Place`."""
+    """The properties of a mirrored ticket that decide roles, as in `store.roles.Place`."""
 
     @property
     def scope(self) -> Scope:
-        """Whether the query names it."""
+        """Whether the query returns it."""
 
     @property
     def presence(self) -> Presence:
-        """Where it is."""
+        """Whether it is still in the tracker."""
 
     @property
     def kind(self) -> str:
@@ -40,40 +40,44 @@ class Place(Protocol):
 
 
 class LinkRules:
-    """Which tickets the action entries of a mapping take in, and by which links."""
+    """Which tickets the action entries of a mapping include, and by which links."""
 
     def __init__(self, actions: Iterable[ActionMapping]) -> None:
         entries = list(actions)
-        self._subtasks = {fold(t) for e in entries if e.origin is ActionOrigin.SUBTASK for t in e.types}
-        self._links = [e for e in entries if e.origin is ActionOrigin.LINK]
+        self._subtasks = {
+            fold(name) for entry in entries if entry.origin is ActionOrigin.SUBTASK for name in entry.types
+        }
+        self._links = [entry for entry in entries if entry.origin is ActionOrigin.LINK]
 
     @property
     def has_links(self) -> bool:
-        """Tell whether any link makes an action."""
+        """Return whether any link makes a ticket an action."""
         return bool(self._links)
 
     @property
     def has_exclusive(self) -> bool:
-        """Tell whether any link makes an action alone of a ticket that the query names."""
+        """Return whether any link makes a ticket that the query returns only an action."""
         return any(not entry.also_record for entry in self._links)
 
     def is_part(self, place: Place) -> bool:
-        """Tell whether a ticket is the action of its parent, whatever the query names."""
+        """Return whether a ticket is the action of its parent, whether or not the query returns it."""
         return place.part_of == "child" or (place.part_of == "subtask" and fold(place.kind) in self._subtasks)
 
     def takes(self, link_type: str, kind: str) -> bool:
-        """Tell whether a link, as read on the record, makes an action of a ticket of that kind."""
+        """Return whether a link, as read on the record, makes a ticket of that kind an action."""
         return self._entry(link_type, kind) is not None
 
     def is_exclusive(self, link_type: str, kind: str) -> bool:
-        """Tell whether it makes an action alone of it; of several entries that fit, the first counts."""
+        """Return whether such a link makes it only an action; of several entries that fit, the first counts."""
         entry = self._entry(link_type, kind)
         return entry is not None and not entry.also_record
 
     def _entry(self, link_type: str, kind: str) -> ActionMapping | None:
         wanted = fold(link_type)
-        fitting = (e for e in self._links if wanted in map(fold, e.types))
-        return next((e for e in fitting if not e.issue_types or fold(kind) in map(fold, e.issue_types)), None)
+        fitting = (entry for entry in self._links if wanted in map(fold, entry.types))
+        return next(
+            (entry for entry in fitting if not entry.issue_types or fold(kind) in map(fold, entry.issue_types)), None
+        )
 
 
 Links = Mapping[str, Collection[tuple[str, str]]]
@@ -83,15 +87,15 @@ Links = Mapping[str, Collection[tuple[str, str]]]
 def role_of(ticket_id: str, rules: LinkRules, places: Mapping[str, Place], links: Links) -> Role:
     """Return a ticket's role.
 
-    A link claims a ticket only where its owner is there, named by the query and no part of another. Where that owner
-    is claimed itself by an entry with `also_record: false`, it claims nothing exclusively: in a chain or a circle of
-    such links a ticket would else be the action of none and in no register.
+    A link claims a ticket only where the link's owner is present, in the query, and no part of another ticket. An
+    owner that an entry with `also_record: false` claims makes no exclusive claim itself: in a chain or cycle of such
+    links, a ticket could otherwise be an action of no record and be missing from the register.
 
     Args:
-        ticket_id: whose; one of `places`.
+        ticket_id: the ticket; one of `places`.
         rules: of the mapping.
-        places: of this ticket, of those that name it, and of those that name these.
-        links: of this ticket, and of those that name it.
+        places: of this ticket, of the tickets that name it, and of the tickets that name those.
+        links: to this ticket, and to the tickets that name it.
     """
     place = places[ticket_id]
     if rules.is_part(place) or place.scope is Scope.NEVER:
@@ -109,7 +113,7 @@ def _is_claimed(ticket_id: str, rules: LinkRules, places: Mapping[str, Place], l
 
 
 def _claims(ticket_id: str, rules: LinkRules, places: Mapping[str, Place], links: Links) -> Sequence[tuple[str, str]]:
-    """Return (owner, link type) of the links by which records of the query name a ticket as their action."""
+    """Return (owner, link type) of the links by which records in the query name a ticket as their action."""
     kind = places[ticket_id].kind
     return [
         (owner, link_type)

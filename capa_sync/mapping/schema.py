@@ -1,4 +1,4 @@
-"""What a mapping file says, once read: frozen, with the line of everything a person may have to mend."""
+"""The content of a loaded mapping file: frozen, with the line number of everything a person may have to fix."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from capa_sync.model.record import ActionKind, ActionOrigin, Stage
 from capa_sync.model.settings import ChildSpec
 
 Options = tuple[tuple[str, str, int], ...]
-"""(option by id or name, our word, line): the lines under `values:`."""
+"""(option id or name, our word, line number): the entries under `values:`."""
 
 NOTHING = "empty"
-"""The word that, written for an option under `values:`, makes that option count as no value."""
+"""An option that `values:` maps to this word counts as no value."""
 
 
 @dataclass(frozen=True, slots=True)
 class FieldRef:
-    """A tracker's field, by name or id; `aliases` are names it had before, as old history entries tell them."""
+    """A tracker's field, by name or id; `aliases` are its earlier names, which old history entries still contain."""
 
     name: str
     line: int
@@ -27,8 +27,8 @@ class FieldRef:
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
-    """One place a canonical field comes from: a field, a constant, or the record's links of some types."""
+class FieldSource:
+    """One place that a canonical field is read from: a field, a constant, or the record's links of some types."""
 
     line: int
     ref: FieldRef | None = None
@@ -41,16 +41,16 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class FieldMapping:
-    """A canonical field and its places, the first filled of which counts."""
+    """A canonical field and the places it is read from; the first filled place counts."""
 
     name: str
     line: int
-    parts: tuple[Part, ...]
+    parts: tuple[FieldSource, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class StatusRule:
-    """A status by id or name means a stage; between `since` and `until` (UTC days, `until` excluded) if given."""
+    """Maps a status (by id or name) to a stage, from `since` to before `until` (UTC days) if they are given."""
 
     status: str
     stage: Stage
@@ -62,7 +62,7 @@ class StatusRule:
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """A field holds one of these options (by id or name); without a field the status itself does."""
+    """A field holds one of these options (by id or name); without a field, the status is one of them."""
 
     options: tuple[str, ...]
     line: int
@@ -71,7 +71,7 @@ class Condition:
 
 @dataclass(frozen=True, slots=True)
 class StageMapping:
-    """Where the claimed stage comes from."""
+    """The field and the status rules that the claimed stage is read from."""
 
     ref: FieldRef
     rules: tuple[StatusRule, ...]
@@ -82,19 +82,19 @@ class StageMapping:
 
 @dataclass(frozen=True, slots=True)
 class ActionMapping:
-    """One place a record's actions come from; `kind` is a word, or a field of the child with values.
+    """One place that a record's actions are read from; `kind` is a word, or a field of the child with `values`.
 
-    `also_record`: whether a linked ticket that the query names too is a record of its own besides.
+    `also_record`: whether a linked ticket that the query returns too is also a record of its own.
     """
 
     origin: ActionOrigin
     line: int
-    kind: ActionKind | Part
-    text: Part
-    owner: Part | None = None
-    due_at: Part | None = None
-    done_at: Part | None = None
-    evidence: Part | None = None
+    kind: ActionKind | FieldSource
+    text: FieldSource
+    owner: FieldSource | None = None
+    due_at: FieldSource | None = None
+    done_at: FieldSource | None = None
+    evidence: FieldSource | None = None
     inherit: tuple[str, ...] = ()
     types: tuple[str, ...] = ()
     issue_types: tuple[str, ...] = ()
@@ -109,7 +109,7 @@ class ActionMapping:
 
 @dataclass(frozen=True, slots=True)
 class SameAs:
-    """The field that names the other ticket of the same nonconformity, and the source that other one is in."""
+    """The field that names the other ticket of the same nonconformity, and the source of that other ticket."""
 
     ref: FieldRef
     source: str
@@ -117,11 +117,11 @@ class SameAs:
 
 @dataclass(frozen=True, slots=True)
 class MappingFile:
-    """A mapping file without mistakes.
+    """A mapping file that has no mistakes.
 
     Attributes:
-        name, kind: as written. file: the path as the user would name it. hash: over what it and its people file
-            say, not over comments and layout. record_line: where `record:` stands.
+        name, kind: as written. file: the path as the user named it. hash: over the content of this file and its
+            people file, without comments and layout. record_line: the line of `record:`.
     """
 
     name: str

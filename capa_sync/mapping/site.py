@@ -1,4 +1,4 @@
-"""Resolves a mapping's field names against the tracker's own fields; pins what it found, reports drift."""
+"""Resolves a mapping's field names to the tracker's fields; pins the ids that it found and reports drift."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ _DAY_TYPES = frozenset({"date", "glide_date"})
 
 
 class SharedName(NamedTuple):
-    """A name by which a history may mean any of several fields."""
+    """A field name in a history that several fields share."""
 
     name: str
     ids: tuple[str, ...]
 
     @property
     def reason(self) -> str:
-        """Say why such a history cannot be told, and what a person can do."""
+        """Return why such a history is ambiguous, and what a person can do."""
         return (
             f"the change history tells of '{self.name}' by name alone, and {len(self.ids)} fields go by that name "
             f"({', '.join(self.ids)}): give the other one another name in the tracker, or delete it there"
@@ -32,23 +32,23 @@ class SharedName(NamedTuple):
 
 
 class SiteFields:
-    """The tracker's fields by id and name, while a mapping is bound to them.
+    """The tracker's fields by id and name, used while a mapping is bound.
 
     Attributes:
-        pins: `canonical:reference` -> field id, for the register to keep. problems: the mapping cannot work here
-            as written. notes: worth a look. missing: reference -> why it is not on the site.
-        history_ids: every id under which a bound field may stand in a history -> its field id.
-        shared: `name:…` history ids that several fields may stand behind.
+        pins: `canonical:reference` -> field id, for the register to store. problems: why the mapping cannot work on
+            this site as written. notes: remarks. missing: reference -> why it is not on the site.
+        history_ids: every id that a history may use for a bound field -> its field id.
+        shared: `name:…` history ids that several fields share.
     """
 
     def __init__(self, file: str, facts: SiteFacts, pinned: Mapping[str, str]) -> None:
         self._file = file
         self._pinned = pinned
         self._is_complete = facts.fields_complete
-        self._by_id = {each.id: each for each in facts.fields}
+        self._by_id = {known.id: known for known in facts.fields}
         self._by_name: dict[str, list[FieldDef]] = defaultdict(list)
-        for each in facts.fields:
-            self._by_name[fold(each.name)].append(each)
+        for known in facts.fields:
+            self._by_name[fold(known.name)].append(known)
         self.pins: dict[str, str] = {}
         self.problems: list[Problem] = []
         self.notes: list[Problem] = []
@@ -57,7 +57,7 @@ class SiteFields:
         self.shared: dict[str, SharedName] = {}
 
     def find(self, canonical: str, ref: FieldRef) -> FieldDef | None:
-        """Return the tracker's field that a reference means; None (with a problem or reason) when there is none."""
+        """Return the tracker's field that a reference names; None (with a problem or reason) when there is none."""
         key = f"{canonical}:{ref.name}"
         found = self._pinned_field(key, ref) or self._named_field(ref)
         if found is None:
@@ -67,7 +67,7 @@ class SiteFields:
         return found
 
     def column(self, canonical: str, ref: FieldRef) -> FieldDef:
-        """Return a child table's column: the site's field where it is known, else the name itself as the id."""
+        """Return a column of a child table: the site's field if it is known, else the name itself as the id."""
         known = self._by_id.get(ref.name) or next(iter(self._by_name.get(fold(ref.name), ())), None)
         found = known if known is not None else FieldDef(ref.name, ref.name)
         self.pins[f"{canonical}:{ref.name}"] = found.id
@@ -83,7 +83,7 @@ class SiteFields:
                 what = f"the field pinned for '{ref.name}' ({self._pinned[key]}) is gone"
                 self.notes.append(Problem(self._file, ref.line, what, "it is looked up by name anew"))
             return None
-        names = {fold(each) for each in (ref.name, *ref.aliases)}
+        names = {fold(name) for name in (ref.name, *ref.aliases)}
         if ref.name != found.id != found.name and fold(found.name) not in names:
             what = f"'{ref.name}' ({found.id}) is now called '{found.name}'"
             self.notes.append(Problem(self._file, ref.line, what, "the pinned id still counts; write the new name"))
@@ -97,26 +97,26 @@ class SiteFields:
             if len(found) == 1:
                 return found[0]
             if found:
-                ids = ", ".join(each.id for each in found)
+                ids = ", ".join(same.id for same in found)
                 what = f"'{name}' names {len(found)} fields of this site: {ids}"
                 self.problems.append(Problem(self._file, ref.line, what, "write the id instead of the name"))
                 self.missing[ref.name] = what
                 return None
         if not self._is_complete and COLUMN_NAME.fullmatch(ref.name):
-            return FieldDef(ref.name, ref.name)  # the rows tell whether it is there
+            return FieldDef(ref.name, ref.name)  # the rows will show whether it exists
         what = f"the site has no field '{ref.name}'"
-        known = [each.name for each in self._by_id.values()] + list(self._by_id)
+        known = [existing.name for existing in self._by_id.values()] + list(self._by_id)
         hint = did_you_mean(ref.name, known)
         self.problems.append(Problem(self._file, ref.line, what, hint if hint.startswith("did") else ""))
         self.missing[ref.name] = what
         return None
 
     def _remember_history(self, found: FieldDef, ref: FieldRef) -> None:
-        """Data Center's history tells names only: accept the field's present name and the aliases, if unambiguous."""
+        """Accept the field's name and aliases, if unambiguous: Data Center's history contains only names."""
         self.history_ids[found.id] = found.id
         for name in (found.id, found.name, ref.name, *ref.aliases):
             key = history_name(name)
-            named = {each.id for each in self._by_name.get(fold(name), ())}
+            named = {same.id for same in self._by_name.get(fold(name), ())}
             ids = named | {found.id, self.history_ids.get(key, found.id)}
             if len(ids) > 1:
                 known = self.shared.get(key)
@@ -131,5 +131,5 @@ def history_name(name: str) -> str:
 
 
 def is_day(found: FieldDef) -> bool:
-    """Tell whether the tracker keeps a date without time there."""
+    """Return whether the tracker stores a date without time in this field."""
     return found.type in _DAY_TYPES

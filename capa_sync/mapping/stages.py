@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from operator import itemgetter
 
-from capa_sync.mapping.people import Directory
-from capa_sync.mapping.statuses import BoundStage, Told
+from capa_sync.mapping.people import PeopleDirectory
+from capa_sync.mapping.statuses import BoundStage, StageSignal
 from capa_sync.mapping.timeline import Step, TicketHistory, add_rows, birth_of
 from capa_sync.model.record import FieldChange, Pause, Stage
 from capa_sync.model.ticket import Origin, RawChange
@@ -18,12 +18,12 @@ _STAGE_VALUES = {stage: Value(ValueState.FILLED, stage.value, stage.value) for s
 
 @dataclass(slots=True)
 class StageReplay:
-    """What the history of a ticket's status says.
+    """The claimed stage of a ticket, as its status history shows it.
 
     Attributes:
-        value: claimed stage now, state ERROR when its status is not listed. status: the tracker's status name.
+        value: claimed stage now; its state is ERROR when the status is not listed. status: the tracker's status name.
         rows: timeline rows of `stage` and `source_status`. steps: of `stage` alone.
-        pauses: stretches on hold.
+        pauses: periods on hold.
     """
 
     value: Value
@@ -34,9 +34,9 @@ class StageReplay:
 
 
 def replay_stage(
-    bound: BoundStage, history: TicketHistory, people: Directory, *, absent_is_empty: bool
+    bound: BoundStage, history: TicketHistory, people: PeopleDirectory, *, absent_is_empty: bool
 ) -> StageReplay:
-    """Replay status and side-state fields from creation to now."""
+    """Replay the status and the side-state fields from creation to now."""
     return _Replay(bound, history, absent_is_empty).run(people)
 
 
@@ -52,35 +52,35 @@ class _Replay:
         self.bound = bound
         self.history = history
         self.now: dict[str, Raw] = {}
-        self.told: dict[str, Told] = {}
+        self.signals: dict[str, StageSignal] = {}
         self.status = BLANK
-        for each in bound.watched:
-            changes = history.told.get(each)
-            now = history.raw_now(each, absent_is_empty=absent_is_empty) or BLANK
+        for field_id in bound.watched:
+            changes = history.changes.get(field_id)
+            now = history.raw_now(field_id, absent_is_empty=absent_is_empty) or BLANK
             born = changes[0].old if changes else now
-            self.now[each], self.told[each] = now, bound.told(each, born)
-            if each == bound.field_id:
+            self.now[field_id], self.signals[field_id] = now, bound.signal(field_id, born)
+            if field_id == bound.field_id:
                 self.status = born
         self.entered = history.ticket.created_at
-        self.kept = _STAGE_VALUES[Stage.IDENTIFIED]
+        self.unpaused = _STAGE_VALUES[Stage.IDENTIFIED]
         self.holds = False
         self.pauses: list[Pause] = []
         self.steps: list[Step] = []
         self.names: list[Step] = []
 
-    def run(self, people: Directory) -> StageReplay:
+    def run(self, people: PeopleDirectory) -> StageReplay:
         birth = birth_of(self.history)
         born = stage = self._claim()
         name = born_name = self._name()
         self._pause(birth.at)
         for group, changes in self._groups():
-            told = changes[0][1]
+            shown = changes[0][1]
             for field_id, change in changes:
-                self.told[field_id] = self.bound.told(field_id, change.new)
+                self.signals[field_id] = self.bound.signal(field_id, change.new)
                 if field_id == self.bound.field_id:
                     self.status, self.entered = change.new, change.at
-                    told = change
-            stage, name = self._after(group, told, stage, name)
+                    shown = change
+            stage, name = self._after(group, shown, stage, name)
         stage, name = self._end(stage, name)
         rows: list[FieldChange] = []
         add_rows(rows, "source_status", birth, born_name, self.names, people, self.bound.label)
@@ -89,15 +89,15 @@ class _Replay:
 
     def _groups(self) -> list[tuple[int, list[tuple[str, RawChange]]]]:
         groups: dict[int, list[tuple[str, RawChange]]] = {}
-        for each in self.bound.watched:
-            for change in self.history.told.get(each, ()):
-                groups.setdefault(self.history.groups[change.order], []).append((each, change))
+        for field_id in self.bound.watched:
+            for change in self.history.changes.get(field_id, ()):
+                groups.setdefault(self.history.groups[change.order], []).append((field_id, change))
         return sorted(groups.items(), key=_BY_GROUP)
 
-    def _after(self, group: int, told: RawChange, stage: Value, name: Value) -> tuple[Value, Value]:
+    def _after(self, group: int, change: RawChange, stage: Value, name: Value) -> tuple[Value, Value]:
         new, new_name = self._claim(), self._name()
-        self._pause(told.at)
-        base = (group, told.at, told.by, told.entry, told.origin, told.field_name)
+        self._pause(change.at)
+        base = (group, change.at, change.by, change.entry, change.origin, change.field_name)
         self._step(base, stage, new, name, new_name)
         return new, new_name
 
@@ -108,16 +108,16 @@ class _Replay:
             self.names.append(Step(*base, name, new_name))
 
     def _end(self, stage: Value, name: Value) -> tuple[Value, Value]:
-        """Take the step from the last told state to the present one, where no history tells it."""
+        """Add the step from the last recorded state to the present one, where the history does not contain it."""
         now = self.now[self.bound.field_id]
         moved = not _same_option(self.status, now)
-        told = {each: self.bound.told(each, raw) for each, raw in self.now.items()}
-        if not moved and told == self.told and stage.is_filled:
+        signals = {field_id: self.bound.signal(field_id, raw) for field_id, raw in self.now.items()}
+        if not moved and signals == self.signals and stage.is_filled:
             return stage, self._name()
         at = self.history.end_at()
         if moved:
             self.entered = at
-        self.status, self.told = now, told
+        self.status, self.signals = now, signals
         new, new_name = self._claim(), self._name() if moved else name
         self._pause(at)
         base = (self.history.end_group, at, "", "", Origin.OBSERVED, self.bound.label)
@@ -125,29 +125,29 @@ class _Replay:
         return new, self._name()
 
     def _claim(self) -> Value:
-        """Return the stage claimed by what is told; a status on hold keeps the stage it was entered from."""
+        """Return the claimed stage; a status on hold keeps the stage that the ticket had before."""
         self.holds, side, sides = False, len(self.bound.sides), self.bound.sides
-        for told in self.told.values():
-            self.holds = self.holds or told.holds
-            side = min(told.side, side)
+        for signal in self.signals.values():
+            self.holds = self.holds or signal.holds
+            side = min(signal.side, side)
         if not self.holds:
-            status = self.told[self.bound.field_id]
+            status = self.signals[self.bound.field_id]
             stage = sides[status.side].stage if status.side < len(sides) else status.stage_at(self.entered)
-            self.kept = _STAGE_VALUES[stage] if stage else self._unlisted()
-        return _STAGE_VALUES[sides[side].stage] if side < len(sides) else self.kept
+            self.unpaused = _STAGE_VALUES[stage] if stage else self._unlisted()
+        return _STAGE_VALUES[sides[side].stage] if side < len(sides) else self.unpaused
 
     def _unlisted(self) -> Value:
-        status, told = self.status, self.told[self.bound.field_id]
+        status, signal = self.status, self.signals[self.bound.field_id]
         if status.is_blank:
-            return Value(ValueState.ERROR, reason=f"the ticket tells no status (field '{self.bound.label}')")
-        name = told.name.text
+            return Value(ValueState.ERROR, reason=f"the ticket has no status (field '{self.bound.label}')")
+        name = signal.name.text
         ids = f" ({', '.join(status.ids)})" if status.ids and status.ids[0] != name else ""
-        when = f" for {self.entered:%Y-%m-%d}" if told.rules else ""  # it is listed for other times
+        when = f" for {self.entered:%Y-%m-%d}" if signal.rules else ""  # it is listed for other times
         reason = f"status '{name}'{ids} is not listed{when} under `stage: values:` in {self.bound.where}"
         return Value(ValueState.ERROR, text=name, reason=reason)
 
     def _name(self) -> Value:
-        return self.told[self.bound.field_id].name
+        return self.signals[self.bound.field_id].name
 
     def _pause(self, at: datetime) -> None:
         is_open = bool(self.pauses) and self.pauses[-1].end is None
@@ -157,7 +157,7 @@ class _Replay:
             self.pauses[-1] = Pause(self.pauses[-1].start, at)
 
 
-def _same_option(told: Raw, found: Raw) -> bool:
-    return (
-        told.ids == found.ids if told.ids and found.ids else (told.names or told.text) == (found.names or found.text)
-    )
+def _same_option(last: Raw, now: Raw) -> bool:
+    if last.ids and now.ids:
+        return last.ids == now.ids
+    return (last.names or last.text) == (now.names or now.text)

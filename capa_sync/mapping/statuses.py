@@ -1,4 +1,4 @@
-"""Statuses to stages: by id or name, with validity in time, side states, and stretches on hold."""
+"""Maps statuses to stages: by id or name, with validity in time, side states, and periods on hold."""
 
 from __future__ import annotations
 
@@ -26,31 +26,32 @@ class OptionSet:
 
     @classmethod
     def of(cls, options: Iterable[str], known: Iterable[tuple[str, str]] = ()) -> OptionSet:
-        """Make a set of what a mapping lists; `known` (id, name) pairs of the site add the ids behind names."""
+        """Make a set of listed options; `known` (id, name) pairs of the site add the ids of listed names."""
         listed = tuple(options)
         names = frozenset(map(fold, listed))
-        return cls(frozenset(listed) | {each for each, name in known if fold(name) in names}, names)
+        return cls(frozenset(listed) | {option_id for option_id, name in known if fold(name) in names}, names)
 
     def __contains__(self, raw: Raw) -> bool:
         if not self.ids.isdisjoint(raw.ids):
             return True
-        told = raw.names or ((raw.text,) if raw.text else ())
-        return any(fold(each) in self.names for each in told) if told else False
+        names = raw.names or ((raw.text,) if raw.text else ())
+        return any(fold(name) in self.names for name in names) if names else False
 
     def __bool__(self) -> bool:
         return bool(self.ids or self.names)
 
 
 def status_set(facts: SiteFacts, listed: tuple[str, ...], category: str) -> OptionSet:
-    """Return the listed statuses; where none is listed, all of the tracker's own category ("" for no default)."""
+    """Return the listed statuses; where none is listed, all of the tracker's category ("" for no default)."""
     if not listed and category:
-        return OptionSet(frozenset(each.id for each in facts.statuses if each.category == category), frozenset())
-    return OptionSet.of(listed, ((each.id, each.name) for each in facts.statuses))
+        ids = frozenset(status.id for status in facts.statuses if status.category == category)
+        return OptionSet(ids, frozenset())
+    return OptionSet.of(listed, ((status.id, status.name) for status in facts.statuses))
 
 
 @dataclass(frozen=True, slots=True)
 class SideState:
-    """A side state and the condition for it: a field (by id) holding one of some options."""
+    """A side state and its condition: a field (by id) holds one of some options."""
 
     stage: Stage
     field_id: str
@@ -58,13 +59,13 @@ class SideState:
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
-    """What a value of a watched field says of the stage.
+class StageSignal:
+    """What one value of a watched field means for the stage.
 
     Attributes:
-        holds: the ticket is on hold. side: place among the side states of the first whose condition it meets, their
-            number when none. rules: what it means as a status, ids before names. name: the status's own, EMPTY
-            without any.
+        holds: the value puts the ticket on hold. side: index of the first side state whose condition the value
+            meets, the number of side states when there is none. rules: the rules for it as a status, ids before
+            names. name: the name of the status, EMPTY when there is none.
     """
 
     holds: bool
@@ -84,8 +85,8 @@ class Told:
 class BoundStage:
     """Where the claimed stage comes from on this site.
 
-    A site has few statuses and resolutions, and a ticket is asked for them at each step of its life: what a value
-    says is worked out once (`told`).
+    A site has few statuses and resolutions, and each step of a ticket's history needs them; `signal` therefore caches
+    the result for each value.
     """
 
     field_id: str
@@ -96,39 +97,39 @@ class BoundStage:
     sides: tuple[SideState, ...]
     where: str
     watched: tuple[str, ...] = field(init=False)
-    _told: Callable[[str, tuple[str, ...], tuple[str, ...], str], Told] = field(init=False, compare=False)
+    _cached: Callable[[str, tuple[str, ...], tuple[str, ...], str], StageSignal] = field(init=False, compare=False)
 
     def __post_init__(self) -> None:
-        others = (*(side.field_id for side in self.sides), *(each for each, _ in self.on_hold))
+        others = (*(side.field_id for side in self.sides), *(field_id for field_id, _ in self.on_hold))
         object.__setattr__(self, "watched", tuple(dict.fromkeys((self.field_id, *others))))
-        object.__setattr__(self, "_told", lru_cache(maxsize=1_000)(self._tell))
+        object.__setattr__(self, "_cached", lru_cache(maxsize=1_000)(self._signal_of))
 
-    def told(self, field_id: str, raw: Raw) -> Told:
-        """Return what a value of a watched field says."""
-        return self._told(field_id, raw.ids, raw.names, raw.text)
+    def signal(self, field_id: str, raw: Raw) -> StageSignal:
+        """Return what a value of a watched field means for the stage."""
+        return self._cached(field_id, raw.ids, raw.names, raw.text)
 
-    def _tell(self, field_id: str, ids: tuple[str, ...], names: tuple[str, ...], text: str) -> Told:
-        raw, held = Raw(ids, names, text), self.field_id == field_id
+    def _signal_of(self, field_id: str, ids: tuple[str, ...], names: tuple[str, ...], text: str) -> StageSignal:
+        raw, is_status = Raw(ids, names, text), self.field_id == field_id
         sides = (place for place, side in enumerate(self.sides) if side.field_id == field_id and raw in side.options)
-        rules = [rule for key in self._keys_of(raw) for rule in self.rules.get(key, ())] if held else []
-        return Told(
-            any(raw in options for each, options in self.on_hold if each == field_id),
+        rules = [rule for key in self._keys_of(raw) for rule in self.rules.get(key, ())] if is_status else []
+        return StageSignal(
+            any(raw in options for held_field, options in self.on_hold if held_field == field_id),
             next(sides, len(self.sides)),
             tuple(rules),
-            self._name_of(raw) if held else EMPTY,
+            self._name_of(raw) if is_status else EMPTY,
         )
 
     def _keys_of(self, status: Raw) -> Iterable[str]:
-        """Ids before names, and the names told before the site's present name of the id."""
+        """Yield ids before names, and the names of this value before the site's present name of the id."""
         yield from status.ids
-        yield from (fold(each) for each in (*status.names, status.text) if each)
-        yield from (fold(self.names[each]) for each in status.ids if each in self.names)
+        yield from (fold(name) for name in (*status.names, status.text) if name)
+        yield from (fold(self.names[status_id]) for status_id in status.ids if status_id in self.names)
 
     def _name_of(self, status: Raw) -> Value:
         """Return the tracker's own name of a status."""
-        told = status.names[0] if status.names else ""
+        given = status.names[0] if status.names else ""
         known = self.names.get(status.ids[0], "") if status.ids else ""
-        name = told or known or status.text or (status.ids[0] if status.ids else "")
+        name = given or known or status.text or (status.ids[0] if status.ids else "")
         return Value(ValueState.FILLED, name, name) if name else EMPTY
 
 
@@ -137,25 +138,28 @@ def _start(day: date) -> datetime:
 
 
 def bind_stage(mapping: MappingFile, facts: SiteFacts, site: SiteFields) -> BoundStage | None:
-    """Bind `stage:`; None when the site lacks its field."""
+    """Bind `stage:`; return None when the site lacks its field."""
     found = site.find("stage", mapping.stage.ref)
     if found is None:
         return None
-    # the field's own options first: a ServiceNow site's statuses hold those of child tables as well
+    # the field's own options come first: the statuses of a ServiceNow site include those of child tables
     names = dict(found.options)
-    for each in facts.statuses:
-        names.setdefault(each.id, each.name)
+    for status in facts.statuses:
+        names.setdefault(status.id, status.name)
     rules: dict[str, tuple[StatusRule, ...]] = {}
     for rule in mapping.stage.rules:
         for key in {rule.status, fold(rule.status)}:
             rules[key] = (*rules.get(key, ()), rule)
 
     def conditions(name: str, listed: tuple[Condition, ...]) -> list[tuple[str, OptionSet]]:
-        places = [(found if each.ref is None else site.find(f"stage.{name}", each.ref), each) for each in listed]
+        places = [
+            (found if condition.ref is None else site.find(f"stage.{name}", condition.ref), condition)
+            for condition in listed
+        ]
         return [
-            (held.id, OptionSet.of(each.options, names.items() if each.ref is None else held.options))
-            for held, each in places
-            if held is not None
+            (place.id, OptionSet.of(condition.options, names.items() if condition.ref is None else place.options))
+            for place, condition in places
+            if place is not None
         ]
 
     sides = [
@@ -169,7 +173,7 @@ def bind_stage(mapping: MappingFile, facts: SiteFacts, site: SiteFields) -> Boun
 
 
 def _note_absent_statuses(mapping: MappingFile, names: dict[str, str], site: SiteFields) -> None:
-    """Note listed statuses that the site lacks, but for past ones with an end: slips one by one, others together."""
+    """Note listed statuses that the site lacks, except past ones with an end; each likely typing error alone."""
     if not names:
         return
     known = {*names, *map(fold, names.values())}

@@ -1,4 +1,4 @@
-"""Sources that a mapping or its people file names and the settings do not."""
+"""Finds sources that a mapping or its people file names, but not the settings."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from capa_sync.mapping.reading import did_you_mean
 from capa_sync.mapping.schema import MappingFile
 
 _ALIKE = 0.8
-"""`servicnow` is nearly `servicenow`; `jira-dc` is not nearly `jira`."""
+"""With this ratio, `servicnow` is similar to `servicenow`, and `jira-dc` is not similar to `jira`."""
 
 
 def unknown_sources(mapping: MappingFile, known: Collection[str]) -> list[Problem]:
-    """Return one note for each name that is no source of the settings and looks like a slip of one that is.
+    """Return one note for each name that is no source in the settings and looks like a typing error.
 
-    A people file is shared by all that a company has: accounts in a tracker that is not set up here are no slip,
-    unless the name is nearly that of a source here, or a source here has no account in the whole file.
+    A company shares one people file between installations: accounts in a tracker that is not set up here are no
+    mistake, unless the name is similar to a source here, or a source here has no account in the whole file.
 
     Args:
         mapping: with its people file.
@@ -31,11 +31,11 @@ def unknown_sources(mapping: MappingFile, known: Collection[str]) -> list[Proble
 
 
 def _is_slip(name: str, named: Collection[str], known: Collection[str]) -> bool:
-    return bool(difflib.get_close_matches(name, known, cutoff=_ALIKE)) or any(each not in named for each in known)
+    return bool(difflib.get_close_matches(name, known, cutoff=_ALIKE)) or any(source not in named for source in known)
 
 
 def _named(mapping: MappingFile) -> Iterator[tuple[str, str, int, str]]:
-    """Yield each source named, with its place and what it means that there is none."""
+    """Yield each named source with its file and line, and the consequence when the source does not exist."""
     if mapping.same_as is not None:
         what = "`same_as` joins no tickets"
         yield mapping.same_as.source, mapping.file, mapping.same_as.ref.line, what

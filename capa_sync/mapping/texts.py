@@ -1,4 +1,4 @@
-"""Plain text made comparable: normalising and template removal (facts/clause10.md 2.1)."""
+"""Makes plain text comparable: normalising and template removal (facts/clause10.md 2.1)."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def normalise(text: str) -> str:
     """Return the text in NFKC, without zero-width and control characters, on one line with single spaces."""
     if text.isascii():
         if text.isprintable() and "  " not in text:
-            return text.strip(" ")  # most texts: nothing else in them is white
+            return text.strip(" ")  # most texts take this path: they contain no other white space
         joined = " ".join(text.split())
         return joined if joined.isprintable() else " ".join(joined.translate(_CLEAN).split())
     return " ".join(unicodedata.normalize("NFKC", text.translate(_CLEAN)).split())
@@ -30,19 +30,19 @@ def fold(text: str) -> str:
 
 
 def squash(text: str) -> str:
-    """Return letters and digits alone, for "the same but for markup" (history holds wiki text, the field ADF)."""
+    """Return only letters and digits, to compare texts without markup (history holds wiki text, the field ADF)."""
     return "".join(filter(str.isalnum, text.casefold()))
 
 
 def has_word(text: str) -> bool:
-    """Tell whether any letter or digit of any script is there."""
+    """Return whether the text contains a letter or digit of any script."""
     return text[:1].isalnum() or any(map(str.isalnum, text))
 
 
 class Template:
-    """Text that a tracker pre-fills; what is left beside it is what a person wrote.
+    """Text that a tracker pre-fills; the rest of a field's text was written by a person.
 
-    `...` (or `…`) and line ends in a template part its fixed pieces, between which people write.
+    `...` (or `…`) and line ends separate the fixed pieces of a template, between which people write.
     """
 
     def __init__(self, texts: tuple[str, ...]) -> None:
@@ -58,7 +58,7 @@ class Template:
         found, is_ascii, lower = False, text.isascii(), text.lower()
         for piece, pattern in self._pieces:
             if is_ascii and piece.isascii() and piece not in lower:
-                continue  # as a search that ignores case would find, at a tenth of the time
+                continue  # the same result as a case-insensitive search, in a tenth of the time
             text, count = pattern.subn(" ", text, count=1)
             if count:
                 found, lower = True, text.lower()

@@ -1,4 +1,4 @@
-"""The canonical history: groups in true order, births, and replay of one field's changes."""
+"""The canonical history: change groups in chronological order, creation, and replay of one field's changes."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from datetime import datetime
 from functools import cached_property
 from typing import NamedTuple
 
-from capa_sync.mapping.people import Directory
+from capa_sync.mapping.people import PeopleDirectory
 from capa_sync.mapping.site import SharedName, history_name
 from capa_sync.mapping.texts import fold, squash
 from capa_sync.mapping.values import Converter
@@ -16,11 +16,11 @@ from capa_sync.model.ticket import Origin, RawChange, SourceTicket
 from capa_sync.model.values import BLANK, EMPTY, Raw, Value, ValueState
 
 BIRTH_GROUP = 0
-"""Group of the record's birth rows, the lowest."""
+"""Group of the rows for the record's creation; it is the lowest."""
 
 
 class Step(NamedTuple):
-    """One change of a canonical value, or a gap: a change that no history tells, seen between two that it tells."""
+    """One change of a canonical value, or a gap: a change that is missing between two recorded changes."""
 
     group: int
     at: datetime
@@ -33,17 +33,18 @@ class Step(NamedTuple):
 
 
 NO_STEPS: Sequence[Step] = ()
-UNTOLD = Value(ValueState.UNREADABLE, reason="the history does not tell which field it means")
-"""What a field held at birth, where its history cannot be told."""
+AMBIGUOUS = Value(ValueState.UNREADABLE, reason="the history does not tell which field it means")
+"""The value of a field at creation, where its history is ambiguous."""
 
 
 class TicketHistory:
-    """One ticket's changes by field id, with the group of each, and its values now.
+    """One ticket's changes by field id, the group of each change, and the present values.
 
     Attributes:
-        ticket: as read. told: field id -> its changes in true order, for fields that have any.
-        birth_group: of its creation (0 for the record itself). end_group: for what differs from the last told value.
-        untold: field id -> why its history cannot be told: an entry names several fields, of which it is one.
+        ticket: as read. changes: field id -> its changes in chronological order, for fields that have any.
+        birth_group: of its creation (0 for the record itself). end_group: for present values that differ from the
+            last recorded value. ambiguous: field id -> why its history is ambiguous: several fields share the name
+            in the entry.
     """
 
     def __init__(
@@ -52,9 +53,9 @@ class TicketHistory:
         self.ticket = ticket
         self.birth_group = BIRTH_GROUP
         self.end_group = 0
-        self.untold: dict[str, str] = {}
+        self.ambiguous: dict[str, str] = {}
         self.groups: dict[int, int] = {}
-        self.told: dict[str, list[RawChange]] = {}
+        self.changes: dict[str, list[RawChange]] = {}
         for change in ticket.changes:
             field_id = history_ids.get(change.field_id)
             if field_id is None and change.field_id.startswith("name:"):
@@ -62,41 +63,41 @@ class TicketHistory:
                 field_id = history_ids.get(key)
                 if key in shared:
                     field_id = None
-                    self.untold |= dict.fromkeys(shared[key].ids, shared[key].reason)
+                    self.ambiguous |= dict.fromkeys(shared[key].ids, shared[key].reason)
             if field_id is not None:
-                self.told.setdefault(field_id, []).append(change)
+                self.changes.setdefault(field_id, []).append(change)
 
     def changes_of(self, field_id: str) -> Sequence[RawChange]:
-        """Return a field's changes in true order."""
-        return self.told.get(field_id, ())
+        """Return a field's changes in chronological order."""
+        return self.changes.get(field_id, ())
 
     def raw_now(self, field_id: str, *, absent_is_empty: bool) -> Raw | None:
-        """Return what the field holds now; None when it cannot be read.
+        """Return the present value of a field; None when it cannot be read.
 
-        An absent key is empty where the tracker leaves empty fields out, unless an earlier answer held it or the
-        history says it holds something; it is empty everywhere when the history says it was emptied.
+        An absent key means empty where the tracker omits empty fields, unless an earlier answer contained it or the
+        history shows a value. It means empty for every tracker when the history shows that the field was emptied.
         """
         raw = self.ticket.values.get(field_id)
         if raw is not None:
             return raw
-        told = self.told.get(field_id)
-        if told:
-            return BLANK if told[-1].new.is_blank else None
+        changes = self.changes.get(field_id)
+        if changes:
+            return BLANK if changes[-1].new.is_blank else None
         return BLANK if absent_is_empty and field_id not in self.ticket.lost else None
 
     @cached_property
     def link_changes(self) -> Sequence[RawChange]:
-        """Return the changes of links to other tickets, which Jira's history calls `Link`, in true order."""
+        """Return the changes of links to other tickets (`Link` in Jira's history) in chronological order."""
         return [change for change in self.ticket.changes if fold(change.field_name) == "link"]
 
     def end_at(self) -> datetime:
-        """Return the latest instant that the ticket itself tells of."""
+        """Return the latest instant that the ticket itself contains."""
         last = self.ticket.changes[-1].at if self.ticket.changes else self.ticket.created_at
         return max(last, self.ticket.updated_at)
 
 
 def number_groups(record: TicketHistory, children: Sequence[TicketHistory]) -> None:
-    """Give every set of changes saved together its number over the record and its children.
+    """Number every set of changes saved together, over the record and its children.
 
     A ticket's own order is kept even where its instants run backwards; tickets are merged by instant.
     """
@@ -128,23 +129,23 @@ def number_groups(record: TicketHistory, children: Sequence[TicketHistory]) -> N
 
 
 def replay(
-    history: TicketHistory, field_id: str, convert: Converter, now: Value, people: Directory
+    history: TicketHistory, field_id: str, convert: Converter, now: Value, people: PeopleDirectory
 ) -> tuple[Value, Sequence[Step]]:
-    """Return a field's value at birth and its steps, such that the steps lead from the birth to `now`.
+    """Return a field's value at creation and the steps that lead from it to `now`.
 
-    Where two told values do not meet, a gap step of origin `observed` joins them at the latest possible instant;
-    values that differ only in markup meet.
+    Where two recorded values do not match, a gap step of origin `observed` joins them at the latest possible instant;
+    values that differ only in markup match.
     """
-    changes = history.told.get(field_id)
+    changes = history.changes.get(field_id)
     if changes is None:
         return now, NO_STEPS
     steps: list[Step] = []
     held = changes[0].old
     birth = current = EMPTY if held is BLANK else convert(held, people)
     for change in changes:
-        group, told, old = history.groups[change.order], change.old, current
-        if told is not held and not _same_raw(held, told):
-            old = convert(told, people)
+        group, before, old = history.groups[change.order], change.old, current
+        if before is not held and not _same_raw(held, before):
+            old = convert(before, people)
             if meets(current, old):
                 old = current
             else:
@@ -162,36 +163,36 @@ def replay(
     return birth, steps
 
 
-def _same_raw(told: Raw, found: Raw) -> bool:
-    """Tell whether a tracker means the same by both (a reference's history may lack the name it now has)."""
-    if told.ids or found.ids:
-        return told.ids == found.ids
-    return told.text == found.text and told.media_only == found.media_only
+def _same_raw(first: Raw, second: Raw) -> bool:
+    """Return whether both mean the same in the tracker (the history of a reference may lack its present name)."""
+    if first.ids or second.ids:
+        return first.ids == second.ids
+    return first.text == second.text and first.media_only == second.media_only
 
 
-def meets(told: Value, found: Value) -> bool:
-    """Tell whether two values are the same but for markup, case and punctuation, which histories render otherwise."""
-    if told is found:
+def meets(first: Value, second: Value) -> bool:
+    """Return whether two values differ only in markup, case and punctuation, which histories render differently."""
+    if first is second:
         return True
-    if told.state is not found.state:
+    if first.state is not second.state:
         return False
-    if told.data == found.data and (told.data is not None or told.text == found.text):
+    if first.data == second.data and (first.data is not None or first.text == second.text):
         return True
-    if isinstance(told.data, str) and isinstance(found.data, str):
-        bare = squash(told.data)
-        return bool(bare) and bare == squash(found.data)
-    return told.data is None and found.data is None and squash(told.text) == squash(found.text)
+    if isinstance(first.data, str) and isinstance(second.data, str):
+        bare = squash(first.data)
+        return bool(bare) and bare == squash(second.data)
+    return first.data is None and second.data is None and squash(first.text) == squash(second.text)
 
 
 def combine(parts: Sequence[tuple[Value, Sequence[Step]]]) -> tuple[Value, Sequence[Step]]:
-    """Return birth and steps of "the first filled of several places"."""
+    """Return the value at creation and the steps of "the first filled of several places"."""
     held = [birth for birth, _ in parts]
     value = birth = first_filled(held)
-    told = [(step.group, index, step) for index, (_, each) in enumerate(parts) for step in each]
-    if not told:
+    events = [(step.group, index, step) for index, (_, own) in enumerate(parts) for step in own]
+    if not events:
         return birth, NO_STEPS
     steps: list[Step] = []
-    for _, index, step in sorted(told, key=lambda each: each[:2]):
+    for _, index, step in sorted(events, key=lambda event: event[:2]):
         held[index] = step.new
         new = first_filled(held)
         if new != value:
@@ -220,7 +221,7 @@ def _rank(value: Value) -> int:
 
 
 def first_filled(values: Sequence[Value]) -> Value:
-    """Return the first filled value; without one, what most keeps us from saying that all are empty."""
+    """Return the first filled value; without one, the value with the strongest evidence that not all are empty."""
     return min(values, key=_rank)
 
 
@@ -233,7 +234,7 @@ class Birth(NamedTuple):
 
 
 def birth_of(history: TicketHistory) -> Birth:
-    """Return a ticket's birth."""
+    """Return when and by whom a ticket was created."""
     ticket = history.ticket
     return Birth(history.birth_group, ticket.created_at, ticket.created_by)
 
@@ -248,24 +249,24 @@ def add_rows(
     birth: Birth,
     value: Value,
     steps: Iterable[Step],
-    people: Directory,
+    people: PeopleDirectory,
     label: str = "",
     action: str = "",
 ) -> None:
-    """Add the timeline rows of one canonical field: its birth, where something was there, and its changes."""
+    """Add the timeline rows of one canonical field: its value at creation, if it had one, and its changes."""
     if value.state not in _UNBORN:
         group, at, account = birth
         by, human = people.author(account) if account else _LOST
         rows.append(FieldChange(at, group, name, EMPTY, value, by, human, _BIRTH, "", label, action))
-    for group, at, account, entry, origin, told_label, old, new in steps:
+    for group, at, account, entry, origin, step_label, old, new in steps:
         if old.state is new.state and old.data == new.data and (old.data is not None or old.text == new.text):
             continue
         by, human = people.author(account) if account else (_LOST if origin is not _OBSERVED else _NOBODY)
-        rows.append(FieldChange(at, group, name, old, new, by, human, origin, entry, told_label, action))
+        rows.append(FieldChange(at, group, name, old, new, by, human, origin, entry, step_label, action))
 
 
 _LOST: tuple[str | None, bool] = (None, True)
-"""A vanished author was a person."""
+"""A change whose author is unknown counts as a person's."""
 
 _NOBODY: tuple[str | None, bool] = (None, False)
-"""A change that only we observed may have had none."""
+"""A change that only we observed may have no human author."""

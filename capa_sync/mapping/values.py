@@ -1,4 +1,4 @@
-"""One tracker value to one canonical value by the type of the field, in one of six states (clause10.md 2.1)."""
+"""Converts a tracker value to a canonical value by the field's type, in one of six states (clause10.md 2.1)."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime
 from functools import lru_cache
 
-from capa_sync.mapping.people import Directory
+from capa_sync.mapping.people import PeopleDirectory
 from capa_sync.mapping.placeholders import bare, is_placeholder, state_of
 from capa_sync.mapping.schema import NOTHING
 from capa_sync.mapping.texts import Template, fold, normalise
@@ -14,11 +14,11 @@ from capa_sync.model.catalogue import FieldSpec, FieldType
 from capa_sync.model.patterns import ARROW, COMMA, LINE_ENDS, WHY, ZERO_TIME
 from capa_sync.model.values import EMPTY, Raw, Value, ValueState
 
-Converter = Callable[[Raw, Directory], Value]
-"""Turns what a tracker holds (now or in its history) into a canonical value; BLANK is EMPTY in every field.
+Converter = Callable[[Raw, PeopleDirectory], Value]
+"""Converts a tracker's value (present or historical) to a canonical value; BLANK is EMPTY in every field.
 
-One value stands in a ticket up to three times: as new, as old, and as present value. It is read once, by a function
-of its texts that remembers the last of them; `Raw` itself would be slower to look up than its parts.
+A ticket contains a value up to three times: as new, old and present value. Cached functions convert it once. The
+cache key is the texts of the value, because hashing a `Raw` is slower.
 """
 
 MEDIA = Value(ValueState.FILLED, "", "(image or attachment)", media_only=True)
@@ -26,7 +26,7 @@ MEDIA = Value(ValueState.FILLED, "", "(image or attachment)", media_only=True)
 
 @lru_cache(maxsize=2_000)
 def read_text(shown: str, template: Template, media_only: bool) -> Value:
-    """Return the value of a text; what the template pre-fills counts as nothing."""
+    """Return the value of a text; text that the template pre-fills is ignored."""
     whole = text = normalise(shown)
     if text and template:
         text = template.strip(text)
@@ -42,7 +42,7 @@ _SEPARATORS = {"lines": ARROW, "commas": COMMA}
 
 
 def split_list(text: str, split: str) -> list[str]:
-    """Cut a text into items: at line ends if it has several lines, else by `lines` (Why 1: … 2. … →) or `commas`."""
+    """Split a text into items: at line ends if there are several lines, else by `lines` (Why 1: … →) or `commas`."""
     lines = [line for line in LINE_ENDS.split(text) if line.strip()]
     if split == "lines":
         pieces = [piece for line in lines for step in WHY.split(line) for piece in _SEPARATORS[split].split(step)]
@@ -52,10 +52,10 @@ def split_list(text: str, split: str) -> list[str]:
 
 
 @lru_cache(maxsize=500)
-def read_list(told: tuple[str, ...], text: str, split: str, template: Template, media_only: bool) -> Value:
-    """Return a list field's value: several options or labels are its items, one text is cut into items."""
-    shown = text or ", ".join(told)
-    items = [normalise(each) for each in told] if len(told) > 1 else split_list(shown, split)
+def read_list(options: tuple[str, ...], text: str, split: str, template: Template, media_only: bool) -> Value:
+    """Return a list field's value: several options or labels are its items; one text is split into items."""
+    shown = text or ", ".join(options)
+    items = [normalise(option) for option in options] if len(options) > 1 else split_list(shown, split)
     if template:
         items = [template.strip(item) for item in items]
     held = [(item, words) for item in items if (words := bare(item))]
@@ -66,13 +66,13 @@ def read_list(told: tuple[str, ...], text: str, split: str, template: Template, 
 
 
 YEARS = range(1900, 2201)
-"""Years that a date on a ticket may lie in; 9999 and the like stand for "never"."""
+"""Years that are accepted in a date on a ticket; people write 9999 and the like for "never"."""
 
 
 def parse_time(text: str, *, day_only: bool = False) -> date | datetime | None:
     """Return a date or an aware UTC instant; a text without an offset is UTC.
 
-    None when it is neither, or lies outside YEARS: what a calendar cannot count from is no deadline.
+    None when it is neither, or lies outside YEARS: such a date is no usable deadline.
     """
     text = text.strip()
     try:
@@ -88,7 +88,7 @@ def parse_time(text: str, *, day_only: bool = False) -> date | datetime | None:
 
 @lru_cache(maxsize=500)
 def read_time(ids: tuple[str, ...], shown: str, day_only: bool) -> Value:
-    """Return a date's or instant's value, by what is compared or by what is shown."""
+    """Return the value of a date or instant, from its id or, where that is unreadable, from its displayed text."""
     if not ids and not shown.strip():
         return EMPTY
     for text in (*ids[:1], shown):
@@ -100,20 +100,20 @@ def read_time(ids: tuple[str, ...], shown: str, day_only: bool) -> Value:
 
 
 class OptionTable:
-    """Options, by id or name, and our words for them; nothing unlisted takes a default."""
+    """Options, by id or name, and our words for them; an unlisted option gets no default."""
 
     def __init__(self, words: Mapping[str, str], where: str, *, open_words: frozenset[str] = frozenset()) -> None:
-        self._words = {**{fold(each): word for each, word in words.items()}, **words}
+        self._words = {**{fold(option): word for option, word in words.items()}, **words}
         self._where = where
         self._open = open_words
 
     def words(self, raw: Raw) -> list[str] | None:
-        """Return our words for the options held, each once; None when one is unlisted."""
+        """Return our words for the options held, without repetition; None when an option is unlisted."""
         count = max(len(raw.ids), len(raw.names), 1)
-        found = [self._one(raw, index) for index in range(count)]
+        found = [self._word(raw, index) for index in range(count)]
         return None if None in found else list(dict.fromkeys(filter(None, found)))
 
-    def _one(self, raw: Raw, index: int) -> str | None:
+    def _word(self, raw: Raw, index: int) -> str | None:
         option = raw.ids[index] if index < len(raw.ids) else ""
         name = raw.names[index] if index < len(raw.names) else ""
         for key in filter(None, (option, name, "" if len(raw.ids) > 1 else raw.text, raw.parent)):
@@ -125,7 +125,7 @@ class OptionTable:
         return None
 
     def unlisted(self, raw: Raw) -> Value:
-        """Return the error of an unlisted option, which names the option and the place to list it."""
+        """Return the error for an unlisted option; it names the option and the line where options are listed."""
         shown = raw.text or ", ".join(raw.names or raw.ids)
         ids = f" ({', '.join(raw.ids)})" if raw.names and raw.ids else ""
         return Value(ValueState.ERROR, text=shown, reason=f"option '{shown}'{ids} is not listed at {self._where}")
@@ -137,8 +137,8 @@ _YES_NO = {"yes": "yes", "true": "yes", "1": "yes", "no": "no", "false": "no", "
 def option_converter(spec: FieldSpec, words: Mapping[str, str] | None, where: str) -> Converter:
     """Return the converter of a field with options.
 
-    Without listed words an enumeration takes options that are written like its own words, and a yes/no field
-    takes yes, no, true, false, 1 and 0.
+    Without listed words, an enumeration accepts options that are written like its own words, and a yes/no field
+    accepts yes, no, true, false, 1 and 0.
     """
     is_open = words is None
     given: Mapping[str, str] = words if words is not None else (_YES_NO if spec.type is FieldType.YESNO else {})
@@ -150,7 +150,7 @@ def option_converter(spec: FieldSpec, words: Mapping[str, str] | None, where: st
         found = table.words(raw)
         if found is None:
             return table.unlisted(raw)
-        words = tuple(each for each in found if each != NOTHING)
+        words = tuple(word for word in found if word != NOTHING)
         if not words:
             return EMPTY
         shown = text or ", ".join(names or ids)
@@ -181,7 +181,7 @@ def converter(
         spec: the canonical field.
         words: option (id or name) -> our word; None when the mapping lists none.
         template: pre-filled texts.
-        split: how a list's text is cut, "" by the field's custom.
+        split: how a list's text is split, "" for the field's default.
         where: file:line named in the reason of an unlisted option.
         day_only: the tracker's field is a date without time.
     """
@@ -198,8 +198,8 @@ def converter(
     return lambda raw, _: read_text(raw.text or ", ".join(raw.names or raw.ids), stop, raw.media_only)
 
 
-def constant(spec: FieldSpec, word: str) -> Callable[[Directory], Value]:
-    """Return what tells the value of a constant written in a mapping."""
+def constant(spec: FieldSpec, word: str) -> Callable[[PeopleDirectory], Value]:
+    """Return a function that gives the value of a constant written in a mapping."""
     if spec.type is FieldType.PERSON:
         return lambda people: people.listed_person(word)
     if spec.type is FieldType.TIME:

@@ -1,7 +1,7 @@
 """Stage 2, the mirror and register: the one SQLite file; the only package that speaks SQL.
 
-It promises that a page of readings is stored with its cursor or not at all, that known content changes no row, and
-that nothing primary is ever dropped. `open_register` is the way in; `RegisterLock` keeps a second daemon out.
+The store guarantees that a page of readings is stored with its cursor or not at all, that known content changes no
+row, and that no primary data is ever deleted. `open_register` opens it; `RegisterLock` prevents a second daemon.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from capa_sync.store.judged_rows import JudgedRows, judged_rows
 from capa_sync.store.lock import RegisterLock
 from capa_sync.store.place import register_exists
 from capa_sync.store.register import Register, open_register
-from capa_sync.store.requests import PAUSE, REFRESH, RELEASE, RESUME, RETRY, WITHDRAW, Request
+from capa_sync.store.requests import PAUSE, REFRESH, RELEASE, RESUME, RETRY, WITHDRAW, VerbRequest
 from capa_sync.store.roles import Naming
 from capa_sync.store.runs import CENSUS, FULL, POLL, STAMPED_AHEAD
 
@@ -29,7 +29,7 @@ __all__ = [
     "Naming",
     "Register",
     "RegisterLock",
-    "Request",
+    "VerbRequest",
     "judged_rows",
     "open_register",
     "register_exists",

@@ -1,4 +1,4 @@
-"""How instants, dates and JSON stand in columns; one form each, so that text compares as time does."""
+"""The forms of instants, dates and JSON in columns; one form each, so that texts sort like the instants."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from capa_sync.model.values import Raw
 
 
 def instant_text(at: datetime) -> str:
-    """Return an aware instant as ISO 8601 UTC with microseconds and `Z`; such texts sort as the instants do."""
+    """Return an aware instant as ISO 8601 UTC with microseconds and `Z`; such texts sort like the instants."""
     if at.tzinfo is not UTC:
         at = at.astimezone(UTC)
     if at.microsecond:
         return at.isoformat(timespec="microseconds")[:26] + "Z"
-    return orjson.dumps(at)[1:20].decode() + ".000000Z"  # a third of the time, and most are whole seconds
+    return orjson.dumps(at)[1:20].decode() + ".000000Z"  # three times as fast; most instants are whole seconds
 
 
 def optional_text(at: datetime | None) -> str | None:
@@ -25,7 +25,7 @@ def optional_text(at: datetime | None) -> str | None:
 
 
 def instant(text: str) -> datetime:
-    """Return the aware UTC instant that `instant_text` wrote."""
+    """Return the aware UTC instant of an `instant_text`."""
     return datetime.fromisoformat(text[:-1]).replace(tzinfo=UTC)
 
 
@@ -45,23 +45,23 @@ def json_text(value: Any) -> str:
 
 
 def json_value(text: str | bytes) -> Any:
-    """Return what `json_text` wrote."""
+    """Return the value of a `json_text`."""
     return orjson.loads(text)
 
 
 def raw_json(raw: Raw) -> str:
-    """Return a tracker's value as JSON, for rows that keep it whole."""
+    """Return a tracker's value as JSON, for rows that store all of it."""
     return json_text(
         {"ids": raw.ids, "names": raw.names, "text": raw.text, "media_only": raw.media_only, "parent": raw.parent}
     )
 
 
 def raw_from(text: str) -> Raw:
-    """Return the value that `raw_json` wrote."""
-    held = json_value(text)
-    return Raw(tuple(held["ids"]), tuple(held["names"]), held["text"], held["media_only"], held["parent"])
+    """Return the value of a `raw_json`."""
+    raw = json_value(text)
+    return Raw(tuple(raw["ids"]), tuple(raw["names"]), raw["text"], raw["media_only"], raw["parent"])
 
 
 def raw_words(raw: Raw) -> str:
-    """Return a tracker's value as a person reads it: its text, else its names, else its ids."""
+    """Return a tracker's value as readable text: its text, else its names, else its ids."""
     return raw.text or ", ".join(raw.names or raw.ids)

@@ -1,4 +1,4 @@
-"""The one door to SQLite: one writing connection, a reading one a thread, explicit transactions, errors in words."""
+"""The gateway to SQLite: one writing connection, a reading connection per thread, transactions, clear errors."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ from capa_sync.store.place import Place
 
 BUSY_SECONDS = 10.0
 _SWITCH_PAUSE = 0.05  # seconds between two tries to switch a new file to WAL
-_CACHE_KIB = 16_384  # twice as much made neither a backfill nor a first cycle of 20,000 tickets faster
+_CACHE_KIB = 16_384  # doubling it made neither a backfill nor a first cycle of 20,000 tickets faster
 _PAGE = 16_384
-"""Bytes of a page of a new register: raw parts of some kilobytes lie in one instead of a chain of small ones."""
+"""Page size of a new register in bytes: a raw part of some kilobytes fits in one page."""
 _CHECKPOINT = 16 * 1024 * 1024
-"""Bytes of the write-ahead log from which on it is taken into the file."""
+"""Size of the write-ahead log, in bytes, at which SQLite copies it into the file."""
 _PLACES = 500
 _BLOCKS = (256, 32)
-"""Rows that one statement inserts; few sizes, for each is a statement of its own that SQLite keeps prepared."""
+"""Numbers of rows that one statement inserts; only two, because each is a separate statement that SQLite caches."""
 _VALUES = re.compile(r"(.*\bVALUES )(\([?,]+\))(.*)", re.DOTALL)
 
 Row = tuple[Any, ...]
@@ -51,9 +51,9 @@ _MEANINGS: tuple[tuple[str, str], ...] = (
 
 
 def _run_many(connection: sqlite3.Connection, sql: str, rows: list[Params]) -> None:
-    """Run a statement for many rows; one that inserts many at once costs less than many that insert one."""
+    """Run a statement for many rows; inserting many rows at once is faster than inserting single rows."""
     start = 0
-    are_alike = len(set(map(len, rows))) == 1  # a row too long before one too short must not shift into it
+    are_alike = len(set(map(len, rows))) == 1  # else values of a longer row could move into a shorter one
     for size in _BLOCKS if are_alike and _VALUES.fullmatch(sql) else ():
         while len(rows) - start >= size:
             connection.execute(_of_many(sql, size), list(chain.from_iterable(rows[start : start + size])))
@@ -68,7 +68,7 @@ def _of_many(sql: str, rows: int) -> str:
 
 @contextmanager
 def in_words(path: Path) -> Iterator[None]:
-    """Turn SQLite's errors about the file into RegisterUnavailable; errors of ours stay what they are."""
+    """Turn SQLite's errors about the file into RegisterUnavailable; other errors pass unchanged."""
     try:
         yield
     except sqlite3.Error as error:
@@ -80,7 +80,7 @@ def in_words(path: Path) -> Iterator[None]:
 
 
 class Database:
-    """A SQLite file in WAL mode, safe for many threads: one writes at a time, the others read what is committed.
+    """A SQLite file in WAL mode, safe for many threads: one thread writes at a time, the others read committed rows.
 
     A thread inside `transaction()` reads its own uncommitted rows; every other thread reads the last commit.
     """
@@ -90,7 +90,7 @@ class Database:
         self.read_only = read_only
         self._lock = threading.RLock()
         self._depth = 0
-        self._owner = 0  # thread inside transaction(); only that thread ever finds itself here
+        self._owner = 0  # id of the thread inside transaction(); 0 for none
         self._local = threading.local()
         self._readers: list[sqlite3.Connection] = []
         self._is_closed = False
@@ -98,7 +98,7 @@ class Database:
         with in_words(path):
             self.writer = sqlite_utils.Database(self._connect(read_only), execute_plugins=False)
             if not read_only:
-                self.writer.execute(f"PRAGMA page_size = {_PAGE}")  # a file that is there keeps its own
+                self.writer.execute(f"PRAGMA page_size = {_PAGE}")  # an existing file keeps its page size
                 self._switch_to_wal()
                 self.writer.execute("PRAGMA synchronous = FULL")
                 pages = _CHECKPOINT // self.writer.execute("PRAGMA page_size").fetchone()[0]
@@ -108,7 +108,7 @@ class Database:
         self._place = Place(path)
 
     def _switch_to_wal(self) -> None:
-        """Switch to WAL; SQLite does not wait by itself while another process does the same, so we ask again."""
+        """Switch to WAL; retry, because SQLite does not wait while another process switches too."""
         pause = threading.Event()
         for _attempt in range(int(BUSY_SECONDS / _SWITCH_PAUSE)):
             try:
@@ -140,7 +140,7 @@ class Database:
     def transaction(self) -> Iterator[None]:
         """Run a block as one transaction; nested blocks are savepoints of it.
 
-        Raises RegisterUnavailable when the file cannot take it; then nothing of the outermost block is stored.
+        Raises RegisterUnavailable when the file cannot be written; then nothing of the outermost block is stored.
         """
         with self._lock, in_words(self.path):
             nested = self._depth > 0
@@ -161,7 +161,7 @@ class Database:
 
     def _undo(self, nested: bool) -> None:
         if not self.writer.conn.in_transaction:
-            return  # SQLite has already rolled back by itself, as on a full disk
+            return  # SQLite has already rolled back, for example on a full disk
         if nested:
             self._run(f"ROLLBACK TO nested_{self._depth - 1}")
             self._run(f"RELEASE nested_{self._depth - 1}")
@@ -172,15 +172,15 @@ class Database:
         self.writer.conn.execute(statement)
 
     def execute(self, sql: str, params: Params = ()) -> int:
-        """Run one changing statement (a transaction of its own outside `transaction()`); return rows changed."""
-        if self._owner == threading.get_ident():  # one statement is whole or nothing by itself
+        """Run one changing statement (outside `transaction()` as its own transaction); return the rows changed."""
+        if self._owner == threading.get_ident():  # one statement is atomic
             with in_words(self.path):
                 return self.writer.conn.execute(sql, params).rowcount
         with self.transaction():
             return self.writer.conn.execute(sql, params).rowcount
 
     def execute_many(self, sql: str, rows: Iterable[Params]) -> None:
-        """Run one changing statement for many rows, of which there may be none."""
+        """Run one changing statement for any number of rows, also none."""
         found = rows if isinstance(rows, list) else list(rows)
         if len(found) < 2:
             for row in found:
@@ -206,7 +206,7 @@ class Database:
         return None if found is None else found[0]
 
     def column(self, sql: str, params: Params = ()) -> list[Any]:
-        """Return the first column of all rows of a query, and never hold the rows: a large source has many."""
+        """Return the first column of all rows of a query; row by row, because a large source has many."""
         with in_words(self.path):
             return [row[0] for row in self._reader().execute(sql, params)]
 
@@ -231,7 +231,7 @@ class Database:
         return reader
 
     def words(self) -> AbstractContextManager[None]:
-        """Return a block in which SQLite's errors about this file become RegisterUnavailable."""
+        """Return a context in which SQLite's errors about this file become RegisterUnavailable."""
         return in_words(self.path)
 
     @property
@@ -244,9 +244,9 @@ class Database:
         self._place.check()
 
     def check_damage(self, table: str = "") -> None:
-        """Look for damage: in the structure of the whole file, or thoroughly, with its indexes, in one table.
+        """Check for damage: the structure of the whole file, or one table thoroughly with its indexes.
 
-        The pages are read by a connection of its own, which knows none of them yet. Raises RegisterUnavailable.
+        A separate connection without cached pages reads the file. Raises RegisterUnavailable.
         """
         sql = f'PRAGMA integrity_check("{table}")' if table else "PRAGMA quick_check(1)"
         check = self._connect(read_only=True)
@@ -256,7 +256,7 @@ class Database:
                 found = str(check.execute(sql).fetchone()[0])
         except sqlite3.OperationalError:
             if self._is_closed:
-                return  # interrupted, for we are ending
+                return  # close() interrupted the check
             raise
         finally:
             self._checks.remove(check)

@@ -1,7 +1,7 @@
-"""Where the register file is: a regular file, the same one as long as it is open, never made anew where one was.
+"""The location of the register file: a regular file that stays in place and is never silently created again.
 
-A marker beside the file tells that a register was made there. Without it, a register that was deleted, or whose disk
-is not mounted, would begin anew in silence: with no history of its own, and with every finding opened again.
+A marker beside the file records that a register was created there. Without it, a register that was deleted, or whose
+disk is not mounted, would silently start empty: without its history, and with every finding opened again.
 """
 
 from __future__ import annotations
@@ -15,21 +15,21 @@ from capa_sync.errors import RegisterUnavailable
 from capa_sync.store.columns import instant_text
 
 _COMPANIONS = ("", "-wal", "-shm")
-"""The files of an open register: commits since the last checkpoint stand in the `-wal` alone."""
+"""Name suffixes of an open register's files; commits since the last checkpoint are only in `-wal`."""
 _WAY_BACK = (
     "put the last backup in its place, without -wal and -shm files (deploy/README.md, Restore), and start again"
 )
 
 
 def marker_of(path: Path) -> Path:
-    """Return the path of the marker that tells that a register was made at `path`."""
+    """Return the path of the marker that records that a register was created at `path`."""
     return path.with_name(f"{path.name}.origin")
 
 
 def ensure_file(path: Path, *, create: bool) -> None:
-    """Make an empty file that only its owner may read; SQLite gives its companions the same mode.
+    """Create an empty file that only its owner may read; SQLite gives `-wal` and `-shm` the same mode.
 
-    Raises RegisterUnavailable: there is none and none may be made, or it is no regular file.
+    Raises RegisterUnavailable when the file is missing and may not be created, or is no regular file.
     """
     try:
         kind = _kind(path)
@@ -42,13 +42,13 @@ def ensure_file(path: Path, *, create: bool) -> None:
         elif create and stat.S_IMODE(kind) & 0o077:
             path.chmod(0o600)
     except FileExistsError:
-        ensure_file(path, create=create)  # another process has just made it
+        ensure_file(path, create=create)  # another process has just created it
     except OSError as error:
         raise RegisterUnavailable(f"{path}: cannot be opened: {error.strerror}") from error
 
 
 def _kind(path: Path) -> int | None:
-    """Return the mode of a regular file, None where nothing is. Raises RegisterUnavailable for anything else."""
+    """Return the mode of a regular file, None for a missing one. Raises RegisterUnavailable for any other kind."""
     try:
         mode = path.lstat().st_mode
     except FileNotFoundError:
@@ -64,7 +64,7 @@ def _kind(path: Path) -> int | None:
 
 
 def register_exists(path: Path) -> bool:
-    """Tell whether a register is there. Raises RegisterUnavailable for no regular file, and where one was before."""
+    """Return whether a register exists. Raises RegisterUnavailable for an irregular or a vanished file."""
     try:
         kind = _kind(path)
     except OSError as error:
@@ -75,14 +75,14 @@ def register_exists(path: Path) -> bool:
 
 
 def refuse_new(path: Path) -> None:
-    """Raise RegisterUnavailable when a register was made at this path before."""
+    """Raise RegisterUnavailable when a register was created at this path before."""
     was_here = _was_here(path)
     if was_here:
         raise RegisterUnavailable(f"{path}: the register is gone{was_here}")
 
 
 def _was_here(path: Path) -> str:
-    """Say that one was here before, and the ways back; "" when none was."""
+    """Return a text that a register was here before and how to restore it; "" when there was none."""
     marker = marker_of(path)
     try:
         made = marker.read_text(encoding="utf-8", errors="replace").splitlines()[0][:80]
@@ -95,7 +95,7 @@ def _was_here(path: Path) -> str:
 
 
 def mark(path: Path, register_id: str, made_at: datetime | str) -> None:
-    """Leave the marker beside a register, once. Raises RegisterUnavailable when it cannot be written."""
+    """Write the marker beside a register, once. Raises RegisterUnavailable when it cannot be written."""
     marker = marker_of(path)
     if marker.exists():
         return
@@ -124,7 +124,7 @@ class Place:
             self._check(ending)
 
     def _has_grown(self, size: int) -> bool:
-        """Tell whether the register itself is no shorter than before: nothing of ours ever shortens it."""
+        """Return whether the register is at least as long as before; capa-sync never shortens it."""
         was, self._size = self._size, size
         return size >= was
 

@@ -18,17 +18,17 @@ class Records:
 
     # --- numbers ---------------------------------------------------------------------------------------------------
     def register_no(self, source: str, ticket_id: str, year: int) -> str:
-        """Return the ticket's register number, given out once in the year told then and never again.
+        """Return the ticket's register number; the first call assigns it in `year`, later calls return the same.
 
         Form `NC-YYYY-NNNN`; numbers count up within a year.
         """
         self.give_numbers(source, {ticket_id: year})
         sql = "SELECT year, serial FROM register_number WHERE source = ? AND ticket_id = ?"
-        held = self._db.rows(sql, (source, ticket_id))[0]
-        return f"NC-{held[0]:04d}-{held[1]:04d}"
+        year, serial = self._db.rows(sql, (source, ticket_id))[0]
+        return f"NC-{year:04d}-{serial:04d}"
 
     def give_numbers(self, source: str, years: Mapping[str, int]) -> None:
-        """Give each ticket (id -> year) its register number, in this order; those that have one keep it."""
+        """Assign register numbers to tickets (id -> year) in this order; existing numbers stay."""
         with self._db.transaction():
             sql = "SELECT ticket_id FROM register_number WHERE source = ? AND ticket_id IN (?)"
             known = {row[0] for row in self._db.rows_in(sql, (source,), list(years))}
@@ -45,20 +45,20 @@ class Records:
 
     # --- rows ------------------------------------------------------------------------------------------------------
     def save_row(self, source: str, ticket_id: str, columns: Mapping[str, Cell]) -> None:
-        """Store a record's row; an equal one changes nothing. `columns` and errors as `register_row_of` has them."""
+        """Store a record's row; an equal row changes nothing. `columns` and errors as in `register_row_of`."""
         self.replace_register_rows(source, {ticket_id: register_row_of(source, ticket_id, columns)})
 
     def save_actions(self, source: str, ticket_id: str, actions: Iterable[Action]) -> None:
         """Store a record's actions; equal ones change nothing."""
-        self.replace_actions(source, {ticket_id: [action_row(source, ticket_id, each) for each in actions]})
+        self.replace_actions(source, {ticket_id: [action_row(source, ticket_id, action) for action in actions]})
 
     def save_births(self, source: str, ticket_id: str, timeline: Iterable[FieldChange]) -> None:
-        """Store what mapped fields held when the ticket was made: the timeline's changes of origin `birth`."""
+        """Store the values of mapped fields at the ticket's creation: the timeline's changes of origin `birth`."""
         self.replace_births(source, {ticket_id: birth_rows_of(source, ticket_id, timeline)})
 
     def replace_register_rows(self, source: str, rows: Mapping[str, Row]) -> None:
         """Store the rows of many records, by ticket id; equal ones change nothing."""
-        replace_rows(self._db, "register_row", source, {each: [row] for each, row in rows.items()})
+        replace_rows(self._db, "register_row", source, {ticket_id: [row] for ticket_id, row in rows.items()})
 
     def replace_actions(self, source: str, rows: Mapping[str, Sequence[Params]]) -> None:
         """Store the action rows of many records, by ticket id; equal ones change nothing."""
@@ -69,20 +69,20 @@ class Records:
         replace_rows(self._db, "birth", source, rows)
 
     def has_row(self, source: str, ticket_id: str) -> bool:
-        """Tell whether a ticket has a row in the register."""
+        """Return whether a ticket has a row in the register."""
         sql = "SELECT 1 FROM register_row WHERE source = ? AND ticket_id = ?"
         return self._db.row(sql, (source, ticket_id)) is not None
 
     def remove_row(self, source: str, ticket_id: str) -> None:
-        """Take a ticket's row and actions out of the register, as when it is judged with another or set aside."""
+        """Remove a ticket's row and actions from the register, for example when it is a duplicate or quarantined."""
         for table in ("register_row", "action"):
             replace_rows(self._db, table, source, {ticket_id: []})
 
     # --- joins -----------------------------------------------------------------------------------------------------
     def save_join(self, source: str, ticket_id: str, other_source: str, other_key: str) -> list[tuple[str, str]]:
-        """Store which ticket of another source this one says to be the same as; "" for none.
+        """Store which ticket of another source this ticket names as the same nonconformity; "" for none.
 
-        Returns (source, id) of the tickets that were joined with it or are now; none where nothing changed.
+        Returns (source, id) of the tickets that were or are joined with it; none when nothing changed.
         """
         rows: list[Params] = [(source, ticket_id, other_source, other_key)] if other_key else []
         if self._db.rows("SELECT * FROM joined WHERE source = ? AND ticket_id = ?", (source, ticket_id)) == rows:
@@ -93,11 +93,11 @@ class Records:
 
     @property
     def has_joins(self) -> bool:
-        """Tell whether any ticket at all names another as its twin."""
+        """Return whether any ticket names another as the same nonconformity."""
         return self._db.row("SELECT 1 FROM joined LIMIT 1") is not None
 
     def joined(self, source: str, ticket_id: str) -> list[tuple[str, str]]:
-        """Return (source, id) of mirrored tickets joined with this one, whichever of the two names the other."""
+        """Return (source, id) of mirrored tickets joined with this ticket, in either direction."""
         if not self.has_joins:
             return []
         rows = self._db.rows(

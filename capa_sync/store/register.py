@@ -1,4 +1,4 @@
-"""The register file: opened, brought up to date, and offered part by part."""
+"""The register file: opens it, migrates it, and offers its parts."""
 
 from __future__ import annotations
 
@@ -38,9 +38,9 @@ class Register:
     """One open register; safe for many threads, of which one writes at a time.
 
     Attributes:
-        path: the file. id: random id given at creation, the identity that markers carry; a copy keeps it.
-        tickets, runs, facts, findings, outbox, requests, halts, records, agenda, reports, roles: its parts, each a
-            table family.
+        path: the file. id: random id given at creation, used in markers; a copy has the same id.
+        tickets, runs, facts, findings, outbox, requests, halts, records, agenda, reports, roles: its parts, each for
+            a group of tables.
     """
 
     def __init__(self, db: Database) -> None:
@@ -60,15 +60,15 @@ class Register:
         self.roles = Roles(db)
 
     def transaction(self) -> AbstractContextManager[None]:
-        """Return a block that is stored whole or not at all; nested blocks are parts of the outer one."""
+        """Return a context whose changes are stored together or not at all; nested contexts join the outer one."""
         return self._db.transaction()
 
     def batch(self, source: str, ticket_ids: Sequence[str], parser: Parser) -> TicketBatch:
-        """Read mirrored tickets of one source with their children at once, as they are now."""
+        """Read mirrored tickets of one source with their children in a few statements, as they are now."""
         return TicketBatch(self._db, self.tickets, source, ticket_ids, parser)
 
     def stamps(self, source: str, ticket_ids: Sequence[str]) -> dict[str, bytes]:
-        """Return a mark of what each mirrored ticket's record rests on now: another as soon as any of it changes."""
+        """Return a digest per mirrored ticket of the content that its record depends on."""
         return stamps_of(self._db, source, ticket_ids)
 
     def check_place(self) -> None:
@@ -77,21 +77,21 @@ class Register:
 
     @property
     def tables(self) -> list[str]:
-        """Names of all tables, the library's own too."""
+        """Names of all tables, including those of the migration library."""
         return self._db.column("SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name")
 
     def check_damage(self, table: str = "") -> None:
-        """Look for damage in the file's structure, or thoroughly in one table. Raises RegisterUnavailable."""
+        """Check the file's structure, or one table thoroughly, for damage. Raises RegisterUnavailable."""
         self._db.check_damage(table)
 
     def take_back_future(self, source: str, now: datetime) -> bool:
-        """Take back what a source's work stamped after `now`; return whether there was any (`ahead`)."""
+        """Correct a source's rows whose time is after `now`; return whether there were any (see `ahead`)."""
         return take_back_future(self._db, source, now)
 
     def copy_to(self, target: Path) -> None:
-        """Write a consistent private copy (mode 0600) beside a running daemon; an existing file is overwritten.
+        """Write a consistent private copy (mode 0600), also while a daemon runs; an existing file is overwritten.
 
-        Raises RegisterUnavailable, also when damage is found: a backup must not replace a good one by a bad one.
+        Raises RegisterUnavailable, also when damage is found: a damaged backup must not replace a good one.
         """
         self._db.check_damage()
         self._db.copy_to(target)
@@ -99,14 +99,14 @@ class Register:
     def drop_derived(self) -> None:
         """Empty every derived table, for `rebuild`.
 
-        Tickets that could not be read stay in quarantine, and as they were judged last while they could be.
+        Tickets that could not be read stay in quarantine, with their last verdicts and rows.
         """
         with self._db.transaction():
             for table in DERIVED:
                 self._db.execute(f"DELETE FROM {table} {_but_unread(table)}")
 
     def rows_by_table(self, *, derived: bool = True) -> dict[str, list[Row]]:
-        """Return every row of every table but the run ledger, sorted; the primary tables alone if so asked."""
+        """Return the sorted rows of every table except the run ledger; without `derived`, of primary tables only."""
         tables = (*PRIMARY, *(DERIVED if derived else ()))
         return {
             table: sorted(self._db.rows(f"SELECT * FROM {table}"), key=repr) for table in tables if table != LEDGER
@@ -129,7 +129,7 @@ class Register:
         return self._db.changed_rows
 
     def close(self) -> None:
-        """Close the file; the object is of no use afterwards."""
+        """Close the file; the object is unusable afterwards."""
         self._db.close()
 
     def __enter__(self) -> Self:
@@ -144,10 +144,10 @@ class Register:
 def open_register(
     path: Path, *, clock_now: datetime, create: bool = True, read_only: bool = False, check: bool = False
 ) -> Register:
-    """Open a register file, making it or bringing it up to date where needed; `check` looks for damage first.
+    """Open a register file; create or migrate it where needed. `check` looks for damage first.
 
-    Raises RegisterUnavailable, in one line: the file is missing (without `create`, or where one was before), no
-    regular file, damaged, read-only, made by a newer capa-sync, older while it may not be changed, or the disk full.
+    Raises RegisterUnavailable with a one-line message: the file is missing (without `create`, or where one existed
+    before), irregular, damaged, read-only, made by a newer capa-sync, outdated while read-only, or the disk is full.
     """
     ensure_file(path, create=create and not read_only)
     db = Database(path, read_only=read_only)
@@ -168,7 +168,7 @@ def _bring_up_to_date(db: Database, now: datetime) -> None:
         applied = {step.name for step in STEPS.applied(db.writer)}
         pending = STEPS.pending(db.writer)
     if not applied:
-        refuse_new(db.path)  # an empty file where one was
+        refuse_new(db.path)  # an empty file where a register existed
     newer = applied - set(_step_names())
     if newer:
         raise RegisterUnavailable(
@@ -186,13 +186,13 @@ def _bring_up_to_date(db: Database, now: datetime) -> None:
 
 
 def _origin(db: Database) -> tuple[str, str]:
-    """Return the register's id and when it was made."""
-    held: dict[str, str] = dict(db.rows("SELECT name, value FROM meta WHERE name IN ('register_id', 'created_at')"))
-    return held["register_id"], held.get("created_at", "")
+    """Return the register's id and its creation instant."""
+    meta: dict[str, str] = dict(db.rows("SELECT name, value FROM meta WHERE name IN ('register_id', 'created_at')"))
+    return meta["register_id"], meta.get("created_at", "")
 
 
 def _step_names() -> list[str]:
-    return [step.name for step in STEPS._migrations]  # noqa: SLF001 - the library lists only what is pending
+    return [step.name for step in STEPS._migrations]  # noqa: SLF001 - the library has no public list of all steps
 
 
 def _wanted_views() -> dict[str, str]:
@@ -212,7 +212,7 @@ def _renew_views(db: Database) -> None:
 
 @contextmanager
 def _no_other_version(path: Path, *, needed: bool) -> Iterator[None]:
-    """Hold the register's lock while an existing file is changed, so that no older daemon is at work on it."""
+    """Hold the register's lock while an existing file is migrated, so that no older daemon uses it."""
     if needed and not is_held_here(path):
         with RegisterLock(path):
             yield
@@ -221,11 +221,11 @@ def _no_other_version(path: Path, *, needed: bool) -> Iterator[None]:
 
 
 _JUDGED = frozenset({"verdict", "register_row", "action", "birth"})
-"""Derived tables that judging alone fills."""
+"""Derived tables that only evaluation fills."""
 
 
 def _but_unread(table: str) -> str:
-    """Return the condition that spares what a rebuild could not make again: of tickets that could not be read."""
+    """Return the condition that excludes tickets that could not be read: a rebuild could not restore their rows."""
     if table == "quarantine":
         return "WHERE unread = 0"
     if table not in _JUDGED:

@@ -15,7 +15,7 @@ RELEASE, REFRESH, RETRY, PAUSE, RESUME, WITHDRAW = "release", "refresh", "retry"
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
+class VerbRequest:
     """One request: `verb` is `release`, `retry`, `waive`, `activate`; `args` as that verb understands them."""
 
     id: int
@@ -39,10 +39,10 @@ class Requests:
             )
             return int(self._db.value("SELECT MAX(id) FROM request"))
 
-    def waiting(self) -> list[Request]:
+    def waiting(self) -> list[VerbRequest]:
         """Return requests not yet carried out, the oldest first."""
         rows = self._db.rows("SELECT id, verb, args, asked_at FROM request WHERE done_at IS NULL ORDER BY id")
-        return [Request(row[0], row[1], json_value(row[2]), instant(row[3])) for row in rows]
+        return [VerbRequest(row[0], row[1], json_value(row[2]), instant(row[3])) for row in rows]
 
     def done(self, request: int, at: datetime, answer: str = "") -> None:
         """Record that a request was carried out (or refused, with the answer); best inside the same transaction."""

@@ -1,4 +1,4 @@
-"""The run ledger: when which source was read, how it went, and how far its copy goes."""
+"""The run ledger: when each source was read, with which result, and up to which instant its copy is complete."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ _SELECT = """SELECT id, source, kind, started_at, finished_at, ok, problem, coun
 FULL = "full"
 """Kind of a run that reads everything in scope again."""
 CENSUS = "census"
-"""Kind of a run that sweeps ids alone."""
+"""Kind of a run that reads only ids."""
 POLL = "poll"
 """Kind of a run that reads what changed."""
 STAMPED_AHEAD = "stamped_ahead"
-"""A count of a run: tickets in the tracker's future, so many that polls leave others of them to the full sweep."""
+"""A count of a run: tickets updated in the future; too many for polls, so the full run reads the rest."""
 
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One pass over a source as the ledger tells it; `finished_at` None while it goes on or was killed.
+    """One pass over a source as the ledger records it; `finished_at` is None while it runs or when it was killed.
 
-    `repeats` tells how many equal uneventful passes stand in this row, the first of them started at `since`.
+    `repeats` is the number of equal uneventful passes that this row summarises; the first started at `since`.
     """
 
     id: int
@@ -42,15 +42,15 @@ class Run:
 
 
 class Runs:
-    """The ledger and the stored not-before instants; the ledger is the only table that an unchanged pass touches."""
+    """The ledger and the stored not-before instants; an unchanged pass writes only to the ledger."""
 
     def __init__(self, db: Database) -> None:
         self._db = db
 
     def start(self, source: str, kind: str, at: datetime) -> int:
-        """Open a run of a kind (`changes`, `full`, `census`, …) and return its number.
+        """Start a run of a kind (`changes`, `full`, `census`, …) and return its number.
 
-        An earlier run of that source and kind that never finished (a killed process) is closed as interrupted.
+        An unfinished earlier run of that source and kind (a killed process) is closed as interrupted.
         """
         with self._db.transaction():
             self._db.execute(
@@ -72,10 +72,10 @@ class Runs:
         counts: Mapping[str, int] | None = None,
         as_of: datetime | None = None,
     ) -> None:
-        """Close a run. `as_of` is the instant up to which the source is now known, None when this run cannot say.
+        """Close a run. `as_of` is the instant up to which the source is now known, None when the run shows none.
 
-        The run before it, of the same source, kind and outcome, is folded into it when neither stored anything: so
-        years of polling an unchanged tracker, or one that is down, are a few rows (`repeats` runs `since`).
+        The run before it, of the same source, kind and outcome, is merged into it when neither stored anything. So
+        years of polling an unchanged or unreachable tracker take a few rows (`repeats` runs `since`).
         """
         with self._db.transaction():
             self._db.execute(
@@ -97,24 +97,24 @@ class Runs:
             self._db.execute("DELETE FROM run WHERE id = ?", (before[0],))
 
     def last_success(self, source: str) -> datetime | None:
-        """Return when the last run that reached an `as_of` ended well, None when none did."""
+        """Return when the last successful run with an `as_of` ended, None when there is none."""
         return optional_instant(self._db.value("SELECT last_success_at FROM freshness WHERE source = ?", (source,)))
 
     def as_of(self, source: str) -> datetime | None:
-        """Return the instant up to which the source is known, None before its first whole read."""
+        """Return the instant up to which the source is known, None before its first complete read."""
         return optional_instant(self._db.value("SELECT as_of FROM freshness WHERE source = ?", (source,)))
 
     def was_read(self, source: str) -> bool:
-        """Tell whether the source was ever read to its end, also if that counts no more."""
+        """Return whether the source was ever read completely, even if that run was invalidated later."""
         sql = "SELECT 1 FROM run WHERE source = ? AND as_of IS NOT NULL LIMIT 1"
         return self._db.row(sql, (source,)) is not None
 
     def problem(self, source: str) -> str:
-        """Return what the newest run of some kind failed with, "" when the newest of every kind ended well."""
+        """Return the problem of the newest failed run, "" when the newest run of every kind succeeded."""
         return self._db.value("SELECT problem FROM trouble WHERE source = ?", (source,)) or ""
 
     def cycles(self, source: str) -> int:
-        """Return how many runs of this source ended, well or not."""
+        """Return how many runs of this source ended, successful or not."""
         return (
             self._db.value("SELECT SUM(repeats) FROM run WHERE source = ? AND finished_at IS NOT NULL", (source,))
             or 0
@@ -126,20 +126,20 @@ class Runs:
         return _run(rows[0]) if rows else None
 
     def all(self, source: str) -> list[Run]:
-        """Return the whole ledger of a source, the oldest first."""
+        """Return all runs of a source, the oldest first."""
         return [_run(row) for row in self._db.rows(f"{_SELECT} WHERE source = ? ORDER BY id", (source,))]
 
     # --- not-before ------------------------------------------------------------------------------------------------
     def not_before(self, source: str) -> datetime | None:
-        """Return the instant before which the tracker asked to be left alone, None when it did not."""
+        """Return the instant before which the tracker asked for no requests, None when it did not."""
         return optional_instant(self._db.value("SELECT not_before FROM hold WHERE source = ?", (source,)))
 
     def set_not_before(
         self, source: str, until: datetime | None, reason: str = "", *, noted_at: datetime | None = None
     ) -> None:
-        """Remember (over restarts) until when nothing may be sent to a source, or forget it with None.
+        """Store (over restarts) until when nothing may be sent to a source; None removes the wait.
 
-        `noted_at` is our clock's instant by which `until` was worked out.
+        `noted_at` is the instant of our clock from which `until` was computed.
         """
         if until is None:
             self._db.execute("DELETE FROM hold WHERE source = ?", (source,))
@@ -153,12 +153,12 @@ class Runs:
         )
 
     def endpoint_holds(self, source: str) -> Mapping[str, datetime]:
-        """Return endpoint -> the instant before which the tracker asked not to be sent it, past ones too."""
+        """Return endpoint -> the instant before which the tracker asked for no such requests, also past ones."""
         rows = self._db.rows("SELECT endpoint, not_before FROM endpoint_hold WHERE source = ? ORDER BY 1", (source,))
         return {endpoint: instant(until) for endpoint, until in rows}
 
     def hold_endpoint(self, source: str, endpoint: str, until: datetime, now: datetime) -> None:
-        """Remember until when one kind of request may not be sent, and forget those of the source that are past."""
+        """Store until when one kind of request may not be sent, and delete the source's past waits."""
         with self._db.transaction():
             self._db.execute(
                 "DELETE FROM endpoint_hold WHERE source = ? AND not_before <= ?", (source, instant_text(now))

@@ -1,4 +1,4 @@
-"""The mirror: raw parts kept for ever, tickets parsed from them, and what is known of where each ticket is."""
+"""The mirror: raw parts that are never deleted, tickets parsed from them, and the presence of each ticket."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ class Tickets:
         """Store a page with its cursor in one transaction; return ids of tickets that are new or changed.
 
         A ticket counts as changed when one of its parts has new content, when it was not `present` before, or when
-        the query begins or ceases to name it. A page of known content changes no row. `parser` is
-        asked for the parse of the version before, to tell what changed without a history entry.
+        the query starts or stops returning it. A page of known content changes no row. `parser` parses the version
+        before, to find changes without a history entry.
 
         Raises RegisterUnavailable; then neither the page nor its cursor is stored.
         """
@@ -45,7 +45,7 @@ class Tickets:
         return Cursor(json_value(row[0]), optional_instant(row[1])) if row else Cursor()
 
     def save_cursor(self, source: str, cursor: Cursor) -> None:
-        """Store where reading goes on; no row changes when it is where it was."""
+        """Store the position where reading continues; an equal cursor changes no row."""
         self._db.execute(
             """INSERT INTO cursor VALUES (?,?,?) ON CONFLICT (source) DO UPDATE
             SET state = excluded.state, watermark = excluded.watermark
@@ -60,7 +60,7 @@ class Tickets:
         return None if nr is None else assembly.load(self._db, [nr], parser).get(nr)
 
     def tickets(self, source: str, parser: Parser, role: Role | None = None) -> Iterator[SourceTicket]:
-        """Iterate over mirrored tickets of one source in id order, those that vanished too."""
+        """Iterate over mirrored tickets of one source in id order, also those that vanished."""
         where, params = ("AND role = ?", (source, role.value)) if role else ("", (source,))
         found = self._db.rows(f"SELECT nr FROM mirror WHERE source = ? {where} ORDER BY ticket_id", params)
         for start in range(0, len(found), _BATCH):
@@ -78,7 +78,7 @@ class Tickets:
     def find(self, name: str) -> list[tuple[str, str]]:
         """Return (source, id) of tickets by `KEY`, an earlier key, an id, or any of them as `SOURCE:KEY`.
 
-        Trackers write keys in capitals; what is found nowhere as it was typed is looked for in capitals.
+        Trackers write keys in capitals; a name that is not found as typed is looked up in capitals.
         """
         return self._find_as_typed(name) or self._find_as_typed(name.upper())
 
@@ -97,8 +97,8 @@ class Tickets:
         return [(row[0], row[1]) for row in rows if source in ("", row[0])]
 
     def children_of(self, source: str, ticket_id: str) -> list[str]:
-        """Return ids of mirrored tickets that this one names as its parts, or that name it as their parent."""
-        # the source is compared here: asked for it, SQLite walks all tickets of the source for each one
+        """Return ids of mirrored tickets that this ticket names as its parts, or that name it as their parent."""
+        # the source is compared in Python: in SQL, SQLite would scan all tickets of the source for each child
         own = "(SELECT nr FROM mirror WHERE source = ? AND ticket_id = ?)"
         rows = self._db.rows(
             f"""SELECT source, ticket_id FROM ticket
@@ -112,7 +112,7 @@ class Tickets:
         return [row[1] for row in rows if row[0] == source]
 
     def action_ids(self, source: str) -> Sequence[str]:
-        """Return ids of mirrored action tickets of this source, present ones."""
+        """Return ids of present mirrored action tickets of this source."""
         rows = self._db.rows(
             "SELECT ticket_id FROM mirror WHERE source = ? AND role = 'action' AND presence = 'present' ORDER BY 1",
             (source,),
@@ -120,26 +120,26 @@ class Tickets:
         return [row[0] for row in rows]
 
     def is_present(self, source: str, ticket_id: str) -> bool:
-        """Tell whether a ticket is mirrored as one that is there."""
+        """Return whether a ticket is mirrored and present."""
         return self.presence(source, ticket_id) is Presence.PRESENT
 
     def known_stamp(self, source: str, ticket_id: str) -> str | None:
         """Return the digest of the newest record part of a ticket, None when it is not mirrored."""
-        stamp: str | None = self._db.value(
+        digest: str | None = self._db.value(
             """SELECT p.digest FROM mirror m JOIN part p ON p.nr = m.nr AND p.kind = 'record'
             WHERE m.source = ? AND m.ticket_id = ? ORDER BY p.version DESC LIMIT 1""",
             (source, ticket_id),
         )
-        return stamp
+        return digest
 
     def newest_change(self, source: str, ticket_id: str) -> datetime | None:
-        """Return when the newest change of a ticket's history was made, None when there is none."""
-        held = self._db.value(
+        """Return the instant of the newest change in a ticket's history, None when there is none."""
+        newest = self._db.value(
             """SELECT MAX(c.changed_at) FROM mirror m JOIN change c ON c.nr = m.nr AND c.origin = 'history'
             WHERE m.source = ? AND m.ticket_id = ?""",
             (source, ticket_id),
         )
-        return optional_instant(held)
+        return optional_instant(newest)
 
     def record(self, source: str, ticket_id: str) -> Mapping[str, Any] | None:
         """Return the content of the newest record part of a ticket, None when it is not mirrored."""
@@ -155,7 +155,7 @@ class Tickets:
         return str(found or ticket_id)
 
     def is_action(self, source: str, ticket_id: str) -> bool:
-        """Tell whether a ticket is mirrored as a record's action alone."""
+        """Return whether a ticket is mirrored only as a record's action."""
         role = self._db.value("SELECT role FROM mirror WHERE source = ? AND ticket_id = ?", (source, ticket_id))
         return bool(role == Role.ACTION)
 
@@ -191,7 +191,7 @@ class Tickets:
         return optional_instant(self._db.value(sql, (source, ticket_id)))
 
     def set_presence(self, source: str, ticket_id: str, presence: Presence, proof: str, at: datetime) -> None:
-        """Record where a ticket is and what proves it; no row changes when that is known already."""
+        """Record a ticket's presence and its proof; known values change no row."""
         self._db.execute(
             """UPDATE mirror SET last_seen_at = CASE WHEN ? = 'present' THEN NULL WHEN presence = 'present' THEN
                 (SELECT last_success_at FROM freshness WHERE freshness.source = mirror.source) ELSE last_seen_at END,
@@ -207,11 +207,13 @@ class Tickets:
             WHERE m.source = ?""",
             (source,),
         )
-        shared = {pair: (Presence(pair[0]), pair[1]) for pair in {row[1:] for row in rows}}  # spares a tuple a ticket
+        shared = {
+            pair: (Presence(pair[0]), pair[1]) for pair in {row[1:] for row in rows}
+        }  # saves memory: one tuple per distinct pair
         return {row[0]: shared[row[1:]] for row in rows}
 
     def number(self, source: str, presence: Presence) -> int:
-        """Return how many tickets of a source have a presence."""
+        """Return how many tickets of a source have this presence."""
         sql = "SELECT COUNT(*) FROM mirror WHERE source = ? AND presence = ?"
         return int(self._db.value(sql, (source, presence)))
 
@@ -226,9 +228,9 @@ class Tickets:
 
     # --- quarantine, counts, rebuilding ------------------------------------------------------------------------
     def quarantine(self, source: str, ticket_id: str, reasons: Iterable[str] | None) -> None:
-        """Set a mirrored ticket aside with the reasons why it cannot be judged, or take it back with None.
+        """Quarantine a mirrored ticket with the reasons why it cannot be judged; None ends the quarantine.
 
-        What is known of one that could not be read stays, see `set_unread`.
+        The entry of a ticket that could not be read stays, see `set_unread`.
         """
         if not reasons:
             self._db.execute(
@@ -242,9 +244,9 @@ class Tickets:
         )
 
     def set_unread(self, source: str, ticket_id: str, key: str, reason: str) -> bool:
-        """Set a ticket aside whose answer made no ticket, mirrored before or not; tell whether that is news.
+        """Quarantine a ticket whose answer could not be parsed, mirrored before or not; return whether this is new.
 
-        It stays so until `lift_unread`: what is mirrored of it is how it was before.
+        The quarantine lasts until `lift_unread`; until then the mirror holds an earlier version, if any.
         """
         return (
             self._db.execute(
@@ -257,7 +259,7 @@ class Tickets:
         )
 
     def lift_unread(self, source: str, ticket_ids: Iterable[str]) -> list[str]:
-        """Take back those of these tickets that could not be read, for now they were; return their ids."""
+        """End the quarantine of those of these tickets that could not be read before; return their ids."""
         unread = self.unread(source)
         found = [ticket_id for ticket_id in ticket_ids if ticket_id in unread]
         for ticket_id in found:
@@ -265,13 +267,13 @@ class Tickets:
         return found
 
     def unread(self, source: str) -> dict[str, str]:
-        """Return id -> reason of the tickets whose answer made no ticket when they were read last."""
+        """Return id -> reason of the tickets whose last answer could not be parsed."""
         return dict(
             self._db.rows("SELECT ticket_id, reasons FROM quarantine WHERE source = ? AND unread = 1", (source,))
         )
 
     def quarantined(self, source: str) -> dict[str, str]:
-        """Return id -> reasons of the tickets set aside."""
+        """Return id -> reasons of the quarantined tickets."""
         rows = self._db.rows("SELECT ticket_id, reasons FROM quarantine WHERE source = ?", (source,))
         return dict(rows)
 
@@ -287,7 +289,7 @@ class Tickets:
         return dict(zip(("records", "actions", "vanished", "changes", "comments"), row or (), strict=True))
 
     def rebuild(self, source: str, parser: Parser) -> None:
-        """Make a source's derived ticket rows anew from the stored versions, without any tracker."""
+        """Rebuild a source's derived ticket rows from the stored versions, without a tracker."""
         found = self._db.rows("SELECT nr FROM mirror WHERE source = ? ORDER BY nr", (source,))
         for start in range(0, len(found), _BATCH):
             numbers = [row[0] for row in found[start : start + _BATCH]]

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from capa_sync.mapping.people import NOBODY, Directory
+from capa_sync.mapping.people import NOBODY, PeopleDirectory
 from capa_sync.mapping.texts import squash
 from capa_sync.mapping.values import converter
 from capa_sync.model.catalogue import FIELDS
@@ -16,7 +16,7 @@ from capa_sync.model.values import Raw, Value, ValueState
 from capa_sync.sources.jira.values import field_value, history_value
 from capa_sync.sources.servicenow.markup import markup_value
 
-PEOPLE = Directory("any", NOBODY, (), (), ())
+PEOPLE = PeopleDirectory("any", NOBODY, (), (), ())
 EMPTY, PLACEHOLDER, FILLED = ValueState.EMPTY, ValueState.PLACEHOLDER, ValueState.FILLED
 
 Node = dict[str, Any]

@@ -7,20 +7,20 @@ from pathlib import Path
 import pytest
 
 from capa_sync.errors import MappingFileError
-from capa_sync.mapping.people import Directory, load_people, persons_of
+from capa_sync.mapping.people import PeopleDirectory, load_people, persons_of
 from capa_sync.model.ticket import Account
 from capa_sync.model.values import Raw, ValueState
 from tests.unit.mapping.world import ACCOUNTS, PEOPLE, user
 
 
 @pytest.fixture(name="directory")
-def _directory(tmp_path: Path) -> Directory:
+def _directory(tmp_path: Path) -> PeopleDirectory:
     path = tmp_path / "people.yaml"
     path.write_text(PEOPLE, encoding="utf-8")
-    return Directory("jira", load_people(path), ACCOUNTS, ["Automation"], ["acc-us"])
+    return PeopleDirectory("jira", load_people(path), ACCOUNTS, ["Automation"], ["acc-us"])
 
 
-def test_accounts_of_one_person_are_one_person(directory: Directory) -> None:
+def test_accounts_of_one_person_are_one_person(directory: PeopleDirectory) -> None:
     """Every account that the people file lists leads to the person, with the person's name."""
     assert {directory.known(each).person for each in ("acc-lee", "JIRAUSER1")} == {"lee"}
     assert directory.person_value(user("acc-lee", "A. L.")).text == "Anna Lee"
@@ -30,19 +30,19 @@ def test_another_source_has_its_own_accounts(tmp_path: Path) -> None:
     """An account id means a person in one source only."""
     path = tmp_path / "people.yaml"
     path.write_text(PEOPLE, encoding="utf-8")
-    there = Directory("servicenow", load_people(path), (), (), ())
+    there = PeopleDirectory("servicenow", load_people(path), (), (), ())
     assert there.known("sys-lee").person == "lee"
     assert there.known("acc-lee").person == "servicenow:acc-lee"
 
 
-def test_an_unlisted_account_is_a_person_of_its_own(directory: Directory) -> None:
+def test_an_unlisted_account_is_a_person_of_its_own(directory: PeopleDirectory) -> None:
     """Its id tells the source, its aliases lead to the same id, its name is the tracker's."""
     assert directory.known("acc-new").person == "jira:acc-new"
     assert directory.known("JIRAUSER9").person == "jira:acc-new"
     assert directory.name_of("jira:acc-new") == "Kim Ito"
 
 
-def test_activity_comes_from_the_people_file_then_from_the_tracker(directory: Directory) -> None:
+def test_activity_comes_from_the_people_file_then_from_the_tracker(directory: PeopleDirectory) -> None:
     """`active: no` wins; an account that nobody met is unknown, not inactive."""
     for account in ("acc-lee", "acc-roy", "acc-new", "acc-ghost"):
         directory.known(account)
@@ -50,13 +50,13 @@ def test_activity_comes_from_the_people_file_then_from_the_tracker(directory: Di
     assert told == [True, False, False, None]
 
 
-def test_ignored_accounts_and_our_own_are_no_humans(directory: Directory) -> None:
+def test_ignored_accounts_and_our_own_are_no_humans(directory: PeopleDirectory) -> None:
     """They are found by name or id, and a lost author counts as a person."""
     assert [directory.is_human(each) for each in ("acc-bot", "acc-us", "acc-lee", "")] == [False, False, True, True]
     assert directory.known("acc-bot").by is None
 
 
-def test_an_ignored_account_in_a_person_field_is_unreadable(directory: Directory) -> None:
+def test_an_ignored_account_in_a_person_field_is_unreadable(directory: PeopleDirectory) -> None:
     """A rule about persons cannot tell then."""
     assert directory.person_value(user("acc-bot")).state is ValueState.UNREADABLE
     assert directory.person_value(Raw()).state is ValueState.EMPTY

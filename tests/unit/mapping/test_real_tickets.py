@@ -128,7 +128,7 @@ def test_one_name_under_six_ids_is_one_line_of_the_mapping(tmp_path: Path) -> No
     assert bound.stage is not None
     assert len([note for note in bound.notes if "no status" in note.what]) == 0
     known = [each for each in statuses if each.name == name]
-    assert {bound.stage.told("status", Raw((each.id,))).stage_at(AS_OF) for each in known} == {"analysed"}
+    assert {bound.stage.signal("status", Raw((each.id,))).stage_at(AS_OF) for each in known} == {"analysed"}
 
 
 def test_server_tickets_with_absent_keys_and_unread_sub_tasks_map(tmp_path: Path) -> None:

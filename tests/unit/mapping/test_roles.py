@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import pytest
 
 from capa_sync.mapping import LinkRules, role_of
-from capa_sync.mapping.schema import ActionMapping, Part
+from capa_sync.mapping.schema import ActionMapping, FieldSource
 from capa_sync.model.record import ActionKind, ActionOrigin
 from capa_sync.model.ticket import Presence, Role, Scope
 
@@ -28,7 +28,7 @@ class Spot:
 def entry(origin: ActionOrigin, *types: str, also_record: bool = True, only: tuple[str, ...] = ()) -> ActionMapping:
     """An action entry."""
     return ActionMapping(
-        origin, 1, ActionKind.CORRECTIVE, Part(1), types=types, issue_types=only, also_record=also_record
+        origin, 1, ActionKind.CORRECTIVE, FieldSource(1), types=types, issue_types=only, also_record=also_record
     )
 
 

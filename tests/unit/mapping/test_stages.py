@@ -69,7 +69,7 @@ def test_a_ticket_without_any_status_is_quarantined(bound: BoundMapping) -> None
     """A row whose status nobody tells has no stage."""
     found = mapped(bound, ticket({"status": BLANK}))
     assert isinstance(found, Unmapped)
-    assert "tells no status" in found.reasons[0]
+    assert "has no status" in found.reasons[0]
 
 
 def test_a_status_listed_for_other_times_only_is_quarantined(tmp_path: Path) -> None:

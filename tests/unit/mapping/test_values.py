@@ -6,13 +6,13 @@ from datetime import UTC, date, datetime
 
 import pytest
 
-from capa_sync.mapping.people import NOBODY, Directory
+from capa_sync.mapping.people import NOBODY, PeopleDirectory
 from capa_sync.mapping.values import converter, parse_time, split_list
 from capa_sync.model.catalogue import FIELDS
 from capa_sync.model.values import BLANK, Raw, Value, ValueState
 from tests.unit.mapping.world import option, raw
 
-NONE = Directory("jira", NOBODY, (), (), ())
+NONE = PeopleDirectory("jira", NOBODY, (), (), ())
 
 
 def value(name: str, held: Raw, **options: object) -> Value:
