@@ -341,7 +341,7 @@ def turn(sheet: Sheet, minute: int, step: tuple[str, str, str, str]) -> None:
         sheet.parent = value
 
 
-@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(steps=_STEPS)
 def test_the_mirror_equals_the_tracker_and_rebuilds_to_itself(
     opener: Opener, tmp_path_factory: pytest.TempPathFactory, steps: list[tuple[str, str, str, str]]

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 ROOT = Path(__file__).resolve().parents[2]
 FAULTS = {
@@ -68,3 +69,9 @@ def test_no_registry_stands_in_any_file() -> None:
     for name in filter(None, listed.split("\0")):
         text = (ROOT / name).read_bytes().decode("utf-8", errors="ignore")
         assert not any(host in text for host in hosts), name
+
+
+def test_no_property_fails_because_the_machine_is_busy() -> None:
+    """The profile of all tests has no deadline and asks not how fast examples are made."""
+    assert settings().deadline is None
+    assert HealthCheck.too_slow in settings().suppress_health_check

@@ -313,7 +313,9 @@ def _shared(tmp_path_factory: pytest.TempPathFactory) -> BoundMapping:
 
 
 _JUDGED = ("root_cause", "correction", "grade", "location", "due_at", "owner")
-_PROPERTY = settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+_PROPERTY = settings(
+    max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 
 
 @_PROPERTY

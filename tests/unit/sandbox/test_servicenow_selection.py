@@ -73,7 +73,7 @@ def expected_ids(tracker: ServiceNowTracker, query: str) -> list[str]:
     return [row.sys_id for row in found]
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(rows, queries, st.integers(0, 5), st.integers(1, 50), st.booleans())
 def test_indexes_give_what_a_look_at_every_row_gives(
     made: list[tuple[str, str, str]], query: str, offset: int, limit: int, counts: bool
@@ -92,7 +92,7 @@ def test_indexes_give_what_a_look_at_every_row_gives(
     assert selection.has_more == (offset + limit < len(expected))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(rows, st.lists(st.tuples(st.sampled_from(IDS), st.sampled_from(STAMPS)), max_size=8))
 def test_indexes_follow_every_change(made: list[tuple[str, str, str]], touched: list[tuple[str, str]]) -> None:
     """After edits and deletions a query through the index still equals the plain answer."""
