@@ -80,7 +80,7 @@ class Verdict:
         message, fix: worded for the state that the record is in, with placeholders filled; no count of days.
         args: stable arguments (name, fact): what the words rest on, however they are worded.
         reason: for cannot_tell and not_applicable, why, in words.
-        evidence: the facts behind it. next_due: instant at which it may flip by time alone, None never.
+        evidence: the facts behind it. next_due: instant at which anything of it may change by time alone, None never.
         hides: rule ids that this one hides when open. deadline_rule: counts for `overdue`.
     """
 

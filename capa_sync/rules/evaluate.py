@@ -65,6 +65,7 @@ def _without(
     """Return a verdict that is not applicable or cannot tell, with its reason."""
     if unknown:
         reason = "; ".join(dict.fromkeys(unknown_reasons(condition, context)))
+        turn = earliest(turn, *_turns(rule.lines, context))
         return _plain(rule, context, Outcome.CANNOT_TELL, turn, reason, True)
     reason = _why_not(condition, context) if explain else ""
     return _plain(rule, context, Outcome.NOT_APPLICABLE, turn, reason, explain)
@@ -118,6 +119,7 @@ def bare(rule: Rule, context: Context, outcome: Outcome) -> Verdict:
 
 def _broken(rule: Rule, context: Context, turn: datetime | None, explain: bool) -> Verdict:
     broken = broken_lines(rule.require, context)
+    turn = earliest(turn, *_turns(rule.require.lines, context))
     if _all_before(rule, context, broken):
         return _plain(rule, context, Outcome.OK, turn, f"broken only before {rule.since}", explain)
     outcome, repair_turn = _repaired(rule, context, broken)
@@ -128,7 +130,8 @@ def _broken(rule: Rule, context: Context, turn: datetime | None, explain: bool) 
     rendering = RenderContext(context, broken)
     message, said = rule.message.render(rendering)
     fix, advised = rule.fix.render(rendering) if outcome is Outcome.BREACH else ("", {})
-    turns = (*rule.message.turns(context), *rule.fix.turns(context), *_missing_turns(rule, context))
+    lines = _consulted(rule, context, broken)
+    turns = (*rule.message.turns(context), *rule.fix.turns(context), *_turns(lines, context))
     return Verdict(
         rule.id,
         outcome,
@@ -140,17 +143,15 @@ def _broken(rule: Rule, context: Context, turn: datetime | None, explain: bool) 
         message=message,
         fix=fix,
         args=tuple(sorted({**said, **advised}.items())),
-        evidence=_evidence(_consulted(rule, context, broken, explain), context),
+        evidence=_evidence(rule.lines if explain else lines, context),
         next_due=earliest(turn, repair_turn, ladder_turn, hide_turn, *turns),
         hides=hidden,
     )
 
 
-def _consulted(rule: Rule, context: Context, broken: Sequence[Broken], explain: bool) -> Iterable[Line]:
+def _consulted(rule: Rule, context: Context, broken: Sequence[Broken]) -> Sequence[Line]:
     """Return the lines that a broken rule rests on; those of the repair only where it could act."""
-    if explain or all(_is_mended(b, context) for b in broken):
-        return rule.lines
-    return rule.basis
+    return rule.lines if all(_is_mended(b, context) for b in broken) else rule.basis
 
 
 def _all_before(rule: Rule, context: Context, broken: Sequence[Broken]) -> bool:
@@ -201,10 +202,9 @@ def _hidden(rule: Rule, context: Context) -> tuple[tuple[str, ...], datetime | N
     return tuple(hidden), earliest(*turns)
 
 
-def _missing_turns(rule: Rule, context: Context) -> Iterator[datetime | None]:
-    """Yield when time alone may add a line to those not met, where the words tell them."""
-    if rule.message.lists_missing or rule.fix.lists_missing:
-        yield from (line.judge(context)[1] for line in rule.require.lines if line.is_clocked)
+def _turns(lines: Iterable[Line], context: Context) -> Iterator[datetime | None]:
+    """Yield when time alone may turn lines, also those that do not decide: evidence and `{missing}` tell of them."""
+    return (line.judge(context)[1] for line in lines if line.is_clocked)
 
 
 def _evidence(lines: Iterable[Line], context: Context) -> tuple[Evidence, ...]:

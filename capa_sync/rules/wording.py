@@ -84,12 +84,6 @@ class MessageTemplate:
         yield from (variant.when.judge(context)[1] for variant in self.variants if variant.when is not None)
 
     @cached_property
-    def lists_missing(self) -> bool:
-        """Return whether a text lists the lines that are not met."""
-        slots = [part for variant in self.variants for part in variant.sentence.parts if isinstance(part, Slot)]
-        return any(slot.name == "missing" for slot in slots)
-
-    @cached_property
     def _name(self) -> str:
         conditions = [_words(variant.when) for variant in self.variants if variant.when is not None]
         return f"text {hashlib.sha256(repr(conditions).encode()).hexdigest()[:8]}"

@@ -122,3 +122,66 @@ timeline:
   - {{day: 2025-03-02, by: ana, root_cause: No deputy is named in the procedure}}
 """
     assert verdict_of(tmp_path, SINCE, life, "2025-03-03").outcome is outcome
+
+
+LATE = """
+severity: high
+require:
+  - root_cause: filled before action started
+  - due_at: not in the past
+"""
+ORDER_BROKEN = """
+case: the order is broken, and the due date passes later
+timeline:
+  - {day: 2025-01-01, by: ana, due_at: 2025-02-10}
+  - {day: 2025-01-02, by: ana, action: {id: A1, text: Name a deputy}}
+  - {day: 2025-01-03, by: ana, root_cause: No deputy is named in the procedure}
+"""
+
+
+@pytest.mark.parametrize(
+    ("keys", "before"),
+    [
+        ("since: 2025-02-01\n", Outcome.OK),
+        ("if_repaired: ok\n", Outcome.OK),
+        ("if_repaired: historical\n", Outcome.HISTORICAL),
+        ("", Outcome.BREACH),
+    ],
+)
+def test_a_line_that_time_breaks_beside_a_broken_one_is_foreseen(tmp_path: Path, keys: str, before: Outcome) -> None:
+    """What one broken line comes to, and what is told of it, changes when another one breaks by time alone."""
+    found = verdict_of(tmp_path, LATE + keys, ORDER_BROKEN, "2025-02-05")
+    assert found.outcome is before
+    assert found.next_due is not None
+    assert found.next_due.date().isoformat() == "2025-02-11"
+    assert verdict_of(tmp_path, LATE + keys, ORDER_BROKEN, "2025-02-11").outcome is Outcome.BREACH
+
+
+SCOPE_SETTLED = """
+severity: high
+when:
+  - any:
+      - stage: at least planned
+      - due_at: more than 0 days ago
+require: [{root_cause: filled}]
+"""
+
+
+@pytest.mark.parametrize(
+    ("head", "outcome"), [("", Outcome.BREACH), ("unreadable: [root_cause]\n", Outcome.CANNOT_TELL)]
+)
+def test_evidence_is_renewed_when_a_line_turns_that_decides_nothing(
+    tmp_path: Path, head: str, outcome: Outcome
+) -> None:
+    """Evidence tells all lines that were consulted: it is looked at again when one of them turns."""
+    life = f"""
+case: planned, and the due date passes later
+{head}timeline:
+  - {{day: 2025-01-01, by: ana, stage: planned, due_at: 2025-02-10}}
+"""
+    early, late = (verdict_of(tmp_path, SCOPE_SETTLED, life, day) for day in ("2025-02-05", "2025-02-11"))
+    assert early.outcome is late.outcome is outcome
+    assert early.evidence != late.evidence
+    assert early.next_due is not None
+    assert early.next_due.date().isoformat() == "2025-02-11"
+    assert late.next_due is None

@@ -1,0 +1,45 @@
+"""The evidence of a finding is that of now, also where time turns a line that does not decide."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.sync.equal import assert_rebuilt
+from tests.sync.hands import JiraHands, hands_on
+from tests.sync.ours import ours_on
+from tests.sync.world import SOURCES, World, open_world
+
+RULE = "correction-recorded"
+
+
+def evidence(world: World, ticket: str) -> str:
+    """The stored evidence of the rule on a ticket."""
+    [row] = [row for row in world.house.register.rows_by_table()["verdict"] if row[1:3] == (ticket, RULE)]
+    return repr(row)
+
+
+@pytest.mark.parametrize("source", SOURCES)
+def test_a_deadline_that_passes_beside_a_stage_renews_the_evidence(source: str, tmp_path: Path) -> None:
+    """A finding open because of its stage tells later that the deadline passed, too; nothing is written for it."""
+    with open_world(tmp_path, source, rules=(RULE,), mode="on") as world:
+        hands = hands_on(world.only)
+        before = set(hands.records())
+        hands.create("a word")
+        [ticket] = set(hands.records()) - before
+        world.cycle()
+        for _ in range(9):
+            if ours_on(hands, ticket).state:
+                break
+            hands.step(ticket, 0 if isinstance(hands, JiraHands) else 2)
+            world.cycle()
+        told, writes = evidence(world, ticket), world.writes()
+        assert "breach" in told
+        assert writes
+        world.cycle(days=60)
+        assert evidence(world, ticket) != told
+        assert world.writes() == writes
+        assert_rebuilt(world)
+        world.cycle(days=60)
+        assert world.writes() == writes
