@@ -1,4 +1,4 @@
-"""The bytes of a ticket's part, which are kept for ever."""
+"""Encodes a ticket's parts as bytes, which the store keeps permanently, within bounds of size."""
 
 from __future__ import annotations
 
@@ -7,22 +7,22 @@ from typing import Any
 import orjson
 
 MOST_BYTES = 4 * 1024 * 1024
-"""Of one part of a ticket: what a rule may have to read of it stays within two seconds (benchmarks)."""
+"""Maximum bytes of one part of a ticket: a rule then reads it within two seconds (benchmarks)."""
 MOST_NODES = 400_000
-"""Values within one part of a ticket, counted by the signs that divide them, so that text may count as well."""
+"""Maximum values in one part of a ticket; counted by separator signs, so that signs in text may count as well."""
 
 MOST_ENTRIES = 20_000
-"""History entries of one ticket that are worked on."""
+"""Maximum history entries of a ticket that is processed."""
 UNREADABLE = (ValueError, TypeError, AttributeError, KeyError, IndexError, OverflowError, RecursionError)
-"""What a shape that no tracker should send may raise: that ticket is quarantined, the others go on."""
+"""Errors that an unexpected shape may raise: then that ticket is quarantined, and the others continue."""
 
 
 class TooMuch(ValueError):
-    """A part of a ticket is larger, deeper or of more pieces than is worked on; the words say which, for people."""
+    """A part of a ticket is larger, deeper or of more pieces than allowed; the message names the bound for people."""
 
 
 def body_of(content: Any) -> bytes:
-    """Encode content of a ticket as `_encoded` does. Raises TooMuch for content beyond the bounds."""
+    """Encode content of a ticket. Raises TooMuch for content beyond the bounds."""
     try:
         body = _encoded(content)
     except TypeError as error:
@@ -35,9 +35,9 @@ def body_of(content: Any) -> bytes:
 
 
 def _encoded(content: Any) -> bytes:
-    """Encode content, members in the order of their names, in no more memory than it needs.
+    """Encode content with members in the order of their names, in no more memory than needed.
 
-    What orjson returns keeps the room in which it was written, up to eight times its length (measured with 3.13):
-    of a thousand tickets that wait for their page's turn that is 50 MiB.
+    The bytes that orjson returns keep their write buffer, up to eight times their length (measured with 3.13): for a
+    thousand tickets that wait for their page to be committed, that is 50 MiB.
     """
     return bytes(memoryview(orjson.dumps(content, option=orjson.OPT_SORT_KEYS)))

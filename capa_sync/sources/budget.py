@@ -1,4 +1,4 @@
-"""The request budget of one source: at most so many requests in a unit of time, shared by all its sessions."""
+"""The request budget of one source: a maximum number of requests in a unit of time, shared by its sessions."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Rate:
 
     @classmethod
     def parse(cls, text: str) -> Rate:
-        """Read `10/s`, `300/min` or `5000/h`. Raises ValueError with the allowed form otherwise."""
+        """Read `10/s`, `300/min` or `5000/h`. Raises ValueError that names the allowed form."""
         found = _FORM.fullmatch(text.strip())
         if found is None or int(found[1]) < 1:
             message = f"{text!r} is no request budget; write for example 10/s, 300/min or 5000/h"
@@ -33,14 +33,14 @@ class Rate:
 
 
 class Budget:
-    """A token bucket that holds at most one second's worth of requests, and never fewer than one.
+    """A token bucket for one second's requests, at least one.
 
     Args:
-        source: name for the error raised at shutdown.
-        rate: how fast tokens come back; None means no limit.
-        stop: set at shutdown; a wait ends then.
-        monotonic: seconds that never go back; not the settable test clock, which may stand still.
-        is_instant: tests only: account for the waits without spending them.
+        source: the source's name, for the error at shutdown.
+        rate: how fast tokens return; None means no limit.
+        stop: set at shutdown; a wait then ends.
+        monotonic: seconds that never go back; not the settable test clock, which may not advance.
+        is_instant: tests only: count the waits without spending them.
     """
 
     def __init__(
@@ -65,7 +65,7 @@ class Budget:
         self.waited = 0.0
 
     def take(self) -> None:
-        """Wait for one request's turn. Raises Retryable when the stop event is set meanwhile."""
+        """Wait until one request may be sent. Raises Retryable when the stop event is set meanwhile."""
         seconds = self._reserve()
         if seconds > 0:
             self.waited += seconds
@@ -73,7 +73,7 @@ class Budget:
                 raise Retryable(self._source, "stopped while waiting for the request budget")
 
     def rest(self, seconds: float) -> None:
-        """Let nothing be sent for so long, by no session: the tracker asked one of them for it."""
+        """Hold back the requests of all sessions for so many seconds: the tracker asked one of them to wait."""
         with self._lock:
             self._rests_until = max(self._rests_until, self._monotonic() + seconds)
 

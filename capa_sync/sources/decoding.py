@@ -1,8 +1,8 @@
-"""JSON of a tracker's answer as objects: also where it holds what strict readers refuse, in one place of it.
+"""Decodes the JSON of a tracker's answer, also where one value in it is something that strict parsers refuse.
 
-One ticket's value must not make a whole page unreadable. What Java and JavaScript servers are known to send, and what
-a ticket may be made of on purpose, is made harmless: halves of characters become question marks, NaN, Infinity and
-numbers without end become texts, and nesting without end is cut.
+One ticket's value must not make a whole page unreadable. Values that Java and JavaScript servers are known to send,
+or that a ticket may contain on purpose, are made harmless: lone surrogates become question marks, NaN, Infinity and
+numbers that are too long become texts, and nesting that is too deep is cut.
 """
 
 from __future__ import annotations
@@ -14,15 +14,15 @@ from typing import Any
 
 import orjson
 
-# possessive, and an open string ends where the document ends: one step a byte, whatever the document is
+# possessive, and an open string ends at the document's end: one step a byte, whatever the document is
 _TOKEN = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+(?:"|\\?\Z)|[\[\]{}]', re.DOTALL)
 DEEPEST = 400
-"""Levels of nesting that are kept: more than can be stored of a ticket (bodies.py), so that it is set aside."""
+"""Levels of nesting that are kept: more than the store accepts (bodies.py), so such a ticket is quarantined."""
 _LONGEST_NUMBER = 64
 
 
 def decode_json(content: bytes) -> Any:
-    """Return the decoded document. Raises ValueError when it is none."""
+    """Return the decoded document. Raises ValueError when the content is no JSON."""
     try:
         return orjson.loads(content)
     except orjson.JSONDecodeError:
@@ -40,7 +40,7 @@ def _decode_slowly(content: bytes) -> Any:
 
 
 def _number(text: str) -> float | str:
-    """Return a number, or its text where no machine number holds it."""
+    """Return a number, or its text where no machine number can hold it."""
     if len(text) > _LONGEST_NUMBER:
         return text[:_LONGEST_NUMBER]
     number = float(text) if not text.lstrip("-").isdigit() else int(text)
@@ -48,7 +48,7 @@ def _number(text: str) -> float | str:
 
 
 def _shallow(content: bytes) -> bytes:
-    """Replace by null what is nested deeper than DEEPEST; a document that is cut itself stays as it is."""
+    """Replace values nested deeper than DEEPEST by null; a document that is cut off itself stays as it is."""
     depth, kept_to, begun = 0, 0, 0
     pieces: list[bytes] = []
     for token in _TOKEN.finditer(content):

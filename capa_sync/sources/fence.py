@@ -1,7 +1,7 @@
-"""Turns whatever an odd answer raises inside a connector into a fault of that source.
+"""Turns any unexpected error inside a connector into a fault of its source.
 
-The connectors check the shape of each answer that they know. This is the last line: a shape that nobody thought of
-ends the source's cycle with a reason, and neither the daemon nor another source.
+The connectors check the shape of each answer that they know. This is the last guard: an unforeseen shape ends the
+source's cycle with a reason, but neither the daemon nor another source.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ T = TypeVar("T")
 
 
 def fenced(method: Callable[P, T]) -> Callable[P, T]:
-    """Make a reading method of a connector raise BadAnswer for what it did not expect; also while it is iterated.
+    """Make a connector's reading method raise BadAnswer for unexpected errors; also while its result is iterated.
 
-    Errors of ours pass, and so does AssertionError: a refused write of our own making is no answer of a tracker.
+    Our own errors pass, and so does AssertionError: a write that we refuse ourselves is no answer of a tracker.
     """
 
     @functools.wraps(method)
@@ -49,7 +49,7 @@ def _refuse(args: tuple[Any, ...], error: Exception) -> NoReturn:
 
 
 def fenced_write(method: Callable[P, T]) -> Callable[P, T]:
-    """Make a writing method of a connector raise DeliveryUnknown for what it did not expect."""
+    """Make a connector's writing method raise DeliveryUnknown for unexpected errors."""
 
     @functools.wraps(method)
     def within(*args: P.args, **kwargs: P.kwargs) -> T:
@@ -65,6 +65,6 @@ def fenced_write(method: Callable[P, T]) -> Callable[P, T]:
 
 
 def _words(error: Exception) -> str:
-    """Name the error and its place, and none of its own words: they may hold text of a ticket."""
+    """Name the error's class and place without its text, which may hold text of a ticket."""
     where = f"{type(error).__name__} at {place_of(error)}"
     return f"an answer of the tracker has a shape that capa-sync cannot use ({where})"

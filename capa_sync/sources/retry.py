@@ -1,6 +1,6 @@
-"""The one retry policy of all sources: what may be sent again, when, how often, and who waits.
+"""The retry policy of all sources: which requests are sent again, when, how often, and who waits.
 
-Reads are sent again after a lost connection, a time-out, 429, 500, 502, 503 and 504; writes never are, for a
+Reads are sent again after a lost connection, a time-out, 429, 500, 502, 503 and 504; writes never are, because a
 write whose answer was lost may have been applied (facts/jira.md 0.1). The client libraries' own retries are off.
 """
 
@@ -21,7 +21,7 @@ from capa_sync.sources.wish import wish_of
 
 T = TypeVar("T")
 LONGEST_WAIT = timedelta(seconds=60)
-"""A tracker that asks for more gets it, but no worker sleeps for it: the daemon stores the instant."""
+"""A longer wait that a tracker asks for is respected, but no worker sleeps for it: the daemon stores its end."""
 RETRIED_STATUSES = frozenset({429, 500, 502, 503, 504})
 _FIRST_WAIT, _DOUBLINGS = 2.0, 4  # facts/jira.md 7: base 2 s, doubled, times U(0.7, 1.3)
 _log = logging.getLogger("capa_sync.sources")
@@ -30,13 +30,13 @@ _log = logging.getLogger("capa_sync.sources")
 def overload(
     source: str, status: int, headers: Mapping[str, str], now: datetime, what: str
 ) -> Retryable | NotBefore | None:
-    """Name the error for a status that says "not now"; None for every other status.
+    """Return the error for a status that means "not now"; None for every other status.
 
     Args:
         source: the source's name.
         status: HTTP status.
-        headers: of the answer; looked up by their usual spelling (requests' own mapping ignores case).
-        now: our own instant, to turn an HTTP date into a wait.
+        headers: of the answer; read by their usual spelling (requests' own mapping ignores case).
+        now: our own instant, to convert an HTTP date to a wait.
         what: the request in a few words, without secrets.
     """
     if status not in RETRIED_STATUSES:
@@ -52,22 +52,22 @@ def overload(
 
 
 def _scope(reason: str) -> str:
-    """Tell what must wait (facts/jira.md 7): that endpoint, that ticket, or everything."""
+    """Return what must wait (facts/jira.md 7): that endpoint, that ticket, or everything."""
     return {"jira-burst-based": ENDPOINT, "jira-per-issue-on-write": TICKET}.get(reason.strip().lower(), ALL)
 
 
 class RetryPolicy:
-    """Sends a read again until it succeeds or attempts or time run out.
+    """Sends a read again until it succeeds, or attempts or time run out.
 
     Args:
-        source: name for errors and log lines.
+        source: the source's name, for errors and log lines.
         clock: our own clock.
-        stop: set at shutdown: a wait ends at once and the read is abandoned with Retryable.
-        attempts: sends at most, the first included.
-        total: no wait is begun that would end later than this after the first send.
-        is_instant: tests only: do not spend the waits.
-        jitter: a number in [0.7, 1.3] that each wait of our own choice is multiplied by.
-        rest: told for how many seconds the tracker wants to be left alone, for other sessions of the source.
+        stop: set at shutdown: a wait then ends at once, and the read is abandoned with Retryable.
+        attempts: maximum number of sends, the first included.
+        total: no wait begins that would end later than this after the first send.
+        is_instant: tests only: waits take no time.
+        jitter: returns a number in [0.7, 1.3]; it multiplies each wait that we choose ourselves.
+        rest: called with the seconds that the tracker asks us to wait, to hold back the source's other sessions.
     """
 
     def __init__(
@@ -93,10 +93,10 @@ class RetryPolicy:
         self._rest = rest
 
     def read(self, send: Callable[[], T]) -> T:
-        """Call `send` until it returns; it raises Retryable for what may be sent again.
+        """Call `send` until it returns; it raises Retryable when it may be called again.
 
         Raises:
-            Retryable: the last one, when attempts or time ran out, or when we are stopping.
+            Retryable: the last one, when attempts or time ran out, or at shutdown.
             NotBefore: the tracker asked for a longer wait than a worker may sleep.
         """
         retrying = tenacity.Retrying(

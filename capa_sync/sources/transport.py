@@ -1,7 +1,7 @@
-"""What every request of ours is held to: an end in time, and an answer of a bounded size.
+"""Bounds every request: its answer must end in time and must not exceed a size.
 
-A read timeout holds for one packet, so a server that sends a byte a second never meets it; and a few megabytes of
-gzip decode to gigabytes. Both bounds hold for reads, writes and sign-ins alike.
+A read timeout holds for one packet, so a server that sends a byte a second never reaches it; and a few megabytes of
+gzip decode to gigabytes. Both bounds apply to reads, writes and sign-ins.
 """
 
 from __future__ import annotations
@@ -33,8 +33,8 @@ class Limits:
     """The bounds of one source.
 
     Attributes:
-        answer: bytes that a body may have once it is decoded.
-        seconds: that an answer may take, from the end of the request to its own end.
+        answer: maximum bytes of a decoded body.
+        seconds: maximum time of an answer, from the end of the request to the answer's end.
     """
 
     answer: int = 16 * 1024 * 1024
@@ -46,7 +46,7 @@ class AnswerTooSlow(TimeoutError):
 
 
 def hold_to(session: requests.Session, source: str, limits: Limits) -> requests.Session:
-    """Make a session keep to the limits; returns it. Requests then raise AnswerTooLarge and `requests` time-outs."""
+    """Make a session keep the limits; returns it. Its requests then raise AnswerTooLarge and `requests` time-outs."""
     _conceal_proxies()
     adapter = _Adapter(limits.seconds)
     session.mount("https://", adapter)
@@ -56,7 +56,7 @@ def hold_to(session: requests.Session, source: str, limits: Limits) -> requests.
 
 
 def _conceal_proxies() -> None:
-    """Keep the passwords of proxies, which stand in their variables, out of messages as any other secret."""
+    """Register the passwords of proxies, which stand in environment variables, as secrets to hide in messages."""
     for address in getproxies().values():
         try:
             parts = urlsplit(address)
@@ -76,10 +76,10 @@ def took_too_long(error: BaseException | None) -> bool:
 
 
 def _taker(source: str, most: int) -> Callable[..., None]:
-    """Return a response hook that takes the whole body, decoded, and gives up above `most` bytes.
+    """Return a response hook that reads the whole body, decoded, and stops above `most` bytes.
 
-    It takes large pieces: by itself requests takes ten kilobytes at a time, a hundred pieces for a page, which is a
-    twentieth of a backfill (measured with 2.34). urllib3 decodes no more than a piece at once.
+    It reads large pieces: by default requests reads ten kilobytes at a time, a hundred pieces for a page, which costs
+    a twentieth of a backfill (measured with 2.34). urllib3 decodes no more than one piece at once.
     """
 
     def take(response: requests.Response, *_: Any, **__: Any) -> None:
@@ -87,7 +87,7 @@ def _taker(source: str, most: int) -> Callable[..., None]:
         for piece in response.iter_content(_PIECE):
             size += len(piece)
             if size > most:
-                response.close()  # what is left of it is not read
+                response.close()  # the rest is not read
                 raise AnswerTooLarge(source, _where(response), most)
             pieces.append(piece)
         response._content = b"".join(pieces)  # noqa: SLF001 - where `content` looks first
@@ -96,12 +96,12 @@ def _taker(source: str, most: int) -> Callable[..., None]:
 
 
 def _where(response: requests.Response) -> str:
-    """Name the request without its query, which may hold data of tickets."""
+    """Return method and path without the query, which may hold data of tickets."""
     return f"{response.request.method} {(response.request.path_url or '').partition('?')[0]}"
 
 
 class _Adapter(HTTPAdapter):
-    """Opens connections whose answers end in time."""
+    """Opens connections whose answers have a time limit."""
 
     def __init__(self, seconds: float) -> None:
         self._pools = _pools(seconds)
@@ -118,7 +118,7 @@ class _Adapter(HTTPAdapter):
 
 
 def _pools(seconds: float) -> dict[str, type[HTTPConnectionPool]]:
-    """Return the pools by scheme; their connections make answers that know their time."""
+    """Return the pools by scheme; their connections create responses with this time limit."""
 
     class Response(_TimedResponse):
         total = seconds
@@ -139,7 +139,7 @@ def _pools(seconds: float) -> dict[str, type[HTTPConnectionPool]]:
 
 
 class _TimedResponse(http.client.HTTPResponse):
-    """An answer that is read until `total` seconds after the request was sent, and no longer."""
+    """A response that can be read until `total` seconds after the request was sent, and no longer."""
 
     total: float
 
@@ -150,7 +150,7 @@ class _TimedResponse(http.client.HTTPResponse):
 
 
 class _TimedReader(io.RawIOBase):
-    """Reads from a socket; before each packet it looks how much time is left."""
+    """Reads from a socket, and checks the remaining time before each packet."""
 
     def __init__(self, raw: io.RawIOBase, sock: socket.socket, until: float) -> None:
         self._raw = raw

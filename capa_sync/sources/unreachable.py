@@ -1,4 +1,4 @@
-"""What kept a request from its answer, for the person who can mend it: which host, why, and by whose wish a proxy."""
+"""Describes why a request got no answer, for the person who can fix it: which host, why, and which proxy."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from capa_sync.model.patterns import TUNNEL_REFUSED
 from capa_sync.sources.transport import took_too_long
 
 _DEEP = 12
-"""Errors inside one another that are looked through."""
+"""Maximum number of nested errors that are examined."""
 
 
 def never_sent(error: requests.RequestException) -> bool:
@@ -30,7 +30,7 @@ def never_sent(error: requests.RequestException) -> bool:
 
 
 def describe(error: requests.RequestException, base: str = "") -> str:
-    """Say what happened in one line without the library's own text, which may hold a password of the proxy.
+    """Say in one line what happened, without the library's text, which may hold a proxy's password.
 
     `base` is the tracker's address, for errors that do not know their request.
     """
@@ -50,7 +50,7 @@ def describe(error: requests.RequestException, base: str = "") -> str:
 
 
 def _inside(error: BaseException) -> Iterator[BaseException]:
-    """Yield an error and those that it holds, the outermost first."""
+    """Yield an error and the errors inside it, the outermost first."""
     waiting: list[object] = [error]
     seen: set[int] = set()
     while waiting and len(seen) < _DEEP:
@@ -62,7 +62,7 @@ def _inside(error: BaseException) -> Iterator[BaseException]:
 
 
 def _cause(error: BaseException) -> str:
-    """Word the innermost thing that is known to go wrong."""
+    """Describe the innermost known cause."""
     for inner in _inside(error):
         if isinstance(inner, socket.gaierror | urllib3.exceptions.NameResolutionError):
             return "its name is not known here; look for a slip in the address, or ask who runs the DNS"
@@ -92,7 +92,7 @@ def _host(url: str) -> str:
 
 
 def _proxy_of(url: str) -> tuple[str, str]:
-    """Return host and port of the proxy that the environment names for an address, and the variable; else ""."""
+    """Return host and port of the proxy that the environment sets for an address, and the variable; else ""."""
     proxies = get_environ_proxies(url)
     chosen = select_proxy(url, proxies)
     if not chosen:

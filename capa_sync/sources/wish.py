@@ -1,4 +1,4 @@
-"""When a tracker wants us back: every form of Retry-After, X-RateLimit-Reset and RateLimit headers; pure."""
+"""How long a tracker asks us to wait: all forms of Retry-After, X-RateLimit-Reset and RateLimit headers; pure."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 
 LONGEST_WISH = timedelta(days=7)
-"""A wish for more is cut: one wrong header must not silence a source for years."""
+"""A longer wait is cut: one wrong header must not stop a source for years."""
 _FIRST_EPOCH = 10**9
 """Smaller numbers in X-RateLimit-Reset are seconds from now, as proxies send them."""
 _SPENT = re.compile(r"(?:^|;)\s*r=0\s*(?:;|$)")
@@ -16,14 +16,14 @@ _LEFT = re.compile(r"(?:^|;)\s*t=(\d{1,9})\s*(?:;|$)")
 
 
 def wish_of(status: int, headers: Mapping[str, str], now: datetime) -> timedelta | None:
-    """Return how long the tracker asks us to stay away; None when it names no time that is still to come.
+    """Return how long the tracker asks us to wait; None when it names no future time.
 
-    Dates are read by the tracker's own clock, as its Date header tells it. A wait of zero, which Data Center's token
-    bucket names while tokens remain, is no wish: the caller then waits as long as it finds decent.
+    Dates are compared with the tracker's own clock, in its Date header. A wait of zero, which Data Center's token
+    bucket names while tokens remain, does not count: the caller then chooses the wait.
 
     Args:
-        status: HTTP status of the answer; the rate headers count for 429 alone.
-        headers: of the answer; looked up by their usual spelling.
+        status: HTTP status of the answer; the rate headers count only for 429.
+        headers: of the answer; read by their usual spelling.
         now: our own instant, for answers without a date.
     """
     date = read_http_date(headers.get("Date")) or now
@@ -36,7 +36,7 @@ def wish_of(status: int, headers: Mapping[str, str], now: datetime) -> timedelta
 
 
 def parse_retry_after(value: str | None, now: datetime) -> timedelta | None:
-    """Read a `Retry-After` header: whole or broken seconds, or an HTTP date; None when absent or unreadable."""
+    """Read a `Retry-After` header: seconds, also with a fraction, or an HTTP date; None when absent or unreadable."""
     text = (value or "").strip()
     found = _seconds(text)
     if found is None and text and not text.startswith("-"):
@@ -56,7 +56,7 @@ def _seconds(value: str | None) -> timedelta | None:
 
 
 def read_http_date(value: str | None) -> datetime | None:
-    """Read a `Date` header or its like as an instant in UTC; None when absent or unreadable, whatever it holds."""
+    """Read a `Date` header or its like as an instant in UTC; None when absent or unreadable."""
     try:
         instant = parsedate_to_datetime(value or "")
         return instant.astimezone(UTC) if instant.tzinfo else instant.replace(tzinfo=UTC)

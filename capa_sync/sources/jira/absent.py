@@ -1,4 +1,4 @@
-"""What an answer leaves out is unknown, never empty: it is asked for once, else what the mirror holds stays."""
+"""Fields that an answer leaves out are unknown, not empty: they are requested once, else the mirror's values stay."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from capa_sync.sources.jira.parts import record_part
 from capa_sync.sources.jira.whole import Draft
 
 PLACES = ("issuelinks", "subtasks", "attachment")
-"""Fields that every whole issue has, if only as an empty list; `comment` is another, and is read by itself."""
+"""Fields that every complete issue has, if only as an empty list; so has `comment`, which is read separately."""
 ASKED_A_CYCLE = 100
-"""Tickets that are asked for what their answer left out, at most, in one cycle."""
+"""Maximum requests for left-out fields in one cycle, one for each ticket."""
 
 
 class Absent:
     """Completes the answers of one Jira.
 
     Attributes:
-        undelivered: of PLACES, what this Jira was asked for and does not deliver.
+        undelivered: those of PLACES that were requested and that this Jira does not return.
     """
 
     def __init__(self, client: JiraClient, lookup: MirrorLookup) -> None:
@@ -32,26 +32,26 @@ class Absent:
         self.undelivered: set[str] = set()
 
     def begin_cycle(self) -> None:
-        """Allow for another hundred questions."""
+        """Allow another hundred requests."""
         self._answered.clear()
         self._left = ASKED_A_CYCLE
 
     def may_ask(self, draft: Draft) -> bool:
-        """Take one question out of those that are left in this cycle; without one the ticket waits for the next."""
+        """Take one of the cycle's remaining requests; when none is left, the ticket waits for the next cycle."""
         self._left -= 1
         if self._left < 0:
             self._waiting[draft.id] = None
         return self._left >= 0
 
     def take_waiting(self) -> list[str]:
-        """Return ids of tickets that wait to be asked for, as many as may be asked now, and forget them."""
+        """Return and forget the ids of waiting tickets, as many as requests remain."""
         ids = list(self._waiting)[: max(0, self._left)]
         for id_ in ids:
             del self._waiting[id_]
         return ids
 
     def carry(self, draft: Draft) -> None:
-        """Put in what the mirror holds of what the answer left out."""
+        """Fill in from the mirror what the answer left out."""
         missing = [name for name in (*PLACES, "comment") if name not in draft.fields]
         if not missing or not draft.fields or draft.is_oversized or draft.fault:
             return
@@ -59,7 +59,7 @@ class Absent:
         self._put(draft, self._mirrored(draft.id), missing)
 
     def complete(self, draft: Draft) -> None:
-        """Ask for what the answer left out, once a version of the ticket; what does not come is told as unknown."""
+        """Request what the answer left out, once for each version of the ticket; the rest is marked as unknown."""
         self.carry(draft)
         wanted = [name for name in draft.absent if name in PLACES and name not in self.undelivered]
         if wanted:

@@ -31,7 +31,7 @@ _BLOCKS = frozenset(
 _ITEMS = frozenset({"listItem", "taskItem", "decisionItem"})
 _CARDS = frozenset({"inlineCard", "blockCard", "embedCard"})
 _DEPTH = 60
-"""Deeper nesting than any editor makes is cut, so that a hostile document cannot exhaust the stack."""
+"""Deeper nesting, which no editor makes, is cut, so that a hostile document cannot exhaust the stack."""
 
 
 def is_document(value: Mapping[str, Any]) -> bool:
@@ -40,9 +40,9 @@ def is_document(value: Mapping[str, Any]) -> bool:
 
 
 def adf_text(document: Mapping[str, Any]) -> tuple[str, bool]:
-    """Return the plain text, and whether the document shows media.
+    """Return the plain text, and whether the document contains media.
 
-    Paragraphs and list items end in a newline, table cells are divided by tabs, mentions are their own text.
+    Paragraphs and list items end in a newline, table cells are separated by tabs, mentions are their own text.
     A document of empty paragraphs is an empty text.
     """
     line = _only_line(document)
@@ -55,7 +55,7 @@ def adf_text(document: Mapping[str, Any]) -> tuple[str, bool]:
 
 
 def _only_line(document: Mapping[str, Any]) -> str | None:
-    """Return the text of a document that is one paragraph of plain words, as most are; None for any other."""
+    """Return the text of a document with one paragraph of plain text, as most are; None for any other."""
     blocks = document.get("content")
     if not (isinstance(blocks, list) and len(blocks) == 1 and isinstance(blocks[0], dict)):
         return None
@@ -77,7 +77,7 @@ class _Reading:
 
     def visit(self, node: Mapping[str, Any], depth: int) -> None:
         found = node.get("type")
-        kind = found if isinstance(found, str) else ""  # anything else could not even be looked up
+        kind = found if isinstance(found, str) else ""  # other types may not be hashable
         if depth > _DEPTH:
             return
         if kind in _MEDIA:
@@ -104,12 +104,12 @@ class _Reading:
             self.visit(child, depth + 1)
 
     def _line_break(self) -> None:
-        """Begin a new line unless one has just begun, also within the bullet of a list item."""
+        """Begin a new line unless one has just begun, also after the bullet of a list item."""
         if self.pieces and not self.pieces[-1].endswith(("\n", "- ")):
             self.pieces.append("\n")
 
     def _item(self, node: Mapping[str, Any], depth: int) -> None:
-        """Add an item behind its bullet; a bullet with nothing behind it is nothing."""
+        """Add an item after its bullet; a bullet without text is removed."""
         start = len(self.pieces)
         self._line_break()
         self._add("- ")
@@ -153,7 +153,7 @@ def _inline(kind: Any, node: Mapping[str, Any]) -> str:
 
 
 def _date(timestamp: Any) -> str:
-    """An ADF date is midnight UTC in epoch milliseconds, as text."""
+    """Return an ADF date (midnight UTC in epoch milliseconds, as text) in ISO form."""
     try:
         return datetime.fromtimestamp(int(timestamp) / 1000, UTC).date().isoformat()
     except (TypeError, ValueError, OverflowError, OSError):

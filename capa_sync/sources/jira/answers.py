@@ -1,4 +1,4 @@
-"""What a Jira's answer means: an object to believe, or the error that says what to do; no I/O."""
+"""Decides what a Jira's answer means: valid content, or the error that says what to do; no I/O."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _LONGEST = 300
 
 
 def decode(source: str, what: str, headers: Mapping[str, str], content: bytes) -> Any:
-    """Return the JSON of a 2xx answer. Raises BadAnswer when it is none: a sign-in page, a proxy's word, a cut."""
+    """Return the JSON of a 2xx answer. Raises BadAnswer for a sign-in page, a proxy's page or a cut answer."""
     kind = headers.get("Content-Type", "").partition(";")[0].strip().lower()
     if kind not in ("application/json", "text/json") and not kind.endswith("+json"):
         raise BadAnswer(source, f"{what}: the answer is {kind or 'of no type'} instead of JSON; {_guess(content)}")
@@ -35,7 +35,7 @@ def _guess(content: bytes) -> str:
 
 
 def error_text(content: bytes) -> str:
-    """Jira's own words in an error answer, on one line and short; "" when there are none (HTML, nothing)."""
+    """Return Jira's own error message, on one line and short; "" when there is none (HTML, no body)."""
     try:
         found = orjson.loads(content)
     except orjson.JSONDecodeError:
@@ -47,12 +47,12 @@ def error_text(content: bytes) -> str:
     if isinstance(errors, dict):
         words += [f"{name}: {text}" for name, text in errors.items()]
     words += [str(found[name]) for name in ("errorMessage", "message", "error_description") if found.get(name)]
-    # before the cut: half a secret is not known as one
+    # redact before cutting: half a secret would not be recognised
     return " ".join(redacted(" ".join(words)).split())[:_LONGEST]
 
 
 def sign_in_problem(source: str, status: int, headers: Mapping[str, str]) -> SourceError | None:
-    """Name a lost or refused sign-in, also behind a 200: an anonymous answer holds fewer rows, not an error."""
+    """Return the error of a lost or refused sign-in, also for a 200: an anonymous answer holds fewer rows."""
     reason = headers.get("X-Seraph-LoginReason", "")
     if headers.get("X-Authentication-Denied-Reason") or "AUTHENTICATION_DENIED" in reason:
         return Authentication(source, "Jira wants a CAPTCHA after failed sign-ins: sign in once with a browser")
@@ -64,7 +64,7 @@ def sign_in_problem(source: str, status: int, headers: Mapping[str, str]) -> Sou
 
 
 def read_refusal(source: str, what: str, status: int, content: bytes) -> SourceError:
-    """Name the error of a read that was refused for good."""
+    """Return the error of a read that was finally refused."""
     words = error_text(content)
     if 300 <= status < 400:
         return BadAnswer(source, f"{what}: the server sends us elsewhere ({status}); is the address right?")
@@ -80,7 +80,7 @@ def read_refusal(source: str, what: str, status: int, content: bytes) -> SourceE
 
 
 def write_refusal(source: str, what: str, status: int, content: bytes) -> SourceError:
-    """Name the error of a write that was refused and so not applied."""
+    """Return the error of a write that was refused and so not applied."""
     words = _colon(error_text(content))
     advice = {
         400: "",

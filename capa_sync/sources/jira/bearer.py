@@ -1,4 +1,4 @@
-"""Signs requests with an OAuth token of the client-credentials grant, which is fetched anew before it ends."""
+"""Signs requests with an OAuth token of the client-credentials grant."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Issues read by id, from the database and not from the search index; as many at once as their size allows."""
+"""Reads issues by id, from the database and not from the search index; as many at once as their size allows."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from capa_sync.sources.sizes import Oversized, PageSize
 Issue = dict[str, Any]
 ALL_FIELDS = ("*all",)
 OUTLINE = ("created", "updated", "project", "issuetype", "parent")
-"""Fields of a ticket too large to be read: what tells where it belongs and when it was touched."""
+"""Fields of a ticket too large to be read: its place, and when it was updated."""
 _RECORDS = 100
 
 
 class ById:
-    """Reads issues by id or key; those gone or hidden are left out.
+    """Reads issues by id or key; gone or hidden ones are left out.
 
-    Data Center's come one by one, whole ones with their changelog.
+    Data Center's are read one by one, whole ones with their changelog.
     """
 
     def __init__(self, client: JiraClient) -> None:
@@ -28,7 +28,7 @@ class ById:
         self._size = PageSize(client.goal)
 
     def whole(self, ids: Sequence[str]) -> Iterator[Issue]:
-        """Read all fields; a ticket larger than an answer may be is told as `Oversized`."""
+        """Read all fields; a ticket larger than an answer may be is returned as `Oversized`."""
         return self._read(ids, ALL_FIELDS)
 
     def some(self, ids: Sequence[str], fields: Sequence[str]) -> Iterator[Issue]:
@@ -75,7 +75,7 @@ class ById:
 
 
 def issues_of(client: JiraClient, answer: Any) -> list[Issue]:
-    """The issues of an `issue/bulkfetch` answer. Raises BadAnswer when it holds no list of them."""
+    """Return the issues of an `issue/bulkfetch` answer. Raises BadAnswer when it has no list of them."""
     issues = answer.get("issues") if isinstance(answer, dict) else None
     if not isinstance(issues, list) or not all(map(is_issue, issues)):
         raise BadAnswer(client.source, "the bulk fetch gives no list of issues; the page is refused")

@@ -1,4 +1,4 @@
-"""The census: every id in scope, and which projects we can see; read to Jira's own end, or not at all."""
+"""The census: reads all ids in scope, and the projects that we see; complete, or not at all."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _PROJECTS = 50
 
 
 def take_census(site: SiteReader, outside: Outside) -> Census:
-    """Sweep ids and projects. Raises when anything of it is incomplete, or when we are not ourselves any more."""
+    """Read ids and projects. Raises when anything is incomplete, or when our identity changed meanwhile."""
     prove_identity(site.client, site.facts.me)
     ids, count = _all_ids(site)
     outside.learn(ids)
@@ -32,9 +32,9 @@ def take_census(site: SiteReader, outside: Outside) -> Census:
 
 
 def read_roster(client: JiraClient, expected: Iterable[str] = ()) -> dict[str, str]:
-    """List the projects that we see, by key, with their status. Raises SourceError.
+    """Return the projects that we see, by key, with their status. Raises SourceError.
 
-    Each of the `expected` that the list leaves out is asked for by its key.
+    Each of the `expected` keys that the list leaves out is requested by itself.
     """
     found = _cloud_roster(client) if client.is_cloud else _offset_roster(client)
     for key in expected:
@@ -50,7 +50,7 @@ def _number(id_: str) -> int:
 
 
 def _all_ids(site: SiteReader) -> tuple[frozenset[str], int | None]:
-    """Read all ids; again where a page contradicts another: a ticket told twice, or a total that is not reached."""
+    """Read all ids; read them again when pages contradict each other: a ticket twice, or a total not reached."""
     size = _CLOUD_IDS if site.client.is_cloud else _OFFSET_IDS
     for _attempt in range(_ATTEMPTS):
         ids: list[str] = []
@@ -79,7 +79,7 @@ def _cloud_roster(client: JiraClient) -> dict[str, str]:
         try:
             found.update((key, status) for key in _project_keys(client, status))
         except (BadRequest, Fatal):
-            # archived and deleted projects are told to some accounts only; live ones must be
+            # only some accounts may list archived and deleted projects; live ones must be listed
             if status == "live":
                 raise
     return found
@@ -100,7 +100,7 @@ def _project_keys(client: JiraClient, status: str) -> list[str]:
 
 
 def _offset_roster(client: JiraClient) -> dict[str, str]:
-    """Data Center lists without paging; what it lists only when asked for archived ones is archived."""
+    """Return Data Center's projects, which come without paging; archived ones come only on request."""
     live = _listed_keys(client, {})
     archived = _listed_keys(client, {"includeArchived": "true"}) - live
     return {**dict.fromkeys(archived, "archived"), **dict.fromkeys(live, "live")}

@@ -1,4 +1,4 @@
-"""A Jira changelog as changes in true order; pure."""
+"""Turns a Jira changelog into changes in true order; pure."""
 
 from __future__ import annotations
 
@@ -48,9 +48,9 @@ Dated = tuple[datetime, Entry]
 
 
 def sorted_entries(entries: Iterable[Entry]) -> list[Dated]:
-    """Entries with their instants in true order: by instant, then by id as a number, then as they came.
+    """Return entries with their instants in true order: by instant, then by id as a number, then as received.
 
-    Time alone is not enough: entries of one instant are common (facts/real-data.md 5). Raises ValueError for an
+    Time alone is not enough: several entries often share one instant (facts/real-data.md 5). Raises ValueError for an
     unreadable instant.
     """
     found = [(read_instant(entry.get("created")), _number(entry.get("id")), entry) for entry in entries]
@@ -66,7 +66,7 @@ def _number(id_: Any) -> int:
 
 
 class HistoryReader:
-    """Turns history entries into changes; reads each distinct coded value once, for statuses and people recur."""
+    """Turns history entries into changes; reads each distinct coded value once, because statuses and people recur."""
 
     def __init__(self) -> None:
         self._coded: dict[tuple[str, Any, Any], Raw] = {}
@@ -75,8 +75,8 @@ class HistoryReader:
         """Return the changes; the items of one entry share its `order`.
 
         Args:
-            entries: raw history entries as `sorted_entries` gives them.
-            accounts: Data Center's user key -> user name, as far as this ticket tells.
+            entries: raw history entries from `sorted_entries`.
+            accounts: Data Center's user key -> user name, as far as this ticket shows it.
         """
         changes: list[RawChange] = []
         add, value = changes.append, self._value
@@ -93,7 +93,7 @@ class HistoryReader:
         return tuple(changes)
 
     def _value(self, field_id: str, id_: Any, shown: Any, accounts: Mapping[str, str]) -> Raw:
-        if id_ is None or accounts:  # text hardly ever recurs, and accounts are this ticket's own
+        if id_ is None or accounts:  # text rarely recurs, and accounts belong to this ticket
             return history_value(field_id, id_, shown, accounts)
         key = (field_id, id_, shown)
         found = self._coded.get(key)
@@ -105,7 +105,7 @@ class HistoryReader:
 
 
 def field_id_of(item: Mapping[str, Any]) -> str:
-    """The field's id for an item without `fieldId`: a system field's, else `name:<name>`."""
+    """Return the field's id for an item without `fieldId`: a system field's, else `name:<name>`."""
     name = str(item.get("field") or "")
     if item.get("fieldtype") != "custom" and name in _SYSTEM_IDS:
         return _SYSTEM_IDS[name]
@@ -113,9 +113,9 @@ def field_id_of(item: Mapping[str, Any]) -> str:
 
 
 class FieldNames:
-    """Data Center's field names -> ids; history there names fields only (facts/jira.md 3).
+    """Data Center's field names -> ids; its history contains only names (facts/jira.md 3).
 
-    A name that two custom fields share stays unresolved: guessing would put one field's past into another.
+    A name that two custom fields share stays unresolved: a guess would put one field's past into another.
     """
 
     def __init__(self, fields: Sequence[FieldDef]) -> None:
@@ -129,7 +129,7 @@ class FieldNames:
             del self._custom[name]
 
     def resolve(self, entries: Iterable[Any]) -> None:
-        """Write the id into each item that lacks one and whose name is beyond doubt."""
+        """Add the id to each item that lacks one and whose name is unambiguous."""
         for entry in entries:
             for item in entry.get("items") or ():
                 if item.get("fieldId"):

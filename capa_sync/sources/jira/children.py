@@ -1,4 +1,4 @@
-"""Which tickets are a record's actions, and which of those the query does not name."""
+"""Decides which tickets are a record's actions."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from capa_sync.model.ticket import ChildRef, SourceTicket
 
 
 class Kinship:
-    """Reads from a ticket alone whether it is an action, and which actions it names.
+    """Decides from a ticket alone whether it is an action, and which actions it names.
 
-    A link that reads the same from both ends names no action by itself: each end would make the other one.
+    A link that reads the same from both ends names no action: each end would make the other one.
     """
 
     def __init__(self, specs: Sequence[ChildSpec]) -> None:
@@ -25,11 +25,11 @@ class Kinship:
         self.has_subtasks = bool(self._types["subtask"])
 
     def may_be_action(self, fields: Mapping[str, Any]) -> bool:
-        """Whether a ticket is an action by its parent, or would be one by a link from a record."""
+        """Tell whether a ticket is an action by its parent, or would be one by a link from a record."""
         return self.is_child(fields) or bool(self.claimants(fields))
 
     def is_child(self, fields: Mapping[str, Any]) -> bool:
-        """Whether a ticket is an action of the parent that it names."""
+        """Tell whether a ticket is an action of the parent that it names."""
         kind = fields.get("issuetype")
         if not isinstance(fields.get("parent"), dict) or not isinstance(kind, dict):
             return False
@@ -37,7 +37,7 @@ class Kinship:
         return _named(self._types[relation], str(kind.get("name") or ""))
 
     def claimants(self, fields: Mapping[str, Any]) -> list[str]:
-        """Ids of linked tickets that, read from their end, name this one as their action."""
+        """Return the ids of linked tickets that, read from their end, name this one as their action."""
         if not self._types["link"]:
             return []
         return [id_ for link in fields.get("issuelinks") or () if (id_ := self._claimant(link))]
@@ -53,7 +53,7 @@ class Kinship:
         return ""
 
     def actions_of(self, ticket: SourceTicket) -> list[ChildRef]:
-        """The actions that a record names."""
+        """Return the actions that a record names."""
         return [ref for ref in ticket.children if self._counts(ref)]
 
     def _counts(self, ref: ChildRef) -> bool:
@@ -63,6 +63,6 @@ class Kinship:
 
 
 def _named(lists: Iterable[tuple[str, ...]], name: str) -> bool:
-    """Whether a type is listed by any of the specs; an empty list means all types."""
+    """Tell whether any of the specs lists a type; an empty list means all types."""
     wanted = name.casefold()
     return any(not types or wanted in {type_.casefold() for type_ in types} for types in lists)

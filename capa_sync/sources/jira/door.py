@@ -1,4 +1,4 @@
-"""The allow-list at the door: which requests may change anything on a Jira (CONTRACT.md 8); pure."""
+"""The write guard: the allow-list of requests that may change anything on a Jira (CONTRACT.md 8); pure."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _UPDATE_VERBS = frozenset({"add", "remove"})
 
 
 class ForbiddenWriteError(AssertionError):
-    """A bug of ours: a request that would change something we never change; it was not sent."""
+    """A bug of ours: a request outside the allow-list; it was not sent."""
 
 
 def check_reading_post(path: str) -> None:
@@ -30,9 +30,9 @@ def check_reading_post(path: str) -> None:
 def check_write(method: str, path: str, params: Mapping[str, str], body: Any) -> None:
     """Raise ForbiddenWriteError unless this is one of the few writes that capa-sync makes.
 
-    They are: our comment created (with our property and, in a service desk, as internal) or its body updated; own
+    They are: our comment created (with our property and, in a service desk, as internal) or its body updated; our
     labels added or removed by `update` verbs; the property `capa-sync` of an issue or comment set; our comment and
-    our property deleted (the caller proves before that they are ours).
+    our property deleted (the caller first proves that they are ours).
 
     Args:
         method: HTTP verb.

@@ -1,4 +1,4 @@
-"""What a Jira says about itself, and proof of who we are."""
+"""Reads a Jira's facts about itself, and proves our identity."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _LONG_AGO = 946_684_800_000  # 2000-01-01, epoch ms
 
 
 def read_facts(client: JiraClient, api: Api, people: JiraAccounts) -> SiteFacts:
-    """Sign in, decide which product answers, and read fields and statuses."""
+    """Sign in, find out which product answers, and read fields and statuses."""
     server = _object(client, client.get("serverInfo"), "serverInfo")
     client.is_cloud = server.get("deploymentType") == "Cloud" if api == "auto" else api == "cloud"
     me = read_me(client)
@@ -36,7 +36,7 @@ def read_facts(client: JiraClient, api: Api, people: JiraAccounts) -> SiteFacts:
 
 
 def read_me(client: JiraClient) -> dict[str, Any]:
-    """Ask who we are. Raises Authentication when that is nobody."""
+    """Read our own account. Raises Authentication when there is none."""
     me = _object(client, client.get("myself"), "myself")
     if not account_of(me):
         raise Authentication(client.source, "Jira does not say who we are: the sign-in is lost")
@@ -53,10 +53,10 @@ def prove_identity(client: JiraClient, me: Account) -> None:
 
 
 def try_query(client: JiraClient, query: JqlQuery) -> None:
-    """Prove that the configured query is understood, and find out how it wants its dates.
+    """Prove that Jira understands the configured query, and find out which form of dates it needs.
 
     Raises:
-        Fatal: naming the query and Jira's own words.
+        Fatal: names the query and Jira's own message.
     """
     path = "search/jql" if client.is_cloud else "search"
 

@@ -1,4 +1,4 @@
-"""Keeps a source away from one endpoint for as long as the tracker asked, and from nothing else (facts/jira.md 7)."""
+"""Holds back requests to one endpoint, and to no other, for as long as the tracker asked (facts/jira.md 7)."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ _ID = re.compile(r"(?<=/)(?:\d+|[A-Z][A-Z0-9_]*-\d+)(?=/|$)")
 
 
 class EndpointGate:
-    """Shared by the reader and the writer of one source.
+    """Knows which endpoints must wait; shared by the reader and the writer of one source.
 
     Args:
         source: its name.
         clock: our own clock.
-        holds: where instants outlive a restart; None keeps them in this process alone.
+        holds: stores instants across a restart; None keeps them in this process alone.
     """
 
     def __init__(self, source: str, clock: Clock, holds: EndpointHolds | None = None) -> None:
@@ -30,23 +30,23 @@ class EndpointGate:
         self._noted_at: dict[str, datetime] = {}
 
     def pass_through(self, method: str, path: str) -> None:
-        """Return when the request may be sent now.
+        """Return once the request may be sent.
 
         Raises:
-            Retryable, NotBefore: the tracker asked not to be sent this kind of request yet; nothing was sent.
+            Retryable, NotBefore: the tracker asked us to wait with such requests; nothing was sent.
         """
         endpoint = endpoint_of(method, path)
         until, now = self._known().get(endpoint), self._clock.now()
         noted_at = self._noted_at.get(endpoint)
         if until is None or until <= now or (noted_at is not None and noted_at > now):
-            return  # one noted in the future was worked out while our clock was ahead
+            return  # an instant noted in the future was computed while our clock was ahead
         message = f"{endpoint}: the tracker asked us not to send this before {until:%Y-%m-%d %H:%M:%S}Z"
         if until - now > LONGEST_WAIT:
             raise NotBefore(self._source, message, until, ENDPOINT)
         raise Retryable(self._source, message, until - now, ENDPOINT)
 
     def note(self, method: str, path: str, fault: Retryable | NotBefore) -> None:
-        """Remember what the tracker asked for, where it asked for one endpoint and named a time."""
+        """Store a wait, where the tracker asked for one endpoint and named a time."""
         if fault.scope != ENDPOINT:
             return
         wish = fault.retry_after if isinstance(fault, Retryable) else None
@@ -64,5 +64,5 @@ class EndpointGate:
 
 
 def endpoint_of(method: str, path: str) -> str:
-    """Name the endpoint of a request, which ids in the path do not belong to: `POST issue/*/comment`."""
+    """Return the endpoint of a request without the ids in its path: `POST issue/*/comment`."""
     return f"{method} {_ID.sub('*', path)}"

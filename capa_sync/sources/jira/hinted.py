@@ -1,4 +1,4 @@
-"""Tickets that a hint names, read as a poll would read them once the search index tells of their change."""
+"""Reads tickets that a hint names, as a poll would read them once the search index knows their change."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from capa_sync.sources.jira.query import ids_condition
 from capa_sync.sources.jira.site import SiteReader
 
 _AT_ONCE = 50
-"""Cloud reconciles so many tickets in one search (facts/jira.md 1)."""
+"""Maximum tickets that Cloud reconciles in one search (facts/jira.md 1)."""
 
 
 class Hinted:
-    """Reads hinted tickets of one site."""
+    """Reads hinted tickets of one Jira."""
 
     def __init__(self, site: SiteReader, outside: Outside, family: Family) -> None:
         self._site = site
@@ -39,10 +39,10 @@ class Hinted:
         return Page(tuple(readings), cursor, complete=False, skipped=tuple(skipped))
 
     def _in_scope(self, ids: list[str]) -> set[str]:
-        """Which of these the query names: mirrored ones as they are now, others as far as the index knows them.
+        """Return which of these the query names: mirrored ones by their present state, others by the index.
 
-        A ticket that the index does not know yet is left to the poll: mirrored before, a census would miss it. An
-        id that Jira does not know is not noted as gone, for anybody can make one up.
+        A ticket that the index does not know yet is left to the poll: if it were mirrored now, a census would miss
+        it. An id that Jira does not know is not noted as gone, because anybody can invent one.
         """
         site = self._site
         while ids:

@@ -1,4 +1,4 @@
-"""Whole histories of Cloud tickets: a thousand tickets at a time, and what the bulk answer leaves open."""
+"""Reads whole histories of Cloud tickets: up to a thousand tickets in a bulk request, and the rest one by one."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _ENTRIES = 10_000
 _RECORDS = 100
 _PAGE = 100
 TOO_LARGE: list[Any] = []
-"""Stands, as this very object, for a history of which one entry alone is larger than an answer may be."""
+"""This very object replaces a history of which one entry alone is larger than an answer may be."""
 
 
 def chunks(items: Sequence[T], size: int) -> Iterator[Sequence[T]]:
@@ -31,14 +31,14 @@ class Histories:
 
     def __init__(self, client: JiraClient) -> None:
         self._client = client
-        # one page for a thousand small tickets, for what takes a second one is asked for again
+        # a thousand small tickets fit one page; tickets that need a second page are requested again
         self._size = PageSize(client.most // 2)
         self._at_once = _BULK
 
     def read(self, ids: Sequence[str]) -> dict[str, list[Any]]:
         """Return ticket id -> all its history entries, or TOO_LARGE.
 
-        A ticket that the answer is silent about has no key here.
+        A ticket that is missing in the answer has no key here.
         """
         found: dict[str, list[Any]] = {}
         left = list(ids)
@@ -48,10 +48,10 @@ class Histories:
         return found
 
     def _bounded(self, ids: list[str]) -> dict[str, list[Any]]:
-        """Read some in one page; in halves where that is too large, or is not all.
+        """Read some tickets in one page; in halves where that is too large or incomplete.
 
-        Only an answer of one page holds each ticket's history whole or not at all: of several pages one may be lost,
-        and nothing tells how many entries there are.
+        Only an answer of one page has each ticket's history whole or not at all: of several pages one may be lost,
+        and no count would show it.
         """
         try:
             found = self._one_page(ids)
@@ -68,12 +68,12 @@ class Histories:
         return {**self._bounded(ids[:middle]), **self._bounded(ids[middle:])}
 
     def _one_page(self, ids: list[str]) -> dict[str, list[Any]] | None:
-        """Return the histories of some tickets, None where they take more than one page."""
+        """Return the histories of some tickets, None where they need more than one page."""
         body: dict[str, Any] = {"issueIdsOrKeys": ids}
         answer = self._page(body)
         found: dict[str, dict[str, Any]] = {}
         for id_, entries in self._entries(answer):
-            # an entry told twice is one entry
+            # an entry that comes twice is one entry
             named = zip(entry_ids(self._client.source, entries, "the bulk changelog"), entries, strict=True)
             found.setdefault(id_, {}).update(named)
         if not found.keys() <= set(ids):
@@ -90,7 +90,7 @@ class Histories:
         return {id_: list(entries.values()) for id_, entries in found.items()}
 
     def _page(self, body: dict[str, Any]) -> Any:
-        """Ask for one page of entries, for half as many as long as the answer is too large."""
+        """Read one page of entries; halve its size as long as the answer is too large."""
         while True:
             asked = body["maxResults"] = self._size.of(_ENTRIES)
             try:
@@ -113,7 +113,7 @@ class Histories:
             yield log["issueId"], entries
 
     def read_silent(self, ids: Sequence[str]) -> dict[str, list[Any]]:
-        """Read the tickets that the bulk answer was silent about: by their own count, or entry by entry.
+        """Read the tickets that are missing in the bulk answer: one by one, where they have any history.
 
         A ticket without any history is returned with an empty list; one that is gone or hidden has no key.
         """
@@ -126,7 +126,7 @@ class Histories:
         return found
 
     def _counted(self, ids: Sequence[str]) -> list[tuple[str, int | None]]:
-        """Tell which of these tickets there are, and how many entries their history has by its own count."""
+        """Return which of these tickets exist, and the number of history entries that each of them states."""
         body = {"issueIdsOrKeys": list(ids), "fields": ["updated"], "expand": ["changelog"]}
         try:
             issues = issues_of(self._client, self._client.post("issue/bulkfetch", body))
@@ -140,7 +140,7 @@ class Histories:
     def read_one(self, id_: str, count: int | None = None) -> list[Any] | None:
         """Read one ticket's history page by page, until its own total is reached; None when it is gone.
 
-        `count` is the total told elsewhere; with another one, or where none was told, it is read twice.
+        `count` is the total that another answer stated; when it differs or is missing, the history is read twice.
         """
         found = self._read_alone(id_)
         if found is not None and found is not TOO_LARGE and len(found) != count:

@@ -1,4 +1,4 @@
-"""Finding our own comment on a ticket by the property that was created with it (CONTRACT.md 8)."""
+"""Finds our own comment on a ticket by the property that was created with it (CONTRACT.md 8)."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ MARKER = "marker"
 
 
 def property_value(marker: str) -> dict[str, str]:
-    """The comment property's value: identity only, register and ticket."""
+    """Return the comment property's value: only the identity of register and ticket."""
     return {MARKER: marker}
 
 
 def find_own_comment(client: JiraClient, ticket_id: str, me: str, marker: str, *, adopts: bool = True) -> str:
-    """Return the id of our newest comment that carries this marker, "" when there is none.
+    """Return the id of our newest comment with this marker, "" when there is none.
 
-    Where no comment of this register stands, one that another register made for this ticket with our account is
-    taken over: a ticket has one comment, also after a register was lost or doubled.
+    Where this register has no comment, one that another register created for this ticket with our account is adopted:
+    a ticket has one comment, also after a register was lost or copied.
 
     Args:
         client: the session.
@@ -45,7 +45,7 @@ def find_own_comment(client: JiraClient, ticket_id: str, me: str, marker: str, *
 
 
 def _own_comments(client: JiraClient, ticket_id: str, me: str) -> Iterator[list[str]]:
-    """Ids of our comments, newest first, a page at a time."""
+    """Yield the ids of our comments, newest first, page by page."""
     start = 0
     while True:
         answer = _page(client, ticket_id, start)
@@ -54,7 +54,7 @@ def _own_comments(client: JiraClient, ticket_id: str, me: str) -> Iterator[list[
         comments, total = counted_rows(client.source, answer, "comments", f"the comments of ticket {ticket_id}")
         if not all(is_id(comment.get("id")) for comment in comments):
             raise BadAnswer(client.source, f"a comment of ticket {ticket_id} has no id")
-        # one that does not tell its author may be ours: its property tells
+        # a comment without an author may be ours: its property decides
         own = [comment for comment in comments if account_of(comment.get("author")) in (me, "")]
         own.sort(key=lambda comment: (str(comment.get("created")), int(comment["id"])), reverse=True)
         if own:
@@ -67,7 +67,7 @@ def _own_comments(client: JiraClient, ticket_id: str, me: str) -> Iterator[list[
 
 
 def _page(client: JiraClient, ticket_id: str, start: int) -> Any:
-    """Ask for one page of comments, for half as many as long as the answer is too large."""
+    """Read one page of comments; halve its size as long as the answer is too large."""
     size = _PAGE
     while True:
         params = {"startAt": start, "maxResults": size, "orderBy": "-created"}
@@ -80,7 +80,7 @@ def _page(client: JiraClient, ticket_id: str, start: int) -> Any:
 
 
 def _properties(client: JiraClient, ids: Sequence[str]) -> Iterator[tuple[str, Any]]:
-    """The `capa-sync` property of each comment that has one: in one request on Cloud, one by one on Data Center."""
+    """Yield each comment's `capa-sync` property: with one request on Cloud, one for each comment on Data Center."""
     if not client.is_cloud:
         for id_ in ids:
             found = client.find(f"comment/{id_}/properties/{PROPERTY_KEY}")
@@ -97,7 +97,7 @@ def _properties(client: JiraClient, ids: Sequence[str]) -> Iterator[tuple[str, A
 
 
 def _by_id(client: JiraClient, ids: Sequence[str]) -> dict[str, Any]:
-    """Read comments with their properties by id, in halves as long as the answer is too large."""
+    """Read comments with their properties by id; in halves as long as the answer is too large."""
     try:
         answer = client.post("comment/list", {"ids": [int(id_) for id_ in ids]}, {"expand": "properties"})
     except AnswerTooLarge:
@@ -110,7 +110,7 @@ def _by_id(client: JiraClient, ids: Sequence[str]) -> dict[str, Any]:
 
 
 def property_in(source: str, answer: Any) -> Any:
-    """Return the value of our property in an answer that shows it. Raises BadAnswer for any other answer."""
+    """Return the value of our property in an answer. Raises BadAnswer when it has none."""
     if not isinstance(answer, dict) or answer.get("key") != PROPERTY_KEY or "value" not in answer:
         raise BadAnswer(source, "the answer for our property shows another, or none")
     return answer["value"]

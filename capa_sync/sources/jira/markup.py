@@ -19,9 +19,9 @@ from capa_sync.sources.jira.values import clean
 _AS_ENTITIES = {ord("\\"): "&#92;", ord("#"): "&#35;"}
 """A doubled backslash is a line break in wiki markup, and a backslash does not escape a number sign."""
 LONGEST = 8_000
-"""Characters of a text on a ticket (CONTRACT.md 8), as they are sent: a Data Center counts the markup as well."""
+"""Maximum characters of a text on a ticket (CONTRACT.md 8), as sent: a Data Center counts the markup as well."""
 _SHORTER = (320, 240, 160, 120, 80, 40)
-"""Characters that a run of text is cut to, one after the other, until the whole fits."""
+"""Lengths to which runs of text are cut, tried one after the other until the whole fits."""
 _SMALL = {"type": "subsup", "attrs": {"type": "sub"}}
 Node = dict[str, Any]
 
@@ -60,7 +60,7 @@ def _adf_span(span: Span) -> Iterator[Node]:
 
 
 def _fit(text: str) -> str:
-    """Text without control characters, its own spaces at both ends kept."""
+    """Return text without control characters; blanks at both ends are kept."""
     head = text[: len(text) - len(text.lstrip(" "))]
     tail = text[len(text.rstrip(" ")) :] if text.strip(" ") else ""
     return head + clean(text) + tail
@@ -69,7 +69,7 @@ def _fit(text: str) -> str:
 def to_wiki(text: WarningText) -> str:
     """Render as wiki markup of at most LONGEST characters; nothing in the text can act as markup.
 
-    Escaping can make a hostile text five times as long: then the longest runs of it are cut.
+    Escaping can make a hostile text five times as long; then its longest runs are cut.
     """
     written = _wiki(text)
     for length in _SHORTER:
@@ -101,7 +101,7 @@ def _wiki(text: WarningText) -> str:
 
 
 def escape_wiki(text: str) -> str:
-    """Escape every character that wiki markup gives a meaning; an auto-linked address stays an address."""
+    """Escape every character with a meaning in wiki markup; a web address stays a link."""
     escaped = SPECIAL.sub(r"\\\g<0>", text.translate(_AS_ENTITIES))
     # a line that begins with h1. or bq. is a heading or a quotation
     return HEAD_TO_ESCAPE.sub(r"\1\2&#46;", escaped)
@@ -119,7 +119,7 @@ def _wiki_span(span: Span) -> str:
 
 
 def same_text(sent: Any, found: Any) -> bool:
-    """Whether a comment on the tracker reads as what we send: Jira adds attributes of its own to ADF."""
+    """Tell whether a comment on the tracker reads as the text we send: Jira adds its own attributes to ADF."""
     if isinstance(sent, dict) and isinstance(found, dict):
         return says_the_same(adf_text(sent)[0], adf_text(found)[0])
     return isinstance(sent, str) and isinstance(found, str) and says_the_same(sent, found)

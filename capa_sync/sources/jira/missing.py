@@ -1,4 +1,4 @@
-"""Tickets that a census missed: found by their ids many at a time, or proven gone one by one."""
+"""Tickets that a census missed: found by their ids in bulk, or proven gone one by one."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from capa_sync.sources.jira.site import SiteReader
 
 
 def locate(site: SiteReader, ids: Iterable[str], actions: Set[str], census: Census) -> Located:
-    """Tell which of these the query names, and which exist; see `ports.Source`."""
+    """Return which of these the query names, and which exist; see `ports.Source`."""
     asked = list(ids)
     existing = site.listed(asked)
     in_scope = {id_ for id_ in existing if id_ in actions}
@@ -22,7 +22,7 @@ def locate(site: SiteReader, ids: Iterable[str], actions: Set[str], census: Cens
 
 
 def prove_gone(site: SiteReader, ids: Iterable[str]) -> frozenset[str]:
-    """Send each its own request; see `ports.Source`."""
+    """Send a request of its own for each ticket; see `ports.Source`."""
     gone = {id_ for id_ in ids if not site.answers_alone(id_)}
     if gone:
         prove_identity(site.client, site.facts.me)
@@ -30,9 +30,9 @@ def prove_gone(site: SiteReader, ids: Iterable[str]) -> frozenset[str]:
 
 
 def _in_query(site: SiteReader, ids: list[str], witness: str) -> set[str]:
-    """Ask which of these the query names: twice, in opposite orders, so that no page that ends early decides.
+    """Return which of these the query names: asked twice, in opposite orders, so that no incomplete page decides.
 
-    The witness must be named with them, if a census named any.
+    Each answer must also name the census's witness, if it has one.
     """
     found: set[str] = set()
     for order in (OLDEST_FIRST, NEWEST_FIRST):

@@ -1,4 +1,4 @@
-"""What an error of `requests` means: whether the request arrived, or could be sent at all; no I/O."""
+"""Tells from an error of `requests` whether the request may have arrived, or could not be sent; no I/O."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import urllib3.exceptions
 
 
 def is_local(error: Exception) -> bool:
-    """Tell whether the address or a header of ours cannot be sent as it is."""
+    """Tell whether an address or header of ours cannot be sent as it is."""
     kinds = (
         requests.exceptions.InvalidURL,
         requests.exceptions.MissingSchema,
@@ -18,7 +18,7 @@ def is_local(error: Exception) -> bool:
 
 
 def may_have_arrived(error: requests.RequestException) -> bool:
-    """Whether a request may have reached the server although no answer came."""
+    """Tell whether a request may have reached the server although no answer came."""
     if isinstance(error, requests.exceptions.ConnectTimeout):
         return False
     cause = error.args[0] if error.args else None

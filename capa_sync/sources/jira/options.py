@@ -1,4 +1,4 @@
-"""What a Jira source is told at its construction."""
+"""The settings of a Jira source."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ AuthMethod = Literal["basic", "pat", "oauth-client-credentials"]
 
 @dataclass(frozen=True, slots=True)
 class JiraAuth:
-    """How we sign in; the secret appears in no repr.
+    """How to sign in; the secret appears in no repr.
 
     Attributes:
         method: `basic` (user and API token, or user and password), `pat` (Data Center personal access token) or
             `oauth-client-credentials`.
         secret: API token, password, PAT or client secret.
         user: e-mail or user name for basic; client id for OAuth.
-        token_url: where OAuth tokens are given out.
+        token_url: the OAuth token endpoint.
     """
 
     method: AuthMethod
@@ -39,19 +39,19 @@ class JiraOptions:
     Attributes:
         name: the source's name in the settings.
         url: base address of the REST API, with any context path or `/ex/jira/{cloudId}` prefix.
-        query: JQL; its ORDER BY is not used.
-        auth: how we sign in.
-        children: where records' actions are found.
-        overlap: how far behind the highest `updated` seen each poll looks again; must exceed the search index's lag.
+        query: JQL; its ORDER BY is ignored.
+        auth: how to sign in.
+        children: how records' actions are found.
+        overlap: each poll begins this long before the highest `updated` seen; must exceed the search index's lag.
         budget: requests a second, None without limit.
-        page_size: tickets of one page (Cloud gives at most 100 when fields are asked for).
-        batch: tickets whose histories are fetched together (Cloud takes at most 1,000).
-        api: which of the two products; `auto` asks it.
+        page_size: tickets of one page (Cloud returns at most 100 when fields are requested).
+        batch: tickets of one bulk request for histories (Cloud accepts at most 1,000).
+        api: which of the two products; `auto` finds out.
         browse_url: address for people when it differs from `url` (behind api.atlassian.com).
         verify: TLS: True, False, or a CA bundle's path.
-        allow_http: secrets may go over a network unencrypted.
-        limits: the size and time of an answer.
-        is_instant: tests only: waits are not spent.
+        allow_http: allows secrets to cross a network unencrypted.
+        limits: maximum size and time of an answer.
+        is_instant: tests only: waits take no time.
     """
 
     name: str

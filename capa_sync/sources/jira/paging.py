@@ -1,4 +1,4 @@
-"""Pages of a search: Cloud's by token, Data Center's by offset, each checked before it is believed."""
+"""Reads pages of a search: Cloud's by token, Data Center's by offset; each is checked before it is used."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from capa_sync.sources.jira.shapes import is_issue
 from capa_sync.sources.sizes import Oversized, PageSize
 
 _EMPTY_PAGES = 5
-"""Cloud may give an empty page with a token; more in a row than this is no paging any more."""
+"""Cloud may return an empty page with a token; more of them in a row are an error."""
 
 
 class Shifted(Retryable):
-    """Rows left or came while pages were read, so that the next offset would skip some: begin again."""
+    """Rows were added or removed while pages were read, so that the next offset would skip some: start again."""
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where in a search the next page begins.
+    """The position in a search at which the next page begins.
 
     Attributes:
         token: Cloud's page token. start: Data Center's offset.
@@ -41,7 +41,7 @@ START = Place()
 
 @dataclass(frozen=True, slots=True)
 class Rows:
-    """One page: raw issues, the next place (None at the end), and the total where it is told."""
+    """One page: raw issues, the next place (None at the end), and the total where Jira states it."""
 
     issues: list[dict[str, Any]]
     place: Place | None
@@ -55,7 +55,7 @@ class Search:
         self._client = client
         self._size = PageSize(client.goal)
         self._by_id = ById(client)
-        # a poll finds the newest ticket again and again: a large one is not tried again until it is touched
+        # polls find the newest ticket again and again: a large one is not tried again until it changes
         self._large: dict[str, Any] = {}
 
     def page(
@@ -68,14 +68,14 @@ class Search:
         changelog: bool = False,
         reconciled: Sequence[str] = (),
     ) -> Rows:
-        """Read one page; `changelog` embeds whole histories, on Data Center alone.
+        """Read one page; `changelog` embeds whole histories, on Data Center only.
 
-        `reconciled` are ids of at most 50 tickets that Cloud judges as they are, and not as its index last saw them.
-        Of whole tickets it may have fewer than `size`; one larger than an answer may be is told as `Oversized`.
+        `reconciled` are ids of at most 50 tickets that Cloud matches by their present state, and not by its index. A
+        page of whole tickets may have fewer than `size`; one larger than an answer may be is returned as `Oversized`.
 
         Raises:
-            Shifted: Data Center only: the rows before this place are others than before.
-            BadRequest: the query or the token is not understood.
+            Shifted: Data Center only: the rows before this place have changed.
+            BadRequest: Jira does not understand the query or the token.
             BadAnswer: the page contradicts itself.
         """
         body: dict[str, Any] = {"jql": jql, "maxResults": size, "fields": list(fields)}
@@ -89,7 +89,7 @@ class Search:
         return self._cloud_page(body, place) if self._client.is_cloud else self._offset_page(body, place)
 
     def _bounded(self, body: dict[str, Any], place: Place) -> Rows:
-        """Read a page of whole tickets, of half as many as long as the answer is too large."""
+        """Read a page of whole tickets; halve its size as long as the answer is too large."""
         while True:
             asked = self._size.of(body["maxResults"])
             if asked == 1 and self._large:
@@ -107,17 +107,17 @@ class Search:
                 return rows
 
     def _alone(self, body: dict[str, Any], place: Place) -> Rows:
-        """Read the one ticket at a place by its id, or only its outline where even that is too large."""
+        """Read the one ticket at a place by its id, or only its outline where it is too large even alone."""
         rows = self._outline(body, place)
         if self._client.is_cloud:
             found: list[dict[str, Any]] = [Oversized(issue) for issue in rows.issues]
-        else:  # beside it came the row that proves the place: alone it may be small enough
+        else:  # the page also had the row that proves the place: alone the ticket may be small enough
             found = list(self._by_id.whole([str(issue["id"]) for issue in rows.issues]))
         self._large.update((str(issue["id"]), _updated(issue)) for issue in found if isinstance(issue, Oversized))
         return replace(rows, issues=found)
 
     def _outline(self, body: dict[str, Any], place: Place) -> Rows:
-        """Read of the one ticket at a place what names it."""
+        """Read the outline of the one ticket at a place."""
         outlined = {name: value for name, value in body.items() if name != "expand"}
         return self._page({**outlined, "maxResults": 1, "fields": list(OUTLINE)}, place)
 
@@ -167,7 +167,7 @@ class Search:
             raise Shifted(self._client.source, "tickets moved while they were read")
         if (
             overlap and size == overlap and total > place.start
-        ):  # a page of one holds no row beside the proof: go without it
+        ):  # a page of one has no room for the row that proves the place
             return self._offset_page(body, Place(start=place.start))
         if len(issues) < min(max(size, 1), total - start):
             raise self._bad(f"the search promises {min(max(size, 1), total - start)} tickets and gives {len(issues)}")

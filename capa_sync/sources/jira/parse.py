@@ -1,4 +1,4 @@
-"""From a Jira ticket's raw parts to a SourceTicket; pure, so that `rebuild` needs no tracker."""
+"""Turns a Jira ticket's raw parts into a SourceTicket; pure, so that `rebuild` needs no tracker."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ BOOKKEEPING = frozenset(
         "statusCategory",
     }
 )
-"""Fields that say nothing a rule may read; links, sub-tasks and attachments have their own places in the ticket."""
+"""Fields without content for rules; links, sub-tasks and attachments have their own places in the ticket."""
 
 
 class JiraParser:
@@ -49,7 +49,7 @@ class JiraParser:
 
     Args:
         source: name of the source.
-        browse_url: address under which people open tickets: `<browse_url>/browse/KEY`.
+        browse_url: address at which people open tickets: `<browse_url>/browse/KEY`.
     """
 
     def __init__(self, source: str, browse_url: str) -> None:
@@ -72,7 +72,7 @@ class JiraParser:
         )
 
     def dated(self, issue: Mapping[str, Any], histories: Iterable[Any]) -> list[Dated]:
-        """Bring history entries into true order. Raises Skippable for an entry without a readable instant."""
+        """Sort history entries into true order. Raises Skippable for an entry without a readable instant."""
         try:
             return sorted_entries(histories)
         except (ValueError, TypeError, AttributeError, OverflowError) as error:
@@ -89,7 +89,7 @@ class JiraParser:
         *,
         history_complete: bool,
     ) -> SourceTicket:
-        """Make the ticket from pieces that are already decoded. Raises Skippable when they make no ticket."""
+        """Make the ticket from decoded parts. Raises Skippable when they make no ticket."""
         fields = issue.get("fields")
         if not isinstance(fields, dict) or "id" not in issue:
             raise Skippable(self._source, _shown(issue), "the answer holds no fields")
@@ -132,7 +132,7 @@ class JiraParser:
 
 
 def _part_of(fields: Mapping[str, Any]) -> str:
-    """How a ticket belongs to its parent; on Cloud any issue may have one (an epic), and is no part of it by that."""
+    """Return how a ticket is part of its parent; on Cloud any issue may have a parent without being part of it."""
     kind = fields.get("issuetype")
     is_subtask = isinstance(fields.get("parent"), dict) and isinstance(kind, dict) and kind.get("subtask")
     return "subtask" if is_subtask else ""
@@ -143,7 +143,7 @@ def _shown(issue: Mapping[str, Any]) -> str:
 
 
 class _Values(Mapping[str, Raw]):
-    """A ticket's values, each read when it is first asked for: a backfill asks for none of a hundred and fifty."""
+    """A ticket's values, each read at its first use: a backfill uses none of a hundred and fifty."""
 
     __slots__ = ("_fields", "_known")
 
@@ -163,7 +163,7 @@ class _Values(Mapping[str, Raw]):
         return known
 
     def get(self, name: str, default: Any = None) -> Any:
-        """Return a value, `default` for one that is not there; most of those asked for are empty."""
+        """Return a value, `default` when it is missing; most of the values that are looked up are empty."""
         known = self._known.get(name)
         if known is not None:
             return known
@@ -189,7 +189,7 @@ def _name(value: Any, member: str) -> str:
 
 
 def _accounts(fields: Mapping[str, Any], histories: Sequence[Dated]) -> dict[str, str]:
-    """Data Center names users by key in history and by name elsewhere; tell key -> name where they differ."""
+    """Return key -> name of users, where they differ: Data Center's history has keys, its other places names."""
     users = [fields.get(name) for name in ("assignee", "reporter", "creator")]
     users += [entry.get("author") for _at, entry in histories]
     found = {}
@@ -236,7 +236,7 @@ def _ref(issue: Mapping[str, Any], relation: str, link_type: str = "") -> ChildR
 
 
 def _linked(link: Mapping[str, Any]) -> Iterable[ChildRef]:
-    """The other end of a link, with the words that stand between as read from this ticket."""
+    """Yield the other end of a link, with the link's description as read from this ticket."""
     type_ = link.get("type") or {}
     for side in ("inward", "outward"):
         other = link.get(f"{side}Issue")
@@ -245,6 +245,6 @@ def _linked(link: Mapping[str, Any]) -> Iterable[ChildRef]:
 
 
 def _old_keys(changes: Iterable[RawChange], key: str) -> tuple[str, ...]:
-    """Keys it had before: moves leave items named `Key` (facts/jira.md 3)."""
+    """Return its former keys: moves leave items named `Key` (facts/jira.md 3)."""
     keys = [change.old.text for change in changes if change.field_name == "Key" and change.old.text]
     return tuple(dict.fromkeys(old for old in keys if old != key))

@@ -1,4 +1,4 @@
-"""The raw parts of a Jira ticket: what is kept for ever, and what of it counts as its content; pure."""
+"""The raw parts of a Jira ticket: what is kept permanently, and what of it counts as content; pure."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from capa_sync.sources.bodies import body_of
 
 RECORD, HISTORY, COMMENTS, CHILDREN = "record", "history", "comments", "children"
 _FOR_THE_READER = ("expand", "renderedFields", "names", "schema", "operations", "editmeta", "changelog")
-"""Members of an issue that depend on how it was asked for, not on the issue."""
+"""Members of an issue that depend on the request, not on the issue."""
 _OF_THE_VIEWER = ("lastViewed", "watches", "votes")
-"""Fields that change without anybody touching the ticket."""
+"""Fields that change although nobody edits the ticket."""
 
 
 def record_part(issue: dict[str, Any]) -> Part:
-    """Make the record part of an issue that `split` has been through."""
+    """Make the record part of an issue after `split`."""
     body = body_of(issue)
     if b'"ongoingCycle"' not in body:
         return Part(RECORD, body, _digest(body))
@@ -29,7 +29,7 @@ def record_part(issue: dict[str, Any]) -> Part:
 
 
 def _ticks(value: Any) -> bool:
-    """A JSM SLA tells elapsed time: another value at each read."""
+    """Tell whether a value is a JSM SLA: its elapsed time has another value at each read."""
     return isinstance(value, dict) and "ongoingCycle" in value
 
 
@@ -44,7 +44,7 @@ def comments_part(comments: list[Any]) -> Part:
 
 
 def children_part(children: list[Any]) -> Part:
-    """Make the part that names tickets whose `parent` this one is (`[{"id", "key"}]`)."""
+    """Make the part with the tickets whose `parent` this one is (`[{"id", "key"}]`)."""
     return _part(CHILDREN, children)
 
 
@@ -58,9 +58,9 @@ def _digest(body: bytes) -> str:
 
 
 def split(issue: dict[str, Any]) -> tuple[dict[str, Any] | None, dict[str, Any] | None]:
-    """Take changelog and comment list out of an issue, and what is no content; returns (changelog, comments).
+    """Remove changelog, comment list and whatever is no content from an issue; returns (changelog, comments).
 
-    The issue is changed in place: it is the bulk of a backfill and nobody else holds it.
+    This changes the issue itself: it is most of a backfill's memory, and nothing else uses it.
     """
     changelog = issue.get("changelog")
     for name in _FOR_THE_READER:
@@ -70,7 +70,7 @@ def split(issue: dict[str, Any]) -> tuple[dict[str, Any] | None, dict[str, Any] 
     if isinstance(fields, dict):
         comments = fields.pop("comment", None)
         if isinstance(comments, dict):
-            # their number stays in the record: a comment within the millisecond of the last read moves no `updated`
+            # their number stays in the record: a comment within the millisecond of the last read changes no `updated`
             fields["comment"] = {"total": comments.get("total")}
         for name in _OF_THE_VIEWER:
             fields.pop(name, None)
@@ -84,7 +84,7 @@ def _dict(value: Any) -> dict[str, Any] | None:
 
 
 def undecorate(entries: Iterable[Any]) -> None:
-    """Take the pictures out of the authors of history entries or comments: half their bytes and no content."""
+    """Remove the pictures from the authors of history entries or comments: half their bytes, and no content."""
     for entry in entries:
         _undecorate(entry.get("author"))
         _undecorate(entry.get("updateAuthor"))

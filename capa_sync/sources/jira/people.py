@@ -1,4 +1,4 @@
-"""User accounts met while reading; Jira tells of an account wherever it names one."""
+"""Collects the user accounts that Jira's answers contain."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from capa_sync.sources.jira.values import account_of, clean
 
 
 class JiraAccounts:
-    """The accounts met so far, each as it was told last."""
+    """The accounts seen so far, each in its newest version."""
 
     def __init__(self) -> None:
         self._known: dict[str, Account] = {}
 
     def meet(self, user: Any) -> None:
-        """Note a user object; anything else is passed over."""
+        """Note a user object; anything else is ignored."""
         if not isinstance(user, dict):
             return
         id_ = account_of(user)
@@ -25,12 +25,12 @@ class JiraAccounts:
             self._known[id_] = read_account(user)
 
     def all(self) -> tuple[Account, ...]:
-        """Everybody met, by id."""
+        """Return all accounts seen, by id."""
         return tuple(self._known[id_] for id_ in sorted(self._known))
 
 
 def read_account(user: dict[str, Any]) -> Account:
-    """One account; on Data Center the user key is another name of it."""
+    """Return one account; on Data Center the user key is another name of it."""
     id_ = account_of(user)
     active = user.get("active")
     aliases = tuple(str(user[name]) for name in ("key", "name") if user.get(name) and str(user[name]) != id_)

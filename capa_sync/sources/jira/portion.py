@@ -1,4 +1,4 @@
-"""How many tickets a sweep reads together, so that a site of large tickets needs no more memory than one of small."""
+"""How many tickets a sweep reads together, so that large tickets need no more memory than small ones."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ from collections.abc import Sequence
 from capa_sync.model.ticket import Reading
 
 IN_FLIGHT = 16 * 1024 * 1024
-"""Bytes of raw parts that tickets read together may weigh; decoded they take up to four times as much."""
+"""Maximum bytes of raw parts of tickets read together; decoded they take up to four times as much."""
 
 
 class Portion:
-    """As many tickets as weigh no more than IN_FLIGHT if they weigh what the last ones did.
+    """Chooses a number of tickets that have at most IN_FLIGHT bytes if they are as large as the last ones.
 
-    A thousand small ones are worth one bulk request. The first portion is one page, from which the weight is learnt.
+    A bulk request takes a thousand small ones. The first portion is one page, from which the size is learned.
 
     Args:
         least: tickets of a page.
-        most: tickets whose histories one request may ask for.
+        most: maximum tickets of one request for histories.
     """
 
     def __init__(self, least: int, most: int) -> None:
@@ -26,7 +26,7 @@ class Portion:
         self.rows = min(least, most)
 
     def learn(self, readings: Sequence[Reading]) -> None:
-        """Settle the size of the next portion by the weight of this one."""
+        """Compute the next portion from the bytes of this one."""
         weight = sum(len(part.body) for reading in readings for part in reading.parts)
         if weight:
             self.rows = min(self._most, max(self._least, IN_FLIGHT * len(readings) // weight))

@@ -1,4 +1,4 @@
-"""Taking back what we wrote on a Jira ticket: our comment and our property, after proof that they are ours."""
+"""Removes what we wrote on a Jira ticket: our comment and our property, after proof that they are ours."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from capa_sync.sources.jira.marks import find_own_comment
 from capa_sync.sources.jira.values import account_of
 
 MOST_COPIES = 5
-"""Comments of ours that are deleted on one ticket before Jira's answers are doubted; there should be one."""
+"""Maximum of our comments that are deleted on one ticket before Jira's answers are doubted; there should be one."""
 
 
 def remove_comment(client: JiraClient, write: Write, remote_id: str, me: str) -> None:
@@ -22,7 +22,7 @@ def remove_comment(client: JiraClient, write: Write, remote_id: str, me: str) ->
         me: our own account.
 
     Raises:
-        WriteRefused: our account may not delete its own comments. SourceError: not done, or not known to be done.
+        WriteRefused: our account may not delete its own comments. SourceError: not done, or not known whether done.
     """
     own_id = remote_id if _is_own(client, write, remote_id, me) else _find_marked(client, write, me)
     for _copy in range(MOST_COPIES):
@@ -36,7 +36,7 @@ def remove_comment(client: JiraClient, write: Write, remote_id: str, me: str) ->
 
 
 def is_comment_removed(client: JiraClient, write: Write, remote_id: str, me: str) -> bool:
-    """Tell whether no comment of ours stands on a ticket. Raises SourceError."""
+    """Tell whether a ticket has no comment of ours. Raises SourceError."""
     return not _is_own(client, write, remote_id, me) and not _find_marked(client, write, me)
 
 
@@ -58,7 +58,7 @@ def _find_marked(client: JiraClient, write: Write, me: str) -> str:
 
 
 def _is_own(client: JiraClient, write: Write, comment_id: str, me: str) -> bool:
-    """Tell whether a comment stands there and our account wrote it."""
+    """Tell whether a comment exists and our account wrote it."""
     found = client.find(f"issue/{write.ticket_id}/comment/{comment_id}") if comment_id else None
     return isinstance(found, dict) and account_of(found.get("author")) == me
 

@@ -1,7 +1,7 @@
-"""Jira Service Management: our comment must be internal, so that no customer reads it or is mailed about it.
+"""Jira Service Management: our comment must be internal, so that no customer reads it or gets a mail about it.
 
 An internal comment is one with the comment property `sd.public.comment` = `{"internal": true}`, set in the creating
-request. Jira Cloud says in each comment whether customers see it (`jsdPublic`); Data Center shows the property alone.
+request. Jira Cloud says in each comment whether customers see it (`jsdPublic`); Data Center has only the property.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ def is_service_desk(ticket: dict[str, Any]) -> bool:
 
 
 def is_shown_to_customers(client: JiraClient, comment_id: str, comment: Any) -> bool:
-    """Tell whether customers see a comment of a service project; whatever does not say "internal" is shown.
+    """Tell whether customers see a comment of a service project; a comment not marked as internal is visible.
 
     Raises SourceError.
     """
@@ -36,7 +36,7 @@ def is_shown_to_customers(client: JiraClient, comment_id: str, comment: Any) -> 
 
 
 def require_internal(client: JiraClient, write: Write, comment_id: str, comment: Any) -> None:
-    """Refuse to edit a comment of ours that customers see: a person, or a move of the project, made it public.
+    """Refuse to edit our comment when customers see it: a person, or a move of the project, made it public.
 
     Raises WriteRefused, permanent.
     """
@@ -46,7 +46,7 @@ def require_internal(client: JiraClient, write: Write, comment_id: str, comment:
 
 
 def take_back(client: JiraClient, write: Write, comment_id: str) -> ShownToCustomer:
-    """Delete at once a new comment that Jira made public although it was sent as internal; return what to raise."""
+    """Delete a new comment that Jira made public although it was sent as internal; return the error to raise."""
     message = f"{write.ticket_key}: Jira showed our internal comment {comment_id} to the customer"
     try:
         client.write("DELETE", f"issue/{write.ticket_id}/comment/{comment_id}", None)

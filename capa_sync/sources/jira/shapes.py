@@ -1,7 +1,7 @@
-"""The shapes of Jira's answers, checked before anything is believed; pure.
+"""Checks the shapes of Jira's answers before they are used; pure.
 
-A shape that Jira does not send (a proxy's, a plug-in's, another endpoint's) refuses the answer: taken for an empty
-list or for a ticket that is gone, it would change presences, lose changes or double a comment.
+An answer of another shape (from a proxy, a plug-in, another endpoint) is refused: read as an empty list or as a
+ticket that is gone, it would change presences, lose changes or double a comment.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ def fields_of(source: str, answer: Any, asked: str) -> Object:
 
 
 def rows_of(source: str, answer: Any, name: str, what: str) -> list[Object]:
-    """Return a member that is a list of objects. Raises BadAnswer when it is none; `what` names it for people."""
+    """Return a member that is a list of objects. Raises BadAnswer when it is none; `what` names it in the message."""
     rows = answer.get(name) if isinstance(answer, dict) else None
     if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
         raise BadAnswer(source, f"{what}: the answer holds no list of {name}")
@@ -48,7 +48,7 @@ def rows_of(source: str, answer: Any, name: str, what: str) -> list[Object]:
 
 
 def counted_rows(source: str, answer: Any, name: str, what: str) -> tuple[list[Object], int]:
-    """Return a member that is a list of objects, and the total that the answer tells. Raises BadAnswer."""
+    """Return a member that is a list of objects, and the total that the answer states. Raises BadAnswer."""
     rows, total = rows_of(source, answer, name, what), answer.get("total")
     if not isinstance(total, int) or isinstance(total, bool) or total < 0:
         raise BadAnswer(source, f"{what}: the answer tells no total")
@@ -56,7 +56,7 @@ def counted_rows(source: str, answer: Any, name: str, what: str) -> tuple[list[O
 
 
 def entry_ids(source: str, rows: list[Object], what: str) -> list[str]:
-    """Return the ids of history entries or comments. Raises BadAnswer for one without."""
+    """Return the ids of history entries or comments. Raises BadAnswer when one has no id."""
     ids = [str(row.get("id")) if isinstance(row.get("id"), str | int) else "" for row in rows]
     if not all(ids) or len(set(ids)) < len(ids):
         raise BadAnswer(source, f"{what}: entries without ids, or twice the same")

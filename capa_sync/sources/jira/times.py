@@ -15,9 +15,9 @@ _MILLISECOND = timedelta(milliseconds=1)
 
 
 def read_instant(value: Any) -> datetime:
-    """Return the aware UTC instant. Raises ValueError for anything that is none, or lies outside 1990-2200.
+    """Return the aware UTC instant. Raises ValueError for anything else, or an instant outside 1990-2200.
 
-    `changelog/bulkfetch` is documented with both ISO text and numbers (facts/jira.md 3), so all are taken.
+    `changelog/bulkfetch` is documented with both ISO text and numbers (facts/jira.md 3), so all forms are accepted.
     """
     try:
         instant = _from_text(value) if isinstance(value, str) and not value.isdigit() else _from_number(int(value))
@@ -40,17 +40,17 @@ def _from_number(number: int) -> datetime:
 
 
 def epoch_ms(instant: datetime) -> int:
-    """Milliseconds since 1970, rounded down."""
+    """Return milliseconds since 1970, rounded down."""
     return (instant - _EPOCH) // _MILLISECOND
 
 
 def from_epoch_ms(ms: int) -> datetime:
-    """The instant of so many milliseconds since 1970."""
+    """Return the instant of so many milliseconds since 1970."""
     return _EPOCH + ms * _MILLISECOND
 
 
 def in_utc(text: str) -> str:
-    """Rewrite an instant with an offset in UTC, so that the API user's profile zone leaves no trace in values."""
+    """Convert an instant with an offset to UTC, so that the API user's profile zone does not affect values."""
     if not _ZONED.fullmatch(text):
         return text
     try:

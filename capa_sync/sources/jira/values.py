@@ -13,12 +13,12 @@ from capa_sync.sources.jira.times import in_utc
 from capa_sync.sources.jira.wiki import wiki_text
 
 PLAIN_TEXT = frozenset({"summary", "duedate", "resolutiondate", "created", "labels"})
-"""Strings of these fields never hold markup."""
+"""Fields whose strings never hold markup."""
 _DEEPEST = 20
 
 
 def clean(text: str) -> str:
-    """Make text fit to be read and compared: no control characters, LF line ends, no address, no lone surrogate."""
+    """Make text readable and comparable: no control characters, LF line ends, no address, no lone surrogate."""
     if text.isascii() and text.isprintable():
         return without_addresses(text).strip()
     text = text.replace("\r\n", "\n").replace("\r", "\n")
@@ -27,17 +27,17 @@ def clean(text: str) -> str:
 
 
 def is_ticking(value: Any) -> bool:
-    """Whether a value is a JSM SLA, which tells elapsed time: bookkeeping by its shape."""
+    """Tell whether a value has the shape of a JSM SLA, whose elapsed time is not content."""
     return (
         isinstance(value, dict) and ("ongoingCycle" in value or "completedCycles" in value) and not is_document(value)
     )
 
 
 def field_value(field_id: str, value: Any, depth: int = 0) -> Raw | None:
-    """Read one field of an issue; None for what is bookkeeping by its shape (an SLA that ticks).
+    """Read one field of an issue; None for a JSM SLA, which is not content.
 
-    Raises nothing whatever the shape, for it is called when a ticket has long been taken in; lists within lists are
-    read down to a depth that no field has.
+    Raises nothing for any shape, because it is called when a ticket has long been accepted; nested lists are read
+    down to a depth that no field has.
     """
     if value is None:
         return BLANK
@@ -54,12 +54,12 @@ def field_value(field_id: str, value: Any, depth: int = 0) -> Raw | None:
 
 
 def number_text(value: float) -> str:
-    """A number as history tells it: 5.0 is `5`."""
+    """Return a number as history writes it: 5.0 is `5`."""
     return str(int(value)) if isinstance(value, int) or value.is_integer() else repr(value)
 
 
 def text_value(value: str, *, is_plain: bool = False) -> Raw:
-    """Read a string: text, date, number; wiki markup becomes plain unless the field never holds any."""
+    """Read a string: text, date, number; wiki markup becomes plain text unless the field never has any."""
     text = clean(value)
     if not text:
         return BLANK
@@ -99,20 +99,20 @@ def _object(value: Mapping[str, Any]) -> Raw | None:
 
 @lru_cache(maxsize=4096)
 def _coded(id_: str, shown: str) -> Raw:
-    """Return the value of an option, a status, a person: the same few come again on every ticket."""
+    """Return the value of an option, a status, a person; cached, because the same few occur on every ticket."""
     name = clean(shown)
     return Raw((id_,), (name,), name) if id_ or name else BLANK
 
 
 def account_of(user: Any) -> str:
-    """The account id of a user object: `accountId` on Cloud, the user name on Data Center, "" when there is none."""
+    """Return a user object's account id: `accountId` on Cloud, the user name on Data Center, "" when it has none."""
     if not isinstance(user, dict):
         return ""
     return str(user.get("accountId") or user.get("name") or user.get("key") or "")
 
 
 def _named(value: Mapping[str, Any]) -> tuple[str, str]:
-    """Return id and name as they stand, the name not cleaned yet."""
+    """Return id and name as received, the name not cleaned yet."""
     if "displayName" in value or "accountId" in value:
         account = account_of(value)
         return account, str(value.get("displayName") or account)
@@ -154,7 +154,7 @@ def history_value(field_id: str, id_: Any, shown: Any, accounts: Mapping[str, st
         field_id: the field.
         id_: `from` or `to`: an id, a list of ids, an ISO date, or nothing for text.
         shown: `fromString` or `toString`.
-        accounts: Data Center's user key -> user name, as far as this ticket tells.
+        accounts: Data Center's user key -> user name, as far as this ticket shows it.
     """
     text = shown if isinstance(shown, str) else "" if shown is None else str(shown)
     code = id_ if isinstance(id_, str) else "" if id_ is None else str(id_)
@@ -189,5 +189,5 @@ def _many(inside: str, text: str, accounts: Mapping[str, str]) -> Raw:
     if not ids:
         return BLANK
     names = tuple(piece.strip() for piece in text.split(","))
-    # an option's own comma makes the names uncountable: then the text alone tells them
+    # with a comma inside an option the names cannot be counted: then only the text is used
     return Raw(ids, names if len(names) == len(ids) else (), text)

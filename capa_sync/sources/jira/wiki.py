@@ -1,6 +1,6 @@
 """Jira's wiki markup as the text that a person reads; pure.
 
-Only what is markup beyond doubt is taken away: a lone star or dash is somebody's own. A link is its words, as in ADF
+Only unambiguous markup is removed: a lone star or dash is the author's text. A link is its words, as in ADF
 and HTML.
 """
 
@@ -50,15 +50,15 @@ def wiki_text(source: str) -> tuple[str, bool]:
 
 
 def _may_be_marked(source: str) -> bool:
-    """Tell whether any sign of markup is in a text; ten times as fast as one expression for all."""
-    for mark in _MARKS:  # noqa: SIM110 - a generator costs more than what it asks
+    """Tell whether a text has any sign of markup; ten times as fast as one expression for all."""
+    for mark in _MARKS:  # noqa: SIM110 - a generator costs more than the test
         if mark in source:
             return True
     return False
 
 
 def _cells(text: str) -> str:
-    """Make rows lines with a tab between cells; a bullet in a cell is a bullet."""
+    """Write table rows as lines with a tab between cells; a bullet in a cell stays a bullet."""
     if "|" not in text:
         return text
     text = patterns.TABLE_HEAD.sub(lambda row: "\t".join(map(_cell, row[1].split("||"))), text)
@@ -70,7 +70,7 @@ def _cell(text: str) -> str:
 
 
 def _embedded_adf(text: str) -> tuple[str, bool]:
-    """Read what Cloud's history puts into `{adf}` because wiki markup has no form for it (tasks, decisions)."""
+    """Read the `{adf}` blocks that Cloud's history uses where wiki markup has no form (tasks, decisions)."""
     pieces = patterns.ADF_MACRO.split(text)
     has_media = False
     for index in range(1, len(pieces) - 1, 2):

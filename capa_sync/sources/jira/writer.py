@@ -1,4 +1,4 @@
-"""What capa-sync writes on a Jira: one comment, its own labels, one issue property; nothing else."""
+"""Writes on a Jira: one comment, our own labels, one issue property; nothing else."""
 
 from __future__ import annotations
 
@@ -39,9 +39,9 @@ from capa_sync.sources.retry import RetryPolicy
 
 
 class JiraWriter:
-    """Writes on one Jira; see `ports.TicketWriter`. One instance a thread.
+    """Writes on one Jira; see `ports.TicketWriter`. One instance for each thread.
 
-    Writes are sent once. What is read around them (does the ticket exist, is our comment there) may be repeated.
+    Writes are sent once. The reads around them (does the ticket exist, is our comment there) may be repeated.
     """
 
     def __init__(
@@ -64,7 +64,7 @@ class JiraWriter:
 
         Raises:
             Retryable, NotBefore: not applied. WriteRefused: not applied. DeliveryUnknown: the answer is lost.
-            Skippable: not applied: what had to be read of this ticket first is too large.
+            Skippable: not applied: what must be read of this ticket first is too large.
             ShownToCustomer: a comment sent as internal was public; it was deleted again.
         """
         self._sign_in()
@@ -75,16 +75,16 @@ class JiraWriter:
         }
         try:
             return ways[write.kind](write, remote_id)
-        except AnswerTooLarge as error:  # of what is read before anything is sent
+        except AnswerTooLarge as error:  # raised by a read before anything is sent
             raise Skippable(self.name, write.ticket_key, error.message) from None
 
     @fenced
     def look_up(self, write: Write, remote_id: str) -> Delivered | None:
-        """Tell whether a write whose answer was lost is on the tracker; None when it is not."""
+        """Return how the tracker shows a write whose answer was lost; None when it does not."""
         self._sign_in()
         try:
             return self._look_up(write, remote_id)
-        except AnswerTooLarge as error:  # of this ticket: no reason to keep from the others
+        except AnswerTooLarge as error:  # concerns this ticket alone: the others go on
             raise DeliveryUnknown(self.name, error.message) from None
 
     def _look_up(self, write: Write, remote_id: str) -> Delivered | None:
@@ -96,7 +96,7 @@ class JiraWriter:
         return Delivered(stamp=_stamp(ticket)) if self._is_done(write, remote_id, ticket) else None
 
     def _is_done(self, write: Write, remote_id: str, ticket: dict[str, Any]) -> bool:
-        """Tell whether labels or property are as a write wants them, or what it removes is gone."""
+        """Tell whether labels or property have the desired state, or what the write removes is gone."""
         if write.kind is WriteKind.LABELS:
             return not self._label_orders(write, ticket)
         if write.kind is WriteKind.COMMENT:
@@ -147,9 +147,9 @@ class JiraWriter:
         return to_adf(text) if self._client.is_cloud else to_wiki(text)
 
     def _update(self, write: Write, comment_id: str, body: Any, ticket: dict[str, Any]) -> bool:
-        """Edit our comment in place, unless it reads so already; False when it is gone.
+        """Edit our comment, unless it already has this text; False when it is gone.
 
-        No `properties` are sent: they would be replaced.
+        No `properties` are sent, because they would be replaced.
         """
         path = f"issue/{write.ticket_id}/comment/{comment_id}"
         found = self._client.find(path)
@@ -159,18 +159,18 @@ class JiraWriter:
             require_internal(self._client, write, comment_id, found)
         if same_text(body, self._comment_body(found, comment_id)):
             return True
-        # Cloud mails watchers about edits unless told not to; Data Center has no such switch
+        # Cloud mails watchers about edits unless this is set; Data Center has no such switch
         quietly = {"notifyUsers": "false"} if self._client.is_cloud else {}
         try:
             self._client.write("PUT", path, {"body": body}, quietly)
         except WriteRefused:
-            if self._client.find(path) is None:  # deleted between our look and our edit
+            if self._client.find(path) is None:  # deleted between our read and our edit
                 return False
             raise
         return True
 
     def _comment_body(self, answer: Any, comment_id: str) -> Any:
-        """Return the body of the comment that was asked for. Raises BadAnswer for anything else."""
+        """Return the body of the requested comment. Raises BadAnswer for anything else."""
         if not isinstance(answer, dict) or answer.get("id") != comment_id or "body" not in answer:
             raise BadAnswer(self.name, f"the answer for comment {comment_id} is no comment, or another one")
         return answer["body"]
@@ -192,7 +192,7 @@ class JiraWriter:
 
     @contextmanager
     def _after_sending(self) -> Iterator[None]:
-        """What fails once a write was sent leaves its fate open: it is looked up before it is sent again."""
+        """Turn an error after a sent write into DeliveryUnknown: the write is looked up before it is sent again."""
         try:
             yield
         except Exception as error:
@@ -228,7 +228,7 @@ class JiraWriter:
         return Delivered(stamp=_stamp(after))
 
     def _label_orders(self, write: Write, ticket: dict[str, Any]) -> list[dict[str, str]]:
-        """The update verbs still needed, one a label."""
+        """Return the update verbs that are still needed, one for each label."""
         have = _labels_in(self.name, ticket["fields"], write)
         strangers = {*write.labels_add, *write.labels_remove} - OWN_LABELS
         if strangers:
@@ -245,29 +245,29 @@ class JiraWriter:
         return Delivered(stamp=self._stamp_now(write))
 
     def _has_property(self, write: Write) -> bool:
-        """Tell whether the issue property says this already, whichever register put it there."""
+        """Tell whether the issue property already has this value, whichever register set it."""
         found = self._client.find(f"issue/{write.ticket_id}/properties/{PROPERTY_KEY}")
         value = property_in(self.name, found) if found is not None else None
         said = {key: text for key, text in value.items() if key != MARKER} if isinstance(value, dict) else None
         return said == dict(write.fields)
 
     def _stamp_now(self, write: Write) -> str:
-        """The ticket's `updated` after our write; "" when it cannot be told, for the write itself is done."""
+        """Return the ticket's `updated` after our write; "" when it cannot be read, for the write itself is done."""
         try:
             ticket = self._find_ticket(write)
             return _stamp(ticket) if ticket else ""
-        except Exception:  # noqa: BLE001 - whatever the answer holds, the write is done
+        except Exception:  # noqa: BLE001 - whatever the answer contains, the write is done
             return ""
 
 
 def _id_in(answer: Any) -> str:
-    """Return the id of a comment that was made, "" when the answer names none that can be one."""
+    """Return the id of a new comment, "" when the answer has no valid one."""
     id_ = str(answer.get("id") or "") if isinstance(answer, dict) else ""
     return id_ if COMMENT_ID.fullmatch(id_) else ""
 
 
 def _labels_in(source: str, fields: dict[str, Any], write: Write) -> set[str]:
-    """Return the labels that a ticket shows; none where the field is not there. Raises BadAnswer for other shapes."""
+    """Return a ticket's labels; none where the field is missing. Raises BadAnswer for other shapes."""
     labels = fields.get("labels")
     if labels is not None and not (isinstance(labels, list) and all(isinstance(label, str) for label in labels)):
         raise BadAnswer(source, f"{write.ticket_key}: its labels are no list of words")
