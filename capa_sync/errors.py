@@ -1,18 +1,18 @@
-"""Every error of ours, cut by what the caller should do about it.
+"""All our errors, divided by what the caller should do.
 
 CapaSyncError
 ├ UserError(problems)      exit 2, one line each, no traceback
 │ ├ SettingsError · MappingFileError · RuleFileError
-├ SourceError(source)      exit 3; the other sources go on
+├ SourceError(source)      exit 3; the other sources continue
 │ ├ Retryable(retry_after) the same request may be sent again later
-│ ├ Skippable(ticket_key)  one ticket is quarantined, the rest goes on
+│ ├ Skippable(ticket_key)  one ticket is quarantined, the others continue
 │ └ Fatal                  this source stops until a person acts
 │   ├ Authentication · BadAnswer
-│   ├ AnswerTooLarge       where it is a page, fewer tickets are asked for; a single one is quarantined
+│   ├ AnswerTooLarge       a page is requested again with fewer tickets; a single ticket is quarantined
 │   └ ShownToCustomer      a comment sent as internal was public: writing to the source is paused
-├ DeliveryUnknown          a write was sent and its answer is lost: look before sending again
-├ WriteRefused             the tracker said no to a write; it was not applied
-├ SafetyStop               exit 4; nothing is written, the message names the release
+├ DeliveryUnknown          a write was sent and its answer is lost: look it up before sending it again
+├ WriteRefused             the tracker refused a write; it was not applied
+├ SafetyStop               exit 4; nothing is written, the message names the command that releases
 └ RegisterUnavailable      exit 6; held by another daemon, disk full, damaged
 """
 
@@ -26,15 +26,15 @@ from capa_sync.redaction import redacted
 
 
 class CapaSyncError(Exception):
-    """Something capa-sync can explain went wrong."""
+    """An error that capa-sync can explain."""
 
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One mistake of a user, with the place and the way to mend it.
+    """One mistake of a user, with its place and how to mend it.
 
     Attributes:
-        file: path as the user would name it; empty for an environment variable or the command line.
+        file: path in the form that the user knows; empty for an environment variable or the command line.
         line: 1-based line in `file`; 0 where there is none.
         what: the mistake in one sentence without a final full stop.
         hint: how to mend it; may be empty.
@@ -46,7 +46,7 @@ class Problem:
     hint: str = ""
 
     def __str__(self) -> str:
-        """Render as `file:line: what; hint`, the one form used everywhere."""
+        """Return `file:line: what; hint`; every problem is shown in this form."""
         where = f"{self.file}:{self.line}: " if self.file and self.line else f"{self.file}: " if self.file else ""
         return f"{where}{self.what}{'; ' + self.hint if self.hint else ''}"
 
@@ -72,11 +72,11 @@ class RuleFileError(UserError):
 
 
 ENDPOINT, TICKET, ALL = "endpoint", "ticket", "all"
-"""What a rate limit holds for (facts/jira.md 7): one kind of request, writes on one ticket, everything."""
+"""Scope of a rate limit (facts/jira.md 7): one kind of request, writes on one ticket, everything."""
 
 
 class SourceError(CapaSyncError):
-    """A tracker could not be read or written (exit 3); its words hold no secret of ours."""
+    """A tracker could not be read or written (exit 3); the message contains no secret of ours."""
 
     def __init__(self, source: str, message: str) -> None:
         message = redacted(message)
@@ -86,7 +86,7 @@ class SourceError(CapaSyncError):
 
 
 class Retryable(SourceError):
-    """The same request may succeed later; `retry_after` is the tracker's own wish, None when it gave none.
+    """The same request may succeed later; `retry_after`: the wait that the tracker asks for, None if it names none.
 
     `scope` says what must wait: ENDPOINT, TICKET or ALL of this source.
     """
@@ -98,9 +98,9 @@ class Retryable(SourceError):
 
 
 class NotBefore(SourceError):
-    """The tracker asked us to stay away until `until`; remembered across restarts, nothing is sent before.
+    """The tracker asked for no request before `until`; nothing is sent earlier, not even after a restart.
 
-    `scope` says from what, as for Retryable.
+    `scope` says which requests must wait, as for Retryable.
     """
 
     def __init__(self, source: str, message: str, until: datetime, scope: str = ALL) -> None:
@@ -110,7 +110,7 @@ class NotBefore(SourceError):
 
 
 class Skippable(SourceError):
-    """One ticket cannot be read or written; it is quarantined with this reason and the rest goes on."""
+    """One ticket cannot be read or written; it is quarantined with this reason and the others continue."""
 
     def __init__(self, source: str, ticket_key: str, message: str) -> None:
         super().__init__(source, f"{ticket_key}: {message}")
@@ -122,19 +122,19 @@ class Fatal(SourceError):
 
 
 class Authentication(Fatal):
-    """The tracker does not accept, or no longer accepts, who we say we are."""
+    """The tracker does not accept our credentials, or no longer accepts them."""
 
 
 class ShownToCustomer(Fatal):
-    """A comment sent as internal was visible to a customer: nothing more is written until a person has looked."""
+    """A comment sent as internal was visible to a customer: nothing more is written until a person has checked it."""
 
 
 class BadAnswer(Fatal):
-    """The answer is not what the API promises (HTML, cut JSON, an error inside a 200): the page is refused."""
+    """The answer is not what the API specifies (HTML, cut JSON, an error inside a 200): the page is refused."""
 
 
 class AnswerTooLarge(Fatal):
-    """An answer has more bytes than one may have; it was not read to its end."""
+    """An answer is larger than `max_answer`; it was not read to its end."""
 
     def __init__(self, source: str, what: str, most: int) -> None:
         size = f"{most / 1_048_576:g} MB"
@@ -142,9 +142,9 @@ class AnswerTooLarge(Fatal):
 
 
 class DeliveryUnknown(SourceError):
-    """A write was sent and nobody knows whether it was applied: look it up before sending again.
+    """A write was sent and it is unknown whether it was applied: look it up before sending it again.
 
-    `retry_after` is the tracker's own wish to be left alone, as a 503 may name it.
+    `retry_after` is the wait that the tracker asks for, for example in a 503.
     """
 
     def __init__(self, source: str, message: str, retry_after: timedelta | None = None) -> None:
@@ -153,7 +153,7 @@ class DeliveryUnknown(SourceError):
 
 
 class WriteRefused(SourceError):
-    """The tracker refused a write and did not apply it; `permanent` when a person must act first."""
+    """The tracker refused a write and did not apply it; `permanent`: a person must act first."""
 
     def __init__(self, source: str, message: str, *, permanent: bool = True) -> None:
         super().__init__(source, message)
@@ -161,7 +161,7 @@ class WriteRefused(SourceError):
 
 
 class SafetyStop(CapaSyncError):
-    """A brake held: nothing was written; the message names the cause and the release (exit 4)."""
+    """A brake stopped the writes; the message names the cause and the command that releases them (exit 4)."""
 
 
 class RegisterUnavailable(CapaSyncError):
@@ -169,12 +169,12 @@ class RegisterUnavailable(CapaSyncError):
 
 
 def place_of(error: BaseException) -> str:
-    """Return `FILE:LINE` of ours in which an error arose or through which it passed last, without its own words."""
+    """Return `FILE:LINE` of our innermost code in the traceback of an error, without the error's message."""
     frames = traceback.extract_tb(error.__traceback__)
     ours = [frame for frame in frames if "capa_sync/" in frame.filename] or frames
     return f"{ours[-1].filename.rpartition('capa_sync/')[2]}:{ours[-1].lineno}" if ours else "an unknown place"
 
 
 def own_error(error: BaseException) -> str:
-    """Word an error of our own for people: what it is and where, and none of its own words."""
+    """Return a message about an unexpected error: its type and place, without its own message."""
     return f"an error of capa-sync itself, please report it: {type(error).__name__} at {place_of(error)}"

@@ -1,8 +1,8 @@
-"""Keeps our secrets out of everything that we word or quote: errors, logs, register, terminal.
+"""Removes our secrets from all that we write or quote: errors, logs, register, terminal.
 
-A tracker or a proxy may answer with the very header that we sent; its words go into our messages. So each secret is
-told here when it is fetched, and each message passes through `redacted`. One set for the process: a secret of one
-source has no place in a message about another either.
+A tracker or a proxy may repeat the header that we sent, and our messages quote its answer. So each secret is
+registered here when it is fetched, and each message passes through `redacted`. The process has one set of secrets: a
+message about one source must not show the secret of another source either.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ from collections.abc import Iterator
 from urllib.parse import quote, quote_plus
 
 SHORTEST = 8
-"""Characters from which on a secret is removed: a shorter one would take words out of plain sentences."""
+"""Secrets with fewer characters are not removed: that would also remove words from plain sentences."""
 REMOVED = "[secret removed]"
 _TOKENS = 50
-"""Access tokens that are remembered; each lives for minutes or hours."""
+"""Number of access tokens that are kept; each is valid for minutes or hours."""
 
 
 class Redactor:
-    """Knows secrets, and takes them out of texts in each form in which they may come back."""
+    """Knows secrets, and removes them from texts in every form in which they may be repeated."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -32,12 +32,12 @@ class Redactor:
         self._pattern: re.Pattern[str] | None = None
 
     def conceal(self, secret: str, user: str = "", *, is_passing: bool = False) -> None:
-        """Take a secret out of texts from now on.
+        """Remove a secret from texts from now on.
 
         Args:
-            secret: the secret; one shorter than SHORTEST is left alone.
+            secret: the secret; one shorter than SHORTEST is not removed.
             user: the name that is sent with it, for its basic-auth form.
-            is_passing: an access token, which is forgotten after many others.
+            is_passing: an access token, which is forgotten after many newer ones.
         """
         if len(secret) < SHORTEST:
             return
@@ -50,7 +50,7 @@ class Redactor:
             else:
                 self._kept |= forms
             every = self._kept.union(*self._passing)
-            # the longest first: a form that holds another goes as a whole
+            # the longest first: a form that contains another is removed as a whole
             self._pattern = re.compile("|".join(map(re.escape, sorted(every, key=len, reverse=True))))
 
     def redacted(self, text: str) -> str:
@@ -59,12 +59,12 @@ class Redactor:
 
 
 def _forms(secret: str, user: str) -> Iterator[str]:
-    """Yield a secret as it is, as basic authentication sends it, and as addresses, JSON and HTML write it."""
+    """Yield a secret as it is, as basic authentication sends it, and as URLs, JSON and HTML write it."""
     from html import escape
 
     yield secret
     if (plain := " ".join(secret.split())) and len(plain) >= SHORTEST:
-        yield plain  # as it comes in a message that was put on one line
+        yield plain  # its form in a message that was put on one line
     for encoding in ("utf-8", "latin-1"):
         pair = f"{user}:{secret}".encode(encoding, "replace")
         for code in (base64.b64encode(pair), base64.urlsafe_b64encode(pair)):

@@ -1,4 +1,4 @@
-"""Where the shipped mappings and rules lie: inside the wheel, or in the repository of an editable install."""
+"""Finds the shipped mappings and rules: inside the wheel, or in the repository of an editable install."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from pathlib import Path
 
 
 def starter_path(name: str) -> Path:
-    """Return the folder of shipped files `name` (`mappings` or `rules`); raises FileNotFoundError without it.
+    """Return the folder of shipped files `name` (`mappings` or `rules`). Raises FileNotFoundError if it is missing.
 
-    A wheel carries them as `capa_sync/_starter/`; an editable install has only the repository's own folders
+    A wheel contains them as `capa_sync/_starter/`; an editable install has only the repository's own folders
     (measured with hatchling's force-include, facts/house.md "Packaging trap").
     """
     package = Path(__file__).resolve().parent

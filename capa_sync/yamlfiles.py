@@ -1,7 +1,7 @@
-"""YAML of users read within bounds: no aliases, no merge keys, no tags; depth, counts, lengths and numbers limited.
+"""Reads users' YAML within limits: no aliases, merge keys or tags; limited depth, counts, lengths and numbers.
 
-The bounds are looked at event by event, while the parser reads: 528 bytes of aliases that stand for one another would
-else be minutes of work, and 8 kB of `[` more than 8 s (measured).
+The limits are checked at every event while the parser reads. Without that, 528 bytes of nested aliases take minutes,
+and 8 kB of `[` more than 8 s (measured).
 """
 
 from __future__ import annotations
@@ -32,11 +32,11 @@ LONGEST_NUMBER = 40
 _OPENING = (MappingStartEvent, SequenceStartEvent)
 _CLOSING = (MappingEndEvent, SequenceEndEvent)
 _UNREADABLE = (ValueError, TypeError, LookupError, ArithmeticError, AttributeError, RecursionError)
-"""What ruamel's constructors raise on a date of month 13, a number of 5,000 digits, a key that is a list."""
+"""Errors that ruamel's constructors raise for a date of month 13, a number of 5,000 digits, a list as a key."""
 
 
 class Refused(MarkedYAMLError):
-    """YAML that is not read here, although it may be YAML."""
+    """YAML that capa-sync does not accept, although it may be valid YAML."""
 
     def __init__(self, what: str, hint: str, mark: StringMark | None) -> None:
         super().__init__(None, None, what, mark)
@@ -45,7 +45,7 @@ class Refused(MarkedYAMLError):
 
 
 class _Bounds:
-    """Counts the events of one file, and refuses what goes beyond."""
+    """Counts the events of one file, and refuses a file beyond the limits."""
 
     def __init__(self) -> None:
         self._depth = 0
@@ -104,7 +104,7 @@ def _bounds_of(parser: Any) -> _Bounds:
 
 
 class _CarefulConstructor(RoundTripConstructor):
-    """Names the line of a value that cannot be made, where ruamel's own lets Python's error through."""
+    """Reports the line of a value that cannot be constructed; ruamel's own class raises a plain Python error."""
 
     def construct_object(self, node: Any, deep: bool = False) -> Any:
         try:
@@ -114,10 +114,10 @@ class _CarefulConstructor(RoundTripConstructor):
 
 
 def load_with_lines(text: str) -> Any:
-    """Return a document with the line of every key and item, as ruamel's round trip gives it.
+    """Return a document with the line of every key and item, as ruamel's round-trip loader returns it.
 
     Raises:
-        YAMLError: it is no YAML, or beyond the bounds (Refused); most errors have a mark.
+        YAMLError: it is no YAML, or beyond the limits (Refused); most errors have a mark.
     """
     yaml = YAML(typ="rt")
     yaml.Parser = _BoundedRoundTripParser
@@ -126,7 +126,7 @@ def load_with_lines(text: str) -> Any:
 
 
 def compose(text: str) -> Node | None:
-    """Return a document's nodes, no value made of any; None for an empty one. Raises as `load_with_lines`."""
+    """Return a document's nodes without values made from them; None if it is empty. Raises like `load_with_lines`."""
     yaml = YAML(typ="safe", pure=True)
     yaml.Parser = _BoundedParser
     node: Node | None = yaml.compose(text)

@@ -20,9 +20,9 @@ from capa_sync.writeback import (
     REPLACED,
     ROLLING_DAY,
     Allowed,
-    Brakes,
+    BrakePolicy,
     Counts,
-    Release,
+    ReleaseLimit,
     Stopped,
     TicketPlan,
     choose,
@@ -230,19 +230,21 @@ def _wanting(plans: Mapping[str, TicketPlan]) -> set[str]:
 
 def _decide(house: House, setup: SourceSetup, plans: Mapping[str, TicketPlan], now: datetime) -> Allowed | Stopped:
     """Check the planned writes of this source against the brakes."""
-    brakes = Brakes(setup.name, setup.write)
+    brakes = BrakePolicy(setup.name, setup.write)
     released = house.register.outbox.released(setup.name)
-    return brakes.check(_counts(house, setup, brakes, plans, now), Release(released.remaining) if released else None)
+    return brakes.check(
+        _counts(house, setup, brakes, plans, now), ReleaseLimit(released.remaining) if released else None
+    )
 
 
 def brakes_ahead(house: House, setup: SourceSetup, options: WriteOptions, now: datetime) -> list[Stopped]:
     """Return the brakes of these options that would hold the withheld plans of this process without a release."""
-    brakes = Brakes(setup.name, options)
+    brakes = BrakePolicy(setup.name, options)
     return brakes.holding(_counts(house, setup, brakes, {}, now))
 
 
 def _counts(
-    house: House, setup: SourceSetup, brakes: Brakes, plans: Mapping[str, TicketPlan], now: datetime
+    house: House, setup: SourceSetup, brakes: BrakePolicy, plans: Mapping[str, TicketPlan], now: datetime
 ) -> Counts:
     """Count what the brakes look at: these plans, and the withheld ones."""
     register, held = house.register, setup.held

@@ -1,4 +1,4 @@
-"""Stage 5, what changed since last time: episodes open, change, clear, are waived."""
+"""Stage 5, what changed since the last evaluation: episodes open, change, clear, are waived."""
 
 from __future__ import annotations
 

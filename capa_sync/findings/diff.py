@@ -1,4 +1,4 @@
-"""What changed since last time: today's verdicts laid over the stored episodes of one ticket; pure."""
+"""What changed since the last evaluation: compares new verdicts with the stored episodes of one ticket; pure."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _FINE = frozenset({Outcome.OK, Outcome.NOT_APPLICABLE})
 
 
 class What(StrEnum):
-    """What happened to a finding; `reworded` alone is no change of a verdict."""
+    """What happened to a finding; `reworded` is the only one that is no change of a verdict."""
 
     OPENED = "opened"
     WORSE = "worse"
@@ -32,7 +32,7 @@ class What(StrEnum):
 
 @light
 class Event:
-    """One thing that happened to a finding: the episode as it is now, and as it was before, if it was."""
+    """One thing that happened to a finding: the episode now, and the episode before, None if there was none."""
 
     what: What
     finding: Finding
@@ -41,13 +41,13 @@ class Event:
 
 @light
 class DiffResult:
-    """What one judgement of a ticket means for its findings.
+    """The result of one evaluation of a ticket for its findings.
 
     Attributes:
         save: episodes to insert or update; empty when nothing changed.
         events: what happened, one per changed episode, in the order of the verdicts.
-        current: every rule's latest episode as it stands now. Where no episode is open and the rule cannot tell,
-            its row has the state `cannot_tell` and the reason as message; such rows are shown, never saved.
+        current: every rule's latest episode as it is now. Where no episode is open and the rule cannot tell, the row
+            has the state `cannot_tell` and the reason as message; such rows are shown, never saved.
     """
 
     save: tuple[Finding, ...]
@@ -56,7 +56,7 @@ class DiffResult:
 
     @property
     def changed(self) -> bool:
-        """Tell whether a verdict changed, as the brake on changed tickets counts it (CONTRACT.md 4)."""
+        """Return whether a verdict changed, which the brake on changed tickets counts (CONTRACT.md 4)."""
         return any(event.what is not What.REWORDED for event in self.events)
 
 
@@ -74,32 +74,32 @@ def diff_findings(
     rules: Collection[str] | None = None,
     why_gone: str = RULE_GONE,
 ) -> DiffResult:
-    """Lay verdicts over the latest episode of each rule.
+    """Compare verdicts with the latest episode of each rule.
 
-    A breach opens an episode or keeps the open one up to date; ok and not applicable clear it; a past order that
-    was repaired makes it historical; cannot tell opens and clears nothing (CONTRACT.md 2). An episode whose rule
-    has no verdict is cleared with the reason `why_gone`, unless `rules` (the live rule ids) says that it is there.
+    A breach opens an episode or updates the open one; ok and not applicable clear it; a past breach that was
+    repaired makes it historical; cannot tell opens and clears nothing (CONTRACT.md 2). An episode whose rule has no
+    verdict is cleared with the reason `why_gone`, unless its rule is in `rules` (ids of the active rules).
     """
     known = {finding.rule: finding for finding in previous}
-    judgement = _Judgement(source, ticket_id, now, rule_set, why_gone)
+    evaluation = _Evaluation(source, ticket_id, now, rule_set, why_gone)
     steps: list[tuple[What | None, Finding | None]] = []
     for verdict in verdicts:
         old = known.get(verdict.rule)
-        if old is not None or verdict.outcome not in _FINE:  # most rules find nothing and never did: no step
-            steps.append(judgement.step(old, verdict))
+        if old is not None or verdict.outcome not in _FINE:  # most rules never find anything: no step
+            steps.append(evaluation.step(old, verdict))
     if not steps and not known:
         return _NOTHING
     if known:
         judged = {verdict.rule for verdict in verdicts}
         staying = judged | set(rules or ())
-        steps += [judgement.leave(old, gone=old.rule not in staying) for old in previous if old.rule not in judged]
+        steps += [evaluation.leave(old, gone=old.rule not in staying) for old in previous if old.rule not in judged]
     rows = _with_hiding([row for _, row in steps if row], verdicts)
     return _result(known, {row.rule: what for what, row in steps if row}, rows)
 
 
 @light
-class _Judgement:
-    """One judgement of one ticket: what all its steps share."""
+class _Evaluation:
+    """The values that all steps of one evaluation of one ticket share."""
 
     source: str
     ticket_id: str
@@ -108,7 +108,7 @@ class _Judgement:
     why_gone: str
 
     def step(self, old: Finding | None, verdict: Verdict) -> tuple[What | None, Finding | None]:
-        """Return what a verdict does to a rule's latest episode, and the row that stands now."""
+        """Return what a verdict changes in a rule's latest episode, and the row after it."""
         match verdict.outcome:
             case Outcome.BREACH:
                 return self._breach(old, verdict)
@@ -120,7 +120,7 @@ class _Judgement:
                 return self._fine(old, verdict)
 
     def leave(self, old: Finding, *, gone: bool) -> tuple[What | None, Finding | None]:
-        """Return what becomes of an episode whose rule gave no verdict."""
+        """Return what happens to an episode whose rule gave no verdict, and the row after it."""
         if not gone or old.state not in _LIVE:
             return None, old if old.state is not FindingState.CANNOT_TELL else None
         why = {"what": "rule_set", "text": self.why_gone}
@@ -157,7 +157,7 @@ class _Judgement:
         return replace(old, state=FindingState.CANNOT_TELL, message=verdict.reason)
 
     def _opened(self, old: Finding | None, verdict: Verdict, state: FindingState) -> Finding:
-        """Begin the next episode; never before the last one ended, whatever the clock says."""
+        """Return the next episode; it never begins before the last one ended, even if the clock ran backwards."""
         return Finding(
             source=self.source,
             ticket_id=self.ticket_id,
@@ -169,11 +169,11 @@ class _Judgement:
         )
 
     def _worded(self, row: Finding, verdict: Verdict) -> Finding:
-        """Give an episode the verdict's words, inputs and severity of now."""
+        """Return an episode with the words, inputs and severity of a verdict."""
         return replace(row, **self._words(verdict))
 
     def _words(self, verdict: Verdict) -> dict[str, Any]:
-        """Return what an episode takes over from a verdict, by attribute."""
+        """Return the attributes that an episode takes from a verdict."""
         return {
             "severity": verdict.severity,
             "title": verdict.title,
@@ -188,13 +188,13 @@ class _Judgement:
         }
 
     def _closed(self, row: Finding, state: FindingState, why: Sequence[Mapping[str, Any]]) -> Finding:
-        """End an episode; `cleared_at` also tells since when a historical one is history."""
+        """Return an episode that has ended; of a historical one, `cleared_at` is when it became historical."""
         end = row.cleared_at or max(self.now, row.opened_at)
         return replace(row, state=state, cleared_at=end, hidden_by="", inputs=(*row.inputs, *why))
 
 
 def _compared(old: Finding, row: Finding) -> What | None:
-    """Name the step from the stored row to the new one; None when they are equal."""
+    """Return what changed from the stored row to the new one; None when they are equal."""
     step = SEVERITY_ORDER.index(row.severity) - SEVERITY_ORDER.index(old.severity)
     if step:
         return What.WORSE if step > 0 else What.BETTER
@@ -202,7 +202,7 @@ def _compared(old: Finding, row: Finding) -> What | None:
 
 
 def _with_hiding(rows: Sequence[Finding], verdicts: Sequence[Verdict]) -> list[Finding]:
-    """Set `hidden_by` on open rows; one that stays open under cannot tell goes on hiding what it hid."""
+    """Set `hidden_by` on open rows; a row that stays open under cannot tell continues to hide what it hid."""
     if not any(row.state is FindingState.OPEN for row in rows):
         return list(rows)
     hides = {verdict.rule: verdict.hides for verdict in verdicts if verdict.hides}
@@ -218,7 +218,7 @@ def _behind(row: Finding, front: str) -> Finding:
 
 
 def _result(known: Mapping[str, Finding], steps: Mapping[str, What | None], rows: Sequence[Finding]) -> DiffResult:
-    """Sort rows into what to save, what happened, and what stands."""
+    """Return the rows to save, the events, and the current rows."""
     events = []
     for row in rows:
         old, what = known.get(row.rule), steps[row.rule]
@@ -231,16 +231,16 @@ def _result(known: Mapping[str, Finding], steps: Mapping[str, What | None], rows
 
 def _inputs(evidence: Sequence[Evidence]) -> tuple[dict[str, str], ...]:
     """Turn evidence into plain JSON-able dicts, instants in ISO 8601, empty parts left out."""
-    told = {at: at.isoformat() for at in {item.at for item in evidence} if at is not None}  # most share a few
-    return tuple([{name: text for name, text in _parts(item, told) if text} for item in evidence])
+    instants = {at: at.isoformat() for at in {item.at for item in evidence} if at is not None}  # most share a few
+    return tuple([{name: text for name, text in _parts(item, instants) if text} for item in evidence])
 
 
-def _parts(item: Evidence, told: Mapping[datetime, str]) -> tuple[tuple[str, str | None], ...]:
-    """Name the parts of one piece of evidence."""
+def _parts(item: Evidence, instants: Mapping[datetime, str]) -> tuple[tuple[str, str | None], ...]:
+    """Return the parts of one piece of evidence with their names."""
     return (
         ("what", item.what),
         ("text", item.text),
-        ("at", told[item.at] if item.at else ""),
+        ("at", instants[item.at] if item.at else ""),
         ("by", item.by),
         ("entry", item.entry),
         ("phrase", item.phrase),

@@ -1,4 +1,4 @@
-"""Which open findings stand behind another one on the ticket, so that a person reads the cause and not its echoes."""
+"""Which open findings another one hides on the ticket, so that a person reads the cause and not its consequences."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from capa_sync.model.finding import SEVERITY_ORDER, Finding, FindingState
 def hidden_by(findings: Sequence[Finding], hides: Mapping[str, Sequence[str]]) -> dict[str, str]:
     """Return rule -> the visible rule that hides it, for the open findings among `findings`.
 
-    `hides` tells which rules each rule hides while it is open. Only open findings hide and are hidden. A finding
-    behind one that is hidden itself is shown as hidden by the one in front of both. Two that hide each other
-    never vanish together: the graver one (then the one with the lower number) stays.
+    `hides` names the rules that each rule hides while it is open. Only open findings hide others or are hidden. If
+    the hiding finding is hidden itself, the visible finding that hides both is returned. Of two findings that hide
+    each other, one stays visible: the one of higher severity, then the one with the lower number.
     """
     open_ones = {finding.rule: finding for finding in findings if finding.state is FindingState.OPEN}
     behind: dict[str, str] = {}
@@ -24,12 +24,12 @@ def hidden_by(findings: Sequence[Finding], hides: Mapping[str, Sequence[str]]) -
 
 
 def _precedence(finding: Finding) -> tuple[int, int, str]:
-    """Sort key: gravest first, then by the rule's number, then by its name."""
+    """Sort key: highest severity first, then the rule's number, then its name."""
     return (-SEVERITY_ORDER.index(finding.severity), finding.number, finding.rule)
 
 
 def _front(rule: str, behind: Mapping[str, str]) -> str:
-    """Follow a rule to the one that stands in front of it and is hidden by none."""
+    """Return the visible rule that hides a rule, over all steps in between."""
     while rule in behind:
         rule = behind[rule]
     return rule

@@ -1,6 +1,6 @@
-"""Hints: an optional listener that shortens the wait until a changed ticket is read; only its id is believed.
+"""Hints: an optional listener for webhooks, so that a changed ticket is read sooner; only its id is used.
 
-A hint that is lost, doubled, forged, stale or out of order changes nothing but latency, for the poll stays the truth.
+A hint that is lost, repeated, forged, stale or out of order changes only the latency: the poll reads all changes.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Ids that wait to be read again, by source: each once, never more than fit, the oldest first."""
+"""Ids of tickets to read again, by source: each once, limited in number, the oldest first."""
 
 from __future__ import annotations
 
@@ -6,15 +6,15 @@ import threading
 from collections.abc import Iterable
 
 LIMIT = 1000
-"""Ids that wait for one source at most; what does not fit is left to the poll."""
+"""Largest number of waiting ids of one source; ids beyond it are dropped, and the poll finds their changes."""
 
 
 class HintBox:
-    """Filled by the listener's threads, emptied by the source's worker.
+    """The listener's threads put ids in, the source's thread takes them out.
 
     Args:
         sources: names of the sources that take hints.
-        limit: ids of one source at most.
+        limit: largest number of waiting ids of one source.
     """
 
     def __init__(self, sources: Iterable[str], limit: int = LIMIT) -> None:
@@ -28,7 +28,7 @@ class HintBox:
         return tuple(self._waiting)
 
     def put(self, source: str, ids: Iterable[str]) -> int:
-        """Add ids of a source; return how many did not fit."""
+        """Add ids of a source; return how many were dropped."""
         dropped = 0
         with self._changed:
             waiting = self._waiting[source]
@@ -41,12 +41,12 @@ class HintBox:
         return dropped
 
     def wait(self, source: str, seconds: float) -> bool:
-        """Wait until an id of the source is there, at most so long; tell whether one is."""
+        """Wait until the source has an id, for at most `seconds`; return whether it has one."""
         with self._changed:
             return self._changed.wait_for(lambda: bool(self._waiting[source]), timeout=seconds)
 
     def take(self, source: str, most: int) -> list[str]:
-        """Take out the oldest ids of a source."""
+        """Remove and return the oldest ids of a source, at most `most`."""
         with self._changed:
             waiting = self._waiting[source]
             taken = list(waiting)[:most]

@@ -1,4 +1,4 @@
-"""The door: which hints come in, each once, and what is counted of the others; no I/O."""
+"""The guard of the listener: accepts each valid hint once, and counts the others; no I/O."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from capa_sync.hints.payload import ids_in
 from capa_sync.hints.signature import is_secret, is_signed
 
 REMEMBERED = 4096
-"""Identifiers of hints remembered of all sources together; Jira repeats one for up to half an hour."""
+"""Number of hint identifiers kept for all sources together; Jira repeats a hint for up to half an hour."""
 ACCEPTED, REFUSED = 202, 401
 
 _PATH = re.compile(r"/hints/([a-z][a-z0-9_-]{0,39})/?(?:\?.*)?", re.ASCII)
@@ -25,17 +25,17 @@ Headers = Callable[[str], str]
 
 @dataclass(frozen=True, slots=True)
 class HintSource:
-    """A source that takes hints: its kind, `jira` or `servicenow`, and the secret shared with its tracker."""
+    """A source that accepts hints: its kind, `jira` or `servicenow`, and the secret shared with its tracker."""
 
     kind: str
     secret: str = field(repr=False)
 
 
 class HintDoor:
-    """Admits hints into the box; may be asked by several threads.
+    """Puts the ids of accepted hints into the box; several threads may call it.
 
     Args:
-        sources: by name. box: where ids of admitted hints go.
+        sources: by name. box: receives the ids of accepted hints.
     """
 
     def __init__(self, sources: Mapping[str, HintSource], box: HintBox) -> None:
@@ -46,13 +46,13 @@ class HintDoor:
         self._counts: Counter[str] = Counter()
 
     def knows(self, path: str) -> bool:
-        """Tell whether a path is that of a source, before anything else of a request is read."""
+        """Return whether a path belongs to a source; checked before the rest of a request is read."""
         return self._source_of(path) is not None
 
     def admit(self, path: str, header: Headers, body: bytes) -> int:
-        """Return the status to answer with: ACCEPTED, or REFUSED without any reason.
+        """Return the status of the answer: ACCEPTED, or REFUSED without a reason.
 
-        What is signed and names no ticket, or has been heard before, is accepted and forgotten.
+        A signed hint that names no ticket or is repeated is accepted and has no effect.
         """
         name = self._source_of(path)
         if name is None or not _is_from(self._sources[name], header, body):
@@ -68,13 +68,13 @@ class HintDoor:
         return ACCEPTED
 
     def count(self, what: str, number: int = 1) -> None:
-        """Count something for the next tally."""
+        """Add to a counter of the next tally."""
         if number:
             with self._lock:
                 self._counts[what] += number
 
     def tally(self) -> dict[str, int]:
-        """Return what was counted since the last tally: accepted, repeated, refused, dropped."""
+        """Return the counts since the last tally: accepted, repeated, refused, dropped."""
         with self._lock:
             counts, self._counts = dict(self._counts), Counter()
         return counts
@@ -93,7 +93,7 @@ class HintDoor:
 
 
 def _is_from(source: HintSource, header: Headers, body: bytes) -> bool:
-    """Tell whether a hint comes from someone who knows the secret."""
+    """Return whether the sender of a hint knows the secret."""
     if source.kind == "jira":
         return is_signed(source.secret, body, header("X-Hub-Signature"))
     signature = header("X-Capa-Sync-Signature")

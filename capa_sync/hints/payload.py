@@ -1,4 +1,4 @@
-"""The ids that a hint names, and nothing else of it: everything besides may be stale, forged or of another order."""
+"""Reads the ids that a hint names and nothing else: other content may be stale, forged or out of order."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from collections.abc import Iterator
 from typing import Any
 
 MOST_IDS = 50
-"""Ids of one hint at most."""
+"""Largest number of ids taken from one hint."""
 _JIRA_ID = re.compile(r"[1-9][0-9]{0,17}", re.ASCII)
 _JIRA_COMMENT = re.compile(r"/rest/api/[0-9a-z]{1,10}/issue/([1-9][0-9]{0,17})/comment/", re.ASCII)
 _SYS_ID = re.compile(r"[0-9a-f]{32}", re.ASCII)
 
 
 def ids_in(kind: str, body: bytes) -> list[str]:
-    """Return the immutable ids of the tickets that a hint of a `jira` or `servicenow` names; none for rubbish."""
+    """Return the immutable ids of tickets that a hint of a `jira` or `servicenow` source names; none if malformed."""
     try:
         payload = json.loads(body)
     except (ValueError, RecursionError):
@@ -27,7 +27,7 @@ def ids_in(kind: str, body: bytes) -> list[str]:
 
 
 def _jira_ids(payload: dict[str, Any]) -> Iterator[str]:
-    """Yield the issue's id; of a comment event, which may lack the issue, the one in the comment's own address."""
+    """Yield the issue's id; a comment event may lack the issue, so the id in the comment's URL is read too."""
     yield from _matching(_JIRA_ID, _member(payload, "issue").get("id"))
     address = _member(payload, "comment").get("self")
     if isinstance(address, str) and (found := _JIRA_COMMENT.search(address)):
@@ -38,7 +38,7 @@ def _jira_ids(payload: dict[str, Any]) -> Iterator[str]:
 
 
 def _servicenow_ids(payload: dict[str, Any]) -> Iterator[str]:
-    """Yield the record's sys_id; its table is not believed, for the source knows where it reads."""
+    """Yield the record's sys_id; its table is ignored, because the source knows which table it reads."""
     yield from _matching(_SYS_ID, payload.get("sys_id"))
 
 

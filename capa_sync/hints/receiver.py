@@ -1,4 +1,4 @@
-"""The listener: one small HTTP server on loopback, bounded in everything a stranger could make large."""
+"""The listener: a small HTTP server on loopback, with a limit on everything that a stranger could make large."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from capa_sync.errors import Problem, SettingsError
 from capa_sync.hints.door import REFUSED, HintDoor
 
 LONGEST_BODY = 1 << 20
-"""Bytes of a hint; a Jira webhook carries the whole issue, of which we read the id."""
+"""Largest size of a hint in bytes; a Jira webhook contains the whole issue, of which we read the id."""
 MOST_CONNECTIONS = 64
-"""Connections at the same time; one more is closed at once."""
+"""Largest number of connections at the same time; a further one is closed at once."""
 DEADLINE = 10.0
-"""Seconds that one request may take from its first byte on."""
+"""Seconds from the first byte of a request until it is cut."""
 
 
 class HintReceiver:
     """Listens on `ADDRESS:PORT` from `start` until `stop`; port 0 takes a free one.
 
-    TLS is the business of a proxy in front of it, since Jira Cloud wants a publicly trusted certificate.
+    A proxy in front of it provides TLS, since Jira Cloud requires a publicly trusted certificate.
 
     Raises:
         SettingsError: the address is not on loopback, malformed, or in use.
@@ -41,14 +41,14 @@ class HintReceiver:
         return f"http://{host!s}:{port}"
 
     def start(self) -> None:
-        """Begin to listen, on a thread of its own."""
+        """Begin to listen, on a new thread."""
         self._thread = threading.Thread(
             target=self._server.serve_forever, kwargs={"poll_interval": 0.25}, name="hints", daemon=True
         )
         self._thread.start()
 
     def stop(self) -> None:
-        """End within a second; asking twice does no harm."""
+        """Stop within a second; a second call has no effect."""
         if self._thread is not None:
             self._server.shutdown()
             self._thread.join()
@@ -65,7 +65,7 @@ class _Server(ThreadingHTTPServer):
         self.door = door
         self._lock = threading.Lock()
         self._open: dict[Any, float] = {}
-        super().__init__(address, _Hearing)
+        super().__init__(address, _HintRequest)
 
     def process_request(self, request: Any, client_address: Any) -> None:
         with self._lock:
@@ -84,7 +84,7 @@ class _Server(ThreadingHTTPServer):
         super().shutdown_request(request)
 
     def service_actions(self) -> None:
-        """Cut requests that take too long, however slowly their bytes drip in."""
+        """Cut requests that take too long, even if bytes still arrive."""
         oldest = time.monotonic() - DEADLINE
         with self._lock:
             late = [request for request, began in self._open.items() if began < oldest]
@@ -92,17 +92,17 @@ class _Server(ThreadingHTTPServer):
             _cut(request)
 
     def handle_error(self, request: Any, client_address: Any) -> None:  # noqa: ARG002 - the standard library's
-        """Count instead of printing a traceback: whoever cuts a connection must not fill our log."""
+        """Count instead of printing a traceback: a client that cuts connections must not fill our log."""
         self.door.count("refused")
 
 
-class _Hearing(BaseHTTPRequestHandler):
+class _HintRequest(BaseHTTPRequestHandler):
     server: _Server
     protocol_version = "HTTP/1.1"
     timeout = 5.0
 
     def do_POST(self) -> None:
-        """Hear one hint."""
+        """Receive one hint."""
         length = self.headers.get("Content-Length", "")
         if not self.server.door.knows(self.path):
             self._refuse(REFUSED)
@@ -119,7 +119,7 @@ class _Hearing(BaseHTTPRequestHandler):
         return str(self.headers.get(name, ""))
 
     def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:  # noqa: ARG002
-        """Refuse what is no POST or no HTTP at all, with nothing of the request in the answer."""
+        """Refuse a request that is no POST or no HTTP; the answer repeats nothing of the request."""
         self._refuse(int(code))
 
     def _refuse(self, status: int) -> None:
@@ -134,7 +134,7 @@ class _Hearing(BaseHTTPRequestHandler):
         self.end_headers()
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the name in the standard library
-        """Say nothing: the daemon tells numbers now and then."""
+        """Log nothing: the daemon logs the counts from time to time."""
 
 
 def _bound(door: HintDoor, listen: str) -> _Server:
@@ -157,4 +157,4 @@ def _cut(request: Any) -> None:
     try:
         request.shutdown(socket.SHUT_RDWR)
     except OSError:
-        return  # it ended by itself meanwhile
+        return  # it has ended meanwhile

@@ -1,3 +1,3 @@
-"""The vocabulary every stage shares: frozen values, standard library only, no input or output."""
+"""The types that every stage shares: frozen values, standard library only, no input or output."""
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Whether an address may be used: encrypted, and without a secret in it; pure."""
+"""Checks addresses: they must be encrypted and contain no secret; pure."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 
 def check_address(url: str, *, allow_http: bool = False) -> str | None:
-    """Say in one sentence, which does not repeat the address, why it cannot be used; None when it can."""
+    """Return in one sentence, without the address itself, why it cannot be used; None when it can."""
     try:
         parts = urlsplit(url)
         host, _port = parts.hostname, parts.port
@@ -25,7 +25,7 @@ def check_address(url: str, *, allow_http: bool = False) -> str | None:
 
 
 def is_loopback(host: str) -> bool:
-    """Tell whether a host is this machine, by its name or its address."""
+    """Return whether a host is this machine, by its name or its address."""
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:

@@ -7,7 +7,7 @@ from enum import StrEnum
 
 
 class FieldType(StrEnum):
-    """What kind of value a canonical field holds; decides which phrases can be said of it."""
+    """The type of a canonical field's value; it decides which phrases a rule may use on the field."""
 
     TEXT = "text"
     ENUM = "enum"

@@ -1,4 +1,4 @@
-"""Time enters here once; everywhere else `now` is an argument."""
+"""The only place that reads the time; everywhere else `now` is an argument."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Protocol
 
 
 class Clock(Protocol):
-    """Tells the present instant, aware and in UTC."""
+    """Returns the present instant, aware and in UTC."""
 
     def now(self) -> datetime:
         """Return the present instant."""
@@ -20,11 +20,11 @@ class SystemClock:
 
     def now(self) -> datetime:
         """Return the machine's instant."""
-        return datetime.now(UTC)  # noqa: TID251 - the one door to the machine's clock
+        return datetime.now(UTC)  # noqa: TID251 - the only call to the machine's clock
 
 
 class ShiftedClock:
-    """The hidden test clock: starts at a given instant and runs on with real time."""
+    """The hidden test clock: it starts at a given instant and runs with real time."""
 
     def __init__(self, start: datetime, real: Clock | None = None) -> None:
         self._real = real or SystemClock()
@@ -36,9 +36,9 @@ class ShiftedClock:
 
 
 class FileClock:
-    """The hidden test clock read from a file at every call, so that a test can move a running daemon's time.
+    """The hidden test clock, read from a file at every call: a test can change the time of a running daemon.
 
-    The file holds one ISO 8601 instant with offset; time stands still between two writes of it.
+    The file contains one ISO 8601 instant with offset; the time is constant between two writes of the file.
     """
 
     def __init__(self, path: Path) -> None:

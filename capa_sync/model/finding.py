@@ -1,4 +1,4 @@
-"""Verdicts of rules, and findings: what a verdict means over time."""
+"""Verdicts: what rules say of a record now. Findings: how a rule's verdicts develop over time."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from capa_sync.model.light import light
 
 
 class Severity(StrEnum):
-    """How much a finding matters; not a nonconformity's grade."""
+    """How much a finding matters; not the grade of a nonconformity."""
 
     INFO = "info"
     LOW = "low"
@@ -44,7 +44,7 @@ class FindingState(StrEnum):
 
 
 class Mode(StrEnum):
-    """What may happen with a rule's verdicts: tested only, register only, or written back."""
+    """Where a rule's verdicts go: only to its tests, only to the register, or also to the ticket."""
 
     DRAFT = "draft"
     QUIET = "quiet"
@@ -53,12 +53,12 @@ class Mode(StrEnum):
 
 @light
 class Evidence:
-    """One fact a verdict rests on: a field's value or a history entry, for `explain`.
+    """One fact that a verdict is based on, for `explain`: a field's value or a history entry.
 
     Attributes:
         what: canonical field (or `stage`, `actions`, `comment`). text: the fact in words.
-        at: instant of the history entry, None for a present value. by: canonical person. entry: its id.
-        phrase: the rule line it was read for. truth: `true`, `false` or `cannot tell` of that line.
+        at: instant of the history entry, None for a present value. by: canonical person. entry: id of the entry.
+        phrase: the rule line that needed the fact. truth: result of that line: `true`, `false` or `cannot tell`.
     """
 
     what: str
@@ -76,12 +76,12 @@ class Verdict:
 
     Attributes:
         rule, clause, title, mode: from the rule file (clause of the active profile's standard).
-        outcome: one of five. severity: highest rung that holds; meaningful for breach and historical.
-        message, fix: worded for the state that the record is in, with placeholders filled; no count of days.
-        args: stable arguments (name, fact): what the words rest on, however they are worded.
+        outcome: one of five. severity: of the highest rung that holds; has a meaning for breach and historical.
+        message, fix: for the present state of the record, placeholders filled in; without a count of days.
+        args: stable arguments (name, fact): the facts in the message, independent of its wording.
         reason: for cannot_tell and not_applicable, why, in words.
-        evidence: the facts behind it. next_due: instant at which anything of it may change by time alone, None never.
-        hides: rule ids that this one hides when open. deadline_rule: counts for `overdue`.
+        evidence: the facts it is based on. next_due: next due instant, at which anything of the verdict may change
+            by time alone; None never. hides: ids of rules that this one hides while it is open.
     """
 
     rule: str
@@ -106,10 +106,10 @@ class Finding:
 
     Attributes:
         source, ticket_id: the ticket. rule: rule id. episode: 1, 2, … per (ticket, rule).
-        state, severity: now. opened_at, cleared_at: instants of judgement. message, fix, title, clause: as last
-            worded while open. args: stable arguments. rule_set: hash of the rule set it was judged by.
-        inputs: JSON-able evidence, kept for the auditor. hidden_by: rule id of the open finding that hides this
-            one on the ticket, "" none. mode: of the rule. waived_until: set while waived.
+        state, severity: now. opened_at, cleared_at: instants of evaluation. message, fix, title, clause: the last
+            ones while it was open. args: stable arguments. rule_set: digest of the rule set that judged it.
+        inputs: JSON-able evidence, kept for the auditor. hidden_by: id of the rule whose open finding hides this
+            one on the ticket, "" none. mode: mode of the rule. waived_until: set while waived.
     """
 
     source: str

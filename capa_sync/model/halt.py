@@ -1,4 +1,4 @@
-"""A person's wish that nothing is written for now, or that all is taken back; kept in the register."""
+"""A person's request to write nothing for now, or to remove all our texts; kept in the register."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ class HaltKind(StrEnum):
     """What a person asked for."""
 
     PAUSED = "paused"  # nothing is written until `resume`
-    WITHDRAWN = "withdrawn"  # no warning is written; what was written is taken back
+    WITHDRAWN = "withdrawn"  # no warning is written; our texts are removed
 
 
 @dataclass(frozen=True, slots=True)
 class Halt:
-    """What holds the writing of a source.
+    """A request that stops the warnings of a source.
 
     Attributes:
         kind: see HaltKind. since: our instant of the request. asked_by: the operating system's user who asked.
@@ -27,7 +27,7 @@ class Halt:
     asked_by: str
 
     def __str__(self) -> str:
-        """Word it for people, with the way out."""
+        """Return it in words, with the command that ends it."""
         what = "writing is paused" if self.kind is HaltKind.PAUSED else "our texts are being withdrawn"
         by = f" by {self.asked_by}" if self.asked_by else ""
         return f"{what} since {self.since:%Y-%m-%d %H:%M:%S}Z{by}; `capa-sync resume` ends that"

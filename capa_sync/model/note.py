@@ -1,4 +1,4 @@
-"""The marker line of a work note: whose note it is, and which points it tells, for any register to read."""
+"""The marker line of a work note: it names the write and the reported points, readable by any register."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from capa_sync.model.patterns import NOTE_LINE
 
 _CLEAR = "clear"
 _WRITE, _RULE = 12, 7
-"""Hex digits of a write's id and of a rule's hash that the line shows."""
+"""Hex digits in the line: of a write's id, of a rule's hash."""
 
 
 @dataclass(frozen=True, slots=True)
 class NoteMark:
-    """What the line `[capa-sync TICKET-ID HASH]` says (CONTRACT.md 8).
+    """The content of the line `[capa-sync TICKET-ID HASH]` (CONTRACT.md 8).
 
-    HASH names the write, then each point by its rule's hash and severity (`9f0c…-41d2c0a3-77b1e9f2`), or `clear`.
+    HASH has the write's id, then for each point its rule's hash and severity (`9f0c…-41d2c0a3-77b1e9f2`), or `clear`.
 
     Attributes:
-        ticket: the ticket's id. write: beginning of the id of the write that the note is, which no other write has.
-        points: short hash of each rule whose point is open -> its place in SEVERITY_ORDER; empty when all is clear.
+        ticket: the ticket's id. write: the first digits of the write's id, which identify it.
+        points: short hash of each rule with an open point -> its index in SEVERITY_ORDER; empty when all is clear.
     """
 
     ticket: str
@@ -31,12 +31,12 @@ class NoteMark:
 
     @classmethod
     def of(cls, ticket: str, write: str, points: Mapping[str, Severity]) -> NoteMark:
-        """Make the mark of a write that tells these open points, rule -> severity."""
+        """Make the mark of a write that reports these open points, rule -> severity."""
         return cls(ticket, write[:_WRITE], {_short(rule): SEVERITY_ORDER.index(points[rule]) for rule in points})
 
     @classmethod
     def read(cls, line: str) -> NoteMark | None:
-        """Read a marker line; None for one that does not tell its points."""
+        """Read a marker line; None if the line has no points."""
         found = NOTE_LINE.fullmatch(line)
         if found is None:
             return None
@@ -45,12 +45,12 @@ class NoteMark:
 
     @property
     def line(self) -> str:
-        """The line as it ends the note."""
+        """The line at the end of the note."""
         points = "-".join(f"{rule}{severity}" for rule, severity in sorted(self.points.items()))
         return f"[capa-sync {self.ticket} {self.write}-{points or _CLEAR}]"
 
     def tells(self, other: NoteMark) -> bool:
-        """Tell whether who has read this note learns nothing from the other: no point of it is new or worse."""
+        """Return whether this note already reports all that the other reports: no point there is new or worse."""
         if self.ticket != other.ticket or bool(self.points) != bool(other.points):
             return False
         return all(self.points.get(rule, -1) >= severity for rule, severity in other.points.items())

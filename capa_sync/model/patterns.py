@@ -1,9 +1,8 @@
-"""Every pattern that meets text from a tracker, so that no ticket can buy minutes of computing.
+"""Every regular expression that is used on a tracker's text, so that no text can cause minutes of computing.
 
-Three rules hold for each, and tests hold them: two repeats that can take the same character never stand side by
-side; a repeat that is searched for, and followed by anything, has a largest count; the pattern looks at no more text
-than its `reach`. What lies beyond the reach stays as it is. `python -m benchmarks patterns` times hostile texts on
-each of them.
+Tests check three rules for each: two repeats that match the same character are never adjacent; in a search, a repeat
+with anything after it has a largest count; a pattern reads no more text than its `reach`. Text beyond the reach is
+not changed. `python -m benchmarks patterns` times each of them on hostile texts.
 """
 
 from __future__ import annotations
@@ -15,22 +14,22 @@ from typing import Generic, TypeVar
 S = TypeVar("S", str, bytes)
 
 REACH = 100_000
-"""Characters of a text that a pattern looks at unless it says otherwise; a field of Jira holds 32,767 by default."""
+"""Characters of a text that a pattern reads by default; a field of Jira has at most 32,767 by default."""
 LONGEST_BODY = 100_000_000
-"""Reach of patterns that make a text harmless: all of it, for they take one character at a time."""
+"""Reach of patterns that make a text safe: the whole text, because they match one character at a time."""
 REGISTERED: dict[str, Pattern[str] | Pattern[bytes]] = {}
 """Every pattern by name, for tests and benchmarks."""
 
 
 class Pattern(Generic[S]):
-    """A regular expression that looks at no more than the first `reach` characters.
+    """A regular expression that reads no more than the first `reach` characters.
 
     Args:
-        name: what tests and benchmarks call it; "" for one that is made of a file's own words.
+        name: its name in tests and benchmarks; "" for a pattern made from the words of a user's file.
         expression: its source.
         flags: of `re`.
-        reach: how many characters it looks at. `fullmatch` on a longer text finds nothing.
-        whole: only ever matched from the start of a text.
+        reach: the number of characters it reads. `fullmatch` on a longer text finds nothing.
+        whole: the pattern is only used at the start of a text.
     """
 
     __slots__ = ("compiled", "name", "reach", "whole")
@@ -52,7 +51,7 @@ class Pattern(Generic[S]):
         return self.compiled.match(text, 0, self.reach)
 
     def search(self, text: S) -> re.Match[S] | None:
-        """Find the first place within the reach."""
+        """Find the first match within the reach."""
         return self.compiled.search(text, 0, self.reach)
 
     def sub(self, new: S | Callable[[re.Match[S]], S], text: S, count: int = 0) -> S:
@@ -60,20 +59,20 @@ class Pattern(Generic[S]):
         return self.subn(new, text, count)[0]
 
     def subn(self, new: S | Callable[[re.Match[S]], S], text: S, count: int = 0) -> tuple[S, int]:
-        """Replace within the reach, and count."""
+        """Replace within the reach, and return the number of replacements too."""
         if len(text) <= self.reach:
             return self.compiled.subn(new, text, count)
         head, found = self.compiled.subn(new, text[: self.reach], count)
         return head + text[self.reach :], found
 
     def split(self, text: S) -> list[S]:
-        """Cut the text at each place within the reach; what lies beyond belongs to the last piece."""
+        """Split the text at each match within the reach; the text beyond it belongs to the last piece."""
         pieces: list[S] = self.compiled.split(text[: self.reach])
         pieces[-1] += text[self.reach :]
         return pieces
 
     def findall(self, text: S) -> list[S]:
-        """Return what is found within the reach."""
+        """Return all matches within the reach."""
         found: list[S] = self.compiled.findall(text, 0, self.reach)
         return found
 
@@ -128,14 +127,14 @@ LATER = Pattern(
     reach=90,
     whole=True,
 )
-"""Sentences for "nothing yet"."""
+"""Sentences that mean "nothing yet"."""
 LIST_SIGN = Pattern(
     "LIST_SIGN",
     r"(?:[-*#•·▪◦‣☐☑–—]{1,6}|\d{1,3}[.)]|[A-Za-z][.)]|\[[ xX]?\])(?:\s{1,8}|\Z)",
     reach=200,
     whole=True,
 )
-"""What begins an item of a list in a plain text, or is all of it."""
+"""The sign that begins a list item in plain text, with or without text after it."""
 RULER = Pattern("RULER", r"-{4,}|_{4,}|={4,}", reach=500, whole=True)
 
 # -- lists and times in a field
@@ -147,7 +146,7 @@ WHY = Pattern(
 ARROW = Pattern("ARROW", r"→|->|=>|>>")
 COMMA = Pattern("COMMA", r"[,;]")
 ZERO_TIME = Pattern("ZERO_TIME", r"(\d{4}-\d\d-\d\d)[ T]00:00:00\.0", reach=40, whole=True)
-"""As Jira writes the dates of its history."""
+"""The form of dates in Jira's history."""
 
 # -- Jira: values
 HINT = Pattern("HINT", r"(?<=[\w$;])@[0-9a-f]{1,16}(?![\w.@-])", reach=LONGEST_BODY)
@@ -164,7 +163,7 @@ CASCADE = Pattern(
     reach=600,
     whole=True,
 )
-"""Of two option names, each of at most 255 characters."""
+"""Two option names of at most 255 characters each."""
 COMMENT_ID = Pattern("COMMENT_ID", r"[0-9]{1,19}", reach=40, whole=True)
 QUOTED = Pattern("QUOTED", r"'([^']{1,300})'", reach=20_000)
 
@@ -204,8 +203,8 @@ TAG = Pattern(
     r"""<(/?)([A-Za-z][A-Za-z0-9:-]{0,30})(?=[\s/>])((?:[^<>"']++|"[^"]*+"|'[^']*+')*+)>""",
     reach=LONGEST_BODY,
 )
-"""An embedded picture makes an attribute of megabytes. At most three unfinished tags can look at the same text: each
-quotation mark is a permutation of the states outside, in single and in double quotes, of which there are three."""
+"""The reach is the whole text, since an embedded picture is an attribute of megabytes. At most three unfinished tags
+can read the same text: a quotation mark permutes the three states outside, in single and in double quotes."""
 SYS_ID_LIST = Pattern("SYS_ID_LIST", r"[0-9a-f]{32}(,[^,\s]+)+", whole=True)
 SYS_ID = Pattern("SYS_ID", r"[0-9a-f]{32}", whole=True)
 COUNT = Pattern("COUNT", r"[0-9]{1,18}", reach=40, whole=True)
@@ -219,24 +218,24 @@ NOTE_LINE = Pattern(
 )
 CODE_TAG = Pattern("CODE_TAG", r"\[(/?)code\]", re.IGNORECASE, reach=LONGEST_BODY)
 
-# -- texts of ours with words of theirs in them
+# -- our own texts, which may quote a tracker's text
 WRITTEN_AT = Pattern(
     "WRITTEN_AT",
     r"\((?:as of )?\d{1,2} [A-Z][a-z]{1,12} \d{4}(?: \d\d:\d\d(?: UTC(?:\\?[+-]\d{1,2}(?:\\?:\d\d)?)?)?)?\)",
 )
-"""The instant of the write in the heading of a text, as `writeback/render.py` words it; no date comes before it.
+"""The instant of the write in the heading of a text, as `writeback/render.py` makes it; no date comes before it.
 
-Wiki markup escapes the sign, and an older version told no zone.
+Wiki markup escapes the sign, and an older version wrote no zone.
 """
 OWN_MARKER = Pattern("OWN_MARKER", r"\[(?=\s*capa-sync)", re.IGNORECASE, reach=LONGEST_BODY)
 
 
 def without_addresses(text: str, left: str = "") -> str:
-    """Take the memory addresses of Java objects out of a text, for each read tells other ones.
+    """Remove the memory addresses of Java objects from a text, since they differ from read to read.
 
     Args:
         text: any text; `com.foo.Bar@1a2b3c` is such an address.
-        left: what stays in its place.
+        left: the text in its place.
     """
     if "@" not in text:
         return text
@@ -249,7 +248,7 @@ def without_addresses(text: str, left: str = "") -> str:
 
 
 def bytes_without_addresses(body: bytes) -> bytes:
-    """The same for JSON bytes, before they are hashed."""
+    """Do the same to JSON bytes, before they are hashed."""
     if b"@" not in body:
         return body
 

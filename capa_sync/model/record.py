@@ -14,7 +14,7 @@ from capa_sync.model.values import UNMAPPED, Value
 
 
 class Stage(StrEnum):
-    """Claimed stages in their order, then the side states."""
+    """Claimed stages in their order, then the stages outside that order."""
 
     IDENTIFIED = "identified"
     CONTAINED = "contained"
@@ -41,7 +41,7 @@ SIDE_STAGES: frozenset[Stage] = frozenset({Stage.REJECTED, Stage.CANCELLED, Stag
 
 
 class ActionKind(StrEnum):
-    """What an action does: removes a cause, mends the case, prevents elsewhere, or something else."""
+    """What an action does: removes a cause, corrects the case, prevents other cases, or something else."""
 
     CORRECTIVE = "corrective"
     CORRECTION = "correction"
@@ -60,18 +60,19 @@ class ActionOrigin(StrEnum):
 
 @light
 class FieldChange:
-    """One change of a canonical field, in the record's own history.
+    """One change of a canonical field in the history of a record.
 
     Attributes:
-        at: aware UTC instant. group: changes saved together share it; ascending = true order over the whole
-            record, child tickets' changes merged in by instant with groups of their own.
-        field: canonical field name; besides the catalogue: `source_status`, `stage`, and `actions` for any
-            change of an action's text, owner, date or state (of whichever origin).
-        old, new: canonical values; `stage` has the stage word as data, state ERROR for an unlisted past status.
+        at: aware UTC instant. group: the same for changes saved together; ascending = true order over the whole
+            record. Changes of child tickets are merged in by instant and have groups of their own.
+        field: canonical field name. Not in the catalogue: `source_status`, `stage`, and `actions` for a change of an
+            action's text, owner, date or state (of any origin).
+        old, new: canonical values. Data of `stage` is the stage's name; the state is ERROR for a past status that
+            the mapping does not list.
         by: canonical person id, None when unknown or unreadable.
-        human: False for our own account and the mapping's ignored accounts.
-        origin: history, observed or birth. entry: id of the history entry behind it, for `explain`.
-        tracker_field: the tracker's own field label at that time.
+        human: False for our own account and for the accounts that the mapping ignores.
+        origin: history, observed or birth. entry: id of the history entry, for `explain`.
+        tracker_field: the tracker's own label of the field at that time.
     """
 
     at: datetime
@@ -93,12 +94,12 @@ class Action:
 
     Attributes:
         id: stable within the record (`field:corrective_action`, or the child ticket's id). key: for people.
-        text, owner, due_at, evidence: canonical values (owner's data is a person id); inherited values are
-            already filled in where the mapping says `inherit`.
-        started_at: first entry into a `started` status (children), or the first text (field), None not started.
-        done_at: when it was done, None while open. cancelled: counted neither open nor done.
-        text_first_at / text_first_group: when its text was first filled, with the change group.
-        readable: False when the child ticket cannot be read: rules on actions cannot tell.
+        text, owner, due_at, evidence: canonical values (the data of `owner` is a person id), with the record's
+            values filled in where the mapping says `inherit`.
+        started_at: first entry into a `started` status (child ticket), or the first text (field); None not started.
+        done_at: when it was done, None while open. cancelled: it counts neither as open nor as done.
+        text_first_at, text_first_group: when its text was first filled, and the group of that change.
+        readable: False when the child ticket cannot be read: rules on actions then give cannot tell.
     """
 
     id: str
@@ -122,7 +123,7 @@ class Action:
 
 @light
 class RecordComment:
-    """A comment, for rules that accept a reason given there: instant, person, whether a human wrote it."""
+    """A comment, for rules that accept a reason in a comment: instant, person, whether a human wrote it."""
 
     at: datetime
     by: str | None
@@ -132,7 +133,7 @@ class RecordComment:
 
 @light
 class Pause:
-    """A stretch on hold; `end` None while it lasts."""
+    """A period on hold; `end` is None while it lasts."""
 
     start: datetime
     end: datetime | None
@@ -144,22 +145,21 @@ class CapaRecord:
 
     Attributes:
         source, ticket_id, ticket_key, ticket_url: the ticket that findings and warnings belong to.
-        also: (source, ticket id, key) of joined tickets (`same_as`), which carry none.
-        same_as_key: key of the twin that the ticket's `same_as` field names, "" none. unread_join: why a joined
-            twin could not be read (its rules cannot tell), "" when all is read.
-        fields: every catalogue field by name; never a missing key.
+        also: (source, ticket id, key) of the duplicates joined to it (`same_as`); no findings belong to them.
+        same_as_key: key of the duplicate that the ticket's `same_as` field names, "" none. unread_join: why a joined
+            ticket could not be read (rules on its fields cannot tell), "" when all are read.
+        fields: every field of the catalogue by name; no key is missing.
         labels: canonical field -> the tracker's own field label.
         stage: claimed stage now; source_status: the tracker's own status name.
-        timeline: canonical history in true order, birth rows included (group of the birth rows is the lowest).
+        timeline: canonical history in true order, birth rows included (the birth rows have the lowest group).
         actions: all actions of all kinds. actions_problem: why rules on actions cannot tell, "" when they can;
-            `actions_mapped` False when the mapping names no place for actions.
-        comments: in true order. pauses: stretches on hold. on_hold: now on hold.
-        history_complete: False -> phrases over history cannot tell (unless decided after `history_from`).
-        history_gaps: canonical field (`stage`, `actions` too) -> why its own history cannot be told while that of the
-            others can, with the way out; phrases over its history cannot tell.
-        people_active: person id -> active?, None where the tracker does not say.
-        unreadable_people: account ids that no person entry names and that are ignored accounts.
-        updated_at: the tracker's; last_human_at: last change or comment by a human.
+            `actions_mapped` is False when the mapping names no place for actions.
+        comments: in true order. pauses: periods on hold.
+        history_complete: False: phrases over history cannot tell, unless what follows `history_from` decides them.
+        history_gaps: canonical field (`stage`, `actions` too) -> why the history of this field is not known, and how
+            to mend it; phrases over its history cannot tell.
+        people_active: person id -> whether active, None where the tracker does not report it.
+        updated_at: the tracker's update time; last_human_at: last change or comment by a human.
         attachments: number of attachments on the ticket.
         as_of: instant up to which the source was read when this record was made.
         mapping: name and hash of the mapping, for provenance.
@@ -198,7 +198,7 @@ class CapaRecord:
 
 @dataclass(frozen=True, slots=True)
 class Unmapped:
-    """A ticket that could not be mapped: quarantined with its reasons, in words for an admin."""
+    """A ticket that could not be mapped: it is quarantined with these reasons, worded for an admin."""
 
     source: str
     ticket_id: str
@@ -207,9 +207,9 @@ class Unmapped:
 
 
 def told_apart(names: Mapping[str, str]) -> dict[str, str]:
-    """Return person id -> name for people; where two persons have the same name, each with the id behind it.
+    """Return person id -> name; where two persons have the same name, the name is followed by the id.
 
-    So a move from one `Will Jones` to another is seen as one.
+    So a change from one `Will Jones` to another can be seen.
     """
     counts = Counter(name.casefold() for name in names.values())
-    return {each: f"{name} ({each})" if counts[name.casefold()] > 1 else name for each, name in names.items()}
+    return {person: f"{name} ({person})" if counts[name.casefold()] > 1 else name for person, name in names.items()}

@@ -1,4 +1,4 @@
-"""What stages need to know of the settings, frozen and without any secret."""
+"""The settings that stages need, frozen and without any secret."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from datetime import date, timedelta
 
 @dataclass(frozen=True, slots=True)
 class Days:
-    """A length of a deadline: `count` calendar days, or business days when `business`."""
+    """The length of a deadline: `count` calendar days, or business days if `business` is True."""
 
     count: int
     business: bool = False
@@ -28,7 +28,7 @@ DEFAULT_DEADLINES: Mapping[str, Mapping[str, Days]] = {
 
 @dataclass(frozen=True, slots=True)
 class JudgeOptions:
-    """What rules may read besides the record.
+    """The settings that rules may read besides the record.
 
     Attributes:
         timezone: IANA zone in which a date-only deadline ends at 24:00. holidays: dates that are no business days.
@@ -45,7 +45,7 @@ class JudgeOptions:
 
 @dataclass(frozen=True, slots=True)
 class WriteOptions:
-    """The brakes and words of the write-back for one source (CONTRACT.md 4 and 8)."""
+    """Brakes and text settings of the write-back for one source (CONTRACT.md 4 and 8)."""
 
     mode: str = "off"
     settle: timedelta = timedelta(minutes=30)
@@ -62,11 +62,11 @@ class WriteOptions:
 
 @dataclass(frozen=True, slots=True)
 class ChildSpec:
-    """Where a source finds a record's actions: told by the mapping, read by the source.
+    """Where a source finds a record's actions: the mapping says it, the source reads them.
 
     Attributes:
-        relation: `subtask`, `link` or `child`. types: sub-task issue types, or link types (as read from the record).
-        table, reference: for ServiceNow children, the table and its column that points at the record.
+        relation: `subtask`, `link` or `child`. types: sub-task issue types, or link types as read from the record.
+        table, reference: for ServiceNow children, the table and its column that refers to the record.
     """
 
     relation: str

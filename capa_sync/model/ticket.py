@@ -1,4 +1,4 @@
-"""Tickets as read from a tracker, before any mapping; vendor payloads stay raw beside them."""
+"""Tickets as read from a tracker, before any mapping; the vendor's raw payload is kept with them."""
 
 from __future__ import annotations
 
@@ -33,9 +33,9 @@ class Origin(StrEnum):
 
 
 class Role(StrEnum):
-    """What a ticket is in the register: a record of its own, or a record's action alone (sub-task, linked, child).
+    """What a ticket is in the register: a record, or only an action of a record (sub-task, linked ticket, child).
 
-    A record may be the action of another one besides.
+    A record may also be the action of another record.
     """
 
     RECORD = "record"
@@ -43,7 +43,7 @@ class Role(StrEnum):
 
 
 class Scope(StrEnum):
-    """Whether the configured query names a ticket: it does, it did once, or it never did."""
+    """Whether the configured query finds a ticket: now, only at an earlier time, or never."""
 
     IN = "in"
     LEFT = "left"
@@ -59,12 +59,12 @@ class RawChange:
         at: aware UTC instant of the change.
         order: position within the ticket's history; changes saved together (one Jira history entry, one
             ServiceNow update) share it. Ascending = true order, also where instants are equal.
-        field_id: tracker's field id (`customfield_10001`, `status`, a ServiceNow column); on Data Center, which
-            sends names only, the id resolved from the name, or `name:<field name>` when ambiguous or unknown.
-        field_name: tracker's field name at that time.
+        field_id: tracker's field id (`customfield_10001`, `status`, a ServiceNow column). Data Center sends only
+            names: the id is found by the name, or is `name:<field name>` when the name is ambiguous or unknown.
+        field_name: tracker's field name at the time of the change.
         old, new: the values before and after.
-        by: account id / user name of the author, "" when the tracker hides or lost it.
-        origin: HISTORY or OBSERVED (birth rows are made by the mapping).
+        by: account id or user name of the author, "" when the tracker hides it or no longer has it.
+        origin: HISTORY or OBSERVED (the mapping makes the birth rows).
     """
 
     entry: str
@@ -80,9 +80,9 @@ class RawChange:
 
 @dataclass(frozen=True, slots=True)
 class RawComment:
-    """One comment or work note: when, by which account; `internal` for work notes and JSM internal comments.
+    """One comment or work note; `internal` is True for work notes and for internal comments of JSM.
 
-    `properties` are comment property keys (Jira), so that our own comment is recognised.
+    `properties` are the keys of comment properties (Jira); they identify our own comment.
     """
 
     id: str
@@ -96,14 +96,14 @@ class RawComment:
 
 @dataclass(frozen=True, slots=True)
 class ChildRef:
-    """A ticket that this one names as sub-task, link or child.
+    """A ticket that this ticket names as its sub-task, link or child.
 
     Attributes:
-        id: its immutable id, "" where the tracker told only the key.
+        id: its immutable id, "" where the tracker reports only the key.
         key: its key or number.
         relation: `subtask`, `link` or `child`.
         link_type: link type name and direction for links (`"is resolved by"` as read from this ticket); the
-            issue type's name for sub-tasks, where the tracker told it; the ServiceNow reference column for children.
+            issue type's name for sub-tasks, if the tracker reports it; the ServiceNow reference column for children.
     """
 
     id: str
@@ -119,24 +119,24 @@ class SourceTicket:
     Attributes:
         source: source name from the settings.
         id: immutable id (Jira issue id, ServiceNow sys_id).
-        key: present key or number; `old_keys` those it had before.
+        key: present key or number; `old_keys`: earlier keys.
         url: where a person opens it.
         kind: Jira issue type name, ServiceNow table name.
-        container: Jira project key, ServiceNow table (rosters and access are told per container).
+        container: Jira project key or ServiceNow table; a census reports access per container.
         created_at, updated_at: aware UTC, the tracker's own clock.
         created_by: account of the creator or reporter, "" unknown.
-        values: field id -> value, for every key that the answer held; an absent key is absent here.
+        values: field id -> value, for every key in the answer; a key that the answer lacks is absent here too.
         changes: history in true order (ascending `order`).
         comments: in true order.
-        children: tickets this one names as its parts.
-        parent: id of the parent when this is a sub-task or child, "" else.
-        part_of: how it belongs to that parent: `subtask` or `child`; "" for a ticket that is no part of it by its
-            nature (a Jira issue below an epic).
-        history_complete: the tracker's own total was reached for every part of the history.
-        history_from: set when there is no tracker history and ours counts from this instant (`observed`).
+        children: tickets that this ticket names as its parts.
+        parent: id of the parent when this ticket is a sub-task or child, otherwise "".
+        part_of: how the ticket belongs to the parent: `subtask` or `child`; "" where the parent only groups it
+            (a Jira issue in an epic).
+        history_complete: every part of the history has as many entries as the tracker reports in total.
+        history_from: set when the tracker has no history: our observed history begins at this instant.
         attachments: number of attachments.
-        lost: field ids that an earlier answer held and the newest lacks (filled by the mirror): unreadable, not
-            empty, unless the history says that the field was emptied.
+        lost: field ids that an earlier answer had and the newest answer lacks (set by the mirror). They are
+            unreadable, not empty, unless the history says that the field was emptied.
     """
 
     source: str
@@ -163,15 +163,13 @@ class SourceTicket:
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One raw piece of a ticket as a tracker gave it, kept for ever.
+    """One raw part of a ticket as the tracker sent it; every version is kept for ever.
 
     Attributes:
         kind: `record` (the issue or row), `history` (list of entries), `comments` (list), `audit`, `journal`,
             `observed` (a list of our own RawChange-like dicts).
-        body: canonical JSON bytes (sorted keys) of that piece, with volatile values (object addresses) removed
-            from what is hashed but kept in what is stored.
-        digest: SHA-256 hex of what counts as its content; equal digest = unchanged, no new version.
-        at: instant of the read.
+        body: canonical JSON bytes (sorted keys) of the part, volatile values (object addresses) included.
+        digest: SHA-256 hex of the body without volatile values; an equal digest means: unchanged, no new version.
     """
 
     kind: str
@@ -181,12 +179,12 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """One ticket as just read: its raw parts and their parse.
+    """One ticket as just read: its raw parts and the ticket parsed from them.
 
     Attributes:
-        parts: whole current content per kind (the store drops what it already has).
-        role: what this reading alone says; what the ticket is in the register depends on others, too.
-        in_query: whether the configured query names it; None where this reading does not tell.
+        parts: the complete current content of each kind (the store skips parts that it already has).
+        role: the role according to this reading alone; the role in the register also depends on other tickets.
+        in_query: whether the configured query finds the ticket; None where this reading does not show it.
     """
 
     ticket: SourceTicket
@@ -197,11 +195,11 @@ class Reading:
 
 @dataclass(frozen=True, slots=True)
 class Cursor:
-    """Where incremental reading goes on; opaque to all but its source.
+    """Where incremental reading continues; opaque to everything but its source.
 
     Attributes:
-        state: JSON-able; what the source needs to continue (also in the middle of a backfill).
-        watermark: highest `updated_at` read to the end, for people and `status`; None before the first page.
+        state: JSON-able; what the source needs to continue, also in the middle of a backfill.
+        watermark: every ticket with an `updated_at` up to here is read; for people and `status`. None before a page.
     """
 
     state: Mapping[str, Any] = field(default_factory=dict)
@@ -210,16 +208,16 @@ class Cursor:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """A batch of readings that is safe to commit with its cursor in one transaction.
+    """A batch of readings, to be committed together with its cursor in one transaction.
 
     Attributes:
-        readings: tickets of this batch; may repeat tickets already mirrored.
-        cursor: where to go on once this page is committed.
-        complete: nothing more is to read now.
+        readings: tickets of this batch; some may be mirrored already.
+        cursor: where to continue after this page is committed.
+        complete: there is nothing more to read now.
         total: the tracker's own estimate of tickets in scope, None unknown (for progress bars only).
-        skipped: (id, key, reason) of tickets whose answer makes no ticket: quarantined, never dropped in silence.
-        stamped_ahead: tickets stamped in the tracker's future, where they are so many that a poll looks at no more
-            than this number of them and leaves the others to the next full sweep; 0 when all were looked at.
+        skipped: (id, key, reason) of tickets whose answer cannot be parsed: they are quarantined, never dropped.
+        stamped_ahead: number of tickets read whose update time is in the tracker's future, where there are so many
+            that the poll left the others to the next full sweep; 0 when it read all of them.
     """
 
     readings: tuple[Reading, ...]
@@ -232,7 +230,7 @@ class Page:
 
 @dataclass(frozen=True, slots=True)
 class FieldDef:
-    """One field of a tracker: id, name, and its type in the tracker's words."""
+    """One field of a tracker: id, name, and its type as the tracker calls it."""
 
     id: str
     name: str
@@ -253,10 +251,10 @@ class StatusDef:
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """A user account of a tracker; `active` None where the tracker does not say.
+    """A user account of a tracker; `active` is None where the tracker does not report it.
 
-    `aliases` are other ids by which the same tracker names this account: ServiceNow's `user_name` (audit rows,
-    `sys_updated_by`) beside the sys_id, Data Center's user key beside the user name.
+    `aliases` are other ids that the same tracker uses for this account: ServiceNow's `user_name` (audit rows,
+    `sys_updated_by`) besides the sys_id, Data Center's user key besides the user name.
     """
 
     id: str
@@ -267,16 +265,16 @@ class Account:
 
 @dataclass(frozen=True, slots=True)
 class SiteFacts:
-    """What a tracker says about itself; read at start and refreshed with each census.
+    """What a tracker reports about itself; read at the start and again with each census.
 
     Attributes:
-        fields: every field visible to us. statuses: every status. accounts: users met so far (may be partial).
+        fields: every field visible to us. statuses: every status. accounts: users seen so far (may be incomplete).
         me: our own account. time_zone: our account's zone name (for advice only).
-        server_time: the tracker's clock at the read, and `skew` to ours may be derived from it.
-        absent_is_empty: an absent key means an empty field (Jira); False: a hidden one (ServiceNow).
-        history_readable: False when audit rights are missing and only our own observations count.
-        fields_complete: False when the tracker did not tell all fields: one that is named by its id may be there.
-        missing_rights: what our account may not read of the tracker itself, and how to mend it, in words for people.
+        server_time: the tracker's clock at the time of the read; it shows the difference to our clock.
+        absent_is_empty: True: an absent key means an empty field (Jira); False: a hidden field (ServiceNow).
+        history_readable: False when audit rights are missing and only our own observations make the history.
+        fields_complete: False when the tracker did not report all fields: a field named by its id may exist.
+        missing_rights: which data of the tracker our account may not read, and how to change that; for people.
     """
 
     fields: tuple[FieldDef, ...]
@@ -293,15 +291,16 @@ class SiteFacts:
 
 @dataclass(frozen=True, slots=True)
 class Census:
-    """An id-only sweep, read to the tracker's own end or not at all.
+    """The ids of all tickets in scope; complete, never a part of them.
 
     Attributes:
-        ids: immutable ids of all tickets in scope of the query (records) and of the action tickets asked for.
+        ids: immutable ids of all tickets that the query finds (records), and of the requested action tickets.
         containers: container -> `live`, `archived`, `deleted`; a container absent here is not visible to us.
-        count: the tracker's own count of what the query names, None unknown.
-        in_query: how many of `ids` the query itself named, None unknown; beside `count` it tells a drift.
-        witness: one of `ids` that the query named; an answer about others must name it to be believed. "" none.
-        named: which of `ids` those are, None unknown.
+        count: the tracker's own count of tickets that the query finds, None unknown.
+        in_query: how many of `ids` the query itself found, None unknown; a difference to `count` shows a drift.
+        witness: one of `ids` that the query found; an answer about other tickets is trusted only if it contains this
+            id too. "" none.
+        named: which of `ids` the query found, None unknown.
     """
 
     ids: frozenset[str]
@@ -314,10 +313,10 @@ class Census:
 
 @dataclass(frozen=True, slots=True)
 class Located:
-    """Tickets that a census missed and that answered when asked for by their ids; the others were silent.
+    """Tickets that were missing in a census and that the tracker returned when asked for their ids.
 
     Attributes:
-        in_scope: the query names them. elsewhere: they exist, and the query does not name them.
+        in_scope: the query finds them. elsewhere: they exist, and the query does not find them.
     """
 
     in_scope: frozenset[str]

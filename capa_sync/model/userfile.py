@@ -1,4 +1,4 @@
-"""Files that users write, read within bounds: regular, of a stated size, UTF-8."""
+"""Reads users' files within limits: a regular file, not larger than allowed, in UTF-8."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ def read_user_file(path: Path, shown: str, most: int) -> bytes:
     Args:
         path: the file.
         shown: how the user named it, for messages.
-        most: bytes that it may have.
+        most: the largest allowed size in bytes.
 
     Raises:
-        UserError: it is not there, no regular file (a pipe or device could be read for ever), or larger.
+        UserError: it does not exist, is no regular file (a read from a pipe or device may never end), or is larger.
     """
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)

@@ -1,4 +1,4 @@
-"""Values as trackers hold them, and values as rules read them."""
+"""Values as trackers have them, and values as rules read them."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from capa_sync.model.light import light
 
 @light
 class Raw:
-    """One field's value as a tracker holds it, without any vendor's shape.
+    """One field's value as a tracker has it, in one form for all vendors.
 
     Attributes:
         ids: what the tracker compares: option ids, account ids, status ids, sys_ids, raw choice values;
-            for plain text, numbers and dates the text itself; empty when the field holds nothing.
-        names: display names in the order of `ids`, where the tracker told them (users, options, statuses).
+            for plain text, numbers and dates the text itself; empty when the field is empty.
+        names: display names in the order of `ids`, where the tracker reports them (users, options, statuses).
         text: plain text as a person reads it (ADF, HTML and wiki markup already turned into text).
-        media_only: the field holds only images or attachments.
-        parent: the id or key of a container this value names (cascading select's parent option), or "".
+        media_only: the field contains only images or attachments.
+        parent: id of the parent option of a cascading select, otherwise "".
     """
 
     ids: tuple[str, ...] = ()
@@ -29,7 +29,7 @@ class Raw:
 
     @property
     def is_blank(self) -> bool:
-        """Tell whether nothing at all is there."""
+        """Return whether the value is empty: no id, no text, no media."""
         return not self.ids and not self.text and not self.media_only
 
 
@@ -56,12 +56,12 @@ class Value:
 
     Attributes:
         state: one of the six; only `filled` counts as filled.
-        data: by the field's type: text -> normalised str; enum -> canonical word; person -> canonical person id;
-            time -> aware UTC datetime, or a plain date for a date without time; list -> tuple of str;
-            yesno -> "yes" or "no"; None unless filled (a placeholder keeps its text in `text`).
+        data: depends on the field's type: text -> normalised str; enum -> canonical word; person -> canonical person
+            id; time -> aware UTC datetime, or a plain date for a date without time; list -> tuple of str;
+            yesno -> "yes" or "no". None unless filled (a placeholder has its text in `text`).
         text: the value as a person reads it in the tracker.
-        media_only: filled by images or attachments alone: filled, but not substantive.
-        reason: why it is unreadable or an error, in words for an admin; else empty.
+        media_only: the field contains only images or attachments: filled, but not substantive.
+        reason: why it is unreadable or an error, worded for an admin; otherwise empty.
     """
 
     state: ValueState
@@ -72,12 +72,12 @@ class Value:
 
     @property
     def is_filled(self) -> bool:
-        """Tell whether the field is filled in the contract's sense (a placeholder is not)."""
+        """Return whether the field is filled as the contract defines it (a placeholder does not count)."""
         return self.state is ValueState.FILLED
 
     @property
     def is_known(self) -> bool:
-        """Tell whether rules can judge it: filled, empty or placeholder."""
+        """Return whether rules can judge it: filled, empty or placeholder."""
         return self.state in KNOWN
 
 

@@ -1,7 +1,7 @@
-"""The one way in which text that others wrote leaves us: to a terminal, a log, a cell, a page, or a ticket.
+"""Makes text of others safe before it is shown: on a terminal, in a log, a cell, a page, or a ticket.
 
-Control and escape characters, line separators and halves of characters become spaces; what turns the direction of
-writing, or is not seen, is left out. Joiners that scripts need stay.
+Control and escape characters, line separators and lone surrogates become spaces. Invisible characters and those that
+change the direction of writing are removed. Joiners that scripts need stay.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ UNSAFE = Pattern("UNSAFE", f"[{_SPACES}{_UNSEEN}]", reach=LONGEST_BODY)
 UNSAFE_IN_LINES = Pattern(
     "UNSAFE_IN_LINES", f"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff{_UNSEEN}]", reach=LONGEST_BODY
 )
-"""The same but for line ends and tabs."""
+"""The same, without line ends and tabs."""
 UNSAFE_IN_MARKUP = Pattern(
     "UNSAFE_IN_MARKUP", f"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff{_UNSEEN}]", reach=LONGEST_BODY
 )
@@ -22,7 +22,7 @@ UNSEEN = Pattern("UNSEEN", f"[{_UNSEEN}]", reach=LONGEST_BODY)
 
 
 def one_line(text: str) -> str:
-    """Return the text on one line, with nothing in it that a terminal or a browser obeys."""
+    """Return the text on one line, without characters that control a terminal or a browser."""
     if text.isascii() and text.isprintable():
         return text
     return UNSAFE.sub(" ", UNSEEN.sub("", text))
@@ -36,16 +36,16 @@ def lines(text: str) -> str:
 
 
 def inert_markup(text: str) -> str:
-    """Return markup of ours with words of others in it; its line ends stay, whatever their form."""
+    """Return our markup, which may contain text of others, without unsafe characters; all line ends stay."""
     return UNSAFE_IN_MARKUP.sub("", text)
 
 
 def escaped(json: str) -> str:
-    """Return JSON in which JSON's own escapes stand for the same characters, so that none is lost."""
+    """Return JSON in which unsafe characters are replaced by JSON escapes, so that none is lost."""
     return UNSAFE.sub(lambda found: found[0] if found[0] == "\n" else _escape(found[0]), json)
 
 
 def _escape(letter: str) -> str:
-    """Return a character in the form that JSON has for it: above U+FFFF two halves."""
+    """Return the JSON escape of a character; two surrogates above U+FFFF."""
     units = letter.encode("utf-16-be", "surrogatepass")
     return "".join(f"\\u{units[at]:02x}{units[at + 1]:02x}" for at in range(0, len(units), 2))

@@ -1,4 +1,4 @@
-"""Intended writes of ours on a tracker, and the text of a warning before any vendor's markup."""
+"""Our intended writes to a tracker, and the text of a warning without any vendor's markup."""
 
 from __future__ import annotations
 
@@ -33,16 +33,16 @@ class WriteState(StrEnum):
 
 
 class Wording(IntEnum):
-    """How the words of a text on a ticket compare with those it would get now, for the same facts."""
+    """Whether a text on a ticket has the words that it would get now for the same facts."""
 
     CURRENT = 0
     OLDER = 1
-    REFRESH = 2  # older, and a person asked to have it written anew
+    REFRESH = 2  # older, and a person asked for the present wording
 
 
 @light
 class Span:
-    """A run of text, plain or bold. The text is untrusted: the vendor's writer escapes it. `href` makes a link."""
+    """A piece of text, plain or bold. The text is untrusted: the vendor's writer escapes it. `href` makes a link."""
 
     text: str
     bold: bool = False
@@ -74,7 +74,7 @@ class WarningText:
         return "\n".join(lines)
 
     def without_secrets(self) -> WarningText:
-        """Return the text as it may be sent: what it quotes of a ticket may hold a secret of ours."""
+        """Return the text without our secrets: a quoted ticket text may contain one."""
         return WarningText(
             tuple(
                 Paragraph(
@@ -86,12 +86,12 @@ class WarningText:
         )
 
 
-def says_the_same(one: str, other: str) -> bool:
-    """Tell whether two texts of ours differ in nothing but blanks and the instant of the write.
+def says_the_same(text: str, other: str) -> bool:
+    """Return whether two of our texts differ only in blanks and in the instant of the write.
 
-    That instant decides nothing (CONTRACT.md 8), so a text that another register has written is not written again.
+    A new instant is no reason to write (CONTRACT.md 8): a text that another register wrote is not written again.
     """
-    return _timeless(one) == _timeless(other)
+    return _timeless(text) == _timeless(other)
 
 
 def _timeless(text: str) -> list[str]:
@@ -105,20 +105,20 @@ class Write:
     Attributes:
         id: idempotency key, hex; the same intention has the same id. seq: order of creation in the outbox.
         source, ticket_id, ticket_key: the target. kind: see WriteKind.
-        hash: tells this content from others of its kind, however it is worded.
-        facts: what the content rests on, by name: rules, severities, stable arguments; None in a write of an older
-            version. What decides "nothing changed" is whether a fact differs that both old and new words speak of.
-        wording: see `Wording`; of the text that the ticket carries.
+        hash: identifies the content among writes of its kind, independent of its wording.
+        facts: the facts in the content, by name: rules, severities, stable arguments; None in a write of an older
+            version. Two contents are the same when no fact that both contain differs.
+        wording: wording of the text on the ticket, see `Wording`.
         text: for comment, fields and work_note. labels_add / labels_remove: for labels.
-        fields: for FIELDS: column -> value (the text field's value is rendered by the writer from `text`);
-            for PROPERTY: what the issue property says besides the marker.
+        fields: for FIELDS: column -> value (the writer renders the text field's value from `text`);
+            for PROPERTY: the content of the issue property without the marker.
             A COMMENT without text and a PROPERTY without fields are removals (`is_removal`).
-        points: rule -> severity, or `fixed`, as this write leaves them on the ticket; the planner's memory of what
-            people have been told. Kept by the store, never sent.
-        notifies: it will mail people (a new comment, a work note): counted by the brakes, once a ticket and day.
-        marker: identity put into the tracker with it: register id and ticket (property value), or the marker line of
+        points: rule -> severity, or `fixed`, as the ticket shows them after this write; from these the planner knows
+            what the ticket has reported. The store keeps them; they are never sent.
+        notifies: it will mail people (a new comment, a work note): the brakes count it; at most one a ticket and day.
+        marker: identity that is written with it: register id and ticket (property value), or the marker line of
             a work note (`NoteMark`).
-        state, attempts, error, remote_id, not_before, delivered_at, created_at: delivery.
+        state, attempts, error, remote_id, not_before, delivered_at, created_at: state of the delivery.
     """
 
     id: str
@@ -147,16 +147,16 @@ class Write:
 
     @property
     def is_removal(self) -> bool:
-        """Tell whether this write takes a comment, a property or the text of a field away instead of setting it."""
+        """Return whether this write removes a comment, a property or the text of a field instead of setting it."""
         return self.text is None and self.kind in _REMOVABLE and not any(self.fields.values())
 
 
 @dataclass(frozen=True, slots=True)
 class Delivered:
-    """A write was applied; `remote_id` is the comment's or journal entry's id; `stamp` the ticket's new updated.
+    """A write was applied; `remote_id`: id of the comment or journal entry; `stamp`: the ticket's new update time.
 
-    `deleted_by_person` is set when our comment was found deleted: with an empty `remote_id` nothing was created
-    in its place and the caller decides (a second deletion leaves us silent).
+    `deleted_by_person` is set when a person had deleted our comment. If `remote_id` is empty too, no new comment
+    was created and the caller decides: after a second deletion nothing more is written.
     """
 
     remote_id: str = ""

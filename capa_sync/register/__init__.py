@@ -1,4 +1,4 @@
-"""Stage 7, the consolidated register: a record with its findings as the rows that the public views show."""
+"""Stage 7, the consolidated register: turns a record and its findings into the rows of the public views."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""The evidenced stage: how far the record's own fields carry it, whatever its status claims (facts/clause10.md 2.3).
+"""The evidenced stage: the stage that a record's fields prove, whatever its status claims (facts/clause10.md 2.3).
 
-What each stage needs is the column "From" of facts/clause10.md 2.2; "g" there means grade major alone.
+The column "From" of facts/clause10.md 2.2 lists what each stage needs; "g" there means: only for grade major.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ Test = Callable[[CapaRecord], bool]
 
 @dataclass(frozen=True, slots=True)
 class Evidenced:
-    """How far a record is evidenced.
+    """The stage that a record's fields prove.
 
     Attributes:
-        stage: highest stage whose needs and those of all earlier ones are met; None when not even the first.
-        missing: the first canonical field that the next stage lacks, "" when nothing is missing.
-        label: the tracker's own label of it, with "(not mapped)" where no field is mapped.
+        stage: the highest stage for which all needs, and those of the earlier stages, are met; None for no stage.
+        missing: the first canonical field that is missing for the next stage, "" when nothing is missing.
+        label: the tracker's own label of that field, with "(not mapped)" where no field is mapped.
     """
 
     stage: Stage | None
@@ -32,14 +32,14 @@ class Evidenced:
 
 @dataclass(frozen=True, slots=True)
 class Need:
-    """One thing that a stage needs: the field to name when it is missing, and the test."""
+    """One need of a stage: the field to name when the need is not met, and the test."""
 
     name: str
     test: Test
 
 
 def _filled(*names: str) -> Need:
-    """Any of these fields; the first is named when all are missing."""
+    """Return the need for any of these fields; it names the first one when all are missing."""
     if len(names) == 1:
         name = names[0]
         return Need(name, lambda record: record.fields[name].state is ValueState.FILLED)
@@ -51,7 +51,7 @@ def _only(when: Test, need: Need) -> Need:
 
 
 def _acts(record: CapaRecord) -> bool:
-    """Tell whether causes are to be removed: an action row says so, else the decision."""
+    """Return whether causes must be removed: if the record has actions, or if its decision is not "no"."""
     return bool(counted_actions(record)) or record.fields["action_needed"].data != "no"
 
 
@@ -67,8 +67,8 @@ def _trains(record: CapaRecord) -> bool:
     return record.fields["training_needed"].data == "yes"
 
 
-def _has_outside_source(record: CapaRecord) -> bool:
-    """Tell whether the origin must be traceable: an audit, an incident, a law."""
+def _must_be_traceable(record: CapaRecord) -> bool:
+    """Return whether the origin needs a reference: an audit, an incident, a law."""
     return record.fields["source"].data in {
         "internal_audit",
         "external_audit",
@@ -77,15 +77,15 @@ def _has_outside_source(record: CapaRecord) -> bool:
     }
 
 
-def _is_extent_told(record: CapaRecord) -> bool:
+def _is_extent_known(record: CapaRecord) -> bool:
     result = record.fields["extent_result"]
     return result.is_filled and result.data != "not_checked"
 
 
 def _is_planned(record: CapaRecord) -> bool:
     actions = counted_actions(record)
-    parts = [(a.text, a.owner, a.due_at) for a in actions]
-    return bool(actions) and not record.actions_problem and all(v.is_filled for each in parts for v in each)
+    parts = [value for action in actions for value in (action.text, action.owner, action.due_at)]
+    return bool(actions) and not record.actions_problem and all(value.is_filled for value in parts)
 
 
 def _is_done(record: CapaRecord) -> bool:
@@ -110,7 +110,7 @@ _IDENTIFIED = (
     _filled("description"),
     _filled("requirement_ref"),
     _filled("source"),
-    _only(_has_outside_source, _filled("source_ref")),
+    _only(_must_be_traceable, _filled("source_ref")),
     _filled("detected_at", "occurred_at"),
     _filled("location"),
     _filled("raised_by"),
@@ -125,7 +125,7 @@ _ANALYSED = (
     _only(_acts, _filled("rca_method")),
     _only(_acts, _filled("root_cause")),
     _only(_acts, _filled("cause_category")),
-    Need("extent_result", _is_extent_told),
+    Need("extent_result", _is_extent_known),
 )
 _PLANNED = (
     _only(_acts, Need("actions", _is_planned)),
@@ -181,13 +181,13 @@ LADDERS: dict[str, Ladder] = {
     "improvement": _IMPROVEMENT,
     "observation": _OBSERVATION,
 }
-"""Track -> its stages in order, each with what it needs."""
+"""Track -> its stages in order, each with its needs."""
 
 _RISK_PROFILES = frozenset({"iso9001"})
 
 
 def evidenced_stage(record: CapaRecord, profile: str = "standard") -> Evidenced:
-    """Return how far a record is evidenced; ISO 9001 wants the risk update for every grade."""
+    """Return the stage that a record's fields prove; ISO 9001 needs the risk update for every grade."""
     reached: Stage | None = None
     for stage, needs in LADDERS.get(str(record.fields["track"].data), NONCONFORMITY):
         wanted = (*needs, _RISK_FOR_ALL) if stage is Stage.CLOSED and profile in _RISK_PROFILES else needs

@@ -1,4 +1,4 @@
-"""What the register tells of a record's life: closures, re-plans, implementation, and the spans of days it counts."""
+"""What the register shows of a record's life: closures, re-plans, implementation, and the counted periods."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ _STAYING = frozenset(stage.value for stage in _ENDED)
 
 
 def counted_actions(record: CapaRecord) -> list[Action]:
-    """Return the actions that remove or prevent causes, without cancelled ones and emptied fields."""
+    """Return the actions that remove or prevent causes; cancelled ones and emptied fields are left out."""
     return [action for action in record.actions if action.kind in _COUNTED and is_there(action)]
 
 
 def is_there(action: Action) -> bool:
-    """Tell whether an action is one now: neither cancelled nor an emptied field."""
+    """Return whether an action exists now: it is not cancelled, and its field was not emptied."""
     is_emptied = action.origin is ActionOrigin.FIELD and action.text.state is ValueState.EMPTY
     return not action.cancelled and not is_emptied
 
@@ -43,7 +43,7 @@ def changes_of(record: CapaRecord, name: str) -> list[FieldChange]:
 
 
 def last_entry(record: CapaRecord, stage: Stage) -> FieldChange | None:
-    """Return the row by which a stage was last entered, None when the timeline tells none."""
+    """Return the row by which a stage was last entered, None when the timeline has no such row."""
     entry = None
     for row in changes_of(record, "stage"):
         if row.new.data == stage.value and row.old.data != stage.value:
@@ -57,13 +57,13 @@ def closure(record: CapaRecord) -> FieldChange | None:
 
 
 def reopens(record: CapaRecord) -> int:
-    """Count how often a closed record went back to a working stage."""
+    """Return how often a closed record went back to a working stage."""
     left = [row.new for row in record.timeline if row.field == "stage" and row.old.data == _CLOSED]
     return sum([new.is_filled and new.data not in _STAYING for new in left])
 
 
 def replans(record: CapaRecord, timezone: str) -> int:
-    """Count how often a person moved the due date to a later one; the first date is no move, nor is emptying it."""
+    """Return how often a person moved the due date to a later one; a first or an emptied date does not count."""
     moves, before = 0, None
     for row in changes_of(record, "due_at"):
         if before is None and isinstance(row.old.data, date):
@@ -79,7 +79,7 @@ def replans(record: CapaRecord, timezone: str) -> int:
 def implemented_at(record: CapaRecord) -> datetime | None:
     """Return when the last counted action was done, None while one is open.
 
-    Without actions: the first entry into stage implemented or later, while the record is there.
+    Without actions: the first entry into stage implemented or later, if the record is in such a stage now.
     """
     done = [action.done_at for action in counted_actions(record)]
     if done:
@@ -90,7 +90,7 @@ def implemented_at(record: CapaRecord) -> datetime | None:
 
 
 def start_of(day: date, timezone: str) -> datetime:
-    """Return the instant at which a local day begins; an instant is its own."""
+    """Return the instant at which a local day begins; an instant is returned unchanged."""
     if isinstance(day, datetime):
         return day
     return _midnight(day, timezone)
@@ -107,7 +107,7 @@ def end_of(day: date, timezone: str) -> datetime:
 
 
 class Spans(NamedTuple):
-    """Between which instants days open and days late are counted; an end of None is "until as of"."""
+    """The instants between which days open and days late are counted; an end of None means "until `as_of`"."""
 
     open_from: datetime
     open_until: datetime | None
@@ -116,7 +116,7 @@ class Spans(NamedTuple):
 
 
 def spans(record: CapaRecord, due: date | None, implemented: datetime | None, timezone: str) -> Spans:
-    """Return the spans: open from detection (else creation) to the end of its life, late from its due date.
+    """Return the spans: open from detection (or creation) until the record ended, late from its due date.
 
     `implemented` is when the last counted action was done (`implemented_at`).
     """

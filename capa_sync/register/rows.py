@@ -1,4 +1,4 @@
-"""A record with its findings as the row of `v_register`, and the rows of its actions and of its birth."""
+"""Turns a record and its findings into the row of `v_register`, and into rows of its actions and birth values."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ _EPISODES = frozenset({FindingState.OPEN, FindingState.WAIVED, FindingState.HIST
 def register_row(
     record: CapaRecord, findings: Sequence[Finding], verdicts: Sequence[Verdict], options: JudgeOptions
 ) -> dict[str, Cell]:
-    """Return the columns of `v_register` that follow from a record and its findings alone.
+    """Return the columns of `v_register` that depend only on a record and its findings.
 
-    Dates and instants come as such. Not here: the register number, and what the run ledger tells (`synced_at`,
-    `days_open`, `days_late`); for the latter two the row gives the spans that are counted (`open_from`, …).
+    Dates and instants are not converted to text. Not included: the register number, and the columns that depend on
+    the runs (`synced_at`, `days_open`, `days_late`); for the last two the row has the spans (`open_from`, …).
 
     Args:
-        record: as mapped, joined with its twin if it has one.
+        record: as mapped, joined with its duplicates if it has any.
         findings: the latest episode of every rule on it.
-        verdicts: what the rules say now.
+        verdicts: the present verdicts of the rules.
         options: time zone and profile.
     """
     texts = _texts(record)
@@ -45,14 +45,14 @@ def register_row(
 
 
 def action_rows(record: CapaRecord) -> list[Action]:
-    """Return a record's actions for `v_actions`, owners by their names; without emptied and cancelled ones."""
+    """Return a record's actions for `v_actions`, with names of owners; without emptied and cancelled ones."""
     return [replace(action, owner=_named(record, action.owner)) for action in record.actions if is_there(action)]
 
 
 def birth_rows(record: CapaRecord) -> list[FieldChange]:
-    """Return what the tracker's fields held when the ticket was made, for `v_changes`; people in them by name.
+    """Return the values of the tracker's fields at the ticket's creation, for `v_changes`, with names of people.
 
-    The derived stage and the mapping's constants are no fields of the ticket; children have births of their own.
+    The derived stage and the mapping's constants are no fields of the ticket; children have their own birth rows.
     """
     return [
         replace(row, new=_named(record, row.new)) if row.field in _PERSONS else row
@@ -75,7 +75,7 @@ def _named(record: CapaRecord, value: Value) -> Value:
 
 
 def _words(value: Value) -> str:
-    """Return a value as the register shows it; what no rule can read is shown as the tracker has it."""
+    """Return a value as the register shows it; a value that no rule can read is shown as in the tracker."""
     if value.state is not ValueState.FILLED:
         return value.text if value.state in _SHOWN else ""
     data = value.data
@@ -88,9 +88,9 @@ _SHOWN = frozenset({ValueState.PLACEHOLDER, ValueState.ERROR})
 
 
 def _texts(record: CapaRecord) -> Mapping[str, str]:
-    """Return the words of all fields that are shown as such; in one pass, for most of them hold nothing."""
+    """Return the texts of all fields that are shown as text; in one pass, because most fields are empty."""
     fields = record.fields
-    return {name: "" if (held := fields[name]).state in _NOTHING else _words(held) for name in _TEXTS}
+    return {name: "" if (value := fields[name]).state in _NOTHING else _words(value) for name in _TEXTS}
 
 
 _NOTHING = frozenset({ValueState.EMPTY, ValueState.UNMAPPED, ValueState.UNREADABLE})
@@ -103,8 +103,8 @@ _TEXTS = (
 )
 
 
-def _joined(one: str, by: str, other: str) -> str:
-    return one + by + other if one and other else one or other
+def _joined(first: str, by: str, second: str) -> str:
+    return first + by + second if first and second else first or second
 
 
 def _when(record: CapaRecord, name: str) -> date | datetime | None:
@@ -139,7 +139,7 @@ def _what(record: CapaRecord, texts: Mapping[str, str]) -> dict[str, Cell]:
 
 
 def _confidential(value: Value) -> str:
-    """Return `yes` or `no`; a mark that is there and cannot be read hides the texts, as the cautious reading."""
+    """Return `yes` or `no`; a value that cannot be read counts as `yes`, so that no text is shown by mistake."""
     if value.state in {ValueState.UNREADABLE, ValueState.ERROR}:
         return "yes"
     return "yes" if value.data == "yes" else "no"
@@ -159,7 +159,7 @@ def _cause(record: CapaRecord, texts: Mapping[str, str]) -> dict[str, Cell]:
 
 
 def due_date(record: CapaRecord) -> date | datetime | None:
-    """Return the record's due date, else the latest of its actions'."""
+    """Return the record's due date, otherwise the latest due date of its actions."""
     own = _when(record, "due_at")
     if own is not None:
         return own
@@ -210,26 +210,26 @@ def _outcome(record: CapaRecord, texts: Mapping[str, str], options: JudgeOptions
 
 
 def _findings(findings: Sequence[Finding], verdicts: Iterable[Verdict]) -> Mapping[str, Cell]:
-    """Count open findings by severity, those hidden on the ticket by another left out, and list the others."""
-    dark = [each.rule for each in verdicts if each.outcome is Outcome.CANNOT_TELL]
-    if not findings and not dark:
-        return _CALM
-    shown = [each for each in findings if each.state is FindingState.OPEN and not each.hidden_by]
-    shown.sort(key=lambda each: (-SEVERITY_ORDER.index(each.severity), each.number, each.rule))
-    waived = sorted((each for each in findings if each.state is FindingState.WAIVED), key=lambda each: each.rule)
-    told = {each.rule for each in findings if each.state in _EPISODES}
-    severities = [each.severity for each in shown]
+    """Return the numbers of visible open findings by severity, and the lists of rules."""
+    unsure = [verdict.rule for verdict in verdicts if verdict.outcome is Outcome.CANNOT_TELL]
+    if not findings and not unsure:
+        return _NO_FINDINGS
+    shown = [row for row in findings if row.state is FindingState.OPEN and not row.hidden_by]
+    shown.sort(key=lambda row: (-SEVERITY_ORDER.index(row.severity), row.number, row.rule))
+    waived = sorted((row for row in findings if row.state is FindingState.WAIVED), key=lambda row: row.rule)
+    with_episode = {row.rule for row in findings if row.state in _EPISODES}
+    severities = [row.severity for row in shown]
     return {
         "warnings_high": severities.count(Severity.HIGH),
         "warnings_medium": severities.count(Severity.MEDIUM),
         "warnings_low": severities.count(Severity.LOW),
-        "rules": ", ".join([each.rule for each in shown]),
+        "rules": ", ".join([row.rule for row in shown]),
         "waived": ", ".join(map(_waived, waived)),
-        "cannot_tell": ", ".join(sorted(rule for rule in dark if rule not in told)),
+        "cannot_tell": ", ".join(sorted(rule for rule in unsure if rule not in with_episode)),
     }
 
 
-_CALM: Mapping[str, Cell] = {
+_NO_FINDINGS: Mapping[str, Cell] = {
     "warnings_high": 0,
     "warnings_medium": 0,
     "warnings_low": 0,
@@ -237,7 +237,7 @@ _CALM: Mapping[str, Cell] = {
     "waived": "",
     "cannot_tell": "",
 }
-"""What most records have: no episode at all."""
+"""The columns of a record without findings; most records have none."""
 
 
 def _waived(finding: Finding) -> str:
@@ -246,8 +246,8 @@ def _waived(finding: Finding) -> str:
 
 
 def _changed_at(record: CapaRecord) -> datetime:
-    """Return the last change by anybody but us: our own labels and comments are in no mapped field."""
-    told = [row.at for row in record.timeline]
+    """Return the last change by anybody but us: no mapped field contains our labels or comments."""
+    instants = [row.at for row in record.timeline]
     if record.last_human_at is not None:
-        told.append(record.last_human_at)
-    return max(told, default=record.updated_at)
+        instants.append(record.last_human_at)
+    return max(instants, default=record.updated_at)

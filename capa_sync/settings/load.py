@@ -110,7 +110,7 @@ def _variable(path: tuple[str, ...]) -> str:
 
 
 def _is_told(detail: Any, environ: Mapping[str, str]) -> bool:
-    """Tell whether an unknown key comes from a variable, which _unknown_variables has already named."""
+    """Return whether an unknown key comes from a variable, which _unknown_variables has already named."""
     return detail["type"] == "extra_forbidden" and _variable(tuple(map(str, detail["loc"]))) in environ
 
 
@@ -203,7 +203,7 @@ def _unknown_variables(environ: Mapping[str, str], content: Mapping[str, Any]) -
 
 
 def _exists(path: tuple[str, ...]) -> bool:
-    """Tell whether a path names a key, or an entry of a table whose keys the user chooses."""
+    """Return whether a path names a key, or an entry of a table whose keys the user chooses."""
     model = _model_at(path[:-1])
     if model is not None:
         return path[-1] in set(_known_keys(path[:-1]))

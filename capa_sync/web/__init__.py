@@ -1,6 +1,6 @@
 """Stage 8, the register's page: Datasette over the public views alone, read-only, on loopback.
 
-It promises that no text of a confidential ticket, no raw payload and no SQL of a visitor passes, in any format.
+In every format it shows no text of a confidential ticket and no raw payload, and it runs no SQL of a visitor.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The only database the page knows: masked views over the register file, opened read-only and guarded by SQLite."""
+"""The only database of the page: masked views over the register file, opened read-only, with SQLite's authorizer."""
 
 from __future__ import annotations
 
@@ -27,10 +27,11 @@ _TABLE_FUNCTIONS = frozenset({"json_each", "json_tree"})
 class PageDatabase(Database):  # type: ignore[misc]  # datasette is untyped
     """Datasette's view of the register.
 
-    Its connections have an empty main database, the file attached read-only under a name that nobody can guess, and
-    masked temporary views over the public ones. Before every table of the file stands a view of its name that cannot
-    be read. So no statement can name what is in the file, and an authorizer lets statements read the views alone. It
-    could not do that by itself: SQLite tells it the same of a view and of `WITH v_register AS (SELECT … FROM part)`.
+    Its connections have an empty main database, the file attached read-only under a random name, and masked
+    temporary views over the public views. Every other table or view of the file is shadowed by a temporary view of
+    the same name that cannot be read. So no statement can name what is in the file, and the authorizer allows reading
+    the masked views only. The authorizer alone is not enough: for SQLite a view and
+    `WITH v_register AS (SELECT … FROM part)` look the same to it.
     """
 
     def __init__(self, site: Datasette, file: Path) -> None:
@@ -78,7 +79,7 @@ class PageDatabase(Database):  # type: ignore[misc]  # datasette is untyped
         return []
 
     async def get_view_definition(self, view: str) -> str | None:
-        """Return what a view is, None for anything else."""
+        """Return the description of a public view, None for anything else."""
         return f"-- the public view {view}, texts of confidential tickets masked" if view in HARMLESS else None
 
 
@@ -87,7 +88,7 @@ def _quoted(name: str) -> str:
 
 
 class _Reads:
-    """What the public views read in the file, learned once from them, and the answer to each later access.
+    """Records once what the public views read in the file, and decides on each later access.
 
     Args:
         schema: the name under which the file is attached.
@@ -101,7 +102,7 @@ class _Reads:
     def learn(
         self, action: int, first: str | None, second: str | None, database: str | None, source: str | None
     ) -> int:
-        """Note what a statement of ours over a whole view reads."""
+        """Record what our own statement over a whole view reads."""
         if action == sqlite3.SQLITE_READ and database == self._schema:
             self._tables.add(first)
             self._sources.add(source if second else None)
@@ -110,9 +111,9 @@ class _Reads:
     def authorize(
         self, action: int, first: str | None, second: str | None, database: str | None, source: str | None
     ) -> int:
-        """Decide on one access of a statement: reading a masked view, or the file from inside a view (`source`).
+        """Decide on one access of a statement: it may read a masked view, or the file from inside a view (`source`).
 
-        A table read without any column is only counted, as SQLite does where it rewrites the count of a view.
+        A read of a table without any column only counts rows: SQLite does this when it rewrites a view's count.
         """
         if action in _READS:
             return sqlite3.SQLITE_OK
@@ -130,7 +131,7 @@ class _Reads:
 
 
 def rows(connection: sqlite3.Connection, sql: str) -> list[dict[str, Any]]:
-    """Run a statement of ours and return its rows as dicts."""
+    """Run one of our own statements and return its rows as dicts."""
     cursor = connection.execute(sql)
     names = [column[0] for column in cursor.description]
     return [dict(zip(names, row, strict=True)) for row in cursor]

@@ -1,4 +1,4 @@
-"""The door in front of the page: which requests come in, and what goes out with every answer; plain ASGI."""
+"""The guard in front of the page: which requests are allowed, and what every answer contains; plain ASGI."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _OPTIONS = re.compile(
     r"_(sort|sort_desc|sort_by_desc|facet|facet_date|facet_array|facet_size|size|next|shape|nl|stream|dl|header|col"
     r"|nocol|json|json_infinity|labels|nofacet|nosuggest|nocount|search|filter_(column|op|value)(_\d+)?)"
 )
-"""Datasette's own parameters that only page, sort, shape or filter; all others that begin with `_` are refused."""
+"""Datasette's parameters that only page, sort, shape or filter; all others that begin with `_` are refused."""
 
 _HEADERS = (
     (
@@ -47,12 +47,12 @@ _HEADERS = (
 
 
 class Door:
-    """Lets GET requests for the public views in, asked for by a name of ours, and makes answers harmless.
+    """Allows GET requests for the public views with an accepted Host header, and makes answers harmless.
 
     Args:
-        app: the page behind it. hosts: accepted Host headers; any other is a web page that had its name rebound.
-        public_url: where a proxy shows the page; its host is accepted too, and links to pages are made with its
-            scheme, which the proxy took off.
+        app: the page behind it. hosts: accepted Host headers; another one may come from DNS rebinding by a web page.
+        public_url: where a proxy shows the page. Its host is accepted too, and links between pages use its scheme,
+            which the proxy does not pass on.
     """
 
     def __init__(self, app: App, hosts: frozenset[str], public_url: str = "") -> None:
@@ -62,7 +62,7 @@ class Door:
         self._hosts = hosts | ({self._public} - {""})
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one request; the lifespan of the server passes through."""
+        """Answer one request; lifespan events go to the page unchanged."""
         if scope["type"] == "lifespan":
             await self._app(scope, receive, send)
             return
@@ -77,19 +77,19 @@ class Door:
         outgoing = _Outgoing(send, is_csv=scope["path"].endswith(".csv"))
         try:
             await self._app(scope, receive, outgoing)
-        except Exception as error:  # noqa: BLE001 - the page's fence: told in the log, by its kind and place alone
-            _tell(scope["path"], _worded(error))
+        except Exception as error:  # noqa: BLE001 - the outermost handler: the log gets the error, made safe
+            _log_error(scope["path"], _safe_message(error))
             if 0 < outgoing.status < 500:
-                raise ConnectionAbortedError from None  # the answer has begun: only its end can tell
+                raise ConnectionAbortedError from None  # the answer has begun: a cut connection shows the error
             outgoing.status = 500
         else:
             if outgoing.status >= 500:
-                _tell(scope["path"], f"status {outgoing.status}")
+                _log_error(scope["path"], f"status {outgoing.status}")
         if outgoing.status >= 500:
             await _refuse(send, 500, "the register cannot be shown now; capa-sync's log says why")
 
     def _refusal(self, scope: Scope) -> tuple[int, str] | None:
-        """Return status and reason when a request may not come in."""
+        """Return status and reason if a request is not allowed, None if it is."""
         if scope["method"] not in ("GET", "HEAD"):
             return 405, "this page is read-only"
         hosts = [value.decode("latin-1").lower() for name, value in scope["headers"] if name == b"host"]
@@ -109,10 +109,10 @@ def _host_of(scope: Scope) -> str:
 
 
 class _Outgoing:
-    """Adds our headers to an answer, makes cells inert, and puts a short page in the place of an error.
+    """Adds our headers to an answer, makes cells inert, and withholds Datasette's error pages.
 
     Attributes:
-        status: of the answer, 0 before it began.
+        status: status of the answer, 0 before it begins.
     """
 
     def __init__(self, send: Send, *, is_csv: bool) -> None:
@@ -121,12 +121,12 @@ class _Outgoing:
         self._is_csv = is_csv
         self._is_html = False
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
-        self._held = b""
+        self._rest = b""
 
     async def __call__(self, message: Message) -> None:
         if message["type"] == "http.response.start":
             self.status = message["status"]
-            if self.status >= 500:  # what went wrong is the log's, not the visitor's
+            if self.status >= 500:  # the log gets the error, the visitor does not
                 return
             message = {**message, "headers": self._headers(message["headers"])}
         elif message["type"] == "http.response.body":
@@ -135,9 +135,9 @@ class _Outgoing:
             message = {**message, "body": self._inert(message.get("body", b""), message.get("more_body", False))}
         await self._send(message)
 
-    def _headers(self, told: Iterable[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
+    def _headers(self, headers: Iterable[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
         ours = {name for name, _ in _HEADERS}
-        kept = [(name, value) for name, value in told if name.lower() not in ours]
+        kept = [(name, value) for name, value in headers if name.lower() not in ours]
         kind = next((value for name, value in kept if name.lower() == b"content-type"), b"")
         self._is_html = kind.startswith(b"text/html")
         self._is_csv = self._is_csv and self.status == 200
@@ -146,28 +146,28 @@ class _Outgoing:
         return [*kept, *_HEADERS]
 
     def _inert(self, body: bytes, more: bool) -> bytes:
-        """Pass on what is whole; a row or a character cut between two messages waits for its rest."""
+        """Return what is complete; a row or character that is cut between two messages waits for the rest."""
         if self._is_html:
             return inert_markup(self._decoder.decode(body, final=not more)).encode()
         if not self._is_csv:
             return body
-        text, self._held = inert_csv(self._held + body, is_end=not more)
+        text, self._rest = inert_csv(self._rest + body, is_end=not more)
         return text
 
 
-def _worded(error: Exception) -> str:
-    """Return what an error says where that holds nothing of a ticket, else its kind alone."""
+def _safe_message(error: Exception) -> str:
+    """Return an error's message if it cannot contain a ticket's text, otherwise only its type."""
     is_safe = isinstance(error, sqlite3.Error | CapaSyncError)
     return f"{type(error).__name__}: {one_line(str(error))[:200]}" if is_safe else type(error).__name__
 
 
-def _tell(path: str, kind: str) -> None:
-    """Write the one log line of an error: the path is one of a closed list, the error's words may hold a text."""
+def _log_error(path: str, kind: str) -> None:
+    """Write the log line of an error; the path is from a closed list, `kind` has been made safe."""
     logging.getLogger("capa_sync.web").error("action=page_error path=%s error=%r", path, kind)
 
 
 async def _refuse(send: Send, status: int, reason: str) -> None:
-    """Answer in one plain line, with nothing of the request in it."""
+    """Answer in one plain line that repeats nothing of the request."""
     headers = [(b"content-type", b"text/plain; charset=utf-8"), *_HEADERS]
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": f"{reason}\n".encode()})

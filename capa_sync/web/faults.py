@@ -1,4 +1,4 @@
-"""A plugin of Datasette: it words the mistakes of visitors itself; all else is raised, for the door to tell."""
+"""A plugin of Datasette: it raises all errors except visitors' mistakes, so that the guard logs them."""
 
 from __future__ import annotations
 
@@ -9,6 +9,6 @@ from datasette.views.base import DatasetteError
 
 @hookimpl(tryfirst=True)  # type: ignore[untyped-decorator]
 def handle_exception(exception: Exception) -> None:
-    """Raise what is no mistake of a visitor: Datasette would print it with its traceback, and show its words."""
+    """Raise an error that is no mistake of a visitor: Datasette would print its traceback and show its message."""
     if not isinstance(exception, Base400 | DatasetteError):
         raise exception

@@ -1,4 +1,4 @@
-"""Cells that no spreadsheet takes for a formula, and that hold nothing which a reader does not see."""
+"""Makes cells safe: no spreadsheet takes one for a formula, and none contains invisible characters."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ import unicodedata
 from capa_sync.model.visible import lines
 
 _TRIGGERS = frozenset("=+-@−|%")
-"""What begins a formula, a command of an old exchange, or a macro; other forms of the same signs are folded."""
+"""The signs that begin a formula, a DDE command or a macro; NFKC maps other forms of them to these."""
 _BLANKS = "\u00ad\u034f\u115f\u1160\u180e\u200c\u200d\u2800\u3164\uffa0"
-"""Shown as nothing, and no white space to Python."""
+"""Characters that show nothing and that Python does not treat as white space."""
 
 
 def inert(cell: str) -> str:
-    """Return a cell with an apostrophe before whatever a spreadsheet would run; plain numbers stay numbers.
+    """Return a cell, with an apostrophe in front if a spreadsheet could run it; plain numbers stay numbers.
 
-    White space of any kind before the sign changes nothing: spreadsheets, and the programs that feed them, trim it.
+    White space of any kind before the sign is ignored, because spreadsheets and import programs remove it.
     """
     shown = lines(cell)
     if _is_number(shown):
@@ -30,9 +30,9 @@ def inert(cell: str) -> str:
 
 
 def inert_csv(data: bytes, *, is_end: bool) -> tuple[bytes, bytes]:
-    """Make the whole rows of `data` inert; return them and the bytes of a row that is not whole yet.
+    """Make the complete rows of `data` inert; return them and the bytes of the incomplete last row.
 
-    A row is whole at a line end outside quotes, which in CSV means after an even number of quotation marks.
+    A row ends at a line end outside quotes, that is in CSV after an even number of quotation marks.
     """
     cut = len(data) if is_end else _last_row_end(data)
     whole = data[:cut].decode("utf-8", "replace")
@@ -42,7 +42,7 @@ def inert_csv(data: bytes, *, is_end: bool) -> tuple[bytes, bytes]:
 
 
 def _last_row_end(data: bytes) -> int:
-    """Return the place after the last line end outside quotes."""
+    """Return the position after the last line end outside quotes."""
     end = len(data)
     quotes = data.count(b'"')
     while (at := data.rfind(b"\n", 0, end)) >= 0:

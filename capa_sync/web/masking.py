@@ -1,6 +1,6 @@
 """Which columns of the public views show text of a ticket, and the SQL that masks them for confidential tickets.
 
-What is not known to be harmless is masked: a column that a later version adds stays hidden until it is listed here.
+Every column that is not listed as harmless is masked: a column of a later version stays hidden until it is listed.
 """
 
 from __future__ import annotations
@@ -31,25 +31,25 @@ HARMLESS: Mapping[str, frozenset[str]] = {
         "v_sources": """kind cursor as_of last_success_at tickets problem watermark not_before safety_stop""",
     }.items()
 }
-"""Public view -> columns that hold no text of a ticket and no person."""
+"""Public view -> columns that contain no text of a ticket and no person."""
 
 _SCHEMA = "<file>"
 _OPEN = "COALESCE({0}.confidential, '') IN ('', 'no')"
 _ROW = f"SELECT 1 FROM {_SCHEMA}.v_register r WHERE r.source = x.source AND r.ticket_id = x.ticket_id AND "  # noqa: S608
 _IS_CLEAR: Mapping[str, str] = {
     "v_register": _OPEN.format("x"),
-    # Of a ticket that is in the mirror and not in the register nobody knows whether it is confidential.
+    # A ticket in the mirror that is not in the register may be confidential: nothing says that it is not.
     **dict.fromkeys(
         ("v_findings", "v_changes", "v_actions"), f"{_OPEN.format('x')} AND EXISTS ({_ROW}{_OPEN.format('r')})"
     ),
-    # Why a ticket is not in the register, or a write stuck, must be seen; it quotes settings, not tickets.
+    # Why a ticket is not in the register, or a write is stuck, must be visible; it quotes settings, not tickets.
     **dict.fromkeys(("v_tickets", "v_writes"), f"NOT EXISTS ({_ROW}NOT ({_OPEN.format('r')}))"),
     "v_sources": "1",
 }
 
 
 def masked_view(view: str, columns: Sequence[str], schema: str) -> str:
-    """Return the statement that lays a masked temporary view of the same name over a public view of a schema."""
+    """Return the statement that creates a masked temporary view over the public view of the same name in `schema`."""
     shown = ", ".join(_shown(view, column) for column in columns).replace(_SCHEMA, schema)
     return f"CREATE TEMP VIEW {view} AS SELECT {shown} FROM {schema}.{view} x"  # noqa: S608 - names of ours
 

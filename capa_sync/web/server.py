@@ -1,4 +1,4 @@
-"""Serving the page: one socket on loopback, one thread, started and stopped by the one who asked."""
+"""Serves the page: one socket on loopback and one thread; the caller starts and stops it."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class RegisterPage:
     """A running page.
 
     Attributes:
-        url: where a browser finds it.
+        url: its address for a browser.
     """
 
     url: str
@@ -34,7 +34,7 @@ class RegisterPage:
     _site: RegisterSite
 
     def stop(self) -> None:
-        """End serving, within seconds; asking twice does no harm."""
+        """Stop within seconds; a second call has no effect."""
         self._server.should_exit = True
         self._thread.join(STOP_SECONDS)
         self._site.page.close()
@@ -43,7 +43,7 @@ class RegisterPage:
 def serve_register(path: Path, listen: str, public_url: str = "") -> RegisterPage:
     """Serve a register file's public views on `listen` (`ADDRESS:PORT` on loopback, port 0 for any free one).
 
-    `public_url` is where a proxy shows the page to others: its host is accepted as well, and links are made for it.
+    `public_url` is where a proxy shows the page: its host is accepted too, and links use it.
 
     Raises:
         SettingsError: the address is not on loopback, malformed, or in use.
@@ -85,7 +85,7 @@ def _loopback(listen: str) -> tuple[str, int]:
 
 
 def _bind(host: str, port: int, listen: str) -> socket.socket:
-    """Take the port now, so that a busy one is told at once."""
+    """Bind the port now, so that a port in use is reported at once."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     bound = socket.socket(family, socket.SOCK_STREAM)
     bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

@@ -1,4 +1,4 @@
-"""Datasette with one database, one kind of reader and one first page."""
+"""Datasette with one database, one kind of reader and our first page."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from capa_sync.web import faults
 from capa_sync.web.database import PageDatabase, rows
 from capa_sync.web.masking import HARMLESS, REGISTER
 
-# Where rich is installed Datasette prints every error with all local values: texts of tickets in the log.
+# With rich installed, Datasette prints every error with all local variables: the log would contain ticket texts.
 datasette.handle_exception.rich = None
 
 
@@ -67,28 +67,28 @@ class RegisterSite(Datasette):  # type: ignore[misc]  # datasette is untyped
 
     async def permission_allowed(
         self,
-        actor: Mapping[str, Any] | None,  # noqa: ARG002 - every visitor is the same one
+        actor: Mapping[str, Any] | None,  # noqa: ARG002 - all visitors have the same rights
         action: str,
         resource: Any = None,
         default: bool = False,  # noqa: ARG002 - nothing is allowed by default
     ) -> bool:
-        """Allow the public views to everybody, and nothing else to anybody."""
+        """Allow everybody to read the public views, and nothing else."""
         return resource in _PERMISSIONS.get(action, ())
 
     async def render_template(
         self, templates: Any, context: Any = None, request: Any = None, view_name: str | None = None
     ) -> str:
-        """Render a page; the first one also gets what it says of the register."""
+        """Render a page; the first page also gets its content from the register."""
         if view_name == "index":
             context = {**(context or {}), **await self.page.execute_fn(overview)}
         return str(await super().render_template(templates, context, request=request, view_name=view_name))
 
 
 def overview(connection: sqlite3.Connection) -> dict[str, Any]:
-    """Return what the first page shows: sources with their freshness, counts, and the worst records first."""
+    """Return the content of the first page: sources with their freshness, counts, and records, the worst first."""
     worst = rows(connection, _WORST)
     for row in worst:
-        # A tracker's address is data, too: only what a browser opens harmlessly becomes a link.
+        # A tracker's URL is data, too: only an http or https URL becomes a link.
         row["link"] = row["ticket_url"] if str(row["ticket_url"]).startswith(("https://", "http://")) else ""
     (counts,) = rows(connection, _COUNTS)
     return {"sources": rows(connection, _SOURCES), "counts": counts, "records": worst, "views": list(HARMLESS)}

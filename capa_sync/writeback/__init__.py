@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from capa_sync.writeback.baseline import is_before_baseline
 from capa_sync.writeback.deliver import DeliveryReport, deliver_due
-from capa_sync.writeback.guard import ROLLING_DAY, Allowed, Brakes, Cause, Counts, Release, Stopped, choose
+from capa_sync.writeback.guard import ROLLING_DAY, Allowed, BrakePolicy, Cause, Counts, ReleaseLimit, Stopped, choose
 from capa_sync.writeback.plan import Target, TicketPlan, plan_ticket
 from capa_sync.writeback.samples import sample_texts
 from capa_sync.writeback.told import REPLACED
@@ -14,11 +14,11 @@ __all__ = [
     "REPLACED",
     "ROLLING_DAY",
     "Allowed",
-    "Brakes",
+    "BrakePolicy",
     "Cause",
     "Counts",
     "DeliveryReport",
-    "Release",
+    "ReleaseLimit",
     "Stopped",
     "Target",
     "TicketPlan",

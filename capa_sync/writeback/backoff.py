@@ -1,4 +1,4 @@
-"""When a write that did not get through is tried again: soon at first, then less often, never all in step."""
+"""When an undelivered write is tried again: soon at first, then less often, and never all writes at once."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ LONGEST = timedelta(hours=1)
 
 
 def wait(write_id: str, attempts: int) -> timedelta:
-    """Return the wait after `attempts` tries of one write: 5 s doubling up to 1 h, of which 50 to 100 percent.
+    """Return the wait after `attempts` tries of one write: 5 s, doubled each time up to 1 h, and of that 50 to 100 %.
 
-    The share is drawn from the write's id and the attempt, so that it differs between writes and never in a rerun.
+    The percentage follows from the write's id and the attempt: it differs between writes and is the same in a rerun.
     """
     full: timedelta = min(LONGEST, FIRST * (1 << min(max(attempts, 1) - 1, 20)))
     draw: float = hashlib.sha256(f"{write_id}:{attempts}".encode()).digest()[0] / 255

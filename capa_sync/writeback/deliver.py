@@ -1,4 +1,4 @@
-"""Draining the outbox of one source: a write is `unknown` before it is sent and looked up before it is sent again."""
+"""Delivers the outbox of one source: a write is marked `unknown` before it is sent, and looked up before a retry."""
 
 from __future__ import annotations
 
@@ -30,19 +30,19 @@ from capa_sync.writeback.standing import is_open_point
 from capa_sync.writeback.told import IN_PEACE, NOT_MISSED
 
 SHORTEST = timedelta(seconds=1)
-"""No write is tried twice within this time, whatever the tracker wishes."""
+"""Shortest wait before a retry, whatever time the tracker asks for."""
 
 
 class StopSignal(Protocol):
-    """Tells that the daemon is to stop; a `threading.Event` is one."""
+    """Reports that the daemon should stop; a `threading.Event` is one."""
 
     def is_set(self) -> bool:
-        """Tell whether to stop."""
+        """Return whether to stop."""
         ...
 
 
 Checkpoint = Callable[[str], None]
-"""Called with a stable name before and after each commit and each request, so that a test can kill us there.
+"""Called with a stable name before and after each commit and each request; a test can kill the process there.
 
 The names are `deliver.STEP.before` and `deliver.STEP.after` with STEP one of mark_unknown, look_up, request,
 mark_delivered, mark_waiting, mark_failed, mark_deleted, mark_withheld.
@@ -55,13 +55,13 @@ def pass_by(_name: str) -> None:
 
 @dataclass(slots=True)
 class DeliveryReport:
-    """What one draining did.
+    """What one call of `deliver_due` did.
 
     Attributes:
-        delivered: ids of writes that are on the tracker now. waiting, failed, withheld: ids, each marked so.
-        fault: what keeps the whole source from being written to; the rest of its writes was not tried.
-        not_before: nothing should be sent to this source before this instant; None when there is no such wish.
-        is_interrupted: the stop signal ended it early.
+        delivered: ids of writes that are on the tracker now. waiting, failed, withheld: ids of writes marked so.
+        fault: the fault that stops all writes to the source; the remaining writes were not tried.
+        not_before: nothing should be sent to this source before this instant; None without such a limit.
+        is_interrupted: the stop signal ended the delivery early.
     """
 
     delivered: list[str] = field(default_factory=list)
@@ -82,10 +82,11 @@ def deliver_due(
     stop: StopSignal,
     checkpoint: Checkpoint = pass_by,
 ) -> DeliveryReport:
-    """Deliver everything due on one source, each ticket's writes in their order; never raises a SourceError.
+    """Deliver every due write of one source, each ticket's writes in order; never raises a SourceError.
 
-    A ticket waits behind its own stuck write, never behind another ticket's (`Outbox.due`). Between two writes the
-    stop signal is looked at. What waits for the tracker or the network keeps its place with a later `not_before`.
+    A write waits for earlier writes on its own ticket, never for those on another ticket (`Outbox.due`). The stop
+    signal is checked before each write. A write that waits for the tracker or the network stays due, at a later
+    `not_before`.
     """
     report = DeliveryReport()
     courier = _Courier(source, outbox, writer, clock, checkpoint, report)
@@ -102,7 +103,7 @@ def deliver_due(
 
 @dataclass(frozen=True, slots=True)
 class _Courier:
-    """Carries one write after another and records every step."""
+    """Delivers one write after another and records every step."""
 
     source: str
     outbox: Outbox
@@ -112,7 +113,7 @@ class _Courier:
     report: DeliveryReport
 
     def carry(self, write: Write) -> None:
-        """Bring one write to the tracker, or mark why not."""
+        """Deliver one write, or record why it was not delivered."""
         if reason := self._reason_to_withhold(write):
             self._withhold(write, reason)
             return
@@ -123,20 +124,20 @@ class _Courier:
             self._note(write, fault)
         except CapaSyncError:
             raise
-        except Exception as error:  # noqa: BLE001 - one write waits and is looked up again; the others go on
+        except Exception as error:  # noqa: BLE001 - this write waits and is looked up again; the others continue
             self._note(write, DeliveryUnknown(self.source, own_error(error)))
         else:
             self._arrived(write, done)
 
     def _look_up(self, write: Write) -> Delivered | None:
-        """Ask the tracker whether a write of unknown fate is there."""
+        """Ask the tracker whether a write of state `unknown` was applied."""
         self.checkpoint("deliver.look_up.before")
         found = self.writer.look_up(write, self._remote_id(write))
         self.checkpoint("deliver.look_up.after")
         return found
 
     def _send(self, write: Write) -> Delivered:
-        """Commit that the fate is unknown, then send: a kill in between leaves the truth in the register."""
+        """Commit the state `unknown`, then send: if the process is killed in between, the register is still right."""
         self._mark("unknown", write, WriteState.UNKNOWN)
         self.checkpoint("deliver.request.before")
         done = self.writer.deliver(write, self._remote_id(write))
@@ -144,7 +145,7 @@ class _Courier:
         return done
 
     def _arrived(self, write: Write, done: Delivered) -> None:
-        """Record a delivery; a comment that a person deleted is put back once, while its points are open."""
+        """Record a delivery; a comment that a person deleted is written again once, while its points are open."""
         if not done.deleted_by_person or done.remote_id:
             self._mark("delivered", write, WriteState.DELIVERED, done=done)
             self.report.delivered.append(write.id)
@@ -154,7 +155,7 @@ class _Courier:
             self._withhold(write, reason)
 
     def _note(self, write: Write, fault: SourceError) -> None:
-        """Record what became of a write that did not get through, and whether the whole source must wait."""
+        """Record the state of a write that was not delivered, and whether the whole source must wait."""
         if isinstance(fault, (Skippable, WriteRefused)) and getattr(fault, "permanent", True):
             self._mark("failed", write, WriteState.FAILED, error=fault.message)
             self.report.failed.append(write.id)
@@ -169,7 +170,7 @@ class _Courier:
             self.report.not_before = until if isinstance(fault, NotBefore) or _wish(fault) is not None else None
 
     def _until(self, write: Write, fault: SourceError) -> datetime:
-        """Return when to try again: at the tracker's own wish, else after a growing wait."""
+        """Return when to try again: when the tracker asks for it, otherwise after a growing wait."""
         now, wish = self.clock.now(), _wish(fault)
         if isinstance(fault, NotBefore):
             return max(fault.until, now + SHORTEST)
@@ -177,7 +178,7 @@ class _Courier:
 
     @staticmethod
     def _stops_source(fault: SourceError) -> bool:
-        """Tell whether a fault holds for every ticket of the source."""
+        """Return whether a fault concerns every ticket of the source."""
         if isinstance(fault, (Retryable, NotBefore)):
             return fault.scope == ALL
         if isinstance(fault, DeliveryUnknown):
@@ -185,14 +186,14 @@ class _Courier:
         return isinstance(fault, Fatal) and not isinstance(fault, BadAnswer)
 
     def _reason_to_withhold(self, write: Write) -> str:
-        """Say why a comment that a person deleted is not put back, "" when nothing stands against a write."""
+        """Return why a write must be withheld after a person deleted our comment, "" when it may be sent."""
         if write.is_removal:
             return ""
         deletions = self.outbox.deletions(self.source, write.ticket_id) if write.kind is WriteKind.COMMENT else 0
         if deletions >= LEFT_IN_PEACE:
             return IN_PEACE
-        is_missed = self._remote_id(write) or any(map(is_open_point, write.points.values()))
-        return NOT_MISSED if deletions and not is_missed else ""
+        is_needed = self._remote_id(write) or any(map(is_open_point, write.points.values()))
+        return NOT_MISSED if deletions and not is_needed else ""
 
     def _withhold(self, write: Write, reason: str) -> None:
         self._mark("withheld", write, WriteState.WITHHELD, error=reason)
@@ -208,7 +209,7 @@ class _Courier:
         error: str = "",
         not_before: datetime | None = None,
     ) -> None:
-        """Commit one step of a delivery between its two checkpoints."""
+        """Commit one step of a delivery, with a checkpoint before and after."""
         self.checkpoint(f"deliver.mark_{step}.before")
         self.outbox.mark(
             write.id,
@@ -222,7 +223,7 @@ class _Courier:
         self.checkpoint(f"deliver.mark_{step}.after")
 
     def _remote_id(self, write: Write) -> str:
-        """Return the id of our comment, or of the newest note that we know of, "" when there is none."""
+        """Return the id of our comment, or of our newest known work note, "" when there is none."""
         if write.kind is WriteKind.COMMENT:
             return self.outbox.remote_comment(self.source, write.ticket_id)
         if write.kind is not WriteKind.WORK_NOTE:
@@ -232,5 +233,5 @@ class _Courier:
 
 
 def _wish(fault: SourceError) -> timedelta | None:
-    """Return how long the tracker itself asked to wait."""
+    """Return the wait that the tracker asked for, None when it asked for none."""
     return fault.retry_after if isinstance(fault, (Retryable, DeliveryUnknown)) else None

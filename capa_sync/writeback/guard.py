@@ -1,4 +1,4 @@
-"""The brakes (CONTRACT.md 4): whether planned writes of one source may go out now; pure, over counts handed in."""
+"""The brakes (CONTRACT.md 4): whether planned writes of one source may be sent now; pure, decided from counts."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from capa_sync.model.settings import WriteOptions
 from capa_sync.writeback.plan import TicketPlan
 
 ROLLING_DAY = timedelta(hours=24)
-"""New comments are counted over this stretch up to now, from the stored writes, so that no restart forgets them."""
+"""New comments are counted over this time up to now, from the stored writes: a restart does not reset the count."""
 SHARE_FROM = 50
-"""Tickets a source must have before the share of changed ones means anything."""
+"""With fewer tickets than this in a source, the share of changed tickets is not checked."""
 
 
 class Cause(StrEnum):
@@ -31,25 +31,25 @@ class Cause(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Release:
-    """A person's `sync --release N|all`: so many tickets may be written to, once; None means all."""
+class ReleaseLimit:
+    """A person's `sync --release N|all`: how many tickets may be written to, once; None means all."""
 
     tickets: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """What the brakes look at, for one source in one cycle.
+    """The input of the brakes, for one source in one cycle.
 
     Attributes:
-        planned: tickets with any write planned now. new_comments: those of them that notify people.
+        planned: tickets with a write planned now. new_comments: those of them that notify people.
         recent: notifying writes of the last rolling day that were delivered, are unknown, or wait in the outbox, of
-            every source on the same tracker, under whatever name.
-        changed: tickets judged before whose verdicts changed in this cycle. tickets: judged tickets of the source,
-            counted as far as `Brakes.worth_counting`.
-        is_activated: this register was released once before. is_held: a remembered stop of an earlier cycle
-            (`Stopped.is_latched`, `Allowed.holds`) was not released yet.
-        halt: the pause or withdrawal that a person asked for, None when nobody did.
+            all sources on the same tracker, whatever their names.
+        changed: tickets evaluated before whose verdicts changed in this cycle. tickets: evaluated tickets of the
+            source, counted up to `BrakePolicy.worth_counting`.
+        is_activated: this register was released before. is_held: a stored stop of an earlier cycle
+            (`Stopped.is_latched`, `Allowed.holds`) is not released yet.
+        halt: the pause or withdrawal that a person asked for, None when there is none.
     """
 
     planned: int
@@ -64,12 +64,12 @@ class Counts:
 
 @dataclass(frozen=True, slots=True)
 class Allowed:
-    """Writing may go on.
+    """Writing is allowed.
 
     Attributes:
-        tickets: at most so many tickets, None all. consumes: a release is used up with this.
-        lifts_hold: a remembered stop is over, since every planned ticket may be written to.
-        holds: a stop to remember for the tickets that the release did not reach, "" when there are none.
+        tickets: the most tickets that may be written to, None all. consumes: this uses up a release.
+        lifts_hold: a stored stop ends, since every planned ticket may be written to.
+        holds: the stop to store for the tickets beyond the release, "" when there are none.
     """
 
     tickets: int | None = None
@@ -80,9 +80,9 @@ class Allowed:
 
 @dataclass(frozen=True, slots=True)
 class Stopped:
-    """Nothing of this source is written; `reason` names cause, numbers and release.
+    """Nothing is written to this source; `reason` names the cause, the numbers and the release command.
 
-    `is_latched`: remember the stop, since the next cycle would no longer see its cause (`Counts.is_held`).
+    `is_latched`: store the stop, since the next cycle no longer sees its cause (`Counts.is_held`).
     `brief`: the cause with its numbers in a few words, for `plan`; "" where there is none.
     """
 
@@ -93,31 +93,31 @@ class Stopped:
 
     @property
     def is_safety_stop(self) -> bool:
-        """Tell a brake that held from write-back that is simply not on."""
+        """Return whether a brake stopped the writes; False when write-back is paused or not `on`."""
         return self.cause not in (Cause.OFF, Cause.PLAN, Cause.PAUSED)
 
     def raise_if_safety_stop(self) -> None:
-        """Raise SafetyStop (exit 4) with the reason when a brake held."""
+        """Raise SafetyStop (exit 4) with the reason when a brake stopped the writes."""
         if self.is_safety_stop:
             raise SafetyStop(self.reason)
 
 
 @dataclass(frozen=True, slots=True)
-class Brakes:
-    """The brakes of one source, by its settings."""
+class BrakePolicy:
+    """The brakes of one source with the limits of its settings."""
 
     source: str
     options: WriteOptions
 
     def worth_counting(self, changed: int) -> int:
-        """Return up to how many of a source's tickets must be counted: of so many, `changed` are no large share."""
+        """Return how many tickets of a source to count at most: in so many, `changed` is no large share."""
         return max(SHARE_FROM, int(changed / self.options.max_changed_share) + 1)
 
-    def check(self, counts: Counts, release: Release | None = None) -> Allowed | Stopped:
+    def check(self, counts: Counts, release: ReleaseLimit | None = None) -> Allowed | Stopped:
         """Decide on one source's planned writes of one cycle.
 
-        A release is for what is planned now, needed or not: no more tickets than it says are written to, and the
-        rest waits for another one.
+        A release is for what is planned now, even if no brake needs it: no more tickets than it allows are written
+        to, and the rest waits for the next release.
         """
         if self.options.mode != "on":
             return self._not_on()
@@ -128,18 +128,18 @@ class Brakes:
         return next(iter(self.holding(counts)), Allowed())
 
     def holding(self, counts: Counts) -> list[Stopped]:
-        """Return every brake that would hold these writes without a release, were the mode `on`."""
+        """Return every brake that would stop these writes in mode `on` without a release."""
         if counts.halt is not None:
             found = [self._withdrawal(counts)]
         else:
             found = [self._first_activation(counts), self._too_many_changes(counts), self._too_many_comments(counts)]
         return [stop for stop in found if stop is not None]
 
-    def _released(self, counts: Counts, release: Release) -> Allowed:
+    def _released(self, counts: Counts, release: ReleaseLimit) -> Allowed:
         if release.tickets is None or release.tickets >= counts.planned:
             return Allowed(tickets=release.tickets, consumes=True, lifts_hold=True)
         what = f"{release.tickets} of {_tickets(counts.planned)} were released, the rest waits"
-        return Allowed(tickets=release.tickets, consumes=True, holds=self._told(what))
+        return Allowed(tickets=release.tickets, consumes=True, holds=self._reason(what))
 
     def _not_on(self) -> Stopped:
         if self.options.mode == "plan":
@@ -183,15 +183,15 @@ class Brakes:
         return self._stop(Cause.TOO_MANY_COMMENTS, what, brief)
 
     def _stop(self, cause: Cause, what: str, brief: str, *, is_latched: bool = False) -> Stopped:
-        return Stopped(cause, self._told(f"{what}; nothing was written"), is_latched, brief)
+        return Stopped(cause, self._reason(f"{what}; nothing was written"), is_latched, brief)
 
-    def _told(self, what: str) -> str:
+    def _reason(self, what: str) -> str:
         hint = "look at `capa-sync plan`, then release once with `capa-sync sync --release N|all`"
         return f"{self.source}: safety stop: {what}; {hint}"
 
 
 def choose(plans: Mapping[str, TicketPlan], allowed: Allowed) -> Sequence[str]:
-    """Return ticket ids whose writes may go out: all, or the first `allowed.tickets`, worst state first."""
+    """Return ids of tickets whose writes may be sent: all, or the first `allowed.tickets`, worst state first."""
     order = ("overdue", "warning", "waived", "clear")
     ready = [ticket for ticket, plan in plans.items() if plan.writes]
     ready.sort(key=lambda ticket: (order.index(plans[ticket].state), ticket))

@@ -1,4 +1,4 @@
-"""From findings to intended writes on one ticket: nothing unasked, nothing twice, nothing changed nothing written."""
+"""From findings to intended writes on one ticket: nothing unasked, nothing twice; no change, no write."""
 
 from __future__ import annotations
 
@@ -17,26 +17,26 @@ from capa_sync.writeback.standing import Standing, fingerprint, is_open_point, s
 from capa_sync.writeback.told import Told
 
 NOTIFICATION_EVERY = timedelta(hours=24)
-"""At most one notification a ticket and day; a day is any 24 hours, so that midnight doubles nothing."""
+"""At most one notification per ticket in this time; 24 hours and no calendar day, so two cannot meet at midnight."""
 LEFT_IN_PEACE = 2
-"""Deletions of our comment by a person after which the ticket is left in peace (CONTRACT.md 8)."""
+"""After so many deletions of our comment by a person nothing more is written on the ticket (CONTRACT.md 8)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """The ticket to write on, as far as the plan needs to know it.
+    """The ticket to write on, as far as the plan needs it.
 
     Attributes:
-        register: this register's id. source, ticket_id, ticket_key: the ticket; of a joined record, the ticket of
-            the source named first in the settings.
+        register: this register's id. source, ticket_id, ticket_key: the ticket; of a joined record, the primary: the
+            ticket of the source named first in the settings.
         presence: where the ticket is. labels: its labels as last read; read_at: our instant of that read.
         is_before_baseline: it was closed before the baseline date and is closed now.
-        last_human_at: last edit or comment by a human, by the tracker's clock, which shows `tracker_now` now.
-        owner: display name of the accountable person, "" when there is none. owner_id: who that is.
-        deletions: how often a person deleted our comment. is_comment_gone: it was seen missing on the last read, or
+        last_human_at: last edit or comment by a human, by the tracker's clock; tracker_now: that clock now.
+        owner: display name of the accountable person, "" when there is none. owner_id: that person's id.
+        deletions: how often a person deleted our comment. is_comment_gone: it was missing at the last read, or
             the outbox no longer knows it.
-        joined_to: key of the ticket that speaks for this one (`same_as`), "" when it speaks for itself.
-        is_action: it is an action, and no record any more; `action_of` are the keys of its records.
+        joined_to: key of the primary when this ticket is its duplicate (`same_as`), otherwise "".
+        is_action: the ticket is now an action and no longer a record; `action_of`: the keys of its records.
     """
 
     register: str
@@ -59,7 +59,7 @@ class Target:
 
 
 class Learned(NamedTuple):
-    """What is to be remembered of a text that the ticket carries: what it rests on, and how its words compare."""
+    """What the register should store about a text on the ticket: its facts, and how its wording compares."""
 
     facts: Mapping[str, str] | None
     wording: Wording
@@ -70,11 +70,11 @@ class TicketPlan:
     """What to do on one ticket.
 
     Attributes:
-        writes: new intentions, in the order in which they are to be delivered.
-        withdraw: ids of writes not sent yet that are no longer wanted; to be marked withheld, "replaced".
-        look_again: our instant at which the plan may be another one by time alone; None when only news can tell.
-        withheld: why something wanted is not written (now), in words; "" when nothing is held back.
-        learned: write id -> what the register does not know yet of a text on the ticket.
+        writes: new intentions, in the order of their delivery.
+        withdraw: ids of unsent writes that are no longer wanted; they are to be marked withheld, "replaced".
+        look_again: next due instant, by our clock: the plan may change by time alone; None when it cannot.
+        withheld: why a wanted write is not made now, in words; "" when all are made.
+        learned: write id -> what the register does not know yet about a text on the ticket.
         state: `overdue`, `warning`, `waived` or `clear`.
     """
 
@@ -87,12 +87,12 @@ class TicketPlan:
 
     @property
     def is_quiet(self) -> bool:
-        """Tell whether carrying out this plan changes nothing, on the ticket or in the outbox."""
+        """Return whether this plan changes nothing, neither on the ticket nor in the outbox."""
         return not self.writes and not self.withdraw and not self.learned
 
     @property
     def notifies(self) -> bool:
-        """Tell whether carrying out this plan mails people in a way that counts."""
+        """Return whether this plan has a write that notifies people."""
         return any(write.notifies for write in self.writes)
 
 
@@ -105,26 +105,28 @@ def plan_ticket(
     options: WriteOptions,
     outcomes: Mapping[str, Outcome] | None = None,
 ) -> TicketPlan:
-    """Plan the writes for one ticket from its latest episodes and from every write ever meant for it.
+    """Plan the writes for one ticket from its latest episodes and from every write ever planned for it.
 
-    `outcomes` are the present verdicts of the rules in warn mode: they decide what may be said where nothing is open
-    (CONTRACT.md 2); None: not known.
+    `outcomes` are the present verdicts of the rules in warn mode. Where no point is open, they decide what the text
+    may say (CONTRACT.md 2). None: not known.
     """
-    told = Told(writes)
-    standing = stand([] if target.joined_to or target.is_action else findings, told.points, outcomes)
-    desk = _Desk(target, standing, told, now, options)
+    reported = Told(writes)
+    standing = stand([] if target.joined_to or target.is_action else findings, reported.points, outcomes)
+    planner = _Planner(target, standing, reported, now, options)
     if refusal := _refusal(target):
-        return TicketPlan(withdraw=desk.idle([]), state=standing.state, withheld=refusal, learned=desk.learned([]))
-    wanted = desk.wanted()
-    plan = TicketPlan(withdraw=desk.idle(wanted), state=standing.state, learned=desk.learned(wanted))
+        return TicketPlan(
+            withdraw=planner.idle([]), state=standing.state, withheld=refusal, learned=planner.learned([])
+        )
+    wanted = planner.wanted()
+    plan = TicketPlan(withdraw=planner.idle(wanted), state=standing.state, learned=planner.learned(wanted))
     if not wanted:
         return plan
-    fresh = [write for write in wanted if not desk.is_told(write)]
-    return _held(plan, fresh, desk) if fresh else plan
+    fresh = [write for write in wanted if not planner.is_reported(write)]
+    return _postponed(plan, fresh, planner) if fresh else plan
 
 
 def _refusal(target: Target) -> str:
-    """Say why nothing at all may be written on this ticket, "" when it may."""
+    """Return why nothing may be written on this ticket, "" when writing is allowed."""
     if target.presence is not Presence.PRESENT:
         return f"the ticket is {target.presence.value.replace('_', ' ')}"
     if target.is_before_baseline:
@@ -134,61 +136,61 @@ def _refusal(target: Target) -> str:
     return ""
 
 
-def _held(plan: TicketPlan, fresh: list[Write], desk: _Desk) -> TicketPlan:
-    """Hold back what must wait: everything while people are editing, a second notification within a day."""
-    if (rest := desk.unsettled()) > timedelta(0):
-        return replace(plan, withheld="a person edited the ticket a moment ago", look_again=desk.now + rest)
-    until = desk.quiet_until()
+def _postponed(plan: TicketPlan, fresh: list[Write], planner: _Planner) -> TicketPlan:
+    """Postpone what must wait: every write while people edit, a second notification within a day."""
+    if (rest := planner.unsettled()) > timedelta(0):
+        return replace(plan, withheld="a person edited the ticket a moment ago", look_again=planner.now + rest)
+    until = planner.quiet_until()
     if until is None or not any(write.notifies for write in fresh):
         return replace(plan, writes=tuple(fresh))
-    calm = tuple(write for write in fresh if not write.notifies)
-    return replace(plan, writes=calm, withheld="people were notified within the last day", look_again=until)
+    silent = tuple(write for write in fresh if not write.notifies)
+    return replace(plan, writes=silent, withheld="people were notified within the last day", look_again=until)
 
 
 @dataclass(frozen=True, slots=True)
-class _Desk:
-    """Everything one plan looks at, and the making of its writes."""
+class _Planner:
+    """The inputs of one plan; makes its writes."""
 
     target: Target
     standing: Standing
-    told: Told
+    reported: Told
     now: datetime
     options: WriteOptions
 
     def wanted(self) -> list[Write]:
-        """Return the writes that would bring the ticket to where it should be, told already or not."""
-        if not self.told.is_touched and not self.standing.shown:
+        """Return the writes for the desired state of the ticket, those already reported included."""
+        if not self.reported.is_touched and not self.standing.shown:
             return []
         return list(self._servicenow() if self.options.kind == "servicenow" else self._jira())
 
-    def is_told(self, write: Write) -> bool:
-        """Tell whether a wanted write is on the ticket or on its way already."""
+    def is_reported(self, write: Write) -> bool:
+        """Return whether a wanted write is already on the ticket or on its way."""
         if write.kind is WriteKind.LABELS:
-            return self.told.is_under_way(write.kind, write.hash)
+            return self.reported.is_under_way(write.kind, write.hash)
         if write.kind is WriteKind.COMMENT and self._must_recreate():
-            return self.told.is_under_way(write.kind, write.hash)
+            return self.reported.is_under_way(write.kind, write.hash)
         if self._is_to_be_refreshed(write):
-            return self.told.is_under_way(write.kind, write.hash)
-        return self.told.stands(write.kind, write.hash)
+            return self.reported.is_under_way(write.kind, write.hash)
+        return self.reported.stands(write.kind, write.hash)
 
     def _is_to_be_refreshed(self, write: Write) -> bool:
-        """Tell whether a person asked for the words of now, and the ticket still carries older ones."""
-        carried = self.told.carried(write.kind)
+        """Return whether a person asked for the present wording while the ticket still has an older one."""
+        carried = self.reported.carried(write.kind)
         return carried is not None and carried.wording is Wording.REFRESH and not _reads_as(write, carried)
 
     def learned(self, wanted: Iterable[Write]) -> dict[str, Learned]:
-        """Return what is new of the texts on the ticket: the facts of an older version's, and older words."""
+        """Return what the register should store about texts on the ticket: missing facts, and a changed wording."""
         texts = {write.kind: write for write in wanted}
         found: dict[str, Learned] = {}
         for kind in (WriteKind.COMMENT, WriteKind.FIELDS, WriteKind.WORK_NOTE):
-            if (carried := self.told.carried(kind)) is not None:
+            if (carried := self.reported.carried(kind)) is not None:
                 known = Learned(carried.facts, carried.wording)
                 if (now := self._known_now(carried, texts.get(kind))) != known:
                     found[carried.id] = now
         return found
 
     def _known_now(self, carried: Write, wanted: Write | None) -> Learned:
-        if wanted is None or wanted.hash != carried.hash:  # it says other things: no matter of wording
+        if wanted is None or wanted.hash != carried.hash:  # other content: its wording does not matter
             return Learned(carried.facts, Wording.CURRENT)
         facts = carried.facts if carried.facts is not None else wanted.facts
         if carried.kind is WriteKind.WORK_NOTE or _reads_as(wanted, carried):
@@ -196,37 +198,37 @@ class _Desk:
         return Learned(facts, max(carried.wording, Wording.OLDER))
 
     def idle(self, wanted: Iterable[Write]) -> tuple[str, ...]:
-        """Return ids of waiting writes whose content nobody wants any more."""
-        if not self.told.writes:
+        """Return ids of waiting writes whose content is no longer wanted."""
+        if not self.reported.writes:
             return ()
         keep = {write.kind: write.hash for write in wanted}
-        return tuple(gone for kind in WriteKind for gone in self.told.idle(kind, keep.get(kind, "")))
+        return tuple(write_id for kind in WriteKind for write_id in self.reported.idle(kind, keep.get(kind, "")))
 
     def unsettled(self) -> timedelta:
-        """Return how much quiet time is still missing since the last human edit, by the tracker's clock."""
+        """Return how long to wait until `settle` has passed since the last human edit, by the tracker's clock."""
         if self.target.last_human_at is None:
             return timedelta(0)
         passed = (self.target.tracker_now or self.now) - self.target.last_human_at
         return min(self.options.settle - passed, self.options.settle)
 
     def quiet_until(self) -> datetime | None:
-        """Return until when no further notification may go out on this ticket, None when one may."""
-        last = self.told.last_notified_at()
+        """Return until when this ticket may not notify people again, None when it may."""
+        last = self.reported.last_notified_at()
         return last + NOTIFICATION_EVERY if last and self.now < last + NOTIFICATION_EVERY else None
 
     def _must_recreate(self) -> bool:
-        """Tell whether our comment was missing at the last read, and we have not put it back since."""
-        last = self.told.delivered(WriteKind.COMMENT)
+        """Return whether our comment was missing at the last read and has not been delivered again since."""
+        last = self.reported.delivered(WriteKind.COMMENT)
         is_newer = last is not None and last.delivered_at is not None and last.delivered_at >= self.target.read_at
         return self.target.is_comment_gone and not is_newer
 
     def _jira(self) -> Iterable[Write]:
-        """Yield the comment, our labels' difference, and the issue property."""
+        """Yield the comment, the change of our labels, and the issue property."""
         is_gone = self._must_recreate()
-        if self.standing.shown or (self.told.reached(WriteKind.COMMENT) and not is_gone):
-            is_new = is_gone or not self.told.has_comment
+        if self.standing.shown or (self.reported.reached(WriteKind.COMMENT) and not is_gone):
+            is_new = is_gone or not self.reported.has_comment
             yield self._write(WriteKind.COMMENT, self._facts(), text=self._text(), notifies=is_new)
-        have = self.told.labels(self.target.labels, self.target.read_at)
+        have = self.reported.labels(self.target.labels, self.target.read_at)
         wanted = self.standing.labels
         if wanted != have:
             labels = self._make(WriteKind.LABELS, fingerprint(sorted(wanted)))
@@ -236,7 +238,7 @@ class _Desk:
         yield replace(self._write(WriteKind.PROPERTY, fields), fields=fields)
 
     def _servicenow(self) -> Iterable[Write]:
-        """Yield text and state fields where they exist, and a work note where people must hear of something."""
+        """Yield the text and state fields if configured, and a work note if there is something new for people."""
         if self.options.text_field or self.options.state_field:
             is_doubtful = not self.standing.shown and not self.standing.is_all_clear
             state = {self.options.state_field: self.standing.state} if self.options.state_field else {}
@@ -250,23 +252,23 @@ class _Desk:
             yield replace(note, marker=mark.line, notifies=bool(points))
 
     def _is_news(self) -> bool:
-        """Tell whether a point is new or worse than the last work note said, or all is clear since then."""
-        last = self.told.reached(WriteKind.WORK_NOTE)
+        """Return whether a point is new or worse than in the last work note, or all is clear since that note."""
+        last = self.reported.reached(WriteKind.WORK_NOTE)
         if self.standing.shown:
-            return any(not self.told.knows(finding, last) for finding in self.standing.shown)
+            return any(not self.reported.knows(finding, last) for finding in self.standing.shown)
         return self.standing.is_all_clear and last is not None and any(map(is_open_point, last.points.values()))
 
     def _facts(self) -> dict[str, str]:
-        """Return what the ticket's text rests on, by name."""
+        """Return the facts in the ticket's text, by name."""
         if self.target.is_action:
-            return {"joined": f"an action of {' '.join(self.target.action_of)}"}  # under the name all texts have
+            return {"joined": f"an action of {' '.join(self.target.action_of)}"}  # all texts have a fact of this name
         if self.target.joined_to:
             return {"joined": self.target.joined_to}
-        next_one = {"owner": self.target.owner_id} if self.standing.shown else {}
-        return {"joined": ""} | self.standing.facts | next_one
+        next_person = {"owner": self.target.owner_id} if self.standing.shown else {}
+        return {"joined": ""} | self.standing.facts | next_person
 
     def _text(self) -> WarningText:
-        """Word the ticket's text."""
+        """Return the ticket's text."""
         voice = Voice(self.now, self.options, self.target.owner)
         if self.target.is_action:
             return render_action(self.target.action_of, voice)
@@ -280,15 +282,15 @@ class _Desk:
         text: WarningText | None = None,
         notifies: bool = False,
     ) -> Write:
-        """Make a write that rests on these facts."""
-        write = self._make(kind, self.told.content(kind, facts))
+        """Make a write with these facts."""
+        write = self._make(kind, self.reported.content(kind, facts))
         points = self.standing.points if text else {}
         return replace(write, facts=facts, text=text, points=points, notifies=notifies)
 
     def _make(self, kind: WriteKind, digest: str) -> Write:
-        """Make a write whose id is the same whenever the same intention is planned again."""
+        """Make a write; when the same intention is planned again it has the same id."""
         target = self.target
-        base = self.told.intention(kind, digest)
+        base = self.reported.intention(kind, digest)
         place = (target.register, target.source, target.ticket_id, kind.value)
         return Write(
             id=base if isinstance(base, str) else fingerprint(*place, digest, base),
@@ -302,8 +304,8 @@ class _Desk:
         )
 
 
-def _reads_as(one: Write, other: Write) -> bool:
-    """Tell whether two writes have the same words, whenever they were written."""
-    if one.text is None or other.text is None:
+def _reads_as(write: Write, other: Write) -> bool:
+    """Return whether two writes have the same wording, apart from the instant of the write."""
+    if write.text is None or other.text is None:
         return True
-    return says_the_same(one.text.plain(), other.text.plain())
+    return says_the_same(write.text.plain(), other.text.plain())

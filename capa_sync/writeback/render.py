@@ -1,4 +1,4 @@
-"""What stands on a ticket, in neutral form: the sentences of the catalogue, filled in; vendors add their markup."""
+"""The text on a ticket in neutral form: the sentences of the catalogue, filled in; vendors add their markup."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _SENTENCE, _TITLE, _NAME, _REASON, _URL, _RULE = 400, 160, 60, 120, 300, 64
 
 @dataclass(frozen=True, slots=True)
 class Voice:
-    """What the wording needs besides the findings: the instant of the write, who is next, and the options.
+    """What the text needs besides the findings: the instant of the write, the owner, and the options.
 
     `owner` is the accountable person's display name, "" when nobody is named.
     """
@@ -31,13 +31,13 @@ class Voice:
 
 
 def render(standing: Standing, voice: Voice) -> WarningText:
-    """Return the text for a ticket: open points, or that there are none. At most five points, 8,000 characters."""
+    """Return the text for a ticket: its open points, or why there are none; at most 5 points, 8,000 characters."""
     head = _open_points(standing, voice) if standing.shown else [_nothing_open(standing, voice)]
-    return WarningText((*head, *_set_aside(standing.waived, voice), *_closing(standing, voice)))
+    return WarningText((*head, *_waived_points(standing.waived, voice), *_closing(standing, voice)))
 
 
 def render_moved(key: str, voice: Voice) -> WarningText:
-    """Return the text for a ticket whose record is now judged as part of another one (`same_as`)."""
+    """Return the text for a ticket whose record is now judged together with another one (`same_as`)."""
     rest = _as_of(voice) + say.MOVED.format(key=clean(key, _NAME))
     return WarningText((Paragraph((Span(say.CHECK, bold=True), Span(rest))),))
 
@@ -46,22 +46,22 @@ def _as_of(voice: Voice) -> str:
     return say.AS_OF.format(instant=minute(voice.at, voice.options.timezone))
 
 
-def _counted(count: int, one: str, several: str) -> str:
-    """Return a sentence that counts something, "" for none."""
-    return "" if count < 1 else one if count == 1 else several.format(count=count)
+def _counted(count: int, singular: str, plural: str) -> str:
+    """Return the sentence for a count, "" for none."""
+    return "" if count < 1 else singular if count == 1 else plural.format(count=count)
 
 
 def render_action(keys: Sequence[str], voice: Voice) -> WarningText:
-    """Return the text for a ticket that was a record and is the action of these records now; of none, it may be."""
+    """Return the text for a ticket that was a record and is now an action; `keys`: its records, which may be none."""
     named = f" of {clean(', '.join(keys), _TITLE)}" if keys else ""
-    told = (
+    rest = (
         f" (as of {minute(voice.at, voice.options.timezone)}): this ticket is an action{named} now; it is not checked"
     )
-    return WarningText((Paragraph((Span("Clause 10 check", bold=True), Span(f"{told} by itself."))),))
+    return WarningText((Paragraph((Span("Clause 10 check", bold=True), Span(f"{rest} by itself."))),))
 
 
 def _open_points(standing: Standing, voice: Voice) -> list[Paragraph]:
-    """Word the heading and the points, worst first."""
+    """Return the heading and the points, worst first."""
     count = len(standing.shown)
     heading = Span(_counted(count, say.TO_FIX_ONE, say.TO_FIX), bold=True)
     points = [_point(finding) for finding in standing.shown[:MAX_POINTS]]
@@ -70,7 +70,7 @@ def _open_points(standing: Standing, voice: Voice) -> list[Paragraph]:
 
 
 def _point(finding: Finding) -> Paragraph:
-    """Word one point: what is wrong, what the clause wants, what to do."""
+    """Return one point: what is wrong, what the clause expects, what to do."""
     clause = clean(finding.clause, _NAME)
     wanted = say.EXPECTED.format(clause=clause) if clause else say.EXPECTED_PLAIN
     spans = [Span(sentence(finding.message or finding.title, _SENTENCE), bold=True)]
@@ -81,7 +81,7 @@ def _point(finding: Finding) -> Paragraph:
 
 
 def _nothing_open(standing: Standing, voice: Voice) -> Paragraph:
-    """Word that nothing is open, and why: never more than was checked, never that the record conforms."""
+    """Return that nothing is open, and why: never more than was checked, never that the record conforms."""
     fixed = _counted(standing.fixed, say.FIXED_ONE, say.FIXED)
     fixed += _counted(standing.lapsed, say.LAPSED_ONE, say.LAPSED)
     match standing.calm:
@@ -107,12 +107,12 @@ def _doubt(standing: Standing) -> str:
     return say.OTHERS_UNSURE if standing.has_doubt else ""
 
 
-def _set_aside(waived: Sequence[Finding], voice: Voice) -> list[Paragraph]:
-    """Word each waived finding with its end, its person and the reason."""
-    return [Paragraph((Span(_aside(finding, voice.options.timezone)),)) for finding in waived[:MAX_POINTS]]
+def _waived_points(waived: Sequence[Finding], voice: Voice) -> list[Paragraph]:
+    """Return each waived finding with its end, its person and the reason."""
+    return [Paragraph((Span(_waived_point(finding, voice.options.timezone)),)) for finding in waived[:MAX_POINTS]]
 
 
-def _aside(finding: Finding, zone: str) -> str:
+def _waived_point(finding: Finding, zone: str) -> str:
     reason = say.BECAUSE.format(reason=sentence(finding.waived_reason, _REASON)) if finding.waived_reason else "."
     return say.SET_ASIDE.format(
         title=clean(finding.title or finding.rule, _TITLE).rstrip("."),
@@ -123,7 +123,7 @@ def _aside(finding: Finding, zone: str) -> str:
 
 
 def _closing(standing: Standing, voice: Voice) -> list[Paragraph]:
-    """Word who is next, where to read more, and the rule ids in small print."""
+    """Return who acts next, where to read more, and the rule ids in small print."""
     url, rules = voice.options.public_url, [clean(finding.rule, _RULE) for finding in standing.shown[:MAX_POINTS]]
     closing = [Paragraph((Span(_next_step(voice)),))] if standing.shown else []
     if url and len(url) <= _URL:

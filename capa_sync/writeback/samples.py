@@ -1,4 +1,4 @@
-"""The texts of ours on a ticket in each of its states, with made-up points: for a person to read beforehand."""
+"""Our text on a ticket in each of its states, with invented points, so that a person can read it beforehand."""
 
 from __future__ import annotations
 
@@ -36,11 +36,11 @@ _WAIVED = replace(
     waived_by="M. Roy",
     waived_reason="only one such system exists",
 )
-_OTHER, _TOLD = "action-planned", {"extent-assessed": "medium"}
+_OTHER, _REPORTED = "action-planned", {"extent-assessed": "medium"}
 
 
 def sample_texts() -> Iterator[tuple[str, WarningText]]:
-    """Yield each state of a ticket in words, with the text that stands on it then."""
+    """Yield each state of a ticket in words, with the text on it in that state."""
     lead = WriteOptions(
         mode="on", timezone="Europe/London", isms_lead="M. Roy", public_url="https://capa.example.com"
     )
@@ -49,19 +49,19 @@ def sample_texts() -> Iterator[tuple[str, WarningText]]:
     yield "one point; nobody owns the ticket, no lead and no link are set", render(stand([_POINT], {}), bare)
     yield "seven points", render(stand(many, {}), full)
     yield "one point, another one set aside", render(stand([many[0], _WAIVED], {}), full)
-    yield "what was open is set aside", render(stand([_WAIVED], _TOLD, {_POINT.rule: Outcome.BREACH}), full)
+    yield "what was open is set aside", render(stand([_WAIVED], _REPORTED, {_POINT.rule: Outcome.BREACH}), full)
     yield "joined to another ticket since", render_moved("CAPA-7", full)
-    for state, told, outcomes in (
-        ("all clear", _TOLD, {_POINT.rule: Outcome.OK}),
-        ("all clear; two were fixed, one lapsed", _told(3), {"rule-1": Outcome.OK, "rule-2": Outcome.OK}),
-        ("fixed; other checks cannot tell", _TOLD, {_POINT.rule: Outcome.OK, _OTHER: Outcome.CANNOT_TELL}),
-        ("the point cannot be told any more", _TOLD, {_POINT.rule: Outcome.CANNOT_TELL, _OTHER: Outcome.OK}),
-        ("no check that applies can tell", _TOLD, {_POINT.rule: Outcome.CANNOT_TELL}),
-        ("no check applies any more", _TOLD, {_POINT.rule: Outcome.NOT_APPLICABLE}),
+    for state, reported, outcomes in (
+        ("all clear", _REPORTED, {_POINT.rule: Outcome.OK}),
+        ("all clear; two were fixed, one lapsed", _reported(3), {"rule-1": Outcome.OK, "rule-2": Outcome.OK}),
+        ("fixed; other checks cannot tell", _REPORTED, {_POINT.rule: Outcome.OK, _OTHER: Outcome.CANNOT_TELL}),
+        ("the point cannot be reported any more", _REPORTED, {_POINT.rule: Outcome.CANNOT_TELL, _OTHER: Outcome.OK}),
+        ("no check that applies can tell", _REPORTED, {_POINT.rule: Outcome.CANNOT_TELL}),
+        ("no check applies any more", _REPORTED, {_POINT.rule: Outcome.NOT_APPLICABLE}),
     ):
-        gone = [replace(_CLEARED, rule=rule) for rule in told]
-        yield state, render(stand(gone, told, outcomes), full)
+        gone = [replace(_CLEARED, rule=rule) for rule in reported]
+        yield state, render(stand(gone, reported, outcomes), full)
 
 
-def _told(count: int) -> dict[str, str]:
+def _reported(count: int) -> dict[str, str]:
     return {f"rule-{number}": "medium" for number in range(1, count + 1)}

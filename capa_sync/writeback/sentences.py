@@ -1,7 +1,7 @@
-"""Every sentence of ours that stands on a ticket, besides the messages and fixes of the rule files.
+"""Every sentence that we write on a ticket, except the messages and fixes of the rule files.
 
-Names in braces are filled in by `render`, from texts that were cleaned before. The words "compliant" and "conforms"
-stand in none of them: a rule finds missing evidence, an auditor judges.
+`render` fills in the names in braces with cleaned texts. No sentence contains "compliant" or "conforms": a rule finds
+missing evidence, an auditor judges.
 """
 
 from __future__ import annotations

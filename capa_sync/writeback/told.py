@@ -1,4 +1,4 @@
-"""What a ticket carries already, read from its writes in the outbox: the planner's memory; pure."""
+"""What the ticket has reported already, read from its writes in the outbox; pure."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from capa_sync.model.write import OWN_LABELS, Write, WriteKind, WriteState
 from capa_sync.writeback.standing import UNSURE, fingerprint, is_open_point
 
 REPLACED = "replaced"
-"""Error of a withheld write that nobody wants any more, as the outbox words it."""
+"""Error text of a withheld write that is no longer wanted; the outbox sets it."""
 IN_PEACE = "left in peace: a person deleted our comment twice"
 NOT_MISSED = "a person deleted our comment, and nothing is open that would bring it back"
 
@@ -22,23 +22,23 @@ _REACHED = (WriteState.DELIVERED, WriteState.UNKNOWN)
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """The writes ever meant for one ticket, in the order of `seq`."""
+    """Every write ever planned for one ticket, in the order of `seq`."""
 
     writes: Sequence[Write] = field(default_factory=tuple)
 
     @property
     def current(self) -> Sequence[Write]:
-        """Return the writes since our text was last taken back from the ticket; all when it never was."""
+        """Return the writes after the last delivered removal of our text; all when there is none."""
         removals = [
-            place
-            for place, write in enumerate(self.writes)
+            position
+            for position, write in enumerate(self.writes)
             if write.is_removal and write.state is WriteState.DELIVERED
         ]
         return self.writes[removals[-1] + 1 :] if removals else self.writes
 
     @property
     def is_touched(self) -> bool:
-        """Tell whether anything of ours is, or may be, on the ticket."""
+        """Return whether a write of ours is, or may be, on the ticket."""
         return any(write.state in _REACHED for write in self.current)
 
     def reached(self, kind: WriteKind) -> Write | None:
@@ -59,12 +59,12 @@ class Told:
 
     @property
     def has_comment(self) -> bool:
-        """Tell whether a comment of ours was delivered and not deleted since, so that the next one is an edit."""
+        """Return whether our comment was delivered and not deleted since; the next write then edits it."""
         newest = self.newest(WriteKind.COMMENT)
         return self.delivered(WriteKind.COMMENT) is not None and newest is not None and newest.error != NOT_MISSED
 
     def newest(self, kind: WriteKind) -> Write | None:
-        """Return the newest write of a kind, whatever became of it."""
+        """Return the newest write of a kind, whatever its state."""
         return next((write for write in reversed(self.writes) if write.kind is kind), None)
 
     def delivered(self, kind: WriteKind) -> Write | None:
@@ -73,9 +73,9 @@ class Told:
         return next((write for write in done if write.state is WriteState.DELIVERED), None)
 
     def content(self, kind: WriteKind, facts: Mapping[str, str]) -> str:
-        """Return the hash of this content: of a write that says the same, in whatever words, its own.
+        """Return the digest of this content; a write with the same facts in other words gives its own digest.
 
-        So what is on the ticket or on its way is taken for the same while no fact differs.
+        So a text on the ticket or on its way counts as the same content while no fact differs.
         """
         for write in (self.newest(kind), self.reached(kind)):
             if write is not None and not write.is_removal and says_the_facts(write, facts):
@@ -83,33 +83,33 @@ class Told:
         return fingerprint(sorted(facts.items()))
 
     def carried(self, kind: WriteKind) -> Write | None:
-        """Return the write whose text is on the ticket for sure; None while a newer one may be."""
+        """Return the write whose text is certainly on the ticket; None while a newer one may be there instead."""
         newest = self.reached(kind)
         return newest if newest is not None and newest.state is WriteState.DELIVERED else None
 
     def stands(self, kind: WriteKind, digest: str) -> bool:
-        """Tell whether this content is on the ticket, on its way, or was refused for good: no reason to write."""
+        """Return whether this content is on the ticket, on its way, or refused for good; then nothing is written."""
         if self.is_under_way(kind, digest):
             return True
         carried = self.reached(kind)
         return carried is not None and carried.hash == digest
 
     def is_under_way(self, kind: WriteKind, digest: str) -> bool:
-        """Tell whether the newest write of a kind has this content and waits, is unknown, or was refused for good."""
+        """Return whether the newest write of a kind has this content and waits, is unknown, or was refused."""
         newest = self.newest(kind)
         if newest is None or newest.hash != digest:
             return False
         return newest.state in _UNDER_WAY or newest.error in (IN_PEACE, NOT_MISSED)
 
     def idle(self, kind: WriteKind, keep: str) -> list[str]:
-        """Return ids of writes of a kind that wait, were refused or are held, and whose content is not to `keep`."""
+        """Return ids of unsent, refused or withheld writes of a kind whose digest is not `keep`."""
         return [write.id for write in self.writes if write.kind is kind and write.hash != keep and _is_idle(write)]
 
     def intention(self, kind: WriteKind, digest: str) -> str | int:
-        """Return what tells this intention from others with the same content.
+        """Return what distinguishes this intention from others with the same content.
 
-        A write that was held back before it was ever sent is the same intention (its id is returned); otherwise the
-        place of the newest write of the kind counts, so that a later return to an earlier text is a new intention.
+        A write that was withheld before it was sent is the same intention: its id is returned. Otherwise the `seq` of
+        the newest write of the kind is returned, so that a later return to an earlier text is a new intention.
         """
         newest = self.newest(kind)
         if newest is not None and newest.hash == digest and newest.state is WriteState.WITHHELD:
@@ -117,7 +117,7 @@ class Told:
         return newest.seq if newest else 0
 
     def labels(self, read: Collection[str], read_at: datetime) -> frozenset[str]:
-        """Return our labels on the ticket: as read at `read_at`, with what we wrote since then laid over."""
+        """Return our labels on the ticket: those read at `read_at`, changed by our writes since then."""
         have = set(read) & OWN_LABELS
         for write in self.writes:
             if write.kind is WriteKind.LABELS and write.delivered_at is not None and write.delivered_at >= read_at:
@@ -125,34 +125,36 @@ class Told:
         return frozenset(have)
 
     def last_notified_at(self) -> datetime | None:
-        """Return when people were last notified on this ticket, or may have been."""
-        told = [write for write in self.writes if write.notifies and write.state in _REACHED]
-        return max((write.delivered_at or write.created_at for write in told), default=None)
+        """Return when this ticket last notified people, or may have; None when it never did."""
+        notifying = [write for write in self.writes if write.notifies and write.state in _REACHED]
+        return max((write.delivered_at or write.created_at for write in notifying), default=None)
 
     def knows(self, finding: Finding, note: Write | None) -> bool:
-        """Tell whether `note` told people of this episode at this severity or a graver one."""
+        """Return whether `note` reported this episode at this severity or a higher one."""
         if note is None or finding.opened_at > note.created_at:
             return False
-        told = note.points.get(finding.rule, "")
-        return is_open_point(told) and SEVERITY_ORDER.index(finding.severity) <= SEVERITY_ORDER.index(Severity(told))
+        reported = note.points.get(finding.rule, "")
+        if not is_open_point(reported):
+            return False
+        return SEVERITY_ORDER.index(finding.severity) <= SEVERITY_ORDER.index(Severity(reported))
 
 
 def says_the_facts(write: Write, facts: Mapping[str, str]) -> bool:
-    """Tell whether a write and a text to be made differ in no fact that both speak of.
+    """Return whether a write and a planned text agree in every fact that both contain.
 
-    A write of an older version has kept no facts: it says the same while the same points are open at the same
-    severities, and the same ones cannot be told.
+    A write of an older version has no facts: it agrees if the same points are open at the same severities, and the
+    same points are unsure.
     """
     if write.kind is WriteKind.PROPERTY:
         return dict(write.fields) == dict(facts)
     if write.facts is not None:
         return all(facts[name] == fact for name, fact in write.facts.items() if name in facts)
-    open_ones = {f"{rule}={fate}" for rule, fate in write.points.items() if is_open_point(fate)}
-    unsure = {rule for rule, fate in write.points.items() if fate == UNSURE}
+    open_ones = {f"{rule}={point}" for rule, point in write.points.items() if is_open_point(point)}
+    unsure = {rule for rule, point in write.points.items() if point == UNSURE}
     return open_ones == set(facts.get("shown", "").split()) and unsure == set(facts.get("unsure", "").split())
 
 
 def _is_idle(write: Write) -> bool:
-    """Tell whether a write is neither sent nor known to be unwanted."""
-    is_held = write.state is WriteState.WITHHELD and write.error not in (REPLACED, IN_PEACE)
-    return is_held or write.state in (WriteState.PENDING, WriteState.FAILED)
+    """Return whether a write is not sent and not yet known to be unwanted."""
+    is_withheld = write.state is WriteState.WITHHELD and write.error not in (REPLACED, IN_PEACE)
+    return is_withheld or write.state in (WriteState.PENDING, WriteState.FAILED)

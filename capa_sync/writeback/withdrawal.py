@@ -1,4 +1,4 @@
-"""Taking back what we wrote on one ticket: our comment, our labels, our property, our fields; pure."""
+"""Removes what we wrote on one ticket: our comment, our labels, our property, our fields; pure."""
 
 from __future__ import annotations
 
@@ -17,55 +17,55 @@ _REACHABLE = (Presence.PRESENT, Presence.OUT_OF_SCOPE)
 
 
 def plan_withdrawal(target: Target, writes: Sequence[Write], *, now: datetime, options: WriteOptions) -> TicketPlan:
-    """Plan the writes that leave nothing of ours on the ticket; work notes stay, ServiceNow has no way to take one.
+    """Plan the writes that remove all we wrote on the ticket; work notes stay, ServiceNow cannot remove them.
 
-    Neither the baseline nor a person's deletions stand against it, and nobody is notified.
+    The baseline and a person's deletions do not prevent it, and nobody is notified.
     """
-    told = Told(writes)
+    reported = Told(writes)
     if target.presence not in _REACHABLE:
-        waiting = tuple(gone for kind in WriteKind for gone in told.idle(kind, ""))
+        waiting = tuple(write_id for kind in WriteKind for write_id in reported.idle(kind, ""))
         return TicketPlan(withdraw=waiting, withheld=f"the ticket is {target.presence.value.replace('_', ' ')}")
-    wanted = list(_removals(target, told, now, options))
+    wanted = list(_removals(target, reported, now, options))
     keep = {write.kind: write.hash for write in wanted}
-    waiting = tuple(gone for kind in WriteKind for gone in told.idle(kind, keep.get(kind, "")))
-    fresh = tuple(write for write in wanted if not told.is_under_way(write.kind, write.hash))
+    waiting = tuple(write_id for kind in WriteKind for write_id in reported.idle(kind, keep.get(kind, "")))
+    fresh = tuple(write for write in wanted if not reported.is_under_way(write.kind, write.hash))
     return TicketPlan(writes=fresh, withdraw=waiting)
 
 
-def _removals(target: Target, told: Told, now: datetime, options: WriteOptions) -> Iterator[Write]:
-    """Yield one write for each kind of which something is, or may be, on the ticket."""
+def _removals(target: Target, reported: Told, now: datetime, options: WriteOptions) -> Iterator[Write]:
+    """Yield one removal for each kind of write that is, or may be, on the ticket."""
     if options.kind == "servicenow":
         columns = [column for column in (options.text_field, options.state_field) if column]
-        if columns and _may_carry(told, WriteKind.FIELDS):
-            yield _removal(target, told, WriteKind.FIELDS, now, fields=dict.fromkeys(columns, ""))
+        if columns and _may_carry(reported, WriteKind.FIELDS):
+            yield _removal(target, reported, WriteKind.FIELDS, now, fields=dict.fromkeys(columns, ""))
         return
-    if _may_carry(told, WriteKind.COMMENT):
-        yield _removal(target, told, WriteKind.COMMENT, now)
-    labels = told.labels(target.labels, target.read_at)
-    if labels and told.newest(WriteKind.LABELS) is not None:
-        yield _removal(target, told, WriteKind.LABELS, now, labels=tuple(sorted(labels)))
-    if _may_carry(told, WriteKind.PROPERTY):
-        yield _removal(target, told, WriteKind.PROPERTY, now)
+    if _may_carry(reported, WriteKind.COMMENT):
+        yield _removal(target, reported, WriteKind.COMMENT, now)
+    labels = reported.labels(target.labels, target.read_at)
+    if labels and reported.newest(WriteKind.LABELS) is not None:
+        yield _removal(target, reported, WriteKind.LABELS, now, labels=tuple(sorted(labels)))
+    if _may_carry(reported, WriteKind.PROPERTY):
+        yield _removal(target, reported, WriteKind.PROPERTY, now)
 
 
-def _may_carry(told: Told, kind: WriteKind) -> bool:
-    """Tell whether the newest write of a kind that reached the ticket, or may have, put something there."""
-    newest = told.last_reached(kind)
+def _may_carry(reported: Told, kind: WriteKind) -> bool:
+    """Return whether the ticket has, or may have, content of this kind after our newest write of the kind."""
+    newest = reported.last_reached(kind)
     return newest is not None and not (newest.is_removal and newest.delivered_at is not None)
 
 
 def _removal(
     target: Target,
-    told: Told,
+    reported: Told,
     kind: WriteKind,
     now: datetime,
     *,
     fields: dict[str, str] | None = None,
     labels: tuple[str, ...] = (),
 ) -> Write:
-    """Make a removal; its id is the same whenever the same removal is planned again."""
+    """Make a removal; when the same removal is planned again it has the same id."""
     digest = fingerprint("withdrawn", labels)
-    base = told.intention(kind, digest)
+    base = reported.intention(kind, digest)
     place = (target.register, target.source, target.ticket_id, kind.value)
     return Write(
         id=base if isinstance(base, str) else fingerprint(*place, digest, base),

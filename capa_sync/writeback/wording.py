@@ -1,4 +1,4 @@
-"""Making people's text safe to put into a sentence, and dates readable; no vendor's markup."""
+"""Makes people's text safe inside a sentence, and dates readable; without any vendor's markup."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _ENDS = (".", "!", "?", "…")
 def clean(text: str, limit: int) -> str:
     """Return untrusted text on one line, without control or direction characters, at most `limit` characters.
 
-    A text that imitates our own marker line (CONTRACT.md 8) loses its bracket, so that nobody can forge one.
+    A text that imitates our own marker line (CONTRACT.md 8) loses its bracket: nobody can forge a marker.
     """
     line = " ".join(one_line(text).split())
     if "[" in line:
@@ -32,7 +32,7 @@ def sentence(text: str, limit: int) -> str:
 
 
 def day(at: datetime, zone: str) -> str:
-    """Return the day of an instant as people in `zone` (an IANA name) write it: `4 June 2025`."""
+    """Return the day of an instant in `zone` (an IANA name) as people write it: `4 June 2025`."""
     return _day(at.astimezone(ZoneInfo(zone)))
 
 
@@ -47,7 +47,7 @@ def minute(at: datetime, zone: str) -> str:
 
 
 def _offset(local: datetime) -> str:
-    """Return the difference to UTC as people write it: `+1`, `-3:30`, nothing for none."""
+    """Return the difference to UTC as people write it: `+1`, `-3:30`, "" for none."""
     minutes = round((local.utcoffset() or timedelta()).total_seconds() / 60)
     hours, rest = divmod(abs(minutes), 60)
     return f"{'-' if minutes < 0 else '+'}{hours}{f':{rest:02}' if rest else ''}" if minutes else ""

@@ -9,23 +9,23 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from capa_sync.errors import SafetyStop
-from capa_sync.writeback.guard import ROLLING_DAY, Allowed, Brakes, Cause, Counts, Release, Stopped, choose
+from capa_sync.writeback.guard import ROLLING_DAY, Allowed, BrakePolicy, Cause, Counts, ReleaseLimit, Stopped, choose
 from capa_sync.writeback.plan import TicketPlan
 from tests.unit.writeback.bench import HOUR, ON, T0
 
-BRAKES = Brakes("jira", ON)
+BRAKES = BrakePolicy("jira", ON)
 CALM = Counts(planned=3, new_comments=3, recent=0, changed=3, tickets=100, is_activated=True)
 
 
 def test_calm_work_is_allowed() -> None:
     """Within every limit all goes out; a release at hand is for what is planned now, and used up."""
     assert BRAKES.check(CALM) == Allowed()
-    assert BRAKES.check(CALM, Release(5)) == Allowed(tickets=5, consumes=True, lifts_hold=True)
+    assert BRAKES.check(CALM, ReleaseLimit(5)) == Allowed(tickets=5, consumes=True, lifts_hold=True)
 
 
 def test_a_release_of_fewer_tickets_than_planned_holds_the_rest() -> None:
     """No more tickets than a person said, although the limits would allow more; the rest waits for another word."""
-    allowed = BRAKES.check(CALM, Release(2))
+    allowed = BRAKES.check(CALM, ReleaseLimit(2))
     assert isinstance(allowed, Allowed)
     assert (allowed.tickets, allowed.consumes, allowed.lifts_hold) == (2, True, False)
     assert allowed.holds.startswith("jira: safety stop: 2 of 3 tickets were released, the rest waits; look at")
@@ -35,7 +35,7 @@ def test_a_release_of_fewer_tickets_than_planned_holds_the_rest() -> None:
 @pytest.mark.parametrize(("mode", "cause"), [("off", Cause.OFF), ("plan", Cause.PLAN), ("of", Cause.OFF)])
 def test_only_on_is_on(mode: str, cause: Cause) -> None:
     """Off and plan write nothing, whatever is released, and are no safety stop."""
-    verdict = Brakes("jira", replace(ON, mode=mode)).check(CALM, Release())
+    verdict = BrakePolicy("jira", replace(ON, mode=mode)).check(CALM, ReleaseLimit())
     assert isinstance(verdict, Stopped)
     assert (verdict.cause, verdict.is_safety_stop) == (cause, False)
     verdict.raise_if_safety_stop()
@@ -52,10 +52,10 @@ def test_the_first_activation_of_a_register_needs_a_release() -> None:
     )
     with pytest.raises(SafetyStop, match="--release N"):
         stopped.raise_if_safety_stop()
-    partly = BRAKES.check(first, Release(2))
+    partly = BRAKES.check(first, ReleaseLimit(2))
     assert isinstance(partly, Allowed)
     assert (partly.tickets, partly.consumes) == (2, True)
-    assert BRAKES.check(first, Release()) == Allowed(tickets=None, consumes=True, lifts_hold=True)
+    assert BRAKES.check(first, ReleaseLimit()) == Allowed(tickets=None, consumes=True, lifts_hold=True)
     assert BRAKES.check(replace(first, planned=0, new_comments=0, changed=0)) == Allowed()
 
 
@@ -90,8 +90,8 @@ def test_a_stop_on_changes_holds_in_the_next_calm_cycle() -> None:
     """What was stopped cannot slip out later, when nothing changes any more; a whole release ends it."""
     held = replace(CALM, changed=0, is_held=True)
     assert isinstance(BRAKES.check(held), Stopped)
-    assert isinstance(BRAKES.check(held, Release(1)), Allowed)
-    assert BRAKES.check(held, Release(3)) == Allowed(tickets=3, consumes=True, lifts_hold=True)
+    assert isinstance(BRAKES.check(held, ReleaseLimit(1)), Allowed)
+    assert BRAKES.check(held, ReleaseLimit(3)) == Allowed(tickets=3, consumes=True, lifts_hold=True)
     assert BRAKES.check(replace(held, planned=0, new_comments=0)) == Allowed()
 
 
@@ -133,7 +133,7 @@ def test_tickets_need_not_be_counted_further_than_they_matter(
     changed: int, tickets: int, share: float, is_held: bool
 ) -> None:
     """Counting no further than the brakes say gives the same answer, in the same words, for any mirror."""
-    brakes = Brakes("jira", replace(ON, max_changed_share=share))
+    brakes = BrakePolicy("jira", replace(ON, max_changed_share=share))
     counts = replace(CALM, changed=changed, tickets=tickets, is_held=is_held)
     counted = min(tickets, brakes.worth_counting(changed))
     assert brakes.check(replace(counts, tickets=counted)) == brakes.check(counts)
