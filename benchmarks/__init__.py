@@ -1,6 +1,7 @@
-"""Speed and memory of capa-sync, measured beside a floor in the same run; `make bench` is the command.
+"""Speed and memory of capa-sync, measured against a floor in the same run; the command is `make bench`.
 
-Servers here answer from memory and run as processes of their own, so that what is measured is the client alone.
+The floor is a minimal client that reads the same data and does nothing else. The servers answer from memory and run
+in their own processes, so that only the client is measured.
 """
 
 from __future__ import annotations

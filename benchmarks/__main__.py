@@ -1,8 +1,8 @@
-"""`make bench`: runs every measurement beside its floor and prints the table that stands in README.
+"""`make bench`: runs every measurement together with its floor and prints the table of the README.
 
-By default small sizes, so that it ends within two minutes; `--full` takes the sizes of the issue. Each measurement
-is a process of its own, and so is each tracker. Ratios count, not seconds: floor and capa-sync take turns on the same
-machine, and the middle of the rounds is told.
+The default sizes are small, so that the run ends within two minutes; `--full` uses full sizes. Each measurement and
+each tracker runs in its own process. Ratios count, not seconds: floor and capa-sync take turns on the same machine,
+and the table shows the median of the rounds.
 """
 
 from __future__ import annotations
@@ -22,7 +22,12 @@ from benchmarks.trackers import tracker
 
 @dataclass(frozen=True, slots=True)
 class Sizes:
-    """How much is read: tickets, tickets behind latency, tickets of the memory runs, edits, rounds."""
+    """How much is read.
+
+    Attributes:
+        tickets: tickets of most measurements. distant: tickets behind a network latency.
+        endless, large: tickets of the two memory measurements. edits: edited tickets. rounds: repetitions.
+    """
 
     tickets: int
     distant: int
@@ -34,12 +39,12 @@ class Sizes:
 
 SMALL = Sizes(tickets=5_000, distant=3_000, endless=10_000, large=1_000, edits=300, rounds=3)
 STARTS = 7
-"""Rounds of starting a verb: each takes less than a second."""
+"""Rounds of starting a command; each takes less than a second."""
 FULL = Sizes(tickets=50_000, distant=5_000, endless=500_000, large=3_000, edits=1_000, rounds=1)
 
 
 def compare(kind: str, url: str, what: str, sizes: Sizes) -> tuple[float, float, Result]:
-    """Let floor and capa-sync take turns; return the middle ratios of wall and of CPU time, and our last result."""
+    """Run floor and capa-sync in turn; return the median ratios of wall and of CPU time, and our last result."""
     ratios, cpu = [], []
     for _ in range(sizes.rounds):
         floor = measure("floor", kind, url)
@@ -54,21 +59,21 @@ def compare(kind: str, url: str, what: str, sizes: Sizes) -> tuple[float, float,
 def _against_floor(kind: str, name: str, limit: float, sizes: Sizes) -> Iterator[TableLine]:
     with tracker(kind, sizes.tickets) as url:
         ratio, cpu, ours = compare(kind, url, "backfill", sizes)
-        told = f"{ratio:.2f} × ({ours['seconds']:.1f} s; of CPU {cpu:.2f} ×)"
+        measured = f"{ratio:.2f} × ({ours['seconds']:.1f} s; of CPU {cpu:.2f} ×)"
         size = f"{sizes.tickets:,} tickets, {ours['changes']:,} changes"
-        yield TableLine(f"{name} backfill, {size}", told, f"≤ {limit} × floor", ratio <= limit)
+        yield TableLine(f"{name} backfill, {size}", measured, f"≤ {limit} × floor", ratio <= limit)
         peak = ours["peak_mib"]
         yield TableLine(f"{name} backfill, peak of memory", f"{peak:.0f} MiB", "< 250 MiB", peak < 250)
         if kind == "jira":
             ratio, cpu, ours = compare(kind, url, "first_cycle", sizes)
-            told = f"{ratio:.2f} × ({ours['seconds']:.1f} s; of CPU {cpu:.2f} ×), {ours['judged']:,} judged"
-            yield TableLine("whole first cycle: read, map, judge, plan", told, "≤ 3 × floor", ratio <= 3)
+            measured = f"{ratio:.2f} × ({ours['seconds']:.1f} s; of CPU {cpu:.2f} ×), {ours['judged']:,} judged"
+            yield TableLine("whole first cycle: read, map, judge, plan", measured, "≤ 3 × floor", ratio <= 3)
             peak = ours["peak_mib"]
             yield TableLine("the same, peak of memory", f"{peak:.0f} MiB", "< 250 MiB", peak < 250)
 
 
 def _polls(kind: str, name: str, requests: int, sizes: Sizes) -> Iterator[TableLine]:
-    """Polls after nothing happened and after some edits; warnings that wait for a release are held back meanwhile."""
+    """Measure polls without a change and after some edits; warnings meanwhile wait for a release and are not sent."""
     edits = ("--edits", str(sizes.edits))
     few = sizes.tickets // 10
     with tracker(kind, sizes.tickets) as url:
@@ -76,15 +81,19 @@ def _polls(kind: str, name: str, requests: int, sizes: Sizes) -> Iterator[TableL
     with tracker(kind, few) as url:
         smaller = measure("next_cycle", kind, url, *edits)
     own, asked = found["quiet_own_ms"], found["quiet_requests"]
-    told = f"{asked:.0f} requests, {own:.1f} ms CPU besides the client library's"
+    measured = f"{asked:.0f} requests, {own:.1f} ms CPU besides the client library's"
     is_met = asked == requests and own < 5
-    yield TableLine(f"{name} poll, nothing changed", told, f"{requests} requests, < 5 ms", is_met)
-    told = f"{found['read']:,} read and {found['judged']:,} judged with {found['requests']} requests"
+    yield TableLine(f"{name} poll, nothing changed", measured, f"{requests} requests, < 5 ms", is_met)
+    measured = f"{found['read']:,} read and {found['judged']:,} judged with {found['requests']} requests"
     is_met = found["read"] == found["judged"] == sizes.edits
-    yield TableLine(f"{name}: {sizes.edits:,} of {sizes.tickets:,} edited", told, "work as for those alone", is_met)
+    yield TableLine(
+        f"{name}: {sizes.edits:,} of {sizes.tickets:,} edited", measured, "work as for those alone", is_met
+    )
     ratio = found["cpu"] / smaller["cpu"]
-    told = f"{ratio:.2f} × the CPU, {smaller['requests']} requests there"
-    yield TableLine(f"the same beside {sizes.edits:,} of {few:,} edited", told, "0.8 to 1.2 ×", 0.8 <= ratio <= 1.2)
+    measured = f"{ratio:.2f} × the CPU, {smaller['requests']} requests there"
+    yield TableLine(
+        f"the same beside {sizes.edits:,} of {few:,} edited", measured, "0.8 to 1.2 ×", 0.8 <= ratio <= 1.2
+    )
 
 
 def _distant(sizes: Sizes) -> Iterator[TableLine]:
@@ -93,9 +102,9 @@ def _distant(sizes: Sizes) -> Iterator[TableLine]:
         chain = measure("backfill", "servicenow", url, "--budget", "30/s", "--sessions", "1")
     speed = chain["seconds"] / sliced["seconds"]
     rate = sliced["requests"] / sliced["seconds"]
-    told = f"{speed:.1f} × the speed of one chain, {rate:.0f} requests a second"
+    measured = f"{speed:.1f} × the speed of one chain, {rate:.0f} requests a second"
     what = f"ServiceNow, {sizes.distant:,} rows, 200 ms latency, budget 30/s"
-    yield TableLine(what, told, "≥ 3 ×, within the budget", speed >= 3 and rate <= 31)
+    yield TableLine(what, measured, "≥ 3 ×, within the budget", speed >= 3 and rate <= 31)
 
 
 def _endless(sizes: Sizes) -> Iterator[TableLine]:
@@ -109,7 +118,7 @@ def _endless(sizes: Sizes) -> Iterator[TableLine]:
 
 
 def _large(sizes: Sizes) -> Iterator[TableLine]:
-    """Tickets as large as real ones, with some of 3 MB, through a whole first cycle."""
+    """Measure a whole first cycle over tickets as large as real ones, some of 3 MB."""
     for kind, name in (("jira-large", "Jira Cloud"), ("jira-dc-large", "Jira Data Center")):
         with tracker(kind, sizes.large) as url:
             found = measure("first_cycle", "jira", url)
@@ -121,7 +130,7 @@ def _large(sizes: Sizes) -> Iterator[TableLine]:
 
 
 def run(sizes: Sizes, parts: list[str]) -> Iterator[TableLine]:
-    """Run what was asked for."""
+    """Run the given parts and yield the lines of the table."""
     if "start" in parts:
         yield from starts(STARTS)
     if "jira" in parts:
@@ -130,7 +139,7 @@ def run(sizes: Sizes, parts: list[str]) -> Iterator[TableLine]:
         yield from _against_floor("servicenow", "ServiceNow", 2.0, sizes)
     if "poll" in parts:
         yield from _polls("jira", "Jira Cloud", 1, sizes)
-        # two tables are mirrored: the records' and the actions'
+        # two tables are mirrored: records and actions
         yield from _polls("servicenow", "ServiceNow", 4, sizes)
     if "latency" in parts:
         yield from _distant(sizes)

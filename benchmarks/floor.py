@@ -1,7 +1,7 @@
-"""The floor that the issue names: the same pages over one session, orjson, plain `executemany`, a transaction a page.
+"""The floor: the same pages over one session, orjson, plain `executemany`, one transaction for each page.
 
-It keeps nothing that capa-sync promises: no digest, no versions, no cursor, no order, no check of any answer. Only
-durability is the same (WAL, synchronous = FULL), so that ratios do not come from fsync.
+It does nothing that capa-sync promises: no digest, no versions, no cursor, no order, no check of any answer. Only
+durability is the same (WAL, synchronous = FULL), so that fsync does not cause the ratios.
 """
 
 from __future__ import annotations
@@ -40,14 +40,14 @@ class FloorFile:
         self.db.execute("COMMIT")
 
     def counts(self) -> tuple[int, int]:
-        """Return numbers of raw rows and of items."""
+        """Return how many raw rows and how many items the file has."""
         tickets = self.db.execute("SELECT COUNT(*) FROM raw").fetchone()[0]
         items = self.db.execute("SELECT COUNT(*) FROM item").fetchone()[0]
         return tickets, items
 
 
 def read_jira(url: str, file: FloorFile) -> None:
-    """Read a Jira Cloud: search pages of 100, and after each ten the bulk changelog of their thousand ids."""
+    """Read a Jira Cloud site: search pages of 100, and after ten pages the bulk changelog of their 1000 ids."""
     session = requests.Session()
     body: dict[str, Any] = {"jql": "(project = CAPA) ORDER BY created ASC, key ASC", "maxResults": 100}
     body["fields"] = ["*all"]
@@ -84,7 +84,7 @@ def _jira_histories(session: requests.Session, url: str, file: FloorFile, ids: l
 
 
 def read_servicenow(url: str, file: FloorFile, page_size: int) -> None:
-    """Read a table by sys_id, and of each page the audit rows and notes, for as many records at once as we do."""
+    """Read a table by sys_id, and for each page the audit rows and notes, 40 records at once as capa-sync does."""
     session, after = requests.Session(), ""
     while True:
         query = f"sys_id>{after}^ORDERBYsys_id" if after else "ORDERBYsys_id"

@@ -1,7 +1,7 @@
-"""Times hostile texts of doubling length on every pattern that meets ticket text, and on what is made of them.
+"""Times every pattern and every function that reads ticket text on hostile texts of doubling length.
 
-Work that is linear doubles with the text; quadratic work is four times as much. Each text is a few characters over
-and over: what patterns begin with, what they repeat, and what they wait for in vain.
+Linear work doubles with the length of the text; quadratic work becomes four times as much. Each text repeats a few
+characters: the beginning of a pattern, a repeated part, or a text after which the end never comes.
 """
 
 from __future__ import annotations
@@ -99,14 +99,14 @@ SEEDS = (
 )
 BEHIND = ("[", "Parent values: ", "[capa-sync ", "a.b@1f[", "2026-01-01T", "<a ", "{adf}", " why 1", "please enter")
 SHORT = ("a", " ", "1", "(1)", " the text", "x=\"'", "(1)Level 1 values: (1)", "=,", "]", "0-", "{adf}")
-"""What some patterns must begin with, and what is repeated behind it."""
+"""What some patterns must begin with; `SHORT` is repeated behind it."""
 TEXTS = tuple(("", seed) for seed in SEEDS) + tuple((head, seed) for head in BEHIND for seed in SHORT)
 LENGTHS = (25_000, 50_000, 100_000)
 Work = Callable[[str], object]
 
 
 def works() -> Iterator[tuple[str, Work]]:
-    """Every pattern in each way that it may be used, and every reader of text."""
+    """Yield every pattern with all methods that it may use, and every function that reads text."""
     for name, pattern in sorted(REGISTERED.items()):
         yield name, _use(pattern)
     yield "wiki_text", wiki_text
@@ -136,14 +136,14 @@ def _seconds(work: Work, text: str) -> float:
 
 
 def worst_growth(work: Work, seed: str, head: str) -> tuple[float, float]:
-    """Return by how much the work grew when the text doubled, and the seconds of the longest text."""
+    """Return the largest growth of the work when the length doubled, and the seconds of the longest text."""
     before, growth, last, shorter = 0.0, 0.0, 0.0, ""
     for length in LENGTHS:
         text = (head + seed * (length // len(seed)))[:length]
         last = _seconds(work, text)
-        if last > 0.02 and last > 3 * before > 0:  # a second look, for others use this machine too
-            before, last = (min(_seconds(work, each) for _ in range(5)) for each in (shorter, text))
-        if last > 0.02 and before > 0:  # below that the clock of processes tells nothing
+        if last > 0.02 and last > 3 * before > 0:  # measure again: other processes may disturb
+            before, last = (min(_seconds(work, sample) for _ in range(5)) for sample in (shorter, text))
+        if last > 0.02 and before > 0:  # below that, the process clock is too coarse
             growth = max(growth, last / before)
         if last > 3:
             return max(growth, 99), last
@@ -152,7 +152,7 @@ def worst_growth(work: Work, seed: str, head: str) -> tuple[float, float]:
 
 
 def hostile_texts() -> Iterator[TableLine]:
-    """Measure every pattern and reader on every hostile text; one line for all, which names the worst."""
+    """Measure every pattern and function on every hostile text; yield one line that names the worst."""
     growth, slowest = (0.0, ""), (0.0, "")
     count = 0
     for name, work in works():
@@ -161,8 +161,8 @@ def hostile_texts() -> Iterator[TableLine]:
             grown, seconds = worst_growth(work, seed, head)
             what = f"{name} on {head + seed!r}"
             growth, slowest = max(growth, (grown, what)), max(slowest, (seconds, what))
-    told = f"{growth[0]:.1f} × ({growth[1]}); slowest {slowest[0]:.2f} s ({slowest[1]})"
+    measured = f"{growth[0]:.1f} × ({growth[1]}); slowest {slowest[0]:.2f} s ({slowest[1]})"
     is_met = growth[0] <= 3 and slowest[0] < 1
     yield TableLine(
-        f"patterns on {count:,} hostile texts, length doubled up to 100,000", told, "≤ 3 ×, < 1 s", is_met
+        f"patterns on {count:,} hostile texts, length doubled up to 100,000", measured, "≤ 3 ×, < 1 s", is_met
     )

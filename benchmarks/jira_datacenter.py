@@ -1,4 +1,4 @@
-"""The generated Jira as a Data Center: pages by offset, each issue with its whole history inside."""
+"""The generated Jira as a Data Center: pages by offset, each issue contains its whole history."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from benchmarks.server import Answer
 
 _HEADERS = f"X-AUSERNAME: {ME}\r\n".encode()
 _PAGE = 1000
-"""Most tickets of a page, as `jira.search.views.default.max` has it."""
+"""Most tickets of a page: the default of `jira.search.views.default.max`."""
 _ME = {"key": ME, "name": ME, "displayName": "capa-sync", "active": True, "timeZone": "UTC"}
 
 
 class DataCenterSite(JiraSite):
-    """What a Jira Data Center with these issues answers."""
+    """The answers of a Jira Data Center with these tickets."""
 
     def answer(self, method: str, target: str, body: bytes) -> Answer:
         """Answer one request."""

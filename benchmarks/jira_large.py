@@ -1,7 +1,7 @@
-"""The generated Jira with tickets as large as real ones: 40 kB each as read, every 300th of 3 MB.
+"""The generated Jira with tickets as large as real ones: 40 kB each as read, every 300th ticket has 3 MB.
 
-A third of the bytes are the fields and comments of the issue, the rest is its history, as in real trackers, where
-each edit of a long text keeps it twice.
+A third of the bytes are fields and comments, the rest is history, as in real trackers: each edit of a long text
+stores the text twice.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ LONG_FIELD = "customfield_11001"
 """A field that no mapping reads."""
 GIANT_EVERY = 300
 EDITS, EDITS_OF_A_GIANT = 9, 46
-"""Edits of the long field, beside those of the ticket's life."""
+"""Edits of the long field, in addition to the edits from the pool."""
 _WORDS = b"the review of the finance application was not done in time and nobody was told of it, so that "
 
 
 class LargeTickets(GeneratedTickets):
-    """So many large tickets."""
+    """Tickets with a long field and a long history."""
 
     def __init__(self, size: int) -> None:
         super().__init__(size)
@@ -30,18 +30,18 @@ class LargeTickets(GeneratedTickets):
         self._field_of_a_giant = _member(250_000)
 
     def issue(self, number: int) -> bytes:
-        """A ticket's JSON with a long field."""
+        """Return the JSON of a ticket with a long field."""
         field = self._field_of_a_giant if _is_giant(number) else self._field
         return super().issue(number).replace(b'"fields":{', b'"fields":{' + field, 1)
 
     def entries(self, number: int) -> list[bytes]:
-        """A ticket's whole history, entry by entry; one edited now has that as its last."""
+        """Return the whole history of a ticket, entry by entry; an edit made during the run is the last entry."""
         long = self._entries_of_a_giant if _is_giant(number) else self._entries
         return [*long, *super().entries(number)]
 
 
 def long_edits(size: int) -> int:
-    """How many edits of the long field so many tickets have in all."""
+    """Return how many edits of the long field `size` tickets have in total."""
     giants = sum(map(_is_giant, range(size)))
     return giants * EDITS_OF_A_GIANT + (size - giants) * EDITS
 
@@ -59,7 +59,7 @@ def _member(length: int) -> bytes:
 
 
 def _edits(count: int, length: int) -> list[bytes]:
-    """History entries that each keep the long text before and after."""
+    """Return history entries, each with the long text before and after the edit."""
     author = {"accountId": "long-text-editor", "displayName": "Anna Lee", "active": True}
     items = [{"field": "Spare 1", "fieldtype": "custom", "fieldId": LONG_FIELD, "from": None, "to": None}]
     found = []

@@ -1,4 +1,4 @@
-"""Lives of corrective actions painted as Jira Cloud's JSON, with `%b` where ids and instants go."""
+"""Renders generated ticket histories as the JSON of Jira Cloud, with `%b` in the places of ids and instants."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from capa_sync.sandbox.stories.people import PEOPLE
 from capa_sync.sandbox.stories.vocabulary import WORDS
 
 ME = "5b10ac8d82e05b22cc7d4e99"
-"""The account that we sign in with."""
+"""The account id of capa-sync."""
 _PICTURES = {size: f"https://avatar.example.com/initials/{size}.png" for size in ("48x48", "24x24", "16x16", "32x32")}
 
 
 def person(account: str, name: str) -> dict[str, Any]:
-    """One user as Cloud tells it everywhere."""
+    """Return one user as Cloud shows it in every answer."""
     return {
         "self": f"https://example.atlassian.net/rest/api/3/user?accountId={account}",
         "accountId": account,
@@ -31,11 +31,11 @@ def person(account: str, name: str) -> dict[str, Any]:
     }
 
 
-_PEOPLE = {one.id: person(one.cloud, one.name) for one in PEOPLE.values()}
+_PEOPLE = {actor.id: person(actor.cloud, actor.name) for actor in PEOPLE.values()}
 
 
 class Painter:
-    """Paints with the fields and statuses of the sandbox's story."""
+    """Renders issues and history entries with the fields and statuses of the sandbox's story."""
 
     def __init__(self) -> None:
         lines = list(site_lines("cloud"))
@@ -45,13 +45,13 @@ class Painter:
         self._status = {line["name"]: line for line in self.statuses}
 
     def id_of(self, name: str) -> str:
-        """The field id of a canonical field."""
+        """Return the field id of a canonical field."""
         word = WORDS[name]
         builtin = {"title": "summary", "description": "description", "owner": "assignee", "due_at": "duedate"}
         return builtin[name] if word.is_builtin else str(self._field[word.jira]["id"])
 
     def issue(self, life: TicketLife, number: int) -> bytes:
-        """The issue with `*all` fields: id, id, key, created, updated are left open."""
+        """Return the issue with `*all` fields; id, key, created and updated are left open."""
         status = self._status[STATUS_OF[life.now["stage"]]]
         fields: dict[str, Any] = {line["id"]: None for line in self.fields}
         fields |= {f"customfield_{11_000 + n}": None for n in range(60)}
@@ -113,10 +113,10 @@ class Painter:
 
     def _option(self, name: str, value: str) -> str:
         options = self._field[WORDS[name].jira]["options"]
-        return next(str(one["id"]) for one in options if one["value"] == WORDS[name].options[value])
+        return next(str(option["id"]) for option in options if option["value"] == WORDS[name].options[value])
 
     def entry(self, number: int, edit: Edit) -> bytes:
-        """One history entry."""
+        """Return one history entry."""
         items = [self._item(name, before, after) for name, (before, after) in edit.values.items()]
         entry = {"id": str(number), "author": _PEOPLE[edit.by], "created": iso(edit.at), "items": items}
         return orjson.dumps(entry)
@@ -156,12 +156,12 @@ def _document(text: str) -> dict[str, Any]:
 
 
 def iso(at: datetime) -> str:
-    """An instant as Cloud writes it."""
+    """Return an instant as Cloud writes it."""
     return at.isoformat(timespec="milliseconds").replace("+00:00", "+0000")
 
 
 def ms(at: datetime) -> int:
-    """An instant in epoch ms."""
+    """Return an instant in epoch ms."""
     return int(at.timestamp() * 1000)
 
 
@@ -183,4 +183,4 @@ BUILTIN = {
     "issuelinks": "Linked Issues",
     "subtasks": "Sub-tasks",
 }
-"""Fields that every Jira has, by id."""
+"""Fields that every Jira has: id -> name."""

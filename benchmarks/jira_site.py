@@ -1,7 +1,7 @@
-"""A generated Jira Cloud: it answers searches, bulk requests and writes over any number of tickets.
+"""A generated Jira Cloud site: it answers searches, bulk requests and writes for any number of tickets.
 
-It gives no changelog inside search answers beyond what was asked, cuts pages at 100 and bulk changelogs at 10,000
-entries as Cloud does (facts/jira.md 1.1, 3), and takes comments and labels, so that warnings can be written.
+Search answers contain no changelog, pages end at 100 issues and bulk changelogs at 10,000 entries, as in Cloud
+(facts/jira.md 1.1, 3). The site accepts comments and labels, so that warnings can be written.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _PROJECTS = {"values": [{"id": "10000", "key": "CAPA"}], "total": 1, "isLast": T
 
 
 class JiraSite:
-    """What a Jira Cloud with these issues answers."""
+    """The answers of a Jira Cloud site with these tickets."""
 
     def __init__(self, tickets: GeneratedTickets) -> None:
         self._tickets = tickets
@@ -48,19 +48,19 @@ class JiraSite:
         """Answer one request."""
         path, _question, _query = target.partition("?")
         path = path.removeprefix("/rest/api/3/").removeprefix("/rest/api/2/")
-        content = self._told(path) or self._read(path, body) or self._of_issue(method, path.split("/"), body)
+        content = self._control(path) or self._read(path, body) or self._of_issue(method, path.split("/"), body)
         if content is None:
             return 404, b'{"errorMessages":["not served"]}', _HEADERS
         return (201 if method == "POST" and path.endswith("/comment") else 200), content, _HEADERS
 
-    def _told(self, path: str) -> bytes | None:
-        """Do what a benchmark asks for: `edit/FIRST/COUNT`, `close/NUMBER`, `written`."""
-        order, *numbers = path.split("/")
-        if order == "edit":
+    def _control(self, path: str) -> bytes | None:
+        """Execute a command of a benchmark: `edit/FIRST/COUNT`, `close/NUMBER`, `written`."""
+        command, *numbers = path.split("/")
+        if command == "edit":
             self._tickets.edit(*map(int, numbers))
-        elif order == "close":
+        elif command == "close":
             self._tickets.close(int(numbers[0]))
-        elif order == "written":
+        elif command == "written":
             return orjson.dumps({str(number): at for number, at in self._tickets.written.items()})
         else:
             return None
@@ -73,7 +73,7 @@ class JiraSite:
             return self._bulk(orjson.loads(body))
         if path == "issue/bulkfetch":
             ids = orjson.loads(body)["issueIdsOrKeys"]
-            return b'{"issues":[%b]}' % b",".join(self._tickets.issue(int(one) - FIRST_ID) for one in ids)
+            return b'{"issues":[%b]}' % b",".join(self._tickets.issue(int(id_) - FIRST_ID) for id_ in ids)
         if path == "serverInfo":
             return orjson.dumps({"deploymentType": "Cloud", "serverTime": iso(datetime.now(UTC))})
         return self._fixed.get(path)
@@ -95,15 +95,15 @@ class JiraSite:
     def _matching(self, jql: str) -> Sequence[int]:
         updated, created, ids = _UPDATED.search(jql), _CREATED.search(jql), _IDS.search(jql)
         since = int(updated[1]) if updated else None
-        told = self._tickets
+        tickets = self._tickets
         if ids:
-            wanted = [int(one) - FIRST_ID for one in ids[1].split(",")]
-            return [n for n in wanted if since is None or told.updated(n) >= since]
+            wanted = [int(id_) - FIRST_ID for id_ in ids[1].split(",")]
+            return [n for n in wanted if since is None or tickets.updated(n) >= since]
         first = max(0, -(-(int(created[1]) - ms(BORN)) // _MINUTE)) if created else 0
-        numbers = range(first, told.size) if since is None else told.touched_since(since, first)
+        numbers = range(first, tickets.size) if since is None else tickets.touched_since(since, first)
         if "ORDER BY updated DESC" in jql:
-            candidates = told.newest() if since is None else numbers
-            return sorted(candidates, key=lambda n: (told.updated(n), n), reverse=True)
+            candidates = tickets.newest() if since is None else numbers
+            return sorted(candidates, key=lambda n: (tickets.updated(n), n), reverse=True)
         return numbers
 
     def _bulk(self, asked: dict[str, Any]) -> bytes:
@@ -121,10 +121,11 @@ class JiraSite:
 
     # --- one issue -------------------------------------------------------------------------------------------------
     def _of_issue(self, method: str, path: list[str], body: bytes) -> bytes | None:
-        """Answer for one issue: itself, its labels, its comments, its properties."""
+        """Answer a request for one issue: the issue, its labels, comments or properties."""
         if path == ["comment", "list"]:
-            wanted = {str(one) for one in orjson.loads(body)["ids"]}
-            return orjson.dumps({"values": [one for one in self._tickets.all_comments() if one["id"] in wanted]})
+            wanted = {str(id_) for id_ in orjson.loads(body)["ids"]}
+            comments = [comment for comment in self._tickets.all_comments() if comment["id"] in wanted]
+            return orjson.dumps({"values": comments})
         if path[0] != "issue" or not path[1].isdigit():
             return None
         number, rest = int(path[1]) - FIRST_ID, path[2:]
@@ -141,5 +142,5 @@ class JiraSite:
             return orjson.dumps(self._tickets.comment(number, orjson.loads(body)))
         mine = self._tickets.comments(number)
         page = {"comments": mine, "total": len(mine), "startAt": 0, "maxResults": 100}
-        found = page if not rest else next((one for one in mine if one["id"] == rest[0]), None)
+        found = page if not rest else next((comment for comment in mine if comment["id"] == rest[0]), None)
         return orjson.dumps(found) if found is not None else None

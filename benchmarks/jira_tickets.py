@@ -1,6 +1,6 @@
-"""The tickets of the generated Jira: each dealt from the pool by its number, and what was edited or written since.
+"""The tickets of the generated Jira: each is taken from the pool by its number; later edits and writes are kept.
 
-Nothing is kept of a ticket before it is touched, so that any number of them takes the same memory.
+Nothing is stored for a ticket before its first edit, so that any number of tickets takes the same memory.
 """
 
 from __future__ import annotations
@@ -17,46 +17,46 @@ FIRST_ID = 100_000
 BORN = datetime(2024, 1, 1, tzinfo=UTC)
 LAST_TOUCHED = datetime(2026, 11, 20, tzinfo=UTC)
 STEP_MS = 20_000
-"""Tickets were last touched one after the other, this far apart: the overlap of a poll holds a few of them."""
+"""Distance between the update times of two neighbouring tickets: the overlap of a poll contains a few tickets."""
 
 
 class GeneratedTickets:
-    """So many tickets, by number from 0."""
+    """The tickets of a site, numbered from 0."""
 
     def __init__(self, size: int) -> None:
         self.size = size
         self.painter = Painter()
         self.written: dict[int, float] = {}
-        """Number -> when it was last commented on (epoch s)."""
+        """Ticket number -> when we last wrote a comment (epoch seconds)."""
         self._lives = generate_pool()
         self._issues = [self.painter.issue(life, number) for number, life in enumerate(self._lives)]
         self._histories = [
             [self.painter.entry(number, edit) for number, edit in enumerate(life.edits, 1)] for life in self._lives
         ]
         self._edited: dict[int, tuple[int, bytes]] = {}
-        """Number -> when it was edited (epoch ms) and the entry that tells of it, empty for a write of ours."""
+        """Ticket number -> when it was edited (epoch ms) and its history entry, empty for a write of ours."""
         self._comments: dict[int, list[dict[str, Any]]] = {}
         self._closed: dict[int, bytes] = {}
         self._labels: dict[int, list[str]] = {}
 
     # --- reading ---------------------------------------------------------------------------------------------------
     def updated(self, number: int) -> int:
-        """When a ticket was last touched, in epoch ms."""
+        """Return the update time of a ticket in epoch ms."""
         edited = self._edited.get(number)
         return edited[0] if edited else ms(LAST_TOUCHED) - (self.size - 1 - number) * STEP_MS
 
     def touched_since(self, instant: int, first: int = 0) -> list[int]:
-        """Numbers of the tickets from `first` on that were touched since an instant (epoch ms), ascending."""
+        """Return the numbers of tickets from `first` on that were updated since an instant (epoch ms), ascending."""
         early = (instant - ms(LAST_TOUCHED)) // STEP_MS + self.size
         late = set(range(max(first, early - 1), self.size)) | {n for n in self._edited if n >= first}
         return sorted(n for n in late if self.updated(n) >= instant)
 
     def newest(self) -> set[int]:
-        """Numbers among which the ticket touched last is."""
+        """Return numbers that include the ticket updated last."""
         return {self.size - 1, *self._edited}
 
     def issue(self, number: int) -> bytes:
-        """A ticket's JSON with all fields."""
+        """Return the JSON of a ticket with all fields."""
         updated = datetime.fromtimestamp(self.updated(number) / 1000, UTC)
         text = self._closed.get(number) or self._issues[number % POOL]
         labels = self._labels.get(number)
@@ -70,29 +70,29 @@ class GeneratedTickets:
         }
 
     def entries(self, number: int) -> list[bytes]:
-        """A ticket's whole history, entry by entry."""
+        """Return the whole history of a ticket, entry by entry."""
         entries = self._histories[number % POOL]
         edited = self._edited.get(number)
         return [*entries, edited[1]] if edited and edited[1] else entries
 
     def comments(self, number: int) -> list[dict[str, Any]]:
-        """What was written below a ticket since the site was made."""
+        """Return the comments written on a ticket since the site was started."""
         return self._comments.get(number, [])
 
     def all_comments(self) -> list[dict[str, Any]]:
-        """The same of all tickets."""
+        """Return the comments written on all tickets since the site was started."""
         return [comment for mine in self._comments.values() for comment in mine]
 
     # --- edits and writes ------------------------------------------------------------------------------------------
     def edit(self, first: int, count: int) -> None:
-        """Edit some tickets now."""
+        """Edit `count` tickets now, from number `first` on."""
         now = datetime.now(UTC)
         edit = Edit(now, "anna.lee", {"impact": ("", "None of it left the building.")})
         entry = self.painter.entry(900_000 + int(now.timestamp()), edit)
         self._edited.update({number: (ms(now), entry) for number in range(first, first + count)})
 
     def close(self, number: int) -> None:
-        """Close a ticket as it is; few are ready for it."""
+        """Close a ticket as it is; few tickets are ready to be closed."""
         now, life = datetime.now(UTC), self._lives[number % POOL]
         edit = Edit(now, "anna.lee", {"stage": (life.now["stage"], "closed")})
         closed = TicketLife(life.born, life.now | {"stage": "closed"})
@@ -100,7 +100,7 @@ class GeneratedTickets:
         self._edited[number] = (ms(now), self.painter.entry(900_000, edit))
 
     def label(self, number: int, orders: list[dict[str, str]]) -> None:
-        """Add and remove labels."""
+        """Add and remove labels, each order is `{add: label}` or `{remove: label}`."""
         labels = set(self._labels.get(number, ["audit"]))
         for order in orders:
             labels = labels | {order["add"]} if "add" in order else labels - {order["remove"]}
@@ -108,16 +108,16 @@ class GeneratedTickets:
         self._touch(number)
 
     def comment(self, number: int, body: dict[str, Any]) -> dict[str, Any]:
-        """Write our one comment, or write it anew."""
+        """Write our only comment, or change its text."""
         mine = self._comments.setdefault(number, [])
-        told = {"id": str(9_000_000 + number), "author": person(ME, "capa-sync"), "jsdPublic": True}
-        comment = (mine[0] if mine else {}) | body | told | {"created": iso(datetime.now(UTC))}
+        ours = {"id": str(9_000_000 + number), "author": person(ME, "capa-sync"), "jsdPublic": True}
+        comment = (mine[0] if mine else {}) | body | ours | {"created": iso(datetime.now(UTC))}
         mine[:] = [comment]
         self.written[number] = datetime.now(UTC).timestamp()
         self._touch(number)
         return comment
 
     def _touch(self, number: int) -> None:
-        """Our own writes move `updated` too."""
-        told = self._edited.get(number, (0, b""))[1]
-        self._edited[number] = (ms(datetime.now(UTC)), told)
+        """Set the update time, as our own writes do too."""
+        entry = self._edited.get(number, (0, b""))[1]
+        self._edited[number] = (ms(datetime.now(UTC)), entry)

@@ -1,4 +1,4 @@
-"""From an edit on a tracker to the warning on it: a real daemon with many sources, as its people see it.
+"""Time from an edit on a tracker to the warning on the ticket, as users see it: a real daemon with many sources.
 
 `python -m benchmarks.latency --sources 20 --tickets 2500` prints one JSON line.
 """
@@ -25,7 +25,7 @@ from capa_sync.daemon.daemon import Daemon
 from capa_sync.daemon.house import House
 
 EDITS = 3
-"""Tickets closed too early on each source."""
+"""Tickets that are closed too early on each source."""
 PATIENCE = 60.0
 
 
@@ -35,7 +35,7 @@ def _get(url: str) -> Any:
 
 
 def _settle(house: House) -> None:
-    """Backfill every source and send its first warnings, so that what is measured later is the edit alone."""
+    """Backfill every source and send its first warnings, so that later only the edits are measured."""
     for name, setup in house.setups.items():
         house.register.outbox.release(name, None, house.clock.now())
         for _ in range(2):
@@ -45,16 +45,17 @@ def _settle(house: House) -> None:
 
 
 def _quiet(url: str, tickets: int) -> list[int]:
-    """Return tickets that are open and carry no comment of ours.
+    """Return tickets that are open and have no comment of ours.
 
-    The tracker keeps no comments: one that was warned before would look as if a person had deleted our comment.
+    The issues that the tracker sends do not contain our comments: on a ticket with an older warning, our comment
+    would look deleted.
     """
     warned = set(_get(f"{url}/rest/api/3/written"))
     return [number for number in range(tickets) if number % 12 and str(number) not in warned]  # see lives.py
 
 
 def _close_some(urls: list[str], tickets: int, dice: random.Random) -> dict[tuple[str, str], float]:
-    """Close tickets at random moments over ten polls; return when each was."""
+    """Close tickets at random moments during ten polls; return when each was closed."""
     edits = {}
     places = [(url, str(number)) for url in urls for number in dice.sample(_quiet(url, tickets), EDITS)]
     dice.shuffle(places)
@@ -66,18 +67,18 @@ def _close_some(urls: list[str], tickets: int, dice: random.Random) -> dict[tupl
 
 
 def _wait_for(edits: dict[tuple[str, str], float]) -> list[float]:
-    """Wait until every edit is answered by a warning; return the seconds that each took."""
+    """Wait until every edit is followed by a warning; return the seconds that each warning took."""
     deadline = time.time() + PATIENCE
     while True:
         seen = {url: _get(f"{url}/rest/api/3/written") for url, _number in edits}
         took = [seen[url].get(number, 0) - at for (url, number), at in edits.items()]
-        if all(one > 0 for one in took) or time.time() > deadline:
-            return [one for one in took if one > 0]
+        if all(seconds > 0 for seconds in took) or time.time() > deadline:
+            return [seconds for seconds in took if seconds > 0]
         time.sleep(1)
 
 
 def measure_latency(sources: int, tickets: int) -> dict[str, Any]:
-    """Run the daemon over so many sources, edit, and tell how long the warnings took."""
+    """Run the daemon over so many sources, edit tickets, and return how long the warnings took."""
     with ExitStack() as stack:
         urls = [stack.enter_context(tracker("jira", tickets)) for _ in range(sources)]
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="capa-sync-bench-")))
@@ -87,7 +88,7 @@ def measure_latency(sources: int, tickets: int) -> dict[str, Any]:
         running = threading.Thread(target=Daemon(house).run)
         running.start()
         time.sleep(10)
-        edits = _close_some(urls, tickets, random.Random(16))  # noqa: S311 - the same at every run
+        edits = _close_some(urls, tickets, random.Random(16))  # noqa: S311 - the same in every run
         took = _wait_for(edits)
         house.stop.set()
         running.join()
@@ -101,7 +102,7 @@ def measure_latency(sources: int, tickets: int) -> dict[str, Any]:
 
 
 def main() -> None:
-    """Measure what the command line names."""
+    """Run the measurement with the sizes of the command line."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--sources", type=int, default=20)
     parser.add_argument("--tickets", type=int, default=50)

@@ -1,7 +1,7 @@
-"""Lives of corrective actions, generated: what each ticket holds now and every change that led there.
+"""Generated histories of corrective actions: the present values of a ticket and all changes that led to them.
 
-A pool of a thousand different lives is dealt out to any number of tickets, with 8.4 changed values a ticket as in
-the issue (420,000 for 50,000), and one ticket in a hundred with more than a hundred history entries.
+A pool of 1000 different histories serves any number of tickets. A ticket has 8.4 changed values on average (420,000
+for 50,000 tickets), and one ticket in a hundred has more than a hundred history entries.
 """
 
 from __future__ import annotations
@@ -98,7 +98,7 @@ _STEPS: tuple[tuple[str, ...], ...] = (
 
 @dataclass(slots=True)
 class Edit:
-    """One edit: when, by whom (person id), and canonical field -> (before, after); `stage` for a transition."""
+    """One edit: instant, person id, and canonical field -> (before, after); the field `stage` is a transition."""
 
     at: datetime
     by: str
@@ -107,7 +107,7 @@ class Edit:
 
 @dataclass(slots=True)
 class TicketLife:
-    """One life: fields set at birth and by edits, and the edits."""
+    """One ticket history: the fields at creation, the fields now, and the edits."""
 
     born: dict[str, str]
     now: dict[str, str]
@@ -115,13 +115,13 @@ class TicketLife:
 
     @property
     def items(self) -> int:
-        """How many values its edits changed."""
+        """Return how many values the edits changed."""
         return sum(len(edit.values) for edit in self.edits)
 
 
 class _LifeGenerator:
     def __init__(self, seed: int) -> None:
-        self._dice = random.Random(seed)  # noqa: S311 - the same lives at every run
+        self._dice = random.Random(seed)  # noqa: S311 - the same lives in every run
 
     def text(self, words: int) -> str:
         start = self._dice.randrange(len(_WORDS))
@@ -138,13 +138,13 @@ class _LifeGenerator:
         return self.text(6 if word.kind == "line" else self._dice.randrange(12, 60))
 
     def life(self, number: int) -> TicketLife:
-        """Tell one life, up to a random step."""
+        """Generate one life, up to a random step."""
         at = START + timedelta(hours=number % 500)
         born = {name: self.value(name, at) for name in ("title", "description", "requirement_ref", "source")}
         born |= {name: self.value(name, at) for name in ("location", "objective_evidence")}
         born |= {"occurred_at": at.date().isoformat(), "detected_at": at.date().isoformat(), "stage": "identified"}
         life = TicketLife(born, dict(born))
-        # one in twelve lives to its end, so that all stages are there
+        # one ticket in twelve is closed, so that all stages occur
         for step in _STEPS if number % 12 == 0 else _STEPS[: self._dice.randrange(2, 6)]:
             at += timedelta(hours=self._dice.randrange(3, 160))
             self._edit(life, at, list(step))
@@ -159,7 +159,7 @@ class _LifeGenerator:
         life.edits.append(Edit(at, self._dice.choice(list(PEOPLE)), values))
 
     def lengthen(self, life: TicketLife, entries: int) -> None:
-        """Add edits of the description, one value each."""
+        """Add edits of the description; each changes one value."""
         at = life.edits[-1].at
         for _ in range(entries):
             at += timedelta(minutes=self._dice.randrange(1, 90))
@@ -167,7 +167,7 @@ class _LifeGenerator:
 
 
 def generate_pool() -> list[TicketLife]:
-    """Tell the whole pool; together its edits change exactly ITEMS_A_POOL values."""
+    """Generate the whole pool; together its edits change exactly ITEMS_A_POOL values."""
     generator = _LifeGenerator(10)
     lives = [generator.life(number) for number in range(POOL)]
     for number in range(50, POOL, 100):

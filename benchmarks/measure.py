@@ -1,7 +1,7 @@
-"""One measurement in a process of its own: `python -m benchmarks.measure WHAT URL FOLDER`; prints one JSON line.
+"""One measurement in its own process: `python -m benchmarks.measure WHAT KIND URL FOLDER`; prints one JSON line.
 
-Each tells `seconds` (wall), `cpu` (of this process), `peak_mib` (resident), and what was read, so that a time with a
-cut history can be told.
+Each result has `seconds` (wall), `cpu` (seconds of this process), `peak_mib` (resident memory), and what was read, so
+that a run with an incomplete history is noticed.
 """
 
 from __future__ import annotations
@@ -34,12 +34,12 @@ from capa_sync.wiring import build_house, configure
 
 Result = dict[str, Any]
 PAGE = 500
-"""Rows of a page that the ServiceNow source asks for unless told otherwise."""
+"""Rows of a page that the ServiceNow source asks for by default."""
 
 
 @contextmanager
 def house_at(settings: Path) -> Iterator[House]:
-    """Open the register of a settings file with everything wired, as `sync` does."""
+    """Open the register of a settings file and build the runtime, as `sync` does."""
     configure_logs(quiet=True)
     environ = {**os.environ, "BENCH_SECRET": "no secret"}
     configuration = configure(load_settings(settings, environ), settings, environ)
@@ -74,13 +74,13 @@ def backfill(kind: str, url: str, folder: Path, budget: str) -> Result:
     with house_at(write_settings(folder, [("main", kind, url)], budget=budget)) as house:
         setup = house.setups["main"]
         requests_since(url)
-        told: Result = {}
-        result = _timed(lambda: told.update(read=_read(house, setup)))
-        return result | told | _counts(house) | {"requests": requests_since(url)}
+        outcome: Result = {}
+        result = _timed(lambda: outcome.update(read=_read(house, setup)))
+        return result | outcome | _counts(house) | {"requests": requests_since(url)}
 
 
 def _read(house: House, setup: SourceSetup) -> int:
-    """Backfill, or go on with one that was killed; return how many tickets were read."""
+    """Run a backfill, or continue one that was killed; return how many tickets were read."""
     now = house.clock.now()
     run = house.register.runs.start(setup.name, FULL, now)
     sign_in(house, setup, now)
@@ -96,24 +96,24 @@ def _counts(house: House) -> Result:
 
 
 def first_cycle(kind: str, url: str, folder: Path, budget: str) -> Result:
-    """Measure a whole first cycle: read, mirror, census, map, judge by the shipped rules, plan."""
+    """Measure a whole first cycle: read, mirror, census, map, evaluate the shipped rules, plan."""
     with house_at(write_settings(folder, [("main", kind, url)], budget=budget, write_back="plan")) as house:
         setup = house.setups["main"]
-        told: Result = {}
+        outcome: Result = {}
 
         def cycle() -> None:
             result = run_cycle(house, setup)
             assert not result.problem, result.problem
-            told.update(result.counts, stopped=result.stopped)
+            outcome.update(result.counts, stopped=result.stopped)
 
-        return _timed(cycle) | _counts(house) | told
+        return _timed(cycle) | _counts(house) | outcome
 
 
 def next_cycle(kind: str, url: str, folder: Path, budget: str, edits: int) -> Result:
-    """Measure a cycle on a filled register: after nothing happened, and after some tickets were edited."""
+    """Measure a cycle on a filled register: without any change, and after some tickets were edited."""
     with house_at(write_settings(folder, [("main", kind, url)], budget=budget, write_back="plan")) as house:
         setup = house.setups["main"]
-        for _ in range(3):  # signs in, judges all, and lets the overlap settle
+        for _ in range(3):  # sign in, evaluate all tickets, and let the overlap settle
             assert not run_cycle(house, setup).problem
         requests_since(url)
         quiet = _timed(lambda: _quietly(house, setup))
@@ -121,20 +121,20 @@ def next_cycle(kind: str, url: str, folder: Path, budget: str, edits: int) -> Re
         library = _timed(lambda: _ask_alone(kind, url, asked))["cpu"]
         edit(url, 100, edits)
         requests_since(url)
-        told: Result = {}
-        busy = _timed(lambda: told.update(run_cycle(house, setup).counts))
+        outcome: Result = {}
+        busy = _timed(lambda: outcome.update(run_cycle(house, setup).counts))
         return {
             "quiet_ms": quiet["cpu"] * 1000 / QUIET,
             "quiet_own_ms": (quiet["cpu"] - library) * 1000 / QUIET,
             "quiet_requests": asked / QUIET,
             **busy,
-            **told,
+            **outcome,
             "requests": requests_since(url),
         }
 
 
 def _ask_alone(kind: str, url: str, requests_made: int) -> None:
-    """Send as many requests of the same kind through the client library alone: its share of a poll."""
+    """Send as many requests of the same kind through the client library alone, to measure its share of a poll."""
     session = requests.Session()
     session.auth = ("capa.sync", "no secret")
     newest = {"jql": "(project = CAPA) AND updated >= 1795132740000 ORDER BY updated DESC", "fields": ["*all"]}
@@ -156,7 +156,7 @@ def _quietly(house: House, setup: SourceSetup) -> None:
 
 
 def main() -> None:
-    """Measure what the command line names."""
+    """Run the measurement that the command line names."""
     parser = argparse.ArgumentParser()
     parser.add_argument("what", choices=("floor", "backfill", "first_cycle", "next_cycle"))
     parser.add_argument("kind", choices=("jira", "servicenow"))

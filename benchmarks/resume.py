@@ -1,4 +1,4 @@
-"""A backfill killed half-way and taken up again, beside one that nobody disturbs."""
+"""A backfill that is killed half-way and continued, compared with an undisturbed backfill."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from benchmarks.running import TableLine, check_whole, command_of, fresh_folder,
 from benchmarks.trackers import ROOT, requests_since
 
 IN_FLIGHT = 25
-"""Requests that a kill may cost: ten pages and their histories that were under way, and those of another start."""
+"""Requests that a kill may cost: ten pages in progress with their histories, and the requests of another start."""
 _LOOK = 0.02
 _NOT_YET = -1
 
 
 def broken_backfill(url: str, tickets: int) -> TableLine:
-    """Kill a backfill (SIGKILL) when half of the tickets are committed, take it up again, and compare."""
+    """Kill a backfill (SIGKILL) when half of the tickets are committed, continue it, and compare."""
     whole = measure("backfill", "jira", url)
     check_whole(whole, tickets)
     with fresh_folder() as folder:
@@ -29,18 +29,18 @@ def broken_backfill(url: str, tickets: int) -> TableLine:
     repeated = rest["read"] - (tickets - kept)
     again = asked + rest["requests"] - whole["requests"]
     ratio = (seconds + rest["seconds"]) / whole["seconds"]
-    told = (
+    measured = (
         f"{repeated:,} of them read again, {again} requests more than {whole['requests']}, "
         f"{ratio:.2f} × the time of an unbroken one"
     )
     is_met = repeated == 0 and again <= IN_FLIGHT
     return TableLine(
-        f"Jira backfill of {tickets:,}, killed after {kept:,}", told, f"0; ≤ {IN_FLIGHT} requests", is_met
+        f"Jira backfill of {tickets:,}, killed after {kept:,}", measured, f"0; ≤ {IN_FLIGHT} requests", is_met
     )
 
 
 def _killed_at(folder: Path, url: str, tickets: int) -> float:
-    """Run a backfill until so many tickets are committed, and kill it; return the seconds that it read."""
+    """Run a backfill until so many tickets are committed, then kill it; return for how many seconds it read."""
     process = subprocess.Popen(command_of("backfill", "jira", url, folder), cwd=ROOT, stdout=subprocess.DEVNULL)
     begun = 0.0
     while (committed := _committed(folder)) < tickets:
@@ -57,10 +57,12 @@ def _committed(folder: Path) -> int:
     path = folder / "register.db"
     if not path.exists():
         return _NOT_YET
-    with closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True, timeout=10)) as db:  # left as the kill left it
+    with closing(
+        sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True, timeout=10)
+    ) as db:  # read-only: the file stays as the kill left it
         try:
             if not db.execute("SELECT EXISTS (SELECT 1 FROM run)").fetchone()[0]:
                 return _NOT_YET
             return int(db.execute("SELECT COUNT(*) FROM mirror").fetchone()[0])
         except sqlite3.OperationalError:
-            return _NOT_YET  # its tables are being made
+            return _NOT_YET  # its tables are not all created yet

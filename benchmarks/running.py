@@ -1,4 +1,4 @@
-"""Runs measurements as processes of their own, and words what they found as lines of the table."""
+"""Runs each measurement in its own process; a result becomes a line of the table."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class TableLine:
 
 @contextmanager
 def fresh_folder() -> Iterator[Path]:
-    """Give a folder that is gone afterwards."""
+    """Yield a new folder and delete it afterwards."""
     folder = Path(tempfile.mkdtemp(prefix="capa-sync-bench-"))
     try:
         yield folder
@@ -57,13 +57,13 @@ def measure_in(folder: Path, what: str, kind: str, url: str, *options: str) -> R
 
 
 def measure(what: str, kind: str, url: str, *options: str) -> Result:
-    """Run one measurement on a fresh folder. Raises CalledProcessError when it fails."""
+    """Run one measurement in a new folder. Raises CalledProcessError when it fails."""
     with fresh_folder() as folder:
         return measure_in(folder, what, kind, url, *options)
 
 
 def check_whole(result: Result, tickets: int, more_changes: int = 0) -> None:
-    """Refuse a time with a cut history; `more_changes` are those beside the tickets' own lives."""
+    """Raise AssertionError when tickets or changes are missing; `more_changes` come on top of those of the pool."""
     assert result["tickets"] == tickets, result
     assert result["changes"] == tickets * ITEMS_A_TICKET + more_changes, result
     assert not result.get("incomplete"), result

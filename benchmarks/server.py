@@ -1,7 +1,7 @@
-"""A plain little HTTP server that answers from memory: as fast as one Python process can be, with optional latency.
+"""A small HTTP server that answers from memory, as fast as one Python process can, with an optional latency.
 
-Started as a process of its own: `python -m benchmarks.server KIND --tickets N [--latency S]`; it prints
-its port on the first line.
+It runs in its own process: `python -m benchmarks.server KIND --tickets N [--latency S]`. The first line that it
+prints is its port.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ from email.utils import formatdate
 from typing import Any, Protocol
 
 Answer = tuple[int, bytes, bytes]
-"""Status, body, and extra header lines (each ended by CRLF)."""
+"""Status, body, and extra header lines (each ends with CRLF)."""
 
 
 class ServedSite(Protocol):
-    """What is served."""
+    """A generated tracker."""
 
     def answer(self, method: str, target: str, body: bytes) -> Answer:
         """Answer one request."""
@@ -39,11 +39,11 @@ class Connection(asyncio.Protocol):
         self._transport: Any = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Remember where answers go."""
+        """Keep the transport, for the answers."""
         self._transport = transport
 
     def data_received(self, data: bytes) -> None:
-        """Answer every whole request in the buffer."""
+        """Answer every complete request in the buffer."""
         self._buffer += data
         while True:
             head, found, rest = self._buffer.partition(b"\r\n\r\n")
@@ -59,8 +59,8 @@ class Connection(asyncio.Protocol):
     def _answer(self, method: str, target: str, body: bytes) -> None:
         self._count()
         status, content, extra = self._site.answer(method, target, body)
-        told = (status, len(content), formatdate(usegmt=True).encode(), extra)
-        head = _HEAD % told
+        values = (status, len(content), formatdate(usegmt=True).encode(), extra)
+        head = _HEAD % values
         if self._latency:
             asyncio.get_running_loop().call_later(self._latency, self._transport.writelines, [head, content])
         else:
@@ -76,7 +76,7 @@ def _length(head: bytes) -> int:
 
 
 class _Counted:
-    """Adds what every benchmark wants to know: how many requests came; `GET /count` tells and forgets."""
+    """A site that also counts its requests; `GET /count` returns the count and resets it."""
 
     def __init__(self, site: ServedSite) -> None:
         self._site = site
@@ -87,10 +87,10 @@ class _Counted:
         self.requests += 1
 
     def answer(self, method: str, target: str, body: bytes) -> Answer:
-        """Answer the count, or let the site answer."""
+        """Answer `/count`, or pass the request on to the site."""
         if target == "/count":
-            told, self.requests = self.requests - 1, 0
-            return 200, b"%d" % told, b""
+            count, self.requests = self.requests - 1, 0
+            return 200, b"%d" % count, b""
         return self._site.answer(method, target, body)
 
 
@@ -103,11 +103,11 @@ async def _serve(site: ServedSite, latency: float) -> None:
 
 
 KINDS = ("jira", "jira-large", "jira-dc-large", "servicenow")
-"""What can be served; `large`: tickets as large as real ones."""
+"""The generated trackers; `large`: tickets as large as real ones."""
 
 
 def main() -> None:
-    """Serve until killed."""
+    """Serve until the process is killed."""
     parser = argparse.ArgumentParser()
     parser.add_argument("kind", choices=KINDS)
     parser.add_argument("--tickets", type=int, required=True)

@@ -1,6 +1,7 @@
-"""A generated ServiceNow: any number of `sn_grc_issue` rows of 130 columns with their audit, from a pool of lives.
+"""A generated ServiceNow instance: any number of `sn_grc_issue` rows of 130 columns with their audit rows.
 
-It understands the few forms of encoded query that the source sends; an unknown table is an empty one.
+The rows come from the pool of generated histories. The instance understands the few forms of encoded query that the
+source sends; an unknown table is empty.
 """
 
 from __future__ import annotations
@@ -30,11 +31,11 @@ _TYPES = {"person": "reference", "text": "string", "line": "string", "option": "
 
 
 def sys_id(number: int, place: int = 0) -> str:
-    """An id that sorts by number: of a row (place 0) or of one of its audit rows."""
+    """Return an id that sorts by number, of a row (place 0) or of one of its audit rows."""
     return f"{number:08x}{place:04x}".ljust(32, "0")
 
 
-def _stamp(at: datetime) -> str:
+def _time_text(at: datetime) -> str:
     return at.strftime("%Y-%m-%d %H:%M:%S")
 
 
@@ -58,7 +59,7 @@ def _raw(name: str, value: str) -> str:
 
 
 def _cells(life: TicketLife) -> bytes:
-    """A row with raw and display values, ids and stamps left open."""
+    """Return a row with raw and display values; ids and update time are left open."""
     cells = dict.fromkeys((_column(name) for name in WORDS if WORDS[name].column), ("", ""))
     for name, value in life.now.items():
         raw = _raw(name, value)
@@ -80,7 +81,7 @@ def _cells(life: TicketLife) -> bytes:
 
 
 def _audit(life: TicketLife) -> list[tuple[str, bytes]]:
-    """Stamp and row of each audit entry, ids left open."""
+    """Return time and row of each audit entry; the ids are left open."""
     found = []
     for checkpoint, edit in enumerate(life.edits):
         for name, (before, after) in edit.values.items():
@@ -92,10 +93,10 @@ def _audit(life: TicketLife) -> list[tuple[str, bytes]]:
                 "newvalue": _raw(name, after),
                 "user": edit.by,
                 "record_checkpoint": str(checkpoint),
-                "sys_created_on": _stamp(edit.at),
+                "sys_created_on": _time_text(edit.at),
             }
             text = orjson.dumps(row).replace(b"%", b"%%")
-            found.append((_stamp(edit.at), re.sub(rb"@@(ID|ENTRY)@@", rb"%(\1)b", text)))
+            found.append((_time_text(edit.at), re.sub(rb"@@(ID|ENTRY)@@", rb"%(\1)b", text)))
     return found
 
 
@@ -122,7 +123,7 @@ def _choices() -> list[dict[str, str]]:
 
 
 class ServiceNowSite:
-    """What an instance with `size` records answers."""
+    """The answers of an instance with `size` records."""
 
     def __init__(self, size: int) -> None:
         lives = generate_pool()
@@ -150,7 +151,7 @@ class ServiceNowSite:
             return 403, b'{"error":{"message":"reading only"}}', b""
         asked = parse_qs(query)
         table, parts = path.rpartition("/")[2], asked.get("sysparm_query", [""])[0].split("^")
-        wanted = [(told[1], told[2], told[3]) for part in parts if (told := _CONDITION.fullmatch(part))]
+        wanted = [(match[1], match[2], match[3]) for part in parts if (match := _CONDITION.fullmatch(part))]
         limit, offset = (int(asked.get(name, ["0"])[0]) for name in ("sysparm_limit", "sysparm_offset"))
         if table == TABLE:
             rows, total = self._records(wanted, parts, limit, offset)
@@ -171,16 +172,16 @@ class ServiceNowSite:
 
     def _matching(self, wanted: list[Condition], parts: list[str]) -> Sequence[int]:
         numbers: Sequence[int] = range(self._size)
-        stamp = next((one for one in wanted if one[0] == "sys_updated_on"), None)
-        ids = [one for one in wanted if one[0] == "sys_id"]
-        if stamp is not None:
-            early = self._early(stamp[2])
-            known = range(early, self._size) if stamp[1] != "<=" else range(max(0, early - 60), self._size)
+        since = next((condition for condition in wanted if condition[0] == "sys_updated_on"), None)
+        ids = [condition for condition in wanted if condition[0] == "sys_id"]
+        if since is not None:
+            early = self._early(since[2])
+            known = range(early, self._size) if since[1] != "<=" else range(max(0, early - 60), self._size)
             numbers = sorted({*known, *self._edited})
-            numbers = [n for n in numbers if _compare(_stamp(self._updated(n)), stamp[1], stamp[2])]
+            numbers = [n for n in numbers if _compare(_time_text(self._updated(n)), since[1], since[2])]
         for _column, operator, value in ids:
             if operator == "IN":
-                numbers = [int(one[:8], 16) for one in value.split(",")]
+                numbers = [int(id_[:8], 16) for id_ in value.split(",")]
             elif isinstance(numbers, range):
                 numbers = range(int(value[:8], 16) + (operator == ">"), self._size)
             else:
@@ -189,9 +190,9 @@ class ServiceNowSite:
             numbers = sorted(numbers, key=lambda n: (self._updated(n), n), reverse="ORDERBYDESCsys_id" in parts)
         return numbers
 
-    def _early(self, stamp: str) -> int:
-        """A number at or below all those touched at that stamp or later."""
-        behind = LAST_TOUCHED - datetime.fromisoformat(f"{stamp}+00:00")
+    def _early(self, updated: str) -> int:
+        """Return a number that is not above the number of any row updated at that time or later."""
+        behind = LAST_TOUCHED - datetime.fromisoformat(f"{updated}+00:00")
         return max(0, self._size - 2 - int(behind / STEP))
 
     def _updated(self, number: int) -> datetime:
@@ -201,23 +202,23 @@ class ServiceNowSite:
         return self._rows[number % POOL] % {
             b"ID": sys_id(number).encode(),
             b"NUMBER": b"ISSUE%07d" % number,
-            b"UPDATED": _stamp(self._updated(number)).encode(),
+            b"UPDATED": _time_text(self._updated(number)).encode(),
         }
 
     # --- audit -----------------------------------------------------------------------------------------------------
     def _audit_rows(self, wanted: list[Condition]) -> list[bytes]:
-        keys = next((one[2] for one in wanted if one[0] == "documentkey"), sys_id(0))
+        keys = next((condition[2] for condition in wanted if condition[0] == "documentkey"), sys_id(0))
         found: list[tuple[str, str, str, bytes]] = []
         for key in keys.split(","):
             number = int(key[:8], 16)
-            for place, (stamp, row) in enumerate(self._audits[number % POOL], 1):
-                found.append((stamp, sys_id(number, place), key, row))
+            for place, (created, row) in enumerate(self._audits[number % POOL], 1):
+                found.append((created, sys_id(number, place), key, row))
         for column, operator, value in wanted:
             if column in ("sys_created_on", "sys_id"):
-                is_stamp = column == "sys_created_on"
-                found = [one for one in found if _compare(one[0] if is_stamp else one[1], operator, value)]
-        found.sort(key=lambda one: one[:2])
-        return [row % {b"ID": key.encode(), b"ENTRY": entry.encode()} for _stamp, entry, key, row in found]
+                is_time = column == "sys_created_on"
+                found = [audit for audit in found if _compare(audit[0] if is_time else audit[1], operator, value)]
+        found.sort(key=lambda audit: audit[:2])
+        return [row % {b"ID": key.encode(), b"ENTRY": entry.encode()} for _created, entry, key, row in found]
 
 
 def _columns_of(row: bytes, columns: list[str]) -> bytes:

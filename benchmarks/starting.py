@@ -1,4 +1,4 @@
-"""What starting a verb costs: CPU time beside a bare Python, and beside the bare import of the libraries it needs."""
+"""CPU time of starting a command, against a bare Python and against the bare import of the libraries it needs."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ AT_MOST_NOTHING, AT_MOST_LIBRARIES = 15, 2
 
 
 def starts(rounds: int) -> Iterator[TableLine]:
-    """Start each verb in turn with its floor; the middle ratio of the rounds counts."""
+    """Start each command in turn with its floor; the median ratio of the rounds counts."""
     with fresh_folder() as folder:
         settings = folder / "there" / "capa-sync.toml"
         _run(*VERB, "init", str(settings.parent))
@@ -43,7 +43,7 @@ def _line(what: str, floor: tuple[str, ...], name: str, limit: float, rounds: in
 
 
 def _run(*command: str) -> float:
-    """Run a command to its end and return the CPU seconds that it took. Raises CalledProcessError."""
+    """Run a command to its end and return its CPU time in seconds. Raises CalledProcessError."""
     before = _children()
     subprocess.run(command, cwd=ROOT, env=dict(os.environ), check=True, capture_output=True)
     return _children() - before

@@ -1,4 +1,4 @@
-"""Starts the generated trackers, and writes settings that point a real daemon at them."""
+"""Starts the generated trackers, and writes settings for a real daemon that reads them."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ password_env = "BENCH_SECRET"
 
 @contextmanager
 def tracker(kind: str, tickets: int, latency: float = 0.0) -> Iterator[str]:
-    """Serve a generated tracker from another process while the block runs; yields its address."""
+    """Serve a generated tracker from another process while the block runs; yield its URL."""
     command = [sys.executable, "-m", "benchmarks.server", kind, "--tickets", str(tickets), "--latency", str(latency)]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT)
     assert process.stdout is not None
@@ -57,13 +57,13 @@ def tracker(kind: str, tickets: int, latency: float = 0.0) -> Iterator[str]:
 
 
 def requests_since(url: str) -> int:
-    """Return how many requests a generated tracker got since it was last asked."""
+    """Return how many requests a generated tracker received since the last call."""
     with urllib.request.urlopen(f"{url}/count") as answer:  # noqa: S310 - loopback
         return int(answer.read())
 
 
 def edit(url: str, first: int, count: int) -> None:
-    """Edit so many tickets of a generated tracker now."""
+    """Edit `count` tickets of a generated tracker now, from number `first` on."""
     with urllib.request.urlopen(f"{url}/rest/api/3/edit/{first}/{count}") as answer:  # noqa: S310 - loopback
         answer.read()
 
