@@ -1,4 +1,7 @@
-"""Builds sources, rules and mappings from the settings, and connects them to the ports of the runtime."""
+"""Builds sources, rules and mappings from the settings, and connects them to the ports of the runtime.
+
+The stages themselves read no settings.
+"""
 
 from __future__ import annotations
 

@@ -144,12 +144,12 @@ def lock_register(path: Path) -> Iterator[None]:
     """Hold the register's lock. Raises RegisterUnavailable, naming the process that holds it."""
     from capa_sync.store import RegisterLock
 
-    held = RegisterLock(path)
-    held.acquire()
+    register_lock = RegisterLock(path)
+    register_lock.acquire()
     try:
         yield
     finally:
-        held.release()
+        register_lock.release()
 
 
 @contextmanager

@@ -157,9 +157,9 @@ def _for_programs(result: Mapping[str, Any], rule: str | None) -> dict[str, Any]
     tickets = [row for row in result["tickets"] if rule is None or rule in row["rules"]]
     keys = {(row["source"], row["ticket"]) for row in tickets}
     planned = [entry for entry in result["planned"] if (entry["source"], entry["ticket_key"]) in keys]
-    kept = {name: value for name, value in result.items() if name != "messages"}
+    shown = {name: value for name, value in result.items() if name != "messages"}
     return {
-        **kept,
+        **shown,
         "tickets": [{name: row[name] for name in row if name != "text"} for row in tickets],
         "planned": planned,
     }

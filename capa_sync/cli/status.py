@@ -65,9 +65,9 @@ def _lines(health: dict[str, Any]) -> list[str]:
     ]
     lines += [f"safety stop: {stop['cause']} (since {_at(stop['since'])})" for stop in health["safety_stops"]]
     lines += [
-        f"held back on {held['source']}: {held['tickets']} ticket{'' if held['tickets'] == 1 else 's'}, "
-        f"{held['cause'].replace('_', ' ')}; look at `capa-sync plan`"
-        for held in health["held_back"]
+        f"held back on {row['source']}: {row['tickets']} ticket{'' if row['tickets'] == 1 else 's'}, "
+        f"{row['cause'].replace('_', ' ')}; look at `capa-sync plan`"
+        for row in health["held_back"]
     ]
     for title, rows in (
         (

@@ -1,4 +1,4 @@
-"""Reads tickets by id: those that a census found there and the mirror does not have as they are."""
+"""Reads tickets by id: those that a census found and that the mirror does not hold in their present version."""
 
 from __future__ import annotations
 
@@ -15,32 +15,32 @@ from capa_sync.model.ticket import Page, Reading
 AT_ONCE = 100
 """Tickets read and committed together."""
 MANY = 2000
-"""From so many on, a full read is cheaper than reading by id, and goes on after a kill where it was."""
+"""From this number of tickets on, a full read is cheaper than reading by id, and continues after a kill."""
 
 
 @dataclass(slots=True)
 class Gathered:
-    """What asking by id brought: whole tickets, and (id, key, reason) of those that are there and make no ticket."""
+    """The result of reading by id: whole tickets, and (id, key, reason) of those that could not be parsed."""
 
     readings: list[Reading] = field(default_factory=list)
     unreadable: list[tuple[str, str, str]] = field(default_factory=list)
 
     @property
     def there(self) -> frozenset[str]:
-        """Ids of all that answered."""
+        """Ids of all tickets that the tracker answered for."""
         return frozenset(
             [reading.ticket.id for reading in self.readings] + [id_ for id_, _key, _reason in self.unreadable]
         )
 
 
 def gather(setup: SourceSetup, ids: Sequence[str]) -> Gathered:
-    """Read tickets by id; those gone or hidden are left out. Raises SourceError."""
+    """Read tickets by id; gone or hidden tickets are left out. Raises SourceError."""
     found = Gathered()
     try:
         found.readings += setup.source.read_tickets(ids)
     except Skippable:
-        told = found.there
-        for id_ in [id_ for id_ in ids if id_ not in told]:
+        answered = found.there
+        for id_ in [id_ for id_ in ids if id_ not in answered]:
             try:
                 found.readings += setup.source.read_tickets([id_])
             except Skippable as error:
@@ -50,7 +50,7 @@ def gather(setup: SourceSetup, ids: Sequence[str]) -> Gathered:
 
 
 def read_again(house: House, setup: SourceSetup, run: int, ids: Iterable[str]) -> None:
-    """Take these tickets into the mirror as they are now, and have them judged. Raises SourceError."""
+    """Read these tickets into the mirror again, and make them due for judging. Raises SourceError."""
     wanted = sorted(ids)
     if len(wanted) >= MANY:
         read_into_mirror(house, setup, run, full=True)
@@ -58,10 +58,10 @@ def read_again(house: House, setup: SourceSetup, run: int, ids: Iterable[str]) -
     for start in range(0, len(wanted), AT_ONCE):
         if house.stop.is_set():
             raise Abandoned(setup.name, "stopped while reading; the next census goes on")
-        some = wanted[start : start + AT_ONCE]
-        found = gather(setup, some)
+        batch = wanted[start : start + AT_ONCE]
+        found = gather(setup, batch)
         _commit(house, setup, run, found)
-        _forget_gone(house, setup, [ticket_id for ticket_id in some if ticket_id not in found.there])
+        _forget_gone(house, setup, [ticket_id for ticket_id in batch if ticket_id not in found.there])
 
 
 def _commit(house: House, setup: SourceSetup, run: int, found: Gathered) -> None:
@@ -70,7 +70,7 @@ def _commit(house: House, setup: SourceSetup, run: int, found: Gathered) -> None
 
 
 def take_in(house: House, setup: SourceSetup, run: int, page: Page) -> list[str]:
-    """Commit a page that was read by id and have its tickets judged; return ids of those that changed."""
+    """Commit a page that was read by id, and make its tickets due; return ids of those that changed."""
     changed = commit_page(house, setup, run, page)
     if changed:
         log(LogAction.PAGE_COMMITTED, source=setup.name, run=run, read=len(page.readings), changed=len(changed))
@@ -78,7 +78,7 @@ def take_in(house: House, setup: SourceSetup, run: int, page: Page) -> list[str]
 
 
 def _forget_gone(house: House, setup: SourceSetup, gone: Sequence[str]) -> None:
-    """Forget of tickets that answer no more that their last answer made none; the census says what became of them."""
+    """Delete the parse errors of tickets that the tracker no longer returns; the census sets their presence."""
     register = house.register
     with register.transaction():
         lifted = register.tickets.lift_unread(setup.name, gone)

@@ -1,4 +1,4 @@
-"""Second step: an id-only sweep now and then, which tells what vanished and what came back (docs/contract.md 5)."""
+"""Second step: the census, a periodic sweep of ids that finds vanished and returned tickets (docs/contract.md 5)."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ from capa_sync.model.ticket import Census, Presence, Role
 from capa_sync.store import CENSUS
 
 RECHECK = "recheck"
-"""Kind of the run that tells when tickets known to be gone or out of scope were last asked for."""
+"""Kind of the run that records when tickets known to be gone or out of scope were last asked for."""
 RECHECK_EVERY = timedelta(days=1)
 OWN_REQUESTS = 200
-"""Tickets that one census asks for one by one at most, so that polls do not wait long for it."""
+"""Largest number of tickets that one census asks for one by one, so that polls do not wait long for it."""
 ALARM_AGAIN = timedelta(minutes=10)
 """A census that raised an alarm is taken again after this time, or after `census_every` where that is shorter."""
 
@@ -36,12 +36,12 @@ ALARM_AGAIN = timedelta(minutes=10)
 def is_census_due(house: House, setup: SourceSetup, now: datetime) -> bool:
     """Tell whether a census is due.
 
-    It is after `census_every`, sooner after an alarm, and at once after one that failed or when a poll has seen a
-    ticket that was taken for missing.
+    It is due after `census_every`, sooner after an alarm, and at once after a failed census or when a poll has read a
+    ticket that a census had recorded as missing.
     """
     last = house.register.runs.last(setup.name, CENSUS)
     if last is None or last.started_at > now:
-        return True  # one of the future was never taken
+        return True  # our clock was ahead: a census in the future proves nothing
     if last.ok:
         return now - last.started_at >= setup.census_every
     if "swept" not in last.counts or now - last.started_at >= min(setup.census_every, ALARM_AGAIN):
@@ -50,10 +50,10 @@ def is_census_due(house: House, setup: SourceSetup, now: datetime) -> bool:
 
 
 def take_census_when_due(house: House, setup: SourceSetup, now: datetime, *, force: bool = False) -> int:
-    """Compare the mirror with a complete sweep when one is due; return how many tickets were found to be gone.
+    """Compare the mirror with a complete census when one is due; return how many tickets are gone.
 
-    What came back, or is there and was never mirrored (a right that was given), is read at once: its stamp may be
-    older than all that polls look at. Raises SourceError; then nothing is believed.
+    Tickets that came back, or that are there and were never mirrored (because a right was given), are read at once:
+    their update time may be older than the times that polls look at. Raises SourceError; then nothing is stored.
     """
     if not force and not is_census_due(house, setup, now):
         return 0
@@ -70,9 +70,9 @@ def take_census_when_due(house: House, setup: SourceSetup, now: datetime, *, for
         judgement = judge_census(mirrored, census, evidence, suspicious, is_new_scope=is_new_scope, given_up=given_up)
         gone = {ticket: seen for ticket, seen in judgement.sightings.items() if seen.presence is not Presence.PRESENT}
         back = [ticket for ticket in judgement.sightings if ticket not in gone]
-        strangers = census.ids - mirrored.keys()
-        unread = tickets.unread(setup.name).keys()  # their answer may have been odd once
-        read_again(house, setup, run, {*back, *strangers, *unread, *_bereaved(house, setup, gone)})
+        unknown = census.ids - mirrored.keys()
+        unread = tickets.unread(setup.name).keys()  # their answer may have been wrong only once
+        read_again(house, setup, run, {*back, *unknown, *unread, *_parents_of(house, setup, gone)})
     except SourceError as error:
         runs.finish(run, house.clock.now(), ok=False, problem=error.message)
         raise
@@ -86,7 +86,7 @@ def take_census_when_due(house: House, setup: SourceSetup, now: datetime, *, for
         house.register.agenda.note_census_scope(setup.name, setup.scope, judgement.given_up)
     swept = len(census.ids) if census.in_query is None else census.in_query
     counts = {"swept": swept, "told": swept if census.count is None else census.count}
-    counts |= {"gone": len(gone), "returned": len(back), "strangers": len(strangers)}
+    counts |= {"gone": len(gone), "returned": len(back), "strangers": len(unknown)}
     if judgement.alarms:
         counts["unobserved"] = tickets.number(setup.name, Presence.UNOBSERVED)
     runs.finish(run, house.clock.now(), ok=not judgement.alarms, problem="; ".join(judgement.alarms), counts=counts)
@@ -104,10 +104,10 @@ def _ask(
     *,
     is_new_scope: bool,
 ) -> tuple[Evidence, frozenset[str]]:
-    """Ask for the tickets that a census misses: many at once where they answer, each alone where they do not.
+    """Ask for the tickets that a census does not contain: many at once, then one by one those without an answer.
 
     Returns:
-        What was found out, and the containers of which too much is missing to believe it.
+        The evidence, and the containers of which too many tickets are missing to believe it.
     """
     wanted = unsettled(mirrored, census)
     asked = {ticket: mirrored[ticket][1] for ticket in wanted}
@@ -149,7 +149,7 @@ def _is_recheck_due(house: House, setup: SourceSetup, now: datetime) -> bool:
 
 
 def _is_named(house: House, setup: SourceSetup, mirrored: Mirrored, ticket: str, actions: Set[str]) -> bool:
-    """Tell whether a ticket is an action that a present record names: a census asks for present actions alone."""
+    """Tell whether a ticket is an action that a present record names: a census asks only for such actions."""
     if ticket not in actions:
         return False
     owners = records_with(house, setup, [ticket])
@@ -157,7 +157,7 @@ def _is_named(house: House, setup: SourceSetup, mirrored: Mirrored, ticket: str,
 
 
 def _actions_among(house: House, setup: SourceSetup, mirrored: Mirrored, census: Census) -> frozenset[str]:
-    """Return ids of actions, and of records that the census misses and that go on as the action of one it has."""
+    """Return ids of actions, and of records not in the census that are also the action of a record in it."""
     actions = {ticket for ticket, role in house.register.tickets.roles(setup.name).items() if role is Role.ACTION}
     missing = [ticket for ticket in mirrored if ticket not in census.ids and ticket not in actions]
     namings = namings_of(house, setup, missing) if missing else []
@@ -166,7 +166,7 @@ def _actions_among(house: House, setup: SourceSetup, mirrored: Mirrored, census:
 
 
 def _note_scopes(house: House, setup: SourceSetup, census: Census, answering: Set[str], now: datetime) -> None:
-    """Note for the roles what the query names now, and which of the actions that are there it does not name."""
+    """Store which tickets the query names now, and which present actions it does not name; settle their roles."""
     if census.named is None:
         return
     left = (census.ids | answering) - census.named
@@ -176,12 +176,12 @@ def _note_scopes(house: House, setup: SourceSetup, census: Census, answering: Se
 
 
 def note_lost_access(house: House, setup: SourceSetup, now: datetime, fault: Fatal) -> None:
-    """After a refusal: ask which containers we still see, and note those that we do not (CONTRACT.md 5).
+    """After a refusal, read which containers are still visible, and store the loss of others (docs/contract.md 5).
 
-    A query that names a project which is hidden from us is refused whole, so that no census can be taken.
+    A query that names a project hidden from us is refused as a whole, so that no census can be taken.
     """
     if isinstance(fault, Authentication | BadAnswer | Abandoned):
-        return  # who is not believed tells nothing
+        return  # an answer that is not believed proves nothing
     register = house.register
     try:
         containers = setup.source.read_roster()
@@ -198,13 +198,13 @@ def note_lost_access(house: House, setup: SourceSetup, now: datetime, fault: Fat
             register.tickets.set_presence(setup.name, ticket, seen.presence, seen.proof, now)
         register.agenda.want_judging(setup.name, judgement.sightings, now)
         settle_roles(house, setup, judgement.sightings, now)
-    words = "; ".join((*judgement.alarms, fault.message))
-    register.runs.finish(run, house.clock.now(), ok=False, problem=words)
+    problem = "; ".join((*judgement.alarms, fault.message))
+    register.runs.finish(run, house.clock.now(), ok=False, problem=problem)
     _report(setup.name, judgement)
 
 
-def _bereaved(house: House, setup: SourceSetup, gone: Iterable[str]) -> set[str]:
-    """Return the present parents of actions that are gone: no stamp of theirs moves when one is deleted."""
+def _parents_of(house: House, setup: SourceSetup, gone: Iterable[str]) -> set[str]:
+    """Return the present records of actions that are gone: their update time does not move with a deletion."""
     tickets = house.register.tickets
     parents = records_with(house, setup, list(gone))
     return {parent for parent in parents if tickets.presence(setup.name, parent) is Presence.PRESENT} - set(gone)

@@ -81,8 +81,8 @@ def _unread_links(register: Register, names: Iterable[str], source: str) -> list
 
 def _held_back(register: Register, name: str) -> dict[str, int]:
     """Count tickets whose warning a brake or the mode holds back, by cause."""
-    held = {write.ticket_id: write.error for write in register.outbox.withheld(name) if write.error in _CAUSES}
-    return dict(Counter(held.values()))
+    withheld = {write.ticket_id: write.error for write in register.outbox.withheld(name) if write.error in _CAUSES}
+    return dict(Counter(withheld.values()))
 
 
 def _source(register: Register, name: str, every: timedelta, now: datetime) -> dict[str, Any]:

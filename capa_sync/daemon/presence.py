@@ -1,4 +1,4 @@
-"""Tells from a census what became of tickets that were not in it (docs/contract.md 5)."""
+"""Concludes from a census what became of the tickets that it does not contain (docs/contract.md 5)."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from capa_sync.model.ticket import Census, Presence
 
 VANISH_SHARE = 0.5
-"""From this share of a container's tickets on, a vanishing is not believed until a second census agrees."""
+"""When this share of a container's tickets vanishes, it is not believed until a second census agrees."""
 VANISH_COUNT = 200
-"""Nor from more tickets of one container than this."""
+"""The same holds when more tickets of one container than this vanish."""
 
 Mirrored = Mapping[str, tuple[Presence, str]]
 """Ticket id -> its presence so far, and its container."""
@@ -30,12 +30,12 @@ class Sighting:
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """What was asked about the tickets that a census did not name.
+    """What the tracker answered about the tickets that a census does not contain.
 
     Attributes:
-        in_scope: the query names them all the same. elsewhere: they exist, and the query does not name them.
+        in_scope: the query names them nevertheless. elsewhere: they exist, and the query does not name them.
         deleted: id -> proof of the deletion. gone: their own request was answered with "not found".
-        unasked: nothing answered for them, and their own request has to wait for the next census.
+        unasked: there was no answer, and their own request must wait for the next census.
     """
 
     in_scope: Set[str] = frozenset()
@@ -51,7 +51,7 @@ class Judgement:
 
     Attributes:
         sightings: by ticket id, of those whose presence changes. alarms: in words.
-        given_up: containers out of our sight that raise no alarm (any more).
+        given_up: containers not visible to us that raise no alarm (any more).
     """
 
     sightings: Mapping[str, Sighting]
@@ -60,7 +60,7 @@ class Judgement:
 
 
 def unsettled(mirrored: Mirrored, census: Census) -> list[str]:
-    """Return tickets that a census misses in a visible container, and of which nothing was proven before."""
+    """Return tickets not in the census, in a visible container, whose absence was not proven before."""
     return [
         ticket
         for ticket, (presence, container) in mirrored.items()
@@ -69,7 +69,7 @@ def unsettled(mirrored: Mirrored, census: Census) -> list[str]:
 
 
 def settled(mirrored: Mirrored, census: Census) -> list[str]:
-    """Return tickets known to be gone or out of scope, not for ever, whose container is visible."""
+    """Return tickets known to be gone or out of scope whose container is visible, without proven deletions."""
     return [
         ticket
         for ticket, (presence, container) in mirrored.items()
@@ -81,7 +81,7 @@ def settled(mirrored: Mirrored, census: Census) -> list[str]:
 def suspicious_containers(mirrored: Mirrored, missing: Iterable[str]) -> frozenset[str]:
     """Return containers of which too many tickets, present until now, are missing at once.
 
-    Those that an earlier census missed already are not counted: this one agrees with it.
+    Tickets that an earlier census did not contain either are not counted: this census confirms it.
     """
     present = Counter(container for presence, container in mirrored.values() if presence is Presence.PRESENT)
     lost = [mirrored[ticket][1] for ticket in missing if mirrored[ticket][0] is Presence.PRESENT]
@@ -104,52 +104,53 @@ def judge_census(
     """Compare the mirror with a complete census.
 
     Args:
-        mirrored: what the mirror knows.
-        census: a completed sweep.
-        evidence: what was asked about the tickets that it misses.
-        suspicious: containers of which too much is missing.
-        is_new_scope: a person changed in the settings what is read since the last census: what is left out by
-            that is out of scope, and what raised an alarm before is taken for what it is.
-        given_up: containers whose loss a person has answered so before.
+        mirrored: the tickets in the mirror.
+        census: a completed census.
+        evidence: what the tracker answered about the tickets that it does not contain.
+        suspicious: containers of which too many tickets are missing.
+        is_new_scope: a person has changed the query in the settings since the last census: tickets that the new
+            query excludes are out of scope, and a loss that raised an alarm before is accepted.
+        given_up: containers whose loss a person accepted before in this way.
 
     Returns:
-        Sightings for tickets whose presence changes, and one alarm a container that lost access or much at once.
+        Sightings for tickets whose presence changes, and one alarm per container that is no longer visible or lost
+        many tickets at once.
     """
-    told: dict[str, Sighting] = {}
+    found: dict[str, Sighting] = {}
     for ticket, (presence, container) in mirrored.items():
         if ticket in census.ids:
-            told[ticket] = Sighting(Presence.PRESENT, "in the census")
+            found[ticket] = Sighting(Presence.PRESENT, "in the census")
             continue
         is_doubted = container in suspicious and presence is Presence.PRESENT
         if is_new_scope and ticket in evidence.elsewhere:
             is_doubted = False
         seen = _explain(ticket, presence, container, census, evidence, is_doubted=is_doubted)
         if seen is not None:
-            told[ticket] = seen
-    changed = {ticket: seen for ticket, seen in told.items() if seen.presence is not mirrored[ticket][0]}
-    lost = Counter(mirrored[ticket][1] for ticket, seen in told.items() if seen.presence is Presence.ACCESS_LOST)
+            found[ticket] = seen
+    changed = {ticket: seen for ticket, seen in found.items() if seen.presence is not mirrored[ticket][0]}
+    lost = Counter(mirrored[ticket][1] for ticket, seen in found.items() if seen.presence is Presence.ACCESS_LOST)
     answered = {container for presence, container in mirrored.values() if is_new_scope and presence in _ANSWERED}
     quiet = lost.keys() & {*given_up, *answered}
-    doubted = Counter(mirrored[ticket][1] for ticket, seen in told.items() if seen.presence is Presence.UNOBSERVED)
+    doubted = Counter(mirrored[ticket][1] for ticket, seen in found.items() if seen.presence is Presence.UNOBSERVED)
     return Judgement(changed, _alarms({name: lost[name] for name in lost.keys() - quiet}, doubted), frozenset(quiet))
 
 
 def judge_roster(mirrored: Mirrored, containers: Mapping[str, str], given_up: Set[str] = frozenset()) -> Judgement:
-    """Say what a list of visible containers alone proves, where the tickets in them could not be swept."""
-    hidden = {ticket: told for ticket, told in mirrored.items() if containers.get(told[1]) != "live"}
+    """Conclude what a list of visible containers proves, when no census could be taken."""
+    hidden = {ticket: state for ticket, state in mirrored.items() if containers.get(state[1]) != "live"}
     return judge_census(hidden, Census(frozenset(), containers), given_up=given_up)
 
 
 def _explain(
     ticket: str, presence: Presence, container: str, census: Census, evidence: Evidence, *, is_doubted: bool
 ) -> Sighting | None:
-    """Say what became of one missing ticket; None where nothing new is known."""
+    """Return what became of one missing ticket; None when nothing new is known."""
     proofs = evidence.deleted or {}
     if ticket in proofs:
         return Sighting(Presence.DELETED, proofs[ticket])
     state = census.containers.get(container)
     if presence is Presence.DELETED or (presence is Presence.DELETED_OR_HIDDEN and state != "live"):
-        return None  # what was proven once stays: trackers forget the proof in time, and the register does not
+        return None  # a proof stays valid: trackers delete it after some time, the register does not
     if state != "live":
         return _unseen(container, state)
     if ticket in evidence.in_scope:
@@ -166,7 +167,7 @@ def _explain(
 
 
 def _unseen(container: str, state: str | None) -> Sighting:
-    """Say what follows for a ticket from a container that is not open to us."""
+    """Return what follows for a ticket from a container that is not live for us."""
     if state is None:
         return Sighting(Presence.ACCESS_LOST, f"{container} is no longer visible to us")
     if state == "archived":
@@ -175,16 +176,16 @@ def _unseen(container: str, state: str | None) -> Sighting:
 
 
 def _alarms(lost: Mapping[str, int], doubted: Mapping[str, int]) -> tuple[str, ...]:
-    """Word one alarm a container that lost access or many tickets in one census, as long as it lasts."""
-    words = [
+    """Return one alarm per container that is not visible or lost many tickets in one census, while that lasts."""
+    alarms = [
         f"{name} is no longer visible to us ({count} tickets); give our account its right back, or if it was given "
         "up, leave it out of the query in the settings"
         for name, count in sorted(lost.items())
     ]
-    words += [
+    alarms += [
         f"{count} tickets of {name} vanished in one census (half or more of it, or more than {VANISH_COUNT}); they "
         "are believed to be gone when a second census agrees and each one's own request says so. If that was meant "
         "and is not to wait, change the query in the settings, if only in its form"
         for name, count in sorted(doubted.items())
     ]
-    return tuple(words)
+    return tuple(alarms)

@@ -1,4 +1,4 @@
-"""Keeps every mirrored ticket's role true: a record, or the action of one, by mapping, query and who names whom."""
+"""Computes the role of every mirrored ticket, record or action, from mapping, query, links and parents."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from capa_sync.store import Naming
 
 _LEFT = "it exists and the query no longer holds"
 _AT_ONCE = 5_000
-"""Tickets whose role is worked out together."""
+"""Tickets whose role is computed together."""
 
 
 def linked_by(house: House, setup: SourceSetup, ids: Sequence[str]) -> set[str]:
-    """Return the mirrored tickets that these name by links now; none where no link makes an action."""
+    """Return the mirrored tickets that these link to now; none when no link type makes an action."""
     return _linked(house, setup, ids) if ids and LinkRules(setup.mapping.actions).has_links else set()
 
 
 def settle_all_roles(house: House, setup: SourceSetup, now: datetime) -> None:
-    """Work out the role of every ticket, as under another mapping; make due what the register has in a wrong one."""
+    """Compute the role of every ticket, as after a mapping change; make tickets due whose stored role was wrong."""
     register = house.register
     with register.transaction():
         ids = register.roles.all_ids(setup.name)
@@ -31,10 +31,10 @@ def settle_all_roles(house: House, setup: SourceSetup, now: datetime) -> None:
 
 
 def settle_roles(house: House, setup: SourceSetup, ids: Iterable[str], now: datetime) -> None:
-    """Work out the roles of tickets of which something changed, and of those that they name.
+    """Compute the roles of changed tickets, and of those that they name.
 
-    Who turned is due for judging: as a record, or to be taken out of the register. One that is a record again and
-    outside of the query is not judged as if it were in it.
+    A ticket whose role changed is due for judging: as a record, or to be removed from the register. A ticket that is
+    a record again and out of scope gets that presence, so that it is not judged as one in scope.
     """
     register, rules = house.register, LinkRules(setup.mapping.actions)
     affected = dict.fromkeys(ids)
@@ -45,17 +45,17 @@ def settle_roles(house: House, setup: SourceSetup, ids: Iterable[str], now: date
     owners = {owner for named in links.values() for owner, _ in named}
     places = register.roles.places(setup.name, [*affected, *(owners - affected.keys())])
     roles = {ticket_id: role_of(ticket_id, rules, places, links) for ticket_id in affected if ticket_id in places}
-    turned = {ticket_id: role for ticket_id, role in roles.items() if role is not places[ticket_id].role}
-    register.roles.assign(setup.name, turned)
-    for ticket_id, role in turned.items():
+    changed = {ticket_id: role for ticket_id, role in roles.items() if role is not places[ticket_id].role}
+    register.roles.assign(setup.name, changed)
+    for ticket_id, role in changed.items():
         place = places[ticket_id]
         if role is Role.RECORD and place.scope is Scope.LEFT and place.presence is Presence.PRESENT:
             register.tickets.set_presence(setup.name, ticket_id, Presence.OUT_OF_SCOPE, _LEFT, now)
-    register.agenda.want_judging(setup.name, turned, now)
+    register.agenda.want_judging(setup.name, changed, now)
 
 
 def _links_to(house: House, setup: SourceSetup, ids: Collection[str], steps: int) -> dict[str, list[tuple[str, str]]]:
-    """Return ticket id -> (owner, link type) of those that name it, and so on for the owners, in so many steps."""
+    """Return ticket id -> (owner, link type) of the tickets that link to it; repeat for the owners `steps` times."""
     links: dict[str, list[tuple[str, str]]] = {}
     wanted, known = set(ids), set[str]()
     for _step in range(steps):
@@ -68,12 +68,12 @@ def _links_to(house: House, setup: SourceSetup, ids: Collection[str], steps: int
 
 
 def _linked(house: House, setup: SourceSetup, ids: Sequence[str]) -> set[str]:
-    """Return the mirrored tickets that these name by links."""
+    """Return the mirrored tickets that these link to."""
     return {naming.part for naming in house.register.roles.named_by(setup.name, ids) if naming.relation == "link"}
 
 
 def namings_of(house: House, setup: SourceSetup, ids: Sequence[str], *, former: bool = True) -> list[Naming]:
-    """Return by whom and how these tickets are named as actions, mirrored or not, record or not.
+    """Return which tickets name these as actions, and how; the naming ticket may be unmirrored, or no record.
 
     With `former` a parent that a ticket once had counts as well.
     """
@@ -90,12 +90,12 @@ def namings_of(house: House, setup: SourceSetup, ids: Sequence[str], *, former: 
 
 
 def records_with(house: House, setup: SourceSetup, ids: Sequence[str], *, former: bool = True) -> set[str]:
-    """Return ids of the records of which any of these tickets is, or with `former` was, an action."""
+    """Return ids of the records that have any of these tickets as an action, or with `former` had."""
     return records_among(house, setup, {naming.owner for naming in namings_of(house, setup, ids, former=former)})
 
 
 def records_among(house: House, setup: SourceSetup, ids: Collection[str]) -> set[str]:
-    """Return those of these tickets that are mirrored as records."""
+    """Return those of the tickets that are mirrored as records."""
     places = house.register.roles.places(setup.name, list(ids))
     return {ticket_id for ticket_id, place in places.items() if place.role is Role.RECORD}
 
@@ -106,7 +106,7 @@ _FOR_A_RECORD = "the query does not name it, and it was read for a record's sake
 
 
 def role_notes(house: House, setup: SourceSetup, ticket_id: str) -> list[str]:
-    """Say in words which role a ticket has and why, and of which records it is an action."""
+    """Return in words which role a ticket has and why, and of which records it is an action."""
     place = house.register.roles.places(setup.name, [ticket_id])[ticket_id]
     named = _owners_in_words(house, setup, ticket_id)
     if place.role is Role.RECORD:
@@ -120,7 +120,7 @@ def role_notes(house: House, setup: SourceSetup, ticket_id: str) -> list[str]:
 
 
 def _owners_in_words(house: House, setup: SourceSetup, ticket_id: str) -> str:
-    """Name the records of which a ticket is an action, each with how it is named."""
+    """Return in words the records of which a ticket is an action, each with its link or relation."""
     namings = namings_of(house, setup, [ticket_id], former=False)
     records = records_among(house, setup, {naming.owner for naming in namings})
     how: dict[str, str] = {}

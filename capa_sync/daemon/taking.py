@@ -1,4 +1,4 @@
-"""One page into the mirror: whole, or without the tickets whose content raises something, which are set aside."""
+"""Commits one page to the mirror; tickets whose content raises an error are quarantined, the others are stored."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from capa_sync.model.ticket import Page, Reading
 
 
 def commit_page(house: House, setup: SourceSetup, run: int, page: Page) -> list[str]:
-    """Commit a page with its cursor, and have its tickets judged; return ids of those that changed.
+    """Commit a page with its cursor, and make its tickets due; return ids of those that changed.
 
     Raises RegisterUnavailable; then neither the page nor its cursor is stored.
     """
@@ -21,8 +21,8 @@ def commit_page(house: House, setup: SourceSetup, run: int, page: Page) -> list[
         changed, news = _commit(house, setup, run, page)
     except CapaSyncError:
         raise
-    except Exception:  # noqa: BLE001 - one ticket's content must not stop its source: found, told, and left out
-        page = _without_culprits(house, setup, run, page)
+    except Exception:  # noqa: BLE001 - one ticket's content must not stop its source: it is found, logged and left out
+        page = _without_failing(house, setup, run, page)
         changed, news = _commit(house, setup, run, page)
     house.checkpoint("after-page-commit")
     for ticket_id, key, reason in page.skipped:
@@ -33,7 +33,7 @@ def commit_page(house: House, setup: SourceSetup, run: int, page: Page) -> list[
 
 
 def _commit(house: House, setup: SourceSetup, run: int, page: Page) -> tuple[list[str], set[str]]:
-    """Store a page in one transaction; return ids of what changed, and of what is newly set aside."""
+    """Store a page in one transaction; return ids of changed tickets, and of newly quarantined ones."""
     register, now, name = house.register, house.clock.now(), setup.name
     with register.transaction():
         named = linked_by(house, setup, [reading.ticket.id for reading in page.readings])
@@ -47,9 +47,9 @@ def _commit(house: House, setup: SourceSetup, run: int, page: Page) -> tuple[lis
     return changed, news
 
 
-def _without_culprits(house: House, setup: SourceSetup, run: int, page: Page) -> Page:
-    """Return a page without the readings that cannot be stored by themselves, each named among the skipped."""
-    kept: list[Reading] = []
+def _without_failing(house: House, setup: SourceSetup, run: int, page: Page) -> Page:
+    """Return the page without the readings that cannot be stored one by one; they are added to `skipped`."""
+    stored: list[Reading] = []
     skipped = list(page.skipped)
     cursor = house.register.tickets.cursor(setup.name)
     for reading in page.readings:
@@ -57,8 +57,8 @@ def _without_culprits(house: House, setup: SourceSetup, run: int, page: Page) ->
             _commit(house, setup, run, Page((reading,), cursor, complete=False))
         except CapaSyncError:
             raise
-        except Exception as error:  # noqa: BLE001 - this one
+        except Exception as error:  # noqa: BLE001 - this is the failing reading
             skipped.append((reading.ticket.id, reading.ticket.key, own_error(error)))
         else:
-            kept.append(reading)
-    return replace(page, readings=tuple(kept), skipped=tuple(skipped))
+            stored.append(reading)
+    return replace(page, readings=tuple(stored), skipped=tuple(skipped))

@@ -1,4 +1,4 @@
-"""What the plan needs to know of a ticket, told from its record while that is at hand."""
+"""Builds the target of a plan: what planning needs to know of a ticket."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from capa_sync.writeback import Target, is_before_baseline
 def target_of(
     house: House, setup: SourceSetup, record: CapaRecord, mirror: Mirror, now: datetime, *, was_meant: bool
 ) -> Target:
-    """Say what the plan needs to know of the ticket, which `mirror` holds as the record was mapped from it.
+    """Return what planning needs to know of a ticket; `mirror` holds the version that the record was mapped from.
 
-    `was_meant` tells whether any write was ever meant for it: without one, none is remembered and none was deleted.
+    `was_meant` is True when a write was ever planned for the ticket; otherwise no comment is stored and none deleted.
     """
     tickets, outbox, ticket_id = house.register.tickets, house.register.outbox, record.ticket_id
     ticket = mirror.ticket(setup.name, ticket_id, setup.source.parser())
     comment = outbox.remote_comment(setup.name, ticket_id) if was_meant else ""
-    standing = {comment.id for comment in ticket.comments} if ticket is not None else set()
+    comment_ids = {comment.id for comment in ticket.comments} if ticket is not None else set()
     labels = ticket.values.get("labels") if ticket is not None and setup.kind == "jira" else None
-    speaker = carrier(house, setup, ticket_id)
+    primary_ref = carrier(house, setup, ticket_id)
     return Target(
         register=house.register.id,
         source=setup.name,
@@ -39,15 +39,15 @@ def target_of(
         owner=record.fields["owner"].text,
         owner_id=str(record.fields["owner"].data or ""),
         deletions=outbox.deletions(setup.name, ticket_id) if was_meant else 0,
-        is_comment_gone=bool(comment) and ticket is not None and comment not in standing and setup.kind == "jira",
-        joined_to="" if speaker == (setup.name, ticket_id) else tickets.key(*speaker),
+        is_comment_gone=bool(comment) and ticket is not None and comment not in comment_ids and setup.kind == "jira",
+        joined_to="" if primary_ref == (setup.name, ticket_id) else tickets.key(*primary_ref),
     )
 
 
 def target_of_action(
     house: House, setup: SourceSetup, ticket_id: str, mirror: Mirror, now: datetime
 ) -> Target | None:
-    """Say what the plan needs to know of an action that was a record once; None when it is not mirrored."""
+    """Return what planning needs to know of an action that was a record once; None when it is not mirrored."""
     tickets, outbox = house.register.tickets, house.register.outbox
     ticket = mirror.ticket(setup.name, ticket_id, setup.source.parser())
     if ticket is None or setup.bound is None or setup.facts is None:
