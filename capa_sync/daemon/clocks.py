@@ -1,4 +1,4 @@
-"""Our own clock against the tracker's: no verdict by a wrong one, and what a wrong one stamped is done again."""
+"""Compares our clock with the tracker's: nothing is judged with a wrong clock, and its earlier results are redone."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from capa_sync.daemon.log import LogAction, log
 from capa_sync.errors import SafetyStop
 
 _WHOLE_SECONDS = timedelta(seconds=2)
-"""A Date header tells whole seconds, and an answer takes a moment to come."""
+"""A Date header has whole seconds, and an answer needs some time to arrive."""
 _SET = timedelta(minutes=5)
-"""Two clocks whose distance changes by more than this between two polls: one of them was set."""
+"""When the distance of two clocks changes by more than this between two polls, one of them was set."""
 
 
 def take_back_future(house: House, setup: SourceSetup, now: datetime) -> None:
-    """Do again what a source's work stamped in the future, because our own clock ran ahead once."""
+    """Make work due again that has a time in the future, because our clock was ahead before."""
     with house.register.transaction():
         if not house.register.take_back_future(setup.name, now):
             return
@@ -26,9 +26,10 @@ def take_back_future(house: House, setup: SourceSetup, now: datetime) -> None:
 
 
 def were_clocks_set(house: House, setup: SourceSetup) -> bool:
-    """Note how far our clock is from the tracker's; tell whether that has changed since it was last read.
+    """Store how far our clock is from the tracker's; tell whether that has changed since the last poll.
 
-    While a tracker's clock was ahead, it may have given stamps that no poll looks back to: all is read again.
+    If so, everything is read again: while a tracker's clock was ahead, it may have set update times that no poll
+    looks at.
     """
     offset = setup.source.clock_offset
     if offset is None:
@@ -49,10 +50,10 @@ def were_clocks_set(house: House, setup: SourceSetup) -> bool:
 
 
 def check_clock(house: House, setup: SourceSetup) -> None:
-    """Demand that our clock is right enough to judge by.
+    """Check that our clock is right enough to judge.
 
-    Raises SafetyStop: it is further than `max_clock_skew` from the tracker's newest Date, so that no deadline can be
-    told; the stop ends by itself with the first cycle in which the clocks agree.
+    Raises SafetyStop when it differs by more than `max_clock_skew` from the tracker's newest Date, because deadlines
+    are then unknown. The stop ends by itself with the first cycle in which the clocks agree.
     """
     cause = _cause(setup)
     house.register.agenda.note_clock_stop(setup.name, cause, house.clock.now())
@@ -61,7 +62,7 @@ def check_clock(house: House, setup: SourceSetup) -> None:
 
 
 def is_clock_right(setup: SourceSetup) -> bool:
-    """Tell whether our clock is within `max_clock_skew` of the tracker's newest Date, or the tracker tells none."""
+    """Tell whether our clock is within `max_clock_skew` of the tracker's newest Date; True when there is no Date."""
     return not _cause(setup)
 
 
@@ -77,13 +78,13 @@ def _cause(setup: SourceSetup) -> str:
 
 
 def by_the_tracker(setup: SourceSetup, at: datetime) -> datetime:
-    """Return an instant of our clock as the tracker would tell it, where ours is ahead; never a later one."""
+    """Return an instant of our clock by the tracker's clock when ours is ahead; never a later instant."""
     offset = setup.source.clock_offset
     return at if offset is None or offset >= -_WHOLE_SECONDS else at + offset
 
 
 def _spell(length: timedelta) -> str:
-    """Write a length of time for a person: its two largest units."""
+    """Return a duration for a person, in days, hours and minutes."""
     minutes = round(length.total_seconds() / 60)
     parts = {"d": minutes // 1440, "h": minutes // 60 % 24, "min": minutes % 60}
     return " ".join(f"{count} {unit}" for unit, count in parts.items() if count) or "0 min"

@@ -1,4 +1,4 @@
-"""Looks through the register for damage, a table at a time, so that a bad disk is not first met by a restore."""
+"""Checks the register for damage, one table at a time, so that a bad disk is noticed before a restore."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from capa_sync.store import Register
 
 
 class DamageWatch:
-    """Takes the next table at each look, in a thread of its own: a large one takes seconds.
+    """Checks one table per call, in a separate thread, because a large table takes seconds.
 
     Args:
-        register: what to look through.
-        on_damage: told what was found.
+        register: the register to check.
+        on_damage: called with the error when damage is found.
     """
 
     def __init__(self, register: Register, on_damage: Callable[[RegisterUnavailable], None]) -> None:
@@ -25,7 +25,7 @@ class DamageWatch:
         self._looking: threading.Thread | None = None
 
     def look(self) -> None:
-        """Begin to look through the next table, unless the last one still takes its time."""
+        """Start the check of the next table, unless the last check is still running."""
         if self._looking is not None and self._looking.is_alive():
             return
         table = next(self._tables)
@@ -33,7 +33,7 @@ class DamageWatch:
         self._looking.start()
 
     def look_through(self, table: str) -> None:
-        """Look through one table."""
+        """Check one table."""
         try:
             self._register.check_damage(table)
         except RegisterUnavailable as error:

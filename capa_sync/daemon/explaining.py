@@ -1,4 +1,4 @@
-"""Answers "why": every verdict on a mirrored ticket anew, or why a ticket is not in the register."""
+"""Explains a ticket: evaluates its rules again with their evidence, or says why it is not in the register."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from capa_sync.model.ticket import Presence
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """What there is to say of one ticket: a headline, notes in words, and verdicts when it could be judged.
+    """The explanation of one ticket: a headline, notes in words, and verdicts when it could be judged.
 
-    `is_known` False: no source has a ticket of that name. `names` are display names by person id, `timezone` the zone
-    in which instants are told.
+    `is_known` is False when no source has a ticket of that name. `names` holds display names by person id, `timezone`
+    the zone in which instants are shown.
     """
 
     headline: str
@@ -32,7 +32,7 @@ class Explanation:
 
 
 def explain_ticket(house: House, name: str, now: datetime) -> list[Explanation]:
-    """Explain every mirrored ticket of that name (`KEY`, or `SOURCE:KEY`), or say why there is none."""
+    """Explain every mirrored ticket of that name (`KEY` or `SOURCE:KEY`), or say why there is none."""
     found = [ticket for ticket in house.register.tickets.find(name) if ticket[0] in house.setups]
     if not found:
         return [Explanation(f"{name} is not in the register", tuple(_why_unknown(house, name)), is_known=False)]
@@ -83,7 +83,7 @@ def _presence_notes(house: House, setup: SourceSetup, ticket_id: str) -> list[st
 
 
 def _why_unknown(house: House, name: str) -> list[str]:
-    """Say for each source that the name may mean what it was asked for, and until when it was read."""
+    """Return for each source that the name may belong to what was read there, and until when."""
     source, colon, _key = name.partition(":")
     if colon and source not in house.setups:
         return [f"there is no source '{source}'; the settings name: {', '.join(house.setups)}"]
@@ -100,7 +100,7 @@ def _at(instant: datetime | None) -> str:
 
 
 def _gap_notes(record: CapaRecord) -> list[str]:
-    """Say of which fields the history cannot be told, by reason."""
+    """Return which fields have an unknown history, by reason."""
     fields: dict[str, list[str]] = {}
     for name, reason in record.history_gaps.items():
         fields.setdefault(reason, []).append(name)

@@ -1,8 +1,8 @@
-"""Ends a process that does not end by itself after it was asked to, whatever it is computing then.
+"""Kills a process that does not end by itself after a stop request, whatever it is computing.
 
-A pattern match, or any other computation in C, may keep every Python thread of its process from running: nothing in
-that process can end it. So another one watches, small and without our modules. It sees the wish to end as soon as the
-signal comes, because the C half of Python's signal handler writes to a pipe without waiting for any thread.
+A pattern match, or any other computation in C, may keep every Python thread of its process from running; then nothing
+in that process can end it. So a second, small process watches it, without our modules. It notices the stop request as
+soon as the signal comes, because the C part of Python's signal handler writes to a pipe without waiting for a thread.
 
 Run as a program: `guard.py PIPE PID SECONDS`.
 """
@@ -22,19 +22,19 @@ _LINE = (
 
 
 def set_guard(pipe: int, seconds: float) -> None:
-    """Let a process of its own end this one, `seconds` after the first byte comes through a pipe.
+    """Start a guard process that kills this one, `seconds` after the first byte comes through a pipe.
 
     Args:
-        pipe: the reading end; nobody may read from it, for the guard must see what came. It ends by itself when the
-            writing end is closed, which must be in this process alone.
-        seconds: until this process is killed.
+        pipe: the reading end; nothing may read from it, because the guard must see the byte. The guard ends by itself
+            when the writing end is closed; only this process may hold that end.
+        seconds: time from the first byte until this process is killed.
     """
     passed = os.dup(pipe)
     os.set_inheritable(passed, True)
     command = [sys.executable, "-I", "-S", __file__, str(passed), str(os.getpid()), str(seconds)]
-    env = {name: os.environ[name] for name in ("PATH", "LD_LIBRARY_PATH") if name in os.environ}  # and no secret
+    env = {name: os.environ[name] for name in ("PATH", "LD_LIBRARY_PATH") if name in os.environ}  # no secrets
     nowhere = [(os.POSIX_SPAWN_OPEN, fd, os.devnull, os.O_RDWR, 0) for fd in (0, 1)]
-    # a service may be forbidden to start processes: without a guard only such a computation holds up its end
+    # a service may be forbidden to start processes; without a guard, only such a computation delays its end
     with contextlib.suppress(OSError):
         os.posix_spawn(sys.executable, command, env, file_actions=nowhere, setsid=True)
     os.close(passed)
@@ -46,7 +46,7 @@ def watch(pipe: int, pid: int, seconds: float) -> None:
     waiting.register(pipe, select.POLLIN)
     if not _is_open(waiting.poll()):
         return
-    waiting.modify(pipe, 0)  # only the end of the writing side is told from now on
+    waiting.modify(pipe, 0)  # from now on, report only that the writing end was closed
     if waiting.poll(seconds * 1000):
         return
     sys.stderr.write(_LINE.format(seconds))

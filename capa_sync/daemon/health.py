@@ -1,4 +1,4 @@
-"""What `status` tells: numbers about freshness, gaps and what is stuck, each computed from the register alone."""
+"""The content of `status`: freshness, gaps and stuck writes, each computed from the register alone."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from capa_sync.writeback import Cause
 
 NEXT_DUE_SHOWN = 5
 _SLACK = timedelta(seconds=5)
-"""A daemon may have finished a run since we took the time."""
+"""A daemon may have finished a run after we read the clock."""
 _CAUSES = frozenset(Cause)
 
 
 def health_of(register: Register, poll_every: Mapping[str, timedelta], now: datetime) -> dict[str, Any]:
-    """Return the health of a register at `now`; `poll_every` is that of the settings, by source."""
+    """Return the health of a register at `now`; `poll_every` comes from the settings, by source name."""
     return {
         "now": now,
         "register": register.id,
@@ -70,7 +70,7 @@ def health_of(register: Register, poll_every: Mapping[str, timedelta], now: date
 
 
 def _unread_links(register: Register, names: Iterable[str], source: str) -> list[str]:
-    """Return the other sources whose tickets may name some of this source as the same record, and were not read."""
+    """Return the other sources whose tickets may name duplicates in this source, and were not read yet."""
     links = {name: link for name, link in register.agenda.links().items() if name in names and name != source}
     return [
         name
@@ -80,13 +80,13 @@ def _unread_links(register: Register, names: Iterable[str], source: str) -> list
 
 
 def _held_back(register: Register, name: str) -> dict[str, int]:
-    """Count tickets whose warning a brake or the mode holds back, by cause."""
+    """Count by cause the tickets whose warning a brake or the mode withholds."""
     withheld = {write.ticket_id: write.error for write in register.outbox.withheld(name) if write.error in _CAUSES}
     return dict(Counter(withheld.values()))
 
 
 def _source(register: Register, name: str, every: timedelta, now: datetime) -> dict[str, Any]:
-    """Return one source's freshness and gaps."""
+    """Return the freshness and the gaps of one source."""
     as_of, not_before = _not_ahead(register.runs.as_of(name), now), register.runs.not_before(name)
     presences = [presence for presence, _container in register.tickets.presences(name).values()]
     census, succeeded = register.runs.last(name, CENSUS), _not_ahead(register.runs.last_success(name), now)
@@ -119,12 +119,12 @@ def _source(register: Register, name: str, every: timedelta, now: datetime) -> d
 
 
 def _not_ahead(at: datetime | None, now: datetime) -> datetime | None:
-    """Return an instant of the ledger, None for one of the future: our own clock was ahead, and it proves nothing."""
+    """Return an instant of the ledger; None for one in the future, which proves nothing: our clock was ahead."""
     return None if at is not None and at > now + _SLACK else at
 
 
 def _drift(counts: Mapping[str, int]) -> dict[str, int]:
-    """Return what the last census found, and how many rows the tracker counts and did not show."""
+    """Return what the last census found, and how many rows the tracker counted but did not return."""
     if "swept" not in counts:
-        return {}  # it was not taken to its end
+        return {}  # the census was not completed
     return {**counts, "unaccounted": counts["told"] - counts["swept"]}

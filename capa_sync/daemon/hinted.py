@@ -1,4 +1,4 @@
-"""First step of a hint: read what it names again, beside the polls, whose cursor stays where it is."""
+"""First step after hints: read the named tickets again, between the polls; the polls' cursor does not move."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from capa_sync.daemon.house import House, SourceSetup
 from capa_sync.store import FULL, POLL
 
 HINTED = "hint"
-"""Kind of the run in the ledger; there is none for hints that brought nothing new."""
+"""Kind of the run in the ledger; hints that bring nothing new get no run."""
 
 
 def may_follow_hints(house: House, setup: SourceSetup) -> bool:
-    """Tell whether the last reading went to its end: a verdict between two polls must not rest on half of one."""
+    """Tell whether the last poll or full read was complete: no verdict may rest on a part of one."""
     runs = house.register.runs
     ended = [run for kind in (POLL, FULL) if (run := runs.last(setup.name, kind)) and run.finished_at is not None]
     newest = max(ended, key=lambda run: run.id, default=None)
@@ -22,7 +22,7 @@ def may_follow_hints(house: House, setup: SourceSetup) -> bool:
 
 
 def read_hinted(house: House, setup: SourceSetup, ids: Sequence[str]) -> int:
-    """Read hinted tickets again and take them into the mirror; return how many changed. Raises SourceError."""
+    """Read hinted tickets into the mirror again; return how many changed. Raises SourceError."""
     register = house.register
     page = setup.source.read_hinted(ids, register.tickets.cursor(setup.name))
     if not page.readings and not page.skipped:

@@ -1,4 +1,4 @@
-"""Lists of fields and statuses are believed to have lost something only when a second answer says so too."""
+"""Merges site facts: a field or status counts as removed only when a second answer does not contain it either."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from capa_sync.model.ticket import FieldDef, SiteFacts, StatusDef
 
 
 def lacks_something(facts: SiteFacts, known: SiteFacts) -> bool:
-    """Tell whether a field, an option or a status that was known before is not told any more."""
+    """Tell whether a field, an option or a status that was known before is missing now."""
     fields = {field.id: {value for value, _name in field.options} for field in facts.fields}
     statuses = {status.id for status in facts.statuses}
     return any(status.id not in statuses for status in known.statuses) or any(
@@ -24,13 +24,13 @@ def merged(earlier: SiteFacts, later: SiteFacts) -> SiteFacts:
 
 
 def never_emptied(facts: SiteFacts, known: SiteFacts) -> SiteFacts:
-    """Keep a list that was known and is told as empty: a tracker without any field or status is none."""
+    """Keep a known list when the new one is empty: every tracker has fields and statuses."""
     return replace(facts, fields=facts.fields or known.fields, statuses=facts.statuses or known.statuses)
 
 
-def _fields(told: Iterable[FieldDef]) -> tuple[FieldDef, ...]:
+def _fields(fields: Iterable[FieldDef]) -> tuple[FieldDef, ...]:
     found: dict[str, FieldDef] = {}
-    for field in told:
+    for field in fields:
         before = found.get(field.id, field)
         options = dict((*before.options, *field.options))
         found[field.id] = replace(field, options=tuple(options.items()))

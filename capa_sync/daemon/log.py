@@ -1,4 +1,4 @@
-"""Structured logs: one line an action, action names from a closed list, never payload text or secrets."""
+"""Structured logs: one line per action, action names from a closed list, never ticket text or secrets."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from capa_sync.redaction import redacted
 
 
 class LogAction(StrEnum):
-    """Every action name that may stand in a log line; stable, so that people can search and alert on them."""
+    """Every action name of a log line; the names are stable, so that people can search for them and alert on them."""
 
     DAEMON_STARTED = "daemon_started"
     DAEMON_STOPPING = "daemon_stopping"
@@ -59,20 +59,20 @@ class LogAction(StrEnum):
 
 
 def configure_logs(stream: TextIO | None = None, *, verbose: bool = False, quiet: bool = False) -> None:
-    """Send logs as `key=value` lines to `stream` (standard error by default); libraries only from WARNING on.
+    """Write logs as `key=value` lines to `stream` (standard error by default); libraries log from WARNING on.
 
-    `quiet` leaves errors only, for verbs that print their own result.
+    `quiet` writes errors only, for verbs that print their own result.
     """
     target = stream or sys.stderr
     least = logging.ERROR if quiet else logging.DEBUG if verbose else logging.INFO
     structlog.configure(
         processors=[
-            *([_drop_told] if quiet else []),
+            *([_drop_reported] if quiet else []),
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             _visible,
             structlog.processors.LogfmtRenderer(key_order=["timestamp", "level", "action"], bool_as_flag=False),
-            lambda _logger, _name, line: redacted(str(line)),  # which the renderer has just made
+            lambda _logger, _name, line: redacted(str(line)),  # the line comes from the renderer
         ],
         wrapper_class=structlog.make_filtering_bound_logger(least),
         logger_factory=structlog.PrintLoggerFactory(target),
@@ -85,18 +85,18 @@ def configure_logs(stream: TextIO | None = None, *, verbose: bool = False, quiet
         logging.getLogger(chatty).setLevel(logging.ERROR)
 
 
-_TOLD = frozenset({LogAction.CYCLE_FAILED, LogAction.SAFETY_STOP})
+_REPORTED = frozenset({LogAction.CYCLE_FAILED, LogAction.SAFETY_STOP})
 
 
-def _drop_told(_logger: Any, _name: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    """Keep a line off the terminal that the result says in words."""
-    if event.get("action") in _TOLD:
+def _drop_reported(_logger: Any, _name: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """Drop a line whose content the printed result already has."""
+    if event.get("action") in _REPORTED:
         raise structlog.DropEvent
     return event
 
 
 def is_logged() -> bool:
-    """Tell whether a line of level info is written at all, before it is worked out what it would say."""
+    """Tell whether lines of level info are written, so that the caller can skip computing one."""
     enabled: bool = structlog.get_logger().is_enabled_for(logging.INFO)
     return enabled
 
@@ -108,15 +108,15 @@ def log(action: LogAction, *, level: str = "info", **fields: Any) -> None:
 
 
 class _OneLine(logging.Formatter):
-    """What a library says, its traceback too: on one line, without secrets and without what a terminal obeys."""
+    """Formats a library's message and traceback on one line, without secrets and without control characters."""
 
     def format(self, record: logging.LogRecord) -> str:
-        told = redacted(super().format(record))
-        return one_line(" | ".join(line.strip() for line in told.splitlines()))
+        text = redacted(super().format(record))
+        return one_line(" | ".join(line.strip() for line in text.splitlines()))
 
 
 def _visible(_logger: Any, _name: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    """Show every value on one line, whatever a tracker wrote into it."""
+    """Make every value one line without control characters, because a tracker may have written it."""
     for name, value in event.items():
         if not isinstance(value, bool | int | float | None):
             event[name] = one_line(str(value))

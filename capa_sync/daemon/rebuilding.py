@@ -1,4 +1,4 @@
-"""`rebuild`: the derived tables anew from the primary ones, no tracker asked."""
+"""`rebuild`: makes the derived tables again from the primary tables, without a tracker."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from capa_sync.daemon.writing import note_plan_times
 def rebuild_derived(house: House) -> dict[str, int]:
     """Empty every derived table, parse all stored versions again, and judge every record; return counts.
 
-    Verdicts are those of now; episodes are primary and change only where a verdict of now differs from them.
+    Verdicts are those of now; episodes are primary, and change only where a verdict differs from them.
     """
     register, now = house.register, house.clock.now()
     with register.transaction():
@@ -34,11 +34,11 @@ def rebuild_derived(house: House) -> dict[str, int]:
 
 
 def judge_mirror(house: House, now: datetime) -> None:
-    """Judge every due ticket of every source as it is mirrored, and note when to plan it; no tracker is asked."""
+    """Judge every due ticket of every source from the mirror, and store when to plan it; no tracker is asked."""
     bound = [setup for setup in house.setups.values() if setup.bound is not None]
     for setup in bound:
         pass_to_carriers(house, setup, now)
-    for setup in [*bound, *bound]:  # once more: who is found to be joined sends its twin to be judged again
+    for setup in [*bound, *bound]:  # twice: a ticket found to be joined makes its duplicate due again
         judge_due_tickets(house, setup, now)
     for setup in bound:
         note_plan_times(house, setup, now)

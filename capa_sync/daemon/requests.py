@@ -1,4 +1,4 @@
-"""Requests that other verbs leave in the register while the daemon holds it (CONTRACT.md 3)."""
+"""Requests that other verbs leave in the register while the daemon holds it (docs/contract.md 3)."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ _HALTING = {
 
 
 def release(house: House, sources: Iterable[str], tickets: int | None) -> None:
-    """Release the brakes of these sources once, for so many tickets each, or all when None."""
+    """Release the brakes of these sources once, for `tickets` tickets each (None: all)."""
     for source in sources:
         house.register.outbox.release(source, tickets, house.clock.now())
         log(LogAction.RELEASED, source=source, tickets="all" if tickets is None else tickets)
 
 
 def refresh(house: House, sources: Iterable[str], tickets: int | None) -> None:
-    """Give so many tickets of each source, or all when None, the words of now where they carry older ones."""
+    """Ask that texts of older wording are edited, on `tickets` tickets of each source (None: all)."""
     for source in sources:
         house.register.outbox.ask_refresh(source, tickets, house.clock.now())
 
 
 def carry_out_requests(house: House) -> list[str]:
-    """Carry out every waiting request; return names of sources whose cycle should run soon."""
+    """Carry out every waiting request; return the names of sources whose cycle should run soon."""
     touched: set[str] = set()
     for request in house.register.requests.waiting():
         with house.register.transaction():

@@ -1,4 +1,4 @@
-"""When things happen: one job a source, never two at once, misfires coalesced; the only importer of apscheduler."""
+"""Schedules one job per source, never twice at once, misfires coalesced. The only module that imports apscheduler."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from apscheduler.schedulers.background import BackgroundScheduler
 from capa_sync.model.clock import SystemClock
 
 JITTER_SHARE = 0.1
-"""Polls are spread by up to this share of their interval, so that sources do not fall into step (facts/jira.md 7)."""
+"""Share of the interval by which a poll is moved at random, so that sources do not poll at the same time."""
 
 TICK = timedelta(seconds=1)
-"""How often requests left in the register by other verbs are looked for."""
+"""How often the daemon looks for requests that other verbs left in the register."""
 
 
 _TICK_JOB = "capa-sync tick"
 
 
 class Scheduler:
-    """Runs one job a source at its interval, and a tick, each never twice at the same time."""
+    """Runs one job per source at its interval, and a tick; no job runs twice at the same time."""
 
     def __init__(
         self, sources: Mapping[str, timedelta], job: Callable[[str], None], tick: Callable[[], None]
@@ -42,22 +42,22 @@ class Scheduler:
         self._sources = tuple(sources)
 
     def start(self) -> None:
-        """Start, with every source's first job at once."""
+        """Start; the first job of every source runs at once."""
         self._scheduler.start(paused=True)
         for name in self._sources:
             self.run_soon(name)
         self._scheduler.resume()
 
     def run_soon(self, source: str) -> None:
-        """Bring a source's next job forward to now; the interval goes on from there."""
+        """Move a source's next job forward to now; the interval continues from there."""
         self._scheduler.modify_job(source, next_run_time=SystemClock().now())
 
     def replan(self) -> None:
-        """Make every job due now: the wall clock was set, and their times were worked out by the one before."""
-        with suppress(JobLookupError):  # we are stopping: there are no jobs any more
+        """Make every job due now: the wall clock was set, and the jobs' times come from the clock before."""
+        with suppress(JobLookupError):  # the scheduler is stopping and has no jobs any more
             for name in (*self._sources, _TICK_JOB):
                 self.run_soon(name)
 
     def stop(self) -> None:
-        """Start no more jobs; those under way end by themselves when they see the stop event."""
+        """Start no more jobs; running jobs end by themselves when they see the stop event."""
         self._scheduler.shutdown(wait=False)

@@ -1,4 +1,4 @@
-"""SIGTERM and SIGINT become the stop event, nothing else."""
+"""Turns SIGTERM, SIGINT and SIGHUP into the stop event."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from types import FrameType
 from capa_sync.daemon.guard import set_guard
 
 GRACE = 8.0
-"""Seconds that work under way may go on for after the wish to stop (facts/house.md, decision 10)."""
+"""Seconds for which running work may continue after a stop request."""
 LATEST = 9.0
-"""Seconds after which the process ends, whatever still goes on: a write under way is looked up at the next start."""
+"""Seconds after which the process ends in any case; an unfinished write is looked up at the next start."""
 _MOMENT = 0.5
 _SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
@@ -21,12 +21,12 @@ _SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 def stop_on_signals(stop: threading.Event, *, late_code: int | None = None) -> threading.Event:
     """Set `stop` on SIGTERM, SIGINT and SIGHUP; a second SIGINT ends at once, as people at a terminal expect.
 
-    Returns an event that is set before `stop` is, and by these signals alone: it tells an end that was asked for.
-    With `late_code` the process ends LATEST seconds after the first signal, with that code, if it still runs; and
-    is killed a moment later where it computes something that lets none of its threads run.
+    Returns an event that is set before `stop`, and only by these signals: it shows that the end was requested.
+    With `late_code` the process ends LATEST seconds after the first signal, with that code, if it still runs; it is
+    killed shortly later when a computation keeps all of its threads from running.
 
-    The event is set by a thread of its own: a handler runs on the main thread, and would wait for itself for ever
-    if that thread held the event's lock at that moment.
+    A separate thread sets the event: a handler runs on the main thread, and would wait for ever if that thread held
+    the event's lock at that moment.
     """
     heard, tell = os.pipe()
     os.set_blocking(tell, False)
@@ -49,7 +49,7 @@ def stop_on_signals(stop: threading.Event, *, late_code: int | None = None) -> t
 
 
 def _listen(heard: int, asked: threading.Event, stop: threading.Event, late_code: int | None) -> None:
-    """Wait for the first signal, of which all mean to stop. It is not read: the guard must see it, too."""
+    """Wait for the first signal; each of them means stop. Its byte is not read, because the guard must see it too."""
     waiting = select.poll()
     waiting.register(heard, select.POLLIN)
     waiting.poll()

@@ -1,4 +1,4 @@
-"""Notices that the wall clock was set: jobs have their times by it, and after a step back none would be due."""
+"""Notices that the wall clock was set: jobs are scheduled by it, and after a step back none would be due."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ from capa_sync.daemon.log import LogAction, log
 from capa_sync.model.clock import Clock, SystemClock
 
 LOOK_EVERY = 5.0
-"""Seconds from one look at both clocks to the next."""
+"""Seconds between two comparisons of the clocks."""
 STEP = timedelta(seconds=60)
-"""The wall clock was set when it differs by more than this from the one that only runs on."""
+"""The wall clock was set when its distance from the monotonic clock changes by more than this."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class ClockWatch:
-    """Compares the wall clock with a monotonic one, in a thread of its own.
+    """Compares the wall clock with a monotonic clock, in a separate thread.
 
     Args:
         on_step: called after the wall clock was set.
         stop: ends the thread.
-        wall, monotonic: the two clocks; not the hidden test clock, by which no job is planned.
+        wall, monotonic: the two clocks; never the hidden test clock, because jobs are not scheduled by it.
     """
 
     def __init__(
@@ -41,11 +41,11 @@ class ClockWatch:
         self._began = self._distance()
 
     def start(self) -> None:
-        """Begin to look."""
+        """Start the thread."""
         threading.Thread(target=self._watch, name="clock-watch", daemon=True).start()
 
     def look(self) -> None:
-        """Compare the clocks once; after a step, log it, call `on_step`, and take the new distance for granted."""
+        """Compare the clocks once; after a step, log it, store the new distance, and call `on_step`."""
         now = self._distance()
         if abs(now - self._began) <= STEP:
             return
@@ -54,7 +54,7 @@ class ClockWatch:
         self._on_step()
 
     def _distance(self) -> timedelta:
-        """How far the wall clock is from the moment at which the monotonic one began."""
+        """The wall clock minus the monotonic clock."""
         wall: datetime = self._wall.now()
         return wall - _EPOCH - timedelta(seconds=self._monotonic())
 

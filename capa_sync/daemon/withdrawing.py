@@ -1,4 +1,4 @@
-"""Pause and withdrawal: what a person asked for with `pause`, `resume` and `withdraw`, seen from one source."""
+"""Pause and withdrawal of one source, which a person requests with `pause`, `resume` and `withdraw`."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ _BATCH = 500
 
 
 def is_withdrawing(house: House, setup: SourceSetup) -> bool:
-    """Tell whether what was written on a source is to be taken back."""
+    """Tell whether our texts on a source are to be removed."""
     halt = house.register.halts.of(setup.name)
     return halt is not None and halt.kind is HaltKind.WITHDRAWN
 
 
 def plan_withdrawals(house: House, setup: SourceSetup, now: datetime) -> dict[str, TicketPlan]:
-    """Plan the removal of all that was written on a source; tickets without anything of ours are left out.
+    """Plan the removal of all our texts on a source; tickets without any are left out.
 
     Tickets due for a warning stay due, so that `resume` finds them.
     """
@@ -40,7 +40,7 @@ def plan_withdrawals(house: House, setup: SourceSetup, now: datetime) -> dict[st
 
 
 def _target(house: House, setup: SourceSetup, ticket_id: str, now: datetime) -> Target:
-    """Say of a ticket what a withdrawal needs to know; the ticket may be one that cannot be mapped any more."""
+    """Return what a withdrawal needs to know of a ticket, which may be one that can no longer be mapped."""
     tickets = house.register.tickets
     ticket = tickets.ticket(setup.name, ticket_id, setup.source.parser())
     labels = ticket.values.get("labels") if ticket is not None and setup.kind == "jira" else None
@@ -57,10 +57,10 @@ def _target(house: House, setup: SourceSetup, ticket_id: str, now: datetime) -> 
 
 @dataclass(frozen=True, slots=True)
 class DeliverySignal:
-    """Tells the delivery of one source to stop: the daemon is to end, or a person asked for another halt meanwhile.
+    """The stop signal of one source's delivery: the daemon stops, or a person changed the source's halt meanwhile.
 
     Attributes:
-        house, source: whose stop event and halts are looked at. halt: what held the source when delivery began.
+        house, source: the runtime and source whose stop event and halt are read. halt: the halt when delivery began.
     """
 
     house: House
@@ -73,7 +73,7 @@ class DeliverySignal:
 
 
 def pause_after_leak(house: House, setup: SourceSetup, fault: ShownToCustomer) -> None:
-    """Pause the writing of a source on which a customer could read a comment sent as internal."""
+    """Pause writing on a source where customers could read a comment that was sent as internal."""
     halt = Halt(HaltKind.PAUSED, house.clock.now(), f"capa-sync itself ({fault.message})")
     house.register.halts.set(setup.name, halt)
     log(LogAction.WRITING_PAUSED, level="error", source=setup.name, reason=fault.message)
