@@ -159,8 +159,8 @@ PARTS = ("start", "jira", "servicenow", "poll", "latency", "resume", "memory", "
 def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
-    parser.add_argument("--full", action="store_true", help="the sizes of the issue; takes a quarter of an hour")
-    parser.add_argument("--rounds", type=int, help="how often floor and capa-sync take turns")
+    parser.add_argument("--full", action="store_true", help="full sizes; takes a quarter of an hour")
+    parser.add_argument("--rounds", type=int, help="how often floor and capa-sync each run")
     parser.add_argument("parts", nargs="*", help=f"of {', '.join(PARTS)}; all by default")
     given = parser.parse_args()
     chosen = FULL if given.full else SMALL

@@ -7,7 +7,7 @@ from typing import Any
 import orjson
 
 from benchmarks.jira_paint import ME, iso
-from benchmarks.jira_site import JiraSite
+from benchmarks.jira_site import GeneratedJira
 from benchmarks.jira_tickets import FIRST_ID, LAST_TOUCHED
 from benchmarks.server import Answer
 
@@ -17,7 +17,7 @@ _PAGE = 1000
 _ME = {"key": ME, "name": ME, "displayName": "capa-sync", "active": True, "timeZone": "UTC"}
 
 
-class DataCenterSite(JiraSite):
+class GeneratedDataCenter(GeneratedJira):
     """The answers of a Jira Data Center with these tickets."""
 
     def answer(self, method: str, target: str, body: bytes) -> Answer:

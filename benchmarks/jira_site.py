@@ -25,7 +25,7 @@ _MINUTE = 60_000
 _PROJECTS = {"values": [{"id": "10000", "key": "CAPA"}], "total": 1, "isLast": True}
 
 
-class JiraSite:
+class GeneratedJira:
     """The answers of a Jira Cloud site with these tickets."""
 
     def __init__(self, tickets: GeneratedTickets) -> None:

@@ -17,7 +17,7 @@ FIRST_ID = 100_000
 BORN = datetime(2024, 1, 1, tzinfo=UTC)
 LAST_TOUCHED = datetime(2026, 11, 20, tzinfo=UTC)
 STEP_MS = 20_000
-"""Distance between the update times of two neighbouring tickets: the overlap of a poll contains a few tickets."""
+"""Milliseconds between the update times of two neighbouring tickets: the overlap of a poll contains a few tickets."""
 
 
 class GeneratedTickets:
@@ -100,7 +100,7 @@ class GeneratedTickets:
         self._edited[number] = (ms(now), self.painter.entry(900_000, edit))
 
     def label(self, number: int, orders: list[dict[str, str]]) -> None:
-        """Add and remove labels, each order is `{add: label}` or `{remove: label}`."""
+        """Add and remove labels; each order is `{add: label}` or `{remove: label}`."""
         labels = set(self._labels.get(number, ["audit"]))
         for order in orders:
             labels = labels | {order["add"]} if "add" in order else labels - {order["remove"]}

@@ -114,24 +114,24 @@ def main() -> None:
     parser.add_argument("--latency", type=float, default=0.0)
     given = parser.parse_args()
     if given.kind == "jira":
-        from benchmarks.jira_site import JiraSite
+        from benchmarks.jira_site import GeneratedJira
         from benchmarks.jira_tickets import GeneratedTickets
 
-        site: ServedSite = JiraSite(GeneratedTickets(given.tickets))
+        site: ServedSite = GeneratedJira(GeneratedTickets(given.tickets))
     elif given.kind == "jira-large":
         from benchmarks.jira_large import LargeTickets
-        from benchmarks.jira_site import JiraSite
+        from benchmarks.jira_site import GeneratedJira
 
-        site = JiraSite(LargeTickets(given.tickets))
+        site = GeneratedJira(LargeTickets(given.tickets))
     elif given.kind == "jira-dc-large":
-        from benchmarks.jira_datacenter import DataCenterSite
+        from benchmarks.jira_datacenter import GeneratedDataCenter
         from benchmarks.jira_large import LargeTickets
 
-        site = DataCenterSite(LargeTickets(given.tickets))
+        site = GeneratedDataCenter(LargeTickets(given.tickets))
     else:
-        from benchmarks.servicenow_site import ServiceNowSite
+        from benchmarks.servicenow_site import GeneratedServiceNow
 
-        site = ServiceNowSite(given.tickets)
+        site = GeneratedServiceNow(given.tickets)
     try:
         asyncio.run(_serve(site, given.latency))
     except KeyboardInterrupt:

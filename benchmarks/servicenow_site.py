@@ -122,7 +122,7 @@ def _choices() -> list[dict[str, str]]:
     return [{"sys_id": sys_id(n), **row} for n, row in enumerate(rows, 1)]
 
 
-class ServiceNowSite:
+class GeneratedServiceNow:
     """The answers of an instance with `size` records."""
 
     def __init__(self, size: int) -> None:

@@ -28,7 +28,7 @@ def explain_lines(verdict: Verdict, timezone: str = "UTC", names: Mapping[str, s
     if verdict.hides:
         lines.append(f"  Hides on the ticket: {', '.join(verdict.hides)}")
     if verdict.next_due is not None:
-        lines.append(f"  Looks again by itself: {_time(verdict.next_due, zone)}")
+        lines.append(f"  Next evaluation by time alone: {_time(verdict.next_due, zone)}")
     return lines
 
 

@@ -48,9 +48,7 @@ def unguarded(rule: Rule) -> list[Problem]:
         if book.accepts(mutant)
     ]
     return untested + [
-        Problem(
-            rule.file, line.line, f"no test notices when '{line.text}' is turned round", "add a test that needs it"
-        )
+        Problem(rule.file, line.line, f"no test notices when '{line.text}' is negated", "add a test that needs it")
         for line, mutant in mutants(rule)
         if book.accepts(mutant)
     ]

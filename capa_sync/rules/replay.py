@@ -47,13 +47,13 @@ def replay(case: Case, until: datetime) -> CapaRecord | None:
     rows = [(at, row) for at, row in zip(row_times(case), case.rows, strict=True) if at <= until]
     if not rows:
         return None
-    life = _Life(case, rows[0][0])
+    builder = _RecordBuilder(case, rows[0][0])
     for group, (at, row) in enumerate(rows):
-        life.apply(at, group, row)
-    return life.record(until)
+        builder.apply(at, group, row)
+    return builder.record(until)
 
 
-class _Life:
+class _RecordBuilder:
     """A record under construction, row by row."""
 
     def __init__(self, case: Case, created_at: datetime) -> None:
@@ -90,8 +90,8 @@ class _Life:
         self._fields.update(row.fields)
         self._stage = Stage(row.stage or self._stage)
         self._status = row.source_status or self._status
-        born = {name: value for name, value in self._fields.items() if value != EMPTY}
-        for name, value in {**born, "stage": _word(self._stage), "source_status": _word(self._status)}.items():
+        initial = {name: value for name, value in self._fields.items() if value != EMPTY}
+        for name, value in {**initial, "stage": _word(self._stage), "source_status": _word(self._status)}.items():
             self._note(FieldChange(at, 0, name, EMPTY, value, row.by, human, Origin.BIRTH, "birth"))
 
     def _edit(self, at: datetime, group: int, row: TimelineRow, human: bool) -> None:

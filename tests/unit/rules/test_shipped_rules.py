@@ -69,8 +69,8 @@ def test_a_rule_whose_tests_are_thin_is_told() -> None:
     """Without the test that needs it, a condition is reported with its line."""
     rule = next(rule for rule in PACK.rules if rule.id == "extent-assessed")
     thin = replace(rule, cases=tuple(case for case in rule.cases if case.name != "what was found must be linked"))
-    (told,) = (each for each in unguarded(thin) if "turned round" in each.what)
-    assert told.what == "no test notices when 'similar_refs: filled' is turned round"
+    (told,) = (each for each in unguarded(thin) if "is negated" in each.what)
+    assert told.what == "no test notices when 'similar_refs: filled' is negated"
     assert "similar_refs: filled" in Path(rule.file).read_text(encoding="utf-8").splitlines()[told.line - 1]
 
 

@@ -251,7 +251,7 @@ def test_explain_prints_outcome_words_facts_and_the_next_look() -> None:
     assert "Not done by the due date: OPS-7 (due 30 June 2025)." in text
     assert "actions: none is overdue by more than 1 day  -> false" in text
     assert "OPS-7: due 30 June 2025, owner bo, open" in text
-    assert "Looks again by itself: 2025-07-15 00:00+01:00" in text
+    assert "Next evaluation by time alone: 2025-07-15 00:00+01:00" in text
 
 
 def test_explain_says_why_a_rule_cannot_tell_or_does_not_apply() -> None:
