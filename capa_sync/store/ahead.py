@@ -1,4 +1,4 @@
-"""Takes back what was stamped while our own clock ran ahead: what lies in the future counts as never done."""
+"""Corrects rows written while our own clock was ahead: an entry in the future counts as not done."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from capa_sync.store.database import Database
 WAS_AHEAD = "stamped in the future: our own clock was ahead; done again"
 
 _TAKEN_BACK: tuple[tuple[str, str], ...] = (
-    # the sole witnesses of how far a source was read; their rows stay, and prove nothing any more
+    # only these rows prove how far a source was read; they stay, but no longer count
     ("run", f"ok = 0, problem = '{WAS_AHEAD}' WHERE source = ?1 AND started_at > ?2"),
     ("run", "finished_at = ?2 WHERE source = ?1 AND finished_at > ?2"),
-    # a notification of the future would silence its ticket, and take a place of the daily limit, until then
+    # until then, a notification in the future would block its ticket and count against the daily limit
     ("write_out", "not_before = NULL WHERE source = ?1 AND marked_at > ?2 AND state <> 'delivered'"),
     ("write_out", "delivered_at = ?2 WHERE source = ?1 AND delivered_at > ?2"),
     ("write_out", "created_at = ?2 WHERE source = ?1 AND created_at > ?2"),
     ("write_out", "marked_at = ?2 WHERE source = ?1 AND marked_at > ?2"),
-    # all changes of verdicts count for the brake until the next planning that is let through
+    # all changes of verdicts count for the brake until the next planning that passes it
     ("milestone", "value = ?2 WHERE source = ?1 AND name = 'settled_at' AND value > ?2"),
     ("verdict_change", "changed_at = ?2 WHERE source = ?1 AND changed_at > ?2"),
     ("safety_stop", "stopped_at = ?2 WHERE source = ?1 AND stopped_at > ?2"),
@@ -26,10 +26,10 @@ _TAKEN_BACK: tuple[tuple[str, str], ...] = (
 
 
 def take_back_future(db: Database, source: str, now: datetime) -> bool:
-    """Take back what this source's work stamped after `now`; return whether there was any.
+    """Correct this source's rows whose time is after `now`; return whether there were any.
 
-    The newest run is the witness: every cycle leaves one. Waits that a tracker asked for are void when they were
-    noted in the future. What was to be judged or planned then is for the caller to make due again.
+    The newest run shows whether the clock was ahead, because every cycle stores a run. Waits that a tracker asked for
+    are void when they were noted in the future. The caller must make tickets due again for evaluation and planning.
     """
     text = instant_text(now)
     for table in ("hold", "endpoint_hold"):

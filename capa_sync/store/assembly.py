@@ -1,4 +1,4 @@
-"""Tickets put together again from their stored versions, for reading and for rebuilding."""
+"""Reassembles tickets from their stored versions, for reading and for rebuilding."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from capa_sync.store.database import Database, Row
 from capa_sync.store.parts import WHOLE, Stored, merged, newest_parts
 from capa_sync.store.ticket_rows import DerivedRows
 
-# Of wholes only the newest version is read; lists need all of theirs.
+# Whole parts need only the newest version; lists need all versions.
 _VERSIONS = f"""SELECT nr, kind, version, form, digest, body FROM part AS p
     WHERE (form <> '{WHOLE}' OR version = (SELECT MAX(version) FROM part AS q WHERE q.nr = p.nr AND q.kind = p.kind))
     AND nr IN (?)"""
@@ -23,7 +23,7 @@ _OBSERVED = """SELECT nr, entry, changed_at, since, until, field_id, field_name,
 
 
 def versions_of(db: Database, numbers: Sequence[int]) -> dict[int, list[Stored]]:
-    """Return mirror number -> the versions that its newest parts are made of, ascending within each kind."""
+    """Return mirror number -> the versions that its newest parts consist of, ascending within each kind."""
     versions: dict[int, list[Stored]] = {}
     for row in sorted(db.rows_in(_VERSIONS, (), numbers), key=lambda row: row[:3]):
         versions.setdefault(row[0], []).append(Stored(*row[1:]))
@@ -36,7 +36,7 @@ def parts_of(db: Database, numbers: Sequence[int]) -> dict[int, tuple[Part, ...]
 
 
 def observations_of(db: Database, numbers: Sequence[int]) -> dict[int, list[observed.Observation]]:
-    """Return mirror number -> observed changes, in the order in which we saw them."""
+    """Return mirror number -> observed changes, in the order of observation."""
     found: dict[int, list[observed.Observation]] = {}
     for row in db.rows_in(_OBSERVED, (), numbers):
         found.setdefault(row[0], []).append(_observation(row))
@@ -65,19 +65,19 @@ def load(db: Database, numbers: Sequence[int], parser: Parser) -> dict[int, Sour
 
 
 def parsed_or_none(parser: Parser, parts: Sequence[Part]) -> SourceTicket | None:
-    """Parse stored parts; None where the parser of today can make no ticket of them, whatever it raises."""
+    """Parse stored parts; return None where the present parser fails, with any exception."""
     try:
         return parser.parse(parts)
     except RegisterUnavailable:
         raise
-    except Exception:  # noqa: BLE001 - one ticket's content must not stop its source
+    except Exception:  # noqa: BLE001 - the content of one ticket must not stop its source
         return None
 
 
 def complete(
     ticket: SourceTicket, seen: Sequence[observed.Observation], lost: Sequence[str], old_keys: Sequence[str]
 ) -> SourceTicket:
-    """Return the parse of a ticket with what only the mirror knows of it."""
+    """Add to a parsed ticket what only the mirror knows: observed changes, lost fields, old keys."""
     changes = observed.merge(ticket.changes, seen)
     missing = frozenset(lost) - observed.emptied_fields(changes) if lost else ticket.lost
     earlier = tuple(key for key in sorted(old_keys) if key not in ticket.old_keys and key != ticket.key)
@@ -87,7 +87,7 @@ def complete(
 
 
 def replay(db: Database, nr: int, parser: Parser, rows: DerivedRows) -> None:
-    """Go through all versions of a ticket as they came and gather the derived rows that they lead to."""
+    """Process all versions of a ticket in their order and collect the resulting derived rows."""
     current: dict[str, list[Stored]] = {}
     keys: set[str] = set()
     lost: set[str] = set()
@@ -97,7 +97,7 @@ def replay(db: Database, nr: int, parser: Parser, rows: DerivedRows) -> None:
             current.setdefault(stored.kind, []).append(stored)
         newer = parsed_or_none(parser, [merged(versions) for versions in current.values()])
         if newer is None:
-            continue  # it was skipped when it was read, too
+            continue  # such a version was also skipped when it was read
         if ticket is not None:
             lost, keys = lost | set(ticket.values), keys | {ticket.key}
         if newer.parent:
@@ -110,7 +110,7 @@ def replay(db: Database, nr: int, parser: Parser, rows: DerivedRows) -> None:
 
 
 def _steps(db: Database, nr: int) -> list[list[Stored]]:
-    """Return versions in the order in which they were stored, those of one read together."""
+    """Return versions in the order of storing, grouped by read."""
     steps: list[list[Stored]] = []
     read: tuple[int, str] | None = None
     sql = "SELECT run, read_at, kind, version, form, digest, body FROM part WHERE nr = ? ORDER BY id"

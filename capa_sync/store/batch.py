@@ -1,4 +1,4 @@
-"""Many mirrored tickets with their children, read in a few statements and parsed once."""
+"""Many mirrored tickets with their children, read in a few statements and parsed once each."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from capa_sync.store.tickets import Tickets
 
 
 class TicketBatch:
-    """Answers as `Tickets` does, from memory for the tickets it was read for and for their children.
+    """Answers like `Tickets`, from memory for the requested tickets and their children.
 
-    Good for as long as the mirror stays as it is. Tickets it was not read for are looked up.
+    It is valid as long as the mirror does not change. Other tickets are looked up in the register.
     """
 
     def __init__(self, db: Database, tickets: Tickets, source: str, ids: Sequence[str], parser: Parser) -> None:
@@ -26,7 +26,7 @@ class TicketBatch:
         self._parsed: dict[str, SourceTicket] = {}
         self._presence: dict[str, Presence] = {}
         self._unread = tickets.unread(source)
-        self._children: dict[str, list[str]] = {each: [] for each in ids}
+        self._children: dict[str, list[str]] = {ticket_id: [] for ticket_id in ids}
         numbers = self._read(ids, parser)
         self._children |= Kin(db, source).of(numbers, ids)
         self._read(sorted(self._children_named() - self._presence.keys()), parser)
@@ -52,16 +52,16 @@ class TicketBatch:
         return self._whole.ticket(source, ticket_id, parser)
 
     def presence(self, source: str, ticket_id: str) -> Presence:
-        """Return where the ticket is; `unobserved` for one that was never mirrored."""
+        """Return where the ticket is; `unobserved` for a ticket that was never mirrored."""
         known = self._presence.get(ticket_id) if source == self._source else None
         return known or self._whole.presence(source, ticket_id)
 
     def unread(self, source: str) -> Mapping[str, str]:
-        """Return id -> reason of the tickets whose answer made no ticket when they were read last."""
+        """Return id -> reason of the tickets whose last answer could not be parsed."""
         return self._unread if source == self._source else self._whole.unread(source)
 
     def children_of(self, source: str, ticket_id: str) -> list[str]:
-        """Return ids of mirrored tickets that this one names as its parts, or that name it as their parent."""
+        """Return ids of mirrored tickets that this ticket names as its parts, or that name it as their parent."""
         known = self._children.get(ticket_id) if source == self._source else None
         return self._whole.children_of(source, ticket_id) if known is None else known
 

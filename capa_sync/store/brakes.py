@@ -1,4 +1,4 @@
-"""What the brakes must remember over restarts: notifications, releases, safety stops, deletions by people."""
+"""The stored state of the brakes: notifications, releases, safety stops, deletions by people."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from datetime import datetime
 from capa_sync.store.columns import instant, instant_text
 from capa_sync.store.database import Database
 
-# A write under way counts as sent: it may have reached people.
+# A write in progress counts as sent: it may have reached people.
 _NOTIFIED = """SELECT 1 FROM write_out WHERE source = ? AND notifies = 1 AND
     ((state = 'delivered' AND delivered_at >= ?) OR (state = 'unknown' AND marked_at >= ?))
     AND ticket_id = ? LIMIT 1"""
-# The same of a whole source: each half has an index of its own (those under way are among the open ones).
+# The same for a whole source: each half uses its own index (writes in progress are in the index of open writes).
 _NOTIFICATIONS = """SELECT COUNT(*) FROM (
     SELECT ticket_id, substr(delivered_at, 1, 10) FROM write_out
         WHERE source = ? AND notifies = 1 AND state = 'delivered' AND delivered_at >= ?
@@ -23,7 +23,7 @@ _NOTIFICATIONS = """SELECT COUNT(*) FROM (
 
 @dataclass(frozen=True, slots=True)
 class Release:
-    """A release of the brakes: `allowed` notifications at most (None = all), of which `used` went out."""
+    """A release of the brakes: at most `allowed` notifications (None = all), of which `used` were sent."""
 
     allowed: int | None
     used: int
@@ -31,32 +31,32 @@ class Release:
 
     @property
     def remaining(self) -> int | None:
-        """Return how many are still let through, None for all."""
+        """Return how many notifications are still allowed, None for all."""
         return None if self.allowed is None else max(self.allowed - self.used, 0)
 
 
 @dataclass(frozen=True, slots=True)
 class Stop:
-    """A safety stop that holds: since when and why, in words that name the release."""
+    """An active safety stop: its start, and its cause in words that name the release."""
 
     cause: str
     at: datetime
 
 
 class Brakes:
-    """The outbox's memory of what was let through and what must not go on."""
+    """The part of the outbox that records what was allowed and what is stopped."""
 
     def __init__(self, db: Database) -> None:
         self._db = db
 
     # --- notifications ---------------------------------------------------------------------------------------------
     def notifications_since(self, source: str, since: datetime) -> int:
-        """Count notifications of this source delivered or under way since that instant, one a ticket and day."""
+        """Count notifications of this source delivered or in progress since that instant, one per ticket and day."""
         start = instant_text(since)
         return int(self._db.value(_NOTIFICATIONS, (source, start, source, start)))
 
     def notified_since(self, source: str, ticket_id: str, since: datetime) -> bool:
-        """Tell whether this ticket's people were notified (or may have been) since that instant."""
+        """Return whether people were notified (or may have been) about this ticket since that instant."""
         start = instant_text(since)
         return bool(self._db.value(_NOTIFIED, (source, start, start, ticket_id)))
 
@@ -67,7 +67,7 @@ class Brakes:
         )
 
     def left_in_peace(self) -> list[tuple[str, str]]:
-        """Return (source, ticket id) of tickets on which people deleted our comment twice."""
+        """Return (source, ticket id) of tickets on which people deleted our comment at least twice."""
         rows = self._db.rows(
             "SELECT source, ticket_id FROM deletion GROUP BY source, ticket_id HAVING COUNT(*) >= 2 ORDER BY 1, 2"
         )
@@ -75,9 +75,9 @@ class Brakes:
 
     # --- releases --------------------------------------------------------------------------------------------------
     def release(self, source: str, count: int | None, at: datetime) -> None:
-        """Release a source's brakes once: for `count` notifications, None for all that is meant now.
+        """Release a source's brakes once: for `count` notifications, or with None for all that are planned now.
 
-        Also activates the register and ends the source's safety stop. An earlier open release is closed.
+        This also activates the register, ends the source's safety stop and closes an earlier open release.
         """
         with self._db.transaction():
             self.close_release(source, at)
@@ -89,14 +89,14 @@ class Brakes:
             self.clear_stop(source)
 
     def released(self, source: str) -> Release | None:
-        """Return the open release of a source, None when its brakes hold."""
+        """Return the open release of a source, None when its brakes are active."""
         row = self._db.row(
             "SELECT allowed, used, released_at FROM release WHERE source = ? AND closed_at IS NULL", (source,)
         )
         return Release(row[0], row[1], instant(row[2])) if row else None
 
     def spend(self, source: str, count: int, at: datetime) -> None:
-        """Count notifications against the open release; a limited one closes itself when it is used up."""
+        """Count notifications against the open release; a limited release is closed when it is used up."""
         with self._db.transaction():
             self._db.execute(
                 "UPDATE release SET used = used + ? WHERE source = ? AND closed_at IS NULL", (count, source)
@@ -108,14 +108,14 @@ class Brakes:
             )
 
     def close_release(self, source: str, at: datetime) -> None:
-        """End the open release: what it was given for has been put on its way."""
+        """Close the open release: the writes it was given for have been put into the outbox."""
         self._db.execute(
             "UPDATE release SET closed_at = ? WHERE source = ? AND closed_at IS NULL", (instant_text(at), source)
         )
 
     @property
     def activated(self) -> bool:
-        """Tell whether this register was ever released: before that it writes nothing on any tracker."""
+        """Return whether this register was ever released; before that, nothing is written to any tracker."""
         return bool(self._db.value("SELECT 1 FROM meta WHERE name = 'activated_at'"))
 
     def activate(self, at: datetime) -> None:
@@ -124,7 +124,7 @@ class Brakes:
 
     # --- safety stops ----------------------------------------------------------------------------------------------
     def safety_stop(self, source: str, cause: str, at: datetime) -> None:
-        """Record that a brake holds; a stop for the same cause keeps its first instant."""
+        """Record a safety stop; a stop for the same cause keeps its first instant."""
         self._db.execute(
             """INSERT INTO safety_stop VALUES (?,?,?) ON CONFLICT (source) DO UPDATE
             SET cause = excluded.cause, stopped_at = excluded.stopped_at WHERE cause <> excluded.cause""",
@@ -132,10 +132,10 @@ class Brakes:
         )
 
     def clear_stop(self, source: str) -> None:
-        """Forget a safety stop."""
+        """Delete a safety stop."""
         self._db.execute("DELETE FROM safety_stop WHERE source = ?", (source,))
 
     def stops(self) -> dict[str, Stop]:
-        """Return source -> the stop that holds it."""
+        """Return source -> its safety stop."""
         rows = self._db.rows("SELECT source, cause, stopped_at FROM safety_stop ORDER BY source")
         return {row[0]: Stop(row[1], instant(row[2])) for row in rows}

@@ -1,10 +1,11 @@
-"""What a tracker says about itself, and the field ids that a mapping's names were found to mean."""
+"""What a tracker reports about itself, and the field ids that a mapping's names resolved to."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, replace
 from datetime import datetime
+from operator import attrgetter
 
 from pydantic import TypeAdapter
 
@@ -13,10 +14,11 @@ from capa_sync.store.columns import instant_text, json_text
 from capa_sync.store.database import Database
 
 _FACTS = TypeAdapter(SiteFacts)
+_ID = attrgetter("id")
 
 
 class Facts:
-    """Sources as declared, their own facts, and pinned field ids."""
+    """Declared sources, their site facts, and pinned field ids."""
 
     def __init__(self, db: Database) -> None:
         self._db = db
@@ -34,17 +36,17 @@ class Facts:
         return dict(self._db.rows("SELECT source, kind FROM source ORDER BY source"))
 
     def save(self, source: str, facts: SiteFacts, at: datetime) -> bool:
-        """Store a tracker's facts and tell whether anything new was in them.
+        """Store a tracker's facts; return whether they differ from the stored ones.
 
-        Accounts met before are kept when `facts` does not repeat them. The tracker's time of day is not stored.
+        Earlier accounts stay when `facts` does not repeat them. The tracker's clock time is not stored.
         """
         before = self.load(source)
         known = {account.id: account for account in (before.accounts if before else ())}
         known |= {account.id: account for account in facts.accounts}
         facts = replace(
             facts,
-            fields=tuple(sorted(facts.fields, key=lambda one: one.id)),
-            statuses=tuple(sorted(facts.statuses, key=lambda one: one.id)),
+            fields=tuple(sorted(facts.fields, key=_ID)),
+            statuses=tuple(sorted(facts.statuses, key=_ID)),
             accounts=tuple(known[wanted] for wanted in sorted(known)),
             server_time=None,
         )
@@ -59,22 +61,22 @@ class Facts:
 
     def load(self, source: str) -> SiteFacts | None:
         """Return the stored facts, None before the first contact."""
-        held = self._db.value("SELECT facts FROM site WHERE source = ?", (source,))
-        return None if held is None else _FACTS.validate_json(held)
+        stored = self._db.value("SELECT facts FROM site WHERE source = ?", (source,))
+        return None if stored is None else _FACTS.validate_json(stored)
 
     def know_persons(self, source: str, persons: Mapping[str, str]) -> None:
-        """Store the canonical person behind accounts, and forget earlier ones; all others are `SOURCE:ACCOUNT`."""
+        """Store the canonical person behind accounts and delete earlier entries; all others are `SOURCE:ACCOUNT`."""
         if persons == dict(self._db.rows("SELECT account, person FROM account WHERE source = ?", (source,))):
             return
         with self._db.transaction():
             self._db.execute("DELETE FROM account WHERE source = ?", (source,))
-            rows = [(source, *each) for each in sorted(persons.items())]
+            rows = [(source, account, person) for account, person in sorted(persons.items())]
             self._db.execute_many("INSERT INTO account VALUES (?,?,?)", rows)
 
     def pin(self, source: str, canonical: str, tracker_field: str) -> str | None:
-        """Pin the field id found for a canonical field; return the id pinned before, None for the first time.
+        """Pin the field id found for a canonical field; return the earlier pinned id, None the first time.
 
-        An id that differs from the pinned one is drift: the pin stays, so that it is reported until `repin`.
+        A different id is drift: the pin stays, so that the drift is reported until `repin`.
         """
         before: str | None = self._db.value(
             "SELECT tracker_field FROM pin WHERE source = ? AND field = ?", (source, canonical)

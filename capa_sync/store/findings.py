@@ -1,4 +1,4 @@
-"""Episodes of findings with what they were judged by, the latest verdicts, and when to judge again."""
+"""Episodes of findings with the inputs of their verdicts, the latest verdicts, and the next due instants."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Findings:
         return self.latest_of(source, [ticket_id]).get(ticket_id, [])
 
     def latest_of(self, source: str, ticket_ids: Sequence[str]) -> dict[str, list[Finding]]:
-        """Return ticket id -> latest episode of each rule, of those tickets that ever had one."""
+        """Return ticket id -> latest episode of each rule; only tickets that ever had an episode."""
         rows = self._db.rows_in(
             f"""{_SELECT} AS f WHERE source = ? AND ticket_id IN (?) AND episode = (SELECT MAX(episode)
             FROM finding AS g WHERE g.source = f.source AND g.ticket_id = f.ticket_id AND g.rule = f.rule)
@@ -51,7 +51,7 @@ class Findings:
         return found
 
     def episodes(self, source: str, ticket_id: str) -> list[Finding]:
-        """Return every episode ever on this ticket, by rule and episode."""
+        """Return all episodes of this ticket, in the order of rule and episode."""
         rows = self._db.rows(
             f"{_SELECT} WHERE source = ? AND ticket_id = ? ORDER BY number, rule, episode", (source, ticket_id)
         )
@@ -59,7 +59,7 @@ class Findings:
 
     def save(self, findings: Iterable[Finding]) -> None:
         """Insert or update episodes by (source, ticket_id, rule, episode); equal ones change no row."""
-        self.save_rows([finding_row(each) for each in findings])
+        self.save_rows([finding_row(finding) for finding in findings])
 
     def save_rows(self, rows: list[Params]) -> None:
         """Insert or update episodes given as rows."""
@@ -67,27 +67,33 @@ class Findings:
 
     # --- verdicts --------------------------------------------------------------------------------------------------
     def save_verdicts(self, source: str, ticket_id: str, verdicts: Iterable[Verdict], at: datetime) -> bool:
-        """Replace a ticket's verdicts and tell whether an outcome or severity changed.
+        """Replace a ticket's verdicts; return whether an outcome or severity changed.
 
-        That a ticket judged before got other outcomes is remembered with `at`, for `changed_since`.
+        A change on a ticket that had verdicts before is stored with `at`, for `changed_since`.
         """
-        rows = [verdict_row(source, ticket_id, each) for each in verdicts]
+        rows = [verdict_row(source, ticket_id, verdict) for verdict in verdicts]
         return bool(self.replace_verdicts(source, {ticket_id: rows}, at))
 
     def replace_verdicts(self, source: str, wanted: Mapping[str, Sequence[Params]], at: datetime) -> set[str]:
-        """Replace the verdict rows of many tickets, by id, and return those whose outcome or severity changed."""
+        """Replace the verdict rows of many tickets (by id); return the ids whose outcome or severity changed."""
         with self._db.transaction():
-            held = replace_rows(self._db, "verdict", source, wanted)
-            changed = {each for each, rows in held.items() if _outcomes(rows) != _outcomes(wanted[each])}
+            before = replace_rows(self._db, "verdict", source, wanted)
+            changed = {
+                ticket_id for ticket_id, rows in before.items() if _outcomes(rows) != _outcomes(wanted[ticket_id])
+            }
             self._db.execute_many(
                 """INSERT INTO verdict_change VALUES (?,?,?) ON CONFLICT (source, ticket_id) DO UPDATE
                 SET changed_at = excluded.changed_at""",
-                [(source, each, instant_text(at)) for each, rows in held.items() if rows and each in changed],
+                [
+                    (source, ticket_id, instant_text(at))
+                    for ticket_id, rows in before.items()
+                    if rows and ticket_id in changed
+                ],
             )
         return changed
 
     def outcomes_of(self, source: str, ticket_ids: Sequence[str]) -> dict[str, dict[str, Outcome]]:
-        """Return ticket id -> rule in warn mode -> its latest verdict, of those tickets that have one."""
+        """Return ticket id -> rule in warn mode -> its latest outcome; only tickets that have one."""
         sql = "SELECT ticket_id, rule, outcome FROM verdict WHERE source = ? AND mode = 'warn' AND ticket_id IN (?)"
         found: dict[str, dict[str, Outcome]] = {}
         for ticket_id, rule, outcome in self._db.rows_in(sql, (source,), ticket_ids):
@@ -95,13 +101,13 @@ class Findings:
         return found
 
     def verdict_counts(self, source: str) -> Mapping[str, int]:
-        """Return `tickets` (judged ones) and the number of verdicts of each outcome."""
+        """Return the number of evaluated `tickets`, and the number of verdicts of each outcome."""
         rows = self._db.rows("SELECT outcome, COUNT(*) FROM verdict WHERE source = ? GROUP BY outcome", (source,))
         tickets = self._db.value("SELECT COUNT(DISTINCT ticket_id) FROM verdict WHERE source = ?", (source,))
         return {"tickets": tickets or 0, **dict(rows)}
 
     def judged_tickets(self, source: str, at_most: int) -> int:
-        """Count tickets with verdicts, no further than `at_most`; what a larger mirror holds is not looked at."""
+        """Count tickets with verdicts; the query stops at `at_most`, so that a large mirror costs no more."""
         return int(
             self._db.value(
                 """WITH RECURSIVE judged (ticket_id) AS (
@@ -115,7 +121,7 @@ class Findings:
         )
 
     def changed_since(self, source: str, since: datetime) -> int:
-        """Count tickets, judged before, that got other outcomes since that instant: many small cycles add up."""
+        """Count tickets whose earlier outcomes changed since that instant, over any number of cycles."""
         return int(
             self._db.value(
                 "SELECT COUNT(*) FROM verdict_change WHERE source = ? AND changed_at >= ?",
@@ -125,11 +131,11 @@ class Findings:
 
     # --- due times -------------------------------------------------------------------------------------------------
     def next_due(self, source: str, ticket_id: str, when: datetime | None) -> None:
-        """Set when the ticket's verdicts may flip by time alone; None means never."""
+        """Set the next due instant, when time alone may change the ticket's verdicts; None means never."""
         self.next_dues(source, {ticket_id: optional_text(when)})
 
     def next_dues(self, source: str, when: Mapping[str, str | None]) -> None:
-        """Set it for many tickets, by id, as texts of instants."""
+        """Set the next due instants of many tickets: id -> instant as text, None for never."""
         never = [(source, ticket_id) for ticket_id, at in when.items() if at is None]
         self._db.execute_many("DELETE FROM due WHERE source = ? AND ticket_id = ?", never)
         self._db.execute_many(
@@ -139,7 +145,7 @@ class Findings:
         )
 
     def due(self, now: datetime) -> list[tuple[str, str]]:
-        """Return (source, ticket id) of tickets whose time has come, the earliest first."""
+        """Return (source, ticket id) of tickets that are due, the earliest first."""
         rows = self._db.rows(
             "SELECT source, ticket_id FROM due WHERE due_at <= ? ORDER BY due_at, source, ticket_id",
             (instant_text(now),),
@@ -147,7 +153,7 @@ class Findings:
         return [(row[0], row[1]) for row in rows]
 
     def next_instants(self, limit: int = 20) -> list[tuple[datetime, str, str]]:
-        """Return the next (instant, source, ticket id) to be judged by time, for `status`."""
+        """Return the next due evaluations as (instant, source, ticket id), for `status`."""
         rows = self._db.rows(
             "SELECT due_at, source, ticket_id FROM due ORDER BY due_at, source, ticket_id LIMIT ?", (limit,)
         )
@@ -159,22 +165,22 @@ def _outcomes(rows: Iterable[Params]) -> set[tuple[str, ...]]:
 
 
 def _finding(row: Row) -> Finding:
-    held = dict(zip(_FIELDS, row, strict=True))
+    stored = dict(zip(_FIELDS, row, strict=True))
     return Finding(
-        **held
+        **stored
         | {
-            "severity": Severity(held["severity"]),
-            "state": FindingState(held["state"]),
-            "mode": Mode(held["mode"]),
-            "args": _args(json_value(held["args"])),
-            "opened_at": instant(held["opened_at"]),
-            "cleared_at": optional_instant(held["cleared_at"]),
-            "waived_until": optional_instant(held["waived_until"]),
-            "inputs": tuple(json_value(held["inputs"])),
+            "severity": Severity(stored["severity"]),
+            "state": FindingState(stored["state"]),
+            "mode": Mode(stored["mode"]),
+            "args": _args(json_value(stored["args"])),
+            "opened_at": instant(stored["opened_at"]),
+            "cleared_at": optional_instant(stored["cleared_at"]),
+            "waived_until": optional_instant(stored["waived_until"]),
+            "inputs": tuple(json_value(stored["inputs"])),
         }
     )
 
 
-def _args(held: Iterable[object]) -> tuple[tuple[str, str], ...]:
-    """Return (name, fact) of each argument; an older version kept facts without their names, which tell nothing."""
-    return tuple([(pair[0], pair[1]) for pair in held if isinstance(pair, list)])
+def _args(stored: Iterable[object]) -> tuple[tuple[str, str], ...]:
+    """Return (name, fact) of each argument; facts without a name, from an older version, are ignored."""
+    return tuple([(pair[0], pair[1]) for pair in stored if isinstance(pair, list)])

@@ -1,4 +1,4 @@
-"""Which sources must not be written to, because a person asked for a pause or a withdrawal."""
+"""Stores which sources must not be written to, because a person asked for a pause or a withdrawal."""
 
 from __future__ import annotations
 
@@ -7,24 +7,24 @@ from capa_sync.store.columns import instant, instant_text
 from capa_sync.store.database import Database
 
 EVERY_SOURCE = ""
-"""Stands for all sources, also for those that the settings name later."""
+"""Stands for all sources, also those that are added to the settings later."""
 
 
 class Halts:
-    """The table `halt`: at most one row a source. Any process may write it; it takes effect at once."""
+    """The table `halt`: at most one row per source. Any process may write it; it takes effect immediately."""
 
     def __init__(self, db: Database) -> None:
         self._db = db
 
     def of(self, source: str) -> Halt | None:
-        """Return what holds the writing of a source, None when nothing does. A pause goes before a withdrawal."""
+        """Return the halt of a source, None without one. A pause takes precedence over a withdrawal."""
         rows = self._db.rows(
             "SELECT kind, since, asked_by FROM halt WHERE source IN (?, '') ORDER BY kind LIMIT 1", (source,)
         )
         return next((Halt(HaltKind(kind), instant(since), asked_by) for kind, since, asked_by in rows), None)
 
     def set(self, source: str, halt: Halt) -> None:
-        """Hold a source (or EVERY_SOURCE); another halt of the same name is replaced."""
+        """Halt a source (or EVERY_SOURCE); this replaces an earlier halt of it."""
         self._db.execute(
             """INSERT INTO halt VALUES (?,?,?,?) ON CONFLICT (source) DO UPDATE
             SET kind = excluded.kind, since = excluded.since, asked_by = excluded.asked_by
@@ -33,11 +33,11 @@ class Halts:
         )
 
     def end(self, source: str) -> int:
-        """End the halt of a source; EVERY_SOURCE ends all. Return how many ended."""
+        """End the halt of a source; EVERY_SOURCE ends all halts. Return the number of ended halts."""
         where, params = ("", ()) if source == EVERY_SOURCE else ("WHERE source = ?", (source,))
         return self._db.execute(f"DELETE FROM halt {where}", params)
 
     def all(self) -> dict[str, Halt]:
-        """Return source (or EVERY_SOURCE) -> what holds it."""
+        """Return source (or EVERY_SOURCE) -> its halt."""
         rows = self._db.rows("SELECT source, kind, since, asked_by FROM halt ORDER BY source")
         return {row[0]: Halt(HaltKind(row[1]), instant(row[2]), row[3]) for row in rows}

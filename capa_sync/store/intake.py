@@ -1,4 +1,4 @@
-"""One page of readings taken into the mirror: what is new is stored, what is known is passed over."""
+"""Stores one page of readings in the mirror: new content is stored, known content is skipped."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class _Known:
 
 
 class Intake:
-    """Takes the readings of one page in; used inside one transaction and thrown away."""
+    """Stores the readings of one page; used once, inside one transaction."""
 
     def __init__(self, db: Database, source: str, at: datetime, run: int, parser: Parser) -> None:
         self._db = db
@@ -46,13 +46,15 @@ class Intake:
         self._rows = ticket_rows.DerivedRows()
 
     def take(self, readings: Sequence[Reading]) -> tuple[list[str], int]:
-        """Store what is new; return ids of new or changed tickets and the number of stored part versions."""
+        """Store new content; return ids of new or changed tickets and the number of stored part versions."""
         wanted = _last_of_each(readings)
         known = self._known(list(wanted))
         fresh = [reading for ticket_id, reading in wanted.items() if ticket_id not in known]
         changed = {reading.ticket.id for reading in fresh}
         self._add_new(fresh)
-        changed |= self._update_known({ticket_id: (held, wanted[ticket_id]) for ticket_id, held in known.items()})
+        changed |= self._update_known(
+            {ticket_id: (mirrored, wanted[ticket_id]) for ticket_id, mirrored in known.items()}
+        )
         self._db.execute_many(_INSERT_PART, self._parts)
         self._rows.insert(self._db)
         return [ticket_id for ticket_id in wanted if ticket_id in changed], len(self._parts)
@@ -64,13 +66,13 @@ class Intake:
             ids,
         )
         known = {row[1]: _Known(row[0], Presence(row[2]), Scope(row[3])) for row in rows}
-        by_nr = {held.nr: held for held in known.values()}
+        by_nr = {mirrored.nr: mirrored for mirrored in known.values()}
         versions = "SELECT nr, kind, version, digest, read_at FROM part WHERE nr IN (?)"
         for nr, kind, version, digest, read_at in self._db.rows_in(versions, (), list(by_nr)):
-            held = by_nr[nr]
-            held.read_at = max(held.read_at, read_at)
-            if version > held.versions.get(kind, 0):
-                held.versions[kind], held.digests[kind] = version, digest
+            mirrored = by_nr[nr]
+            mirrored.read_at = max(mirrored.read_at, read_at)
+            if version > mirrored.versions.get(kind, 0):
+                mirrored.versions[kind], mirrored.digests[kind] = version, digest
         return known
 
     def _add_new(self, fresh: Sequence[Reading]) -> None:
@@ -95,56 +97,60 @@ class Intake:
             for ticket_id, pair in pairs.items()
             if any(pair[0].digests.get(part.kind) != part.digest for part in pair[1].parts)
         }
-        changed = {ticket_id for ticket_id, (held, reading) in pairs.items() if self._update_place(held, reading)}
-        numbers = [held.nr for held, _ in differing.values()]
+        changed = {
+            ticket_id for ticket_id, (mirrored, reading) in pairs.items() if self._update_place(mirrored, reading)
+        }
+        numbers = [mirrored.nr for mirrored, _ in differing.values()]
         before = assembly.versions_of(self._db, numbers)
         seen = assembly.observations_of(self._db, numbers)
         lost: dict[int, str] = dict(self._db.rows_in("SELECT nr, lost FROM ticket WHERE nr IN (?)", (), numbers))
-        for held, reading in differing.values():
-            old = self._parsed(before.get(held.nr, []))
-            self._add_versions(held, before.get(held.nr, []), reading)
-            new = self._as_stored(before.get(held.nr, []), reading)
-            self._renew_rows(held, old, new, seen.get(held.nr, []), json_value(lost.get(held.nr, "[]")))
+        for mirrored, reading in differing.values():
+            old = self._parsed(before.get(mirrored.nr, []))
+            self._add_versions(mirrored, before.get(mirrored.nr, []), reading)
+            new = self._as_stored(before.get(mirrored.nr, []), reading)
+            self._renew_rows(mirrored, old, new, seen.get(mirrored.nr, []), json_value(lost.get(mirrored.nr, "[]")))
         return changed | set(differing)
 
     def _as_stored(self, before: Sequence[Stored], reading: Reading) -> SourceTicket:
-        """Return the ticket as its stored parts tell it: of equal content the first body stays, and what it says."""
-        kept = {part.kind: part for part in newest_parts(before)}
-        parts = [_kept_or(part, kept.get(part.kind)) for part in reading.parts]
-        unread = kept.keys() - {part.kind for part in parts}  # what was not read again stays as it is held
-        parts += [kept[kind] for kind in sorted(unread)]
+        """Return the ticket parsed from its stored parts: for equal content, the body stored first is used."""
+        stored = {part.kind: part for part in newest_parts(before)}
+        parts = [_stored_or(part, stored.get(part.kind)) for part in reading.parts]
+        unread = stored.keys() - {part.kind for part in parts}  # parts that were not read again stay as stored
+        parts += [stored[kind] for kind in sorted(unread)]
         if not unread and all(part.body == read.body for part, read in zip(parts, reading.parts, strict=True)):
             return reading.ticket
         return assembly.parsed_or_none(self._parser, parts) or reading.ticket
 
-    def _update_place(self, held: _Known, reading: Reading) -> bool:
-        """Take over presence and scope; the role follows from these and from other tickets (`roles`)."""
-        returned = held.presence is not Presence.PRESENT
-        scope = _next_scope(held.scope, reading.in_query)
+    def _update_place(self, mirrored: _Known, reading: Reading) -> bool:
+        """Update presence and scope; the role depends on these and on other tickets (`roles`)."""
+        returned = mirrored.presence is not Presence.PRESENT
+        scope = _next_scope(mirrored.scope, reading.in_query)
         if returned:
             self._db.execute(
                 """UPDATE mirror SET presence = 'present', presence_proof = '', presence_at = ?, last_seen_at = NULL
                 WHERE nr = ?""",
-                (self._now, held.nr),
+                (self._now, mirrored.nr),
             )
-        if scope is not held.scope:
-            self._db.execute("UPDATE mirror SET scope = ? WHERE nr = ?", (scope, held.nr))
-        return returned or scope is not held.scope
+        if scope is not mirrored.scope:
+            self._db.execute("UPDATE mirror SET scope = ? WHERE nr = ?", (scope, mirrored.nr))
+        return returned or scope is not mirrored.scope
 
     def _parsed(self, versions: Sequence[Stored]) -> SourceTicket | None:
-        """Parse stored versions; None where the parser of today refuses them: nothing to compare with."""
+        """Parse stored versions; return None where the present parser fails, so that nothing is compared."""
         return assembly.parsed_or_none(self._parser, newest_parts(versions)) if versions else None
 
-    def _add_versions(self, held: _Known, before: Sequence[Stored], reading: Reading) -> None:
+    def _add_versions(self, mirrored: _Known, before: Sequence[Stored], reading: Reading) -> None:
         for part in reading.parts:
-            if held.digests.get(part.kind) == part.digest:
+            if mirrored.digests.get(part.kind) == part.digest:
                 continue
             new = next_version([stored for stored in before if stored.kind == part.kind], part)
-            self._parts.append((held.nr, new.kind, new.version, new.form, new.digest, self._run, self._now, new.body))
+            self._parts.append(
+                (mirrored.nr, new.kind, new.version, new.form, new.digest, self._run, self._now, new.body)
+            )
 
     def _renew_rows(
         self,
-        held: _Known,
+        mirrored: _Known,
         old: SourceTicket | None,
         new: SourceTicket,
         seen: list[observed.Observation],
@@ -153,14 +159,16 @@ class Intake:
         keys = set(new.old_keys)
         gone = set(lost)
         if old is not None:
-            news = observed.observe(old, new, read_before=instant(held.read_at), read_at=self._at, seen=seen)
-            self._store_observed(held.nr, news)
+            news = observed.observe(old, new, read_before=instant(mirrored.read_at), read_at=self._at, seen=seen)
+            self._store_observed(mirrored.nr, news)
             seen = [*seen, *news]
             gone |= set(old.values)
             keys.add(old.key)
-        ticket_rows.forget(self._db, held.nr)
-        self._db.execute("DELETE FROM old_key WHERE nr = ? AND ticket_key = ?", (held.nr, new.key))  # it moved back
-        self._rows.add(held.nr, new, observed.merge(new.changes, seen), gone - set(new.values), keys)
+        ticket_rows.forget(self._db, mirrored.nr)
+        self._db.execute(
+            "DELETE FROM old_key WHERE nr = ? AND ticket_key = ?", (mirrored.nr, new.key)
+        )  # the ticket has this key again
+        self._rows.add(mirrored.nr, new, observed.merge(new.changes, seen), gone - set(new.values), keys)
 
     def _store_observed(self, nr: int, seen: Sequence[observed.Observation]) -> None:
         self._db.execute_many(
@@ -168,39 +176,39 @@ class Intake:
             [
                 (
                     nr,
-                    one.change.entry,
-                    instant_text(one.change.at),
-                    instant_text(one.since),
-                    instant_text(one.until),
-                    one.change.field_id,
-                    one.change.field_name,
-                    raw_json(one.change.old),
-                    raw_json(one.change.new),
-                    one.change.by,
+                    observation.change.entry,
+                    instant_text(observation.change.at),
+                    instant_text(observation.since),
+                    instant_text(observation.until),
+                    observation.change.field_id,
+                    observation.change.field_name,
+                    raw_json(observation.change.old),
+                    raw_json(observation.change.new),
+                    observation.change.by,
                 )
-                for one in seen
+                for observation in seen
             ],
         )
 
 
 def _first_scope(reading: Reading) -> Scope:
-    """Return the scope of a ticket not mirrored yet; of a record that was read by id, that of what brought it."""
+    """Return the scope of a ticket that is not mirrored yet; one read by id as a record counts as in scope."""
     is_inside = reading.role is Role.RECORD if reading.in_query is None else reading.in_query
     return Scope.IN if is_inside else Scope.NEVER
 
 
-def _next_scope(held: Scope, in_query: bool | None) -> Scope:
+def _next_scope(before: Scope, in_query: bool | None) -> Scope:
     if in_query is None:
-        return held
-    return Scope.IN if in_query else Scope.NEVER if held is Scope.NEVER else Scope.LEFT
+        return before
+    return Scope.IN if in_query else Scope.NEVER if before is Scope.NEVER else Scope.LEFT
 
 
-def _kept_or(read: Part, kept: Part | None) -> Part:
-    return kept if kept is not None and kept.digest == read.digest else read
+def _stored_or(read: Part, stored: Part | None) -> Part:
+    return stored if stored is not None and stored.digest == read.digest else read
 
 
 def _last_of_each(readings: Sequence[Reading]) -> dict[str, Reading]:
-    """Return id -> the last reading of each ticket of a page; one that the query names anywhere in it is in it."""
+    """Return id -> the last reading of each ticket of a page; a ticket returned by the query once counts as in it."""
     last: dict[str, Reading] = {}
     for reading in readings:
         before = last.get(reading.ticket.id)

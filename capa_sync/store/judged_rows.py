@@ -1,4 +1,4 @@
-"""What was judged of a record, as rows ready for their tables; pure, so that another process may make them."""
+"""The results of evaluating a record as rows of their tables; pure, so that a worker process can make them."""
 
 from __future__ import annotations
 
@@ -17,20 +17,19 @@ from capa_sync.store.migrations import REGISTER_COLUMNS
 
 Cell = str | int | date | datetime | None
 
-# The contract's columns. How far a copy is behind is no property of the record, and what a later version adds must
-# not change the hash of an unchanged one.
+# The columns that the contract names. The age of the copy is no property of the record, and columns that a later
+# version adds must not change the hash of an unchanged record.
 _HASHED = REGISTER_COLUMNS[: REGISTER_COLUMNS.index("row_hash")]
 _COLUMNS = frozenset(REGISTER_COLUMNS)
 _HASH_AT = 2 + REGISTER_COLUMNS.index("row_hash")
 
 
 class JudgedRows(NamedTuple):
-    """All that is stored of one judged ticket.
+    """All rows of one evaluated ticket.
 
     Attributes:
-        ticket_id, year: whose, and the year of its register number. look_again: when time alone may change a
-            verdict, as text, None never.
-        findings: episodes to insert or update. verdicts, register_row, actions, births: all its rows there.
+        ticket_id: the ticket. year: of its register number. look_again: the next due instant as text, None for never.
+        findings: episodes to insert or update. verdicts, register_row, actions, births: all its rows in those tables.
     """
 
     ticket_id: str
@@ -55,26 +54,26 @@ def judged_rows(
     actions: Iterable[Action],
     timeline: Iterable[FieldChange],
 ) -> JudgedRows:
-    """Make the rows of one judged record; `columns` as `register_row_of` takes them. Raises ValueError as that."""
+    """Make the rows of one evaluated record; `columns` and ValueError as in `register_row_of`."""
     return JudgedRows(
         ticket_id,
         year,
         optional_text(look_again),
-        [finding_row(each) for each in findings],
-        [verdict_row(source, ticket_id, each) for each in verdicts],
+        [finding_row(finding) for finding in findings],
+        [verdict_row(source, ticket_id, verdict) for verdict in verdicts],
         register_row_of(source, ticket_id, columns),
-        [action_row(source, ticket_id, each) for each in actions],
+        [action_row(source, ticket_id, action) for action in actions],
         birth_rows_of(source, ticket_id, timeline),
     )
 
 
 def row_hash(columns: Mapping[str, Cell]) -> str:
-    """Return SHA-256 hex over a register row's stored columns in the view's order, absent ones as empty."""
+    """Return the SHA-256 hex digest over a register row's columns in the view's order, absent ones as empty."""
     return _hash_of([_cell(columns.get(name)) for name in _HASHED])
 
 
 def _hash_of(cells: Sequence[str | int | None]) -> str:
-    """Each cell is closed by a zero byte, so that none runs into the next."""
+    """Return the digest; a zero byte ends each cell, so that adjacent cells stay distinct."""
     return hashlib.sha256("".join([f"{cell or ''}\0" for cell in cells]).encode()).hexdigest()
 
 
@@ -82,10 +81,10 @@ def register_row_of(source: str, ticket_id: str, columns: Mapping[str, Cell]) ->
     """Return a record's row. Raises ValueError for an unknown column.
 
     `columns` are those of `v_register` without `register_no`, `source`, `days_late`, `days_open` and
-    `synced_at`, which the view adds; dates and instants as such or as text. Besides: `confidential` (yes/no),
-    and the instants between which days are counted, where they differ from the plain reading: `open_from`
-    (else detected_at), `open_until` (else closed_at), `late_from` (else the end of due_at), `late_until` (else
-    implemented_at). `row_hash` is worked out when it is not given.
+    `synced_at`, which the view adds; dates and instants as objects or as text. Further columns: `confidential`
+    (yes/no), and the instants between which days are counted, where they differ from the default: `open_from`
+    (default detected_at), `open_until` (closed_at), `late_from` (the end of due_at), `late_until`
+    (implemented_at). `row_hash` is computed when it is not given.
     """
     if not columns.keys() <= _COLUMNS:
         message = f"no columns of the register: {sorted(columns.keys() - _COLUMNS)}"
@@ -106,12 +105,16 @@ def _cell(cell: Cell) -> str | int | None:
 
 
 def birth_rows_of(source: str, ticket_id: str, timeline: Iterable[FieldChange]) -> list[Params]:
-    """Return what mapped fields held when the ticket was made: the timeline's changes of origin `birth`."""
-    births = {(one.tracker_field or one.field, one.field): one for one in timeline if one.origin is Origin.BIRTH}
-    texts = {at: instant_text(at) for at in {one.at for one in births.values()}}  # most often a single one
+    """Return the values of mapped fields at the ticket's creation: the timeline's changes of origin `birth`."""
+    births = {
+        (change.tracker_field or change.field, change.field): change
+        for change in timeline
+        if change.origin is Origin.BIRTH
+    }
+    texts = {at: instant_text(at) for at in {change.at for change in births.values()}}  # usually one instant
     return [
-        (source, ticket_id, *names, one.new.text or _words(one.new), texts[one.at], one.by or "")
-        for names, one in births.items()
+        (source, ticket_id, *names, change.new.text or _words(change.new), texts[change.at], change.by or "")
+        for names, change in births.items()
     ]
 
 
@@ -133,7 +136,7 @@ def action_row(source: str, ticket_id: str, action: Action) -> Row:
 
 
 def _words(value: Value) -> str:
-    """Return a canonical value as the register shows it; people as their canonical ids."""
+    """Return a canonical value as the register shows it; persons as their canonical ids."""
     if isinstance(value.data, str):
         return value.data
     if isinstance(value.data, date):
@@ -181,5 +184,5 @@ def finding_row(finding: Finding) -> Params:
         finding.waived_by,
         finding.waived_reason,
         finding.rule_set,
-        json_text([dict(one) for one in finding.inputs]),
+        json_text([dict(entry) for entry in finding.inputs]),
     )

@@ -1,4 +1,4 @@
-"""Which mirrored tickets are children of which, for many parents at once."""
+"""Finds the mirrored children of many parent tickets in a few statements."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from capa_sync.store.database import Database, Row
 
-# The joins are crossed so that SQLite starts from the few wanted tickets; `+` keeps it off the index of all keys.
+# CROSS JOIN makes SQLite start from the few wanted tickets; `+` prevents the use of the index of all keys.
 _CHILDREN = (
     """SELECT c.nr, t.source, t.ticket_id FROM child c CROSS JOIN mirror m ON m.nr = c.nr
     CROSS JOIN ticket t ON t.source = m.source AND t.ticket_id = c.child_id WHERE c.nr IN (?)""",
@@ -18,18 +18,18 @@ _NAMING = """SELECT p.parent_id, m.source, m.ticket_id FROM parentage p CROSS JO
 
 
 class Kin:
-    """Looks for children of one source's tickets: those that a parent names, and those that name it."""
+    """Finds children of one source's tickets: tickets that a parent names, and tickets that name it."""
 
     def __init__(self, db: Database, source: str) -> None:
         self._db = db
         self._source = source
 
     def of(self, numbers: Mapping[int, str], ids: Sequence[str]) -> dict[str, list[str]]:
-        """Return parent id -> ids of its mirrored children, in id order; none for a ticket without any.
+        """Return parent id -> ids of its mirrored children, in id order; only for parents that have children.
 
         Args:
-            numbers: mirror number -> id of those parents that are mirrored.
-            ids: of all parents: a child may name one that is not.
+            numbers: mirror number -> id of the mirrored parents.
+            ids: of all parents; a child may name a parent that is not mirrored.
         """
         found: dict[str, set[str]] = {}
         for parent, child in self._pairs(numbers, ids):

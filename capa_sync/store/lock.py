@@ -1,4 +1,4 @@
-"""The lock that lets one daemon hold a register: an operating-system lock, which dies with its process."""
+"""The lock that reserves a register for one daemon: an operating-system lock that ends with its process."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ _held_here: set[Path] = set()
 
 
 class RegisterLock:
-    """An exclusive lock on `<register>.lock`; taken without waiting, released by `release` or the process's end.
+    """An exclusive lock on `<register>.lock`; taken without waiting, released by `release` or the end of the process.
 
-    The lock is `flock`'s: a killed process frees it at once, and the file left behind means nothing by itself.
-    It holds the holder's process id as text, for the message to the second one.
+    It is a `flock` lock: a killed process releases it at once, and the remaining file alone locks nothing. The file
+    contains the process id of the holder, for the error message of a second process.
     """
 
     def __init__(self, register: Path) -> None:
@@ -26,7 +26,7 @@ class RegisterLock:
         self._file: int | None = None
 
     def acquire(self) -> None:
-        """Take the lock. Raises RegisterUnavailable naming the holder's process when it is held."""
+        """Take the lock. Raises RegisterUnavailable with the holder's process id when it is held."""
         try:
             file = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         except OSError as error:
@@ -46,7 +46,7 @@ class RegisterLock:
         _held_here.add(self._register)
 
     def release(self) -> None:
-        """Give the lock back; nothing happens when it is not held."""
+        """Release the lock; does nothing when it is not held."""
         if self._file is not None:
             os.close(self._file)
             self._file = None
@@ -63,5 +63,5 @@ class RegisterLock:
 
 
 def is_held_here(register: Path) -> bool:
-    """Tell whether this process holds the register's lock."""
+    """Return whether this process holds the register's lock."""
     return register.absolute() in _held_here

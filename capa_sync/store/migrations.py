@@ -1,8 +1,8 @@
-"""The tables, as numbered steps that only go forward; each step is one transaction and leaves a record of itself.
+"""The tables, as numbered forward-only steps; each step is one transaction and is recorded in the file.
 
-Primary tables hold what no tracker and no computation can give back (CONTRACT.md 5); `rebuild` makes the derived
+Primary tables hold data that no tracker and no computation can restore (CONTRACT.md 5); `rebuild` makes the derived
 ones anew.
-A step that has been released is never edited: a new need is a new step.
+A released step is never edited: every change is a new step.
 """
 
 from __future__ import annotations
@@ -187,13 +187,13 @@ def _run_all(db: Any, statements: Iterable[str]) -> None:
 
 @STEPS(name="0001_tables")
 def first_tables(db: Any) -> None:
-    """Make every table of the first version."""
+    """Create every table of the first version."""
     _run_all(db, _FIRST)
 
 
 @STEPS(name="0002_rolling_share")
 def rolling_share(db: Any) -> None:
-    """Remember which tickets changed verdict, for a brake over time; find action tickets without reading all."""
+    """Store which tickets changed verdict, for a brake over time; add an index for action tickets."""
     _run_all(
         db,
         (
@@ -207,13 +207,13 @@ def rolling_share(db: Any) -> None:
 
 @STEPS(name="0003_evidence_missing")
 def evidence_missing(db: Any) -> None:
-    """Tell beside the evidenced stage which field the next one lacks first."""
+    """Show beside the evidenced stage the first field that the next stage lacks."""
     _run_all(db, ("ALTER TABLE register_row ADD COLUMN evidence_missing TEXT",))
 
 
 @STEPS(name="0004_folded_ledger")
 def folded_ledger(db: Any) -> None:
-    """Let equal uneventful runs stand as one row, and keep of a vanished ticket when a run last saw it."""
+    """Store equal uneventful runs as one row; store when a run last saw a vanished ticket."""
     _run_all(
         db,
         (
@@ -229,7 +229,7 @@ def folded_ledger(db: Any) -> None:
 
 @STEPS(name="0005_endpoint_hold")
 def endpoint_hold(db: Any) -> None:
-    """Remember for one kind of request alone that the tracker asked to wait with it."""
+    """Store that the tracker asked for a wait with one kind of request only."""
     _run_all(
         db,
         (
@@ -241,7 +241,7 @@ def endpoint_hold(db: Any) -> None:
 
 @STEPS(name="0006_looks_of_the_brakes")
 def looks_of_the_brakes(db: Any) -> None:
-    """Find what is due for planning, and the notifications of a day, without reading all that a source ever had."""
+    """Add indexes for tickets that are due for planning, and for the notifications of a day."""
     _run_all(
         db,
         (
@@ -254,20 +254,20 @@ def looks_of_the_brakes(db: Any) -> None:
 
 @STEPS(name="0007_account")
 def account(db: Any) -> None:
-    """Tell which person is behind an account, where its own id does not; birth rows tell persons as well."""
+    """Store which person is behind an account, where the id does not show it; birth rows contain persons too."""
     _run_all(
         db,
         (
             "CREATE TABLE account (source TEXT, account TEXT, person TEXT NOT NULL, PRIMARY KEY (source, account))",
-            "DELETE FROM milestone WHERE name = 'judged_with'",  # all is judged anew, and so the birth rows are made
+            "DELETE FROM milestone WHERE name = 'judged_with'",  # renews verdicts and birth rows
         ),
     )
 
 
 @STEPS(name="0008_rows_under_their_keys")
 def rows_under_their_keys(db: Any) -> None:
-    """Keep short derived rows in the index of their keys instead of beside it: half the writing of a first cycle."""
-    _run_all(db, [f'DROP VIEW "{name}"' for name in db.view_names()])  # made anew after the last step
+    """Store short derived rows inside their key index (WITHOUT ROWID): this halves the writing of a first cycle."""
+    _run_all(db, [f'DROP VIEW "{name}"' for name in db.view_names()])  # recreated after the last step
     for table in ("verdict", "birth", "action", "due", "plan_due", "register_row"):
         made = db.execute("SELECT sql FROM sqlite_master WHERE name = ?", (table,)).fetchone()[0]
         indexes = db.execute(
@@ -287,7 +287,7 @@ def rows_under_their_keys(db: Any) -> None:
 
 @STEPS(name="0009_halt")
 def halt(db: Any) -> None:
-    """Remember that a person paused the writing, or asked for all of it back."""
+    """Store that a person paused the writing, or asked for a withdrawal."""
     _run_all(
         db,
         (
@@ -299,7 +299,7 @@ def halt(db: Any) -> None:
 
 @STEPS(name="0010_when_waits_were_noted")
 def when_waits_were_noted(db: Any) -> None:
-    """Remember when a tracker's wish to wait was noted: one noted in the future is void."""
+    """Store when a tracker's wait was noted: a wait noted in the future is void."""
     _run_all(
         db,
         (
@@ -311,9 +311,9 @@ def when_waits_were_noted(db: Any) -> None:
 
 @STEPS(name="0011_wording")
 def wording(db: Any) -> None:
-    """Remember of each write what its words rest on, and of the text on a ticket whether its words are older.
+    """Store the facts behind each write, and whether the wording of the text on a ticket is older.
 
-    Writes of an older version have no facts: what they say is taken as it stands, so that an upgrade alone rewrites
+    Writes of an older version have no facts: their text is accepted as it is, so that an upgrade alone rewrites
     nothing.
     """
     _run_all(
@@ -329,8 +329,8 @@ def wording(db: Any) -> None:
 
 @STEPS(name="0012_unread")
 def unread(db: Any) -> None:
-    """Tell a ticket that could not be read from one that could not be mapped: the first is known to no rebuild."""
-    _run_all(db, [f'DROP VIEW "{name}"' for name in db.view_names()])  # made anew after the last step
+    """Separate tickets that could not be read from those that could not be mapped: no rebuild finds the former."""
+    _run_all(db, [f'DROP VIEW "{name}"' for name in db.view_names()])  # recreated after the last step
     _run_all(
         db,
         (
@@ -343,12 +343,12 @@ def unread(db: Any) -> None:
 
 @STEPS(name="0013_scope")
 def scope(db: Any) -> None:
-    """Remember whether the query names a ticket, and how it belongs to its parent: its role follows from these."""
+    """Store whether the query returns a ticket, and its relation to its parent: the role depends on both."""
     _run_all(
         db,
         (
             "ALTER TABLE mirror ADD COLUMN scope TEXT NOT NULL DEFAULT 'in'",
-            "UPDATE mirror SET scope = 'never' WHERE role = 'action'",  # the next census tells those that it names
+            "UPDATE mirror SET scope = 'never' WHERE role = 'action'",  # the next census corrects this
             "ALTER TABLE ticket ADD COLUMN part_of TEXT NOT NULL DEFAULT ''",
             """UPDATE ticket SET part_of = CASE (SELECT kind FROM source WHERE source.source = ticket.source)
                 WHEN 'servicenow' THEN 'child' ELSE 'subtask' END WHERE nr IN (SELECT nr FROM parentage)
@@ -356,18 +356,18 @@ def scope(db: Any) -> None:
             "ALTER TABLE ticket ADD COLUMN parent_id TEXT NOT NULL DEFAULT ''",
             """UPDATE ticket SET parent_id = (SELECT MAX(parent_id) FROM parentage p WHERE p.nr = ticket.nr)
                 WHERE part_of <> ''""",
-            "DELETE FROM milestone WHERE name = 'judged_with'",  # all is judged anew, in the role that it has
+            "DELETE FROM milestone WHERE name = 'judged_with'",  # all records are evaluated again, with their roles
         ),
     )
 
 
 @STEPS(name="0014_history_gap")
 def history_gap(db: Any) -> None:
-    """Tell why a part of a record's history cannot be told, so that nobody takes it for complete."""
+    """Store why a part of a record's history is ambiguous, so that nobody takes it for complete."""
     _run_all(
         db,
         (
             "ALTER TABLE register_row ADD COLUMN history_gap TEXT",
-            "DELETE FROM milestone WHERE name = 'judged_with'",  # all is judged anew, by what can be told
+            "DELETE FROM milestone WHERE name = 'judged_with'",  # all records are evaluated again
         ),
     )

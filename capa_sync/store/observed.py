@@ -1,4 +1,4 @@
-"""Changes that we saw ourselves, where the tracker's history tells nothing (origin `observed`)."""
+"""Finds changes that the tracker's history does not contain, by comparing two reads (origin `observed`)."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from capa_sync.model.patterns import without_addresses
 from capa_sync.model.ticket import Origin, RawChange, SourceTicket
 from capa_sync.model.values import BLANK, Raw
 
-# What trackers compute from other things or touch at every edit. Its moves are told elsewhere (comments, links,
-# history of what it is computed from) or say nothing, so they are no changes of the ticket.
+# Fields that trackers compute from other data or update at every edit. Their changes are recorded elsewhere
+# (comments, links, history of the fields they depend on) or mean nothing, so they are no changes of the ticket.
 COMPUTED_FIELDS = frozenset(
     (
         # Jira
@@ -56,12 +56,12 @@ COMPUTED_FIELDS = frozenset(
 
 
 _LATE = timedelta(minutes=5)
-"""So far a search index lags behind, and so far do the clocks of an instance's nodes differ."""
+"""The longest delay of a search index, and the largest clock difference between the nodes of an instance."""
 
 
 @dataclass(frozen=True, slots=True)
 class Observation:
-    """An observed change as stored, with the stretch of time in which it must have happened."""
+    """An observed change as stored, with the period in which it must have happened."""
 
     change: RawChange
     since: datetime
@@ -69,7 +69,7 @@ class Observation:
 
 
 def without_address(text: str) -> str:
-    """Return a text with the memory addresses of Java objects taken out."""
+    """Return a text without the memory addresses of Java objects."""
     return without_addresses(text, left="@")
 
 
@@ -77,9 +77,12 @@ def _content(raw: Raw) -> tuple[tuple[str, ...], str, bool, str]:
     return tuple(map(without_address, raw.ids)), without_address(raw.text), raw.media_only, raw.parent
 
 
-def same_content(one: Raw, other: Raw) -> bool:
-    """Tell whether two values mean the same: names (a renamed option or user) and addresses do not count."""
-    return one == other or (one.ids and _content(one)[0] == _content(other)[0]) or _content(one) == _content(other)
+def same_content(first: Raw, second: Raw) -> bool:
+    """Return whether two values mean the same: names (a renamed option or user) and addresses do not count."""
+    if first == second:
+        return True
+    content, other = _content(first), _content(second)
+    return bool(first.ids and content[0] == other[0]) or content == other
 
 
 def observe(
@@ -90,22 +93,23 @@ def observe(
     read_at: datetime,
     seen: Iterable[Observation] = (),
 ) -> list[Observation]:
-    """Return the fields that both reads held with different values while the history stayed silent.
+    """Return the fields whose values differ between the two reads without a new history entry.
 
     The instant is the ticket's own `updated_at` when that moved, else that of our read; the author is known only
     where the tracker names who updated last (ServiceNow `sys_updated_by`) and `updated_at` moved.
 
-    A search index that lags behind is no observation. Without earlier ones of that field (`seen`), a value that now
-    is what the history already said is no change: the read before was a late one. Where `updated_at` did not move on,
-    the history of its last minutes may be out of order, and need not have said it last. Nor is a step back to what
-    was there before an edit of these minutes, wherever `updated_at` stands: this read is a late one.
+    A delayed search index must not produce an observation. Unless the field has earlier observations (`seen`), a new
+    value that the history already contains is no change: the earlier read was outdated. Where `updated_at` did not
+    move, the history of the last minutes may be out of order, so any recent entry with this value counts, not only
+    the last. A return to the value before an edit of these minutes is no change either, wherever `updated_at` is:
+    this read is outdated.
     """
     moved = new.updated_at > old.updated_at
     at = new.updated_at if moved else read_at
     by = new.values.get("sys_updated_by", BLANK) if moved else BLANK
-    told = _told(old, new)
+    recorded = _newly_recorded(old, new)
     last = {change.field_id: change.new for change in new.changes}
-    doubted = {one.change.field_id for one in seen}
+    doubted = {observation.change.field_id for observation in seen}
     since = min(old.updated_at, new.updated_at) - _LATE
     recent = [change for change in new.changes if change.at >= since]
     entry = f"observed-{at.isoformat()}"
@@ -118,7 +122,7 @@ def observe(
         for field_id, before in old.values.items()
         if (after := new.values.get(field_id)) is not None
         and field_id not in COMPUTED_FIELDS
-        and field_id not in told
+        and field_id not in recorded
         and not same_content(before, after)
         and (field_id in doubted or field_id not in last or not same_content(last[field_id], after))
         and not any(
@@ -130,21 +134,21 @@ def observe(
     ]
 
 
-def _told(old: SourceTicket, new: SourceTicket) -> set[str]:
-    """Return fields for which the new read has a history entry that the old one had not."""
+def _newly_recorded(old: SourceTicket, new: SourceTicket) -> set[str]:
+    """Return fields for which only the new read has a history entry."""
     known = {(change.entry, change.field_id) for change in old.changes}
     fresh = [change for change in new.changes if (change.entry, change.field_id) not in known]
-    told: set[str] = set()
+    fields: set[str] = set()
     for change in fresh:
-        told |= {change.field_id, change.field_name, change.field_id.removeprefix("name:")}
-    return told
+        fields |= {change.field_id, change.field_name, change.field_id.removeprefix("name:")}
+    return fields
 
 
 def merge(changes: Sequence[RawChange], observations: Iterable[Observation]) -> tuple[RawChange, ...]:
-    """Return history and observations in one true order, orders counted anew from 1.
+    """Return history and observations in one chronological order, with orders numbered again from 1.
 
-    An observation stands after the history up to its instant. One that a history entry tells after all (an audit row
-    that came later) is left out.
+    An observation follows the history up to its instant. An observation that a later history entry explains (an audit
+    row that arrived late) is left out.
     """
     kept = [seen for seen in observations if not _explained(seen, changes)]
     if not kept:
@@ -176,5 +180,7 @@ def _explained(seen: Observation, changes: Sequence[RawChange]) -> bool:
 
 
 def emptied_fields(changes: Sequence[RawChange]) -> set[str]:
-    """Return the fields whose last change in the history leaves nothing there."""
-    return {field_id for field_id, last in {c.field_id: c for c in changes}.items() if last.new.is_blank}
+    """Return the fields that the last change in the history emptied."""
+    return {
+        field_id for field_id, last in {change.field_id: change for change in changes}.items() if last.new.is_blank
+    }

@@ -1,4 +1,4 @@
-"""Intended writes in order until they are delivered, and all that the brakes must remember over restarts."""
+"""Intended writes, in order, until they are delivered, and all state that the brakes need after a restart."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from capa_sync.store.database import Params
 from capa_sync.store.write_rows import FIELDS, facts_text, row_of, write_from
 
 REPLACED = "replaced"
-_UNDER_WAY = timedelta(minutes=2)  # longer than any request may take; an older unknown one is stuck
+_UNDER_WAY = timedelta(minutes=2)  # longer than any request may take; an older write with an unknown result is stuck
 
 _SELECT = f"SELECT {', '.join(FIELDS)} FROM write_out AS w"
 _INSERT = f"INSERT INTO write_out ({', '.join(FIELDS)}) VALUES ({','.join('?' * len(FIELDS))})"
@@ -20,7 +20,7 @@ _OPEN = "('pending', 'unknown', 'failed')"
 _OLDER = """w.wording > 0 AND w.state = 'delivered' AND NOT EXISTS (SELECT 1 FROM write_out AS n
     WHERE n.source = w.source AND n.ticket_id = w.ticket_id AND n.kind = w.kind AND n.seq > w.seq
     AND n.state IN ('delivered', 'unknown'))"""
-"""The text is still the one on its ticket, and has older words."""
+"""Condition: the text is still on its ticket, and its wording is older than the present one."""
 
 
 class SqlOutbox(Brakes):
@@ -28,18 +28,18 @@ class SqlOutbox(Brakes):
 
     # --- putting ---------------------------------------------------------------------------------------------------
     def put(self, writes: Iterable[Write]) -> None:
-        """Add writes that are not yet there (by id); `state` may be PENDING or WITHHELD.
+        """Add writes that do not exist yet (by id); `state` may be PENDING or WITHHELD.
 
-        A pending or failed older write of the same ticket and kind becomes withheld with the reason "replaced"; one
-        whose answer is lost stays unknown, for its fate must be known before the next is sent. A withheld write that
-        is put again takes the state it is put with, and a pending one may be withheld again: so the planner can say
-        the same every cycle. Writes delivered, unknown or failed are left alone.
+        An older pending or failed write of the same ticket and kind becomes withheld with the reason "replaced". A
+        write without an answer stays unknown, because its result must be known before the next one is sent. A
+        withheld write that is put again gets its new state, and a pending one may become withheld again, so that the
+        planner can repeat its plan every cycle. Delivered, unknown and failed writes do not change.
         """
-        meant = list(writes)
+        planned = list(writes)
         with self._db.transaction():
-            known = self._known(meant)
-            fresh: list[Params] = []  # the first of their kind on their ticket, in a row
-            for write in meant:
+            known = self._known(planned)
+            fresh: list[Params] = []  # consecutive writes, each the first of its kind on its ticket
+            for write in planned:
                 if (place := (write.source, write.ticket_id, write.kind.value)) not in known:
                     fresh.append(row_of(write))
                     known.add(place)
@@ -50,7 +50,7 @@ class SqlOutbox(Brakes):
             self._db.execute_many(_INSERT, fresh)
 
     def _known(self, writes: Iterable[Write]) -> set[tuple[str, str, str]]:
-        """Return (source, ticket id, kind) of all that was ever meant for the tickets of these writes."""
+        """Return (source, ticket id, kind) of all writes ever stored for the tickets of these writes."""
         tickets: dict[str, set[str]] = {}
         for write in writes:
             tickets.setdefault(write.source, set()).add(write.ticket_id)
@@ -58,13 +58,13 @@ class SqlOutbox(Brakes):
         return {row for source, ids in tickets.items() for row in self._db.rows_in(sql, (source,), list(ids))}
 
     def _put(self, write: Write) -> None:
-        held = self._db.row("SELECT state, error FROM write_out WHERE id = ?", (write.id,))
-        if held is None:
+        stored = self._db.row("SELECT state, error FROM write_out WHERE id = ?", (write.id,))
+        if stored is None:
             self._replace_older(write)
             self._db.execute(_INSERT, row_of(write))
-        elif held[0] in (WriteState.PENDING, WriteState.WITHHELD) and held != (write.state, write.error):
-            if held[0] == WriteState.PENDING and write.state is WriteState.PENDING:
-                return  # it waits already, perhaps with the error of an attempt
+        elif stored[0] in (WriteState.PENDING, WriteState.WITHHELD) and stored != (write.state, write.error):
+            if stored[0] == WriteState.PENDING and write.state is WriteState.PENDING:
+                return  # it is pending already, perhaps with the error of an attempt
             self._replace_older(write)
             self._db.execute("DELETE FROM write_out WHERE id = ?", (write.id,))
             self._db.execute(_INSERT, row_of(write))
@@ -77,7 +77,7 @@ class SqlOutbox(Brakes):
         )
 
     def withdraw(self, source: str, ticket_id: str, kinds: Iterable[WriteKind], reason: str) -> None:
-        """Withhold for good what was meant and not sent, because it is no longer meant."""
+        """Withhold unsent writes permanently, because they are no longer wanted."""
         for kind in kinds:
             self._db.execute(
                 """UPDATE write_out SET state = 'withheld', error = ? WHERE source = ? AND ticket_id = ?
@@ -87,10 +87,10 @@ class SqlOutbox(Brakes):
 
     # --- delivering ------------------------------------------------------------------------------------------------
     def due(self, source: str, now: datetime) -> list[Write]:
-        """Return pending and unknown writes whose time has come, oldest first, at most one per ticket.
+        """Return pending and unknown writes that are due, oldest first, at most one per ticket.
 
-        A ticket waits behind its own first open write: one that failed or whose time is still to come. What the
-        tracker asked for after a try holds for the ticket, also when a newer text has replaced that write.
+        A ticket's writes wait for its first open write, also when that one failed or is not due yet. A wait that the
+        tracker requested after an attempt applies to the ticket, even if a newer text has replaced that write.
         """
         rows = self._db.rows(
             f"""{_SELECT} WHERE source = ? AND state IN {_OPEN} AND state <> 'failed'
@@ -116,10 +116,10 @@ class SqlOutbox(Brakes):
     ) -> None:
         """Record a step of a delivery.
 
-        UNKNOWN is recorded before each request and counts one attempt; with an error it is recorded after one.
-        DELIVERED keeps `remote_id`. A write that would wait or stick although a newer one of its ticket and kind
-        exists becomes withheld, "replaced".
-        `deleted_by_person` counts one deletion of our comment, whose stored id is forgotten.
+        UNKNOWN is recorded before each request and counts as one attempt; with an error, it is recorded after the
+        request. DELIVERED keeps `remote_id`. A write that becomes pending or failed although a newer write of its
+        ticket and kind exists becomes withheld, "replaced". `deleted_by_person` records one deletion of our comment,
+        whose stored id is then ignored.
         """
         with self._db.transaction():
             if deleted_by_person:
@@ -157,9 +157,9 @@ class SqlOutbox(Brakes):
             )
 
     def retry(self, ticket: tuple[str, str] | None = None) -> int:
-        """Make failed writes pending and waiting ones due now, of one (source, ticket id) or of all; return how many.
+        """Make failed writes pending and waiting ones due now, of one (source, ticket id) or all; return the number.
 
-        Writes whose answer is lost become due, too: they are looked up, not sent blindly.
+        Writes with an unknown result become due too: their result is looked up before anything is sent.
         """
         where, params = ("AND source = ? AND ticket_id = ?", ticket) if ticket else ("", ())
         self._db.execute(f"UPDATE write_out SET not_before = NULL WHERE state = 'withheld' {where}", params)
@@ -172,14 +172,14 @@ class SqlOutbox(Brakes):
 
     # --- wording ---------------------------------------------------------------------------------------------------
     def learn(self, known: Mapping[str, tuple[Mapping[str, str] | None, Wording]]) -> None:
-        """Remember by write id what a text on a ticket rests on, and how its words compare with those of now."""
+        """Store by write id the facts behind a text, and how its wording compares with the present wording."""
         self._db.execute_many(
             "UPDATE write_out SET facts = ?, wording = ? WHERE id = ?",
             [(facts_text(facts), int(wording), write_id) for write_id, (facts, wording) in known.items()],
         )
 
     def older_wording(self) -> dict[str, int]:
-        """Return source -> number of tickets whose comment or fields have older words."""
+        """Return source -> number of tickets whose comment or fields have an older wording."""
         return dict(
             self._db.rows(
                 f"SELECT source, COUNT(DISTINCT ticket_id) FROM write_out AS w WHERE {_OLDER} GROUP BY 1 ORDER BY 1"
@@ -187,15 +187,15 @@ class SqlOutbox(Brakes):
         )
 
     def ask_refresh(self, source: str, tickets: int | None, at: datetime) -> None:
-        """Keep a person's wish that so many tickets of older words get the words of now; None means all."""
+        """Store a person's request to update the wording on this many tickets; None means all."""
         self._db.execute("INSERT OR REPLACE INTO refresh VALUES (?,?,?)", (source, tickets, instant_text(at)))
 
     def end_refresh(self, source: str) -> None:
-        """Forget that wish."""
+        """Delete the request for new wording."""
         self._db.execute("DELETE FROM refresh WHERE source = ?", (source,))
 
     def take_refresh(self, source: str) -> list[str]:
-        """Mark the texts that the wish is for, and forget it; return the ids of their tickets."""
+        """Mark the texts that the request covers, and delete it; return the ids of their tickets."""
         asked = self._db.row("SELECT tickets FROM refresh WHERE source = ?", (source,))
         if asked is None:
             return []
@@ -207,18 +207,18 @@ class SqlOutbox(Brakes):
             )
             self._db.execute_many(
                 "UPDATE write_out SET wording = 2 WHERE source = ? AND ticket_id = ? AND wording > 0",
-                [(source, each) for each in ids],
+                [(source, ticket_id) for ticket_id in ids],
             )
             self.end_refresh(source)
         return ids
 
     # --- asking ----------------------------------------------------------------------------------------------------
     def writes(self, source: str, ticket_id: str) -> Sequence[Write]:
-        """Return every write ever meant for this ticket, in the order of `seq`, whatever its state."""
+        """Return all writes of this ticket, in the order of `seq`, in any state."""
         return self.writes_of(source, [ticket_id]).get(ticket_id, [])
 
     def writes_of(self, source: str, ticket_ids: Sequence[str]) -> dict[str, list[Write]]:
-        """Return ticket id -> every write ever meant for it, of those tickets that had one."""
+        """Return ticket id -> all its writes; only tickets that have any."""
         found: dict[str, list[Write]] = {}
         sql = f"{_SELECT} WHERE source = ? AND ticket_id IN (?) ORDER BY seq"
         for row in self._db.rows_in(sql, (source,), ticket_ids):
@@ -227,16 +227,16 @@ class SqlOutbox(Brakes):
         return found
 
     def touched(self, source: str, ticket_ids: Sequence[str]) -> set[str]:
-        """Return those of the tickets for which a write was ever meant."""
+        """Return those of the tickets that have any write."""
         sql = "SELECT DISTINCT ticket_id FROM write_out WHERE source = ? AND ticket_id IN (?)"
         return {row[0] for row in self._db.rows_in(sql, (source,), ticket_ids)}
 
     def withheld(self, source: str) -> list[Write]:
-        """Return writes held back by a brake or a mode; those replaced by newer ones are not among them."""
+        """Return writes withheld by a brake or a mode, without those that newer writes replaced."""
         return self._select("source = ? AND state = 'withheld' AND error <> ?", (source, REPLACED))
 
     def ticket_keys(self, ids: Sequence[str]) -> dict[str, str]:
-        """Return write id -> key of its ticket, as it was when the write was meant."""
+        """Return write id -> key that its ticket had when the write was planned."""
         return dict(self._db.rows_in("SELECT id, ticket_key FROM write_out WHERE id IN (?)", (), list(ids)))
 
     def open(self, source: str) -> list[Write]:
@@ -244,7 +244,7 @@ class SqlOutbox(Brakes):
         return self._select(f"source = ? AND state IN {_OPEN}", (source,))
 
     def stuck(self, now: datetime) -> list[Write]:
-        """Return writes of all sources that did not get through: failed, retried, or unanswered for minutes."""
+        """Return undelivered writes of all sources: failed, retried, or without an answer for minutes."""
         return self._select(
             f"""state IN {_OPEN} AND (state = 'failed' OR (state = 'pending' AND attempts > 0)
             OR (state = 'unknown' AND marked_at <= ?))""",
@@ -257,7 +257,7 @@ class SqlOutbox(Brakes):
         return {write.kind: write for write in delivered}
 
     def remote_comment(self, source: str, ticket_id: str) -> str:
-        """Return the stored id of our comment on this ticket, "" when none, or when a person or we removed it."""
+        """Return the stored id of our comment on this ticket; "" without one, or when a person or we deleted it."""
         return self._db.value(
             """SELECT remote_id FROM write_out AS w WHERE source = ? AND ticket_id = ? AND kind = 'comment'
             AND remote_id <> '' AND remote_id NOT IN
@@ -269,7 +269,7 @@ class SqlOutbox(Brakes):
         ) or ""  # fmt: skip
 
     def written_tickets(self, source: str) -> list[str]:
-        """Return ids of tickets on which anything of ours is or may be, or waits to be written, in id order."""
+        """Return ids of tickets that have or may have our content, or have open writes, in id order."""
         sql = """SELECT DISTINCT ticket_id FROM write_out WHERE source = ?
             AND state IN ('delivered', 'pending', 'unknown', 'failed') ORDER BY ticket_id"""
         return self._db.column(sql, (source,))

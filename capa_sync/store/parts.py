@@ -1,9 +1,9 @@
-"""Versions of a ticket's raw parts: whole records, and lists of which only what is new is stored again.
+"""Versions of a ticket's raw parts: whole records, and lists of which each version stores only new entries.
 
-A version has a FORM. `whole`: the body is the part, later versions stand alone. `list`: the body is a list of
-entries, on which later versions build. `append`, `prepend`: the body holds the entries added at that end. `[…]`, the
-ids of all entries in order: the body holds those that are new or changed, the rest is taken from what came before.
-The list may lie in an ENVELOPE, an object with no other list in it; each version keeps the envelope of its own read.
+A version has a FORM. `whole`: the body is the complete part. `list`: the body is a list of entries that later
+versions extend. `append`, `prepend`: the body holds the entries added at that end. `[…]`, the ids of all entries in
+order: the body holds the new or changed entries, the others come from earlier versions. The list may be inside an
+ENVELOPE, an object that contains no other list; each version stores the envelope of its own read.
 """
 
 from __future__ import annotations
@@ -37,26 +37,26 @@ def first_form(kind: str) -> str:
 
 
 def next_version(before: Sequence[Stored], part: Part) -> Stored:
-    """Return what must be stored so that `part` is the newest after `before` (versions of its kind, ascending)."""
+    """Return the version to store so that `part` follows `before` (versions of its kind, ascending)."""
     whole = Stored(part.kind, before[-1].version + 1 if before else 1, first_form(part.kind), part.digest, part.body)
     if not before or part.kind not in LIST_KINDS:
         return whole
-    held, read = _opened(merged(before).body), _opened(part.body)
-    if held is None or read is None or held.place != read.place:
+    old, new = _opened(merged(before).body), _opened(part.body)
+    if old is None or new is None or old.place != new.place:
         return whole
-    added = _added(held.entries, read.entries)
+    added = _added(old.entries, new.entries)
     if added is None:
         return whole
     form, entries = added
-    return Stored(part.kind, whole.version, form, part.digest, read.around(entries))
+    return Stored(part.kind, whole.version, form, part.digest, new.around(entries))
 
 
 def merged(versions: Sequence[Stored]) -> Part:
-    """Return the newest whole part that these versions of one kind (ascending) amount to."""
+    """Return the newest whole part, combined from these versions of one kind (ascending)."""
     newest = versions[-1]
     if newest.form in (WHOLE, LIST):
         return Part(newest.kind, newest.body, newest.digest)
-    start = max(n for n, stored in enumerate(versions) if stored.form in (WHOLE, LIST))
+    start = max(index for index, stored in enumerate(versions) if stored.form in (WHOLE, LIST))
     entries: list[Any] = []
     for stored in versions[start:]:
         entries = _built(entries, stored)
@@ -64,7 +64,7 @@ def merged(versions: Sequence[Stored]) -> Part:
 
 
 def newest_parts(versions: Iterable[Stored]) -> tuple[Part, ...]:
-    """Return the newest part of each kind, in the order in which kinds first come."""
+    """Return the newest part of each kind, in the order of first appearance."""
     kinds: dict[str, list[Stored]] = {}
     for stored in versions:
         kinds.setdefault(stored.kind, []).append(stored)
@@ -73,25 +73,25 @@ def newest_parts(versions: Iterable[Stored]) -> tuple[Part, ...]:
 
 @dataclass(frozen=True, slots=True)
 class _List:
-    """The list in a body: `place` is its name in the envelope, None without one."""
+    """The list in a body: `place` is its key in the envelope, None without an envelope."""
 
     entries: list[Any]
     place: str | None = None
     envelope: Mapping[str, Any] | None = None
 
     def around(self, entries: list[Any]) -> bytes:
-        """Return a body of this envelope with other entries."""
+        """Return a body with this envelope and other entries."""
         content = entries if self.place is None else {**(self.envelope or {}), self.place: entries}
         return orjson.dumps(content, option=orjson.OPT_SORT_KEYS)
 
 
 def _opened(body: bytes) -> _List | None:
     """Return the list in a body, None when there is not exactly one."""
-    held = orjson.loads(body)
-    if isinstance(held, list):
-        return _List(held)
-    lists = [name for name, value in held.items() if isinstance(value, list)] if isinstance(held, dict) else []
-    return _List(held[lists[0]], lists[0], held) if len(lists) == 1 else None
+    content = orjson.loads(body)
+    if isinstance(content, list):
+        return _List(content)
+    lists = [name for name, value in content.items() if isinstance(value, list)] if isinstance(content, dict) else []
+    return _List(content[lists[0]], lists[0], content) if len(lists) == 1 else None
 
 
 def _list_in(body: bytes) -> _List:
@@ -115,7 +115,7 @@ def _built(entries: list[Any], stored: Stored) -> list[Any]:
 
 
 def _added(old: list[Any], new: list[Any]) -> tuple[str, list[Any]] | None:
-    """Return form and entries that turn `old` into `new`; None when entries without ids leave only the whole."""
+    """Return form and entries that turn `old` into `new`; None when entries lack ids, so that all must be stored."""
     count = len(old)
     if new[:count] == old:
         return APPEND, new[count:]

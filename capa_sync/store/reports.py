@@ -1,4 +1,4 @@
-"""Read-only questions that verbs ask of the whole register."""
+"""Read-only queries over the whole register, for the verbs."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ _SEEN = """verdict v JOIN mirror m ON m.source = v.source AND m.ticket_id = v.ti
 
 
 _COUNTED = 20
-"""Reasons whose tickets are told apart where several texts hold them; of the rarer ones one may count twice."""
+"""Number of reasons whose tickets are counted exactly when several texts contain the reason; for rarer reasons, a
+ticket may count twice."""
 
 
 class Reports:
@@ -24,7 +25,7 @@ class Reports:
         self._db = db
 
     def open_findings(self) -> list[dict[str, Any]]:
-        """Return open findings that no other hides, the worst first."""
+        """Return open findings that no other finding hides, the most severe first."""
         names = ("severity", "source", "ticket_key", "rule", "clause", "message", "opened_at")
         rows = self._db.rows(
             f"""SELECT {", ".join(names)} FROM v_findings WHERE state = 'open' AND hidden_by = '' ORDER BY
@@ -34,11 +35,11 @@ class Reports:
         return [dict(zip(names, row, strict=True)) for row in rows]
 
     def writes_by_state(self) -> dict[str, int]:
-        """Return state -> number of writes, every one ever meant."""
+        """Return state -> number of writes, of all writes ever stored."""
         return dict(self._db.rows("SELECT state, COUNT(*) FROM write_out GROUP BY state ORDER BY state"))
 
     def planned_writes(self) -> list[Write]:
-        """Return writes that were planned and not sent: withheld by the mode or a brake, or pending."""
+        """Return planned writes that were not sent: withheld by the mode or a brake, or pending."""
         rows = self._db.rows(
             f"""SELECT {", ".join(FIELDS)} FROM write_out WHERE state = 'pending' OR (state = 'withheld' AND error IN
             ('plan', 'first_activation', 'too_many_comments', 'too_many_changes')) ORDER BY seq"""
@@ -58,7 +59,7 @@ class Reports:
         return [dict(zip(("source", "ticket", "reason"), row, strict=True)) for row in rows]
 
     def checks(self) -> dict[str, dict[str, int]]:
-        """Return source -> outcome -> number of verdicts, on tickets that are where we can see them."""
+        """Return source -> outcome -> number of verdicts on present tickets."""
         found: dict[str, dict[str, int]] = {}
         for source, outcome, count in self._db.rows(
             f"SELECT v.source, v.outcome, COUNT(*) FROM {_SEEN} GROUP BY 1, 2 ORDER BY 1, 2"
@@ -67,7 +68,7 @@ class Reports:
         return found
 
     def cannot_tell(self) -> list[dict[str, Any]]:
-        """Return for each source with such verdicts how many cannot tell, and each reason with its tickets.
+        """Return for each source with "cannot tell" verdicts their number, and each reason with its ticket count.
 
         A verdict may have several reasons; a ticket counts once for each.
         """
@@ -75,19 +76,19 @@ class Reports:
             f"""SELECT v.source, v.reason, COUNT(*), COUNT(DISTINCT v.ticket_id) FROM {_SEEN}
             AND v.outcome = 'cannot_tell' GROUP BY 1, 2 ORDER BY 1, 2"""
         )
-        told: dict[str, int] = {}
+        totals: dict[str, int] = {}
         tickets: dict[str, dict[str, dict[str, int]]] = {}
         for source, text, verdicts, count in rows:
-            told[source] = told.get(source, 0) + verdicts
+            totals[source] = totals.get(source, 0) + verdicts
             for reason in dict.fromkeys(text.split("; ")):
                 tickets.setdefault(source, {}).setdefault(reason, {})[text] = count
         return [
             {"source": source, "verdicts": count, "reasons": self._reasons(source, tickets[source])}
-            for source, count in told.items()
+            for source, count in totals.items()
         ]
 
     def _reasons(self, source: str, tickets: Mapping[str, Mapping[str, int]]) -> list[dict[str, Any]]:
-        """Count the tickets of each reason, the most frequent first; `tickets`: of each text that it stands in."""
+        """Count the tickets of each reason, the most frequent first; `tickets`: reason -> text -> ticket count."""
         likely = sorted(tickets, key=lambda reason: (-sum(tickets[reason].values()), reason))
         sql = f"SELECT v.ticket_id FROM {_SEEN} AND v.outcome = 'cannot_tell' AND v.source = ? AND v.reason IN (?)"
         found: list[tuple[int, str]] = []
@@ -100,7 +101,7 @@ class Reports:
         return [{"reason": reason, "tickets": -count} for count, reason in sorted(found)]
 
     def incomplete_histories(self, source: str) -> int:
-        """Count tickets whose history was not read whole, or cannot be told whole."""
+        """Count tickets whose history was not read completely, or is ambiguous in part."""
         return int(
             self._db.value(
                 """SELECT COUNT(*) FROM ticket t LEFT JOIN register_row r

@@ -1,4 +1,4 @@
-"""Requests that other verbs leave in the register while `run` holds it; the daemon carries them out."""
+"""Requests that other verbs store in the register while `run` holds its lock; the daemon carries them out."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from capa_sync.store.columns import instant, instant_text, json_text, json_value
 from capa_sync.store.database import Database
 
 RELEASE, REFRESH, RETRY, PAUSE, RESUME, WITHDRAW = "release", "refresh", "retry", "pause", "resume", "withdraw"
-"""Verbs of requests: release the brakes, send stuck writes again, stop all writing, go on, take back what is ours."""
+"""Verbs of requests: release the brakes, update wording, resend stuck writes, stop writing, continue, withdraw."""
 
 
 @dataclass(frozen=True, slots=True)
 class VerbRequest:
-    """One request: `verb` is `release`, `retry`, `waive`, `activate`; `args` as that verb understands them."""
+    """One request: `verb` is one of the verbs above; `args` are the arguments of that verb."""
 
     id: int
     verb: str
@@ -25,13 +25,13 @@ class VerbRequest:
 
 
 class Requests:
-    """Requests in the order in which they were left."""
+    """Requests in the order in which they were stored."""
 
     def __init__(self, db: Database) -> None:
         self._db = db
 
     def leave(self, verb: str, args: Mapping[str, Any], at: datetime) -> int:
-        """Leave a request and return its number; needs the file, not the register's lock."""
+        """Store a request and return its number; needs the file, but not the register's lock."""
         with self._db.transaction():
             self._db.execute(
                 "INSERT INTO request (verb, args, asked_at) VALUES (?,?,?)",
@@ -45,7 +45,7 @@ class Requests:
         return [VerbRequest(row[0], row[1], json_value(row[2]), instant(row[3])) for row in rows]
 
     def done(self, request: int, at: datetime, answer: str = "") -> None:
-        """Record that a request was carried out (or refused, with the answer); best inside the same transaction."""
+        """Record that a request was carried out or refused, with the answer; best inside the same transaction."""
         self._db.execute(
             "UPDATE request SET done_at = ?, answer = ? WHERE id = ?", (instant_text(at), answer, request)
         )

@@ -1,4 +1,4 @@
-"""What decides whether a mirrored ticket is a record or an action, and which tickets name which."""
+"""The data that decides whether a mirrored ticket is a record or an action, and which tickets name which."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from capa_sync.store.database import Database
 
 
 class Place(NamedTuple):
-    """What of one ticket bears on its own role and on that of tickets which it names.
+    """The properties of a ticket that decide its own role and the roles of tickets that it names.
 
     Attributes:
-        role: as it is stored. scope, presence: of the mirror. kind, part_of, parent: of the ticket.
+        role: as stored. scope, presence: of the mirror. kind, part_of, parent: of the ticket.
     """
 
     role: Role
@@ -33,7 +33,7 @@ class Naming(NamedTuple):
     link_type: str
 
 
-# The joins are crossed so that SQLite starts from the few wanted tickets.
+# CROSS JOIN makes SQLite start from the few wanted tickets.
 _BY_OWNER = (
     """SELECT m.ticket_id, t.ticket_id, c.relation, c.link_type, t.source, m.source FROM mirror m
     CROSS JOIN child c ON c.nr = m.nr CROSS JOIN ticket t ON t.source = m.source AND t.ticket_id = c.child_id
@@ -62,16 +62,16 @@ class Roles:
         self._db = db
 
     def places(self, source: str, ids: Sequence[str]) -> dict[str, Place]:
-        """Return id -> place of those of these tickets that are mirrored."""
+        """Return id -> place; only for tickets that are mirrored."""
         rows = self._db.rows_in(_PLACES, (source,), ids)
         return {row[0]: Place(Role(row[1]), Scope(row[2]), Presence(row[3]), *row[4:]) for row in rows}
 
     def named_by(self, source: str, ids: Sequence[str]) -> list[Naming]:
-        """Return which mirrored tickets these name as parts or by a link."""
+        """Return which mirrored tickets these tickets name as parts or by a link."""
         return self._namings(_BY_OWNER, source, ids)
 
     def naming(self, source: str, ids: Sequence[str]) -> list[Naming]:
-        """Return which mirrored tickets name these as parts or by a link, or are (or were) named as their parent."""
+        """Return which mirrored tickets name these as parts or by a link, or are or were named as their parent."""
         return self._namings((*_BY_PART, _PARENTS), source, ids)
 
     def _namings(self, statements: Iterable[str], source: str, ids: Sequence[str]) -> list[Naming]:
@@ -84,18 +84,20 @@ class Roles:
         self._db.execute_many("UPDATE mirror SET role = ? WHERE source = ? AND ticket_id = ?", rows)
 
     def note_scope(self, source: str, *, inside: Collection[str] = (), left: Collection[str] = ()) -> list[str]:
-        """Remember what the query names now and what it does not name any more; return ids of which it is news."""
-        held: dict[str, str] = dict(self._db.rows("SELECT ticket_id, scope FROM mirror WHERE source = ?", (source,)))
-        wanted = {each: Scope.IN for each in inside if held.get(each, Scope.IN) != Scope.IN}
-        wanted |= {each: Scope.LEFT for each in left if held.get(each) == Scope.IN}
-        rows = [(scope.value, source, each) for each, scope in wanted.items()]
+        """Store which tickets the query returns now and which no longer; return the ids that changed."""
+        stored: dict[str, str] = dict(
+            self._db.rows("SELECT ticket_id, scope FROM mirror WHERE source = ?", (source,))
+        )
+        wanted = {ticket_id: Scope.IN for ticket_id in inside if stored.get(ticket_id, Scope.IN) != Scope.IN}
+        wanted |= {ticket_id: Scope.LEFT for ticket_id in left if stored.get(ticket_id) == Scope.IN}
+        rows = [(scope.value, source, ticket_id) for ticket_id, scope in wanted.items()]
         self._db.execute_many("UPDATE mirror SET scope = ? WHERE source = ? AND ticket_id = ?", rows)
         return list(wanted)
 
     def misplaced(self, source: str, actions: Sequence[str] | None = None) -> list[str]:
-        """Return ids of actions of which the register tells as of records: rows, verdicts, findings not cleared.
+        """Return ids of actions that the register still treats as records: with rows, verdicts or uncleared findings.
 
-        `actions` are those to look at, all of the source by default.
+        `actions` are the ids to check, by default all of the source.
         """
         if actions is None:
             sql = "SELECT ticket_id FROM mirror WHERE source = ? AND role = 'action'"
@@ -113,7 +115,7 @@ class Roles:
         return self._db.column("SELECT ticket_id FROM mirror WHERE source = ? ORDER BY ticket_id", (source,))
 
     def without_record(self, source: str) -> list[str]:
-        """Return keys of present sub-tasks and children, named by the mapping, whose parent is no present record."""
+        """Return keys of present sub-tasks and children in the mapping whose parent is no present record."""
         return self._db.column(
             """SELECT t.ticket_key FROM mirror m JOIN ticket t ON t.nr = m.nr
             WHERE m.source = ? AND m.role = 'action' AND m.presence = 'present' AND t.part_of <> ''

@@ -1,4 +1,4 @@
-"""What a ticket's record rests on in the mirror, as short marks; told without reading any body."""
+"""Digests of the mirrored content that a ticket's record depends on; computed without reading any body."""
 
 from __future__ import annotations
 
@@ -14,24 +14,27 @@ _NEWEST = "SELECT nr, MAX(id) FROM part WHERE nr IN (?) GROUP BY nr"
 
 
 def stamps_of(db: Database, source: str, ids: Sequence[str]) -> dict[str, bytes]:
-    """Return ticket id -> mark of what is mirrored of it and of its children; no ticket that is not mirrored.
+    """Return ticket id -> digest of the mirrored state of it and its children; only for mirrored tickets.
 
-    A mark differs from an earlier one whenever a raw part, a place or a child came or went meanwhile: versions of
-    parts are only ever added.
+    The digest changes whenever a raw part, a role or presence, or the set of children changed: versions of parts are
+    only ever added.
     """
-    own, numbers = _marks(db, source, ids)
-    kin = Kin(db, source).of(numbers, ids)
-    named = sorted({child for children in kin.values() for child in children})
-    others, _ = _marks(db, source, named)
-    return {each: _digest([own[each], *([child, others.get(child)] for child in kin.get(each, ()))]) for each in own}
+    own, numbers = _states(db, source, ids)
+    related = Kin(db, source).of(numbers, ids)
+    named = sorted({child for children in related.values() for child in children})
+    others, _ = _states(db, source, named)
+    return {
+        ticket_id: _digest([state, *([child, others.get(child)] for child in related.get(ticket_id, ()))])
+        for ticket_id, state in own.items()
+    }
 
 
-def _marks(db: Database, source: str, ids: Sequence[str]) -> tuple[dict[str, list[object]], dict[int, str]]:
-    """Return id -> role, presence, its instant and newest part; and mirror number -> id."""
+def _states(db: Database, source: str, ids: Sequence[str]) -> tuple[dict[str, list[object]], dict[int, str]]:
+    """Return id -> role, presence, instant of the presence and newest part; and mirror number -> id."""
     places = db.rows_in(_PLACES, (source,), ids)
     newest: dict[int, int] = dict(db.rows_in(_NEWEST, (), [row[0] for row in places]))
     return {row[1]: [*row[2:], newest.get(row[0])] for row in places}, {row[0]: row[1] for row in places}
 
 
-def _digest(mark: object) -> bytes:
-    return hashlib.blake2b(json_text(mark).encode(), digest_size=16).digest()
+def _digest(state: object) -> bytes:
+    return hashlib.blake2b(json_text(state).encode(), digest_size=16).digest()

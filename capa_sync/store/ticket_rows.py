@@ -1,4 +1,4 @@
-"""Derived rows of a mirrored ticket: what the views show of it, and by what other tickets are found."""
+"""Derived rows of a mirrored ticket: what the views show, and the keys and relations by which tickets are found."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ INSERT_PARENT = "INSERT INTO parentage VALUES (?,?) ON CONFLICT DO NOTHING"
 
 @dataclass(slots=True)
 class DerivedRows:
-    """Rows of one batch, gathered first so that each table takes them in one call."""
+    """Rows of one batch, collected first so that each table is written in one call."""
 
     tickets: list[Params] = field(default_factory=list)
     changes: list[Params] = field(default_factory=list)
@@ -35,20 +35,20 @@ class DerivedRows:
         lost: Iterable[str],
         old_keys: Iterable[str],
     ) -> None:
-        """Take in the rows of one ticket; `changes` are history and observations, `lost` all keys once seen."""
+        """Add the rows of one ticket; `changes` are history and observations, `lost` are fields seen only earlier."""
         self.tickets.append(_ticket_row(nr, ticket, len(changes), lost))
         at, text = None, ""
         for change in changes:
-            if change.at is not at:  # what was saved together shares its instant
+            if change.at is not at:  # changes saved together share their instant object
                 at, text = change.at, instant_text(change.at)
             self.changes.append(_change_row(nr, change, text))
-        self.children.extend((nr, c.id, c.key, c.relation, c.link_type) for c in ticket.children)
+        self.children.extend((nr, child.id, child.key, child.relation, child.link_type) for child in ticket.children)
         self.old_keys.extend((nr, key) for key in old_keys if key != ticket.key)
         if ticket.parent:
             self.parents.append((nr, ticket.parent))
 
     def insert(self, db: Database) -> None:
-        """Insert everything gathered."""
+        """Insert all collected rows."""
         for sql, rows in (
             (INSERT_TICKET, self.tickets),
             (INSERT_CHANGE, self.changes),
@@ -61,7 +61,7 @@ class DerivedRows:
 
 
 def forget(db: Database, nr: int) -> None:
-    """Remove a ticket's derived rows before newer ones come; keys and parents that it once had stay."""
+    """Delete a ticket's derived rows before newer ones are inserted; its earlier keys and parents stay."""
     for table in ("ticket", "change", "child"):
         db.execute(f"DELETE FROM {table} WHERE nr = ?", (nr,))
 
@@ -102,7 +102,7 @@ def _change_row(nr: int, change: RawChange, at: str) -> Params:
 
 
 def _words(change: RawChange) -> tuple[str, str]:
-    """Return a change's values as a person reads them; with their ids where two of them read alike."""
+    """Return a change's values as readable texts; with their ids where both texts are equal."""
     old, new = raw_words(change.old), raw_words(change.new)
     if old != new or change.old.ids == change.new.ids:
         return old, new

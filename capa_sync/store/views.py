@@ -1,7 +1,7 @@
-"""The public views (CONTRACT.md 5): contracted columns first and in order, then what pages and checks need besides.
+"""The public views (CONTRACT.md 5): first the contract's columns in order, then columns for pages and checks.
 
-Views are code, not data: an opened file gets the views of this version. `freshness`, `trouble` and `census_times`
-serve the others.
+Views are code, not data: an opened file gets the views of this version. The other views use `freshness`, `trouble`
+and `census_times`.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ _REGISTER = f"""SELECT printf('NC-%04d-%04d', n.year, n.serial) AS register_no, 
     LEFT JOIN mirror m ON m.source = r.source AND m.ticket_id = r.ticket_id
     LEFT JOIN freshness f ON f.source = r.source"""
 
-# An open, waived or historical episode shows; else that the latest verdict cannot tell; else how the episode ended.
+# The state shown: an open, waived or historical episode; else "cannot tell" of the latest verdict; else "cleared".
 _FINDINGS = f"""SELECT f.source, f.ticket_id, COALESCE(t.ticket_key, '') AS ticket_key, f.rule, f.clause, f.severity,
     CASE WHEN f.cleared_at IS NULL AND f.state <> 'cleared' THEN f.state
         WHEN v.outcome = 'cannot_tell' THEN 'cannot_tell' ELSE f.state END AS state,
@@ -87,7 +87,7 @@ _FINDINGS = f"""SELECT f.source, f.ticket_id, COALESCE(t.ticket_key, '') AS tick
     WHERE v.outcome = 'cannot_tell' AND NOT EXISTS (SELECT 1 FROM finding f
         WHERE f.source = v.source AND f.ticket_id = v.ticket_id AND f.rule = v.rule)"""
 
-# Histories tell accounts; people are the canonical persons of the people file, as everywhere.
+# Histories contain accounts; the view shows the canonical persons of the people file, as everywhere.
 _PERSON = """COALESCE(a.person, CASE WHEN c.changed_by = '' THEN '' ELSE t.source || ':' || c.changed_by END)"""
 _CHANGES = f"""SELECT t.source, t.ticket_id, t.ticket_key, c.field, c.from_value, c.to_value, {_at("c.changed_at")},
     {_PERSON} AS changed_by, c.origin, c.entry, c.group_no, c.field_id, COALESCE(r.confidential, '') AS confidential
@@ -100,7 +100,7 @@ _CHANGES = f"""SELECT t.source, t.ticket_id, t.ticket_key, c.field, c.from_value
     FROM birth b LEFT JOIN ticket t ON t.source = b.source AND t.ticket_id = b.ticket_id
     LEFT JOIN register_row r ON r.source = b.source AND r.ticket_id = b.ticket_id"""
 
-# When a census last went over all ids, and when tickets known to be gone were last asked for.
+# When a census last read all ids, and when tickets known to be gone were last checked.
 _CENSUS = """SELECT source, MAX(CASE WHEN kind = 'census' AND json_extract(counts, '$.swept') IS NOT NULL
         THEN started_at END) AS taken_at,
     MAX(CASE WHEN kind = 'recheck' THEN started_at END) AS rechecked_at
@@ -109,7 +109,7 @@ _CONFIRMED = """CASE m.presence WHEN 'unobserved' THEN NULL
     WHEN 'present' THEN MAX(m.presence_at, COALESCE(n.taken_at, ''))
     ELSE MAX(m.presence_at, COALESCE(n.rechecked_at, '')) END"""
 
-# A ticket that is there was seen by the last run that ended well; one that is gone, by the last before it went.
+# A present ticket was last seen by the last successful run; a vanished one by the last such run before it vanished.
 _TICKETS = f"""SELECT m.source, m.ticket_id, t.ticket_key, m.presence, {_at("t.updated_at")},
     {_at("CASE WHEN m.presence = 'present' THEN f.last_success_at ELSE m.last_seen_at END", "seen_at")},
     CASE WHEN COALESCE(r.history_gap, '') = '' THEN t.history_complete ELSE 0 END AS history_complete,
@@ -165,4 +165,4 @@ VIEWS: dict[str, str] = {
         ("v_sources", _SOURCES),
     )
 }
-"""View name -> its query, in an order in which each uses only earlier ones."""
+"""View name -> query, in an order in which each view uses only earlier ones."""

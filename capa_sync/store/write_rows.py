@@ -1,4 +1,4 @@
-"""A write as a row of the outbox, and back."""
+"""Converts a write to a row of the outbox, and back."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ FIELDS: tuple[str, ...] = (
 
 
 def row_of(write: Write) -> Params:
-    """Return a new write's row; `seq` is left to the table."""
+    """Return a new write's row; the table assigns `seq`."""
     return (
         write.id,
         write.source,
@@ -52,32 +52,33 @@ def facts_text(facts: Mapping[str, str] | None) -> str | None:
 
 def write_from(row: Row) -> Write:
     """Return the write of a row."""
-    held = dict(zip(FIELDS, row, strict=True))
+    stored = dict(zip(FIELDS, row, strict=True))
     return Write(
-        **held
+        **stored
         | {
-            "kind": WriteKind(held["kind"]),
-            "created_at": instant(held["created_at"]),
-            "text": None if held["text"] is None else _text_from(json_value(held["text"])),
-            "labels_add": tuple(json_value(held["labels_add"])),
-            "labels_remove": tuple(json_value(held["labels_remove"])),
-            "fields": json_value(held["fields"]),
-            "points": json_value(held["points"]),
-            "notifies": bool(held["notifies"]),
-            "state": WriteState(held["state"]),
-            "not_before": optional_instant(held["not_before"]),
-            "delivered_at": optional_instant(held["delivered_at"]),
-            "facts": None if held["facts"] is None else json_value(held["facts"]),
-            "wording": Wording(held["wording"]),
+            "kind": WriteKind(stored["kind"]),
+            "created_at": instant(stored["created_at"]),
+            "text": None if stored["text"] is None else _text_from(json_value(stored["text"])),
+            "labels_add": tuple(json_value(stored["labels_add"])),
+            "labels_remove": tuple(json_value(stored["labels_remove"])),
+            "fields": json_value(stored["fields"]),
+            "points": json_value(stored["points"]),
+            "notifies": bool(stored["notifies"]),
+            "state": WriteState(stored["state"]),
+            "not_before": optional_instant(stored["not_before"]),
+            "delivered_at": optional_instant(stored["delivered_at"]),
+            "facts": None if stored["facts"] is None else json_value(stored["facts"]),
+            "wording": Wording(stored["wording"]),
         }
     )
 
 
 def _text_row(text: WarningText) -> dict[str, Any]:
-    # by hand: `asdict` copies deeply and takes ten times as long
+    # written by hand: `asdict` makes deep copies and takes ten times as long
     return {
         "paragraphs": [
-            {"spans": [_span_row(span) for span in each.spans], "numbered": each.numbered} for each in text.paragraphs
+            {"spans": [_span_row(span) for span in paragraph.spans], "numbered": paragraph.numbered}
+            for paragraph in text.paragraphs
         ]
     }
 
@@ -86,10 +87,10 @@ def _span_row(span: Span) -> dict[str, Any]:
     return {"text": span.text, "bold": span.bold, "small": span.small, "href": span.href}
 
 
-def _text_from(held: dict[str, Any]) -> WarningText:
+def _text_from(content: dict[str, Any]) -> WarningText:
     return WarningText(
         tuple(
             Paragraph(tuple(Span(**span) for span in paragraph["spans"]), paragraph["numbered"])
-            for paragraph in held["paragraphs"]
+            for paragraph in content["paragraphs"]
         )
     )
