@@ -1,4 +1,4 @@
-"""Settings: one TOML file and CAPA_SYNC_ variables, checked whole; every mistake has its line."""
+"""Settings: one TOML file and CAPA_SYNC_ variables, all checked together; every mistake has its line."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a settings file may be at most; looked at before the TOML reader, which has no bounds of its own."""
+"""Limits of a settings file, checked before the TOML reader, which has no limits of its own."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from capa_sync.errors import Problem
 LARGEST = 256 * 1_024
 """Bytes of a settings file."""
 MOST_PROBLEMS = 50
-"""Mistakes that are told one by one."""
+"""Largest number of mistakes that are reported one by one."""
 _LONGEST_LINE = 20_000
 _MOST_LINES = 10_000
 _DEEPEST = 30
@@ -20,7 +20,7 @@ _QUOTED = re.compile(r""""(?:[^"\\]|\\.)*"|'[^']*'|#.*""")
 
 
 def beyond_bounds(file: Path, text: str) -> Problem | None:
-    """Return what a file has too much of, with its line: Python's reader would take minutes or run out of stack."""
+    """Return which limit a file exceeds, with the line: Python's reader would take minutes or run out of stack."""
     depth = 0
     for number, line in enumerate(text.split("\n"), 1):
         what = ""

@@ -1,4 +1,4 @@
-"""Finds the line of a key in a TOML file; no library tells it for a value (CONTRACT.md 4)."""
+"""Finds the line of a key in a TOML file; no library returns it for a value (CONTRACT.md 4)."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def _places(text: str) -> Iterator[tuple[Path, int]]:
 
 
 def find_line(text: str, path: Path) -> int:
-    """Return the 1-based line of the key at `path`, else of the nearest table above it in the text; 0 if none."""
+    """Return the 1-based line of the key at `path`, otherwise of the nearest table that contains it; 0 if none."""
     lines: dict[Path, int] = {}
     for place, number in _places(text):
         lines.setdefault(place, number)

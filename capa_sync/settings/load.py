@@ -21,7 +21,7 @@ from capa_sync.settings.schema import CheckedSettings, Settings
 
 PREFIX = "CAPA_SYNC_"
 HIDDEN = frozenset({"CAPA_SYNC_TEST_CLOCK", "CAPA_SYNC_TEST_KILL_AT"})
-"""Variables of our own tests, no settings."""
+"""Variables for our own tests; they are no settings."""
 
 _SECRET_KEYS = ("token", "password", "secret", "client_secret", "api_key", "key")
 
@@ -29,9 +29,9 @@ _SECRET_KEYS = ("token", "password", "secret", "client_secret", "api_key", "key"
 def load_settings(file: Path, environ: Mapping[str, str], *, with_calendars: bool = True) -> Settings:
     """Read and check a settings file together with the environment.
 
-    `with_calendars` False leaves the codes of `holidays` unchecked, for verbs that judge nothing.
+    `with_calendars` False leaves the codes of `holidays` unchecked, for commands that evaluate no rules.
 
-    Raises SettingsError with one Problem a mistake; never shows a value that may be a secret.
+    Raises SettingsError with one Problem for each mistake; it never shows a value that may be a secret.
     """
     text = _read(file)
     problem = beyond_bounds(file, text)
@@ -51,8 +51,8 @@ def _checked(model: type[Settings], file: Path, text: str, environ: Mapping[str,
     try:
         settings = model(**content)
     except ValidationError as error:
-        details = [each for each in error.errors(include_input=False) if not _is_told(each, environ)]
-        problems += [_problem(file, text, environ, each) for each in details[:MOST_PROBLEMS]]
+        details = [detail for detail in error.errors(include_input=False) if not _is_reported(detail, environ)]
+        problems += [_problem(file, text, environ, detail) for detail in details[:MOST_PROBLEMS]]
         if len(details) > MOST_PROBLEMS:
             problems.append(Problem(str(file), 1, f"{len(details) - MOST_PROBLEMS} more mistakes are not told here"))
     except UnreadVariable as error:
@@ -72,12 +72,12 @@ def _read(file: Path) -> str:
         raise
     except UserError as error:
         raise SettingsError(error.problems) from None
-    except (OSError, ValueError) as error:  # a name that no file can have
+    except (OSError, ValueError) as error:  # the name is not allowed for a file
         raise SettingsError([Problem("", 0, f"no file can have the name given with --config: {error}")]) from None
 
 
 def _syntax_problem(file: Path, text: str, error: tomllib.TOMLDecodeError) -> Problem:
-    """Move TOML's own `(at line 3, column 7)` to the front."""
+    """Return a problem with the line from TOML's message `… (at line 3, column 7)`."""
     message, _, place = str(error).partition(" (at line ")
     line = int(place.split(",")[0]) if place[:1].isdigit() else text.count("\n") + 1
     message = message.removesuffix(" (at end of document)")
@@ -85,7 +85,7 @@ def _syntax_problem(file: Path, text: str, error: tomllib.TOMLDecodeError) -> Pr
 
 
 def _problem(file: Path, text: str, environ: Mapping[str, str], detail: Any) -> Problem:
-    """Word one pydantic error for an admin, at the variable or the line it comes from."""
+    """Turn one pydantic error into a problem for an admin, with the variable or the line of the mistake."""
     path = tuple(str(part) for part in detail["loc"] if part != "[key]")
     variable = _variable(path)
     from_variable = variable in environ
@@ -100,7 +100,7 @@ def _problem(file: Path, text: str, environ: Mapping[str, str], detail: Any) -> 
 
 
 def _no_json(error: UnreadVariable) -> Problem:
-    """Word what pydantic-settings says of a variable for a list or a table; the name stands in quotes there."""
+    """Turn the error of pydantic-settings about a list or a table into a problem; its message quotes the name."""
     name = _variable(tuple(re.findall(r'"([a-z_]+)"', str(error))[:1]))
     return Problem("", 0, f"{name}: a list or a table in a variable is written as JSON", f'for example {name}=["…"]')
 
@@ -109,8 +109,8 @@ def _variable(path: tuple[str, ...]) -> str:
     return PREFIX + "__".join(path).upper()
 
 
-def _is_told(detail: Any, environ: Mapping[str, str]) -> bool:
-    """Return whether an unknown key comes from a variable, which _unknown_variables has already named."""
+def _is_reported(detail: Any, environ: Mapping[str, str]) -> bool:
+    """Return whether an unknown key comes from a variable, which _unknown_variables reports already."""
     return detail["type"] == "extra_forbidden" and _variable(tuple(map(str, detail["loc"]))) in environ
 
 
@@ -144,11 +144,11 @@ _WANTED = {
     "dict_type": "this is a table, with keys of its own",
     "tuple_type": 'write a list, as in ["a", "b"]',
 }
-"""What pydantic found wrong, by the name of its kind, as an instruction."""
+"""Type of a pydantic error -> an instruction for the user."""
 
 
 def _unknown_key(name: str, path: tuple[str, ...]) -> tuple[str, str]:
-    """Say that a key is unknown; a secret in the file gets its own hint."""
+    """Return message and hint for an unknown key; the key of a secret gets its own hint."""
     if path[-1] in _SECRET_KEYS:
         return (
             f"there is no setting '{name[:200]}'",
@@ -168,7 +168,7 @@ def _known_keys(table: tuple[str, ...]) -> Iterator[str]:
 
 
 def _model_at(path: tuple[str, ...]) -> type[BaseModel] | None:
-    """Return the model of the table at a path; names chosen by the user (sources) match anything."""
+    """Return the model of the table at a path; where the user chooses the names (sources), any name matches."""
     found: Any = Settings
     for part in path:
         if isinstance(found, type) and issubclass(found, BaseModel):
@@ -182,14 +182,14 @@ def _model_at(path: tuple[str, ...]) -> type[BaseModel] | None:
 
 
 def _plain(annotation: Any) -> Any:
-    """Drop None from a union."""
+    """Remove None from a union."""
     if get_origin(annotation) in (Union, UnionType):
         return next(arg for arg in get_args(annotation) if arg is not type(None))
     return annotation
 
 
 def _unknown_variables(environ: Mapping[str, str], content: Mapping[str, Any]) -> Iterator[Problem]:
-    """Yield a problem for each CAPA_SYNC_ variable that is no setting and that no `*_env` key names."""
+    """Yield a problem for each CAPA_SYNC_ variable that is no setting and is not named by an `*_env` key."""
     named = set(_named_variables(content)) | set(_named_variables(environ))
     for variable in sorted(environ):
         if not variable.startswith(PREFIX) or variable in HIDDEN or variable in named:
@@ -211,7 +211,7 @@ def _exists(path: tuple[str, ...]) -> bool:
 
 
 def _named_variables(content: Mapping[str, Any]) -> Iterator[str]:
-    """Yield the names of variables that `*_env` keys point at."""
+    """Yield the names of variables in the values of `*_env` keys."""
     for key, value in content.items():
         if isinstance(value, Mapping):
             yield from _named_variables(value)

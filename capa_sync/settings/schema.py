@@ -52,7 +52,7 @@ class Strict(BaseModel):
 
 
 def _is_a_name(value: str) -> str:
-    """Refuse what can be no variable's name, without a word of it: it may be the secret itself."""
+    """Refuse a value that is no variable name; the message does not show it, as it may be the secret itself."""
     if value and not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]{0,99}", value):
         raise ValueError("this takes the name of a variable that holds the secret, not the secret itself")
     return value
@@ -62,7 +62,7 @@ VariableName = Annotated[str, AfterValidator(_is_a_name)]
 
 
 class AuthSettings(Strict):
-    """How one source is signed in to. Secrets are named by variable or file, never written here."""
+    """How to sign in to one source. Secrets are named by variable or file, never written here."""
 
     method: Literal["basic", "pat", "oauth-client-credentials", "api-key"]
     user: str = ""
@@ -78,7 +78,7 @@ class AuthSettings(Strict):
 
     @model_validator(mode="after")
     def _complete(self) -> AuthSettings:
-        """Demand what the chosen method needs."""
+        """Refuse a table that lacks a key of the chosen method."""
         secrets = {
             "token": self.token_env or self.token_file,
             "password": self.password_env or self.password_file,
@@ -107,7 +107,7 @@ class WriteBackSettings(Strict):
 
 
 class SourceWriteBackSettings(Strict):
-    """One source's own write-back; what is absent comes from [write_back]."""
+    """The write-back of one source; absent keys come from [write_back]."""
 
     mode: WriteMode | None = None
     settle: Duration | None = None
@@ -143,20 +143,20 @@ class SourceSettings(Strict):
 
     @property
     def takes_hints(self) -> bool:
-        """Whether a secret is named with which its tracker may give hints."""
+        """Whether a secret for hints is named, so that the tracker may send hints."""
         return bool(self.hint_secret_env or self.hint_secret_file)
 
     @field_validator("url")
     @classmethod
     def _usable(cls, value: str, others: ValidationInfo) -> str:
-        """Refuse an address that holds a secret, or that would carry one unencrypted."""
+        """Refuse an address that contains a secret, or that would send one unencrypted."""
         if wrong := check_address(value, allow_http=bool(others.data.get("allow_http"))):
             raise ValueError(wrong)
         return value
 
     @model_validator(mode="after")
     def _token_url_is_usable(self) -> SourceSettings:
-        """Refuse such an address for the sign-in too."""
+        """Refuse such an address as `token_url` too."""
         url = self.auth.token_url
         if wrong := check_address(url, allow_http=self.allow_http) if url else None:
             raise ValueError(f"auth.token_url: {wrong}")
@@ -166,7 +166,7 @@ class SourceSettings(Strict):
 
     @model_validator(mode="after")
     def _fits_kind(self) -> SourceSettings:
-        """A ServiceNow source names its table; a Jira source has a bounded query."""
+        """Refuse a source without what its kind needs: ServiceNow a table, Jira a query."""
         if self.kind == "servicenow" and not self.table:
             raise ValueError('a servicenow source needs table = "…", for example "sn_grc_issue"')
         if self.kind == "jira" and not self.query.strip():
@@ -193,19 +193,19 @@ def _default_deadlines() -> dict[str, dict[str, Days]]:
 
 
 def _overlaid(below: Mapping[str, object], above: Mapping[str, object]) -> dict[str, object]:
-    """Return a table with another laid over it, level by level."""
+    """Return a table merged with another at every level; the values of `above` win."""
     merged = dict(below)
     for name, value in above.items():
-        held = merged.get(name)
-        if isinstance(value, Mapping) and isinstance(held, Mapping):
-            merged[name] = _overlaid(held, value)
+        lower = merged.get(name)
+        if isinstance(value, Mapping) and isinstance(lower, Mapping):
+            merged[name] = _overlaid(lower, value)
         else:
             merged[name] = value
     return merged
 
 
 class Settings(BaseSettings):
-    """Everything a settings file may say; variables named CAPA_SYNC_… win over the file."""
+    """All keys of a settings file; variables named CAPA_SYNC_… win over the file."""
 
     model_config = SettingsConfigDict(
         env_prefix="CAPA_SYNC_", env_nested_delimiter="__", extra="forbid", frozen=True, env_ignore_empty=True
@@ -213,7 +213,7 @@ class Settings(BaseSettings):
 
     register_file: str = Field(
         default="register.db", validation_alias=AliasChoices("register", "CAPA_SYNC_REGISTER")
-    )  # pydantic keeps the name `register` for itself
+    )  # pydantic reserves the name `register`
     rules: tuple[str, ...] = Field(default=(), max_length=100)
     timezone: str = "UTC"
     holidays: tuple[date | str, ...] = Field(default=(), max_length=2_000)
@@ -230,7 +230,7 @@ class Settings(BaseSettings):
     @field_validator("timezone")
     @classmethod
     def _zone_exists(cls, value: str) -> str:
-        """Refuse a zone that this machine does not know."""
+        """Refuse a time zone that this machine does not know."""
         try:
             ZoneInfo(value)
         except (KeyError, ValueError, OSError):
@@ -240,28 +240,30 @@ class Settings(BaseSettings):
     @field_validator("deadlines", mode="before")
     @classmethod
     def _with_dashes(cls, value: object) -> object:
-        """Take `root_cause` for `root-cause`, since no shell sets a variable with a dash in its name."""
+        """Accept `root_cause` as `root-cause`, since no shell sets a variable with a dash in its name."""
         return (
-            {str(name).replace("_", "-"): each for name, each in value.items()} if isinstance(value, dict) else value
+            {str(name).replace("_", "-"): by_grade for name, by_grade in value.items()}
+            if isinstance(value, dict)
+            else value
         )
 
     @field_validator("sources", mode="before")
     @classmethod
     def _same_with_underscores(cls, value: object) -> object:
-        """Take variables for `jira_dc`, which alone make no source, as those of the file's `jira-dc`."""
+        """Treat variables for `jira_dc`, if they make no source alone, as variables for `jira-dc` of the file."""
         if not isinstance(value, dict):
             return value
         found = dict(value)
-        for name, each in value.items():
+        for name, source in value.items():
             meant = [other for other in value if other != name and other.replace("-", "_") == name]
-            if meant and isinstance(each, dict) and "kind" not in each:
+            if meant and isinstance(source, dict) and "kind" not in source:
                 found[meant[0]] = _overlaid(found[meant[0]], found.pop(name))
         return found
 
     @field_validator("deadlines")
     @classmethod
     def _fill_deadlines(cls, value: Mapping[str, Mapping[str, Days]]) -> dict[str, dict[str, Days]]:
-        """Keep the default for every name and grade that the file does not say."""
+        """Keep the default for every name and grade that the file does not set."""
         merged = _default_deadlines()
         for name, by_grade in value.items():
             merged[name] |= by_grade
@@ -269,8 +271,8 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def _hints_have_a_secret(self) -> Settings:
-        """Refuse a listener that could believe nobody."""
-        if self.hints.listen and not any(each.takes_hints for each in self.sources.values()):
+        """Refuse a listener if no source has a secret for hints."""
+        if self.hints.listen and not any(source.takes_hints for source in self.sources.values()):
             raise ValueError("[hints] listen needs hint_secret_env or hint_secret_file in at least one source")
         return self
 
@@ -283,16 +285,16 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
         file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Let variables win over the file, which wiring hands in as arguments; no .env, no secrets folder."""
+        """Let variables win over the file, which `load_settings` passes as arguments; no .env, no secrets folder."""
         return env_settings, init_settings
 
 
 class CheckedSettings(Settings):
-    """Settings whose holidays were looked up too; this loads the calendars of all countries (80 ms)."""
+    """Settings whose holidays are checked too; this loads the calendars of all countries (80 ms)."""
 
     @field_validator("holidays")
     @classmethod
     def _holidays_exist(cls, value: tuple[date | str, ...]) -> tuple[date | str, ...]:
-        """Refuse a code that names no calendar."""
+        """Refuse a code without a calendar."""
         parse_holidays(list(value))
         return value

@@ -1,4 +1,4 @@
-"""Secrets, fetched from the variable or file that the settings name; never kept there."""
+"""Fetches secrets from the variables or files that the settings name; the settings never contain one."""
 
 from __future__ import annotations
 
@@ -13,11 +13,13 @@ from capa_sync.settings.lines import find_line
 from capa_sync.settings.schema import AuthSettings, SourceSettings
 
 SHORTEST_HINT_SECRET = 16
-"""Characters of a secret that strangers may try to guess over the network."""
+"""Smallest length of a hint secret, since strangers may try to guess it over the network."""
 
 
-_TELLING = re.compile(r"(?=.*(?:TOKEN|PASSWORD|PASS|SECRET|KEY|PAT|CREDENTIAL))(?!(?:.*\d){4})[A-Z][A-Z_\d]{1,40}")
-"""A name that may be repeated: in capitals, with one of these words, hardly a digit; another may be the secret."""
+_VARIABLE_NAME = re.compile(
+    r"(?=.*(?:TOKEN|PASSWORD|PASS|SECRET|KEY|PAT|CREDENTIAL))(?!(?:.*\d){4})[A-Z][A-Z_\d]{1,40}"
+)
+"""A name that a message may repeat: capitals, one of these words, at most 3 digits; another may be the secret."""
 
 
 def secret_of(file: Path, name: str, auth: AuthSettings, folder: Path, environ: Mapping[str, str]) -> str:
@@ -30,7 +32,7 @@ def secret_of(file: Path, name: str, auth: AuthSettings, folder: Path, environ: 
 
 
 def hint_secret_of(file: Path, name: str, source: SourceSettings, folder: Path, environ: Mapping[str, str]) -> str:
-    """Fetch the secret that a source's tracker signs hints with. Raises SettingsError."""
+    """Fetch the secret with which a source's tracker signs hints. Raises SettingsError."""
     variable, kept = source.hint_secret_env, source.hint_secret_file
     place = _Secret(file, ("sources", name), "hint_secret", variable, kept, folder)
     secret = place.fetch(environ)
@@ -41,7 +43,7 @@ def hint_secret_of(file: Path, name: str, source: SourceSettings, folder: Path, 
 
 
 def exposed_files(file: Path, sources: Mapping[str, SourceSettings], folder: Path) -> list[Problem]:
-    """Name each secret file that every account of this machine may read."""
+    """Return a problem for each secret file that every account of this machine may read."""
     found = []
     for name, source in sources.items():
         for place, table in ((("sources", name, "auth"), source.auth), (("sources", name), source)):
@@ -62,7 +64,7 @@ def _is_open(path: Path) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class _Secret:
-    """Where a secret is: named by a variable or a file under a key of the settings."""
+    """The place of a secret: the variable or file that a key of the settings names."""
 
     file: Path
     table: tuple[str, ...]
@@ -72,16 +74,20 @@ class _Secret:
     folder: Path
 
     def fetch(self, environ: Mapping[str, str]) -> str:
-        """Fetch it from the variable if one is named, else from the file. Raises SettingsError."""
+        """Return the secret from the variable if one is named, otherwise from the file. Raises SettingsError."""
         if self.variable:
             if environ.get(self.variable):
                 return environ[self.variable]
-            named = f"the variable {self.variable}" if _TELLING.fullmatch(self.variable) else "the variable it names"
+            named = (
+                f"the variable {self.variable}"
+                if _VARIABLE_NAME.fullmatch(self.variable)
+                else "the variable it names"
+            )
             raise self.wrong(f"{named} is not set", "it must hold the secret, nothing else")
         return self._read(self.folder / self.kept)
 
     def _read(self, path: Path) -> str:
-        """Read the file; a path at which there is nothing is not repeated, for it may be the secret itself."""
+        """Read the file; a path that does not exist is not shown, because it may be the secret itself."""
         try:
             secret = path.read_text(encoding="utf-8").strip()
         except (OSError, UnicodeDecodeError, ValueError) as error:
@@ -93,7 +99,7 @@ class _Secret:
         return secret
 
     def wrong(self, what: str, hint: str = "") -> SettingsError:
-        """Word a mistake at its place."""
+        """Return the error for a mistake at the key of this secret."""
         place = (*self.table, f"{self.kind}_{'env' if self.variable else 'file'}")
         return SettingsError([Problem(str(self.file), _line(self.file, place), f"{'.'.join(place)}: {what}", hint)])
 
@@ -106,7 +112,7 @@ def _exists(path: Path) -> bool:
 
 
 def _line(file: Path, place: tuple[str, ...]) -> int:
-    """Return the line of a key, 0 where it comes from a variable."""
+    """Return the line of a key, 0 if it comes from a variable."""
     try:
         return find_line(file.read_text(encoding="utf-8"), place)
     except (OSError, UnicodeDecodeError):

@@ -45,7 +45,7 @@ def parse_days(text: Any) -> Days:
 
 
 def source_name(text: str) -> str:
-    """Check the name of a source. Raises ValueError with what it is made of."""
+    """Check the name of a source. Raises ValueError with the allowed characters."""
     if _NAME.fullmatch(text) is None:
         raise ValueError("a source's name is made of small letters, digits, - and _, and begins with a letter")
     return text
@@ -84,9 +84,9 @@ def parse_size(text: Any) -> int:
 def parse_holidays(entries: list[str | date]) -> frozenset[date]:
     """Turn country or region codes (`GB-ENG`, `DE`) and single dates into dates, for the years 2000 to 2050.
 
-    Raises ValueError naming an entry that is neither.
+    Raises ValueError with the entry that is neither.
     """
-    import holidays as holiday_calendars  # it loads the calendars of all countries: 80 ms
+    import holidays as holiday_calendars  # this loads the calendars of all countries: 80 ms
 
     codes = list(dict.fromkeys(str(entry) for entry in entries if not isinstance(entry, date)))
     if len([code for code in codes if _day(code) is None]) > MOST_CODES:
@@ -106,7 +106,7 @@ def parse_holidays(entries: list[str | date]) -> frozenset[date]:
 
 
 def _day(text: str) -> date | None:
-    """Read `2026-12-24`, as a date must be written in quotes and in a variable; None for a code."""
+    """Return the date of `2026-12-24`, the form of a date in quotes or in a variable; None for a code."""
     try:
         return date.fromisoformat(text)
     except ValueError:
