@@ -1,4 +1,4 @@
-"""Birth, transitions, moves, links and deletion of issues, with the history that each leaves."""
+"""Creates, transitions, moves, links and deletes issues, with the history entries that each adds."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _NOT_VALID = (
 
 
 class Lifecycle:
-    """What happens to whole issues; the callers hold the state's lock."""
+    """Changes of whole issues; callers hold the state's lock."""
 
     def __init__(self, state: JiraState, access: JiraAccess, edits: Edits) -> None:
         self._state = state
@@ -34,7 +34,7 @@ class Lifecycle:
         wants_adf: bool,
         lag_ms: int = 0,
     ) -> Issue:
-        """A new issue; the values it is born with leave no history.
+        """Create an issue; its initial values add no history entry.
 
         Raises:
             JiraError: 400 with errors by field.
@@ -116,7 +116,7 @@ class Lifecycle:
         raise JiraError(400, f"There is no status '{name_or_id}'.")
 
     def transitions(self, issue: Issue) -> list[Json]:
-        """The transitions open to an issue: its workflow's, or one to each status where it has none."""
+        """Return the transitions open to an issue: its workflow's, or without a workflow one to each status."""
         flow = self._workflow(self._state.projects[issue.project], issue.fields.get("issuetype") or {})
         present = (issue.fields.get("status") or {}).get("name")
         if flow is None:
@@ -133,10 +133,10 @@ class Lifecycle:
     def transition(
         self, viewer: Viewer, issue: Issue, wanted: str, fields: Json, update: Json, *, wants_adf: bool
     ) -> None:
-        """Take an issue through a transition; fields, resolution and status share one history entry.
+        """Carry out a transition; fields, resolution and status share one history entry.
 
         Raises:
-            JiraError: 400, the transition is not open or a field is wrong.
+            JiraError: 400, the transition is not open or a value is wrong.
         """
         found = next((t for t in self.transitions(issue) if str(t["id"]) == wanted), None)
         if found is None:
@@ -147,7 +147,7 @@ class Lifecycle:
         self._edits.apply(viewer, issue, changes, comments, lambda: self._set_status(issue, found["to"]))
 
     def _resolution(self, transition: Json, issue: Issue) -> dict[str, Any]:
-        """The resolution a transition sets: its own, else Done on the way to a done status, none on the way back."""
+        """Return the new resolution: the transition's own, else Done for a done status and none for others."""
         if "resolution" in transition:
             wanted = transition["resolution"]
         elif (transition["to"].get("statusCategory") or {}).get("key") == "done":
@@ -171,7 +171,7 @@ class Lifecycle:
         return [] if same else [self._edits.item("status", before, status)]
 
     def move(self, viewer: Viewer, issue: Issue, wanted: str) -> None:
-        """Move an issue (and its sub-tasks) to another project: new key, same id, the old key still resolves."""
+        """Move an issue and its sub-tasks to another project: new key, same id; the old key still resolves."""
         target = self._project(viewer, wanted)
         if target.id == issue.project:
             return
@@ -197,7 +197,7 @@ class Lifecycle:
         self._edits.touch(issue)
 
     def delete(self, viewer: Viewer, issue: Issue, *, with_subtasks: bool = False) -> None:
-        """Delete an issue with its history; a linked issue keeps an entry about the lost link."""
+        """Delete an issue with its history; each linked issue gets an entry about the removed link."""
         children = [self._state.issues[child_id] for child_id in sorted(self._state.children.get(issue.id, ()))]
         subtasks = [child for child in children if (child.fields.get("issuetype") or {}).get("subtask")]
         if subtasks and not with_subtasks:
@@ -210,7 +210,7 @@ class Lifecycle:
         self._state.forget(issue)
 
     def link(self, viewer: Viewer, type_: Json, inward: Issue, outward: Issue) -> str:
-        """Link two issues; both get a history entry."""
+        """Link two issues, add a history entry to both, and return the link's id."""
         id_ = str(self._state.next_id("link"))
         sides = (
             (outward, inward, "inwardIssue", type_["inward"]),
@@ -220,13 +220,13 @@ class Lifecycle:
             self._edits.begin(here, viewer)
             link = {"id": id_, "type": type_, side: {"id": str(there.id), "key": there.key}}
             here.fields["issuelinks"] = [*(here.fields.get("issuelinks") or ()), link]
-            told = (there.key, f"This issue {words} {there.key}")
-            self._edits.record(here, viewer, [plain_item("Link", (None, None), told)])
+            shown = (there.key, f"This issue {words} {there.key}")
+            self._edits.record(here, viewer, [plain_item("Link", (None, None), shown)])
             self._edits.touch(here)
         return id_
 
     def unlink(self, viewer: Viewer, link_id: str, spare: int | None = None) -> None:
-        """Take a link away from both issues; `spare` names one that gets no entry (it is being deleted).
+        """Remove a link from both issues; the issue `spare`, which is being deleted, gets no entry.
 
         Raises:
             JiraError: 404, there is no such link.
@@ -243,8 +243,8 @@ class Lifecycle:
             if issue.id != spare:
                 side = "inward" if "inwardIssue" in link else "outward"
                 key = (link.get(side + "Issue") or {}).get("key")
-                told = (key, f"This issue {(link.get('type') or {}).get(side)} {key}")
-                self._edits.record(issue, viewer, [plain_item("Link", told, (None, None))])
+                shown = (key, f"This issue {(link.get('type') or {}).get(side)} {key}")
+                self._edits.record(issue, viewer, [plain_item("Link", shown, (None, None))])
                 self._edits.touch(issue)
         if not found:
             raise no_such_issue(is_cloud=self._state.is_cloud)

@@ -18,10 +18,10 @@ class WriteGate:
         self._times: defaultdict[int, deque[int]] = defaultdict(deque)
 
     def count(self, issue: int, now: int) -> None:
-        """Note one write at `now` (epoch ms).
+        """Count one write at `now` (epoch ms).
 
         Raises:
-            JiraError: 429 for that issue.
+            JiraError: 429, the issue has reached its limit.
         """
         if self._knobs.issue_write_limit <= 0:
             return
@@ -36,7 +36,7 @@ class WriteGate:
 
 
 class BurstGate:
-    """Counts requests a second by verb and path form, for all users together."""
+    """Counts the requests a second by method and path form, for all users together."""
 
     def __init__(self, knobs: JiraKnobs, *, is_cloud: bool) -> None:
         self._knobs = knobs
@@ -44,10 +44,10 @@ class BurstGate:
         self._seconds: dict[str, tuple[int, int]] = {}
 
     def count(self, method: str, path: str, now: int) -> None:
-        """Note one request at `now` (epoch ms of the machine).
+        """Count one request at `now` (monotonic time of the machine in ms).
 
         Raises:
-            JiraError: 429 for that endpoint.
+            JiraError: 429, the endpoint has reached its limit.
         """
         limit = self._knobs.burst_limit
         if limit <= 0:
@@ -61,14 +61,14 @@ class BurstGate:
 
 
 def _too_many_for_node(limit: int) -> JiraError:
-    """429 with the token bucket headers of Data Center."""
-    told = {"Limit": limit, "Remaining": 0, "Interval-Seconds": 1, "FillRate": limit}
-    headers = {f"X-RateLimit-{name}": str(value) for name, value in told.items()}
+    """Return the 429 with the token bucket headers of Data Center."""
+    values = {"Limit": limit, "Remaining": 0, "Interval-Seconds": 1, "FillRate": limit}
+    headers = {f"X-RateLimit-{name}": str(value) for name, value in values.items()}
     return JiraError(429, "Rate limit exceeded.", headers={**headers, "Retry-After": "1"})
 
 
 def too_many(reason: str, wait_s: float, limit: int, now: int) -> JiraError:
-    """429 with the headers of Jira Cloud."""
+    """Return the 429 with the headers of Jira Cloud."""
     headers = {
         "Retry-After": str(max(1, round(wait_s))),
         "X-RateLimit-Limit": str(limit),

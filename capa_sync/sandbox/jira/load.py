@@ -1,28 +1,28 @@
-"""Reading the sandbox's file form (CONTRACT.md 9) into a Jira.
+"""Loads files in the sandbox's format (CONTRACT.md 9) into a Jira.
 
-JSON lines; each object has a `kind`. All keys but those named as needed may be absent, unknown ones are kept.
+A file has JSON lines; each object has a `kind`. Keys not named as needed may be absent; unknown ones are kept.
 
 - `{"kind": "site", "face": "cloud" | "datacenter", "timeZone": zone, "serverInfo": {…}, "api_user": {…}}`:
-  `api_user` is a user object as below; the daemon's account.
+  `api_user` is a user object as below: the daemon's account.
 - `{"kind": "user", …API object, "sandbox": {"token", "password", "email", "admin": bool, "permissions": […]}}`:
-  identified by `accountId`, else `name`, else `key`; `sandbox` never leaves the server. Cloud signs in by e-mail
-  address and token, Data Center by token (bearer) or by name and password.
+  identified by `accountId`, else `name`, else `key`; no answer contains `sandbox`. Cloud signs in with e-mail
+  address and token, Data Center with a bearer token or with name and password.
 - `{"kind": "field", …API object, "options": […]}` (needed: `id`), `{"kind": "choice", "field": id or name,
-  "id", "value"}` an option of a select field.
+  "id", "value"}`: an option of a select field.
 - `{"kind": "status" | "priority" | "resolution" | "issuetype" | "linktype" | "project", …API object}` (needed: `id`
-  and `name`; for a project `id` and `key`, also `"sandbox": {"status": "live" | "archived" | "deleted"}`). Once a
-  file lists a kind, the built-in priorities, resolutions and link types of that kind are gone.
+  and `name`; for a project `id` and `key`, also `"sandbox": {"status": "live" | "archived" | "deleted"}`). If a
+  file lists priorities, resolutions or link types, they replace the built-in ones of that kind.
 - `{"kind": "workflow", "project": key, "issuetypes": [names], "initial": status, "transitions": [{"id", "name",
-  "from": [status names], "to": status, "resolution": name or null}]}`: without `project` for all, without `from`
-  from everywhere. A site without workflows has a transition to each status.
+  "from": [status names], "to": status, "resolution": name or null}]}`: without `project` it applies to all projects,
+  without `from` to all statuses. A site without workflows has a transition to each status.
 - `{"kind": "ticket", "issue": {…the API object with `fields`, `changelog.histories`, `fields.comment.comments`}}`
   (needed: `key`). Also read: `properties` of the issue and of each comment, `oldKeys`, `"sandbox": {"hidden": true}`.
   The project is added from the key when absent. Former keys are taken from the changelog's Key items. People,
-  statuses, types, options and fields that only occur inside issues become known from there; an object inside an
-  issue that says no more than a listed one stands for it.
+  statuses, types, options and fields that occur only inside issues are added from there; an object inside an issue
+  that has no more keys than a listed one is replaced by it.
 
-Histories are put in order by (created, id); without ids the file's order decides among equals, newest first when the
-list runs that way. Instants may have any offset; they are told in the reader's zone.
+Histories are sorted by (created, id); without ids, equal instants keep the file's order, reversed if the list is
+newest first. Instants may have any offset; they are shown in the viewer's zone.
 """
 
 from __future__ import annotations
@@ -42,10 +42,10 @@ _PATHS["linktype"] = "issueLinkType"
 
 
 def load(state: JiraState, source: Path | str | Iterable[str | Json]) -> int:
-    """Load a file, or lines, or parsed objects; returns the number of tickets.
+    """Load a file, lines or parsed objects, and return the number of tickets.
 
     Raises:
-        UserError: a line is no JSON object or lacks what is needed.
+        UserError: a line is not a JSON object or lacks a needed key.
     """
     name = str(source) if isinstance(source, Path | str) else ""
     loader = _Loader(state)
@@ -73,7 +73,7 @@ def _parsed(line: str) -> Json:
 
 
 class _Loader:
-    """Takes lines in; tickets wait until everything they may name is known."""
+    """Loads lines; tickets are added last, when everything that they refer to is known."""
 
     def __init__(self, state: JiraState) -> None:
         self._state = state
@@ -161,14 +161,14 @@ class _Loader:
 
 
 def self_link(state: JiraState, path: str, id_: object) -> str:
-    """A `self` for an object that was written by hand; clients of Jira expect one in every object."""
+    """Return the `self` link for an object without one; Jira clients expect it in every object."""
     base = state.site.get("url") or "http://localhost"
     sign = "" if path.endswith("=") else "/"
     return f"{base}/rest/api/{3 if state.is_cloud else 2}/{path}{sign}{id_}"
 
 
 def add_user(state: JiraState, raw: Json) -> User:
-    """Make an account known, or add to what is known of it."""
+    """Add an account, or add values to a known one."""
     own: Json = dict(raw.get("sandbox") or {})
     shown = {name: value for name, value in raw.items() if name != "sandbox"}
     account = account_of(shown)

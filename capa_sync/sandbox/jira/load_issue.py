@@ -1,4 +1,4 @@
-"""Taking a ticket of the sandbox's file form into a Jira, raw objects kept as they are."""
+"""Adds tickets of the sandbox's file format to a Jira; raw objects are kept unchanged."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _USER_FIELDS = ("assignee", "reporter", "creator")
 
 
 class IssueLoader:
-    """Adds tickets one by one and learns the lists of the site from them."""
+    """Adds tickets one by one, and adds unknown people, statuses, types and fields to the site's lists."""
 
     def __init__(self, state: JiraState) -> None:
         self._state = state
@@ -32,7 +32,7 @@ class IssueLoader:
         """Add one ticket.
 
         Raises:
-            KeyError: it has no key.
+            KeyError: the ticket has no key.
         """
         fields: Json = dict(raw.get("fields") or {})
         listed = fields.pop("comment", None)
@@ -74,7 +74,7 @@ class IssueLoader:
         return found
 
     def _known(self, name: str, value: Any) -> Any:
-        """The value, with a listed object in the place of one that says no more; unknown ones become known."""
+        """Replace objects that say no more than a listed one by it, and add unknown ones to the lists."""
         if name in self._named and isinstance(value, dict):
             return self._listed(name, value)
         if name not in self._state.fields:
@@ -176,13 +176,13 @@ def _properties(given: Any) -> Json:
 
 
 def _old_keys(issue: Issue, raw: Json) -> list[str]:
-    told = [
+    former = [
         str(item.get("fromString"))
         for entry in issue.histories
         for item in entry.items
         if item.get("field") == "Key" and item.get("fromString")
     ]
-    return [key for key in dict.fromkeys([*(raw.get("oldKeys") or ()), *told]) if key != issue.key]
+    return [key for key in dict.fromkeys([*(raw.get("oldKeys") or ()), *former]) if key != issue.key]
 
 
 def _guessed_field(name: str, value: Any) -> Json:

@@ -1,4 +1,4 @@
-"""What a site tells about itself: server, people, fields, statuses, projects, permissions."""
+"""The endpoints about the site itself: server, people, fields, statuses, projects, permissions."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def server_info(site: JiraSite, call: JiraCall) -> Reply:
 
 
 def myself(_site: JiraSite, call: JiraCall) -> Reply:
-    """`GET /myself`: 401 for an anonymous request, whatever else the site lets it read."""
+    """`GET /myself`: 401 for an anonymous request, even if the site allows it to read other resources."""
     if call.viewer.user is None:
         raise JiraError(401, "You are not authenticated. Authentication required to perform this operation.")
     raw = _user_json(call, call.viewer.user)
@@ -44,7 +44,7 @@ def _user_json(call: JiraCall, user: User) -> Json:
 
 
 def session(_site: JiraSite, call: JiraCall) -> Reply:
-    """`GET /rest/auth/1/session`: who is signed in."""
+    """`GET /rest/auth/1/session`: the signed-in user."""
     return Reply(200, {"name": call.viewer.account, "self": call.viewer.base, "loginInfo": {"loginCount": 1}})
 
 
@@ -68,7 +68,7 @@ def many_users(site: JiraSite, call: JiraCall) -> Reply:
 
 
 def search_users(site: JiraSite, call: JiraCall) -> Reply:
-    """`GET /user/search` and `/users/search`; inactive users only when Data Center is asked for them."""
+    """`GET /user/search` and `/users/search`; Data Center returns inactive users only on request."""
     wanted = (call.text("query") or call.text("username")).casefold()
     idle = site.is_cloud or call.flag("includeInactive", default=False)
     found = [
@@ -207,7 +207,7 @@ def _may_list(site: JiraSite, call: JiraCall, project: Project) -> bool:
 
 
 def list_projects(site: JiraSite, call: JiraCall) -> Reply:
-    """`GET /project`: live ones; Data Center tells archived ones with includeArchived."""
+    """`GET /project`: live projects; on Data Center also archived ones with includeArchived."""
     statuses = {"live", "archived"} if call.flag("includeArchived", default=False) else {"live"}
     return Reply(200, [_project_json(call, project) for project in _visible(site, call, statuses)])
 
@@ -241,7 +241,7 @@ def one_project(site: JiraSite, call: JiraCall) -> Reply:
 
 
 def project_statuses(site: JiraSite, call: JiraCall) -> Reply:
-    """`GET /project/X/statuses`: by issue type; a status with another project's scope is left out."""
+    """`GET /project/X/statuses`: by issue type, without the statuses of another project's scope."""
     project = _project(site, call)
     statuses = [
         _with_self(call, "status", status)
@@ -262,7 +262,7 @@ def project_statuses(site: JiraSite, call: JiraCall) -> Reply:
 
 
 def my_permissions(site: JiraSite, call: JiraCall) -> Reply:
-    """`GET /mypermissions`; Cloud must be told which."""
+    """`GET /mypermissions`; Cloud requires the `permissions` parameter."""
     asked = call.many("permissions")
     if site.is_cloud and not asked:
         raise JiraError(400, "The 'permissions' query parameter is required.")
@@ -287,5 +287,5 @@ def my_permissions(site: JiraSite, call: JiraCall) -> Reply:
 
 
 def account_name(user: User | None) -> str:
-    """What the X-AUSERNAME header says."""
+    """Return the value of the X-AUSERNAME header."""
     return account_of(user.raw) if user else "anonymous"

@@ -1,4 +1,4 @@
-"""The site's objects as JSON for one reader: fields chosen, text by API version, instants in the profile zone."""
+"""Renders the site's objects as JSON for one viewer: chosen fields, text by API version, instants in the zone."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _addresses = count(0x1A2B3C40, 0x40)
 
 @dataclass(frozen=True)
 class FieldChoice:
-    """Which fields were asked for: a star form or names, less the excluded."""
+    """The requested fields: a star form or names, without the excluded ones."""
 
     star: str
     names: frozenset[str]
@@ -30,7 +30,7 @@ class FieldChoice:
 
     @classmethod
     def of(cls, asked: Iterable[str] | None, default: str) -> FieldChoice:
-        """Read the `fields` parameter: a list whose members may hold commas."""
+        """Read the `fields` parameter: a list whose members may contain commas."""
         words = [w.strip() for member in asked or () for w in str(member).split(",") if w.strip()] or [default]
         stars = [w for w in words if w.startswith("*")]
         excluded = frozenset(w[1:] for w in words if w.startswith("-"))
@@ -40,7 +40,7 @@ class FieldChoice:
 
     @property
     def is_id_only(self) -> bool:
-        """Whether nothing but id and key is asked for."""
+        """Whether only id and key are requested."""
         return not self.star and self.names <= {"id", "key"}
 
     def takes(self, field: str) -> bool:
@@ -53,7 +53,7 @@ class FieldChoice:
 
 
 class IssueRenderer:
-    """Turns objects into JSON for one viewer."""
+    """Renders objects as JSON for one viewer."""
 
     def __init__(self, state: JiraState, access: JiraAccess, knobs: JiraKnobs, viewer: Viewer) -> None:
         self._state = state
@@ -82,11 +82,11 @@ class IssueRenderer:
         return found
 
     def at(self, ms: int) -> str:
-        """An instant in the viewer's zone."""
+        """Return an instant in the viewer's zone."""
         return jira_instant(ms, self.viewer.zone)
 
     def text(self, value: Any) -> Any:
-        """Rich text in the form of the viewer's API version."""
+        """Return rich text in the form of the viewer's API version."""
         if value is None:
             return None
         if self._state.is_cloud and self.viewer.version == 3:
@@ -105,7 +105,7 @@ class IssueRenderer:
         properties: Iterable[str] = (),
         stale: Snapshot | None = None,
     ) -> Json:
-        """An issue; fields and instants as they are, or as a stale index has them."""
+        """Return an issue, with its current fields and instants or those of a stale index entry."""
         found: Json = {
             "expand": "renderedFields,names,schema,operations,editmeta,changelog,versionedRepresentations",
             **issue.extra,
@@ -162,7 +162,7 @@ class IssueRenderer:
         return {"startAt": 0, "maxResults": len(shown), "total": total, "histories": histories}
 
     def history(self, entry: ChangeGroup, created: Any = None) -> Json:
-        """A changelog entry."""
+        """Return a changelog entry."""
         found: Json = {"id": str(entry.id), **entry.extra}
         if entry.author is not None:
             found["author"] = entry.author
@@ -171,7 +171,7 @@ class IssueRenderer:
         return found
 
     def comment(self, issue: Issue, comment: Comment, *, with_properties: bool = False) -> Json:
-        """A comment, with its properties when asked for."""
+        """Return a comment, with its properties if requested."""
         found: Json = {
             **comment.extra,
             "self": f"{self.root}/issue/{issue.id}/comment/{comment.id}",
@@ -191,7 +191,7 @@ class IssueRenderer:
         return found
 
     def _short(self, value: Any) -> Any:
-        """A reference to another issue, refreshed where the viewer sees it."""
+        """Return a reference to another issue, with current values if the viewer sees that issue."""
         if not isinstance(value, dict):
             return value
         other = self._state.find(str(value.get("id") or value.get("key") or ""))

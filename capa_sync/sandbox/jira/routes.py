@@ -1,4 +1,4 @@
-"""Which endpoint answers which path, on which face, and whether an anonymous request may reach it."""
+"""The endpoints: path, methods, face, handler, and whether anonymous requests are allowed."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ class Route:
     """One endpoint.
 
     Attributes:
-        verbs: methods it takes.
-        path: a regular expression for the whole path below `/rest/api/N/`; groups become the call's parts.
+        verbs: the methods it accepts.
+        path: a regular expression for the whole path below `/rest/api/N/`; its groups become the call's parts.
         face: cloud, datacenter or both.
-        is_open: answers anonymous requests where the site allows any.
+        is_open: answers anonymous requests if the site allows them.
     """
 
     verbs: frozenset[str]
@@ -100,7 +100,7 @@ ROUTES: tuple[Route, ...] = (
 
 
 def find_route(method: str, path: str, face: str) -> tuple[Route | None, tuple[str, ...], bool]:
-    """The route for a path below `/rest/api/N/`, its parts, and whether the path exists for any verb."""
+    """Return the route of a path below `/rest/api/N/`, its parts, and whether any method has the path."""
     exists = False
     for route in ROUTES:
         if route.face not in ("both", face):

@@ -1,7 +1,7 @@
-"""Scripting a sandbox Jira from Python or over `/_sandbox/act`: what people and administrators do to tickets.
+"""Scripted edits of a sandbox Jira, from Python or over `/_sandbox/act`.
 
-Everything an `Actor` does goes the way of an HTTP request of that person at the tracker's present instant, with
-values in friendly form: fields by name or id, options, people, statuses by their names, plain text for rich text.
+Each edit of an `Actor` runs the same code as an HTTP request of that person at the tracker's current instant.
+Values are given in short form: fields by name or id; options, people and statuses by name; rich text as plain text.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from capa_sync.sandbox.jira.values import kind_of
 
 
 class Actor:
-    """One person at work; sees and may do everything, so that stories can be told about hidden tickets too."""
+    """Makes edits as one person; sees and may do everything, so that scripts can edit hidden tickets too."""
 
     def __init__(self, site: JiraSite, user: User) -> None:
         self._site = site
@@ -53,7 +53,7 @@ class Actor:
             self._site.edits.edit(self._viewer, self._issue(key), {}, {"labels": orders}, wants_adf=False)
 
     def transition(self, key: str, to: str, fields: Mapping[str, Any] | None = None) -> None:
-        """Take the transition of that name, or else the first to the status of that name."""
+        """Carry out the transition with that name, else the first one to the status with that name."""
         with self._site.state.lock:
             issue = self._issue(key)
             found = self._site.lifecycle.transitions(issue)
@@ -64,7 +64,7 @@ class Actor:
             self._site.lifecycle.transition(self._viewer, issue, id_, given, {}, wants_adf=self._site.is_cloud)
 
     def comment(self, key: str, text: str, properties: Mapping[str, Any] | None = None) -> str:
-        """Comment and return the comment's id."""
+        """Add a comment and return its id."""
         with self._site.state.lock:
             issue = self._issue(key)
             self._site.edits.begin(issue, self._viewer)
@@ -105,7 +105,7 @@ class Actor:
             return self._site.lifecycle.link(self._viewer, type_, self._issue(inward), self._issue(outward))
 
     def unlink(self, link_id: str) -> None:
-        """Take a link away."""
+        """Remove a link."""
         with self._site.state.lock:
             self._site.lifecycle.unlink(self._viewer, link_id)
 

@@ -1,4 +1,4 @@
-"""Search: Cloud's pages by token and Data Center's by offset, over one way to find and order issues."""
+"""Finds and orders issues by JQL; serves Cloud's pages by token and Data Center's pages by offset."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class _Cursor:
 
 
 class _Descending:
-    """Turns a sort value round."""
+    """Reverses the order of a sort value."""
 
     __slots__ = ("value",)
 
@@ -49,7 +49,7 @@ class _Descending:
 
 
 class Finder:
-    """Finds issues for one site; the callers hold the state's lock."""
+    """Finds issues of one site; callers hold the state's lock."""
 
     def __init__(self, state: JiraState, access: JiraAccess, knobs: JiraKnobs, now: Callable[[], int]) -> None:
         self._state = state
@@ -60,10 +60,10 @@ class Finder:
         self._cursors: OrderedDict[str, _Cursor] = OrderedDict()
 
     def matching(self, viewer: Viewer, jql: str, reconcile: Iterable[int] = (), *, bounded: bool = False) -> Rows:
-        """All matches in order, each with the key it sorts by.
+        """Return all matches in order, each with its sort key.
 
         Raises:
-            JiraError: 400, the query is wrong or (where that is asked) names no restriction.
+            JiraError: 400, the query is wrong, or `bounded` is set and it has no restriction.
         """
         query = parse_jql(jql)
         is_kept = not mentions_now(query.where) and not self._knobs.index_lag_s and not self._knobs.anonymous_projects
@@ -83,7 +83,7 @@ class Finder:
         return rows
 
     def test(self, viewer: Viewer, query: JqlQuery) -> Test:
-        """A compiled query for one viewer."""
+        """Return the compiled query for one viewer."""
         return Matcher(self._state, self._knobs, self._context(viewer)).compile(query.where)
 
     def _context(self, viewer: Viewer) -> JqlContext:
@@ -127,7 +127,7 @@ class Finder:
         return key
 
     def stale(self, issue: Issue) -> Snapshot | None:
-        """The issue as the lagging index has it, where the site serves such."""
+        """Return the issue as the lagging index has it; None if the site does not serve stale fields."""
         found = issue.indexed(self._now()) if self._knobs.stale_fields else None
         if found is None or self._knobs.stale_stamps:
             return found
@@ -137,7 +137,7 @@ class Finder:
     def cloud_page(
         self, viewer: Viewer, jql: str, token: str | None, size: int, reconcile: Iterable[int]
     ) -> tuple[list[Issue], str | None]:
-        """One page of Cloud's search and the token of the next.
+        """Return one page of Cloud's search and the token of the next page.
 
         Raises:
             JiraError: 400, the query or the token is wrong.
@@ -182,7 +182,7 @@ class Finder:
         return token
 
     def offset_page(self, viewer: Viewer, jql: str, start: int, asked: int) -> tuple[list[Issue], int, int]:
-        """One page of Data Center's search: the issues, the page size used, the total."""
+        """Return one page of Data Center's search: the issues, the page size used, the total."""
         rows = self.matching(viewer, jql)
         size = self._size(min(asked, self._knobs.dc_page_cap), len(rows)) if asked > 0 else 0
         return self._issues(rows[start : start + size]), size, len(rows)

@@ -24,7 +24,7 @@ _REMOVED = (
 
 
 def removed_search(_site: JiraSite, _call: JiraCall) -> Reply:
-    """`/search` on Cloud: gone (410)."""
+    """`/search` on Cloud, which was removed (410)."""
     raise JiraError(410, _REMOVED)
 
 
@@ -113,7 +113,7 @@ def _matches(site: JiraSite, call: JiraCall, jql: str, wanted: set[int]) -> Json
 
 
 def parse_queries(site: JiraSite, call: JiraCall) -> Reply:
-    """`POST /jql/parse`: each query with its errors (the structure is left out)."""
+    """`POST /jql/parse`: each query with its errors, without its structure."""
     found = []
     for jql in call.body(frozenset({"queries"})).get("queries") or ():
         answer: Json = {"query": jql}
@@ -126,7 +126,7 @@ def parse_queries(site: JiraSite, call: JiraCall) -> Reply:
 
 
 def bulk_fetch(site: JiraSite, call: JiraCall) -> Reply:
-    """`POST /issue/bulkfetch`: what is not found or not permitted is silently left out."""
+    """`POST /issue/bulkfetch`: issues that are missing or not visible are left out without an error."""
     asked = call.body(_BULK_KEYS)
     wanted = asked.get("issueIdsOrKeys")
     if not isinstance(wanted, list) or not wanted:

@@ -1,4 +1,4 @@
-"""One sandbox Jira's parts together, and one call to it."""
+"""The parts of one sandbox Jira, and one call to it."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ BAD_PAYLOAD = "Invalid request payload. Refer to the REST API documentation and 
 
 
 class JiraSite:
-    """State, permissions, edits and search of one Jira.
+    """The state, permissions, edits and search of one Jira.
 
     Args:
-        is_cloud: the face.
-        knobs: its settings.
-        now: the tracker's instant in epoch ms.
+        knobs: the sandbox settings.
+        now: returns the tracker's instant in epoch ms.
+        is_cloud: whether the face is Cloud, else Data Center.
     """
 
     def __init__(self, knobs: JiraKnobs, now: Callable[[], int], *, is_cloud: bool) -> None:
@@ -40,10 +40,10 @@ class JiraSite:
         self.finder = Finder(self.state, self.access, knobs, now)
 
     def issue(self, viewer: Viewer, key_or_id: str) -> Issue:
-        """An issue that the viewer sees.
+        """Return an issue that the viewer sees.
 
         Raises:
-            JiraError: 404, without telling whether it is gone, hidden or never was.
+            JiraError: 404; it does not show whether the issue was deleted, is hidden or never existed.
         """
         found = self.state.find(key_or_id)
         if found is None or not self.access.can_see(viewer, found):
@@ -51,7 +51,7 @@ class JiraSite:
         return found
 
     def page_size(self, asked: int, total: int, cap: int) -> int:
-        """How many items a page of a plain list holds."""
+        """Return how many items a page of a plain list holds."""
         size = min(asked, cap)
         if self.knobs.short_pages:
             size = min(size, self.knobs.short_pages)
@@ -62,10 +62,10 @@ class JiraSite:
 
 @dataclass
 class JiraCall:
-    """One request under way: who asks, and readers of its parameters.
+    """One request, its viewer, and methods that read its parameters.
 
     Attributes:
-        parts: what the route's pattern caught in the path.
+        parts: the groups that the route's pattern matched in the path.
     """
 
     request: Request
@@ -79,11 +79,11 @@ class JiraCall:
         return self.viewer.version == 3
 
     def text(self, name: str, default: str = "") -> str:
-        """A query parameter."""
+        """Return a query parameter."""
         return self.request.parameter(name) or default
 
     def number(self, name: str, default: int) -> int:
-        """A query parameter that is a whole number.
+        """Return a query parameter that is a whole number.
 
         Raises:
             JiraError: 400.
@@ -91,18 +91,18 @@ class JiraCall:
         return whole(self.request.parameter(name), name, default)
 
     def flag(self, name: str, *, default: bool) -> bool:
-        """A query parameter that is true or false."""
+        """Return a query parameter that is true or false."""
         return (self.request.parameter(name) or str(default)).lower() == "true"
 
     def many(self, name: str) -> list[str]:
-        """A query parameter that may come several times and hold commas."""
+        """Return the values of a query parameter that may be repeated and may contain commas."""
         return [w for text in self.request.query.get(name, []) for w in text.split(",") if w]
 
     def body(self, allowed: frozenset[str] | None = None) -> Json:
-        """The JSON object in the body.
+        """Return the JSON object in the body.
 
         Args:
-            allowed: keys that the vendor's schema knows; another is refused.
+            allowed: the keys of the vendor's schema; another key is refused.
 
         Raises:
             JiraError: 400.
@@ -116,7 +116,7 @@ class JiraCall:
         return found
 
     def json_body(self) -> Any:
-        """The body as any JSON value.
+        """Return the body as any JSON value.
 
         Raises:
             JiraError: 400.
@@ -128,7 +128,7 @@ class JiraCall:
 
 
 def whole(value: Any, name: str, default: int) -> int:
-    """A whole number given as text or number.
+    """Return a whole number that is given as text or number.
 
     Raises:
         JiraError: 400.
@@ -142,7 +142,7 @@ def whole(value: Any, name: str, default: int) -> int:
 
 
 def listed(value: Any) -> list[str]:
-    """A body value that is a list, a comma string or absent."""
+    """Return the members of a body value that is a list, a comma-separated string or absent."""
     if value is None:
         return []
     if isinstance(value, str):

@@ -1,4 +1,4 @@
-"""The sandbox Jira's world: issues with history and comments, people, projects and the site's lists."""
+"""The state of the sandbox Jira: issues with history and comments, people, projects and the site's lists."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Json = dict[str, Any]
 
 @dataclass(slots=True)
 class ChangeGroup:
-    """One changelog entry; `at` in epoch ms; `extra` holds unknown keys of a loaded one."""
+    """One changelog entry; `at` is in epoch ms; `extra` has the unknown keys of a loaded entry."""
 
     id: int
     at: int
@@ -26,7 +26,7 @@ class ChangeGroup:
 
 @dataclass(slots=True)
 class Comment:
-    """One comment; the body is ADF or wiki text as it was given."""
+    """One comment; the body is ADF or wiki text, as given."""
 
     id: int
     author: Json | None
@@ -40,7 +40,7 @@ class Comment:
 
 @dataclass(slots=True)
 class Snapshot:
-    """What the search index knows of an issue."""
+    """An issue as the search index has it."""
 
     key: str
     project: str
@@ -54,14 +54,15 @@ class Issue:
     """One issue.
 
     Attributes:
-        project: project id.
+        project: the project's id.
         fields: raw values by field id, without comment, created and updated.
-        created, updated: epoch ms, None where a loaded issue does not say.
+        created: epoch ms, None if a loaded issue has none.
+        updated: epoch ms, None if a loaded issue has none.
         histories: oldest first.
-        old_keys: keys it had before it was moved.
-        is_hidden: not visible to the API users (issue security).
+        old_keys: the keys that it had before it was moved.
+        is_hidden: the API users cannot see it (issue security).
         extra: unknown top-level keys of a loaded issue.
-        stale: (until ms, what the index still says), oldest first; None says "not there".
+        stale: (until epoch ms, what the index has until then), oldest first; None means "not in the index".
     """
 
     id: int
@@ -80,17 +81,17 @@ class Issue:
     stale: deque[tuple[int, Snapshot | None]] = field(default_factory=deque)
 
     def snapshot(self) -> Snapshot:
-        """The issue as the index would take it in now."""
+        """Return the issue as the index would store it now."""
         return Snapshot(self.key, self.project, dict(self.fields), self.created or 0, self.updated or 0)
 
     def indexed(self, now: int) -> Snapshot | None:
-        """What the search index says of the issue at an instant."""
+        """Return the issue as the search index has it at an instant (epoch ms)."""
         while self.stale and self.stale[0][0] <= now:
             self.stale.popleft()
         return self.stale[0][1] if self.stale else self.live()
 
     def live(self) -> Snapshot:
-        """The issue as it is now, sharing its fields."""
+        """Return the issue as it is now; the snapshot shares its fields."""
         return Snapshot(self.key, self.project, self.fields, self.created or 0, self.updated or 0)
 
 
@@ -108,7 +109,7 @@ class Project:
 
 @dataclass(slots=True)
 class User:
-    """One account; `secrets` is the sandbox's own part: token, password, admin, permissions."""
+    """One account; no answer contains `secrets`: token, password, admin, permissions."""
 
     account: str
     raw: Json
@@ -121,7 +122,7 @@ class User:
 
 
 class JiraState:
-    """Everything one sandbox Jira knows, guarded by `lock`; `version` rises with every change."""
+    """All data of one sandbox Jira, guarded by `lock`; `version` rises with every change."""
 
     def __init__(self, *, is_cloud: bool) -> None:
         self.is_cloud = is_cloud
@@ -146,16 +147,16 @@ class JiraState:
         self._last: defaultdict[str, int] = defaultdict(lambda: 10_000)
 
     def next_id(self, kind: str) -> int:
-        """A new number for an issue, history, comment or link."""
+        """Return a new number for an issue, changelog entry, comment or link."""
         self._last[kind] += 1
         return self._last[kind]
 
     def note_id(self, kind: str, used: int) -> None:
-        """A loaded object has this number: new ones go on above it."""
+        """Record that a loaded object has this number; new numbers are higher."""
         self._last[kind] = max(self._last[kind], used)
 
     def add_issue(self, issue: Issue) -> None:
-        """Take an issue in, under its present and former keys."""
+        """Add an issue under its current and former keys."""
         self.issues[issue.id] = issue
         for key in (*issue.old_keys, issue.key):
             self.ids_by_key[key.upper()] = issue.id
@@ -169,7 +170,7 @@ class JiraState:
         self.version += 1
 
     def forget(self, issue: Issue) -> None:
-        """Take an issue out for good; its keys and its number are never given again."""
+        """Remove an issue; its keys and its number are never used again."""
         del self.issues[issue.id]
         for key in [key for key, id_ in self.ids_by_key.items() if id_ == issue.id]:
             del self.ids_by_key[key]
@@ -180,7 +181,7 @@ class JiraState:
         self.version += 1
 
     def note_parent(self, issue: Issue) -> None:
-        """Keep the index of children in step with the issue's parent field."""
+        """Update the index of children from the issue's parent field."""
         before = self._parents.pop(issue.id, None)
         if before is not None:
             self.children[before].discard(issue.id)
@@ -190,14 +191,14 @@ class JiraState:
             self.children[parent].add(issue.id)
 
     def find(self, key_or_id: str) -> Issue | None:
-        """An issue by id or by any key it ever had."""
+        """Return an issue by id or by any current or former key."""
         found = self.ids_by_key.get(key_or_id.upper())
         if found is None and key_or_id.isdecimal():
             found = int(key_or_id)
         return self.issues.get(found) if found is not None else None
 
     def project_by(self, key_or_id: str) -> Project | None:
-        """A project by id, key or name (any case for the latter two)."""
+        """Return a project by id, key or name; the case of key and name does not matter."""
         if key_or_id in self.projects:
             return self.projects[key_or_id]
         wanted = key_or_id.casefold()
@@ -207,7 +208,7 @@ class JiraState:
         return None
 
     def user_by(self, text: str) -> User | None:
-        """A user by account id, user name, key, e-mail address or display name."""
+        """Return a user by account id, user name, key, e-mail address or display name."""
         if text in self.users:
             return self.users[text]
         wanted = text.casefold()
@@ -217,14 +218,14 @@ class JiraState:
         return None
 
     def field_by(self, name_or_id: str) -> Json | None:
-        """A field by id or, failing that, by name (any case)."""
+        """Return a field by id or else by name; the case of the name does not matter."""
         if name_or_id in self.fields:
             return self.fields[name_or_id]
         wanted = name_or_id.casefold()
         return next((f for f in self.fields.values() if str(f.get("name", "")).casefold() == wanted), None)
 
     def in_order(self) -> Iterator[Issue]:
-        """All issues by id."""
+        """Iterate over all issues by id."""
         return iter(sorted(self.issues.values(), key=lambda issue: issue.id))
 
 
@@ -233,19 +234,19 @@ def _builtin(path: str, listed: tuple[Json, ...]) -> dict[str, Json]:
 
 
 def account_of(raw: Json | None) -> str:
-    """What identifies a user object: accountId on Cloud, name or key on Data Center."""
+    """Return what identifies a user object: accountId on Cloud, name or key on Data Center."""
     raw = raw or {}
     return str(raw.get("accountId") or raw.get("name") or raw.get("key") or "")
 
 
 def user_words(raw: Json) -> set[str]:
-    """The words by which a user may be named, case-folded."""
+    """Return the case-folded words that may name a user."""
     names = ("accountId", "name", "key", "emailAddress", "displayName")
     return {str(raw[name]).casefold() for name in names if raw.get(name)}
 
 
 def parent_id(issue: Issue) -> int | None:
-    """The id of an issue's parent, or None."""
+    """Return the id of an issue's parent, or None."""
     parent = issue.fields.get("parent")
     if isinstance(parent, dict) and str(parent.get("id", "")).isdecimal():
         return int(parent["id"])

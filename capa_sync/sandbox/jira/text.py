@@ -1,4 +1,4 @@
-"""Rich text: Atlassian Document Format on REST v3, wiki markup on v2; checked and turned into each other."""
+"""Rich text: checks and converts Atlassian Document Format (REST v3) and wiki markup (REST v2)."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ _MARKS = {"strong": "*", "em": "_", "strike": "-", "underline": "+"}
 
 
 def is_document(value: object) -> bool:
-    """Whether a value is a well-formed ADF document; an empty text node is refused as Jira refuses it."""
+    """Whether a value is a well-formed ADF document; an empty text node is invalid, as in Jira."""
     if not isinstance(value, dict) or value.get("type") != "doc" or value.get("version") != 1:
         return False
     content = value.get("content")
@@ -25,7 +25,7 @@ def _is_node(node: object) -> bool:
 
 
 def to_document(text: str) -> dict[str, Any]:
-    """Plain or wiki text as ADF: a paragraph for each block, hard breaks within; markup stays literal."""
+    """Convert text to ADF: a paragraph for each block, a hard break for each line; markup stays literal."""
     blocks = [block for block in text.replace("\r\n", "\n").split("\n\n") if block.strip()]
     return {"type": "doc", "version": 1, "content": [_paragraph(block) for block in blocks]}
 
@@ -41,7 +41,7 @@ def _paragraph(block: str) -> dict[str, Any]:
 
 
 def to_wiki(value: object) -> str:
-    """ADF as the wiki markup that REST v2 and the changelog tell; text comes back as it is."""
+    """Convert ADF to the wiki markup of REST v2 and the changelog; text is returned unchanged."""
     if value is None:
         return ""
     if not isinstance(value, dict):

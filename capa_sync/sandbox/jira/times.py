@@ -1,4 +1,4 @@
-"""Instants of the sandbox Jira: kept as epoch milliseconds, told in the reader's profile zone."""
+"""Instants of the sandbox Jira: stored as epoch milliseconds, shown in the viewer's profile zone."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ _INSTANT = re.compile(r"(\d{4}-\d\d-\d\d)T(\d\d:\d\d(?::\d\d(?:\.\d+)?)?)\s*(Z|[
 
 
 def to_ms(instant: datetime) -> int:
-    """Epoch milliseconds of an aware instant, rounded down."""
+    """Return the epoch milliseconds of an aware instant, rounded down."""
     return (instant - _EPOCH) // timedelta(milliseconds=1)
 
 
 def parse_ms(value: object) -> int | None:
-    """Epoch milliseconds of an ISO 8601 stamp with offset, or of a number in seconds or milliseconds."""
+    """Return epoch milliseconds for an ISO 8601 instant with offset, or a number in seconds or milliseconds."""
     if isinstance(value, int | float) and not isinstance(value, bool):
         return int(value if value > 1e11 else value * 1000)
     if not isinstance(value, str):
@@ -31,18 +31,18 @@ def parse_ms(value: object) -> int | None:
 
 @lru_cache(maxsize=64)
 def zone_of(name: str) -> ZoneInfo:
-    """The zone of an IANA name."""
+    """Return the zone of an IANA name."""
     return ZoneInfo(name)
 
 
 @lru_cache(maxsize=200_000)
 def jira_instant(ms: int, zone: ZoneInfo) -> str:
-    """Jira's own form: `2026-03-01T09:00:00.000+0300`, an offset without colon."""
+    """Return an instant in Jira's form, `2026-03-01T09:00:00.000+0300`: the offset has no colon."""
     local = (_EPOCH + timedelta(milliseconds=ms)).astimezone(zone)
     text = local.isoformat(timespec="milliseconds")
     return text[:26] + text[27:29]
 
 
 def iso(ms: int) -> str:
-    """The instant in UTC with `Z`, for headers."""
+    """Return the instant in UTC with `Z`, for headers."""
     return (_EPOCH + timedelta(milliseconds=ms)).strftime("%Y-%m-%dT%H:%M:%SZ")

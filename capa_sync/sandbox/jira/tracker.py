@@ -1,4 +1,4 @@
-"""The sandbox Jira as a tracker: takes HTTP requests to its endpoints, and scripts to its issues."""
+"""The sandbox Jira as a tracker: routes HTTP requests to endpoints, and scripted edits to issues."""
 
 from __future__ import annotations
 
@@ -35,15 +35,15 @@ _API_USER: Json = {"displayName": "capa-sync", "emailAddress": API_EMAIL, "activ
 class JiraTracker(Tracker):
     """One Jira.
 
-    It has an account for the daemon from the start: on Cloud `capa-sync@example.com` with token `sandbox-token`, on
-    Data Center the same word as personal access token, or the user `capa-sync` with password `sandbox-password`; a
-    loaded `api_user` adds to it or stands beside it.
+    It starts with an account for the daemon: on Cloud `capa-sync@example.com` with the token `sandbox-token`, on Data
+    Center the user `capa-sync` with the same token or the password `sandbox-password`. A loaded `api_user` changes
+    that account or is added to it.
 
     Args:
         face: "cloud" (REST v3 and v2) or "datacenter" (10.3, REST v2).
         clock: the sandbox's clock.
         site: the object of a `site` line.
-        knobs: its limits and traps.
+        knobs: the sandbox settings: limits and traps.
     """
 
     def __init__(
@@ -71,20 +71,20 @@ class JiraTracker(Tracker):
 
     @property
     def state(self) -> JiraState:
-        """The site's world, guarded by its lock."""
+        """The state of the site, guarded by its lock."""
         return self.site.state
 
     def now(self) -> datetime:
-        """The tracker's own instant, with the skew of its clock."""
+        """The tracker's instant: the sandbox clock plus the skew."""
         return self.clock.now() + timedelta(seconds=self.knobs.clock_skew_s)
 
     def load(self, source: Path | str | Iterable[str | Json]) -> int:
-        """Load a file of the sandbox's form, or its lines or objects; returns the number of tickets."""
+        """Load a file in the sandbox's format, or its lines or objects; return the number of tickets."""
         with self.state.lock:
             return load(self.state, source)
 
     def as_user(self, who: str) -> Actor:
-        """A person of the site at work; one who is not known yet is made known by that name.
+        """Return an actor for a person; an unknown person is added with that name.
 
         Args:
             who: account id, user name, e-mail address or display name.
@@ -97,11 +97,11 @@ class JiraTracker(Tracker):
             return Actor(self.site, user)
 
     def act(self, order: Mapping[str, Any]) -> object:
-        """Carry out `{"as": person, "do": method, …arguments}`, or without `as` a method of the administrator.
+        """Carry out `{"as": person, "do": method, …arguments}`; without `as`, the administrator's method.
 
         Raises:
             KeyError: there is no such method.
-            ValueError: Jira refuses it.
+            ValueError: Jira refuses the edit.
         """
         given = dict(order)
         target = self.as_user(str(given.pop("as"))) if "as" in given else self.admin

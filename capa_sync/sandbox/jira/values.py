@@ -1,4 +1,4 @@
-"""Field values: what a write may say, what is kept, and how the changelog tells it."""
+"""Field values: which ones a write may set, what is stored, and how the changelog shows it."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ _ADF_ERROR = "Operation value must be an Atlassian Document (see the Atlassian D
 
 
 def kind_of(field: Json) -> str:
-    """The value kind of a field: text, line, option, options, user, users, date, datetime, number, labels, named.
+    """Return a field's kind: text, line, option(s), user(s), date, datetime, number, labels, named, named-list.
 
-    `named` are references to the site's lists (priority, resolution, issue type, component, version).
+    `named` is a reference to a list of the site (priority, resolution, issue type, component, version).
     """
     schema = field.get("schema") or {}
     custom = str(schema.get("custom", "")).rpartition(":")[2]
@@ -47,17 +47,17 @@ def kind_of(field: Json) -> str:
 
 
 class Values:
-    """Reads the values that a write gives, for one site."""
+    """Reads the values of a write to one site."""
 
     def __init__(self, state: JiraState, text_limit: int) -> None:
         self._state = state
         self._text_limit = text_limit
 
     def read(self, field: Json, value: Any, *, wants_adf: bool) -> Any:
-        """The value to keep for what a request gives.
+        """Return the value to store for the value of a request.
 
         Raises:
-            JiraError: 400 with the field's error, as Jira words it.
+            JiraError: 400 with the field's error in Jira's words.
         """
         if value is None or value == "":
             return [] if kind_of(field) in ("labels", "options", "users", "named-list") else None
@@ -77,7 +77,7 @@ class Values:
         return value
 
     def check_length(self, name: str, value: Any) -> None:
-        """Refuse text over the site's limit."""
+        """Raise JiraError 400 for text over the site's limit."""
         if len(to_wiki(value)) > self._text_limit:
             message = f"The entered text is too long. It exceeds the allowed limit of {self._text_limit} characters."
             raise JiraError(400, errors={name: message})
@@ -167,7 +167,7 @@ class Values:
 
 
 def changelog_value(field: Json, value: Any) -> tuple[str | None, str | None]:
-    """How the changelog tells a value: the pair for (from, fromString) or (to, toString)."""
+    """Return a value as the changelog shows it: the pair (from, fromString) or (to, toString)."""
     kind = kind_of(field)
     if kind == "labels":
         return "", " ".join(value or [])
@@ -202,7 +202,7 @@ def _shown_date(text: str, *, custom: bool) -> str:
 
 
 def same_value(before: Any, after: Any) -> bool:
-    """Whether two kept values are one and the same to Jira: references by what identifies them."""
+    """Whether Jira counts two stored values as equal; references are compared by their identity."""
     return bool(_identity(before) == _identity(after))
 
 
