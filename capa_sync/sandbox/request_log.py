@@ -98,11 +98,11 @@ class RequestLog:
         answer_headers: Mapping[str, str] | None = None,
     ) -> None:
         """Add one exchange."""
-        kept = answer if self.keeps_answers else None
+        body = answer if self.keeps_answers else None
         masked = Request(request.method, request.target, _masked(request.headers), request.body)
         with self._lock:
             self._count += 1
-            entry = Exchange(self._count, at, masked, status, fault, kept, dict(answer_headers or {}))
+            entry = Exchange(self._count, at, masked, status, fault, body, dict(answer_headers or {}))
             self._entries.append(entry)
 
     def reset(self) -> None:

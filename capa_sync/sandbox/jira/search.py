@@ -163,8 +163,8 @@ class Finder:
         return max(1, asked)
 
     def _issues(self, rows: Rows) -> list[Issue]:
-        kept = rows[: len(rows) - self._knobs.withhold_rows] if self._knobs.withhold_rows else rows
-        return [self._state.issues[id_] for _key, id_ in kept]
+        served = rows[: len(rows) - self._knobs.withhold_rows] if self._knobs.withhold_rows else rows
+        return [self._state.issues[id_] for _key, id_ in served]
 
     def _cursor(self, token: str | None, jql: str) -> _Cursor:
         if not token:

@@ -1,4 +1,4 @@
-"""The sandbox ServiceNow: Table and Aggregate API over rows kept in memory, with the traps real instances have."""
+"""The sandbox ServiceNow: Table and Aggregate API over rows in memory, with the traps of real instances."""
 
 from __future__ import annotations
 

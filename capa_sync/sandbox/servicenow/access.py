@@ -1,4 +1,4 @@
-"""Who asks the sandbox ServiceNow, and what the access rules, as its knobs set them, let that caller see."""
+"""The callers of the sandbox ServiceNow, and what the access rules of the sandbox settings let them see."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Caller:
     """The account behind a request.
 
     Attributes:
-        zone: the session's time zone: literals of gs.dateGenerate and display values are in it.
+        zone: the session's time zone, used for literals of gs.dateGenerate and for display values.
         date_format: how display values show an instant, in strftime's terms.
     """
 
@@ -33,7 +33,7 @@ class Caller:
 
 
 class ServiceNowAccess:
-    """The access rules in force; reads the knobs at every question, so that a test may turn them at any time."""
+    """The access rules; every method reads the sandbox settings anew, so that a test may change them at any time."""
 
     def __init__(self, knobs: ServiceNowKnobs, store: Store) -> None:
         self.knobs, self.store = knobs, store
@@ -49,7 +49,7 @@ class ServiceNowAccess:
         return table in self.knobs.forbidden_tables
 
     def row_test(self, table: str, caller: Caller, matcher: Matcher) -> RowTest:
-        """The row ACL: a test that says whether a row may be seen; `matcher` resolves (table, encoded query)."""
+        """Return the row ACL: a test whether a row is visible; `matcher` resolves (table, encoded query)."""
         knobs = self.knobs
         if table in AUDIT_TABLES and not self.reads_audit(caller):
             return lambda _row: False
@@ -80,15 +80,15 @@ class ServiceNowAccess:
         return self._names(self.knobs.dropped_fields, table, column)
 
     def ignores_writes_to(self, table: str, column: str) -> bool:
-        """Whether a write to a column is ignored in silence."""
+        """Whether a write to a column is ignored without an error."""
         return self._names(self.knobs.read_only_fields, table, column)
 
     def invalid_query_returns_no_rows(self) -> bool:
-        """The system property that makes an invalid query part return nothing instead of everything."""
+        """Whether the system property is set that makes an invalid query part match no row instead of all."""
         return self.system_property("glide.invalid_query.returns_no_rows") == "true"
 
     def system_property(self, name: str) -> str:
-        """A system property's value, "" when it is not set."""
+        """Return a system property's value, "" when it is not set."""
         rows = self.store.view("sys_properties").with_value("name", name)
         return rows[0].get("value", "") if rows else ""
 

@@ -1,4 +1,4 @@
-"""Signing in to the sandbox ServiceNow: basic, OAuth (client credentials, password), API key, cookie."""
+"""The sign-in of the sandbox ServiceNow: basic, OAuth (client credentials, password), API key, cookie."""
 
 from __future__ import annotations
 
@@ -40,11 +40,11 @@ class _Grant:
 
 @dataclass(slots=True)
 class Accounts:
-    """Who may sign in, and what has been handed out.
+    """The accounts, and the tokens and sessions that they hold.
 
     Attributes:
-        passwords: user name -> password; the person is the row of that user_name in sys_user.
-        roles: user name -> roles held; `grant` sets them, and their rows in sys_user_has_role.
+        passwords: user name -> password; sys_user has a row with that user_name.
+        roles: user name -> roles; `grant` sets them and their rows in sys_user_has_role.
         clients: client id -> OAuth client.
         api_keys: key -> user name.
     """
@@ -59,11 +59,11 @@ class Accounts:
     sessions: dict[str, _Grant] = field(default_factory=dict)
 
     def grant(self, user_name: str, roles: frozenset[str]) -> None:
-        """Give a user exactly these roles; the rows of sys_user_has_role follow."""
+        """Give a user exactly these roles, and update the rows of sys_user_has_role."""
         self.roles[user_name] = roles
         store, user = self.access.store, self.caller(user_name).sys_id
-        for held in [row for row in store.view("sys_user_has_role") if row.get("user") == user]:
-            store.remove(held)
+        for old in [row for row in store.view("sys_user_has_role") if row.get("user") == user]:
+            store.remove(old)
         for role in sorted(roles):
             role_id = make_id("sys_user_role", role)
             system = {"sys_created_on": EPOCH, "sys_updated_on": EPOCH, "sys_mod_count": "0"}
@@ -73,7 +73,7 @@ class Accounts:
             store.add(StoredRow("sys_user_has_role", {**values, **system}))
 
     def authenticate(self, request: Request, now: datetime) -> Caller | None:
-        """The caller behind a request, None when it is not signed in. An Authorization header beats the cookie."""
+        """Return the caller of a request, None without sign-in. An Authorization header overrides the cookie."""
         user = self._user_of(request, now)
         row = self._person(user) if user else None
         if row is None or row.get("active") != "true" or row.get("locked_out") == "true":
@@ -81,21 +81,21 @@ class Accounts:
         return self._caller(row)
 
     def open_session(self, request: Request, caller: Caller, now: datetime) -> str | None:
-        """A Set-Cookie value when the request brought no valid session of this caller, else None."""
-        held = self.sessions.get(_session_cookie(request))
-        if held is not None and held.user == caller.user_name and held.expires_at > now:
+        """Return a Set-Cookie value if the request has no valid session of this caller, else None."""
+        grant = self.sessions.get(_session_cookie(request))
+        if grant is not None and grant.user == caller.user_name and grant.expires_at > now:
             return None
         session = secrets.token_hex(16).upper()
         self.sessions[session] = _Grant(caller.user_name, now + SESSION_LENGTH)
         return f"JSESSIONID={session}; Path=/; HttpOnly"
 
     def revoke(self, token: str) -> None:
-        """Make one access or refresh token worthless."""
+        """Revoke one access or refresh token."""
         self.tokens.pop(token, None)
         self.refresh_tokens.pop(token, None)
 
     def caller(self, user_name: str) -> Caller:
-        """The caller for a user name. Raises KeyError where sys_user has no such row."""
+        """Return the caller with a user name. Raises KeyError if sys_user has no such row."""
         row = self._person(user_name)
         if row is None:
             raise KeyError(user_name)

@@ -1,4 +1,4 @@
-"""The Python door: people's edits for stories and tests, through the same writing code as the API, without ACLs."""
+"""The Python interface for people's edits in stories and tests: the same writing code as the API, without ACLs."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from capa_sync.sandbox.servicenow.write import WriteContext
 
 
 class ServiceNowActor:
-    """Writes as one user, at the clock's present instant."""
+    """Writes as one user, at the clock's current instant."""
 
     def __init__(self, instance: Instance, user_name: str, lock: threading.RLock) -> None:
         self._instance = instance
@@ -23,7 +23,7 @@ class ServiceNowActor:
     def insert(
         self, table: str, values: Mapping[str, Any], *, auto_sys_fields: bool = True, workflow: bool = True
     ) -> dict[str, str]:
-        """Insert a record and return its columns that are not empty.
+        """Insert a record and return its non-empty columns.
 
         Raises:
             KeyError: the table or the user is unknown.
@@ -43,13 +43,13 @@ class ServiceNowActor:
         auto_sys_fields: bool = True,
         workflow: bool = True,
     ) -> dict[str, str]:
-        """Update a record and return its columns that are not empty.
+        """Update a record and return its non-empty columns.
 
         Args:
-            table: its class or a parent of it.
-            sys_id: the record.
-            values: column -> new value; "" empties; `sys_class_name` reclassifies.
-            auto_sys_fields: False leaves sys_updated_on, sys_updated_by and sys_mod_count as they are.
+            table: the record's class or a parent of it.
+            sys_id: the record's id.
+            values: column -> new value; "" empties a column; `sys_class_name` reclassifies the record.
+            auto_sys_fields: False leaves sys_updated_on, sys_updated_by and sys_mod_count unchanged.
             workflow: False skips business rules and audit.
 
         Raises:
@@ -67,7 +67,7 @@ class ServiceNowActor:
         self.update(table, sys_id, {element: text})
 
     def delete(self, table: str, sys_id: str, *, workflow: bool = True) -> None:
-        """Delete a record; without `workflow` not even `sys_audit_delete` knows. Raises KeyError."""
+        """Delete a record; without `workflow`, `sys_audit_delete` gets no row. Raises KeyError."""
         with self._lock:
             self._instance.writer.delete(self._row(table, sys_id), self._context(workflow=workflow))
 

@@ -1,4 +1,4 @@
-"""Answers in ServiceNow's shape: error bodies, the headers of every answer, JSON or XML."""
+"""Answers in ServiceNow's format: error bodies, common headers, JSON or XML."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ COMMON_HEADERS = {
 
 
 class ApiError(Exception):
-    """A request is answered with an error."""
+    """An error answer to a request."""
 
     def __init__(
         self, status: int, message: str, detail: str | None = None, headers: Mapping[str, str] | None = None
@@ -34,27 +34,27 @@ class ApiError(Exception):
         self.status, self.message, self.detail, self.headers = status, message, detail, dict(headers or {})
 
     def reply(self) -> Reply:
-        """The answer with the one error shape there is."""
+        """Return the answer in ServiceNow's error format."""
         return Reply(self.status, error_body(self.message, self.detail), headers=self.headers)
 
 
 def error_body(message: str, detail: str | None) -> dict[str, Any]:
-    """The error shape (facts/servicenow.md 1.3)."""
+    """Return the body of an error (facts/servicenow.md 1.3)."""
     return {"error": {"message": message, "detail": detail}, "status": "failure"}
 
 
 def no_record() -> ApiError:
-    """404 for a record that is missing or hidden: the answer is the same."""
+    """Return the 404 for a record that is missing or hidden: the answer is the same."""
     return ApiError(404, "No Record found", "Record doesn't exist or ACL restricts the record retrieval")
 
 
 def forbidden(detail: str) -> ApiError:
-    """403 as an ACL, a business rule or a data policy gives it."""
+    """Return the 403 of an ACL, a business rule or a data policy."""
     return ApiError(403, "Operation Failed", detail)
 
 
 def not_authenticated() -> ApiError:
-    """401 for a missing, wrong or expired credential."""
+    """Return the 401 for a missing, wrong or expired credential."""
     return ApiError(
         401,
         "User Not Authenticated",
@@ -64,7 +64,7 @@ def not_authenticated() -> ApiError:
 
 
 def cancelled_body(result: list[Any], how: str) -> bytes:
-    """The body of a cancelled transaction: what had been written of the result, then the error (facts 0.5)."""
+    """Return the body of a cancelled transaction: the rows written so far, then the error (facts 0.5)."""
     error = error_body(
         CANCELLED,
         f"{CANCELLED} Check logs for error trace or enable glide.rest.debug property to verify REST request"
@@ -78,7 +78,7 @@ def cancelled_body(result: list[Any], how: str) -> bytes:
 
 
 def check_headers(request: Request) -> None:
-    """Refuse a request without Accept, or a body without Content-Type. Raises ApiError with 400, 406 or 415."""
+    """Check Accept and the Content-Type of a body. Raises ApiError with 400, 406 or 415."""
     accept = request.header("accept")
     if not accept:
         raise ApiError(400, "Accept header is missing", "Provide application/json or application/xml")
@@ -93,7 +93,7 @@ def check_headers(request: Request) -> None:
 
 
 def in_wanted_form(request: Request, reply: Reply, body: Any) -> Reply:
-    """Give the body as XML where the caller accepts nothing else, as JSON otherwise."""
+    """Set the body as XML if the caller accepts nothing else, otherwise as JSON."""
     accept = request.header("accept")
     if "xml" in accept and "json" not in accept and "*/*" not in accept:
         text = f'<?xml version="1.0" encoding="UTF-8"?><response>{_xml(body)}</response>'
@@ -110,13 +110,13 @@ def _xml(value: Any) -> str:
         return escape("" if value is None else str(value))
     return "".join(
         f"<{name}>{_xml(item)}</{name}>"
-        for name, held in value.items()
-        for item in (held if isinstance(held, list) else [held])
+        for name, member in value.items()
+        for item in (member if isinstance(member, list) else [member])
     )
 
 
 def compressed(request: Request, reply: Reply) -> Reply:
-    """The reply with its body in gzip, where the client takes that."""
+    """Compress the reply's body with gzip if the client accepts it."""
     if reply.body and "gzip" in request.header("accept-encoding"):
         reply.body = gzip.compress(reply.body, compresslevel=1)
         reply.headers["Content-Encoding"] = "gzip"

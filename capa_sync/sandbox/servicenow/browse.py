@@ -1,4 +1,4 @@
-"""Pages for a person who opens the sandbox ServiceNow in a browser: plain, open to everybody, every value escaped."""
+"""The web pages of the sandbox ServiceNow: plain HTML without sign-in, every value escaped."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ _CHILDREN = {
     "problem": (("problem_task", "problem", "due_date"),),
     "u_capa": (("u_capa_action", "u_capa", "u_due"),),
 }
-"""Table -> its child tables with the column that points back and that of the due date."""
+"""Table -> its child tables, each with the column of the parent and the column of the due date."""
 _MOST = 500
 
 
 def page_for(request: Request, instance: Instance, viewer: Caller) -> Reply | None:
-    """The page behind `/`, `/nav_to.do?uri=…`, `/TABLE.do?sys_id=…` or `/TABLE_list.do`; None for other paths.
+    """Return the page of `/`, `/nav_to.do?uri=…`, `/TABLE.do?sys_id=…` or `/TABLE_list.do`; None for others.
 
     Raises:
-        ApiError: 404 where there is no such record or table.
+        ApiError: 404 if there is no such record or table.
     """
     target = request.target
     if request.path == "/nav_to.do":
@@ -90,12 +90,12 @@ def _tasks(instance: Instance, texts: DisplayTexts, row: StoredRow) -> str:
     lines = []
     for table, reference, due in _CHILDREN.get(row.table, ()):
         for task in instance.store.view(table).with_value(reference, row.sys_id):
-            told = [
+            values = [
                 texts.text(task, name, instance.schema.columns(table)[name], task[name])
                 for name in ("short_description", "u_text", "state", "u_state", "assigned_to", "u_owner", due)
                 if task.get(name)
             ]
-            lines.append(_line(task.get("number", task.sys_id), " · ".join(told)))
+            lines.append(_line(task.get("number", task.sys_id), " · ".join(values)))
     return "".join(lines)
 
 
@@ -106,9 +106,9 @@ def _entries(instance: Instance, texts: DisplayTexts, row: StoredRow, table: str
     )
     lines = []
     for entry in found:
-        said = entry.get("value") or f"{entry.get('oldvalue') or '–'} → {entry.get('newvalue') or '–'}"
+        text = entry.get("value") or f"{entry.get('oldvalue') or '–'} → {entry.get('newvalue') or '–'}"
         heading = f"{texts.local(entry.get('sys_created_on', ''))} {texts.author(entry)}"
-        lines.append(_line(heading, f"{entry.get('element') or entry.get('fieldname', '')}: {said}"))
+        lines.append(_line(heading, f"{entry.get('element') or entry.get('fieldname', '')}: {text}"))
     return "".join(lines)
 
 

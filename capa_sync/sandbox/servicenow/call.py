@@ -1,4 +1,4 @@
-"""One call to an API of the instance."""
+"""One call to an API of the ServiceNow instance."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from capa_sync.sandbox.servicenow.access import Caller
 
 @dataclass(frozen=True, slots=True)
 class ServiceNowCall:
-    """One request, by whom, and for what.
+    """One request with its caller and its target.
 
     Attributes:
-        version: "", "v1" or "v2", from the path.
-        origin: scheme and host for links in the answer.
+        version: the version in the path: "", "v1" or "v2".
+        origin: the scheme and host of links in the answer.
     """
 
     request: Request
@@ -24,9 +24,9 @@ class ServiceNowCall:
     origin: str
 
     def flag(self, name: str) -> bool:
-        """A boolean parameter, in any case (pysnow sends `True`)."""
+        """Return a boolean parameter; its case does not matter (pysnow sends `True`)."""
         return (self.request.parameter(name) or "").lower() == "true"
 
     def text(self, name: str) -> str:
-        """A text parameter, "" when absent."""
+        """Return a text parameter, "" if it is absent."""
         return self.request.parameter(name) or ""

@@ -1,4 +1,4 @@
-"""Keeps the schema and its rows in `sys_db_object`, `sys_dictionary` and `sys_choice` the same thing."""
+"""Keeps the schema and its rows in `sys_db_object`, `sys_dictionary` and `sys_choice` consistent."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from capa_sync.sandbox.servicenow.schema import ColumnDef, Schema, TableDef
 from capa_sync.sandbox.servicenow.store import Store, StoredRow
 
 EPOCH = "2015-01-01 00:00:00"
-"""When the shipped definitions were "installed"."""
+"""The instant at which the shipped definitions were "installed"."""
 _SYSTEM_VALUES = {
     "sys_created_on": EPOCH,
     "sys_created_by": "system",
@@ -22,18 +22,18 @@ _SYSTEM_VALUES = {
 
 
 def make_id(*parts: str) -> str:
-    """A sys_id that depends on nothing but its parts."""
+    """Return a sys_id that depends only on the parts."""
     return hashlib.blake2b("\x1f".join(parts).encode(), digest_size=16).hexdigest()
 
 
 class Catalogue:
-    """The schema as rows."""
+    """Writes the schema as rows, and applies written rows to the schema."""
 
     def __init__(self, schema: Schema, store: Store) -> None:
         self.schema, self.store = schema, store
 
     def publish(self) -> None:
-        """Write a row for every table, column and choice that is known and has none."""
+        """Write a row for every known table, column and choice."""
         for table in list(self.schema.tables.values()):
             self.publish_table(table)
         for (table_name, element), choices in CHOICES.items():
@@ -52,20 +52,20 @@ class Catalogue:
         self.store.add(StoredRow("sys_dictionary", _column_row(column)))
 
     def absorb(self, row: StoredRow) -> None:
-        """Let the schema follow a row that was written to one of the three tables."""
+        """Update the schema from a row that was written to `sys_db_object` or `sys_dictionary`."""
         if row.table == "sys_db_object":
             self._absorb_table(row)
         elif row.table == "sys_dictionary":
             self._absorb_dictionary(row)
 
     def ensure_table(self, name: str) -> TableDef:
-        """The table of that name, made anew (extending nothing) where it is unknown."""
+        """Return the table with a name; an unknown one is created without a parent."""
         if name not in self.schema:
             self.add_table(TableDef(name, name))
         return self.schema.tables[name]
 
     def add_table(self, table: TableDef) -> None:
-        """Add a table; one that extends nothing known gets the system columns."""
+        """Add a table; one without a known parent gets the system columns."""
         if table.parent not in self.schema:
             table.parent = ""
             table.columns |= {column: ColumnDef(table.name, column) for column in ("sys_id", *_SYSTEM_VALUES)}
@@ -82,13 +82,13 @@ class Catalogue:
         parent = self.store.find("sys_db_object", row.get("super_class", ""))
         table.label = row.get("label", table.label)
         if parent is not None and parent.get("name", "") != table.parent:
-            held = [found for found in self.store.view(table.name) if found.table == table.name]
-            for found in held:
-                self.store.remove(found)
+            rows = [found for found in self.store.view(table.name) if found.table == table.name]
+            for moved in rows:
+                self.store.remove(moved)
             table.parent = parent["name"]
             self.schema.forget_caches()
-            for found in held:
-                self.store.add(found)
+            for moved in rows:
+                self.store.add(moved)
 
     def _absorb_dictionary(self, row: StoredRow) -> None:
         table = self.ensure_table(row.get("name", ""))
@@ -142,7 +142,7 @@ def _column_row(column: ColumnDef) -> dict[str, str]:
 
 
 def dictionary_id(table: str, element: str) -> str:
-    """The sys_id of a dictionary row; the table's own has no element."""
+    """Return the sys_id of a dictionary row; the row of the table itself has no element."""
     return make_id("sys_dictionary", table, element)
 
 

@@ -1,6 +1,6 @@
-"""The `u_` columns that an organisation adds to keep Clause 10 records in ServiceNow, and the choices of the tables.
+"""The `u_` columns that an organisation adds for Clause 10 records in ServiceNow, and the choices of the tables.
 
-One column for each field of the canonical record (facts/clause10.md 2.2) that the base form lacks.
+There is one column for each canonical field (facts/clause10.md 2.2) that the base form lacks.
 """
 
 from __future__ import annotations
@@ -121,7 +121,7 @@ CHOICES: dict[tuple[str, str], str] = {
     ),
     ("problem_task", "state"): "151:New, 152:Assess, 154:Work in Progress, 157:Closed",
     ("problem_task", "problem_task_type"): "general:General, rca:Root Cause Analysis",
-    # numeric values of the issue's states are not in the documentation (facts/servicenow.md 8); read sys_choice
+    # the documentation has no numeric values of the issue's states (facts/servicenow.md 8); read sys_choice
     ("sn_grc_issue", "state"): ("10:New, 11:Analyze, 12:Respond, 13:Review, 3:Closed Complete, 4:Closed Incomplete"),
     (
         "sn_grc_issue",
@@ -148,10 +148,10 @@ CHOICES: dict[tuple[str, str], str] = {
     **{("u_capa", column): choices for column, choices in _CLAUSE10_CHOICES.items()},
     ("problem", "u_capa_sync_state"): _CLAUSE10_CHOICES["u_capa_sync_state"],
 }
-"""(table, column) -> `value:label, …`; these become the rows of `sys_choice`."""
+"""(table, column) -> `value:label, …`; they are written as rows of `sys_choice`."""
 
 STATE_COLUMN = {"u_capa": "u_state", "u_capa_action": "u_state"}
-"""The state column of tables where it is not called `state`."""
+"""The state column of the tables that do not call it `state`."""
 
 CLOSED_STATES = {
     "incident": frozenset({"7", "8"}),
@@ -160,6 +160,6 @@ CLOSED_STATES = {
     "task": frozenset({"3", "4", "7"}),
     "u_capa": frozenset({"closed", "rejected", "cancelled", "duplicate"}),
 }
-"""States whose entry the platform's own business rule records in active, closed_at and closed_by."""
+"""States for which the platform's business rule sets active, closed_at and closed_by."""
 
 RESOLVED_STATES = {"incident": "6", "problem": "106"}

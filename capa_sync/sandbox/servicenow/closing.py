@@ -1,4 +1,4 @@
-"""The platform's own business rules on states: active, closed_at/by, resolved_at/by follow the state column."""
+"""The platform's business rules on states: the state column sets active, closed_at/by and resolved_at/by."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class _WriteContext(Protocol):
 def closing_changes(
     schema: Schema, table: str, before: Mapping[str, str], changed: Mapping[str, str], context: _WriteContext
 ) -> dict[str, str]:
-    """What follows from a changed state; what the writer set himself is left as he set it."""
+    """Return the columns that a changed state sets; columns that the write itself sets are left out."""
     column = STATE_COLUMN.get(table, "state")
     if column not in changed or schema.column(table, column) is None:
         return {}

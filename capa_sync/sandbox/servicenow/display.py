@@ -1,4 +1,4 @@
-"""Display values: times in the user's zone and format, labels of choices, names of references, notes as one text."""
+"""Display values: instants in the user's zone and format, labels of choices, names of references, notes."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _SHORT = 40
 
 
 class DisplayTexts:
-    """Words what one caller sees; made for one request, within which it remembers what it has worded."""
+    """Makes the display texts for one caller; an object serves one request, within which it caches texts."""
 
     def __init__(self, store: Store, caller: Caller) -> None:
         self.store, self.caller = store, caller
@@ -25,7 +25,7 @@ class DisplayTexts:
         self._known: dict[tuple[str, str, str], str] = {}
 
     def text(self, row: StoredRow, field: str, column: ColumnDef, value: str) -> str:
-        """One column's display text; `field` is its name, or the dotted path to it, seen from the row."""
+        """Return one column's display text; `field` is its name or its dotted path from the row."""
         if column.type in JOURNAL:
             return self.journal(row, field)
         if not value or len(value) > _SHORT:
@@ -45,7 +45,7 @@ class DisplayTexts:
         return self.labels(table).get(column.name, {}).get(value, value)
 
     def local(self, value: str) -> str:
-        """A database instant in the caller's zone and format; text that is no instant stays as it is."""
+        """Return a database instant in the caller's zone and format; other text is returned unchanged."""
         try:
             instant = datetime.strptime(value, INSTANT_FORMAT).replace(tzinfo=UTC)
         except ValueError:
@@ -53,7 +53,7 @@ class DisplayTexts:
         return instant.astimezone(self.caller.zone).strftime(self.caller.date_format)
 
     def labels(self, table: str) -> Mapping[str, Mapping[str, str]]:
-        """Column -> value -> label; the nearest class that has choices for a column decides."""
+        """Return column -> value -> label; the nearest class that has choices for a column decides."""
         if table not in self._labels:
             merged: dict[str, dict[str, str]] = {}
             for name in reversed(self.store.schema.lineage(table)):
@@ -71,14 +71,14 @@ class DisplayTexts:
         return "" if referenced is None else referenced.get(self.store.schema.display_column(table), "")
 
     def journal(self, row: StoredRow, element: str) -> str:
-        """The entries as one text, newest first; a pasted header in an entry looks just like a real one."""
+        """Return the entries as one text, newest first; a header inside an entry's text looks like a real one."""
         wanted = ("work_notes", "comments") if element == "comments_and_work_notes" else (element,)
         entries = [
             entry
             for entry in self.store.view("sys_journal_field").with_value("element_id", row.sys_id)
             if entry.get("element") in wanted
         ]
-        entries.reverse()  # of equal stamps the later one comes first too
+        entries.reverse()  # of equal instants the later entry comes first too
         entries.sort(key=lambda entry: entry.get("sys_created_on", ""), reverse=True)
         return "".join(self._entry(entry) for entry in entries)
 
@@ -88,7 +88,7 @@ class DisplayTexts:
         return f"{heading}\n{entry.get('value', '')}\n\n"
 
     def author(self, entry: Mapping[str, str]) -> str:
-        """The name of the person who made an entry, the user name where sys_user lacks it."""
+        """Return the name of an entry's author, or the user name if sys_user does not have it."""
         user_name = entry.get("sys_created_by", "")
         people = self.store.view("sys_user").with_value("user_name", user_name)
         return people[0].get("name", user_name) if people else user_name

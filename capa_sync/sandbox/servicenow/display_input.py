@@ -1,4 +1,4 @@
-"""`sysparm_input_display_value=true`: values of a write as the user sees them, turned into database values."""
+"""`sysparm_input_display_value=true`: converts the display values of a write to database values."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from capa_sync.sandbox.servicenow.write import as_text
 
 
 def from_display_values(values: Mapping[str, Any], table: str, store: Store, caller: Caller) -> dict[str, str]:
-    """Instants from the caller's zone, labels to choices, names to sys_ids; what is not found stays as it is."""
+    """Convert instants from the caller's zone, labels to choices, names to sys_ids; others are unchanged."""
     columns = store.schema.columns(table)
     return {
         name: _stored(as_text(value), table, columns[name], store, caller)

@@ -1,4 +1,4 @@
-"""Encoded queries against tables: unknown or forbidden parts are dropped in silence, as the platform does."""
+"""Resolves encoded queries against tables; the platform drops unknown or forbidden parts without an error."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ Getter = Callable[[StoredRow], str]
 
 @dataclass(frozen=True, slots=True)
 class FilterPart:
-    """One conjunct: its test, and the condition behind it where it is a single one on a column of the row itself."""
+    """One conjunct: its test, and its condition if it is a single one on a column of the row itself."""
 
     test: Test
     condition: QueryCondition | None = None
@@ -51,9 +51,9 @@ class Filter:
     """A query resolved against one table.
 
     Attributes:
-        branches: alternatives of conjuncts; an empty conjunction holds for every row.
-        ignored: the parts that were dropped, with the reason; nothing of this shows in an answer.
-        matches_nothing: `glide.invalid_query.returns_no_rows` is set and a part was invalid.
+        branches: alternative lists of conjuncts; an empty list matches every row.
+        ignored: the dropped parts with their reasons; no answer shows them.
+        matches_nothing: `glide.invalid_query.returns_no_rows` is set and a part is invalid.
     """
 
     branches: list[list[FilterPart]] = field(default_factory=list)
@@ -99,11 +99,11 @@ class _Resolver:
         return FilterPart(lambda row: any(test(row) for test in tests))
 
     def _condition(self, condition: QueryCondition) -> FilterPart | None:
-        walked = self._walk(condition.field)
-        if walked is None or self.access.drops_conditions_on(self.table, condition.field):
+        resolved = self._follow_path(condition.field)
+        if resolved is None or self.access.drops_conditions_on(self.table, condition.field):
             self._drop(f"{condition}: unknown field")
             return None
-        get, column = walked
+        get, column = resolved
         if condition.operator in RANGE_OPERATORS and self._lacks_range(condition.field, column):
             self._drop(f"{condition}: insufficient access for query_range", is_invalid=False)
             return None
@@ -111,16 +111,16 @@ class _Resolver:
         if literal is None:
             self._drop(f"{condition}: script not understood")
             return None
-        settled = QueryCondition(condition.field, condition.operator, literal)
+        evaluated = QueryCondition(condition.field, condition.operator, literal)
         is_plain = "." not in condition.field and column.type not in NUMERIC
-        return FilterPart(make_test(settled, get, column), settled if is_plain else None)
+        return FilterPart(make_test(evaluated, get, column), evaluated if is_plain else None)
 
     def _sort_key(self, order: Order) -> SortKey | None:
-        walked = self._walk(order.field)
-        if walked is None or self.access.drops_conditions_on(self.table, order.field):
+        resolved = self._follow_path(order.field)
+        if resolved is None or self.access.drops_conditions_on(self.table, order.field):
             self._drop(f"ORDERBY{order.field}: unknown field")
             return None
-        get, column = walked
+        get, column = resolved
         if self._lacks_range(order.field, column):
             self._drop(f"ORDERBY{order.field}: insufficient access for query_range", is_invalid=False)
             return None
@@ -133,7 +133,7 @@ class _Resolver:
         self.found.ignored.append(reason)
         self.is_invalid |= is_invalid
 
-    def _walk(self, path: str) -> tuple[Getter, ColumnDef] | None:
+    def _follow_path(self, path: str) -> tuple[Getter, ColumnDef] | None:
         return follow_path(path, self.table, self.store)
 
     def _literal(self, value: str, column: ColumnDef) -> str | None:
@@ -146,7 +146,7 @@ class _Resolver:
 
 
 def follow_path(path: str, table: str, store: Store) -> tuple[Getter, ColumnDef] | None:
-    """Follow a dotted path from a table: how to get its value from a row, and its last column; None if unknown."""
+    """Resolve a dotted path from a table to a getter of its value and its last column; None if unknown."""
     first, _, rest = path.partition(".")
     column = store.schema.column(table, first)
     if column is None:
@@ -181,7 +181,7 @@ def _run_script(text: str, caller: Caller) -> str | None:
 
 
 def _generate_date(day: str, time: str, caller: Caller) -> str | None:
-    """`gs.dateGenerate` reads day and time in the session user's zone and gives UTC (facts/servicenow.md 2.2)."""
+    """Evaluate `gs.dateGenerate`: day and time in the session's zone become UTC (facts/servicenow.md 2.2)."""
     time = {"start": "00:00:00", "end": "23:59:59"}.get(time, time)
     try:
         local = datetime.fromisoformat(f"{day} {time}").replace(tzinfo=caller.zone)
@@ -191,7 +191,7 @@ def _generate_date(day: str, time: str, caller: Caller) -> str | None:
 
 
 def make_test(condition: QueryCondition, get: Getter, column: ColumnDef) -> Test:
-    """The test of one settled condition. Text is compared case-sensitively (facts/servicenow.md 1.1)."""
+    """Return the test of one evaluated condition. Text is compared case-sensitively (facts/servicenow.md 1.1)."""
     if condition.operator in _ON_SETS:
         return _ON_SETS[condition.operator](get, condition.value)
     if column.type in NUMERIC and condition.operator in _ORDER:
@@ -210,7 +210,7 @@ _ORDER: dict[str, Callable[[float, float], bool]] = {
 
 
 def to_number(text: str) -> float | None:
-    """A numeric column's value, None when it holds none."""
+    """Return the number in a text, None if it has none."""
     try:
         return float(text.replace(",", ""))
     except ValueError:

@@ -1,4 +1,4 @@
-"""One ServiceNow instance: its tables, rows, rights and clock, shared by everything that answers requests."""
+"""One ServiceNow instance: its tables, rows, rights and clock, which all API handlers share."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _PROPERTIES = {
     "glide.sys.default.tz": "GMT",
     "glide.sys.audit_inserts": "false",
     "glide.history.role": "itil",
-    # off on a new instance; on here, as capa-sync's README tells an admin to set it
+    # a new instance has it off; here it is on, as capa-sync's README asks an administrator to set it
     CLIENT_CREDENTIALS: "true",
     "glide.oauth.inbound.ropc.grant_type.disabled": "false",
 }
@@ -31,7 +31,7 @@ class Instance:
     """The state of one instance.
 
     Attributes:
-        ignored_parts: the newest query parts that were dropped in silence, for tests to read.
+        ignored_parts: the newest query parts that were dropped without an error, for tests.
     """
 
     def __init__(self, clock: SandboxClock, knobs: ServiceNowKnobs) -> None:
@@ -48,21 +48,21 @@ class Instance:
             self.set_property(name, value)
 
     def now(self) -> datetime:
-        """The instance's own time."""
+        """Return the instance's own time."""
         return self.clock.now() + timedelta(seconds=self.knobs.clock_skew_s)
 
     def check_table(self, table: str) -> None:
-        """Refuse a table that does not exist or is not licensed. Raises ApiError 400."""
+        """Check that a table exists and is licensed. Raises ApiError 400."""
         if table not in self.schema or table in self.knobs.unlicensed_tables:
             raise ApiError(400, f"Invalid table {table}")
 
     def check_readable(self, table: str, caller: Caller) -> None:
-        """Refuse a table whose reading is forbidden. Raises ApiError 403."""
+        """Check that the caller may read a table. Raises ApiError 403."""
         if self.access.forbids_table(table, caller):
             raise ApiError(403, "User Not Authorized", "Failed API level ACL Validation")
 
     def resolve(self, query: str, table: str, caller: Caller) -> Filter:
-        """Resolve an encoded query and note what was dropped."""
+        """Resolve an encoded query and record its dropped parts."""
         wanted = resolve_query(query, table, self.store, self.access, caller)
         self.ignored_parts.extend(wanted.ignored)
         return wanted

@@ -1,4 +1,4 @@
-"""The sandbox ServiceNow's knobs: every trap of facts/servicenow.md that a test can switch, at run time."""
+"""The settings of the sandbox ServiceNow: the traps of facts/servicenow.md, which a test can switch at run time."""
 
 from __future__ import annotations
 
@@ -7,42 +7,42 @@ from dataclasses import dataclass, field
 
 @dataclass
 class ServiceNowKnobs:
-    """Settings of one sandbox ServiceNow; all plain JSON, so `/_sandbox/knobs` can set them.
+    """Settings of one sandbox ServiceNow; all are plain JSON, so `/_sandbox/knobs` can set them.
 
-    They apply to every request over HTTP, not to the Python admin API. Columns are `table.column`, which holds for
-    the classes that extend the table too, or `column` for all tables.
+    They apply to every HTTP request, not to the Python API. A column is given as `table.column`, which includes the
+    classes that extend the table, or as `column` for all tables.
 
     Attributes:
-        audit_readable: False takes the right `audit_viewer` from everybody: sys_audit and sys_journal_field.
-        audit_denied_as: "forbidden" answers 403, "empty" answers 200 with X-Total-Count and no row.
-        forbidden_tables: reading answers 403 (`sys_audit_delete`, say, for an account without its right).
-        unlicensed_tables: answer 400 "Invalid table" as where the plugin is not installed.
-        hidden_tables: the row ACL hides every row, from a parent table too (counted, none given; one answers 404).
-        hidden_rows: sys_ids that the row ACL hides; the page limit is applied before it.
+        audit_readable: False lets nobody read sys_audit and sys_journal_field, as without the role `audit_viewer`.
+        audit_denied_as: "forbidden" answers 403; "empty" answers 200 with X-Total-Count and no rows.
+        forbidden_tables: reading one answers 403 (for example `sys_audit_delete` without its role).
+        unlicensed_tables: a request for one answers 400 "Invalid table", as without its plugin.
+        hidden_tables: the row ACL hides every row, in parent tables too (rows are counted; one row answers 404).
+        hidden_rows: sys_ids that the row ACL hides; the page limit is applied before the ACL.
         hidden_matching: table -> encoded query; the row ACL hides the rows that match.
         hidden_fields: columns that the field ACL hides.
-        hidden_field_as: "missing" leaves the key out, "empty" gives "".
+        hidden_field_as: "missing" leaves the key out; "empty" returns "".
         query_range_denied: columns on which `> >= < <= LIKE STARTSWITH ENDSWITH BETWEEN ORDERBY` is dropped.
-        dropped_fields: columns whose conditions are dropped in silence, as for an unknown field.
+        dropped_fields: columns whose conditions are dropped without an error, as for an unknown field.
         write_denied: tables on which every write answers 403.
-        read_only_fields: columns that a write ignores in silence.
-        business_rule_aborts: table -> message; a write answers 403 with it.
+        read_only_fields: columns that a write ignores without an error.
+        business_rule_aborts: table -> message; a write answers 403 with that message.
         mandatory_fields: table -> columns; a write that leaves one empty answers 403 (data policy).
-        page_cap: the instance gives at most this many rows a page, whatever `sysparm_limit` says.
-        withhold_at_end: so many rows are missing at each page's end, without a hint.
-        repeat_first_page: keyset and offset are ignored: every page is the first.
-        shuffle_pages: the rows of a page come in another order than asked for.
-        unstable_ties: among equal sort keys the order differs from page to page (real databases do that).
-        quota_rows: a list with more rows is cancelled after so many: status 200 with an error in the body.
+        page_cap: most rows on a page, whatever `sysparm_limit` asks for.
+        withhold_at_end: number of rows that are missing at the end of each page, without a hint.
+        repeat_first_page: query and offset are ignored; every page is the first.
+        shuffle_pages: the rows of a page are in another order than requested.
+        unstable_ties: the order of rows with equal sort keys differs from page to page, as in real databases.
+        quota_rows: a list with more rows is cancelled after this many: status 200, error in the body.
         quota_as: "error_member" (valid JSON, rows and error), "cut_json" (the array is not closed), "error_only".
-        hibernating: HTML page with status 200 for everything.
-        rate_limit_per_hour: requests a user may make in a clock hour; more answers 429 with Retry-After.
-        max_url_length: longer targets answer 414.
+        hibernating: every request gets an HTML page with status 200.
+        rate_limit_per_hour: most requests of a user in a clock hour; one more answers 429 with Retry-After.
+        max_url_length: most characters of a target; a longer one answers 414.
         user_time_zone: overrides sys_user.time_zone of all callers.
-        clock_skew_s: the instance's clock is ahead of the sandbox clock by so many seconds (negative: behind).
-        commit_late_s: a write becomes visible so many seconds after the instant it is stamped with.
-        token_lifetime_s: of an OAuth token.
-        compresses: answer with gzip where the client takes it, as real instances do.
+        clock_skew_s: seconds by which the instance's clock is ahead (negative: behind) of the sandbox clock.
+        commit_late_s: seconds between the recorded instant of a write and its visibility.
+        token_lifetime_s: lifetime of an OAuth token in seconds.
+        compresses: answers use gzip if the client accepts it, as on real instances.
     """
 
     audit_readable: bool = True

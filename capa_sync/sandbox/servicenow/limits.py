@@ -1,4 +1,4 @@
-"""Rate limits per user and clock hour, as an admin sets them in `sys_rate_limit_rules` (facts/servicenow.md 6)."""
+"""Rate limits per user and clock hour, as set by administrators in `sys_rate_limit_rules` (facts/servicenow.md 6)."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class HourlyLimit:
         self._counts: dict[str, int] = {}
 
     def count(self, user_name: str, limit: int | None, now: datetime) -> dict[str, str]:
-        """Count one request and return the headers its answer carries. Raises ApiError 429 beyond the limit."""
+        """Count one request and return the headers of its answer. Raises ApiError 429 above the limit."""
         hour = now.replace(minute=0, second=0, microsecond=0)
         if hour != self._hour:
             self._hour, self._counts = hour, {}

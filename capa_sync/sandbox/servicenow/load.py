@@ -1,25 +1,25 @@
-"""Loads the sandbox's file form (CONTRACT.md 9) into a ServiceNow instance.
+"""Loads files in the sandbox's format (CONTRACT.md 9) into a ServiceNow instance.
 
-JSON lines, plain or gzipped, one object a line; empty lines are skipped; a line's order matters only in that a table
-or column should be described before the records that use it. In the order one would write them:
+A file has JSON lines, plain or gzipped, one object a line; empty lines are skipped. A table or column should be
+described before the records that use it; otherwise the order of lines does not matter:
 
 - `{"kind": "site", "face": "servicenow", "properties": {name: value}, "tables": [{"name", "label", "super_class"
-  (the parent's NAME), "prefix", "display", "audit"}]}`: all but kind and face optional; `properties` are system
-  properties, `tables` describes classes the sandbox does not ship.
+  (the parent's NAME), "prefix", "display", "audit"}]}`: all but kind and face are optional; `properties` are system
+  properties, `tables` describes classes that the sandbox does not ship.
 - `{"kind": "field", …}`: a row of sys_dictionary; `name` is the table, `element` the column; without `element` it is
-  the table's own row, which carries the `audit` flag. `{"kind": "choice", …}`: a row of sys_choice (`status` is
-  taken as the same). `{"kind": "user", …}`: a row of sys_user, active unless it says otherwise; with `password` or
-  `roles` (a list) also an account.
+  the row of the table itself, which has the `audit` flag. `{"kind": "choice", …}`: a row of sys_choice (the kind
+  `status` means the same). `{"kind": "user", …}`: a row of sys_user, active by default; with `password` or `roles`
+  (a list) also an account.
 - `{"kind": "ticket", "table": T, "record": {…}, "audit": [{…}], "journal": [{…}]}`: a record of any table, its rows
-  of sys_audit and of sys_journal_field. The record's class is `sys_class_name` where that is a known table, else T.
-- `{"kind": "project", …}`: means nothing to ServiceNow and is skipped.
+  of sys_audit and of sys_journal_field. The record's class is `sys_class_name` if that is a known table, else T.
+- `{"kind": "project", …}`: has no meaning in ServiceNow and is skipped.
 
-Objects are taken as the Table API gives them: references as `{link, value}`, as `{display_value, value}` or as plain
-sys_ids; whatever is a record's column stays as it is (no default, no cutting to length, no business rule). Missing
-system columns are filled: `sys_id` from the content, stamps from `sys_created_on` or the clock. An audit row needs
-`fieldname`; `tablename`, `documentkey`, `sys_created_by` come from record and `user` where absent. A journal row
-needs `element` and `value`. Unknown tables and columns are added to the dictionary (a column is a reference if its
-first value is one). Totals are computed from what is listed.
+Objects have the form of the Table API: references are `{link, value}`, `{display_value, value}` or plain sys_ids. A
+record's columns are stored unchanged (no default, no cut to length, no business rule). Missing system columns are
+filled: `sys_id` from the content, instants from `sys_created_on` or the clock. An audit row needs `fieldname`;
+`tablename`, `documentkey` and `sys_created_by` default to the record and `user`. A journal row needs `element` and
+`value`. Unknown tables and columns are added to the dictionary (a column is a reference if its first value is one).
+Totals are computed from the loaded rows.
 """
 
 from __future__ import annotations
@@ -49,14 +49,14 @@ _IDENTITY = {
     "sys_user": ("user_name",),
     "sys_db_object": ("name",),
 }
-"""Columns that say which shipped row a loaded one replaces."""
+"""Columns that identify the shipped row that a loaded row replaces."""
 _OWN_KEYS = frozenset({"kind", "password", "roles"})
 
 Source = str | Path | Iterable[str | Mapping[str, Any]]
 
 
 class _LineError(ValueError):
-    """A line cannot be understood; says why."""
+    """A line cannot be loaded; the message says why."""
 
 
 class Loader:
@@ -67,10 +67,10 @@ class Loader:
         self.added: Counter[str] = Counter()
 
     def load(self, source: Source) -> dict[str, int]:
-        """Load a file (path) or lines (JSON text or parsed objects) and return how many rows each table got.
+        """Load a file (path) or lines (JSON text or parsed objects), and return the number of rows by table.
 
         Raises:
-            UserError: the file cannot be read, or a line cannot be understood.
+            UserError: the file cannot be read, or a line cannot be loaded.
         """
         name = str(source) if isinstance(source, str | Path) else "lines"
         for number, line in enumerate(_lines(source), 1):
@@ -190,7 +190,7 @@ class Loader:
 
 
 def _kept(text: str) -> str:
-    """Short texts come again and again; keep one of each."""
+    """Intern short texts, since they repeat often."""
     return sys.intern(text) if len(text) <= 40 else text
 
 

@@ -1,4 +1,4 @@
-"""The platform's own tables in the sandbox ServiceNow: people, dictionary, choices, audit, journal, properties."""
+"""The platform's tables in the sandbox ServiceNow: people, dictionary, choices, audit, journal, properties."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _LOG = """
     sys_tags string
 """
 LOG_TABLES = frozenset({"sys_audit", "sys_audit_delete", "sys_journal_field"})
-"""Tables the platform itself writes; they have no sys_updated_on, and no API call changes them."""
+"""Tables that only the platform writes; they have no sys_updated_on, and no API call changes them."""
 _USER = """
     user_name string
     name string 151
@@ -106,7 +106,7 @@ _JOURNAL = """
 
 
 def add_people(schema: Schema) -> None:
-    """Add users, groups, roles, and what their records point at."""
+    """Add users, groups, roles, and the tables that they refer to."""
     define(schema, "sys_user|User||name", _USER)
     define(schema, "sys_user_group|Group||name", _GROUP)
     define(schema, "sys_user_grmember|Group member||", "user ref:sys_user\ngroup ref:sys_user_group")
@@ -118,7 +118,7 @@ def add_people(schema: Schema) -> None:
 
 
 def add_meta(schema: Schema) -> None:
-    """Add the tables that describe tables, and the logs the platform writes."""
+    """Add the tables that describe tables, and the logs that the platform writes."""
     define(schema, "sys_db_object|Tables||label", _DB_OBJECT)
     define(schema, "sys_dictionary|Dictionary entry||", _DICTIONARY)
     define(schema, "sys_choice|Choice||label", _CHOICE)
@@ -132,7 +132,7 @@ def add_meta(schema: Schema) -> None:
 
 
 def add_system_columns(schema: Schema) -> None:
-    """Give every table that extends nothing its sys_ columns."""
+    """Add the sys_ columns to every table without a parent."""
     for table in schema.tables.values():
         if not table.parent:
             system = Schema()

@@ -1,4 +1,4 @@
-"""Limit, offset and the Link header of Table API lists."""
+"""The limit, offset and Link header of Table API lists."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ DEFAULT_LIMIT = 10_000
 
 @dataclass(frozen=True, slots=True)
 class PageRequest:
-    """Which page is asked for, and whether its matches are to be counted."""
+    """The requested page, and whether the matches are counted."""
 
     offset: int
     limit: int
@@ -22,7 +22,7 @@ class PageRequest:
 
     @classmethod
     def of(cls, request: Request) -> PageRequest:
-        """Read the parameters. Raises ApiError 400 for a negative offset or for what is no number."""
+        """Read the parameters. Raises ApiError 400 for a negative offset or a value that is not a number."""
         offset = _number(request, "sysparm_offset", 0)
         limit = _number(request, "sysparm_limit", DEFAULT_LIMIT)
         if offset < 0:
@@ -42,7 +42,7 @@ def _number(request: Request, name: str, default: int) -> int:
 
 
 def link_header(origin: str, request: Request, page: PageRequest, selection: Selection) -> str:
-    """The Link header. `prev` is there on the first page too, with a negative offset: never follow it."""
+    """Return the Link header. The first page has `prev` too, with a negative offset: never follow it."""
     total, limit = selection.total, page.limit
     places = {"first": 0, "prev": page.offset - limit}
     if selection.has_more if total is None else page.offset + limit < total:

@@ -1,4 +1,4 @@
-"""Encoded queries (`sysparm_query`): text to conditions, without any look at tables."""
+"""Parses encoded queries (`sysparm_query`) to conditions, independently of any table."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 
 RANGE_OPERATORS = frozenset({">", ">=", "<", "<=", "STARTSWITH", "ENDSWITH", "LIKE", "NOT LIKE", "BETWEEN"})
-"""Operators that need the `query_range` right on their column (facts/servicenow.md 0.1)."""
+"""Operators that need the `query_range` right on the column (facts/servicenow.md 0.1)."""
 
 _OPERATORS = (
     "!=|>=|<=|=|>|<|NOT IN|IN|NOT LIKE|DOES NOT CONTAIN|LIKE|CONTAINS|STARTSWITH|ENDSWITH|"
@@ -18,7 +18,7 @@ _SPELLINGS = {"CONTAINS": "LIKE", "DOES NOT CONTAIN": "NOT LIKE"}
 
 @dataclass(frozen=True, slots=True)
 class QueryCondition:
-    """One condition: a column or dotted path, an operator, and the literal as written."""
+    """One condition: a column or dotted path, an operator, and the literal as given."""
 
     field: str
     operator: str
@@ -37,7 +37,7 @@ class Order:
 
 
 AnyOf = tuple[QueryCondition | None, ...]
-"""Alternatives joined by `^OR`; None stands for a part the platform cannot read."""
+"""Alternatives joined by `^OR`; None stands for a part that the platform cannot parse."""
 AllOf = tuple[AnyOf, ...]
 
 
@@ -46,9 +46,9 @@ class EncodedQuery:
     """A parsed query.
 
     Attributes:
-        branches: whole filters joined by `^NQ`; each is alternatives joined by `^`.
+        branches: filters joined by `^NQ`; each has groups joined by `^`.
         orders: sort keys, most important first.
-        unreadable: the parts that are no condition, as written.
+        unreadable: the parts that are not a condition, as given.
     """
 
     branches: tuple[AllOf, ...] = ((),)
@@ -57,10 +57,10 @@ class EncodedQuery:
 
 
 def parse_query(text: str) -> EncodedQuery:
-    """Parse an encoded query; never fails, since the platform does not either.
+    """Parse an encoded query; never raises, since the platform refuses none.
 
-    `^` binds loosest but for `^NQ`; `^ORx` adds an alternative to the condition before it. There is no escape
-    for a caret in a value.
+    `^NQ` binds loosest, then `^`; `^ORx` adds an alternative to the condition before it. A caret in a value
+    cannot be escaped.
     """
     parser = _QueryParser()
     for part in text.split("^"):
@@ -73,7 +73,7 @@ def parse_query(text: str) -> EncodedQuery:
 
 
 class _QueryParser:
-    """What has been read of a query so far."""
+    """Collects the parts of one query."""
 
     def __init__(self) -> None:
         self.branches: list[list[list[QueryCondition | None]]] = [[]]
@@ -107,7 +107,7 @@ class _QueryParser:
 
 
 def parse_condition(part: str) -> QueryCondition | None:
-    """Parse one condition, None when it is none."""
+    """Parse one condition; return None if the text is not one."""
     match = _CONDITION.fullmatch(part)
     if match is None:
         return None

@@ -1,4 +1,4 @@
-"""Rows as the Table API shows them: values are strings, references links, display values in the caller's zone."""
+"""Renders rows as the Table API does: values as strings, references as links, display values in the zone."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ Show = Callable[[StoredRow], Any]
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """How records are to be shown.
+    """How records are rendered.
 
     Attributes:
-        display: "false" database values, "true" display values, "all" both.
-        fields: the columns asked for, dotted paths allowed; None for all.
-        origin: scheme and host in front of the links of references.
+        display: "false" for database values, "true" for display values, "all" for both.
+        fields: the requested columns or dotted paths; None for all columns.
+        origin: the scheme and host of the links of references.
     """
 
     display: str = "false"
@@ -32,7 +32,7 @@ class Shape:
 
 
 class RowRenderer:
-    """Shows rows to one caller in one shape."""
+    """Renders rows for one caller in one shape."""
 
     def __init__(self, store: Store, access: ServiceNowAccess, caller: Caller, shape: Shape) -> None:
         self.store, self.access, self.caller, self.shape = store, access, caller, shape
@@ -40,7 +40,7 @@ class RowRenderer:
         self._by_table: dict[str, Show] = {}
 
     def show(self, row: StoredRow, seen_from: str) -> dict[str, Any]:
-        """One record; `seen_from` is the table asked, whose columns are the ones shown."""
+        """Return one record; `seen_from` is the requested table, whose columns are shown."""
         if seen_from not in self._by_table:
             self._by_table[seen_from] = self._make_show(seen_from)
         shown: dict[str, Any] = self._by_table[seen_from](row)
@@ -56,7 +56,7 @@ class RowRenderer:
         return self._whole(table, hidden)
 
     def _whole(self, table: str, hidden: list[str]) -> Show:
-        """All database values: the quick path, since it is what a mirror asks for."""
+        """Render all database values: the fast path, since a mirror requests these."""
         columns = self.store.schema.columns(table)
         template = {name: value for name, value in self.store.schema.template(table).items() if name not in hidden}
         stems = [(c.name, self._stem(c)) for c in columns.values() if c.name not in hidden]
@@ -66,7 +66,7 @@ class RowRenderer:
 
         def show(row: StoredRow) -> dict[str, Any]:
             record: dict[str, Any] = {**template, **row}
-            if len(record) > len(template):  # columns of a child class, or hidden ones
+            if len(record) > len(template):  # has columns of a child class or hidden columns
                 record = {name: value for name, value in record.items() if name in names}
             for name, stem in links:
                 if record[name]:
@@ -77,7 +77,7 @@ class RowRenderer:
         return show
 
     def _whole_display(self, table: str, hidden: list[str]) -> Show:
-        """All display values; only columns that hold something are worded, and journals."""
+        """Render all display values; only non-empty columns and journals need a text."""
         columns = self.store.schema.columns(table)
         blank = self._blank_cell()
         shown = [c for c in columns.values() if c.name not in hidden]
@@ -99,11 +99,11 @@ class RowRenderer:
     def _selected(self, table: str, fields: tuple[str, ...], hidden: list[str]) -> Show:
         cells: dict[str, Show] = {}
         for field in dict.fromkeys(fields):
-            walked = follow_path(field, table, self.store)
-            if walked is None:
-                continue  # unknown fields are ignored in silence
+            resolved = follow_path(field, table, self.store)
+            if resolved is None:
+                continue  # unknown fields are ignored without an error
             if field.partition(".")[0] not in hidden:
-                cells[field] = self._cell(field, *walked)
+                cells[field] = self._cell(field, *resolved)
             elif self.access.knobs.hidden_field_as == "empty":
                 cells[field] = lambda _row: self._blank_cell()
         return lambda row: {field: cell(row) for field, cell in cells.items()}
@@ -127,6 +127,6 @@ class RowRenderer:
         return {"display_value": shown, **link} if link else shown
 
     def _stem(self, column: ColumnDef) -> str:
-        """What stands before a sys_id in the column's links; "" where it has none."""
+        """Return the text before the sys_id in the column's links; "" if the column has no links."""
         linked = column.type in LINKED and column.reference
         return f"{self.shape.origin}/api/now/table/{column.reference}/" if linked else ""

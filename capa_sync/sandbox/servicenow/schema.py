@@ -1,4 +1,4 @@
-"""What the sandbox ServiceNow knows of its tables: classes, columns, types, references, audit flags."""
+"""The schema of the sandbox ServiceNow: tables, columns, types, references, audit flags."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ INSTANT = "glide_date_time"
 
 @dataclass(slots=True)
 class ColumnDef:
-    """One column of one table, as its row in `sys_dictionary` describes it.
+    """One column of one table, as in its row of `sys_dictionary`.
 
     Attributes:
         type: ServiceNow's internal type ("string", "reference", "glide_date_time", "journal_input", …).
-        reference: the table a reference or list column points to.
-        max_length: longer strings are cut silently on a write, as the platform does.
-        attributes: comma list; `no_audit` keeps the column out of `sys_audit`.
-        is_audited: the column's own audit flag; counts only where the table's flag is off.
+        reference: the table that a reference or list column refers to.
+        max_length: a write cuts longer strings without an error, as the platform does.
+        attributes: a comma-separated list; `no_audit` keeps the column out of `sys_audit`.
+        is_audited: the column's own audit flag; it counts only if the table's flag is off.
     """
 
     table: str
@@ -38,11 +38,11 @@ class TableDef:
     """One table.
 
     Attributes:
-        parent: the class it extends, or "".
-        prefix: of its automatic numbers; "" for none.
-        display: the column shown where a record is referenced.
+        parent: the class that the table extends, or "".
+        prefix: the prefix of its automatic numbers; "" for none.
+        display: the column that references to a record show.
         is_audited: this class's own audit flag; it is not inherited (facts/servicenow.md 0.6).
-        attributes: of the table's dictionary row; `no_audit_delete` suppresses deletion audit.
+        attributes: those of the table's dictionary row; `no_audit_delete` suppresses the audit of deletions.
     """
 
     name: str
@@ -77,12 +77,12 @@ class Schema:
         self.forget_caches()
 
     def forget_caches(self) -> None:
-        """Work inheritance out anew; call it after changing a Table in place."""
+        """Drop the cached inheritance; call it after a change of a TableDef in place."""
         self._columns.clear()
         self._templates.clear()
 
     def lineage(self, table: str) -> list[str]:
-        """The table and its ancestors, nearest first."""
+        """Return the table and its ancestors, nearest first."""
         found: list[str] = []
         while table in self.tables and table not in found:
             found.append(table)
@@ -90,7 +90,7 @@ class Schema:
         return found
 
     def columns(self, table: str) -> Mapping[str, ColumnDef]:
-        """All columns of a table, inherited ones first."""
+        """Return all columns of a table, inherited ones first."""
         if table not in self._columns:
             merged: dict[str, ColumnDef] = {}
             for name in reversed(self.lineage(table)):
@@ -99,44 +99,44 @@ class Schema:
         return self._columns[table]
 
     def column(self, table: str, name: str) -> ColumnDef | None:
-        """One column, or None where the table has no such column."""
+        """Return one column, or None if the table has no such column."""
         return self.columns(table).get(name)
 
     def template(self, table: str) -> Mapping[str, str]:
-        """Every column of the table with an empty value: what an answer's record starts from."""
+        """Return every column of the table with an empty value: the base of a record in an answer."""
         if table not in self._templates:
             self._templates[table] = dict.fromkeys(self.columns(table), "")
         return self._templates[table]
 
     def display_column(self, table: str) -> str:
-        """The column whose value stands for a record ("sys_id" where none is named)."""
+        """Return the column whose value stands for a record ("sys_id" if none is set)."""
         return next((self.tables[t].display for t in self.lineage(table) if self.tables[t].display), "sys_id")
 
     def number_prefix(self, table: str) -> str:
-        """The prefix of automatic numbers, "" where the table has none."""
+        """Return the prefix of automatic numbers, "" if the table has none."""
         return next((self.tables[t].prefix for t in self.lineage(table) if self.tables[t].prefix), "")
 
     def is_audited(self, table: str, column: str) -> bool:
-        """Whether a change of this column is written to `sys_audit` for records of exactly this class."""
+        """Whether a change of the column is written to `sys_audit` for records of exactly this class."""
         found = self.column(table, column)
         if found is None or column.startswith("sys_") or "no_audit" in _words(found.attributes):
             return False
         return self.tables[table].is_audited or found.is_audited
 
     def audits_deletes(self, table: str) -> bool:
-        """Whether a deletion leaves a row in `sys_audit_delete`."""
+        """Whether a deletion adds a row to `sys_audit_delete`."""
         return self.tables[table].is_audited and "no_audit_delete" not in _words(self.tables[table].attributes)
 
 
 def define(schema: Schema, heading: str, lines: str, *, parent: str = "", audited: bool = False) -> None:
-    """Add a table written in short form.
+    """Add a table that is given in short form.
 
     Args:
-        schema: where to.
+        schema: the schema to add it to.
         heading: `name|label|number prefix|display column`.
         lines: one column a line: `name type[:reference] [max length] [=default] [| label]`; `~` stands for a
             blank in a default.
-        parent: the class it extends.
+        parent: the class that the table extends.
         audited: the table's audit flag.
     """
     name, label, prefix, display = heading.split("|")
@@ -173,7 +173,7 @@ def _parse_column(table: str, line: str) -> ColumnDef:
 
 
 def label_of(name: str) -> str:
-    """A column's label made from its name: `u_root_cause` is "Root cause"."""
+    """Return a column's label made from its name: `u_root_cause` becomes "Root cause"."""
     words = name.removeprefix("u_").replace("_", " ")
     return words[:1].upper() + words[1:]
 

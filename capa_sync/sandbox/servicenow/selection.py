@@ -1,4 +1,4 @@
-"""Picks one page of rows for a resolved query: through an index where one fits, else by looking at every row."""
+"""Selects one page of rows for a resolved query: by an index if one fits, else by testing every row."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from capa_sync.sandbox.servicenow.query import QueryCondition
 from capa_sync.sandbox.servicenow.store import EQUAL, SORTED, StoredRow, View, above, below
 
 _SORT_COST = 4
-"""How much dearer a row is that must be sorted afterwards than one that comes in order."""
+"""Cost of a row that must be sorted afterwards, relative to a row that comes in order."""
 
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """Which part of the matches is asked for."""
+    """The requested part of the matches."""
 
     offset: int = 0
     limit: int = 10_000
@@ -28,11 +28,11 @@ class Window:
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """One page before row ACLs.
+    """One page, before row ACLs apply.
 
     Attributes:
-        total: how many rows match in all; None when the caller wanted no count.
-        has_more: whether a match lies beyond this page.
+        total: the number of all matches; None if the caller wants no count.
+        has_more: whether there is a match after this page.
     """
 
     rows: list[StoredRow]
@@ -42,7 +42,7 @@ class Selection:
 
 @dataclass(slots=True)
 class _Source:
-    """One way to come by the matches: rows to look at, and the conditions not yet settled by having chosen them."""
+    """One way to find the matches: the rows to test, and the conditions that the choice of rows does not cover."""
 
     size: int
     rows: Callable[[], Iterable[StoredRow]]
@@ -55,7 +55,7 @@ class _Source:
 
 
 def select(view: View, wanted: Filter, window: Window) -> Selection:
-    """Pick a page. Without a unique last sort key the order among equals differs from page to page."""
+    """Select a page. Without a unique last sort key, the order of equal rows differs from page to page."""
     if wanted.matches_nothing:
         return Selection([], 0 if window.counts else None, has_more=False)
     source = min(_sources(view, wanted), key=lambda s: (s.cost, not s.is_ordered))
@@ -77,13 +77,13 @@ def _finish(
 
 
 def count(view: View, wanted: Filter) -> int:
-    """How many rows match."""
+    """Return how many rows match."""
     selection = select(view, wanted, Window(limit=0))
     return selection.total or 0
 
 
 def matching_rows(view: View, wanted: Filter) -> Iterator[StoredRow]:
-    """All matches in no promised order."""
+    """Return all matches, in no guaranteed order."""
     if wanted.matches_nothing:
         return iter(())
     return _matching(min(_sources(view, wanted), key=lambda s: s.size))
@@ -145,7 +145,7 @@ def _span_source(view: View, column: str, parts: Sequence[FilterPart], sort_keys
 
 
 class _Bounds:
-    """The stretch of a sorted index that a set of conditions leaves."""
+    """The range of a sorted index that satisfies a set of conditions."""
 
     def __init__(self) -> None:
         self.low: tuple[str, str] | None = None
@@ -170,7 +170,7 @@ class _Bounds:
 
 
 def _direction(column: str, sort_keys: Sequence[SortKey], *, is_fixed: bool) -> int:
-    """1 if the index gives the wanted order, -1 if backwards, 0 if not at all."""
+    """Return 1 if the index has the wanted order, -1 if it has the reverse order, else 0."""
     fields = [key.field for key in sort_keys]
     if is_fixed and fields[:1] == [column]:
         fields = fields[1:]

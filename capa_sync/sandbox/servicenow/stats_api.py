@@ -1,4 +1,4 @@
-"""The Aggregate API, as far as counting goes: `GET /api/now/stats/{table}`."""
+"""The counting part of the Aggregate API: `GET /api/now/stats/{table}`."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from capa_sync.sandbox.servicenow.selection import count, matching_rows
 
 
 class StatsApi:
-    """Counts rows, before row ACLs, with optional groups."""
+    """Counts rows, before row ACLs apply, with optional groups."""
 
     def __init__(self, instance: Instance) -> None:
         self.instance = instance
@@ -36,16 +36,16 @@ class StatsApi:
         return {"count": str(count(self.instance.store.view(call.table), wanted))}
 
     def _grouped(self, call: ServiceNowCall, wanted: Filter, fields: list[str]) -> list[dict[str, Any]]:
-        walked = [
+        resolved = [
             (field, found[0]) for field in fields if (found := follow_path(field, call.table, self.instance.store))
         ]
         rows = matching_rows(self.instance.store.view(call.table), wanted)
-        groups = Counter(tuple(get(row) for _field, get in walked) for row in rows)
+        groups = Counter(tuple(get(row) for _field, get in resolved) for row in rows)
         return [
             {
                 "stats": {"count": str(number)},
                 "groupby_fields": [
-                    {"field": field, "value": value} for (field, _), value in zip(walked, key, strict=True)
+                    {"field": field, "value": value} for (field, _), value in zip(resolved, key, strict=True)
                 ],
             }
             for key, number in sorted(groups.items())

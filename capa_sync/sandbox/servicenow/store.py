@@ -1,4 +1,4 @@
-"""The sandbox ServiceNow's rows, with the sorted and equality indexes that make keyset pages quick."""
+"""The rows of the sandbox ServiceNow, with the sorted and equality indexes that make keyset pages fast."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from capa_sync.sandbox.servicenow.schema import Schema
 
 SORTED = ("sys_id", "sys_updated_on", "sys_created_on")
-"""Columns with a sorted index; built at the first query that can use it, kept up to date from then on."""
+"""Columns with a sorted index, which is built at the first query that can use it and then kept up to date."""
 EQUAL = frozenset(
     {"documentkey", "element_id", "number", "issue", "problem", "parent", "u_capa", "name", "user_name"}
 )
@@ -19,7 +19,7 @@ _LAST = "\U0010ffff"
 
 
 class StoredRow(dict[str, str]):
-    """One record: its columns that are not empty, and its class."""
+    """One record: its non-empty columns and its class."""
 
     __slots__ = ("table",)
 
@@ -34,7 +34,7 @@ class StoredRow(dict[str, str]):
 
 
 class View:
-    """The rows that a query on one table sees: its own and those of the classes that extend it."""
+    """The rows that a query on one table sees: its own rows and those of the classes that extend it."""
 
     def __init__(self) -> None:
         self.rows: dict[str, StoredRow] = {}
@@ -53,7 +53,7 @@ class View:
             groups.setdefault(row.get(column, ""), {})[row.sys_id] = None
 
     def remove(self, row: StoredRow) -> None:
-        """Take a row out."""
+        """Remove a row."""
         del self.rows[row.sys_id]
         for column, keys in self._sorted.items():
             del keys[bisect_left(keys, _key(row, column))]
@@ -61,20 +61,20 @@ class View:
             del groups[row.get(column, "")][row.sys_id]
 
     def keys(self, column: str) -> Sequence[_Key]:
-        """The sorted (value, sys_id) pairs of one of the SORTED columns."""
+        """Return the sorted (value, sys_id) pairs of one of the SORTED columns."""
         if column not in self._sorted:
             self._sorted[column] = sorted(_key(row, column) for row in self.rows.values())
         return self._sorted[column]
 
     def span(self, column: str, low: _Key | None, high: _Key | None) -> tuple[int, int]:
-        """The slice of `keys(column)` strictly above `low` and not above `high`."""
+        """Return the slice of `keys(column)` above `low` and not above `high`."""
         keys = self.keys(column)
         start = 0 if low is None else bisect_right(keys, low)
         stop = len(keys) if high is None else bisect_right(keys, high)
         return start, max(start, stop)
 
     def with_value(self, column: str, value: str) -> list[StoredRow]:
-        """The rows whose EQUAL column (or sys_id) holds exactly this value, in order of arrival."""
+        """Return the rows whose EQUAL column (or sys_id) has exactly this value, in order of insertion."""
         if column == "sys_id":
             return [self.rows[value]] if value in self.rows else []
         if column not in self._equal:
@@ -90,49 +90,49 @@ def _key(row: StoredRow, column: str) -> _Key:
 
 
 def above(value: str) -> _Key:
-    """The bound above every row with this value."""
+    """Return the bound above every row with this value."""
     return (value, _LAST)
 
 
 def below(value: str) -> _Key:
-    """The bound below every row with this value."""
+    """Return the bound below every row with this value."""
     return (value, "")
 
 
 class Store:
-    """All rows of all tables. Not thread-safe by itself; the tracker holds one lock around each request."""
+    """All rows of all tables. It is not thread-safe; the tracker holds one lock during each request."""
 
     def __init__(self, schema: Schema) -> None:
         self.schema = schema
         self._views: dict[str, View] = {}
 
     def view(self, table: str) -> View:
-        """The rows a query on this table sees."""
+        """Return the rows that a query on this table sees."""
         return self._views.setdefault(table, View())
 
     def find(self, table: str, sys_id: str) -> StoredRow | None:
-        """One row by its id, seen from this table."""
+        """Return one row of this table's view by its id."""
         return self.view(table).rows.get(sys_id)
 
     def add(self, row: StoredRow) -> None:
         """Add a row to its class and all ancestors; a row of the same id is replaced."""
         lineage = self.schema.lineage(row.table)
-        old = self.find(lineage[-1], row.sys_id)  # also where it is of another class
+        old = self.find(lineage[-1], row.sys_id)  # also if it has another class
         if old is not None:
             self.remove(old)
         for table in lineage:
             self.view(table).add(row)
 
     def remove(self, row: StoredRow) -> None:
-        """Take a row out everywhere."""
+        """Remove a row from all views."""
         for table in self.schema.lineage(row.table):
             self.view(table).remove(row)
 
     def change(self, row: StoredRow, values: Mapping[str, str], table: str | None = None) -> None:
-        """Set columns of a row in place ("" empties one); `table` reclassifies it.
+        """Set columns of a row in place ("" empties a column); `table` reclassifies it.
 
-        A row whose indexed columns change moves to the end of the order of arrival, which is what a query without
-        ORDERBY shows: real instances promise no order there either.
+        A row whose indexed columns change moves to the end of the order of insertion, which a query without ORDERBY
+        returns: real instances guarantee no order there either.
         """
         views = [self.view(t) for t in self.schema.lineage(row.table)]
         moves = table is not None and table != row.table

@@ -56,7 +56,7 @@ class TableApi:
         page = PageRequest.of(call.request)
         selection = self._select(call, page)
         sees = self._row_test(call)
-        rows = [row for row in self._tampered(selection.rows) if sees(row)]
+        rows = [row for row in self._with_page_faults(selection.rows) if sees(row)]
         if call.version == "v1" and not rows:
             raise no_record()
         render = self._renderer(call)
@@ -77,7 +77,7 @@ class TableApi:
         window = Window(offset, limit, counts=page.counts, unstable_ties=knobs.unstable_ties)
         return select(self.instance.store.view(call.table), wanted, window)
 
-    def _tampered(self, rows: list[StoredRow]) -> list[StoredRow]:
+    def _with_page_faults(self, rows: list[StoredRow]) -> list[StoredRow]:
         knobs = self.instance.knobs
         if knobs.withhold_at_end:
             rows = rows[: -knobs.withhold_at_end]
@@ -142,7 +142,7 @@ class TableApi:
         return Reply(204)
 
     def _body(self, call: ServiceNowCall, real_table: str) -> dict[str, Any]:
-        """The values to write: what the table asked lacks, or the caller may not write, is ignored in silence."""
+        """Return the values to write, without unknown columns and columns that the caller may not write."""
         try:
             body = call.request.json()
         except BadJsonError as error:

@@ -1,7 +1,7 @@
-"""The tables the sandbox ServiceNow ships: task and its classes, GRC issue and task, `u_capa`.
+"""The tables that the sandbox ServiceNow ships: task and its classes, GRC issue and task, `u_capa`.
 
-Columns of task, incident and problem cover those of ServiceNow's own sample answers; `sn_grc_issue` has besides
-its form's columns (facts/servicenow.md 8) the `u_` columns a Clause 10 mapping needs, since the base form has no
+The columns of task, incident and problem include those of ServiceNow's sample answers. `sn_grc_issue` has the columns
+of its form (facts/servicenow.md 8) and the `u_` columns that a Clause 10 mapping needs, since the base form has no
 root cause, correction or effectiveness field.
 """
 
@@ -190,7 +190,7 @@ _CAPA_ACTION = """
 
 
 def shipped_schema() -> Schema:
-    """A new schema with all shipped tables."""
+    """Return a new schema with all shipped tables."""
     schema = Schema()
     _add_tasks(schema)
     _add_grc_and_capa(schema)
@@ -217,5 +217,5 @@ def _add_grc_and_capa(schema: Schema) -> None:
 
 
 def loaded_column(table: str, name: str, kind: str = "string", reference: str = "") -> ColumnDef:
-    """A column that a loaded record has and the dictionary lacks; wide enough to hold it as it is."""
+    """Return a column that a loaded record has and the dictionary lacks, long enough for any value."""
     return ColumnDef(table, name, kind, reference=reference, max_length=65_000)

@@ -1,4 +1,4 @@
-"""The sandbox ServiceNow: routes requests to the APIs of one instance, and offers its Python door."""
+"""The sandbox ServiceNow as a tracker: routes requests to the APIs of one instance, and has a Python interface."""
 
 from __future__ import annotations
 
@@ -45,14 +45,14 @@ class ServiceNowTracker(Tracker):
     """One sandbox ServiceNow.
 
     Args:
-        clock: its clock.
-        base_url: scheme and host for links in answers; by default `http://` and the Host header.
+        clock: the sandbox clock.
+        base_url: scheme and host of links in answers; by default `http://` and the Host header.
 
     Attributes:
-        accounts: passwords, roles, OAuth clients, API keys, handed-out tokens. There are from the start
-            `admin` and `capa_sync`, both with the password `sandbox`, and for `capa_sync` one OAuth client
-            and one API key.
-        ignored_parts: query parts dropped in silence, for tests to read.
+        accounts: passwords, roles, OAuth clients, API keys, tokens. A new tracker has the accounts `admin`
+            and `capa_sync`, both with the password `sandbox`, and for `capa_sync` one OAuth client and one
+            API key.
+        ignored_parts: query parts that were dropped without an error, for tests.
     """
 
     knobs: ServiceNowKnobs
@@ -77,7 +77,7 @@ class ServiceNowTracker(Tracker):
     # --- HTTP --------------------------------------------------------------------------------------------------
 
     def now(self) -> datetime:
-        """The instance's time: the sandbox clock with its skew."""
+        """Return the instance's time: the sandbox clock plus the skew."""
         return self._instance.now()
 
     def handle(self, request: Request) -> Reply:
@@ -136,16 +136,16 @@ class ServiceNowTracker(Tracker):
     # --- Python ------------------------------------------------------------------------------------------------
 
     def load(self, source: str | Path | Iterable[str | Mapping[str, Any]]) -> dict[str, int]:
-        """Load a file or lines of the sandbox's form; see `load.py` for the form. Returns rows added by table.
+        """Load a file or lines in the sandbox's format (see `load.py`), and return the number of rows by table.
 
         Raises:
-            UserError: a line cannot be understood; nothing after it is loaded.
+            UserError: a line cannot be loaded; the lines after it are not loaded.
         """
         with self._lock:
             return Loader(self._instance).load(source)
 
     def as_user(self, user_name: str) -> ServiceNowActor:
-        """The door for a person's edits; the user need have no password."""
+        """Return the interface for a person's edits; the user needs no password."""
         return ServiceNowActor(self._instance, user_name, self._lock)
 
     def add_account(
@@ -177,20 +177,20 @@ class ServiceNowTracker(Tracker):
         return sys_id
 
     def find(self, table: str, sys_id: str) -> dict[str, str] | None:
-        """A record's columns that are not empty, whatever the ACLs say; None where there is none."""
+        """Return a record's non-empty columns without regard to ACLs; None if there is no such record."""
         with self._lock:
             row = self._instance.store.find(table, sys_id)
             return None if row is None else dict(row)
 
     def rows(self, table: str, query: str = "") -> list[dict[str, str]]:
-        """The records a query matches, whatever the ACLs say, by sys_id."""
+        """Return the records that a query matches, without regard to ACLs, sorted by sys_id."""
         with self._lock:
             wanted = self._instance.resolve(query, table, self.accounts.caller(ADMIN))
             found = matching_rows(self._instance.store.view(table), wanted)
             return sorted((dict(row) for row in found), key=lambda row: row["sys_id"])
 
     def set_audit(self, table: str, *, audited: bool) -> None:
-        """Turn a table's own audit flag in sys_dictionary. Raises ValueError where the table is unknown."""
+        """Set a table's own audit flag in sys_dictionary. Raises ValueError if the table is unknown."""
         (own,) = self.rows("sys_dictionary", f"name={table}^elementISEMPTY")
         self.as_user(ADMIN).update("sys_dictionary", own["sys_id"], {"audit": audited})
 
@@ -200,7 +200,7 @@ class ServiceNowTracker(Tracker):
             self._instance.set_property(name, value)
 
     def prune_deletions(self, before: datetime) -> None:
-        """Forget the rows of sys_audit_delete older than an instant, as retention does."""
+        """Remove the rows of sys_audit_delete that are older than an instant, as retention does."""
         oldest = before.strftime("%Y-%m-%d %H:%M:%S")
         with self._lock:
             store = self._instance.store

@@ -1,4 +1,4 @@
-"""Writing records: system fields, numbers, audit rows, journal entries, deletion audit, as the platform does it."""
+"""Writes records as the platform does: system fields, numbers, audit rows, journal entries, deletion audit."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ class WriteContext:
     """Who writes, when, and how.
 
     Attributes:
-        at: what the write is system with.
-        auto_sys_fields: False freezes sys_updated_on, sys_updated_by and sys_mod_count and lets values set sys_
-            columns, as `autoSysFields(false)` does; the change is audited all the same.
+        at: the instant that the write records.
+        auto_sys_fields: False keeps sys_updated_on, sys_updated_by and sys_mod_count, and lets values set sys_
+            columns, as `autoSysFields(false)` does; the change is still audited.
         workflow: False skips business rules and auditing, as `setWorkflow(false)` does.
     """
 
@@ -35,7 +35,7 @@ class WriteContext:
 
     @property
     def timestamp(self) -> str:
-        """The instant as the database keeps it: UTC, whole seconds."""
+        """The instant in the database's form: UTC, whole seconds."""
         return self.at.strftime(INSTANT_FORMAT)
 
 
@@ -49,12 +49,12 @@ class Writer:
         self._numbers: dict[str, int] = {}
 
     def new_id(self) -> str:
-        """A sys_id that no row has; ids do not rise with time."""
+        """Return a sys_id that no row has; ids do not rise with time."""
         self._serial += 1
         return make_id("row", str(self._serial))
 
     def insert(self, table: str, values: Mapping[str, Any], context: WriteContext) -> StoredRow:
-        """Insert a record; columns the table lacks are ignored in silence."""
+        """Insert a record; columns that the table lacks are ignored."""
         clean = self.clean(table, values, context, is_insert=True)
         notes = self._take_notes(table, clean)
         row = StoredRow(table, {**self._initial(table, clean, context), **clean})
@@ -68,7 +68,7 @@ class Writer:
         return row
 
     def update(self, row: StoredRow, values: Mapping[str, Any], context: WriteContext) -> bool:
-        """Update a record; tells whether anything was written. Equal values touch nothing, not even sys_mod_count."""
+        """Update a record and return whether anything changed. Equal values do not raise sys_mod_count."""
         clean = self.clean(row.table, values, context)
         notes = self._take_notes(row.table, clean)
         changed = {name: value for name, value in clean.items() if row.get(name, "") != value}
@@ -93,7 +93,7 @@ class Writer:
         return True
 
     def delete(self, row: StoredRow, context: WriteContext) -> None:
-        """Delete a record; its audit and journal rows stay, and `sys_audit_delete` files it under its real class."""
+        """Delete a record; its audit and journal rows stay, and `sys_audit_delete` records it with its real class."""
         self.store.remove(row)
         if context.workflow and self.schema.audits_deletes(row.table):
             shown = row.get(self.schema.display_column(row.table), "")
@@ -102,7 +102,7 @@ class Writer:
     def clean(
         self, table: str, values: Mapping[str, Any], context: WriteContext, *, is_insert: bool = False
     ) -> dict[str, str]:
-        """The values that will be written: known columns only, as strings, cut to the column's length."""
+        """Return the values to write: known columns only, as strings, cut to the column's length."""
         columns = self.schema.columns(table)
         free = {"sys_class_name", "sys_tags", "sys_domain", *(("sys_id",) if is_insert else ())}
         found: dict[str, str] = {}
@@ -140,7 +140,7 @@ class Writer:
         return wanted if wanted in self.schema and wanted != row.table else None
 
     def _take_notes(self, table: str, clean: dict[str, str]) -> dict[str, str]:
-        """Take the journal columns out of the values: the record itself never holds them."""
+        """Remove the journal columns from the values, since a record never holds them, and return them."""
         columns = self.schema.columns(table)
         names = [name for name in clean if columns[name].type in JOURNAL]
         notes = {name: clean.pop(name) for name in names}
@@ -179,7 +179,7 @@ class Writer:
 
 
 def as_text(value: Any) -> str:
-    """A JSON value as the database's text: references give their value, true is "true", null is empty."""
+    """Convert a JSON value to the database's text: a reference to its value, true to "true", null to ""."""
     if isinstance(value, Mapping):
         return as_text(value.get("value", ""))
     if value is None:

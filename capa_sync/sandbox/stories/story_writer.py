@@ -114,7 +114,7 @@ class StoryWriter:
         """Finish the action and record who was informed."""
         evidence = self.topic["evidence"] if proven else ""
         self._add(ago, self.owner, FinishAction(evidence))
-        informed: Fields = {"communicated_to": self.topic["told"], "communicated_at": Day(ago)}
+        informed: Fields = {"communicated_to": self.topic["informed"], "communicated_at": Day(ago)}
         self._add(ago, self.owner, ChangeStage("implemented", informed))
 
     def verify(self, ago: int) -> None:

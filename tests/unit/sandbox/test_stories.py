@@ -31,7 +31,7 @@ NOW = datetime(2026, 11, 24, 14, 0, tzinfo=UTC)
 
 @dataclass
 class World:
-    """The three trackers after a telling."""
+    """The three trackers after all stories are played."""
 
     clock: SandboxClock
     cloud: JiraTracker
@@ -74,7 +74,7 @@ def world() -> World:
 
 
 def test_each_rule_has_a_story_and_a_clean_twin_in_each_tracker(world: World) -> None:
-    """Twelve plots are told twice in three trackers, and with five more there are 77 tickets."""
+    """Twelve rule cases are played twice in three trackers, and with five more stories there are 77 tickets."""
     wanted = {f"{source}/{rule}/{twin}" for source in SOURCES for rule in RULE_CASES for twin in TWINS}
     assert len(wanted) == 72
     extras = {"jira/joined", "servicenow/joined", "jira-dc/improvement", "servicenow/rejected", "jira/quarantined"}
@@ -138,7 +138,7 @@ def test_texts_have_no_slot_left_and_fit(world: World) -> None:
 
 
 def test_the_shipped_people_file_knows_everybody(world: World) -> None:
-    """The cast's accounts stand in mappings/people.yaml, and who has left is inactive in all trackers."""
+    """The accounts of the people are in mappings/people.yaml, and who has left is inactive in all trackers."""
     people = YAML(typ="safe").load((starter_path("mappings") / "people.yaml").read_text(encoding="utf-8"))["people"]
     assert set(people) == set(PEOPLE)
     for one in PEOPLE.values():
