@@ -244,7 +244,7 @@ class JiraClient:
             self._speaker = unquote(speaker)
 
     @contextmanager
-    def one_doubt(self) -> Iterator[None]:
+    def proven_once(self) -> Iterator[None]:
         """Prove our identity once, at the end of a block, when Jira refused a request of the block with 400.
 
         Raises Authentication when Jira no longer knows us as the same account: then no answer of the block is valid.

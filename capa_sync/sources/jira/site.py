@@ -139,7 +139,7 @@ class SiteReader:
     def _known_of(self, ids: list[str], ask: Callable[[Sequence[str]], list[Issue]]) -> tuple[list[Issue], set[str]]:
         """Search the ids that Jira knows; return the rows, and the ids that Jira called unknown."""
         lost: set[str] = set()
-        with self.client.one_doubt():
+        with self.client.proven_once():
             while left := [id_ for id_ in ids if id_ not in lost]:
                 try:
                     return ask(left), lost

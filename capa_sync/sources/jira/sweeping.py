@@ -98,12 +98,12 @@ class Sweeping:
     def _pages(
         self, swept: Sequence[SweepPage], begun: SweepState, rest: dict[str, Any], slot: str, total: int | None
     ) -> Iterator[Page]:
-        owners = [_drafts(sweep_page) for sweep_page in swept]
-        ids = [[draft.id for draft in drafts] for drafts in owners]
-        readings, skipped = self._read(owners, is_whole=begun.since is None)
+        draft_pages = [_drafts(sweep_page) for sweep_page in swept]
+        ids = [[draft.id for draft in drafts] for drafts in draft_pages]
+        readings, skipped = self._read(draft_pages, is_whole=begun.since is None)
         self._portion.learn(readings)
         left = {reading.ticket.id: reading for reading in readings}
-        del owners, readings  # frees the memory of committed tickets while the next page is made
+        del draft_pages, readings  # frees the memory of committed tickets while the next page is made
         own = {id_ for some in ids for id_ in some}
         # related tickets go with the first page: no cursor may be ahead of an action that its page named
         related: Sequence[Reading] = [left.pop(id_) for id_ in [*left] if id_ not in own]
@@ -115,9 +115,9 @@ class Sweeping:
             yield Page((*related, *found), cursor, complete=False, total=page_total, skipped=tuple(skipped))
             related, skipped = (), []
 
-    def _read(self, owners: list[list[Draft]], *, is_whole: bool) -> tuple[list[Reading], list[Skip]]:
+    def _read(self, draft_pages: list[list[Draft]], *, is_whole: bool) -> tuple[list[Reading], list[Skip]]:
         site, family = self._site, self._family
-        drafts = list({draft.id: draft for page in owners for draft in page}.values())
+        drafts = list({draft.id: draft for page in draft_pages for draft in page}.values())
         for draft in drafts:
             if site.kinship.may_be_action(draft.fields):
                 self._outside.note_inside(draft.id)

@@ -93,7 +93,7 @@ class JiraWriter:
             return None
         if write.kind is WriteKind.COMMENT and not write.is_removal:
             return self._look_up_comment(write, remote_id, ticket)
-        return Delivered(stamp=_stamp(ticket)) if self._is_done(write, remote_id, ticket) else None
+        return Delivered(stamp=_updated_of(ticket)) if self._is_done(write, remote_id, ticket) else None
 
     def _is_done(self, write: Write, remote_id: str, ticket: dict[str, Any]) -> bool:
         """Tell whether labels or property have the desired state, or what the write removes is gone."""
@@ -129,15 +129,15 @@ class JiraWriter:
         ticket = self._ticket(write)
         if write.is_removal:
             remove_comment(self._client, write, remote_id, self._me)
-            return Delivered(stamp=self._stamp_now(write))
+            return Delivered(stamp=self._updated_now(write))
         body = self._body(write)
         if remote_id and self._update(write, remote_id, body, ticket):
-            return Delivered(remote_id, self._stamp_now(write))
+            return Delivered(remote_id, self._updated_now(write))
         found = find_own_comment(self._client, write.ticket_id, self._me, write.marker)
         if found and found != remote_id and self._update(write, found, body, ticket):
-            return Delivered(found, self._stamp_now(write))
+            return Delivered(found, self._updated_now(write))
         if remote_id:
-            return Delivered(stamp=_stamp(ticket), deleted_by_person=True)
+            return Delivered(stamp=_updated_of(ticket), deleted_by_person=True)
         return self._create(write, body, ticket)
 
     def _body(self, write: Write) -> Any:
@@ -188,7 +188,7 @@ class JiraWriter:
             is_public = is_desk and is_shown_to_customers(self._client, id_, answer)
         if is_public:
             raise take_back(self._client, write, id_)
-        return Delivered(id_, self._stamp_now(write))
+        return Delivered(id_, self._updated_now(write))
 
     @contextmanager
     def _after_sending(self) -> Iterator[None]:
@@ -209,7 +209,7 @@ class JiraWriter:
                     require_internal(self._client, write, id_, found)
                 elif is_service_desk(ticket) and is_shown_to_customers(self._client, id_, found):
                     raise take_back(self._client, write, id_)
-                return Delivered(id_, _stamp(ticket))
+                return Delivered(id_, _updated_of(ticket))
         return None
 
     # labels and property
@@ -218,14 +218,14 @@ class JiraWriter:
         ticket = self._ticket(write)
         orders = self._label_orders(write, ticket)
         if not orders:
-            return Delivered(stamp=_stamp(ticket))
+            return Delivered(stamp=_updated_of(ticket))
         self._client.write("PUT", f"issue/{write.ticket_id}", {"update": {"labels": orders}})
         with self._after_sending():
             after = self._ticket(write)
         if self._label_orders(write, after):
             message = f"{write.ticket_key}: Jira accepted the labels and did not set them"
             raise WriteRefused(self.name, f"{message}; is Labels on the edit screen, and may we edit?")
-        return Delivered(stamp=_stamp(after))
+        return Delivered(stamp=_updated_of(after))
 
     def _label_orders(self, write: Write, ticket: dict[str, Any]) -> list[dict[str, str]]:
         """Return the update verbs that are still needed, one for each label."""
@@ -242,7 +242,7 @@ class JiraWriter:
         elif not self._has_property(write):
             value = {MARKER: write.marker, **write.fields}
             self._client.write("PUT", f"issue/{write.ticket_id}/properties/{PROPERTY_KEY}", value)
-        return Delivered(stamp=self._stamp_now(write))
+        return Delivered(stamp=self._updated_now(write))
 
     def _has_property(self, write: Write) -> bool:
         """Tell whether the issue property already has this value, whichever register set it."""
@@ -251,11 +251,11 @@ class JiraWriter:
         said = {key: text for key, text in value.items() if key != MARKER} if isinstance(value, dict) else None
         return said == dict(write.fields)
 
-    def _stamp_now(self, write: Write) -> str:
+    def _updated_now(self, write: Write) -> str:
         """Return the ticket's `updated` after our write; "" when it cannot be read, for the write itself is done."""
         try:
             ticket = self._find_ticket(write)
-            return _stamp(ticket) if ticket else ""
+            return _updated_of(ticket) if ticket else ""
         except Exception:  # noqa: BLE001 - whatever the answer contains, the write is done
             return ""
 
@@ -274,5 +274,5 @@ def _labels_in(source: str, fields: dict[str, Any], write: Write) -> set[str]:
     return set(labels or ())
 
 
-def _stamp(ticket: dict[str, Any]) -> str:
+def _updated_of(ticket: dict[str, Any]) -> str:
     return in_utc(str((ticket.get("fields") or {}).get("updated") or ""))

@@ -108,5 +108,5 @@ class Filling:
 
 
 def _newest(pager: KeysetPager, rows: Sequence[Row], state: TableState) -> Position | None:
-    places = [place for place in map(pager.position_of, rows) if place.stamp <= state.floor]
+    places = [place for place in map(pager.position_of, rows) if place.changed_at <= state.floor]
     return max([*places, *([state.newest] if state.newest else [])], default=None)

@@ -57,7 +57,7 @@ class Following:
                 is_lost = True
             is_first = False
             fresh = self.news(shelf, answer.rows)
-            reached = [place for place in map(pager.position_of, answer.rows) if place.stamp <= settled]
+            reached = [place for place in map(pager.position_of, answer.rows) if place.changed_at <= settled]
             if reached and (state.at is None or reached[-1] > state.at):
                 state, is_lost = replace(state, at=reached[-1], anchored=True), False
             states.of[shelf.table] = state

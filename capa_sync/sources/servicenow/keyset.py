@@ -18,15 +18,15 @@ from capa_sync.sources.servicenow.answers import Row, TableAnswer, value_of
 from capa_sync.sources.servicenow.client import SYS_ID
 from capa_sync.sources.servicenow.query import condition, join, markers, meets
 
-_STAMP_LENGTH = len("2026-01-01 00:00:00")
-STAMP = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d")
+_TIME_LENGTH = len("2026-01-01 00:00:00")
+PLATFORM_TIME = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d")
 
 
 @dataclass(frozen=True, slots=True, order=True)
 class Position:
     """A row's place in the order of change: its update time (UTC text, whole seconds), then its sys_id."""
 
-    stamp: str
+    changed_at: str
     sys_id: str
 
 
@@ -38,16 +38,16 @@ class Fetch(Protocol):
         ...
 
 
-def to_stamp(instant: datetime) -> str:
+def to_platform_time(instant: datetime) -> str:
     """Write an instant as the platform stores it: UTC, whole seconds."""
     return instant.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S")
 
 
-def from_stamp(stamp: str) -> datetime:
+def from_platform_time(text: str) -> datetime:
     """Read a stored instant. Raises ValueError."""
-    if len(stamp) != _STAMP_LENGTH:
-        raise ValueError(stamp)
-    return datetime.fromisoformat(f"{stamp}+00:00")
+    if len(text) != _TIME_LENGTH:
+        raise ValueError(text)
+    return datetime.fromisoformat(f"{text}+00:00")
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,10 +115,10 @@ class KeysetPager:
         """Yield pages of rows with one update time, above one sys_id."""
         low, operator, offset = at.sys_id, ">=" if inclusive else ">", 0
         while True:
-            same = condition(self.column, "=", at.stamp)
+            same = condition(self.column, "=", at.changed_at)
             query = join(self.base, same, condition("sys_id", operator, low), "ORDERBYsys_id")
             answer = self.fetch(query, offset=offset)
-            self._check(answer, partial(self._is_tie, at.stamp, low, operator))
+            self._check(answer, partial(self._is_tie, at.changed_at, low, operator))
             yield answer
             if answer.is_end:
                 return
@@ -128,7 +128,7 @@ class KeysetPager:
 
     def _later(self, position: Position | None) -> TableAnswer:
         """Return the next page of later update times that has rows, or the page that ends the reading."""
-        later = condition(self.column, ">", position.stamp) if position else ""
+        later = condition(self.column, ">", position.changed_at) if position else ""
         query, offset = join(self.base, later, f"ORDERBY{self.column}", "ORDERBYsys_id"), 0
         while True:
             answer = self.fetch(query, offset=offset)
@@ -141,11 +141,11 @@ class KeysetPager:
         return self.id_of(row).lower() > low.lower()
 
     def _is_later(self, position: Position, row: Row) -> bool:
-        return value_of(row, self.column) > position.stamp
+        return value_of(row, self.column) > position.changed_at
 
-    def _is_tie(self, stamp: str, low: str, operator: str, row: Row) -> bool:
+    def _is_tie(self, changed_at: str, low: str, operator: str, row: Row) -> bool:
         is_same = operator == ">=" and self.id_of(row).lower() == low.lower()
-        return value_of(row, self.column) == stamp and (is_same or self._is_above(low, row))
+        return value_of(row, self.column) == changed_at and (is_same or self._is_above(low, row))
 
     def _check(self, answer: TableAnswer, holds: Callable[[Row], bool] | None, *, by_id: bool = False) -> None:
         """Refuse a page that has a row that the query excludes, or rows out of order (facts 0.1)."""
@@ -172,12 +172,12 @@ class KeysetPager:
 
     def position_of(self, row: Row) -> Position:
         """Return a row's position. Raises BadAnswer when we may not read its update time."""
-        stamp = value_of(row, self.column)
-        if not STAMP.fullmatch(stamp):
+        changed_at = value_of(row, self.column)
+        if not PLATFORM_TIME.fullmatch(changed_at):
             raise BadAnswer(
                 self.source, f"{self.table}: a row came without {self.column}; we need the right to read it"
             )
-        return Position(stamp, self.id_of(row))
+        return Position(changed_at, self.id_of(row))
 
 
 def _meets_all(row: Row, allowed: Mapping[str, frozenset[str]]) -> bool:

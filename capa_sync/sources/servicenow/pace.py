@@ -13,18 +13,18 @@ class Pace:
     """The moving average over all sessions of a source.
 
     Attributes:
-        told_at: the instance's clock in its newest answer with a date. clock_offset: that minus our own clock.
+        server_time: the instance's clock in its newest answer with a date. clock_offset: that minus our own clock.
     """
 
     def __init__(self) -> None:
         self._seconds: float | None = None
-        self.told_at: datetime | None = None
+        self.server_time: datetime | None = None
         self.clock_offset: timedelta | None = None
 
     def note_date(self, date: datetime | None, ours: datetime) -> None:
         """Note the date of an answer, and our own clock when it came."""
         if date is not None:
-            self.told_at, self.clock_offset = date, date - ours
+            self.server_time, self.clock_offset = date, date - ours
 
     def note(self, seconds: float) -> None:
         """Note how long an answer took."""

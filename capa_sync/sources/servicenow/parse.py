@@ -21,7 +21,7 @@ from capa_sync.model.patterns import SYS_ID, SYS_ID_LIST
 from capa_sync.model.ticket import Part, RawChange, RawComment, SourceTicket
 from capa_sync.model.values import BLANK, Raw
 from capa_sync.sources.bodies import UNREADABLE
-from capa_sync.sources.servicenow.keyset import STAMP, from_stamp
+from capa_sync.sources.servicenow.keyset import PLATFORM_TIME, from_platform_time
 from capa_sync.sources.servicenow.markup import markup_value
 from capa_sync.sources.servicenow.order import in_true_order
 from capa_sync.sources.servicenow.parts import AUDIT, JOURNAL, JOURNAL_COLUMNS, LABELS, REACH, RECORD, Reach
@@ -66,8 +66,8 @@ class ServiceNowParser:
         sys_id, table = _value(row.get("sys_id")), record.get("table", "")
         key = _value(row.get("number")) or sys_id
         try:
-            updated_at = from_stamp(_value(row.get("sys_updated_on")))
-            created_at = from_stamp(_value(row.get("sys_created_on")) or _value(row.get("sys_updated_on")))
+            updated_at = from_platform_time(_value(row.get("sys_updated_on")))
+            created_at = from_platform_time(_value(row.get("sys_created_on")) or _value(row.get("sys_updated_on")))
         except ValueError:
             raise Skippable(
                 self._source, key or "(no sys_id)", "sys_created_on or sys_updated_on is missing"
@@ -176,20 +176,20 @@ def _plain(value: str) -> Raw:
 
 
 def _iso(value: str) -> str:
-    return f"{value[:10]}T{value[11:]}Z" if STAMP.fullmatch(value) else value
+    return f"{value[:10]}T{value[11:]}Z" if PLATFORM_TIME.fullmatch(value) else value
 
 
 def _changes(rows: Sequence[Body], labels: Body) -> list[RawChange]:
     columns, users = labels.get("columns", {}), labels.get("users", {})
     words = _Words(labels.get("choices", {}), labels.get("people", {}), frozenset(labels.get("html", ())))
     found: list[RawChange] = []
-    stamp, at = "", _NEVER
+    previous, at = "", _NEVER
     entries = [row for row in rows if row.get("fieldname") not in _BOOKKEEPING]
     for order, update in enumerate(in_true_order(entries)):
         for row in update:
             column, made, by = row.get("fieldname", ""), row.get("sys_created_on", ""), row.get("user", "")
-            if made != stamp or at is _NEVER:  # the rows of one update share it
-                stamp, at = made, from_stamp(made)
+            if made != previous or at is _NEVER:  # the rows of one update share it
+                previous, at = made, from_platform_time(made)
             old, new = words.past(column, row.get("oldvalue", "")), words.past(column, row.get("newvalue", ""))
             name = columns.get(column, column)
             found.append(RawChange(row.get("sys_id", ""), at, order, column, name, old, new, users.get(by, by)))
@@ -234,7 +234,7 @@ def _comments(rows: Sequence[Body], labels: Body) -> list[RawComment]:
     return [
         RawComment(
             id=_value(row.get("sys_id")),
-            at=from_stamp(_value(row.get("sys_created_on"))),
+            at=from_platform_time(_value(row.get("sys_created_on"))),
             by=_user(_value(row.get("sys_created_by")), labels),
             text=_value(row.get("value")),
             internal=_value(row.get("element")) == "work_notes",

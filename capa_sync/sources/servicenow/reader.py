@@ -26,7 +26,7 @@ from capa_sync.sources.servicenow.directory import InstanceDirectory
 from capa_sync.sources.servicenow.filling import Filling
 from capa_sync.sources.servicenow.following import Following
 from capa_sync.sources.servicenow.history import AuditReader, batches
-from capa_sync.sources.servicenow.keyset import to_stamp
+from capa_sync.sources.servicenow.keyset import to_platform_time
 from capa_sync.sources.servicenow.missing import Missing
 from capa_sync.sources.servicenow.options import ServiceNowOptions
 from capa_sync.sources.servicenow.parse import ServiceNowParser
@@ -113,8 +113,8 @@ class ServiceNowSource:
         self._prepare()
         shelves = self._tables.all
         states = States(cursor, tuple(shelf.table for shelf in shelves), full=full)
-        if self.client.pace.told_at is not None:
-            states.forget_future(to_stamp(self.client.pace.told_at))
+        if self.client.pace.server_time is not None:
+            states.forget_future(to_platform_time(self.client.pace.server_time))
         for shelf in shelves:
             if states.of[shelf.table].filling and (full or states.of[shelf.table].at is None):
                 yield from self._filling.fill(shelf, states)

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from capa_sync.model.ticket import Cursor
-from capa_sync.sources.servicenow.keyset import Position, from_stamp
+from capa_sync.sources.servicenow.keyset import Position, from_platform_time
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,22 +74,22 @@ class States:
     def forget_future(self, present: str) -> None:
         """Start again with tables whose position lies in the instance's future: its clock was ahead once."""
         for name, state in self.of.items():
-            if state.at is not None and state.at.stamp > present:
+            if state.at is not None and state.at.changed_at > present:
                 self.of[name] = TableState()
                 self._watermark = None
 
     def cursor(self) -> Cursor:
         """Return the present cursor; its watermark never goes back."""
-        reached = [state.at.stamp for state in self.of.values() if state.at is not None]
+        reached = [state.at.changed_at for state in self.of.values() if state.at is not None]
         watermark: datetime | None = self._watermark
         if reached:
-            newest = from_stamp(max(reached))
+            newest = from_platform_time(max(reached))
             watermark = newest if watermark is None else max(newest, watermark)
         return Cursor(state={"tables": {name: self.of[name].to_json() for name in self._tables}}, watermark=watermark)
 
 
 def _pair(position: Position | None) -> list[str] | None:
-    return None if position is None else [position.stamp, position.sys_id]
+    return None if position is None else [position.changed_at, position.sys_id]
 
 
 def _position(pair: Any) -> Position | None:

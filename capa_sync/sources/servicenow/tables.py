@@ -11,7 +11,7 @@ from capa_sync.sources.servicenow.answers import Row, TableAnswer, value_of
 from capa_sync.sources.servicenow.assembly import Shelf
 from capa_sync.sources.servicenow.client import SYS_ID, TableClient
 from capa_sync.sources.servicenow.history import batches
-from capa_sync.sources.servicenow.keyset import KeysetPager, Position, to_stamp
+from capa_sync.sources.servicenow.keyset import KeysetPager, Position, to_platform_time
 from capa_sync.sources.servicenow.options import ServiceNowOptions
 from capa_sync.sources.servicenow.query import join, one_of, prefixed
 
@@ -113,12 +113,12 @@ class Tables:
 
     def settled_before(self, at: datetime) -> str:
         """Return the instant up to which no new row can appear, by the instance's own clock."""
-        return to_stamp(at - max(self._options.overlap, _SHORTEST_OVERLAP))
+        return to_platform_time(at - max(self._options.overlap, _SHORTEST_OVERLAP))
 
     def newest_before(self, shelf: Shelf, ceiling: Position) -> Position | None:
         """Find the newest visible row at or below a position, as a new anchor."""
         order = "ORDERBYDESCsys_updated_on^ORDERBYDESCsys_id"
-        query = join(self._own(shelf), f"sys_updated_on<={ceiling.stamp}", order)
+        query = join(self._own(shelf), f"sys_updated_on<={ceiling.changed_at}", order)
         answer = self.ask(shelf, query, limit=_LOOK_BACK, fields=("sys_id", "sys_updated_on"), counted=False)
         pager = self.change_pager(shelf)
         places = [place for place in map(pager.position_of, answer.rows) if place <= ceiling]

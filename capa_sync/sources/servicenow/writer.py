@@ -22,7 +22,7 @@ from capa_sync.sources.servicenow.directory import InstanceDirectory
 from capa_sync.sources.servicenow.history import AuditReader
 from capa_sync.sources.servicenow.options import ServiceNowOptions
 
-_STAMPS = ("sys_id", "sys_updated_on")
+_ID_AND_UPDATE = ("sys_id", "sys_updated_on")
 
 
 class ServiceNowWriter:
@@ -83,7 +83,7 @@ class ServiceNowWriter:
         changed = _differing(row, wanted)
         if not changed:
             return Delivered(stamp=value_of(row, "sys_updated_on"))
-        answer = self._client.patch(self._options.table, write.ticket_id, changed, (*_STAMPS, *changed))
+        answer = self._client.patch(self._options.table, write.ticket_id, changed, (*_ID_AND_UPDATE, *changed))
         self._compare(changed, answer)
         return Delivered(stamp=value_of(answer, "sys_updated_on"))
 
@@ -121,7 +121,7 @@ class ServiceNowWriter:
         if found is not None:
             return found
         note = f"{plain_text(write.text.without_secrets().plain())}\n\n{marker_of(write)}"
-        self._client.patch(self._options.table, write.ticket_id, {"work_notes": note}, _STAMPS)
+        self._client.patch(self._options.table, write.ticket_id, {"work_notes": note}, _ID_AND_UPDATE)
         return self._confirm(write)
 
     def _confirm(self, write: Write) -> Delivered:
@@ -171,7 +171,7 @@ class ServiceNowWriter:
         return Delivered(stamp=value_of(row, "sys_updated_on")) if is_there else None
 
     def _record(self, write: Write, columns: Sequence[str], *, display: bool = False) -> Row:
-        fields = (*_STAMPS, *columns)
+        fields = (*_ID_AND_UPDATE, *columns)
         row = self._client.one(self._options.table, write.ticket_id, fields, display=display)
         if row is None:
             raise WriteRefused(self._options.name, f"{write.ticket_key} is gone or hidden from us", permanent=True)
