@@ -102,7 +102,7 @@ def test_refusals_are_not_believed_when_they_are_not_given_to_us(face: str) -> N
         source.restart()
         source.source.identify()
         site = source.source._signed.site  # type: ignore[union-attr]
-        site.client._speaker = "somebody else"
+        site.client.identity.account = "somebody else"
         with pytest.raises(Authentication):
             site.in_query(["99999999"])
         assert site.gone == set()

@@ -24,9 +24,9 @@ from capa_sync.ports import Parser
 from capa_sync.sources.bodies import UNREADABLE
 from capa_sync.sources.decoding import decode_json
 from capa_sync.sources.jira.changes import FieldNames
+from capa_sync.sources.jira.draft import Draft
 from capa_sync.sources.jira.markup import to_adf, to_wiki
 from capa_sync.sources.jira.parts import comments_part, history_part, undecorate
-from capa_sync.sources.jira.whole import Draft
 from capa_sync.sources.servicenow.answers import lean, value_of
 from capa_sync.sources.servicenow.parts import AUDIT, JOURNAL, RECORD, part_of
 from capa_sync.sources.servicenow.writer import plain_text

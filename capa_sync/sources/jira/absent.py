@@ -7,8 +7,8 @@ from typing import Any
 
 from capa_sync.ports import MirrorLookup
 from capa_sync.sources.jira.client import JiraClient
+from capa_sync.sources.jira.draft import Draft
 from capa_sync.sources.jira.parts import record_part
-from capa_sync.sources.jira.whole import Draft
 
 PLACES = ("issuelinks", "subtasks", "attachment")
 """Fields that every complete issue has, if only as an empty list; so has `comment`, which is read separately."""

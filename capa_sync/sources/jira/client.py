@@ -6,11 +6,9 @@ headers and bodies) are not used (facts/jira.md 0 and 1.3).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
-from urllib.parse import unquote
 
 import orjson
 import requests
@@ -36,9 +34,9 @@ from capa_sync.sources.jira import answers
 from capa_sync.sources.jira.bearer import BearerAuth
 from capa_sync.sources.jira.door import check_reading_post, check_write
 from capa_sync.sources.jira.gate import EndpointGate
+from capa_sync.sources.jira.identity import IdentityCheck
 from capa_sync.sources.jira.network import is_local, may_have_arrived
 from capa_sync.sources.jira.options import JiraAuth, JiraOptions
-from capa_sync.sources.jira.values import account_of
 from capa_sync.sources.retry import RetryPolicy, overload
 from capa_sync.sources.sizes import goal_of
 from capa_sync.sources.transport import hold_to
@@ -86,8 +84,7 @@ class JiraClient:
         self._retry = retry
         self._budget = budget
         self._gate = gate or EndpointGate(options.name, clock)
-        self._speaker = ""
-        self._defers_doubt = self._is_doubtful = False
+        self.identity = IdentityCheck(options.name, lambda: self._read("GET", "myself", None, None))
         self.answered_at: datetime | None = None
         """The tracker's own instant (HTTP Date) of the newest answer; None when that answer has no date."""
         self.answered_bytes = 0
@@ -100,11 +97,6 @@ class JiraClient:
         self.clock_offset: timedelta | None = None
         """The tracker's instant minus our own clock's when that answer came."""
         self._session = self._sign_in(options)
-
-    @property
-    def speaker(self) -> str:
-        """The account that Jira names in its answers, "" when no answer named one."""
-        return self._speaker
 
     def _sign_in(self, options: JiraOptions) -> requests.Session:
         auth = options.auth
@@ -203,7 +195,7 @@ class JiraClient:
             found = answers.decode(self.source, what, answer.headers, answer.content)
             if found is None:  # otherwise the caller would take it for a 404
                 raise BadAnswer(self.source, f"{what}: the answer is null")
-            self._check_speaker(answer, path)
+            self.identity.check(answer.headers, path)
             self._note_date(answer.headers.get("Date"))
             self.answered_bytes = len(answer.content)
             return found
@@ -224,45 +216,11 @@ class JiraClient:
         if problem is not None:
             raise problem
         if status == 400:
-            if self._defers_doubt:
-                self._is_doubtful = True
-            else:
-                self._doubt(what)  # an anonymous reader is told that a known project does not exist
+            self.identity.doubt(what)  # to an anonymous reader a known project does not exist
             words = answers.error_text(answer.content)
             raise BadRequest(self.source, f"{what}: Jira does not understand it: {words or 'no reason given'}")
         if not 200 <= status < 300:
             raise answers.read_refusal(self.source, what, status, answer.content)
-
-    def _check_speaker(self, answer: requests.Response, path: str) -> None:
-        """Refuse an answer that Jira gave to another account than the first answer."""
-        speaker = answer.headers.get("X-AACCOUNTID", answer.headers.get("X-AUSERNAME"))
-        if speaker is None:
-            self._doubt(path)
-        elif self._speaker and unquote(speaker) != self._speaker:
-            raise Authentication(self.source, "the answer is not given to our account: the sign-in is lost")
-        else:
-            self._speaker = unquote(speaker)
-
-    @contextmanager
-    def proven_once(self) -> Iterator[None]:
-        """Prove our identity once, at the end of a block, when Jira refused a request of the block with 400.
-
-        Raises Authentication when Jira no longer knows us as the same account: then no answer of the block is valid.
-        """
-        self._defers_doubt, self._is_doubtful = True, False
-        try:
-            yield
-        finally:
-            self._defers_doubt = False
-            if self._is_doubtful:
-                self._doubt("")
-
-    def _doubt(self, path: str) -> None:
-        """Ask who we are after an answer that names no account, where earlier answers named one."""
-        if self._speaker and not path.endswith("myself"):
-            me = self._read("GET", "myself", None, None)
-            if not isinstance(me, dict) or account_of(me) != self._speaker:
-                raise Authentication(self.source, "Jira does not know us any more: the sign-in is lost")
 
     def _overload(self, answer: requests.Response, what: str) -> Retryable | NotBefore | None:
         return overload(self.source, answer.status_code, answer.headers, self._clock.now(), what)

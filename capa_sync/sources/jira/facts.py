@@ -40,7 +40,7 @@ def read_me(client: JiraClient) -> dict[str, Any]:
     me = _object(client, client.get("myself"), "myself")
     if not account_of(me):
         raise Authentication(client.source, "Jira does not say who we are: the sign-in is lost")
-    if client.speaker and account_of(me) != client.speaker:
+    if client.identity.account and account_of(me) != client.identity.account:
         raise BadAnswer(client.source, "myself shows another account than the one that the answers are given to")
     return me
 

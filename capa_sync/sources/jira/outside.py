@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from capa_sync.sources.jira.draft import Draft
 from capa_sync.sources.jira.paging import ALL_FIELDS
 from capa_sync.sources.jira.site import SiteReader
-from capa_sync.sources.jira.whole import Draft
 
 
 class Outside:

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from capa_sync.model.ticket import Cursor, Page
+from capa_sync.sources.jira.draft import Draft
 from capa_sync.sources.jira.facts import prove_identity
 from capa_sync.sources.jira.family import Family
 from capa_sync.sources.jira.outside import Outside
@@ -17,7 +18,6 @@ from capa_sync.sources.jira.site import Issue, SiteReader
 from capa_sync.sources.jira.sweep import SweepState, instant_ms
 from capa_sync.sources.jira.sweeping import Sweeping
 from capa_sync.sources.jira.times import epoch_ms
-from capa_sync.sources.jira.whole import Draft
 
 _AHEAD_MS = 60_000
 """An `updated` further ahead of the tracker's present than this is not explained by the whole seconds of a Date."""

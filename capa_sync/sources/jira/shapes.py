@@ -6,6 +6,7 @@ ticket that is gone, it would change presences, lose changes or double a comment
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from capa_sync.errors import BadAnswer
@@ -61,3 +62,11 @@ def entry_ids(source: str, rows: list[Object], what: str) -> list[str]:
     if not all(ids) or len(set(ids)) < len(ids):
         raise BadAnswer(source, f"{what}: entries without ids, or twice the same")
     return ids
+
+
+def items_and_total(page: Mapping[str, Any] | None, name: str) -> tuple[list[Any], int]:
+    """Return the items of a nested list and the total that the list states."""
+    found = page.get(name) if page else None
+    items = [item for item in found if isinstance(item, dict)] if isinstance(found, list) else []
+    total = page.get("total") if page else None
+    return items, total if isinstance(total, int) else len(items)

@@ -15,6 +15,7 @@ from capa_sync.sources.jira.byid import ById
 from capa_sync.sources.jira.changes import FieldNames
 from capa_sync.sources.jira.children import Kinship
 from capa_sync.sources.jira.client import BadRequest, JiraClient
+from capa_sync.sources.jira.draft import Draft
 from capa_sync.sources.jira.history import chunks
 from capa_sync.sources.jira.options import JiraOptions
 from capa_sync.sources.jira.paging import ALL_FIELDS, Search
@@ -22,7 +23,7 @@ from capa_sync.sources.jira.parse import JiraParser
 from capa_sync.sources.jira.people import JiraAccounts
 from capa_sync.sources.jira.query import OLDEST_FIRST, JqlQuery, ids_condition
 from capa_sync.sources.jira.times import epoch_ms, from_epoch_ms
-from capa_sync.sources.jira.whole import Assembler, Draft
+from capa_sync.sources.jira.whole import Assembler
 
 IDS_AT_ONCE = 500
 Issue = dict[str, Any]
@@ -139,7 +140,7 @@ class SiteReader:
     def _known_of(self, ids: list[str], ask: Callable[[Sequence[str]], list[Issue]]) -> tuple[list[Issue], set[str]]:
         """Search the ids that Jira knows; return the rows, and the ids that Jira called unknown."""
         lost: set[str] = set()
-        with self.client.proven_once():
+        with self.client.identity.proven_once():
             while left := [id_ for id_ in ids if id_ not in lost]:
                 try:
                     return ask(left), lost

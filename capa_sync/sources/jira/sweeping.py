@@ -8,6 +8,7 @@ from typing import Any
 
 from capa_sync.errors import Fatal
 from capa_sync.model.ticket import Cursor, Page, Reading
+from capa_sync.sources.jira.draft import Draft
 from capa_sync.sources.jira.facts import prove_identity
 from capa_sync.sources.jira.family import Family, inside, outside
 from capa_sync.sources.jira.history import chunks
@@ -16,7 +17,7 @@ from capa_sync.sources.jira.portion import Portion
 from capa_sync.sources.jira.query import NEWEST_CHANGE_FIRST
 from capa_sync.sources.jira.site import SiteReader
 from capa_sync.sources.jira.sweep import Sweep, SweepPage, SweepState, instant_ms
-from capa_sync.sources.jira.whole import Draft, Skip
+from capa_sync.sources.jira.whole import Skip
 
 
 class Sweeping:

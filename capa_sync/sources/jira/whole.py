@@ -3,89 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from capa_sync.errors import AnswerTooLarge, BadAnswer, Retryable, Skippable
-from capa_sync.model.ticket import Part, Reading, Role
+from capa_sync.errors import Skippable
+from capa_sync.model.ticket import Reading, Role
 from capa_sync.sources.bodies import MOST_ENTRIES, UNREADABLE, TooMuch
 from capa_sync.sources.jira.byid import ById
-from capa_sync.sources.jira.changes import Dated, FieldNames
+from capa_sync.sources.jira.changes import FieldNames
 from capa_sync.sources.jira.client import JiraClient
+from capa_sync.sources.jira.comments import CommentReader
+from capa_sync.sources.jira.draft import Draft, lateness, updated_at
 from capa_sync.sources.jira.history import TOO_LARGE, Histories
 from capa_sync.sources.jira.parse import JiraParser
-from capa_sync.sources.jira.parts import (
-    RECORD,
-    children_part,
-    comments_part,
-    history_part,
-    record_part,
-    split,
-    undecorate,
-)
+from capa_sync.sources.jira.parts import children_part, comments_part, history_part, undecorate
 from capa_sync.sources.jira.people import JiraAccounts
-from capa_sync.sources.jira.shapes import counted_rows, entry_ids
-from capa_sync.sources.jira.times import read_instant
-from capa_sync.sources.sizes import Oversized, too_large
+from capa_sync.sources.jira.shapes import items_and_total
+from capa_sync.sources.sizes import too_large
 
-_STALE = timedelta(seconds=1)
-_COMMENTS = 100
 _ATTEMPTS = 3
 Skip = tuple[str, str, str]
-
-
-@dataclass(slots=True)
-class Draft:
-    """A search row split into parts: the issue, its record part, and the changelog and comments inside it.
-
-    `is_by_id`: it came from the database, not from the search index. `absent`: fields that the answer left out.
-    `has_unread_comments`: its comments are unknown, because they were left out and not read afterwards.
-    `is_oversized`: the ticket is larger than an answer may be; only its outline is known.
-    `fault`: why the ticket cannot be used, "" when it can.
-    """
-
-    id: str
-    issue: dict[str, Any]
-    part: Part
-    changelog: dict[str, Any] | None
-    comments: dict[str, Any] | None
-    dated: Sequence[Dated] = ()
-    is_complete: bool = True
-    is_by_id: bool = False
-    absent: tuple[str, ...] = ()
-    has_unread_comments: bool = False
-    is_oversized: bool = False
-    fault: str = ""
-
-    @classmethod
-    def of(cls, issue: dict[str, Any]) -> Draft:
-        """Split a row; this changes the row."""
-        is_oversized = isinstance(issue, Oversized)
-        changelog, comments = split(issue)
-        try:
-            return cls(str(issue["id"]), issue, record_part(issue), changelog, comments, is_oversized=is_oversized)
-        except TooMuch as much:
-            fields = issue.get("fields")
-            updated = str(fields.get("updated")) if isinstance(fields, dict) else ""
-            return cls(str(issue["id"]), issue, Part(RECORD, b"", updated), changelog, comments, fault=str(much))
-
-    def renew(self, fresh: Draft) -> None:
-        """Replace the content by that of a newer answer."""
-        self.issue, self.part, self.is_by_id = fresh.issue, fresh.part, True
-        self.changelog, self.comments, self.absent = fresh.changelog, fresh.comments, fresh.absent
-        self.is_oversized, self.fault = fresh.is_oversized, fresh.fault
-
-    @property
-    def key(self) -> str:
-        """The present key, or the id where the answer has no key."""
-        return str(self.issue.get("key") or self.id)
-
-    @property
-    def fields(self) -> Mapping[str, Any]:
-        """The fields; empty where the answer has none."""
-        found = self.issue.get("fields")
-        return found if isinstance(found, dict) else {}
 
 
 class Assembler:
@@ -117,7 +54,7 @@ class Assembler:
         self._lag = lag
         self._is_known_late = is_known_late
         self._complete = complete
-        self._may_ask = may_ask
+        self._comments = CommentReader(client, people, may_ask)
         self._histories = Histories(client)
         self._by_id = ById(client)
         self._refused: dict[str, tuple[str, str]] = {}
@@ -143,7 +80,7 @@ class Assembler:
         for draft in self._with_history([*self._readable(drafts, skipped)], skipped):
             try:
                 self._complete(draft)
-                comments = self._comments(draft)
+                comments = self._comments.read(draft)
                 if comments is not None:
                     readings.append(self._reading(draft, comments, role_of(draft), children.get(draft.id)))
             except (Skippable, *UNREADABLE) as error:
@@ -187,11 +124,11 @@ class Assembler:
         found = self._dated([*self._readable(drafts, skipped)], skipped)
         seen: dict[str, tuple[datetime, datetime] | None] = {}
         for _attempt in range(_ATTEMPTS):
-            late = [draft for draft in found if _lateness(draft) and not self._is_known_late(draft)]
-            stale = [draft for draft in late if seen.get(draft.id) != _lateness(draft)]
+            late = [draft for draft in found if lateness(draft) and not self._is_known_late(draft)]
+            stale = [draft for draft in late if seen.get(draft.id) != lateness(draft)]
             if not stale:
                 break  # a second equal answer is accepted: some trackers write history with a delay
-            seen = {draft.id: _lateness(draft) for draft in stale}
+            seen = {draft.id: lateness(draft) for draft in stale}
             self._refresh(stale)
             again = {draft.id for draft in stale}
             renewed = {draft.id for draft in self._dated([*self._readable(stale, skipped)], skipped)}
@@ -205,7 +142,7 @@ class Assembler:
         """
         if not self._client.is_cloud or draft.is_by_id:
             return False
-        now, updated = self._client.answered_at, _updated(draft)
+        now, updated = self._client.answered_at, updated_at(draft)
         return now is None or updated is None or now - updated < self._lag
 
     def _dated(self, drafts: list[Draft], skipped: list[Skip]) -> list[Draft]:
@@ -258,7 +195,7 @@ class Assembler:
         """Return the histories inside Data Center's issues; an incomplete one is read again by id."""
         logs = {}
         for draft in drafts:
-            entries, total = _listed(draft.changelog, "histories")
+            entries, total = items_and_total(draft.changelog, "histories")
             if total > len(entries) or draft.changelog is None:
                 alone = next(self._by_id.whole([draft.id]), None)
                 if alone is None:
@@ -268,72 +205,10 @@ class Assembler:
                 if fresh.is_oversized:
                     logs[draft.id] = TOO_LARGE
                     continue
-                entries, total = _listed(fresh.changelog, "histories")
+                entries, total = items_and_total(fresh.changelog, "histories")
                 draft.is_complete = fresh.changelog is not None and total <= len(entries)
             logs[draft.id] = entries
         return logs
-
-    def _comments(self, draft: Draft) -> list[Any] | None:
-        """Return all comments in the order of their creation; None when the ticket is gone.
-
-        Where the answer left them out, they are read now or stay unread: then the mirror keeps its own.
-        """
-        if "comment" in draft.absent:
-            return self._absent_comments(draft)
-        listed, total = _listed(draft.comments, "comments")
-        found: list[Any] | None = listed if len(listed) >= total else self._paged_comments(draft)
-        for comment in found or ():
-            self._people.meet(comment.get("author"))
-        undecorate(found or ())
-        return found
-
-    def _absent_comments(self, draft: Draft) -> list[Any] | None:
-        if not self._may_ask(draft):
-            draft.has_unread_comments, draft.is_complete = True, False
-            return []
-        found = self._paged_comments(draft)
-        if found is not None:
-            draft.issue["fields"]["comment"] = {"total": len(found)}
-            draft.part = record_part(draft.issue)
-            undecorate(found)
-        return found
-
-    def _paged_comments(self, draft: Draft) -> list[Any] | None:
-        _first, expected = _listed(draft.comments, "comments")
-        for _attempt in range(_ATTEMPTS):
-            found: dict[str, Any] = {}
-            start, totals = 0, set()
-            while True:
-                answer = self._comment_page(draft, start)
-                if answer is None:
-                    return None
-                what = f"the comments of {draft.id}"
-                listed, total = counted_rows(self._client.source, answer, "comments", what)
-                totals.add(total)
-                found.update(zip(entry_ids(self._client.source, listed, what), listed, strict=True))
-                start += len(listed)
-                if start >= total:
-                    break
-                if not listed:
-                    message = f"the comments of {draft.id} promise {total} and end after {start}; the page is refused"
-                    raise BadAnswer(self._client.source, message)
-            if totals == {expected}:  # the same total as before: no comment was added or deleted meanwhile
-                return list(found.values())
-            expected = total
-        raise Retryable(self._client.source, "comments come and go faster than they can be read")
-
-    def _comment_page(self, draft: Draft, start: int) -> Any:
-        """Read one page of comments; halve its size as long as the answer is too large."""
-        size = _COMMENTS
-        while True:
-            params = {"startAt": start, "maxResults": size, "orderBy": "created"}
-            try:
-                return self._client.find(f"issue/{draft.id}/comment", params)
-            except AnswerTooLarge:
-                if size == 1:
-                    why = f"a comment of it: {too_large(self._client.most)}"
-                    raise Skippable(self._client.source, draft.key, why) from None
-                size //= 2
 
 
 def _reason(error: Exception) -> str:
@@ -341,26 +216,3 @@ def _reason(error: Exception) -> str:
     if isinstance(error, Skippable):
         return error.message.removeprefix(f"{error.ticket_key}: ")
     return str(error) if isinstance(error, TooMuch) else f"a part of it cannot be read ({type(error).__name__})"
-
-
-def _lateness(draft: Draft) -> tuple[datetime, datetime] | None:
-    """Return when the record and its history last changed, where the record is the older one; else None."""
-    updated = _updated(draft)
-    if not draft.dated or updated is None or draft.dated[-1][0] <= updated + _STALE:
-        return None
-    return updated, draft.dated[-1][0]
-
-
-def _updated(draft: Draft) -> datetime | None:
-    try:
-        return read_instant(draft.fields.get("updated"))
-    except (TypeError, ValueError, OverflowError):
-        return None
-
-
-def _listed(page: Mapping[str, Any] | None, name: str) -> tuple[list[Any], int]:
-    """Return the items of a nested list and the total that the list states."""
-    found = page.get(name) if page else None
-    items = [item for item in found if isinstance(item, dict)] if isinstance(found, list) else []
-    total = page.get("total") if page else None
-    return items, total if isinstance(total, int) else len(items)

@@ -23,8 +23,6 @@ from capa_sync import __version__
 from capa_sync.errors import (
     AnswerTooLarge,
     Authentication,
-    BadAnswer,
-    CapaSyncError,
     DeliveryUnknown,
     Fatal,
     Retryable,
@@ -46,13 +44,12 @@ from capa_sync.sources.servicenow.answers import (
     value_of,
 )
 from capa_sync.sources.servicenow.auth import TIMEOUT, ClientCredentialsAuth, build_auth
-from capa_sync.sources.servicenow.network import open_session, was_never_sent
+from capa_sync.sources.servicenow.network import open_session, translated
 from capa_sync.sources.servicenow.options import ServiceNowOptions
 from capa_sync.sources.servicenow.pace import Pace
 from capa_sync.sources.servicenow.pagesize import SMALLEST_PAGE, PageSizes
 from capa_sync.sources.sizes import goal_of
 from capa_sync.sources.transport import hold_to
-from capa_sync.sources.unreachable import describe
 
 # pysnow warns at its import that libmagic is missing; we send no attachments (facts/servicenow.md 7.1)
 warnings.filterwarnings("ignore", message="Missing the python-magic library")
@@ -264,34 +261,18 @@ class TableClient:
         """Send once within the budget; after a 401 once more with a fresh sign-in, because nothing was applied."""
         self._budget.take()
         try:
-            return self._translated(send, writes=writes)
+            return self._timed(send, writes=writes)
         except Authentication:
             self._session.cookies.clear()
             if not isinstance(self._auth, ClientCredentialsAuth):
                 raise
             self._auth.forget()
         self._budget.take()
-        return self._translated(send, writes=writes)
+        return self._timed(send, writes=writes)
 
-    def _translated(self, send: Callable[[], T], *, writes: bool) -> T:
-        """Turn the errors of requests and pysnow into ours, without their texts, which contain addresses."""
+    def _timed(self, send: Callable[[], T], *, writes: bool) -> T:
         begun = time.monotonic()
-        try:
-            answer = send()
-        except AnswerTooLarge as error:
-            raise (DeliveryUnknown(self.source, error.message) if writes else error) from None
-        except (CapaSyncError, AssertionError):
-            raise
-        except requests.exceptions.SSLError as error:
-            raise Fatal(self.source, describe(error, self._made_of[0].url)) from None
-        except requests.RequestException as error:
-            reason = describe(error, self._made_of[0].url)
-            if writes and not was_never_sent(error):
-                raise DeliveryUnknown(self.source, f"the answer to a write was lost: {reason}") from None
-            raise Retryable(self.source, f"no answer: {reason}") from None
-        except Exception as error:  # also from pysnow, which reads more of an answer than it should
-            reason = f"the answer cannot be read ({type(error).__name__})"
-            raise (DeliveryUnknown if writes else BadAnswer)(self.source, reason) from error
+        answer = translated(self.source, self._made_of[0].url, send, writes=writes)
         self.pace.note(time.monotonic() - begun)
         return answer
 

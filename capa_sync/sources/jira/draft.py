@@ -1,0 +1,86 @@
+"""A search row split into the parts that readings are made from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from capa_sync.model.ticket import Part
+from capa_sync.sources.bodies import TooMuch
+from capa_sync.sources.jira.changes import Dated
+from capa_sync.sources.jira.parts import RECORD, record_part, split
+from capa_sync.sources.jira.times import read_instant
+from capa_sync.sources.sizes import Oversized
+
+_STALE = timedelta(seconds=1)
+
+
+@dataclass(slots=True)
+class Draft:
+    """A search row split into parts: the issue, its record part, and the changelog and comments inside it.
+
+    `is_by_id`: it came from the database, not from the search index. `absent`: fields that the answer left out.
+    `has_unread_comments`: its comments are unknown, because they were left out and not read afterwards.
+    `is_oversized`: the ticket is larger than an answer may be; only its outline is known.
+    `fault`: why the ticket cannot be used, "" when it can.
+    """
+
+    id: str
+    issue: dict[str, Any]
+    part: Part
+    changelog: dict[str, Any] | None
+    comments: dict[str, Any] | None
+    dated: Sequence[Dated] = ()
+    is_complete: bool = True
+    is_by_id: bool = False
+    absent: tuple[str, ...] = ()
+    has_unread_comments: bool = False
+    is_oversized: bool = False
+    fault: str = ""
+
+    @classmethod
+    def of(cls, issue: dict[str, Any]) -> Draft:
+        """Split a row; this changes the row."""
+        is_oversized = isinstance(issue, Oversized)
+        changelog, comments = split(issue)
+        try:
+            return cls(str(issue["id"]), issue, record_part(issue), changelog, comments, is_oversized=is_oversized)
+        except TooMuch as much:
+            fields = issue.get("fields")
+            updated = str(fields.get("updated")) if isinstance(fields, dict) else ""
+            return cls(str(issue["id"]), issue, Part(RECORD, b"", updated), changelog, comments, fault=str(much))
+
+    def renew(self, fresh: Draft) -> None:
+        """Replace the content by that of a newer answer."""
+        self.issue, self.part, self.is_by_id = fresh.issue, fresh.part, True
+        self.changelog, self.comments, self.absent = fresh.changelog, fresh.comments, fresh.absent
+        self.is_oversized, self.fault = fresh.is_oversized, fresh.fault
+
+    @property
+    def key(self) -> str:
+        """The present key, or the id where the answer has no key."""
+        return str(self.issue.get("key") or self.id)
+
+    @property
+    def fields(self) -> Mapping[str, Any]:
+        """The fields; empty where the answer has none."""
+        found = self.issue.get("fields")
+        return found if isinstance(found, dict) else {}
+
+
+def lateness(draft: Draft) -> tuple[datetime, datetime] | None:
+    """Return when the record and its history last changed, where the record is the older one; else None."""
+    updated = updated_at(draft)
+    if not draft.dated or updated is None or draft.dated[-1][0] <= updated + _STALE:
+        return None
+    return updated, draft.dated[-1][0]
+
+
+def updated_at(draft: Draft) -> datetime | None:
+    """Return when the record was updated, None when that cannot be read."""
+    try:
+        return read_instant(draft.fields.get("updated"))
+    except (TypeError, ValueError, OverflowError):
+        return None
