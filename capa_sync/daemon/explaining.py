@@ -11,7 +11,7 @@ from capa_sync.daemon.house import House, SourceSetup
 from capa_sync.daemon.mapped import carrier, map_mirrored
 from capa_sync.daemon.roles import records_with, role_notes
 from capa_sync.model.finding import Verdict
-from capa_sync.model.record import CapaRecord, told_apart
+from capa_sync.model.record import CapaRecord, distinct_names
 from capa_sync.model.ticket import Presence
 
 
@@ -65,7 +65,7 @@ def _explain(house: House, setup: SourceSetup, ticket_id: str, now: datetime) ->
     verdicts = house.rules.evaluate(record, house.options, judged_at(house, record, now), explain=True)
     headline = f"{setup.name}:{key} {_title_of(record)}{record.ticket_url}"
     return Explanation(
-        headline, tuple(notes), tuple(verdicts), told_apart(record.people_names), house.options.timezone
+        headline, tuple(notes), tuple(verdicts), distinct_names(record.people_names), house.options.timezone
     )
 
 

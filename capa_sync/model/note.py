@@ -49,7 +49,7 @@ class NoteMark:
         points = "-".join(f"{rule}{severity}" for rule, severity in sorted(self.points.items()))
         return f"[capa-sync {self.ticket} {self.write}-{points or _CLEAR}]"
 
-    def tells(self, other: NoteMark) -> bool:
+    def covers(self, other: NoteMark) -> bool:
         """Return whether this note already reports all that the other reports: no point there is new or worse."""
         if self.ticket != other.ticket or bool(self.points) != bool(other.points):
             return False

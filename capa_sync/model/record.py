@@ -206,7 +206,7 @@ class Unmapped:
     reasons: tuple[str, ...]
 
 
-def told_apart(names: Mapping[str, str]) -> dict[str, str]:
+def distinct_names(names: Mapping[str, str]) -> dict[str, str]:
     """Return person id -> name; where two persons have the same name, the name is followed by the id.
 
     So a change from one `Will Jones` to another can be seen.

@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import NamedTuple
 
 from capa_sync.model.finding import Evidence, Outcome, Verdict
-from capa_sync.model.record import Action, ActionKind, ActionOrigin, CapaRecord, FieldChange, told_apart
+from capa_sync.model.record import Action, ActionKind, ActionOrigin, CapaRecord, FieldChange, distinct_names
 from capa_sync.model.settings import DEFAULT_DEADLINES, Days, JudgeOptions
 from capa_sync.model.ticket import Origin
 from capa_sync.model.values import Value, ValueState
@@ -127,7 +127,7 @@ class Context:
 
     @cached_property
     def _names(self) -> Mapping[str, str]:
-        return told_apart(self.record.people_names)
+        return distinct_names(self.record.people_names)
 
     def is_seen(self, moment: Moment | None) -> bool:
         """Return whether the history shows this moment.

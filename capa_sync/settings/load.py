@@ -54,7 +54,9 @@ def _checked(model: type[Settings], file: Path, text: str, environ: Mapping[str,
         details = [detail for detail in error.errors(include_input=False) if not _is_reported(detail, environ)]
         problems += [_problem(file, text, environ, detail) for detail in details[:MOST_PROBLEMS]]
         if len(details) > MOST_PROBLEMS:
-            problems.append(Problem(str(file), 1, f"{len(details) - MOST_PROBLEMS} more mistakes are not told here"))
+            problems.append(
+                Problem(str(file), 1, f"{len(details) - MOST_PROBLEMS} more mistakes are not listed here")
+            )
     except UnreadVariable as error:
         problems.append(_no_json(error))
     if problems:

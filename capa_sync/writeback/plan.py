@@ -171,7 +171,7 @@ class _Planner:
             return self.reported.is_under_way(write.kind, write.hash)
         if self._is_to_be_refreshed(write):
             return self.reported.is_under_way(write.kind, write.hash)
-        return self.reported.stands(write.kind, write.hash)
+        return self.reported.needs_no_write(write.kind, write.hash)
 
     def _is_to_be_refreshed(self, write: Write) -> bool:
         """Return whether a person asked for the present wording while the ticket still has an older one."""

@@ -87,7 +87,7 @@ class Told:
         newest = self.reached(kind)
         return newest if newest is not None and newest.state is WriteState.DELIVERED else None
 
-    def stands(self, kind: WriteKind, digest: str) -> bool:
+    def needs_no_write(self, kind: WriteKind, digest: str) -> bool:
         """Return whether this content is on the ticket, on its way, or refused for good; then nothing is written."""
         if self.is_under_way(kind, digest):
             return True

@@ -162,7 +162,7 @@ class ServiceNowWriter:
         me = self._directory.me or self._directory.who_am_i()
         ours = [note for note in later if _marker_in(note) and value_of(note, "sys_created_by") == me.user_name]
         newest = NoteMark.read(_marker_in(ours[-1])) if ours else None
-        return ours[-1] if newest is not None and newest.tells(wanted) else None
+        return ours[-1] if newest is not None and newest.covers(wanted) else None
 
     def _in_display_text(self, write: Write) -> Delivered | None:
         """Search the record's own text of its notes, where we may not read the journal."""

@@ -36,24 +36,24 @@ def test_a_mark_is_read_as_it_was_written(points: Mapping[str, Severity]) -> Non
     assert made.line.endswith("]")
     assert len(made.line.split()) == 3
     assert NoteMark.read(made.line) == made
-    assert made.tells(made)
+    assert made.covers(made)
 
 
 def test_a_note_tells_another_when_no_point_of_it_is_new_or_worse() -> None:
     """Fewer points and milder ones are known already; one more, or a graver one, is news."""
     told = mark(cause=Severity.HIGH, extent=Severity.MEDIUM)
-    assert told.tells(mark(cause=Severity.HIGH))
-    assert told.tells(mark(extent=Severity.LOW))
-    assert not told.tells(mark(cause=Severity.HIGH, due=Severity.LOW))
-    assert not told.tells(mark(extent=Severity.HIGH))
+    assert told.covers(mark(cause=Severity.HIGH))
+    assert told.covers(mark(extent=Severity.LOW))
+    assert not told.covers(mark(cause=Severity.HIGH, due=Severity.LOW))
+    assert not told.covers(mark(extent=Severity.HIGH))
 
 
 def test_a_warning_and_an_all_clear_never_tell_each_other() -> None:
     """That nothing is open is news after a warning, and a point is news after an all-clear."""
-    assert mark().tells(mark())
-    assert not mark().tells(mark(cause=Severity.LOW))
-    assert not mark(cause=Severity.LOW).tells(mark())
-    assert not NoteMark.of("10002", WRITE, {}).tells(mark())
+    assert mark().covers(mark())
+    assert not mark().covers(mark(cause=Severity.LOW))
+    assert not mark(cause=Severity.LOW).covers(mark())
+    assert not NoteMark.of("10002", WRITE, {}).covers(mark())
 
 
 @pytest.mark.parametrize(
