@@ -165,7 +165,7 @@ class _Connection(BaseHTTPRequestHandler):
         length = int(self.headers.get("Content-Length") or 0)
         body = self.rfile.read(length) if length else b""
         headers = {name.lower(): value for name, value in self.headers.items()}
-        _Serving(self, Request(self.command, self.path, headers, body)).run()
+        _RequestService(self, Request(self.command, self.path, headers, body)).run()
 
     def send(self, reply: Reply, *, is_head: bool, promised: int | None = None) -> None:
         """Write an answer; `promised` announces a Content-Length other than the real one."""
@@ -205,7 +205,7 @@ class _Connection(BaseHTTPRequestHandler):
         """Log nothing: tests read the request log."""
 
 
-class _Serving:
+class _RequestService:
     """Serves one request: applies its faults, calls the hooks and the tracker, and sends the answer."""
 
     def __init__(self, connection: _Connection, request: Request) -> None:

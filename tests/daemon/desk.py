@@ -19,7 +19,7 @@ from capa_sync.sandbox.http import SandboxServer
 from capa_sync.sandbox.jira import API_EMAIL, API_TOKEN, JiraTracker
 from capa_sync.sandbox.servicenow import INTEGRATION_USER, PASSWORD, ServiceNowTracker
 from capa_sync.sandbox.stories.jira_player import JiraPlayer
-from capa_sync.sandbox.stories.script import Create, Day, Deed, Fill, Scene
+from capa_sync.sandbox.stories.script import Create, Day, Fill, Scene, StoryEvent
 from capa_sync.sandbox.stories.servicenow_player import ISSUE, ServiceNowPlayer
 from capa_sync.sandbox.stories.working_days import WorkingDays
 from capa_sync.store import Register, open_register
@@ -242,7 +242,7 @@ class Desk:
                 running.process.signal(signal.SIGKILL).wait()
 
     # --- the trackers' side ----------------------------------------------------------------------------------------
-    def tell(self, source: str, story: str, deed: Deed, by: str = "anna.lee") -> None:
+    def tell(self, source: str, story: str, deed: StoryEvent, by: str = "anna.lee") -> None:
         """Let a person do something on a ticket, now."""
         self.players[source].play(Scene(story, 0, 0, by, deed))
 

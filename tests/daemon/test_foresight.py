@@ -15,7 +15,7 @@ from capa_sync.daemon.foresight import OLDEST, Foresight
 from capa_sync.daemon.house import House
 from capa_sync.daemon.outcome import Outcome, Weighed
 from capa_sync.model.ticket import Presence
-from capa_sync.sandbox.stories.script import AddAction, Create, Day, Deed, Fill, FinishAction, Say
+from capa_sync.sandbox.stories.script import AddAction, Create, Day, Fill, FinishAction, Say, StoryEvent
 from tests.contract.test_store_outbox import write
 from tests.daemon.conftest import MakeDesk
 from tests.daemon.desk import FACTS, NOW, Desk
@@ -84,7 +84,7 @@ def world(make_desk: MakeDesk, tmp_path_factory: pytest.TempPathFactory) -> Iter
         yield World(desk, house)
 
 
-def told(story: str, deed: Deed) -> Callable[[World], None]:
+def told(story: str, deed: StoryEvent) -> Callable[[World], None]:
     """Somebody does something on the tracker a minute later, and it is read."""
 
     def change(world: World) -> None:

@@ -18,7 +18,7 @@ from capa_sync.sandbox.http import SandboxServer
 from capa_sync.sandbox.jira import API_EMAIL, API_TOKEN, JiraTracker
 from capa_sync.sandbox.servicenow import INTEGRATION_USER, PASSWORD, ServiceNowTracker
 from capa_sync.sandbox.stories.jira_player import JiraPlayer
-from capa_sync.sandbox.stories.script import Deed, Scene
+from capa_sync.sandbox.stories.script import Scene, StoryEvent
 from capa_sync.sandbox.stories.servicenow_player import ServiceNowPlayer
 from capa_sync.sandbox.stories.working_days import OFFICE, WorkingDays
 from capa_sync.settings import load_settings
@@ -80,7 +80,7 @@ class Desk:
     house: House
     last: CycleResult | None = field(default=None)
 
-    def play(self, when: str, deed: Deed, by: str = "anna.lee", story: str = "life") -> None:
+    def play(self, when: str, deed: StoryEvent, by: str = "anna.lee", story: str = "life") -> None:
         """Let a person do something at a London time."""
         self.clock.set(local(when))
         self.player.play(Scene(story, 0, 0, by, deed))

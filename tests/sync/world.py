@@ -23,7 +23,7 @@ from capa_sync.sandbox.http import SandboxServer
 from capa_sync.sandbox.jira import API_EMAIL, API_TOKEN, JiraTracker
 from capa_sync.sandbox.servicenow import INTEGRATION_USER, PASSWORD, ServiceNowTracker
 from capa_sync.sandbox.stories.jira_player import JiraPlayer
-from capa_sync.sandbox.stories.script import Deed, Scene
+from capa_sync.sandbox.stories.script import Scene, StoryEvent
 from capa_sync.sandbox.stories.servicenow_player import ServiceNowPlayer
 from capa_sync.sandbox.stories.working_days import WorkingDays
 from capa_sync.settings import load_settings
@@ -81,7 +81,7 @@ class Site:
         """Turn knobs of the tracker."""
         self.tracker.set_knobs(values)
 
-    def play(self, story: str, deed: Deed, by: str = "anna.lee") -> None:
+    def play(self, story: str, deed: StoryEvent, by: str = "anna.lee") -> None:
         """Let a person do something to a story's ticket."""
         self.player.play(Scene(story, 0, 0, by, deed))
 

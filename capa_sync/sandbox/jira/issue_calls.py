@@ -38,7 +38,7 @@ def create_issue(site: JiraSite, call: JiraCall) -> Reply:
 
 
 def edit_issue(site: JiraSite, call: JiraCall) -> Reply:
-    """`PUT /issue/X`; Cloud ignores the whole request if notifyUsers=false lacks its permission."""
+    """`PUT /issue/X`; Cloud ignores the request if it has notifyUsers=false without the permission for it."""
     issue, asked = site.issue(call.viewer, call.parts[0]), call.body()
     if not _may_notify(site, call):
         return Reply(204)

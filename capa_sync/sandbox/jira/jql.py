@@ -1,4 +1,4 @@
-"""The JQL parser: text to words to a tree of clauses."""
+"""The JQL parser: splits text into words and builds a tree of clauses."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class Junction:
 
 
 @dataclass(frozen=True)
-class JqlQuery:
+class ParsedJql:
     """A parsed query; `order` holds (field, is_descending)."""
 
     where: Clause | Junction | None
@@ -68,7 +68,7 @@ class _Word:
         self.lower = self.text.lower() if not self.is_quoted else ""
 
 
-def parse_jql(text: str) -> JqlQuery:
+def parse_jql(text: str) -> ParsedJql:
     """Parse a query.
 
     Raises:
@@ -110,12 +110,12 @@ class _Parser:
         self._words = _words(text)
         self._next = 0
 
-    def query(self) -> JqlQuery:
+    def query(self) -> ParsedJql:
         where = None if self._is_order() or self._peek() is None else self._either()
         order = self._order() if self._is_order() else ()
         if (left := self._peek()) is not None:
             raise self._fail(left, f"Expecting either 'OR' or 'AND' but got '{left.text}'")
-        return JqlQuery(where, order)
+        return ParsedJql(where, order)
 
     def _peek(self, ahead: int = 0) -> _Word | None:
         place = self._next + ahead

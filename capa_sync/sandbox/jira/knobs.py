@@ -46,7 +46,7 @@ class JiraKnobs:
         clock_skew_s: seconds by which the tracker's clock is ahead (negative: behind) of the sandbox's.
         volatile_fields: ids of fields whose text has a memory address that differs at every read.
         issue_write_limit: most writes to one issue within `issue_write_window_s`; one more answers 429; 0 is off.
-        issue_write_window_s: seconds.
+        issue_write_window_s: length of that window in seconds.
         burst_limit: most requests a second for one method and path form, then 429 jira-burst-based; 0 is off.
     """
 

@@ -19,7 +19,7 @@ A file has JSON lines; each object has a `kind`. Keys not named as needed may be
   (needed: `key`). Also read: `properties` of the issue and of each comment, `oldKeys`, `"sandbox": {"hidden": true}`.
   The project is added from the key when absent. Former keys are taken from the changelog's Key items. People,
   statuses, types, options and fields that occur only inside issues are added from there; an object inside an issue
-  that has no more keys than a listed one is replaced by it.
+  that adds nothing to a listed one is replaced by it.
 
 Histories are sorted by (created, id); without ids, equal instants keep the file's order, reversed if the list is
 newest first. Instants may have any offset; they are shown in the viewer's zone.

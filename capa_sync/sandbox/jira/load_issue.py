@@ -74,7 +74,7 @@ class IssueLoader:
         return found
 
     def _known(self, name: str, value: Any) -> Any:
-        """Replace objects that say no more than a listed one by it, and add unknown ones to the lists."""
+        """Return the value, with the listed object for one that adds nothing to it; list unknown objects."""
         if name in self._named and isinstance(value, dict):
             return self._listed(name, value)
         if name not in self._state.fields:
@@ -97,7 +97,7 @@ class IssueLoader:
                 raw.setdefault("statusCategory", CATEGORIES["new"])
             found = known[raw["id"]] = raw
             return raw
-        return found if _says_no_more(value, found) else value
+        return found if _adds_nothing(value, found) else value
 
     def _known_reference(self, name: str, value: Json) -> Json:
         if "displayName" in value or name in _USER_FIELDS:
@@ -105,7 +105,7 @@ class IssueLoader:
         if "value" in value and name.startswith("customfield_"):
             options = self._state.options[name]
             for option in options:
-                if _says_no_more(value, option):
+                if _adds_nothing(value, option):
                     return {key: option[key] for key in ("self", "value", "id") if key in option}
             if "id" in value and all(str(option.get("id")) != str(value["id"]) for option in options):
                 options.append(value)
@@ -119,7 +119,7 @@ class IssueLoader:
         if known is None:
             self._state.users[account] = User(account, value)
             return value
-        return known.raw if _says_no_more(value, known.raw) else value
+        return known.raw if _adds_nothing(value, known.raw) else value
 
     def _histories(self, raw: Json, fallback: int) -> list[ChangeGroup]:
         listed = list((raw.get("changelog") or {}).get("histories") or [])
@@ -165,7 +165,7 @@ class IssueLoader:
                 self._state.note_id("link", int(link["id"]))
 
 
-def _says_no_more(value: Json, known: Json) -> bool:
+def _adds_nothing(value: Json, known: Json) -> bool:
     return all(known.get(name) == given for name, given in value.items())
 
 

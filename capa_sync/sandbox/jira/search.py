@@ -11,7 +11,7 @@ from typing import Any
 
 from capa_sync.sandbox.jira.access import JiraAccess, Viewer
 from capa_sync.sandbox.jira.errors import JiraError
-from capa_sync.sandbox.jira.jql import JqlQuery, parse_jql
+from capa_sync.sandbox.jira.jql import ParsedJql, parse_jql
 from capa_sync.sandbox.jira.jql_dates import mentions_now
 from capa_sync.sandbox.jira.jql_fields import JqlFields
 from capa_sync.sandbox.jira.jql_match import JqlContext, Matcher, Test
@@ -82,7 +82,7 @@ class Finder:
                 self._found.popitem(last=False)
         return rows
 
-    def test(self, viewer: Viewer, query: JqlQuery) -> Test:
+    def test(self, viewer: Viewer, query: ParsedJql) -> Test:
         """Return the compiled query for one viewer."""
         return Matcher(self._state, self._knobs, self._context(viewer)).compile(query.where)
 
@@ -95,7 +95,7 @@ class Finder:
             lambda issue: self._access.can_see(viewer, issue),
         )
 
-    def _rows(self, viewer: Viewer, query: JqlQuery, fresh: frozenset[int]) -> Rows:
+    def _rows(self, viewer: Viewer, query: ParsedJql, fresh: frozenset[int]) -> Rows:
         test, now = self.test(viewer, query), self._now()
         is_lagging = self._knobs.index_lag_s > 0
         order = self._order(viewer, query)
@@ -112,7 +112,7 @@ class Finder:
         rows.sort()
         return rows
 
-    def _order(self, viewer: Viewer, query: JqlQuery) -> Callable[[Issue, Snapshot], tuple[Any, ...]]:
+    def _order(self, viewer: Viewer, query: ParsedJql) -> Callable[[Issue, Snapshot], tuple[Any, ...]]:
         fields = JqlFields(self._state, self._knobs.index_granularity_ms, viewer.zone)
         parts = [(fields.sort_value(name), down) for name, down in query.order]
 

@@ -123,28 +123,28 @@ def _equality_sources(view: View, parts: Sequence[FilterPart]) -> Iterator[_Sour
 
 
 def _span_source(view: View, column: str, parts: Sequence[FilterPart], sort_keys: Sequence[SortKey]) -> _Source:
-    bounds = _Bounds()
+    index_range = _IndexRange()
     for part in parts:
         if part.condition is not None and part.condition.field == column:
-            bounds.narrow(part, part.condition)
-    if bounds.fixed is not None and column != "sys_id":
+            index_range.narrow(part, part.condition)
+    if index_range.fixed is not None and column != "sys_id":
         for part in parts:
             if part.condition is not None and part.condition.field == "sys_id" and part.condition.operator == ">":
-                bounds.low = max(bounds.low or below(""), (bounds.fixed, part.condition.value))
-                bounds.used.append(part)
-    start, stop = view.span(column, bounds.low, bounds.high)
-    direction = _direction(column, sort_keys, is_fixed=bounds.fixed is not None)
+                index_range.low = max(index_range.low or below(""), (index_range.fixed, part.condition.value))
+                index_range.used.append(part)
+    start, stop = view.span(column, index_range.low, index_range.high)
+    direction = _direction(column, sort_keys, is_fixed=index_range.fixed is not None)
     keys = view.keys(column)
 
     def rows() -> Iterator[StoredRow]:
         places = range(start, stop) if direction >= 0 else range(stop - 1, start - 1, -1)
         return (view.rows[keys[place][1]] for place in places)
 
-    rest = [part for part in parts if not any(part is used for used in bounds.used)]
+    rest = [part for part in parts if not any(part is used for used in index_range.used)]
     return _Source(stop - start, rows, rest, is_ordered=direction != 0)
 
 
-class _Bounds:
+class _IndexRange:
     """The range of a sorted index that satisfies a set of conditions."""
 
     def __init__(self) -> None:

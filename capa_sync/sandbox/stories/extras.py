@@ -8,13 +8,13 @@ from capa_sync.sandbox.stories.script import (
     ChangeStage,
     Create,
     Day,
-    Deed,
     Fields,
     Fill,
     Name,
     Say,
     Scene,
     Story,
+    StoryEvent,
 )
 
 
@@ -23,9 +23,9 @@ def extra_stories() -> list[Story]:
     return [_joined_in_jira(), _joined_in_servicenow(), _improvement(), _rejected(), _under_discussion()]
 
 
-def _story(source: str, name: str, *scenes: tuple[int, int, str, Deed]) -> Story:
+def _story(source: str, name: str, *scenes: tuple[int, int, str, StoryEvent]) -> Story:
     full = f"{source}/{name}"
-    return Story(full, source, [Scene(full, ago, minute, by, deed) for ago, minute, by, deed in scenes])
+    return Story(full, source, [Scene(full, ago, minute, by, event) for ago, minute, by, event in scenes])
 
 
 def _joined_in_jira() -> Story:

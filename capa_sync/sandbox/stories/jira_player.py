@@ -22,13 +22,13 @@ from capa_sync.sandbox.stories.script import (
     ChangeStage,
     Create,
     Day,
-    Deed,
     Fields,
     Fill,
     FinishAction,
     Name,
     Say,
     Scene,
+    StoryEvent,
 )
 from capa_sync.sandbox.stories.vocabulary import WORDS
 from capa_sync.sandbox.stories.working_days import WorkingDays
@@ -55,50 +55,50 @@ class JiraPlayer:
         self.tracker.load(site_lines(self.tracker.face))
 
     def play(self, scene: Scene) -> None:
-        """Carry out the deed of one scene at the clock's current instant."""
-        actor, deed, story = self.tracker.as_user(self._account(scene.by)), scene.deed, scene.story
-        if isinstance(deed, Create):
+        """Carry out the event of one scene at the clock's current instant."""
+        actor, event, story = self.tracker.as_user(self._account(scene.by)), scene.event, scene.story
+        if isinstance(event, Create):
             project = NONCONFORMITIES[self.tracker.face]
-            self.keys[story] = actor.create(project, TYPE_OF[deed.kind], self._fields(deed.fields))
-        elif isinstance(deed, AddAction | FinishAction):
-            self._act(actor, story, deed)
+            self.keys[story] = actor.create(project, TYPE_OF[event.kind], self._fields(event.fields))
+        elif isinstance(event, AddAction | FinishAction):
+            self._act(actor, story, event)
         else:
-            self._change(actor, self.keys[story], deed)
+            self._change(actor, self.keys[story], event)
 
     def address(self, story: str) -> tuple[str, str]:
         """Return the ticket's key and the path of its web page."""
         return self.keys[story], f"/browse/{self.keys[story]}"
 
-    def _change(self, actor: Actor, key: str, deed: Deed) -> None:
-        if isinstance(deed, Fill):
-            actor.edit(key, self._fields(deed.fields))
-        elif isinstance(deed, ChangeStage):
-            actor.transition(key, STATUS_OF[deed.stage], self._fields(deed.fields))
-        elif isinstance(deed, Say):
-            actor.comment(key, deed.text)
-        elif isinstance(deed, Name):
-            actor.edit(key, {WORDS[deed.field].jira: self.number_of(deed.story)})
+    def _change(self, actor: Actor, key: str, event: StoryEvent) -> None:
+        if isinstance(event, Fill):
+            actor.edit(key, self._fields(event.fields))
+        elif isinstance(event, ChangeStage):
+            actor.transition(key, STATUS_OF[event.stage], self._fields(event.fields))
+        elif isinstance(event, Say):
+            actor.comment(key, event.text)
+        elif isinstance(event, Name):
+            actor.edit(key, {WORDS[event.field].jira: self.number_of(event.story)})
 
-    def _act(self, actor: Actor, story: str, deed: AddAction | FinishAction) -> None:
+    def _act(self, actor: Actor, story: str, event: AddAction | FinishAction) -> None:
         key = self.keys[story]
-        if isinstance(deed, FinishAction):
-            evidence = {WORDS["implementation_evidence"].jira: deed.evidence} if deed.evidence else {}
+        if isinstance(event, FinishAction):
+            evidence = {WORDS["implementation_evidence"].jira: event.evidence} if event.evidence else {}
             child = self.actions.get(story)
             if child:
                 actor.transition(child, "Done", evidence)
             elif evidence:
                 actor.edit(key, evidence)
-        elif deed.place == "field":
-            due = {"due_at": deed.due} if deed.due else {}
-            actor.edit(key, self._fields({"action_text": deed.text, **due}))
+        elif event.place == "field":
+            due = {"due_at": event.due} if event.due else {}
+            actor.edit(key, self._fields({"action_text": event.text, **due}))
         else:
-            self.actions[story] = self._add_issue(actor, key, deed)
+            self.actions[story] = self._add_issue(actor, key, event)
 
-    def _add_issue(self, actor: Actor, key: str, deed: AddAction) -> str:
-        owner = {"owner": deed.owner} if deed.owner else {}
-        due = {"due_at": deed.due} if deed.due else {}
-        fields = self._fields({"title": deed.text, **owner, **due})
-        if deed.place == "child":
+    def _add_issue(self, actor: Actor, key: str, event: AddAction) -> str:
+        owner = {"owner": event.owner} if event.owner else {}
+        due = {"due_at": event.due} if event.due else {}
+        fields = self._fields({"title": event.text, **owner, **due})
+        if event.place == "child":
             project = NONCONFORMITIES[self.tracker.face]
             return actor.create(project, ACTION_TYPE, {**fields, "parent": key})
         change = actor.create(CHANGES, CHANGE_TYPE, fields)

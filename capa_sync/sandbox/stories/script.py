@@ -83,12 +83,12 @@ class Name:
     story: str
 
 
-Deed: TypeAlias = Create | Fill | ChangeStage | Say | AddAction | FinishAction | Name
+StoryEvent: TypeAlias = Create | Fill | ChangeStage | Say | AddAction | FinishAction | Name
 
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """One deed at one instant.
+    """One event at one instant.
 
     Attributes:
         story: the name of the story that the ticket belongs to.
@@ -101,7 +101,7 @@ class Scene:
     ago: int
     minute: int
     by: str
-    deed: Deed
+    event: StoryEvent
 
 
 @dataclass(slots=True)

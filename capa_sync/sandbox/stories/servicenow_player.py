@@ -14,13 +14,13 @@ from capa_sync.sandbox.stories.script import (
     ChangeStage,
     Create,
     Day,
-    Deed,
     Fields,
     Fill,
     FinishAction,
     Name,
     Say,
     Scene,
+    StoryEvent,
 )
 from capa_sync.sandbox.stories.vocabulary import WORDS
 from capa_sync.sandbox.stories.working_days import OFFICE, WorkingDays
@@ -69,48 +69,48 @@ class ServiceNowPlayer:
             )
 
     def play(self, scene: Scene) -> None:
-        """Carry out the deed of one scene at the clock's current instant."""
-        actor, deed, story = self.tracker.as_user(scene.by), scene.deed, scene.story
-        if isinstance(deed, Create):
-            kind = {"u_track": deed.kind, "issue_type": _issue_type(deed.kind)}
-            row = actor.insert(ISSUE, {**kind, **self._columns(deed.fields)})
+        """Carry out the event of one scene at the clock's current instant."""
+        actor, event, story = self.tracker.as_user(scene.by), scene.event, scene.story
+        if isinstance(event, Create):
+            kind = {"u_track": event.kind, "issue_type": _issue_type(event.kind)}
+            row = actor.insert(ISSUE, {**kind, **self._columns(event.fields)})
             self.ids[story], self.numbers[story] = row["sys_id"], row["number"]
-        elif isinstance(deed, AddAction | FinishAction):
-            self._act(actor, story, deed)
+        elif isinstance(event, AddAction | FinishAction):
+            self._act(actor, story, event)
         else:
-            self._change(actor, self.ids[story], deed)
+            self._change(actor, self.ids[story], event)
 
     def address(self, story: str) -> tuple[str, str]:
         """Return the record's number and the path of its web page."""
         return self.numbers[story], f"/nav_to.do?uri={ISSUE}.do%3Fsys_id%3D{self.ids[story]}"
 
-    def _change(self, actor: ServiceNowActor, sys_id: str, deed: Deed) -> None:
-        if isinstance(deed, Fill):
-            actor.update(ISSUE, sys_id, self._columns(deed.fields))
-        elif isinstance(deed, ChangeStage):
-            actor.update(ISSUE, sys_id, {**self._columns(deed.fields), **_STATE_OF[deed.stage]})
-        elif isinstance(deed, Say):
-            actor.work_note(ISSUE, sys_id, deed.text)
-        elif isinstance(deed, Name):
-            actor.update(ISSUE, sys_id, {WORDS[deed.field].column: self.numbers[deed.story]})
+    def _change(self, actor: ServiceNowActor, sys_id: str, event: StoryEvent) -> None:
+        if isinstance(event, Fill):
+            actor.update(ISSUE, sys_id, self._columns(event.fields))
+        elif isinstance(event, ChangeStage):
+            actor.update(ISSUE, sys_id, {**self._columns(event.fields), **_STATE_OF[event.stage]})
+        elif isinstance(event, Say):
+            actor.work_note(ISSUE, sys_id, event.text)
+        elif isinstance(event, Name):
+            actor.update(ISSUE, sys_id, {WORDS[event.field].column: self.numbers[event.story]})
 
-    def _act(self, actor: ServiceNowActor, story: str, deed: AddAction | FinishAction) -> None:
+    def _act(self, actor: ServiceNowActor, story: str, event: AddAction | FinishAction) -> None:
         sys_id, task = self.ids[story], self.tasks.get(story)
-        if isinstance(deed, FinishAction):
+        if isinstance(event, FinishAction):
             if task:
-                actor.update(TASK, task, {"state": _DONE, "u_evidence": deed.evidence})
-            elif deed.evidence:
-                actor.update(ISSUE, sys_id, self._columns({"implementation_evidence": deed.evidence}))
-        elif deed.place == "field":
-            due = {"due_at": deed.due} if deed.due else {}
-            actor.update(ISSUE, sys_id, self._columns({"action_text": deed.text, **due}))
+                actor.update(TASK, task, {"state": _DONE, "u_evidence": event.evidence})
+            elif event.evidence:
+                actor.update(ISSUE, sys_id, self._columns({"implementation_evidence": event.evidence}))
+        elif event.place == "field":
+            due = {"due_at": event.due} if event.due else {}
+            actor.update(ISSUE, sys_id, self._columns({"action_text": event.text, **due}))
         else:
-            self.tasks[story] = self._add_task(actor, sys_id, deed)
+            self.tasks[story] = self._add_task(actor, sys_id, event)
 
-    def _add_task(self, actor: ServiceNowActor, issue: str, deed: AddAction) -> str:
-        owner = {"assigned_to": self.people[deed.owner]} if deed.owner else {}
-        due = {"planned_end_date": self._instant(deed.due, _END_OF_WORK)} if deed.due else {}
-        return actor.insert(TASK, {"issue": issue, "short_description": deed.text, **owner, **due})["sys_id"]
+    def _add_task(self, actor: ServiceNowActor, issue: str, event: AddAction) -> str:
+        owner = {"assigned_to": self.people[event.owner]} if event.owner else {}
+        due = {"planned_end_date": self._instant(event.due, _END_OF_WORK)} if event.due else {}
+        return actor.insert(TASK, {"issue": issue, "short_description": event.text, **owner, **due})["sys_id"]
 
     def _columns(self, fields: Fields) -> dict[str, str]:
         return {WORDS[name].column: self._value(name, value) for name, value in fields.items()}

@@ -8,13 +8,13 @@ from capa_sync.sandbox.stories.script import (
     ChangeStage,
     Create,
     Day,
-    Deed,
     Fields,
     Fill,
     FinishAction,
     Say,
     Scene,
     Story,
+    StoryEvent,
 )
 from capa_sync.sandbox.stories.topics import Topic
 
@@ -152,7 +152,7 @@ class StoryWriter:
         """Let a person comment."""
         self._add(ago, by, Say(text))
 
-    def _add(self, ago: int, by: str, deed: Deed) -> None:
+    def _add(self, ago: int, by: str, event: StoryEvent) -> None:
         step = self._last[1] + _SPACING if self._last[0] == ago else 0
         self._last = (ago, step)
-        self.story.scenes.append(Scene(self.story.name, ago, self._first_minute + step, by, deed))
+        self.story.scenes.append(Scene(self.story.name, ago, self._first_minute + step, by, event))
