@@ -10,7 +10,7 @@ from capa_sync.mapping.loader import load_mapping
 from capa_sync.mapping.people import People, load_people, persons_of
 from capa_sync.mapping.roles import LinkRules, role_of
 from capa_sync.mapping.schema import MappingFile
-from capa_sync.mapping.strangers import unknown_sources
+from capa_sync.mapping.source_names import unknown_sources
 
 __all__ = [
     "BoundMapping",

@@ -81,7 +81,7 @@ class BoundMapping:
         hash: over the mapping and everything of the site that influences a record.
         places: (field id, field) for every field; the id is "" unless the field has exactly one place and that is a
             tracker field.
-        unheld: the value of every canonical field on a ticket without any values.
+        blank_values: the value of every canonical field on a ticket without any values.
         provenance: name and hash of the mapping, for records.
     """
 
@@ -100,7 +100,7 @@ class BoundMapping:
     notes: tuple[Problem, ...]
     hash: str
     places: tuple[tuple[str, BoundField], ...]
-    unheld: Mapping[str, Value]
+    blank_values: Mapping[str, Value]
     provenance: str
     _directories: dict[tuple[str, str], tuple[People, PeopleDirectory]] = field(default_factory=dict, compare=False)
 

@@ -96,7 +96,7 @@ class _Mapper:
         self.history = history
         self.people = people
         self.birth: Birth = birth_of(history)
-        self.fields: dict[str, Value] = dict(bound.unheld)
+        self.fields: dict[str, Value] = dict(bound.blank_values)
         self.rows: list[FieldChange] = []
 
     def map_fields(self) -> None:

@@ -19,8 +19,8 @@ _GONE = frozenset({Presence.DELETED, Presence.DELETED_OR_HIDDEN, Presence.OUT_OF
 """A ticket with such a presence makes no other ticket an action: its links are outdated or out of scope."""
 
 
-class Place(Protocol):
-    """The properties of a mirrored ticket that decide roles, as in `store.roles.Place`."""
+class RoleBasis(Protocol):
+    """The properties of a mirrored ticket that decide roles, as in `store.roles.TicketPlace`."""
 
     @property
     def scope(self) -> Scope:
@@ -59,7 +59,7 @@ class LinkRules:
         """Return whether any link makes a ticket that the query returns only an action."""
         return any(not entry.also_record for entry in self._links)
 
-    def is_part(self, place: Place) -> bool:
+    def is_part(self, place: RoleBasis) -> bool:
         """Return whether a ticket is the action of its parent, whether or not the query returns it."""
         return place.part_of == "child" or (place.part_of == "subtask" and fold(place.kind) in self._subtasks)
 
@@ -84,7 +84,7 @@ Links = Mapping[str, Collection[tuple[str, str]]]
 """Ticket id -> (id of a ticket that names it by a link, the link's type as read there)."""
 
 
-def role_of(ticket_id: str, rules: LinkRules, places: Mapping[str, Place], links: Links) -> Role:
+def role_of(ticket_id: str, rules: LinkRules, places: Mapping[str, RoleBasis], links: Links) -> Role:
     """Return a ticket's role.
 
     A link claims a ticket only where the link's owner is present, in the query, and no part of another ticket. An
@@ -107,12 +107,14 @@ def role_of(ticket_id: str, rules: LinkRules, places: Mapping[str, Place], links
     return Role.ACTION if any(not _is_claimed(owner, rules, places, links) for owner in owners) else Role.RECORD
 
 
-def _is_claimed(ticket_id: str, rules: LinkRules, places: Mapping[str, Place], links: Links) -> bool:
+def _is_claimed(ticket_id: str, rules: LinkRules, places: Mapping[str, RoleBasis], links: Links) -> bool:
     kind = places[ticket_id].kind
     return any(rules.is_exclusive(link_type, kind) for _, link_type in _claims(ticket_id, rules, places, links))
 
 
-def _claims(ticket_id: str, rules: LinkRules, places: Mapping[str, Place], links: Links) -> Sequence[tuple[str, str]]:
+def _claims(
+    ticket_id: str, rules: LinkRules, places: Mapping[str, RoleBasis], links: Links
+) -> Sequence[tuple[str, str]]:
     """Return (owner, link type) of the links by which records in the query name a ticket as their action."""
     kind = places[ticket_id].kind
     return [
@@ -125,5 +127,5 @@ def _claims(ticket_id: str, rules: LinkRules, places: Mapping[str, Place], links
     ]
 
 
-def _may_claim(rules: LinkRules, owner: Place) -> bool:
+def _may_claim(rules: LinkRules, owner: RoleBasis) -> bool:
     return owner.scope is Scope.IN and owner.presence not in _GONE and not rules.is_part(owner)

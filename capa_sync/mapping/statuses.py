@@ -83,7 +83,7 @@ class StageSignal:
 
 @dataclass(frozen=True, slots=True)
 class BoundStage:
-    """Where the claimed stage comes from on this site.
+    """How the claimed stage is read on this site.
 
     A site has few statuses and resolutions, and each step of a ticket's history needs them; `signal` therefore caches
     the result for each value.

@@ -52,7 +52,7 @@ class TicketBatch:
         return self._whole.ticket(source, ticket_id, parser)
 
     def presence(self, source: str, ticket_id: str) -> Presence:
-        """Return where the ticket is; `unobserved` for a ticket that was never mirrored."""
+        """Return the ticket's presence; `unobserved` for a ticket that was never mirrored."""
         known = self._presence.get(ticket_id) if source == self._source else None
         return known or self._whole.presence(source, ticket_id)
 

@@ -16,7 +16,7 @@ from typing import Any
 import sqlite_utils
 
 from capa_sync.errors import RegisterUnavailable
-from capa_sync.store.place import Place
+from capa_sync.store.place import RegisterFiles
 
 BUSY_SECONDS = 10.0
 _SWITCH_PAUSE = 0.05  # seconds between two tries to switch a new file to WAL
@@ -90,7 +90,9 @@ class Database:
         self.read_only = read_only
         self._lock = threading.RLock()
         self._depth = 0
-        self._owner = 0  # id of the thread inside transaction(); 0 for none
+        self._owner = (
+            0  # id of the thread inside transaction(), else 0; needs no lock: a thread looks only for its own id
+        )
         self._local = threading.local()
         self._readers: list[sqlite3.Connection] = []
         self._is_closed = False
@@ -105,7 +107,7 @@ class Database:
                 self.writer.execute(f"PRAGMA wal_autocheckpoint = {pages}")
                 self.writer.execute("PRAGMA foreign_keys = ON")
             self._write_lean()
-        self._place = Place(path)
+        self._files = RegisterFiles(path)
 
     def _switch_to_wal(self) -> None:
         """Switch to WAL; retry, because SQLite does not wait while another process switches too."""
@@ -145,7 +147,7 @@ class Database:
         with self._lock, in_words(self.path):
             nested = self._depth > 0
             if not nested:
-                self._place.check()
+                self._files.check()
             self._run(f"SAVEPOINT nested_{self._depth}" if nested else "BEGIN IMMEDIATE")
             self._depth += 1
             self._owner = threading.get_ident()
@@ -241,7 +243,7 @@ class Database:
 
     def check_place(self) -> None:
         """Raise RegisterUnavailable when the file was deleted or replaced while it is open."""
-        self._place.check()
+        self._files.check()
 
     def check_damage(self, table: str = "") -> None:
         """Check for damage: the structure of the whole file, or one table thoroughly with its indexes.

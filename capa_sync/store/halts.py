@@ -24,7 +24,7 @@ class Halts:
         return next((Halt(HaltKind(kind), instant(since), asked_by) for kind, since, asked_by in rows), None)
 
     def set(self, source: str, halt: Halt) -> None:
-        """Halt a source (or EVERY_SOURCE); this replaces an earlier halt of it."""
+        """Halt a source (or EVERY_SOURCE); this replaces an earlier halt of another kind."""
         self._db.execute(
             """INSERT INTO halt VALUES (?,?,?,?) ON CONFLICT (source) DO UPDATE
             SET kind = excluded.kind, since = excluded.since, asked_by = excluded.asked_by

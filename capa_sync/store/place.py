@@ -109,7 +109,7 @@ def mark(path: Path, register_id: str, made_at: datetime | str) -> None:
         raise RegisterUnavailable(f"{marker}: cannot be written: {error.strerror}") from error
 
 
-class Place:
+class RegisterFiles:
     """The files of an open register, known by device and inode."""
 
     def __init__(self, path: Path) -> None:

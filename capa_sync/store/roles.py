@@ -9,7 +9,7 @@ from capa_sync.model.ticket import Presence, Role, Scope
 from capa_sync.store.database import Database
 
 
-class Place(NamedTuple):
+class TicketPlace(NamedTuple):
     """The properties of a ticket that decide its own role and the roles of tickets that it names.
 
     Attributes:
@@ -61,10 +61,10 @@ class Roles:
     def __init__(self, db: Database) -> None:
         self._db = db
 
-    def places(self, source: str, ids: Sequence[str]) -> dict[str, Place]:
+    def places(self, source: str, ids: Sequence[str]) -> dict[str, TicketPlace]:
         """Return id -> place; only for tickets that are mirrored."""
         rows = self._db.rows_in(_PLACES, (source,), ids)
-        return {row[0]: Place(Role(row[1]), Scope(row[2]), Presence(row[3]), *row[4:]) for row in rows}
+        return {row[0]: TicketPlace(Role(row[1]), Scope(row[2]), Presence(row[3]), *row[4:]) for row in rows}
 
     def named_by(self, source: str, ids: Sequence[str]) -> list[Naming]:
         """Return which mirrored tickets these tickets name as parts or by a link."""

@@ -176,17 +176,17 @@ class Tickets:
 
     # --- presence ----------------------------------------------------------------------------------------------
     def presence(self, source: str, ticket_id: str) -> Presence:
-        """Return where the ticket is now; `unobserved` for one that was never mirrored."""
+        """Return the ticket's presence; `unobserved` for a ticket that was never mirrored."""
         found = self._db.value("SELECT presence FROM mirror WHERE source = ? AND ticket_id = ?", (source, ticket_id))
         return Presence(found) if found else Presence.UNOBSERVED
 
     def presence_confirmed_at(self, source: str, ticket_id: str) -> datetime | None:
-        """Return when the tracker last said that a ticket is where it is, None while that is in doubt."""
+        """Return when the tracker last confirmed a ticket's presence, None while it is in doubt."""
         sql = "SELECT presence_confirmed_at FROM v_tickets WHERE source = ? AND ticket_id = ?"
         return optional_instant(self._db.value(sql, (source, ticket_id)))
 
     def presence_since(self, source: str, ticket_id: str) -> datetime | None:
-        """Return since when the ticket is where it is, None when it is not mirrored."""
+        """Return since when the ticket has its presence, None when it is not mirrored."""
         sql = "SELECT presence_at FROM mirror WHERE source = ? AND ticket_id = ?"
         return optional_instant(self._db.value(sql, (source, ticket_id)))
 
