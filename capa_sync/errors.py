@@ -2,16 +2,17 @@
 
 CapaSyncError
 ├ UserError(problems)      exit 2, one line each, no traceback
-│ ├ SettingsError · MappingFileError · RuleFileError
+│ └ SettingsError · MappingFileError · RuleFileError
 ├ SourceError(source)      exit 3; the other sources continue
 │ ├ Retryable(retry_after) the same request may be sent again later
+│ ├ NotBefore(until)       the tracker named an instant; nothing is sent earlier
 │ ├ Skippable(ticket_key)  one ticket is quarantined, the others continue
+│ ├ DeliveryUnknown        a write was sent and its answer is lost: look it up before sending it again
+│ ├ WriteRefused           the tracker refused a write; it was not applied
 │ └ Fatal                  this source stops until a person acts
 │   ├ Authentication · BadAnswer
 │   ├ AnswerTooLarge       a page is requested again with fewer tickets; a single ticket is quarantined
 │   └ ShownToCustomer      a comment sent as internal was public: writing to the source is paused
-├ DeliveryUnknown          a write was sent and its answer is lost: look it up before sending it again
-├ WriteRefused             the tracker refused a write; it was not applied
 ├ SafetyStop               exit 4; nothing is written, the message names the command that releases
 └ RegisterUnavailable      exit 6; held by another daemon, disk full, damaged
 """

@@ -146,7 +146,7 @@ class CapaRecord:
     Attributes:
         source, ticket_id, ticket_key, ticket_url: the ticket that findings and warnings belong to.
         also: (source, ticket id, key) of the duplicates joined to it (`same_as`); no findings belong to them.
-        same_as_key: key of the duplicate that the ticket's `same_as` field names, "" none. unread_join: why a joined
+        same_as_key: key of the other ticket in this ticket's `same_as` field, "" none. unread_join: why a joined
             ticket could not be read (rules on its fields cannot tell), "" when all are read.
         fields: every field of the catalogue by name; no key is missing.
         labels: canonical field -> the tracker's own field label.

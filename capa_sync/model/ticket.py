@@ -199,7 +199,7 @@ class Cursor:
 
     Attributes:
         state: JSON-able; what the source needs to continue, also in the middle of a backfill.
-        watermark: every ticket with an `updated_at` up to here is read; for people and `status`. None before a page.
+        watermark: every ticket with an `updated_at` up to here is read (for people and `status`); None at first.
     """
 
     state: Mapping[str, Any] = field(default_factory=dict)
