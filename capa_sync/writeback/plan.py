@@ -18,6 +18,8 @@ from capa_sync.writeback.told import Told
 
 NOTIFICATION_EVERY = timedelta(hours=24)
 """At most one notification per ticket in this time; 24 hours and no calendar day, so two cannot meet at midnight."""
+NOTIFIED = "people were notified within the last day"
+IN_DOUBT = "whether the last notification arrived is not known yet"
 LEFT_IN_PEACE = 2
 """After so many deletions of our comment by a person nothing more is written on the ticket (CONTRACT.md 8)."""
 
@@ -144,7 +146,8 @@ def _postponed(plan: TicketPlan, fresh: list[Write], planner: _Planner) -> Ticke
     if until is None or not any(write.notifies for write in fresh):
         return replace(plan, writes=tuple(fresh))
     silent = tuple(write for write in fresh if not write.notifies)
-    return replace(plan, writes=silent, withheld="people were notified within the last day", look_again=until)
+    why = IN_DOUBT if planner.reported.has_unknown_notification else NOTIFIED
+    return replace(plan, writes=silent, withheld=why, look_again=until)
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,9 +215,16 @@ class _Planner:
         return min(self.options.settle - passed, self.options.settle)
 
     def quiet_until(self) -> datetime | None:
-        """Return until when this ticket may not notify people again, None when it may."""
+        """Return until when this ticket may not notify people again, None when it may.
+
+        While it is unknown whether a notification arrived, it may not, however long ago that one was planned: the
+        request may have been sent much later, or be sent again. The returned instant may then be past.
+        """
         last = self.reported.last_notified_at()
-        return last + NOTIFICATION_EVERY if last and self.now < last + NOTIFICATION_EVERY else None
+        if last is None:
+            return None
+        until = last + NOTIFICATION_EVERY
+        return until if self.now < until or self.reported.has_unknown_notification else None
 
     def _must_recreate(self) -> bool:
         """Return whether our comment was missing at the last read and has not been delivered again since."""

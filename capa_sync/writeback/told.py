@@ -124,6 +124,11 @@ class Told:
                 have = (have | set(write.labels_add)) - set(write.labels_remove)
         return frozenset(have)
 
+    @property
+    def has_unknown_notification(self) -> bool:
+        """Tell whether it is unknown of a write that notifies whether it was applied."""
+        return any(write.notifies and write.state is WriteState.UNKNOWN for write in self.writes)
+
     def last_notified_at(self) -> datetime | None:
         """Return when this ticket last notified people, or may have; None when it never did."""
         notifying = [write for write in self.writes if write.notifies and write.state in _REACHED]

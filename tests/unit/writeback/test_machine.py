@@ -8,6 +8,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from itertools import pairwise
 
+import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
@@ -204,3 +205,30 @@ OneTicket.TestCase.settings = settings(
     max_examples=60, stateful_step_count=30, deadline=None, suppress_health_check=[HealthCheck.too_slow]
 )
 test_one_ticket_over_any_life = OneTicket.TestCase
+
+
+@pytest.mark.parametrize("kind", ["jira", "servicenow", "notes only"])
+@pytest.mark.parametrize("is_applied", [True, False])
+@pytest.mark.parametrize("is_refused_first", [True, False])
+def test_no_notification_is_planned_while_the_last_one_may_still_arrive(
+    kind: str, is_applied: bool, is_refused_first: bool
+) -> None:
+    """A notification planned a day ago may have been sent an hour ago, or be sent at the next attempt."""
+    life = OneTicket()
+    life.begin(kind)
+    life.people_edit({"extent-assessed": Severity.LOW})
+    life.time_passes(60)
+    if is_refused_first:
+        life.cycle(1, (REFUSED[0], False))
+        life.time_passes(24 * 60)
+    for _ in range(2):  # the first request of ServiceNow's fields, then that of the note
+        life.cycle(1, (LOST[0], is_applied))
+        life.time_passes(10)
+    life.time_passes(60 if is_refused_first else 24 * 60)
+    life.people_edit({"extent-assessed": Severity.HIGH})
+    life.time_passes(60)
+    life.cycle(1, None)
+    life.never_two_comments_and_no_note_twice()
+    life.at_most_one_notification_a_day()
+    life.teardown()
+    life.at_most_one_notification_a_day()
