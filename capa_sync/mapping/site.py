@@ -26,8 +26,8 @@ class SharedName(NamedTuple):
     def reason(self) -> str:
         """Return why such a history is ambiguous, and what a person can do."""
         return (
-            f"the change history tells of '{self.name}' by name alone, and {len(self.ids)} fields go by that name "
-            f"({', '.join(self.ids)}): give the other one another name in the tracker, or delete it there"
+            f"the change history names '{self.name}' without its id, and {len(self.ids)} fields have this name "
+            f"({', '.join(self.ids)}): rename the other field in the tracker, or delete it there"
         )
 
 

@@ -150,11 +150,11 @@ def merge(changes: Sequence[RawChange], observations: Iterable[Observation]) -> 
     An observation follows the history up to its instant. An observation that a later history entry explains (an audit
     row that arrived late) is left out.
     """
-    kept = [seen for seen in observations if not _explained(seen, changes)]
-    if not kept:
+    unexplained = [seen for seen in observations if not _explained(seen, changes)]
+    if not unexplained:
         return tuple(changes)
     groups = _groups(changes)
-    for seen in sorted(kept, key=lambda seen: seen.change.at):
+    for seen in sorted(unexplained, key=lambda seen: seen.change.at):
         place = len(groups)
         while place and groups[place - 1][0].at > seen.change.at:
             place -= 1

@@ -169,8 +169,8 @@ def test_a_shared_name_in_data_center_history_leaves_that_field_untold_and_no_ot
     assert found.history_complete
     assert set(found.history_gaps) == {"root_cause"}
     assert found.history_gaps["root_cause"] == (
-        "the change history tells of 'Root cause' by name alone, and 2 fields go by that name (c1, c98): give the "
-        "other one another name in the tracker, or delete it there"
+        "the change history names 'Root cause' without its id, and 2 fields have this name (c1, c98): rename the "
+        "other field in the tracker, or delete it there"
     )
     assert rows(found, "root_cause") == []
     assert rows(found, "correction") == [(None, "Badge blocked")]
