@@ -48,7 +48,7 @@ def adf_text(document: Mapping[str, Any]) -> tuple[str, bool]:
     line = _only_line(document)
     if line is not None:
         return line.strip(), False
-    found = _Reading()
+    found = _AdfText()
     found.visit(document, 0)
     lines = (line.rstrip() for line in "".join(found.pieces).split("\n"))
     return "\n".join(lines).strip(), found.has_media
@@ -70,7 +70,7 @@ def _only_line(document: Mapping[str, Any]) -> str | None:
     return None if "\n" in line else line
 
 
-class _Reading:
+class _AdfText:
     def __init__(self) -> None:
         self.pieces: list[str] = []
         self.has_media = False
@@ -121,7 +121,7 @@ class _Reading:
     def _row(self, node: Mapping[str, Any], depth: int) -> None:
         cells = []
         for cell in _nodes(node.get("content")):
-            inner = _Reading()
+            inner = _AdfText()
             inner.visit(cell, depth + 1)
             self.has_media = self.has_media or inner.has_media
             cells.append(" ".join("".join(inner.pieces).split()))

@@ -11,7 +11,7 @@ from capa_sync.model.ticket import Account, FieldDef, SiteFacts, StatusDef
 from capa_sync.sources.jira.client import BadRequest, JiraClient
 from capa_sync.sources.jira.options import Api
 from capa_sync.sources.jira.people import JiraAccounts, read_account
-from capa_sync.sources.jira.query import JqlQuery
+from capa_sync.sources.jira.query import ScopeQuery
 from capa_sync.sources.jira.times import read_instant
 from capa_sync.sources.jira.values import account_of
 
@@ -52,7 +52,7 @@ def prove_identity(client: JiraClient, me: Account) -> None:
         raise Authentication(client.source, f"Jira now takes us for another account ({found} instead of {me.id})")
 
 
-def try_query(client: JiraClient, query: JqlQuery) -> None:
+def try_query(client: JiraClient, query: ScopeQuery) -> None:
     """Prove that Jira understands the configured query, and find out which form of dates it needs.
 
     Raises:

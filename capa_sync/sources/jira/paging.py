@@ -21,7 +21,7 @@ class Shifted(Retryable):
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class SearchPlace:
     """The position in a search at which the next page begins.
 
     Attributes:
@@ -36,7 +36,7 @@ class Place:
     empties: int = 0
 
 
-START = Place()
+START = SearchPlace()
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +44,7 @@ class Rows:
     """One page: raw issues, the next place (None at the end), and the total where Jira states it."""
 
     issues: list[dict[str, Any]]
-    place: Place | None
+    place: SearchPlace | None
     total: int | None = None
 
 
@@ -63,7 +63,7 @@ class Search:
         jql: str,
         fields: Sequence[str],
         size: int,
-        place: Place = START,
+        place: SearchPlace = START,
         *,
         changelog: bool = False,
         reconciled: Sequence[str] = (),
@@ -85,10 +85,10 @@ class Search:
             body["expand"] = ["changelog"]
         return self._bounded(body, place) if tuple(fields) == ALL_FIELDS else self._page(body, place)
 
-    def _page(self, body: dict[str, Any], place: Place) -> Rows:
+    def _page(self, body: dict[str, Any], place: SearchPlace) -> Rows:
         return self._cloud_page(body, place) if self._client.is_cloud else self._offset_page(body, place)
 
-    def _bounded(self, body: dict[str, Any], place: Place) -> Rows:
+    def _bounded(self, body: dict[str, Any], place: SearchPlace) -> Rows:
         """Read a page of whole tickets; halve its size as long as the answer is too large."""
         while True:
             asked = self._size.of(body["maxResults"])
@@ -106,7 +106,7 @@ class Search:
                 self._size.learn(len(rows.issues), self._client.answered_bytes)
                 return rows
 
-    def _alone(self, body: dict[str, Any], place: Place) -> Rows:
+    def _alone(self, body: dict[str, Any], place: SearchPlace) -> Rows:
         """Read the one ticket at a place by its id, or only its outline where it is too large even alone."""
         rows = self._outline(body, place)
         if self._client.is_cloud:
@@ -116,7 +116,7 @@ class Search:
         self._large.update((str(issue["id"]), _updated(issue)) for issue in found if isinstance(issue, Oversized))
         return replace(rows, issues=found)
 
-    def _outline(self, body: dict[str, Any], place: Place) -> Rows:
+    def _outline(self, body: dict[str, Any], place: SearchPlace) -> Rows:
         """Read the outline of the one ticket at a place."""
         outlined = {name: value for name, value in body.items() if name != "expand"}
         return self._page({**outlined, "maxResults": 1, "fields": list(OUTLINE)}, place)
@@ -131,13 +131,13 @@ class Search:
         reconciled: Sequence[str] = (),
     ) -> Iterator[Rows]:
         """Read all pages of a search, from its beginning."""
-        place: Place | None = START
+        place: SearchPlace | None = START
         while place is not None:
             rows = self.page(jql, fields, size, place, changelog=changelog, reconciled=reconciled)
             yield rows
             place = rows.place
 
-    def _cloud_page(self, body: dict[str, Any], place: Place) -> Rows:
+    def _cloud_page(self, body: dict[str, Any], place: SearchPlace) -> Rows:
         if place.token:
             body["nextPageToken"] = place.token
         answer = self._client.post("search/jql", body)
@@ -152,9 +152,9 @@ class Search:
         empties = 0 if issues else place.empties + 1
         if empties > _EMPTY_PAGES:
             raise self._bad("the search gives empty pages without end")
-        return Rows(issues, Place(token=token, empties=empties))
+        return Rows(issues, SearchPlace(token=token, empties=empties))
 
-    def _offset_page(self, body: dict[str, Any], place: Place) -> Rows:
+    def _offset_page(self, body: dict[str, Any], place: SearchPlace) -> Rows:
         overlap = 1 if place.last else 0
         start = place.start - overlap
         asked = {**body, "startAt": start, "maxResults": body["maxResults"] + overlap}
@@ -168,11 +168,11 @@ class Search:
         if (
             overlap and size == overlap and total > place.start
         ):  # a page of one has no room for the row that proves the place
-            return self._offset_page(body, Place(start=place.start))
+            return self._offset_page(body, SearchPlace(start=place.start))
         if len(issues) < min(max(size, 1), total - start):
             raise self._bad(f"the search promises {min(max(size, 1), total - start)} tickets and gives {len(issues)}")
         end = start + len(issues)
-        following = Place(start=end, last=str(issues[-1]["id"])) if issues and end < total else None
+        following = SearchPlace(start=end, last=str(issues[-1]["id"])) if issues and end < total else None
         return Rows(issues[overlap:], following, total)
 
     def _issues(self, answer: Any) -> list[dict[str, Any]]:
@@ -190,4 +190,4 @@ def _updated(issue: dict[str, Any]) -> Any:
     return fields.get("updated") if isinstance(fields, dict) else None
 
 
-__all__ = ["ALL_FIELDS", "START", "BadRequest", "Place", "Rows", "Search", "Shifted"]
+__all__ = ["ALL_FIELDS", "START", "BadRequest", "Rows", "Search", "SearchPlace", "Shifted"]

@@ -119,7 +119,7 @@ class JiraParser:
             created_at=read_instant(fields.get("created")),
             updated_at=read_instant(fields.get("updated")),
             created_by=account_of(fields.get("creator")) or account_of(fields.get("reporter")),
-            values=_Values(fields),
+            values=_FieldValues(fields),
             changes=changes,
             comments=_comments(comments),
             children=_children(fields, children),
@@ -142,7 +142,7 @@ def _shown(issue: Mapping[str, Any]) -> str:
     return str(issue.get("key") or issue.get("id") or "?")
 
 
-class _Values(Mapping[str, Raw]):
+class _FieldValues(Mapping[str, Raw]):
     """A ticket's values, each read at its first use: a backfill uses none of a hundred and fifty."""
 
     __slots__ = ("_fields", "_known")

@@ -24,7 +24,7 @@ def without_order(jql: str) -> str:
     return jql.strip()
 
 
-class JqlQuery:
+class ScopeQuery:
     """The query that defines the scope.
 
     Attributes:

@@ -26,7 +26,7 @@ from capa_sync.sources.jira.outside import Outside
 from capa_sync.sources.jira.parse import JiraParser
 from capa_sync.sources.jira.people import JiraAccounts
 from capa_sync.sources.jira.poll import Poll
-from capa_sync.sources.jira.query import JqlQuery
+from capa_sync.sources.jira.query import ScopeQuery
 from capa_sync.sources.jira.site import SiteReader
 from capa_sync.sources.jira.sweeping import Sweeping
 from capa_sync.sources.retry import RetryPolicy
@@ -90,7 +90,7 @@ class JiraSource:
             Authentication: the tracker knows us as another account, or not. Fatal: it does not accept the query.
         """
         facts = read_facts(self._client, self._options.api, self._people)
-        query = JqlQuery(self._options.query)
+        query = ScopeQuery(self._options.query)
         try_query(self._client, query)
         site = SiteReader(
             self._client, self._options, query, facts, self._lookup, self._parser, self._people, self._clock

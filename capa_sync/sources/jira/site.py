@@ -21,7 +21,7 @@ from capa_sync.sources.jira.options import JiraOptions
 from capa_sync.sources.jira.paging import ALL_FIELDS, Search
 from capa_sync.sources.jira.parse import JiraParser
 from capa_sync.sources.jira.people import JiraAccounts
-from capa_sync.sources.jira.query import OLDEST_FIRST, JqlQuery, ids_condition
+from capa_sync.sources.jira.query import OLDEST_FIRST, ScopeQuery, ids_condition
 from capa_sync.sources.jira.times import epoch_ms, from_epoch_ms
 from capa_sync.sources.jira.whole import Assembler
 
@@ -40,7 +40,7 @@ class SiteReader:
         self,
         client: JiraClient,
         options: JiraOptions,
-        query: JqlQuery,
+        query: ScopeQuery,
         facts: SiteFacts,
         lookup: MirrorLookup,
         parser: JiraParser,

@@ -12,8 +12,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from capa_sync.errors import BadAnswer
-from capa_sync.sources.jira.paging import ALL_FIELDS, START, BadRequest, Place, Rows, Search, Shifted
-from capa_sync.sources.jira.query import JqlQuery
+from capa_sync.sources.jira.paging import ALL_FIELDS, START, BadRequest, Rows, Search, SearchPlace, Shifted
+from capa_sync.sources.jira.query import ScopeQuery
 from capa_sync.sources.jira.times import epoch_ms, read_instant
 
 _MINUTE = 60_000
@@ -38,7 +38,7 @@ class SweepState:
     newest: str
     bound: int | None = None
     reached: int | None = None
-    place: Place = START
+    place: SearchPlace = START
     tail: str | None = None
 
     def as_json(self) -> dict[str, Any]:
@@ -63,7 +63,7 @@ class SweepState:
             newest=raw["newest"],
             bound=raw["bound"],
             reached=raw["reached"],
-            place=Place(**raw["place"]),
+            place=SearchPlace(**raw["place"]),
             tail=raw["tail"],
         )
 
@@ -83,7 +83,7 @@ class SweepPage:
 class Sweep:
     """Reads tickets page by page from a stored state on."""
 
-    def __init__(self, source: str, search: Search, query: JqlQuery, page_size: int) -> None:
+    def __init__(self, source: str, search: Search, query: ScopeQuery, page_size: int) -> None:
         self._source = source
         self._search = search
         self._query = query

@@ -30,7 +30,7 @@ class Assembler:
 
     Args:
         client: the session. parser: the source's parser. names: Data Center's field names.
-        people: notes every account met.
+        people: notes every account seen.
         lag: how long after an edit a search may still return the ticket's state before it.
         is_known_late: tells whether the mirror already holds a draft whose record is older than its history.
         complete: fills in what the answer left out. may_ask: takes one of the cycle's remaining requests for that.

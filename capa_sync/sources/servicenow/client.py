@@ -65,7 +65,7 @@ class TableClient:
     Args:
         options: the source's options.
         clock: our own clock.
-        stop: set at shutdown; waits end then.
+        stop: set at shutdown; waits then end.
         shared: the source's request budget, sign-in and pace, when other sessions of it exist; else the client makes
             them.
 

@@ -68,8 +68,8 @@ class Past:
 
     def is_too_large(self, sys_id: str) -> bool:
         """Tell whether a row of a record's history is larger than an answer may be."""
-        kept = [entries.get(sys_id) for entries in (self.audit, self.notes) if entries is not None]
-        return any(entries.is_too_large for entries in kept if entries is not None)
+        parts = [entries.get(sys_id) for entries in (self.audit, self.notes) if entries is not None]
+        return any(entries.is_too_large for entries in parts if entries is not None)
 
     def renew(self, newer: Past) -> None:
         """Replace entries by those that were read again."""

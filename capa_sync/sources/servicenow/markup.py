@@ -27,7 +27,7 @@ _MOST_PIECES = 50_000
 
 def markup_value(value: str) -> Raw:
     """Read a column of HTML: text in lines, cells of a row separated by tabs; blank where nothing is visible."""
-    reader = _Reading()
+    reader = _HtmlText()
     for piece in _tokens(value):
         reader.take(piece)
     text = reader.text()
@@ -42,7 +42,7 @@ class _Tag(str):
     __slots__ = ()
 
 
-class _Reading:
+class _HtmlText:
     def __init__(self) -> None:
         self.pieces: list[str] = []
         self.has_media = False

@@ -85,7 +85,7 @@ class ServiceNowParser:
             created_at=created_at,
             updated_at=updated_at,
             created_by=_user(_value(row.get("sys_created_by")), labels),
-            values=_Values(row, frozenset(labels.get("html", ()))),
+            values=_RowValues(row, frozenset(labels.get("html", ()))),
             changes=tuple(_changes(bodies.get(AUDIT, ()), labels)),
             comments=tuple(_comments(bodies.get(JOURNAL, ()), labels)),
             parent=_value(row.get(reference)) if reference else "",
@@ -114,7 +114,7 @@ def _user(user_name: str, labels: Body) -> str:
     return str(labels.get("users", {}).get(user_name, user_name))
 
 
-class _Values(Mapping[str, Raw]):
+class _RowValues(Mapping[str, Raw]):
     """A record's values, each read at its first use: the first fill uses none of a wide table's."""
 
     __slots__ = ("_html", "_known", "_row")

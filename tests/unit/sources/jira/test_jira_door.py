@@ -10,7 +10,7 @@ from capa_sync.errors import Authentication, BadAnswer
 from capa_sync.sources.jira.answers import decode, error_text, read_refusal, sign_in_problem, write_refusal
 from capa_sync.sources.jira.door import ForbiddenWriteError, check_reading_post, check_write
 from capa_sync.sources.jira.options import JiraAuth
-from capa_sync.sources.jira.query import JqlQuery, without_order
+from capa_sync.sources.jira.query import ScopeQuery, without_order
 
 MARK = {"key": "capa-sync", "value": {"marker": "r/1"}}
 INTERNAL = {"key": "sd.public.comment", "value": {"internal": True}}
@@ -100,15 +100,15 @@ def test_order_by_is_cut_only_where_it_is_one(jql: str, scope: str) -> None:
 
 def test_conditions_stand_outside_the_querys_brackets() -> None:
     """An OR in the query cannot swallow them; no upper bound is ever sent."""
-    query = JqlQuery("project = A OR project = B order by key")
+    query = ScopeQuery("project = A OR project = B order by key")
     jql = query.where(query.since("updated", 1_732_877_091_000))
     assert jql == "(project = A OR project = B) AND updated >= 1732877091000 ORDER BY created ASC, key ASC"
-    assert JqlQuery("order by key").where().startswith("(project is not EMPTY) ORDER")
+    assert ScopeQuery("order by key").where().startswith("(project is not EMPTY) ORDER")
 
 
 def test_quoted_dates_are_early_enough_in_every_zone() -> None:
     """Read at UTC-12 the literal is the instant itself, elsewhere earlier."""
-    query = JqlQuery("project = A")
+    query = ScopeQuery("project = A")
     query.understands_epoch = False
     assert query.since("updated", 1_772_355_600_000) == 'updated >= "2026-02-28 21:00"'
 
