@@ -1,4 +1,4 @@
-"""The `capa-sync` command: its verbs, and the one place where errors become words and exit codes."""
+"""The `capa-sync` command: its verbs, and the only place where errors become messages and exit codes."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from capa_sync.cli.verbs import HELP_SETTINGS, Verb, VerbGroup
 from capa_sync.errors import RegisterUnavailable, SafetyStop, SourceError, UserError
 
 EXIT_BUG = 70
-"""A mistake of capa-sync itself: the contract's codes each mean something else (EX_SOFTWARE of sysexits.h)."""
+"""A bug of capa-sync: the other codes of the contract mean something else (EX_SOFTWARE of sysexits.h)."""
 EXIT_OK, EXIT_FINDINGS, EXIT_USER, EXIT_SOURCE, EXIT_STOP, EXIT_DAMAGE, EXIT_REGISTER = range(7)
 
 
@@ -67,35 +67,35 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 def _guarded(command: Callable[[], object]) -> int:
-    """Run a command; word every expected error in one line each on standard error."""
+    """Run a command; print every expected error as one line on standard error, and return the exit code."""
     try:
         outcome = command()
     except click.exceptions.Exit as leaving:
         return leaving.exit_code
     except click.ClickException as error:
-        return _told([_usage(error)], EXIT_USER)
+        return _report([_usage(error)], EXIT_USER)
     except click.Abort:
-        return _told(["stopped"], 130)
+        return _report(["stopped"], 130)
     except UserError as error:
-        return _told([str(problem) for problem in error.problems], EXIT_USER)
+        return _report([str(problem) for problem in error.problems], EXIT_USER)
     except SourceError as error:
-        return _told([str(error)], EXIT_SOURCE)
+        return _report([str(error)], EXIT_SOURCE)
     except SafetyStop as stop:
-        return _told([f"safety stop: {stop}"], EXIT_STOP)
+        return _report([f"safety stop: {stop}"], EXIT_STOP)
     except RegisterUnavailable as error:
-        return _told([str(error)], EXIT_REGISTER)
+        return _report([str(error)], EXIT_REGISTER)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return EXIT_OK
-    except Exception as bug:  # noqa: BLE001 - the last fence: told as what it is
-        # where it happened, without the error's own words: they may hold a ticket's text, or a secret
+    except Exception as bug:  # noqa: BLE001 - the last handler: the error is reported as a bug
+        # print where it happened, without the error's own message: it may contain ticket text or a secret
         where = "".join(traceback.format_tb(bug.__traceback__)).splitlines()
-        return _told([*where, f"capa-sync: an error of its own, please report it: {type(bug).__name__}"], EXIT_BUG)
+        return _report([*where, f"capa-sync: an error of its own, please report it: {type(bug).__name__}"], EXIT_BUG)
     return outcome if isinstance(outcome, int) else EXIT_OK
 
 
 def _usage(error: click.ClickException) -> str:
-    """Word a mistake of the command line with the verb that it concerns and where its help is."""
+    """Return the message for a mistake on the command line, with its verb and where its help is."""
     context = error.ctx if isinstance(error, click.UsageError) else None
     words = error.format_message().rstrip(".")
     if context is None or "--help" in words:
@@ -103,7 +103,7 @@ def _usage(error: click.ClickException) -> str:
     return f"{context.command_path}: {words}; see `{context.command_path} --help`"
 
 
-def _told(lines: list[str], code: int) -> int:
+def _report(lines: list[str], code: int) -> int:
     for line in lines:
         say(line, err=True)
     return code

@@ -1,4 +1,4 @@
-"""The hidden kill switch of our own tests: a process ends itself at a named step, as `kill -9` would."""
+"""The hidden kill switch of our own tests: a process kills itself at a named step, as `kill -9` would."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ _RECORD = "record:"
 
 
 def checkpoint_from(text: str) -> Callable[[str], None]:
-    """Return the hook for `NAME[:COUNT]` (die when that step is passed for the COUNTth time), `record:FILE`, or "".
+    """Return the hook for `NAME[:COUNT]` (kill the process at the COUNTth pass of that step), `record:FILE`, or "".
 
-    `record:FILE` appends the name of every step passed, a line each, so that a test can enumerate them.
+    `record:FILE` appends the name of every passed step to the file, one per line, so that a test can list them.
     """
     if not text:
         return no_checkpoint

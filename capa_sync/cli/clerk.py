@@ -1,4 +1,7 @@
-"""`python -m capa_sync.cli.clerk SETTINGS SOCKET`: a process of the daemon's own that weighs tickets (`clerks`)."""
+"""The program of a worker process, which evaluates tickets for the daemon (`clerks`).
+
+Its arguments are the settings file and the number of the socket to the daemon.
+"""
 
 from __future__ import annotations
 
@@ -18,26 +21,26 @@ from capa_sync.store import open_register
 from capa_sync.wiring import build_house_for_reading, configure
 
 POLITE = 10
-"""By how much a clerk's priority is lower than that of the process that asks."""
+"""How much lower the priority of a worker is than that of the asking process."""
 
 
 def clerks_for(settings: Path) -> Clerks:
-    """Return clerks that know these settings."""
+    """Return a worker pool for these settings."""
     return Clerks(clerk_command(settings))
 
 
 def clerk_command(settings: Path) -> list[str]:
-    """Return what starts one, whatever folder this package was loaded from."""
+    """Return the command that starts a worker, from the folder that this package was loaded from."""
     place = str(Path(capa_sync.__file__).parents[1])
     start = f"import sys; sys.path.insert(0, {place!r}); from capa_sync.cli.clerk import main; main()"
     return [sys.executable, "-P", "-c", start, str(settings.resolve())]
 
 
 def main() -> None:
-    """Serve until the process that started this one hangs up."""
+    """Serve until the process that started this one closes the connection."""
     settings, line = Path(sys.argv[1]), Connection(int(sys.argv[2]))
     with suppress(OSError):  # a service may be forbidden to (deploy/capa-sync.service)
-        os.nice(POLITE)  # the process that asks is waited for: it goes before us
+        os.nice(POLITE)  # the asking process has priority: others wait for it
     configure_logs(quiet=True)
     clock = SystemClock()
     try:
@@ -47,4 +50,4 @@ def main() -> None:
         ) as register:
             serve(build_house_for_reading(configuration, register, clock), line)
     except CapaSyncError:
-        return  # the settings are others by now: the process that asked goes by its own
+        return  # the settings have changed: the asking process evaluates by itself

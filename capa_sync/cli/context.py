@@ -1,4 +1,4 @@
-"""What most verbs share: the settings option, the clock, and the open register with everything wired."""
+"""What most verbs share: the settings option, the clock, and the runtime on the open register."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from capa_sync.model.clock import Clock, FileClock, ShiftedClock, SystemClock
 from capa_sync.model.visible import escaped, one_line
 from capa_sync.redaction import redacted
 
-if TYPE_CHECKING:  # each verb imports what it needs, and no more: tests/cli/test_starting.py
+if TYPE_CHECKING:  # each verb imports only what it needs: tests/cli/test_starting.py
     from capa_sync.daemon.house import House
     from capa_sync.settings import Settings
     from capa_sync.store import Register
@@ -50,7 +50,7 @@ def json_option(command: Command) -> Command:
 
 
 def clock_from(text: str | None) -> Clock:
-    """Return the machine's clock, or the hidden test clock. Raises UserError for an instant that is none."""
+    """Return the machine's clock, or the hidden test clock. Raises UserError when the text is no instant."""
     if not text:
         return SystemClock()
     if text.startswith("@"):
@@ -65,7 +65,7 @@ def clock_from(text: str | None) -> Clock:
 def read_configuration(config: Path, *, with_secrets: bool = True) -> Configuration:
     """Load and check the settings with every file that they name. Raises UserError.
 
-    Warns on standard error of secret files that everybody may read.
+    Prints a warning on standard error for secret files that everybody may read.
     """
     from capa_sync.settings import load_settings
     from capa_sync.settings.secrets import exposed_files
@@ -79,14 +79,14 @@ def read_configuration(config: Path, *, with_secrets: bool = True) -> Configurat
 
 
 def read_settings(config: Path) -> Settings:
-    """Load the settings file alone, for verbs that need none of the files that it names. Raises UserError."""
+    """Load only the settings file, for verbs that need none of the files that it names. Raises UserError."""
     from capa_sync.settings import load_settings
 
     return load_settings(config, os.environ, with_calendars=False)
 
 
 def register_path(config: Path, settings: Settings) -> Path:
-    """Return where the register file is: beside the settings file unless its path is absolute."""
+    """Return the path of the register file; a relative one starts from the settings file's folder."""
     return config.resolve().parent / settings.register_file
 
 
@@ -101,7 +101,7 @@ def chosen_sources(configuration: Configuration, only: str | None) -> list[str]:
 
 
 def check_rule(configuration: Configuration, rule: str | None) -> None:
-    """Refuse the name of a rule that is not in the settings' rules. Raises UserError."""
+    """Raise UserError when the settings' rules do not contain a rule of this name."""
     known = sorted(rule.id for rule in configuration.rules.rules)
     if rule is not None and rule not in known:
         near = difflib.get_close_matches(rule, known, n=1)
@@ -118,9 +118,9 @@ def open_house(
     stop: threading.Event | None = None,
     create: bool = True,
 ) -> Iterator[House]:
-    """Open the register and wire everything to it; `lock` keeps a second daemon or `sync` out.
+    """Open the register and build the runtime on it; `lock` keeps out a second daemon or `sync`.
 
-    Raises RegisterUnavailable; without `create` also where there is none yet.
+    Raises RegisterUnavailable; without `create` also when there is no register yet.
     """
     from capa_sync.cli.checkpoints import VARIABLE, checkpoint_from
     from capa_sync.cli.clerk import clerks_for
@@ -159,7 +159,7 @@ def _no_lock() -> Iterator[None]:
 
 @contextmanager
 def open_for_reading(path: Path, clock: Clock) -> Iterator[Register]:
-    """Open an existing register for the verbs that only look. Raises RegisterUnavailable when there is none."""
+    """Open an existing register for verbs that only read. Raises RegisterUnavailable when there is none."""
     from capa_sync.store import open_register
 
     register = open_register(path, clock_now=clock.now(), create=False, read_only=True)
@@ -170,12 +170,12 @@ def open_for_reading(path: Path, clock: Clock) -> Iterator[Register]:
 
 
 def say(line: str = "", *, err: bool = False) -> None:
-    """Print one line, whatever a tracker's text in it says: no control character reaches the terminal."""
+    """Print one line without control characters and secrets, whatever text of a tracker it contains."""
     click.echo(one_line(redacted(line)), err=err)
 
 
 def print_json(result: object) -> None:
-    """Print a result as indented JSON, what a terminal might obey written as JSON's own escapes."""
+    """Print a result as indented JSON, with control characters as JSON escapes and without secrets."""
     import orjson
 
     text = orjson.dumps(result, option=orjson.OPT_INDENT_2 | orjson.OPT_NON_STR_KEYS, default=str).decode()

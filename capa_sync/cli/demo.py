@@ -1,4 +1,4 @@
-"""`demo`: the whole main job against the sandbox trackers; needs no account and no settings file."""
+"""`demo`: the main job on the sandbox trackers; it needs no account and no settings file."""
 
 from __future__ import annotations
 
@@ -107,7 +107,7 @@ def demo(once: bool, listen: str, as_json: bool) -> None:
         configuration = demo_configuration(folder, trackers)
         with open_house(configuration, SystemClock(), lock=True, stop=stop) as house:
             summary = _first_cycle(house, trackers, as_json=as_json)
-            _tell(summary, trackers, as_json=as_json)
+            _print_result(summary, trackers, as_json=as_json)
             if not once:
                 _stay(house, configuration, trackers, listen)
 
@@ -120,7 +120,7 @@ def _folder() -> Iterator[Path]:
 
 
 def demo_configuration(folder: Path, trackers: Trackers) -> Configuration:
-    """Write the demo's settings file into `folder` and load it as any other."""
+    """Write the demo's settings file into `folder`, and load it like any settings file."""
     urls = {name: server.url for name, server in trackers.servers.items()}
     text = SETTINGS.format(
         jira=urls["jira"],
@@ -137,7 +137,7 @@ def demo_configuration(folder: Path, trackers: Trackers) -> Configuration:
 
 
 def _first_cycle(house: House, trackers: Trackers, *, as_json: bool) -> dict[str, Any]:
-    """Release the brakes and take every source through the whole journey once."""
+    """Release the brakes, and run one cycle over every source."""
     if not as_json:
         click.echo("Three sandbox trackers answer on loopback:")
         print_sign_in(trackers)
@@ -150,7 +150,7 @@ def _first_cycle(house: House, trackers: Trackers, *, as_json: bool) -> dict[str
     return summary_of(house, results)
 
 
-def _tell(summary: dict[str, Any], trackers: Trackers, *, as_json: bool) -> None:
+def _print_result(summary: dict[str, Any], trackers: Trackers, *, as_json: bool) -> None:
     """Print what the first cycle found and wrote."""
     if as_json:
         urls = {name: server.url for name, server in trackers.servers.items()}
@@ -164,7 +164,7 @@ def _tell(summary: dict[str, Any], trackers: Trackers, *, as_json: bool) -> None
 
 
 def _stay(house: House, configuration: Configuration, trackers: Trackers, listen: str) -> None:
-    """Serve the register and go on as the daemon, until stopped."""
+    """Serve the register and run the daemon until stopped."""
     page = serve_register(configuration.register_path, listen)
     urls = {name: server.url for name, server in trackers.servers.items()}
     click.echo(f"\nThe register:  {page.url}")
@@ -181,5 +181,5 @@ def _stay(house: House, configuration: Configuration, trackers: Trackers, listen
 
 
 def _program() -> str:
-    """Say how this program is called from a shell as it was here: by its name, else through its interpreter."""
+    """Return how to call this program from a shell: by its name, or else through its interpreter."""
     return "capa-sync" if shutil.which("capa-sync") else f"{os.path.relpath(sys.executable)} -m capa_sync"

@@ -1,4 +1,4 @@
-"""`explain`: every verdict on a ticket with what it rests on; also why a ticket is not in the register."""
+"""`explain`: every verdict on a ticket with its evidence, or why a ticket is not in the register."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from capa_sync.store import open_register
 from capa_sync.wiring import build_house_for_reading
 
 EXIT_UNKNOWN = 2
-"""No source has a ticket of that name: most often a slip on the command line."""
+"""No source has a ticket of that name: most often a typing mistake."""
 
 
 @click.command(

@@ -1,4 +1,4 @@
-"""`pause`, `resume` and `withdraw`: stop all writing, go on, or take back what was written."""
+"""`pause`, `resume` and `withdraw`: stop all writing, continue, or remove what was written."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from capa_sync.store import PAUSE, RESUME, WITHDRAW, Register, open_register
 from capa_sync.wiring import Configuration, write_options
 
 EVERY = ""
-"""Stands for all sources, also for those that the settings name later."""
+"""Means all sources, also those that are added to the settings later."""
 
 
 @click.command(
@@ -131,12 +131,12 @@ def _hold(register: Register, clock: Clock, kind: HaltKind, verb: str, names: Se
 
 
 def _ask(register: Register, clock: Clock, verb: str, source: str) -> None:
-    """Leave a request, so that a running daemon logs it and plans anew at its next tick."""
+    """Leave a request, so that a running daemon logs it and plans again at its next tick."""
     register.requests.leave(verb, {"source": source, "asked_by": getpass.getuser()}, clock.now())
 
 
 def _require_writing(configuration: Configuration, config: Path, names: Sequence[str]) -> None:
-    """Refuse a withdrawal where write-back is not on: nothing could be removed. Raises UserError."""
+    """Raise UserError when write-back is not on for a source, because a withdrawal could remove nothing there."""
     idle = [name for name in names if write_options(configuration.settings, name).mode != "on"]
     if idle:
         what = f"write_back.mode is not on for {', '.join(idle)}, so nothing can be taken back there"

@@ -1,4 +1,4 @@
-"""`init`: a commented starter of settings, mappings and rules."""
+"""`init`: writes commented starter files of settings, mappings and rules."""
 
 from __future__ import annotations
 

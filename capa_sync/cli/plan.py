@@ -1,4 +1,4 @@
-"""`plan`: what `sync` would do, worked out on a private copy."""
+"""`plan`: shows what `sync` would do, computed on a private copy of the register."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ def plan(
 
 
 def _copy_register(configuration: Configuration, clock: Clock, copy: Path) -> None:
-    """Copy the register; where none was ever made, plan starts from nothing."""
+    """Copy the register; when there is none, `plan` starts with an empty one."""
     if not register_exists(configuration.register_path):
         return
     original = open_register(configuration.register_path, clock_now=clock.now(), create=False, read_only=True)
@@ -97,7 +97,7 @@ def _copy_register(configuration: Configuration, clock: Clock, copy: Path) -> No
 
 
 def _planned(house: House, configuration: Configuration, names: list[str]) -> dict[str, Any]:
-    """Run the cycles on the copy without delivering, and list what would be written."""
+    """Run the cycles on the copy without delivery, and return the summary with the planned writes."""
     with progress_listener() as listener:
         house.progress = listener
         results = run_round(house, [house.setups[name] for name in names], deliver=False)
@@ -119,11 +119,11 @@ def _planned(house: House, configuration: Configuration, names: list[str]) -> di
 def _would(
     house: House, configuration: Configuration, name: str, tickets: Sequence[Mapping[str, Any]]
 ) -> dict[str, Any]:
-    """Return how much would be written on one source, and what its brakes would do, by its own settings."""
+    """Return how much would be written on one source, and what its brakes would do with its own settings."""
     options, register = write_options(configuration.settings, name), house.register
     does = Counter(row["does"] for row in tickets if row["source"] == name)
     halt, released = register.halts.of(name), register.outbox.released(name)
-    word = "" if released is None else "all" if released.remaining is None else count(released.remaining, "ticket")
+    limit = "" if released is None else "all" if released.remaining is None else count(released.remaining, "ticket")
     return {
         "mode": options.mode,
         "tickets": sum(does.values()),
@@ -132,13 +132,13 @@ def _would(
             options.mode,
             str(halt) if halt is not None and halt.kind is HaltKind.PAUSED else "",
             [stopped.brief for stopped in brakes_ahead(house, house.setups[name], options, house.clock.now())],
-            f"released: the next `sync` writes to {word}, the worst first" if word else "",
+            f"released: the next `sync` writes to {limit}, the worst first" if limit else "",
         ),
     }
 
 
 def _as_dict(write: Write) -> dict[str, Any]:
-    """Return a planned write for programs."""
+    """Return a planned write for the JSON output."""
     labels = [f"+{name}" for name in write.labels_add] + [f"-{name}" for name in write.labels_remove]
     fields = [f"{name}={value}" for name, value in write.fields.items()]
     return {
@@ -153,7 +153,7 @@ def _as_dict(write: Write) -> dict[str, Any]:
 
 
 def _for_programs(result: Mapping[str, Any], rule: str | None) -> dict[str, Any]:
-    """Return the result without what only the view needs; with a rule, its tickets alone."""
+    """Return the JSON result, without the keys that only the text view needs; with a rule, only its tickets."""
     tickets = [row for row in result["tickets"] if rule is None or rule in row["rules"]]
     keys = {(row["source"], row["ticket"]) for row in tickets}
     planned = [entry for entry in result["planned"] if (entry["source"], entry["ticket_key"]) in keys]
@@ -166,7 +166,7 @@ def _for_programs(result: Mapping[str, Any], rule: str | None) -> dict[str, Any]
 
 
 def _print(result: Mapping[str, Any], *, rule: str | None, limit: int, texts: bool) -> None:
-    """Print the plan for a person: what, where, what was set aside, the sums with the brakes, what is not known."""
+    """Print the plan for a person: tickets by rule, quarantined tickets, sums with the brakes, unknown verdicts."""
     print_trouble(result)
     for line in (
         *plan_lines(result, rule=rule, limit=limit, texts=texts),

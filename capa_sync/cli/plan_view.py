@@ -1,4 +1,4 @@
-"""How `plan` shows what would be written: by rule and ticket, then what `sync` would do with it."""
+"""The text view of `plan`: what would be written by rule and ticket, then what `sync` would do with it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ RELEASE = "`capa-sync sync --release N|all`"
 
 
 def ticket_rows(writes: Iterable[Write]) -> list[dict[str, Any]]:
-    """Return what would happen to each ticket, in the order of the plan: what it is, open points, labels, text."""
+    """Return what would happen to each ticket, in the order of the plan: effect, open points, labels, text."""
     by_ticket: dict[tuple[str, str], list[Write]] = {}
     for write in writes:
         by_ticket.setdefault((write.source, write.ticket_key), []).append(write)
@@ -37,7 +37,7 @@ def _ticket_row(source: str, key: str, writes: Sequence[Write]) -> dict[str, Any
 
 
 def _does(writes: Sequence[Write], points: Mapping[str, str]) -> str:
-    """Say what happens to the ticket: what mails people counts first."""
+    """Return the effect on the ticket; an effect that sends mail to people comes first."""
     if any(write.notifies for write in writes):
         return NEW
     if any(write.is_removal for write in writes):
@@ -48,7 +48,7 @@ def _does(writes: Sequence[Write], points: Mapping[str, str]) -> str:
 
 
 def plan_lines(result: Mapping[str, Any], *, rule: str | None, limit: int, texts: bool) -> Iterator[str]:
-    """Yield the tickets by rule, at most `limit` of each (0: all); `rule` shows one alone, `texts` every text."""
+    """Yield the tickets by rule, at most `limit` per rule (0: all); `rule` selects one, `texts` adds every text."""
     tickets, messages = result["tickets"], result["messages"]
     for name, rows in _by_rule(tickets):
         if rule in (None, name):
@@ -68,7 +68,7 @@ def plan_lines(result: Mapping[str, Any], *, rule: str | None, limit: int, texts
 
 
 def _by_rule(tickets: Iterable[Mapping[str, Any]]) -> list[tuple[str, list[Mapping[str, Any]]]]:
-    """Return rule -> tickets that it is open on, the worst rules first, of equal ones the most frequent."""
+    """Return rule -> tickets on which it is open, by severity and then by number of tickets, highest first."""
     found: dict[str, list[Mapping[str, Any]]] = {}
     for row in tickets:
         for name in row["rules"]:
@@ -105,20 +105,20 @@ def outcome_lines(sources: Iterable[Mapping[str, Any]]) -> Iterator[str]:
         if not source["tickets"]:
             yield f"{source['source']}: nothing would be written; mode {source['mode']}"
             continue
-        told = ", ".join(count(does[effect], effect) for effect in DOES if effect != LABELS)
+        effects = ", ".join(count(does[effect], effect) for effect in DOES if effect != LABELS)
         rest = f", {does[LABELS]} {LABELS}" if does[LABELS] else ""
-        yield f"{source['source']}: {count(source['tickets'], 'ticket')}: {told}{rest}; mode {source['mode']}"
+        yield f"{source['source']}: {count(source['tickets'], 'ticket')}: {effects}{rest}; mode {source['mode']}"
         yield from (f"  {line}" for line in source["brakes"])
 
 
 def brake_lines(mode: str, halt: str, causes: Sequence[str], released: str) -> list[str]:
-    """Say what would become of planned writes: what holds them, and the way out.
+    """Return what would become of planned writes: what holds them, and how to release them.
 
     Args:
         mode: `write_back.mode` of the source.
-        halt: a pause, in words.
-        causes: brakes that hold, in words.
-        released: what a person released, in words; "" when nothing is.
+        halt: the pause in words, "" when there is none.
+        causes: the brakes that hold, in words.
+        released: the release in words, "" when there is none.
     """
     lines = [] if mode == "on" else [f"write_back.mode is {mode}: `sync` writes nothing before it is on"]
     lines += [halt] if halt else []

@@ -1,4 +1,4 @@
-"""What the process itself is held to, before anything else is done."""
+"""Limits that the process sets for itself before it does anything else."""
 
 from __future__ import annotations
 
@@ -7,6 +7,6 @@ from contextlib import suppress
 
 
 def forbid_core_dumps() -> None:
-    """Let no crash of this process, or of those that it starts, write its memory to a file: secrets are in it."""
-    with suppress(OSError, ValueError):  # a service may be forbidden to set limits; its unit has set this one
+    """Forbid core dumps of this process and of those that it starts, because their memory contains secrets."""
+    with suppress(OSError, ValueError):  # a service may be forbidden to set limits; its unit file sets this one
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))

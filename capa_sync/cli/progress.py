@@ -1,4 +1,4 @@
-"""Progress where a person waits: bars on a terminal, plain lines elsewhere."""
+"""Progress for a waiting person: bars on a terminal, plain lines elsewhere."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from capa_sync.daemon.house import Progress as Listener
 
 PLAIN_EVERY = 500
-"""Without a terminal, one line after so many tickets of a step."""
+"""Without a terminal, one line is printed per this number of tickets of a step."""
 
 
 @contextmanager
 def progress_listener() -> Iterator[Listener]:
-    """Yield a listener that draws bars on a terminal's standard error, or prints plain lines when it is none."""
+    """Yield a listener that draws bars when standard error is a terminal, and prints plain lines otherwise."""
     if not sys.stderr.isatty():
         yield _PlainLines()
         return
@@ -28,14 +28,14 @@ def progress_listener() -> Iterator[Listener]:
 
 
 class _Bars:
-    """One bar a source and step."""
+    """Draws one bar per source and step."""
 
     def __init__(self, bars: Progress) -> None:
         self._bars = bars
         self._tasks: dict[tuple[str, str], object] = {}
 
     def __call__(self, source: str, step: str, done: int, total: int | None) -> None:
-        """Move the bar of this step."""
+        """Update the bar of this step."""
         key = (source, step)
         if key not in self._tasks:
             self._tasks[key] = self._bars.add_task(f"{source}: {step}", total=total)
@@ -43,14 +43,14 @@ class _Bars:
 
 
 class _PlainLines:
-    """A line when a step has moved on by a good piece, and when it is done."""
+    """Prints a line after every PLAIN_EVERY tickets of a step, and when the step is done."""
 
     def __init__(self) -> None:
-        self._said: dict[tuple[str, str], int] = {}
+        self._printed: dict[tuple[str, str], int] = {}
 
     def __call__(self, source: str, step: str, done: int, total: int | None) -> None:
-        """Print a line now and then."""
-        said = self._said.get((source, step), 0)
-        if done - said >= PLAIN_EVERY or (done and done == total and done != said):
-            self._said[source, step] = done
+        """Print a line when it is due."""
+        printed = self._printed.get((source, step), 0)
+        if done - printed >= PLAIN_EVERY or (done and done == total and done != printed):
+            self._printed[source, step] = done
             click.echo(f"{source}: {step} {done}{f' of {total}' if total else ''}", err=True)

@@ -1,4 +1,4 @@
-"""`rebuild`: makes the derived tables anew from the primary ones, without a tracker."""
+"""`rebuild`: makes the derived tables again from the primary tables, without a tracker."""
 
 from __future__ import annotations
 

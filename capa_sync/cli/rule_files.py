@@ -19,7 +19,7 @@ paths_argument = click.argument("paths", nargs=-1, type=click.Path(path_type=Pat
 
 
 def _chosen(paths: tuple[Path, ...]) -> list[Path]:
-    """Return what to look at, and say so where that is not what was named: a mistake elsewhere would go unseen."""
+    """Return the paths to check; print a note when none was named, so that nobody takes it for their own rules."""
     if not paths:
         click.echo("the shipped pack; name files or folders for your own: `capa-sync rules check rules`", err=True)
     return list(paths) or [starter_path("rules")]

@@ -16,7 +16,7 @@ from capa_sync.daemon.shutdown import stop_on_signals
 from capa_sync.wiring import build_hints
 
 EXIT_UNASKED = 70
-"""An error of our own: what starts the daemon starts it again, which it does not after 0."""
+"""A bug of capa-sync: a service manager restarts the daemon after this code, and does not after 0."""
 
 
 @click.command(
@@ -44,7 +44,7 @@ def run(config: Path, test_clock: str | None, verbose: bool) -> int:
     if code:
         say("capa-sync: the daemon ended without being asked to, please report it", err=True)
     if not ended:
-        # A worker still waits for a tracker: its write stays `unknown` in the outbox and is looked up at the next
-        # start. Python would wait for the thread for ever.
+        # A thread still waits for a tracker: its write stays `unknown` in the outbox and is looked up at the next
+        # start. Python would wait for that thread for ever.
         os._exit(code)
     return code

@@ -1,4 +1,4 @@
-"""`sandbox`: the trackers alone, on fixed ports, until stopped."""
+"""`sandbox`: runs only the sandbox trackers, on fixed ports, until stopped."""
 
 from __future__ import annotations
 

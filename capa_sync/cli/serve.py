@@ -1,4 +1,4 @@
-"""`serve`: the register's page alone."""
+"""`serve`: serves only the register's page."""
 
 from __future__ import annotations
 

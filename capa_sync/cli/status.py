@@ -26,7 +26,7 @@ from capa_sync.model.halt import Halt, HaltKind
 
 MOST_ROWS = 20
 _NAMED = 5
-"""Tickets that one line names."""
+"""Largest number of tickets named on one line."""
 
 
 @click.command(
@@ -57,7 +57,7 @@ def status(config: Path, test_clock: str | None, as_json: bool) -> int:
 
 
 def _lines(health: dict[str, Any]) -> list[str]:
-    """Word the health of the register for a person."""
+    """Return the health of the register as lines for a person."""
     lines = [line for source in health["sources"] for line in _source_lines(source)]
     lines += [
         f"{halt['source'] or 'every source'}: {Halt(HaltKind(halt['kind']), halt['since'], halt['asked_by'])}"
@@ -89,7 +89,7 @@ def _lines(health: dict[str, Any]) -> list[str]:
 
 
 def _listed(title: str, number: int, rows: Sequence[str]) -> list[str]:
-    """Return a title with its number, and the first rows; how many are left out is told."""
+    """Return a title with its number, the first rows, and how many are left out."""
     rest = (
         [f"  and {len(rows) - MOST_ROWS} more: `capa-sync status --json` lists all"] if len(rows) > MOST_ROWS else []
     )

@@ -14,7 +14,7 @@ from capa_sync.model.finding import SEVERITY_ORDER, Outcome, Severity
 from capa_sync.store import Register
 
 _MADE = frozenset({Outcome.OK, Outcome.BREACH, Outcome.HISTORICAL})
-"""Verdicts of checks that could be made."""
+"""Outcomes of checks that could be made."""
 _COUNTED = {
     "read": ("ticket", " read"),
     "judged": ("", "judged"),
@@ -25,7 +25,7 @@ _COUNTED = {
 
 
 def summary_of(house: House, results: Sequence[CycleResult]) -> dict[str, Any]:
-    """Return what these cycles did and what the register holds now, JSON-able."""
+    """Return what these cycles did and what the register contains now, as values for JSON."""
     register = house.register
     findings = register.reports.open_findings()
     return {
@@ -50,13 +50,13 @@ def summary_of(house: House, results: Sequence[CycleResult]) -> dict[str, Any]:
             for setup in house.setups.values()
             for right in (setup.facts.missing_rights if setup.facts is not None else ())
         ],
-        "checks": {} if findings else register.reports.checks(),  # counted only where a claim would rest on them
+        "checks": {} if findings else register.reports.checks(),  # needed only when there are no findings
         "cannot_tell": register.reports.cannot_tell(),
     }
 
 
 def _mapping_notes(house: House) -> list[str]:
-    """Return what is amiss with mappings, each once where several name one people file."""
+    """Return the problems of mappings, without repeats where several mappings name one people file."""
     notes = [
         str(problem)
         for setup in house.setups.values()
@@ -66,7 +66,7 @@ def _mapping_notes(house: House) -> list[str]:
 
 
 def print_cycle(summary: Mapping[str, Any]) -> None:
-    """Print a summary for a person, troubles on standard error."""
+    """Print a summary for a person; problems go to standard error."""
     for source in summary["sources"]:
         say(_source_line(source))
     print_trouble(summary)
@@ -81,7 +81,7 @@ def print_cycle(summary: Mapping[str, Any]) -> None:
 
 
 def _nothing_open(summary: Mapping[str, Any]) -> str:
-    """Say that nothing is open, and no more than was checked."""
+    """Return that nothing is open, and claim no more than was checked."""
     read = {source["source"]: summary["checks"].get(source["source"], {}) for source in summary["sources"]}
     made = {source for source, outcomes in read.items() if _MADE & outcomes.keys()}
     unread = [source["source"] for source in summary["sources"] if source["problem"]]
@@ -99,7 +99,7 @@ def _nothing_open(summary: Mapping[str, Any]) -> str:
 
 
 def print_trouble(summary: Mapping[str, Any]) -> None:
-    """Print on standard error what kept sources from being read or written, and what mappings lack."""
+    """Print on standard error why sources could not be read or written, and the problems of mappings."""
     for source in summary["sources"]:
         if source["problem"]:
             say(f"{source['source']}: problem: {source['problem']}", err=True)

@@ -76,23 +76,23 @@ def sync(
     configure_logs(quiet=True)
     configuration, clock = read_configuration(config), clock_from(test_clock)
     names = chosen_sources(configuration, only)
-    wishes = {
+    requests = {
         verb: _count(f"--{verb}", text)
         for verb, text in ((RELEASE, released), (REFRESH, refreshed))
         if text is not None
     }
-    if wishes and _is_held(configuration):
-        return _leave(configuration, clock, names, wishes)
+    if requests and _is_held(configuration):
+        return _leave(configuration, clock, names, requests)
     stop = threading.Event()
     asked = stop_on_signals(stop, late_code=EXIT_STOPPED)
     with open_house(configuration, clock, lock=True, stop=stop) as house, progress_listener() as listener:
         house.progress = listener
-        if wishes:
+        if requests:
             _refuse_while_paused(house, names)
-        if RELEASE in wishes:
-            release(house, names, wishes[RELEASE])
-        if REFRESH in wishes:
-            refresh(house, names, wishes[REFRESH])
+        if RELEASE in requests:
+            release(house, names, requests[RELEASE])
+        if REFRESH in requests:
+            refresh(house, names, requests[REFRESH])
         carry_out_requests(house)
         results = run_round(house, [house.setups[name] for name in names], full=full)
         summary = summary_of(house, results)
@@ -108,7 +108,7 @@ def sync(
 
 
 def _count(option: str, text: str) -> int | None:
-    """Read N or `all`. Raises UserError."""
+    """Parse N or `all` (None). Raises UserError."""
     if text == "all":
         return None
     if not text.isdigit() or int(text) == 0:
@@ -117,7 +117,7 @@ def _count(option: str, text: str) -> int | None:
 
 
 def _refuse_while_paused(house: House, names: list[str]) -> None:
-    """Refuse a wish that would wait unseen for the end of a pause. Raises UserError."""
+    """Raise UserError when a source is paused: the request would wait unnoticed for the end of the pause."""
     halts = {name: house.register.halts.of(name) for name in names}
     problems = [
         Problem("", 0, f"{name}: {halt}", "then release or refresh")
@@ -137,16 +137,16 @@ def _is_held(configuration: Configuration) -> bool:
         return True
 
 
-def _leave(configuration: Configuration, clock: Clock, names: list[str], wishes: Mapping[str, int | None]) -> int:
-    """Leave the wishes for the daemon, which carries them out at its next tick."""
+def _leave(configuration: Configuration, clock: Clock, names: list[str], requests: Mapping[str, int | None]) -> int:
+    """Leave the requests for the daemon, which carries them out at its next tick."""
     register = open_register(configuration.register_path, clock_now=clock.now(), create=False)
     try:
-        for verb, count in wishes.items():
+        for verb, count in requests.items():
             for name in names:
                 register.requests.leave(verb, {"source": name, "tickets": count}, clock.now())
     finally:
         register.close()
-    click.echo(f"the daemon holds the register and will {' and '.join(wishes)} at its next tick")
+    click.echo(f"the daemon holds the register and will {' and '.join(requests)} at its next tick")
     return 0
 
 

@@ -24,7 +24,7 @@ PORTS = {"jira": 8701, "jira-dc": 8702, "servicenow": 8703}
 
 @dataclass(frozen=True, slots=True)
 class Trackers:
-    """Running sandbox trackers by source name, and the tickets worth opening."""
+    """Running sandbox trackers by source name, and the tickets worth looking at."""
 
     servers: dict[str, SandboxServer]
     clock: SandboxClock
@@ -33,7 +33,7 @@ class Trackers:
 
 @contextmanager
 def default_trackers(ports: dict[str, int], clock: SandboxClock | None = None) -> Iterator[Trackers]:
-    """Run the three trackers with the built-in stories, dated relative to the clock's now."""
+    """Run the three trackers with the built-in stories, dated relative to the present of the clock."""
     clock = clock or SandboxClock()
     cloud = JiraTracker(face="cloud", clock=clock)
     datacenter = JiraTracker(face="datacenter", clock=clock)
@@ -47,10 +47,10 @@ def default_trackers(ports: dict[str, int], clock: SandboxClock | None = None) -
 
 @contextmanager
 def loaded_tracker(file: Path, port: int | None) -> Iterator[Trackers]:
-    """Run the one tracker that a file of the sandbox's form describes.
+    """Run the tracker that a sandbox file describes.
 
     Raises:
-        UserError: the file is none, or the port cannot be used.
+        UserError: the file is no sandbox file, or the port cannot be used.
     """
     clock, face = SandboxClock(), face_of(file)
     tracker: AnyTracker = (
@@ -74,7 +74,7 @@ def _server(tracker: AnyTracker, port: int) -> SandboxServer:
 
 
 def sign_in_lines(trackers: Trackers) -> list[str]:
-    """Say where each tracker is and how one signs in; the sandbox's secrets are known to everybody."""
+    """Return the address and the sign-in of each tracker; the secrets of the sandbox are public."""
     how = {
         "jira": f"basic, {API_EMAIL} with token {API_TOKEN}",
         "jira-dc": f"PAT {API_TOKEN}",
@@ -84,6 +84,6 @@ def sign_in_lines(trackers: Trackers) -> list[str]:
 
 
 def print_sign_in(trackers: Trackers) -> None:
-    """Print where each tracker is."""
+    """Print the address and the sign-in of each tracker."""
     for line in sign_in_lines(trackers):
         click.echo(line)

@@ -1,4 +1,4 @@
-"""Verbs that are known by name and summary, and imported only when one is called; and the form of their help."""
+"""Verbs with a name and a summary, imported only when they are called; and the format of their help."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ HELP_SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 110
 
 @dataclass(frozen=True, slots=True)
 class Verb:
-    """A verb that was not imported yet.
+    """A verb that may not be imported yet.
 
     Attributes:
-        place: `module:attribute` of its click command. summary: what it does in one line, the first line of its help.
+        place: `module:attribute` of its click command. summary: the first line of its help.
     """
 
     place: str
@@ -33,14 +33,14 @@ class Verb:
 
 
 class VerbCommand(click.Command):
-    """A verb whose help ends with examples: (command line, what it is for)."""
+    """A verb whose help ends with examples: (command line, purpose)."""
 
     def __init__(self, *args: Any, examples: Sequence[tuple[str, str]] = (), **settings: Any) -> None:
         super().__init__(*args, **settings)
         self.examples = tuple(examples)
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Write the examples beside what they are for where the terminal is wide enough, else below it."""
+        """Write each example with its purpose beside it, or above it on a narrow terminal."""
         del ctx
         if not self.examples:
             return
@@ -71,12 +71,12 @@ class VerbGroup(click.Group):
         return list(self.verbs)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """Import the verb that is asked for; None for a name that is none."""
+        """Import the verb of that name; None when there is none."""
         verb = self.verbs.get(cmd_name)
         return verb.load() if verb is not None else super().get_command(ctx, cmd_name)
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Print the help where no verb was given."""
+        """Print the help when no verb was given."""
         if not args and not ctx.resilient_parsing:
             click.echo(ctx.get_help(), color=ctx.color)
             ctx.exit()
@@ -85,7 +85,7 @@ class VerbGroup(click.Group):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        """Find the verb, or say which one was meant."""
+        """Find the verb, or fail with the most similar name."""
         name = args[0]
         if not name.startswith("-") and self.get_command(ctx, name) is None and not ctx.resilient_parsing:
             near = difflib.get_close_matches(name, self.verbs, n=1)
@@ -94,7 +94,7 @@ class VerbGroup(click.Group):
         return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Write every verb with its whole summary, by section, all in one column."""
+        """Write every verb with its whole summary, by section, aligned in one column."""
         del ctx
         width = max(map(len, self.verbs))
         for title, verbs in self.sections.items():
@@ -102,7 +102,7 @@ class VerbGroup(click.Group):
                 formatter.write_dl([(name.ljust(width), verb.summary) for name, verb in verbs.items()])
 
     def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
-        """Return the verbs and options that begin so."""
+        """Return the verbs and options that begin with `incomplete`."""
         names = [
             CompletionItem(name, help=verb.summary)
             for name, verb in self.verbs.items()

@@ -1,4 +1,4 @@
-"""Lines that `sync`, `plan` and `status` share: comments of older wording, and what could not be told."""
+"""Lines that `sync`, `plan` and `status` share: comments of older wording, unknown verdicts, quarantined tickets."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 NAMED = 8
-"""Tickets named one by one where many have the same trouble."""
+"""Largest number of tickets named with one reason."""
 MOST_REASONS = 6
-"""Reasons told one by one; further ones are counted."""
+"""Largest number of reasons listed; further ones are counted."""
 
 
 def older_wording_lines(older: Mapping[str, int]) -> list[str]:
-    """Say how many tickets of each source carry a text of older wording, and what edits it."""
+    """Return how many comments of each source have older wording, and the command that edits them."""
     return [
         f"{source}: {_count(tickets, 'comment')} {'has' if tickets == 1 else 'have'} older wording; "
         "`capa-sync sync --refresh N|all` edits them"
@@ -20,15 +20,15 @@ def older_wording_lines(older: Mapping[str, int]) -> list[str]:
     ]
 
 
-def cannot_tell_lines(untold: Iterable[Mapping[str, Any]]) -> list[str]:
-    """Say for each source how many verdicts cannot tell, and why: each reason with its number of tickets."""
-    return [f"{row['source']}: {_untold(row['verdicts'], row['reasons'])}" for row in untold]
+def cannot_tell_lines(unknown: Iterable[Mapping[str, Any]]) -> list[str]:
+    """Return for each source how many verdicts cannot tell, and each reason with its number of tickets."""
+    return [f"{row['source']}: {_cannot_tell(row['verdicts'], row['reasons'])}" for row in unknown]
 
 
 def quarantine_lines(
     quarantined: Iterable[Mapping[str, str]], title: str = "set aside, could not be mapped: "
 ) -> list[str]:
-    """Say which tickets were set aside: those of one reason on one line, at most NAMED of them by name."""
+    """Return the quarantined tickets: one line per reason, at most NAMED tickets by name."""
     by_reason: dict[str, list[str]] = {}
     for ticket in quarantined:
         by_reason.setdefault(ticket["reason"], []).append(f"{ticket['source']}:{ticket['ticket']}")
@@ -43,11 +43,13 @@ def _names(tickets: Sequence[str]) -> str:
     return ", ".join(tickets[:NAMED]) + (f" and {rest} more" if rest > 0 else "")
 
 
-def _untold(verdicts: int, reasons: Sequence[Mapping[str, Any]]) -> str:
-    told = [f"{reason['reason']} ({_count(reason['tickets'], 'ticket')})" for reason in reasons[:MOST_REASONS]]
+def _cannot_tell(verdicts: int, reasons: Sequence[Mapping[str, Any]]) -> str:
+    parts = [f"{reason['reason']} ({_count(reason['tickets'], 'ticket')})" for reason in reasons[:MOST_REASONS]]
     if len(reasons) > MOST_REASONS:
-        told.append(f"and {_count(len(reasons) - MOST_REASONS, 'other reason')}: `capa-sync status --json` lists all")
-    return f"{_count(verdicts, 'verdict')} cannot tell: {' · '.join(told)}"
+        parts.append(
+            f"and {_count(len(reasons) - MOST_REASONS, 'other reason')}: `capa-sync status --json` lists all"
+        )
+    return f"{_count(verdicts, 'verdict')} cannot tell: {' · '.join(parts)}"
 
 
 def _count(number: int, noun: str) -> str:

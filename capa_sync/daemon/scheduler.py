@@ -13,7 +13,7 @@ from apscheduler.schedulers.background import BackgroundScheduler
 from capa_sync.model.clock import SystemClock
 
 JITTER_SHARE = 0.1
-"""Share of the interval by which a poll is moved at random, so that sources do not poll at the same time."""
+"""Share of the interval by which a poll moves at random, so that sources poll at other times (docs/jira.md 7)."""
 
 TICK = timedelta(seconds=1)
 """How often the daemon looks for requests that other verbs left in the register."""

@@ -11,7 +11,7 @@ from types import FrameType
 from capa_sync.daemon.guard import set_guard
 
 GRACE = 8.0
-"""Seconds for which running work may continue after a stop request."""
+"""Seconds for which running work may continue after a stop request (docs/contract.md 3)."""
 LATEST = 9.0
 """Seconds after which the process ends in any case; an unfinished write is looked up at the next start."""
 _MOMENT = 0.5
