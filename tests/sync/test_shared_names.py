@@ -50,10 +50,10 @@ def test_only_the_rules_over_that_field_cannot_tell_with_the_reason_and_the_way_
         [row] = world.view("v_tickets", ticket_id=edited)
         assert row["history_complete"] == 0
         assert field in row["history_gap"]
-        assert "give the other one another name" in row["history_gap"]
+        assert "rename the other field" in row["history_gap"]
         assert world.health()["gaps"] == 1
         reasons = {v["rule"]: v["reason"] for v in world.view("v_findings", ticket_id=edited, state="cannot_tell")}
-        assert "give the other one another name" in reasons["root-cause-before-action"]
+        assert "rename the other field" in reasons["root-cause-before-action"]
         [told] = explain_ticket(world.house, edited, world.house.clock.now())
         assert any("root_cause cannot tell" in note for note in told.notes)
         assert_rebuilt(world)
