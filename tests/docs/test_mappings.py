@@ -77,8 +77,8 @@ def test_every_state_of_the_table_has_a_stage_and_no_line_is_unknown(name: str) 
     table, state = TABLES[name]
     for value, label in choices(table, state):
         raw = Raw((value,), (label,), label)
-        told = bound.stage.told(bound.stage.field_id, raw)
-        assert told.holds or told.rules, (value, label)
+        signal = bound.stage.signal(bound.stage.field_id, raw)
+        assert signal.holds or signal.rules, (value, label)
     assert [note.what for note in bound.notes if "no status" in note.what] == []
 
 
