@@ -30,8 +30,8 @@ class PageDatabase(Database):  # type: ignore[misc]  # datasette is untyped
     Its connections have an empty main database, the file attached read-only under a random name, and masked
     temporary views over the public views. Every other table or view of the file is shadowed by a temporary view of
     the same name that cannot be read. So no statement can name what is in the file, and the authorizer allows reading
-    the masked views only. The authorizer alone is not enough: for SQLite a view and
-    `WITH v_register AS (SELECT … FROM part)` look the same to it.
+    the masked views only. The authorizer alone is not enough: SQLite reports a view and
+    `WITH v_register AS (SELECT … FROM part)` to it in the same way.
     """
 
     def __init__(self, site: Datasette, file: Path) -> None:
