@@ -42,7 +42,7 @@ SECTIONS = {
     "Rules and register": {
         "rules": Verb("capa_sync.cli.rules:rules", "Check, test and describe rule files."),
         "serve": Verb("capa_sync.cli.serve:serve", "Serve the register's page alone."),
-        "rebuild": Verb("capa_sync.cli.rebuild:rebuild", "Make the derived tables anew, without a tracker."),
+        "rebuild": Verb("capa_sync.cli.rebuild:rebuild", "Make the derived tables again, without a tracker."),
     },
 }
 

@@ -41,9 +41,9 @@ EXIT_UNKNOWN = 2
 def explain(ticket: str, config: Path, test_clock: str | None, only: str | None, as_json: bool) -> int:
     """Print every verdict on a ticket, and what it rests on.
 
-    TICKET is a key, or SOURCE:KEY. With each verdict stand the history entries behind it; of a ticket that is not in
-    the register it says why, and one that no source knows ends with 2. Capital or small letters are alike. It asks no
-    tracker and needs no secret.
+    TICKET is a key, or SOURCE:KEY; capital and small letters are equal. Each verdict is printed with the history
+    entries behind it; for a ticket that is not in the register, the reason is printed. Exit 2 when no source knows
+    the ticket. It asks no tracker and needs no secret.
     """
     configuration, clock = read_configuration(config, with_secrets=False), clock_from(test_clock)
     check_rule(configuration, only)

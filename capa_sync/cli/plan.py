@@ -62,8 +62,8 @@ def plan(
 ) -> int:
     """Show what `sync` would write; nothing changes anywhere.
 
-    It reads the trackers and works on a private copy of the register. What would be written stands by rule and
-    ticket, then come the sums and what the brakes would do. Exit 3 when a source could not be read.
+    It reads the trackers and works on a private copy of the register. What would be written is listed by rule
+    and ticket, then come the sums and what the brakes would do. Exit 3 when a source could not be read.
     """
     configure_logs(quiet=True)
     configuration, clock = read_configuration(config), clock_from(test_clock)

@@ -20,7 +20,7 @@ from capa_sync.wiring import bind_as_last_known
 @config_option
 @json_option
 def rebuild(config: Path, test_clock: str | None, as_json: bool) -> None:
-    """Make the derived tables anew, without a tracker.
+    """Make the derived tables again, without a tracker.
 
     They come from the primary tables, which nothing drops. Exit 6 while a daemon holds the register.
     """

@@ -85,17 +85,17 @@ def test(paths: tuple[Path, ...], as_json: bool) -> int:
 def wording(paths: tuple[Path, ...], as_json: bool) -> int:
     """Print every message and fix, state by state, to read.
 
-    The states are the lives of the rule's own tests, each with one more edit of everything that the rule reads; what
-    reads alike is printed once. The texts around the points come first. Exit 2 when a text is said in none of them.
+    The states are the histories of the rule's own tests, each with one more edit of everything that the rule reads;
+    equal texts are printed once. The texts around the points come first. Exit 2 when a text appears in no state.
     """
-    said = wording_of(load_rules(_chosen(paths), JudgeOptions()).rules)
+    rules = wording_of(load_rules(_chosen(paths), JudgeOptions()).rules)
     around = [{"state": state, "text": text.plain()} for state, text in sample_texts()]
     if as_json:
-        print_json({"on_the_ticket": around, "rules": said})
+        print_json({"on_the_ticket": around, "rules": rules})
     else:
-        for line in (*_around_lines(around), *page_lines(said)):
+        for line in (*_around_lines(around), *page_lines(rules)):
             say(line)
-    return 2 if any(rule["never_said"] for rule in said) else 0
+    return 2 if any(rule["never_said"] for rule in rules) else 0
 
 
 def _around_lines(around: list[dict[str, str]]) -> list[str]:
@@ -113,7 +113,7 @@ def _around_lines(around: list[dict[str, str]]) -> list[str]:
 def phrases() -> None:
     """Print every phrase that a rule may say.
 
-    With each phrase stand the fields that it goes with, and an example.
+    Each phrase is printed with its fields and an example.
     """
     click.echo(phrases_text())
 

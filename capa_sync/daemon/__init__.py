@@ -1,3 +1,3 @@
-"""The journey: one file, cycle.py, knows the order of the stages."""
+"""Runs the stages in order; `cycle.py` alone defines that order."""
 
 from __future__ import annotations

@@ -173,7 +173,7 @@ class _Ahead:
 
 _SPECULATED, _HERE, _STORE = 0.15, 0.65, 0.17
 """Cost of a ticket with a speculative result, of a ticket evaluated in this process, and of storing any ticket here;
-the unit is the cost of a ticket that a worker evaluates anew (measured)."""
+the unit is the cost of a ticket that a worker evaluates without one (measured)."""
 _START = 2_000
 """Tickets that one worker evaluates while another starts."""
 _Share = tuple[Clerk | None, list[str]]

@@ -1,4 +1,4 @@
-"""One cycle over the sources: the order of its steps stands in this file alone."""
+"""One cycle over the sources: this file alone defines the order of its steps."""
 
 from __future__ import annotations
 
@@ -229,9 +229,9 @@ def _run_step(house: House, setup: SourceSetup, result: CycleResult, step: Calla
 
 def _stay_away(house: House, setup: SourceSetup, wait: NotBefore | Retryable) -> None:
     """Store how long the tracker asked us to wait, if it named a time and meant all of its endpoints."""
-    wish = wait.retry_after if isinstance(wait, Retryable) else None
+    asked = wait.retry_after if isinstance(wait, Retryable) else None
     now = house.clock.now()
-    until = wait.until if isinstance(wait, NotBefore) else wish and now + wish
+    until = wait.until if isinstance(wait, NotBefore) else asked and now + asked
     if until and wait.scope == ALL:
         house.register.runs.set_not_before(setup.name, until, wait.message, noted_at=now)
 

@@ -1,4 +1,4 @@
-"""Explains a ticket: evaluates its rules again with their evidence, or says why it is not in the register."""
+"""Explains a ticket: evaluates its rules again with their evidence, or returns why it is not in the register."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Explanation:
 
 
 def explain_ticket(house: House, name: str, now: datetime) -> list[Explanation]:
-    """Explain every mirrored ticket of that name (`KEY` or `SOURCE:KEY`), or say why there is none."""
+    """Explain every mirrored ticket of that name (`KEY` or `SOURCE:KEY`), or return why there is none."""
     found = [ticket for ticket in house.register.tickets.find(name) if ticket[0] in house.setups]
     if not found:
         return [Explanation(f"{name} is not in the register", tuple(_why_unknown(house, name)), is_known=False)]
@@ -51,9 +51,9 @@ def _explain(house: House, setup: SourceSetup, ticket_id: str, now: datetime) ->
         return Explanation(f"{setup.name}:{key} is an action of {', '.join(owners) or 'no record'}", tuple(notes))
     source, carrying = carrier(house, setup, ticket_id)
     if (source, carrying) != (setup.name, ticket_id):
-        twin = f"{source}:{house.register.tickets.key(source, carrying)}"
-        notes.append(f"it is the same nonconformity as {twin}, which carries finding and warning")
-        return Explanation(f"{setup.name}:{key} is judged with {twin}", tuple(notes))
+        primary_name = f"{source}:{house.register.tickets.key(source, carrying)}"
+        notes.append(f"it is the same nonconformity as {primary_name}, which carries finding and warning")
+        return Explanation(f"{setup.name}:{key} is judged with {primary_name}", tuple(notes))
     record = map_mirrored(house, setup, ticket_id, now)
     if not isinstance(record, CapaRecord):
         reasons = record.reasons if record is not None else ("the tracker was never reached",)

@@ -88,7 +88,7 @@ class Foresight:
         return {ticket_id: self._read(known[ticket_id]) for ticket_id in valid}
 
     def _read(self, seen: _Foreseen) -> Any:
-        assert self._file is not None  # noqa: S101 - something was kept
+        assert self._file is not None  # noqa: S101 - an outcome was stored
         return pickle.loads(os.pread(self._file.fileno(), seen.length, seen.start))  # noqa: S301 - our own, and private
 
 

@@ -79,7 +79,7 @@ def map_mirrored(
     twins = [] if carrier(house, setup, ticket_id) != (setup.name, ticket_id) else twins_of(house, setup, own)
     if not twins:
         return own
-    mapped = [_map_alone(house, house.setups[source], twin, now) for source, twin in twins if twin]
+    mapped = [_map_alone(house, house.setups[source], duplicate, now) for source, duplicate in twins if duplicate]
     known = [record for record in mapped if isinstance(record, CapaRecord)]
     is_gone = any(record.presence is not Presence.PRESENT for record in (own, *known))
     return join(own, known, unread=is_gone or len(known) < len(twins))
@@ -154,7 +154,7 @@ def _link(mapping: MappingFile) -> str:
 
 
 def carrier(house: House, setup: SourceSetup, ticket_id: str) -> tuple[str, str]:
-    """Return (source, ticket id) of the primary: the ticket that carries finding and warning of this one's record.
+    """Return (source, ticket id) of the primary: the ticket with the finding and warning of this record.
 
     The primary is the ticket itself, or its joined duplicate in a source named earlier in the settings.
     """
@@ -172,11 +172,12 @@ def to_be_judged_with(house: House, setup: SourceSetup, ticket_id: str) -> set[t
     or came back.
     """
     records, own = house.register.records, (setup.name, ticket_id)
-    twins = [twin for twin in records.joined(*own) if twin[0] in house.setups]
+    twins = [duplicate for duplicate in records.joined(*own) if duplicate[0] in house.setups]
     changed = {
-        (source, twin)
-        for source, twin in twins
-        if (carrier(house, house.setups[source], twin) == (source, twin)) != records.has_row(source, twin)
+        (source, duplicate)
+        for source, duplicate in twins
+        if (carrier(house, house.setups[source], duplicate) == (source, duplicate))
+        != records.has_row(source, duplicate)
     }
     return (changed | {carrier(house, setup, ticket_id)}) - {own}
 
@@ -192,10 +193,18 @@ def twins_of(house: House, setup: SourceSetup, own: CapaRecord) -> list[tuple[st
 def _joined(house: House, setup: SourceSetup, ticket_id: str) -> list[tuple[str, str]]:
     """Return (source, id) of the joined records that are not gone; none for a ticket that is gone or an action."""
     tickets = house.register.tickets
-    joined = [twin for twin in house.register.records.joined(setup.name, ticket_id) if twin[0] in house.setups]
+    joined = [
+        duplicate
+        for duplicate in house.register.records.joined(setup.name, ticket_id)
+        if duplicate[0] in house.setups
+    ]
     if not joined or tickets.presence(setup.name, ticket_id) in _GONE or tickets.is_action(setup.name, ticket_id):
         return []
-    return [twin for twin in joined if tickets.presence(*twin) not in _GONE and not tickets.is_action(*twin)]
+    return [
+        duplicate
+        for duplicate in joined
+        if tickets.presence(*duplicate) not in _GONE and not tickets.is_action(*duplicate)
+    ]
 
 
 def _remember_twin(house: House, setup: SourceSetup, own: CapaRecord, now: datetime) -> None:
@@ -203,8 +212,10 @@ def _remember_twin(house: House, setup: SourceSetup, own: CapaRecord, now: datet
     named = setup.mapping.same_as
     if named is None or not may_name_twins(house, setup):
         return
-    for source, twin in house.register.records.save_join(setup.name, own.ticket_id, named.source, own.same_as_key):
-        house.register.agenda.want_judging(source, [twin], now)
+    for source, duplicate in house.register.records.save_join(
+        setup.name, own.ticket_id, named.source, own.same_as_key
+    ):
+        house.register.agenda.want_judging(source, [duplicate], now)
 
 
 def _map_alone(

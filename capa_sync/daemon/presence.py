@@ -22,7 +22,7 @@ _ANSWERED = frozenset({Presence.UNOBSERVED, Presence.ACCESS_LOST, Presence.DELET
 
 @dataclass(frozen=True, slots=True)
 class Sighting:
-    """What a census says of one ticket: its presence and the proof in words."""
+    """The conclusion of a census about one ticket: its presence and the proof in words."""
 
     presence: Presence
     proof: str

@@ -28,9 +28,9 @@ def stop_on_signals(stop: threading.Event, *, late_code: int | None = None) -> t
     A separate thread sets the event: a handler runs on the main thread, and would wait for ever if that thread held
     the event's lock at that moment.
     """
-    heard, tell = os.pipe()
-    os.set_blocking(tell, False)
-    signal.set_wakeup_fd(tell, warn_on_full_buffer=False)
+    heard, wake = os.pipe()
+    os.set_blocking(wake, False)
+    signal.set_wakeup_fd(wake, warn_on_full_buffer=False)
     if late_code is not None:
         set_guard(heard, LATEST + _MOMENT)
 
