@@ -193,7 +193,7 @@ class _Tray:
 
     def _store_rows(self) -> None:
         register, name = self._house.register, self._setup.name
-        found = {rows.ticket_id: rows.rows for rows in self._judged}
+        found = {evaluated.ticket_id: evaluated.rows for evaluated in self._judged}
         register.findings.save_rows([row for rows in found.values() for row in rows.findings])
         register.findings.replace_verdicts(name, {key: rows.verdicts for key, rows in found.items()}, self._now)
         register.findings.next_dues(name, {key: rows.look_again for key, rows in found.items()})
@@ -237,10 +237,8 @@ _ACTIONS = {What.OPENED: LogAction.FINDING_OPENED, What.CLEARED: LogAction.FINDI
 def _retract_actions(house: House, setup: SourceSetup, actions: Sequence[str], now: datetime) -> None:
     """Remove actions that were records before from the register; our texts on such a ticket are withdrawn."""
     register = house.register
-    quarantined, was_judged = (
-        register.tickets.quarantined(setup.name),
-        set(register.roles.misplaced(setup.name, actions)),
-    )
+    quarantined = register.tickets.quarantined(setup.name)
+    was_judged = set(register.roles.misplaced(setup.name, actions))
     touched = register.outbox.touched(setup.name, actions)
     for ticket_id in actions:
         register.findings.next_due(setup.name, ticket_id, None)

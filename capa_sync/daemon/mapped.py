@@ -270,6 +270,6 @@ def children_of(setup: SourceSetup, ticket: SourceTicket, tickets: Mirror) -> di
 def _naming(setup: SourceSetup, ticket: SourceTicket, found: Iterable[str], tickets: Mirror) -> SourceTicket:
     """Return the ticket with its unread children added: in ServiceNow only the children name their parent."""
     named = {child.id or child.key for child in ticket.children}
-    unseen = [ref for ref in found if ref not in named]
-    refs = tuple(ChildRef(ref, tickets.key(setup.name, ref), "child") for ref in unseen)
+    unnamed = [child_id for child_id in found if child_id not in named]
+    refs = tuple(ChildRef(child_id, tickets.key(setup.name, child_id), "child") for child_id in unnamed)
     return replace(ticket, children=(*ticket.children, *refs)) if refs else ticket
