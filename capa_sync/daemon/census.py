@@ -9,7 +9,7 @@ from capa_sync.daemon.again import read_again
 from capa_sync.daemon.house import House, SourceSetup
 from capa_sync.daemon.log import LogAction, log
 from capa_sync.daemon.presence import (
-    Evidence,
+    CensusEvidence,
     Judgement,
     Mirrored,
     judge_census,
@@ -103,7 +103,7 @@ def _ask(
     now: datetime,
     *,
     is_new_scope: bool,
-) -> tuple[Evidence, frozenset[str]]:
+) -> tuple[CensusEvidence, frozenset[str]]:
     """Ask for the tickets that a census does not contain: many at once, then one by one those without an answer.
 
     Returns:
@@ -119,7 +119,7 @@ def _ask(
         if is_recheck or _is_named(house, setup, mirrored, ticket, actions)
     }
     if not asked:
-        return Evidence(), frozenset()
+        return CensusEvidence(), frozenset()
     located = setup.source.locate(asked, actions & asked.keys(), census)
     silent = [ticket for ticket in asked if ticket not in located.in_scope and ticket not in located.elsewhere]
     deleted = setup.source.deletions(silent)
@@ -139,7 +139,7 @@ def _ask(
     if is_recheck:
         runs = house.register.runs
         runs.finish(runs.start(setup.name, RECHECK, now), house.clock.now(), ok=True)
-    return Evidence(located.in_scope, located.elsewhere, deleted, gone, frozenset(unasked)), suspicious
+    return CensusEvidence(located.in_scope, located.elsewhere, deleted, gone, frozenset(unasked)), suspicious
 
 
 def _is_recheck_due(house: House, setup: SourceSetup, now: datetime) -> bool:

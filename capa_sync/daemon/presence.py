@@ -29,7 +29,7 @@ class Sighting:
 
 
 @dataclass(frozen=True, slots=True)
-class Evidence:
+class CensusEvidence:
     """What the tracker answered about the tickets that a census does not contain.
 
     Attributes:
@@ -95,7 +95,7 @@ def suspicious_containers(mirrored: Mirrored, missing: Iterable[str]) -> frozens
 def judge_census(
     mirrored: Mirrored,
     census: Census,
-    evidence: Evidence = Evidence(),
+    evidence: CensusEvidence = CensusEvidence(),
     suspicious: Set[str] = frozenset(),
     *,
     is_new_scope: bool = False,
@@ -142,7 +142,7 @@ def judge_roster(mirrored: Mirrored, containers: Mapping[str, str], given_up: Se
 
 
 def _explain(
-    ticket: str, presence: Presence, container: str, census: Census, evidence: Evidence, *, is_doubted: bool
+    ticket: str, presence: Presence, container: str, census: Census, evidence: CensusEvidence, *, is_doubted: bool
 ) -> Sighting | None:
     """Return what became of one missing ticket; None when nothing new is known."""
     proofs = evidence.deleted or {}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from capa_sync.daemon.presence import Evidence, Judgement, judge_census, suspicious_containers, unsettled
+from capa_sync.daemon.presence import CensusEvidence, Judgement, judge_census, suspicious_containers, unsettled
 from capa_sync.model.ticket import Census, Presence
 
 LIVE = {"CAPA": "live"}
@@ -17,11 +17,11 @@ def mirrored(count: int, container: str = "CAPA") -> dict[str, tuple[Presence, s
 
 
 def judged(
-    mirror: dict[str, tuple[Presence, str]], census: Census, evidence: Evidence | None = None
+    mirror: dict[str, tuple[Presence, str]], census: Census, evidence: CensusEvidence | None = None
 ) -> tuple[dict[str, Presence], Judgement]:
     """Judge a census and return presences by id beside the whole judgement; what is silent is gone by its request."""
     missing = unsettled(mirror, census)
-    evidence = Evidence(gone=frozenset(missing)) if evidence is None else evidence
+    evidence = CensusEvidence(gone=frozenset(missing)) if evidence is None else evidence
     open_ = [each for each in missing if each not in (evidence.deleted or {})]
     outcome = judge_census(mirror, census, evidence, suspicious_containers(mirror, open_))
     return {ticket: seen.presence for ticket, seen in outcome.sightings.items()}, outcome
@@ -43,7 +43,7 @@ def test_one_that_does_not_answer_in_a_visible_project_is_deleted_or_hidden() ->
 def test_one_that_still_answers_left_the_query() -> None:
     """It exists and the query no longer holds."""
     mirror = mirrored(5)
-    seen, _ = judged(mirror, Census(frozenset(mirror) - {"CAPA-1"}, LIVE), Evidence(elsewhere={"CAPA-1"}))
+    seen, _ = judged(mirror, Census(frozenset(mirror) - {"CAPA-1"}, LIVE), CensusEvidence(elsewhere={"CAPA-1"}))
     assert seen == {"CAPA-1": Presence.OUT_OF_SCOPE}
 
 
@@ -51,7 +51,7 @@ def test_deleted_needs_proof() -> None:
     """Only a row of the deletion audit makes a ticket deleted, and its text is kept."""
     mirror = mirrored(5)
     census = Census(frozenset(mirror) - {"CAPA-1"}, LIVE)
-    _, outcome = judged(mirror, census, Evidence(deleted={"CAPA-1": "sys_audit_delete 42"}))
+    _, outcome = judged(mirror, census, CensusEvidence(deleted={"CAPA-1": "sys_audit_delete 42"}))
     assert outcome.sightings["CAPA-1"].presence is Presence.DELETED
     assert outcome.sightings["CAPA-1"].proof == "sys_audit_delete 42"
 
@@ -87,7 +87,7 @@ def test_what_no_request_spoke_of_stays_as_it_was_and_what_must_wait_is_told() -
     """Missing alone proves nothing."""
     mirror = mirrored(9) | {"CAPA-9": (Presence.UNOBSERVED, "CAPA")}
     census = Census(frozenset(mirrored(7)), LIVE)
-    seen, outcome = judged(mirror, census, Evidence(unasked={"CAPA-8"}))
+    seen, outcome = judged(mirror, census, CensusEvidence(unasked={"CAPA-8"}))
     assert seen == {"CAPA-8": Presence.UNOBSERVED}
     assert len(outcome.alarms) == 1
 
@@ -111,7 +111,7 @@ def test_under_a_changed_query_only_what_had_raised_an_alarm_is_taken_for_gone()
     outcome = judge_census(
         mirror,
         census,
-        Evidence(elsewhere=found, gone=silent),
+        CensusEvidence(elsewhere=found, gone=silent),
         suspicious_containers(mirror, silent),
         is_new_scope=True,
     )
@@ -136,7 +136,7 @@ def test_a_proven_mass_deletion_is_believed() -> None:
     """Proof beats suspicion."""
     mirror = mirrored(4)
     proof = dict.fromkeys(mirror, "proof")
-    seen, outcome = judged(mirror, Census(frozenset(), LIVE), Evidence(deleted=proof))
+    seen, outcome = judged(mirror, Census(frozenset(), LIVE), CensusEvidence(deleted=proof))
     assert set(seen.values()) == {Presence.DELETED}
     assert outcome.alarms == ()
 
