@@ -115,7 +115,7 @@ def test_a_clerk_that_is_killed_leaves_his_batches_to_us(
         house.checkpoint = kill
         assert judge(house) == alone
     assert len(started) == 2
-    assert 1 <= clerks.answered < TICKETS // BATCH
+    assert clerks.answered < TICKETS // BATCH  # how many came before the kill is a matter of the machine
 
 
 def test_a_clerk_who_knows_other_rules_declines(desk: Desk, alone: Judged, tmp_path: Path) -> None:
