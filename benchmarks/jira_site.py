@@ -1,7 +1,7 @@
 """A generated Jira Cloud site: it answers searches, bulk requests and writes for any number of tickets.
 
 Search answers contain no changelog, pages end at 100 issues and bulk changelogs at 10,000 entries, as in Cloud
-(facts/jira.md 1.1, 3). The site accepts comments and labels, so that warnings can be written.
+(docs/jira.md 1.1, 3). The site accepts comments and labels, so that warnings can be written.
 """
 
 from __future__ import annotations

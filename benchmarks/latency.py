@@ -18,11 +18,11 @@ from typing import Any
 
 import orjson
 
-from benchmarks.measure import house_at
+from benchmarks.measure import runtime_at
 from benchmarks.trackers import tracker, write_settings
 from capa_sync.daemon.cycle import run_cycle
 from capa_sync.daemon.daemon import Daemon
-from capa_sync.daemon.house import House
+from capa_sync.daemon.runtime import Runtime
 
 EDITS = 3
 """Tickets that are closed too early on each source."""
@@ -34,12 +34,12 @@ def _get(url: str) -> Any:
         return orjson.loads(answer.read())
 
 
-def _settle(house: House) -> None:
+def _settle(runtime: Runtime) -> None:
     """Backfill every source and send its first warnings, so that later only the edits are measured."""
-    for name, setup in house.setups.items():
-        house.register.outbox.release(name, None, house.clock.now())
+    for name, setup in runtime.setups.items():
+        runtime.register.outbox.release(name, None, runtime.clock.now())
         for _ in range(2):
-            result = run_cycle(house, setup)
+            result = run_cycle(runtime, setup)
             assert not result.problem, result.problem
             assert not result.stopped, result.stopped
 
@@ -83,14 +83,14 @@ def measure_latency(sources: int, tickets: int) -> dict[str, Any]:
         urls = [stack.enter_context(tracker("jira", tickets)) for _ in range(sources)]
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="capa-sync-bench-")))
         named = [(f"site{number}", "jira", url) for number, url in enumerate(urls)]
-        house = stack.enter_context(house_at(write_settings(folder, named, poll="5s", write_back="on")))
-        _settle(house)
-        running = threading.Thread(target=Daemon(house).run)
+        runtime = stack.enter_context(runtime_at(write_settings(folder, named, poll="5s", write_back="on")))
+        _settle(runtime)
+        running = threading.Thread(target=Daemon(runtime).run)
         running.start()
         time.sleep(10)
         edits = _close_some(urls, tickets, random.Random(16))  # noqa: S311 - the same in every run
         took = _wait_for(edits)
-        house.stop.set()
+        runtime.stop.set()
         running.join()
     ordered = sorted(took)
     return {

@@ -21,16 +21,16 @@ import requests
 
 from benchmarks.floor import FloorFile, read_jira, read_servicenow
 from benchmarks.trackers import edit, requests_since, write_settings
-from capa_sync.cli.clerk import clerks_for
+from capa_sync.cli.worker import workers_for
 from capa_sync.daemon.cycle import run_cycle
-from capa_sync.daemon.house import House, SourceSetup
 from capa_sync.daemon.log import configure_logs
 from capa_sync.daemon.reading import read_into_mirror, sign_in
+from capa_sync.daemon.runtime import Runtime, SourceContext
 from capa_sync.model.clock import SystemClock
 from capa_sync.settings import load_settings
 from capa_sync.sources.servicenow import history
 from capa_sync.store import FULL, open_register
-from capa_sync.wiring import build_house, configure
+from capa_sync.wiring import build_runtime, configure
 
 Result = dict[str, Any]
 PAGE = 500
@@ -38,7 +38,7 @@ PAGE = 500
 
 
 @contextmanager
-def house_at(settings: Path) -> Iterator[House]:
+def runtime_at(settings: Path) -> Iterator[Runtime]:
     """Open the register of a settings file and build the runtime, as `sync` does."""
     configure_logs(quiet=True)
     environ = {**os.environ, "BENCH_SECRET": "no secret"}
@@ -46,9 +46,9 @@ def house_at(settings: Path) -> Iterator[House]:
     clock = SystemClock()
     register = open_register(configuration.register_path, clock_now=clock.now())
     try:
-        house = build_house(configuration, register, clock, threading.Event())
-        house.clerks = clerks_for(settings)
-        yield house
+        runtime = build_runtime(configuration, register, clock, threading.Event())
+        runtime.workers = workers_for(settings)
+        yield runtime
     finally:
         register.close()
 
@@ -71,58 +71,58 @@ def floor(kind: str, url: str, folder: Path) -> Result:
 
 def backfill(kind: str, url: str, folder: Path, budget: str) -> Result:
     """Measure sign-in and the whole backfill into a real register, history complete."""
-    with house_at(write_settings(folder, [("main", kind, url)], budget=budget)) as house:
-        setup = house.setups["main"]
+    with runtime_at(write_settings(folder, [("main", kind, url)], budget=budget)) as runtime:
+        setup = runtime.setups["main"]
         requests_since(url)
         outcome: Result = {}
-        result = _timed(lambda: outcome.update(read=_read(house, setup)))
-        return result | outcome | _counts(house) | {"requests": requests_since(url)}
+        result = _timed(lambda: outcome.update(read=_read(runtime, setup)))
+        return result | outcome | _counts(runtime) | {"requests": requests_since(url)}
 
 
-def _read(house: House, setup: SourceSetup) -> int:
+def _read(runtime: Runtime, setup: SourceContext) -> int:
     """Run a backfill, or continue one that was killed; return how many tickets were read."""
-    now = house.clock.now()
-    run = house.register.runs.start(setup.name, FULL, now)
-    sign_in(house, setup, now)
-    done = read_into_mirror(house, setup, run, full=False)
-    house.register.runs.finish(run, house.clock.now(), ok=True, as_of=now)
+    now = runtime.clock.now()
+    run = runtime.register.runs.start(setup.name, FULL, now)
+    sign_in(runtime, setup, now)
+    done = read_into_mirror(runtime, setup, run, full=False)
+    runtime.register.runs.finish(run, runtime.clock.now(), ok=True, as_of=now)
     return done.tickets
 
 
-def _counts(house: House) -> Result:
-    counts = house.register.tickets.counts("main")
-    gaps = house.register.reports.incomplete_histories("main")
+def _counts(runtime: Runtime) -> Result:
+    counts = runtime.register.tickets.counts("main")
+    gaps = runtime.register.reports.incomplete_histories("main")
     return {"tickets": counts["records"], "changes": counts["changes"], "incomplete": gaps}
 
 
 def first_cycle(kind: str, url: str, folder: Path, budget: str) -> Result:
     """Measure a whole first cycle: read, mirror, census, map, evaluate the shipped rules, plan."""
-    with house_at(write_settings(folder, [("main", kind, url)], budget=budget, write_back="plan")) as house:
-        setup = house.setups["main"]
+    with runtime_at(write_settings(folder, [("main", kind, url)], budget=budget, write_back="plan")) as runtime:
+        setup = runtime.setups["main"]
         outcome: Result = {}
 
         def cycle() -> None:
-            result = run_cycle(house, setup)
+            result = run_cycle(runtime, setup)
             assert not result.problem, result.problem
             outcome.update(result.counts, stopped=result.stopped)
 
-        return _timed(cycle) | _counts(house) | outcome
+        return _timed(cycle) | _counts(runtime) | outcome
 
 
 def next_cycle(kind: str, url: str, folder: Path, budget: str, edits: int) -> Result:
     """Measure a cycle on a filled register: without any change, and after some tickets were edited."""
-    with house_at(write_settings(folder, [("main", kind, url)], budget=budget, write_back="plan")) as house:
-        setup = house.setups["main"]
+    with runtime_at(write_settings(folder, [("main", kind, url)], budget=budget, write_back="plan")) as runtime:
+        setup = runtime.setups["main"]
         for _ in range(3):  # sign in, evaluate all tickets, and let the overlap settle
-            assert not run_cycle(house, setup).problem
+            assert not run_cycle(runtime, setup).problem
         requests_since(url)
-        quiet = _timed(lambda: _quietly(house, setup))
+        quiet = _timed(lambda: _quietly(runtime, setup))
         asked = requests_since(url)
         library = _timed(lambda: _ask_alone(kind, url, asked))["cpu"]
         edit(url, 100, edits)
         requests_since(url)
         outcome: Result = {}
-        busy = _timed(lambda: outcome.update(run_cycle(house, setup).counts))
+        busy = _timed(lambda: outcome.update(run_cycle(runtime, setup).counts))
         return {
             "quiet_ms": quiet["cpu"] * 1000 / QUIET,
             "quiet_own_ms": (quiet["cpu"] - library) * 1000 / QUIET,
@@ -150,9 +150,9 @@ def _ask_alone(kind: str, url: str, requests_made: int) -> None:
 QUIET = 20
 
 
-def _quietly(house: House, setup: SourceSetup) -> None:
+def _quietly(runtime: Runtime, setup: SourceContext) -> None:
     for _ in range(QUIET):
-        assert not run_cycle(house, setup).problem
+        assert not run_cycle(runtime, setup).problem
 
 
 def main() -> None:

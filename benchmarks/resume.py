@@ -23,10 +23,10 @@ def broken_backfill(url: str, tickets: int) -> TableLine:
     check_whole(whole, tickets)
     with fresh_folder() as folder:
         seconds = _killed_at(folder, url, tickets // 2)
-        asked, kept = requests_since(url), _committed(folder)
+        asked, plan_cache = requests_since(url), _committed(folder)
         rest = measure_in(folder, "backfill", "jira", url)
     check_whole(rest, tickets)
-    repeated = rest["read"] - (tickets - kept)
+    repeated = rest["read"] - (tickets - plan_cache)
     again = asked + rest["requests"] - whole["requests"]
     ratio = (seconds + rest["seconds"]) / whole["seconds"]
     measured = (
@@ -35,7 +35,7 @@ def broken_backfill(url: str, tickets: int) -> TableLine:
     )
     is_met = repeated == 0 and again <= IN_FLIGHT
     return TableLine(
-        f"Jira backfill of {tickets:,}, killed after {kept:,}", measured, f"0; ≤ {IN_FLIGHT} requests", is_met
+        f"Jira backfill of {tickets:,}, killed after {plan_cache:,}", measured, f"0; ≤ {IN_FLIGHT} requests", is_met
     )
 
 

@@ -161,8 +161,8 @@ class GeneratedServiceNow:
             audit = self._audit_rows(wanted)
             rows, total = audit[offset : offset + limit], len(audit)
         else:
-            kept = [row for row in self._small.get(table, ()) if _holds(row, wanted)]
-            rows, total = [orjson.dumps(row) for row in kept[offset : offset + limit]], len(kept)
+            plan_cache = [row for row in self._small.get(table, ()) if _holds(row, wanted)]
+            rows, total = [orjson.dumps(row) for row in plan_cache[offset : offset + limit]], len(plan_cache)
         return 200, b'{"result":[%b]}' % b",".join(rows), b"X-Total-Count: %d\r\n" % total
 
     # --- records ---------------------------------------------------------------------------------------------------

@@ -73,7 +73,7 @@ class RuleFileError(UserError):
 
 
 ENDPOINT, TICKET, ALL = "endpoint", "ticket", "all"
-"""Scope of a rate limit (facts/jira.md 7): one kind of request, writes on one ticket, everything."""
+"""Scope of a rate limit (docs/jira.md 7): one kind of request, writes on one ticket, everything."""
 
 
 class SourceError(CapaSyncError):

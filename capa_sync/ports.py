@@ -124,7 +124,7 @@ class MirrorLookup(Protocol):
         """Tell whether a ticket is mirrored and present."""
         ...
 
-    def known_stamp(self, source: str, ticket_id: str) -> str | None:
+    def known_digest(self, source: str, ticket_id: str) -> str | None:
         """Return the digest of the newest record part of a ticket, None when it is not mirrored."""
         ...
 

@@ -9,7 +9,7 @@ def starter_path(name: str) -> Path:
     """Return the folder of shipped files `name` (`mappings` or `rules`). Raises FileNotFoundError if it is missing.
 
     A wheel contains them as `capa_sync/_starter/`; an editable install has only the repository's own folders
-    (measured with hatchling's force-include, facts/house.md "Packaging trap").
+    (measured with hatchling's force-include, docs/architecture.md).
     """
     package = Path(__file__).resolve().parent
     for candidate in (package / "_starter" / name, package.parent / name):

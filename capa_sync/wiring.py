@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from capa_sync.daemon.collector import calm_collector
-from capa_sync.daemon.house import House, SourceSetup
+from capa_sync.daemon.runtime import Runtime, SourceContext
 from capa_sync.errors import Problem, UserError
 from capa_sync.mapping import MappingFile, bind, load_mapping, unknown_sources
 from capa_sync.model.clock import Clock
@@ -138,17 +138,17 @@ def _misfits(file: Path, name: str, source: SourceSettings, mapping: MappingFile
     return problems
 
 
-def build_house(
+def build_runtime(
     configuration: Configuration, register: Register, clock: Clock, stop: threading.Event, *, write_mode: str = ""
-) -> House:
+) -> Runtime:
     """Build the runtime on an open register; `write_mode` overrides the mode of every source."""
     calm_collector()
-    house = House(register, configuration.rules, configuration.options, {}, clock, stop=stop)
-    house.setups = {
+    runtime = Runtime(register, configuration.rules, configuration.options, {}, clock, stop=stop)
+    runtime.setups = {
         name: _setup(configuration, name, register, clock, stop, write_mode)
         for name in configuration.settings.sources
     }
-    return house
+    return runtime
 
 
 def build_hints(configuration: Configuration) -> tuple[HintReceiver, HintBox] | None:
@@ -159,39 +159,39 @@ def build_hints(configuration: Configuration) -> tuple[HintReceiver, HintBox] | 
     settings = configuration.settings
     if not settings.hints.listen:
         return None
-    from capa_sync.hints import HintBox, HintDoor, HintReceiver, HintSource
+    from capa_sync.hints import HintBox, HintGuard, HintReceiver, HintSource
 
     sources = {
         name: HintSource(settings.sources[name].kind, secret) for name, secret in configuration.hint_secrets.items()
     }
     box = HintBox(sources)
-    return HintReceiver(HintDoor(sources, box), settings.hints.listen), box
+    return HintReceiver(HintGuard(sources, box), settings.hints.listen), box
 
 
-def build_house_for_reading(configuration: Configuration, register: Register, clock: Clock) -> House:
+def build_runtime_for_reading(configuration: Configuration, register: Register, clock: Clock) -> Runtime:
     """Build the runtime for verbs that ask no tracker; mappings are bound as in `bind_as_last_known`."""
-    house = build_house(configuration, register, clock, threading.Event(), write_mode="off")
-    bind_as_last_known(house)
-    return house
+    runtime = build_runtime(configuration, register, clock, threading.Event(), write_mode="off")
+    bind_as_last_known(runtime)
+    return runtime
 
 
-def bind_as_last_known(house: House) -> None:
+def bind_as_last_known(runtime: Runtime) -> None:
     """Bind each mapping to the last stored site facts of its tracker, for work without a tracker."""
-    for name, setup in house.setups.items():
-        facts = house.register.facts.load(name)
+    for name, setup in runtime.setups.items():
+        facts = runtime.register.facts.load(name)
         if facts is not None:
-            setup.facts, setup.bound = facts, bind(setup.mapping, facts, house.register.facts.pins(name))
+            setup.facts, setup.bound = facts, bind(setup.mapping, facts, runtime.register.facts.pins(name))
 
 
 def _setup(
     configuration: Configuration, name: str, register: Register, clock: Clock, stop: threading.Event, write_mode: str
-) -> SourceSetup:
+) -> SourceContext:
     """Build the context of one source, with its two ports."""
     source = configuration.settings.sources[name]
     mapping = configuration.mappings[name]
     build = _jira if source.kind == "jira" else _servicenow
     reader, writer = build(configuration, name, register, clock, stop)
-    return SourceSetup(
+    return SourceContext(
         name=name,
         kind=source.kind,
         source=reader,

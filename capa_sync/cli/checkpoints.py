@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
-from capa_sync.daemon.house import no_checkpoint
+from capa_sync.daemon.runtime import no_checkpoint
 
 VARIABLE = "CAPA_SYNC_TEST_KILL_AT"
 _RECORD = "record:"

@@ -19,7 +19,7 @@ from capa_sync.model.visible import escaped, one_line
 from capa_sync.redaction import redacted
 
 if TYPE_CHECKING:  # each verb imports only what it needs: tests/cli/test_starting.py
-    from capa_sync.daemon.house import House
+    from capa_sync.daemon.runtime import Runtime
     from capa_sync.settings import Settings
     from capa_sync.store import Register
     from capa_sync.wiring import Configuration
@@ -110,31 +110,31 @@ def check_rule(configuration: Configuration, rule: str | None) -> None:
 
 
 @contextmanager
-def open_house(
+def open_runtime(
     configuration: Configuration,
     clock: Clock,
     *,
     lock: bool,
     stop: threading.Event | None = None,
     create: bool = True,
-) -> Iterator[House]:
+) -> Iterator[Runtime]:
     """Open the register and build the runtime on it; `lock` keeps out a second daemon or `sync`.
 
     Raises RegisterUnavailable; without `create` also when there is no register yet.
     """
     from capa_sync.cli.checkpoints import VARIABLE, checkpoint_from
-    from capa_sync.cli.clerk import clerks_for
+    from capa_sync.cli.worker import workers_for
     from capa_sync.store import open_register
-    from capa_sync.wiring import build_house
+    from capa_sync.wiring import build_runtime
 
     path = configuration.register_path
     with lock_register(path) if lock else _no_lock():
         register = open_register(path, clock_now=clock.now(), create=create, check=lock)
         try:
-            house = build_house(configuration, register, clock, stop or threading.Event())
-            house.clerks = clerks_for(configuration.file)
-            house.checkpoint = checkpoint_from(os.environ.get(VARIABLE, ""))
-            yield house
+            runtime = build_runtime(configuration, register, clock, stop or threading.Event())
+            runtime.workers = workers_for(configuration.file)
+            runtime.checkpoint = checkpoint_from(os.environ.get(VARIABLE, ""))
+            yield runtime
         finally:
             register.close()
 

@@ -14,16 +14,16 @@ from typing import Any
 
 import click
 
-from capa_sync.cli.context import json_option, open_house, print_json
+from capa_sync.cli.context import json_option, open_runtime, print_json
 from capa_sync.cli.progress import progress_listener
 from capa_sync.cli.summary import print_cycle, summary_of
 from capa_sync.cli.trackers import Trackers, default_trackers, print_sign_in
 from capa_sync.cli.verbs import VerbCommand
 from capa_sync.daemon.cycle import run_round
 from capa_sync.daemon.daemon import Daemon
-from capa_sync.daemon.house import House, no_progress
 from capa_sync.daemon.log import configure_logs
 from capa_sync.daemon.requests import release
+from capa_sync.daemon.runtime import Runtime, no_progress
 from capa_sync.daemon.shutdown import stop_on_signals
 from capa_sync.model.clock import SystemClock
 from capa_sync.sandbox.jira import API_EMAIL, API_TOKEN
@@ -105,11 +105,11 @@ def demo(once: bool, listen: str, as_json: bool) -> None:
     ports = dict.fromkeys(("jira", "jira-dc", "servicenow"), 0)
     with default_trackers(ports) as trackers, _folder() as folder:
         configuration = demo_configuration(folder, trackers)
-        with open_house(configuration, SystemClock(), lock=True, stop=stop) as house:
-            summary = _first_cycle(house, trackers, as_json=as_json)
+        with open_runtime(configuration, SystemClock(), lock=True, stop=stop) as runtime:
+            summary = _first_cycle(runtime, trackers, as_json=as_json)
             _print_result(summary, trackers, as_json=as_json)
             if not once:
-                _stay(house, configuration, trackers, listen)
+                _stay(runtime, configuration, trackers, listen)
 
 
 @contextmanager
@@ -136,18 +136,18 @@ def demo_configuration(folder: Path, trackers: Trackers) -> Configuration:
     return configure(load_settings(file, environ), file, environ)
 
 
-def _first_cycle(house: House, trackers: Trackers, *, as_json: bool) -> dict[str, Any]:
+def _first_cycle(runtime: Runtime, trackers: Trackers, *, as_json: bool) -> dict[str, Any]:
     """Release the brakes, and run one cycle over every source."""
     if not as_json:
         click.echo("Three sandbox trackers answer on loopback:")
         print_sign_in(trackers)
         click.echo()
-    release(house, house.setups, None)
+    release(runtime, runtime.setups, None)
     with progress_listener() as listener:
-        house.progress = listener
-        results = run_round(house, list(house.setups.values()))
-    house.progress = no_progress
-    return summary_of(house, results)
+        runtime.progress = listener
+        results = run_round(runtime, list(runtime.setups.values()))
+    runtime.progress = no_progress
+    return summary_of(runtime, results)
 
 
 def _print_result(summary: dict[str, Any], trackers: Trackers, *, as_json: bool) -> None:
@@ -163,7 +163,7 @@ def _print_result(summary: dict[str, Any], trackers: Trackers, *, as_json: bool)
     click.echo(f"writes: {', '.join(f'{count} {state}' for state, count in writes.items()) or 'none'}")
 
 
-def _stay(house: House, configuration: Configuration, trackers: Trackers, listen: str) -> None:
+def _stay(runtime: Runtime, configuration: Configuration, trackers: Trackers, listen: str) -> None:
     """Serve the register and run the daemon until stopped."""
     page = serve_register(configuration.register_path, listen)
     urls = {name: server.url for name, server in trackers.servers.items()}
@@ -175,7 +175,7 @@ def _stay(house: House, configuration: Configuration, trackers: Trackers, listen
     click.echo(f"Why a warning is there:  {_program()} explain {first.key} --config {configuration.file}")
     click.echo("The daemon goes on polling; edit a ticket through its tracker's API and watch. Ctrl-C ends the demo.")
     try:
-        Daemon(house).run()
+        Daemon(runtime).run()
     finally:
         page.stop()
 

@@ -20,7 +20,7 @@ from capa_sync.cli.verbs import VerbCommand
 from capa_sync.daemon.explaining import Explanation, explain_ticket
 from capa_sync.rules import explain_lines
 from capa_sync.store import open_register
-from capa_sync.wiring import build_house_for_reading
+from capa_sync.wiring import build_runtime_for_reading
 
 EXIT_UNKNOWN = 2
 """No source has a ticket of that name: most often a typing mistake."""
@@ -49,8 +49,8 @@ def explain(ticket: str, config: Path, test_clock: str | None, only: str | None,
     check_rule(configuration, only)
     register = open_register(configuration.register_path, clock_now=clock.now(), create=False, read_only=True)
     try:
-        house = build_house_for_reading(configuration, register, clock)
-        found = explain_ticket(house, ticket, clock.now())
+        runtime = build_runtime_for_reading(configuration, register, clock)
+        found = explain_ticket(runtime, ticket, clock.now())
     finally:
         register.close()
     if as_json:

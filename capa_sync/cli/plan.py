@@ -27,14 +27,14 @@ from capa_sync.cli.summary import print_trouble, summary_of
 from capa_sync.cli.verbs import VerbCommand
 from capa_sync.cli.wording import cannot_tell_lines, older_wording_lines, quarantine_lines
 from capa_sync.daemon.cycle import run_round
-from capa_sync.daemon.house import House
 from capa_sync.daemon.log import configure_logs
+from capa_sync.daemon.runtime import Runtime
 from capa_sync.daemon.writing import brakes_ahead
 from capa_sync.model.clock import Clock
 from capa_sync.model.halt import HaltKind
 from capa_sync.model.write import Write
 from capa_sync.store import open_register, register_exists
-from capa_sync.wiring import Configuration, build_house, write_options
+from capa_sync.wiring import Configuration, build_runtime, write_options
 
 
 @click.command(
@@ -74,8 +74,8 @@ def plan(
         _copy_register(configuration, clock, copy)
         register = open_register(copy, clock_now=clock.now())
         try:
-            house = build_house(configuration, register, clock, threading.Event(), write_mode="plan")
-            result = _planned(house, configuration, names)
+            runtime = build_runtime(configuration, register, clock, threading.Event(), write_mode="plan")
+            result = _planned(runtime, configuration, names)
         finally:
             register.close()
     if as_json:
@@ -96,17 +96,17 @@ def _copy_register(configuration: Configuration, clock: Clock, copy: Path) -> No
         original.close()
 
 
-def _planned(house: House, configuration: Configuration, names: list[str]) -> dict[str, Any]:
+def _planned(runtime: Runtime, configuration: Configuration, names: list[str]) -> dict[str, Any]:
     """Run the cycles on the copy without delivery, and return the summary with the planned writes."""
     with progress_listener() as listener:
-        house.progress = listener
-        results = run_round(house, [house.setups[name] for name in names], deliver=False)
-    summary = summary_of(house, results)
-    writes = [write for write in house.register.reports.planned_writes() if write.source in names]
+        runtime.progress = listener
+        results = run_round(runtime, [runtime.setups[name] for name in names], deliver=False)
+    summary = summary_of(runtime, results)
+    writes = [write for write in runtime.register.reports.planned_writes() if write.source in names]
     tickets = ticket_rows(writes)
     for source in summary["sources"]:
-        source |= _would(house, configuration, source["source"], tickets)
-    summary["older_wording"] = house.register.outbox.older_wording()
+        source |= _would(runtime, configuration, source["source"], tickets)
+    summary["older_wording"] = runtime.register.outbox.older_wording()
     summary["tickets"] = tickets
     summary["messages"] = {
         (finding["source"], finding["ticket_key"], finding["rule"]): finding["message"]
@@ -117,10 +117,10 @@ def _planned(house: House, configuration: Configuration, names: list[str]) -> di
 
 
 def _would(
-    house: House, configuration: Configuration, name: str, tickets: Sequence[Mapping[str, Any]]
+    runtime: Runtime, configuration: Configuration, name: str, tickets: Sequence[Mapping[str, Any]]
 ) -> dict[str, Any]:
     """Return how much would be written on one source, and what its brakes would do with its own settings."""
-    options, register = write_options(configuration.settings, name), house.register
+    options, register = write_options(configuration.settings, name), runtime.register
     does = Counter(row["does"] for row in tickets if row["source"] == name)
     halt, released = register.halts.of(name), register.outbox.released(name)
     limit = "" if released is None else "all" if released.remaining is None else count(released.remaining, "ticket")
@@ -131,7 +131,7 @@ def _would(
         "brakes": brake_lines(
             options.mode,
             str(halt) if halt is not None and halt.kind is HaltKind.PAUSED else "",
-            [stopped.brief for stopped in brakes_ahead(house, house.setups[name], options, house.clock.now())],
+            [stopped.brief for stopped in brakes_ahead(runtime, runtime.setups[name], options, runtime.clock.now())],
             f"released: the next `sync` writes to {limit}, the worst first" if limit else "",
         ),
     }

@@ -10,7 +10,7 @@ import click
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from capa_sync.daemon.house import Progress as Listener
+from capa_sync.daemon.runtime import Progress as Listener
 
 PLAIN_EVERY = 500
 """Without a terminal, one line is printed per this number of tickets of a step."""

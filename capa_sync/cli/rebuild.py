@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from capa_sync.cli.context import clock_from, config_option, json_option, open_house, print_json, read_configuration
+from capa_sync.cli.context import clock_from, config_option, json_option, open_runtime, print_json, read_configuration
 from capa_sync.cli.verbs import VerbCommand
 from capa_sync.daemon.log import configure_logs
 from capa_sync.daemon.rebuilding import rebuild_derived
@@ -25,11 +25,11 @@ def rebuild(config: Path, test_clock: str | None, as_json: bool) -> None:
     They come from the primary tables, which nothing drops. Exit 6 while a daemon holds the register.
     """
     configure_logs(quiet=True)
-    with open_house(
+    with open_runtime(
         read_configuration(config, with_secrets=False), clock_from(test_clock), lock=True, create=False
-    ) as house:
-        bind_as_last_known(house)
-        counts = rebuild_derived(house)
+    ) as runtime:
+        bind_as_last_known(runtime)
+        counts = rebuild_derived(runtime)
     if as_json:
         print_json(counts)
     else:

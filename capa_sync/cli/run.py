@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from capa_sync.cli.context import clock_from, config_option, open_house, read_configuration, say
+from capa_sync.cli.context import clock_from, config_option, open_runtime, read_configuration, say
 from capa_sync.cli.verbs import VerbCommand
 from capa_sync.daemon.daemon import Daemon
 from capa_sync.daemon.log import configure_logs
@@ -38,8 +38,8 @@ def run(config: Path, test_clock: str | None, verbose: bool) -> int:
     configuration = read_configuration(config)
     stop = threading.Event()
     asked = stop_on_signals(stop, late_code=0)
-    with open_house(configuration, clock_from(test_clock), lock=True, stop=stop) as house:
-        ended = Daemon(house, *(build_hints(configuration) or ())).run()
+    with open_runtime(configuration, clock_from(test_clock), lock=True, stop=stop) as runtime:
+        ended = Daemon(runtime, *(build_hints(configuration) or ())).run()
     code = 0 if asked.is_set() else EXIT_UNASKED
     if code:
         say("capa-sync: the daemon ended without being asked to, please report it", err=True)

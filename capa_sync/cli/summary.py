@@ -9,7 +9,7 @@ from typing import Any
 from capa_sync.cli.context import say
 from capa_sync.cli.wording import cannot_tell_lines, quarantine_lines
 from capa_sync.daemon.cycle import CycleResult
-from capa_sync.daemon.house import House
+from capa_sync.daemon.runtime import Runtime
 from capa_sync.model.finding import SEVERITY_ORDER, Outcome, Severity
 from capa_sync.store import Register
 
@@ -24,9 +24,9 @@ _COUNTED = {
 }
 
 
-def summary_of(house: House, results: Sequence[CycleResult]) -> dict[str, Any]:
+def summary_of(runtime: Runtime, results: Sequence[CycleResult]) -> dict[str, Any]:
     """Return what these cycles did and what the register contains now, as values for JSON."""
-    register = house.register
+    register = runtime.register
     findings = register.reports.open_findings()
     return {
         "sources": [
@@ -44,10 +44,10 @@ def summary_of(house: House, results: Sequence[CycleResult]) -> dict[str, Any]:
         "writes": register.reports.writes_by_state(),
         "records": register.reports.count_records(),
         "quarantined": register.reports.quarantined(),
-        "mapping": _mapping_notes(house),
+        "mapping": _mapping_notes(runtime),
         "rights": [
             f"{setup.name}: {right}"
-            for setup in house.setups.values()
+            for setup in runtime.setups.values()
             for right in (setup.facts.missing_rights if setup.facts is not None else ())
         ],
         "checks": {} if findings else register.reports.checks(),  # needed only when there are no findings
@@ -55,11 +55,11 @@ def summary_of(house: House, results: Sequence[CycleResult]) -> dict[str, Any]:
     }
 
 
-def _mapping_notes(house: House) -> list[str]:
+def _mapping_notes(runtime: Runtime) -> list[str]:
     """Return the problems of mappings, without repeats where several mappings name one people file."""
     notes = [
         str(problem)
-        for setup in house.setups.values()
+        for setup in runtime.setups.values()
         for problem in (*setup.notes, *((*setup.bound.problems, *setup.bound.notes) if setup.bound else ()))
     ]
     return list(dict.fromkeys(notes))

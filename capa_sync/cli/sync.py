@@ -14,7 +14,7 @@ from capa_sync.cli.context import (
     config_option,
     json_option,
     lock_register,
-    open_house,
+    open_runtime,
     print_json,
     read_configuration,
     say,
@@ -23,9 +23,9 @@ from capa_sync.cli.progress import progress_listener
 from capa_sync.cli.summary import findings_exit_code, print_cycle, summary_of
 from capa_sync.cli.verbs import VerbCommand
 from capa_sync.daemon.cycle import CycleResult, run_round
-from capa_sync.daemon.house import House
 from capa_sync.daemon.log import configure_logs
 from capa_sync.daemon.requests import carry_out_requests, refresh, release
+from capa_sync.daemon.runtime import Runtime
 from capa_sync.daemon.shutdown import stop_on_signals
 from capa_sync.errors import Problem, RegisterUnavailable, UserError
 from capa_sync.model.clock import Clock
@@ -85,18 +85,18 @@ def sync(
         return _leave(configuration, clock, names, requests)
     stop = threading.Event()
     asked = stop_on_signals(stop, late_code=EXIT_STOPPED)
-    with open_house(configuration, clock, lock=True, stop=stop) as house, progress_listener() as listener:
-        house.progress = listener
+    with open_runtime(configuration, clock, lock=True, stop=stop) as runtime, progress_listener() as listener:
+        runtime.progress = listener
         if requests:
-            _refuse_while_paused(house, names)
+            _refuse_while_paused(runtime, names)
         if RELEASE in requests:
-            release(house, names, requests[RELEASE])
+            release(runtime, names, requests[RELEASE])
         if REFRESH in requests:
-            refresh(house, names, requests[REFRESH])
-        carry_out_requests(house)
-        results = run_round(house, [house.setups[name] for name in names], full=full)
-        summary = summary_of(house, results)
-        code = _exit_code(house, results, fail_on)
+            refresh(runtime, names, requests[REFRESH])
+        carry_out_requests(runtime)
+        results = run_round(runtime, [runtime.setups[name] for name in names], full=full)
+        summary = summary_of(runtime, results)
+        code = _exit_code(runtime, results, fail_on)
     if as_json:
         print_json(summary)
     else:
@@ -116,9 +116,9 @@ def _count(option: str, text: str) -> int | None:
     return int(text)
 
 
-def _refuse_while_paused(house: House, names: list[str]) -> None:
+def _refuse_while_paused(runtime: Runtime, names: list[str]) -> None:
     """Raise UserError when a source is paused: the request would wait unnoticed for the end of the pause."""
-    halts = {name: house.register.halts.of(name) for name in names}
+    halts = {name: runtime.register.halts.of(name) for name in names}
     problems = [
         Problem("", 0, f"{name}: {halt}", "then release or refresh")
         for name, halt in halts.items()
@@ -150,7 +150,7 @@ def _leave(configuration: Configuration, clock: Clock, names: list[str], request
     return 0
 
 
-def _exit_code(house: House, results: list[CycleResult], fail_on: str | None) -> int:
+def _exit_code(runtime: Runtime, results: list[CycleResult], fail_on: str | None) -> int:
     """Return the contract's exit code: an error of our own, a source that failed, a brake that held, findings."""
     if any(result.is_own_error for result in results):
         return 70
@@ -158,4 +158,4 @@ def _exit_code(house: House, results: list[CycleResult], fail_on: str | None) ->
         return 3
     if any(result.stopped for result in results):
         return 4
-    return findings_exit_code(house.register, fail_on)
+    return findings_exit_code(runtime.register, fail_on)

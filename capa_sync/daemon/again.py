@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from capa_sync.daemon.house import House, SourceSetup
 from capa_sync.daemon.log import LogAction, log
 from capa_sync.daemon.reading import Abandoned, read_into_mirror
+from capa_sync.daemon.runtime import Runtime, SourceContext
 from capa_sync.daemon.taking import commit_page
 from capa_sync.errors import Skippable
 from capa_sync.model.ticket import Page, Reading
@@ -33,7 +33,7 @@ class Gathered:
         )
 
 
-def gather(setup: SourceSetup, ids: Sequence[str]) -> Gathered:
+def gather(setup: SourceContext, ids: Sequence[str]) -> Gathered:
     """Read tickets by id; gone or hidden tickets are left out. Raises SourceError."""
     found = Gathered()
     try:
@@ -49,40 +49,40 @@ def gather(setup: SourceSetup, ids: Sequence[str]) -> Gathered:
     return found
 
 
-def read_again(house: House, setup: SourceSetup, run: int, ids: Iterable[str]) -> None:
+def read_again(runtime: Runtime, setup: SourceContext, run: int, ids: Iterable[str]) -> None:
     """Read these tickets into the mirror again, and make them due for judging. Raises SourceError."""
     wanted = sorted(ids)
     if len(wanted) >= MANY:
-        read_into_mirror(house, setup, run, full=True)
+        read_into_mirror(runtime, setup, run, full=True)
         return
     for start in range(0, len(wanted), AT_ONCE):
-        if house.stop.is_set():
+        if runtime.stop.is_set():
             raise Abandoned(setup.name, "stopped while reading; the next census goes on")
         batch = wanted[start : start + AT_ONCE]
         found = gather(setup, batch)
-        _commit(house, setup, run, found)
-        _forget_gone(house, setup, [ticket_id for ticket_id in batch if ticket_id not in found.there])
+        _commit(runtime, setup, run, found)
+        _forget_gone(runtime, setup, [ticket_id for ticket_id in batch if ticket_id not in found.there])
 
 
-def _commit(house: House, setup: SourceSetup, run: int, found: Gathered) -> None:
-    cursor = house.register.tickets.cursor(setup.name)
-    take_in(house, setup, run, Page(tuple(found.readings), cursor, complete=True, skipped=tuple(found.unreadable)))
+def _commit(runtime: Runtime, setup: SourceContext, run: int, found: Gathered) -> None:
+    cursor = runtime.register.tickets.cursor(setup.name)
+    take_in(runtime, setup, run, Page(tuple(found.readings), cursor, complete=True, skipped=tuple(found.unreadable)))
 
 
-def take_in(house: House, setup: SourceSetup, run: int, page: Page) -> list[str]:
+def take_in(runtime: Runtime, setup: SourceContext, run: int, page: Page) -> list[str]:
     """Commit a page that was read by id, and make its tickets due; return ids of those that changed."""
-    changed = commit_page(house, setup, run, page)
+    changed = commit_page(runtime, setup, run, page)
     if changed:
         log(LogAction.PAGE_COMMITTED, source=setup.name, run=run, read=len(page.readings), changed=len(changed))
     return changed
 
 
-def _forget_gone(house: House, setup: SourceSetup, gone: Sequence[str]) -> None:
+def _forget_gone(runtime: Runtime, setup: SourceContext, gone: Sequence[str]) -> None:
     """Delete the parse errors of tickets that the tracker no longer returns; the census sets their presence."""
-    register = house.register
+    register = runtime.register
     with register.transaction():
         lifted = register.tickets.lift_unread(setup.name, gone)
         mirrored = [
-            ticket_id for ticket_id in lifted if register.tickets.known_stamp(setup.name, ticket_id) is not None
+            ticket_id for ticket_id in lifted if register.tickets.known_digest(setup.name, ticket_id) is not None
         ]
-        register.agenda.want_judging(setup.name, mirrored, house.clock.now())
+        register.queue.want_judging(setup.name, mirrored, runtime.clock.now())

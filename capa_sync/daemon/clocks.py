@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from capa_sync.daemon.house import House, SourceSetup
 from capa_sync.daemon.log import LogAction, log
+from capa_sync.daemon.runtime import Runtime, SourceContext
 from capa_sync.errors import SafetyStop
 
 _WHOLE_SECONDS = timedelta(seconds=2)
@@ -14,18 +14,18 @@ _SET = timedelta(minutes=5)
 """When the distance of two clocks changes by more than this between two polls, one of them was set."""
 
 
-def take_back_future(house: House, setup: SourceSetup, now: datetime) -> None:
+def take_back_future(runtime: Runtime, setup: SourceContext, now: datetime) -> None:
     """Make work due again that has a time in the future, because our clock was ahead before."""
-    with house.register.transaction():
-        if not house.register.take_back_future(setup.name, now):
+    with runtime.register.transaction():
+        if not runtime.register.take_back_future(setup.name, now):
             return
-        house.register.agenda.want_all_judged(setup.name, now)
-        house.register.agenda.want_planning_of_warned(setup.name, now)
+        runtime.register.queue.want_all_judged(setup.name, now)
+        runtime.register.queue.want_planning_of_warned(setup.name, now)
     setup.facts_at = None
     log(LogAction.CLOCK_WAS_AHEAD, level="warning", source=setup.name)
 
 
-def were_clocks_set(house: House, setup: SourceSetup) -> bool:
+def were_clocks_set(runtime: Runtime, setup: SourceContext) -> bool:
     """Store how far our clock is from the tracker's; tell whether that has changed since the last poll.
 
     If so, everything is read again: while a tracker's clock was ahead, it may have set update times that no poll
@@ -34,11 +34,11 @@ def were_clocks_set(house: House, setup: SourceSetup) -> bool:
     offset = setup.source.clock_offset
     if offset is None:
         return False
-    agenda = house.register.agenda
-    known = agenda.clock_offset(setup.name)
+    queue = runtime.register.queue
+    known = queue.clock_offset(setup.name)
     if known is not None and abs(offset - known) <= _SET:
         return False
-    agenda.note_clock_offset(setup.name, offset)
+    queue.note_clock_offset(setup.name, offset)
     if known is not None:
         log(
             LogAction.CLOCK_WAS_SET,
@@ -49,24 +49,24 @@ def were_clocks_set(house: House, setup: SourceSetup) -> bool:
     return known is not None
 
 
-def check_clock(house: House, setup: SourceSetup) -> None:
+def check_clock(runtime: Runtime, setup: SourceContext) -> None:
     """Check that our clock is right enough to judge.
 
     Raises SafetyStop when it differs by more than `max_clock_skew` from the tracker's newest Date, because deadlines
     are then unknown. The stop ends by itself with the first cycle in which the clocks agree.
     """
     cause = _cause(setup)
-    house.register.agenda.note_clock_stop(setup.name, cause, house.clock.now())
+    runtime.register.queue.note_clock_stop(setup.name, cause, runtime.clock.now())
     if cause:
         raise SafetyStop(cause)
 
 
-def is_clock_right(setup: SourceSetup) -> bool:
+def is_clock_right(setup: SourceContext) -> bool:
     """Tell whether our clock is within `max_clock_skew` of the tracker's newest Date; True when there is no Date."""
     return not _cause(setup)
 
 
-def _cause(setup: SourceSetup) -> str:
+def _cause(setup: SourceContext) -> str:
     offset = setup.source.clock_offset
     if offset is None or abs(offset) <= setup.max_clock_skew + _WHOLE_SECONDS:
         return ""
@@ -77,7 +77,7 @@ def _cause(setup: SourceSetup) -> str:
     )
 
 
-def by_the_tracker(setup: SourceSetup, at: datetime) -> datetime:
+def by_the_tracker(setup: SourceContext, at: datetime) -> datetime:
     """Return an instant of our clock by the tracker's clock when ours is ahead; never a later instant."""
     offset = setup.source.clock_offset
     return at if offset is None or offset >= -_WHOLE_SECONDS else at + offset

@@ -8,7 +8,6 @@ from datetime import datetime
 from functools import partial
 from typing import Any
 
-from capa_sync.daemon.abreast import Crew
 from capa_sync.daemon.census import note_lost_access, take_census_when_due
 from capa_sync.daemon.clocks import (
     by_the_tracker,
@@ -18,10 +17,9 @@ from capa_sync.daemon.clocks import (
     were_clocks_set,
 )
 from capa_sync.daemon.hinted import may_follow_hints, read_hinted
-from capa_sync.daemon.house import House, SourceSetup
-from capa_sync.daemon.judging import judge_due_tickets, look_ahead, pass_to_carriers
+from capa_sync.daemon.judging import judge_due_tickets, pass_to_primaries, speculate
 from capa_sync.daemon.log import LogAction, log
-from capa_sync.daemon.mapped import circles_of, is_learnt_before_judging, note_links, note_twins_known
+from capa_sync.daemon.mapped import is_learnt_before_judging, join_groups_of, note_duplicates_known, note_links
 from capa_sync.daemon.reading import (
     is_full_read_due,
     nobody,
@@ -29,6 +27,8 @@ from capa_sync.daemon.reading import (
     sign_in,
     sweep_into_mirror,
 )
+from capa_sync.daemon.runtime import Runtime, SourceContext
+from capa_sync.daemon.thread_pool import ThreadPool
 from capa_sync.daemon.writing import deliver_writes, plan_due_tickets
 from capa_sync.errors import (
     ALL,
@@ -69,55 +69,57 @@ class CycleResult:
     is_own_error: bool = False
 
 
-def run_cycle(house: House, setup: SourceSetup, *, full: bool = False, deliver: bool = True) -> CycleResult:
+def run_cycle(runtime: Runtime, setup: SourceContext, *, full: bool = False, deliver: bool = True) -> CycleResult:
     """Run all steps for one source; its faults are recorded in the result. Raises RegisterUnavailable only.
 
     read since the cursor -> mirror -> census when due -> map, evaluate, diff -> plan, guard, outbox -> deliver.
     """
-    return run_round(house, [setup], full=full, deliver=deliver)[0]
+    return run_round(runtime, [setup], full=full, deliver=deliver)[0]
 
 
 def run_round(
-    house: House, setups: Sequence[SourceSetup], *, full: bool = False, deliver: bool = True
+    runtime: Runtime, setups: Sequence[SourceContext], *, full: bool = False, deliver: bool = True
 ) -> list[CycleResult]:
     """Run all steps for several sources in parallel; results come in the order given.
 
     All sources of a join group are read before any of them is judged. A source does not wait for other join groups.
     """
-    note_links(house)
-    results = [_start(house, setup, full=full) for setup in setups]
+    note_links(runtime)
+    results = [_start(runtime, setup, full=full) for setup in setups]
     runs = list(zip(setups, results, strict=True))
-    with Crew(house.stop, len(runs)) as crew:
+    with ThreadPool(runtime.stop, len(runs)) as threads:
         reads = {
-            setup.name: crew.begin(
-                partial(_run_step, house, setup, result, partial(_read, house, setup, result, full))
+            setup.name: threads.begin(
+                partial(_run_step, runtime, setup, result, partial(_read, runtime, setup, result, full))
             )
             for setup, result in runs
         }
-        circles = [[run for run in runs if run[0].name in names] for names in circles_of(setups)]
-        for circle in crew.as_ready([(circle, [reads[setup.name] for setup, _ in circle]) for circle in circles]):
-            for setup, result in circle:
-                _run_step(house, setup, result, partial(_pass_on, house, setup))
-            for setup, result in circle:
-                _run_step(house, setup, result, partial(_judge, house, setup, result))
-            for setup, result in circle:
-                crew.begin(partial(_end, house, setup, result, deliver=deliver))
+        join_groups = [[run for run in runs if run[0].name in names] for names in join_groups_of(setups)]
+        for join_group in threads.as_ready(
+            [(join_group, [reads[setup.name] for setup, _ in join_group]) for join_group in join_groups]
+        ):
+            for setup, result in join_group:
+                _run_step(runtime, setup, result, partial(_pass_on, runtime, setup))
+            for setup, result in join_group:
+                _run_step(runtime, setup, result, partial(_judge, runtime, setup, result))
+            for setup, result in join_group:
+                threads.begin(partial(_end, runtime, setup, result, deliver=deliver))
     return results
 
 
-def run_hinted(house: House, setup: SourceSetup, ids: Sequence[str]) -> CycleResult:
+def run_hinted(runtime: Runtime, setup: SourceContext, ids: Sequence[str]) -> CycleResult:
     """Run the same steps for the tickets that hints name, between two polls; cursor, census and `as_of` stay.
 
     Nothing is recorded when this ends early: the next poll reads the same change.
     """
-    result = CycleResult(setup.name, house.clock.now())
-    if _must_wait(house, result) or not may_follow_hints(house, setup):
+    result = CycleResult(setup.name, runtime.clock.now())
+    if _must_wait(runtime, result) or not may_follow_hints(runtime, setup):
         return result
-    _run_step(house, setup, result, partial(_read_hinted, house, setup, result, ids))
+    _run_step(runtime, setup, result, partial(_read_hinted, runtime, setup, result, ids))
     if result.counts.get("read"):
-        _run_step(house, setup, result, partial(_pass_on, house, setup))
-        _run_step(house, setup, result, partial(_judge, house, setup, result))
-        _run_step(house, setup, result, partial(_deliver, house, setup, result))
+        _run_step(runtime, setup, result, partial(_pass_on, runtime, setup))
+        _run_step(runtime, setup, result, partial(_judge, runtime, setup, result))
+        _run_step(runtime, setup, result, partial(_deliver, runtime, setup, result))
     if result.problem:
         level = "error" if result.is_own_error else "warning"
         log(LogAction.CYCLE_FAILED, level=level, source=setup.name, problem=result.problem)
@@ -126,80 +128,80 @@ def run_hinted(house: House, setup: SourceSetup, ids: Sequence[str]) -> CycleRes
     return result
 
 
-def _read_hinted(house: House, setup: SourceSetup, result: CycleResult, ids: Sequence[str]) -> None:
+def _read_hinted(runtime: Runtime, setup: SourceContext, result: CycleResult, ids: Sequence[str]) -> None:
     """First step after hints: read the named tickets into the mirror."""
-    result.counts["read"] = read_hinted(house, setup, ids)
+    result.counts["read"] = read_hinted(runtime, setup, ids)
 
 
-def _read(house: House, setup: SourceSetup, result: CycleResult, is_forced: bool) -> None:
+def _read(runtime: Runtime, setup: SourceContext, result: CycleResult, is_forced: bool) -> None:
     """First step: read the tracker into the mirror."""
     try:
-        sign_in(house, setup, result.started_at)
-        seen = partial(look_ahead, house, setup) if result.is_backfill else nobody
-        done = read_into_mirror(house, setup, result.run, full=False, seen=seen)
+        sign_in(runtime, setup, result.started_at)
+        seen = partial(speculate, runtime, setup) if result.is_backfill else nobody
+        done = read_into_mirror(runtime, setup, result.run, full=False, seen=seen)
         result.counts |= {"read": done.tickets} | ({STAMPED_AHEAD: done.stamped_ahead} if done.stamped_ahead else {})
-        result.is_sweep |= were_clocks_set(house, setup) and not result.is_backfill
+        result.is_sweep |= were_clocks_set(runtime, setup) and not result.is_backfill
         if result.is_sweep:
-            result.counts["read"] += sweep_into_mirror(house, setup, result.started_at, at_once=is_forced)
+            result.counts["read"] += sweep_into_mirror(runtime, setup, result.started_at, at_once=is_forced)
     except Fatal as fault:
-        note_lost_access(house, setup, result.started_at, fault)
+        note_lost_access(runtime, setup, result.started_at, fault)
         raise
-    result.counts["vanished"] = take_census_when_due(house, setup, result.started_at, force=is_forced)
+    result.counts["vanished"] = take_census_when_due(runtime, setup, result.started_at, force=is_forced)
 
 
-def _pass_on(house: House, setup: SourceSetup) -> None:
+def _pass_on(runtime: Runtime, setup: SourceContext) -> None:
     """Between reading and judging: settle which tickets are due, before any joined record is judged."""
-    now = house.clock.now()
-    pass_to_carriers(house, setup, now)
-    if is_learnt_before_judging(house, setup):
-        note_twins_known(house, setup, now)
+    now = runtime.clock.now()
+    pass_to_primaries(runtime, setup, now)
+    if is_learnt_before_judging(runtime, setup):
+        note_duplicates_known(runtime, setup, now)
 
 
-def _judge(house: House, setup: SourceSetup, result: CycleResult) -> None:
+def _judge(runtime: Runtime, setup: SourceContext, result: CycleResult) -> None:
     """Second step: turn the mirror into verdicts, findings, register rows and planned warnings.
 
     Nothing is planned after a stop request, because some tickets are not judged then.
     """
-    check_clock(house, setup)
-    now = house.clock.now()
-    result.counts |= judge_due_tickets(house, setup, now)
-    if house.stop.is_set():
+    check_clock(runtime, setup)
+    now = runtime.clock.now()
+    result.counts |= judge_due_tickets(runtime, setup, now)
+    if runtime.stop.is_set():
         return
-    note_twins_known(house, setup, now)
-    result.counts["planned"] = plan_due_tickets(house, setup, now)
+    note_duplicates_known(runtime, setup, now)
+    result.counts["planned"] = plan_due_tickets(runtime, setup, now)
     result.counts["delivered"] = 0
 
 
-def _deliver(house: House, setup: SourceSetup, result: CycleResult) -> None:
+def _deliver(runtime: Runtime, setup: SourceContext, result: CycleResult) -> None:
     """Last step: send planned warnings; writes allowed before are sent while a brake holds others."""
     if is_clock_right(setup):
-        result.counts |= deliver_writes(house, setup)
+        result.counts |= deliver_writes(runtime, setup)
 
 
-def _end(house: House, setup: SourceSetup, result: CycleResult, *, deliver: bool) -> None:
+def _end(runtime: Runtime, setup: SourceContext, result: CycleResult, *, deliver: bool) -> None:
     """Deliver due writes, and close the run."""
     if deliver:
-        _run_step(house, setup, result, partial(_deliver, house, setup, result))
-    _finish(house, result)
+        _run_step(runtime, setup, result, partial(_deliver, runtime, setup, result))
+    _finish(runtime, result)
 
 
-def _start(house: House, setup: SourceSetup, *, full: bool) -> CycleResult:
+def _start(runtime: Runtime, setup: SourceContext, *, full: bool) -> CycleResult:
     """Open a run in the ledger, unless the tracker asked us to wait."""
-    result = CycleResult(setup.name, house.clock.now())
-    take_back_future(house, setup, result.started_at)
-    if _must_wait(house, result):
+    result = CycleResult(setup.name, runtime.clock.now())
+    take_back_future(runtime, setup, result.started_at)
+    if _must_wait(runtime, result):
         return result
-    result.is_backfill = not house.register.runs.was_read(setup.name)
-    result.is_sweep = not result.is_backfill and (full or is_full_read_due(house, setup, result.started_at))
+    result.is_backfill = not runtime.register.runs.was_read(setup.name)
+    result.is_sweep = not result.is_backfill and (full or is_full_read_due(runtime, setup, result.started_at))
     kind = FULL if result.is_backfill else POLL
-    result.run = house.register.runs.start(setup.name, kind, result.started_at)
+    result.run = runtime.register.runs.start(setup.name, kind, result.started_at)
     log(LogAction.CYCLE_STARTED, source=setup.name, run=result.run)
     return result
 
 
-def _must_wait(house: House, result: CycleResult) -> bool:
+def _must_wait(runtime: Runtime, result: CycleResult) -> bool:
     """Tell whether the tracker asked us to wait; if so, record that as the result's problem."""
-    waiting = house.register.runs.not_before(result.source)
+    waiting = runtime.register.runs.not_before(result.source)
     if waiting is None or waiting <= result.started_at:
         return False
     result.problem = f"the tracker asked us to wait until {waiting:%Y-%m-%d %H:%M:%S}Z"
@@ -207,9 +209,9 @@ def _must_wait(house: House, result: CycleResult) -> bool:
     return True
 
 
-def _run_step(house: House, setup: SourceSetup, result: CycleResult, step: Callable[[], None]) -> None:
+def _run_step(runtime: Runtime, setup: SourceContext, result: CycleResult, step: Callable[[], None]) -> None:
     """Run one step, unless the cycle has ended already; record in `result` what ends it."""
-    if result.problem or house.stop.is_set():
+    if result.problem or runtime.stop.is_set():
         return
     try:
         step()
@@ -217,7 +219,7 @@ def _run_step(house: House, setup: SourceSetup, result: CycleResult, step: Calla
         result.stopped = str(stop)
         log(LogAction.SAFETY_STOP, level="warning", source=setup.name, cause=str(stop))
     except (NotBefore, Retryable) as wait:
-        _stay_away(house, setup, wait)
+        _stay_away(runtime, setup, wait)
         result.problem = wait.message
     except SourceError as error:
         result.problem = error.message
@@ -227,28 +229,28 @@ def _run_step(house: House, setup: SourceSetup, result: CycleResult, step: Calla
         result.problem, result.is_own_error = own_error(error), True
 
 
-def _stay_away(house: House, setup: SourceSetup, wait: NotBefore | Retryable) -> None:
+def _stay_away(runtime: Runtime, setup: SourceContext, wait: NotBefore | Retryable) -> None:
     """Store how long the tracker asked us to wait, if it named a time and meant all of its endpoints."""
     asked = wait.retry_after if isinstance(wait, Retryable) else None
-    now = house.clock.now()
+    now = runtime.clock.now()
     until = wait.until if isinstance(wait, NotBefore) else asked and now + asked
     if until and wait.scope == ALL:
-        house.register.runs.set_not_before(setup.name, until, wait.message, noted_at=now)
+        runtime.register.runs.set_not_before(setup.name, until, wait.message, noted_at=now)
 
 
-def _finish(house: House, result: CycleResult) -> None:
+def _finish(runtime: Runtime, result: CycleResult) -> None:
     """Close the run; `as_of` moves only when the source was read to its end."""
-    house.clerks.dismiss(result.source)
+    runtime.workers.dismiss(result.source)
     if not result.run:
         return
     was_read = "vanished" in result.counts
-    house.register.runs.finish(
+    runtime.register.runs.finish(
         result.run,
-        house.clock.now(),
+        runtime.clock.now(),
         ok=not result.problem and was_read,
         problem=result.problem,
         counts=result.counts,
-        as_of=by_the_tracker(house.setups[result.source], result.started_at) if was_read else None,
+        as_of=by_the_tracker(runtime.setups[result.source], result.started_at) if was_read else None,
     )
     if result.problem:
         level = "error" if result.is_own_error else "warning"

@@ -10,9 +10,9 @@ from typing import Any
 
 from capa_sync.daemon.cycle import run_cycle, run_hinted
 from capa_sync.daemon.damage import DamageWatch
-from capa_sync.daemon.house import House
 from capa_sync.daemon.log import LogAction, log
 from capa_sync.daemon.requests import carry_out_requests
+from capa_sync.daemon.runtime import Runtime
 from capa_sync.daemon.scheduler import Scheduler
 from capa_sync.daemon.shutdown import GRACE
 from capa_sync.daemon.watchdog import ClockWatch
@@ -40,31 +40,31 @@ class Daemon:
         receiver, box: the optional listener for hints, and the box that holds their ticket ids.
     """
 
-    def __init__(self, house: House, receiver: HintReceiver | None = None, box: HintBox | None = None) -> None:
-        self._house = house
+    def __init__(self, runtime: Runtime, receiver: HintReceiver | None = None, box: HintBox | None = None) -> None:
+        self._runtime = runtime
         self._receiver = receiver
         self._box = box
-        self._turns = {name: threading.Lock() for name in house.setups}
+        self._turns = {name: threading.Lock() for name in runtime.setups}
         self._ticks = 0
         self._idle = threading.Condition()
         self._busy: set[str] = set()
         self._wanted: set[str] = set()
         self._broken: RegisterUnavailable | None = None
-        every = {name: setup.poll_every for name, setup in house.setups.items()}
+        every = {name: setup.poll_every for name, setup in runtime.setups.items()}
         self._scheduler = Scheduler(every, self._job, self._tick)
-        self._damage_watch = DamageWatch(house.register, self._give_up)
-        self._clock_watch = ClockWatch(self._scheduler.replan, house.stop)
+        self._damage_watch = DamageWatch(runtime.register, self._give_up)
+        self._clock_watch = ClockWatch(self._scheduler.replan, runtime.stop)
 
     def run(self) -> bool:
         """Work until the stop event is set; return whether all work ended within the grace.
 
         Raises RegisterUnavailable when the register could no longer be written.
         """
-        log(LogAction.DAEMON_STARTED, sources=len(self._house.setups))
+        log(LogAction.DAEMON_STARTED, sources=len(self._runtime.setups))
         self._scheduler.start()
         self._clock_watch.start()
         self._start_listening()
-        self._house.stop.wait()
+        self._runtime.stop.wait()
         log(LogAction.DAEMON_STOPPING)
         if self._receiver is not None:
             self._receiver.stop()
@@ -79,11 +79,11 @@ class Daemon:
     def _job(self, source: str) -> None:
         """Run one source's cycle; repeat it when another cycle was requested meanwhile."""
         self._wanted.add(source)
-        while source in self._wanted and not self._house.stop.is_set():
+        while source in self._wanted and not self._runtime.stop.is_set():
             self._wanted.discard(source)
             with self._turn(source):
-                if not self._house.stop.is_set():
-                    self._fenced(source, partial(run_cycle, self._house, self._house.setups[source]))
+                if not self._runtime.stop.is_set():
+                    self._fenced(source, partial(run_cycle, self._runtime, self._runtime.setups[source]))
 
     @contextmanager
     def _turn(self, source: str) -> Iterator[None]:
@@ -110,14 +110,14 @@ class Daemon:
 
     def _follow_hints(self, box: HintBox, source: str) -> None:
         """Follow the hints of one source between its cycles."""
-        setup, stop = self._house.setups[source], self._house.stop
+        setup, stop = self._runtime.setups[source], self._runtime.stop
         while not stop.is_set():
             if not box.wait(source, LOOK_UP) or stop.wait(GATHER):
                 continue
             with self._turn(source):
                 ids = [] if stop.is_set() else box.take(source, HINTS_AT_ONCE)
                 if ids:
-                    self._fenced(source, partial(run_hinted, self._house, setup, ids))
+                    self._fenced(source, partial(run_hinted, self._runtime, setup, ids))
 
     def _fenced(self, source: str, work: Callable[[], object]) -> None:
         """Keep a fault of one source, or a bug in its cycle, from ending the daemon."""
@@ -132,7 +132,7 @@ class Daemon:
 
     def _note_failure(self, source: str, problem: str) -> None:
         """Record a bug of capa-sync in the run ledger, so that `status` shows it."""
-        runs, now = self._house.register.runs, self._house.clock.now()
+        runs, now = self._runtime.register.runs, self._runtime.clock.now()
         try:
             runs.finish(runs.start(source, POLL, now), now, ok=False, problem=problem)
         except RegisterUnavailable as error:
@@ -143,20 +143,20 @@ class Daemon:
         if self._broken is None:
             self._broken = error
             log(LogAction.REGISTER_LOST, level="error", problem=str(error))
-        self._house.stop.set()
+        self._runtime.stop.set()
 
     def _tick(self) -> None:
         """Check that the register is still there, carry out requests left in it, and log refused hints."""
         self._ticks += 1
         if self._receiver is not None and self._ticks % TALLY_EVERY == 0:
-            counts = self._receiver.door.tally()
+            counts = self._receiver.guard.tally()
             if counts.keys() & {"refused", "dropped"}:
                 log(LogAction.HINTS_REFUSED, level="warning", **dict[str, Any](counts))
         try:
-            self._house.register.check_place()
+            self._runtime.register.check_place()
             if self._ticks % CHECK_EVERY == 0:
                 self._damage_watch.look()
-            for source in carry_out_requests(self._house):
+            for source in carry_out_requests(self._runtime):
                 self._wanted.add(source)
                 self._scheduler.run_soon(source)
         except RegisterUnavailable as error:

@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from capa_sync.daemon.desk import judged_at
-from capa_sync.daemon.house import House, SourceSetup
-from capa_sync.daemon.mapped import carrier, map_mirrored
+from capa_sync.daemon.evaluation import judged_at
+from capa_sync.daemon.mapped import map_mirrored, primary
 from capa_sync.daemon.roles import records_with, role_notes
+from capa_sync.daemon.runtime import Runtime, SourceContext
 from capa_sync.model.finding import Verdict
 from capa_sync.model.record import CapaRecord, distinct_names
 from capa_sync.model.ticket import Presence
@@ -31,30 +31,30 @@ class Explanation:
     is_known: bool = True
 
 
-def explain_ticket(house: House, name: str, now: datetime) -> list[Explanation]:
+def explain_ticket(runtime: Runtime, name: str, now: datetime) -> list[Explanation]:
     """Explain every mirrored ticket of that name (`KEY` or `SOURCE:KEY`), or return why there is none."""
-    found = [ticket for ticket in house.register.tickets.find(name) if ticket[0] in house.setups]
+    found = [ticket for ticket in runtime.register.tickets.find(name) if ticket[0] in runtime.setups]
     if not found:
-        return [Explanation(f"{name} is not in the register", tuple(_why_unknown(house, name)), is_known=False)]
-    return [_explain(house, house.setups[source], ticket_id, now) for source, ticket_id in found]
+        return [Explanation(f"{name} is not in the register", tuple(_why_unknown(runtime, name)), is_known=False)]
+    return [_explain(runtime, runtime.setups[source], ticket_id, now) for source, ticket_id in found]
 
 
-def _explain(house: House, setup: SourceSetup, ticket_id: str, now: datetime) -> Explanation:
-    tickets = house.register.tickets
+def _explain(runtime: Runtime, setup: SourceContext, ticket_id: str, now: datetime) -> Explanation:
+    tickets = runtime.register.tickets
     key = tickets.key(setup.name, ticket_id)
-    notes = [f"as of {_at(house.register.runs.as_of(setup.name))}", *_presence_notes(house, setup, ticket_id)]
-    notes += role_notes(house, setup, ticket_id)
+    notes = [f"as of {_at(runtime.register.runs.as_of(setup.name))}", *_presence_notes(runtime, setup, ticket_id)]
+    notes += role_notes(runtime, setup, ticket_id)
     if tickets.is_action(setup.name, ticket_id):
         owners = sorted(
-            tickets.key(setup.name, owner) for owner in records_with(house, setup, [ticket_id], former=False)
+            tickets.key(setup.name, owner) for owner in records_with(runtime, setup, [ticket_id], former=False)
         )
         return Explanation(f"{setup.name}:{key} is an action of {', '.join(owners) or 'no record'}", tuple(notes))
-    source, carrying = carrier(house, setup, ticket_id)
+    source, carrying = primary(runtime, setup, ticket_id)
     if (source, carrying) != (setup.name, ticket_id):
-        primary_name = f"{source}:{house.register.tickets.key(source, carrying)}"
+        primary_name = f"{source}:{runtime.register.tickets.key(source, carrying)}"
         notes.append(f"it is the same nonconformity as {primary_name}, which carries finding and warning")
         return Explanation(f"{setup.name}:{key} is judged with {primary_name}", tuple(notes))
-    record = map_mirrored(house, setup, ticket_id, now)
+    record = map_mirrored(runtime, setup, ticket_id, now)
     if not isinstance(record, CapaRecord):
         reasons = record.reasons if record is not None else ("the tracker was never reached",)
         return Explanation(f"{setup.name}:{key} is quarantined: it could not be mapped", (*reasons, *notes))
@@ -62,10 +62,10 @@ def _explain(house: House, setup: SourceSetup, ticket_id: str, now: datetime) ->
     if not record.history_complete:
         notes.append("its history could not be read whole: rules over history cannot tell")
     notes += _gap_notes(record)
-    verdicts = house.rules.evaluate(record, house.options, judged_at(house, record, now), explain=True)
+    verdicts = runtime.rules.evaluate(record, runtime.options, judged_at(runtime, record, now), explain=True)
     headline = f"{setup.name}:{key} {_title_of(record)}{record.ticket_url}"
     return Explanation(
-        headline, tuple(notes), tuple(verdicts), distinct_names(record.people_names), house.options.timezone
+        headline, tuple(notes), tuple(verdicts), distinct_names(record.people_names), runtime.options.timezone
     )
 
 
@@ -74,23 +74,23 @@ def _title_of(record: CapaRecord) -> str:
     return f"“{title}” " if title else ""
 
 
-def _presence_notes(house: House, setup: SourceSetup, ticket_id: str) -> list[str]:
-    tickets = house.register.tickets
+def _presence_notes(runtime: Runtime, setup: SourceContext, ticket_id: str) -> list[str]:
+    tickets = runtime.register.tickets
     presence, at = tickets.presence(setup.name, ticket_id), tickets.presence_confirmed_at(setup.name, ticket_id)
     confirmed = f"confirmed {_at(at)}" if at is not None else "not confirmed"
     effect = "" if presence is Presence.PRESENT else ": nothing is written on it"
     return [f"its presence is {presence}, {confirmed}{effect}"]
 
 
-def _why_unknown(house: House, name: str) -> list[str]:
+def _why_unknown(runtime: Runtime, name: str) -> list[str]:
     """Return for each source that the name may belong to what was read there, and until when."""
     source, colon, _key = name.partition(":")
-    if colon and source not in house.setups:
-        return [f"there is no source '{source}'; the settings name: {', '.join(house.setups)}"]
+    if colon and source not in runtime.setups:
+        return [f"there is no source '{source}'; the settings name: {', '.join(runtime.setups)}"]
     return [
-        f"{setup.name} was read until {_at(house.register.runs.as_of(setup.name))} with {setup.scope}; a ticket "
+        f"{setup.name} was read until {_at(runtime.register.runs.as_of(setup.name))} with {setup.scope}; a ticket "
         "outside of that, or hidden from our account, is not mirrored"
-        for setup in house.setups.values()
+        for setup in runtime.setups.values()
         if not colon or setup.name == source
     ]
 

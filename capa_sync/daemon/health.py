@@ -32,7 +32,7 @@ def health_of(register: Register, poll_every: Mapping[str, timedelta], now: date
         + [
             {"source": name, "cause": stop[0], "since": stop[1]}
             for name in poll_every
-            if (stop := register.agenda.clock_stop(name))
+            if (stop := register.queue.clock_stop(name))
         ],
         "halts": [
             {"source": name, "kind": str(halt.kind), "since": halt.since, "asked_by": halt.asked_by}
@@ -71,11 +71,11 @@ def health_of(register: Register, poll_every: Mapping[str, timedelta], now: date
 
 def _unread_links(register: Register, names: Iterable[str], source: str) -> list[str]:
     """Return the other sources whose tickets may name duplicates in this source, and were not read yet."""
-    links = {name: link for name, link in register.agenda.links().items() if name in names and name != source}
+    links = {name: link for name, link in register.queue.links().items() if name in names and name != source}
     return [
         name
         for name, link in links.items()
-        if link.partition(": ")[0] == source and register.agenda.twins_known(name) != link
+        if link.partition(": ")[0] == source and register.queue.duplicates_known(name) != link
     ]
 
 

@@ -7,19 +7,19 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import assert_never
 
-from capa_sync.daemon.desk import Desk, diff_of, events_of
-from capa_sync.daemon.house import House, SourceSetup
-from capa_sync.daemon.kept import SealedPlan
+from capa_sync.daemon.evaluation import EvaluationBatch, diff_of, events_of
 from capa_sync.daemon.log import LogAction, is_logged, log
 from capa_sync.daemon.mapped import (
     is_learnt_before_judging,
-    learn_twins,
+    learn_duplicates,
     may_be_joined,
-    may_name_twins,
+    may_name_duplicates,
     to_be_judged_with,
 )
-from capa_sync.daemon.outcome import Aside, HandedOver, Outcome, Unseen, Weighed
+from capa_sync.daemon.outcome import Evaluated, LeftToPrimary, NotMirrored, Outcome, Quarantined
+from capa_sync.daemon.plan_cache import PickledPlan
 from capa_sync.daemon.roles import records_with, settle_all_roles
+from capa_sync.daemon.runtime import Runtime, SourceContext
 from capa_sync.findings import What
 from capa_sync.model.ticket import Page, Role
 
@@ -27,128 +27,130 @@ BATCH = 200
 """Tickets stored in one transaction."""
 
 
-def pass_to_carriers(house: House, setup: SourceSetup, now: datetime) -> None:
+def pass_to_primaries(runtime: Runtime, setup: SourceContext, now: datetime) -> None:
     """Settle which tickets are due: all after a rule change, records of due actions, primaries of due duplicates.
 
     Runs before any source of a round is judged, so that one round is enough for a joined record.
     """
-    _notice_new_rules(house, setup, now)
-    agenda = house.register.agenda
-    if not agenda.has_due_judging(setup.name, now):
+    _notice_new_rules(runtime, setup, now)
+    queue = runtime.register.queue
+    if not queue.has_due_judging(setup.name, now):
         return
-    if is_learnt_before_judging(house, setup):
-        with house.register.transaction():
-            learn_twins(house, setup, agenda.due_judging(setup.name, now), now)
-    _send_to_carriers(house, setup, now)
+    if is_learnt_before_judging(runtime, setup):
+        with runtime.register.transaction():
+            learn_duplicates(runtime, setup, queue.due_judging(setup.name, now), now)
+    _send_to_primaries(runtime, setup, now)
 
 
-def look_ahead(house: House, setup: SourceSetup, page: Page, changed: Sequence[str]) -> None:
+def speculate(runtime: Runtime, setup: SourceContext, page: Page, changed: Sequence[str]) -> None:
     """Let the pool evaluate the records of a page speculatively, while the next pages are read.
 
     A result is used only when nothing that it rests on has changed by then.
     """
-    if not may_be_joined(house, setup):
+    if not may_be_joined(runtime, setup):
         actions = {reading.ticket.id for reading in page.readings if reading.role is not Role.RECORD}
-        house.clerks.look_ahead(
-            house, setup, [ticket_id for ticket_id in changed if ticket_id not in actions], page.total
+        runtime.workers.speculate(
+            runtime, setup, [ticket_id for ticket_id in changed if ticket_id not in actions], page.total
         )
 
 
-def judge_due_tickets(house: House, setup: SourceSetup, now: datetime) -> dict[str, int]:
+def judge_due_tickets(runtime: Runtime, setup: SourceContext, now: datetime) -> dict[str, int]:
     """Judge every ticket of this source that changed or whose due instant has come; return counts by name.
 
     Runs only after the source was read to its end, so that no verdict rests on a part of the pages, and after
-    `pass_to_carriers`. Tickets not judged before a stop request stay due.
+    `pass_to_primaries`. Tickets not judged before a stop request stay due.
     """
-    actions = set(house.register.agenda.due_actions(setup.name, now))  # they became actions since: in the next cycle
-    due = [ticket_id for ticket_id in house.register.agenda.due_judging(setup.name, now) if ticket_id not in actions]
+    actions = set(runtime.register.queue.due_actions(setup.name, now))  # they became actions since: in the next cycle
+    due = [ticket_id for ticket_id in runtime.register.queue.due_judging(setup.name, now) if ticket_id not in actions]
     setup.plans.clear()
-    _want_all_planned(house, setup, now)
+    _want_all_planned(runtime, setup, now)
     counts: Counter[str] = Counter(judged=0, opened=0, cleared=0, quarantined=0)
     done = 0
-    for ids, outcomes in _weighed(house, setup, due, now):
-        house.checkpoint("before-judging-commit")
-        with house.register.transaction():
-            weighed = [outcomes] if outcomes is not None else _weigh_here(house, setup, ids, now)
-            for batch in weighed:
-                counts.update(_Tray(house, setup, batch, now).store())
-        house.checkpoint("after-judging-commit")
+    for ids, outcomes in _evaluated(runtime, setup, due, now):
+        runtime.checkpoint("before-judging-commit")
+        with runtime.register.transaction():
+            evaluated = [outcomes] if outcomes is not None else _evaluate_here(runtime, setup, ids, now)
+            for batch in evaluated:
+                counts.update(_ResultWriter(runtime, setup, batch, now).store())
+        runtime.checkpoint("after-judging-commit")
         done += len(ids)
-        house.progress(setup.name, "judging", done, len(due))
-        if house.stop.is_set():
+        runtime.progress(setup.name, "judging", done, len(due))
+        if runtime.stop.is_set():
             break
     return dict(counts)
 
 
-def _want_all_planned(house: House, setup: SourceSetup, now: datetime) -> None:
+def _want_all_planned(runtime: Runtime, setup: SourceContext, now: datetime) -> None:
     """Once per process, make every ticket due that may need a write: the settings may have changed."""
     if setup.write.mode == "off" or setup.planned_all:
         return
-    house.register.agenda.want_planning_of_warned(setup.name, now)
+    runtime.register.queue.want_planning_of_warned(setup.name, now)
     setup.planned_all = True
 
 
-def _weighed(
-    house: House, setup: SourceSetup, due: Sequence[str], now: datetime
+def _evaluated(
+    runtime: Runtime, setup: SourceContext, due: Sequence[str], now: datetime
 ) -> Iterator[tuple[Sequence[str], list[Outcome] | None]]:
     """Yield due tickets batch by batch, with the outcomes of the worker pool where that pays, else None."""
     batches = [due[start : start + BATCH] for start in range(0, len(due), BATCH)]
-    if not may_be_joined(house, setup) and house.clerks.are_worth_it(len(due)):
-        yield from zip(batches, house.clerks.weigh(house, setup, batches, now), strict=True)
+    if not may_be_joined(runtime, setup) and runtime.workers.are_worth_it(len(due)):
+        yield from zip(batches, runtime.workers.evaluate(runtime, setup, batches, now), strict=True)
     else:
         yield from ((batch, None) for batch in batches)
 
 
-def _weigh_here(house: House, setup: SourceSetup, ids: Sequence[str], now: datetime) -> Iterator[list[Outcome]]:
+def _evaluate_here(
+    runtime: Runtime, setup: SourceContext, ids: Sequence[str], now: datetime
+) -> Iterator[list[Outcome]]:
     """Evaluate a batch in this process; the caller stores each list before it asks for the next.
 
     Where a ticket may have a duplicate in its own source, tickets are stored one by one: judging a ticket may make
     its duplicate due again.
     """
-    desk, named = Desk(house, setup, ids, now), setup.mapping.same_as
+    evaluation, named = EvaluationBatch(runtime, setup, ids, now), setup.mapping.same_as
     if named is not None and named.source == setup.name:
-        yield from (desk.weigh([ticket_id]) for ticket_id in ids)
+        yield from (evaluation.evaluate([ticket_id]) for ticket_id in ids)
     else:
-        yield desk.weigh(ids)
+        yield evaluation.evaluate(ids)
 
 
-def _notice_new_rules(house: House, setup: SourceSetup, now: datetime) -> None:
+def _notice_new_rules(runtime: Runtime, setup: SourceContext, now: datetime) -> None:
     """Make every ticket due when rules, mapping, the tracker's own field list or the duplicates' source differ."""
     bound = setup.bound.hash if setup.bound is not None else ""
-    twins = setup.mapping.same_as.source if setup.mapping.same_as and may_name_twins(house, setup) else ""
-    fingerprint = f"{house.rules.hash}:{bound}" + (f":{twins}" if twins else "")
-    if house.register.agenda.judged_with(setup.name) == fingerprint:
+    duplicates = setup.mapping.same_as.source if setup.mapping.same_as and may_name_duplicates(runtime, setup) else ""
+    fingerprint = f"{runtime.rules.hash}:{bound}" + (f":{duplicates}" if duplicates else "")
+    if runtime.register.queue.judged_with(setup.name) == fingerprint:
         return
     log(LogAction.RULES_CHANGED, source=setup.name)
-    with house.register.transaction():
-        settle_all_roles(house, setup, now)
-        house.register.agenda.want_all_judged(setup.name, now)
-        house.register.agenda.judge_with(setup.name, fingerprint)
+    with runtime.register.transaction():
+        settle_all_roles(runtime, setup, now)
+        runtime.register.queue.want_all_judged(setup.name, now)
+        runtime.register.queue.judge_with(setup.name, fingerprint)
 
 
-def _send_to_carriers(house: House, setup: SourceSetup, now: datetime) -> None:
+def _send_to_primaries(runtime: Runtime, setup: SourceContext, now: datetime) -> None:
     """Make the records of due actions due, then the primaries of due duplicates.
 
     A ticket may be a record and an action. A ticket that is only an action is never judged itself.
     """
-    register = house.register
+    register = runtime.register
     with register.transaction():
-        due = register.agenda.due_judging(setup.name, now)
-        register.agenda.want_judging(setup.name, records_with(house, setup, due) - set(due), now)
-        _retract_actions(house, setup, register.agenda.due_actions(setup.name, now), now)
-        for ticket_id in register.agenda.due_judging(setup.name, now) if register.records.has_joins else ():
-            for source, other in to_be_judged_with(house, setup, ticket_id):
-                register.agenda.want_judging(source, [other], now)
+        due = register.queue.due_judging(setup.name, now)
+        register.queue.want_judging(setup.name, records_with(runtime, setup, due) - set(due), now)
+        _retract_actions(runtime, setup, register.queue.due_actions(setup.name, now), now)
+        for ticket_id in register.queue.due_judging(setup.name, now) if register.records.has_joins else ():
+            for source, other in to_be_judged_with(runtime, setup, ticket_id):
+                register.queue.want_judging(source, [other], now)
 
 
-class _Tray:
+class _ResultWriter:
     """Stores the outcomes of evaluated tickets in the register."""
 
-    def __init__(self, house: House, setup: SourceSetup, outcomes: Sequence[Outcome], now: datetime) -> None:
-        self._house, self._setup, self._now = house, setup, now
+    def __init__(self, runtime: Runtime, setup: SourceContext, outcomes: Sequence[Outcome], now: datetime) -> None:
+        self._runtime, self._setup, self._now = runtime, setup, now
         self._outcomes = outcomes
-        self._quarantined = house.register.tickets.quarantined(setup.name)
-        self._judged: list[Weighed] = []
+        self._quarantined = runtime.register.tickets.quarantined(setup.name)
+        self._judged: list[Evaluated] = []
 
     def store(self) -> Counter[str]:
         """Store verdicts, episodes, rows and the next due instants; return counts by name."""
@@ -161,70 +163,70 @@ class _Tray:
         )
         return counts
 
-    def _take_plans(self, plans: Mapping[str, SealedPlan]) -> None:
+    def _take_plans(self, plans: Mapping[str, PickledPlan]) -> None:
         """Cache plans until the brakes are checked; of a plan that changes nothing, store the next due instant."""
         setup = self._setup
-        quiet = {ticket_id: plan.look_again for ticket_id, plan in plans.items() if plan.is_quiet}
-        self._house.register.agenda.planned(setup.name, quiet)
+        quiet = {ticket_id: plan.next_due_at for ticket_id, plan in plans.items() if plan.is_quiet}
+        self._runtime.register.queue.planned(setup.name, quiet)
         for ticket_id in quiet:
-            setup.held.drop(ticket_id)
+            setup.withheld_plans.drop(ticket_id)
         changing = [ticket_id for ticket_id in plans if ticket_id not in quiet]
-        _want_planning(self._house, setup, changing, self._now)
+        _want_planning(self._runtime, setup, changing, self._now)
         for ticket_id in changing:
             setup.plans.keep(ticket_id, plans[ticket_id])
 
     def _take(self, outcome: Outcome) -> dict[str, int]:
-        house, setup, ticket_id = self._house, self._setup, outcome.ticket_id
-        if isinstance(outcome, Aside):
-            return _set_aside(house, setup, outcome)
+        runtime, setup, ticket_id = self._runtime, self._setup, outcome.ticket_id
+        if isinstance(outcome, Quarantined):
+            return _quarantine(runtime, setup, outcome)
         if ticket_id in self._quarantined:
-            house.register.tickets.quarantine(setup.name, ticket_id, None)
+            runtime.register.tickets.quarantine(setup.name, ticket_id, None)
         match outcome:
-            case HandedOver():
-                return _leave_to_primary(house, setup, ticket_id, self._now)
-            case Unseen():
-                house.register.findings.next_due(setup.name, ticket_id, None)
-                _want_planning(house, setup, [ticket_id], self._now)  # writes that still wait are withdrawn
+            case LeftToPrimary():
+                return _leave_to_primary(runtime, setup, ticket_id, self._now)
+            case NotMirrored():
+                runtime.register.findings.next_due(setup.name, ticket_id, None)
+                _want_planning(runtime, setup, [ticket_id], self._now)  # writes that still wait are withdrawn
                 return {}
-            case Weighed():
+            case Evaluated():
                 self._judged.append(outcome)
-                return {"judged": 1} | _log_events(house, setup, ticket_id, outcome.events)
+                return {"judged": 1} | _log_events(runtime, setup, ticket_id, outcome.events)
         assert_never(outcome)
 
     def _store_rows(self) -> None:
-        register, name = self._house.register, self._setup.name
+        register, name = self._runtime.register, self._setup.name
         found = {evaluated.ticket_id: evaluated.rows for evaluated in self._judged}
         register.findings.save_rows([row for rows in found.values() for row in rows.findings])
         register.findings.replace_verdicts(name, {key: rows.verdicts for key, rows in found.items()}, self._now)
-        register.findings.next_dues(name, {key: rows.look_again for key, rows in found.items()})
+        register.findings.next_dues(name, {key: rows.next_due_at for key, rows in found.items()})
         register.records.give_numbers(name, {key: rows.year for key, rows in found.items()})
         register.records.replace_register_rows(name, {key: rows.register_row for key, rows in found.items()})
         register.records.replace_actions(name, {key: rows.actions for key, rows in found.items()})
         register.records.replace_births(name, {key: rows.births for key, rows in found.items()})
 
 
-def _set_aside(house: House, setup: SourceSetup, outcome: Aside) -> dict[str, int]:
+def _quarantine(runtime: Runtime, setup: SourceContext, outcome: Quarantined) -> dict[str, int]:
     """Quarantine a ticket that cannot be judged, with the reasons."""
-    house.register.tickets.quarantine(setup.name, outcome.ticket_id, outcome.reasons)
-    house.register.findings.next_due(setup.name, outcome.ticket_id, None)
-    key, reason = house.register.tickets.key(setup.name, outcome.ticket_id), outcome.reasons[0]
+    runtime.register.tickets.quarantine(setup.name, outcome.ticket_id, outcome.reasons)
+    runtime.register.findings.next_due(setup.name, outcome.ticket_id, None)
+    key, reason = runtime.register.tickets.key(setup.name, outcome.ticket_id), outcome.reasons[0]
     log(LogAction.TICKET_QUARANTINED, level="warning", source=setup.name, ticket=key, reason=reason)
     return {"quarantined": 1}
 
 
-def _want_planning(house: House, setup: SourceSetup, ticket_ids: Sequence[str], now: datetime) -> None:
+def _want_planning(runtime: Runtime, setup: SourceContext, ticket_ids: Sequence[str], now: datetime) -> None:
     """Make tickets due for planning, and drop their withheld plans."""
-    house.register.agenda.planned(setup.name, dict.fromkeys(ticket_ids, now))
+    runtime.register.queue.planned(setup.name, dict.fromkeys(ticket_ids, now))
     for ticket_id in ticket_ids:
-        setup.held.drop(ticket_id)
+        setup.withheld_plans.drop(ticket_id)
 
 
 def _log_events(
-    house: House, setup: SourceSetup, ticket_id: str, events: Sequence[tuple[What, str]]
+    runtime: Runtime, setup: SourceContext, ticket_id: str, events: Sequence[tuple[What, str]]
 ) -> dict[str, int]:
     """Log what happened to a ticket's findings; return how many opened and cleared."""
     if events and is_logged():
-        key = house.register.tickets.key(setup.name, ticket_id)
+        key = runtime.register.tickets.key(setup.name, ticket_id)
         for what, rule in events:
             log(_ACTIONS.get(what, LogAction.FINDING_CHANGED), source=setup.name, ticket=key, rule=rule)
     happened = [what for what, _ in events]
@@ -234,9 +236,9 @@ def _log_events(
 _ACTIONS = {What.OPENED: LogAction.FINDING_OPENED, What.CLEARED: LogAction.FINDING_CLEARED}
 
 
-def _retract_actions(house: House, setup: SourceSetup, actions: Sequence[str], now: datetime) -> None:
+def _retract_actions(runtime: Runtime, setup: SourceContext, actions: Sequence[str], now: datetime) -> None:
     """Remove actions that were records before from the register; our texts on such a ticket are withdrawn."""
-    register = house.register
+    register = runtime.register
     quarantined = register.tickets.quarantined(setup.name)
     was_judged = set(register.roles.misplaced(setup.name, actions))
     touched = register.outbox.touched(setup.name, actions)
@@ -245,33 +247,35 @@ def _retract_actions(house: House, setup: SourceSetup, actions: Sequence[str], n
         if ticket_id in quarantined:
             register.tickets.quarantine(setup.name, ticket_id, None)
         if ticket_id in was_judged or ticket_id in touched:
-            _take_out(house, setup, ticket_id, now, "cleared because the ticket is an action, and no record any more")
+            _take_out(
+                runtime, setup, ticket_id, now, "cleared because the ticket is an action, and no record any more"
+            )
             register.records.replace_births(setup.name, {ticket_id: []})
-        _forget_duplicate(house, setup, ticket_id, now)
+        _forget_duplicate(runtime, setup, ticket_id, now)
 
 
-def _forget_duplicate(house: House, setup: SourceSetup, ticket_id: str, now: datetime) -> None:
+def _forget_duplicate(runtime: Runtime, setup: SourceContext, ticket_id: str, now: datetime) -> None:
     """Store that an action has no duplicate; make the tickets that were joined with it due by themselves."""
-    if house.register.records.has_joins:
-        for source, duplicate in house.register.records.save_join(setup.name, ticket_id, "", ""):
-            house.register.agenda.want_judging(source, [duplicate], now)
+    if runtime.register.records.has_joins:
+        for source, duplicate in runtime.register.records.save_join(setup.name, ticket_id, "", ""):
+            runtime.register.queue.want_judging(source, [duplicate], now)
 
 
-def _leave_to_primary(house: House, setup: SourceSetup, ticket_id: str, now: datetime) -> dict[str, int]:
+def _leave_to_primary(runtime: Runtime, setup: SourceContext, ticket_id: str, now: datetime) -> dict[str, int]:
     """Leave finding, warning and register row to the primary ticket of the joined record."""
-    return _take_out(house, setup, ticket_id, now, "cleared because the joined ticket speaks for this one")
+    return _take_out(runtime, setup, ticket_id, now, "cleared because the joined ticket speaks for this one")
 
 
-def _take_out(house: House, setup: SourceSetup, ticket_id: str, now: datetime, why: str) -> dict[str, int]:
+def _take_out(runtime: Runtime, setup: SourceContext, ticket_id: str, now: datetime, why: str) -> dict[str, int]:
     """Clear a ticket's findings, remove its register row, and have our texts on it withdrawn."""
-    register = house.register
+    register = runtime.register
     previous = register.findings.latest(setup.name, ticket_id)
-    diff = diff_of(house, setup, ticket_id, previous, [], now, why)
-    counts = _log_events(house, setup, ticket_id, events_of(diff))
+    diff = diff_of(runtime, setup, ticket_id, previous, [], now, why)
+    counts = _log_events(runtime, setup, ticket_id, events_of(diff))
     register.findings.save(diff.save)
     register.findings.save_verdicts(setup.name, ticket_id, [], now)
     register.findings.next_due(setup.name, ticket_id, None)
     register.records.remove_row(setup.name, ticket_id)
     if setup.write.mode != "off":
-        _want_planning(house, setup, [ticket_id], now)
+        _want_planning(runtime, setup, [ticket_id], now)
     return {"judged": 1, "cleared": counts["cleared"]}

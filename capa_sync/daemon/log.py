@@ -52,7 +52,7 @@ class LogAction(StrEnum):
     CLOCK_STEPPED = "clock_stepped"
     CLOCK_WAS_AHEAD = "clock_was_ahead"
     CLOCK_WAS_SET = "clock_was_set"
-    CLERK_LOST = "clerk_lost"
+    WORKER_LOST = "clerk_lost"
     HINTS_LISTENING = "hints_listening"
     HINTS_FOLLOWED = "hints_followed"
     HINTS_REFUSED = "hints_refused"

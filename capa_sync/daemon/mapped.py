@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Protocol
 
-from capa_sync.daemon.house import House, SourceSetup
+from capa_sync.daemon.runtime import Runtime, SourceContext
 from capa_sync.errors import CapaSyncError
 from capa_sync.mapping import MappingFile, join, map_ticket
 from capa_sync.model.record import CapaRecord, Unmapped
@@ -39,20 +39,20 @@ class Mirror(Protocol):
         """Return a ticket's present key, its id when it is not mirrored."""
 
 
-def circles_of(setups: Sequence[SourceSetup]) -> list[set[str]]:
+def join_groups_of(setups: Sequence[SourceContext]) -> list[set[str]]:
     """Return the join groups: sets of names of sources whose tickets may be joined with one another's."""
-    circles = {setup.name: {setup.name} for setup in setups}
+    join_groups = {setup.name: {setup.name} for setup in setups}
     for setup in setups:
         named = setup.mapping.same_as
-        if named is not None and named.source in circles:
-            joined = circles[setup.name] | circles[named.source]
-            circles |= dict.fromkeys(joined, joined)
-    return list({id(circle): circle for circle in circles.values()}.values())
+        if named is not None and named.source in join_groups:
+            joined = join_groups[setup.name] | join_groups[named.source]
+            join_groups |= dict.fromkeys(joined, joined)
+    return list({id(join_group): join_group for join_group in join_groups.values()}.values())
 
 
 def map_mirrored(
-    house: House,
-    setup: SourceSetup,
+    runtime: Runtime,
+    setup: SourceContext,
     ticket_id: str,
     now: datetime,
     *,
@@ -68,71 +68,79 @@ def map_mirrored(
     duplicate that it names is stored first. While one of them cannot be mapped or is no longer read, the joined
     record counts as unread; so does every record while a source that may hold a duplicate of it was not read yet.
     """
-    own = _map_alone(house, setup, ticket_id, now, mirror, as_of)
-    if not isinstance(own, CapaRecord) or not may_be_joined(house, setup):
+    own = _map_alone(runtime, setup, ticket_id, now, mirror, as_of)
+    if not isinstance(own, CapaRecord) or not may_be_joined(runtime, setup):
         return own
     if learn:
-        _remember_twin(house, setup, own, now)
-    mappings = {name: other.mapping for name, other in house.setups.items()}
-    if unread := sources_to_ask(house.register, mappings, setup.name):
+        _remember_duplicate(runtime, setup, own, now)
+    mappings = {name: other.mapping for name, other in runtime.setups.items()}
+    if unread := sources_to_ask(runtime.register, mappings, setup.name):
         return replace(own, unread_join=f"{unread[0]} was not read to its end yet, and may hold this record as well")
-    twins = [] if carrier(house, setup, ticket_id) != (setup.name, ticket_id) else twins_of(house, setup, own)
-    if not twins:
+    duplicates = (
+        [] if primary(runtime, setup, ticket_id) != (setup.name, ticket_id) else duplicates_of(runtime, setup, own)
+    )
+    if not duplicates:
         return own
-    mapped = [_map_alone(house, house.setups[source], duplicate, now) for source, duplicate in twins if duplicate]
+    mapped = [
+        _map_alone(runtime, runtime.setups[source], duplicate, now) for source, duplicate in duplicates if duplicate
+    ]
     known = [record for record in mapped if isinstance(record, CapaRecord)]
     is_gone = any(record.presence is not Presence.PRESENT for record in (own, *known))
-    return join(own, known, unread=is_gone or len(known) < len(twins))
+    return join(own, known, unread=is_gone or len(known) < len(duplicates))
 
 
-def is_learnt_before_judging(house: House, setup: SourceSetup) -> bool:
+def is_learnt_before_judging(runtime: Runtime, setup: SourceContext) -> bool:
     """Tell whether tickets of this source name duplicates in this source or in one that is judged before it.
 
     Otherwise the naming ticket is the primary, and it is judged first.
     """
-    named, order = setup.mapping.same_as, list(house.setups)
+    named, order = setup.mapping.same_as, list(runtime.setups)
     return named is not None and named.source in order and order.index(named.source) <= order.index(setup.name)
 
 
-def learn_twins(house: House, setup: SourceSetup, ticket_ids: Iterable[str], now: datetime) -> None:
+def learn_duplicates(runtime: Runtime, setup: SourceContext, ticket_ids: Iterable[str], now: datetime) -> None:
     """Store which duplicates the tickets name, where doing so during judging would be too late."""
-    if not is_learnt_before_judging(house, setup):
+    if not is_learnt_before_judging(runtime, setup):
         return
     for ticket_id in ticket_ids:
         try:
-            own = _map_alone(house, setup, ticket_id, now)
+            own = _map_alone(runtime, setup, ticket_id, now)
         except CapaSyncError:
             raise
         except Exception:  # noqa: BLE001 - it is quarantined with its reason when it is judged
             own = None
         if isinstance(own, CapaRecord):
-            _remember_twin(house, setup, own, now)
+            _remember_duplicate(runtime, setup, own, now)
 
 
-def may_name_twins(house: House, setup: SourceSetup) -> bool:
+def may_name_duplicates(runtime: Runtime, setup: SourceContext) -> bool:
     """Tell whether tickets of this source may name duplicates in a source of the settings."""
-    return setup.mapping.same_as is not None and setup.mapping.same_as.source in house.setups
+    return setup.mapping.same_as is not None and setup.mapping.same_as.source in runtime.setups
 
 
-def may_be_joined(house: House, setup: SourceSetup) -> bool:
+def may_be_joined(runtime: Runtime, setup: SourceContext) -> bool:
     """Tell whether a ticket of this source and another ticket may be the same nonconformity."""
-    named = {other.mapping.same_as.source for other in house.setups.values() if other.mapping.same_as is not None}
-    return setup.name in named or may_name_twins(house, setup)
+    named = {other.mapping.same_as.source for other in runtime.setups.values() if other.mapping.same_as is not None}
+    return setup.name in named or may_name_duplicates(runtime, setup)
 
 
-def note_twins_known(house: House, setup: SourceSetup, now: datetime) -> None:
+def note_duplicates_known(runtime: Runtime, setup: SourceContext, now: datetime) -> None:
     """Store once that the duplicates of all tickets of this source are known; make the tickets that waited due."""
-    named, agenda = setup.mapping.same_as, house.register.agenda
-    if named is None or named.source not in house.setups or agenda.twins_known(setup.name) == _link(setup.mapping):
+    named, queue = setup.mapping.same_as, runtime.register.queue
+    if (
+        named is None
+        or named.source not in runtime.setups
+        or queue.duplicates_known(setup.name) == _link(setup.mapping)
+    ):
         return
-    with house.register.transaction():
-        agenda.know_twins(setup.name, _link(setup.mapping))
-        agenda.want_all_judged(named.source, now)
+    with runtime.register.transaction():
+        queue.know_duplicates(setup.name, _link(setup.mapping))
+        queue.want_all_judged(named.source, now)
 
 
-def note_links(house: House) -> None:
+def note_links(runtime: Runtime) -> None:
     """Store in the register which source's tickets name those of which other: `status` reads no mapping."""
-    house.register.agenda.note_links({name: _link(setup.mapping) for name, setup in house.setups.items()})
+    runtime.register.queue.note_links({name: _link(setup.mapping) for name, setup in runtime.setups.items()})
 
 
 def sources_to_ask(register: Register, mappings: Mapping[str, MappingFile], source: str) -> list[str]:
@@ -144,7 +152,7 @@ def sources_to_ask(register: Register, mappings: Mapping[str, MappingFile], sour
         name
         for name, mapping in mappings.items()
         if name != source and mapping.same_as is not None and mapping.same_as.source == source
-        if register.agenda.twins_known(name) != _link(mapping)
+        if register.queue.duplicates_known(name) != _link(mapping)
     ]
 
 
@@ -153,50 +161,50 @@ def _link(mapping: MappingFile) -> str:
     return f"{mapping.same_as.source}: {mapping.same_as.ref.name}" if mapping.same_as is not None else ""
 
 
-def carrier(house: House, setup: SourceSetup, ticket_id: str) -> tuple[str, str]:
+def primary(runtime: Runtime, setup: SourceContext, ticket_id: str) -> tuple[str, str]:
     """Return (source, ticket id) of the primary: the ticket with the finding and warning of this record.
 
     The primary is the ticket itself, or its joined duplicate in a source named earlier in the settings.
     """
-    if not may_be_joined(house, setup):
+    if not may_be_joined(runtime, setup):
         return setup.name, ticket_id
-    order = list(house.setups)
-    joined = _joined(house, setup, ticket_id)
+    order = list(runtime.setups)
+    joined = _joined(runtime, setup, ticket_id)
     return min([(setup.name, ticket_id), *joined], key=lambda ticket: (order.index(ticket[0]), ticket[1]))
 
 
-def to_be_judged_with(house: House, setup: SourceSetup, ticket_id: str) -> set[tuple[str, str]]:
+def to_be_judged_with(runtime: Runtime, setup: SourceContext, ticket_id: str) -> set[tuple[str, str]]:
     """Return (source, id) of the other tickets to be judged because this one is.
 
     These are the primary of its record, and tickets that become or stop being a primary because a duplicate vanished
     or came back.
     """
-    records, own = house.register.records, (setup.name, ticket_id)
-    twins = [duplicate for duplicate in records.joined(*own) if duplicate[0] in house.setups]
+    records, own = runtime.register.records, (setup.name, ticket_id)
+    duplicates = [duplicate for duplicate in records.joined(*own) if duplicate[0] in runtime.setups]
     changed = {
         (source, duplicate)
-        for source, duplicate in twins
-        if (carrier(house, house.setups[source], duplicate) == (source, duplicate))
+        for source, duplicate in duplicates
+        if (primary(runtime, runtime.setups[source], duplicate) == (source, duplicate))
         != records.has_row(source, duplicate)
     }
-    return (changed | {carrier(house, setup, ticket_id)}) - {own}
+    return (changed | {primary(runtime, setup, ticket_id)}) - {own}
 
 
-def twins_of(house: House, setup: SourceSetup, own: CapaRecord) -> list[tuple[str, str]]:
+def duplicates_of(runtime: Runtime, setup: SourceContext, own: CapaRecord) -> list[tuple[str, str]]:
     """Return (source, ticket id) of the joined tickets; the id is "" for one that is named and not mirrored."""
-    joined, named = _joined(house, setup, own.ticket_id), setup.mapping.same_as
+    joined, named = _joined(runtime, setup, own.ticket_id), setup.mapping.same_as
     if joined or named is None or not own.same_as_key or own.presence in _GONE:
         return joined
-    return [(named.source, "")] if named.source in house.setups else []
+    return [(named.source, "")] if named.source in runtime.setups else []
 
 
-def _joined(house: House, setup: SourceSetup, ticket_id: str) -> list[tuple[str, str]]:
+def _joined(runtime: Runtime, setup: SourceContext, ticket_id: str) -> list[tuple[str, str]]:
     """Return (source, id) of the joined records that are not gone; none for a ticket that is gone or an action."""
-    tickets = house.register.tickets
+    tickets = runtime.register.tickets
     joined = [
         duplicate
-        for duplicate in house.register.records.joined(setup.name, ticket_id)
-        if duplicate[0] in house.setups
+        for duplicate in runtime.register.records.joined(setup.name, ticket_id)
+        if duplicate[0] in runtime.setups
     ]
     if not joined or tickets.presence(setup.name, ticket_id) in _GONE or tickets.is_action(setup.name, ticket_id):
         return []
@@ -207,27 +215,27 @@ def _joined(house: House, setup: SourceSetup, ticket_id: str) -> list[tuple[str,
     ]
 
 
-def _remember_twin(house: House, setup: SourceSetup, own: CapaRecord, now: datetime) -> None:
+def _remember_duplicate(runtime: Runtime, setup: SourceContext, own: CapaRecord, now: datetime) -> None:
     """Store which duplicate this ticket names; make the present and the former duplicate due for judging."""
     named = setup.mapping.same_as
-    if named is None or not may_name_twins(house, setup):
+    if named is None or not may_name_duplicates(runtime, setup):
         return
-    for source, duplicate in house.register.records.save_join(
+    for source, duplicate in runtime.register.records.save_join(
         setup.name, own.ticket_id, named.source, own.same_as_key
     ):
-        house.register.agenda.want_judging(source, [duplicate], now)
+        runtime.register.queue.want_judging(source, [duplicate], now)
 
 
 def _map_alone(
-    house: House,
-    setup: SourceSetup,
+    runtime: Runtime,
+    setup: SourceContext,
     ticket_id: str,
     now: datetime,
     mirror: Mirror | None = None,
     as_of: datetime | None = None,
 ) -> CapaRecord | Unmapped | None:
     """Map one ticket with its children."""
-    tickets, parser = mirror or house.register.tickets, setup.source.parser()
+    tickets, parser = mirror or runtime.register.tickets, setup.source.parser()
     if reason := tickets.unread(setup.name).get(ticket_id):
         return Unmapped(setup.name, ticket_id, tickets.key(setup.name, ticket_id), (reason,))
     ticket = tickets.ticket(setup.name, ticket_id, parser)
@@ -240,13 +248,13 @@ def _map_alone(
         _naming(setup, ticket, unread, tickets),
         children,
         people=setup.mapping.people,
-        as_of=as_of or house.register.runs.as_of(setup.name) or now,
+        as_of=as_of or runtime.register.runs.as_of(setup.name) or now,
         presence=tickets.presence(setup.name, ticket_id),
         own_account=setup.facts.me.id,
     )
 
 
-def children_of(setup: SourceSetup, ticket: SourceTicket, tickets: Mirror) -> dict[str, SourceTicket | None]:
+def children_of(setup: SourceContext, ticket: SourceTicket, tickets: Mirror) -> dict[str, SourceTicket | None]:
     """Return the mirrored children of a ticket by id (by key where only that is known), None for unread ones.
 
     A child whose deletion is proven is left out. A child is unread when it is not visible to us, or when its answer
@@ -257,17 +265,17 @@ def children_of(setup: SourceSetup, ticket: SourceTicket, tickets: Mirror) -> di
     found: dict[str, SourceTicket | None] = {}
     for child_id in sorted(named | set(tickets.children_of(setup.name, ticket.id))):
         presence, child = tickets.presence(setup.name, child_id), tickets.ticket(setup.name, child_id, parser)
-        is_unseen = presence in _UNSEEN or child_id in unread
+        is_not_mirrored = presence in _UNSEEN or child_id in unread
         if child_id not in named and (
-            child is None or child.parent != ticket.id or (is_unseen and setup.kind == "jira")
+            child is None or child.parent != ticket.id or (is_not_mirrored and setup.kind == "jira")
         ):
             continue  # it has another parent now; and a Jira ticket itself names its children
         if presence is not Presence.DELETED:
-            found[child_id] = None if is_unseen else child
+            found[child_id] = None if is_not_mirrored else child
     return found
 
 
-def _naming(setup: SourceSetup, ticket: SourceTicket, found: Iterable[str], tickets: Mirror) -> SourceTicket:
+def _naming(setup: SourceContext, ticket: SourceTicket, found: Iterable[str], tickets: Mirror) -> SourceTicket:
     """Return the ticket with its unread children added: in ServiceNow only the children name their parent."""
     named = {child.id or child.key for child in ticket.children}
     unnamed = [child_id for child_id in found if child_id not in named]

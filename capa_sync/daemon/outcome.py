@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from capa_sync.daemon.kept import SealedPlan
+from capa_sync.daemon.plan_cache import PickledPlan
 from capa_sync.findings import What
 from capa_sync.store import JudgedRows
 
 
 @dataclass(frozen=True, slots=True)
-class Aside:
+class Quarantined:
     """A quarantined ticket: it cannot be judged, for these reasons."""
 
     ticket_id: str
@@ -18,21 +18,21 @@ class Aside:
 
 
 @dataclass(frozen=True, slots=True)
-class Unseen:
+class NotMirrored:
     """A ticket whose present content is unknown."""
 
     ticket_id: str
 
 
 @dataclass(frozen=True, slots=True)
-class HandedOver:
+class LeftToPrimary:
     """A duplicate of a joined record: the primary ticket carries the record."""
 
     ticket_id: str
 
 
 @dataclass(frozen=True, slots=True)
-class Weighed:
+class Evaluated:
     """What to store of a judged record, and what happened to its findings: (what, rule).
 
     `plan` is made at once, because the record is in memory; None for a ticket that never had a finding or a write.
@@ -41,7 +41,7 @@ class Weighed:
     ticket_id: str
     rows: JudgedRows
     events: tuple[tuple[What, str], ...]
-    plan: SealedPlan | None
+    plan: PickledPlan | None
 
 
-Outcome = Aside | Unseen | HandedOver | Weighed
+Outcome = Quarantined | NotMirrored | LeftToPrimary | Evaluated

@@ -6,9 +6,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from capa_sync.daemon.house import House, SourceSetup
 from capa_sync.daemon.known_site import lacks_something, merged, never_emptied
 from capa_sync.daemon.log import LogAction, log
+from capa_sync.daemon.runtime import Runtime, SourceContext
 from capa_sync.daemon.taking import commit_page
 from capa_sync.errors import Fatal, SourceError
 from capa_sync.mapping import bind, persons_of
@@ -24,9 +24,9 @@ SWEEP_AGAIN_AFTER = timedelta(hours=1)
 """A full read that failed continues after this time; polls go on meanwhile."""
 
 
-def is_full_read_due(house: House, setup: SourceSetup, now: datetime) -> bool:
+def is_full_read_due(runtime: Runtime, setup: SourceContext, now: datetime) -> bool:
     """Tell whether a full read is due: only a full read finds a change that does not move `updated`."""
-    runs = house.register.runs
+    runs = runtime.register.runs
     if not runs.was_read(setup.name):
         return False  # the backfill is not finished, and it is a full read
     last = runs.last(setup.name, FULL)
@@ -37,36 +37,36 @@ def is_full_read_due(house: House, setup: SourceSetup, now: datetime) -> bool:
     return now - last.started_at >= (setup.full_sweep_every if last.ok else SWEEP_AGAIN_AFTER)
 
 
-def sign_in(house: House, setup: SourceSetup, now: datetime) -> None:
+def sign_in(runtime: Runtime, setup: SourceContext, now: datetime) -> None:
     """Read our account and the site facts, and bind the mapping to them: once per process and with each census.
 
     Raises SourceError.
     """
     if setup.facts_at is not None and timedelta(0) <= now - setup.facts_at < setup.census_every:
         return
-    stored = house.register.facts
+    stored = runtime.register.facts
     facts = _identified(setup, stored.load(setup.name))
-    with house.register.transaction():
+    with runtime.register.transaction():
         stored.declare(setup.name, setup.kind, setup.url)
         stored.save(setup.name, facts, now)
         # every account ever seen counts: a new process must not conclude that accounts were removed
         bound = bind(setup.mapping, stored.load(setup.name) or facts, stored.pins(setup.name))
         for field, tracker_field in bound.pins.items():
             stored.pin(setup.name, field, tracker_field)
-        note_persons(house, setup)
+        note_persons(runtime, setup)
     for right in (
         facts.missing_rights if setup.facts is None or facts.missing_rights != setup.facts.missing_rights else ()
     ):
         log(LogAction.RIGHT_MISSING, level="warning", source=setup.name, problem=right)
     setup.facts, setup.bound, setup.facts_at = facts, bound, now
-    setup.clock_skew = facts.server_time - house.clock.now() if facts.server_time is not None else timedelta(0)
+    setup.clock_skew = facts.server_time - runtime.clock.now() if facts.server_time is not None else timedelta(0)
     for problem in dict.fromkeys(map(str, (*setup.notes, *bound.problems, *bound.notes))):
         if problem not in setup.logged:
             setup.logged.add(problem)
             log(LogAction.MAPPING_PROBLEM, level="warning", source=setup.name, problem=problem)
 
 
-def _identified(setup: SourceSetup, known: SiteFacts | None) -> SiteFacts:
+def _identified(setup: SourceContext, known: SiteFacts | None) -> SiteFacts:
     """Read the site facts; a second time when something known, or named by the mapping, is missing.
 
     Raises SourceError.
@@ -79,31 +79,31 @@ def _identified(setup: SourceSetup, known: SiteFacts | None) -> SiteFacts:
     return facts if known is None else never_emptied(facts, known)
 
 
-def note_persons(house: House, setup: SourceSetup) -> None:
+def note_persons(runtime: Runtime, setup: SourceContext) -> None:
     """Store in the register which persons own the source's accounts, by people file and tracker."""
-    facts = house.register.facts.load(setup.name)
+    facts = runtime.register.facts.load(setup.name)
     accounts = facts.accounts if facts is not None else ()
-    house.register.facts.know_persons(setup.name, persons_of(setup.name, setup.mapping.people, accounts))
+    runtime.register.facts.know_persons(setup.name, persons_of(setup.name, setup.mapping.people, accounts))
 
 
-def sweep_into_mirror(house: House, setup: SourceSetup, now: datetime, *, at_once: bool) -> int:
+def sweep_into_mirror(runtime: Runtime, setup: SourceContext, now: datetime, *, at_once: bool) -> int:
     """Start or continue a full read; return the number of tickets read.
 
     One cycle reads for `poll_every` at most, unless `at_once`, so that polls go on in between. Raises SourceError.
     """
-    runs = house.register.runs
+    runs = runtime.register.runs
     last = runs.last(setup.name, FULL)
     run = last.id if last is not None and last.finished_at is None else runs.start(setup.name, FULL, now)
-    until = None if at_once else house.clock.now() + setup.poll_every
+    until = None if at_once else runtime.clock.now() + setup.poll_every
     try:
-        done = read_into_mirror(house, setup, run, full=True, until=until)
+        done = read_into_mirror(runtime, setup, run, full=True, until=until)
     except Abandoned:
         raise
     except SourceError as error:
-        runs.finish(run, house.clock.now(), ok=False, problem=error.message)
+        runs.finish(run, runtime.clock.now(), ok=False, problem=error.message)
         raise
     if done.is_whole:
-        runs.finish(run, house.clock.now(), ok=True, counts={"read": done.tickets})
+        runs.finish(run, runtime.clock.now(), ok=True, counts={"read": done.tickets})
     return done.tickets
 
 
@@ -128,18 +128,24 @@ class Done:
 
 
 def read_into_mirror(
-    house: House, setup: SourceSetup, run: int, *, full: bool, until: datetime | None = None, seen: Seen = nobody
+    runtime: Runtime,
+    setup: SourceContext,
+    run: int,
+    *,
+    full: bool,
+    until: datetime | None = None,
+    seen: Seen = nobody,
 ) -> Done:
     """Read page by page; commit each page with its cursor, and make its changed tickets due for judging.
 
     A page that is refused leaves the cursor where it was. `full` reads everything again, and continues an interrupted
     full read. Reading ends early after the first page past `until`. Raises SourceError.
     """
-    register, begun = house.register, house.clock.now()
+    register, begun = runtime.register, runtime.clock.now()
     done, is_whole, ahead = 0, False, 0
     for page in setup.source.read_changes(register.tickets.cursor(setup.name), full=full):
-        now = house.clock.now()
-        changed = commit_page(house, setup, run, page)
+        now = runtime.clock.now()
+        changed = commit_page(runtime, setup, run, page)
         seen(page, changed)
         done += len(page.readings)
         if changed:
@@ -147,8 +153,8 @@ def read_into_mirror(
         total = (
             page.total if page.total is not None and page.total >= done else None
         )  # an estimate that counts records only
-        house.progress(setup.name, "reading", done, done if page.complete else total)
-        if house.stop.is_set() and not page.complete:
+        runtime.progress(setup.name, "reading", done, done if page.complete else total)
+        if runtime.stop.is_set() and not page.complete:
             raise Abandoned(setup.name, "stopped while reading; it goes on from here at the next start")
         is_whole, ahead = page.complete, max(ahead, page.stamped_ahead)
         del page  # it would stay in memory while the next page is made: an eighth of a backfill's memory

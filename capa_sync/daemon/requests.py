@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from capa_sync.daemon.house import House
 from capa_sync.daemon.log import LogAction, log
+from capa_sync.daemon.runtime import Runtime
 from capa_sync.store import PAUSE, REFRESH, RELEASE, RESUME, RETRY, WITHDRAW, VerbRequest
 
 _HALTING = {
@@ -15,42 +15,42 @@ _HALTING = {
 }
 
 
-def release(house: House, sources: Iterable[str], tickets: int | None) -> None:
+def release(runtime: Runtime, sources: Iterable[str], tickets: int | None) -> None:
     """Release the brakes of these sources once, for `tickets` tickets each (None: all)."""
     for source in sources:
-        house.register.outbox.release(source, tickets, house.clock.now())
+        runtime.register.outbox.release(source, tickets, runtime.clock.now())
         log(LogAction.RELEASED, source=source, tickets="all" if tickets is None else tickets)
 
 
-def refresh(house: House, sources: Iterable[str], tickets: int | None) -> None:
+def refresh(runtime: Runtime, sources: Iterable[str], tickets: int | None) -> None:
     """Ask that texts of older wording are edited, on `tickets` tickets of each source (None: all)."""
     for source in sources:
-        house.register.outbox.ask_refresh(source, tickets, house.clock.now())
+        runtime.register.outbox.ask_refresh(source, tickets, runtime.clock.now())
 
 
-def carry_out_requests(house: House) -> list[str]:
+def carry_out_requests(runtime: Runtime) -> list[str]:
     """Carry out every waiting request; return the names of sources whose cycle should run soon."""
     touched: set[str] = set()
-    for request in house.register.requests.waiting():
-        with house.register.transaction():
-            touched.update(_carry_out(house, request))
-            house.register.requests.done(request.id, house.clock.now())
+    for request in runtime.register.requests.waiting():
+        with runtime.register.transaction():
+            touched.update(_carry_out(runtime, request))
+            runtime.register.requests.done(request.id, runtime.clock.now())
         log(LogAction.REQUEST_TAKEN, verb=request.verb)
     return sorted(touched)
 
 
-def _carry_out(house: House, request: VerbRequest) -> list[str]:
+def _carry_out(runtime: Runtime, request: VerbRequest) -> list[str]:
     named = request.args.get("source", "")
-    sources = [name for name in house.setups if named in ("", name)]
+    sources = [name for name in runtime.setups if named in ("", name)]
     if request.verb == RELEASE:
-        release(house, sources, request.args.get("tickets"))
+        release(runtime, sources, request.args.get("tickets"))
     elif request.verb in (PAUSE, WITHDRAW, RESUME):
         log(_HALTING[request.verb], source=named, asked_by=request.args.get("asked_by", ""))
         for name in sources if request.verb == RESUME else ():
-            house.register.agenda.want_planning_of_warned(name, house.clock.now())
+            runtime.register.queue.want_planning_of_warned(name, runtime.clock.now())
     elif request.verb == REFRESH:
-        refresh(house, sources, request.args.get("tickets"))
+        refresh(runtime, sources, request.args.get("tickets"))
     elif request.verb == RETRY:
         ticket = request.args.get("ticket", "")
-        house.register.outbox.retry((named, ticket) if ticket else None)
+        runtime.register.outbox.retry((named, ticket) if ticket else None)
     return sources

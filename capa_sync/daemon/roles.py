@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 
-from capa_sync.daemon.house import House, SourceSetup
+from capa_sync.daemon.runtime import Runtime, SourceContext
 from capa_sync.mapping import LinkRules, role_of
 from capa_sync.model.ticket import Presence, Role, Scope
 from capa_sync.store import Naming
@@ -15,33 +15,33 @@ _AT_ONCE = 5_000
 """Tickets whose role is computed together."""
 
 
-def linked_by(house: House, setup: SourceSetup, ids: Sequence[str]) -> set[str]:
+def linked_by(runtime: Runtime, setup: SourceContext, ids: Sequence[str]) -> set[str]:
     """Return the mirrored tickets that these link to now; none when no link type makes an action."""
-    return _linked(house, setup, ids) if ids and LinkRules(setup.mapping.actions).has_links else set()
+    return _linked(runtime, setup, ids) if ids and LinkRules(setup.mapping.actions).has_links else set()
 
 
-def settle_all_roles(house: House, setup: SourceSetup, now: datetime) -> None:
+def settle_all_roles(runtime: Runtime, setup: SourceContext, now: datetime) -> None:
     """Compute the role of every ticket, as after a mapping change; make tickets due whose stored role was wrong."""
-    register = house.register
+    register = runtime.register
     with register.transaction():
         ids = register.roles.all_ids(setup.name)
         for start in range(0, len(ids), _AT_ONCE):
-            settle_roles(house, setup, ids[start : start + _AT_ONCE], now)
-        register.agenda.want_judging(setup.name, register.roles.misplaced(setup.name), now)
+            settle_roles(runtime, setup, ids[start : start + _AT_ONCE], now)
+        register.queue.want_judging(setup.name, register.roles.misplaced(setup.name), now)
 
 
-def settle_roles(house: House, setup: SourceSetup, ids: Iterable[str], now: datetime) -> None:
+def settle_roles(runtime: Runtime, setup: SourceContext, ids: Iterable[str], now: datetime) -> None:
     """Compute the roles of changed tickets, and of those that they name.
 
     A ticket whose role changed is due for judging: as a record, or to be removed from the register. A ticket that is
     a record again and out of scope gets that presence, so that it is not judged as one in scope.
     """
-    register, rules = house.register, LinkRules(setup.mapping.actions)
+    register, rules = runtime.register, LinkRules(setup.mapping.actions)
     affected = dict.fromkeys(ids)
     steps = 2 if rules.has_exclusive else 1 if rules.has_links else 0
     for _step in range(steps):
-        affected |= dict.fromkeys(_linked(house, setup, list(affected)))
-    links = _links_to(house, setup, affected, steps)
+        affected |= dict.fromkeys(_linked(runtime, setup, list(affected)))
+    links = _links_to(runtime, setup, affected, steps)
     owners = {owner for named in links.values() for owner, _ in named}
     places = register.roles.places(setup.name, [*affected, *(owners - affected.keys())])
     roles = {ticket_id: role_of(ticket_id, rules, places, links) for ticket_id in affected if ticket_id in places}
@@ -51,15 +51,17 @@ def settle_roles(house: House, setup: SourceSetup, ids: Iterable[str], now: date
         place = places[ticket_id]
         if role is Role.RECORD and place.scope is Scope.LEFT and place.presence is Presence.PRESENT:
             register.tickets.set_presence(setup.name, ticket_id, Presence.OUT_OF_SCOPE, _LEFT, now)
-    register.agenda.want_judging(setup.name, changed, now)
+    register.queue.want_judging(setup.name, changed, now)
 
 
-def _links_to(house: House, setup: SourceSetup, ids: Collection[str], steps: int) -> dict[str, list[tuple[str, str]]]:
+def _links_to(
+    runtime: Runtime, setup: SourceContext, ids: Collection[str], steps: int
+) -> dict[str, list[tuple[str, str]]]:
     """Return ticket id -> (owner, link type) of the tickets that link to it; repeat for the owners `steps` times."""
     links: dict[str, list[tuple[str, str]]] = {}
     wanted, known = set(ids), set[str]()
     for _step in range(steps):
-        for naming in house.register.roles.naming(setup.name, sorted(wanted)):
+        for naming in runtime.register.roles.naming(setup.name, sorted(wanted)):
             if naming.relation == "link":
                 links.setdefault(naming.part, []).append((naming.owner, naming.link_type))
         known |= wanted
@@ -67,17 +69,17 @@ def _links_to(house: House, setup: SourceSetup, ids: Collection[str], steps: int
     return links
 
 
-def _linked(house: House, setup: SourceSetup, ids: Sequence[str]) -> set[str]:
+def _linked(runtime: Runtime, setup: SourceContext, ids: Sequence[str]) -> set[str]:
     """Return the mirrored tickets that these link to."""
-    return {naming.part for naming in house.register.roles.named_by(setup.name, ids) if naming.relation == "link"}
+    return {naming.part for naming in runtime.register.roles.named_by(setup.name, ids) if naming.relation == "link"}
 
 
-def namings_of(house: House, setup: SourceSetup, ids: Sequence[str], *, former: bool = True) -> list[Naming]:
+def namings_of(runtime: Runtime, setup: SourceContext, ids: Sequence[str], *, former: bool = True) -> list[Naming]:
     """Return which tickets name these as actions, and how; the naming ticket may be unmirrored, or no record.
 
     With `former` a parent that a ticket once had counts as well.
     """
-    roles, rules = house.register.roles, LinkRules(setup.mapping.actions)
+    roles, rules = runtime.register.roles, LinkRules(setup.mapping.actions)
     places = roles.places(setup.name, ids)
 
     def counts(naming: Naming) -> bool:
@@ -89,14 +91,14 @@ def namings_of(house: House, setup: SourceSetup, ids: Sequence[str], *, former: 
     return [naming for naming in roles.naming(setup.name, ids) if counts(naming)]
 
 
-def records_with(house: House, setup: SourceSetup, ids: Sequence[str], *, former: bool = True) -> set[str]:
+def records_with(runtime: Runtime, setup: SourceContext, ids: Sequence[str], *, former: bool = True) -> set[str]:
     """Return ids of the records that have any of these tickets as an action, or with `former` had."""
-    return records_among(house, setup, {naming.owner for naming in namings_of(house, setup, ids, former=former)})
+    return records_among(runtime, setup, {naming.owner for naming in namings_of(runtime, setup, ids, former=former)})
 
 
-def records_among(house: House, setup: SourceSetup, ids: Collection[str]) -> set[str]:
+def records_among(runtime: Runtime, setup: SourceContext, ids: Collection[str]) -> set[str]:
     """Return those of the tickets that are mirrored as records."""
-    places = house.register.roles.places(setup.name, list(ids))
+    places = runtime.register.roles.places(setup.name, list(ids))
     return {ticket_id for ticket_id, place in places.items() if place.role is Role.RECORD}
 
 
@@ -105,10 +107,10 @@ _OF_NONE = "an action, and its parent is not in scope: judged with no record"
 _FOR_A_RECORD = "the query does not name it, and it was read for a record's sake alone"
 
 
-def role_notes(house: House, setup: SourceSetup, ticket_id: str) -> list[str]:
+def role_notes(runtime: Runtime, setup: SourceContext, ticket_id: str) -> list[str]:
     """Return in words which role a ticket has and why, and of which records it is an action."""
-    place = house.register.roles.places(setup.name, [ticket_id])[ticket_id]
-    named = _owners_in_words(house, setup, ticket_id)
+    place = runtime.register.roles.places(setup.name, [ticket_id])[ticket_id]
+    named = _owners_in_words(runtime, setup, ticket_id)
     if place.role is Role.RECORD:
         why = "the query names it" if place.scope is Scope.IN else "the query named it, and does not any more"
         return [f"a record: {why}", *([f"also an action of {named}"] if named else [])]
@@ -119,14 +121,14 @@ def role_notes(house: House, setup: SourceSetup, ticket_id: str) -> list[str]:
     return [f"an action of {named or 'no record any more'}: {why}"]
 
 
-def _owners_in_words(house: House, setup: SourceSetup, ticket_id: str) -> str:
+def _owners_in_words(runtime: Runtime, setup: SourceContext, ticket_id: str) -> str:
     """Return in words the records of which a ticket is an action, each with its link or relation."""
-    namings = namings_of(house, setup, [ticket_id], former=False)
-    records = records_among(house, setup, {naming.owner for naming in namings})
+    namings = namings_of(runtime, setup, [ticket_id], former=False)
+    records = records_among(runtime, setup, {naming.owner for naming in namings})
     how: dict[str, str] = {}
     for naming in namings:
         if naming.owner in records:
             words = f"link “{naming.link_type}”" if naming.relation == "link" else _RELATIONS[naming.relation]
             how[naming.owner] = words if naming.relation != "parent" else how.get(naming.owner, words)
-    key = house.register.tickets.key
+    key = runtime.register.tickets.key
     return ", ".join(f"{key(setup.name, owner)} ({words})" for owner, words in sorted(how.items()))

@@ -4,27 +4,27 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from capa_sync.daemon.house import House, SourceSetup
 from capa_sync.daemon.log import LogAction, log
 from capa_sync.daemon.roles import linked_by, settle_roles
+from capa_sync.daemon.runtime import Runtime, SourceContext
 from capa_sync.errors import CapaSyncError, own_error
 from capa_sync.model.ticket import Page, Reading
 
 
-def commit_page(house: House, setup: SourceSetup, run: int, page: Page) -> list[str]:
+def commit_page(runtime: Runtime, setup: SourceContext, run: int, page: Page) -> list[str]:
     """Commit a page with its cursor, and make its tickets due; return ids of those that changed.
 
     Raises RegisterUnavailable; then neither the page nor its cursor is stored.
     """
-    house.checkpoint("before-page-commit")
+    runtime.checkpoint("before-page-commit")
     try:
-        changed, news = _commit(house, setup, run, page)
+        changed, news = _commit(runtime, setup, run, page)
     except CapaSyncError:
         raise
     except Exception:  # noqa: BLE001 - one ticket's content must not stop its source: it is found, logged and left out
-        page = _without_failing(house, setup, run, page)
-        changed, news = _commit(house, setup, run, page)
-    house.checkpoint("after-page-commit")
+        page = _without_failing(runtime, setup, run, page)
+        changed, news = _commit(runtime, setup, run, page)
+    runtime.checkpoint("after-page-commit")
     for ticket_id, key, reason in page.skipped:
         if ticket_id in news:
             name = key or ticket_id
@@ -32,29 +32,29 @@ def commit_page(house: House, setup: SourceSetup, run: int, page: Page) -> list[
     return changed
 
 
-def _commit(house: House, setup: SourceSetup, run: int, page: Page) -> tuple[list[str], set[str]]:
+def _commit(runtime: Runtime, setup: SourceContext, run: int, page: Page) -> tuple[list[str], set[str]]:
     """Store a page in one transaction; return ids of changed tickets, and of newly quarantined ones."""
-    register, now, name = house.register, house.clock.now(), setup.name
+    register, now, name = runtime.register, runtime.clock.now(), setup.name
     with register.transaction():
-        named = linked_by(house, setup, [reading.ticket.id for reading in page.readings])
+        named = linked_by(runtime, setup, [reading.ticket.id for reading in page.readings])
         changed = register.tickets.commit_page(name, page, now, run, setup.source.parser())
         read = register.tickets.lift_unread(name, [reading.ticket.id for reading in page.readings])
         news = {id_ for id_, key, reason in page.skipped if register.tickets.set_unread(name, id_, key, reason)}
-        mirrored = {id_ for id_ in news if register.tickets.known_stamp(name, id_) is not None}
-        register.agenda.want_judging(name, dict.fromkeys([*changed, *read, *sorted(mirrored)]), now)
+        mirrored = {id_ for id_ in news if register.tickets.known_digest(name, id_) is not None}
+        register.queue.want_judging(name, dict.fromkeys([*changed, *read, *sorted(mirrored)]), now)
         if changed:
-            settle_roles(house, setup, [*changed, *(named - set(changed))], now)
+            settle_roles(runtime, setup, [*changed, *(named - set(changed))], now)
     return changed, news
 
 
-def _without_failing(house: House, setup: SourceSetup, run: int, page: Page) -> Page:
+def _without_failing(runtime: Runtime, setup: SourceContext, run: int, page: Page) -> Page:
     """Return the page without the readings that cannot be stored one by one; they are added to `skipped`."""
     stored: list[Reading] = []
     skipped = list(page.skipped)
-    cursor = house.register.tickets.cursor(setup.name)
+    cursor = runtime.register.tickets.cursor(setup.name)
     for reading in page.readings:
         try:
-            _commit(house, setup, run, Page((reading,), cursor, complete=False))
+            _commit(runtime, setup, run, Page((reading,), cursor, complete=False))
         except CapaSyncError:
             raise
         except Exception as error:  # noqa: BLE001 - this is the failing reading

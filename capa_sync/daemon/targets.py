@@ -4,36 +4,36 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from capa_sync.daemon.house import House, SourceSetup
-from capa_sync.daemon.mapped import Mirror, carrier
+from capa_sync.daemon.mapped import Mirror, primary
 from capa_sync.daemon.roles import records_with
+from capa_sync.daemon.runtime import Runtime, SourceContext
 from capa_sync.mapping import last_human_at
 from capa_sync.model.record import CapaRecord
 from capa_sync.writeback import Target, is_before_baseline
 
 
 def target_of(
-    house: House, setup: SourceSetup, record: CapaRecord, mirror: Mirror, now: datetime, *, was_meant: bool
+    runtime: Runtime, setup: SourceContext, record: CapaRecord, mirror: Mirror, now: datetime, *, was_meant: bool
 ) -> Target:
     """Return what planning needs to know of a ticket; `mirror` holds the version that the record was mapped from.
 
     `was_meant` is True when a write was ever planned for the ticket; otherwise no comment is stored and none deleted.
     """
-    tickets, outbox, ticket_id = house.register.tickets, house.register.outbox, record.ticket_id
+    tickets, outbox, ticket_id = runtime.register.tickets, runtime.register.outbox, record.ticket_id
     ticket = mirror.ticket(setup.name, ticket_id, setup.source.parser())
     comment = outbox.remote_comment(setup.name, ticket_id) if was_meant else ""
     comment_ids = {comment.id for comment in ticket.comments} if ticket is not None else set()
     labels = ticket.values.get("labels") if ticket is not None and setup.kind == "jira" else None
-    primary_ref = carrier(house, setup, ticket_id)
+    primary_ref = primary(runtime, setup, ticket_id)
     return Target(
-        register=house.register.id,
+        register=runtime.register.id,
         source=setup.name,
         ticket_id=ticket_id,
         ticket_key=ticket.key if ticket is not None else record.ticket_key,
         read_at=tickets.read_at(setup.name, ticket_id) or now,
         presence=mirror.presence(setup.name, ticket_id),
         labels=frozenset(labels.ids) if labels is not None else frozenset(),
-        is_before_baseline=is_before_baseline(record, house.options.baseline, house.options.timezone),
+        is_before_baseline=is_before_baseline(record, runtime.options.baseline, runtime.options.timezone),
         last_human_at=record.last_human_at,
         tracker_now=now + setup.clock_skew,
         owner=record.fields["owner"].text,
@@ -45,19 +45,19 @@ def target_of(
 
 
 def target_of_action(
-    house: House, setup: SourceSetup, ticket_id: str, mirror: Mirror, now: datetime
+    runtime: Runtime, setup: SourceContext, ticket_id: str, mirror: Mirror, now: datetime
 ) -> Target | None:
     """Return what planning needs to know of an action that was a record once; None when it is not mirrored."""
-    tickets, outbox = house.register.tickets, house.register.outbox
+    tickets, outbox = runtime.register.tickets, runtime.register.outbox
     ticket = mirror.ticket(setup.name, ticket_id, setup.source.parser())
     if ticket is None or setup.bound is None or setup.facts is None:
         return None
     directory = setup.bound.directory(setup.name, setup.mapping.people, setup.facts.me.id)
     comment = outbox.remote_comment(setup.name, ticket_id)
     labels = ticket.values.get("labels") if setup.kind == "jira" else None
-    owners = records_with(house, setup, [ticket_id], former=False)
+    owners = records_with(runtime, setup, [ticket_id], former=False)
     return Target(
-        register=house.register.id,
+        register=runtime.register.id,
         source=setup.name,
         ticket_id=ticket_id,
         ticket_key=ticket.key,

@@ -6,9 +6,9 @@ from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from capa_sync.daemon.house import House, SourceSetup
 from capa_sync.daemon.log import LogAction, log
 from capa_sync.daemon.mapped import Mirror, map_mirrored
+from capa_sync.daemon.runtime import Runtime, SourceContext
 from capa_sync.daemon.targets import target_of, target_of_action
 from capa_sync.daemon.withdrawing import DeliverySignal, is_withdrawing, pause_after_leak, plan_withdrawals
 from capa_sync.errors import CapaSyncError, ShownToCustomer, own_error
@@ -36,139 +36,145 @@ AT_ONCE = 2_000
 """Tickets planned before the brakes are checked for the first time."""
 
 
-def plan_due_tickets(house: House, setup: SourceSetup, now: datetime) -> int:
+def plan_due_tickets(runtime: Runtime, setup: SourceContext, now: datetime) -> int:
     """Plan all tickets whose warning may have to change, and put the writes that the brakes allow into the outbox.
 
     Returns the number of these writes. Raises SafetyStop when a brake holds; then no write is put, and the same
     tickets are planned again in the next cycle.
     """
     if setup.write.mode == "off":
-        house.register.outbox.end_refresh(setup.name)
+        runtime.register.outbox.end_refresh(setup.name)
         return 0
-    plans = _wanted_plans(house, setup, now)
-    decision = _decide(house, setup, plans, now)
-    if setup.held and (isinstance(decision, Allowed) or decision.cause.value != setup.held.cause):
-        plans |= _plan_all(house, setup, setup.held.take_all(), now)
-        decision = _decide(house, setup, plans, now)
+    plans = _wanted_plans(runtime, setup, now)
+    decision = _decide(runtime, setup, plans, now)
+    if setup.withheld_plans and (isinstance(decision, Allowed) or decision.cause.value != setup.withheld_plans.cause):
+        plans |= _plan_all(runtime, setup, setup.withheld_plans.take_all(), now)
+        decision = _decide(runtime, setup, plans, now)
     if isinstance(decision, Stopped):
-        return _not_put(house, setup, plans, decision, now)
+        return _not_put(runtime, setup, plans, decision, now)
     writes: list[Write] = []
-    house.checkpoint("before-outbox-commit")
-    with house.register.transaction():
+    runtime.checkpoint("before-outbox-commit")
+    with runtime.register.transaction():
         # again, with the write lock held: another source of the same site may have put writes meanwhile
-        decision = _decide(house, setup, plans, now)
+        decision = _decide(runtime, setup, plans, now)
         if isinstance(decision, Allowed):
-            writes = _put(house, setup, plans, decision, now)
-    house.checkpoint("after-outbox-commit")
+            writes = _put(runtime, setup, plans, decision, now)
+    runtime.checkpoint("after-outbox-commit")
     if isinstance(decision, Stopped):
-        return _not_put(house, setup, plans, decision, now)
+        return _not_put(runtime, setup, plans, decision, now)
     for write in writes:
         log(LogAction.WRITE_PLANNED, source=setup.name, ticket=write.ticket_key, kind=str(write.kind))
     return len(writes)
 
 
-def _wanted_plans(house: House, setup: SourceSetup, now: datetime) -> dict[str, TicketPlan]:
+def _wanted_plans(runtime: Runtime, setup: SourceContext, now: datetime) -> dict[str, TicketPlan]:
     """Plan due tickets; during a withdrawal plan only removals, and forget the withheld plans.
 
     Planning shows which texts have older wording; those that a person asked to refresh are planned once more.
     """
-    if is_withdrawing(house, setup):
-        setup.held.take_all()
-        house.register.outbox.end_refresh(setup.name)
-        return plan_withdrawals(house, setup, now)
-    plans = _plan_in_portions(house, setup, _due(house, setup, now), now)
-    return plans | _plan_all(house, setup, house.register.outbox.take_refresh(setup.name), now)
+    if is_withdrawing(runtime, setup):
+        setup.withheld_plans.take_all()
+        runtime.register.outbox.end_refresh(setup.name)
+        return plan_withdrawals(runtime, setup, now)
+    plans = _plan_in_portions(runtime, setup, _due(runtime, setup, now), now)
+    return plans | _plan_all(runtime, setup, runtime.register.outbox.take_refresh(setup.name), now)
 
 
 def _put(
-    house: House, setup: SourceSetup, plans: Mapping[str, TicketPlan], allowed: Allowed, now: datetime
+    runtime: Runtime, setup: SourceContext, plans: Mapping[str, TicketPlan], allowed: Allowed, now: datetime
 ) -> list[Write]:
     """Put the allowed writes into the outbox, and return them."""
     chosen = choose(plans, allowed)
     writes = [write for ticket in chosen for write in plans[ticket].writes]
-    _withdraw(house, plans.values(), now)
-    house.register.outbox.put(writes)
-    _use_release(house, setup, chosen, allowed, now)
-    _plan_next(house, setup, plans, set(plans) - (_wanting(plans) - set(chosen)))
+    _withdraw(runtime, plans.values(), now)
+    runtime.register.outbox.put(writes)
+    _use_release(runtime, setup, chosen, allowed, now)
+    _plan_next(runtime, setup, plans, set(plans) - (_wanting(plans) - set(chosen)))
     return writes
 
 
-def note_plan_times(house: House, setup: SourceSetup, now: datetime) -> None:
+def note_plan_times(runtime: Runtime, setup: SourceContext, now: datetime) -> None:
     """Plan all due tickets without writing; store the next due instant of those that need no write."""
-    plans = _plan_all(house, setup, house.register.agenda.due_planning(setup.name, now), now)
-    _plan_next(house, setup, plans, [ticket_id for ticket_id, plan in plans.items() if not plan.writes])
+    plans = _plan_all(runtime, setup, runtime.register.queue.due_planning(setup.name, now), now)
+    _plan_next(runtime, setup, plans, [ticket_id for ticket_id, plan in plans.items() if not plan.writes])
 
 
-def deliver_writes(house: House, setup: SourceSetup) -> dict[str, int]:
+def deliver_writes(runtime: Runtime, setup: SourceContext) -> dict[str, int]:
     """Deliver the due writes of this source; return how many were delivered, and how many were not.
 
     Raises the fault that ended the delivery.
     """
-    halt = house.register.halts.of(setup.name)
+    halt = runtime.register.halts.of(setup.name)
     if setup.write.mode != "on" or (halt is not None and halt.kind is HaltKind.PAUSED):
         return {}
     report = deliver_due(
         setup.name,
-        outbox=house.register.outbox,
+        outbox=runtime.register.outbox,
         writer=setup.writer,
-        clock=house.clock,
-        stop=DeliverySignal(house, setup.name, halt),
-        checkpoint=house.checkpoint,
+        clock=runtime.clock,
+        stop=DeliverySignal(runtime, setup.name, halt),
+        checkpoint=runtime.checkpoint,
     )
     for action, ids in (
         (LogAction.WRITE_DELIVERED, report.delivered),
         (LogAction.WRITE_DEFERRED, report.waiting),
         (LogAction.WRITE_FAILED, report.failed),
     ):
-        keys = house.register.outbox.ticket_keys(ids)
+        keys = runtime.register.outbox.ticket_keys(ids)
         for write_id in ids:
             log(action, source=setup.name, ticket=keys.get(write_id, ""), write=write_id[:16])
     if report.not_before is not None:
-        house.register.runs.set_not_before(setup.name, report.not_before, noted_at=house.clock.now())
+        runtime.register.runs.set_not_before(setup.name, report.not_before, noted_at=runtime.clock.now())
     if isinstance(report.fault, ShownToCustomer):
-        pause_after_leak(house, setup, report.fault)
+        pause_after_leak(runtime, setup, report.fault)
     if report.fault is not None:
         raise report.fault
     undelivered = len(report.waiting) + len(report.failed)
     return {"delivered": len(report.delivered)} | ({"undelivered": undelivered} if undelivered else {})
 
 
-def _plan_in_portions(house: House, setup: SourceSetup, due: Sequence[str], now: datetime) -> dict[str, TicketPlan]:
+def _plan_in_portions(
+    runtime: Runtime, setup: SourceContext, due: Sequence[str], now: datetime
+) -> dict[str, TicketPlan]:
     """Plan tickets, at most AT_ONCE plans in memory while a brake holds; return the plans that are not withheld.
 
     A brake that holds some plans also holds them together with more: these are withheld at once, and only counted.
     """
     plans: dict[str, TicketPlan] = {}
     for start in range(0, len(due), AT_ONCE):
-        plans |= _plan_all(house, setup, due[start : start + AT_ONCE], now)
+        plans |= _plan_all(runtime, setup, due[start : start + AT_ONCE], now)
         if start + AT_ONCE < len(due):
-            decision = _decide(house, setup, plans, now)
-            if isinstance(decision, Stopped) and (not setup.held or decision.cause.value == setup.held.cause):
-                _hold_back(house, setup, plans, decision, now)
+            decision = _decide(runtime, setup, plans, now)
+            if isinstance(decision, Stopped) and (
+                not setup.withheld_plans or decision.cause.value == setup.withheld_plans.cause
+            ):
+                _hold_back(runtime, setup, plans, decision, now)
                 plans = {}
     return plans
 
 
-def _plan_all(house: House, setup: SourceSetup, due: Sequence[str], now: datetime) -> dict[str, TicketPlan]:
+def _plan_all(runtime: Runtime, setup: SourceContext, due: Sequence[str], now: datetime) -> dict[str, TicketPlan]:
     """Plan tickets from their findings, their records and every write ever planned for them."""
     plans: dict[str, TicketPlan] = {}
     for start in range(0, len(due), _BATCH):
-        plans |= _plan_batch(house, setup, due[start : start + _BATCH], now)
+        plans |= _plan_batch(runtime, setup, due[start : start + _BATCH], now)
     learned = {write_id: fact for plan in plans.values() for write_id, fact in plan.learned.items()}
-    house.register.outbox.learn({write_id: (fact.facts, fact.wording) for write_id, fact in learned.items()})
+    runtime.register.outbox.learn({write_id: (fact.facts, fact.wording) for write_id, fact in learned.items()})
     return plans
 
 
-def _plan_batch(house: House, setup: SourceSetup, ids: Sequence[str], now: datetime) -> dict[str, TicketPlan]:
+def _plan_batch(runtime: Runtime, setup: SourceContext, ids: Sequence[str], now: datetime) -> dict[str, TicketPlan]:
     """Return the plans cached when these tickets were judged in this cycle, and make the others."""
     cached = {ticket_id: setup.plans.take(ticket_id) for ticket_id in ids}
     plans = {ticket_id: plan for ticket_id, plan in cached.items() if plan is not None}
     unplanned = [ticket_id for ticket_id in ids if ticket_id not in plans]
-    return plans | _plan_from_mirror(house, setup, unplanned, now) if unplanned else plans
+    return plans | _plan_from_mirror(runtime, setup, unplanned, now) if unplanned else plans
 
 
-def _plan_from_mirror(house: House, setup: SourceSetup, ids: Sequence[str], now: datetime) -> dict[str, TicketPlan]:
-    register, plans = house.register, dict[str, TicketPlan]()
+def _plan_from_mirror(
+    runtime: Runtime, setup: SourceContext, ids: Sequence[str], now: datetime
+) -> dict[str, TicketPlan]:
+    register, plans = runtime.register, dict[str, TicketPlan]()
     findings = register.findings.latest_of(setup.name, ids)
     outcomes = register.findings.outcomes_of(setup.name, ids)
     writes = register.outbox.writes_of(setup.name, ids)
@@ -176,12 +182,12 @@ def _plan_from_mirror(house: House, setup: SourceSetup, ids: Sequence[str], now:
 
     def planned(ticket_id: str) -> TicketPlan:
         if register.tickets.is_action(setup.name, ticket_id):
-            return _plan_action(house, setup, ticket_id, writes.get(ticket_id, []), mirror, now)
-        record = map_mirrored(house, setup, ticket_id, now, mirror=mirror)
+            return _plan_action(runtime, setup, ticket_id, writes.get(ticket_id, []), mirror, now)
+        record = map_mirrored(runtime, setup, ticket_id, now, mirror=mirror)
         if not isinstance(record, CapaRecord):
             return TicketPlan(withheld="the ticket cannot be mapped")
         opened, written, judged = findings.get(ticket_id, []), writes.get(ticket_id, []), outcomes.get(ticket_id, {})
-        target = target_of(house, setup, record, mirror, now, was_meant=bool(written))
+        target = target_of(runtime, setup, record, mirror, now, was_meant=bool(written))
         return plan_ticket(target, opened, written, now=now, options=setup.write, outcomes=judged)
 
     for ticket_id in ids:
@@ -196,31 +202,33 @@ def _plan_from_mirror(house: House, setup: SourceSetup, ids: Sequence[str], now:
 
 
 def _plan_action(
-    house: House, setup: SourceSetup, ticket_id: str, writes: Sequence[Write], mirror: Mirror, now: datetime
+    runtime: Runtime, setup: SourceContext, ticket_id: str, writes: Sequence[Write], mirror: Mirror, now: datetime
 ) -> TicketPlan:
     """Plan an action: our texts from the time when it was a record are withdrawn; nothing else is written."""
-    target = target_of_action(house, setup, ticket_id, mirror, now) if writes else None
+    target = target_of_action(runtime, setup, ticket_id, mirror, now) if writes else None
     return plan_ticket(target, [], writes, now=now, options=setup.write) if target is not None else TicketPlan()
 
 
-def _due(house: House, setup: SourceSetup, now: datetime) -> list[str]:
+def _due(runtime: Runtime, setup: SourceContext, now: datetime) -> list[str]:
     """Return ids of the tickets to plan: due tickets, and withheld ones whose plan may be different now.
 
     A withheld ticket is not due again before time alone can change its plan; judging drops the plan when the ticket
     changed. A release makes all withheld tickets due; a write under way makes its own ticket due.
     """
-    agenda, held = house.register.agenda, setup.held
-    unjudged = set(agenda.due_judging(setup.name, now))  # due since others were judged: in the next cycle
-    late = [ticket_id for ticket_id in unjudged if ticket_id in held]
-    agenda.planned(setup.name, dict.fromkeys(late, now))
-    due = dict.fromkeys(ticket_id for ticket_id in agenda.due_planning(setup.name, now) if ticket_id not in unjudged)
-    if held:
-        under_way = (write.ticket_id for write in house.register.outbox.open(setup.name))
-        due |= dict.fromkeys(ticket_id for ticket_id in under_way if ticket_id in held and ticket_id not in unjudged)
+    queue, withheld_plans = runtime.register.queue, setup.withheld_plans
+    unjudged = set(queue.due_judging(setup.name, now))  # due since others were judged: in the next cycle
+    late = [ticket_id for ticket_id in unjudged if ticket_id in withheld_plans]
+    queue.planned(setup.name, dict.fromkeys(late, now))
+    due = dict.fromkeys(ticket_id for ticket_id in queue.due_planning(setup.name, now) if ticket_id not in unjudged)
+    if withheld_plans:
+        under_way = (write.ticket_id for write in runtime.register.outbox.open(setup.name))
+        due |= dict.fromkeys(
+            ticket_id for ticket_id in under_way if ticket_id in withheld_plans and ticket_id not in unjudged
+        )
     for ticket_id in (*late, *due):
-        held.drop(ticket_id)
-    if held and house.register.outbox.released(setup.name) is not None:
-        due |= dict.fromkeys(held.take_all())
+        withheld_plans.drop(ticket_id)
+    if withheld_plans and runtime.register.outbox.released(setup.name) is not None:
+        due |= dict.fromkeys(withheld_plans.take_all())
     return list(due)
 
 
@@ -228,34 +236,36 @@ def _wanting(plans: Mapping[str, TicketPlan]) -> set[str]:
     return {ticket for ticket, plan in plans.items() if plan.writes}
 
 
-def _decide(house: House, setup: SourceSetup, plans: Mapping[str, TicketPlan], now: datetime) -> Allowed | Stopped:
+def _decide(
+    runtime: Runtime, setup: SourceContext, plans: Mapping[str, TicketPlan], now: datetime
+) -> Allowed | Stopped:
     """Check the planned writes of this source against the brakes."""
     brakes = BrakePolicy(setup.name, setup.write)
-    released = house.register.outbox.released(setup.name)
+    released = runtime.register.outbox.released(setup.name)
     return brakes.check(
-        _counts(house, setup, brakes, plans, now), ReleaseLimit(released.remaining) if released else None
+        _counts(runtime, setup, brakes, plans, now), ReleaseLimit(released.remaining) if released else None
     )
 
 
-def brakes_ahead(house: House, setup: SourceSetup, options: WriteOptions, now: datetime) -> list[Stopped]:
+def brakes_ahead(runtime: Runtime, setup: SourceContext, options: WriteOptions, now: datetime) -> list[Stopped]:
     """Return the brakes of these options that would hold the withheld plans of this process without a release."""
     brakes = BrakePolicy(setup.name, options)
-    return brakes.holding(_counts(house, setup, brakes, {}, now))
+    return brakes.holding(_counts(runtime, setup, brakes, {}, now))
 
 
 def _counts(
-    house: House, setup: SourceSetup, brakes: BrakePolicy, plans: Mapping[str, TicketPlan], now: datetime
+    runtime: Runtime, setup: SourceContext, brakes: BrakePolicy, plans: Mapping[str, TicketPlan], now: datetime
 ) -> Counts:
     """Count what the brakes look at: these plans, and the withheld ones."""
-    register, held = house.register, setup.held
-    changed = register.findings.changed_since(setup.name, register.agenda.settled_at(setup.name))
+    register, withheld_plans = runtime.register, setup.withheld_plans
+    changed = register.findings.changed_since(setup.name, register.queue.settled_at(setup.name))
     return Counts(
-        planned=len(_wanting(plans)) + held.writing,
-        new_comments=sum(plan.notifies for plan in plans.values()) + held.notifying,
+        planned=len(_wanting(plans)) + withheld_plans.writing,
+        new_comments=sum(plan.notifies for plan in plans.values()) + withheld_plans.notifying,
         recent=sum(
             register.outbox.notifications_since(name, now - ROLLING_DAY)
-            + _waiting(house, name, (plans, held) if name == setup.name else ())
-            for name, other in house.setups.items()
+            + _waiting(runtime, name, (plans, withheld_plans) if name == setup.name else ())
+            for name, other in runtime.setups.items()
             if other.site == setup.site
         ),
         changed=changed,
@@ -266,30 +276,30 @@ def _counts(
     )
 
 
-def _waiting(house: House, source: str, planned: Sequence[Container[str]]) -> int:
+def _waiting(runtime: Runtime, source: str, planned: Sequence[Container[str]]) -> int:
     """Count allowed notifications that wait in the outbox, without those of tickets in `planned`."""
     return sum(
         write.notifies
         and write.state is WriteState.PENDING
         and not any(write.ticket_id in tickets for tickets in planned)
-        for write in house.register.outbox.open(source)
+        for write in runtime.register.outbox.open(source)
     )
 
 
 def _not_put(
-    house: House, setup: SourceSetup, plans: Mapping[str, TicketPlan], stopped: Stopped, now: datetime
+    runtime: Runtime, setup: SourceContext, plans: Mapping[str, TicketPlan], stopped: Stopped, now: datetime
 ) -> int:
     """Withhold the plans; record a brake that latches, and raise its SafetyStop."""
-    with house.register.transaction():
-        _hold_back(house, setup, plans, stopped, now)
+    with runtime.register.transaction():
+        _hold_back(runtime, setup, plans, stopped, now)
         if stopped.is_latched:
-            house.register.outbox.safety_stop(setup.name, stopped.reason, now)
+            runtime.register.outbox.safety_stop(setup.name, stopped.reason, now)
     stopped.raise_if_safety_stop()
     return 0
 
 
 def _hold_back(
-    house: House, setup: SourceSetup, plans: Mapping[str, TicketPlan], stopped: Stopped, now: datetime
+    runtime: Runtime, setup: SourceContext, plans: Mapping[str, TicketPlan], stopped: Stopped, now: datetime
 ) -> None:
     """Put the writes into the outbox as withheld, and keep only the sums of the plans in memory."""
     withheld = [
@@ -297,29 +307,29 @@ def _hold_back(
         for plan in plans.values()
         for write in plan.writes
     ]
-    with house.register.transaction():
-        _withdraw(house, plans.values(), now)
-        house.register.outbox.put(withheld)
-        _plan_next(house, setup, plans, plans)
-    setup.held.keep(plans, stopped.cause.value)
+    with runtime.register.transaction():
+        _withdraw(runtime, plans.values(), now)
+        runtime.register.outbox.put(withheld)
+        _plan_next(runtime, setup, plans, plans)
+    setup.withheld_plans.keep(plans, stopped.cause.value)
 
 
-def _withdraw(house: House, plans: Iterable[TicketPlan], now: datetime) -> None:
+def _withdraw(runtime: Runtime, plans: Iterable[TicketPlan], now: datetime) -> None:
     """Withhold waiting writes that their ticket's plan replaces."""
     for plan in plans:
         for write_id in plan.withdraw:
-            house.register.outbox.mark(write_id, WriteState.WITHHELD, at=now, error=REPLACED)
+            runtime.register.outbox.mark(write_id, WriteState.WITHHELD, at=now, error=REPLACED)
 
 
 def _use_release(
-    house: House,
-    setup: SourceSetup,
+    runtime: Runtime,
+    setup: SourceContext,
     chosen: Iterable[str],
     allowed: Allowed,
     now: datetime,
 ) -> None:
     """Count the release down where a brake needed it, and clear a stop that has ended."""
-    outbox, agenda = house.register.outbox, house.register.agenda
+    outbox, queue = runtime.register.outbox, runtime.register.queue
     if allowed.consumes:
         outbox.spend(setup.name, len(list(chosen)), now)
     outbox.close_release(setup.name, now)  # a release holds for the present plans only, needed or not
@@ -327,10 +337,10 @@ def _use_release(
         outbox.clear_stop(setup.name)
     if allowed.holds:
         outbox.safety_stop(setup.name, allowed.holds, now)
-    if house.register.findings.changed_since(setup.name, agenda.settled_at(setup.name)):
-        agenda.settle(setup.name, now)
+    if runtime.register.findings.changed_since(setup.name, queue.settled_at(setup.name)):
+        queue.settle(setup.name, now)
 
 
-def _plan_next(house: House, setup: SourceSetup, plans: Mapping[str, TicketPlan], done: Iterable[str]) -> None:
+def _plan_next(runtime: Runtime, setup: SourceContext, plans: Mapping[str, TicketPlan], done: Iterable[str]) -> None:
     """Store for each planned ticket when to plan it again; tickets whose writes were not allowed stay due."""
-    house.register.agenda.planned(setup.name, {ticket_id: plans[ticket_id].look_again for ticket_id in done})
+    runtime.register.queue.planned(setup.name, {ticket_id: plans[ticket_id].next_due_at for ticket_id in done})

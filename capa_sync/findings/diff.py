@@ -56,7 +56,7 @@ class DiffResult:
 
     @property
     def changed(self) -> bool:
-        """Return whether a verdict changed, which the brake on changed tickets counts (CONTRACT.md 4)."""
+        """Return whether a verdict changed, which the brake on changed tickets counts (docs/contract.md 4)."""
         return any(event.what is not What.REWORDED for event in self.events)
 
 
@@ -77,8 +77,8 @@ def diff_findings(
     """Compare verdicts with the latest episode of each rule.
 
     A breach opens an episode or updates the open one; ok and not applicable clear it; a past breach that was
-    repaired makes it historical; cannot tell opens and clears nothing (CONTRACT.md 2). An episode whose rule has no
-    verdict is cleared with the reason `why_gone`, unless its rule is in `rules` (ids of the active rules).
+    repaired makes it historical; cannot tell opens and clears nothing (docs/contract.md 2). An episode whose rule has
+    no verdict is cleared with the reason `why_gone`, unless its rule is in `rules` (ids of the active rules).
     """
     known = {finding.rule: finding for finding in previous}
     evaluation = _Evaluation(source, ticket_id, now, rule_set, why_gone)

@@ -6,7 +6,7 @@ A hint that is lost, repeated, forged, stale or out of order changes only the la
 from __future__ import annotations
 
 from capa_sync.hints.box import HintBox
-from capa_sync.hints.door import HintDoor, HintSource
+from capa_sync.hints.guard import HintGuard, HintSource
 from capa_sync.hints.receiver import HintReceiver
 
-__all__ = ["HintBox", "HintDoor", "HintReceiver", "HintSource"]
+__all__ = ["HintBox", "HintGuard", "HintReceiver", "HintSource"]

@@ -10,7 +10,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 from capa_sync.errors import Problem, SettingsError
-from capa_sync.hints.door import REFUSED, HintDoor
+from capa_sync.hints.guard import REFUSED, HintGuard
 
 LONGEST_BODY = 1 << 20
 """Largest size of a hint in bytes; a Jira webhook contains the whole issue, of which we read the id."""
@@ -29,9 +29,9 @@ class HintReceiver:
         SettingsError: the address is not on loopback, malformed, or in use.
     """
 
-    def __init__(self, door: HintDoor, listen: str) -> None:
-        self.door = door
-        self._server = _bound(door, listen)
+    def __init__(self, guard: HintGuard, listen: str) -> None:
+        self.guard = guard
+        self._server = _bound(guard, listen)
         self._thread: threading.Thread | None = None
 
     @property
@@ -61,8 +61,8 @@ class _Server(ThreadingHTTPServer):
     allow_reuse_address = True
     request_queue_size = 128
 
-    def __init__(self, address: tuple[str, int], door: HintDoor) -> None:
-        self.door = door
+    def __init__(self, address: tuple[str, int], guard: HintGuard) -> None:
+        self.guard = guard
         self._lock = threading.Lock()
         self._open: dict[Any, float] = {}
         super().__init__(address, _HintRequest)
@@ -73,7 +73,7 @@ class _Server(ThreadingHTTPServer):
             if not is_full:
                 self._open[request] = time.monotonic()
         if is_full:
-            self.door.count("refused")
+            self.guard.count("refused")
             self.shutdown_request(request)
         else:
             super().process_request(request, client_address)
@@ -93,7 +93,7 @@ class _Server(ThreadingHTTPServer):
 
     def handle_error(self, request: Any, client_address: Any) -> None:  # noqa: ARG002 - the standard library's
         """Count instead of printing a traceback: a client that cuts connections must not fill our log."""
-        self.door.count("refused")
+        self.guard.count("refused")
 
 
 class _HintRequest(BaseHTTPRequestHandler):
@@ -104,7 +104,7 @@ class _HintRequest(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         """Receive one hint."""
         length = self.headers.get("Content-Length", "")
-        if not self.server.door.knows(self.path):
+        if not self.server.guard.knows(self.path):
             self._refuse(REFUSED)
         elif not (length.isascii() and length.isdigit()) or self.headers.get("Transfer-Encoding"):
             self._refuse(411)
@@ -113,7 +113,7 @@ class _HintRequest(BaseHTTPRequestHandler):
         else:
             body = self.rfile.read(int(length))
             whole = len(body) == int(length)
-            self._answer(self.server.door.admit(self.path, self._header, body) if whole else 400)
+            self._answer(self.server.guard.admit(self.path, self._header, body) if whole else 400)
 
     def _header(self, name: str) -> str:
         return str(self.headers.get(name, ""))
@@ -123,7 +123,7 @@ class _HintRequest(BaseHTTPRequestHandler):
         self._refuse(int(code))
 
     def _refuse(self, status: int) -> None:
-        self.server.door.count("refused")
+        self.server.guard.count("refused")
         self._answer(status)
 
     def _answer(self, status: int) -> None:
@@ -137,7 +137,7 @@ class _HintRequest(BaseHTTPRequestHandler):
         """Log nothing: the daemon logs the counts from time to time."""
 
 
-def _bound(door: HintDoor, listen: str) -> _Server:
+def _bound(guard: HintGuard, listen: str) -> _Server:
     host, _, port = listen.rpartition(":")
     try:
         address = ipaddress.ip_address("127.0.0.1" if host == "localhost" else host)
@@ -147,7 +147,7 @@ def _bound(door: HintDoor, listen: str) -> _Server:
         hint = 'write "127.0.0.1:8766"; a proxy with TLS on this host passes hints on, see deploy/README.md'
         raise SettingsError([Problem("", 0, f"[hints] listen = '{listen}' is no address and port on loopback", hint)])
     try:
-        return _Server((str(address), int(port)), door)
+        return _Server((str(address), int(port)), guard)
     except OSError as error:
         what = f"cannot listen for hints on {listen}: {error.strerror}"
         raise SettingsError([Problem("", 0, what, "choose another port in [hints] listen")]) from None

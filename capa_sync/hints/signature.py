@@ -12,7 +12,7 @@ METHOD = "sha256"
 def is_signed(secret: str, body: bytes, header: str) -> bool:
     """Return whether `header` is `sha256=SIGNATURE` of the raw body, in hex as Jira sends it or in base64.
 
-    Jira: `X-Hub-Signature`, facts/jira.md 6. ServiceNow's `generateMac` sends base64.
+    Jira: `X-Hub-Signature`, docs/jira.md 6. ServiceNow's `generateMac` sends base64.
     """
     method, _, signature = header.strip().partition("=")
     digest = hmac.new(secret.encode(), body, hashlib.sha256).digest()

@@ -113,7 +113,7 @@ def _read_groups(reader: YamlReader, data: CommentedMap, names: Iterable[str]) -
 class Known:
     """What an account means: the person's id and name, whether active, and whether a human uses it.
 
-    `by` is the person for a change's `by`; None for an ignored account, whose value is unreadable (CONTRACT.md 7).
+    `by` is the person for a change's `by`; None for an ignored account: its value is unreadable (docs/contract.md 7).
     """
 
     person: str

@@ -1,4 +1,4 @@
-"""Texts that stand for "nothing yet": TBD, n/a, see above, […], -, ? (facts/clause10.md 2.1; English only)."""
+"""Texts that stand for "nothing yet": TBD, n/a, see above, […], -, ? (docs/clause10.md 2.1; English only)."""
 
 from __future__ import annotations
 

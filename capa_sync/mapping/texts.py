@@ -1,4 +1,4 @@
-"""Makes plain text comparable: normalising and template removal (facts/clause10.md 2.1)."""
+"""Makes plain text comparable: normalising and template removal (docs/clause10.md 2.1)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The canonical fields: one table that mappings fill and rules read (facts/clause10.md 2.2)."""
+"""The canonical fields: one table that mappings fill and rules read (docs/clause10.md 2.2)."""
 
 from __future__ import annotations
 

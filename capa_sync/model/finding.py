@@ -24,7 +24,7 @@ SEVERITY_ORDER: tuple[Severity, ...] = (Severity.INFO, Severity.LOW, Severity.ME
 
 
 class Outcome(StrEnum):
-    """The five verdicts (CONTRACT.md 2)."""
+    """The five verdicts (docs/contract.md 2)."""
 
     OK = "ok"
     BREACH = "breach"
@@ -34,7 +34,7 @@ class Outcome(StrEnum):
 
 
 class FindingState(StrEnum):
-    """States of a finding (CONTRACT.md 2)."""
+    """States of a finding (docs/contract.md 2)."""
 
     OPEN = "open"
     HISTORICAL = "historical"

@@ -16,7 +16,7 @@ _WRITE, _RULE = 12, 7
 
 @dataclass(frozen=True, slots=True)
 class NoteMark:
-    """The content of the line `[capa-sync TICKET-ID HASH]` (CONTRACT.md 8).
+    """The content of the line `[capa-sync TICKET-ID HASH]` (docs/contract.md 8).
 
     HASH has the write's id, then for each point its rule's hash and severity (`9f0c…-41d2c0a3-77b1e9f2`), or `clear`.
 

@@ -1,4 +1,4 @@
-"""The canonical record: what a ticket means, in the words of Clause 10 (facts/clause10.md 2)."""
+"""The canonical record: what a ticket means, in the words of Clause 10 (docs/clause10.md 2)."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ class Days:
 
 
 DEFAULT_DEADLINES: Mapping[str, Mapping[str, Days]] = {
-    # facts/clause10.md 3.1: contain, root cause, plan, implement in days by grade; review after implementation
+    # docs/clause10.md 3.1: contain, root cause, plan, implement in days by grade; review after implementation
     "contain": {"major": Days(5, True), "minor": Days(10, True), "observation": Days(20, True)},
     "root-cause": {"major": Days(14), "minor": Days(30), "observation": Days(60)},
     "plan": {"major": Days(21), "minor": Days(45), "observation": Days(60)},
@@ -45,7 +45,7 @@ class JudgeOptions:
 
 @dataclass(frozen=True, slots=True)
 class WriteOptions:
-    """Brakes and text settings of the write-back for one source (CONTRACT.md 4 and 8)."""
+    """Brakes and text settings of the write-back for one source (docs/contract.md 4 and 8)."""
 
     mode: str = "off"
     settle: timedelta = timedelta(minutes=30)

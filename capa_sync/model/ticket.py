@@ -13,7 +13,7 @@ from capa_sync.model.values import Raw
 
 
 class Presence(StrEnum):
-    """Where a mirrored ticket is now (CONTRACT.md 5)."""
+    """Where a mirrored ticket is now (docs/contract.md 5)."""
 
     PRESENT = "present"
     DELETED = "deleted"

@@ -37,7 +37,7 @@ BLANK = Raw()
 
 
 class ValueState(StrEnum):
-    """The six states of a canonical value (facts/clause10.md 2.1)."""
+    """The six states of a canonical value (docs/clause10.md 2.1)."""
 
     FILLED = "filled"
     EMPTY = "empty"

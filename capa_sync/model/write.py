@@ -23,7 +23,7 @@ class WriteKind(StrEnum):
 
 
 class WriteState(StrEnum):
-    """States of a write (CONTRACT.md 5)."""
+    """States of a write (docs/contract.md 5)."""
 
     PENDING = "pending"
     DELIVERED = "delivered"
@@ -60,7 +60,7 @@ class Paragraph:
 
 @light
 class WarningText:
-    """The text on a ticket in neutral form; at most 8,000 characters, five points (CONTRACT.md 8)."""
+    """The text on a ticket in neutral form; at most 8,000 characters, five points (docs/contract.md 8)."""
 
     paragraphs: tuple[Paragraph, ...]
 
@@ -89,7 +89,7 @@ class WarningText:
 def says_the_same(text: str, other: str) -> bool:
     """Return whether two of our texts differ only in blanks and in the instant of the write.
 
-    A new instant is no reason to write (CONTRACT.md 8): a text that another register wrote is not written again.
+    A new instant is no reason to write (docs/contract.md 8): a text that another register wrote is not written again.
     """
     return _timeless(text) == _timeless(other)
 

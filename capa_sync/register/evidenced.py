@@ -1,6 +1,6 @@
-"""The evidenced stage: the stage that a record's fields prove, whatever its status claims (facts/clause10.md 2.3).
+"""The evidenced stage: the stage that a record's fields prove, whatever its status claims (docs/clause10.md 2.3).
 
-The column "From" of facts/clause10.md 2.2 lists what each stage needs; "g" there means: only for grade major.
+The column "From" of docs/clause10.md 2.2 lists what each stage needs; "g" there means: only for grade major.
 """
 
 from __future__ import annotations

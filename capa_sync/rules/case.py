@@ -70,7 +70,7 @@ class Expect:
     outcome: Outcome
     severity: Severity | None = None
     says: tuple[str, ...] = ()
-    look_again: When | str = ""
+    next_due_at: When | str = ""
     hides: tuple[str, ...] | None = None
 
 

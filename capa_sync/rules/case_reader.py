@@ -255,11 +255,11 @@ class _CaseReader:
             outcome=RESULTS[result],
             severity=Severity(word) if word else None,
             says=tuple(text.value for text in names_of(tree.get("says"), "says", self._problems)),
-            look_again=self._look_again(tree.get("look_again")),
+            next_due_at=self._next_due_at(tree.get("look_again")),
             hides=tuple(t.value for t in names_of(hides, "hides", self._problems)) if hides else None,
         )
 
-    def _look_again(self, tree: Tree | None) -> When | str:
+    def _next_due_at(self, tree: Tree | None) -> When | str:
         if tree is None:
             return ""
         if isinstance(tree, Text) and tree.value == "never":

@@ -83,24 +83,26 @@ def _differences(case: Case, expect: Expect, verdict: Verdict) -> list[str]:
     found += [f"expected it to say '{text}', it says '{said.strip()}'" for text in expect.says if text not in said]
     if expect.hides is not None and set(expect.hides) != set(verdict.hides):
         found.append(f"expected it to hide {list(expect.hides)}, it hides {list(verdict.hides)}")
-    again = _look_again(case, expect, verdict)
+    again = _next_due_at(case, expect, verdict)
     return found + ([again] if again else [])
 
 
-def _look_again(case: Case, expect: Expect, verdict: Verdict) -> str:
-    if not expect.look_again:
+def _next_due_at(case: Case, expect: Expect, verdict: Verdict) -> str:
+    if not expect.next_due_at:
         return ""
     due = verdict.next_due
     if due is None:
         return (
-            "" if expect.look_again == "never" else f"expected to look again on {_day(expect.look_again)}, not never"
+            ""
+            if expect.next_due_at == "never"
+            else f"expected to look again on {_day(expect.next_due_at)}, not never"
         )
     local = calendar_for(case.options.timezone, case.options.holidays).local(due)
-    if isinstance(expect.look_again, When):
-        wanted = expect.look_again
+    if isinstance(expect.next_due_at, When):
+        wanted = expect.next_due_at
         if local.date() == wanted.day and (wanted.time is None or local.time() == wanted.time):
             return ""
-    return f"expected to look again: {_day(expect.look_again)}; it is {local:%Y-%m-%d %H:%M}"
+    return f"expected to look again: {_day(expect.next_due_at)}; it is {local:%Y-%m-%d %H:%M}"
 
 
 def _day(when: When | str) -> str:

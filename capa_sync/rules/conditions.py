@@ -83,7 +83,7 @@ class Line:
 
 @dataclass(frozen=True)
 class Block:
-    """Conditions joined by any, all or none (CONTRACT.md 7, Truth)."""
+    """Conditions joined by any, all or none (docs/contract.md 7, Truth)."""
 
     join: Join
     members: tuple[Condition, ...]

@@ -1,4 +1,4 @@
-"""Values that no field holds: derived from history and actions (CONTRACT.md 7, facts/clause10.md 2.4)."""
+"""Values that no field holds: derived from history and actions (docs/contract.md 7, docs/clause10.md 2.4)."""
 
 from __future__ import annotations
 

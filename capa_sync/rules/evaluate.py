@@ -164,7 +164,7 @@ def _all_before(rule: Rule, context: Context, broken: Sequence[Broken]) -> bool:
 
 
 def _repaired(rule: Rule, context: Context, broken: Sequence[Broken]) -> tuple[Outcome, datetime | None]:
-    """Return what a broken rule comes to: acts only on order phrases whose field is filled now (CONTRACT.md 7)."""
+    """Return what a broken rule comes to: acts only on order phrases whose field is filled (docs/contract.md 7)."""
     repair = rule.if_repaired
     if repair is None or not all(_is_mended(b, context) for b in broken):
         return Outcome.BREACH, None
@@ -212,6 +212,6 @@ def _evidence(lines: Iterable[Line], context: Context) -> tuple[Evidence, ...]:
     return tuple([fact for line in lines for fact in line.evidence(context)])
 
 
-def look_again(verdicts: Iterable[Verdict]) -> datetime | None:
+def next_due_at(verdicts: Iterable[Verdict]) -> datetime | None:
     """Return the earliest instant at which any of a record's verdicts may turn by time alone."""
     return earliest(*(verdict.next_due for verdict in verdicts))

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from capa_sync.model.record import FieldChange
 
 Truth = bool | None
-"""True, false, or None for "cannot tell" (CONTRACT.md 7, Truth)."""
+"""True, false, or None for "cannot tell" (docs/contract.md 7, Truth)."""
 
 
 class Moment(NamedTuple):

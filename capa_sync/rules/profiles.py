@@ -94,7 +94,7 @@ PACK: tuple[str, ...] = (
     "independent-review",
     "improvement-followed-through",
 )
-"""Ids of the pack in the order of their numbers, 1 first (CONTRACT.md 7)."""
+"""Ids of the pack in the order of their numbers, 1 first (docs/contract.md 7)."""
 
 NUMBERS: Mapping[str, int] = {rule: number for number, rule in enumerate(PACK, start=1)}
 
@@ -102,7 +102,7 @@ NUMBERS: Mapping[str, int] = {rule: number for number, rule in enumerate(PACK, s
 def deadline_length(options: JudgeOptions, name: str, grade: str) -> Days:
     """Return the length of a named deadline for a grade under the active profile.
 
-    An ungraded record has the length of minor, `ofi` has the length of observation (CONTRACT.md 7).
+    An ungraded record has the length of minor, `ofi` has the length of observation (docs/contract.md 7).
     """
     key = {"": "minor", "ofi": "observation"}.get(grade, grade)
     length = options.deadlines.get(name, DEFAULT_DEADLINES[name]).get(key) or DEFAULT_DEADLINES[name][key]

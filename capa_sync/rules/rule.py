@@ -45,7 +45,7 @@ class Rule:
     Attributes:
         id, title: as in the file. clause: standard -> clause. mode: draft, quiet or warn.
         number: its number in the shipped pack, 0 for other rules.
-        applies_to, when, require: blocks whose members must all hold (CONTRACT.md 7).
+        applies_to, when, require: blocks whose members must all hold (docs/contract.md 7).
         severity: the rungs; the highest rung that holds counts.
         since: only changes on or after this date can break the rule.
         message, fix: the text depends on the state of the record; checked at load. cases: the tests in the file.

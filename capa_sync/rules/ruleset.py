@@ -11,7 +11,7 @@ from capa_sync.model.record import CapaRecord
 from capa_sync.model.settings import JudgeOptions
 from capa_sync.rules.context import Terms
 from capa_sync.rules.derived import open_record
-from capa_sync.rules.evaluate import judge, look_again
+from capa_sync.rules.evaluate import judge, next_due_at
 from capa_sync.rules.gates import Gates
 from capa_sync.rules.rule import Rule
 
@@ -67,9 +67,9 @@ class RuleSet:
         return ready
 
     @staticmethod
-    def look_again(verdicts: Iterable[Verdict]) -> datetime | None:
+    def next_due_at(verdicts: Iterable[Verdict]) -> datetime | None:
         """Return the earliest instant at which time alone may change a verdict of a record; None: never."""
-        return look_again(verdicts)
+        return next_due_at(verdicts)
 
     def reads(self) -> Mapping[str, frozenset[str]]:
         """Return rule id -> subjects that it reads, to find rules that can never run with a mapping."""

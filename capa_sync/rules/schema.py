@@ -1,4 +1,4 @@
-"""The form of a rule file: its keys, and how each key is read (CONTRACT.md 7)."""
+"""The form of a rule file: its keys, and how each key is read (docs/contract.md 7)."""
 
 from __future__ import annotations
 

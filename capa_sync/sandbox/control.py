@@ -41,7 +41,7 @@ class _Control:
             "clock": self._answer_clock,
             "requests": self._answer_requests,
             "reset-log": self._reset_log,
-            "knobs": self._answer_knobs,
+            "knobs": self._answer_settings,
             "act": lambda: {"result": self.tracker.act(self.payload)},
         }
         topic = topics.get(self.request.path.removeprefix(PREFIX))
@@ -63,9 +63,9 @@ class _Control:
         self.log.reset()
         return {"requests": []}
 
-    def _answer_knobs(self) -> dict[str, Any]:
-        self.tracker.set_knobs(self.payload)
-        return dataclasses.asdict(self.tracker.knobs)
+    def _answer_settings(self) -> dict[str, Any]:
+        self.tracker.set_settings(self.payload)
+        return dataclasses.asdict(self.tracker.settings)
 
 
 def _change_faults(method: str, payload: Any, faults: FaultPlan) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Reads which face (Jira Cloud or Data Center, ServiceNow) a file in the sandbox's format (CONTRACT.md 9) has."""
+"""Reads which face (Jira Cloud, Data Center, ServiceNow) a file in the sandbox's format has (docs/contract.md 9)."""
 
 from __future__ import annotations
 

@@ -121,11 +121,11 @@ class Tracker(ABC):
 
     Attributes:
         clock: the tracker's own clock.
-        knobs: the sandbox settings, a dataclass (page caps, traps, …); they may be changed at run time.
+        settings: the sandbox settings, a dataclass (page caps, traps, …); they may be changed at run time.
     """
 
     clock: SandboxClock
-    knobs: Any
+    settings: Any
 
     @abstractmethod
     def handle(self, request: Request) -> Reply:
@@ -139,16 +139,16 @@ class Tracker(ABC):
         """Carry out one order of `POST /_sandbox/act` (a scripted edit); a tracker may accept none."""
         raise KeyError("this tracker takes no orders")
 
-    def set_knobs(self, values: Mapping[str, Any]) -> None:
+    def set_settings(self, values: Mapping[str, Any]) -> None:
         """Set sandbox settings by name, all or none.
 
         Raises:
             KeyError: a name is unknown.
         """
-        known = {f.name for f in dataclasses.fields(self.knobs)}
+        known = {f.name for f in dataclasses.fields(self.settings)}
         for name in values:
             if name not in known:
                 message = f"unknown knob {name!r}; known: {', '.join(sorted(known))}"
                 raise KeyError(message)
         for name, value in values.items():
-            setattr(self.knobs, name, value)
+            setattr(self.settings, name, value)

@@ -1,4 +1,4 @@
-"""Finds the line of a key in a TOML file; no library returns it for a value (CONTRACT.md 4)."""
+"""Finds the line of a key in a TOML file; no library returns it for a value (docs/contract.md 4)."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """The retry policy of all sources: which requests are sent again, when, how often, and who waits.
 
 Reads are sent again after a lost connection, a time-out, 429, 500, 502, 503 and 504; writes never are, because a
-write whose answer was lost may have been applied (facts/jira.md 0.1). The client libraries' own retries are off.
+write whose answer was lost may have been applied (docs/jira.md 0.1). The client libraries' own retries are off.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ T = TypeVar("T")
 LONGEST_WAIT = timedelta(seconds=60)
 """A longer wait that a tracker asks for is respected, but no worker sleeps for it: the daemon stores its end."""
 RETRIED_STATUSES = frozenset({429, 500, 502, 503, 504})
-_FIRST_WAIT, _DOUBLINGS = 2.0, 4  # facts/jira.md 7: base 2 s, doubled, times U(0.7, 1.3)
+_FIRST_WAIT, _DOUBLINGS = 2.0, 4  # docs/jira.md 7: base 2 s, doubled, times U(0.7, 1.3)
 _log = logging.getLogger("capa_sync.sources")
 
 
@@ -52,7 +52,7 @@ def overload(
 
 
 def _scope(reason: str) -> str:
-    """Return what must wait (facts/jira.md 7): that endpoint, that ticket, or everything."""
+    """Return what must wait (docs/jira.md 7): that endpoint, that ticket, or everything."""
     return {"jira-burst-based": ENDPOINT, "jira-per-issue-on-write": TICKET}.get(reason.strip().lower(), ALL)
 
 

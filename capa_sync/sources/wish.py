@@ -65,7 +65,7 @@ def read_http_date(value: str | None) -> datetime | None:
 
 
 def _reset(value: str | None, now: datetime) -> timedelta | None:
-    """Read Jira's X-RateLimit-Reset (ISO 8601) or ServiceNow's (Unix seconds, facts/servicenow.md 6)."""
+    """Read Jira's X-RateLimit-Reset (ISO 8601) or ServiceNow's (Unix seconds, docs/servicenow.md 6)."""
     text = (value or "").strip()
     try:
         if not text.isdigit():
@@ -82,6 +82,6 @@ def _reset(value: str | None, now: datetime) -> timedelta | None:
 
 
 def _left(value: str | None) -> timedelta | None:
-    """Read the list of `RateLimit` (facts/jira.md 7): the longest `t` of a policy with nothing left (`r=0`)."""
+    """Read the list of `RateLimit` (docs/jira.md 7): the longest `t` of a policy with nothing left (`r=0`)."""
     found = [_LEFT.search(item) for item in (value or "").split(",") if _SPENT.search(item)]
     return max((timedelta(seconds=int(match[1])) for match in found if match), default=None)

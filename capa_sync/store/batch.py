@@ -9,7 +9,7 @@ from capa_sync.model.ticket import Presence, SourceTicket
 from capa_sync.ports import Parser
 from capa_sync.store import assembly
 from capa_sync.store.database import Database
-from capa_sync.store.kin import Kin
+from capa_sync.store.related import RelatedTickets
 from capa_sync.store.tickets import Tickets
 
 
@@ -28,7 +28,7 @@ class TicketBatch:
         self._unread = tickets.unread(source)
         self._children: dict[str, list[str]] = {ticket_id: [] for ticket_id in ids}
         numbers = self._read(ids, parser)
-        self._children |= Kin(db, source).of(numbers, ids)
+        self._children |= RelatedTickets(db, source).of(numbers, ids)
         self._read(sorted(self._children_named() - self._presence.keys()), parser)
 
     def _read(self, ids: Sequence[str], parser: Parser) -> dict[int, str]:

@@ -34,7 +34,7 @@ class JudgedRows(NamedTuple):
 
     ticket_id: str
     year: int
-    look_again: str | None
+    next_due_at: str | None
     findings: list[Params]
     verdicts: list[Params]
     register_row: Row
@@ -46,7 +46,7 @@ def judged_rows(
     source: str,
     ticket_id: str,
     year: int,
-    look_again: datetime | None,
+    next_due_at: datetime | None,
     *,
     findings: Iterable[Finding],
     verdicts: Iterable[Verdict],
@@ -58,7 +58,7 @@ def judged_rows(
     return JudgedRows(
         ticket_id,
         year,
-        optional_text(look_again),
+        optional_text(next_due_at),
         [finding_row(finding) for finding in findings],
         [verdict_row(source, ticket_id, verdict) for verdict in verdicts],
         register_row_of(source, ticket_id, columns),

@@ -1,6 +1,6 @@
 """The tables, as numbered forward-only steps; each step is one transaction and is recorded in the file.
 
-Primary tables hold data that no tracker and no computation can restore (CONTRACT.md 5); `rebuild` recreates
+Primary tables hold data that no tracker and no computation can restore (docs/contract.md 5); `rebuild` recreates
 the derived ones. A released step is never edited: every change is a new step.
 """
 

@@ -12,11 +12,11 @@ from typing import Self
 
 from capa_sync.errors import RegisterUnavailable
 from capa_sync.ports import Parser
-from capa_sync.store.agenda import Agenda
 from capa_sync.store.ahead import take_back_future
 from capa_sync.store.batch import TicketBatch
 from capa_sync.store.columns import instant_text
 from capa_sync.store.database import Database, Row
+from capa_sync.store.digests import digests_of
 from capa_sync.store.facts import Facts
 from capa_sync.store.findings import Findings
 from capa_sync.store.halts import Halts
@@ -24,12 +24,12 @@ from capa_sync.store.lock import RegisterLock, is_held_here
 from capa_sync.store.migrations import DERIVED, LEDGER, PRIMARY, STEPS
 from capa_sync.store.outbox import SqlOutbox
 from capa_sync.store.place import ensure_file, mark, refuse_new
+from capa_sync.store.queue import EvaluationQueue
 from capa_sync.store.records import Records
 from capa_sync.store.reports import Reports
 from capa_sync.store.requests import Requests
 from capa_sync.store.roles import Roles
 from capa_sync.store.runs import Runs
-from capa_sync.store.stamps import stamps_of
 from capa_sync.store.tickets import Tickets
 from capa_sync.store.views import VIEWS
 
@@ -55,7 +55,7 @@ class Register:
         self.requests = Requests(db)
         self.halts = Halts(db)
         self.records = Records(db)
-        self.agenda = Agenda(db)
+        self.queue = EvaluationQueue(db)
         self.reports = Reports(db)
         self.roles = Roles(db)
 
@@ -67,9 +67,9 @@ class Register:
         """Read mirrored tickets of one source with their children in a few statements, as they are now."""
         return TicketBatch(self._db, self.tickets, source, ticket_ids, parser)
 
-    def stamps(self, source: str, ticket_ids: Sequence[str]) -> dict[str, bytes]:
+    def digests(self, source: str, ticket_ids: Sequence[str]) -> dict[str, bytes]:
         """Return a digest per mirrored ticket of the content that its record depends on."""
-        return stamps_of(self._db, source, ticket_ids)
+        return digests_of(self._db, source, ticket_ids)
 
     def check_place(self) -> None:
         """Raise RegisterUnavailable when the file was deleted or replaced while it is open."""

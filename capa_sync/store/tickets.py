@@ -123,7 +123,7 @@ class Tickets:
         """Return whether a ticket is mirrored and present."""
         return self.presence(source, ticket_id) is Presence.PRESENT
 
-    def known_stamp(self, source: str, ticket_id: str) -> str | None:
+    def known_digest(self, source: str, ticket_id: str) -> str | None:
         """Return the digest of the newest record part of a ticket, None when it is not mirrored."""
         digest: str | None = self._db.value(
             """SELECT p.digest FROM mirror m JOIN part p ON p.nr = m.nr AND p.kind = 'record'

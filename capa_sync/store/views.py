@@ -1,4 +1,4 @@
-"""The public views (CONTRACT.md 5): first the contract's columns in order, then columns for pages and checks.
+"""The public views (docs/contract.md 5): first the contract's columns in order, then columns for pages and checks.
 
 Views are code, not data: an opened file gets the views of this version. The other views use `freshness`, `trouble`
 and `census_times`.

@@ -13,7 +13,7 @@ from pathlib import Path
 import uvicorn
 
 from capa_sync.errors import Problem, RegisterUnavailable, SettingsError
-from capa_sync.web.door import Door
+from capa_sync.web.guard import ViewGuard
 from capa_sync.web.site import RegisterSite
 
 START_SECONDS = 20.0
@@ -64,7 +64,7 @@ def serve_register(path: Path, listen: str, public_url: str = "") -> RegisterPag
         shown = f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
         hosts = frozenset({shown, f"localhost:{port}"} | ({address, "localhost"} if port == 80 else set()))
         config = uvicorn.Config(
-            Door(site.app(), hosts, public_url), log_level="warning", access_log=False, server_header=False
+            ViewGuard(site.app(), hosts, public_url), log_level="warning", access_log=False, server_header=False
         )
         server = uvicorn.Server(config)
         thread = threading.Thread(target=server.run, args=([bound],), name="register-page", daemon=True)

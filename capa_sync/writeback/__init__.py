@@ -6,8 +6,8 @@ from capa_sync.writeback.baseline import is_before_baseline
 from capa_sync.writeback.deliver import DeliveryReport, deliver_due
 from capa_sync.writeback.guard import ROLLING_DAY, Allowed, BrakePolicy, Cause, Counts, ReleaseLimit, Stopped, choose
 from capa_sync.writeback.plan import Target, TicketPlan, plan_ticket
+from capa_sync.writeback.reported import REPLACED
 from capa_sync.writeback.samples import sample_texts
-from capa_sync.writeback.told import REPLACED
 from capa_sync.writeback.withdrawal import plan_withdrawal
 
 __all__ = [

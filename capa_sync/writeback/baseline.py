@@ -1,4 +1,4 @@
-"""The baseline: tickets closed before this date are judged and shown, never written to (CONTRACT.md 4)."""
+"""The baseline: tickets closed before this date are judged and shown, never written to (docs/contract.md 4)."""
 
 from __future__ import annotations
 

@@ -25,9 +25,9 @@ from capa_sync.model.clock import Clock
 from capa_sync.model.write import Delivered, Write, WriteKind, WriteState
 from capa_sync.ports import Outbox, TicketWriter
 from capa_sync.writeback.backoff import wait
+from capa_sync.writeback.desired_state import is_open_point
 from capa_sync.writeback.plan import LEFT_IN_PEACE
-from capa_sync.writeback.standing import is_open_point
-from capa_sync.writeback.told import IN_PEACE, NOT_MISSED
+from capa_sync.writeback.reported import IN_PEACE, NOT_MISSED
 
 SHORTEST = timedelta(seconds=1)
 """Shortest wait before a retry, whatever time the tracker asks for."""
@@ -89,20 +89,20 @@ def deliver_due(
     `not_before`.
     """
     report = DeliveryReport()
-    courier = _Courier(source, outbox, writer, clock, checkpoint, report)
+    delivery = _Delivery(source, outbox, writer, clock, checkpoint, report)
     while due := outbox.due(source, clock.now()):
         for write in due:
             if stop.is_set():
                 report.is_interrupted = True
                 return report
-            courier.carry(write)
+            delivery.carry(write)
             if report.fault is not None:
                 return report
     return report
 
 
 @dataclass(frozen=True, slots=True)
-class _Courier:
+class _Delivery:
     """Delivers one write after another and records every step."""
 
     source: str

@@ -1,4 +1,4 @@
-"""The brakes (CONTRACT.md 4): whether planned writes of one source may be sent now; pure, decided from counts."""
+"""The brakes (docs/contract.md 4): may planned writes of one source be sent now? Pure, decided from counts."""
 
 from __future__ import annotations
 

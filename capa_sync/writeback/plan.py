@@ -12,16 +12,16 @@ from capa_sync.model.note import NoteMark
 from capa_sync.model.settings import WriteOptions
 from capa_sync.model.ticket import Presence
 from capa_sync.model.write import WarningText, Wording, Write, WriteKind, says_the_same
-from capa_sync.writeback.render import Voice, render, render_action, render_moved
-from capa_sync.writeback.standing import Standing, fingerprint, is_open_point, stand
-from capa_sync.writeback.told import Told
+from capa_sync.writeback.desired_state import DesiredState, desired_state_of, fingerprint, is_open_point
+from capa_sync.writeback.render import WordingContext, render, render_action, render_moved
+from capa_sync.writeback.reported import ReportedWrites
 
 NOTIFICATION_EVERY = timedelta(hours=24)
 """At most one notification per ticket in this time; 24 hours and no calendar day, so two cannot meet at midnight."""
 NOTIFIED = "people were notified within the last day"
 IN_DOUBT = "whether the last notification arrived is not known yet"
 LEFT_IN_PEACE = 2
-"""After so many deletions of our comment by a person nothing more is written on the ticket (CONTRACT.md 8)."""
+"""After so many deletions of our comment by a person nothing more is written on the ticket (docs/contract.md 8)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +82,7 @@ class TicketPlan:
 
     writes: tuple[Write, ...] = ()
     withdraw: tuple[str, ...] = ()
-    look_again: datetime | None = None
+    next_due_at: datetime | None = None
     withheld: str = ""
     learned: Mapping[str, Learned] = field(default_factory=dict)
     state: str = "clear"
@@ -110,17 +110,19 @@ def plan_ticket(
     """Plan the writes for one ticket from its latest episodes and from every write ever planned for it.
 
     `outcomes` are the present verdicts of the rules in warn mode. Where no point is open, they decide what the text
-    may say (CONTRACT.md 2). None: not known.
+    may say (docs/contract.md 2). None: not known.
     """
-    reported = Told(writes)
-    standing = stand([] if target.joined_to or target.is_action else findings, reported.points, outcomes)
-    planner = _Planner(target, standing, reported, now, options)
+    reported = ReportedWrites(writes)
+    desired_state = desired_state_of(
+        [] if target.joined_to or target.is_action else findings, reported.points, outcomes
+    )
+    planner = _Planner(target, desired_state, reported, now, options)
     if refusal := _refusal(target):
         return TicketPlan(
-            withdraw=planner.idle([]), state=standing.state, withheld=refusal, learned=planner.learned([])
+            withdraw=planner.idle([]), state=desired_state.state, withheld=refusal, learned=planner.learned([])
         )
     wanted = planner.wanted()
-    plan = TicketPlan(withdraw=planner.idle(wanted), state=standing.state, learned=planner.learned(wanted))
+    plan = TicketPlan(withdraw=planner.idle(wanted), state=desired_state.state, learned=planner.learned(wanted))
     if not wanted:
         return plan
     fresh = [write for write in wanted if not planner.is_reported(write)]
@@ -141,13 +143,13 @@ def _refusal(target: Target) -> str:
 def _postponed(plan: TicketPlan, fresh: list[Write], planner: _Planner) -> TicketPlan:
     """Postpone what must wait: every write while people edit, a second notification within a day."""
     if (rest := planner.unsettled()) > timedelta(0):
-        return replace(plan, withheld="a person edited the ticket a moment ago", look_again=planner.now + rest)
+        return replace(plan, withheld="a person edited the ticket a moment ago", next_due_at=planner.now + rest)
     until = planner.quiet_until()
     if until is None or not any(write.notifies for write in fresh):
         return replace(plan, writes=tuple(fresh))
     silent = tuple(write for write in fresh if not write.notifies)
     why = IN_DOUBT if planner.reported.has_unknown_notification else NOTIFIED
-    return replace(plan, writes=silent, withheld=why, look_again=until)
+    return replace(plan, writes=silent, withheld=why, next_due_at=until)
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,14 +157,14 @@ class _Planner:
     """The inputs of one plan; makes its writes."""
 
     target: Target
-    standing: Standing
-    reported: Told
+    desired_state: DesiredState
+    reported: ReportedWrites
     now: datetime
     options: WriteOptions
 
     def wanted(self) -> list[Write]:
         """Return the writes for the desired state of the ticket, those already reported included."""
-        if not self.reported.is_touched and not self.standing.shown:
+        if not self.reported.is_touched and not self.desired_state.shown:
             return []
         return list(self._servicenow() if self.options.kind == "servicenow" else self._jira())
 
@@ -235,38 +237,38 @@ class _Planner:
     def _jira(self) -> Iterable[Write]:
         """Yield the comment, the change of our labels, and the issue property."""
         is_gone = self._must_recreate()
-        if self.standing.shown or (self.reported.reached(WriteKind.COMMENT) and not is_gone):
+        if self.desired_state.shown or (self.reported.reached(WriteKind.COMMENT) and not is_gone):
             is_new = is_gone or not self.reported.has_comment
             yield self._write(WriteKind.COMMENT, self._facts(), text=self._text(), notifies=is_new)
         have = self.reported.labels(self.target.labels, self.target.read_at)
-        wanted = self.standing.labels
+        wanted = self.desired_state.labels
         if wanted != have:
             labels = self._make(WriteKind.LABELS, fingerprint(sorted(wanted)))
             yield replace(labels, labels_add=tuple(sorted(wanted - have)), labels_remove=tuple(sorted(have - wanted)))
-        rules = " ".join(finding.rule for finding in self.standing.shown)
-        fields = {"state": self.standing.state, "rules": rules}
+        rules = " ".join(finding.rule for finding in self.desired_state.shown)
+        fields = {"state": self.desired_state.state, "rules": rules}
         yield replace(self._write(WriteKind.PROPERTY, fields), fields=fields)
 
     def _servicenow(self) -> Iterable[Write]:
         """Yield the text and state fields if configured, and a work note if there is something new for people."""
         if self.options.text_field or self.options.state_field:
-            is_doubtful = not self.standing.shown and not self.standing.is_all_clear
-            state = {self.options.state_field: self.standing.state} if self.options.state_field else {}
+            is_doubtful = not self.desired_state.shown and not self.desired_state.is_all_clear
+            state = {self.options.state_field: self.desired_state.state} if self.options.state_field else {}
             fields = self._write(WriteKind.FIELDS, self._facts(), text=self._text())
             yield replace(fields, fields={} if is_doubtful else state)
         if self.options.work_notes and self._is_news():
-            episodes = " ".join(str(finding.episode) for finding in self.standing.shown)
+            episodes = " ".join(str(finding.episode) for finding in self.desired_state.shown)
             note = self._write(WriteKind.WORK_NOTE, self._facts() | {"episodes": episodes}, text=self._text())
-            points = {finding.rule: finding.severity for finding in self.standing.shown}
+            points = {finding.rule: finding.severity for finding in self.desired_state.shown}
             mark = NoteMark.of(self.target.ticket_id, note.id, points)
             yield replace(note, marker=mark.line, notifies=bool(points))
 
     def _is_news(self) -> bool:
         """Return whether a point is new or worse than in the last work note, or all is clear since that note."""
         last = self.reported.reached(WriteKind.WORK_NOTE)
-        if self.standing.shown:
-            return any(not self.reported.knows(finding, last) for finding in self.standing.shown)
-        return self.standing.is_all_clear and last is not None and any(map(is_open_point, last.points.values()))
+        if self.desired_state.shown:
+            return any(not self.reported.knows(finding, last) for finding in self.desired_state.shown)
+        return self.desired_state.is_all_clear and last is not None and any(map(is_open_point, last.points.values()))
 
     def _facts(self) -> dict[str, str]:
         """Return the facts in the ticket's text, by name."""
@@ -274,15 +276,19 @@ class _Planner:
             return {"joined": f"an action of {' '.join(self.target.action_of)}"}  # all texts have a fact of this name
         if self.target.joined_to:
             return {"joined": self.target.joined_to}
-        next_person = {"owner": self.target.owner_id} if self.standing.shown else {}
-        return {"joined": ""} | self.standing.facts | next_person
+        next_person = {"owner": self.target.owner_id} if self.desired_state.shown else {}
+        return {"joined": ""} | self.desired_state.facts | next_person
 
     def _text(self) -> WarningText:
         """Return the ticket's text."""
-        voice = Voice(self.now, self.options, self.target.owner)
+        wording_context = WordingContext(self.now, self.options, self.target.owner)
         if self.target.is_action:
-            return render_action(self.target.action_of, voice)
-        return render_moved(self.target.joined_to, voice) if self.target.joined_to else render(self.standing, voice)
+            return render_action(self.target.action_of, wording_context)
+        return (
+            render_moved(self.target.joined_to, wording_context)
+            if self.target.joined_to
+            else render(self.desired_state, wording_context)
+        )
 
     def _write(
         self,
@@ -294,7 +300,7 @@ class _Planner:
     ) -> Write:
         """Make a write with these facts."""
         write = self._make(kind, self.reported.content(kind, facts))
-        points = self.standing.points if text else {}
+        points = self.desired_state.points if text else {}
         return replace(write, facts=facts, text=text, points=points, notifies=notifies)
 
     def _make(self, kind: WriteKind, digest: str) -> Write:

@@ -10,7 +10,7 @@ from capa_sync.model.finding import Finding
 from capa_sync.model.settings import WriteOptions
 from capa_sync.model.write import Paragraph, Span, WarningText
 from capa_sync.writeback import sentences as say
-from capa_sync.writeback.standing import Calm, Standing
+from capa_sync.writeback.desired_state import Calm, DesiredState
 from capa_sync.writeback.wording import clean, day, minute, sentence
 
 MAX_POINTS = 5
@@ -19,7 +19,7 @@ _SENTENCE, _TITLE, _NAME, _REASON, _URL, _RULE = 400, 160, 60, 120, 300, 64
 
 
 @dataclass(frozen=True, slots=True)
-class Voice:
+class WordingContext:
     """What the text needs besides the findings: the instant of the write, the owner, and the options.
 
     `owner` is the accountable person's display name, "" when nobody is named.
@@ -30,20 +30,26 @@ class Voice:
     owner: str = ""
 
 
-def render(standing: Standing, voice: Voice) -> WarningText:
+def render(desired_state: DesiredState, wording_context: WordingContext) -> WarningText:
     """Return the text for a ticket: its open points, or why there are none; at most 5 points, 8,000 characters."""
-    head = _open_points(standing, voice) if standing.shown else [_nothing_open(standing, voice)]
-    return WarningText((*head, *_waived_points(standing.waived, voice), *_closing(standing, voice)))
+    head = (
+        _open_points(desired_state, wording_context)
+        if desired_state.shown
+        else [_nothing_open(desired_state, wording_context)]
+    )
+    return WarningText(
+        (*head, *_waived_points(desired_state.waived, wording_context), *_closing(desired_state, wording_context))
+    )
 
 
-def render_moved(key: str, voice: Voice) -> WarningText:
+def render_moved(key: str, wording_context: WordingContext) -> WarningText:
     """Return the text for a ticket whose record is now judged together with another one (`same_as`)."""
-    rest = _as_of(voice) + say.MOVED.format(key=clean(key, _NAME))
+    rest = _as_of(wording_context) + say.MOVED.format(key=clean(key, _NAME))
     return WarningText((Paragraph((Span(say.CHECK, bold=True), Span(rest))),))
 
 
-def _as_of(voice: Voice) -> str:
-    return say.AS_OF.format(instant=minute(voice.at, voice.options.timezone))
+def _as_of(wording_context: WordingContext) -> str:
+    return say.AS_OF.format(instant=minute(wording_context.at, wording_context.options.timezone))
 
 
 def _counted(count: int, singular: str, plural: str) -> str:
@@ -51,22 +57,25 @@ def _counted(count: int, singular: str, plural: str) -> str:
     return "" if count < 1 else singular if count == 1 else plural.format(count=count)
 
 
-def render_action(keys: Sequence[str], voice: Voice) -> WarningText:
+def render_action(keys: Sequence[str], wording_context: WordingContext) -> WarningText:
     """Return the text for a ticket that was a record and is now an action; `keys`: its records, which may be none."""
     named = f" of {clean(', '.join(keys), _TITLE)}" if keys else ""
-    rest = (
-        f" (as of {minute(voice.at, voice.options.timezone)}): this ticket is an action{named} now; it is not checked"
-    )
+    as_of = minute(wording_context.at, wording_context.options.timezone)
+    rest = f" (as of {as_of}): this ticket is an action{named} now; it is not checked"
     return WarningText((Paragraph((Span("Clause 10 check", bold=True), Span(f"{rest} by itself."))),))
 
 
-def _open_points(standing: Standing, voice: Voice) -> list[Paragraph]:
+def _open_points(desired_state: DesiredState, wording_context: WordingContext) -> list[Paragraph]:
     """Return the heading and the points, worst first."""
-    count = len(standing.shown)
+    count = len(desired_state.shown)
     heading = Span(_counted(count, say.TO_FIX_ONE, say.TO_FIX), bold=True)
-    points = [_point(finding) for finding in standing.shown[:MAX_POINTS]]
+    points = [_point(finding) for finding in desired_state.shown[:MAX_POINTS]]
     more = _counted(count - MAX_POINTS, say.MORE_ONE, say.MORE)
-    return [Paragraph((heading, Span(_as_of(voice)))), *points, *([Paragraph((Span(more),))] if more else [])]
+    return [
+        Paragraph((heading, Span(_as_of(wording_context)))),
+        *points,
+        *([Paragraph((Span(more),))] if more else []),
+    ]
 
 
 def _point(finding: Finding) -> Paragraph:
@@ -80,36 +89,39 @@ def _point(finding: Finding) -> Paragraph:
     return Paragraph(tuple(spans), numbered=True)
 
 
-def _nothing_open(standing: Standing, voice: Voice) -> Paragraph:
+def _nothing_open(desired_state: DesiredState, wording_context: WordingContext) -> Paragraph:
     """Return that nothing is open, and why: never more than was checked, never that the record conforms."""
-    fixed = _counted(standing.fixed, say.FIXED_ONE, say.FIXED)
-    fixed += _counted(standing.lapsed, say.LAPSED_ONE, say.LAPSED)
-    match standing.calm:
+    fixed = _counted(desired_state.fixed, say.FIXED_ONE, say.FIXED)
+    fixed += _counted(desired_state.lapsed, say.LAPSED_ONE, say.LAPSED)
+    match desired_state.calm:
         case Calm.CLEAR:
-            heading = say.CLEAR.format(day=day(voice.at, voice.options.timezone))
+            heading = say.CLEAR.format(day=day(wording_context.at, wording_context.options.timezone))
             return Paragraph((Span(heading, bold=True), Span(fixed + say.CALM)))
         case Calm.LAPSED:
-            return _quiet(say.NOTHING_APPLIES, voice, say.NOTHING_TO_DO)
+            return _quiet(say.NOTHING_APPLIES, wording_context, say.NOTHING_TO_DO)
         case Calm.UNCHECKED:
-            return _quiet(say.NOTHING_CHECKED, voice, fixed + _doubt(standing))
+            return _quiet(say.NOTHING_CHECKED, wording_context, fixed + _doubt(desired_state))
         case Calm.SO_FAR:
-            return _quiet(say.NO_WARNINGS, voice, fixed + _doubt(standing))
+            return _quiet(say.NO_WARNINGS, wording_context, fixed + _doubt(desired_state))
 
 
-def _quiet(heading: str, voice: Voice, rest: str) -> Paragraph:
-    return Paragraph((Span(heading, bold=True), Span(f"{_as_of(voice)}.{rest}")))
+def _quiet(heading: str, wording_context: WordingContext, rest: str) -> Paragraph:
+    return Paragraph((Span(heading, bold=True), Span(f"{_as_of(wording_context)}.{rest}")))
 
 
-def _doubt(standing: Standing) -> str:
-    rules = [clean(rule, _RULE) for rule in standing.unsure[:MAX_POINTS]]
+def _doubt(desired_state: DesiredState) -> str:
+    rules = [clean(rule, _RULE) for rule in desired_state.unsure[:MAX_POINTS]]
     if rules:
         return say.UNSURE.format(rules=", ".join(rules))
-    return say.OTHERS_UNSURE if standing.has_doubt else ""
+    return say.OTHERS_UNSURE if desired_state.has_doubt else ""
 
 
-def _waived_points(waived: Sequence[Finding], voice: Voice) -> list[Paragraph]:
+def _waived_points(waived: Sequence[Finding], wording_context: WordingContext) -> list[Paragraph]:
     """Return each waived finding with its end, its person and the reason."""
-    return [Paragraph((Span(_waived_point(finding, voice.options.timezone)),)) for finding in waived[:MAX_POINTS]]
+    return [
+        Paragraph((Span(_waived_point(finding, wording_context.options.timezone)),))
+        for finding in waived[:MAX_POINTS]
+    ]
 
 
 def _waived_point(finding: Finding, zone: str) -> str:
@@ -122,17 +134,22 @@ def _waived_point(finding: Finding, zone: str) -> str:
     )
 
 
-def _closing(standing: Standing, voice: Voice) -> list[Paragraph]:
+def _closing(desired_state: DesiredState, wording_context: WordingContext) -> list[Paragraph]:
     """Return who acts next, where to read more, and the rule ids in small print."""
-    url, rules = voice.options.public_url, [clean(finding.rule, _RULE) for finding in standing.shown[:MAX_POINTS]]
-    closing = [Paragraph((Span(_next_step(voice)),))] if standing.shown else []
+    url, rules = (
+        wording_context.options.public_url,
+        [clean(finding.rule, _RULE) for finding in desired_state.shown[:MAX_POINTS]],
+    )
+    closing = [Paragraph((Span(_next_step(wording_context)),))] if desired_state.shown else []
     if url and len(url) <= _URL:
-        closing.append(Paragraph((Span(say.DETAILS_OPEN if standing.shown else say.DETAILS), Span(url, href=url))))
+        closing.append(
+            Paragraph((Span(say.DETAILS_OPEN if desired_state.shown else say.DETAILS), Span(url, href=url)))
+        )
     small = [Paragraph((Span(say.RULES.format(rules=", ".join(rules)), small=True),))] if rules else []
     return [*closing, *small]
 
 
-def _next_step(voice: Voice) -> str:
-    owner, lead = clean(voice.owner, _NAME), clean(voice.options.isms_lead, _NAME)
+def _next_step(wording_context: WordingContext) -> str:
+    owner, lead = clean(wording_context.owner, _NAME), clean(wording_context.options.isms_lead, _NAME)
     who = say.NEXT_STEP.format(name=owner) if owner else say.NO_OWNER
     return who + say.QUESTIONS.format(name=lead.rstrip(".")) if lead else who

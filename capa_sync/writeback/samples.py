@@ -9,8 +9,8 @@ from datetime import UTC, datetime
 from capa_sync.model.finding import Finding, FindingState, Mode, Outcome, Severity
 from capa_sync.model.settings import WriteOptions
 from capa_sync.model.write import WarningText
-from capa_sync.writeback.render import Voice, render, render_moved
-from capa_sync.writeback.standing import stand
+from capa_sync.writeback.desired_state import desired_state_of
+from capa_sync.writeback.render import WordingContext, render, render_moved
 
 _AT = datetime(2026, 6, 4, 9, 15, tzinfo=UTC)
 _POINT = Finding(
@@ -44,12 +44,21 @@ def sample_texts() -> Iterator[tuple[str, WarningText]]:
     lead = WriteOptions(
         mode="on", timezone="Europe/London", isms_lead="M. Roy", public_url="https://capa.example.com"
     )
-    full, bare = Voice(_AT, lead, "A. Lee"), Voice(_AT, WriteOptions(mode="on", timezone="Europe/London"))
+    full, bare = (
+        WordingContext(_AT, lead, "A. Lee"),
+        WordingContext(_AT, WriteOptions(mode="on", timezone="Europe/London")),
+    )
     many = [replace(_POINT, rule=f"rule-{number}", number=number) for number in range(1, 8)]
-    yield "one point; nobody owns the ticket, no lead and no link are set", render(stand([_POINT], {}), bare)
-    yield "seven points", render(stand(many, {}), full)
-    yield "one point, another one set aside", render(stand([many[0], _WAIVED], {}), full)
-    yield "what was open is set aside", render(stand([_WAIVED], _REPORTED, {_POINT.rule: Outcome.BREACH}), full)
+    yield (
+        "one point; nobody owns the ticket, no lead and no link are set",
+        render(desired_state_of([_POINT], {}), bare),
+    )
+    yield "seven points", render(desired_state_of(many, {}), full)
+    yield "one point, another one set aside", render(desired_state_of([many[0], _WAIVED], {}), full)
+    yield (
+        "what was open is set aside",
+        render(desired_state_of([_WAIVED], _REPORTED, {_POINT.rule: Outcome.BREACH}), full),
+    )
     yield "joined to another ticket since", render_moved("CAPA-7", full)
     for state, reported, outcomes in (
         ("all clear", _REPORTED, {_POINT.rule: Outcome.OK}),
@@ -60,7 +69,7 @@ def sample_texts() -> Iterator[tuple[str, WarningText]]:
         ("no check applies any more", _REPORTED, {_POINT.rule: Outcome.NOT_APPLICABLE}),
     ):
         gone = [replace(_CLEARED, rule=rule) for rule in reported]
-        yield state, render(stand(gone, reported, outcomes), full)
+        yield state, render(desired_state_of(gone, reported, outcomes), full)
 
 
 def _reported(count: int) -> dict[str, str]:

@@ -8,9 +8,9 @@ from datetime import datetime
 from capa_sync.model.settings import WriteOptions
 from capa_sync.model.ticket import Presence
 from capa_sync.model.write import Write, WriteKind
+from capa_sync.writeback.desired_state import fingerprint
 from capa_sync.writeback.plan import Target, TicketPlan
-from capa_sync.writeback.standing import fingerprint
-from capa_sync.writeback.told import Told
+from capa_sync.writeback.reported import ReportedWrites
 
 _REACHABLE = (Presence.PRESENT, Presence.OUT_OF_SCOPE)
 """Presences of tickets that can still be written to."""
@@ -21,7 +21,7 @@ def plan_withdrawal(target: Target, writes: Sequence[Write], *, now: datetime, o
 
     The baseline and a person's deletions do not prevent it, and nobody is notified.
     """
-    reported = Told(writes)
+    reported = ReportedWrites(writes)
     if target.presence not in _REACHABLE:
         waiting = tuple(write_id for kind in WriteKind for write_id in reported.idle(kind, ""))
         return TicketPlan(withdraw=waiting, withheld=f"the ticket is {target.presence.value.replace('_', ' ')}")
@@ -32,7 +32,7 @@ def plan_withdrawal(target: Target, writes: Sequence[Write], *, now: datetime, o
     return TicketPlan(writes=fresh, withdraw=waiting)
 
 
-def _removals(target: Target, reported: Told, now: datetime, options: WriteOptions) -> Iterator[Write]:
+def _removals(target: Target, reported: ReportedWrites, now: datetime, options: WriteOptions) -> Iterator[Write]:
     """Yield one removal for each kind of write that is, or may be, on the ticket."""
     if options.kind == "servicenow":
         columns = [column for column in (options.text_field, options.state_field) if column]
@@ -48,7 +48,7 @@ def _removals(target: Target, reported: Told, now: datetime, options: WriteOptio
         yield _removal(target, reported, WriteKind.PROPERTY, now)
 
 
-def _may_carry(reported: Told, kind: WriteKind) -> bool:
+def _may_carry(reported: ReportedWrites, kind: WriteKind) -> bool:
     """Return whether the ticket has, or may have, content of this kind after our newest write of the kind."""
     newest = reported.last_reached(kind)
     return newest is not None and not (newest.is_removal and newest.delivered_at is not None)
@@ -56,7 +56,7 @@ def _may_carry(reported: Told, kind: WriteKind) -> bool:
 
 def _removal(
     target: Target,
-    reported: Told,
+    reported: ReportedWrites,
     kind: WriteKind,
     now: datetime,
     *,

@@ -17,7 +17,7 @@ _ENDS = (".", "!", "?", "…")
 def clean(text: str, limit: int) -> str:
     """Return untrusted text on one line, without control or direction characters, at most `limit` characters.
 
-    A text that imitates our own marker line (CONTRACT.md 8) loses its bracket: nobody can forge a marker.
+    A text that imitates our own marker line (docs/contract.md 8) loses its bracket: nobody can forge a marker.
     """
     line = " ".join(one_line(text).split())
     if "[" in line:

@@ -12,22 +12,22 @@ from pathlib import Path
 import pytest
 
 from capa_sync.sandbox.stories.script import Fill
-from tests.daemon.conftest import MakeDesk
-from tests.daemon.desk import Desk
-from tests.daemon.nursery import ROOT, Child
+from tests.daemon.conftest import MakeHarness
+from tests.daemon.fork_server import ROOT, Child
+from tests.daemon.harness import Harness
 
 
 @pytest.fixture(scope="module")
-def desk(shared_desk: MakeDesk) -> Desk:
+def harness(shared_harness: MakeHarness) -> Harness:
     """A ServiceNow with settings in order, which each test spoils on a copy."""
-    return shared_desk("servicenow", rules=("action-overdue",))
+    return shared_harness("servicenow", rules=("action-overdue",))
 
 
-def _spoiled(desk: Desk, name: str, old: str, new: str) -> str:
+def _spoiled(harness: Harness, name: str, old: str, new: str) -> str:
     """A copy of the settings with one thing wrong; its file name."""
-    text = desk.file.read_text()
+    text = harness.file.read_text()
     assert old in text
-    (desk.folder / name).write_text(text.replace(old, new, 1))
+    (harness.folder / name).write_text(text.replace(old, new, 1))
     return name
 
 
@@ -67,35 +67,39 @@ MISTAKES = {
 
 
 @pytest.mark.parametrize("mistake", MISTAKES)
-def test_a_wrong_setting_is_one_line_with_its_place_and_exit_2(desk: Desk, mistake: str) -> None:
+def test_a_wrong_setting_is_one_line_with_its_place_and_exit_2(harness: Harness, mistake: str) -> None:
     """Every mistake in the settings file names file and line, and how to mend it."""
     old, new, words = MISTAKES[mistake]
-    name = _spoiled(desk, f"{mistake.replace(' ', '-')}.toml", old, new)
-    _refused(desk.run("sync", "--config", name), 2, words)
+    name = _spoiled(harness, f"{mistake.replace(' ', '-')}.toml", old, new)
+    _refused(harness.run("sync", "--config", name), 2, words)
 
 
-def test_an_unknown_variable_is_named_with_what_was_meant(desk: Desk) -> None:
+def test_an_unknown_variable_is_named_with_what_was_meant(harness: Harness) -> None:
     """A misspelt CAPA_SYNC_ variable is no silence."""
-    done = desk.run("status", CAPA_SYNC_SOURCES__SERVICENOW__URI="http://x")
+    done = harness.run("status", CAPA_SYNC_SOURCES__SERVICENOW__URI="http://x")
     _refused(done, 2, "CAPA_SYNC_SOURCES__SERVICENOW__URI", "did you mean CAPA_SYNC_SOURCES__SERVICENOW__URL?")
 
 
-def test_a_missing_settings_file_is_one_line(desk: Desk) -> None:
+def test_a_missing_settings_file_is_one_line(harness: Harness) -> None:
     """The first thing that a new user meets is a sentence."""
-    _refused(desk.run("sync", "--config", "none.toml"), 2, "none.toml: there is no such settings file")
+    _refused(harness.run("sync", "--config", "none.toml"), 2, "none.toml: there is no such settings file")
 
 
-def test_broken_mapping_and_rules_are_told_together_each_with_its_line(desk: Desk) -> None:
+def test_broken_mapping_and_rules_are_told_together_each_with_its_line(harness: Harness) -> None:
     """One run tells every mistake of every file, a line each."""
     mapping = (ROOT / "mappings" / "servicenow-grc-issue.yaml").read_text()
-    (desk.folder / "bad.yaml").write_text(mapping.replace("  title: short_description", "  titel: short_description"))
-    shutil.copy(ROOT / "mappings" / "people.yaml", desk.folder)
-    (desk.folder / "badrules").mkdir()
+    (harness.folder / "bad.yaml").write_text(
+        mapping.replace("  title: short_description", "  titel: short_description")
+    )
+    shutil.copy(ROOT / "mappings" / "people.yaml", harness.folder)
+    (harness.folder / "badrules").mkdir()
     rule = (ROOT / "rules" / "action-overdue.yaml").read_text()
-    (desk.folder / "badrules" / "action-overdue.yaml").write_text(rule.replace("more than 1 day", "more than 1 moon"))
-    text = desk.file.read_text().replace(f"{ROOT}/mappings/servicenow-grc-issue.yaml", "bad.yaml")
-    (desk.folder / "bad.toml").write_text(text.replace('rules = ["rules"]', 'rules = ["badrules"]'))
-    done = desk.run("sync", "--config", "bad.toml")
+    (harness.folder / "badrules" / "action-overdue.yaml").write_text(
+        rule.replace("more than 1 day", "more than 1 moon")
+    )
+    text = harness.file.read_text().replace(f"{ROOT}/mappings/servicenow-grc-issue.yaml", "bad.yaml")
+    (harness.folder / "bad.toml").write_text(text.replace('rules = ["rules"]', 'rules = ["badrules"]'))
+    done = harness.run("sync", "--config", "bad.toml")
     assert done.code == 2
     told = done.err.splitlines()
     assert any("action-overdue.yaml:" in line and "moon" in line for line in told), done.err
@@ -103,152 +107,156 @@ def test_broken_mapping_and_rules_are_told_together_each_with_its_line(desk: Des
     assert all(".yaml:" in line for line in told)
 
 
-def test_a_misspelt_source_in_the_people_file_is_told_by_sync_and_plan(make_desk: MakeDesk) -> None:
+def test_a_misspelt_source_in_the_people_file_is_told_by_sync_and_plan(make_harness: MakeHarness) -> None:
     """One line on standard error with file, line and the nearest name; the verbs do their work all the same."""
-    desk = make_desk("servicenow", rules=("action-overdue",))
-    folder = desk.folder / "mappings"
+    harness = make_harness("servicenow", rules=("action-overdue",))
+    folder = harness.folder / "mappings"
     shutil.copytree(ROOT / "mappings", folder)
     people = folder / "people.yaml"
     people.write_text("people:\n  lee:\n    accounts:\n      servicnow: anna.lee\n")
-    text = desk.file.read_text()
+    text = harness.file.read_text()
     assert f"{ROOT}/mappings/" in text
-    desk.file.write_text(text.replace(f"{ROOT}/mappings/", "mappings/"))
+    harness.file.write_text(text.replace(f"{ROOT}/mappings/", "mappings/"))
     told = (
         "mapping: mappings/people.yaml:4: the settings have no source 'servicnow', so its accounts count for nobody"
     )
     for verb in ("sync", "plan"):
-        done = desk.run(verb)
+        done = harness.run(verb)
         assert done.code == 0, done.err
         assert [line for line in done.err.splitlines() if "servicnow" in line] == [
             f"{told}; did you mean 'servicenow'?"
         ]
 
 
-def test_a_rule_that_fails_its_own_tests_judges_nothing(desk: Desk) -> None:
+def test_a_rule_that_fails_its_own_tests_judges_nothing(harness: Harness) -> None:
     """Right before it may write: a rule file whose tests say otherwise is refused with the line of the test."""
-    (desk.folder / "failing").mkdir()
+    (harness.folder / "failing").mkdir()
     rule = (ROOT / "rules" / "action-overdue.yaml").read_text()
-    file = desk.folder / "failing" / "action-overdue.yaml"
+    file = harness.folder / "failing" / "action-overdue.yaml"
     file.write_text(rule.replace("overdue by more than 1 day\n", "overdue by more than 3 days\n"))
-    text = desk.file.read_text().replace('rules = ["rules"]', 'rules = ["failing"]')
-    (desk.folder / "failing.toml").write_text(text)
+    text = harness.file.read_text().replace('rules = ["rules"]', 'rules = ["failing"]')
+    (harness.folder / "failing.toml").write_text(text)
     for verb in ("sync", "plan", "run"):
-        done = desk.run(verb, "--config", "failing.toml")
+        done = harness.run(verb, "--config", "failing.toml")
         assert done.code == 2
         told = done.err.splitlines()
         assert told
         assert all("failing/action-overdue.yaml:" in line and "expected" in line for line in told), done.err
     file.write_text(file.read_text().replace("mode: warn", "mode: draft"))
-    assert desk.run("plan", "--config", "failing.toml").code == 0, "a draft never judges"
+    assert harness.run("plan", "--config", "failing.toml").code == 0, "a draft never judges"
 
 
-def test_unknown_verbs_options_and_names_are_one_line(desk: Desk) -> None:
+def test_unknown_verbs_options_and_names_are_one_line(harness: Harness) -> None:
     """The command line itself answers in one line."""
-    _refused(desk.run("synk"), 2, "synk")
-    _refused(desk.run("sync", "--source", "jira"), 2, "there is no source 'jira'; the settings name: servicenow")
-    _refused(desk.run("plan", "--source", "jira"), 2, "there is no source 'jira'; the settings name: servicenow")
-    _refused(desk.run("sync", "--release", "some"), 2, "--release takes a number of tickets or `all`, not 'some'")
+    _refused(harness.run("synk"), 2, "synk")
+    _refused(harness.run("sync", "--source", "jira"), 2, "there is no source 'jira'; the settings name: servicenow")
+    _refused(harness.run("plan", "--source", "jira"), 2, "there is no source 'jira'; the settings name: servicenow")
+    _refused(harness.run("sync", "--release", "some"), 2, "--release takes a number of tickets or `all`, not 'some'")
 
 
 # --- 6: the register -----------------------------------------------------------------------------------------------
-def test_a_register_that_is_none_is_left_alone(desk: Desk) -> None:
+def test_a_register_that_is_none_is_left_alone(harness: Harness) -> None:
     """A file of something else under the register's name is one line and exit 6, and stays as it is."""
-    other = desk.folder / "notes.db"
+    other = harness.folder / "notes.db"
     other.write_bytes(b"these are my notes, no register\n" * 40)
     for verb in ("sync", "run", "status", "explain"):
         arguments = (verb, "X-1") if verb == "explain" else (verb,)
-        _refused(desk.run(*arguments, CAPA_SYNC_REGISTER=str(other)), 6, "not a register (no SQLite file)")
+        _refused(harness.run(*arguments, CAPA_SYNC_REGISTER=str(other)), 6, "not a register (no SQLite file)")
     assert other.read_bytes() == b"these are my notes, no register\n" * 40
 
 
-def test_no_register_yet_is_one_line_for_verbs_that_only_look(desk: Desk) -> None:
+def test_no_register_yet_is_one_line_for_verbs_that_only_look(harness: Harness) -> None:
     """`status` and `explain` make no register."""
     for arguments in (("status",), ("explain", "X-1"), ("retry",)):
         _refused(
-            desk.run(*arguments, CAPA_SYNC_REGISTER="none.db"),
+            harness.run(*arguments, CAPA_SYNC_REGISTER="none.db"),
             6,
             "none.db: there is no register yet; run `capa-sync sync` first",
         )
-    assert not (desk.folder / "none.db").exists()
+    assert not (harness.folder / "none.db").exists()
 
 
-def test_a_folder_that_is_not_there_is_exit_6(desk: Desk) -> None:
+def test_a_folder_that_is_not_there_is_exit_6(harness: Harness) -> None:
     """A register in a missing folder is one line."""
-    _refused(desk.run("sync", CAPA_SYNC_REGISTER="nowhere/register.db"), 6, "nowhere/register.db")
+    _refused(harness.run("sync", CAPA_SYNC_REGISTER="nowhere/register.db"), 6, "nowhere/register.db")
 
 
 @pytest.mark.skipif(not Path("/sys/kernel").is_dir(), reason="needs a folder where nobody may write, root included")
-def test_a_read_only_folder_is_exit_6(desk: Desk) -> None:
+def test_a_read_only_folder_is_exit_6(harness: Harness) -> None:
     """A folder that takes no new file is one line."""
-    _refused(desk.run("sync", CAPA_SYNC_REGISTER="/sys/kernel/register.db"), 6, "/sys/kernel/register.db", "denied")
+    _refused(
+        harness.run("sync", CAPA_SYNC_REGISTER="/sys/kernel/register.db"), 6, "/sys/kernel/register.db", "denied"
+    )
 
 
 @pytest.mark.parametrize("room", [90_000, 200_000, 400_000])
-def test_a_full_disk_is_exit_6_and_leaves_no_half_written_state(make_desk: MakeDesk, room: int) -> None:
+def test_a_full_disk_is_exit_6_and_leaves_no_half_written_state(make_harness: MakeHarness, room: int) -> None:
     """Files may grow to so many bytes and no further, wherever that hits; afterwards all goes on."""
-    desk = make_desk("jira", rules=("root-cause-before-action",))
+    harness = make_harness("jira", rules=("root-cause-before-action",))
     for number in range(12):
-        desk.tell_broken("jira", f"broken {number}")
-    full = desk.run("sync", "--release", "all", limits={"RLIMIT_FSIZE": room})
+        harness.tell_broken("jira", f"broken {number}")
+    full = harness.run("sync", "--release", "all", limits={"RLIMIT_FSIZE": room})
     assert full.code == 6, full.err
     (line,) = [each for each in full.err.splitlines() if not each.startswith("jira: ")]
-    assert line.startswith(str(desk.register_file))
+    assert line.startswith(str(harness.register_file))
     assert "disk" in line
-    desk.sync()
-    comments = [len(desk.picture("jira", f"broken {number}")["comments"]) for number in range(12)]
+    harness.sync()
+    comments = [len(harness.picture("jira", f"broken {number}")["comments"]) for number in range(12)]
     assert comments == [1] * 12
-    assert {row["state"] for row in desk.rows("v_writes")} == {"delivered"}
+    assert {row["state"] for row in harness.rows("v_writes")} == {"delivered"}
 
 
 # --- 4 and 1 -------------------------------------------------------------------------------------------------------
-def test_a_safety_stop_is_exit_4_and_names_cause_and_release(make_desk: MakeDesk) -> None:
+def test_a_safety_stop_is_exit_4_and_names_cause_and_release(make_harness: MakeHarness) -> None:
     """The first activation, then a flood: nothing is written, the message says why and how to go on."""
-    desk = make_desk("jira", write_back='mode = "on"\nmax_new_comments_per_day = 2')
-    desk.tell_broken("jira", "one")
-    first = desk.run("sync")
+    harness = make_harness("jira", write_back='mode = "on"\nmax_new_comments_per_day = 2')
+    harness.tell_broken("jira", "one")
+    first = harness.run("sync")
     assert first.code == 4
     assert "this register has never written before; 1 ticket would be written to" in first.err
     assert "capa-sync sync --release" in first.err
-    assert desk.writes() == []
-    desk.sync()
+    assert harness.writes() == []
+    harness.sync()
     for story in ("two", "three"):
-        desk.tell_broken("jira", story, days=0)
-    flood = desk.run("sync")
+        harness.tell_broken("jira", story, days=0)
+    flood = harness.run("sync")
     assert flood.code == 4
     assert "2 new comments on top of 1 in the last 24 hours, more than max_new_comments_per_day = 2" in flood.err
-    assert desk.run("sync").code == 4, "many small cycles do not slip past"
-    assert desk.picture("jira", "two")["comments"] == []
-    assert "held back on jira: 2 tickets, too many comments; look at `capa-sync plan`" in desk.run("status").out
+    assert harness.run("sync").code == 4, "many small cycles do not slip past"
+    assert harness.picture("jira", "two")["comments"] == []
+    assert "held back on jira: 2 tickets, too many comments; look at `capa-sync plan`" in harness.run("status").out
 
 
-def test_fail_on_is_exit_1_from_that_severity_on(make_desk: MakeDesk) -> None:
+def test_fail_on_is_exit_1_from_that_severity_on(make_harness: MakeHarness) -> None:
     """Without --fail-on findings are no failure; with it they are from the severity on."""
-    desk = make_desk("servicenow", write_back='mode = "off"')
-    desk.tell_broken("servicenow")
-    assert desk.run("sync").code == 0
-    assert desk.run("sync", "--fail-on", "high").code == 1
-    assert desk.writes() == []
-    desk.tell("servicenow", "broken", Fill({"root_cause": "Nobody is told when a reviewer leaves the company."}))
-    desk.tell("servicenow", "broken", Fill({"action_text": "Name a deputy, and tell the lead of each leaver"}))
-    assert desk.run("sync", "--fail-on", "high").code == 0
+    harness = make_harness("servicenow", write_back='mode = "off"')
+    harness.tell_broken("servicenow")
+    assert harness.run("sync").code == 0
+    assert harness.run("sync", "--fail-on", "high").code == 1
+    assert harness.writes() == []
+    harness.tell("servicenow", "broken", Fill({"root_cause": "Nobody is told when a reviewer leaves the company."}))
+    harness.tell("servicenow", "broken", Fill({"action_text": "Name a deputy, and tell the lead of each leaver"}))
+    assert harness.run("sync", "--fail-on", "high").code == 0
 
 
 # --- the real command ----------------------------------------------------------------------------------------------
-def test_the_module_itself_behaves_as_the_forked_children_do(desk: Desk) -> None:
+def test_the_module_itself_behaves_as_the_forked_children_do(harness: Harness) -> None:
     """`python -m capa_sync` in a fresh interpreter: the same line and code; SIGINT ends it in peace."""
     command = [sys.executable, "-m", "capa_sync"]
-    env = {**desk.env, "PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])}
+    env = {**harness.env, "PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])}
     done = subprocess.run(
         [*command, "sync", "--config", "none.toml"],
         capture_output=True,
         text=True,
-        cwd=desk.folder,
+        cwd=harness.folder,
         env=env,
         check=False,
     )
     assert done.returncode == 2
     assert done.stderr.count("\n") == 1
-    with subprocess.Popen([*command, "run"], stderr=subprocess.PIPE, text=True, cwd=desk.folder, env=env) as running:
+    with subprocess.Popen(
+        [*command, "run"], stderr=subprocess.PIPE, text=True, cwd=harness.folder, env=env
+    ) as running:
         assert running.stderr is not None
         for line in running.stderr:
             if "cycle_finished" in line:

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 import requests
 
-from tests.daemon.nursery import ROOT
+from tests.daemon.fork_server import ROOT
 
 
 @pytest.fixture(scope="module")

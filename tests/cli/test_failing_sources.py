@@ -8,48 +8,48 @@ from typing import Any
 
 import pytest
 
-from tests.daemon.conftest import MakeDesk
-from tests.daemon.desk import NOW, Desk
-from tests.daemon.nursery import Child
+from tests.daemon.conftest import MakeHarness
+from tests.daemon.fork_server import Child
+from tests.daemon.harness import NOW, Harness
 
 SEARCH = (".*", r"/search(/jql)?(\?|$)")
 
 
 @pytest.fixture(scope="module")
-def desk(shared_desk: MakeDesk) -> Desk:
+def harness(shared_harness: MakeHarness) -> Harness:
     """All three trackers, read once."""
-    desk = shared_desk(rules=("root-cause-before-action",))
-    for source in desk.names:
-        desk.tell_clean(source)
-    desk.sync()
-    return desk
+    harness = shared_harness(rules=("root-cause-before-action",))
+    for source in harness.names:
+        harness.tell_clean(source)
+    harness.sync()
+    return harness
 
 
-def _settings(desk: Desk, old: str, new: str) -> Callable[[], list[str]]:
+def _settings(harness: Harness, old: str, new: str) -> Callable[[], list[str]]:
     def spoil() -> list[str]:
-        text = desk.write_settings()
+        text = harness.write_settings()
         assert old in text
-        (desk.folder / "spoiled.toml").write_text(text.replace(old, new))
+        (harness.folder / "spoiled.toml").write_text(text.replace(old, new))
         return ["--config", "spoiled.toml"]
 
     return spoil
 
 
 def _fault(
-    desk: Desk, source: str, kind: str, match: tuple[str, str] = SEARCH, **more: Any
+    harness: Harness, source: str, kind: str, match: tuple[str, str] = SEARCH, **more: Any
 ) -> Callable[[], list[str]]:
     def spoil() -> list[str]:
-        desk.servers[source].faults.add(kind, match, times=None, **more)
+        harness.servers[source].faults.add(kind, match, times=None, **more)
         return []
 
     return spoil
 
 
-def _variable(_desk: Desk, name: str) -> Callable[[], dict[str, str]]:
+def _variable(_harness: Harness, name: str) -> Callable[[], dict[str, str]]:
     return lambda: {name: "wrong"}
 
 
-CASES: dict[str, tuple[str, Callable[[Desk], Callable[[], Any]], str]] = {
+CASES: dict[str, tuple[str, Callable[[Harness], Callable[[], Any]], str]] = {
     "wrong password": ("servicenow", lambda d: _variable(d, "SERVICENOW_PASSWORD"), "was not accepted (401)"),
     "no permission": (
         "jira",
@@ -69,11 +69,11 @@ CASES: dict[str, tuple[str, Callable[[Desk], Callable[[], Any]], str]] = {
 }
 
 
-def _cursors(desk: Desk) -> list[Any]:
-    return desk.tables()["cursor"]
+def _cursors(harness: Harness) -> list[Any]:
+    return harness.tables()["cursor"]
 
 
-def _demand(desk: Desk, done: Child, source: str, words: str) -> None:
+def _demand(harness: Harness, done: Child, source: str, words: str) -> None:
     """Exit 3; one line for the source, none for another, and nothing of Python."""
     assert done.code == 3, done.out + done.err
     told = [line for line in done.err.splitlines() if "problem: " in line]
@@ -86,8 +86,8 @@ def _demand(desk: Desk, done: Child, source: str, words: str) -> None:
     for secret in ("sandbox-token", "Basic ", "Bearer "):
         assert secret not in done.out + done.err
     as_of = {line.partition(":")[0] for line in done.out.splitlines() if "judged" in line}
-    assert as_of == set(desk.names), "every source is told of"
-    status = desk.run("status")
+    assert as_of == set(harness.names), "every source is told of"
+    status = harness.run("status")
     assert status.code == 3
     (problem,) = [line for line in status.out.splitlines() if "problem:" in line]
     assert words.lower() in problem.lower()
@@ -95,34 +95,34 @@ def _demand(desk: Desk, done: Child, source: str, words: str) -> None:
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_one_clear_line_exit_3_and_the_cursor_stays(desk: Desk, case: str) -> None:
+def test_one_clear_line_exit_3_and_the_cursor_stays(harness: Harness, case: str) -> None:
     """Each fault that waiting cannot cure; afterwards the source is read as before."""
     source, prepare, words = CASES[case]
-    before = _cursors(desk)
-    spoiled = prepare(desk)()
+    before = _cursors(harness)
+    spoiled = prepare(harness)()
     arguments = spoiled if isinstance(spoiled, list) else []
     env = spoiled if isinstance(spoiled, dict) else {}
     try:
-        _demand(desk, desk.run("sync", *arguments, **env), source, words)
-        assert _cursors(desk) == before
+        _demand(harness, harness.run("sync", *arguments, **env), source, words)
+        assert _cursors(harness) == before
     finally:
-        desk.servers[source].faults.clear()
-    healed = desk.run("sync")
+        harness.servers[source].faults.clear()
+    healed = harness.run("sync")
     assert healed.code == 0
-    assert "problem" not in desk.run("status").out
+    assert "problem" not in harness.run("status").out
 
 
 @pytest.mark.slow
-def test_what_may_pass_is_tried_for_a_while_then_told_in_one_line(make_desk: MakeDesk) -> None:
+def test_what_may_pass_is_tried_for_a_while_then_told_in_one_line(make_harness: MakeHarness) -> None:
     """A proxy's error page and a refused connection are tried again for half a minute, side by side here."""
-    desk = make_desk(rules=("root-cause-before-action",))
-    for source in desk.names:
-        desk.tell_clean(source)
-    desk.servers["jira"].faults.add("proxy_error", SEARCH, times=None)
-    port = str(desk.servers["jira-dc"].port)
-    (desk.folder / "refused.toml").write_text(desk.write_settings().replace(f":{port}", ":9"))
-    proxied = desk.start("sync", "--source", "jira", "--json")
-    refused = desk.start(
+    harness = make_harness(rules=("root-cause-before-action",))
+    for source in harness.names:
+        harness.tell_clean(source)
+    harness.servers["jira"].faults.add("proxy_error", SEARCH, times=None)
+    port = str(harness.servers["jira-dc"].port)
+    (harness.folder / "refused.toml").write_text(harness.write_settings().replace(f":{port}", ":9"))
+    proxied = harness.start("sync", "--source", "jira", "--json")
+    refused = harness.start(
         "sync", "--source", "jira-dc", "--json", "--config", "refused.toml", CAPA_SYNC_REGISTER="other.db"
     )
     for child, words in (
@@ -133,7 +133,7 @@ def test_what_may_pass_is_tried_for_a_while_then_told_in_one_line(make_desk: Mak
         assert words in child.out
         assert "<html" not in child.out
         assert child.err.count("\n") <= 1, child.err
-    assert desk.run("sync", "--source", "servicenow").code == 0
+    assert harness.run("sync", "--source", "servicenow").code == 0
 
 
 REFUSING = {
@@ -145,18 +145,18 @@ REFUSING = {
 
 @pytest.mark.parametrize("source", REFUSING)
 @pytest.mark.parametrize("status", [403, 500])
-def test_a_sync_that_could_not_write_ends_with_3(make_desk: MakeDesk, source: str, status: int) -> None:
+def test_a_sync_that_could_not_write_ends_with_3(make_harness: MakeHarness, source: str, status: int) -> None:
     """A write that is refused, or of unknown fate, is told with its number; once it is made the exit is 0 again."""
-    desk = make_desk(source, rules=("root-cause-before-action",))
-    desk.tell_broken(source)
-    desk.servers[source].faults.add(
+    harness = make_harness(source, rules=("root-cause-before-action",))
+    harness.tell_broken(source)
+    harness.servers[source].faults.add(
         "answer", REFUSING[source], status=status, answer='{"errorMessages": []}', times=None
     )
-    done = desk.run("sync", "--release", "all")
+    done = harness.run("sync", "--release", "all")
     assert done.code == 3, done.out + done.err
     assert "could not be made" in done.err
-    desk.servers[source].faults.clear()
-    desk.set_clock(NOW + timedelta(hours=3))
-    assert desk.run("retry").code == 0
-    assert desk.run("sync").code == 0
-    assert "could not be made" not in desk.run("sync").err
+    harness.servers[source].faults.clear()
+    harness.set_clock(NOW + timedelta(hours=3))
+    assert harness.run("retry").code == 0
+    assert harness.run("sync").code == 0
+    assert "could not be made" not in harness.run("sync").err

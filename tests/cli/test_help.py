@@ -13,7 +13,7 @@ import pytest
 
 from capa_sync.cli.app import cli
 from capa_sync.cli.verbs import VerbCommand, VerbGroup
-from tests.daemon.nursery import ROOT
+from tests.daemon.fork_server import ROOT
 
 COMPLETE = "_CAPA_SYNC_COMPLETE"
 START = "from capa_sync.cli.app import main; main()"

@@ -18,7 +18,7 @@ from capa_sync.errors import Problem, UserError
 from capa_sync.mapping.loader import load_mapping
 from capa_sync.rules.loader import load_rules
 from capa_sync.settings import load_settings
-from tests.daemon.nursery import ROOT
+from tests.daemon.fork_server import ROOT
 
 MEBIBYTE = 1_048_576
 BOMB = "a: &a [x,x,x,x,x,x,x,x,x]\n" + "".join(

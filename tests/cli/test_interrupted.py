@@ -7,16 +7,16 @@ import threading
 
 import pytest
 
-from tests.daemon.conftest import MakeDesk
+from tests.daemon.conftest import MakeHarness
 
 
 @pytest.mark.parametrize("verb", ["sync", "plan"])
-def test_a_verb_that_is_interrupted_ends_with_130_and_says_so(make_desk: MakeDesk, verb: str) -> None:
+def test_a_verb_that_is_interrupted_ends_with_130_and_says_so(make_harness: MakeHarness, verb: str) -> None:
     """Not with 0, which would say that all was read and written."""
-    desk = make_desk("jira")
-    desk.tell_broken("jira")
-    hang = desk.servers["jira"].faults.add("delay", ("POST|GET", "/search/jql"), seconds=120)
-    child = desk.start(verb)
+    harness = make_harness("jira")
+    harness.tell_broken("jira")
+    hang = harness.servers["jira"].faults.add("delay", ("POST|GET", "/search/jql"), seconds=120)
+    child = harness.start(verb)
     wait = threading.Event()
     while not hang.hits:
         assert not child.ended.is_set(), child.err
@@ -25,6 +25,6 @@ def test_a_verb_that_is_interrupted_ends_with_130_and_says_so(make_desk: MakeDes
     assert child.code == 130
     assert child.err.splitlines()[-1].startswith("stopped")
     assert "Traceback" not in child.err
-    desk.servers["jira"].faults.clear()
-    desk.sync()
-    assert desk.run("status").code == 0
+    harness.servers["jira"].faults.clear()
+    harness.sync()
+    assert harness.run("status").code == 0

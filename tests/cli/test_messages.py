@@ -9,55 +9,55 @@ import pytest
 from capa_sync.sandbox.jira import API_EMAIL
 from capa_sync.sandbox.servicenow import INTEGRATION_USER
 from capa_sync.sandbox.stories.script import ChangeStage, Create
-from tests.daemon.conftest import MakeDesk
-from tests.daemon.desk import FACTS, NOW, Desk
+from tests.daemon.conftest import MakeHarness
+from tests.daemon.harness import FACTS, NOW, Harness
 
 RULES = ("root-cause-before-action",)
 
 
 @pytest.fixture(scope="module")
-def desk(shared_desk: MakeDesk) -> Desk:
+def harness(shared_harness: MakeHarness) -> Harness:
     """One ticket to warn on and three in a status that the mapping does not list, read by a daemon."""
-    desk = shared_desk("jira", rules=RULES)
-    desk.tell_broken("jira")
+    harness = shared_harness("jira", rules=RULES)
+    harness.tell_broken("jira")
     for story in ("odd-1", "odd-2", "odd-3"):
-        desk.tell("jira", story, Create({**FACTS, "title": story}))
-        desk.tell("jira", story, ChangeStage("under discussion"))
-    desk.set_clock(NOW + timedelta(hours=2))
-    return desk
+        harness.tell("jira", story, Create({**FACTS, "title": story}))
+        harness.tell("jira", story, ChangeStage("under discussion"))
+    harness.set_clock(NOW + timedelta(hours=2))
+    return harness
 
 
 # --- before anything is read ---------------------------------------------------------------------------------------
 @pytest.mark.parametrize("verb", ["plan", "sync", "run", "status", "explain X-1", "retry", "serve", "pause"])
-def test_without_settings_each_verb_names_init(desk: Desk, verb: str) -> None:
+def test_without_settings_each_verb_names_init(harness: Harness, verb: str) -> None:
     """The way out stands in the one line."""
-    done = desk.run(*verb.split(), "--config", "none.toml")
+    done = harness.run(*verb.split(), "--config", "none.toml")
     assert done.code == 2
     assert "there is no such settings file; run `capa-sync init FOLDER`" in done.err
     assert done.err.count("\n") == 1
 
 
 @pytest.mark.parametrize("verb", ["status", "explain X-1", "retry", "pause", "rebuild"])
-def test_without_a_register_each_verb_names_sync(make_desk: MakeDesk, verb: str) -> None:
+def test_without_a_register_each_verb_names_sync(make_harness: MakeHarness, verb: str) -> None:
     """And none of them makes one."""
-    desk = make_desk("jira", rules=RULES)
-    done = desk.run(*verb.split())
+    harness = make_harness("jira", rules=RULES)
+    done = harness.run(*verb.split())
     assert done.code == 6
     assert "run `capa-sync sync` first" in done.err
-    assert not desk.register_file.exists()
+    assert not harness.register_file.exists()
 
 
-def test_all_missing_variables_are_named_at_once(make_desk: MakeDesk) -> None:
+def test_all_missing_variables_are_named_at_once(make_harness: MakeHarness) -> None:
     """Those of every source, and those of hints."""
-    desk = make_desk("jira", "servicenow", rules=RULES)
+    harness = make_harness("jira", "servicenow", rules=RULES)
     text = (
-        desk.write_settings()
+        harness.write_settings()
         .replace('"JIRA_TOKEN"', '"FIRST_TOKEN"')
         .replace('"SERVICENOW_PASSWORD"', '"A_PASSWORD"')
     )
     text = text.replace('kind = "jira"', 'kind = "jira"\nhint_secret_env = "A_HINT_SECRET"')
-    desk.file.write_text(f'{text}\n[hints]\nlisten = "127.0.0.1:8766"\n', encoding="utf-8")
-    done = desk.run("sync")
+    harness.file.write_text(f'{text}\n[hints]\nlisten = "127.0.0.1:8766"\n', encoding="utf-8")
+    done = harness.run("sync")
     assert done.code == 2
     assert len(done.err.splitlines()) == 3
     for name in ("FIRST_TOKEN", "A_PASSWORD", "A_HINT_SECRET"):
@@ -76,61 +76,61 @@ def test_all_missing_variables_are_named_at_once(make_desk: MakeDesk) -> None:
         ("CAPA_SYNC_BASELINE", "soon", "write a date, as in 2026-01-01"),
     ],
 )
-def test_a_wrong_value_is_answered_with_a_right_one(desk: Desk, key: str, value: str, words: str) -> None:
+def test_a_wrong_value_is_answered_with_a_right_one(harness: Harness, key: str, value: str, words: str) -> None:
     """No pattern, and no word of the library that found it."""
-    done = desk.run("status", **{key: value})
+    done = harness.run("status", **{key: value})
     assert done.code == 2
     assert words in done.err
     assert not any(word in done.err for word in ("pattern", "nput should", "^", "parse"))
 
 
 # --- the starter ---------------------------------------------------------------------------------------------------
-def test_the_starter_says_nothing_of_itself(make_desk: MakeDesk) -> None:
+def test_the_starter_says_nothing_of_itself(make_harness: MakeHarness) -> None:
     """As `init` wrote it, but for where the trackers are: the mapping and the people file give no cause to warn."""
-    desk = make_desk("jira", "servicenow")
-    assert desk.run("init", "fresh").code == 0
-    servers = {name: desk.servers[name].url for name in ("jira", "servicenow")}
-    text = (desk.folder / "fresh/capa-sync.toml").read_text(encoding="utf-8")
+    harness = make_harness("jira", "servicenow")
+    assert harness.run("init", "fresh").code == 0
+    servers = {name: harness.servers[name].url for name in ("jira", "servicenow")}
+    text = (harness.folder / "fresh/capa-sync.toml").read_text(encoding="utf-8")
     text = text.replace("https://example.atlassian.net", servers["jira"])
     text = text.replace('"https://example.service-now.com"', f'"{servers["servicenow"]}"')
     text = text.replace('user = "capa-sync@example.com"', f'user = "{API_EMAIL}"')
     text = text.replace('method = "oauth-client-credentials"', 'method = "basic"\nuser = "' + INTEGRATION_USER + '"')
     text = text.replace("client_id =", "# client_id =").replace("client_secret_env =", "# client_secret_env =")
     text = text.replace('# password_env = "SERVICENOW_PASSWORD"', 'password_env = "SERVICENOW_PASSWORD"')
-    (desk.folder / "fresh/capa-sync.toml").write_text(text, encoding="utf-8")
-    done = desk.run("plan", "--config", "fresh/capa-sync.toml")
+    (harness.folder / "fresh/capa-sync.toml").write_text(text, encoding="utf-8")
+    done = harness.run("plan", "--config", "fresh/capa-sync.toml")
     assert done.code == 0, done.err
     assert [line for line in done.err.splitlines() if " of " not in line] == []
 
 
 # --- what a cycle tells --------------------------------------------------------------------------------------------
-def test_tickets_with_the_same_trouble_stand_on_one_line_and_counts_say_of_what(desk: Desk) -> None:
+def test_tickets_with_the_same_trouble_stand_on_one_line_and_counts_say_of_what(harness: Harness) -> None:
     """Three tickets, one reason; so many tickets read, findings opened, writes delivered."""
-    done = desk.sync()
+    done = harness.sync()
     (line,) = [line for line in done.out.splitlines() if line.startswith("set aside")]
-    assert all(desk.key("jira", story) in line for story in ("odd-1", "odd-2", "odd-3"))
+    assert all(harness.key("jira", story) in line for story in ("odd-1", "odd-2", "odd-3"))
     assert "jira: 4 tickets read, 1 judged, 1 finding opened, 0 cleared, 3 writes delivered; as of " in done.out
 
 
-def test_the_log_names_tickets_by_key(make_desk: MakeDesk) -> None:
+def test_the_log_names_tickets_by_key(make_harness: MakeHarness) -> None:
     """A person searches for CAPA-1, not for 10001."""
-    desk = make_desk("jira", rules=RULES)
-    key = desk.tell_broken("jira")
-    desk.run("sync")
-    desk.tell("jira", "odd", Create({**FACTS, "title": "odd"}))
-    desk.tell("jira", "odd", ChangeStage("under discussion"))
-    desk.set_clock(NOW + timedelta(hours=2))
-    desk.register_file.unlink()
-    for path in desk.folder.glob("register.db*"):
+    harness = make_harness("jira", rules=RULES)
+    key = harness.tell_broken("jira")
+    harness.run("sync")
+    harness.tell("jira", "odd", Create({**FACTS, "title": "odd"}))
+    harness.tell("jira", "odd", ChangeStage("under discussion"))
+    harness.set_clock(NOW + timedelta(hours=2))
+    harness.register_file.unlink()
+    for path in harness.folder.glob("register.db*"):
         path.unlink()
-    with desk.daemon() as daemon:
+    with harness.daemon() as daemon:
         daemon.wait_for("finding_opened")
-        desk.run("sync", "--release", "all")
+        harness.run("sync", "--release", "all")
         daemon.wait_for("write_delivered")
         said = daemon.stop(20).err.splitlines()
     for action, name in (
         ("finding_opened", key),
-        ("ticket_quarantined", desk.key("jira", "odd")),
+        ("ticket_quarantined", harness.key("jira", "odd")),
         ("write_delivered", key),
     ):
         lines = [line for line in said if f"action={action}" in line]
@@ -139,28 +139,28 @@ def test_the_log_names_tickets_by_key(make_desk: MakeDesk) -> None:
 
 
 # --- explain -------------------------------------------------------------------------------------------------------
-def test_explain_takes_small_letters_and_shows_the_title(desk: Desk) -> None:
+def test_explain_takes_small_letters_and_shows_the_title(harness: Harness) -> None:
     """As people type keys."""
-    desk.sync()
-    key = desk.key("jira", "broken")
+    harness.sync()
+    key = harness.key("jira", "broken")
     for name in (key.lower(), f"jira:{key.lower()}", f"JIRA:{key}"):
-        done = desk.run("explain", name)
+        done = harness.run("explain", name)
         assert done.code == 0, name
         assert done.out.startswith(f"jira:{key} “{FACTS['title']}” http://127.0.0.1:")
 
 
-def test_explain_of_what_no_source_knows_ends_with_2(desk: Desk) -> None:
+def test_explain_of_what_no_source_knows_ends_with_2(harness: Harness) -> None:
     """It says why it may be unknown, and that it is no success."""
-    done = desk.run("explain", "CAPA-999")
+    done = harness.run("explain", "CAPA-999")
     assert done.code == 2
     assert done.out.startswith("CAPA-999 is not in the register\n")
 
 
-def test_a_network_failure_names_host_cause_and_the_variable_of_the_proxy(make_desk: MakeDesk) -> None:
+def test_a_network_failure_names_host_cause_and_the_variable_of_the_proxy(make_harness: MakeHarness) -> None:
     """In the problem of the source, for Jira and ServiceNow alike."""
-    desk = make_desk("jira", "servicenow", rules=RULES)
+    harness = make_harness("jira", "servicenow", rules=RULES)
     proxy = {"HTTP_PROXY": "http://anna:hush@127.0.0.1:9", "NO_PROXY": "", "no_proxy": ""}
-    done = desk.run("sync", **proxy)
+    done = harness.run("sync", **proxy)
     assert done.code == 3
     for source in ("jira", "servicenow"):
         (line,) = [line for line in done.err.splitlines() if line.startswith(f"{source}: problem: ")]

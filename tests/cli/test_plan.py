@@ -8,46 +8,48 @@ from datetime import timedelta
 import pytest
 
 from capa_sync.sandbox.stories.script import ChangeStage, Create, Fill
-from tests.daemon.conftest import MakeDesk
-from tests.daemon.desk import FACTS, NOW, Desk
+from tests.daemon.conftest import MakeHarness
+from tests.daemon.harness import FACTS, NOW, Harness
 
 ORDER, CORRECTION = "root-cause-before-action", "correction-recorded"
 RULES = (ORDER, CORRECTION, "action-overdue")
 
 
 @pytest.fixture(scope="module")
-def desk(shared_desk: MakeDesk) -> Desk:
+def harness(shared_harness: MakeHarness) -> Harness:
     """Six tickets to warn on in Jira, one in ServiceNow, two that cannot be mapped; four comments a day."""
-    desk = shared_desk("jira", "servicenow", rules=RULES, write_back='mode = "on"\nmax_new_comments_per_day = 4')
+    harness = shared_harness(
+        "jira", "servicenow", rules=RULES, write_back='mode = "on"\nmax_new_comments_per_day = 4'
+    )
     for number in range(6):
-        desk.tell_broken("jira", f"broken-{number}")
-    desk.tell_broken("servicenow")
+        harness.tell_broken("jira", f"broken-{number}")
+    harness.tell_broken("servicenow")
     for story in ("odd", "other"):
-        desk.tell("jira", story, Create({**FACTS, "title": story}))
-        desk.tell("jira", story, ChangeStage("under discussion"))
-    desk.set_clock(NOW + timedelta(hours=2))
-    return desk
+        harness.tell("jira", story, Create({**FACTS, "title": story}))
+        harness.tell("jira", story, ChangeStage("under discussion"))
+    harness.set_clock(NOW + timedelta(hours=2))
+    return harness
 
 
-def _plan(desk: Desk, *options: str, code: int = 0) -> list[str]:
-    done = desk.run("plan", *options)
+def _plan(harness: Harness, *options: str, code: int = 0) -> list[str]:
+    done = harness.run("plan", *options)
     assert done.code == code, done.err
     return done.out.splitlines()
 
 
-def test_tickets_stand_by_rule_with_what_happens_and_why(desk: Desk) -> None:
+def test_tickets_stand_by_rule_with_what_happens_and_why(harness: Harness) -> None:
     """The rule with its severity and count, then each ticket with the message of its finding."""
-    lines = _plan(desk)
+    lines = _plan(harness)
     start = lines.index(f"{ORDER} (high): 7 tickets")
     rows = lines[start + 1 : start + 8]
-    keys = {f"jira:{desk.key('jira', f'broken-{number}')}" for number in range(6)}
-    assert {row.split()[0] for row in rows} == keys | {f"servicenow:{desk.key('servicenow', 'broken')}"}
+    keys = {f"jira:{harness.key('jira', f'broken-{number}')}" for number in range(6)}
+    assert {row.split()[0] for row in rows} == keys | {f"servicenow:{harness.key('servicenow', 'broken')}"}
     assert all("new comment" in row and "The corrective action started on 10 June 2026" in row for row in rows)
 
 
-def test_the_summary_names_sums_mode_and_every_brake_that_would_hold(desk: Desk) -> None:
+def test_the_summary_names_sums_mode_and_every_brake_that_would_hold(harness: Harness) -> None:
     """Both the first writing and the limit of a day, each with the release; one within the limit only the first."""
-    lines = _plan(desk)
+    lines = _plan(harness)
     at = lines.index("jira: 6 tickets: 6 new comments, 0 edits, 0 withdrawals; mode on")
     release = "nothing would be written before `capa-sync sync --release N|all`"
     assert lines[at + 1 : at + 3] == [
@@ -59,34 +61,34 @@ def test_the_summary_names_sums_mode_and_every_brake_that_would_hold(desk: Desk)
     assert not any("exceed" in line for line in lines[at:])
 
 
-def test_what_could_not_be_mapped_is_named_as_in_sync(desk: Desk) -> None:
+def test_what_could_not_be_mapped_is_named_as_in_sync(harness: Harness) -> None:
     """Word for word, those of one reason on one line."""
-    (told,) = [line for line in _plan(desk) if line.startswith("set aside")]
-    keys = [f"jira:{desk.key('jira', story)}" for story in ("odd", "other")]
+    (told,) = [line for line in _plan(harness) if line.startswith("set aside")]
+    keys = [f"jira:{harness.key('jira', story)}" for story in ("odd", "other")]
     assert told.startswith(f"set aside, could not be mapped: {', '.join(keys)}: status 'Under discussion'")
 
 
-def test_limit_shows_so_many_of_each_rule_and_counts_the_rest(desk: Desk) -> None:
+def test_limit_shows_so_many_of_each_rule_and_counts_the_rest(harness: Harness) -> None:
     """0 shows all."""
-    lines = _plan(desk, "--limit", "3")
+    lines = _plan(harness, "--limit", "3")
     start = lines.index(f"{ORDER} (high): 7 tickets")
     assert lines[start + 4] == "  and 4 more; --limit 0 shows all"
-    assert not any("more; --limit" in line for line in _plan(desk, "--limit", "0"))
+    assert not any("more; --limit" in line for line in _plan(harness, "--limit", "0"))
 
 
-def test_rule_shows_one_rule_alone_and_texts_the_whole_comment(desk: Desk) -> None:
+def test_rule_shows_one_rule_alone_and_texts_the_whole_comment(harness: Harness) -> None:
     """The summary stays that of all; a rule that nothing breaks says so, one that is none is refused."""
-    lines = _plan(desk, "--rule", ORDER, "--texts", "--limit", "1")
+    lines = _plan(harness, "--rule", ORDER, "--texts", "--limit", "1")
     assert sum("Rules: " in line for line in lines) == 1
     assert "jira: 6 tickets: 6 new comments, 0 edits, 0 withdrawals; mode on" in lines
-    assert f"{CORRECTION}: nothing would be written because of it" in _plan(desk, "--rule", CORRECTION)
-    done = desk.run("plan", "--rule", "corection-recorded")
+    assert f"{CORRECTION}: nothing would be written because of it" in _plan(harness, "--rule", CORRECTION)
+    done = harness.run("plan", "--rule", "corection-recorded")
     assert (done.code, done.err) == (2, f"there is no rule 'corection-recorded'; did you mean '{CORRECTION}'?\n")
 
 
-def test_json_holds_the_same_for_programs(desk: Desk) -> None:
+def test_json_holds_the_same_for_programs(harness: Harness) -> None:
     """Tickets with their rules, the sums, the brakes, and each planned write with its text."""
-    result = json.loads("\n".join(_plan(desk, "--json")))
+    result = json.loads("\n".join(_plan(harness, "--json")))
     jira = next(source for source in result["sources"] if source["source"] == "jira")
     assert (jira["tickets"], jira["would"]["new comment"], jira["mode"], len(jira["brakes"])) == (6, 6, "on", 2)
     assert {row["does"] for row in result["tickets"]} == {"new comment"}
@@ -96,53 +98,57 @@ def test_json_holds_the_same_for_programs(desk: Desk) -> None:
     assert all("Rules: root-cause-before-action" in text for text in texts)
 
 
-def test_edits_and_withdrawals_are_told_apart(make_desk: MakeDesk) -> None:
+def test_edits_and_withdrawals_are_told_apart(make_harness: MakeHarness) -> None:
     """A comment that says more is an edit; one whose last point was fixed is withdrawn."""
-    desk = make_desk("jira", rules=(ORDER, CORRECTION))
-    worse, fixed = desk.tell_broken("jira", "worse"), desk.tell_broken("jira", "fixed")
-    desk.sync()
-    desk.set_clock(NOW + timedelta(days=30))
+    harness = make_harness("jira", rules=(ORDER, CORRECTION))
+    worse, fixed = harness.tell_broken("jira", "worse"), harness.tell_broken("jira", "fixed")
+    harness.sync()
+    harness.set_clock(NOW + timedelta(days=30))
     for story in ("worse", "fixed"):
-        desk.tell("jira", story, Fill({"root_cause": "The deputy had no calendar entry for the yearly review."}))
-    desk.tell("jira", "fixed", Fill({"correction": "The missing review was done at once by the deputy."}))
-    desk.tell("jira", "fixed", Fill({"action_text": "Name a deputy in the plan, and enter the review for each year"}))
-    desk.set_clock(NOW + timedelta(days=30, hours=2))
-    result = json.loads("\n".join(_plan(desk, "--json")))
+        harness.tell("jira", story, Fill({"root_cause": "The deputy had no calendar entry for the yearly review."}))
+    harness.tell("jira", "fixed", Fill({"correction": "The missing review was done at once by the deputy."}))
+    harness.tell(
+        "jira", "fixed", Fill({"action_text": "Name a deputy in the plan, and enter the review for each year"})
+    )
+    harness.set_clock(NOW + timedelta(days=30, hours=2))
+    result = json.loads("\n".join(_plan(harness, "--json")))
     assert {row["ticket"]: row["does"] for row in result["tickets"]} == {worse: "edit", fixed: "withdrawal"}
-    lines = _plan(desk)
+    lines = _plan(harness)
     assert "jira: 2 tickets: 0 new comments, 1 edit, 1 withdrawal; mode on" in lines
     assert "  no brake holds: `capa-sync sync` writes all of it" in lines
     assert "warnings to be withdrawn, nothing is open any more: 1 ticket" in lines
 
 
 @pytest.mark.parametrize("mode", ["off", "plan"])
-def test_a_mode_that_writes_nothing_is_told_with_what_would_hold_besides(make_desk: MakeDesk, mode: str) -> None:
+def test_a_mode_that_writes_nothing_is_told_with_what_would_hold_besides(
+    make_harness: MakeHarness, mode: str
+) -> None:
     """Before somebody turns it on, they read what comes then."""
-    desk = make_desk("jira", rules=(ORDER,), write_back=f'mode = "{mode}"')
-    desk.tell_broken("jira")
-    lines = _plan(desk)
+    harness = make_harness("jira", rules=(ORDER,), write_back=f'mode = "{mode}"')
+    harness.tell_broken("jira")
+    lines = _plan(harness)
     at = lines.index(f"jira: 1 ticket: 1 new comment, 0 edits, 0 withdrawals; mode {mode}")
     assert lines[at + 1] == f"  write_back.mode is {mode}: `sync` writes nothing before it is on"
     assert lines[at + 2].startswith("  this register has never written before: ")
 
 
-def test_a_release_that_waits_is_told(make_desk: MakeDesk) -> None:
+def test_a_release_that_waits_is_told(make_harness: MakeHarness) -> None:
     """After `sync --release` of more tickets than there were, nothing holds; a pause does."""
-    desk = make_desk("jira", rules=(ORDER,))
-    desk.sync()
-    desk.tell_broken("jira", days=0)
-    desk.set_clock(NOW + timedelta(hours=2))
-    assert "  no brake holds: `capa-sync sync` writes all of it" in _plan(desk)
-    desk.run("pause")
-    assert any("writing is paused since" in line and "capa-sync resume" in line for line in _plan(desk))
+    harness = make_harness("jira", rules=(ORDER,))
+    harness.sync()
+    harness.tell_broken("jira", days=0)
+    harness.set_clock(NOW + timedelta(hours=2))
+    assert "  no brake holds: `capa-sync sync` writes all of it" in _plan(harness)
+    harness.run("pause")
+    assert any("writing is paused since" in line and "capa-sync resume" in line for line in _plan(harness))
 
 
-def test_of_a_source_that_was_not_read_nothing_could_be_worked_out(make_desk: MakeDesk) -> None:
+def test_of_a_source_that_was_not_read_nothing_could_be_worked_out(make_harness: MakeHarness) -> None:
     """It is never said that nothing would be written there; exit 3, and the other source is told."""
-    desk = make_desk("jira", "jira-dc", rules=(ORDER,))
-    desk.tell_broken("jira")
-    desk.servers["jira-dc"].faults.add("answer", ("GET", "/serverInfo|/myself"), status=401, answer={}, times=None)
-    lines = _plan(desk, code=3)
+    harness = make_harness("jira", "jira-dc", rules=(ORDER,))
+    harness.tell_broken("jira")
+    harness.servers["jira-dc"].faults.add("answer", ("GET", "/serverInfo|/myself"), status=401, answer={}, times=None)
+    lines = _plan(harness, code=3)
     assert any(line.startswith("jira-dc: nothing could be worked out: ") for line in lines)
     assert not any(line.startswith("jira-dc: nothing would be written") for line in lines)
     assert any(line.startswith("jira: 1 ticket: 1 new comment") for line in lines)

@@ -14,9 +14,9 @@ from capa_sync.errors import SettingsError
 from capa_sync.sandbox.http import Reply, Request
 from capa_sync.settings import load_settings
 from capa_sync.settings.secrets import exposed_files, secret_of
-from tests.daemon.conftest import MakeDesk
-from tests.daemon.desk import Desk
-from tests.daemon.nursery import Child
+from tests.daemon.conftest import MakeHarness
+from tests.daemon.fork_server import Child
+from tests.daemon.harness import Harness
 
 SECRET = "Zf9/k+Qp=0&ü-much-too-secret"
 SOURCES = ("jira", "jira-dc", "servicenow")
@@ -37,10 +37,10 @@ def echo(sent: Request, status: int) -> Reply:
     )
 
 
-def everything(desk: Desk, *children: Child) -> str:
+def everything(harness: Harness, *children: Child) -> str:
     """All that a person, a log or the register may hold."""
     texts = [child.out + child.err for child in children]
-    texts += [file.read_bytes().decode("utf-8", "replace") for file in desk.folder.glob("register.db*")]
+    texts += [file.read_bytes().decode("utf-8", "replace") for file in harness.folder.glob("register.db*")]
     return "\n".join(texts)
 
 
@@ -59,36 +59,38 @@ USERS = ("capa-sync@example.com", "capa_sync")
 
 
 @pytest.fixture
-def desk(make_desk: MakeDesk) -> Iterator[Desk]:
+def harness(make_harness: MakeHarness) -> Iterator[Harness]:
     """All three trackers with a ticket each."""
-    desk = make_desk(rules=("root-cause-before-action",))
-    for source in desk.names:
-        desk.tell_clean(source)
-    yield desk
-    for server in desk.servers.values():
+    harness = make_harness(rules=("root-cause-before-action",))
+    for source in harness.names:
+        harness.tell_clean(source)
+    yield harness
+    for server in harness.servers.values():
         server.after.clear()
 
 
 @pytest.mark.parametrize("status", [400, 403])
-def test_a_tracker_that_echoes_our_header_puts_it_nowhere(desk: Desk, status: int) -> None:
+def test_a_tracker_that_echoes_our_header_puts_it_nowhere(harness: Harness, status: int) -> None:
     """Reads of all three trackers: neither a line of output nor the register holds it."""
 
     def after(sent: Request, reply: Reply) -> None:
         said = echo(sent, status)
         reply.status, reply.body, reply.headers = said.status, said.body, said.headers
 
-    for server in desk.servers.values():
+    for server in harness.servers.values():
         server.after.append(after)
     env = {"JIRA_TOKEN": SECRET, "SERVICENOW_PASSWORD": SECRET}
-    done = desk.run("sync", **env)
+    done = harness.run("sync", **env)
     assert done.code == 3
-    others = [desk.run(*verb, **env) for verb in (("status",), ("status", "--json"), ("plan",), ("sync", "--json"))]
-    text = everything(desk, done, *others)
+    others = [
+        harness.run(*verb, **env) for verb in (("status",), ("status", "--json"), ("plan",), ("sync", "--json"))
+    ]
+    text = everything(harness, done, *others)
     assert "[secret removed]" in text
     demand_none(text, SECRET, *USERS)
 
 
-def test_a_tracker_that_echoes_our_header_at_a_write_puts_it_nowhere(desk: Desk) -> None:
+def test_a_tracker_that_echoes_our_header_at_a_write_puts_it_nowhere(harness: Harness) -> None:
     """The error of a write stands in the register and in `status`, without the secret."""
 
     def after(sent: Request, reply: Reply) -> None:
@@ -98,11 +100,11 @@ def test_a_tracker_that_echoes_our_header_at_a_write_puts_it_nowhere(desk: Desk)
             reply.status, reply.body, reply.headers = said.status, said.body, said.headers
 
     for source in ("jira", "jira-dc"):
-        desk.servers[source].after.append(after)
-        desk.tell_broken(source)
-    done = desk.run("sync", "--release", "all")
-    status = desk.run("status")
-    text = everything(desk, done, status)
+        harness.servers[source].after.append(after)
+        harness.tell_broken(source)
+    done = harness.run("sync", "--release", "all")
+    status = harness.run("status")
+    text = everything(harness, done, status)
     assert "refused (400)" in text
     demand_none(text, "sandbox-token", *USERS)
 
@@ -207,30 +209,30 @@ def test_plain_http_to_this_machine_is_allowed(tmp_path: Path, url: str) -> None
 # --- open files, core dumps ----------------------------------------------------------------------------------------
 
 
-def test_a_secret_file_that_everybody_may_read_is_told(make_desk: MakeDesk) -> None:
+def test_a_secret_file_that_everybody_may_read_is_told(make_harness: MakeHarness) -> None:
     """Once a verb, on standard error, with the way to mend it; the verb goes on."""
-    desk = make_desk("servicenow", rules=("root-cause-before-action",))
-    file = desk.folder / "secret"
+    harness = make_harness("servicenow", rules=("root-cause-before-action",))
+    file = harness.folder / "secret"
     file.write_text("sandbox")
     file.chmod(0o644)
-    text = desk.file.read_text().replace('password_env = "SERVICENOW_PASSWORD"', 'password_file = "secret"')
-    desk.file.write_text(text)
-    done = desk.run("sync", "--json")
+    text = harness.file.read_text().replace('password_env = "SERVICENOW_PASSWORD"', 'password_file = "secret"')
+    harness.file.write_text(text)
+    done = harness.run("sync", "--json")
     assert done.code == 0
     (line,) = done.err.splitlines()
     assert line.startswith("warning: capa-sync.toml:")
     assert "sources.servicenow.auth.password_file: every account of this machine may read" in line
     assert f"chmod 600 {file}" in line
     file.chmod(0o640)
-    assert "warning" not in desk.run("sync").err
-    found = load_settings(desk.file, {})
-    assert exposed_files(desk.file, found.sources, desk.folder) == []
+    assert "warning" not in harness.run("sync").err
+    found = load_settings(harness.file, {})
+    assert exposed_files(harness.file, found.sources, harness.folder) == []
 
 
-def test_the_daemon_writes_no_core_dump(make_desk: MakeDesk) -> None:
+def test_the_daemon_writes_no_core_dump(make_harness: MakeHarness) -> None:
     """Its limit is zero, and so is that of the processes it starts."""
-    desk = make_desk("servicenow", rules=("root-cause-before-action",))
-    with desk.daemon() as daemon:
+    harness = make_harness("servicenow", rules=("root-cause-before-action",))
+    with harness.daemon() as daemon:
         daemon.wait_for_cycles(1, ("servicenow",))
         assert resource.prlimit(daemon.process.pid, resource.RLIMIT_CORE) == (0, 0)
     unit = Path(__file__).resolve().parents[2] / "deploy" / "capa-sync.service"

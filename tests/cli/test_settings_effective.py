@@ -8,34 +8,34 @@ from datetime import timedelta
 import pytest
 
 from capa_sync.sandbox.stories.script import ChangeStage, Create, Fill
-from tests.daemon.conftest import MakeDesk
-from tests.daemon.desk import FACTS, NOW, Desk
+from tests.daemon.conftest import MakeHarness
+from tests.daemon.harness import FACTS, NOW, Harness
 
 RULES = ("correction-recorded", "what-when-where", "effectiveness-before-close")
 
 
-def _planned(desk: Desk) -> str:
+def _planned(harness: Harness) -> str:
     """What would be written on the tickets of the desk, in words."""
-    done = desk.run("plan", "--json")
+    done = harness.run("plan", "--json")
     assert done.code == 0, done.err
     return "\n".join(write["text"] for write in json.loads(done.out)["planned"])
 
 
-def _young(desk: Desk, days: int) -> None:
+def _young(harness: Harness, days: int) -> None:
     """A ticket of so many days ago without a correction and a place."""
-    desk.clock.set(NOW - timedelta(days=days))
-    desk.tell("jira", "young", Create({"title": "Backup", "owner": "priya.nair", "grade": "minor"}))
-    desk.clock.set(NOW)
+    harness.clock.set(NOW - timedelta(days=days))
+    harness.tell("jira", "young", Create({"title": "Backup", "owner": "priya.nair", "grade": "minor"}))
+    harness.clock.set(NOW)
 
 
-def _closed(desk: Desk) -> None:
+def _closed(harness: Harness) -> None:
     """A ticket that was closed four days ago without a review."""
-    desk.clock.set(NOW - timedelta(days=5))
-    desk.tell("jira", "closed", Create(FACTS))
-    desk.tell("jira", "closed", Fill({"correction": "The missing review was done at once by the deputy."}))
-    desk.clock.set(NOW - timedelta(days=4))
-    desk.tell("jira", "closed", ChangeStage("closed"))
-    desk.clock.set(NOW)
+    harness.clock.set(NOW - timedelta(days=5))
+    harness.tell("jira", "closed", Create(FACTS))
+    harness.tell("jira", "closed", Fill({"correction": "The missing review was done at once by the deputy."}))
+    harness.clock.set(NOW - timedelta(days=4))
+    harness.tell("jira", "closed", ChangeStage("closed"))
+    harness.clock.set(NOW)
 
 
 @pytest.mark.parametrize(
@@ -56,22 +56,22 @@ def _closed(desk: Desk) -> None:
     ],
 )
 def test_a_setting_changes_what_would_be_written(
-    make_desk: MakeDesk, days: int, settings: str, told: bool, words: str
+    make_harness: MakeHarness, days: int, settings: str, told: bool, words: str
 ) -> None:
     """Deadlines, profile, holidays, address, person to ask and time zone, from the file to the words on a ticket."""
-    desk = make_desk("jira", rules=RULES, settings=settings)
-    _young(desk, days)
-    assert (words in _planned(desk)) is told
+    harness = make_harness("jira", rules=RULES, settings=settings)
+    _young(harness, days)
+    assert (words in _planned(harness)) is told
 
 
 @pytest.mark.parametrize(("baseline", "planned"), [("2026-06-11", True), ("2026-06-12", False)])
 def test_a_ticket_closed_before_the_baseline_is_judged_and_never_written_to(
-    make_desk: MakeDesk, baseline: str, planned: bool
+    make_harness: MakeHarness, baseline: str, planned: bool
 ) -> None:
     """The baseline stops the writing, not the judging."""
-    desk = make_desk("jira", rules=RULES, settings=f"baseline = {baseline}")
-    _closed(desk)
-    assert ("effectiveness review" in _planned(desk)) is planned
-    desk.sync()
-    assert [row["state"] for row in desk.rows("v_findings")] == ["open"]
-    assert bool(desk.writes()) is planned
+    harness = make_harness("jira", rules=RULES, settings=f"baseline = {baseline}")
+    _closed(harness)
+    assert ("effectiveness review" in _planned(harness)) is planned
+    harness.sync()
+    assert [row["state"] for row in harness.rows("v_findings")] == ["open"]
+    assert bool(harness.writes()) is planned

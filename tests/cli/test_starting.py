@@ -16,7 +16,7 @@ from capa_sync.sandbox.clock import SandboxClock
 from capa_sync.sandbox.http import SandboxServer
 from capa_sync.sandbox.jira import API_EMAIL, API_TOKEN, JiraTracker
 from capa_sync.store import open_register
-from tests.daemon.nursery import ROOT
+from tests.daemon.fork_server import ROOT
 
 SERVING = {"datasette", "uvicorn", "jinja2", "httpx"}
 TRACKERS = {"jira", "pysnow", "requests", "urllib3"}

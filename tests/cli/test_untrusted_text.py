@@ -8,8 +8,8 @@ import re
 import pytest
 
 from capa_sync.sandbox.stories.script import ChangeStage, Create
-from tests.daemon.conftest import MakeDesk
-from tests.daemon.desk import FACTS, Desk
+from tests.daemon.conftest import MakeHarness
+from tests.daemon.harness import FACTS, Harness
 
 HOSTILE = "\x07\x9b31m\u202eend\nfake line: all is well\x08"
 """A bell, a colour by one C1 character, a turned direction, a second line and a backspace."""
@@ -17,35 +17,35 @@ ORDERS = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 
 
 @pytest.fixture(scope="module")
-def desk(shared_desk: MakeDesk) -> Desk:
+def harness(shared_harness: MakeHarness) -> Harness:
     """A site whose field, status and texts are hostile, and a warned and a quarantined ticket on it."""
-    desk = shared_desk("jira", rules=("root-cause-before-action", "action-overdue", "what-when-where"))
-    desk.tell_broken("jira")
-    desk.tell("jira", "odd", Create({**FACTS, "title": f"A title{HOSTILE}", "description": f"Text{HOSTILE}"}))
-    desk.tell("jira", "odd", ChangeStage("under discussion"))
-    desk.cloud.as_user("anna").edit(desk.key("jira", "broken"), {"Location": f"Here{HOSTILE}"})
-    desk.sync()
+    harness = shared_harness("jira", rules=("root-cause-before-action", "action-overdue", "what-when-where"))
+    harness.tell_broken("jira")
+    harness.tell("jira", "odd", Create({**FACTS, "title": f"A title{HOSTILE}", "description": f"Text{HOSTILE}"}))
+    harness.tell("jira", "odd", ChangeStage("under discussion"))
+    harness.cloud.as_user("anna").edit(harness.key("jira", "broken"), {"Location": f"Here{HOSTILE}"})
+    harness.sync()
     for name in ("Under discussion", "Planned"):
-        desk.cloud.admin.rename_status(name, f"{name}{HOSTILE}")
-    desk.cloud.admin.rename_field("Location", f"Location{HOSTILE}")
-    desk.sync("--full")
-    return desk
+        harness.cloud.admin.rename_status(name, f"{name}{HOSTILE}")
+    harness.cloud.admin.rename_field("Location", f"Location{HOSTILE}")
+    harness.sync("--full")
+    return harness
 
 
 @pytest.mark.parametrize("verb", ["sync", "plan", "status", "explain broken", "explain odd"])
-def test_no_control_character_of_a_tracker_reaches_the_terminal(desk: Desk, verb: str) -> None:
+def test_no_control_character_of_a_tracker_reaches_the_terminal(harness: Harness, verb: str) -> None:
     """Names and texts are shown on one line each, without what a terminal would obey."""
     name, _, story = verb.partition(" ")
-    done = desk.run(name, *([desk.key("jira", story)] if story else []))
+    done = harness.run(name, *([harness.key("jira", story)] if story else []))
     assert done.code == 0
     assert "fake line" in done.out + done.err, "the hostile text is shown"
     assert ORDERS.findall(done.out + done.err) == []
     assert not [line for line in (done.out + done.err).splitlines() if line.startswith("fake line")]
 
 
-def test_json_escapes_what_a_terminal_would_obey_and_loses_nothing(desk: Desk) -> None:
+def test_json_escapes_what_a_terminal_would_obey_and_loses_nothing(harness: Harness) -> None:
     """A program gets the text as it is; a terminal that shows the document gets no orders."""
-    done = desk.run("status", "--json")
+    done = harness.run("status", "--json")
     assert ORDERS.findall(done.out) == []
     (ticket,) = json.loads(done.out)["quarantined"]
     assert "\x9b31m\u202eend\nfake line" in ticket["reason"]

@@ -8,43 +8,43 @@ from datetime import timedelta
 import pytest
 
 from capa_sync.sandbox.stories.script import AddAction, ChangeStage, Create, Day, Fill
-from tests.daemon.conftest import MakeDesk
-from tests.daemon.desk import FACTS, NOW, Desk
+from tests.daemon.conftest import MakeHarness
+from tests.daemon.harness import FACTS, NOW, Harness
 
 
 @pytest.fixture(scope="module")
-def desk(shared_desk: MakeDesk) -> Desk:
+def harness(shared_harness: MakeHarness) -> Harness:
     """Tickets of every fate in Jira and ServiceNow."""
-    desk = shared_desk("jira", "servicenow", rules=("root-cause-before-action", "action-overdue"))
-    desk.tell_broken("jira")
-    desk.tell_broken("servicenow")
-    desk.tell_clean("jira")
-    desk.clock.set(NOW - timedelta(days=4))
+    harness = shared_harness("jira", "servicenow", rules=("root-cause-before-action", "action-overdue"))
+    harness.tell_broken("jira")
+    harness.tell_broken("servicenow")
+    harness.tell_clean("jira")
+    harness.clock.set(NOW - timedelta(days=4))
     for story in ("parent", "odd", "gone"):
-        desk.tell("jira", story, Create({**FACTS, "title": story}))
-    desk.tell("servicenow", "twin", Create(FACTS))
-    desk.tell("jira", "parent", AddAction("Change the checklist", Day(-30), "child", "tomasz.zielinski"))
-    desk.tell("jira", "odd", ChangeStage("under discussion"))
-    desk.tell("jira", "clean", Fill({"servicenow_number": desk.key("servicenow", "twin")}))
-    desk.set_clock(NOW)
-    desk.sync()
-    desk.cloud.as_user("anna").delete(desk.key("jira", "gone"))
-    desk.set_clock(NOW + timedelta(hours=25))
-    desk.sync()
-    return desk
+        harness.tell("jira", story, Create({**FACTS, "title": story}))
+    harness.tell("servicenow", "twin", Create(FACTS))
+    harness.tell("jira", "parent", AddAction("Change the checklist", Day(-30), "child", "tomasz.zielinski"))
+    harness.tell("jira", "odd", ChangeStage("under discussion"))
+    harness.tell("jira", "clean", Fill({"servicenow_number": harness.key("servicenow", "twin")}))
+    harness.set_clock(NOW)
+    harness.sync()
+    harness.cloud.as_user("anna").delete(harness.key("jira", "gone"))
+    harness.set_clock(NOW + timedelta(hours=25))
+    harness.sync()
+    return harness
 
 
-def _explained(desk: Desk, name: str, *options: str, code: int = 0) -> str:
-    done = desk.run("explain", name, *options)
+def _explained(harness: Harness, name: str, *options: str, code: int = 0) -> str:
+    done = harness.run("explain", name, *options)
     assert (done.code, done.err) == (code, "")
     return done.out
 
 
 # --- explain -------------------------------------------------------------------------------------------------------
-def test_a_warned_ticket_is_explained_with_the_history_entry_behind_it(desk: Desk) -> None:
+def test_a_warned_ticket_is_explained_with_the_history_entry_behind_it(harness: Harness) -> None:
     """The verdict, its clause, what it rests on, who did that when, and the id of the entry."""
-    text = _explained(desk, desk.key("jira", "broken"), "--rule", "root-cause-before-action")
-    assert text.startswith(f"jira:{desk.key('jira', 'broken')} “{FACTS['title']}” http://127.0.0.1:")
+    text = _explained(harness, harness.key("jira", "broken"), "--rule", "root-cause-before-action")
+    assert text.startswith(f"jira:{harness.key('jira', 'broken')} “{FACTS['title']}” http://127.0.0.1:")
     assert "root-cause-before-action (10): breach" in text
     assert "ISO 27001 10.2 b" in text
     assert "as of 2026-06-16 10:00:00Z" in text
@@ -54,166 +54,169 @@ def test_a_warned_ticket_is_explained_with_the_history_entry_behind_it(desk: Des
     assert "action-overdue (" not in text, "--rule shows that rule alone"
 
 
-def test_a_clean_ticket_has_every_verdict_too(desk: Desk) -> None:
+def test_a_clean_ticket_has_every_verdict_too(harness: Harness) -> None:
     """Also what is in order is explained, and what does not apply."""
-    text = _explained(desk, desk.key("jira", "clean"))
+    text = _explained(harness, harness.key("jira", "clean"))
     assert "root-cause-before-action (10): not applicable" in text
     assert "action-overdue (21): not applicable" in text
     assert "breach" not in text
 
 
-def test_json_holds_the_same_for_programs(desk: Desk) -> None:
+def test_json_holds_the_same_for_programs(harness: Harness) -> None:
     """Outcome, severity, clause and evidence as fields."""
-    (found,) = json.loads(_explained(desk, desk.key("servicenow", "broken"), "--json"))
+    (found,) = json.loads(_explained(harness, harness.key("servicenow", "broken"), "--json"))
     verdict = next(each for each in found["verdicts"] if each["rule"] == "root-cause-before-action")
     assert (verdict["outcome"], verdict["severity"], verdict["clause"]) == ("breach", "high", "ISO 27001 10.2 b")
     assert any(each["entry"] for each in verdict["evidence"])
 
 
-def test_an_action_names_its_record(desk: Desk) -> None:
+def test_an_action_names_its_record(harness: Harness) -> None:
     """A sub-task is no record of its own."""
-    action = desk.players["jira"].actions["parent"]
-    assert _explained(desk, action).startswith(f"jira:{action} is an action of {desk.key('jira', 'parent')}\n")
+    action = harness.players["jira"].actions["parent"]
+    assert _explained(harness, action).startswith(f"jira:{action} is an action of {harness.key('jira', 'parent')}\n")
 
 
-def test_a_quarantined_ticket_says_why(desk: Desk) -> None:
+def test_a_quarantined_ticket_says_why(harness: Harness) -> None:
     """A status that the mapping does not list is named."""
-    text = _explained(desk, desk.key("jira", "odd"))
+    text = _explained(harness, harness.key("jira", "odd"))
     assert "is quarantined: it could not be mapped" in text
     assert "Under discussion" in text
     assert "Traceback" not in text
 
 
-def test_a_joined_twin_names_the_ticket_that_carries_the_finding(desk: Desk) -> None:
+def test_a_joined_twin_names_the_ticket_that_carries_the_finding(harness: Harness) -> None:
     """The same nonconformity in two trackers is judged at the source named first."""
-    twin, carrier = desk.key("servicenow", "twin"), desk.key("jira", "clean")
-    assert _explained(desk, twin).startswith(f"servicenow:{twin} is judged with jira:{carrier}\n")
-    assert "root-cause-before-action (10): " in _explained(desk, carrier)
+    twin, primary = harness.key("servicenow", "twin"), harness.key("jira", "clean")
+    assert _explained(harness, twin).startswith(f"servicenow:{twin} is judged with jira:{primary}\n")
+    assert "root-cause-before-action (10): " in _explained(harness, primary)
 
 
-def test_a_vanished_ticket_is_explained_with_its_presence(desk: Desk) -> None:
+def test_a_vanished_ticket_is_explained_with_its_presence(harness: Harness) -> None:
     """What was deleted stays in the register, and says what became of it."""
-    text = _explained(desk, desk.key("jira", "gone"))
+    text = _explained(harness, harness.key("jira", "gone"))
     assert "its presence is deleted_or_hidden, confirmed " in text
     assert ": nothing is written on it" in text
 
 
-def test_an_unknown_ticket_says_what_was_read_until_when(desk: Desk) -> None:
+def test_an_unknown_ticket_says_what_was_read_until_when(harness: Harness) -> None:
     """A ticket outside the register is answered with why it may be, and ends with 2."""
-    text = _explained(desk, "CAPA-999", code=2)
+    text = _explained(harness, "CAPA-999", code=2)
     assert text.startswith("CAPA-999 is not in the register\n")
     assert "jira was read until 2026-06-16 10:00:00Z with query “project = CAPA AND issuetype" in text
     assert "servicenow was read until 2026-06-16 10:00:00Z with table sn_grc_issue" in text
-    assert _explained(desk, f"servicenow:{desk.key('jira', 'broken')}", code=2).count("is not in the register") == 1
-
-
-def test_an_unknown_ticket_of_a_named_source_is_told_of_that_source_alone(desk: Desk) -> None:
-    """`SOURCE:KEY` asks one source, and a source that there is not is named."""
-    text = _explained(desk, "servicenow:ISS9999999", code=2)
-    assert "servicenow was read until" in text
-    assert "jira was read" not in text
-    assert "there is no source 'snow'; the settings name: jira, servicenow" in _explained(
-        desk, "snow:ISS0010001", code=2
+    assert (
+        _explained(harness, f"servicenow:{harness.key('jira', 'broken')}", code=2).count("is not in the register")
+        == 1
     )
 
 
-def test_an_unknown_rule_is_a_users_mistake(desk: Desk) -> None:
+def test_an_unknown_ticket_of_a_named_source_is_told_of_that_source_alone(harness: Harness) -> None:
+    """`SOURCE:KEY` asks one source, and a source that there is not is named."""
+    text = _explained(harness, "servicenow:ISS9999999", code=2)
+    assert "servicenow was read until" in text
+    assert "jira was read" not in text
+    assert "there is no source 'snow'; the settings name: jira, servicenow" in _explained(
+        harness, "snow:ISS0010001", code=2
+    )
+
+
+def test_an_unknown_rule_is_a_users_mistake(harness: Harness) -> None:
     """The rules that there are are listed."""
-    done = desk.run("explain", desk.key("jira", "broken"), "--rule", "root-cause")
+    done = harness.run("explain", harness.key("jira", "broken"), "--rule", "root-cause")
     assert done.code == 2
     assert done.err == "there is no rule 'root-cause'; the rules are: action-overdue, root-cause-before-action\n"
 
 
-def test_explain_needs_no_secret_and_no_tracker(desk: Desk) -> None:
+def test_explain_needs_no_secret_and_no_tracker(harness: Harness) -> None:
     """People who may read the register need no account of capa-sync."""
-    requests = [len(server.requests) for server in desk.servers.values()]
-    done = desk.run("explain", desk.key("jira", "broken"), JIRA_TOKEN="", SERVICENOW_PASSWORD="")
+    requests = [len(server.requests) for server in harness.servers.values()]
+    done = harness.run("explain", harness.key("jira", "broken"), JIRA_TOKEN="", SERVICENOW_PASSWORD="")
     assert done.code == 0
-    assert [len(server.requests) for server in desk.servers.values()] == requests
+    assert [len(server.requests) for server in harness.servers.values()] == requests
 
 
 # --- status --------------------------------------------------------------------------------------------------------
-def test_status_tells_freshness_gaps_quarantine_and_what_comes(desk: Desk) -> None:
+def test_status_tells_freshness_gaps_quarantine_and_what_comes(harness: Harness) -> None:
     """One look says how far the copy can be trusted."""
-    done = desk.run("status")
+    done = harness.run("status")
     assert done.code == 0
     assert "jira: as of 2026-06-16 10:00:00Z (0 s ago), 5 tickets, 0 with an incomplete history" in done.out
     assert "  1 deleted_or_hidden" in done.out
     assert "stuck writes: 0" in done.out
-    assert f"quarantined: 1\n  jira:{desk.key('jira', 'odd')}: " in done.out
+    assert f"quarantined: 1\n  jira:{harness.key('jira', 'odd')}: " in done.out
     assert "next checks by time: " in done.out
 
 
-def test_status_json_holds_numbers(desk: Desk) -> None:
+def test_status_json_holds_numbers(harness: Harness) -> None:
     """Age, staleness, census drift and verdicts are there to alert on."""
-    told = json.loads(desk.run("status", "--json").out)
+    told = json.loads(harness.run("status", "--json").out)
     jira = next(each for each in told["sources"] if each["source"] == "jira")
     assert jira["age_s"] == 0.0
     assert jira["is_stale"] is False
     assert jira["gaps"] == 0
     assert jira["vanished"] == {"deleted_or_hidden": 1}
     assert jira["census_drift"]["swept"] == jira["census_drift"]["told"] == 4
-    assert told["quarantined"][0]["ticket"] == desk.key("jira", "odd")
+    assert told["quarantined"][0]["ticket"] == harness.key("jira", "odd")
     assert told["next_due"][0]["at"].startswith("2026-")
 
 
-def test_status_of_an_old_copy_says_so(desk: Desk) -> None:
+def test_status_of_an_old_copy_says_so(harness: Harness) -> None:
     """A day without a poll is stale, whoever asks."""
-    told = json.loads(desk.run("status", "--json", CAPA_SYNC_TEST_CLOCK="2026-06-18T10:00:00+00:00").out)
+    told = json.loads(harness.run("status", "--json", CAPA_SYNC_TEST_CLOCK="2026-06-18T10:00:00+00:00").out)
     assert all(each["is_stale"] and each["age_s"] > 170_000 for each in told["sources"])
 
 
 # --- sync ----------------------------------------------------------------------------------------------------------
-def test_sync_json_is_one_document(desk: Desk) -> None:
+def test_sync_json_is_one_document(harness: Harness) -> None:
     """Programs read one JSON document from standard output and nothing else."""
-    told = json.loads(desk.run("sync", "--json").out)
+    told = json.loads(harness.run("sync", "--json").out)
     assert [each["source"] for each in told["sources"]] == ["jira", "servicenow"]
     assert {each["rule"] for each in told["findings"]} == {"root-cause-before-action"}
     assert told["writes"] == {"delivered": 8}
 
 
-def test_release_lets_so_many_tickets_through(make_desk: MakeDesk) -> None:
+def test_release_lets_so_many_tickets_through(make_harness: MakeHarness) -> None:
     """`sync --release 1` writes to one ticket of two, and the brake holds again."""
-    desk = make_desk(
+    harness = make_harness(
         "jira", rules=("root-cause-before-action",), write_back='mode = "on"\nmax_new_comments_per_day = 0'
     )
     for story in ("one", "two"):
-        desk.tell_broken("jira", story)
-    first = desk.run("sync", "--release", "1")
+        harness.tell_broken("jira", story)
+    first = harness.run("sync", "--release", "1")
     assert first.code in (0, 4)
-    warned = [story for story in ("one", "two") if desk.picture("jira", story)["comments"]]
+    warned = [story for story in ("one", "two") if harness.picture("jira", story)["comments"]]
     assert len(warned) == 1
-    assert desk.run("sync").code == 4
-    assert len([story for story in ("one", "two") if desk.picture("jira", story)["comments"]]) == 1
-    desk.sync()
-    assert len([story for story in ("one", "two") if desk.picture("jira", story)["comments"]]) == 2
+    assert harness.run("sync").code == 4
+    assert len([story for story in ("one", "two") if harness.picture("jira", story)["comments"]]) == 1
+    harness.sync()
+    assert len([story for story in ("one", "two") if harness.picture("jira", story)["comments"]]) == 2
 
 
-def test_init_writes_a_starter_that_loads(make_desk: MakeDesk) -> None:
+def test_init_writes_a_starter_that_loads(make_harness: MakeHarness) -> None:
     """The starter's own settings, mappings and rules are in order; nothing is overwritten."""
-    desk = make_desk("jira")
-    done = desk.run("init", "fresh")
+    harness = make_harness("jira")
+    done = harness.run("init", "fresh")
     assert done.code == 0
-    again = desk.run("init", "fresh")
+    again = harness.run("init", "fresh")
     assert again.code == 2
     assert len(again.err.splitlines()) == 3
-    checked = desk.run("rules", "check", "fresh/rules")
+    checked = harness.run("rules", "check", "fresh/rules")
     assert checked.code == 0
     assert checked.out.endswith("rules are in order\n")
     assert checked.err == ""
     for verb in ("check", "test"):
-        unnamed = desk.run("rules", verb)
+        unnamed = harness.run("rules", verb)
         assert unnamed.code == 0
         assert "the shipped pack; name files or folders for your own" in unnamed.err
 
 
-def test_a_rule_edited_in_the_starter_is_the_rule_that_is_judged_by(make_desk: MakeDesk) -> None:
+def test_a_rule_edited_in_the_starter_is_the_rule_that_is_judged_by(make_harness: MakeHarness) -> None:
     """A slip in the folder that `init` wrote is told by every verb that judges: it is no copy that nobody reads."""
-    desk = make_desk("jira")
-    assert desk.run("init", "fresh").code == 0
+    harness = make_harness("jira")
+    assert harness.run("init", "fresh").code == 0
     secrets = {"JIRA_TOKEN": "t", "JIRA_HINT_SECRET": "h" * 20, "SERVICENOW_SECRET": "s"}
-    file = desk.folder / "fresh" / "rules" / "action-overdue.yaml"
+    file = harness.folder / "fresh" / "rules" / "action-overdue.yaml"
     file.write_text(file.read_text(encoding="utf-8").replace("\nrequire:", "\nrequires:"), encoding="utf-8")
-    done = desk.run("plan", "--config", "fresh/capa-sync.toml", **secrets)
+    done = harness.run("plan", "--config", "fresh/capa-sync.toml", **secrets)
     assert done.code == 2
     assert "action-overdue.yaml:21: there is no setting 'requires'; did you mean 'require'?" in done.err

@@ -3,7 +3,7 @@
 What their author did not write checks both the sandbox and the daemon. The relaxations are all here:
 
 1. Answers: `format: date-time` is dropped. Jira sends `2026-03-01T09:00:00.000+0300`, an offset without colon,
-   which RFC 3339 and so the format refuse (facts/jira.md 10.2).
+   which RFC 3339 and so the format refuse (docs/jira.md 10.2).
 2. Answers: `from`, `fromString`, `to`, `toString` of a change may be null; the vendor's own examples hold nulls.
 3. Data Center answers: the values of an issue's `fields` are typed as objects and not nullable, though a summary
    is a string; any value is taken.

@@ -9,7 +9,7 @@ import requests
 
 from capa_sync.sandbox.clock import SandboxClock
 from capa_sync.sandbox.http import SandboxServer
-from capa_sync.sandbox.jira import API_EMAIL, API_TOKEN, JiraKnobs, JiraTracker
+from capa_sync.sandbox.jira import API_EMAIL, API_TOKEN, JiraSandboxSettings, JiraTracker
 
 START = datetime(2026, 3, 1, 9, 0, tzinfo=UTC)
 Json = dict[str, Any]
@@ -89,9 +89,9 @@ def site_lines(face: str) -> list[Json]:
     ]
 
 
-def make_tracker(face: str = "cloud", **knobs: Any) -> JiraTracker:
+def make_tracker(face: str = "cloud", **settings: Any) -> JiraTracker:
     """A tracker with the site loaded and its clock frozen at START."""
-    tracker = JiraTracker(face, SandboxClock(START, ticking=False), knobs=JiraKnobs(**knobs))
+    tracker = JiraTracker(face, SandboxClock(START, ticking=False), settings=JiraSandboxSettings(**settings))
     tracker.load(site_lines(face))
     return tracker
 

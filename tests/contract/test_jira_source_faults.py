@@ -11,15 +11,15 @@ import pytest
 
 from capa_sync.errors import Authentication, BadAnswer, Fatal, NotBefore, Retryable
 from capa_sync.sources.jira import JiraAuth, JiraOptions, JiraSource
-from tests.contract.jira_source_desk import Desk, Mirror, desk, populate, shapes
+from tests.contract.jira_source_harness import Harness, Mirror, harness, populate, shapes
 
 FACES = ("cloud", "datacenter")
 both_faces = pytest.mark.parametrize("face", FACES)
 
 
-def backfilled(face: str, **options: Any) -> Desk:
+def backfilled(face: str, **options: Any) -> Harness:
     """A desk with ten tickets on pages of four."""
-    it = desk(face, page_size=4, batch=4, **options)
+    it = harness(face, page_size=4, batch=4, **options)
     populate(it.tracker, 10)
     return it
 
@@ -107,7 +107,7 @@ def test_a_wrong_token_is_one_clear_line(face: str) -> None:
         if face == "cloud"
         else JiraAuth("pat", "wrong-secret")
     )
-    with desk(face, auth=auth) as it:
+    with harness(face, auth=auth) as it:
         with pytest.raises(Authentication, match="token") as caught:
             it.source.identify()
         assert "wrong-secret" not in f"{caught.value} {caught.value.__context__!r} {it.options()!r}"
@@ -116,11 +116,11 @@ def test_a_wrong_token_is_one_clear_line(face: str) -> None:
 @both_faces
 def test_no_permission_and_a_wrong_query_are_named(face: str) -> None:
     """403 says what right is missing; a query Jira refuses is quoted with Jira's own words."""
-    with desk(face) as it:
+    with harness(face) as it:
         it.server.faults.add("answer", ("GET", "field"), times=None, status=403, answer="{}")
         with pytest.raises(Fatal, match="not permitted"):
             it.source.identify()
-    with desk(face, query="project = NOPE") as it, pytest.raises(Fatal, match=r"project = NOPE.*does not exist"):
+    with harness(face, query="project = NOPE") as it, pytest.raises(Fatal, match=r"project = NOPE.*does not exist"):
         it.source.identify()
 
 
@@ -129,14 +129,14 @@ def test_a_server_that_is_not_there_is_retryable(face: str) -> None:
     """A refused connection is tried again and then named."""
     auth = JiraAuth("pat", "x")
     options = JiraOptions("jira", "http://127.0.0.1:1", "project = CAPA", auth, is_instant=True)
-    with desk(face) as it, pytest.raises(Retryable, match="cannot be reached"):
+    with harness(face) as it, pytest.raises(Retryable, match="cannot be reached"):
         JiraSource(options, it.clock, it.stop, Mirror()).identify()
 
 
 @both_faces
 def test_an_address_that_is_no_jira_is_named(face: str) -> None:
     """404 for serverInfo asks whether the address is right."""
-    with desk(face, mount="/jira") as it:
+    with harness(face, mount="/jira") as it:
         it.cycle()
         options = JiraOptions("jira", it.server.url.removesuffix("/jira"), "project = CAPA", it.options().auth)
         with pytest.raises(Fatal, match="address"):
@@ -149,8 +149,8 @@ def test_a_lost_sign_in_never_counts_as_an_empty_tracker(face: str) -> None:
     with backfilled(face) as it:
         it.cycle()
         cursor = it.mirror.cursor
-        it.tracker.knobs.anonymous_allowed = True
-        it.tracker.knobs.ignores_sign_in = True
+        it.tracker.settings.anonymous_allowed = True
+        it.tracker.settings.ignores_sign_in = True
         for act in (it.cycle, lambda: it.cycle(full=True), it.source.take_census):
             with pytest.raises(Authentication):
                 act()
@@ -176,22 +176,25 @@ def test_a_poll_without_the_last_known_ticket_asks_who_we_are(face: str) -> None
 
 def test_a_page_token_that_repeats_is_refused() -> None:
     """A search that turns in a circle ends with one clear line."""
-    with backfilled("cloud", knobs={"repeat_token_from": 2}) as it, pytest.raises(BadAnswer, match="same page token"):
+    with (
+        backfilled("cloud", settings={"repeat_token_from": 2}) as it,
+        pytest.raises(BadAnswer, match="same page token"),
+    ):
         it.cycle()
 
 
 def test_an_empty_page_with_a_token_is_read_past() -> None:
     """It is not the end of the search."""
-    with backfilled("cloud", knobs={"empty_page_at": 2}) as it:
+    with backfilled("cloud", settings={"empty_page_at": 2}) as it:
         it.cycle()
         assert shapes(it.mirror) == it.truth()
 
 
 @both_faces
 @pytest.mark.parametrize("knobs", [{"short_pages": 1}, {"short_pages": 3}, {"serve_lists_in_two_pages": True}])
-def test_short_pages_are_no_end(face: str, knobs: dict[str, Any]) -> None:
+def test_short_pages_are_no_end(face: str, settings: dict[str, Any]) -> None:
     """A tracker may give fewer rows than asked for at any time."""
-    with backfilled(face, knobs=knobs) as it:
+    with backfilled(face, settings=settings) as it:
         it.cycle()
         assert shapes(it.mirror) == it.truth()
         census = it.source.take_census()
@@ -200,23 +203,23 @@ def test_short_pages_are_no_end(face: str, knobs: dict[str, Any]) -> None:
 
 def test_a_page_that_lies_about_its_length_is_refused() -> None:
     """Data Center promises four rows and gives three."""
-    with backfilled("datacenter", knobs={"withhold_rows": 1}) as it, pytest.raises(BadAnswer, match="promises"):
+    with backfilled("datacenter", settings={"withhold_rows": 1}) as it, pytest.raises(BadAnswer, match="promises"):
         it.cycle()
 
 
 def test_a_removed_interface_is_named() -> None:
     """A Cloud taken for a Data Center answers 410: one line says what to set."""
-    with desk("cloud", api="datacenter") as it, pytest.raises(Fatal, match="removed"):
+    with harness("cloud", api="datacenter") as it, pytest.raises(Fatal, match="removed"):
         it.cycle()
 
 
 def test_the_product_is_told_apart_and_can_be_set() -> None:
     """`auto` asks serverInfo; a proxy that hides it can be overridden."""
-    with desk("cloud") as it:
+    with harness("cloud") as it:
         it.tracker.load([{"kind": "site", "serverInfo": {"deploymentType": "Server"}}])
         with pytest.raises(Fatal):
             it.cycle()
-    with desk("cloud", api="cloud") as it:
+    with harness("cloud", api="cloud") as it:
         it.tracker.load([{"kind": "site", "serverInfo": {"deploymentType": "Server"}}])
         populate(it.tracker, 3)
         it.cycle()
@@ -237,7 +240,7 @@ def test_a_stop_ends_a_wait_at_once(face: str) -> None:
     """A worker that waits for a limit is free within a moment of the stop event."""
     import threading
 
-    with desk(face, is_instant=False) as it:
+    with harness(face, is_instant=False) as it:
         it.server.faults.add("rate_limit", times=None, retry_after=50)
         threading.Timer(0.2, it.stop.set).start()
         began = time.monotonic()
@@ -263,7 +266,7 @@ def test_oauth_client_credentials_renew_their_token() -> None:
     """A bearer token is fetched once, used for all requests, and renewed before it ends."""
     from capa_sync.sandbox.http import SandboxServer
 
-    with desk("cloud") as it:
+    with harness("cloud") as it:
         populate(it.tracker, 3)
         token = '{"access_token": "sandbox-token", "expires_in": 3600, "token_type": "Bearer"}'
         with SandboxServer(it.tracker) as giver:

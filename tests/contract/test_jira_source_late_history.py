@@ -8,13 +8,13 @@ import pytest
 
 from capa_sync.errors import Authentication
 from capa_sync.model.settings import ChildSpec
-from tests.contract.jira_source_desk import Desk, desk, populate, shapes
+from tests.contract.jira_source_harness import Harness, harness, populate, shapes
 
 FACES = ("cloud", "datacenter")
 HOUR_MS = 3_600_000
 
 
-def migrate(source: Desk, keys: list[str]) -> None:
+def migrate(source: Harness, keys: list[str]) -> None:
     """Write history entries an hour after `updated`, as a workflow migration does."""
     for key in keys:
         issue = source.tracker.state.find(key)
@@ -22,7 +22,7 @@ def migrate(source: Desk, keys: list[str]) -> None:
         issue.updated = min(issue.updated, issue.histories[-1].at) - HOUR_MS
 
 
-def cost(source: Desk, act: object) -> Counter[str]:
+def cost(source: Harness, act: object) -> Counter[str]:
     """Requests by kind: by the last word of their path that is no id."""
     assert callable(act)
     found = source.exchanges(act)
@@ -34,7 +34,7 @@ def cost(source: Desk, act: object) -> Counter[str]:
 @pytest.mark.parametrize("face", FACES)
 def test_a_history_newer_than_its_ticket_is_asked_for_once_more_and_then_believed(face: str) -> None:
     """The first read of each costs one request more, later full reads none; nothing of the history is lost."""
-    with desk(face) as source:
+    with harness(face) as source:
         keys = populate(source.tracker, 12)
         plain = cost(source, source.cycle)
         first = shapes(source.mirror)
@@ -53,7 +53,7 @@ def test_a_history_newer_than_its_ticket_is_asked_for_once_more_and_then_believe
 @pytest.mark.parametrize("face", FACES)
 def test_a_new_entry_on_such_a_ticket_is_mirrored(face: str) -> None:
     """What is believed is one state of the ticket: a later entry that moves no stamp is read by the full read."""
-    with desk(face) as source:
+    with harness(face) as source:
         keys = populate(source.tracker, 3)
         migrate(source, keys)
         source.cycle()
@@ -67,7 +67,7 @@ def test_a_new_entry_on_such_a_ticket_is_mirrored(face: str) -> None:
 LINKS = (ChildSpec("link", ("is blocked by",)),)
 
 
-def claim(source: Desk, count: int) -> None:
+def claim(source: Harness, count: int) -> None:
     """Give tickets an other end that would be the record they are actions of, and that no search knows."""
     ann = source.tracker.as_user("acc-ann" if source.tracker.face == "cloud" else "ann")
     for number in range(count):
@@ -80,7 +80,7 @@ def claim(source: Desk, count: int) -> None:
 @pytest.mark.parametrize("face", FACES)
 def test_parents_that_nobody_sees_cost_one_proof_of_identity_in_all(face: str) -> None:
     """Twenty cost no more searches than two; who we are is asked once for all, and they are not asked for again."""
-    with desk(face, children=LINKS) as source:
+    with harness(face, children=LINKS) as source:
         claim(source, 2)
         few = cost(source, source.cycle)
         source.mirror.__init__()  # type: ignore[misc]
@@ -97,7 +97,7 @@ def test_parents_that_nobody_sees_cost_one_proof_of_identity_in_all(face: str) -
 @pytest.mark.parametrize("face", FACES)
 def test_refusals_are_not_believed_when_they_are_not_given_to_us(face: str) -> None:
     """The sign-in is lost while unseen parents are searched for: nothing is read, and no parent counts as gone."""
-    with desk(face, children=LINKS) as source:
+    with harness(face, children=LINKS) as source:
         claim(source, 3)
         source.cycle()
         source.restart()

@@ -11,7 +11,7 @@ import pytest
 from capa_sync.sandbox.request_log import Exchange
 from capa_sync.sources.bodies import body_of
 from capa_sync.sources.jira import portion
-from tests.contract.jira_source_desk import Desk, desk, populate, shapes
+from tests.contract.jira_source_harness import Harness, harness, populate, shapes
 
 
 def bulks(exchanges: list[Exchange]) -> list[int]:
@@ -20,7 +20,7 @@ def bulks(exchanges: list[Exchange]) -> list[int]:
     return [len(orjson.loads(request.body)["issueIdsOrKeys"]) for request in asked]
 
 
-def backfill(it: Desk) -> list[int]:
+def backfill(it: Harness) -> list[int]:
     """Read sixty tickets whole and return the sizes of the bulk requests."""
     populate(it.tracker, 60)
     sizes = bulks(it.exchanges(it.cycle))
@@ -30,19 +30,19 @@ def backfill(it: Desk) -> list[int]:
 
 def test_small_tickets_are_read_together_after_the_first_page() -> None:
     """The first page tells their weight; from then on one bulk request serves all that the settings allow."""
-    with desk(page_size=5, batch=20) as it:
+    with harness(page_size=5, batch=20) as it:
         assert backfill(it) == [5, 20, 20, 15]
 
 
 def test_large_tickets_are_read_in_smaller_portions(monkeypatch: pytest.MonkeyPatch) -> None:
     """Tickets of which eleven fit into memory are read two pages of five at a time, plus the page that fills it."""
-    with desk(page_size=5, batch=20) as it:
+    with harness(page_size=5, batch=20) as it:
         keys = populate(it.tracker, 1)
         it.cycle()
         weight = sum(len(part.body) for part in it.mirror.readings[next(iter(it.mirror.readings))].parts)
         it.tracker.as_user("acc-ann").delete(keys[0])
     monkeypatch.setattr(portion, "IN_FLIGHT", 11 * weight)
-    with desk(page_size=5, batch=20) as it:
+    with harness(page_size=5, batch=20) as it:
         sizes = backfill(it)
         assert sizes[0] == 5
         assert max(sizes) <= 15
@@ -51,7 +51,7 @@ def test_large_tickets_are_read_in_smaller_portions(monkeypatch: pytest.MonkeyPa
 def test_tickets_larger_than_all_memory_still_come_page_by_page(monkeypatch: pytest.MonkeyPatch) -> None:
     """A page is the least that is read, however heavy."""
     monkeypatch.setattr(portion, "IN_FLIGHT", 1)
-    with desk(page_size=5, batch=20) as it:
+    with harness(page_size=5, batch=20) as it:
         assert backfill(it) == [5] * 12
 
 

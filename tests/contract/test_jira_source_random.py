@@ -12,7 +12,7 @@ import pytest
 from capa_sync.errors import Retryable
 from capa_sync.model.settings import ChildSpec
 from capa_sync.sandbox.messages import Request
-from tests.contract.jira_source_desk import Desk, desk, shapes
+from tests.contract.jira_source_harness import Harness, harness, shapes
 
 CHILDREN = (ChildSpec("subtask"), ChildSpec("link", ("is blocked by",)))
 FAULTS: tuple[tuple[str, dict[str, Any]], ...] = (
@@ -27,7 +27,7 @@ FAULTS: tuple[tuple[str, dict[str, Any]], ...] = (
 class Life:
     """One random story."""
 
-    def __init__(self, it: Desk, seed: int) -> None:
+    def __init__(self, it: Harness, seed: int) -> None:
         self.it = it
         self.dice = random.Random(seed)  # noqa: S311 - a story that can be told again
         name = "acc-ann" if it.tracker.face == "cloud" else "ann"
@@ -112,7 +112,7 @@ class Life:
 @pytest.mark.parametrize("seed", range(6))
 def test_after_any_story_the_mirror_equals_the_tracker(face: str, lag: float, seed: int) -> None:
     """Births, edits, bulk edits, moves, deletions, links and comments between and during reads; faults; kills."""
-    with desk(face, page_size=5, batch=10, children=CHILDREN, knobs={"index_lag_s": lag}) as it:
+    with harness(face, page_size=5, batch=10, children=CHILDREN, settings={"index_lag_s": lag}) as it:
         life = Life(it, seed)
         it.server.before.append(life.meddle)
         for _ in range(25):

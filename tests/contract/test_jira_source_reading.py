@@ -9,7 +9,7 @@ import pytest
 from capa_sync.model.ticket import Cursor, Role
 from capa_sync.sandbox.messages import Request
 from tests.contract.jira_openapi import SPECS, check
-from tests.contract.jira_source_desk import desk, populate, shapes
+from tests.contract.jira_source_harness import harness, populate, shapes
 
 FACES = ("cloud", "datacenter")
 both_faces = pytest.mark.parametrize("face", FACES)
@@ -23,7 +23,7 @@ def person(face: str, name: str = "ann") -> str:
 @both_faces
 def test_a_backfill_mirrors_every_ticket_change_and_comment(face: str) -> None:
     """Fifty tickets on pages of seven are mirrored whole, and the last page says so."""
-    with desk(face, page_size=7, batch=20) as it:
+    with harness(face, page_size=7, batch=20) as it:
         populate(it.tracker, 50)
         pages = it.cycle()
         assert shapes(it.mirror) == it.truth()
@@ -35,7 +35,7 @@ def test_a_backfill_mirrors_every_ticket_change_and_comment(face: str) -> None:
 @both_faces
 def test_a_poll_when_nothing_changed_is_one_request(face: str) -> None:
     """Nothing is read twice, the cursor is the same, and one request was sent."""
-    with desk(face) as it:
+    with harness(face) as it:
         populate(it.tracker, 30)
         it.cycle()
         before = it.mirror.cursor
@@ -49,7 +49,7 @@ def test_a_poll_when_nothing_changed_is_one_request(face: str) -> None:
 @both_faces
 def test_a_poll_reads_only_what_changed(face: str) -> None:
     """Of tickets inside the overlap only the edited one is read again, with its new history."""
-    with desk(face) as it:
+    with harness(face) as it:
         keys = populate(it.tracker, 20, every_s=1)
         it.cycle()
         it.tracker.as_user(person(face)).edit(keys[3], {"summary": "Reworded"})
@@ -62,7 +62,7 @@ def test_a_poll_reads_only_what_changed(face: str) -> None:
 @pytest.mark.parametrize("killed_after", range(1, 9))
 def test_a_killed_backfill_goes_on_where_it_was(face: str, killed_after: int) -> None:
     """Whatever page was committed last, a new process reads on from there and nothing is missing."""
-    with desk(face, page_size=6, batch=12) as it:
+    with harness(face, page_size=6, batch=12) as it:
         populate(it.tracker, 45)
         it.cycle(pages=killed_after)
         done = len(it.mirror.readings)
@@ -76,7 +76,7 @@ def test_a_killed_backfill_goes_on_where_it_was(face: str, killed_after: int) ->
 @pytest.mark.parametrize("killed_after", [1, 3])
 def test_a_lost_page_token_or_place_costs_no_ticket(face: str, killed_after: int) -> None:
     """A token that has expired, or rows that left before the place, make the search begin again further on."""
-    with desk(face, page_size=6, batch=6, knobs={"token_ttl_s": 60.0}) as it:
+    with harness(face, page_size=6, batch=6, settings={"token_ttl_s": 60.0}) as it:
         keys = populate(it.tracker, 45)
         it.cycle(pages=killed_after)
         it.tracker.clock.advance(timedelta(days=8))
@@ -89,7 +89,7 @@ def test_a_lost_page_token_or_place_costs_no_ticket(face: str, killed_after: int
 @both_faces
 def test_tickets_edited_while_pages_are_read_are_not_lost(face: str) -> None:
     """Each page is followed by an edit before and behind the reader; the next poll finishes the picture."""
-    with desk(face, page_size=5, batch=10) as it:
+    with harness(face, page_size=5, batch=10) as it:
         keys = populate(it.tracker, 40, every_s=20)
         ann = it.tracker.as_user(person(face))
         searches = 0
@@ -114,7 +114,7 @@ def test_tickets_edited_while_pages_are_read_are_not_lost(face: str) -> None:
 @both_faces
 def test_deletions_and_moves_while_pages_are_read_hide_no_other_ticket(face: str) -> None:
     """Tickets that leave the query shift no other out of sight."""
-    with desk(face, page_size=5, batch=5) as it:
+    with harness(face, page_size=5, batch=5) as it:
         keys = populate(it.tracker, 40)
         ann = it.tracker.as_user(person(face))
         left: list[str] = []
@@ -137,7 +137,7 @@ def test_deletions_and_moves_while_pages_are_read_hide_no_other_ticket(face: str
 @both_faces
 def test_a_flood_of_changes_in_one_second_is_read_page_by_page(face: str) -> None:
     """Sixty tickets edited at one instant come on pages of ten, also when the process dies between two of them."""
-    with desk(face, page_size=10, batch=20) as it:
+    with harness(face, page_size=10, batch=20) as it:
         keys = populate(it.tracker, 60, every_s=1)
         it.cycle()
         it.tracker.clock.advance(timedelta(hours=1))
@@ -156,7 +156,7 @@ def test_a_flood_of_changes_in_one_second_is_read_page_by_page(face: str) -> Non
 @both_faces
 def test_more_tickets_born_in_one_instant_than_a_page_holds(face: str) -> None:
     """An import writes one creation instant on 35 tickets; pages of ten lose none, killed or not."""
-    with desk(face, page_size=10, batch=10) as it:
+    with harness(face, page_size=10, batch=10) as it:
         populate(it.tracker, 35, every_s=0)
         it.cycle(pages=2)
         it.restart()
@@ -169,7 +169,7 @@ def test_more_tickets_born_in_one_instant_than_a_page_holds(face: str) -> None:
 @pytest.mark.parametrize("epoch", [True, False])
 def test_the_api_users_time_zone_changes_nothing(face: str, zone: str, epoch: bool) -> None:
     """The mirror is the same whatever the profile's zone, also where dates must be sent as quoted minutes."""
-    with desk(face, page_size=7, knobs={"epoch_literals": epoch}) as it:
+    with harness(face, page_size=7, settings={"epoch_literals": epoch}) as it:
         keys = populate(it.tracker, 20)
         it.tracker.admin.set_user("capa-sync", {"timeZone": zone})
         it.cycle()
@@ -188,7 +188,7 @@ def test_the_api_users_time_zone_changes_nothing(face: str, zone: str, epoch: bo
 @pytest.mark.parametrize("skew", [-600.0, 600.0])
 def test_a_wrong_clock_of_the_tracker_loses_nothing(face: str, skew: float) -> None:
     """Ten minutes ahead or behind, edits after the backfill are found."""
-    with desk(face, knobs={"clock_skew_s": skew}) as it:
+    with harness(face, settings={"clock_skew_s": skew}) as it:
         keys = populate(it.tracker, 10)
         it.cycle()
         for key in keys[:4]:
@@ -202,8 +202,8 @@ def test_a_wrong_clock_of_the_tracker_loses_nothing(face: str, skew: float) -> N
 @pytest.mark.parametrize("stale", ["", "stale_fields", "stale_stamps"])
 def test_a_search_index_that_lags_ninety_seconds_loses_nothing(face: str, stale: str) -> None:
     """An edit that the index shows late is found by a later poll although newer edits came before."""
-    knobs = {"index_lag_s": 90.0, "stale_fields": bool(stale), "stale_stamps": stale == "stale_stamps"}
-    with desk(face, page_size=8, knobs=knobs) as it:
+    settings = {"index_lag_s": 90.0, "stale_fields": bool(stale), "stale_stamps": stale == "stale_stamps"}
+    with harness(face, page_size=8, settings=settings) as it:
         keys = populate(it.tracker, 20, every_s=30)
         it.tracker.clock.advance(timedelta(seconds=91))
         it.cycle()
@@ -220,7 +220,7 @@ def test_a_search_index_that_lags_ninety_seconds_loses_nothing(face: str, stale:
 @both_faces
 def test_an_index_that_compares_to_the_minute_loses_nothing(face: str) -> None:
     """Where JQL rounds instants down, the overlap makes up for it."""
-    with desk(face, page_size=5, batch=5, knobs={"index_granularity_ms": 60_000}) as it:
+    with harness(face, page_size=5, batch=5, settings={"index_granularity_ms": 60_000}) as it:
         keys = populate(it.tracker, 30, every_s=13)
         it.cycle()
         assert shapes(it.mirror) == it.truth()
@@ -232,7 +232,7 @@ def test_an_index_that_compares_to_the_minute_loses_nothing(face: str) -> None:
 def test_histories_of_250_entries_come_whole_whatever_is_embedded() -> None:
     """Entries of one instant keep their true order; nothing of the oldest is cut."""
     for cap in (20, 40, 100):
-        with desk("cloud", knobs={"inline_changelog_cap": cap, "changelog_page_cap": 70}) as it:
+        with harness("cloud", settings={"inline_changelog_cap": cap, "changelog_page_cap": 70}) as it:
             key = populate(it.tracker, 1)[0]
             ann = it.tracker.as_user("acc-ann")
             for number in range(249):
@@ -248,7 +248,7 @@ def test_histories_of_250_entries_come_whole_whatever_is_embedded() -> None:
 @pytest.mark.parametrize("form", ["iso", "s", "ms"])
 def test_the_bulk_changelog_may_tell_instants_in_any_form(form: str) -> None:
     """ISO text, epoch seconds and milliseconds are the same history."""
-    with desk("cloud", knobs={"bulk_created_form": form}) as it:
+    with harness("cloud", settings={"bulk_created_form": form}) as it:
         key = populate(it.tracker, 1)[0]
         it.cycle()
         at = it.mirror.ticket(key).changes[0].at
@@ -258,7 +258,7 @@ def test_the_bulk_changelog_may_tell_instants_in_any_form(form: str) -> None:
 @pytest.mark.parametrize("order", ["oldest", "newest"])
 def test_data_center_history_is_put_in_order_and_its_names_into_ids(order: str) -> None:
     """Names become field ids; a name that two fields share, or that no field has any more, stays a name."""
-    with desk("datacenter", knobs={"dc_history_order": order}) as it:
+    with harness("datacenter", settings={"dc_history_order": order}) as it:
         it.tracker.load(
             [{"kind": "field", "id": "customfield_10090", "name": "Reference", "schema": {"type": "string"}}]
         )
@@ -284,7 +284,7 @@ def test_data_center_history_is_put_in_order_and_its_names_into_ids(order: str) 
 @both_faces
 def test_a_move_keeps_the_ticket_and_its_old_key(face: str) -> None:
     """The id is the ticket; the former key is remembered."""
-    with desk(face, query="project in (CAPA, OPS)") as it:
+    with harness(face, query="project in (CAPA, OPS)") as it:
         key = populate(it.tracker, 3)[1]
         it.cycle()
         moved = it.tracker.as_user(person(face)).move(key, "OPS")
@@ -297,7 +297,7 @@ def test_a_move_keeps_the_ticket_and_its_old_key(face: str) -> None:
 @both_faces
 def test_a_volatile_value_is_no_change(face: str) -> None:
     """A field that shows a memory address, another at each read, makes no new version and no new value."""
-    with desk(face, knobs={"volatile_fields": ["customfield_10007"]}) as it:
+    with harness(face, settings={"volatile_fields": ["customfield_10007"]}) as it:
         key = populate(it.tracker, 1)[0]
         it.tracker.as_user(person(face)).edit(key, {"Reference": "com.acme.Sla"})
         it.cycle()
@@ -310,7 +310,7 @@ def test_a_volatile_value_is_no_change(face: str) -> None:
 @both_faces
 def test_a_full_read_finds_silent_changes_and_survives_a_kill(face: str) -> None:
     """Values that change without `updated` are found by the full read, which goes on after a kill; so do polls."""
-    with desk(face, page_size=10, batch=10) as it:
+    with harness(face, page_size=10, batch=10) as it:
         keys = populate(it.tracker, 50)
         it.cycle()
         watermark = it.mirror.cursor.watermark
@@ -333,7 +333,7 @@ def test_a_full_read_finds_silent_changes_and_survives_a_kill(face: str) -> None
 @both_faces
 def test_after_a_bulk_edit_polls_become_cheap_again(face: str) -> None:
     """Sixty tickets edited within the overlap are walked through once more, then a poll is one request again."""
-    with desk(face, page_size=10, batch=20) as it:
+    with harness(face, page_size=10, batch=20) as it:
         keys = populate(it.tracker, 60)
         it.cycle()
         for key in keys:
@@ -351,7 +351,7 @@ def test_after_a_bulk_edit_polls_become_cheap_again(face: str) -> None:
 @both_faces
 def test_work_is_proportional_to_what_changed(face: str) -> None:
     """Forty of four hundred tickets changed: a handful of requests, and no other ticket is read."""
-    with desk(face) as it:
+    with harness(face) as it:
         keys = populate(it.tracker, 400)
         it.cycle()
         it.tracker.clock.advance(timedelta(hours=1))
@@ -367,7 +367,7 @@ def test_work_is_proportional_to_what_changed(face: str) -> None:
 def test_a_query_with_its_own_order_and_quotes_is_narrowed_safely(face: str) -> None:
     """ORDER BY is cut where it is one, and left where it is text; OR stays inside its brackets."""
     query = 'project = OPS OR (project = CAPA AND summary !~ "order by none") order   by priority desc, key'
-    with desk(face, query=query) as it:
+    with harness(face, query=query) as it:
         populate(it.tracker, 12)
         it.cycle()
         assert shapes(it.mirror) == it.truth()
@@ -377,7 +377,7 @@ def test_a_query_with_its_own_order_and_quotes_is_narrowed_safely(face: str) -> 
 @both_faces
 def test_read_tickets_gives_those_that_are_there(face: str) -> None:
     """Gone and hidden tickets are simply not yielded; the query does not matter."""
-    with desk(face, query="project = OPS") as it:
+    with harness(face, query="project = OPS") as it:
         keys = populate(it.tracker, 4)
         ids = [str(it.tracker.state.find(key).id) for key in keys]
         it.tracker.admin.hide(keys[1])
@@ -389,7 +389,7 @@ def test_read_tickets_gives_those_that_are_there(face: str) -> None:
 @both_faces
 def test_a_ticket_without_fields_is_named_and_the_others_come(face: str) -> None:
     """A row that makes no ticket is skipped with its reason, never in silence and never with the page."""
-    with desk(face) as it:
+    with harness(face) as it:
         populate(it.tracker, 3)
         it.tracker.load([{"kind": "ticket", "issue": {"id": "77001", "key": "CAPA-901"}}])
         pages = it.cycle()
@@ -401,7 +401,7 @@ def test_a_ticket_without_fields_is_named_and_the_others_come(face: str) -> None
 @pytest.mark.skipif(not SPECS.is_dir(), reason="../shared/specs is not there")
 def test_every_request_is_one_that_the_vendors_document_allows(face: str) -> None:
     """Backfill, polls, full read, census and reads by id validate against the OpenAPI documents."""
-    with desk(face, page_size=5, batch=10, knobs={"inline_comment_cap": 1}) as it:
+    with harness(face, page_size=5, batch=10, settings={"inline_comment_cap": 1}) as it:
         keys = populate(it.tracker, 22)
         it.cycle()
         it.tracker.as_user(person(face)).edit(keys[0], {"summary": "x"})
@@ -416,7 +416,7 @@ def test_every_request_is_one_that_the_vendors_document_allows(face: str) -> Non
 def test_the_parser_makes_the_same_ticket_from_the_parts() -> None:
     """Parsing the stored parts gives what was read: a rebuild needs no tracker."""
     for face in FACES:
-        with desk(face) as it:
+        with harness(face) as it:
             populate(it.tracker, 10)
             it.cycle()
             parser = it.source.parser()
@@ -427,7 +427,7 @@ def test_the_parser_makes_the_same_ticket_from_the_parts() -> None:
 def test_a_first_read_of_an_empty_scope_is_complete() -> None:
     """Nothing in scope is a complete answer, once we have proven who we are."""
     for face in FACES:
-        with desk(face) as it:
+        with harness(face) as it:
             exchanges = it.exchanges(it.cycle)
             assert it.mirror.pages[-1].complete
             assert it.mirror.cursor == Cursor()
@@ -439,7 +439,7 @@ def test_a_first_read_of_an_empty_scope_is_complete() -> None:
 
 def test_roles_are_records_unless_a_mapping_says_otherwise() -> None:
     """Without child specs every ticket is a record."""
-    with desk("cloud") as it:
+    with harness("cloud") as it:
         populate(it.tracker, 2)
         it.cycle()
         assert {reading.role for reading in it.mirror.readings.values()} == {Role.RECORD}

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from capa_sync.sandbox.clock import SandboxClock
-from capa_sync.sandbox.jira import JiraKnobs, JiraTracker
-from tests.contract.jira_source_desk import Desk
+from capa_sync.sandbox.jira import JiraSandboxSettings, JiraTracker
+from tests.contract.jira_source_harness import Harness
 from tests.contract.jira_world import START
 
 DATA = Path(__file__).parents[3] / "shared" / "data"
@@ -33,9 +33,9 @@ def appcelerator() -> Iterator[Json]:
             yield from map(json.loads, lines)
 
 
-def tracker_with(face: str, issues: Iterator[Json] | list[Json], **knobs: Any) -> JiraTracker:
+def tracker_with(face: str, issues: Iterator[Json] | list[Json], **settings: Any) -> JiraTracker:
     """A site that holds these issues."""
-    tracker = JiraTracker(face, SandboxClock(START, ticking=False), knobs=JiraKnobs(**knobs))
+    tracker = JiraTracker(face, SandboxClock(START, ticking=False), settings=JiraSandboxSettings(**settings))
     tracker.load({"kind": "ticket", "issue": issue} for issue in issues)
     return tracker
 
@@ -45,9 +45,9 @@ def tracker_with(face: str, issues: Iterator[Json] | list[Json], **knobs: Any) -
 def test_merico_comes_whole_whatever_the_search_embeds(cap: int) -> None:
     """33 issues, 522 histories, 714 items and 8 comments, also when inline changelogs are cut at 5 or 40."""
     issues = merico()
-    with Desk(tracker_with("cloud", issues, inline_changelog_cap=cap), "project is not EMPTY") as desk:
-        desk.cycle()
-        tickets = [reading.ticket for reading in desk.mirror.readings.values()]
+    with Harness(tracker_with("cloud", issues, inline_changelog_cap=cap), "project is not EMPTY") as harness:
+        harness.cycle()
+        tickets = [reading.ticket for reading in harness.mirror.readings.values()]
     assert len(tickets) == 33
     assert len({(t.id, change.entry) for t in tickets for change in t.changes}) == 522
     assert sum(len(t.changes) for t in tickets) == 714
@@ -58,11 +58,11 @@ def test_merico_comes_whole_whatever_the_search_embeds(cap: int) -> None:
 @needs_data
 def test_merico_on_pages_of_five_entries_is_the_same() -> None:
     """Entries of one issue split over many pages of the bulk answer are put together again."""
-    with Desk(
+    with Harness(
         tracker_with("cloud", merico(), changelog_page_cap=5, serve_lists_in_two_pages=True), "project is not EMPTY"
-    ) as desk:
-        desk.cycle()
-        tickets = [reading.ticket for reading in desk.mirror.readings.values()]
+    ) as harness:
+        harness.cycle()
+        tickets = [reading.ticket for reading in harness.mirror.readings.values()]
     assert (len(tickets), sum(len(t.changes) for t in tickets)) == (33, 714)
 
 
@@ -73,12 +73,12 @@ def test_one_status_name_under_several_ids_keeps_its_ids() -> None:
     raw = [json.loads(line)["data"] for line in path.read_text(encoding="utf-8").splitlines()]
     tracker = tracker_with("cloud", merico())
     tracker.load({"kind": "status", **one} for one in raw)
-    with Desk(tracker, "project is not EMPTY") as desk:
-        facts = desk.source.identify()
-        desk.cycle()
+    with Harness(tracker, "project is not EMPTY") as harness:
+        facts = harness.source.identify()
+        harness.cycle()
         moves = [
             change
-            for reading in desk.mirror.readings.values()
+            for reading in harness.mirror.readings.values()
             for change in reading.ticket.changes
             if change.field_id == "status"
         ]
@@ -102,9 +102,9 @@ def test_appcelerator_comes_whole_on_data_center() -> None:
             yield issue
 
     biggest = 0
-    with Desk(tracker_with("datacenter", noted()), "project is not EMPTY") as desk:
+    with Harness(tracker_with("datacenter", noted()), "project is not EMPTY") as harness:
         seen: dict[str, int] = {}
-        for page in desk.source.read_changes(desk.mirror.cursor):
+        for page in harness.source.read_changes(harness.mirror.cursor):
             for reading in page.readings:
                 ticket = reading.ticket
                 assert ticket.key not in seen

@@ -18,7 +18,7 @@ from capa_sync.errors import (
 )
 from capa_sync.model.write import Paragraph, Span, WarningText, Write, WriteKind
 from tests.contract.jira_openapi import SPECS, check_exchange
-from tests.contract.jira_source_desk import Desk, desk, populate
+from tests.contract.jira_source_harness import Harness, harness, populate
 from tests.contract.jira_world import START
 
 FACES = ("cloud", "datacenter")
@@ -44,21 +44,21 @@ def heading(day: int) -> WarningText:
     return WarningText((Paragraph((Span("Clause 10 check - 1 thing to fix", bold=True), as_of)),))
 
 
-def write(it: Desk, key: str, kind: WriteKind = WriteKind.COMMENT, **given: Any) -> Write:
+def write(it: Harness, key: str, kind: WriteKind = WriteKind.COMMENT, **given: Any) -> Write:
     """A write for a ticket of the desk."""
     id_ = str(it.tracker.state.find(key).id)
     given = {"text": words(), "marker": f"register-1/{id_}", **given}
     return Write("w1", "jira", id_, key, kind, "hash", START, **given)
 
 
-def ours(it: Desk, key: str) -> list[Any]:
+def ours(it: Harness, key: str) -> list[Any]:
     """Our comments on a ticket, in the tracker."""
     return [one for one in it.tracker.state.find(key).comments if "capa-sync" in one.properties]
 
 
-def one_ticket(face: str, **options: Any) -> tuple[Desk, str]:
+def one_ticket(face: str, **options: Any) -> tuple[Harness, str]:
     """A desk with a ticket on which people have commented."""
-    it = desk(face, **options)
+    it = harness(face, **options)
     key = populate(it.tracker, 4)[3]
     return it, key
 
@@ -230,17 +230,17 @@ def test_a_429_of_an_hour_is_a_not_before(face: str) -> None:
 @both_faces
 def test_refusals_say_what_to_do(face: str) -> None:
     """No right, too long, too many comments, ticket gone: refused, not applied, in one line."""
-    it, key = one_ticket(face, knobs={"text_limit": 60})
+    it, key = one_ticket(face, settings={"text_limit": 60})
     with it:
         with pytest.raises(WriteRefused, match="too long") as caught:
             it.writer.deliver(write(it, key), "")
         assert caught.value.permanent
-        it.tracker.knobs.text_limit = 30_000
-        it.tracker.knobs.revoked_permissions = ["ADD_COMMENTS"]
+        it.tracker.settings.text_limit = 30_000
+        it.tracker.settings.revoked_permissions = ["ADD_COMMENTS"]
         with pytest.raises(WriteRefused, match="Add comments"):
             it.writer.deliver(write(it, key), "")
-        it.tracker.knobs.revoked_permissions = []
-        it.tracker.knobs.max_comments = 3
+        it.tracker.settings.revoked_permissions = []
+        it.tracker.settings.max_comments = 3
         with pytest.raises(WriteRefused, match="as many comments"):
             it.writer.deliver(write(it, key), "")
         it.server.faults.add("answer", ("PUT", "/issue/"), status=409, answer="{}")
@@ -279,7 +279,7 @@ def test_labels_that_do_not_stick_are_an_error(face: str) -> None:
         it.server.faults.add("answer", ("PUT", "/issue/"), status=204)
         with pytest.raises(WriteRefused, match="did not set"):
             it.writer.deliver(labels, "")
-        it.tracker.knobs.off_screen = ["labels"]
+        it.tracker.settings.off_screen = ["labels"]
         with pytest.raises(WriteRefused, match="screen"):
             it.writer.deliver(labels, "")
 
@@ -306,7 +306,7 @@ def test_the_issue_property_holds_the_mark(face: str) -> None:
         assert it.writer.look_up(wanted, "") is not None
 
 
-def service_desk(it: Desk) -> None:
+def service_desk(it: Harness) -> None:
     """Make the project a service desk."""
     for project in it.tracker.state.projects.values():
         project.raw["projectTypeKey"] = "service_desk"
@@ -332,7 +332,7 @@ def test_a_comment_shown_to_the_customer_is_taken_back_and_stops_the_source(face
     it, key = one_ticket(face)
     service_desk(it)
     with it:
-        it.tracker.knobs.shows_internal_comments = True
+        it.tracker.settings.shows_internal_comments = True
         with pytest.raises(ShownToCustomer, match="deleted at once"):
             it.writer.deliver(write(it, key), "")
         assert ours(it, key) == []
@@ -344,8 +344,8 @@ def test_a_comment_shown_to_the_customer_that_cannot_be_deleted_is_named(face: s
     it, key = one_ticket(face)
     service_desk(it)
     with it:
-        it.tracker.knobs.shows_internal_comments = True
-        it.tracker.knobs.revoked_permissions = ["DELETE_OWN_COMMENTS"]
+        it.tracker.settings.shows_internal_comments = True
+        it.tracker.settings.revoked_permissions = ["DELETE_OWN_COMMENTS"]
         with pytest.raises(ShownToCustomer, match="delete it now") as leak:
             it.writer.deliver(write(it, key), "")
         assert str(ours(it, key)[0].id) in leak.value.message
@@ -357,7 +357,7 @@ def test_a_lost_answer_does_not_hide_that_the_comment_is_public(face: str) -> No
     it, key = one_ticket(face)
     service_desk(it)
     with it:
-        it.tracker.knobs.shows_internal_comments = True
+        it.tracker.settings.shows_internal_comments = True
         it.server.faults.add("drop_after", ("POST", "/comment$"))
         with pytest.raises(DeliveryUnknown):
             it.writer.deliver(write(it, key), "")
@@ -383,7 +383,7 @@ def test_a_comment_that_a_person_made_public_is_not_edited(face: str) -> None:
         assert comment.body == before
 
 
-def removal(it: Desk, key: str, kind: WriteKind = WriteKind.COMMENT) -> Write:
+def removal(it: Harness, key: str, kind: WriteKind = WriteKind.COMMENT) -> Write:
     """A write that takes away what stands there."""
     return write(it, key, kind, text=None)
 
@@ -426,7 +426,7 @@ def test_a_removal_without_the_right_to_delete_says_which_right(face: str) -> No
     it, key = one_ticket(face)
     with it:
         done = it.writer.deliver(write(it, key), "")
-        it.tracker.knobs.revoked_permissions = ["DELETE_OWN_COMMENTS"]
+        it.tracker.settings.revoked_permissions = ["DELETE_OWN_COMMENTS"]
         with pytest.raises(WriteRefused, match="Delete Own Comments"):
             it.writer.deliver(removal(it, key), done.remote_id)
         assert len(ours(it, key)) == 1
@@ -439,7 +439,7 @@ def test_a_text_that_grows_by_escaping_is_cut_to_the_limit_and_known_again(face:
     points = [Paragraph((Span("#" * 400, bold=True), Span("\\" * 160), Span("*#" * 200)), numbered=True)] * 5
     long = WarningText((*heading(1).paragraphs, *points, Paragraph((Span("Rules: a", small=True),))))
     with it:
-        it.tracker.knobs.text_limit = 8_000
+        it.tracker.settings.text_limit = 8_000
         done = it.writer.deliver(write(it, key, text=long), "")
         assert it.writer.look_up(write(it, key, text=long), "") is not None
         body = ours(it, key)[0].body

@@ -14,9 +14,9 @@ from capa_sync.model.write import WriteKind
 from capa_sync.sandbox.request_log import Exchange
 from capa_sync.sources.sizes import PageSize
 from capa_sync.sources.transport import Limits
-from tests.contract.jira_source_desk import Desk, desk, populate, shapes
+from tests.contract.jira_source_harness import Harness, harness, populate, shapes
 from tests.contract.test_jira_source_writer import ours, write
-from tests.unit.sources.servicenow import bench as servicenow
+from tests.unit.sources.servicenow import source_harness as servicenow
 
 MOST = 100_000
 LIMITS = Limits(answer=MOST)
@@ -24,19 +24,19 @@ LONG = "why " * 8_000
 both_faces = pytest.mark.parametrize("face", ["cloud", "datacenter"])
 
 
-def a_desk(face: str, count: int = 24, **options: Any) -> Desk:
+def a_harness(face: str, count: int = 24, **options: Any) -> Harness:
     """A Jira with some ordinary tickets, none of whose pages may be large."""
-    it = desk(face, limits=LIMITS, **options)
+    it = harness(face, limits=LIMITS, **options)
     populate(it.tracker, count)
     return it
 
 
-def ann(it: Desk) -> Any:
+def ann(it: Harness) -> Any:
     """A person of the site."""
     return it.tracker.as_user("acc-ann" if it.tracker.face == "cloud" else "ann")
 
 
-def make_large(it: Desk, key: str, way: str) -> None:
+def make_large(it: Harness, key: str, way: str) -> None:
     """Let a ticket outgrow an answer: by its fields, by one entry of its history, by one comment."""
     issue = it.tracker.state.find(key)
     if way == "fields":
@@ -68,7 +68,7 @@ def sizes_asked(exchanges: list[Exchange]) -> list[int]:
 @both_faces
 def test_a_page_that_is_too_large_is_asked_for_in_halves_and_the_size_is_remembered(face: str) -> None:
     """All tickets come, and a second reading does not run into the same walls again."""
-    with a_desk(face, 60) as it:
+    with a_harness(face, 60) as it:
         for issue in it.tracker.state.issues.values():
             issue.fields["description"] = LONG[:6_000]
         first = sizes_asked(it.exchanges(it.cycle))
@@ -83,7 +83,7 @@ def test_a_page_that_is_too_large_is_asked_for_in_halves_and_the_size_is_remembe
 @pytest.mark.parametrize("way", ["fields", "history", "comment"])
 def test_one_ticket_that_is_too_large_is_set_aside_and_the_rest_is_read(face: str, way: str) -> None:
     """Backfill, poll and full read go on over it; it is named with the way out; made smaller it is read."""
-    with a_desk(face) as it:
+    with a_harness(face) as it:
         key = list(it.truth())[11]
         make_large(it, key, way)
         found = skipped(it.cycle())
@@ -113,7 +113,7 @@ def test_one_ticket_that_is_too_large_is_set_aside_and_the_rest_is_read(face: st
 @pytest.mark.parametrize("place", [0, -1])
 def test_the_first_and_the_last_ticket_may_be_too_large(face: str, place: int) -> None:
     """No page is left out at either end, nor is the watermark lost."""
-    with a_desk(face, 7, page_size=3, batch=3) as it:
+    with a_harness(face, 7, page_size=3, batch=3) as it:
         key = list(it.truth())[place]
         make_large(it, key, "fields")
         assert set(skipped(it.cycle())) == {key}
@@ -124,7 +124,7 @@ def test_the_first_and_the_last_ticket_may_be_too_large(face: str, place: int) -
 @both_faces
 def test_a_large_ticket_that_nobody_touches_costs_a_poll_nothing(face: str) -> None:
     """It is the newest, which each poll finds again: its outline is asked for, once, and no more."""
-    with a_desk(face) as it:
+    with a_harness(face) as it:
         key = list(it.truth())[-1]
         make_large(it, key, "fields")
         it.cycle()
@@ -144,7 +144,7 @@ def test_a_large_ticket_that_nobody_touches_costs_a_poll_nothing(face: str) -> N
 @both_faces
 def test_two_neighbours_that_fit_only_alone_are_both_read(face: str) -> None:
     """Each is smaller than an answer may be, both together are not."""
-    with a_desk(face, 6) as it:
+    with a_harness(face, 6) as it:
         keys = list(it.truth())[2:4]
         for key in keys:
             it.tracker.state.find(key).fields["description"] = LONG[:10_000] * 6
@@ -155,7 +155,7 @@ def test_two_neighbours_that_fit_only_alone_are_both_read(face: str) -> None:
 @both_faces
 def test_many_comments_are_read_in_pages_that_fit(face: str) -> None:
     """Sixty comments come all where the tracker pages them; Data Center puts them into the ticket itself."""
-    with a_desk(face, 3) as it:
+    with a_harness(face, 3) as it:
         key = next(iter(it.truth()))
         for _ in range(60):
             ann(it).comment(key, LONG[:2_500])
@@ -169,7 +169,7 @@ def test_many_comments_are_read_in_pages_that_fit(face: str) -> None:
 @both_faces
 def test_a_history_of_many_long_entries_is_read_in_pages_that_fit(face: str) -> None:
     """Where the tracker pages it; Data Center gives it whole or not at all."""
-    with a_desk(face, 3) as it:
+    with a_harness(face, 3) as it:
         key = next(iter(it.truth()))
         for number in range(40):
             ann(it).edit(key, {"description": f"{number} {LONG[:5_000]}"})
@@ -182,7 +182,7 @@ def test_a_history_of_many_long_entries_is_read_in_pages_that_fit(face: str) -> 
 @both_faces
 def test_a_hinted_and_a_single_reading_of_a_large_ticket_name_it(face: str) -> None:
     """By id too it is set aside, and others that are asked for beside it are read."""
-    with a_desk(face, 4) as it:
+    with a_harness(face, 4) as it:
         it.cycle()
         key, other = list(it.truth())[:2]
         make_large(it, key, "fields")
@@ -199,7 +199,7 @@ def test_a_hinted_and_a_single_reading_of_a_large_ticket_name_it(face: str) -> N
 @both_faces
 def test_our_comment_is_found_among_large_ones(face: str) -> None:
     """The comments are looked through in pages that fit; no second comment is made."""
-    with a_desk(face, 1) as it:
+    with a_harness(face, 1) as it:
         key = next(iter(it.truth()))
         done = it.writer.deliver(write(it, key), "")
         for _ in range(60):
@@ -211,7 +211,7 @@ def test_our_comment_is_found_among_large_ones(face: str) -> None:
 @both_faces
 def test_a_comment_too_large_to_look_past_fails_the_write_on_that_ticket_alone(face: str) -> None:
     """It is no fault of the source, and what was sent before stays unknown."""
-    with a_desk(face, 1) as it:
+    with a_harness(face, 1) as it:
         key = next(iter(it.truth()))
         make_large(it, key, "comment")
         with pytest.raises(Skippable, match="max_answer"):
@@ -223,14 +223,14 @@ def test_a_comment_too_large_to_look_past_fails_the_write_on_that_ticket_alone(f
 # --- ServiceNow ------------------------------------------------------------------------------------------------
 
 
-def widen(sn: servicenow.Bench, table: str, column: str) -> None:
+def widen(sn: servicenow.SourceHarness, table: str, column: str) -> None:
     """Let a column hold long texts."""
     found = sn.tracker._instance.schema.column(table, column)
     assert found is not None
     found.max_length = 1_000_000
 
 
-def large_in(sn: servicenow.Bench, sys_id: str, way: str) -> None:
+def large_in(sn: servicenow.SourceHarness, sys_id: str, way: str) -> None:
     """Let a record outgrow an answer: by a column, by one row of its audit, by one note."""
     widen(sn, "sn_grc_issue", "u_root_cause")
     if way == "column":
@@ -242,7 +242,7 @@ def large_in(sn: servicenow.Bench, sys_id: str, way: str) -> None:
         sn.tracker.as_user("kim").work_note("sn_grc_issue", sys_id, LONG * 4)
 
 
-def pages_of(sn: servicenow.Bench, *, full: bool = False) -> list[Page]:
+def pages_of(sn: servicenow.SourceHarness, *, full: bool = False) -> list[Page]:
     """The pages of one cycle."""
     before = len(sn.mirror.pages)
     sn.sync(full=full)
@@ -251,7 +251,7 @@ def pages_of(sn: servicenow.Bench, *, full: bool = False) -> list[Page]:
 
 def test_a_page_of_large_records_is_asked_for_in_halves() -> None:
     """All records come, whatever the page size of the settings."""
-    with servicenow.bench(children=(), limits=LIMITS, page_size=500) as sn:
+    with servicenow.source_harness(children=(), limits=LIMITS, page_size=500) as sn:
         ids = [sn.insert(short_description=str(number), u_root_cause=LONG[:6_000]) for number in range(60)]
         sn.later(hours=1)
         assert sorted(sn.sync()) == sorted(ids)
@@ -262,7 +262,7 @@ def test_a_page_of_large_records_is_asked_for_in_halves() -> None:
 @pytest.mark.parametrize("way", ["column", "audit", "note"])
 def test_one_record_that_is_too_large_is_set_aside_and_the_rest_is_read(way: str) -> None:
     """Fill, poll and full read go on over it; it is named with the way out."""
-    with servicenow.bench(children=(), limits=LIMITS, page_size=20) as sn:
+    with servicenow.source_harness(children=(), limits=LIMITS, page_size=20) as sn:
         ids = [sn.insert(short_description=str(number)) for number in range(50)]
         large_in(sn, ids[20], way)
         number = (sn.tracker.find("sn_grc_issue", ids[20]) or {})["number"]
@@ -283,7 +283,7 @@ def test_one_record_that_is_too_large_is_set_aside_and_the_rest_is_read(way: str
 
 def test_a_large_record_that_nobody_touches_costs_a_poll_little() -> None:
     """It is the newest, which each poll finds again: its outline is asked for, and no more."""
-    with servicenow.bench(children=(), limits=LIMITS, page_size=20) as sn:
+    with servicenow.source_harness(children=(), limits=LIMITS, page_size=20) as sn:
         ids = [sn.insert(short_description=str(number)) for number in range(30)]
         large_in(sn, ids[7], "column")
         for _ in range(3):
@@ -299,7 +299,7 @@ def test_a_large_record_that_nobody_touches_costs_a_poll_little() -> None:
 
 def test_a_child_that_is_too_large_is_set_aside_and_its_record_is_read() -> None:
     """The action alone is missing, with its reason."""
-    with servicenow.bench(limits=LIMITS) as sn:
+    with servicenow.source_harness(limits=LIMITS) as sn:
         widen(sn, "sn_grc_task", "description")
         issue = sn.insert(short_description="one")
         task = sn.insert("sn_grc_task", short_description="act", issue=issue, description=LONG * 4)
@@ -310,7 +310,7 @@ def test_a_child_that_is_too_large_is_set_aside_and_its_record_is_read() -> None
 
 def test_a_note_too_large_to_look_past_fails_the_write_on_that_record_alone() -> None:
     """Whether our note is there cannot be told: none is written."""
-    with servicenow.bench(children=(), limits=LIMITS) as sn:
+    with servicenow.source_harness(children=(), limits=LIMITS) as sn:
         issue = sn.insert(short_description="one")
         large_in(sn, issue, "note")
         wanted = servicenow.write(WriteKind.WORK_NOTE, issue, notifies=True)

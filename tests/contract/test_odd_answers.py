@@ -17,9 +17,9 @@ from capa_sync.sandbox.http import Reply, Request, SandboxServer
 from capa_sync.sources.jira import JiraAuth, JiraOptions, JiraSource
 from capa_sync.sources.servicenow import ServiceNowAuth
 from capa_sync.sources.transport import Limits
-from tests.contract.jira_source_desk import desk, populate, shapes
+from tests.contract.jira_source_harness import harness, populate, shapes
 from tests.contract.test_jira_source_writer import ours, write
-from tests.unit.sources.servicenow import bench as servicenow
+from tests.unit.sources.servicenow import source_harness as servicenow
 
 SMALL = Limits(answer=1_000_000, seconds=2.0)
 QUICK = Limits(answer=1_000_000, seconds=0.3)
@@ -101,7 +101,7 @@ def delivered_once(deliver: Callable[[], Delivered], look_up: Callable[[], Deliv
 @every_way
 def test_a_comment_whose_answer_is_spoilt_is_there_once(face: str, way: str) -> None:
     """The tracker applied it: either the writer finds it again by itself, or its fate is unknown; never a third."""
-    with desk(face, limits=SMALL) as it:
+    with harness(face, limits=SMALL) as it:
         key = populate(it.tracker, 1)[0]
         wanted = write(it, key)
         spoiling(it.server, way, "POST")
@@ -113,7 +113,7 @@ def test_a_comment_whose_answer_is_spoilt_is_there_once(face: str, way: str) -> 
 @pytest.mark.parametrize("kind", FLOODS)
 def test_a_comment_whose_answer_never_ends_is_unknown(face: str, kind: str) -> None:
     """The answer is given up within its bounds, and the comment that was made is found."""
-    with desk(face, limits=SMALL) as it:
+    with harness(face, limits=SMALL) as it:
         key = populate(it.tracker, 1)[0]
         wanted = write(it, key)
         it.server.faults.add(kind, ("POST", "/comment"), seconds=0.05)
@@ -128,7 +128,7 @@ def test_a_comment_whose_answer_never_ends_is_unknown(face: str, kind: str) -> N
 @every_way
 def test_labels_whose_answer_is_spoilt_are_set(face: str, way: str) -> None:
     """An answer to an edit of labels may hold anything."""
-    with desk(face, limits=SMALL) as it:
+    with harness(face, limits=SMALL) as it:
         key = populate(it.tracker, 1)[0]
         wanted = write(it, key, WriteKind.LABELS, labels_add=frozenset({"capa-warning"}))
         spoiling(it.server, way, "PUT")
@@ -139,7 +139,7 @@ def test_labels_whose_answer_is_spoilt_are_set(face: str, way: str) -> None:
 @both_faces
 def test_labels_that_cannot_be_read_back_are_unknown(face: str) -> None:
     """The edit was applied and the look at it failed: that is no refusal."""
-    with desk(face, limits=SMALL) as it:
+    with harness(face, limits=SMALL) as it:
         key = populate(it.tracker, 1)[0]
         wanted = write(it, key, WriteKind.LABELS, labels_add=frozenset({"capa-warning"}))
         it.server.faults.add("endless", ("GET", rf"issue/{wanted.ticket_id}\?"), after=1)
@@ -148,7 +148,7 @@ def test_labels_that_cannot_be_read_back_are_unknown(face: str) -> None:
         assert it.writer.look_up(wanted, "") is not None
 
 
-def fields_of(sn: servicenow.Bench, issue: str) -> Write:
+def fields_of(sn: servicenow.SourceHarness, issue: str) -> Write:
     """A write of both our fields."""
     return servicenow.write(WriteKind.FIELDS, issue, fields={"u_capa_sync_state": "warning"})
 
@@ -157,7 +157,7 @@ def fields_of(sn: servicenow.Bench, issue: str) -> Write:
 @every_way
 def test_a_patch_whose_answer_is_spoilt_is_applied_once(kind: WriteKind, way: str) -> None:
     """Fields are set, a work note stands there once, whatever the instance answers."""
-    with servicenow.bench(
+    with servicenow.source_harness(
         children=(), text_field="u_capa_sync_text", state_field="u_capa_sync_state", limits=SMALL
     ) as sn:
         issue = sn.insert(short_description="one")
@@ -174,7 +174,7 @@ def test_a_patch_whose_answer_is_spoilt_is_applied_once(kind: WriteKind, way: st
 @pytest.mark.parametrize("kind", FLOODS)
 def test_a_patch_whose_answer_never_ends_is_unknown(kind: str) -> None:
     """The answer is given up within its bounds, and the note that was made is found."""
-    with servicenow.bench(children=(), limits=SMALL) as sn:
+    with servicenow.source_harness(children=(), limits=SMALL) as sn:
         issue = sn.insert(short_description="one")
         wanted = servicenow.write(WriteKind.WORK_NOTE, issue, notifies=True)
         sn.server.faults.add(kind, ("PATCH", ""), seconds=0.05)
@@ -190,7 +190,7 @@ def test_a_patch_whose_answer_never_ends_is_unknown(kind: str) -> None:
 @beyond_measure
 def test_a_spoilt_answer_to_any_read_is_a_fault_of_the_source(face: str, way: str) -> None:
     """Each place of a cycle in turn; afterwards the mirror is what the tracker holds."""
-    with desk(face, page_size=4, batch=4, limits=SMALL) as it:
+    with harness(face, page_size=4, batch=4, limits=SMALL) as it:
         populate(it.tracker, 6)
         for place in range(0, 9, 2):
             left = [place]
@@ -215,7 +215,7 @@ def test_a_spoilt_answer_to_any_read_is_a_fault_of_the_source(face: str, way: st
 @pytest.mark.parametrize("path", ["serverInfo", "myself", "/field"])
 def test_an_answer_without_end_ends_the_cycle_in_bounded_memory_and_time(face: str, kind: str, path: str) -> None:
     """No more is held than the bound allows, no longer is waited than the deadline."""
-    with desk(face, limits=QUICK) as it:
+    with harness(face, limits=QUICK) as it:
         it.server.faults.add(kind, ("GET", path), times=None, seconds=0.5)
         tracemalloc.start()
         with pytest.raises(SourceError) as caught:
@@ -255,7 +255,7 @@ def test_headers_that_drip_are_bounded_too(face: str) -> None:
     thread = threading.Thread(target=drip)
     thread.start()
     try:
-        with desk(face) as it:
+        with harness(face) as it:
             limits = Limits(seconds=0.5)
             options = JiraOptions(
                 "jira",
@@ -278,7 +278,7 @@ def test_headers_that_drip_are_bounded_too(face: str) -> None:
 @beyond_measure
 def test_a_spoilt_answer_of_an_instance_is_its_fault(way: str) -> None:
     """Each place of a cycle in turn; afterwards the mirror is what the instance holds."""
-    with servicenow.bench(page_size=100, limits=SMALL) as sn:
+    with servicenow.source_harness(page_size=100, limits=SMALL) as sn:
         ids = [sn.insert(short_description=str(number)) for number in range(4)]
         sn.later(hours=1)
         for place in range(0, 12, 3):
@@ -305,7 +305,7 @@ def test_a_spoilt_answer_of_an_instance_is_its_fault(way: str) -> None:
 @pytest.mark.parametrize("kind", FLOODS)
 def test_a_token_endpoint_without_end_is_an_error_of_the_sign_in(kind: str) -> None:
     """Both trackers bound what they take from a token endpoint."""
-    with desk("cloud") as it, SandboxServer(it.tracker) as giver:
+    with harness("cloud") as it, SandboxServer(it.tracker) as giver:
         giver.faults.add(kind, ("POST", "oauth"), times=None, seconds=0.5)
         auth = JiraAuth("oauth-client-credentials", "client-secret", "client", f"{giver.url}/oauth/token")
         options = JiraOptions("jira", it.server.url, "project = CAPA", auth, is_instant=True, limits=QUICK)
@@ -313,7 +313,7 @@ def test_a_token_endpoint_without_end_is_an_error_of_the_sign_in(kind: str) -> N
             JiraSource(options, it.clock, it.stop, it.mirror).identify()
         assert len(it.server.requests) == 0
     oauth = ServiceNowAuth("oauth-client-credentials", "client", "client-secret")
-    with servicenow.bench(auth=oauth, limits=QUICK) as sn:
+    with servicenow.source_harness(auth=oauth, limits=QUICK) as sn:
         sn.server.faults.add(kind, ("POST", "oauth"), times=None, seconds=0.5)
         with pytest.raises(SourceError):
             sn.source.identify()
@@ -331,7 +331,7 @@ def test_a_token_endpoint_without_end_is_an_error_of_the_sign_in(kind: str) -> N
 )
 def test_an_odd_token_is_an_error_of_the_sign_in(answer: str) -> None:
     """A token that cannot be sent is named and nothing else."""
-    with desk("cloud") as it, SandboxServer(it.tracker) as giver:
+    with harness("cloud") as it, SandboxServer(it.tracker) as giver:
         json = {"Content-Type": "application/json"}
         giver.faults.add("answer", ("POST", "oauth"), times=None, status=200, headers=json, answer=answer)
         auth = JiraAuth("oauth-client-credentials", "client-secret", "client", f"{giver.url}/oauth/token")

@@ -23,7 +23,7 @@ def connect(server: SandboxServer, face: str, version: str = "2", **options: Any
     )
 
 
-class Desk:
+class Harness:
     """A server, a client, and how rich text is said in the client's version."""
 
     def __init__(self, server: SandboxServer, face: str, version: str) -> None:
@@ -39,37 +39,37 @@ class Desk:
 
 
 @pytest.fixture(params=SETUPS, ids=["cloud-v2", "cloud-v3", "datacenter"])
-def desk(request: pytest.FixtureRequest) -> Iterator[Desk]:
+def harness(request: pytest.FixtureRequest) -> Iterator[Harness]:
     """A site with one issue, and a connected client."""
     face, version = request.param
     tracker = make_tracker(face)
     tracker.as_user("Ann Arbor").create("CAPA", "Nonconformity", {"summary": "Backups fail", "Severity": "Major"})
     with SandboxServer(tracker) as server:
-        made = Desk(server, face, version)
+        made = Harness(server, face, version)
         yield made
         made.client.close()
         assert server.crashes == []
 
 
-def test_the_client_recognises_the_face(desk: Desk) -> None:
+def test_the_client_recognises_the_face(harness: Harness) -> None:
     """The serverInfo makes the client take Cloud's or Data Center's ways."""
-    assert desk.client._is_cloud == (desk.face == "cloud")
-    assert desk.client.myself()["displayName"] == "capa-sync"
-    assert {field["id"] for field in desk.client.fields()} > {"summary", "customfield_10001"}
-    assert [project.key for project in desk.client.projects()] == ["CAPA", "OPS"]
-    assert desk.client.project("CAPA").name == "Corrective actions"
+    assert harness.client._is_cloud == (harness.face == "cloud")
+    assert harness.client.myself()["displayName"] == "capa-sync"
+    assert {field["id"] for field in harness.client.fields()} > {"summary", "customfield_10001"}
+    assert [project.key for project in harness.client.projects()] == ["CAPA", "OPS"]
+    assert harness.client.project("CAPA").name == "Corrective actions"
 
 
-def test_an_issue_lives_through_the_client(desk: Desk) -> None:
+def test_an_issue_lives_through_the_client(harness: Harness) -> None:
     """Create, edit, label, comment, transition, assign, link, delete with the client's own methods."""
-    client, reviewer = desk.client, {"accountId": "acc-ann"} if desk.face == "cloud" else {"name": "ann"}
+    client, reviewer = harness.client, {"accountId": "acc-ann"} if harness.face == "cloud" else {"name": "ann"}
     made = client.create_issue(project="CAPA", issuetype={"name": "Nonconformity"}, summary="Door open")
-    made.update(fields={"customfield_10001": desk.rich("Lock broken"), "customfield_10004": reviewer})
+    made.update(fields={"customfield_10001": harness.rich("Lock broken"), "customfield_10004": reviewer})
     made.update(update={"labels": [{"add": "capa-warning"}]}, notify=True)
-    comment = client.add_comment(made, desk.rich("Please fix"))
-    comment.update(body=desk.rich("Please fix it"))
+    comment = client.add_comment(made, harness.rich("Please fix"))
+    comment.update(body=harness.rich("Please fix it"))
     client.transition_issue(made, "Start")
-    client.assign_issue(made, "ben@example.com" if desk.face == "cloud" else "ben")
+    client.assign_issue(made, "ben@example.com" if harness.face == "cloud" else "ben")
     client.create_issue_link("Blocks", made.key, "CAPA-1")
 
     seen = client.issue(made.key, expand="changelog")
@@ -79,7 +79,7 @@ def test_an_issue_lives_through_the_client(desk: Desk) -> None:
     assert seen.fields.issuelinks[0].outwardIssue.key == "CAPA-1"
     told = [item.field for history in seen.changelog.histories for item in history.items]
     assert sorted(told) == ["Link", "Reviewer", "Root cause", "assignee", "labels", "status"]
-    assert client.comment(made.key, comment.id).raw["body"] == desk.rich("Please fix it")
+    assert client.comment(made.key, comment.id).raw["body"] == harness.rich("Please fix it")
 
     made.delete()
     with pytest.raises(jira.JIRAError) as gone:
@@ -87,35 +87,35 @@ def test_an_issue_lives_through_the_client(desk: Desk) -> None:
     assert gone.value.status_code == 404
 
 
-def test_the_clients_search_pages_through_all(desk: Desk) -> None:
+def test_the_clients_search_pages_through_all(harness: Harness) -> None:
     """search_issues with maxResults=False fetches every page, by token or by offset."""
-    desk.server.tracker.knobs.short_pages = 10
-    ann = desk.server.tracker.as_user("Ann Arbor")  # type: ignore[attr-defined]
+    harness.server.tracker.settings.short_pages = 10
+    ann = harness.server.tracker.as_user("Ann Arbor")  # type: ignore[attr-defined]
     for number in range(24):
         ann.create("OPS", "Nonconformity", {"summary": f"n{number}"})
 
-    found = desk.client.search_issues("project = OPS ORDER BY key", maxResults=False, fields="summary")
+    found = harness.client.search_issues("project = OPS ORDER BY key", maxResults=False, fields="summary")
 
     assert [issue.key for issue in found] == [f"OPS-{number}" for number in range(1, 25)]
 
 
-def test_the_client_keeps_issue_properties(desk: Desk) -> None:
+def test_the_client_keeps_issue_properties(harness: Harness) -> None:
     """Issue properties are written, listed and read."""
-    desk.client.add_issue_property("CAPA-1", "capa-sync", {"commentId": "7"})
+    harness.client.add_issue_property("CAPA-1", "capa-sync", {"commentId": "7"})
 
-    assert [one.key for one in desk.client.issue_properties("CAPA-1")] == ["capa-sync"]
-    assert desk.client.issue_property("CAPA-1", "capa-sync").value.commentId == "7"
+    assert [one.key for one in harness.client.issue_properties("CAPA-1")] == ["capa-sync"]
+    assert harness.client.issue_property("CAPA-1", "capa-sync").value.commentId == "7"
 
 
-def test_raw_pages_come_through_the_clients_session(desk: Desk) -> None:
+def test_raw_pages_come_through_the_clients_session(harness: Harness) -> None:
     """json_result=True and the bare session give the answers as they are."""
-    page = desk.client.search_issues("project = CAPA", json_result=True, fields="summary")
+    page = harness.client.search_issues("project = CAPA", json_result=True, fields="summary")
     assert isinstance(page, dict)
     assert page["issues"][0]["fields"] == {"summary": "Backups fail"}
-    assert ("total" in page) == (desk.face == "datacenter")
+    assert ("total" in page) == (harness.face == "datacenter")
 
-    url = desk.client._get_url("issue/CAPA-1")
-    assert desk.client._session.get(url).json()["key"] == "CAPA-1"
+    url = harness.client._get_url("issue/CAPA-1")
+    assert harness.client._session.get(url).json()["key"] == "CAPA-1"
 
 
 def test_a_wrong_token_is_refused() -> None:

@@ -37,7 +37,7 @@ def appcelerator() -> Iterator[dict[str, Any]]:
 def test_the_merico_issues_come_whole(cap: int) -> None:
     """33 issues, 522 histories, 714 items and 8 comments through search and bulk changelogs."""
     tracker = JiraTracker("cloud", SandboxClock(START))
-    tracker.knobs.inline_changelog_cap = cap
+    tracker.settings.inline_changelog_cap = cap
     tracker.load(merico())
     with Web(tracker) as web:
         page = web.search("created > 0 ORDER BY created", fields="*all", expand="changelog", maxResults=100)

@@ -1,4 +1,4 @@
-"""Each trap of facts/jira.md, modelled by the sandbox and turned on by a knob."""
+"""Each trap of docs/jira.md, modelled by the sandbox and turned on by a knob."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ def make() -> Iterator[Make]:
     """Makes a running site with `issues` issues in CAPA, one minute apart."""
     with ExitStack() as stack:
 
-        def build(face: str = "cloud", issues: int = 3, **knobs: Any) -> Web:
-            tracker = make_tracker(face, **knobs)
+        def build(face: str = "cloud", issues: int = 3, **settings: Any) -> Web:
+            tracker = make_tracker(face, **settings)
             for number in range(issues):
                 tracker.as_user("Ann Arbor").create("CAPA", "Nonconformity", {"summary": f"n{number}"})
                 tracker.clock.advance(timedelta(minutes=1))
@@ -62,7 +62,7 @@ def test_short_pages_and_two_pages_always(make: Make) -> None:
     web = make(issues=5, short_pages=2)
     assert [len(page["issues"]) for page in pages(web, "project = CAPA", maxResults=50)] == [2, 2, 1]
 
-    web.tracker.knobs.short_pages, web.tracker.knobs.serve_lists_in_two_pages = 0, True
+    web.tracker.settings.short_pages, web.tracker.settings.serve_lists_in_two_pages = 0, True
     assert [len(page["issues"]) for page in pages(web, "project = CAPA", maxResults=50)] == [3, 2]
     web.tracker.as_user("Ann Arbor").edit("CAPA-1", {"labels": ["a"]})
     web.tracker.as_user("Ann Arbor").edit("CAPA-1", {"labels": ["b"]})
@@ -87,7 +87,7 @@ def test_tokens_repeat_expire_and_belong_to_their_query(make: Make) -> None:
     assert len(tokens) == 10
     assert len(set(tokens)) == 1
 
-    web.tracker.knobs.repeat_token_from = 0
+    web.tracker.settings.repeat_token_from = 0
     token = web.search("project = CAPA", maxResults=1)["nextPageToken"]
     other = web.call("GET", "search/jql", params={"jql": "key = CAPA-1", "nextPageToken": token})
     forged = web.call("GET", "search/jql", params={"jql": "project = CAPA", "nextPageToken": "x"})
@@ -143,9 +143,9 @@ def test_the_search_index_lags_and_reconcile_overrides_it(make: Make) -> None:
     assert web.keys("project = CAPA order by key") == ["CAPA-1", "CAPA-2", "CAPA-3"]
     assert keys(web.search("labels = fresh", reconcileIssues=10001)) == ["CAPA-1"]
     assert web.get("issue/CAPA-1")["fields"]["labels"] == ["fresh"]
-    web.tracker.knobs.stale_fields = True
+    web.tracker.settings.stale_fields = True
     stale = web.search("key = CAPA-1", fields="labels,updated")["issues"][0]["fields"]
-    web.tracker.knobs.stale_stamps = False
+    web.tracker.settings.stale_stamps = False
     torn = web.search("key = CAPA-1", fields="labels,updated")["issues"][0]["fields"]
     now = web.get("issue/CAPA-1")["fields"]
     assert stale["labels"] == torn["labels"] == []
@@ -163,7 +163,7 @@ def test_an_index_that_no_longer_lags_answers_nothing_old(make: Make) -> None:
     web.tracker.as_user("Ann Arbor").edit("CAPA-1", {"labels": ["fresh"]})
     assert web.keys("labels = fresh") == []
 
-    web.tracker.set_knobs({"index_lag_s": 0.0})
+    web.tracker.set_settings({"index_lag_s": 0.0})
     assert web.keys("labels = fresh") == ["CAPA-1"]
 
 
@@ -180,7 +180,7 @@ def test_inline_changelogs_are_cut_to_the_newest(make: Make) -> None:
     assert inline["histories"][0]["items"][0]["toString"] == "edit 49"
     assert [entry["items"][0]["toString"] for entry in paged["values"]] == [f"edit {n}" for n in range(50)]
     assert len({entry["created"] for entry in paged["values"]}) == 1
-    web.tracker.knobs.inline_changelog_cap = 5
+    web.tracker.settings.inline_changelog_cap = 5
     assert len(web.get("issue/CAPA-1", expand="changelog")["changelog"]["histories"]) == 5
 
 
@@ -198,7 +198,7 @@ def test_bulk_changelogs_are_split_over_issues_and_pages(make: Make) -> None:
     assert [entry["issueId"] for entry in first["issueChangeLogs"]] == ["10001", "10002"]
     assert [entry["issueId"] for entry in second["issueChangeLogs"]] == ["10001"]
     assert "nextPageToken" not in second
-    web.tracker.knobs.bulk_created_form = "ms"
+    web.tracker.settings.bulk_created_form = "ms"
     number = web.post("changelog/bulkfetch", body)["issueChangeLogs"][0]["changeHistories"][0]["created"]
     assert number == int((START + timedelta(minutes=2, seconds=1)).timestamp() * 1000)
     assert web.post("changelog/bulkfetch", {**body, "fieldIds": ["status"]}) == {"issueChangeLogs": []}
@@ -304,11 +304,11 @@ def test_archived_trashed_and_forbidden_projects(make: Make, face: str) -> None:
 def test_a_lost_sign_in_answers_like_an_empty_site(make: Make) -> None:
     """Every request counts as anonymous: search finds nothing with 200, myself says 401."""
     web = make()
-    web.tracker.knobs.ignores_sign_in = True
+    web.tracker.settings.ignores_sign_in = True
 
     assert web.search("created > 0")["issues"] == []
     assert web.call("GET", "myself").status_code == 401
-    web.tracker.knobs.anonymous_projects = ["CAPA"]
+    web.tracker.settings.anonymous_projects = ["CAPA"]
     assert len(web.search("created > 0")["issues"]) == 3
     assert web.call("POST", "issue/CAPA-1/comment", json={"body": DOC}).status_code == 401
 
@@ -318,11 +318,11 @@ def test_anonymous_requests_are_refused_unless_the_site_allows_them(make: Make) 
     web = make()
     web.session.auth = None
     assert web.call("GET", "search/jql", params={"jql": "created > 0"}).status_code == 401
-    web.tracker.knobs.anonymous_allowed = True
+    web.tracker.settings.anonymous_allowed = True
     assert web.search("created > 0")["issues"] == []
     web.session.auth = ("capa-sync@example.com", "wrong")
     assert web.call("GET", "search/jql", params={"jql": "created > 0"}).status_code == 401
-    web.tracker.knobs.wrong_sign_in_is_anonymous = True
+    web.tracker.settings.wrong_sign_in_is_anonymous = True
     assert web.search("created > 0")["issues"] == []
 
 
@@ -349,7 +349,7 @@ def test_notify_users_false_needs_a_permission(make: Make, face: str, status: in
 
     assert web.call("PUT", "issue/CAPA-1?notifyUsers=false", json=edit).status_code == status
     assert web.get("issue/CAPA-1")["fields"]["labels"] == []
-    web.tracker.knobs.notify_users_permission = True
+    web.tracker.settings.notify_users_permission = True
     assert web.call("PUT", "issue/CAPA-1?notifyUsers=false", json=edit).status_code == 204
     assert web.get("issue/CAPA-1")["fields"]["labels"] == ["capa-warning"]
 
@@ -362,7 +362,7 @@ def test_labels_off_screen_and_with_spaces_are_refused(make: Make) -> None:
     assert (refused.status_code, list(refused.json()["errors"])) == (400, ["labels"])
     assert "labels" not in web.get("issue/CAPA-1/editmeta")["fields"]
 
-    web.tracker.knobs.off_screen = []
+    web.tracker.settings.off_screen = []
     spaced = web.call("PUT", "issue/CAPA-1", json={"update": {"labels": [{"add": "a b"}]}})
     assert "contains spaces" in spaced.json()["errors"]["labels"]
     assert web.get("issue/CAPA-1")["fields"]["summary"] == "n0"
@@ -399,7 +399,7 @@ def test_comment_properties_come_with_the_creating_request(make: Make) -> None:
     listed = web.post("comment/list?expand=properties", {"ids": [int(made["id"])]})["values"][0]
     assert own[0] in listed["properties"]
     assert "properties" not in web.get("issue/CAPA-1/comment", expand="properties")["comments"][0]
-    web.tracker.knobs.comment_list_expands_properties = True
+    web.tracker.settings.comment_list_expands_properties = True
     assert "properties" in web.get("issue/CAPA-1/comment", expand="properties")["comments"][0]
     kept = web.call("PUT", f"issue/CAPA-1/comment/{made['id']}", json={"body": DOC}).json()
     assert kept["jsdPublic"] is False
@@ -421,7 +421,7 @@ def test_own_writes_move_updated_and_properties_do_not(make: Make) -> None:
     assert after(lambda: web.call("PUT", "issue/CAPA-1", json=edit)) == (True, 1)
     assert after(lambda: web.call("PUT", "issue/CAPA-1", json=edit)) == (False, 1)
     assert after(lambda: web.call("PUT", "issue/CAPA-1/properties/p", json={"a": 1})) == (False, 1)
-    web.tracker.knobs.properties_bump_updated = True
+    web.tracker.settings.properties_bump_updated = True
     assert after(lambda: web.call("PUT", "issue/CAPA-1/properties/p", json={"a": 2})) == (True, 1)
 
 
@@ -436,7 +436,7 @@ def test_writes_to_one_issue_and_bursts_are_limited(make: Make) -> None:
     web.tracker.clock.advance(timedelta(seconds=2))
     assert web.call("POST", "issue/CAPA-1/comment", json={"body": DOC}).status_code == 201
 
-    web.tracker.knobs.burst_limit = 1
+    web.tracker.settings.burst_limit = 1
     answers = [web.call("GET", "myself") for _ in range(5)]
     limited = [answer for answer in answers if answer.status_code == 429]
     assert limited

@@ -105,7 +105,7 @@ def test_an_empty_list_is_404_in_v1_alone(api: Api) -> None:
 
 def test_display_values_are_in_the_users_zone_and_words(api: Api) -> None:
     """Times in the caller's zone, labels of choices, names of references, notes as one text."""
-    api.tracker.knobs.user_time_zone = "Asia/Kathmandu"
+    api.tracker.settings.user_time_zone = "Asia/Kathmandu"
     issue = api.rows(query="short_description=two")[0]["sys_id"]
     api.tracker.as_user("lee").update("sn_grc_issue", issue, {"work_notes": "first"})
     api.tracker.as_user("lee").update("sn_grc_issue", issue, {"work_notes": "second"})
@@ -126,7 +126,7 @@ def test_display_values_are_in_the_users_zone_and_words(api: Api) -> None:
 
 
 def test_a_forged_note_header_looks_real(api: Api) -> None:
-    """In the display text an entry's own words cannot be told from a header (facts/servicenow.md 3)."""
+    """In the display text an entry's own words cannot be told from a header (docs/servicenow.md 3)."""
     issue = api.rows(query="short_description=two")[0]["sys_id"]
     forged = "ok\n\n2026-01-01 00:00:00 - Boss (Work notes)\napproved"
     api.tracker.as_user("lee").work_note("sn_grc_issue", issue, forged)
@@ -179,7 +179,7 @@ def test_an_unknown_table_is_400(api: Api) -> None:
     """As where a plugin is not installed."""
     answer = api.get("/api/now/table/sn_grc_isue")
     assert (answer.status_code, error_of(answer)["message"]) == (400, "Invalid table sn_grc_isue")
-    api.tracker.knobs.unlicensed_tables = ["sn_grc_issue"]
+    api.tracker.settings.unlicensed_tables = ["sn_grc_issue"]
     assert api.get().status_code == 400
 
 
@@ -241,7 +241,7 @@ def test_writes_can_go_without_an_answer_or_by_another_verb(api: Api) -> None:
 
 def test_display_values_can_be_written(api: Api) -> None:
     """With `input_display_value` times are in the user's zone, labels and names are looked up."""
-    api.tracker.knobs.user_time_zone = "Europe/Berlin"
+    api.tracker.settings.user_time_zone = "Europe/Berlin"
     body = {"state": "Review", "assigned_to": "Lee Wong", "due_date": "2026-07-01 12:00:00"}
     row = api.send("POST", f"{ISSUES}?sysparm_input_display_value=true&sysparm_exclude_reference_link=true", body)
     made = row.json()["result"]
@@ -302,7 +302,7 @@ def test_answers_carry_the_standing_headers(api: Api) -> None:
 
 def test_answers_can_be_compressed(api: Api) -> None:
     """Real instances send gzip; the body is the same."""
-    api.tracker.knobs.compresses = True
+    api.tracker.settings.compresses = True
     answer = api.session.get(api.server.url + ISSUES, stream=True)
     packed = answer.raw.read(decode_content=False)
     assert answer.headers["Content-Encoding"] == "gzip"
@@ -471,7 +471,7 @@ def test_an_api_key_signs_in(api: Api) -> None:
 
 def test_the_hourly_limit_answers_429_until_the_hour_is_over(api: Api) -> None:
     """Per user and clock hour, with Retry-After and the X-RateLimit headers."""
-    api.tracker.knobs.rate_limit_per_hour = 2
+    api.tracker.settings.rate_limit_per_hour = 2
     assert [api.get().status_code for _ in range(2)] == [200, 200]
     answer = api.get()
     assert answer.status_code == 429

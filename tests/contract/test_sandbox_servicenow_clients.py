@@ -28,7 +28,7 @@ ROWS = 1234
 
 
 @dataclass
-class Site:
+class SiteReader:
     """A TLS sandbox and how to reach it by name."""
 
     server: SandboxServer
@@ -76,7 +76,7 @@ def filled_tracker() -> ServiceNowTracker:
 
 
 @pytest.fixture
-def site(authority: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
+def site(authority: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[SiteReader]:
     """The sandbox over TLS under a host name."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(authority)
@@ -91,11 +91,11 @@ def site(authority: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
     monkeypatch.setattr(socket, "getaddrinfo", resolve)
     tracker = filled_tracker()
     with SandboxServer(tracker, tls=context) as server:
-        yield Site(server, tracker, authority)
+        yield SiteReader(server, tracker, authority)
         assert server.crashes == []
 
 
-def expected_ids(site: Site, table: str) -> list[str]:
+def expected_ids(site: SiteReader, table: str) -> list[str]:
     """Every sys_id of a table."""
     return sorted(row["sys_id"] for row in site.tracker.rows(table))
 
@@ -104,7 +104,7 @@ def expected_ids(site: Site, table: str) -> list[str]:
 
 
 @pytest.mark.parametrize("table", ["sn_grc_issue", "task", "sys_audit", "sys_journal_field", "sys_dictionary"])
-def test_pysnc_reads_every_row(site: Site, table: str) -> None:
+def test_pysnc_reads_every_row(site: SiteReader, table: str) -> None:
     """Offset paging by sys_id with all display values, as ServiceNow's own Python client does it."""
     client = ServiceNowClient(site.url, ("capa_sync", "sandbox"))
     record = client.GlideRecord(table, batch_size=300)
@@ -114,7 +114,7 @@ def test_pysnc_reads_every_row(site: Site, table: str) -> None:
     assert len(record) == len(found)
 
 
-def test_pysnc_sees_values_and_display_values(site: Site) -> None:
+def test_pysnc_sees_values_and_display_values(site: SiteReader) -> None:
     """Its elements carry both, and a dotted path."""
     client = ServiceNowClient(site.url, ("capa_sync", "sandbox"))
     record = client.GlideRecord("sn_grc_issue")
@@ -127,7 +127,7 @@ def test_pysnc_sees_values_and_display_values(site: Site) -> None:
     assert record.get_value("opened_by.name") == "Lee Wong"
 
 
-def test_pysnc_writes(site: Site) -> None:
+def test_pysnc_writes(site: SiteReader) -> None:
     """Insert, update and delete through it leave what they leave on an instance."""
     client = ServiceNowClient(site.url, ("capa_sync", "sandbox"))
     record = client.GlideRecord("sn_grc_issue")
@@ -146,7 +146,7 @@ def test_pysnc_writes(site: Site) -> None:
 # --- snowloader ----------------------------------------------------------------------------------------------------
 
 
-def connection(site: Site, **options: Any) -> SnowConnection:
+def connection(site: SiteReader, **options: Any) -> SnowConnection:
     """A snowloader connection with basic sign-in."""
     account = {"username": "capa_sync", "password": "sandbox"}
     return SnowConnection(site.url, **{**account, "page_size": 250, "verify": str(site.authority), **options})
@@ -154,7 +154,7 @@ def connection(site: Site, **options: Any) -> SnowConnection:
 
 @pytest.mark.parametrize("is_keyset", [False, True])
 @pytest.mark.parametrize("table", ["sn_grc_issue", "task", "sys_audit", "sys_journal_field"])
-def test_snowloader_reads_every_row(site: Site, table: str, is_keyset: bool) -> None:
+def test_snowloader_reads_every_row(site: SiteReader, table: str, is_keyset: bool) -> None:
     """By offset with a unique last sort key, verified against the count, and by sys_id keyset."""
     with connection(site) as snow:
         found = [str(row["sys_id"]) for row in snow.get_records(table, keyset=is_keyset, verify=not is_keyset)]
@@ -162,7 +162,7 @@ def test_snowloader_reads_every_row(site: Site, table: str, is_keyset: bool) -> 
         assert snow.get_count(table) == len(found)
 
 
-def test_snowloader_signs_in_by_client_credentials(site: Site) -> None:
+def test_snowloader_signs_in_by_client_credentials(site: SiteReader) -> None:
     """Its OAuth flow needs nothing but the client's id and secret."""
     own: dict[str, Any] = {"username": None, "password": None}
     with connection(site, client_id="capa-sync-client", client_secret="sandbox", **own) as snow:
@@ -170,7 +170,7 @@ def test_snowloader_signs_in_by_client_credentials(site: Site) -> None:
         assert snow.get_count("sn_grc_issue") == ROWS
 
 
-def test_snowloader_finds_what_was_added_changed_and_deleted(site: Site) -> None:
+def test_snowloader_finds_what_was_added_changed_and_deleted(site: SiteReader) -> None:
     """Its reconciliation resolves classes through sys_db_object and reads the deletion audit."""
     site.tracker.clock.advance(timedelta(hours=1))
     since = site.tracker.now()
@@ -186,9 +186,9 @@ def test_snowloader_finds_what_was_added_changed_and_deleted(site: Site) -> None
     assert [(row["sys_id"], row["table"]) for row in report.deleted] == [(issues[1]["sys_id"], "sn_grc_issue")]
 
 
-def test_a_lost_row_would_be_noticed(site: Site) -> None:
+def test_a_lost_row_would_be_noticed(site: SiteReader) -> None:
     """The check is worth something: with one row hidden the clients no longer read every row."""
-    site.tracker.knobs.hidden_rows = [site.tracker.rows("sn_grc_issue")[500]["sys_id"]]
+    site.tracker.settings.hidden_rows = [site.tracker.rows("sn_grc_issue")[500]["sys_id"]]
     with connection(site) as snow:
         found = list(snow.get_records("sn_grc_issue"))
     assert len(found) == ROWS - 1 == snow.get_count("sn_grc_issue") - 1
@@ -253,5 +253,5 @@ def test_pysnow_creates_updates_and_deletes(plain: SandboxServer) -> None:
 
 def test_pysnow_takes_a_partial_answer_for_whole(plain: SandboxServer) -> None:
     """The trap the daemon must guard against: a 200 with rows and an error gives no error."""
-    plain.tracker.knobs.quota_rows = 5
+    plain.tracker.settings.quota_rows = 5
     assert len(pysnow_client(plain).resource("/table/problem").get(limit=50).all()) == 5

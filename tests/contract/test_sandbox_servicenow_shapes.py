@@ -27,7 +27,7 @@ pytestmark = pytest.mark.skipif(not RAW.is_dir(), reason="the vendor's samples (
 _PYSNOW = {"query", "limit", "offset", "suppress_pagination_header", "display_value", "exclude_reference_link"}
 _PYSNOW_SENDS = {f"sysparm_{name}" for name in (*_PYSNOW, "view", "fields")}
 RELAXED_PARAMETERS = {
-    # the export leaves it out of GET; the documentation page has it and it works (facts/servicenow.md 1.1)
+    # the export leaves it out of GET; the documentation page has it and it works (docs/servicenow.md 1.1)
     "get": {"sysparm_offset"},
     **dict.fromkeys(("post", "put", "patch", "delete"), _PYSNOW_SENDS),
 }
@@ -146,12 +146,12 @@ def answers(server: SandboxServer, session: requests.Session) -> dict[str, Any]:
 
 def faulty_answers(server: SandboxServer, session: requests.Session, record: str) -> dict[str, Any]:
     """The answers that need a knob turned."""
-    knobs, found = tracker_of(server).knobs, {}
-    knobs.write_denied = ["incident"]
+    settings, found = tracker_of(server).settings, {}
+    settings.write_denied = ["incident"]
     found["error_403_acl.json"] = session.patch(record, json={"category": "x"}).json()
-    knobs.quota_rows, knobs.quota_as = 0, "error_only"
+    settings.quota_rows, settings.quota_as = 0, "error_only"
     found["error_transaction_cancelled.json"] = session.get(record.rpartition("/")[0]).json()
-    knobs.rate_limit_per_hour = 1
+    settings.rate_limit_per_hour = 1
     found["error_429_rate_limit.json"] = session.get(record).json()
     return found
 
@@ -334,6 +334,6 @@ def test_the_document_refuses_what_it_does_not_know(
 
 def test_the_document_refuses_another_content_type(server: SandboxServer, judged: requests.Session) -> None:
     """The hibernation page's HTML is no answer of this API."""
-    tracker_of(server).knobs.hibernating = True
+    tracker_of(server).settings.hibernating = True
     with pytest.raises(ValueError, match="GET"):
         judged.get(f"{server.url}/api/now/table/incident")

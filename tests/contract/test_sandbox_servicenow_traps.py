@@ -1,4 +1,4 @@
-"""The traps of facts/servicenow.md 0, each shown on the sandbox, so that a test can prove a guard against it."""
+"""The traps of docs/servicenow.md 0, each shown on the sandbox, so that a test can prove a guard against it."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def test_a_denied_range_drops_the_cursor_and_the_sorting(api: Api) -> None:
     """Without `query_range` on sys_updated_on a cursor query returns everything, unsorted."""
     query = "sys_updated_on>2026-03-01 17:30:00^ORDERBYDESCsys_updated_on^ORDERBYsys_id"
     assert len(api.rows(query=query)) == 1
-    api.tracker.knobs.query_range_denied = ["task.sys_updated_on"]
+    api.tracker.settings.query_range_denied = ["task.sys_updated_on"]
     stamps = [row["sys_updated_on"] for row in api.rows(query=query)]
     assert len(stamps) == 10
     assert stamps != sorted(stamps, reverse=True)
@@ -83,7 +83,7 @@ def test_a_denied_range_drops_the_cursor_and_the_sorting(api: Api) -> None:
 
 
 def test_a_part_can_be_dropped_by_a_knob_over_http(api: Api) -> None:
-    """`/_sandbox/knobs` turns traps in a running sandbox; a wrong name is refused whole."""
+    """`/_sandbox/settings` turns traps in a running sandbox; a wrong name is refused whole."""
     url = f"{api.server.url}/_sandbox/knobs"
     requests.post(url, json={"dropped_fields": ["sn_grc_issue.sys_id"]}, timeout=10).raise_for_status()
     assert len(api.rows(query="sys_id=none")) == 10
@@ -98,7 +98,7 @@ def test_a_part_can_be_dropped_by_a_knob_over_http(api: Api) -> None:
 def test_row_acls_come_after_the_limit(api: Api) -> None:
     """A hidden row leaves a hole: short and even empty pages in mid-table, and a total that counts it."""
     ids = api.ids(query=BY_ID)
-    api.tracker.knobs.hidden_rows = ids[2:5]
+    api.tracker.settings.hidden_rows = ids[2:5]
     pages = [api.ids(query=BY_ID, limit="2", offset=str(offset)) for offset in range(0, 10, 2)]
     assert [len(page) for page in pages] == [2, 0, 1, 2, 2]
     answer = api.get(query=BY_ID, limit="2", offset="2")
@@ -109,7 +109,7 @@ def test_row_acls_come_after_the_limit(api: Api) -> None:
 def test_a_hidden_row_is_as_if_it_were_not_there(api: Api) -> None:
     """404 for the record, for reading and writing, from the parent table too."""
     (hidden, *_) = api.ids(query=BY_ID)
-    api.tracker.knobs.hidden_rows = [hidden]
+    api.tracker.settings.hidden_rows = [hidden]
     assert api.patch(hidden, {"u_grade": "minor"}).status_code == 404
     assert api.patch(hidden, {"u_grade": "minor"}, "task").status_code == 404
 
@@ -118,22 +118,22 @@ def test_rows_can_be_hidden_by_what_they_hold(api: Api) -> None:
     """A confidential record disappears; the parent table hides it too."""
     (issue, *_) = api.ids(query=BY_ID)
     api.tracker.as_user("lee").update("sn_grc_issue", issue, {"u_confidential": "true"})
-    api.tracker.knobs.hidden_matching = {"sn_grc_issue": "u_confidential=true"}
+    api.tracker.settings.hidden_matching = {"sn_grc_issue": "u_confidential=true"}
     assert len(api.rows()) == len(api.rows("task")) == 9
 
 
 def test_a_table_can_be_lost_in_two_ways(api: Api) -> None:
     """Access lost shows as no rows with a total, or as 403."""
-    api.tracker.knobs.hidden_tables = ["sn_grc_issue"]
+    api.tracker.settings.hidden_tables = ["sn_grc_issue"]
     assert (api.rows(), api.rows("task")) == ([], [])
     assert api.get().headers["X-Total-Count"] == "10"
-    api.tracker.knobs.forbidden_tables = ["sn_grc_issue"]
+    api.tracker.settings.forbidden_tables = ["sn_grc_issue"]
     assert api.get().status_code == 403
 
 
 def test_an_instance_may_cap_the_page(api: Api) -> None:
     """Fewer rows than asked for, with `next` promising the asked step: offset paging by the asked size loses rows."""
-    api.tracker.knobs.page_cap = 3
+    api.tracker.settings.page_cap = 3
     answer = api.get(query=BY_ID, limit="5")
     assert len(answer.json()["result"]) == 3
     assert "sysparm_offset=5" in answer.headers["Link"]
@@ -141,7 +141,7 @@ def test_an_instance_may_cap_the_page(api: Api) -> None:
 
 def test_rows_can_be_withheld_at_a_pages_end(api: Api) -> None:
     """A page that lies about its length: a keyset reader gets the rest next, an offset reader never."""
-    api.tracker.knobs.withhold_at_end = 1
+    api.tracker.settings.withhold_at_end = 1
     met: list[str] = []
     while page := api.ids(query=f"sys_id>{met[-1] if met else ''}^{BY_ID}", limit="4"):
         met += page
@@ -151,10 +151,10 @@ def test_rows_can_be_withheld_at_a_pages_end(api: Api) -> None:
 
 def test_a_page_can_repeat_or_come_unsorted(api: Api) -> None:
     """An endpoint that never advances, and one that does not sort."""
-    api.tracker.knobs.repeat_first_page = True
+    api.tracker.settings.repeat_first_page = True
     assert api.ids(limit="3") == api.ids(limit="3", offset="6", query="sys_id>z")
-    api.tracker.knobs.repeat_first_page = False
-    api.tracker.knobs.shuffle_pages = True
+    api.tracker.settings.repeat_first_page = False
+    api.tracker.settings.shuffle_pages = True
     assert api.ids(query=BY_ID) != sorted(api.ids(query=BY_ID))
 
 
@@ -184,7 +184,7 @@ def test_a_row_can_be_committed_after_its_second_was_read(api: Api) -> None:
     now = api.tracker.now().strftime("%Y-%m-%d %H:%M:%S")
     assert api.rows(query=f"sys_updated_on>={now}") == []
     api.tracker.clock.advance(timedelta(seconds=5))
-    api.tracker.knobs.commit_late_s = 5
+    api.tracker.settings.commit_late_s = 5
     api.tracker.as_user("lee").insert("sn_grc_issue", {})
     assert [row["sys_updated_on"] for row in api.rows(query=f"sys_updated_on>={now}")] == [now]
 
@@ -196,7 +196,7 @@ def test_a_row_can_be_committed_after_its_second_was_read(api: Api) -> None:
 def test_database_values_and_plain_literals_do_not_depend_on_the_users_zone(api: Api, zone: str) -> None:
     """Only display values and gs.dateGenerate do."""
     before = api.rows(query=f"sys_updated_on>=2026-03-01 13:00:00^{BY_ID}")
-    api.tracker.knobs.user_time_zone = zone
+    api.tracker.settings.user_time_zone = zone
     assert api.rows(query=f"sys_updated_on>=2026-03-01 13:00:00^{BY_ID}") == before
     scripted = "sys_updated_on>=javascript:gs.dateGenerate('2026-03-01','13:00:00')"
     assert (len(api.rows(query=scripted)) == len(before)) == (zone == "UTC")
@@ -204,7 +204,7 @@ def test_database_values_and_plain_literals_do_not_depend_on_the_users_zone(api:
 
 def test_the_instances_clock_can_be_wrong(api: Api) -> None:
     """Stamps and the Date header follow the skew together."""
-    api.tracker.knobs.clock_skew_s = 600
+    api.tracker.settings.clock_skew_s = 600
     made = api.tracker.as_user("lee").insert("sn_grc_issue", {})
     assert made["sys_updated_on"] == "2026-03-01 19:10:00"
     assert api.get(limit="1").headers["Date"] == "Sun, 01 Mar 2026 19:10:00 GMT"
@@ -215,7 +215,7 @@ def test_the_instances_clock_can_be_wrong(api: Api) -> None:
 
 def test_a_cancelled_transaction_is_a_200_with_partial_rows(api: Api) -> None:
     """Valid JSON: some rows, then an error member; a smaller page is whole."""
-    api.tracker.knobs.quota_rows = 4
+    api.tracker.settings.quota_rows = 4
     answer = api.get()
     body = answer.json()
     assert (answer.status_code, len(body["result"]), body["status"]) == (200, 4, "failure")
@@ -225,7 +225,7 @@ def test_a_cancelled_transaction_is_a_200_with_partial_rows(api: Api) -> None:
 
 def test_a_cancelled_transaction_can_cut_the_json(api: Api) -> None:
     """The array is not closed before the error."""
-    api.tracker.knobs.quota_rows, api.tracker.knobs.quota_as = 4, "cut_json"
+    api.tracker.settings.quota_rows, api.tracker.settings.quota_as = 4, "cut_json"
     answer = api.get()
     assert answer.status_code == 200
     assert "Transaction cancelled" in answer.text
@@ -235,13 +235,13 @@ def test_a_cancelled_transaction_can_cut_the_json(api: Api) -> None:
 
 def test_a_cancelled_transaction_can_hold_the_error_alone(api: Api) -> None:
     """Then there is no result at all."""
-    api.tracker.knobs.quota_rows, api.tracker.knobs.quota_as = 4, "error_only"
+    api.tracker.settings.quota_rows, api.tracker.settings.quota_as = 4, "error_only"
     assert set(api.get().json()) == {"error", "status"}
 
 
 def test_a_hibernating_instance_answers_html_with_200(api: Api) -> None:
     """Every path, signed in or not."""
-    api.tracker.knobs.hibernating = True
+    api.tracker.settings.hibernating = True
     answer = api.get()
     assert (answer.status_code, answer.headers["Content-Type"]) == (200, "text/html;charset=UTF-8")
     assert answer.text.startswith("<!DOCTYPE html>")
@@ -256,9 +256,9 @@ def test_history_needs_its_right(api: Api, table: str) -> None:
     (issue, *_) = api.ids(query=BY_ID)
     api.tracker.as_user("lee").update("sn_grc_issue", issue, {"u_grade": "minor", "work_notes": "x"})
     assert api.rows(table)
-    api.tracker.knobs.audit_readable = False
+    api.tracker.settings.audit_readable = False
     assert api.get(table).status_code == 403
-    api.tracker.knobs.audit_denied_as = "empty"
+    api.tracker.settings.audit_denied_as = "empty"
     assert api.rows(table) == []
     assert api.get(table).headers["X-Total-Count"] != "0"
 
@@ -297,12 +297,12 @@ def test_a_journal_column_is_empty_even_in_the_answer_to_its_own_write(api: Api)
 
 def test_a_hidden_field_is_missing_or_empty(api: Api) -> None:
     """The field ACL leaves no hint: the key is gone, or its value is; asked for by name, likewise."""
-    api.tracker.knobs.hidden_fields = ["task.short_description", "sn_grc_issue.u_location"]
+    api.tracker.settings.hidden_fields = ["task.short_description", "sn_grc_issue.u_location"]
     (row, *_) = api.rows()
     assert "short_description" not in row
     assert "u_location" not in row
     assert api.rows(fields="u_location,state", limit="1") == [{"state": "10"}]
-    api.tracker.knobs.hidden_field_as = "empty"
+    api.tracker.settings.hidden_field_as = "empty"
     assert api.rows(limit="1")[0]["u_location"] == ""
     assert api.rows(fields="u_location,state", limit="1") == [{"u_location": "", "state": "10"}]
     assert api.rows(display_value="all", limit="1")[0]["u_location"] == {"display_value": "", "value": ""}
@@ -311,7 +311,7 @@ def test_a_hidden_field_is_missing_or_empty(api: Api) -> None:
 def test_a_read_only_field_is_ignored_in_silence(api: Api) -> None:
     """200, and only the answer's own content shows that it was not written."""
     (issue, *_) = api.ids(query=BY_ID)
-    api.tracker.knobs.read_only_fields = ["u_capa_sync_text"]
+    api.tracker.settings.read_only_fields = ["u_capa_sync_text"]
     answer = api.patch(issue, {"u_capa_sync_text": "x", "u_capa_sync_state": "warning"})
     assert answer.status_code == 200
     assert answer.json()["result"]["u_capa_sync_text"] == ""
@@ -326,11 +326,11 @@ def test_a_read_only_field_is_ignored_in_silence(api: Api) -> None:
         ("mandatory_fields", {"task": ["close_notes"]}, "mandatory: close_notes"),
     ],
 )
-def test_refused_writes_are_403_and_change_nothing(api: Api, knob: str, value: Any, detail: str) -> None:
+def test_refused_writes_are_403_and_change_nothing(api: Api, setting: str, value: Any, detail: str) -> None:
     """ACL, business rule and data policy each say why."""
     (issue, *_) = api.ids(query=BY_ID)
     before = api.tracker.find("sn_grc_issue", issue)
-    api.tracker.set_knobs({knob: value})
+    api.tracker.set_settings({setting: value})
     answer = api.patch(issue, {"u_grade": "minor"})
     assert answer.status_code == 403
     assert answer.json()["error"]["message"] == "Operation Failed"
@@ -341,7 +341,7 @@ def test_refused_writes_are_403_and_change_nothing(api: Api, knob: str, value: A
 def test_a_data_policy_is_content_with_a_filled_field(api: Api) -> None:
     """What the record or the write holds counts."""
     (issue, *_) = api.ids(query=BY_ID)
-    api.tracker.knobs.mandatory_fields = {"task": ["close_notes"]}
+    api.tracker.settings.mandatory_fields = {"task": ["close_notes"]}
     assert api.patch(issue, {"close_notes": "done"}).status_code == 200
     assert api.patch(issue, {"u_grade": "minor"}).status_code == 200
 

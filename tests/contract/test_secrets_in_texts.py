@@ -6,9 +6,9 @@ import pytest
 
 from capa_sync.model.write import Paragraph, Span, WarningText, WriteKind
 from capa_sync.redaction import REMOVED, conceal
-from tests.contract.jira_source_desk import desk, populate
+from tests.contract.jira_source_harness import harness, populate
 from tests.contract.test_jira_source_writer import ours, write
-from tests.unit.sources.servicenow import bench as servicenow
+from tests.unit.sources.servicenow import source_harness as servicenow
 
 SECRET = "pasted-[token]-{of}-ours"
 TEXT = WarningText(
@@ -25,7 +25,7 @@ def _concealed() -> None:
 @pytest.mark.parametrize("face", ["cloud", "datacenter"])
 def test_a_comment_quotes_no_secret(face: str) -> None:
     """It is written once, seen as written, and not written again."""
-    with desk(face) as it:
+    with harness(face) as it:
         key = populate(it.tracker, 1)[0]
         wanted = write(it, key, text=TEXT)
         done = it.writer.deliver(wanted, "")
@@ -42,7 +42,7 @@ def test_a_comment_quotes_no_secret(face: str) -> None:
 @pytest.mark.parametrize("kind", [WriteKind.FIELDS, WriteKind.WORK_NOTE])
 def test_a_record_of_an_instance_gets_no_secret(kind: WriteKind) -> None:
     """Neither its text field nor its work notes, each written once."""
-    with servicenow.bench(children=(), text_field="u_capa_sync_text") as sn:
+    with servicenow.source_harness(children=(), text_field="u_capa_sync_text") as sn:
         issue = sn.insert(short_description="one")
         wanted = servicenow.write(kind, issue, text=TEXT, notifies=True)
         sn.writer.deliver(wanted, "")

@@ -12,20 +12,20 @@ from capa_sync.errors import Authentication
 from capa_sync.model.ticket import Role
 from capa_sync.sandbox.messages import Reply, Request
 from capa_sync.sources.servicenow.answers import AccessDenied
-from tests.unit.sources.servicenow.bench import LISTS, START, Bench, bench
+from tests.unit.sources.servicenow.source_harness import LISTS, START, SourceHarness, source_harness
 
 
 @pytest.fixture
-def sn() -> Iterator[Bench]:
+def sn() -> Iterator[SourceHarness]:
     """Three old issues of lee's, the first with an action."""
-    with bench() as made:
+    with source_harness() as made:
         made.issues = [made.insert(short_description=name, state="10") for name in ("one", "two", "three")]  # type: ignore[attr-defined]
         made.task = made.insert("sn_grc_task", short_description="act", issue=made.issues[0])  # type: ignore[attr-defined]
         made.later(hours=1)
         yield made
 
 
-def same_as_tracker(sn: Bench, table: str = "sn_grc_issue") -> bool:
+def same_as_tracker(sn: SourceHarness, table: str = "sn_grc_issue") -> bool:
     """Whether the mirror holds every row of a table with its newest stamp, count of changes and notes."""
     for row in sn.tracker.rows(table):
         ticket = sn.ticket(row["sys_id"])
@@ -37,7 +37,7 @@ def same_as_tracker(sn: Bench, table: str = "sn_grc_issue") -> bool:
     return True
 
 
-def test_says_who_we_are_and_what_the_instance_has(sn: Bench) -> None:
+def test_says_who_we_are_and_what_the_instance_has(sn: SourceHarness) -> None:
     """Identify tells our account with both its names, the fields with their audit flags, statuses and rights."""
     facts = sn.source.identify()
     assert (facts.me.name, facts.me.aliases, facts.time_zone) == ("capa-sync integration", ("capa_sync",), "GMT")
@@ -52,7 +52,7 @@ def test_says_who_we_are_and_what_the_instance_has(sn: Bench) -> None:
     assert {"Lee Wong", "Kim Roy"} <= {account.name for account in facts.accounts}
 
 
-def test_first_fill_brings_records_children_history_and_notes(sn: Bench) -> None:
+def test_first_fill_brings_records_children_history_and_notes(sn: SourceHarness) -> None:
     """After one cycle the mirror equals the tracker, children included."""
     lee = sn.tracker.accounts.caller("lee").sys_id
     sn.edit(sn.issues[0], state="11", u_root_cause="no review", assigned_to=lee)
@@ -71,7 +71,7 @@ def test_first_fill_brings_records_children_history_and_notes(sn: Bench) -> None
     assert sn.mirror.readings[sn.task].role is Role.ACTION
 
 
-def test_nothing_changed_costs_two_requests_a_table_and_moves_nothing(sn: Bench) -> None:
+def test_nothing_changed_costs_two_requests_a_table_and_moves_nothing(sn: SourceHarness) -> None:
     """An idle poll asks twice for each mirrored table, reads nothing and leaves the cursor as it was."""
     sn.sync()
     before = sn.mirror.cursor
@@ -82,7 +82,7 @@ def test_nothing_changed_costs_two_requests_a_table_and_moves_nothing(sn: Bench)
         assert sn.mirror.cursor == before
 
 
-def test_a_change_is_read_with_its_history_and_only_that(sn: Bench) -> None:
+def test_a_change_is_read_with_its_history_and_only_that(sn: SourceHarness) -> None:
     """One edited record among many is read alone, at once, and not again at the next poll."""
     sn.sync()
     sn.later(minutes=1)
@@ -92,7 +92,7 @@ def test_a_change_is_read_with_its_history_and_only_that(sn: Bench) -> None:
     assert same_as_tracker(sn)
 
 
-def test_a_note_alone_is_a_change(sn: Bench) -> None:
+def test_a_note_alone_is_a_change(sn: SourceHarness) -> None:
     """A work note touches no column of the record and is read all the same."""
     sn.sync()
     sn.tracker.as_user("kim").work_note("sn_grc_issue", sn.issues[2], "seen")
@@ -100,13 +100,13 @@ def test_a_note_alone_is_a_change(sn: Bench) -> None:
     assert [comment.text for comment in sn.ticket(sn.issues[2]).comments] == ["seen"]
 
 
-def test_a_row_committed_late_is_found(sn: Bench) -> None:
+def test_a_row_committed_late_is_found(sn: SourceHarness) -> None:
     """A row stamped before one already read, and visible only after it, is read at the next poll."""
     sn.sync()
     sn.later(minutes=2)
     sn.edit(sn.issues[0], state="11")
     assert sn.sync() == [sn.issues[0]]
-    sn.tracker.knobs.commit_late_s = 90
+    sn.tracker.settings.commit_late_s = 90
     sn.edit(sn.issues[1], state="11")
     assert sn.sync() == [sn.issues[1]]
     assert same_as_tracker(sn)
@@ -114,7 +114,7 @@ def test_a_row_committed_late_is_found(sn: Bench) -> None:
 
 def test_thousands_of_rows_of_one_second_come_whole() -> None:
     """2,050 of 2,601 rows share one second, read in pages of 100: none is lost, none doubled."""
-    with bench(page_size=100, children=()) as sn:
+    with source_harness(page_size=100, children=()) as sn:
         ids = [sn.insert(short_description=str(number)) for number in range(2601)]
         sn.later(hours=1)
         assert sorted(sn.sync()) == sorted(ids)
@@ -133,7 +133,7 @@ def test_thousands_of_rows_of_one_second_come_whole() -> None:
 @pytest.mark.parametrize("is_fill", [True, False])
 def test_rows_touched_between_pages_are_not_lost(is_fill: bool) -> None:
     """Rows edited while pages are being read are mirrored as they are now after that cycle or the next."""
-    with bench(page_size=50, children=()) as sn:
+    with source_harness(page_size=50, children=()) as sn:
         ids = [sn.insert(short_description=str(number)) for number in range(300)]
         if not is_fill:
             sn.later(hours=1)
@@ -157,12 +157,12 @@ def test_rows_touched_between_pages_are_not_lost(is_fill: bool) -> None:
 @pytest.mark.parametrize("hidden", ["short_descriptionLIKE7", "short_descriptionSTARTSWITH1"])
 def test_short_and_empty_pages_in_mid_table_end_nothing(hidden: str) -> None:
     """Rows hidden by an access rule leave pages short or empty; every visible row is read all the same."""
-    with bench(page_size=20, children=()) as sn:
+    with source_harness(page_size=20, children=()) as sn:
         for number in range(400):
             sn.insert(short_description=str(number))
         everything = {row["sys_id"] for row in sn.tracker.rows("sn_grc_issue")}
         closed = {row["sys_id"] for row in sn.tracker.rows("sn_grc_issue", hidden)}
-        sn.tracker.knobs.hidden_matching = {"sn_grc_issue": hidden}
+        sn.tracker.settings.hidden_matching = {"sn_grc_issue": hidden}
         sn.later(hours=1)
         assert set(sn.sync()) == everything - closed
         for sys_id in everything:
@@ -173,21 +173,21 @@ def test_short_and_empty_pages_in_mid_table_end_nothing(hidden: str) -> None:
 
 def test_a_wholly_hidden_stretch_is_stepped_over() -> None:
     """Whole pages of hidden rows before and between visible ones are stepped over, not taken for the end."""
-    with bench(page_size=20, children=()) as sn:
+    with source_harness(page_size=20, children=()) as sn:
         ids = sorted(sn.insert(short_description=str(number)) for number in range(200))
-        sn.tracker.knobs.hidden_rows = [*ids[:70], *ids[90:180]]
+        sn.tracker.settings.hidden_rows = [*ids[:70], *ids[90:180]]
         sn.later(hours=1)
         assert sn.sync() == [*ids[70:90], *ids[180:]]
 
 
 @pytest.mark.parametrize("knob", [{"page_cap": 7}, {"unstable_ties": True}, {"compresses": False}])
-def test_a_page_smaller_or_otherwise_sorted_than_asked_for_loses_nothing(knob: dict[str, object]) -> None:
+def test_a_page_smaller_or_otherwise_sorted_than_asked_for_loses_nothing(setting: dict[str, object]) -> None:
     """The instance may cap pages and shuffle equal keys: everything is read."""
-    with bench(page_size=50, children=()) as sn:
+    with source_harness(page_size=50, children=()) as sn:
         ids = [sn.insert(short_description=str(number)) for number in range(60)]
         sn.later(hours=1)
-        for name, value in knob.items():
-            setattr(sn.tracker.knobs, name, value)
+        for name, value in setting.items():
+            setattr(sn.tracker.settings, name, value)
         sn.sync()
         for sys_id in ids[:40]:
             sn.edit(sys_id, state="11")
@@ -197,7 +197,7 @@ def test_a_page_smaller_or_otherwise_sorted_than_asked_for_loses_nothing(knob: d
 
 def test_a_killed_fill_goes_on_where_it_stopped() -> None:
     """A fill stopped after any page is finished by the next cycle without reading earlier pages again."""
-    with bench(page_size=10, children=()) as sn:
+    with source_harness(page_size=10, children=()) as sn:
         ids = sorted(sn.insert(short_description=str(number)) for number in range(45))
         sn.later(hours=1)
         for page in islice(sn.source.read_changes(sn.mirror.cursor), 2):
@@ -208,7 +208,7 @@ def test_a_killed_fill_goes_on_where_it_stopped() -> None:
         assert same_as_tracker(sn)
 
 
-def test_a_full_sweep_finds_what_left_no_stamp(sn: Bench) -> None:
+def test_a_full_sweep_finds_what_left_no_stamp(sn: SourceHarness) -> None:
     """An edit by a script that keeps the stamps is invisible to a poll and found by the full sweep."""
     sn.sync()
     sn.tracker.as_user("lee").update("sn_grc_issue", sn.issues[0], {"state": "13"}, auto_sys_fields=False)
@@ -219,7 +219,7 @@ def test_a_full_sweep_finds_what_left_no_stamp(sn: Bench) -> None:
     assert sn.mirror.cursor == before
 
 
-def test_a_full_sweep_that_was_stopped_goes_on(sn: Bench) -> None:
+def test_a_full_sweep_that_was_stopped_goes_on(sn: SourceHarness) -> None:
     """After a stopped sweep polls go on as ever, and the next full read takes up the rest of it."""
     made = sn.again(page_size=1)
     made.sync()
@@ -234,13 +234,13 @@ def test_a_full_sweep_that_was_stopped_goes_on(sn: Bench) -> None:
 
 
 @pytest.mark.parametrize("zone", ["Pacific/Kiritimati", "America/St_Johns", "Asia/Kathmandu"])
-def test_our_profile_s_zone_changes_nothing(sn: Bench, zone: str) -> None:
+def test_our_profile_s_zone_changes_nothing(sn: SourceHarness, zone: str) -> None:
     """Whatever the zone of the API user's profile, the mirror is the same to the byte."""
     sn.edit(sn.issues[0], due_date="2026-03-09 12:00:00", state="11", u_root_cause="x")
     sn.tracker.as_user("kim").work_note("sn_grc_issue", sn.issues[0], "asked lee")
     sn.sync()
     kept = sn.mirror.bodies()
-    sn.tracker.knobs.user_time_zone = zone
+    sn.tracker.settings.user_time_zone = zone
     other = sn.again()
     other.mirror.cursor = type(other.mirror.cursor)()
     other.sync()
@@ -249,9 +249,9 @@ def test_our_profile_s_zone_changes_nothing(sn: Bench, zone: str) -> None:
 
 
 @pytest.mark.parametrize("skew", [600, -600])
-def test_a_clock_ahead_or_behind_loses_nothing(sn: Bench, skew: float) -> None:
+def test_a_clock_ahead_or_behind_loses_nothing(sn: SourceHarness, skew: float) -> None:
     """Ten minutes between the instance's clock and ours change nothing: only its own clock is used."""
-    sn.tracker.knobs.clock_skew_s = skew
+    sn.tracker.settings.clock_skew_s = skew
     sn.sync()
     sn.edit(sn.issues[0], state="11")
     assert sn.sync() == [sn.issues[0]]
@@ -264,7 +264,7 @@ def test_a_clock_ahead_or_behind_loses_nothing(sn: Bench, skew: float) -> None:
 # --- children --------------------------------------------------------------------------------------------------
 
 
-def test_a_new_child_and_a_child_taken_away_are_noticed(sn: Bench) -> None:
+def test_a_new_child_and_a_child_taken_away_are_noticed(sn: SourceHarness) -> None:
     """A child that appears is read; one whose reference is emptied is read too, with no parent."""
     sn.sync()
     fresh = sn.insert("sn_grc_task", short_description="new", issue=sn.issues[1])
@@ -276,30 +276,30 @@ def test_a_new_child_and_a_child_taken_away_are_noticed(sn: Bench) -> None:
 
 def test_children_of_records_out_of_scope_are_left_alone() -> None:
     """Only children of records in scope are mirrored; when a record comes into scope its children come with it."""
-    with bench(query="active=true^state!=3") as sn:
-        inside, outside = sn.insert(state="10"), sn.insert(state="3", active="true")
-        child, stray = sn.insert("sn_grc_task", issue=inside), sn.insert("sn_grc_task", issue=outside)
+    with source_harness(query="active=true^state!=3") as sn:
+        inside, out_of_scope = sn.insert(state="10"), sn.insert(state="3", active="true")
+        child, stray = sn.insert("sn_grc_task", issue=inside), sn.insert("sn_grc_task", issue=out_of_scope)
         sn.later(hours=1)
         assert sorted(sn.sync()) == sorted([inside, child])
         sn.edit(stray, "sn_grc_task", short_description="still nobody's")
         assert sn.sync() == []
         sn.later(hours=1)
-        sn.edit(outside, state="10")
-        assert sorted(sn.sync()) == sorted([outside, stray])
+        sn.edit(out_of_scope, state="10")
+        assert sorted(sn.sync()) == sorted([out_of_scope, stray])
         assert sn.sync() == []
 
 
 def test_a_dropped_filter_through_a_reference_brings_no_strangers() -> None:
     """When the instance drops the filter on the record's columns, children of other records are left out by us."""
-    with bench(query="state=10") as sn:
-        inside, outside = sn.insert(state="10"), sn.insert(state="3")
-        child, _ = sn.insert("sn_grc_task", issue=inside), sn.insert("sn_grc_task", issue=outside)
-        sn.tracker.knobs.dropped_fields = ["issue.state"]
+    with source_harness(query="state=10") as sn:
+        inside, out_of_scope = sn.insert(state="10"), sn.insert(state="3")
+        child, _ = sn.insert("sn_grc_task", issue=inside), sn.insert("sn_grc_task", issue=out_of_scope)
+        sn.tracker.settings.dropped_fields = ["issue.state"]
         assert sorted(sn.sync()) == sorted([inside, child])
         assert any("issue.state" in part for part in map(str, sn.tracker.ignored_parts))
 
 
-def test_tickets_are_read_by_id_with_their_children(sn: Bench) -> None:
+def test_tickets_are_read_by_id_with_their_children(sn: SourceHarness) -> None:
     """Reading by id works for records and actions; one that is gone is not yielded."""
     found = {reading.ticket.id: reading.role for reading in sn.source.read_tickets([sn.issues[0], "0" * 32, "x^y"])}
     assert found == {sn.issues[0]: Role.RECORD, sn.task: Role.ACTION}
@@ -310,10 +310,10 @@ def test_tickets_are_read_by_id_with_their_children(sn: Bench) -> None:
 
 
 @pytest.mark.parametrize("denied", ["forbidden", "empty"])
-def test_without_audit_rights_history_counts_from_the_first_sight(sn: Bench, denied: str) -> None:
+def test_without_audit_rights_history_counts_from_the_first_sight(sn: SourceHarness, denied: str) -> None:
     """No right to sys_audit: the history is said to be incomplete, and to count from the first reading on."""
-    sn.tracker.knobs.audit_readable = False
-    sn.tracker.knobs.audit_denied_as = denied
+    sn.tracker.settings.audit_readable = False
+    sn.tracker.settings.audit_denied_as = denied
     sn.edit(sn.issues[0], state="11")
     first = START + timedelta(hours=1)
     assert not sn.source.identify().history_readable
@@ -328,7 +328,7 @@ def test_without_audit_rights_history_counts_from_the_first_sight(sn: Bench, den
     assert ticket.values["state"].ids == ("12",)
 
 
-def test_a_table_that_is_not_audited_has_no_history(sn: Bench) -> None:
+def test_a_table_that_is_not_audited_has_no_history(sn: SourceHarness) -> None:
     """The audit flag of the record's own class decides, not its parent's."""
     sn.tracker.set_audit("sn_grc_issue", audited=False)
     sn.sync()
@@ -338,16 +338,16 @@ def test_a_table_that_is_not_audited_has_no_history(sn: Bench) -> None:
     assert not sn.source.identify().history_readable
 
 
-def test_hidden_history_rows_concern_their_ticket_alone(sn: Bench) -> None:
+def test_hidden_history_rows_concern_their_ticket_alone(sn: SourceHarness) -> None:
     """Where the count is not reached, only the ticket with the hidden rows is incomplete."""
     for sys_id in sn.issues:
         sn.edit(sys_id, state="11")
-    sn.tracker.knobs.hidden_matching = {"sys_audit": f"documentkey={sn.issues[1]}"}
+    sn.tracker.settings.hidden_matching = {"sys_audit": f"documentkey={sn.issues[1]}"}
     sn.sync()
     assert [sn.ticket(sys_id).history_complete for sys_id in sn.issues] == [True, False, True]
 
 
-def test_updates_of_one_second_keep_their_order(sn: Bench) -> None:
+def test_updates_of_one_second_keep_their_order(sn: SourceHarness) -> None:
     """Five updates in one second come out in the order in which they were made, each a group of its own."""
     for state in ("11", "12", "13", "11", "3"):
         sn.edit(sn.issues[0], state=state, u_root_cause=f"in {state}")
@@ -358,7 +358,7 @@ def test_updates_of_one_second_keep_their_order(sn: Bench) -> None:
     assert groups[:4] == [{"state", "u_root_cause"}] * 4
 
 
-def test_a_long_history_comes_whole(sn: Bench) -> None:
+def test_a_long_history_comes_whole(sn: SourceHarness) -> None:
     """A record with 2,500 changes has them all, in order."""
     for number in range(1250):
         sn.edit(sn.issues[0], state=("11", "12")[number % 2], u_root_cause=f"{number}")
@@ -367,7 +367,7 @@ def test_a_long_history_comes_whole(sn: Bench) -> None:
     assert texts == [str(number) for number in range(1250)]
 
 
-def test_a_record_edited_while_its_history_is_read_is_read_again(sn: Bench) -> None:
+def test_a_record_edited_while_its_history_is_read_is_read_again(sn: SourceHarness) -> None:
     """Values and history of a reading belong together."""
     done: list[int] = []
 
@@ -386,7 +386,7 @@ def test_a_record_edited_while_its_history_is_read_is_read_again(sn: Bench) -> N
 
 def test_a_reclassified_record_keeps_its_id_and_history() -> None:
     """A record of a child class, read through its parent's table, changes class and stays the same ticket."""
-    with bench() as sn:
+    with source_harness() as sn:
         made = sn.again(table="task", children=(), query="sys_class_nameINincident,problem")
         sys_id = sn.insert("incident", short_description="down", state="1")
         sn.edit(sys_id, "incident", state="2")
@@ -403,7 +403,7 @@ def test_a_reclassified_record_keeps_its_id_and_history() -> None:
 # --- sentinel and census ---------------------------------------------------------------------------------------
 
 
-def test_the_last_known_row_gone_makes_us_ask_who_we_are(sn: Bench) -> None:
+def test_the_last_known_row_gone_makes_us_ask_who_we_are(sn: SourceHarness) -> None:
     """A missing last row is believed only after the sign-in was proven; the next polls are cheap again."""
     sn.sync()
     last = sn.mirror.cursor.state["tables"]["sn_grc_issue"]["at"][1]
@@ -415,18 +415,18 @@ def test_the_last_known_row_gone_makes_us_ask_who_we_are(sn: Bench) -> None:
     assert len(sn.sent()) == 4
 
 
-def test_an_answer_for_somebody_else_is_not_believed(sn: Bench) -> None:
+def test_an_answer_for_somebody_else_is_not_believed(sn: SourceHarness) -> None:
     """When the last row is missing and we are another user than before, nothing is believed."""
     sn.sync()
-    sn.tracker.knobs.hidden_tables = ["sn_grc_issue"]
-    sn.tracker.knobs.hidden_rows = [sn.tracker.accounts.caller("capa_sync").sys_id]
+    sn.tracker.settings.hidden_tables = ["sn_grc_issue"]
+    sn.tracker.settings.hidden_rows = [sn.tracker.accounts.caller("capa_sync").sys_id]
     before = sn.mirror.cursor
     with pytest.raises(Authentication, match="who we are"):
         sn.sync()
     assert sn.mirror.cursor == before
 
 
-def test_census_proves_deletions_and_names_what_is_open(sn: Bench) -> None:
+def test_census_proves_deletions_and_names_what_is_open(sn: SourceHarness) -> None:
     """Ids in scope, open tables, the instance's own count, and a proof for each deletion it remembers."""
     sn.sync()
     gone, silently = sn.issues[:2]
@@ -449,7 +449,7 @@ def test_census_proves_deletions_and_names_what_is_open(sn: Bench) -> None:
 
 def test_census_finds_deletions_under_the_real_class() -> None:
     """A table's deletions are filed under the classes that extend it; pruned ones prove nothing any more."""
-    with bench() as sn:
+    with source_harness() as sn:
         made = sn.again(table="task", children=())
         old, new = sn.insert("incident"), sn.insert("problem")
         sn.tracker.as_user("lee").delete("incident", old)
@@ -461,17 +461,17 @@ def test_census_finds_deletions_under_the_real_class() -> None:
 
 
 @pytest.mark.parametrize("how", ["forbidden_tables", "unlicensed_tables", "hidden_tables"])
-def test_a_table_closed_to_us_is_no_container(sn: Bench, how: str) -> None:
+def test_a_table_closed_to_us_is_no_container(sn: SourceHarness, how: str) -> None:
     """Losing the right to a table is told apart from an empty table."""
     sn.sync()
-    setattr(sn.tracker.knobs, how, ["sn_grc_issue"])
+    setattr(sn.tracker.settings, how, ["sn_grc_issue"])
     census = sn.source.take_census()
     assert census.containers == {"sn_grc_task": "live"}
     assert not census.ids
 
 
-def test_a_closed_table_stops_the_source_with_its_reason(sn: Bench) -> None:
+def test_a_closed_table_stops_the_source_with_its_reason(sn: SourceHarness) -> None:
     """A table that answers 403 ends the cycle with what the instance said."""
-    sn.tracker.knobs.forbidden_tables = ["sn_grc_task"]
+    sn.tracker.settings.forbidden_tables = ["sn_grc_task"]
     with pytest.raises(AccessDenied, match="sn_grc_task"):
         sn.sync()

@@ -14,16 +14,16 @@ from capa_sync.sandbox.servicenow.accounts import CLIENT_CREDENTIALS
 from capa_sync.sandbox.servicenow.tracker import API_KEY, OAUTH_CLIENT, PASSWORD
 from capa_sync.sources.servicenow import ServiceNowAuth, build_servicenow
 from capa_sync.sources.servicenow.answers import NoSuchTable
-from tests.unit.sources.servicenow.bench import Bench, bench
+from tests.unit.sources.servicenow.source_harness import SourceHarness, source_harness
 
 RECORDS = r"/table/sn_grc_issue\?"
 AUDIT = r"/table/sys_audit\?"
 
 
 @pytest.fixture
-def sn() -> Iterator[Bench]:
+def sn() -> Iterator[SourceHarness]:
     """200 old issues, read once; one edited since."""
-    with bench(page_size=100, children=()) as made:
+    with source_harness(page_size=100, children=()) as made:
         ids = [made.insert(short_description=str(number)) for number in range(200)]
         made.later(hours=1)
         made.sync()
@@ -31,7 +31,7 @@ def sn() -> Iterator[Bench]:
         yield made
 
 
-def refused(sn: Bench, kind: type[SourceError], words: str, **sync: bool) -> str:
+def refused(sn: SourceHarness, kind: type[SourceError], words: str, **sync: bool) -> str:
     """The error of a cycle that must fail and must leave the cursor and the mirror as they were."""
     cursor, kept = sn.mirror.cursor, sn.mirror.bodies()
     with pytest.raises(kind, match=words) as caught:
@@ -56,45 +56,45 @@ def refused(sn: Bench, kind: type[SourceError], words: str, **sync: bool) -> str
         {"repeat_first_page": True},
         {"shuffle_pages": True},
     ],
-    ids=lambda knob: next(iter(knob)),
+    ids=lambda setting: next(iter(setting)),
 )
-def test_a_dropped_part_of_the_query_is_found_out(sn: Bench, knob: dict[str, Any]) -> None:
+def test_a_dropped_part_of_the_query_is_found_out(sn: SourceHarness, setting: dict[str, Any]) -> None:
     """The instance leaves out the cursor's condition or its order: no row of that page is believed."""
     sn.edit(sn.mirror.cursor.state["tables"]["sn_grc_issue"]["at"][1], state="12")
-    for name, value in knob.items():
-        setattr(sn.tracker.knobs, name, value)
+    for name, value in setting.items():
+        setattr(sn.tracker.settings, name, value)
     refused(sn, BadAnswer, "left out a part of the query")
 
 
 @pytest.mark.parametrize("column", ["sys_id", "documentkey"])
-def test_a_dropped_key_condition_is_found_out(sn: Bench, column: str) -> None:
+def test_a_dropped_key_condition_is_found_out(sn: SourceHarness, column: str) -> None:
     """A fill by sys_id and the history of a page by documentkey are checked in the same way."""
-    sn.tracker.knobs.dropped_fields = [column]
+    sn.tracker.settings.dropped_fields = [column]
     with pytest.raises(Fatal, match=r"who we are|left out a part"):
         sn.again().sync(full=True)
 
 
 def test_a_dropped_condition_of_the_base_filter_is_found_out() -> None:
     """A row that the settings' own filter excludes shows that the filter was dropped."""
-    with bench(children=(), query="active=true^stateIN10,11") as sn:
+    with source_harness(children=(), query="active=true^stateIN10,11") as sn:
         sn.insert(state="10")
         sn.later(hours=1)
         sn.sync()
         sn.insert(state="3", active="false")
-        sn.tracker.knobs.dropped_fields = ["state", "active"]
+        sn.tracker.settings.dropped_fields = ["state", "active"]
         refused(sn, BadAnswer, "left out a part of the query")
 
 
 def test_a_filter_on_an_unknown_column_is_refused_before_reading() -> None:
     """The platform would answer with every row; the settings are blamed instead, with the column's name."""
-    with bench(query="active=true^u_kapa=true") as sn:
+    with source_harness(query="active=true^u_kapa=true") as sn:
         sn.insert()
         refused(sn, Fatal, "no column 'u_kapa'")
 
 
-def test_rows_without_their_stamp_are_refused(sn: Bench) -> None:
+def test_rows_without_their_stamp_are_refused(sn: SourceHarness) -> None:
     """No right to read sys_updated_on: the reason says which right is missing."""
-    sn.tracker.knobs.hidden_fields = ["sys_updated_on"]
+    sn.tracker.settings.hidden_fields = ["sys_updated_on"]
     refused(sn.again(), BadAnswer, "sys_updated_on|left out a part", full=True)
 
 
@@ -105,13 +105,13 @@ def test_rows_without_their_stamp_are_refused(sn: Bench) -> None:
 @pytest.mark.parametrize("limit", [60, 30])
 def test_a_cancelled_transaction_means_smaller_pages(how: str, limit: int) -> None:
     """200 with an error inside, or cut: the page is asked for in halves down to 50 rows, then given up for now."""
-    with bench(page_size=400, children=()) as sn:
+    with source_harness(page_size=400, children=()) as sn:
         for number in range(120):
             sn.insert(short_description=str(number))
         sn.later(hours=1)
         sn.source.identify()
-        sn.tracker.knobs.quota_rows = limit
-        sn.tracker.knobs.quota_as = how
+        sn.tracker.settings.quota_rows = limit
+        sn.tracker.settings.quota_as = how
         if limit == 30:
             refused(sn, Retryable, "at most 50 rows")
             return
@@ -120,20 +120,20 @@ def test_a_cancelled_transaction_means_smaller_pages(how: str, limit: int) -> No
         assert "50" in sizes
 
 
-def test_a_web_page_instead_of_json_is_named(sn: Bench) -> None:
+def test_a_web_page_instead_of_json_is_named(sn: SourceHarness) -> None:
     """A sign-in page with status 200 is no empty table."""
     sn.server.faults.add("html", ("GET", RECORDS), times=None)
     refused(sn, BadAnswer, "a web page")
 
 
-def test_a_hibernating_instance_is_named(sn: Bench) -> None:
+def test_a_hibernating_instance_is_named(sn: SourceHarness) -> None:
     """A developer instance that sleeps says so in HTML; so do we, in a line."""
-    sn.tracker.knobs.hibernating = True
+    sn.tracker.settings.hibernating = True
     refused(sn, BadAnswer, "hibernating")
 
 
 @pytest.mark.parametrize("kind", ["truncate", "truncate_closed", "drop_before", "drop_after", "proxy_error"])
-def test_a_passing_fault_is_ridden_out(sn: Bench, kind: str) -> None:
+def test_a_passing_fault_is_ridden_out(sn: SourceHarness, kind: str) -> None:
     """A cut answer, a lost connection or a proxy's error page is asked for again, and nothing is lost or doubled."""
     sn.server.faults.add(kind, ("GET", RECORDS), times=2)
     sn.server.faults.add(kind, ("GET", AUDIT), times=2)
@@ -144,19 +144,19 @@ def test_a_passing_fault_is_ridden_out(sn: Bench, kind: str) -> None:
     ("kind", "words"),
     [("drop_before", "was lost"), ("proxy_error", "502"), ("truncate", "broken JSON")],
 )
-def test_a_lasting_fault_ends_the_cycle_for_now(sn: Bench, kind: str, words: str) -> None:
+def test_a_lasting_fault_ends_the_cycle_for_now(sn: SourceHarness, kind: str, words: str) -> None:
     """A fault that stays is reported as one that may pass, and the cursor does not move."""
     sn.server.faults.add(kind, ("GET", AUDIT), times=None)
     refused(sn, Retryable, words)
 
 
-def test_a_lost_history_never_becomes_an_empty_one(sn: Bench) -> None:
+def test_a_lost_history_never_becomes_an_empty_one(sn: SourceHarness) -> None:
     """When sys_audit fails after the records were read, the page is not yielded."""
     sn.server.faults.add("answer", ("GET", AUDIT), times=None, status=500, answer="{}")
     refused(sn, Retryable, "500")
 
 
-def test_a_row_that_makes_no_ticket_is_named_and_the_rest_goes_on(sn: Bench) -> None:
+def test_a_row_that_makes_no_ticket_is_named_and_the_rest_goes_on(sn: SourceHarness) -> None:
     """A record whose creation stamp is no instant is skipped with its reason; its neighbours are read."""
     broken = sn.insert(short_description="broken")
     sn.tracker.as_user("admin").update("sn_grc_issue", broken, {"sys_created_on": "soon"}, auto_sys_fields=False)
@@ -169,7 +169,7 @@ def test_a_row_that_makes_no_ticket_is_named_and_the_rest_goes_on(sn: Bench) -> 
         list(sn.source.read_tickets([broken]))
 
 
-def test_a_stop_ends_reading_at_once(sn: Bench) -> None:
+def test_a_stop_ends_reading_at_once(sn: SourceHarness) -> None:
     """When we are shutting down no further request is sent and the cursor stays."""
     stop = threading.Event()
     source, _ = build_servicenow(sn.options, sn.tracker.clock, stop, sn.mirror)
@@ -180,9 +180,9 @@ def test_a_stop_ends_reading_at_once(sn: Bench) -> None:
     assert sn.sent() == []
 
 
-def test_an_address_that_is_too_long_is_asked_in_halves(sn: Bench) -> None:
+def test_an_address_that_is_too_long_is_asked_in_halves(sn: SourceHarness) -> None:
     """414 on a list of ids: fewer ids a query, and the same history."""
-    sn.tracker.knobs.max_url_length = 900
+    sn.tracker.settings.max_url_length = 900
     made = sn.again()
     assert len(made.sync(full=True)) == 200
     assert all(made.ticket(sys_id).history_complete for sys_id in made.mirror.parts)
@@ -194,33 +194,33 @@ def test_an_address_that_is_too_long_is_asked_in_halves(sn: Bench) -> None:
 @pytest.mark.parametrize(
     "auth", [ServiceNowAuth("basic", "capa_sync", "wrong"), ServiceNowAuth("api-key", "", "wrong")]
 )
-def test_a_wrong_secret_is_an_authentication_error(sn: Bench, auth: ServiceNowAuth) -> None:
+def test_a_wrong_secret_is_an_authentication_error(sn: SourceHarness, auth: ServiceNowAuth) -> None:
     """401 is told as a sign-in that was not accepted, without the secret."""
     assert "wrong" not in refused(sn.again(auth=auth), Authentication, "not accepted")
     assert "wrong" not in repr(sn.again(auth=auth).options)
 
 
-def test_an_unknown_table_is_named(sn: Bench) -> None:
+def test_an_unknown_table_is_named(sn: SourceHarness) -> None:
     """400 "Invalid table" is one line with the table and a hint."""
     refused(sn.again(table="sn_grc_isue"), NoSuchTable, "sn_grc_isue.*plug-in")
 
 
 @pytest.mark.parametrize("retry_after", [3, None])
-def test_a_short_rate_limit_is_waited_for(sn: Bench, retry_after: int | None) -> None:
+def test_a_short_rate_limit_is_waited_for(sn: SourceHarness, retry_after: int | None) -> None:
     """429 with a few seconds, or without, is waited for and asked again."""
     sn.server.faults.add("rate_limit", ("GET", RECORDS), retry_after=retry_after)
     assert len(sn.sync()) == 1
 
 
-def test_an_hourly_limit_is_left_to_the_scheduler(sn: Bench) -> None:
+def test_an_hourly_limit_is_left_to_the_scheduler(sn: SourceHarness) -> None:
     """A wait of most of an hour is not slept through: the instant is handed up."""
-    sn.tracker.knobs.rate_limit_per_hour = 1
+    sn.tracker.settings.rate_limit_per_hour = 1
     with pytest.raises(NotBefore) as caught:
         sn.sync()
     assert timedelta(minutes=30) < caught.value.until - sn.tracker.now() <= timedelta(minutes=60)
 
 
-def test_a_redirect_is_never_followed(sn: Bench) -> None:
+def test_a_redirect_is_never_followed(sn: SourceHarness) -> None:
     """Credentials are not carried elsewhere."""
     sn.server.faults.add("answer", ("GET", RECORDS), status=302, headers={"Location": "http://localhost:1/"})
     refused(sn, Fatal, "redirects elsewhere")
@@ -228,7 +228,7 @@ def test_a_redirect_is_never_followed(sn: Bench) -> None:
 
 def test_plain_http_is_for_loopback_only() -> None:
     """A password is not sent unencrypted to another machine."""
-    with bench() as sn, pytest.raises(Fatal, match="unencrypted"):
+    with source_harness() as sn, pytest.raises(Fatal, match="unencrypted"):
         sn.again(url="http://example.com")
 
 
@@ -237,14 +237,14 @@ def test_plain_http_is_for_loopback_only() -> None:
 OAUTH = ServiceNowAuth("oauth-client-credentials", OAUTH_CLIENT.client_id, OAUTH_CLIENT.secret)
 
 
-def test_api_key_signs_in(sn: Bench) -> None:
+def test_api_key_signs_in(sn: SourceHarness) -> None:
     """The key goes in its header, and the instance tells whose it is."""
     made = sn.again(auth=ServiceNowAuth("api-key", "", API_KEY))
     assert made.source.identify().me.aliases == ("capa_sync",)
     assert len(made.sync()) == 1
 
 
-def test_client_credentials_sign_in_and_renew(sn: Bench) -> None:
+def test_client_credentials_sign_in_and_renew(sn: SourceHarness) -> None:
     """One token serves until 60 s before its end; a revoked one is replaced once, in silence."""
     sn.tracker.set_property(CLIENT_CREDENTIALS, "true")
     made = sn.again(auth=OAUTH)
@@ -257,7 +257,7 @@ def test_client_credentials_sign_in_and_renew(sn: Bench) -> None:
     assert sign_ins() == 1
     made.sync()
     assert sign_ins() == 0
-    made.later(seconds=made.tracker.knobs.token_lifetime_s - 50)
+    made.later(seconds=made.tracker.settings.token_lifetime_s - 50)
     made.sync()
     assert sign_ins() == 1
     made.tracker.accounts.tokens.clear()
@@ -266,20 +266,20 @@ def test_client_credentials_sign_in_and_renew(sn: Bench) -> None:
     assert sign_ins() == 1
 
 
-def test_client_credentials_switched_off_are_explained(sn: Bench) -> None:
+def test_client_credentials_switched_off_are_explained(sn: SourceHarness) -> None:
     """The platform's switch for the grant type is off by default: the message says so, without the secret."""
     sn.tracker.set_property(CLIENT_CREDENTIALS, "false")
     message = refused(sn.again(auth=OAUTH), Authentication, "client_credentials switched on")
     assert OAUTH_CLIENT.secret not in message
 
 
-def test_a_session_cookie_that_expired_is_no_lost_sign_in(sn: Bench) -> None:
+def test_a_session_cookie_that_expired_is_no_lost_sign_in(sn: SourceHarness) -> None:
     """Cookies are a convenience of the platform; without them the next request signs in again."""
     sn.tracker.accounts.sessions.clear()
     assert len(sn.sync()) == 1
 
 
-def test_requests_carry_our_name_and_explicit_parameters(sn: Bench) -> None:
+def test_requests_carry_our_name_and_explicit_parameters(sn: SourceHarness) -> None:
     """The client's own name is replaced, references come without links, and every query has its order."""
     sn.sent()
     sn.sync()

@@ -17,8 +17,8 @@ from capa_sync.sources.servicenow.client import TableClient
 from capa_sync.sources.servicenow.history import SESSIONS
 from capa_sync.sources.servicenow.network import open_session
 from capa_sync.sources.servicenow.sessions import Sessions
-from tests.daemon.desk import until
-from tests.unit.sources.servicenow.bench import LISTS, Bench, bench
+from tests.daemon.harness import until
+from tests.unit.sources.servicenow.source_harness import LISTS, SourceHarness, source_harness
 
 PAGE, PAGES = 100, 4
 AUDIT_OF = r"/table/sys_audit\?.*documentkey"
@@ -31,9 +31,9 @@ def _eager(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def sn() -> Iterator[Bench]:
+def sn() -> Iterator[SourceHarness]:
     """Four pages of old issues with a change and a note each, never read."""
-    with bench(page_size=PAGE, children=()) as made:
+    with source_harness(page_size=PAGE, children=()) as made:
         made.issues = sorted(made.insert(short_description=str(n)) for n in range(PAGE * PAGES))  # type: ignore[attr-defined]
         for sys_id in made.issues:
             made.edit(sys_id, state="11")
@@ -42,7 +42,7 @@ def sn() -> Iterator[Bench]:
         yield made
 
 
-def is_whole(sn: Bench) -> bool:
+def is_whole(sn: SourceHarness) -> bool:
     """Whether every issue is mirrored with every one of its audit rows and notes."""
     for sys_id in sn.issues:  # type: ignore[attr-defined]
         ticket = sn.ticket(sys_id)
@@ -54,12 +54,12 @@ def is_whole(sn: Bench) -> bool:
     return True
 
 
-def lists(sn: Bench) -> int:
+def lists(sn: SourceHarness) -> int:
     """How many pages of records were asked for."""
     return sum(each.path == LISTS and "sysparm_limit=1&" not in each.request.target for each in sn.server.requests)
 
 
-def test_a_fill_in_slices_is_whole_and_asks_nothing_twice(sn: Bench) -> None:
+def test_a_fill_in_slices_is_whole_and_asks_nothing_twice(sn: SourceHarness) -> None:
     """Each page and each slice of its history is asked for once, the end with a count; the mirror holds every row."""
     sn.source.identify()
     sn.sent()
@@ -72,7 +72,7 @@ def test_a_fill_in_slices_is_whole_and_asks_nothing_twice(sn: Bench) -> None:
     assert len(pages) <= PAGES + 2
 
 
-def test_one_page_is_read_ahead_and_no_more(sn: Bench) -> None:
+def test_one_page_is_read_ahead_and_no_more(sn: SourceHarness) -> None:
     """While a page is taken in, the next one with its history is asked for, and not the one after it."""
     sn.source.identify()
     sn.sent()
@@ -84,7 +84,7 @@ def test_one_page_is_read_ahead_and_no_more(sn: Bench) -> None:
     assert lists(sn) == 2
 
 
-def test_a_sweep_reads_nothing_ahead(sn: Bench) -> None:
+def test_a_sweep_reads_nothing_ahead(sn: SourceHarness) -> None:
     """A full sweep may end after any page: what it would have read ahead would be asked for in vain."""
     sn.sync()
     sn.sent()
@@ -94,7 +94,7 @@ def test_a_sweep_reads_nothing_ahead(sn: Bench) -> None:
     assert lists(sn) == 1
 
 
-def test_a_fault_ahead_holds_back_no_page_before_it(sn: Bench) -> None:
+def test_a_fault_ahead_holds_back_no_page_before_it(sn: SourceHarness) -> None:
     """The second page is refused while the first is taken in: the first is committed, then the fault is told."""
     sn.source.identify()
     sn.server.faults.add("answer", ("GET", rf"{LISTS}\?.*sys_id%3E"), times=None, status=302)
@@ -106,7 +106,7 @@ def test_a_fault_ahead_holds_back_no_page_before_it(sn: Bench) -> None:
     assert is_whole(sn)
 
 
-def test_after_a_limit_nothing_that_waits_is_sent(sn: Bench) -> None:
+def test_after_a_limit_nothing_that_waits_is_sent(sn: SourceHarness) -> None:
     """One slice is told to wait for an hour: the slices behind it are dropped, not sent to be refused as well."""
     sn.source.identify()
     sn.server.faults.add("rate_limit", ("GET", AUDIT_OF), times=None, retry_after=3600)
@@ -120,7 +120,7 @@ def test_after_a_limit_nothing_that_waits_is_sent(sn: Bench) -> None:
     assert sn.sent() == []
 
 
-def test_what_happens_between_a_row_and_its_history_is_read_whole(sn: Bench) -> None:
+def test_what_happens_between_a_row_and_its_history_is_read_whole(sn: SourceHarness) -> None:
     """Edited and noted after its notes were read and before its audit was: row, audit and notes are read again."""
     touched, answered, once = sn.issues[5], threading.Event(), threading.Lock()  # type: ignore[attr-defined]
 
@@ -147,7 +147,7 @@ def test_what_happens_between_a_row_and_its_history_is_read_whole(sn: Bench) -> 
     assert [change.new.ids for change in ticket.changes if change.field_id == "state"][-1] == ("12",)
 
 
-def test_rows_touched_while_slices_are_read_are_not_lost(sn: Bench) -> None:
+def test_rows_touched_while_slices_are_read_are_not_lost(sn: SourceHarness) -> None:
     """Every slice that is answered sees another twenty issues edited: after the next cycle the mirror is equal."""
     left, turn = iter(sn.issues), threading.Lock()  # type: ignore[attr-defined]
 
@@ -167,16 +167,16 @@ def test_rows_touched_while_slices_are_read_are_not_lost(sn: Bench) -> None:
     assert is_whole(sn)
 
 
-def test_slices_of_pages_left_short_by_access_rules_come_whole(sn: Bench) -> None:
+def test_slices_of_pages_left_short_by_access_rules_come_whole(sn: SourceHarness) -> None:
     """A page of which we may see a third, and one of which we may see nothing, end nothing and lose no history."""
     hidden = set(sn.issues[10:80]) | set(sn.issues[PAGE : 2 * PAGE])  # type: ignore[attr-defined]
-    sn.tracker.knobs.hidden_rows = sorted(hidden)
+    sn.tracker.settings.hidden_rows = sorted(hidden)
     sn.issues = [sys_id for sys_id in sn.issues if sys_id not in hidden]  # type: ignore[attr-defined]
     assert sn.sync() == sn.issues  # type: ignore[attr-defined]
     assert is_whole(sn)
 
 
-def test_a_history_row_that_does_not_say_whose_it_is_is_refused(sn: Bench) -> None:
+def test_a_history_row_that_does_not_say_whose_it_is_is_refused(sn: SourceHarness) -> None:
     """Where a rule hides the document key itself, rows cannot be dealt out: the page is refused, not cut."""
     stray = '{"result": [{"sys_id": "a", "sys_created_on": "2026-03-01 09:00:00"}]}'
     sn.server.faults.add("answer", ("GET", AUDIT_OF), status=200, answer=stray)
@@ -185,7 +185,7 @@ def test_a_history_row_that_does_not_say_whose_it_is_is_refused(sn: Bench) -> No
     assert sn.mirror.parts == {}
 
 
-def test_the_environment_s_proxy_is_honoured(sn: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_environment_s_proxy_is_honoured(sn: SourceHarness, monkeypatch: pytest.MonkeyPatch) -> None:
     """A proxy that the environment names is used, unless it excepts the host; certificates are those it names."""
     monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
     monkeypatch.setenv("NO_PROXY", "")
@@ -199,7 +199,7 @@ def test_the_environment_s_proxy_is_honoured(sn: Bench, monkeypatch: pytest.Monk
 
 def test_slices_keep_the_budget() -> None:
     """All sessions together never outrun a second's worth at once and then the rate, over real HTTP."""
-    with bench(page_size=PAGE, children=(), budget="20/s", waits_are_instant=False) as sn:
+    with source_harness(page_size=PAGE, children=(), budget="20/s", waits_are_instant=False) as sn:
         for number in range(PAGE * PAGES):
             sn.insert(short_description=str(number))
         sn.later(hours=1)
@@ -212,7 +212,7 @@ def test_slices_keep_the_budget() -> None:
 
 def test_a_session_that_is_told_to_wait_holds_the_others_back() -> None:
     """One slice is answered 429 with Retry-After: until then no session sends anything, and nothing is lost."""
-    with bench(page_size=PAGE, children=(), waits_are_instant=False) as sn:
+    with source_harness(page_size=PAGE, children=(), waits_are_instant=False) as sn:
         sn.issues = sorted(sn.insert(short_description=str(n)) for n in range(PAGE * 2))  # type: ignore[attr-defined]
         sn.later(hours=1)
         sn.source.identify()
@@ -233,7 +233,7 @@ def test_a_session_that_is_told_to_wait_holds_the_others_back() -> None:
     assert sent[-1] > refused[0] + 1.9
 
 
-def test_a_stop_is_seen_while_slices_wait_for_a_slow_instance(sn: Bench) -> None:
+def test_a_stop_is_seen_while_slices_wait_for_a_slow_instance(sn: SourceHarness) -> None:
     """The instance keeps every slice waiting for ten minutes; who reads is free at once when we are to stop."""
     stop = threading.Event()
     source, _writer = build_servicenow(sn.options, sn.tracker.clock, stop, sn.mirror)
@@ -248,7 +248,7 @@ def test_a_stop_is_seen_while_slices_wait_for_a_slow_instance(sn: Bench) -> None
 
 @pytest.mark.parametrize("delay", [0.0, 0.12])
 def test_as_many_sessions_as_the_instance_is_slow_for(
-    sn: Bench, monkeypatch: pytest.MonkeyPatch, delay: float
+    sn: SourceHarness, monkeypatch: pytest.MonkeyPatch, delay: float
 ) -> None:
     """A quick instance is asked by one session, a slow one by several; what is read is whole either way."""
     monkeypatch.setattr(pace, "SLOW", 0.1)
@@ -266,7 +266,7 @@ def test_as_many_sessions_as_the_instance_is_slow_for(
     assert is_whole(sn)
 
 
-def test_sessions_end_with_who_opened_them(sn: Bench) -> None:
+def test_sessions_end_with_who_opened_them(sn: SourceHarness) -> None:
     """No thread and no connection is left when a source is no longer there."""
     client = TableClient(sn.options, sn.tracker.clock, threading.Event())
     client.pace.note(1.0)
@@ -287,7 +287,7 @@ def test_sessions_end_with_who_opened_them(sn: Bench) -> None:
         assert not thread.is_alive()
 
 
-def test_what_waits_behind_a_limit_hears_of_it_and_is_not_begun(sn: Bench) -> None:
+def test_what_waits_behind_a_limit_hears_of_it_and_is_not_begun(sn: SourceHarness) -> None:
     """Whichever answer is waited for first: it raises what the slice was told, not that it was called off."""
     begun: list[str] = []
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from capa_sync.model.ticket import Cursor, Origin, Presence, Reading, Role
 from capa_sync.store import Register, open_register
-from tests.unit.store.paper import DAY, MINUTE, PARSER, SOURCE, T0, Sheet, page
+from tests.unit.store.fake_parser import DAY, MINUTE, PARSER, SOURCE, T0, Sheet, page
 
 Opener = Callable[[Path], AbstractContextManager[Register]]
 
@@ -228,9 +228,9 @@ def test_whether_the_query_names_a_ticket_is_kept_and_its_role_is_left_to_others
 
 def test_a_reading_that_does_not_tell_leaves_the_scope(store: Register) -> None:
     """What is read by id was brought by something that knew; of a new ticket, by a census of the query."""
-    inside, outside, new = Sheet("1", "CAPA-1"), Sheet("2", "CAPA-2"), Sheet("3", "CAPA-3")
-    commit(store, inside.reading(), outside.reading(Role.ACTION))
-    commit(store, *(replace(each.reading(), in_query=None) for each in (inside, outside, new)))
+    inside, out_of_scope, new = Sheet("1", "CAPA-1"), Sheet("2", "CAPA-2"), Sheet("3", "CAPA-3")
+    commit(store, inside.reading(), out_of_scope.reading(Role.ACTION))
+    commit(store, *(replace(each.reading(), in_query=None) for each in (inside, out_of_scope, new)))
     scopes = {id_: place.scope.value for id_, place in store.roles.places(SOURCE, ["1", "2", "3"]).items()}
     assert scopes == {"1": "in", "2": "never", "3": "in"}
 
@@ -303,8 +303,8 @@ def test_a_stamp_and_counts_tell_what_is_mirrored(store: Register) -> None:
     sheet.comment(T0 + MINUTE, "done")
     commit(store, sheet.reading(), minute=1)
     store.tickets.set_presence(SOURCE, "2", Presence.ACCESS_LOST, "", T0)
-    assert store.tickets.known_stamp(SOURCE, "1") == sheet.reading().parts[0].digest
-    assert store.tickets.known_stamp(SOURCE, "3") is None
+    assert store.tickets.known_digest(SOURCE, "1") == sheet.reading().parts[0].digest
+    assert store.tickets.known_digest(SOURCE, "3") is None
     assert store.tickets.counts(SOURCE) == {
         "records": 1, "actions": 0, "vanished": 1, "changes": 1, "comments": 1,
     }  # fmt: skip

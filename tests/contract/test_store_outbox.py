@@ -11,7 +11,7 @@ import pytest
 
 from capa_sync.model.write import Paragraph, Span, WarningText, Write, WriteKind, WriteState
 from capa_sync.store import Register, open_register
-from tests.unit.store.paper import DAY, MINUTE, T0
+from tests.unit.store.fake_parser import DAY, MINUTE, T0
 
 PENDING, UNKNOWN, DELIVERED = WriteState.PENDING, WriteState.UNKNOWN, WriteState.DELIVERED
 FAILED, WITHHELD = WriteState.FAILED, WriteState.WITHHELD

@@ -17,11 +17,11 @@ from capa_sync.model.ticket import Account, FieldDef, Origin, Presence, SiteFact
 from capa_sync.model.values import EMPTY, UNMAPPED, Value, ValueState
 from capa_sync.store import Register, open_register
 from capa_sync.store.judged_rows import row_hash
-from tests.unit.store.paper import DAY, MINUTE, PARSER, SOURCE, T0, Sheet, page
+from tests.unit.store.fake_parser import DAY, MINUTE, PARSER, SOURCE, T0, Sheet, page
 
 RULE = "root-cause-before-action"
 
-# Copied from CONTRACT.md 5, in its order.
+# Copied from docs/contract.md 5, in its order.
 COLUMNS = {
     "v_register": "register_no, source, ticket_key, ticket_url, track, title, grade, origin, origin_ref, "
     "requirement, "

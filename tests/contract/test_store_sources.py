@@ -12,8 +12,8 @@ from capa_sync.model.settings import ChildSpec
 from capa_sync.model.ticket import Origin, Page
 from capa_sync.ports import Parser
 from capa_sync.store import Register
-from tests.contract.jira_source_desk import Desk, desk
-from tests.unit.sources.servicenow.bench import bench
+from tests.contract.jira_source_harness import Harness, harness
+from tests.unit.sources.servicenow.source_harness import source_harness
 from tests.unit.store.conftest import register as register
 
 MINUTE = timedelta(minutes=1)
@@ -37,7 +37,7 @@ def observed(register: Register, source: str, parser: Parser) -> list[tuple[str,
     ]
 
 
-def every_honest_edit(it: Desk) -> Iterable[None]:
+def every_honest_edit(it: Harness) -> Iterable[None]:
     """Do to two tickets and a sub-task what people do in Jira, one thing at a time."""
     who, other = ("acc-ann", "acc-ben") if it.tracker.face == "cloud" else ("ann", "ben")
     ann = it.tracker.as_user(who)
@@ -75,7 +75,7 @@ def every_honest_edit(it: Desk) -> Iterable[None]:
 @pytest.mark.parametrize("face", ["cloud", "datacenter"])
 def test_what_people_do_in_jira_is_history_and_never_observed(register: Register, face: str) -> None:
     """After each honest edit, read by itself, the history tells all, and a further poll changes no row."""
-    with desk(face, "project in (CAPA, OPS)", children=(ChildSpec("subtask", types=("Sub-task",)),)) as it:
+    with harness(face, "project in (CAPA, OPS)", children=(ChildSpec("subtask", types=("Sub-task",)),)) as it:
         parser = it.source.parser()
         for _ in every_honest_edit(it):
             it.tracker.clock.advance(MINUTE)
@@ -96,7 +96,7 @@ def test_what_people_do_in_jira_is_history_and_never_observed(register: Register
 @pytest.mark.parametrize("face", ["cloud", "datacenter"])
 def test_what_jira_hides_is_observed_by_the_full_sweep(register: Register, face: str) -> None:
     """A value edited behind the history's back is an observed change at the instant of our read."""
-    with desk(face) as it:
+    with harness(face) as it:
         parser = it.source.parser()
         who = "acc-ann" if face == "cloud" else "ann"
         key = it.tracker.as_user(who).create("CAPA", "Nonconformity", {"summary": "One", "Reference": "REF-1"})
@@ -112,7 +112,7 @@ def test_what_jira_hides_is_observed_by_the_full_sweep(register: Register, face:
 
 def test_what_people_do_in_servicenow_is_history_and_never_observed(register: Register) -> None:
     """Edits of columns, states, people and notes are audit rows; a full read later changes no row."""
-    with bench() as sn:
+    with source_harness() as sn:
         parser = sn.source.parser()
         issue = sn.insert(short_description="one", state="10")
         task = sn.insert("sn_grc_task", short_description="act", issue=issue)

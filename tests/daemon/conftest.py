@@ -10,32 +10,32 @@ from typing import Any
 
 import pytest
 
-from tests.daemon.desk import Desk
-from tests.daemon.nursery import Nursery
+from tests.daemon.fork_server import ForkServer
+from tests.daemon.harness import Harness
 
-MakeDesk = Callable[..., Desk]
+MakeHarness = Callable[..., Harness]
 
 
 @pytest.fixture(scope="session")
-def nursery() -> Iterator[Nursery]:
+def fork_server() -> Iterator[ForkServer]:
     """The forking process of this test worker."""
-    with Nursery() as one:
+    with ForkServer() as one:
         yield one
 
 
 @pytest.fixture
-def make_desk(nursery: Nursery, tmp_path: Path) -> Iterator[MakeDesk]:
-    """Makes desks that are taken down after the test; see `Desk` for what may be asked."""
+def make_harness(fork_server: ForkServer, tmp_path: Path) -> Iterator[MakeHarness]:
+    """Makes desks that are taken down after the test; see `Harness` for what may be asked."""
     with ExitStack() as stack:
-        yield lambda *sources, **options: stack.enter_context(Desk(nursery, tmp_path, sources, **options))
+        yield lambda *sources, **options: stack.enter_context(Harness(fork_server, tmp_path, sources, **options))
 
 
 @pytest.fixture(scope="module")
-def shared_desk(nursery: Nursery, tmp_path_factory: pytest.TempPathFactory) -> Iterator[MakeDesk]:
+def shared_harness(fork_server: ForkServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[MakeHarness]:
     """Makes desks that all tests of a module look at."""
     with ExitStack() as stack:
         yield lambda *sources, **options: stack.enter_context(
-            Desk(nursery, tmp_path_factory.mktemp("desk"), sources, **options)
+            Harness(fork_server, tmp_path_factory.mktemp("harness"), sources, **options)
         )
 
 

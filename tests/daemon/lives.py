@@ -15,8 +15,8 @@ from typing import Any, ClassVar
 from capa_sync.sandbox.messages import Reply, Request
 from capa_sync.store import Register, open_register
 from tests.daemon import steps
-from tests.daemon.desk import KILLED, NOW, READING_POSTS, Desk, Picture, until
-from tests.daemon.nursery import Child, Nursery, room
+from tests.daemon.fork_server import Child, ForkServer, room
+from tests.daemon.harness import KILLED, NOW, READING_POSTS, Harness, Picture, until
 from tests.daemon.steps import COMMIT
 
 _LEDGER_COLUMNS = {"mirror": (7,), "write_out": (16,)}
@@ -51,8 +51,8 @@ class Lives:
     apart: ClassVar[Sequence[str]] = ("part",)
     """Tables that a restart rightly adds to: here a version of the ticket as it stood between two writes."""
 
-    def __init__(self, nursery: Nursery, source: str) -> None:
-        self.nursery = nursery
+    def __init__(self, fork_server: ForkServer, source: str) -> None:
+        self.fork_server = fork_server
         self.source = source
         self._port = 0
         self._count = 0
@@ -62,13 +62,13 @@ class Lives:
         with open_register(self.register, clock_now=NOW) as register:
             self.prepare(register)
         file = self.folder / "steps"
-        with self.desk() as desk:
-            asked, written = len(desk.servers[source].requests), len(desk.writes())
-            whole = self.play(desk, **{steps.VARIABLE: f"record:{file}"})
+        with self.harness() as harness:
+            asked, written = len(harness.servers[source].requests), len(harness.writes())
+            whole = self.play(harness, **{steps.VARIABLE: f"record:{file}"})
             assert whole.code in self.codes, whole.err
-            self.requests = len(desk.servers[source].requests) - asked
-            self.writes = len(desk.writes()) - written
-            self.unhurt = self.end_of(desk)
+            self.requests = len(harness.servers[source].requests) - asked
+            self.writes = len(harness.writes()) - written
+            self.unhurt = self.end_of(harness)
         self.steps = file.read_text(encoding="utf-8").splitlines()
         self.stored = steps.traced(file).read_text(encoding="utf-8").splitlines()
 
@@ -78,46 +78,46 @@ class Lives:
         register.outbox.release(self.source, None, NOW)
 
     @contextmanager
-    def desk(self) -> Iterator[Desk]:
+    def harness(self) -> Iterator[Harness]:
         """A new desk with the tickets of the stories, and a register as it was prepared."""
         self._count += 1
         folder = self.folder / str(self._count)
         options: dict[str, Any] = {"rules": ("root-cause-before-action",), "poll_every": "1h"}
-        with Desk(self.nursery, folder, [self.source], ports={self.source: self._port}, **options) as desk:
-            self._port = desk.servers[self.source].port
-            shutil.copy(self.register, desk.register_file)
+        with Harness(self.fork_server, folder, [self.source], ports={self.source: self._port}, **options) as harness:
+            self._port = harness.servers[self.source].port
+            shutil.copy(self.register, harness.register_file)
             for story in self.stories:
-                desk.tell_broken(self.source, story)
-            yield desk
+                harness.tell_broken(self.source, story)
+            yield harness
         shutil.rmtree(folder)
 
-    def begin(self, desk: Desk, **env: str) -> Child:
+    def begin(self, harness: Harness, **env: str) -> Child:
         """Start the process that may be killed."""
-        return desk.start("run", **env)
+        return harness.start("run", **env)
 
-    def play(self, desk: Desk, **env: str) -> Child:
+    def play(self, harness: Harness, **env: str) -> Child:
         """That process until it has nothing more to do, or dies."""
-        child = self.begin(desk, **env)
+        child = self.begin(harness, **env)
         until(lambda: child.ended.is_set() or any(f"action={word}" in child.err for word in _ENDS), 60)
         if not child.ended.is_set():
             child.signal(signal.SIGTERM)
         return child.wait()
 
-    def end_of(self, desk: Desk) -> Life:
+    def end_of(self, harness: Harness) -> Life:
         """Run on until nothing more happens."""
-        first, written = self._pictures(desk), len(desk.writes())
-        assert desk.run("sync").code == self.codes[-1]
+        first, written = self._pictures(harness), len(harness.writes())
+        assert harness.run("sync").code == self.codes[-1]
         tables = {
             table: [_masked(table, row) for row in rows]
-            for table, rows in desk.tables().items()
+            for table, rows in harness.tables().items()
             if table not in self.apart
         }
-        assert self._pictures(desk) == first
-        assert len(desk.writes()) == written, "the cycle after the restart wrote again"
+        assert self._pictures(harness) == first
+        assert len(harness.writes()) == written, "the cycle after the restart wrote again"
         return Life(first, tables)
 
-    def _pictures(self, desk: Desk) -> dict[str, Picture]:
-        return {story: desk.picture(self.source, story) for story in self.stories}
+    def _pictures(self, harness: Harness) -> dict[str, Picture]:
+        return {story: harness.picture(self.source, story) for story in self.stories}
 
     @property
     def sent(self) -> list[str]:
@@ -150,34 +150,34 @@ class Lives:
 
     def at_rest(self) -> list[str]:
         """Kill a daemon when its cycle is over; return what ended otherwise."""
-        with self.desk() as desk:
-            child = self.begin(desk)
+        with self.harness() as harness:
+            child = self.begin(harness)
             until(lambda: "action=cycle_finished" in child.err)
             assert child.signal(signal.SIGKILL).wait().code == KILLED
-            return self._differences([("at rest", self._goes_on(desk))])
+            return self._differences([("at rest", self._goes_on(harness))])
 
     def _killed_before(self, step: str) -> Life:
-        with self.desk() as desk:
-            dead = self.play(desk, **{steps.VARIABLE: f"die:{step}"})
+        with self.harness() as harness:
+            dead = self.play(harness, **{steps.VARIABLE: f"die:{step}"})
             assert dead.code == KILLED, f"it never came to its step {step}: {dead.code} {dead.err}"
-            return self._goes_on(desk)
+            return self._goes_on(harness)
 
     def _killed_at_write(self, number: int, applied: bool) -> Life:
         """The life of a process killed when its nth write was with the tracker, before or after it was applied."""
-        with self.desk() as desk:
+        with self.harness() as harness:
             executioner = _Executioner(number)
-            server = desk.servers[self.source]
+            server = harness.servers[self.source]
             (server.after if applied else server.before).append(executioner)
-            child = self.begin(desk)
+            child = self.begin(harness)
             executioner.aim(child)
             assert child.wait().code == KILLED
             (server.after if applied else server.before).clear()
-            return self._goes_on(desk)
+            return self._goes_on(harness)
 
-    def _goes_on(self, desk: Desk) -> Life:
-        again = self.play(desk)
+    def _goes_on(self, harness: Harness) -> Life:
+        again = self.play(harness)
         assert again.code in self.codes, again.err
-        return self.end_of(desk)
+        return self.end_of(harness)
 
     def _differences(self, lives: Iterable[tuple[str, Life]]) -> list[str]:
         found = []
@@ -196,13 +196,13 @@ class Lives:
 class VerbLives(Lives):
     """Lives of a `sync` instead of a daemon."""
 
-    def begin(self, desk: Desk, **env: str) -> Child:
+    def begin(self, harness: Harness, **env: str) -> Child:
         """Start one cycle."""
-        return desk.start("sync", **env)
+        return harness.start("sync", **env)
 
-    def play(self, desk: Desk, **env: str) -> Child:
+    def play(self, harness: Harness, **env: str) -> Child:
         """One cycle to its end."""
-        return self.begin(desk, **env).wait()
+        return self.begin(harness, **env).wait()
 
 
 class _Executioner:

@@ -1,6 +1,6 @@
 """The steps of a capa-sync process, seen from below its own code: each COMMIT of the register, each HTTP request.
 
-Runs inside the process (see `nursery`). Between two steps a process changes nothing that outlives it, so a kill right
+Runs inside the process (`fork_server`). Between two steps a process changes nothing that outlives it: a kill right
 before a step is also one after the step before it. `record:FILE` notes them, `die:N WORDS` is `kill -9` before the
 Nth step of these words: which of several threads comes first is no matter then. `compute:N WORDS` computes something
 there that lets no other thread run for minutes.

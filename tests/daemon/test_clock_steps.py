@@ -16,9 +16,9 @@ from pathlib import Path
 import pytest
 
 from capa_sync.daemon.watchdog import ClockWatch
-from tests.daemon.conftest import MakeDesk
-from tests.daemon.desk import Desk, until
-from tests.daemon.nursery import ROOT
+from tests.daemon.conftest import MakeHarness
+from tests.daemon.fork_server import ROOT
+from tests.daemon.harness import Harness, until
 
 HOURS = 3600
 SHIM = Path(__file__).with_name("wall_clock.c")
@@ -28,9 +28,9 @@ needs_compiler = pytest.mark.skipif(shutil.which("gcc") is None, reason="gcc is 
 class Wall:
     """The wall clock of one daemon, and that daemon."""
 
-    def __init__(self, desk: Desk) -> None:
-        self.log = desk.folder / "daemon.err"
-        self._shift = desk.folder / "shift"
+    def __init__(self, harness: Harness) -> None:
+        self.log = harness.folder / "daemon.err"
+        self._shift = harness.folder / "shift"
         self.set(0)
 
     def set(self, seconds: int) -> None:
@@ -46,16 +46,16 @@ class Wall:
         return sum(all(word in line.split() for word in words) for line in lines)
 
     @contextmanager
-    def daemon(self, desk: Desk) -> Iterator[subprocess.Popen[bytes]]:
+    def daemon(self, harness: Harness) -> Iterator[subprocess.Popen[bytes]]:
         """Run the daemon by that clock."""
-        library = desk.folder / "wall_clock.so"
+        library = harness.folder / "wall_clock.so"
         subprocess.run(["gcc", "-shared", "-fPIC", "-O1", "-o", library, SHIM, "-ldl"], check=True)
-        env = {name: value for name, value in desk.env.items() if name != "CAPA_SYNC_TEST_CLOCK"}
+        env = {name: value for name, value in harness.env.items() if name != "CAPA_SYNC_TEST_CLOCK"}
         env |= {"LD_PRELOAD": str(library), "WALL_CLOCK_SHIFT": str(self._shift), "PYTHONPATH": str(ROOT)}
         with (
             self.log.open("wb") as log,
             subprocess.Popen(
-                [sys.executable, "-m", "capa_sync", "run"], cwd=desk.folder, env=env, stderr=log
+                [sys.executable, "-m", "capa_sync", "run"], cwd=harness.folder, env=env, stderr=log
             ) as process,
         ):
             try:
@@ -68,34 +68,34 @@ class Wall:
 @needs_compiler
 @pytest.mark.slow
 @pytest.mark.parametrize("step", [-2 * HOURS, 2 * HOURS], ids=["back", "ahead"])
-def test_polls_go_on_and_nothing_is_judged_while_the_clock_is_wrong(make_desk: MakeDesk, step: int) -> None:
+def test_polls_go_on_and_nothing_is_judged_while_the_clock_is_wrong(make_harness: MakeHarness, step: int) -> None:
     """Set two hours away: it polls on, judges nothing, says so, and goes on once the clock is right."""
-    desk = make_desk("jira", rules=["root-cause-before-action"])
-    desk.clock.set(datetime.now(UTC))
-    desk.clock.resume()
-    wall = Wall(desk)
-    with wall.daemon(desk) as process:
+    harness = make_harness("jira", rules=["root-cause-before-action"])
+    harness.clock.set(datetime.now(UTC))
+    harness.clock.resume()
+    wall = Wall(harness)
+    with wall.daemon(harness) as process:
         until(lambda: wall.count("action=cycle_finished") >= 2, 60)
         wall.set(step)
         until(lambda: wall.count("action=clock_stepped"), 60)
         seen = wall.count("action=cycle_finished")
         until(lambda: wall.count("action=cycle_finished") >= seen + 3, 60)
         assert wall.count("action=safety_stop") >= 1
-        key = desk.tell_broken("jira", days=0)
+        key = harness.tell_broken("jira", days=0)
         seen = wall.count("action=cycle_finished")
         until(lambda: wall.count("action=cycle_finished") >= seen + 3, 60)
-        assert desk.rows("v_findings") == []
-        assert [row["ticket_key"] for row in desk.rows("v_tickets")] == [key], "it is mirrored all the same"
+        assert harness.rows("v_findings") == []
+        assert [row["ticket_key"] for row in harness.rows("v_tickets")] == [key], "it is mirrored all the same"
         wall.set(0)
         until(lambda: wall.count("action=clock_stepped") >= 2, 60)
         until(lambda: wall.count("action=finding_opened"), 60)
         process.send_signal(signal.SIGTERM)
         assert process.wait(15) == 0
-    told = desk.run("status", CAPA_SYNC_TEST_CLOCK=datetime.now(UTC).isoformat()).out
+    told = harness.run("status", CAPA_SYNC_TEST_CLOCK=datetime.now(UTC).isoformat()).out
     assert "safety stop: jira: our clock" not in told
 
 
-class Hands:
+class UserDriver:
     """Two clocks that a test sets."""
 
     def __init__(self) -> None:
@@ -126,9 +126,9 @@ class Hands:
 )
 def test_a_step_is_noticed_once(moves: list[tuple[float, float]], steps: int) -> None:
     """More than a minute apart since the last look that counted, in one step or bit by bit; less is no step."""
-    hands, seen = Hands(), list[int]()
-    watch = ClockWatch(lambda: seen.append(1), threading.Event(), hands, lambda: hands.seconds)
+    users, seen = UserDriver(), list[int]()
+    watch = ClockWatch(lambda: seen.append(1), threading.Event(), users, lambda: users.seconds)
     for seconds, wall in moves:
-        hands.run(seconds, wall)
+        users.run(seconds, wall)
         watch.look()
     assert len(seen) == steps

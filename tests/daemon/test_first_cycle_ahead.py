@@ -9,22 +9,22 @@ from pathlib import Path
 
 import pytest
 
-from capa_sync.daemon import clerks as clerks_module
 from capa_sync.daemon import judging
+from capa_sync.daemon import worker_pool as workers_module
 from capa_sync.daemon.cycle import run_cycle
-from capa_sync.daemon.house import House
+from capa_sync.daemon.runtime import Runtime
 from capa_sync.sandbox.stories.script import Fill
 from capa_sync.store import open_register
-from tests.daemon.conftest import MakeDesk
-from tests.daemon.desk import NOW, Desk
-from tests.daemon.houses import (
+from tests.daemon.conftest import MakeHarness
+from tests.daemon.harness import NOW, Harness
+from tests.daemon.runtimes import (
     RULES,
     TICKETS,
-    EagerClerks,
-    clerks_of,
-    house_of,
-    mirrored_desk,
+    EagerWorkerPool,
+    mirrored_harness,
+    runtime_of,
     tell_fours,
+    workers_of,
 )
 
 BATCH = 4
@@ -32,16 +32,16 @@ JUDGED = ("finding", "verdict", "due", "plan_due", "register_row", "action", "bi
 
 
 @pytest.fixture(scope="module")
-def desk(shared_desk: MakeDesk, tmp_path_factory: pytest.TempPathFactory) -> Desk:
+def harness(shared_harness: MakeHarness, tmp_path_factory: pytest.TempPathFactory) -> Harness:
     """Two trackers, mirrored and never judged."""
-    return mirrored_desk(shared_desk, tmp_path_factory.mktemp("read") / "desk")
+    return mirrored_harness(shared_harness, tmp_path_factory.mktemp("read") / "harness")
 
 
 @pytest.fixture(autouse=True)
-def _for_clerks_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+def _for_workers_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     """Small batches, none of them for this process."""
     monkeypatch.setattr(judging, "BATCH", BATCH)
-    monkeypatch.setattr(clerks_module, "_HERE", 1e9)
+    monkeypatch.setattr(workers_module, "_HERE", 1e9)
 
 
 @pytest.fixture(scope="module")
@@ -54,62 +54,62 @@ def unread(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @contextmanager
 def first_cycle(
-    desk: Desk, source: str, folder: Path, unread: Path, prepare: Callable[[House], None] = lambda _: None
-) -> Iterator[House]:
+    harness: Harness, source: str, folder: Path, unread: Path, prepare: Callable[[Runtime], None] = lambda _: None
+) -> Iterator[Runtime]:
     """The house after its first cycle of a source."""
-    with house_of(desk, folder, unread) as house:
-        prepare(house)
-        result = run_cycle(house, house.setups[source], deliver=False)
+    with runtime_of(harness, folder, unread) as runtime:
+        prepare(runtime)
+        result = run_cycle(runtime, runtime.setups[source], deliver=False)
         assert result.problem == ""
         assert result.counts["judged"] == TICKETS
-        yield house
+        yield runtime
 
 
-def be_eager(house: House) -> None:
+def be_eager(runtime: Runtime) -> None:
     """Let clerks help."""
-    house.clerks = EagerClerks(house.register.path.parent)
+    runtime.workers = EagerWorkerPool(runtime.register.path.parent)
 
 
 @pytest.mark.parametrize("source", ["jira-dc", "servicenow"])
 def test_a_first_cycle_with_clerks_leaves_every_row_as_without(
-    desk: Desk, unread: Path, tmp_path: Path, started: list[subprocess.Popen[bytes]], source: str
+    harness: Harness, unread: Path, tmp_path: Path, started: list[subprocess.Popen[bytes]], source: str
 ) -> None:
     """From sign-in to the outbox, for one page and for several; the clerks are gone at its end."""
-    with first_cycle(desk, source, tmp_path / "alone", unread) as alone:
+    with first_cycle(harness, source, tmp_path / "alone", unread) as alone:
         wanted = alone.register.rows_by_table()
     assert started == []
     assert wanted["finding"]
     assert wanted["write_out"]
-    with first_cycle(desk, source, tmp_path / "helped", unread, be_eager) as helped:
+    with first_cycle(harness, source, tmp_path / "helped", unread, be_eager) as helped:
         assert helped.register.rows_by_table() == wanted
     assert [process.poll() for process in started] == [0, 0]
 
 
 def test_a_ticket_edited_while_its_source_is_read_is_judged_as_it_is_then(
-    make_desk: MakeDesk, tmp_path_factory: pytest.TempPathFactory, unread: Path
+    make_harness: MakeHarness, tmp_path_factory: pytest.TempPathFactory, unread: Path
 ) -> None:
     """He had weighed it ahead as it was before."""
     source, folder = "servicenow", tmp_path_factory.mktemp("edited")
-    desk = make_desk(source, rules=RULES, extra={source: "page_size = 10"})
-    tell_fours(desk, source, TICKETS)
+    harness = make_harness(source, rules=RULES, extra={source: "page_size = 10"})
+    tell_fours(harness, source, TICKETS)
 
-    def edit_later(house: House) -> None:
-        be_eager(house)
+    def edit_later(runtime: Runtime) -> None:
+        be_eager(runtime)
 
         def edit(name: str) -> None:
-            mirrored = house.register.tickets.record_ids(source)
+            mirrored = runtime.register.tickets.record_ids(source)
             if name == "before-page-commit" and mirrored and not edited:
-                clerks_of(house).wait(source)
-                edited.extend(story for story in desk.players[source].ids if desk.sys_id(story) in mirrored)
-                desk.tell(source, edited[0], Fill({"title": "Edited meanwhile", "root_cause": ""}))
+                workers_of(runtime).wait(source)
+                edited.extend(story for story in harness.players[source].ids if harness.sys_id(story) in mirrored)
+                harness.tell(source, edited[0], Fill({"title": "Edited meanwhile", "root_cause": ""}))
 
-        house.checkpoint = edit
+        runtime.checkpoint = edit
 
     edited: list[str] = []
-    with first_cycle(desk, source, folder / "helped", unread, edit_later) as helped:
+    with first_cycle(harness, source, folder / "helped", unread, edit_later) as helped:
         found = helped.register.rows_by_table()
     assert edited
-    with first_cycle(desk, source, folder / "alone", unread) as alone:
+    with first_cycle(harness, source, folder / "alone", unread) as alone:
         wanted = alone.register.rows_by_table()
     assert [found[name] for name in JUDGED] == [wanted[name] for name in JUDGED]
     assert "Edited meanwhile" in repr(found["register_row"])

@@ -17,10 +17,10 @@ import pytest
 from capa_sync.sandbox.http import Exchange
 from capa_sync.starter import starter_path
 from capa_sync.store import Register, open_register
-from tests.daemon.desk import KILLED
-from tests.daemon.nursery import Child, Nursery, room
+from tests.daemon.fork_server import Child, ForkServer, room
+from tests.daemon.harness import KILLED
 from tests.sync.equal import assert_equal
-from tests.sync.hands import Hands, hands_on
+from tests.sync.users import UserDriver, users_on
 from tests.sync.world import SECRETS, SOURCES, World, open_world
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(400)]
@@ -39,8 +39,8 @@ class Backfill:
     """One tracker with a history, and processes that read it into a register of their own, again and again."""
 
     world: World
-    hands: Hands
-    nursery: Nursery
+    users: UserDriver
+    fork_server: ForkServer
 
     @property
     def source(self) -> str:
@@ -58,7 +58,7 @@ class Backfill:
         (folder / "clock").write_text(self.world.clock.now().isoformat(), encoding="ascii")
         requests = self.world.only.server.requests
         requests.reset()
-        child = self.nursery.start(
+        child = self.fork_server.start(
             ["sync"],
             env={"PATH": os.environ["PATH"], **SECRETS, "CAPA_SYNC_TEST_CLOCK": f"@{folder / 'clock'}", **env},
             folder=folder,
@@ -99,9 +99,9 @@ class Backfill:
         """The register holds what the tracker holds, and what a process that was not killed stored."""
         self.world.start()
         try:
-            assert_equal(self.world, self.hands)
+            assert_equal(self.world, self.users)
         finally:
-            self.world.house.register.close()
+            self.world.runtime.register.close()
         assert _different(self.tables(), tables) == set()
 
 
@@ -141,29 +141,29 @@ def histories(exchanges: list[Exchange]) -> set[str]:
 
 
 @pytest.fixture(params=SOURCES)
-def backfill(request: pytest.FixtureRequest, nursery: Nursery) -> Iterator[Backfill]:
+def backfill(request: pytest.FixtureRequest, fork_server: ForkServer) -> Iterator[Backfill]:
     """A tracker with some tickets, each with a life of its own, and pages so small that there are several."""
     source = request.param
     more = f"page_size = {PAGE[source]}" if source == "servicenow" else ""
     with room() as folder, open_world(Path(folder), source, rules=(RULE,), more=more) as world:
-        world.house.register.close()
-        hands = hands_on(world.only)
+        world.runtime.register.close()
+        users = users_on(world.only)
         for number in range(TICKETS[source]):
-            hands.create(f"ticket {number}")
+            users.create(f"ticket {number}")
             world.later(minutes=7)
-        for number, ticket in enumerate(hands.records()):
-            hands.edit(ticket, f"cause {number}", number)
-            hands.save_many(ticket, f"text {number}", number)
-            hands.step(ticket, number)
-            hands.say(ticket, f"word {number}")
+        for number, ticket in enumerate(users.records()):
+            users.edit(ticket, f"cause {number}", number)
+            users.save_many(ticket, f"text {number}", number)
+            users.step(ticket, number)
+            users.say(ticket, f"word {number}")
             if number % 5 == 0:
-                hands.create_part(ticket, f"task {number}")
+                users.create_part(ticket, f"task {number}")
             world.later(minutes=3)
         if source != "servicenow":
-            world.only.knobs(short_pages=PAGE[source])
+            world.only.settings(short_pages=PAGE[source])
         world.later(days=1)
         world.only.server.requests.keeps_answers = True
-        yield Backfill(world, hands, nursery)
+        yield Backfill(world, users, fork_server)
         assert world.only.server.crashes == []
 
 
@@ -225,10 +225,10 @@ def test_ten_days_after_the_kill_it_goes_on_all_the_same(backfill: Backfill) -> 
     assert dead.code == KILLED
     stored = backfill.mirrored()
     backfill.world.later(days=10)
-    touched = backfill.hands.records()[::6]
+    touched = backfill.users.records()[::6]
     for ticket in touched:
-        backfill.hands.edit(ticket, "edited meanwhile", 1)
-    backfill.hands.create("written meanwhile")
+        backfill.users.edit(ticket, "edited meanwhile", 1)
+    backfill.users.create("written meanwhile")
     backfill.world.later(hours=1)
     again, exchanges = backfill.sync()
     assert again.code == 0, again.err
@@ -236,5 +236,5 @@ def test_ten_days_after_the_kill_it_goes_on_all_the_same(backfill: Backfill) -> 
     assert len((stored & set(read)) - set(touched)) <= 2
     assert backfill.sync()[0].code == 0
     backfill.world.start()
-    assert_equal(backfill.world, backfill.hands)
-    backfill.world.house.register.close()
+    assert_equal(backfill.world, backfill.users)
+    backfill.world.runtime.register.close()

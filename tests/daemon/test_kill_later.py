@@ -11,9 +11,9 @@ import pytest
 
 from capa_sync.sandbox.stories.script import Fill
 from capa_sync.store import Register, RegisterLock
-from tests.daemon.desk import NOW, Desk
+from tests.daemon.fork_server import ForkServer
+from tests.daemon.harness import NOW, Harness
 from tests.daemon.lives import STORY, VerbLives
-from tests.daemon.nursery import Nursery
 from tests.daemon.steps import COMMIT
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(400)]
@@ -34,37 +34,39 @@ class ReleaseLives(VerbLives):
     def prepare(self, register: Register) -> None:
         """Take what a real safety stop left, and the request of a real `sync --release 1`."""
         register.close()
-        with self.desk() as desk:
-            stopped = desk.run("sync")
+        with self.harness() as harness:
+            stopped = harness.run("sync")
             assert stopped.code == HELD, stopped.err
-            assert desk.writes() == []
-            held = RegisterLock(desk.register_file)
+            assert harness.writes() == []
+            held = RegisterLock(harness.register_file)
             held.acquire()
-            left = desk.run("sync", "--release", "1")
+            left = harness.run("sync", "--release", "1")
             held.release()
             assert left.out.startswith("the daemon holds the register"), left.out + left.err
-            shutil.copy(desk.register_file, self.register)
+            shutil.copy(harness.register_file, self.register)
 
 
 class ClearLives(VerbLives):
     """A ticket was warned on, and a person has repaired what the warning said."""
 
     @contextmanager
-    def desk(self) -> Iterator[Desk]:
+    def harness(self) -> Iterator[Harness]:
         """The desk after that."""
-        with super().desk() as desk:
-            assert desk.run("sync").code == 0
-            desk.set_clock(NOW + timedelta(days=1))
-            desk.tell(self.source, STORY, Fill({"root_cause": "Nobody is told when a reviewer leaves the company."}))
-            desk.set_clock(NOW + timedelta(days=2))
-            desk.tell(self.source, STORY, Fill({"action_text": "Name a deputy reviewer and train the team on it"}))
-            yield desk
+        with super().harness() as harness:
+            assert harness.run("sync").code == 0
+            harness.set_clock(NOW + timedelta(days=1))
+            harness.tell(
+                self.source, STORY, Fill({"root_cause": "Nobody is told when a reviewer leaves the company."})
+            )
+            harness.set_clock(NOW + timedelta(days=2))
+            harness.tell(self.source, STORY, Fill({"action_text": "Name a deputy reviewer and train the team on it"}))
+            yield harness
 
 
 @pytest.mark.parametrize("source", ["jira", "servicenow"])
-def test_a_release_is_used_up_once_wherever_its_process_is_killed(nursery: Nursery, source: str) -> None:
+def test_a_release_is_used_up_once_wherever_its_process_is_killed(fork_server: ForkServer, source: str) -> None:
     """Killed before each commit and around each write: one ticket is warned on, once, and the other one waits."""
-    lives = ReleaseLives(nursery, source)
+    lives = ReleaseLives(fork_server, source)
     is_jira = source in JIRAS
     first, other = (lives.unhurt.pictures[story] for story in lives.stories)
     assert len(first["comments" if is_jira else "notes"]) == 1
@@ -81,9 +83,9 @@ def test_a_release_is_used_up_once_wherever_its_process_is_killed(nursery: Nurse
 
 
 @pytest.mark.parametrize("source", ["jira-dc", "servicenow"])
-def test_a_warning_is_withdrawn_once_wherever_its_process_is_killed(nursery: Nursery, source: str) -> None:
+def test_a_warning_is_withdrawn_once_wherever_its_process_is_killed(fork_server: ForkServer, source: str) -> None:
     """Killed before each commit and around each write: the comment is edited, or the fields and one note say so."""
-    lives = ClearLives(nursery, source)
+    lives = ClearLives(fork_server, source)
     picture, is_jira = lives.unhurt.pictures[STORY], source in JIRAS
     assert picture["state"] == "clear"
     assert lives.writes == (3 if is_jira else 2)

@@ -6,17 +6,17 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.daemon.fork_server import ForkServer
 from tests.daemon.lives import STORY, Lives
-from tests.daemon.nursery import Nursery
 from tests.daemon.steps import COMMIT
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 
 @pytest.fixture(scope="module")
-def lives(nursery: Nursery) -> Iterator[Lives]:
+def lives(fork_server: ForkServer) -> Iterator[Lives]:
     """The life of one ticket on a ServiceNow."""
-    made = Lives(nursery, "servicenow")
+    made = Lives(fork_server, "servicenow")
     yield made
     made.close()
 

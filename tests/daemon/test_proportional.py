@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.measure import house_at
+from benchmarks.measure import runtime_at
 from benchmarks.trackers import edit, tracker, write_settings
 from capa_sync.daemon.cycle import CycleResult, run_cycle
-from capa_sync.daemon.house import House
+from capa_sync.daemon.runtime import Runtime
 
 
 class Steps:
@@ -27,9 +27,9 @@ class Steps:
 
 
 @contextmanager
-def counted(house: House) -> Iterator[Steps]:
+def counted(runtime: Runtime) -> Iterator[Steps]:
     """Count the steps of every connection of a register."""
-    database = house.register._db
+    database = runtime.register._db
     connections: list[sqlite3.Connection] = [database.writer.conn, database._reader()]
     steps = Steps()
     for connection in connections:
@@ -42,9 +42,9 @@ def counted(house: House) -> Iterator[Steps]:
     assert len(database._readers) == 1, "a connection was opened that nobody counts"
 
 
-def settled_cycle(house: House) -> CycleResult:
+def settled_cycle(runtime: Runtime) -> CycleResult:
     """Run one cycle that must reach its end."""
-    result = run_cycle(house, house.setups["main"])
+    result = run_cycle(runtime, runtime.setups["main"])
     assert not result.problem, result.problem
     return result
 
@@ -54,14 +54,14 @@ def work(folder: Path, kind: str, mode: str, mirrored: int) -> tuple[int, int, i
     folder.mkdir()
     with tracker(kind, mirrored) as url:
         settings = write_settings(folder, [("main", kind, url)], write_back=mode)
-        with house_at(settings) as house:
+        with runtime_at(settings) as runtime:
             for _ in range(3):
-                settled_cycle(house)
-            with counted(house) as idle:
-                settled_cycle(house)
+                settled_cycle(runtime)
+            with counted(runtime) as idle:
+                settled_cycle(runtime)
             edit(url, 50, 5)
-            with counted(house) as busy:
-                result = settled_cycle(house)
+            with counted(runtime) as busy:
+                result = settled_cycle(runtime)
     assert result.counts["read"] == 5
     return busy.taken, result.counts["judged"], idle.taken
 

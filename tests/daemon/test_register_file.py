@@ -13,8 +13,8 @@ import pytest
 from capa_sync.daemon.damage import DamageWatch
 from capa_sync.errors import RegisterUnavailable
 from capa_sync.store import open_register
-from tests.daemon.conftest import MakeDesk
-from tests.daemon.desk import NOW, Desk
+from tests.daemon.conftest import MakeHarness
+from tests.daemon.harness import NOW, Harness
 
 Harm = Callable[[Path], None]
 
@@ -64,78 +64,78 @@ def cut(path: Path) -> None:
     ],
     ids=lambda value: getattr(value, "__name__", value),
 )
-def test_a_file_taken_away_under_the_daemon_ends_it_with_6(make_desk: MakeDesk, harm: Harm, told: str) -> None:
+def test_a_file_taken_away_under_the_daemon_ends_it_with_6(make_harness: MakeHarness, harm: Harm, told: str) -> None:
     """It is noticed at the next tick, between two polls; one line says what happened and the way back."""
-    desk = make_desk("servicenow", poll_every="1h")
-    desk.sync()
-    with desk.daemon() as daemon:
+    harness = make_harness("servicenow", poll_every="1h")
+    harness.sync()
+    with harness.daemon() as daemon:
         daemon.wait_for("cycle_finished")
-        harm(desk.register_file)
+        harm(harness.register_file)
         ended = daemon.process.wait(20)
     assert ended.code == 6
     assert "Traceback" not in ended.err
     line = ended.err.splitlines()[-1]
-    assert line.startswith(f"{desk.register_file}")
+    assert line.startswith(f"{harness.register_file}")
     assert f"{told} while capa-sync had it open" in line
     assert "put the last backup in its place" in line
 
 
-def lose(desk: Desk) -> None:
+def lose(harness: Harness) -> None:
     """Take the register away, companions too, while nothing runs."""
     for ending in ("", "-wal", "-shm"):
-        desk.register_file.with_name(f"register.db{ending}").unlink(missing_ok=True)
+        harness.register_file.with_name(f"register.db{ending}").unlink(missing_ok=True)
 
 
-def empty(desk: Desk) -> None:
+def empty(harness: Harness) -> None:
     """Leave an empty file, as a restore onto a full disk does."""
-    lose(desk)
-    desk.register_file.touch()
+    lose(harness)
+    harness.register_file.touch()
 
 
 @pytest.mark.parametrize("harm", [lose, empty], ids=lambda value: value.__name__)
-def test_a_register_is_made_only_where_none_was(make_desk: MakeDesk, harm: Callable[[Desk], None]) -> None:
+def test_a_register_is_made_only_where_none_was(make_harness: MakeHarness, harm: Callable[[Harness], None]) -> None:
     """Where one was made before, every verb that would begin anew ends with 6 and says both ways on."""
-    desk = make_desk("servicenow")
-    desk.sync()
-    harm(desk)
+    harness = make_harness("servicenow")
+    harness.sync()
+    harm(harness)
     verbs = ("run", "sync", "rebuild", "plan") if harm is lose else ("run", "sync", "rebuild")
     for verb in verbs:
-        refused = desk.run(verb)
+        refused = harness.run(verb)
         assert refused.code == 6, verb
         (line,) = refused.err.splitlines()
-        assert f"{desk.register_file}: the register is gone, and one was here (made 2026-06-15T09:00:00Z)" in line
+        assert f"{harness.register_file}: the register is gone, and one was here (made 2026-06-15T09:00:00Z)" in line
         assert "put the last backup in its place" in line
-        assert f"remove {desk.register_file}.origin to begin a new one on purpose" in line
-    assert desk.run("status").code == 6
-    Path(f"{desk.register_file}.origin").unlink()
-    desk.sync()
+        assert f"remove {harness.register_file}.origin to begin a new one on purpose" in line
+    assert harness.run("status").code == 6
+    Path(f"{harness.register_file}.origin").unlink()
+    harness.sync()
 
 
-def test_an_older_register_gets_its_marker_at_the_next_start(make_desk: MakeDesk) -> None:
+def test_an_older_register_gets_its_marker_at_the_next_start(make_harness: MakeHarness) -> None:
     """A register from before there were markers is marked when it is opened for writing; reading leaves no trace."""
-    desk = make_desk("servicenow")
-    desk.sync()
-    marker = Path(f"{desk.register_file}.origin")
+    harness = make_harness("servicenow")
+    harness.sync()
+    marker = Path(f"{harness.register_file}.origin")
     marker.unlink()
-    assert desk.run("status").code == 0
+    assert harness.run("status").code == 0
     assert not marker.exists()
-    desk.sync()
+    harness.sync()
     assert marker.stat().st_mode & 0o777 == 0o600
 
 
 @pytest.mark.parametrize("verb", ["run", "sync", "status", "plan", "explain", "serve"])
-def test_a_link_or_a_pipe_is_refused_as_the_register(make_desk: MakeDesk, verb: str) -> None:
+def test_a_link_or_a_pipe_is_refused_as_the_register(make_harness: MakeHarness, verb: str) -> None:
     """Every verb ends with 6 and one line that names the way out; nothing is made at the other end of a link."""
-    desk = make_desk("servicenow")
+    harness = make_harness("servicenow")
     arguments = [verb, "PRB1"] if verb == "explain" else [verb]
-    desk.register_file.symlink_to(desk.folder / "target.db")
-    refused = desk.run(*arguments)
+    harness.register_file.symlink_to(harness.folder / "target.db")
+    refused = harness.run(*arguments)
     assert (refused.code, len(refused.err.splitlines())) == (6, 1), refused.err
     assert "a symbolic link" in refused.err
-    assert not (desk.folder / "target.db").exists()
-    desk.register_file.unlink()
-    os.mkfifo(desk.register_file)
-    refused = desk.run(*arguments)
+    assert not (harness.folder / "target.db").exists()
+    harness.register_file.unlink()
+    os.mkfifo(harness.register_file)
+    refused = harness.run(*arguments)
     assert (refused.code, len(refused.err.splitlines())) == (6, 1), refused.err
     assert "not a regular file" in refused.err
 
@@ -151,17 +151,17 @@ def damage(path: Path, table: str) -> None:
 
 
 @pytest.mark.parametrize("verb", ["run", "sync", "plan"])
-def test_damage_is_found_at_the_start_and_before_a_copy(make_desk: MakeDesk, verb: str) -> None:
+def test_damage_is_found_at_the_start_and_before_a_copy(make_harness: MakeHarness, verb: str) -> None:
     """A table that no cycle over an unchanged world reads is damaged: 6, one line, and no request to a tracker."""
-    desk = make_desk("servicenow")
-    desk.sync()
-    damage(desk.register_file, "observed")
-    desk.servers["servicenow"].requests.reset()
-    ended = desk.run(verb)
+    harness = make_harness("servicenow")
+    harness.sync()
+    damage(harness.register_file, "observed")
+    harness.servers["servicenow"].requests.reset()
+    ended = harness.run(verb)
     assert ended.code == 6
     (line,) = ended.err.splitlines()
-    assert line.startswith(f"{desk.register_file}: damaged; put the file aside and restore the last backup")
-    assert list(desk.servers["servicenow"].requests) == []
+    assert line.startswith(f"{harness.register_file}: damaged; put the file aside and restore the last backup")
+    assert list(harness.servers["servicenow"].requests) == []
 
 
 def test_a_backup_of_a_damaged_register_is_refused(tmp_path: Path) -> None:
@@ -217,14 +217,14 @@ def test_looking_through_a_whole_register_finds_nothing_and_changes_nothing(tmp_
         assert register.changed_rows == before
 
 
-def test_a_read_error_ends_the_daemon_at_once(make_desk: MakeDesk) -> None:
+def test_a_read_error_ends_the_daemon_at_once(make_harness: MakeHarness) -> None:
     """A page that cannot be read is told when it is first wanted, not hours later: one line, exit 6."""
-    desk = make_desk("servicenow", poll_every="1h")
-    desk.sync()
-    with desk.daemon() as daemon:
+    harness = make_harness("servicenow", poll_every="1h")
+    harness.sync()
+    with harness.daemon() as daemon:
         daemon.wait_for("cycle_finished")
-        damage_while_open(desk.register_file)
-        desk.run("retry")
+        damage_while_open(harness.register_file)
+        harness.run("retry")
         ended = daemon.process.wait(20)
     assert ended.code == 6
     assert daemon.lines("register_lost")

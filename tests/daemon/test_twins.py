@@ -8,8 +8,8 @@ from datetime import timedelta
 import pytest
 
 from capa_sync.sandbox.stories.script import Day, Fill
-from tests.daemon.conftest import MakeDesk
-from tests.daemon.desk import ALL, NOW, Desk, Picture, until
+from tests.daemon.conftest import MakeHarness
+from tests.daemon.harness import ALL, NOW, Harness, Picture, until
 
 CAUSE = "Nobody is told when a reviewer leaves, so their reviews lapse unseen until the next audit."
 TALES = ("before", "after")
@@ -18,22 +18,22 @@ TALES = ("before", "after")
 class Pair:
     """Two registers on the trackers of one desk; whoever is named `first` warns on every ticket before the other."""
 
-    def __init__(self, desk: Desk) -> None:
-        self.desk = desk
-        self.twin = desk.folder / "twin.db"
+    def __init__(self, harness: Harness) -> None:
+        self.harness = harness
+        self.twin = harness.folder / "twin.db"
 
     def first(self) -> int:
         """A process on the first register does one cycle; returns how often it wrote."""
-        return self._written(self.desk.sync)
+        return self._written(self.harness.sync)
 
     def second(self) -> int:
         """The same on the other register."""
-        return self._written(lambda: self.desk.sync(CAPA_SYNC_REGISTER=str(self.twin)))
+        return self._written(lambda: self.harness.sync(CAPA_SYNC_REGISTER=str(self.twin)))
 
     def _written(self, work: Callable[[], object]) -> int:
-        before = len(self.desk.writes())
+        before = len(self.harness.writes())
         work()
-        return len(self.desk.writes()) - before
+        return len(self.harness.writes()) - before
 
     def turns(self, days: int) -> list[int]:
         """Both take turns while days go by and nobody touches a ticket; returns how often each cycle wrote."""
@@ -45,11 +45,11 @@ class Pair:
 
     def later(self, **by: float) -> None:
         """Let time pass for everybody."""
-        self.desk.set_clock(self.desk.clock.now() + timedelta(**by))
+        self.harness.set_clock(self.harness.clock.now() + timedelta(**by))
 
     def pictures(self) -> list[Picture]:
         """What stands on every ticket."""
-        return [self.desk.picture(source, tale) for source in ALL for tale in TALES]
+        return [self.harness.picture(source, tale) for source in ALL for tale in TALES]
 
     def words(self) -> list[int]:
         """How many comments, or work notes, each ticket carries."""
@@ -59,22 +59,22 @@ class Pair:
         """The same is done on every ticket."""
         for source in ALL:
             for tale in TALES:
-                self.desk.tell(source, tale, deed)
+                self.harness.tell(source, tale, deed)
 
 
 @pytest.fixture(params=["restored copy", "new register"])
-def pair(request: pytest.FixtureRequest, make_desk: MakeDesk) -> Pair:
+def pair(request: pytest.FixtureRequest, make_harness: MakeHarness) -> Pair:
     """A register that has warned on every ticket, and its twin, which knows of some of that or of nothing."""
-    desk = make_desk()
-    two = Pair(desk)
+    harness = make_harness()
+    two = Pair(harness)
     for source in ALL:
-        desk.tell_broken(source, "before")
+        harness.tell_broken(source, "before")
     assert two.first() > 0
     if request.param == "restored copy":
-        with desk.register() as register:
+        with harness.register() as register:
             register.copy_to(two.twin)
     for source in ALL:
-        desk.tell_broken(source, "after", days=0)
+        harness.tell_broken(source, "after", days=0)
     assert two.first() > 0
     assert two.words() == [1] * 6
     return two
@@ -88,7 +88,7 @@ def test_the_twin_writes_nothing_that_is_there_and_no_two_write_to_and_fro(pair:
     assert pair.second() == 0
     assert pair.turns(3) == [0] * 12
     assert pair.pictures() == measure
-    states = {row["state"] for row in pair.desk.rows("v_writes")}
+    states = {row["state"] for row in pair.harness.rows("v_writes")}
     assert states == {"delivered"}
 
 
@@ -114,13 +114,13 @@ def test_each_news_is_told_once_by_whoever_comes_first(pair: Pair) -> None:
 
 
 @pytest.mark.slow
-def test_a_register_that_comes_late_knows_what_was_told_by_then(make_desk: MakeDesk) -> None:
+def test_a_register_that_comes_late_knows_what_was_told_by_then(make_harness: MakeHarness) -> None:
     """One of two points told is fixed when the first register is lost: a new one has nothing to tell people."""
-    desk = make_desk()
-    two = Pair(desk)
+    harness = make_harness()
+    two = Pair(harness)
     for tale in TALES:
         for source in ALL:
-            desk.tell_broken(source, tale)
+            harness.tell_broken(source, tale)
     two.later(days=100)
     assert two.first() > 0
     two.tell(Fill({"due_at": Day(-120)}))
@@ -133,15 +133,15 @@ def test_a_register_that_comes_late_knows_what_was_told_by_then(make_desk: MakeD
     assert two.pictures() == measure
 
 
-def test_a_daemon_and_a_verb_on_another_register_say_it_once(make_desk: MakeDesk) -> None:
+def test_a_daemon_and_a_verb_on_another_register_say_it_once(make_harness: MakeHarness) -> None:
     """While a daemon holds the first register, `sync` on a new one finds all that the daemon wrote."""
-    desk = make_desk()
-    two = Pair(desk)
+    harness = make_harness()
+    two = Pair(harness)
     for tale in TALES:
         for source in ALL:
-            desk.tell_broken(source, tale)
-    with desk.daemon() as daemon:
-        desk.run("sync", "--release", "all")
+            harness.tell_broken(source, tale)
+    with harness.daemon() as daemon:
+        harness.run("sync", "--release", "all")
         until(lambda: two.words() == [1] * 6 and all(each["state"] == "warning" for each in two.pictures()))
         daemon.wait_for_cycles(2)
         assert two.second() == 0
@@ -149,4 +149,4 @@ def test_a_daemon_and_a_verb_on_another_register_say_it_once(make_desk: MakeDesk
         assert daemon.stop().code == 0
     assert two.second() == 0
     assert two.words() == [1] * 6
-    assert desk.clock.now() == NOW
+    assert harness.clock.now() == NOW

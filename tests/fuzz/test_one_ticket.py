@@ -15,7 +15,7 @@ from capa_sync.daemon.roles import records_with
 from capa_sync.sandbox.messages import Reply, Request
 from tests.fuzz.odd import ENDLESS, as_bytes, odd_value, spoiled
 from tests.sync.equal import assert_same
-from tests.sync.hands import Hands, hands_on
+from tests.sync.users import UserDriver, users_on
 from tests.sync.world import SOURCES, World, open_world
 
 ROUNDS = int(os.environ.get("CAPA_SYNC_FUZZ", "0")) // 500 or 4
@@ -45,16 +45,16 @@ class Spoiler:
         except ValueError:
             return
         self.hits += 1
-        reply.body = as_bytes(self._walk(found))
+        reply.body = as_bytes(self._run_step(found))
 
-    def _walk(self, value: Any) -> Any:
+    def _run_step(self, value: Any) -> Any:
         if isinstance(value, list):
-            return [self._walk(each) for each in value]
+            return [self._run_step(each) for each in value]
         if not isinstance(value, dict):
             return value
         if self._is_victim(value):
             return self.change(value)
-        return {name: self._walk(each) if name in ("issues", "result") else each for name, each in value.items()}
+        return {name: self._run_step(each) if name in ("issues", "result") else each for name, each in value.items()}
 
     def _is_victim(self, row: dict[str, Any]) -> bool:
         sys_id = row.get("sys_id")
@@ -102,38 +102,38 @@ def hostile(kind: str) -> Callable[[Any], Any]:
 def verdicts_of(world: World) -> Verdicts:
     """Ticket -> its verdicts."""
     found: Verdicts = {}
-    for _source, ticket, rule, outcome, *_rest in world.house.register.rows_by_table()["verdict"]:
+    for _source, ticket, rule, outcome, *_rest in world.runtime.register.rows_by_table()["verdict"]:
         found.setdefault(ticket, []).append((rule, outcome))
     return {ticket: sorted(each) for ticket, each in found.items()}
 
 
-def peopled(world: World) -> Hands:
+def peopled(world: World) -> UserDriver:
     """Four records, each with an action."""
-    hands = hands_on(world.only)
+    users = users_on(world.only)
     for number in range(4):
-        hands.create(f"record {number}")
-    for ticket in hands.records():
-        hands.create_part(ticket, "an action")
-        hands.edit(ticket, "a text", 0)
-        hands.edit(ticket, "a text", 1)
+        users.create(f"record {number}")
+    for ticket in users.records():
+        users.create_part(ticket, "an action")
+        users.edit(ticket, "a text", 0)
+        users.edit(ticket, "a text", 1)
     world.cycle()
     world.cycle()
-    return hands
+    return users
 
 
-def lead(world: World, hands: Hands, spoiler: Spoiler, victim: str, change: Callable[[Any], Any]) -> set[str]:
+def lead(world: World, users: UserDriver, spoiler: Spoiler, victim: str, change: Callable[[Any], Any]) -> set[str]:
     """Make one ticket odd, look at all others, and make it whole again.
 
     Returns the outcomes that the records which read it had meanwhile.
     """
     before = verdicts_of(world)
     name = world.only.name
-    readers = {*records_with(world.house, world.house.setups[name], [victim]), victim}
+    readers = {*records_with(world.runtime, world.runtime.setups[name], [victim]), victim}
     spoiler.victim, spoiler.change = victim, change
-    hands.edit(victim, f"touched {random.random()}", 1)  # noqa: S311 - another text each time
+    users.edit(victim, f"touched {random.random()}", 1)  # noqa: S311 - another text each time
     world.cycle(seconds=30)
     assert spoiler.hits
-    aside, after = world.house.register.tickets.unread(name), verdicts_of(world)
+    aside, after = world.runtime.register.tickets.unread(name), verdicts_of(world)
     assert set(aside) <= {victim}
     assert after.keys() == before.keys()
     for ticket, verdicts in before.items():
@@ -145,15 +145,15 @@ def lead(world: World, hands: Hands, spoiler: Spoiler, victim: str, change: Call
     told = {outcome for ticket in readers - {victim} for _rule, outcome in after.get(ticket, ())}
     for later in ({"hours": 2}, {"days": 8}):
         world.cycle(**later)
-    assert set(world.house.register.tickets.unread(name)) <= {victim}
+    assert set(world.runtime.register.tickets.unread(name)) <= {victim}
     world.cycle()
     assert not {"quarantined", "judged"} & {each for each, count in world.last[name].counts.items() if count}
     spoiler.victim = ""
     world.cycle(hours=2)
     world.cycle(days=8)
     world.cycle()
-    for ticket, truth in hands.truth().items():
-        assert_same(world, hands, ticket, truth)
+    for ticket, truth in users.truth().items():
+        assert_same(world, users, ticket, truth)
     assert [row for row in world.view("v_tickets") if row["quarantine_reason"]] == []
     return told
 
@@ -166,10 +166,10 @@ def lead(world: World, hands: Hands, spoiler: Spoiler, victim: str, change: Call
 def test_a_hostile_ticket_stops_nothing(source: str, kind: str, tmp_path: Path) -> None:
     """As a record and as an action; and a record that cannot read its action cannot tell."""
     with open_world(tmp_path, source) as world:
-        hands, spoiler = peopled(world), Spoiler(world)
-        for victim in (hands.records()[1], hands.parts()[0]):
-            told = lead(world, hands, spoiler, victim, hostile(kind))
-            if victim in hands.parts() and (source, kind) in BEYOND:
+        users, spoiler = peopled(world), Spoiler(world)
+        for victim in (users.records()[1], users.parts()[0]):
+            told = lead(world, users, spoiler, victim, hostile(kind))
+            if victim in users.parts() and (source, kind) in BEYOND:
                 assert told == {"cannot_tell"}
 
 
@@ -178,8 +178,8 @@ def test_a_hostile_ticket_stops_nothing(source: str, kind: str, tmp_path: Path) 
 def test_an_odd_ticket_stops_nothing(source: str, tmp_path: Path) -> None:
     """Whatever its fields hold, as a record or as an action."""
     with open_world(tmp_path, source, rules=None) as world:
-        hands, spoiler = peopled(world), Spoiler(world)
+        users, spoiler = peopled(world), Spoiler(world)
         for number in range(ROUNDS):
             dice = random.Random(f"{SEED} {source} {number}")  # noqa: S311 - makes cases
-            victim = dice.choice([*hands.records(), *hands.parts()])
-            lead(world, hands, spoiler, victim, odd(dice))
+            victim = dice.choice([*users.records(), *users.parts()])
+            lead(world, users, spoiler, victim, odd(dice))

@@ -14,10 +14,10 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 import pytest
+from capa_sync.daemon.harness import Harness
 
-from capa_sync.daemon.desk import Desk
-from capa_sync.daemon.kept import SealedPlan
-from capa_sync.daemon.outcome import Weighed
+from capa_sync.daemon.outcome import Evaluated
+from capa_sync.daemon.plan_cache import PickledPlan
 from capa_sync.errors import Skippable
 from capa_sync.model.ticket import Part, Presence, Reading, SourceTicket
 from capa_sync.ports import Parser
@@ -31,7 +31,7 @@ from capa_sync.sources.servicenow.answers import lean, value_of
 from capa_sync.sources.servicenow.parts import AUDIT, JOURNAL, RECORD, part_of
 from capa_sync.sources.servicenow.writer import plain_text
 from tests.fuzz.odd import as_bytes, spoiled
-from tests.sync.hands import hands_on
+from tests.sync.users import users_on
 from tests.sync.world import SOURCES, World, open_world
 
 PAYLOADS = int(os.environ.get("CAPA_SYNC_FUZZ", "0"))
@@ -77,13 +77,13 @@ class Line:
     def __init__(self, world: World) -> None:
         self.world = world
         self.name = world.only.name
-        self.setup = world.house.setups[self.name]
-        hands = hands_on(world.only)
+        self.setup = world.runtime.setups[self.name]
+        users = users_on(world.only)
         source: Any = self.setup.source
         self.parser: Any = source.parser()
         assert self.setup.facts is not None
         self._names = FieldNames(self.setup.facts.fields)
-        self.templates = [self._template(reading) for reading in source.read_tickets(hands.records())]
+        self.templates = [self._template(reading) for reading in source.read_tickets(users.records())]
 
     def _template(self, reading: Reading) -> dict[str, Any]:
         return {part.kind: decode_json(part.body) for part in reading.parts}
@@ -103,12 +103,12 @@ class Line:
             ticket = self._servicenow(found) if self.name == "servicenow" else self._jira(found)
         except (Skippable, *UNREADABLE):
             return "quarantined"
-        now = self.world.house.clock.now()
-        desk = Desk(self.world.house, self.setup, [ticket.id], now)
+        now = self.world.runtime.clock.now()
+        harness = Harness(self.world.runtime, self.setup, [ticket.id], now)
         mirror: Any = OneTicket(ticket)
-        desk._mirror = mirror
-        [outcome] = desk._weigh([ticket.id])
-        if not isinstance(outcome, Weighed):
+        harness._mirror = mirror
+        [outcome] = harness._evaluate([ticket.id])
+        if not isinstance(outcome, Evaluated):
             return "quarantined"
         self._render(outcome.plan)
         return "judged"
@@ -140,7 +140,7 @@ class Line:
         ticket: SourceTicket = self.parser.parse(parts)
         return ticket
 
-    def _render(self, sealed: SealedPlan | None) -> None:
+    def _render(self, sealed: PickledPlan | None) -> None:
         """Word every text that would be written as each tracker wants it."""
         plan = pickle.loads(sealed.pickled) if sealed is not None else None  # noqa: S301 - sealed a moment ago
         for write in plan.writes if plan is not None else ():
@@ -155,16 +155,16 @@ def line(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
     """A line with templates of tickets that have a history, comments and actions."""
     source: str = request.param
     with open_world(tmp_path_factory.mktemp(source), source, mode="on", rules=None) as world:
-        hands = hands_on(world.only)
+        users = users_on(world.only)
         for number in range(3):
-            hands.create(f"word {number}")
-        for ticket in hands.records():
-            hands.create_part(ticket, "an action")
+            users.create(f"word {number}")
+        for ticket in users.records():
+            users.create_part(ticket, "an action")
             for number in range(3):
-                hands.save_many(ticket, f"word {number}", number)
-                hands.edit(ticket, f"text {number}", number)
-                hands.say(ticket, f"comment {number}")
-            hands.step(ticket, 1)
+                users.save_many(ticket, f"word {number}", number)
+                users.edit(ticket, f"text {number}", number)
+                users.say(ticket, f"comment {number}")
+            users.step(ticket, 1)
         world.cycle()
         yield Line(world)
 

@@ -12,8 +12,8 @@ from capa_sync.model.ticket import Presence
 from capa_sync.sandbox.jira.routes import find_route
 from capa_sync.sandbox.messages import Reply, Request
 from tests.sync.equal import assert_same
-from tests.sync.hands import hands_on
 from tests.sync.ours import Ours, ours_on
+from tests.sync.users import users_on
 from tests.sync.world import World
 
 _REST = re.compile(r"/rest/api/\d/(.+)")
@@ -56,12 +56,12 @@ class Tour:
     def __init__(self, world: World) -> None:
         self.world = world
         self.name = world.only.name
-        self.hands = hands_on(world.only)
+        self.users = users_on(world.only)
         self.faults = world.only.server.faults
         self.doubled: list[tuple[str, Ours]] = []
         self._turns: Counter[str] = Counter()
         if self.name != "servicenow":
-            world.only.knobs(inline_changelog_cap=2, inline_comment_cap=1)
+            world.only.settings(inline_changelog_cap=2, inline_comment_cap=1)
         world.only.server.after.append(self._look)
         for _ in range(2):
             self._new_record()
@@ -82,10 +82,10 @@ class Tour:
         return sorted({endpoint_of(each, self.face) for each in log})
 
     def _new_record(self) -> str:
-        before = set(self.hands.records())
-        self.hands.create(self._word())
-        [ticket] = set(self.hands.records()) - before
-        self.hands.create_part(ticket, self._word())
+        before = set(self.users.records())
+        self.users.create(self._word())
+        [ticket] = set(self.users.records()) - before
+        self.users.create_part(ticket, self._word())
         return ticket
 
     def _word(self) -> str:
@@ -94,29 +94,29 @@ class Tour:
 
     def deeds(self) -> None:
         """People work: a new record that breaks a rule, edits, comments, a mended one, a broken one, a deletion."""
-        hands = self.hands
-        new, records = self._new_record(), hands.records()
-        hands.say(new, self._word())
+        users = self.users
+        new, records = self._new_record(), users.records()
+        users.say(new, self._word())
         for ticket in records[:2]:
-            hands.say(ticket, self._word())
-            hands.say(ticket, self._word())
-            hands.edit(ticket, self._word(), 0)
-            hands.edit(ticket, self._word(), 1)
+            users.say(ticket, self._word())
+            users.say(ticket, self._word())
+            users.edit(ticket, self._word(), 0)
+            users.edit(ticket, self._word(), 1)
         for number in range(3):
-            hands.save_many(records[0], self._word(), number)
+            users.save_many(records[0], self._word(), number)
         others = [ticket for ticket in records if ticket not in (new, *records[:2])]
         if len(others) > _MOST:
-            hands.delete(others[0])
+            users.delete(others[0])
 
     def asked(self) -> None:
         """A process begins, and all is due: sign-in, poll, full read, census, judging, writing; then a hint comes."""
         world = self.world
         world.restart()
         world.try_cycle(days=8)
-        records = self.hands.records()
-        self.hands.edit(records[0], self._word(), 1)
+        records = self.users.records()
+        self.users.edit(records[0], self._word(), 1)
         world.later(minutes=1)
-        run_hinted(world.house, world.house.setups[self.name], [*records[:2], "99999"])
+        run_hinted(world.runtime, world.runtime.setups[self.name], [*records[:2], "99999"])
 
     def heal(self) -> None:
         """Answers are right again: what waited is written, and what was set aside is read, within days."""
@@ -140,25 +140,25 @@ class Tour:
 
     def check_presence(self) -> None:
         """No ticket that is there for all to see is thought to be gone."""
-        truth = self.hands.truth()
+        truth = self.users.truth()
         for ticket, presence in self.world.presences().items():
             if ticket in truth and truth[ticket].in_scope:
                 assert presence in _RIGHT, (ticket, presence)
 
     def check(self) -> None:
         """The mirror equals the tracker, and each ticket carries what the register says, once."""
-        world, truths = self.world, self.hands.truth()
+        world, truths = self.world, self.users.truth()
         for ticket, truth in truths.items():
             if truth.in_scope:
-                assert_same(world, self.hands, ticket, truth)
+                assert_same(world, self.users, ticket, truth)
                 assert world.presence(ticket) is Presence.PRESENT, ticket
         assert self.doubled == []
         assert [row for row in world.view("v_tickets") if row["quarantine_reason"]] == []
         stuck = [row for row in world.view("v_writes") if row["state"] not in ("delivered", "withheld")]
         assert stuck == []
-        for ticket in self.hands.records():
+        for ticket in self.users.records():
             shown = world.view("v_findings", ticket_id=ticket, state="open")
-            ours = ours_on(self.hands, ticket)
+            ours = ours_on(self.users, ticket)
             if shown:
                 assert len(ours.texts) == 1, (ticket, ours)
                 assert ours.state in ("warning", "overdue"), (ticket, ours)
@@ -171,7 +171,7 @@ class Tour:
     def _look(self, request: Request, _reply: Reply) -> None:
         if request.method == "GET":
             return
-        for ticket in self.hands.ids():
-            ours = ours_on(self.hands, ticket)
+        for ticket in self.users.ids():
+            ours = ours_on(self.users, ticket)
             if len(ours.texts) > 1 or len(set(ours.notes)) < len(ours.notes):
                 self.doubled.append((ticket, ours))

@@ -15,42 +15,42 @@ from pathlib import Path
 import pytest
 
 from capa_sync.sandbox.stories.script import Fill
-from tests.daemon.desk import ALL, Daemon, Desk, until
-from tests.hints.test_door import SECRET, signed
+from tests.daemon.harness import ALL, Daemon, Harness, until
+from tests.hints.test_guard import SECRET, signed
 
-MakeDesk = Callable[..., Desk]
+MakeHarness = Callable[..., Harness]
 SETTINGS = '[hints]\nlisten = "127.0.0.1:0"\n'
 TAKES = 'hint_secret_env = "HINT_SECRET"'
 CAUSE = "No deputy was named for the review while its owner was on leave."
 
 
-def hinting_desk(make_desk: MakeDesk, *sources: str) -> Desk:
+def hinting_harness(make_harness: MakeHarness, *sources: str) -> Harness:
     """Trackers, and settings under which each of them may give hints."""
     names = sources or ALL
-    desk = make_desk(*names, settings=SETTINGS, extra=dict.fromkeys(names, TAKES))
-    text = desk.file.read_text(encoding="utf-8").replace('poll_every = "1s"', 'poll_every = "1h"')
-    desk.file.write_text(text, encoding="utf-8")
-    desk.env["HINT_SECRET"] = SECRET
-    return desk
+    harness = make_harness(*names, settings=SETTINGS, extra=dict.fromkeys(names, TAKES))
+    text = harness.file.read_text(encoding="utf-8").replace('poll_every = "1s"', 'poll_every = "1h"')
+    harness.file.write_text(text, encoding="utf-8")
+    harness.env["HINT_SECRET"] = SECRET
+    return harness
 
 
 @contextmanager
-def listening(desk: Desk) -> Iterator[tuple[Daemon, int]]:
+def listening(harness: Harness) -> Iterator[tuple[Daemon, int]]:
     """The daemon after its first cycles, and the port that it listens on."""
-    with desk.daemon() as daemon:
+    with harness.daemon() as daemon:
         daemon.wait_for("hints_listening")
         found = re.search(r"at=http://127\.0\.0\.1:(\d+)", daemon.process.err)
         assert found
-        for name in desk.names:
+        for name in harness.names:
             daemon.wait_for("cycle_finished", source=name)
         yield daemon, int(found[1])
 
 
-def body_of(desk: Desk, source: str, story: str) -> bytes:
+def body_of(harness: Harness, source: str, story: str) -> bytes:
     """A hint for a story's ticket, as its tracker makes it."""
     if source == "servicenow":
-        return json.dumps({"table": "sn_grc_issue", "sys_id": desk.sys_id(story)}).encode()
-    issue = desk.players[source].tracker.state.find(desk.key(source, story))
+        return json.dumps({"table": "sn_grc_issue", "sys_id": harness.sys_id(story)}).encode()
+    issue = harness.players[source].tracker.state.find(harness.key(source, story))
     return json.dumps({"webhookEvent": "jira:issue_updated", "issue": {"id": str(issue.id)}}).encode()
 
 
@@ -66,40 +66,40 @@ def send(port: int, source: str, body: bytes, *, secret: str = SECRET, identifie
     return status
 
 
-def is_warned(desk: Desk, source: str, story: str) -> bool:
+def is_warned(harness: Harness, source: str, story: str) -> bool:
     """Whether the ticket carries our warning."""
-    shown = desk.picture(source, story)
+    shown = harness.picture(source, story)
     return bool(shown.get("comments") or shown.get("text"))
 
 
-def test_a_hint_brings_the_warning_long_before_the_next_poll(make_desk: MakeDesk) -> None:
+def test_a_hint_brings_the_warning_long_before_the_next_poll(make_harness: MakeHarness) -> None:
     """On all three trackers, although the next poll is an hour away; then there is still one comment each."""
-    desk = hinting_desk(make_desk)
-    desk.sync()
-    with listening(desk) as (daemon, port):
+    harness = hinting_harness(make_harness)
+    harness.sync()
+    with listening(harness) as (daemon, port):
         for source in ALL:
-            desk.tell_broken(source, days=0)
+            harness.tell_broken(source, days=0)
             time.sleep(0.3)
-            assert not is_warned(desk, source, "broken")
+            assert not is_warned(harness, source, "broken")
             for _ in range(3):
-                assert send(port, source, body_of(desk, source, "broken")) == 202
-            until(lambda source=source: is_warned(desk, source, "broken"))
+                assert send(port, source, body_of(harness, source, "broken")) == 202
+            until(lambda source=source: is_warned(harness, source, "broken"))
             daemon.wait_for("hints_followed", source=source)
         assert daemon.stop().code == 0
-    assert [len(desk.picture(source, "broken")["comments"]) for source in ALL[:2]] == [1, 1]
-    assert len(desk.picture("servicenow", "broken")["notes"]) == 1
+    assert [len(harness.picture(source, "broken")["comments"]) for source in ALL[:2]] == [1, 1]
+    assert len(harness.picture("servicenow", "broken")["notes"]) == 1
 
 
-def test_a_storm_of_hints_with_forgeries_changes_nothing_but_latency(make_desk: MakeDesk) -> None:
+def test_a_storm_of_hints_with_forgeries_changes_nothing_but_latency(make_harness: MakeHarness) -> None:
     """200 a second for three seconds, true, doubled, stale, made up and forged: one comment a ticket all the same."""
-    desk = hinting_desk(make_desk, "jira")
+    harness = hinting_harness(make_harness, "jira")
     for number in range(5):
-        desk.tell_broken("jira", f"old-{number}")
-    desk.sync()
-    with listening(desk) as (daemon, port):
-        desk.tell_broken("jira", "fresh", days=0)
-        sent = len(desk.servers["jira"].requests)
-        bodies = [body_of(desk, "jira", story) for story in [*(f"old-{number}" for number in range(5)), "fresh"]]
+        harness.tell_broken("jira", f"old-{number}")
+    harness.sync()
+    with listening(harness) as (daemon, port):
+        harness.tell_broken("jira", "fresh", days=0)
+        sent = len(harness.servers["jira"].requests)
+        bodies = [body_of(harness, "jira", story) for story in [*(f"old-{number}" for number in range(5)), "fresh"]]
         bodies += [json.dumps({"issue": {"id": str(70_000 + number)}}).encode() for number in range(94)]
         statuses: list[int] = []
         began = time.monotonic()
@@ -117,27 +117,27 @@ def test_a_storm_of_hints_with_forgeries_changes_nothing_but_latency(make_desk: 
             speaker.start()
         for speaker in speakers:
             speaker.join()
-        until(lambda: is_warned(desk, "jira", "fresh"))
+        until(lambda: is_warned(harness, "jira", "fresh"))
         assert sorted(set(statuses)) == [202, 401]
         assert statuses.count(401) == 120
         time.sleep(0.5)
-        during = len(desk.servers["jira"].requests) - sent
+        during = len(harness.servers["jira"].requests) - sent
         assert during < statuses.count(202), "hints were not gathered"
         assert _resident(daemon.process.pid) < 250
         assert len(daemon.lines("hints_refused")) <= 1
         assert daemon.lines("cycle_failed") == []
         assert daemon.stop().code == 0
     for story in (*(f"old-{number}" for number in range(5)), "fresh"):
-        assert len(desk.picture("jira", story)["comments"]) == 1
+        assert len(harness.picture("jira", story)["comments"]) == 1
 
 
-def test_polls_and_hints_of_a_source_take_turns(make_desk: MakeDesk) -> None:
+def test_polls_and_hints_of_a_source_take_turns(make_harness: MakeHarness) -> None:
     """While a slow poll is under way a hint waits for it: never two requests of one source at the same time."""
-    desk = hinting_desk(make_desk, "jira")
-    text = desk.file.read_text(encoding="utf-8").replace('poll_every = "1h"', 'poll_every = "1s"')
-    desk.file.write_text(text, encoding="utf-8")
-    desk.tell_broken("jira")
-    desk.sync()
+    harness = hinting_harness(make_harness, "jira")
+    text = harness.file.read_text(encoding="utf-8").replace('poll_every = "1h"', 'poll_every = "1s"')
+    harness.file.write_text(text, encoding="utf-8")
+    harness.tell_broken("jira")
+    harness.sync()
     under_way, most, lock = 0, 0, threading.Lock()
 
     def come(_request: object) -> None:
@@ -151,14 +151,14 @@ def test_polls_and_hints_of_a_source_take_turns(make_desk: MakeDesk) -> None:
         with lock:
             under_way -= 1
 
-    with listening(desk) as (daemon, port):
-        server = desk.servers["jira"]
+    with listening(harness) as (daemon, port):
+        server = harness.servers["jira"]
         server.before.append(come)
         server.before.append(lambda _request: time.sleep(0.05))
         server.after.append(go)
         for number in range(30):
-            desk.tell("jira", "broken", Fill({"title": f"Access review missed, {number}"}))
-            send(port, "jira", body_of(desk, "jira", "broken"))
+            harness.tell("jira", "broken", Fill({"title": f"Access review missed, {number}"}))
+            send(port, "jira", body_of(harness, "jira", "broken"))
             time.sleep(0.1)
         daemon.wait_for("hints_followed")
         daemon.wait_for_cycles(1, ["jira"])
@@ -166,11 +166,11 @@ def test_polls_and_hints_of_a_source_take_turns(make_desk: MakeDesk) -> None:
         assert daemon.stop().code == 0
 
 
-def test_hints_are_off_by_default_and_a_weak_secret_is_refused(make_desk: MakeDesk) -> None:
+def test_hints_are_off_by_default_and_a_weak_secret_is_refused(make_harness: MakeHarness) -> None:
     """No listener without [hints]; a short secret, a missing one, and another address are one line each."""
-    desk = make_desk("jira")
-    desk.sync()
-    with desk.daemon() as daemon:
+    harness = make_harness("jira")
+    harness.sync()
+    with harness.daemon() as daemon:
         daemon.wait_for("cycle_finished")
         assert daemon.lines("hints_listening") == []
     listen = {"CAPA_SYNC_HINTS__LISTEN": "127.0.0.1:0"}
@@ -181,7 +181,7 @@ def test_hints_are_off_by_default_and_a_weak_secret_is_refused(make_desk: MakeDe
         ({**named, "HINT_SECRET": "short"}, "fewer than 16 characters"),
         ({**named, "HINT_SECRET": SECRET, "CAPA_SYNC_HINTS__LISTEN": "0.0.0.0:8766"}, "loopback"),
     ):
-        done = desk.run("run", **env)
+        done = harness.run("run", **env)
         assert done.code == 2
         assert words in done.err
         assert "Traceback" not in done.err
@@ -195,13 +195,13 @@ def _resident(pid: int) -> float:
 
 
 @pytest.mark.parametrize("source", ["jira", "servicenow"])
-def test_a_storm_does_not_keep_polls_from_their_turn(make_desk: MakeDesk, source: str) -> None:
+def test_a_storm_does_not_keep_polls_from_their_turn(make_harness: MakeHarness, source: str) -> None:
     """Hints that name an ever new unknown id for two seconds, and cycles go on at their interval."""
-    desk = hinting_desk(make_desk, source)
-    text = desk.file.read_text(encoding="utf-8").replace('poll_every = "1h"', 'poll_every = "1s"')
-    desk.file.write_text(text, encoding="utf-8")
-    desk.sync()
-    with listening(desk) as (daemon, port):
+    harness = hinting_harness(make_harness, source)
+    text = harness.file.read_text(encoding="utf-8").replace('poll_every = "1h"', 'poll_every = "1s"')
+    harness.file.write_text(text, encoding="utf-8")
+    harness.sync()
+    with listening(harness) as (daemon, port):
         before = len(daemon.lines("cycle_finished"))
         began = time.monotonic()
         for number in range(300):

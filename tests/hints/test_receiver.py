@@ -12,14 +12,14 @@ import pytest
 
 from capa_sync.errors import SettingsError
 from capa_sync.hints import HintBox, HintReceiver, receiver
-from tests.hints.test_door import door, hint, signed
+from tests.hints.test_guard import guard, hint, signed
 
 
 @pytest.fixture
 def listening() -> Iterator[tuple[HintReceiver, HintBox]]:
     """A listener on a free port."""
-    a_door, box = door()
-    one = HintReceiver(a_door, "127.0.0.1:0")
+    a_guard, box = guard()
+    one = HintReceiver(a_guard, "127.0.0.1:0")
     one.start()
     yield one, box
     one.stop()
@@ -150,7 +150,7 @@ def test_two_hundred_hints_a_second_with_forgeries_among_them(listening: tuple[H
         speaker.join()
     assert {status for is_true, status in statuses if is_true} == {202}
     assert {status for is_true, status in statuses if not is_true} == {401}
-    assert one.door.tally() == {"accepted": 300, "refused": 100}
+    assert one.guard.tally() == {"accepted": 300, "refused": 100}
     assert sorted(box.take("jira", 1000)) == [str(20_000 + number) for number in range(50)]
     assert most_threads < 8 + receiver.MOST_CONNECTIONS
 
@@ -161,10 +161,10 @@ def test_two_hundred_hints_a_second_with_forgeries_among_them(listening: tuple[H
 def test_only_an_address_on_loopback_is_listened_on(listen: str) -> None:
     """TLS and the outside are a proxy's business."""
     with pytest.raises(SettingsError, match="loopback"):
-        HintReceiver(door()[0], listen)
+        HintReceiver(guard()[0], listen)
 
 
 def test_a_port_in_use_is_told(listening: tuple[HintReceiver, HintBox]) -> None:
     """In one line, with the way out."""
     with pytest.raises(SettingsError, match="another port"):
-        HintReceiver(door()[0], listening[0].url.removeprefix("http://"))
+        HintReceiver(guard()[0], listening[0].url.removeprefix("http://"))

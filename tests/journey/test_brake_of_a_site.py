@@ -17,8 +17,8 @@ from capa_sync.sandbox.stories.working_days import WorkingDays
 from capa_sync.settings import load_settings
 from capa_sync.starter import starter_path
 from capa_sync.store import open_register
-from capa_sync.wiring import build_house, configure
-from tests.journey.desk import HEAD, SECRETS, TABLES, local
+from capa_sync.wiring import build_runtime, configure
+from tests.journey.harness import HEAD, SECRETS, TABLES, local
 
 LIMIT = 1
 
@@ -37,11 +37,11 @@ def test_two_sources_that_plan_at_once_share_one_rolling_day(tmp_path: Path) -> 
         file.write_text(head + table + table.replace("[sources.jira", "[sources.twin"), encoding="utf-8")
         configuration = configure(load_settings(file, SECRETS), file, SECRETS)
         with open_register(configuration.register_path, clock_now=clock.now()) as register:
-            house = build_house(configuration, register, clock, threading.Event())
-            names = list(house.setups)
-            release(house, names, None)
+            runtime = build_runtime(configuration, register, clock, threading.Event())
+            names = list(runtime.setups)
+            release(runtime, names, None)
             for name in names:
-                run_cycle(house, house.setups[name])
+                run_cycle(runtime, runtime.setups[name])
                 register.outbox.close_release(name, clock.now())
             player.play(Scene("life", 0, 0, "anna.lee", Create({"title": "Review missed", "owner": "anna.lee"})))
             clock.advance(timedelta(days=2))
@@ -52,10 +52,10 @@ def test_two_sources_that_plan_at_once_share_one_rolling_day(tmp_path: Path) -> 
             def interleave(name: str) -> None:
                 if name == "before-outbox-commit" and not meanwhile:
                     meanwhile.append(CycleResult("twin", clock.now()))
-                    meanwhile[0] = run_cycle(house, house.setups["twin"], deliver=False)
+                    meanwhile[0] = run_cycle(runtime, runtime.setups["twin"], deliver=False)
 
-            house.checkpoint = interleave
-            first = run_cycle(house, house.setups["jira"], deliver=False)
+            runtime.checkpoint = interleave
+            first = run_cycle(runtime, runtime.setups["jira"], deliver=False)
             assert meanwhile[0].counts["planned"]
             assert "max_new_comments_per_day = 1" in first.stopped
             waiting = [write for name in names for write in register.outbox.open(name)]

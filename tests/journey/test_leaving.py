@@ -13,29 +13,29 @@ from capa_sync.model.ticket import Presence
 from capa_sync.sandbox.jira import JiraTracker
 from capa_sync.sandbox.servicenow import ServiceNowTracker
 from capa_sync.sandbox.stories.script import AddAction, Create
-from tests.journey.desk import SOURCES, Desk, open_desk
+from tests.journey.harness import SOURCES, Harness, open_harness
 
 STORIES = ("one", "two", "three")
 
 
-def warn_three(desk: Desk) -> None:
+def warn_three(harness: Harness) -> None:
     """Three tickets, each with an action before its cause is known."""
     for story in STORIES:
         new = {"title": f"Access review {story} missed", "owner": "anna.lee", "grade": "minor"}
-        desk.play("2025-05-05 09:00", Create(new), story=story)
-        desk.play("2025-05-07 10:00", AddAction("Run the missing review", None), story=story)
-    desk.cycle()
-    desk.cycle()
-    desk.cycle()
+        harness.play("2025-05-05 09:00", Create(new), story=story)
+        harness.play("2025-05-07 10:00", AddAction("Run the missing review", None), story=story)
+    harness.cycle()
+    harness.cycle()
+    harness.cycle()
 
 
-def ours(desk: Desk) -> dict[str, int]:
+def ours(harness: Harness) -> dict[str, int]:
     """Story -> how many things of ours stand on its ticket, seen in the tracker itself; work notes left out."""
-    return {story: _count(desk, desk.ticket(story)) for story in STORIES}
+    return {story: _count(harness, harness.ticket(story)) for story in STORIES}
 
 
-def _count(desk: Desk, ticket_id: str) -> int:
-    tracker = desk.player.tracker
+def _count(harness: Harness, ticket_id: str) -> int:
+    tracker = harness.player.tracker
     if isinstance(tracker, ServiceNowTracker):
         row = tracker.find("sn_grc_issue", ticket_id) or {}
         return sum(bool(row.get(column)) for column in ("u_capa_sync_text", "u_capa_sync_state"))
@@ -46,135 +46,135 @@ def _count(desk: Desk, ticket_id: str) -> int:
     return comments + labels + ("capa-sync" in issue.properties)
 
 
-def halt(desk: Desk, kind: HaltKind) -> None:
+def halt(harness: Harness, kind: HaltKind) -> None:
     """What `pause` and `withdraw` leave in the register."""
-    desk.house.register.halts.set(desk.source, Halt(kind, desk.clock.now(), "tester"))
-    desk.house.register.requests.leave(WITHDRAW, {"source": desk.source}, desk.clock.now())
-    carry_out_requests(desk.house)
+    harness.runtime.register.halts.set(harness.source, Halt(kind, harness.clock.now(), "tester"))
+    harness.runtime.register.requests.leave(WITHDRAW, {"source": harness.source}, harness.clock.now())
+    carry_out_requests(harness.runtime)
 
 
-def resume(desk: Desk) -> None:
+def resume(harness: Harness) -> None:
     """What `resume` leaves in the register."""
-    desk.house.register.halts.end(desk.source)
-    desk.house.register.requests.leave(RESUME, {"source": desk.source}, desk.clock.now())
-    carry_out_requests(desk.house)
+    harness.runtime.register.halts.end(harness.source)
+    harness.runtime.register.requests.leave(RESUME, {"source": harness.source}, harness.clock.now())
+    carry_out_requests(harness.runtime)
 
 
 @pytest.mark.parametrize("source", SOURCES)
 def test_nothing_is_written_while_paused_and_all_of_it_after(source: str, tmp_path: Path) -> None:
     """A paused source is read and judged; it is no safety stop; `resume` lets out what waited."""
-    with open_desk(source, tmp_path, "2025-05-05 09:00") as desk:
-        halt(desk, HaltKind.PAUSED)
-        warn_three(desk)
-        assert desk.writes() == []
-        assert desk.last is not None
-        assert desk.last.stopped == ""
-        assert {each.error for each in desk.house.register.outbox.withheld(source)} == {"paused"}
-        assert all(desk.findings(story) for story in STORIES)
-        resume(desk)
-        desk.cycle()
-        assert all(count for count in ours(desk).values())
+    with open_harness(source, tmp_path, "2025-05-05 09:00") as harness:
+        halt(harness, HaltKind.PAUSED)
+        warn_three(harness)
+        assert harness.writes() == []
+        assert harness.last is not None
+        assert harness.last.stopped == ""
+        assert {each.error for each in harness.runtime.register.outbox.withheld(source)} == {"paused"}
+        assert all(harness.findings(story) for story in STORIES)
+        resume(harness)
+        harness.cycle()
+        assert all(count for count in ours(harness).values())
 
 
 @pytest.mark.parametrize("source", SOURCES)
 def test_a_pause_holds_what_waits_in_the_outbox(source: str, tmp_path: Path) -> None:
     """Writes let through before the pause wait; none goes out while it holds."""
-    with open_desk(source, tmp_path, "2025-05-05 09:00") as desk:
+    with open_harness(source, tmp_path, "2025-05-05 09:00") as harness:
         new = {"title": "Access review missed", "owner": "anna.lee", "grade": "minor"}
-        desk.play("2025-05-05 09:00", Create(new), story="one")
-        desk.play("2025-05-07 10:00", AddAction("Run the missing review", None), story="one")
-        setup = desk.house.setups[source]
+        harness.play("2025-05-05 09:00", Create(new), story="one")
+        harness.play("2025-05-07 10:00", AddAction("Run the missing review", None), story="one")
+        setup = harness.runtime.setups[source]
         for _ in range(3):
-            run_round(desk.house, [setup], deliver=False)
-        assert desk.house.register.outbox.open(source)
-        before = len(desk.writes())
-        halt(desk, HaltKind.PAUSED)
-        desk.cycle("2025-05-08 10:00")
-        desk.cycle("2025-05-08 11:00")
-        assert len(desk.writes()) == before
+            run_round(harness.runtime, [setup], deliver=False)
+        assert harness.runtime.register.outbox.open(source)
+        before = len(harness.writes())
+        halt(harness, HaltKind.PAUSED)
+        harness.cycle("2025-05-08 10:00")
+        harness.cycle("2025-05-08 11:00")
+        assert len(harness.writes()) == before
 
 
 @pytest.mark.parametrize("source", SOURCES)
 def test_a_withdrawal_waits_for_its_release_and_then_leaves_nothing(source: str, tmp_path: Path) -> None:
     """First nothing, then as many tickets as were released, then all; a further pass writes nothing."""
-    with open_desk(source, tmp_path, "2025-05-05 09:00") as desk:
-        warn_three(desk)
-        assert all(ours(desk).values())
-        before = desk.writes()
-        halt(desk, HaltKind.WITHDRAWN)
-        stopped = desk.cycle().stopped
+    with open_harness(source, tmp_path, "2025-05-05 09:00") as harness:
+        warn_three(harness)
+        assert all(ours(harness).values())
+        before = harness.writes()
+        halt(harness, HaltKind.WITHDRAWN)
+        stopped = harness.cycle().stopped
         assert "taken back from 3 tickets" in stopped
         assert "sync --release N|all" in stopped
-        assert desk.writes() == before
+        assert harness.writes() == before
         assert {
-            each.is_removal or bool(each.labels_remove) for each in desk.house.register.outbox.withheld(source)
+            each.is_removal or bool(each.labels_remove) for each in harness.runtime.register.outbox.withheld(source)
         } == {True}
-        release(desk.house, [source], 1)
-        desk.cycle()
-        assert sorted(map(bool, ours(desk).values())) == [False, True, True]
-        release(desk.house, [source], None)
-        desk.cycle()
-        assert ours(desk) == dict.fromkeys(STORIES, 0)
-        before = desk.writes()
-        assert desk.cycle().stopped == ""
-        desk.cycle("2025-05-09 10:00")
-        assert desk.writes() == before
+        release(harness.runtime, [source], 1)
+        harness.cycle()
+        assert sorted(map(bool, ours(harness).values())) == [False, True, True]
+        release(harness.runtime, [source], None)
+        harness.cycle()
+        assert ours(harness) == dict.fromkeys(STORIES, 0)
+        before = harness.writes()
+        assert harness.cycle().stopped == ""
+        harness.cycle("2025-05-09 10:00")
+        assert harness.writes() == before
 
 
 @pytest.mark.parametrize("source", SOURCES)
 def test_a_withdrawal_reaches_tickets_out_of_scope(source: str, tmp_path: Path) -> None:
     """What once was written is taken back also where the query no longer looks."""
-    with open_desk(source, tmp_path, "2025-05-05 09:00") as desk:
-        warn_three(desk)
-        register, ticket = desk.house.register, desk.ticket("one")
-        register.tickets.set_presence(source, ticket, Presence.OUT_OF_SCOPE, "by hand", desk.clock.now())
-        halt(desk, HaltKind.WITHDRAWN)
-        release(desk.house, [source], None)
-        desk.cycle()
-        assert _count(desk, ticket) == 0
+    with open_harness(source, tmp_path, "2025-05-05 09:00") as harness:
+        warn_three(harness)
+        register, ticket = harness.runtime.register, harness.ticket("one")
+        register.tickets.set_presence(source, ticket, Presence.OUT_OF_SCOPE, "by hand", harness.clock.now())
+        halt(harness, HaltKind.WITHDRAWN)
+        release(harness.runtime, [source], None)
+        harness.cycle()
+        assert _count(harness, ticket) == 0
 
 
 @pytest.mark.parametrize("source", SOURCES)
 def test_after_resume_each_ticket_gets_its_one_warning_again(source: str, tmp_path: Path) -> None:
     """The old comment is not looked for, no person is thought to have deleted it, and there is one new text."""
-    with open_desk(source, tmp_path, "2025-05-05 09:00") as desk:
-        warn_three(desk)
-        first = ours(desk)
-        halt(desk, HaltKind.WITHDRAWN)
-        release(desk.house, [source], None)
-        desk.cycle()
-        assert ours(desk) == dict.fromkeys(STORIES, 0)
-        resume(desk)
-        desk.cycle("2025-05-09 10:00")
-        desk.cycle("2025-05-09 11:00")
-        assert ours(desk) == first
-        register = desk.house.register
-        assert [register.outbox.deletions(source, desk.ticket(story)) for story in STORIES] == [0, 0, 0]
-        before = desk.writes()
-        desk.cycle("2025-05-10 12:00")
-        assert desk.writes() == before
+    with open_harness(source, tmp_path, "2025-05-05 09:00") as harness:
+        warn_three(harness)
+        first = ours(harness)
+        halt(harness, HaltKind.WITHDRAWN)
+        release(harness.runtime, [source], None)
+        harness.cycle()
+        assert ours(harness) == dict.fromkeys(STORIES, 0)
+        resume(harness)
+        harness.cycle("2025-05-09 10:00")
+        harness.cycle("2025-05-09 11:00")
+        assert ours(harness) == first
+        register = harness.runtime.register
+        assert [register.outbox.deletions(source, harness.ticket(story)) for story in STORIES] == [0, 0, 0]
+        before = harness.writes()
+        harness.cycle("2025-05-10 12:00")
+        assert harness.writes() == before
 
 
 @pytest.mark.parametrize("source", SOURCES[:2])
 def test_a_comment_that_a_customer_could_read_pauses_the_source(source: str, tmp_path: Path) -> None:
     """Jira shows an internal comment to customers: one is created and deleted at once, and no other is tried."""
-    with open_desk(source, tmp_path, "2025-05-05 09:00") as desk:
-        tracker = desk.player.tracker
+    with open_harness(source, tmp_path, "2025-05-05 09:00") as harness:
+        tracker = harness.player.tracker
         assert isinstance(tracker, JiraTracker)
         for project in tracker.state.projects.values():
             project.raw["projectTypeKey"] = "service_desk"
-        tracker.knobs.shows_internal_comments = True
+        tracker.settings.shows_internal_comments = True
         with pytest.raises(AssertionError, match="showed our internal comment"):
-            warn_three(desk)
+            warn_three(harness)
         for _ in range(3):
-            assert desk.cycle().problem == ""
-        assert sum(write.startswith("POST") for write in desk.writes()) == 1
-        assert not any(ours(desk).values())
-        held = desk.house.register.halts.of(source)
+            assert harness.cycle().problem == ""
+        assert sum(write.startswith("POST") for write in harness.writes()) == 1
+        assert not any(ours(harness).values())
+        held = harness.runtime.register.halts.of(source)
         assert held is not None
         assert held.kind is HaltKind.PAUSED
         assert "deleted at once" in str(held)
-        tracker.knobs.shows_internal_comments = False
-        resume(desk)
-        desk.cycle("2025-05-09 10:00")
-        assert all(ours(desk).values())
+        tracker.settings.shows_internal_comments = False
+        resume(harness)
+        harness.cycle("2025-05-09 10:00")
+        assert all(ours(harness).values())

@@ -13,7 +13,7 @@ from selenium.webdriver.support.ui import WebDriverWait
 
 from capa_sync.store import open_register
 from capa_sync.web import RegisterPage, serve_register
-from tests.unit.store.paper import T0
+from tests.unit.store.fake_parser import T0
 from tests.unit.web.conftest import HOSTILE, SECRET, fill
 
 BROWSER, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from capa_sync.daemon.cycle import CycleResult, run_round
-from capa_sync.daemon.house import House
+from capa_sync.daemon.runtime import Runtime
 from capa_sync.sandbox.clock import SandboxClock
 from capa_sync.sandbox.http import SandboxServer
 from capa_sync.sandbox.jira import API_EMAIL, JiraTracker
@@ -23,8 +23,8 @@ from capa_sync.sandbox.stories.scenario import PlayedScenario, play_scenario
 from capa_sync.settings import load_settings
 from capa_sync.starter import starter_path
 from capa_sync.store import open_register
-from capa_sync.wiring import build_house, configure
-from tests.journey.desk import HEAD, SECRETS, SOURCES, TABLES
+from capa_sync.wiring import build_runtime, configure
+from tests.journey.harness import HEAD, SECRETS, SOURCES, TABLES
 
 NOWS = (
     "2025-10-26T00:30",  # a Sunday, in the hour that the clocks in London show twice
@@ -62,12 +62,12 @@ class Judged:
     """One scenario after its first round."""
 
     told: PlayedScenario
-    house: House
+    runtime: Runtime
     results: list[CycleResult]
 
     def rows(self, sql: str) -> list[dict[str, Any]]:
         """Read from the register's views."""
-        with closing(sqlite3.connect(self.house.register.path)) as db:
+        with closing(sqlite3.connect(self.runtime.register.path)) as db:
             db.row_factory = sqlite3.Row
             return [dict(row) for row in db.execute(sql)]
 
@@ -87,14 +87,16 @@ def judged(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
     with ExitStack() as stack:
         trackers = zip(SOURCES, (cloud, datacenter, servicenow), strict=True)
         servers = {name: stack.enter_context(SandboxServer(tracker)) for name, tracker in trackers}
-        house = _house(tmp_path_factory.mktemp("stories"), {name: each.url for name, each in servers.items()}, clock)
-        stack.callback(house.register.close)
-        results = run_round(house, list(house.setups.values()))
+        runtime = _runtime(
+            tmp_path_factory.mktemp("stories"), {name: each.url for name, each in servers.items()}, clock
+        )
+        stack.callback(runtime.register.close)
+        results = run_round(runtime, list(runtime.setups.values()))
         assert [each.crashes for each in servers.values()] == [[], [], []]
-        yield Judged(told, house, results)
+        yield Judged(told, runtime, results)
 
 
-def _house(folder: Path, urls: dict[str, str], clock: SandboxClock) -> House:
+def _runtime(folder: Path, urls: dict[str, str], clock: SandboxClock) -> Runtime:
     tables = [
         TABLES[name].format(url=url, mappings=starter_path("mappings"), email=API_EMAIL, user=INTEGRATION_USER)
         for name, url in urls.items()
@@ -103,7 +105,7 @@ def _house(folder: Path, urls: dict[str, str], clock: SandboxClock) -> House:
     file.write_text(HEAD.replace('mode = "on"', 'mode = "off"') + "".join(tables), encoding="utf-8")
     configuration = configure(load_settings(file, SECRETS), file, SECRETS)
     register = open_register(configuration.register_path, clock_now=clock.now())
-    return build_house(configuration, register, clock, threading.Event())
+    return build_runtime(configuration, register, clock, threading.Event())
 
 
 def test_every_source_is_read_to_its_end(judged: Judged) -> None:
@@ -116,7 +118,7 @@ def test_every_source_is_read_to_its_end(judged: Judged) -> None:
 
 def test_the_site_has_all_that_the_shipped_mappings_name(judged: Judged) -> None:
     """Field, option and status names of the trackers and of the mapping files agree without a remark."""
-    for setup in judged.house.setups.values():
+    for setup in judged.runtime.setups.values():
         assert setup.bound is not None
         assert (setup.name, setup.bound.problems, setup.bound.notes) == (setup.name, (), ())
 

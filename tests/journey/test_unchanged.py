@@ -10,7 +10,7 @@ import pytest
 from capa_sync.daemon.cycle import run_round
 from capa_sync.sandbox.stories.script import AddAction
 from tests.journey import test_life as life
-from tests.journey.desk import SOURCES, open_desk
+from tests.journey.harness import SOURCES, open_harness
 
 REQUESTS = {"jira": 1, "jira-dc": 1, "servicenow": 4}
 """One for a Jira source; two for each mirrored ServiceNow table, of which the mapping has two."""
@@ -21,23 +21,23 @@ CENSUS = {"jira": 10, "jira-dc": 10, "servicenow": 30}
 @pytest.mark.parametrize("source", SOURCES)
 def test_a_hundred_cycles_of_an_unchanged_world(source: str, tmp_path: Path) -> None:
     """Nothing is written, no row but the ledger's changes, and a settled poll asks as little as promised."""
-    with open_desk(source, tmp_path, "2025-05-05 09:00") as desk:
-        life.report_and_contain(desk)
-        desk.play("2025-05-12 11:00", AddAction("Tell the team leads", None, "child", "anna.lee"))
+    with open_harness(source, tmp_path, "2025-05-05 09:00") as harness:
+        life.report_and_contain(harness)
+        harness.play("2025-05-12 11:00", AddAction("Tell the team leads", None, "child", "anna.lee"))
         for _settling in range(3):
-            desk.clock.advance(timedelta(minutes=10))
-            desk.cycle()
-        before, sent = desk.house.register.rows_by_table(), desk.writes()
+            harness.clock.advance(timedelta(minutes=10))
+            harness.cycle()
+        before, sent = harness.runtime.register.rows_by_table(), harness.writes()
         asked = []
         for _ in range(100):
-            desk.clock.advance(timedelta(seconds=60))
-            earlier = len(list(desk.server.requests))
-            [result] = run_round(desk.house, list(desk.house.setups.values()))
+            harness.clock.advance(timedelta(seconds=60))
+            earlier = len(list(harness.server.requests))
+            [result] = run_round(harness.runtime, list(harness.runtime.setups.values()))
             assert not result.problem
-            asked.append(len(list(desk.server.requests)) - earlier)
-        after = desk.house.register.rows_by_table()
+            asked.append(len(list(harness.server.requests)) - earlier)
+        after = harness.runtime.register.rows_by_table()
         assert {name for name in before if before[name] != after[name]} == set()
-        assert desk.writes() == sent
+        assert harness.writes() == sent
     assert asked[-1] == REQUESTS[source], asked
     dearer = [count for count in asked if count > REQUESTS[source]]
     assert len(dearer) <= 3, asked  # the hourly census twice, and what the site has once

@@ -8,13 +8,13 @@ import pytest
 
 from tests.contract.jira_openapi import SPECS, check_exchange
 from tests.journey import test_life as life
-from tests.journey.desk import Desk, open_desk
+from tests.journey.harness import Harness, open_harness
 
 FACES = {"jira": "cloud", "jira-dc": "datacenter"}
 needs_documents = pytest.mark.skipif(not SPECS.is_dir(), reason="../shared/specs is not here")
 
 
-def live_through(desk: Desk) -> None:
+def live_through(harness: Harness) -> None:
     """Let one nonconformity live from report to an edit after closure, judged and warned at each step."""
     for part in (
         life.report_and_contain,
@@ -23,16 +23,16 @@ def live_through(desk: Desk) -> None:
         life.implement_and_close,
         life.after_closure,
     ):
-        part(desk)
+        part(harness)
 
 
 @needs_documents
 @pytest.mark.parametrize("source", FACES)
 def test_requests_and_answers_fit_the_vendors_document(source: str, tmp_path: Path) -> None:
     """Every request of the daemon and every answer of the sandbox passes the vendor's OpenAPI document."""
-    with open_desk(source, tmp_path, "2025-05-05 09:00", keeps_answers=True) as desk:
-        live_through(desk)
-        exchanges = [each for each in desk.server.requests if "/_sandbox/" not in each.path]
+    with open_harness(source, tmp_path, "2025-05-05 09:00", keeps_answers=True) as harness:
+        live_through(harness)
+        exchanges = [each for each in harness.server.requests if "/_sandbox/" not in each.path]
     assert len(exchanges) > 50
     wrong = [line for each in exchanges for line in check_exchange(each, FACES[source])]
     assert wrong == []
@@ -41,9 +41,9 @@ def test_requests_and_answers_fit_the_vendors_document(source: str, tmp_path: Pa
 @pytest.mark.parametrize("source", [*FACES, "servicenow"])
 def test_nothing_is_written_but_our_own(source: str, tmp_path: Path) -> None:
     """In a ticket's whole life the only writing requests are our comment, labels, properties or configured fields."""
-    with open_desk(source, tmp_path, "2025-05-05 09:00") as desk:
-        live_through(desk)
-        requests = [each for each in desk.server.requests if each.method in ("PUT", "PATCH", "DELETE")]
+    with open_harness(source, tmp_path, "2025-05-05 09:00") as harness:
+        live_through(harness)
+        requests = [each for each in harness.server.requests if each.method in ("PUT", "PATCH", "DELETE")]
         assert requests
         for each in requests:
             body = each.request.json()

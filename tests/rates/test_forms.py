@@ -11,10 +11,10 @@ import pytest
 
 from capa_sync.errors import NotBefore, SourceError
 from capa_sync.sandbox.faults import FaultPlan
-from tests.contract.jira_source_desk import desk as jira_desk
+from tests.contract.jira_source_harness import harness as jira_harness
 from tests.contract.jira_world import START as JIRA_START
-from tests.unit.sources.servicenow.bench import START as SNOW_START
-from tests.unit.sources.servicenow.bench import bench as servicenow_bench
+from tests.unit.sources.servicenow.source_harness import START as SNOW_START
+from tests.unit.sources.servicenow.source_harness import source_harness as servicenow_harness
 
 FACES = ("cloud", "datacenter", "servicenow")
 START = {"cloud": JIRA_START, "datacenter": JIRA_START, "servicenow": SNOW_START}
@@ -25,12 +25,12 @@ def signing_in(face: str) -> Iterator[tuple[Any, FaultPlan, list[float], Any]]:
     """A source that can identify itself: (source, faults, waits spent so far, clock)."""
     with ExitStack() as stack:
         if face == "servicenow":
-            bench = stack.enter_context(servicenow_bench(children=(), waits_are_instant=True))
-            policy = bench.source.client._policy  # type: ignore[attr-defined]
-            yield bench.source, bench.server.faults, policy.waits, bench.tracker.clock
+            source_harness = stack.enter_context(servicenow_harness(children=(), waits_are_instant=True))
+            policy = source_harness.source.client._policy  # type: ignore[attr-defined]
+            yield source_harness.source, source_harness.server.faults, policy.waits, source_harness.tracker.clock
         else:
-            desk = stack.enter_context(jira_desk(face))
-            yield desk.source, desk.server.faults, desk.source.retry.waits, desk.clock
+            harness = stack.enter_context(jira_harness(face))
+            yield harness.source, harness.server.faults, harness.source.retry.waits, harness.clock
 
 
 def told_in(face: str, by: timedelta) -> datetime:
@@ -145,7 +145,9 @@ def test_an_oauth_sign_in_that_is_limited_is_obeyed_too() -> None:
     """The token endpoint has limits of its own."""
     from capa_sync.sources.servicenow import ServiceNowAuth
 
-    with servicenow_bench(children=(), auth=ServiceNowAuth("oauth-client-credentials", "id", "secret")) as bench:
-        bench.server.faults.add("rate_limit", ("POST", "oauth_token"), times=None, retry_after=4000)
+    with servicenow_harness(
+        children=(), auth=ServiceNowAuth("oauth-client-credentials", "id", "secret")
+    ) as source_harness:
+        source_harness.server.faults.add("rate_limit", ("POST", "oauth_token"), times=None, retry_after=4000)
         with pytest.raises(NotBefore):
-            bench.source.identify()
+            source_harness.source.identify()

@@ -10,7 +10,7 @@ import pytest
 from click.testing import CliRunner
 
 from capa_sync.cli.app import cli
-from tests.rates.bench import HOUR, Bench, open_bench
+from tests.rates.source_harness import HOUR, SourceHarness, open_source_harness
 
 NEW_COMMENT = "POST .*/comment$"
 EDIT = "PUT .*/comment/"
@@ -18,20 +18,20 @@ MINUTE = timedelta(minutes=1)
 
 
 @pytest.fixture
-def jira(tmp_path: Path) -> Iterator[Bench]:
+def jira(tmp_path: Path) -> Iterator[SourceHarness]:
     """A Jira Cloud that was read once."""
-    with open_bench("jira", tmp_path) as bench:
-        yield bench
+    with open_source_harness("jira", tmp_path) as source_harness:
+        yield source_harness
 
 
 @pytest.fixture
-def servicenow(tmp_path: Path) -> Iterator[Bench]:
+def servicenow(tmp_path: Path) -> Iterator[SourceHarness]:
     """A ServiceNow that was read once."""
-    with open_bench("servicenow", tmp_path) as bench:
-        yield bench
+    with open_source_harness("servicenow", tmp_path) as source_harness:
+        yield source_harness
 
 
-def test_a_limit_on_new_comments_lets_everything_else_go_on(jira: Bench) -> None:
+def test_a_limit_on_new_comments_lets_everything_else_go_on(jira: SourceHarness) -> None:
     """One refused request, none after a restart; edits, labels and reading go on; each comment comes once."""
     jira.broken("told")
     jira.cycle()
@@ -60,7 +60,7 @@ def test_a_limit_on_new_comments_lets_everything_else_go_on(jira: Bench) -> None
     assert jira.told["endpoints_not_before"] == {}
 
 
-def test_a_limit_on_the_search_is_kept_and_nothing_else_waits(jira: Bench) -> None:
+def test_a_limit_on_the_search_is_kept_and_nothing_else_waits(jira: SourceHarness) -> None:
     """The search is not sent for the hour, also by a new process, which may well sign in meanwhile."""
     jira.broken("one")
     jira.fault(("POST", "/search/jql"), reason="jira-burst-based", retry_after=3600)
@@ -78,11 +78,11 @@ def test_a_limit_on_the_search_is_kept_and_nothing_else_waits(jira: Bench) -> No
     assert jira.states("one") == {"delivered"}
 
 
-def test_a_limit_on_a_ticket_holds_for_its_writes_alone(jira: Bench) -> None:
+def test_a_limit_on_a_ticket_holds_for_its_writes_alone(jira: SourceHarness) -> None:
     """The other ticket gets its comment; the limited one waits, and a newer text waits as long."""
     limited = jira.broken("limited")
     jira.broken("free")
-    number = jira.desk.player.tracker.state.find(limited).id  # type: ignore[union-attr]
+    number = jira.harness.player.tracker.state.find(limited).id  # type: ignore[union-attr]
     jira.fault(("POST", f"/issue/{number}/comment"), reason="jira-per-issue-on-write", retry_after=7200)
     jira.forget()
     assert not jira.cycle().problem
@@ -103,7 +103,7 @@ def test_a_limit_on_a_ticket_holds_for_its_writes_alone(jira: Bench) -> None:
 @pytest.mark.parametrize("reason", ["jira-quota-global-based", "jira-quota-tenant-based", "jira-new-thing", None])
 @pytest.mark.parametrize("at", [("POST", "/search/jql"), ("POST", "/comment$")])
 def test_any_other_limit_holds_for_everything_of_the_source(
-    jira: Bench, reason: str | None, at: tuple[str, str]
+    jira: SourceHarness, reason: str | None, at: tuple[str, str]
 ) -> None:
     """Whatever was limited, nothing at all is sent before the instant, by this process or the next."""
     jira.broken("one")
@@ -125,24 +125,24 @@ def test_any_other_limit_holds_for_everything_of_the_source(
     assert jira.sent(NEW_COMMENT) == 2
 
 
-def test_status_tells_until_when_the_tracker_wants_to_be_left_alone(jira: Bench, tmp_path: Path) -> None:
+def test_status_tells_until_when_the_tracker_wants_to_be_left_alone(jira: SourceHarness, tmp_path: Path) -> None:
     """As text and as JSON, for the source and for an endpoint, and not once it is over."""
-    now = f"{jira.desk.clock.now().isoformat()}"
-    runs = jira.desk.house.register.runs
-    runs.set_not_before("jira", jira.desk.clock.now() + HOUR, "429")
-    runs.hold_endpoint("jira", "POST search/jql", jira.desk.clock.now() + HOUR, jira.desk.clock.now())
+    now = f"{jira.harness.clock.now().isoformat()}"
+    runs = jira.harness.runtime.register.runs
+    runs.set_not_before("jira", jira.harness.clock.now() + HOUR, "429")
+    runs.hold_endpoint("jira", "POST search/jql", jira.harness.clock.now() + HOUR, jira.harness.clock.now())
     arguments = ["status", "--config", str(tmp_path / "capa-sync.toml"), "--test-clock"]
     shown = CliRunner().invoke(cli, [*arguments, now]).output
     assert "waiting until 2025-05-05 09:00" in shown
     assert "waiting with POST search/jql until 2025-05-05 09:00" in shown
-    later = (jira.desk.clock.now() + 2 * HOUR).isoformat()
+    later = (jira.harness.clock.now() + 2 * HOUR).isoformat()
     assert "waiting" not in CliRunner().invoke(cli, [*arguments, later]).output
 
 
-def test_an_unavailable_tracker_is_left_alone_and_no_write_is_doubled(jira: Bench) -> None:
+def test_an_unavailable_tracker_is_left_alone_and_no_write_is_doubled(jira: SourceHarness) -> None:
     """A 503 with Retry-After on a comment that was applied: nothing is sent, then it is found and not repeated."""
     jira.broken("one")
-    jira.desk.server.faults.add(
+    jira.harness.server.faults.add(
         "status_after", ("POST", "/comment$"), status=503, headers={"Retry-After": "1800"}, times=1
     )
     assert "503" in jira.cycle().problem
@@ -157,11 +157,11 @@ def test_an_unavailable_tracker_is_left_alone_and_no_write_is_doubled(jira: Benc
     assert jira.sent(NEW_COMMENT) == 0
 
 
-def test_servicenows_hourly_limit_is_met_once_an_hour(servicenow: Bench) -> None:
+def test_servicenows_hourly_limit_is_met_once_an_hour(servicenow: SourceHarness) -> None:
     """One refused request an hour, over restarts; once the limit is lifted everything arrives, each note once."""
     servicenow.broken("one")
-    knobs = servicenow.desk.server.tracker.knobs  # type: ignore[attr-defined]
-    knobs.rate_limit_per_hour = 1
+    settings = servicenow.harness.server.tracker.settings  # type: ignore[attr-defined]
+    settings.rate_limit_per_hour = 1
     servicenow.forget()
     assert "asks us to wait" in servicenow.cycle().problem
     first = servicenow.sent()
@@ -172,20 +172,20 @@ def test_servicenows_hourly_limit_is_met_once_an_hour(servicenow: Bench) -> None
         assert "asked us to wait" in servicenow.cycle().problem
     assert servicenow.sent() == first
     assert servicenow.told["not_before"] == until
-    servicenow.desk.clock.set(until)  # type: ignore[arg-type]
+    servicenow.harness.clock.set(until)  # type: ignore[arg-type]
     assert "asks us to wait" in servicenow.cycle().problem
     assert servicenow.sent() == first + 2  # one was allowed in the new hour, the next was refused
-    knobs.rate_limit_per_hour = None
+    settings.rate_limit_per_hour = None
     servicenow.later(HOUR)
     assert not servicenow.cycle().problem
     assert servicenow.states("one") == {"delivered"}
-    assert servicenow.desk.house.register.runs.problem("servicenow") == ""
+    assert servicenow.harness.runtime.register.runs.problem("servicenow") == ""
 
 
-def test_a_limit_in_the_middle_of_writing_keeps_what_arrived(servicenow: Bench) -> None:
+def test_a_limit_in_the_middle_of_writing_keeps_what_arrived(servicenow: SourceHarness) -> None:
     """The fields were set, the note was refused: after the hour only the note is sent."""
     servicenow.broken("one")
-    servicenow.desk.server.faults.add("rate_limit", ("PATCH", ""), after=1, times=1, retry_after=3600)
+    servicenow.harness.server.faults.add("rate_limit", ("PATCH", ""), after=1, times=1, retry_after=3600)
     servicenow.forget()
     assert "3600 s" in servicenow.cycle().problem
     assert servicenow.sent("PATCH") == 2

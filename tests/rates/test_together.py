@@ -12,44 +12,44 @@ import pytest
 from capa_sync.daemon.scheduler import JITTER_SHARE, Scheduler
 from capa_sync.model.write import Write, WriteKind
 from capa_sync.sources.budget import Rate
-from tests.contract.jira_source_desk import desk as jira_desk
-from tests.contract.jira_source_desk import populate
-from tests.daemon.desk import PATIENCE, Desk, until
+from tests.contract.jira_source_harness import harness as jira_harness
+from tests.contract.jira_source_harness import populate
+from tests.daemon.harness import PATIENCE, Harness, until
 
 
 @pytest.mark.parametrize("wait", [55, 3600])
-def test_a_limit_on_one_source_never_delays_another(make_desk: Callable[..., Desk], wait: int) -> None:
+def test_a_limit_on_one_source_never_delays_another(make_harness: Callable[..., Harness], wait: int) -> None:
     """While a worker waits a minute, or a source is left alone for an hour, the other is warned on at once."""
-    desk = make_desk("jira", "servicenow")
-    desk.sync()
-    limited = desk.servers["servicenow"]
-    with desk.daemon() as daemon:
-        daemon.wait_for_cycles(1, desk.names)
+    harness = make_harness("jira", "servicenow")
+    harness.sync()
+    limited = harness.servers["servicenow"]
+    with harness.daemon() as daemon:
+        daemon.wait_for_cycles(1, harness.names)
         limit = limited.faults.add("rate_limit", times=None, retry_after=wait)
         until(lambda: limit.hits)
-        desk.tell_broken("jira", days=0)
-        until(lambda: desk.picture("jira", "broken")["comments"])
+        harness.tell_broken("jira", days=0)
+        until(lambda: harness.picture("jira", "broken")["comments"])
         assert limit.hits == 1
-    with desk.register() as register:
+    with harness.register() as register:
         assert (register.runs.not_before("servicenow") is not None) == (wait == 3600)
 
 
 @pytest.mark.parametrize("fault", ["limit", "refused"])
 def test_one_sync_reads_judges_and_writes_while_another_source_waits(
-    make_desk: Callable[..., Desk], fault: str
+    make_harness: Callable[..., Harness], fault: str
 ) -> None:
     """The source named first has its tries spent in vain; the second carries its warning long before that ends."""
-    desk = make_desk("jira-dc", "servicenow")
-    desk.tell_broken("servicenow")
+    harness = make_harness("jira-dc", "servicenow")
+    harness.tell_broken("servicenow")
     if fault == "limit":
-        desk.servers["jira-dc"].faults.add("rate_limit", times=None, retry_after=55)
+        harness.servers["jira-dc"].faults.add("rate_limit", times=None, retry_after=55)
     else:
-        port = str(desk.servers["jira-dc"].port)
-        desk.file.write_text(desk.write_settings().replace(f":{port}", ":9"), encoding="utf-8")
-    child = desk.start("sync", "--release", "all")
-    until(lambda: desk.picture("servicenow", "broken")["state"] == "warning")
+        port = str(harness.servers["jira-dc"].port)
+        harness.file.write_text(harness.write_settings().replace(f":{port}", ":9"), encoding="utf-8")
+    child = harness.start("sync", "--release", "all")
+    until(lambda: harness.picture("servicenow", "broken")["state"] == "warning")
     assert fault == "refused" or not child.ended.is_set()  # refused at once: a slow machine may be through by then
-    until(lambda: {row["source"] for row in desk.rows("v_sources") if row["as_of"]} == {"servicenow"})
+    until(lambda: {row["source"] for row in harness.rows("v_sources") if row["as_of"]} == {"servicenow"})
     child.signal(signal.SIGTERM)
     child.wait(PATIENCE)
 
@@ -71,7 +71,7 @@ def test_polls_are_spread() -> None:
 def test_a_source_keeps_its_budget(face: str) -> None:
     """Reading and writing together never outrun a second's worth at once and then the rate, over real HTTP."""
     times: list[float] = []
-    with jira_desk(face, budget=Rate.parse("20/s"), is_instant=False, page_size=2, batch=2) as it:
+    with jira_harness(face, budget=Rate.parse("20/s"), is_instant=False, page_size=2, batch=2) as it:
         it.server.before.append(lambda _request: times.append(time.monotonic()))
         populate(it.tracker, 12)
         it.cycle()

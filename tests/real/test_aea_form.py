@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from capa_sync.sandbox.jira import JiraTracker
-from tests.real.house import AEA, AEA_OLD, HERE, Json, json_lines, needs_data
+from tests.real.runtime import AEA, AEA_OLD, HERE, Json, json_lines, needs_data
 from tests.tools.aea import convert
 from tests.tools.aea_rows import FormError
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.real.house import DATA, Json, json_lines, needs_data, served, ticket_lines
+from tests.real.runtime import DATA, Json, json_lines, needs_data, served, ticket_lines
 
 pytestmark = needs_data
 
@@ -29,18 +29,18 @@ def test_the_register_holds_what_the_files_list(tmp_path: Path) -> None:
             listed[issue["key"]] = len((issue["fields"].get("comment") or {}).get("comments", ()))
             yield issue
 
-    with served(tmp_path, ticket_lines(noted()), "appcelerator.yaml", "datacenter") as house:
-        house.sync()
-        before = house.tables()
-        assert house.sync(1)["sources"][0]["read"] == 0
-        assert house.tables() == before
-        assert house.writes() == []
+    with served(tmp_path, ticket_lines(noted()), "appcelerator.yaml", "datacenter") as runtime:
+        runtime.sync()
+        before = runtime.tables()
+        assert runtime.sync(1)["sources"][0]["read"] == 0
+        assert runtime.tables() == before
+        assert runtime.writes() == []
     assert (len(listed), sum(listed.values())) == (9463, 30_752)
-    assert dict(house.rows("SELECT ticket_key, comments FROM v_tickets WHERE presence = 'present'")) == listed
-    assert house.number("SELECT COUNT(*) FROM v_changes WHERE origin <> 'birth'") == 0
-    assert house.number("SELECT COUNT(*) FROM v_tickets WHERE quarantine_reason <> '' OR NOT history_complete") == 0
-    assert house.number("SELECT COUNT(*) FROM v_register") == 9463
-    [(size,)] = house.rows(
+    assert dict(runtime.rows("SELECT ticket_key, comments FROM v_tickets WHERE presence = 'present'")) == listed
+    assert runtime.number("SELECT COUNT(*) FROM v_changes WHERE origin <> 'birth'") == 0
+    assert runtime.number("SELECT COUNT(*) FROM v_tickets WHERE quarantine_reason <> '' OR NOT history_complete") == 0
+    assert runtime.number("SELECT COUNT(*) FROM v_register") == 9463
+    [(size,)] = runtime.rows(
         """SELECT SUM(length(body)) FROM part JOIN ticket USING (nr) WHERE ticket_key = 'TIMOB-19563'"""
     )
     assert size > 100_000  # packed; 3.3 MB as read

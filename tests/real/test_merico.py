@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.real.house import DATA, Json, json_lines, needs_data, served, ticket_lines
+from tests.real.runtime import DATA, Json, json_lines, needs_data, served, ticket_lines
 
 pytestmark = needs_data
 MERICO = DATA / "jira-cloud-merico"
@@ -27,21 +27,21 @@ def issues() -> list[Json]:
 def test_the_register_holds_what_the_file_lists(cap: int, tmp_path: Path) -> None:
     """33 issues, 522 histories, 714 items, 8 comments: in all and per ticket, with inline changelogs cut at `cap`."""
     listed = issues()
-    with served(tmp_path, site(), "merico.yaml", inline_changelog_cap=cap) as house:
-        house.sync()
-        before = house.tables()
-        assert house.sync(1)["sources"][0]["read"] == 0
-        assert house.tables() == before
-        assert house.writes() == []
+    with served(tmp_path, site(), "merico.yaml", inline_changelog_cap=cap) as runtime:
+        runtime.sync()
+        before = runtime.tables()
+        assert runtime.sync(1)["sources"][0]["read"] == 0
+        assert runtime.tables() == before
+        assert runtime.writes() == []
     changes = "FROM v_changes WHERE origin <> 'birth'"
-    assert house.number(f"SELECT COUNT(DISTINCT entry) {changes}") == 522
-    assert house.number(f"SELECT COUNT(*) {changes}") == 714
-    assert house.number("SELECT SUM(comments) FROM v_tickets") == 8
-    assert house.rows("SELECT ticket_key, changes, comments FROM v_tickets ORDER BY ticket_id + 0") == [
+    assert runtime.number(f"SELECT COUNT(DISTINCT entry) {changes}") == 522
+    assert runtime.number(f"SELECT COUNT(*) {changes}") == 714
+    assert runtime.number("SELECT SUM(comments) FROM v_tickets") == 8
+    assert runtime.rows("SELECT ticket_key, changes, comments FROM v_tickets ORDER BY ticket_id + 0") == [
         (issue["key"], items(issue), len((issue["fields"].get("comment") or {}).get("comments", ())))
         for issue in sorted(listed, key=lambda issue: int(issue["id"]))
     ]
-    assert house.number("SELECT COUNT(*) FROM v_tickets WHERE history_complete AND quarantine_reason = ''") == 33
+    assert runtime.number("SELECT COUNT(*) FROM v_tickets WHERE history_complete AND quarantine_reason = ''") == 33
 
 
 def items(issue: Json) -> int:
@@ -53,9 +53,9 @@ def test_a_status_name_in_the_mapping_means_all_its_ids(tmp_path: Path) -> None:
     """`To Do` stands for six ids, one of which the tickets bear; the other status is mapped by its id alone."""
     names = [line["name"] for line in site() if line["kind"] == "status"]
     assert names.count("To Do") == 6
-    with served(tmp_path, site(), "merico.yaml") as house:
-        house.sync()
-    assert house.rows("SELECT source_status, claimed_stage, COUNT(*) FROM v_register GROUP BY 1, 2 ORDER BY 3") == [
+    with served(tmp_path, site(), "merico.yaml") as runtime:
+        runtime.sync()
+    assert runtime.rows("SELECT source_status, claimed_stage, COUNT(*) FROM v_register GROUP BY 1, 2 ORDER BY 3") == [
         ("To Do", "identified", 3),
         ("已完成", "closed", 30),
     ]

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from capa_sync.rules import load_rules, run_tests
-from tests.real.house import AEA, HERE, House, Json, capa_sync, json_lines, needs_data, served, write_settings
+from tests.real.runtime import AEA, HERE, Json, Runtime, capa_sync, json_lines, needs_data, served, write_settings
 from tests.tools.aea import convert, write
 
 MAPPING = "verification-desk.yaml"
@@ -77,32 +77,32 @@ def test_the_desk_is_mirrored_whole_and_judged_right(converted: Path, rows: Rows
 
     The second pass reads what changed, the third everything; `rebuild` makes the same register without the tracker.
     """
-    with served(tmp_path, converted, MAPPING) as house:
-        summary = house.sync()
+    with served(tmp_path, converted, MAPPING) as runtime:
+        summary = runtime.sync()
         assert summary["sources"][0]["problem"] == ""
-        assert_whole(house, rows)
-        assert_judged(house, rows)
-        before = house.tables()
-        assert house.sync(1)["sources"][0]["read"] == 0
-        assert house.tables() == before
-        assert house.sync(2, "--full")["sources"][0]["read"] == 690
-        assert house.tables() == before
+        assert_whole(runtime, rows)
+        assert_judged(runtime, rows)
+        before = runtime.tables()
+        assert runtime.sync(1)["sources"][0]["read"] == 0
+        assert runtime.tables() == before
+        assert runtime.sync(2, "--full")["sources"][0]["read"] == 690
+        assert runtime.tables() == before
         capa_sync(tmp_path, "rebuild")
-        assert house.tables() == before
-        assert house.writes() == []
+        assert runtime.tables() == before
+        assert runtime.writes() == []
 
 
-def assert_whole(house: House, rows: Rows) -> None:
+def assert_whole(runtime: Runtime, rows: Rows) -> None:
     """Every ticket, every entry and every item is there, in the order of the file."""
-    assert house.rows("SELECT presence, quarantine_reason, COUNT(*) FROM v_tickets GROUP BY 1, 2") == [
+    assert runtime.rows("SELECT presence, quarantine_reason, COUNT(*) FROM v_tickets GROUP BY 1, 2") == [
         ("present", "", 690)
     ]
     entries = "FROM v_changes WHERE origin <> 'birth'"
-    assert house.number(f"SELECT COUNT(DISTINCT entry) {entries}") == 27_342
+    assert runtime.number(f"SELECT COUNT(DISTINCT entry) {entries}") == 27_342
     items = sum(len(row["Changed.Fields"].split(",")) for found in rows.values() for row in found)
-    assert house.number(f"SELECT COUNT(*) {entries}") == items
+    assert runtime.number(f"SELECT COUNT(*) {entries}") == items
     told: dict[str, list[str]] = defaultdict(list)
-    for key, status in house.rows(
+    for key, status in runtime.rows(
         f"SELECT ticket_key, to_value {entries} AND field = 'status' ORDER BY ticket_key, group_no"
     ):
         told[key].append(status)
@@ -111,12 +111,12 @@ def assert_whole(house: House, rows: Rows) -> None:
         assert told.get(key, []) == named, key
 
 
-def assert_judged(house: House, rows: Rows) -> None:
+def assert_judged(runtime: Runtime, rows: Rows) -> None:
     """The findings are on the oracle's tickets and nowhere else; nothing cannot be told."""
     expected = done_without_approval({key: statuses(found[::-1]) for key, found in rows.items()})
-    found = house.rows("SELECT ticket_key, state FROM v_findings WHERE rule = 'approved-before-done'")
+    found = runtime.rows("SELECT ticket_key, state FROM v_findings WHERE rule = 'approved-before-done'")
     assert sorted(found) == sorted((key, "open") for key in expected)
-    outcomes = dict(house.rows("SELECT outcome, COUNT(*) FROM verdict GROUP BY 1"))
+    outcomes = dict(runtime.rows("SELECT outcome, COUNT(*) FROM verdict GROUP BY 1"))
     assert outcomes == {"breach": 142, "ok": 465 - 142, "not_applicable": 690 - 465}
 
 
@@ -124,20 +124,20 @@ def assert_judged(house: House, rows: Rows) -> None:
 @pytest.mark.slow
 def test_142_tickets_are_warned_once(converted: Path, tmp_path: Path) -> None:
     """Released with write-back on, each ticket in breach gets one comment, no other gets any, and never a second."""
-    with served(tmp_path, converted, MAPPING, mode="on") as house:
-        house.sync(0, "--release", "all")
-        written = house.writes()
+    with served(tmp_path, converted, MAPPING, mode="on") as runtime:
+        runtime.sync(0, "--release", "all")
+        written = runtime.writes()
         comments = {path for path in written if path.startswith("POST") and path.endswith("/comment")}
         assert len(comments) == sum(path.endswith("/comment") for path in written) == 142
-        assert house.server is not None
-        house.server.requests.reset()
-        house.at(20)
-        house.sync(20)
-        house.at(40)
-        before = house.tables()
-        house.sync(40)
-        assert house.writes() == []
-        assert house.tables() == before
+        assert runtime.server is not None
+        runtime.server.requests.reset()
+        runtime.at(20)
+        runtime.sync(20)
+        runtime.at(40)
+        before = runtime.tables()
+        runtime.sync(40)
+        assert runtime.writes() == []
+        assert runtime.tables() == before
 
 
 @contextmanager
@@ -157,9 +157,9 @@ def sandbox_process(file: Path) -> Iterator[str]:
 def test_a_person_can_do_the_same_with_three_commands(converted: Path, tmp_path: Path) -> None:
     """`sandbox --load`, `sync --fail-on high` (exit 1), `explain`: two processes, nothing of ours in between."""
     with sandbox_process(converted) as url:
-        house = write_settings(tmp_path, url, MAPPING)
+        runtime = write_settings(tmp_path, url, MAPPING)
         capa_sync(tmp_path, "sync", "--fail-on", "high", expect=1)
-    assert house.number("SELECT COUNT(*) FROM v_findings WHERE state = 'open'") == 142
+    assert runtime.number("SELECT COUNT(*) FROM v_findings WHERE state = 'open'") == 142
     words = capa_sync(tmp_path, "explain", "AEAREP-5610")
     assert "approved-before-done" in words
     assert "became Done" in words

@@ -8,18 +8,18 @@ from capa_sync.daemon.rebuilding import judge_mirror, rebuild_derived
 from capa_sync.model.ticket import Presence, Role
 from capa_sync.store.columns import instant_text
 from capa_sync.wiring import bind_as_last_known
-from tests.sync.hands import Hands, Truth
+from tests.sync.users import Truth, UserDriver
 from tests.sync.world import World
 
 Row = tuple[Any, ...]
 
 
-def assert_same(world: World, hands: Hands, ticket: str, truth: Truth) -> None:
+def assert_same(world: World, users: UserDriver, ticket: str, truth: Truth) -> None:
     """One ticket equals its mirror: key, values, history in true order, comments, and what it is to others."""
-    name = hands.site.name
+    name = users.site.name
     mirrored = world.ticket(ticket, name)
     assert mirrored.key == truth.key
-    values, changes, comments = hands.mirrored(mirrored)
+    values, changes, comments = users.mirrored(mirrored)
     assert values == truth.values, truth.key
     missing = [saved for saved in truth.changes if saved not in changes]
     strange = [saved for saved in changes if saved not in truth.changes]
@@ -29,28 +29,28 @@ def assert_same(world: World, hands: Hands, ticket: str, truth: Truth) -> None:
     assert comments == truth.comments, truth.key
     assert mirrored.history_complete
     if truth.is_part:
-        assert world.house.register.tickets.is_action(name, ticket), truth.key
+        assert world.runtime.register.tickets.is_action(name, ticket), truth.key
     rows = world.view("v_changes", source=name, ticket_id=ticket, origin="history")
     entries = [row["entry"] for row in sorted(rows, key=lambda row: row["group_no"])]
     assert entries == [c.entry for c in mirrored.changes if c.origin == "history"]
 
 
-def assert_equal(world: World, hands: Hands) -> None:
+def assert_equal(world: World, users: UserDriver) -> None:
     """Every ticket in scope equals its mirror, and nothing was observed that people did openly."""
-    for ticket, truth in hands.truth().items():
+    for ticket, truth in users.truth().items():
         if truth.in_scope:
-            assert_same(world, hands, ticket, truth)
-            assert world.presence(ticket, hands.site.name) is Presence.PRESENT, truth.key
-            assert world.observed(ticket, hands.site.name) == [], truth.key
+            assert_same(world, users, ticket, truth)
+            assert world.presence(ticket, users.site.name) is Presence.PRESENT, truth.key
+            assert world.observed(ticket, users.site.name) == [], truth.key
 
 
-def assert_roles(world: World, hands: Hands) -> None:
+def assert_roles(world: World, users: UserDriver) -> None:
     """Each ticket in scope is a record or an action as it should be, and the register tells of records alone."""
-    name = hands.site.name
-    roles, tables = world.house.register.tickets.roles(name), world.house.register.rows_by_table()
+    name = users.site.name
+    roles, tables = world.runtime.register.tickets.roles(name), world.runtime.register.rows_by_table()
     told = {row[1] for table in ("register_row", "verdict", "birth", "joined") for row in tables[table]}
     told |= {row["ticket_id"] for row in world.view("v_findings", source=name, state="open")}
-    for ticket, truth in hands.truth().items():
+    for ticket, truth in users.truth().items():
         if truth.in_scope:
             assert (roles[ticket] is Role.ACTION) == truth.is_action, truth.key
     assert [ticket for ticket in told if roles[ticket] is Role.ACTION] == []
@@ -58,15 +58,15 @@ def assert_roles(world: World, hands: Hands) -> None:
 
 def assert_rebuilt(world: World) -> None:
     """`rebuild` makes every table as it is once all that is due has been judged."""
-    house = world.house
-    bind_as_last_known(house)
-    if any(setup.bound is None for setup in house.setups.values()):
+    runtime = world.runtime
+    bind_as_last_known(runtime)
+    if any(setup.bound is None for setup in runtime.setups.values()):
         return  # nothing was ever read
-    at = instant_text(house.clock.now())
-    judge_mirror(house, house.clock.now())
-    before = house.register.rows_by_table()
-    rebuild_derived(house)
-    after = house.register.rows_by_table()
+    at = instant_text(runtime.clock.now())
+    judge_mirror(runtime, runtime.clock.now())
+    before = runtime.register.rows_by_table()
+    rebuild_derived(runtime)
+    after = runtime.register.rows_by_table()
     for table, rows in before.items():
         was, now = (unnumbered(_due(table, each, at)) for each in (rows, after[table]))
         lost, made = [row for row in was if row not in now], [row for row in now if row not in was]

@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from tests.sync.hands import RECORDS, Hands, JiraHands, is_ours
+from tests.sync.users import RECORDS, JiraUserDriver, UserDriver, is_ours
 
 OWN_LABELS = ("capa-warning", "capa-overdue", "capa-waived")
 
@@ -28,10 +28,10 @@ class Ours:
     notes: tuple[str, ...] = ()
 
 
-def ours_on(hands: Hands, ticket: str) -> Ours:
+def ours_on(users: UserDriver, ticket: str) -> Ours:
     """Look at a ticket of either kind of tracker."""
-    if isinstance(hands, JiraHands):
-        issue = hands.tracker.state.issues[int(ticket)]
+    if isinstance(users, JiraUserDriver):
+        issue = users.tracker.state.issues[int(ticket)]
         told: dict[str, Any] = issue.properties.get("capa-sync") or {}
         return Ours(
             tuple(json.dumps(each.body).replace("\\", "") for each in issue.comments if is_ours(each)),
@@ -39,8 +39,8 @@ def ours_on(hands: Hands, ticket: str) -> Ours:
             str(told.get("rules", "")),
             frozenset(issue.fields.get("labels") or ()) & frozenset(OWN_LABELS),
         )
-    row = hands.tracker.find(RECORDS, ticket) or {}
-    rows = hands.tracker.rows("sys_journal_field", f"element_id={ticket}^element=work_notes")
+    row = users.tracker.find(RECORDS, ticket) or {}
+    rows = users.tracker.rows("sys_journal_field", f"element_id={ticket}^element=work_notes")
     text = row.get("u_capa_sync_text", "")
     return Ours(
         (text,) if text else (),
@@ -51,20 +51,20 @@ def ours_on(hands: Hands, ticket: str) -> Ours:
     )
 
 
-def delete_ours(hands: Hands, ticket: str) -> bool:
+def delete_ours(users: UserDriver, ticket: str) -> bool:
     """A person deletes our comment, and True tells that there was one; work notes stay for ever."""
-    if not isinstance(hands, JiraHands):
+    if not isinstance(users, JiraUserDriver):
         return False
-    issue = hands.tracker.state.issues[int(ticket)]
+    issue = users.tracker.state.issues[int(ticket)]
     found = [each for each in issue.comments if is_ours(each)]
     for each in found:
-        hands.person(2).delete_comment(issue.key, str(each.id))
+        users.person(2).delete_comment(issue.key, str(each.id))
     return bool(found)
 
 
-def relabel(hands: Hands, ticket: str, label: str) -> None:
+def relabel(users: UserDriver, ticket: str, label: str) -> None:
     """A person puts one of our labels there, or takes it away."""
-    if isinstance(hands, JiraHands):
-        issue = hands.tracker.state.issues[int(ticket)]
+    if isinstance(users, JiraUserDriver):
+        issue = users.tracker.state.issues[int(ticket)]
         labels = set(issue.fields.get("labels") or ()) ^ {label}
-        hands.person(2).edit(issue.key, {"labels": sorted(labels)})
+        users.person(2).edit(issue.key, {"labels": sorted(labels)})

@@ -17,7 +17,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition,
 from capa_sync.model.ticket import Presence, Role
 from capa_sync.sandbox.messages import Request
 from tests.sync.equal import assert_rebuilt, assert_roles, assert_same
-from tests.sync.hands import Hands, JiraHands, hands_on
+from tests.sync.users import JiraUserDriver, UserDriver, users_on
 from tests.sync.world import World, open_world
 
 SCOPE = {
@@ -28,7 +28,6 @@ SCOPE = {
 ACTION_ONLY = {"types: [is resolved by] ": "types: [is resolved by]\n    also_record: false "}
 """The shipped entry for links, with the key that makes a linked ticket an action alone."""
 PICK = st.integers(0, 59)
-BUT_DELETING = (0, 1, 2, 3, 4, 5, 6, 7, 8, 10)
 """All deeds but the one after which a ticket is gone."""
 ANCHORS = 3
 FAULTS: dict[str, dict[str, Any]] = {
@@ -60,11 +59,11 @@ class Story(RuleBasedStateMachine):
         self.world: World = self._stack.enter_context(
             open_world(folder, self.name, query=SCOPE, more=more, mode=self.mode, rules=self.judged_by)
         )
-        self.hands: Hands = hands_on(self.world.only)
+        self.users: UserDriver = users_on(self.world.only)
         self.words = 0
         self.shown = self.has_silent = False
         if self.name != "servicenow":
-            self.world.only.knobs(short_pages=3, inline_changelog_cap=2, inline_comment_cap=1)
+            self.world.only.settings(short_pages=3, inline_changelog_cap=2, inline_comment_cap=1)
         self.meddling: list[tuple[int, Any]] = []
         self.world.only.server.before.append(self._meddle)
 
@@ -75,37 +74,37 @@ class Story(RuleBasedStateMachine):
         return f"word {self.words}"
 
     def _one(self, pick: int, among: list[str] | None = None) -> str:
-        found = self.hands.ids() if among is None else among
+        found = self.users.ids() if among is None else among
         return found[pick % len(found)]
 
     @initialize()
     def begin(self) -> None:
         """There are some tickets from the start, which stay."""
         for _ in range(ANCHORS):
-            self.hands.create(self._word())
-        self.anchors = set(self.hands.ids())
-        self.hands.create_part(self._one(0), self._word())
+            self.users.create(self._word())
+        self.anchors = set(self.users.ids())
+        self.users.create_part(self._one(0), self._word())
 
     def _act(self, what: int, pick: int, other: int) -> None:
         """One deed."""
-        hands, word = self.hands, self._word()
+        users, word = self.users, self._word()
         ticket = self._one(pick)
         deeds = (
-            lambda: hands.create(word),
-            lambda: hands.edit(ticket, word, other),
-            lambda: hands.save_many(ticket, word, other),
-            lambda: hands.step(ticket, other),
-            lambda: hands.say(ticket, word),
-            lambda: hands.unsay(ticket, word),
-            lambda: hands.create_part(self._one(pick, hands.records()), word),
-            lambda: hands.leave(ticket, other),
+            lambda: users.create(word),
+            lambda: users.edit(ticket, word, other),
+            lambda: users.save_many(ticket, word, other),
+            lambda: users.step(ticket, other),
+            lambda: users.say(ticket, word),
+            lambda: users.unsay(ticket, word),
+            lambda: users.create_part(self._one(pick, users.records()), word),
+            lambda: users.leave(ticket, other),
             lambda: (
-                hands.adopt(self._one(other, hands.parts()), self._one(pick, hands.records()))
-                if hands.parts()
+                users.adopt(self._one(other, users.parts()), self._one(pick, users.records()))
+                if users.parts()
                 else None
             ),
-            lambda: hands.delete(ticket) if ticket not in self.anchors else None,
-            lambda: hands.link_some(ticket, self._one(other), pick + other),
+            lambda: users.delete(ticket) if ticket not in self.anchors else None,
+            lambda: users.link_some(ticket, self._one(other), pick + other),
         )
         deeds[what % len(deeds)]()
 
@@ -125,34 +124,34 @@ class Story(RuleBasedStateMachine):
     @rule(other=PICK)
     def bulk(self, other: int) -> None:
         """Every ticket is edited within one second, and every other one twice."""
-        for number, ticket in enumerate(self.hands.ids()):
-            self.hands.edit(ticket, self._word(), other)
+        for number, ticket in enumerate(self.users.ids()):
+            self.users.edit(ticket, self._word(), other)
             if number % 2:
-                self.hands.save_many(ticket, self._word(), other)
+                self.users.save_many(ticket, self._word(), other)
 
     @rule(pick=PICK)
     def hide(self, pick: int) -> None:
         """A ticket is hidden from us."""
         ticket = self._one(pick)
         if ticket not in self.anchors:
-            self.hands.hide(ticket)
+            self.users.hide(ticket)
 
     @rule()
     def show(self) -> None:
         """Everything is shown to us again."""
-        self.hands.show_all()
+        self.users.show_all()
         self.shown = True
 
     @rule(pick=PICK, number=PICK)
     def alter_silently(self, pick: int, number: int) -> None:
         """A value changes without a trace."""
-        self.hands.alter_silently(self._one(pick), self._word(), number)
+        self.users.alter_silently(self._one(pick), self._word(), number)
         self.has_silent = True
 
     @rule(seconds=st.sampled_from([0.0, 90.0]), whole=st.booleans())
     def lag(self, seconds: float, whole: bool) -> None:
         """The index begins or ceases to lag."""
-        self.hands.lag(seconds, whole=whole)
+        self.users.lag(seconds, whole=whole)
 
     @rule(seconds=st.sampled_from([1, 1, 40, 400, 90_000]))
     def wait(self, seconds: int) -> None:
@@ -189,7 +188,7 @@ class Story(RuleBasedStateMachine):
     def killed_cycle(self, after: int) -> None:
         """The process dies at a commit, before or after it, and another one begins."""
         self._kill_at = after
-        self.world.house.checkpoint = self._checkpoint
+        self.world.runtime.checkpoint = self._checkpoint
         with suppress(_KilledError):
             self.world.try_cycle()
         self.world.restart()
@@ -207,16 +206,16 @@ class Story(RuleBasedStateMachine):
     @rule(links_exclude=st.booleans())
     def edit_mapping(self, links_exclude: bool) -> None:
         """A person changes what a linked ticket is, and restarts the daemon."""
-        if isinstance(self.hands, JiraHands):
-            self.hands.links_exclude = links_exclude
+        if isinstance(self.users, JiraUserDriver):
+            self.users.links_exclude = links_exclude
             self.world.resettle(self.name, mapping=ACTION_ONLY if links_exclude else {})
 
     @rule(is_narrow=st.booleans())
     def edit_query(self, is_narrow: bool) -> None:
         """A person narrows the query or widens it again; what that brings and takes, the next census tells."""
-        if isinstance(self.hands, JiraHands):
-            self.hands.outside = frozenset({"CHANGE", "SUPP"} if is_narrow else {"CHANGE"})
-            query = f"project = {self.hands.main}" if is_narrow else SCOPE[self.name]
+        if isinstance(self.users, JiraUserDriver):
+            self.users.outside = frozenset({"CHANGE", "SUPP"} if is_narrow else {"CHANGE"})
+            query = f"project = {self.users.main}" if is_narrow else SCOPE[self.name]
             self.world.resettle(self.name, query=query)
             self.shown = True
 
@@ -230,7 +229,7 @@ class Story(RuleBasedStateMachine):
     def _quiet(self) -> None:
         """Nothing happens any more; the index catches up; two polls pass."""
         self.meddling.clear()
-        self.hands.lag(0.0)
+        self.users.lag(0.0)
         self.world.later(hours=2)  # longer than any tracker asked us to stay away
         self.world.cycle()
         self.world.cycle()
@@ -240,9 +239,9 @@ class Story(RuleBasedStateMachine):
     def settle(self) -> None:
         """When all is quiet, polls alone bring every ticket that can be seen."""
         self._quiet()
-        for ticket, truth in self.hands.truth().items():
+        for ticket, truth in self.users.truth().items():
             if truth.in_scope:
-                assert_same(self.world, self.hands, ticket, truth)
+                assert_same(self.world, self.users, ticket, truth)
 
     @rule()
     def settle_for_a_week(self) -> None:
@@ -255,13 +254,13 @@ class Story(RuleBasedStateMachine):
         self._all_equal()
 
     def _all_equal(self) -> None:
-        truths, world = self.hands.truth(), self.world
-        assert_roles(world, self.hands)
+        truths, world = self.users.truth(), self.world
+        assert_roles(world, self.users)
         for ticket, truth in truths.items():
             if truth.in_scope:
-                assert_same(self.world, self.hands, ticket, truth)
+                assert_same(self.world, self.users, ticket, truth)
                 assert world.presence(ticket) is Presence.PRESENT, truth.key
-        tickets = world.house.register.tickets
+        tickets = world.runtime.register.tickets
         roles = tickets.roles(self.name)
         for ticket, presence in world.presences().items():
             truth = truths.get(ticket)
@@ -275,11 +274,11 @@ class Story(RuleBasedStateMachine):
             if truth is None and presence is Presence.DELETED:
                 assert self.world.only.tracker.rows("sys_audit_delete", f"documentkey={ticket}")
             observed = {name for name, _, _ in world.observed(ticket)}
-            assert observed <= self.hands.silent.get(ticket, set()), (ticket, observed)
+            assert observed <= self.users.silent.get(ticket, set()), (ticket, observed)
         set_aside = tickets.quarantined(self.name).values()
         assert [why for why in set_aside if "is not listed under `stage" not in why] == []
         seen = [ticket for ticket, truth in truths.items() if truth.in_scope]
-        fresh = world.house.setups[self.name].source.read_tickets(seen)
+        fresh = world.runtime.setups[self.name].source.read_tickets(seen)
         assert {one.ticket.id: one.ticket.values for one in fresh} == {id_: world.ticket(id_).values for id_ in seen}
         assert_rebuilt(world)
 

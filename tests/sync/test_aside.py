@@ -15,7 +15,7 @@ from tests.sync.world import SOURCES, World, open_world
 def derived(world: World) -> dict[str, list[object]]:
     """Every row, without the numbers that nothing refers to."""
     found: dict[str, list[object]] = {}
-    for name, rows in world.house.register.rows_by_table().items():
+    for name, rows in world.runtime.register.rows_by_table().items():
         bare = [row[1:] if name in ("child", "change") else row for row in rows]
         found[name] = sorted(bare, key=repr)
     return found
@@ -26,18 +26,18 @@ def derived(world: World) -> dict[str, list[object]]:
 def test_a_rebuild_keeps_it_set_aside(source: str, who: str, tmp_path: Path) -> None:
     """Tables are equal after it; the ticket is still present, and its open finding still open."""
     with open_world(tmp_path, source) as world:
-        hands, spoiler = peopled(world), Spoiler(world)
-        victim = (hands.records() if who == "a record" else hands.parts())[0]
+        users, spoiler = peopled(world), Spoiler(world)
+        victim = (users.records() if who == "a record" else users.parts())[0]
         world.cycle()
         spoiler.victim, spoiler.change = victim, hostile("9 MB")
-        hands.edit(victim, "touched", 1)
+        users.edit(victim, "touched", 1)
         world.cycle()
         world.cycle(hours=2)
         [row] = world.view("v_tickets", ticket_id=victim)
         assert "more than the" in str(row["quarantine_reason"])
         assert world.presence(victim) is Presence.PRESENT
         before = derived(world)
-        rebuild_derived(world.house)
+        rebuild_derived(world.runtime)
         assert derived(world) == before
 
 
@@ -45,14 +45,14 @@ def test_a_rebuild_keeps_it_set_aside(source: str, who: str, tmp_path: Path) -> 
 def test_one_that_is_deleted_is_no_longer_held_to_be_unreadable(source: str, tmp_path: Path) -> None:
     """Its presence tells what became of it."""
     with open_world(tmp_path, source) as world:
-        hands, spoiler = peopled(world), Spoiler(world)
-        victim = hands.records()[1]
+        users, spoiler = peopled(world), Spoiler(world)
+        victim = users.records()[1]
         spoiler.victim, spoiler.change = victim, hostile("9 MB")
-        hands.edit(victim, "touched", 1)
+        users.edit(victim, "touched", 1)
         world.cycle()
-        assert set(world.house.register.tickets.unread(source)) == {victim}
-        hands.delete(victim)
+        assert set(world.runtime.register.tickets.unread(source)) == {victim}
+        users.delete(victim)
         world.cycle(days=2)
         world.cycle()
-        assert world.house.register.tickets.unread(source) == {}
+        assert world.runtime.register.tickets.unread(source) == {}
         assert world.presence(victim) in (Presence.DELETED, Presence.DELETED_OR_HIDDEN)

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.sync.equal import assert_equal
-from tests.sync.hands import Hands, hands_on
+from tests.sync.users import UserDriver, users_on
 from tests.sync.world import SOURCES, World, open_world
 
 ZONES = ("Pacific/Kiritimati", "America/St_Johns", "UTC", "Asia/Kathmandu")
@@ -25,18 +25,18 @@ def set_zone(world: World, zone: str) -> None:
     """Set the zone in the profile of the account that we read with."""
     site = world.only
     if site.name == "servicenow":
-        site.knobs(user_time_zone=zone)
+        site.settings(user_time_zone=zone)
     else:
         site.tracker.admin.set_user("capa-sync", {"timeZone": zone})
 
 
-def live(hands: Hands, word: str) -> None:
+def live(users: UserDriver, word: str) -> None:
     """A morning's work: a ticket is born, all are edited within one instant, somebody comments."""
-    hands.create(f"born {word}")
-    for number, ticket in enumerate(hands.records()):
-        hands.edit(ticket, f"{word} {number}", number)
-        hands.save_many(ticket, f"again {word} {number}", number)
-    hands.say(hands.records()[0], f"said {word}")
+    users.create(f"born {word}")
+    for number, ticket in enumerate(users.records()):
+        users.edit(ticket, f"{word} {number}", number)
+        users.save_many(ticket, f"again {word} {number}", number)
+    users.say(users.records()[0], f"said {word}")
 
 
 @pytest.mark.parametrize("zone", ZONES)
@@ -44,23 +44,23 @@ def live(hands: Hands, word: str) -> None:
 def test_our_profile_s_zone_changes_nothing(source: str, zone: str, tmp_path: Path) -> None:
     """Filled in one zone, read on in another, through both DST changes of two places: the mirror is the tracker."""
     with open_world(tmp_path, source) as world:
-        hands = hands_on(world.only)
+        users = users_on(world.only)
         if source == "jira-dc":
-            world.only.knobs(epoch_literals=False)  # dates are sent as quoted minutes, read in the profile's zone
-        live(hands, "first")
+            world.only.settings(epoch_literals=False)  # dates are sent as quoted minutes, read in the profile's zone
+        live(users, "first")
         set_zone(world, zone)
         world.cycle()
-        assert_equal(world, hands)
+        assert_equal(world, users)
         for number, switch in enumerate(SWITCHES):
             for step in range(3):
                 world.clock.set(switch + timedelta(minutes=35 * step))
-                live(hands, f"{number} {step}")
+                live(users, f"{number} {step}")
                 world.cycle()
-        assert_equal(world, hands)
+        assert_equal(world, users)
         before = world.contents()
         set_zone(world, "Europe/London")
         world.cycle(full=True)
-        assert_equal(world, hands)
+        assert_equal(world, users)
         assert {id_: (p, t.changes, t.values) for id_, (p, t) in world.contents().items()} == {
             id_: (p, t.changes, t.values) for id_, (p, t) in before.items()
         }
@@ -83,15 +83,15 @@ def test_a_wrong_clock_or_a_lagging_index_changes_nothing(source: str, trap: dic
     if source == "servicenow" and "index_lag_s" in trap:
         trap = {"commit_late_s": 90.0}
     with open_world(tmp_path, source) as world:
-        hands = hands_on(world.only)
-        live(hands, "before the trap")
+        users = users_on(world.only)
+        live(users, "before the trap")
         world.later(minutes=30)
-        world.only.knobs(**trap)
+        world.only.settings(**trap)
         world.cycle()
         for number in range(8):
-            live(hands, str(number))
+            live(users, str(number))
             world.cycle(seconds=(10, 30, 75, 200)[number % 4])
         world.cycle(seconds=100)
         world.cycle()
-        assert_equal(world, hands)
-        assert len(world.presences()) == len(hands.ids())
+        assert_equal(world, users)
+        assert len(world.presences()) == len(users.ids())

@@ -11,8 +11,8 @@ import pytest
 
 from capa_sync.model.ticket import Presence
 from tests.sync.equal import assert_equal
-from tests.sync.hands import Hands, hands_on
 from tests.sync.pages import HOWS, Liar
+from tests.sync.users import UserDriver, users_on
 from tests.sync.world import PROJECT, SOURCES, Site, World, beside, open_world
 
 PLACES = 10_000 if os.environ.get("CAPA_SYNC_EVERY_PAGE") else 5
@@ -30,40 +30,40 @@ DOUBT = {Presence.PRESENT, Presence.UNOBSERVED}
 def small_pages(site: Site) -> None:
     """Let every list take several pages."""
     if site.name == "servicenow":
-        site.knobs(page_cap=3)
+        site.settings(page_cap=3)
     else:
-        site.knobs(short_pages=3, inline_changelog_cap=2, inline_comment_cap=1)
+        site.settings(short_pages=3, inline_changelog_cap=2, inline_comment_cap=1)
 
 
-def settle(world: World, hands: Hands) -> None:
+def settle(world: World, users: UserDriver) -> None:
     """Write tickets with parts, histories and comments, farther apart than the overlap."""
     for number in range(RECORDS):
-        hands.create(f"ticket {number}")
+        users.create(f"ticket {number}")
         world.later(minutes=11)
-    for number, record in enumerate(hands.records()):
+    for number, record in enumerate(users.records()):
         if number % 4 == 0:
-            hands.create_part(record, f"part {number}")
+            users.create_part(record, f"part {number}")
         for word in range(3):
-            hands.edit(record, f"text {number} {word}", word)
-            hands.say(record, f"comment {number} {word}")
+            users.edit(record, f"text {number} {word}", word)
+            users.say(record, f"comment {number} {word}")
         world.later(minutes=11)
 
 
-def work(world: World, hands: Hands, turn: int) -> None:
+def work(world: World, users: UserDriver, turn: int) -> None:
     """Let people edit half of the tickets, and write one, each a good while after the other."""
-    for number, ticket in enumerate(hands.ids()):
+    for number, ticket in enumerate(users.ids()):
         if (number + turn) % 2:
-            hands.edit(ticket, f"turn {turn} {number}", number)
+            users.edit(ticket, f"turn {turn} {number}", number)
             world.later(minutes=11)
-    hands.say(hands.records()[turn % RECORDS], f"turn {turn}")
+    users.say(users.records()[turn % RECORDS], f"turn {turn}")
     if turn % 7 == 1:
-        hands.create(f"turn {turn}")
+        users.create(f"turn {turn}")
         world.later(minutes=11)
 
 
-def believed(world: World, hands: Hands) -> None:
+def believed(world: World, users: UserDriver) -> None:
     """Nothing that is there is taken for gone; what is in doubt is told."""
-    truths = hands.truth()
+    truths = users.truth()
     presences = {ticket: at for ticket, at in world.presences().items() if truths[ticket].in_scope}
     assert set(presences.values()) <= DOUBT, {t: p for t, p in presences.items() if p not in DOUBT}
     if Presence.UNOBSERVED in presences.values():
@@ -100,7 +100,7 @@ def lies(world: World, how: str, cycle: Callable[[], Any], count: int) -> Iterat
 
 def pins(world: World) -> tuple[Any, ...]:
     """What is known of the site and decides verdicts."""
-    register, name = world.house.register, world.only.name
+    register, name = world.runtime.register, world.only.name
     facts = register.facts.load(name)
     assert facts is not None
     return facts.fields, facts.statuses, register.facts.pins(name)
@@ -114,45 +114,45 @@ named = pytest.mark.parametrize(("source", "how"), CASES, ids=[f"{source}-{how}"
 def test_a_page_that_lies_in_a_poll_loses_no_change(source: str, how: str, tmp_path: Path) -> None:
     """Changes, new tickets and comments come with the next polls and the next census, without a full sweep."""
     with open_world(tmp_path, source, query={source: SCOPE[source]}, more=MORE) as world:
-        hands = hands_on(world.only)
+        users = users_on(world.only)
         small_pages(world.only)
-        settle(world, hands)
+        settle(world, users)
         world.cycle()
-        work(world, hands, 0)
+        work(world, users, 0)
         count, turn = lists_of(world, world.cycle), 1
-        work(world, hands, turn)
+        work(world, users, turn)
         for liar in lies(world, how, world.try_cycle, count):
             try:
-                believed(world, hands)
+                believed(world, users)
                 world.cycle(minutes=20)
                 world.cycle(hours=1)
                 assert world.problem() == ""
-                assert_equal(world, hands)
+                assert_equal(world, users)
             except AssertionError as error:
                 raise AssertionError(f"{how}: {liar.place}") from error
             turn += 1
-            work(world, hands, turn)
+            work(world, users, turn)
 
 
 @named
 def test_a_page_that_lies_in_a_census_or_a_sign_in_takes_nothing_away(source: str, how: str, tmp_path: Path) -> None:
     """Tickets, fields, statuses and verdicts stay as they were, and the next census is whole."""
     with open_world(tmp_path, source, query={source: SCOPE[source]}, more=MORE) as world:
-        hands = hands_on(world.only)
+        users = users_on(world.only)
         small_pages(world.only)
-        settle(world, hands)
+        settle(world, users)
         world.cycle()
         world.cycle(hours=1)
         known, told = pins(world), world.view("v_findings")
         count = lists_of(world, lambda: world.cycle(hours=1))
         for liar in lies(world, how, lambda: world.try_cycle(hours=1), count):
             try:
-                believed(world, hands)
+                believed(world, users)
                 assert pins(world) == known
                 assert world.view("v_findings") == told
                 world.cycle(minutes=20)
                 assert world.problem() == ""
-                assert_equal(world, hands)
+                assert_equal(world, users)
             except AssertionError as error:
                 raise AssertionError(f"{how}: {liar.place}") from error
 
@@ -161,19 +161,19 @@ def test_a_page_that_lies_in_a_census_or_a_sign_in_takes_nothing_away(source: st
 def test_a_page_that_lies_in_a_full_read_takes_nothing_away(source: str, how: str, tmp_path: Path) -> None:
     """Nor does it in a full read, which reads everything again."""
     with open_world(tmp_path, source, query={source: SCOPE[source]}, more=MORE) as world:
-        hands = hands_on(world.only)
+        users = users_on(world.only)
         small_pages(world.only)
-        settle(world, hands)
+        settle(world, users)
         world.cycle()
         told = world.view("v_findings")
         count = lists_of(world, lambda: world.cycle(full=True))
         for liar in lies(world, how, lambda: world.try_cycle(full=True), count):
             try:
-                believed(world, hands)
+                believed(world, users)
                 assert world.view("v_findings") == told
                 world.cycle(hours=1, minutes=1)  # a full read that was refused is taken up again
                 assert world.problem() == ""
-                assert_equal(world, hands)
+                assert_equal(world, users)
             except AssertionError as error:
                 raise AssertionError(f"{how}: {liar.place}") from error
 
@@ -182,9 +182,9 @@ def test_a_page_that_lies_in_a_full_read_takes_nothing_away(source: str, how: st
 def test_a_page_that_lies_in_a_first_read_leaves_nothing_out(source: str, how: str, tmp_path: Path) -> None:
     """What a first read did not show comes with its census, or with the one an hour later."""
     with open_world(tmp_path, source, query={source: SCOPE[source]}, more=MORE) as world:
-        hands = hands_on(world.only)
+        users = users_on(world.only)
         small_pages(world.only)
-        settle(world, hands)
+        settle(world, users)
         (tmp_path / "honest").mkdir()
         with beside(world, tmp_path / "honest", query={source: SCOPE[source]}, more=MORE) as other:
             count = lists_of(world, other.cycle)
@@ -199,10 +199,10 @@ def test_a_page_that_lies_in_a_first_read_leaves_nothing_out(source: str, how: s
                 finally:
                     world.only.server.after.remove(liar)
                 try:
-                    believed(other, hands)
+                    believed(other, users)
                     other.cycle(minutes=20)
                     other.cycle(hours=1)
                     assert other.problem() == ""
-                    assert_equal(other, hands)
+                    assert_equal(other, users)
                 except AssertionError as error:
                     raise AssertionError(f"{how}: {liar.place}") from error

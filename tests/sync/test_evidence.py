@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from tests.sync.equal import assert_rebuilt
-from tests.sync.hands import JiraHands, hands_on
 from tests.sync.ours import ours_on
+from tests.sync.users import JiraUserDriver, users_on
 from tests.sync.world import SOURCES, World, open_world
 
 RULE = "correction-recorded"
@@ -16,7 +16,7 @@ RULE = "correction-recorded"
 
 def evidence(world: World, ticket: str) -> str:
     """The stored evidence of the rule on a ticket."""
-    [row] = [row for row in world.house.register.rows_by_table()["verdict"] if row[1:3] == (ticket, RULE)]
+    [row] = [row for row in world.runtime.register.rows_by_table()["verdict"] if row[1:3] == (ticket, RULE)]
     return repr(row)
 
 
@@ -24,15 +24,15 @@ def evidence(world: World, ticket: str) -> str:
 def test_a_deadline_that_passes_beside_a_stage_renews_the_evidence(source: str, tmp_path: Path) -> None:
     """A finding open because of its stage tells later that the deadline passed, too; nothing is written for it."""
     with open_world(tmp_path, source, rules=(RULE,), mode="on") as world:
-        hands = hands_on(world.only)
-        before = set(hands.records())
-        hands.create("a word")
-        [ticket] = set(hands.records()) - before
+        users = users_on(world.only)
+        before = set(users.records())
+        users.create("a word")
+        [ticket] = set(users.records()) - before
         world.cycle()
         for _ in range(9):
-            if ours_on(hands, ticket).state:
+            if ours_on(users, ticket).state:
                 break
-            hands.step(ticket, 0 if isinstance(hands, JiraHands) else 2)
+            users.step(ticket, 0 if isinstance(users, JiraUserDriver) else 2)
             world.cycle()
         told, writes = evidence(world, ticket), world.writes()
         assert "breach" in told

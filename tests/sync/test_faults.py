@@ -9,7 +9,7 @@ import pytest
 
 from capa_sync.sandbox.stories.script import Create, Fill
 from tests.sync.equal import assert_equal
-from tests.sync.hands import hands_on
+from tests.sync.users import users_on
 from tests.sync.world import SOURCES, Site, open_world
 
 LISTS = ("GET|POST", r"/search|/table/sn_grc_issue")
@@ -49,32 +49,32 @@ def other_shape(site: Site) -> None:
 
 def repeated_token(site: Site) -> None:
     """Cloud's page token comes again and again."""
-    site.knobs(short_pages=2, repeat_token_from=2)
+    site.settings(short_pages=2, repeat_token_from=2)
 
 
 def lying_page(site: Site) -> None:
     """A Data Center page holds fewer tickets than it says."""
-    site.knobs(withhold_rows=1)
+    site.settings(withhold_rows=1)
 
 
 def dropped_part(site: Site) -> None:
     """ServiceNow drops the condition on the stamp in silence, and gives all rows."""
-    site.knobs(dropped_fields=["sn_grc_issue.sys_updated_on"])
+    site.settings(dropped_fields=["sn_grc_issue.sys_updated_on"])
 
 
 def denied_range(site: Site) -> None:
     """The right to compare and sort stamps is taken away: the conditions are dropped."""
-    site.knobs(query_range_denied=["sn_grc_issue.sys_updated_on"])
+    site.settings(query_range_denied=["sn_grc_issue.sys_updated_on"])
 
 
 def first_page_again(site: Site) -> None:
     """Every page is the first."""
-    site.knobs(repeat_first_page=True, page_cap=3)
+    site.settings(repeat_first_page=True, page_cap=3)
 
 
 def asleep(site: Site) -> None:
     """A hibernating instance: HTML with 200 for everything."""
-    site.knobs(hibernating=True)
+    site.settings(hibernating=True)
 
 
 CASES: list[tuple[str, Trap]] = [
@@ -103,13 +103,13 @@ def test_an_answer_that_is_none_is_refused_and_the_next_good_cycle_heals(
     """Neither mirror nor cursor nor `as_of` moves, `status` names the fault, and the other tracker is read on."""
     other = "servicenow" if source != "servicenow" else "jira"
     with open_world(tmp_path, source, other) as world:
-        site, hands = world.sites[source], hands_on(world.sites[source])
+        site, users = world.sites[source], users_on(world.sites[source])
         for each in world.sites.values():
             for number in range(7):
                 each.play(f"story {number}", Create({"title": f"Ticket {number}", "grade": "minor"}))
         world.cycle(minutes=30)
         before, as_of = world.contents(source), world.health(source)["as_of"]
-        cursor = world.house.register.tickets.cursor(source)
+        cursor = world.runtime.register.tickets.cursor(source)
         for each in world.sites.values():
             for number in range(5):
                 each.play(f"story {number}", Fill({"root_cause": f"Cause {number}"}))
@@ -119,15 +119,15 @@ def test_an_answer_that_is_none_is_refused_and_the_next_good_cycle_heals(
             assert results[source].problem
             assert results[other].problem == ""
             assert world.contents(source) == before
-            assert world.house.register.tickets.cursor(source) == cursor
+            assert world.runtime.register.tickets.cursor(source) == cursor
             assert world.problem(source)
             assert world.health(source)["as_of"] == as_of
-        assert_equal(world, hands_on(world.sites[other]))
+        assert_equal(world, users_on(world.sites[other]))
         site.server.faults.clear()
-        site.knobs(**HEALED[source])
+        site.settings(**HEALED[source])
         world.cycle()
         assert world.problem(source) == ""
-        assert_equal(world, hands)
+        assert_equal(world, users)
 
 
 @pytest.mark.parametrize("source", SOURCES)
@@ -139,7 +139,7 @@ def test_a_first_read_that_meets_a_fault_judges_nothing(source: str, tmp_path: P
             world.only.play(f"story {number}", Create({"title": f"Ticket {number}", "grade": "minor"}))
             world.later(minutes=10)
         if source != "servicenow":
-            world.only.knobs(short_pages=3)
+            world.only.settings(short_pages=3)
         world.only.server.faults.add("html", LISTS, times=None, after=6)
         world.try_cycle()
         assert world.problem()
@@ -149,4 +149,4 @@ def test_a_first_read_that_meets_a_fault_judges_nothing(source: str, tmp_path: P
         world.only.server.faults.clear()
         world.cycle()
         assert len(world.view("v_register")) == 7
-        assert_equal(world, hands_on(world.only))
+        assert_equal(world, users_on(world.only))

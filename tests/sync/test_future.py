@@ -10,7 +10,7 @@ import pytest
 from capa_sync.daemon.health import health_of
 from capa_sync.sandbox.clock import SandboxClock
 from tests.sync.equal import assert_equal
-from tests.sync.hands import hands_on
+from tests.sync.users import users_on
 from tests.sync.world import JIRAS, SOURCES, START, open_world
 
 HOUR = timedelta(hours=1)
@@ -21,95 +21,95 @@ HOUR = timedelta(hours=1)
 def test_a_stamp_in_the_future_hides_no_later_change(source: str, apart: int, tmp_path: Path) -> None:
     """An edit is stamped an hour ahead, then others are stamped rightly: each is mirrored by the next polls."""
     with open_world(tmp_path, source) as world:
-        hands = hands_on(world.only)
+        users = users_on(world.only)
         for number in range(4):
-            hands.create(f"ticket {number}")
+            users.create(f"ticket {number}")
         world.cycle()
         world.cycle(minutes=20)
         now = world.clock.now()
         world.clock.set(now + HOUR)
-        hands.edit(hands.records()[0], "ahead", 1)
+        users.edit(users.records()[0], "ahead", 1)
         world.clock.set(now)
         world.cycle(seconds=apart)
-        assert_equal(world, hands)
+        assert_equal(world, users)
         for number in range(5):
-            hands.edit(hands.records()[number % 4], f"right {number}", number)
+            users.edit(users.records()[number % 4], f"right {number}", number)
             world.cycle(seconds=apart)
-            assert_equal(world, hands)
+            assert_equal(world, users)
 
 
 @pytest.mark.parametrize("source", JIRAS)
 def test_a_stamp_in_the_future_takes_nothing_from_the_overlap(source: str, tmp_path: Path) -> None:
     """A ticket stands an hour ahead while the index lags: what it tells late is mirrored all the same."""
     with open_world(tmp_path, source) as world:
-        hands = hands_on(world.only)
+        users = users_on(world.only)
         for number in range(4):
-            hands.create(f"ticket {number}")
+            users.create(f"ticket {number}")
         world.cycle()
         world.cycle(minutes=20)
         now = world.clock.now()
         world.clock.set(now + HOUR)
-        hands.edit(hands.records()[0], "ahead", 1)
+        users.edit(users.records()[0], "ahead", 1)
         world.clock.set(now)
-        world.only.knobs(index_lag_s=90.0)
+        world.only.settings(index_lag_s=90.0)
         world.cycle(minutes=10)
         for number in range(5):
-            hands.edit(hands.records()[1 + number % 3], f"right {number}", number)
+            users.edit(users.records()[1 + number % 3], f"right {number}", number)
             world.cycle(seconds=20)
         for _poll in range(6):
             world.cycle(seconds=60)
-        assert_equal(world, hands)
+        assert_equal(world, users)
 
 
 @pytest.mark.parametrize("source", SOURCES)
 def test_a_tracker_s_clock_that_was_ahead_for_an_hour_hides_nothing(source: str, tmp_path: Path) -> None:
     """The tracker's clock is ahead while we poll, then set right: what it stamps after that is mirrored."""
     with open_world(tmp_path, source) as world:
-        hands = hands_on(world.only)
+        users = users_on(world.only)
         for number in range(3):
-            hands.create(f"ticket {number}")
+            users.create(f"ticket {number}")
         world.cycle()
-        world.only.knobs(clock_skew_s=3600.0)
+        world.only.settings(clock_skew_s=3600.0)
         world.restart()
-        hands.edit(hands.records()[0], "ahead", 1)
+        users.edit(users.records()[0], "ahead", 1)
         world.cycle(minutes=10)
         world.cycle(minutes=10)
-        world.only.knobs(clock_skew_s=0.0)
+        world.only.settings(clock_skew_s=0.0)
         for number in range(5):
-            hands.edit(hands.records()[number % 3], f"right {number}", number)
+            users.edit(users.records()[number % 3], f"right {number}", number)
             world.cycle(seconds=40)
-        assert_equal(world, hands)
+        assert_equal(world, users)
 
 
 @pytest.mark.parametrize("source", SOURCES)
 def test_a_tracker_s_clock_set_right_while_we_were_away_hides_nothing(source: str, tmp_path: Path) -> None:
     """The tracker's clock was ahead at our last poll; the next comes when real time has passed that instant."""
     with open_world(tmp_path, source) as world:
-        hands = hands_on(world.only)
+        users = users_on(world.only)
         for number in range(3):
-            hands.create(f"ticket {number}")
+            users.create(f"ticket {number}")
         world.cycle()
-        world.only.knobs(clock_skew_s=3600.0)
+        world.only.settings(clock_skew_s=3600.0)
         world.restart()
-        hands.edit(hands.records()[0], "ahead", 1)
+        users.edit(users.records()[0], "ahead", 1)
         world.cycle(minutes=10)
         world.cycle(minutes=10)
-        world.only.knobs(clock_skew_s=0.0)
+        world.only.settings(clock_skew_s=0.0)
         world.later(minutes=5)
-        hands.edit(hands.records()[1], "meanwhile", 1)
+        users.edit(users.records()[1], "meanwhile", 1)
         world.later(minutes=90)
         world.restart()
         world.cycle()
-        assert_equal(world, hands)
+        assert_equal(world, users)
 
 
 @pytest.mark.parametrize("source", SOURCES)
 def test_with_tickets_stamped_ahead_an_unchanged_world_costs_nothing_more(source: str, tmp_path: Path) -> None:
     """Known tickets of the future cost no request and change no row, poll after poll."""
     with open_world(tmp_path, source) as world:
-        hands = hands_on(world.only)
+        users = users_on(world.only)
         for number in range(8):
-            hands.create(f"ticket {number}")
+            users.create(f"ticket {number}")
         world.cycle()
         world.cycle(minutes=20)
         now = world.clock.now()
@@ -118,37 +118,37 @@ def test_with_tickets_stamped_ahead_an_unchanged_world_costs_nothing_more(source
         world.cycle(minutes=1)
         quiet = len(list(requests))
         world.clock.set(now + HOUR)
-        for ticket in hands.records()[:6]:
-            hands.edit(ticket, "ahead", 1)
+        for ticket in users.records()[:6]:
+            users.edit(ticket, "ahead", 1)
         world.clock.set(now + timedelta(minutes=2))
         world.cycle()
         world.cycle()
-        before = world.house.register.rows_by_table()
+        before = world.runtime.register.rows_by_table()
         requests.reset()
         world.cycle(minutes=1)
         assert len(list(requests)) == quiet
-        assert world.house.register.rows_by_table() == before
+        assert world.runtime.register.rows_by_table() == before
 
 
 @pytest.mark.parametrize("source", JIRAS)
 def test_a_crowd_in_the_future_is_told_and_hides_no_other_change(source: str, tmp_path: Path) -> None:
     """More tickets than a page are stamped ahead: right edits are mirrored by polls, two requests each."""
     with open_world(tmp_path, source) as world:
-        hands = hands_on(world.only)
-        page = world.house.setups[source].source._options.page_size
+        users = users_on(world.only)
+        page = world.runtime.setups[source].source._options.page_size
         for number in range(page + 12):
-            hands.create(f"ticket {number}")
+            users.create(f"ticket {number}")
         world.cycle()
         world.cycle(minutes=20)
         now = world.clock.now()
         world.clock.set(now + HOUR)
-        for ticket in hands.records()[: page + 5]:
-            hands.edit(ticket, "ahead", 1)
+        for ticket in users.records()[: page + 5]:
+            users.edit(ticket, "ahead", 1)
         world.clock.set(now)
         world.cycle(full=True)
-        hands.edit(hands.records()[-1], "right", 1)
+        users.edit(users.records()[-1], "right", 1)
         world.cycle()
-        assert_equal(world, hands)
+        assert_equal(world, users)
         assert world.health()["stamped_ahead"] == page
         world.cycle(minutes=11)
         requests = world.only.server.requests
@@ -162,24 +162,24 @@ def test_what_our_own_clock_stamped_in_the_future_is_done_again(source: str, tmp
     """Our clock is ahead by forty days for one cycle: census and sweep are due at once after it, `as_of` is true."""
     ours = SandboxClock(START, ticking=False)
     with open_world(tmp_path, source, our_clock=ours) as world:
-        hands = hands_on(world.only)
-        hands.create("first")
+        users = users_on(world.only)
+        users.create("first")
         world.cycle()
         ours.set(START + timedelta(days=40))
-        hands.create("second")
+        users.create("second")
         world.cycle(full=True)
-        as_of = world.house.register.runs.as_of(source)
+        as_of = world.runtime.register.runs.as_of(source)
         assert as_of is not None
         assert as_of <= world.clock.now()
         ours.set(world.clock.now())
         world.restart()
         world.only.server.requests.reset()
-        hands.create("third")
+        users.create("third")
         world.later(seconds=30)
         ours.set(world.clock.now())
         world.cycle(seconds=0)
-        assert_equal(world, hands)
-        runs = world.house.register.runs
+        assert_equal(world, users)
+        runs = world.runtime.register.runs
         for kind in ("census", "full"):
             last = runs.last(source, kind)
             assert last is not None
@@ -187,7 +187,7 @@ def test_what_our_own_clock_stamped_in_the_future_is_done_again(source: str, tmp
         as_of = runs.as_of(source)
         assert as_of is not None
         assert abs(ours.now() - as_of) < timedelta(minutes=1)
-        assert {each["ticket_key"] for each in world.view("v_register")} == {t.key for t in hands.truth().values()}
+        assert {each["ticket_key"] for each in world.view("v_register")} == {t.key for t in users.truth().values()}
 
 
 @pytest.mark.parametrize("minutes", [-130, -11, -9, 9, 11, 130])
@@ -197,13 +197,13 @@ def test_nothing_is_judged_or_written_by_a_clock_that_is_wrong(source: str, minu
     is_right = abs(minutes) < 10
     ours = SandboxClock(START + timedelta(minutes=minutes), ticking=False)
     with open_world(tmp_path, source, our_clock=ours, mode="on") as world:
-        hands = hands_on(world.only)
-        hands.create("one")
+        users = users_on(world.only)
+        users.create("one")
         result = world.cycle(seconds=0)[source]
-        assert_equal(world, hands)
+        assert_equal(world, users)
         assert bool(world.view("v_register")) == is_right
         assert bool(result.stopped) == (not is_right)
-        stops = health_of(world.house.register, {source: timedelta(minutes=1)}, ours.now())["safety_stops"]
+        stops = health_of(world.runtime.register, {source: timedelta(minutes=1)}, ours.now())["safety_stops"]
         assert [stop["source"] for stop in stops] == ([] if is_right else [source])
         where = "ahead of" if minutes > 0 else "behind"
         length = "2 h 10 min" if abs(minutes) > 60 else "11 min"
@@ -211,7 +211,7 @@ def test_nothing_is_judged_or_written_by_a_clock_that_is_wrong(source: str, minu
         ours.set(world.clock.now())
         assert world.cycle(seconds=0)[source].stopped == ""
         assert world.view("v_register")
-        health = health_of(world.house.register, {source: timedelta(minutes=1)}, ours.now())
+        health = health_of(world.runtime.register, {source: timedelta(minutes=1)}, ours.now())
         assert health["safety_stops"] == []
 
 
@@ -219,6 +219,6 @@ def test_the_distance_that_is_borne_is_a_setting(tmp_path: Path) -> None:
     """A tracker whose clock is known to be wrong by an hour is judged all the same when the settings say so."""
     ours = SandboxClock(START + timedelta(minutes=50), ticking=False)
     with open_world(tmp_path, "jira", our_clock=ours, more='max_clock_skew = "1h"') as world:
-        hands_on(world.only).create("one")
+        users_on(world.only).create("one")
         assert world.cycle(seconds=0)["jira"].stopped == ""
         assert world.view("v_register")

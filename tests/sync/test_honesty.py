@@ -48,7 +48,7 @@ def test_every_row_says_as_of_when_and_it_stands_still_while_nothing_can_be_read
 def test_without_audit_rights_our_own_observation_counts_from_its_first_day(tmp_path: Path) -> None:
     """Each ticket says since when; later changes are marked observed; what lies before, rules cannot tell."""
     with open_world(tmp_path, "servicenow") as world:
-        world.only.knobs(audit_readable=False)
+        world.only.settings(audit_readable=False)
         for story in ("before", "since"):
             world.only.play(story, Create({"title": story, "grade": "minor", "owner": "anna.lee"}))
             world.only.play(story, AddAction("Do something", None))
@@ -77,11 +77,11 @@ def test_a_history_that_cannot_be_read_whole_makes_temporal_rules_cannot_tell(tm
             world.later(minutes=1)
             world.only.play(story, AddAction("Name one", None))
         [first, *_] = world.only.tracker.rows("sys_audit", f"documentkey={world.only.id_of('cut')}")
-        world.only.knobs(hidden_rows=[first["sys_id"]])
+        world.only.settings(hidden_rows=[first["sys_id"]])
         world.cycle()
         assert (outcome(world, "whole"), outcome(world, "cut")) == ("ok", "cannot_tell")
         assert world.health()["gaps"] == 1
-        world.only.knobs(hidden_rows=[])
+        world.only.settings(hidden_rows=[])
         world.cycle(full=True)
         assert (outcome(world, "whole"), outcome(world, "cut")) == ("ok", "ok")
         assert world.health()["gaps"] == 0
@@ -95,7 +95,7 @@ def test_an_explanation_says_as_of_when(source: str, tmp_path: Path) -> None:
         world.cycle()
         read = world.clock.now()
         world.later(days=2)
-        [told] = explain_ticket(world.house, world.only.player.address("one")[0], world.clock.now())
+        [told] = explain_ticket(world.runtime, world.only.player.address("one")[0], world.clock.now())
         assert f"as of {read:%Y-%m-%d %H:%M:%S}Z" in told.notes
 
 
@@ -153,10 +153,10 @@ def test_a_ticket_says_when_it_was_last_confirmed_to_be_where_it_is(source: str,
         checked = confirmed()[hidden]  # asked for once more, and from then on once a day
         world.cycle(hours=1)
         assert confirmed() == {**dict.fromkeys(tickets, at(world.clock.now())), hidden: checked}
-        [told] = explain_ticket(world.house, hidden, world.clock.now())
+        [told] = explain_ticket(world.runtime, hidden, world.clock.now())
         assert any("deleted_or_hidden, confirmed" in note for note in told.notes)
         world.only.hide("story 0", "story 1", "story 2")
         world.cycle(hours=1)
         assert confirmed()[world.only.id_of("story 1")] is None
-        [told] = explain_ticket(world.house, world.only.id_of("story 1"), world.clock.now())
+        [told] = explain_ticket(world.runtime, world.only.id_of("story 1"), world.clock.now())
         assert any("unobserved, not confirmed" in note for note in told.notes)

@@ -11,7 +11,7 @@ import pytest
 from capa_sync.daemon.daemon import Daemon
 from capa_sync.sandbox.stories.script import Create
 from tests.sync.equal import assert_equal
-from tests.sync.hands import hands_on
+from tests.sync.users import users_on
 from tests.sync.world import SOURCES, open_world
 
 STEPS = ("before-page-commit", "after-page-commit", "before-judging-commit", "after-judging-commit")
@@ -30,19 +30,19 @@ def test_an_error_of_our_own_ends_the_cycle_of_its_source_alone(step: str, tmp_p
                 thrown.append(name)
                 raise ZeroDivisionError("with text of a ticket")
 
-        world.house.checkpoint = throw
+        world.runtime.checkpoint = throw
         results = world.try_cycle()
         assert thrown
         (hurt,) = [each for each in results.values() if each.problem]
         assert hurt.is_own_error
         assert "ZeroDivisionError" in hurt.problem
         assert "with text of a ticket" not in hurt.problem
-        assert not world.house.stop.is_set()
+        assert not world.runtime.stop.is_set()
         assert world.problem(hurt.source) == hurt.problem
         world.cycle()
         world.cycle()
         for site in world.sites.values():
-            assert_equal(world, hands_on(site))
+            assert_equal(world, users_on(site))
 
 
 def test_the_daemon_outlives_an_error_of_our_own_in_each_cycle(tmp_path: Path) -> None:
@@ -59,18 +59,18 @@ def test_the_daemon_outlives_an_error_of_our_own_in_each_cycle(tmp_path: Path) -
                     raise RecursionError
                 done.set()
 
-        world.house.checkpoint = throw
-        daemon = Daemon(world.house)
+        world.runtime.checkpoint = throw
+        daemon = Daemon(world.runtime)
         worker = threading.Thread(target=daemon.run, daemon=True)
         worker.start()
         assert hits.wait(60)
         daemon._scheduler.run_soon("jira")
-        assert not world.house.stop.is_set()
+        assert not world.runtime.stop.is_set()
         failing.clear()
         daemon._job("jira")
         assert done.wait(60)
         assert worker.is_alive()
-        world.house.stop.set()
+        world.runtime.stop.set()
         worker.join(30)
         assert not worker.is_alive()
 
@@ -98,10 +98,10 @@ class _OddWriter:
 def test_an_error_after_a_write_leaves_it_unknown_and_writes_nothing_twice(source: str, tmp_path: Path) -> None:
     """Every write of the ticket stands once; it is looked up and found, not sent again."""
     with open_world(tmp_path, source, mode="on") as world:
-        hands = hands_on(world.only)
-        hands.create("one")
-        hands.create_part(hands.records()[0], "an action")
-        setup = world.house.setups[source]
+        users = users_on(world.only)
+        users.create("one")
+        users.create_part(users.records()[0], "an action")
+        setup = world.runtime.setups[source]
         writer: Any = _OddWriter(setup.writer)
         setup.writer = writer
         world.try_cycle()
@@ -120,13 +120,13 @@ def test_an_error_after_a_write_leaves_it_unknown_and_writes_nothing_twice(sourc
 def test_delivery_of_others_goes_on_beside_one_that_raises(tmp_path: Path) -> None:
     """One ticket's write fails by an error of ours each time; the other ticket gets its comment."""
     with open_world(tmp_path, "jira", mode="on") as world:
-        hands = hands_on(world.only)
+        users = users_on(world.only)
         for story in ("one", "two"):
-            hands.create(story)
-        hurt, other = hands.records()
+            users.create(story)
+        hurt, other = users.records()
         for ticket in (hurt, other):
-            hands.create_part(ticket, "an action")
-        setup = world.house.setups["jira"]
+            users.create_part(ticket, "an action")
+        setup = world.runtime.setups["jira"]
         real: Any = setup.writer
 
         class Picky(_OddWriter):

@@ -9,7 +9,7 @@ import pytest
 from capa_sync.model.ticket import Presence
 from capa_sync.sandbox.messages import Reply, Request
 from tests.sync.equal import assert_equal
-from tests.sync.hands import RECORDS, hands_on
+from tests.sync.users import RECORDS, users_on
 from tests.sync.world import SOURCES, World, open_world, shown
 
 ROWS, OF_ONE_SECOND = 10_001, 6_000
@@ -17,12 +17,12 @@ ROWS, OF_ONE_SECOND = 10_001, 6_000
 
 def edit_at_one_instant(world: World, times: int) -> str:
     """Let people edit one ticket so many times without the clock moving; return its id."""
-    hands = hands_on(world.only)
-    if not hands.ids():
-        hands.create("one")
-    [ticket] = hands.records()
+    users = users_on(world.only)
+    if not users.ids():
+        users.create("one")
+    [ticket] = users.records()
     for number in range(times):
-        hands.edit(ticket, f"text {number}", who=0 if world.only.name == "servicenow" else 1)
+        users.edit(ticket, f"text {number}", who=0 if world.only.name == "servicenow" else 1)
     return ticket
 
 
@@ -31,7 +31,7 @@ def edit_at_one_instant(world: World, times: int) -> str:
 def test_a_cloud_history_of_250_entries_comes_whole(embedded: int, at_once: bool, tmp_path: Path) -> None:
     """However few the search embeds, at the first read and at a poll, all 250 are there in their true order."""
     with open_world(tmp_path, "jira") as world:
-        world.only.knobs(inline_changelog_cap=embedded, changelog_page_cap=90)
+        world.only.settings(inline_changelog_cap=embedded, changelog_page_cap=90)
         ticket = edit_at_one_instant(world, 125)
         if not at_once:
             world.later(minutes=7)
@@ -40,18 +40,18 @@ def test_a_cloud_history_of_250_entries_comes_whole(embedded: int, at_once: bool
         edit_at_one_instant(world, 125)
         world.cycle()
         assert len(world.changes(ticket)) == 250
-        assert_equal(world, hands_on(world.only))
+        assert_equal(world, users_on(world.only))
 
 
 @pytest.mark.parametrize("order", ["oldest", "newest"])
 def test_a_data_center_history_of_250_entries_comes_whole(order: str, tmp_path: Path) -> None:
     """Data Center gives it in one answer, in either order."""
     with open_world(tmp_path, "jira-dc") as world:
-        world.only.knobs(dc_history_order=order)
+        world.only.settings(dc_history_order=order)
         ticket = edit_at_one_instant(world, 250)
         world.cycle()
         assert len(world.changes(ticket)) == 250
-        assert_equal(world, hands_on(world.only))
+        assert_equal(world, users_on(world.only))
 
 
 @pytest.mark.parametrize("source", SOURCES)
@@ -86,7 +86,7 @@ def test_ten_thousand_rows_none_lost_none_doubled(tmp_path: Path) -> None:
         ids = fill_with_rows(world)
         hidden = [id_ for id_ in sorted(ids) if "5" <= id_[0] <= "6"]  # whole pages of the fill, empty
         hidden += sorted(ids)[:5000:7]  # and pages that come short
-        world.only.knobs(hidden_rows=hidden)
+        world.only.settings(hidden_rows=hidden)
         world.later(hours=1)
         touched: list[str] = []
         person = world.only.tracker.as_user("mara.roy")
@@ -105,7 +105,7 @@ def test_ten_thousand_rows_none_lost_none_doubled(tmp_path: Path) -> None:
         assert set(mirrored) == set(ids) - set(hidden)
         assert set(mirrored.values()) == {Presence.PRESENT}
         _same_rows(world, hidden)
-        world.only.knobs(hidden_rows=[])
+        world.only.settings(hidden_rows=[])
         for id_ in ids[:OF_ONE_SECOND]:  # a bulk edit within one second, and the hidden ones are shown
             person.update(RECORDS, id_, {"short_description": "bulk"})
         world.cycle(days=1)
@@ -129,19 +129,19 @@ def _same_rows(world: World, hidden: list[str]) -> None:
 def test_a_ticket_that_goes_before_its_history_comes_is_not_taken_for_one_without(tmp_path: Path) -> None:
     """Edited in the very instant of its birth, then deleted between its page and its changelog: nothing is known."""
     with open_world(tmp_path, "jira") as world:
-        hands, before = hands_on(world.only), world.only.server.before
+        users, before = users_on(world.only), world.only.server.before
         world.later(seconds=30)
-        hands.create("one")
+        users.create("one")
         world.cycle(seconds=0)
-        [ticket] = hands.ids()
+        [ticket] = users.ids()
         seen = world.ticket(ticket)
-        hands.edit(ticket, "another", 1)
+        users.edit(ticket, "another", 1)
 
         def delete(request: Request) -> None:
-            if request.target.endswith("/changelog/bulkfetch") and hands.ids():
-                hands.delete(ticket)
+            if request.target.endswith("/changelog/bulkfetch") and users.ids():
+                users.delete(ticket)
 
         before.append(delete)
         world.cycle()
-        assert hands.ids() == []
+        assert users.ids() == []
         assert world.ticket(ticket) == seen

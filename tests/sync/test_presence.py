@@ -12,7 +12,7 @@ from capa_sync.model.finding import Outcome
 from capa_sync.model.ticket import Presence
 from capa_sync.sandbox.stories.script import AddAction, Create, Fill
 from capa_sync.sandbox.stories.servicenow_player import ServiceNowPlayer
-from tests.sync.hands import JiraHands, hands_on
+from tests.sync.users import JiraUserDriver, users_on
 from tests.sync.world import JIRAS, PROJECT, QUERY, SOURCES, World, open_world
 
 ORDER = "root-cause-before-action"
@@ -45,19 +45,19 @@ def repair(world: World, story: str) -> None:
 def test_what_vanished_is_told_apart_and_stays_in_the_register(source: str, tmp_path: Path) -> None:
     """Deleted needs proof; hidden and deleted without proof look the same; what left the query is out of scope."""
     with open_world(tmp_path, source, query=SCOPE) as world:
-        hands = hands_on(world.only)
+        users = users_on(world.only)
         for number in range(12):
-            hands.create(f"ticket {number}")
+            users.create(f"ticket {number}")
         world.cycle()
-        gone, hidden, left, silently = hands.records()[:4]
+        gone, hidden, left, silently = users.records()[:4]
         before = world.view("v_register")
-        hands.hide(hidden)
-        hands.leave(left, 2)
-        if isinstance(hands, JiraHands):
-            hands.delete(gone)
+        users.hide(hidden)
+        users.leave(left, 2)
+        if isinstance(users, JiraUserDriver):
+            users.delete(gone)
         else:
-            hands.tracker.as_user("admin").delete("sn_grc_issue", gone)
-            hands.tracker.as_user("admin").delete("sn_grc_issue", silently, workflow=False)
+            users.tracker.as_user("admin").delete("sn_grc_issue", gone)
+            users.tracker.as_user("admin").delete("sn_grc_issue", silently, workflow=False)
         world.cycle()
         assert world.presence(gone) is Presence.PRESENT  # a poll cannot know
         world.cycle(days=1)
@@ -148,7 +148,7 @@ def test_a_project_out_of_sight_is_access_lost(source: str, tmp_path: Path) -> N
 def test_a_table_that_hides_every_row_is_access_lost(tmp_path: Path) -> None:
     """ServiceNow counts rows that it does not show: an empty table with a count is no empty table."""
     with warned(tmp_path, "servicenow") as world:
-        world.only.knobs(hidden_tables=["sn_grc_issue"])
+        world.only.settings(hidden_tables=["sn_grc_issue"])
         world.try_cycle(days=1)
         assert set(world.presences().values()) == {Presence.ACCESS_LOST}
         assert "sn_grc_issue is no longer visible to us" in world.problem()
@@ -235,7 +235,7 @@ def test_a_poll_heals_a_ticket_whose_content_it_knows(source: str, tmp_path: Pat
         for story in STORIES:
             world.only.play(story, Create({"title": story, "grade": "minor"}))
         world.cycle()
-        register, ticket = world.house.register, world.only.id_of(STORIES[-1])
+        register, ticket = world.runtime.register, world.only.id_of(STORIES[-1])
         register.tickets.set_presence(source, ticket, Presence.UNOBSERVED, "a census missed it", world.clock.now())
         world.cycle(seconds=30)
         assert world.presence(ticket) is Presence.PRESENT
@@ -299,12 +299,12 @@ def test_a_mass_deletion_that_was_meant_is_said_by_changing_the_query(source: st
 def test_a_project_that_was_given_up_is_left_out_of_the_query(source: str, tmp_path: Path) -> None:
     """Its tickets stay as they are, and it raises no alarm any more; one lost later does."""
     with open_world(tmp_path, source, query=SCOPE) as world:
-        hands = hands_on(world.only)
+        users = users_on(world.only)
         for number in range(6):
-            hands.create(f"ticket {number}")
-        given_up = hands.records()[:2]
+            users.create(f"ticket {number}")
+        given_up = users.records()[:2]
         for each in given_up:
-            hands.leave(each, 1)
+            users.leave(each, 1)
         world.cycle()
         world.only.tracker.admin.hide_project("SUPP", hidden=True)
         for days in (1, 1):
@@ -328,9 +328,9 @@ def test_a_query_that_is_narrowed_raises_no_alarm(source: str, tmp_path: Path) -
     """What exists and was left out by a person is out of scope, were it nearly all of a project."""
     narrow = f"{QUERY[source]} and summary ~ 'kept'"
     with open_world(tmp_path, source) as world:
-        hands = hands_on(world.only)
+        users = users_on(world.only)
         for number in range(6):
-            hands.create("kept" if number == 0 else f"ticket {number}")
+            users.create("kept" if number == 0 else f"ticket {number}")
         world.cycle()
         ask_for(world, QUERY[source], narrow)
         world.cycle(days=1)
@@ -378,14 +378,14 @@ def test_a_deleted_action_counts_no_more(source: str, tmp_path: Path) -> None:
         assert {world.states(story)[ORDER] for story in STORIES} == {"open"}
         if isinstance(player, ServiceNowPlayer):
             player.tracker.as_user("admin").delete("sn_grc_task", player.tasks[STORIES[0]])
-            world.only.knobs(hidden_rows=[player.tasks[STORIES[1]]])
+            world.only.settings(hidden_rows=[player.tasks[STORIES[1]]])
         else:
             player.tracker.as_user("anna.lee").delete(player.actions[STORIES[0]])
         world.cycle(days=1)
         world.cycle()
         assert [world.states(story)[ORDER] for story in STORIES[:3]] == ["cleared", "open", "open"]
         ticket_id = world.only.id_of(STORIES[1])
-        outcome = world.house.register.findings.outcomes_of(source, [ticket_id])[ticket_id][ORDER]
+        outcome = world.runtime.register.findings.outcomes_of(source, [ticket_id])[ticket_id][ORDER]
         assert (outcome is Outcome.CANNOT_TELL) is (source == "servicenow")
 
 
@@ -393,11 +393,11 @@ def test_a_deleted_action_counts_no_more(source: str, tmp_path: Path) -> None:
 def test_an_archived_project_is_told_as_such(source: str, tmp_path: Path) -> None:
     """The list of projects tells archived ones, also where the query is refused for their sake."""
     with open_world(tmp_path, source, query=SCOPE) as world:
-        hands = hands_on(world.only)
+        users = users_on(world.only)
         for number in range(6):
-            hands.create(f"ticket {number}")
-        [moved, *_] = hands.records()
-        hands.leave(moved, 1)
+            users.create(f"ticket {number}")
+        [moved, *_] = users.records()
+        users.leave(moved, 1)
         world.cycle()
         world.only.tracker.admin.set_project_status("SUPP", "archived")
         world.try_cycle(days=1)
@@ -415,7 +415,7 @@ def test_a_lost_sign_in_is_no_empty_tracker(source: str, tmp_path: Path) -> None
             world.only.tracker.accounts.passwords.clear()
             world.only.tracker.accounts.sessions.clear()
         else:
-            world.only.knobs(ignores_sign_in=True, anonymous_allowed=True)
+            world.only.settings(ignores_sign_in=True, anonymous_allowed=True)
         for later in ({"seconds": 30}, {"days": 1}, {"days": 8}):
             world.try_cycle(**later)
             assert world.contents() == before
@@ -437,13 +437,13 @@ def test_an_anonymous_answer_in_mid_sweep_is_no_empty_tracker(source: str, tmp_p
 
             def lose(_request: object, at: int = at) -> None:
                 nonlocal count
-                world.only.knobs(ignores_sign_in=at <= count < at + 3, anonymous_allowed=True)
+                world.only.settings(ignores_sign_in=at <= count < at + 3, anonymous_allowed=True)
                 count += 1
 
             world.only.server.before[:] = [lose]
             world.try_cycle(days=1)
             assert set(world.presences().values()) == {Presence.PRESENT}
         world.only.server.before.clear()
-        world.only.knobs(ignores_sign_in=False)
+        world.only.settings(ignores_sign_in=False)
         world.cycle()
         assert world.problem() == ""

@@ -9,25 +9,25 @@ import pytest
 
 from capa_sync.cli.summary import summary_of
 from tests.sync.equal import assert_equal
-from tests.sync.hands import Hands, hands_on
+from tests.sync.users import UserDriver, users_on
 from tests.sync.world import World, open_world
 
 TABLES = ("sys_db_object", "sys_dictionary")
-KNOBS = ("forbidden_tables", "hidden_tables")
+SETTINGS = ("forbidden_tables", "hidden_tables")
 
 
-def broken_and_calm(world: World) -> Hands:
+def broken_and_calm(world: World) -> UserDriver:
     """One ticket with an action before its root cause, and one with nothing amiss."""
-    hands = hands_on(world.only)
-    hands.create("broken")
-    hands.create_part(hands.records()[0], "an action")
-    hands.create("calm")
-    return hands
+    users = users_on(world.only)
+    users.create("broken")
+    users.create_part(users.records()[0], "an action")
+    users.create("calm")
+    return users
 
 
 def verdicts(world: World) -> Any:
     """Every verdict: ticket, rule, outcome, severity."""
-    return sorted(row[1:5] for row in world.house.register.rows_by_table()["verdict"])
+    return sorted(row[1:5] for row in world.runtime.register.rows_by_table()["verdict"])
 
 
 @pytest.fixture(scope="module")
@@ -39,30 +39,30 @@ def expected(tmp_path_factory: pytest.TempPathFactory) -> Any:
         return verdicts(world)
 
 
-@pytest.mark.parametrize("knob", KNOBS)
+@pytest.mark.parametrize("knob", SETTINGS)
 @pytest.mark.parametrize("closed", [(table,) for table in TABLES] + [TABLES], ids="+".join)
 @pytest.mark.parametrize("is_later", [False, True], ids=["from the start", "taken away later"])
 def test_a_table_about_tables_that_is_closed_sets_no_ticket_aside(
-    closed: tuple[str, ...], knob: str, is_later: bool, expected: Any, tmp_path: Path
+    closed: tuple[str, ...], setting: str, is_later: bool, expected: Any, tmp_path: Path
 ) -> None:
     """What the rows carry is mirrored and judged alike; each missing right is told, with what to do."""
     with open_world(tmp_path, "servicenow") as world:
         if not is_later:
-            world.only.knobs(**{knob: list(closed)})
-        hands = broken_and_calm(world)
+            world.only.settings(**{setting: list(closed)})
+        users = broken_and_calm(world)
         world.cycle()
         if is_later:
-            world.only.knobs(**{knob: list(closed)})
+            world.only.settings(**{setting: list(closed)})
             world.restart()
             world.cycle(days=8)
         assert [row for row in world.view("v_tickets") if row["quarantine_reason"]] == []
         assert [row[1:] for row in verdicts(world)] == [row[1:] for row in expected]
-        assert_equal(world, hands)
-        rights = summary_of(world.house, list(world.last.values()))["rights"]
+        assert_equal(world, users)
+        rights = summary_of(world.runtime, list(world.last.values()))["rights"]
         assert [table for table in TABLES if any(f" {table} is closed" in right for right in rights)] == list(closed)
         assert len(rights) == len(closed)
-        world.only.knobs(**{knob: []})
+        world.only.settings(**{setting: []})
         world.restart()
         world.cycle(days=1)
-        assert summary_of(world.house, list(world.last.values()))["rights"] == []
+        assert summary_of(world.runtime, list(world.last.values()))["rights"] == []
         assert [row[1:] for row in verdicts(world)] == [row[1:] for row in expected]

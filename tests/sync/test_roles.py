@@ -11,10 +11,10 @@ import pytest
 from capa_sync.daemon.explaining import explain_ticket
 from capa_sync.model.ticket import Role
 from tests.sync.equal import assert_rebuilt
-from tests.sync.hands import Hands, JiraHands, hands_on
 from tests.sync.ours import ours_on
 from tests.sync.story import ACTION_ONLY, SCOPE
-from tests.sync.world import JIRAS, SOURCES, World, open_world
+from tests.sync.users import JiraUserDriver, UserDriver, users_on
+from tests.sync.world import JIRAS, World, open_world
 
 
 @pytest.fixture
@@ -25,51 +25,50 @@ def world(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[World]:
         yield found
 
 
-on_each = pytest.mark.parametrize("world", SOURCES, indirect=True)
 on_jiras = pytest.mark.parametrize("world", JIRAS, indirect=True)
 
 
-def record(world: World, hands: Hands, word: str = "a word") -> str:
+def record(world: World, users: UserDriver, word: str = "a word") -> str:
     """Somebody writes a nonconformity that has an action before its cause: it will be warned."""
-    before = set(hands.records())
-    hands.create(word)
-    [made] = set(hands.records()) - before
-    hands.save_many(made, "", 1)
+    before = set(users.records())
+    users.create(word)
+    [made] = set(users.records()) - before
+    users.save_many(made, "", 1)
     return made
 
 
-def subtask(hands: Hands, parent: str, word: str = "do it") -> str:
+def subtask(users: UserDriver, parent: str, word: str = "do it") -> str:
     """An action of a record: sub-task or child."""
-    before = set(hands.ids())
-    if isinstance(hands, JiraHands):
-        key = hands.key(parent)
-        hands.person(1).create(key.rpartition("-")[0], "Corrective action", {"summary": word, "parent": key})
+    before = set(users.ids())
+    if isinstance(users, JiraUserDriver):
+        key = users.key(parent)
+        users.person(1).create(key.rpartition("-")[0], "Corrective action", {"summary": word, "parent": key})
     else:
-        hands.create_part(parent, word)
-    [made] = set(hands.ids()) - before
+        users.create_part(parent, word)
+    [made] = set(users.ids()) - before
     return made
 
 
 def traces(world: World, ticket: str) -> dict[str, Any]:
     """What the register says of a ticket as if it were a record."""
-    tables = world.house.register.rows_by_table()
+    tables = world.runtime.register.rows_by_table()
     found = {
         table: [row for row in tables[table] if row[1] == ticket]
         for table in ("register_row", "verdict", "action", "birth", "due", "plan_due", "quarantine")
     }
-    findings = world.house.register.findings.latest(world.only.name, ticket)
+    findings = world.runtime.register.findings.latest(world.only.name, ticket)
     found["open"] = [each.rule for each in findings if each.cleared_at is None]
     return {name: rows for name, rows in found.items() if rows}
 
 
 def role(world: World, ticket: str) -> Role:
     """Its role in the mirror."""
-    return world.house.register.tickets.roles(world.only.name)[ticket]
+    return world.runtime.register.tickets.roles(world.only.name)[ticket]
 
 
-def explained(world: World, hands: Hands, ticket: str) -> str:
+def explained(world: World, users: UserDriver, ticket: str) -> str:
     """What `explain` says of a ticket, in one text."""
-    [told] = explain_ticket(world.house, ticket, world.house.clock.now())
+    [told] = explain_ticket(world.runtime, ticket, world.runtime.clock.now())
     return "\n".join([told.headline, *told.notes])
 
 
@@ -77,47 +76,47 @@ def explained(world: World, hands: Hands, ticket: str) -> str:
 @pytest.mark.parametrize("link", ["Relates", "Blocks", "Resolves"])
 def test_a_subtask_that_names_a_later_action_is_judged_by_nobody(world: World, link: str) -> None:
     """An action linked with another one, whichever way, gets no verdict, no row, no comment, and `rebuild` agrees."""
-    hands = hands_on(world.only)
-    assert isinstance(hands, JiraHands)
-    parent = record(world, hands)
-    first, second = subtask(hands, parent), subtask(hands, parent)
+    users = users_on(world.only)
+    assert isinstance(users, JiraUserDriver)
+    parent = record(world, users)
+    first, second = subtask(users, parent), subtask(users, parent)
     for one, other in ((first, second), (second, first)):
-        hands.link(one, link, other)
+        users.link(one, link, other)
     world.cycle()
     for part in (first, second):
-        hands.edit(part, "another word", 1)
+        users.edit(part, "another word", 1)
         world.cycle()
-        hands.say(part, "a remark")
+        users.say(part, "a remark")
         world.cycle()
     for part in (first, second):
         assert role(world, part) is Role.ACTION
         assert traces(world, part) == {}
-        assert ours_on(hands, part).texts == ()
-        assert ours_on(hands, part).labels == frozenset()
+        assert ours_on(users, part).texts == ()
+        assert ours_on(users, part).labels == frozenset()
     assert traces(world, parent)["register_row"]
     assert_rebuilt(world)
 
 
-def warned(hands: Hands, ticket: str) -> bool:
+def warned(users: UserDriver, ticket: str) -> bool:
     """Whether a warning stands on a ticket."""
-    return ours_on(hands, ticket).state in ("warning", "overdue")
+    return ours_on(users, ticket).state in ("warning", "overdue")
 
 
-def assert_an_action_alone(world: World, hands: Hands, ticket: str) -> None:
+def assert_an_action_alone(world: World, users: UserDriver, ticket: str) -> None:
     """Nothing in the register tells of it as of a record, and no warning stands on it."""
     assert role(world, ticket) is Role.ACTION
     assert traces(world, ticket) == {}
-    ours = ours_on(hands, ticket)
+    ours = ours_on(users, ticket)
     assert ours.state in ("", "clear")
     assert ours.labels == frozenset()
     assert all("is an action" in text for text in ours.texts)
 
 
-def assert_a_record(world: World, hands: Hands, ticket: str) -> None:
+def assert_a_record(world: World, users: UserDriver, ticket: str) -> None:
     """It has a row, and the warning that it deserves."""
     assert role(world, ticket) is Role.RECORD
     assert traces(world, ticket)["register_row"]
-    assert warned(hands, ticket)
+    assert warned(users, ticket)
 
 
 def settled(world: World) -> None:
@@ -129,28 +128,28 @@ def settled(world: World) -> None:
 
 def actions_of(world: World, ticket: str) -> dict[str, str]:
     """Id -> text of the tickets that are its actions."""
-    rows = world.house.register.rows_by_table()["action"]
+    rows = world.runtime.register.rows_by_table()["action"]
     return {row[2]: row[6] for row in rows if row[1] == ticket and not row[2].startswith("field:")}
 
 
 @on_jiras
 def test_a_linked_ticket_that_the_query_names_is_a_record_and_the_others_action(world: World) -> None:
     """Both: it is judged and warned, and its change judges the other one anew."""
-    hands = hands_on(world.only)
-    assert isinstance(hands, JiraHands)
-    first, second = record(world, hands), record(world, hands)
+    users = users_on(world.only)
+    assert isinstance(users, JiraUserDriver)
+    first, second = record(world, users), record(world, users)
     for each in (first, second):
-        subtask(hands, each)
-    hands.link(second, "Resolves", first)
+        subtask(users, each)
+    users.link(second, "Resolves", first)
     settled(world)
     for each in (first, second):
-        assert_a_record(world, hands, each)
+        assert_a_record(world, users, each)
     assert second in actions_of(world, first)
     assert first not in actions_of(world, second)
-    text = explained(world, hands, second)
+    text = explained(world, users, second)
     assert "a record: the query names it" in text
-    assert f"also an action of {hands.key(first)} (link “is resolved by”)" in text
-    hands.edit(second, "a new summary", 1)
+    assert f"also an action of {users.key(first)} (link “is resolved by”)" in text
+    users.edit(second, "a new summary", 1)
     world.cycle()
     assert actions_of(world, first)[second] == "a new summary"
     assert_rebuilt(world)
@@ -159,29 +158,29 @@ def test_a_linked_ticket_that_the_query_names_is_a_record_and_the_others_action(
 @on_jiras
 def test_with_also_record_false_a_link_takes_a_record_out_and_gives_it_back(world: World) -> None:
     """The warning is withdrawn, findings are cleared, the row goes; with the link gone all comes back."""
-    hands = hands_on(world.only)
-    assert isinstance(hands, JiraHands)
+    users = users_on(world.only)
+    assert isinstance(users, JiraUserDriver)
     world.resettle(world.only.name, mapping=ACTION_ONLY)
-    first, second = record(world, hands), record(world, hands)
+    first, second = record(world, users), record(world, users)
     for each in (first, second):
-        subtask(hands, each)
+        subtask(users, each)
     settled(world)
     for each in (first, second):
-        assert_a_record(world, hands, each)
+        assert_a_record(world, users, each)
     number = world.view("v_register", ticket_id=second)[0]["register_no"]
-    link = hands.link(second, "Resolves", first)
+    link = users.link(second, "Resolves", first)
     settled(world)
-    assert_an_action_alone(world, hands, second)
-    assert hands.key(first) in ours_on(hands, second).texts[0]
-    assert f"an action of {hands.key(first)} (link “is resolved by”)" in explained(world, hands, second)
+    assert_an_action_alone(world, users, second)
+    assert users.key(first) in ours_on(users, second).texts[0]
+    assert f"an action of {users.key(first)} (link “is resolved by”)" in explained(world, users, second)
     assert_rebuilt(world)
     before = world.writes()
     world.cycle(full=True)
     assert world.writes() == before
-    hands.unlink(link)
+    users.unlink(link)
     settled(world)
     for each in (first, second):
-        assert_a_record(world, hands, each)
+        assert_a_record(world, users, each)
     assert world.view("v_register", ticket_id=second)[0]["register_no"] == number
     assert_rebuilt(world)
 
@@ -189,41 +188,41 @@ def test_with_also_record_false_a_link_takes_a_record_out_and_gives_it_back(worl
 @on_jiras
 def test_a_mapping_that_changes_its_mind_changes_the_roles(world: World) -> None:
     """`also_record` written, then taken out again: no ticket has changed, and each has its new role."""
-    hands = hands_on(world.only)
-    assert isinstance(hands, JiraHands)
-    first, second = record(world, hands), record(world, hands)
+    users = users_on(world.only)
+    assert isinstance(users, JiraUserDriver)
+    first, second = record(world, users), record(world, users)
     for each in (first, second):
-        subtask(hands, each)
-    hands.link(second, "Resolves", first)
+        subtask(users, each)
+    users.link(second, "Resolves", first)
     settled(world)
     for mapping in (ACTION_ONLY, {}, ACTION_ONLY):
         world.resettle(world.only.name, mapping=mapping)
         settled(world)
         check = assert_an_action_alone if mapping else assert_a_record
-        check(world, hands, second)
-        assert_a_record(world, hands, first)
+        check(world, users, second)
+        assert_a_record(world, users, first)
         assert_rebuilt(world)
 
 
 @on_jiras
 def test_a_record_that_leaves_the_query_and_is_linked_goes_on_as_an_action(world: World) -> None:
     """As a register would have it that begins now; and back in the query it is a record again."""
-    hands = hands_on(world.only)
-    assert isinstance(hands, JiraHands)
-    first, second = record(world, hands), record(world, hands)
-    hands.link(second, "Resolves", first)
-    hands.edit(second, "planned", 0)
-    subtask(hands, first)
+    users = users_on(world.only)
+    assert isinstance(users, JiraUserDriver)
+    first, second = record(world, users), record(world, users)
+    users.link(second, "Resolves", first)
+    users.edit(second, "planned", 0)
+    subtask(users, first)
     settled(world)
-    hands.leave(second, 2)
+    users.leave(second, 2)
     settled(world)
-    assert_an_action_alone(world, hands, second)
+    assert_an_action_alone(world, users, second)
     assert world.presence(second) == "present"
-    hands.edit(second, "changed outside of the query", 1)
+    users.edit(second, "changed outside of the query", 1)
     world.cycle()
     assert actions_of(world, first)[second] == "changed outside of the query"
     assert_rebuilt(world)
-    hands.leave(second, 0)
+    users.leave(second, 0)
     settled(world)
     assert role(world, second) is Role.RECORD
     assert traces(world, second)["register_row"]
@@ -233,27 +232,27 @@ def test_a_record_that_leaves_the_query_and_is_linked_goes_on_as_an_action(world
 @on_jiras
 def test_a_query_that_changes_moves_tickets_both_ways(world: World) -> None:
     """A person narrows the query to one project, and widens it again."""
-    hands = hands_on(world.only)
-    assert isinstance(hands, JiraHands)
-    first, second, third = (record(world, hands) for _ in range(3))
+    users = users_on(world.only)
+    assert isinstance(users, JiraUserDriver)
+    first, second, third = (record(world, users) for _ in range(3))
     for each in (second, third):
-        hands.leave(each, 1)
+        users.leave(each, 1)
     for each in (first, second, third):
-        subtask(hands, each)
-    hands.link(second, "Resolves", first)
+        subtask(users, each)
+    users.link(second, "Resolves", first)
     settled(world)
     for each in (first, second, third):
-        assert_a_record(world, hands, each)
-    world.resettle(world.only.name, query=f"project = {hands.main}")
+        assert_a_record(world, users, each)
+    world.resettle(world.only.name, query=f"project = {users.main}")
     settled(world)
-    assert_a_record(world, hands, first)
-    assert_an_action_alone(world, hands, second)
+    assert_a_record(world, users, first)
+    assert_an_action_alone(world, users, second)
     assert (role(world, third), world.presence(third)) == (Role.RECORD, "out_of_scope")
     assert_rebuilt(world)
     world.resettle(world.only.name, query=SCOPE[world.only.name])
     settled(world)
     for each in (first, second, third):
-        assert_a_record(world, hands, each)
+        assert_a_record(world, users, each)
         assert world.presence(each) == "present"
     assert_rebuilt(world)
 
@@ -261,19 +260,19 @@ def test_a_query_that_changes_moves_tickets_both_ways(world: World) -> None:
 @on_jiras
 def test_a_link_to_a_ticket_that_left_the_query_reads_it_again(world: World) -> None:
     """It is mirrored as it was when it left; as an action it is read as it is, at once."""
-    hands = hands_on(world.only)
-    assert isinstance(hands, JiraHands)
-    first, second = record(world, hands), record(world, hands)
+    users = users_on(world.only)
+    assert isinstance(users, JiraUserDriver)
+    first, second = record(world, users), record(world, users)
     settled(world)
-    hands.leave(second, 2)
+    users.leave(second, 2)
     settled(world)
     assert world.presence(second) == "out_of_scope"
-    hands.edit(second, "changed while nobody looked", 1)
-    link = hands.link(second, "Resolves", first)
+    users.edit(second, "changed while nobody looked", 1)
+    link = users.link(second, "Resolves", first)
     world.cycle()
     assert world.ticket(second).values["summary"].text == "changed while nobody looked"
     assert (role(world, second), world.presence(second)) == (Role.ACTION, "present")
-    hands.unlink(link)
+    users.unlink(link)
     world.cycle()
     assert (role(world, second), world.presence(second)) == (Role.RECORD, "out_of_scope")
     assert_rebuilt(world)
@@ -282,19 +281,19 @@ def test_a_link_to_a_ticket_that_left_the_query_reads_it_again(world: World) -> 
 @on_jiras
 def test_subtasks_whose_parent_is_outside_are_counted_and_judged_by_nobody(world: World) -> None:
     """The query names a sub-task alone: `status` counts it, `explain` says why."""
-    hands = hands_on(world.only)
-    assert isinstance(hands, JiraHands)
-    inside = record(world, hands)
-    mine = subtask(hands, inside)
-    outside = record(world, hands)
-    lonely = subtask(hands, outside)
-    world.resettle(world.only.name, query=f"{SCOPE[world.only.name]} AND key != {hands.key(outside)}")
+    users = users_on(world.only)
+    assert isinstance(users, JiraUserDriver)
+    inside = record(world, users)
+    mine = subtask(users, inside)
+    outside = record(world, users)
+    lonely = subtask(users, outside)
+    world.resettle(world.only.name, query=f"{SCOPE[world.only.name]} AND key != {users.key(outside)}")
     settled(world)
     for part in (mine, lonely):
-        assert_an_action_alone(world, hands, part)
-    assert world.health()["actions_without_record"] == [hands.key(lonely)]
-    assert "its parent is not in scope" in explained(world, hands, lonely)
-    assert f"an action of {hands.key(inside)} (sub-task)" in explained(world, hands, mine)
+        assert_an_action_alone(world, users, part)
+    assert world.health()["actions_without_record"] == [users.key(lonely)]
+    assert "its parent is not in scope" in explained(world, users, lonely)
+    assert f"an action of {users.key(inside)} (sub-task)" in explained(world, users, mine)
     world.resettle(world.only.name, query=SCOPE[world.only.name])
     settled(world)
     assert world.health()["actions_without_record"] == []
@@ -305,12 +304,12 @@ def test_subtasks_whose_parent_is_outside_are_counted_and_judged_by_nobody(world
 @pytest.mark.parametrize("mapping", [{}, ACTION_ONLY], ids=["both", "alone"])
 def test_in_a_circle_or_a_chain_of_links_no_ticket_is_lost(world: World, mapping: dict[str, str]) -> None:
     """Each ticket is a record, or the action of one; two that name each other are both records."""
-    hands = hands_on(world.only)
-    assert isinstance(hands, JiraHands)
+    users = users_on(world.only)
+    assert isinstance(users, JiraUserDriver)
     world.resettle(world.only.name, mapping=mapping)
-    one, other, top, middle, end = (record(world, hands) for _ in range(5))
+    one, other, top, middle, end = (record(world, users) for _ in range(5))
     for owner, part in ((one, other), (other, one), (top, middle), (middle, end)):
-        hands.link(part, "Resolves", owner)
+        users.link(part, "Resolves", owner)
     settled(world)
     actions = {each for each in (one, other, top, middle, end) if role(world, each) is Role.ACTION}
     assert actions == ({middle} if mapping else set())
@@ -332,33 +331,33 @@ people: people.yaml"""
 @pytest.mark.parametrize("world", ["servicenow"], indirect=True)
 def test_a_child_that_other_children_name_is_judged_by_nobody(world: World) -> None:
     """A task of a record has a task of its own; whichever of them changes, neither becomes a record."""
-    hands = hands_on(world.only)
-    assert not isinstance(hands, JiraHands)
+    users = users_on(world.only)
+    assert not isinstance(users, JiraUserDriver)
     world.resettle(world.only.name, mapping=CHILD_OF_A_CHILD)
-    parent = record(world, hands)
-    child = subtask(hands, parent)
-    other = record(world, hands)
+    parent = record(world, users)
+    child = subtask(users, parent)
+    other = record(world, users)
     grandchild, second = (
-        hands.person(1).insert("problem_task", {"short_description": "a part of it", "parent": each})["sys_id"]
+        users.person(1).insert("problem_task", {"short_description": "a part of it", "parent": each})["sys_id"]
         for each in (child, other)
     )
     settled(world)
     for number in range(2):
         for table, ticket in (("problem_task", grandchild), ("problem_task", second), ("sn_grc_task", child)):
-            hands.person(1).update(table, ticket, {"short_description": f"other words {number}"})
+            users.person(1).update(table, ticket, {"short_description": f"other words {number}"})
             world.cycle()
     for part in (child, second):
-        assert_an_action_alone(world, hands, part)
+        assert_an_action_alone(world, users, part)
     assert grandchild not in world.presences()
     for each in (parent, other):
         assert traces(world, each)["register_row"]
     assert (set(actions_of(world, parent)), set(actions_of(world, other))) == ({child}, {second})
-    hands.person(1).update("problem_task", grandchild, {"parent": parent})
+    users.person(1).update("problem_task", grandchild, {"parent": parent})
     world.cycle()
     assert set(actions_of(world, parent)) == {child, grandchild}
-    hands.person(1).update("problem_task", grandchild, {"parent": child})
+    users.person(1).update("problem_task", grandchild, {"parent": child})
     settled(world)
     assert set(actions_of(world, parent)) == {child}
-    assert_an_action_alone(world, hands, grandchild)
-    assert "its parent is not in scope" in explained(world, hands, grandchild)
+    assert_an_action_alone(world, users, grandchild)
+    assert "its parent is not in scope" in explained(world, users, grandchild)
     assert_rebuilt(world)

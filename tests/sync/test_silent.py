@@ -11,7 +11,7 @@ import pytest
 
 from capa_sync.sandbox.messages import Request
 from capa_sync.sandbox.stories.script import Create, Fill
-from tests.sync.hands import JiraHands, hands_on
+from tests.sync.users import JiraUserDriver, users_on
 from tests.sync.world import JIRAS, SOURCES, Site, World, open_world
 
 
@@ -43,7 +43,7 @@ def fill(world: World, count: int = 9) -> None:
 def small_pages(site: Site) -> str:
     """Have lists come in pages of three; returns the setting that a ServiceNow source needs for that."""
     if site.name != "servicenow":
-        site.knobs(short_pages=3)
+        site.settings(short_pages=3)
     return "page_size = 3"
 
 
@@ -118,16 +118,16 @@ def test_a_killed_sweep_goes_on_where_it_was_and_polls_go_on_between(source: str
         for story in ("story 1", "story 25"):
             alter(world.only, story, "Silent")
         pages = Pages(5)
-        world.house.checkpoint = pages
+        world.runtime.checkpoint = pages
         with suppress(Killed):
             world.try_cycle(days=8)
-        begun = world.house.register.runs.last(source, "full")
+        begun = world.runtime.register.runs.last(source, "full")
         world.restart()
         world.only.play("story 9", Fill({"root_cause": "Edited meanwhile"}))
         rest = Pages()
-        world.house.checkpoint = rest
+        world.runtime.checkpoint = rest
         world.cycle()
-        ended = world.house.register.runs.last(source, "full")
+        ended = world.runtime.register.runs.last(source, "full")
         assert begun is not None
         assert ended is not None
         assert (ended.id, ended.ok) == (begun.id, True)
@@ -135,7 +135,7 @@ def test_a_killed_sweep_goes_on_where_it_was_and_polls_go_on_between(source: str
         assert [ticket.values[column].text for _, ticket in world.contents().values()].count("Silent") == 2
         assert len(world.changes(world.only.id_of("story 9"))) == 1
         whole = Pages()
-        world.house.checkpoint = whole
+        world.runtime.checkpoint = whole
         world.cycle(days=8)
         assert 0 < rest.read <= whole.read - 3
 
@@ -165,7 +165,7 @@ def test_polls_go_on_while_a_long_sweep_lasts(source: str, tmp_path: Path) -> No
         assert cycles >= 2
         world.only.server.before.clear()
         world.cycle()
-        last = world.house.register.runs.last(source, "full")
+        last = world.runtime.register.runs.last(source, "full")
         assert last is not None
         assert last.ok
 
@@ -178,7 +178,7 @@ def test_a_sweep_keeps_to_the_request_budget(source: str, tmp_path: Path) -> Non
         fill(world, 30)
         small_pages(world.only)
         world.cycle()
-        reader: Any = world.house.setups[source].source
+        reader: Any = world.runtime.setups[source].source
         budget = reader.client._budget if source == "servicenow" else reader.budget
         sent, waited = len(list(world.only.server.requests)), budget.waited
         world.cycle(days=8)
@@ -193,20 +193,20 @@ def test_a_sweep_keeps_to_the_request_budget(source: str, tmp_path: Path) -> Non
 def test_an_address_that_differs_at_each_read_is_no_change(source: str, tmp_path: Path) -> None:
     """A Java object's memory address in a value makes no change row, no new version and no verdict."""
     with open_world(tmp_path, source) as world:
-        hands = hands_on(world.only)
-        assert isinstance(hands, JiraHands)
-        world.only.knobs(volatile_fields=[hands.ids_of["Root cause"]])
+        users = users_on(world.only)
+        assert isinstance(users, JiraUserDriver)
+        world.only.settings(volatile_fields=[users.ids_of["Root cause"]])
         for number in range(4):
             world.only.play(f"story {number}", Create({"title": "x", "root_cause": "com.example.Sprint"}))
         world.cycle(hours=1)
         versions = "SELECT COUNT(*) FROM part"
-        stored = world.house.register.tickets._db.value(versions)
+        stored = world.runtime.register.tickets._db.value(versions)
         values = {
-            id_: ticket.values[hands.ids_of["Root cause"]].text for id_, (_, ticket) in world.contents().items()
+            id_: ticket.values[users.ids_of["Root cause"]].text for id_, (_, ticket) in world.contents().items()
         }
         for _ in range(4):
             world.cycle(full=True)
             assert world.last[source].counts["judged"] == 0
         assert world.view("v_changes", origin="observed") == []
-        assert world.house.register.tickets._db.value(versions) == stored
+        assert world.runtime.register.tickets._db.value(versions) == stored
         assert "com.example.Sprint" in next(iter(values.values()))

@@ -19,9 +19,9 @@ from capa_sync.model.halt import Halt, HaltKind
 from capa_sync.model.ticket import Presence
 from capa_sync.sandbox.messages import Reply, Request
 from capa_sync.starter import starter_path
-from tests.sync.hands import JiraHands
 from tests.sync.ours import OWN_LABELS, Ours, delete_ours, ours_on, relabel
 from tests.sync.story import FAULTS, PICK, Story, told
+from tests.sync.users import JiraUserDriver
 from tests.sync.world import World, beside
 
 FAULTS_OF_WRITES: dict[str, dict[str, Any]] = {**FAULTS, "status_after": {"status": 500}}
@@ -29,7 +29,7 @@ WRITES = ("POST|PUT|PATCH", r"/issue/\d+(/comment|/properties/capa-sync)?(\?|$)|
 """Method and path of the requests that write, and of no search by POST."""
 RULES = tuple(sorted(file.stem for file in starter_path("rules").glob("*.yaml")))
 LEFT_IN_PEACE = 2
-"""Deletions of our comment by a person after which nothing is written any more (CONTRACT.md 8)."""
+"""Deletions of our comment by a person after which nothing is written any more (docs/contract.md 8)."""
 CALM = (
     "no open warnings from these checks",
     "nothing can be checked on this ticket at present",
@@ -56,12 +56,12 @@ class WarnedStory(Story):
     def delete_our_comment(self, pick: int) -> None:
         """A person does not want to read it."""
         ticket = self._one(pick)
-        self.deletions[ticket] += delete_ours(self.hands, ticket)
+        self.deletions[ticket] += delete_ours(self.users, ticket)
 
     @rule(pick=PICK, label=st.sampled_from(OWN_LABELS))
     def alter_our_labels(self, pick: int, label: str) -> None:
         """A person puts one of our labels on a ticket, or takes it off."""
-        relabel(self.hands, self._one(pick), label)
+        relabel(self.users, self._one(pick), label)
 
     @rule(kind=st.sampled_from(sorted(FAULTS_OF_WRITES)), after=st.integers(0, 4), times=st.integers(1, 4))
     def faulty_writes(self, kind: str, after: int, times: int) -> None:
@@ -82,18 +82,18 @@ class WarnedStory(Story):
     def withdraw_and_resume(self, after: int) -> None:
         """Somebody takes all back, and the process dies meanwhile: in the end nothing of ours is left."""
         self._ask(WITHDRAW, lambda halts: halts.set(self.name, Halt(HaltKind.WITHDRAWN, self.world.clock.now(), "")))
-        release(self.world.house, [self.name], None)
+        release(self.world.runtime, [self.name], None)
         self.killed_cycle(after)
         self.meddling.clear()
-        self.hands.lag(0.0)
+        self.users.lag(0.0)
         for days in (1, 0):  # what is shown to us again comes in sight by a census, which runs within a day
-            release(self.world.house, [self.name], None)
+            release(self.world.runtime, [self.name], None)
             self.world.cycle(days=days, seconds=30)
-        for ticket, truth in self.hands.truth().items():
+        for ticket, truth in self.users.truth().items():
             if truth.in_scope:
-                ours = ours_on(self.hands, ticket)
+                ours = ours_on(self.users, ticket)
                 assert (ours.texts, ours.state, ours.rules or "") == ((), "", ""), ticket
-            self.deletions[ticket] = self.world.house.register.outbox.deletions(self.name, ticket)
+            self.deletions[ticket] = self.world.runtime.register.outbox.deletions(self.name, ticket)
         self._ask(RESUME, lambda halts: halts.end(self.name))
 
     @rule()
@@ -109,23 +109,23 @@ class WarnedStory(Story):
 
     def _ask(self, verb: str, change: Callable[[Any], object]) -> None:
         """What the verbs `pause`, `resume` and `withdraw` leave in the register."""
-        register = self.world.house.register
+        register = self.world.runtime.register
         change(register.halts)
         register.requests.leave(verb, {"source": self.name}, self.world.clock.now())
-        carry_out_requests(self.world.house)
+        carry_out_requests(self.world.runtime)
 
     def _break_one(self) -> None:
         """An action is planned before the cause of a new ticket is known."""
-        before = set(self.hands.records())
-        self.hands.create(self._word())
-        [ticket] = set(self.hands.records()) - before
-        self.hands.create_part(ticket, self._word())
+        before = set(self.users.records())
+        self.users.create(self._word())
+        [ticket] = set(self.users.records()) - before
+        self.users.create_part(ticket, self._word())
 
     def _look(self, request: Request, _reply: Reply) -> None:
         """At any instant, and whatever was lost: at most one comment a ticket, and no work note twice."""
         if request.method != "GET":
-            for ticket in self.hands.ids():
-                ours = ours_on(self.hands, ticket)
+            for ticket in self.users.ids():
+                ours = ours_on(self.users, ticket)
                 if len(ours.texts) > 1 or len(set(ours.notes)) < len(ours.notes):
                     self.doubled.append((ticket, ours))
 
@@ -143,7 +143,7 @@ class WarnedStory(Story):
         super()._all_equal()
         rows = self.world.view("v_findings", source=self.name, state="open")
         judged = {one["ticket_id"]: one for one in self.world.view("v_tickets", source=self.name)}
-        for ticket, truth in self.hands.truth().items():
+        for ticket, truth in self.users.truth().items():
             if truth.in_scope and truth.is_action:
                 self._check_withdrawn(ticket)
             elif truth.in_scope and not judged[ticket]["quarantine_reason"]:
@@ -169,12 +169,12 @@ class WarnedStory(Story):
 
     def _is_plain(self, ticket: str) -> bool:
         """Whether neither it nor a part of it changed without a trace or was taken out of our sight."""
-        parts = self.world.house.register.tickets.children_of(self.name, ticket)
+        parts = self.world.runtime.register.tickets.children_of(self.name, ticket)
         unhurt = all(self.world.presence(part) is Presence.PRESENT for part in parts)
-        return unhurt and self.hands.silent.keys().isdisjoint((ticket, *parts))
+        return unhurt and self.users.silent.keys().isdisjoint((ticket, *parts))
 
     def _check(self, ticket: str, broken: list[str]) -> None:
-        ours, shown = ours_on(self.hands, ticket), self._shown(ticket, broken)
+        ours, shown = ours_on(self.users, ticket), self._shown(ticket, broken)
         if self.deletions[ticket] >= LEFT_IN_PEACE:
             assert ours.texts == ()
         elif shown:
@@ -185,7 +185,9 @@ class WarnedStory(Story):
     def _check_warned(self, ticket: str, ours: Ours, shown: set[str]) -> None:
         assert len(ours.texts) == 1, (ticket, shown)
         assert ours.state in ("warning", "overdue"), ticket
-        assert ("capa-overdue" in ours.labels) == (ours.state == "overdue") or not isinstance(self.hands, JiraHands)
+        assert ("capa-overdue" in ours.labels) == (ours.state == "overdue") or not isinstance(
+            self.users, JiraUserDriver
+        )
         named = {name for name in RULES if name in ours.texts[0]}
         assert named <= shown, (ticket, named, shown)
         assert len(named) == min(len(shown), MOST_NAMED), (ticket, named, shown)
@@ -204,7 +206,7 @@ class WarnedStory(Story):
 
     def _check_withdrawn(self, ticket: str) -> None:
         """No warning stands on an action; on one that was a record once, at most a word that it is none."""
-        ours = ours_on(self.hands, ticket)
+        ours = ours_on(self.users, ticket)
         if self.deletions[ticket] < LEFT_IN_PEACE:
             assert ours.state in ("", "clear"), (ticket, ours)
             assert not ours.rules, (ticket, ours)
@@ -212,14 +214,14 @@ class WarnedStory(Story):
 
     def _shown(self, ticket: str, broken: list[str]) -> set[str]:
         """Open findings that no other open one hides."""
-        findings = self.world.house.register.findings.latest(self.name, ticket)
+        findings = self.world.runtime.register.findings.latest(self.name, ticket)
         return {one.rule for one in findings if one.rule in broken and one.hidden_by not in broken}
 
 
 def _verdicts(world: World) -> dict[str, dict[str, tuple[str, str]]]:
     """Ticket -> rule -> outcome and severity."""
     found: dict[str, dict[str, tuple[str, str]]] = {}
-    for _source, ticket, name, outcome, severity, *_rest in world.house.register.rows_by_table()["verdict"]:
+    for _source, ticket, name, outcome, severity, *_rest in world.runtime.register.rows_by_table()["verdict"]:
         found.setdefault(ticket, {})[name] = (outcome, severity)
     return found
 

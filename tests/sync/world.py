@@ -15,8 +15,8 @@ import structlog
 
 from capa_sync.daemon.cycle import CycleResult, run_round
 from capa_sync.daemon.health import health_of
-from capa_sync.daemon.house import House
 from capa_sync.daemon.requests import release
+from capa_sync.daemon.runtime import Runtime
 from capa_sync.model.ticket import Origin, Presence, SourceTicket
 from capa_sync.sandbox.clock import SandboxClock
 from capa_sync.sandbox.http import SandboxServer
@@ -29,7 +29,7 @@ from capa_sync.sandbox.stories.working_days import WorkingDays
 from capa_sync.settings import load_settings
 from capa_sync.starter import starter_path
 from capa_sync.store import open_register
-from capa_sync.wiring import Configuration, build_house, configure
+from capa_sync.wiring import Configuration, build_runtime, configure
 
 START = datetime(2026, 3, 2, 9, tzinfo=UTC)
 SOURCES = ("jira", "jira-dc", "servicenow")
@@ -77,9 +77,9 @@ class Site:
     server: SandboxServer
     player: JiraPlayer | ServiceNowPlayer
 
-    def knobs(self, **values: Any) -> None:
+    def settings(self, **values: Any) -> None:
         """Turn knobs of the tracker."""
-        self.tracker.set_knobs(values)
+        self.tracker.set_settings(values)
 
     def play(self, story: str, deed: StoryEvent, by: str = "anna.lee") -> None:
         """Let a person do something to a story's ticket."""
@@ -95,7 +95,7 @@ class Site:
     def hide(self, *stories: str) -> None:
         """Hide tickets from us, and show all others."""
         if isinstance(self.player, ServiceNowPlayer):
-            self.knobs(hidden_rows=[self.id_of(story) for story in stories])
+            self.settings(hidden_rows=[self.id_of(story) for story in stories])
             return
         for story, key in self.player.keys.items():
             self.tracker.admin.hide(key, hidden=story in stories)
@@ -103,7 +103,7 @@ class Site:
     def close(self, *, closed: bool = True) -> None:
         """Take the project or the table away from us, or give it back."""
         if isinstance(self.player, ServiceNowPlayer):
-            self.knobs(forbidden_tables=["sn_grc_issue", "sn_grc_task"] if closed else [])
+            self.settings(forbidden_tables=["sn_grc_issue", "sn_grc_task"] if closed else [])
         else:
             self.tracker.admin.hide_project(PROJECT[self.name], hidden=closed)
 
@@ -115,7 +115,7 @@ class World:
     folder: Path
     clock: SandboxClock
     sites: dict[str, Site]
-    house: House = field(init=False)
+    runtime: Runtime = field(init=False)
     last: dict[str, CycleResult] = field(default_factory=dict)
     our_clock: Any = None
     written: dict[str, Any] = field(default_factory=dict)
@@ -132,8 +132,8 @@ class World:
         file = self.folder / "capa-sync.toml"
         configuration = _configuration(file)
         register = open_register(configuration.register_path, clock_now=clock.now())
-        self.house = build_house(configuration, register, clock, threading.Event())
-        for setup in self.house.setups.values():
+        self.runtime = build_runtime(configuration, register, clock, threading.Event())
+        for setup in self.runtime.setups.values():
             source: Any = setup.source  # waits are not spent: no test waits for real seconds
             if setup.kind == "servicenow":  # its other sessions are made of what the first was made of
                 options, *rest = source.client._made_of
@@ -148,7 +148,7 @@ class World:
 
     def restart(self) -> None:
         """End the process at once and begin another on the same register."""
-        self.house.register.close()
+        self.runtime.register.close()
         self.start()
 
     def resettle(self, name: str, *, query: str | None = None, mapping: Mapping[str, str] | None = None) -> None:
@@ -183,8 +183,8 @@ class World:
     def try_cycle(self, *names: str, full: bool = False, **later: float) -> dict[str, CycleResult]:
         """Run one cycle over these sources (all by default), half a minute later than now unless told."""
         self.later(**(later or {"seconds": 30}))
-        setups = [self.house.setups[name] for name in names or self.sites]
-        self.last = {result.source: result for result in run_round(self.house, setups, full=full)}
+        setups = [self.runtime.setups[name] for name in names or self.sites]
+        self.last = {result.source: result for result in run_round(self.runtime, setups, full=full)}
         crashes = {name: site.server.crashes for name, site in self.sites.items() if site.server.crashes}
         assert not crashes
         return self.last
@@ -198,24 +198,24 @@ class World:
     def states(self, story: str) -> dict[str, str]:
         """Rule -> state of the findings on a story's ticket."""
         ticket = self.only.id_of(story)
-        return {each.rule: str(each.state) for each in self.house.register.findings.latest(self.only.name, ticket)}
+        return {each.rule: str(each.state) for each in self.runtime.register.findings.latest(self.only.name, ticket)}
 
     # --- looking at the mirror -----------------------------------------------------------------------------------
 
     def ticket(self, ticket_id: str, name: str = "") -> SourceTicket:
         """A mirrored ticket."""
         source = name or self.only.name
-        found = self.house.register.tickets.ticket(source, ticket_id, self.house.setups[source].source.parser())
+        found = self.runtime.register.tickets.ticket(source, ticket_id, self.runtime.setups[source].source.parser())
         assert found is not None, f"{ticket_id} is not mirrored"
         return found
 
     def presence(self, ticket_id: str, name: str = "") -> Presence:
         """Where a ticket is by the mirror."""
-        return self.house.register.tickets.presence(name or self.only.name, ticket_id)
+        return self.runtime.register.tickets.presence(name or self.only.name, ticket_id)
 
     def presences(self, name: str = "") -> dict[str, Presence]:
         """Where every mirrored ticket is."""
-        return {id_: at for id_, (at, _) in self.house.register.tickets.presences(name or self.only.name).items()}
+        return {id_: at for id_, (at, _) in self.runtime.register.tickets.presences(name or self.only.name).items()}
 
     def changes(self, ticket_id: str, name: str = "") -> list[Change]:
         """The changes of the tracker's history as the mirror has them, in their order."""
@@ -235,14 +235,16 @@ class World:
 
     def view(self, view: str, **where: object) -> list[dict[str, Any]]:
         """Rows of a public view."""
-        rows = self.house.register.view(view)
+        rows = self.runtime.register.view(view)
         return [row for row in rows if all(row[column] == value for column, value in where.items())]
 
     def health(self, name: str = "") -> dict[str, Any]:
         """What `status --json` tells of one source."""
-        setups = self.house.setups
+        setups = self.runtime.setups
         health = health_of(
-            self.house.register, {each: setup.poll_every for each, setup in setups.items()}, self.house.clock.now()
+            self.runtime.register,
+            {each: setup.poll_every for each, setup in setups.items()},
+            self.runtime.clock.now(),
         )
         return next(one for one in health["sources"] if one["source"] == (name or self.only.name))
 
@@ -253,10 +255,10 @@ class World:
     def contents(self, name: str = "") -> dict[str, Any]:
         """Everything mirrored of a source, without when it was read: for comparing mirrors and proving stillness."""
         source = name or self.only.name
-        tickets = self.house.register.tickets
+        tickets = self.runtime.register.tickets
         return {
             ticket.id: (tickets.presence(source, ticket.id), ticket)
-            for ticket in tickets.tickets(source, self.house.setups[source].source.parser())
+            for ticket in tickets.tickets(source, self.runtime.setups[source].source.parser())
         }
 
     def writes(self, name: str = "") -> list[str]:
@@ -319,11 +321,11 @@ def open_world(
     _write_settings(world)
     world.start()
     if mode != "off":
-        release(world.house, list(names), None)
+        release(world.runtime, list(names), None)
     try:
         yield world
     finally:
-        world.house.register.close()
+        world.runtime.register.close()
         for site in sites.values():
             site.server.stop()
 
@@ -339,7 +341,7 @@ def beside(world: World, folder: Path, *, query: Mapping[str, str], more: str = 
     try:
         yield other
     finally:
-        other.house.register.close()
+        other.runtime.register.close()
 
 
 def _site(name: str, clock: SandboxClock) -> Site:

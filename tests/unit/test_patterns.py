@@ -34,7 +34,7 @@ MAY_MAKE_PATTERNS = (
     "sources/wish.py",  # a header of a bounded length
     "sources/jira/query.py",  # the query of the settings
     "sources/jira/times.py",  # stamps
-    "sources/jira/door.py",  # paths that we ask for
+    "sources/jira/guard.py",  # paths that we ask for
     "sources/jira/gate.py",
     "sources/servicenow/query.py",
     "sources/servicenow/keyset.py",

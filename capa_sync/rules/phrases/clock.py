@@ -80,7 +80,7 @@ def _not_past(subject: Subject, _: Arguments) -> Test:
 def deadline_end(context: Context, name: str, start: date | datetime) -> datetime | None:
     """Return when a named deadline of a record ends, by grade, days on hold left out; None while it is on hold.
 
-    The certification body's date overrides `implement` where it is earlier (facts/clause10.md 3.1).
+    The certification body's date overrides `implement` where it is earlier (docs/clause10.md 3.1).
     """
     grade = context.value("grade")
     length = context.terms.length(name, str(grade.data) if grade.is_filled else "")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from capa_sync.sandbox.jira.knobs import JiraKnobs
+from capa_sync.sandbox.jira.settings import JiraSandboxSettings
 from capa_sync.sandbox.jira.tracker import API_EMAIL, API_PASSWORD, API_TOKEN, JiraTracker
 
-__all__ = ["API_EMAIL", "API_PASSWORD", "API_TOKEN", "JiraKnobs", "JiraTracker"]
+__all__ = ["API_EMAIL", "API_PASSWORD", "API_TOKEN", "JiraSandboxSettings", "JiraTracker"]

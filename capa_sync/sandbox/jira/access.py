@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 from capa_sync.sandbox.jira.defaults import ADMIN_ONLY
 from capa_sync.sandbox.jira.errors import JiraError
-from capa_sync.sandbox.jira.knobs import JiraKnobs
+from capa_sync.sandbox.jira.settings import JiraSandboxSettings
 from capa_sync.sandbox.jira.state import Issue, JiraState, Project, User
 from capa_sync.sandbox.jira.times import zone_of
 from capa_sync.sandbox.messages import Request
@@ -42,9 +42,9 @@ class Viewer:
 class JiraAccess:
     """The sign-in and permissions of one site."""
 
-    def __init__(self, state: JiraState, knobs: JiraKnobs) -> None:
+    def __init__(self, state: JiraState, settings: JiraSandboxSettings) -> None:
         self._state = state
-        self._knobs = knobs
+        self._settings = settings
 
     def sign_in(self, request: Request, version: int, base: str, *, is_open: bool) -> Viewer:
         """Return who sends a request.
@@ -59,10 +59,10 @@ class JiraAccess:
             JiraError: 401.
         """
         header = request.header("Authorization")
-        user = None if self._knobs.ignores_sign_in else self._user_of(header)
+        user = None if self._settings.ignores_sign_in else self._user_of(header)
         if user is None and header and not self._tolerates_wrong():
             raise self._refused(is_wrong=True)
-        if user is None and not (is_open and (self._knobs.anonymous_allowed or self._knobs.ignores_sign_in)):
+        if user is None and not (is_open and (self._settings.anonymous_allowed or self._settings.ignores_sign_in)):
             raise self._refused(is_wrong=bool(header))
         return self.viewer(user, version, base)
 
@@ -72,8 +72,8 @@ class JiraAccess:
         return Viewer(user, zone_of(str(name)), version, base, sees_all)
 
     def _tolerates_wrong(self) -> bool:
-        return self._knobs.ignores_sign_in or (
-            self._knobs.wrong_sign_in_is_anonymous and self._knobs.anonymous_allowed
+        return self._settings.ignores_sign_in or (
+            self._settings.wrong_sign_in_is_anonymous and self._settings.anonymous_allowed
         )
 
     def _user_of(self, header: str) -> User | None:
@@ -109,7 +109,7 @@ class JiraAccess:
         if project.status != "live" or project.is_hidden:
             return False
         if viewer.user is None:
-            return project.key in self._knobs.anonymous_projects
+            return project.key in self._settings.anonymous_projects
         return self.has(viewer, "BROWSE_PROJECTS")
 
     def can_see(self, viewer: Viewer, issue: Issue) -> bool:
@@ -128,7 +128,7 @@ class JiraAccess:
             return True
         listed = viewer.user.secrets.get("permissions")
         granted = permission in listed if listed is not None else permission not in ADMIN_ONLY
-        return granted and permission not in self._knobs.revoked_permissions
+        return granted and permission not in self._settings.revoked_permissions
 
     def require(self, viewer: Viewer, permission: str, doing: str) -> None:
         """Raise JiraError 403 (401 for an anonymous viewer) if the viewer lacks a permission."""

@@ -51,7 +51,7 @@ class Admin:
             self._project(key).status = status
 
     def alter(self, key: str, fields: Mapping[str, Any]) -> None:
-        """Change raw field values without a history entry and without moving `updated` (facts/real-data.md 7)."""
+        """Change raw field values without a history entry and without moving `updated` (docs/real-tickets.md 7)."""
         with self._changing():
             issue = self._issue(key)
             issue.fields.update(fields)

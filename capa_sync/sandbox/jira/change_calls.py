@@ -54,7 +54,7 @@ def changelog_bulk(site: JiraSite, call: JiraCall) -> Reply:
         raise JiraError(400, BAD_PAYLOAD)
     entries = _entries(site, call, [str(key) for key in wanted], set(field_ids))
     start = _offset(asked.get("nextPageToken"))
-    size = site.page_size(size, len(entries), site.knobs.changelog_page_cap)
+    size = site.page_size(size, len(entries), site.settings.changelog_page_cap)
     found: Json = {"issueChangeLogs": _grouped(site, call, entries[start : start + size])}
     if start + size < len(entries):
         found["nextPageToken"] = base64.urlsafe_b64encode(f"changes-{start + size}".encode()).decode()
@@ -86,7 +86,7 @@ def _offset(token: Any) -> int:
 
 def _grouped(site: JiraSite, call: JiraCall, entries: list[tuple[int, int, int, ChangeGroup]]) -> list[Json]:
     by_issue: dict[int, list[Json]] = {}
-    form = site.knobs.bulk_created_form
+    form = site.settings.bulk_created_form
     for at, issue_id, _id, entry in entries:
         created = None if form == "iso" else at if form == "ms" else at // 1000
         by_issue.setdefault(issue_id, []).append(call.render.history(entry, created))

@@ -21,7 +21,7 @@ def list_comments(site: JiraSite, call: JiraCall) -> Reply:
     asked = call.number("maxResults", 100 if site.is_cloud else 1_048_576)
     size = site.page_size(asked, total, 5000) if site.is_cloud else asked
     ordered = issue.comments[::-1] if call.text("orderBy") == "-created" else issue.comments
-    with_properties = "properties" in call.text("expand") and site.knobs.comment_list_expands_properties
+    with_properties = "properties" in call.text("expand") and site.settings.comment_list_expands_properties
     shown = [
         call.render.comment(issue, comment, with_properties=with_properties)
         for comment in ordered[start : start + size]
@@ -166,7 +166,7 @@ def _properties(site: JiraSite, call: JiraCall, issue: Issue, properties: Json, 
 
 def _note_write(site: JiraSite, call: JiraCall, issue: Issue) -> None:
     site.edits.begin(issue, call.viewer)
-    if site.knobs.properties_bump_updated:
+    if site.settings.properties_bump_updated:
         site.edits.touch(issue)
 
 

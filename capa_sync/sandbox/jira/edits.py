@@ -8,8 +8,8 @@ from typing import Any
 
 from capa_sync.sandbox.jira.access import JiraAccess, Viewer
 from capa_sync.sandbox.jira.errors import JiraError
-from capa_sync.sandbox.jira.knobs import JiraKnobs
 from capa_sync.sandbox.jira.limits import WriteGate
+from capa_sync.sandbox.jira.settings import JiraSandboxSettings
 from capa_sync.sandbox.jira.state import ChangeGroup, Comment, Issue, JiraState, Json
 from capa_sync.sandbox.jira.values import NOT_SETTABLE, Values, changelog_value, kind_of, same_value
 
@@ -22,28 +22,30 @@ class Edits:
     Args:
         state: the state of the site.
         access: its permissions.
-        knobs: the sandbox settings.
+        settings: the sandbox settings.
         now: returns the tracker's instant in epoch ms.
     """
 
-    def __init__(self, state: JiraState, access: JiraAccess, knobs: JiraKnobs, now: Callable[[], int]) -> None:
+    def __init__(
+        self, state: JiraState, access: JiraAccess, settings: JiraSandboxSettings, now: Callable[[], int]
+    ) -> None:
         self._state = state
         self._access = access
-        self._knobs = knobs
+        self._settings = settings
         self.now = now
-        self._gate = WriteGate(knobs)
+        self._gate = WriteGate(settings)
 
     @property
     def values(self) -> Values:
         """A reader of field values with the current text limit."""
-        return Values(self._state, self._knobs.text_limit)
+        return Values(self._state, self._settings.text_limit)
 
     def begin(self, issue: Issue, viewer: Viewer) -> None:
         """Begin a write: refuse it above the issue's write rate, and let the search index lag behind."""
         if not viewer.sees_all:
             self._gate.count(issue.id, self.now())
-        if self._knobs.index_lag_s > 0:
-            issue.stale.append((self.now() + int(self._knobs.index_lag_s * 1000), issue.snapshot()))
+        if self._settings.index_lag_s > 0:
+            issue.stale.append((self.now() + int(self._settings.index_lag_s * 1000), issue.snapshot()))
         self._state.version += 1
 
     def touch(self, issue: Issue) -> None:
@@ -132,7 +134,7 @@ class Edits:
 
     def _field(self, name: str) -> Json:
         field = self._state.fields.get(name)
-        if field is None or name in NOT_SETTABLE or name in self._knobs.off_screen:
+        if field is None or name in NOT_SETTABLE or name in self._settings.off_screen:
             raise JiraError(400, errors={name: _OFF_SCREEN.format(name)})
         return field
 
@@ -157,12 +159,12 @@ class Edits:
 
     def add_comment(self, viewer: Viewer, issue: Issue, body: Any, order: Mapping[str, Any]) -> Comment:
         """Add a comment with the properties and visibility of the request; adds no history entry."""
-        if len(issue.comments) >= self._knobs.max_comments:
+        if len(issue.comments) >= self._settings.max_comments:
             raise JiraError(413, "The issue has reached its limit of comments.")
         author = viewer.user.raw if viewer.user else None
         properties = {pair["key"]: pair["value"] for pair in order.get("properties") or ()}
         extra: Json = {"visibility": order["visibility"]} if order.get("visibility") else {}
-        if self._knobs.shows_internal_comments:
+        if self._settings.shows_internal_comments:
             properties.pop("sd.public.comment", None)
         internal = properties.get("sd.public.comment")
         if self._state.is_cloud and isinstance(internal, dict):

@@ -31,7 +31,7 @@ def create_issue(site: JiraSite, call: JiraCall) -> Reply:
     """`POST /issue`."""
     site.access.require(call.viewer, "CREATE_ISSUES", "create issues in this project")
     asked = call.body()
-    lag = int(site.knobs.index_lag_s * 1000)
+    lag = int(site.settings.index_lag_s * 1000)
     fields, update = asked.get("fields") or {}, asked.get("update") or {}
     issue = site.lifecycle.create(call.viewer, fields, update, wants_adf=call.wants_adf, lag_ms=lag)
     return Reply(201, {"id": str(issue.id), "key": issue.key, "self": f"{call.render.root}/issue/{issue.id}"})
@@ -53,7 +53,7 @@ def edit_issue(site: JiraSite, call: JiraCall) -> Reply:
 
 
 def _may_notify(site: JiraSite, call: JiraCall) -> bool:
-    if call.flag("notifyUsers", default=True) or site.knobs.notify_users_permission:
+    if call.flag("notifyUsers", default=True) or site.settings.notify_users_permission:
         return True
     if site.access.has(call.viewer, "ADMINISTER_PROJECTS"):
         return True
@@ -126,7 +126,9 @@ def edit_meta(site: JiraSite, call: JiraCall) -> Reply:
 def _editable(site: JiraSite, _issue: Issue) -> Json:
     found: Json = {}
     for name, field in site.state.fields.items():
-        if name in NOT_SETTABLE | {"resolutiondate", "attachment", "watches", "votes"} | set(site.knobs.off_screen):
+        if name in NOT_SETTABLE | {"resolutiondate", "attachment", "watches", "votes"} | set(
+            site.settings.off_screen
+        ):
             continue
         is_list = (field.get("schema") or {}).get("type") == "array"
         meta: Json = {

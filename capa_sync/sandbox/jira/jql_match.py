@@ -13,7 +13,7 @@ from capa_sync.sandbox.jira.errors import JiraError
 from capa_sync.sandbox.jira.jql import Clause, Junction, Operand
 from capa_sync.sandbox.jira.jql_dates import date_ms, no_function
 from capa_sync.sandbox.jira.jql_fields import Extract, JqlField, JqlFields
-from capa_sync.sandbox.jira.knobs import JiraKnobs
+from capa_sync.sandbox.jira.settings import JiraSandboxSettings
 from capa_sync.sandbox.jira.state import Issue, JiraState, Project, Snapshot, User
 from capa_sync.sandbox.jira.text import to_wiki
 
@@ -65,11 +65,11 @@ class JqlContext:
 class Matcher:
     """Compiles the `where` of a query."""
 
-    def __init__(self, state: JiraState, knobs: JiraKnobs, context: JqlContext) -> None:
+    def __init__(self, state: JiraState, settings: JiraSandboxSettings, context: JqlContext) -> None:
         self._state = state
-        self._knobs = knobs
+        self._settings = settings
         self._context = context
-        self._fields = JqlFields(state, knobs.index_granularity_ms, context.zone)
+        self._fields = JqlFields(state, settings.index_granularity_ms, context.zone)
 
     def compile(self, where: Clause | Junction | None, *, negated: bool = False) -> Test:
         """Return a test of an issue. NOT is pushed down to the clauses, so it never matches an empty value.
@@ -125,7 +125,7 @@ class Matcher:
                 return float(operand.text)
             except ValueError as error:
                 raise JiraError(400, f"'{operand.text}' is no number for the field '{found.name}'.") from error
-        epoch = self._knobs.epoch_literals
+        epoch = self._settings.epoch_literals
         return date_ms(operand, found.name, self._context.zone, self._context.now, epoch=epoch)
 
     def _key_range(self, operand: Operand, sign: str) -> Test:
@@ -161,7 +161,7 @@ class Matcher:
         issue = self._state.find(operand.text)
         if issue is not None and self._context.can_see(issue):
             return issue
-        if not self._knobs.missing_ids_are_errors:
+        if not self._settings.missing_ids_are_errors:
             return None
         if operand.text.isdecimal():
             raise JiraError(400, f"A value with ID '{operand.text}' does not exist for the field 'id'.")

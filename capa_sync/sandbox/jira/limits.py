@@ -6,15 +6,15 @@ import re
 from collections import defaultdict, deque
 
 from capa_sync.sandbox.jira.errors import JiraError
-from capa_sync.sandbox.jira.knobs import JiraKnobs
+from capa_sync.sandbox.jira.settings import JiraSandboxSettings
 from capa_sync.sandbox.jira.times import iso
 
 
 class WriteGate:
-    """Counts the writes to each issue in a sliding window (facts/jira.md 7: 20 in 2 s on Cloud)."""
+    """Counts the writes to each issue in a sliding window (docs/jira.md 7: 20 in 2 s on Cloud)."""
 
-    def __init__(self, knobs: JiraKnobs) -> None:
-        self._knobs = knobs
+    def __init__(self, settings: JiraSandboxSettings) -> None:
+        self._settings = settings
         self._times: defaultdict[int, deque[int]] = defaultdict(deque)
 
     def count(self, issue: int, now: int) -> None:
@@ -23,23 +23,23 @@ class WriteGate:
         Raises:
             JiraError: 429, the issue has reached its limit.
         """
-        if self._knobs.issue_write_limit <= 0:
+        if self._settings.issue_write_limit <= 0:
             return
-        window = int(self._knobs.issue_write_window_s * 1000)
+        window = int(self._settings.issue_write_window_s * 1000)
         times = self._times[issue]
         while times and times[0] <= now - window:
             times.popleft()
-        if len(times) >= self._knobs.issue_write_limit:
+        if len(times) >= self._settings.issue_write_limit:
             wait = (times[0] + window - now) / 1000
-            raise too_many("jira-per-issue-on-write", wait, self._knobs.issue_write_limit, now)
+            raise too_many("jira-per-issue-on-write", wait, self._settings.issue_write_limit, now)
         times.append(now)
 
 
 class BurstGate:
     """Counts the requests a second by method and path form, for all users together."""
 
-    def __init__(self, knobs: JiraKnobs, *, is_cloud: bool) -> None:
-        self._knobs = knobs
+    def __init__(self, settings: JiraSandboxSettings, *, is_cloud: bool) -> None:
+        self._settings = settings
         self._is_cloud = is_cloud
         self._seconds: dict[str, tuple[int, int]] = {}
 
@@ -49,7 +49,7 @@ class BurstGate:
         Raises:
             JiraError: 429, the endpoint has reached its limit.
         """
-        limit = self._knobs.burst_limit
+        limit = self._settings.burst_limit
         if limit <= 0:
             return
         form = method + " " + re.sub(r"/(?:\d+|[A-Z][A-Z0-9_]*-\d+)(?=/|$)", "/*", path)

@@ -1,4 +1,4 @@
-"""Loads files in the sandbox's format (CONTRACT.md 9) into a Jira.
+"""Loads files in the sandbox's format (docs/contract.md 9) into a Jira.
 
 A file has JSON lines; each object has a `kind`. Keys not named as needed may be absent; unknown ones are kept.
 

@@ -8,7 +8,7 @@ from itertools import count
 from typing import Any
 
 from capa_sync.sandbox.jira.access import JiraAccess, Viewer
-from capa_sync.sandbox.jira.knobs import JiraKnobs
+from capa_sync.sandbox.jira.settings import JiraSandboxSettings
 from capa_sync.sandbox.jira.state import ChangeGroup, Comment, Issue, JiraState, Json, Snapshot
 from capa_sync.sandbox.jira.text import to_document, to_wiki
 from capa_sync.sandbox.jira.times import jira_instant, parse_ms
@@ -55,10 +55,10 @@ class FieldChoice:
 class IssueRenderer:
     """Renders objects as JSON for one viewer."""
 
-    def __init__(self, state: JiraState, access: JiraAccess, knobs: JiraKnobs, viewer: Viewer) -> None:
+    def __init__(self, state: JiraState, access: JiraAccess, settings: JiraSandboxSettings, viewer: Viewer) -> None:
         self._state = state
         self._access = access
-        self._knobs = knobs
+        self._settings = settings
         self.viewer = viewer
         self.root = f"{viewer.base}/rest/api/{viewer.version}"
         self._special = self._specials()
@@ -77,7 +77,7 @@ class IssueRenderer:
                 found[name] = lambda _issue, value: self._in_viewer_zone(value)
         for name in _DATES:
             found[name] = lambda _issue, value: self._in_viewer_zone(value)
-        for name in self._knobs.volatile_fields:
+        for name in self._settings.volatile_fields:
             found[name] = lambda _issue, value: f"{to_wiki(value)}@{next(_addresses):x}"
         return found
 
@@ -145,7 +145,7 @@ class IssueRenderer:
 
     def _inline_comments(self, issue: Issue) -> Json:
         total = len(issue.comments)
-        shown = issue.comments[: self._knobs.inline_comment_cap] if self._state.is_cloud else issue.comments
+        shown = issue.comments[: self._settings.inline_comment_cap] if self._state.is_cloud else issue.comments
         page: Json = {"comments": [self.comment(issue, comment) for comment in shown]}
         if self._state.is_cloud:
             page["self"] = f"{self.root}/issue/{issue.id}/comment"
@@ -154,10 +154,10 @@ class IssueRenderer:
     def _inline_changelog(self, issue: Issue) -> Json:
         total = len(issue.histories)
         if self._state.is_cloud:
-            cap = self._knobs.inline_changelog_cap
+            cap = self._settings.inline_changelog_cap
             shown = issue.histories[::-1][:cap]
         else:
-            shown = issue.histories[:: -1 if self._knobs.dc_history_order == "newest" else 1]
+            shown = issue.histories[:: -1 if self._settings.dc_history_order == "newest" else 1]
         histories = [self.history(entry) for entry in shown]
         return {"startAt": 0, "maxResults": len(shown), "total": total, "histories": histories}
 

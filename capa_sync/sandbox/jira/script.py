@@ -36,7 +36,7 @@ class Actor:
         """Create an issue and return its key."""
         with self._site.state.lock:
             given = {"project": {"key": project}, "issuetype": {"name": issuetype}, **self._fields(fields)}
-            lag = int(self._site.knobs.index_lag_s * 1000)
+            lag = int(self._site.settings.index_lag_s * 1000)
             adf = self._site.is_cloud
             return self._site.lifecycle.create(self._viewer, given, {}, wants_adf=adf, lag_ms=lag).key
 

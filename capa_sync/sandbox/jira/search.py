@@ -15,7 +15,7 @@ from capa_sync.sandbox.jira.jql import ParsedJql, parse_jql
 from capa_sync.sandbox.jira.jql_dates import mentions_now
 from capa_sync.sandbox.jira.jql_fields import JqlFields
 from capa_sync.sandbox.jira.jql_match import JqlContext, Matcher, Test
-from capa_sync.sandbox.jira.knobs import JiraKnobs
+from capa_sync.sandbox.jira.settings import JiraSandboxSettings
 from capa_sync.sandbox.jira.state import Issue, JiraState, Snapshot
 
 Rows = list[tuple[tuple[Any, ...], int]]
@@ -51,10 +51,12 @@ class _Descending:
 class Finder:
     """Finds issues of one site; callers hold the state's lock."""
 
-    def __init__(self, state: JiraState, access: JiraAccess, knobs: JiraKnobs, now: Callable[[], int]) -> None:
+    def __init__(
+        self, state: JiraState, access: JiraAccess, settings: JiraSandboxSettings, now: Callable[[], int]
+    ) -> None:
         self._state = state
         self._access = access
-        self._knobs = knobs
+        self._settings = settings
         self._now = now
         self._found: OrderedDict[Any, Rows] = OrderedDict()
         self._cursors: OrderedDict[str, _Cursor] = OrderedDict()
@@ -66,12 +68,21 @@ class Finder:
             JiraError: 400, the query is wrong, or `bounded` is set and it has no restriction.
         """
         query = parse_jql(jql)
-        is_kept = not mentions_now(query.where) and not self._knobs.index_lag_s and not self._knobs.anonymous_projects
+        is_kept = (
+            not mentions_now(query.where) and not self._settings.index_lag_s and not self._settings.anonymous_projects
+        )
         if bounded and query.where is None:
             raise JiraError(400, _UNBOUNDED)
         fresh = frozenset(reconcile)
-        who = (viewer.account, viewer.zone.key, viewer.sees_all, tuple(self._knobs.revoked_permissions))
-        key = (self._state.version, jql, who, fresh, self._knobs.index_granularity_ms, self._knobs.epoch_literals)
+        who = (viewer.account, viewer.zone.key, viewer.sees_all, tuple(self._settings.revoked_permissions))
+        key = (
+            self._state.version,
+            jql,
+            who,
+            fresh,
+            self._settings.index_granularity_ms,
+            self._settings.epoch_literals,
+        )
         if is_kept and key in self._found:
             self._found.move_to_end(key)
             return self._found[key]
@@ -84,7 +95,7 @@ class Finder:
 
     def test(self, viewer: Viewer, query: ParsedJql) -> Test:
         """Return the compiled query for one viewer."""
-        return Matcher(self._state, self._knobs, self._context(viewer)).compile(query.where)
+        return Matcher(self._state, self._settings, self._context(viewer)).compile(query.where)
 
     def _context(self, viewer: Viewer) -> JqlContext:
         return JqlContext(
@@ -97,7 +108,7 @@ class Finder:
 
     def _rows(self, viewer: Viewer, query: ParsedJql, fresh: frozenset[int]) -> Rows:
         test, now = self.test(viewer, query), self._now()
-        is_lagging = self._knobs.index_lag_s > 0
+        is_lagging = self._settings.index_lag_s > 0
         order = self._order(viewer, query)
         open_projects = {
             id_ for id_, project in self._state.projects.items() if self._access.can_browse(viewer, project)
@@ -113,7 +124,7 @@ class Finder:
         return rows
 
     def _order(self, viewer: Viewer, query: ParsedJql) -> Callable[[Issue, Snapshot], tuple[Any, ...]]:
-        fields = JqlFields(self._state, self._knobs.index_granularity_ms, viewer.zone)
+        fields = JqlFields(self._state, self._settings.index_granularity_ms, viewer.zone)
         parts = [(fields.sort_value(name), down) for name, down in query.order]
 
         def key(issue: Issue, snap: Snapshot) -> tuple[Any, ...]:
@@ -128,8 +139,8 @@ class Finder:
 
     def stale(self, issue: Issue) -> Snapshot | None:
         """Return the issue as the lagging index has it; None if the site does not serve stale fields."""
-        found = issue.indexed(self._now()) if self._knobs.stale_fields else None
-        if found is None or self._knobs.stale_stamps:
+        found = issue.indexed(self._now()) if self._settings.stale_fields else None
+        if found is None or self._settings.stale_stamps:
             return found
         live = issue.live()
         return replace(found, key=live.key, created=live.created, updated=live.updated)
@@ -146,31 +157,31 @@ class Finder:
         rows = self.matching(viewer, jql, reconcile, bounded=True)
         start = bisect.bisect_right(rows, cursor.key, key=lambda row: row[0]) if cursor.page else 0
         page = cursor.page + 1
-        size = self._size(size, len(rows)) if page != self._knobs.empty_page_at else 0
+        size = self._size(size, len(rows)) if page != self._settings.empty_page_at else 0
         taken = rows[start : start + size]
         if start + size >= len(rows):
             return self._issues(taken), None
         key = taken[-1][0] if taken else cursor.key
-        if self._knobs.repeat_token_from and page >= self._knobs.repeat_token_from:
+        if self._settings.repeat_token_from and page >= self._settings.repeat_token_from:
             return self._issues(taken), token or self._token(_Cursor(jql, key, page, self._now()))
         return self._issues(taken), self._token(_Cursor(jql, key, page, self._now()))
 
     def _size(self, asked: int, total: int) -> int:
-        if self._knobs.short_pages:
-            asked = min(asked, self._knobs.short_pages)
-        if self._knobs.serve_lists_in_two_pages and total > 1:
+        if self._settings.short_pages:
+            asked = min(asked, self._settings.short_pages)
+        if self._settings.serve_lists_in_two_pages and total > 1:
             asked = min(asked, (total + 1) // 2)
         return max(1, asked)
 
     def _issues(self, rows: Rows) -> list[Issue]:
-        served = rows[: len(rows) - self._knobs.withhold_rows] if self._knobs.withhold_rows else rows
+        served = rows[: len(rows) - self._settings.withhold_rows] if self._settings.withhold_rows else rows
         return [self._state.issues[id_] for _key, id_ in served]
 
     def _cursor(self, token: str | None, jql: str) -> _Cursor:
         if not token:
             return _Cursor(jql, (), 0, self._now())
         found = self._cursors.get(token)
-        if found is None or found.jql != jql or self._now() - found.issued > self._knobs.token_ttl_s * 1000:
+        if found is None or found.jql != jql or self._now() - found.issued > self._settings.token_ttl_s * 1000:
             raise JiraError(400, _EXPIRED)
         return found
 
@@ -184,7 +195,7 @@ class Finder:
     def offset_page(self, viewer: Viewer, jql: str, start: int, asked: int) -> tuple[list[Issue], int, int]:
         """Return one page of Data Center's search: the issues, the page size used, the total."""
         rows = self.matching(viewer, jql)
-        size = self._size(min(asked, self._knobs.dc_page_cap), len(rows)) if asked > 0 else 0
+        size = self._size(min(asked, self._settings.dc_page_cap), len(rows)) if asked > 0 else 0
         return self._issues(rows[start : start + size]), size, len(rows)
 
 

@@ -56,7 +56,7 @@ def cloud_search(site: JiraSite, call: JiraCall) -> Reply:
     size = whole(asked.get("maxResults"), "maxResults", 50)
     if not 1 <= size <= 5000:
         raise JiraError(400, "The value of maxResults must be between 1 and 5000.")
-    cap = site.knobs.id_page_cap if choice.is_id_only else site.knobs.page_cap
+    cap = site.settings.id_page_cap if choice.is_id_only else site.settings.page_cap
     jql = str(asked.get("jql") or "")
     issues, token = site.finder.cloud_page(
         call.viewer, jql, asked.get("nextPageToken") or None, min(size, cap), reconcile
@@ -80,7 +80,7 @@ def dc_search(site: JiraSite, call: JiraCall) -> Reply:
     choice = FieldChoice.of(asked.get("fields"), "*navigable")
     start = max(0, whole(asked.get("startAt"), "startAt", 0))
     size = whole(asked.get("maxResults"), "maxResults", 50)
-    size = site.knobs.dc_page_cap if size < 0 else size
+    size = site.settings.dc_page_cap if size < 0 else size
     issues, size, total = site.finder.offset_page(call.viewer, str(asked.get("jql") or ""), start, size)
     found: Json = {"expand": "schema,names", "startAt": start, "maxResults": size, "total": total}
     found["issues"] = [_issue_json(site, call, issue, choice, asked) for issue in issues]

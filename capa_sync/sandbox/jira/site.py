@@ -10,10 +10,10 @@ from typing import Any
 from capa_sync.sandbox.jira.access import JiraAccess, Viewer
 from capa_sync.sandbox.jira.edits import Edits
 from capa_sync.sandbox.jira.errors import JiraError, no_such_issue
-from capa_sync.sandbox.jira.knobs import JiraKnobs
 from capa_sync.sandbox.jira.lifecycle import Lifecycle
 from capa_sync.sandbox.jira.render import IssueRenderer
 from capa_sync.sandbox.jira.search import Finder
+from capa_sync.sandbox.jira.settings import JiraSandboxSettings
 from capa_sync.sandbox.jira.state import Issue, JiraState, Json
 from capa_sync.sandbox.messages import BadJsonError, Request
 
@@ -24,20 +24,20 @@ class JiraSite:
     """The state, permissions, edits and search of one Jira.
 
     Args:
-        knobs: the sandbox settings.
+        settings: the sandbox settings.
         now: returns the tracker's instant in epoch ms.
         is_cloud: whether the face is Cloud, else Data Center.
     """
 
-    def __init__(self, knobs: JiraKnobs, now: Callable[[], int], *, is_cloud: bool) -> None:
+    def __init__(self, settings: JiraSandboxSettings, now: Callable[[], int], *, is_cloud: bool) -> None:
         self.is_cloud = is_cloud
-        self.knobs = knobs
+        self.settings = settings
         self.now = now
         self.state = JiraState(is_cloud=is_cloud)
-        self.access = JiraAccess(self.state, knobs)
-        self.edits = Edits(self.state, self.access, knobs, now)
+        self.access = JiraAccess(self.state, settings)
+        self.edits = Edits(self.state, self.access, settings, now)
         self.lifecycle = Lifecycle(self.state, self.access, self.edits)
-        self.finder = Finder(self.state, self.access, knobs, now)
+        self.finder = Finder(self.state, self.access, settings, now)
 
     def issue(self, viewer: Viewer, key_or_id: str) -> Issue:
         """Return an issue that the viewer sees.
@@ -53,9 +53,9 @@ class JiraSite:
     def page_size(self, asked: int, total: int, cap: int) -> int:
         """Return how many items a page of a plain list holds."""
         size = min(asked, cap)
-        if self.knobs.short_pages:
-            size = min(size, self.knobs.short_pages)
-        if self.knobs.serve_lists_in_two_pages and total > 1:
+        if self.settings.short_pages:
+            size = min(size, self.settings.short_pages)
+        if self.settings.serve_lists_in_two_pages and total > 1:
             size = min(size, (total + 1) // 2)
         return max(0, size)
 

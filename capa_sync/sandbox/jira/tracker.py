@@ -14,13 +14,13 @@ from capa_sync.sandbox.jira.access import Viewer
 from capa_sync.sandbox.jira.admin import Admin
 from capa_sync.sandbox.jira.browse import browse_page
 from capa_sync.sandbox.jira.errors import JiraError
-from capa_sync.sandbox.jira.knobs import JiraKnobs
 from capa_sync.sandbox.jira.limits import BurstGate
 from capa_sync.sandbox.jira.load import add_user, load
 from capa_sync.sandbox.jira.meta_calls import account_name, session
 from capa_sync.sandbox.jira.render import IssueRenderer
 from capa_sync.sandbox.jira.routes import find_route
 from capa_sync.sandbox.jira.script import Actor
+from capa_sync.sandbox.jira.settings import JiraSandboxSettings
 from capa_sync.sandbox.jira.site import JiraCall, JiraSite
 from capa_sync.sandbox.jira.state import JiraState, Json
 from capa_sync.sandbox.jira.times import to_ms
@@ -28,7 +28,7 @@ from capa_sync.sandbox.messages import Reply, Request, Tracker
 
 API_EMAIL = "capa-sync@example.com"
 API_TOKEN = "sandbox-token"  # noqa: S105 - the sandbox's own, known to everybody
-API_PASSWORD = "sandbox-password"  # noqa: S105 - likewise; a Data Center token is no password (facts/jira.md 8)
+API_PASSWORD = "sandbox-password"  # noqa: S105 - likewise; a Data Center token is no password (docs/jira.md 8)
 _API_USER: Json = {"displayName": "capa-sync", "emailAddress": API_EMAIL, "active": True, "timeZone": "UTC"}
 
 
@@ -43,7 +43,7 @@ class JiraTracker(Tracker):
         face: "cloud" (REST v3 and v2) or "datacenter" (10.3, REST v2).
         clock: the sandbox's clock.
         site: the object of a `site` line.
-        knobs: the sandbox settings: limits and traps.
+        settings: the sandbox settings: limits and traps.
     """
 
     def __init__(
@@ -51,17 +51,17 @@ class JiraTracker(Tracker):
         face: str = "cloud",
         clock: SandboxClock | None = None,
         site: Mapping[str, Any] | None = None,
-        knobs: JiraKnobs | None = None,
+        settings: JiraSandboxSettings | None = None,
     ) -> None:
         if face not in ("cloud", "datacenter"):
             message = f"a sandbox Jira has the face cloud or datacenter, not {face!r}"
             raise ValueError(message)
         self.face = face
         self.clock = clock or SandboxClock()
-        self.knobs: JiraKnobs = knobs or JiraKnobs()
-        self.site = JiraSite(self.knobs, lambda: to_ms(self.now()), is_cloud=face == "cloud")
+        self.settings: JiraSandboxSettings = settings or JiraSandboxSettings()
+        self.site = JiraSite(self.settings, lambda: to_ms(self.now()), is_cloud=face == "cloud")
         self.admin = Admin(self.site)
-        self._bursts = BurstGate(self.knobs, is_cloud=self.site.is_cloud)
+        self._bursts = BurstGate(self.settings, is_cloud=self.site.is_cloud)
         name = {"accountId": "capa-sync", "accountType": "atlassian"} if face == "cloud" else {"name": "capa-sync"}
         key = {} if face == "cloud" else {"key": "JIRAUSER10000"}
         own = {"token": API_TOKEN, "password": API_PASSWORD}
@@ -76,7 +76,7 @@ class JiraTracker(Tracker):
 
     def now(self) -> datetime:
         """The tracker's instant: the sandbox clock plus the skew."""
-        return self.clock.now() + timedelta(seconds=self.knobs.clock_skew_s)
+        return self.clock.now() + timedelta(seconds=self.settings.clock_skew_s)
 
     def load(self, source: Path | str | Iterable[str | Json]) -> int:
         """Load a file in the sandbox's format, or its lines or objects; return the number of tickets."""
@@ -157,7 +157,7 @@ class JiraTracker(Tracker):
         return self._serve(request, viewer, handler, parts)
 
     def _serve(self, request: Request, viewer: Viewer, handler: Any, parts: tuple[str, ...]) -> Reply:
-        render = IssueRenderer(self.state, self.site.access, self.knobs, viewer)
+        render = IssueRenderer(self.state, self.site.access, self.settings, viewer)
         reply: Reply = handler(self.site, JiraCall(request, viewer, render, parts))
         if self.site.is_cloud:
             reply.headers["X-AACCOUNTID"] = viewer.account

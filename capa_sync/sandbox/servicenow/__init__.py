@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from capa_sync.sandbox.servicenow.knobs import ServiceNowKnobs
+from capa_sync.sandbox.servicenow.settings import ServiceNowSandboxSettings
 from capa_sync.sandbox.servicenow.tracker import INTEGRATION_USER, PASSWORD, ServiceNowTracker
 
-__all__ = ["INTEGRATION_USER", "PASSWORD", "ServiceNowKnobs", "ServiceNowTracker"]
+__all__ = ["INTEGRATION_USER", "PASSWORD", "ServiceNowSandboxSettings", "ServiceNowTracker"]

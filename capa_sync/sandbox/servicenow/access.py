@@ -6,11 +6,11 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
-from capa_sync.sandbox.servicenow.knobs import ServiceNowKnobs
+from capa_sync.sandbox.servicenow.settings import ServiceNowSandboxSettings
 from capa_sync.sandbox.servicenow.store import Store, StoredRow
 
 AUDIT_TABLES = frozenset({"sys_audit", "sys_journal_field"})
-"""Tables that need the role `audit_viewer` (facts/servicenow.md 3)."""
+"""Tables that need the role `audit_viewer` (docs/servicenow.md 3)."""
 
 RowTest = Callable[[StoredRow], bool]
 Matcher = Callable[[str, str], RowTest]
@@ -35,28 +35,28 @@ class Caller:
 class ServiceNowAccess:
     """The access rules; every method reads the sandbox settings anew, so that a test may change them at any time."""
 
-    def __init__(self, knobs: ServiceNowKnobs, store: Store) -> None:
-        self.knobs, self.store = knobs, store
+    def __init__(self, settings: ServiceNowSandboxSettings, store: Store) -> None:
+        self.settings, self.store = settings, store
 
     def reads_audit(self, caller: Caller) -> bool:
         """Whether the caller may read the audit tables."""
-        return self.knobs.audit_readable and bool({"admin", "audit_viewer"} & caller.roles)
+        return self.settings.audit_readable and bool({"admin", "audit_viewer"} & caller.roles)
 
     def forbids_table(self, table: str, caller: Caller) -> bool:
         """Whether reading the table answers 403."""
         if table in AUDIT_TABLES and not self.reads_audit(caller):
-            return self.knobs.audit_denied_as == "forbidden"
-        return table in self.knobs.forbidden_tables
+            return self.settings.audit_denied_as == "forbidden"
+        return table in self.settings.forbidden_tables
 
     def row_test(self, table: str, caller: Caller, matcher: Matcher) -> RowTest:
         """Return the row ACL: a test whether a row is visible; `matcher` resolves (table, encoded query)."""
-        knobs = self.knobs
+        settings = self.settings
         if table in AUDIT_TABLES and not self.reads_audit(caller):
             return lambda _row: False
-        if not (knobs.hidden_rows or knobs.hidden_matching or knobs.hidden_tables):
+        if not (settings.hidden_rows or settings.hidden_matching or settings.hidden_tables):
             return lambda _row: True
-        hidden, tables = frozenset(knobs.hidden_rows), frozenset(knobs.hidden_tables)
-        tests = {name: matcher(name, query) for name, query in knobs.hidden_matching.items()}
+        hidden, tables = frozenset(settings.hidden_rows), frozenset(settings.hidden_tables)
+        tests = {name: matcher(name, query) for name, query in settings.hidden_matching.items()}
         lineage = self.store.schema.lineage
 
         def sees(row: StoredRow) -> bool:
@@ -69,19 +69,19 @@ class ServiceNowAccess:
 
     def hides_column(self, table: str, column: str) -> bool:
         """Whether the field ACL hides a column."""
-        return self._names(self.knobs.hidden_fields, table, column)
+        return self._names(self.settings.hidden_fields, table, column)
 
     def denies_range(self, table: str, column: str) -> bool:
         """Whether the query ACL denies range operators and sorting on a column."""
-        return self._names(self.knobs.query_range_denied, table, column)
+        return self._names(self.settings.query_range_denied, table, column)
 
     def drops_conditions_on(self, table: str, column: str) -> bool:
         """Whether conditions on a column are dropped as for an unknown field."""
-        return self._names(self.knobs.dropped_fields, table, column)
+        return self._names(self.settings.dropped_fields, table, column)
 
     def ignores_writes_to(self, table: str, column: str) -> bool:
         """Whether a write to a column is ignored without an error."""
-        return self._names(self.knobs.read_only_fields, table, column)
+        return self._names(self.settings.read_only_fields, table, column)
 
     def invalid_query_returns_no_rows(self) -> bool:
         """Whether the system property is set that makes an invalid query part match no row instead of all."""

@@ -123,7 +123,7 @@ class Accounts:
     def _caller(self, row: StoredRow) -> Caller:
         name = row["user_name"]
         system = self.access.system_property("glide.sys.default.tz")
-        zone = self.access.knobs.user_time_zone or row.get("time_zone") or system or "GMT"
+        zone = self.access.settings.user_time_zone or row.get("time_zone") or system or "GMT"
         day = row.get("date_format") or "yyyy-MM-dd"
         time = row.get("time_format") or "HH:mm:ss"
         form = _strftime_form(f"{day} {time}")
@@ -155,7 +155,7 @@ class Accounts:
         return None
 
     def _new_token(self, user: str, now: datetime, *, refreshes: bool) -> dict[str, object]:
-        lifetime = self.access.knobs.token_lifetime_s
+        lifetime = self.access.settings.token_lifetime_s
         token = secrets.token_urlsafe(48)
         self.tokens[token] = _Grant(user, now + timedelta(seconds=lifetime))
         answer: dict[str, object] = {"access_token": token, "scope": "useraccount", "token_type": "Bearer"}

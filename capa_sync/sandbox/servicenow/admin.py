@@ -81,5 +81,5 @@ class ServiceNowActor:
     def _context(self, *, auto_sys_fields: bool = True, workflow: bool = True) -> WriteContext:
         instance = self._instance
         caller = instance.accounts.caller(self._user_name)
-        at = instance.now() - timedelta(seconds=instance.knobs.commit_late_s)
+        at = instance.now() - timedelta(seconds=instance.settings.commit_late_s)
         return WriteContext(caller.user_name, caller.sys_id, at, auto_sys_fields, workflow)

@@ -39,7 +39,7 @@ class ApiError(Exception):
 
 
 def error_body(message: str, detail: str | None) -> dict[str, Any]:
-    """Return the body of an error (facts/servicenow.md 1.3)."""
+    """Return the body of an error (docs/servicenow.md 1.3)."""
     return {"error": {"message": message, "detail": detail}, "status": "failure"}
 
 

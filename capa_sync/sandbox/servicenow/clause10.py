@@ -1,6 +1,6 @@
 """The `u_` columns that an organisation adds for Clause 10 records in ServiceNow, and the choices of the tables.
 
-There is one column for each canonical field (facts/clause10.md 2.2) that the base form lacks.
+There is one column for each canonical field (docs/clause10.md 2.2) that the base form lacks.
 """
 
 from __future__ import annotations
@@ -121,7 +121,7 @@ CHOICES: dict[tuple[str, str], str] = {
     ),
     ("problem_task", "state"): "151:New, 152:Assess, 154:Work in Progress, 157:Closed",
     ("problem_task", "problem_task_type"): "general:General, rca:Root Cause Analysis",
-    # the documentation has no numeric values of the issue's states (facts/servicenow.md 8); read sys_choice
+    # the documentation has no numeric values of the issue's states (docs/servicenow.md 8); read sys_choice
     ("sn_grc_issue", "state"): ("10:New, 11:Analyze, 12:Respond, 13:Review, 3:Closed Complete, 4:Closed Incomplete"),
     (
         "sn_grc_issue",

@@ -181,7 +181,7 @@ def _run_script(text: str, caller: Caller) -> str | None:
 
 
 def _generate_date(day: str, time: str, caller: Caller) -> str | None:
-    """Evaluate `gs.dateGenerate`: day and time in the session's zone become UTC (facts/servicenow.md 2.2)."""
+    """Evaluate `gs.dateGenerate`: day and time in the session's zone become UTC (docs/servicenow.md 2.2)."""
     time = {"start": "00:00:00", "end": "23:59:59"}.get(time, time)
     try:
         local = datetime.fromisoformat(f"{day} {time}").replace(tzinfo=caller.zone)
@@ -191,7 +191,7 @@ def _generate_date(day: str, time: str, caller: Caller) -> str | None:
 
 
 def make_test(condition: QueryCondition, get: Getter, column: ColumnDef) -> Test:
-    """Return the test of one evaluated condition. Text is compared case-sensitively (facts/servicenow.md 1.1)."""
+    """Return the test of one evaluated condition. Text is compared case-sensitively (docs/servicenow.md 1.1)."""
     if condition.operator in _ON_SETS:
         return _ON_SETS[condition.operator](get, condition.value)
     if column.type in NUMERIC and condition.operator in _ORDER:

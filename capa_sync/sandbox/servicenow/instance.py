@@ -11,7 +11,7 @@ from capa_sync.sandbox.servicenow.accounts import CLIENT_CREDENTIALS, Accounts
 from capa_sync.sandbox.servicenow.answers import ApiError
 from capa_sync.sandbox.servicenow.catalogue import EPOCH, Catalogue, make_id
 from capa_sync.sandbox.servicenow.filter import Filter, resolve_query
-from capa_sync.sandbox.servicenow.knobs import ServiceNowKnobs
+from capa_sync.sandbox.servicenow.settings import ServiceNowSandboxSettings
 from capa_sync.sandbox.servicenow.store import Store, StoredRow
 from capa_sync.sandbox.servicenow.tables import shipped_schema
 from capa_sync.sandbox.servicenow.write import Writer
@@ -34,13 +34,13 @@ class Instance:
         ignored_parts: the newest query parts that were dropped without an error, for tests.
     """
 
-    def __init__(self, clock: SandboxClock, knobs: ServiceNowKnobs) -> None:
-        self.clock, self.knobs = clock, knobs
+    def __init__(self, clock: SandboxClock, settings: ServiceNowSandboxSettings) -> None:
+        self.clock, self.settings = clock, settings
         self.schema = shipped_schema()
         self.store = Store(self.schema)
         self.catalogue = Catalogue(self.schema, self.store)
         self.catalogue.publish()
-        self.access = ServiceNowAccess(knobs, self.store)
+        self.access = ServiceNowAccess(settings, self.store)
         self.accounts = Accounts(self.access)
         self.writer = Writer(self.store, self.catalogue)
         self.ignored_parts: deque[str] = deque(maxlen=1000)
@@ -49,11 +49,11 @@ class Instance:
 
     def now(self) -> datetime:
         """Return the instance's own time."""
-        return self.clock.now() + timedelta(seconds=self.knobs.clock_skew_s)
+        return self.clock.now() + timedelta(seconds=self.settings.clock_skew_s)
 
     def check_table(self, table: str) -> None:
         """Check that a table exists and is licensed. Raises ApiError 400."""
-        if table not in self.schema or table in self.knobs.unlicensed_tables:
+        if table not in self.schema or table in self.settings.unlicensed_tables:
             raise ApiError(400, f"Invalid table {table}")
 
     def check_readable(self, table: str, caller: Caller) -> None:

@@ -1,4 +1,4 @@
-"""Rate limits per user and clock hour, as set by administrators in `sys_rate_limit_rules` (facts/servicenow.md 6)."""
+"""Rate limits per user and clock hour, as set by administrators in `sys_rate_limit_rules` (docs/servicenow.md 6)."""
 
 from __future__ import annotations
 

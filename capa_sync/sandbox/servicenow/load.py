@@ -1,4 +1,4 @@
-"""Loads files in the sandbox's format (CONTRACT.md 9) into a ServiceNow instance.
+"""Loads files in the sandbox's format (docs/contract.md 9) into a ServiceNow instance.
 
 A file has JSON lines, plain or gzipped, one object a line; empty lines are skipped. A table or column should be
 described before the records that use it; otherwise the order of lines does not matter:

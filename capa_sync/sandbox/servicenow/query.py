@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 
 RANGE_OPERATORS = frozenset({">", ">=", "<", "<=", "STARTSWITH", "ENDSWITH", "LIKE", "NOT LIKE", "BETWEEN"})
-"""Operators that need the `query_range` right on the column (facts/servicenow.md 0.1)."""
+"""Operators that need the `query_range` right on the column (docs/servicenow.md 0.1)."""
 
 _OPERATORS = (
     "!=|>=|<=|=|>|<|NOT IN|IN|NOT LIKE|DOES NOT CONTAIN|LIKE|CONTAINS|STARTSWITH|ENDSWITH|"

@@ -61,7 +61,7 @@ class RowRenderer:
         template = {name: value for name, value in self.store.schema.template(table).items() if name not in hidden}
         stems = [(c.name, self._stem(c)) for c in columns.values() if c.name not in hidden]
         links = [] if self.shape.excludes_links else [(name, stem) for name, stem in stems if stem]
-        blank = dict.fromkeys(hidden, "") if self.access.knobs.hidden_field_as == "empty" else {}
+        blank = dict.fromkeys(hidden, "") if self.access.settings.hidden_field_as == "empty" else {}
         names = template.keys()
 
         def show(row: StoredRow) -> dict[str, Any]:
@@ -81,7 +81,7 @@ class RowRenderer:
         columns = self.store.schema.columns(table)
         blank = self._blank_cell()
         shown = [c for c in columns.values() if c.name not in hidden]
-        keeps_all = self.access.knobs.hidden_field_as == "empty"
+        keeps_all = self.access.settings.hidden_field_as == "empty"
         template = {name: blank for name in columns if keeps_all or name not in hidden}
         stems = {c.name: (c, self._stem(c)) for c in shown}
         journals = [c.name for c in shown if c.type in JOURNAL]
@@ -104,7 +104,7 @@ class RowRenderer:
                 continue  # unknown fields are ignored without an error
             if field.partition(".")[0] not in hidden:
                 cells[field] = self._cell(field, *resolved)
-            elif self.access.knobs.hidden_field_as == "empty":
+            elif self.access.settings.hidden_field_as == "empty":
                 cells[field] = lambda _row: self._blank_cell()
         return lambda row: {field: cell(row) for field, cell in cells.items()}
 

@@ -41,7 +41,7 @@ class TableDef:
         parent: the class that the table extends, or "".
         prefix: the prefix of its automatic numbers; "" for none.
         display: the column that references to a record show.
-        is_audited: this class's own audit flag; it is not inherited (facts/servicenow.md 0.6).
+        is_audited: this class's own audit flag; it is not inherited (docs/servicenow.md 0.6).
         attributes: those of the table's dictionary row; `no_audit_delete` suppresses the audit of deletions.
     """
 

@@ -1,4 +1,4 @@
-"""The Table API: lists, one record, create, update, delete (facts/servicenow.md 1)."""
+"""The Table API: lists, one record, create, update, delete (docs/servicenow.md 1)."""
 
 from __future__ import annotations
 
@@ -62,26 +62,26 @@ class TableApi:
         render = self._renderer(call)
         result = [render.show(row, call.table) for row in rows]
         headers = _page_headers(call, page, selection)
-        quota = self.instance.knobs.quota_rows
+        quota = self.instance.settings.quota_rows
         if quota is not None and len(result) > quota:
-            body = cancelled_body(result[:quota], self.instance.knobs.quota_as)
+            body = cancelled_body(result[:quota], self.instance.settings.quota_as)
             return Reply(200, content=body, headers={"Content-Type": "application/json;charset=UTF-8"})
         return in_wanted_form(call.request, Reply(200, headers=headers), {"result": result})
 
     def _select(self, call: ServiceNowCall, page: PageRequest) -> Selection:
-        knobs = self.instance.knobs
-        text = "" if knobs.repeat_first_page else call.text("sysparm_query")
+        settings = self.instance.settings
+        text = "" if settings.repeat_first_page else call.text("sysparm_query")
         wanted = self.instance.resolve(text, call.table, call.caller)
-        limit = page.limit if knobs.page_cap is None else min(page.limit, knobs.page_cap)
-        offset = 0 if knobs.repeat_first_page else page.offset
-        window = Window(offset, limit, counts=page.counts, unstable_ties=knobs.unstable_ties)
+        limit = page.limit if settings.page_cap is None else min(page.limit, settings.page_cap)
+        offset = 0 if settings.repeat_first_page else page.offset
+        window = Window(offset, limit, counts=page.counts, unstable_ties=settings.unstable_ties)
         return select(self.instance.store.view(call.table), wanted, window)
 
     def _with_page_faults(self, rows: list[StoredRow]) -> list[StoredRow]:
-        knobs = self.instance.knobs
-        if knobs.withhold_at_end:
-            rows = rows[: -knobs.withhold_at_end]
-        return rows[1::2] + rows[::2] if knobs.shuffle_pages else rows
+        settings = self.instance.settings
+        if settings.withhold_at_end:
+            rows = rows[: -settings.withhold_at_end]
+        return rows[1::2] + rows[::2] if settings.shuffle_pages else rows
 
     def _get(self, call: ServiceNowCall, sys_id: str) -> Reply:
         self.instance.check_readable(call.table, call.caller)
@@ -161,19 +161,19 @@ class TableApi:
         return body
 
     def _context(self, call: ServiceNowCall) -> WriteContext:
-        at = self.instance.now() - timedelta(seconds=self.instance.knobs.commit_late_s)
+        at = self.instance.now() - timedelta(seconds=self.instance.settings.commit_late_s)
         keeps_system_fields = call.flag("sysparm_suppress_auto_sys_field")
         return WriteContext(call.caller.user_name, call.caller.sys_id, at, auto_sys_fields=not keeps_system_fields)
 
     def _check_writable(self, table: str, values: Mapping[str, Any], row: Mapping[str, str]) -> None:
-        knobs = self.instance.knobs
+        settings = self.instance.settings
         lineage = self.instance.schema.lineage(table)
-        if table in LOG_TABLES or any(name in knobs.write_denied for name in lineage):
+        if table in LOG_TABLES or any(name in settings.write_denied for name in lineage):
             raise forbidden(ACL_DETAIL)
         for name in lineage:
-            if name in knobs.business_rule_aborts:
-                raise forbidden(knobs.business_rule_aborts[name])
-        mandatory = [column for name in lineage for column in knobs.mandatory_fields.get(name, ())]
+            if name in settings.business_rule_aborts:
+                raise forbidden(settings.business_rule_aborts[name])
+        mandatory = [column for name in lineage for column in settings.mandatory_fields.get(name, ())]
         empty = [c for c in mandatory if not as_text(values.get(c, row.get(c, "")))]
         if empty:
             raise forbidden(f"Data Policy Exception: The following fields are mandatory: {', '.join(empty)}")

@@ -1,7 +1,7 @@
 """The tables that the sandbox ServiceNow ships: task and its classes, GRC issue and task, `u_capa`.
 
 The columns of task, incident and problem include those of ServiceNow's sample answers. `sn_grc_issue` has the columns
-of its form (facts/servicenow.md 8) and the `u_` columns that a Clause 10 mapping needs, since the base form has no
+of its form (docs/servicenow.md 8) and the `u_` columns that a Clause 10 mapping needs, since the base form has no
 root cause, correction or effectiveness field.
 """
 

@@ -25,10 +25,10 @@ from capa_sync.sandbox.servicenow.browse import page_for
 from capa_sync.sandbox.servicenow.call import ServiceNowCall
 from capa_sync.sandbox.servicenow.catalogue import make_id
 from capa_sync.sandbox.servicenow.instance import Instance
-from capa_sync.sandbox.servicenow.knobs import ServiceNowKnobs
 from capa_sync.sandbox.servicenow.limits import HourlyLimit
 from capa_sync.sandbox.servicenow.load import Loader
 from capa_sync.sandbox.servicenow.selection import matching_rows
+from capa_sync.sandbox.servicenow.settings import ServiceNowSandboxSettings
 from capa_sync.sandbox.servicenow.stats_api import StatsApi
 from capa_sync.sandbox.servicenow.store import StoredRow
 from capa_sync.sandbox.servicenow.table_api import TableApi
@@ -55,13 +55,13 @@ class ServiceNowTracker(Tracker):
         ignored_parts: query parts that were dropped without an error, for tests.
     """
 
-    knobs: ServiceNowKnobs
+    settings: ServiceNowSandboxSettings
 
     def __init__(self, clock: SandboxClock | None = None, *, base_url: str = "") -> None:
         self.clock = clock or SandboxClock()
-        self.knobs = ServiceNowKnobs()
+        self.settings = ServiceNowSandboxSettings()
         self.base_url = base_url
-        self._instance = Instance(self.clock, self.knobs)
+        self._instance = Instance(self.clock, self.settings)
         self._lock = threading.RLock()
         self._limit = HourlyLimit()
         self._transactions = 0
@@ -83,7 +83,7 @@ class ServiceNowTracker(Tracker):
     def handle(self, request: Request) -> Reply:
         """Answer one request."""
         with self._lock:
-            if self.knobs.hibernating:
+            if self.settings.hibernating:
                 return Reply(200, text=HIBERNATION_PAGE)
             try:
                 reply = self._route(request)
@@ -92,10 +92,10 @@ class ServiceNowTracker(Tracker):
             self._transactions += 1
             transaction = {"X-Transaction-ID": f"{self._transactions:012x}"}
         reply.headers = {**COMMON_HEADERS, **transaction, **reply.headers}
-        return compressed(request, reply) if self.knobs.compresses else reply
+        return compressed(request, reply) if self.settings.compresses else reply
 
     def _route(self, request: Request) -> Reply:
-        if len(request.target) > self.knobs.max_url_length:
+        if len(request.target) > self.settings.max_url_length:
             raise ApiError(414, "Request-URI Too Long", "The requested URI exceeds the limit of this server")
         if request.path in ("/oauth_token.do", "/oauth_revoke_token.do"):
             return self._answer_oauth(request)
@@ -105,7 +105,7 @@ class ServiceNowTracker(Tracker):
         caller = self.accounts.authenticate(request, self.now())
         if caller is None:
             raise not_authenticated()
-        headers = self._limit.count(caller.user_name, self.knobs.rate_limit_per_hour, self.now())
+        headers = self._limit.count(caller.user_name, self.settings.rate_limit_per_hour, self.now())
         check_headers(request)
         reply = self._answer_api(request, caller)
         cookie = self.accounts.open_session(request, caller, self.now())

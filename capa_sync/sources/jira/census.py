@@ -9,7 +9,7 @@ from capa_sync.errors import BadAnswer, Fatal, Retryable
 from capa_sync.model.ticket import Census
 from capa_sync.sources.jira.client import BadRequest, JiraClient
 from capa_sync.sources.jira.facts import prove_identity
-from capa_sync.sources.jira.outside import Outside
+from capa_sync.sources.jira.out_of_scope import OutOfScope
 from capa_sync.sources.jira.paging import Shifted
 from capa_sync.sources.jira.shapes import rows_of
 from capa_sync.sources.jira.site import SiteReader
@@ -19,12 +19,12 @@ _ATTEMPTS = 3
 _PROJECTS = 50
 
 
-def take_census(site: SiteReader, outside: Outside) -> Census:
+def take_census(site: SiteReader, out_of_scope: OutOfScope) -> Census:
     """Read ids and projects. Raises when anything is incomplete, or when our identity changed meanwhile."""
     prove_identity(site.client, site.facts.me)
     ids, count = _all_ids(site)
-    outside.learn(ids)
-    actions = site.listed(outside.ids())
+    out_of_scope.learn(ids)
+    actions = site.listed(out_of_scope.ids())
     containers = read_roster(site.client, site.lookup.containers(site.name))
     prove_identity(site.client, site.facts.me)
     witness = max(ids, key=_number, default="")

@@ -50,7 +50,7 @@ Dated = tuple[datetime, Entry]
 def sorted_entries(entries: Iterable[Entry]) -> list[Dated]:
     """Return entries with their instants in true order: by instant, then by id as a number, then as received.
 
-    Time alone is not enough: several entries often share one instant (facts/real-data.md 5). Raises ValueError for an
+    Time alone is not enough: entries often share an instant (docs/real-tickets.md 5). Raises ValueError for an
     unreadable instant.
     """
     found = [(read_instant(entry.get("created")), _number(entry.get("id")), entry) for entry in entries]
@@ -113,7 +113,7 @@ def field_id_of(item: Mapping[str, Any]) -> str:
 
 
 class FieldNames:
-    """Data Center's field names -> ids; its history contains only names (facts/jira.md 3).
+    """Data Center's field names -> ids; its history contains only names (docs/jira.md 3).
 
     A name that two custom fields share stays unresolved: a guess would put one field's past into another.
     """

@@ -1,7 +1,7 @@
 """The only module that sends requests to a Jira: it uses the `jira` library's session and checks every answer.
 
 The library signs in and owns the session. Its retries, its Resource objects and its error texts (which quote
-headers and bodies) are not used (facts/jira.md 0 and 1.3).
+headers and bodies) are not used (docs/jira.md 0 and 1.3).
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ from capa_sync.sources.bearer import read_token
 from capa_sync.sources.budget import Budget
 from capa_sync.sources.jira import answers
 from capa_sync.sources.jira.bearer import BearerAuth
-from capa_sync.sources.jira.door import check_reading_post, check_write
 from capa_sync.sources.jira.gate import EndpointGate
+from capa_sync.sources.jira.guard import check_reading_post, check_write
 from capa_sync.sources.jira.identity import IdentityCheck
 from capa_sync.sources.jira.network import is_local, may_have_arrived
 from capa_sync.sources.jira.options import JiraAuth, JiraOptions
@@ -120,7 +120,7 @@ class JiraClient:
             logging=False,
             **ways[auth.method],
         )
-        session: requests.Session = client._session  # noqa: SLF001 - facts/jira.md 1.3: pinned to jira 3.10
+        session: requests.Session = client._session  # noqa: SLF001 - docs/jira.md 1.3: pinned to jira 3.10
         hold_to(session, self.source, options.limits)
         if auth.method == "oauth-client-credentials":
             session.auth = BearerAuth(self._clock, lambda: self._fetch_token(auth))

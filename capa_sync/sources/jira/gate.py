@@ -1,4 +1,4 @@
-"""Holds back requests to one endpoint, and to no other, for as long as the tracker asked (facts/jira.md 7)."""
+"""Holds back requests to one endpoint, and to no other, for as long as the tracker asked (docs/jira.md 7)."""
 
 from __future__ import annotations
 

@@ -6,23 +6,23 @@ from collections.abc import Sequence
 
 from capa_sync.model.ticket import Cursor, Page
 from capa_sync.sources.jira.client import BadRequest
-from capa_sync.sources.jira.family import Family
 from capa_sync.sources.jira.history import chunks
-from capa_sync.sources.jira.outside import Outside
+from capa_sync.sources.jira.out_of_scope import OutOfScope
 from capa_sync.sources.jira.query import ids_condition
+from capa_sync.sources.jira.related_reader import RelatedTicketReader
 from capa_sync.sources.jira.site import SiteReader
 
 _AT_ONCE = 50
-"""Maximum tickets that Cloud reconciles in one search (facts/jira.md 1)."""
+"""Maximum tickets that Cloud reconciles in one search (docs/jira.md 1)."""
 
 
 class Hinted:
     """Reads hinted tickets of one Jira."""
 
-    def __init__(self, site: SiteReader, outside: Outside, family: Family) -> None:
+    def __init__(self, site: SiteReader, out_of_scope: OutOfScope, related_reader: RelatedTicketReader) -> None:
         self._site = site
-        self._outside = outside
-        self._family = family
+        self._out_of_scope = out_of_scope
+        self._related_reader = related_reader
 
     def read(self, ids: Sequence[str], cursor: Cursor) -> Page:
         """Read those that are in scope or mirrored actions; see `ports.Source`."""
@@ -34,8 +34,8 @@ class Hinted:
         drafts = [draft for draft in site.fetch(wanted) if not site.is_unchanged(draft)]
         for draft in drafts:
             if draft.id in inside and site.kinship.may_be_action(draft.fields):
-                self._outside.note_inside(draft.id)
-        readings, skipped = self._family.read_with_kin(drafts, inside.__contains__)
+                self._out_of_scope.note_inside(draft.id)
+        readings, skipped = self._related_reader.read_with_related(drafts, inside.__contains__)
         return Page(tuple(readings), cursor, complete=False, skipped=tuple(skipped))
 
     def _in_scope(self, ids: list[str]) -> set[str]:

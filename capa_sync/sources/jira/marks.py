@@ -1,4 +1,4 @@
-"""Finds our own comment on a ticket by the property that was created with it (CONTRACT.md 8)."""
+"""Finds our own comment on a ticket by the property that was created with it (docs/contract.md 8)."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """A warning's text as ADF (Cloud) and as escaped wiki markup (Data Center); pure.
 
 Ticket text is hostile. In ADF it is a text node and inert; in wiki markup every character that could begin a
-mention, link, image or macro is escaped (facts/jira.md 5).
+mention, link, image or macro is escaped (docs/jira.md 5).
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from capa_sync.sources.jira.values import clean
 _AS_ENTITIES = {ord("\\"): "&#92;", ord("#"): "&#35;"}
 """A doubled backslash is a line break in wiki markup, and a backslash does not escape a number sign."""
 LONGEST = 8_000
-"""Maximum characters of a text on a ticket (CONTRACT.md 8), as sent: a Data Center counts the markup as well."""
+"""Maximum characters of a text on a ticket (docs/contract.md 8), as sent: a Data Center counts the markup as well."""
 _SHORTER = (320, 240, 160, 120, 80, 40)
 """Lengths to which runs of text are cut, tried one after the other until the whole fits."""
 _SMALL = {"type": "subsup", "attrs": {"type": "sub"}}

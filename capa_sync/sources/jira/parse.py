@@ -245,6 +245,6 @@ def _linked(link: Mapping[str, Any]) -> Iterable[ChildRef]:
 
 
 def _old_keys(changes: Iterable[RawChange], key: str) -> tuple[str, ...]:
-    """Return its former keys: moves leave items named `Key` (facts/jira.md 3)."""
+    """Return its former keys: moves leave items named `Key` (docs/jira.md 3)."""
     keys = [change.old.text for change in changes if change.field_name == "Key" and change.old.text]
     return tuple(dict.fromkeys(old for old in keys if old != key))

@@ -10,10 +10,10 @@ from typing import Any
 from capa_sync.model.ticket import Cursor, Page
 from capa_sync.sources.jira.draft import Draft
 from capa_sync.sources.jira.facts import prove_identity
-from capa_sync.sources.jira.family import Family
-from capa_sync.sources.jira.outside import Outside
+from capa_sync.sources.jira.out_of_scope import OutOfScope
 from capa_sync.sources.jira.paging import ALL_FIELDS, Rows
 from capa_sync.sources.jira.query import NEWEST_CHANGE_FIRST, not_ahead
+from capa_sync.sources.jira.related_reader import RelatedTicketReader
 from capa_sync.sources.jira.site import Issue, SiteReader
 from capa_sync.sources.jira.sweep import SweepState, instant_ms
 from capa_sync.sources.jira.sweeping import Sweeping
@@ -52,10 +52,12 @@ def _reaches(issues: list[Issue], state: Mapping[str, Any]) -> bool:
 class Poll:
     """Polls one Jira. The cursor's state is `mark` (epoch ms) and `newest` (the ticket that had it)."""
 
-    def __init__(self, site: SiteReader, outside: Outside, family: Family, sweeping: Sweeping) -> None:
+    def __init__(
+        self, site: SiteReader, out_of_scope: OutOfScope, related_reader: RelatedTicketReader, sweeping: Sweeping
+    ) -> None:
         self._site = site
-        self._outside = outside
-        self._family = family
+        self._out_of_scope = out_of_scope
+        self._related_reader = related_reader
         self._sweeping = sweeping
         self._settled: int | None = None
 
@@ -140,16 +142,16 @@ class Poll:
         return {**state, "mark": self._site.plausible(newest[0]), "newest": newest[1]}
 
     def _page(self, issues: list[Issue], since: int, after: dict[str, Any]) -> Page:
-        site, family = self._site, self._family
+        site, related_reader = self._site, self._related_reader
         drafts = [Draft.of(issue) for issue in issues]
         for draft in drafts:
             if site.kinship.may_be_action(draft.fields):
-                self._outside.note_inside(draft.id)
+                self._out_of_scope.note_inside(draft.id)
         changed = site.whole(draft for draft in drafts if not site.is_unchanged(draft))
         returned = {draft.id for draft in drafts}
         changed += [draft for draft in site.fetch(site.absent.take_waiting()) if draft.id not in returned]
-        actions = site.whole(self._outside.changed(since))
+        actions = site.whole(self._out_of_scope.changed(since))
         named = {draft.id for draft in changed}
-        readings, skipped = family.read_with_kin([*changed, *actions], named.__contains__)
+        readings, skipped = related_reader.read_with_related([*changed, *actions], named.__contains__)
         cursor = Cursor(after, site.present_at(after["mark"]))
         return Page(tuple(readings), cursor, complete=True, skipped=tuple(skipped))

@@ -29,7 +29,7 @@ class ScopeQuery:
 
     Attributes:
         understands_epoch: dates are sent as epoch milliseconds, which are absolute; else as quoted minutes, which
-            Jira reads in the time zone of the account's profile (facts/jira.md 2).
+            Jira reads in the time zone of the account's profile (docs/jira.md 2).
     """
 
     def __init__(self, jql: str) -> None:

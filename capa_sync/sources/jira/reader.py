@@ -16,17 +16,17 @@ from capa_sync.sources.fence import fenced
 from capa_sync.sources.jira.census import read_roster, take_census
 from capa_sync.sources.jira.client import JiraClient
 from capa_sync.sources.jira.facts import prove_identity, read_facts, read_me, try_query
-from capa_sync.sources.jira.family import Family, unknown
 from capa_sync.sources.jira.gate import EndpointGate
 from capa_sync.sources.jira.hinted import Hinted
 from capa_sync.sources.jira.history import chunks
 from capa_sync.sources.jira.missing import locate, prove_gone
 from capa_sync.sources.jira.options import JiraOptions
-from capa_sync.sources.jira.outside import Outside
+from capa_sync.sources.jira.out_of_scope import OutOfScope
 from capa_sync.sources.jira.parse import JiraParser
 from capa_sync.sources.jira.people import JiraAccounts
 from capa_sync.sources.jira.poll import Poll
 from capa_sync.sources.jira.query import ScopeQuery
+from capa_sync.sources.jira.related_reader import RelatedTicketReader, unknown
 from capa_sync.sources.jira.site import SiteReader
 from capa_sync.sources.jira.sweeping import Sweeping
 from capa_sync.sources.retry import RetryPolicy
@@ -37,8 +37,8 @@ class _Signed:
     """The objects that exist once the sign-in has succeeded."""
 
     site: SiteReader
-    outside: Outside
-    family: Family
+    out_of_scope: OutOfScope
+    related_reader: RelatedTicketReader
     sweeping: Sweeping
     poll: Poll
 
@@ -95,10 +95,12 @@ class JiraSource:
         site = SiteReader(
             self._client, self._options, query, facts, self._lookup, self._parser, self._people, self._clock
         )
-        outside = Outside(site)
-        family = Family(site, outside)
-        sweeping = Sweeping(site, outside, family)
-        self._signed = _Signed(site, outside, family, sweeping, Poll(site, outside, family, sweeping))
+        out_of_scope = OutOfScope(site)
+        related_reader = RelatedTicketReader(site, out_of_scope)
+        sweeping = Sweeping(site, out_of_scope, related_reader)
+        self._signed = _Signed(
+            site, out_of_scope, related_reader, sweeping, Poll(site, out_of_scope, related_reader, sweeping)
+        )
         return facts
 
     @fenced
@@ -118,7 +120,7 @@ class JiraSource:
         """Read these tickets whole. Gone or hidden ones are not yielded. Raises Skippable for an unreadable one."""
         signed = self._ready()
         for some in chunks(list(ids), self._options.page_size):
-            readings, skipped = signed.family.read(signed.site.fetch(some), unknown)
+            readings, skipped = signed.related_reader.read(signed.site.fetch(some), unknown)
             yield from readings
             if skipped:
                 raise Skippable(self.name, skipped[0][1], skipped[0][2])
@@ -127,13 +129,13 @@ class JiraSource:
     def read_hinted(self, ids: Sequence[str], cursor: Cursor) -> Page:
         """Read those of these tickets that a poll would return, with their related tickets; see `ports.Source`."""
         signed = self._ready()
-        return Hinted(signed.site, signed.outside, signed.family).read(ids, cursor)
+        return Hinted(signed.site, signed.out_of_scope, signed.related_reader).read(ids, cursor)
 
     @fenced
     def take_census(self) -> Census:
         """Read all ids in scope and the list of projects; see `ports.Source`."""
         signed = self._ready()
-        return take_census(signed.site, signed.outside)
+        return take_census(signed.site, signed.out_of_scope)
 
     @fenced
     def locate(self, ids: Mapping[str, str], actions: Set[str], census: Census) -> Located:

@@ -11,7 +11,7 @@ from typing import Any
 from capa_sync.errors import ShownToCustomer, SourceError, WriteRefused
 from capa_sync.model.write import Write
 from capa_sync.sources.jira.client import JiraClient
-from capa_sync.sources.jira.door import INTERNAL_KEY
+from capa_sync.sources.jira.guard import INTERNAL_KEY
 
 INTERNAL_PROPERTY: dict[str, Any] = {"key": INTERNAL_KEY, "value": {"internal": True}}
 

@@ -78,7 +78,7 @@ class SiteReader:
     def is_unchanged(self, draft: Draft) -> bool:
         """Tell whether the mirror holds exactly this record already, as present."""
         self.absent.carry(draft)
-        if self.lookup.known_stamp(self.name, draft.id) != draft.part.digest:
+        if self.lookup.known_digest(self.name, draft.id) != draft.part.digest:
             return False
         return self.lookup.presence(self.name, draft.id) is Presence.PRESENT
 
@@ -88,7 +88,7 @@ class SiteReader:
 
     def is_mirrored(self, id_: str) -> bool:
         """Tell whether the mirror knows the ticket at all."""
-        return self.lookup.known_stamp(self.name, id_) is not None
+        return self.lookup.known_digest(self.name, id_) is not None
 
     def present(self) -> datetime:
         """Return the tracker's present: the Date of its newest answer, else its serverTime, else our clock."""

@@ -10,11 +10,11 @@ from capa_sync.errors import Fatal
 from capa_sync.model.ticket import Cursor, Page, Reading
 from capa_sync.sources.jira.draft import Draft
 from capa_sync.sources.jira.facts import prove_identity
-from capa_sync.sources.jira.family import Family, inside, outside
 from capa_sync.sources.jira.history import chunks
-from capa_sync.sources.jira.outside import Outside
+from capa_sync.sources.jira.out_of_scope import OutOfScope
 from capa_sync.sources.jira.portion import Portion
 from capa_sync.sources.jira.query import NEWEST_CHANGE_FIRST
+from capa_sync.sources.jira.related_reader import RelatedTicketReader, inside, out_of_scope
 from capa_sync.sources.jira.site import SiteReader
 from capa_sync.sources.jira.sweep import Sweep, SweepPage, SweepState, instant_ms
 from capa_sync.sources.jira.whole import Skip
@@ -23,10 +23,10 @@ from capa_sync.sources.jira.whole import Skip
 class Sweeping:
     """Runs sweeps of one site."""
 
-    def __init__(self, site: SiteReader, outside: Outside, family: Family) -> None:
+    def __init__(self, site: SiteReader, out_of_scope: OutOfScope, related_reader: RelatedTicketReader) -> None:
         self._site = site
-        self._outside = outside
-        self._family = family
+        self._out_of_scope = out_of_scope
+        self._related_reader = related_reader
         self._sweep = Sweep(site.name, site.search, site.query, site.options.page_size)
         self._portion = Portion(site.options.page_size, site.options.batch if site.client.is_cloud else 1)
 
@@ -117,19 +117,19 @@ class Sweeping:
             related, skipped = (), []
 
     def _read(self, draft_pages: list[list[Draft]], *, is_whole: bool) -> tuple[list[Reading], list[Skip]]:
-        site, family = self._site, self._family
+        site, related_reader = self._site, self._related_reader
         drafts = list({draft.id: draft for page in draft_pages for draft in page}.values())
         for draft in drafts:
             if site.kinship.may_be_action(draft.fields):
-                self._outside.note_inside(draft.id)
+                self._out_of_scope.note_inside(draft.id)
         if not is_whole:
             drafts = site.whole(draft for draft in drafts if not site.is_unchanged(draft))
-        readings, skipped = family.read(drafts, inside)
+        readings, skipped = related_reader.read(drafts, inside)
         present = {draft.id for draft in drafts}
-        related, lost = family.actions_of(readings, present, is_sweep=True)
+        related, lost = related_reader.actions_of(readings, present, is_sweep=True)
         readings, skipped = [*readings, *related], [*skipped, *lost]
         if not is_whole:
-            parents, lost = family.parents_of(readings, present)
+            parents, lost = related_reader.parents_of(readings, present)
             readings, skipped = [*readings, *parents], [*skipped, *lost]
         return readings, skipped
 
@@ -138,7 +138,7 @@ class Sweeping:
         found = self._site.touched_since(begun.since)
         for some in chunks([id_ for id_ in found if id_ not in seen], self._site.options.page_size):
             drafts = [draft for draft in self._site.fetch(some) if not self._site.is_unchanged(draft)]
-            readings, skipped = self._family.read_with_kin(drafts, inside)
+            readings, skipped = self._related_reader.read_with_related(drafts, inside)
             if readings or skipped:
                 cursor = self._cursor({**rest, slot: replace(begun, tail="").as_json()})
                 yield Page(tuple(readings), cursor, complete=False, skipped=tuple(skipped))
@@ -146,8 +146,8 @@ class Sweeping:
     def _tail(self, begun: SweepState, rest: dict[str, Any], slot: str) -> Iterator[Page]:
         """Read the out-of-scope actions: all of them in a full read, the changed ones in a sweep since an instant."""
         if begun.since is not None:
-            drafts = self._site.whole(self._outside.changed(begun.since))
-            readings, skipped = self._family.read(drafts, outside)
+            drafts = self._site.whole(self._out_of_scope.changed(begun.since))
+            readings, skipped = self._related_reader.read(drafts, out_of_scope)
             if readings or skipped:
                 cursor = self._cursor({**rest, slot: replace(begun, tail="").as_json()})
                 yield Page(tuple(readings), cursor, complete=False, skipped=tuple(skipped))
@@ -155,10 +155,10 @@ class Sweeping:
             yield from self._all_actions(begun, rest, slot)
 
     def _all_actions(self, begun: SweepState, rest: dict[str, Any], slot: str) -> Iterator[Page]:
-        ids = sorted(self._outside.ids())
+        ids = sorted(self._out_of_scope.ids())
         for some in chunks([id_ for id_ in ids if id_ > (begun.tail or "")], self._site.options.page_size):
             drafts = self._site.fetch(some)
-            readings, skipped = self._family.read(drafts, outside)
+            readings, skipped = self._related_reader.read(drafts, out_of_scope)
             cursor = self._cursor({**rest, slot: replace(begun, tail=some[-1]).as_json()})
             yield Page(tuple(readings), cursor, complete=False, skipped=tuple(skipped))
 

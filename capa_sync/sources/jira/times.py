@@ -17,7 +17,7 @@ _MILLISECOND = timedelta(milliseconds=1)
 def read_instant(value: Any) -> datetime:
     """Return the aware UTC instant. Raises ValueError for anything else, or an instant outside 1990-2200.
 
-    `changelog/bulkfetch` is documented with both ISO text and numbers (facts/jira.md 3), so all forms are accepted.
+    `changelog/bulkfetch` is documented with both ISO text and numbers (docs/jira.md 3), so all forms are accepted.
     """
     try:
         instant = _from_text(value) if isinstance(value, str) and not value.isdigit() else _from_number(int(value))

@@ -177,15 +177,15 @@ class JiraWriter:
 
     def _create(self, write: Write, body: Any, ticket: dict[str, Any]) -> Delivered:
         properties: list[dict[str, Any]] = [{"key": PROPERTY_KEY, "value": property_value(write.marker)}]
-        is_desk = is_service_desk(ticket)
-        if is_desk:
+        is_service_project = is_service_desk(ticket)
+        if is_service_project:
             properties.append(INTERNAL_PROPERTY)
         order = {"body": body, "properties": properties}
         answer = self._client.write("POST", f"issue/{write.ticket_id}/comment", order)
         id_, is_public = _id_in(answer), False
         with self._after_sending():
             id_ = id_ or find_own_comment(self._client, write.ticket_id, self._me, write.marker)
-            is_public = is_desk and is_shown_to_customers(self._client, id_, answer)
+            is_public = is_service_project and is_shown_to_customers(self._client, id_, answer)
         if is_public:
             raise take_back(self._client, write, id_)
         return Delivered(id_, self._updated_now(write))

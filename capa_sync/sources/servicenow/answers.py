@@ -1,4 +1,4 @@
-"""Checks each answer before pysnow reads it: JSON, complete, no error inside (facts/servicenow.md 0.5, 7.4)."""
+"""Checks each answer before pysnow reads it: JSON, complete, no error inside (docs/servicenow.md 0.5, 7.4)."""
 
 from __future__ import annotations
 

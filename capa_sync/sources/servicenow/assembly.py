@@ -36,7 +36,7 @@ Skipped = tuple[str, str, str]
 
 
 @dataclass(frozen=True, slots=True)
-class Shelf:
+class TableSpec:
     """A table spec: the configured table, and for a child table the column that points at the record."""
 
     table: str
@@ -57,33 +57,35 @@ class Assembly:
     parser: ServiceNowParser
     lookup: MirrorLookup
 
-    def carry(self, shelf: Shelf, row: Row) -> None:
+    def carry(self, table_spec: TableSpec, row: Row) -> None:
         """Fill in number and record reference from the mirror where the answer left them out.
 
         A column that is missing is hidden from us, not empty: a task does not lose its record by that.
         """
-        absent = [column for column in ("number", shelf.reference) if column and column not in row]
+        absent = [column for column in ("number", table_spec.reference) if column and column not in row]
         mirrored = self.lookup.record(self.directory.client.source, value_of(row, "sys_id")) if absent else None
         cells = mirrored.get("row", {}) if mirrored else {}
         row.update({column: cells[column] for column in absent if column in cells})
 
-    def digest(self, shelf: Shelf, row: Row) -> str:
+    def digest(self, table_spec: TableSpec, row: Row) -> str:
         """Return the digest that the row's record part will have."""
-        self.carry(shelf, row)
+        self.carry(table_spec, row)
         try:
-            return record_part(shelf.table, shelf.reference, row, self._facts(shelf, row).journals).digest
+            return record_part(
+                table_spec.table, table_spec.reference, row, self._facts(table_spec, row).journals
+            ).digest
         except TooMuch:
             return ""  # the mirror cannot hold such a row
 
     def readings(
-        self, shelf: Shelf, rows: Sequence[Row], now: datetime, refetch: Refetch, asked: Asked | None = None
+        self, table_spec: TableSpec, rows: Sequence[Row], now: datetime, refetch: Refetch, asked: Asked | None = None
     ) -> tuple[list[Reading], list[Skipped]]:
         """Read the history of these rows and parse them.
 
         A row that changed while its history was read is read once more, so that values and history agree.
 
         Args:
-            shelf: the table spec of the rows.
+            table_spec: of the rows.
             rows: as read, with raw and display values.
             now: the instance's instant; where we may not read the history, our own observation counts from it on.
             refetch: reads rows of this table again by their ids.
@@ -97,19 +99,21 @@ class Assembly:
             past.renew(self.history.read(stale))
         skipped = self._leave_out(current, past)
         for row in current.values():
-            self.carry(shelf, row)
+            self.carry(table_spec, row)
         mentions = mentions_of(current, past)
-        learn(self.directory, self.directory.table(shelf.table), list(current.values()), mentions.values())
+        learn(self.directory, self.directory.table(table_spec.table), list(current.values()), mentions.values())
         found: list[Reading] = []
         for key, row in current.items():
             if entries := _too_many(past, key):
                 many = f"its history has {entries} entries, more than the {MOST_ENTRIES} that are worked on"
                 skipped.append((key, value_of(row, "number"), many))
                 continue
-            bodies = self._bodies(shelf, row, past, mentions[key], now)
+            bodies = self._bodies(table_spec, row, past, mentions[key], now)
             try:
                 parts = tuple(part_of(kind, body) for kind, body in bodies.items())
-                found.append(Reading(self.parser.build(bodies), parts, shelf.role, in_query=not shelf.reference))
+                found.append(
+                    Reading(self.parser.build(bodies), parts, table_spec.role, in_query=not table_spec.reference)
+                )
             except Skippable as error:
                 skipped.append((key, error.ticket_key, error.message.removeprefix(f"{error.ticket_key}: ")))
             except TooMuch as much:
@@ -123,24 +127,26 @@ class Assembly:
         why = too_large(self.history.most)
         return [(key, value_of(row, "number") or key, why) for key, row in rows.items()]
 
-    def _bodies(self, shelf: Shelf, row: Row, past: Past, mentions: Mentions, now: datetime) -> dict[str, Any]:
+    def _bodies(
+        self, table_spec: TableSpec, row: Row, past: Past, mentions: Mentions, now: datetime
+    ) -> dict[str, Any]:
         """Return the content of each part, by kind."""
-        facts, sys_id = self._facts(shelf, row), value_of(row, "sys_id")
+        facts, sys_id = self._facts(table_spec, row), value_of(row, "sys_id")
         audit = past.audit.get(sys_id) if past.audit and facts.audited is not False else None
         notes = past.notes.get(sys_id) if past.notes else None
         if audit is None and past.audit:  # audit rows of a class that is not audited prove nothing
             mentions = mentions_of({sys_id: row}, Past(None, past.notes))[sys_id]
         return {
-            RECORD: record_body(shelf.table, shelf.reference, row, facts.journals),
+            RECORD: record_body(table_spec.table, table_spec.reference, row, facts.journals),
             AUDIT: audit.rows if audit else [],
             JOURNAL: notes.rows if notes else [],
             REACH: reach_body(audit.reach if audit else Reach.CLOSED, notes.reach if notes else Reach.CLOSED, now),
             LABELS: labels_of(self.directory, facts, row, mentions),
         }
 
-    def _facts(self, shelf: Shelf, row: Row) -> TableFacts:
+    def _facts(self, table_spec: TableSpec, row: Row) -> TableFacts:
         """Return what is known of the row's real class, which may extend the queried table (facts 2.4)."""
-        return self.directory.table(value_of(row, "sys_class_name") or shelf.table)
+        return self.directory.table(value_of(row, "sys_class_name") or table_spec.table)
 
 
 def _too_many(past: Past, sys_id: str) -> int:

@@ -1,4 +1,4 @@
-"""The sign-in methods: basic, OAuth client credentials, API key (facts/servicenow.md 6)."""
+"""The sign-in methods: basic, OAuth client credentials, API key (docs/servicenow.md 6)."""
 
 from __future__ import annotations
 

@@ -43,7 +43,7 @@ class CensusTaker:
         """Tell whether a child belongs to one of these records; with a hidden reference, whether it did before."""
         if reference in row:
             return value_of(row, reference) in records
-        return self._lookup.known_stamp(self._client.source, value_of(row, "sys_id")) is not None
+        return self._lookup.known_digest(self._client.source, value_of(row, "sys_id")) is not None
 
     def roster(self) -> dict[str, str]:
         """Return the tables that we may read. Raises SourceError."""

@@ -1,4 +1,4 @@
-"""Sends all requests to a ServiceNow instance; the only module that uses pysnow (facts/servicenow.md 7.4).
+"""Sends all requests to a ServiceNow instance; the only module that uses pysnow (docs/servicenow.md 7.4).
 
 Each request has a `client.resource()` of its own, since a shared one mixes up threads and parameters. Answers are
 buffered, not streamed. Session, sign-in, answer check and retry policy are our own; writes are not retried.
@@ -51,7 +51,7 @@ from capa_sync.sources.servicenow.pagesize import SMALLEST_PAGE, PageSizes
 from capa_sync.sources.sizes import goal_of
 from capa_sync.sources.transport import hold_to
 
-# pysnow warns at its import that libmagic is missing; we send no attachments (facts/servicenow.md 7.1)
+# pysnow warns at its import that libmagic is missing; we send no attachments (docs/servicenow.md 7.1)
 warnings.filterwarnings("ignore", message="Missing the python-magic library")
 import pysnow  # noqa: E402
 
@@ -217,7 +217,7 @@ class TableClient:
         return row
 
     def _guard(self, table: str, sys_id: str, values: Mapping[str, str]) -> None:
-        """Refuse, before anything is sent, what the settings do not allow us to write (CONTRACT.md 8)."""
+        """Refuse, before anything is sent, what the settings do not allow us to write (docs/contract.md 8)."""
         allowed_table, columns = self._writable
         forbidden = sorted(set(values) - columns)
         if table != allowed_table or not SYS_ID.fullmatch(sys_id):

@@ -40,7 +40,7 @@ class TableFacts:
 
     Attributes:
         lineage: the table and the classes it extends, nearest first.
-        audited: the table's own audit flag; it is not inherited (facts/servicenow.md 0.6).
+        audited: the table's own audit flag; it is not inherited (docs/servicenow.md 0.6).
         columns: by name; empty where sys_dictionary is closed to us.
         choices: column -> raw value -> label, in the order of the list.
         closed: metadata tables that we may not read; then `columns` may be incomplete.

@@ -1,7 +1,7 @@
 """Reads what changed, by (sys_updated_on, sys_id), and the children of what changed.
 
 A position moves only past rows older than the overlap, by the instance's own clock, so that a row that is committed
-late is not missed (facts/servicenow.md 2.3).
+late is not missed (docs/servicenow.md 2.3).
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from capa_sync.model.clock import Clock
 from capa_sync.model.ticket import Page, Presence, Reading
 from capa_sync.ports import MirrorLookup
 from capa_sync.sources.servicenow.answers import Row, TableAnswer, value_of
-from capa_sync.sources.servicenow.assembly import Assembly, Shelf, Skipped
+from capa_sync.sources.servicenow.assembly import Assembly, Skipped, TableSpec
 from capa_sync.sources.servicenow.history import batches
 from capa_sync.sources.servicenow.keyset import KeysetPager, Position
 from capa_sync.sources.servicenow.query import one_of
@@ -41,10 +41,10 @@ class Following:
         self._clock = clock
         self._lookup = lookup
 
-    def follow(self, shelf: Shelf, states: States) -> Iterator[Page]:
+    def follow(self, table_spec: TableSpec, states: States) -> Iterator[Page]:
         """Read what changed after a table's position, and move it as far as no row can still appear below it."""
-        state, directory = states.of[shelf.table], self._assembly.directory
-        pager = self._tables.change_pager(shelf)
+        state, directory = states.of[table_spec.table], self._assembly.directory
+        pager = self._tables.change_pager(table_spec)
         settled: str = ""
         is_first, is_lost = True, not state.anchored
         if state.at is None:
@@ -56,51 +56,51 @@ class Following:
                 directory.who_am_i()  # an answer without the last known row needs this proof
                 is_lost = True
             is_first = False
-            fresh = self.news(shelf, answer.rows)
+            fresh = self.news(table_spec, answer.rows)
             reached = [place for place in map(pager.position_of, answer.rows) if place.changed_at <= settled]
             if reached and (state.at is None or reached[-1] > state.at):
                 state, is_lost = replace(state, at=reached[-1], anchored=True), False
-            states.of[shelf.table] = state
+            states.of[table_spec.table] = state
             if fresh:
-                readings, skipped = self.with_children(shelf, fresh, at)
+                readings, skipped = self.with_children(table_spec, fresh, at)
                 yield Page(tuple(readings), states.cursor(), complete=False, skipped=tuple(skipped))
         if is_lost and state.at is not None:
-            before = self._tables.newest_before(shelf, state.at)
-            states.of[shelf.table] = replace(state, at=before or state.at, anchored=before is not None)
+            before = self._tables.newest_before(table_spec, state.at)
+            states.of[table_spec.table] = replace(state, at=before or state.at, anchored=before is not None)
 
-    def news(self, shelf: Shelf, rows: Sequence[Row]) -> list[Row]:
+    def news(self, table_spec: TableSpec, rows: Sequence[Row]) -> list[Row]:
         """Return rows that the mirror lacks or holds in another version, without children of records out of scope."""
         keys = [value_of(row, "sys_id") for row in rows]
-        known = {key: self._lookup.known_stamp(self._tables.name, key) for key in keys}
-        news = [row for row in rows if not self._is_held(known[value_of(row, "sys_id")], shelf, row)]
+        known = {key: self._lookup.known_digest(self._tables.name, key) for key in keys}
+        news = [row for row in rows if not self._is_held(known[value_of(row, "sys_id")], table_spec, row)]
         strangers = [row for row in news if known[value_of(row, "sys_id")] is None]
-        ours = {value_of(row, "sys_id") for row in self._tables.ours(shelf, strangers)}
+        ours = {value_of(row, "sys_id") for row in self._tables.ours(table_spec, strangers)}
         return [row for row in news if known[value_of(row, "sys_id")] is not None or value_of(row, "sys_id") in ours]
 
-    def _is_held(self, known: str | None, shelf: Shelf, row: Row) -> bool:
+    def _is_held(self, known: str | None, table_spec: TableSpec, row: Row) -> bool:
         """Tell whether the mirror holds a row in this version, as present."""
-        if known != self._assembly.digest(shelf, row):
+        if known != self._assembly.digest(table_spec, row):
             return False
         return self._lookup.presence(self._tables.name, value_of(row, "sys_id")) is Presence.PRESENT
 
-    def with_children(self, shelf: Shelf, rows: Sequence[Row], at: datetime) -> Read:
+    def with_children(self, table_spec: TableSpec, rows: Sequence[Row], at: datetime) -> Read:
         """Make readings of these rows, and of the children of those that are records."""
-        readings, skipped = self._read(shelf, rows, at)
-        if rows and shelf is self._tables.records:
+        readings, skipped = self._read(table_spec, rows, at)
+        if rows and table_spec is self._tables.records:
             for child in self._tables.children:
                 more, also = self._children_of(child, [value_of(row, "sys_id") for row in rows], at)
                 readings, skipped = readings + more, skipped + also
         return readings, skipped
 
-    def _children_of(self, shelf: Shelf, records: Sequence[str], at: datetime) -> Read:
+    def _children_of(self, table_spec: TableSpec, records: Sequence[str], at: datetime) -> Read:
         """Read those children of these records that the mirror lacks or holds in another version."""
-        found = (self._tables.listed(shelf, one_of(shelf.reference, batch)) for batch in batches(records))
-        return self._read(shelf, [row for rows in found for row in self.news(shelf, rows)], at)
+        found = (self._tables.listed(table_spec, one_of(table_spec.reference, batch)) for batch in batches(records))
+        return self._read(table_spec, [row for rows in found for row in self.news(table_spec, rows)], at)
 
-    def _read(self, shelf: Shelf, rows: Sequence[Row], at: datetime) -> Read:
+    def _read(self, table_spec: TableSpec, rows: Sequence[Row], at: datetime) -> Read:
         if not rows:
             return [], []
-        return self._assembly.readings(shelf, rows, at, partial(self._tables.again, shelf))
+        return self._assembly.readings(table_spec, rows, at, partial(self._tables.again, table_spec))
 
 
 def _holds(pager: KeysetPager, answer: TableAnswer, place: Position) -> bool:

@@ -1,7 +1,7 @@
 """Reads the history of a page of records: sys_audit and sys_journal_field, complete or marked as incomplete.
 
 Both are queried by the records' ids, at most 40 in a query, so that the address stays below 2,000 characters
-(facts/servicenow.md 1.1, 3). When a count is not reached, smaller queries find the records it concerns.
+(docs/servicenow.md 1.1, 3). When a count is not reached, smaller queries find the records it concerns.
 A page of many records is cut into slices that several sessions read in parallel.
 
 They are never queried by a range of ids: sys_ids are random, so that the ids of one page span a good part of the

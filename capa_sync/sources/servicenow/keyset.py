@@ -1,6 +1,6 @@
 """Reads a table page by page by key instead of by offset, and refuses rows that the query cannot have asked for.
 
-There are two orders (facts/servicenow.md 2.3): by sys_id, which updates cannot disturb, and by (update time,
+There are two orders (docs/servicenow.md 2.3): by sys_id, which updates cannot disturb, and by (update time,
 sys_id) as two queries without `^NQ`. An offset serves only to skip rows that access rules hide.
 """
 

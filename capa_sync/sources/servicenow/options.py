@@ -41,7 +41,7 @@ class ServiceNowOptions:
         overlap: each poll reads rows younger than this (by the tracker's clock) again, since a row of an older second
             may still be committed. budget: as `10/s`, "" for none.
         page_size: rows of one request; halved when the instance gives up on a page.
-        text_field, state_field, work_notes: the only columns that are ever written (CONTRACT.md 8).
+        text_field, state_field, work_notes: the only columns that are ever written (docs/contract.md 8).
         allow_http: allows secrets to cross a network unencrypted.
         limits: maximum size and time of an answer.
         waits_are_instant: tests only: waits take no time.

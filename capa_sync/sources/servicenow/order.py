@@ -1,7 +1,7 @@
 """The true order of a record's audit rows: one group for each update, also where many share one second.
 
 A platform update writes one row for each changed column, all with its user, second and checkpoint; the checkpoint
-counts the record's updates (facts/servicenow.md 3). Where it is missing, a column's rows of one second are chained
+counts the record's updates (docs/servicenow.md 3). Where it is missing, a column's rows of one second are chained
 by their values, because each must start from the value that the previous one left.
 """
 

@@ -1,6 +1,6 @@
 """Encoded queries, written by us alone: the platform cannot escape a caret and drops what it cannot read.
 
-Facts: facts/servicenow.md 0.1 (rejected parts are dropped and all rows are returned), 7.2 (pysnow's builder escapes
+Facts: docs/servicenow.md 0.1 (rejected parts are dropped and all rows are returned), 7.2 (pysnow's builder escapes
 nothing), 2.3 (a base filter with `^NQ` breaks a keyset).
 """
 

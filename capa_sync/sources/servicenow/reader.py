@@ -85,15 +85,15 @@ class ServiceNowSource:
         if self._is_ready:
             return
         self.directory.who_am_i()
-        tables = [shelf.table for shelf in self._tables.all]
+        tables = [table_spec.table for table_spec in self._tables.all]
         for table in (
             tables
         ):  # proves that each is readable; one by one, so that only one request is refused when we must wait
             self.client.rows(table, "", limit=1, fields=("sys_id",), counted=False)
         self._learn(tables)
         check_columns(self.name, self.directory.table(self._options.table), fields_of(self._options.query))
-        for shelf in self._tables.children:
-            check_columns(self.name, self.directory.table(shelf.table), [shelf.reference])
+        for table_spec in self._tables.children:
+            check_columns(self.name, self.directory.table(table_spec.table), [table_spec.reference])
         self._is_ready = True
 
     def _learn(self, tables: Sequence[str]) -> None:
@@ -111,15 +111,15 @@ class ServiceNowSource:
         A full sweep that has begun continues only with `full`, so that changes can be read between its pages.
         """
         self._prepare()
-        shelves = self._tables.all
-        states = States(cursor, tuple(shelf.table for shelf in shelves), full=full)
+        table_specs = self._tables.all
+        states = States(cursor, tuple(table_spec.table for table_spec in table_specs), full=full)
         if self.client.pace.server_time is not None:
             states.forget_future(to_platform_time(self.client.pace.server_time))
-        for shelf in shelves:
-            if states.of[shelf.table].filling and (full or states.of[shelf.table].at is None):
-                yield from self._filling.fill(shelf, states)
-        for shelf in shelves:
-            yield from self._following.follow(shelf, states)
+        for table_spec in table_specs:
+            if states.of[table_spec.table].filling and (full or states.of[table_spec.table].at is None):
+                yield from self._filling.fill(table_spec, states)
+        for table_spec in table_specs:
+            yield from self._following.follow(table_spec, states)
         yield Page(readings=(), cursor=states.cursor(), complete=True)
 
     @fenced
@@ -132,10 +132,10 @@ class ServiceNowSource:
         now = self._clock.now()
         left = [sys_id for sys_id in ids if SYS_ID.fullmatch(sys_id)]
         skipped: list[Skipped] = []
-        for shelf in self._tables.all:
+        for table_spec in self._tables.all:
             for batch in batches(left):
-                rows = self._tables.again(shelf, batch)
-                readings, also = self._following.with_children(shelf, rows, now)
+                rows = self._tables.again(table_spec, batch)
+                readings, also = self._following.with_children(table_spec, rows, now)
                 yield from (replace(reading, in_query=None if reading.in_query else False) for reading in readings)
                 skipped += also
                 found = {value_of(row, "sys_id") for row in rows}
@@ -150,11 +150,11 @@ class ServiceNowSource:
         now, named = self._clock.now(), [sys_id for sys_id in ids if SYS_ID.fullmatch(sys_id)]
         readings: list[Reading] = []
         skipped: list[Skipped] = []
-        for shelf in self._tables.all:
+        for table_spec in self._tables.all:
             for batch in batches(named):
-                rows = self._tables.again(shelf, batch, scoped=True)
+                rows = self._tables.again(table_spec, batch, scoped=True)
                 wanted = [row for row in rows if value_of(row, "sys_id") in batch]
-                more, also = self._following.with_children(shelf, self._following.news(shelf, wanted), now)
+                more, also = self._following.with_children(table_spec, self._following.news(table_spec, wanted), now)
                 readings, skipped = readings + more, skipped + also
         return Page(tuple(readings), cursor, complete=False, skipped=tuple(skipped))
 

@@ -8,7 +8,7 @@ from functools import partial
 
 from capa_sync.ports import MirrorLookup
 from capa_sync.sources.servicenow.answers import Row, TableAnswer, value_of
-from capa_sync.sources.servicenow.assembly import Shelf
+from capa_sync.sources.servicenow.assembly import TableSpec
 from capa_sync.sources.servicenow.client import SYS_ID, TableClient
 from capa_sync.sources.servicenow.history import batches
 from capa_sync.sources.servicenow.keyset import KeysetPager, Position, to_platform_time
@@ -36,15 +36,15 @@ class Tables:
     def __init__(self, options: ServiceNowOptions, client: TableClient, lookup: MirrorLookup) -> None:
         self.name = options.name
         self.client = client
-        self.records = Shelf(options.table)
-        self.children = tuple(Shelf(table, reference) for table, reference in options.child_tables)
+        self.records = TableSpec(options.table)
+        self.children = tuple(TableSpec(table, reference) for table, reference in options.child_tables)
         self.all = (self.records, *self.children)
         self._options = options
         self._lookup = lookup
 
     def ask(
         self,
-        shelf: Shelf,
+        table_spec: TableSpec,
         query: str,
         *,
         offset: int = 0,
@@ -56,7 +56,7 @@ class Tables:
     ) -> TableAnswer:
         """Request one page, with display texts unless only some fields are wanted. Raises SourceError."""
         return (client or self.client).rows(
-            shelf.table,
+            table_spec.table,
             query,
             limit=limit or self._options.page_size,
             offset=offset,
@@ -64,45 +64,45 @@ class Tables:
             display=not fields,
             counted=counted,
             linked=linked,
-            outline=() if fields else (*_OUTLINE, *filter(None, [shelf.reference])),
+            outline=() if fields else (*_OUTLINE, *filter(None, [table_spec.reference])),
         )
 
-    def fill_pager(self, shelf: Shelf, client: TableClient) -> KeysetPager:
+    def fill_pager(self, table_spec: TableSpec, client: TableClient) -> KeysetPager:
         """Return the pager over all rows of a table that are in scope; for children through the reference."""
         scope = self._options.query
-        if shelf.reference:
-            scope = prefixed(self._options.query, shelf.reference) or f"{shelf.reference}ISNOTEMPTY"
-        return KeysetPager(self.name, shelf.table, partial(self.ask, shelf, client=client), scope)
+        if table_spec.reference:
+            scope = prefixed(self._options.query, table_spec.reference) or f"{table_spec.reference}ISNOTEMPTY"
+        return KeysetPager(self.name, table_spec.table, partial(self.ask, table_spec, client=client), scope)
 
-    def change_pager(self, shelf: Shelf) -> KeysetPager:
+    def change_pager(self, table_spec: TableSpec) -> KeysetPager:
         """Return the pager over changes; for children of the whole table, so that a removed child is noticed."""
-        return KeysetPager(self.name, shelf.table, partial(self.ask, shelf), self._own(shelf))
+        return KeysetPager(self.name, table_spec.table, partial(self.ask, table_spec), self._own(table_spec))
 
-    def again(self, shelf: Shelf, ids: Sequence[str], *, scoped: bool = False) -> list[Row]:
+    def again(self, table_spec: TableSpec, ids: Sequence[str], *, scoped: bool = False) -> list[Row]:
         """Read rows by their ids, only those in scope when `scoped`; gone or hidden ones are left out."""
-        base = self._own(shelf) if scoped else ""
-        return [row for batch in batches(ids) for row in self.listed(shelf, join(base, one_of("sys_id", batch)))]
+        base = self._own(table_spec) if scoped else ""
+        return [row for batch in batches(ids) for row in self.listed(table_spec, join(base, one_of("sys_id", batch)))]
 
-    def listed(self, shelf: Shelf, base: str) -> list[Row]:
+    def listed(self, table_spec: TableSpec, base: str) -> list[Row]:
         """Read all rows that a filter with a list of ids finds; without links, which would repeat the ids."""
-        pager = KeysetPager(self.name, shelf.table, partial(self.ask, shelf, linked=False), base)
+        pager = KeysetPager(self.name, table_spec.table, partial(self.ask, table_spec, linked=False), base)
         return [row for answer in pager.by_id("") for row in answer.rows]
 
-    def _own(self, shelf: Shelf) -> str:
-        return "" if shelf.reference else self._options.query
+    def _own(self, table_spec: TableSpec) -> str:
+        return "" if table_spec.reference else self._options.query
 
-    def ours(self, shelf: Shelf, rows: Sequence[Row]) -> Sequence[Row]:
+    def ours(self, table_spec: TableSpec, rows: Sequence[Row]) -> Sequence[Row]:
         """Leave out children of records out of scope: the platform can also drop a filter through a reference."""
-        if not shelf.reference:
+        if not table_spec.reference:
             return rows
-        records = self._in_scope({value_of(row, shelf.reference) for row in rows})
-        return [row for row in rows if value_of(row, shelf.reference) in records]
+        records = self._in_scope({value_of(row, table_spec.reference) for row in rows})
+        return [row for row in rows if value_of(row, table_spec.reference) in records]
 
     def _in_scope(self, records: set[str]) -> set[str]:
         """Return those that are or would be mirrored as records: a child of a child is no action."""
         actions = set(self._lookup.action_ids(self.name)) if records else set()
         named = sorted(record for record in records - actions if SYS_ID.fullmatch(record))
-        found = {record for record in named if self._lookup.known_stamp(self.name, record) is not None}
+        found = {record for record in named if self._lookup.known_digest(self.name, record) is not None}
         ask = partial(self.ask, self.records, fields=("sys_id",), linked=False)
         for batch in batches([record for record in named if record not in found]):
             pager = KeysetPager(
@@ -115,11 +115,11 @@ class Tables:
         """Return the instant up to which no new row can appear, by the instance's own clock."""
         return to_platform_time(at - max(self._options.overlap, _SHORTEST_OVERLAP))
 
-    def newest_before(self, shelf: Shelf, ceiling: Position) -> Position | None:
+    def newest_before(self, table_spec: TableSpec, ceiling: Position) -> Position | None:
         """Find the newest visible row at or below a position, as a new anchor."""
         order = "ORDERBYDESCsys_updated_on^ORDERBYDESCsys_id"
-        query = join(self._own(shelf), f"sys_updated_on<={ceiling.changed_at}", order)
-        answer = self.ask(shelf, query, limit=_LOOK_BACK, fields=("sys_id", "sys_updated_on"), counted=False)
-        pager = self.change_pager(shelf)
+        query = join(self._own(table_spec), f"sys_updated_on<={ceiling.changed_at}", order)
+        answer = self.ask(table_spec, query, limit=_LOOK_BACK, fields=("sys_id", "sys_updated_on"), counted=False)
+        pager = self.change_pager(table_spec)
         places = [place for place in map(pager.position_of, answer.rows) if place <= ceiling]
         return max(places, default=None)

@@ -1,6 +1,6 @@
 """Writes on one ServiceNow: two configured columns, set to the desired values, and work notes, each once.
 
-Facts: facts/servicenow.md 4. Setting a column to a value may be repeated; adding a work note may not. So the writer
+Facts: docs/servicenow.md 4. Setting a column to a value may be repeated; adding a work note may not. So the writer
 looks for our own marker before each note, and never sends a note again after a lost answer. It also writes no note
 when the newest note of our account reports the same points and this register does not know that note: then another
 register (the original of a restored one, or a lost one) has already reported them.
@@ -179,7 +179,7 @@ class ServiceNowWriter:
 
 
 def marker_of(write: Write) -> str:
-    """Return the marker line of our note: `[capa-sync TICKET-ID HASH]` (CONTRACT.md 8)."""
+    """Return the marker line of our note: `[capa-sync TICKET-ID HASH]` (docs/contract.md 8)."""
     return write.marker if NOTE_MARKER.fullmatch(write.marker) else f"[capa-sync {write.ticket_id} {write.hash}]"
 
 

@@ -1,4 +1,4 @@
-"""The hand-computed life of facts/clause10.md 6.6 as a Jira ticket mapped by the shipped mapping."""
+"""The hand-computed life of docs/clause10.md 6 as a Jira ticket mapped by the shipped mapping."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The register's row of the hand-computed life (facts/clause10.md 6.6), and of records that differ from it."""
+"""The register's row of the hand-computed life (docs/clause10.md 6), and of records that differ from it."""
 
 from __future__ import annotations
 

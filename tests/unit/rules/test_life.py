@@ -1,4 +1,4 @@
-"""The hand-computed life of facts/clause10.md 6.6, rule by rule, day by day."""
+"""The hand-computed life of docs/clause10.md 6, rule by rule, day by day."""
 
 # ruff: noqa: E501 - a row of the life is one save
 from __future__ import annotations

@@ -271,9 +271,9 @@ def test_look_again_is_the_earliest_of_all() -> None:
     now = at(LIFE, "2025-06-05")
     verdicts = PACK.evaluate(record_on(LIFE, "2025-06-05"), LONDON, now)
     due = [v.next_due for v in verdicts if v.next_due]
-    assert PACK.look_again(verdicts) == min(due)
+    assert PACK.next_due_at(verdicts) == min(due)
     assert min(due) > now
-    assert PACK.look_again([]) is None
+    assert PACK.next_due_at([]) is None
 
 
 def test_judging_twice_says_the_same() -> None:

@@ -18,7 +18,7 @@ START = datetime(2026, 3, 1, 9, 0, tzinfo=UTC)
 
 
 @dataclass
-class _Knobs:
+class _SandboxSettings:
     page: int = 100
 
 
@@ -27,7 +27,7 @@ class _Counter(Tracker):
 
     def __init__(self) -> None:
         self.clock = SandboxClock(START, ticking=False)
-        self.knobs = _Knobs()
+        self.settings = _SandboxSettings()
         self.count = 0
 
     def handle(self, request: Request) -> Reply:

@@ -192,11 +192,11 @@ def test_epoch_literals_and_granularity_can_be_taken_away() -> None:
     exact = ms(tracker.clock.now())
     assert found(tracker, f"updated >= {exact}") == ["CAPA-1"]
 
-    tracker.knobs.index_granularity_ms = 60_000
+    tracker.settings.index_granularity_ms = 60_000
     assert found(tracker, f"updated >= {exact}") == []
     assert found(tracker, f"updated >= {exact - 30_000}") == ["CAPA-1"]
 
-    tracker.knobs.epoch_literals = False
+    tracker.settings.epoch_literals = False
     with pytest.raises(JiraError, match="is invalid"):
         found(tracker, f"updated >= {exact}")
 

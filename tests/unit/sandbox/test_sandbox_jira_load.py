@@ -32,7 +32,7 @@ def shown(tracker: JiraTracker, key: str) -> Json:
     """The issue as the API user gets it, with its changelog."""
     user = tracker.state.users["capa-sync"]
     render = IssueRenderer(
-        tracker.state, tracker.site.access, tracker.knobs, tracker.site.access.viewer(user, 2, "http://x")
+        tracker.state, tracker.site.access, tracker.settings, tracker.site.access.viewer(user, 2, "http://x")
     )
     issue = tracker.state.find(key)
     assert issue is not None

@@ -71,7 +71,7 @@ def test_the_end_marker_of_the_list_view_is_no_condition() -> None:
 
 
 def test_a_caret_in_a_value_becomes_another_condition() -> None:
-    """There is no escape: a user's text with a caret changes the query (facts/servicenow.md 7.2)."""
+    """There is no escape: a user's text with a caret changes the query (docs/servicenow.md 7.2)."""
     assert parse_query("short_description=a^ORb=c").branches == (
         ((QueryCondition("short_description", "=", "a"), QueryCondition("b", "=", "c")),),
     )
@@ -132,7 +132,7 @@ def test_a_dropped_alternative_leaves_the_others(tracker: ServiceNowTracker) -> 
 
 def test_range_operators_need_their_right(tracker: ServiceNowTracker) -> None:
     """Without `query_range` the part is dropped; equality still works."""
-    tracker.knobs.query_range_denied = ["sn_grc_issue.number"]
+    tracker.settings.query_range_denied = ["sn_grc_issue.number"]
     assert len(numbers(tracker, "number>ISS2")) == 3
     assert numbers(tracker, "number=ISS2") == ["ISS2"]
 
@@ -149,9 +149,9 @@ def test_range_operators_need_their_right(tracker: ServiceNowTracker) -> None:
     ],
 )
 def test_plain_literals_are_utc_and_scripts_the_users_zone(zone: str, literal: str, expected: list[str]) -> None:
-    """A plain time literal means UTC; `gs.dateGenerate` means the session user's zone (facts/servicenow.md 2.2)."""
+    """A plain time literal means UTC; `gs.dateGenerate` means the session user's zone (docs/servicenow.md 2.2)."""
     tracker = ServiceNowTracker(SandboxClock(datetime(2026, 3, 2, tzinfo=UTC), ticking=False))
-    tracker.knobs.user_time_zone = zone
+    tracker.settings.user_time_zone = zone
     for number, stamp in (("ISS8", "2026-02-28 18:00:00"), ("ISS9", "2026-03-01 01:00:00")):
         record = {"sys_id": number, "number": number, "sys_updated_on": stamp, "sys_created_on": stamp}
         tracker.load([{"kind": "ticket", "table": "sn_grc_issue", "record": record}])

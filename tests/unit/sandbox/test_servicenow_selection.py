@@ -153,7 +153,7 @@ def walk(tracker: ServiceNowTracker, order: str, size: int) -> list[str]:
 
 
 def test_offset_paging_over_ties_loses_rows_and_the_count_still_matches() -> None:
-    """Rows that share a stamp come in another order on each page (facts/servicenow.md 0.3)."""
+    """Rows that share a stamp come in another order on each page (docs/servicenow.md 0.3)."""
     tracker = filled([(f"{n:04x}", STAMPS[0], "1") for n in range(400)])
     met = walk(tracker, "ORDERBYsys_updated_on", 50)
     assert len(met) == 400

@@ -80,7 +80,7 @@ def test_an_update_that_changes_nothing_writes_nothing(tracker: ServiceNowTracke
 
 
 def test_auto_sys_fields_false_leaves_the_stamps_but_audits(tracker: ServiceNowTracker) -> None:
-    """Such an edit is invisible to a cursor on sys_updated_on (facts/servicenow.md 2.1)."""
+    """Such an edit is invisible to a cursor on sys_updated_on (docs/servicenow.md 2.1)."""
     made = tracker.as_user("lee").insert("sn_grc_issue", {"u_grade": "minor"})
     tracker.clock.advance(timedelta(hours=1))
     tracker.as_user("admin").update("sn_grc_issue", made["sys_id"], {"u_grade": "major"}, auto_sys_fields=False)
@@ -234,8 +234,8 @@ def test_choices_are_not_validated(tracker: ServiceNowTracker) -> None:
 
 
 def test_a_late_commit_carries_an_old_stamp(tracker: ServiceNowTracker) -> None:
-    """A row stamped T can become visible after T has been read (facts/servicenow.md 2.3)."""
-    tracker.knobs.commit_late_s = 5
+    """A row stamped T can become visible after T has been read (docs/servicenow.md 2.3)."""
+    tracker.settings.commit_late_s = 5
     made = tracker.as_user("lee").insert("sn_grc_issue", {})
     assert made["sys_updated_on"] == "2026-03-01 08:59:55"
 

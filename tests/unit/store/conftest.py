@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from capa_sync.store import Register, open_register
-from tests.unit.store.paper import T0
+from tests.unit.store.fake_parser import T0
 
 
 @pytest.fixture

@@ -9,10 +9,10 @@ from capa_sync.model.ticket import Part, Presence, Role, SourceTicket
 from capa_sync.model.write import WriteState
 from capa_sync.store import Register
 from tests.contract.test_store_outbox import write
-from tests.unit.store.paper import MINUTE, PARSER, SOURCE, T0, PaperParser, Sheet, page
+from tests.unit.store.fake_parser import MINUTE, PARSER, SOURCE, T0, FakeParser, Sheet, page
 
 
-class OtherParser(PaperParser):
+class OtherParser(FakeParser):
     """Parses paper of another source, whose ids are the same."""
 
     def parse(self, parts: Sequence[Part]) -> SourceTicket:
@@ -61,9 +61,9 @@ def test_a_batch_answers_as_the_store_does(register: Register) -> None:
 def test_due_actions_are_the_due_tickets_that_are_actions_alone(register: Register) -> None:
     """Records and tickets that are not due yet are not among them."""
     fill(register)
-    register.agenda.want_judging(SOURCE, ["1", "2", "404"], T0)
-    register.agenda.want_judging(SOURCE, ["3"], T0 + MINUTE)
-    assert register.agenda.due_actions(SOURCE, T0) == ["2"]
+    register.queue.want_judging(SOURCE, ["1", "2", "404"], T0)
+    register.queue.want_judging(SOURCE, ["3"], T0 + MINUTE)
+    assert register.queue.due_actions(SOURCE, T0) == ["2"]
 
 
 def test_numbers_given_together_count_up_in_order_and_are_kept(register: Register) -> None:

@@ -11,7 +11,7 @@ from capa_sync.model.finding import Finding, FindingState, Severity
 from capa_sync.model.ticket import Role
 from capa_sync.store import Register
 from tests.contract.test_store_outbox import write
-from tests.unit.store.paper import DAY, PARSER, SOURCE, T0, Sheet, page
+from tests.unit.store.fake_parser import DAY, PARSER, SOURCE, T0, Sheet, page
 
 LARGE = "mirror|part|ticket|change|child|observed|finding|verdict|write_out|due|plan_due|joined|action|birth|old_key"
 
@@ -25,7 +25,7 @@ LOOKS: dict[str, Callable[[Register], object]] = {
     "misplaced": lambda r: r.roles.misplaced(SOURCE, ["1", "2"]),
     "children": lambda r: r.tickets.children_of(SOURCE, "1"),
     "actions": lambda r: r.tickets.action_ids(SOURCE),
-    "stamp": lambda r: r.tickets.known_stamp(SOURCE, "1"),
+    "stamp": lambda r: r.tickets.known_digest(SOURCE, "1"),
     "key": lambda r: r.tickets.key(SOURCE, "1"),
     "read at": lambda r: r.tickets.read_at(SOURCE, "1"),
     "as of": lambda r: r.runs.as_of(SOURCE),
@@ -38,8 +38,8 @@ LOOKS: dict[str, Callable[[Register], object]] = {
     "due writes": lambda r: r.outbox.due(SOURCE, T0),
     "comment": lambda r: r.outbox.remote_comment(SOURCE, "1"),
     "notified": lambda r: r.outbox.notified_since(SOURCE, "1", T0),
-    "due judging": lambda r: r.agenda.due_judging(SOURCE, T0),
-    "due actions": lambda r: r.agenda.due_actions(SOURCE, T0),
+    "due judging": lambda r: r.queue.due_judging(SOURCE, T0),
+    "due actions": lambda r: r.queue.due_actions(SOURCE, T0),
     "batch": lambda r: r.batch(SOURCE, ["1", "2"], PARSER),
     "findings of many": lambda r: r.findings.latest_of(SOURCE, ["1", "2"]),
     "outcomes of many": lambda r: r.findings.outcomes_of(SOURCE, ["1", "2"]),
@@ -48,7 +48,7 @@ LOOKS: dict[str, Callable[[Register], object]] = {
     "touched": lambda r: r.outbox.touched(SOURCE, ["1", "2"]),
     "notifications of a day": lambda r: r.outbox.notifications_since(SOURCE, T0),
     "judged tickets": lambda r: r.findings.judged_tickets(SOURCE, 10),
-    "due planning": lambda r: r.agenda.due_planning(SOURCE, T0),
+    "due planning": lambda r: r.queue.due_planning(SOURCE, T0),
 }
 
 

@@ -15,7 +15,7 @@ from capa_sync.model.write import WriteState
 from capa_sync.store import RegisterLock, migrations, open_register
 from capa_sync.store.migrations import DERIVED, LEDGER, PRIMARY, STEPS
 from capa_sync.store.views import VIEWS
-from tests.unit.store.paper import DAY, PARSER, SOURCE, T0
+from tests.unit.store.fake_parser import DAY, PARSER, SOURCE, T0
 from tests.unit.store.test_lock import holder
 
 VERSION_1 = Path(__file__).with_name("register-v1.sql")
@@ -213,7 +213,7 @@ def test_rows_come_under_their_keys_whole(tmp_path: Path) -> None:
     assert rowless_tables(path) == set(UNDER_THEIR_KEYS)
     with open_register(path, clock_now=T0, read_only=True) as register:
         assert register.id == ID_OF_VERSION_1
-        assert register.agenda.judged_with("paper") == ""  # step 0009 has all judged anew
+        assert register.queue.judged_with("paper") == ""  # step 0009 has all judged anew
         assert sorted(str(row["title"]) for row in register.view("v_register")) == ["None", "title 1", "title 3"]
 
 
@@ -233,8 +233,8 @@ def test_a_register_of_step_7_goes_on_as_it_was(tmp_path: Path) -> None:
     make_step_7(path)
     with open_register(path, clock_now=T0) as register:
         before = register.rows_by_table()["due"]
-        register.agenda.want_judging("source 1", ["ticket_id 1", "new"], T0)
-        register.agenda.want_judging("source 1", ["ticket_id 1", "new"], T0 + DAY)
+        register.queue.want_judging("source 1", ["ticket_id 1", "new"], T0)
+        register.queue.want_judging("source 1", ["ticket_id 1", "new"], T0 + DAY)
         after = register.rows_by_table()["due"]
         assert len(after) == len(before) + 1
-        assert register.agenda.due_judging("source 1", T0) == ["new", "ticket_id 1"]
+        assert register.queue.due_judging("source 1", T0) == ["new", "ticket_id 1"]

@@ -10,7 +10,7 @@ import pytest
 from capa_sync.model.ticket import Origin, RawChange, SourceTicket
 from capa_sync.model.values import Raw
 from capa_sync.store.observed import Observation, emptied_fields, merge, observe, same_content
-from tests.unit.store.paper import DAY, MINUTE, T0, Sheet, raw
+from tests.unit.store.fake_parser import DAY, MINUTE, T0, Sheet, raw
 
 
 def ticket(sheet: Sheet) -> SourceTicket:
@@ -90,7 +90,7 @@ def test_computed_fields_are_never_observed() -> None:
 
 
 def test_a_field_that_came_or_went_is_no_observed_change() -> None:
-    """An absent key says nothing about the value (facts/real-data.md 12)."""
+    """An absent key says nothing about the value (docs/real-tickets.md 12)."""
     old = ticket(Sheet("1", "CAPA-1", {"a": "1"}))
     assert seen(old, ticket(Sheet("1", "CAPA-1", {"b": "1"}))) == []
 

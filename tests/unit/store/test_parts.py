@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from capa_sync.store.parts import APPEND, LIST, PREPEND, WHOLE, Stored, entry_id, first_form, merged, next_version
-from tests.unit.store.paper import part
+from tests.unit.store.fake_parser import part
 
 
 def grow(*contents: Any, kind: str = "history") -> list[Stored]:

@@ -17,7 +17,7 @@ import pytest
 from capa_sync.errors import RegisterUnavailable
 from capa_sync.model.ticket import Role
 from capa_sync.store import Register, RegisterLock, open_register
-from tests.unit.store.paper import PARSER, SOURCE, T0, Sheet, page
+from tests.unit.store.fake_parser import PARSER, SOURCE, T0, Sheet, page
 
 ROOT = Path(__file__).parents[3]
 
@@ -96,7 +96,7 @@ def test_processes_that_make_the_same_register_at_once_agree(tmp_path: Path) -> 
         import sys
         from pathlib import Path
         from capa_sync.store import open_register
-        from tests.unit.store.paper import T0
+        from tests.unit.store.fake_parser import T0
         print("ready", flush=True)
         sys.stdin.read()
         with open_register(Path(sys.argv[1]), clock_now=T0) as register:
@@ -290,7 +290,7 @@ def test_a_disk_that_takes_no_more_ends_in_one_line_and_an_intact_file(tmp_path:
         from pathlib import Path
         from capa_sync.errors import RegisterUnavailable
         from capa_sync.store import open_register
-        from tests.unit.store.paper import T0
+        from tests.unit.store.fake_parser import T0
         from tests.unit.store.test_register_file import fill
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
         register = open_register(Path(sys.argv[1]), clock_now=T0)
@@ -322,7 +322,7 @@ def test_a_kill_leaves_the_state_of_the_last_commit(tmp_path: Path, step: str) -
         import os, signal, sys
         from pathlib import Path
         from capa_sync.store import open_register
-        from tests.unit.store.paper import T0
+        from tests.unit.store.fake_parser import T0
         from tests.unit.store.test_register_file import fill
         register = open_register(Path(sys.argv[1]), clock_now=T0)
         fill(register, 0, 5)

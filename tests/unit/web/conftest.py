@@ -17,8 +17,8 @@ from capa_sync.store import Register, open_register
 from capa_sync.store.migrations import REGISTER_COLUMNS
 from capa_sync.web import RegisterPage, serve_register
 from capa_sync.writeback import Target, plan_ticket
-from tests.unit.store.paper import PARSER, SOURCE, T0, Sheet, page
-from tests.unit.writeback.bench import ON, finding
+from tests.unit.store.fake_parser import PARSER, SOURCE, T0, Sheet, page
+from tests.unit.writeback.harness import ON, finding
 
 SECRET = "Zebrafish"
 HOSTILE = "<script>document.title='owned'</script><img src=x onerror=\"document.title='owned'\">"

@@ -21,7 +21,7 @@ from capa_sync.model.write import Write, WriteKind, WriteState
 from capa_sync.writeback.backoff import FIRST, LONGEST, wait
 from capa_sync.writeback.deliver import DeliveryReport, deliver_due
 from capa_sync.writeback.plan import Target, plan_ticket
-from tests.unit.writeback.bench import (
+from tests.unit.writeback.harness import (
     ON,
     T0,
     Book,
@@ -34,7 +34,7 @@ from tests.unit.writeback.bench import (
 )
 
 
-class Bench:
+class DeliveryHarness:
     """An outbox, a tracker, a clock, and two tickets with warnings planned."""
 
     def __init__(self, kind: str = "jira", tickets: int = 1) -> None:
@@ -72,32 +72,32 @@ class Bench:
 
 def test_everything_due_goes_out_in_order_and_is_marked() -> None:
     """Comment, then labels, then property, ticket by ticket; a second draining sends nothing."""
-    bench = Bench(tickets=2)
-    report = bench.drain()
-    assert bench.tracker.requests == [
+    harness = DeliveryHarness(tickets=2)
+    report = harness.drain()
+    assert harness.tracker.requests == [
         ("0", "comment"), ("1", "comment"), ("0", "labels"), ("1", "labels"), ("0", "property"), ("1", "property"),
     ]  # fmt: skip
     assert len(report.delivered) == 6
-    assert bench.states() == ["delivered"] * 3
-    assert bench.outbox.remote_comment("jira", "0") == "c1"
-    assert bench.drain() == DeliveryReport()
-    assert len(bench.tracker.requests) == 6
+    assert harness.states() == ["delivered"] * 3
+    assert harness.outbox.remote_comment("jira", "0") == "c1"
+    assert harness.drain() == DeliveryReport()
+    assert len(harness.tracker.requests) == 6
 
 
 def test_a_write_is_unknown_before_its_request() -> None:
     """Whoever dies in the request leaves `unknown` behind, with one attempt."""
-    bench = Bench()
+    harness = DeliveryHarness()
     names: list[str] = []
 
     def look(name: str) -> None:
         names.append(name)
         if name == "deliver.request.before":
-            assert (bench.first().state, bench.first().attempts) == (WriteState.UNKNOWN, 1)
+            assert (harness.first().state, harness.first().attempts) == (WriteState.UNKNOWN, 1)
             raise Killed(name)
 
     with pytest.raises(Killed):
         deliver_due(
-            "jira", outbox=bench.outbox, writer=bench.tracker, clock=bench.clock, stop=Never(), checkpoint=look
+            "jira", outbox=harness.outbox, writer=harness.tracker, clock=harness.clock, stop=Never(), checkpoint=look
         )
     assert names == ["deliver.mark_unknown.before", "deliver.mark_unknown.after", "deliver.request.before"]
 
@@ -106,90 +106,90 @@ def test_a_write_is_unknown_before_its_request() -> None:
 def test_a_kill_at_any_step_ends_in_exactly_one_of_everything(kind: str) -> None:
     """Killed at each passage of each checkpoint in turn, and drained again: one comment, one note, right labels."""
     passages = Killer()
-    Bench(kind).drain(passages)
+    DeliveryHarness(kind).drain(passages)
     assert len(passages.names) == (18 if kind == "jira" else 12)
     for step in range(len(passages.names)):
-        bench = Bench(kind)
+        harness = DeliveryHarness(kind)
         with pytest.raises(Killed):
-            bench.drain(Killer(step))
-        bench.drain()
-        assert set(bench.states()) == {"delivered"}
-        assert [len(own) for own in bench.tracker.comments.values()] == ([1] if kind == "jira" else [])
-        assert bench.tracker.made <= 1
-        assert [len(notes) for notes in bench.tracker.notes.values()] == ([] if kind == "jira" else [1])
-        assert bench.tracker.labels == ({"0": {"capa-warning"}} if kind == "jira" else {})
+            harness.drain(Killer(step))
+        harness.drain()
+        assert set(harness.states()) == {"delivered"}
+        assert [len(own) for own in harness.tracker.comments.values()] == ([1] if kind == "jira" else [])
+        assert harness.tracker.made <= 1
+        assert [len(notes) for notes in harness.tracker.notes.values()] == ([] if kind == "jira" else [1])
+        assert harness.tracker.labels == ({"0": {"capa-warning"}} if kind == "jira" else {})
 
 
 @pytest.mark.parametrize("kind", ["jira", "servicenow"])
 @pytest.mark.parametrize("applied", [True, False])
 def test_a_lost_answer_is_looked_up_before_anything_is_sent_again(kind: str, applied: bool) -> None:
     """Applied and unanswered: found, not sent twice. Not applied: not found, sent."""
-    bench = Bench(kind)
-    bench.fail(DeliveryUnknown("jira", "the answer was lost"), applied=applied)
-    assert bench.drain().waiting == [bench.first().id]
-    assert (bench.first().state, bench.first().error) == (WriteState.UNKNOWN, "the answer was lost")
-    sent = len(bench.tracker.requests)
-    bench.clock.at += timedelta(minutes=1)
-    bench.drain()
-    assert set(bench.states()) == {"delivered"}
-    first_kind = bench.first().kind.value
-    assert [kind for _, kind in bench.tracker.requests[sent:]].count(first_kind) == (0 if applied else 1)
-    assert bench.tracker.made == (1 if kind == "jira" else 0)
+    harness = DeliveryHarness(kind)
+    harness.fail(DeliveryUnknown("jira", "the answer was lost"), applied=applied)
+    assert harness.drain().waiting == [harness.first().id]
+    assert (harness.first().state, harness.first().error) == (WriteState.UNKNOWN, "the answer was lost")
+    sent = len(harness.tracker.requests)
+    harness.clock.at += timedelta(minutes=1)
+    harness.drain()
+    assert set(harness.states()) == {"delivered"}
+    first_kind = harness.first().kind.value
+    assert [kind for _, kind in harness.tracker.requests[sent:]].count(first_kind) == (0 if applied else 1)
+    assert harness.tracker.made == (1 if kind == "jira" else 0)
 
 
 @pytest.mark.parametrize("applied", [True, False])
 @pytest.mark.parametrize("odd", [TypeError("x"), OverflowError("x"), MemoryError(), RecursionError(), KeyError("x")])
 def test_whatever_an_answer_raises_leaves_the_write_unknown(odd: Exception, applied: bool) -> None:
     """No error of ours names it: it is looked up, and sent again only when it is not there."""
-    bench = Bench()
-    bench.fail(odd, applied=applied)
-    bench.drain()
-    assert bench.first().state is WriteState.UNKNOWN
-    assert type(odd).__name__ in bench.first().error
-    bench.clock.at += timedelta(minutes=1)
-    bench.drain()
-    assert set(bench.states()) == {"delivered"}
-    assert bench.tracker.made == 1
+    harness = DeliveryHarness()
+    harness.fail(odd, applied=applied)
+    harness.drain()
+    assert harness.first().state is WriteState.UNKNOWN
+    assert type(odd).__name__ in harness.first().error
+    harness.clock.at += timedelta(minutes=1)
+    harness.drain()
+    assert set(harness.states()) == {"delivered"}
+    assert harness.tracker.made == 1
 
 
 def test_a_fault_while_looking_up_leaves_the_write_unknown() -> None:
     """As long as nobody could look, nobody sends."""
-    bench = Bench()
-    bench.fail(DeliveryUnknown("jira", "the answer was lost"), applied=True)
-    bench.drain()
-    bench.clock.at += timedelta(minutes=1)
+    harness = DeliveryHarness()
+    harness.fail(DeliveryUnknown("jira", "the answer was lost"), applied=True)
+    harness.drain()
+    harness.clock.at += timedelta(minutes=1)
 
     def blind(write: Write, remote_id: str) -> None:
         raise Retryable("jira", "503", scope="ticket")
 
-    bench.tracker.look_up = blind  # type: ignore[assignment]
-    bench.drain()
-    assert bench.first().state is WriteState.UNKNOWN
-    assert bench.tracker.requests == [("0", "comment")]
+    harness.tracker.look_up = blind  # type: ignore[assignment]
+    harness.drain()
+    assert harness.first().state is WriteState.UNKNOWN
+    assert harness.tracker.requests == [("0", "comment")]
 
 
 @pytest.mark.parametrize(("wish", "expected"), [(timedelta(minutes=90), timedelta(minutes=90)), (None, None)])
 def test_a_rate_limit_waits_as_long_as_the_tracker_asks(wish: timedelta | None, expected: timedelta | None) -> None:
     """For the whole tenant: the rest of the source is not tried, and the wish is handed on; else we back off."""
-    bench = Bench(tickets=3)
-    bench.fail(Retryable("jira", "429", retry_after=wish))
-    report = bench.drain()
+    harness = DeliveryHarness(tickets=3)
+    harness.fail(Retryable("jira", "429", retry_after=wish))
+    report = harness.drain()
     assert (report.fault is not None, report.not_before) == (True, expected and T0 + expected)
-    assert bench.first().state is WriteState.PENDING
-    assert bench.first().not_before == T0 + (expected or wait(bench.first().id, 1))
-    assert bench.tracker.requests == [("0", "comment")]
+    assert harness.first().state is WriteState.PENDING
+    assert harness.first().not_before == T0 + (expected or wait(harness.first().id, 1))
+    assert harness.tracker.requests == [("0", "comment")]
 
 
 def test_a_ticket_waits_behind_its_own_stuck_write_and_no_other_does() -> None:
     """A limit on one ticket lets every other ticket through, and the stuck one keeps its order."""
-    bench = Bench(tickets=3)
-    bench.fail(Retryable("jira", "429", retry_after=timedelta(seconds=30), scope="ticket"))
-    report = bench.drain()
-    assert (report.fault, bench.states("0")) == (None, ["pending"] * 3)
-    assert bench.states("1") == bench.states("2") == ["delivered"] * 3
-    bench.clock.at += timedelta(seconds=30)
-    bench.drain()
-    assert [kind for ticket, kind in bench.tracker.requests if ticket == "0"] == [
+    harness = DeliveryHarness(tickets=3)
+    harness.fail(Retryable("jira", "429", retry_after=timedelta(seconds=30), scope="ticket"))
+    report = harness.drain()
+    assert (report.fault, harness.states("0")) == (None, ["pending"] * 3)
+    assert harness.states("1") == harness.states("2") == ["delivered"] * 3
+    harness.clock.at += timedelta(seconds=30)
+    harness.drain()
+    assert [kind for ticket, kind in harness.tracker.requests if ticket == "0"] == [
         "comment", "comment", "labels", "property",
     ]  # fmt: skip
 
@@ -207,74 +207,74 @@ def test_a_ticket_waits_behind_its_own_stuck_write_and_no_other_does() -> None:
 )
 def test_each_fault_has_its_own_end(fault: SourceError, state: WriteState, stops: bool) -> None:
     """Refused is refused, not sent waits, unclear stays unknown; what holds for the source stops the source."""
-    bench = Bench(tickets=2)
-    bench.fail(fault)
-    report = bench.drain()
-    assert (bench.first().state, bench.first().error) == (state, fault.message)
-    assert (report.fault is fault, bench.states("1")[0]) == (stops, "pending" if stops else "delivered")
+    harness = DeliveryHarness(tickets=2)
+    harness.fail(fault)
+    report = harness.drain()
+    assert (harness.first().state, harness.first().error) == (state, fault.message)
+    assert (report.fault is fault, harness.states("1")[0]) == (stops, "pending" if stops else "delivered")
 
 
 def test_a_tracker_that_says_retry_at_once_is_not_hammered() -> None:
     """Retry-After 0 still waits a second, so that a draining always ends."""
-    bench = Bench()
-    bench.fail(Retryable("jira", "429", retry_after=timedelta(0), scope="ticket"))
-    bench.drain()
-    assert bench.first().not_before == T0 + timedelta(seconds=1)
+    harness = DeliveryHarness()
+    harness.fail(Retryable("jira", "429", retry_after=timedelta(0), scope="ticket"))
+    harness.drain()
+    assert harness.first().not_before == T0 + timedelta(seconds=1)
 
 
 def test_the_stop_signal_is_obeyed_between_two_writes() -> None:
     """One request more at most after the signal."""
-    bench = Bench(tickets=3)
+    harness = DeliveryHarness(tickets=3)
 
     class AfterOne:
         """Asks to stop after the first look."""
 
         def is_set(self) -> bool:
             """Tell whether to stop."""
-            return len(bench.tracker.requests) >= 1
+            return len(harness.tracker.requests) >= 1
 
-    report = deliver_due("jira", outbox=bench.outbox, writer=bench.tracker, clock=bench.clock, stop=AfterOne())
-    assert (report.is_interrupted, len(bench.tracker.requests)) == (True, 1)
+    report = deliver_due("jira", outbox=harness.outbox, writer=harness.tracker, clock=harness.clock, stop=AfterOne())
+    assert (report.is_interrupted, len(harness.tracker.requests)) == (True, 1)
 
 
-def edited(bench: Bench, *, is_open: bool = True) -> Write:
+def edited(harness: DeliveryHarness, *, is_open: bool = True) -> Write:
     """Put an edit of the comment into the outbox."""
     target = Target("reg-1", "jira", "0", "CAPA-0", read_at=T0, labels=frozenset({"capa-warning"}))
     findings = [finding(), finding("extent-assessed")] if is_open else []
-    plan = plan_ticket(target, findings, bench.outbox.writes("jira", "0"), now=T0, options=ON)
+    plan = plan_ticket(target, findings, harness.outbox.writes("jira", "0"), now=T0, options=ON)
     comment = next(write for write in plan.writes if write.kind is WriteKind.COMMENT)
-    bench.outbox.put([comment])
+    harness.outbox.put([comment])
     return comment
 
 
 def test_a_comment_deleted_by_a_person_comes_back_once_and_then_never() -> None:
     """First deletion: put back with the next edit, counted. Second: left in peace, the write withheld with why."""
-    bench = Bench()
-    bench.drain()
-    bench.tracker.delete_comment("0")
-    edit = edited(bench)
-    bench.drain()
-    assert (bench.book.row(edit.id, "0").state, bench.outbox.deletions("jira", "0")) == (WriteState.DELIVERED, 1)
-    assert (bench.tracker.made, len(bench.tracker.comments["0"])) == (2, 1)
-    bench.tracker.delete_comment("0")
-    bench.outbox.put([replace(edit, id="later", hash="other")])
-    bench.drain()
-    assert (bench.book.row("later", "0").state, bench.book.row("later", "0").error) == (
+    harness = DeliveryHarness()
+    harness.drain()
+    harness.tracker.delete_comment("0")
+    edit = edited(harness)
+    harness.drain()
+    assert (harness.book.row(edit.id, "0").state, harness.outbox.deletions("jira", "0")) == (WriteState.DELIVERED, 1)
+    assert (harness.tracker.made, len(harness.tracker.comments["0"])) == (2, 1)
+    harness.tracker.delete_comment("0")
+    harness.outbox.put([replace(edit, id="later", hash="other")])
+    harness.drain()
+    assert (harness.book.row("later", "0").state, harness.book.row("later", "0").error) == (
         WriteState.WITHHELD,
         "left in peace: a person deleted our comment twice",
     )
-    assert (bench.tracker.made, bench.tracker.comments["0"]) == (2, {})
+    assert (harness.tracker.made, harness.tracker.comments["0"]) == (2, {})
 
 
 def test_an_all_clear_does_not_bring_a_deleted_comment_back() -> None:
     """Nothing open, nobody asked: the all-clear of a deleted comment is withheld."""
-    bench = Bench()
-    bench.drain()
-    bench.tracker.delete_comment("0")
-    edit = edited(bench, is_open=False)
-    bench.drain()
-    assert bench.book.row(edit.id, "0").state is WriteState.WITHHELD
-    assert (bench.tracker.made, bench.outbox.deletions("jira", "0")) == (1, 1)
+    harness = DeliveryHarness()
+    harness.drain()
+    harness.tracker.delete_comment("0")
+    edit = edited(harness, is_open=False)
+    harness.drain()
+    assert harness.book.row(edit.id, "0").state is WriteState.WITHHELD
+    assert (harness.tracker.made, harness.outbox.deletions("jira", "0")) == (1, 1)
 
 
 def test_waits_grow_to_an_hour_and_differ_between_writes() -> None:

@@ -25,10 +25,10 @@ from capa_sync.errors import (
 from capa_sync.model.finding import Finding, Severity
 from capa_sync.model.write import WriteState
 from capa_sync.writeback.deliver import deliver_due
+from capa_sync.writeback.desired_state import DEADLINE_RULES
 from capa_sync.writeback.plan import Target, TicketPlan, plan_ticket
-from capa_sync.writeback.standing import DEADLINE_RULES
-from capa_sync.writeback.told import REPLACED
-from tests.unit.writeback.bench import DAY, HOUR, ON, T0, Book, HandClock, Killed, Killer, Never, Tracker, judged
+from capa_sync.writeback.reported import REPLACED
+from tests.unit.writeback.harness import DAY, HOUR, ON, T0, Book, HandClock, Killed, Killer, Never, Tracker, judged
 
 RULES = ("action-overdue", "extent-assessed", "root-cause-before-action")
 SETTLE = timedelta(minutes=30)

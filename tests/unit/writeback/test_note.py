@@ -14,9 +14,9 @@ from capa_sync.model.finding import FindingState, Outcome, Severity
 from capa_sync.model.note import NoteMark
 from capa_sync.model.write import WarningText, says_the_same
 from capa_sync.sources.jira.markup import same_text, to_adf, to_wiki
-from capa_sync.writeback.render import MAX_CHARACTERS, Voice, render, render_moved
-from capa_sync.writeback.standing import stand
-from tests.unit.writeback.bench import ON, T0
+from capa_sync.writeback.desired_state import desired_state_of
+from capa_sync.writeback.render import MAX_CHARACTERS, WordingContext, render, render_moved
+from tests.unit.writeback.harness import ON, T0
 from tests.unit.writeback.test_render import CAUSE, EXTENT, WAIVED
 
 WRITE = "0123456789abcdef" * 4
@@ -67,14 +67,18 @@ def test_a_line_that_tells_no_points_is_no_mark(line: str) -> None:
 
 CLEARED = replace(CAUSE, state=FindingState.CLEARED)
 BLIND = {CAUSE.rule: Outcome.CANNOT_TELL}
-TEXTS: dict[str, Callable[[Voice], WarningText]] = {
-    "points": lambda voice: render(stand([CAUSE, EXTENT], {}), voice),
-    "set aside": lambda voice: render(stand([WAIVED], {}), voice),
-    "all clear": lambda voice: render(stand([], {CAUSE.rule: "high"}), voice),
-    "in doubt": lambda voice: render(stand([CLEARED], {CAUSE.rule: "high"}, BLIND | {"other": Outcome.OK}), voice),
-    "unchecked": lambda voice: render(stand([CLEARED], {CAUSE.rule: "high"}, BLIND), voice),
-    "lapsed": lambda voice: render(stand([CLEARED], {CAUSE.rule: "high"}, {}), voice),
-    "joined": lambda voice: render_moved("CAPA-7", voice),
+TEXTS: dict[str, Callable[[WordingContext], WarningText]] = {
+    "points": lambda wording_context: render(desired_state_of([CAUSE, EXTENT], {}), wording_context),
+    "set aside": lambda wording_context: render(desired_state_of([WAIVED], {}), wording_context),
+    "all clear": lambda wording_context: render(desired_state_of([], {CAUSE.rule: "high"}), wording_context),
+    "in doubt": lambda wording_context: render(
+        desired_state_of([CLEARED], {CAUSE.rule: "high"}, BLIND | {"other": Outcome.OK}), wording_context
+    ),
+    "unchecked": lambda wording_context: render(
+        desired_state_of([CLEARED], {CAUSE.rule: "high"}, BLIND), wording_context
+    ),
+    "lapsed": lambda wording_context: render(desired_state_of([CLEARED], {CAUSE.rule: "high"}, {}), wording_context),
+    "joined": lambda wording_context: render_moved("CAPA-7", wording_context),
 }
 
 
@@ -83,7 +87,7 @@ TEXTS: dict[str, Callable[[Voice], WarningText]] = {
 def test_a_text_written_at_another_time_says_the_same(name: str, zone: str) -> None:
     """On each tracker's own form of it, every text that stands on tickets is known again without its instant."""
     options = replace(ON, timezone=zone)
-    now, later = (TEXTS[name](Voice(at, options)) for at in (T0, T0 + timedelta(days=240, hours=3)))
+    now, later = (TEXTS[name](WordingContext(at, options)) for at in (T0, T0 + timedelta(days=240, hours=3)))
     assert now.plain() != later.plain()
     assert says_the_same(now.plain(), later.plain())
     assert same_text(to_adf(now), to_adf(later))
@@ -92,7 +96,7 @@ def test_a_text_written_at_another_time_says_the_same(name: str, zone: str) -> N
 
 def test_any_other_difference_is_one() -> None:
     """Another text, and a date that a point itself tells."""
-    texts = [TEXTS[name](Voice(T0, ON)).plain() for name in TEXTS]
+    texts = [TEXTS[name](WordingContext(T0, ON)).plain() for name in TEXTS]
     assert not any(says_the_same(one, other) for one in texts for other in texts if one is not other)
     told = texts[0].replace("Nobody wrote", "Due (4 June 2025). Nobody wrote")
     assert not says_the_same(told, told.replace("Due (4 June 2025)", "Due (5 June 2025)"))
@@ -105,7 +109,8 @@ def test_no_text_is_longer_than_the_limit_as_it_is_sent_to_a_data_center(texts: 
     hostile = {"message": message, "fix": fix, "title": title, "clause": title, "waived_reason": fix}
     findings = [replace(each, rule=f"r{n}", **hostile) for n in range(7) for each in (CAUSE, WAIVED)]
     now, later = (
-        to_wiki(render(stand(findings, {}), Voice(at, ON, owner=owner))) for at in (T0, T0 + timedelta(days=3))
+        to_wiki(render(desired_state_of(findings, {}), WordingContext(at, ON, owner=owner)))
+        for at in (T0, T0 + timedelta(days=3))
     )
     assert len(now) <= MAX_CHARACTERS
     assert same_text(now, later)

@@ -18,8 +18,8 @@ from capa_sync.model.values import EMPTY, Value, ValueState
 from capa_sync.model.write import Write, WriteKind, WriteState
 from capa_sync.writeback.baseline import is_before_baseline
 from capa_sync.writeback.plan import Target, TicketPlan, plan_ticket
-from capa_sync.writeback.told import NOT_MISSED, REPLACED
-from tests.unit.writeback.bench import DAY, HOUR, ON, T0, Book, finding
+from capa_sync.writeback.reported import NOT_MISSED, REPLACED
+from tests.unit.writeback.harness import DAY, HOUR, ON, T0, Book, finding
 
 SNOW = replace(ON, kind="servicenow", text_field="u_capa_sync_text", state_field="u_capa_sync_state")
 TARGET = Target("reg-1", "jira", "10001", "CAPA-1", read_at=T0)
@@ -82,7 +82,7 @@ def test_a_first_warning_in_jira_is_a_comment_our_labels_and_the_property() -> N
     assert comment.points == {"root-cause-before-action": "high", "extent-assessed": "medium"}
     assert (labels.labels_add, labels.labels_remove) == (("capa-warning",), ())
     assert prop.fields == {"state": "warning", "rules": "root-cause-before-action extent-assessed"}
-    assert (plan.state, plan.withheld, plan.look_again) == ("warning", "", None)
+    assert (plan.state, plan.withheld, plan.next_due_at) == ("warning", "", None)
 
 
 @pytest.mark.parametrize("options", [ON, SNOW, replace(ON, kind="servicenow")])
@@ -301,7 +301,7 @@ def test_nothing_is_written_while_people_are_editing() -> None:
     tracker_now = T0 - timedelta(minutes=10)
     busy = ticket.plan([CAUSE], last_human_at=tracker_now - timedelta(minutes=20), tracker_now=tracker_now)
     assert (busy.writes, busy.withheld) == ((), "a person edited the ticket a moment ago")
-    assert busy.look_again == T0 + timedelta(minutes=10)
+    assert busy.next_due_at == T0 + timedelta(minutes=10)
     calm = ticket.plan([CAUSE], last_human_at=tracker_now - timedelta(minutes=30), tracker_now=tracker_now)
     assert next(write.kind for write in calm.writes) is WriteKind.COMMENT
 
@@ -423,7 +423,7 @@ def test_a_deleted_comment_is_put_back_once_and_a_day_later() -> None:
     labels = frozenset({"capa-warning"})
     soon = ticket.plan([CAUSE], T0 + HOUR, labels=labels, read_at=T0 + HOUR, is_comment_gone=True)
     assert (soon.writes, soon.withheld) == ((), "people were notified within the last day")
-    assert soon.look_again == T0 + DAY
+    assert soon.next_due_at == T0 + DAY
     (again,) = ticket.plan([CAUSE], T0 + DAY, labels=labels, read_at=T0 + DAY, is_comment_gone=True).writes
     assert (again.kind, again.notifies) == (WriteKind.COMMENT, True)
     ticket.deliver(T0 + DAY)
@@ -480,7 +480,7 @@ def test_a_second_notification_within_a_day_waits_and_then_goes_out() -> None:
     held = ticket.plan([EXTENT, later], T0 + HOUR)
     ticket.deliver(T0 + HOUR)
     assert [write.kind for write in held.writes] == [WriteKind.FIELDS]
-    assert (held.withheld, held.look_again) == ("people were notified within the last day", T0 + DAY)
+    assert (held.withheld, held.next_due_at) == ("people were notified within the last day", T0 + DAY)
     (note,) = ticket.plan([EXTENT, later], T0 + DAY).writes
     assert (note.kind, note.points) == (WriteKind.WORK_NOTE, {EXTENT.rule: "medium", CAUSE.rule: "high"})
     other = Ticket(SNOW)
@@ -584,7 +584,7 @@ def test_the_quiet_time_is_never_longer_than_settle() -> None:
     """A human edit stamped in the future, by a clock that is ahead, does not silence the ticket for so long."""
     ticket = Ticket(replace(ON, settle=timedelta(minutes=30)))
     plan = ticket.plan([CAUSE], last_human_at=T0 + 5 * HOUR, tracker_now=T0)
-    assert (plan.writes, plan.look_again) == ((), T0 + timedelta(minutes=30))
+    assert (plan.writes, plan.next_due_at) == ((), T0 + timedelta(minutes=30))
 
 
 def test_a_reading_of_the_instant_of_our_write_does_not_make_the_comment_again() -> None:

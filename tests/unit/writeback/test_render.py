@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 
 from capa_sync.model.finding import Finding, FindingState, Outcome, Severity
 from capa_sync.model.write import WarningText, says_the_same
-from capa_sync.writeback.render import MAX_CHARACTERS, Voice, render, render_moved
-from capa_sync.writeback.standing import stand
+from capa_sync.writeback.desired_state import desired_state_of
+from capa_sync.writeback.render import MAX_CHARACTERS, WordingContext, render, render_moved
 from capa_sync.writeback.wording import clean
-from tests.unit.writeback.bench import ON, T0, finding
+from tests.unit.writeback.harness import ON, T0, finding
 
 CAUSE = finding(
     title="The root cause is written down before the corrective action starts",
@@ -43,7 +43,7 @@ WAIVED = replace(
 
 def text(findings: list[Finding], told: dict[str, str] | None = None, **options: str) -> WarningText:
     """Render a ticket's findings."""
-    return render(stand(findings, told or {}), Voice(T0, replace(ON, **options), owner="A. Lee"))  # type: ignore[arg-type]
+    return render(desired_state_of(findings, told or {}), WordingContext(T0, replace(ON, **options), owner="A. Lee"))  # type: ignore[arg-type]
 
 
 def test_open_points_read_as_the_domain_sheet_shows() -> None:
@@ -82,7 +82,7 @@ def test_open_points_read_as_the_domain_sheet_shows() -> None:
 )
 def test_a_time_carries_its_zone_and_decides_nothing(zone: str, told: str) -> None:
     """The instant of the write says how far it is from UTC; a text with another one, or of before, is the same."""
-    text = render(stand([CAUSE], {}), Voice(T0, replace(ON, timezone=zone))).plain()
+    text = render(desired_state_of([CAUSE], {}), WordingContext(T0, replace(ON, timezone=zone))).plain()
     assert f"(as of {told})" in text
     assert says_the_same(text, text.replace(told, "4 March 2024 10:15"))
     assert says_the_same(text, text.replace(told, "4 March 2024"))
@@ -90,7 +90,7 @@ def test_a_time_carries_its_zone_and_decides_nothing(zone: str, told: str) -> No
 
 def test_one_point_without_owner_lead_or_url() -> None:
     """No link where no public_url is set, and a missing owner is the next step."""
-    told = render(stand([CAUSE], {}), Voice(T0, ON)).plain().splitlines()
+    told = render(desired_state_of([CAUSE], {}), WordingContext(T0, ON)).plain().splitlines()
     assert told[0] == "Clause 10 check - 1 thing to fix (as of 4 June 2025 10:15 UTC+1)"
     assert told[2:] == ["Next step: name an owner.", "Rules: root-cause-before-action"]
 
@@ -168,7 +168,9 @@ def test_nothing_open_claims_no_more_than_was_checked(
     """Clear only where every check that applies was made; no warnings only where some was made."""
     cleared = [replace(each, state=FindingState.CLEARED) for each in (CAUSE, EXTENT)]
     outcomes = {CAUSE.rule: cause, EXTENT.rule: extent, "other": other}
-    told = render(stand(cleared, {CAUSE.rule: "high", EXTENT.rule: "high"}, outcomes), Voice(T0, ON)).plain()
+    told = render(
+        desired_state_of(cleared, {CAUSE.rule: "high", EXTENT.rule: "high"}, outcomes), WordingContext(T0, ON)
+    ).plain()
     assert words in told
     assert ("All Clause 10 checks" in told) is (Outcome.CANNOT_TELL not in outcomes.values() and Outcome.OK is cause)
     assert ("no open warnings" in told) is (Outcome.OK in outcomes.values())
@@ -177,13 +179,15 @@ def test_nothing_open_claims_no_more_than_was_checked(
 def test_what_was_told_as_fixed_stays_so() -> None:
     """A point fixed long ago is still told as fixed when its rule no longer applies: nothing new is to be said."""
     cleared = replace(CAUSE, state=FindingState.CLEARED)
-    standing = stand([cleared], {CAUSE.rule: "fixed"}, {CAUSE.rule: Outcome.NOT_APPLICABLE, "other": Outcome.OK})
-    assert standing.points == {CAUSE.rule: "fixed"}
+    desired_state = desired_state_of(
+        [cleared], {CAUSE.rule: "fixed"}, {CAUSE.rule: Outcome.NOT_APPLICABLE, "other": Outcome.OK}
+    )
+    assert desired_state.points == {CAUSE.rule: "fixed"}
 
 
 def test_a_joined_ticket_points_to_the_one_that_speaks() -> None:
     """The other ticket of a joined record says where its points are."""
-    assert render_moved("CAPA-7", Voice(T0, ON)).plain() == (
+    assert render_moved("CAPA-7", WordingContext(T0, ON)).plain() == (
         "Clause 10 check (as of 4 June 2025 10:15 UTC+1): this ticket is judged together with CAPA-7; "
         "its points are shown there."
     )
@@ -227,8 +231,10 @@ def test_no_text_is_longer_than_the_limit_or_has_control_characters(
         )
         for n, (message, fix, title, is_waived) in enumerate(texts)
     ]
-    voice = Voice(T0, replace(ON, isms_lead=owner, public_url="https://x.example/" + "y" * 280), owner=owner)
-    told = render(stand(findings, {}), voice)
+    wording_context = WordingContext(
+        T0, replace(ON, isms_lead=owner, public_url="https://x.example/" + "y" * 280), owner=owner
+    )
+    told = render(desired_state_of(findings, {}), wording_context)
     assert len(told.plain()) <= MAX_CHARACTERS
     assert sum(paragraph.numbered for paragraph in told.paragraphs) <= 5
     assert all(letter.isprintable() or ord(letter) > 0x9F for letter in told.plain().replace("\n", ""))

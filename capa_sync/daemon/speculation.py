@@ -1,0 +1,114 @@
+"""Speculative evaluation: outcomes of tickets that were evaluated before the source was read to its end.
+
+An outcome is used only after the source was read to its end, and only if nothing that it rests on has changed.
+"""
+
+from __future__ import annotations
+
+import os
+import pickle
+import tempfile
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import IO, Any, NamedTuple
+
+from capa_sync.daemon.evaluation import EvaluationBatch
+from capa_sync.daemon.outcome import Evaluated, Outcome
+from capa_sync.daemon.runtime import Runtime, SourceContext
+
+OLDEST = timedelta(minutes=15)
+"""Age up to which an outcome is used: its statements about time hold for the instant of its evaluation."""
+_ROOM = 256 * 1024 * 1024
+"""Largest number of bytes of outcomes on disk; tickets that do not fit are evaluated later, with their batch."""
+
+
+class _SpeculativeResult(NamedTuple):
+    """Where an outcome is in the file, the digest it rests on, when it was evaluated, and when time may change it."""
+
+    start: int
+    length: int
+    digest: bytes
+    at: datetime
+    until: datetime | None
+
+
+class SpeculativeResults:
+    """Stores outcomes of one source in an unnamed private file beside the register, deleted with the process."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._file: IO[bytes] | None = None
+        self._end = 0
+        self._known: dict[str, _SpeculativeResult] = {}
+        self._basis: object = None
+
+    def evaluate_speculatively(
+        self, runtime: Runtime, setup: SourceContext, ids: Sequence[str], now: datetime, basis: object
+    ) -> bool:
+        """Evaluate tickets and keep the outcomes; return False when there is no room. `basis`: what they rest on.
+
+        Tickets that had a finding or a write before are left out, so that an outcome rests on nothing but the mirror
+        and `basis`.
+        """
+        if basis != self._basis:
+            self._known.clear()
+            self._basis = basis
+        if self._end > _ROOM:
+            return False
+        digests = runtime.register.digests(
+            setup.name, ids
+        )  # before the tickets are read: it may be older, never newer
+        past = _with_a_past(runtime, setup, ids)
+        fresh = [ticket_id for ticket_id in ids if ticket_id in digests and ticket_id not in past]
+        for outcome in EvaluationBatch(runtime, setup, fresh, now).evaluate(fresh):
+            if isinstance(outcome, Evaluated):
+                self._keep(outcome, digests[outcome.ticket_id], now)
+        return True
+
+    def _keep(self, outcome: Evaluated, digest: bytes, now: datetime) -> None:
+        self._file = self._file or tempfile.TemporaryFile(dir=self._folder)  # noqa: SIM115 - closed with the process
+        packed = pickle.dumps(outcome, protocol=pickle.HIGHEST_PROTOCOL)
+        self._file.write(packed)
+        self._known[outcome.ticket_id] = _SpeculativeResult(self._end, len(packed), digest, now, _until(outcome))
+        self._end += len(packed)
+
+    def recall(
+        self, runtime: Runtime, setup: SourceContext, ids: Sequence[str], now: datetime, basis: object
+    ) -> dict[str, Outcome]:
+        """Return by id the outcomes of these tickets that are valid at `now`, and forget them."""
+        if basis != self._basis or self._file is None:
+            return {}
+        known = {ticket_id: self._known.pop(ticket_id) for ticket_id in ids if ticket_id in self._known}
+        young = [ticket_id for ticket_id, seen in known.items() if _holds_at(seen, now)]
+        past = _with_a_past(runtime, setup, young)
+        digests = runtime.register.digests(setup.name, young)
+        self._file.flush()
+        valid = [
+            ticket_id
+            for ticket_id in young
+            if ticket_id not in past and digests.get(ticket_id) == known[ticket_id].digest
+        ]
+        return {ticket_id: self._read(known[ticket_id]) for ticket_id in valid}
+
+    def _read(self, seen: _SpeculativeResult) -> Any:
+        assert self._file is not None  # noqa: S101 - an outcome was stored
+        return pickle.loads(os.pread(self._file.fileno(), seen.length, seen.start))  # noqa: S301 - our own, and private
+
+
+def _holds_at(seen: _SpeculativeResult, now: datetime) -> bool:
+    return now - seen.at <= OLDEST and (seen.until is None or seen.until > now)
+
+
+def _until(outcome: Evaluated) -> datetime | None:
+    """Return the earliest instant at which time alone may change the verdicts or the plan."""
+    verdicts = outcome.rows.next_due_at
+    plan = outcome.plan.next_due_at if outcome.plan is not None else None
+    times = (datetime.fromisoformat(verdicts) if verdicts is not None else None, plan)
+    return min((at for at in times if at is not None), default=None)
+
+
+def _with_a_past(runtime: Runtime, setup: SourceContext, ids: Sequence[str]) -> set[str]:
+    """Return those of the tickets that had a finding or a write before."""
+    register = runtime.register
+    return {*register.findings.latest_of(setup.name, ids), *register.outbox.touched(setup.name, ids)}

@@ -1,0 +1,149 @@
+"""A worker process as seen from this process: a connection to it, and the tasks sent to it."""
+
+from __future__ import annotations
+
+import pickle
+import socket
+import subprocess
+import threading
+from collections import deque
+from collections.abc import Sequence
+from contextlib import suppress
+from multiprocessing.connection import Connection
+from queue import SimpleQueue
+from typing import Protocol
+
+from capa_sync.daemon.log import LogAction, log
+from capa_sync.daemon.outcome import Outcome
+
+SENT, SENT_AHEAD = 8, 4
+"""Tasks sent to a worker at once, so that it never waits for the next. Of speculative tasks fewer are sent, because
+they must be done before other tasks begin."""
+END = 5.0
+"""Seconds for which a worker may end by itself before it is killed."""
+
+
+_Answers = SimpleQueue[bytes | None]
+
+
+class Work(Protocol):
+    """A task of a worker: tickets to evaluate; a speculative task is answered by a receipt only."""
+
+    @property
+    def is_ahead(self) -> bool:
+        """Tell whether the task is speculative."""
+
+
+class EvaluationWorker:
+    """One worker process; the remaining tasks of a worker that fails stay unanswered.
+
+    A thread takes the worker's answers from the connection as they come, so that the worker does not wait until they
+    are asked for.
+
+    Args:
+        command: the command that starts it; the number of an open socket is appended.
+    """
+
+    def __init__(self, command: Sequence[str]) -> None:
+        self._waiting: deque[Work] = deque()
+        self._sent: deque[Work] = deque()
+        self._declines = False
+        self._answers: _Answers = SimpleQueue()
+        self._ours, theirs = socket.socketpair()
+        self._line: Connection | None = Connection(self._ours.dup().detach())
+        self._process: subprocess.Popen[bytes] | None = None
+        self._listener = threading.Thread(target=_listen, args=(self._line, self._answers), daemon=True)
+        self._listener.start()
+        try:
+            with theirs:
+                self._process = subprocess.Popen(
+                    [*command, str(theirs.fileno())],
+                    stdin=subprocess.DEVNULL,
+                    pass_fds=[theirs.fileno()],
+                    start_new_session=True,  # Ctrl-C is for this process, which ends its workers
+                )
+        except OSError:
+            self._lose()
+
+    @property
+    def is_lost(self) -> bool:
+        """Tell whether the worker no longer answers."""
+        return self._line is None
+
+    @property
+    def has_room(self) -> bool:
+        """Tell whether one more speculative task could begin soon, and the worker has declined none."""
+        return not (self.is_lost or self._declines) and len(self._waiting) + len(self._sent) < SENT_AHEAD
+
+    def give(self, task: Work) -> None:
+        """Give the worker a task; it waits here while as many as SENT are on their way."""
+        self._waiting.append(task)
+        self._send_waiting()
+
+    def _send_waiting(self) -> None:
+        try:
+            while self._line is not None and self._waiting and len(self._sent) < SENT:
+                self._line.send(self._waiting[0])
+                self._sent.append(self._waiting.popleft())
+        except OSError:
+            self._lose()
+
+    def take_receipts(self) -> None:
+        """Take the receipts that have arrived, without waiting for others."""
+        while not self.is_lost and self._sent and self._sent[0].is_ahead and not self._answers.empty():
+            self._declines = self._receive() is None
+
+    def answer(self) -> list[Outcome] | None:
+        """Return the outcomes of the worker's next task that is not speculative, None when there is no answer."""
+        while not self.is_lost and self._sent and self._sent[0].is_ahead:
+            self._receive()
+        return self._receive()
+
+    def _receive(self) -> list[Outcome] | None:
+        answer = self._answers.get() if not self.is_lost else None
+        if answer is None:
+            self._lose()
+            return None
+        self._sent.popleft()
+        self._send_waiting()
+        outcomes: list[Outcome] | None = pickle.loads(answer)  # noqa: S301 - from a process that we started
+        return outcomes
+
+    def _lose(self) -> None:
+        if not self.is_lost:
+            log(
+                LogAction.WORKER_LOST,
+                level="warning",
+                code=self._process.poll() if self._process is not None else None,
+            )
+            self._hang_up()
+
+    def _hang_up(self) -> None:
+        """Close the connection after the listener has ended: a closed descriptor's number is reused at once."""
+        if self._line is None:
+            return
+        with suppress(OSError):
+            self._ours.shutdown(socket.SHUT_RDWR)
+        self._listener.join()
+        self._ours.close()
+        self._line.close()
+        self._line = None
+
+    def end(self) -> None:
+        """End the process; it has END seconds to finish its present task."""
+        self._hang_up()
+        if self._process is None:
+            return
+        try:
+            self._process.wait(END)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+
+
+def _listen(line: Connection, answers: _Answers) -> None:
+    """Put each answer into the queue when it comes, and None after the last."""
+    with suppress(EOFError, OSError):
+        while True:
+            answers.put(line.recv_bytes())
+    answers.put(None)

@@ -1,0 +1,263 @@
+"""The worker pool: other processes that evaluate batches of due tickets, so that a first cycle uses every core.
+
+A worker reads the register and the settings by itself and never writes to them. Each task names the rules and the
+mapping of the asking process; a worker with other ones declines. This process evaluates every batch that has no
+answer. While a source is read for the first time, one worker evaluates mirrored tickets ahead (`speculation`).
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections import deque
+from collections.abc import Iterator, Sequence
+from datetime import datetime, timedelta
+from multiprocessing.connection import Connection
+from typing import NamedTuple
+
+from capa_sync.daemon.evaluation import EvaluationBatch
+from capa_sync.daemon.outcome import Outcome
+from capa_sync.daemon.runtime import Runtime, SourceContext
+from capa_sync.daemon.speculation import SpeculativeResults
+from capa_sync.daemon.worker import EvaluationWorker
+from capa_sync.model.settings import JudgeOptions, WriteOptions
+
+WORTH = 4_000
+"""Number of due tickets from which on a worker saves more than the second that it takes to start."""
+MOST = 4
+"""Workers at once; each takes a hundred MiB."""
+AHEAD = 250
+"""Tickets of one speculative task."""
+HORIZON = 50
+"""Batches assigned before the first of them is waited for."""
+QUEUE = 20_000
+"""Tickets that may wait for speculative evaluation."""
+
+
+class Basis(NamedTuple):
+    """What verdicts and plans rest on besides the register.
+
+    `options`, `write` and `clock_skew` are those of the asking process; `known_by` holds the hashes of the rules and
+    the bound mapping that the verdicts must rest on.
+    """
+
+    source: str
+    options: JudgeOptions
+    write: WriteOptions
+    clock_skew: timedelta
+    known_by: tuple[str, str]
+
+
+class Task(NamedTuple):
+    """One batch to evaluate at an instant; with `is_ahead`, speculatively: the worker keeps the outcomes."""
+
+    basis: Basis
+    ids: tuple[str, ...]
+    now: datetime
+    is_ahead: bool = False
+
+
+def basis_of(runtime: Runtime, setup: SourceContext) -> Basis:
+    """Return what a source's verdicts rest on in this process."""
+    bound = setup.bound.hash if setup.bound is not None else ""
+    return Basis(setup.name, runtime.options, setup.write, setup.clock_skew, (runtime.rules.hash, bound))
+
+
+class WorkerPool:
+    """Starts workers when there are enough tickets to evaluate.
+
+    Args:
+        command: the command that starts a worker; the number of an open socket is appended.
+        cores: cores to use, all by default; this process takes one of them.
+        worth: number of due tickets from which on workers are used.
+    """
+
+    def __init__(self, command: Sequence[str], cores: int | None = None, worth: int = WORTH) -> None:
+        self._command = command
+        self._worth = worth
+        self._count = min(MOST, (cores or len(os.sched_getaffinity(0))) - 1)
+        self._lock = threading.Lock()
+        self._ahead: dict[str, _Ahead] = {}
+
+    def are_worth_it(self, tickets: int) -> bool:
+        """Tell whether so many tickets are evaluated faster with workers."""
+        return self._count > 0 and tickets >= self._worth
+
+    def speculate(self, runtime: Runtime, setup: SourceContext, ids: Sequence[str], total: int | None) -> None:
+        """Let a worker evaluate records that were just mirrored, of `total` if the tracker reported that.
+
+        One worker at a time does this, for a source with enough records.
+        """
+        with self._lock:
+            ahead = self._ahead.setdefault(setup.name, _Ahead())
+            ahead.note(ids)
+            is_free = ahead.worker is not None or all(other.worker is None for other in self._ahead.values())
+            if is_free and self.are_worth_it(max(total or 0, ahead.read)):
+                ahead.feed(self._command, basis_of(runtime, setup), runtime.clock.now())
+
+    def dismiss(self, source: str) -> None:
+        """End the worker that evaluated speculatively for a source."""
+        with self._lock:
+            ahead = self._ahead.pop(source, None)
+        if ahead is not None and ahead.worker is not None:
+            ahead.worker.end()
+
+    def evaluate(
+        self, runtime: Runtime, setup: SourceContext, batches: Sequence[Sequence[str]], now: datetime
+    ) -> Iterator[list[Outcome] | None]:
+        """Yield the outcomes of each batch in order; None for a batch that this process must evaluate."""
+        basis = basis_of(runtime, setup)
+        with self._lock:
+            ahead = self._ahead.get(setup.name, _Ahead())
+        first = ahead.worker if ahead.worker is not None and not ahead.worker.is_lost else None
+        others = [EvaluationWorker(self._command) for _ in range(self._count - (first is not None))]
+        try:
+            shares = _Shares(first, ahead.seen, others)
+            assigned: deque[list[_Share]] = deque()
+            for number, batch in enumerate(batches):
+                for further in batches[number + len(assigned) : number + HORIZON]:
+                    assigned.append(shares.of(further))
+                    _send(assigned[-1], basis, now)
+                yield _in_order(batch, list(_answered(runtime, setup, assigned.popleft(), now)))
+        finally:
+            for worker in others:
+                worker.end()
+            self.dismiss(setup.name)
+
+
+def _send(shares: Sequence[_Share], basis: Basis, now: datetime) -> None:
+    for worker, ids in shares:
+        if worker is not None:
+            worker.give(Task(basis, tuple(ids), now))
+
+
+def _answered(
+    runtime: Runtime, setup: SourceContext, shares: Sequence[_Share], now: datetime
+) -> Iterator[tuple[Sequence[str], list[Outcome] | None]]:
+    """Yield the shares of a batch with their outcomes; None without an answer, or for a whole batch of our own."""
+    for worker, ids in sorted(shares, key=lambda share: share[0] is not None):  # our own share while workers compute
+        if worker is not None:
+            yield ids, worker.answer()
+        else:
+            yield ids, EvaluationBatch(runtime, setup, ids, now).evaluate(ids) if len(shares) > 1 else None
+
+
+class _Ahead:
+    """The worker that evaluates one source speculatively, if it was started, and the tickets that wait for it.
+
+    Attributes:
+        seen: ids of the tickets given to the worker. read: number of mirrored records.
+    """
+
+    def __init__(self) -> None:
+        self.seen: set[str] = set()
+        self.read = 0
+        self.worker: EvaluationWorker | None = None
+        self._waiting: deque[str] = deque()
+
+    def note(self, ids: Sequence[str]) -> None:
+        """Add tickets that wait for the worker; when QUEUE is full they are evaluated later, with their batch."""
+        self.read += len(ids)
+        if len(self._waiting) < QUEUE:
+            self._waiting.extend(ids)
+
+    def feed(self, command: Sequence[str], basis: Basis, now: datetime) -> None:
+        """Give the worker as many tickets as it has room for, without waiting for answers."""
+        self.worker = self.worker or EvaluationWorker(command)
+        self.worker.take_receipts()
+        while self._waiting and self.worker.has_room:
+            ids = [self._waiting.popleft() for _ in range(min(AHEAD, len(self._waiting)))]
+            self.seen.update(ids)
+            self.worker.give(Task(basis, tuple(ids), now, is_ahead=True))
+
+
+_SPECULATED, _HERE, _STORE = 0.15, 0.65, 0.17
+"""Cost of a ticket with a speculative result, of a ticket evaluated in this process, and of storing any ticket here;
+the unit is the cost of a ticket that a worker evaluates without one (measured)."""
+_START = 2_000
+"""Tickets that one worker evaluates while another starts."""
+_Share = tuple[EvaluationWorker | None, list[str]]
+"""A worker and the tickets that it evaluates; None is this process."""
+
+
+class _Shares:
+    """Divides batches so that this process and all workers finish at about the same time.
+
+    Args:
+        ahead: the worker that evaluated the tickets in `seen` speculatively, if there is one.
+        others: workers that have just been started.
+    """
+
+    def __init__(
+        self, ahead: EvaluationWorker | None, seen: set[str] | frozenset[str], others: Sequence[EvaluationWorker]
+    ) -> None:
+        self._ahead = ahead
+        self._seen = seen if ahead is not None else frozenset()
+        self._load: dict[EvaluationWorker | None, float] = dict.fromkeys([ahead, None], 0.0)
+        self._load |= dict.fromkeys(others, float(_START))
+
+    def of(self, batch: Sequence[str]) -> list[_Share]:
+        """Return which process evaluates which tickets of a batch."""
+        seen = [ticket_id for ticket_id in batch if ticket_id in self._seen]
+        new = [ticket_id for ticket_id in batch if ticket_id not in self._seen]
+        self._load[None] += _STORE * len(batch)
+        self._load[self._ahead] += _SPECULATED * len(seen)
+        loads = {
+            worker: load + len(new) * (1.0 if worker is not None else _HERE) for worker, load in self._load.items()
+        }
+        least = min(loads, key=loads.__getitem__)
+        self._load[least] = loads[least]
+        shares: list[_Share] = [(least, list(batch))] if least is self._ahead else [(self._ahead, seen), (least, new)]
+        return [share for share in shares if share[1]]
+
+
+def _in_order(
+    batch: Sequence[str], answers: Sequence[tuple[Sequence[str], list[Outcome] | None]]
+) -> list[Outcome] | None:
+    """Return the outcomes of a batch in its order, None when a part of it has no answer."""
+    found: dict[str, Outcome] = {}
+    for ids, outcomes in answers:
+        if outcomes is None:
+            return None
+        found.update(zip(ids, outcomes, strict=True))
+    return [found[ticket_id] for ticket_id in batch]
+
+
+def serve(runtime: Runtime, line: Connection) -> None:
+    """Run as a worker: evaluate each task from the connection until the other end closes it.
+
+    A task that fails is answered by None; the asking process then evaluates it and reports the error.
+    """
+    speculation = SpeculativeResults(runtime.register.path.parent)
+    while True:
+        try:
+            task: Task = line.recv()
+        except (EOFError, OSError):
+            return
+        try:
+            outcomes = evaluate_for(runtime, task, speculation)
+        except Exception:  # noqa: BLE001 - the asking process does the same work again, and reports the error
+            outcomes = None
+        try:
+            line.send(outcomes)
+        except OSError:
+            return
+
+
+def evaluate_for(runtime: Runtime, task: Task, speculation: SpeculativeResults) -> list[Outcome] | None:
+    """Evaluate a batch for another process, with its options; None when this one has other rules or another mapping.
+
+    The outcomes of a speculative batch are kept here, and the answer is an empty list; None when there is no room.
+    """
+    basis = task.basis
+    setup = runtime.setups[basis.source]
+    if basis_of(runtime, setup).known_by != basis.known_by:
+        return None
+    runtime.options, setup.write, setup.clock_skew = basis.options, basis.write, basis.clock_skew
+    if task.is_ahead:
+        return [] if speculation.evaluate_speculatively(runtime, setup, task.ids, task.now, basis) else None
+    known = speculation.recall(runtime, setup, task.ids, task.now, basis)
+    rest = [ticket_id for ticket_id in task.ids if ticket_id not in known]
+    if rest:
+        known.update(zip(rest, EvaluationBatch(runtime, setup, rest, task.now).evaluate(rest), strict=True))
+    return [known[ticket_id] for ticket_id in task.ids]

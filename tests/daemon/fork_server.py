@@ -1,0 +1,236 @@
+"""Starts capa-sync processes quickly: one process imports the program once and forks a child for each command.
+
+Importing takes a second and a half, and the kill tests start some hundreds of processes. Every child is a process of
+its own, with its own environment, files, signals and end; what it runs is what `python -m capa_sync` runs. The YAML
+of rules and mappings that many children read is parsed once, too: that would be half of what a short cycle takes.
+Run as a program, this file is the forking process; `ForkServer` is its other end.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import queue
+import resource
+import select
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def room() -> tempfile.TemporaryDirectory[str]:
+    """Make a folder for registers of processes that are killed: nobody pulls the plug, so none waits for a disk."""
+    memory = Path("/dev/shm")
+    return tempfile.TemporaryDirectory(dir=memory if memory.is_dir() else None, prefix="capa-sync-tests-")
+
+
+@dataclass
+class Child:
+    """A started process: its pid, where its output goes, and its end; a negative code is the signal of its death."""
+
+    pid: int
+    out_file: Path
+    err_file: Path
+    ended: threading.Event = field(default_factory=threading.Event)
+    code: int = 0
+
+    @property
+    def out(self) -> str:
+        """What it printed so far."""
+        return self.out_file.read_text(encoding="utf-8")
+
+    @property
+    def err(self) -> str:
+        """What it said on standard error so far."""
+        return self.err_file.read_text(encoding="utf-8")
+
+    def wait(self, seconds: float = 90) -> Child:
+        """Wait for its end."""
+        assert self.ended.wait(seconds), f"still running after {seconds} s:\n{self.out}\n{self.err}"
+        return self
+
+    def signal(self, number: int) -> Child:
+        """Send it a signal."""
+        os.kill(self.pid, number)
+        return self
+
+
+class ForkServer:
+    """The other end of the forking process; also a context manager."""
+
+    def __init__(self) -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, __file__],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            cwd=ROOT,
+            env={**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])},
+        )
+        self._lock = threading.Lock()
+        self._book = threading.Lock()
+        self._births: queue.Queue[int] = queue.Queue()
+        self._children: dict[int, Child] = {}
+        self._ends: dict[int, int] = {}
+        threading.Thread(target=self._listen, daemon=True).start()
+
+    def start(
+        self,
+        arguments: list[str],
+        *,
+        env: Mapping[str, str],
+        folder: Path,
+        out: Path,
+        limits: Mapping[str, int],
+        yaml: Iterable[Path] = (),
+    ) -> Child:
+        """Fork a child for these arguments, in that folder, with exactly this environment.
+
+        Its standard output goes to `out`, errors to `.err` beside it; `limits` are RLIMIT_ constants by name; `yaml`
+        are files that it will read, and others after it.
+        """
+        err = out.with_suffix(".err")
+        out.touch()
+        err.touch()
+        order: dict[str, Any] = {"arguments": arguments, "env": dict(env), "folder": str(folder)}
+        order |= {"limits": dict(limits), "yaml": [str(file) for file in yaml]}
+        with self._lock:
+            assert self._process.stdin is not None
+            self._process.stdin.write(json.dumps({**order, "out": str(out), "err": str(err)}).encode() + b"\n")
+            self._process.stdin.flush()
+            pid = self._births.get(timeout=60)
+            child = Child(pid, out, err)
+            with self._book:
+                self._children[pid] = child
+                self._bury(pid)
+        return child
+
+    def _listen(self) -> None:
+        assert self._process.stdout is not None
+        for line in self._process.stdout:
+            told = json.loads(line)
+            if "code" not in told:
+                self._births.put(told["pid"])
+                continue
+            with self._book:
+                self._ends[told["pid"]] = told["code"]
+                self._bury(told["pid"])
+
+    def _bury(self, pid: int) -> None:
+        """Tell the child of its end if both are known by now; its number may be given to another one then."""
+        if pid in self._children and pid in self._ends:
+            child = self._children.pop(pid)
+            child.code = self._ends.pop(pid)
+            child.ended.set()
+
+    def __enter__(self) -> ForkServer:
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        for child in list(self._children.values()):
+            child.signal(signal.SIGKILL).wait()
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._process.stdin.close()
+        self._process.wait(30)
+        self._process.stdout.close()
+
+
+def _serve() -> None:
+    """Fork a child for each order line, tell its pid, and later its exit code."""
+    from capa_sync.cli.app import main
+    from tests.daemon import steps
+
+    running: dict[int, int] = {}
+    rest = b""
+    parsed = _Parsed()
+    while True:
+        for ready in select.select([0, *running], [], [])[0]:
+            if ready != 0:
+                pid = running.pop(ready)
+                os.close(ready)
+                _tell({"pid": pid, "code": os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])})
+                continue
+            read = os.read(0, 1 << 20)
+            if not read:
+                return
+            *lines, rest = (rest + read).split(b"\n")
+            for line in lines:
+                order = json.loads(line)
+                for file in order["yaml"]:
+                    parsed.learn(file)
+                pid = os.fork()
+                if not pid:
+                    _live(order, main, steps)
+                running[os.pidfd_open(pid)] = pid
+                _tell({"pid": pid})
+
+
+class _Parsed:
+    """Files that were parsed before a child is born; it finds a copy here, and parses any other text itself."""
+
+    def __init__(self) -> None:
+        from ruamel.yaml import YAML
+
+        self._parsers = {"compose": YAML.compose, "load": YAML.load}  # as rules and as mappings are read
+        self._made = {"compose": partial(YAML, typ="safe", pure=True), "load": partial(YAML, typ="rt")}
+        self._known: dict[tuple[str, str], Any] = {}
+        for way in self._parsers:
+            setattr(YAML, way, self._shortcut(way))
+
+    def _shortcut(self, way: str) -> Any:
+        def parse(yaml: Any, text: Any) -> Any:
+            found = self._known.get((way, text)) if isinstance(text, str) else None
+            return self._parsers[way](yaml, text) if found is None else found
+
+        return parse
+
+    def learn(self, file: str) -> None:
+        """Parse a file of rules or a mapping, unless its text is known."""
+        text = Path(file).read_text(encoding="utf-8")
+        way = "compose" if Path(file).parent.name == "rules" else "load"
+        if (way, text) not in self._known:
+            self._known[way, text] = self._parsers[way](self._made[way](), text)
+
+
+def _tell(news: Mapping[str, int]) -> None:
+    sys.stdout.write(json.dumps(news) + "\n")
+    sys.stdout.flush()
+
+
+def _live(order: Mapping[str, Any], main: Any, steps: Any) -> None:
+    """Become the process that was ordered."""
+    os.chdir(order["folder"])
+    os.environ.clear()
+    os.environ.update(order["env"])
+    for descriptor, file in ((0, os.devnull), (1, order["out"]), (2, order["err"])):
+        opened = os.open(file, os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o600)
+        os.dup2(opened, descriptor)
+        os.close(opened)
+    for name, value in order["limits"].items():
+        resource.setrlimit(getattr(resource, name), (value, value))
+    if steps.VARIABLE in order["env"]:
+        steps.install(order["env"][steps.VARIABLE])
+    code: object = 70
+    try:
+        main(order["arguments"])
+    except SystemExit as leaving:
+        code = leaving.code
+    except BaseException:  # noqa: BLE001 - shown as the interpreter would, after which the child ends
+        sys.excepthook(*sys.exc_info())
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code if isinstance(code, int) else 1)
+
+
+if __name__ == "__main__":
+    _serve()

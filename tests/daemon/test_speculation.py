@@ -1,0 +1,300 @@
+"""Outcomes weighed ahead: each is used once, and only while everything it rests on is as it was."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+import pytest
+
+from capa_sync.daemon import speculation, workers
+from capa_sync.daemon.evaluation import EvaluationBatch as Weighing
+from capa_sync.daemon.outcome import Evaluated, Outcome
+from capa_sync.daemon.runtime import Runtime
+from capa_sync.daemon.speculation import OLDEST, SpeculativeResults
+from capa_sync.daemon.worker_pool import Basis, Task, basis_of, evaluate_for
+from capa_sync.model.ticket import Presence
+from capa_sync.sandbox.stories.script import AddAction, Create, Day, Fill, FinishAction, Say, StoryEvent
+from tests.contract.test_store_outbox import write
+from tests.daemon.conftest import MakeHarness
+from tests.daemon.harness import FACTS, NOW, Harness
+from tests.daemon.runtimes import read, runtime_of
+from tests.unit.writeback.harness import finding
+
+SOURCE = "jira-dc"
+STORIES = {"broken", "clean", "other", "parent", "linked"}
+RULES = ["what-when-where", "root-cause-before-action", "action-overdue"]
+MINUTE, SECOND = timedelta(minutes=1), timedelta(seconds=1)
+ACTION = AddAction("Change the checklist", Day(-3), "child", "tomasz.zielinski")
+
+
+class World:
+    """A tracker that was just read for the first time, and what is foreseen of its records."""
+
+    def __init__(self, harness: Harness, runtime: Runtime) -> None:
+        self.harness, self.runtime, self.setup = harness, runtime, runtime.setups[SOURCE]
+        self.ids = runtime.register.tickets.record_ids(SOURCE)
+        self.basis = basis_of(runtime, self.setup)
+        self.speculation = SpeculativeResults(runtime.register.path.parent)
+        self._stories = {self.id(story): story for story in STORIES}
+
+    def id(self, story: str) -> str:
+        """The id of a story's ticket."""
+        return self._id(self.harness.key(SOURCE, story))
+
+    def action_of(self, story: str) -> str:
+        """The id of the ticket that is a story's latest action."""
+        return self._id(self.harness.players[SOURCE].actions[story])
+
+    def _id(self, key: str) -> str:
+        return self.runtime.register.tickets.find(key)[0][1]
+
+    def evaluate_speculatively(self, now: datetime = NOW, *stories: str) -> bool:
+        """Weigh tickets ahead, all by default."""
+        ids = [self.id(story) for story in stories] or self.ids
+        return self.speculation.evaluate_speculatively(self.runtime, self.setup, ids, now, self.basis)
+
+    def recall(self, now: datetime = NOW) -> dict[str, Outcome]:
+        """What is known of all tickets, by story."""
+        found = self.speculation.recall(self.runtime, self.setup, self.ids, now, self.basis)
+        return {self._stories[each]: outcome for each, outcome in found.items()}
+
+    def evaluate_all(self) -> dict[str, Outcome]:
+        """What weighing all tickets now comes to, by story."""
+        return {self._stories[each.ticket_id]: each for each in self.evaluate(self.ids)}
+
+    def evaluate(self, ids: Sequence[str], now: datetime = NOW) -> list[Outcome]:
+        """What weighing tickets now comes to."""
+        return Weighing(self.runtime, self.setup, ids, now).evaluate(ids)
+
+
+@pytest.fixture
+def world(make_harness: MakeHarness, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    """Five tickets: one that breaks a rule, two that break none, and two with an action ticket each."""
+    harness = make_harness(SOURCE, rules=RULES)
+    harness.tell_broken(SOURCE)
+    harness.tell_clean(SOURCE)
+    harness.tell_clean(SOURCE, "other")
+    for story, place in (("parent", "child"), ("linked", "link")):
+        harness.tell(SOURCE, story, Create(FACTS))
+        harness.tell(SOURCE, story, replace(ACTION, place=place))
+    with runtime_of(harness, tmp_path_factory.mktemp("runtime") / "harness") as runtime:
+        read(runtime, SOURCE)
+        yield World(harness, runtime)
+
+
+def told(story: str, deed: StoryEvent) -> Callable[[World], None]:
+    """Somebody does something on the tracker a minute later, and it is read."""
+
+    def change(world: World) -> None:
+        world.harness.set_clock(NOW + MINUTE)
+        world.harness.tell(SOURCE, story, deed)
+        read(world.runtime, SOURCE)
+
+    return change
+
+
+def went(id_of: Callable[[World], str], presence: Presence) -> Callable[[World], None]:
+    """A census finds that a ticket is there no more."""
+    return lambda world: world.runtime.register.tickets.set_presence(SOURCE, id_of(world), presence, "", NOW + MINUTE)
+
+
+def found(world: World) -> None:
+    """A finding of the clean ticket is saved."""
+    world.runtime.register.findings.save([finding(source=SOURCE, ticket_id=world.id("clean"))])
+
+
+def meant(world: World) -> None:
+    """A write for the clean ticket is put."""
+    world.runtime.register.outbox.put([write("w", world.id("clean"), source=SOURCE)])
+
+
+@pytest.mark.parametrize(
+    ("change", "story"),
+    [
+        (told("clean", Fill({"root_cause": "Nobody was named as deputy"})), "clean"),
+        (told("clean", Say("Seen")), "clean"),
+        (went(lambda world: world.id("clean"), Presence.DELETED), "clean"),
+        (went(lambda world: world.id("clean"), Presence.ACCESS_LOST), "clean"),
+        (told("other", ACTION), "other"),
+        (told("other", replace(ACTION, place="link")), "other"),
+        (told("parent", FinishAction("Minutes of the review")), "parent"),
+        (told("linked", FinishAction("Minutes of the review")), "linked"),
+        (went(lambda world: world.action_of("parent"), Presence.DELETED), "parent"),
+        (went(lambda world: world.action_of("linked"), Presence.ARCHIVED), "linked"),
+        (found, "clean"),
+        (meant, "clean"),
+    ],
+    ids=[
+        "edited", "commented", "deleted", "out of sight", "given a child", "given a link", "its child edited",
+        "its link edited", "its child deleted", "its link archived", "found against", "written to",
+    ],
+)  # fmt: skip
+def test_what_changed_is_not_recalled_and_all_else_is(
+    world: World, change: Callable[[World], None], story: str
+) -> None:
+    """An outcome rests on its ticket, on that ticket's actions, findings and writes, and on no other ticket's."""
+    world.evaluate_speculatively()
+    change(world)
+    assert set(world.recall(NOW + MINUTE)) == STORIES - {story}
+
+
+def test_what_is_recalled_is_what_weighing_comes_to(world: World) -> None:
+    """Verdicts, rows, events and plans are the same."""
+    assert world.evaluate_speculatively()
+    recalled = world.recall()
+    assert recalled == world.evaluate_all()
+    assert isinstance(recalled["broken"], Evaluated)
+    assert recalled["broken"].events
+    assert recalled["broken"].plan is not None
+
+
+def test_reading_the_same_again_changes_nothing(world: World) -> None:
+    """A poll that brings known content leaves every outcome good."""
+    world.evaluate_speculatively()
+    world.harness.set_clock(NOW + MINUTE)
+    read(world.runtime, SOURCE)
+    assert set(world.recall(NOW + MINUTE)) == STORIES
+
+
+def test_an_outcome_is_recalled_once(world: World) -> None:
+    """Whether it was used or had grown old."""
+    world.evaluate_speculatively()
+    world.evaluate_speculatively(NOW - OLDEST, "clean", "other")
+    assert set(world.recall(NOW + SECOND)) == STORIES - {"clean", "other"}
+    assert world.recall(NOW - OLDEST) == {}
+
+
+def test_what_was_weighed_twice_is_known_as_the_later_time(world: World) -> None:
+    """An outcome that no longer holds gives way to one that does."""
+    world.evaluate_speculatively()
+    told("clean", Fill({"root_cause": "Nobody was named as deputy"}))(world)
+    world.evaluate_speculatively(NOW + MINUTE, "clean")
+    recalled = world.recall(NOW + MINUTE)
+    assert set(recalled) == STORIES
+    assert [recalled["clean"]] == world.evaluate([world.id("clean")], NOW + MINUTE)
+
+
+# --- time --------------------------------------------------------------------------------------------------------
+def test_an_old_outcome_is_not_recalled(world: World) -> None:
+    """Up to the age that is allowed it is, a second later it is not."""
+    world.evaluate_speculatively()
+    world.evaluate_speculatively(NOW + SECOND, "other", "parent")
+    assert set(world.recall(NOW + OLDEST + SECOND)) == {"other", "parent"}
+    world.evaluate_speculatively()
+    assert set(world.recall(NOW + OLDEST)) == STORIES
+
+
+def _next_due_at(outcome: Outcome) -> datetime:
+    assert isinstance(outcome, Evaluated)
+    assert outcome.rows.next_due_at is not None
+    return datetime.fromisoformat(outcome.rows.next_due_at)
+
+
+def test_an_outcome_that_time_may_have_changed_is_not_recalled(world: World) -> None:
+    """A verdict holds until the instant at which it is to be judged again, and not at that instant."""
+    instants = {story: _next_due_at(outcome) for story, outcome in world.evaluate_all().items()}
+    first = min(instants.values())
+    later = {story for story in STORIES if instants[story] > first}
+    assert later
+    for now, wanted in ((first - SECOND, STORIES), (first, later)):
+        world.evaluate_speculatively(first - 5 * MINUTE)
+        assert set(world.recall(now)) == wanted
+
+
+def test_a_plan_that_time_may_have_changed_is_not_recalled(world: World) -> None:
+    """What is held back until people had time for it is planned anew when they had."""
+    world.setup.write = replace(world.setup.write, mode="plan", settle=timedelta(days=5, minutes=5))
+    world.basis = basis_of(world.runtime, world.setup)
+    outcome = world.evaluate_all()["broken"]
+    assert isinstance(outcome, Evaluated)
+    assert outcome.plan is not None
+    again = outcome.plan.next_due_at
+    assert again is not None
+    assert NOW < again < NOW + OLDEST
+    for now, wanted in ((again - SECOND, STORIES), (again, STORIES - {"broken"})):
+        world.evaluate_speculatively()
+        assert set(world.recall(now)) == wanted
+
+
+# --- what else it rests on ---------------------------------------------------------------------------------------
+def others(world: World) -> list[Basis]:
+    """Each way in which settings, rules, mapping or the tracker's clock may be others."""
+    one = world.basis
+    return [
+        one._replace(options=replace(one.options, timezone="Asia/Tokyo")),
+        one._replace(write=replace(one.write, settle=MINUTE)),
+        one._replace(clock_skew=MINUTE),
+        one._replace(known_by=("other rules", one.known_by[1])),
+        one._replace(known_by=(one.known_by[0], "another mapping")),
+    ]
+
+
+@pytest.mark.parametrize("number", range(5))
+def test_nothing_is_recalled_on_another_basis(world: World, number: int) -> None:
+    """What was weighed by other settings, rules or mappings is of no use."""
+    world.evaluate_speculatively()
+    same, world.basis = world.basis, others(world)[number]
+    assert world.recall() == {}
+    world.basis = same
+    assert set(world.recall()) == STORIES
+
+
+def test_a_new_basis_forgets_what_rests_on_the_old_one(world: World) -> None:
+    """The settings were changed while a clerk weighed ahead."""
+    world.evaluate_speculatively()
+    world.basis = others(world)[0]
+    world.evaluate_speculatively(NOW, "clean")
+    assert set(world.recall()) == {"clean"}
+
+
+def test_of_a_ticket_that_may_not_be_weighed_ahead_nothing_is_foreseen(world: World) -> None:
+    """One with a past, one out of sight, and one that is not mirrored; the others are."""
+    found(world)
+    went(lambda world: world.id("other"), Presence.ACCESS_LOST)(world)
+    assert world.speculation.evaluate_speculatively(world.runtime, world.setup, [*world.ids, "404"], NOW, world.basis)
+    world.runtime.register.findings._db.execute("DELETE FROM finding")
+    assert set(world.recall()) == STORIES - {"clean", "other"}
+
+
+# --- room, and the clerk who asks --------------------------------------------------------------------------------
+def test_outcomes_lie_in_no_file_that_has_a_name(world: World) -> None:
+    """Nobody finds them, and a clerk that is killed leaves nothing behind."""
+    before = sorted(world.runtime.register.path.parent.iterdir())
+    world.evaluate_speculatively()
+    assert sorted(world.runtime.register.path.parent.iterdir()) == before
+    assert world.recall()
+
+
+def test_a_clerk_says_so_when_there_is_no_more_room(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was kept until then is good."""
+    monkeypatch.setattr(speculation, "_ROOM", 1)
+    tasks = [Task(world.basis, (world.id(story),), NOW, is_ahead=True) for story in ("clean", "other")]
+    assert [evaluate_for(world.runtime, task, world.speculation) for task in tasks] == [[], None]
+    assert set(world.recall()) == {"clean"}
+
+
+def test_a_clerk_weighs_what_he_does_not_know_and_answers_in_order(world: World) -> None:
+    """Foreseen or not, changed or not: the answer is that of weighing all now."""
+    world.evaluate_speculatively(NOW, "clean", "broken", "linked")
+    told("clean", Fill({"root_cause": "Nobody was named as deputy"}))(world)
+    task = Task(world.basis, tuple(reversed(world.ids)), NOW)
+    assert evaluate_for(world.runtime, task, world.speculation) == world.evaluate(task.ids)
+
+
+def test_a_clerk_weighs_nothing_twice(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What he foresaw and still holds is not taken onto the desk again."""
+    ahead = Task(world.basis, tuple(world.ids), NOW, is_ahead=True)
+    assert evaluate_for(world.runtime, ahead, world.speculation) == []
+    wanted = world.evaluate(world.ids)
+    monkeypatch.setattr(workers, "Harness", None)
+    assert evaluate_for(world.runtime, ahead._replace(is_ahead=False), world.speculation) == wanted
+
+
+def test_a_clerk_of_other_rules_weighs_nothing_ahead(world: World) -> None:
+    """He declines, and keeps nothing."""
+    world.basis = others(world)[3]
+    ahead = Task(world.basis, tuple(world.ids), NOW, is_ahead=True)
+    assert evaluate_for(world.runtime, ahead, world.speculation) is None
+    assert world.recall() == {}

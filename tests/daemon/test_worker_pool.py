@@ -1,0 +1,199 @@
+"""Clerks: other processes weigh due tickets, and nothing comes out differently for it, whatever befalls them."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from capa_sync.cli.worker import worker_command
+from capa_sync.daemon import judging
+from capa_sync.daemon import worker_pool as workers_module
+from capa_sync.daemon.runtime import Runtime
+from capa_sync.daemon.worker_pool import WorkerPool
+from capa_sync.model.clock import FileClock
+from capa_sync.settings import load_settings
+from capa_sync.store import open_register
+from capa_sync.wiring import build_runtime_for_reading, configure
+from tests.daemon.conftest import MakeHarness
+from tests.daemon.harness import NOW, Harness, until
+from tests.daemon.runtimes import Judged, judge, tell_fours
+
+TICKETS = 24
+BATCH = 4
+
+
+@pytest.fixture(scope="module")
+def harness(shared_harness: MakeHarness) -> Harness:
+    """A tracker of two dozen mirrored tickets, judged by one rule; the settings name three more by now."""
+    harness = shared_harness("jira-dc", rules=["what-when-where"])
+    tell_fours(harness, "jira-dc", TICKETS)
+    harness.sync()
+    root = Path(judging.__file__).parents[2]
+    for rule in ("root-cause-before-action", "action-overdue", "root-cause-substantive"):
+        shutil.copy(root / "rules" / f"{rule}.yaml", harness.folder / "rules")
+    return harness
+
+
+@contextmanager
+def _runtime(harness: Harness, folder: Path, *, workers: WorkerPool | None = None) -> Iterator[Runtime]:
+    """A copy of the desk's register with everything wired; nothing but the tracker is missing."""
+    shutil.copytree(harness.folder, folder)
+    settings = folder / "capa-sync.toml"
+    configuration = configure(load_settings(settings, {}), settings, {}, with_secrets=False)
+    clock = FileClock(folder / "clock")
+    with open_register(configuration.register_path, clock_now=clock.now()) as register:
+        runtime = build_runtime_for_reading(configuration, register, clock)
+        for setup in runtime.setups.values():
+            setup.write = replace(setup.write, mode="plan")
+        if workers is not None:
+            runtime.workers = workers
+        yield runtime
+
+
+@pytest.fixture(scope="module")
+def alone(harness: Harness, tmp_path_factory: pytest.TempPathFactory) -> Judged:
+    """What judging without any clerk comes to."""
+    with _runtime(harness, tmp_path_factory.mktemp("alone") / "harness") as runtime:
+        return judge(runtime)
+
+
+@pytest.fixture(autouse=True)
+def _small_batches(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(judging, "BATCH", BATCH)
+    monkeypatch.setattr(workers_module, "_HERE", 1e9)  # none for this process
+
+
+class _Watched(WorkerPool):
+    """Clerks that count how many batches were answered."""
+
+    answered = 0
+
+    def evaluate(self, *given: Any) -> Iterator[Any]:
+        for outcomes in super().evaluate(*given):
+            self.answered += outcomes is not None
+            yield outcomes
+
+
+def _workers(folder: Path, command: Sequence[str] = ()) -> _Watched:
+    return _Watched(command or worker_command(folder / "capa-sync.toml"), cores=3, worth=1)
+
+
+def test_with_clerks_every_row_is_as_without(harness: Harness, alone: Judged, tmp_path: Path) -> None:
+    """Verdicts, findings, register numbers, rows, due times and plans are the same, and clerks made them."""
+    workers = _workers(tmp_path / "harness")
+    with _runtime(harness, tmp_path / "harness", workers=workers) as runtime:
+        assert judge(runtime) == alone
+    assert alone[0]["judged"] == TICKETS
+    assert alone[0]["opened"] >= TICKETS // 4
+    assert alone[2]
+    assert workers.answered == TICKETS // BATCH
+
+
+def test_a_clerk_that_is_killed_leaves_his_batches_to_us(
+    harness: Harness, alone: Judged, tmp_path: Path, started: list[subprocess.Popen[bytes]]
+) -> None:
+    """`kill -9` of every clerk after the first answer loses nothing and doubles nothing."""
+    workers = _workers(tmp_path / "harness")
+    with _runtime(harness, tmp_path / "harness", workers=workers) as runtime:
+
+        def kill(name: str) -> None:
+            if name == "after-judging-commit" and started[0].poll() is None:
+                for process in started:
+                    os.kill(process.pid, signal.SIGKILL)
+                    process.wait()
+
+        runtime.checkpoint = kill
+        assert judge(runtime) == alone
+    assert len(started) == 2
+    assert workers.answered < TICKETS // BATCH  # how many came before the kill is a matter of the machine
+
+
+def test_a_clerk_who_knows_other_rules_declines(harness: Harness, alone: Judged, tmp_path: Path) -> None:
+    """A rule file edited after this process has read it is not judged by, here or there."""
+    workers = _workers(tmp_path / "harness")
+    with _runtime(harness, tmp_path / "harness", workers=workers) as runtime:
+        edited = tmp_path / "harness" / "rules" / "what-when-where.yaml"
+        edited.write_text(edited.read_text(encoding="utf-8") + "\n# edited\n", encoding="utf-8")
+        assert judge(runtime) == alone
+    assert workers.answered == 0
+
+
+@pytest.mark.parametrize("command", [["/nonexistent/python"], [sys.executable, "-c", "raise SystemExit(1)"]])
+def test_clerks_that_do_not_come_are_not_missed(
+    harness: Harness, alone: Judged, tmp_path: Path, command: list[str]
+) -> None:
+    """A program that cannot be started, or ends at once, costs nothing but its start."""
+    workers = _workers(tmp_path / "harness", command)
+    with _runtime(harness, tmp_path / "harness", workers=workers) as runtime:
+        assert judge(runtime) == alone
+    assert workers.answered == 0
+
+
+def test_a_clerk_that_may_not_be_polite_works_all_the_same(harness: Harness, alone: Judged, tmp_path: Path) -> None:
+    """Our own systemd unit forbids to change priorities."""
+    command = worker_command(tmp_path / "harness" / "capa-sync.toml")
+    forbid = "import os\ndef nice(_by): raise PermissionError(1, 'no')\nos.nice = nice\n"
+    command[3] = forbid + command[3]
+    workers = _workers(tmp_path / "harness", command)
+    with _runtime(harness, tmp_path / "harness", workers=workers) as runtime:
+        assert judge(runtime) == alone
+    assert workers.answered == TICKETS // BATCH
+
+
+@pytest.mark.parametrize("with_workers", [False, True])
+def test_the_wish_to_stop_leaves_the_rest_due(
+    harness: Harness, alone: Judged, tmp_path: Path, with_workers: bool
+) -> None:
+    """A daemon that is told to end stores the batch at hand; the next one judges the others."""
+    workers = _workers(tmp_path / "harness") if with_workers else None
+    with _runtime(harness, tmp_path / "harness", workers=workers) as runtime:
+        runtime.checkpoint = lambda name: runtime.stop.set() if name == "after-judging-commit" else None
+        first = judge(runtime)[0]
+        assert first["judged"] == BATCH
+        assert len(runtime.register.queue.due_judging("jira-dc", NOW)) == TICKETS - BATCH
+        runtime.stop.clear()
+        runtime.checkpoint = lambda _name: None
+        second, tables, _ = judge(runtime)
+    assert second["judged"] == TICKETS - BATCH
+    assert tables == alone[1]
+
+
+def test_a_clerk_ends_when_the_process_that_started_it_is_killed(harness: Harness, tmp_path: Path) -> None:
+    """`kill -9` of the daemon leaves no clerk behind."""
+    shutil.copytree(harness.folder, tmp_path / "harness")
+    program = (
+        "import os, signal, socket, subprocess, sys\n"
+        "ours, his = socket.socketpair()\n"
+        "clerk = subprocess.Popen([*sys.argv[1:], str(his.fileno())], pass_fds=[his.fileno()])\n"
+        "print(clerk.pid, flush=True)\n"
+        "his.close()\n"
+        "sys.stdin.readline()\n"
+        "os.kill(os.getpid(), signal.SIGKILL)\n"
+    )
+    command = [sys.executable, "-c", program, *worker_command(tmp_path / "harness" / "capa-sync.toml")]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        worker = int(process.stdout.readline())
+        assert Path(f"/proc/{worker}").exists()
+        process.stdin.write("\n")
+        process.stdin.flush()
+    until(lambda: not _is_running(worker))
+
+
+def _is_running(pid: int) -> bool:
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()[0]
+    except FileNotFoundError:
+        return False
+    return state != "Z"

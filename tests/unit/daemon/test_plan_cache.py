@@ -1,0 +1,89 @@
+"""Plans that wait sealed: each comes back whole and once, and no more wait than there is room for."""
+
+from __future__ import annotations
+
+import pytest
+
+from capa_sync.daemon.plan_cache import PickledPlan, PlanCache
+from capa_sync.writeback import TicketPlan
+from tests.contract.test_store_outbox import write
+from tests.unit.store.fake_parser import DAY, T0
+
+LOUD = TicketPlan((write("w1"), write("w2")), ("old",), T0 + DAY, "a brake holds it", "warning")
+QUIET = TicketPlan(next_due_at=T0 + DAY, withheld="people were at work on it", state="waived")
+
+
+def sealed(size: int) -> PickledPlan:
+    """A plan of so many bytes, which nobody opens."""
+    return PickledPlan(None, False, b"x" * size)
+
+
+def kept(plans: PlanCache, *names: str) -> dict[str, bytes]:
+    """The bytes of those of these tickets' plans that are kept."""
+    return {name: plans._plans[name] for name in names if name in plans._plans}
+
+
+@pytest.mark.parametrize("plan", [LOUD, QUIET, TicketPlan()])
+def test_a_plan_comes_back_as_it_was(plan: TicketPlan) -> None:
+    """With all its writes; what must be known before it is opened stands outside."""
+    seal = PickledPlan.of(plan)
+    assert (seal.next_due_at, seal.is_quiet) == (plan.next_due_at, plan.is_quiet)
+    plans = PlanCache()
+    plans.keep("1", seal)
+    assert plans.take("1") == plan
+
+
+def test_each_plan_is_taken_once_and_by_its_ticket_alone() -> None:
+    """Of a ticket without one there is none."""
+    plans = PlanCache()
+    plans.keep("1", PickledPlan.of(LOUD))
+    plans.keep("2", PickledPlan.of(QUIET))
+    assert plans.take("3") is None
+    assert (plans.take("2"), plans.take("2")) == (QUIET, None)
+    assert (plans.take("1"), plans.take("1")) == (LOUD, None)
+
+
+def test_what_does_not_fit_is_not_kept() -> None:
+    """It is made again; a smaller one behind it may still fit, to the last byte."""
+    plans = PlanCache(most=10)
+    for name, size in (("1", 6), ("2", 5), ("3", 4), ("4", 1)):
+        plans.keep(name, sealed(size))
+    assert set(kept(plans, "1", "2", "3", "4")) == {"1", "3"}
+
+
+def test_a_plan_that_is_taken_gives_its_room_back() -> None:
+    """All of it."""
+    plan = PickledPlan.of(LOUD)
+    plans = PlanCache(most=len(plan.pickled))
+    for name in ("1", "2", "3"):
+        plans.keep(name, plan)
+        plans.keep("late", plan)
+        assert plans.take("late") is None
+        assert plans.take(name) == LOUD
+
+
+def test_a_plan_that_is_replaced_gives_its_room_back() -> None:
+    """The later plan of a ticket stands, though both together would not fit."""
+    plans = PlanCache(most=len(PickledPlan.of(LOUD).pickled))
+    plans.keep("1", PickledPlan.of(QUIET))
+    plans.keep("1", PickledPlan.of(LOUD))
+    assert plans.take("1") == LOUD
+
+
+def test_a_plan_too_large_leaves_not_even_the_one_before_it() -> None:
+    """The earlier plan of a ticket is out of date, kept or not."""
+    plans = PlanCache(most=len(PickledPlan.of(LOUD).pickled) - 1)
+    plans.keep("1", PickledPlan.of(QUIET))
+    plans.keep("1", PickledPlan.of(LOUD))
+    assert plans.take("1") is None
+
+
+def test_clearing_keeps_none_and_gives_all_room_back() -> None:
+    """The next cycle begins with an empty desk."""
+    plan = PickledPlan.of(LOUD)
+    plans = PlanCache(most=len(plan.pickled))
+    plans.keep("1", plan)
+    plans.clear()
+    assert plans.take("1") is None
+    plans.keep("2", plan)
+    assert plans.take("2") == LOUD

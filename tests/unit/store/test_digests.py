@@ -1,0 +1,202 @@
+"""Stamps: equal while all that a ticket's record rests on is as it was, another as soon as any of it changes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+
+from capa_sync.model.ticket import Presence, Reading, Role
+from capa_sync.store import Register
+from tests.unit.store.fake_parser import DAY, MINUTE, PARSER, SOURCE, T0, Sheet, page
+from tests.unit.store.test_batch import OTHER
+
+
+class World:
+    """A record with a child of each kind and one that is not mirrored, a record alone, and another source."""
+
+    def __init__(self, register: Register) -> None:
+        self.register = register
+        self.parent = Sheet("1", "CAPA-1", {"cause": "x"})
+        self.parent.children = [
+            ["2", "CAPA-2", "subtask", ""],
+            ["", "CAPA-3", "link", "solved by"],
+            ["9", "GONE-9", "link", ""],
+        ]
+        self.by_id, self.by_key, self.by_itself = (
+            Sheet("2", "CAPA-2"),
+            Sheet("3", "CAPA-3"),
+            Sheet("4", "X", parent="1"),
+        )
+        self.alone = Sheet("5", "CAPA-5")
+        self.read(self.parent, self.alone)
+        self.read(self.by_id, self.by_key, self.by_itself, role=Role.ACTION)
+        other = Sheet("2", "CAPA-3", parent="1").reading()
+        self.elsewhere(replace(other, ticket=replace(other.ticket, source="other")))
+
+    def read(self, *sheets: Sheet, role: Role = Role.RECORD) -> None:
+        """Read sheets as they are now."""
+        run = self.register.runs.start(SOURCE, "poll", T0)
+        self.register.tickets.commit_page(SOURCE, page(*(sheet.reading(role) for sheet in sheets)), T0, run, PARSER)
+
+    def elsewhere(self, reading: Reading) -> None:
+        """Read a ticket of another source."""
+        self.register.tickets.commit_page(
+            "other", page(reading), T0, self.register.runs.start("other", "poll", T0), OTHER
+        )
+
+    def digests(self) -> dict[str, bytes]:
+        """The stamps of both records, and of a ticket that is not mirrored."""
+        return self.register.digests(SOURCE, ["1", "5", "404"])
+
+
+@pytest.fixture
+def world(register: Register) -> World:
+    """Everything read once."""
+    return World(register)
+
+
+def test_a_stamp_is_told_of_each_mirrored_ticket_and_of_no_other(world: World) -> None:
+    """No two tickets have the same; of nothing asked nothing is told."""
+    digests = world.digests()
+    assert set(digests) == {"1", "5"}
+    assert digests["1"] != digests["5"]
+    assert world.register.digests(SOURCE, []) == {}
+    assert world.register.digests("nowhere", ["1"]) == {}
+
+
+def test_stamps_are_the_same_one_by_one_and_together(world: World) -> None:
+    """Who is asked for beside a ticket does not matter."""
+    assert world.register.digests(SOURCE, ["1"]) | world.register.digests(SOURCE, ["5"]) == world.digests()
+
+
+def nothing(_world: World) -> None:
+    """Nothing happens."""
+
+
+def read_again(world: World) -> None:
+    """All is read as it was."""
+    world.read(world.parent, world.alone)
+    world.read(world.by_id, world.by_key, world.by_itself, role=Role.ACTION)
+
+
+def known_presence(world: World) -> None:
+    """A census finds everybody where he was."""
+    for each in ("1", "2", "5"):
+        world.register.tickets.set_presence(SOURCE, each, Presence.PRESENT, "", T0 + DAY)
+
+
+def stranger(world: World) -> None:
+    """A ticket of no record comes, and goes into quarantine."""
+    world.read(Sheet("6", "CAPA-6", parent="7"))
+    world.register.tickets.quarantine(SOURCE, "6", ["no kind"])
+
+
+def namesakes(world: World) -> None:
+    """In another source a ticket is edited that has a child's id, and one comes that has a child's key and parent."""
+    sheet, other = Sheet("2", "ELSE-2"), Sheet("88", "CAPA-3", parent="1")
+    sheet.edit(T0 + MINUTE, cause="z")
+    for reading in (sheet.reading(), other.reading()):
+        world.elsewhere(replace(reading, ticket=replace(reading.ticket, source="other")))
+
+
+@pytest.mark.parametrize("event", [nothing, read_again, known_presence, stranger, namesakes])
+def test_a_stamp_is_the_same_while_nothing_of_the_record_changes(
+    world: World, event: Callable[[World], None]
+) -> None:
+    """Reading again what is known is no change, nor is what befalls others."""
+    before = world.digests()
+    event(world)
+    assert world.digests() == before
+
+
+def edited(world: World, sheet: Sheet, role: Role) -> None:
+    """A field is changed."""
+    sheet.edit(T0 + MINUTE, cause="y")
+    world.read(sheet, role=role)
+
+
+def edited_silently(world: World, sheet: Sheet, role: Role) -> None:
+    """A field is changed without a history entry or another `updated`."""
+    sheet.fields = {"cause": "silent"}
+    world.read(sheet, role=role)
+
+
+def commented(world: World, sheet: Sheet, role: Role) -> None:
+    """A comment is added."""
+    sheet.comment(T0 + MINUTE, "Seen")
+    world.read(sheet, role=role)
+
+
+def edited_and_back(world: World, sheet: Sheet, role: Role) -> None:
+    """A field is changed, read, changed back and read: history is told apart, and versions are only added."""
+    before = sheet.reading(role)
+    edited_silently(world, sheet, role)
+    run = world.register.runs.start(SOURCE, "poll", T0)
+    world.register.tickets.commit_page(SOURCE, page(before), T0, run, PARSER)
+
+
+def vanished(world: World, sheet: Sheet, _role: Role) -> None:
+    """A census finds it gone, at the very instant at which it was read."""
+    world.register.tickets.set_presence(SOURCE, sheet.id, Presence.DELETED, "410", T0)
+
+
+def gone_and_back(world: World, sheet: Sheet, role: Role) -> None:
+    """It is out of sight for an hour."""
+    world.register.tickets.set_presence(SOURCE, sheet.id, Presence.ACCESS_LOST, "", T0 + MINUTE)
+    world.register.tickets.set_presence(SOURCE, sheet.id, Presence.PRESENT, "", T0 + 2 * MINUTE)
+
+
+def in_the_other_role(world: World, sheet: Sheet, role: Role) -> None:
+    """Its role becomes the other one."""
+    other = Role.RECORD if role is Role.ACTION else Role.ACTION
+    world.register.roles.assign(SOURCE, {sheet.id: other})
+
+
+EVENTS = [edited, edited_silently, commented, edited_and_back, vanished, gone_and_back, in_the_other_role]
+
+
+@pytest.mark.parametrize("event", EVENTS)
+@pytest.mark.parametrize(
+    ("name", "owner"), [("parent", "1"), ("alone", "5"), ("by_id", "1"), ("by_key", "1"), ("by_itself", "1")]
+)
+def test_whatever_befalls_a_ticket_changes_the_stamp_of_its_record_and_no_other(
+    world: World, event: Callable[[World, Sheet, Role], None], name: str, owner: str
+) -> None:
+    """Of the record itself, and of each child however it is known as one."""
+    before = world.digests()
+    event(world, getattr(world, name), Role.RECORD if name in ("parent", "alone") else Role.ACTION)
+    after = world.digests()
+    assert {each for each in after if after[each] != before[each]} == {owner}
+
+
+@pytest.mark.parametrize(
+    "sheet", [Sheet("9", "NEW-9"), Sheet("7", "CAPA-7", parent="1")], ids=["named before", "names its parent"]
+)
+def test_a_child_that_comes_changes_the_stamp_of_its_record(world: World, sheet: Sheet) -> None:
+    """One that was named and not mirrored, and one that nobody had named."""
+    before = world.digests()
+    world.read(sheet, role=Role.ACTION)
+    assert world.digests()["1"] != before["1"]
+    assert world.digests()["5"] == before["5"]
+
+
+def test_a_child_that_is_renamed_away_changes_the_stamp_of_its_record(world: World) -> None:
+    """A child known by its key alone is none any more under another; a ticket that takes the key is one."""
+    before = world.digests()
+    world.by_key.key = "MOVED-3"
+    world.read(world.by_key, role=Role.ACTION)
+    without = world.digests()
+    world.read(Sheet("8", "CAPA-3"), role=Role.ACTION)
+    assert len({before["1"], without["1"], world.digests()["1"]}) == 3
+    assert world.digests()["5"] == before["5"]
+
+
+def test_a_child_counts_though_its_parent_is_mirrored_later(world: World) -> None:
+    """Tickets come in any order."""
+    world.read(Sheet("21", "CAPA-21", parent="20"), role=Role.ACTION)
+    world.read(Sheet("20", "CAPA-20"))
+    before = world.register.digests(SOURCE, ["20"])
+    world.read(Sheet("22", "CAPA-22", parent="20"), role=Role.ACTION)
+    assert world.register.digests(SOURCE, ["20"]) != before
