@@ -319,7 +319,7 @@ def test_a_read_only_field_is_ignored_in_silence(api: Api) -> None:
 
 
 @pytest.mark.parametrize(
-    ("knob", "value", "detail"),
+    ("setting", "value", "detail"),
     [
         ("write_denied", ["task"], "ACL Exception Update Failed due to security constraints"),
         ("business_rule_aborts", {"sn_grc_issue": "Aborted by rule Freeze"}, "Aborted by rule Freeze"),

@@ -180,7 +180,7 @@ def test_a_wholly_hidden_stretch_is_stepped_over() -> None:
         assert sn.sync() == [*ids[70:90], *ids[180:]]
 
 
-@pytest.mark.parametrize("knob", [{"page_cap": 7}, {"unstable_ties": True}, {"compresses": False}])
+@pytest.mark.parametrize("setting", [{"page_cap": 7}, {"unstable_ties": True}, {"compresses": False}])
 def test_a_page_smaller_or_otherwise_sorted_than_asked_for_loses_nothing(setting: dict[str, object]) -> None:
     """The instance may cap pages and shuffle equal keys: everything is read."""
     with source_harness(page_size=50, children=()) as sn:

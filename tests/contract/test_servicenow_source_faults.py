@@ -49,7 +49,7 @@ def refused(sn: SourceHarness, kind: type[SourceError], words: str, **sync: bool
 
 
 @pytest.mark.parametrize(
-    "knob",
+    "setting",
     [
         {"dropped_fields": ["sys_updated_on"]},
         {"query_range_denied": ["sn_grc_issue.sys_updated_on"]},

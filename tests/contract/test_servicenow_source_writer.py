@@ -294,7 +294,7 @@ def test_a_text_of_another_instant_is_not_written_again(sn: SourceHarness) -> No
 
 
 @pytest.mark.parametrize(
-    ("knob", "words"),
+    ("setting", "words"),
     [
         ({"write_denied": ["sn_grc_issue"]}, "ACL"),
         ({"business_rule_aborts": {"sn_grc_issue": "closed for the audit"}}, "closed for the audit"),

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from capa_sync.daemon import speculation, workers
+from capa_sync.daemon import speculation, worker_pool
 from capa_sync.daemon.evaluation import EvaluationBatch as Weighing
 from capa_sync.daemon.outcome import Evaluated, Outcome
 from capa_sync.daemon.runtime import Runtime
@@ -288,7 +288,7 @@ def test_a_clerk_weighs_nothing_twice(world: World, monkeypatch: pytest.MonkeyPa
     ahead = Task(world.basis, tuple(world.ids), NOW, is_ahead=True)
     assert evaluate_for(world.runtime, ahead, world.speculation) == []
     wanted = world.evaluate(world.ids)
-    monkeypatch.setattr(workers, "Harness", None)
+    monkeypatch.setattr(worker_pool, "EvaluationBatch", None)
     assert evaluate_for(world.runtime, ahead._replace(is_ahead=False), world.speculation) == wanted
 
 

@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 import pytest
-from capa_sync.daemon.harness import Harness
+from capa_sync.daemon.evaluation import EvaluationBatch
 
 from capa_sync.daemon.outcome import Evaluated
 from capa_sync.daemon.plan_cache import PickledPlan
@@ -104,10 +104,10 @@ class Line:
         except (Skippable, *UNREADABLE):
             return "quarantined"
         now = self.world.runtime.clock.now()
-        harness = Harness(self.world.runtime, self.setup, [ticket.id], now)
+        evaluation = EvaluationBatch(self.world.runtime, self.setup, [ticket.id], now)
         mirror: Any = OneTicket(ticket)
-        harness._mirror = mirror
-        [outcome] = harness._evaluate([ticket.id])
+        evaluation._mirror = mirror
+        [outcome] = evaluation._evaluate([ticket.id])
         if not isinstance(outcome, Evaluated):
             return "quarantined"
         self._render(outcome.plan)

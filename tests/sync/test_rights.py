@@ -39,7 +39,7 @@ def expected(tmp_path_factory: pytest.TempPathFactory) -> Any:
         return verdicts(world)
 
 
-@pytest.mark.parametrize("knob", SETTINGS)
+@pytest.mark.parametrize("setting", SETTINGS)
 @pytest.mark.parametrize("closed", [(table,) for table in TABLES] + [TABLES], ids="+".join)
 @pytest.mark.parametrize("is_later", [False, True], ids=["from the start", "taken away later"])
 def test_a_table_about_tables_that_is_closed_sets_no_ticket_aside(

@@ -6,7 +6,7 @@ from collections import Counter
 from datetime import timedelta
 
 import pytest
-from tests.unit.rules.duplicates import TWINS
+from tests.unit.rules.twins import TWINS
 
 from capa_sync.rules.context import Terms
 from capa_sync.rules.derived import open_record
