@@ -14,8 +14,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 import pytest
-from capa_sync.daemon.evaluation import EvaluationBatch
 
+from capa_sync.daemon.evaluation import EvaluationBatch
 from capa_sync.daemon.outcome import Evaluated
 from capa_sync.daemon.plan_cache import PickledPlan
 from capa_sync.errors import Skippable

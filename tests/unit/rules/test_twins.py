@@ -6,7 +6,6 @@ from collections import Counter
 from datetime import timedelta
 
 import pytest
-from tests.unit.rules.twins import TWINS
 
 from capa_sync.rules.context import Terms
 from capa_sync.rules.derived import open_record
@@ -14,6 +13,7 @@ from capa_sync.rules.phrases.phrase import Family
 from capa_sync.rules.phrases.table import BUILT_IN, vocabulary
 from capa_sync.rules.subjects import SUBJECTS
 from tests.unit.rules.lives import LONDON, last_record, truth_of, wild_case
+from tests.unit.rules.twins import TWINS
 
 LIVES = [last_record(wild_case(seed)) for seed in range(400)]
 TERMS = Terms(LONDON)
