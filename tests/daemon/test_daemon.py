@@ -40,7 +40,7 @@ UNASKED = """
 import capa_sync.cli.run as run, capa_sync.cli.app as app
 class Daemon(run.Daemon):
     def run(self):
-        self._house.stop.set()
+        self._runtime.stop.set()
         return super().run()
 run.Daemon = Daemon
 app.main(["run"])

@@ -95,7 +95,7 @@ def test_a_ticket_waits_behind_its_own_stuck_write_alone(make_harness: MakeHarne
     stuck, other = harness.tell_broken("jira", "stuck"), harness.tell_broken("jira", "other")
     server = harness.servers["jira"]
     server.faults.add("answer", ("POST", "/issue/10001/comment"), status=403, answer='{"errorMessages": ["No"]}')
-    harness.sync()
+    harness.sync(code=3)
     assert _states(harness, other) == {"delivered"}
     assert "failed" in _states(harness, stuck)
     harness.set_clock(NOW + timedelta(hours=1))

@@ -12,6 +12,8 @@ from capa_sync.sources.jira.parts import record_part
 
 PLACES = ("issuelinks", "subtasks", "attachment")
 """Fields that every complete issue has, if only as an empty list; so has `comment`, which is read separately."""
+HOLD_ACTIONS = frozenset({"issuelinks", "subtasks"})
+"""Without these nobody knows a record's actions, so the record stays incomplete."""
 ASKED_A_CYCLE = 100
 """Maximum requests for left-out fields in one cycle, one for each ticket."""
 
@@ -59,14 +61,19 @@ class Absent:
         self._put(draft, self._mirrored(draft.id), missing)
 
     def complete(self, draft: Draft) -> None:
-        """Request what the answer left out, once for each version of the ticket; the rest is marked as unknown."""
+        """Request what the answer left out, once for each version of the ticket; the rest is marked as unknown.
+
+        A Jira on which attachments are switched off never returns them; that spoils no history.
+        """
         self.carry(draft)
         wanted = [name for name in draft.absent if name in PLACES and name not in self.undelivered]
         if wanted:
             answer_fields = self._ask(draft, wanted)
             self._put(draft, answer_fields, wanted)
             self.undelivered |= {name for name in wanted if answer_fields and name not in answer_fields}
-        if any(name not in draft.fields for name in PLACES) and draft.fields and not draft.is_oversized:
+        switched_off = self.undelivered - HOLD_ACTIONS
+        unknown = [name for name in PLACES if name not in draft.fields and name not in switched_off]
+        if unknown and draft.fields and not draft.is_oversized:
             draft.is_complete = False
 
     def _ask(self, draft: Draft, wanted: list[str]) -> Mapping[str, Any]:
