@@ -85,7 +85,7 @@ def test_one_clicks_from_the_first_page_to_a_view_and_filters_it(
     browser.get(site.url)
     browser.find_element(By.LINK_TEXT, "v_findings").click()
     WebDriverWait(browser, 30).until(lambda seen: "register/v_findings" in seen.current_url)
-    assert len(cells(browser, "table.rows-and-columns")) == 4
+    assert len(cells(browser, "table.rows-and-columns")) == 5
     browser.get(site.url + "register/v_findings?_filter_column=ticket_key&_filter_op=exact&_filter_value=CAPA-1")
     assert browser.current_url.endswith("register/v_findings?ticket_key__exact=CAPA-1")
     assert len(cells(browser, "table.rows-and-columns")) == 1
