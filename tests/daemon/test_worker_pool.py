@@ -114,8 +114,7 @@ def test_a_clerk_that_is_killed_leaves_his_batches_to_us(
 
         runtime.checkpoint = kill
         assert judge(runtime) == alone
-    assert len(started) == 2
-    assert workers.answered < TICKETS // BATCH  # how many came before the kill is a matter of the machine
+    assert [process.returncode for process in started] == [-signal.SIGKILL, -signal.SIGKILL]
 
 
 def test_a_clerk_who_knows_other_rules_declines(harness: Harness, alone: Judged, tmp_path: Path) -> None:
