@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import select
 import signal
@@ -15,6 +16,7 @@ GRACE = 8.0
 LATEST = 9.0
 """Seconds after which the process ends in any case; an unfinished write is looked up at the next start."""
 _MOMENT = 0.5
+_LATE = b"stopped while work was under way; what was being written is looked up at the next start\n"
 _SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 
@@ -22,8 +24,8 @@ def stop_on_signals(stop: threading.Event, *, late_code: int | None = None) -> t
     """Set `stop` on SIGTERM, SIGINT and SIGHUP; a second SIGINT ends at once, as people at a terminal expect.
 
     Returns an event that is set before `stop`, and only by these signals: it shows that the end was requested.
-    With `late_code` the process ends LATEST seconds after the first signal, with that code, if it still runs; it is
-    killed shortly later when a computation keeps all of its threads from running.
+    With `late_code` the process ends LATEST seconds after the first signal, with that code and a line on standard
+    error, if it still runs; it is killed shortly later when a computation keeps all of its threads from running.
 
     A separate thread sets the event: a handler runs on the main thread, and would wait for ever if that thread held
     the event's lock at that moment.
@@ -57,4 +59,6 @@ def _listen(heard: int, asked: threading.Event, stop: threading.Event, late_code
     stop.set()
     if late_code is not None:
         threading.Event().wait(LATEST)
+        with contextlib.suppress(OSError):
+            os.write(2, _LATE)  # not through sys.stderr: another thread may hold its lock
         os._exit(late_code)
