@@ -9,7 +9,7 @@ import orjson
 from benchmarks.jira_paint import ME, iso
 from benchmarks.jira_site import GeneratedJira
 from benchmarks.jira_tickets import FIRST_ID, LAST_TOUCHED
-from benchmarks.server import Answer
+from benchmarks.served import Answer
 
 _HEADERS = f"X-AUSERNAME: {ME}\r\n".encode()
 _PAGE = 1000

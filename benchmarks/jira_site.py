@@ -15,7 +15,7 @@ import orjson
 
 from benchmarks.jira_paint import BUILTIN, ME, iso, ms, person
 from benchmarks.jira_tickets import BORN, FIRST_ID, GeneratedTickets
-from benchmarks.server import Answer
+from benchmarks.served import Answer
 
 _HEADERS = f"X-AACCOUNTID: {ME}\r\n".encode()
 _UPDATED = re.compile(r"updated >= (\d+)")

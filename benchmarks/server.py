@@ -11,19 +11,9 @@ import asyncio
 import sys
 from collections.abc import Callable
 from email.utils import formatdate
-from typing import Any, Protocol
+from typing import Any
 
-Answer = tuple[int, bytes, bytes]
-"""Status, body, and extra header lines (each ends with CRLF)."""
-
-
-class ServedSite(Protocol):
-    """A generated tracker."""
-
-    def answer(self, method: str, target: str, body: bytes) -> Answer:
-        """Answer one request."""
-        ...
-
+from benchmarks.served import Answer, ServedSite
 
 _HEAD = b"HTTP/1.1 %d OK\r\nContent-Type: application/json;charset=UTF-8\r\nContent-Length: %d\r\nDate: %b\r\n%b\r\n"
 

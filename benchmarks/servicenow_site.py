@@ -14,7 +14,7 @@ from urllib.parse import parse_qs
 import orjson
 
 from benchmarks.lives import POOL, TicketLife, generate_pool
-from benchmarks.server import Answer
+from benchmarks.served import Answer
 from capa_sync.sandbox.servicenow.clause10 import CHOICES
 from capa_sync.sandbox.stories.people import PEOPLE
 from capa_sync.sandbox.stories.servicenow_player import _STATE_OF

@@ -1,5 +1,8 @@
 """The ports between stages: what each stage needs from outside itself, as protocols.
 
+A protocol stands here because stages do not import each other, or because two classes answer to it. The daemon needs
+none for the store: `store.Register` is its one typed surface, and the mirror and the register stay SQLite.
+
 Terms. SOURCE: a tracker named in the settings. READING: one ticket as just read, raw and parsed. PAGE: readings that
 are committed together with their CURSOR. CENSUS: a sweep that reads ids only. PART: a raw piece of a ticket, stored
 for ever. WRITE: an intended change of ours on a tracker. DELIVERY: an attempt at a write. EPISODE: the time of a
@@ -8,12 +11,11 @@ finding from opened to cleared.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
+from collections.abc import Iterator, Mapping, Sequence, Set
 from datetime import datetime, timedelta
 from typing import Any, Protocol
 
-from capa_sync.model.finding import Finding, Verdict
-from capa_sync.model.settings import ChildSpec, JudgeOptions
+from capa_sync.model.settings import ChildSpec
 from capa_sync.model.ticket import (
     Census,
     Cursor,
@@ -22,7 +24,6 @@ from capa_sync.model.ticket import (
     Part,
     Presence,
     Reading,
-    Role,
     SiteFacts,
     SourceTicket,
 )
@@ -179,55 +180,32 @@ class TicketWriter(Protocol):
         ...
 
 
-class TicketStore(Protocol):
-    """The mirror: raw parts, tickets, changes, cursors, presences. Implemented by `store/`."""
-
-    def commit_page(self, source: str, page: Page, at: datetime, run: int, parser: Parser) -> list[str]:
-        """Store a page with its cursor in one transaction; return ids of tickets that are new or changed.
-
-        A field whose value changed without a history entry becomes an `observed` change (a primary row); `parser`
-        parses the version before.
-        """
-        ...
-
-    def cursor(self, source: str) -> Cursor:
-        """Return the stored cursor, an empty one before the first page."""
-        ...
+class Mirror(Protocol):
+    """What mapping reads from the mirror: the whole of it, or a batch of its tickets that were read together."""
 
     def ticket(self, source: str, ticket_id: str, parser: Parser) -> SourceTicket | None:
-        """Return the mirrored ticket, parsed, with observed changes merged in."""
-        ...
-
-    def tickets(self, source: str, parser: Parser, role: Role | None = None) -> Iterator[SourceTicket]:
-        """Iterate over mirrored tickets of one source in id order."""
+        """Return the mirrored ticket, parsed, with observed changes merged in; None when it is not mirrored."""
         ...
 
     def presence(self, source: str, ticket_id: str) -> Presence:
-        """Return the ticket's presence."""
+        """Return the ticket's presence; `unobserved` for a ticket that was never mirrored."""
         ...
 
-
-class FindingStore(Protocol):
-    """Episodes of findings. Implemented by `store/`."""
-
-    def latest(self, source: str, ticket_id: str) -> list[Finding]:
-        """Return the latest episode of each rule on this ticket."""
+    def children_of(self, source: str, ticket_id: str) -> list[str]:
+        """Return ids of mirrored tickets that this ticket names as children, or that name it as their parent."""
         ...
 
-    def save(self, findings: Iterable[Finding]) -> None:
-        """Insert or update episodes by (source, ticket_id, rule, episode)."""
+    def unread(self, source: str) -> Mapping[str, str]:
+        """Return id -> reason of the tickets whose answer could not be parsed when they were last read."""
+        ...
+
+    def key(self, source: str, ticket_id: str) -> str:
+        """Return a ticket's present key, its id when it is not mirrored."""
         ...
 
 
 class Outbox(Protocol):
-    """Intended writes, in order, until they are delivered. Implemented by `store/`."""
-
-    def put(self, writes: Iterable[Write]) -> None:
-        """Add the writes whose id is not there yet.
-
-        An older undelivered write of the same ticket and kind becomes `withheld` with the reason "replaced".
-        """
-        ...
+    """What delivery needs of the outbox: intended writes, in order, until they are delivered."""
 
     def due(self, source: str, now: datetime) -> list[Write]:
         """Return pending and unknown writes that are due, oldest first, at most one per ticket."""
@@ -251,10 +229,6 @@ class Outbox(Protocol):
         """
         ...
 
-    def writes(self, source: str, ticket_id: str) -> Sequence[Write]:
-        """Return every write ever planned for this ticket, in any state, in the order of `seq`."""
-        ...
-
     def deletions(self, source: str, ticket_id: str) -> int:
         """Return how often a person deleted our comment on this ticket."""
         ...
@@ -267,30 +241,14 @@ class Outbox(Protocol):
         """Return the stored id of our comment on this ticket, "" when there is none."""
         ...
 
-    def notifications_since(self, source: str, since: datetime) -> int:
-        """Count notifying writes of this source delivered or under way since that instant."""
-        ...
-
-
-class Judge(Protocol):
-    """Judges records. Implemented by `rules/`."""
-
-    hash: str
-
-    def evaluate(self, record: Any, options: JudgeOptions, now: datetime) -> list[Verdict]:
-        """Return one verdict per rule that is not a draft."""
-        ...
-
 
 __all__ = [
     "ChildSpec",
     "EndpointHolds",
-    "FindingStore",
-    "Judge",
+    "Mirror",
     "MirrorLookup",
     "Outbox",
     "Parser",
     "Source",
-    "TicketStore",
     "TicketWriter",
 ]

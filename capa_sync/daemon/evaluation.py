@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 
-from capa_sync.daemon.mapped import Mirror, map_mirrored, may_be_joined, primary
+from capa_sync.daemon.mapped import map_mirrored, may_be_joined, primary
 from capa_sync.daemon.outcome import Evaluated, LeftToPrimary, NotMirrored, Outcome, Quarantined
 from capa_sync.daemon.plan_cache import PickledPlan
 from capa_sync.daemon.runtime import Runtime, SourceContext
@@ -18,6 +18,7 @@ from capa_sync.findings import RULE_GONE, DiffResult, What, diff_findings
 from capa_sync.model.finding import Finding, Mode, Verdict
 from capa_sync.model.record import CapaRecord, Unmapped
 from capa_sync.model.ticket import Presence
+from capa_sync.ports import Mirror
 from capa_sync.register import action_rows, birth_rows, register_row
 from capa_sync.store import judged_rows
 from capa_sync.writeback import plan_ticket

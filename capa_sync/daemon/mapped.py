@@ -5,38 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
-from typing import Protocol
 
 from capa_sync.daemon.runtime import Runtime, SourceContext
 from capa_sync.errors import CapaSyncError
 from capa_sync.mapping import MappingFile, join, map_ticket
 from capa_sync.model.record import CapaRecord, Unmapped
 from capa_sync.model.ticket import ChildRef, Presence, SourceTicket
-from capa_sync.ports import Parser
+from capa_sync.ports import Mirror
 from capa_sync.store import Register
 
 _UNSEEN = frozenset({Presence.DELETED_OR_HIDDEN, Presence.ACCESS_LOST, Presence.UNOBSERVED})
 _GONE = frozenset({Presence.DELETED, Presence.DELETED_OR_HIDDEN})
 """Such a ticket is not joined: its statement about its duplicate is no longer valid."""
-
-
-class Mirror(Protocol):
-    """What mapping reads from the mirror: the whole store, or a batch of its tickets read together."""
-
-    def ticket(self, source: str, ticket_id: str, parser: Parser) -> SourceTicket | None:
-        """Return the mirrored ticket, None when it is not mirrored."""
-
-    def presence(self, source: str, ticket_id: str) -> Presence:
-        """Return where the ticket is."""
-
-    def children_of(self, source: str, ticket_id: str) -> list[str]:
-        """Return ids of mirrored tickets that this ticket names as children, or that name it as their parent."""
-
-    def unread(self, source: str) -> Mapping[str, str]:
-        """Return id -> reason of the tickets whose answer could not be parsed when they were last read."""
-
-    def key(self, source: str, ticket_id: str) -> str:
-        """Return a ticket's present key, its id when it is not mirrored."""
 
 
 def join_groups_of(setups: Sequence[SourceContext]) -> list[set[str]]:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from capa_sync.daemon.mapped import Mirror, primary
+from capa_sync.daemon.mapped import primary
 from capa_sync.daemon.roles import records_with
 from capa_sync.daemon.runtime import Runtime, SourceContext
 from capa_sync.mapping import last_human_at
 from capa_sync.model.record import CapaRecord
+from capa_sync.ports import Mirror
 from capa_sync.writeback import Target, is_before_baseline
 
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from capa_sync.daemon.log import LogAction, log
-from capa_sync.daemon.mapped import Mirror, map_mirrored
+from capa_sync.daemon.mapped import map_mirrored
 from capa_sync.daemon.runtime import Runtime, SourceContext
 from capa_sync.daemon.targets import target_of, target_of_action
 from capa_sync.daemon.withdrawing import DeliverySignal, is_withdrawing, pause_after_leak, plan_withdrawals
@@ -16,6 +16,7 @@ from capa_sync.model.halt import HaltKind
 from capa_sync.model.record import CapaRecord
 from capa_sync.model.settings import WriteOptions
 from capa_sync.model.write import Write, WriteState
+from capa_sync.ports import Mirror
 from capa_sync.writeback import (
     REPLACED,
     ROLLING_DAY,

@@ -26,7 +26,7 @@ _SAVE = f"""INSERT INTO finding ({", ".join(_FIELDS)}) VALUES ({",".join("?" * l
 
 
 class Findings:
-    """FindingStore over SQLite, with verdicts and due times."""
+    """Findings in SQLite, with verdicts and due times."""
 
     def __init__(self, db: Database) -> None:
         self._db = db

@@ -37,9 +37,12 @@ from capa_sync.store.views import VIEWS
 class Register:
     """One open register; safe for many threads, of which one writes at a time.
 
+    It is the one typed surface of the store for the daemon and the verbs, and a class, not a protocol: mirror and
+    register stay SQLite, and no other store is meant to answer in its place.
+
     Attributes:
         path: the file. id: random id given at creation, used in markers; a copy has the same id.
-        tickets, runs, facts, findings, outbox, requests, halts, records, agenda, reports, roles: its parts, each for
+        tickets, runs, facts, findings, outbox, requests, halts, records, queue, reports, roles: its parts, each for
             a group of tables.
     """
 

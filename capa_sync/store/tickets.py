@@ -17,7 +17,7 @@ _BATCH = 200
 
 
 class Tickets:
-    """TicketStore and MirrorLookup over SQLite."""
+    """The mirror: raw parts, tickets, changes, cursors, presences; answers `Mirror` and `MirrorLookup`."""
 
     def __init__(self, db: Database) -> None:
         self._db = db

@@ -21,6 +21,7 @@ FAULTS = {
     "a second importer of tenacity": ("writeback/planted.py", "import tenacity\n"),
     "a package without a floor": ("helpers/__init__.py", "\n"),
     "the product opens the sandbox": ("daemon/planted.py", "import capa_sync.sandbox\n"),
+    "a cycle in the benchmarks": ("../benchmarks/lives.py", "import benchmarks.jira_paint\n"),
 }
 
 
@@ -38,8 +39,9 @@ def lint(folder: Path) -> subprocess.CompletedProcess[str]:
 
 @pytest.fixture
 def copy(tmp_path: Path) -> Path:
-    """A private copy of the package and its contracts."""
-    shutil.copytree(ROOT / "capa_sync", tmp_path / "capa_sync", ignore=shutil.ignore_patterns("__pycache__"))
+    """A private copy of the packages and their contracts."""
+    for package in ("capa_sync", "benchmarks"):
+        shutil.copytree(ROOT / package, tmp_path / package, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy(ROOT / "pyproject.toml", tmp_path)
     return tmp_path
 

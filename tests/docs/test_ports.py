@@ -1,0 +1,90 @@
+"""Ports are true: each protocol is what something is typed by, and each of its methods is called."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+TREES = {path: ast.parse(path.read_text(encoding="utf-8")) for path in sorted((ROOT / "capa_sync").rglob("*.py"))}
+PORTS = ROOT / "capa_sync" / "ports.py"
+
+
+def protocols() -> Iterator[tuple[Path, ast.ClassDef]]:
+    """Yield every protocol of the program with its file."""
+    for path, tree in TREES.items():
+        for node in ast.walk(tree):
+            if isinstance(node, ast.ClassDef) and any(ast.unparse(base) == "Protocol" for base in node.bases):
+                yield path, node
+
+
+def annotations(tree: ast.Module) -> Iterator[ast.expr]:
+    """Yield all annotations of a module."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.arg | ast.AnnAssign) and node.annotation is not None:
+            yield node.annotation
+        elif isinstance(node, ast.FunctionDef) and node.returns is not None:
+            yield node.returns
+
+
+def typed_by(name: str) -> list[Path]:
+    """Return the files in which something is typed by this name."""
+    return [
+        path
+        for path, tree in TREES.items()
+        if any(
+            isinstance(part, ast.Name) and part.id == name for found in annotations(tree) for part in ast.walk(found)
+        )
+    ]
+
+
+def called() -> set[str]:
+    """Return the names of all attributes that are read anywhere outside the ports."""
+    return {
+        node.attr
+        for path, tree in TREES.items()
+        if path != PORTS
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Attribute)
+    }
+
+
+@pytest.mark.parametrize("name", [node.name for _, node in protocols()])
+def test_something_is_typed_by_each_protocol(name: str) -> None:
+    """A protocol that nothing is typed by checks nothing: it is used or it goes."""
+    assert typed_by(name), name
+
+
+def test_each_port_is_named_outside_of_the_ports() -> None:
+    """A port is what another module is typed by, or what one of the ports returns to it."""
+    names = [node.name for path, node in protocols() if path == PORTS]
+    assert len(names) > 5
+    assert not [name for name in names if typed_by(name) == [PORTS] and name != "Parser"]
+    assert not [name for name in names if not typed_by(name)]
+
+
+def test_each_method_of_a_port_is_called() -> None:
+    """No port asks of a class what nobody calls."""
+    methods = {
+        f"{node.name}.{part.name}"
+        for path, node in protocols()
+        if path == PORTS
+        for part in node.body
+        if isinstance(part, ast.FunctionDef)
+    }
+    assert not {method for method in methods if method.partition(".")[2] not in called()}
+
+
+def test_the_store_is_reached_through_its_package_alone() -> None:
+    """The register is the one typed surface of the store: nobody imports a module behind it."""
+    behind = {
+        f"{path.relative_to(ROOT)}: {node.module}"
+        for path, tree in TREES.items()
+        if "store" not in path.relative_to(ROOT).parts
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("capa_sync.store.")
+    }
+    assert not behind

@@ -1,0 +1,50 @@
+"""The drawing of the error tree in `errors` is the tree of its classes."""
+
+from __future__ import annotations
+
+import inspect
+import re
+
+from capa_sync import errors
+from capa_sync.errors import CapaSyncError
+
+CLASS = re.compile(r"[A-Z]\w+")
+
+
+def drawn() -> dict[str, tuple[str, str]]:
+    """Return by class name its parent and what its brackets say, as drawn."""
+    lines = [
+        line for line in (errors.__doc__ or "").splitlines() if re.match(r"[│├└ ]*[A-Z]\w+Error$|[│ ]*[├└] ", line)
+    ]
+    found: dict[str, tuple[str, str]] = {}
+    above: list[str] = []
+    for line in lines:
+        depth = len(re.match(r"[│├└ ]*", line)[0]) // 2  # type: ignore[index]
+        for drawing in re.split(r"\s{2,}", line[depth * 2 :])[0].split(" · "):
+            match = re.fullmatch(r"(\w+)(?:\((\w+)\))?(?: .*)?", drawing)
+            assert match, line
+            found[match[1]] = (above[depth - 1] if depth else "", match[2] or "")
+            above = [*above[:depth], match[1]]
+    return found
+
+
+def classes() -> dict[str, type[CapaSyncError]]:
+    """Return the error classes of the module by name."""
+    return {
+        name: kind
+        for name, kind in inspect.getmembers(errors, inspect.isclass)
+        if issubclass(kind, CapaSyncError) and kind.__module__ == errors.__name__
+    }
+
+
+def test_every_error_is_drawn_under_its_parent() -> None:
+    """The drawing has each class once, under the class that it extends."""
+    parents = {name: kind.__bases__[0].__name__ for name, kind in classes().items() if kind is not CapaSyncError}
+    assert {name: parent for name, (parent, _) in drawn().items()} == parents | {"CapaSyncError": ""}
+
+
+def test_what_stands_in_brackets_is_an_argument() -> None:
+    """An argument in the drawing is one that the class takes and keeps."""
+    for name, (_, argument) in drawn().items():
+        if argument:
+            assert argument in inspect.signature(classes()[name]).parameters, name
