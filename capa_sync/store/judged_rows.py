@@ -9,19 +9,19 @@ from typing import NamedTuple
 
 from capa_sync.model.finding import Finding, Verdict
 from capa_sync.model.record import Action, FieldChange
+from capa_sync.model.register_columns import STORED
 from capa_sync.model.ticket import Origin
 from capa_sync.model.values import Value
 from capa_sync.store.columns import day_or_instant_text, instant_text, json_text, optional_text
 from capa_sync.store.database import Params, Row
-from capa_sync.store.migrations import REGISTER_COLUMNS
 
 Cell = str | int | date | datetime | None
 
 # The columns that the contract names. The age of the copy is no property of the record, and columns that a later
 # version adds must not change the hash of an unchanged record.
-_HASHED = REGISTER_COLUMNS[: REGISTER_COLUMNS.index("row_hash")]
-_COLUMNS = frozenset(REGISTER_COLUMNS)
-_HASH_AT = 2 + REGISTER_COLUMNS.index("row_hash")
+_HASHED = STORED[: STORED.index("row_hash")]
+_COLUMNS = frozenset(STORED)
+_HASH_AT = 2 + STORED.index("row_hash")
 
 
 class JudgedRows(NamedTuple):
@@ -90,7 +90,7 @@ def register_row_of(source: str, ticket_id: str, columns: Mapping[str, Cell]) ->
         message = f"no columns of the register: {sorted(columns.keys() - _COLUMNS)}"
         raise ValueError(message)
     get = columns.get
-    row: list[str | int | None] = [source, ticket_id, *[_cell(get(name)) for name in REGISTER_COLUMNS]]
+    row: list[str | int | None] = [source, ticket_id, *[_cell(get(name)) for name in STORED]]
     if "row_hash" not in columns:
         row[_HASH_AT] = _hash_of(row[2:_HASH_AT])
     return tuple(row)

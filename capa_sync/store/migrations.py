@@ -11,6 +11,9 @@ from typing import Any
 
 from sqlite_utils import Migrations
 
+from capa_sync.model.columns import ColumnType
+from capa_sync.model.register_columns import REGISTER
+
 STEPS = Migrations("capa_sync")
 
 LEDGER = "run"
@@ -54,26 +57,17 @@ DERIVED: tuple[str, ...] = (
     "account",
 )
 
-REGISTER_COLUMNS: tuple[str, ...] = (
-    "ticket_key", "ticket_url", "track", "title", "grade", "origin", "origin_ref", "requirement", "occurred_at",
-    "detected_at", "location", "raised_by", "owner", "claimed_stage", "evidenced_stage", "source_status",
-    "correction", "corrected_at", "consequences", "rca_method", "root_cause", "cause_category", "extent", "similar",
-    "actions_done", "actions_total", "action_text", "due_at", "replans", "implemented_at", "communicated",
-    "effectiveness_criterion", "effectiveness_due", "effectiveness_result", "reviewed_by", "reviewed_at",
-    "isms_change", "risk_update", "closed_at", "closed_by", "reopens", "warnings_high", "warnings_medium",
-    "warnings_low", "rules", "waived", "cannot_tell", "management_review", "changed_at", "row_hash", "confidential",
-    "open_from", "open_until", "late_from", "late_until", "evidence_missing", "history_gap",
-)  # fmt: skip
 
-_LATER = frozenset(("evidence_missing", "history_gap"))
-"""Columns that a later step adds."""
+def _ddl(added_by: str) -> list[str]:
+    """Return the definitions of the register's columns that a step adds; "" stands for the first step."""
+    return [
+        f"{column.name} {'INTEGER' if column.type is ColumnType.NUMBER else 'TEXT'}"
+        for column in REGISTER
+        if column.stored and column.added_by == added_by
+    ]
 
-_NUMBERS = frozenset(
-    ("actions_done", "actions_total", "replans", "reopens", "warnings_high", "warnings_medium", "warnings_low")
-)
-_REGISTER_DDL = ", ".join(
-    f"{name} {'INTEGER' if name in _NUMBERS else 'TEXT'}" for name in REGISTER_COLUMNS if name not in _LATER
-)
+
+_REGISTER_DDL = ", ".join(_ddl(""))
 
 _FIRST: tuple[str, ...] = (
     # --- primary -----------------------------------------------------------------------------------------------
@@ -184,6 +178,11 @@ def _run_all(db: Any, statements: Iterable[str]) -> None:
         db.execute(statement)
 
 
+def _add_register_columns(db: Any, step: str) -> None:
+    """Add the register's columns that are declared with this step."""
+    _run_all(db, [f"ALTER TABLE register_row ADD COLUMN {column}" for column in _ddl(step)])
+
+
 @STEPS(name="0001_tables")
 def first_tables(db: Any) -> None:
     """Create every table of the first version."""
@@ -207,7 +206,7 @@ def rolling_share(db: Any) -> None:
 @STEPS(name="0003_evidence_missing")
 def evidence_missing(db: Any) -> None:
     """Show beside the evidenced stage the first field that the next stage lacks."""
-    _run_all(db, ("ALTER TABLE register_row ADD COLUMN evidence_missing TEXT",))
+    _add_register_columns(db, "0003_evidence_missing")
 
 
 @STEPS(name="0004_folded_ledger")
@@ -363,10 +362,5 @@ def scope(db: Any) -> None:
 @STEPS(name="0014_history_gap")
 def history_gap(db: Any) -> None:
     """Store why a part of a record's history is ambiguous, so that nobody takes it for complete."""
-    _run_all(
-        db,
-        (
-            "ALTER TABLE register_row ADD COLUMN history_gap TEXT",
-            "DELETE FROM milestone WHERE name = 'judged_with'",  # all records are evaluated again
-        ),
-    )
+    _add_register_columns(db, "0014_history_gap")
+    _run_all(db, ("DELETE FROM milestone WHERE name = 'judged_with'",))  # all records are evaluated again

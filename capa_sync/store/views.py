@@ -8,6 +8,9 @@ from __future__ import annotations
 
 import re
 
+from capa_sync.model.columns import ColumnType, RegisterColumn
+from capa_sync.model.register_columns import V_REGISTER
+
 # Instants are stored with microseconds so that their texts sort; a whole second is shown without them.
 _FRACTION = "'.000000Z', 'Z'"
 
@@ -34,34 +37,29 @@ _DUE_END = "CASE WHEN length(r.due_at) = 10 THEN date(r.due_at, '+1 day') ELSE N
 _LATE_FROM = f"COALESCE(NULLIF(r.late_from, ''), {_DUE_END})"
 _LATE_UNTIL = "COALESCE(NULLIF(r.late_until, ''), NULLIF(r.implemented_at, ''), f.as_of)"
 
-_PLAIN_COLUMNS = (
-    "ticket_key", "ticket_url", "track", "title", "grade", "origin", "origin_ref", "requirement", "occurred_at",
-    "detected_at", "location", "raised_by", "owner", "claimed_stage", "evidenced_stage", "source_status",
-    "correction", "corrected_at", "consequences", "rca_method", "root_cause", "cause_category", "extent", "similar",
-    "actions_done", "actions_total", "action_text", "due_at", "replans", "days_late", "implemented_at",
-    "communicated", "effectiveness_criterion", "effectiveness_due", "effectiveness_result", "reviewed_by",
-    "reviewed_at", "isms_change", "risk_update", "closed_at", "closed_by", "reopens", "days_open", "warnings_high",
-    "warnings_medium", "warnings_low", "rules", "waived", "cannot_tell", "management_review", "changed_at",
-    "synced_at", "row_hash", "confidential", "evidence_missing",
-)  # fmt: skip
-
 _COMPUTED = {
+    "register_no": "printf('NC-%04d-%04d', n.year, n.serial) AS register_no",
+    "source": "r.source",
     "days_late": f"MAX(0, {_days(_LATE_FROM, _LATE_UNTIL)}) AS days_late",
     "days_open": f"MAX(0, {_days(_OPEN_FROM, _OPEN_UNTIL)}) AS days_open",
     "synced_at": _at("f.last_success_at", "synced_at"),
+    "ticket_id": "r.ticket_id",
+    "presence": "m.presence",
+    "as_of": _at("f.as_of"),
+    "checks_made": """(SELECT COUNT(*) FROM verdict v WHERE v.source = r.source AND v.ticket_id = r.ticket_id
+        AND v.outcome IN ('ok', 'breach', 'historical')) AS checks_made""",
 }
+"""The columns of `v_register` that the table does not store."""
 
 
-def _register_column(name: str) -> str:
-    if name in _COMPUTED:
-        return _COMPUTED[name]
-    return _at(f"r.{name}") if name.endswith("_at") else f"r.{name}"
+def _register_column(column: RegisterColumn) -> str:
+    if not column.stored:
+        return _COMPUTED[column.name]
+    has_instants = column.type in {ColumnType.INSTANT, ColumnType.TIME}
+    return _at(f"r.{column.name}") if has_instants else f"r.{column.name}"
 
 
-_REGISTER = f"""SELECT printf('NC-%04d-%04d', n.year, n.serial) AS register_no, r.source,
-    {", ".join(map(_register_column, _PLAIN_COLUMNS))}, r.ticket_id, m.presence, {_at("f.as_of")},
-    (SELECT COUNT(*) FROM verdict v WHERE v.source = r.source AND v.ticket_id = r.ticket_id
-        AND v.outcome IN ('ok', 'breach', 'historical')) AS checks_made
+_REGISTER = f"""SELECT {", ".join(map(_register_column, V_REGISTER))}
     FROM register_row r
     LEFT JOIN register_number n ON n.source = r.source AND n.ticket_id = r.ticket_id
     LEFT JOIN mirror m ON m.source = r.source AND m.ticket_id = r.ticket_id

@@ -1,35 +1,20 @@
 """Which columns of the public views show text of a ticket, and the SQL that masks them for confidential tickets.
 
-Every column that is not listed as harmless is masked: a column of a later version stays hidden until it is listed.
+Every column that is not declared harmless is masked: a column of a later version stays hidden until it is.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from capa_sync.model.view_columns import PUBLIC_VIEWS
+
 RESTRICTED = "restricted"
 REGISTER = "register"
 """The name of the one database that the page shows."""
 
-_TICKET = ("source", "ticket_id", "ticket_key", "confidential")
 HARMLESS: Mapping[str, frozenset[str]] = {
-    view: frozenset((*_TICKET, *columns.split()))
-    for view, columns in {
-        "v_register": """register_no ticket_url track grade origin occurred_at detected_at claimed_stage
-            evidenced_stage source_status corrected_at rca_method cause_category actions_done actions_total due_at
-            replans days_late implemented_at effectiveness_due effectiveness_result reviewed_at closed_at reopens
-            days_open warnings_high warnings_medium warnings_low rules cannot_tell changed_at synced_at presence
-            as_of checks_made""",
-        "v_findings": """rule clause severity state opened_at cleared_at waived_until rule_set title mode episode
-            number hidden_by""",
-        "v_changes": "field changed_at origin entry group_no field_id",
-        "v_actions": "action_key origin kind due_at done_at action_id",
-        "v_tickets": """presence updated_at seen_at history_complete role kind container url created_at presence_at
-            history_from changes comments history_gap""",
-        "v_writes": """kind state attempts delivered_at remote_id id seq hash notifies created_at not_before
-            marked_at""",
-        "v_sources": """kind cursor as_of last_success_at tickets problem watermark not_before safety_stop""",
-    }.items()
+    view.name: frozenset(column.name for column in view.columns if not column.masked) for view in PUBLIC_VIEWS
 }
 """Public view -> columns that contain no text of a ticket and no person."""
 

@@ -11,6 +11,7 @@ import datasette.handle_exception
 from datasette.app import Datasette
 from datasette.plugins import pm
 
+from capa_sync.model.view_columns import PUBLIC_VIEWS
 from capa_sync.web import faults
 from capa_sync.web.database import PageDatabase, rows
 from capa_sync.web.masking import HARMLESS, REGISTER
@@ -34,6 +35,22 @@ _SETTINGS = {
     "trace_debug": False,
     "num_sql_threads": 2,
 }
+_METADATA: Mapping[str, Any] = {
+    "title": "capa-sync register",
+    "allow_sql": False,
+    "databases": {
+        REGISTER: {
+            "tables": {
+                view.name: {
+                    "description": view.row,
+                    "columns": {column.name: column.sentence for column in view.columns},
+                }
+                for view in PUBLIC_VIEWS
+            }
+        }
+    },
+}
+"""What the page says of each view and column; from the table that the documentation is made from."""
 _WORST = """SELECT register_no, ticket_key, ticket_url, title, owner, claimed_stage, evidenced_stage, due_at,
     days_late, warnings_high, warnings_medium, warnings_low FROM v_register
     ORDER BY COALESCE(warnings_high, 0) DESC, COALESCE(warnings_medium, 0) DESC, COALESCE(warnings_low, 0) DESC,
@@ -59,7 +76,7 @@ class RegisterSite(Datasette):  # type: ignore[misc]  # datasette is untyped
             [],
             memory=False,
             settings=_SETTINGS,
-            metadata={"title": "capa-sync register", "allow_sql": False},
+            metadata=_METADATA,
             template_dir=str(Path(__file__).parent / "templates"),
         )
         self.page = PageDatabase(self, file)

@@ -10,6 +10,7 @@ import pytest
 
 from capa_sync.model.finding import Finding, FindingState, Outcome, Severity, Verdict
 from capa_sync.model.record import Action, ActionKind, ActionOrigin, CapaRecord, Stage
+from capa_sync.model.register_columns import STORED
 from capa_sync.model.settings import JudgeOptions
 from capa_sync.model.values import EMPTY, UNMAPPED, Value, ValueState
 from capa_sync.register import action_rows, birth_rows, evidenced_stage, register_row
@@ -295,3 +296,8 @@ def test_the_same_record_makes_the_same_row_whenever_it_was_read() -> None:
 def test_a_confidential_mark_that_cannot_be_read_hides_the_texts(value: Value, shown: str) -> None:
     """The cautious reading wins: what may be confidential is not shown on the page."""
     assert row(with_fields(life_record(CLOSED_DAY), confidential=value))["confidential"] == shown
+
+
+def test_the_row_has_every_declared_column_and_no_other() -> None:
+    """A column that is declared as stored and not filled, or the reverse, is a slip; the store makes the hash."""
+    assert set(row(life_record(CLOSED_DAY))) == set(STORED) - {"row_hash"}

@@ -11,10 +11,10 @@ import pytest
 
 from capa_sync.model.finding import Outcome, Severity, Verdict
 from capa_sync.model.record import Action, ActionKind, ActionOrigin
+from capa_sync.model.register_columns import STORED
 from capa_sync.model.ticket import Role
 from capa_sync.model.values import EMPTY, Value, ValueState
 from capa_sync.store import Register, open_register
-from capa_sync.store.migrations import REGISTER_COLUMNS
 from capa_sync.web import RegisterPage, serve_register
 from capa_sync.writeback import Target, plan_ticket
 from tests.unit.store.fake_parser import PARSER, SOURCE, T0, Sheet, page
@@ -49,7 +49,7 @@ def fill(register: Register) -> None:
     register.runs.finish(run, T0 + timedelta(minutes=1), ok=True, as_of=T0)
     plain = {"ticket_url": "https://paper.example/x", "confidential": "no", "warnings_high": 1, "owner": "A. Lee"}
     register.records.save_row(SOURCE, "1", plain | {"ticket_key": "CAPA-1", "title": "Access review missed"})
-    texts = {name: f"{SECRET} {name}" for name in REGISTER_COLUMNS if name not in _HARMLESS}
+    texts = {name: f"{SECRET} {name}" for name in STORED if name not in _HARMLESS}
     harmless = {"ticket_key": "CAPA-2", "ticket_url": "https://paper.example/CAPA-2", "confidential": "yes"}
     register.records.save_row(SOURCE, "2", texts | harmless)
     bad = {"ticket_key": "CAPA-3", "title": HOSTILE, "owner": FORMULA, "ticket_url": "javascript:alert(1)"}

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import csv
+import html
 import io
 import json
+import re
 import socket
 import sqlite3
 from pathlib import Path
@@ -13,6 +15,7 @@ import pytest
 import requests
 
 from capa_sync.errors import RegisterUnavailable, SettingsError
+from capa_sync.model.view_columns import PUBLIC_VIEWS, PublicView
 from capa_sync.web import RegisterPage, serve_register
 from capa_sync.web.inert import inert, inert_csv
 from capa_sync.web.masking import HARMLESS
@@ -429,3 +432,12 @@ def test_json_of_the_first_page_names_the_one_database(site: RegisterPage) -> No
     told = json.loads(get(site, "register.json").text)
     assert ([view["name"] for view in told["views"]], told["tables"]) == (list(VIEWS), [])
     assert told["allow_execute_sql"] is False
+
+
+@pytest.mark.parametrize("view", PUBLIC_VIEWS, ids=lambda view: view.name)
+def test_a_views_page_says_what_every_column_means(site: RegisterPage, view: PublicView) -> None:
+    """The sentences of the documentation stand above the rows, in the columns' order."""
+    text = html.unescape(get(site, f"register/{view.name}").text)
+    described = re.findall(r"<dt>(\w+)</dt><dd>(.*?)</dd>", text, re.DOTALL)
+    assert described == [(column.name, column.sentence) for column in view.columns]
+    assert view.row in text

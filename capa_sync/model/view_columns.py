@@ -1,0 +1,188 @@
+"""Every public view with its columns in their order; a test demands that SQLite reports the same columns."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from capa_sync.model.columns import Column, ColumnType
+from capa_sync.model.register_columns import V_REGISTER
+
+_TEXT, _NUMBER, _FLAG = ColumnType.TEXT, ColumnType.NUMBER, ColumnType.FLAG
+_INSTANT, _TIME = ColumnType.INSTANT, ColumnType.TIME
+_UNREAD = "until the source was read to its end once"
+_UNMIRRORED = "for a ticket that was never mirrored"
+
+_SOURCE = Column("source", _TEXT, "The source's name in the settings.", masked=False)
+_ID = Column("ticket_id", _TEXT, "The tracker's immutable id of the ticket.", masked=False)
+_KEY = Column("ticket_key", _TEXT, "The ticket's present key or number.", masked=False)
+_CONFIDENTIAL = Column(
+    "confidential", _TEXT, "`yes` or `no` as in `v_register`; empty for a ticket without a row there.", masked=False
+)
+
+
+@dataclass(frozen=True, slots=True)
+class PublicView:
+    """A public view: its name, what one row of it is, and its columns in order."""
+
+    name: str
+    row: str
+    columns: tuple[Column, ...]
+
+
+_FINDINGS = (
+    _SOURCE,
+    _ID,
+    _KEY,
+    Column("rule", _TEXT, "The id of the rule, equal to the name of its file.", masked=False),
+    Column("clause", _TEXT, "The clause of the active profile's standard.", masked=False),
+    Column("severity", _TEXT, "How much it matters: info, low, medium or high.", masked=False),
+    Column("state", _TEXT, "The state: open, historical, waived, cleared or cannot_tell.", masked=False),
+    Column("message", _TEXT, "The rule's message for this ticket; for a rule that cannot tell, the reason."),
+    Column("opened_at", _INSTANT, "When the latest episode opened.", "for a rule that never had one", masked=False),
+    Column("cleared_at", _INSTANT, "When that episode was cleared.", "while it is not cleared", masked=False),
+    Column("waived_until", _INSTANT, "Until when the finding is waived.", "without a waiver", masked=False),
+    Column("rule_set", _TEXT, "The digest of the rule set by which the episode was last judged.", masked=False),
+    Column("title", _TEXT, "The title of the rule.", masked=False),
+    Column("fix", _TEXT, "What to do about it, as the rule says it."),
+    Column("mode", _TEXT, "The rule's mode: `quiet` (register only) or `warn` (on the ticket too).", masked=False),
+    Column("episode", _NUMBER, "1, 2, … for each time that the rule opened on the ticket; 0 for none.", masked=False),
+    Column("number", _NUMBER, "The number of the shipped rule (docs/contract.md 7); 0 for others.", masked=False),
+    Column("hidden_by", _TEXT, "The rule whose open finding hides this one; empty for none.", masked=False),
+    Column("reason", _TEXT, "Why the rule cannot tell, or does not apply, at present; empty otherwise."),
+    _CONFIDENTIAL,
+)
+
+_CHANGES = (
+    _SOURCE,
+    _ID,
+    _KEY,
+    Column("field", _TEXT, "The tracker's name of the field at that time.", masked=False),
+    Column("from_value", _TEXT, "The value before; empty for none, and for a value at creation."),
+    Column("to_value", _TEXT, "The value after; empty for none."),
+    Column("changed_at", _INSTANT, "When it was changed, by the tracker's clock.", masked=False),
+    Column("changed_by", _TEXT, "The person of the people file, else `SOURCE:ACCOUNT`; empty where unknown."),
+    Column(
+        "origin",
+        _TEXT,
+        "`history` (the tracker's own entry), `observed` (we saw two values) or `birth` (the value at creation).",
+        masked=False,
+    ),
+    Column("entry", _TEXT, "The id of the history entry; empty for a value at creation.", masked=False),
+    Column("group_no", _NUMBER, "The same number for changes saved together, ascending in time.", masked=False),
+    Column("field_id", _TEXT, "The tracker's id of the field.", masked=False),
+    _CONFIDENTIAL,
+)
+
+_TICKETS = (
+    _SOURCE,
+    _ID,
+    _KEY,
+    Column("presence", _TEXT, "Whether the ticket exists and is visible, as in `v_register`.", masked=False),
+    Column("updated_at", _INSTANT, "The tracker's update time of the mirrored version.", _UNMIRRORED, masked=False),
+    Column(
+        "seen_at",
+        _INSTANT,
+        "When a complete read of the source last had it.",
+        "before the first such read",
+        masked=False,
+    ),
+    Column(
+        "history_complete",
+        _FLAG,
+        "1 where the whole history is mirrored and clear, 0 where a part is missing or `history_gap` says why.",
+        masked=False,
+    ),
+    Column("quarantine_reason", _TEXT, "Why the ticket is quarantined; empty where it is not."),
+    Column(
+        "presence_confirmed_at",
+        _INSTANT,
+        "When the tracker last confirmed the presence.",
+        "while it is `unobserved`",
+        masked=False,
+    ),
+    Column(
+        "role", _TEXT, "`record`, or `action` for a part of another record; empty if never mirrored.", masked=False
+    ),
+    Column("kind", _TEXT, "Jira's issue type or ServiceNow's table.", masked=False),
+    Column("container", _TEXT, "Jira's project key or ServiceNow's table.", masked=False),
+    Column("url", _TEXT, "The address where a person opens the ticket.", masked=False),
+    Column("created_at", _INSTANT, "When the ticket was created, by the tracker's clock.", _UNMIRRORED, masked=False),
+    Column("presence_at", _INSTANT, "Since when the presence is so.", _UNMIRRORED, masked=False),
+    Column("presence_proof", _TEXT, "What the presence rests on, in words; empty for none."),
+    Column(
+        "history_from",
+        _INSTANT,
+        "When our own observation began, on a tracker that keeps no history.",
+        "where the tracker has one",
+        masked=False,
+    ),
+    Column("changes", _NUMBER, "How many changes of fields are mirrored.", masked=False),
+    Column("comments", _NUMBER, "How many comments are mirrored.", masked=False),
+    Column("history_gap", _TEXT, "Why a part of the history is ambiguous; empty where none is.", masked=False),
+)
+
+_ACTIONS = (
+    _SOURCE,
+    Column("ticket_key", _TEXT, "The present key or number of the record that the action belongs to.", masked=False),
+    Column("action_key", _TEXT, "The key of the action's own ticket; empty for an action in a field.", masked=False),
+    Column("origin", _TEXT, "Where it was read: field, subtask, link or child.", masked=False),
+    Column("kind", _TEXT, "Its kind: corrective, correction, preventive or other.", masked=False),
+    Column("text", _TEXT, "What is to be done."),
+    Column("owner", _TEXT, "The name of the person who does it."),
+    Column("due_at", _TIME, "When it is due.", "without a due date", masked=False),
+    Column("done_at", _INSTANT, "When it was done.", "while it is open", masked=False),
+    Column("ticket_id", _TEXT, "The immutable id of the record's ticket.", masked=False),
+    Column("action_id", _TEXT, "The action's own id, stable within the record.", masked=False),
+    _CONFIDENTIAL,
+)
+
+_WRITES = (
+    _SOURCE,
+    _ID,
+    Column("ticket_key", _TEXT, "The ticket's key or number when the write was planned.", masked=False),
+    Column("kind", _TEXT, "What is written: comment, labels, property, fields or work_note.", masked=False),
+    Column("state", _TEXT, "The state: pending, delivered, unknown, failed or withheld.", masked=False),
+    Column("attempts", _NUMBER, "How often it was sent.", masked=False),
+    Column("error", _TEXT, "Why the last attempt did not succeed; empty for none."),
+    Column("delivered_at", _INSTANT, "When the tracker confirmed it.", "until then", masked=False),
+    Column("remote_id", _TEXT, "The tracker's id of the comment or entry; empty for none.", masked=False),
+    Column("id", _TEXT, "The idempotency key: the same intention has the same key.", masked=False),
+    Column("seq", _NUMBER, "The order in which writes were planned.", masked=False),
+    Column("hash", _TEXT, "The digest of the content, independent of its wording.", masked=False),
+    Column("notifies", _FLAG, "1 where the tracker will mail people about it.", masked=False),
+    Column("created_at", _INSTANT, "When it was planned.", masked=False),
+    Column("not_before", _INSTANT, "Before when it is not sent again.", "without a wait", masked=False),
+    Column("marked_at", _INSTANT, "When its state last changed.", "before the first attempt", masked=False),
+)
+
+_SOURCES = (
+    _SOURCE,
+    Column("kind", _TEXT, "The kind of tracker, `jira` or `servicenow`.", masked=False),
+    Column("cursor", _TEXT, "The stored position of reading, as JSON; `{}` before the first page.", masked=False),
+    Column("as_of", _INSTANT, "The instant up to which the source is known to be read.", _UNREAD, masked=False),
+    Column("last_success_at", _INSTANT, "When it was last read to its end, by our clock.", _UNREAD, masked=False),
+    Column("tickets", _NUMBER, "How many tickets are mirrored, vanished ones and actions included.", masked=False),
+    Column("problem", _TEXT, "The problem of the newest failed run; empty after a success.", masked=False),
+    Column(
+        "watermark",
+        _INSTANT,
+        "The highest update time that is read to its end.",
+        "before the first page",
+        masked=False,
+    ),
+    Column(
+        "not_before", _INSTANT, "Until when the tracker asked for no request.", "without such a wait", masked=False
+    ),
+    Column("safety_stop", _TEXT, "Why a brake stops the writing; empty where none does.", masked=False),
+)
+
+PUBLIC_VIEWS: tuple[PublicView, ...] = (
+    PublicView("v_register", "A nonconformity or improvement, across all sources.", V_REGISTER),
+    PublicView("v_findings", "A rule on a ticket: its latest episode, or that the rule cannot tell.", _FINDINGS),
+    PublicView("v_changes", "A change of one field, or its value at the ticket's creation.", _CHANGES),
+    PublicView("v_actions", "A corrective action, a correction or another action of a record.", _ACTIONS),
+    PublicView("v_tickets", "A ticket of the mirror, or one that could not be read.", _TICKETS),
+    PublicView("v_writes", "One intended write on a ticket.", _WRITES),
+    PublicView("v_sources", "A source.", _SOURCES),
+)
+"""In the order in which the page lists them."""
