@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING, TypeVar
 from capa_sync.daemon.collector import calm_collector
 from capa_sync.daemon.runtime import Runtime, SourceContext
 from capa_sync.errors import Problem, UserError
+from capa_sync.kinds import BuildRequest
 from capa_sync.mapping import MappingFile, bind, load_mapping, unknown_sources
 from capa_sync.model.clock import Clock
 from capa_sync.model.settings import JudgeOptions, WriteOptions
-from capa_sync.ports import Source, TicketWriter
 from capa_sync.redaction import conceal
 from capa_sync.rules import RuleSet, failed_tests, load_rules
 from capa_sync.settings import Settings, SourceSettings
@@ -29,7 +29,6 @@ from capa_sync.store import Register
 
 if TYPE_CHECKING:  # a vendor's library is imported where a source of that kind is built
     from capa_sync.hints import HintBox, HintReceiver
-    from capa_sync.sources.transport import Limits
 
 T = TypeVar("T")
 
@@ -84,8 +83,7 @@ def configure(
         if with_secrets and settings.hints.listen and source.takes_hints
     }
     for name, secret in (*secrets.items(), *hint_secrets.items()):
-        auth = settings.sources[name].auth
-        conceal(secret, auth.user or auth.client_id)
+        conceal(secret, settings.sources[name].options().user)
     if trouble.problems or rules is None:
         raise UserError(trouble.problems)
     return Configuration(settings, file, folder, rules, options, mappings, secrets, hint_secrets)
@@ -130,11 +128,8 @@ def _misfits(file: Path, name: str, source: SourceSettings, mapping: MappingFile
     if mapping.kind != source.kind:
         what = f"sources.{name}: the mapping {source.mapping} is for {mapping.kind}, the source is {source.kind}"
         problems.append(Problem(str(file), 0, what))
-    if source.kind == "servicenow":
-        from capa_sync.sources.servicenow import check_query
-
-        if wrong := check_query(source.query):
-            problems.append(Problem(str(file), 0, f"sources.{name}: {wrong}"))
+    if wrong := source.declared.check_query(source.query):
+        problems.append(Problem(str(file), 0, f"sources.{name}: {wrong}"))
     return problems
 
 
@@ -162,7 +157,9 @@ def build_hints(configuration: Configuration) -> tuple[HintReceiver, HintBox] | 
     from capa_sync.hints import HintBox, HintGuard, HintReceiver, HintSource
 
     sources = {
-        name: HintSource(settings.sources[name].kind, secret) for name, secret in configuration.hint_secrets.items()
+        name: HintSource(form, secret)
+        for name, secret in configuration.hint_secrets.items()
+        if (form := settings.sources[name].declared.hints) is not None
     }
     box = HintBox(sources)
     return HintReceiver(HintGuard(sources, box), settings.hints.listen), box
@@ -189,11 +186,21 @@ def _setup(
     """Build the context of one source, with its two ports."""
     source = configuration.settings.sources[name]
     mapping = configuration.mappings[name]
-    build = _jira if source.kind == "jira" else _servicenow
-    reader, writer = build(configuration, name, register, clock, stop)
+    reader, writer = source.declared.build(
+        BuildRequest(
+            name=name,
+            options=source.options(),
+            secret=configuration.secrets.get(name, ""),
+            children=mapping.child_specs(),
+            clock=clock,
+            stop=stop,
+            lookup=register.tickets,
+            holds=register.runs,
+        )
+    )
     return SourceContext(
         name=name,
-        kind=source.kind,
+        kind=source.declared,
         source=reader,
         writer=writer,
         mapping=mapping,
@@ -207,71 +214,6 @@ def _setup(
         url=source.url,
         scope=f"table {source.table} and query “{source.query}”" if source.table else f"query “{source.query}”",
     )
-
-
-def _jira(
-    configuration: Configuration, name: str, register: Register, clock: Clock, stop: threading.Event
-) -> tuple[Source, TicketWriter]:
-    from capa_sync.sources.budget import Rate
-    from capa_sync.sources.jira import JiraAuth, JiraOptions, build_jira
-
-    source = configuration.settings.sources[name]
-    auth = JiraAuth(
-        method=source.auth.method,  # type: ignore[arg-type]
-        secret=configuration.secrets.get(name, ""),
-        user=source.auth.user or source.auth.client_id,
-        token_url=source.auth.token_url,
-    )
-    options = JiraOptions(
-        name=name,
-        url=source.url,
-        query=source.query,
-        auth=auth,
-        children=configuration.mappings[name].child_specs(),
-        overlap=source.overlap,
-        budget=Rate.parse(source.request_budget),
-        allow_http=source.allow_http,
-        limits=_limits(source),
-    )
-    return build_jira(options, clock, stop, register.tickets, register.runs)
-
-
-def _servicenow(
-    configuration: Configuration, name: str, register: Register, clock: Clock, stop: threading.Event
-) -> tuple[Source, TicketWriter]:
-    from capa_sync.sources.servicenow import ServiceNowAuth, ServiceNowOptions, build_servicenow
-
-    source = configuration.settings.sources[name]
-    auth = ServiceNowAuth(
-        method=source.auth.method,
-        user=source.auth.user or source.auth.client_id,
-        secret=configuration.secrets.get(name, ""),
-        header=source.auth.header,
-        token_url=source.auth.token_url,
-    )
-    options = ServiceNowOptions(
-        name=name,
-        url=source.url,
-        table=source.table,
-        auth=auth,
-        query=source.query,
-        children=configuration.mappings[name].child_specs(),
-        overlap=source.overlap,
-        budget=source.request_budget,
-        page_size=source.page_size,
-        text_field=source.write_back.text_field,
-        state_field=source.write_back.state_field,
-        work_notes=source.write_back.work_notes,
-        allow_http=source.allow_http,
-        limits=_limits(source),
-    )
-    return build_servicenow(options, clock, stop, register.tickets)
-
-
-def _limits(source: SourceSettings) -> Limits:
-    from capa_sync.sources.transport import Limits
-
-    return Limits(source.max_answer, source.request_deadline.total_seconds())
 
 
 def write_options(settings: Settings, name: str, mode: str = "") -> WriteOptions:
@@ -290,7 +232,7 @@ def write_options(settings: Settings, name: str, mode: str = "") -> WriteOptions
         public_url=settings.public_url,
         timezone=settings.timezone,
         isms_lead=settings.isms_lead,
-        kind=source.kind,
+        channels=source.declared.channels,
         text_field=own.text_field,
         state_field=own.state_field,
         work_notes=own.work_notes,

@@ -247,17 +247,18 @@ def children_of(setup: SourceContext, ticket: SourceTicket, tickets: Mirror) -> 
         presence, child = tickets.presence(setup.name, child_id), tickets.ticket(setup.name, child_id, parser)
         is_not_mirrored = presence in _UNSEEN or child_id in unread
         if child_id not in named and (
-            child is None or child.parent != ticket.id or (is_not_mirrored and setup.kind == "jira")
+            child is None or child.parent != ticket.id or (is_not_mirrored and setup.kind.children.are_named)
         ):
-            continue  # it has another parent now; and a Jira ticket itself names its children
+            continue  # it has another parent now; or its kind's tickets themselves name their children
         if presence is not Presence.DELETED:
             found[child_id] = None if is_not_mirrored else child
     return found
 
 
 def _naming(setup: SourceContext, ticket: SourceTicket, found: Iterable[str], tickets: Mirror) -> SourceTicket:
-    """Return the ticket with its unread children added: in ServiceNow only the children name their parent."""
+    """Return the ticket with its unread children added, where only the children name their parent."""
     named = {child.id or child.key for child in ticket.children}
     unnamed = [child_id for child_id in found if child_id not in named]
-    refs = tuple(ChildRef(child_id, tickets.key(setup.name, child_id), "child") for child_id in unnamed)
+    relation = setup.kind.children.parent_relation.value
+    refs = tuple(ChildRef(child_id, tickets.key(setup.name, child_id), relation) for child_id in unnamed)
     return replace(ticket, children=(*ticket.children, *refs)) if refs else ticket

@@ -47,7 +47,7 @@ def sign_in(runtime: Runtime, setup: SourceContext, now: datetime) -> None:
     stored = runtime.register.facts
     facts = _identified(setup, stored.load(setup.name))
     with runtime.register.transaction():
-        stored.declare(setup.name, setup.kind, setup.url)
+        stored.declare(setup.name, setup.kind.name, setup.url)
         stored.save(setup.name, facts, now)
         # every account ever seen counts: a new process must not conclude that accounts were removed
         bound = bind(setup.mapping, stored.load(setup.name) or facts, stored.pins(setup.name))

@@ -12,6 +12,7 @@ from capa_sync.daemon.outcome import Outcome
 from capa_sync.daemon.plan_cache import PlanCache
 from capa_sync.daemon.withheld_plans import WithheldPlans
 from capa_sync.errors import Problem
+from capa_sync.kinds import SourceKind
 from capa_sync.mapping import BoundMapping, MappingFile
 from capa_sync.model.clock import Clock
 from capa_sync.model.settings import JudgeOptions, WriteOptions
@@ -37,7 +38,8 @@ class SourceContext:
     """The context of one source: its ports, its mapping and its state in this process.
 
     Attributes:
-        name, kind: from the settings. source, writer: its two ports. mapping: as loaded.
+        name: from the settings. kind: what its kind of source declares. source, writer: its two ports.
+        mapping: as loaded.
         write: options of write-back. poll_every, census_every, full_sweep_every: intervals.
         facts, bound: site facts from the tracker, and the mapping bound to them; None before sign-in.
         facts_at: when this process last read the site facts.
@@ -52,7 +54,7 @@ class SourceContext:
     """
 
     name: str
-    kind: str
+    kind: SourceKind
     source: Source
     writer: TicketWriter
     mapping: MappingFile

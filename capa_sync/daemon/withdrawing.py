@@ -7,6 +7,7 @@ from datetime import datetime
 
 from capa_sync.daemon.log import LogAction, log
 from capa_sync.daemon.runtime import Runtime, SourceContext
+from capa_sync.daemon.targets import labels_of
 from capa_sync.errors import ShownToCustomer
 from capa_sync.model.halt import Halt, HaltKind
 from capa_sync.writeback import Target, TicketPlan, plan_withdrawal
@@ -43,7 +44,6 @@ def _target(runtime: Runtime, setup: SourceContext, ticket_id: str, now: datetim
     """Return what a withdrawal needs to know of a ticket, which may be one that can no longer be mapped."""
     tickets = runtime.register.tickets
     ticket = tickets.ticket(setup.name, ticket_id, setup.source.parser())
-    labels = ticket.values.get("labels") if ticket is not None and setup.kind == "jira" else None
     return Target(
         register=runtime.register.id,
         source=setup.name,
@@ -51,7 +51,7 @@ def _target(runtime: Runtime, setup: SourceContext, ticket_id: str, now: datetim
         ticket_key=tickets.key(setup.name, ticket_id),
         read_at=tickets.read_at(setup.name, ticket_id) or now,
         presence=tickets.presence(setup.name, ticket_id),
-        labels=frozenset(labels.ids) if labels is not None else frozenset(),
+        labels=labels_of(setup, ticket),
     )
 
 

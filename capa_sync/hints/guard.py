@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 import threading
 from collections import Counter, OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from capa_sync.hints.box import HintBox
 from capa_sync.hints.payload import ids_in
-from capa_sync.hints.signature import is_secret, is_signed
+from capa_sync.kinds import Header, HintFormat
 
 REMEMBERED = 4096
 """Number of hint identifiers kept for all sources together; Jira repeats a hint for up to half an hour."""
@@ -19,15 +19,12 @@ ACCEPTED, REFUSED = 202, 401
 _PATH = re.compile(r"/hints/([a-z][a-z0-9_-]{0,39})/?(?:\?.*)?", re.ASCII)
 _LONGEST_IDENTIFIER = 200
 
-Headers = Callable[[str], str]
-"""Returns a request's header by name, "" when it is absent."""
-
 
 @dataclass(frozen=True, slots=True)
 class HintSource:
-    """A source that accepts hints: its kind, `jira` or `servicenow`, and the secret shared with its tracker."""
+    """A source that accepts hints: the form of its kind's hints, and the secret shared with its tracker."""
 
-    kind: str
+    format: HintFormat
     secret: str = field(repr=False)
 
 
@@ -49,21 +46,22 @@ class HintGuard:
         """Return whether a path belongs to a source; checked before the rest of a request is read."""
         return self._source_of(path) is not None
 
-    def admit(self, path: str, header: Headers, body: bytes) -> int:
+    def admit(self, path: str, header: Header, body: bytes) -> int:
         """Return the status of the answer: ACCEPTED, or REFUSED without a reason.
 
         A signed hint that names no ticket or is repeated is accepted and has no effect.
         """
         name = self._source_of(path)
-        if name is None or not _is_from(self._sources[name], header, body):
+        source = self._sources[name] if name is not None else None
+        if name is None or source is None or not source.format.is_genuine(source.secret, header, body):
             self.count("refused")
             return REFUSED
-        identifier = header("X-Atlassian-Webhook-Identifier")[:_LONGEST_IDENTIFIER]
+        identifier = header(source.format.identifier)[:_LONGEST_IDENTIFIER] if source.format.identifier else ""
         if identifier and self._is_repeated((name, identifier)):
             self.count("repeated")
             return ACCEPTED
         self.count("accepted")
-        dropped = self._box.put(name, ids_in(self._sources[name].kind, body))
+        dropped = self._box.put(name, ids_in(source.format, body))
         self.count("dropped", dropped)
         return ACCEPTED
 
@@ -90,13 +88,3 @@ class HintGuard:
             if len(self._seen) > REMEMBERED:
                 self._seen.popitem(last=False)
         return is_known
-
-
-def _is_from(source: HintSource, header: Headers, body: bytes) -> bool:
-    """Return whether the sender of a hint knows the secret."""
-    if source.kind == "jira":
-        return is_signed(source.secret, body, header("X-Hub-Signature"))
-    signature = header("X-Capa-Sync-Signature")
-    if signature:
-        return is_signed(source.secret, body, signature)
-    return is_secret(source.secret, header("X-Capa-Sync-Secret"))

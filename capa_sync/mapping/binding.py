@@ -195,7 +195,8 @@ class _Binder:
 
     def action(self, index: int, entry: ActionMapping) -> BoundAction | None:
         name = f"actions[{index}]"
-        child = self.mapping.kind == "servicenow" and entry.status is not None
+        has_categories = self.mapping.children.has_categories
+        child = self.mapping.children.has_own_fields and entry.status is not None
 
         def own(key: str, part: FieldSource | None) -> BoundFieldSource | None:
             return None if part is None else self.part(f"{name}.{key}", part, ACTION_FIELDS[key], child=child)
@@ -216,8 +217,8 @@ class _Binder:
             own("done_at", entry.done_at),
             own("evidence", entry.evidence),
             status.id if status else "",
-            status_set(self.facts, entry.started, "indeterminate" if self.mapping.kind == "jira" else ""),
-            status_set(self.facts, entry.done, "done" if self.mapping.kind == "jira" else ""),
+            status_set(self.facts, entry.started, "indeterminate" if has_categories else ""),
+            status_set(self.facts, entry.done, "done" if has_categories else ""),
             cancelled,
         )
 

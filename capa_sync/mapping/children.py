@@ -30,8 +30,8 @@ def find_children(
     by_key = {child.key: child for child in children.values() if child is not None}
     for child in children.values():
         if child is not None and child.parent == ticket.id and child.id not in refs and child.key not in refs:
-            relation = "child" if bound.mapping.kind == "servicenow" else "subtask"
-            refs[child.id] = ChildRef(child.id, child.key, relation)
+            relation = bound.mapping.children.parent_relation
+            refs[child.id] = ChildRef(child.id, child.key, relation.value)
     found: list[ChildTicket] = []
     for name, ref in refs.items():
         child = children.get(name) or by_key.get(ref.key)

@@ -7,6 +7,7 @@ from typing import Any
 
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
 
+from capa_sync.kinds import SourceKind
 from capa_sync.mapping.fields import read_part
 from capa_sync.mapping.people import People
 from capa_sync.mapping.reading import YamlReader, did_you_mean, line_of
@@ -36,12 +37,6 @@ _SPECS = {
 }
 ACTION_FIELDS = _SPECS
 """The fields of an action, in the form of the catalogue."""
-
-_DEFAULTS = {
-    "jira": {"text": "summary", "owner": "assignee", "due_at": "duedate", "status": "status"},
-    "servicenow": {"text": "short_description", "owner": "assigned_to", "due_at": "due_date", "status": "state"},
-}
-"""Fields of a child ticket that are used where the entry names none, by kind of tracker."""
 
 
 def read_stage(reader: YamlReader, data: CommentedMap) -> StageMapping | None:
@@ -107,7 +102,9 @@ def read_conditions(reader: YamlReader, data: CommentedMap, key: str) -> tuple[C
     return tuple(found)
 
 
-def read_actions(reader: YamlReader, data: CommentedMap, kind: str, people: People) -> tuple[ActionMapping, ...]:
+def read_actions(
+    reader: YamlReader, data: CommentedMap, kind: SourceKind, people: People
+) -> tuple[ActionMapping, ...]:
     """Read `actions:`, the places that a record's actions are read from."""
     found: list[ActionMapping] = []
     if "actions" in data and not isinstance(data["actions"], CommentedSeq):
@@ -123,7 +120,7 @@ def read_actions(reader: YamlReader, data: CommentedMap, kind: str, people: Peop
 
 
 def _read_action(
-    reader: YamlReader, item: CommentedMap, line: int, kind: str, people: People
+    reader: YamlReader, item: CommentedMap, line: int, kind: SourceKind, people: People
 ) -> ActionMapping | None:
     words = tuple(origin.value for origin in ActionOrigin)
     word = reader.text_at(item, "from")
@@ -144,11 +141,11 @@ def _read_action(
     if origin is ActionOrigin.FIELD:
         text = read_part(reader, _field_only(item), line, _SPECS["text"], people) if "field" in item else None
     else:
-        defaults = _DEFAULTS[kind]
-        text = text or _default(defaults["text"], line)
-        parts["owner"] = parts["owner"] or _default(defaults["owner"], line)
-        parts["due_at"] = parts["due_at"] or _default(defaults["due_at"], line)
-        status = FieldRef(reader.text_at(item, "status") or defaults["status"], line)
+        defaults = kind.children
+        text = text or _default(defaults.text, line)
+        parts["owner"] = parts["owner"] or _default(defaults.owner, line)
+        parts["due_at"] = parts["due_at"] or _default(defaults.due_at, line)
+        status = FieldRef(reader.text_at(item, "status") or defaults.status, line)
         _check_child(reader, item, line, origin, kind)
     if text is None:
         reader.add(line, "an action from a field needs `field:`")
@@ -203,8 +200,8 @@ def _with_keys(item: CommentedMap, keys: Sequence[str]) -> CommentedMap:
     return selected
 
 
-def _default(name: str, line: int) -> FieldSource:
-    return FieldSource(line, FieldRef(name, line))
+def _default(name: str, line: int) -> FieldSource | None:
+    return FieldSource(line, FieldRef(name, line)) if name else None
 
 
 def _own_part(reader: YamlReader, item: CommentedMap, key: str, people: People) -> FieldSource | None:
@@ -236,15 +233,19 @@ def _read_inherit(reader: YamlReader, item: CommentedMap) -> tuple[str, ...]:
     return inherit
 
 
-def _check_child(reader: YamlReader, item: CommentedMap, line: int, origin: ActionOrigin, kind: str) -> None:
+def _check_child(reader: YamlReader, item: CommentedMap, line: int, origin: ActionOrigin, kind: SourceKind) -> None:
     if origin is ActionOrigin.CHILD and not (item.get("table") and item.get("reference")):
         reader.add(line, "an action from child needs `table:` and `reference:`")
     if origin is not ActionOrigin.CHILD and not item.get("types"):
         meaning = "sub-task issue types" if origin is ActionOrigin.SUBTASK else "link types as read on the record"
         reader.add(line, f"an action from {origin.value} needs `types:`", meaning)
-    if origin is ActionOrigin.CHILD and kind == "jira":
-        reader.add(line, "Jira has no child tables", "use `from: subtask` or `from: link`")
-    if origin in {ActionOrigin.SUBTASK, ActionOrigin.LINK} and kind == "servicenow":
-        reader.add(line, f"ServiceNow has no {origin.value}", "use `from: child` with `table:` and `reference:`")
-    if kind == "servicenow" and not item.get("done") and "done_at" not in item:
+    if origin not in kind.children.origins:
+        what = "child tables" if origin is ActionOrigin.CHILD else origin.value
+        places = " or ".join(map(_written, kind.children.origins or (ActionOrigin.FIELD,)))
+        reader.add(line, f"{kind.title} has no {what}", f"use {places}")
+    if not kind.children.has_categories and not item.get("done") and "done_at" not in item:
         reader.add(line, "without `done:` or `done_at:` no action would ever be done", "list the done states")
+
+
+def _written(origin: ActionOrigin) -> str:
+    return f"`from: {origin.value}`" + (" with `table:` and `reference:`" if origin is ActionOrigin.CHILD else "")

@@ -9,6 +9,7 @@ from pathlib import Path
 from ruamel.yaml.comments import CommentedMap
 
 from capa_sync.errors import MappingFileError
+from capa_sync.kinds import SourceKind, UnknownKind, kind_named, kind_names
 from capa_sync.mapping.entries import read_actions, read_stage
 from capa_sync.mapping.fields import read_record
 from capa_sync.mapping.people import NOBODY, People, load_people
@@ -16,7 +17,6 @@ from capa_sync.mapping.reading import YamlReader, did_you_mean, line_of, plain
 from capa_sync.mapping.schema import FieldRef, MappingFile, SameAs
 
 TOP_KEYS = ("mapping", "kind", "record", "stage", "actions", "people", "ignore_accounts", "same_as")
-KINDS = ("jira", "servicenow")
 
 
 def load_mapping(path: Path, shown: str = "") -> MappingFile:
@@ -42,15 +42,11 @@ def _read(reader: YamlReader, data: CommentedMap, path: Path) -> MappingFile | N
     name, kind = reader.text_at(data, "mapping"), reader.text_at(data, "kind")
     if not name:
         reader.add(1, "`mapping:` is missing", "give the mapping a name")
-    if kind not in KINDS:
-        where = line_of(data, "kind") if "kind" in data else 1
-        reader.add(
-            where, f"'{kind}' is no kind of tracker" if kind else "`kind:` is missing", did_you_mean(kind, KINDS)
-        )
+    declared = _read_kind(reader, data, kind)
     people = _read_people(reader, data, path)
     record = read_record(reader, data, people)
     stage = read_stage(reader, data)
-    actions = read_actions(reader, data, kind, people) if kind in KINDS else ()
+    actions = read_actions(reader, data, declared, people) if declared else ()
     ignored = [
         (reader.text(item, line, "an ignored account"), line)
         for item, line in reader.items_at(data, "ignore_accounts")
@@ -71,6 +67,16 @@ def _read(reader: YamlReader, data: CommentedMap, path: Path) -> MappingFile | N
         content_hash(plain(data), people),
         line_of(data, "record") if "record" in data else 1,
     )
+
+
+def _read_kind(reader: YamlReader, data: CommentedMap, kind: str) -> SourceKind | None:
+    try:
+        return kind_named(kind)
+    except UnknownKind:
+        where = line_of(data, "kind") if "kind" in data else 1
+        what = f"'{kind}' is no kind of tracker" if kind else "`kind:` is missing"
+        reader.add(where, what, did_you_mean(kind, kind_names()))
+        return None
 
 
 def content_hash(data: object, people: People) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 
+from capa_sync.kinds import ChildTickets, kind_named
 from capa_sync.mapping.people import People
 from capa_sync.model.record import ActionKind, ActionOrigin, Stage
 from capa_sync.model.settings import ChildSpec
@@ -135,6 +136,11 @@ class MappingFile:
     same_as: SameAs | None = None
     hash: str = ""
     record_line: int = 1
+
+    @property
+    def children(self) -> ChildTickets:
+        """How the tickets of this kind of source contain actions."""
+        return kind_named(self.kind).children
 
     def child_specs(self) -> tuple[ChildSpec, ...]:
         """Return where the source finds this mapping's action tickets."""

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 
+from capa_sync.model.write import WriteKind
+
 
 @dataclass(frozen=True, slots=True)
 class Days:
@@ -45,7 +47,10 @@ class JudgeOptions:
 
 @dataclass(frozen=True, slots=True)
 class WriteOptions:
-    """Brakes and text settings of the write-back for one source (docs/contract.md 4 and 8)."""
+    """Brakes and text settings of the write-back for one source (docs/contract.md 4 and 8).
+
+    `channels`: what is written on a ticket, in the order of delivery; the kind of source declares it.
+    """
 
     mode: str = "off"
     settle: timedelta = timedelta(minutes=30)
@@ -54,7 +59,7 @@ class WriteOptions:
     public_url: str = ""
     timezone: str = "UTC"
     isms_lead: str = ""
-    kind: str = "jira"
+    channels: tuple[WriteKind, ...] = (WriteKind.COMMENT, WriteKind.LABELS, WriteKind.PROPERTY)
     text_field: str = ""
     state_field: str = ""
     work_notes: bool = True

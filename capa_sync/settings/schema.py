@@ -19,8 +19,10 @@ from pydantic import (
     field_validator,
     model_validator,
 )
+from pydantic_core import PydanticCustomError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from capa_sync.kinds import SourceKind, SourceOptions, UnknownKind, kind_named, kind_names
 from capa_sync.model.address import check_address
 from capa_sync.model.settings import DEFAULT_DEADLINES, Days
 from capa_sync.settings.units import (
@@ -59,6 +61,15 @@ def _is_a_name(value: str) -> str:
 
 
 VariableName = Annotated[str, AfterValidator(_is_a_name)]
+
+
+def _is_a_kind(value: str) -> str:
+    """Refuse a name that no kind of source has."""
+    try:
+        return kind_named(value).name
+    except UnknownKind:
+        *names, last = map(repr, kind_names())
+        raise ValueError(f"write one of {', '.join(names)} or {last}") from None
 
 
 class AuthSettings(Strict):
@@ -121,7 +132,7 @@ class SourceWriteBackSettings(Strict):
 class SourceSettings(Strict):
     """One tracker."""
 
-    kind: Literal["jira", "servicenow"]
+    kind: Annotated[str, AfterValidator(_is_a_kind)]
     allow_http: bool = False
     url: str
     query: str = ""
@@ -138,7 +149,7 @@ class SourceSettings(Strict):
     request_deadline: Duration = Field(default=timedelta(minutes=2), ge=timedelta(seconds=5), le=timedelta(hours=1))
     hint_secret_env: VariableName = ""
     hint_secret_file: str = ""
-    auth: AuthSettings
+    auth: AuthSettings | None = Field(default=None, validate_default=True)
     write_back: SourceWriteBackSettings = SourceWriteBackSettings()
 
     @property
@@ -146,33 +157,71 @@ class SourceSettings(Strict):
         """Whether a secret for hints is named, so that the tracker may send hints."""
         return bool(self.hint_secret_env or self.hint_secret_file)
 
+    @property
+    def declared(self) -> SourceKind:
+        """What the package of this kind of source declares."""
+        return kind_named(self.kind)
+
+    def options(self) -> SourceOptions:
+        """Return what the settings say about this source, for its kind."""
+        auth, own = self.auth, self.write_back
+        return SourceOptions(
+            url=self.url,
+            query=self.query,
+            table=self.table,
+            method=auth.method if auth else "",
+            user=auth.user or auth.client_id if auth else "",
+            token_url=auth.token_url if auth else "",
+            header=auth.header if auth else "",
+            overlap=self.overlap,
+            request_budget=self.request_budget,
+            page_size=self.page_size,
+            max_answer=self.max_answer,
+            request_deadline=self.request_deadline,
+            allow_http=self.allow_http,
+            takes_hints=self.takes_hints,
+            text_field=own.text_field,
+            state_field=own.state_field,
+            work_notes=own.work_notes,
+        )
+
     @field_validator("url")
     @classmethod
     def _usable(cls, value: str, others: ValidationInfo) -> str:
         """Refuse an address that contains a secret, or that would send one unencrypted."""
-        if wrong := check_address(value, allow_http=bool(others.data.get("allow_http"))):
+        check = kind_named(others.data["kind"]).check_url if "kind" in others.data else None
+        if check and (wrong := check(value, bool(others.data.get("allow_http")))):
             raise ValueError(wrong)
+        return value
+
+    @field_validator("auth")
+    @classmethod
+    def _signs_in(cls, value: AuthSettings | None, others: ValidationInfo) -> AuthSettings | None:
+        """Demand the table of a kind that needs a sign-in, with one of its methods."""
+        kind = others.data.get("kind")
+        methods = kind_named(kind).auth_methods if kind else ()
+        if value is None and (methods or not kind):
+            raise PydanticCustomError("missing", "Field required")
+        if value is not None and kind and value.method not in methods:
+            known = f"signs in with {' or '.join(methods)}" if methods else "needs no sign-in: take the table out"
+            raise ValueError(f"method: a {kind} source {known}")
         return value
 
     @model_validator(mode="after")
     def _token_url_is_usable(self) -> SourceSettings:
         """Refuse such an address as `token_url` too."""
-        url = self.auth.token_url
+        url = self.auth.token_url if self.auth else ""
         if wrong := check_address(url, allow_http=self.allow_http) if url else None:
             raise ValueError(f"auth.token_url: {wrong}")
-        if self.kind == "jira" and self.auth.method == "oauth-client-credentials" and not url:
-            raise ValueError('auth.token_url: this way of signing in to Jira needs token_url = "https://…"')
         return self
 
     @model_validator(mode="after")
     def _fits_kind(self) -> SourceSettings:
         """Refuse a source without what its kind needs: ServiceNow a table, Jira a query."""
-        if self.kind == "servicenow" and not self.table:
-            raise ValueError('a servicenow source needs table = "…", for example "sn_grc_issue"')
-        if self.kind == "jira" and not self.query.strip():
-            raise ValueError('a jira source needs query = "…" in JQL, for example "project = CAPA"')
-        if self.kind == "jira" and (self.write_back.text_field or self.write_back.state_field):
-            raise ValueError("text_field and state_field are for servicenow; Jira gets a comment and labels")
+        if wrong := self.declared.check(self.options()):
+            raise ValueError(wrong)
+        if self.takes_hints and self.declared.hints is None:
+            raise ValueError(f"a {self.kind} source takes no hints: take hint_secret_env and hint_secret_file out")
         return self
 
 

@@ -22,8 +22,10 @@ _VARIABLE_NAME = re.compile(
 """A name that a message may repeat: capitals, one of these words, at most 3 digits; another may be the secret."""
 
 
-def secret_of(file: Path, name: str, auth: AuthSettings, folder: Path, environ: Mapping[str, str]) -> str:
+def secret_of(file: Path, name: str, auth: AuthSettings | None, folder: Path, environ: Mapping[str, str]) -> str:
     """Fetch the secret of a source from the variable or file that the settings name. Raises SettingsError."""
+    if auth is None:
+        return ""
     for kind in ("token", "password", "client_secret"):
         variable, kept = getattr(auth, f"{kind}_env"), getattr(auth, f"{kind}_file")
         if variable or kept:
@@ -47,7 +49,7 @@ def exposed_files(file: Path, sources: Mapping[str, SourceSettings], folder: Pat
     found = []
     for name, source in sources.items():
         for place, table in ((("sources", name, "auth"), source.auth), (("sources", name), source)):
-            for key in (key for key in type(table).model_fields if key.endswith("_file")):
+            for key in (key for key in type(table).model_fields if key.endswith("_file")) if table else ():
                 path = folder / getattr(table, key)
                 if getattr(table, key) and _is_open(path):
                     what = f"{'.'.join((*place, key))}: every account of this machine may read {path}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from typing import NamedTuple
+from typing import NamedTuple, assert_never
 
 from capa_sync.model.finding import Finding, Outcome
 from capa_sync.model.note import NoteMark
@@ -166,7 +166,21 @@ class _Planner:
         """Return the writes for the desired state of the ticket, those already reported included."""
         if not self.reported.is_touched and not self.desired_state.shown:
             return []
-        return list(self._servicenow() if self.options.kind == "servicenow" else self._jira())
+        return [write for channel in self.options.channels for write in self._of_channel(channel)]
+
+    def _of_channel(self, channel: WriteKind) -> Iterable[Write]:
+        match channel:
+            case WriteKind.COMMENT:
+                return self._comment()
+            case WriteKind.LABELS:
+                return self._labels()
+            case WriteKind.PROPERTY:
+                return self._property()
+            case WriteKind.FIELDS:
+                return self._fields()
+            case WriteKind.WORK_NOTE:
+                return self._work_note()
+        assert_never(channel)
 
     def is_reported(self, write: Write) -> bool:
         """Return whether a wanted write is already on the ticket or on its way."""
@@ -234,28 +248,37 @@ class _Planner:
         is_newer = last is not None and last.delivered_at is not None and last.delivered_at >= self.target.read_at
         return self.target.is_comment_gone and not is_newer
 
-    def _jira(self) -> Iterable[Write]:
-        """Yield the comment, the change of our labels, and the issue property."""
+    def _comment(self) -> Iterable[Write]:
+        """Yield the comment, which is created once and then edited in place."""
         is_gone = self._must_recreate()
         if self.desired_state.shown or (self.reported.reached(WriteKind.COMMENT) and not is_gone):
             is_new = is_gone or not self.reported.has_comment
             yield self._write(WriteKind.COMMENT, self._facts(), text=self._text(), notifies=is_new)
+
+    def _labels(self) -> Iterable[Write]:
+        """Yield the change of our labels."""
         have = self.reported.labels(self.target.labels, self.target.read_at)
         wanted = self.desired_state.labels
         if wanted != have:
             labels = self._make(WriteKind.LABELS, fingerprint(sorted(wanted)))
             yield replace(labels, labels_add=tuple(sorted(wanted - have)), labels_remove=tuple(sorted(have - wanted)))
+
+    def _property(self) -> Iterable[Write]:
+        """Yield the property, from which the tracker's own queries know our state."""
         rules = " ".join(finding.rule for finding in self.desired_state.shown)
         fields = {"state": self.desired_state.state, "rules": rules}
         yield replace(self._write(WriteKind.PROPERTY, fields), fields=fields)
 
-    def _servicenow(self) -> Iterable[Write]:
-        """Yield the text and state fields if configured, and a work note if there is something new for people."""
+    def _fields(self) -> Iterable[Write]:
+        """Yield the text and state fields if configured."""
         if self.options.text_field or self.options.state_field:
             is_doubtful = not self.desired_state.shown and not self.desired_state.is_all_clear
             state = {self.options.state_field: self.desired_state.state} if self.options.state_field else {}
             fields = self._write(WriteKind.FIELDS, self._facts(), text=self._text())
             yield replace(fields, fields={} if is_doubtful else state)
+
+    def _work_note(self) -> Iterable[Write]:
+        """Yield a work note if it is configured and there is something new for people."""
         if self.options.work_notes and self._is_news():
             episodes = " ".join(str(finding.episode) for finding in self.desired_state.shown)
             note = self._write(WriteKind.WORK_NOTE, self._facts() | {"episodes": episodes}, text=self._text())

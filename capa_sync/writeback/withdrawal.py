@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime
+from typing import assert_never
 
 from capa_sync.model.settings import WriteOptions
 from capa_sync.model.ticket import Presence
@@ -17,7 +18,7 @@ _REACHABLE = (Presence.PRESENT, Presence.OUT_OF_SCOPE)
 
 
 def plan_withdrawal(target: Target, writes: Sequence[Write], *, now: datetime, options: WriteOptions) -> TicketPlan:
-    """Plan the writes that remove all we wrote on the ticket; work notes stay, ServiceNow cannot remove them.
+    """Plan the writes that remove all we wrote on the ticket; work notes stay, no tracker can remove them.
 
     The baseline and a person's deletions do not prevent it, and nobody is notified.
     """
@@ -34,18 +35,23 @@ def plan_withdrawal(target: Target, writes: Sequence[Write], *, now: datetime, o
 
 def _removals(target: Target, reported: ReportedWrites, now: datetime, options: WriteOptions) -> Iterator[Write]:
     """Yield one removal for each kind of write that is, or may be, on the ticket."""
-    if options.kind == "servicenow":
-        columns = [column for column in (options.text_field, options.state_field) if column]
-        if columns and _may_carry(reported, WriteKind.FIELDS):
-            yield _removal(target, reported, WriteKind.FIELDS, now, fields=dict.fromkeys(columns, ""))
-        return
-    if _may_carry(reported, WriteKind.COMMENT):
-        yield _removal(target, reported, WriteKind.COMMENT, now)
-    labels = reported.labels(target.labels, target.read_at)
-    if labels and reported.newest(WriteKind.LABELS) is not None:
-        yield _removal(target, reported, WriteKind.LABELS, now, labels=tuple(sorted(labels)))
-    if _may_carry(reported, WriteKind.PROPERTY):
-        yield _removal(target, reported, WriteKind.PROPERTY, now)
+    for channel in options.channels:
+        match channel:
+            case WriteKind.COMMENT | WriteKind.PROPERTY:
+                if _may_carry(reported, channel):
+                    yield _removal(target, reported, channel, now)
+            case WriteKind.LABELS:
+                labels = reported.labels(target.labels, target.read_at)
+                if labels and reported.newest(channel) is not None:
+                    yield _removal(target, reported, channel, now, labels=tuple(sorted(labels)))
+            case WriteKind.FIELDS:
+                columns = [column for column in (options.text_field, options.state_field) if column]
+                if columns and _may_carry(reported, channel):
+                    yield _removal(target, reported, channel, now, fields=dict.fromkeys(columns, ""))
+            case WriteKind.WORK_NOTE:
+                pass  # a tracker cannot remove it
+            case _:
+                assert_never(channel)
 
 
 def _may_carry(reported: ReportedWrites, kind: WriteKind) -> bool:

@@ -14,7 +14,9 @@ from capa_sync.model.clock import ShiftedClock
 from capa_sync.model.ticket import Cursor, Page, Presence, Reading, Role, SourceTicket
 from capa_sync.sandbox.http import Exchange, SandboxServer
 from capa_sync.sandbox.jira import API_EMAIL, API_TOKEN, JiraTracker
-from capa_sync.sources.jira import JiraAuth, JiraOptions, JiraSource, JiraWriter
+from capa_sync.sources.jira.options import JiraAuth, JiraOptions
+from capa_sync.sources.jira.reader import JiraSource
+from capa_sync.sources.jira.writer import JiraWriter
 from tests.contract.jira_world import START, make_tracker
 
 

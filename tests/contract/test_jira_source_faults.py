@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from capa_sync.errors import Authentication, BadAnswer, Fatal, NotBefore, Retryable
-from capa_sync.sources.jira import JiraAuth, JiraOptions, JiraSource
+from capa_sync.sources.jira.options import JiraAuth, JiraOptions
+from capa_sync.sources.jira.reader import JiraSource
 from tests.contract.jira_source_harness import Harness, Mirror, harness, populate, shapes
 
 FACES = ("cloud", "datacenter")

@@ -14,8 +14,9 @@ import pytest
 from capa_sync.errors import AnswerTooLarge, Authentication, BadAnswer, DeliveryUnknown, SourceError
 from capa_sync.model.write import Delivered, Write, WriteKind
 from capa_sync.sandbox.http import Reply, Request, SandboxServer
-from capa_sync.sources.jira import JiraAuth, JiraOptions, JiraSource
-from capa_sync.sources.servicenow import ServiceNowAuth
+from capa_sync.sources.jira.options import JiraAuth, JiraOptions
+from capa_sync.sources.jira.reader import JiraSource
+from capa_sync.sources.servicenow.options import ServiceNowAuth
 from capa_sync.sources.transport import Limits
 from tests.contract.jira_source_harness import harness, populate, shapes
 from tests.contract.test_jira_source_writer import ours, write

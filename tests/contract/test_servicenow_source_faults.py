@@ -12,8 +12,9 @@ import pytest
 from capa_sync.errors import Authentication, BadAnswer, Fatal, NotBefore, Retryable, Skippable, SourceError
 from capa_sync.sandbox.servicenow.accounts import CLIENT_CREDENTIALS
 from capa_sync.sandbox.servicenow.tracker import API_KEY, OAUTH_CLIENT, PASSWORD
-from capa_sync.sources.servicenow import ServiceNowAuth, build_servicenow
 from capa_sync.sources.servicenow.answers import NoSuchTable
+from capa_sync.sources.servicenow.build import build_servicenow
+from capa_sync.sources.servicenow.options import ServiceNowAuth
 from tests.unit.sources.servicenow.source_harness import SourceHarness, source_harness
 
 RECORDS = r"/table/sn_grc_issue\?"

@@ -12,7 +12,8 @@ import pytest
 
 from capa_sync.errors import BadAnswer, Fatal, NotBefore, Retryable
 from capa_sync.sandbox.messages import Reply, Request
-from capa_sync.sources.servicenow import build_servicenow, pace
+from capa_sync.sources.servicenow import pace
+from capa_sync.sources.servicenow.build import build_servicenow
 from capa_sync.sources.servicenow.client import TableClient
 from capa_sync.sources.servicenow.history import SESSIONS
 from capa_sync.sources.servicenow.network import open_session

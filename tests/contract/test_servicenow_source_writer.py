@@ -11,7 +11,7 @@ from capa_sync.errors import Authentication, DeliveryUnknown, NotBefore, Retryab
 from capa_sync.model.finding import Severity
 from capa_sync.model.note import NoteMark
 from capa_sync.model.write import WriteKind
-from capa_sync.sources.servicenow import ServiceNowAuth
+from capa_sync.sources.servicenow.options import ServiceNowAuth
 from tests.unit.sources.servicenow.source_harness import SourceHarness, source_harness, text, write
 
 TEXT, STATE = "u_capa_sync_text", "u_capa_sync_state"

@@ -14,8 +14,12 @@ import pytest
 from capa_sync.hints import HintBox, HintGuard, HintSource
 from capa_sync.hints.guard import ACCEPTED, REFUSED, REMEMBERED
 from capa_sync.hints.payload import MOST_IDS, ids_in
-from capa_sync.hints.signature import is_signed
+from capa_sync.kinds import kind_named
+from capa_sync.model.signature import is_signed
 
+JIRA_FORM, SERVICENOW_FORM = kind_named("jira").hints, kind_named("servicenow").hints
+assert JIRA_FORM is not None
+assert SERVICENOW_FORM is not None
 SECRET = "a secret of the tests, long enough"
 SYS_ID = "6c6578f2433f7f941da27632df18916a"
 COMMENT = "https://example.atlassian.net/rest/api/2/issue/10042/comment/10100"
@@ -34,7 +38,7 @@ def headers(**found: str) -> Callable[[str], str]:
 
 def guard(limit: int = 1000) -> tuple[HintGuard, HintBox]:
     """A door with a Jira and a ServiceNow behind it."""
-    sources = {"jira": HintSource("jira", SECRET), "sn": HintSource("servicenow", SECRET)}
+    sources = {"jira": HintSource(JIRA_FORM, SECRET), "sn": HintSource(SERVICENOW_FORM, SECRET)}
     box = HintBox(sources, limit)
     return HintGuard(sources, box), box
 
@@ -86,7 +90,7 @@ def test_any_other_signature_is_none(header: str) -> None:
 )
 def test_only_ids_are_believed_of_a_jira_hint(payload: Any, ids: list[str]) -> None:
     """A number is an id, also that in a comment's address; a key, a query or a path is nothing."""
-    assert ids_in("jira", json.dumps(payload).encode()) == ids
+    assert ids_in(JIRA_FORM, json.dumps(payload).encode()) == ids
 
 
 @pytest.mark.parametrize(
@@ -101,13 +105,13 @@ def test_only_ids_are_believed_of_a_jira_hint(payload: Any, ids: list[str]) -> N
 )
 def test_only_the_sys_id_is_believed_of_a_servicenow_hint(payload: Any, ids: list[str]) -> None:
     """The table and everything else is read from the instance."""
-    assert ids_in("servicenow", json.dumps(payload).encode()) == ids
+    assert ids_in(SERVICENOW_FORM, json.dumps(payload).encode()) == ids
 
 
 @pytest.mark.parametrize("body", [b"", b"{", b"null", b"\xff\xfe", b"[" * 100_000, b'{"issue":{"id":"\\ud800"}}'])
 def test_rubbish_names_no_ticket(body: bytes) -> None:
     """What is no JSON, or too deep, is passed over."""
-    assert ids_in("jira", body) == []
+    assert ids_in(JIRA_FORM, body) == []
 
 
 def test_a_hint_is_admitted_by_its_signature_alone() -> None:
@@ -173,9 +177,9 @@ def test_the_box_holds_each_id_once_and_never_more_than_fit() -> None:
 def test_one_hint_names_few_ids() -> None:
     """A signed hint cannot fill the box by itself."""
     assert MOST_IDS <= 50
-    assert len(ids_in("jira", json.dumps({"issue": {"id": "1"}, "issueLink": {"sourceIssueId": 2}}).encode())) == 2
+    assert len(ids_in(JIRA_FORM, json.dumps({"issue": {"id": "1"}, "issueLink": {"sourceIssueId": 2}}).encode())) == 2
 
 
 def test_a_secret_appears_in_no_repr() -> None:
     """Not even in a traceback's locals."""
-    assert SECRET not in repr(HintSource("jira", SECRET))
+    assert SECRET not in repr(HintSource(JIRA_FORM, SECRET))

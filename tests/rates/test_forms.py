@@ -143,7 +143,7 @@ def test_the_reason_tells_what_must_wait_however_long(reason: str | None, scope:
 
 def test_an_oauth_sign_in_that_is_limited_is_obeyed_too() -> None:
     """The token endpoint has limits of its own."""
-    from capa_sync.sources.servicenow import ServiceNowAuth
+    from capa_sync.sources.servicenow.options import ServiceNowAuth
 
     with servicenow_harness(
         children=(), auth=ServiceNowAuth("oauth-client-credentials", "id", "secret")

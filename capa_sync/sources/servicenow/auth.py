@@ -14,7 +14,7 @@ from capa_sync.model.clock import Clock
 from capa_sync.redaction import conceal
 from capa_sync.sources.bearer import read_token
 from capa_sync.sources.retry import overload
-from capa_sync.sources.servicenow.options import AUTH_METHODS, ServiceNowOptions
+from capa_sync.sources.servicenow.options import ServiceNowOptions
 from capa_sync.sources.transport import hold_to
 from capa_sync.sources.unreachable import describe
 
@@ -104,4 +104,4 @@ def build_auth(options: ServiceNowOptions, clock: Clock) -> AuthBase:
         return ClientCredentialsAuth(options, clock)
     if auth.method == "api-key":
         return ApiKey(auth.header, auth.secret)
-    raise Fatal(options.name, f"auth method {auth.method!r} is not one of {', '.join(AUTH_METHODS)}")
+    raise Fatal(options.name, f"auth method {auth.method!r} is none that ServiceNow has")

@@ -8,15 +8,13 @@ from datetime import timedelta
 from capa_sync.model.settings import ChildSpec
 from capa_sync.sources.transport import Limits
 
-AUTH_METHODS = ("basic", "oauth-client-credentials", "api-key")
-
 
 @dataclass(frozen=True, slots=True)
 class ServiceNowAuth:
     """How to sign in.
 
     Attributes:
-        method: one of AUTH_METHODS.
+        method: one of those that kind.py declares.
         user: user name (basic) or client id (OAuth); empty for an API key.
         secret: password, client secret or key; never shown.
         header: the API key's header.

@@ -17,6 +17,7 @@ from capa_sync.errors import (
     SourceError,
     WriteRefused,
 )
+from capa_sync.kinds import kind_named
 from capa_sync.model.write import Write, WriteKind, WriteState
 from capa_sync.writeback.backoff import FIRST, LONGEST, wait
 from capa_sync.writeback.deliver import DeliveryReport, deliver_due
@@ -40,7 +41,12 @@ class DeliveryHarness:
     def __init__(self, kind: str = "jira", tickets: int = 1) -> None:
         self.book, self.tracker, self.clock = Book(), Tracker(), HandClock()
         self.outbox = self.book.outbox
-        options = replace(ON, kind=kind, text_field="text" * (kind != "jira"), state_field="state" * (kind != "jira"))
+        options = replace(
+            ON,
+            channels=kind_named(kind).channels,
+            text_field="text" * (kind != "jira"),
+            state_field="state" * (kind != "jira"),
+        )
         for number in range(tickets):
             target = Target("reg-1", "jira", f"{number}", f"CAPA-{number}", read_at=T0)
             self.outbox.put(plan_ticket(target, [finding()], [], now=T0, options=options).writes)

@@ -22,6 +22,7 @@ from capa_sync.errors import (
     SourceError,
     WriteRefused,
 )
+from capa_sync.kinds import kind_named
 from capa_sync.model.finding import Finding, Severity
 from capa_sync.model.write import WriteState
 from capa_sync.writeback.deliver import deliver_due
@@ -68,7 +69,7 @@ class OneTicket(RuleBasedStateMachine):
         self.kind = kind
         self.options = replace(
             ON,
-            kind="jira" if kind == "jira" else "servicenow",
+            channels=kind_named("jira" if kind == "jira" else "servicenow").channels,
             settle=SETTLE,
             text_field="text" * has_fields,
             state_field="state" * has_fields,

@@ -9,6 +9,7 @@ from types import MappingProxyType
 
 import pytest
 
+from capa_sync.kinds import kind_named
 from capa_sync.model.finding import Finding, FindingState, Mode, Outcome, Severity
 from capa_sync.model.note import NoteMark
 from capa_sync.model.record import CapaRecord, FieldChange, Stage
@@ -21,7 +22,8 @@ from capa_sync.writeback.plan import Target, TicketPlan, plan_ticket
 from capa_sync.writeback.reported import NOT_MISSED, REPLACED
 from tests.unit.writeback.harness import DAY, HOUR, ON, T0, Book, finding
 
-SNOW = replace(ON, kind="servicenow", text_field="u_capa_sync_text", state_field="u_capa_sync_state")
+NOTES = replace(ON, channels=kind_named("servicenow").channels)
+SNOW = replace(NOTES, text_field="u_capa_sync_text", state_field="u_capa_sync_state")
 TARGET = Target("reg-1", "jira", "10001", "CAPA-1", read_at=T0)
 CAUSE, EXTENT = finding(), finding("extent-assessed", severity=Severity.MEDIUM)
 CLEARED = replace(CAUSE, state=FindingState.CLEARED, cleared_at=T0)
@@ -85,7 +87,7 @@ def test_a_first_warning_in_jira_is_a_comment_our_labels_and_the_property() -> N
     assert (plan.state, plan.withheld, plan.next_due_at) == ("warning", "", None)
 
 
-@pytest.mark.parametrize("options", [ON, SNOW, replace(ON, kind="servicenow")])
+@pytest.mark.parametrize("options", [ON, SNOW, NOTES])
 def test_nothing_changed_means_nothing_written(options: WriteOptions) -> None:
     """A hundred cycles over the same points, later each time, write once and leave the register as it is."""
     ticket = Ticket(options)
@@ -140,7 +142,7 @@ def older_version(ticket: Ticket, findings: list[Finding], hash_: str = "as the 
     ticket.deliver()
 
 
-@pytest.mark.parametrize("options", [ON, SNOW, replace(ON, kind="servicenow")])
+@pytest.mark.parametrize("options", [ON, SNOW, NOTES])
 def test_an_upgrade_alone_writes_nothing(options: WriteOptions) -> None:
     """What an older version wrote stands; from then on a changed fact is written, and only it."""
     ticket, labels = Ticket(options), frozenset({"capa-warning"})
@@ -148,7 +150,7 @@ def test_an_upgrade_alone_writes_nothing(options: WriteOptions) -> None:
     told = [replace(each, args=(("missing", "extent"),)) for each in (CAUSE, EXTENT)]
     first, second = (ticket.plan(told, T0 + hours * HOUR, labels=labels) for hours in (1, 2))
     assert (first.writes, first.withdraw, second) == ((), (), TicketPlan(state="warning"))
-    assert ticket.book.outbox.older_wording() == ({"jira": 1} if options != replace(ON, kind="servicenow") else {})
+    assert ticket.book.outbox.older_wording() == ({"jira": 1} if options != NOTES else {})
     other = [replace(CAUSE, args=(("missing", "note"),)), told[1]]
     kinds = {write.kind for write in ticket.plan(other, T0 + 3 * HOUR, labels=labels).writes}
     assert kinds == ({WriteKind.COMMENT} if options is ON else {WriteKind.FIELDS} if options is SNOW else set())
@@ -492,7 +494,7 @@ def test_a_second_notification_within_a_day_waits_and_then_goes_out() -> None:
 
 def test_a_note_that_waits_in_the_outbox_is_replaced_by_a_truer_one() -> None:
     """A point fixed before the note went out is not in the note that goes out; the other point still is."""
-    ticket = Ticket(replace(ON, kind="servicenow"))
+    ticket = Ticket(NOTES)
     ticket.plan([CAUSE, EXTENT])
     (note,) = ticket.plan([CLEARED, EXTENT]).writes
     assert note.points == {EXTENT.rule: "medium"}
@@ -502,7 +504,7 @@ def test_a_note_that_waits_in_the_outbox_is_replaced_by_a_truer_one() -> None:
 
 def test_work_notes_alone_tell_a_point_that_came_back() -> None:
     """Without fields nobody saw the fix; the new episode of the same rule is told all the same."""
-    ticket = Ticket(replace(ON, kind="servicenow"))
+    ticket = Ticket(NOTES)
     assert ticket.cycle([CAUSE, EXTENT]) == [WriteKind.WORK_NOTE]
     assert ticket.cycle([CLEARED, EXTENT], T0 + DAY) == []
     back = replace(CAUSE, episode=2, opened_at=T0 + 2 * DAY)

@@ -19,7 +19,8 @@ from capa_sync.sandbox.clock import SandboxClock
 from capa_sync.sandbox.http import SandboxServer
 from capa_sync.sandbox.request_log import Exchange
 from capa_sync.sandbox.servicenow import ServiceNowTracker
-from capa_sync.sources.servicenow import ServiceNowAuth, ServiceNowOptions, build_servicenow
+from capa_sync.sources.servicenow.build import build_servicenow
+from capa_sync.sources.servicenow.options import ServiceNowAuth, ServiceNowOptions
 
 START = datetime(2026, 3, 1, 9, 20, tzinfo=UTC)
 BASIC = ServiceNowAuth("basic", "capa_sync", "sandbox")

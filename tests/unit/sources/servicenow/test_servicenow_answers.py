@@ -14,7 +14,6 @@ from hypothesis import strategies as st
 from capa_sync.model.address import check_address
 from capa_sync.model.clock import SystemClock
 from capa_sync.model.ticket import Cursor
-from capa_sync.sources.servicenow import ServiceNowAuth
 from capa_sync.sources.servicenow.answers import (
     Row,
     TableAnswer,
@@ -25,6 +24,7 @@ from capa_sync.sources.servicenow.answers import (
     value_of,
 )
 from capa_sync.sources.servicenow.keyset import Position
+from capa_sync.sources.servicenow.options import ServiceNowAuth
 from capa_sync.sources.servicenow.state import States, TableState
 
 

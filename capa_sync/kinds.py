@@ -1,0 +1,180 @@
+"""The kinds of source: each source's package declares what differs about its tracker, and this module finds it.
+
+A kind is registered by one line: a built-in kind in `BUILT_IN`, a kind of another distribution as an entry point of
+the group `capa_sync.kinds` in its own pyproject.toml. Both name the module that holds the `SourceKind`. It is
+imported only when a settings or mapping file names the kind, so stages know kinds without importing a source.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from functools import cache
+from importlib.metadata import EntryPoint, entry_points
+from typing import Any
+
+from capa_sync.model.address import check_address
+from capa_sync.model.clock import Clock
+from capa_sync.model.record import ActionOrigin
+from capa_sync.model.settings import ChildSpec
+from capa_sync.model.write import WriteKind
+from capa_sync.ports import EndpointHolds, MirrorLookup, Source, TicketWriter
+
+GROUP = "capa_sync.kinds"
+BUILT_IN = {
+    "jira": "capa_sync.sources.jira.kind:JIRA",
+    "servicenow": "capa_sync.sources.servicenow.kind:SERVICENOW",
+}
+"""Name of a kind -> module and attribute of its `SourceKind`."""
+
+
+@dataclass(frozen=True, slots=True)
+class SourceOptions:
+    """What the settings say about one source, without any secret; the keys of docs/contract.md 4.
+
+    Attributes:
+        method: of signing in, "" for a kind without sign-in. user: its user name, or the client id.
+        request_budget: as written, `10/s`. max_answer: bytes. takes_hints: a secret for hints is named.
+    """
+
+    url: str
+    query: str = ""
+    table: str = ""
+    method: str = ""
+    user: str = ""
+    token_url: str = ""
+    header: str = ""
+    overlap: timedelta = timedelta(minutes=5)
+    request_budget: str = "10/s"
+    page_size: int = 500
+    max_answer: int = 16 * 1_048_576
+    request_deadline: timedelta = timedelta(minutes=2)
+    allow_http: bool = False
+    takes_hints: bool = False
+    text_field: str = ""
+    state_field: str = ""
+    work_notes: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class BuildRequest:
+    """What a kind needs to build the two ports of one source.
+
+    Attributes:
+        name: the source's name in the settings. secret: of its sign-in. children: where its mapping finds actions.
+        lookup: what it may read from the mirror. holds: how long the tracker asked us to wait.
+    """
+
+    name: str
+    options: SourceOptions
+    secret: str = field(repr=False)
+    children: tuple[ChildSpec, ...]
+    clock: Clock
+    stop: threading.Event
+    lookup: MirrorLookup
+    holds: EndpointHolds
+
+
+@dataclass(frozen=True, slots=True)
+class ChildTickets:
+    """How the tickets of this kind contain the actions of a record, for the mapping.
+
+    Attributes:
+        origins: the places besides the record's own fields where actions can be.
+        text, owner, due_at, status: fields of a child ticket that are used where the mapping names none.
+        has_categories: statuses have a category, so a mapping may leave out which ones mean started and done.
+        has_own_fields: child tickets have fields of their own (another table's columns), not those of the record.
+        parent_relation: the relation of a ticket that names its parent, as in `ChildRef.relation`.
+        are_named: a record names all its children itself; False: only the children name their parent.
+    """
+
+    origins: tuple[ActionOrigin, ...] = ()
+    text: str = ""
+    owner: str = ""
+    due_at: str = ""
+    status: str = ""
+    has_categories: bool = False
+    has_own_fields: bool = False
+    parent_relation: ActionOrigin = ActionOrigin.CHILD
+    are_named: bool = True
+
+
+Header = Callable[[str], str]
+"""Returns a request's header by name, "" when it is absent."""
+
+
+@dataclass(frozen=True, slots=True)
+class HintFormat:
+    """The form of a kind's webhooks.
+
+    Attributes:
+        is_genuine: whether the sender knows the secret: secret, headers, body.
+        ids: the immutable ids of the tickets that a payload names; other content is not believed.
+        identifier: header with an id that a repeated hint has too, "" none.
+    """
+
+    is_genuine: Callable[[str, Header, bytes], bool]
+    ids: Callable[[Mapping[str, Any]], Iterator[str]]
+    identifier: str = ""
+
+
+def _nothing_wrong(_query: str) -> str | None:
+    return None
+
+
+def _https(url: str, allow_http: bool) -> str | None:
+    return check_address(url, allow_http=allow_http)
+
+
+@dataclass(frozen=True, slots=True)
+class SourceKind:
+    """What differs between one kind of tracker and the others; declared by the package of its source.
+
+    Attributes:
+        name: as in `kind = "…"` of settings and mapping files. title: its name in messages.
+        build: builds reader and writer; vendor libraries are imported inside it.
+        auth_methods: ways to sign in, in the words of `auth.method`; empty for a kind without sign-in.
+        check: says in one sentence what the settings of a source lack, None when they are complete.
+        check_query: the same for the query alone, in the tracker's own syntax.
+        check_url: why an address cannot be used (address, allow_http); None when it can.
+        channels: what is written on a ticket, in the order of delivery.
+        labels_field: the field that has the tickets' labels, for the channel LABELS.
+        children: how tickets contain actions. hints: the form of webhooks; None for a kind without.
+    """
+
+    name: str
+    title: str
+    build: Callable[[BuildRequest], tuple[Source, TicketWriter]]
+    channels: tuple[WriteKind, ...]
+    auth_methods: tuple[str, ...] = ()
+    check: Callable[[SourceOptions], str | None] = field(default=lambda _options: None)
+    check_query: Callable[[str], str | None] = _nothing_wrong
+    check_url: Callable[[str, bool], str | None] = _https
+    labels_field: str = ""
+    children: ChildTickets = ChildTickets()
+    hints: HintFormat | None = None
+
+
+class UnknownKind(LookupError):
+    """No kind of source has this name."""
+
+
+@cache
+def kind_named(name: str) -> SourceKind:
+    """Return the kind of this name. Raises UnknownKind."""
+    place = BUILT_IN.get(name)
+    entry = EntryPoint(name, place, GROUP) if place else next(iter(entry_points(group=GROUP, name=name)), None)
+    if entry is None:
+        raise UnknownKind(name)
+    found = entry.load()
+    if not isinstance(found, SourceKind) or found.name != name:
+        message = f"the entry point {entry.value!r} of the group {GROUP} holds no SourceKind of the name {name!r}"
+        raise TypeError(message)
+    return found
+
+
+def kind_names() -> tuple[str, ...]:
+    """Return the names of all kinds: the built-in ones, then those of other distributions."""
+    return (*BUILT_IN, *sorted({entry.name for entry in entry_points(group=GROUP)} - BUILT_IN.keys()))
