@@ -64,12 +64,21 @@ def _against_floor(kind: str, name: str, limit: float, sizes: Sizes) -> Iterator
         yield TableLine(f"{name} backfill, {size}", measured, f"≤ {limit} × floor", ratio <= limit)
         peak = ours["peak_mib"]
         yield TableLine(f"{name} backfill, peak of memory", f"{peak:.0f} MiB", "< 250 MiB", peak < 250)
+        yield _disk(f"{name} backfill, disk", ours)
         if kind == "jira":
             ratio, cpu, ours = compare(kind, url, "first_cycle", sizes)
             measured = f"{ratio:.2f} × ({ours['seconds']:.1f} s; of CPU {cpu:.2f} ×), {ours['judged']:,} judged"
             yield TableLine("whole first cycle: read, map, judge, plan", measured, "≤ 3 × floor", ratio <= 3)
             peak = ours["peak_mib"]
             yield TableLine("the same, peak of memory", f"{peak:.0f} MiB", "< 250 MiB", peak < 250)
+            yield _disk("the same, disk", ours)
+
+
+def _disk(what: str, ours: Result) -> TableLine:
+    """Return the line about the register's size; docs/operating.md names it for sizing."""
+    kib = ours["disk_mib"] * 1024 / ours["tickets"]
+    measured = f"{ours['disk_mib']:.0f} MiB, {kib:.1f} KiB a ticket"
+    return TableLine(what, measured, "< 30 KiB a ticket", kib < 30)
 
 
 def _polls(kind: str, name: str, requests: int, sizes: Sizes) -> Iterator[TableLine]:

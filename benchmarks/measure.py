@@ -92,7 +92,18 @@ def _read(runtime: Runtime, setup: SourceContext) -> int:
 def _counts(runtime: Runtime) -> Result:
     counts = runtime.register.tickets.counts("main")
     gaps = runtime.register.reports.incomplete_histories("main")
-    return {"tickets": counts["records"], "changes": counts["changes"], "incomplete": gaps}
+    return {
+        "tickets": counts["records"],
+        "changes": counts["changes"],
+        "incomplete": gaps,
+        "disk_mib": _disk(runtime),
+    }
+
+
+def _disk(runtime: Runtime) -> float:
+    """Return the size of the register with its write-ahead log, in MiB."""
+    path = runtime.register.path
+    return sum(file.stat().st_size for file in path.parent.glob(f"{path.name}*")) / 1024 / 1024
 
 
 def first_cycle(kind: str, url: str, folder: Path, budget: str) -> Result:

@@ -34,7 +34,7 @@ Row = tuple[Any, ...]
 Params = Sequence[Any]
 
 
-DAMAGED = "damaged; put the file aside and restore the last backup (deploy/README.md, Restore)"
+DAMAGED = "damaged; put the file aside and restore the last backup (docs/operating.md, Restore)"
 _MEANINGS: tuple[tuple[str, str], ...] = (
     ("SQLITE_FULL", "the disk is full"),
     ("SQLITE_BUSY", "busy: another process is writing to it"),

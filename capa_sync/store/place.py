@@ -17,7 +17,7 @@ from capa_sync.store.columns import instant_text
 _COMPANIONS = ("", "-wal", "-shm")
 """Name suffixes of an open register's files; commits since the last checkpoint are only in `-wal`."""
 _WAY_BACK = (
-    "put the last backup in its place, without -wal and -shm files (deploy/README.md, Restore), and start again"
+    "put the last backup in its place, without -wal and -shm files (docs/operating.md, Restore), and start again"
 )
 
 

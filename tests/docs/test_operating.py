@@ -1,0 +1,225 @@
+"""The operating page: its commands do what it says, and it leaves out no exit code and no line of the log."""
+
+from __future__ import annotations
+
+import ast
+import re
+import shutil
+import signal
+import sqlite3
+import subprocess
+import sys
+from collections import defaultdict
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+from capa_sync.cli import app
+from capa_sync.daemon.log import LogAction
+from tests.docs.conftest import DemoWorld
+
+ROOT = Path(__file__).resolve().parents[2]
+PAGE = ROOT / "docs" / "operating.md"
+STATE, BACKUPS = "/var/lib/capa-sync", "/var/backups"
+_BLOCK = re.compile(r"^```sh\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+_LINE_OF_ANOTHER_LOGGER = re.compile(r"\baction=(\w+)")
+
+
+def section(title: str) -> str:
+    """Return the text of one section of the page."""
+    return PAGE.read_text(encoding="utf-8").partition(f"\n## {title}\n")[2].partition("\n## ")[0]
+
+
+def table(title: str) -> list[list[str]]:
+    """Return the cells of a section's first table, without its head."""
+    lines = [line for line in section(title).splitlines() if line.startswith("| ")]
+    return [[cell.strip() for cell in re.split(r"(?<!\\)\|", line)[1:-1]] for line in lines[1:]]
+
+
+# --- exit codes and log lines --------------------------------------------------------------------------------------
+def test_every_exit_code_is_explained() -> None:
+    """The constants of the command line, and 130 of a stop, stand in the table; nothing else does."""
+    codes = {value for name, value in vars(app).items() if name.startswith("EXIT_")} | {130}
+    assert {int(row[0]) for row in table("Exit codes")} == codes
+
+
+def levels_in_code() -> dict[str, set[str]]:
+    """Return by action name the levels at which the code logs it; an empty set for one that is never logged."""
+    levels: dict[str, set[str]] = defaultdict(set, {action.value: set() for action in LogAction})
+    for file in sorted((ROOT / "capa_sync").rglob("*.py")):
+        tree = ast.parse(file.read_text(encoding="utf-8"))
+        named = {id(node): level for call, level in log_calls(tree) for node in ast.walk(call.args[0])}
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "LogAction":
+                # an action outside of a call is handed to one without `level=`, which is "info" (see log_calls)
+                levels[LogAction[node.attr].value] |= named.get(id(node), {"info"})
+            elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+                for action in _LINE_OF_ANOTHER_LOGGER.findall(node.value):
+                    levels[action].add("error")
+    for name in ("cycle_failed", "safety_stop"):  # `_REPORTED` names them too, and logs nothing
+        levels[name].discard("info")
+    return dict(levels)
+
+
+def log_calls(tree: ast.Module) -> Iterator[tuple[ast.Call, set[str]]]:
+    """Yield each call of `log` with its levels; a level in a variable stands for every text assigned to it."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "log":
+            (given,) = [word.value for word in node.keywords if word.arg == "level"] or [None]
+            if given is None:
+                yield node, {"info"}
+            else:
+                assert "LogAction" in ast.unparse(node.args[0]), "an action with a level is named where it is logged"
+                yield node, texts_of(given, tree)
+
+
+def texts_of(value: ast.expr, tree: ast.Module) -> set[str]:
+    """Return the texts that an expression may stand for."""
+    if isinstance(value, ast.Name):
+        assigned = [node.value for node in ast.walk(tree) if isinstance(node, ast.Assign) and names(node, value.id)]
+        return set().union(*(texts_of(other, tree) for other in assigned))
+    if isinstance(value, ast.IfExp):
+        return texts_of(value.body, tree) | texts_of(value.orelse, tree)
+    assert isinstance(value, ast.Constant), ast.unparse(value)
+    return {str(value.value)}
+
+
+def names(node: ast.Assign, name: str) -> bool:
+    """Tell whether an assignment is to this name."""
+    return any(isinstance(target, ast.Name) and target.id == name for target in node.targets)
+
+
+def test_every_line_of_the_log_is_explained_at_its_level() -> None:
+    """Each action is in the table once, with every level at which the code logs it; alarms say what to do."""
+    explained = [
+        (action, set() if row[1] == "none" else set(row[1].split(", ")))
+        for row in table("Log lines and alarms")
+        for action in re.findall(r"`(\w+)`", row[0])
+    ]
+    assert sorted(explained, key=str) == sorted(levels_in_code().items(), key=str)
+    alarms = [row for row in table("Log lines and alarms") if {"error", "warning"} & set(row[1].split(", "))]
+    assert [row[0] for row in alarms if not (row[2] and row[3])] == []
+
+
+# --- backup and restore --------------------------------------------------------------------------------------------
+@cache
+def blocks(title: str) -> tuple[str, ...]:
+    """Return the shell commands of a section."""
+    return tuple(_BLOCK.findall(section(title)))
+
+
+class Place:
+    """A folder with a settings file and a register, and another one for backups."""
+
+    def __init__(self, world: DemoWorld, folder: Path) -> None:
+        self.state, self.backups, self.world = folder / "state", folder / "backups", world
+        self.state.mkdir()
+        self.backups.mkdir()
+        shutil.copy(world.settings, self.state / "capa-sync.toml")
+        shutil.copy(world.register, self.register)
+
+    @property
+    def register(self) -> Path:
+        """The register's file."""
+        return self.state / "register.db"
+
+    def shell(self, commands: str) -> str:
+        """Run commands of the page with this place's folders; return what they print."""
+        here = commands.replace(STATE, str(self.state)).replace(BACKUPS, str(self.backups))
+        here = here.replace("python3 -c", f"{sys.executable} -c")
+        done = subprocess.run(["sh", "-eu", "-c", here], capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    def verb(self, *words: str) -> subprocess.CompletedProcess[str]:
+        """Run a verb on this place's settings."""
+        command = [sys.executable, "-m", "capa_sync", *words, "--config", str(self.state / "capa-sync.toml")]
+        return subprocess.run(
+            command, cwd=ROOT, env=self.world.environ, capture_output=True, text=True, check=False, timeout=120
+        )
+
+    @contextmanager
+    def daemon(self) -> Iterator[None]:
+        """Run the daemon meanwhile, from its first finished cycle on."""
+        command = [sys.executable, "-m", "capa_sync", "run", "--config", str(self.state / "capa-sync.toml")]
+        with subprocess.Popen(
+            command, cwd=ROOT, env=self.world.environ, stderr=subprocess.PIPE, text=True
+        ) as process:
+            try:
+                assert process.stderr is not None
+                assert any("action=cycle_finished" in line for line in process.stderr)
+                yield
+            finally:
+                process.send_signal(signal.SIGTERM)
+                process.communicate(timeout=60)
+        assert process.returncode == 0
+
+
+def counts(path: Path) -> dict[str, int]:
+    """Return the number of rows of every public view."""
+    connection = sqlite3.connect(path)
+    views = [
+        row[0]
+        for row in connection.execute(
+            "SELECT name FROM sqlite_master WHERE type = 'view' AND name LIKE 'v!_%' ESCAPE '!'"
+        )
+    ]
+    found = {view: connection.execute(f"SELECT COUNT(*) FROM {view}").fetchone()[0] for view in views}  # noqa: S608
+    connection.close()
+    return found
+
+
+@pytest.mark.parametrize("commands", blocks("Backup"), ids=["backup", "vacuum", "python"])
+def test_a_backup_of_a_running_daemon_comes_back(demo_world: DemoWorld, tmp_path: Path, commands: str) -> None:
+    """Copied while the daemon runs, then the register is damaged; the way back ends with the same rows."""
+    if "sqlite3 /" in commands and shutil.which("sqlite3") is None:
+        pytest.skip("the program sqlite3 is not installed")
+    place = Place(demo_world, tmp_path)
+    copy = place.backups / "capa-sync-register.db"
+    with place.daemon():
+        said = place.shell(commands)
+        assert place.verb("rebuild").returncode == 6, "the daemon holds the register"
+    assert said.split() == (["ok"] if "quick_check" in commands else [])
+    assert copy.stat().st_mode & 0o777 == 0o600
+    before = counts(copy)
+    assert all(before.values())
+    with place.register.open("r+b") as file:
+        file.seek(4096)
+        file.write(b"damage" * 20_000)
+    done = place.verb("sync")
+    assert (done.returncode, done.stderr.count("\n")) == (6, 1), done.stderr
+    assert "docs/operating.md, Restore" in done.stderr
+    for way in blocks("Restore"):
+        place.shell(way)
+    done = place.verb("status")
+    assert done.returncode == 0, done.stderr
+    assert counts(place.register) == before
+    assert sqlite3.connect(place.register).execute("PRAGMA integrity_check").fetchone() == ("ok",)
+    assert place.verb("sync").returncode == 0
+
+
+def test_a_lost_register_is_not_begun_anew_while_its_marker_stands(demo_world: DemoWorld, tmp_path: Path) -> None:
+    """Every verb ends with 6 and the way back; without the marker the next start makes a new register."""
+    place = Place(demo_world, tmp_path)
+    assert place.verb("sync").returncode == 0
+    for file in place.state.glob("register.db*"):
+        if file.suffix != ".origin":
+            file.unlink()
+    for verb in ("sync", "status", "rebuild"):
+        done = place.verb(verb)
+        assert (done.returncode, done.stderr.count("\n")) == (6, 1), done.stderr
+        assert "register.db.origin" in done.stderr
+    (place.state / "register.db.origin").unlink()
+    done = place.verb("sync")
+    assert done.returncode == 4, "comments of the lost register are found, and nothing is written before a release"
+
+
+def test_the_page_names_every_file_beside_the_register(demo_world: DemoWorld, tmp_path: Path) -> None:
+    """While a daemon runs, nothing else lies there."""
+    place = Place(demo_world, tmp_path)
+    with place.daemon():
+        found = {file.name for file in place.state.iterdir()} - {"capa-sync.toml"}
+    assert found == {row[0].strip("`") for row in table("The register's files")}
