@@ -33,6 +33,19 @@ from capa_sync.model.write import Delivered, Write, WriteState
 class Parser(Protocol):
     """Turns a ticket's raw parts into a SourceTicket; pure, so that `rebuild` needs no tracker."""
 
+    @property
+    def computed_fields(self) -> Set[str]:
+        """Fields that the tracker computes from other data or updates at every edit.
+
+        Their changes are recorded elsewhere (comments, links, history of the fields they depend on) or mean nothing.
+        """
+        ...
+
+    @property
+    def updated_by_field(self) -> str:
+        """The field with the account that updated the ticket last, "" none."""
+        ...
+
     def parse(self, parts: Sequence[Part]) -> SourceTicket:
         """Parse the newest parts of one ticket. Raises Skippable when they make no ticket."""
         ...

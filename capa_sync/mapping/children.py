@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import assert_never
 
 from capa_sync.mapping.binding import BoundAction, BoundMapping
 from capa_sync.mapping.texts import fold
@@ -47,14 +48,19 @@ def _takes(bound: BoundAction, ref: ChildRef, child: SourceTicket | None, parent
     entry = bound.entry
     if entry.origin.value != ref.relation:
         return False
-    if entry.origin is ActionOrigin.SUBTASK:
-        kind = child.kind if child is not None else ref.link_type
-        return not kind or fold(kind) in map(fold, entry.types)
-    if entry.origin is ActionOrigin.LINK:
-        wanted = child is None or not entry.issue_types or fold(child.kind) in map(fold, entry.issue_types)
-        return wanted and fold(ref.link_type) in map(fold, entry.types)
-    if child is None:
-        return not ref.link_type or ref.link_type == entry.reference
-    if child.kind != entry.table:
-        return False
-    return ref.link_type == entry.reference or parent.id in child.values.get(entry.reference, BLANK).ids
+    match entry.origin:
+        case ActionOrigin.FIELD:
+            return False  # no ticket
+        case ActionOrigin.SUBTASK:
+            kind = child.kind if child is not None else ref.link_type
+            return not kind or fold(kind) in map(fold, entry.types)
+        case ActionOrigin.LINK:
+            wanted = child is None or not entry.issue_types or fold(child.kind) in map(fold, entry.issue_types)
+            return wanted and fold(ref.link_type) in map(fold, entry.types)
+        case ActionOrigin.CHILD:
+            if child is None:
+                return not ref.link_type or ref.link_type == entry.reference
+            if child.kind != entry.table:
+                return False
+            return ref.link_type == entry.reference or parent.id in child.values.get(entry.reference, BLANK).ids
+    assert_never(entry.origin)

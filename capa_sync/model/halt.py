@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import assert_never
 
 
 class HaltKind(StrEnum):
@@ -28,6 +29,12 @@ class Halt:
 
     def __str__(self) -> str:
         """Return it in words, with the command that ends it."""
-        what = "writing is paused" if self.kind is HaltKind.PAUSED else "our texts are being withdrawn"
+        match self.kind:
+            case HaltKind.PAUSED:
+                what = "writing is paused"
+            case HaltKind.WITHDRAWN:
+                what = "our texts are being withdrawn"
+            case _:
+                assert_never(self.kind)
         by = f" by {self.asked_by}" if self.asked_by else ""
         return f"{what} since {self.since:%Y-%m-%d %H:%M:%S}Z{by}; `capa-sync resume` ends that"

@@ -159,7 +159,15 @@ class Intake:
         keys = set(new.old_keys)
         gone = set(lost)
         if old is not None:
-            news = observed.observe(old, new, read_before=instant(mirrored.read_at), read_at=self._at, seen=seen)
+            news = observed.observe(
+                old,
+                new,
+                read_before=instant(mirrored.read_at),
+                read_at=self._at,
+                seen=seen,
+                computed=self._parser.computed_fields,
+                updated_by=self._parser.updated_by_field,
+            )
             self._store_observed(mirrored.nr, news)
             seen = [*seen, *news]
             gone |= set(old.values)

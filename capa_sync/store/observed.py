@@ -2,58 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Sequence, Set
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from capa_sync.model.patterns import without_addresses
 from capa_sync.model.ticket import Origin, RawChange, SourceTicket
 from capa_sync.model.values import BLANK, Raw
-
-# Fields that trackers compute from other data or update at every edit. Their changes are recorded elsewhere
-# (comments, links, history of the fields they depend on) or mean nothing, so they are no changes of the ticket.
-COMPUTED_FIELDS = frozenset(
-    (
-        # Jira
-        "aggregateprogress",
-        "aggregatetimeestimate",
-        "aggregatetimeoriginalestimate",
-        "aggregatetimespent",
-        "attachment",
-        "comment",
-        "creator",
-        "issuelinks",
-        "lastViewed",
-        "progress",
-        "resolutiondate",
-        "statusCategory",
-        "statuscategorychangedate",
-        "subtasks",
-        "timetracking",
-        "updated",
-        "votes",
-        "watches",
-        "worklog",
-        "workratio",
-        "issuerestriction",
-        # ServiceNow
-        "business_duration",
-        "business_stc",
-        "calendar_duration",
-        "calendar_stc",
-        "comments",
-        "comments_and_work_notes",
-        "activity_due",
-        "reassignment_count",
-        "sys_mod_count",
-        "sys_tags",
-        "sys_updated_by",
-        "sys_updated_on",
-        "time_worked",
-        "work_notes",
-    )
-)
-
 
 _LATE = timedelta(minutes=5)
 """The longest delay of a search index, and the largest clock difference between the nodes of an instance."""
@@ -92,11 +47,14 @@ def observe(
     read_before: datetime,
     read_at: datetime,
     seen: Iterable[Observation] = (),
+    computed: Set[str] = frozenset(),
+    updated_by: str = "",
 ) -> list[Observation]:
     """Return the fields whose values differ between the two reads without a new history entry.
 
     The instant is the ticket's own `updated_at` when that moved, else that of our read; the author is known only
-    where the tracker names who updated last (ServiceNow `sys_updated_by`) and `updated_at` moved.
+    where the tracker names who updated last (in the field `updated_by`) and `updated_at` moved. `computed` are the
+    fields that are no changes (`Parser.computed_fields`).
 
     A delayed search index must not produce an observation. Unless the field has earlier observations (`seen`), a new
     value that the history already contains is no change: the earlier read was outdated. Where `updated_at` did not
@@ -106,7 +64,7 @@ def observe(
     """
     moved = new.updated_at > old.updated_at
     at = new.updated_at if moved else read_at
-    by = new.values.get("sys_updated_by", BLANK) if moved else BLANK
+    by = new.values.get(updated_by, BLANK) if moved else BLANK
     recorded = _newly_recorded(old, new)
     last = {change.field_id: change.new for change in new.changes}
     doubted = {observation.change.field_id for observation in seen}
@@ -121,7 +79,7 @@ def observe(
         )
         for field_id, before in old.values.items()
         if (after := new.values.get(field_id)) is not None
-        and field_id not in COMPUTED_FIELDS
+        and field_id not in computed
         and field_id not in recorded
         and not same_content(before, after)
         and (field_id in doubted or field_id not in last or not same_content(last[field_id], after))

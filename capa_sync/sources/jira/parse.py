@@ -43,6 +43,33 @@ BOOKKEEPING = frozenset(
 )
 """Fields without content for rules; links, sub-tasks and attachments have their own places in the ticket."""
 
+COMPUTED_FIELDS = frozenset(
+    {
+        "aggregateprogress",
+        "aggregatetimeestimate",
+        "aggregatetimeoriginalestimate",
+        "aggregatetimespent",
+        "attachment",
+        "comment",
+        "creator",
+        "issuelinks",
+        "lastViewed",
+        "progress",
+        "resolutiondate",
+        "statusCategory",
+        "statuscategorychangedate",
+        "subtasks",
+        "timetracking",
+        "updated",
+        "votes",
+        "watches",
+        "worklog",
+        "workratio",
+        "issuerestriction",
+    }
+)
+"""Fields that follow from others or move at every edit: a change of theirs is no change of the ticket."""
+
 
 class JiraParser:
     """Parses tickets of one source.
@@ -51,6 +78,9 @@ class JiraParser:
         source: name of the source.
         browse_url: address at which people open tickets: `<browse_url>/browse/KEY`.
     """
+
+    computed_fields = COMPUTED_FIELDS
+    updated_by_field = ""
 
     def __init__(self, source: str, browse_url: str) -> None:
         self._source = source

@@ -35,6 +35,27 @@ _NEVER = datetime.min.replace(tzinfo=UTC)
 Body = Mapping[str, Any]
 
 
+COMPUTED_FIELDS = frozenset(
+    {
+        "business_duration",
+        "business_stc",
+        "calendar_duration",
+        "calendar_stc",
+        "comments",
+        "comments_and_work_notes",
+        "activity_due",
+        "reassignment_count",
+        "sys_mod_count",
+        "sys_tags",
+        "sys_updated_by",
+        "sys_updated_on",
+        "time_worked",
+        "work_notes",
+    }
+)
+"""Fields that follow from others or move at every edit: a change of theirs is no change of the ticket."""
+
+
 class ServiceNowParser:
     """Parses the parts of one source's tickets.
 
@@ -42,6 +63,9 @@ class ServiceNowParser:
         source: its name.
         url: the instance's address, for links.
     """
+
+    computed_fields = COMPUTED_FIELDS
+    updated_by_field = "sys_updated_by"
 
     def __init__(self, source: str, url: str) -> None:
         self._source = source

@@ -47,6 +47,9 @@ def raw(held: Any) -> Raw:
 class FakeParser:
     """Parses paper parts; a pure function of them."""
 
+    computed_fields = frozenset({"updated", "votes", "sys_updated_by"})
+    updated_by_field = "sys_updated_by"
+
     def parse(self, parts: Sequence[Part]) -> SourceTicket:
         """Parse one ticket's parts. Raises Skippable for a record without a key."""
         held = {one.kind: orjson.loads(one.body) for one in parts}
