@@ -189,7 +189,10 @@ class TicketWriter(Protocol):
         ...
 
     def look_up(self, write: Write, remote_id: str) -> Delivered | None:
-        """Look on the tracker for a write whose answer was lost; None when it is not there."""
+        """Look on the tracker for a write whose answer was lost; None when it is not there.
+
+        `Delivered(is_other_text=True)` when another text stands in its place and `remote_id` does not explain it.
+        """
         ...
 
 
@@ -220,8 +223,10 @@ class Mirror(Protocol):
 class Outbox(Protocol):
     """What delivery needs of the outbox: intended writes, in order, until they are delivered."""
 
-    def due(self, source: str, now: datetime) -> list[Write]:
-        """Return pending and unknown writes that are due, oldest first, at most one per ticket."""
+    def due(
+        self, source: str, now: datetime, states: Sequence[WriteState] = (WriteState.PENDING, WriteState.UNKNOWN)
+    ) -> list[Write]:
+        """Return writes of these states that are due, oldest first, at most one per ticket."""
         ...
 
     def mark(

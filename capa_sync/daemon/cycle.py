@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
@@ -16,6 +16,7 @@ from capa_sync.daemon.clocks import (
     take_back_future,
     were_clocks_set,
 )
+from capa_sync.daemon.delivery import deliver_writes, settle_unknown_writes
 from capa_sync.daemon.hinted import may_follow_hints, read_hinted
 from capa_sync.daemon.judging import judge_due_tickets, pass_to_primaries, speculate
 from capa_sync.daemon.log import LogAction, log
@@ -29,7 +30,7 @@ from capa_sync.daemon.reading import (
 )
 from capa_sync.daemon.runtime import Runtime, SourceContext
 from capa_sync.daemon.thread_pool import ThreadPool
-from capa_sync.daemon.writing import deliver_writes, plan_due_tickets
+from capa_sync.daemon.writing import plan_due_tickets
 from capa_sync.errors import (
     ALL,
     Fatal,
@@ -72,7 +73,8 @@ class CycleResult:
 def run_cycle(runtime: Runtime, setup: SourceContext, *, full: bool = False, deliver: bool = True) -> CycleResult:
     """Run all steps for one source; its faults are recorded in the result. Raises RegisterUnavailable only.
 
-    read since the cursor -> mirror -> census when due -> map, evaluate, diff -> plan, guard, outbox -> deliver.
+    read since the cursor -> mirror -> census when due -> map, evaluate, diff -> look up lost answers -> plan, guard,
+    outbox -> deliver.
     """
     return run_round(runtime, [setup], full=full, deliver=deliver)[0]
 
@@ -168,14 +170,20 @@ def _judge(runtime: Runtime, setup: SourceContext, result: CycleResult) -> None:
     if runtime.stop.is_set():
         return
     note_duplicates_known(runtime, setup, now)
-    result.counts["planned"] = plan_due_tickets(runtime, setup, now)
     result.counts["delivered"] = 0
+    _add(result, settle_unknown_writes(runtime, setup))
+    result.counts["planned"] = plan_due_tickets(runtime, setup, now)
 
 
 def _deliver(runtime: Runtime, setup: SourceContext, result: CycleResult) -> None:
     """Last step: send planned warnings; writes allowed before are sent while a brake holds others."""
     if is_clock_right(setup):
-        result.counts |= deliver_writes(runtime, setup)
+        _add(result, deliver_writes(runtime, setup))
+
+
+def _add(result: CycleResult, counts: Mapping[str, int]) -> None:
+    for name, number in counts.items():
+        result.counts[name] = result.counts.get(name, 0) + number
 
 
 def _end(runtime: Runtime, setup: SourceContext, result: CycleResult, *, deliver: bool) -> None:

@@ -1,4 +1,4 @@
-"""Sixth step: plan the desired state of each ticket, check the brakes, put writes into the outbox, deliver them."""
+"""Sixth step: plan the desired state of each ticket, check the brakes, put writes into the outbox."""
 
 from __future__ import annotations
 
@@ -10,9 +10,8 @@ from capa_sync.daemon.log import LogAction, log
 from capa_sync.daemon.mapped import map_mirrored
 from capa_sync.daemon.runtime import Runtime, SourceContext
 from capa_sync.daemon.targets import target_of, target_of_action
-from capa_sync.daemon.withdrawing import DeliverySignal, is_withdrawing, pause_after_leak, plan_withdrawals
-from capa_sync.errors import CapaSyncError, ShownToCustomer, own_error
-from capa_sync.model.halt import HaltKind
+from capa_sync.daemon.withdrawing import is_withdrawing, plan_withdrawals
+from capa_sync.errors import CapaSyncError, own_error
 from capa_sync.model.record import CapaRecord
 from capa_sync.model.settings import WriteOptions
 from capa_sync.model.write import Write, WriteState
@@ -27,7 +26,6 @@ from capa_sync.writeback import (
     Stopped,
     TicketPlan,
     choose,
-    deliver_due,
     plan_ticket,
 )
 
@@ -98,40 +96,6 @@ def note_plan_times(runtime: Runtime, setup: SourceContext, now: datetime) -> No
     """Plan all due tickets without writing; store the next due instant of those that need no write."""
     plans = _plan_all(runtime, setup, runtime.register.queue.due_planning(setup.name, now), now)
     _plan_next(runtime, setup, plans, [ticket_id for ticket_id, plan in plans.items() if not plan.writes])
-
-
-def deliver_writes(runtime: Runtime, setup: SourceContext) -> dict[str, int]:
-    """Deliver the due writes of this source; return how many were delivered, and how many were not.
-
-    Raises the fault that ended the delivery.
-    """
-    halt = runtime.register.halts.of(setup.name)
-    if setup.write.mode != "on" or (halt is not None and halt.kind is HaltKind.PAUSED):
-        return {}
-    report = deliver_due(
-        setup.name,
-        outbox=runtime.register.outbox,
-        writer=setup.writer,
-        clock=runtime.clock,
-        stop=DeliverySignal(runtime, setup.name, halt),
-        checkpoint=runtime.checkpoint,
-    )
-    for action, ids in (
-        (LogAction.WRITE_DELIVERED, report.delivered),
-        (LogAction.WRITE_DEFERRED, report.waiting),
-        (LogAction.WRITE_FAILED, report.failed),
-    ):
-        keys = runtime.register.outbox.ticket_keys(ids)
-        for write_id in ids:
-            log(action, source=setup.name, ticket=keys.get(write_id, ""), write=write_id[:16])
-    if report.not_before is not None:
-        runtime.register.runs.set_not_before(setup.name, report.not_before, noted_at=runtime.clock.now())
-    if isinstance(report.fault, ShownToCustomer):
-        pause_after_leak(runtime, setup, report.fault)
-    if report.fault is not None:
-        raise report.fault
-    undelivered = len(report.waiting) + len(report.failed)
-    return {"delivered": len(report.delivered)} | ({"undelivered": undelivered} if undelivered else {})
 
 
 def _plan_in_portions(

@@ -157,11 +157,15 @@ class Delivered:
 
     `deleted_by_person` is set when a person had deleted our comment. If `remote_id` is empty too, no new comment
     was created and the caller decides: after a second deletion nothing more is written.
+
+    `is_other_text` answers a look-up alone: the ticket has a text in the place of this write, `remote_id`, which is
+    not the text of this write. It may have arrived and been changed since.
     """
 
     remote_id: str = ""
     stamp: str = ""
     deleted_by_person: bool = False
+    is_other_text: bool = False
 
 
 _REMOVABLE = frozenset({WriteKind.COMMENT, WriteKind.PROPERTY, WriteKind.FIELDS})

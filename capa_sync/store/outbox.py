@@ -86,20 +86,22 @@ class SqlOutbox(Brakes):
             )
 
     # --- delivering ------------------------------------------------------------------------------------------------
-    def due(self, source: str, now: datetime) -> list[Write]:
-        """Return pending and unknown writes that are due, oldest first, at most one per ticket.
+    def due(
+        self, source: str, now: datetime, states: Sequence[WriteState] = (WriteState.PENDING, WriteState.UNKNOWN)
+    ) -> list[Write]:
+        """Return writes of these states that are due, oldest first, at most one per ticket.
 
         A ticket's writes wait for its first open write, also when that one failed or is not due yet. A wait that the
         tracker requested after an attempt applies to the ticket, even if a newer text has replaced that write.
         """
         rows = self._db.rows(
-            f"""{_SELECT} WHERE source = ? AND state IN {_OPEN} AND state <> 'failed'
+            f"""{_SELECT} WHERE source = ? AND state IN {_OPEN} AND state IN ({",".join("?" * len(states))})
             AND (not_before IS NULL OR not_before <= ?) AND NOT EXISTS (
                 SELECT 1 FROM write_out AS e WHERE e.source = w.source AND e.ticket_id = w.ticket_id
                 AND e.seq < w.seq AND e.state IN {_OPEN}) AND NOT EXISTS (
                 SELECT 1 FROM write_out AS t WHERE t.source = w.source AND t.ticket_id = w.ticket_id
                 AND t.attempts > 0 AND t.state IN ('pending', 'withheld') AND t.not_before > ?) ORDER BY seq""",
-            (source, instant_text(now), instant_text(now)),
+            (source, *states, instant_text(now), instant_text(now)),
         )
         return [write_from(row) for row in rows]
 

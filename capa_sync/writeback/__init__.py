@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from capa_sync.writeback.baseline import is_before_baseline
-from capa_sync.writeback.deliver import DeliveryReport, deliver_due
+from capa_sync.writeback.deliver import DeliveryReport, deliver_due, look_up_due
 from capa_sync.writeback.guard import ROLLING_DAY, Allowed, BrakePolicy, Cause, Counts, ReleaseLimit, Stopped, choose
 from capa_sync.writeback.plan import Target, TicketPlan, plan_ticket
 from capa_sync.writeback.reported import REPLACED
@@ -25,6 +25,7 @@ __all__ = [
     "choose",
     "deliver_due",
     "is_before_baseline",
+    "look_up_due",
     "plan_ticket",
     "plan_withdrawal",
     "sample_texts",

@@ -1,8 +1,12 @@
-"""Delivers the outbox of one source: a write is marked `unknown` before it is sent, and looked up before a retry."""
+"""Delivers the outbox of one source: a write is marked `unknown` before it is sent, and looked up before a retry.
+
+Between the look-up and the retry the ticket is planned anew, so that a write that is no longer wanted is not sent.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Protocol
@@ -45,8 +49,11 @@ Checkpoint = Callable[[str], None]
 """Called with a stable name before and after each commit and each request; a test can kill the process there.
 
 The names are `deliver.STEP.before` and `deliver.STEP.after` with STEP one of mark_unknown, look_up, request,
-mark_delivered, mark_waiting, mark_failed, mark_deleted, mark_withheld.
+mark_absent, mark_delivered, mark_waiting, mark_failed, mark_deleted, mark_withheld.
 """
+ABSENT = "its answer was lost, and the tracker does not have it"
+ALTERED = "its answer was lost, and the ticket has another text in its place"
+"""Error texts of a pending write that was looked up and not found."""
 
 
 def pass_by(_name: str) -> None:
@@ -55,7 +62,7 @@ def pass_by(_name: str) -> None:
 
 @dataclass(slots=True)
 class DeliveryReport:
-    """What one call of `deliver_due` did.
+    """What one call of `look_up_due` or `deliver_due` did.
 
     Attributes:
         delivered: ids of writes that are on the tracker now. waiting, failed, withheld: ids of writes marked so.
@@ -73,6 +80,33 @@ class DeliveryReport:
     is_interrupted: bool = False
 
 
+def look_up_due(
+    source: str,
+    *,
+    outbox: Outbox,
+    writer: TicketWriter,
+    clock: Clock,
+    stop: StopSignal,
+    checkpoint: Checkpoint = pass_by,
+) -> DeliveryReport:
+    """Look up every due write whose result is unknown; send nothing, never raise a SourceError.
+
+    A write that the tracker has becomes delivered. A write that it does not have becomes pending, or withheld when a
+    newer one of its ticket and kind exists. The caller plans these tickets before it delivers: meanwhile the write
+    may no longer be wanted.
+    """
+    report = DeliveryReport()
+    delivery = _Delivery(source, outbox, writer, clock, checkpoint, report)
+    for write in outbox.due(source, clock.now(), (WriteState.UNKNOWN,)):
+        if stop.is_set():
+            report.is_interrupted = True
+            return report
+        delivery.settle(write)
+        if report.fault is not None:
+            return report
+    return report
+
+
 def deliver_due(
     source: str,
     *,
@@ -82,15 +116,15 @@ def deliver_due(
     stop: StopSignal,
     checkpoint: Checkpoint = pass_by,
 ) -> DeliveryReport:
-    """Deliver every due write of one source, each ticket's writes in order; never raises a SourceError.
+    """Deliver every due pending write of one source, each ticket's writes in order; never raises a SourceError.
 
-    A write waits for earlier writes on its own ticket, never for those on another ticket (`Outbox.due`). The stop
-    signal is checked before each write. A write that waits for the tracker or the network stays due, at a later
-    `not_before`.
+    A write whose result is unknown is not sent: `look_up_due` comes first. A write waits for earlier writes on its
+    own ticket, never for those on another ticket (`Outbox.due`). The stop signal is checked before each write. A
+    write that waits for the tracker or the network stays due, at a later `not_before`.
     """
     report = DeliveryReport()
     delivery = _Delivery(source, outbox, writer, clock, checkpoint, report)
-    while due := outbox.due(source, clock.now()):
+    while due := outbox.due(source, clock.now(), (WriteState.PENDING,)):
         for write in due:
             if stop.is_set():
                 report.is_interrupted = True
@@ -112,22 +146,35 @@ class _Delivery:
     checkpoint: Checkpoint
     report: DeliveryReport
 
+    def settle(self, write: Write) -> None:
+        """Look up one write whose result is unknown, and record whether the tracker has it."""
+        with self._fault_noted(write):
+            done = self._look_up(write)
+            if done is None or done.is_other_text:
+                error = ABSENT if done is None else ALTERED
+                self._mark("absent", write, WriteState.PENDING, done=done, error=error)
+            else:
+                self._arrived(write, done)
+
     def carry(self, write: Write) -> None:
         """Deliver one write, or record why it was not delivered."""
         if reason := self._reason_to_withhold(write):
             self._withhold(write, reason)
             return
+        with self._fault_noted(write):
+            self._arrived(write, self._send(write))
+
+    @contextmanager
+    def _fault_noted(self, write: Write) -> Iterator[None]:
+        """Record the fault that ends the request of a write, whatever raised it."""
         try:
-            done = self._look_up(write) if write.state is WriteState.UNKNOWN else None
-            done = done or self._send(write)
+            yield
         except SourceError as fault:
             self._note(write, fault)
         except CapaSyncError:
             raise
         except Exception as error:  # noqa: BLE001 - this write waits and is looked up again; the others continue
             self._note(write, DeliveryUnknown(self.source, own_error(error)))
-        else:
-            self._arrived(write, done)
 
     def _look_up(self, write: Write) -> Delivered | None:
         """Ask the tracker whether a write of state `unknown` was applied."""

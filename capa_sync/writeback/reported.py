@@ -39,29 +39,31 @@ class ReportedWrites:
     @property
     def is_touched(self) -> bool:
         """Return whether a write of ours is, or may be, on the ticket."""
-        return any(write.state in _REACHED for write in self.current)
+        return any(_may_be_there(write) for write in self.current)
 
     def reached(self, kind: WriteKind) -> Write | None:
         """Return the newest write of a kind that is, or may be, on the ticket."""
         mine = (write for write in reversed(self.current) if write.kind is kind)
-        return next((write for write in mine if write.state in _REACHED), None)
+        return next((write for write in mine if _may_be_there(write)), None)
 
     def last_reached(self, kind: WriteKind) -> Write | None:
         """Return the newest write of a kind, removals included, that was or may have been applied."""
         mine = (write for write in reversed(self.writes) if write.kind is kind)
-        return next((write for write in mine if write.state in _REACHED), None)
+        return next((write for write in mine if _may_be_there(write)), None)
 
     @property
     def points(self) -> Mapping[str, str]:
         """Return the points of the newest text that is, or may be, on the ticket."""
-        reached = [write for write in self.current if write.kind in _CONTENT and write.state in _REACHED]
+        reached = [write for write in self.current if write.kind in _CONTENT and _may_be_there(write)]
         return reached[-1].points if reached else {}
 
     @property
     def has_comment(self) -> bool:
         """Return whether our comment was delivered and not deleted since; the next write then edits it."""
         newest = self.newest(WriteKind.COMMENT)
-        return self.delivered(WriteKind.COMMENT) is not None and newest is not None and newest.error != NOT_MISSED
+        is_found = any(write.kind is WriteKind.COMMENT and write.remote_id for write in self.current)
+        is_there = is_found or self.delivered(WriteKind.COMMENT) is not None
+        return is_there and newest is not None and newest.error != NOT_MISSED
 
     def newest(self, kind: WriteKind) -> Write | None:
         """Return the newest write of a kind, whatever its state."""
@@ -131,7 +133,7 @@ class ReportedWrites:
 
     def last_notified_at(self) -> datetime | None:
         """Return when this ticket last notified people, or may have; None when it never did."""
-        notifying = [write for write in self.writes if write.notifies and write.state in _REACHED]
+        notifying = [write for write in self.writes if write.notifies and _may_be_there(write)]
         return max((write.delivered_at or write.created_at for write in notifying), default=None)
 
     def knows(self, finding: Finding, note: Write | None) -> bool:
@@ -157,6 +159,11 @@ def says_the_facts(write: Write, facts: Mapping[str, str]) -> bool:
     open_ones = {f"{rule}={point}" for rule, point in write.points.items() if is_open_point(point)}
     unsure = {rule for rule, point in write.points.items() if point == UNSURE}
     return open_ones == set(facts.get("shown", "").split()) and unsure == set(facts.get("unsure", "").split())
+
+
+def _may_be_there(write: Write) -> bool:
+    """Return whether a write was or may have been applied; a text that was found in its place counts (`ALTERED`)."""
+    return write.state in _REACHED or bool(write.remote_id)
 
 
 def _is_idle(write: Write) -> bool:

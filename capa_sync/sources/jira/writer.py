@@ -210,7 +210,7 @@ class JiraWriter:
                 elif is_service_desk(ticket) and is_shown_to_customers(self._client, id_, found):
                     raise take_back(self._client, write, id_)
                 return Delivered(id_, _updated_of(ticket))
-        return None
+        return Delivered(marked, is_other_text=True) if marked and not remote_id else None
 
     # labels and property
 

@@ -91,6 +91,7 @@ class Tracker:
         self.notes: dict[str, list[str]] = {}
         self.faults: list[tuple[Exception, bool]] = []
         self.requests: list[tuple[str, str]] = []
+        self.sent: list[Write] = []
         self.marked: dict[str, str] = {}
         self.made = 0
 
@@ -98,6 +99,7 @@ class Tracker:
         """Apply one write, or raise the next scripted fault."""
         fault, applied = self.faults.pop(0) if self.faults else (None, True)
         self.requests.append((write.ticket_id, write.kind.value))
+        self.sent.append(write)
         done = self._apply(write, remote_id) if applied else Delivered()
         if fault is not None:
             raise fault

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -20,7 +21,7 @@ from capa_sync.errors import (
 from capa_sync.kinds import kind_named
 from capa_sync.model.write import Write, WriteKind, WriteState
 from capa_sync.writeback.backoff import FIRST, LONGEST, wait
-from capa_sync.writeback.deliver import DeliveryReport, deliver_due
+from capa_sync.writeback.deliver import DeliveryReport, deliver_due, look_up_due, pass_by
 from capa_sync.writeback.plan import Target, plan_ticket
 from tests.unit.writeback.harness import (
     ON,
@@ -52,16 +53,15 @@ class DeliveryHarness:
             self.outbox.put(plan_ticket(target, [finding()], [], now=T0, options=options).writes)
 
     def drain(self, killer: Killer | None = None) -> DeliveryReport:
-        """Deliver what is due."""
-        extra = {"checkpoint": killer} if killer else {}
-        return deliver_due(
-            "jira",
-            outbox=self.outbox,
-            writer=self.tracker,
-            clock=self.clock,
-            stop=Never(),
-            **extra,  # type: ignore[arg-type]
-        )
+        """Look up what is unknown, then deliver what is due."""
+        checkpoint = killer or pass_by
+        place: dict[str, Any] = {"outbox": self.outbox, "writer": self.tracker, "clock": self.clock, "stop": Never()}
+        found = look_up_due("jira", **place, checkpoint=checkpoint)
+        if found.fault is not None:
+            return found
+        report = deliver_due("jira", **place, checkpoint=checkpoint)
+        report.waiting = found.waiting + report.waiting
+        return report
 
     def states(self, ticket: str = "0") -> list[str]:
         """Return the states of a ticket's writes in order."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -24,8 +24,8 @@ from capa_sync.errors import (
 )
 from capa_sync.kinds import kind_named
 from capa_sync.model.finding import Finding, Severity
-from capa_sync.model.write import WriteState
-from capa_sync.writeback.deliver import deliver_due
+from capa_sync.model.write import WriteKind, WriteState
+from capa_sync.writeback.deliver import DeliveryReport, deliver_due, look_up_due
 from capa_sync.writeback.desired_state import DEADLINE_RULES
 from capa_sync.writeback.plan import Target, TicketPlan, plan_ticket
 from capa_sync.writeback.reported import REPLACED
@@ -103,12 +103,23 @@ class OneTicket(RuleBasedStateMachine):
 
     @rule(held=st.integers(0, 4), trouble=TROUBLE)
     def cycle(self, held: int, trouble: int | tuple[SourceError, bool] | None) -> None:
-        """Read, judge, plan, put into the outbox (a brake may hold), and deliver, with trouble or without."""
+        """Read, look up lost answers, plan, put into the outbox (a brake may hold), deliver; with trouble or without.
+
+        Whatever is sent says what is true now.
+        """
+        killer = Killer(trouble if isinstance(trouble, int) else -1)
+        if not self._step(look_up_due, killer):
+            return
         self._plan("brake" if held == 0 else "")
         if isinstance(trouble, tuple):
             self.tracker.faults = [trouble]
-        self._drain(Killer(trouble if isinstance(trouble, int) else -1))
+        sent = len(self.tracker.sent)
+        self._drain(killer)
         self.tracker.faults = []
+        for write in self.tracker.sent[sent:]:
+            shown = {name for name, point in write.points.items() if point in list(Severity)}
+            assert write.text is None or shown == set(self.broken)
+            assert write.kind is not WriteKind.PROPERTY or bool(self.broken) == (write.fields["state"] != "clear")
 
     @invariant()
     def never_two_comments_and_no_note_twice(self) -> None:
@@ -127,6 +138,7 @@ class OneTicket(RuleBasedStateMachine):
         """After days of calm cycles the ticket says exactly what is true, and then nothing is written any more."""
         for _ in range(8):
             self.clock.at += DAY
+            self._step(look_up_due, Killer())
             self._plan("")
             self._drain(Killer())
         self._check()
@@ -171,8 +183,14 @@ class OneTicket(RuleBasedStateMachine):
     def _drain(self, killer: Killer) -> None:
         before = len(self.tracker.notes.get(TICKET, []))
         pending = {write.marker: write.notifies for write in self.book.rows()}
+        self._step(deliver_due, killer)
+        new_notes = self.tracker.notes.get(TICKET, [])[before:]
+        self.notified += [self.clock.at for note in new_notes if pending[note]]
+
+    def _step(self, step: Callable[..., DeliveryReport], killer: Killer) -> bool:
+        """Carry out one step of the delivery; return whether the process is still there."""
         with suppress(Killed):
-            deliver_due(
+            step(
                 "jira",
                 outbox=self.book.outbox,
                 writer=self.tracker,
@@ -180,8 +198,8 @@ class OneTicket(RuleBasedStateMachine):
                 stop=Never(),
                 checkpoint=killer,
             )
-        new_notes = self.tracker.notes.get(TICKET, [])[before:]
-        self.notified += [self.clock.at for note in new_notes if pending[note]]
+            return True
+        return False
 
     def _check(self) -> None:
         open_rules = set(self.broken)

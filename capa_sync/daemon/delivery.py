@@ -1,0 +1,83 @@
+"""Last step: look up writes whose result is unknown, and send those that the outbox holds."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from capa_sync.daemon.log import LogAction, log
+from capa_sync.daemon.runtime import Runtime, SourceContext
+from capa_sync.daemon.withdrawing import DeliverySignal, pause_after_leak
+from capa_sync.errors import ShownToCustomer
+from capa_sync.model.halt import HaltKind
+from capa_sync.model.write import WriteState
+from capa_sync.writeback import DeliveryReport, deliver_due, look_up_due
+
+
+def settle_unknown_writes(runtime: Runtime, setup: SourceContext) -> dict[str, int]:
+    """Look up the writes of this source whose answer was lost, before their tickets are planned; return counts.
+
+    Their tickets become due for planning first, so that also after a kill none of these writes is sent before its
+    ticket is planned again. Raises the fault that ended the look-ups.
+    """
+    signal = _signal(runtime, setup)
+    if signal is None:
+        return {}
+    now = runtime.clock.now()
+    due = [write.ticket_id for write in runtime.register.outbox.due(setup.name, now, (WriteState.UNKNOWN,))]
+    if not due:
+        return {}
+    runtime.register.queue.planned(setup.name, dict.fromkeys(due, now))
+    for ticket_id in due:
+        setup.plans.take(ticket_id)  # made while the result was unknown
+        setup.withheld_plans.drop(ticket_id)
+    return _carry_out(runtime, setup, look_up_due, signal)
+
+
+def deliver_writes(runtime: Runtime, setup: SourceContext) -> dict[str, int]:
+    """Deliver the due writes of this source; return how many were delivered, and how many were not.
+
+    Raises the fault that ended the delivery.
+    """
+    signal = _signal(runtime, setup)
+    return _carry_out(runtime, setup, deliver_due, signal) if signal is not None else {}
+
+
+def _signal(runtime: Runtime, setup: SourceContext) -> DeliverySignal | None:
+    """Return the stop signal of a delivery, None when nothing may be delivered."""
+    halt = runtime.register.halts.of(setup.name)
+    is_paused = halt is not None and halt.kind is HaltKind.PAUSED
+    return None if is_paused or setup.write.mode != "on" else DeliverySignal(runtime, setup.name, halt)
+
+
+def _carry_out(
+    runtime: Runtime, setup: SourceContext, deliver: Callable[..., DeliveryReport], signal: DeliverySignal
+) -> dict[str, int]:
+    """Carry out one step of the delivery, record what came of it, and raise the fault that ended it."""
+    report = deliver(
+        setup.name,
+        outbox=runtime.register.outbox,
+        writer=setup.writer,
+        clock=runtime.clock,
+        stop=signal,
+        checkpoint=runtime.checkpoint,
+    )
+    _log_report(runtime, setup, report)
+    if report.not_before is not None:
+        runtime.register.runs.set_not_before(setup.name, report.not_before, noted_at=runtime.clock.now())
+    if isinstance(report.fault, ShownToCustomer):
+        pause_after_leak(runtime, setup, report.fault)
+    if report.fault is not None:
+        raise report.fault
+    undelivered = len(report.waiting) + len(report.failed)
+    return {"delivered": len(report.delivered)} | ({"undelivered": undelivered} if undelivered else {})
+
+
+def _log_report(runtime: Runtime, setup: SourceContext, report: DeliveryReport) -> None:
+    for action, ids in (
+        (LogAction.WRITE_DELIVERED, report.delivered),
+        (LogAction.WRITE_DEFERRED, report.waiting),
+        (LogAction.WRITE_FAILED, report.failed),
+    ):
+        keys = runtime.register.outbox.ticket_keys(ids)
+        for write_id in ids:
+            log(action, source=setup.name, ticket=keys.get(write_id, ""), write=write_id[:16])
