@@ -1,0 +1,267 @@
+"""A kind of source of another distribution: one package and one entry point, and nothing of ours knows its name."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tomllib
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from capa_sync.model.ticket import Presence
+from capa_sync.store import Register, open_register
+from tests.daemon.fork_server import ROOT
+
+pytestmark = pytest.mark.slow  # real processes, which import the program
+THIRD_KIND = ROOT / "tests" / "third_kind"
+NOW = datetime(2026, 6, 15, 9, 0, tzinfo=UTC)
+SETTINGS = """register = "register.db"
+rules = ["rules"]
+timezone = "Europe/London"
+[write_back]
+mode = "on"
+settle = "0s"
+[sources.shared-drive]
+kind = "folder"
+url = "file://{folder}"
+mapping = "map.yaml"
+"""
+MAPPING = """mapping: folder
+kind: folder
+record:
+  track: {constant: nonconformity}
+  title: Title
+  description: Description
+  detected_at: Detected on
+  location: Location
+  owner: Owner
+  grade: {field: Grade, values: {Major: major, Minor: minor}}
+  correction: Correction
+  correction_na_reason: No correction because
+stage:
+  field: Status
+  values: {Open: identified, Analysed: analysed, Planned: planned, Closed: closed}
+actions:
+  - {from: field, field: Action, kind: corrective, inherit: [owner]}
+"""
+SITE = {
+    "me": "capa-sync",
+    "accounts": {"capa-sync": "capa-sync", "ann": "Ann Lee", "ben": "Ben Roy"},
+    "fields": {
+        "Title": "text", "Description": "text", "Detected on": "date", "Location": "text", "Owner": "user",
+        "Grade": "option", "Correction": "text", "No correction because": "text", "Status": "status",
+        "Action": "text",
+    },
+    "statuses": ["Open", "Analysed", "Planned", "Closed"],
+}  # fmt: skip
+RULE = "correction-recorded"
+CORRECTION = "The door was locked again and the guard was informed on the same day."
+
+
+class Drive:
+    """A folder of issues, a settings file beside it, and processes of capa-sync that work on them."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.issues = folder / "site" / "issues"
+        self.comments = folder / "site" / "comments"
+        self.now = NOW
+        self.issues.mkdir(parents=True)
+        (folder / "rules").mkdir()
+        shutil.copy(ROOT / "rules" / f"{RULE}.yaml", folder / "rules")
+        (folder / "site" / "site.json").write_text(json.dumps(SITE), encoding="utf-8")
+        (folder / "map.yaml").write_text(MAPPING, encoding="utf-8")
+        (folder / "capa-sync.toml").write_text(SETTINGS.format(folder=folder / "site"), encoding="utf-8")
+        self._path = os.pathsep.join([str(installed(folder / "installed")), str(ROOT)])
+
+    def create(self, number: int, **fields: str) -> None:
+        """Let Ann create an issue today."""
+        at = self.now.isoformat()
+        issue = {"id": str(number), "key": f"NC-{number}", "type": "Issue", "by": "ann", "created": at, "updated": at}
+        self.save(issue | {"fields": fields, "history": []})
+
+    def edit(self, number: int, **fields: str) -> None:
+        """Let Ben change fields now; the history records each."""
+        issue = self.issue(number)
+        for name, value in fields.items():
+            entry = {"id": f"{number}-{len(issue['history'])}", "at": self.now.isoformat(), "by": "ben"}
+            entry |= {"field": name, "old": issue["fields"].get(name, ""), "new": value}
+            issue["history"].append(entry)
+            issue["fields"][name] = value
+        self.save(issue | {"updated": self.now.isoformat()})
+
+    def issue(self, number: int) -> dict[str, Any]:
+        """Return an issue as the folder has it."""
+        found: dict[str, Any] = json.loads((self.issues / f"{number}.json").read_text(encoding="utf-8"))
+        return found
+
+    def save(self, issue: dict[str, Any]) -> None:
+        """Write an issue."""
+        (self.issues / f"{issue['id']}.json").write_text(json.dumps(issue), encoding="utf-8")
+
+    def texts(self, number: int) -> list[str]:
+        """Return the texts of an issue's comments."""
+        files = sorted((self.comments / str(number)).glob("*.json"))
+        return [json.loads(file.read_text(encoding="utf-8"))["text"] for file in files]
+
+    def picture(self) -> dict[str, str]:
+        """Return every file of the folder."""
+        site = self.folder / "site"
+        return {str(file.relative_to(site)): file.read_text(encoding="utf-8") for file in site.rglob("*.json")}
+
+    def run(self, verb: str, *arguments: str, code: int = 0) -> str:
+        """Run a verb in a process of its own and return what it printed."""
+        env = {name: value for name, value in os.environ.items() if not name.startswith("CAPA_SYNC_")}
+        env |= {"PYTHONPATH": self._path, "CAPA_SYNC_TEST_CLOCK": self.now.isoformat()}
+        command = [sys.executable, "-m", "capa_sync", verb, "-c", "capa-sync.toml", *arguments]
+        done = subprocess.run(command, cwd=self.folder, env=env, capture_output=True, text=True, check=False)
+        assert done.returncode == code, f"{verb} ended with {done.returncode}:\n{done.stdout}\n{done.stderr}"
+        return done.stdout + done.stderr
+
+    def sync(self, later: timedelta = timedelta(minutes=5)) -> str:
+        """Run one cycle some time later, with the brakes released."""
+        self.now += later
+        return self.run("sync", "--release", "all")
+
+    def tables(self) -> dict[str, list[Any]]:
+        """Return every row of the register but the ledger of runs, without the numbers that SQLite counts up."""
+        with self.register() as register:
+            tables = register.rows_by_table()
+        return {
+            name: sorted((row[1:] for row in rows), key=repr) if name in ("change", "child") else rows
+            for name, rows in tables.items()
+        }
+
+    def changed(self, before: dict[str, list[Any]]) -> set[str]:
+        """Return the names of the tables with other rows than before."""
+        return {name for name, rows in self.tables().items() if rows != before[name]}
+
+    def rows(self, view: str) -> list[dict[str, object]]:
+        """Return the rows of a public view."""
+        with self.register() as register:
+            return list(register.view(view))
+
+    def register(self) -> Register:
+        """Open the register to read it."""
+        return open_register(self.folder / "register.db", clock_now=self.now, read_only=True)
+
+
+def installed(place: Path) -> Path:
+    """Install the package as pip does: its files, and the entry points that its pyproject.toml names."""
+    shutil.copytree(THIRD_KIND / "folder_source", place / "folder_source")
+    project = tomllib.loads((THIRD_KIND / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    about = place / f"folder_source-{project['version']}.dist-info"
+    about.mkdir()
+    (about / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {project['name']}\nVersion: 1\n", encoding="utf-8")
+    lines = [
+        f"[{group}]\n" + "".join(f"{name} = {value}\n" for name, value in entries.items())
+        for group, entries in project["entry-points"].items()
+    ]
+    (about / "entry_points.txt").write_text("\n".join(lines), encoding="utf-8")
+    return place
+
+
+@pytest.fixture
+def drive(tmp_path: Path) -> Drive:
+    """A folder with one issue that breaks a rule after its deadline, and one that breaks none."""
+    drive = Drive(tmp_path)
+    common = {"Description": "The side door of the office was found unlocked at night.", "Location": "Office",
+              "Owner": "ann", "Grade": "Minor", "Status": "Open", "Detected on": "2026-06-15"}  # fmt: skip
+    drive.create(1, Title="Door found open", **common)
+    drive.create(2, Title="Window found open", Correction=CORRECTION, **common)
+    drive.sync()
+    assert drive.texts(1) == drive.texts(2) == []
+    drive.now += timedelta(days=20)
+    return drive
+
+
+def test_an_issue_is_warned_about_once_edited_and_declared_clear(drive: Drive) -> None:
+    """One comment is created, changes with the finding, and says at the end that nothing is open."""
+    drive.sync()
+    [warning] = drive.texts(1)
+    assert "Nothing is recorded yet about the immediate correction" in warning
+    drive.now += timedelta(days=2)
+    drive.edit(1, Correction="TBD")
+    drive.sync()
+    [edited] = drive.texts(1)
+    assert "The immediate correction is only a placeholder" in edited
+    drive.now += timedelta(days=2)
+    drive.edit(1, Correction=CORRECTION)
+    drive.sync()
+    [clear] = drive.texts(1)
+    assert "correction" not in clear.lower() or "no open point" in clear.lower(), clear
+    assert drive.texts(2) == []
+
+
+def test_a_second_pass_writes_nothing_and_changes_no_row(drive: Drive) -> None:
+    """The folder is as it was, also after a full read; `rebuild` makes the same register."""
+    drive.sync()
+    drive.sync()  # reads our own comment
+    folder, tables = drive.picture(), drive.tables()
+    drive.now += timedelta(minutes=5)
+    drive.run("sync")
+    assert drive.picture() == folder
+    assert drive.changed(tables) == set()
+    drive.run("sync", "--full")
+    drive.run("rebuild")
+    assert drive.picture() == folder
+    assert drive.changed(tables) == set()
+
+
+def test_the_register_and_explain_show_an_issue_with_its_history(drive: Drive) -> None:
+    """Verdict, evidence and status are rendered as those of any tracker."""
+    drive.edit(1, Correction="TBD")
+    drive.sync()
+    told = drive.run("explain", "NC-1")
+    assert f"{RULE} (7): breach" in told
+    assert "by Ben Roy" in told
+    assert "shared-drive" in drive.run("status")
+    [row] = [row for row in drive.rows("v_register") if row["ticket_key"] == "NC-1"]
+    assert (row["source"], row["title"], row["owner"]) == ("shared-drive", "Door found open", "Ann Lee")
+    [write] = drive.rows("v_writes")
+    assert (write["kind"], write["state"]) == ("comment", "delivered")
+
+
+def test_what_people_delete_is_noticed(drive: Drive) -> None:
+    """An issue without a file is gone after a census; a deleted comment comes back once, and not a second time."""
+    drive.sync()
+    (drive.issues / "2.json").unlink()
+    for _time in range(2):
+        for comment in (drive.comments / "1").glob("*.json"):
+            comment.unlink()
+        drive.edit(1, Description=f"The side door was found unlocked at {drive.now:%H:%M}.")
+        drive.sync(timedelta(hours=26))
+        drive.sync()
+    assert drive.texts(1) == []
+    with drive.register() as register:
+        assert register.tickets.presences("shared-drive")["2"][0] is Presence.DELETED_OR_HIDDEN
+
+
+def test_withdraw_takes_the_comment_back(drive: Drive) -> None:
+    """Everything that we wrote on the folder is removed."""
+    drive.sync()
+    drive.run("withdraw", "--source", "shared-drive")
+    drive.sync()
+    assert drive.texts(1) == []
+
+
+def test_a_mistake_in_the_settings_of_the_kind_is_told_in_its_words(drive: Drive) -> None:
+    """The kind refuses an address that is no folder, a sign-in, and an action place that it has not."""
+    file = drive.folder / "capa-sync.toml"
+    good = file.read_text(encoding="utf-8")
+    file.write_text(good.replace("file://", "https://files.example"), encoding="utf-8")
+    assert "the address of a folder begins with file:///" in drive.run("sync", code=2)
+    file.write_text(good + 'auth = { method = "pat", token_env = "T" }\n', encoding="utf-8")
+    assert "a folder source needs no sign-in: take the table out" in drive.run("sync", code=2)
+    file.write_text(good.replace('"folder"', '"foldr"'), encoding="utf-8")
+    assert "write one of 'jira', 'servicenow' or 'folder'" in drive.run("sync", code=2)
+    file.write_text(good, encoding="utf-8")
+    mapping = drive.folder / "map.yaml"
+    mapping.write_text(MAPPING + "  - {from: subtask, types: [Task], kind: corrective}\n", encoding="utf-8")
+    assert "A folder has no subtask; use `from: field`" in drive.run("sync", code=2)

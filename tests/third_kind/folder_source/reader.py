@@ -1,0 +1,113 @@
+"""Reads the issues of a folder; see `capa_sync.ports.Source`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence, Set
+from datetime import datetime, timedelta
+
+from capa_sync.errors import Authentication, Skippable
+from capa_sync.model.ticket import (
+    Account,
+    Census,
+    Cursor,
+    FieldDef,
+    Located,
+    Page,
+    Reading,
+    SiteFacts,
+    StatusDef,
+)
+from capa_sync.ports import Parser
+from capa_sync.sources.bodies import TooMuch
+from capa_sync.sources.fence import fenced
+from folder_source.parser import CONTAINER, FolderParser, parts_of
+from folder_source.site import Folder
+
+
+class FolderSource:
+    """Reads one folder. Reading all of it is cheap, so a poll looks at every issue and reads those that moved."""
+
+    def __init__(self, folder: Folder) -> None:
+        self.name = folder.name
+        self._folder = folder
+        self._parser = FolderParser(folder.name)
+
+    @property
+    def clock_offset(self) -> timedelta | None:
+        """A folder has our own clock."""
+        return timedelta(0)
+
+    @fenced
+    def identify(self) -> SiteFacts:
+        """Read who we are here, and the fields, statuses and people."""
+        site = self._folder.site()
+        if site.get("me") not in site["accounts"]:
+            raise Authentication(self.name, "site.json does not say which account is ours: `me`")
+        accounts = tuple(Account(id_, name, active=True) for id_, name in site["accounts"].items())
+        return SiteFacts(
+            fields=tuple(FieldDef(name, name, type_) for name, type_ in site["fields"].items()),
+            statuses=tuple(StatusDef(name, name) for name in site["statuses"]),
+            me=Account(site["me"], site["accounts"][site["me"]], active=True),
+            accounts=accounts,
+            server_time=self._folder.clock.now(),
+        )
+
+    @fenced
+    def read_changes(self, cursor: Cursor, *, full: bool = False) -> Iterator[Page]:
+        """Yield one page: the issues whose `updated` differs from the one in the cursor."""
+        stamps = {ticket_id: str(self._folder.issue(ticket_id)["updated"]) for ticket_id in self._folder.ids()}
+        known = {} if full else cursor.state
+        ids = [ticket_id for ticket_id, stamp in stamps.items() if known.get(ticket_id) != stamp]
+        newest = max(map(datetime.fromisoformat, stamps.values()), default=None)
+        yield self._page(ids, Cursor(stamps, newest))
+
+    @fenced
+    def read_tickets(self, ids: Sequence[str]) -> Iterator[Reading]:
+        """Yield these issues."""
+        yield from self._page(ids, Cursor()).readings
+
+    @fenced
+    def read_hinted(self, ids: Sequence[str], cursor: Cursor) -> Page:
+        """Read these issues now; the cursor stays."""
+        return self._page(ids, cursor)
+
+    def _page(self, ids: Sequence[str], cursor: Cursor) -> Page:
+        readings, skipped = list[Reading](), list[tuple[str, str, str]]()
+        there = set(self._folder.ids())
+        for ticket_id in (ticket_id for ticket_id in ids if ticket_id in there):
+            try:
+                parts = parts_of(self._folder.issue(ticket_id), self._folder.comments(ticket_id))
+                readings.append(Reading(self._parser.parse(parts), parts, in_query=True))
+            except (Skippable, TooMuch) as error:
+                skipped.append((ticket_id, "", str(error)))
+        return Page(tuple(readings), cursor, complete=True, total=len(ids), skipped=tuple(skipped))
+
+    @fenced
+    def take_census(self) -> Census:
+        """Return all ids."""
+        ids = frozenset(self._folder.ids())
+        return Census(ids, self.read_roster(), len(ids), len(ids), max(ids, default=""), ids)
+
+    @fenced
+    def locate(self, ids: Mapping[str, str], actions: Set[str], census: Census) -> Located:
+        """Return which of the ids are there by now."""
+        return Located(frozenset(ids) & frozenset(self._folder.ids()), frozenset())
+
+    def deletions(self, ids: Sequence[str]) -> Mapping[str, str]:
+        """A folder keeps no record of what was deleted."""
+        return {}
+
+    @fenced
+    def prove_gone(self, ids: Mapping[str, str]) -> frozenset[str]:
+        """Return those of the ids that have no file."""
+        return frozenset(ids) - frozenset(self._folder.ids())
+
+    @fenced
+    def read_roster(self) -> Mapping[str, str]:
+        """Return the one container, if the folder is there."""
+        self._folder.site()
+        return {CONTAINER: "live"}
+
+    def parser(self) -> Parser:
+        """Return the pure parser."""
+        return self._parser
