@@ -1,40 +1,16 @@
-"""A register and its settings after one cycle over the three sandbox trackers, which stay up for verbs to use."""
+"""A register after one cycle over the three sandbox trackers, for the tests that hold pages to it."""
 
 from __future__ import annotations
 
-import os
-import threading
 from collections.abc import Iterator
-from dataclasses import dataclass
-from pathlib import Path
 
 import pytest
 
-from capa_sync.cli.context import open_runtime
-from capa_sync.cli.demo import SECRETS, demo_configuration
-from capa_sync.cli.trackers import default_trackers
-from capa_sync.daemon.cycle import run_round
-from capa_sync.daemon.requests import release
-from capa_sync.model.clock import SystemClock
-
-
-@dataclass(frozen=True)
-class DemoWorld:
-    """The settings file, the register, and the environment with the secrets."""
-
-    settings: Path
-    register: Path
-    environ: dict[str, str]
+from tests.docs.demo_world import DemoWorld, demo_world_in
 
 
 @pytest.fixture(scope="session")
 def demo_world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DemoWorld]:
-    """Run the demo's first cycle, with everything written."""
-    ports = dict.fromkeys(("jira", "jira-dc", "servicenow"), 0)
-    with default_trackers(ports) as trackers:
-        configuration = demo_configuration(tmp_path_factory.mktemp("demo"), trackers)
-        with open_runtime(configuration, SystemClock(), lock=True, stop=threading.Event()) as runtime:
-            release(runtime, runtime.setups, None)
-            results = run_round(runtime, list(runtime.setups.values()))
-        assert [result.problem for result in results] == ["", "", ""]
-        yield DemoWorld(configuration.file, configuration.register_path, {**os.environ, **SECRETS})
+    """Run the demo's first cycle; tests must not change its register."""
+    with demo_world_in(tmp_path_factory.mktemp("demo")) as world:
+        yield world

@@ -19,7 +19,7 @@ import pytest
 
 from capa_sync.cli import app
 from capa_sync.daemon.log import LogAction
-from tests.docs.conftest import DemoWorld
+from tests.docs.demo_world import DemoWorld
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = ROOT / "docs" / "operating.md"

@@ -14,7 +14,7 @@ import pytest
 from capa_sync.model.columns import Column, ColumnType
 from capa_sync.model.view_columns import PUBLIC_VIEWS, PublicView
 from capa_sync.store import open_register
-from tests.docs.conftest import DemoWorld
+from tests.docs.demo_world import DemoWorld
 
 ROOT = Path(__file__).resolve().parents[2]
 _SENTENCE = re.compile(r"(`?[A-Z0-9]|`).{12,}\.", re.DOTALL)

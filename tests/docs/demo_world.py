@@ -1,0 +1,41 @@
+"""A register and its settings after one cycle over the three sandbox trackers, which stay up for verbs to use."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from capa_sync.cli.context import open_runtime
+from capa_sync.cli.demo import SECRETS, demo_configuration
+from capa_sync.cli.trackers import default_trackers
+from capa_sync.daemon.cycle import run_round
+from capa_sync.daemon.log import configure_logs
+from capa_sync.daemon.requests import release
+from capa_sync.model.clock import SystemClock
+
+
+@dataclass(frozen=True)
+class DemoWorld:
+    """The settings file, the register, and the environment with the secrets."""
+
+    settings: Path
+    register: Path
+    environ: dict[str, str]
+
+
+@contextmanager
+def demo_world_in(folder: Path) -> Iterator[DemoWorld]:
+    """Run the demo's first cycle in a folder, with everything written; the trackers stay up meanwhile."""
+    configure_logs(quiet=True)
+    ports = dict.fromkeys(("jira", "jira-dc", "servicenow"), 0)
+    with default_trackers(ports) as trackers:
+        configuration = demo_configuration(folder, trackers)
+        with open_runtime(configuration, SystemClock(), lock=True, stop=threading.Event()) as runtime:
+            release(runtime, runtime.setups, None)
+            results = run_round(runtime, list(runtime.setups.values()))
+        assert [result.problem for result in results] == ["", "", ""]
+        yield DemoWorld(configuration.file, configuration.register_path, {**os.environ, **SECRETS})
