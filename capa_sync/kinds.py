@@ -15,6 +15,7 @@ from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
+from capa_sync.errors import Problem, UserError
 from capa_sync.model.address import check_address
 from capa_sync.model.clock import Clock
 from capa_sync.model.record import ActionOrigin
@@ -163,16 +164,37 @@ class UnknownKind(LookupError):
 
 @cache
 def kind_named(name: str) -> SourceKind:
-    """Return the kind of this name. Raises UnknownKind."""
-    place = BUILT_IN.get(name)
-    entry = EntryPoint(name, place, GROUP) if place else next(iter(entry_points(group=GROUP, name=name)), None)
-    if entry is None:
-        raise UnknownKind(name)
-    found = entry.load()
+    """Return the kind of this name.
+
+    Raises:
+        UnknownKind: no kind has this name.
+        UserError: an installed distribution adds it, and it cannot be loaded.
+    """
+    entry = EntryPoint(name, BUILT_IN[name], GROUP) if name in BUILT_IN else _added(name)
+    try:
+        found = entry.load()
+    except Exception as error:
+        raise _broken(entry, f"{type(error).__name__}: {error}") from error
     if not isinstance(found, SourceKind) or found.name != name:
-        message = f"the entry point {entry.value!r} of the group {GROUP} holds no SourceKind of the name {name!r}"
-        raise TypeError(message)
+        raise _broken(entry, f"it is no SourceKind of the name '{name}'")
     return found
+
+
+def _added(name: str) -> EntryPoint:
+    found = list(entry_points(group=GROUP, name=name))
+    if not found:
+        raise UnknownKind(name)
+    if len(found) > 1:
+        names = ", ".join(sorted(entry.dist.name for entry in found if entry.dist))
+        what = f"two installed distributions add the kind of source '{name}': {names}"
+        raise UserError([Problem("", 0, what, "uninstall one of them")])
+    return found[0]
+
+
+def _broken(entry: EntryPoint, why: str) -> UserError:
+    return UserError(
+        [Problem("", 0, f"the kind of source '{entry.name}' cannot be loaded from {entry.value}: {why}")]
+    )
 
 
 def kind_names() -> tuple[str, ...]:

@@ -24,7 +24,7 @@ class Facts:
         self._db = db
 
     def declare(self, source: str, kind: str, url: str) -> None:
-        """Record that the settings name this source; `kind` is `jira` or `servicenow`."""
+        """Record that the settings name this source; `kind` is the name of its kind, such as `jira`."""
         self._db.execute(
             """INSERT INTO source VALUES (?,?,?) ON CONFLICT (source) DO UPDATE
             SET kind = excluded.kind, url = excluded.url WHERE (kind, url) IS NOT (excluded.kind, excluded.url)""",

@@ -259,6 +259,8 @@ def test_a_mistake_in_the_settings_of_the_kind_is_told_in_its_words(drive: Drive
     assert "the address of a folder begins with file:///" in drive.run("sync", code=2)
     file.write_text(good + 'auth = { method = "pat", token_env = "T" }\n', encoding="utf-8")
     assert "a folder source needs no sign-in: take the table out" in drive.run("sync", code=2)
+    file.write_text(good + 'hint_secret_env = "SECRET"\n', encoding="utf-8")
+    assert "a folder source takes no hints" in drive.run("sync", code=2)
     file.write_text(good.replace('"folder"', '"foldr"'), encoding="utf-8")
     assert "write one of 'jira', 'servicenow' or 'folder'" in drive.run("sync", code=2)
     file.write_text(good, encoding="utf-8")

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from capa_sync.errors import SettingsError
-from capa_sync.kinds import BUILT_IN, UnknownKind, kind_named, kind_names
+from capa_sync.errors import SettingsError, UserError
+from capa_sync.kinds import BUILT_IN, GROUP, UnknownKind, kind_named, kind_names
 from capa_sync.model.write import WriteKind
 from capa_sync.settings import load_settings
 
@@ -112,6 +112,55 @@ def test_a_way_to_sign_in_that_the_kind_lacks_is_refused(tmp_path: Path, kind: s
 def test_a_kind_that_signs_in_needs_its_table(tmp_path: Path) -> None:
     """Without `auth` the key is missing, as any other."""
     assert "sources.one.auth: this key is missing" in refusal(tmp_path, "jira")
+
+
+def install(place: Path, monkeypatch: pytest.MonkeyPatch, name: str, entry: str, code: str = "") -> None:
+    """Put a distribution with one entry point, and its module `odd_kind`, where Python finds it."""
+    about = place / f"{name.replace('-', '_')}-1.dist-info"
+    about.mkdir(parents=True)
+    (about / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1\n", encoding="utf-8")
+    (about / "entry_points.txt").write_text(f"[{GROUP}]\n{entry}\n", encoding="utf-8")
+    (place / "odd_kind.py").write_text(code, encoding="utf-8")
+    monkeypatch.syspath_prepend(place)
+    monkeypatch.delitem(sys.modules, "odd_kind", raising=False)
+
+
+@pytest.mark.parametrize(
+    ("code", "why"),
+    [
+        ("import no_such_library", "ModuleNotFoundError: No module named 'no_such_library'"),
+        ("", "AttributeError: module 'odd_kind' has no attribute 'ODD'"),
+        ("1/0", "ZeroDivisionError: division by zero"),
+        ("ODD = 'jira'", "it is no SourceKind of the name 'odd'"),
+    ],
+)
+def test_a_kind_that_cannot_be_loaded_is_one_line_for_its_user(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: str, why: str
+) -> None:
+    """A broken distribution is named with its fault; there is no traceback."""
+    install(tmp_path, monkeypatch, "odd", "odd = odd_kind:ODD", code)
+    with pytest.raises(UserError) as caught:
+        kind_named("odd")
+    assert str(caught.value) == f"the kind of source 'odd' cannot be loaded from odd_kind:ODD: {why}"
+    (tmp_path / "capa-sync.toml").write_text(SOURCE.format(kind="odd", more=""), encoding="utf-8")
+    with pytest.raises(UserError, match="the kind of source 'odd' cannot be loaded"):
+        load_settings(tmp_path / "capa-sync.toml", {})
+
+
+def test_two_distributions_with_one_kind_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Which of them is meant is not guessed."""
+    install(tmp_path / "a", monkeypatch, "odd-a", "odd = odd_kind:ODD")
+    install(tmp_path / "b", monkeypatch, "odd-b", "odd = odd_kind:ODD")
+    with pytest.raises(UserError, match="two installed distributions add the kind of source 'odd': odd-a, odd-b"):
+        kind_named("odd")
+
+
+def test_no_distribution_takes_the_name_of_a_built_in_kind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its entry point is not even imported."""
+    install(tmp_path, monkeypatch, "odd", "jira = odd_kind:ODD", "1/0")
+    kind_named.cache_clear()
+    assert kind_named("jira").title == "Jira"
+    assert kind_names().count("jira") == 1
 
 
 def test_every_channel_belongs_to_a_kind() -> None:
