@@ -178,7 +178,7 @@ class _ResultWriter:
     def _take(self, outcome: Outcome) -> dict[str, int]:
         runtime, setup, ticket_id = self._runtime, self._setup, outcome.ticket_id
         if isinstance(outcome, Quarantined):
-            return _quarantine(runtime, setup, outcome)
+            return _quarantine(runtime, setup, outcome, self._now)
         if ticket_id in self._quarantined:
             runtime.register.tickets.quarantine(setup.name, ticket_id, None)
         match outcome:
@@ -205,10 +205,15 @@ class _ResultWriter:
         register.records.replace_births(name, {key: rows.births for key, rows in found.items()})
 
 
-def _quarantine(runtime: Runtime, setup: SourceContext, outcome: Quarantined) -> dict[str, int]:
-    """Quarantine a ticket that cannot be judged, with the reasons."""
+def _quarantine(runtime: Runtime, setup: SourceContext, outcome: Quarantined, now: datetime) -> dict[str, int]:
+    """Quarantine a ticket that cannot be judged, with the reasons.
+
+    Its episodes, verdicts and row stay as they were last: nothing is closed, and writes that still wait are withheld.
+    """
     runtime.register.tickets.quarantine(setup.name, outcome.ticket_id, outcome.reasons)
     runtime.register.findings.next_due(setup.name, outcome.ticket_id, None)
+    if setup.write.mode != "off":
+        _want_planning(runtime, setup, [outcome.ticket_id], now)
     key, reason = runtime.register.tickets.key(setup.name, outcome.ticket_id), outcome.reasons[0]
     log(LogAction.TICKET_QUARANTINED, level="warning", source=setup.name, ticket=key, reason=reason)
     return {"quarantined": 1}

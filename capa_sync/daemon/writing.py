@@ -14,7 +14,7 @@ from capa_sync.daemon.withdrawing import is_withdrawing, plan_withdrawals
 from capa_sync.errors import CapaSyncError, own_error
 from capa_sync.model.record import CapaRecord
 from capa_sync.model.settings import WriteOptions
-from capa_sync.model.write import Write, WriteState
+from capa_sync.model.write import Write, WriteKind, WriteState
 from capa_sync.ports import Mirror
 from capa_sync.writeback import (
     REPLACED,
@@ -23,6 +23,7 @@ from capa_sync.writeback import (
     BrakePolicy,
     Counts,
     ReleaseLimit,
+    ReportedWrites,
     Stopped,
     TicketPlan,
     choose,
@@ -150,7 +151,7 @@ def _plan_from_mirror(
             return _plan_action(runtime, setup, ticket_id, writes.get(ticket_id, []), mirror, now)
         record = map_mirrored(runtime, setup, ticket_id, now, mirror=mirror)
         if not isinstance(record, CapaRecord):
-            return TicketPlan(withheld="the ticket cannot be mapped")
+            return _plan_unknown(writes.get(ticket_id, []), "the ticket cannot be mapped")
         opened, written, judged = findings.get(ticket_id, []), writes.get(ticket_id, []), outcomes.get(ticket_id, {})
         target = target_of(runtime, setup, record, mirror, now, was_meant=bool(written))
         return plan_ticket(target, opened, written, now=now, options=setup.write, outcomes=judged)
@@ -161,9 +162,15 @@ def _plan_from_mirror(
         except CapaSyncError:
             raise
         except Exception as error:  # noqa: BLE001 - nothing is written on this ticket, and all others go on
-            plans[ticket_id] = TicketPlan(withheld=own_error(error))
+            plans[ticket_id] = _plan_unknown(writes.get(ticket_id, []), own_error(error))
             register.tickets.quarantine(setup.name, ticket_id, [own_error(error)])
     return plans
+
+
+def _plan_unknown(writes: Sequence[Write], why: str) -> TicketPlan:
+    """Plan a ticket whose state is unknown: what waits to be sent rests on old values, and is withheld."""
+    reported = ReportedWrites(writes)
+    return TicketPlan(withheld=why, withdraw=tuple(idle for kind in WriteKind for idle in reported.idle(kind, "")))
 
 
 def _plan_action(

@@ -364,3 +364,16 @@ def history_gap(db: Any) -> None:
     """Store why a part of a record's history is ambiguous, so that nobody takes it for complete."""
     _add_register_columns(db, "0014_history_gap")
     _run_all(db, ("DELETE FROM milestone WHERE name = 'judged_with'",))  # all records are evaluated again
+
+
+@STEPS(name="0015_unknown_verdicts")
+def unknown_verdicts(db: Any) -> None:
+    """Let the reasons of verdicts that cannot tell be counted without a scan of all verdicts."""
+    _run_all(db, [f'DROP VIEW "{name}"' for name in db.view_names()])  # recreated after the last step
+    _run_all(
+        db,
+        (
+            "CREATE INDEX verdict_unknown ON verdict (source, reason, ticket_id) WHERE outcome = 'cannot_tell'",
+            "CREATE INDEX mirror_absent ON mirror (source, ticket_id) WHERE presence <> 'present'",
+        ),
+    )

@@ -102,11 +102,14 @@ class Register:
     def drop_derived(self) -> None:
         """Empty every derived table, for `rebuild`.
 
-        Tickets that could not be read stay in quarantine, with their last verdicts and rows.
+        What evaluation made of a ticket stays while its present state is unknown: it is quarantined, or not visible
+        to us. Evaluation keeps these rows too, and replaces them when the ticket can be evaluated again.
         """
         with self._db.transaction():
-            for table in DERIVED:
-                self._db.execute(f"DELETE FROM {table} {_but_unread(table)}")
+            for table in _JUDGED:
+                self._db.execute(f"DELETE FROM {table} {_IS_KNOWN}")
+            for table in (name for name in DERIVED if name not in _JUDGED):
+                self._db.execute(f"DELETE FROM {table} {'WHERE unread = 0' if table == 'quarantine' else ''}")
 
     def rows_by_table(self, *, derived: bool = True) -> dict[str, list[Row]]:
         """Return the sorted rows of every table except the run ledger; without `derived`, of primary tables only."""
@@ -223,15 +226,8 @@ def _no_other_version(path: Path, *, needed: bool) -> Iterator[None]:
         yield
 
 
-_JUDGED = frozenset({"verdict", "register_row", "action", "birth"})
+_JUDGED = ("verdict", "register_row", "action", "birth")
 """Derived tables that only evaluation fills."""
-
-
-def _but_unread(table: str) -> str:
-    """Return the condition that excludes tickets that could not be read: a rebuild could not restore their rows."""
-    if table == "quarantine":
-        return "WHERE unread = 0"
-    if table not in _JUDGED:
-        return ""
-    return f"""WHERE NOT EXISTS (SELECT 1 FROM quarantine q
-        WHERE q.source = {table}.source AND q.ticket_id = {table}.ticket_id AND q.unread = 1)"""
+_IS_KNOWN = """WHERE (source, ticket_id) NOT IN (SELECT source, ticket_id FROM quarantine
+    UNION SELECT source, ticket_id FROM mirror WHERE presence IN ('unobserved', 'access_lost'))"""
+"""Condition: the ticket can be evaluated, so that a rebuild makes its rows again."""

@@ -12,7 +12,10 @@ from capa_sync.store.write_rows import FIELDS, write_from
 _SEEN = """verdict v JOIN mirror m ON m.source = v.source AND m.ticket_id = v.ticket_id
     WHERE m.presence = 'present'"""
 
-
+_UNKNOWN = """verdict v WHERE v.outcome = 'cannot_tell' AND (v.source, v.ticket_id) NOT IN (
+    SELECT source, ticket_id FROM mirror WHERE presence <> 'present'
+    UNION SELECT source, ticket_id FROM quarantine)"""
+"""Verdicts that cannot tell, of tickets that are judged now; read from the index `verdict_unknown` alone."""
 _COUNTED = 20
 """Number of reasons whose tickets are counted exactly when several texts contain the reason; for rarer reasons, a
 ticket may count twice."""
@@ -73,8 +76,9 @@ class Reports:
         A verdict may have several reasons; a ticket counts once for each.
         """
         rows = self._db.rows(
-            f"""SELECT v.source, v.reason, COUNT(*), COUNT(DISTINCT v.ticket_id) FROM {_SEEN}
-            AND v.outcome = 'cannot_tell' GROUP BY 1, 2 ORDER BY 1, 2"""
+            f"""SELECT source, reason, SUM(verdicts), COUNT(*) FROM (
+                SELECT v.source, v.reason, v.ticket_id, COUNT(*) AS verdicts FROM {_UNKNOWN} GROUP BY 1, 2, 3)
+            GROUP BY 1, 2 ORDER BY 1, 2"""
         )
         totals: dict[str, int] = {}
         tickets: dict[str, dict[str, dict[str, int]]] = {}
@@ -90,7 +94,7 @@ class Reports:
     def _reasons(self, source: str, tickets: Mapping[str, Mapping[str, int]]) -> list[dict[str, Any]]:
         """Count the tickets of each reason, the most frequent first; `tickets`: reason -> text -> ticket count."""
         likely = sorted(tickets, key=lambda reason: (-sum(tickets[reason].values()), reason))
-        sql = f"SELECT v.ticket_id FROM {_SEEN} AND v.outcome = 'cannot_tell' AND v.source = ? AND v.reason IN (?)"
+        sql = f"SELECT v.ticket_id FROM {_UNKNOWN} AND v.source = ? AND v.reason IN (?)"
         found: list[tuple[int, str]] = []
         for place, reason in enumerate(likely):
             texts = tickets[reason]

@@ -47,7 +47,8 @@ _COMPUTED = {
     "presence": "m.presence",
     "as_of": _at("f.as_of"),
     "checks_made": """(SELECT COUNT(*) FROM verdict v WHERE v.source = r.source AND v.ticket_id = r.ticket_id
-        AND v.outcome IN ('ok', 'breach', 'historical')) AS checks_made""",
+        AND v.outcome IN ('ok', 'breach', 'historical') AND NOT EXISTS (SELECT 1 FROM quarantine q
+        WHERE q.source = r.source AND q.ticket_id = r.ticket_id)) AS checks_made""",
 }
 """The columns of `v_register` that the table does not store."""
 

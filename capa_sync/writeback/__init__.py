@@ -6,7 +6,7 @@ from capa_sync.writeback.baseline import is_before_baseline
 from capa_sync.writeback.deliver import DeliveryReport, deliver_due, look_up_due
 from capa_sync.writeback.guard import ROLLING_DAY, Allowed, BrakePolicy, Cause, Counts, ReleaseLimit, Stopped, choose
 from capa_sync.writeback.plan import Target, TicketPlan, plan_ticket
-from capa_sync.writeback.reported import REPLACED
+from capa_sync.writeback.reported import REPLACED, ReportedWrites
 from capa_sync.writeback.samples import sample_texts
 from capa_sync.writeback.withdrawal import plan_withdrawal
 
@@ -19,6 +19,7 @@ __all__ = [
     "Counts",
     "DeliveryReport",
     "ReleaseLimit",
+    "ReportedWrites",
     "Stopped",
     "Target",
     "TicketPlan",

@@ -270,13 +270,15 @@ class _Delivery:
         self.checkpoint(f"deliver.mark_{step}.after")
 
     def _remote_id(self, write: Write) -> str:
-        """Return the id of our comment, or of our newest known work note, "" when there is none."""
+        """Return the id of our comment, our newest known work note, or the ticket with our fields; "" for none."""
         if write.kind is WriteKind.COMMENT:
             return self.outbox.remote_comment(self.source, write.ticket_id)
-        if write.kind is not WriteKind.WORK_NOTE:
+        if write.kind not in (WriteKind.WORK_NOTE, WriteKind.FIELDS):
             return ""
         last = self.outbox.last_delivered(self.source, write.ticket_id).get(write.kind)
-        return last.remote_id if last is not None else ""
+        if last is None:
+            return ""
+        return last.remote_id if write.kind is WriteKind.WORK_NOTE else write.ticket_id
 
 
 def _wish(fault: SourceError) -> timedelta | None:

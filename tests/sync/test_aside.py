@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from capa_sync.daemon.rebuilding import rebuild_derived
+from capa_sync.daemon.rebuilding import judge_mirror, rebuild_derived
 from capa_sync.model.ticket import Presence
 from tests.fuzz.test_one_ticket import Spoiler, hostile, peopled
 from tests.sync.world import SOURCES, World, open_world
@@ -37,6 +38,62 @@ def test_a_rebuild_keeps_it_set_aside(source: str, who: str, tmp_path: Path) -> 
         assert "more than the" in str(row["quarantine_reason"])
         assert world.presence(victim) is Presence.PRESENT
         before = derived(world)
+        rebuild_derived(world.runtime)
+        assert derived(world) == before
+
+
+def parked(row: dict[str, Any]) -> dict[str, Any]:
+    """The ticket in a status that the mapping does not list."""
+    if "fields" in row:
+        return {**row, "fields": {**row["fields"], "status": {"id": "99999", "name": "Parked"}}}
+    return {**row, "state": {"value": "99", "display_value": "Parked"}}
+
+
+@pytest.mark.parametrize("source", SOURCES)
+def test_one_that_the_mapping_cannot_place_keeps_all_that_was_known_of_it(source: str, tmp_path: Path) -> None:
+    """Its findings stay open, its row stays, no check counts as made; a rebuild leaves every table as it was."""
+    with open_world(tmp_path, source, mode="on", rules=None) as world:
+        users, spoiler = peopled(world), Spoiler(world)
+        victim = users.records()[0]
+        world.cycle(days=60)
+        known = [row for row in world.view("v_findings", ticket_id=victim) if row["state"] == "open"]
+        [register_row] = [row for row in world.view("v_register") if row["ticket_key"] == known[0]["ticket_key"]]
+        assert register_row["checks_made"]
+        spoiler.victim, spoiler.change = victim, parked
+        users.edit(victim, "touched", 1)
+        world.cycle()
+        world.cycle(hours=2)
+        [row] = world.view("v_tickets", ticket_id=victim)
+        assert "not listed" in str(row["quarantine_reason"])
+        assert [row for row in world.view("v_findings", ticket_id=victim) if row["state"] == "open"] == known
+        [kept] = [row for row in world.view("v_register") if row["ticket_key"] == known[0]["ticket_key"]]
+        assert kept["title"] == register_row["title"]
+        assert kept["checks_made"] == 0
+        before = derived(world)
+        rebuild_derived(world.runtime)
+        assert derived(world) == before
+        spoiler.victim = ""
+        users.edit(victim, "touched again", 1)
+        world.cycle()
+        assert world.runtime.register.tickets.quarantined(source) == {}
+        rebuilt = derived(world)
+        rebuild_derived(world.runtime)
+        assert derived(world) == rebuilt
+
+
+@pytest.mark.parametrize("source", SOURCES)
+def test_a_rebuild_keeps_what_is_known_of_tickets_that_nobody_may_see_now(source: str, tmp_path: Path) -> None:
+    """Access is lost: nothing is closed, and every table is equal after a rebuild."""
+    with open_world(tmp_path, source) as world:
+        users = peopled(world)
+        world.cycle()
+        world.only.close()
+        for _ in range(3):
+            world.try_cycle(hours=2)
+        assert {world.presence(ticket) for ticket in users.records()} == {Presence.ACCESS_LOST}
+        judge_mirror(world.runtime, world.clock.now())
+        before = derived(world)
+        assert before["verdict"]
         rebuild_derived(world.runtime)
         assert derived(world) == before
 

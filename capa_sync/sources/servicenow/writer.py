@@ -73,7 +73,7 @@ class ServiceNowWriter:
             row = self._record(write, tuple(self._wanted(write)))
             if not _differing(row, wanted := self._wanted(write)):
                 return Delivered(stamp=value_of(row, "sys_updated_on"))
-            is_other = not write.is_removal and any(value_of(row, column) for column in wanted)
+            is_other = not remote_id and not write.is_removal and any(value_of(row, column) for column in wanted)
             return Delivered(write.ticket_id, is_other_text=True) if is_other else None
         return self._find_note(write, remote_id) if write.kind is WriteKind.WORK_NOTE else None
 

@@ -9,6 +9,7 @@ import pytest
 
 from capa_sync.model.finding import Finding, FindingState, Severity
 from capa_sync.model.ticket import Role
+from capa_sync.model.write import WriteState
 from capa_sync.store import Register
 from tests.contract.test_store_outbox import write
 from tests.unit.store.fake_parser import DAY, PARSER, SOURCE, T0, Sheet, page
@@ -36,6 +37,7 @@ LOOKS: dict[str, Callable[[Register], object]] = {
     "joined": lambda r: r.records.joined(SOURCE, "1"),
     "writes": lambda r: r.outbox.writes(SOURCE, "1"),
     "due writes": lambda r: r.outbox.due(SOURCE, T0),
+    "unknown writes": lambda r: r.outbox.due(SOURCE, T0, (WriteState.UNKNOWN,)),
     "comment": lambda r: r.outbox.remote_comment(SOURCE, "1"),
     "notified": lambda r: r.outbox.notified_since(SOURCE, "1", T0),
     "due judging": lambda r: r.queue.due_judging(SOURCE, T0),
@@ -68,6 +70,25 @@ def test_no_look_of_a_poll_reads_a_whole_table(register: Register, name: str) ->
         plan = [str(row[3]) for row in reader.execute(f"EXPLAIN QUERY PLAN {query}")]
         whole = [step for step in plan if re.match(rf"SCAN ({LARGE}|[a-z])\b(?!.*INDEX)", step)]
         assert not whole, (query, plan)
+
+
+def test_reasons_are_counted_from_their_own_index(register: Register) -> None:
+    """`sync`, `plan` and `status` end with them: no verdict that can tell is read for that, and nothing is sorted."""
+    asked: list[str] = []
+    reader = register._db._reader()
+    reader.set_trace_callback(asked.append)
+    register.reports.cannot_tell()
+    reader.set_trace_callback(None)
+    [query] = asked
+    plan = [str(row[3]) for row in reader.execute(f"EXPLAIN QUERY PLAN {query}")]
+    scanned = [step for step in plan if step.startswith("SCAN") and re.search("USING .*INDEX", step)]
+    assert {step.split()[-1] for step in scanned} <= {
+        "verdict_unknown",
+        "mirror_absent",
+        "sqlite_autoindex_quarantine_1",
+    }
+    assert any("verdict_unknown" in step for step in scanned)
+    assert "USE TEMP B-TREE FOR count(DISTINCT)" not in plan
 
 
 def test_work_follows_what_changed_not_what_is_mirrored(register: Register) -> None:
