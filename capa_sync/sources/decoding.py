@@ -14,8 +14,9 @@ from typing import Any
 
 import orjson
 
-# possessive, and an open string ends at the document's end: one step a byte, whatever the document is
-_TOKEN = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+(?:"|\\?\Z)|[\[\]{}]', re.DOTALL)
+# Everything up to the next bracket outside a string, then that bracket or the document's end. Possessive, and an open
+# string ends at the document's end, so that it matches wherever it begins: one step a byte, whatever the document is.
+_BRACKET = re.compile(rb'(?:[^"\[\]{}]++|"[^"\\]*+(?:\\.[^"\\]*+)*+(?:"|\\?\Z))*+([\[\]{}]|\Z)', re.DOTALL)
 DEEPEST = 400
 """Levels of nesting that are kept: more than the store accepts (bodies.py), so such a ticket is quarantined."""
 _LONGEST_NUMBER = 64
@@ -49,18 +50,20 @@ def _number(text: str) -> float | str:
 
 def _shallow(content: bytes) -> bytes:
     """Replace values nested deeper than DEEPEST by null; a document that is cut off itself stays as it is."""
+    if content.count(b"[") + content.count(b"{") <= DEEPEST:
+        return content
     depth, kept_to, begun = 0, 0, 0
     pieces: list[bytes] = []
-    for token in _TOKEN.finditer(content):
-        sign = token[0][:1]
-        if sign in b"[{":
+    for found in _BRACKET.finditer(content):
+        bracket = found[1]
+        if bracket in (b"[", b"{"):
             depth += 1
             if depth == DEEPEST + 1:
-                pieces.append(content[kept_to : token.start()])
-                begun = token.start()
-        elif sign in b"]}":
+                pieces.append(content[kept_to : found.start(1)])
+                begun = found.start(1)
+        elif bracket:
             depth -= 1
             if depth == DEEPEST and begun:
                 pieces.append(b"null")
-                kept_to, begun = token.end(), 0
+                kept_to, begun = found.end(), 0
     return b"".join([*pieces, content[kept_to:]]) if pieces and not begun else content
