@@ -35,7 +35,7 @@ soak: $(VENV)/.development ## tell long random stories on all three trackers, an
 	CAPA_SYNC_SOAK=$(or $(STORIES),200) $(BIN)/python -m pytest -q -n 2 --dist load --timeout 0 --junitxml soak.xml tests/sync/test_machine.py tests/sync/test_warned.py
 
 fuzz: $(VENV)/.development ## malformed answers of every endpoint, and generated tickets on all three trackers (PAYLOADS=100000); failures stay in fuzz.xml
-	CAPA_SYNC_FUZZ=$(or $(PAYLOADS),100000) $(BIN)/python -m pytest -q -n 2 --dist load --timeout 0 --junitxml fuzz.xml tests/fuzz
+	CAPA_SYNC_FUZZ=$(or $(PAYLOADS),100000) $(BIN)/python -m pytest -q -n 2 --dist worksteal --timeout 0 --junitxml fuzz.xml tests/fuzz
 
 pages: $(VENV)/.development ## an empty, a short and a doubled page at every place of every read, on all three trackers
 	CAPA_SYNC_EVERY_PAGE=1 $(BIN)/python -m pytest -q -n 2 --dist load --timeout 0 --junitxml pages.xml tests/sync/test_every_page.py

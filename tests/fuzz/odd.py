@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import copy
 import json
+import pickle
 import random
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 Json = Any
-Path = tuple[str | int, ...]
+Slot = tuple[Any, str | int]
 ENDLESS = "@1e999@"
 """Stands for a number without end until the payload is bytes."""
 _DEEP = re.compile(rb'"@(lists|objects) (\d+)@"')
@@ -78,15 +78,24 @@ _NODES = (
 )
 
 
-def walk(value: Json, path: Path = ()) -> Iterator[Path]:
-    """Yield the path of every value in a document."""
-    yield path
-    if isinstance(value, dict):
-        for name, each in value.items():
-            yield from walk(each, (*path, name))
-    elif isinstance(value, list):
-        for number, each in enumerate(value):
-            yield from walk(each, (*path, number))
+def slots(value: Json) -> list[Slot]:
+    """Return the places below a document: what holds each value, and its name or number there."""
+    found: list[Slot] = []
+    to_visit = [value]
+    while to_visit:
+        holder = to_visit.pop()
+        if isinstance(holder, dict):
+            found.extend((holder, name) for name in holder)
+            to_visit.extend(holder.values())
+        elif isinstance(holder, list):
+            found.extend((holder, number) for number in range(len(holder)))
+            to_visit.extend(holder)
+    return found
+
+
+def copied(value: Json) -> Json:
+    """Return a deep copy of a document, faster than `copy.deepcopy`."""
+    return pickle.loads(pickle.dumps(value, pickle.HIGHEST_PROTOCOL))  # noqa: S301 - pickled here
 
 
 def document(dice: random.Random, depth: int, width: int) -> Json:
@@ -127,20 +136,17 @@ def odd_value(dice: random.Random) -> Json:
 
 def spoiled(dice: random.Random, document_: Json) -> Json:
     """Return a document with one to four things of it changed, taken away or doubled."""
-    found = copy.deepcopy(document_)
+    found = copied(document_)
     for _ in range(dice.randint(1, 4)):
-        paths = [path for path in walk(found) if path]
-        if not paths:
+        places = slots(found)
+        if not places:
             break
-        *above, last = dice.choice(paths)
-        parent: Any = found
-        for step in above:
-            parent = parent[step]
+        parent, last = dice.choice(places)
         how = dice.random()
         if how < 0.15:
             del parent[last]
         elif how < 0.25 and isinstance(parent, list):
-            parent.extend(copy.deepcopy(parent[last]) for _ in range(dice.choice((1, 2, 300))))
+            parent.extend(copied(parent[last]) for _ in range(dice.choice((1, 2, 300))))
         elif how < 0.3 and isinstance(parent, dict):
             parent[dice.choice((*_TEXTS[3:], "fields", "items", "id"))] = odd_value(dice)
         else:

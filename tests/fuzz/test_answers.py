@@ -8,7 +8,8 @@ from __future__ import annotations
 import os
 import random
 import traceback
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -22,6 +23,7 @@ IS_FULL = bool(os.environ.get("CAPA_SYNC_FUZZ"))
 SAMPLE = int(os.environ.get("CAPA_SYNC_FUZZ_SAMPLE", "6"))
 SEED = int(os.environ.get("CAPA_SYNC_FUZZ_SEED", "9"))
 A_WORLD_SERVES = 12
+Figures = Counter[str]
 Case = tuple[Endpoint, str, bool]
 
 
@@ -61,17 +63,21 @@ def cases(source: str, share: str, endpoints: list[Endpoint]) -> Iterator[Case]:
         yield dice.choice(endpoints), dice.choice(list(SHAPES)), dice.random() < 0.5
 
 
-def failure_of(worlds: Worlds, endpoint: Endpoint, shape: str, *, for_good: bool) -> str:
+def failure_of(worlds: Worlds, figures: Figures, endpoint: Endpoint, shape: str, *, for_good: bool) -> str:
     """Lead one case through; return what went wrong in one line, "" when nothing did."""
+    how = "for good" if for_good else "once"
+    figures[f"cases, {how}"] += 1
     try:
         tour = worlds.tour()
-        tour.with_fault(endpoint, shape, for_good=for_good)
+        hits = tour.with_fault(endpoint, shape, for_good=for_good)
+        figures["malformed answers sent"] += hits
+        assert hits, "was not asked"
         tour.heal()
         tour.check()
     except Exception as error:  # noqa: BLE001 - gathered, so that one failure does not hide the others
         worlds.close()
+        figures["cases that failed"] += 1
         place = traceback.extract_tb(error.__traceback__)[-1]
-        how = "for good" if for_good else "once"
         where = f"{place.filename}:{place.lineno}"
         return f"{endpoint.method} {endpoint.name} {how}: {type(error).__name__} {str(error)[:500]} {where}"
     return ""
@@ -80,17 +86,21 @@ def failure_of(worlds: Worlds, endpoint: Endpoint, shape: str, *, for_good: bool
 @pytest.mark.slow
 @pytest.mark.parametrize("source", SOURCES)
 @pytest.mark.parametrize("share", sorted(SHAPES) if IS_FULL else ["sample"])
-def test_a_malformed_answer_ends_nothing_and_loses_nothing(source: str, share: str, tmp_path: Path) -> None:
+def test_a_malformed_answer_ends_nothing_and_loses_nothing(
+    source: str, share: str, tmp_path: Path, record_property: Callable[[str, object], None]
+) -> None:
     """No exit, no wrong presence, no doubled comment; afterwards mirror and tickets are as if it had never been."""
-    worlds = Worlds(source, tmp_path)
+    worlds, figures = Worlds(source, tmp_path), Figures()
     try:
         endpoints = worlds.tour().endpoints()
         assert len(endpoints) > 9
         failures = [
             f"{shape}: {failure}"
             for endpoint, shape, for_good in cases(source, share, endpoints)
-            if (failure := failure_of(worlds, endpoint, shape, for_good=for_good))
+            if (failure := failure_of(worlds, figures, endpoint, shape, for_good=for_good))
         ]
     finally:
         worlds.close()
+        for name, total in figures.items():
+            record_property(f"{source} answers: {name}", total)
     assert not failures, "\n".join(failures)

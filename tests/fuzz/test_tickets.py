@@ -10,7 +10,7 @@ import pickle
 import random
 import time
 import traceback
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import pytest
@@ -170,7 +170,9 @@ def line(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
 
 
 @pytest.mark.parametrize("share", range(SHARES))
-def test_no_payload_raises_what_is_not_a_reason_to_set_it_aside(line: Line, share: int) -> None:
+def test_no_payload_raises_what_is_not_a_reason_to_set_it_aside(
+    line: Line, share: int, record_property: Callable[[str, object], None]
+) -> None:
     """From bytes to text: judged, or set aside with a reason; never an error of our own, never seconds of CPU."""
     failures: list[str] = []
     ends: dict[str, int] = {}
@@ -191,5 +193,7 @@ def test_no_payload_raises_what_is_not_a_reason_to_set_it_aside(line: Line, shar
         if PAYLOADS and spent > MOST_CPU:
             failures.append(f"{share} {number}: {spent:.1f} s")
         ends[how] = ends.get(how, 0) + 1
+    for how, total in ends.items():
+        record_property(f"{line.name} tickets: payloads {how}", total)
     assert not failures, "\n".join(failures[:40])
     assert ends.get("judged", 0) > ends.get("refused", 0), ends
