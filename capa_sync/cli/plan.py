@@ -6,6 +6,7 @@ import tempfile
 import threading
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ from capa_sync.cli.context import (
     read_configuration,
     say,
 )
-from capa_sync.cli.plan_view import DOES, brake_lines, count, outcome_lines, plan_lines, ticket_rows
+from capa_sync.cli.plan_view import DOES, brake_lines, count, outcome_lines, plan_lines, removal_words, ticket_rows
 from capa_sync.cli.progress import progress_listener
 from capa_sync.cli.summary import print_trouble, summary_of
 from capa_sync.cli.verbs import VerbCommand
@@ -29,6 +30,7 @@ from capa_sync.cli.wording import cannot_tell_lines, older_wording_lines, quaran
 from capa_sync.daemon.cycle import run_round
 from capa_sync.daemon.log import configure_logs
 from capa_sync.daemon.runtime import Runtime
+from capa_sync.daemon.waiting import waiting_tickets
 from capa_sync.daemon.writing import brakes_ahead
 from capa_sync.model.clock import Clock
 from capa_sync.model.halt import HaltKind
@@ -103,7 +105,7 @@ def _planned(runtime: Runtime, configuration: Configuration, names: list[str]) -
         results = run_round(runtime, [runtime.setups[name] for name in names], deliver=False)
     summary = summary_of(runtime, results)
     writes = [write for write in runtime.register.reports.planned_writes() if write.source in names]
-    tickets = ticket_rows(writes)
+    tickets = ticket_rows(writes, partial(_text_now, runtime))
     for source in summary["sources"]:
         source |= _would(runtime, configuration, source["source"], tickets)
     summary["older_wording"] = runtime.register.outbox.older_wording()
@@ -114,6 +116,12 @@ def _planned(runtime: Runtime, configuration: Configuration, names: list[str]) -
     }
     summary["planned"] = [_as_dict(write) for write in writes]
     return summary
+
+
+def _text_now(runtime: Runtime, write: Write) -> str:
+    """Return the text of ours that is on the ticket in the place of this write."""
+    last = runtime.register.outbox.last_delivered(write.source, write.ticket_id).get(write.kind)
+    return last.text.plain() if last is not None and last.text is not None else ""
 
 
 def _would(
@@ -128,6 +136,10 @@ def _would(
         "mode": options.mode,
         "tickets": sum(does.values()),
         "would": {what: does[what] for what in DOES},
+        "waiting": [
+            {"ticket": ticket.key, "waits_for": ticket.reason, "until": ticket.until}
+            for ticket in waiting_tickets(runtime, runtime.setups[name], runtime.clock.now())
+        ],
         "brakes": brake_lines(
             options.mode,
             str(halt) if halt is not None and halt.kind is HaltKind.PAUSED else "",
@@ -141,6 +153,8 @@ def _as_dict(write: Write) -> dict[str, Any]:
     """Return a planned write for the JSON output."""
     labels = [f"+{name}" for name in write.labels_add] + [f"-{name}" for name in write.labels_remove]
     fields = [f"{name}={value}" for name, value in write.fields.items()]
+    if words := removal_words(write):
+        labels, fields = [], [f"removes {words}"]
     return {
         "source": write.source,
         "ticket_key": write.ticket_key,

@@ -2,37 +2,58 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+from capa_sync.cli.wording import names
 from capa_sync.model.finding import SEVERITY_ORDER, Severity
-from capa_sync.model.write import Write
+from capa_sync.model.write import PROPERTY_KEY, Write, WriteKind
 
 NEW, EDIT, WITHDRAWAL, LABELS = "new comment", "edit", "withdrawal", "labels only"
 DOES = (NEW, EDIT, WITHDRAWAL, LABELS)
+REMOVED = "everything of ours to be taken back, as `capa-sync withdraw` asked"
 RELEASE = "`capa-sync sync --release N|all`"
 
 
-def ticket_rows(writes: Iterable[Write]) -> list[dict[str, Any]]:
-    """Return what would happen to each ticket, in the order of the plan: effect, open points, labels, text."""
+def ticket_rows(writes: Iterable[Write], text_now: Callable[[Write], str]) -> list[dict[str, Any]]:
+    """Return what would happen to each ticket, in the order of the plan: effect, open points, labels, text, removals.
+
+    `text_now` returns the text of ours that is on the ticket now, in the place of a write.
+    """
     by_ticket: dict[tuple[str, str], list[Write]] = {}
     for write in writes:
         by_ticket.setdefault((write.source, write.ticket_key), []).append(write)
-    return [_ticket_row(source, key, planned) for (source, key), planned in by_ticket.items()]
+    return [_ticket_row(source, key, planned, text_now) for (source, key), planned in by_ticket.items()]
 
 
-def _ticket_row(source: str, key: str, writes: Sequence[Write]) -> dict[str, Any]:
+def removal_words(write: Write) -> str:
+    """Return what a removal takes from the ticket, in words; "" for a write that removes nothing."""
+    if write.kind is WriteKind.LABELS and write.labels_remove and not write.labels_add:
+        noun = "label" if len(write.labels_remove) == 1 else "labels"
+        return f"the {noun} {', '.join(write.labels_remove)}"
+    if not write.is_removal:
+        return ""
+    if write.kind is WriteKind.FIELDS:
+        return f"our content of {', '.join(sorted(write.fields))}"
+    return "our comment" if write.kind is WriteKind.COMMENT else f"the property {PROPERTY_KEY}"
+
+
+def _ticket_row(source: str, key: str, writes: Sequence[Write], text_now: Callable[[Write], str]) -> dict[str, Any]:
     texts = [write for write in writes if write.text is not None]
     points = {rule: value for write in texts for rule, value in write.points.items() if value in SEVERITY_ORDER}
     labels = [f"+{name}" for write in writes for name in write.labels_add]
     labels += [f"-{name}" for write in writes for name in write.labels_remove]
+    removals = [write for write in writes if write.is_removal]
+    removed = [words for write in writes if (words := removal_words(write))] if removals else []
+    gone = next((text for write in removals if (text := text_now(write))), "")
     return {
         "source": source,
         "ticket": key,
         "does": _does(writes, points),
         "rules": points,
         "labels": labels,
-        "text": str(texts[-1].text.plain()) if texts and texts[-1].text is not None else "",
+        "removes": removed,
+        "text": str(texts[-1].text.plain()) if texts and texts[-1].text is not None else gone,
     }
 
 
@@ -59,8 +80,11 @@ def plan_lines(result: Mapping[str, Any], *, rule: str | None, limit: int, texts
         if not any(rule in row["rules"] for row in tickets):
             yield f"{rule}: nothing would be written because of it"
         return
+    quiet = [row for row in tickets if not row["rules"]]
+    removed = [row for row in quiet if row["removes"]]
+    yield from _group(REMOVED, [(row, f"removes {', '.join(row['removes'])}") for row in removed], limit, texts)
     for title, does in (("warnings to be withdrawn, nothing is open any more", WITHDRAWAL), (LABELS, LABELS)):
-        rows = [row for row in tickets if row["does"] == does and not row["rules"]]
+        rows = [row for row in quiet if row["does"] == does and not row["removes"]]
         yield from _group(title, [(row, " ".join(row["labels"])) for row in rows], limit, texts)
     if not texts and (first := next((row for row in tickets if row["does"] == NEW), None)):
         yield f"for example, on {first['source']}:{first['ticket']} (--texts shows all):"
@@ -89,6 +113,8 @@ def _group(title: str, rows: Sequence[tuple[Mapping[str, Any], str]], limit: int
     for row, message in shown:
         name = f"{row['source']}:{row['ticket']}"
         yield f"  {name:<22}{row['does']:<13}{message}".rstrip()
+        if texts and row["removes"] and row["text"]:
+            yield "      the text that goes:"
         if texts:
             yield from (f"      {line}" for line in row["text"].splitlines())
     if len(shown) < len(rows):
@@ -104,11 +130,22 @@ def outcome_lines(sources: Iterable[Mapping[str, Any]]) -> Iterator[str]:
         does = source["would"]
         if not source["tickets"]:
             yield f"{source['source']}: nothing would be written; mode {source['mode']}"
+            yield from (f"  {line}" for line in waiting_lines(source["waiting"]))
             continue
         effects = ", ".join(count(does[effect], effect) for effect in DOES if effect != LABELS)
         rest = f", {does[LABELS]} {LABELS}" if does[LABELS] else ""
         yield f"{source['source']}: {count(source['tickets'], 'ticket')}: {effects}{rest}; mode {source['mode']}"
-        yield from (f"  {line}" for line in source["brakes"])
+        yield from (f"  {line}" for line in (*waiting_lines(source["waiting"]), *source["brakes"]))
+
+
+def waiting_lines(waiting: Iterable[Mapping[str, Any]]) -> Iterator[str]:
+    """Yield how many tickets wait for time to pass before anything more is written on them, and which."""
+    by_reason: dict[str, list[str]] = {}
+    for ticket in waiting:
+        by_reason.setdefault(ticket["waits_for"], []).append(ticket["ticket"])
+    for reason, tickets in by_reason.items():
+        verb = "ticket waits" if len(tickets) == 1 else "tickets wait"
+        yield f"{len(tickets)} {verb} for {reason}: {names(tickets)}"
 
 
 def brake_lines(mode: str, halt: str, causes: Sequence[str], released: str) -> list[str]:

@@ -33,12 +33,13 @@ def quarantine_lines(
     for ticket in quarantined:
         by_reason.setdefault(ticket["reason"], []).append(f"{ticket['source']}:{ticket['ticket']}")
     return [
-        f"{title}{_names(tickets)}: {reason}"
+        f"{title}{names(tickets)}: {reason}"
         for reason, tickets in sorted(by_reason.items(), key=lambda item: -len(item[1]))
     ]
 
 
-def _names(tickets: Sequence[str]) -> str:
+def names(tickets: Sequence[str]) -> str:
+    """Return the tickets as a list in words, at most NAMED of them by name."""
     rest = len(tickets) - NAMED
     return ", ".join(tickets[:NAMED]) + (f" and {rest} more" if rest > 0 else "")
 

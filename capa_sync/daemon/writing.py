@@ -134,12 +134,13 @@ def _plan_batch(runtime: Runtime, setup: SourceContext, ids: Sequence[str], now:
     cached = {ticket_id: setup.plans.take(ticket_id) for ticket_id in ids}
     plans = {ticket_id: plan for ticket_id, plan in cached.items() if plan is not None}
     unplanned = [ticket_id for ticket_id in ids if ticket_id not in plans]
-    return plans | _plan_from_mirror(runtime, setup, unplanned, now) if unplanned else plans
+    return plans | plan_from_mirror(runtime, setup, unplanned, now) if unplanned else plans
 
 
-def _plan_from_mirror(
+def plan_from_mirror(
     runtime: Runtime, setup: SourceContext, ids: Sequence[str], now: datetime
 ) -> dict[str, TicketPlan]:
+    """Plan tickets from their records, latest episodes and writes; an error quarantines its ticket."""
     register, plans = runtime.register, dict[str, TicketPlan]()
     findings = register.findings.latest_of(setup.name, ids)
     outcomes = register.findings.outcomes_of(setup.name, ids)

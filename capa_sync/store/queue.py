@@ -109,6 +109,10 @@ class EvaluationQueue:
         sql = "SELECT ticket_id FROM plan_due WHERE source = ? AND due_at <= ? ORDER BY ticket_id"
         return self._db.column(sql, (source, instant_text(now)))
 
+    def to_be_planned(self, source: str) -> list[str]:
+        """Return ids of all tickets that are to be planned, now or later, in id order."""
+        return self._db.column("SELECT ticket_id FROM plan_due WHERE source = ? ORDER BY ticket_id", (source,))
+
     def want_planning_of_warned(self, source: str, now: datetime) -> None:
         """Make every ticket due for planning that has an uncleared finding or any write."""
         self._db.execute(

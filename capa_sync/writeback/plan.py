@@ -18,6 +18,7 @@ from capa_sync.writeback.reported import ReportedWrites
 
 NOTIFICATION_EVERY = timedelta(hours=24)
 """At most one notification per ticket in this time; 24 hours and no calendar day, so two cannot meet at midnight."""
+SETTLING = "a person edited the ticket a moment ago"
 NOTIFIED = "people were notified within the last day"
 IN_DOUBT = "whether the last notification arrived is not known yet"
 LEFT_IN_PEACE = 2
@@ -143,7 +144,7 @@ def _refusal(target: Target) -> str:
 def _postponed(plan: TicketPlan, fresh: list[Write], planner: _Planner) -> TicketPlan:
     """Postpone what must wait: every write while people edit, a second notification within a day."""
     if (rest := planner.unsettled()) > timedelta(0):
-        return replace(plan, withheld="a person edited the ticket a moment ago", next_due_at=planner.now + rest)
+        return replace(plan, withheld=SETTLING, next_due_at=planner.now + rest)
     until = planner.quiet_until()
     if until is None or not any(write.notifies for write in fresh):
         return replace(plan, writes=tuple(fresh))

@@ -143,6 +143,61 @@ def test_a_release_that_waits_is_told(make_harness: MakeHarness) -> None:
     assert any("writing is paused since" in line and "capa-sync resume" in line for line in _plan(harness))
 
 
+@pytest.mark.parametrize(
+    ("source", "removed"),
+    [
+        ("jira", "our comment, the label capa-warning, the property capa-sync"),
+        ("servicenow", "our content of u_capa_sync_state, u_capa_sync_text"),
+    ],
+)
+def test_a_removal_says_in_words_what_goes(make_harness: MakeHarness, source: str, removed: str) -> None:
+    """After `withdraw`: each ticket with what is taken from it, and with --texts the text that is there now."""
+    harness = make_harness(source, rules=(ORDER,))
+    key = harness.tell_broken(source)
+    harness.sync()
+    assert harness.run("withdraw", "--source", source).code == 0
+    lines = _plan(harness)
+    at = lines.index("everything of ours to be taken back, as `capa-sync withdraw` asked: 1 ticket")
+    assert lines[at + 1].split() == [f"{source}:{key}", "withdrawal", "removes", *removed.split()]
+    assert not any("nothing is open any more" in line for line in lines)
+    whole = _plan(harness, "--texts")
+    at = whole.index("      the text that goes:")
+    assert "Root cause" in "".join(whole[at + 1 : at + 12])
+    result = json.loads("\n".join(_plan(harness, "--json")))
+    assert ", ".join(result["tickets"][0]["removes"]) == removed
+    assert all(entry["detail"].startswith(" removes ") for entry in result["planned"])
+
+
+def test_tickets_that_wait_for_quiet_are_counted_and_named(make_harness: MakeHarness) -> None:
+    """Also where nothing else would be written; when the time is over they are planned."""
+    quiet = {"jira": 'write_back = { settle = "10m" }'}
+    harness = make_harness("jira", rules=(ORDER,), extra=quiet)
+    keys = [harness.tell_broken("jira", story, days=0) for story in ("one", "two")]
+    lines = _plan(harness)
+    at = lines.index("jira: nothing would be written; mode on")
+    names = ", ".join(keys)
+    assert lines[at + 1] == f"  2 tickets wait for 10 minutes of quiet after the last edit by a person: {names}"
+    [source] = json.loads("\n".join(_plan(harness, "--json")))["sources"]
+    assert [ticket["ticket"] for ticket in source["waiting"]] == keys
+    harness.set_clock(NOW + timedelta(minutes=11))
+    assert not any("of quiet" in line for line in _plan(harness))
+
+
+def test_tickets_whose_people_were_notified_today_are_counted_and_named(make_harness: MakeHarness) -> None:
+    """A comment that a person deleted is written again a day after the last one."""
+    harness = make_harness("jira", rules=(ORDER,))
+    key = harness.tell_broken("jira")
+    harness.sync()
+    harness.set_clock(NOW + timedelta(hours=1))
+    tracker = harness.players["jira"].tracker
+    [own] = [comment for comment in tracker.state.find(key).comments if "capa-sync" in str(comment.author)]
+    tracker.as_user("anna").delete_comment(key, str(own.id))
+    lines = _plan(harness)
+    assert f"  1 ticket waits for 24 hours to pass since their last notification: {key}" in lines
+    harness.set_clock(NOW + timedelta(hours=25))
+    assert not any("24 hours to pass" in line for line in _plan(harness))
+
+
 def test_of_a_source_that_was_not_read_nothing_could_be_worked_out(make_harness: MakeHarness) -> None:
     """It is never said that nothing would be written there; exit 3, and the other source is told."""
     harness = make_harness("jira", "jira-dc", rules=(ORDER,))
