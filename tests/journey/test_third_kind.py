@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tomllib
@@ -115,10 +116,10 @@ class Drive:
         site = self.folder / "site"
         return {str(file.relative_to(site)): file.read_text(encoding="utf-8") for file in site.rglob("*.json")}
 
-    def run(self, verb: str, *arguments: str, code: int = 0) -> str:
+    def run(self, verb: str, *arguments: str, code: int = 0, **more: str) -> str:
         """Run a verb in a process of its own and return what it printed."""
         env = {name: value for name, value in os.environ.items() if not name.startswith("CAPA_SYNC_")}
-        env |= {"PYTHONPATH": self._path, "CAPA_SYNC_TEST_CLOCK": self.now.isoformat()}
+        env |= {"PYTHONPATH": self._path, "CAPA_SYNC_TEST_CLOCK": self.now.isoformat()} | more
         command = [sys.executable, "-m", "capa_sync", verb, "-c", "capa-sync.toml", *arguments]
         done = subprocess.run(command, cwd=self.folder, env=env, capture_output=True, text=True, check=False)
         assert done.returncode == code, f"{verb} ended with {done.returncode}:\n{done.stdout}\n{done.stderr}"
@@ -241,6 +242,18 @@ def test_what_people_delete_is_noticed(drive: Drive) -> None:
     assert drive.texts(1) == []
     with drive.register() as register:
         assert register.tickets.presences("shared-drive")["2"][0] is Presence.DELETED_OR_HIDDEN
+
+
+@pytest.mark.parametrize("step", ["deliver.request.before", "deliver.request.after"])
+def test_a_kill_beside_the_write_makes_no_second_comment(drive: Drive, step: str) -> None:
+    """Whether the comment was written is looked up at the next start, by its marker."""
+    drive.now += timedelta(minutes=5)
+    drive.run("sync", "--release", "all", code=-signal.SIGKILL, CAPA_SYNC_TEST_KILL_AT=step)
+    assert len(drive.texts(1)) == (step == "deliver.request.after")
+    drive.sync()
+    drive.sync()
+    assert len(drive.texts(1)) == 1
+    assert [write["state"] for write in drive.rows("v_writes")] == ["delivered"]
 
 
 def test_withdraw_takes_the_comment_back(drive: Drive) -> None:
