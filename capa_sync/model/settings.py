@@ -59,7 +59,7 @@ class WriteOptions:
     public_url: str = ""
     timezone: str = "UTC"
     isms_lead: str = ""
-    channels: tuple[WriteKind, ...] = (WriteKind.COMMENT, WriteKind.LABELS, WriteKind.PROPERTY)
+    channels: tuple[WriteKind, ...] = ()
     text_field: str = ""
     state_field: str = ""
     work_notes: bool = True

@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from capa_sync.findings.diff import DiffResult, diff_findings
+from capa_sync.kinds import kind_named
 from capa_sync.model.finding import Finding, FindingState, Mode, Outcome, Severity, Verdict
 from capa_sync.model.settings import WriteOptions
 from capa_sync.model.write import Delivered, Write, WriteKind
@@ -16,7 +17,7 @@ from capa_sync.store import Register, open_register
 
 T0 = datetime(2025, 6, 4, 9, 15, tzinfo=UTC)
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
-ON = WriteOptions(mode="on", settle=timedelta(0), timezone="Europe/London")
+ON = WriteOptions(mode="on", settle=timedelta(0), timezone="Europe/London", channels=kind_named("jira").channels)
 
 
 def finding(rule: str = "root-cause-before-action", **more: object) -> Finding:
