@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import timedelta
+from typing import ClassVar
 
 import pytest
 
@@ -18,7 +19,7 @@ from tests.daemon.steps import COMMIT
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(400)]
 JIRAS = ("jira", "jira-dc")
-HELD, RELEASED = 4, "one"
+HELD, UNWRITTEN, RELEASED = 4, 3, "one"
 
 
 class ReleaseLives(VerbLives):
@@ -61,6 +62,48 @@ class ClearLives(VerbLives):
             harness.set_clock(NOW + timedelta(days=2))
             harness.tell(self.source, STORY, Fill({"action_text": "Name a deputy reviewer and train the team on it"}))
             yield harness
+
+
+class LostLives(VerbLives):
+    """One write of a warning never reached the tracker and had no answer, and a person has repaired the point since.
+
+    Attributes:
+        lost: source -> method, address and body of that write: Jira's labels, ServiceNow's work note.
+    """
+
+    lost: ClassVar[Mapping[str, tuple[str, str, str]]] = {
+        "jira": ("PUT", r"/issue/\d+$", "labels"),
+        "servicenow": ("PATCH|PUT", "sn_grc_issue", "work_notes"),
+    }
+    apart = ("part",)
+
+    @contextmanager
+    def harness(self) -> Iterator[Harness]:
+        """The trackers after that."""
+        with super().harness() as harness:
+            method, path, body = self.lost[self.source]
+            harness.servers[self.source].faults.add("drop_before", (method, path), body=body, times=1)
+            assert harness.run("sync").code == UNWRITTEN
+            harness.set_clock(NOW + timedelta(days=1))
+            harness.tell(
+                self.source, STORY, Fill({"root_cause": "Nobody is told when a reviewer leaves the company."})
+            )
+            harness.set_clock(NOW + timedelta(days=2))
+            harness.tell(self.source, STORY, Fill({"action_text": "Name a deputy reviewer and train the team on it"}))
+            yield harness
+
+
+@pytest.mark.parametrize("source", ["jira", "servicenow"])
+def test_a_lost_write_that_is_no_longer_wanted_is_not_sent_wherever_the_next_process_is_killed(
+    fork_server: ForkServer, source: str
+) -> None:
+    """Killed before each commit and each write: no label and no note of the warning; what arrived is clear."""
+    lives = LostLives(fork_server, source)
+    picture = lives.unhurt.pictures[STORY]
+    assert picture["state"] == "clear"
+    assert picture["labels" if source == "jira" else "notes"] == []
+    assert lives.before_each_step(reading=False) == []
+    lives.close()
 
 
 @pytest.mark.parametrize("source", ["jira", "servicenow"])
