@@ -11,7 +11,7 @@ from capa_sync.model.write import WriteKind, WriteState
 from capa_sync.sandbox.jira import JiraTracker
 from capa_sync.sandbox.request_log import Exchange
 from capa_sync.sandbox.servicenow import ServiceNowTracker
-from capa_sync.sandbox.stories.script import AddAction, Create, Fill
+from capa_sync.sandbox.stories.script import AddAction, ChangeStage, Create, Fill
 from capa_sync.writeback import REPLACED
 from tests.journey.harness import Harness, open_harness
 
@@ -171,6 +171,23 @@ def test_a_lost_warning_that_a_person_edited_is_not_forgotten(source: str, kind:
         assert shown(harness) == "clear"
         assert "reworded by a person" not in text(harness)
         assert "clear" in text(harness)
+
+
+@pytest.mark.parametrize("source", ["jira", "jira-dc"])
+def test_a_warning_that_waits_is_not_sent_while_its_ticket_cannot_be_mapped(source: str, tmp_path: Path) -> None:
+    """It rests on what the ticket was; the ticket is in a status that the mapping does not list."""
+    with open_harness(source, tmp_path, "2025-05-05 09:00") as harness:
+        break_rule(harness)
+        lose(harness, "comment")
+        harness.cycle()
+        before = len(bodies(harness))
+        harness.play("2025-05-07 11:00", ChangeStage("under discussion"))
+        harness.cycle("2025-05-07 12:00")
+        assert harness.runtime.register.tickets.quarantined(source)
+        assert len(bodies(harness)) == before
+        assert states(harness, WriteKind.COMMENT) == [(WriteState.WITHHELD, REPLACED)]
+        assert harness.findings()["root-cause-before-action"].state == "open"
+        ends_quietly(harness)
 
 
 # --- what the tracker shows ----------------------------------------------------------------------------------------
