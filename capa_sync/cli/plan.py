@@ -32,10 +32,9 @@ from capa_sync.daemon.log import configure_logs
 from capa_sync.daemon.runtime import Runtime
 from capa_sync.daemon.waiting import waiting_tickets
 from capa_sync.daemon.writing import brakes_ahead
-from capa_sync.model.clock import Clock
 from capa_sync.model.halt import HaltKind
 from capa_sync.model.write import Write
-from capa_sync.store import open_register, register_exists
+from capa_sync.store import copy_register, open_register, register_exists
 from capa_sync.wiring import Configuration, build_runtime, write_options
 
 
@@ -73,7 +72,8 @@ def plan(
     check_rule(configuration, rule)
     with tempfile.TemporaryDirectory(prefix="capa-sync-plan-") as folder:
         copy = Path(folder) / "register.db"
-        _copy_register(configuration, clock, copy)
+        if register_exists(configuration.register_path):  # else `plan` starts with an empty one
+            copy_register(configuration.register_path, copy)
         register = open_register(copy, clock_now=clock.now())
         try:
             runtime = build_runtime(configuration, register, clock, threading.Event(), write_mode="plan")
@@ -85,17 +85,6 @@ def plan(
     else:
         _print(result, rule=rule, limit=limit, texts=texts)
     return 3 if any(source["problem"] for source in result["sources"]) else 0
-
-
-def _copy_register(configuration: Configuration, clock: Clock, copy: Path) -> None:
-    """Copy the register; when there is none, `plan` starts with an empty one."""
-    if not register_exists(configuration.register_path):
-        return
-    original = open_register(configuration.register_path, clock_now=clock.now(), create=False, read_only=True)
-    try:
-        original.copy_to(copy)
-    finally:
-        original.close()
 
 
 def _planned(runtime: Runtime, configuration: Configuration, names: list[str]) -> dict[str, Any]:

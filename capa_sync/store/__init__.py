@@ -9,7 +9,7 @@ from __future__ import annotations
 from capa_sync.store.judged_rows import JudgedRows, judged_rows
 from capa_sync.store.lock import RegisterLock
 from capa_sync.store.place import register_exists
-from capa_sync.store.register import Register, open_register
+from capa_sync.store.register import Register, copy_register, open_register
 from capa_sync.store.requests import PAUSE, REFRESH, RELEASE, RESUME, RETRY, WITHDRAW, VerbRequest
 from capa_sync.store.roles import Naming
 from capa_sync.store.runs import CENSUS, FULL, POLL, STAMPED_AHEAD
@@ -30,6 +30,7 @@ __all__ = [
     "Register",
     "RegisterLock",
     "VerbRequest",
+    "copy_register",
     "judged_rows",
     "open_register",
     "register_exists",

@@ -169,17 +169,39 @@ def open_register(
         raise
 
 
-def _bring_up_to_date(db: Database, now: datetime) -> None:
+def copy_register(path: Path, target: Path) -> None:
+    """Write a consistent private copy (mode 0600) of a register of this or an earlier version, which stays as it is.
+
+    Raises RegisterUnavailable as `open_register` does, but not for an outdated file: opening the copy migrates it.
+    """
+    ensure_file(path, create=False)
+    db = Database(path, read_only=True)
+    try:
+        db.check_damage()
+        _refuse_newer(db)
+        db.copy_to(target)
+    finally:
+        db.close()
+
+
+def _refuse_newer(db: Database) -> set[str]:
+    """Return the names of the steps that a file has. Raises RegisterUnavailable for a step of a later version."""
     with db.words():
         applied = {step.name for step in STEPS.applied(db.writer)}
-        pending = STEPS.pending(db.writer)
-    if not applied:
-        refuse_new(db.path)  # an empty file where a register existed
     newer = applied - set(_step_names())
     if newer:
         raise RegisterUnavailable(
             f"{db.path}: made by a newer capa-sync (it has {max(newer)}); install that version or restore a backup"
         )
+    return applied
+
+
+def _bring_up_to_date(db: Database, now: datetime) -> None:
+    applied = _refuse_newer(db)
+    with db.words():
+        pending = STEPS.pending(db.writer)
+    if not applied:
+        refuse_new(db.path)  # an empty file where a register existed
     if not pending and _views(db) == _wanted_views():
         return
     if db.read_only:

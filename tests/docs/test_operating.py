@@ -223,3 +223,47 @@ def test_the_page_names_every_file_beside_the_register(demo_world: DemoWorld, tm
     with place.daemon():
         found = {file.name for file in place.state.iterdir()} - {"capa-sync.toml"}
     assert found == {row[0].strip("`") for row in table("The register's files")}
+
+
+def test_what_a_new_version_would_write_is_seen_before_the_upgrade(demo_world: DemoWorld, tmp_path: Path) -> None:
+    """`plan` works on a migrated copy and leaves the old file; readers ask for a start, and `sync` migrates it."""
+    place = Place(demo_world, tmp_path)
+    take_back_a_step(place.register)
+    content = place.register.read_bytes()
+    done = place.verb("plan", "--limit", "1")
+    assert done.returncode == 0, done.stderr
+    assert place.register.read_bytes() == content
+    done = place.verb("status")
+    assert (done.returncode, done.stderr.count("\n")) == (6, 1)
+    assert "made by an older capa-sync; start `capa-sync run` or `sync` once" in done.stderr
+    assert place.verb("sync").returncode == 0
+    assert place.verb("status").returncode == 0
+
+
+@pytest.mark.parametrize("verb", ["sync", "plan", "status"])
+def test_an_older_version_refuses_a_migrated_register(demo_world: DemoWorld, tmp_path: Path, verb: str) -> None:
+    """One line with the register's own path, and the file stays as it is."""
+    place = Place(demo_world, tmp_path)
+    connection = sqlite3.connect(place.register)
+    connection.execute(
+        "INSERT INTO _sqlite_migrations (migration_set, name, applied_at) VALUES ('capa_sync', '0999_later', '')"
+    )
+    connection.commit()
+    connection.close()
+    content = place.register.read_bytes()
+    done = place.verb(verb)
+    assert (done.returncode, done.stderr.count("\n")) == (6, 1), done.stderr
+    assert f"{place.register}: made by a newer capa-sync (it has 0999_later)" in done.stderr
+    assert place.register.read_bytes() == content
+
+
+def take_back_a_step(register: Path) -> None:
+    """Make a register as the version before step 0014 left it, without its views."""
+    connection = sqlite3.connect(register)
+    for (view,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'view'").fetchall():
+        connection.execute(f'DROP VIEW "{view}"')
+    connection.execute("ALTER TABLE register_row DROP COLUMN history_gap")
+    connection.execute("DELETE FROM _sqlite_migrations WHERE name = '0014_history_gap'")
+    connection.commit()
+    connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    connection.close()
