@@ -89,6 +89,7 @@ def _syntax_problem(file: Path, text: str, error: tomllib.TOMLDecodeError) -> Pr
 def _problem(file: Path, text: str, environ: Mapping[str, str], detail: Any) -> Problem:
     """Turn one pydantic error into a problem for an admin, with the variable or the line of the mistake."""
     path = tuple(str(part) for part in detail["loc"] if part != "[key]")
+    path += tuple(detail.get("ctx", {}).get("at", ()))  # a key further inside, found by a check of its table
     variable = _variable(path)
     from_variable = variable in environ
     name = variable if from_variable else ".".join(path)

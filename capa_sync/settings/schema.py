@@ -129,6 +129,11 @@ class SourceWriteBackSettings(Strict):
     work_notes: bool = True
 
 
+def _at_method(kind: str, known: str) -> dict[str, object]:
+    """Return the words of a message, and `at`: the key of the table whose line and variable it is about."""
+    return {"kind": kind, "known": known, "at": ("method",)}
+
+
 class SourceSettings(Strict):
     """One tracker."""
 
@@ -204,7 +209,7 @@ class SourceSettings(Strict):
             raise PydanticCustomError("missing", "Field required")
         if value is not None and kind and value.method not in methods:
             known = f"signs in with {' or '.join(methods)}" if methods else "needs no sign-in: take the table out"
-            raise ValueError(f"method: a {kind} source {known}")
+            raise PydanticCustomError("sign_in", "a {kind} source {known}", _at_method(kind, known))
         return value
 
     @model_validator(mode="after")

@@ -193,3 +193,55 @@ def test_lines_are_found_in_inline_tables_and_nested_ones() -> None:
     assert find_line(text, ("a", "c", "d")) == 6
     assert find_line(text, ("a", "b", "missing")) == 1
     assert find_line(text, ("nothing",)) == 0
+
+
+SECRETS = {
+    "basic": 'user = "bot"\n  password_env = "P"',
+    "pat": 'token_env = "T"',
+    "oauth-client-credentials": 'client_id = "c"\n  client_secret_env = "S"\n  token_url = "https://id.example.com/token"',
+    "api-key": 'token_env = "T"',
+}
+MADE_WITH = {
+    ("jira", "basic"): True,
+    ("jira", "pat"): True,
+    ("jira", "oauth-client-credentials"): True,
+    ("jira", "api-key"): False,
+    ("servicenow", "basic"): True,
+    ("servicenow", "pat"): False,
+    ("servicenow", "oauth-client-credentials"): True,
+    ("servicenow", "api-key"): True,
+}
+"""(kind, method) -> whether a source of that kind can sign in so."""
+
+
+def one_source(kind: str, method: str) -> str:
+    """Return settings with one source that signs in with a method."""
+    rest = 'query = "project = CAPA"' if kind == "jira" else 'table = "u_capa"'
+    return (
+        f'[sources.here]\nkind = "{kind}"\nurl = "https://example.com"\n{rest}\nmapping = "m.yaml"\n'
+        f'  [sources.here.auth]\n  {SECRETS[method]}\n  method = "{method}"\n'
+    )
+
+
+@pytest.mark.parametrize(("kind", "method", "fits"), [(*pair, fits) for pair, fits in MADE_WITH.items()])
+def test_a_source_signs_in_only_with_a_method_of_its_kind(kind: str, method: str, fits: bool, tmp_path: Path) -> None:
+    """Each kind with each method: it loads, or one line names the place and the methods of that kind."""
+    text = one_source(kind, method)
+    if fits:
+        assert load(tmp_path, text).sources["here"].auth.method == method
+        return
+    line = text.splitlines().index(f'  method = "{method}"') + 1
+    [told] = problems(tmp_path, text)
+    known = " or ".join(other for (of, other), can in MADE_WITH.items() if of == kind and can)
+    assert told == (f"{line}: sources.here.auth.method: a {kind} source signs in with {known}")
+
+
+def test_a_method_of_another_kind_in_a_variable_names_the_variable(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A variable wins over the file, so the message names it."""
+    name = "CAPA_SYNC_SOURCES__HERE__AUTH__METHOD"
+    monkeypatch.setenv(name, "api-key")
+    assert problems(tmp_path, one_source("jira", "pat"), **{name: "api-key"}) == [
+        f"{name}: a jira source signs in with basic or pat or oauth-client-credentials"
+    ]
