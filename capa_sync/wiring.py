@@ -128,6 +128,7 @@ def _misfits(file: Path, name: str, source: SourceSettings, mapping: MappingFile
     if mapping.kind != source.kind:
         what = f"sources.{name}: the mapping {source.mapping} is for {mapping.kind}, the source is {source.kind}"
         problems.append(Problem(str(file), 0, what))
+    problems += mapping.problems_with_table(source.table)
     if wrong := source.declared.check_query(source.query):
         problems.append(Problem(str(file), 0, f"sources.{name}: {wrong}"))
     return problems

@@ -116,7 +116,20 @@ def read_actions(
             continue
         entry = _read_action(reader, item, line, kind, people)
         found += [entry] if entry else []
+    _check_tables(reader, found)
     return tuple(found)
+
+
+def _check_tables(reader: YamlReader, entries: Sequence[ActionMapping]) -> None:
+    """Refuse a second entry on a child table: a row of it would be read twice, and only one meaning can count."""
+    first: dict[str, int] = {}
+    for entry in entries:
+        if entry.table and first.setdefault(entry.table, entry.line) != entry.line:
+            reader.add(
+                entry.line,
+                f"the table '{entry.table}' already has an action place, on line {first[entry.table]}",
+                "keep one entry a table; kinds that differ are told apart by `kind: {field: …, values: …}`",
+            )
 
 
 def _read_action(

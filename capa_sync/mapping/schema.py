@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 
+from capa_sync.errors import Problem
 from capa_sync.kinds import ChildTickets, kind_named
 from capa_sync.mapping.people import People
 from capa_sync.model.record import ActionKind, ActionOrigin, Stage
@@ -141,6 +142,14 @@ class MappingFile:
     def children(self) -> ChildTickets:
         """How the tickets of this kind of source contain actions."""
         return kind_named(self.kind).children
+
+    def problems_with_table(self, table: str) -> list[Problem]:
+        """Return a problem for each action place that reads the table which the records themselves come from."""
+        what = f"the records come from the table '{table}' too, so a ticket would be a record and an action at once"
+        hint = "name the table of the actions here, or the table of the records as `table` in the settings"
+        return [
+            Problem(self.file, entry.line, what, hint) for entry in self.actions if table and entry.table == table
+        ]
 
     def child_specs(self) -> tuple[ChildSpec, ...]:
         """Return where the source finds this mapping's action tickets."""

@@ -61,6 +61,16 @@ MISTAKES = {
         "jira-cloud.yaml",
         "is for jira, the source is servi",
     ),
+    "records from a table of actions": (
+        'table = "sn_grc_issue"',
+        'table = "sn_grc_task"',
+        "servicenow-grc-issue.yaml:148: the records come from the table 'sn_grc_task' too",
+    ),
+    "a way of signing in of another tracker": (
+        'method = "basic", user = "capa_sync", password_env',
+        'method = "pat", token_env',
+        "a servicenow source signs in with one of basic, oauth-client-credentials, api-key, not with 'pat'",
+    ),
     "missing rules": ('rules = ["rules"]', 'rules = ["rulez"]', "rulez"),
     "plain address": ("http://127.0.0.1", "ftp://127.0.0.1", "sources.servicenow.url"),
 }

@@ -58,6 +58,11 @@ CASES: dict[str, tuple[str, Callable[[Harness], Callable[[], Any]], str]] = {
     ),
     "unknown project": ("jira", lambda d: _settings(d, "project = CAPA AND", "project = NOPE AND"), "NOPE"),
     "unknown table": ("servicenow", lambda d: _settings(d, 'table = "sn_grc_issue"', 'table = "u_nope"'), "u_nope"),
+    "table of records and actions": (
+        "servicenow",
+        lambda d: _settings(d, 'table = "sn_grc_issue"', 'table = "task"'),
+        "the table task contains the rows of sn_grc_task too",
+    ),
     "broken query": ("jira-dc", lambda d: _settings(d, "project = NC", "project == NC"), "query"),
     "HTML instead of JSON": ("jira", lambda d: _fault(d, "jira", "html"), "HTML"),
     "hibernating instance": (

@@ -46,9 +46,10 @@ class CensusTaker:
         return self._lookup.known_digest(self._client.source, value_of(row, "sys_id")) is not None
 
     def roster(self) -> dict[str, str]:
-        """Return the tables that we may read. Raises SourceError."""
+        """Return the tables that we may read, those of mirrored rows included. Raises SourceError."""
         found: dict[str, str] = {}
-        for table in (self._options.table, *(table for table, _ in self._options.child_tables)):
+        named = (self._options.table, *(table for table, _ in self._options.child_tables))
+        for table in dict.fromkeys((*named, *self._lookup.containers(self._client.source))):
             try:
                 self._client.rows(table, "", limit=1, fields=("sys_id",), counted=False)
             except (AccessDenied, NoSuchTable):

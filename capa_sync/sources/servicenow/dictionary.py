@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -159,3 +159,36 @@ def check_columns(source: str, table: TableFacts, columns: Iterable[str]) -> Non
                 f"query: {table.name} has no column {column!r} that we may see; ServiceNow would leave that "
                 "condition out and answer with every row",
             )
+
+
+def check_tables(source: str, records: TableFacts, children: Sequence[TableFacts]) -> None:
+    """Refuse tables of which one contains the rows of another: a ticket would be a record and an action at once.
+
+    Where sys_db_object is closed to us, `check_class` finds it at the first such row.
+
+    Raises:
+        Fatal: names the first such pair.
+    """
+    for facts in children:
+        for other in (records, *children):
+            if other is not facts and facts.name in other.lineage:
+                raise Fatal(source, _overlap(facts.name, other.name, records.name))
+        if records.name in facts.lineage:
+            raise Fatal(source, _overlap(records.name, facts.name, records.name))
+
+
+def check_class(source: str, table: str, rows: Iterable[Row], records: str, others: Collection[str]) -> None:
+    """Refuse a row whose class is another table that this source reads. Raises Fatal."""
+    for row in rows:
+        found = value_of(row, "sys_class_name")
+        if found in others and found != table:
+            raise Fatal(source, _overlap(table, found, records))
+
+
+def _overlap(larger: str, smaller: str, records: str) -> str:
+    """Return what is wrong where one table contains the rows of another, and how to mend it."""
+    where = "`table` in the settings" if larger == records else "`table:` under `actions:` in the mapping"
+    return (
+        f"the table {larger} contains the rows of {smaller} too, and the settings and the mapping name both: a "
+        f"ticket would be two things at once, so nothing is read; name in {where} the class that holds nothing else"
+    )

@@ -21,7 +21,7 @@ from capa_sync.sources.servicenow.answers import value_of
 from capa_sync.sources.servicenow.assembly import Assembly, Skipped
 from capa_sync.sources.servicenow.census import CensusTaker
 from capa_sync.sources.servicenow.client import SYS_ID, TableClient
-from capa_sync.sources.servicenow.dictionary import check_columns, read_table
+from capa_sync.sources.servicenow.dictionary import check_columns, check_tables, read_table
 from capa_sync.sources.servicenow.directory import InstanceDirectory
 from capa_sync.sources.servicenow.filling import Filling
 from capa_sync.sources.servicenow.following import Following
@@ -91,7 +91,9 @@ class ServiceNowSource:
         ):  # proves that each is readable; one by one, so that only one request is refused when we must wait
             self.client.rows(table, "", limit=1, fields=("sys_id",), counted=False)
         self._learn(tables)
-        check_columns(self.name, self.directory.table(self._options.table), fields_of(self._options.query))
+        records, *children = map(self.directory.table, tables)
+        check_tables(self.name, records, children)
+        check_columns(self.name, records, fields_of(self._options.query))
         for table_spec in self._tables.children:
             check_columns(self.name, self.directory.table(table_spec.table), [table_spec.reference])
         self._is_ready = True

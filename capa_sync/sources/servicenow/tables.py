@@ -10,6 +10,7 @@ from capa_sync.ports import MirrorLookup
 from capa_sync.sources.servicenow.answers import Row, TableAnswer, value_of
 from capa_sync.sources.servicenow.assembly import TableSpec
 from capa_sync.sources.servicenow.client import SYS_ID, TableClient
+from capa_sync.sources.servicenow.dictionary import check_class
 from capa_sync.sources.servicenow.history import batches
 from capa_sync.sources.servicenow.keyset import KeysetPager, Position, to_platform_time
 from capa_sync.sources.servicenow.options import ServiceNowOptions
@@ -39,6 +40,7 @@ class Tables:
         self.records = TableSpec(options.table)
         self.children = tuple(TableSpec(table, reference) for table, reference in options.child_tables)
         self.all = (self.records, *self.children)
+        self._names = frozenset(table_spec.table for table_spec in self.all)
         self._options = options
         self._lookup = lookup
 
@@ -55,7 +57,7 @@ class Tables:
         client: TableClient | None = None,
     ) -> TableAnswer:
         """Request one page, with display texts unless only some fields are wanted. Raises SourceError."""
-        return (client or self.client).rows(
+        answer = (client or self.client).rows(
             table_spec.table,
             query,
             limit=limit or self._options.page_size,
@@ -66,6 +68,8 @@ class Tables:
             linked=linked,
             outline=() if fields else (*_OUTLINE, *filter(None, [table_spec.reference])),
         )
+        check_class(self.name, table_spec.table, answer.rows, self.records.table, self._names)
+        return answer
 
     def fill_pager(self, table_spec: TableSpec, client: TableClient) -> KeysetPager:
         """Return the pager over all rows of a table that are in scope; for children through the reference."""

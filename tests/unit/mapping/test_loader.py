@@ -253,3 +253,14 @@ def test_an_action_place_that_cannot_work_is_told(tmp_path: Path, entry: str, ex
     text = f"{head}  - {entry}\n"
     told = problems(tmp_path, text)
     assert any(line.startswith("map.yaml:6: ") and expected in line for line in told), told
+
+
+def test_a_second_action_place_on_one_child_table_is_told(tmp_path: Path) -> None:
+    """A row would be read twice; the line of the first one is named."""
+    head = "mapping: x\nkind: servicenow\nrecord: {title: t}\nstage: {values: {a: closed}}\nactions:\n"
+    entry = "  - {from: child, table: t, reference: %s, kind: %s, done: [x]}\n"
+    for reference, kind in (("r", "correction"), ("s", "corrective"), ("r", "corrective")):
+        text = head + entry % ("r", "corrective") + "  - {from: field, field: x, kind: corrective}\n"
+        told = problems(tmp_path, text + entry % (reference, kind))
+        assert len(told) == 1
+        assert told[0].startswith("map.yaml:8: the table 't' already has an action place, on line 6; keep one entry")
