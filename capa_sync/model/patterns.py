@@ -149,10 +149,16 @@ ZERO_TIME = Pattern("ZERO_TIME", r"(\d{4}-\d\d-\d\d)[ T]00:00:00\.0", reach=40, 
 """The form of dates in Jira's history."""
 
 # -- Jira: values
-HINT = Pattern("HINT", r"(?<=[\w$;])@[0-9a-f]{1,16}(?![\w.@-])", reach=LONGEST_BODY)
-HINT_BYTES = Pattern("HINT_BYTES", rb"(?<=[\w$;])@[0-9a-f]{1,16}(?![\w.@-])", reach=LONGEST_BODY)
-JAVA_CLASS = Pattern("JAVA_CLASS", r"[A-Za-z_$][\w$]{0,99}\.[A-Za-z_$][\w$]{0,99};?\Z", reach=202)
-JAVA_CLASS_BYTES = Pattern("JAVA_CLASS_BYTES", rb"[A-Za-z_$][\w$]{0,99}\.[A-Za-z_$][\w$]{0,99};?\Z", reach=202)
+_NAMED = "|".join(rf"(?<=[A-Za-z_$][\w$]{{{count}}}\.)" for count in range(8))
+"""Behind a name's first letter and at most seven more characters: a short name is decided without `OWNER`."""
+_ADDRESS = rf"\.(?:{_NAMED}|(?<=[\w$]{{8}}\.)())([A-Za-z_$][\w$]{{0,99}}+;?)@[0-9a-f]{{1,16}}(?![\w.@-])"
+ADDRESS = Pattern("ADDRESS", _ADDRESS, reach=LONGEST_BODY)
+"""The last name of a class with an address behind it; where group 1 is set, `OWNER` decides on what is before it."""
+ADDRESS_BYTES = Pattern("ADDRESS_BYTES", _ADDRESS.encode(), reach=LONGEST_BODY)
+_OWNER = r"[\w$]{0,99}?[A-Za-z_$]"
+OWNER = Pattern("OWNER", _OWNER, reach=100, whole=True)
+"""A name of at most 100 characters, read from its end to its beginning."""
+OWNER_BYTES = Pattern("OWNER_BYTES", _OWNER.encode(), reach=100, whole=True)
 # com.atlassian.greenhopper.service.sprint.Sprint@1f[id=7,rapidViewId=2,name=Sprint 1,…]
 SPRINT_DUMP = Pattern("SPRINT_DUMP", r"[\w.$]{1,300}@[0-9a-f]{1,16}\[(.*)\]", re.DOTALL, reach=5_000, whole=True)
 ISO = Pattern("ISO", r"\d{4}-\d\d-\d\d(?:[T ].*)?", reach=80, whole=True)
@@ -233,6 +239,8 @@ OWN_MARKER = Pattern("OWN_MARKER", r"\[(?=\s*capa-sync)", re.IGNORECASE, reach=L
 def without_addresses(text: str, left: str = "") -> str:
     """Remove the memory addresses of Java objects from a text, since they differ from read to read.
 
+    The text is read once, from its beginning to its end: an answer may hold megabytes of such addresses.
+
     Args:
         text: any text; `com.foo.Bar@1a2b3c` is such an address.
         left: the text in its place.
@@ -241,10 +249,11 @@ def without_addresses(text: str, left: str = "") -> str:
         return text
 
     def replaced(found: re.Match[str]) -> str:
-        before = text[max(0, found.start() - 202) : found.start()]
-        return left if JAVA_CLASS.search(before) else found[0]
+        start = found.start()
+        is_named = found[1] is None or OWNER.match(text[max(0, start - 100) : start][::-1])
+        return f".{found[2]}{left}" if is_named else found[0]
 
-    return HINT.sub(replaced, text)
+    return ADDRESS.sub(replaced, text)
 
 
 def bytes_without_addresses(body: bytes) -> bytes:
@@ -253,7 +262,8 @@ def bytes_without_addresses(body: bytes) -> bytes:
         return body
 
     def replaced(found: re.Match[bytes]) -> bytes:
-        before = body[max(0, found.start() - 202) : found.start()]
-        return b"" if JAVA_CLASS_BYTES.search(before) else found[0]
+        start = found.start()
+        is_named = found[1] is None or OWNER_BYTES.match(body[max(0, start - 100) : start][::-1])
+        return b"." + found[2] if is_named else found[0]
 
-    return HINT_BYTES.sub(replaced, body)
+    return ADDRESS_BYTES.sub(replaced, body)
