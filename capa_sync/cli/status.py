@@ -110,6 +110,7 @@ def _source_lines(source: dict[str, Any]) -> list[str]:
         )
     if source["problem"]:
         lines.append(f"  problem: {source['problem']}")
+    lines += [f"  missing right: {right}" for right in source["missing_rights"]]
     if source["not_before"]:
         lines.append(f"  waiting until {_at(source['not_before'])}, as the tracker asked")
     if source["twins_unknown"]:

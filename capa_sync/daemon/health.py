@@ -110,6 +110,7 @@ def _source(register: Register, name: str, every: timedelta, now: datetime) -> d
             if presence is not Presence.PRESENT
         },
         "actions_without_record": register.roles.without_record(name),
+        "missing_rights": list(register.facts.missing_rights(name)),
         "gaps": register.reports.incomplete_histories(name),
         "census_at": census.finished_at if census else None,
         "stamped_ahead": poll.counts.get(STAMPED_AHEAD, 0) if poll else 0,

@@ -7,6 +7,7 @@ from dataclasses import asdict, replace
 from datetime import datetime
 from operator import attrgetter
 
+import orjson
 from pydantic import TypeAdapter
 
 from capa_sync.model.ticket import SiteFacts
@@ -63,6 +64,13 @@ class Facts:
         """Return the stored facts, None before the first contact."""
         stored = self._db.value("SELECT facts FROM site WHERE source = ?", (source,))
         return None if stored is None else _FACTS.validate_json(stored)
+
+    def missing_rights(self, source: str) -> tuple[str, ...]:
+        """Return the messages about rights that our account lacked at the last contact."""
+        stored = self._db.value(
+            "SELECT json_extract(facts, '$.missing_rights') FROM site WHERE source = ?", (source,)
+        )
+        return tuple(orjson.loads(stored)) if stored else ()
 
     def know_persons(self, source: str, persons: Mapping[str, str]) -> None:
         """Store the canonical person behind accounts and delete earlier entries; all others are `SOURCE:ACCOUNT`."""

@@ -36,3 +36,21 @@ def test_status_works_while_rules_and_mappings_are_being_edited(make_harness: Ma
     done = harness.run("status")
     assert (done.code, done.err) == (0, "")
     assert harness.run("sync").code == 2
+
+
+def test_status_names_the_rights_that_are_missing_and_whom_to_ask(make_harness: MakeHarness) -> None:
+    """From the register alone, as text and as JSON; with every right nothing is said of it."""
+    harness = make_harness("servicenow", rules=("root-cause-before-action",))
+    harness.tell_clean("servicenow")
+    harness.sync()
+    assert "missing right" not in harness.run("status").out
+    harness.servicenow.set_settings({"audit_readable": False})
+    told = harness.sync().err
+    text = harness.run("status")
+    lines = [line for line in text.out.splitlines() if line.startswith("  missing right: ")]
+    assert [line.split()[2] for line in lines] == ["sys_audit", "sys_journal_field"]
+    assert all("ask the admin of the instance to give it the role audit_viewer" in line for line in lines)
+    [source] = json.loads(harness.run("status", "--json").out)["sources"]
+    assert source["missing_rights"] == [line.removeprefix("  missing right: ") for line in lines]
+    assert all(right in told for right in source["missing_rights"])
+    assert text.code == 0

@@ -61,8 +61,37 @@ def test_a_table_about_tables_that_is_closed_sets_no_ticket_aside(
         rights = summary_of(world.runtime, list(world.last.values()))["rights"]
         assert [table for table in TABLES if any(f" {table} is closed" in right for right in rights)] == list(closed)
         assert len(rights) == len(closed)
+        assert [f"servicenow: {right}" for right in world.health()["missing_rights"]] == rights
+        assert all("ask the admin of the instance to give it the right to read it" in right for right in rights)
         world.only.settings(**{setting: []})
         world.restart()
         world.cycle(days=1)
         assert summary_of(world.runtime, list(world.last.values()))["rights"] == []
+        assert world.health()["missing_rights"] == []
         assert [row[1:] for row in verdicts(world)] == [row[1:] for row in expected]
+
+
+HISTORY = {"sys_audit": "have no history from before", "sys_journal_field": "comments and work notes are not known"}
+
+
+@pytest.mark.parametrize("closed", [("sys_audit",), ("sys_journal_field",), tuple(HISTORY)], ids="+".join)
+@pytest.mark.parametrize("setting", SETTINGS)
+def test_a_history_that_is_closed_is_a_missing_right(closed: tuple[str, ...], setting: str, tmp_path: Path) -> None:
+    """`status` and `sync` name each table, what is unknown without it, and what to ask for; until it is given."""
+    with open_world(tmp_path, "servicenow") as world:
+        users = broken_and_calm(world)
+        users.save_many(users.records()[0], "a word", 1)
+        users.say(users.records()[0], "a remark")
+        world.only.settings(**{setting: list(closed)})
+        world.cycle()
+        rights = world.health()["missing_rights"]
+        assert [right.partition(" ")[0] for right in rights] == list(closed)
+        for table, right in zip(closed, rights, strict=True):
+            assert HISTORY[table] in right
+            assert "ask the admin of the instance to give it the role audit_viewer" in right
+        told = summary_of(world.runtime, list(world.last.values()))["rights"]
+        assert told == [f"servicenow: {right}" for right in rights]
+        world.only.settings(**{setting: []})
+        world.restart()
+        world.cycle(days=1)
+        assert world.health()["missing_rights"] == []

@@ -121,6 +121,11 @@ class AuditReader:
         """Whether we may read audit rows, as far as is known."""
         return AUDIT.table not in self._closed
 
+    @property
+    def closed(self) -> frozenset[str]:
+        """The tables of the history that we may not read, as far as is known."""
+        return frozenset(self._closed)
+
     def probe(self, table: str, client: TableClient) -> None:
         """Find out with this session whether we may read audit and journal rows. Raises SourceError.
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
 from datetime import datetime
 
 from capa_sync.errors import Authentication
@@ -42,24 +42,36 @@ def site_facts(
         absent_is_empty=False,
         history_readable=history.audit_readable and records.audited is not False,
         fields_complete=not any(facts.closed for facts in known),
-        missing_rights=tuple(_missing_rights(known)),
+        missing_rights=tuple(_missing_rights(known, history.closed)),
     )
 
 
-_WHY = {
-    "sys_db_object": "which table extends which, and so which columns and choices are inherited",
-    "sys_dictionary": "labels and types of columns, and which of them are audited",
+_SCHEMA = "; what the rows themselves hold is read, columns must be mapped by their names"
+_READ_SCHEMA = "the right to read it (role personalize_dictionary, or a read ACL)"
+_AUDITOR = "the role audit_viewer, or a read ACL for this table"
+_RIGHTS = {
+    "sys_db_object": (
+        f"it is not known which table extends which, and so which columns and choices are inherited{_SCHEMA}",
+        _READ_SCHEMA,
+    ),
+    "sys_dictionary": (
+        f"labels and types of columns are not known, nor which columns are audited{_SCHEMA}",
+        _READ_SCHEMA,
+    ),
+    "sys_audit": (
+        "fields have no history from before capa-sync first read them; rules about that time say cannot tell",
+        _AUDITOR,
+    ),
+    "sys_journal_field": ("comments and work notes are not known; rules that need them say cannot tell", _AUDITOR),
 }
+"""Table -> what is unknown where it is closed to us, and what to ask the instance's admin for."""
 
 
-def _missing_rights(known: Sequence[TableFacts]) -> Iterator[str]:
-    """Yield a message for each metadata table that we may not read, with what is unknown without it."""
-    for table in sorted(set().union(*(facts.closed for facts in known))):
-        yield (
-            f"{table} is closed to our account, so it is not known {_WHY[table]}; what the rows themselves hold is "
-            "read, columns must be mapped by their names; give the account the right to read it (role "
-            "personalize_dictionary, or a read ACL)"
-        )
+def _missing_rights(known: Sequence[TableFacts], history: Set[str]) -> Iterator[str]:
+    """Yield a message for each table about tickets that we may not read."""
+    for table in sorted(history.union(*(facts.closed for facts in known))):
+        meaning, wanted = _RIGHTS[table]
+        yield f"{table} is closed to our account, so {meaning}; ask the admin of the instance to give it {wanted}"
 
 
 def _fields(facts: TableFacts) -> Iterator[FieldDef]:
