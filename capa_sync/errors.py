@@ -111,11 +111,15 @@ class NotBefore(SourceError):
 
 
 class Skippable(SourceError):
-    """One ticket cannot be read or written; it is quarantined with this reason and the others continue."""
+    """One ticket cannot be read or written; it is quarantined with this reason and the others continue.
 
-    def __init__(self, source: str, ticket_key: str, message: str) -> None:
+    `version` is the digest of the version that could not be read, "" where there is none.
+    """
+
+    def __init__(self, source: str, ticket_key: str, message: str, version: str = "") -> None:
         super().__init__(source, f"{ticket_key}: {message}")
         self.ticket_key = ticket_key
+        self.version = version
 
 
 class Fatal(SourceError):

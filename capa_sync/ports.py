@@ -154,6 +154,10 @@ class MirrorLookup(Protocol):
         """Return the containers of mirrored tickets."""
         ...
 
+    def refused(self, source: str) -> Mapping[str, tuple[str, str]]:
+        """Return id -> (digest of the record part, reason) of the versions that made no ticket."""
+        ...
+
     def newest_change(self, source: str, ticket_id: str) -> datetime | None:
         """Return the instant of the newest mirrored change in a ticket's history, None when there is none."""
         ...

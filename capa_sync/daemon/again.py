@@ -10,7 +10,7 @@ from capa_sync.daemon.reading import Abandoned, read_into_mirror
 from capa_sync.daemon.runtime import Runtime, SourceContext
 from capa_sync.daemon.taking import commit_page
 from capa_sync.errors import Skippable
-from capa_sync.model.ticket import Page, Reading
+from capa_sync.model.ticket import Page, Reading, Skip
 
 AT_ONCE = 100
 """Tickets read and committed together."""
@@ -20,17 +20,15 @@ MANY = 2000
 
 @dataclass(slots=True)
 class Gathered:
-    """The result of reading by id: whole tickets, and (id, key, reason) of those that could not be parsed."""
+    """The result of reading by id: whole tickets, and those that could not be parsed."""
 
     readings: list[Reading] = field(default_factory=list)
-    unreadable: list[tuple[str, str, str]] = field(default_factory=list)
+    unreadable: list[Skip] = field(default_factory=list)
 
     @property
     def there(self) -> frozenset[str]:
         """Ids of all tickets that the tracker answered for."""
-        return frozenset(
-            [reading.ticket.id for reading in self.readings] + [id_ for id_, _key, _reason in self.unreadable]
-        )
+        return frozenset([reading.ticket.id for reading in self.readings] + [skip.id for skip in self.unreadable])
 
 
 def gather(setup: SourceContext, ids: Sequence[str]) -> Gathered:
@@ -38,14 +36,16 @@ def gather(setup: SourceContext, ids: Sequence[str]) -> Gathered:
     found = Gathered()
     try:
         found.readings += setup.source.read_tickets(ids)
-    except Skippable:
-        answered = found.there
-        for id_ in [id_ for id_ in ids if id_ not in answered]:
-            try:
-                found.readings += setup.source.read_tickets([id_])
-            except Skippable as error:
-                reason = error.message.removeprefix(f"{error.ticket_key}: ")
-                found.unreadable.append((id_, error.ticket_key, reason))
+    except Skippable as error:
+        left = [id_ for id_ in ids if id_ not in found.there]
+        if len(left) == len(ids) == 1:
+            reason = error.message.removeprefix(f"{error.ticket_key}: ")
+            found.unreadable.append(Skip(left[0], error.ticket_key, reason, error.version))
+            return found
+        for id_ in left:
+            alone = gather(setup, [id_])
+            found.readings += alone.readings
+            found.unreadable += alone.unreadable
     return found
 
 

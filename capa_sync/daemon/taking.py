@@ -8,7 +8,7 @@ from capa_sync.daemon.log import LogAction, log
 from capa_sync.daemon.roles import linked_by, settle_roles
 from capa_sync.daemon.runtime import Runtime, SourceContext
 from capa_sync.errors import CapaSyncError, own_error
-from capa_sync.model.ticket import Page, Reading
+from capa_sync.model.ticket import Page, Reading, Skip
 
 
 def commit_page(runtime: Runtime, setup: SourceContext, run: int, page: Page) -> list[str]:
@@ -25,7 +25,7 @@ def commit_page(runtime: Runtime, setup: SourceContext, run: int, page: Page) ->
         page = _without_failing(runtime, setup, run, page)
         changed, news = _commit(runtime, setup, run, page)
     runtime.checkpoint("after-page-commit")
-    for ticket_id, key, reason in page.skipped:
+    for ticket_id, key, reason, _version in page.skipped:
         if ticket_id in news:
             name = key or ticket_id
             log(LogAction.TICKET_QUARANTINED, level="warning", source=setup.name, ticket=name, reason=reason)
@@ -39,7 +39,7 @@ def _commit(runtime: Runtime, setup: SourceContext, run: int, page: Page) -> tup
         named = linked_by(runtime, setup, [reading.ticket.id for reading in page.readings])
         changed = register.tickets.commit_page(name, page, now, run, setup.source.parser())
         read = register.tickets.lift_unread(name, [reading.ticket.id for reading in page.readings])
-        news = {id_ for id_, key, reason in page.skipped if register.tickets.set_unread(name, id_, key, reason)}
+        news = {skip.id for skip in page.skipped if register.tickets.set_unread(name, skip)}
         mirrored = {id_ for id_ in news if register.tickets.known_digest(name, id_) is not None}
         register.queue.want_judging(name, dict.fromkeys([*changed, *read, *sorted(mirrored)]), now)
         if changed:
@@ -58,7 +58,12 @@ def _without_failing(runtime: Runtime, setup: SourceContext, run: int, page: Pag
         except CapaSyncError:
             raise
         except Exception as error:  # noqa: BLE001 - this is the failing reading
-            skipped.append((reading.ticket.id, reading.ticket.key, own_error(error)))
+            skipped.append(Skip(reading.ticket.id, reading.ticket.key, own_error(error), _version_of(reading)))
         else:
             stored.append(reading)
     return replace(page, readings=tuple(stored), skipped=tuple(skipped))
+
+
+def _version_of(reading: Reading) -> str:
+    """Return the digest of the record part, which every reading has first."""
+    return reading.parts[0].digest if reading.parts else ""

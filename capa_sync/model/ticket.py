@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, NamedTuple
 
 from capa_sync.model.light import light
 from capa_sync.model.values import Raw
@@ -206,6 +206,18 @@ class Cursor:
     watermark: datetime | None = None
 
 
+class Skip(NamedTuple):
+    """A ticket whose answer makes no ticket.
+
+    `version` is the digest of its record part: the same version is not worked on again. "" where there is none.
+    """
+
+    id: str
+    key: str
+    reason: str
+    version: str = ""
+
+
 @dataclass(frozen=True, slots=True)
 class Page:
     """A batch of readings, to be committed together with its cursor in one transaction.
@@ -215,7 +227,7 @@ class Page:
         cursor: where to continue after this page is committed.
         complete: there is nothing more to read now.
         total: the tracker's own estimate of tickets in scope, None unknown (for progress bars only).
-        skipped: (id, key, reason) of tickets whose answer cannot be parsed: they are quarantined, never dropped.
+        skipped: tickets whose answer cannot be parsed: they are quarantined, never dropped.
         stamped_ahead: number of tickets read whose update time is in the tracker's future, where there are so many
             that the poll left the others to the next full sweep; 0 when it read all of them.
     """
@@ -224,7 +236,7 @@ class Page:
     cursor: Cursor
     complete: bool
     total: int | None = None
-    skipped: tuple[tuple[str, str, str], ...] = ()
+    skipped: tuple[Skip, ...] = ()
     stamped_ahead: int = 0
 
 

@@ -377,3 +377,10 @@ def unknown_verdicts(db: Any) -> None:
             "CREATE INDEX mirror_absent ON mirror (source, ticket_id) WHERE presence <> 'present'",
         ),
     )
+
+
+@STEPS(name="0016_refused_version")
+def refused_version(db: Any) -> None:
+    """Store which version of a ticket could not be read, so that a new process does not compute it again."""
+    _run_all(db, [f'DROP VIEW "{name}"' for name in db.view_names()])  # recreated after the last step
+    _run_all(db, ("ALTER TABLE quarantine ADD COLUMN version TEXT NOT NULL DEFAULT ''",))

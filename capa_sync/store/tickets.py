@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from capa_sync.model.ticket import Cursor, Page, Presence, Role, SourceTicket
+from capa_sync.model.ticket import Cursor, Page, Presence, Role, Skip, SourceTicket
 from capa_sync.ports import Parser
 from capa_sync.store import assembly, ticket_rows
 from capa_sync.store.columns import instant_text, json_text, json_value, optional_instant, optional_text
@@ -238,25 +238,27 @@ class Tickets:
             )
             return
         self._db.execute(
-            """INSERT INTO quarantine VALUES (?,?,'',?,0) ON CONFLICT DO UPDATE SET reasons = excluded.reasons
+            """INSERT INTO quarantine VALUES (?,?,'',?,0,'') ON CONFLICT DO UPDATE SET reasons = excluded.reasons
             WHERE unread = 0 AND reasons <> excluded.reasons""",
             (source, ticket_id, "; ".join(reasons)),
         )
 
-    def set_unread(self, source: str, ticket_id: str, key: str, reason: str) -> bool:
+    def set_unread(self, source: str, skip: Skip) -> bool:
         """Quarantine a ticket whose answer could not be parsed, mirrored before or not; return whether this is new.
 
         The quarantine lasts until `lift_unread`; until then the mirror holds an earlier version, if any.
         """
-        return (
-            self._db.execute(
-                """INSERT INTO quarantine VALUES (?,?,?,?,1) ON CONFLICT DO UPDATE
-                SET ticket_key = excluded.ticket_key, reasons = excluded.reasons, unread = 1
-                WHERE (ticket_key, reasons, unread) IS NOT (excluded.ticket_key, excluded.reasons, 1)""",
-                (source, ticket_id, key, reason),
-            )
-            > 0
+        is_new = self._db.execute(
+            """INSERT INTO quarantine VALUES (?,?,?,?,1,?) ON CONFLICT DO UPDATE
+            SET ticket_key = excluded.ticket_key, reasons = excluded.reasons, unread = 1, version = excluded.version
+            WHERE (ticket_key, reasons, unread) IS NOT (excluded.ticket_key, excluded.reasons, 1)""",
+            (source, *skip),
         )
+        self._db.execute(
+            "UPDATE quarantine SET version = ? WHERE source = ? AND ticket_id = ? AND version <> ?",
+            (skip.version, source, skip.id, skip.version),
+        )
+        return is_new > 0
 
     def lift_unread(self, source: str, ticket_ids: Iterable[str]) -> list[str]:
         """End the quarantine of those of these tickets that could not be read before; return their ids."""
@@ -271,6 +273,14 @@ class Tickets:
         return dict(
             self._db.rows("SELECT ticket_id, reasons FROM quarantine WHERE source = ? AND unread = 1", (source,))
         )
+
+    def refused(self, source: str) -> dict[str, tuple[str, str]]:
+        """Return id -> (digest of the record part, reason) of the versions that could not be parsed."""
+        rows = self._db.rows(
+            "SELECT ticket_id, version, reasons FROM quarantine WHERE source = ? AND unread = 1 AND version <> ''",
+            (source,),
+        )
+        return {ticket_id: (version, reason) for ticket_id, version, reason in rows}
 
     def quarantined(self, source: str) -> dict[str, str]:
         """Return id -> reasons of the quarantined tickets."""

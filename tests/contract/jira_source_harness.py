@@ -54,6 +54,11 @@ class Mirror:
         """The projects of what is mirrored."""
         return sorted({reading.ticket.container for reading in self.readings.values()})
 
+    def refused(self, _source: str) -> dict[str, tuple[str, str]]:
+        """Versions that made no ticket."""
+        skips = {skip.id: skip for page in self.pages for skip in page.skipped}
+        return {id_: (skip.version, skip.reason) for id_, skip in skips.items() if skip.version}
+
     def newest_change(self, _source: str, ticket_id: str) -> datetime | None:
         """When the newest change held was made."""
         reading = self.readings.get(ticket_id)

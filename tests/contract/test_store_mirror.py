@@ -12,7 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from capa_sync.model.ticket import Cursor, Origin, Presence, Reading, Role
+from capa_sync.model.ticket import Cursor, Origin, Presence, Reading, Role, Skip
 from capa_sync.store import Register, open_register
 from tests.unit.store.fake_parser import DAY, MINUTE, PARSER, SOURCE, T0, Sheet, page
 
@@ -286,7 +286,7 @@ def test_quarantine_shows_mirrored_and_unread_tickets(store: Register) -> None:
     """A ticket set aside is shown with its reasons, also one that could never be read."""
     commit(store, Sheet("1", "CAPA-1").reading())
     store.tickets.quarantine(SOURCE, "1", ["status Blocked is not mapped", "no grade"])
-    store.tickets.set_unread(SOURCE, "9", "CAPA-9", "answer cut")
+    store.tickets.set_unread(SOURCE, Skip("9", "CAPA-9", "answer cut"))
     assert rows(store, "v_tickets", "ticket_key", "presence", "quarantine_reason") == [
         ("CAPA-1", "present", "status Blocked is not mapped; no grade"),
         ("CAPA-9", "unobserved", "answer cut"),

@@ -8,7 +8,12 @@ from typing import Any
 import pytest
 
 from capa_sync.daemon.rebuilding import judge_mirror, rebuild_derived
+from capa_sync.errors import Skippable
 from capa_sync.model.ticket import Presence
+from capa_sync.sources.jira.parse import JiraParser
+from capa_sync.sources.servicenow.answers import value_of
+from capa_sync.sources.servicenow.parse import ServiceNowParser
+from capa_sync.sources.servicenow.parts import RECORD
 from tests.fuzz.test_one_ticket import Spoiler, hostile, peopled
 from tests.sync.world import SOURCES, World, open_world
 
@@ -113,3 +118,69 @@ def test_one_that_is_deleted_is_no_longer_held_to_be_unreadable(source: str, tmp
         world.cycle()
         assert world.runtime.register.tickets.unread(source) == {}
         assert world.presence(victim) in (Presence.DELETED, Presence.DELETED_OR_HIDDEN)
+
+
+def undated(row: Any) -> Any:
+    """A ticket that says of no day that it was created then: only parsing shows that it makes none."""
+    if "fields" in row:
+        return {**row, "fields": {**row["fields"], "created": "some day"}}
+    return {**row, "sys_created_on": "some day"}
+
+
+@pytest.fixture
+def tried(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Ids of the tickets of which none could be made, as they were tried."""
+    found: list[str] = []
+    of_jira, of_servicenow = JiraParser.build, ServiceNowParser.build
+
+    def count_jira(self: JiraParser, issue: Any, *rest: Any, **more: Any) -> Any:
+        try:
+            return of_jira(self, issue, *rest, **more)
+        except Skippable:
+            found.append(str(issue["id"]))
+            raise
+
+    def count_servicenow(self: ServiceNowParser, bodies: Any) -> Any:
+        try:
+            return of_servicenow(self, bodies)
+        except Skippable:
+            found.append(value_of(bodies[RECORD]["row"], "sys_id"))
+            raise
+
+    monkeypatch.setattr(JiraParser, "build", count_jira)
+    monkeypatch.setattr(ServiceNowParser, "build", count_servicenow)
+    return found
+
+
+@pytest.mark.parametrize("source", SOURCES)
+@pytest.mark.parametrize("who", ["a record", "an action"])
+def test_one_that_makes_no_ticket_is_not_computed_again_until_it_changes(
+    source: str, who: str, tried: list[str], tmp_path: Path
+) -> None:
+    """Neither by polls that see it again nor by a new process; a change or a census has it computed, once."""
+    with open_world(tmp_path, source) as world:
+        users, spoiler = peopled(world), Spoiler(world)
+        victim = (users.records() if who == "a record" else users.parts())[0]
+        world.cycle()
+        spoiler.victim, spoiler.change = victim, undated
+        for number in range(2):
+            tried.clear()
+            users.edit(victim, f"touched {number}", 1)
+            world.cycle()
+            assert tried.count(victim) == 1
+            assert set(world.runtime.register.tickets.unread(source)) == {victim}
+            rows = world.runtime.register.rows_by_table()["quarantine"]
+            for is_new_process in (False, True, False):
+                if is_new_process:
+                    world.restart()
+                world.cycle()
+            assert tried.count(victim) == 1
+            assert world.runtime.register.rows_by_table()["quarantine"] == rows
+        world.cycle(hours=2)
+        assert tried.count(victim) == 2, "a census has it read again: the answer may have been wrong only once"
+        world.restart()
+        world.cycle()
+        assert tried.count(victim) == 2
+        spoiler.victim = ""
+        world.cycle(hours=2)
+        assert world.runtime.register.tickets.unread(source) == {}

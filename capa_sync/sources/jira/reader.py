@@ -123,7 +123,7 @@ class JiraSource:
             readings, skipped = signed.related_reader.read(signed.site.fetch(some), unknown)
             yield from readings
             if skipped:
-                raise Skippable(self.name, skipped[0][1], skipped[0][2])
+                raise Skippable(self.name, skipped[0].key, skipped[0].reason, skipped[0].version)
 
     @fenced
     def read_hinted(self, ids: Sequence[str], cursor: Cursor) -> Page:

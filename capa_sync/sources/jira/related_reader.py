@@ -6,11 +6,10 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
-from capa_sync.model.ticket import Reading, Role
+from capa_sync.model.ticket import Reading, Role, Skip
 from capa_sync.sources.jira.draft import Draft
 from capa_sync.sources.jira.out_of_scope import OutOfScope
 from capa_sync.sources.jira.site import SiteReader
-from capa_sync.sources.jira.whole import Skip
 
 InQuery = Callable[[str], bool | None]
 """Tells whether the configured query names a ticket; None when that is not known."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 from capa_sync.model.clock import Clock
@@ -65,6 +66,7 @@ class SiteReader:
             self._is_known_late,
             self.absent.complete,
             self.absent.may_ask,
+            partial(lookup.refused, options.name),
         )
         self.gone: set[str] = set()
         self._clock = clock

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from capa_sync.errors import Fatal
-from capa_sync.model.ticket import Cursor, Page, Reading
+from capa_sync.model.ticket import Cursor, Page, Reading, Skip
 from capa_sync.sources.jira.draft import Draft
 from capa_sync.sources.jira.facts import prove_identity
 from capa_sync.sources.jira.history import chunks
@@ -17,7 +17,6 @@ from capa_sync.sources.jira.query import NEWEST_CHANGE_FIRST
 from capa_sync.sources.jira.related_reader import RelatedTicketReader, inside, out_of_scope
 from capa_sync.sources.jira.site import SiteReader
 from capa_sync.sources.jira.sweep import Sweep, SweepPage, SweepState, instant_ms
-from capa_sync.sources.jira.whole import Skip
 
 
 class Sweeping:

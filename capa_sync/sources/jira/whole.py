@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from capa_sync.errors import Skippable
-from capa_sync.model.ticket import Reading, Role
+from capa_sync.model.ticket import Reading, Role, Skip
 from capa_sync.sources.bodies import MOST_ENTRIES, UNREADABLE, TooMuch
 from capa_sync.sources.jira.byid import ById
 from capa_sync.sources.jira.changes import FieldNames
@@ -22,7 +22,6 @@ from capa_sync.sources.jira.shapes import items_and_total
 from capa_sync.sources.sizes import too_large
 
 _ATTEMPTS = 3
-Skip = tuple[str, str, str]
 
 
 class Assembler:
@@ -33,6 +32,7 @@ class Assembler:
         people: notes every account seen.
         lag: how long after an edit a search may still return the ticket's state before it.
         is_known_late: tells whether the mirror already holds a draft whose record is older than its history.
+        refused: returns id -> (digest, reason) of the versions that the register holds as making no ticket.
         complete: fills in what the answer left out. may_ask: takes one of the cycle's remaining requests for that.
     """
 
@@ -46,6 +46,7 @@ class Assembler:
         is_known_late: Callable[[Draft], bool] = lambda _draft: False,
         complete: Callable[[Draft], None] = lambda _draft: None,
         may_ask: Callable[[Draft], bool] = lambda _draft: True,
+        refused: Callable[[], Mapping[str, tuple[str, str]]] = dict,
     ) -> None:
         self._client = client
         self._parser = parser
@@ -57,11 +58,14 @@ class Assembler:
         self._comments = CommentReader(client, people, may_ask)
         self._histories = Histories(client)
         self._by_id = ById(client)
+        self._stored = refused
         self._refused: dict[str, tuple[str, str]] = {}
+        self._forgotten: set[str] = set()
 
     def forget_refused(self) -> None:
         """Process refused tickets again at their next read: their answer may have been wrong only once."""
         self._refused.clear()
+        self._forgotten = set(self._stored())
 
     def assemble(
         self,
@@ -72,8 +76,8 @@ class Assembler:
         """Complete drafts and parse them.
 
         Returns:
-            Readings in the order of the drafts, and (id, key, reason) of the drafts that make no ticket. A ticket
-            that no longer exists is in neither.
+            Readings in the order of the drafts, and the drafts that make no ticket. A ticket that no longer exists
+            is in neither.
         """
         readings: list[Reading] = []
         skipped: list[Skip] = []
@@ -84,21 +88,24 @@ class Assembler:
                 if comments is not None:
                     readings.append(self._reading(draft, comments, role_of(draft), children.get(draft.id)))
             except (Skippable, *UNREADABLE) as error:
-                skipped.append((draft.id, draft.key, _reason(error)))
+                skipped.append(Skip(draft.id, draft.key, _reason(error)))
         digests = {draft.id: draft.part.digest for draft in drafts}
         for ticket_id in [reading.ticket.id for reading in readings]:
             self._refused.pop(ticket_id, None)
-        self._refused.update((id_, (digests.get(id_, ""), reason)) for id_, _key, reason in skipped)
+        skipped = [skip._replace(version=digests.get(skip.id, "")) for skip in skipped]
+        self._refused.update((skip.id, (skip.version, skip.reason)) for skip in skipped)
+        self._forgotten.difference_update(digests)
         return readings, skipped
 
     def _readable(self, drafts: Iterable[Draft], skipped: list[Skip]) -> Iterator[Draft]:
         """Leave out, with a reason, drafts beyond the bounds and drafts whose present version made no ticket."""
+        known = {id_: seen for id_, seen in self._stored().items() if id_ not in self._forgotten} | self._refused
         for draft in drafts:
-            digest, refused = self._refused.get(draft.id, ("", ""))
+            digest, refused = known.get(draft.id, ("", ""))
             reason = too_large(self._client.most) if draft.is_oversized else draft.fault
             reason = reason or (refused if digest == draft.part.digest else "")
             if reason:
-                skipped.append((draft.id, draft.key, reason))
+                skipped.append(Skip(draft.id, draft.key, reason))
             else:
                 yield draft
 
@@ -151,17 +158,17 @@ class Assembler:
         for draft in drafts:
             entries = logs.get(draft.id)
             if entries is TOO_LARGE:
-                skipped.append((draft.id, draft.key, too_large(self._client.most)))
+                skipped.append(Skip(draft.id, draft.key, too_large(self._client.most)))
             if entries is None or entries is TOO_LARGE:
                 continue
             if len(entries) > MOST_ENTRIES:
                 many = f"its history has {len(entries)} entries, more than the {MOST_ENTRIES} that are worked on"
-                skipped.append((draft.id, draft.key, many))
+                skipped.append(Skip(draft.id, draft.key, many))
                 continue
             try:
                 self._date(draft, entries)
             except (Skippable, *UNREADABLE) as error:
-                skipped.append((draft.id, draft.key, _reason(error)))
+                skipped.append(Skip(draft.id, draft.key, _reason(error)))
             else:
                 found.append(draft)
         return found

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from capa_sync.errors import Skippable
-from capa_sync.model.ticket import Reading, Role
+from capa_sync.model.ticket import Reading, Role, Skip
 from capa_sync.ports import MirrorLookup
 from capa_sync.sources.bodies import MOST_ENTRIES, TooMuch
 from capa_sync.sources.servicenow.answers import Row, value_of
@@ -32,7 +32,6 @@ from capa_sync.sources.servicenow.parts import (
 from capa_sync.sources.sizes import Oversized, too_large
 
 Refetch = Callable[[Sequence[str]], list[Row]]
-Skipped = tuple[str, str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +78,7 @@ class Assembly:
 
     def readings(
         self, table_spec: TableSpec, rows: Sequence[Row], now: datetime, refetch: Refetch, asked: Asked | None = None
-    ) -> tuple[list[Reading], list[Skipped]]:
+    ) -> tuple[list[Reading], list[Skip]]:
         """Read the history of these rows and parse them.
 
         A row that changed while its history was read is read once more, so that values and history agree.
@@ -97,7 +96,7 @@ class Assembly:
         if stale:
             current.update({value_of(row, "sys_id"): row for row in refetch(stale)})
             past.renew(self.history.read(stale))
-        skipped = self._leave_out(current, past)
+        skipped = self._leave_out(table_spec, current, past)
         for row in current.values():
             self.carry(table_spec, row)
         mentions = mentions_of(current, past)
@@ -106,7 +105,7 @@ class Assembly:
         for key, row in current.items():
             if entries := _too_many(past, key):
                 many = f"its history has {entries} entries, more than the {MOST_ENTRIES} that are worked on"
-                skipped.append((key, value_of(row, "number"), many))
+                skipped.append(Skip(key, value_of(row, "number"), many, self.digest(table_spec, row)))
                 continue
             bodies = self._bodies(table_spec, row, past, mentions[key], now)
             try:
@@ -115,17 +114,20 @@ class Assembly:
                     Reading(self.parser.build(bodies), parts, table_spec.role, in_query=not table_spec.reference)
                 )
             except Skippable as error:
-                skipped.append((key, error.ticket_key, error.message.removeprefix(f"{error.ticket_key}: ")))
+                reason = error.message.removeprefix(f"{error.ticket_key}: ")
+                skipped.append(Skip(key, error.ticket_key, reason, self.digest(table_spec, row)))
             except TooMuch as much:
-                skipped.append((key, value_of(row, "number"), str(much)))
+                skipped.append(Skip(key, value_of(row, "number"), str(much), self.digest(table_spec, row)))
         return found, skipped
 
-    def _leave_out(self, current: dict[str, Row], past: Past) -> list[Skipped]:
+    def _leave_out(self, table_spec: TableSpec, current: dict[str, Row], past: Past) -> list[Skip]:
         """Remove records that are larger than an answer may be, with their history, and return them."""
         large = [key for key, row in current.items() if isinstance(row, Oversized) or past.is_too_large(key)]
         rows = {key: current.pop(key) for key in large}
         why = too_large(self.history.most)
-        return [(key, value_of(row, "number") or key, why) for key, row in rows.items()]
+        return [
+            Skip(key, value_of(row, "number") or key, why, self.digest(table_spec, row)) for key, row in rows.items()
+        ]
 
     def _bodies(
         self, table_spec: TableSpec, row: Row, past: Past, mentions: Mentions, now: datetime

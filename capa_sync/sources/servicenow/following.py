@@ -6,23 +6,24 @@ late is not missed (docs/servicenow.md 2.3).
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
 
 from capa_sync.model.clock import Clock
-from capa_sync.model.ticket import Page, Presence, Reading
+from capa_sync.model.ticket import Page, Presence, Reading, Skip
 from capa_sync.ports import MirrorLookup
 from capa_sync.sources.servicenow.answers import Row, TableAnswer, value_of
-from capa_sync.sources.servicenow.assembly import Assembly, Skipped, TableSpec
+from capa_sync.sources.servicenow.assembly import Assembly, TableSpec
 from capa_sync.sources.servicenow.history import batches
 from capa_sync.sources.servicenow.keyset import KeysetPager, Position
 from capa_sync.sources.servicenow.query import one_of
 from capa_sync.sources.servicenow.state import States
 from capa_sync.sources.servicenow.tables import Tables
 
-Read = tuple[list[Reading], list[Skipped]]
+Refused = Mapping[str, tuple[str, str]]
+Read = tuple[list[Reading], list[Skip]]
 
 
 class Following:
@@ -72,16 +73,18 @@ class Following:
         """Return rows that the mirror lacks or holds in another version, without children of records out of scope."""
         keys = [value_of(row, "sys_id") for row in rows]
         known = {key: self._lookup.known_digest(self._tables.name, key) for key in keys}
-        news = [row for row in rows if not self._is_held(known[value_of(row, "sys_id")], table_spec, row)]
+        refused = self._lookup.refused(self._tables.name)
+        news = [row for row in rows if not self._is_held(known[value_of(row, "sys_id")], refused, table_spec, row)]
         strangers = [row for row in news if known[value_of(row, "sys_id")] is None]
         ours = {value_of(row, "sys_id") for row in self._tables.ours(table_spec, strangers)}
         return [row for row in news if known[value_of(row, "sys_id")] is not None or value_of(row, "sys_id") in ours]
 
-    def _is_held(self, known: str | None, table_spec: TableSpec, row: Row) -> bool:
-        """Tell whether the mirror holds a row in this version, as present."""
-        if known != self._assembly.digest(table_spec, row):
-            return False
-        return self._lookup.presence(self._tables.name, value_of(row, "sys_id")) is Presence.PRESENT
+    def _is_held(self, known: str | None, refused: Refused, table_spec: TableSpec, row: Row) -> bool:
+        """Tell whether the mirror holds a row in this version, as present, or knows that it makes no ticket."""
+        digest, sys_id = self._assembly.digest(table_spec, row), value_of(row, "sys_id")
+        if known != digest:
+            return sys_id in refused and refused[sys_id][0] == digest
+        return self._lookup.presence(self._tables.name, sys_id) is Presence.PRESENT
 
     def with_children(self, table_spec: TableSpec, rows: Sequence[Row], at: datetime) -> Read:
         """Make readings of these rows, and of the children of those that are records."""

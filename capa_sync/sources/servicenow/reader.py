@@ -14,11 +14,11 @@ from functools import partial
 
 from capa_sync.errors import Skippable
 from capa_sync.model.clock import Clock
-from capa_sync.model.ticket import Census, Cursor, Located, Page, Reading, SiteFacts
+from capa_sync.model.ticket import Census, Cursor, Located, Page, Reading, SiteFacts, Skip
 from capa_sync.ports import MirrorLookup
 from capa_sync.sources.fence import fenced
 from capa_sync.sources.servicenow.answers import value_of
-from capa_sync.sources.servicenow.assembly import Assembly, Skipped
+from capa_sync.sources.servicenow.assembly import Assembly
 from capa_sync.sources.servicenow.census import CensusTaker
 from capa_sync.sources.servicenow.client import SYS_ID, TableClient
 from capa_sync.sources.servicenow.dictionary import check_columns, check_tables, read_table
@@ -133,7 +133,7 @@ class ServiceNowSource:
         self._prepare()
         now = self._clock.now()
         left = [sys_id for sys_id in ids if SYS_ID.fullmatch(sys_id)]
-        skipped: list[Skipped] = []
+        skipped: list[Skip] = []
         for table_spec in self._tables.all:
             for batch in batches(left):
                 rows = self._tables.again(table_spec, batch)
@@ -143,7 +143,7 @@ class ServiceNowSource:
                 found = {value_of(row, "sys_id") for row in rows}
                 left = [sys_id for sys_id in left if sys_id not in found]
         if skipped:
-            raise Skippable(self.name, skipped[0][1], skipped[0][2])
+            raise Skippable(self.name, skipped[0].key, skipped[0].reason, skipped[0].version)
 
     @fenced
     def read_hinted(self, ids: Sequence[str], cursor: Cursor) -> Page:
@@ -151,7 +151,7 @@ class ServiceNowSource:
         self._prepare()
         now, named = self._clock.now(), [sys_id for sys_id in ids if SYS_ID.fullmatch(sys_id)]
         readings: list[Reading] = []
-        skipped: list[Skipped] = []
+        skipped: list[Skip] = []
         for table_spec in self._tables.all:
             for batch in batches(named):
                 rows = self._tables.again(table_spec, batch, scoped=True)

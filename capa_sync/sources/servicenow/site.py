@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence, Set
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 
 from capa_sync.errors import Authentication
@@ -67,7 +67,7 @@ _RIGHTS = {
 """Table -> what is unknown where it is closed to us, and what to ask the instance's admin for."""
 
 
-def _missing_rights(known: Sequence[TableFacts], history: Set[str]) -> Iterator[str]:
+def _missing_rights(known: Sequence[TableFacts], history: frozenset[str]) -> Iterator[str]:
     """Yield a message for each table about tickets that we may not read."""
     for table in sorted(history.union(*(facts.closed for facts in known))):
         meaning, wanted = _RIGHTS[table]

@@ -63,6 +63,11 @@ class MemoryMirror:
         """The tables of what is mirrored."""
         return sorted({reading.ticket.container for reading in self.readings.values()})
 
+    def refused(self, source: str) -> dict[str, tuple[str, str]]:
+        """Versions that made no ticket."""
+        skips = {skip.id: skip for page in self.pages for skip in page.skipped}
+        return {key: (skip.version, skip.reason) for key, skip in skips.items() if skip.version}
+
     def newest_change(self, source: str, ticket_id: str) -> datetime | None:
         """When the newest change held was made."""
         reading = self.readings.get(ticket_id)
