@@ -184,3 +184,17 @@ def test_one_that_makes_no_ticket_is_not_computed_again_until_it_changes(
         spoiler.victim = ""
         world.cycle(hours=2)
         assert world.runtime.register.tickets.unread(source) == {}
+
+
+@pytest.mark.parametrize("odd", [5, True, [], ["a text"], {"x": 1}], ids=repr)
+def test_a_cell_that_is_no_text_makes_its_rules_cannot_tell(odd: Any, tmp_path: Path) -> None:
+    """No breach comes of it and none is cleared, and the ticket is not quarantined."""
+    with open_world(tmp_path, "servicenow") as world:
+        users, spoiler = peopled(world), Spoiler(world)
+        victim = users.records()[0]
+        spoiler.victim = victim
+        spoiler.change = lambda row: {**row, "u_root_cause": {"value": odd, "display_value": "a text"}}
+        world.cycle()
+        [row] = [row for row in world.runtime.register.rows_by_table()["verdict"] if row[1] == victim]
+        assert row[3] == "cannot_tell"
+        assert world.view("v_tickets", ticket_id=victim)[0]["quarantine_reason"] == ""

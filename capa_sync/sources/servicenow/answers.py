@@ -94,6 +94,17 @@ def value_of(row: Row, column: str) -> str:
     return "" if cell is None else str(cell)
 
 
+def is_text(cell: Any) -> bool:
+    """Tell whether a cell is in one of the two forms that the API documents: a text, or an object around one.
+
+    The platform sends every value as a text (docs/servicenow.md 1.2). What is anything else (a number, a truth
+    value, a list, an object) was changed on its way or is no value of a column: its meaning is unknown.
+    """
+    if isinstance(cell, dict):
+        cell = cell.get("value", 0)
+    return cell is None or isinstance(cell, str)
+
+
 def display_of(row: Row, column: str) -> str:
     """Return a column's display text, or its raw value when there is no other."""
     cell = row.get(column)
@@ -110,9 +121,11 @@ def lean(row: Row) -> Row:
     """
     try:
         return {
-            column: (value if value == (shown := cell["display_value"]) else _cell(value, shown))
-            if cell and (value := cell["value"])
-            else ""
+            column: ""
+            if cell == ""
+            else (value if value == (shown := cell["display_value"]) else _cell(value, shown))
+            if (value := cell["value"]) and isinstance(value, str)
+            else _any_cell(cell)
             for column, cell in row.items()
         }
     except (KeyError, TypeError):  # a cell that does not have both
@@ -120,11 +133,13 @@ def lean(row: Row) -> Row:
 
 
 def _any_cell(cell: Any) -> Any:
-    """Return a cell of any shape as text, as the platform would send it."""
+    """Return a cell of any shape as text; one that is no text keeps its value, so that the parser finds it."""
     if not isinstance(cell, dict):
-        return "" if cell is None else cell if isinstance(cell, str) else str(cell)
+        return cell or "" if is_text(cell) else {"value": cell}
+    if not is_text(cell):
+        return {name: cell[name] for name in ("value",) if name in cell}
     value, display = cell.get("value"), cell.get("display_value")
-    return _cell(str(value), str(display) if display else "") if value else ""
+    return _cell(value, display if isinstance(display, str) else "") if value else ""
 
 
 def _cell(value: Any, display: Any) -> Any:

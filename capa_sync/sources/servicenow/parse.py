@@ -21,6 +21,7 @@ from capa_sync.model.patterns import SYS_ID, SYS_ID_LIST
 from capa_sync.model.ticket import Part, RawChange, RawComment, SourceTicket
 from capa_sync.model.values import BLANK, Raw
 from capa_sync.sources.bodies import UNREADABLE
+from capa_sync.sources.servicenow.answers import is_text
 from capa_sync.sources.servicenow.keyset import PLATFORM_TIME, from_platform_time
 from capa_sync.sources.servicenow.markup import markup_value
 from capa_sync.sources.servicenow.order import in_true_order
@@ -29,6 +30,8 @@ from capa_sync.sources.servicenow.parts import AUDIT, JOURNAL, JOURNAL_COLUMNS, 
 _BOOKKEEPING = (
     frozenset({"sys_id", "sys_updated_on", "sys_updated_by", "sys_mod_count", "sys_tags"}) | JOURNAL_COLUMNS
 )
+_IDENTITY = ("sys_id", "number", "sys_class_name", "sys_created_by", "sys_created_on")
+"""Columns without which a ticket is another one; so is the column of a child that names its record."""
 _ID_LENGTH = 32
 _NEVER = datetime.min.replace(tzinfo=UTC)
 
@@ -96,9 +99,12 @@ class ServiceNowParser:
             raise Skippable(
                 self._source, key or "(no sys_id)", "sys_created_on or sys_updated_on is missing"
             ) from None
+        reference = record.get("reference", "")
+        for column in filter(None, (*_IDENTITY, reference)):
+            if not is_text(row.get(column)):
+                raise Skippable(self._source, key or "(no sys_id)", f"its column {column} holds no text")
         reach = bodies.get(REACH, {})
         since = reach.get("since")
-        reference = record.get("reference", "")
         return SourceTicket(
             source=self._source,
             id=sys_id,
@@ -120,11 +126,10 @@ class ServiceNowParser:
 
 
 def _value(cell: Any) -> str:
-    if isinstance(cell, str):
-        return cell
+    """Return a cell's raw value; "" where it holds none, or none that is a text."""
     if isinstance(cell, dict):
         cell = cell.get("value")
-    return "" if cell is None else str(cell)
+    return cell if isinstance(cell, str) else ""
 
 
 @lru_cache(maxsize=256)
@@ -154,6 +159,8 @@ class _RowValues(Mapping[str, Raw]):
             if column in _BOOKKEEPING:
                 raise KeyError(column)
             cell = self._row[column]
+            if not is_text(cell):
+                raise KeyError(column)  # unknown, as a column that is hidden from us
             known = self._known[column] = _present(cell, column in self._html) if cell else BLANK
         return known
 
@@ -170,7 +177,7 @@ class _RowValues(Mapping[str, Raw]):
             return default
 
     def __iter__(self) -> Iterator[str]:
-        return (column for column in self._row if column not in _BOOKKEEPING)
+        return (column for column, cell in self._row.items() if column not in _BOOKKEEPING and is_text(cell))
 
     def __len__(self) -> int:
         return sum(1 for _column in self)
@@ -187,7 +194,8 @@ def _present(cell: Any, is_html: bool) -> Raw:
         return markup_value(value)
     if not isinstance(cell, dict):
         return _plain(value)
-    display = str(cell.get("display_value") or value)
+    shown = cell.get("display_value")
+    display = shown if shown and isinstance(shown, str) else value
     if SYS_ID_LIST.fullmatch(value):
         ids, names = tuple(value.split(",")), tuple(display.split(", "))
         return Raw(ids=ids, names=names if len(names) == len(ids) else (), text=display)

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from functools import partial
 
 from capa_sync.ports import MirrorLookup
-from capa_sync.sources.servicenow.answers import Row, TableAnswer, value_of
+from capa_sync.sources.servicenow.answers import Row, TableAnswer, is_text, value_of
 from capa_sync.sources.servicenow.assembly import TableSpec
 from capa_sync.sources.servicenow.client import SYS_ID, TableClient
 from capa_sync.sources.servicenow.dictionary import check_class
@@ -100,7 +100,11 @@ class Tables:
         if not table_spec.reference:
             return rows
         records = self._in_scope({value_of(row, table_spec.reference) for row in rows})
-        return [row for row in rows if value_of(row, table_spec.reference) in records]
+        return [
+            row
+            for row in rows
+            if value_of(row, table_spec.reference) in records or not is_text(row.get(table_spec.reference))
+        ]  # one that names its record by no text is quarantined, and not left out in silence
 
     def _in_scope(self, records: set[str]) -> set[str]:
         """Return those that are or would be mirrored as records: a child of a child is no action."""

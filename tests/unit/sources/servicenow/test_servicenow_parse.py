@@ -180,3 +180,37 @@ def test_a_record_without_stamps_is_skipped_with_its_reason() -> None:
     """A row whose stamps we may not read makes no ticket, and says why."""
     with pytest.raises(Skippable, match="ISS1: sys_created_on or sys_updated_on"):
         parse({"sys_updated_on": ""})
+
+
+NO_TEXTS = [5, 0, 1.5, True, False, [], ["a"], {}, {"x": "a"}, [{"value": "a"}]]
+
+
+@pytest.mark.parametrize("odd", NO_TEXTS, ids=repr)
+@pytest.mark.parametrize("is_wrapped", [False, True])
+def test_a_cell_that_is_no_text_is_unknown_and_not_a_word_of_ours(odd: Any, is_wrapped: bool) -> None:
+    """The platform sends texts alone: `True` is not its `true`, and nothing else is empty either."""
+    cell = {"value": odd, "display_value": "shown"} if is_wrapped else odd
+    ticket = parse({"u_root_cause": cell, "u_grade": both("2", "Minor")})
+    assert ticket.values.get("u_root_cause") is None
+    assert "u_root_cause" not in list(ticket.values)
+    assert ticket.values["u_grade"] == Raw(ids=("2",), names=("Minor",), text="Minor")
+
+
+@pytest.mark.parametrize("odd", NO_TEXTS, ids=repr)
+def test_a_label_that_is_no_text_gives_way_to_the_value(odd: Any) -> None:
+    """What the value says is known."""
+    cell = {"value": "2", "display_value": odd}
+    grade = parse({"u_grade": cell}).values["u_grade"]
+    assert (grade.ids, grade.text) == (("2",), "2")
+
+
+@pytest.mark.parametrize("odd", NO_TEXTS, ids=repr)
+@pytest.mark.parametrize(
+    "column", ["number", "sys_class_name", "sys_created_by", "sys_created_on", "sys_updated_on", "issue"]
+)
+def test_a_ticket_whose_identity_is_no_text_is_none(column: str, odd: Any) -> None:
+    """Also where the column of a child does not say in a text which record it belongs to."""
+    row = {**ROW, "issue": "d" * 32, column: odd}
+    record = record_part("sn_grc_task", "issue", row, ())
+    with pytest.raises(Skippable, match=column):
+        parse(record=record)
