@@ -152,7 +152,7 @@ def _is_named(runtime: Runtime, setup: SourceContext, mirrored: Mirrored, ticket
     """Tell whether a ticket is an action that a present record names: a census asks only for such actions."""
     if ticket not in actions:
         return False
-    owners = records_with(runtime, setup, [ticket])
+    owners = records_with(runtime.register, setup.mapping, setup.name, [ticket])
     return any(owner in mirrored and mirrored[owner][0] is Presence.PRESENT for owner in owners)
 
 
@@ -160,8 +160,8 @@ def _actions_among(runtime: Runtime, setup: SourceContext, mirrored: Mirrored, c
     """Return ids of actions, and of records not in the census that are also the action of a record in it."""
     actions = {ticket for ticket, role in runtime.register.tickets.roles(setup.name).items() if role is Role.ACTION}
     missing = [ticket for ticket in mirrored if ticket not in census.ids and ticket not in actions]
-    namings = namings_of(runtime, setup, missing) if missing else []
-    owners = records_among(runtime, setup, {naming.owner for naming in namings} & census.ids)
+    namings = namings_of(runtime.register, setup.mapping, setup.name, missing) if missing else []
+    owners = records_among(runtime.register, setup.name, {naming.owner for naming in namings} & census.ids)
     return frozenset(actions.union(naming.part for naming in namings if naming.owner in owners))
 
 
@@ -206,7 +206,7 @@ def note_lost_access(runtime: Runtime, setup: SourceContext, now: datetime, faul
 def _parents_of(runtime: Runtime, setup: SourceContext, gone: Iterable[str]) -> set[str]:
     """Return the present records of actions that are gone: their update time does not move with a deletion."""
     tickets = runtime.register.tickets
-    parents = records_with(runtime, setup, list(gone))
+    parents = records_with(runtime.register, setup.mapping, setup.name, list(gone))
     return {parent for parent in parents if tickets.presence(setup.name, parent) is Presence.PRESENT} - set(gone)
 
 

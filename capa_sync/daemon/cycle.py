@@ -20,7 +20,6 @@ from capa_sync.daemon.delivery import deliver_writes, settle_unknown_writes
 from capa_sync.daemon.hinted import may_follow_hints, read_hinted
 from capa_sync.daemon.judging import judge_due_tickets, pass_to_primaries, speculate
 from capa_sync.daemon.log import LogAction, log
-from capa_sync.daemon.mapped import is_learnt_before_judging, join_groups_of, note_duplicates_known, note_links
 from capa_sync.daemon.reading import (
     is_full_read_due,
     nobody,
@@ -86,7 +85,7 @@ def run_round(
 
     All sources of a join group are read before any of them is judged. A source does not wait for other join groups.
     """
-    note_links(runtime)
+    runtime.joins.note_links()
     results = [_start(runtime, setup, full=full) for setup in setups]
     runs = list(zip(setups, results, strict=True))
     with ThreadPool(runtime.stop, len(runs)) as threads:
@@ -96,7 +95,7 @@ def run_round(
             )
             for setup, result in runs
         }
-        join_groups = [[run for run in runs if run[0].name in names] for names in join_groups_of(setups)]
+        join_groups = [[run for run in runs if run[0].name in names] for names in runtime.joins.groups(reads)]
         for join_group in threads.as_ready(
             [(join_group, [reads[setup.name] for setup, _ in join_group]) for join_group in join_groups]
         ):
@@ -155,8 +154,8 @@ def _pass_on(runtime: Runtime, setup: SourceContext) -> None:
     """Between reading and judging: settle which tickets are due, before any joined record is judged."""
     now = runtime.clock.now()
     pass_to_primaries(runtime, setup, now)
-    if is_learnt_before_judging(runtime, setup):
-        note_duplicates_known(runtime, setup, now)
+    if runtime.joins.is_learnt_before_judging(setup.name):
+        runtime.joins.note_known(setup.name, now)
 
 
 def _judge(runtime: Runtime, setup: SourceContext, result: CycleResult) -> None:
@@ -169,7 +168,7 @@ def _judge(runtime: Runtime, setup: SourceContext, result: CycleResult) -> None:
     result.counts |= judge_due_tickets(runtime, setup, now)
     if runtime.stop.is_set():
         return
-    note_duplicates_known(runtime, setup, now)
+    runtime.joins.note_known(setup.name, now)
     result.counts["delivered"] = 0
     _add(result, settle_unknown_writes(runtime, setup))
     result.counts["planned"] = plan_due_tickets(runtime, setup, now)

@@ -6,12 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from capa_sync.daemon.evaluation import judged_at
-from capa_sync.daemon.mapped import map_mirrored, primary
+from capa_sync.daemon.pipeline import explain
 from capa_sync.daemon.roles import records_with, role_notes
 from capa_sync.daemon.runtime import Runtime, SourceContext
 from capa_sync.model.finding import Verdict
-from capa_sync.model.record import CapaRecord, distinct_names
+from capa_sync.model.record import CapaRecord, Unmapped, distinct_names
 from capa_sync.model.ticket import Presence
 
 
@@ -45,24 +44,23 @@ def _explain(runtime: Runtime, setup: SourceContext, ticket_id: str, now: dateti
     notes = [f"as of {_at(runtime.register.runs.as_of(setup.name))}", *_presence_notes(runtime, setup, ticket_id)]
     notes += role_notes(runtime, setup, ticket_id)
     if tickets.is_action(setup.name, ticket_id):
-        owners = sorted(
-            tickets.key(setup.name, owner) for owner in records_with(runtime, setup, [ticket_id], former=False)
-        )
+        records = records_with(runtime.register, setup.mapping, setup.name, [ticket_id], former=False)
+        owners = sorted(tickets.key(setup.name, owner) for owner in records)
         return Explanation(f"{setup.name}:{key} is an action of {', '.join(owners) or 'no record'}", tuple(notes))
-    source, carrying = primary(runtime, setup, ticket_id)
+    source, carrying = runtime.joins.primary(setup.name, ticket_id)
     if (source, carrying) != (setup.name, ticket_id):
         primary_name = f"{source}:{runtime.register.tickets.key(source, carrying)}"
         notes.append(f"it is the same nonconformity as {primary_name}, which carries finding and warning")
         return Explanation(f"{setup.name}:{key} is judged with {primary_name}", tuple(notes))
-    record = map_mirrored(runtime, setup, ticket_id, now)
-    if not isinstance(record, CapaRecord):
-        reasons = record.reasons if record is not None else ("the tracker was never reached",)
+    explained = explain(runtime.inputs(setup, now), ticket_id)
+    if explained is None or isinstance(explained, Unmapped):
+        reasons = explained.reasons if explained is not None else ("the tracker was never reached",)
         return Explanation(f"{setup.name}:{key} is quarantined: it could not be mapped", (*reasons, *notes))
+    record, verdicts = explained
     notes.append(f"stage {record.stage} (status “{record.source_status}”), mapping {record.mapping}")
     if not record.history_complete:
         notes.append("its history could not be read whole: rules over history cannot tell")
     notes += _gap_notes(record)
-    verdicts = runtime.rules.evaluate(record, runtime.options, judged_at(runtime, record, now), explain=True)
     headline = f"{setup.name}:{key} {_title_of(record)}{record.ticket_url}"
     return Explanation(
         headline, tuple(notes), tuple(verdicts), distinct_names(record.people_names), runtime.options.timezone

@@ -7,16 +7,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import assert_never
 
-from capa_sync.daemon.evaluation import EvaluationBatch, diff_of, events_of
 from capa_sync.daemon.log import LogAction, is_logged, log
-from capa_sync.daemon.mapped import (
-    is_learnt_before_judging,
-    learn_duplicates,
-    may_be_joined,
-    may_name_duplicates,
-    to_be_judged_with,
-)
 from capa_sync.daemon.outcome import Evaluated, LeftToPrimary, NotMirrored, Outcome, Quarantined
+from capa_sync.daemon.pipeline import Pipeline, diff_of, events_of, learn_duplicates
 from capa_sync.daemon.plan_cache import PickledPlan
 from capa_sync.daemon.roles import records_with, settle_all_roles
 from capa_sync.daemon.runtime import Runtime, SourceContext
@@ -36,9 +29,9 @@ def pass_to_primaries(runtime: Runtime, setup: SourceContext, now: datetime) -> 
     queue = runtime.register.queue
     if not queue.has_due_judging(setup.name, now):
         return
-    if is_learnt_before_judging(runtime, setup):
+    if runtime.joins.is_learnt_before_judging(setup.name):
         with runtime.register.transaction():
-            learn_duplicates(runtime, setup, queue.due_judging(setup.name, now), now)
+            learn_duplicates(runtime.inputs(setup, now), queue.due_judging(setup.name, now))
     _send_to_primaries(runtime, setup, now)
 
 
@@ -47,11 +40,10 @@ def speculate(runtime: Runtime, setup: SourceContext, page: Page, changed: Seque
 
     A result is used only when nothing that it rests on has changed by then.
     """
-    if not may_be_joined(runtime, setup):
+    if not runtime.joins.may_join(setup.name):
         actions = {reading.ticket.id for reading in page.readings if reading.role is not Role.RECORD}
-        runtime.workers.speculate(
-            runtime, setup, [ticket_id for ticket_id in changed if ticket_id not in actions], page.total
-        )
+        records = [ticket_id for ticket_id in changed if ticket_id not in actions]
+        runtime.workers.speculate(runtime.inputs(setup, runtime.clock.now()), records, page.total)
 
 
 def judge_due_tickets(runtime: Runtime, setup: SourceContext, now: datetime) -> dict[str, int]:
@@ -93,8 +85,8 @@ def _evaluated(
 ) -> Iterator[tuple[Sequence[str], list[Outcome] | None]]:
     """Yield due tickets batch by batch, with the outcomes of the worker pool where that pays, else None."""
     batches = [due[start : start + BATCH] for start in range(0, len(due), BATCH)]
-    if not may_be_joined(runtime, setup) and runtime.workers.are_worth_it(len(due)):
-        yield from zip(batches, runtime.workers.evaluate(runtime, setup, batches, now), strict=True)
+    if not runtime.joins.may_join(setup.name) and runtime.workers.are_worth_it(len(due)):
+        yield from zip(batches, runtime.workers.evaluate(runtime.inputs(setup, now), batches), strict=True)
     else:
         yield from ((batch, None) for batch in batches)
 
@@ -107,17 +99,17 @@ def _evaluate_here(
     Where a ticket may have a duplicate in its own source, tickets are stored one by one: judging a ticket may make
     its duplicate due again.
     """
-    evaluation, named = EvaluationBatch(runtime, setup, ids, now), setup.mapping.same_as
-    if named is not None and named.source == setup.name:
-        yield from (evaluation.evaluate([ticket_id]) for ticket_id in ids)
+    pipeline = Pipeline(runtime.inputs(setup, now), ids)
+    if runtime.joins.named_by(setup.name) == setup.name:
+        yield from (pipeline.evaluate([ticket_id]) for ticket_id in ids)
     else:
-        yield evaluation.evaluate(ids)
+        yield pipeline.evaluate(ids)
 
 
 def _notice_new_rules(runtime: Runtime, setup: SourceContext, now: datetime) -> None:
     """Make every ticket due when rules, mapping, the tracker's own field list or the duplicates' source differ."""
     bound = setup.bound.hash if setup.bound is not None else ""
-    duplicates = setup.mapping.same_as.source if setup.mapping.same_as and may_name_duplicates(runtime, setup) else ""
+    duplicates = runtime.joins.named_by(setup.name)
     fingerprint = f"{runtime.rules.hash}:{bound}" + (f":{duplicates}" if duplicates else "")
     if runtime.register.queue.judged_with(setup.name) == fingerprint:
         return
@@ -133,13 +125,14 @@ def _send_to_primaries(runtime: Runtime, setup: SourceContext, now: datetime) ->
 
     A ticket may be a record and an action. A ticket that is only an action is never judged itself.
     """
-    register = runtime.register
+    register, joins = runtime.register, runtime.joins
     with register.transaction():
         due = register.queue.due_judging(setup.name, now)
-        register.queue.want_judging(setup.name, records_with(runtime, setup, due) - set(due), now)
+        records = records_with(register, setup.mapping, setup.name, due)
+        register.queue.want_judging(setup.name, records - set(due), now)
         _retract_actions(runtime, setup, register.queue.due_actions(setup.name, now), now)
         for ticket_id in register.queue.due_judging(setup.name, now) if register.records.has_joins else ():
-            for source, other in to_be_judged_with(runtime, setup, ticket_id):
+            for source, other in joins.judged_with(setup.name, ticket_id):
                 register.queue.want_judging(source, [other], now)
 
 
@@ -275,7 +268,7 @@ def _take_out(runtime: Runtime, setup: SourceContext, ticket_id: str, now: datet
     """Clear a ticket's findings, remove its register row, and have our texts on it withdrawn."""
     register = runtime.register
     previous = register.findings.latest(setup.name, ticket_id)
-    diff = diff_of(runtime, setup, ticket_id, previous, [], now, why)
+    diff = diff_of(runtime.inputs(setup, now), ticket_id, previous, [], why)
     counts = _log_events(runtime, setup, ticket_id, events_of(diff))
     register.findings.save(diff.save)
     register.findings.save_verdicts(setup.name, ticket_id, [], now)

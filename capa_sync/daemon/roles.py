@@ -6,9 +6,9 @@ from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 
 from capa_sync.daemon.runtime import Runtime, SourceContext
-from capa_sync.mapping import LinkRules, role_of
+from capa_sync.mapping import LinkRules, MappingFile, role_of
 from capa_sync.model.ticket import Presence, Role, Scope
-from capa_sync.store import Naming
+from capa_sync.store import Naming, Register
 
 _LEFT = "it exists and the query no longer holds"
 _AT_ONCE = 5_000
@@ -74,13 +74,15 @@ def _linked(runtime: Runtime, setup: SourceContext, ids: Sequence[str]) -> set[s
     return {naming.part for naming in runtime.register.roles.named_by(setup.name, ids) if naming.relation == "link"}
 
 
-def namings_of(runtime: Runtime, setup: SourceContext, ids: Sequence[str], *, former: bool = True) -> list[Naming]:
+def namings_of(
+    register: Register, mapping: MappingFile, source: str, ids: Sequence[str], *, former: bool = True
+) -> list[Naming]:
     """Return which tickets name these as actions, and how; the naming ticket may be unmirrored, or no record.
 
     With `former` a parent that a ticket once had counts as well.
     """
-    roles, rules = runtime.register.roles, LinkRules(setup.mapping.actions)
-    places = roles.places(setup.name, ids)
+    roles, rules = register.roles, LinkRules(mapping.actions)
+    places = roles.places(source, ids)
 
     def counts(naming: Naming) -> bool:
         place = places.get(naming.part)
@@ -88,17 +90,20 @@ def namings_of(runtime: Runtime, setup: SourceContext, ids: Sequence[str], *, fo
             return place is not None and rules.takes(naming.link_type, place.kind)
         return naming.relation != "parent" or former or naming.owner == place.parent
 
-    return [naming for naming in roles.naming(setup.name, ids) if counts(naming)]
+    return [naming for naming in roles.naming(source, ids) if counts(naming)]
 
 
-def records_with(runtime: Runtime, setup: SourceContext, ids: Sequence[str], *, former: bool = True) -> set[str]:
+def records_with(
+    register: Register, mapping: MappingFile, source: str, ids: Sequence[str], *, former: bool = True
+) -> set[str]:
     """Return ids of the records that have any of these tickets as an action, or with `former` had."""
-    return records_among(runtime, setup, {naming.owner for naming in namings_of(runtime, setup, ids, former=former)})
+    namings = namings_of(register, mapping, source, ids, former=former)
+    return records_among(register, source, {naming.owner for naming in namings})
 
 
-def records_among(runtime: Runtime, setup: SourceContext, ids: Collection[str]) -> set[str]:
+def records_among(register: Register, source: str, ids: Collection[str]) -> set[str]:
     """Return those of the tickets that are mirrored as records."""
-    places = runtime.register.roles.places(setup.name, list(ids))
+    places = register.roles.places(source, list(ids))
     return {ticket_id for ticket_id, place in places.items() if place.role is Role.RECORD}
 
 
@@ -123,8 +128,8 @@ def role_notes(runtime: Runtime, setup: SourceContext, ticket_id: str) -> list[s
 
 def _owners_in_words(runtime: Runtime, setup: SourceContext, ticket_id: str) -> str:
     """Return in words the records of which a ticket is an action, each with its link or relation."""
-    namings = namings_of(runtime, setup, [ticket_id], former=False)
-    records = records_among(runtime, setup, {naming.owner for naming in namings})
+    namings = namings_of(runtime.register, setup.mapping, setup.name, [ticket_id], former=False)
+    records = records_among(runtime.register, setup.name, {naming.owner for naming in namings})
     how: dict[str, str] = {}
     for naming in namings:
         if naming.owner in records:

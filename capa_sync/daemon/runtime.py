@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Protocol
 
+from capa_sync.daemon.inputs import PipelineInputs, SourceInputs
+from capa_sync.daemon.joins import Joins
 from capa_sync.daemon.outcome import Outcome
 from capa_sync.daemon.plan_cache import PlanCache
 from capa_sync.daemon.withheld_plans import WithheldPlans
@@ -76,22 +78,33 @@ class SourceContext:
     clock_skew: timedelta = timedelta(0)
     max_clock_skew: timedelta = timedelta(minutes=10)
 
+    def inputs(self) -> SourceInputs:
+        """Return what the pipeline reads of this source, as it is now."""
+        return SourceInputs(
+            name=self.name,
+            kind=self.kind,
+            parser=self.source.parser(),
+            mapping=self.mapping,
+            bound=self.bound,
+            facts=self.facts,
+            write=self.write,
+            clock_skew=self.clock_skew,
+        )
+
 
 class EvaluationPool(Protocol):
-    """A pool that may evaluate batches of due tickets for this process (`workers`)."""
+    """A pool that may evaluate batches of due tickets for this process (`worker_pool`)."""
 
     def are_worth_it(self, tickets: int, /) -> bool:
         """Tell whether the pool evaluates so many tickets faster than this process."""
 
-    def speculate(self, runtime: Runtime, setup: SourceContext, ids: Sequence[str], total: int | None, /) -> None:
+    def speculate(self, inputs: PipelineInputs, ids: Sequence[str], total: int | None, /) -> None:
         """Evaluate these records speculatively, of `total` that will be read, if that pays."""
 
     def dismiss(self, source: str, /) -> None:
         """Drop the speculative results of a source."""
 
-    def evaluate(
-        self, runtime: Runtime, setup: SourceContext, batches: Sequence[Sequence[str]], now: datetime, /
-    ) -> Iterator[list[Outcome] | None]:
+    def evaluate(self, inputs: PipelineInputs, batches: Sequence[Sequence[str]], /) -> Iterator[list[Outcome] | None]:
         """Yield the outcomes of each batch in order; None for a batch that this process must evaluate."""
 
 
@@ -102,14 +115,14 @@ class NoPool:
         """Return False."""
         return False
 
-    def speculate(self, _runtime: Runtime, _setup: SourceContext, _ids: Sequence[str], _total: int | None, /) -> None:
+    def speculate(self, _inputs: PipelineInputs, _ids: Sequence[str], _total: int | None, /) -> None:
         """Do nothing."""
 
     def dismiss(self, _source: str, /) -> None:
         """Do nothing."""
 
     def evaluate(
-        self, _runtime: Runtime, _setup: SourceContext, batches: Sequence[Sequence[str]], _now: datetime, /
+        self, _inputs: PipelineInputs, batches: Sequence[Sequence[str]], /
     ) -> Iterator[list[Outcome] | None]:
         """Leave every batch to this process."""
         yield from (None for _ in batches)
@@ -136,3 +149,13 @@ class Runtime:
     progress: Progress = no_progress
     checkpoint: Callable[[str], None] = no_checkpoint
     workers: EvaluationPool = field(default_factory=NoPool)
+
+    @property
+    def joins(self) -> Joins:
+        """The joined records of the register, with the mappings of all sources."""
+        return Joins(self.register, {name: setup.mapping for name, setup in self.setups.items()})
+
+    def inputs(self, setup: SourceContext, now: datetime) -> PipelineInputs:
+        """Return the inputs of the pipeline for tickets of a source, as they are now."""
+        sources = {name: other.inputs() for name, other in self.setups.items()}
+        return PipelineInputs(self.register, self.rules, self.options, sources[setup.name], sources, self.joins, now)

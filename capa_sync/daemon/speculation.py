@@ -13,9 +13,9 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import IO, Any, NamedTuple
 
-from capa_sync.daemon.evaluation import EvaluationBatch
+from capa_sync.daemon.inputs import PipelineInputs
 from capa_sync.daemon.outcome import Evaluated, Outcome
-from capa_sync.daemon.runtime import Runtime, SourceContext
+from capa_sync.daemon.pipeline import Pipeline
 
 OLDEST = timedelta(minutes=15)
 """Age up to which an outcome is used: its statements about time hold for the instant of its evaluation."""
@@ -43,9 +43,7 @@ class SpeculativeResults:
         self._known: dict[str, _SpeculativeResult] = {}
         self._basis: object = None
 
-    def evaluate_speculatively(
-        self, runtime: Runtime, setup: SourceContext, ids: Sequence[str], now: datetime, basis: object
-    ) -> bool:
+    def evaluate_speculatively(self, inputs: PipelineInputs, ids: Sequence[str], basis: object) -> bool:
         """Evaluate tickets and keep the outcomes; return False when there is no room. `basis`: what they rest on.
 
         Tickets that had a finding or a write before are left out, so that an outcome rests on nothing but the mirror
@@ -56,14 +54,13 @@ class SpeculativeResults:
             self._basis = basis
         if self._end > _ROOM:
             return False
-        digests = runtime.register.digests(
-            setup.name, ids
-        )  # before the tickets are read: it may be older, never newer
-        past = _with_a_past(runtime, setup, ids)
+        # before the tickets are read: a digest may be older, never newer
+        digests = inputs.register.digests(inputs.source.name, ids)
+        past = _with_a_past(inputs, ids)
         fresh = [ticket_id for ticket_id in ids if ticket_id in digests and ticket_id not in past]
-        for outcome in EvaluationBatch(runtime, setup, fresh, now).evaluate(fresh):
+        for outcome in Pipeline(inputs, fresh).evaluate(fresh):
             if isinstance(outcome, Evaluated):
-                self._keep(outcome, digests[outcome.ticket_id], now)
+                self._keep(outcome, digests[outcome.ticket_id], inputs.now)
         return True
 
     def _keep(self, outcome: Evaluated, digest: bytes, now: datetime) -> None:
@@ -73,16 +70,14 @@ class SpeculativeResults:
         self._known[outcome.ticket_id] = _SpeculativeResult(self._end, len(packed), digest, now, _until(outcome))
         self._end += len(packed)
 
-    def recall(
-        self, runtime: Runtime, setup: SourceContext, ids: Sequence[str], now: datetime, basis: object
-    ) -> dict[str, Outcome]:
-        """Return by id the outcomes of these tickets that are valid at `now`, and forget them."""
+    def recall(self, inputs: PipelineInputs, ids: Sequence[str], basis: object) -> dict[str, Outcome]:
+        """Return by id the outcomes of these tickets that are valid now, and forget them."""
         if basis != self._basis or self._file is None:
             return {}
         known = {ticket_id: self._known.pop(ticket_id) for ticket_id in ids if ticket_id in self._known}
-        young = [ticket_id for ticket_id, seen in known.items() if _holds_at(seen, now)]
-        past = _with_a_past(runtime, setup, young)
-        digests = runtime.register.digests(setup.name, young)
+        young = [ticket_id for ticket_id, seen in known.items() if _holds_at(seen, inputs.now)]
+        past = _with_a_past(inputs, young)
+        digests = inputs.register.digests(inputs.source.name, young)
         self._file.flush()
         valid = [
             ticket_id
@@ -108,7 +103,7 @@ def _until(outcome: Evaluated) -> datetime | None:
     return min((at for at in times if at is not None), default=None)
 
 
-def _with_a_past(runtime: Runtime, setup: SourceContext, ids: Sequence[str]) -> set[str]:
+def _with_a_past(inputs: PipelineInputs, ids: Sequence[str]) -> set[str]:
     """Return those of the tickets that had a finding or a write before."""
-    register = runtime.register
-    return {*register.findings.latest_of(setup.name, ids), *register.outbox.touched(setup.name, ids)}
+    register, source = inputs.register, inputs.source.name
+    return {*register.findings.latest_of(source, ids), *register.outbox.touched(source, ids)}

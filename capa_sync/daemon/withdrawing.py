@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from capa_sync.daemon.log import LogAction, log
+from capa_sync.daemon.pipeline import plan_removals
 from capa_sync.daemon.runtime import Runtime, SourceContext
-from capa_sync.daemon.targets import labels_of
 from capa_sync.errors import ShownToCustomer
 from capa_sync.model.halt import Halt, HaltKind
-from capa_sync.writeback import Target, TicketPlan, plan_withdrawal
+from capa_sync.writeback import TicketPlan
 
 _BATCH = 500
 """Tickets read together."""
@@ -27,32 +27,11 @@ def plan_withdrawals(runtime: Runtime, setup: SourceContext, now: datetime) -> d
 
     Tickets due for a warning stay due, so that `resume` finds them.
     """
-    register, plans = runtime.register, dict[str, TicketPlan]()
-    ids = register.outbox.written_tickets(setup.name)
+    inputs, plans = runtime.inputs(setup, now), dict[str, TicketPlan]()
+    ids = runtime.register.outbox.written_tickets(setup.name)
     for start in range(0, len(ids), _BATCH):
-        batch_ids = ids[start : start + _BATCH]
-        writes = register.outbox.writes_of(setup.name, batch_ids)
-        for ticket_id in batch_ids:
-            target = _target(runtime, setup, ticket_id, now)
-            plan = plan_withdrawal(target, writes.get(ticket_id, []), now=now, options=setup.write)
-            if not plan.is_quiet:
-                plans[ticket_id] = plan
+        plans |= plan_removals(inputs, ids[start : start + _BATCH])
     return plans
-
-
-def _target(runtime: Runtime, setup: SourceContext, ticket_id: str, now: datetime) -> Target:
-    """Return what a withdrawal needs to know of a ticket, which may be one that can no longer be mapped."""
-    tickets = runtime.register.tickets
-    ticket = tickets.ticket(setup.name, ticket_id, setup.source.parser())
-    return Target(
-        register=runtime.register.id,
-        source=setup.name,
-        ticket_id=ticket_id,
-        ticket_key=tickets.key(setup.name, ticket_id),
-        read_at=tickets.read_at(setup.name, ticket_id) or now,
-        presence=tickets.presence(setup.name, ticket_id),
-        labels=labels_of(setup, ticket),
-    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,9 +15,10 @@ from datetime import datetime, timedelta
 from multiprocessing.connection import Connection
 from typing import NamedTuple
 
-from capa_sync.daemon.evaluation import EvaluationBatch
+from capa_sync.daemon.inputs import PipelineInputs
 from capa_sync.daemon.outcome import Outcome
-from capa_sync.daemon.runtime import Runtime, SourceContext
+from capa_sync.daemon.pipeline import Pipeline
+from capa_sync.daemon.runtime import Runtime
 from capa_sync.daemon.speculation import SpeculativeResults
 from capa_sync.daemon.worker import EvaluationWorker
 from capa_sync.model.settings import JudgeOptions, WriteOptions
@@ -57,10 +58,11 @@ class Task(NamedTuple):
     is_ahead: bool = False
 
 
-def basis_of(runtime: Runtime, setup: SourceContext) -> Basis:
+def basis_of(inputs: PipelineInputs) -> Basis:
     """Return what a source's verdicts rest on in this process."""
-    bound = setup.bound.hash if setup.bound is not None else ""
-    return Basis(setup.name, runtime.options, setup.write, setup.clock_skew, (runtime.rules.hash, bound))
+    source = inputs.source
+    bound = source.bound.hash if source.bound is not None else ""
+    return Basis(source.name, inputs.options, source.write, source.clock_skew, (inputs.rules.hash, bound))
 
 
 class WorkerPool:
@@ -83,17 +85,17 @@ class WorkerPool:
         """Tell whether so many tickets are evaluated faster with workers."""
         return self._count > 0 and tickets >= self._worth
 
-    def speculate(self, runtime: Runtime, setup: SourceContext, ids: Sequence[str], total: int | None) -> None:
+    def speculate(self, inputs: PipelineInputs, ids: Sequence[str], total: int | None) -> None:
         """Let a worker evaluate records that were just mirrored, of `total` if the tracker reported that.
 
         One worker at a time does this, for a source with enough records.
         """
         with self._lock:
-            ahead = self._ahead.setdefault(setup.name, _Ahead())
+            ahead = self._ahead.setdefault(inputs.source.name, _Ahead())
             ahead.note(ids)
             is_free = ahead.worker is not None or all(other.worker is None for other in self._ahead.values())
             if is_free and self.are_worth_it(max(total or 0, ahead.read)):
-                ahead.feed(self._command, basis_of(runtime, setup), runtime.clock.now())
+                ahead.feed(self._command, basis_of(inputs), inputs.now)
 
     def dismiss(self, source: str) -> None:
         """End the worker that evaluated speculatively for a source."""
@@ -102,13 +104,11 @@ class WorkerPool:
         if ahead is not None and ahead.worker is not None:
             ahead.worker.end()
 
-    def evaluate(
-        self, runtime: Runtime, setup: SourceContext, batches: Sequence[Sequence[str]], now: datetime
-    ) -> Iterator[list[Outcome] | None]:
+    def evaluate(self, inputs: PipelineInputs, batches: Sequence[Sequence[str]]) -> Iterator[list[Outcome] | None]:
         """Yield the outcomes of each batch in order; None for a batch that this process must evaluate."""
-        basis = basis_of(runtime, setup)
+        basis, source = basis_of(inputs), inputs.source.name
         with self._lock:
-            ahead = self._ahead.get(setup.name, _Ahead())
+            ahead = self._ahead.get(source, _Ahead())
         first = ahead.worker if ahead.worker is not None and not ahead.worker.is_lost else None
         others = [EvaluationWorker(self._command) for _ in range(self._count - (first is not None))]
         try:
@@ -117,12 +117,12 @@ class WorkerPool:
             for number, batch in enumerate(batches):
                 for further in batches[number + len(assigned) : number + HORIZON]:
                     assigned.append(shares.of(further))
-                    _send(assigned[-1], basis, now)
-                yield _in_order(batch, list(_answered(runtime, setup, assigned.popleft(), now)))
+                    _send(assigned[-1], basis, inputs.now)
+                yield _in_order(batch, list(_answered(inputs, assigned.popleft())))
         finally:
             for worker in others:
                 worker.end()
-            self.dismiss(setup.name)
+            self.dismiss(source)
 
 
 def _send(shares: Sequence[_Share], basis: Basis, now: datetime) -> None:
@@ -132,14 +132,14 @@ def _send(shares: Sequence[_Share], basis: Basis, now: datetime) -> None:
 
 
 def _answered(
-    runtime: Runtime, setup: SourceContext, shares: Sequence[_Share], now: datetime
+    inputs: PipelineInputs, shares: Sequence[_Share]
 ) -> Iterator[tuple[Sequence[str], list[Outcome] | None]]:
     """Yield the shares of a batch with their outcomes; None without an answer, or for a whole batch of our own."""
     for worker, ids in sorted(shares, key=lambda share: share[0] is not None):  # our own share while workers compute
         if worker is not None:
             yield ids, worker.answer()
         else:
-            yield ids, EvaluationBatch(runtime, setup, ids, now).evaluate(ids) if len(shares) > 1 else None
+            yield ids, Pipeline(inputs, ids).evaluate(ids) if len(shares) > 1 else None
 
 
 class _Ahead:
@@ -250,14 +250,14 @@ def evaluate_for(runtime: Runtime, task: Task, speculation: SpeculativeResults) 
     The outcomes of a speculative batch are kept here, and the answer is an empty list; None when there is no room.
     """
     basis = task.basis
-    setup = runtime.setups[basis.source]
-    if basis_of(runtime, setup).known_by != basis.known_by:
+    inputs = runtime.inputs(runtime.setups[basis.source], task.now)
+    if basis_of(inputs).known_by != basis.known_by:
         return None
-    runtime.options, setup.write, setup.clock_skew = basis.options, basis.write, basis.clock_skew
+    inputs = inputs.with_settings(basis.options, basis.write, basis.clock_skew)
     if task.is_ahead:
-        return [] if speculation.evaluate_speculatively(runtime, setup, task.ids, task.now, basis) else None
-    known = speculation.recall(runtime, setup, task.ids, task.now, basis)
+        return [] if speculation.evaluate_speculatively(inputs, task.ids, basis) else None
+    known = speculation.recall(inputs, task.ids, basis)
     rest = [ticket_id for ticket_id in task.ids if ticket_id not in known]
     if rest:
-        known.update(zip(rest, EvaluationBatch(runtime, setup, rest, task.now).evaluate(rest), strict=True))
+        known.update(zip(rest, Pipeline(inputs, rest).evaluate(rest), strict=True))
     return [known[ticket_id] for ticket_id in task.ids]

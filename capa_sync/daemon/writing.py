@@ -7,15 +7,11 @@ from dataclasses import replace
 from datetime import datetime
 
 from capa_sync.daemon.log import LogAction, log
-from capa_sync.daemon.mapped import map_mirrored
+from capa_sync.daemon.pipeline import Pipeline
 from capa_sync.daemon.runtime import Runtime, SourceContext
-from capa_sync.daemon.targets import target_of, target_of_action
 from capa_sync.daemon.withdrawing import is_withdrawing, plan_withdrawals
-from capa_sync.errors import CapaSyncError, own_error
-from capa_sync.model.record import CapaRecord
 from capa_sync.model.settings import WriteOptions
-from capa_sync.model.write import Write, WriteKind, WriteState
-from capa_sync.ports import Mirror
+from capa_sync.model.write import Write, WriteState
 from capa_sync.writeback import (
     REPLACED,
     ROLLING_DAY,
@@ -23,11 +19,9 @@ from capa_sync.writeback import (
     BrakePolicy,
     Counts,
     ReleaseLimit,
-    ReportedWrites,
     Stopped,
     TicketPlan,
     choose,
-    plan_ticket,
 )
 
 _BATCH = 200
@@ -141,45 +135,10 @@ def plan_from_mirror(
     runtime: Runtime, setup: SourceContext, ids: Sequence[str], now: datetime
 ) -> dict[str, TicketPlan]:
     """Plan tickets from their records, latest episodes and writes; an error quarantines its ticket."""
-    register, plans = runtime.register, dict[str, TicketPlan]()
-    findings = register.findings.latest_of(setup.name, ids)
-    outcomes = register.findings.outcomes_of(setup.name, ids)
-    writes = register.outbox.writes_of(setup.name, ids)
-    mirror = register.batch(setup.name, ids, setup.source.parser())
-
-    def planned(ticket_id: str) -> TicketPlan:
-        if register.tickets.is_action(setup.name, ticket_id):
-            return _plan_action(runtime, setup, ticket_id, writes.get(ticket_id, []), mirror, now)
-        record = map_mirrored(runtime, setup, ticket_id, now, mirror=mirror)
-        if not isinstance(record, CapaRecord):
-            return _plan_unknown(writes.get(ticket_id, []), "the ticket cannot be mapped")
-        opened, written, judged = findings.get(ticket_id, []), writes.get(ticket_id, []), outcomes.get(ticket_id, {})
-        target = target_of(runtime, setup, record, mirror, now, was_meant=bool(written))
-        return plan_ticket(target, opened, written, now=now, options=setup.write, outcomes=judged)
-
-    for ticket_id in ids:
-        try:
-            plans[ticket_id] = planned(ticket_id)
-        except CapaSyncError:
-            raise
-        except Exception as error:  # noqa: BLE001 - nothing is written on this ticket, and all others go on
-            plans[ticket_id] = _plan_unknown(writes.get(ticket_id, []), own_error(error))
-            register.tickets.quarantine(setup.name, ticket_id, [own_error(error)])
+    plans, broken = Pipeline(runtime.inputs(setup, now), ids).plan(ids)
+    for ticket in broken:
+        runtime.register.tickets.quarantine(setup.name, ticket.ticket_id, ticket.reasons)
     return plans
-
-
-def _plan_unknown(writes: Sequence[Write], why: str) -> TicketPlan:
-    """Plan a ticket whose state is unknown: what waits to be sent rests on old values, and is withheld."""
-    reported = ReportedWrites(writes)
-    return TicketPlan(withheld=why, withdraw=tuple(idle for kind in WriteKind for idle in reported.idle(kind, "")))
-
-
-def _plan_action(
-    runtime: Runtime, setup: SourceContext, ticket_id: str, writes: Sequence[Write], mirror: Mirror, now: datetime
-) -> TicketPlan:
-    """Plan an action: our texts from the time when it was a record are withdrawn; nothing else is written."""
-    target = target_of_action(runtime, setup, ticket_id, mirror, now) if writes else None
-    return plan_ticket(target, [], writes, now=now, options=setup.write) if target is not None else TicketPlan()
 
 
 def _due(runtime: Runtime, setup: SourceContext, now: datetime) -> list[str]:

@@ -9,8 +9,8 @@ from datetime import datetime, timedelta
 import pytest
 
 from capa_sync.daemon import speculation, worker_pool
-from capa_sync.daemon.evaluation import EvaluationBatch as Weighing
 from capa_sync.daemon.outcome import Evaluated, Outcome
+from capa_sync.daemon.pipeline import Pipeline
 from capa_sync.daemon.runtime import Runtime
 from capa_sync.daemon.speculation import OLDEST, SpeculativeResults
 from capa_sync.daemon.worker_pool import Basis, Task, basis_of, evaluate_for
@@ -35,7 +35,7 @@ class World:
     def __init__(self, harness: Harness, runtime: Runtime) -> None:
         self.harness, self.runtime, self.setup = harness, runtime, runtime.setups[SOURCE]
         self.ids = runtime.register.tickets.record_ids(SOURCE)
-        self.basis = basis_of(runtime, self.setup)
+        self.basis = basis_of(runtime.inputs(self.setup, NOW))
         self.speculation = SpeculativeResults(runtime.register.path.parent)
         self._stories = {self.id(story): story for story in STORIES}
 
@@ -53,11 +53,11 @@ class World:
     def evaluate_speculatively(self, now: datetime = NOW, *stories: str) -> bool:
         """Weigh tickets ahead, all by default."""
         ids = [self.id(story) for story in stories] or self.ids
-        return self.speculation.evaluate_speculatively(self.runtime, self.setup, ids, now, self.basis)
+        return self.speculation.evaluate_speculatively(self.runtime.inputs(self.setup, now), ids, self.basis)
 
     def recall(self, now: datetime = NOW) -> dict[str, Outcome]:
         """What is known of all tickets, by story."""
-        found = self.speculation.recall(self.runtime, self.setup, self.ids, now, self.basis)
+        found = self.speculation.recall(self.runtime.inputs(self.setup, now), self.ids, self.basis)
         return {self._stories[each]: outcome for each, outcome in found.items()}
 
     def evaluate_all(self) -> dict[str, Outcome]:
@@ -66,7 +66,7 @@ class World:
 
     def evaluate(self, ids: Sequence[str], now: datetime = NOW) -> list[Outcome]:
         """What weighing tickets now comes to."""
-        return Weighing(self.runtime, self.setup, ids, now).evaluate(ids)
+        return Pipeline(self.runtime.inputs(self.setup, now), ids).evaluate(ids)
 
 
 @pytest.fixture
@@ -206,7 +206,7 @@ def test_an_outcome_that_time_may_have_changed_is_not_recalled(world: World) -> 
 def test_a_plan_that_time_may_have_changed_is_not_recalled(world: World) -> None:
     """What is held back until people had time for it is planned anew when they had."""
     world.setup.write = replace(world.setup.write, mode="plan", settle=timedelta(days=5, minutes=5))
-    world.basis = basis_of(world.runtime, world.setup)
+    world.basis = basis_of(world.runtime.inputs(world.setup, NOW))
     outcome = world.evaluate_all()["broken"]
     assert isinstance(outcome, Evaluated)
     assert outcome.plan is not None
@@ -253,7 +253,9 @@ def test_of_a_ticket_that_may_not_be_weighed_ahead_nothing_is_foreseen(world: Wo
     """One with a past, one out of sight, and one that is not mirrored; the others are."""
     found(world)
     went(lambda world: world.id("other"), Presence.ACCESS_LOST)(world)
-    assert world.speculation.evaluate_speculatively(world.runtime, world.setup, [*world.ids, "404"], NOW, world.basis)
+    assert world.speculation.evaluate_speculatively(
+        world.runtime.inputs(world.setup, NOW), [*world.ids, "404"], world.basis
+    )
     world.runtime.register.findings._db.execute("DELETE FROM finding")
     assert set(world.recall()) == STORIES - {"clean", "other"}
 
@@ -288,7 +290,7 @@ def test_a_clerk_weighs_nothing_twice(world: World, monkeypatch: pytest.MonkeyPa
     ahead = Task(world.basis, tuple(world.ids), NOW, is_ahead=True)
     assert evaluate_for(world.runtime, ahead, world.speculation) == []
     wanted = world.evaluate(world.ids)
-    monkeypatch.setattr(worker_pool, "EvaluationBatch", None)
+    monkeypatch.setattr(worker_pool, "Pipeline", None)
     assert evaluate_for(world.runtime, ahead._replace(is_ahead=False), world.speculation) == wanted
 
 

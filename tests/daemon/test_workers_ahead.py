@@ -76,7 +76,11 @@ def given(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 
 def look(runtime: Runtime, source: str = "jira-dc", total: int | None = None) -> None:
     """Tell that all records of a source were just mirrored."""
-    workers_of(runtime).speculate(runtime, runtime.setups[source], runtime.register.tickets.record_ids(source), total)
+    workers_of(runtime).speculate(
+        runtime.inputs(runtime.setups[source], runtime.clock.now()),
+        runtime.register.tickets.record_ids(source),
+        total,
+    )
 
 
 @pytest.mark.parametrize("at_a_time", [5, 500])
@@ -100,7 +104,7 @@ def test_batches_are_shared_out_a_few_at_a_time(
     monkeypatch.setattr(workers_module, "_HERE", 0.9)
     monkeypatch.setattr(workers_module, "_START", 0)
     every_second = runtime.register.tickets.record_ids("jira-dc")[1::2]
-    workers_of(runtime).speculate(runtime, runtime.setups["jira-dc"], every_second, None)
+    workers_of(runtime).speculate(runtime.inputs(runtime.setups["jira-dc"], runtime.clock.now()), every_second, None)
     assert judge(runtime) == alone
 
 
@@ -110,7 +114,7 @@ def test_a_batch_that_two_clerks_share_is_stored_in_its_order(
     """One knows every second ticket of it, another weighs the rest; register numbers follow the ids."""
     monkeypatch.setattr(workers_module, "_START", 0)
     every_second = runtime.register.tickets.record_ids("jira-dc")[1::2]
-    workers_of(runtime).speculate(runtime, runtime.setups["jira-dc"], every_second, None)
+    workers_of(runtime).speculate(runtime.inputs(runtime.setups["jira-dc"], runtime.clock.now()), every_second, None)
     assert judge(runtime) == alone
     assert {BATCH // 2, BATCH} <= set(given)
 
@@ -122,7 +126,7 @@ def test_a_batch_that_a_clerk_shares_with_this_process_is_stored_in_its_order(
     monkeypatch.setattr(workers_module, "_HERE", -1e9)
     runtime.workers = EagerWorkerPool(runtime.register.path.parent, cores=2)
     every_second = runtime.register.tickets.record_ids("jira-dc")[1::2]
-    workers_of(runtime).speculate(runtime, runtime.setups["jira-dc"], every_second, None)
+    workers_of(runtime).speculate(runtime.inputs(runtime.setups["jira-dc"], runtime.clock.now()), every_second, None)
     assert judge(runtime) == alone
     assert given[1:] == [BATCH // 2] * (TICKETS // BATCH)
 
@@ -159,7 +163,7 @@ def test_a_clerk_killed_after_weighing_ahead_is_not_missed(
         killed = workers_of(runtime).ahead()
 
         def is_noticed() -> bool:
-            workers_of(runtime).speculate(runtime, runtime.setups["jira-dc"], [], None)
+            workers_of(runtime).speculate(runtime.inputs(runtime.setups["jira-dc"], runtime.clock.now()), [], None)
             return killed.is_lost
 
         until(is_noticed)

@@ -129,7 +129,8 @@ def lead(world: World, users: UserDriver, spoiler: Spoiler, victim: str, change:
     """
     before = verdicts_of(world)
     name = world.only.name
-    readers = {*records_with(world.runtime, world.runtime.setups[name], [victim]), victim}
+    register, mapping = world.runtime.register, world.runtime.setups[name].mapping
+    readers = {*records_with(register, mapping, name, [victim]), victim}
     spoiler.victim, spoiler.change = victim, change
     users.edit(victim, f"touched {random.random()}", 1)  # noqa: S311 - another text each time
     world.cycle(seconds=30)

@@ -15,8 +15,8 @@ from typing import Any
 
 import pytest
 
-from capa_sync.daemon.evaluation import EvaluationBatch
 from capa_sync.daemon.outcome import Evaluated
+from capa_sync.daemon.pipeline import Pipeline
 from capa_sync.daemon.plan_cache import PickledPlan
 from capa_sync.errors import Skippable
 from capa_sync.model.ticket import Part, Presence, Reading, SourceTicket
@@ -104,10 +104,10 @@ class Line:
         except (Skippable, *UNREADABLE):
             return "quarantined"
         now = self.world.runtime.clock.now()
-        evaluation = EvaluationBatch(self.world.runtime, self.setup, [ticket.id], now)
+        pipeline = Pipeline(self.world.runtime.inputs(self.setup, now), [ticket.id])
         mirror: Any = OneTicket(ticket)
-        evaluation._mirror = mirror
-        [outcome] = evaluation._evaluate([ticket.id])
+        pipeline._mirror = mirror
+        [outcome] = pipeline._evaluate([ticket.id])
         if not isinstance(outcome, Evaluated):
             return "quarantined"
         self._render(outcome.plan)

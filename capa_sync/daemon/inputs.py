@@ -1,0 +1,57 @@
+"""The inputs of the pipeline: everything that the verdicts, rows and plan of a ticket rest on, frozen."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from capa_sync.daemon.joins import Joins
+from capa_sync.kinds import SourceKind
+from capa_sync.mapping import BoundMapping, MappingFile
+from capa_sync.model.settings import JudgeOptions, WriteOptions
+from capa_sync.model.ticket import SiteFacts
+from capa_sync.ports import Parser
+from capa_sync.rules import RuleSet
+from capa_sync.store import Register
+
+
+@dataclass(frozen=True, slots=True)
+class SourceInputs:
+    """What the pipeline reads of one source; attributes as in `SourceContext`, and the parser of its port."""
+
+    name: str
+    kind: SourceKind
+    parser: Parser
+    mapping: MappingFile
+    bound: BoundMapping | None
+    facts: SiteFacts | None
+    write: WriteOptions
+    clock_skew: timedelta
+
+
+@dataclass(frozen=True, slots=True)
+class PipelineInputs:
+    """The inputs for tickets of one source at one instant.
+
+    Attributes:
+        register: where tickets, findings and writes are read. rules, options: the rule set, and the settings that
+            rules read. source: the source of the tickets. sources: all sources, in the order of the settings.
+        joins: which tickets of these sources are the same nonconformity. now: the instant of evaluation.
+    """
+
+    register: Register
+    rules: RuleSet
+    options: JudgeOptions
+    source: SourceInputs
+    sources: Mapping[str, SourceInputs]
+    joins: Joins
+    now: datetime
+
+    def of(self, source: str) -> PipelineInputs:
+        """Return the same inputs for tickets of another source."""
+        return replace(self, source=self.sources[source])
+
+    def with_settings(self, options: JudgeOptions, write: WriteOptions, clock_skew: timedelta) -> PipelineInputs:
+        """Return the same inputs with other settings; a worker takes those of the asking process."""
+        return replace(self, options=options, source=replace(self.source, write=write, clock_skew=clock_skew))

@@ -1,0 +1,260 @@
+"""The steps of a ticket, for every caller: map -> evaluate -> diff -> register rows -> plan.
+
+The cycle, the worker processes, `plan`, `rebuild` and `explain` all take a ticket through these steps here, and
+nowhere else. Everything that a result rests on is in `PipelineInputs`. The steps read; the caller stores the results.
+The one exception are joined tickets: the duplicate that a ticket names is stored while the ticket is mapped, because
+the next ticket's verdict rests on it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
+
+from capa_sync.daemon.inputs import PipelineInputs
+from capa_sync.daemon.mapped import map_alone, map_mirrored
+from capa_sync.daemon.outcome import Evaluated, LeftToPrimary, NotMirrored, Outcome, Quarantined
+from capa_sync.daemon.plan_cache import PickledPlan
+from capa_sync.daemon.targets import target_of, target_of_action, target_of_withdrawal
+from capa_sync.errors import CapaSyncError, own_error
+from capa_sync.findings import RULE_GONE, DiffResult, What, diff_findings
+from capa_sync.model.finding import Finding, Mode, Verdict
+from capa_sync.model.finding import Outcome as RuleOutcome
+from capa_sync.model.record import CapaRecord, Unmapped
+from capa_sync.model.ticket import Presence
+from capa_sync.model.write import Write, WriteKind
+from capa_sync.ports import Mirror
+from capa_sync.register import action_rows, birth_rows, register_row
+from capa_sync.store import judged_rows
+from capa_sync.writeback import ReportedWrites, TicketPlan, plan_ticket, plan_withdrawal
+
+UNSEEN = frozenset({Presence.UNOBSERVED, Presence.ACCESS_LOST})
+"""The present content of these tickets is unknown: no finding opens and none clears."""
+
+
+class Pipeline:
+    """The steps for a batch of tickets of one source, read together; valid until the mirror changes."""
+
+    def __init__(self, inputs: PipelineInputs, ids: Sequence[str]) -> None:
+        self._inputs, self._ids = inputs, ids
+        self._register, self._source, self._now = inputs.register, inputs.source, inputs.now
+        self._mirror: Mirror = self._register.batch(self._source.name, ids, self._source.parser)
+        self._as_of = self._register.runs.as_of(self._source.name)
+        self._findings = self._register.findings.latest_of(self._source.name, ids)
+        self._writes = self._read_writes() if self._source.write.mode != "off" else {}
+
+    def _read_writes(self) -> Mapping[str, Sequence[Write]]:
+        """Return every write ever planned for these tickets."""
+        return self._register.outbox.writes_of(self._source.name, self._ids)
+
+    def evaluate(self, ids: Iterable[str]) -> list[Outcome]:
+        """Take some due tickets of the batch through all steps, in order.
+
+        Each step runs for all tickets before the next step, so that its code stays in the processor cache: ticket by
+        ticket, the same work took a fifth longer (measured). Where tickets may be joined they are judged one by one,
+        because a ticket can change the verdict of the next.
+        """
+        if self._inputs.joins.may_join(self._source.name):
+            return [outcome for ticket_id in ids for outcome in self._fenced([ticket_id])]
+        return self._fenced(list(ids))
+
+    def plan(self, ids: Iterable[str]) -> tuple[dict[str, TicketPlan], list[Quarantined]]:
+        """Plan some tickets of the batch from their stored findings and verdicts, without evaluating them.
+
+        A ticket whose content raises an error is quarantined, and its plan writes nothing.
+        """
+        outcomes = self._register.findings.outcomes_of(self._source.name, self._ids)
+        if self._source.write.mode == "off":
+            self._writes = self._read_writes()
+        plans, broken = dict[str, TicketPlan](), list[Quarantined]()
+        for ticket_id in ids:
+            try:
+                plans[ticket_id] = self._plan_stored(ticket_id, outcomes.get(ticket_id, {}))
+            except CapaSyncError:
+                raise
+            except Exception as error:  # noqa: BLE001 - nothing is written on this ticket, and all others go on
+                broken.append(Quarantined(ticket_id, (own_error(error),)))
+                plans[ticket_id] = _plan_unknown(self._writes.get(ticket_id, []), own_error(error))
+        return plans, broken
+
+    def _fenced(self, ids: Sequence[str]) -> list[Outcome]:
+        """Judge tickets; a ticket whose content raises an error is quarantined with it, the others are judged."""
+        try:
+            return self._evaluate(ids)
+        except CapaSyncError:
+            raise
+        except Exception as error:  # noqa: BLE001 - becomes the ticket's reason; it waits until it changes
+            if len(ids) == 1:
+                return [Quarantined(ids[0], (own_error(error),))]
+        return [outcome for ticket_id in ids for outcome in self._fenced([ticket_id])]
+
+    def _evaluate(self, ids: Iterable[str]) -> list[Outcome]:
+        results = [self._map(ticket_id) for ticket_id in ids]
+        judged = iter(self._judge([result for result in results if isinstance(result, CapaRecord)]))
+        return [next(judged) if isinstance(result, CapaRecord) else result for result in results]
+
+    def _map(self, ticket_id: str) -> CapaRecord | Outcome:
+        """Map a ticket; return its record, or the outcome when it is not to be judged."""
+        record = map_mirrored(self._inputs, ticket_id, self._mirror, self._as_of, learn=True)
+        if not isinstance(record, CapaRecord):
+            return Quarantined(ticket_id, _reasons(record))
+        own = (self._source.name, ticket_id)
+        if self._inputs.joins.primary(*own) != own:
+            return LeftToPrimary(ticket_id)
+        return NotMirrored(ticket_id) if record.presence in UNSEEN else record
+
+    def _judge(self, records: Sequence[CapaRecord]) -> Iterator[Evaluated]:
+        """Evaluate, diff, make rows and plan: each step for all records before the next."""
+        inputs, options = self._inputs, self._inputs.options
+        previous = [self._findings.get(record.ticket_id, []) for record in records]
+        verdicts = [inputs.rules.evaluate(record, options, _judged_at(inputs, record)) for record in records]
+        compared = zip(records, previous, verdicts, strict=True)
+        diffs = [diff_of(inputs, record.ticket_id, before, after) for record, before, after in compared]
+        findings = [_latest(before, diff) for before, diff in zip(previous, diffs, strict=True)]
+        found = list(zip(records, findings, verdicts, strict=True))
+        columns = [register_row(record, latest, judged, options) for record, latest, judged in found]
+        plans = [self._plan_judged(record, latest, judged) for record, latest, judged in found]
+        for record, judged, diff, row, plan in zip(records, verdicts, diffs, columns, plans, strict=True):
+            rows = judged_rows(
+                self._source.name,
+                record.ticket_id,
+                record.created_at.year,
+                _next_due_at(record, judged),
+                findings=diff.save,
+                verdicts=judged,
+                columns=row,
+                actions=action_rows(record),
+                timeline=birth_rows(record),
+            )
+            yield Evaluated(record.ticket_id, rows, events_of(diff), plan)
+
+    def _plan_judged(
+        self, record: CapaRecord, findings: Sequence[Finding], verdicts: Sequence[Verdict]
+    ) -> PickledPlan | None:
+        """Plan a record that was just evaluated; None for one that never had a finding or a write."""
+        if self._source.write.mode == "off" or not (findings or self._writes.get(record.ticket_id)):
+            return None
+        outcomes = {verdict.rule: verdict.outcome for verdict in verdicts if verdict.mode is Mode.WARN}
+        return PickledPlan.of(self._plan(record, findings, outcomes))
+
+    def _plan_stored(self, ticket_id: str, outcomes: Mapping[str, RuleOutcome]) -> TicketPlan:
+        """Plan a ticket that was evaluated before. On an action, our texts are withdrawn and nothing is written."""
+        if self._register.tickets.is_action(self._source.name, ticket_id):
+            writes = self._writes.get(ticket_id, [])
+            target = target_of_action(self._inputs, ticket_id, self._mirror) if writes else None
+            if target is None:
+                return TicketPlan()
+            return plan_ticket(target, [], writes, now=self._now, options=self._source.write)
+        record = map_mirrored(self._inputs, ticket_id, self._mirror, self._as_of)
+        if not isinstance(record, CapaRecord):
+            return _plan_unknown(self._writes.get(ticket_id, []), "the ticket cannot be mapped")
+        return self._plan(record, self._findings.get(ticket_id, []), outcomes)
+
+    def _plan(
+        self, record: CapaRecord, findings: Sequence[Finding], outcomes: Mapping[str, RuleOutcome]
+    ) -> TicketPlan:
+        """Plan a record from its latest findings and the outcomes of its rules in warn mode."""
+        writes = self._writes.get(record.ticket_id, [])
+        target = target_of(self._inputs, record, self._mirror, was_meant=bool(writes))
+        return plan_ticket(target, findings, writes, now=self._now, options=self._source.write, outcomes=outcomes)
+
+
+def _plan_unknown(writes: Sequence[Write], why: str) -> TicketPlan:
+    """Plan a ticket whose state is unknown: what waits to be sent rests on old values, and is withheld."""
+    reported = ReportedWrites(writes)
+    return TicketPlan(withheld=why, withdraw=tuple(idle for kind in WriteKind for idle in reported.idle(kind, "")))
+
+
+def plan_removals(inputs: PipelineInputs, ids: Sequence[str]) -> dict[str, TicketPlan]:
+    """Plan the removal of all our texts on these tickets; tickets without any are left out."""
+    writes = inputs.register.outbox.writes_of(inputs.source.name, ids)
+    plans = {
+        ticket_id: plan_withdrawal(
+            target_of_withdrawal(inputs, ticket_id),
+            writes.get(ticket_id, []),
+            now=inputs.now,
+            options=inputs.source.write,
+        )
+        for ticket_id in ids
+    }
+    return {ticket_id: plan for ticket_id, plan in plans.items() if not plan.is_quiet}
+
+
+def learn_duplicates(inputs: PipelineInputs, ids: Iterable[str]) -> None:
+    """Store which duplicates the tickets name, where doing so during judging would be too late."""
+    tickets, as_of = inputs.register.tickets, inputs.register.runs.as_of(inputs.source.name)
+    for ticket_id in ids:
+        try:
+            own = map_alone(inputs, ticket_id, tickets, as_of)
+        except CapaSyncError:
+            raise
+        except Exception:  # noqa: BLE001 - it is quarantined with its reason when it is judged
+            own = None
+        if isinstance(own, CapaRecord):
+            inputs.joins.remember(own, inputs.now)
+
+
+def explain(inputs: PipelineInputs, ticket_id: str) -> tuple[CapaRecord, list[Verdict]] | Unmapped | None:
+    """Map and evaluate one ticket with the evidence of each verdict; None when it is not mirrored."""
+    as_of = inputs.register.runs.as_of(inputs.source.name)
+    record = map_mirrored(inputs, ticket_id, inputs.register.tickets, as_of)
+    if not isinstance(record, CapaRecord):
+        return record
+    return record, inputs.rules.evaluate(record, inputs.options, _judged_at(inputs, record), explain=True)
+
+
+def diff_of(
+    inputs: PipelineInputs,
+    ticket_id: str,
+    previous: Sequence[Finding],
+    verdicts: Sequence[Verdict],
+    why_gone: str = RULE_GONE,
+) -> DiffResult:
+    """Compare a ticket's verdicts with its latest episodes."""
+    return diff_findings(
+        previous,
+        verdicts,
+        source=inputs.source.name,
+        ticket_id=ticket_id,
+        now=inputs.now,
+        rule_set=inputs.rules.hash,
+        why_gone=why_gone,
+    )
+
+
+def events_of(diff: DiffResult) -> tuple[tuple[What, str], ...]:
+    """Return what happened to the finding of each rule."""
+    return tuple((event.what, event.finding.rule) for event in diff.events)
+
+
+def _judged_at(inputs: PipelineInputs, record: CapaRecord) -> datetime:
+    """Return the instant at which a record is judged: now, or the instant when its ticket was no longer there.
+
+    Time alone therefore changes no verdict on a ticket that vanished.
+    """
+    if record.presence is Presence.PRESENT:
+        return inputs.now
+    since = inputs.register.tickets.presence_since(record.source, record.ticket_id)
+    return min(since, inputs.now) if since is not None else inputs.now
+
+
+def _reasons(record: Unmapped | None) -> tuple[str, ...]:
+    return (
+        tuple(record.reasons) if record is not None else ("it is not mirrored, or its stored parts make no ticket",)
+    )
+
+
+def _latest(previous: Iterable[Finding], diff: DiffResult) -> list[Finding]:
+    """Return the latest episode of each rule as it is after the diff is stored."""
+    found = {finding.rule: finding for finding in previous}
+    for finding in diff.save:
+        if finding.rule not in found or finding.episode >= found[finding.rule].episode:
+            found[finding.rule] = finding
+    return sorted(found.values(), key=lambda finding: (finding.number, finding.rule))
+
+
+def _next_due_at(record: CapaRecord, verdicts: list[Verdict]) -> datetime | None:
+    """Return the earliest instant at which time alone may change a verdict; None for a ticket that vanished."""
+    if record.presence is not Presence.PRESENT:
+        return None
+    return min((verdict.next_due for verdict in verdicts if verdict.next_due is not None), default=None)
