@@ -1,3 +1,3 @@
-"""Runs the stages in order; `cycle.py` alone defines that order."""
+"""Runs the stages: `cycle` orders sources and steps, `pipeline` owns the steps of a ticket for every caller."""
 
 from __future__ import annotations

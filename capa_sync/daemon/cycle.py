@@ -1,4 +1,8 @@
-"""One cycle over the sources: this file alone defines the order of its steps."""
+"""One cycle over the sources: this file orders sources and steps; `pipeline` owns the steps of a ticket.
+
+read -> mirror -> sweep, census when due -> evaluate due tickets -> look up lost answers
+-> plans past the brakes -> outbox -> deliver.
+"""
 
 from __future__ import annotations
 
@@ -70,11 +74,7 @@ class CycleResult:
 
 
 def run_cycle(runtime: Runtime, setup: SourceContext, *, full: bool = False, deliver: bool = True) -> CycleResult:
-    """Run all steps for one source; its faults are recorded in the result. Raises RegisterUnavailable only.
-
-    read since the cursor -> mirror -> census when due -> map, evaluate, diff -> look up lost answers -> plan, guard,
-    outbox -> deliver.
-    """
+    """Run all steps for one source; its faults are recorded in the result. Raises RegisterUnavailable only."""
     return run_round(runtime, [setup], full=full, deliver=deliver)[0]
 
 

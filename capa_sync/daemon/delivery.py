@@ -3,14 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from capa_sync.daemon.log import LogAction, log
 from capa_sync.daemon.runtime import Runtime, SourceContext
-from capa_sync.daemon.withdrawing import DeliverySignal, pause_after_leak
 from capa_sync.errors import ShownToCustomer
-from capa_sync.model.halt import HaltKind
+from capa_sync.model.halt import Halt, HaltKind
 from capa_sync.model.write import WriteState
 from capa_sync.writeback import DeliveryReport, deliver_due, look_up_due
+
+
+@dataclass(frozen=True, slots=True)
+class DeliverySignal:
+    """The stop signal of one source's delivery: the daemon stops, or a person changed the source's halt meanwhile.
+
+    Attributes:
+        runtime, source: the runtime and the source whose stop event and halt are read. halt: as delivery began.
+    """
+
+    runtime: Runtime
+    source: str
+    halt: Halt | None
+
+    def is_set(self) -> bool:
+        """Tell whether to stop before the next write."""
+        return self.runtime.stop.is_set() or self.runtime.register.halts.of(self.source) != self.halt
 
 
 def settle_unknown_writes(runtime: Runtime, setup: SourceContext) -> dict[str, int]:
@@ -81,3 +98,10 @@ def _log_report(runtime: Runtime, setup: SourceContext, report: DeliveryReport) 
         keys = runtime.register.outbox.ticket_keys(ids)
         for write_id in ids:
             log(action, source=setup.name, ticket=keys.get(write_id, ""), write=write_id[:16])
+
+
+def pause_after_leak(runtime: Runtime, setup: SourceContext, fault: ShownToCustomer) -> None:
+    """Pause writing on a source where customers could read a comment that was sent as internal."""
+    halt = Halt(HaltKind.PAUSED, runtime.clock.now(), f"capa-sync itself ({fault.message})")
+    runtime.register.halts.set(setup.name, halt)
+    log(LogAction.WRITING_PAUSED, level="error", source=setup.name, reason=fault.message)

@@ -1,4 +1,7 @@
-"""Third to fifth step: map and evaluate every due ticket, and store what changed since the last evaluation."""
+"""Judges due tickets: `pipeline` evaluates them here or in workers, batch by batch; this module stores the outcomes.
+
+Verdicts, findings and register rows go into the register, plans into the plan cache.
+"""
 
 from __future__ import annotations
 

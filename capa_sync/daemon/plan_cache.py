@@ -1,4 +1,7 @@
-"""The plan cache: plans made when tickets were evaluated, until all tickets are judged and the brakes are checked."""
+"""The plan cache: plans made when tickets were evaluated, until all tickets are judged and the brakes are checked.
+
+`pipeline` alone makes plans. A plan rests here, in the memory of the cycle, and then in the outbox.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +19,7 @@ class PickledPlan(NamedTuple):
     """A pickled plan (a few kilobytes), with the two values that are read before it is unpickled.
 
     Attributes:
-        look_again, is_quiet: as in `TicketPlan`. pickled: the pickled plan.
+        next_due_at, is_quiet: as in `TicketPlan`. pickled: the pickled plan.
     """
 
     next_due_at: datetime | None

@@ -1,4 +1,7 @@
-"""Plans that a brake or the mode withholds, with their sums, so that a poll need not look at each plan."""
+"""Sums of the plans that a brake or the mode withholds, so that a poll need not make each plan again.
+
+The plans themselves are not kept: their writes are in the outbox as withheld, and a plan that may go is made again.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +19,7 @@ class _PlanSums(NamedTuple):
 
 
 class WithheldPlans:
-    """Plans of one source's tickets that may not be put into the outbox, by ticket id.
+    """What counts of the plans of one source's tickets that may not be put into the outbox, by ticket id.
 
     They are in memory only: a new process plans every ticket again that may need a write.
 

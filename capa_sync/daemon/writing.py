@@ -1,4 +1,7 @@
-"""Sixth step: plan the desired state of each ticket, check the brakes, put writes into the outbox."""
+"""Takes the plans of due tickets to the outbox: checks the brakes, and puts the writes that they allow.
+
+Plans come from the plan cache; those that are not there are made by `pipeline`, from what is stored of the ticket.
+"""
 
 from __future__ import annotations
 
@@ -7,9 +10,9 @@ from dataclasses import replace
 from datetime import datetime
 
 from capa_sync.daemon.log import LogAction, log
-from capa_sync.daemon.pipeline import Pipeline
+from capa_sync.daemon.pipeline import Pipeline, plan_removals
 from capa_sync.daemon.runtime import Runtime, SourceContext
-from capa_sync.daemon.withdrawing import is_withdrawing, plan_withdrawals
+from capa_sync.model.halt import HaltKind
 from capa_sync.model.settings import WriteOptions
 from capa_sync.model.write import Write, WriteState
 from capa_sync.writeback import (
@@ -66,12 +69,30 @@ def _wanted_plans(runtime: Runtime, setup: SourceContext, now: datetime) -> dict
 
     Planning shows which texts have older wording; those that a person asked to refresh are planned once more.
     """
-    if is_withdrawing(runtime, setup):
+    if _is_withdrawing(runtime, setup):
         setup.withheld_plans.take_all()
         runtime.register.outbox.end_refresh(setup.name)
-        return plan_withdrawals(runtime, setup, now)
+        return _plan_withdrawals(runtime, setup, now)
     plans = _plan_in_portions(runtime, setup, _due(runtime, setup, now), now)
     return plans | _plan_all(runtime, setup, runtime.register.outbox.take_refresh(setup.name), now)
+
+
+def _is_withdrawing(runtime: Runtime, setup: SourceContext) -> bool:
+    """Tell whether our texts on a source are to be removed."""
+    halt = runtime.register.halts.of(setup.name)
+    return halt is not None and halt.kind is HaltKind.WITHDRAWN
+
+
+def _plan_withdrawals(runtime: Runtime, setup: SourceContext, now: datetime) -> dict[str, TicketPlan]:
+    """Plan the removal of all our texts on a source; tickets without any are left out.
+
+    Tickets due for a warning stay due, so that `resume` finds them.
+    """
+    inputs, plans = runtime.inputs(setup, now), dict[str, TicketPlan]()
+    ids = runtime.register.outbox.written_tickets(setup.name)
+    for start in range(0, len(ids), _BATCH):
+        plans |= plan_removals(inputs, ids[start : start + _BATCH])
+    return plans
 
 
 def _put(

@@ -8,8 +8,7 @@ from typing import Any
 
 import pytest
 
-from capa_sync.daemon import evaluation as judging_desk
-from capa_sync.daemon import writing
+from capa_sync.daemon import pipeline, writing
 from capa_sync.daemon.requests import release
 from capa_sync.sandbox.stories.script import AddAction, Create, Fill
 from tests.journey.harness import SOURCES, Harness, open_harness
@@ -19,14 +18,13 @@ from tests.journey.harness import SOURCES, Harness, open_harness
 def planned(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Give the list of tickets that get planned, in order; planning itself is the real one."""
     asked: list[str] = []
-    plan = writing.plan_ticket
+    plan = pipeline.plan_ticket
 
     def noted(target: Any, *args: Any, **options: Any) -> Any:
         asked.append(target.ticket_id)
         return plan(target, *args, **options)
 
-    for stage in (judging_desk, writing):
-        monkeypatch.setattr(stage, "plan_ticket", noted)
+    monkeypatch.setattr(pipeline, "plan_ticket", noted)
     return asked
 
 
