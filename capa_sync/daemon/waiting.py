@@ -6,8 +6,7 @@ from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from capa_sync.daemon.runtime import Runtime, SourceContext
-from capa_sync.daemon.withdrawing import is_withdrawing
-from capa_sync.daemon.writing import plan_from_mirror
+from capa_sync.daemon.writing import is_withdrawing, plan_from_mirror
 from capa_sync.writeback import IN_DOUBT, NOTIFIED, SETTLING
 
 _HOUR, _MINUTE = timedelta(hours=1), timedelta(minutes=1)

@@ -69,7 +69,7 @@ def _wanted_plans(runtime: Runtime, setup: SourceContext, now: datetime) -> dict
 
     Planning shows which texts have older wording; those that a person asked to refresh are planned once more.
     """
-    if _is_withdrawing(runtime, setup):
+    if is_withdrawing(runtime, setup):
         setup.withheld_plans.take_all()
         runtime.register.outbox.end_refresh(setup.name)
         return _plan_withdrawals(runtime, setup, now)
@@ -77,7 +77,7 @@ def _wanted_plans(runtime: Runtime, setup: SourceContext, now: datetime) -> dict
     return plans | _plan_all(runtime, setup, runtime.register.outbox.take_refresh(setup.name), now)
 
 
-def _is_withdrawing(runtime: Runtime, setup: SourceContext) -> bool:
+def is_withdrawing(runtime: Runtime, setup: SourceContext) -> bool:
     """Tell whether our texts on a source are to be removed."""
     halt = runtime.register.halts.of(setup.name)
     return halt is not None and halt.kind is HaltKind.WITHDRAWN
