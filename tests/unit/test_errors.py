@@ -8,8 +8,6 @@ import re
 from capa_sync import errors
 from capa_sync.errors import CapaSyncError
 
-CLASS = re.compile(r"[A-Z]\w+")
-
 
 def drawn() -> dict[str, tuple[str, str]]:
     """Return by class name its parent and what its brackets say, as drawn."""
