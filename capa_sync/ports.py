@@ -158,6 +158,14 @@ class MirrorLookup(Protocol):
         """Return id -> (digest of the record part, reason) of the versions that made no ticket."""
         ...
 
+    def undelivered(self, source: str) -> Mapping[str, int]:
+        """Return kind (`SourceTicket.unknown`) -> present tickets with which the tracker did not deliver it."""
+        ...
+
+    def unasked(self, source: str) -> Sequence[str]:
+        """Return ids of present tickets whose undelivered kinds are still to be requested on their own."""
+        ...
+
     def newest_change(self, source: str, ticket_id: str) -> datetime | None:
         """Return the instant of the newest mirrored change in a ticket's history, None when there is none."""
         ...

@@ -108,6 +108,15 @@ def _source_lines(source: dict[str, Any]) -> list[str]:
             f"  {len(lonely)} {'action' if len(lonely) == 1 else 'actions'} of a parent outside of the query, judged "
             f"with no record: {', '.join(lonely[:_NAMED])}{more}"
         )
+    if source["undelivered"]:
+        kinds = ", ".join(
+            f"{kind.replace('subtasks', 'sub-tasks')} of {count}" for kind, count in source["undelivered"].items()
+        )
+        lines.append(f"  not delivered to our account: {kinds} tickets; rules that read them cannot tell")
+    if source["to_request"]:
+        lines.append(
+            f"  {source['to_request']} tickets came without some of their content: it is requested in the next cycles"
+        )
     if source["problem"]:
         lines.append(f"  problem: {source['problem']}")
     lines += [f"  missing right: {right}" for right in source["missing_rights"]]

@@ -61,6 +61,7 @@ def _explain(runtime: Runtime, setup: SourceContext, ticket_id: str, now: dateti
     if not record.history_complete:
         notes.append("its history could not be read whole: rules over history cannot tell")
     notes += _gap_notes(record)
+    notes += [f"{name} cannot be told: {reason}" for name, reason in record.undelivered.items()]
     headline = f"{setup.name}:{key} {_title_of(record)}{record.ticket_url}"
     return Explanation(
         headline, tuple(notes), tuple(verdicts), distinct_names(record.people_names), runtime.options.timezone

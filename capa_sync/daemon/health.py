@@ -111,6 +111,8 @@ def _source(register: Register, name: str, every: timedelta, now: datetime) -> d
         },
         "actions_without_record": register.roles.without_record(name),
         "missing_rights": list(register.facts.missing_rights(name)),
+        "undelivered": dict(register.tickets.undelivered(name)),
+        "to_request": len(register.tickets.unasked(name)),
         "gaps": register.reports.incomplete_histories(name),
         "census_at": census.finished_at if census else None,
         "stamped_ahead": poll.counts.get(STAMPED_AHEAD, 0) if poll else 0,

@@ -92,4 +92,4 @@ def _is_gone(source: SourceInputs, ticket: SourceTicket | None, comment: str) ->
     """Return whether our comment of this id was missing when the ticket was last read."""
     if not comment or ticket is None or WriteKind.COMMENT not in source.kind.channels:
         return False
-    return all(found.id != comment for found in ticket.comments)
+    return "comments" not in ticket.unknown and all(found.id != comment for found in ticket.comments)

@@ -12,6 +12,7 @@ from capa_sync.mapping.people import PeopleDirectory
 from capa_sync.mapping.stages import StageReplay
 from capa_sync.mapping.statuses import OptionSet
 from capa_sync.mapping.timeline import AMBIGUOUS, NO_STEPS, Step, TicketHistory, add_rows, birth_of, replay
+from capa_sync.mapping.undelivered import why_actions_unknown
 from capa_sync.model.record import STAGE_ORDER, Action, ActionKind, ActionOrigin, FieldChange, Stage
 from capa_sync.model.ticket import ChildRef
 from capa_sync.model.values import BLANK, EMPTY, UNMAPPED, Raw, Value, ValueState
@@ -38,6 +39,7 @@ def collect_actions(
 ) -> ActionsFound:
     """Return every action; owner and due date may be inherited from `fields`, the record's values."""
     found = ActionsFound()
+    found.problems += why_actions_unknown(bound, record.ticket)
     for entry in bound.actions:
         if entry.entry.origin is ActionOrigin.FIELD:
             _FieldAction(bound, entry, record, people).add_to(found, stage, fields)

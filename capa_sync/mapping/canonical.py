@@ -26,6 +26,7 @@ from capa_sync.mapping.timeline import (
     number_groups,
     replay,
 )
+from capa_sync.mapping.undelivered import undelivered_of, why_unknown
 from capa_sync.model.record import ActionOrigin, CapaRecord, FieldChange, RecordComment, Stage, Unmapped
 from capa_sync.model.ticket import Origin, Presence, SourceTicket
 from capa_sync.model.values import BLANK, EMPTY, Raw, Value, ValueState
@@ -80,7 +81,8 @@ def map_ticket(
     rows = [*staged, *mapper.rows, *found.rows]
     rows.sort(key=_GROUP)
     record = _record(bound, history, stage, mapper, found, rows, found_children, as_of, presence)
-    return replace(record, history_gaps=gaps) if gaps else record
+    undelivered = undelivered_of(bound, ticket)
+    return replace(record, history_gaps=gaps, undelivered=undelivered) if gaps or undelivered else record
 
 
 FieldHistory = tuple[Value, Value, Sequence[Step]]
@@ -96,6 +98,7 @@ class _Mapper:
         self.history = history
         self.people = people
         self.birth: Birth = birth_of(history)
+        self.links_unknown = why_unknown(history.ticket, "links")
         self.fields: dict[str, Value] = dict(bound.blank_values)
         self.rows: list[FieldChange] = []
 
@@ -137,7 +140,7 @@ class _Mapper:
             value = part.constant(self.people)
             return value, value, NO_STEPS
         if part.convert is None:
-            return link_history(part.links, self.history)
+            return link_history(part.links, self.history, self.links_unknown)
         now = self._now(part)
         birth, steps = replay(self.history, part.field_id, part.convert, now, self.people)
         return now, birth, steps
@@ -238,11 +241,11 @@ def _comments(ticket: SourceTicket, people: PeopleDirectory) -> tuple[RecordComm
 def last_human_at(tickets: Iterable[SourceTicket], people: PeopleDirectory) -> datetime | None:
     """Return the last instant at which a person created, changed or commented on any of these tickets.
 
-    Where the history cannot be read completely, any update may have been made by a person.
+    Where history or comments cannot be read completely, any update may have been made by a person.
     """
     seen: list[datetime] = []
     for ticket in tickets:
-        if not ticket.history_complete or ticket.history_from is not None:
+        if not ticket.history_complete or ticket.history_from is not None or "comments" in ticket.unknown:
             seen.append(ticket.updated_at)
         if people.is_human(ticket.created_by):
             seen.append(ticket.created_at)

@@ -44,12 +44,13 @@ def join(primary: CapaRecord, others: Sequence[CapaRecord], *, unread: bool = Fa
         as_of=min(record.as_of for record in records),
         actions=_regrouped(doer, records),
         actions_mapped=any(record.actions_mapped for record in records),
-        actions_problem="; ".join(filter(None, (record.actions_problem for record in records))),
+        actions_problem="; ".join(dict.fromkeys(filter(None, (record.actions_problem for record in records)))),
         comments=tuple(
             sorted((comment for record in records for comment in record.comments), key=lambda comment: comment.at)
         ),
         history_complete=all(record.history_complete for record in records),
         history_gaps={name: why for record in reversed(records) for name, why in record.history_gaps.items()},
+        undelivered={name: why for record in reversed(records) for name, why in record.undelivered.items()},
         history_from=max(starts) if starts else None,
         people_active=_merged_activity(records),
         people_names={key: name for record in reversed(records) for key, name in record.people_names.items()},

@@ -10,11 +10,17 @@ from capa_sync.model.ticket import RawChange
 from capa_sync.model.values import EMPTY, Value, ValueState
 
 
-def link_history(types: frozenset[str], history: TicketHistory) -> tuple[Value, Value, Sequence[Step]]:
+def link_history(
+    types: frozenset[str], history: TicketHistory, unknown: str = ""
+) -> tuple[Value, Value, Sequence[Step]]:
     """Return the keys linked by these types (as read on the record, folded) now, at creation, and the steps between.
 
     Jira's history calls the field `Link` and contains the other key in the sentence "This issue <type> KEY".
+    `unknown`: why the links were not delivered, "" when they were; changes alone do not say which links there are.
     """
+    if unknown:
+        value = Value(ValueState.UNREADABLE, reason=unknown)
+        return value, value, NO_STEPS
     if not history.ticket.children and not history.link_changes:
         return EMPTY, EMPTY, NO_STEPS
     keys = {ref.key for ref in history.ticket.children if ref.relation == "link" and fold(ref.link_type) in types}

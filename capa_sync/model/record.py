@@ -158,6 +158,8 @@ class CapaRecord:
         history_complete: False: phrases over history cannot tell, unless what follows `history_from` decides them.
         history_gaps: canonical field (`stage`, `actions` too) -> why the history of this field is not known, and how
             to mend it; phrases over its history cannot tell.
+        undelivered: `comments`, `actions`, or a canonical field that is read from links -> why the tracker did not
+            deliver it, and how to mend it; phrases that read it, or its history, cannot tell.
         people_active: person id -> whether active, None where the tracker does not report it.
         updated_at: the tracker's update time; last_human_at: last change or comment by a human.
         attachments: number of attachments on the ticket.
@@ -194,6 +196,7 @@ class CapaRecord:
     mapping: str = ""
     same_as_key: str = ""
     history_gaps: Mapping[str, str] = field(default_factory=dict)
+    undelivered: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

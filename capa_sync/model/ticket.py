@@ -137,6 +137,9 @@ class SourceTicket:
         attachments: number of attachments.
         lost: field ids that an earlier answer had and the newest answer lacks (set by the mirror). They are
             unreadable, not empty, unless the history says that the field was emptied.
+        unknown: which of `comments`, `links`, `subtasks`, `attachments` the tracker did not deliver with this
+            version; what the ticket holds of these is from an earlier answer, or nothing. `unasked`: those of them
+            that were not requested on their own yet.
     """
 
     source: str
@@ -159,6 +162,8 @@ class SourceTicket:
     attachments: int = 0
     lost: frozenset[str] = frozenset()
     part_of: str = ""
+    unknown: frozenset[str] = frozenset()
+    unasked: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

@@ -119,6 +119,12 @@ _TICKETS = (
     Column("changes", _NUMBER, "How many changes of fields are mirrored.", masked=False),
     Column("comments", _NUMBER, "How many comments are mirrored.", masked=False),
     Column("history_gap", _TEXT, "Why a part of the history is ambiguous; empty where none is.", masked=False),
+    Column(
+        "unknown",
+        _TEXT,
+        "Which of comments, links, subtasks and attachments the tracker did not deliver; empty for none.",
+        masked=False,
+    ),
 )
 
 _ACTIONS = (

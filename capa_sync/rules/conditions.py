@@ -78,7 +78,7 @@ class Line:
 
     def unknown(self, context: Context) -> str:
         """Return why its truth is not known."""
-        return context.unknown(self.test.reads, history=self.phrase.history)
+        return context.unknown(self.test.reads, history=self.phrase.history, comments=self.test.comments)
 
 
 @dataclass(frozen=True)

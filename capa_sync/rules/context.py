@@ -104,8 +104,16 @@ class Context:
 
     def gap(self, name: str) -> str:
         """Return why the history of this subject alone is not known, "" when it is."""
-        gaps = self.record.history_gaps
-        return next((gaps[field] for field in _HISTORY_OF.get(name, (name,)) if field in gaps), "") if gaps else ""
+        gaps, undelivered = self.record.history_gaps, self.record.undelivered
+        if not gaps and not undelivered:
+            return ""
+        fields = _HISTORY_OF.get(name, (name,))
+        return next((why for field in fields if (why := gaps.get(field) or undelivered.get(field))), "")
+
+    @property
+    def comments_unknown(self) -> str:
+        """Why there may be comments that were not read, "" when all were."""
+        return self.record.undelivered.get("comments", "")
 
     def value(self, name: str) -> Value:
         """Return the present value of a subject, derived or not."""
@@ -245,9 +253,11 @@ class Context:
         made = (c for c in self.changes("actions") if (c.group, c.at) == (moment.group, moment.at))
         return time._replace(known=moment._replace(change=next(made, None)))
 
-    def unknown(self, names: Sequence[str], *, history: bool = False) -> str:
-        """Return for an admin why the truth of a phrase over these subjects is not known."""
+    def unknown(self, names: Sequence[str], *, history: bool = False, comments: bool = False) -> str:
+        """Return for an admin why the truth of a phrase over these subjects (and the comments) is not known."""
         reasons = [reason for name in names if (reason := self._why(name))]
+        if comments and self.comments_unknown:
+            reasons.append(self.comments_unknown)
         if history:
             reasons += filter(None, map(self.gap, (*names, "stage")))
         if not reasons and history and not self.history_whole:

@@ -384,3 +384,16 @@ def refused_version(db: Any) -> None:
     """Store which version of a ticket could not be read, so that a new process does not compute it again."""
     _run_all(db, [f'DROP VIEW "{name}"' for name in db.view_names()])  # recreated after the last step
     _run_all(db, ("ALTER TABLE quarantine ADD COLUMN version TEXT NOT NULL DEFAULT ''",))
+
+
+@STEPS(name="0017_undelivered")
+def undelivered(db: Any) -> None:
+    """Store what a tracker did not deliver with a ticket, and what of that is still to be requested."""
+    _run_all(
+        db,
+        (
+            "ALTER TABLE ticket ADD COLUMN unknown TEXT NOT NULL DEFAULT ''",
+            "ALTER TABLE ticket ADD COLUMN unasked TEXT NOT NULL DEFAULT ''",
+            "CREATE INDEX ticket_unknown ON ticket (source, unasked) WHERE unknown <> ''",
+        ),
+    )

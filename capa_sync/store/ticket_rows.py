@@ -9,7 +9,7 @@ from capa_sync.model.ticket import RawChange, SourceTicket
 from capa_sync.store.columns import instant_text, json_text, optional_text, raw_words
 from capa_sync.store.database import Database, Params
 
-INSERT_TICKET = "INSERT INTO ticket VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"
+INSERT_TICKET = "INSERT INTO ticket VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"
 INSERT_CHANGE = """INSERT INTO change (nr, entry, group_no, changed_at, field_id, field, changed_by, origin,
     from_value, to_value) VALUES (?,?,?,?,?,?,?,?,?,?)"""
 INSERT_CHILD = "INSERT INTO child (nr, child_id, child_key, relation, link_type) VALUES (?,?,?,?,?)"
@@ -84,6 +84,8 @@ def _ticket_row(nr: int, ticket: SourceTicket, changes: int, lost: Iterable[str]
         json_text(sorted(lost)),
         ticket.part_of,
         ticket.parent,
+        ", ".join(sorted(ticket.unknown)),
+        ", ".join(sorted(ticket.unasked)),
     )
 
 

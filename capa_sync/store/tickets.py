@@ -14,6 +14,8 @@ from capa_sync.store.database import Database
 from capa_sync.store.intake import Intake
 
 _BATCH = 200
+_UNKNOWN = """ticket t JOIN mirror m ON m.nr = t.nr
+    WHERE t.source = ? AND t.unknown <> '' AND m.presence = 'present'"""
 
 
 class Tickets:
@@ -131,6 +133,21 @@ class Tickets:
             (source, ticket_id),
         )
         return digest
+
+    def undelivered(self, source: str) -> Mapping[str, int]:
+        """Return kind -> number of present tickets with which the tracker did not deliver it on request."""
+        found: dict[str, int] = {}
+        for unknown, unasked, count in self._db.rows(
+            f"SELECT t.unknown, t.unasked, COUNT(*) FROM {_UNKNOWN} GROUP BY 1, 2 ORDER BY 1, 2", (source,)
+        ):
+            for kind in sorted(set(unknown.split(", ")) - set(unasked.split(", "))):
+                found[kind] = found.get(kind, 0) + count
+        return found
+
+    def unasked(self, source: str) -> Sequence[str]:
+        """Return ids of present tickets whose undelivered kinds are still to be requested, in a stable order."""
+        sql = f"SELECT t.ticket_id FROM {_UNKNOWN} AND t.unasked <> '' ORDER BY t.nr"
+        return self._db.column(sql, (source,))
 
     def newest_change(self, source: str, ticket_id: str) -> datetime | None:
         """Return the instant of the newest change in a ticket's history, None when there is none."""

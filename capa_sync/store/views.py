@@ -115,14 +115,14 @@ _TICKETS = f"""SELECT m.source, m.ticket_id, t.ticket_key, m.presence, {_at("t.u
     COALESCE(q.reasons, '') AS quarantine_reason,
     {_at(_CONFIRMED, "presence_confirmed_at")}, m.role, t.kind, t.container, t.url,
     {_at("t.created_at")}, {_at("m.presence_at")}, m.presence_proof, {_at("t.history_from")}, t.changes, t.comments,
-    COALESCE(r.history_gap, '') AS history_gap
+    COALESCE(r.history_gap, '') AS history_gap, t.unknown
     FROM mirror m JOIN ticket t ON t.nr = m.nr LEFT JOIN freshness f ON f.source = m.source
     LEFT JOIN register_row r ON r.source = m.source AND r.ticket_id = m.ticket_id
     LEFT JOIN quarantine q ON q.source = m.source AND q.ticket_id = m.ticket_id
     LEFT JOIN census_times n ON n.source = m.source
     UNION ALL
     SELECT q.source, q.ticket_id, q.ticket_key, 'unobserved', NULL, NULL, 0, q.reasons, NULL, '', '', '', '', NULL,
-    NULL, '', NULL, 0, 0, '' FROM quarantine q
+    NULL, '', NULL, 0, 0, '', '' FROM quarantine q
     WHERE NOT EXISTS (SELECT 1 FROM mirror m WHERE m.source = q.source AND m.ticket_id = q.ticket_id)"""
 
 _ACTIONS = f"""SELECT a.source, COALESCE(t.ticket_key, '') AS ticket_key, a.action_key, a.origin, a.kind, a.text,

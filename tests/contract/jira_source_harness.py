@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections import Counter
 from collections.abc import Callable, Iterable
 from datetime import datetime
 from types import TracebackType
@@ -58,6 +59,15 @@ class Mirror:
         """Versions that made no ticket."""
         skips = {skip.id: skip for page in self.pages for skip in page.skipped}
         return {id_: (skip.version, skip.reason) for id_, skip in skips.items() if skip.version}
+
+    def undelivered(self, _source: str) -> dict[str, int]:
+        """What was not delivered on request, with the number of tickets."""
+        tickets = [reading.ticket for reading in self.readings.values()]
+        return dict(Counter(kind for ticket in tickets for kind in ticket.unknown - ticket.unasked))
+
+    def unasked(self, _source: str) -> list[str]:
+        """Ids of the tickets that wait for their requests."""
+        return [id_ for id_, reading in self.readings.items() if reading.ticket.unasked]
 
     def newest_change(self, _source: str, ticket_id: str) -> datetime | None:
         """When the newest change held was made."""

@@ -82,10 +82,15 @@ def test_the_desk_is_mirrored_whole_and_judged_right(converted: Path, rows: Rows
         assert summary["sources"][0]["problem"] == ""
         assert_whole(runtime, rows)
         assert_judged(runtime, rows)
+        minutes = 1
+        while read := runtime.sync(minutes)["sources"][0]["read"]:  # the file has no comments: each ticket is asked
+            assert read <= 100
+            minutes += 1
+        assert_judged(runtime, rows)
         before = runtime.tables()
-        assert runtime.sync(1)["sources"][0]["read"] == 0
+        assert runtime.sync(minutes + 1)["sources"][0]["read"] == 0
         assert runtime.tables() == before
-        assert runtime.sync(2, "--full")["sources"][0]["read"] == 690
+        assert runtime.sync(minutes + 2, "--full")["sources"][0]["read"] == 690
         assert runtime.tables() == before
         capa_sync(tmp_path, "rebuild")
         assert runtime.tables() == before

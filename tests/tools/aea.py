@@ -77,7 +77,6 @@ def _issue(id_: str, key: str, rows: Sequence[Row], fields: Mapping[str, Field])
             values[each.id] = each.value(last)
     values["subtasks"] = [{"key": word} for word in shown(last.after.get("subtask")).split(", ") if "-" in word]
     histories = [_history(row, before, fields) for row, before in zip(rows, [None, *rows[:-1]], strict=True)]
-    values |= {"comment": {"comments": [], "total": 0}, "issuelinks": []}  # Jira returns these keys for none, too
     return {"id": id_, "key": key, "fields": values, "changelog": {"histories": histories}}
 
 

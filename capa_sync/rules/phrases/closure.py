@@ -85,6 +85,8 @@ def _with_reason(subject: Subject, _: Arguments) -> Test:
             return None if changes is None else True
         last = changes[-1].at
         has_reason = any(comment.human and comment.at >= last for comment in context.record.comments)
+        if not has_reason and context.comments_unknown:
+            return None
         return None if has_reason and context.gap(subject.name) else has_reason
 
     return Test(
@@ -94,6 +96,7 @@ def _with_reason(subject: Subject, _: Arguments) -> Test:
         lacks=lambda context: _lacks(subject, context),
         marks=lambda context: _marks(subject, context),
         broken_at=lambda context: _last_at(subject, context),
+        comments=True,
     )
 
 

@@ -83,8 +83,8 @@ def _with_reason(subject: Subject, _: Arguments) -> Test:
     def holds(context: Context) -> Truth:
         lacking = bool(bare(context))
         is_unread = context.value(_REASON).state in {ValueState.ERROR, ValueState.UNREADABLE}
-        if lacking and (is_unread or context.gap(_REASON)):
-            return None  # the reason may be, or may have been, in the field that cannot be read
+        if lacking and (is_unread or context.gap(_REASON) or context.comments_unknown):
+            return None  # the reason may be, or may have been, in the field or comment that cannot be read
         return _seen(subject, context, lacking)
 
     def facts(context: Context) -> list[Evidence]:
@@ -96,6 +96,7 @@ def _with_reason(subject: Subject, _: Arguments) -> Test:
         facts=facts,
         lacks=lambda context: [move_words(move, context) for move in bare(context)],
         broken_at=lambda context: _last_move(subject, context),
+        comments=True,
     )
 
 

@@ -40,6 +40,7 @@ class Test:
         lacks: what is missing when it does not hold, for `{missing}`; by default the label of the subject.
         marks: what is missing, as facts without labels or names; needed when `lacks` returns labels or names.
         broken_at: when a phrase over history was broken, for `since`.
+        comments: it reads the comments, too.
         present: it depends only on the present value of the subject, so that equal values have the same truth.
     """
 
@@ -51,6 +52,7 @@ class Test:
     marks: Callable[[Context], list[str]] | None = None
     broken_at: Callable[[Context], datetime | None] | None = None
     present: bool = False
+    comments: bool = False
 
     def evidence(self, context: Context) -> list[Evidence]:
         """Return the facts behind its truth."""

@@ -1,4 +1,8 @@
-"""Fields that an answer leaves out are unknown, not empty: they are requested once, else the mirror's values stay."""
+"""Fields that an answer leaves out are unknown, not empty: they are requested once, else the mirror's values stay.
+
+The record part stores which fields are unknown in this version of the ticket, and whether they were requested
+(`parts.UNKNOWN`). So after a restart or a rebuild nothing is requested again, and no waiting ticket is lost.
+"""
 
 from __future__ import annotations
 
@@ -8,21 +12,18 @@ from typing import Any
 from capa_sync.ports import MirrorLookup
 from capa_sync.sources.jira.client import JiraClient
 from capa_sync.sources.jira.draft import Draft
-from capa_sync.sources.jira.parts import record_part
+from capa_sync.sources.jira.parts import KINDS, KNOWN, UNASKED, UNDELIVERED, UNKNOWN
 
-PLACES = ("issuelinks", "subtasks", "attachment")
-"""Fields that every complete issue has, if only as an empty list; so has `comment`, which is read separately."""
-HOLD_ACTIONS = frozenset({"issuelinks", "subtasks"})
-"""Without these nobody knows a record's actions, so the record stays incomplete."""
+_COMMENT = "comment"
 ASKED_A_CYCLE = 100
-"""Maximum requests for left-out fields in one cycle, one for each ticket."""
+"""Maximum requests for left-out fields in one cycle; comments are a request of their own."""
 
 
 class Absent:
     """Completes the answers of one Jira.
 
-    Attributes:
-        undelivered: those of PLACES that were requested and that this Jira does not return.
+    A field that this Jira did not return on request is not requested for other tickets until an answer contains it
+    again, or until the next full read. After a restart the mirror shows which fields these are.
     """
 
     def __init__(self, client: JiraClient, lookup: MirrorLookup) -> None:
@@ -30,58 +31,78 @@ class Absent:
         self._lookup = lookup
         self._answered: dict[str, tuple[Any, Mapping[str, Any]]] = {}
         self._left = ASKED_A_CYCLE
-        self._waiting: dict[str, None] = {}
-        self.undelivered: set[str] = set()
+        self._undelivered: set[str] | None = None
 
-    def begin_cycle(self) -> None:
+    def begin_cycle(self, *, full: bool) -> None:
         """Allow another hundred requests."""
         self._answered.clear()
         self._left = ASKED_A_CYCLE
+        if full:
+            self._undelivered = set()
 
-    def may_ask(self, draft: Draft) -> bool:
+    def may_ask(self) -> bool:
         """Take one of the cycle's remaining requests; when none is left, the ticket waits for the next cycle."""
         self._left -= 1
-        if self._left < 0:
-            self._waiting[draft.id] = None
         return self._left >= 0
 
     def take_waiting(self) -> list[str]:
-        """Return and forget the ids of waiting tickets, as many as requests remain."""
-        ids = list(self._waiting)[: max(0, self._left)]
-        for id_ in ids:
-            del self._waiting[id_]
+        """Return the ids of waiting tickets to read by id, as many as requests remain, and count that reading.
+
+        Half of the requests are kept for their comments. Cloud returns a hundred tickets in one answer.
+        """
+        most = max(0, self._left - 1 if self._client.is_cloud else self._left // 2)
+        ids = list(self._lookup.unasked(self._client.source))[:most]
+        self._left -= min(1, len(ids)) if self._client.is_cloud else len(ids)
         return ids
 
     def carry(self, draft: Draft) -> None:
-        """Fill in from the mirror what the answer left out."""
-        missing = [name for name in (*PLACES, "comment") if name not in draft.fields]
-        if not missing or not draft.fields or draft.is_oversized or draft.fault:
+        """Fill in from the mirror what the answer left out, and what the mirror knows about that."""
+        if draft.is_carried or not draft.fields or draft.is_oversized or draft.fault:
             return
-        draft.absent = tuple(dict.fromkeys((*draft.absent, *missing)))
-        self._put(draft, self._mirrored(draft.id), missing)
+        draft.is_carried = True
+        draft.absent = tuple(name for name in KINDS if name not in draft.fields)
+        if len(draft.absent) < len(KINDS):
+            self._never_returned().difference_update(name for name in KINDS if name in draft.fields)
+        if not draft.absent:
+            return
+        mirrored = self._lookup.record(self._client.source, draft.id) or {}
+        held, marks = mirrored.get("fields") or {}, mirrored.get(UNKNOWN) or {}
+        states = {name: marks.get(name, KNOWN if name in held else UNASKED) for name in draft.absent}
+        if held.get("updated") == draft.fields.get("updated"):
+            draft.settled |= {name for name, state in states.items() if state != UNASKED}
+        draft.issue["fields"].update({name: held[name] for name in draft.absent if name in held})
+        draft.mark(states)
 
     def complete(self, draft: Draft) -> None:
-        """Request what the answer left out, once for each version of the ticket; the rest is marked as unknown.
-
-        A Jira on which attachments are switched off never returns them; that spoils no history.
-        """
+        """Request what the answer left out, once for each version of the ticket; the rest is marked as unknown."""
         self.carry(draft)
-        wanted = [name for name in draft.absent if name in PLACES and name not in self.undelivered]
+        wanted = [name for name in draft.absent if name not in draft.settled]
+        if _COMMENT in wanted:
+            draft.mark({_COMMENT: UNASKED})  # until they are read
+            wanted.remove(_COMMENT)
         if wanted:
-            answer_fields = self._ask(draft, wanted)
-            self._put(draft, answer_fields, wanted)
-            self.undelivered |= {name for name in wanted if answer_fields and name not in answer_fields}
-        switched_off = self.undelivered - HOLD_ACTIONS
-        unknown = [name for name in PLACES if name not in draft.fields and name not in switched_off]
-        if unknown and draft.fields and not draft.is_oversized:
-            draft.is_complete = False
+            never = self._never_returned()
+            lacking = wanted if draft.is_by_id else [name for name in wanted if name in never]
+            never.update(lacking)
+            draft.settle(dict.fromkeys(lacking, UNDELIVERED))
+            self._ask(draft, [name for name in wanted if name not in lacking])
 
-    def _ask(self, draft: Draft, wanted: list[str]) -> Mapping[str, Any]:
+    def _ask(self, draft: Draft, wanted: list[str]) -> None:
+        answer_fields = self._answer(draft, wanted) if wanted else {}
+        if not answer_fields:
+            draft.mark(dict.fromkeys(wanted, UNASKED))
+            return
+        draft.issue["fields"].update({name: answer_fields[name] for name in wanted if name in answer_fields})
+        draft.settle({name: KNOWN if name in answer_fields else UNDELIVERED for name in wanted})
+        self._never_returned().update(name for name in wanted if name not in answer_fields)
+
+    def _answer(self, draft: Draft, wanted: list[str]) -> Mapping[str, Any]:
+        """Request fields of one ticket; empty when no request is left, or the ticket is gone."""
         version = draft.fields.get("updated")
         asked = self._answered.get(draft.id)
         if asked is not None and asked[0] == version:
             return asked[1]
-        if not self.may_ask(draft):
+        if not self.may_ask():
             return {}
         answer = self._client.find(f"issue/{draft.id}", {"fields": ",".join(("updated", *wanted))})
         answer_fields = answer.get("fields") if isinstance(answer, dict) else None
@@ -89,13 +110,9 @@ class Absent:
         self._answered[draft.id] = (version, found)
         return found
 
-    def _mirrored(self, ticket: str) -> Mapping[str, Any]:
-        record = self._lookup.record(self._client.source, ticket)
-        fields = record.get("fields") if record else None
-        return fields if isinstance(fields, dict) else {}
-
-    def _put(self, draft: Draft, answer_fields: Mapping[str, Any], names: list[str]) -> None:
-        found = {name: answer_fields[name] for name in names if name in answer_fields}
-        if found:
-            draft.issue["fields"].update(found)
-            draft.part = record_part(draft.issue)
+    def _never_returned(self) -> set[str]:
+        """Return the fields that this Jira did not return on request and in no answer since."""
+        if self._undelivered is None:
+            kinds = self._lookup.undelivered(self._client.source)
+            self._undelivered = {name for name, kind in KINDS.items() if kind in kinds}
+        return self._undelivered

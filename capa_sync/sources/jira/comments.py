@@ -8,11 +8,12 @@ from typing import Any
 from capa_sync.errors import AnswerTooLarge, BadAnswer, Retryable, Skippable
 from capa_sync.sources.jira.client import JiraClient
 from capa_sync.sources.jira.draft import Draft
-from capa_sync.sources.jira.parts import record_part, undecorate
+from capa_sync.sources.jira.parts import KNOWN, UNDELIVERED, undecorate
 from capa_sync.sources.jira.people import JiraAccounts
 from capa_sync.sources.jira.shapes import counted_rows, entry_ids, items_and_total
 from capa_sync.sources.sizes import too_large
 
+_COMMENT = "comment"
 _COMMENTS = 100
 _ATTEMPTS = 3
 
@@ -26,7 +27,7 @@ class CommentReader:
         may_ask: takes one of the cycle's remaining requests for what answers left out.
     """
 
-    def __init__(self, client: JiraClient, people: JiraAccounts, may_ask: Callable[[Draft], bool]) -> None:
+    def __init__(self, client: JiraClient, people: JiraAccounts, may_ask: Callable[[], bool]) -> None:
         self._client = client
         self._people = people
         self._may_ask = may_ask
@@ -36,7 +37,7 @@ class CommentReader:
 
         Where the answer left them out, they are read now or stay unread: then the mirror keeps its own.
         """
-        if "comment" in draft.absent:
+        if _COMMENT in draft.absent:
             return self._left_out(draft)
         listed, total = items_and_total(draft.comments, "comments")
         found: list[Any] | None = listed if len(listed) >= total else self._paged(draft)
@@ -46,18 +47,22 @@ class CommentReader:
         return found
 
     def _left_out(self, draft: Draft) -> list[Any] | None:
-        if not self._may_ask(draft):
-            draft.has_unread_comments, draft.is_complete = True, False
+        if _COMMENT in draft.settled or not self._may_ask():
+            draft.has_unread_comments = True
             return []
         found = self._paged(draft)
         if found is not None:
-            draft.issue["fields"]["comment"] = {"total": len(found)}
-            draft.part = record_part(draft.issue)
+            draft.issue["fields"][_COMMENT] = {"total": len(found)}
+            draft.settle({_COMMENT: KNOWN})
             undecorate(found)
+        elif self._client.find(f"issue/{draft.id}", {"fields": "updated"}) is not None:
+            draft.settle({_COMMENT: UNDELIVERED})  # the ticket is there, and its comments are not for us
+            draft.has_unread_comments = True
+            return []
         return found
 
     def _paged(self, draft: Draft) -> list[Any] | None:
-        _first, expected = items_and_total(draft.comments, "comments")
+        expected = None if _COMMENT in draft.absent else items_and_total(draft.comments, "comments")[1]
         for _attempt in range(_ATTEMPTS):
             found: dict[str, Any] = {}
             start, totals = 0, set()
@@ -75,7 +80,8 @@ class CommentReader:
                 if not listed:
                     message = f"the comments of {draft.id} promise {total} and end after {start}; the page is refused"
                     raise BadAnswer(self._client.source, message)
-            if totals == {expected}:  # the same total as before: no comment was added or deleted meanwhile
+            is_one_answer = expected is None and len(found) == total <= _COMMENTS
+            if is_one_answer or totals == {expected}:  # no comment was added or deleted meanwhile
                 return list(found.values())
             expected = total
         raise Retryable(self._client.source, "comments come and go faster than they can be read")

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
 from capa_sync.model.ticket import Part
 from capa_sync.sources.bodies import TooMuch
 from capa_sync.sources.jira.changes import Dated
-from capa_sync.sources.jira.parts import RECORD, record_part, split
+from capa_sync.sources.jira.parts import KNOWN, RECORD, UNKNOWN, record_part, split
 from capa_sync.sources.jira.times import read_instant
 from capa_sync.sources.sizes import Oversized
 
@@ -21,8 +21,9 @@ _STALE = timedelta(seconds=1)
 class Draft:
     """A search row split into parts: the issue, its record part, and the changelog and comments inside it.
 
-    `is_by_id`: it came from the database, not from the search index. `absent`: fields that the answer left out.
-    `has_unread_comments`: its comments are unknown, because they were left out and not read afterwards.
+    `is_by_id`: it came from the database, not from the search index. `absent`: fields that the answer left out, once
+    `is_carried` says that the mirror was consulted; `settled`: those of them for which nothing is requested any more.
+    `has_unread_comments`: its comments were left out and not read afterwards.
     `is_oversized`: the ticket is larger than an answer may be; only its outline is known.
     `fault`: why the ticket cannot be used, "" when it can.
     """
@@ -36,6 +37,8 @@ class Draft:
     is_complete: bool = True
     is_by_id: bool = False
     absent: tuple[str, ...] = ()
+    is_carried: bool = False
+    settled: set[str] = field(default_factory=set)
     has_unread_comments: bool = False
     is_oversized: bool = False
     fault: str = ""
@@ -55,8 +58,24 @@ class Draft:
     def renew(self, fresh: Draft) -> None:
         """Replace the content by that of a newer answer."""
         self.issue, self.part, self.is_by_id = fresh.issue, fresh.part, True
-        self.changelog, self.comments, self.absent = fresh.changelog, fresh.comments, fresh.absent
+        self.changelog, self.comments = fresh.changelog, fresh.comments
+        self.absent, self.is_carried, self.settled = fresh.absent, fresh.is_carried, fresh.settled
         self.is_oversized, self.fault = fresh.is_oversized, fresh.fault
+
+    def mark(self, states: Mapping[str, str]) -> None:
+        """Store the state (`parts.KNOWN` etc.) of left-out fields in the record, and make its part again."""
+        marks = {**self.issue.pop(UNKNOWN, {}), **states}
+        if left := {name: state for name, state in marks.items() if state != KNOWN}:
+            self.issue[UNKNOWN] = left
+        try:
+            self.part = record_part(self.issue)
+        except TooMuch as much:
+            self.fault = str(much)
+
+    def settle(self, states: Mapping[str, str]) -> None:
+        """Mark fields for which this version of the ticket is not requested again."""
+        self.settled |= states.keys()
+        self.mark(states)
 
     @property
     def key(self) -> str:

@@ -13,7 +13,7 @@ from capa_sync.model.values import BLANK, Raw
 from capa_sync.sources.bodies import UNREADABLE
 from capa_sync.sources.jira.adf import adf_text, is_document
 from capa_sync.sources.jira.changes import Dated, HistoryReader, sorted_entries
-from capa_sync.sources.jira.parts import CHILDREN, COMMENTS, HISTORY, RECORD
+from capa_sync.sources.jira.parts import CHILDREN, COMMENTS, HISTORY, KINDS, RECORD, UNASKED, UNKNOWN
 from capa_sync.sources.jira.times import read_instant
 from capa_sync.sources.jira.values import account_of, clean, field_value, is_ticking
 from capa_sync.sources.jira.wiki import wiki_text
@@ -70,6 +70,9 @@ COMPUTED_FIELDS = frozenset(
 )
 """Fields that follow from others or move at every edit: a change of theirs is no change of the ticket."""
 
+_COMMENT = "comment"
+_PLACES = tuple(name for name in KINDS if name != _COMMENT)
+
 
 class JiraParser:
     """Parses tickets of one source.
@@ -96,9 +99,9 @@ class JiraParser:
         return self.build(
             found[RECORD],
             self.dated(found[RECORD], history.get("histories") or ()),
-            found.get(COMMENTS) or (),
+            found.get(COMMENTS),
             found.get(CHILDREN) or (),
-            history_complete=history.get("complete", False) and COMMENTS in found,
+            history_complete=history.get("complete", False),
         )
 
     def dated(self, issue: Mapping[str, Any], histories: Iterable[Any]) -> list[Dated]:
@@ -114,12 +117,15 @@ class JiraParser:
         self,
         issue: Mapping[str, Any],
         histories: Sequence[Dated],
-        comments: Sequence[Any],
+        comments: Sequence[Any] | None,
         children: Sequence[Any] = (),
         *,
         history_complete: bool,
     ) -> SourceTicket:
-        """Make the ticket from decoded parts. Raises Skippable when they make no ticket."""
+        """Make the ticket from decoded parts; `comments` is None where they were never read.
+
+        Raises Skippable when they make no ticket.
+        """
         fields = issue.get("fields")
         if not isinstance(fields, dict) or "id" not in issue:
             raise Skippable(self._source, _shown(issue), "the answer holds no fields")
@@ -133,12 +139,14 @@ class JiraParser:
         issue: Mapping[str, Any],
         fields: Mapping[str, Any],
         histories: Sequence[Dated],
-        comments: Sequence[Any],
+        comments: Sequence[Any] | None,
         children: Sequence[Any],
         history_complete: bool,
     ) -> SourceTicket:
         key = _shown(issue)
         changes = self._history.read(histories, _accounts(fields, histories))
+        marks = issue.get(UNKNOWN) or {}
+        unread = {_COMMENT} if comments is None else set(marks).intersection({_COMMENT})
         return SourceTicket(
             source=self._source,
             id=str(issue["id"]),
@@ -151,14 +159,20 @@ class JiraParser:
             created_by=account_of(fields.get("creator")) or account_of(fields.get("reporter")),
             values=_FieldValues(fields),
             changes=changes,
-            comments=_comments(comments),
+            comments=_comments(comments or ()),
             children=_children(fields, children),
             parent=_name(fields.get("parent"), "id"),
             part_of=_part_of(fields),
             old_keys=_old_keys(changes, key),
             history_complete=history_complete,
             attachments=len(fields.get("attachment") or ()),
+            unknown=_kinds(unread.union(name for name in _PLACES if name in marks or name not in fields)),
+            unasked=_kinds(name for name, state in marks.items() if state == UNASKED),
         )
+
+
+def _kinds(names: Iterable[str]) -> frozenset[str]:
+    return frozenset(KINDS[name] for name in names)
 
 
 def _part_of(fields: Mapping[str, Any]) -> str:

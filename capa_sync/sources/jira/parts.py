@@ -13,8 +13,14 @@ from capa_sync.model.ticket import Part
 from capa_sync.sources.bodies import body_of
 
 RECORD, HISTORY, COMMENTS, CHILDREN = "record", "history", "comments", "children"
-_FOR_THE_READER = ("expand", "renderedFields", "names", "schema", "operations", "editmeta", "changelog")
-"""Members of an issue that depend on the request, not on the issue."""
+UNKNOWN = "unknownFields"
+"""Our own member of a record: field that no answer contained for this version -> UNASKED or UNDELIVERED."""
+KNOWN, UNASKED, UNDELIVERED = "", "unasked", "undelivered"
+"""State of a left-out field: an answer contained it after all; not requested yet; not returned on request."""
+KINDS = {"comment": "comments", "issuelinks": "links", "subtasks": "subtasks", "attachment": "attachments"}
+"""Fields that every complete issue has, if only as an empty list -> what they hold (`SourceTicket.unknown`)."""
+_FOR_THE_READER = ("expand", "renderedFields", "names", "schema", "operations", "editmeta", "changelog", UNKNOWN)
+"""Members of an issue that depend on the request, not on the issue; a tracker cannot set our own one."""
 _OF_THE_VIEWER = ("lastViewed", "watches", "votes")
 """Fields that change although nobody edits the ticket."""
 

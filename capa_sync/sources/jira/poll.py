@@ -148,10 +148,13 @@ class Poll:
             if site.kinship.may_be_action(draft.fields):
                 self._out_of_scope.note_inside(draft.id)
         changed = site.whole(draft for draft in drafts if not site.is_unchanged(draft))
-        returned = {draft.id for draft in drafts}
-        changed += [draft for draft in site.fetch(site.absent.take_waiting()) if draft.id not in returned]
-        actions = site.whole(self._out_of_scope.changed(since))
         named = {draft.id for draft in changed}
-        readings, skipped = related_reader.read_with_related([*changed, *actions], named.__contains__)
+        actions = site.whole(self._out_of_scope.changed(since))
+        read = named.union(draft.id for draft in actions)
+        waiting = site.fetch([id_ for id_ in site.absent.take_waiting() if id_ not in read])
+        unsure = {draft.id for draft in waiting}
+        readings, skipped = related_reader.read_with_related(
+            [*changed, *actions, *waiting], lambda id_: None if id_ in unsure else id_ in named
+        )
         cursor = Cursor(after, site.present_at(after["mark"]))
         return Page(tuple(readings), cursor, complete=True, skipped=tuple(skipped))

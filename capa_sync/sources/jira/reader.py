@@ -110,7 +110,7 @@ class JiraSource:
         A backfill, a sweep after many changes and a full read continue after their last committed page.
         """
         signed, state = self._ready(), cursor.state
-        signed.site.absent.begin_cycle()
+        signed.site.absent.begin_cycle(full=full)
         if "mark" not in state or "sweep" in state:
             return signed.sweeping.run(state, "sweep")
         return signed.sweeping.run(state, "full") if full else signed.poll.read(state)

@@ -14,7 +14,7 @@ from capa_sync.sources.jira.history import chunks
 from capa_sync.sources.jira.out_of_scope import OutOfScope
 from capa_sync.sources.jira.portion import Portion
 from capa_sync.sources.jira.query import NEWEST_CHANGE_FIRST
-from capa_sync.sources.jira.related_reader import RelatedTicketReader, inside, out_of_scope
+from capa_sync.sources.jira.related_reader import RelatedTicketReader, inside, out_of_scope, unknown
 from capa_sync.sources.jira.site import SiteReader
 from capa_sync.sources.jira.sweep import Sweep, SweepPage, SweepState, instant_ms
 
@@ -60,6 +60,7 @@ class Sweeping:
         if begun.since is not None:
             yield from self._left_out(begun, seen, rest, slot)
         yield from self._tail(begun, rest, slot)
+        yield from self._waiting(begun, rest, slot)
         prove_identity(self._site.client, self._site.facts.me)  # proves that no answer was an anonymous one
         yield Page((), self._cursor(self._ended(begun, rest, slot)), complete=True, total=total)
 
@@ -152,6 +153,14 @@ class Sweeping:
                 yield Page(tuple(readings), cursor, complete=False, skipped=tuple(skipped))
         elif slot == "full":
             yield from self._all_actions(begun, rest, slot)
+
+    def _waiting(self, begun: SweepState, rest: dict[str, Any], slot: str) -> Iterator[Page]:
+        """Read tickets that wait for what an answer left out: after many changes, polls are sweeps for a while."""
+        drafts = self._site.fetch(self._site.absent.take_waiting())
+        if drafts:
+            readings, skipped = self._related_reader.read_with_related(drafts, unknown)
+            cursor = self._cursor({**rest, slot: replace(begun, tail="").as_json()})
+            yield Page(tuple(readings), cursor, complete=False, skipped=tuple(skipped))
 
     def _all_actions(self, begun: SweepState, rest: dict[str, Any], slot: str) -> Iterator[Page]:
         ids = sorted(self._out_of_scope.ids())

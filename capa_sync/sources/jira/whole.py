@@ -45,7 +45,7 @@ class Assembler:
         lag: timedelta,
         is_known_late: Callable[[Draft], bool] = lambda _draft: False,
         complete: Callable[[Draft], None] = lambda _draft: None,
-        may_ask: Callable[[Draft], bool] = lambda _draft: True,
+        may_ask: Callable[[], bool] = lambda: True,
         refused: Callable[[], Mapping[str, tuple[str, str]]] = dict,
     ) -> None:
         self._client = client
@@ -85,6 +85,8 @@ class Assembler:
             try:
                 self._complete(draft)
                 comments = self._comments.read(draft)
+                if draft.fault:
+                    raise Skippable(self._client.source, draft.key, draft.fault)
                 if comments is not None:
                     readings.append(self._reading(draft, comments, role_of(draft), children.get(draft.id)))
             except (Skippable, *UNREADABLE) as error:

@@ -32,6 +32,7 @@ _BOOKKEEPING = (
 )
 _IDENTITY = ("sys_id", "number", "sys_class_name", "sys_created_by", "sys_created_on")
 """Columns without which a ticket is another one; so is the column of a child that names its record."""
+_COMMENTS = frozenset({"comments"})
 _ID_LENGTH = 32
 _NEVER = datetime.min.replace(tzinfo=UTC)
 
@@ -120,7 +121,8 @@ class ServiceNowParser:
             comments=tuple(_comments(bodies.get(JOURNAL, ()), labels)),
             parent=_value(row.get(reference)) if reference else "",
             part_of="child" if reference else "",
-            history_complete=reach.get("audit") == reach.get("journal") == Reach.WHOLE,
+            history_complete=reach.get("audit") == Reach.WHOLE,
+            unknown=frozenset() if reach.get("journal") == Reach.WHOLE else _COMMENTS,
             history_from=datetime.fromisoformat(since).astimezone(UTC) if since else None,
         )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -67,6 +68,14 @@ class MemoryMirror:
         """Versions that made no ticket."""
         skips = {skip.id: skip for page in self.pages for skip in page.skipped}
         return {key: (skip.version, skip.reason) for key, skip in skips.items() if skip.version}
+
+    def undelivered(self, source: str) -> dict[str, int]:
+        """What was not delivered, with the number of tickets."""
+        return dict(Counter(kind for reading in self.readings.values() for kind in reading.ticket.unknown))
+
+    def unasked(self, source: str) -> Sequence[str]:
+        """Nothing of an instance waits."""
+        return []
 
     def newest_change(self, source: str, ticket_id: str) -> datetime | None:
         """When the newest change held was made."""

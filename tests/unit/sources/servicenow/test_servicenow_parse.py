@@ -144,10 +144,11 @@ def test_notes_written_by_the_audit_are_no_changes() -> None:
 
 @pytest.mark.parametrize("audit", Reach)
 @pytest.mark.parametrize("journal", Reach)
-def test_an_incomplete_part_makes_the_history_incomplete(audit: Reach, journal: Reach) -> None:
+def test_an_incomplete_part_makes_itself_unknown(audit: Reach, journal: Reach) -> None:
     """Hidden rows and closed tables all count; only a closed audit makes our own observation the history."""
     found = parse(reach=reach_part(audit, journal, SINCE))
-    assert found.history_complete is (audit is journal is Reach.WHOLE)
+    assert found.history_complete is (audit is Reach.WHOLE)
+    assert found.unknown == (frozenset() if journal is Reach.WHOLE else {"comments"})
     assert found.history_from == (SINCE if audit is Reach.CLOSED else None)
 
 
