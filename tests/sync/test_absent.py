@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -170,7 +171,8 @@ def test_only_rules_that_read_what_is_unknown_cannot_tell(source: str, name: str
     """All others have the verdict that they have with the whole answer; the reason names the way out."""
     with open_world(tmp_path, source, rules=None) as world:
         a_closed_case(world)
-        hidden = [Light(name, everywhere=True), *([no_comments] if name == "comment" else [])]
+        hidden: list[Callable[[Request, Reply], None]] = [Light(name, everywhere=True)]
+        hidden += [no_comments] if name == "comment" else []
         world.only.server.after.extend(hidden)
         world.cycle()
         unsure = outcomes(world)
