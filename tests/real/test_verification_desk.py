@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from capa_sync.rules import load_rules, run_tests
 from tests.real.runtime import AEA, HERE, Json, Runtime, capa_sync, json_lines, needs_data, served, write_settings
+from tests.sync.equal import unnumbered
 from tests.tools.aea import convert, write
 
 MAPPING = "verification-desk.yaml"
@@ -92,8 +94,13 @@ def test_the_desk_is_mirrored_whole_and_judged_right(converted: Path, rows: Rows
         assert runtime.sync(minutes + 2, "--full")["sources"][0]["read"] == 690
         assert runtime.tables() == before
         capa_sync(tmp_path, "rebuild")
-        assert runtime.tables() == before
+        assert _unnumbered(runtime.tables()) == _unnumbered(before)
         assert runtime.writes() == []
+
+
+def _unnumbered(tables: Mapping[str, Counter[Any]]) -> dict[str, list[Any]]:
+    """Tables without the running numbers of rows: a ticket that was read again has later ones than after a rebuild."""
+    return {name: unnumbered(list(rows.elements())) for name, rows in tables.items()}
 
 
 def assert_whole(runtime: Runtime, rows: Rows) -> None:
