@@ -99,7 +99,7 @@ def test_the_desk_is_mirrored_whole_and_judged_right(converted: Path, rows: Rows
 
 
 def _unnumbered(tables: Mapping[str, Counter[Any]]) -> dict[str, list[Any]]:
-    """Tables without the running numbers of rows: a ticket that was read again has later ones than after a rebuild."""
+    """Tables without the running numbers of rows: after a rebuild, tickets read more than once have lower ones."""
     return {name: unnumbered(list(rows.elements())) for name, rows in tables.items()}
 
 
