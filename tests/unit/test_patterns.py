@@ -274,8 +274,8 @@ def test_one_reading_finds_the_addresses_that_a_look_back_from_each_finds() -> N
 def test_what_stands_in_place_of_an_address_is_as_told(left: str) -> None:
     """The rest of the text stays; only an address behind a class's full name goes."""
     text = "com.foo.Bar@1a2b3c, v2.Bar@1f; 1.a@1 a@1 ann@example.com [Lcom.foo.Bar;@ff"
-    told = f"com.foo.Bar{left}, v2.Bar{left}; 1.a@1 a@1 ann@example.com [Lcom.foo.Bar;{left}"
-    assert without_addresses(text, left) == told
+    expected = f"com.foo.Bar{left}, v2.Bar{left}; 1.a@1 a@1 ann@example.com [Lcom.foo.Bar;{left}"
+    assert without_addresses(text, left) == expected
 
 
 def test_the_bytes_of_a_payload_lose_the_same_addresses() -> None:

@@ -41,8 +41,8 @@ def test_no_form_of_a_secret_stays(form: str, secret: str, user: str, before: st
     """Whatever stands around it."""
     it = Redactor()
     it.conceal(secret, user)
-    said = FORMS[form](secret, user)
-    found = it.redacted(f"{before}{said}{after}")
+    sent_back = FORMS[form](secret, user)
+    found = it.redacted(f"{before}{sent_back}{after}")
     assert REMOVED in found
     assert secret not in found.replace(REMOVED, "")
 
@@ -85,5 +85,5 @@ def test_the_password_of_a_proxy_is_a_secret(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setenv("HTTPS_PROXY", "http://me:p%40ssword-of-proxy@proxy.example.com:3128")
     hold_to(requests.Session(), "jira", Limits())
     pair = base64.b64encode(b"me:p@ssword-of-proxy").decode()
-    told = str(Retryable("jira", f"Proxy-Authorization: Basic {pair} p@ssword-of-proxy p%40ssword-of-proxy"))
-    assert told == f"jira: Proxy-Authorization: Basic {REMOVED} {REMOVED} {REMOVED}"
+    message = str(Retryable("jira", f"Proxy-Authorization: Basic {pair} p@ssword-of-proxy p%40ssword-of-proxy"))
+    assert message == f"jira: Proxy-Authorization: Basic {REMOVED} {REMOVED} {REMOVED}"

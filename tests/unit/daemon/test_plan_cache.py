@@ -13,12 +13,12 @@ LOUD = TicketPlan((write("w1"), write("w2")), ("old",), T0 + DAY, "a brake holds
 QUIET = TicketPlan(next_due_at=T0 + DAY, withheld="people were at work on it", state="waived")
 
 
-def sealed(size: int) -> PickledPlan:
+def pickled(size: int) -> PickledPlan:
     """A plan of so many bytes, which nobody opens."""
     return PickledPlan(None, False, b"x" * size)
 
 
-def kept(plans: PlanCache, *names: str) -> dict[str, bytes]:
+def stored_bytes(plans: PlanCache, *names: str) -> dict[str, bytes]:
     """The bytes of those of these tickets' plans that are kept."""
     return {name: plans._plans[name] for name in names if name in plans._plans}
 
@@ -47,8 +47,8 @@ def test_what_does_not_fit_is_not_kept() -> None:
     """It is made again; a smaller one behind it may still fit, to the last byte."""
     plans = PlanCache(most=10)
     for name, size in (("1", 6), ("2", 5), ("3", 4), ("4", 1)):
-        plans.keep(name, sealed(size))
-    assert set(kept(plans, "1", "2", "3", "4")) == {"1", "3"}
+        plans.keep(name, pickled(size))
+    assert set(stored_bytes(plans, "1", "2", "3", "4")) == {"1", "3"}
 
 
 def test_a_plan_that_is_taken_gives_its_room_back() -> None:

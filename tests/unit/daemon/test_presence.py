@@ -22,7 +22,7 @@ def judged(
     """Judge a census and return presences by id beside the whole judgement; what is silent is gone by its request."""
     missing = unsettled(mirror, census)
     evidence = CensusEvidence(gone=frozenset(missing)) if evidence is None else evidence
-    open_ = [each for each in missing if each not in (evidence.deleted or {})]
+    open_ = [ticket_id for ticket_id in missing if ticket_id not in (evidence.deleted or {})]
     outcome = judge_census(mirror, census, evidence, suspicious_containers(mirror, open_))
     return {ticket: seen.presence for ticket, seen in outcome.sightings.items()}, outcome
 
@@ -155,10 +155,10 @@ def test_a_ticket_that_comes_back_is_present_again() -> None:
 
 
 @given(st.sets(st.integers(0, 19)), st.sampled_from(["live", "archived", "deleted", None]))
-def test_without_proof_nothing_is_ever_deleted(kept: set[int], state: str | None) -> None:
+def test_without_proof_nothing_is_ever_deleted(answering: set[int], state: str | None) -> None:
     """Whatever is missing and however the project looks, `deleted` needs proof."""
     mirror = mirrored(20)
-    ids = frozenset(f"CAPA-{number}" for number in kept)
+    ids = frozenset(f"CAPA-{number}" for number in answering)
     seen, _ = judged(mirror, Census(ids, {"CAPA": state} if state else {}))
     assert Presence.DELETED not in seen.values()
     assert set(seen) == set(mirror) - ids

@@ -18,8 +18,8 @@ def plan(*notifies: bool) -> TicketPlan:
     """A plan with one write for each answer to: does it notify?"""
     return TicketPlan(
         tuple(
-            Write(str(n), "jira", "1", "CAPA-1", WriteKind.LABELS, "hash", T0, notifies=each)
-            for n, each in enumerate(notifies)
+            Write(str(n), "jira", "1", "CAPA-1", WriteKind.LABELS, "hash", T0, notifies=notifies_people)
+            for n, notifies_people in enumerate(notifies)
         )
     )
 
@@ -34,19 +34,19 @@ steps = st.lists(
 @given(steps)
 def test_sums_are_those_of_the_plans_held(done: list[tuple[str, str, str]]) -> None:
     """Whatever is kept, kept again, dropped and taken, the sums are what adding them up would give."""
-    held, wanted = WithheldPlans(), dict[str, TicketPlan]()
+    withheld, wanted = WithheldPlans(), dict[str, TicketPlan]()
     for what, ticket, kind in done:
         if what == "keep":
-            held.keep({ticket: PLANS[kind]}, kind)
+            withheld.keep({ticket: PLANS[kind]}, kind)
             wanted[ticket] = PLANS[kind]
-            assert held.cause == kind
+            assert withheld.cause == kind
         elif what == "drop":
-            held.drop(ticket)
+            withheld.drop(ticket)
             wanted.pop(ticket, None)
         else:
-            assert set(held.take_all()) == wanted.keys()
+            assert set(withheld.take_all()) == wanted.keys()
             wanted.clear()
-        assert held.writing == sum(1 for each in wanted.values() if each.writes)
-        assert held.notifying == sum(1 for each in wanted.values() if each.notifies)
-        assert (set(held), len(held)) == (wanted.keys(), len(wanted))
-        assert all((each in held) == (each in wanted) for each in "abcd")
+        assert withheld.writing == sum(1 for planned in wanted.values() if planned.writes)
+        assert withheld.notifying == sum(1 for planned in wanted.values() if planned.notifies)
+        assert (set(withheld), len(withheld)) == (wanted.keys(), len(wanted))
+        assert all((ticket in withheld) == (ticket in wanted) for ticket in "abcd")

@@ -150,9 +150,9 @@ def test_cannot_tell_after_clearing_shows_and_a_later_breach_is_the_next_episode
 def test_a_rule_that_left_the_set_clears_with_that_reason() -> None:
     """Only a rule that is gone clears; one that merely gave no verdict keeps its episode."""
     opened = judge([], verdict("a"))
-    kept = judge(list(opened.current), rules={"a"}, now=T0 + DAY)
+    result = judge(list(opened.current), rules={"a"}, now=T0 + DAY)
     gone = judge(list(opened.current), rules=set(), now=T0 + DAY)
-    assert (kept.save, kept.current) == ((), opened.current)
+    assert (result.save, result.current) == ((), opened.current)
     assert [event.what for event in gone.events] == [What.RULE_GONE]
     assert gone.save[0].state is FindingState.CLEARED
     assert gone.save[0].inputs[-1]["text"] == "cleared because the rule is no longer in the active rule set"
@@ -186,8 +186,8 @@ def test_open_findings_hide_others_and_stop_when_they_clear() -> None:
 def test_a_hider_that_cannot_tell_goes_on_hiding() -> None:
     """An open episode kept by cannot tell hides what it hid, so that nothing comes forward by blindness."""
     both = judge([], verdict("a", hides=("b",)), verdict("b"))
-    blind = judge(list(both.current), verdict("a", Outcome.CANNOT_TELL), verdict("b"), now=T0 + DAY)
-    assert (blind.save, blind.current[1].hidden_by) == ((), "a")
+    undecided = judge(list(both.current), verdict("a", Outcome.CANNOT_TELL), verdict("b"), now=T0 + DAY)
+    assert (undecided.save, undecided.current[1].hidden_by) == ((), "a")
 
 
 def test_two_that_hide_each_other_never_vanish_together() -> None:
@@ -213,9 +213,9 @@ def test_episodes_never_overlap_and_a_second_judgement_changes_nothing(
     for hours, outcomes in steps:
         now += timedelta(hours=hours)
         verdicts = [
-            verdict(rule, told[0], severity=told[1], hides=HIDES[rule] if told[0] is Outcome.BREACH else ())
-            for rule, told in outcomes.items()
-            if told is not None
+            verdict(rule, answer[0], severity=answer[1], hides=HIDES[rule] if answer[0] is Outcome.BREACH else ())
+            for rule, answer in outcomes.items()
+            if answer is not None
         ]
         latest = {rule: max((f for f in stored.values() if f.rule == rule), key=lambda f: f.episode, default=None)
                   for rule in RULES}  # fmt: skip
@@ -227,9 +227,9 @@ def test_episodes_never_overlap_and_a_second_judgement_changes_nothing(
     for rule in RULES:
         episodes = [stored[key] for key in sorted(stored) if key[0] == rule]
         assert [f.episode for f in episodes] == list(range(1, len(episodes) + 1))
-        for one, following in pairwise(episodes):
-            assert one.cleared_at is not None
-            assert one.opened_at <= one.cleared_at <= following.opened_at
+        for episode, following in pairwise(episodes):
+            assert episode.cleared_at is not None
+            assert episode.opened_at <= episode.cleared_at <= following.opened_at
         assert all(f.cleared_at is None or f.opened_at <= f.cleared_at for f in episodes)
         assert all((f.state in (FindingState.OPEN, FindingState.WAIVED)) == (f.cleared_at is None) for f in episodes)
         assert all(f.hidden_by in ("", *RULES) and f.hidden_by != f.rule for f in episodes)

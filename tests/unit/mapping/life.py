@@ -37,9 +37,9 @@ def names_of(mapping: MappingFile) -> list[str]:
     for entry in mapping.actions:
         parts = (entry.text, entry.owner, entry.due_at, entry.done_at, entry.evidence)
         refs += [part.ref for part in parts if part is not None]
-        refs += [each.ref for each in entry.cancelled]
+        refs += [cancelling.ref for cancelling in entry.cancelled]
     refs += [mapping.stage.ref]
-    refs += [each.ref for listed in mapping.stage.sides.values() for each in listed]
+    refs += [side.ref for listed in mapping.stage.sides.values() for side in listed]
     refs += [mapping.same_as.ref] if mapping.same_as else []
     return list(dict.fromkeys(ref.name for ref in refs if ref is not None))
 
@@ -137,15 +137,15 @@ _OPTIONS |= {"Open", "Planned", "Implemented", "Closed"}
 
 def life_ticket(bound: BoundMapping, until: datetime) -> SourceTicket:
     """Return the ticket as it was at an instant, with its history so far."""
-    ids = {each.name: each.id for each in bound.facts.fields}
-    held = {name: _raw(value) for name, value in BORN.items()}
+    ids = {field.name: field.id for field in bound.facts.fields}
+    values = {name: _raw(value) for name, value in BORN.items()}
     changes: list[RawChange] = []
     saves = [save for save in SAVES if save[0] <= until]
     for order, (when, fields) in enumerate(saves):
         for name, value in fields.items():
-            old, new = held.get(name, BLANK), _raw(value)
+            old, new = values.get(name, BLANK), _raw(value)
             changes.append(RawChange(f"h{order}", when, order, ids[name], name, old, new, "acc-lee", Origin.HISTORY))
-            held[name] = new
+            values[name] = new
     comments = (RawComment("c1", COMMENT_AT, "acc-lee", "Agreed with M. Roy: supplier late"),)
     return SourceTicket(
         source="jira",
@@ -157,9 +157,9 @@ def life_ticket(bound: BoundMapping, until: datetime) -> SourceTicket:
         created_at=at(5, 5, 8),
         updated_at=max([at(5, 5, 8), *(when for when, _ in saves)]),
         created_by="acc-lee",
-        values={ids[name]: value for name, value in held.items()},
+        values={ids[name]: value for name, value in values.items()},
         changes=tuple(changes),
-        comments=tuple(each for each in comments if each.at <= until),
+        comments=tuple(comment for comment in comments if comment.at <= until),
         attachments=1,
     )
 

@@ -35,8 +35,15 @@ def child(
     id_: str = "2", values: Mapping[str, Any] | None = None, history: Any = None, **changes: Any
 ) -> SourceTicket:
     """Build a sub-task."""
-    held = {"id": id_, "key": f"CAPA-{id_}", "kind": "Action", "parent": "1", "created_at": T0 + HOUR, **changes}
-    return ticket({"summary": "Name a deputy in AC-03", **(values or {})}, history, **held)
+    attributes = {
+        "id": id_,
+        "key": f"CAPA-{id_}",
+        "kind": "Action",
+        "parent": "1",
+        "created_at": T0 + HOUR,
+        **changes,
+    }
+    return ticket({"summary": "Name a deputy in AC-03", **(values or {})}, history, **attributes)
 
 
 def parent(*refs: ChildRef, **values: Any) -> SourceTicket:
@@ -193,8 +200,8 @@ def test_children_are_merged_into_the_history_by_instant(bound: BoundMapping) ->
         (T0 + 4 * HOUR, "acc-lee", {"c2": (None, "Disabled")}),
     ]
     found = record(bound, ticket({"c1": "No deputy named", "c2": "Disabled"}, history, children=(SUB,)), {"2": task})
-    told = [(row.field, row.group) for row in found.timeline if row.group]
-    assert told == [("actions", 1), ("root_cause", 2), ("actions", 3), ("correction", 4)]
+    order = [(row.field, row.group) for row in found.timeline if row.group]
+    assert order == [("actions", 1), ("root_cause", 2), ("actions", 3), ("correction", 4)]
     assert only(found).started_group == 3
 
 
@@ -237,7 +244,7 @@ def grc(tmp_path: Path) -> BoundMapping:
 
 def task(id_: str = "t1", **values: Any) -> SourceTicket:
     """Build a remediation task."""
-    held = {
+    columns = {
         "short_description": "Name a deputy",
         "assigned_to": None,
         "state": Raw(("1",), ("Open",), "Open"),
@@ -248,18 +255,18 @@ def task(id_: str = "t1", **values: Any) -> SourceTicket:
         "issue": Raw(("r1",), ("ISS1",), "ISS1"),
         **values,
     }
-    return ticket(held, id=id_, key=id_.upper(), kind="sn_grc_task", parent="r1")
+    return ticket(columns, id=id_, key=id_.upper(), kind="sn_grc_task", parent="r1")
 
 
 def issue(**values: Any) -> SourceTicket:
     """Build the record whose children name it."""
-    held = {
+    columns = {
         "short_description": "Review missed",
         "assigned_to": user("sys1", "Kim"),
         "state": Raw(("10",), ("New",), "New"),
         **values,
     }
-    return ticket(held, id="r1", key="ISS1", kind="sn_grc_issue")
+    return ticket(columns, id="r1", key="ISS1", kind="sn_grc_issue")
 
 
 def test_child_records_are_found_by_their_parent(tmp_path: Path) -> None:

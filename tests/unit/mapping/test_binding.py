@@ -14,7 +14,7 @@ FIELD_LIST = site().fields
 
 def renamed(old: str, new: str) -> tuple[FieldDef, ...]:
     """Return the site's fields with one renamed."""
-    return tuple(FieldDef(each.id, new, each.type) if each.name == old else each for each in FIELD_LIST)
+    return tuple(FieldDef(field.id, new, field.type) if field.name == old else field for field in FIELD_LIST)
 
 
 def test_names_become_ids_and_are_pinned(tmp_path: Path) -> None:
@@ -40,7 +40,7 @@ def test_a_renamed_field_keeps_its_pinned_id_and_the_drift_is_told(tmp_path: Pat
     bound = bind(mapping, site(fields=renamed("Root cause", "Cause")), pins)
     assert bound.problems == ()
     assert bound.pins == pins
-    assert [str(each) for each in bound.notes] == [
+    assert [str(note) for note in bound.notes] == [
         "map.yaml:7: 'Root cause' (c1) is now called 'Cause'; the pinned id still counts; write the new name"
     ]
     assert bound.labels["root_cause"] == "Cause"
@@ -58,7 +58,7 @@ def test_a_pinned_field_that_is_gone_is_looked_up_anew(tmp_path: Path) -> None:
     """The loss is told, and the name finds the successor."""
     mapping = load(tmp_path)
     pins = bind(mapping, site()).pins
-    fields = (*(each for each in FIELD_LIST if each.id != "c1"), FieldDef("c99", "Root cause"))
+    fields = (*(field for field in FIELD_LIST if field.id != "c1"), FieldDef("c99", "Root cause"))
     bound = bind(mapping, site(fields=fields), pins)
     assert bound.pins["root_cause:Root cause"] == "c99"
     assert "is gone" in bound.notes[0].what
@@ -69,13 +69,13 @@ def test_a_mapping_that_names_another_field_forgets_the_old_pin(tmp_path: Path) 
     pins = bind(load(tmp_path), site()).pins
     bound = bind(load(tmp_path, MAPPING.replace("correction: Correction", "correction: Site")), site(), pins)
     assert bound.notes == ()
-    assert next(each for each in bound.fields if each.name == "correction").parts[0].field_id == "c4"
+    assert next(field for field in bound.fields if field.name == "correction").parts[0].field_id == "c4"
 
 
 def test_a_name_of_two_fields_is_a_problem_and_the_field_unmapped(tmp_path: Path) -> None:
     """Guessing would read the wrong field."""
     bound = bound_to(tmp_path, fields=(*FIELD_LIST, FieldDef("c98", "root cause")))
-    assert [str(each) for each in bound.problems] == [
+    assert [str(problem) for problem in bound.problems] == [
         "map.yaml:7: 'Root cause' names 2 fields of this site: c1, c98; write the id instead of the name"
     ]
     found = record(bound, ticket({"c1": "No deputy named"})).fields["root_cause"]
@@ -94,11 +94,11 @@ def test_listed_statuses_and_options_that_the_site_lacks_are_noted(tmp_path: Pat
     """Past names with an end and aliases are no surprise."""
     text = MAPPING.replace("Open: identified", "Opne: identified").replace("Minor: minor", "Minro: minor")
     fields = tuple(
-        FieldDef("c3", "Grade", "option", options=(("100", "Major"), ("101", "Minor"))) if each.id == "c3" else each
-        for each in FIELD_LIST
+        FieldDef("c3", "Grade", "option", options=(("100", "Major"), ("101", "Minor"))) if field.id == "c3" else field
+        for field in FIELD_LIST
     )
-    told = [str(each) for each in bound_to(tmp_path, text, fields=fields).notes]
-    assert told == [
+    notes = [str(note) for note in bound_to(tmp_path, text, fields=fields).notes]
+    assert notes == [
         "map.yaml:9: 'Grade' has no option 'Minro' on this site",
         "map.yaml:9: 'Grade' has no option 'Not graded' on this site",
         "map.yaml:20: the site has no status 'Opne'; did you mean 'Open'?",
@@ -108,9 +108,9 @@ def test_listed_statuses_and_options_that_the_site_lacks_are_noted(tmp_path: Pat
 def test_several_statuses_that_the_site_lacks_are_one_note(tmp_path: Path) -> None:
     """Retired ones come in a row, and each would be told at every start."""
     text = MAPPING.replace("Open: identified", "Open: identified\n    Plugh: identified\n    Xyzzy: identified")
-    (told,) = bound_to(tmp_path, text).notes
-    assert (told.line, told.what) == (21, "the site has no status 'Plugh', 'Xyzzy'")
-    assert "`until: DATE`" in told.hint
+    (note,) = bound_to(tmp_path, text).notes
+    assert (note.line, note.what) == (21, "the site has no status 'Plugh', 'Xyzzy'")
+    assert "`until: DATE`" in note.hint
 
 
 def test_a_site_without_the_status_field_quarantines_every_ticket(tmp_path: Path) -> None:
@@ -132,10 +132,10 @@ def test_the_hash_follows_mapping_and_site(tmp_path: Path) -> None:
 def test_coverage_names_places_and_reasons(tmp_path: Path) -> None:
     """Every canonical field is there once, mapped or with the reason."""
     bound = bound_to(tmp_path)
-    told = {each.name: each for each in coverage(bound)}
-    assert told["location"].places == ("Site (c4)", "constant")
-    assert told["actions"].is_mapped
-    assert told["impact"].reason == f"map.yaml:{bound.mapping.record_line} names no field for it"
+    fields = {field.name: field for field in coverage(bound)}
+    assert fields["location"].places == ("Site (c4)", "constant")
+    assert fields["actions"].is_mapped
+    assert fields["impact"].reason == f"map.yaml:{bound.mapping.record_line} names no field for it"
     assert "impact" in unmapped_names(bound)
     assert 0 < score(bound) < 1
 
@@ -222,8 +222,8 @@ def test_a_second_field_of_the_name_has_all_judged_anew(tmp_path: Path) -> None:
 
 def test_one_status_name_under_six_ids_is_one_line(tmp_path: Path) -> None:
     """A name covers every id that bears it, an id only itself."""
-    statuses = tuple(StatusDef(str(each), "Open", "new") for each in range(30, 36))
+    statuses = tuple(StatusDef(str(number), "Open", "new") for number in range(30, 36))
     bound = bound_to(tmp_path, statuses=(*site().statuses, *statuses))
-    for each in statuses:
-        held = type(BY_STATUS["Open"])((each.id,), (each.name,), each.name)
-        assert record(bound, ticket({"status": held})).stage.value == "identified"
+    for status in statuses:
+        value = type(BY_STATUS["Open"])((status.id,), (status.name,), status.name)
+        assert record(bound, ticket({"status": value})).stage.value == "identified"

@@ -24,7 +24,7 @@ def _bound(tmp_path: Path) -> BoundMapping:
     return bound_to(tmp_path)
 
 
-def twin(bound: BoundMapping, values: dict[str, Any], history: Any = None, **changes: Any) -> CapaRecord:
+def other_record(bound: BoundMapping, values: dict[str, Any], history: Any = None, **changes: Any) -> CapaRecord:
     """Map the ticket of the other source."""
     found = record(bound, ticket(values, history, id="s1", key="ISS1", created_at=T0 + HOUR / 2, **changes))
     return replace(found, source="servicenow")
@@ -34,7 +34,7 @@ def test_each_field_comes_from_the_first_that_has_it_filled_with_its_history(bou
     """The primary's placeholder gives way, its filled field does not."""
     primary = record(bound, ticket({"c1": "TBD", "c2": "Accounts disabled"}))
     history = [(T0 + HOUR, "acc-roy", {"c1": (None, CAUSE)})]
-    other = twin(bound, {"c1": CAUSE, "c2": "Something else was done"}, history)
+    other = other_record(bound, {"c1": CAUSE, "c2": "Something else was done"}, history)
     found = join(primary, [other])
     assert (found.fields["root_cause"].data, found.fields["correction"].data) == (CAUSE, "Accounts disabled")
     assert rows(found, "root_cause") == [(None, CAUSE)]
@@ -42,9 +42,9 @@ def test_each_field_comes_from_the_first_that_has_it_filled_with_its_history(bou
 
 
 def test_the_joined_record_is_the_primarys(bound: BoundMapping) -> None:
-    """Ticket, stage and status are its own, the twin is named."""
+    """Ticket, stage and status are its own, the duplicate is named."""
     primary = record(bound, ticket({"status": BY_STATUS["In Action"]}))
-    found = join(primary, [twin(bound, {"status": BY_STATUS["Closed"]})])
+    found = join(primary, [other_record(bound, {"status": BY_STATUS["Closed"]})])
     assert (found.source, found.ticket_key, found.stage, found.source_status) == (
         "jira",
         "CAPA-1",
@@ -65,7 +65,7 @@ def test_the_histories_are_one_history_in_order(bound: BoundMapping) -> None:
         (T0 + HOUR, "acc-roy", {"c1": (None, CAUSE), "c5": (None, "Name a deputy")}),
         (T0 + 3 * HOUR, "acc-roy", {"c5": ("Name a deputy", "Name two deputies")}),
     ]
-    found = join(primary, [twin(bound, {"c1": CAUSE, "c5": "Name two deputies"}, history)])
+    found = join(primary, [other_record(bound, {"c1": CAUSE, "c5": "Name two deputies"}, history)])
     assert [row.group for row in found.timeline] == sorted(row.group for row in found.timeline)
     order = [row.field for row in found.timeline if row.at >= T0 + HOUR]
     assert order == ["root_cause", "actions", "correction", "actions"]
@@ -81,16 +81,16 @@ def test_actions_come_from_the_first_that_has_any(bound: BoundMapping) -> None:
         (T0 + 2 * HOUR, "a", {"c5": ("Name a deputy", None)}),
     ]
     primary = record(bound, ticket({}, emptied))
-    found = join(primary, [twin(bound, {"c5": "Retrain the reviewers"})])
-    assert [each.text.data for each in found.actions] == ["Retrain the reviewers"]
+    found = join(primary, [other_record(bound, {"c5": "Retrain the reviewers"})])
+    assert [action.text.data for action in found.actions] == ["Retrain the reviewers"]
     assert [new for _, new in rows(found, "actions")] == ["Retrain the reviewers"]
 
 
 def test_a_field_that_nobody_fills_but_one_cannot_read_cannot_be_told(bound: BoundMapping) -> None:
-    """The twin may hold it."""
+    """The duplicate may hold it."""
     hidden = Value(ValueState.UNREADABLE, reason="hidden")
     primary = record(bound, ticket())
-    other = twin(bound, {})
+    other = other_record(bound, {})
     other = replace(other, fields={**other.fields, "root_cause": hidden})
     assert join(primary, [other]).fields["root_cause"] == hidden
 
@@ -99,7 +99,7 @@ def test_a_field_unmapped_in_one_is_what_the_other_says(bound: BoundMapping) -> 
     """Empty there is empty."""
     primary = record(bound, ticket())
     primary = replace(primary, fields={**primary.fields, "root_cause": Value(ValueState.UNMAPPED)})
-    assert join(primary, [twin(bound, {})]).fields["root_cause"] == EMPTY
+    assert join(primary, [other_record(bound, {})]).fields["root_cause"] == EMPTY
 
 
 def test_comments_people_and_times_are_those_of_both(bound: BoundMapping) -> None:
@@ -107,20 +107,22 @@ def test_comments_people_and_times_are_those_of_both(bound: BoundMapping) -> Non
     primary = record(
         bound, ticket({"assignee": user("acc-lee")}, comments=(RawComment("1", T0 + 5 * HOUR, "acc-lee"),))
     )
-    other = twin(bound, {}, comments=(RawComment("2", T0 + HOUR, "acc-roy"),), attachments=2, history_complete=False)
+    other = other_record(
+        bound, {}, comments=(RawComment("2", T0 + HOUR, "acc-roy"),), attachments=2, history_complete=False
+    )
     other = replace(other, as_of=other.as_of - HOUR)
     found = join(primary, [other])
-    assert [each.id for each in found.comments] == ["2", "1"]
+    assert [comment.id for comment in found.comments] == ["2", "1"]
     assert (found.created_at, found.attachments, found.as_of) == (T0, 2, other.as_of)
     assert not found.history_complete
     assert set(found.people_names) == {"lee", "roy"}
     assert found.last_human_at == T0 + 5 * HOUR
 
 
-def test_while_the_twin_is_unread_rules_cannot_tell(bound: BoundMapping) -> None:
+def test_while_the_duplicate_is_unread_rules_cannot_tell(bound: BoundMapping) -> None:
     """The primary's own values stay visible."""
     primary = record(bound, ticket({"c1": CAUSE}))
     found = join(primary, [], unread=True)
     assert "could not be read" in found.unread_join
     assert found.fields == primary.fields
-    assert join(primary, [twin(bound, {})], unread=True).unread_join
+    assert join(primary, [other_record(bound, {})], unread=True).unread_join

@@ -17,7 +17,7 @@ def problems(folder: Path, text: str) -> list[str]:
     """Return the lines that a wrong mapping gives."""
     with pytest.raises(MappingFileError) as caught:
         load(folder, text)
-    return [str(each) for each in caught.value.problems]
+    return [str(problem) for problem in caught.value.problems]
 
 
 def test_a_mapping_tells_its_source_where_actions_are(tmp_path: Path) -> None:
@@ -106,8 +106,8 @@ def test_the_hash_covers_what_is_said_and_not_how(tmp_path: Path) -> None:
 def test_a_mistake_is_one_line_with_place_and_hint(tmp_path: Path, old: str, new: str, expected: str) -> None:
     """File, line, what is wrong, and how to mend it."""
     assert old in MAPPING
-    told = problems(tmp_path, MAPPING.replace(old, new, 1))
-    assert any(line.startswith(expected) for line in told), told
+    found = problems(tmp_path, MAPPING.replace(old, new, 1))
+    assert any(line.startswith(expected) for line in found), found
 
 
 def test_all_mistakes_are_told_at_once_in_order(tmp_path: Path) -> None:
@@ -117,8 +117,8 @@ def test_all_mistakes_are_told_at_once_in_order(tmp_path: Path) -> None:
         .replace("kind: jira", "kind: x")
         .replace("Open: id", "Open: i")
     )
-    told = problems(tmp_path, text)
-    assert [line.split(":")[1] for line in told] == ["3", "6", "20"]
+    found = problems(tmp_path, text)
+    assert [line.split(":")[1] for line in found] == ["3", "6", "20"]
 
 
 @pytest.mark.parametrize(
@@ -156,7 +156,7 @@ def test_a_mistake_in_the_people_file_names_that_file(tmp_path: Path) -> None:
     """Both files' mistakes come together."""
     with pytest.raises(MappingFileError) as caught:
         load(tmp_path, MAPPING.replace("titel", "title").replace("title:", "titel:"), "peple: {}")
-    assert {each.file for each in caught.value.problems} == {"map.yaml", "people.yaml"}
+    assert {problem.file for problem in caught.value.problems} == {"map.yaml", "people.yaml"}
 
 
 def test_a_source_that_the_settings_lack_is_told_once_with_its_line(tmp_path: Path) -> None:
@@ -165,7 +165,7 @@ def test_a_source_that_the_settings_lack_is_told_once_with_its_line(tmp_path: Pa
     found = load(tmp_path, MAPPING, people)
     line = 1 + next(n for n, text in enumerate(MAPPING.splitlines()) if text.startswith("same_as:"))
     hint = "did you mean 'servicnow'?"
-    assert [str(each) for each in unknown_sources(found, ["jira", "servicnow"])] == [
+    assert [str(unknown) for unknown in unknown_sources(found, ["jira", "servicnow"])] == [
         f"map.yaml:{line}: the settings have no source 'servicenow', so `same_as` joins no tickets; {hint}",
         "people.yaml:2: the settings have no source 'jra', so its accounts count for nobody; did you mean 'jira'?",
     ]
@@ -177,8 +177,8 @@ def test_accounts_in_a_tracker_that_is_not_set_up_here_are_no_slip(tmp_path: Pat
     people = "people:\n  lee: {accounts: {jira: a, jira-dc: b, servicenow: c}}\n"
     found = load(tmp_path, MAPPING, people)
     assert unknown_sources(found, ["jira", "servicenow"]) == []
-    told = [each.what for each in unknown_sources(found, ["jira", "servicenow", "jira-prod"])]
-    assert told == ["the settings have no source 'jira-dc', so its accounts count for nobody"]
+    found = [unknown.what for unknown in unknown_sources(found, ["jira", "servicenow", "jira-prod"])]
+    assert found == ["the settings have no source 'jira-dc', so its accounts count for nobody"]
 
 
 def test_words_that_yaml_reads_as_something_else_are_taken_as_written(tmp_path: Path) -> None:
@@ -204,7 +204,7 @@ def test_a_linked_ticket_is_a_record_besides_unless_its_entry_says_otherwise(tmp
     link = "actions:\n  - {from: link, types: [is resolved by], kind: corrective%s}\n"
     for words, expected in (("", True), (", also_record: true", True), (", also_record: false", False)):
         found = load(tmp_path, JIRA_HEAD + link % words)
-        assert [each.also_record for each in found.actions] == [expected]
+        assert [action.also_record for action in found.actions] == [expected]
 
 
 @pytest.mark.parametrize(
@@ -227,10 +227,10 @@ def test_a_linked_ticket_is_a_record_besides_unless_its_entry_says_otherwise(tmp
 )
 def test_also_record_that_cannot_work_is_told(tmp_path: Path, entry: str, expected: str) -> None:
     """With its line, and how to mend it."""
-    told = problems(tmp_path, f"{JIRA_HEAD}actions:\n  - {entry}\n")
-    assert len(told) == 1
-    assert told[0].startswith("map.yaml:6: ")
-    assert expected in told[0]
+    found = problems(tmp_path, f"{JIRA_HEAD}actions:\n  - {entry}\n")
+    assert len(found) == 1
+    assert found[0].startswith("map.yaml:6: ")
+    assert expected in found[0]
 
 
 @pytest.mark.parametrize(
@@ -251,8 +251,8 @@ def test_an_action_place_that_cannot_work_is_told(tmp_path: Path, entry: str, ex
     """What the tracker does not have, or what would never end, is a mistake."""
     head = "mapping: x\nkind: servicenow\nrecord: {title: t}\nstage: {values: {a: closed}}\nactions:\n"
     text = f"{head}  - {entry}\n"
-    told = problems(tmp_path, text)
-    assert any(line.startswith("map.yaml:6: ") and expected in line for line in told), told
+    found = problems(tmp_path, text)
+    assert any(line.startswith("map.yaml:6: ") and expected in line for line in found), found
 
 
 def test_a_second_action_place_on_one_child_table_is_told(tmp_path: Path) -> None:
@@ -261,6 +261,6 @@ def test_a_second_action_place_on_one_child_table_is_told(tmp_path: Path) -> Non
     entry = "  - {from: child, table: t, reference: %s, kind: %s, done: [x]}\n"
     for reference, kind in (("r", "correction"), ("s", "corrective"), ("r", "corrective")):
         text = head + entry % ("r", "corrective") + "  - {from: field, field: x, kind: corrective}\n"
-        told = problems(tmp_path, text + entry % (reference, kind))
-        assert len(told) == 1
-        assert told[0].startswith("map.yaml:8: the table 't' already has an action place, on line 6; keep one entry")
+        found = problems(tmp_path, text + entry % (reference, kind))
+        assert len(found) == 1
+        assert found[0].startswith("map.yaml:8: the table 't' already has an action place, on line 6; keep one entry")

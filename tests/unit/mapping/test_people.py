@@ -22,7 +22,7 @@ def _directory(tmp_path: Path) -> PeopleDirectory:
 
 def test_accounts_of_one_person_are_one_person(directory: PeopleDirectory) -> None:
     """Every account that the people file lists leads to the person, with the person's name."""
-    assert {directory.known(each).person for each in ("acc-lee", "JIRAUSER1")} == {"lee"}
+    assert {directory.known(account).person for account in ("acc-lee", "JIRAUSER1")} == {"lee"}
     assert directory.person_value(user("acc-lee", "A. L.")).text == "Anna Lee"
 
 
@@ -46,13 +46,18 @@ def test_activity_comes_from_the_people_file_then_from_the_tracker(directory: Pe
     """`active: no` wins; an account that nobody met is unknown, not inactive."""
     for account in ("acc-lee", "acc-roy", "acc-new", "acc-ghost"):
         directory.known(account)
-    told = [directory.active_of(each) for each in ("lee", "roy", "jira:acc-new", "jira:acc-ghost")]
-    assert told == [True, False, False, None]
+    activity = [directory.active_of(person) for person in ("lee", "roy", "jira:acc-new", "jira:acc-ghost")]
+    assert activity == [True, False, False, None]
 
 
 def test_ignored_accounts_and_our_own_are_no_humans(directory: PeopleDirectory) -> None:
     """They are found by name or id, and a lost author counts as a person."""
-    assert [directory.is_human(each) for each in ("acc-bot", "acc-us", "acc-lee", "")] == [False, False, True, True]
+    assert [directory.is_human(account) for account in ("acc-bot", "acc-us", "acc-lee", "")] == [
+        False,
+        False,
+        True,
+        True,
+    ]
     assert directory.known("acc-bot").by is None
 
 

@@ -70,7 +70,7 @@ def bound_for(tickets: list[SourceTicket], folder: Path, *, by_id: bool) -> Boun
         raws += [raw for c in ticket.changes if c.field_id == "status" for raw in (c.old, c.new)]
         seen |= {raw.ids[0]: raw.names[0] for raw in raws if raw.ids}
     listed = seen if by_id else dict.fromkeys(seen.values())
-    text = HEAD + "".join(f"    {json.dumps(each, ensure_ascii=False)}: identified\n" for each in listed)
+    text = HEAD + "".join(f"    {json.dumps(status, ensure_ascii=False)}: identified\n" for status in listed)
     (folder / "map.yaml").write_text(text, encoding="utf-8")
     facts = SiteFacts(
         tuple(FieldDef(name, name) for name in _FIELDS),
@@ -123,12 +123,12 @@ def test_one_name_under_six_ids_is_one_line_of_the_mapping(tmp_path: Path) -> No
     assert count == 6
     (tmp_path / "map.yaml").write_text(f"{HEAD}    {json.dumps(name)}: analysed\n", encoding="utf-8")
     statuses = tuple(StatusDef(row["id"], row["name"]) for row in rows)
-    facts = SiteFacts(tuple(FieldDef(each, each) for each in _FIELDS), statuses, Account("us", "us"))
+    facts = SiteFacts(tuple(FieldDef(name, name) for name in _FIELDS), statuses, Account("us", "us"))
     bound = bind(load_mapping(tmp_path / "map.yaml"), facts)
     assert bound.stage is not None
     assert len([note for note in bound.notes if "no status" in note.what]) == 0
-    known = [each for each in statuses if each.name == name]
-    assert {bound.stage.signal("status", Raw((each.id,))).stage_at(AS_OF) for each in known} == {"analysed"}
+    known = [status for status in statuses if status.name == name]
+    assert {bound.stage.signal("status", Raw((status.id,))).stage_at(AS_OF) for status in known} == {"analysed"}
 
 
 def test_server_tickets_with_absent_keys_and_unread_sub_tasks_map(tmp_path: Path) -> None:

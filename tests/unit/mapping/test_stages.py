@@ -14,7 +14,7 @@ from tests.unit.mapping.world import BY_STATUS, MAPPING, T0, bound_to, mapped, o
 
 HOUR = timedelta(hours=1)
 OPEN, ANALYSED, ACTION = BY_STATUS["Open"], BY_STATUS["Analysed"], BY_STATUS["In Action"]
-CLOSED, WAITING, REVIEW, STRANGE = (BY_STATUS[each] for each in ("Closed", "Waiting", "Review", "Strange"))
+CLOSED, WAITING, REVIEW, STRANGE = (BY_STATUS[name] for name in ("Closed", "Waiting", "Review", "Strange"))
 WONT_DO = option("900", "Won't do")
 
 
@@ -143,10 +143,10 @@ def test_a_hold_entered_from_a_status_that_is_a_side_state_keeps_that(tmp_path: 
         (T0 + HOUR, "acc-lee", {"status": (OPEN, STRANGE)}),
         (T0 + 2 * HOUR, "acc-lee", {"status": (STRANGE, WAITING)}),
     ]
-    held = record(bound, ticket({"status": WAITING}, history))
-    assert (held.stage, held.source_status) == (Stage.REJECTED, "Waiting")
-    assert [new for _, new in rows(held, "stage")] == ["identified", "rejected"]
-    assert held.pauses == (Pause(T0 + 2 * HOUR, None),)
+    found = record(bound, ticket({"status": WAITING}, history))
+    assert (found.stage, found.source_status) == (Stage.REJECTED, "Waiting")
+    assert [new for _, new in rows(found, "stage")] == ["identified", "rejected"]
+    assert found.pauses == (Pause(T0 + 2 * HOUR, None),)
     back = record(
         bound, ticket({"status": ACTION}, [*history, (T0 + 3 * HOUR, "acc-lee", {"status": (WAITING, ACTION)})])
     )

@@ -132,10 +132,10 @@ def test_a_hole_in_the_middle_is_an_observed_step_too(bound: BoundMapping) -> No
         (T0 + 3 * HOUR, "acc-lee", {"c2": ("Password reset", "Both done now")}),
     ]
     found = record(bound, ticket({"c2": "Both done now"}, history))
-    told = [
+    steps = [
         (row.old.data, row.new.data, row.origin, row.group) for row in found.timeline if row.field == "correction"
     ]
-    assert told == [
+    assert steps == [
         (None, "Accounts disabled", Origin.HISTORY, 1),
         ("Accounts disabled", "Password reset", Origin.OBSERVED, 2),
         ("Password reset", "Both done now", Origin.HISTORY, 2),
@@ -198,7 +198,7 @@ def test_our_own_and_ignored_accounts_are_not_human(bound: BoundMapping) -> None
     )
     found = record(bound, ticket({"c1": CAUSE, "c2": "Ticket updated by rule"}, history, comments=comments))
     assert [(row.by, row.human) for row in found.timeline if row.at > T0] == [("roy", True), (None, False)]
-    assert [each.human for each in found.comments] == [False, False, True]
+    assert [comment.human for comment in found.comments] == [False, False, True]
     assert found.last_human_at == T0 + HOUR
 
 
@@ -236,11 +236,11 @@ def test_links_of_a_type_fill_a_list_with_their_history(bound: BoundMapping) -> 
     def linked(order: int, old: Raw, new: Raw) -> RawChange:
         return RawChange(f"h{order}", T0 + order * HOUR, order, "issuelinks", "Link", old, new, "acc-lee")
 
-    def said(key: str) -> Raw:
+    def link_to(key: str) -> Raw:
         return Raw((key,), (f"This issue duplicates {key}",), f"This issue duplicates {key}")
 
     other = Raw(("CAPA-3",), (), "This issue relates to CAPA-3")
-    changes = (linked(1, BLANK, said("CAPA-9")), linked(2, BLANK, other), linked(3, said("CAPA-9"), BLANK))
+    changes = (linked(1, BLANK, link_to("CAPA-9")), linked(2, BLANK, other), linked(3, link_to("CAPA-9"), BLANK))
     refs = (ChildRef("7", "CAPA-7", "link", "duplicates"), ChildRef("3", "CAPA-3", "link", "relates to"))
     found = record(bound, ticket(changes=changes, children=refs))
     assert found.fields["duplicate_of"].data == ("CAPA-7",)
@@ -274,7 +274,7 @@ OPTIONS = st.sampled_from([None, MAJOR, MINOR, Raw(("-100",), (), "-100")])
 DAYS = st.sampled_from([None, "2025-06-30", "2025-07-31", "soon"])
 USERS = st.sampled_from([None, user("acc-lee"), user("acc-bot"), user("acc-new")])
 STATES = st.sampled_from(
-    [BY_STATUS[each] for each in ("Open", "In Action", "Closed", "Waiting", "Review", "Strange")]
+    [BY_STATUS[name] for name in ("Open", "In Action", "Closed", "Waiting", "Review", "Strange")]
 )
 FIELDS: dict[str, Any] = {
     "c1": TEXTS,
@@ -290,18 +290,18 @@ FIELDS: dict[str, Any] = {
 @st.composite
 def lives(draw: st.DrawFn) -> tuple[dict[str, Any], list[tuple[Any, ...]]]:
     """Draw a ticket's present values and the history that leads there, with equal and decreasing instants."""
-    held: dict[str, Any] = {key: draw(values) for key, values in FIELDS.items()} | {"status": draw(STATES)}
+    present: dict[str, Any] = {key: draw(values) for key, values in FIELDS.items()} | {"status": draw(STATES)}
     history = []
     for _ in range(draw(st.integers(0, 8))):
         keys = draw(st.sets(st.sampled_from([*FIELDS, "status"]), min_size=1, max_size=3))
         new = {key: draw(STATES if key == "status" else FIELDS[key]) for key in sorted(keys)}
         at = T0 + draw(st.integers(0, 4)) * HOUR
         history.append(
-            (at, draw(st.sampled_from(["acc-lee", "acc-bot", ""])), {k: (held[k], v) for k, v in new.items()})
+            (at, draw(st.sampled_from(["acc-lee", "acc-bot", ""])), {k: (present[k], v) for k, v in new.items()})
         )
-        held |= new
-    held["status"] = BY_STATUS["Closed"]
-    return held, history
+        present |= new
+    present["status"] = BY_STATUS["Closed"]
+    return present, history
 
 
 @pytest.fixture(scope="module", name="shared")
@@ -343,7 +343,7 @@ def test_each_row_begins_where_the_last_one_of_its_field_ended(shared: BoundMapp
     assert [row.group for row in found.timeline] == sorted(row.group for row in found.timeline)
     for name in (*_JUDGED, "stage", "source_status"):
         value = Value(ValueState.EMPTY)
-        for row in (each for each in found.timeline if each.field == name):
+        for row in (change for change in found.timeline if change.field == name):
             assert row.old.is_filled == value.is_filled
             assert not row.old.is_filled or row.old.data == value.data
             value = row.new
@@ -353,16 +353,16 @@ def test_each_row_begins_where_the_last_one_of_its_field_ended(shared: BoundMapp
 @given(life=lives())
 def test_mapping_is_a_function_of_the_ticket(shared: BoundMapping, life: Any) -> None:
     """Twice the same ticket, twice the same record."""
-    one: CapaRecord = record(shared, ticket(*life))
-    assert one == record(shared, ticket(*life))
+    found: CapaRecord = record(shared, ticket(*life))
+    assert found == record(shared, ticket(*life))
 
 
 @_PROPERTY
 @given(life=lives())
 def test_a_record_survives_the_way_to_another_process(shared: BoundMapping, life: Any) -> None:
     """It is a plain value, without anything of the mapping that made it."""
-    one: CapaRecord = record(shared, ticket(*life))
-    assert pickle.loads(pickle.dumps(one)) == one  # noqa: S301 - our own
+    found: CapaRecord = record(shared, ticket(*life))
+    assert pickle.loads(pickle.dumps(found)) == found  # noqa: S301 - our own
 
 
 def test_a_childs_own_order_is_kept_where_its_instants_run_backwards() -> None:

@@ -15,9 +15,9 @@ from tests.unit.mapping.world import option, raw
 NONE = PeopleDirectory("jira", NOBODY, (), (), ())
 
 
-def value(name: str, held: Raw, **options: object) -> Value:
+def value(name: str, tracker_value: Raw, **options: object) -> Value:
     """Convert a tracker's value for a canonical field."""
-    return converter(FIELDS[name], **options)(held, NONE)  # type: ignore[arg-type]
+    return converter(FIELDS[name], **options)(tracker_value, NONE)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("name", ["root_cause", "grade", "owner", "due_at", "why_chain", "training_needed"])
@@ -83,9 +83,9 @@ def test_two_options_that_disagree_are_an_error_and_two_that_agree_are_not() -> 
 
 def test_a_cascading_option_may_be_listed_by_its_parent() -> None:
     """The child's own line wins, the parent's line covers the rest."""
-    held = Raw(("11",), ("Sub",), "Audit - Sub", parent="1")
-    assert value("source", held, words={"1": "internal_audit"}).data == "internal_audit"
-    assert value("source", held, words={"1": "internal_audit", "Sub": "supplier"}).data == "supplier"
+    chosen = Raw(("11",), ("Sub",), "Audit - Sub", parent="1")
+    assert value("source", chosen, words={"1": "internal_audit"}).data == "internal_audit"
+    assert value("source", chosen, words={"1": "internal_audit", "Sub": "supplier"}).data == "supplier"
 
 
 def test_without_listed_options_our_own_words_are_taken() -> None:
@@ -95,10 +95,10 @@ def test_without_listed_options_our_own_words_are_taken() -> None:
     assert value("rca_method", option("x", "Crystal ball")).state is ValueState.ERROR
 
 
-@pytest.mark.parametrize(("held", "word"), [("true", "yes"), ("0", "no"), ("Yes", "yes")])
-def test_yes_and_no_are_understood_without_a_list(held: str, word: str) -> None:
+@pytest.mark.parametrize(("written", "word"), [("true", "yes"), ("0", "no"), ("Yes", "yes")])
+def test_yes_and_no_are_understood_without_a_list(written: str, word: str) -> None:
     """Booleans of trackers are yes or no."""
-    assert value("training_needed", raw(held)).data == word
+    assert value("training_needed", raw(written)).data == word
 
 
 def test_a_yes_no_field_does_not_guess() -> None:
@@ -160,15 +160,15 @@ def test_a_list_drops_placeholders_and_is_one_when_nothing_else_is_left() -> Non
 
 def test_labels_are_the_items_of_a_list() -> None:
     """Several options are items, whatever commas they hold."""
-    held = Raw(("a", "b"), ("A.5.18, access", "A.5.15"), "…")
-    assert value("requirement_ref", held).data == ("A.5.18, access", "A.5.15")
+    chosen = Raw(("a", "b"), ("A.5.18, access", "A.5.15"), "…")
+    assert value("requirement_ref", chosen).data == ("A.5.18, access", "A.5.15")
 
 
 def test_a_list_of_options_maps_each() -> None:
     """Options of a list go through the listed words one by one."""
-    held = Raw(("1", "2"), ("People", "Tools"), "People, Tools")
+    chosen = Raw(("1", "2"), ("People", "Tools"), "People, Tools")
     words = {"People": "competence", "Tools": "tooling"}
-    assert value("cause_categories", held, words=words).data == ("competence", "tooling")
+    assert value("cause_categories", chosen, words=words).data == ("competence", "tooling")
 
 
 def test_several_persons_in_one_field_are_an_error() -> None:

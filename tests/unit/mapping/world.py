@@ -173,8 +173,8 @@ def ticket(
         history: (instant, account, {field id: (old, new)}) a history entry, in true order.
         changes: attributes of SourceTicket to set.
     """
-    held = {"summary": raw("Access review missed"), "status": BY_STATUS["Open"]}
-    held |= {key: raw(value) for key, value in (values or {}).items()}
+    fields = {"summary": raw("Access review missed"), "status": BY_STATUS["Open"]}
+    fields |= {key: raw(value) for key, value in (values or {}).items()}
     rows: list[RawChange] = []
     for order, (at, by, items) in enumerate(history or []):
         for key, (old, new) in items.items():
@@ -191,7 +191,7 @@ def ticket(
             "created_at": T0,
             "updated_at": max([T0, *(row.at for row in rows)]),
             "created_by": "acc-lee",
-            "values": held,
+            "values": fields,
             "changes": tuple(rows),
             **changes,
         }
@@ -199,17 +199,19 @@ def ticket(
 
 
 def mapped(
-    bound: BoundMapping, one: SourceTicket, children: Mapping[str, SourceTicket | None] | None = None
+    bound: BoundMapping, source_ticket: SourceTicket, children: Mapping[str, SourceTicket | None] | None = None
 ) -> CapaRecord | Unmapped:
     """Map a ticket with the test's people."""
-    return map_ticket(bound, one, children or {}, people=bound.mapping.people, as_of=AS_OF, own_account="acc-us")
+    return map_ticket(
+        bound, source_ticket, children or {}, people=bound.mapping.people, as_of=AS_OF, own_account="acc-us"
+    )
 
 
 def record(
-    bound: BoundMapping, one: SourceTicket, children: Mapping[str, SourceTicket | None] | None = None
+    bound: BoundMapping, source_ticket: SourceTicket, children: Mapping[str, SourceTicket | None] | None = None
 ) -> CapaRecord:
     """Map a ticket that must be mappable."""
-    found = mapped(bound, one, children)
+    found = mapped(bound, source_ticket, children)
     assert isinstance(found, CapaRecord), found
     return found
 

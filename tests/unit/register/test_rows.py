@@ -37,8 +37,8 @@ def with_fields(record: CapaRecord, **fields: Value) -> CapaRecord:
 
 def finding(rule: str, severity: Severity = Severity.HIGH, **changes: Any) -> Finding:
     """Return an open finding."""
-    held = {"state": FindingState.OPEN, "opened_at": at(5, 7), "rule_set": "x", **changes}
-    return Finding("jira", "10001", rule, 1, severity=severity, **held)
+    attributes = {"state": FindingState.OPEN, "opened_at": at(5, 7), "rule_set": "x", **changes}
+    return Finding("jira", "10001", rule, 1, severity=severity, **attributes)
 
 
 def test_on_the_day_of_closure_the_row_is_the_hand_computed_one() -> None:
@@ -217,13 +217,18 @@ def test_an_improvement_has_a_ladder_of_its_own() -> None:
 
 def child(name: str, **changes: Any) -> Action:
     """Return a corrective action that is a sub-task."""
-    held = {"text": filled(name), "owner": filled("jira:kim", "Kim"), "due_at": filled(date(2025, 6, 1)), **changes}
+    attributes = {
+        "text": filled(name),
+        "owner": filled("jira:kim", "Kim"),
+        "due_at": filled(date(2025, 6, 1)),
+        **changes,
+    }
     return Action(
         name,
         name,
         ActionOrigin.SUBTASK,
         changes.pop("kind", ActionKind.CORRECTIVE),
-        **{key: value for key, value in held.items() if key != "kind"},
+        **{key: value for key, value in attributes.items() if key != "kind"},
     )
 
 
@@ -247,12 +252,15 @@ def test_action_rows_name_people_and_leave_out_what_is_none() -> None:
         people_names={"jira:kim": "Kim Ito"},
         actions=(child("A-1"), child("A-2", cancelled=True), child("A-3", kind=ActionKind.CORRECTION)),
     )
-    assert [(each.key, each.owner.data) for each in action_rows(record)] == [("A-1", "Kim Ito"), ("A-3", "Kim Ito")]
+    assert [(action.key, action.owner.data) for action in action_rows(record)] == [
+        ("A-1", "Kim Ito"),
+        ("A-3", "Kim Ito"),
+    ]
 
 
 def test_birth_rows_are_the_trackers_fields_at_creation() -> None:
     """People in them by name, neither the derived stage nor what was written later."""
-    births = {each.field: each for each in birth_rows(life_record(CLOSED_DAY))}
+    births = {birth.field: birth for birth in birth_rows(life_record(CLOSED_DAY))}
     assert births["owner"].new.data == "Lee"
     assert births["source_status"].new.data == "Open"
     assert births["title"].by == "jira:acc-lee"
@@ -269,7 +277,7 @@ def test_without_a_due_date_the_latest_of_the_actions_counts() -> None:
 def test_a_reopened_record_counts_its_return() -> None:
     """Back to a working stage is a reopening, on to a side state is none."""
     record = life_record(CLOSED_DAY)
-    last = [each for each in record.timeline if each.field == "stage"][-1]
+    last = [change for change in record.timeline if change.field == "stage"][-1]
     back = replace(last, at=at(8, 2), group=99, old=last.new, new=filled("planned"))
     side = replace(last, at=at(8, 2), group=99, old=last.new, new=filled("rejected"))
     assert row(replace(record, timeline=(*record.timeline, back), stage=Stage.PLANNED))["reopens"] == 1

@@ -87,11 +87,11 @@ def turns(ruleset: RuleSet) -> dict[str, list[tuple[str, str]]]:
     while moment < end:
         record = replay(LIFE, moment)
         assert record is not None
-        for each in ruleset.evaluate(record, OPTIONS, moment):
-            if word(each) != states[each.rule]:
-                states[each.rule] = word(each)
-                found[each.rule].append(
-                    ((moment + timedelta(hours=1)).strftime("%d %b %H:%M").lstrip("0"), word(each))
+        for found_now in ruleset.evaluate(record, OPTIONS, moment):
+            if word(found_now) != states[found_now.rule]:
+                states[found_now.rule] = word(found_now)
+                found[found_now.rule].append(
+                    ((moment + timedelta(hours=1)).strftime("%d %b %H:%M").lstrip("0"), word(found_now))
                 )
         moment += timedelta(hours=1)
     return found

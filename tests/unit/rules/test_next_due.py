@@ -93,7 +93,7 @@ def ruleset() -> RuleSet:
     return load_rules([RULES], LONDON)
 
 
-def said(verdict: Verdict) -> tuple[object, ...]:
+def stored_part(verdict: Verdict) -> tuple[object, ...]:
     """Return all of a verdict that is stored, but when to look again."""
     return (
         verdict.outcome,
@@ -110,7 +110,7 @@ def said(verdict: Verdict) -> tuple[object, ...]:
 def check_constant(record: CapaRecord, now: datetime, judged: object) -> None:
     """Walk 150 days hour by hour: what is said turns only at the next look that was foreseen."""
     verdicts = judged(now)  # type: ignore[operator]
-    spoken, due = list(map(said, verdicts)), [verdict.next_due for verdict in verdicts]
+    expected, due = list(map(stored_part, verdicts)), [verdict.next_due for verdict in verdicts]
     assert all(instant is None or instant > now for instant in due)
     for hour in range(1, 24 * 150):
         moment = now + timedelta(hours=hour)
@@ -126,8 +126,8 @@ def check_constant(record: CapaRecord, now: datetime, judged: object) -> None:
                 at_turn = judged(due[index])[index]  # type: ignore[operator]
                 while at_turn.next_due is not None and at_turn.next_due <= moment:
                     at_turn = judged(at_turn.next_due)[index]  # type: ignore[operator]
-                spoken[index], due[index] = said(at_turn), at_turn.next_due
-            assert said(verdict) == spoken[index], (verdict.rule, moment)
+                expected[index], due[index] = stored_part(at_turn), at_turn.next_due
+            assert stored_part(verdict) == expected[index], (verdict.rule, moment)
 
 
 @settings(max_examples=25)

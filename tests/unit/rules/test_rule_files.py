@@ -48,7 +48,7 @@ def test_a_good_file_has_no_problem(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "told"),
+    ("old", "new", "expected"),
     [
         ("title: The", "titel: The", "probe.yaml:2: there is no setting 'titel'; did you mean 'title'?"),
         ("title: The cause is written down\n", "", "probe.yaml:1: the setting 'title' is missing"),
@@ -103,11 +103,11 @@ def test_a_good_file_has_no_problem(tmp_path: Path) -> None:
         ("severity: low", "severity: low: high", "probe.yaml:4: this is not YAML: mapping values are not allowed here; text with a colon needs quotes"),
     ],
 )  # fmt: skip
-def test_a_mistake_is_told_with_its_line_and_a_way_out(tmp_path: Path, old: str, new: str, told: str) -> None:
+def test_a_mistake_is_told_with_its_line_and_a_way_out(tmp_path: Path, old: str, new: str, expected: str) -> None:
     """One wrong word in a good file gives the one line that a person needs to mend it."""
     assert old in GOOD
     found = problems_of(tmp_path, GOOD.replace(old, new, 1))
-    assert any(line.startswith(told) for line in found), found
+    assert any(line.startswith(expected) for line in found), found
 
 
 def test_all_mistakes_of_all_files_are_told_at_once(tmp_path: Path) -> None:
@@ -127,12 +127,12 @@ def test_an_id_twice_is_told(tmp_path: Path) -> None:
     for folder in ("a", "b"):
         (tmp_path / folder).mkdir()
         (tmp_path / folder / "probe.yaml").write_text(GOOD, encoding="utf-8")
-    (told,) = check_rules([tmp_path])
-    assert told.what == f"the rule 'probe' is already in {tmp_path}/a/probe.yaml"
+    (problem,) = check_rules([tmp_path])
+    assert problem.what == f"the rule 'probe' is already in {tmp_path}/a/probe.yaml"
 
 
 @pytest.mark.parametrize(
-    ("content", "told"),
+    ("content", "expected"),
     [
         (b"", "probe.yaml:1: the file is empty"),
         (b"- rule: probe\n", "probe.yaml:1: a rule file is a mapping; start with `rule: <id>`"),
@@ -142,11 +142,11 @@ def test_an_id_twice_is_told(tmp_path: Path) -> None:
         (b"rule: \x00\n", "probe.yaml:1: this is not YAML:"),
     ],
 )
-def test_a_file_that_is_no_rule_file_is_one_line(tmp_path: Path, content: bytes, told: str) -> None:
+def test_a_file_that_is_no_rule_file_is_one_line(tmp_path: Path, content: bytes, expected: str) -> None:
     """Empty, binary and broken files end in a line, never in a traceback."""
     (tmp_path / "probe.yaml").write_bytes(content)
     (first, *_) = [str(problem).replace(f"{tmp_path}/", "") for problem in check_rules([tmp_path])]
-    assert first.startswith(told)
+    assert first.startswith(expected)
 
 
 def test_missing_paths_and_empty_folders_are_told(tmp_path: Path) -> None:
@@ -190,5 +190,5 @@ def test_the_hash_follows_files_and_the_options_that_matter(tmp_path: Path) -> N
 def test_an_unknown_profile_is_told(tmp_path: Path) -> None:
     """A profile that there is not is a mistake with the nearest name."""
     (tmp_path / "probe.yaml").write_text(GOOD, encoding="utf-8")
-    (told,) = check_rules([tmp_path], JudgeOptions(profile="strikt"))
-    assert str(told).startswith("there is no profile 'strikt'; did you mean 'strict'?")
+    (problem,) = check_rules([tmp_path], JudgeOptions(profile="strikt"))
+    assert str(problem).startswith("there is no profile 'strikt'; did you mean 'strict'?")

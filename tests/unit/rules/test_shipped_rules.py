@@ -69,9 +69,9 @@ def test_a_rule_whose_tests_are_thin_is_told() -> None:
     """Without the test that needs it, a condition is reported with its line."""
     rule = next(rule for rule in PACK.rules if rule.id == "extent-assessed")
     thin = replace(rule, cases=tuple(case for case in rule.cases if case.name != "what was found must be linked"))
-    (told,) = (each for each in unguarded(thin) if "is negated" in each.what)
-    assert told.what == "no test notices when 'similar_refs: filled' is negated"
-    assert "similar_refs: filled" in Path(rule.file).read_text(encoding="utf-8").splitlines()[told.line - 1]
+    (report,) = (found for found in unguarded(thin) if "is negated" in found.what)
+    assert report.what == "no test notices when 'similar_refs: filled' is negated"
+    assert "similar_refs: filled" in Path(rule.file).read_text(encoding="utf-8").splitlines()[report.line - 1]
 
 
 def test_a_text_that_no_test_hears_is_told() -> None:
@@ -83,10 +83,13 @@ def test_a_text_that_no_test_hears_is_told() -> None:
             replace(case, expects=tuple(replace(expect, says=()) for expect in case.expects)) for case in rule.cases
         ),
     )
-    told = unguarded(thin)
-    assert [each.what for each in told] == ["no test notices when this text of 'message' is never said"] * 2
+    reports = unguarded(thin)
+    assert [report.what for report in reports] == ["no test notices when this text of 'message' is never said"] * 2
     lines = Path(rule.file).read_text(encoding="utf-8").splitlines()
-    assert [lines[each.line].strip() for each in told] == ["- root_cause: placeholder", "- root_cause: substantive"]
+    assert [lines[report.line].strip() for report in reports] == [
+        "- root_cause: placeholder",
+        "- root_cause: substantive",
+    ]
 
 
 @each_rule
@@ -99,7 +102,7 @@ def test_each_rule_cites_every_standard_and_warns(rule: Rule) -> None:
 @each_rule
 def test_the_words_blame_nobody(rule: Rule) -> None:
     """Message and fix never say that a person failed, and never claim compliance."""
-    texts = [each.sentence for wording in (rule.message, rule.fix) for each in wording.variants]
+    texts = [variant.sentence for wording in (rule.message, rule.fix) for variant in wording.variants]
     words = " ".join(str(part) for text in texts for part in text.parts)
     assert not re.search(
         r"\byou (failed|forgot|did not)|fault|guilty|compliant|violat|must not\b", words, re.IGNORECASE

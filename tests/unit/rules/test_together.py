@@ -74,32 +74,32 @@ def blurred(record: CapaRecord, seed: int) -> CapaRecord:
 def test_together_each_rule_says_what_it_says_alone(ruleset: RuleSet, profile: str) -> None:
     """Over 240 lives, whole and blurred, in order and not, explained and not, and a while later."""
     options = replace(LONDON, profile=profile)
-    told: set[Outcome] = set()
+    outcomes: set[Outcome] = set()
     for seed in range(240):
         record, now = last_record((wild_case if seed % 2 else tame_case)(seed, options))
-        for each in (record, blurred(record, seed)):
+        for shown in (record, blurred(record, seed)):
             for at in (now, now + timedelta(days=40)):
-                verdicts = ruleset.evaluate(each, options, at)
-                assert verdicts == alone(ruleset, each, options, at)
-                told |= {verdict.outcome for verdict in verdicts}
+                verdicts = ruleset.evaluate(shown, options, at)
+                assert verdicts == alone(ruleset, shown, options, at)
+                outcomes |= {verdict.outcome for verdict in verdicts}
         assert ruleset.evaluate(record, options, now, explain=True) == alone(
             ruleset, record, options, now, explain=True
         )
-    assert told == set(Outcome)
+    assert outcomes == set(Outcome)
 
 
 def test_a_rule_that_is_off_for_a_grade_says_so_whatever_its_scope(ruleset: RuleSet) -> None:
     """Grades of one stage and track take turns: only the minor one is off, with the reason."""
     light = replace(LONDON, profile="light")
     record, now = last_record(tame_case(1, light))
-    said = {}
+    answers = {}
     for grade in ("minor", "ofi", "major", "minor"):
         graded = replace(record, fields={**record.fields, "grade": Value(ValueState.FILLED, grade, grade)})
         found = {verdict.rule: verdict for verdict in ruleset.evaluate(graded, light, now)}["rca-method"]
-        said[grade] = (found.outcome, found.reason)
-    assert said["minor"] == (Outcome.NOT_APPLICABLE, "off for this grade in the profile light")
-    assert said["ofi"] == (Outcome.NOT_APPLICABLE, "")
-    assert said["major"][1] == ""
+        answers[grade] = (found.outcome, found.reason)
+    assert answers["minor"] == (Outcome.NOT_APPLICABLE, "off for this grade in the profile light")
+    assert answers["ofi"] == (Outcome.NOT_APPLICABLE, "")
+    assert answers["major"][1] == ""
 
 
 def test_other_options_are_never_answered_from_what_is_known(ruleset: RuleSet) -> None:

@@ -38,9 +38,9 @@ def test_a_phrase_and_its_twin_agree(line: str) -> None:
 def test_every_phrase_over_time_has_a_twin() -> None:
     """No phrase of the families over time is left without a twin, but the comparisons of two days."""
     families = {Family.ORDER, Family.HISTORY, Family.CLOCK, Family.DUE, Family.CLOSURE}
-    told = {"on or before FIELD", "within N days of FIELD", "at least N days after FIELD"}
-    told.add("not more than N business days ago")  # the opposite of its twin's
+    covered = {"on or before FIELD", "within N days of FIELD", "at least N days after FIELD"}
+    covered.add("not more than N business days ago")  # the opposite of its twin's
     for line in TWINS:
         name, _, sentence = line.partition(": ")
-        told.add(vocabulary().find(SUBJECTS[name], sentence)[0].template)
-    assert {phrase.template for phrase in BUILT_IN if phrase.family in families} <= told
+        covered.add(vocabulary().find(SUBJECTS[name], sentence)[0].template)
+    assert {phrase.template for phrase in BUILT_IN if phrase.family in families} <= covered

@@ -41,7 +41,7 @@ def verdict(rule: str, when: str, record: CapaRecord | None = None, *, explain: 
     return next(v for v in found if v.rule == rule)
 
 
-def told(wording: str, when: str = "2025-07-20", record: CapaRecord | None = None) -> str:
+def message_text(wording: str, when: str = "2025-07-20", record: CapaRecord | None = None) -> str:
     """Return a message's text for the life."""
     context = open_record(record or record_on(LIFE, when), at(LIFE, when), Terms(LONDON))
     return read_sentence(wording).render(RenderContext(context))[0]
@@ -69,7 +69,7 @@ def told(wording: str, when: str = "2025-07-20", record: CapaRecord | None = Non
 )
 def test_each_placeholder_tells_its_thing(wording: str, text: str) -> None:
     """Dates are told for people in the organisation's zone, and `|` gives the words for nothing."""
-    assert told(wording) == text
+    assert message_text(wording) == text
 
 
 def test_the_documented_placeholders_are_those_that_work() -> None:
@@ -86,7 +86,7 @@ def test_the_documented_placeholders_are_those_that_work() -> None:
 def test_labels_and_names_are_the_trackers_own() -> None:
     """Messages use the ticket's own field labels and people's names."""
     record = replace(record_on(LIFE, "2025-07-20"), labels={"due_at": "Target"}, people_names={"bo": "Bo Lind"})
-    assert told("{label due_at}: {action_owners}", record=record) == "Target: Bo Lind"
+    assert message_text("{label due_at}: {action_owners}", record=record) == "Target: Bo Lind"
 
 
 def test_hostile_text_becomes_one_short_plain_line() -> None:
@@ -97,7 +97,7 @@ def test_hostile_text_becomes_one_short_plain_line() -> None:
     value = Value(ValueState.FILLED, hostile, hostile)
     record = record_on(LIFE, "2025-07-20")
     record = replace(record, fields={**record.fields, "root_cause": value})
-    assert "\x1b" not in told("{root_cause}", record=record)
+    assert "\x1b" not in message_text("{root_cause}", record=record)
 
 
 def test_a_placeholder_in_a_value_is_not_read_again() -> None:
@@ -105,7 +105,7 @@ def test_a_placeholder_in_a_value_is_not_read_again() -> None:
     record = record_on(LIFE, "2025-07-20")
     value = Value(ValueState.FILLED, "{key} {missing}", "")
     record = replace(record, fields={**record.fields, "root_cause": value})
-    assert told("{root_cause}", record=record) == "{key} {missing}"
+    assert message_text("{root_cause}", record=record) == "{key} {missing}"
 
 
 @pytest.mark.parametrize(
@@ -123,9 +123,9 @@ def test_time_alone_changes_no_word() -> None:
     """A day, a fortnight and four months late read the same: the text names the day, and no count grows."""
     days = ("2025-07-02", "2025-07-14", "2025-07-15", "2025-10-28")
     found = [verdict("action-overdue", day) for day in days]
-    assert {each.message for each in found} == {"Not done by the due date: OPS-7 (due 30 June 2025)."}
-    assert {each.args for each in found} == {(("missing", "OPS-7 (due 30 June 2025)"),)}
-    assert [str(each.severity) for each in found] == ["medium", "medium", "high", "high"]
+    assert {result.message for result in found} == {"Not done by the due date: OPS-7 (due 30 June 2025)."}
+    assert {result.args for result in found} == {(("missing", "OPS-7 (due 30 June 2025)"),)}
+    assert [str(result.severity) for result in found] == ["medium", "medium", "high", "high"]
 
 
 REPAIRS = """
@@ -143,16 +143,16 @@ def test_a_text_says_what_is_true_in_the_state_that_the_record_is_in() -> None:
     """No date of a cause that is not there, and no wish to write one that is."""
     case = case_of(REPAIRS)
     days = ("2026-03-05", "2026-03-10", "2026-03-11", "2026-03-12")
-    told = {}
+    by_day = {}
     for day in days:
         found = PACK.evaluate(record_on(case, day), LONDON, at(case, day))
-        told[day] = next(each for each in found if each.rule == "root-cause-before-action")
-    assert [each.outcome for each in told.values()] == [Outcome.BREACH] * 4
-    assert "10 March" in told["2026-03-10"].message
-    assert "10 March" not in told["2026-03-05"].message + told["2026-03-11"].message
-    assert all("Write into" not in told[day].fix for day in ("2026-03-10", "2026-03-12"))
-    assert all("Write into" in told[day].fix for day in ("2026-03-05", "2026-03-11"))
-    assert told["2026-03-10"].args == told["2026-03-12"].args != told["2026-03-11"].args
+        by_day[day] = next(result for result in found if result.rule == "root-cause-before-action")
+    assert [result.outcome for result in by_day.values()] == [Outcome.BREACH] * 4
+    assert "10 March" in by_day["2026-03-10"].message
+    assert "10 March" not in by_day["2026-03-05"].message + by_day["2026-03-11"].message
+    assert all("Write into" not in by_day[day].fix for day in ("2026-03-10", "2026-03-12"))
+    assert all("Write into" in by_day[day].fix for day in ("2026-03-05", "2026-03-11"))
+    assert by_day["2026-03-10"].args == by_day["2026-03-12"].args != by_day["2026-03-11"].args
 
 
 MOVED = """
@@ -171,7 +171,7 @@ def test_two_accounts_of_one_name_are_told_apart() -> None:
     context = open_record(record, at(case, "2026-03-06"), Terms(LONDON))
     facts = [change_fact(change, context).text for change in context.changes("owner")]
     assert facts == ["was 'Will Jones (jira:557058:a)' at creation", "became 'Will Jones (jira:712020:b)'"]
-    assert told("{owner}", "2026-03-06", record) == "Will Jones (jira:712020:b)"
+    assert message_text("{owner}", "2026-03-06", record) == "Will Jones (jira:712020:b)"
     assert context.person("ana") == "Anna Lee"
 
 
@@ -179,7 +179,7 @@ def test_an_incomplete_history_tells_nothing_of_the_creation() -> None:
     """What its first entries found there came at an unknown time, from an unknown hand."""
     case = replace(case_of(MOVED), history_complete=False)
     record, now = record_on(case, "2026-03-06"), at(case, "2026-03-06")
-    lines = [line for each in PACK.evaluate(record, LONDON, now, explain=True) for line in explain_lines(each)]
+    lines = [line for result in PACK.evaluate(record, LONDON, now, explain=True) for line in explain_lines(result)]
     text = "\n".join(lines)
     assert "creation" not in text
     assert "2026-03-02" not in text, "the day of its creation, as if all had come then"
@@ -192,9 +192,9 @@ def test_an_incomplete_history_tells_nothing_of_the_creation() -> None:
         None,
         None,
     )
-    assert told("{root_cause first filled | not known} {stage first became planned}", "2026-03-06", record) == (
-        "not known 5 March 2026"
-    )
+    assert message_text(
+        "{root_cause first filled | not known} {stage first became planned}", "2026-03-06", record
+    ) == ("not known 5 March 2026")
 
 
 @pytest.mark.parametrize(

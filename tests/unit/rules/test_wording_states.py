@@ -31,43 +31,43 @@ ON_A_CONDITION = {
 @each_rule
 def test_every_text_is_said_in_some_state(rule: Rule) -> None:
     """A text that no state reaches would be read by nobody before it goes out."""
-    assert [(key, each.line) for key, each in never_said(rule)] == []
+    assert [(key, variant.line) for key, variant in never_said(rule)] == []
 
 
 @each_rule
 def test_no_text_has_a_hole_or_counts_days(rule: Rule) -> None:
     """Whatever is unknown, no sentence is left with a gap; and none is longer than a comment shows."""
-    for spoken in states_of(rule):
-        for text in filter(None, (spoken.verdict.message, spoken.verdict.fix)):
-            where = (spoken.state, text)
+    for found in states_of(rule):
+        for text in filter(None, (found.verdict.message, found.verdict.fix)):
+            where = (found.state, text)
             assert not re.search(
                 r"  |\(\)|\( | \)| [.,;]|: ?[.,]|\bon[.,]|\bNone\b(?! found)|\d+ days?\b|\bby\)", text
             ), where
             assert re.match(r"[A-Z\"]|ana|bo|zoe|lee", text), where
             assert text.endswith("."), where
-    assert all(len(each.verdict.message) <= LONGEST >= len(each.verdict.fix) for each in distinct(rule))
+    assert all(len(found.verdict.message) <= LONGEST >= len(found.verdict.fix) for found in distinct(rule))
 
 
 @each_rule
 def test_a_fix_asks_for_no_field_that_lacks_nothing(rule: Rule) -> None:
     """Each field that it names is empty, or is one of those that the rule found wanting now."""
-    for spoken in states_of(rule):
-        if spoken.verdict.outcome is Outcome.BREACH:
-            wanting = {each.line.subject.name for each in broken_lines(rule.require, spoken.context)}
-            for name in _asked(rule, spoken) - wanting:
-                is_filled = spoken.context.value(name).is_filled
-                assert not is_filled or (rule.id, name) in ON_A_CONDITION, (spoken.state, spoken.verdict.fix)
+    for found in states_of(rule):
+        if found.verdict.outcome is Outcome.BREACH:
+            wanting = {broken.line.subject.name for broken in broken_lines(rule.require, found.context)}
+            for name in _asked(rule, found) - wanting:
+                is_filled = found.context.value(name).is_filled
+                assert not is_filled or (rule.id, name) in ON_A_CONDITION, (found.state, found.verdict.fix)
 
 
 @each_rule
 def test_what_is_history_asks_for_nothing(rule: Rule) -> None:
     """A past order that was repaired is told, and nobody is asked to repair it."""
-    assert all(not each.verdict.fix for each in states_of(rule) if each.verdict.outcome is Outcome.HISTORICAL)
+    assert all(not found.verdict.fix for found in states_of(rule) if found.verdict.outcome is Outcome.HISTORICAL)
 
 
-def _asked(rule: Rule, spoken: StateWording) -> set[str]:
-    parts = rule.fix.variants[spoken.variants[1]].sentence.parts
-    return {each.name.removeprefix("label ") for each in parts if isinstance(each, Slot) and "label " in each.name}
+def _asked(rule: Rule, found: StateWording) -> set[str]:
+    parts = rule.fix.variants[found.variants[1]].sentence.parts
+    return {slot.name.removeprefix("label ") for slot in parts if isinstance(slot, Slot) and "label " in slot.name}
 
 
 def test_the_page_holds_every_rule_and_every_text() -> None:

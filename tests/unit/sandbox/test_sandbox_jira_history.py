@@ -107,10 +107,10 @@ def test_a_transition_sets_and_clears_the_resolution(tracker: JiraTracker) -> No
     resolved = tracker.state.issues[10001].fields["resolutiondate"]
     ann.transition("CAPA-1", "Reopen")
 
-    assert [one["field"] for one in closed] == ["Cost", "resolution", "status"]
+    assert [entry["field"] for entry in closed] == ["Cost", "resolution", "status"]
     assert closed[2] == item("status", "status", ("3", "In Action"), ("6", "Closed"), "jira")
     assert closed[1] == item("resolution", "resolution", NONE, ("10000", "Done"), "jira")
-    assert [one["toString"] for one in items(tracker)] == [None, "Open"]
+    assert [entry["toString"] for entry in items(tracker)] == [None, "Open"]
     assert resolved is not None
     assert tracker.state.issues[10001].fields["resolutiondate"] is None
     with pytest.raises(JiraError, match="no transition"):
@@ -142,7 +142,7 @@ def test_a_move_takes_the_sub_tasks_along(tracker: JiraTracker) -> None:
     moved = tracker.state.find(child)
     assert moved is not None
     assert moved.key == "OPS-2"
-    assert [one["field"] for one in items(tracker, "OPS-2")] == ["project", "Key"]
+    assert [entry["field"] for entry in items(tracker, "OPS-2")] == ["project", "Key"]
 
     ann.delete("OPS-1")
     assert tracker.state.find("CAPA-1") is None

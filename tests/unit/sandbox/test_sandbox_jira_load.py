@@ -111,12 +111,12 @@ def test_listed_objects_stand_for_those_that_say_no_more() -> None:
         ]
     )
 
-    one, two = shown(tracker, "CAPA-1")["fields"], shown(tracker, "CAPA-2")["fields"]
+    first, second = shown(tracker, "CAPA-1")["fields"], shown(tracker, "CAPA-2")["fields"]
 
-    assert one["status"]["statusCategory"]["key"] == "done"
-    assert one["assignee"]["displayName"] == "Ann Arbor"
-    assert two["status"] == other
-    assert two["customfield_10002"] == {"value": "Major", "id": "21"}
+    assert first["status"]["statusCategory"]["key"] == "done"
+    assert first["assignee"]["displayName"] == "Ann Arbor"
+    assert second["status"] == other
+    assert second["customfield_10002"] == {"value": "Major", "id": "21"}
     tracker.admin.set_user("Ann Arbor", {"active": False})
     assert shown(tracker, "CAPA-1")["fields"]["assignee"]["active"] is False
 

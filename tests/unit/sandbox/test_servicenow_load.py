@@ -129,8 +129,8 @@ def test_the_same_lines_make_the_same_rows(tracker: ServiceNowTracker) -> None:
     """Rows without a sys_id get one from their content, so two sandboxes agree."""
     other = ServiceNowTracker(SandboxClock(tracker.clock.now(), ticking=False))
     lines = [{"kind": "ticket", "table": "sn_grc_issue", "record": {"number": "ISS1"}}, TICKET]
-    for one in (tracker, other):
-        one.load(lines)
+    for loaded in (tracker, other):
+        loaded.load(lines)
     assert tracker.rows("sn_grc_issue") == other.rows("sn_grc_issue")
     assert tracker.rows("sys_audit") == other.rows("sys_audit")
 

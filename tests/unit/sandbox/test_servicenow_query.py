@@ -152,8 +152,8 @@ def test_plain_literals_are_utc_and_scripts_the_users_zone(zone: str, literal: s
     """A plain time literal means UTC; `gs.dateGenerate` means the session user's zone (docs/servicenow.md 2.2)."""
     tracker = ServiceNowTracker(SandboxClock(datetime(2026, 3, 2, tzinfo=UTC), ticking=False))
     tracker.settings.user_time_zone = zone
-    for number, stamp in (("ISS8", "2026-02-28 18:00:00"), ("ISS9", "2026-03-01 01:00:00")):
-        record = {"sys_id": number, "number": number, "sys_updated_on": stamp, "sys_created_on": stamp}
+    for number, updated in (("ISS8", "2026-02-28 18:00:00"), ("ISS9", "2026-03-01 01:00:00")):
+        record = {"sys_id": number, "number": number, "sys_updated_on": updated, "sys_created_on": updated}
         tracker.load([{"kind": "ticket", "table": "sn_grc_issue", "record": record}])
     assert numbers(tracker, f"sys_updated_on>{literal}") == expected
 

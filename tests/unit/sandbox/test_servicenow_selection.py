@@ -41,13 +41,13 @@ rows = st.lists(
 def filled(made: list[tuple[str, str, str]]) -> ServiceNowTracker:
     """A tracker with these (id, stamp, state) issues."""
     tracker = ServiceNowTracker(SandboxClock(datetime(2026, 3, 1, tzinfo=UTC), ticking=False))
-    for sys_id, stamp, state in made:
+    for sys_id, updated, state in made:
         record = {
             "sys_id": sys_id,
             "number": sys_id,
             "state": state,
-            "sys_updated_on": stamp,
-            "sys_created_on": stamp,
+            "sys_updated_on": updated,
+            "sys_created_on": updated,
         }
         tracker._instance.store.add(StoredRow("sn_grc_issue", record))
     return tracker
@@ -99,18 +99,18 @@ def test_indexes_follow_every_change(made: list[tuple[str, str, str]], touched: 
     tracker = filled(made)
     store, query = tracker._instance.store, "sys_updated_on>=2026-01-02 00:00:00^ORDERBYsys_updated_on^ORDERBYsys_id"
     page_of(tracker, query, Window())  # builds the indexes
-    for number, (sys_id, stamp) in enumerate(touched):
+    for number, (sys_id, updated) in enumerate(touched):
         row = store.find("sn_grc_issue", sys_id)
         if row is not None and number % 3 == 2:
             store.remove(row)
         elif row is not None:
-            store.change(row, {"sys_updated_on": stamp})
+            store.change(row, {"sys_updated_on": updated})
     got = [row.sys_id for row in page_of(tracker, query, Window()).rows]
     assert got == expected_ids(tracker, query)
     assert {row.sys_id for row in store.view("task")} == {row.sys_id for row in store.view("sn_grc_issue")}
 
 
-def looks(tracker: ServiceNowTracker, query: str, window: Window) -> int:
+def conditions_tried(tracker: ServiceNowTracker, query: str, window: Window) -> int:
     """How many times a condition was tried on a row to make one page."""
     wanted, tried = resolved(tracker, query), 0
 
@@ -141,10 +141,10 @@ def looks(tracker: ServiceNowTracker, query: str, window: Window) -> int:
 def test_keyset_pages_look_at_their_own_rows_only(query: str, most: int) -> None:
     """The cost of a page of 50 does not grow with the table, so that 50,000 rows are read quickly."""
     tracker = filled([(f"{n:04x}", STAMPS[n % 4], "1") for n in range(3000)])
-    assert looks(tracker, query, Window(0, 50, counts=False)) <= most
+    assert conditions_tried(tracker, query, Window(0, 50, counts=False)) <= most
 
 
-def walk(tracker: ServiceNowTracker, order: str, size: int) -> list[str]:
+def all_pages(tracker: ServiceNowTracker, order: str, size: int) -> list[str]:
     """All ids met by offset paging."""
     met: list[str] = []
     for offset in range(0, 400, size):
@@ -155,13 +155,13 @@ def walk(tracker: ServiceNowTracker, order: str, size: int) -> list[str]:
 def test_offset_paging_over_ties_loses_rows_and_the_count_still_matches() -> None:
     """Rows that share a stamp come in another order on each page (docs/servicenow.md 0.3)."""
     tracker = filled([(f"{n:04x}", STAMPS[0], "1") for n in range(400)])
-    met = walk(tracker, "ORDERBYsys_updated_on", 50)
+    met = all_pages(tracker, "ORDERBYsys_updated_on", 50)
     assert len(met) == 400
     assert len(set(met)) < 400
-    assert met == walk(tracker, "ORDERBYsys_updated_on", 50), "the same rows are lost each run"
+    assert met == all_pages(tracker, "ORDERBYsys_updated_on", 50), "the same rows are lost each run"
 
 
 def test_a_unique_last_sort_key_makes_pages_whole() -> None:
     """With sys_id as the last key nothing is lost or doubled."""
     tracker = filled([(f"{n:04x}", STAMPS[0], "1") for n in range(400)])
-    assert sorted(walk(tracker, "ORDERBYsys_updated_on^ORDERBYsys_id", 50)) == [f"{n:04x}" for n in range(400)]
+    assert sorted(all_pages(tracker, "ORDERBYsys_updated_on^ORDERBYsys_id", 50)) == [f"{n:04x}" for n in range(400)]

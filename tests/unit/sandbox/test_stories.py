@@ -37,27 +37,27 @@ class World:
     cloud: JiraTracker
     datacenter: JiraTracker
     servicenow: ServiceNowTracker
-    told: PlayedScenario
+    played: PlayedScenario
 
     def jira_issues(self) -> list[tuple[JiraTracker, Issue]]:
         """Every issue of both Jiras, sub-tasks and changes too."""
-        return [(each, issue) for each in (self.cloud, self.datacenter) for issue in each.state.in_order()]
+        return [(tracker, issue) for tracker in (self.cloud, self.datacenter) for issue in tracker.state.in_order()]
 
     def instants(self) -> list[datetime]:
         """Every instant at which anybody did anything to a ticket."""
         found = []
         for _tracker, issue in self.jira_issues():
-            stamps = [issue.created, issue.updated, *(h.at for h in issue.histories)]
-            stamps += [comment.created for comment in issue.comments]
-            found += [datetime.fromtimestamp((ms or 0) / 1000, UTC) for ms in stamps]
+            milliseconds = [issue.created, issue.updated, *(h.at for h in issue.histories)]
+            milliseconds += [comment.created for comment in issue.comments]
+            found += [datetime.fromtimestamp((ms or 0) / 1000, UTC) for ms in milliseconds]
         for table in ("sn_grc_issue", "sn_grc_task", "sys_audit", "sys_journal_field"):
             found += [instant_of(row["sys_created_on"]) for row in self.servicenow.rows(table)]
         return found
 
 
-def instant_of(stamp: str) -> datetime:
+def instant_of(text: str) -> datetime:
     """A database stamp as an aware instant."""
-    return datetime.strptime(stamp, "%Y-%m-%d %H:%M:%S").replace(tzinfo=UTC)
+    return datetime.strptime(text, "%Y-%m-%d %H:%M:%S").replace(tzinfo=UTC)
 
 
 def make_world(now: datetime = NOW, *, ticking: bool = False) -> World:
@@ -78,7 +78,7 @@ def test_each_rule_has_a_story_and_a_clean_twin_in_each_tracker(world: World) ->
     wanted = {f"{source}/{rule}/{twin}" for source in SOURCES for rule in RULE_CASES for twin in TWINS}
     assert len(wanted) == 72
     extras = {"jira/joined", "servicenow/joined", "jira-dc/improvement", "servicenow/rejected", "jira/quarantined"}
-    assert set(world.told.keys) == wanted | extras
+    assert set(world.played.keys) == wanted | extras
     shipped = {file.stem for file in starter_path("rules").glob("*.yaml")}
     assert set(RULE_CASES) <= shipped
 
@@ -87,9 +87,9 @@ def test_everything_happened_in_office_hours_before_now(world: World) -> None:
     """No deed is on a weekend, at night or in the future."""
     instants = world.instants()
     assert len(instants) > 700
-    local = [each.astimezone(OFFICE) for each in instants]
-    assert {each.weekday() for each in local} == {0, 1, 2, 3, 4}
-    assert all(9 <= each.hour < 17 for each in local)
+    local = [instant.astimezone(OFFICE) for instant in instants]
+    assert {instant.weekday() for instant in local} == {0, 1, 2, 3, 4}
+    assert all(9 <= instant.hour < 17 for instant in local)
     assert max(instants) < world.clock.now()
 
 
@@ -97,7 +97,7 @@ def test_numbers_rise_with_time(world: World) -> None:
     """Keys, history ids and record numbers follow the order of time, as in a tracker that lived through it."""
     for tracker in (world.cloud, world.datacenter):
         issues = list(tracker.state.in_order())
-        assert [each.created for each in issues] == sorted(each.created or 0 for each in issues)
+        assert [issue.created for issue in issues] == sorted(issue.created or 0 for issue in issues)
         entries = sorted((entry.id, entry.at) for issue in issues for entry in issue.histories)
         assert [at for _id, at in entries] == sorted(at for _id, at in entries)
         assert all(issue.updated == max(_touches(issue)) for issue in issues)
@@ -141,14 +141,14 @@ def test_the_shipped_people_file_knows_everybody(world: World) -> None:
     """The accounts of the people are in mappings/people.yaml, and who has left is inactive in all trackers."""
     people = YAML(typ="safe").load((starter_path("mappings") / "people.yaml").read_text(encoding="utf-8"))["people"]
     assert set(people) == set(PEOPLE)
-    for one in PEOPLE.values():
-        accounts = {"jira": one.cloud, "jira-dc": [one.datacenter, one.key], "servicenow": one.id}
-        assert people[one.id]["accounts"] == accounts
-        assert world.cloud.state.users[one.cloud].raw["active"] is not one.has_left
-        assert world.datacenter.state.users[one.datacenter].raw["active"] is not one.has_left
-        [row] = world.servicenow.rows("sys_user", f"user_name={one.id}")
-        assert row["active"] == ("false" if one.has_left else "true")
-    assert sum(one.has_left for one in PEOPLE.values()) == 1
+    for person in PEOPLE.values():
+        accounts = {"jira": person.cloud, "jira-dc": [person.datacenter, person.key], "servicenow": person.id}
+        assert people[person.id]["accounts"] == accounts
+        assert world.cloud.state.users[person.cloud].raw["active"] is not person.has_left
+        assert world.datacenter.state.users[person.datacenter].raw["active"] is not person.has_left
+        [row] = world.servicenow.rows("sys_user", f"user_name={person.id}")
+        assert row["active"] == ("false" if person.has_left else "true")
+    assert sum(person.has_left for person in PEOPLE.values()) == 1
 
 
 def test_the_stories_leave_the_clock_alone() -> None:
@@ -165,7 +165,7 @@ def test_the_stories_leave_the_clock_alone() -> None:
 def test_the_same_stories_on_any_day() -> None:
     """Keys and texts do not depend on the day, only the dates do."""
     first, second = make_world(), make_world(datetime(2026, 3, 29, 0, 30, tzinfo=UTC))
-    assert first.told.keys == second.told.keys
+    assert first.played.keys == second.played.keys
     assert _texts(first, "description") == _texts(second, "description")
 
 
@@ -174,13 +174,13 @@ def test_three_highlights_open_as_pages() -> None:
     clock = SandboxClock(NOW, ticking=False)
     trackers = (JiraTracker("cloud", clock), JiraTracker("datacenter", clock), ServiceNowTracker(clock))
     highlights = play_stories(*trackers, clock)
-    assert [each.source for each in highlights] == list(SOURCES)
+    assert [highlight.source for highlight in highlights] == list(SOURCES)
     urls = {source: f"http://{source}" for source in SOURCES}
-    for each, tracker in zip(highlights, trackers, strict=True):
-        assert each.url_in(urls) == f"http://{each.source}{each.path}"
-        page = tracker.handle(Request("GET", each.path))
+    for highlight, tracker in zip(highlights, trackers, strict=True):
+        assert highlight.url_in(urls) == f"http://{highlight.source}{highlight.path}"
+        page = tracker.handle(Request("GET", highlight.path))
         assert page.status == 200
-        assert each.key.encode() in page.body
+        assert highlight.key.encode() in page.body
         assert b"Mara Roy" in page.body
 
 

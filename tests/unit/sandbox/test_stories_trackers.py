@@ -26,7 +26,7 @@ PAGES = {"cloud": "/browse/OPS-1", "datacenter": "/browse/OPS-1", "servicenow": 
 
 def written(folder: Path, face: str, name: str = "world.jsonl") -> Path:
     """A small file of the sandbox's form."""
-    lines = "\n".join(["", *(json.dumps(each) for each in ({"kind": "site", "face": face}, TICKETS[face]))])
+    lines = "\n".join(["", *(json.dumps(line) for line in ({"kind": "site", "face": face}, TICKETS[face]))])
     file = folder / name
     opened = gzip.open if name.endswith(".gz") else open
     with opened(file, "wt", encoding="utf-8") as out:
@@ -40,9 +40,9 @@ def test_the_default_trackers_serve_the_stories() -> None:
         lines = sign_in_lines(trackers)
         assert [line.split()[0] for line in lines] == ["jira", "jira-dc", "servicenow"]
         urls = {name: server.url for name, server in trackers.servers.items()}
-        for each in trackers.highlights:
-            page = requests.get(each.url_in(urls), timeout=10)
-            assert (page.status_code, each.key in page.text) == (200, True)
+        for highlight in trackers.highlights:
+            page = requests.get(highlight.url_in(urls), timeout=10)
+            assert (page.status_code, highlight.key in page.text) == (200, True)
         asked = {"jql": "project = CAPA", "fields": "summary", "maxResults": 100}
         answer = requests.get(
             f"{urls['jira']}/rest/api/3/search/jql", asked, auth=(API_EMAIL, API_TOKEN), timeout=10
@@ -63,7 +63,7 @@ def test_a_file_of_each_face_is_served(face: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "expected"),
     [
         ("", "the file is empty"),
         ("\n\nnot json\n", ":3: not JSON"),
@@ -74,14 +74,14 @@ def test_a_file_of_each_face_is_served(face: str, tmp_path: Path) -> None:
         ('{"kind": "site", "face": "servicenow"}\n{"kind": "nonsense"}\n', ":2: unknown kind"),
     ],
 )
-def test_a_bad_file_is_one_line_with_its_place(text: str, said: str, tmp_path: Path) -> None:
+def test_a_bad_file_is_one_line_with_its_place(text: str, expected: str, tmp_path: Path) -> None:
     """What is wrong is said with file and line, and no tracker starts."""
     file = tmp_path / "world.jsonl"
     file.write_text(text, encoding="utf-8")
     with pytest.raises(UserError) as caught, loaded_tracker(file, 0):
         pass
     [problem] = caught.value.problems
-    assert said in str(problem)
+    assert expected in str(problem)
     assert str(file) in str(problem)
 
 

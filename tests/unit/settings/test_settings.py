@@ -47,7 +47,7 @@ def problems(tmp_path: Path, text: str, **environ: str) -> list[str]:
     """Return the problems of a settings text as `line: words`."""
     with pytest.raises(SettingsError) as caught:
         load(tmp_path, text, **environ)
-    return [str(each).removeprefix(f"{tmp_path}/capa-sync.toml:") for each in caught.value.problems]
+    return [str(problem).removeprefix(f"{tmp_path}/capa-sync.toml:") for problem in caught.value.problems]
 
 
 def test_a_good_file_loads_with_lengths_deadlines_and_defaults(tmp_path: Path) -> None:
@@ -79,7 +79,7 @@ def test_an_unknown_key_has_its_line_and_a_guess(tmp_path: Path) -> None:
 def test_several_mistakes_are_told_at_once(tmp_path: Path) -> None:
     """A person mends everything in one go."""
     text = GOOD.replace("Europe/London", "Mars/Base").replace('"3bd"', '"3 weeks"').replace('"plan"', '"yes"')
-    assert [each.split(":")[0] for each in sorted(problems(tmp_path, text))] == ["10", "2", "7"]
+    assert [problem.split(":")[0] for problem in sorted(problems(tmp_path, text))] == ["10", "2", "7"]
 
 
 def test_a_secret_in_the_file_is_refused_and_not_shown(tmp_path: Path) -> None:
@@ -137,9 +137,9 @@ def test_names_with_a_dash_have_variables_with_an_underscore(tmp_path: Path, mon
 def test_a_variable_that_is_no_json_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     """A list needs JSON in the environment; without it the variable is named, and no traceback is shown."""
     monkeypatch.setenv(f"CAPA_SYNC_{name}", "s3cret")
-    (told,) = problems(tmp_path, GOOD, **{f"CAPA_SYNC_{name}": "s3cret"})
-    assert told.startswith(f"CAPA_SYNC_{name}: a list or a table in a variable is written as JSON; ")
-    assert "s3cret" not in told
+    (problem,) = problems(tmp_path, GOOD, **{f"CAPA_SYNC_{name}": "s3cret"})
+    assert problem.startswith(f"CAPA_SYNC_{name}: a list or a table in a variable is written as JSON; ")
+    assert "s3cret" not in problem
 
 
 def test_a_holiday_is_a_code_or_a_date_with_or_without_quotes(tmp_path: Path) -> None:
@@ -231,9 +231,9 @@ def test_a_source_signs_in_only_with_a_method_of_its_kind(kind: str, method: str
         assert load(tmp_path, text).sources["here"].auth.method == method
         return
     line = text.splitlines().index(f'  method = "{method}"') + 1
-    [told] = problems(tmp_path, text)
+    [problem] = problems(tmp_path, text)
     known = " or ".join(other for (of, other), can in MADE_WITH.items() if of == kind and can)
-    assert told == (f"{line}: sources.here.auth.method: a {kind} source signs in with {known}")
+    assert problem == (f"{line}: sources.here.auth.method: a {kind} source signs in with {known}")
 
 
 def test_a_method_of_another_kind_in_a_variable_names_the_variable(

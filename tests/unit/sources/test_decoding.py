@@ -21,7 +21,7 @@ def nested(dice: random.Random, levels: int) -> str:
     dice.shuffle(inner)
     if dice.random() < 0.5:
         return f"[{','.join(inner)}]"
-    return "{" + ",".join(f'"{number}]": {each}' for number, each in enumerate(inner)) + "}"
+    return "{" + ",".join(f'"{number}]": {value}' for number, value in enumerate(inner)) + "}"
 
 
 def depth(value: Any) -> int:

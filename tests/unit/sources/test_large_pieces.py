@@ -97,15 +97,15 @@ def url() -> Iterator[str]:
 @pytest.fixture
 def plain() -> Iterator[requests.Session]:
     """A session as requests makes it."""
-    with requests.Session() as one:
-        yield one
+    with requests.Session() as made:
+        yield made
 
 
 @pytest.fixture
 def session() -> Iterator[requests.Session]:
     """A session that takes bodies in large pieces."""
-    with requests.Session() as one:
-        yield hold_to(one, "sn", Limits())
+    with requests.Session() as made:
+        yield hold_to(made, "sn", Limits())
 
 
 @pytest.mark.parametrize("how", ["", "gzip", "chunks", "busy"])
@@ -134,9 +134,9 @@ def test_a_body_that_does_not_end_well_is_the_fault_that_requests_tells(
 ) -> None:
     """A connection that is lost in the middle gives no half answer, and one that may be asked again."""
     faults: list[type[Exception]] = []
-    for each in (session, plain):
+    for sender in (session, plain):
         with pytest.raises(requests.RequestException) as caught:
-            each.get(f"{url}{path}?{how}")
+            sender.get(f"{url}{path}?{how}")
         faults.append(caught.type)
     assert faults[0] is faults[1]
     assert issubclass(faults[0], requests.exceptions.ChunkedEncodingError | requests.exceptions.ContentDecodingError)
@@ -153,7 +153,7 @@ def test_a_redirect_is_followed_to_its_body(session: requests.Session, url: str)
     """The answers on the way have bodies, too."""
     answer = session.get(f"{url}/moved")
     assert answer.content == MANY
-    assert [each.status_code for each in answer.history] == [302]
+    assert [redirect.status_code for redirect in answer.history] == [302]
 
 
 def test_a_connection_is_used_again(session: requests.Session, url: str) -> None:

@@ -48,7 +48,7 @@ def closed_port() -> int:
         return int(listening.getsockname()[1])
 
 
-def told(url: str, *, timeout: float = 20) -> tuple[str, bool]:
+def failure_of(url: str, *, timeout: float = 20) -> tuple[str, bool]:
     """Ask, and return what is told of the failure and whether nothing was sent."""
     with pytest.raises(requests.RequestException) as caught:
         _ = requests.get(url, timeout=timeout).content
@@ -58,19 +58,22 @@ def told(url: str, *, timeout: float = 20) -> tuple[str, bool]:
 def test_a_refused_connection_names_host_and_port() -> None:
     """Nothing was sent."""
     port = closed_port()
-    assert told(f"http://127.0.0.1:{port}/x") == (f"127.0.0.1:{port} cannot be reached: connection refused", True)
+    assert failure_of(f"http://127.0.0.1:{port}/x") == (
+        f"127.0.0.1:{port} cannot be reached: connection refused",
+        True,
+    )
 
 
 def test_an_unknown_name_is_a_slip_or_a_matter_of_the_dns() -> None:
     """The name is repeated, so that a slip in it is seen."""
-    words, unsent = told("https://tracker.invalid/x")
+    words, unsent = failure_of("https://tracker.invalid/x")
     assert words.startswith("tracker.invalid cannot be reached: its name is not known here")
     assert unsent
 
 
 def test_user_and_password_of_an_address_are_not_repeated() -> None:
     """Neither of the tracker's address nor of the proxy's."""
-    words, _ = told(f"http://anna:hush-hush@127.0.0.1:{closed_port()}/x")
+    words, _ = failure_of(f"http://anna:hush-hush@127.0.0.1:{closed_port()}/x")
     assert "hush" not in words
     assert "anna" not in words
 
@@ -80,7 +83,7 @@ def test_an_unreachable_proxy_is_named_with_its_variable(monkeypatch: pytest.Mon
     """Whoever reads it knows what to look at, and no password."""
     port = closed_port()
     monkeypatch.setenv(name, f"http://anna:hush-hush@127.0.0.1:{port}")
-    words, unsent = told("https://tracker.example/x")
+    words, unsent = failure_of("https://tracker.example/x")
     assert words == f"the proxy 127.0.0.1:{port} (set by {name}) cannot be used: connection refused"
     assert unsent
 
@@ -89,14 +92,14 @@ def test_a_proxy_that_refuses_the_way_is_told_with_its_answer(monkeypatch: pytes
     """A number of HTTP says more than a kind of error."""
     with server(b"HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 0\r\n\r\n") as port:
         monkeypatch.setenv("HTTPS_PROXY", f"http://127.0.0.1:{port}")
-        words, _ = told("https://tracker.example/x")
+        words, _ = failure_of("https://tracker.example/x")
     assert words == f"the proxy 127.0.0.1:{port} (set by HTTPS_PROXY) cannot be used: it answered 407"
 
 
 def test_a_connection_that_is_lost_may_have_carried_the_request() -> None:
     """The words differ from those of a request that was never sent."""
     with server(None) as port:
-        words, unsent = told(f"http://127.0.0.1:{port}/x")
+        words, unsent = failure_of(f"http://127.0.0.1:{port}/x")
     assert words.startswith(f"the connection to 127.0.0.1:{port} was lost: ")
     assert not unsent
 
@@ -104,7 +107,7 @@ def test_a_connection_that_is_lost_may_have_carried_the_request() -> None:
 def test_an_answer_cut_short_is_told_as_that() -> None:
     """The host stands there."""
     with server(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf") as port:
-        words, _ = told(f"http://127.0.0.1:{port}/x")
+        words, _ = failure_of(f"http://127.0.0.1:{port}/x")
     assert words == f"the answer of 127.0.0.1:{port} was cut short"
 
 
@@ -113,7 +116,7 @@ def test_no_answer_in_time_is_told_with_the_proxy_between(monkeypatch: pytest.Mo
     with socket.create_server(("127.0.0.1", 0)) as listening:
         port = listening.getsockname()[1]
         monkeypatch.setenv("http_proxy", f"http://127.0.0.1:{port}")
-        words, unsent = told("http://tracker.example/x", timeout=0.2)
+        words, unsent = failure_of("http://tracker.example/x", timeout=0.2)
     proxy = f"the proxy 127.0.0.1:{port} (set by http_proxy)"
     assert words == f"no answer in time from tracker.example, asked through {proxy}"
     assert not unsent

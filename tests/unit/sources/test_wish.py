@@ -48,8 +48,8 @@ def test_a_wish_is_read_in_every_form(headers: dict[str, str], seconds: float | 
 @pytest.mark.parametrize("skew", [-600, 600])
 def test_dates_are_read_by_the_trackers_own_clock(skew: int) -> None:
     """A tracker ten minutes ahead or behind is neither asked too early nor left alone for too long."""
-    told = {"Date": "Tue, 24 Nov 2026 12:00:00 GMT", "Retry-After": "Tue, 24 Nov 2026 12:02:00 GMT"}
-    assert wish_of(429, told, NOW + timedelta(seconds=skew)) == timedelta(minutes=2)
+    headers = {"Date": "Tue, 24 Nov 2026 12:00:00 GMT", "Retry-After": "Tue, 24 Nov 2026 12:02:00 GMT"}
+    assert wish_of(429, headers, NOW + timedelta(seconds=skew)) == timedelta(minutes=2)
 
 
 @pytest.mark.parametrize(

@@ -37,11 +37,13 @@ def part(kind: str, content: Any) -> Part:
     return Part(kind, body, hashlib.sha256(without_address(body.decode()).encode()).hexdigest())
 
 
-def raw(held: Any) -> Raw:
+def raw(content: Any) -> Raw:
     """Return a value: text, or an option as [id, name]; None is blank."""
-    if held is None:
+    if content is None:
         return Raw()
-    return Raw((held[0],), (held[1],), held[1]) if isinstance(held, list) else Raw((held,), (), held)
+    return (
+        Raw((content[0],), (content[1],), content[1]) if isinstance(content, list) else Raw((content,), (), content)
+    )
 
 
 class FakeParser:
@@ -52,8 +54,8 @@ class FakeParser:
 
     def parse(self, parts: Sequence[Part]) -> SourceTicket:
         """Parse one ticket's parts. Raises Skippable for a record without a key."""
-        held = {one.kind: orjson.loads(one.body) for one in parts}
-        record = held["record"]
+        contents = {stored.kind: orjson.loads(stored.body) for stored in parts}
+        record = contents["record"]
         if not record["key"]:
             raise Skippable(SOURCE, record["id"], "no key")
         return SourceTicket(
@@ -67,12 +69,12 @@ class FakeParser:
             updated_at=datetime.fromisoformat(record["updated"]),
             created_by="alice",
             values={name: raw(value) for name, value in record["fields"].items()},
-            changes=tuple(_changes(held.get("history", []))),
+            changes=tuple(_changes(contents.get("history", []))),
             comments=tuple(
-                RawComment(one["id"], datetime.fromisoformat(one["at"]), one["by"], one["text"])
-                for one in held.get("comments", [])
+                RawComment(comment["id"], datetime.fromisoformat(comment["at"]), comment["by"], comment["text"])
+                for comment in contents.get("comments", [])
             ),
-            children=tuple(ChildRef(*one) for one in record["children"]),
+            children=tuple(ChildRef(*child) for child in record["children"]),
             parent=record["parent"],
             history_complete=record["history_complete"],
         )

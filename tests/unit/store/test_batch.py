@@ -50,11 +50,11 @@ def test_a_batch_answers_as_the_store_does(register: Register) -> None:
     wanted = fill(register)
     batch = register.batch(SOURCE, wanted, PARSER)
     for source, parser in ((SOURCE, PARSER), ("other", OTHER)):
-        for each in (*wanted, "2", "3", "4", "9", "CAPA-3"):
-            assert batch.ticket(source, each, parser) == register.tickets.ticket(source, each, parser), each
-            assert batch.presence(source, each) == register.tickets.presence(source, each), each
-            assert batch.children_of(source, each) == register.tickets.children_of(source, each), each
-            assert batch.key(source, each) == register.tickets.key(source, each), each
+        for name in (*wanted, "2", "3", "4", "9", "CAPA-3"):
+            assert batch.ticket(source, name, parser) == register.tickets.ticket(source, name, parser), name
+            assert batch.presence(source, name) == register.tickets.presence(source, name), name
+            assert batch.children_of(source, name) == register.tickets.children_of(source, name), name
+            assert batch.key(source, name) == register.tickets.key(source, name), name
     assert batch.children_of(SOURCE, "1") == ["2", "3", "4"]
 
 
@@ -70,7 +70,7 @@ def test_numbers_given_together_count_up_in_order_and_are_kept(register: Registe
     """Each year counts on its own; who has a number keeps it."""
     register.records.give_numbers(SOURCE, {"b": 2026, "a": 2026, "c": 2025})
     register.records.give_numbers(SOURCE, {"a": 2027, "d": 2026})
-    numbers = {each: register.records.register_no(SOURCE, each, 2030) for each in "abcd"}
+    numbers = {ticket_id: register.records.register_no(SOURCE, ticket_id, 2030) for ticket_id in "abcd"}
     assert numbers == {"b": "NC-2026-0001", "a": "NC-2026-0002", "c": "NC-2025-0001", "d": "NC-2026-0003"}
 
 
@@ -78,6 +78,6 @@ def test_of_two_writes_put_together_the_later_of_a_kind_replaces_the_earlier(reg
     """That nothing was ever meant for the ticket before makes no difference."""
     first, second = write("w1"), write("w2")
     register.outbox.put([first, second])
-    states = {each.id: (each.state, each.error) for each in register.outbox.writes("jira", "1")}
+    states = {stored.id: (stored.state, stored.error) for stored in register.outbox.writes("jira", "1")}
     assert states[second.id] == (WriteState.PENDING, "")
     assert states[first.id] == (WriteState.WITHHELD, "replaced")

@@ -45,7 +45,7 @@ def one_by_one(sql: str, rows: list[Params]) -> list[Params]:
     return connection.execute("SELECT * FROM held ORDER BY id").fetchall()
 
 
-def held(db: Database) -> list[Params]:
+def stored_rows(db: Database) -> list[Params]:
     """What the table holds."""
     return list(db.rows("SELECT * FROM held ORDER BY id"))
 
@@ -67,7 +67,7 @@ def test_the_table_is_as_if_row_by_row(db: Database, sql: str, count: int) -> No
     """Ids count up in the order of the rows, and of two rows for one place the later one stands."""
     rows = rows_for(sql, count)
     db.execute_many(sql, rows)
-    assert held(db) == one_by_one(sql, rows)
+    assert stored_rows(db) == one_by_one(sql, rows)
 
 
 @pytest.mark.parametrize("count", COUNTS)
@@ -75,7 +75,7 @@ def test_rows_may_come_from_anything_that_yields_them(db: Database, count: int) 
     """A generator is taken to its end, once."""
     rows = rows_for(UPSERT, count)
     db.execute_many(UPSERT, (row for row in rows))
-    assert held(db) == one_by_one(UPSERT, rows)
+    assert stored_rows(db) == one_by_one(UPSERT, rows)
 
 
 @pytest.mark.parametrize("count", COUNTS)
@@ -89,35 +89,35 @@ def test_a_nested_transaction_that_is_rolled_back_takes_its_blocks_back(db: Data
             _fail_after(db, sql, inner)
         db.execute_many(PLAIN, rows_for(PLAIN, 40))
     wanted = one_by_one(UPSERT, before)
-    assert held(db)[: len(wanted)] == wanted
-    assert [row[1:3] for row in held(db)[len(wanted) :]] == rows_for(PLAIN, 40)
+    assert stored_rows(db)[: len(wanted)] == wanted
+    assert [row[1:3] for row in stored_rows(db)[len(wanted) :]] == rows_for(PLAIN, 40)
 
 
 def _fail_after(db: Database, sql: str, rows: list[Params]) -> None:
     with db.transaction():
-        before = held(db)
+        before = stored_rows(db)
         db.execute_many(sql, rows)
-        assert bool(rows) == (held(db) != before)
+        assert bool(rows) == (stored_rows(db) != before)
         raise ZeroDivisionError
 
 
 @pytest.mark.parametrize("wrong", [0, 100, 255, 256, 290, 599])
 def test_a_row_that_is_refused_leaves_none_of_them(db: Database, wrong: int) -> None:
     """Wherever it stands, in a block or after the last."""
-    before, rows = held(db), rows_for(PLAIN, 600)
+    before, rows = stored_rows(db), rows_for(PLAIN, 600)
     rows[wrong] = (rows[wrong][0], None)
     with pytest.raises(sqlite3.IntegrityError, match="NOT NULL"):
         db.execute_many(PLAIN, rows)
-    assert held(db) == before
+    assert stored_rows(db) == before
 
 
 def test_a_row_of_another_length_is_refused(db: Database) -> None:
     """It does not push the values of the rows behind it along."""
-    before, rows = held(db), rows_for(PLAIN, 600)
+    before, rows = stored_rows(db), rows_for(PLAIN, 600)
     rows[10] = (1010, "word 10", "too many")
     with pytest.raises(sqlite3.Error):
         db.execute_many(PLAIN, rows)
-    assert held(db) == before
+    assert stored_rows(db) == before
 
 
 @pytest.mark.parametrize(("count", "blocks"), [(544, [256, 256, 32]), (600, [256, 256, 32, 32, *[1] * 24])])
@@ -129,7 +129,7 @@ def test_a_block_is_one_statement(db: Database, count: int, blocks: list[int]) -
         db.writer.conn.set_trace_callback(ran.append)
         db.execute_many(PLAIN, rows)
         db.writer.conn.set_trace_callback(None)
-    sizes = [each.count("(") - 1 for each in ran if each.startswith("INSERT")]
+    sizes = [statement.count("(") - 1 for statement in ran if statement.startswith("INSERT")]
     assert sizes == blocks
 
 

@@ -83,8 +83,8 @@ def read_again(world: World) -> None:
 
 def known_presence(world: World) -> None:
     """A census finds everybody where he was."""
-    for each in ("1", "2", "5"):
-        world.register.tickets.set_presence(SOURCE, each, Presence.PRESENT, "", T0 + DAY)
+    for ticket_id in ("1", "2", "5"):
+        world.register.tickets.set_presence(SOURCE, ticket_id, Presence.PRESENT, "", T0 + DAY)
 
 
 def stranger(world: World) -> None:
@@ -168,7 +168,7 @@ def test_whatever_befalls_a_ticket_changes_the_stamp_of_its_record_and_no_other(
     before = world.digests()
     event(world, getattr(world, name), Role.RECORD if name in ("parent", "alone") else Role.ACTION)
     after = world.digests()
-    assert {each for each in after if after[each] != before[each]} == {owner}
+    assert {ticket_id for ticket_id in after if after[ticket_id] != before[ticket_id]} == {owner}
 
 
 @pytest.mark.parametrize(

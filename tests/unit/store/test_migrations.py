@@ -51,13 +51,13 @@ def test_the_previous_versions_register_opens_with_all_that_was_in_it(tmp_path: 
         assert register.id == ID_OF_VERSION_1
         ticket = register.tickets.ticket(SOURCE, "1", PARSER)
         assert ticket is not None
-        assert [(one.field_id, one.origin) for one in ticket.changes] == [
+        assert [(change.field_id, change.origin) for change in ticket.changes] == [
             ("status", Origin.HISTORY),
             ("owner", Origin.OBSERVED),
         ]
         assert register.tickets.cursor(SOURCE).state == {"position": "2"}
-        assert [one.opened_at for one in register.findings.latest(SOURCE, "1")] == [T0]
-        assert [one.state for one in register.outbox.writes("jira", "1")] == [WriteState.UNKNOWN]
+        assert [finding.opened_at for finding in register.findings.latest(SOURCE, "1")] == [T0]
+        assert [write.state for write in register.outbox.writes("jira", "1")] == [WriteState.UNKNOWN]
         assert register.outbox.activated
         assert register.records.register_no(SOURCE, "1", 2030) == "NC-2026-0001"
         assert [row["title"] for row in register.view("v_register")] == ["Old title"]
@@ -76,8 +76,8 @@ def test_every_table_is_primary_or_derived_or_the_ledger(tmp_path: Path) -> None
     """What `rebuild` may drop and what a backup must keep is told of each table, once."""
     open_register(tmp_path / "new.db", clock_now=T0).close()
     connection = sqlite3.connect(tmp_path / "new.db")
-    held = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE '%sqlite_%'")
-    tables = sorted(row[0] for row in held)
+    names = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE '%sqlite_%'")
+    tables = sorted(row[0] for row in names)
     connection.close()
     assert sorted((*PRIMARY, *DERIVED, LEDGER)) == tables
 
@@ -179,7 +179,7 @@ def rows_of(path: Path) -> dict[str, list[Any]]:
         rows = {table: [dict(row) for row in db[table].rows] for table in UNDER_THEIR_KEYS}
     for row in rows["register_row"]:
         row.pop("history_gap", None)
-    return {table: sorted(map(repr, held)) for table, held in rows.items()}
+    return {table: sorted(map(repr, table_rows)) for table, table_rows in rows.items()}
 
 
 def indexes_of(path: Path) -> dict[str, Any]:
@@ -205,7 +205,7 @@ def test_rows_come_under_their_keys_whole(tmp_path: Path) -> None:
     path = tmp_path / "register.db"
     rows, indexes = make_step_7(path), indexes_of(path)
     assert rowless_tables(path) == set()
-    assert all(len(held) == 3 for held in rows.values())
+    assert all(len(table_rows) == 3 for table_rows in rows.values())
     assert {"due_at", "plan_due_at"} < set(indexes)
     open_register(path, clock_now=T0).close()
     assert rows_of(path) == rows

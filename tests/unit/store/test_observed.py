@@ -35,9 +35,9 @@ def test_a_silent_change_is_observed_at_the_read() -> None:
     sheet = Sheet("1", "CAPA-1", {"owner": "ann"})
     old = ticket(sheet)
     sheet.fields["owner"] = "ben"
-    (one,) = seen(old, ticket(sheet))
-    assert (one.change.field_id, one.change.old, one.change.new) == ("owner", raw("ann"), raw("ben"))
-    assert (one.change.at, one.change.by, one.change.origin) == (T0 + DAY, "", Origin.OBSERVED)
+    (observed,) = seen(old, ticket(sheet))
+    assert (observed.change.field_id, observed.change.old, observed.change.new) == ("owner", raw("ann"), raw("ben"))
+    assert (observed.change.at, observed.change.by, observed.change.origin) == (T0 + DAY, "", Origin.OBSERVED)
 
 
 def test_a_change_with_moved_updated_is_dated_and_signed_by_the_tracker() -> None:
@@ -46,8 +46,8 @@ def test_a_change_with_moved_updated_is_dated_and_signed_by_the_tracker() -> Non
     old = ticket(sheet)
     sheet.fields |= {"owner": "ben", "sys_updated_by": "carl"}
     sheet.updated = T0 + MINUTE
-    (one,) = seen(old, ticket(sheet))
-    assert (one.change.at, one.change.by) == (T0 + MINUTE, "carl")
+    (observed,) = seen(old, ticket(sheet))
+    assert (observed.change.at, observed.change.by) == (T0 + MINUTE, "carl")
 
 
 def test_a_change_that_the_history_tells_is_not_observed() -> None:
@@ -63,8 +63,8 @@ def test_a_field_by_name_in_the_history_explains_the_field() -> None:
     sheet = Sheet("1", "CAPA-1", {"Owner": "ann"})
     old = ticket(sheet)
     sheet.fields["Owner"] = "ben"
-    told = RawChange("h1", T0 + MINUTE, 1, "name:Owner", "Owner", raw("ann"), raw("ben"), "bob")
-    assert seen(old, replace(ticket(sheet), changes=(told,))) == []
+    entry = RawChange("h1", T0 + MINUTE, 1, "name:Owner", "Owner", raw("ann"), raw("ben"), "bob")
+    assert seen(old, replace(ticket(sheet), changes=(entry,))) == []
 
 
 @pytest.mark.parametrize(
@@ -192,8 +192,8 @@ def test_a_step_back_to_what_was_long_ago_is_observed() -> None:
     sheet = edited(1, 11)
     now = ticket(sheet)
     sheet.fields["owner"] = "o0"
-    (one,) = seen(now, ticket(sheet))
-    assert (one.change.old, one.change.new) == (raw("o2"), raw("o0"))
+    (observed,) = seen(now, ticket(sheet))
+    assert (observed.change.old, observed.change.new) == (raw("o2"), raw("o0"))
 
 
 def test_an_edit_stamped_before_an_earlier_one_is_no_observation() -> None:
@@ -201,9 +201,9 @@ def test_an_edit_stamped_before_an_earlier_one_is_no_observation() -> None:
     sheet = edited(3)
     old = ticket(sheet)
     newest = RawChange("h9", T0 + MINUTE, 0, "owner", "Owner", raw("o1"), raw("o2"), "bob")
-    told = (newest, *old.changes)
+    changes = (newest, *old.changes)
     sheet.fields["owner"], sheet.updated = "o2", T0 + MINUTE
-    assert seen(replace(old, changes=told), replace(ticket(sheet), changes=told)) == []
+    assert seen(replace(old, changes=changes), replace(ticket(sheet), changes=changes)) == []
 
 
 def test_a_silent_change_taken_back_silently_is_observed() -> None:

@@ -91,7 +91,9 @@ def test_another_envelope_is_stored_whole() -> None:
 
 
 _ENTRIES = st.lists(
-    st.builds(entry, st.integers(0, 9), st.sampled_from(["", "x", "y"])), unique_by=lambda one: one["id"], max_size=8
+    st.builds(entry, st.integers(0, 9), st.sampled_from(["", "x", "y"])),
+    unique_by=lambda made: made["id"],
+    max_size=8,
 ) | st.lists(st.builds(entry, st.integers(0, 3), st.sampled_from(["", "x"])), max_size=5)
 
 

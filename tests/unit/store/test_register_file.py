@@ -58,7 +58,7 @@ def test_only_the_owner_may_read_the_file_and_its_companions(tmp_path: Path) -> 
     try:
         with open_register(path, clock_now=T0) as register, RegisterLock(path):
             fill(register, 0, 1)
-            modes = {one.name: stat.S_IMODE(one.stat().st_mode) for one in tmp_path.iterdir()}
+            modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in tmp_path.iterdir()}
     finally:
         os.umask(before)
     assert modes == {f"register.db{end}": 0o600 for end in ("", "-wal", "-shm", ".lock", ".origin")}
@@ -70,10 +70,10 @@ def test_only_the_owner_may_read_the_file_and_its_companions(tmp_path: Path) -> 
 def test_a_register_keeps_its_id_and_a_second_register_has_another(tmp_path: Path) -> None:
     """The id is the identity that markers on tickets carry."""
     with (
-        open_register(tmp_path / "a.db", clock_now=T0) as one,
+        open_register(tmp_path / "a.db", clock_now=T0) as opened,
         open_register(tmp_path / "b.db", clock_now=T0) as other,
     ):
-        first, second = one.id, other.id
+        first, second = opened.id, other.id
     assert len(first) == 32
     assert first != second
     with open_register(tmp_path / "a.db", clock_now=T0) as again:
@@ -186,8 +186,8 @@ def test_an_inner_block_that_fails_takes_back_its_own_part_only(register: Regist
         with pytest.raises(ZeroDivisionError):
             fail_after(register, "second", tickets=0)
         register.requests.leave("third", {}, T0)
-        assert [one.verb for one in register.requests.waiting()] == ["first", "third"]
-    assert [one.verb for one in register.requests.waiting()] == ["first", "third"]
+        assert [request.verb for request in register.requests.waiting()] == ["first", "third"]
+    assert [request.verb for request in register.requests.waiting()] == ["first", "third"]
 
 
 def test_other_threads_read_what_is_committed_while_one_writes(register: Register) -> None:
@@ -234,7 +234,7 @@ def test_a_verb_leaves_its_request_while_the_daemon_works(tmp_path: Path) -> Non
             path,
         )
         assert verb.communicate(timeout=60) == ("", "")
-        assert [dict(one.args) for one in register.requests.waiting()] == [{"ticket": "CAPA-1"}]
+        assert [dict(request.args) for request in register.requests.waiting()] == [{"ticket": "CAPA-1"}]
 
 
 def test_a_register_that_another_process_keeps_writing_to_is_told_as_busy(
@@ -243,8 +243,11 @@ def test_a_register_that_another_process_keeps_writing_to_is_told_as_busy(
     """After the wait there is one clear line."""
     monkeypatch.setattr("capa_sync.store.database.BUSY_SECONDS", 0.1)
     path = tmp_path / "register.db"
-    with open_register(path, clock_now=T0) as one, open_register(path, clock_now=T0) as other:
-        with one.transaction(), pytest.raises(RegisterUnavailable, match=r"busy: another process is writing to it$"):
+    with open_register(path, clock_now=T0) as writer, open_register(path, clock_now=T0) as other:
+        with (
+            writer.transaction(),
+            pytest.raises(RegisterUnavailable, match=r"busy: another process is writing to it$"),
+        ):
             other.requests.leave("retry", {}, T0)
         other.requests.leave("retry", {}, T0)
 

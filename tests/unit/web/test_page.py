@@ -62,10 +62,10 @@ def test_texts_of_open_tickets_are_shown_and_those_of_confidential_ones_are_rest
     assert (rows["CAPA-1"]["title"], rows["CAPA-1"]["owner"]) == ("Access review missed", "A. Lee")
     assert {rows["CAPA-2"][name] for name in ("title", "owner", "root_cause", "action_text")} == {"restricted"}
     changes = get(site, "register/v_changes.json?_shape=array").json()
-    told = {(row["ticket_key"], row["to_value"]) for row in changes}
-    assert ("CAPA-1", "Access review missed twice") in told
-    assert ("CAPA-2", "restricted") in told
-    assert ("CAPA-5", "restricted") in told
+    shown = {(row["ticket_key"], row["to_value"]) for row in changes}
+    assert ("CAPA-1", "Access review missed twice") in shown
+    assert ("CAPA-2", "restricted") in shown
+    assert ("CAPA-5", "restricted") in shown
     findings = {row["ticket_id"]: row["message"] for row in get(site, "register/v_findings.json?_shape=array").json()}
     assert (findings["1"], findings["2"], findings["9"]) == ("Fill the cause", "restricted", "restricted")
 
@@ -262,8 +262,8 @@ def test_an_error_of_the_page_is_one_log_line_and_a_short_page(
             assert caplog.records[0].exc_info is None
     finally:
         running.stop()
-    told = "".join(capfd.readouterr())
-    assert "Traceback" not in told
+    logged = "".join(capfd.readouterr())
+    assert "Traceback" not in logged
 
 
 def test_the_page_shows_no_character_that_a_reader_obeys_or_cannot_see(register_file: Path, tmp_path: Path) -> None:
@@ -277,9 +277,9 @@ def test_the_page_shows_no_character_that_a_reader_obeys_or_cannot_see(register_
     running = serve_register(live, "127.0.0.1:0")
     try:
         for path in ("", "register/v_register", "register/v_register.csv", "register/v_register.json"):
-            told = get(running, path).content.decode()
-            assert set(told) & set("\x1b\u202e\u2066\u200b\x9b\ufeff") == set(), path
-            assert "a[31mbcdef" in told or "a [31mbcd ef" in told or path.endswith("json")
+            answer = get(running, path).content.decode()
+            assert set(answer) & set("\x1b\u202e\u2066\u200b\x9b\ufeff") == set(), path
+            assert "a[31mbcdef" in answer or "a [31mbcd ef" in answer or path.endswith("json")
         rows = get(running, "register/v_register.json?_shape=array").json()
         assert odd in {row["title"] for row in rows}
     finally:
@@ -323,8 +323,8 @@ def test_csv_cells_run_no_formula_and_rows_stay_whole(site: RegisterPage) -> Non
         owners = {row["ticket_key"]: row["owner"] for row in rows}
         assert owners == {"CAPA-1": "A. Lee", "CAPA-2": "restricted", "CAPA-3": "'" + FORMULA}
         assert next(row["title"] for row in rows if row["ticket_key"] == "CAPA-3") == HOSTILE
-    told = get(site, "register/v_register.json?_shape=array").json()
-    assert FORMULA in {row["owner"] for row in told}
+    answer = get(site, "register/v_register.json?_shape=array").json()
+    assert FORMULA in {row["owner"] for row in answer}
 
 
 @pytest.mark.parametrize(
@@ -346,10 +346,10 @@ def test_a_csv_stream_cut_anywhere_gives_the_same_rows(size: int) -> None:
     rows = [["a", 'say "hi"', "two\r\nlines"], ["=x", "ü,", "-1"], ["", '"', "=\n"]]
     out = io.StringIO()
     csv.writer(out).writerows(rows)
-    data, held, done = out.getvalue().encode(), b"", b""
+    data, pending, done = out.getvalue().encode(), b"", b""
     pieces = [data[at : at + size] for at in range(0, len(data), size)]
     for piece in [*pieces, b""]:
-        text, held = inert_csv(held + piece, is_end=not piece)
+        text, pending = inert_csv(pending + piece, is_end=not piece)
         done += text
     expected = [["a", 'say "hi"', "two\nlines"], ["'=x", "ü,", "-1"], ["", '"', "'=\n"]]
     assert list(csv.reader(io.StringIO(done.decode(), newline=""))) == expected
@@ -429,9 +429,9 @@ def test_the_page_follows_the_register_while_it_is_written(register_file: Path, 
 
 def test_json_of_the_first_page_names_the_one_database(site: RegisterPage) -> None:
     """The database page lists the seven public views and no table."""
-    told = json.loads(get(site, "register.json").text)
-    assert ([view["name"] for view in told["views"]], told["tables"]) == (list(VIEWS), [])
-    assert told["allow_execute_sql"] is False
+    answer = json.loads(get(site, "register.json").text)
+    assert ([view["name"] for view in answer["views"]], answer["tables"]) == (list(VIEWS), [])
+    assert answer["allow_execute_sql"] is False
 
 
 @pytest.mark.parametrize("view", PUBLIC_VIEWS, ids=lambda view: view.name)

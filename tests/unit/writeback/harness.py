@@ -37,7 +37,7 @@ def finding(rule: str = "root-cause-before-action", **more: object) -> Finding:
     return Finding(**(words | more))  # type: ignore[arg-type]
 
 
-class HandClock:
+class ManualClock:
     """A clock that stands still until a test moves it."""
 
     def __init__(self, at: datetime = T0) -> None:

@@ -27,9 +27,9 @@ from tests.unit.writeback.harness import (
     ON,
     T0,
     Book,
-    HandClock,
     Killed,
     Killer,
+    ManualClock,
     Never,
     Tracker,
     finding,
@@ -40,7 +40,7 @@ class DeliveryHarness:
     """An outbox, a tracker, a clock, and two tickets with warnings planned."""
 
     def __init__(self, kind: str = "jira", tickets: int = 1) -> None:
-        self.book, self.tracker, self.clock = Book(), Tracker(), HandClock()
+        self.book, self.tracker, self.clock = Book(), Tracker(), ManualClock()
         self.outbox = self.book.outbox
         options = replace(
             ON,
@@ -95,7 +95,7 @@ def test_a_write_is_unknown_before_its_request() -> None:
     harness = DeliveryHarness()
     names: list[str] = []
 
-    def look(name: str) -> None:
+    def die_in_request(name: str) -> None:
         names.append(name)
         if name == "deliver.request.before":
             assert (harness.first().state, harness.first().attempts) == (WriteState.UNKNOWN, 1)
@@ -103,7 +103,12 @@ def test_a_write_is_unknown_before_its_request() -> None:
 
     with pytest.raises(Killed):
         deliver_due(
-            "jira", outbox=harness.outbox, writer=harness.tracker, clock=harness.clock, stop=Never(), checkpoint=look
+            "jira",
+            outbox=harness.outbox,
+            writer=harness.tracker,
+            clock=harness.clock,
+            stop=Never(),
+            checkpoint=die_in_request,
         )
     assert names == ["deliver.mark_unknown.before", "deliver.mark_unknown.after", "deliver.request.before"]
 
@@ -165,10 +170,10 @@ def test_a_fault_while_looking_up_leaves_the_write_unknown() -> None:
     harness.drain()
     harness.clock.at += timedelta(minutes=1)
 
-    def blind(write: Write, remote_id: str) -> None:
+    def fail_to_look(write: Write, remote_id: str) -> None:
         raise Retryable("jira", "503", scope="ticket")
 
-    harness.tracker.look_up = blind  # type: ignore[assignment]
+    harness.tracker.look_up = fail_to_look  # type: ignore[assignment]
     harness.drain()
     assert harness.first().state is WriteState.UNKNOWN
     assert harness.tracker.requests == [("0", "comment")]

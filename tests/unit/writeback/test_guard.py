@@ -88,11 +88,11 @@ def test_too_many_changed_verdicts_stop_from_fifty_tickets_on() -> None:
 
 def test_a_stop_on_changes_holds_in_the_next_calm_cycle() -> None:
     """What was stopped cannot slip out later, when nothing changes any more; a whole release ends it."""
-    held = replace(CALM, changed=0, is_held=True)
-    assert isinstance(BRAKES.check(held), Stopped)
-    assert isinstance(BRAKES.check(held, ReleaseLimit(1)), Allowed)
-    assert BRAKES.check(held, ReleaseLimit(3)) == Allowed(tickets=3, consumes=True, lifts_hold=True)
-    assert BRAKES.check(replace(held, planned=0, new_comments=0)) == Allowed()
+    stopped = replace(CALM, changed=0, is_held=True)
+    assert isinstance(BRAKES.check(stopped), Stopped)
+    assert isinstance(BRAKES.check(stopped, ReleaseLimit(1)), Allowed)
+    assert BRAKES.check(stopped, ReleaseLimit(3)) == Allowed(tickets=3, consumes=True, lifts_hold=True)
+    assert BRAKES.check(replace(stopped, planned=0, new_comments=0)) == Allowed()
 
 
 def test_a_release_lets_the_worst_tickets_go_first() -> None:

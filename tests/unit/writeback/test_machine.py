@@ -29,7 +29,7 @@ from capa_sync.writeback.deliver import DeliveryReport, deliver_due, look_up_due
 from capa_sync.writeback.desired_state import DEADLINE_RULES
 from capa_sync.writeback.plan import Target, TicketPlan, plan_ticket
 from capa_sync.writeback.reported import REPLACED
-from tests.unit.writeback.harness import DAY, HOUR, ON, T0, Book, HandClock, Killed, Killer, Never, Tracker, judged
+from tests.unit.writeback.harness import DAY, HOUR, ON, T0, Book, Killed, Killer, ManualClock, Never, Tracker, judged
 
 RULES = ("action-overdue", "extent-assessed", "root-cause-before-action")
 SETTLE = timedelta(minutes=30)
@@ -56,7 +56,7 @@ class OneTicket(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.book, self.tracker, self.clock = Book(), Tracker(), HandClock()
+        self.book, self.tracker, self.clock = Book(), Tracker(), ManualClock()
         self.broken: dict[str, Severity] = {}
         self.findings: Sequence[Finding] = ()
         self.human_at: datetime | None = None
@@ -101,8 +101,8 @@ class OneTicket(RuleBasedStateMachine):
         """Own labels are set right again, others are left alone."""
         self.tracker.labels.setdefault(TICKET, set()).symmetric_difference_update({label})
 
-    @rule(held=st.integers(0, 4), trouble=TROUBLE)
-    def cycle(self, held: int, trouble: int | tuple[SourceError, bool] | None) -> None:
+    @rule(brake=st.integers(0, 4), trouble=TROUBLE)
+    def cycle(self, brake: int, trouble: int | tuple[SourceError, bool] | None) -> None:
         """Read, look up lost answers, plan, put into the outbox (a brake may hold), deliver; with trouble or without.
 
         Whatever is sent says what is true now.
@@ -110,7 +110,7 @@ class OneTicket(RuleBasedStateMachine):
         killer = Killer(trouble if isinstance(trouble, int) else -1)
         if not self._step(look_up_due, killer):
             return
-        self._plan("brake" if held == 0 else "")
+        self._plan("brake" if brake == 0 else "")
         if isinstance(trouble, tuple):
             self.tracker.faults = [trouble]
         sent = len(self.tracker.sent)
@@ -215,8 +215,8 @@ class OneTicket(RuleBasedStateMachine):
             state = "overdue" if open_rules & DEADLINE_RULES else "warning" if open_rules else "clear"
             assert self.tracker.fields[TICKET] == {"state": state}
         for text in own:
-            told = {name for name in RULES if f"{name} is broken" in text}
-            assert told == open_rules
+            named = {name for name in RULES if f"{name} is broken" in text}
+            assert named == open_rules
             assert bool(open_rules) != text.startswith("All Clause 10 checks on this ticket are clear")
 
 

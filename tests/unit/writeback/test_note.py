@@ -41,11 +41,11 @@ def test_a_mark_is_read_as_it_was_written(points: Mapping[str, Severity]) -> Non
 
 def test_a_note_tells_another_when_no_point_of_it_is_new_or_worse() -> None:
     """Fewer points and milder ones are known already; one more, or a graver one, is news."""
-    told = mark(cause=Severity.HIGH, extent=Severity.MEDIUM)
-    assert told.covers(mark(cause=Severity.HIGH))
-    assert told.covers(mark(extent=Severity.LOW))
-    assert not told.covers(mark(cause=Severity.HIGH, due=Severity.LOW))
-    assert not told.covers(mark(extent=Severity.HIGH))
+    note = mark(cause=Severity.HIGH, extent=Severity.MEDIUM)
+    assert note.covers(mark(cause=Severity.HIGH))
+    assert note.covers(mark(extent=Severity.LOW))
+    assert not note.covers(mark(cause=Severity.HIGH, due=Severity.LOW))
+    assert not note.covers(mark(extent=Severity.HIGH))
 
 
 def test_a_warning_and_an_all_clear_never_tell_each_other() -> None:
@@ -97,9 +97,9 @@ def test_a_text_written_at_another_time_says_the_same(name: str, zone: str) -> N
 def test_any_other_difference_is_one() -> None:
     """Another text, and a date that a point itself tells."""
     texts = [TEXTS[name](WordingContext(T0, ON)).plain() for name in TEXTS]
-    assert not any(says_the_same(one, other) for one in texts for other in texts if one is not other)
-    told = texts[0].replace("Nobody wrote", "Due (4 June 2025). Nobody wrote")
-    assert not says_the_same(told, told.replace("Due (4 June 2025)", "Due (5 June 2025)"))
+    assert not any(says_the_same(text, other) for text in texts for other in texts if text is not other)
+    dated = texts[0].replace("Nobody wrote", "Due (4 June 2025). Nobody wrote")
+    assert not says_the_same(dated, dated.replace("Due (4 June 2025)", "Due (5 June 2025)"))
 
 
 @given(st.lists(st.text("#\\[]*a ", min_size=1, max_size=6).map(lambda piece: piece * 80), min_size=4, max_size=4))
@@ -107,7 +107,7 @@ def test_no_text_is_longer_than_the_limit_as_it_is_sent_to_a_data_center(texts: 
     """Whatever must be escaped in it; and the instant of the write is still told from the rest."""
     message, fix, title, owner = texts
     hostile = {"message": message, "fix": fix, "title": title, "clause": title, "waived_reason": fix}
-    findings = [replace(each, rule=f"r{n}", **hostile) for n in range(7) for each in (CAUSE, WAIVED)]
+    findings = [replace(base, rule=f"r{n}", **hostile) for n in range(7) for base in (CAUSE, WAIVED)]
     now, later = (
         to_wiki(render(desired_state_of(findings, {}), WordingContext(at, ON, owner=owner)))
         for at in (T0, T0 + timedelta(days=3))

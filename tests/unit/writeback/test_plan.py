@@ -48,7 +48,7 @@ class Ticket:
         """Plan and put into the outbox, held back by a brake where one is named."""
         where = replace(self.target, **target)  # type: ignore[arg-type]
         plan = plan_ticket(where, findings, self.book.rows("10001"), now=now, options=self.options, outcomes=outcomes)
-        self.book.outbox.learn({each: tuple(learned) for each, learned in plan.learned.items()})  # type: ignore[misc]
+        self.book.outbox.learn({rule: tuple(learned) for rule, learned in plan.learned.items()})  # type: ignore[misc]
         for gone in plan.withdraw:
             self.book.outbox.mark(gone, WriteState.WITHHELD, at=now, error=REPLACED)
         state = WriteState.WITHHELD if hold else WriteState.PENDING
@@ -147,11 +147,11 @@ def test_an_upgrade_alone_writes_nothing(options: WriteOptions) -> None:
     """What an older version wrote stands; from then on a changed fact is written, and only it."""
     ticket, labels = Ticket(options), frozenset({"capa-warning"})
     older_version(ticket, [CAUSE, EXTENT])
-    told = [replace(each, args=(("missing", "extent"),)) for each in (CAUSE, EXTENT)]
-    first, second = (ticket.plan(told, T0 + hours * HOUR, labels=labels) for hours in (1, 2))
+    earlier = [replace(base, args=(("missing", "extent"),)) for base in (CAUSE, EXTENT)]
+    first, second = (ticket.plan(earlier, T0 + hours * HOUR, labels=labels) for hours in (1, 2))
     assert (first.writes, first.withdraw, second) == ((), (), TicketPlan(state="warning"))
     assert ticket.book.outbox.older_wording() == ({"jira": 1} if options != NOTES else {})
-    other = [replace(CAUSE, args=(("missing", "note"),)), told[1]]
+    other = [replace(CAUSE, args=(("missing", "note"),)), earlier[1]]
     kinds = {write.kind for write in ticket.plan(other, T0 + 3 * HOUR, labels=labels).writes}
     assert kinds == ({WriteKind.COMMENT} if options is ON else {WriteKind.FIELDS} if options is SNOW else set())
 
@@ -196,8 +196,8 @@ def test_a_ticket_to_which_nothing_applies_any_more_says_so_and_loses_its_labels
     """Rejected, say: a text of its own, no count of fixed points, state clear; and back when it applies again."""
     ticket, snow = Ticket(), Ticket(SNOW)
     gone = dict.fromkeys((CAUSE.rule, EXTENT.rule), Outcome.NOT_APPLICABLE)
-    for each in (ticket, snow):
-        each.cycle([CAUSE])
+    for warned in (ticket, snow):
+        warned.cycle([CAUSE])
     plan = ticket.plan([CLEARED], T0 + HOUR, outcomes=gone, labels=frozenset({"capa-warning"}))
     comment, labels, prop = plan.writes
     assert comment.text is not None
@@ -479,10 +479,10 @@ def test_a_second_notification_within_a_day_waits_and_then_goes_out() -> None:
     ticket = Ticket(SNOW)
     ticket.cycle([EXTENT])
     later = replace(CAUSE, opened_at=T0 + HOUR)
-    held = ticket.plan([EXTENT, later], T0 + HOUR)
+    delayed = ticket.plan([EXTENT, later], T0 + HOUR)
     ticket.deliver(T0 + HOUR)
-    assert [write.kind for write in held.writes] == [WriteKind.FIELDS]
-    assert (held.withheld, held.next_due_at) == ("people were notified within the last day", T0 + DAY)
+    assert [write.kind for write in delayed.writes] == [WriteKind.FIELDS]
+    assert (delayed.withheld, delayed.next_due_at) == ("people were notified within the last day", T0 + DAY)
     (note,) = ticket.plan([EXTENT, later], T0 + DAY).writes
     assert (note.kind, note.points) == (WriteKind.WORK_NOTE, {EXTENT.rule: "medium", CAUSE.rule: "high"})
     other = Ticket(SNOW)

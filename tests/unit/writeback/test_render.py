@@ -41,15 +41,16 @@ WAIVED = replace(
 )
 
 
-def text(findings: list[Finding], told: dict[str, str] | None = None, **options: str) -> WarningText:
+def text(findings: list[Finding], earlier: dict[str, str] | None = None, **options: str) -> WarningText:
     """Render a ticket's findings."""
-    return render(desired_state_of(findings, told or {}), WordingContext(T0, replace(ON, **options), owner="A. Lee"))  # type: ignore[arg-type]
+    context = WordingContext(T0, replace(ON, **options), owner="A. Lee")  # type: ignore[arg-type]
+    return render(desired_state_of(findings, earlier or {}), context)
 
 
 def test_open_points_read_as_the_domain_sheet_shows() -> None:
     """Worst first, in the owner's local time, with clause, what to do, who is next and the ids in small print."""
-    told = text([EXTENT, CAUSE], isms_lead="M. Roy", public_url="https://capa.example.com/register")
-    assert told.plain() == (
+    rendered = text([EXTENT, CAUSE], isms_lead="M. Roy", public_url="https://capa.example.com/register")
+    assert rendered.plain() == (
         "Clause 10 check - 2 things to fix (as of 4 June 2025 10:15 UTC+1)\n"
         "1. Corrective action was entered 5 days before the root cause. "
         "Expected (ISO 27001 10.2 b): The root cause is written "
@@ -62,17 +63,17 @@ def test_open_points_read_as_the_domain_sheet_shows() -> None:
         "Details and how to ask for an exception: https://capa.example.com/register\n"
         "Rules: root-cause-before-action, extent-assessed"
     )
-    assert told.paragraphs[-1].spans[0].small
-    assert told.paragraphs[-2].spans[1].href == "https://capa.example.com/register"
-    assert [paragraph.numbered for paragraph in told.paragraphs] == [False, True, True, False, False, False]
-    assert [span.text for span in told.paragraphs[1].spans if span.bold] == [
+    assert rendered.paragraphs[-1].spans[0].small
+    assert rendered.paragraphs[-2].spans[1].href == "https://capa.example.com/register"
+    assert [paragraph.numbered for paragraph in rendered.paragraphs] == [False, True, True, False, False, False]
+    assert [span.text for span in rendered.paragraphs[1].spans if span.bold] == [
         "Corrective action was entered 5 days before the root cause.",
         "Do this:",
     ]
 
 
 @pytest.mark.parametrize(
-    ("zone", "told"),
+    ("zone", "shown"),
     [
         ("UTC", "4 June 2025 09:15 UTC"),
         ("Asia/Kathmandu", "4 June 2025 15:00 UTC+5:45"),
@@ -80,33 +81,33 @@ def test_open_points_read_as_the_domain_sheet_shows() -> None:
         ("Pacific/Kiritimati", "4 June 2025 23:15 UTC+14"),
     ],
 )
-def test_a_time_carries_its_zone_and_decides_nothing(zone: str, told: str) -> None:
+def test_a_time_carries_its_zone_and_decides_nothing(zone: str, shown: str) -> None:
     """The instant of the write says how far it is from UTC; a text with another one, or of before, is the same."""
     text = render(desired_state_of([CAUSE], {}), WordingContext(T0, replace(ON, timezone=zone))).plain()
-    assert f"(as of {told})" in text
-    assert says_the_same(text, text.replace(told, "4 March 2024 10:15"))
-    assert says_the_same(text, text.replace(told, "4 March 2024"))
+    assert f"(as of {shown})" in text
+    assert says_the_same(text, text.replace(shown, "4 March 2024 10:15"))
+    assert says_the_same(text, text.replace(shown, "4 March 2024"))
 
 
 def test_one_point_without_owner_lead_or_url() -> None:
     """No link where no public_url is set, and a missing owner is the next step."""
-    told = render(desired_state_of([CAUSE], {}), WordingContext(T0, ON)).plain().splitlines()
-    assert told[0] == "Clause 10 check - 1 thing to fix (as of 4 June 2025 10:15 UTC+1)"
-    assert told[2:] == ["Next step: name an owner.", "Rules: root-cause-before-action"]
+    lines = render(desired_state_of([CAUSE], {}), WordingContext(T0, ON)).plain().splitlines()
+    assert lines[0] == "Clause 10 check - 1 thing to fix (as of 4 June 2025 10:15 UTC+1)"
+    assert lines[2:] == ["Next step: name an owner.", "Rules: root-cause-before-action"]
 
 
 def test_more_than_five_points_are_counted_not_shown() -> None:
     """Five points at most; the heading counts all and a line tells how many are left."""
-    told = text([finding(f"rule-{n}", number=n) for n in range(7)])
-    assert sum(paragraph.numbered for paragraph in told.paragraphs) == 5
-    assert told.plain().startswith("Clause 10 check - 7 things to fix")
-    assert "\n2 more are in the register.\n" in told.plain()
+    rendered = text([finding(f"rule-{n}", number=n) for n in range(7)])
+    assert sum(paragraph.numbered for paragraph in rendered.paragraphs) == 5
+    assert rendered.plain().startswith("Clause 10 check - 7 things to fix")
+    assert "\n2 more are in the register.\n" in rendered.plain()
 
 
 def test_all_clear_counts_what_was_fixed_and_claims_nothing_more() -> None:
     """The withdrawal names the day, the fixed points, and never says that anything conforms."""
-    told = text([replace(CAUSE, state=FindingState.CLEARED)], {CAUSE.rule: "high", EXTENT.rule: "fixed"})
-    assert told.plain() == (
+    rendered = text([replace(CAUSE, state=FindingState.CLEARED)], {CAUSE.rule: "high", EXTENT.rule: "fixed"})
+    assert rendered.plain() == (
         "All Clause 10 checks on this ticket are clear (4 June 2025). 2 earlier points were fixed. "
         "There are no open warnings from these checks."
     )
@@ -126,9 +127,11 @@ def test_a_waived_point_says_who_until_and_why() -> None:
 
 def test_no_all_clear_while_an_earlier_point_cannot_be_judged() -> None:
     """A point that cannot be told any more is named, and nothing is called clear."""
-    blind = replace(EXTENT, state=FindingState.CANNOT_TELL)
-    told = text([blind, replace(CAUSE, state=FindingState.CLEARED)], {CAUSE.rule: "high", EXTENT.rule: "fixed"})
-    assert told.plain() == (
+    undecided = replace(EXTENT, state=FindingState.CANNOT_TELL)
+    rendered = text(
+        [undecided, replace(CAUSE, state=FindingState.CLEARED)], {CAUSE.rule: "high", EXTENT.rule: "fixed"}
+    )
+    assert rendered.plain() == (
         "Clause 10 check - no open warnings from these checks (as of 4 June 2025 10:15 UTC+1). "
         "1 earlier point was fixed. "
         "These earlier points cannot be checked at present: extent-assessed."
@@ -166,14 +169,16 @@ def test_nothing_open_claims_no_more_than_was_checked(
     cause: Outcome, extent: Outcome, other: Outcome, words: str
 ) -> None:
     """Clear only where every check that applies was made; no warnings only where some was made."""
-    cleared = [replace(each, state=FindingState.CLEARED) for each in (CAUSE, EXTENT)]
+    cleared = [replace(base, state=FindingState.CLEARED) for base in (CAUSE, EXTENT)]
     outcomes = {CAUSE.rule: cause, EXTENT.rule: extent, "other": other}
-    told = render(
+    rendered = render(
         desired_state_of(cleared, {CAUSE.rule: "high", EXTENT.rule: "high"}, outcomes), WordingContext(T0, ON)
     ).plain()
-    assert words in told
-    assert ("All Clause 10 checks" in told) is (Outcome.CANNOT_TELL not in outcomes.values() and Outcome.OK is cause)
-    assert ("no open warnings" in told) is (Outcome.OK in outcomes.values())
+    assert words in rendered
+    assert ("All Clause 10 checks" in rendered) is (
+        Outcome.CANNOT_TELL not in outcomes.values() and Outcome.OK is cause
+    )
+    assert ("no open warnings" in rendered) is (Outcome.OK in outcomes.values())
 
 
 def test_what_was_told_as_fixed_stays_so() -> None:
@@ -234,7 +239,7 @@ def test_no_text_is_longer_than_the_limit_or_has_control_characters(
     wording_context = WordingContext(
         T0, replace(ON, isms_lead=owner, public_url="https://x.example/" + "y" * 280), owner=owner
     )
-    told = render(desired_state_of(findings, {}), wording_context)
-    assert len(told.plain()) <= MAX_CHARACTERS
-    assert sum(paragraph.numbered for paragraph in told.paragraphs) <= 5
-    assert all(letter.isprintable() or ord(letter) > 0x9F for letter in told.plain().replace("\n", ""))
+    rendered = render(desired_state_of(findings, {}), wording_context)
+    assert len(rendered.plain()) <= MAX_CHARACTERS
+    assert sum(paragraph.numbered for paragraph in rendered.paragraphs) <= 5
+    assert all(letter.isprintable() or ord(letter) > 0x9F for letter in rendered.plain().replace("\n", ""))

@@ -21,7 +21,7 @@ def doc(*content: dict[str, Any]) -> dict[str, Any]:
 
 def para(*content: Any) -> dict[str, Any]:
     """A paragraph; texts may be given bare."""
-    nodes = [{"type": "text", "text": one} if isinstance(one, str) else one for one in content]
+    nodes = [{"type": "text", "text": child} if isinstance(child, str) else child for child in content]
     return {"type": "paragraph", "content": nodes}
 
 

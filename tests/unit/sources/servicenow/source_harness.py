@@ -48,13 +48,13 @@ class MemoryMirror:
 
     def known_digest(self, source: str, ticket_id: str) -> str | None:
         """Digest of the newest record part."""
-        kept = self.parts.get(ticket_id)
-        return kept["record"].digest if kept else None
+        stored = self.parts.get(ticket_id)
+        return stored["record"].digest if stored else None
 
     def record(self, source: str, ticket_id: str) -> Any:
         """Content of the newest record part."""
-        kept = self.parts.get(ticket_id)
-        return orjson.loads(kept["record"].body) if kept else None
+        stored = self.parts.get(ticket_id)
+        return orjson.loads(stored["record"].body) if stored else None
 
     def presence(self, source: str, ticket_id: str) -> Presence:
         """Nothing vanishes here."""
@@ -86,16 +86,16 @@ class MemoryMirror:
         """Take one page with its cursor; a part whose digest is known keeps its first body."""
         self.pages.append(page)
         for reading in page.readings:
-            kept = self.parts.setdefault(reading.ticket.id, {})
+            stored = self.parts.setdefault(reading.ticket.id, {})
             for part in reading.parts:
-                if part.kind not in kept or kept[part.kind].digest != part.digest:
-                    kept[part.kind] = part
+                if part.kind not in stored or stored[part.kind].digest != part.digest:
+                    stored[part.kind] = part
             self.readings[reading.ticket.id] = reading
         self.cursor = page.cursor
 
     def bodies(self) -> dict[str, dict[str, str]]:
         """Digest of every part of every ticket: what two mirrors are compared by."""
-        return {key: {kind: part.digest for kind, part in kept.items()} for key, kept in self.parts.items()}
+        return {key: {kind: part.digest for kind, part in stored.items()} for key, stored in self.parts.items()}
 
 
 @dataclass

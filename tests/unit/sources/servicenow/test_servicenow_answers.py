@@ -155,7 +155,7 @@ def test_a_sweep_keeps_the_position_and_is_not_begun_twice() -> None:
 
 
 @pytest.mark.parametrize(
-    ("cell", "kept"),
+    ("cell", "lean_cell"),
     [
         ({"value": "10", "display_value": "New"}, {"value": "10", "display_value": "New"}),
         ({"value": "10", "display_value": "New", "link": "https://x"}, {"value": "10", "display_value": "New"}),
@@ -176,10 +176,10 @@ def test_a_sweep_keeps_the_position_and_is_not_begun_twice() -> None:
         (None, ""),
     ],
 )
-def test_a_lean_row_says_what_the_row_said(cell: object, kept: object) -> None:
+def test_a_lean_row_says_what_the_row_said(cell: object, lean_cell: object) -> None:
     """What is left out says nothing more, whatever cells stand beside it, and a lean row stays as it is."""
     pair = {"value": "1", "display_value": "one"}
-    assert lean({"u_x": cell}) == {"u_x": kept}
-    assert lean({"a": pair, "u_x": cell, "z": "text"}) == {"a": pair, "u_x": kept, "z": "text"}
-    assert lean(lean({"u_x": cell})) == {"u_x": kept}
-    assert value_of({"u_x": kept}, "u_x") == value_of({"u_x": cell}, "u_x")
+    assert lean({"u_x": cell}) == {"u_x": lean_cell}
+    assert lean({"a": pair, "u_x": cell, "z": "text"}) == {"a": pair, "u_x": lean_cell, "z": "text"}
+    assert lean(lean({"u_x": cell})) == {"u_x": lean_cell}
+    assert value_of({"u_x": lean_cell}, "u_x") == value_of({"u_x": cell}, "u_x")
