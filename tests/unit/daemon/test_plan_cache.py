@@ -1,4 +1,4 @@
-"""Plans that wait sealed: each comes back whole and once, and no more wait than there is room for."""
+"""The plan cache: each plan comes back complete and once, and the cache never exceeds its size."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ QUIET = TicketPlan(next_due_at=T0 + DAY, withheld="people were at work on it", s
 
 
 def pickled(size: int) -> PickledPlan:
-    """A plan of so many bytes, which nobody opens."""
+    """Return a plan of this many bytes, which is never unpickled."""
     return PickledPlan(None, False, b"x" * size)
 
 
 def stored_bytes(plans: PlanCache, *names: str) -> dict[str, bytes]:
-    """The bytes of those of these tickets' plans that are kept."""
+    """Return the bytes of those plans of these tickets that the cache holds."""
     return {name: plans._plans[name] for name in names if name in plans._plans}
 
 
 @pytest.mark.parametrize("plan", [LOUD, QUIET, TicketPlan()])
 def test_a_plan_comes_back_as_it_was(plan: TicketPlan) -> None:
-    """With all its writes; what must be known before it is opened stands outside."""
+    """A plan comes back with all its writes; what must be known before it is unpickled stands beside it."""
     seal = PickledPlan.of(plan)
     assert (seal.next_due_at, seal.is_quiet) == (plan.next_due_at, plan.is_quiet)
     plans = PlanCache()
@@ -34,7 +34,7 @@ def test_a_plan_comes_back_as_it_was(plan: TicketPlan) -> None:
 
 
 def test_each_plan_is_taken_once_and_by_its_ticket_alone() -> None:
-    """Of a ticket without one there is none."""
+    """A ticket without a plan gets none."""
     plans = PlanCache()
     plans.keep("1", PickledPlan.of(LOUD))
     plans.keep("2", PickledPlan.of(QUIET))
@@ -44,7 +44,7 @@ def test_each_plan_is_taken_once_and_by_its_ticket_alone() -> None:
 
 
 def test_what_does_not_fit_is_not_kept() -> None:
-    """It is made again; a smaller one behind it may still fit, to the last byte."""
+    """A plan that does not fit is computed again; a smaller one behind it may still fit, to the last byte."""
     plans = PlanCache(most=10)
     for name, size in (("1", 6), ("2", 5), ("3", 4), ("4", 1)):
         plans.keep(name, pickled(size))
@@ -52,7 +52,7 @@ def test_what_does_not_fit_is_not_kept() -> None:
 
 
 def test_a_plan_that_is_taken_gives_its_room_back() -> None:
-    """All of it."""
+    """All of its bytes are free again."""
     plan = PickledPlan.of(LOUD)
     plans = PlanCache(most=len(plan.pickled))
     for name in ("1", "2", "3"):
@@ -63,7 +63,7 @@ def test_a_plan_that_is_taken_gives_its_room_back() -> None:
 
 
 def test_a_plan_that_is_replaced_gives_its_room_back() -> None:
-    """The later plan of a ticket stands, though both together would not fit."""
+    """The later plan of a ticket replaces the earlier one, even if both together would not fit."""
     plans = PlanCache(most=len(PickledPlan.of(LOUD).pickled))
     plans.keep("1", PickledPlan.of(QUIET))
     plans.keep("1", PickledPlan.of(LOUD))
@@ -71,7 +71,7 @@ def test_a_plan_that_is_replaced_gives_its_room_back() -> None:
 
 
 def test_a_plan_too_large_leaves_not_even_the_one_before_it() -> None:
-    """The earlier plan of a ticket is out of date, kept or not."""
+    """The earlier plan of a ticket is out of date, whether or not the new one was stored."""
     plans = PlanCache(most=len(PickledPlan.of(LOUD).pickled) - 1)
     plans.keep("1", PickledPlan.of(QUIET))
     plans.keep("1", PickledPlan.of(LOUD))
@@ -79,7 +79,7 @@ def test_a_plan_too_large_leaves_not_even_the_one_before_it() -> None:
 
 
 def test_clearing_keeps_none_and_gives_all_room_back() -> None:
-    """The next cycle begins with an empty desk."""
+    """The next cycle begins with an empty cache."""
     plan = PickledPlan.of(LOUD)
     plans = PlanCache(most=len(plan.pickled))
     plans.keep("1", plan)

@@ -1,4 +1,4 @@
-"""What a census proves: deletion only with proof, access lost and mass vanishing never believed as deletion."""
+"""What a census proves: deletion needs proof; lost access and mass disappearance never count as deletion."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ LIVE = {"CAPA": "live"}
 
 
 def mirrored(count: int, container: str = "CAPA") -> dict[str, tuple[Presence, str]]:
-    """Return so many present tickets of one container."""
+    """Return this many present tickets of one container."""
     return {f"{container}-{number}": (Presence.PRESENT, container) for number in range(count)}
 
 
 def judged(
     mirror: dict[str, tuple[Presence, str]], census: Census, evidence: CensusEvidence | None = None
 ) -> tuple[dict[str, Presence], Judgement]:
-    """Judge a census and return presences by id beside the whole judgement; what is silent is gone by its request."""
+    """Judge a census and return presences by id beside the whole judgement; a ticket that does not answer is gone."""
     missing = unsettled(mirror, census)
     evidence = CensusEvidence(gone=frozenset(missing)) if evidence is None else evidence
     open_ = [ticket_id for ticket_id in missing if ticket_id not in (evidence.deleted or {})]
@@ -28,27 +28,27 @@ def judged(
 
 
 def test_an_unchanged_world_changes_no_presence() -> None:
-    """All there: nothing to say."""
+    """Every ticket is there: no presence changes."""
     mirror = mirrored(3)
     assert judged(mirror, Census(frozenset(mirror), LIVE)) == ({}, Judgement({}, ()))
 
 
-def test_one_that_does_not_answer_in_a_visible_project_is_deleted_or_hidden() -> None:
-    """Jira cannot tell more than that."""
+def test_a_ticket_that_does_not_answer_in_a_visible_project_is_deleted_or_hidden() -> None:
+    """Jira does not distinguish the two cases."""
     mirror = mirrored(5)
     seen, _ = judged(mirror, Census(frozenset(mirror) - {"CAPA-1"}, LIVE))
     assert seen == {"CAPA-1": Presence.DELETED_OR_HIDDEN}
 
 
-def test_one_that_still_answers_left_the_query() -> None:
-    """It exists and the query no longer holds."""
+def test_a_ticket_that_still_answers_left_the_query() -> None:
+    """The ticket exists and the query no longer selects it."""
     mirror = mirrored(5)
     seen, _ = judged(mirror, Census(frozenset(mirror) - {"CAPA-1"}, LIVE), CensusEvidence(elsewhere={"CAPA-1"}))
     assert seen == {"CAPA-1": Presence.OUT_OF_SCOPE}
 
 
 def test_deleted_needs_proof() -> None:
-    """Only a row of the deletion audit makes a ticket deleted, and its text is kept."""
+    """Only a row of the deletion audit makes a ticket deleted; its text is kept."""
     mirror = mirrored(5)
     census = Census(frozenset(mirror) - {"CAPA-1"}, LIVE)
     _, outcome = judged(mirror, census, CensusEvidence(deleted={"CAPA-1": "sys_audit_delete 42"}))
@@ -57,7 +57,7 @@ def test_deleted_needs_proof() -> None:
 
 
 def test_a_project_no_longer_visible_is_access_lost_and_alarms() -> None:
-    """Losing the project says nothing about its tickets."""
+    """Losing the project proves nothing about its tickets."""
     mirror = mirrored(2) | mirrored(2, "GONE")
     seen, outcome = judged(mirror, Census(frozenset(mirrored(2)), LIVE))
     assert set(seen.values()) == {Presence.ACCESS_LOST}
@@ -67,7 +67,7 @@ def test_a_project_no_longer_visible_is_access_lost_and_alarms() -> None:
 
 
 def test_half_of_a_visible_project_gone_at_once_is_unobserved_and_alarms() -> None:
-    """A mass vanishing is a fault to look at, not a deletion."""
+    """Mass disappearance is a fault to investigate, not a deletion."""
     mirror = mirrored(4)
     seen, outcome = judged(mirror, Census(frozenset({"CAPA-0", "CAPA-1"}), LIVE))
     assert seen == {"CAPA-2": Presence.UNOBSERVED, "CAPA-3": Presence.UNOBSERVED}
@@ -76,15 +76,15 @@ def test_half_of_a_visible_project_gone_at_once_is_unobserved_and_alarms() -> No
 
 
 def test_what_a_second_census_misses_too_is_gone_when_its_own_request_says_so() -> None:
-    """The first made it unobserved; the second agrees, each was asked for, and no alarm is left."""
+    """The first census made it unobserved; the second agrees, each ticket was requested, and no alarm is left."""
     mirror = mirrored(2) | dict.fromkeys(("CAPA-2", "CAPA-3"), (Presence.UNOBSERVED, "CAPA"))
     seen, outcome = judged(mirror, Census(frozenset({"CAPA-0", "CAPA-1"}), LIVE))
     assert seen == dict.fromkeys(("CAPA-2", "CAPA-3"), Presence.DELETED_OR_HIDDEN)
     assert outcome.alarms == ()
 
 
-def test_what_no_request_spoke_of_stays_as_it_was_and_what_must_wait_is_told() -> None:
-    """Missing alone proves nothing."""
+def test_a_ticket_without_a_request_of_its_own_keeps_its_presence_and_is_reported_as_waiting() -> None:
+    """Absence from the census alone proves nothing."""
     mirror = mirrored(9) | {"CAPA-9": (Presence.UNOBSERVED, "CAPA")}
     census = Census(frozenset(mirrored(7)), LIVE)
     seen, outcome = judged(mirror, census, CensusEvidence(unasked={"CAPA-8"}))
@@ -93,7 +93,7 @@ def test_what_no_request_spoke_of_stays_as_it_was_and_what_must_wait_is_told() -
 
 
 def test_more_than_200_of_a_large_project_are_not_believed_either() -> None:
-    """They are less than half of it."""
+    """The limit holds although they are less than half of the project."""
     mirror = mirrored(1000)
     seen, _ = judged(mirror, Census(frozenset(mirrored(800)), LIVE))
     assert set(seen.values()) == {Presence.DELETED_OR_HIDDEN}
@@ -101,8 +101,8 @@ def test_more_than_200_of_a_large_project_are_not_believed_either() -> None:
     assert set(seen.values()) == {Presence.UNOBSERVED}
 
 
-def test_under_a_changed_query_only_what_had_raised_an_alarm_is_taken_for_gone() -> None:
-    """A person who changes the query answers the alarms there were, not those to come."""
+def test_under_a_changed_query_only_tickets_that_had_raised_an_alarm_are_gone() -> None:
+    """A person who changes the query answers the alarms that existed then, not later ones."""
     mirror = dict.fromkeys(("CAPA-0", "CAPA-1", "CAPA-2"), (Presence.UNOBSERVED, "CAPA"))
     mirror |= mirrored(4, "NEW") | mirrored(2, "LATE") | {"GONE-1": (Presence.ACCESS_LOST, "GONE")}
     census = Census(frozenset({"NEW-0"}), {"CAPA": "live", "NEW": "live"})
@@ -133,7 +133,7 @@ def test_under_a_changed_query_only_what_had_raised_an_alarm_is_taken_for_gone()
 
 
 def test_a_proven_mass_deletion_is_believed() -> None:
-    """Proof beats suspicion."""
+    """Proof counts, however many tickets it concerns."""
     mirror = mirrored(4)
     proof = dict.fromkeys(mirror, "proof")
     seen, outcome = judged(mirror, Census(frozenset(), LIVE), CensusEvidence(deleted=proof))
@@ -142,13 +142,13 @@ def test_a_proven_mass_deletion_is_believed() -> None:
 
 
 def test_an_archived_project_archives_its_tickets() -> None:
-    """Archived is told by the roster."""
+    """The list of projects says that a project is archived."""
     seen, _ = judged(mirrored(2), Census(frozenset(), {"CAPA": "archived"}))
     assert set(seen.values()) == {Presence.ARCHIVED}
 
 
 def test_a_ticket_that_comes_back_is_present_again() -> None:
-    """Nothing is for ever."""
+    """A ticket that was gone becomes present when it answers again."""
     mirror = {"CAPA-1": (Presence.DELETED_OR_HIDDEN, "CAPA")}
     seen, _ = judged(mirror, Census(frozenset({"CAPA-1"}), LIVE))
     assert seen == {"CAPA-1": Presence.PRESENT}
@@ -156,7 +156,7 @@ def test_a_ticket_that_comes_back_is_present_again() -> None:
 
 @given(st.sets(st.integers(0, 19)), st.sampled_from(["live", "archived", "deleted", None]))
 def test_without_proof_nothing_is_ever_deleted(answering: set[int], state: str | None) -> None:
-    """Whatever is missing and however the project looks, `deleted` needs proof."""
+    """Whatever is missing and in whatever state the project is, `deleted` needs proof."""
     mirror = mirrored(20)
     ids = frozenset(f"CAPA-{number}" for number in answering)
     seen, _ = judged(mirror, Census(ids, {"CAPA": state} if state else {}))

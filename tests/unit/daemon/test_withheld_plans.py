@@ -1,4 +1,4 @@
-"""What a brake holds back is known by its sums."""
+"""The sums of the plans that a brake withholds."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ T0 = datetime(2026, 3, 2, tzinfo=UTC)
 
 
 def plan(*notifies: bool) -> TicketPlan:
-    """A plan with one write for each answer to: does it notify?"""
+    """Return a plan with one write for each value, which says whether that write notifies people."""
     return TicketPlan(
         tuple(
             Write(str(n), "jira", "1", "CAPA-1", WriteKind.LABELS, "hash", T0, notifies=notifies_people)
@@ -32,8 +32,8 @@ steps = st.lists(
 
 
 @given(steps)
-def test_sums_are_those_of_the_plans_held(done: list[tuple[str, str, str]]) -> None:
-    """Whatever is kept, kept again, dropped and taken, the sums are what adding them up would give."""
+def test_sums_are_those_of_the_withheld_plans(done: list[tuple[str, str, str]]) -> None:
+    """After plans are stored, replaced, dropped and taken, the sums equal those of adding up what is left."""
     withheld, wanted = WithheldPlans(), dict[str, TicketPlan]()
     for what, ticket, kind in done:
         if what == "keep":

@@ -1,4 +1,4 @@
-"""Verdicts over episodes: what opens, stays, changes, clears, and what is not even saved."""
+"""The diff of verdicts and episodes: what opens, stays, changes, clears, and what is not saved at all."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def test_an_equal_verdict_saves_nothing() -> None:
 
 
 def test_severity_steps_update_the_open_episode() -> None:
-    """Worse and better are told apart; the episode and its opening stay."""
+    """Better and worse are distinguished; the episode and its opening stay."""
     opened = judge([], verdict())
     worse = judge(list(opened.current), verdict(severity=Severity.HIGH), now=T0 + DAY)
     better = judge(list(worse.current), verdict(severity=Severity.LOW), now=T0 + 2 * DAY)
@@ -85,7 +85,7 @@ def test_a_new_wording_is_saved_but_is_no_changed_verdict() -> None:
 
 
 def test_ok_and_not_applicable_clear_and_keep_the_words() -> None:
-    """A cleared episode keeps what it last said and gains why it cleared."""
+    """A cleared episode keeps its last message and gains the reason why it cleared."""
     opened = judge([], verdict("a"), verdict("b"))
     fine = (verdict("a", Outcome.OK, message=""), verdict("b", Outcome.NOT_APPLICABLE, message="", reason="rejected"))
     result = judge(list(opened.current), *fine, now=T0 + DAY)
@@ -109,7 +109,7 @@ def test_ok_without_an_episode_leaves_no_row() -> None:
 
 
 def test_a_repaired_order_becomes_historical_once() -> None:
-    """Historical ends the episode's being open, tells since when, and is saved once."""
+    """Historical ends the open episode, records since when, and is saved once."""
     opened = judge([], verdict())
     history = judge(list(opened.current), verdict(outcome=Outcome.HISTORICAL), now=T0 + 6 * DAY)
     assert [(f.state, f.cleared_at) for f in history.save] == [(FindingState.HISTORICAL, T0 + 6 * DAY)]
@@ -117,13 +117,13 @@ def test_a_repaired_order_becomes_historical_once() -> None:
 
 
 def test_a_past_order_first_seen_repaired_is_kept_as_historical() -> None:
-    """A ticket mirrored after the repair still shows the fact in the register."""
+    """A ticket mirrored after the repair still shows the past breach in the register."""
     result = judge([], verdict(outcome=Outcome.HISTORICAL))
     assert [(f.state, f.episode) for f in result.save] == [(FindingState.HISTORICAL, 1)]
 
 
 def test_cannot_tell_opens_and_clears_nothing() -> None:
-    """An open episode stays as it is; without one, the state shows and nothing is saved."""
+    """An open episode stays as it is; without one, the state is shown and nothing is saved."""
     opened = judge([], verdict("a"))
     unsure = (
         verdict("a", Outcome.CANNOT_TELL, reason="hidden"),
@@ -138,7 +138,7 @@ def test_cannot_tell_opens_and_clears_nothing() -> None:
 
 
 def test_cannot_tell_after_clearing_shows_and_a_later_breach_is_the_next_episode() -> None:
-    """The cleared episode is not reopened, and what was only shown is no episode."""
+    """The cleared episode is not reopened, and a state that was only shown is no episode."""
     cleared = judge(list(judge([], verdict()).current), verdict(outcome=Outcome.OK))
     unsure = judge(list(cleared.current), verdict(outcome=Outcome.CANNOT_TELL, reason="hidden"), now=T0 + DAY)
     assert (unsure.save, unsure.current[0].state) == ((), FindingState.CANNOT_TELL)
@@ -148,7 +148,7 @@ def test_cannot_tell_after_clearing_shows_and_a_later_breach_is_the_next_episode
 
 
 def test_a_rule_that_left_the_set_clears_with_that_reason() -> None:
-    """Only a rule that is gone clears; one that merely gave no verdict keeps its episode."""
+    """Only a rule that is no longer in the set clears; a rule that gave no verdict keeps its episode."""
     opened = judge([], verdict("a"))
     result = judge(list(opened.current), rules={"a"}, now=T0 + DAY)
     gone = judge(list(opened.current), rules=set(), now=T0 + DAY)
@@ -159,7 +159,7 @@ def test_a_rule_that_left_the_set_clears_with_that_reason() -> None:
 
 
 def test_a_waiver_holds_while_it_lasts_and_ends_by_itself() -> None:
-    """A waived breach stays waived, also when it gets worse, until its day; then the same episode is open again."""
+    """A waived breach stays waived until its day, even if it gets worse; then the same episode is open again."""
     opened = judge([], verdict()).save[0]
     waived = replace(opened, state=FindingState.WAIVED, waived_until=T0 + 10 * DAY, waived_by="roy")
     still = judge([waived], verdict(severity=Severity.HIGH), now=T0 + 9 * DAY)
@@ -171,7 +171,7 @@ def test_a_waiver_holds_while_it_lasts_and_ends_by_itself() -> None:
 
 
 def test_open_findings_hide_others_and_stop_when_they_clear() -> None:
-    """What is hidden stays open in the register, names the one in front, and comes forward when that clears."""
+    """A hidden finding stays open in the register, names the finding that hides it, and is shown when that clears."""
     front = verdict("root-cause-before-action", hides=("root-cause-substantive",), severity=Severity.HIGH)
     echo = verdict("root-cause-substantive", hides=("root-cause-not-blame",))
     third = verdict("root-cause-not-blame")
@@ -184,14 +184,14 @@ def test_open_findings_hide_others_and_stop_when_they_clear() -> None:
 
 
 def test_a_hider_that_cannot_tell_goes_on_hiding() -> None:
-    """An open episode kept by cannot tell hides what it hid, so that nothing comes forward by blindness."""
+    """An open episode kept by cannot tell hides what it hid, so that a missing answer brings nothing forward."""
     both = judge([], verdict("a", hides=("b",)), verdict("b"))
     undecided = judge(list(both.current), verdict("a", Outcome.CANNOT_TELL), verdict("b"), now=T0 + DAY)
     assert (undecided.save, undecided.current[1].hidden_by) == ((), "a")
 
 
 def test_two_that_hide_each_other_never_vanish_together() -> None:
-    """The graver of the two stays visible."""
+    """The finding of higher severity stays visible."""
     current = judge([], verdict("a", severity=Severity.LOW), verdict("b", severity=Severity.HIGH)).current
     assert hidden_by(current, {"a": ["b"], "b": ["a"]}) == {"a": "b"}
 
@@ -207,7 +207,7 @@ STEP = st.fixed_dictionaries(
 def test_episodes_never_overlap_and_a_second_judgement_changes_nothing(
     steps: list[tuple[int, dict[str, tuple[Outcome, Severity] | None]]],
 ) -> None:
-    """Over any life: numbers rise by one, opened <= cleared <= next opened, and judging twice saves nothing."""
+    """For any sequence: numbers rise by one, opened <= cleared <= next opened, and judging twice saves nothing."""
     stored: dict[tuple[str, int], Finding] = {}
     now = T0
     for hours, outcomes in steps:
@@ -236,21 +236,21 @@ def test_episodes_never_overlap_and_a_second_judgement_changes_nothing(
 
 
 def test_a_new_episode_never_begins_before_the_last_one_ended() -> None:
-    """Our clock was ahead when the first one cleared; the second opens where the first ended."""
+    """Our clock was ahead when the first episode cleared; the second opens when the first ended."""
     cleared = judge(list(judge([], verdict()).current), verdict(outcome=Outcome.OK), now=T0 + 5 * DAY)
     again = judge(list(cleared.current), verdict(), now=T0 + 2 * DAY)
     assert [(f.episode, f.opened_at) for f in again.save] == [(2, T0 + 5 * DAY)]
 
 
 def test_an_episode_never_ends_before_it_began() -> None:
-    """Our clock stepped back: an end before the beginning would make negative times."""
+    """Our clock stepped back: an end before the beginning would make negative durations."""
     opened = judge([], verdict(), now=T0 + 5 * DAY)
     cleared = judge(list(opened.current), verdict(outcome=Outcome.OK), now=T0 + 2 * DAY)
     assert [(f.opened_at, f.cleared_at) for f in cleared.save] == [(T0 + 5 * DAY, T0 + 5 * DAY)]
 
 
-def test_what_is_history_stays_history_while_the_rule_cannot_tell() -> None:
-    """A past fact is not doubted because today's answer is incomplete."""
+def test_a_historical_finding_stays_historical_while_the_rule_cannot_tell() -> None:
+    """A past fact does not become doubtful because today's answer is incomplete."""
     opened = judge([], verdict())
     history = judge(list(opened.current), verdict(outcome=Outcome.HISTORICAL), now=T0 + DAY)
     result = judge(list(history.current), verdict(outcome=Outcome.CANNOT_TELL, reason="unread"), now=T0 + 2 * DAY)

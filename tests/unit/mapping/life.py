@@ -1,4 +1,4 @@
-"""The hand-computed life of docs/clause10.md 6 as a Jira ticket mapped by the shipped mapping."""
+"""The nonconformity of docs/clause10.md 6, computed by hand, as a Jira ticket mapped by the shipped mapping."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ _KNOWN = frozenset({"Description", "Reporter", "Assignee", "Resolution", "assign
 
 
 def at(month: int, day: int, hour: int = 12, minute: int = 0) -> datetime:
-    """Return an instant of 2025 in UTC; London is an hour ahead of it then."""
+    """Return an instant of 2025 in UTC; London is one hour ahead of UTC then."""
     return datetime(2025, month, day, hour, minute, tzinfo=UTC)
 
 
@@ -165,7 +165,7 @@ def life_ticket(bound: BoundMapping, until: datetime) -> SourceTicket:
 
 
 def life_record(until: datetime) -> CapaRecord:
-    """Return the record of that life at an instant, by the shipped Jira Cloud mapping."""
+    """Return the record of that ticket at an instant, by the shipped Jira Cloud mapping."""
     mapping = shipped("jira-cloud")
     bound = bind(mapping, jira_site(mapping))
     assert bound.problems == ()

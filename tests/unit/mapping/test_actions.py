@@ -55,7 +55,7 @@ SUB = ChildRef("2", "CAPA-2", "subtask", "Action")
 
 
 def test_a_filled_field_is_an_action_that_inherits_owner_and_date(bound: BoundMapping) -> None:
-    """It starts with its first text and is open until the record is implemented."""
+    """The action starts with its first text and is open until the record is implemented."""
     history = [(T0 + HOUR, "acc-lee", {"c5": (None, "Name a deputy")})]
     found = record(
         bound, ticket({"c5": "Name a deputy", "assignee": user("acc-lee"), "duedate": "2025-06-30"}, history)
@@ -73,13 +73,13 @@ def test_a_filled_field_is_an_action_that_inherits_owner_and_date(bound: BoundMa
 
 @pytest.mark.parametrize("text", [None, "TBD", "n/a"])
 def test_an_empty_field_or_a_placeholder_is_no_action(bound: BoundMapping, text: str | None) -> None:
-    """Where actions may stand is known, and there are none."""
+    """The mapping says where actions stand, and there are none."""
     found = record(bound, ticket({"c5": text}))
     assert (found.actions, found.actions_mapped, found.actions_problem) == ((), True, "")
 
 
-def test_an_emptied_field_stays_as_what_once_was_an_action(bound: BoundMapping) -> None:
-    """Its text is empty, its place in the order of the history is kept."""
+def test_an_emptied_field_stays_as_a_former_action(bound: BoundMapping) -> None:
+    """The text is empty; the action keeps its place in the order of the history."""
     history = [
         (T0 + HOUR, "acc-lee", {"c5": (None, "Name a deputy")}),
         (T0 + 2 * HOUR, "acc-lee", {"c5": ("Name a deputy", None)}),
@@ -89,7 +89,7 @@ def test_an_emptied_field_stays_as_what_once_was_an_action(bound: BoundMapping) 
 
 
 def test_a_field_action_is_done_since_the_last_entry_into_implemented(bound: BoundMapping) -> None:
-    """Later stages keep the date, a return opens it again."""
+    """Later stages keep the date; a return to an earlier stage opens the action again."""
     base = [
         (T0 + HOUR, "a", {"status": (OPEN, IMPLEMENTED)}),
         (T0 + 2 * HOUR, "a", {"status": (IMPLEMENTED, ACTION)}),
@@ -105,7 +105,7 @@ def test_a_field_action_is_done_since_the_last_entry_into_implemented(bound: Bou
 
 
 def test_a_field_action_with_a_date_of_its_own_is_done_by_that(tmp_path: Path) -> None:
-    """The stage decides nothing then; a day counts from its start."""
+    """Then the stage decides nothing; a date counts from its start."""
     text = MAPPING.replace("kind: corrective, inherit", "kind: corrective, done_at: Occurred, inherit", 1)
     bound = bound_to(tmp_path, text)
     assert only(record(bound, ticket({"c5": "Name a deputy", "status": CLOSED}))).done_at is None
@@ -121,7 +121,7 @@ def test_an_action_field_that_cannot_be_read_makes_actions_unknown(bound: BoundM
 
 
 def test_a_sub_task_is_an_action_with_its_own_history(bound: BoundMapping) -> None:
-    """Started with the first status of work, done with the last entry into done, by Jira's own categories."""
+    """It starts with the first status of work and is done with the last entry into done, by Jira's own categories."""
     history = [
         (T0 + 2 * HOUR, "acc-new", {"status": (OPEN, DOING)}),
         (T0 + 3 * HOUR, "acc-new", {"status": (DOING, DONE)}),
@@ -141,7 +141,7 @@ def test_a_sub_task_is_an_action_with_its_own_history(bound: BoundMapping) -> No
 
 
 def test_a_sub_tasks_own_date_wins_over_the_inherited_one(bound: BoundMapping) -> None:
-    """Only what is missing is inherited, and only what the mapping lets."""
+    """Only missing values are inherited, and only those that the mapping allows."""
     task = child(values={"duedate": "2025-06-01"})
     action = only(record(bound, parent(SUB, duedate="2025-06-30", assignee=user("acc-lee")), {"2": task}))
     assert action.due_at.data == date(2025, 6, 1)
@@ -149,7 +149,7 @@ def test_a_sub_tasks_own_date_wins_over_the_inherited_one(bound: BoundMapping) -
 
 
 def test_children_of_other_types_are_no_actions(bound: BoundMapping) -> None:
-    """Training tasks and links of other kinds stay out, read or not."""
+    """Training tasks and links of other types are left out, whether or not they were read."""
     refs = (
         ChildRef("3", "CAPA-3", "subtask", "Training"),
         ChildRef("4", "CAPA-4", "link", "relates to"),
@@ -160,7 +160,7 @@ def test_children_of_other_types_are_no_actions(bound: BoundMapping) -> None:
 
 
 def test_a_cancelled_sub_task_is_neither_open_nor_done(bound: BoundMapping) -> None:
-    """By its resolution here."""
+    """In this mapping the resolution cancels it."""
     wont = option("9", "Won't do")
     task = child(
         values={"status": DONE, "resolution": wont},
@@ -174,7 +174,7 @@ def test_a_cancelled_sub_task_is_neither_open_nor_done(bound: BoundMapping) -> N
     "ref", [SUB, ChildRef("2", "CAPA-2", "subtask"), ChildRef("", "CAPA-2", "link", "IS resolved by")]
 )
 def test_a_child_that_cannot_be_read_makes_actions_unknown(bound: BoundMapping, ref: ChildRef) -> None:
-    """It may be the one that is open; also when it was never mirrored."""
+    """The unread child may be the open action; this holds also if it was never mirrored."""
     for children in ({ref.id or ref.key: None}, {}):
         found = record(bound, parent(ref), children)
         assert not only(found).readable
@@ -182,7 +182,7 @@ def test_a_child_that_cannot_be_read_makes_actions_unknown(bound: BoundMapping, 
 
 
 def test_a_linked_ticket_is_an_action_of_its_entry(bound: BoundMapping) -> None:
-    """Found by id or by key, with the entry's kind."""
+    """It is found by id or by key, with the kind of the entry."""
     linked = child("8", kind="Change", parent="")
     found = record(bound, parent(ChildRef("", "CAPA-8", "link", "is resolved by")), {"8": linked})
     assert (only(found).origin, only(found).kind, only(found).key) == (
@@ -193,7 +193,7 @@ def test_a_linked_ticket_is_an_action_of_its_entry(bound: BoundMapping) -> None:
 
 
 def test_children_are_merged_into_the_history_by_instant(bound: BoundMapping) -> None:
-    """Groups of their own between the record's, each ticket's order kept."""
+    """Children's groups stand between the record's groups; each ticket's own order is kept."""
     task = child(values={"status": DOING}, history=[(T0 + 3 * HOUR, "acc-new", {"status": (OPEN, DOING)})])
     history = [
         (T0 + 2 * HOUR, "acc-lee", {"c1": (None, "No deputy named")}),
@@ -206,7 +206,7 @@ def test_children_are_merged_into_the_history_by_instant(bound: BoundMapping) ->
 
 
 def test_an_unread_history_of_a_child_makes_the_records_history_incomplete(bound: BoundMapping) -> None:
-    """Phrases over history cannot tell."""
+    """Phrases about the history cannot tell."""
     assert not record(bound, parent(SUB), {"2": child(history_complete=False)}).history_complete
 
 
@@ -270,7 +270,7 @@ def issue(**values: Any) -> SourceTicket:
 
 
 def test_child_records_are_found_by_their_parent(tmp_path: Path) -> None:
-    """A ServiceNow record does not name its children, they name it."""
+    """A ServiceNow record does not name its children; they name the record."""
     done = task(
         state=Raw(("3",), (), "3"),
         closed_at="2025-06-02 10:00:00",
@@ -294,7 +294,7 @@ def test_a_child_of_another_column_or_table_is_not_taken(tmp_path: Path) -> None
 def test_a_child_whose_kind_is_not_known_makes_actions_unknown(
     tmp_path: Path, kind: str | None, problem: str
 ) -> None:
-    """It may be a corrective action or not."""
+    """It may or may not be a corrective action."""
     found = record(grc(tmp_path), issue(), {"t1": task(kind=raw(kind))})
     assert only(found).kind is ActionKind.OTHER
     assert problem in found.actions_problem
@@ -306,7 +306,7 @@ def test_a_done_date_without_a_done_status_does_not_count(tmp_path: Path) -> Non
 
 
 def test_a_mapping_without_actions_says_so(tmp_path: Path) -> None:
-    """Rules on actions see that no place is named."""
+    """Rules on actions see that the mapping names no place for actions."""
     text = MAPPING[: MAPPING.index("actions:")] + "people: people.yaml\n"
     found = record(bound_to(tmp_path, text), ticket({"c5": "Name a deputy"}))
     assert (found.actions, found.actions_mapped) == ((), False)

@@ -1,4 +1,4 @@
-"""A mapping meets a site: names, ids, pins, drift, and what is missing."""
+"""Binding a mapping to a site: names, ids, pins, drift, and what the site lacks."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def renamed(old: str, new: str) -> tuple[FieldDef, ...]:
 
 
 def test_names_become_ids_and_are_pinned(tmp_path: Path) -> None:
-    """What was found is told for the register to keep."""
+    """The pins are reported so that the register can store them."""
     bound = bound_to(tmp_path)
     assert bound.problems == ()
     assert bound.notes == ()
@@ -28,13 +28,13 @@ def test_names_become_ids_and_are_pinned(tmp_path: Path) -> None:
 
 
 def test_names_are_found_whatever_their_case_and_ids_as_they_are(tmp_path: Path) -> None:
-    """`root CAUSE` and `c1` are the same field."""
+    """`root CAUSE` and `c1` name the same field."""
     for name in ("root CAUSE", "c1"):
         assert bound_to(tmp_path, MAPPING.replace("field: Root cause", f"field: {name}")).problems == ()
 
 
-def test_a_renamed_field_keeps_its_pinned_id_and_the_drift_is_told(tmp_path: Path) -> None:
-    """The id goes on counting, and doctor can say that the name changed."""
+def test_a_renamed_field_keeps_its_pinned_id_and_the_drift_is_reported(tmp_path: Path) -> None:
+    """The id still counts, and doctor can report that the name changed."""
     mapping = load(tmp_path)
     pins = bind(mapping, site()).pins
     bound = bind(mapping, site(fields=renamed("Root cause", "Cause")), pins)
@@ -47,7 +47,7 @@ def test_a_renamed_field_keeps_its_pinned_id_and_the_drift_is_told(tmp_path: Pat
 
 
 def test_a_pinned_id_wins_over_a_new_field_of_that_name(tmp_path: Path) -> None:
-    """Somebody's new field of the old name does not take over."""
+    """A new field with the old name does not replace it."""
     mapping = load(tmp_path)
     pins = bind(mapping, site()).pins
     fields = (*renamed("Root cause", "Cause"), FieldDef("c99", "Root cause"))
@@ -55,7 +55,7 @@ def test_a_pinned_id_wins_over_a_new_field_of_that_name(tmp_path: Path) -> None:
 
 
 def test_a_pinned_field_that_is_gone_is_looked_up_anew(tmp_path: Path) -> None:
-    """The loss is told, and the name finds the successor."""
+    """The loss is reported, and the successor is found by name."""
     mapping = load(tmp_path)
     pins = bind(mapping, site()).pins
     fields = (*(field for field in FIELD_LIST if field.id != "c1"), FieldDef("c99", "Root cause"))
@@ -65,7 +65,7 @@ def test_a_pinned_field_that_is_gone_is_looked_up_anew(tmp_path: Path) -> None:
 
 
 def test_a_mapping_that_names_another_field_forgets_the_old_pin(tmp_path: Path) -> None:
-    """Editing the mapping is no drift."""
+    """A change of the mapping is no drift."""
     pins = bind(load(tmp_path), site()).pins
     bound = bind(load(tmp_path, MAPPING.replace("correction: Correction", "correction: Site")), site(), pins)
     assert bound.notes == ()
@@ -73,7 +73,7 @@ def test_a_mapping_that_names_another_field_forgets_the_old_pin(tmp_path: Path) 
 
 
 def test_a_name_of_two_fields_is_a_problem_and_the_field_unmapped(tmp_path: Path) -> None:
-    """Guessing would read the wrong field."""
+    """A guess could read the wrong field."""
     bound = bound_to(tmp_path, fields=(*FIELD_LIST, FieldDef("c98", "root cause")))
     assert [str(problem) for problem in bound.problems] == [
         "map.yaml:7: 'Root cause' names 2 fields of this site: c1, c98; write the id instead of the name"
@@ -91,7 +91,7 @@ def test_a_field_that_the_site_lacks_is_unmapped_with_a_hint(tmp_path: Path) -> 
 
 
 def test_listed_statuses_and_options_that_the_site_lacks_are_noted(tmp_path: Path) -> None:
-    """Past names with an end and aliases are no surprise."""
+    """Past names with an end and aliases are not reported."""
     text = MAPPING.replace("Open: identified", "Opne: identified").replace("Minor: minor", "Minro: minor")
     fields = tuple(
         FieldDef("c3", "Grade", "option", options=(("100", "Major"), ("101", "Minor"))) if field.id == "c3" else field
@@ -106,7 +106,7 @@ def test_listed_statuses_and_options_that_the_site_lacks_are_noted(tmp_path: Pat
 
 
 def test_several_statuses_that_the_site_lacks_are_one_note(tmp_path: Path) -> None:
-    """Retired ones come in a row, and each would be told at every start."""
+    """Retired statuses are many, and each would be reported at every start."""
     text = MAPPING.replace("Open: identified", "Open: identified\n    Plugh: identified\n    Xyzzy: identified")
     (note,) = bound_to(tmp_path, text).notes
     assert (note.line, note.what) == (21, "the site has no status 'Plugh', 'Xyzzy'")
@@ -114,14 +114,14 @@ def test_several_statuses_that_the_site_lacks_are_one_note(tmp_path: Path) -> No
 
 
 def test_a_site_without_the_status_field_quarantines_every_ticket(tmp_path: Path) -> None:
-    """Without a stage nothing can be judged, and the reason names the field."""
+    """Without a stage no rule can be evaluated, and the reason names the field."""
     bound = bound_to(tmp_path, MAPPING.replace("field: Status", "field: Zustand"))
     assert bound.stage is None
     assert "Zustand" in str(bound.problems[0])
 
 
 def test_the_hash_follows_mapping_and_site(tmp_path: Path) -> None:
-    """What a record depends on changes it, so that everything is judged anew."""
+    """Whatever a record depends on changes the hash, so that every ticket is evaluated again."""
     mapping = load(tmp_path)
     first = bind(mapping, site()).hash
     assert bind(mapping, site()).hash == first
@@ -130,7 +130,7 @@ def test_the_hash_follows_mapping_and_site(tmp_path: Path) -> None:
 
 
 def test_coverage_names_places_and_reasons(tmp_path: Path) -> None:
-    """Every canonical field is there once, mapped or with the reason."""
+    """Every canonical field is listed once: mapped, or with the reason why not."""
     bound = bound_to(tmp_path)
     fields = {field.name: field for field in coverage(bound)}
     assert fields["location"].places == ("Site (c4)", "constant")
@@ -141,7 +141,7 @@ def test_coverage_names_places_and_reasons(tmp_path: Path) -> None:
 
 
 def test_data_center_history_is_found_by_name_and_by_older_names(tmp_path: Path) -> None:
-    """There entries name fields; the mapping lists what a field was called before."""
+    """Its entries name fields; the mapping lists what a field was called before."""
     text = MAPPING.replace("{field: Root cause,", "{field: Root cause, aliases: [Ursache],")
     history = [
         (T0.replace(hour=9), "acc-lee", {"name:Ursache": (None, "Owner left and nobody noticed")}),
@@ -159,8 +159,8 @@ TWICE = (*FIELD_LIST, FieldDef("c98", "Root cause"))
 """The site's fields, two of which have one name."""
 
 
-def test_a_shared_name_in_data_center_history_leaves_that_field_untold_and_no_other(tmp_path: Path) -> None:
-    """Nobody can tell whose past it is: the field has its value and no history, the others have theirs."""
+def test_a_shared_name_in_data_center_history_leaves_only_that_field_without_history(tmp_path: Path) -> None:
+    """It is unknown whose entry it is: this field has its value and no history, the others have both."""
     bound = bound_to(tmp_path, MAPPING.replace("field: Root cause", "field: c1"), fields=TWICE)
     history = [
         (T0.replace(hour=9), "acc-lee", {"name:Root cause": (None, "Owner left"), "c2": (None, "Badge blocked")})
@@ -178,7 +178,7 @@ def test_a_shared_name_in_data_center_history_leaves_that_field_untold_and_no_ot
 
 
 def test_a_ticket_whose_history_lacks_the_shared_name_has_no_gap(tmp_path: Path) -> None:
-    """The same site, and a field that nobody ever changed: it was always there."""
+    """On the same site a field that was never changed had its value from the start."""
     bound = bound_to(tmp_path, MAPPING.replace("field: Root cause", "field: c1"), fields=TWICE)
     found = record(bound, ticket({"c1": "Owner left"}, []))
     assert found.history_gaps == {}
@@ -192,8 +192,8 @@ def test_a_shared_name_of_fields_that_no_mapping_names_is_no_gap(tmp_path: Path)
     assert record(bound_to(tmp_path, fields=fields), ticket({}, history)).history_gaps == {}
 
 
-def test_a_shared_name_of_an_action_field_leaves_the_actions_untold(tmp_path: Path) -> None:
-    """When the action began is not known then; that there is one is."""
+def test_a_shared_name_of_an_action_field_leaves_the_actions_without_history(tmp_path: Path) -> None:
+    """It is then unknown when the action began; it is known that there is one."""
     fields = (*FIELD_LIST, FieldDef("c98", "Corrective action"))
     bound = bound_to(tmp_path, MAPPING.replace("field: Corrective action", "field: c5"), fields=fields)
     history = [(T0.replace(hour=9), "acc-lee", {"name:Corrective action": (None, "Rotate keys")})]
@@ -203,16 +203,16 @@ def test_a_shared_name_of_an_action_field_leaves_the_actions_untold(tmp_path: Pa
     assert (action.text.data, action.text_first_at, action.started_at) == ("Rotate keys", None, None)
 
 
-def test_two_mapped_fields_that_had_one_name_are_both_untold(tmp_path: Path) -> None:
-    """An alias that is another mapped field's name says nothing either."""
+def test_two_mapped_fields_that_had_one_name_are_both_without_history(tmp_path: Path) -> None:
+    """An alias that is the name of another mapped field is ambiguous as well."""
     text = MAPPING.replace("correction: Correction", "correction: {field: Correction, aliases: [Root cause]}")
     history = [(T0.replace(hour=9), "acc-lee", {"name:Root cause": (None, "Owner left")})]
     found = record(bound_to(tmp_path, text), ticket({"c1": "Owner left"}, history))
     assert set(found.history_gaps) == {"root_cause", "correction"}
 
 
-def test_a_second_field_of_the_name_has_all_judged_anew(tmp_path: Path) -> None:
-    """What can be told of the past has changed, so the bound mapping is another; the way out gives the first back."""
+def test_a_second_field_of_the_name_makes_every_ticket_due_for_evaluation(tmp_path: Path) -> None:
+    """What is known of the past has changed, so the bound mapping is another; without the field it is as before."""
     text = MAPPING.replace("field: Root cause", "field: c1")
     alone, twice = bound_to(tmp_path, text), bound_to(tmp_path, text, fields=TWICE)
     renamed = bound_to(tmp_path, text, fields=(*FIELD_LIST, FieldDef("c98", "Old cause")))
@@ -221,7 +221,7 @@ def test_a_second_field_of_the_name_has_all_judged_anew(tmp_path: Path) -> None:
 
 
 def test_one_status_name_under_six_ids_is_one_line(tmp_path: Path) -> None:
-    """A name covers every id that bears it, an id only itself."""
+    """A name covers every status id with that name; an id covers itself alone."""
     statuses = tuple(StatusDef(str(number), "Open", "new") for number in range(30, 36))
     bound = bound_to(tmp_path, statuses=(*site().statuses, *statuses))
     for status in statuses:

@@ -1,4 +1,4 @@
-"""One nonconformity kept as two tickets: joined field by field."""
+"""Two tickets of one nonconformity are joined field by field."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def other_record(bound: BoundMapping, values: dict[str, Any], history: Any = Non
 
 
 def test_each_field_comes_from_the_first_that_has_it_filled_with_its_history(bound: BoundMapping) -> None:
-    """The primary's placeholder gives way, its filled field does not."""
+    """A placeholder of the primary gives way to the duplicate's value, a filled field does not."""
     primary = record(bound, ticket({"c1": "TBD", "c2": "Accounts disabled"}))
     history = [(T0 + HOUR, "acc-roy", {"c1": (None, CAUSE)})]
     other = other_record(bound, {"c1": CAUSE, "c2": "Something else was done"}, history)
@@ -57,7 +57,7 @@ def test_the_joined_record_is_the_primarys(bound: BoundMapping) -> None:
 
 
 def test_the_histories_are_one_history_in_order(bound: BoundMapping) -> None:
-    """Groups rise with the instants, and edits of one save stay together."""
+    """Group numbers rise with the instants, and edits of one save stay together."""
     primary = record(
         bound, ticket({"c2": "Accounts disabled"}, [(T0 + 2 * HOUR, "acc-lee", {"c2": (None, "Accounts disabled")})])
     )
@@ -75,7 +75,7 @@ def test_the_histories_are_one_history_in_order(bound: BoundMapping) -> None:
 
 
 def test_actions_come_from_the_first_that_has_any(bound: BoundMapping) -> None:
-    """An emptied action field is none."""
+    """An emptied action field counts as none."""
     emptied = [
         (T0 + HOUR, "a", {"c5": (None, "Name a deputy")}),
         (T0 + 2 * HOUR, "a", {"c5": ("Name a deputy", None)}),
@@ -86,7 +86,7 @@ def test_actions_come_from_the_first_that_has_any(bound: BoundMapping) -> None:
     assert [new for _, new in rows(found, "actions")] == ["Retrain the reviewers"]
 
 
-def test_a_field_that_nobody_fills_but_one_cannot_read_cannot_be_told(bound: BoundMapping) -> None:
+def test_a_field_that_no_ticket_fills_and_one_cannot_read_is_unknown(bound: BoundMapping) -> None:
     """The duplicate may hold it."""
     hidden = Value(ValueState.UNREADABLE, reason="hidden")
     primary = record(bound, ticket())
@@ -95,15 +95,15 @@ def test_a_field_that_nobody_fills_but_one_cannot_read_cannot_be_told(bound: Bou
     assert join(primary, [other]).fields["root_cause"] == hidden
 
 
-def test_a_field_unmapped_in_one_is_what_the_other_says(bound: BoundMapping) -> None:
-    """Empty there is empty."""
+def test_a_field_that_is_unmapped_in_one_ticket_has_the_value_of_the_other(bound: BoundMapping) -> None:
+    """Empty in the other ticket is empty."""
     primary = record(bound, ticket())
     primary = replace(primary, fields={**primary.fields, "root_cause": Value(ValueState.UNMAPPED)})
     assert join(primary, [other_record(bound, {})]).fields["root_cause"] == EMPTY
 
 
 def test_comments_people_and_times_are_those_of_both(bound: BoundMapping) -> None:
-    """A reason given on either ticket counts, and freshness is the older one."""
+    """A reason given on either ticket counts, and the record is as fresh as the older reading."""
     primary = record(
         bound, ticket({"assignee": user("acc-lee")}, comments=(RawComment("1", T0 + 5 * HOUR, "acc-lee"),))
     )

@@ -1,4 +1,4 @@
-"""Mapping files: what loads, and how mistakes are told."""
+"""Mapping files: what loads, and how mistakes are reported."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def problems(folder: Path, text: str) -> list[str]:
     return [str(problem) for problem in caught.value.problems]
 
 
-def test_a_mapping_tells_its_source_where_actions_are(tmp_path: Path) -> None:
+def test_a_mapping_says_to_its_source_where_actions_are(tmp_path: Path) -> None:
     """Sub-tasks and links become specs for the source; the record's own field does not."""
     found = load(tmp_path)
     assert isinstance(found, MappingFile)
@@ -29,8 +29,8 @@ def test_a_mapping_tells_its_source_where_actions_are(tmp_path: Path) -> None:
     assert found.same_as.source == "servicenow"
 
 
-def test_the_hash_covers_what_is_said_and_not_how(tmp_path: Path) -> None:
-    """Comments and layout change nothing; a word does, in the people file too."""
+def test_the_hash_covers_the_content_and_not_the_layout(tmp_path: Path) -> None:
+    """Comments and layout do not change the hash; a word does, also one in the people file."""
     first = load(tmp_path).hash
     assert load(tmp_path, "# note\n" + MAPPING.replace("title: Summary", "title:   Summary")).hash == first
     assert load(tmp_path, MAPPING.replace("title: Summary", "title: Heading")).hash != first
@@ -104,14 +104,14 @@ def test_the_hash_covers_what_is_said_and_not_how(tmp_path: Path) -> None:
     ],
 )
 def test_a_mistake_is_one_line_with_place_and_hint(tmp_path: Path, old: str, new: str, expected: str) -> None:
-    """File, line, what is wrong, and how to mend it."""
+    """The line has file, line number, what is wrong, and how to mend it."""
     assert old in MAPPING
     found = problems(tmp_path, MAPPING.replace(old, new, 1))
     assert any(line.startswith(expected) for line in found), found
 
 
-def test_all_mistakes_are_told_at_once_in_order(tmp_path: Path) -> None:
-    """Nobody mends a file one run after another."""
+def test_all_mistakes_are_reported_at_once_in_order(tmp_path: Path) -> None:
+    """A user must be able to mend a file in one go."""
     text = (
         MAPPING.replace("title: Summary", "titel: Summary")
         .replace("kind: jira", "kind: x")
@@ -133,19 +133,19 @@ def test_all_mistakes_are_told_at_once_in_order(tmp_path: Path) -> None:
         ("mapping: x\nkind: jira\nrecord: {title: a}\nstage: {field: s}", "map.yaml:4: `stage` needs `values:`"),
     ],
 )
-def test_a_file_that_is_hardly_a_mapping_is_told_so(tmp_path: Path, text: str, expected: str) -> None:
-    """No traceback, whatever the file holds."""
+def test_a_file_that_is_hardly_a_mapping_is_reported(tmp_path: Path, text: str, expected: str) -> None:
+    """No file content leads to a traceback."""
     assert any(line.startswith(expected) for line in problems(tmp_path, text))
 
 
-def test_an_absent_file_is_told(tmp_path: Path) -> None:
+def test_an_absent_file_is_reported(tmp_path: Path) -> None:
     """A wrong path is the user's mistake as well."""
     with pytest.raises(MappingFileError, match=r"map\.yaml: there is no such file"):
         load_mapping(tmp_path / "map.yaml", "map.yaml")
 
 
-def test_a_file_that_is_no_text_is_told(tmp_path: Path) -> None:
-    """Bytes that are no UTF-8 give one line."""
+def test_a_file_that_is_no_text_is_reported(tmp_path: Path) -> None:
+    """Bytes that are not UTF-8 give one line."""
     path = write_mapping(tmp_path)
     path.write_bytes(b"mapping: \xff\xfe")
     with pytest.raises(MappingFileError, match="this is not UTF-8 text"):
@@ -153,14 +153,14 @@ def test_a_file_that_is_no_text_is_told(tmp_path: Path) -> None:
 
 
 def test_a_mistake_in_the_people_file_names_that_file(tmp_path: Path) -> None:
-    """Both files' mistakes come together."""
+    """The mistakes of both files are reported together."""
     with pytest.raises(MappingFileError) as caught:
         load(tmp_path, MAPPING.replace("titel", "title").replace("title:", "titel:"), "peple: {}")
     assert {problem.file for problem in caught.value.problems} == {"map.yaml", "people.yaml"}
 
 
-def test_a_source_that_the_settings_lack_is_told_once_with_its_line(tmp_path: Path) -> None:
-    """Accounts under a misspelt name count for nobody, and a misspelt twin joins nothing: both are told."""
+def test_a_source_that_the_settings_lack_is_reported_once_with_its_line(tmp_path: Path) -> None:
+    """Accounts under a misspelt source count for nobody, a misspelt `same_as` joins nothing: both are reported."""
     people = "people:\n  lee: {accounts: {jra: a}}\n  roy:\n    accounts:\n      jra: b\n      jira: c\n"
     found = load(tmp_path, MAPPING, people)
     line = 1 + next(n for n, text in enumerate(MAPPING.splitlines()) if text.startswith("same_as:"))
@@ -172,13 +172,13 @@ def test_a_source_that_the_settings_lack_is_told_once_with_its_line(tmp_path: Pa
     assert unknown_sources(found, ["jra", "jira", "servicenow"]) == []
 
 
-def test_accounts_in_a_tracker_that_is_not_set_up_here_are_no_slip(tmp_path: Path) -> None:
-    """A people file is shared: a name is told only when it is nearly one of here, or one of here has no account."""
+def test_accounts_in_a_tracker_that_is_not_configured_here_are_no_mistake(tmp_path: Path) -> None:
+    """A people file is shared: a name is reported if it resembles a source here, or a source here has no account."""
     people = "people:\n  lee: {accounts: {jira: a, jira-dc: b, servicenow: c}}\n"
     found = load(tmp_path, MAPPING, people)
     assert unknown_sources(found, ["jira", "servicenow"]) == []
-    found = [unknown.what for unknown in unknown_sources(found, ["jira", "servicenow", "jira-prod"])]
-    assert found == ["the settings have no source 'jira-dc', so its accounts count for nobody"]
+    warnings = [unknown.what for unknown in unknown_sources(found, ["jira", "servicenow", "jira-prod"])]
+    assert warnings == ["the settings have no source 'jira-dc', so its accounts count for nobody"]
 
 
 def test_words_that_yaml_reads_as_something_else_are_taken_as_written(tmp_path: Path) -> None:
@@ -199,8 +199,8 @@ def test_words_that_yaml_reads_as_something_else_are_taken_as_written(tmp_path: 
 JIRA_HEAD = "mapping: x\nkind: jira\nrecord: {title: t}\nstage: {values: {a: closed}}\n"
 
 
-def test_a_linked_ticket_is_a_record_besides_unless_its_entry_says_otherwise(tmp_path: Path) -> None:
-    """`also_record` is true where it is not written."""
+def test_a_linked_ticket_is_also_a_record_unless_its_entry_says_otherwise(tmp_path: Path) -> None:
+    """`also_record` is true unless it is written."""
     link = "actions:\n  - {from: link, types: [is resolved by], kind: corrective%s}\n"
     for words, expected in (("", True), (", also_record: true", True), (", also_record: false", False)):
         found = load(tmp_path, JIRA_HEAD + link % words)
@@ -225,8 +225,8 @@ def test_a_linked_ticket_is_a_record_besides_unless_its_entry_says_otherwise(tmp
         ("{from: link, types: [a], kind: corrective, also_recrod: false}", "did you mean 'also_record'?"),
     ],
 )
-def test_also_record_that_cannot_work_is_told(tmp_path: Path, entry: str, expected: str) -> None:
-    """With its line, and how to mend it."""
+def test_also_record_that_cannot_work_is_reported(tmp_path: Path, entry: str, expected: str) -> None:
+    """The report names the line and how to mend it."""
     found = problems(tmp_path, f"{JIRA_HEAD}actions:\n  - {entry}\n")
     assert len(found) == 1
     assert found[0].startswith("map.yaml:6: ")
@@ -247,16 +247,16 @@ def test_also_record_that_cannot_work_is_told(tmp_path: Path, entry: str, expect
         ("justtext", "an action place must be"),
     ],
 )
-def test_an_action_place_that_cannot_work_is_told(tmp_path: Path, entry: str, expected: str) -> None:
-    """What the tracker does not have, or what would never end, is a mistake."""
+def test_an_action_place_that_cannot_work_is_reported(tmp_path: Path, entry: str, expected: str) -> None:
+    """A place that the tracker does not have, or one that would never end, is a mistake."""
     head = "mapping: x\nkind: servicenow\nrecord: {title: t}\nstage: {values: {a: closed}}\nactions:\n"
     text = f"{head}  - {entry}\n"
     found = problems(tmp_path, text)
     assert any(line.startswith("map.yaml:6: ") and expected in line for line in found), found
 
 
-def test_a_second_action_place_on_one_child_table_is_told(tmp_path: Path) -> None:
-    """A row would be read twice; the line of the first one is named."""
+def test_a_second_action_place_on_one_child_table_is_reported(tmp_path: Path) -> None:
+    """A row would be read twice; the report names the line of the first place."""
     head = "mapping: x\nkind: servicenow\nrecord: {title: t}\nstage: {values: {a: closed}}\nactions:\n"
     entry = "  - {from: child, table: t, reference: %s, kind: %s, done: [x]}\n"
     for reference, kind in (("r", "correction"), ("s", "corrective"), ("r", "corrective")):

@@ -1,4 +1,4 @@
-"""Persons over accounts and sources, and who counts as a human."""
+"""Persons across accounts and sources, and which accounts count as human."""
 
 from __future__ import annotations
 
@@ -36,14 +36,14 @@ def test_another_source_has_its_own_accounts(tmp_path: Path) -> None:
 
 
 def test_an_unlisted_account_is_a_person_of_its_own(directory: PeopleDirectory) -> None:
-    """Its id tells the source, its aliases lead to the same id, its name is the tracker's."""
+    """Its id contains the source, its aliases lead to the same id, and its name is the tracker's."""
     assert directory.known("acc-new").person == "jira:acc-new"
     assert directory.known("JIRAUSER9").person == "jira:acc-new"
     assert directory.name_of("jira:acc-new") == "Kim Ito"
 
 
 def test_activity_comes_from_the_people_file_then_from_the_tracker(directory: PeopleDirectory) -> None:
-    """`active: no` wins; an account that nobody met is unknown, not inactive."""
+    """`active: no` wins; an account that was never met is unknown, not inactive."""
     for account in ("acc-lee", "acc-roy", "acc-new", "acc-ghost"):
         directory.known(account)
     activity = [directory.active_of(person) for person in ("lee", "roy", "jira:acc-new", "jira:acc-ghost")]
@@ -51,7 +51,7 @@ def test_activity_comes_from_the_people_file_then_from_the_tracker(directory: Pe
 
 
 def test_ignored_accounts_and_our_own_are_no_humans(directory: PeopleDirectory) -> None:
-    """They are found by name or id, and a lost author counts as a person."""
+    """They are found by name or id; a lost author counts as a person."""
     assert [directory.is_human(account) for account in ("acc-bot", "acc-us", "acc-lee", "")] == [
         False,
         False,
@@ -62,7 +62,7 @@ def test_ignored_accounts_and_our_own_are_no_humans(directory: PeopleDirectory) 
 
 
 def test_an_ignored_account_in_a_person_field_is_unreadable(directory: PeopleDirectory) -> None:
-    """A rule about persons cannot tell then."""
+    """A rule about persons then cannot tell."""
     assert directory.person_value(user("acc-bot")).state is ValueState.UNREADABLE
     assert directory.person_value(Raw()).state is ValueState.EMPTY
 
@@ -85,7 +85,7 @@ def test_an_ignored_account_in_a_person_field_is_unreadable(directory: PeopleDir
     ],
 )
 def test_a_mistake_in_the_people_file_is_one_line(tmp_path: Path, text: str, expected: str) -> None:
-    """File, line, what, and a hint."""
+    """The line has file, line number, what is wrong, and a hint."""
     path = tmp_path / "people.yaml"
     path.write_text(text, encoding="utf-8")
     with pytest.raises(MappingFileError) as caught:
@@ -94,7 +94,7 @@ def test_a_mistake_in_the_people_file_is_one_line(tmp_path: Path, text: str, exp
 
 
 def test_accounts_lead_to_persons_where_their_own_ids_do_not(tmp_path: Path) -> None:
-    """A listed account, met or not, and another name of an account that nobody lists; of this source alone."""
+    """Listed accounts, met or not, and a second name of an unlisted account lead to persons, in this source alone."""
     path = tmp_path / "people.yaml"
     path.write_text("people:\n  lee: {accounts: {jira: [acc-lee, acc-old], snow: lee}}\n", encoding="utf-8")
     accounts = [Account("acc-lee", "Ann Lee", aliases=("alee",)), Account("acc-kim", "Kim", aliases=("kim",))]

@@ -44,7 +44,7 @@ _FIELDS = ("summary", "description", "assignee", "reporter", "duedate", "labels"
 
 
 def lines(path: Path, limit: int | None = None) -> Iterator[Any]:
-    """Yield the JSON values of a file's lines; skips the test where the file is not at hand."""
+    """Yield the JSON values of a file's lines; skip the test if the file is absent."""
     if not path.exists():
         pytest.skip(f"{path} is not on this machine")
     with gzip.open(path, "rt") if path.suffix == ".gz" else path.open(encoding="utf-8") as file:
@@ -81,7 +81,7 @@ def bound_for(tickets: list[SourceTicket], folder: Path, *, by_id: bool) -> Boun
 
 
 def map_all(bound: BoundMapping, tickets: list[SourceTicket]) -> list[CapaRecord]:
-    """Map every ticket, none may be quarantined."""
+    """Map every ticket; none may be quarantined."""
     records = []
     for ticket in tickets:
         children = {ref.id: None for ref in ticket.children}
@@ -92,7 +92,7 @@ def map_all(bound: BoundMapping, tickets: list[SourceTicket]) -> list[CapaRecord
 
 
 def assert_whole(records: list[CapaRecord]) -> None:
-    """Check that every timeline ends at the present and that groups never fall."""
+    """Check that every timeline ends at the present and that group numbers never fall."""
     for found in records:
         groups = [row.group for row in found.timeline]
         assert groups == sorted(groups)
@@ -105,7 +105,7 @@ def assert_whole(records: list[CapaRecord]) -> None:
 
 @pytest.mark.parametrize("by_id", [True, False])
 def test_cloud_tickets_with_localised_names_map_by_id_and_by_name(tmp_path: Path, by_id: bool) -> None:
-    """33 issues of a Chinese and English site, 714 changes, users that vanished."""
+    """The data set has 33 issues of a Chinese and English site, 714 changes, and users that vanished."""
     tickets = read(row["data"] for row in map(_decoded, lines(DATA / "jira-cloud-merico" / "api_issues.jsonl")))
     assert len(tickets) == 33
     assert_whole(map_all(bound_for(tickets, tmp_path, by_id=by_id), tickets))
@@ -116,7 +116,7 @@ def _decoded(row: dict[str, Any]) -> dict[str, Any]:
 
 
 def test_one_name_under_six_ids_is_one_line_of_the_mapping(tmp_path: Path) -> None:
-    """The statuses of that site: every "To Do" is the same stage."""
+    """In the statuses of that site every "To Do" is the same stage."""
     rows = [_decoded(row)["data"] for row in lines(DATA / "jira-cloud-merico" / "api_status.jsonl")]
     counts = Counter(row["name"] for row in rows)
     name, count = counts.most_common(1)[0]
@@ -132,7 +132,7 @@ def test_one_name_under_six_ids_is_one_line_of_the_mapping(tmp_path: Path) -> No
 
 
 def test_server_tickets_with_absent_keys_and_unread_sub_tasks_map(tmp_path: Path) -> None:
-    """Keys that are absent are empty, sub-tasks that nobody read make actions unknown."""
+    """Keys that are absent are empty; sub-tasks that were not read make actions unknown."""
     tickets = read(lines(DATA / "jira-server-appcelerator" / "issues-MOD.jsonl.gz", 600))
     records = map_all(bound_for(tickets, tmp_path, by_id=True), tickets)
     assert_whole(records)

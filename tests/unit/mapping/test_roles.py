@@ -1,4 +1,4 @@
-"""Record or action, in the order of the contract, told from places and links alone."""
+"""Record or action, in the order of the contract, computed from places and links alone."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ RECORD, ACTION = Role.RECORD, Role.ACTION
 
 @dataclass(frozen=True)
 class Spot:
-    """A place."""
+    """A place of a ticket."""
 
     scope: Scope = Scope.IN
     presence: Presence = Presence.PRESENT
@@ -26,7 +26,7 @@ class Spot:
 
 
 def entry(origin: ActionOrigin, *types: str, also_record: bool = True, only: tuple[str, ...] = ()) -> ActionMapping:
-    """An action entry."""
+    """Return an action entry."""
     return ActionMapping(
         origin, 1, ActionKind.CORRECTIVE, FieldSource(1), types=types, issue_types=only, also_record=also_record
     )
@@ -72,20 +72,20 @@ PART = Spot(kind="corrective Action", part_of="subtask")
 def test_a_role_follows_from_place_and_links(
     rules: LinkRules, spot: Spot, owner: Spot | None, link: str, expected: Role
 ) -> None:
-    """A part first, then what the query names, then everything else."""
+    """Parts come first, then what the query names, then everything else."""
     places = {"1": spot} if owner is None else {"1": spot, "2": owner}
     links = {} if owner is None else {"1": [("2", link)]}
     assert role_of("1", rules, places, links) is expected
 
 
 def test_an_owner_that_is_not_mirrored_claims_nothing() -> None:
-    """Nor does a ticket that links to itself."""
+    """A ticket that links to itself is no action either."""
     assert role_of("1", ALONE, {"1": IN}, {"1": [("9", "is resolved by"), ("1", "is resolved by")]}) is RECORD
 
 
 @pytest.mark.parametrize("seed", range(200))
 def test_no_ticket_of_the_query_is_the_action_of_none(seed: int) -> None:
-    """Who is an action alone has a record that names it, whatever the links and their order."""
+    """A ticket that is an action alone has a record that names it, whatever the links and their order."""
     chance = random.Random(seed)  # noqa: S311 - links, not secrets
     names = [str(number) for number in range(chance.randint(2, 9))]
     places = dict.fromkeys(names, IN)

@@ -24,7 +24,7 @@ def _bound(tmp_path: Path) -> BoundMapping:
 
 
 def test_stage_and_status_start_at_birth_and_follow_the_history(bound: BoundMapping) -> None:
-    """The first status is the old one of the first change."""
+    """The first status is the old value of the first change."""
     found = record(bound, ticket({"status": ACTION}, [(T0 + HOUR, "acc-roy", {"status": (OPEN, ACTION)})]))
     assert rows(found, "stage") == [(None, "identified"), ("identified", "planned")]
     assert rows(found, "source_status") == [(None, "Open"), ("Open", "In Action")]
@@ -32,7 +32,7 @@ def test_stage_and_status_start_at_birth_and_follow_the_history(bound: BoundMapp
 
 
 def test_a_status_may_be_listed_by_id(bound: BoundMapping) -> None:
-    """The id counts whatever the name is today, and the tracker's name is shown."""
+    """The id counts whatever the name is today; the tracker's name is shown."""
     found = record(bound, ticket({"status": Raw(("11",), ("Analysiert",), "Analysiert")}))
     assert (found.stage, found.source_status) == (Stage.ANALYSED, "Analysiert")
 
@@ -53,20 +53,20 @@ def test_an_older_name_of_a_status_is_an_alias(bound: BoundMapping) -> None:
 def test_a_status_means_what_it_meant_when_it_was_entered(
     bound: BoundMapping, entered: datetime, stage: Stage
 ) -> None:
-    """`until` is excluded, `from` included, both days in UTC."""
+    """`until` is excluded, `from` is included, both are days in UTC."""
     found = record(bound, ticket({"status": REVIEW}, [(entered, "acc-lee", {"status": (OPEN, REVIEW)})]))
     assert found.stage is stage
 
 
 def test_an_unlisted_present_status_quarantines_with_status_and_file(bound: BoundMapping) -> None:
-    """The admin reads which status to list, and where."""
+    """The reason names the status to list, and the file."""
     found = mapped(bound, ticket({"status": STRANGE}))
     assert isinstance(found, Unmapped)
     assert found.reasons == ("status 'Strange' (17) is not listed under `stage: values:` in map.yaml",)
 
 
 def test_a_ticket_without_any_status_is_quarantined(bound: BoundMapping) -> None:
-    """A row whose status nobody tells has no stage."""
+    """A row that delivers no status has no stage."""
     found = mapped(bound, ticket({"status": BLANK}))
     assert isinstance(found, Unmapped)
     assert "has no status" in found.reasons[0]
@@ -81,7 +81,7 @@ def test_a_status_listed_for_other_times_only_is_quarantined(tmp_path: Path) -> 
 
 
 def test_an_unlisted_past_status_is_an_error_in_the_history(bound: BoundMapping) -> None:
-    """The record lives on; phrases over that time cannot tell."""
+    """The record is still mapped; phrases about that time cannot tell."""
     history = [
         (T0 + HOUR, "acc-lee", {"status": (OPEN, STRANGE)}),
         (T0 + 2 * HOUR, "acc-lee", {"status": (STRANGE, CLOSED)}),
@@ -92,15 +92,15 @@ def test_an_unlisted_past_status_is_an_error_in_the_history(bound: BoundMapping)
 
 
 def test_a_resolution_may_take_the_ticket_out_of_the_flow(bound: BoundMapping) -> None:
-    """Closed as "Won't do" in one save is rejected at once, never closed in between."""
+    """A ticket closed as "Won't do" in one save is rejected at once, and never closed in between."""
     history = [(T0 + HOUR, "acc-lee", {"status": (OPEN, CLOSED), "resolution": (None, WONT_DO)})]
     found = record(bound, ticket({"status": CLOSED, "resolution": WONT_DO}, history))
     assert found.stage is Stage.REJECTED
     assert rows(found, "stage") == [(None, "identified"), ("identified", "rejected")]
 
 
-def test_a_resolution_set_later_moves_the_stage_by_itself(bound: BoundMapping) -> None:
-    """Stage entries come from changes of the condition's field too."""
+def test_a_resolution_set_later_moves_the_stage_without_a_change_of_status(bound: BoundMapping) -> None:
+    """Changes of the condition's field cause stage entries too."""
     history = [
         (T0 + HOUR, "acc-lee", {"status": (OPEN, CLOSED)}),
         (T0 + 2 * HOUR, "acc-roy", {"resolution": (None, option("901", "DUPLICATE"))}),
@@ -111,7 +111,7 @@ def test_a_resolution_set_later_moves_the_stage_by_itself(bound: BoundMapping) -
 
 
 def test_a_status_on_hold_keeps_the_stage_and_pauses(bound: BoundMapping) -> None:
-    """The clock stands still from entering to leaving."""
+    """The clock stands still from entering to leaving the status."""
     history = [
         (T0 + HOUR, "acc-lee", {"status": (OPEN, ACTION)}),
         (T0 + 2 * HOUR, "acc-lee", {"status": (ACTION, WAITING)}),
@@ -123,21 +123,21 @@ def test_a_status_on_hold_keeps_the_stage_and_pauses(bound: BoundMapping) -> Non
 
 
 def test_a_ticket_on_hold_now_has_an_open_pause(bound: BoundMapping) -> None:
-    """Born on hold it is identified, the first stage."""
+    """A ticket created on hold is identified, the first stage."""
     found = record(bound, ticket({"status": WAITING}))
     assert (found.stage, found.pauses) == (Stage.IDENTIFIED, (Pause(T0, None),))
     assert found.source_status == "Waiting"
 
 
 def test_a_hold_entered_from_an_unlisted_status_cannot_be_placed(bound: BoundMapping) -> None:
-    """What stage it keeps is unknown, so it is quarantined."""
+    """The stage that it keeps is unknown, so it is quarantined."""
     found = mapped(bound, ticket({"status": WAITING}, [(T0 + HOUR, "a", {"status": (STRANGE, WAITING)})]))
     assert isinstance(found, Unmapped)
     assert "Strange" in found.reasons[0]
 
 
 def test_a_hold_entered_from_a_status_that_is_a_side_state_keeps_that(tmp_path: Path) -> None:
-    """A rejected ticket that waits is still rejected, however seldom its status is listed; moved on, it is not."""
+    """A rejected ticket on hold is still rejected although its status is not listed; after it moved on, it is not."""
     bound = bound_to(tmp_path, MAPPING.replace("rejected: [", "rejected: [Strange, "))
     history = [
         (T0 + HOUR, "acc-lee", {"status": (OPEN, STRANGE)}),
@@ -167,7 +167,7 @@ def test_another_field_may_put_a_ticket_on_hold(tmp_path: Path) -> None:
 
 
 def test_a_status_that_moved_without_history_is_an_observed_step(bound: BoundMapping) -> None:
-    """The stage now is right, the step is dated at the tracker's last update and is nobody's."""
+    """The present stage is right; the step has the tracker's last update time and no author."""
     late = T0 + 9 * HOUR
     found = record(bound, ticket({"status": CLOSED}, [(T0, "a", {"status": (OPEN, ACTION)})], updated_at=late))
     last = [row for row in found.timeline if row.field == "stage"][-1]
@@ -175,7 +175,7 @@ def test_a_status_that_moved_without_history_is_an_observed_step(bound: BoundMap
 
 
 def test_statuses_of_one_instant_keep_their_order(bound: BoundMapping) -> None:
-    """Order comes from the history's own numbering, not from the instant."""
+    """The order comes from the history's own numbering, not from the instants."""
     history = [
         (T0 + HOUR, "acc-lee", {"status": (OPEN, CLOSED)}),
         (T0 + HOUR, "acc-lee", {"status": (CLOSED, ACTION)}),

@@ -1,4 +1,4 @@
-"""Normalising, templates and placeholders."""
+"""Normalised texts, templates and placeholders."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def test_a_placeholder_is_recognised(text: str) -> None:
 
 @pytest.mark.parametrize("text", GOOD)
 def test_a_real_text_is_no_placeholder(text: str) -> None:
-    """Text that says something is kept, also where it begins like a placeholder."""
+    """A text with content is kept, even if it begins like a placeholder."""
     assert not is_placeholder(normalise(text))
 
 
@@ -83,7 +83,7 @@ def test_a_real_text_is_no_placeholder(text: str) -> None:
     ],
 )
 def test_text_is_normalised(text: str, expected: str) -> None:
-    """Control and invisible characters go, space collapses, forms of one character become one."""
+    """Control and invisible characters are removed, space collapses, forms of one character become the same."""
     assert normalise(text) == expected
 
 
@@ -108,5 +108,5 @@ def test_names_are_compared_without_case_and_form() -> None:
     ],
 )
 def test_what_a_template_pre_fills_counts_as_nothing(template: str, text: str, left: str) -> None:
-    """Only what a person wrote beside the template is left."""
+    """Only what a person wrote besides the template is left."""
     assert Template((template,)).strip(normalise(text)) == left

@@ -42,7 +42,7 @@ def _bound(tmp_path: Path) -> BoundMapping:
 
 
 def test_a_value_given_at_creation_has_a_birth_row(bound: BoundMapping) -> None:
-    """It was there from the start, by the creator, in the lowest group."""
+    """The row is there from the start, by the creator, in the lowest group."""
     found = record(bound, ticket({"c1": CAUSE}))
     birth = next(row for row in found.timeline if row.field == "root_cause")
     assert (birth.origin, birth.at, birth.group, birth.by, birth.old.state) == (
@@ -56,13 +56,13 @@ def test_a_value_given_at_creation_has_a_birth_row(bound: BoundMapping) -> None:
 
 
 def test_the_value_at_birth_is_the_old_one_of_the_first_change(bound: BoundMapping) -> None:
-    """Not what the field holds now."""
+    """It is not the present value of the field."""
     found = record(bound, ticket({"c3": MAJOR}, [(T0 + HOUR, "acc-roy", {"c3": (MINOR, MAJOR)})]))
     assert rows(found, "grade") == [(None, "minor"), ("minor", "major")]
 
 
 def test_a_field_empty_at_birth_has_no_birth_row(bound: BoundMapping) -> None:
-    """Nothing was there."""
+    """The field had no value at birth."""
     found = record(bound, ticket({"c1": CAUSE}, [(T0 + HOUR, "acc-roy", {"c1": (None, CAUSE)})]))
     assert rows(found, "root_cause") == [(None, CAUSE)]
 
@@ -79,7 +79,7 @@ def test_an_emptied_and_refilled_field_shows_both(bound: BoundMapping) -> None:
 
 
 def test_changes_saved_together_share_a_group(bound: BoundMapping) -> None:
-    """Order phrases call them simultaneous."""
+    """Order phrases treat them as simultaneous."""
     history = [(T0 + HOUR, "acc-lee", {"c1": (None, CAUSE), "c2": (None, "Accounts disabled")})]
     found = record(bound, ticket({"c1": CAUSE, "c2": "Accounts disabled"}, history))
     groups = {row.field: row.group for row in found.timeline if row.at > T0}
@@ -87,7 +87,7 @@ def test_changes_saved_together_share_a_group(bound: BoundMapping) -> None:
 
 
 def test_history_goes_through_the_same_options_as_the_present(bound: BoundMapping) -> None:
-    """An unlisted past option is an error there, and the present value is not touched by it."""
+    """An unlisted past option is an error there and does not affect the present value."""
     odd = Raw(("-100",), (), "-100")
     found = record(bound, ticket({"c3": MINOR}, [(T0 + HOUR, "acc-lee", {"c3": (odd, MINOR)})]))
     first = next(row for row in found.timeline if row.field == "grade")
@@ -95,19 +95,19 @@ def test_history_goes_through_the_same_options_as_the_present(bound: BoundMappin
 
 
 def test_whitespace_alone_is_no_change(bound: BoundMapping) -> None:
-    """Nobody is warned for a space."""
+    """A space warns nobody."""
     history = [(T0 + HOUR, "acc-lee", {"c1": (CAUSE, f"{CAUSE} \r\n")})]
     assert rows(record(bound, ticket({"c1": f"{CAUSE}\n"}, history)), "root_cause") == [(None, CAUSE)]
 
 
-def test_markup_that_only_the_history_tells_otherwise_is_no_change(bound: BoundMapping) -> None:
+def test_markup_that_differs_only_in_the_history_is_no_change(bound: BoundMapping) -> None:
     """Jira's history holds wiki text where the field holds a document."""
     history = [(T0 + HOUR, "acc-lee", {"c1": (None, "*No deputy* named in AC-03.")})]
     found = record(bound, ticket({"c1": CAUSE}, history))
     assert rows(found, "root_cause") == [(None, CAUSE)]
 
 
-def test_a_reference_whose_history_lacks_the_name_meets_its_present_value(bound: BoundMapping) -> None:
+def test_a_reference_whose_history_lacks_the_name_equals_its_present_value(bound: BoundMapping) -> None:
     """The id is the same, so nothing changed."""
     history = [(T0 + HOUR, "acc-lee", {"c4": (None, Raw(("loc1",), (), ""))})]
     found = record(bound, ticket({"c4": Raw(("loc1",), ("Leeds",), "Leeds")}, history))
@@ -115,8 +115,8 @@ def test_a_reference_whose_history_lacks_the_name_meets_its_present_value(bound:
     assert all(row.origin is not Origin.OBSERVED for row in found.timeline)
 
 
-def test_a_present_value_that_the_history_does_not_tell_is_observed(bound: BoundMapping) -> None:
-    """Dated at the tracker's last update, nobody's, no human's: deterministic and honest."""
+def test_a_present_value_that_the_history_lacks_is_observed(bound: BoundMapping) -> None:
+    """The change has the tracker's last update time, no author and is not human: deterministic and honest."""
     late = T0 + 9 * HOUR
     history = [(T0 + HOUR, "acc-lee", {"duedate": (None, "2025-06-30")})]
     found = record(bound, ticket({"duedate": "2025-07-31"}, history, updated_at=late))
@@ -125,8 +125,8 @@ def test_a_present_value_that_the_history_does_not_tell_is_observed(bound: Bound
     assert (gap.origin, gap.at, gap.by, gap.human) == (Origin.OBSERVED, late, None, False)
 
 
-def test_a_hole_in_the_middle_is_an_observed_step_too(bound: BoundMapping) -> None:
-    """At the latest instant it can have happened, in the group of the change that shows it."""
+def test_a_gap_in_the_middle_is_an_observed_step_too(bound: BoundMapping) -> None:
+    """It stands at the latest instant at which it can have happened, in the group of the change that shows it."""
     history = [
         (T0 + HOUR, "acc-lee", {"c2": (None, "Accounts disabled")}),
         (T0 + 3 * HOUR, "acc-lee", {"c2": ("Password reset", "Both done now")}),
@@ -143,11 +143,11 @@ def test_a_hole_in_the_middle_is_an_observed_step_too(bound: BoundMapping) -> No
 
 
 def test_an_absent_key_is_empty_where_the_tracker_leaves_empty_fields_out(bound: BoundMapping) -> None:
-    """Jira Data Center does."""
+    """Jira Data Center leaves empty fields out."""
     assert record(bound, ticket()).fields["root_cause"].state is ValueState.EMPTY
 
 
-def test_an_absent_key_is_unreadable_where_the_tracker_always_tells_all(tmp_path: Path) -> None:
+def test_an_absent_key_is_unreadable_where_the_tracker_always_delivers_every_key(tmp_path: Path) -> None:
     """ServiceNow leaves out what an access rule hides."""
     found = record(bound_to(tmp_path, absent_is_empty=False), ticket({"c2": None}))
     assert found.fields["root_cause"].state is ValueState.UNREADABLE
@@ -156,7 +156,7 @@ def test_an_absent_key_is_unreadable_where_the_tracker_always_tells_all(tmp_path
 
 
 def test_a_field_that_an_earlier_answer_held_is_unreadable_not_empty(bound: BoundMapping) -> None:
-    """A field missing from a later answer was not emptied, unless the history says so."""
+    """A field that a later answer lacks was not emptied, unless the history says so."""
     assert record(bound, ticket(lost=frozenset({"c1"}))).fields["root_cause"].state is ValueState.UNREADABLE
     history = [(T0 + HOUR, "acc-lee", {"c1": (CAUSE, None)})]
     emptied = record(bound, ticket({}, history, lost=frozenset({"c1"})))
@@ -164,14 +164,14 @@ def test_a_field_that_an_earlier_answer_held_is_unreadable_not_empty(bound: Boun
 
 
 def test_a_field_that_the_history_filled_and_the_answer_lacks_is_unreadable(bound: BoundMapping) -> None:
-    """It is hidden from us now; the history keeps what it was."""
+    """The field is hidden from us now; the history keeps its values."""
     found = record(bound, ticket({}, [(T0 + HOUR, "acc-lee", {"c1": (None, CAUSE)})]))
     assert found.fields["root_cause"].state is ValueState.UNREADABLE
     assert rows(found, "root_cause") == [(None, CAUSE)]
 
 
 def test_the_first_filled_of_several_places_counts_over_time(bound: BoundMapping) -> None:
-    """The constant steps back while the field is filled."""
+    """The constant counts only while the field is empty."""
     history = [
         (T0 + HOUR, "acc-lee", {"c4": (None, "Leeds")}),
         (T0 + 2 * HOUR, "acc-lee", {"c4": ("Leeds", None)}),
@@ -185,7 +185,7 @@ def test_the_first_filled_of_several_places_counts_over_time(bound: BoundMapping
 
 
 def test_our_own_and_ignored_accounts_are_not_human(bound: BoundMapping) -> None:
-    """Neither changes nor comments, and the last human touch leaves them out."""
+    """Neither their changes nor their comments count, and the last human touch ignores them."""
     history = [
         (T0 + HOUR, "acc-roy", {"c1": (None, CAUSE)}),
         (T0 + 2 * HOUR, "acc-bot", {"c2": (None, "Ticket updated by rule")}),
@@ -203,7 +203,7 @@ def test_our_own_and_ignored_accounts_are_not_human(bound: BoundMapping) -> None
 
 
 def test_a_human_edit_of_any_field_is_a_human_touch(bound: BoundMapping) -> None:
-    """Also of fields that no mapping names, and an edited comment at its edit."""
+    """Fields that no mapping names count too, and an edited comment counts at its edit."""
     touched = ticket({}, [(T0 + HOUR, "acc-roy", {"environment": (None, "x")})])
     assert record(bound, touched).last_human_at == T0 + HOUR
     edited = ticket(comments=(RawComment("1", T0, "acc-roy", updated_at=T0 + 7 * HOUR),))
@@ -217,21 +217,21 @@ def test_without_a_whole_history_any_update_may_be_human(bound: BoundMapping) ->
 
 
 def test_a_vanished_author_is_a_person_without_a_name(bound: BoundMapping) -> None:
-    """Accounts are deleted; their edits were a person's."""
+    """Accounts get deleted; their edits were still made by a person."""
     found = record(bound, ticket({"c1": CAUSE}, [(T0 + HOUR, "", {"c1": (None, CAUSE)})], created_by=""))
     assert [(row.by, row.human) for row in found.timeline if row.field == "root_cause"] == [(None, True)]
     assert next(row for row in found.timeline if row.origin is Origin.BIRTH).by is None
 
 
 def test_people_met_are_listed_with_name_and_activity(bound: BoundMapping) -> None:
-    """Owners, authors and creators, each once."""
+    """Owners, authors and creators are listed once each."""
     found = record(bound, ticket({"assignee": user("acc-new", "Kim Ito")}, [(T0, "acc-roy", {"c2": (None, "Done")})]))
     assert found.people_active == {"lee": True, "roy": False, "jira:acc-new": False}
     assert found.people_names["jira:acc-new"] == "Kim Ito"
 
 
 def test_links_of_a_type_fill_a_list_with_their_history(bound: BoundMapping) -> None:
-    """Jira tells links apart from fields; the sentence in the history names type and key."""
+    """Jira keeps links apart from fields; the sentence in the history names type and key."""
 
     def linked(order: int, old: Raw, new: Raw) -> RawChange:
         return RawChange(f"h{order}", T0 + order * HOUR, order, "issuelinks", "Link", old, new, "acc-lee")
@@ -251,13 +251,13 @@ def test_links_of_a_type_fill_a_list_with_their_history(bound: BoundMapping) -> 
     ]
 
 
-def test_the_twin_named_by_same_as_is_told(bound: BoundMapping) -> None:
-    """Its key is what the field holds."""
+def test_the_duplicate_named_by_same_as_is_reported(bound: BoundMapping) -> None:
+    """The field holds the key of the duplicate."""
     assert record(bound, ticket({"c9": " ISS0001 "})).same_as_key == "ISS0001"
 
 
-def test_values_of_different_states_or_words_do_not_meet() -> None:
-    """Only markup, case and punctuation are overlooked, and only in texts."""
+def test_values_of_different_states_or_words_are_not_equal() -> None:
+    """Only markup, case and punctuation are ignored, and only in texts."""
     filled = Value(ValueState.FILLED, "a b", "a b")
     assert meets(filled, Value(ValueState.FILLED, "*A* b.", ""))
     assert not meets(filled, Value(ValueState.FILLED, "a c", ""))
@@ -321,7 +321,7 @@ _PROPERTY = settings(
 @_PROPERTY
 @given(life=lives())
 def test_replaying_the_timeline_from_the_births_gives_the_present(shared: BoundMapping, life: Any) -> None:
-    """Field by field, and the stage too, whatever the history did."""
+    """The replay gives each field and the stage, whatever the history holds."""
     found = record(shared, ticket(*life))
     for name in _JUDGED:
         now = found.fields[name]
@@ -338,7 +338,7 @@ def _key(value: Value) -> tuple[Any, ...]:
 @_PROPERTY
 @given(life=lives())
 def test_each_row_begins_where_the_last_one_of_its_field_ended(shared: BoundMapping, life: Any) -> None:
-    """No hole is left untold, and groups only rise."""
+    """No gap is left without a row, and group numbers only rise."""
     found = record(shared, ticket(*life))
     assert [row.group for row in found.timeline] == sorted(row.group for row in found.timeline)
     for name in (*_JUDGED, "stage", "source_status"):
@@ -352,21 +352,21 @@ def test_each_row_begins_where_the_last_one_of_its_field_ended(shared: BoundMapp
 @_PROPERTY
 @given(life=lives())
 def test_mapping_is_a_function_of_the_ticket(shared: BoundMapping, life: Any) -> None:
-    """Twice the same ticket, twice the same record."""
+    """The same ticket gives the same record twice."""
     found: CapaRecord = record(shared, ticket(*life))
     assert found == record(shared, ticket(*life))
 
 
 @_PROPERTY
 @given(life=lives())
-def test_a_record_survives_the_way_to_another_process(shared: BoundMapping, life: Any) -> None:
-    """It is a plain value, without anything of the mapping that made it."""
+def test_a_record_can_be_sent_to_another_process(shared: BoundMapping, life: Any) -> None:
+    """The record is a plain value, without anything of the mapping that made it."""
     found: CapaRecord = record(shared, ticket(*life))
     assert pickle.loads(pickle.dumps(found)) == found  # noqa: S301 - our own
 
 
 def test_a_childs_own_order_is_kept_where_its_instants_run_backwards() -> None:
-    """Its second edit is stamped earlier than its first: it still comes after it, and so after what lies between."""
+    """Its second edit has an earlier instant than its first: it still stands after it and all between them."""
     edits = [(T0 + 5 * HOUR, "acc-lee", {"c1": (None, "a")}), (T0 + HOUR, "acc-lee", {"c1": ("a", "b")})]
     record_edit = [(T0 + 3 * HOUR, "acc-roy", {"c1": (None, CAUSE)})]
     parent = TicketHistory(ticket({"c1": CAUSE}, record_edit), {"c1": "c1"}, frozenset())
@@ -377,7 +377,7 @@ def test_a_childs_own_order_is_kept_where_its_instants_run_backwards() -> None:
 
 
 def test_groups_of_equal_instants_follow_the_order_of_the_tickets() -> None:
-    """The record comes first, then its children in the order given; so that two runs number alike."""
+    """The record comes first, then its children in the given order, so that two runs number alike."""
     at_once = [(T0 + HOUR, "acc-lee", {"c1": (None, "a")})]
     histories = [
         TicketHistory(ticket({"c1": "a"}, at_once, id=str(number)), {"c1": "c1"}, frozenset()) for number in (1, 2, 3)

@@ -1,4 +1,4 @@
-"""A small Jira site, a mapping for it, and a builder of tickets with history, for the tests of the mapping stage."""
+"""A small Jira site, a mapping for it, and a builder of tickets with history, for the mapping tests."""
 
 from __future__ import annotations
 
@@ -118,7 +118,7 @@ ACCOUNTS = (
 
 
 def site(**changes: Any) -> SiteFacts:
-    """Return what the small site says of itself."""
+    """Return the facts that the small site delivers about itself."""
     return SiteFacts(
         **{
             "fields": tuple(FieldDef(key, name, type_) for key, (name, type_) in FIELDS.items()),

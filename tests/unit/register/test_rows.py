@@ -1,4 +1,4 @@
-"""The register's row of the hand-computed life (docs/clause10.md 6), and of records that differ from it."""
+"""The register's row of the nonconformity of docs/clause10.md 6, computed by hand, and of records that differ."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def finding(rule: str, severity: Severity = Severity.HIGH, **changes: Any) -> Fi
 
 
 def test_on_the_day_of_closure_the_row_is_the_hand_computed_one() -> None:
-    """Claimed closed, evidenced contained because the extent is missing, one re-plan, 91 days."""
+    """It is claimed closed, evidenced contained because the extent is missing, with one re-plan and 91 days."""
     found = row(life_record(CLOSED_DAY))
     assert {name: found[name] for name in ("claimed_stage", "evidenced_stage", "evidence_missing")} == {
         "claimed_stage": "closed",
@@ -60,8 +60,8 @@ def test_on_the_day_of_closure_the_row_is_the_hand_computed_one() -> None:
     assert found["late_until"] == at(7, 25)
 
 
-def test_the_row_shows_words_of_people() -> None:
-    """Names of persons, our words for options, the text of lists and dates as dates."""
+def test_the_row_shows_words_that_people_read() -> None:
+    """The row holds names of persons, our words for options, the text of lists, and dates as dates."""
     found = row(life_record(CLOSED_DAY))
     assert (found["owner"], found["raised_by"], found["grade"], found["origin"]) == (
         "Lee",
@@ -88,15 +88,15 @@ def test_the_row_shows_words_of_people() -> None:
         (at(5, 13), "contained", "Extent result"),
     ],
 )
-def test_the_evidenced_stage_follows_the_life(day: datetime, stage: str, label: str) -> None:
-    """It rises with the fields and names the first that is missing, in the tracker's label."""
+def test_the_evidenced_stage_follows_the_fields(day: datetime, stage: str, label: str) -> None:
+    """It rises with the fields and names the first missing one by the tracker's label."""
     found = evidenced_stage(life_record(day))
     assert found.stage is not None
     assert (found.stage.value, found.label) == (stage, label)
 
 
-def test_an_open_record_counts_on_and_has_no_closure() -> None:
-    """The spans stay open, for the view to end them at the source's as-of."""
+def test_an_open_record_has_open_spans_and_no_closure() -> None:
+    """The spans stay open; the view ends them at the source's as-of."""
     found = row(life_record(at(7, 4, 12)))
     assert (found["open_until"], found["late_until"], found["closed_at"], found["closed_by"]) == (
         None,
@@ -109,7 +109,7 @@ def test_an_open_record_counts_on_and_has_no_closure() -> None:
 
 
 def test_findings_are_counted_by_severity_and_hidden_ones_left_out() -> None:
-    """Open ones count; waived are listed with their end, historical and cleared do neither."""
+    """Open findings count; waived ones are listed with their end; historical and cleared ones are neither."""
     findings = (
         finding("extent-assessed", number=16),
         finding("effectiveness-evidence", number=28),
@@ -139,7 +139,7 @@ def test_cannot_tell_lists_rules_without_an_open_episode() -> None:
 
 
 def test_unreadable_and_wrong_values_are_shown_as_the_tracker_has_them() -> None:
-    """A placeholder and an unlisted option show their text, an unreadable field nothing."""
+    """A placeholder and an unlisted option show their text; an unreadable field shows nothing."""
     record = with_fields(
         life_record(CLOSED_DAY),
         root_cause=Value(ValueState.PLACEHOLDER, None, "TBD"),
@@ -157,7 +157,7 @@ def test_unreadable_and_wrong_values_are_shown_as_the_tracker_has_them() -> None
 
 
 def test_an_unmapped_field_blocks_the_evidence_and_says_why() -> None:
-    """What nobody mapped can never be evidenced; the label tells that it is the mapping's gap."""
+    """An unmapped field can never be evidenced; the label says that the mapping lacks it."""
     found = evidenced_stage(with_fields(life_record(CLOSED_DAY), requirement_ref=UNMAPPED))
     assert (found.stage, found.missing, found.label) == (None, "requirement_ref", "Requirement (not mapped)")
 
@@ -193,13 +193,13 @@ def test_a_complete_record_is_evidenced_as_closed() -> None:
 def test_grade_profile_and_origin_decide_what_is_needed(
     fields: dict[str, Value], profile: str, reached: Stage | None, missing: str
 ) -> None:
-    """A major needs more than a minor, an audit finding its reference, ISO 9001 the risk update."""
+    """A major needs more than a minor, an audit finding needs its reference, ISO 9001 needs the risk update."""
     found = evidenced_stage(with_fields(complete(life_record(CLOSED_DAY)), **fields), profile)
     assert (found.stage, found.missing) == (reached, missing)
 
 
-def test_a_reasoned_no_needs_no_cause_and_no_effectiveness() -> None:
-    """Correction alone may do, if somebody decided and says why."""
+def test_a_reasoned_decision_against_action_needs_no_cause_and_no_effectiveness() -> None:
+    """A correction alone may be enough, if somebody decided so and says why."""
     record = replace(complete(life_record(CLOSED_DAY)), actions=())
     emptied = dict.fromkeys(("root_cause", "rca_method", "cause_category", "effectiveness_result"), EMPTY)
     record = with_fields(record, action_needed=filled("no"), **emptied)
@@ -209,7 +209,7 @@ def test_a_reasoned_no_needs_no_cause_and_no_effectiveness() -> None:
 
 
 def test_an_improvement_has_a_ladder_of_its_own() -> None:
-    """No root cause is asked of it."""
+    """An improvement needs no root cause."""
     record = with_fields(life_record(at(5, 6)), track=filled("improvement"), benefit=filled("Faster resets"))
     found = evidenced_stage(record)
     assert (found.stage, found.missing) == (Stage.ANALYSED, "decision")
@@ -233,7 +233,7 @@ def child(name: str, **changes: Any) -> Action:
 
 
 def test_corrections_and_cancelled_actions_are_not_counted() -> None:
-    """Done of all means corrective and preventive actions that still are some."""
+    """All of them means all corrective and preventive actions that are still valid."""
     actions = (
         child("A-1", done_at=at(6, 1)),
         child("A-2"),
@@ -245,8 +245,8 @@ def test_corrections_and_cancelled_actions_are_not_counted() -> None:
     assert found["action_text"] == "A-1; A-2"
 
 
-def test_action_rows_name_people_and_leave_out_what_is_none() -> None:
-    """A correction is shown too, an emptied field and a cancelled action are not."""
+def test_action_rows_name_people_and_leave_out_invalid_actions() -> None:
+    """A correction is shown too; an emptied field and a cancelled action are not."""
     record = replace(
         life_record(at(7, 4)),
         people_names={"jira:kim": "Kim Ito"},
@@ -259,7 +259,7 @@ def test_action_rows_name_people_and_leave_out_what_is_none() -> None:
 
 
 def test_birth_rows_are_the_trackers_fields_at_creation() -> None:
-    """People in them by name, neither the derived stage nor what was written later."""
+    """People in them are shown by name; the derived stage and later values are not birth rows."""
     births = {birth.field: birth for birth in birth_rows(life_record(CLOSED_DAY))}
     assert births["owner"].new.data == "Lee"
     assert births["source_status"].new.data == "Open"
@@ -268,14 +268,14 @@ def test_birth_rows_are_the_trackers_fields_at_creation() -> None:
 
 
 def test_without_a_due_date_the_latest_of_the_actions_counts() -> None:
-    """The record is late when its last action is."""
+    """The record is late when its last action is late."""
     actions = (child("A-1"), child("A-2", due_at=filled(date(2025, 8, 1))))
     record = with_fields(replace(life_record(at(7, 4)), actions=actions), due_at=EMPTY)
     assert row(record)["due_at"] == date(2025, 8, 1)
 
 
-def test_a_reopened_record_counts_its_return() -> None:
-    """Back to a working stage is a reopening, on to a side state is none."""
+def test_a_reopened_record_counts_its_reopening() -> None:
+    """A return to a working stage is a reopening; a move on to a side state is not."""
     record = life_record(CLOSED_DAY)
     last = [change for change in record.timeline if change.field == "stage"][-1]
     back = replace(last, at=at(8, 2), group=99, old=last.new, new=filled("planned"))
@@ -285,7 +285,7 @@ def test_a_reopened_record_counts_its_return() -> None:
 
 
 def test_the_same_record_makes_the_same_row_whenever_it_was_read() -> None:
-    """`as_of` is no part of it, so that an unchanged world changes no row."""
+    """`as_of` is no part of the row, so that an unchanged world changes no row."""
     record = life_record(CLOSED_DAY)
     assert row(record) == row(replace(record, as_of=at(12, 1)))
 
@@ -302,10 +302,10 @@ def test_the_same_record_makes_the_same_row_whenever_it_was_read() -> None:
     ],
 )
 def test_a_confidential_mark_that_cannot_be_read_hides_the_texts(value: Value, shown: str) -> None:
-    """The cautious reading wins: what may be confidential is not shown on the page."""
+    """The cautious reading wins: the page does not show what may be confidential."""
     assert row(with_fields(life_record(CLOSED_DAY), confidential=value))["confidential"] == shown
 
 
 def test_the_row_has_every_declared_column_and_no_other() -> None:
-    """A column that is declared as stored and not filled, or the reverse, is a slip; the store makes the hash."""
+    """A column that is declared as stored and not filled, or the reverse, is a mistake; the store makes the hash."""
     assert set(row(life_record(CLOSED_DAY))) == set(STORED) - {"row_hash"}

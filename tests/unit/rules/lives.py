@@ -1,4 +1,4 @@
-"""Made-up lives of tickets for the tests of rules: from text as a rule file has it, and at random."""
+"""Made-up lives of tickets for the tests of rules: from text as in a rule file, and at random."""
 
 from __future__ import annotations
 
@@ -122,7 +122,7 @@ def _action(rng: random.Random, day: date) -> ActionEdit:
 
 
 def wild_case(seed: int, options: JudgeOptions = LONDON) -> Case:
-    """Return a life without any order: fields come and go, stages jump, people and a robot edit."""
+    """Return a life without any order: fields are filled and emptied, stages jump, people and a robot edit."""
     rng = random.Random(seed)  # noqa: S311 - reproducible, not secret
     day = date(2025, rng.randint(1, 10), rng.randint(1, 28))
     rows = []
@@ -149,7 +149,7 @@ def wild_case(seed: int, options: JudgeOptions = LONDON) -> Case:
 
 
 def tame_case(seed: int, options: JudgeOptions = LONDON) -> Case:
-    """Return a life as most tickets have it: in order, sometimes with one thing left out."""
+    """Return a life in the usual order, sometimes with one thing left out."""
     rng = random.Random(seed)  # noqa: S311 - reproducible, not secret
     day = date(2025, rng.randint(1, 10), rng.randint(1, 28))
     due = Value(ValueState.FILLED, day + timedelta(days=60), "")
@@ -176,7 +176,7 @@ def tame_case(seed: int, options: JudgeOptions = LONDON) -> Case:
 
 
 def last_record(case: Case) -> tuple[CapaRecord, datetime]:
-    """Return the record after its last row, and an instant soon after."""
+    """Return the record after its last row, and an instant soon after that."""
     last = case.rows[-1].when
     now = calendar_for(case.options.timezone, case.options.holidays).at(last.wall) + timedelta(hours=1)
     record = replay(case, now)

@@ -36,7 +36,7 @@ def test_business_days_leave_out_weekends_and_holidays() -> None:
 
 
 def test_calendar_days_count_whole_days_after_the_first() -> None:
-    """Thirty days from the morning of 1 March end at 24:00 on 31 March, across the change of the clock."""
+    """Thirty days from the morning of 1 March end at 24:00 on 31 March, across the change to summer time."""
     assert LONDON.deadline(utc("2025-03-01 09:00"), Days(30)) == utc("2025-03-31 23:00")
 
 
@@ -85,14 +85,14 @@ def test_overdue_by_nothing_waits_for_the_end_of_a_hold() -> None:
 
 
 def test_an_ungraded_record_has_minors_time_and_ofi_that_of_an_observation() -> None:
-    """The table of the settings is read by grade as the contract says."""
+    """The table of the settings is read by grade, as the contract says."""
     options = JudgeOptions()
     assert deadline_length(options, "contain", "") == Days(10, business=True)
     assert deadline_length(options, "contain", "ofi") == Days(20, business=True)
 
 
 def test_the_light_profile_gives_half_as_much_again_unless_the_settings_say_otherwise() -> None:
-    """Defaults are lengthened and rounded up; what an organisation has set itself stays."""
+    """Defaults are lengthened and rounded up; a number that an organisation has set itself stays."""
     light = JudgeOptions(profile="light")
     assert deadline_length(light, "contain", "major") == Days(8, business=True)
     own = JudgeOptions(profile="light", deadlines={"contain": {"major": Days(3)}})

@@ -1,4 +1,4 @@
-"""The exact edges of a verdict: rungs and hiding that cannot tell, repair in part, the first instant of `since`."""
+"""The exact limits of a verdict: rungs and hiding that cannot tell, partial repair, the first instant of `since`."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ tests:
 
 
 def verdict_of(folder: Path, body: str, life: str, when: str) -> Verdict:
-    """Return what a rule says of a life at an instant."""
+    """Return a rule's verdict on a life at an instant."""
     file = folder / "extent-assessed.yaml"
     file.write_text(HEAD + body + TESTS, encoding="utf-8")
     (rule,) = load_rules([file], LONDON).rules
@@ -52,7 +52,7 @@ timeline: [{day: 2025-01-01, by: ana}, {day: 2025-01-02, by: ana, stage: planned
     ["grade is major", "{all: [{grade: is major}]}", "{none: [{grade: is minor}]}", "{any: [{grade: is major}]}"],
 )
 def test_a_rung_that_cannot_tell_does_not_hold(tmp_path: Path, condition: str) -> None:
-    """The severity is that of the rungs that are certain."""
+    """The severity comes from the rungs that are certain."""
     body = f"severity: [low, high when: {condition}]\nrequire: [{{root_cause: filled}}]"
     body = body.replace("[low, high when: ", "\n  - low\n  - high when: ").replace("]\nrequire", "\nrequire", 1)
     found = verdict_of(tmp_path, body, UNREADABLE, "2025-01-03")
@@ -60,7 +60,7 @@ def test_a_rung_that_cannot_tell_does_not_hold(tmp_path: Path, condition: str) -
 
 
 def test_a_hiding_that_cannot_tell_hides_nothing(tmp_path: Path) -> None:
-    """People see a consequence rather than lose it behind a root point that may not be one."""
+    """People see a consequence; it is not lost behind a root finding that may not be one."""
     body = """
 severity: high
 require: [{root_cause: filled}]
@@ -89,7 +89,7 @@ timeline:
 
 
 def test_a_repair_of_some_lines_is_no_repair(tmp_path: Path) -> None:
-    """Only when each broken line is mended does the breach become history."""
+    """A breach becomes historical only when each broken line is repaired."""
     assert verdict_of(tmp_path, TWO_ORDERS, ONE_MENDED, "2025-01-04").outcome is Outcome.BREACH
     both = ONE_MENDED + "  - {day: 2025-01-05, by: ana, correction: The review was done}\n"
     assert verdict_of(tmp_path, TWO_ORDERS, both, "2025-01-06").outcome is Outcome.HISTORICAL
@@ -112,7 +112,7 @@ if_repaired: historical
     ],
 )
 def test_since_begins_with_the_first_instant_of_its_day(tmp_path: Path, started: str, outcome: Outcome) -> None:
-    """An order broken at midnight, when the day begins, is of that day."""
+    """An order broken at midnight, when the day begins, belongs to that day."""
     life = f"""
 case: action first
 settings: {{timezone: Europe/London}}
@@ -148,8 +148,10 @@ timeline:
         ("", Outcome.BREACH),
     ],
 )
-def test_a_line_that_time_breaks_beside_a_broken_one_is_foreseen(tmp_path: Path, keys: str, before: Outcome) -> None:
-    """What one broken line comes to, and what is told of it, changes when another one breaks by time alone."""
+def test_a_line_that_time_breaks_beside_a_broken_line_sets_the_next_due_instant(
+    tmp_path: Path, keys: str, before: Outcome
+) -> None:
+    """The effect of a broken line, and its report, change when time alone breaks another line."""
     found = verdict_of(tmp_path, LATE + keys, ORDER_BROKEN, "2025-02-05")
     assert found.outcome is before
     assert found.next_due is not None
@@ -173,7 +175,7 @@ require: [{root_cause: filled}]
 def test_evidence_is_renewed_when_a_line_turns_that_decides_nothing(
     tmp_path: Path, head: str, outcome: Outcome
 ) -> None:
-    """Evidence tells all lines that were consulted: it is looked at again when one of them turns."""
+    """Evidence lists all consulted lines: the verdict is due again when one of them changes."""
     life = f"""
 case: planned, and the due date passes later
 {head}timeline:

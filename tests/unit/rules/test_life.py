@@ -1,4 +1,4 @@
-"""The hand-computed life of docs/clause10.md 6, rule by rule, day by day."""
+"""The nonconformity of docs/clause10.md 6, computed by hand: rule by rule, day by day."""
 
 # ruff: noqa: E501 - a row of the life is one save
 from __future__ import annotations
@@ -65,7 +65,7 @@ def london(text: str) -> datetime:
 
 
 def verdict(ruleset: RuleSet, rule: str, when: datetime) -> Verdict:
-    """Return what a rule says of the life at an instant."""
+    """Return a rule's verdict on the life at an instant."""
     record = replay(LIFE, when)
     assert record is not None
     return next(v for v in ruleset.evaluate(record, OPTIONS, when) if v.rule == rule)
@@ -80,7 +80,7 @@ def word(found: Verdict) -> str:
 
 @pytest.fixture(scope="module")
 def turns(ruleset: RuleSet) -> dict[str, list[tuple[str, str]]]:
-    """Return for each rule when its state turns over the whole life, hour by hour, in local time."""
+    """Return for each rule when its state changes over the whole life, hour by hour, in local time."""
     found: dict[str, list[tuple[str, str]]] = {rule.id: [] for rule in ruleset.rules}
     states = dict.fromkeys(found, "-")
     moment, end = london("2025-05-05T09:00"), london("2025-08-20T00:00")
@@ -117,12 +117,12 @@ LIFE_OF_RULES = {
 def test_each_rule_opens_sharpens_and_clears_on_the_computed_dates(
     turns: dict[str, list[tuple[str, str]]], rule: str
 ) -> None:
-    """Each of the twelve turns at exactly the hours of the hand-computed life, and at no other."""
+    """Each of the twelve rules changes at exactly the computed hours, and at no other."""
     assert turns[rule] == LIFE_OF_RULES[rule]
 
 
-def test_the_overdue_finding_was_due_to_be_looked_at(ruleset: RuleSet) -> None:
-    """The finding that nobody's edit opens is foreseen from the day the due date was set."""
+def test_the_overdue_finding_was_scheduled(ruleset: RuleSet) -> None:
+    """The finding that no edit opens is scheduled from the day on which the due date was set."""
     assert verdict(ruleset, "action-overdue", london("2025-05-14T11:00")).next_due == london("2025-07-02T00:00")
 
 

@@ -1,4 +1,4 @@
-"""The promise behind the scheduler: between two looks nothing turns, and every turn is foreseen."""
+"""The promise of the scheduler: between two due instants no verdict changes, and every change is scheduled."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ def ruleset() -> RuleSet:
 
 
 def stored_part(verdict: Verdict) -> tuple[object, ...]:
-    """Return all of a verdict that is stored, but when to look again."""
+    """Return all of a verdict that is stored, except its next due instant."""
     return (
         verdict.outcome,
         verdict.severity,
@@ -108,7 +108,7 @@ def stored_part(verdict: Verdict) -> tuple[object, ...]:
 
 
 def check_constant(record: CapaRecord, now: datetime, judged: object) -> None:
-    """Walk 150 days hour by hour: what is said turns only at the next look that was foreseen."""
+    """Check 150 days hour by hour: a verdict changes only at its next due instant."""
     verdicts = judged(now)  # type: ignore[operator]
     expected, due = list(map(stored_part, verdicts)), [verdict.next_due for verdict in verdicts]
     assert all(instant is None or instant > now for instant in due)
@@ -132,8 +132,8 @@ def check_constant(record: CapaRecord, now: datetime, judged: object) -> None:
 
 @settings(max_examples=25)
 @given(st.integers(0, 10**6))
-def test_shipped_rules_turn_only_when_foreseen(ruleset: RuleSet, seed: int) -> None:
-    """Whatever the life, each verdict of the pack is constant up to its next look, words included."""
+def test_shipped_rules_change_only_when_due(ruleset: RuleSet, seed: int) -> None:
+    """Whatever the life, each verdict of the pack is constant until its next due instant, words included."""
     record, now = last_record(wild_case(seed))
     check_constant(record, now, lambda moment: ruleset.evaluate(record, LONDON, moment))
 
@@ -144,10 +144,10 @@ def test_shipped_rules_turn_only_when_foreseen(ruleset: RuleSet, seed: int) -> N
     st.integers(0, 10**6),
     st.sampled_from(["Europe/London", "Pacific/Kiritimati", "America/St_Johns", "Asia/Kathmandu"]),
 )
-def test_every_phrase_over_time_turns_only_when_foreseen(
+def test_every_phrase_over_time_changes_only_when_due(
     tmp_path_factory: pytest.TempPathFactory, probe: str, seed: int, zone: str
 ) -> None:
-    """A rule made of all phrases over time keeps the promise in odd time zones too, texts by state included."""
+    """A rule made of all phrases about time keeps the promise in odd time zones too, texts by state included."""
     file = tmp_path_factory.mktemp("probe") / ("probe.yaml" if probe == "unsettled" else "settled.yaml")
     file.write_text(PROBES[probe], encoding="utf-8")
     options = JudgeOptions(timezone=zone)

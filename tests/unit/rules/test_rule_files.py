@@ -1,6 +1,6 @@
-"""Mistakes in rule files: each told with its line and a way out, all of them at once."""
+"""Mistakes in rule files: each is reported with its line and a hint, all of them at once."""
 
-# ruff: noqa: E501 - a row of the table is a mistake and what is told of it
+# ruff: noqa: E501 - a row of the table is a mistake and its report
 from __future__ import annotations
 
 from datetime import date
@@ -37,13 +37,13 @@ tests:
 
 
 def problems_of(tmp_path: Path, text: str, name: str = "probe.yaml") -> list[str]:
-    """Return what is told of a file with this text, without its folder."""
+    """Return the problems of a file with this text, without its folder."""
     (tmp_path / name).write_text(text, encoding="utf-8")
     return [str(problem).replace(f"{tmp_path}/", "") for problem in check_rules([tmp_path])]
 
 
 def test_a_good_file_has_no_problem(tmp_path: Path) -> None:
-    """The file that the other tests spoil is in order."""
+    """The file that the other tests change is correct."""
     assert problems_of(tmp_path, GOOD) == []
 
 
@@ -103,14 +103,14 @@ def test_a_good_file_has_no_problem(tmp_path: Path) -> None:
         ("severity: low", "severity: low: high", "probe.yaml:4: this is not YAML: mapping values are not allowed here; text with a colon needs quotes"),
     ],
 )  # fmt: skip
-def test_a_mistake_is_told_with_its_line_and_a_way_out(tmp_path: Path, old: str, new: str, expected: str) -> None:
-    """One wrong word in a good file gives the one line that a person needs to mend it."""
+def test_a_mistake_is_reported_with_its_line_and_a_hint(tmp_path: Path, old: str, new: str, expected: str) -> None:
+    """One wrong word in a good file gives the one line that a person needs to correct it."""
     assert old in GOOD
     found = problems_of(tmp_path, GOOD.replace(old, new, 1))
     assert any(line.startswith(expected) for line in found), found
 
 
-def test_all_mistakes_of_all_files_are_told_at_once(tmp_path: Path) -> None:
+def test_all_mistakes_of_all_files_are_reported_at_once(tmp_path: Path) -> None:
     """Loading raises one error that holds every problem of every file, in the order of lines."""
     (tmp_path / "one.yaml").write_text(GOOD.replace("severity: low", "severity: lowest"), encoding="utf-8")
     (tmp_path / "two.yaml").write_text(
@@ -122,7 +122,7 @@ def test_all_mistakes_of_all_files_are_told_at_once(tmp_path: Path) -> None:
     assert places == [("one.yaml", 1), ("one.yaml", 4), ("two.yaml", 7), ("two.yaml", 15)]
 
 
-def test_an_id_twice_is_told(tmp_path: Path) -> None:
+def test_an_id_that_occurs_twice_is_reported(tmp_path: Path) -> None:
     """Two files of one name in two folders would be one rule twice."""
     for folder in ("a", "b"):
         (tmp_path / folder).mkdir()
@@ -143,13 +143,13 @@ def test_an_id_twice_is_told(tmp_path: Path) -> None:
     ],
 )
 def test_a_file_that_is_no_rule_file_is_one_line(tmp_path: Path, content: bytes, expected: str) -> None:
-    """Empty, binary and broken files end in a line, never in a traceback."""
+    """Empty, binary and broken files give one line, never a traceback."""
     (tmp_path / "probe.yaml").write_bytes(content)
     (first, *_) = [str(problem).replace(f"{tmp_path}/", "") for problem in check_rules([tmp_path])]
     assert first.startswith(expected)
 
 
-def test_missing_paths_and_empty_folders_are_told(tmp_path: Path) -> None:
+def test_missing_paths_and_empty_folders_are_reported(tmp_path: Path) -> None:
     """A file that is not there, and a folder without rule files, are mistakes of the settings."""
     (missing,) = check_rules([tmp_path / "none.yaml"])
     assert missing.what == "there is no such file"
@@ -158,7 +158,7 @@ def test_missing_paths_and_empty_folders_are_told(tmp_path: Path) -> None:
 
 
 def test_a_name_too_long_is_a_file_that_cannot_be_read(tmp_path: Path) -> None:
-    """No file can have such a name; asking whether it is a folder is an error of its own."""
+    """No file can have such a name; the check whether it is a folder raises an error of its own."""
     [problem] = check_rules([tmp_path / ("x" * 300)])
     assert "File name too long" in problem.what
 
@@ -187,8 +187,8 @@ def test_the_hash_follows_files_and_the_options_that_matter(tmp_path: Path) -> N
     assert len({plain, *others, load_rules([tmp_path]).hash}) == 6
 
 
-def test_an_unknown_profile_is_told(tmp_path: Path) -> None:
-    """A profile that there is not is a mistake with the nearest name."""
+def test_an_unknown_profile_is_reported(tmp_path: Path) -> None:
+    """An unknown profile is a mistake; the message has the nearest name."""
     (tmp_path / "probe.yaml").write_text(GOOD, encoding="utf-8")
     (problem,) = check_rules([tmp_path], JudgeOptions(profile="strikt"))
     assert str(problem).startswith("there is no profile 'strikt'; did you mean 'strict'?")

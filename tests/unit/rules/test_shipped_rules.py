@@ -1,4 +1,4 @@
-"""The shipped pack: complete, tested from within, polite, and held in place by its own tests."""
+"""The shipped pack is complete, passes its own tests, is polite, and its tests guard every condition."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ SHIPPED = {
 each_rule = pytest.mark.parametrize("rule", PACK.rules, ids=lambda rule: rule.id)
 
 
-def test_the_twelve_are_there_with_their_numbers() -> None:
+def test_the_twelve_rules_are_there_with_their_numbers() -> None:
     """Ids and numbers are those of the contract, in the order of the pack."""
     shipped = {rule.number: rule.id for rule in PACK.rules if rule.number in SHIPPED}
     assert shipped == SHIPPED
@@ -52,20 +52,20 @@ def test_each_rule_passes_its_own_tests(rule: Rule) -> None:
 
 
 @each_rule
-def test_each_condition_is_held_in_place(rule: Rule) -> None:
+def test_each_condition_is_guarded_by_a_test(rule: Rule) -> None:
     """Negating any condition of `when` or `require` fails at least one test of the file."""
     assert [str(problem) for problem in unguarded(rule)] == []
     assert sum(1 for _ in mutants(rule)) == sum(1 for _ in rule.when.lines) + sum(1 for _ in rule.require.lines)
 
 
 @each_rule
-def test_each_condition_of_scope_is_held_in_place_too(rule: Rule) -> None:
+def test_each_condition_of_scope_is_guarded_by_a_test_too(rule: Rule) -> None:
     """Negating a condition of `applies_to` fails a test as well."""
     moved = replace(rule, when=rule.applies_to, applies_to=rule.when)
     assert [str(problem) for problem in unguarded(moved)] == []
 
 
-def test_a_rule_whose_tests_are_thin_is_told() -> None:
+def test_a_rule_with_too_few_tests_is_reported() -> None:
     """Without the test that needs it, a condition is reported with its line."""
     rule = next(rule for rule in PACK.rules if rule.id == "extent-assessed")
     thin = replace(rule, cases=tuple(case for case in rule.cases if case.name != "what was found must be linked"))
@@ -74,7 +74,7 @@ def test_a_rule_whose_tests_are_thin_is_told() -> None:
     assert "similar_refs: filled" in Path(rule.file).read_text(encoding="utf-8").splitlines()[report.line - 1]
 
 
-def test_a_text_that_no_test_hears_is_told() -> None:
+def test_a_text_that_no_test_expects_is_reported() -> None:
     """A text by state is reported with its line while no test expects its words."""
     rule = next(rule for rule in PACK.rules if rule.id == "root-cause-substantive")
     thin = replace(
@@ -94,7 +94,7 @@ def test_a_text_that_no_test_hears_is_told() -> None:
 
 @each_rule
 def test_each_rule_cites_every_standard_and_warns(rule: Rule) -> None:
-    """The clause is told for each standard that a profile may pick, and the pack is in mode warn."""
+    """Each standard that a profile may choose has its clause, and the pack is in mode warn."""
     assert set(rule.clause) == set(STANDARDS)
     assert rule.mode is Mode.WARN
 
@@ -111,14 +111,14 @@ def test_the_words_blame_nobody(rule: Rule) -> None:
 
 @each_rule
 def test_each_file_names_no_host(rule: Rule) -> None:
-    """A rule file points at the schema beside it and at no address."""
+    """A rule file refers to the schema beside it and to no address."""
     text = Path(rule.file).read_text(encoding="utf-8")
     assert text.startswith("# yaml-language-server: $schema=rule.schema.json\n")
     assert "http" not in text
 
 
-def test_the_report_tells_each_rule_and_each_failure(tmp_path: Path) -> None:
-    """`rules test` says how many tests passed, and for a failure the file, the line and what came instead."""
+def test_the_report_lists_each_rule_and_each_failure(tmp_path: Path) -> None:
+    """`rules test` says how many tests passed, and for a failure the file, the line and the actual result."""
     text = (RULES / "action-planned.yaml").read_text(encoding="utf-8")
     (tmp_path / "action-planned.yaml").write_text(
         text.replace("severity: high, says", "severity: low, says", 1), "utf-8"
@@ -135,13 +135,13 @@ def test_the_report_tells_each_rule_and_each_failure(tmp_path: Path) -> None:
 
 
 def verdicts(ruleset: RuleSet, seed: int = 5) -> dict[str, Outcome]:
-    """Return outcome by rule of a life in order."""
+    """Return the outcomes by rule of a life in the usual order."""
     record, now = last_record(tame_case(seed))
     return {verdict.rule: verdict.outcome for verdict in ruleset.evaluate(record, ruleset.options, now)}
 
 
 def test_a_draft_is_tested_and_never_run(tmp_path: Path) -> None:
-    """A rule in mode draft gives no verdict, and its tests run all the same."""
+    """A rule in mode draft gives no verdict; its tests run all the same."""
     text = (RULES / "action-planned.yaml").read_text(encoding="utf-8")
     (tmp_path / "action-planned.yaml").write_text(text.replace("mode: warn", "mode: draft"), encoding="utf-8")
     ruleset = load_rules([tmp_path], LONDON)
@@ -150,7 +150,7 @@ def test_a_draft_is_tested_and_never_run(tmp_path: Path) -> None:
 
 
 def test_a_file_without_a_mode_is_quiet(tmp_path: Path) -> None:
-    """A new rule that says nothing of its mode goes into the register only."""
+    """A new rule that says nothing about its mode goes into the register only."""
     text = (RULES / "action-planned.yaml").read_text(encoding="utf-8")
     (tmp_path / "action-planned.yaml").write_text(text.replace("mode: warn\n", ""), encoding="utf-8")
     assert load_rules([tmp_path]).rules[0].mode is Mode.QUIET
@@ -158,7 +158,7 @@ def test_a_file_without_a_mode_is_quiet(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("profile", "clause"), [("standard", "ISO 27001 10.2 c"), ("iso9001", "ISO 9001 10.2.1 c")])
 def test_the_profile_picks_the_clause(profile: str, clause: str) -> None:
-    """The clause told is that of the profile's standard."""
+    """The clause is that of the profile's standard."""
     options = JudgeOptions(profile=profile)
     record, now = last_record(tame_case(5))
     found = load_rules([RULES], options).evaluate(record, options, now)
@@ -166,7 +166,7 @@ def test_the_profile_picks_the_clause(profile: str, clause: str) -> None:
 
 
 def test_the_strict_profile_raises_low_and_the_light_one_turns_rules_off_for_minors(tmp_path: Path) -> None:
-    """Low becomes medium under strict; the method of a minor nonconformity is no matter under light."""
+    """Low becomes medium under strict; under light the method does not matter for a minor nonconformity."""
     probe = """
 rule: rca-method
 title: The method is named
@@ -197,7 +197,7 @@ tests:
 
 
 def test_since_and_if_repaired_ok(tmp_path: Path) -> None:
-    """An order broken before the day of adoption is no breach; `if_repaired: ok` forgives a mended order."""
+    """An order broken before the day of adoption is no breach; `if_repaired: ok` accepts a repaired order."""
     probe = """
 rule: probe
 title: The cause comes first
@@ -221,8 +221,8 @@ tests:
     assert run_tests(load_rules([tmp_path])).problems == []
 
 
-def test_an_unread_half_makes_every_rule_cannot_tell() -> None:
-    """While a joined ticket is not read, no rule decides anything."""
+def test_an_unread_joined_ticket_makes_every_rule_cannot_tell() -> None:
+    """While a joined ticket is unread, no rule decides anything."""
     record, now = last_record(tame_case(5))
     joined = replace(record, unread_join="servicenow was not read")
     found = PACK.evaluate(joined, PACK.options, now)

@@ -1,4 +1,4 @@
-"""Rules judged together share what they find out; each says what it says alone, and of every record anew."""
+"""Rules evaluated together share results; each gives the verdict that it gives alone, on every record."""
 
 from __future__ import annotations
 
@@ -57,13 +57,13 @@ def ruleset(tmp_path_factory: pytest.TempPathFactory) -> RuleSet:
 def alone(
     ruleset: RuleSet, record: CapaRecord, options: JudgeOptions, now: datetime, *, explain: bool = False
 ) -> list[Verdict]:
-    """Return what each rule says of a record of which no other rule was asked."""
+    """Return the verdict of each rule when no other rule was evaluated on the record."""
     terms = Terms(options)
     return [judge(rule, open_record(record, now, terms), explain=explain) for rule in ruleset.rules]
 
 
 def blurred(record: CapaRecord, seed: int) -> CapaRecord:
-    """Return a record with words that cannot be read, in turn of the track, the grade and the need of action."""
+    """Return a record in which the track, the grade or the need of action, in turn, cannot be read."""
     values = (UNMAPPED, Value(ValueState.ERROR, text="?", reason="an option of nowhere"), Value(ValueState.EMPTY))
     name = ("track", "grade", "action_needed")[seed % 3]
     stage = list(Stage)[seed % len(Stage)]
@@ -71,8 +71,8 @@ def blurred(record: CapaRecord, seed: int) -> CapaRecord:
 
 
 @pytest.mark.parametrize("profile", ["standard", "light", "strict", "iso9001"])
-def test_together_each_rule_says_what_it_says_alone(ruleset: RuleSet, profile: str) -> None:
-    """Over 240 lives, whole and blurred, in order and not, explained and not, and a while later."""
+def test_together_each_rule_gives_the_verdict_that_it_gives_alone(ruleset: RuleSet, profile: str) -> None:
+    """The test covers 240 lives, complete and blurred, in order and not, explained and not, and a while later."""
     options = replace(LONDON, profile=profile)
     outcomes: set[Outcome] = set()
     for seed in range(240):
@@ -89,7 +89,7 @@ def test_together_each_rule_says_what_it_says_alone(ruleset: RuleSet, profile: s
 
 
 def test_a_rule_that_is_off_for_a_grade_says_so_whatever_its_scope(ruleset: RuleSet) -> None:
-    """Grades of one stage and track take turns: only the minor one is off, with the reason."""
+    """Grades of one stage and track take turns: only the minor record is switched off, with the reason."""
     light = replace(LONDON, profile="light")
     record, now = last_record(tame_case(1, light))
     answers = {}
@@ -102,8 +102,8 @@ def test_a_rule_that_is_off_for_a_grade_says_so_whatever_its_scope(ruleset: Rule
     assert answers["major"][1] == ""
 
 
-def test_other_options_are_never_answered_from_what_is_known(ruleset: RuleSet) -> None:
-    """Two profiles take turns on one record; each keeps its severity, also of rules that do not apply."""
+def test_shared_results_are_never_used_for_other_options(ruleset: RuleSet) -> None:
+    """Two profiles take turns on one record; each keeps its severity, also for rules that do not apply."""
     record, now = last_record(tame_case(1))
     found = {
         profile: {
@@ -116,18 +116,18 @@ def test_other_options_are_never_answered_from_what_is_known(ruleset: RuleSet) -
     assert found["strict"]["independent-review"] is Severity.HIGH
 
 
-def test_a_record_whose_twin_is_unread_cannot_be_told_by_any_rule(ruleset: RuleSet) -> None:
-    """Whatever was found of records with the same words before."""
+def test_a_record_whose_duplicate_is_unread_makes_every_rule_cannot_tell(ruleset: RuleSet) -> None:
+    """The results of other records with the same words do not matter."""
     record, now = last_record(tame_case(3))
     ruleset.evaluate(record, LONDON, now)
-    verdicts = ruleset.evaluate(replace(record, unread_join="the twin is not read"), LONDON, now)
+    verdicts = ruleset.evaluate(replace(record, unread_join="the duplicate is not read"), LONDON, now)
     assert {(verdict.outcome, verdict.reason) for verdict in verdicts} == {
-        (Outcome.CANNOT_TELL, "the twin is not read")
+        (Outcome.CANNOT_TELL, "the duplicate is not read")
     }
 
 
 def test_verdicts_pass_between_processes(ruleset: RuleSet) -> None:
-    """Pickled and read again they are equal, evidence and all."""
+    """Pickled and unpickled verdicts are equal, including their evidence."""
     record, now = last_record(wild_case(5))
     verdicts = ruleset.evaluate(record, LONDON, now, explain=True)
     assert any(verdict.evidence for verdict in verdicts)

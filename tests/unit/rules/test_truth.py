@@ -1,4 +1,4 @@
-"""Three truths: how blocks join them, and what an unread history or person leaves undecided."""
+"""Three truth values: how blocks join them, and what an unread history or person leaves undecided."""
 
 from __future__ import annotations
 
@@ -48,13 +48,15 @@ def line(text: str) -> Line:
         (Join.NONE, (FALSE, FALSE), True),
     ],
 )
-def test_one_decides_else_one_unknown_decides(join: Join, lines: tuple[str, ...], truth: Truth) -> None:
-    """`all` is false by one false, `any` true by one true, `none` false by one true, else a cannot-tell wins."""
+def test_a_single_line_may_decide_a_block_else_an_unknown_line_does(
+    join: Join, lines: tuple[str, ...], truth: Truth
+) -> None:
+    """`all` is false by one false, `any` true by one true, `none` false by one true; otherwise a cannot-tell wins."""
     assert Block(join, tuple(map(line, lines))).judge(context_on(case_of(WORLD), "2026-03-02"))[0] is truth
 
 
-def test_a_decided_block_is_not_looked_at_again() -> None:
-    """What an edit alone can change has no next look, though a clock runs beside it."""
+def test_a_decided_block_has_no_next_due_instant() -> None:
+    """A block that only an edit can change has no next due instant, even if it has a phrase about time."""
     context = context_on(case_of(WORLD), "2026-03-02")
     assert Block(Join.ALL, (line(FALSE), line(TURNS))).judge(context) == (False, None)
     assert Block(Join.ALL, (line(TURNS), line(FALSE))).judge(context) == (False, None)
@@ -81,13 +83,13 @@ EARLY, LATE = Moment(datetime(2026, 1, 1, tzinfo=UTC), 1), Moment(datetime(2026,
         (FirstTime(LATE), FirstTime(None, EARLY), None),
     ],
 )
-def test_order_is_told_only_where_it_is_certain(first: FirstTime, second: FirstTime, truth: Truth) -> None:
-    """What may have happened earlier unseen keeps an order undecided, unless it cannot matter."""
+def test_order_is_decided_only_if_it_is_certain(first: FirstTime, second: FirstTime, truth: Truth) -> None:
+    """An earlier change that was not seen may leave an order undecided, unless it cannot matter."""
     assert in_order(first, second) is truth
 
 
 def test_the_same_instant_without_a_group_is_in_order() -> None:
-    """Moments of other tickets are compared by their instants."""
+    """Instants on other tickets are compared as they are."""
     assert in_order(FirstTime(Moment(EARLY.at)), FirstTime(Moment(EARLY.at, 7))) is True
 
 
@@ -124,7 +126,7 @@ timeline:
     ],
 )
 def test_an_unread_past_leaves_open_what_it_may_hide(text: str, truth: Truth) -> None:
-    """What was seen is certain; that something never happened is not; clocks over values now are unharmed."""
+    """What was seen is certain; that something never happened is not; phrases about present values are unaffected."""
     assert truth_of(text, context_on(case_of(UNREAD), "2026-03-06")) is truth
 
 
@@ -143,7 +145,7 @@ def test_our_own_observations_decide_what_they_cover() -> None:
 
 
 def test_an_unlisted_status_in_the_past_hides_only_what_it_may_hide() -> None:
-    """While the stage is not known, an entry may have happened; what came before it is still in order."""
+    """While the stage is unknown, an entry may have happened; what came before it is still in order."""
     case = case_of("""
 case: unlisted
 timeline:
@@ -163,7 +165,7 @@ timeline:
 
 
 def test_an_ignored_account_that_closed_it_is_nobody() -> None:
-    """Who closed it cannot be told when an ignored account did, and neither can who is somebody else."""
+    """If an ignored account closed it, who closed it is unknown, and so is whether that is another person."""
     context = context_on(
         case_of("""
 case: robot
@@ -202,12 +204,12 @@ timeline:
     ],
 )
 def test_empty_people_are_left_out_and_unread_ones_are_not(text: str, truth: Truth) -> None:
-    """With nobody left to compare it cannot tell, and an unread owner may be anybody."""
+    """With nobody left to compare it cannot tell; an unread owner may be anybody."""
     assert truth_of(text, context_on(case_of(PEOPLE), "2026-03-02")) is truth
 
 
-def test_births_are_in_order_and_bots_acts_are_none() -> None:
-    """What came at creation counts from then; a robot's edit is no change by a human."""
+def test_births_count_for_order_and_edits_by_robots_do_not() -> None:
+    """A value given at creation counts from creation; a robot's edit is no change by a human."""
     case = case_of("""
 case: births
 accounts: {robot: ignored}
@@ -248,6 +250,6 @@ timeline:
         ("correction: filled before stage first became verified by someone other than owner", True),
     ],
 )
-def test_who_filled_it_counts_beside_the_order(text: str, truth: Truth) -> None:
-    """The one who did the work fails it; an empty person field and a robot's edit cannot be told."""
+def test_the_author_counts_besides_the_order(text: str, truth: Truth) -> None:
+    """The person who did the work fails it; with an empty person field or a robot's edit it cannot tell."""
     assert truth_of(text, context_on(case_of(DOERS), "2026-03-07")) is truth

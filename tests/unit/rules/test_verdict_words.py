@@ -1,4 +1,4 @@
-"""What a verdict tells people: message, stable arguments, evidence and the lines of `explain`."""
+"""What a verdict shows to people: message, stable arguments, evidence and the lines of `explain`."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ timeline:
 
 
 def verdict(rule: str, when: str, record: CapaRecord | None = None, *, explain: bool = False) -> Verdict:
-    """Return what a rule of the pack says of the life."""
+    """Return the verdict of a rule of the pack on the life."""
     now = at(LIFE, when)
     found = PACK.evaluate(record or record_on(LIFE, when), LONDON, now, explain=explain)
     return next(v for v in found if v.rule == rule)
@@ -67,8 +67,8 @@ def message_text(wording: str, when: str = "2025-07-20", record: CapaRecord | No
         ("a\n  b", "a b"),
     ],
 )
-def test_each_placeholder_tells_its_thing(wording: str, text: str) -> None:
-    """Dates are told for people in the organisation's zone, and `|` gives the words for nothing."""
+def test_each_placeholder_shows_its_value(wording: str, text: str) -> None:
+    """Dates are shown in the organisation's zone, and `|` gives the words for an absent value."""
     assert message_text(wording) == text
 
 
@@ -112,7 +112,7 @@ def test_a_placeholder_in_a_value_is_not_read_again() -> None:
     ("counted", "instead"), [("due_at", "{due_at}"), ("actions", "{missing}"), ("detected_at", "{detected_at}")]
 )
 def test_a_text_counts_no_days(counted: str, instead: str) -> None:
-    """A count of days is wrong the day after it was written: it is refused, and what to write is named."""
+    """A count of days is wrong the day after it was written: it is refused, and the message names what to write."""
     with pytest.raises(PhraseError) as refused:
         read_sentence(f"Late by {{days since {counted}}}.")
     assert "counts no days" in refused.value.what
@@ -120,7 +120,7 @@ def test_a_text_counts_no_days(counted: str, instead: str) -> None:
 
 
 def test_time_alone_changes_no_word() -> None:
-    """A day, a fortnight and four months late read the same: the text names the day, and no count grows."""
+    """A day, a fortnight and four months late read the same: the text names the day and counts nothing."""
     days = ("2025-07-02", "2025-07-14", "2025-07-15", "2025-10-28")
     found = [verdict("action-overdue", day) for day in days]
     assert {result.message for result in found} == {"Not done by the due date: OPS-7 (due 30 June 2025)."}
@@ -140,7 +140,7 @@ timeline:
 
 
 def test_a_text_says_what_is_true_in_the_state_that_the_record_is_in() -> None:
-    """No date of a cause that is not there, and no wish to write one that is."""
+    """A text names no date of a cause that is absent, and asks for no cause that is present."""
     case = case_of(REPAIRS)
     days = ("2026-03-05", "2026-03-10", "2026-03-11", "2026-03-12")
     by_day = {}
@@ -163,7 +163,7 @@ timeline:
 """
 
 
-def test_two_accounts_of_one_name_are_told_apart() -> None:
+def test_two_accounts_of_one_name_are_distinguished() -> None:
     """`Will Jones` to `Will Jones` is a move between two accounts, and `explain` shows it."""
     case = case_of(MOVED)
     names = {"jira:557058:a": "Will Jones", "jira:712020:b": "Will Jones", "ana": "Anna Lee"}
@@ -175,8 +175,8 @@ def test_two_accounts_of_one_name_are_told_apart() -> None:
     assert context.person("ana") == "Anna Lee"
 
 
-def test_an_incomplete_history_tells_nothing_of_the_creation() -> None:
-    """What its first entries found there came at an unknown time, from an unknown hand."""
+def test_an_incomplete_history_says_nothing_about_the_creation() -> None:
+    """What its first entries found there was written at an unknown time by an unknown person."""
     case = replace(case_of(MOVED), history_complete=False)
     record, now = record_on(case, "2026-03-06"), at(case, "2026-03-06")
     lines = [line for result in PACK.evaluate(record, LONDON, now, explain=True) for line in explain_lines(result)]
@@ -204,15 +204,15 @@ def test_an_incomplete_history_tells_nothing_of_the_creation() -> None:
         (Origin.HISTORY, ", by an account that stands for no person"),
     ],
 )
-def test_what_no_person_did_is_not_laid_to_an_ignored_account(origin: Origin, words: str) -> None:
-    """Nobody is named where nobody is known, and no setting is spoken of that may not be there."""
+def test_a_change_by_no_person_is_not_attributed_to_an_ignored_account(origin: Origin, words: str) -> None:
+    """An unknown author stays unnamed, and no setting is mentioned that may not exist."""
     context = open_record(record_on(LIFE, "2025-06-05"), at(LIFE, "2025-06-05"), Terms(LONDON))
     change = replace(context.changes("stage")[-1], origin=origin, human=False, by=None)
     assert change_fact(change, context).text == f"became 'planned'{words}"
 
 
 def test_a_label_or_a_name_is_no_fact() -> None:
-    """A field or person that got another name in the tracker changes words, and nothing that they rest on."""
+    """A renamed field or person in the tracker changes words, and no facts."""
     record = record_on(LIFE, "2025-07-20")
     renamed = replace(record, labels={"root_cause": "Ursache"}, people_names={"bo": "Bo Lind"})
     for rule in ("root-cause-before-action", "extent-assessed"):
@@ -222,7 +222,7 @@ def test_a_label_or_a_name_is_no_fact() -> None:
 
 
 def test_evidence_names_the_history_entries_behind_a_verdict() -> None:
-    """Each line of a broken rule comes with its facts, its truth, and who made the entry when."""
+    """Each line of a broken rule has its facts, its truth, and who made the entry when."""
     found = verdict("root-cause-before-action", "2025-06-05")
     stage = next(fact for fact in found.evidence if fact.phrase == "stage: at least planned")
     assert (stage.what, stage.truth, stage.by, stage.entry) == ("stage", "true", "ana", "edit-2")
@@ -234,7 +234,7 @@ def test_evidence_names_the_history_entries_behind_a_verdict() -> None:
 
 
 def test_quiet_verdicts_carry_evidence_only_when_asked() -> None:
-    """A rule that is ok costs nothing more, and explains itself all the same when asked."""
+    """A rule that is ok costs nothing more, and still explains itself on request."""
     assert verdict("action-planned", "2025-06-05").evidence == ()
     asked = verdict("action-planned", "2025-06-05", explain=True)
     assert {fact.truth for fact in asked.evidence if fact.phrase.startswith("actions")} == {"true"}
@@ -242,8 +242,8 @@ def test_quiet_verdicts_carry_evidence_only_when_asked() -> None:
     assert reason == "not 'stage: is closed'"
 
 
-def test_explain_prints_outcome_words_facts_and_the_next_look() -> None:
-    """The lines hold what a person asks: what, why, who, when, and when it looks again."""
+def test_explain_prints_outcome_words_facts_and_the_next_due_instant() -> None:
+    """The lines answer a person's questions: what, why, who, when, and when the next evaluation is due."""
     text = "\n".join(
         explain_lines(verdict("action-overdue", "2025-07-02", explain=True), "Europe/London", {"bo": "Bo Lind"})
     )
@@ -255,7 +255,7 @@ def test_explain_prints_outcome_words_facts_and_the_next_look() -> None:
 
 
 def test_explain_says_why_a_rule_cannot_tell_or_does_not_apply() -> None:
-    """Reasons are in words, also where the mapping is what is missing."""
+    """The reasons are words, also if the mapping is what is missing."""
     record = record_on(LIFE, "2025-06-05")
     unmapped = Value(ValueState.UNMAPPED)
     record = replace(record, fields={**record.fields, "root_cause": unmapped})
@@ -267,7 +267,7 @@ def test_explain_says_why_a_rule_cannot_tell_or_does_not_apply() -> None:
 
 
 def test_look_again_is_the_earliest_of_all() -> None:
-    """The scheduler gets one instant a record."""
+    """The scheduler gets one instant per record."""
     now = at(LIFE, "2025-06-05")
     verdicts = PACK.evaluate(record_on(LIFE, "2025-06-05"), LONDON, now)
     due = [v.next_due for v in verdicts if v.next_due]
@@ -276,14 +276,14 @@ def test_look_again_is_the_earliest_of_all() -> None:
     assert PACK.next_due_at([]) is None
 
 
-def test_judging_twice_says_the_same() -> None:
+def test_evaluating_twice_gives_the_same_verdicts() -> None:
     """A verdict is a function of record, options and instant alone."""
     record, now = record_on(LIFE, "2025-07-20"), at(LIFE, "2025-07-20") + timedelta(days=1)
     assert PACK.evaluate(record, LONDON, now) == load_rules([RULES], LONDON).evaluate(record, LONDON, now)
 
 
-def test_the_rule_of_the_approval_desk(tmp_path: Path) -> None:
-    """A rule over the tracker's own status names, as written for a desk with an approval before Done."""
+def test_a_rule_about_the_trackers_own_statuses(tmp_path: Path) -> None:
+    """The rule is about the tracker's own status names, as for a team with an approval before Done."""
     (tmp_path / "approved-before-done.yaml").write_text(APPROVAL, encoding="utf-8")
     assert run_tests(load_rules([tmp_path])).problems == []
 

@@ -1,4 +1,4 @@
-"""The one table of phrases: unambiguous, documented, extensible, and clear about what it cannot read."""
+"""The one table of phrases is unambiguous, documented, extensible, and clear about what it cannot read."""
 
 from __future__ import annotations
 
@@ -48,14 +48,14 @@ def test_no_sentence_matches_two_phrases(phrase: Phrase) -> None:
 
 
 @pytest.mark.parametrize("phrase", BUILT_IN, ids=lambda phrase: phrase.template)
-def test_the_example_of_a_phrase_is_one(phrase: Phrase) -> None:
-    """Each example in the docs can be loaded, and is of the phrase that it explains."""
+def test_the_example_of_a_phrase_is_valid(phrase: Phrase) -> None:
+    """Each example in the docs can be loaded and belongs to the phrase that it explains."""
     name, _, sentence = phrase.example.partition(": ")
     assert vocabulary().find(SUBJECTS[name], sentence)[0] is phrase
 
 
-def test_every_subject_can_be_spoken_of() -> None:
-    """No field is there of which nothing can be said."""
+def test_every_subject_has_a_phrase() -> None:
+    """Every field has at least one phrase."""
     assert [name for name, subject in SUBJECTS.items() if not vocabulary().of(subject)] == []
 
 
@@ -88,8 +88,8 @@ def test_every_subject_can_be_spoken_of() -> None:
         ("source_status: is In Progress", "cannot read", "names with spaces or commas stand in quotes"),
     ],
 )
-def test_what_cannot_be_read_is_told_with_a_way_out(line: str, what: str, hint: str) -> None:
-    """A wrong phrase names what is wrong with it, and what could have been meant."""
+def test_what_cannot_be_read_is_reported_with_a_hint(line: str, what: str, hint: str) -> None:
+    """The message for a wrong phrase says what is wrong and what could have been meant."""
     name, _, sentence = line.partition(": ")
     with pytest.raises(PhraseError) as caught:
         vocabulary().find(SUBJECTS[name], sentence)
@@ -210,5 +210,5 @@ timeline:
     ],
 )
 def test_the_states_of_a_value_under_each_phrase(line: str, truth: Truth) -> None:
-    """Empty meets no comparison and is no cannot-tell; unmapped and error are; a placeholder is not filled."""
+    """Empty meets no comparison and is not cannot tell; unmapped and error are; a placeholder is not filled."""
     assert truth_of(line, context_on(case_of(STATES), "2026-03-02")) is truth

@@ -1,4 +1,4 @@
-"""What rules say is true and reads well in every state that they can be in."""
+"""The texts of rules are true and read well in every state that a rule can be in."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ ON_A_CONDITION = {
 
 
 @each_rule
-def test_every_text_is_said_in_some_state(rule: Rule) -> None:
-    """A text that no state reaches would be read by nobody before it goes out."""
+def test_every_text_is_used_in_some_state(rule: Rule) -> None:
+    """Nobody would read a text that no state reaches before it is published."""
     assert [(key, variant.line) for key, variant in never_said(rule)] == []
 
 
 @each_rule
-def test_no_text_has_a_hole_or_counts_days(rule: Rule) -> None:
-    """Whatever is unknown, no sentence is left with a gap; and none is longer than a comment shows."""
+def test_no_text_has_a_gap_or_counts_days(rule: Rule) -> None:
+    """Whatever is unknown, no sentence has a gap, and none is longer than a comment shows."""
     for found in states_of(rule):
         for text in filter(None, (found.verdict.message, found.verdict.fix)):
             where = (found.state, text)
@@ -50,7 +50,7 @@ def test_no_text_has_a_hole_or_counts_days(rule: Rule) -> None:
 
 @each_rule
 def test_a_fix_asks_for_no_field_that_lacks_nothing(rule: Rule) -> None:
-    """Each field that it names is empty, or is one of those that the rule found wanting now."""
+    """Each field that it names is empty, or is one that the rule found missing now."""
     for found in states_of(rule):
         if found.verdict.outcome is Outcome.BREACH:
             wanting = {broken.line.subject.name for broken in broken_lines(rule.require, found.context)}
@@ -60,8 +60,8 @@ def test_a_fix_asks_for_no_field_that_lacks_nothing(rule: Rule) -> None:
 
 
 @each_rule
-def test_what_is_history_asks_for_nothing(rule: Rule) -> None:
-    """A past order that was repaired is told, and nobody is asked to repair it."""
+def test_a_historical_verdict_asks_for_nothing(rule: Rule) -> None:
+    """A past order that was repaired is reported, and nobody is asked to repair it."""
     assert all(not found.verdict.fix for found in states_of(rule) if found.verdict.outcome is Outcome.HISTORICAL)
 
 
@@ -71,7 +71,7 @@ def _asked(rule: Rule, found: StateWording) -> set[str]:
 
 
 def test_the_page_holds_every_rule_and_every_text() -> None:
-    """Each rule with its title, each text once with a state; few enough for a person to read."""
+    """Each rule is there with its title, each text once with a state; few enough for a person to read."""
     wording = wording_of(PACK.rules)
     page = "\n".join(page_lines(wording))
     assert [f"## {rule.id}" for rule in PACK.rules] == re.findall(r"^## .*$", page, re.MULTILINE)
@@ -81,7 +81,7 @@ def test_the_page_holds_every_rule_and_every_text() -> None:
 
 
 def test_a_text_that_no_state_reaches_is_named_with_its_line(tmp_path: Path) -> None:
-    """As when two conditions can never hold together."""
+    """One example is a text for two conditions that can never hold together."""
     text = (RULES / "root-cause-substantive.yaml").read_text(encoding="utf-8")
     never = "message:\n  - when:\n      - root_cause: empty\n    say: It is empty.\n"
     (tmp_path / "root-cause-substantive.yaml").write_text(text.replace("message:\n", never, 1), encoding="utf-8")

@@ -171,7 +171,7 @@ def test_field_names_resolve_only_without_doubt() -> None:
         entry("2", CREATED, item("Fix Version", "1"), item("Zusammenfassung", "y"), item("status", "z")),
     ]
     names.resolve(entries)
-    found = [one.get("fieldId") or field_id_of(one) for one_entry in entries for one in one_entry["items"]]
+    found = [change.get("fieldId") or field_id_of(change) for saved in entries for change in saved["items"]]
     assert found == ["customfield_1", "name:Twice", "name:Gone", "fixVersions", "summary", "status"]
 
 

@@ -1,4 +1,4 @@
-"""Independent twins of the phrases over time: plain SQL over a table of changes, and day-by-day counting.
+"""Independent references of the phrases about time: plain SQL over a table of changes, and day-by-day counting.
 
 They share no code with the phrases; where both agree on thousands of made-up lives, both mean the same.
 """
@@ -14,13 +14,13 @@ from zoneinfo import ZoneInfo
 from capa_sync.model.record import CapaRecord
 from capa_sync.model.values import Value, ValueState
 
-Twin = Callable[[CapaRecord, datetime], bool]
+Reference = Callable[[CapaRecord, datetime], bool]
 ZONE = ZoneInfo("Europe/London")
 HOLIDAYS = {date(2025, 5, 5), date(2025, 5, 26)}
 
 
 def database(record: CapaRecord) -> sqlite3.Connection:
-    """Return a record's history as three tables; instants as seconds, dates as the second at which they end."""
+    """Return a record's history as three tables; instants in seconds, dates as the second at which they end."""
     db = sqlite3.connect(":memory:")
     db.execute("create table change (seq, grp, at, field, old, new, filled, human, birth, action)")
     db.execute("create table action (id, kind, cancelled, text, text_grp, start_grp)")
@@ -56,17 +56,17 @@ def midnight(day: date) -> datetime:
     return datetime(day.year, day.month, day.day, tzinfo=ZONE)
 
 
-def sql(query: str, **values: object) -> Twin:
-    """Return a twin that is one SQL expression over the tables."""
+def sql(query: str, **values: object) -> Reference:
+    """Return the reference that is one SQL expression over the tables."""
 
-    def twin(record: CapaRecord, _: datetime) -> bool:
+    def reference(record: CapaRecord, _: datetime) -> bool:
         db = database(record)
         try:
             return bool(db.execute(f"{COMMON} select {query}", values).fetchone()[0])
         finally:
             db.close()
 
-    return twin
+    return reference
 
 
 COMMON = """
@@ -118,7 +118,7 @@ def local(instant: datetime) -> date:
 
 
 def held_at(record: CapaRecord, tick: datetime) -> bool:
-    """Tell whether the record was on hold at the end of a day."""
+    """Return whether the record was on hold at the end of a day."""
     return any(pause.start < tick and (pause.end is None or tick <= pause.end) for pause in record.pauses)
 
 
@@ -133,7 +133,7 @@ def ends(start: date, now: datetime) -> list[datetime]:
 
 
 def works(tick: datetime) -> bool:
-    """Tell whether the day that ends then is a business day."""
+    """Return whether the day that ends then is a business day."""
     day = local(tick) - timedelta(days=1)
     return day.weekday() < 5 and day not in HOLIDAYS
 
@@ -146,37 +146,37 @@ def day_of(record: CapaRecord, field: str) -> date | None:
     return data if isinstance(data, date) else None
 
 
-def ago(field: str, days: int) -> Twin:
-    """Return the twin of `more than N days ago` for a date."""
+def ago(field: str, days: int) -> Reference:
+    """Return the reference of `more than N days ago` for a date."""
 
-    def twin(record: CapaRecord, now: datetime) -> bool:
+    def reference(record: CapaRecord, now: datetime) -> bool:
         day = day_of(record, field)
         return day is not None and now >= midnight(day + timedelta(days=1 + days))
 
-    return twin
+    return reference
 
 
-def business_ago(field: str, days: int) -> Twin:
-    """Return the twin of `more than N business days ago`, counting the ends of business days one by one."""
+def business_ago(field: str, days: int) -> Reference:
+    """Return the reference of `more than N business days ago`, counting the ends of business days one by one."""
 
-    def twin(record: CapaRecord, now: datetime) -> bool:
+    def reference(record: CapaRecord, now: datetime) -> bool:
         day = local(record.created_at) if field == "created_at" else day_of(record, field)
         return day is not None and sum(map(works, ends(day, now))) >= days
 
-    return twin
+    return reference
 
 
 def contain_passed(record: CapaRecord, now: datetime) -> bool:
-    """Count business days off hold since it was found, against the grade's number."""
+    """Count business days off hold since it was found, and compare with the grade's number."""
     day = day_of(record, "detected_at") or local(record.created_at)
     allowed = {"major": 5, "observation": 20, "ofi": 20}.get(str(record.fields["grade"].data), 10)
     return sum(works(tick) and not held_at(record, tick) for tick in ends(day, now)) >= allowed
 
 
-def not_overdue(days: int) -> Twin:
-    """Return the twin of `none is overdue by more than N days`, counting days off hold one by one."""
+def not_overdue(days: int) -> Reference:
+    """Return the reference of `none is overdue by more than N days`, counting days off hold one by one."""
 
-    def twin(record: CapaRecord, now: datetime) -> bool:
+    def reference(record: CapaRecord, now: datetime) -> bool:
         for action in record.actions:
             due = action.due_at.data
             if action.kind == "correction" or action.cancelled or action.done_at or not isinstance(due, date):
@@ -185,23 +185,23 @@ def not_overdue(days: int) -> Twin:
                 return False
         return True
 
-    return twin
+    return reference
 
 
-def emptied(field: str) -> Twin:
-    """Return the twin of `emptied again`: nothing stands there now, and something did."""
+def emptied(field: str) -> Reference:
+    """Return the reference of `emptied again`: nothing stands there now, and something did."""
 
-    def twin(record: CapaRecord, _: datetime) -> bool:
+    def reference(record: CapaRecord, _: datetime) -> bool:
         stood = [change.new.state is ValueState.FILLED for change in record.timeline if change.field == field]
         return any(stood) and record.fields[field].state is not ValueState.FILLED
 
-    return twin
+    return reference
 
 
-def spell(stage: str, days: int) -> Twin:
-    """Return the twin of `became A more than N days ago`: walk the stages back to where the spell began."""
+def spell(stage: str, days: int) -> Reference:
+    """Return the reference of `became A more than N days ago`: go back over the stages to where the spell began."""
 
-    def twin(record: CapaRecord, now: datetime) -> bool:
+    def reference(record: CapaRecord, now: datetime) -> bool:
         if record.stage != stage:
             return False
         began = None
@@ -211,10 +211,10 @@ def spell(stage: str, days: int) -> Twin:
         wall = began.astimezone(ZONE).replace(tzinfo=None) + timedelta(days=days)  # type: ignore[union-attr]
         return now >= wall.replace(tzinfo=ZONE)
 
-    return twin
+    return reference
 
 
-TWINS: dict[str, Twin] = {
+REFERENCES: dict[str, Reference] = {
     "root_cause: filled before plan_approved_by was first filled": sql(
         before(first("root_cause"), first("plan_approved_by"))
     ),
@@ -264,4 +264,4 @@ TWINS: dict[str, Twin] = {
     "actions: none is overdue by more than 14 days": not_overdue(14),
     "stage: became planned more than 5 days ago": spell("planned", 5),
 }
-"""Line of a rule -> its twin."""
+"""Line of a rule -> its reference."""
