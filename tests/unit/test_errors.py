@@ -1,4 +1,4 @@
-"""The drawing of the error tree in `errors` is the tree of its classes."""
+"""The error tree drawn in `errors` matches the tree of its classes."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from capa_sync.errors import CapaSyncError
 
 
 def drawn() -> dict[str, tuple[str, str]]:
-    """Return by class name its parent and what its brackets say, as drawn."""
+    """Return by class name its parent and the text in its brackets, as drawn."""
     lines = [
         line for line in (errors.__doc__ or "").splitlines() if re.match(r"[│├└ ]*[A-Z]\w+Error$|[│ ]*[├└] ", line)
     ]
@@ -41,7 +41,7 @@ def test_every_error_is_drawn_under_its_parent() -> None:
     assert {name: parent for name, (parent, _) in drawn().items()} == parents | {"CapaSyncError": ""}
 
 
-def test_what_stands_in_brackets_is_an_argument() -> None:
+def test_a_name_in_brackets_is_an_argument() -> None:
     """An argument in the drawing is one that the class takes and keeps."""
     for name, (_, argument) in drawn().items():
         if argument:

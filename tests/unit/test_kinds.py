@@ -30,7 +30,7 @@ mapping = "map.yaml"
 
 
 def refusal(folder: Path, kind: str, more: str = "") -> str:
-    """What a person reads about settings with one source."""
+    """Return the message for settings with one source."""
     file = folder / "capa-sync.toml"
     file.write_text(SOURCE.format(kind=kind, more=more), encoding="utf-8")
     with pytest.raises(SettingsError) as caught:
@@ -46,7 +46,7 @@ def test_a_kind_is_found_by_its_name(name: str) -> None:
 
 
 def test_a_name_that_is_no_kind_is_refused() -> None:
-    """Nothing stands for an unknown kind."""
+    """An unknown kind has no default."""
     with pytest.raises(UnknownKind):
         kind_named("jria")
 
@@ -63,7 +63,7 @@ def test_kinds_are_known_without_a_vendors_library() -> None:
 
 
 def names_of_kinds(tree: ast.Module) -> Iterator[int]:
-    """Lines where code, not prose, holds a kind's name as a value."""
+    """Yield the lines where code, not prose, has a kind's name as a value."""
     for node in ast.walk(tree):
         values = (
             [*node.comparators, node.left]
@@ -91,8 +91,8 @@ def test_nothing_but_its_own_package_compares_the_name_of_a_kind() -> None:
     assert found == []
 
 
-def test_an_unknown_kind_is_answered_with_the_known_ones(tmp_path: Path) -> None:
-    """The message lists what can be written."""
+def test_the_message_for_an_unknown_kind_lists_the_known_kinds(tmp_path: Path) -> None:
+    """The message lists the known kinds."""
     auth = 'auth = { method = "pat", token_env = "T" }'
     assert "sources.one.kind: write one of 'jira' or 'servicenow'" in refusal(tmp_path, "jria", auth)
 
@@ -105,17 +105,17 @@ def test_an_unknown_kind_is_answered_with_the_known_ones(tmp_path: Path) -> None
     ],
 )
 def test_a_way_to_sign_in_that_the_kind_lacks_is_refused(tmp_path: Path, kind: str, method: str, known: str) -> None:
-    """It is a mistake in the settings and no fault at the first request."""
+    """It is a mistake in the settings, not a fault at the first request."""
     assert known in refusal(tmp_path, kind, f'auth = {{ method = "{method}", token_env = "T" }}')
 
 
 def test_a_kind_that_signs_in_needs_its_table(tmp_path: Path) -> None:
-    """Without `auth` the key is missing, as any other."""
+    """Without `auth` the key is reported missing like any other."""
     assert "sources.one.auth: this key is missing" in refusal(tmp_path, "jira")
 
 
 def install(place: Path, monkeypatch: pytest.MonkeyPatch, name: str, entry: str, code: str = "") -> None:
-    """Put a distribution with one entry point, and its module `odd_kind`, where Python finds it."""
+    """Install a distribution with one entry point, and its module `odd_kind`, on Python's path."""
     about = place / f"{name.replace('-', '_')}-1.dist-info"
     about.mkdir(parents=True)
     (about / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1\n", encoding="utf-8")
@@ -137,7 +137,7 @@ def install(place: Path, monkeypatch: pytest.MonkeyPatch, name: str, entry: str,
 def test_a_kind_that_cannot_be_loaded_is_one_line_for_its_user(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: str, why: str
 ) -> None:
-    """A broken distribution is named with its fault; there is no traceback."""
+    """The message names the broken distribution and its fault, without a traceback."""
     install(tmp_path, monkeypatch, "odd", "odd = odd_kind:ODD", code)
     with pytest.raises(UserError) as caught:
         kind_named("odd")
@@ -164,5 +164,5 @@ def test_no_distribution_takes_the_name_of_a_built_in_kind(tmp_path: Path, monke
 
 
 def test_every_channel_belongs_to_a_kind() -> None:
-    """No way of writing is left that nothing uses."""
+    """No write channel is left that nothing uses."""
     assert {channel for name in BUILT_IN for channel in kind_named(name).channels} == set(WriteKind)

@@ -1,4 +1,4 @@
-"""Patterns that meet ticket text: made in one module, and of a form that no text makes slow."""
+"""Patterns for ticket text are made in one module, and have a form that no text makes slow."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from capa_sync.model.patterns import REGISTERED, Pattern, bytes_without_addresse
 
 PACKAGE = Path(patterns.__file__).parents[1]
 MAY_MAKE_PATTERNS = (
-    "model/patterns.py",  # those that meet ticket text
-    "sandbox/",  # a tracker of ours: imported by demo and sandbox alone
+    "model/patterns.py",  # the patterns for ticket text
+    "sandbox/",  # our sandbox trackers: imported by demo and sandbox alone
     "settings/",  # the settings file
-    "web/",  # addresses that a browser asks for
+    "web/",  # addresses that a browser requests
     "hints/",  # addresses and short ids of a webhook, of a bounded body
     "rules/phrases/phrase.py",  # the language of rule files
     "rules/phrases/table.py",
@@ -27,16 +27,16 @@ MAY_MAKE_PATTERNS = (
     "rules/wording.py",  # slots of a rule file's messages
     "rules/placeholders.py",
     "sources/decoding.py",  # JSON's own tokens: possessive, one step a byte, bounded by max_answer
-    "redaction.py",  # secrets of ours, as they are
-    "store/database.py",  # SQL of ours
+    "redaction.py",  # our own secrets, as they are
+    "store/database.py",  # our own SQL
     "store/views.py",
     "sources/budget.py",  # the settings
     "sources/wish.py",  # a header of a bounded length
     "sources/jira/query.py",  # the query of the settings
-    "sources/jira/times.py",  # stamps
+    "sources/jira/times.py",  # times
     "sources/jira/kind.py",  # short ids and an address in a webhook's bounded body
     "sources/servicenow/kind.py",
-    "sources/jira/guard.py",  # paths that we ask for
+    "sources/jira/guard.py",  # paths that we request
     "sources/jira/gate.py",
     "sources/servicenow/query.py",
     "sources/servicenow/keyset.py",
@@ -50,7 +50,7 @@ SAMPLE = "".join(map(chr, range(1, 256))) + "•→审\u2028😀"
 
 
 def uses_of_re(path: Path) -> bool:
-    """Tell whether a module makes a pattern by itself."""
+    """Return whether a module makes a pattern by itself."""
     tree = ast.parse(path.read_text("utf-8"))
     return any(
         isinstance(node, ast.Import) and any(name.name == "re" for name in node.names) for node in ast.walk(tree)
@@ -58,29 +58,29 @@ def uses_of_re(path: Path) -> bool:
 
 
 def test_patterns_are_made_in_one_module() -> None:
-    """A module that reads tickets makes no pattern of its own; who may is listed with the reason."""
+    """A module that reads tickets makes no pattern of its own; the exceptions are listed with their reasons."""
     makers = {path.relative_to(PACKAGE).as_posix() for path in PACKAGE.rglob("*.py") if uses_of_re(path)}
     assert sorted(name for name in makers if not name.startswith(MAY_MAKE_PATTERNS)) == []
 
 
 def test_every_exception_still_makes_patterns() -> None:
-    """A name that needs no exception any more leaves the list."""
+    """A module that makes no pattern any more leaves the list."""
     makers = {path.relative_to(PACKAGE).as_posix() for path in PACKAGE.rglob("*.py") if uses_of_re(path)}
     assert [name for name in MAY_MAKE_PATTERNS if not any(maker.startswith(name) for maker in makers)] == []
 
 
-# What a regular expression is made of, as the standard library's own reader tells it.
+# The elements of a regular expression, as the standard library's own parser returns them.
 
 Node = tuple[Any, Any]
 
 
 def parsed(pattern: Pattern[Any]) -> list[Node]:
-    """The parts of an expression."""
+    """Return the elements of an expression."""
     return list(re._parser.parse(pattern.compiled.pattern, pattern.compiled.flags))  # type: ignore[attr-defined]
 
 
 def sequences(nodes: list[Node]) -> Iterator[list[Node]]:
-    """Every sequence of parts in an expression, groups opened: a group's parts stand where the group stands."""
+    """Yield every sequence of elements, with groups opened: a group's elements stand where the group stands."""
     flat: list[Node] = []
     for kind, value in nodes:
         name = str(kind)
@@ -104,7 +104,7 @@ def sequences(nodes: list[Node]) -> Iterator[list[Node]]:
 
 
 def taken(nodes: list[Node]) -> set[str]:
-    """The characters of a sample that a part can take anywhere."""
+    """Return the characters of a sample that an element can match anywhere."""
     found: set[str] = set()
     for kind, value in nodes:
         name = str(kind)
@@ -126,7 +126,7 @@ def taken(nodes: list[Node]) -> set[str]:
 
 
 def in_set(items: list[Node], letter: str) -> bool:
-    """Tell whether a character class takes a character."""
+    """Return whether a character class matches a character."""
     negated, hit = False, False
     for kind, value in items:
         name = str(kind)
@@ -148,7 +148,7 @@ ZERO_WIDTH = {"AT", "ASSERT", "ASSERT_NOT"}
 
 
 def repeats_side_by_side(pattern: Pattern[Any]) -> list[set[str]]:
-    """Characters that two long repeats next to each other, or with only optional parts between, can both take."""
+    """Return the characters that two long repeats next to each other, or with optional parts between, can both match."""
     found = []
     for nodes in sequences(parsed(pattern)):
         open_repeats: list[set[str]] = []
@@ -168,7 +168,7 @@ def repeats_side_by_side(pattern: Pattern[Any]) -> list[set[str]]:
 
 
 def long_searched_repeats(pattern: Pattern[Any]) -> list[str]:
-    """Long repeats that something must follow and that can take what the pattern begins with: each start runs on."""
+    """Return long repeats that are followed by something and can match how the pattern begins: each start runs on."""
     found = []
     for nodes in sequences(parsed(pattern)):
         consuming = [node for node in nodes if str(node[0]) not in ZERO_WIDTH]
@@ -191,13 +191,13 @@ PROVEN = {"TAG"}
 
 @pytest.mark.parametrize("name", sorted(set(REGISTERED) - PROVEN))
 def test_no_two_repeats_side_by_side_take_the_same(name: str) -> None:
-    """The form that makes a text of n characters cost n times n."""
+    """With this form a text of n characters costs n times n."""
     assert repeats_side_by_side(REGISTERED[name]) == []
 
 
 @pytest.mark.parametrize("name", sorted(set(REGISTERED) - PROVEN - LINE_BOUND))
 def test_a_repeat_that_is_searched_for_is_bounded(name: str) -> None:
-    """Else each place where it could begin looks at the rest of the text."""
+    """Otherwise each place where it could begin reads the rest of the text."""
     pattern = REGISTERED[name]
     assert pattern.whole or long_searched_repeats(pattern) == []
 
@@ -212,8 +212,8 @@ def test_a_repeat_that_is_searched_for_is_bounded(name: str) -> None:
         (r"[a-z]+[0-9]+", False),
     ],
 )
-def test_the_test_of_repeats_sees_the_form(expression: str, is_slow: bool) -> None:
-    """A test that cannot fail would hold nothing."""
+def test_the_test_of_repeats_detects_the_form(expression: str, is_slow: bool) -> None:
+    """This shows that the test of repeats can fail."""
     assert bool(repeats_side_by_side(made(expression))) is is_slow
 
 
@@ -227,13 +227,13 @@ def test_the_test_of_repeats_sees_the_form(expression: str, is_slow: bool) -> No
         (r"\w+", False),
     ],
 )
-def test_the_test_of_searches_sees_the_form(expression: str, is_slow: bool) -> None:
-    """Neither would this one."""
+def test_the_test_of_searches_detects_the_form(expression: str, is_slow: bool) -> None:
+    """This shows that the test of searches can fail."""
     assert bool(long_searched_repeats(made(expression))) is is_slow
 
 
 def made(expression: str) -> Pattern[str]:
-    """A pattern that is not registered."""
+    """Return a pattern that is not registered."""
     return Pattern("", expression)
 
 
@@ -241,7 +241,7 @@ OLD_ADDRESS = re.compile(r"((?:[A-Za-z_$][\w$]*\.)+[A-Za-z_$][\w$]*;?)@[0-9a-f]{
 
 
 def test_addresses_are_found_as_by_the_plain_pattern() -> None:
-    """Looking back from each `@` finds what the slow pattern found, in texts made of what both look at."""
+    """Reading backward from each `@` finds what the slow pattern found, in texts made of what both search."""
     dice = random.Random(14)  # noqa: S311 - a seeded choice of test texts
     pieces = ["a", "B9", "com", ".", ".", "$x", "@", "@1a2f", "@1f", ";", " ", "-", "é", "_", "[L", "9"]
     for _ in range(20_000):
@@ -254,12 +254,12 @@ CLASS = re.compile(r"[A-Za-z_$][\w$]{0,99}\.[A-Za-z_$][\w$]{0,99};?\Z")
 
 
 def looked_back(text: str) -> str:
-    """Remove addresses by looking back 202 characters from each: bounded, and thirty times slower."""
+    """Remove addresses by reading 202 characters backward from each: bounded, and thirty times slower."""
     return BEFORE.sub(lambda at: "" if CLASS.search(text[max(0, at.start() - 202) : at.start()]) else at[0], text)
 
 
-def test_one_reading_finds_the_addresses_that_a_look_back_from_each_finds() -> None:
-    """Also in names of about a hundred characters, which is the longest that counts; in bytes as in texts."""
+def test_a_single_reading_finds_the_same_addresses_as_reading_backward_from_each() -> None:
+    """This holds for names of about a hundred characters, the longest that counts, in bytes as in texts."""
     dice = random.Random(15)  # noqa: S311 - a seeded choice of test texts
     names = ["a" * 98, "1" * 98, "x1" * 49, "b" * 50, "é1" * 30]
     signs = ["a", "B9", "1", ".", ".", ".", "$", "@", "@1a2f", "@1f", "@" + "f" * 16, ";", " ", "-", "_", "\n"]
@@ -271,8 +271,8 @@ def test_one_reading_finds_the_addresses_that_a_look_back_from_each_finds() -> N
 
 
 @pytest.mark.parametrize("left", ["", "@"])
-def test_what_stands_in_place_of_an_address_is_as_told(left: str) -> None:
-    """The rest of the text stays; only an address behind a class's full name goes."""
+def test_an_address_is_replaced_by_the_given_text(left: str) -> None:
+    """The rest of the text stays; only an address after a class's full name is removed."""
     text = "com.foo.Bar@1a2b3c, v2.Bar@1f; 1.a@1 a@1 ann@example.com [Lcom.foo.Bar;@ff"
     expected = f"com.foo.Bar{left}, v2.Bar{left}; 1.a@1 a@1 ann@example.com [Lcom.foo.Bar;{left}"
     assert without_addresses(text, left) == expected
@@ -284,8 +284,8 @@ def test_the_bytes_of_a_payload_lose_the_same_addresses() -> None:
     assert bytes_without_addresses(body) == b'{"x":"com.foo.Bar, [Lcom.foo.Bar; a@1 ann@example.com a.b@c.de"}'
 
 
-def test_what_lies_beyond_the_reach_stays() -> None:
-    """Nothing of a text is lost, and a whole match of a longer text is none."""
+def test_text_beyond_the_limit_stays() -> None:
+    """No text is lost, and a complete match of a longer text is none."""
     pattern = Pattern("", "a", reach=4)
     assert pattern.subn("b", "aaaaaa") == ("bbbbaa", 4)
     assert pattern.split("xaxxaxxa") == ["x", "xxaxxa"]

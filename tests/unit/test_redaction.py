@@ -1,4 +1,4 @@
-"""Secrets are taken out of texts in every form in which a tracker or a proxy may send them back."""
+"""Secrets are removed from texts in every form in which a tracker or a proxy may send them back."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ FORMS: dict[str, Callable[[str, str], str]] = {
 @pytest.mark.parametrize("form", FORMS)
 @given(secret=secrets, user=names, before=st.text(max_size=5), after=st.text(max_size=5))
 def test_no_form_of_a_secret_stays(form: str, secret: str, user: str, before: str, after: str) -> None:
-    """Whatever stands around it."""
+    """The text around it does not matter."""
     it = Redactor()
     it.conceal(secret, user)
     sent_back = FORMS[form](secret, user)
@@ -47,8 +47,8 @@ def test_no_form_of_a_secret_stays(form: str, secret: str, user: str, before: st
     assert secret not in found.replace(REMOVED, "")
 
 
-def test_what_is_no_secret_stays() -> None:
-    """A short secret would take words out of sentences; texts without one are the same."""
+def test_text_without_a_secret_stays() -> None:
+    """A short secret would remove words from sentences; texts without a secret are unchanged."""
     it = Redactor()
     assert it.redacted("a text") == "a text"
     it.conceal("sandbox", "admin")
@@ -59,7 +59,7 @@ def test_what_is_no_secret_stays() -> None:
 
 
 def test_access_tokens_are_forgotten_after_many_others() -> None:
-    """A daemon that renews its token for years does not grow by it; the secrets of the settings stay."""
+    """A daemon that renews its token for years does not grow; the secrets of the settings stay."""
     it = Redactor()
     it.conceal("settings-secret")
     for number in range(500):
@@ -71,7 +71,7 @@ def test_access_tokens_are_forgotten_after_many_others() -> None:
 
 @pytest.mark.parametrize("kind", [Retryable, DeliveryUnknown])
 def test_errors_of_a_source_hold_no_secret(kind: type[Retryable] | type[DeliveryUnknown]) -> None:
-    """Neither in their message nor in what `str` gives."""
+    """Neither their message nor `str` has one."""
     conceal("very-secret-value", "me")
     pair = base64.b64encode(b"me:very-secret-value").decode()
     error = kind("jira", f"refused (400): Basic {pair} very-secret-value")
@@ -81,7 +81,7 @@ def test_errors_of_a_source_hold_no_secret(kind: type[Retryable] | type[Delivery
 
 
 def test_the_password_of_a_proxy_is_a_secret(monkeypatch: pytest.MonkeyPatch) -> None:
-    """It stands in a variable of the environment, and a proxy may echo what it got."""
+    """It is in an environment variable, and a proxy may echo what it received."""
     monkeypatch.setenv("HTTPS_PROXY", "http://me:p%40ssword-of-proxy@proxy.example.com:3128")
     hold_to(requests.Session(), "jira", Limits())
     pair = base64.b64encode(b"me:p@ssword-of-proxy").decode()

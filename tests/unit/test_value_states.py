@@ -1,4 +1,4 @@
-"""The same content has the same state in ADF, wiki markup, HTML and plain text: a table of pieces in all four."""
+"""The same content has the same state in ADF, wiki markup, HTML and plain text: a table of contents in all four."""
 
 from __future__ import annotations
 
@@ -33,22 +33,22 @@ class Piece:
 
 
 def text(words: str, *marks: str) -> Node:
-    """An ADF text node."""
+    """Return an ADF text node."""
     return {"type": "text", "text": words, **({"marks": [{"type": mark} for mark in marks]} if marks else {})}
 
 
 def node(kind: str, *content: Node, **attrs: Any) -> Node:
-    """An ADF node."""
+    """Return an ADF node."""
     return {"type": kind, "attrs": attrs, "content": list(content)}
 
 
 def para(words: str, *marks: str) -> Node:
-    """A paragraph; without words it has no content, as the editor stores it."""
+    """Return a paragraph; without words it has no content, as the editor stores it."""
     return node("paragraph", text(words, *marks)) if words else node("paragraph")
 
 
 def marked(mark: str, wiki: str, tag: str) -> Callable[[str], Piece]:
-    """Words in one inline mark; an empty mark is nothing at all."""
+    """Return a maker of words in one inline mark; an empty mark is nothing at all."""
 
     def make(words: str) -> Piece:
         shown = f"{wiki}{words}{wiki}" if words.strip() else words
@@ -58,7 +58,7 @@ def marked(mark: str, wiki: str, tag: str) -> Callable[[str], Piece]:
 
 
 def listed(kind: str, sign: str, tag: str, plain: str) -> Callable[[str], Piece]:
-    """One item of a list."""
+    """Return a maker of one list item."""
     return lambda words: Piece(
         [node(kind, node("listItem", para(words)))],
         f"{sign} {words}",
@@ -68,7 +68,7 @@ def listed(kind: str, sign: str, tag: str, plain: str) -> Callable[[str], Piece]
 
 
 def cells(kind: str, bar: str, tag: str, count: int) -> Callable[[str], Piece]:
-    """Cells of one row that hold the same."""
+    """Return a maker of one row's cells with the same text."""
     return lambda words: Piece(
         [node("table", node("tableRow", *[node(kind, para(words)) for _ in range(count)]))],
         bar + bar.join([words] * count) + bar,
@@ -298,12 +298,12 @@ PIECES: dict[str, tuple[ValueState, Piece]] = OTHERS | {
 
 
 def document(piece: Piece) -> dict[str, Any]:
-    """The ADF document of a piece."""
+    """Return the ADF document of a piece."""
     return {"type": "doc", "version": 1, "content": piece.adf}
 
 
 def readings(piece: Piece) -> dict[str, Raw | None]:
-    """The piece as each form's own reader reads it."""
+    """Return the piece as the reader of each form reads it."""
     return {
         "ADF": field_value("customfield_1", document(piece)),
         "wiki markup": field_value("customfield_1", piece.wiki),
@@ -315,13 +315,13 @@ def readings(piece: Piece) -> dict[str, Raw | None]:
 
 
 def states(name: str, piece: Piece) -> dict[str, Value]:
-    """The canonical value of a field for each form."""
+    """Return the canonical value of a field for each form."""
     convert = converter(FIELDS[name])
     return {form: convert(raw or Raw(), PEOPLE) for form, raw in readings(piece).items()}
 
 
 def test_the_table_has_at_least_80_pieces() -> None:
-    """Each stands in it in all four forms."""
+    """Each piece is in the table in all four forms."""
     assert len(PIECES) >= 80
 
 
@@ -335,7 +335,7 @@ def test_the_same_content_has_the_same_state_in_every_form(name: str) -> None:
 
 @pytest.mark.parametrize("name", PIECES)
 def test_a_list_field_is_filled_by_the_same_content_in_every_form(name: str) -> None:
-    """A field that is cut into items agrees with itself over all forms, and is filled where a text is."""
+    """A field that is cut into items has the same state in all forms, and is filled where a text is."""
     state, piece = PIECES[name]
     found = {form: value.is_filled for form, value in states("why_chain", piece).items()}
     assert found == dict.fromkeys(found, state is FILLED)
@@ -343,9 +343,9 @@ def test_a_list_field_is_filled_by_the_same_content_in_every_form(name: str) -> 
 
 @pytest.mark.parametrize("name", [name for name, (state, _) in PIECES.items() if state is FILLED])
 def test_the_same_content_is_the_same_but_for_markup(name: str) -> None:
-    """Cloud's history is wiki markup and its field ADF: no change is seen between two forms of one content."""
+    """Cloud's history is wiki markup and its field is ADF: two forms of one content are no change."""
     found = {form: squash(str(value.data)) for form, value in states("root_cause", PIECES[name][1]).items()}
-    numbered = "numbered" in name  # a plain list shows its numbers, which the others draw
+    numbered = "numbered" in name  # a plain list shows its numbers, which the other forms draw
     assert len({words.removeprefix("1") if numbered else words for words in found.values()}) == 1, found
 
 
@@ -354,7 +354,7 @@ def test_the_same_content_is_the_same_but_for_markup(name: str) -> None:
     [("!shot.png!", FILLED), ("!shot.png!\nTBD", PLACEHOLDER), ("[^log.txt]", FILLED), ("* !shot.png!", FILLED)],
 )
 def test_a_picture_fills_and_a_placeholder_beside_it_stays_one(wiki: str, state: ValueState) -> None:
-    """What is beside a picture decides in each form that can hold one."""
+    """The text besides a picture decides, in each form that can have one."""
     words = wiki.partition("\n")[2]
     adf = {"type": "doc", "content": [*PICTURE, *([para(words)] if words else [])]}
     html = f'<p><img src="x.png">{words}</p>'

@@ -1,4 +1,4 @@
-"""Text of others leaves us by one renderer: to the terminal, to logs, to cells and pages, and onto tickets."""
+"""Text of others leaves the program by one renderer: to the terminal, logs, cells, pages, and tickets."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ HOSTILE = f"a{CONTROL}b{BIDI}c{UNSEEN}d{BREAKS}e{HALVES}f\x1b[31m\x1b]0;owned\x0
 
 
 def csv_cell(text: str) -> str:
-    """The cell as it stands in a CSV file."""
+    """Return the cell as it stands in a CSV file."""
     out = io.StringIO()
     csv.writer(out).writerow([text])
     data, _ = inert_csv(out.getvalue().encode("utf-8", "replace"), is_end=True)
@@ -39,7 +39,7 @@ def csv_cell(text: str) -> str:
 
 
 def log_line(text: str) -> str:
-    """What a log line shows of a value, without the end of its line."""
+    """Return what a log line shows of a value, without the end of the line."""
     out = io.StringIO()
     configure_logs(out)
     log(LogAction.TICKET_QUARANTINED, source="jira", reason=text)
@@ -47,7 +47,7 @@ def log_line(text: str) -> str:
 
 
 def library_line(text: str) -> str:
-    """What the log shows of a library's message and of the error beside it."""
+    """Return what the log shows of a library's message and of the error with it."""
     out = io.StringIO()
     root = logging.getLogger()
     before = root.handlers[:]
@@ -73,8 +73,8 @@ WAYS: dict[str, tuple[Callable[[str], str], str]] = {
 
 
 @pytest.mark.parametrize("way", WAYS)
-def test_nothing_that_a_reader_obeys_or_cannot_see_leaves(way: str) -> None:
-    """Control and escape characters, turned directions, unseen characters, halves: none is in what comes out."""
+def test_no_control_or_invisible_character_leaves(way: str) -> None:
+    """The output has no control or escape characters, turned directions, invisible characters or lone surrogates."""
     shown, allowed = WAYS[way]
     assert ORDERS & set(shown(HOSTILE)) - set(allowed) == set()
     for letter in ORDERS:
@@ -85,13 +85,13 @@ def test_nothing_that_a_reader_obeys_or_cannot_see_leaves(way: str) -> None:
 @pytest.mark.parametrize(
     "text", ["Ursache: Prüfung fehlte", "審査", "क्\u200dष", "نمی\u200cخواهم", "👩\u200d🔧", "a→b", "a'b"]
 )
-def test_what_people_write_is_left_as_it_is(way: str, text: str) -> None:
-    """Every script, with the joiners that it needs."""
+def test_what_people_write_is_unchanged(way: str, text: str) -> None:
+    """Every script is unchanged, with the joiners that it needs."""
     assert text in WAYS[way][0](text)
 
 
 def test_json_loses_nothing() -> None:
-    """A program reads what the tracker holds."""
+    """A program reads what the tracker has."""
     text = HOSTILE.replace(HALVES, "")
     assert json.loads(escaped(json.dumps(text, ensure_ascii=False))) == text
 
@@ -114,7 +114,7 @@ MAY_PRINT = {
 
 
 def prints(path: Path) -> bool:
-    """Tell whether a module writes to the terminal without the renderer."""
+    """Return whether a module writes to the terminal without the renderer."""
     for node in ast.walk(ast.parse(path.read_text("utf-8"))):
         if isinstance(node, ast.Call):
             called = ast.unparse(node.func)
@@ -123,8 +123,8 @@ def prints(path: Path) -> bool:
     return False
 
 
-def test_verbs_print_through_the_renderer() -> None:
-    """Who prints otherwise prints nothing of a tracker, and is listed with the reason."""
+def test_commands_print_through_the_renderer() -> None:
+    """A module that prints otherwise prints nothing of a tracker, and is listed with the reason."""
     found = {path.relative_to(PACKAGE).as_posix() for path in PACKAGE.rglob("*.py") if prints(path)}
     assert found - MAY_PRINT == set()
 
@@ -136,7 +136,7 @@ SIGNS = ["=", "+", "-", "@", "＝", "＋", "－", "＠", "﹦", "﹢", "﹣", "�
 
 @pytest.mark.parametrize("sign", SIGNS)
 def test_a_cell_that_begins_with_odd_white_space_before_a_sign_is_neutralised(sign: str) -> None:
-    """Every white space that there is, and what is shown as nothing, alone and mixed."""
+    """The cases are every white space character and every invisible character, alone and mixed."""
     for blank in BLANKS:
         for cell in (f"{blank}{sign}1+1", f" {blank}\u3000{blank}{sign}cmd", f"{sign}{blank}1+1"):
             assert inert(cell).startswith("'"), repr(cell)
@@ -146,5 +146,5 @@ def test_a_cell_that_begins_with_odd_white_space_before_a_sign_is_neutralised(si
     "cell", ["plain", " plain", "\u3000審査", "\u200cن", "12", "-12", "+3.5", "a=b", "", " ", "\u3164"]
 )
 def test_a_cell_without_a_sign_gets_no_apostrophe(cell: str) -> None:
-    """Words, numbers and nothing stay words, numbers and nothing."""
+    """Words, numbers and empty cells stay as they are."""
     assert not inert(cell).startswith("'")

@@ -1,4 +1,4 @@
-"""The sandbox's HTTP server: faults, log, hooks, clock and control surface, over real sockets."""
+"""The sandbox's HTTP server: faults, log, hooks, clock and control interface, over real sockets."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class _Counter(Tracker):
         self.count = 0
 
     def handle(self, request: Request) -> Reply:
-        """Count a POST; break on /crash."""
+        """Count a POST; raise an error on /crash."""
         if request.path == "/crash":
             raise RuntimeError("broken")
         self.count += request.method == "POST"
@@ -42,26 +42,26 @@ class _Counter(Tracker):
 
 @pytest.fixture
 def server() -> Iterator[SandboxServer]:
-    """A running server that keeps answers."""
+    """Run a server that stores answers."""
     with SandboxServer(_Counter(), keeps_answers=True) as running:
         yield running
 
 
 @pytest.fixture
 def web() -> Iterator[requests.Session]:
-    """One keep-alive session."""
+    """Return one keep-alive session."""
     with requests.Session() as session:
         yield session
 
 
 def count_of(server: SandboxServer) -> int:
-    """How many POSTs were applied."""
+    """Return how many POSTs were applied."""
     assert isinstance(server.tracker, _Counter)
     return server.tracker.count
 
 
 def test_requests_are_logged_without_secrets(server: SandboxServer, web: requests.Session) -> None:
-    """Method, decoded path, query, body, status and answer are kept; the password is not."""
+    """The log has method, decoded path, query, body, status and answer; it does not have the password."""
     web.post(server.url + "/a%20b?x=1&x=2", json={"k": 1}, auth=("me", "secret")).raise_for_status()
 
     entry = server.requests[0]
@@ -120,7 +120,7 @@ def test_a_fault_counts_its_matches(server: SandboxServer, web: requests.Session
 def test_rate_limits_say_when_in_every_form(
     server: SandboxServer, web: requests.Session, wait: object, header: str | None
 ) -> None:
-    """Retry-After is sent as seconds, as an HTTP date, or not at all, beside the reason."""
+    """Retry-After is sent as seconds, as an HTTP date, or not at all, together with the reason."""
     server.faults.add("rate_limit", reason="jira-burst-based", retry_after=wait)
 
     answer = web.get(server.url)
@@ -132,7 +132,7 @@ def test_rate_limits_say_when_in_every_form(
 def test_truncated_json_with_a_matching_length_breaks_only_the_json(
     server: SandboxServer, web: requests.Session
 ) -> None:
-    """The transfer is whole and the JSON is cut."""
+    """The transfer is complete and the JSON is cut."""
     server.faults.add("truncate")
 
     answer = web.get(server.url)
@@ -142,8 +142,8 @@ def test_truncated_json_with_a_matching_length_breaks_only_the_json(
         answer.json()
 
 
-def test_a_transfer_closed_early_is_an_error_of_its_own(server: SandboxServer, web: requests.Session) -> None:
-    """The full length is announced and the connection closed halfway."""
+def test_a_transfer_that_is_closed_early_is_a_separate_error(server: SandboxServer, web: requests.Session) -> None:
+    """The full length is announced and the connection is closed halfway."""
     server.faults.add("truncate_closed")
 
     with pytest.raises(requests.exceptions.ChunkedEncodingError):
@@ -172,7 +172,7 @@ def test_an_error_inside_a_200_is_json(server: SandboxServer, web: requests.Sess
 
 
 def test_latency_and_delay_slow_answers_down(server: SandboxServer, web: requests.Session) -> None:
-    """Latency holds for all answers, a delay for its matches."""
+    """Latency applies to all answers, a delay to its matches."""
     server.faults.latency = 0.05
     server.faults.add("delay", seconds=0.1)
 
@@ -187,7 +187,7 @@ def test_latency_and_delay_slow_answers_down(server: SandboxServer, web: request
 
 
 def test_hooks_see_a_request_before_and_after_it_is_applied(server: SandboxServer, web: requests.Session) -> None:
-    """The before hook runs while nothing is applied, the after hook with the reply at hand."""
+    """The before hook runs when nothing is applied yet, the after hook gets the reply."""
     seen: list[object] = []
     server.before.append(lambda _request: seen.append(count_of(server)))
     server.after.append(lambda _request, reply: seen.append((count_of(server), reply.status)))
@@ -203,8 +203,8 @@ def test_a_crash_of_the_tracker_is_kept_and_answered(server: SandboxServer, web:
     assert [str(error) for error in server.crashes] == ["broken"]
 
 
-def test_the_control_surface_sets_faults_clock_and_knobs(server: SandboxServer, web: requests.Session) -> None:
-    """Another process can plan a fault, move the clock, turn a knob and read the log."""
+def test_the_control_interface_sets_faults_clock_and_settings(server: SandboxServer, web: requests.Session) -> None:
+    """Another process can plan a fault, move the clock, change a setting and read the log."""
     control = server.url + "/_sandbox/"
     web.post(control + "faults", json={"kind": "answer", "status": 401, "path": "/q"})
     web.post(control + "clock", json={"advance_s": 3600})
@@ -222,14 +222,14 @@ def test_the_control_surface_sets_faults_clock_and_knobs(server: SandboxServer, 
 
 
 def test_a_mounted_server_answers_only_below_its_path() -> None:
-    """A context path is taken off before the tracker sees the request."""
+    """The context path is removed before the tracker sees the request."""
     with SandboxServer(_Counter(), mount="/jira") as server, requests.Session() as web:
         assert web.get(server.url + "/x").json()["path"] == "/x"
         assert web.get(server.url.removesuffix("/jira") + "/x").json()["path"] == "/outside"
 
 
 def test_the_clock_ticks_freezes_and_jumps() -> None:
-    """A frozen clock stands; a ticking one runs on from where it was set; a naive instant is refused."""
+    """A frozen clock stands still; a ticking clock runs on from its set instant; a naive instant is refused."""
     clock = SandboxClock(START, ticking=False)
     assert (clock.now(), clock.advance(timedelta(days=1))) == (START, START + timedelta(days=1))
 

@@ -1,4 +1,4 @@
-"""What each edit of the sandbox Jira leaves in the changelog, item by item."""
+"""The changelog items that each edit of the sandbox Jira leaves."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Item = dict[str, Any]
 
 @pytest.fixture
 def tracker() -> JiraTracker:
-    """A Cloud site with one issue."""
+    """Return a Cloud site with one issue."""
     made = make_tracker()
     made.as_user("Ann Arbor").create("CAPA", "Nonconformity", {"summary": "first", "Severity": "Minor"})
     made.clock.advance(timedelta(minutes=1))
@@ -25,14 +25,14 @@ def tracker() -> JiraTracker:
 
 
 def items(tracker: JiraTracker, key: str = "CAPA-1") -> list[Item]:
-    """The items of the newest history entry."""
+    """Return the items of the newest history entry."""
     issue = tracker.state.find(key)
     assert issue is not None
     return issue.histories[-1].items
 
 
 def item(field: str, id_: str, old: tuple[Any, Any], new: tuple[Any, Any], kind: str = "custom") -> Item:
-    """An item as the API tells it."""
+    """Return an item as the API delivers it."""
     return {
         "field": field,
         "fieldtype": kind,
@@ -74,21 +74,21 @@ EDITS = [
 
 @pytest.mark.parametrize(("fields", "expected"), EDITS, ids=[expected["field"] for _fields, expected in EDITS])
 def test_an_edit_leaves_one_item(tracker: JiraTracker, fields: dict[str, Any], expected: Item) -> None:
-    """Ids in from and to, what people read in the strings, by the type of the field."""
+    """`from` and `to` hold ids, the strings hold what people read, by the type of the field."""
     tracker.as_user("Ben Bow").edit("CAPA-1", fields)
 
     assert items(tracker) == [expected]
 
 
-def test_what_an_issue_is_born_with_leaves_no_history(tracker: JiraTracker) -> None:
-    """Creation-time values have no entry."""
+def test_values_at_creation_leave_no_history(tracker: JiraTracker) -> None:
+    """Values from creation have no entry."""
     issue = tracker.state.issues[10001]
     assert issue.histories == []
     assert issue.fields["customfield_10002"]["value"] == "Minor"
 
 
 def test_fields_saved_together_share_an_entry(tracker: JiraTracker) -> None:
-    """One save is one entry by its author at its instant, and moves `updated`."""
+    """One save is one entry by its author at its instant, and it moves `updated`."""
     tracker.as_user("Ben Bow").edit("CAPA-1", {"summary": "s", "Severity": "Major"})
 
     issue = tracker.state.issues[10001]
@@ -99,7 +99,7 @@ def test_fields_saved_together_share_an_entry(tracker: JiraTracker) -> None:
 
 
 def test_a_transition_sets_and_clears_the_resolution(tracker: JiraTracker) -> None:
-    """Resolution and status change in one entry on the way to done and on the way back."""
+    """Resolution and status change in one entry, both on the way to done and on the way back."""
     ann = tracker.as_user("Ann Arbor")
     ann.transition("CAPA-1", "Start")
     ann.transition("CAPA-1", "Closed", {"Cost": 3})
@@ -117,8 +117,8 @@ def test_a_transition_sets_and_clears_the_resolution(tracker: JiraTracker) -> No
         ann.transition("CAPA-1", "Close")
 
 
-def test_links_are_told_on_both_sides(tracker: JiraTracker) -> None:
-    """Making and breaking a link leaves an entry in each issue; deleting one end leaves it in the other."""
+def test_links_are_recorded_on_both_sides(tracker: JiraTracker) -> None:
+    """Adding and removing a link leaves an entry in each issue; deleting one end leaves an entry in the other."""
     ann = tracker.as_user("Ann Arbor")
     ann.create("OPS", "Nonconformity", {"summary": "other"})
     link = ann.link("CAPA-1", "Blocks", "OPS-1")
@@ -149,8 +149,8 @@ def test_a_move_takes_the_sub_tasks_along(tracker: JiraTracker) -> None:
     assert ann.create("OPS", "Nonconformity", {"summary": "new"}) == "OPS-3"
 
 
-def test_a_parent_is_told_by_its_association(tracker: JiraTracker) -> None:
-    """A new parent leaves the item that Cloud leaves, without a field id."""
+def test_a_parent_is_recorded_by_its_association(tracker: JiraTracker) -> None:
+    """A new parent leaves the same item as in Cloud, without a field id."""
     ann = tracker.as_user("Ann Arbor")
     ann.create("CAPA", "Sub-task", {"summary": "part"})
     ann.edit("CAPA-2", {"parent": "CAPA-1"})
@@ -169,7 +169,7 @@ def test_a_parent_is_told_by_its_association(tracker: JiraTracker) -> None:
 
 
 def test_a_rename_leaves_the_past_as_it_was(tracker: JiraTracker) -> None:
-    """A renamed status and field show everywhere but in old entries."""
+    """A renamed status and field have their new names everywhere except in old entries."""
     ann = tracker.as_user("Ann Arbor")
     ann.transition("CAPA-1", "Start")
     ann.edit("CAPA-1", {"Severity": "Major"})

@@ -1,4 +1,4 @@
-"""JQL of the sandbox Jira: what a query finds, what it refuses, and how it orders."""
+"""JQL of the sandbox Jira: what a query finds, what it refuses, and how it sorts."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from tests.contract.jira_world import START, make_tracker
 
 
 def ms(instant: datetime) -> int:
-    """Epoch milliseconds."""
+    """Return epoch milliseconds."""
     return int(instant.timestamp() * 1000)
 
 
 @pytest.fixture(scope="module")
 def tracker() -> JiraTracker:
-    """Five issues: CAPA-1 to CAPA-4 an hour apart, and OPS-1."""
+    """Return a site with five issues: CAPA-1 to CAPA-4 an hour apart, and OPS-1."""
     made = make_tracker()
     ann = made.as_user("Ann Arbor")
     ann.create("CAPA", "Nonconformity", {"summary": "Backup disk full", "Severity": "Major", "labels": ["audit"]})
@@ -36,7 +36,7 @@ def tracker() -> JiraTracker:
 
 
 def found(tracker: JiraTracker, jql: str, zone: str = "UTC") -> list[str]:
-    """Keys in order, as the API user in a zone finds them."""
+    """Return the keys in order, as the API user in a time zone finds them."""
     tracker.admin.set_user("capa-sync", {"timeZone": zone})
     viewer = tracker.site.access.viewer(tracker.state.users["capa-sync"], 3, "")
     rows = tracker.site.finder.matching(viewer, jql)
@@ -97,7 +97,7 @@ FINDS = [
 
 @pytest.mark.parametrize(("jql", "keys"), FINDS)
 def test_a_query_finds_what_jira_would(tracker: JiraTracker, jql: str, keys: str) -> None:
-    """Operators, fields, functions, quoting, emptiness and order."""
+    """The table covers operators, fields, functions, quoting, emptiness and order."""
     assert found(tracker, jql) == keys.split()
 
 
@@ -131,7 +131,7 @@ REFUSED = [
 
 @pytest.mark.parametrize(("jql", "message"), REFUSED)
 def test_a_wrong_query_is_refused_in_jiras_words(tracker: JiraTracker, jql: str, message: str) -> None:
-    """Nothing is silently ignored: unknown names, values, functions and bad syntax answer 400."""
+    """Nothing is silently ignored: unknown names, values, functions and bad syntax are answered with 400."""
     with pytest.raises(JiraError) as refusal:
         found(tracker, jql)
 
@@ -144,7 +144,7 @@ def test_a_wrong_query_is_refused_in_jiras_words(tracker: JiraTracker, jql: str,
     [("UTC", "CAPA-2"), ("Asia/Kathmandu", ""), ("Pacific/Kiritimati", ""), ("America/St_Johns", "")],
 )
 def test_quoted_dates_are_read_in_the_profile_zone(tracker: JiraTracker, zone: str, keys: str) -> None:
-    """10:00 is another instant in each zone; to the minute."""
+    """10:00 is another instant in each zone; the query is exact to the minute."""
     assert found(tracker, "created >= '2026-03-01 10:00' and created <= '2026-03-01 10:00'", zone) == keys.split()
 
 
@@ -157,7 +157,7 @@ def test_quoted_dates_are_read_in_the_profile_zone(tracker: JiraTracker, zone: s
     ],
 )
 def test_the_same_instant_is_found_by_its_local_time(tracker: JiraTracker, zone: str, local: str) -> None:
-    """10:00 UTC by the clock of each zone finds the issue created then; epoch ms find it everywhere."""
+    """10:00 UTC in the local time of each zone finds the issue created then; epoch ms find it in every zone."""
     epoch = ms(START + timedelta(hours=1))
 
     assert found(tracker, f"created = '{local}'", zone) == ["CAPA-2"]
@@ -165,7 +165,7 @@ def test_the_same_instant_is_found_by_its_local_time(tracker: JiraTracker, zone:
 
 
 def test_a_query_parses_into_its_tree() -> None:
-    """AND binds stronger than OR, NOT stronger than both; strings are unescaped."""
+    """AND binds more tightly than OR, and NOT more tightly than both; strings are unescaped."""
     query = parse_jql(r"a = 1 OR b in ('x\'y', EMPTY) AND NOT c is not null ORDER BY d DESC, e")
 
     assert query.where == Junction(
@@ -185,7 +185,7 @@ def test_a_query_parses_into_its_tree() -> None:
 
 
 def test_epoch_literals_and_granularity_can_be_taken_away() -> None:
-    """A site that refuses epoch milliseconds, and an index that knows whole minutes only."""
+    """A site may refuse epoch milliseconds, and an index may have whole minutes only."""
     tracker = make_tracker()
     tracker.clock.set(datetime(2026, 3, 1, 9, 0, 30, tzinfo=UTC))
     tracker.as_user("Ann Arbor").create("CAPA", "Nonconformity", {"summary": "s"})
@@ -202,7 +202,7 @@ def test_epoch_literals_and_granularity_can_be_taken_away() -> None:
 
 
 def test_missing_ids_can_be_tolerated() -> None:
-    """With the knob off, an id that is not there simply finds nothing."""
+    """With the setting off, an id that does not exist finds nothing."""
     tracker = make_tracker(missing_ids_are_errors=False)
     tracker.as_user("Ann Arbor").create("CAPA", "Nonconformity", {"summary": "s"})
 

@@ -1,4 +1,4 @@
-"""The sandbox's file form for Jira: what is kept as it is, what is computed, what is refused."""
+"""The sandbox's file form for Jira: what stays as it is, what is computed, what is refused."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ Json = dict[str, Any]
 
 
 def history(id_: str | None, created: str, to: str) -> Json:
-    """A history entry of a status change."""
+    """Return a history entry of a status change."""
     item = {"field": "status", "fieldtype": "jira", "from": None, "fromString": None, "to": None, "toString": to}
     return {**({"id": id_} if id_ else {}), "author": None, "created": created, "items": [item]}
 
 
 def ticket(key: str, fields: Json | None = None, **rest: Any) -> Json:
-    """A ticket line."""
+    """Return a ticket line."""
     return {"kind": "ticket", "issue": {"key": key, "fields": fields or {}, **rest}}
 
 
 def shown(tracker: JiraTracker, key: str) -> Json:
-    """The issue as the API user gets it, with its changelog."""
+    """Return the issue as the API user gets it, with its changelog."""
     user = tracker.state.users["capa-sync"]
     render = IssueRenderer(
         tracker.state, tracker.site.access, tracker.settings, tracker.site.access.viewer(user, 2, "http://x")
@@ -40,7 +40,7 @@ def shown(tracker: JiraTracker, key: str) -> Json:
 
 
 def test_a_ticket_comes_back_as_it_was_given() -> None:
-    """Ids, instants, unknown keys and nulls are kept; absent keys but the project stay so; totals are computed."""
+    """Ids, instants, unknown keys and nulls stay; absent keys except the project stay absent; totals are computed."""
     tracker = make_tracker()
     fields = {
         "summary": None,
@@ -66,8 +66,8 @@ def test_a_ticket_comes_back_as_it_was_given() -> None:
     assert "author" not in found["fields"]["comment"]["comments"][0]
 
 
-def test_new_numbers_go_on_above_the_loaded_ones() -> None:
-    """An issue, a history entry and a comment made later never collide with loaded ones."""
+def test_new_numbers_start_above_the_loaded_ones() -> None:
+    """An issue, a history entry and a comment made later never get a number that was loaded."""
     tracker = make_tracker()
     comments = {"comments": [{"id": "900000", "body": "x"}]}
     log = {"histories": [history("800000", "2021-01-01T00:00:00Z", "A")]}
@@ -83,7 +83,7 @@ def test_new_numbers_go_on_above_the_loaded_ones() -> None:
 
 
 def test_histories_are_ordered_by_instant_and_id_or_by_the_file() -> None:
-    """With ids the id decides among equals; without, a newest-first list is turned round."""
+    """With ids, the id decides among equal instants; without ids, a newest-first list is reversed."""
     tracker = make_tracker()
     same = "2021-01-01T00:00:00.000+0000"
     with_ids = [history("3", same, "C"), history("2", same, "B"), history("1", "2020-01-01T00:00:00Z", "A")]
@@ -100,8 +100,8 @@ def test_histories_are_ordered_by_instant_and_id_or_by_the_file() -> None:
     assert order("CAPA-1") == order("CAPA-2") == ["A", "B", "C"]
 
 
-def test_listed_objects_stand_for_those_that_say_no_more() -> None:
-    """A status, person or option named by part becomes the listed one; one that says otherwise is kept."""
+def test_listed_objects_replace_partial_ones() -> None:
+    """A status, person or option named in part becomes the listed one; a contradicting one stays as given."""
     tracker = make_tracker()
     other = {"id": "6", "name": "Closed (old)"}
     tracker.load(
@@ -121,8 +121,8 @@ def test_listed_objects_stand_for_those_that_say_no_more() -> None:
     assert shown(tracker, "CAPA-1")["fields"]["assignee"]["active"] is False
 
 
-def test_lists_are_learned_from_tickets() -> None:
-    """A site without lists knows projects, statuses, types, people and fields from its issues."""
+def test_lists_are_derived_from_tickets() -> None:
+    """A site without lists gets its projects, statuses, types, people and fields from its issues."""
     tracker = JiraTracker("datacenter")
     fields = {
         "project": {"id": "77", "key": "ALOY", "name": "Alloy"},
@@ -140,7 +140,7 @@ def test_lists_are_learned_from_tickets() -> None:
 
 
 def test_moved_hidden_and_marked_tickets_are_loaded() -> None:
-    """Former keys come from the changelog or are listed; issue security and properties too."""
+    """Former keys come from the changelog or are listed; issue security and properties are loaded too."""
     tracker = make_tracker()
     key_item = {"field": "Key", "fieldtype": "jira", "fromString": "OLD-1", "toString": "CAPA-1"}
     log = {"histories": [{"id": "1", "created": "2021-01-01T00:00:00Z", "items": [key_item]}]}
@@ -166,7 +166,7 @@ def test_moved_hidden_and_marked_tickets_are_loaded() -> None:
 
 
 def test_data_center_items_lose_their_field_ids() -> None:
-    """The DC face never tells a fieldId, whatever the file says."""
+    """The Data Center API never delivers a fieldId, whatever the file says."""
     tracker = make_tracker("datacenter")
     entry = history("1", "2021-01-01T00:00:00Z", "A")
     entry["items"][0]["fieldId"] = "status"
@@ -177,7 +177,7 @@ def test_data_center_items_lose_their_field_ids() -> None:
 
 @pytest.mark.parametrize("suffix", [".jsonl", ".jsonl.gz"])
 def test_a_file_is_read_plain_or_packed(tmp_path: Path, suffix: str) -> None:
-    """JSON lines, also gzipped, blank lines allowed."""
+    """JSON lines are read, also gzipped; blank lines are allowed."""
     path = tmp_path / f"site{suffix}"
     text = "\n".join(json.dumps(line) for line in [*site_lines("cloud"), ticket("CAPA-1")]) + "\n\n"
     path.write_bytes(gzip.compress(text.encode()) if suffix.endswith("gz") else text.encode())
@@ -201,7 +201,7 @@ BROKEN = [
 
 @pytest.mark.parametrize(("line", "message"), BROKEN)
 def test_a_broken_line_is_named(tmp_path: Path, line: str, message: str) -> None:
-    """One line with file and line number, no traceback."""
+    """The message is one line with file and line number, without a traceback."""
     path = tmp_path / "broken.jsonl"
     path.write_text('{"kind": "site"}\n' + line + "\n", encoding="utf-8")
 

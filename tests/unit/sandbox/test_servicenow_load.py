@@ -1,4 +1,4 @@
-"""The sandbox ServiceNow loads files of the contract's form, tolerantly, and says what it cannot read."""
+"""The sandbox ServiceNow loads files of the contract's form, tolerantly, and reports what it cannot read."""
 
 from __future__ import annotations
 
@@ -48,12 +48,12 @@ TICKET: dict[str, Any] = {
 
 @pytest.fixture
 def tracker() -> ServiceNowTracker:
-    """An empty frozen tracker."""
+    """Return an empty frozen tracker."""
     return ServiceNowTracker(SandboxClock(datetime(2026, 3, 1, 9, tzinfo=UTC), ticking=False))
 
 
 def test_a_record_stays_as_the_api_gave_it(tracker: ServiceNowTracker) -> None:
-    """Values are kept word for word, references as their sys_id, without defaults or cutting."""
+    """Values are stored verbatim, references as their sys_id, without defaults or truncation."""
     tracker.load([SITE, TICKET])
     row = tracker.rows("sn_grc_issue")[0]
     assert (row["state"], row["priority"], row["active"], row["sys_mod_count"]) == ("99", "3", "true", "17")
@@ -64,7 +64,7 @@ def test_a_record_stays_as_the_api_gave_it(tracker: ServiceNowTracker) -> None:
 
 
 def test_audit_and_journal_rows_point_at_their_record(tracker: ServiceNowTracker) -> None:
-    """Table, record and author are filled where the file leaves them out."""
+    """Table, record and author are filled in where the file omits them."""
     assert tracker.load([TICKET]) == {"sn_grc_issue": 1, "sys_audit": 1, "sys_journal_field": 1}
     (audit,) = tracker.rows("sys_audit")
     assert (audit["tablename"], audit["documentkey"], audit["sys_created_by"]) == ("sn_grc_issue", "a" * 32, "lee")
@@ -73,7 +73,7 @@ def test_audit_and_journal_rows_point_at_their_record(tracker: ServiceNowTracker
 
 
 def test_unknown_tables_and_columns_are_added_to_the_dictionary(tracker: ServiceNowTracker) -> None:
-    """A table the sandbox does not ship is served all the same; a linked value makes a reference column."""
+    """A table that the sandbox does not ship is served as well; a linked value makes a reference column."""
     link = {"link": "https://x/api/now/table/sys_user/u1", "value": "u1"}
     tracker.load([{"kind": "ticket", "table": "u_vendor_case", "record": {"u_who": link, "u_text": "t"}}])
     (row,) = tracker.rows("u_vendor_case")
@@ -87,7 +87,7 @@ def test_unknown_tables_and_columns_are_added_to_the_dictionary(tracker: Service
 
 
 def test_fields_choices_and_users_replace_the_shipped_ones(tracker: ServiceNowTracker) -> None:
-    """A dictionary row for a shipped column takes its place; the audit flag of a table comes with its own row."""
+    """A dictionary row for a shipped column replaces it; the audit flag of a table is in its own row."""
     tracker.load(
         [
             {"kind": "field", "name": "sn_grc_issue", "element": "u_grade", "internal_type": "integer"},
@@ -107,7 +107,7 @@ def test_fields_choices_and_users_replace_the_shipped_ones(tracker: ServiceNowTr
 
 
 def test_classes_may_be_described_by_the_site(tracker: ServiceNowTracker) -> None:
-    """A described class extends its parent: it has its columns and shows up in its queries."""
+    """A described class extends its parent: it has its columns and appears in its queries."""
     tables = [{"name": "sn_audit_task", "label": "Audit task", "super_class": "task", "prefix": "AUT"}]
     tracker.load([{**SITE, "tables": tables}])
     made = tracker.as_user("admin").insert("sn_audit_task", {"short_description": "x"})
@@ -116,7 +116,7 @@ def test_classes_may_be_described_by_the_site(tracker: ServiceNowTracker) -> Non
 
 
 def test_a_user_may_come_with_an_account(tracker: ServiceNowTracker) -> None:
-    """Password and roles are no columns; they open an account."""
+    """Password and roles are no columns; they create an account."""
     tracker.load(
         [{"kind": "user", "user_name": "bot", "password": "pw", "roles": ["audit_viewer"], "active": "true"}]
     )
@@ -126,7 +126,7 @@ def test_a_user_may_come_with_an_account(tracker: ServiceNowTracker) -> None:
 
 
 def test_the_same_lines_make_the_same_rows(tracker: ServiceNowTracker) -> None:
-    """Rows without a sys_id get one from their content, so two sandboxes agree."""
+    """A row without a sys_id gets one from its content, so that two sandboxes agree."""
     other = ServiceNowTracker(SandboxClock(tracker.clock.now(), ticking=False))
     lines = [{"kind": "ticket", "table": "sn_grc_issue", "record": {"number": "ISS1"}}, TICKET]
     for loaded in (tracker, other):
@@ -136,7 +136,7 @@ def test_the_same_lines_make_the_same_rows(tracker: ServiceNowTracker) -> None:
 
 
 def test_a_record_loaded_again_replaces_itself_whatever_its_class(tracker: ServiceNowTracker) -> None:
-    """A later line of the same sys_id wins; the old class forgets the row."""
+    """The later line of the same sys_id wins; the old class loses the row."""
     old, new = ({"sys_id": "s", "number": number} for number in ("INC1", "PRB1"))
     tracker.load([{"kind": "ticket", "table": "incident", "record": old}])
     assert len(tracker.rows("task", "ORDERBYsys_id")) == 1
@@ -147,7 +147,7 @@ def test_a_record_loaded_again_replaces_itself_whatever_its_class(tracker: Servi
 
 @pytest.mark.parametrize("is_packed", [False, True])
 def test_files_may_be_packed(tracker: ServiceNowTracker, tmp_path: Path, is_packed: bool) -> None:
-    """A path is read as JSON lines, gzipped where its name says so; empty lines mean nothing."""
+    """A path is read as JSON lines, gzipped if its name says so; empty lines are ignored."""
     text = "\n".join([json.dumps(SITE), "", json.dumps(TICKET), ""])
     path = tmp_path / ("x.jsonl.gz" if is_packed else "x.jsonl")
     path.write_bytes(gzip.compress(text.encode()) if is_packed else text.encode())
@@ -168,7 +168,7 @@ def test_files_may_be_packed(tracker: ServiceNowTracker, tmp_path: Path, is_pack
     ],
 )
 def test_a_broken_line_is_named(tracker: ServiceNowTracker, tmp_path: Path, line: str, what: str) -> None:
-    """One sentence with file and line, no traceback."""
+    """The message is one sentence with file and line, without a traceback."""
     path = tmp_path / "broken.jsonl"
     path.write_text(json.dumps(SITE) + "\n" + line + "\n")
     with pytest.raises(UserError) as caught:
@@ -178,6 +178,6 @@ def test_a_broken_line_is_named(tracker: ServiceNowTracker, tmp_path: Path, line
 
 
 def test_a_file_that_is_not_there_is_named(tracker: ServiceNowTracker, tmp_path: Path) -> None:
-    """The path and the system's reason."""
+    """The message has the path and the system's reason."""
     with pytest.raises(UserError, match="cannot be read"):
         tracker.load(tmp_path / "absent.jsonl")

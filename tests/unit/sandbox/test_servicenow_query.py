@@ -1,4 +1,4 @@
-"""Encoded queries of the sandbox ServiceNow: parsing, operators, scripts, and what is dropped in silence."""
+"""Encoded queries of the sandbox ServiceNow: parsing, operators, scripts, and what is silently dropped."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ ROWS = [
 
 @pytest.fixture
 def tracker() -> ServiceNowTracker:
-    """Three issues, two people with managers."""
+    """Return a tracker with three issues and two people with managers."""
     found = ServiceNowTracker(SandboxClock(datetime(2026, 3, 1, tzinfo=UTC), ticking=False))
     people: list[dict[str, object]] = [
         {"kind": "user", "sys_id": "u-lee", "user_name": "lee", "name": "Lee", "manager": "u-kim"},
@@ -45,7 +45,7 @@ def tracker() -> ServiceNowTracker:
 
 
 def numbers(tracker: ServiceNowTracker, query: str) -> list[str]:
-    """The numbers of the issues a query matches."""
+    """Return the numbers of the issues that a query matches."""
     return [row["number"] for row in tracker.rows("sn_grc_issue", query)]
 
 
@@ -59,7 +59,7 @@ def test_a_query_is_parsed_into_conjuncts_alternatives_and_branches() -> None:
 
 
 def test_orderby_is_no_alternative() -> None:
-    """`^ORDERBY` begins with OR and is a sort key all the same."""
+    """`^ORDERBY` begins with OR and is still a sort key."""
     query = parse_query("active=true^ORDERBYsys_updated_on^ORDERBYDESCsys_id")
     assert query.orders == (Order("sys_updated_on"), Order("sys_id", descending=True))
     assert query.branches == (((QueryCondition("active", "=", "true"),),),)
@@ -71,7 +71,7 @@ def test_the_end_marker_of_the_list_view_is_no_condition() -> None:
 
 
 def test_a_caret_in_a_value_becomes_another_condition() -> None:
-    """There is no escape: a user's text with a caret changes the query (docs/servicenow.md 7.2)."""
+    """There is no escape: a caret in a user's text changes the query (docs/servicenow.md 7.2)."""
     assert parse_query("short_description=a^ORb=c").branches == (
         ((QueryCondition("short_description", "=", "a"), QueryCondition("b", "=", "c")),),
     )
@@ -107,13 +107,13 @@ def test_a_caret_in_a_value_becomes_another_condition() -> None:
     ],
 )
 def test_operators(tracker: ServiceNowTracker, query: str, expected: list[str]) -> None:
-    """Each operator picks the rows the platform picks; empty is different from every value, but in no order."""
+    """Each operator selects the rows that the platform selects; empty differs from every value, but has no order."""
     assert numbers(tracker, query) == expected
 
 
 @pytest.mark.parametrize("query", ["nonsense=1", "u_gradeRESEMBLESx", "assigned_to.nonsense=1", "what is this"])
 def test_an_unknown_part_is_dropped_and_everything_comes(tracker: ServiceNowTracker, query: str) -> None:
-    """The first trap of all: an invalid part is ignored, so ALL rows come."""
+    """An invalid part is ignored, so ALL rows are returned: the most dangerous trap."""
     assert len(numbers(tracker, query)) == len(ROWS)
     assert tracker.ignored_parts
 
@@ -126,7 +126,7 @@ def test_a_property_turns_an_invalid_query_into_nothing(tracker: ServiceNowTrack
 
 
 def test_a_dropped_alternative_leaves_the_others(tracker: ServiceNowTracker) -> None:
-    """Only the invalid part goes, not its whole group."""
+    """Only the invalid part is dropped, not its whole group."""
     assert numbers(tracker, "nonsense=1^ORu_grade=minor") == ["ISS1"]
 
 

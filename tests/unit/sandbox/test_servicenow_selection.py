@@ -1,4 +1,4 @@
-"""Pages of the sandbox ServiceNow: indexes give what a plain look gives; offset paging over ties loses rows."""
+"""Pages of the sandbox ServiceNow: indexes give the same as a full scan; offset paging over ties loses rows."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ rows = st.lists(
 
 
 def filled(made: list[tuple[str, str, str]]) -> ServiceNowTracker:
-    """A tracker with these (id, stamp, state) issues."""
+    """Return a tracker with these (id, update time, state) issues."""
     tracker = ServiceNowTracker(SandboxClock(datetime(2026, 3, 1, tzinfo=UTC), ticking=False))
     for sys_id, updated, state in made:
         record = {
@@ -54,18 +54,18 @@ def filled(made: list[tuple[str, str, str]]) -> ServiceNowTracker:
 
 
 def resolved(tracker: ServiceNowTracker, query: str) -> Filter:
-    """A query resolved for the admin."""
+    """Return a query resolved for the admin."""
     caller: Caller = tracker.accounts.caller("admin")
     return tracker._instance.resolve(query, "sn_grc_issue", caller)
 
 
 def page_of(tracker: ServiceNowTracker, query: str, window: Window) -> Selection:
-    """One page of issues."""
+    """Return one page of issues."""
     return select(tracker._instance.store.view("sn_grc_issue"), resolved(tracker, query), window)
 
 
 def expected_ids(tracker: ServiceNowTracker, query: str) -> list[str]:
-    """What a plain look at every row gives, sorted by the plainest of means."""
+    """Return what a full scan gives, sorted in the simplest way."""
     wanted = resolved(tracker, query)
     found = [row for row in tracker._instance.store.view("sn_grc_issue") if wanted.accepts(row)]
     for key in reversed(wanted.sort_keys):
@@ -75,10 +75,10 @@ def expected_ids(tracker: ServiceNowTracker, query: str) -> list[str]:
 
 @settings(max_examples=300)
 @given(rows, queries, st.integers(0, 5), st.integers(1, 50), st.booleans())
-def test_indexes_give_what_a_look_at_every_row_gives(
+def test_indexes_give_the_same_as_a_full_scan(
     made: list[tuple[str, str, str]], query: str, offset: int, limit: int, counts: bool
 ) -> None:
-    """Whatever index is chosen, page, total and has_more equal the plain answer."""
+    """Whatever index is chosen, page, total and has_more equal those of a full scan."""
     tracker = filled(made)
     expected = expected_ids(tracker, query)
     selection = page_of(tracker, query, Window(offset, limit, counts))
@@ -95,7 +95,7 @@ def test_indexes_give_what_a_look_at_every_row_gives(
 @settings(max_examples=60)
 @given(rows, st.lists(st.tuples(st.sampled_from(IDS), st.sampled_from(STAMPS)), max_size=8))
 def test_indexes_follow_every_change(made: list[tuple[str, str, str]], touched: list[tuple[str, str]]) -> None:
-    """After edits and deletions a query through the index still equals the plain answer."""
+    """After edits and deletions a query through the index still equals a full scan."""
     tracker = filled(made)
     store, query = tracker._instance.store, "sys_updated_on>=2026-01-02 00:00:00^ORDERBYsys_updated_on^ORDERBYsys_id"
     page_of(tracker, query, Window())  # builds the indexes
@@ -111,7 +111,7 @@ def test_indexes_follow_every_change(made: list[tuple[str, str, str]], touched: 
 
 
 def conditions_tried(tracker: ServiceNowTracker, query: str, window: Window) -> int:
-    """How many times a condition was tried on a row to make one page."""
+    """Return how many times a condition was evaluated on a row to make one page."""
     wanted, tried = resolved(tracker, query), 0
 
     def counted(part: FilterPart) -> FilterPart:
@@ -138,14 +138,14 @@ def conditions_tried(tracker: ServiceNowTracker, query: str, window: Window) -> 
         ("state=1^sys_id>0100^ORDERBYsys_id", 60),
     ],
 )
-def test_keyset_pages_look_at_their_own_rows_only(query: str, most: int) -> None:
+def test_keyset_pages_read_their_own_rows_only(query: str, most: int) -> None:
     """The cost of a page of 50 does not grow with the table, so that 50,000 rows are read quickly."""
     tracker = filled([(f"{n:04x}", STAMPS[n % 4], "1") for n in range(3000)])
     assert conditions_tried(tracker, query, Window(0, 50, counts=False)) <= most
 
 
 def all_pages(tracker: ServiceNowTracker, order: str, size: int) -> list[str]:
-    """All ids met by offset paging."""
+    """Return all ids met by offset paging."""
     met: list[str] = []
     for offset in range(0, 400, size):
         met.extend(row.sys_id for row in page_of(tracker, order, Window(offset, size)).rows)
@@ -153,7 +153,7 @@ def all_pages(tracker: ServiceNowTracker, order: str, size: int) -> list[str]:
 
 
 def test_offset_paging_over_ties_loses_rows_and_the_count_still_matches() -> None:
-    """Rows that share a stamp come in another order on each page (docs/servicenow.md 0.3)."""
+    """Rows with the same update time come in another order on each page (docs/servicenow.md 0.3)."""
     tracker = filled([(f"{n:04x}", STAMPS[0], "1") for n in range(400)])
     met = all_pages(tracker, "ORDERBYsys_updated_on", 50)
     assert len(met) == 400
@@ -161,7 +161,7 @@ def test_offset_paging_over_ties_loses_rows_and_the_count_still_matches() -> Non
     assert met == all_pages(tracker, "ORDERBYsys_updated_on", 50), "the same rows are lost each run"
 
 
-def test_a_unique_last_sort_key_makes_pages_whole() -> None:
-    """With sys_id as the last key nothing is lost or doubled."""
+def test_a_unique_last_sort_key_makes_pages_complete() -> None:
+    """With sys_id as the last key no row is lost or doubled."""
     tracker = filled([(f"{n:04x}", STAMPS[0], "1") for n in range(400)])
     assert sorted(all_pages(tracker, "ORDERBYsys_updated_on^ORDERBYsys_id", 50)) == [f"{n:04x}" for n in range(400)]

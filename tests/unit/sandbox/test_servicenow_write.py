@@ -1,4 +1,4 @@
-"""Writing on the sandbox ServiceNow: stamps, numbers, audit, journals, deletions, classes, state rules."""
+"""Writing on the sandbox ServiceNow: update times, numbers, audit, journals, deletions, classes, state rules."""
 
 from __future__ import annotations
 
@@ -14,27 +14,27 @@ START = datetime(2026, 3, 1, 9, 0, 0, 700_000, tzinfo=UTC)
 
 @pytest.fixture
 def tracker() -> ServiceNowTracker:
-    """A frozen tracker with one person."""
+    """Return a frozen tracker with one person."""
     found = ServiceNowTracker(SandboxClock(START, ticking=False))
     found.add_account("lee", name="Lee Wong", password=None)
     return found
 
 
 def audit_of(tracker: ServiceNowTracker, sys_id: str) -> list[tuple[str, str, str]]:
-    """(field, old, new) of a record's audit rows, sorted."""
+    """Return (field, old, new) of a record's audit rows, sorted."""
     rows = tracker.rows("sys_audit", f"documentkey={sys_id}")
     return sorted((row["fieldname"], row.get("oldvalue", ""), row.get("newvalue", "")) for row in rows)
 
 
 def stored(tracker: ServiceNowTracker, table: str, sys_id: str) -> dict[str, str]:
-    """A record that must exist."""
+    """Return a record that must exist."""
     found = tracker.find(table, sys_id)
     assert found is not None
     return found
 
 
-def test_an_insert_gets_number_class_and_stamps_of_whole_seconds(tracker: ServiceNowTracker) -> None:
-    """The platform's own columns are filled; stamps have no fractions; birth leaves no audit row."""
+def test_an_insert_gets_number_class_and_times_of_whole_seconds(tracker: ServiceNowTracker) -> None:
+    """The platform's own columns are filled; times have whole seconds; creation leaves no audit row."""
     made = tracker.as_user("lee").insert("sn_grc_issue", {"short_description": "x"})
     assert made["number"].startswith("ISS")
     assert (made["sys_class_name"], made["sys_mod_count"], made["state"]) == ("sn_grc_issue", "0", "10")
@@ -56,7 +56,7 @@ def test_inserts_are_audited_only_where_the_property_says_so(tracker: ServiceNow
     assert ("u_grade", "", "minor") in audit_of(tracker, made["sys_id"])
 
 
-def test_an_update_stamps_counts_and_audits_what_changed(tracker: ServiceNowTracker) -> None:
+def test_an_update_dates_counts_and_audits_what_changed(tracker: ServiceNowTracker) -> None:
     """Changed columns get an audit row with old and new value, equal ones none."""
     made = tracker.as_user("lee").insert("sn_grc_issue", {"u_grade": "minor", "u_impact": "none"})
     tracker.clock.advance(timedelta(hours=1))
@@ -72,14 +72,14 @@ def test_an_update_stamps_counts_and_audits_what_changed(tracker: ServiceNowTrac
 
 
 def test_an_update_that_changes_nothing_writes_nothing(tracker: ServiceNowTracker) -> None:
-    """Setting a column to its value moves neither stamp nor count."""
+    """Setting a column to its present value moves neither the update time nor the count."""
     made = tracker.as_user("lee").insert("sn_grc_issue", {"u_grade": "minor"})
     tracker.clock.advance(timedelta(hours=1))
     tracker.as_user("lee").update("sn_grc_issue", made["sys_id"], {"u_grade": "minor"})
     assert stored(tracker, "sn_grc_issue", made["sys_id"]) == made
 
 
-def test_auto_sys_fields_false_leaves_the_stamps_but_audits(tracker: ServiceNowTracker) -> None:
+def test_auto_sys_fields_false_keeps_the_update_time_but_audits(tracker: ServiceNowTracker) -> None:
     """Such an edit is invisible to a cursor on sys_updated_on (docs/servicenow.md 2.1)."""
     made = tracker.as_user("lee").insert("sn_grc_issue", {"u_grade": "minor"})
     tracker.clock.advance(timedelta(hours=1))
@@ -90,7 +90,7 @@ def test_auto_sys_fields_false_leaves_the_stamps_but_audits(tracker: ServiceNowT
 
 
 def test_workflow_false_leaves_no_history(tracker: ServiceNowTracker) -> None:
-    """`setWorkflow(false)` skips auditing and business rules; the stamp still moves."""
+    """`setWorkflow(false)` skips auditing and business rules; the update time still moves."""
     made = tracker.as_user("lee").insert("sn_grc_issue", {})
     tracker.as_user("admin").update("sn_grc_issue", made["sys_id"], {"state": "3"}, workflow=False)
     row = stored(tracker, "sn_grc_issue", made["sys_id"])
@@ -99,7 +99,7 @@ def test_workflow_false_leaves_no_history(tracker: ServiceNowTracker) -> None:
 
 
 def test_a_note_goes_to_the_journal_and_not_into_the_record(tracker: ServiceNowTracker) -> None:
-    """Journal columns stay empty; each write is one entry and moves the record's stamp."""
+    """Journal columns stay empty; each write is one entry and moves the record's update time."""
     made = tracker.as_user("lee").insert("sn_grc_issue", {})
     tracker.as_user("lee").work_note("sn_grc_issue", made["sys_id"], "looked at it")
     row = stored(tracker, "sn_grc_issue", made["sys_id"])
@@ -138,7 +138,7 @@ def test_a_column_can_opt_out_of_audit(tracker: ServiceNowTracker) -> None:
 
 
 def test_a_deletion_is_filed_under_the_real_class(tracker: ServiceNowTracker) -> None:
-    """A delete through task leaves a row for sn_grc_issue; audit and journal of the record stay."""
+    """Deleting through task leaves a row for sn_grc_issue; audit and journal of the record stay."""
     made = tracker.as_user("lee").insert("sn_grc_issue", {"work_notes": "x"})
     tracker.as_user("lee").delete("task", made["sys_id"])
     (row,) = tracker.rows("sys_audit_delete")
@@ -150,7 +150,7 @@ def test_a_deletion_is_filed_under_the_real_class(tracker: ServiceNowTracker) ->
 
 @pytest.mark.parametrize("how", ["not audited", "no_audit_delete", "no workflow"])
 def test_deletions_without_proof(tracker: ServiceNowTracker, how: str) -> None:
-    """Neither an unaudited table nor an opt-out nor a silent script leaves a trace of a deletion."""
+    """Neither an unaudited table nor an opt-out nor a script without workflow leaves a trace of a deletion."""
     (entry,) = tracker.rows("sys_dictionary", "name=sn_grc_issue^elementISEMPTY")
     changes = {"not audited": {"audit": "false"}, "no_audit_delete": {"attributes": "no_audit_delete"}}.get(how, {})
     tracker.as_user("admin").update("sys_dictionary", entry["sys_id"], changes)
@@ -160,7 +160,7 @@ def test_deletions_without_proof(tracker: ServiceNowTracker, how: str) -> None:
 
 
 def test_old_deletions_can_be_pruned(tracker: ServiceNowTracker) -> None:
-    """Retention forgets the oldest rows of sys_audit_delete."""
+    """Retention removes the oldest rows of sys_audit_delete."""
     for _ in range(2):
         made = tracker.as_user("lee").insert("sn_grc_issue", {})
         tracker.as_user("lee").delete("sn_grc_issue", made["sys_id"])
@@ -170,7 +170,7 @@ def test_old_deletions_can_be_pruned(tracker: ServiceNowTracker) -> None:
 
 
 def test_closing_and_reopening_follow_the_state(tracker: ServiceNowTracker) -> None:
-    """The platform's business rule keeps active, closed_at and closed_by, and its doings are audited."""
+    """The platform's business rule sets active, closed_at and closed_by, and its changes are audited."""
     made = tracker.as_user("lee").insert("sn_grc_issue", {})
     closed = tracker.as_user("lee").update("sn_grc_issue", made["sys_id"], {"state": "3"})
     assert (closed["active"], closed["closed_at"]) == ("false", "2026-03-01 09:00:00")
@@ -182,7 +182,7 @@ def test_closing_and_reopening_follow_the_state(tracker: ServiceNowTracker) -> N
 
 
 def test_a_problem_is_resolved_before_it_is_closed(tracker: ServiceNowTracker) -> None:
-    """106 sets resolved_at and by, 107 closes; problem_state follows state."""
+    """State 106 sets resolved_at and resolved_by, 107 closes; problem_state follows state."""
     made = tracker.as_user("lee").insert("problem", {})
     resolved = tracker.as_user("lee").update("problem", made["sys_id"], {"state": "106"})
     assert resolved["resolved_at"] == "2026-03-01 09:00:00"
@@ -190,7 +190,7 @@ def test_a_problem_is_resolved_before_it_is_closed(tracker: ServiceNowTracker) -
     assert tracker.as_user("lee").update("problem", made["sys_id"], {"state": "107"})["active"] == "false"
 
 
-def test_a_stamp_set_by_the_writer_wins_over_the_rule(tracker: ServiceNowTracker) -> None:
+def test_a_time_set_by_the_writer_wins_over_the_rule(tracker: ServiceNowTracker) -> None:
     """An import that brings its own closed_at keeps it."""
     made = tracker.as_user("lee").insert("sn_grc_issue", {"state": "3", "closed_at": "2025-01-01 00:00:00"})
     assert (made["closed_at"], made["active"]) == ("2025-01-01 00:00:00", "false")
@@ -213,14 +213,14 @@ def test_a_record_can_change_its_class(tracker: ServiceNowTracker) -> None:
 
 
 def test_unknown_columns_and_system_columns_are_ignored(tracker: ServiceNowTracker) -> None:
-    """A write of what is not there, or not the writer's, is dropped without a word."""
+    """A write to an unknown column, or to one that the writer may not set, is silently dropped."""
     made = tracker.as_user("lee").insert("sn_grc_issue", {"nonsense": "x", "sys_created_by": "someone"})
     assert "nonsense" not in made
     assert made["sys_created_by"] == "lee"
 
 
 def test_long_text_is_cut_to_the_columns_length(tracker: ServiceNowTracker) -> None:
-    """The database cuts in silence; only reading back shows it."""
+    """The database truncates silently; only reading the value back shows it."""
     made = tracker.as_user("lee").insert(
         "sn_grc_issue", {"short_description": "x" * 500, "u_capa_sync_text": "y" * 9000}
     )
@@ -229,19 +229,19 @@ def test_long_text_is_cut_to_the_columns_length(tracker: ServiceNowTracker) -> N
 
 
 def test_choices_are_not_validated(tracker: ServiceNowTracker) -> None:
-    """Any text is taken for a choice column."""
+    """A choice column accepts any text."""
     assert tracker.as_user("lee").insert("sn_grc_issue", {"u_grade": "no such grade"})["u_grade"] == "no such grade"
 
 
-def test_a_late_commit_carries_an_old_stamp(tracker: ServiceNowTracker) -> None:
-    """A row stamped T can become visible after T has been read (docs/servicenow.md 2.3)."""
+def test_a_late_commit_has_an_old_update_time(tracker: ServiceNowTracker) -> None:
+    """A row with update time T can become visible after T has been read (docs/servicenow.md 2.3)."""
     tracker.settings.commit_late_s = 5
     made = tracker.as_user("lee").insert("sn_grc_issue", {})
     assert made["sys_updated_on"] == "2026-03-01 08:59:55"
 
 
 def test_an_unknown_person_table_or_record_is_refused(tracker: ServiceNowTracker) -> None:
-    """A story's slip of the pen is an error, not a ghost row."""
+    """A mistake in a story is an error, not a wrong row."""
     with pytest.raises(KeyError):
         tracker.as_user("nobody").insert("sn_grc_issue", {})
     with pytest.raises(KeyError):

@@ -1,4 +1,4 @@
-"""What the built-in stories leave in the trackers: a believable past in office hours, and readable texts."""
+"""The state of the trackers after the built-in stories: a believable past in office hours, and readable texts."""
 
 from __future__ import annotations
 
@@ -40,11 +40,11 @@ class World:
     played: PlayedScenario
 
     def jira_issues(self) -> list[tuple[JiraTracker, Issue]]:
-        """Every issue of both Jiras, sub-tasks and changes too."""
+        """Return every issue of both Jiras, including sub-tasks and changes."""
         return [(tracker, issue) for tracker in (self.cloud, self.datacenter) for issue in tracker.state.in_order()]
 
     def instants(self) -> list[datetime]:
-        """Every instant at which anybody did anything to a ticket."""
+        """Return every instant at which anybody did anything to a ticket."""
         found = []
         for _tracker, issue in self.jira_issues():
             milliseconds = [issue.created, issue.updated, *(h.at for h in issue.histories)]
@@ -56,12 +56,12 @@ class World:
 
 
 def instant_of(text: str) -> datetime:
-    """A database stamp as an aware instant."""
+    """Return a database time as an aware instant."""
     return datetime.strptime(text, "%Y-%m-%d %H:%M:%S").replace(tzinfo=UTC)
 
 
 def make_world(now: datetime = NOW, *, ticking: bool = False) -> World:
-    """Tell the stories at one instant."""
+    """Play the stories at one instant."""
     clock = SandboxClock(now, ticking=ticking)
     trackers = (JiraTracker("cloud", clock), JiraTracker("datacenter", clock), ServiceNowTracker(clock))
     return World(clock, *trackers, play_scenario(*trackers, clock))
@@ -69,7 +69,7 @@ def make_world(now: datetime = NOW, *, ticking: bool = False) -> World:
 
 @pytest.fixture(scope="module")
 def world() -> World:
-    """The stories told once."""
+    """Return the trackers after the stories are played once."""
     return make_world()
 
 
@@ -84,7 +84,7 @@ def test_each_rule_has_a_story_and_a_clean_twin_in_each_tracker(world: World) ->
 
 
 def test_everything_happened_in_office_hours_before_now(world: World) -> None:
-    """No deed is on a weekend, at night or in the future."""
+    """No action is on a weekend, at night or in the future."""
     instants = world.instants()
     assert len(instants) > 700
     local = [instant.astimezone(OFFICE) for instant in instants]
@@ -94,7 +94,7 @@ def test_everything_happened_in_office_hours_before_now(world: World) -> None:
 
 
 def test_numbers_rise_with_time(world: World) -> None:
-    """Keys, history ids and record numbers follow the order of time, as in a tracker that lived through it."""
+    """Keys, history ids and record numbers follow the order of time, as in a real tracker."""
     for tracker in (world.cloud, world.datacenter):
         issues = list(tracker.state.in_order())
         assert [issue.created for issue in issues] == sorted(issue.created or 0 for issue in issues)
@@ -110,7 +110,7 @@ def _touches(issue: Issue) -> list[int]:
 
 
 def test_no_two_tickets_read_the_same(world: World) -> None:
-    """Title, description, correction, cause and corrective action are each ticket's own."""
+    """Title, description, correction, cause and corrective action are different on each ticket."""
     for word in ("title", "description", "correction", "root_cause", "action_text", "closure_note"):
         texts = Counter(_texts(world, word))
         assert len(texts) > 5
@@ -129,7 +129,7 @@ def _texts(world: World, word: str) -> list[str]:
 
 
 def test_texts_have_no_slot_left_and_fit(world: World) -> None:
-    """Every text of every topic can be read with the words of both twins."""
+    """Every text of every topic can be read with the words of both the ticket and its clean twin."""
     for topic in read_topics():
         for name in topic.texts:
             assert "{" not in topic[name]
@@ -138,7 +138,7 @@ def test_texts_have_no_slot_left_and_fit(world: World) -> None:
 
 
 def test_the_shipped_people_file_knows_everybody(world: World) -> None:
-    """The accounts of the people are in mappings/people.yaml, and who has left is inactive in all trackers."""
+    """The accounts of the people are in mappings/people.yaml; those who left are inactive in all trackers."""
     people = YAML(typ="safe").load((starter_path("mappings") / "people.yaml").read_text(encoding="utf-8"))["people"]
     assert set(people) == set(PEOPLE)
     for person in PEOPLE.values():
@@ -151,8 +151,8 @@ def test_the_shipped_people_file_knows_everybody(world: World) -> None:
     assert sum(person.has_left for person in PEOPLE.values()) == 1
 
 
-def test_the_stories_leave_the_clock_alone() -> None:
-    """A ticking clock ticks on from now, a frozen one stands at now."""
+def test_the_stories_do_not_move_the_clock() -> None:
+    """A ticking clock ticks on from now, a frozen clock stands at now."""
     begun = time.monotonic()
     world = make_world(ticking=True)
     took = time.monotonic() - begun
@@ -170,7 +170,7 @@ def test_the_same_stories_on_any_day() -> None:
 
 
 def test_three_highlights_open_as_pages() -> None:
-    """The three tickets worth opening have a page that shows their title and history."""
+    """The three recommended tickets have a page that shows their title and history."""
     clock = SandboxClock(NOW, ticking=False)
     trackers = (JiraTracker("cloud", clock), JiraTracker("datacenter", clock), ServiceNowTracker(clock))
     highlights = play_stories(*trackers, clock)
@@ -185,7 +185,7 @@ def test_three_highlights_open_as_pages() -> None:
 
 
 def test_a_day_is_a_working_day_in_the_right_distance() -> None:
-    """Days count Monday to Friday only, back and forth, over a weekend's now and over the clocks' change."""
+    """Days count Monday to Friday only, forward and backward, over a weekend and over the change to summer time."""
     sunday = WorkingDays(datetime(2026, 3, 29, 12, 0, tzinfo=UTC))
     assert [sunday.day(Day(ago)).isoformat() for ago in (6, 5, 1, 0, -1, -5)] == [
         "2026-03-20",

@@ -1,4 +1,4 @@
-"""Starting the sandbox's trackers: with the stories, from a file, and what is said when that cannot be."""
+"""Starting the sandbox's trackers: with the stories, from a file, and the message when that fails."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ PAGES = {"cloud": "/browse/OPS-1", "datacenter": "/browse/OPS-1", "servicenow": 
 
 
 def written(folder: Path, face: str, name: str = "world.jsonl") -> Path:
-    """A small file of the sandbox's form."""
+    """Write a small file of the sandbox's form."""
     lines = "\n".join(["", *(json.dumps(line) for line in ({"kind": "site", "face": face}, TICKETS[face]))])
     file = folder / name
     opened = gzip.open if name.endswith(".gz") else open
@@ -35,7 +35,7 @@ def written(folder: Path, face: str, name: str = "world.jsonl") -> Path:
 
 
 def test_the_default_trackers_serve_the_stories() -> None:
-    """All three answer on loopback, and the printed sign-in works."""
+    """All three answer on loopback, and the printed credentials work."""
     with default_trackers(FREE) as trackers:
         lines = sign_in_lines(trackers)
         assert [line.split()[0] for line in lines] == ["jira", "jira-dc", "servicenow"]
@@ -75,7 +75,7 @@ def test_a_file_of_each_face_is_served(face: str, tmp_path: Path) -> None:
     ],
 )
 def test_a_bad_file_is_one_line_with_its_place(text: str, expected: str, tmp_path: Path) -> None:
-    """What is wrong is said with file and line, and no tracker starts."""
+    """The message has file and line, and no tracker starts."""
     file = tmp_path / "world.jsonl"
     file.write_text(text, encoding="utf-8")
     with pytest.raises(UserError) as caught, loaded_tracker(file, 0):
@@ -87,7 +87,7 @@ def test_a_bad_file_is_one_line_with_its_place(text: str, expected: str, tmp_pat
 
 @pytest.mark.parametrize("content", [b"\xff\xfe\x00", b"\x1f\x8bbroken"])
 def test_a_file_that_is_no_text_is_refused(content: bytes, tmp_path: Path) -> None:
-    """Bytes that are neither UTF-8 nor a whole gzip file are the user's mistake, not a crash."""
+    """Bytes that are neither UTF-8 nor a complete gzip file are the user's mistake, not a crash."""
     file = tmp_path / ("world.jsonl.gz" if content.startswith(b"\x1f") else "world.jsonl")
     file.write_bytes(content)
     with pytest.raises(UserError, match="cannot be read"), loaded_tracker(file, 0):
@@ -105,7 +105,7 @@ def test_a_cut_gzip_file_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_port_in_use_is_one_line() -> None:
-    """Another program on the port is named with the port."""
+    """The message names the port that another program uses."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         with (

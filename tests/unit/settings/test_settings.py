@@ -1,4 +1,4 @@
-"""Settings: every mistake is one line with its place, a hint, and no secret."""
+"""Settings: every mistake is one line with its place and a hint, without any secret."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def problems(tmp_path: Path, text: str, **environ: str) -> list[str]:
 
 
 def test_a_good_file_loads_with_lengths_deadlines_and_defaults(tmp_path: Path) -> None:
-    """Lengths, deadlines by grade, holidays and defaults come out typed."""
+    """Lengths, deadlines by grade, holidays and defaults are typed."""
     settings = load(tmp_path, GOOD)
     assert settings.register_file == "mine.db"
     assert settings.deadlines["contain"] == {
@@ -66,42 +66,42 @@ def test_a_good_file_loads_with_lengths_deadlines_and_defaults(tmp_path: Path) -
 
 
 def test_write_back_is_off_by_default(tmp_path: Path) -> None:
-    """Nothing is written unasked: without the key the mode is off."""
+    """Without the key the mode is off, so that nothing is written unasked."""
     assert load(tmp_path, GOOD.replace('mode = "plan"', "")).write_back.mode == "off"
 
 
 def test_an_unknown_key_has_its_line_and_a_guess(tmp_path: Path) -> None:
-    """A typo is told with the line and what was probably meant."""
+    """A typo is reported with its line and what was probably meant."""
     found = problems(tmp_path, GOOD.replace("timezone =", "timezon ="))
     assert found == ["2: there is no setting 'timezon'; did you mean 'timezone'?"]
 
 
-def test_several_mistakes_are_told_at_once(tmp_path: Path) -> None:
-    """A person mends everything in one go."""
+def test_several_mistakes_are_reported_at_once(tmp_path: Path) -> None:
+    """A person can correct everything in one go."""
     text = GOOD.replace("Europe/London", "Mars/Base").replace('"3bd"', '"3 weeks"').replace('"plan"', '"yes"')
     assert [problem.split(":")[0] for problem in sorted(problems(tmp_path, text))] == ["10", "2", "7"]
 
 
 def test_a_secret_in_the_file_is_refused_and_not_shown(tmp_path: Path) -> None:
-    """A secret in the file is an error that names the two ways, never its value."""
+    """The error names the two ways to give a secret, never its value."""
     found = problems(tmp_path, GOOD.replace('token_env = "JIRA_TOKEN"', 'token = "hush-hush"\n  token_env = "T"'))
     assert "use token_env or token_file" in found[0]
     assert "hush-hush" not in "".join(found)
 
 
-def test_no_toml_is_told_with_its_line(tmp_path: Path) -> None:
+def test_invalid_toml_is_reported_with_its_line(tmp_path: Path) -> None:
     """Broken TOML is the user's mistake, not a traceback."""
     assert problems(tmp_path, GOOD.replace('"mine.db"', "mine.db"))[0].startswith("1: this is no TOML")
 
 
-def test_a_missing_file_names_the_way_out(tmp_path: Path) -> None:
+def test_a_missing_file_says_what_to_do(tmp_path: Path) -> None:
     """Without a file the message says what to do."""
     with pytest.raises(SettingsError, match="there is no such settings file; run `capa-sync init FOLDER`"):
         load_settings(tmp_path / "none.toml", {})
 
 
 def test_variables_win_over_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Any key can be a variable, levels apart by two underscores."""
+    """Any key can be a variable, with two underscores between the levels."""
     wanted = {
         "CAPA_SYNC_REGISTER": "other.db",
         "CAPA_SYNC_SOURCES__JIRA__URL": "https://other.example",
@@ -116,7 +116,7 @@ def test_variables_win_over_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyP
 
 
 def test_names_with_a_dash_have_variables_with_an_underscore(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """No shell sets a variable with a dash in its name; deadlines and sources are reached all the same."""
+    """A shell cannot set a variable with a dash in its name; deadlines and sources can still be set."""
     wanted = {
         "CAPA_SYNC_DEADLINES__ROOT_CAUSE__MAJOR": "3bd",
         "CAPA_SYNC_SOURCES__JIRA_DC__URL": "https://other.example",
@@ -135,7 +135,7 @@ def test_names_with_a_dash_have_variables_with_an_underscore(tmp_path: Path, mon
 
 @pytest.mark.parametrize("name", ["HOLIDAYS", "RULES", "SOURCES"])
 def test_a_variable_that_is_no_json_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
-    """A list needs JSON in the environment; without it the variable is named, and no traceback is shown."""
+    """A list in the environment must be JSON; otherwise the message names the variable, without a traceback."""
     monkeypatch.setenv(f"CAPA_SYNC_{name}", "s3cret")
     (problem,) = problems(tmp_path, GOOD, **{f"CAPA_SYNC_{name}": "s3cret"})
     assert problem.startswith(f"CAPA_SYNC_{name}: a list or a table in a variable is written as JSON; ")
@@ -143,7 +143,7 @@ def test_a_variable_that_is_no_json_is_one_line(tmp_path: Path, monkeypatch: pyt
 
 
 def test_a_holiday_is_a_code_or_a_date_with_or_without_quotes(tmp_path: Path) -> None:
-    """Quotes around a date are no mistake: in a variable there is no other way to write it."""
+    """Quotes around a date are no mistake: a variable has no other way to write it."""
     found = load(tmp_path, GOOD.replace("2026-07-01", '2026-07-01, "2026-12-24"'))
     assert {date(2026, 7, 1), date(2026, 12, 24), date(2026, 12, 25)} <= parse_holidays(list(found.holidays))
     assert "is no country or region code" in problems(tmp_path, GOOD.replace("2026-07-01", '"2026-13-24"'))[0]
@@ -164,7 +164,7 @@ def test_an_unknown_variable_is_an_error_with_a_guess(tmp_path: Path, variable: 
 
 
 def test_a_variable_that_holds_a_secret_may_have_our_prefix(tmp_path: Path) -> None:
-    """What a `*_env` key names is no unknown setting."""
+    """A variable that a `*_env` key names is no unknown setting."""
     text = GOOD.replace("JIRA_TOKEN", "CAPA_SYNC_JIRA_TOKEN")
     assert load(tmp_path, text, CAPA_SYNC_JIRA_TOKEN="x").sources["jira"].auth.token_env == "CAPA_SYNC_JIRA_TOKEN"
 
@@ -185,7 +185,7 @@ def test_a_source_that_cannot_work_is_refused(tmp_path: Path, old: str, new: str
 
 
 def test_lines_are_found_in_inline_tables_and_nested_ones() -> None:
-    """The finder knows table headers, dotted keys and inline tables."""
+    """The finder understands table headers, dotted keys and inline tables."""
     text = '[a.b]\nx = 1\n[a]\ny = { z = 2 }\n"odd key" = 3\nc.d = 4\n'
     assert find_line(text, ("a", "b", "x")) == 2
     assert find_line(text, ("a", "y", "z")) == 4
@@ -225,7 +225,7 @@ def one_source(kind: str, method: str) -> str:
 
 @pytest.mark.parametrize(("kind", "method", "fits"), [(*pair, fits) for pair, fits in MADE_WITH.items()])
 def test_a_source_signs_in_only_with_a_method_of_its_kind(kind: str, method: str, fits: bool, tmp_path: Path) -> None:
-    """Each kind with each method: it loads, or one line names the place and the methods of that kind."""
+    """For each kind and each method: it loads, or one line names the place and the methods of that kind."""
     text = one_source(kind, method)
     if fits:
         assert load(tmp_path, text).sources["here"].auth.method == method
@@ -239,7 +239,7 @@ def test_a_source_signs_in_only_with_a_method_of_its_kind(kind: str, method: str
 def test_a_method_of_another_kind_in_a_variable_names_the_variable(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A variable wins over the file, so the message names it."""
+    """A variable wins over the file, so the message names the variable."""
     name = "CAPA_SYNC_SOURCES__HERE__AUTH__METHOD"
     monkeypatch.setenv(name, "api-key")
     assert problems(tmp_path, one_source("jira", "pat"), **{name: "api-key"}) == [

@@ -1,4 +1,4 @@
-"""What the decoding of an answer makes harmless: nesting that is too deep, wherever brackets stand in it."""
+"""The decoder makes nesting that is too deep harmless, wherever brackets stand in an answer."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _SIGNS = ('"[{"', '"]}"', '"\\""', '"\\\\"', '"]\\\\"', "NaN", "1", "null")
 
 
 def nested(dice: random.Random, levels: int) -> str:
-    """A document as text, so many levels deep, with brackets and quotes in its texts."""
+    """Return a document as text with this many levels, with brackets and quotes in its texts."""
     if not levels:
         return dice.choice(_SIGNS)
     inner = [nested(dice, levels - 1), *(dice.choice(_SIGNS) for _ in range(dice.randrange(3)))]
@@ -25,14 +25,14 @@ def nested(dice: random.Random, levels: int) -> str:
 
 
 def depth(value: Any) -> int:
-    """How many levels deep a document is."""
+    """Return how many levels a document has."""
     inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else None
     return 0 if inner is None else 1 + max(map(depth, inner), default=0)
 
 
 @pytest.mark.parametrize("levels", range(12))
 def test_only_what_is_nested_too_deep_is_cut(levels: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Brackets in texts do not count, and a document at the bound stays whole."""
+    """Brackets in texts do not count, and a document at the limit stays complete."""
     dice = random.Random(levels)  # noqa: S311 - makes cases
     for _ in range(40):
         text = f"[NaN, {nested(dice, levels)}]".encode()  # NaN, so that the strict parser refuses it
@@ -46,13 +46,13 @@ def test_only_what_is_nested_too_deep_is_cut(levels: int, monkeypatch: pytest.Mo
 
 @pytest.mark.parametrize("text", ['["\\', '["', "[" * 5000, "[" * 5000 + '"', "]" * 5000, "{" * 500 + "}" * 400, ""])
 def test_a_document_that_is_cut_off_is_no_json(text: str) -> None:
-    """It raises ValueError and nothing else."""
+    """The decoder raises ValueError and nothing else."""
     with pytest.raises(ValueError, match=r"."):
         decode_json(text.encode())
 
 
 def test_one_deep_value_leaves_its_neighbours() -> None:
-    """A value beyond the bound becomes null below it; what stands before and behind it is kept."""
+    """A value beyond the limit becomes null below it; the values before and after it are kept."""
     deep = "[" * 3_000 + "]" * 3_000
     found = decode_json(f'{{"before": "[", "deep": {deep}, "behind": ["]"]}}'.encode())
     assert (found["before"], found["behind"]) == ("[", ["]"])

@@ -1,4 +1,4 @@
-"""Answers taken in large pieces, over real HTTP: the same bodies and the same faults as requests has by itself."""
+"""Answers read in large pieces, over real HTTP: the same bodies and the same faults as with requests alone."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ BODIES = {
 
 
 class _Handler(BaseHTTPRequestHandler):
-    """Gives the body of a path: plain, packed, in chunks, or with another end than it promised."""
+    """Serves the body of a path: plain, packed, in chunks, or with another end than announced."""
 
     protocol_version = "HTTP/1.1"
     callers: ClassVar[set[object]] = set()
@@ -77,15 +77,15 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 class _Server(ThreadingHTTPServer):
-    """Takes it calmly when a client hangs up on it."""
+    """A server that ignores a client that closes the connection."""
 
     def handle_error(self, *_: object) -> None:
-        """Say nothing: what matters is what the client says."""
+        """Print nothing: only the client's report matters."""
 
 
 @pytest.fixture(scope="module")
 def url() -> Iterator[str]:
-    """The address of a server that gives the bodies above."""
+    """Return the address of a server that serves the bodies above."""
     with _Server(("127.0.0.1", 0), _Handler) as server:
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
@@ -96,14 +96,14 @@ def url() -> Iterator[str]:
 
 @pytest.fixture
 def plain() -> Iterator[requests.Session]:
-    """A session as requests makes it."""
+    """Return a session as requests makes it."""
     with requests.Session() as made:
         yield made
 
 
 @pytest.fixture
 def session() -> Iterator[requests.Session]:
-    """A session that takes bodies in large pieces."""
+    """Return a session that reads bodies in large pieces."""
     with requests.Session() as made:
         yield hold_to(made, "sn", Limits())
 
@@ -111,7 +111,7 @@ def session() -> Iterator[requests.Session]:
 @pytest.mark.parametrize("how", ["", "gzip", "chunks", "busy"])
 @pytest.mark.parametrize("path", list(BODIES))
 def test_a_body_is_the_same_however_it_comes(session: requests.Session, url: str, path: str, how: str) -> None:
-    """Of any size, packed or in chunks, with an answer of any status, and asked for again."""
+    """The body may have any size, be packed or in chunks, have any status, and be requested again."""
     answer = session.get(f"{url}{path}?{how}")
     assert answer.status_code == (503 if how == "busy" else 200)
     assert answer.content == BODIES[path]
@@ -119,7 +119,7 @@ def test_a_body_is_the_same_however_it_comes(session: requests.Session, url: str
 
 
 def test_texts_and_json_are_read_from_it(session: requests.Session, url: str) -> None:
-    """As the clients of the trackers do."""
+    """The clients of the trackers read answers this way."""
     assert session.get(f"{url}/few").json() == {"total": 1}
     assert session.get(f"{url}/words?gzip").json() == {"größe": "a corrective action " * 100_000}
     assert session.get(f"{url}/few?chunks").text == '{"total": 1}'
@@ -129,10 +129,10 @@ def test_texts_and_json_are_read_from_it(session: requests.Session, url: str) ->
 
 @pytest.mark.parametrize("path", ["/many", "/few"])
 @pytest.mark.parametrize("how", ["short", "gzip-short", "gzip-spoilt", "chunks-short"])
-def test_a_body_that_does_not_end_well_is_the_fault_that_requests_tells(
+def test_an_incomplete_body_is_the_fault_that_requests_reports(
     session: requests.Session, plain: requests.Session, url: str, path: str, how: str
 ) -> None:
-    """A connection that is lost in the middle gives no half answer, and one that may be asked again."""
+    """A connection lost in the middle gives no half answer; the fault says whether the request may be sent again."""
     faults: list[type[Exception]] = []
     for sender in (session, plain):
         with pytest.raises(requests.RequestException) as caught:
@@ -157,7 +157,7 @@ def test_a_redirect_is_followed_to_its_body(session: requests.Session, url: str)
 
 
 def test_a_connection_is_used_again(session: requests.Session, url: str) -> None:
-    """A body that was taken to its end gives its connection back."""
+    """A body that was read to its end releases its connection."""
     _Handler.callers.clear()
     for _ in range(3):
         session.get(f"{url}/many")
@@ -167,7 +167,7 @@ def test_a_connection_is_used_again(session: requests.Session, url: str) -> None
 
 
 def test_pieces_are_large(session: requests.Session, url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Half a dozen of five MiB, where requests alone takes five hundred."""
+    """Six pieces for five MiB, where requests alone reads five hundred."""
     sizes: list[int] = []
     original = requests.Response.iter_content
 

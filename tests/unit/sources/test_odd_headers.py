@@ -1,4 +1,4 @@
-"""Headers may hold anything: what is read of them is a value or nothing, and never an error."""
+"""Headers may hold anything: reading them gives a value or nothing, and never an error."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ values = st.one_of(
 
 @given(headers=st.dictionaries(st.sampled_from(NAMES), values), status=st.sampled_from([200, 429, 500, 503, 504]))
 def test_no_header_raises(headers: dict[str, str], status: int) -> None:
-    """Neither for a wish, nor for a date, nor for a count; a wish is bounded."""
+    """Neither a wish, nor a date, nor a count raises; a wish is bounded."""
     wish = wish_of(status, headers, NOW)
     assert wish is None or timedelta(0) < wish <= LONGEST_WISH
     overload("jira", status, headers, NOW, "GET x")
@@ -59,12 +59,12 @@ def test_no_header_raises(headers: dict[str, str], status: int) -> None:
 
 @pytest.mark.parametrize("value", [*ODD, None])
 def test_an_odd_date_is_none(value: str | None) -> None:
-    """A date is read whole or not at all."""
+    """A date is read completely or not at all."""
     found = read_http_date(value)
     assert found is None or found.tzinfo is UTC
 
 
 def test_a_date_is_read_in_utc() -> None:
-    """With its zone, and as UTC without one."""
+    """A date has a zone, or is UTC without one."""
     assert read_http_date("Sun, 01 Mar 2026 10:00:00 +0100") == NOW
     assert read_http_date("Sun, 01 Mar 2026 09:00:00") == NOW

@@ -1,4 +1,4 @@
-"""The retry policy: what is sent again, when, and how long anybody waits."""
+"""The retry policy: what is sent again, when, and how long a worker waits."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 
 
 def policy(**options: object) -> RetryPolicy:
-    """A policy that spends no time waiting, without jitter."""
+    """Return a policy that spends no time waiting, without jitter."""
     wanted = {"is_instant": True, "jitter": lambda: 1.0} | options
     return RetryPolicy("jira", ShiftedClock(NOW), wanted.pop("stop", threading.Event()), **wanted)
 
 
 def failing(times: int, error: Exception | None = None) -> tuple[list[int], object]:
-    """A send that fails so many times and then returns its count."""
+    """Return a send function that fails this many times and then returns its count."""
     calls: list[int] = []
 
     def send() -> int:
@@ -53,14 +53,14 @@ def failing(times: int, error: Exception | None = None) -> tuple[list[int], obje
     ],
 )
 def test_retry_after_is_read_in_every_form(value: str | None, seconds: float | None) -> None:
-    """Seconds, fractions and HTTP dates become a wait; rubbish becomes none, never an exception."""
+    """Seconds, fractions and HTTP dates become a wait; anything else becomes none, never an exception."""
     expected = None if seconds is None else timedelta(seconds=seconds)
     assert parse_retry_after(value, NOW) == expected
 
 
 @pytest.mark.parametrize("status", [429, 500, 502, 503, 504])
 def test_an_overloaded_tracker_is_asked_again(status: int) -> None:
-    """Every status that says "not now" is Retryable and carries the tracker's own wish."""
+    """Every status that says "not now" is Retryable and has the tracker's own wish."""
     error = overload("jira", status, {"Retry-After": "3"}, NOW, "GET search")
     assert isinstance(error, Retryable)
     assert error.retry_after == timedelta(seconds=3)
@@ -68,12 +68,12 @@ def test_an_overloaded_tracker_is_asked_again(status: int) -> None:
 
 @pytest.mark.parametrize("status", [200, 400, 401, 403, 404, 409, 413])
 def test_other_statuses_are_not_overload(status: int) -> None:
-    """A refusal is no reason to send the same thing again."""
+    """After a refusal the same request is not sent again."""
     assert overload("jira", status, {}, NOW, "x") is None
 
 
-def test_a_wait_of_an_hour_is_handed_to_the_daemon() -> None:
-    """No worker sleeps longer than a minute: the instant is named instead."""
+def test_a_wait_of_an_hour_is_left_to_the_daemon() -> None:
+    """No worker sleeps longer than a minute: the error names the instant instead."""
     error = overload("snow", 429, {"Retry-After": "1847"}, NOW, "x")
     assert isinstance(error, NotBefore)
     assert error.until == NOW + timedelta(seconds=1847)
@@ -81,7 +81,7 @@ def test_a_wait_of_an_hour_is_handed_to_the_daemon() -> None:
 
 @pytest.mark.parametrize("reset", ["2026-11-24T13:00Z", str(int(NOW.timestamp()) + 3600)])
 def test_a_429_without_retry_after_uses_the_reset_header(reset: str) -> None:
-    """Jira gives an ISO instant, ServiceNow Unix seconds."""
+    """Jira gives an ISO instant, ServiceNow gives Unix seconds."""
     error = overload("jira", 429, {"X-RateLimit-Reset": reset}, NOW, "x")
     assert isinstance(error, NotBefore)
     assert error.until == NOW + timedelta(hours=1)
@@ -113,7 +113,7 @@ def test_a_read_is_sent_again_until_it_succeeds() -> None:
 
 
 def test_attempts_are_bounded() -> None:
-    """The last error comes out when the attempts are used up."""
+    """The last error is raised when the attempts are used up."""
     calls, send = failing(99)
     with pytest.raises(Retryable):
         policy(attempts=3).read(send)
@@ -121,7 +121,7 @@ def test_attempts_are_bounded() -> None:
 
 
 def test_total_time_is_bounded() -> None:
-    """A wait that would end after the total is not begun."""
+    """A wait that would end after the total is not started."""
     calls, send = failing(99, Retryable("jira", "no", timedelta(seconds=50)))
     with pytest.raises(Retryable):
         policy(total=timedelta(seconds=20)).read(send)
@@ -138,7 +138,7 @@ def test_the_trackers_wish_is_never_undercut() -> None:
 
 @pytest.mark.parametrize("error", [BadAnswer("jira", "HTML"), NotBefore("jira", "later", NOW)])
 def test_other_errors_are_not_retried(error: Exception) -> None:
-    """A bad answer and a stored not-before come out at once."""
+    """A bad answer and a stored not-before are raised at once."""
     calls, send = failing(1, error)
     with pytest.raises(type(error)):
         policy().read(send)
@@ -146,7 +146,7 @@ def test_other_errors_are_not_retried(error: Exception) -> None:
 
 
 def test_a_wait_ends_when_we_stop() -> None:
-    """A worker in a wait of many seconds is free within a fraction of one."""
+    """A worker in a wait of many seconds stops within a fraction of a second."""
     stop = threading.Event()
     _, send = failing(99, Retryable("jira", "no", timedelta(seconds=30)))
     threading.Timer(0.1, stop.set).start()
@@ -167,7 +167,7 @@ def test_nothing_is_sent_once_we_stop() -> None:
 
 
 def test_the_budget_lets_a_second_of_requests_through_and_then_paces() -> None:
-    """Of 30 requests at 10/s, ten go at once and twenty at a tenth of a second each."""
+    """Of 30 requests at 10/s, ten are sent at once and twenty at intervals of a tenth of a second."""
     now = [100.0]
     budget = Budget("jira", Rate.parse("10/s"), threading.Event(), monotonic=lambda: now[0], is_instant=True)
     waits = []
@@ -184,7 +184,7 @@ def test_the_budget_lets_a_second_of_requests_through_and_then_paces() -> None:
 
 
 def test_a_budget_per_hour_allows_no_burst() -> None:
-    """Slow budgets hold one token only, so that a restart cannot spend an hour's worth at once."""
+    """Slow budgets have one token only, so that a restart cannot spend an hour's requests at once."""
     budget = Budget("snow", Rate.parse("3600/h"), threading.Event(), monotonic=lambda: 0.0, is_instant=True)
     budget.take()
     budget.take()

@@ -1,4 +1,4 @@
-"""A failed request is told with host, cause, and the variable that set the proxy; never with a password."""
+"""The report of a failed request has host, cause, and the variable that set the proxy, and never a password."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def _no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @contextmanager
 def server(answer: bytes | None) -> Iterator[int]:
-    """Answer every connection with these bytes and hang up; None: hang up without a word."""
+    """Answer every connection with these bytes and close it; None: close it without an answer."""
     with socket.create_server(("127.0.0.1", 0)) as listening:
 
         def serve() -> None:
@@ -43,13 +43,13 @@ def server(answer: bytes | None) -> Iterator[int]:
 
 
 def closed_port() -> int:
-    """A port on which nobody listens."""
+    """Return a port on which nothing listens."""
     with socket.create_server(("127.0.0.1", 0)) as listening:
         return int(listening.getsockname()[1])
 
 
 def failure_of(url: str, *, timeout: float = 20) -> tuple[str, bool]:
-    """Ask, and return what is told of the failure and whether nothing was sent."""
+    """Send a request; return the report of its failure and whether nothing was sent."""
     with pytest.raises(requests.RequestException) as caught:
         _ = requests.get(url, timeout=timeout).content
     return describe(caught.value, url), never_sent(caught.value)
@@ -64,15 +64,15 @@ def test_a_refused_connection_names_host_and_port() -> None:
     )
 
 
-def test_an_unknown_name_is_a_slip_or_a_matter_of_the_dns() -> None:
-    """The name is repeated, so that a slip in it is seen."""
+def test_an_unknown_name_is_a_typo_or_a_fault_of_the_dns() -> None:
+    """The report repeats the name, so that a typo in it is seen."""
     words, unsent = failure_of("https://tracker.invalid/x")
     assert words.startswith("tracker.invalid cannot be reached: its name is not known here")
     assert unsent
 
 
 def test_user_and_password_of_an_address_are_not_repeated() -> None:
-    """Neither of the tracker's address nor of the proxy's."""
+    """This holds for the tracker's address and for the proxy's."""
     words, _ = failure_of(f"http://anna:hush-hush@127.0.0.1:{closed_port()}/x")
     assert "hush" not in words
     assert "anna" not in words
@@ -80,7 +80,7 @@ def test_user_and_password_of_an_address_are_not_repeated() -> None:
 
 @pytest.mark.parametrize("name", ["HTTPS_PROXY", "https_proxy", "ALL_PROXY"])
 def test_an_unreachable_proxy_is_named_with_its_variable(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
-    """Whoever reads it knows what to look at, and no password."""
+    """The report says where to look, and has no password."""
     port = closed_port()
     monkeypatch.setenv(name, f"http://anna:hush-hush@127.0.0.1:{port}")
     words, unsent = failure_of("https://tracker.example/x")
@@ -88,8 +88,8 @@ def test_an_unreachable_proxy_is_named_with_its_variable(monkeypatch: pytest.Mon
     assert unsent
 
 
-def test_a_proxy_that_refuses_the_way_is_told_with_its_answer(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A number of HTTP says more than a kind of error."""
+def test_a_proxy_that_refuses_the_connection_is_reported_with_its_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An HTTP status says more than the type of an error."""
     with server(b"HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 0\r\n\r\n") as port:
         monkeypatch.setenv("HTTPS_PROXY", f"http://127.0.0.1:{port}")
         words, _ = failure_of("https://tracker.example/x")
@@ -104,15 +104,15 @@ def test_a_connection_that_is_lost_may_have_carried_the_request() -> None:
     assert not unsent
 
 
-def test_an_answer_cut_short_is_told_as_that() -> None:
-    """The host stands there."""
+def test_an_answer_cut_short_is_reported_as_that() -> None:
+    """The report has the host."""
     with server(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf") as port:
         words, _ = failure_of(f"http://127.0.0.1:{port}/x")
     assert words == f"the answer of 127.0.0.1:{port} was cut short"
 
 
-def test_no_answer_in_time_is_told_with_the_proxy_between(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A proxy that swallows a request is as likely the reason as the tracker."""
+def test_no_answer_in_time_is_reported_with_the_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A proxy that loses a request is as likely the cause as the tracker."""
     with socket.create_server(("127.0.0.1", 0)) as listening:
         port = listening.getsockname()[1]
         monkeypatch.setenv("http_proxy", f"http://127.0.0.1:{port}")

@@ -1,4 +1,4 @@
-"""Every form in which a tracker says when it wants us back."""
+"""Every form in which a tracker says when it accepts the next request."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ UNIX = int(NOW.timestamp())
     ],
 )
 def test_a_wish_is_read_in_every_form(headers: dict[str, str], seconds: float | None) -> None:
-    """What is past, zero or unreadable is no wish; Retry-After wins over what only tells of a reset."""
+    """Past, zero or unreadable values are no wish; Retry-After wins over a header that only names a reset."""
     assert wish_of(429, headers, NOW) == (None if seconds is None else timedelta(seconds=seconds))
 
 
@@ -62,11 +62,11 @@ def test_dates_are_read_by_the_trackers_own_clock(skew: int) -> None:
     ],
 )
 def test_one_wrong_header_silences_no_source_for_years(headers: dict[str, str]) -> None:
-    """A wish for more than a week is cut to a week, or not believed at all."""
+    """A wish for more than a week is cut to a week, or ignored."""
     assert wish_of(429, headers, NOW) in (LONGEST_WISH, None)
 
 
 def test_the_rate_headers_count_for_429_alone() -> None:
-    """Jira tells its limits with every answer; a 503 without Retry-After names no time."""
+    """Jira sends its limits with every answer; a 503 without Retry-After names no time."""
     assert wish_of(503, {"X-RateLimit-Reset": "2026-11-24T13:00Z"}, NOW) is None
     assert wish_of(503, {"Retry-After": "90"}, NOW) == timedelta(seconds=90)

@@ -13,6 +13,6 @@ from tests.unit.store.fake_parser import T0
 
 @pytest.fixture
 def register(tmp_path: Path) -> Iterator[Register]:
-    """Give a fresh register."""
+    """Open a new register."""
     with open_register(tmp_path / "register.db", clock_now=T0) as fresh:
         yield fresh

@@ -1,4 +1,4 @@
-"""A tracker on paper: tickets written by hand, read into real parts, with a pure parser of their own."""
+"""A tracker in memory: tickets written by hand, read into real parts, with a pure parser of their own."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def raw(content: Any) -> Raw:
 
 
 class FakeParser:
-    """Parses paper parts; a pure function of them."""
+    """Parse the parts of sheets; a pure function of them."""
 
     computed_fields = frozenset({"updated", "votes", "sys_updated_by"})
     updated_by_field = "sys_updated_by"
@@ -100,7 +100,7 @@ PARSER = FakeParser()
 
 @dataclass
 class Sheet:
-    """One ticket on paper."""
+    """One ticket in memory."""
 
     id: str
     key: str
@@ -113,7 +113,7 @@ class Sheet:
     history_complete: bool = True
 
     def edit(self, at: datetime, by: str = "bob", **fields: Any) -> None:
-        """Change fields as a person does: one history entry, and `updated` moves."""
+        """Change fields as a person does: one history entry is added, and `updated` moves."""
         items = [{"field": name, "old": self.fields.get(name), "new": new} for name, new in fields.items()]
         self.history.append(
             {"id": f"{self.id}-{len(self.history) + 1}", "at": at.isoformat(), "by": by, "items": items}

@@ -1,4 +1,4 @@
-"""Many tickets at once are the same tickets as one by one, in reading and in storing."""
+"""Tickets read or stored in a batch equal tickets read or stored one by one."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.unit.store.fake_parser import MINUTE, PARSER, SOURCE, T0, FakeParser,
 
 
 class OtherParser(FakeParser):
-    """Parses paper of another source, whose ids are the same."""
+    """Parses sheets of another source, which has the same ids."""
 
     def parse(self, parts: Sequence[Part]) -> SourceTicket:
         """Parse one ticket's parts."""
@@ -24,7 +24,7 @@ OTHER = OtherParser()
 
 
 def fill(register: Register) -> list[str]:
-    """Mirror a parent with children named by id, by key and by themselves, a hidden one, and a ticket alone."""
+    """Mirror a parent with children named by id, by key and by themselves, a hidden child, and a single ticket."""
     parent = Sheet("1", "CAPA-1", {"cause": "x"})
     parent.children = [
         ["2", "CAPA-2", "subtask", ""],
@@ -46,7 +46,7 @@ def fill(register: Register) -> list[str]:
 
 
 def test_a_batch_answers_as_the_store_does(register: Register) -> None:
-    """Tickets, presences, children and keys are the same for those asked for, their children, and all others."""
+    """Tickets, presences, children and keys are the same for requested tickets, for their children, and for others."""
     wanted = fill(register)
     batch = register.batch(SOURCE, wanted, PARSER)
     for source, parser in ((SOURCE, PARSER), ("other", OTHER)):
@@ -66,16 +66,16 @@ def test_due_actions_are_the_due_tickets_that_are_actions_alone(register: Regist
     assert register.queue.due_actions(SOURCE, T0) == ["2"]
 
 
-def test_numbers_given_together_count_up_in_order_and_are_kept(register: Register) -> None:
-    """Each year counts on its own; who has a number keeps it."""
+def test_numbers_given_together_rise_in_order_and_are_kept(register: Register) -> None:
+    """Each year counts on its own; a ticket that has a number keeps it."""
     register.records.give_numbers(SOURCE, {"b": 2026, "a": 2026, "c": 2025})
     register.records.give_numbers(SOURCE, {"a": 2027, "d": 2026})
     numbers = {ticket_id: register.records.register_no(SOURCE, ticket_id, 2030) for ticket_id in "abcd"}
     assert numbers == {"b": "NC-2026-0001", "a": "NC-2026-0002", "c": "NC-2025-0001", "d": "NC-2026-0003"}
 
 
-def test_of_two_writes_put_together_the_later_of_a_kind_replaces_the_earlier(register: Register) -> None:
-    """That nothing was ever meant for the ticket before makes no difference."""
+def test_of_two_writes_stored_together_the_later_of_a_kind_replaces_the_earlier(register: Register) -> None:
+    """It does not matter that the ticket had no write before."""
     first, second = write("w1"), write("w2")
     register.outbox.put([first, second])
     states = {stored.id: (stored.state, stored.error) for stored in register.outbox.writes("jira", "1")}

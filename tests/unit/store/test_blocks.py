@@ -1,4 +1,4 @@
-"""Rows go in by the block, and every table is as if they had gone in one by one."""
+"""Rows are inserted in blocks, and every table is as if they had been inserted one by one."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ DELETE = "DELETE FROM held WHERE place = ?"
 
 @pytest.fixture
 def db(tmp_path: Path) -> Iterator[Database]:
-    """A file of ours with three rows in it."""
+    """Open a database file with three rows."""
     (tmp_path / "blocks.db").touch()
     made = Database(tmp_path / "blocks.db")
     for statement in TABLES:
@@ -37,7 +37,7 @@ def db(tmp_path: Path) -> Iterator[Database]:
 
 
 def one_by_one(sql: str, rows: list[Params]) -> list[Params]:
-    """What the table holds when SQLite's own module runs the statement for each row."""
+    """Return the rows of the table after SQLite's own module ran the statement for each row."""
     connection = sqlite3.connect(":memory:")
     for statement in TABLES:
         connection.execute(statement)
@@ -46,12 +46,12 @@ def one_by_one(sql: str, rows: list[Params]) -> list[Params]:
 
 
 def stored_rows(db: Database) -> list[Params]:
-    """What the table holds."""
+    """Return the rows of the table."""
     return list(db.rows("SELECT * FROM held ORDER BY id"))
 
 
 def rows_for(sql: str, count: int) -> list[Params]:
-    """So many rows that fit a statement; those with a conflict come again and again, in one block and in others."""
+    """Return this many rows for a statement; rows with a conflict occur repeatedly, within a block and across blocks."""
     if sql == PLAIN:
         return [(1000 + n, f"word {n}") for n in range(count)]
     if sql == LITERAL:
@@ -64,7 +64,7 @@ def rows_for(sql: str, count: int) -> list[Params]:
 @pytest.mark.parametrize("count", COUNTS)
 @pytest.mark.parametrize("sql", [PLAIN, UPSERT, IGNORE, LITERAL, UPDATE, DELETE])
 def test_the_table_is_as_if_row_by_row(db: Database, sql: str, count: int) -> None:
-    """Ids count up in the order of the rows, and of two rows for one place the later one stands."""
+    """Ids rise in the order of the rows, and of two rows with one key the later is stored."""
     rows = rows_for(sql, count)
     db.execute_many(sql, rows)
     assert stored_rows(db) == one_by_one(sql, rows)
@@ -72,7 +72,7 @@ def test_the_table_is_as_if_row_by_row(db: Database, sql: str, count: int) -> No
 
 @pytest.mark.parametrize("count", COUNTS)
 def test_rows_may_come_from_anything_that_yields_them(db: Database, count: int) -> None:
-    """A generator is taken to its end, once."""
+    """A generator is read to its end, once."""
     rows = rows_for(UPSERT, count)
     db.execute_many(UPSERT, (row for row in rows))
     assert stored_rows(db) == one_by_one(UPSERT, rows)
@@ -81,7 +81,7 @@ def test_rows_may_come_from_anything_that_yields_them(db: Database, count: int) 
 @pytest.mark.parametrize("count", COUNTS)
 @pytest.mark.parametrize("sql", [UPSERT, DELETE])
 def test_a_nested_transaction_that_is_rolled_back_takes_its_blocks_back(db: Database, sql: str, count: int) -> None:
-    """What the outer one did before and after stays."""
+    """What the outer transaction did before and after stays."""
     before, inner = rows_for(UPSERT, 300), rows_for(sql, count)
     with db.transaction():
         db.execute_many(UPSERT, before)
@@ -103,7 +103,7 @@ def _fail_after(db: Database, sql: str, rows: list[Params]) -> None:
 
 @pytest.mark.parametrize("wrong", [0, 100, 255, 256, 290, 599])
 def test_a_row_that_is_refused_leaves_none_of_them(db: Database, wrong: int) -> None:
-    """Wherever it stands, in a block or after the last."""
+    """The refused row may stand in a block or after the last block."""
     before, rows = stored_rows(db), rows_for(PLAIN, 600)
     rows[wrong] = (rows[wrong][0], None)
     with pytest.raises(sqlite3.IntegrityError, match="NOT NULL"):
@@ -112,7 +112,7 @@ def test_a_row_that_is_refused_leaves_none_of_them(db: Database, wrong: int) -> 
 
 
 def test_a_row_of_another_length_is_refused(db: Database) -> None:
-    """It does not push the values of the rows behind it along."""
+    """It does not shift the values of the rows after it."""
     before, rows = stored_rows(db), rows_for(PLAIN, 600)
     rows[10] = (1010, "word 10", "too many")
     with pytest.raises(sqlite3.Error):
@@ -122,7 +122,7 @@ def test_a_row_of_another_length_is_refused(db: Database) -> None:
 
 @pytest.mark.parametrize(("count", "blocks"), [(544, [256, 256, 32]), (600, [256, 256, 32, 32, *[1] * 24])])
 def test_a_block_is_one_statement(db: Database, count: int, blocks: list[int]) -> None:
-    """As many large blocks as there are, then small ones, then single rows."""
+    """There are as many large blocks as possible, then small blocks, then single rows."""
     ran: list[str] = []
     rows = rows_for(PLAIN, count)
     with db.transaction():
@@ -134,7 +134,7 @@ def test_a_block_is_one_statement(db: Database, count: int, blocks: list[int]) -
 
 
 def test_a_block_of_the_widest_table_is_not_too_long_for_sqlite(register: Register) -> None:
-    """A statement takes so many values and no more."""
+    """A statement takes a limited number of values."""
     names = [row[0] for row in register._db.rows("SELECT name FROM sqlite_master WHERE type = 'table'")]
     widest = max(len(register._db.rows(f"PRAGMA table_info('{name}')")) for name in names)
     assert widest > 50

@@ -1,4 +1,4 @@
-"""How instants stand in columns."""
+"""The form of instants in columns."""
 
 from __future__ import annotations
 
@@ -15,6 +15,6 @@ _ANY = st.datetimes(datetime(1, 1, 2), datetime(9999, 12, 30), timezones=_ZONES)
 
 @given(at=st.one_of(_ANY, _ANY.map(lambda at: at.replace(microsecond=0))))
 def test_an_instant_has_one_form_that_reads_back(at: datetime) -> None:
-    """ISO 8601 UTC with six digits and Z, whole seconds or not."""
+    """The form is ISO 8601 UTC with six digits and Z, whole seconds or not."""
     assert instant_text(at) == at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ").rjust(27, "0")
     assert instant(instant_text(at)) == at

@@ -1,4 +1,4 @@
-"""Stamps: equal while all that a ticket's record rests on is as it was, another as soon as any of it changes."""
+"""Digests are equal while nothing that a ticket's record depends on changes, and differ as soon as any of it does."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.unit.store.test_batch import OTHER
 
 
 class World:
-    """A record with a child of each kind and one that is not mirrored, a record alone, and another source."""
+    """A record with a child of each kind and one that is not mirrored, a single record, and another source."""
 
     def __init__(self, register: Register) -> None:
         self.register = register
@@ -47,18 +47,18 @@ class World:
         )
 
     def digests(self) -> dict[str, bytes]:
-        """The stamps of both records, and of a ticket that is not mirrored."""
+        """Return the digests of both records, and of a ticket that is not mirrored."""
         return self.register.digests(SOURCE, ["1", "5", "404"])
 
 
 @pytest.fixture
 def world(register: Register) -> World:
-    """Everything read once."""
+    """Return the world after everything was read once."""
     return World(register)
 
 
-def test_a_stamp_is_told_of_each_mirrored_ticket_and_of_no_other(world: World) -> None:
-    """No two tickets have the same; of nothing asked nothing is told."""
+def test_each_mirrored_ticket_has_a_digest_and_no_other(world: World) -> None:
+    """No two tickets have the same digest; an empty request gives no digest."""
     digests = world.digests()
     assert set(digests) == {"1", "5"}
     assert digests["1"] != digests["5"]
@@ -66,71 +66,71 @@ def test_a_stamp_is_told_of_each_mirrored_ticket_and_of_no_other(world: World) -
     assert world.register.digests("nowhere", ["1"]) == {}
 
 
-def test_stamps_are_the_same_one_by_one_and_together(world: World) -> None:
-    """Who is asked for beside a ticket does not matter."""
+def test_digests_are_the_same_one_by_one_and_together(world: World) -> None:
+    """The other requested tickets do not matter."""
     assert world.register.digests(SOURCE, ["1"]) | world.register.digests(SOURCE, ["5"]) == world.digests()
 
 
 def nothing(_world: World) -> None:
-    """Nothing happens."""
+    """Change nothing."""
 
 
 def read_again(world: World) -> None:
-    """All is read as it was."""
+    """Read everything unchanged."""
     world.read(world.parent, world.alone)
     world.read(world.by_id, world.by_key, world.by_itself, role=Role.ACTION)
 
 
 def known_presence(world: World) -> None:
-    """A census finds everybody where he was."""
+    """Run a census that finds every ticket in its known presence."""
     for ticket_id in ("1", "2", "5"):
         world.register.tickets.set_presence(SOURCE, ticket_id, Presence.PRESENT, "", T0 + DAY)
 
 
-def stranger(world: World) -> None:
-    """A ticket of no record comes, and goes into quarantine."""
+def unrelated_ticket(world: World) -> None:
+    """Add a ticket of no record, which is quarantined."""
     world.read(Sheet("6", "CAPA-6", parent="7"))
     world.register.tickets.quarantine(SOURCE, "6", ["no kind"])
 
 
 def namesakes(world: World) -> None:
-    """In another source a ticket is edited that has a child's id, and one comes that has a child's key and parent."""
+    """In another source, edit a ticket with a child's id and add one with a child's key and parent."""
     sheet, other = Sheet("2", "ELSE-2"), Sheet("88", "CAPA-3", parent="1")
     sheet.edit(T0 + MINUTE, cause="z")
     for reading in (sheet.reading(), other.reading()):
         world.elsewhere(replace(reading, ticket=replace(reading.ticket, source="other")))
 
 
-@pytest.mark.parametrize("event", [nothing, read_again, known_presence, stranger, namesakes])
-def test_a_stamp_is_the_same_while_nothing_of_the_record_changes(
+@pytest.mark.parametrize("event", [nothing, read_again, known_presence, unrelated_ticket, namesakes])
+def test_a_digest_is_the_same_while_nothing_of_the_record_changes(
     world: World, event: Callable[[World], None]
 ) -> None:
-    """Reading again what is known is no change, nor is what befalls others."""
+    """Reading known content again is no change, and neither are changes of other tickets."""
     before = world.digests()
     event(world)
     assert world.digests() == before
 
 
 def edited(world: World, sheet: Sheet, role: Role) -> None:
-    """A field is changed."""
+    """Change a field."""
     sheet.edit(T0 + MINUTE, cause="y")
     world.read(sheet, role=role)
 
 
 def edited_silently(world: World, sheet: Sheet, role: Role) -> None:
-    """A field is changed without a history entry or another `updated`."""
+    """Change a field without a history entry or another `updated`."""
     sheet.fields = {"cause": "silent"}
     world.read(sheet, role=role)
 
 
 def commented(world: World, sheet: Sheet, role: Role) -> None:
-    """A comment is added."""
+    """Add a comment."""
     sheet.comment(T0 + MINUTE, "Seen")
     world.read(sheet, role=role)
 
 
 def edited_and_back(world: World, sheet: Sheet, role: Role) -> None:
-    """A field is changed, read, changed back and read: history is told apart, and versions are only added."""
+    """Change a field, read, change it back and read: history is distinguished, and versions are only added."""
     before = sheet.reading(role)
     edited_silently(world, sheet, role)
     run = world.register.runs.start(SOURCE, "poll", T0)
@@ -138,18 +138,18 @@ def edited_and_back(world: World, sheet: Sheet, role: Role) -> None:
 
 
 def vanished(world: World, sheet: Sheet, _role: Role) -> None:
-    """A census finds it gone, at the very instant at which it was read."""
+    """Run a census that finds it gone, at the very instant at which it was read."""
     world.register.tickets.set_presence(SOURCE, sheet.id, Presence.DELETED, "410", T0)
 
 
 def gone_and_back(world: World, sheet: Sheet, role: Role) -> None:
-    """It is out of sight for an hour."""
+    """Hide it for an hour."""
     world.register.tickets.set_presence(SOURCE, sheet.id, Presence.ACCESS_LOST, "", T0 + MINUTE)
     world.register.tickets.set_presence(SOURCE, sheet.id, Presence.PRESENT, "", T0 + 2 * MINUTE)
 
 
 def in_the_other_role(world: World, sheet: Sheet, role: Role) -> None:
-    """Its role becomes the other one."""
+    """Give it the other role."""
     other = Role.RECORD if role is Role.ACTION else Role.ACTION
     world.register.roles.assign(SOURCE, {sheet.id: other})
 
@@ -161,10 +161,10 @@ EVENTS = [edited, edited_silently, commented, edited_and_back, vanished, gone_an
 @pytest.mark.parametrize(
     ("name", "owner"), [("parent", "1"), ("alone", "5"), ("by_id", "1"), ("by_key", "1"), ("by_itself", "1")]
 )
-def test_whatever_befalls_a_ticket_changes_the_stamp_of_its_record_and_no_other(
+def test_every_change_of_a_ticket_changes_the_digest_of_its_record_and_no_other(
     world: World, event: Callable[[World, Sheet, Role], None], name: str, owner: str
 ) -> None:
-    """Of the record itself, and of each child however it is known as one."""
+    """This holds for the record itself, and for each child, however it is known as one."""
     before = world.digests()
     event(world, getattr(world, name), Role.RECORD if name in ("parent", "alone") else Role.ACTION)
     after = world.digests()
@@ -174,16 +174,16 @@ def test_whatever_befalls_a_ticket_changes_the_stamp_of_its_record_and_no_other(
 @pytest.mark.parametrize(
     "sheet", [Sheet("9", "NEW-9"), Sheet("7", "CAPA-7", parent="1")], ids=["named before", "names its parent"]
 )
-def test_a_child_that_comes_changes_the_stamp_of_its_record(world: World, sheet: Sheet) -> None:
-    """One that was named and not mirrored, and one that nobody had named."""
+def test_a_new_child_changes_the_digest_of_its_record(world: World, sheet: Sheet) -> None:
+    """The children are one that was named and not mirrored, and one that was not named."""
     before = world.digests()
     world.read(sheet, role=Role.ACTION)
     assert world.digests()["1"] != before["1"]
     assert world.digests()["5"] == before["5"]
 
 
-def test_a_child_that_is_renamed_away_changes_the_stamp_of_its_record(world: World) -> None:
-    """A child known by its key alone is none any more under another; a ticket that takes the key is one."""
+def test_a_child_that_gets_another_key_changes_the_digest_of_its_record(world: World) -> None:
+    """A child known by its key alone is no child under another key; a ticket that takes the key is one."""
     before = world.digests()
     world.by_key.key = "MOVED-3"
     world.read(world.by_key, role=Role.ACTION)

@@ -1,4 +1,4 @@
-"""The lock: one daemon a register, and none blocked by a dead one."""
+"""The lock: one daemon per register, and a dead daemon blocks no other."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def holder(register: Path) -> subprocess.Popen[str]:
 
 
 def test_a_second_process_is_refused_with_the_holders_number(tmp_path: Path) -> None:
-    """The message says who holds the register; once that process ends the lock is free."""
+    """The message says which process has the register; when that process ends the lock is free."""
     register = tmp_path / "register.db"
     process = holder(register)
     with pytest.raises(RegisterUnavailable, match=rf"held by another capa-sync \(process {process.pid}\)$"):
@@ -47,7 +47,7 @@ def test_a_second_process_is_refused_with_the_holders_number(tmp_path: Path) -> 
 
 
 def test_a_killed_holder_blocks_nobody(tmp_path: Path) -> None:
-    """The lock dies with its process; the file left behind means nothing."""
+    """The lock ends with its process; the remaining file has no effect."""
     register = tmp_path / "register.db"
     process = holder(register)
     process.send_signal(signal.SIGKILL)
@@ -58,7 +58,7 @@ def test_a_killed_holder_blocks_nobody(tmp_path: Path) -> None:
 
 
 def test_the_same_process_cannot_hold_it_twice_and_may_take_it_again(tmp_path: Path) -> None:
-    """Two daemons in one process are two daemons."""
+    """Two daemons in one process count as two daemons."""
     register = tmp_path / "register.db"
     lock = RegisterLock(register)
     with lock, pytest.raises(RegisterUnavailable):
@@ -68,7 +68,7 @@ def test_the_same_process_cannot_hold_it_twice_and_may_take_it_again(tmp_path: P
     lock.release()
 
 
-def test_a_lock_that_cannot_be_made_is_told_in_one_line(tmp_path: Path) -> None:
-    """A folder that is not there."""
+def test_a_lock_that_cannot_be_made_is_reported_in_one_line(tmp_path: Path) -> None:
+    """One cause is a missing folder."""
     with pytest.raises(RegisterUnavailable, match=r"\.lock: cannot be opened: No such file or directory$"):
         RegisterLock(tmp_path / "none" / "register.db").acquire()

@@ -1,4 +1,4 @@
-"""What the daemon asks at every poll is answered by an index, however large the mirror is."""
+"""The queries of every poll use an index, however large the mirror is."""
 
 from __future__ import annotations
 
@@ -55,8 +55,8 @@ LOOKS: dict[str, Callable[[Register], object]] = {
 
 
 @pytest.mark.parametrize("name", LOOKS)
-def test_no_look_of_a_poll_reads_a_whole_table(register: Register, name: str) -> None:
-    """SQLite's own plan of each query searches the large tables and scans none."""
+def test_no_query_of_a_poll_reads_a_whole_table(register: Register, name: str) -> None:
+    """SQLite's own plan of each query searches the large tables and scans none of them."""
     fill = [Sheet(str(n), f"CAPA-{n}") for n in range(3)]
     run = register.runs.start(SOURCE, "poll", T0)
     register.tickets.commit_page(SOURCE, page(*(sheet.reading() for sheet in fill)), T0, run, PARSER)
@@ -73,7 +73,7 @@ def test_no_look_of_a_poll_reads_a_whole_table(register: Register, name: str) ->
 
 
 def test_reasons_are_counted_from_their_own_index(register: Register) -> None:
-    """`sync`, `plan` and `status` end with them: no verdict that can tell is read for that, and nothing is sorted."""
+    """`sync`, `plan` and `status` end with the reasons: counting reads no verdict that can tell, and sorts nothing."""
     asked: list[str] = []
     reader = register._db._reader()
     reader.set_trace_callback(asked.append)
@@ -104,7 +104,7 @@ def test_work_follows_what_changed_not_what_is_mirrored(register: Register) -> N
 
 
 def test_tickets_are_iterated_while_their_findings_are_written(register: Register) -> None:
-    """A cycle judges as it reads: writing does not disturb the reading."""
+    """A cycle evaluates while it reads: writing does not disturb the reading."""
     sheets = [Sheet(f"{n:03}", f"CAPA-{n}") for n in range(450)]
     run = register.runs.start(SOURCE, "changes", T0)
     register.tickets.commit_page(SOURCE, page(*(sheet.reading() for sheet in sheets)), T0, run, PARSER)

@@ -1,4 +1,4 @@
-"""Registers of earlier versions are brought up to date, those of later ones refused, and neither is half done."""
+"""Registers of earlier versions are migrated completely or not at all; registers of later versions are refused."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def test_the_previous_versions_register_opens_with_all_that_was_in_it(tmp_path: 
 
 
 def test_a_migrated_register_has_the_shape_of_a_new_one(tmp_path: Path) -> None:
-    """Tables, indexes and views are the same whichever way the file came here."""
+    """Tables, indexes and views are the same, however the file was made."""
     old, new = make_version_1(tmp_path / "old.db"), tmp_path / "new.db"
     open_register(old, clock_now=T0).close()
     open_register(new, clock_now=T0).close()
@@ -73,7 +73,7 @@ def test_a_migrated_register_has_the_shape_of_a_new_one(tmp_path: Path) -> None:
 
 
 def test_every_table_is_primary_or_derived_or_the_ledger(tmp_path: Path) -> None:
-    """What `rebuild` may drop and what a backup must keep is told of each table, once."""
+    """For each table it is declared once what `rebuild` may drop and what a backup must keep."""
     open_register(tmp_path / "new.db", clock_now=T0).close()
     connection = sqlite3.connect(tmp_path / "new.db")
     names = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE '%sqlite_%'")
@@ -100,7 +100,7 @@ def test_a_register_of_a_newer_version_is_refused_and_left_alone(tmp_path: Path)
 
 
 def test_an_older_register_is_not_changed_by_a_reader(tmp_path: Path) -> None:
-    """The page of the register says what to do instead."""
+    """The register page says what to do instead."""
     path = make_version_1(tmp_path / "register.db")
     before = shape(path)
     with pytest.raises(RegisterUnavailable, match="made by an older capa-sync; start"):
@@ -109,7 +109,7 @@ def test_an_older_register_is_not_changed_by_a_reader(tmp_path: Path) -> None:
 
 
 def test_an_older_register_in_use_is_not_changed_under_its_daemon(tmp_path: Path) -> None:
-    """A verb of a new version waits until the old daemon is stopped; the new daemon holds the lock itself."""
+    """A command of a new version waits until the old daemon is stopped; the new daemon has the lock itself."""
     path = make_version_1(tmp_path / "register.db")
     before = shape(path)
     daemon = holder(path)
@@ -148,7 +148,7 @@ UNDER_THEIR_KEYS = ("verdict", "birth", "action", "due", "plan_due", "register_r
 
 
 def make_step_7(path: Path) -> dict[str, list[Any]]:
-    """Write a register as step 0007 left it, with its views; return the rows of the tables that step 0008 turns."""
+    """Write a register as step 0007 left it, with its views; return the rows of the tables that step 0008 changes."""
     db = sqlite_utils.Database(path)
     STEPS.apply(db, stop_before="0008_rows_under_their_keys")
     db.execute("INSERT INTO meta VALUES ('register_id', ?)", [ID_OF_VERSION_1])
@@ -167,7 +167,7 @@ def make_step_7(path: Path) -> dict[str, list[Any]]:
 
 
 def _cell(column: Any, number: int) -> object:
-    """Return a value for a column; of the second row none where none is demanded."""
+    """Return a value for a column; in the second row None where a value is not required."""
     if number == 2 and not column.is_pk and not column.notnull:
         return None
     return number if column.type == "INTEGER" else f"{column.name} {number}"
@@ -183,7 +183,7 @@ def rows_of(path: Path) -> dict[str, list[Any]]:
 
 
 def indexes_of(path: Path) -> dict[str, Any]:
-    """Return name -> (table, columns, whether unique, for part of the rows) of every index but those of the keys."""
+    """Return name -> (table, columns, whether unique, whether partial) of every index except those of the keys."""
     with sqlite_utils.Database(path) as db:
         tables = [db[name] for name in db.table_names()]
         return {
@@ -195,13 +195,13 @@ def indexes_of(path: Path) -> dict[str, Any]:
 
 
 def rowless_tables(path: Path) -> set[str]:
-    """Return the tables that lie in the index of their keys."""
+    """Return the tables without row numbers."""
     with sqlite_utils.Database(path) as db:
         return {row[0] for row in db.execute("SELECT name FROM pragma_table_list WHERE wr = 1 AND schema = 'main'")}
 
 
-def test_rows_come_under_their_keys_whole(tmp_path: Path) -> None:
-    """Step 0008 keeps all rows, indexes and what was judged; the tables have no row numbers any more."""
+def test_rows_are_stored_by_their_keys_completely(tmp_path: Path) -> None:
+    """Step 0008 keeps all rows, indexes and verdicts; the tables have no row numbers afterwards."""
     path = tmp_path / "register.db"
     rows, indexes = make_step_7(path), indexes_of(path)
     assert rowless_tables(path) == set()
@@ -213,12 +213,12 @@ def test_rows_come_under_their_keys_whole(tmp_path: Path) -> None:
     assert rowless_tables(path) == set(UNDER_THEIR_KEYS)
     with open_register(path, clock_now=T0, read_only=True) as register:
         assert register.id == ID_OF_VERSION_1
-        assert register.queue.judged_with("paper") == ""  # step 0009 has all judged anew
+        assert register.queue.judged_with("paper") == ""  # step 0009 makes every ticket due for evaluation
         assert sorted(str(row["title"]) for row in register.view("v_register")) == ["None", "title 1", "title 3"]
 
 
-def test_a_new_register_has_its_rows_under_their_keys(tmp_path: Path) -> None:
-    """And all from step 0007 on is of one shape."""
+def test_a_new_register_stores_rows_by_their_keys(tmp_path: Path) -> None:
+    """A new register has the same shape from step 0007 on."""
     old, new = tmp_path / "old.db", tmp_path / "new.db"
     make_step_7(old)
     for path in (old, new):

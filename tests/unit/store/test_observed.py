@@ -1,4 +1,4 @@
-"""Changes that only our own comparison of two reads can tell."""
+"""Changes that only our own comparison of two reads shows."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def seen(old: SourceTicket, new: SourceTicket) -> list[Observation]:
 
 
 def test_a_silent_change_is_observed_at_the_read() -> None:
-    """A value that differs while neither history nor `updated` moved changed when we noticed."""
+    """A value that differs while neither history nor `updated` moved changed at the instant of the read."""
     sheet = Sheet("1", "CAPA-1", {"owner": "ann"})
     old = ticket(sheet)
     sheet.fields["owner"] = "ben"
@@ -40,8 +40,8 @@ def test_a_silent_change_is_observed_at_the_read() -> None:
     assert (observed.change.at, observed.change.by, observed.change.origin) == (T0 + DAY, "", Origin.OBSERVED)
 
 
-def test_a_change_with_moved_updated_is_dated_and_signed_by_the_tracker() -> None:
-    """Where `updated` moved it is the instant, and ServiceNow's `sys_updated_by` the author."""
+def test_a_change_with_moved_updated_has_date_and_author_from_the_tracker() -> None:
+    """If `updated` moved, it is the instant, and ServiceNow's `sys_updated_by` is the author."""
     sheet = Sheet("1", "CAPA-1", {"owner": "ann", "sys_updated_by": "x"})
     old = ticket(sheet)
     sheet.fields |= {"owner": "ben", "sys_updated_by": "carl"}
@@ -50,7 +50,7 @@ def test_a_change_with_moved_updated_is_dated_and_signed_by_the_tracker() -> Non
     assert (observed.change.at, observed.change.by) == (T0 + MINUTE, "carl")
 
 
-def test_a_change_that_the_history_tells_is_not_observed() -> None:
+def test_a_change_that_the_history_has_is_not_observed() -> None:
     """An ordinary edit is a history entry and nothing else."""
     sheet = Sheet("1", "CAPA-1", {"owner": "ann"})
     old = ticket(sheet)
@@ -59,7 +59,7 @@ def test_a_change_that_the_history_tells_is_not_observed() -> None:
 
 
 def test_a_field_by_name_in_the_history_explains_the_field() -> None:
-    """An entry under `name:…` (Data Center, unresolved) is taken for the field of that name."""
+    """An entry under `name:…` (Data Center, unresolved) counts for the field of that name."""
     sheet = Sheet("1", "CAPA-1", {"Owner": "ann"})
     old = ticket(sheet)
     sheet.fields["Owner"] = "ben"
@@ -76,7 +76,7 @@ def test_a_field_by_name_in_the_history_explains_the_field() -> None:
     ],
 )
 def test_addresses_and_renamed_options_are_no_changes(before: Any, after: Any) -> None:
-    """What differs at every read, or is another name of the same option, changes nothing on the ticket."""
+    """What differs at every read, or is another name of the same option, is no change of the ticket."""
     assert same_content(raw(before), raw(after))
 
 
@@ -89,7 +89,7 @@ def test_addresses_of_people_and_other_texts_are_changes(before: Any, after: Any
 
 
 def test_computed_fields_are_never_observed() -> None:
-    """`updated` and counts that follow from other things are no changes."""
+    """`updated` and counts that are derived from other values are no changes."""
     sheet = Sheet("1", "CAPA-1", {"updated": "1", "votes": "0"})
     old = ticket(sheet)
     sheet.fields = {"updated": "2", "votes": "9"}
@@ -118,7 +118,7 @@ def observation(minute: int, field: str = "owner", since: int = 0) -> Observatio
 
 
 def test_observations_stand_after_the_history_up_to_their_instant() -> None:
-    """Orders are counted anew, ascending over both."""
+    """The changes are numbered anew, rising over both."""
     merged = merge(history(1, 2, 5), [observation(2), observation(9)])
     assert [change.entry for change in merged] == ["h1", "h2", "observed-2", "h3", "observed-9"]
     assert [change.order for change in merged] == [1, 2, 3, 4, 5]
@@ -137,13 +137,13 @@ def test_true_order_of_the_history_is_kept_where_instants_run_backwards() -> Non
 
 
 def test_a_history_entry_that_comes_later_takes_the_place_of_the_observation() -> None:
-    """A late audit row explains what we had seen: the change is told once."""
+    """A late audit row explains what we had seen: the change is recorded once."""
     late = RawChange("h1", T0 + 2 * MINUTE, 1, "owner", "Owner", raw("a"), raw("b"), "ann")
     assert merge((late,), [observation(3)]) == (late,)
 
 
 def test_history_without_observations_is_passed_on_untouched() -> None:
-    """Nothing is counted anew where nothing was observed."""
+    """Without an observation nothing is renumbered."""
     changes = history(1, 2)
     assert merge(changes, []) == changes
 
@@ -166,7 +166,7 @@ def edited(*minutes: int) -> Sheet:
 
 @pytest.mark.parametrize("late", ["o0", "o1", "o2"])
 def test_a_late_read_is_no_change_however_many_edits_it_missed(late: str) -> None:
-    """An index may lag behind several edits of the last minutes; nor is what the next read brings."""
+    """An index may lag behind several edits of the last minutes; what the next read brings is no change either."""
     sheet = edited(1, 2, 3)
     now = ticket(sheet)
     sheet.fields["owner"] = late
@@ -176,7 +176,7 @@ def test_a_late_read_is_no_change_however_many_edits_it_missed(late: str) -> Non
 
 @pytest.mark.parametrize("late", ["o0", "o1", "o2"])
 def test_a_late_read_is_no_change_though_another_field_was_edited_since(late: str) -> None:
-    """`updated` moved on with an edit of something else; the index still has the owner as it was before."""
+    """`updated` moved by an edit of another field; the index still has the former owner."""
     sheet = edited(1, 2, 3)
     before = ticket(sheet)
     sheet.edit(T0 + 4 * MINUTE, grade="major")
@@ -188,7 +188,7 @@ def test_a_late_read_is_no_change_though_another_field_was_edited_since(late: st
 
 
 def test_a_step_back_to_what_was_long_ago_is_observed() -> None:
-    """No index lags behind for ten minutes: somebody set it back without a trace."""
+    """No index lags behind for ten minutes: somebody set the value back without a trace."""
     sheet = edited(1, 11)
     now = ticket(sheet)
     sheet.fields["owner"] = "o0"
@@ -196,8 +196,8 @@ def test_a_step_back_to_what_was_long_ago_is_observed() -> None:
     assert (observed.change.old, observed.change.new) == (raw("o2"), raw("o0"))
 
 
-def test_an_edit_stamped_before_an_earlier_one_is_no_observation() -> None:
-    """The clocks of an instance's nodes differ: the history tells the newest edit first, and `updated` ran back."""
+def test_an_edit_dated_before_an_earlier_edit_is_no_observation() -> None:
+    """The clocks of an instance's nodes differ: the history lists the newest edit first, and `updated` ran backward."""
     sheet = edited(3)
     old = ticket(sheet)
     newest = RawChange("h9", T0 + MINUTE, 0, "owner", "Owner", raw("o1"), raw("o2"), "bob")
@@ -207,7 +207,7 @@ def test_an_edit_stamped_before_an_earlier_one_is_no_observation() -> None:
 
 
 def test_a_silent_change_taken_back_silently_is_observed() -> None:
-    """What the history said last is what it is again; that it was another meanwhile was seen."""
+    """The value is again the last one of the history, but another value was seen in between."""
     sheet = edited(1)
     before = ticket(sheet)
     sheet.fields["owner"] = "else"

@@ -1,4 +1,4 @@
-"""Versions of raw parts: nothing stored twice, and the newest whole comes back."""
+"""Versions of raw parts: nothing is stored twice, and the newest part reads back complete."""
 
 from __future__ import annotations
 
@@ -26,27 +26,27 @@ def entry(number: int, text: str = "") -> dict[str, str]:
 
 
 def test_new_entries_at_the_end_are_stored_alone() -> None:
-    """A history that grew by one entry stores that entry, not the whole again."""
+    """A history that grew by one entry stores that entry, not the whole history again."""
     first, second = grow([entry(1), entry(2)], [entry(1), entry(2), entry(3)])
     assert (first.form, second.form) == (LIST, APPEND)
     assert orjson.loads(second.body) == [entry(3)]
 
 
 def test_new_entries_at_the_start_are_stored_alone() -> None:
-    """A list that is told newest first grows at its start."""
+    """A list that is delivered newest first grows at its start."""
     second = grow([entry(2), entry(1)], [entry(3), entry(2), entry(1)])[1]
     assert second.form == PREPEND
     assert orjson.loads(second.body) == [entry(3)]
 
 
 def test_an_edited_entry_is_a_new_version_of_itself_only() -> None:
-    """Of a comment list in which one text was edited, that comment alone is stored again."""
+    """If one text of a comment list was edited, only that comment is stored again."""
     second = grow([entry(1, "a"), entry(2, "b")], [entry(1, "A"), entry(2, "b")], kind="comments")[1]
     assert orjson.loads(second.body) == [entry(1, "A")]
 
 
 def test_a_removed_entry_stores_no_entry_and_is_gone_from_the_newest() -> None:
-    """A deleted comment leaves the newest whole and stays in the versions."""
+    """A deleted comment is absent from the newest part and stays in the versions."""
     versions = grow([entry(1), entry(2)], [entry(2)], kind="comments")
     assert orjson.loads(versions[1].body) == []
     assert orjson.loads(merged(versions).body) == [entry(2)]
@@ -54,27 +54,27 @@ def test_a_removed_entry_stores_no_entry_and_is_gone_from_the_newest() -> None:
 
 
 def test_entries_without_ids_or_with_the_same_id_are_stored_whole() -> None:
-    """Where entries cannot be told apart, a changed list is a new whole."""
+    """If entries cannot be distinguished, a changed list is stored completely."""
     assert grow([{"a": 1}], [{"a": 2}])[1].form == LIST
     assert grow([entry(1, "x"), entry(1, "y")], [entry(1, "y"), entry(1, "x")])[1].form == LIST
 
 
 def test_records_are_whole_versions() -> None:
-    """A record is no list: each version stands alone."""
+    """A record is no list: each version is complete."""
     versions = grow({"id": "1", "a": 1}, {"id": "1", "a": 2}, kind="record")
     assert [stored.form for stored in versions] == [WHOLE, WHOLE]
     assert first_form("record") == WHOLE
 
 
 def test_servicenow_ids_are_found_plain_and_as_pairs() -> None:
-    """A sys_id names an entry whether its display value comes along or not."""
+    """A sys_id identifies an entry with or without its display value."""
     assert entry_id({"sys_id": "abc"}) == "abc"
     assert entry_id({"sys_id": {"value": "abc", "display_value": "abc"}}) == "abc"
     assert entry_id(["no", "object"]) == ""
 
 
 def test_a_list_in_an_envelope_grows_by_its_entries_alone() -> None:
-    """An audit part tells beside its rows whether it is complete; that is kept of each read."""
+    """An audit part says besides its rows whether it is complete; this is stored for each read."""
     first = {"complete": False, "rows": [entry(2)]}
     second = {"complete": True, "rows": [entry(1), entry(2)]}
     versions = grow(first, second, kind="audit")
@@ -84,7 +84,7 @@ def test_a_list_in_an_envelope_grows_by_its_entries_alone() -> None:
 
 
 def test_another_envelope_is_stored_whole() -> None:
-    """A list that moved, or an object with two lists, is not taken apart."""
+    """A list that moved, or an object with two lists, is stored undivided."""
     assert grow([entry(1)], {"rows": [entry(1)]})[1].form == LIST
     two = {"rows": [entry(1)], "more": [entry(2)]}
     assert orjson.loads(grow(two, {**two, "x": 1})[1].body) == {**two, "x": 1}
@@ -98,7 +98,7 @@ _ENTRIES = st.lists(
 
 
 @given(st.lists(_ENTRIES, min_size=1, max_size=8), st.booleans())
-def test_the_newest_whole_always_comes_back(contents: list[Any], is_enveloped: bool) -> None:
+def test_the_newest_part_always_reads_back(contents: list[Any], is_enveloped: bool) -> None:
     """Whatever happens to a list between reads, each of its versions reads back as it was read."""
     versions: list[Stored] = []
     for number, entries in enumerate(contents):

@@ -1,4 +1,4 @@
-"""The file itself: who may read it, one writer at a time, and one clear line when it cannot be had."""
+"""The register file: who may read it, one writer at a time, and one clear line when it cannot be used."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def fill(register: Register, first: int, count: int, text: str = "x") -> None:
 
 
 def python(code: str, *args: object) -> subprocess.Popen[str]:
-    """Start a process of our own with the repository on its path."""
+    """Start a Python process with the repository on its path."""
     return subprocess.Popen(
         [sys.executable, "-c", textwrap.dedent(code), *map(str, args)],
         cwd=ROOT,
@@ -42,7 +42,7 @@ def python(code: str, *args: object) -> subprocess.Popen[str]:
 
 
 def is_intact(path: Path) -> bool:
-    """Ask SQLite itself."""
+    """Return whether SQLite's own check finds the file intact."""
     connection = sqlite3.connect(path)
     try:
         return connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
@@ -52,7 +52,7 @@ def is_intact(path: Path) -> bool:
 
 # --- opening -----------------------------------------------------------------------------------------------------
 def test_only_the_owner_may_read_the_file_and_its_companions(tmp_path: Path) -> None:
-    """Also where the umask would let others in, and where a restored file let them."""
+    """This holds also if the umask would let others in, or if a restored file did."""
     path = tmp_path / "register.db"
     before = os.umask(0)
     try:
@@ -68,7 +68,7 @@ def test_only_the_owner_may_read_the_file_and_its_companions(tmp_path: Path) -> 
 
 
 def test_a_register_keeps_its_id_and_a_second_register_has_another(tmp_path: Path) -> None:
-    """The id is the identity that markers on tickets carry."""
+    """The id is the identity in the markers on tickets."""
     with (
         open_register(tmp_path / "a.db", clock_now=T0) as opened,
         open_register(tmp_path / "b.db", clock_now=T0) as other,
@@ -81,7 +81,7 @@ def test_a_register_keeps_its_id_and_a_second_register_has_another(tmp_path: Pat
 
 
 def test_opening_an_up_to_date_file_changes_no_row(tmp_path: Path) -> None:
-    """Verbs that only look leave nothing behind."""
+    """Commands that only read leave no trace."""
     path = tmp_path / "register.db"
     open_register(path, clock_now=T0).close()
     content = path.read_bytes()
@@ -91,7 +91,7 @@ def test_opening_an_up_to_date_file_changes_no_row(tmp_path: Path) -> None:
 
 
 def test_processes_that_make_the_same_register_at_once_agree(tmp_path: Path) -> None:
-    """The daemon and a verb started together on a new file open one register."""
+    """The daemon and a command started together on a new file open one register."""
     code = """
         import sys
         from pathlib import Path
@@ -113,8 +113,8 @@ def test_processes_that_make_the_same_register_at_once_agree(tmp_path: Path) -> 
     assert len({output for output, _ in outputs}) == 1
 
 
-def test_a_missing_register_is_told_in_one_line(tmp_path: Path) -> None:
-    """Where nothing may be made, and where the folder does not exist."""
+def test_a_missing_register_is_reported_in_one_line(tmp_path: Path) -> None:
+    """The cases are: no file may be made, and the folder does not exist."""
     with pytest.raises(
         RegisterUnavailable, match=r"register\.db: there is no register yet; run `capa-sync sync` first$"
     ):
@@ -125,7 +125,7 @@ def test_a_missing_register_is_told_in_one_line(tmp_path: Path) -> None:
         open_register(tmp_path / "none" / "register.db", clock_now=T0)
 
 
-def test_a_file_that_is_no_register_is_told_in_one_line(tmp_path: Path) -> None:
+def test_a_file_that_is_no_register_is_reported_in_one_line(tmp_path: Path) -> None:
     """A text file is left as it is."""
     path = tmp_path / "register.db"
     path.write_text("these are notes, not a register\n" * 100)
@@ -134,8 +134,8 @@ def test_a_file_that_is_no_register_is_told_in_one_line(tmp_path: Path) -> None:
     assert path.read_text().startswith("these are notes")
 
 
-def test_a_damaged_file_is_told_in_one_line(tmp_path: Path) -> None:
-    """Overwritten pages are found when they are read."""
+def test_a_damaged_file_is_reported_in_one_line(tmp_path: Path) -> None:
+    """Overwritten pages are detected when they are read."""
     path = tmp_path / "register.db"
     with open_register(path, clock_now=T0) as register:
         fill(register, 0, 300, "y" * 500)
@@ -150,7 +150,7 @@ def test_a_damaged_file_is_told_in_one_line(tmp_path: Path) -> None:
 
 
 def test_a_read_only_register_serves_every_view_and_refuses_to_write(tmp_path: Path) -> None:
-    """The page of the register never writes."""
+    """The register page never writes."""
     path = tmp_path / "register.db"
     with open_register(path, clock_now=T0) as register:
         fill(register, 0, 1)
@@ -162,15 +162,15 @@ def test_a_read_only_register_serves_every_view_and_refuses_to_write(tmp_path: P
 
 # --- transactions and threads ------------------------------------------------------------------------------------
 def fail_after(register: Register, verb: str, tickets: int) -> None:
-    """Do some work in one block and break down at its end."""
+    """Do some work in one transaction and fail at its end."""
     with register.transaction():
         fill(register, 0, tickets)
         register.requests.leave(verb, {}, T0)
         raise ZeroDivisionError
 
 
-def test_a_transaction_is_stored_whole_or_not_at_all(register: Register) -> None:
-    """An error takes everything of the outermost block back."""
+def test_a_transaction_is_stored_completely_or_not_at_all(register: Register) -> None:
+    """An error rolls back everything of the outermost transaction."""
     with pytest.raises(ZeroDivisionError):
         fail_after(register, "retry", tickets=2)
     assert register.requests.waiting() == []
@@ -179,8 +179,8 @@ def test_a_transaction_is_stored_whole_or_not_at_all(register: Register) -> None
     assert register.tickets.roles(SOURCE) == {"0": Role.RECORD, "1": Role.RECORD}
 
 
-def test_an_inner_block_that_fails_takes_back_its_own_part_only(register: Register) -> None:
-    """A fence round one ticket leaves the rest of the page."""
+def test_an_inner_transaction_that_fails_rolls_back_its_own_part_only(register: Register) -> None:
+    """A savepoint around one ticket keeps the rest of the page."""
     with register.transaction():
         register.requests.leave("first", {}, T0)
         with pytest.raises(ZeroDivisionError):
@@ -203,7 +203,7 @@ def test_other_threads_read_what_is_committed_while_one_writes(register: Registe
 
 
 def test_many_threads_write_one_after_the_other(register: Register) -> None:
-    """Twenty sources commit at once: every page arrives."""
+    """Twenty sources commit at once: every page is stored."""
 
     def work(number: int) -> None:
         for start in range(3):
@@ -217,7 +217,7 @@ def test_many_threads_write_one_after_the_other(register: Register) -> None:
     assert len(register.tickets.roles(SOURCE)) == 8 * 3 * 10
 
 
-def test_a_verb_leaves_its_request_while_the_daemon_works(tmp_path: Path) -> None:
+def test_a_command_stores_its_request_while_the_daemon_works(tmp_path: Path) -> None:
     """Another process writes its row without the register's lock."""
     path = tmp_path / "register.db"
     with open_register(path, clock_now=T0) as register, RegisterLock(path):
@@ -237,7 +237,7 @@ def test_a_verb_leaves_its_request_while_the_daemon_works(tmp_path: Path) -> Non
         assert [dict(request.args) for request in register.requests.waiting()] == [{"ticket": "CAPA-1"}]
 
 
-def test_a_register_that_another_process_keeps_writing_to_is_told_as_busy(
+def test_a_register_that_another_process_is_writing_to_is_reported_as_busy(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """After the wait there is one clear line."""
@@ -252,8 +252,8 @@ def test_a_register_that_another_process_keeps_writing_to_is_told_as_busy(
         other.requests.leave("retry", {}, T0)
 
 
-def test_a_copy_is_whole_private_and_the_same_register(register: Register, tmp_path: Path) -> None:
-    """`plan` works on it while the original goes on."""
+def test_a_copy_is_complete_private_and_the_same_register(register: Register, tmp_path: Path) -> None:
+    """`plan` works on the copy while the original is in use."""
     fill(register, 0, 20)
     copy_path = tmp_path / "copy.db"
     register.copy_to(copy_path)
@@ -269,7 +269,7 @@ def test_a_copy_is_whole_private_and_the_same_register(register: Register, tmp_p
 
 # --- faults ------------------------------------------------------------------------------------------------------
 def test_a_full_file_system_leaves_the_last_commit(tmp_path: Path) -> None:
-    """The page that does not fit is not there, the one before is, and the file is sound."""
+    """The page that does not fit is absent, the page before is stored, and the file is intact."""
     path = tmp_path / "register.db"
     with open_register(path, clock_now=T0) as register:
         fill(register, 0, 10)
@@ -286,7 +286,7 @@ def test_a_full_file_system_leaves_the_last_commit(tmp_path: Path) -> None:
 
 
 def test_a_disk_that_takes_no_more_ends_in_one_line_and_an_intact_file(tmp_path: Path) -> None:
-    """A real process under a real limit of file size, as on a full disk."""
+    """A real process runs under a real limit of file size, as on a full disk."""
     path = tmp_path / "register.db"
     code = """
         import resource, signal, sys
@@ -319,7 +319,7 @@ def test_a_disk_that_takes_no_more_ends_in_one_line_and_an_intact_file(tmp_path:
 
 @pytest.mark.parametrize("step", ["before the commit", "after the commit"])
 def test_a_kill_leaves_the_state_of_the_last_commit(tmp_path: Path, step: str) -> None:
-    """SIGKILL in the middle of a page: tickets and cursor are those before it; after the commit, those of it."""
+    """After SIGKILL within a page, tickets and cursor are those before it; after the commit, those of the page."""
     path = tmp_path / "register.db"
     code = """
         import os, signal, sys

@@ -1,4 +1,4 @@
-"""The allow-list at the door, the query's narrowing, and what answers mean."""
+"""The write guard's allow-list, the narrowing of the query, and the meaning of answers."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ JSON = {"Content-Type": "application/json;charset=UTF-8"}
     ],
 )
 def test_the_writes_that_we_make_pass(method: str, path: str, body: Any) -> None:
-    """All of them, and there are no others."""
+    """These are all our writes."""
     check_write(method, path, {}, body)
 
 
@@ -61,14 +61,14 @@ def test_the_writes_that_we_make_pass(method: str, path: str, body: Any) -> None
         ("POST", "issue/1/comment/", {"body": "x", "properties": [MARK]}),
     ],
 )
-def test_any_other_write_is_stopped_at_the_door(method: str, path: str, body: Any) -> None:
-    """Whatever code of ours should ever try it."""
+def test_any_other_write_is_stopped_by_the_guard(method: str, path: str, body: Any) -> None:
+    """The guard stops it, whichever code of ours sends it."""
     with pytest.raises(ForbiddenWriteError):
         check_write(method, path, {}, body)
 
 
 def test_a_write_with_strange_parameters_is_stopped() -> None:
-    """Only notifyUsers may stand in the query string."""
+    """Only notifyUsers may be in the query string."""
     with pytest.raises(ForbiddenWriteError):
         check_write("PUT", "issue/1/comment/2", {"overrideEditableFlag": "true"}, {"body": "x"})
 
@@ -93,13 +93,13 @@ def test_only_known_posts_count_as_reads() -> None:
         ("reorder by = 1", "reorder by = 1"),
     ],
 )
-def test_order_by_is_cut_only_where_it_is_one(jql: str, scope: str) -> None:
+def test_order_by_is_cut_only_where_it_is_a_clause(jql: str, scope: str) -> None:
     """Within quotes it is text."""
     assert without_order(jql) == scope
 
 
 def test_conditions_stand_outside_the_querys_brackets() -> None:
-    """An OR in the query cannot swallow them; no upper bound is ever sent."""
+    """An OR in the query cannot affect them; no upper bound is ever sent."""
     query = ScopeQuery("project = A OR project = B order by key")
     jql = query.where(query.since("updated", 1_732_877_091_000))
     assert jql == "(project = A OR project = B) AND updated >= 1732877091000 ORDER BY created ASC, key ASC"
@@ -107,7 +107,7 @@ def test_conditions_stand_outside_the_querys_brackets() -> None:
 
 
 def test_quoted_dates_are_early_enough_in_every_zone() -> None:
-    """Read at UTC-12 the literal is the instant itself, elsewhere earlier."""
+    """In UTC-12 the literal is the instant itself, in other zones it is earlier."""
     query = ScopeQuery("project = A")
     query.understands_epoch = False
     assert query.since("updated", 1_772_355_600_000) == 'updated >= "2026-02-28 21:00"'
@@ -124,13 +124,13 @@ def test_quoted_dates_are_early_enough_in_every_zone() -> None:
     ],
 )
 def test_what_is_no_json_is_refused(headers: dict[str, str], content: bytes, words: str) -> None:
-    """In one line that says what came instead."""
+    """One line says what came instead."""
     with pytest.raises(BadAnswer, match=words):
         decode("jira", "GET x", headers, content)
 
 
 def test_a_lone_surrogate_does_not_lose_the_page() -> None:
-    """Java servers send them escaped; orjson refuses them."""
+    """Java servers send lone surrogates escaped; orjson refuses them."""
     assert decode("jira", "GET x", JSON, b'{"a": "x\\ud800y \\ud83e\\udd8a"}') == {"a": "x?y 🦊"}
 
 
@@ -144,8 +144,8 @@ def test_a_lone_surrogate_does_not_lose_the_page() -> None:
         (b"[]", ""),
     ],
 )
-def test_jiras_own_words_are_told_on_one_line(content: bytes, words: str) -> None:
-    """Or none, when there are none."""
+def test_jiras_own_words_are_shown_on_one_line(content: bytes, words: str) -> None:
+    """Without such words the text is empty."""
     assert error_text(content) == words
 
 
@@ -164,12 +164,12 @@ def test_long_words_are_cut() -> None:
     ],
 )
 def test_a_lost_sign_in_is_seen_in_status_and_headers(status: int, headers: dict[str, str]) -> None:
-    """Also behind a 200."""
+    """This holds also for an answer with status 200."""
     assert isinstance(sign_in_problem("jira", status, headers), Authentication)
 
 
-def test_refusals_tell_permanent_from_passing() -> None:
-    """A conflict may pass; a missing right will not by itself."""
+def test_refusals_distinguish_permanent_from_temporary() -> None:
+    """A conflict is temporary; a missing right is not."""
     assert write_refusal("jira", "PUT x", 409, b"").permanent is False  # type: ignore[attr-defined]
     assert write_refusal("jira", "PUT x", 403, b"").permanent is True  # type: ignore[attr-defined]
     assert "removed" in str(read_refusal("jira", "GET x", 410, b""))

@@ -15,18 +15,18 @@ from capa_sync.sources.jira.wiki import wiki_text
 
 
 def doc(*content: dict[str, Any]) -> dict[str, Any]:
-    """An ADF document."""
+    """Return an ADF document."""
     return {"type": "doc", "version": 1, "content": list(content)}
 
 
 def para(*content: Any) -> dict[str, Any]:
-    """A paragraph; texts may be given bare."""
+    """Return a paragraph; texts may be given as plain strings."""
     nodes = [{"type": "text", "text": child} if isinstance(child, str) else child for child in content]
     return {"type": "paragraph", "content": nodes}
 
 
 def items(kind: str, *texts: str) -> dict[str, Any]:
-    """A list."""
+    """Return a list."""
     return {"type": kind, "content": [{"type": "listItem", "content": [para(text)]} for text in texts]}
 
 
@@ -58,12 +58,12 @@ def items(kind: str, *texts: str) -> dict[str, Any]:
     ],
 )
 def test_adf_reads_as_a_person_reads_it(document: dict[str, Any], text: str) -> None:
-    """Blocks are lines, mentions and emoji their own text, unknown nodes keep their content."""
+    """Blocks are lines, mentions and emoji have their own text, unknown nodes keep their content."""
     assert adf_text(document) == (text, False)
 
 
 def test_tables_keep_their_rows_and_cells() -> None:
-    """A row is a line, cells are divided by tabs."""
+    """A row is a line; tabs separate the cells."""
     row = {
         "type": "tableRow",
         "content": [{"type": "tableCell", "content": [para(word)]} for word in ("Why 1", "late")],
@@ -78,7 +78,7 @@ def test_a_document_of_pictures_is_media_without_text() -> None:
 
 
 def test_a_hostile_depth_ends() -> None:
-    """Ten thousand nested nodes exhaust no stack."""
+    """Ten thousand nested nodes do not exhaust the stack."""
     node: dict[str, Any] = para("deep")
     for _ in range(10_000):
         node = {"type": "blockquote", "content": [node]}
@@ -106,7 +106,7 @@ def test_a_hostile_depth_ends() -> None:
     ],
 )
 def test_wiki_markup_loses_only_markup(markup: str, text: str) -> None:
-    """Headings, lists, links, mentions and macros are taken away; a person's own signs stay."""
+    """Headings, lists, links, mentions and macros are removed; a person's own characters stay."""
     assert wiki_text(markup) == (text, False)
 
 
@@ -117,12 +117,12 @@ def test_wiki_pictures_and_attachments_are_media(markup: str) -> None:
 
 
 def warning(*paragraphs: Paragraph) -> WarningText:
-    """A warning text."""
+    """Return a warning text."""
     return WarningText(paragraphs)
 
 
 def test_points_become_one_numbered_list() -> None:
-    """In ADF and in wiki markup."""
+    """This holds in ADF and in wiki markup."""
     text = warning(
         Paragraph((Span("Head", bold=True),)),
         Paragraph((Span("one"),), numbered=True),
@@ -134,7 +134,7 @@ def test_points_become_one_numbered_list() -> None:
 
 
 def test_adf_has_no_empty_text_node_and_no_control_character() -> None:
-    """Jira refuses the former; the latter would break the page."""
+    """Jira refuses empty text nodes; control characters would break the page."""
     text = warning(Paragraph((Span("a\n\nb\x00c", bold=True), Span(""), Span(" d "))))
     nodes = to_adf(text)["content"][0]["content"]
     assert [node.get("text", "|") for node in nodes] == ["a", "|", "|", "bc", " d "]
@@ -165,7 +165,7 @@ def test_only_plain_web_addresses_become_links(href: str) -> None:
     ],
 )
 def test_escaped_wiki_markup_is_no_markup(hostile: str) -> None:
-    """Nothing that a person put into a field can mention, embed, link or format when we repeat it."""
+    """Nothing that a person writes into a field can mention, embed, link or format when we repeat it."""
     escaped = escape_wiki(hostile)
     assert wiki_text(escaped)[1] is False
     for sign in "[]{}!|~":
@@ -186,6 +186,6 @@ def test_a_comment_is_recognised_although_jira_decorates_it() -> None:
 
 @given(st.lists(st.text(alphabet="ab \n\té@-", max_size=6), max_size=4))
 def test_one_plain_paragraph_is_read_as_the_same_among_others(words: list[str]) -> None:
-    """The short way that most documents take gives what the long way gives."""
+    """The fast path that most documents take gives the same as the general path."""
     alone, among = doc(para(*words)), doc(para(*words), para())
     assert adf_text(alone) == adf_text(among)

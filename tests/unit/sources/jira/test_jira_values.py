@@ -57,12 +57,12 @@ ADF = {"type": "doc", "version": 1, "content": [{"type": "paragraph", "content":
     ],
 )
 def test_a_value_of_any_shape_is_read(value: Any, raw: Raw) -> None:
-    """Ids are what Jira compares, names and text what a person reads."""
+    """Ids are what Jira compares; names and text are what a person reads."""
     assert field_value("customfield_1", value) == raw
 
 
-def test_a_ticking_sla_is_no_value() -> None:
-    """It changes at every read."""
+def test_a_running_sla_is_no_value() -> None:
+    """Its value changes at every read."""
     assert field_value("customfield_1", {"name": "Time to resolution", "ongoingCycle": {"elapsedTime": {}}}) is None
 
 
@@ -96,7 +96,7 @@ def test_a_ticking_sla_is_no_value() -> None:
     ],
 )
 def test_a_side_of_a_history_item_reads_like_the_value(field_id: str, id_: Any, shown: Any, raw: Raw) -> None:
-    """So that history and present value can be compared."""
+    """History and present value can therefore be compared."""
     assert history_value(field_id, id_, shown, {"JIRAUSER1": "ann"}) == raw
 
 
@@ -105,25 +105,25 @@ def test_a_side_of_a_history_item_reads_like_the_value(field_id: str, id_: Any, 
     ["2017-07-14T02:40:00.000+0000", "2017-07-14T04:40:00+02:00", 1_500_000_000, "1500000000", 1_500_000_000_000],
 )
 def test_an_instant_in_any_form_is_the_same(value: Any) -> None:
-    """ISO with either offset form, seconds, milliseconds."""
+    """The forms are ISO with either form of offset, seconds, and milliseconds."""
     assert read_instant(value) == datetime(2017, 7, 14, 2, 40, tzinfo=UTC)
 
 
 @pytest.mark.parametrize("value", ["2026-03-01T09:00:00", "soon", None, -5, 10**18, "1066-10-14T09:00:00+0000"])
 def test_what_is_no_instant_is_refused(value: Any) -> None:
-    """Without offset, out of range, or no instant at all."""
+    """The cases are: no offset, out of range, and no instant at all."""
     with pytest.raises((ValueError, TypeError)):
         read_instant(value)
 
 
 def entry(id_: str, created: Any, *items: dict[str, Any], author: Any = None) -> dict[str, Any]:
-    """A history entry."""
+    """Return a history entry."""
     found = {"id": id_, "created": created, "items": list(items)}
     return found if author is None else {**found, "author": author}
 
 
 def item(field: str, to: str, **given: Any) -> dict[str, Any]:
-    """A history item."""
+    """Return a history item."""
     return {
         "field": field,
         "fieldtype": "jira",
@@ -136,7 +136,7 @@ def item(field: str, to: str, **given: Any) -> dict[str, Any]:
 
 
 def test_entries_of_one_instant_keep_their_true_order() -> None:
-    """By time, then by id as a number; items of one entry share an order; equal entries are each their own."""
+    """Time decides, then the id as a number; items of one entry share an order; equal entries are separate."""
     later, same = "2026-03-01T10:00:00.000+0000", CREATED
     entries = [
         entry("101", later, item("summary", "d")),
@@ -149,15 +149,15 @@ def test_entries_of_one_instant_keep_their_true_order() -> None:
     assert [change.order for change in changes] == [0, 1, 2, 2, 3]
 
 
-def test_an_author_that_vanished_is_nobody() -> None:
-    """Neither a missing author nor missing strings break anything."""
+def test_a_deleted_author_is_nobody() -> None:
+    """A missing author and missing strings are no error."""
     bare = {"id": "1", "created": CREATED, "items": [{"field": "status", "fieldtype": "jira"}]}
     change = HistoryReader().read(sorted_entries([bare]), {})[0]
     assert (change.by, change.old, change.new, change.field_id) == ("", BLANK, BLANK, "status")
 
 
 def test_field_names_resolve_only_without_doubt() -> None:
-    """A name that two custom fields share, or none has, stays a name; system fields have their own table."""
+    """A name that two custom fields have, or none, stays a name; system fields have their own table."""
     names = FieldNames(
         [
             FieldDef("customfield_1", "Root cause", custom=True),
@@ -176,7 +176,7 @@ def test_field_names_resolve_only_without_doubt() -> None:
 
 
 def issue(**fields: Any) -> dict[str, Any]:
-    """A raw issue."""
+    """Return a raw issue."""
     return {"id": "10001", "key": "CAPA-1", "fields": {"created": CREATED, "updated": CREATED, **fields}}
 
 
@@ -188,7 +188,7 @@ def parsed(raw: dict[str, Any], histories: list[Any] | None = None) -> Any:
 
 
 def test_a_ticket_holds_what_the_answer_held_and_no_more() -> None:
-    """Absent keys are absent, null is blank, bookkeeping is left out, unknown people are nobody."""
+    """Absent keys are absent, null is blank, bookkeeping is left out, an unknown person is nobody."""
     ticket = parsed(
         issue(summary="S", assignee=None, lastViewed=CREATED, votes={"votes": 1}, attachment=[{"id": "1"}])
     )
@@ -199,7 +199,7 @@ def test_a_ticket_holds_what_the_answer_held_and_no_more() -> None:
 
 
 def test_odd_characters_are_kept_raw_and_cleaned_in_text() -> None:
-    """CRLF, control characters, 4-byte characters and a lone surrogate."""
+    """The text has CRLF, control characters, 4-byte characters and a lone surrogate."""
     raw = issue(summary="a\x00b\r\nc 🦊")
     ticket = parsed(raw)
     assert ticket.values["summary"].text == "ab\nc 🦊"
@@ -208,7 +208,7 @@ def test_odd_characters_are_kept_raw_and_cleaned_in_text() -> None:
 
 
 def test_moves_leave_old_keys() -> None:
-    """Each former key once, the present one never."""
+    """Each former key is listed once, the present key never."""
     moves = [
         entry("1", CREATED, item("Key", "OPS-1", fromString="CAPA-9")),
         entry("2", CREATED, item("Key", "CAPA-1", fromString="OPS-1")),
@@ -236,12 +236,12 @@ def test_addresses_and_the_viewers_own_fields_change_no_digest() -> None:
     "raw", [{"id": "1", "key": "X-1"}, {"id": "1", "key": "X-1", "fields": {}}, issue(created="never")]
 )
 def test_what_makes_no_ticket_is_skippable(raw: dict[str, Any]) -> None:
-    """It names the ticket and the reason."""
+    """The error names the ticket and the reason."""
     with pytest.raises(Skippable, match=raw["key"]):
         JiraParser("jira", "https://x.example").parse([Part("record", orjson.dumps(raw), "")])
 
 
 def test_a_ticket_without_its_history_is_not_complete() -> None:
-    """Temporal rules must be able to say that they cannot tell."""
+    """Temporal rules must be able to give cannot tell."""
     part = record_part(issue())
     assert JiraParser("jira", "https://x.example").parse([part]).history_complete is False

@@ -1,4 +1,4 @@
-"""A sandbox instance, a source on it, and a mirror in memory that takes what the source reads."""
+"""A sandbox instance, a source on it, and a mirror in memory that stores what the source reads."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ LISTS = "/api/now/table/sn_grc_issue"
 
 @dataclass
 class MemoryMirror:
-    """Keeps the newest parts of each ticket, as the store does, and the last cursor."""
+    """A mirror that has the newest parts of each ticket, as the store does, and the last cursor."""
 
     parts: dict[str, dict[str, Part]] = field(default_factory=dict)
     readings: dict[str, Reading] = field(default_factory=dict)
@@ -39,51 +39,51 @@ class MemoryMirror:
     pages: list[Page] = field(default_factory=list)
 
     def action_ids(self, source: str) -> Sequence[str]:
-        """Ids of mirrored actions."""
+        """Return the ids of mirrored actions."""
         return [key for key, reading in self.readings.items() if reading.role == "action"]
 
     def is_present(self, source: str, ticket_id: str) -> bool:
-        """Whether it is mirrored."""
+        """Return whether the ticket is mirrored."""
         return ticket_id in self.readings
 
     def known_digest(self, source: str, ticket_id: str) -> str | None:
-        """Digest of the newest record part."""
+        """Return the digest of the newest record part."""
         stored = self.parts.get(ticket_id)
         return stored["record"].digest if stored else None
 
     def record(self, source: str, ticket_id: str) -> Any:
-        """Content of the newest record part."""
+        """Return the content of the newest record part."""
         stored = self.parts.get(ticket_id)
         return orjson.loads(stored["record"].body) if stored else None
 
     def presence(self, source: str, ticket_id: str) -> Presence:
-        """Nothing vanishes here."""
+        """Return present: no ticket disappears here."""
         return Presence.PRESENT if ticket_id in self.parts else Presence.UNOBSERVED
 
     def containers(self, source: str) -> Sequence[str]:
-        """The tables of what is mirrored."""
+        """Return the tables of what is mirrored."""
         return sorted({reading.ticket.container for reading in self.readings.values()})
 
     def refused(self, source: str) -> dict[str, tuple[str, str]]:
-        """Versions that made no ticket."""
+        """Return the versions that made no ticket."""
         skips = {skip.id: skip for page in self.pages for skip in page.skipped}
         return {key: (skip.version, skip.reason) for key, skip in skips.items() if skip.version}
 
     def undelivered(self, source: str) -> dict[str, int]:
-        """What was not delivered, with the number of tickets."""
+        """Return what was not delivered, with the number of tickets."""
         return dict(Counter(kind for reading in self.readings.values() for kind in reading.ticket.unknown))
 
     def unasked(self, source: str) -> Sequence[str]:
-        """Nothing of an instance waits."""
+        """Return nothing: no ticket of an instance waits."""
         return []
 
     def newest_change(self, source: str, ticket_id: str) -> datetime | None:
-        """When the newest change held was made."""
+        """Return when the newest stored change was made."""
         reading = self.readings.get(ticket_id)
         return max((change.at for change in reading.ticket.changes), default=None) if reading else None
 
     def commit(self, page: Page) -> None:
-        """Take one page with its cursor; a part whose digest is known keeps its first body."""
+        """Store one page with its cursor; a part whose digest is known keeps its first body."""
         self.pages.append(page)
         for reading in page.readings:
             stored = self.parts.setdefault(reading.ticket.id, {})
@@ -94,7 +94,7 @@ class MemoryMirror:
         self.cursor = page.cursor
 
     def bodies(self) -> dict[str, dict[str, str]]:
-        """Digest of every part of every ticket: what two mirrors are compared by."""
+        """Return the digest of every part of every ticket, by which two mirrors are compared."""
         return {key: {kind: part.digest for kind, part in stored.items()} for key, stored in self.parts.items()}
 
 
@@ -110,13 +110,13 @@ class SourceHarness:
     writer: TicketWriter
 
     def again(self, **changes: Any) -> SourceHarness:
-        """The same instance and mirror after a restart, with changed options."""
+        """Return the same instance and mirror after a restart, with changed options."""
         options = replace(self.options, **changes)
         source, writer = build_servicenow(options, self.tracker.clock, threading.Event(), self.mirror)
         return SourceHarness(self.tracker, self.server, self.mirror, options, source, writer)
 
     def sync(self, *, full: bool = False) -> list[str]:
-        """One cycle of reading; returns the ids read, in order."""
+        """Run one cycle of reading; return the ids read, in order."""
         read: list[str] = []
         page: Page | None = None
         for page in self.source.read_changes(self.mirror.cursor, full=full):
@@ -127,7 +127,7 @@ class SourceHarness:
         return read
 
     def ticket(self, sys_id: str) -> SourceTicket:
-        """A mirrored ticket, parsed anew from the kept parts."""
+        """Return a mirrored ticket, parsed again from the stored parts."""
         return self.source.parser().parse(list(self.mirror.parts[sys_id].values()))
 
     def insert(self, table: str = "sn_grc_issue", user: str = "lee", **values: Any) -> str:
@@ -139,23 +139,23 @@ class SourceHarness:
         self.tracker.as_user(user).update(table, sys_id, values)
 
     def later(self, **duration: float) -> None:
-        """Move the instance's clock, which is ours too."""
+        """Move the instance's clock, which is our clock too."""
         self.tracker.clock.advance(timedelta(**duration))
 
     def sent(self) -> list[Exchange]:
-        """The requests since the last call."""
+        """Return the requests since the last call."""
         found = list(self.server.requests)
         self.server.requests.reset()
         return found
 
     def writes(self) -> list[Exchange]:
-        """The writes among the requests since the last call."""
+        """Return the writes among the requests since the last call."""
         return [exchange for exchange in self.sent() if exchange.is_write]
 
 
 @contextmanager
 def source_harness(**changes: Any) -> Iterator[SourceHarness]:
-    """A frozen instance with the people lee and kim, served on loopback, with a source that reads its issues."""
+    """Run a frozen instance with the people lee and kim on loopback, with a source that reads its issues."""
     tracker = ServiceNowTracker(SandboxClock(START, ticking=False))
     tracker.add_account("lee", name="Lee Wong", password=None)
     tracker.add_account("kim", name="Kim Roy", password=None)
@@ -169,12 +169,12 @@ def source_harness(**changes: Any) -> Iterator[SourceHarness]:
 
 
 def text(*lines: str) -> WarningText:
-    """A warning's text."""
+    """Return a warning's text."""
     return WarningText(tuple(Paragraph((Span(line),)) for line in lines))
 
 
 def write(kind: WriteKind, ticket_id: str, **changes: Any) -> Write:
-    """An intended write."""
+    """Return an intended write."""
     given: dict[str, Any] = {"id": f"{kind}-{ticket_id}", "hash": "h1", "text": text("Root cause is missing.")}
     return Write(
         source="sn",

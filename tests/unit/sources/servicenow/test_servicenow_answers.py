@@ -1,4 +1,4 @@
-"""When a page may be taken for the last, and what addresses and options are refused."""
+"""Which page counts as the last, and which addresses and options are refused."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from capa_sync.sources.servicenow.state import States, TableState
 def page(
     rows: int, total: int | None, *, offset: int = 0, has_next: bool = False, has_links: bool = True
 ) -> TableAnswer:
-    """A page of a limit of 10."""
+    """Return a page with a limit of 10."""
     return TableAnswer([{}] * rows, 10, offset, total, has_links, has_next, None)
 
 
@@ -76,7 +76,7 @@ def test_headers_are_read_and_prev_is_never_next() -> None:
 
 
 def test_cells_are_read_in_every_form() -> None:
-    """Raw, with display text, absent and null."""
+    """The forms are raw, with display text, absent and null."""
     row = {"a": "1", "b": {"value": "2", "display_value": "two"}, "c": None}
     assert [value_of(row, name) for name in "abcd"] == ["1", "2", "", ""]
     assert [display_of(row, name) for name in "abcd"] == ["1", "two", "", ""]
@@ -88,7 +88,7 @@ _CELL = st.one_of(_TEXT, st.none(), st.fixed_dictionaries({"display_value": _TEX
 
 @given(rows=st.lists(st.dictionaries(st.sampled_from(["a", "b", 'c"{', "d"]), _CELL), max_size=3))
 def test_empty_cells_are_taken_out_of_an_answer_and_of_no_text(rows: list[Row]) -> None:
-    """They are replaced before the answer is parsed; nothing else of it may read otherwise."""
+    """Empty cells are replaced before the answer is parsed; the rest of the answer must not change."""
     response = requests.Response()
     response.status_code = 200
     response.headers["Content-Type"] = "application/json"
@@ -101,7 +101,7 @@ def test_empty_cells_are_taken_out_of_an_answer_and_of_no_text(rows: list[Row]) 
 
 
 def _lean_slowly(cell: Any) -> Any:
-    """A cell as it is kept: its raw value, and the display text where it says more and is no date."""
+    """Return a cell as it is stored: its raw value, and the display text if it says more and is no date."""
     if not isinstance(cell, dict):
         return cell or ""
     value, display = cell["value"], cell["display_value"]
@@ -120,7 +120,7 @@ def _lean_slowly(cell: Any) -> Any:
     ],
 )
 def test_unusable_addresses_are_explained(url: str, word: str) -> None:
-    """Plain http is for loopback alone, and no secret stands in an address."""
+    """Plain http is for loopback alone, and no address contains a secret."""
     assert word in (check_address(url) or "")
     assert check_address("https://x.service-now.com") is None
     assert check_address("http://127.0.0.1:8080") is None
@@ -131,8 +131,8 @@ def test_a_secret_is_never_shown() -> None:
     assert "hush" not in repr(ServiceNowAuth("basic", "me", "hush"))
 
 
-def test_the_cursor_survives_its_json() -> None:
-    """Every state of a table reads back as it was written, and a table no longer configured is dropped."""
+def test_the_cursor_reads_back_from_its_json() -> None:
+    """Every state of a table reads back as it was written; a table that is no longer configured is dropped."""
     states = [
         TableState(),
         TableState(filled_to="a", floor="2026-01-01 00:00:00", newest=Position("2025-01-01 00:00:00", "b")),
@@ -146,7 +146,7 @@ def test_the_cursor_survives_its_json() -> None:
 
 
 def test_a_sweep_keeps_the_position_and_is_not_begun_twice() -> None:
-    """`full` walks again from the start and keeps where changes go on; a walk under way goes on."""
+    """`full` starts again from the beginning and keeps the position of changes; a sweep that has begun goes on."""
     done = TableState(at=Position("2026-01-01 00:00:00", "c"), anchored=True, filling=False)
     begun = States(Cursor(state={"tables": {"t": done.to_json()}}), ("t",), full=True).of["t"]
     assert (begun.at, begun.filling, begun.filled_to) == (done.at, True, "")
@@ -176,8 +176,8 @@ def test_a_sweep_keeps_the_position_and_is_not_begun_twice() -> None:
         (None, ""),
     ],
 )
-def test_a_lean_row_says_what_the_row_said(cell: object, lean_cell: object) -> None:
-    """What is left out says nothing more, whatever cells stand beside it, and a lean row stays as it is."""
+def test_a_lean_row_has_the_values_of_the_row(cell: object, lean_cell: object) -> None:
+    """What is left out adds nothing, whatever cells stand beside it, and a lean row stays as it is."""
     pair = {"value": "1", "display_value": "one"}
     assert lean({"u_x": cell}) == {"u_x": lean_cell}
     assert lean({"a": pair, "u_x": cell, "z": "text"}) == {"a": pair, "u_x": lean_cell, "z": "text"}

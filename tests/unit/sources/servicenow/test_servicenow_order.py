@@ -1,4 +1,4 @@
-"""Audit rows of one second come out in their true order, one group an update."""
+"""Audit rows of one second are put into their true order, one group per update."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ SECOND = "2026-01-01 10:00:00"
 
 
 def entry(field: str, old: str, new: str, **more: str) -> dict[str, str]:
-    """One audit row."""
+    """Return one audit row."""
     return {"fieldname": field, "oldvalue": old, "newvalue": new, "user": "lee", "sys_created_on": SECOND, **more}
 
 
 def shape(rows: list[dict[str, str]]) -> list[list[str]]:
-    """The new values, by update."""
+    """Return the new values by update."""
     return [sorted(row["newvalue"] for row in update) for update in in_true_order(rows)]
 
 
@@ -31,7 +31,7 @@ def test_the_checkpoint_decides_within_a_second() -> None:
 
 
 def test_without_a_checkpoint_values_are_chained() -> None:
-    """Each change of a column starts from what the one before it left, whatever order the rows came in."""
+    """Each change of a column starts from the value that the previous one left, in whatever order the rows came."""
     rows = [
         entry("state", "12", "13"),
         entry("state", "10", "11"),
@@ -42,7 +42,7 @@ def test_without_a_checkpoint_values_are_chained() -> None:
 
 
 def test_a_column_that_returns_to_its_value_loses_no_row() -> None:
-    """There and back within one second: both rows are kept."""
+    """Both rows of a change and its reversal within one second are kept."""
     assert len(shape([entry("state", "1", "2"), entry("state", "2", "1")])) == 2
 
 
@@ -58,8 +58,8 @@ def test_identical_rows_are_entries_of_their_own() -> None:
 
 
 @given(st.permutations([str(number) for number in range(7)]), st.booleans())
-def test_any_arrival_order_gives_the_true_one(arrival: list[str], has_checkpoint: bool) -> None:
-    """Seven updates of one second, in any order of arrival, come out in sequence."""
+def test_any_arrival_order_gives_the_true_order(arrival: list[str], has_checkpoint: bool) -> None:
+    """Seven updates of one second, in any order of arrival, are put into their sequence."""
     more = (lambda n: {"record_checkpoint": n}) if has_checkpoint else (lambda n: {})
     rows = [entry("state", f"s{n}", f"s{int(n) + 1}", **more(n)) for n in arrival]
     assert shape(rows) == [[f"s{number + 1}"] for number in range(7)]

@@ -1,4 +1,4 @@
-"""Raw parts to tickets: pure, vendor-neutral, honest about what is missing."""
+"""Raw parts become tickets: by a pure function, vendor-neutral, with a record of what is missing."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ LABELS = {
 
 
 def both(value: str, display: str) -> dict[str, str]:
-    """A cell as display_value=all gives it."""
+    """Return a cell as display_value=all delivers it."""
     return {"value": value, "display_value": display}
 
 
@@ -54,7 +54,7 @@ def parse(row: dict[str, Any] | None = None, past: list[dict[str, str]] | None =
 
 
 def change(field: str, old: str, new: str) -> dict[str, str]:
-    """One audit row."""
+    """Return one audit row."""
     base = {"sys_id": "e1", "user": "lee", "sys_created_on": NOON, "record_checkpoint": "1"}
     return {**base, "fieldname": field, "oldvalue": old, "newvalue": new}
 
@@ -74,7 +74,7 @@ def change(field: str, old: str, new: str) -> dict[str, str]:
         (None, BLANK),
     ],
 )
-def test_a_column_s_value_loses_its_vendor_s_shape(cell: Any, raw: Raw) -> None:
+def test_a_columns_value_loses_its_vendors_shape(cell: Any, raw: Raw) -> None:
     """Choices and references keep id and name, instants are ISO and UTC, empty is blank."""
     assert parse({"u_x": cell}).values["u_x"] == raw
 
@@ -95,23 +95,23 @@ def test_markup_becomes_the_text_that_people_read(markup: str, raw: str) -> None
 
 
 def test_markup_of_pictures_alone_is_media_only() -> None:
-    """A pasted picture fills a column without saying anything."""
+    """A pasted picture fills a column without any text."""
     assert parse({"u_html": '<p><img src="x.png"></p>'}).values["u_html"] == Raw(media_only=True)
 
 
 def test_bookkeeping_and_journals_are_no_values() -> None:
-    """What each update changes, and what holds no value of its own, would only make noise."""
+    """Columns that each update changes, and columns without a value of their own, carry no information."""
     names = ("sys_updated_on", "sys_updated_by", "sys_mod_count", "sys_tags", "work_notes", "comments", "sys_id")
     assert not parse(dict.fromkeys(names, "x") | {"sys_updated_on": NOON}).values.keys() & set(names)
 
 
 def test_an_absent_column_is_absent() -> None:
-    """A column that we may not see is no empty column."""
+    """A column that we may not see is not an empty column."""
     assert "u_root_cause" not in parse().values
 
 
-def test_past_values_carry_today_s_names() -> None:
-    """History holds raw values: choices and people get the names that the instance tells for them."""
+def test_past_values_have_todays_names() -> None:
+    """History has raw values: choices and people get the names that the instance delivers for them."""
     rows = [
         change("state", "10", "77"),
         change("assigned_to", A, B),
@@ -126,7 +126,7 @@ def test_past_values_carry_today_s_names() -> None:
 
 
 def test_changes_name_their_author_field_and_entry() -> None:
-    """User names become sys_ids; an unknown one stays as it is; the column's label is told."""
+    """User names become sys_ids; an unknown one stays as it is; the change has the column's label."""
     first = parse(past=[change("state", "10", "11")]).changes[0]
     assert (first.entry, first.by, first.field_name, first.at) == (
         "e1",
@@ -137,14 +137,14 @@ def test_changes_name_their_author_field_and_entry() -> None:
     assert parse(past=[{**change("state", "1", "2"), "user": "gone"}]).changes[0].by == "gone"
 
 
-def test_notes_written_by_the_audit_are_no_changes() -> None:
-    """The audit repeats journal entries as changes of their column; they are comments already."""
+def test_notes_repeated_by_the_audit_are_no_changes() -> None:
+    """The audit repeats journal entries as changes of their column; they are already comments."""
     assert parse(past=[change("work_notes", "", "hello")]).changes == ()
 
 
 @pytest.mark.parametrize("audit", Reach)
 @pytest.mark.parametrize("journal", Reach)
-def test_an_incomplete_part_makes_itself_unknown(audit: Reach, journal: Reach) -> None:
+def test_an_incomplete_part_makes_only_itself_unknown(audit: Reach, journal: Reach) -> None:
     """Hidden rows and closed tables all count; only a closed audit makes our own observation the history."""
     found = parse(reach=reach_part(audit, journal, SINCE))
     assert found.history_complete is (audit is Reach.WHOLE)
@@ -153,7 +153,7 @@ def test_an_incomplete_part_makes_itself_unknown(audit: Reach, journal: Reach) -
 
 
 def test_the_first_sight_does_not_change_the_digest() -> None:
-    """A later reading of a closed history is no new version, so the first instant is the one kept."""
+    """A later reading of a closed history is no new version, so the first instant stays."""
     first, later = (reach_part(Reach.CLOSED, Reach.WHOLE, datetime(2026, 3, day, tzinfo=UTC)) for day in (1, 2))
     assert first.digest == later.digest
     assert first.body != later.body
@@ -170,15 +170,15 @@ def test_digests_ignore_who_reads() -> None:
 
 
 def test_a_child_names_its_record_and_its_link() -> None:
-    """The reference column of a child table is its parent; the link opens it under its own table."""
+    """The reference column of a child table is its parent; the link opens the child under its own table."""
     part = record_part("sn_grc_task", "issue", {**ROW, "issue": both(A, "ISS9"), "sys_class_name": "sn_grc_task"}, ())
     ticket = ServiceNowParser("sn", "https://x.service-now.com/").parse([part])
     assert (ticket.parent, ticket.kind, ticket.container, ticket.key) == (A, "sn_grc_task", "sn_grc_task", "ISS1")
     assert ticket.url == f"https://x.service-now.com/nav_to.do?uri=sn_grc_task.do%3Fsys_id%3D{'c' * 32}"
 
 
-def test_a_record_without_stamps_is_skipped_with_its_reason() -> None:
-    """A row whose stamps we may not read makes no ticket, and says why."""
+def test_a_record_without_times_is_skipped_with_its_reason() -> None:
+    """A row whose times we may not read makes no ticket; the reason says why."""
     with pytest.raises(Skippable, match="ISS1: sys_created_on or sys_updated_on"):
         parse({"sys_updated_on": ""})
 
@@ -188,7 +188,7 @@ NO_TEXTS = [5, 0, 1.5, True, False, [], ["a"], {}, {"x": "a"}, [{"value": "a"}]]
 
 @pytest.mark.parametrize("odd", NO_TEXTS, ids=repr)
 @pytest.mark.parametrize("is_wrapped", [False, True])
-def test_a_cell_that_is_no_text_is_unknown_and_not_a_word_of_ours(odd: Any, is_wrapped: bool) -> None:
+def test_a_cell_that_is_no_text_is_unknown(odd: Any, is_wrapped: bool) -> None:
     """The platform sends texts alone: `True` is not its `true`, and nothing else is empty either."""
     cell = {"value": odd, "display_value": "shown"} if is_wrapped else odd
     ticket = parse({"u_root_cause": cell, "u_grade": both("2", "Minor")})
@@ -199,7 +199,7 @@ def test_a_cell_that_is_no_text_is_unknown_and_not_a_word_of_ours(odd: Any, is_w
 
 @pytest.mark.parametrize("odd", NO_TEXTS, ids=repr)
 def test_a_label_that_is_no_text_gives_way_to_the_value(odd: Any) -> None:
-    """What the value says is known."""
+    """The value is still known."""
     cell = {"value": "2", "display_value": odd}
     grade = parse({"u_grade": cell}).values["u_grade"]
     assert (grade.ids, grade.text) == (("2",), "2")
@@ -209,8 +209,8 @@ def test_a_label_that_is_no_text_gives_way_to_the_value(odd: Any) -> None:
 @pytest.mark.parametrize(
     "column", ["number", "sys_class_name", "sys_created_by", "sys_created_on", "sys_updated_on", "issue"]
 )
-def test_a_ticket_whose_identity_is_no_text_is_none(column: str, odd: Any) -> None:
-    """Also where the column of a child does not say in a text which record it belongs to."""
+def test_a_row_whose_identity_is_no_text_makes_no_ticket(column: str, odd: Any) -> None:
+    """This holds also for a child whose reference column is no text."""
     row = {**ROW, "issue": "d" * 32, column: odd}
     record = record_part("sn_grc_task", "issue", row, ())
     with pytest.raises(Skippable, match=column):

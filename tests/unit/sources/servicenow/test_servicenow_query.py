@@ -1,4 +1,4 @@
-"""Encoded queries of our own making, and the base filters that we refuse."""
+"""The encoded queries that we make, and the base filters that we refuse."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def test_usable_filters_pass(text: str) -> None:
     ],
 )
 def test_unusable_filters_are_explained(text: str, word: str) -> None:
-    """What would break the keyset, or is no filter, is told in a sentence."""
+    """The message is a sentence on what would break the keyset, or is no filter."""
     assert word in (check_query(text) or "")
 
 
@@ -59,7 +59,7 @@ def test_lists_refuse_commas() -> None:
 
 
 def test_filters_are_joined_without_strays() -> None:
-    """Empty parts and the list's own end mark vanish."""
+    """Empty parts and the list's own end mark disappear."""
     assert join("active=true^EQ", "", "sys_id>a", "ORDERBYsys_id") == "active=true^sys_id>a^ORDERBYsys_id"
 
 
@@ -72,7 +72,7 @@ def test_a_filter_is_seen_through_a_reference() -> None:
 
 
 def test_only_what_a_row_can_prove_is_a_marker() -> None:
-    """Alternatives, scripts, dotted paths and ranges cannot be checked on a row and are left alone."""
+    """Alternatives, scripts, dotted paths and ranges cannot be checked on a row and stay as they are."""
     query = "active=true^stateIN1,2^priority=1^ORpriority=2^a.b=c^opened_at>2026-01-01^x=javascript:gs.now()^u_k=A"
     found = markers(query)
     assert set(found) == {"active", "state", "u_k"}
@@ -83,6 +83,6 @@ def test_only_what_a_row_can_prove_is_a_marker() -> None:
     assert meets("a", found["u_k"])
 
 
-def test_the_columns_of_a_filter_are_told_once_each() -> None:
+def test_the_columns_of_a_filter_are_listed_once_each() -> None:
     """Dotted paths count for their first column."""
     assert fields_of("active=true^assigned_to.active=true^ORactive=false^EQ") == ("active", "assigned_to")
