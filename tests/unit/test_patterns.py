@@ -148,7 +148,7 @@ ZERO_WIDTH = {"AT", "ASSERT", "ASSERT_NOT"}
 
 
 def repeats_side_by_side(pattern: Pattern[Any]) -> list[set[str]]:
-    """Return the characters that two long repeats next to each other, or with optional parts between, can both match."""
+    """Return the characters that two long repeats, adjacent or with optional parts between, can both match."""
     found = []
     for nodes in sequences(parsed(pattern)):
         open_repeats: list[set[str]] = []

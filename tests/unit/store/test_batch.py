@@ -46,7 +46,7 @@ def fill(register: Register) -> list[str]:
 
 
 def test_a_batch_answers_as_the_store_does(register: Register) -> None:
-    """Tickets, presences, children and keys are the same for requested tickets, for their children, and for others."""
+    """Tickets, presences, children and keys are the same for requested tickets, their children, and others."""
     wanted = fill(register)
     batch = register.batch(SOURCE, wanted, PARSER)
     for source, parser in ((SOURCE, PARSER), ("other", OTHER)):

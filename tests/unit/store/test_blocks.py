@@ -51,7 +51,7 @@ def stored_rows(db: Database) -> list[Params]:
 
 
 def rows_for(sql: str, count: int) -> list[Params]:
-    """Return this many rows for a statement; rows with a conflict occur repeatedly, within a block and across blocks."""
+    """Return this many rows for a statement; rows with a conflict occur repeatedly, within and across blocks."""
     if sql == PLAIN:
         return [(1000 + n, f"word {n}") for n in range(count)]
     if sql == LITERAL:

@@ -73,7 +73,7 @@ def test_no_query_of_a_poll_reads_a_whole_table(register: Register, name: str) -
 
 
 def test_reasons_are_counted_from_their_own_index(register: Register) -> None:
-    """`sync`, `plan` and `status` end with the reasons: counting reads no verdict that can tell, and sorts nothing."""
+    """`sync`, `plan` and `status` end with the reasons: counting reads no decided verdict and sorts nothing."""
     asked: list[str] = []
     reader = register._db._reader()
     reader.set_trace_callback(asked.append)

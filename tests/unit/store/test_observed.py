@@ -197,7 +197,7 @@ def test_a_step_back_to_what_was_long_ago_is_observed() -> None:
 
 
 def test_an_edit_dated_before_an_earlier_edit_is_no_observation() -> None:
-    """The clocks of an instance's nodes differ: the history lists the newest edit first, and `updated` ran backward."""
+    """The clocks of an instance's nodes differ: the history lists the newest edit first, `updated` ran backward."""
     sheet = edited(3)
     old = ticket(sheet)
     newest = RawChange("h9", T0 + MINUTE, 0, "owner", "Owner", raw("o1"), raw("o2"), "bob")

@@ -35,7 +35,7 @@ _HARMLESS = {
 
 
 def fill(register: Register) -> None:
-    """Put four tickets into a register."""
+    """Store four tickets in a register."""
     run = register.runs.start(SOURCE, "changes", T0)
     secret = Sheet("2", "CAPA-2", {"summary": f"{SECRET} summary"})
     secret.edit(T0 + timedelta(hours=1), by=f"{SECRET} person", summary=f"{SECRET} again")
@@ -77,7 +77,7 @@ def _action(text: str) -> Action:
 
 @pytest.fixture(scope="module")
 def register_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Give a filled register file."""
+    """Return the path of a filled register."""
     path = tmp_path_factory.mktemp("web") / "register.db"
     with open_register(path, clock_now=T0) as register:
         fill(register)
@@ -86,7 +86,7 @@ def register_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def site(register_file: Path) -> Iterator[RegisterPage]:
-    """Serve it."""
+    """Serve the register page."""
     running = serve_register(register_file, "127.0.0.1:0")
     yield running
     running.stop()

@@ -1,4 +1,4 @@
-"""The page over real HTTP: what it shows, what it never shows, and who it lets in."""
+"""The page over real HTTP: what it shows, what it never shows, and whom it lets in."""
 
 from __future__ import annotations
 
@@ -25,17 +25,17 @@ VIEWS = tuple(HARMLESS)
 
 
 def get(site: RegisterPage, path: str, **more: object) -> requests.Response:
-    """Ask the page."""
+    """Send a GET request to the page."""
     return requests.get(site.url + path, timeout=20, **more)  # type: ignore[arg-type]
 
 
 def columns(site: RegisterPage, view: str) -> list[str]:
-    """Return a view's columns as the page tells them."""
+    """Return a view's columns as the page lists them."""
     return list(get(site, f"register/{view}.json?_size=0").json()["columns"])
 
 
 def test_the_first_page_shows_the_register_and_how_fresh_it_is(site: RegisterPage) -> None:
-    """Counts, the worst record first, the as-of instant, and no claim beyond these checks."""
+    """The page has counts, the worst record first, the as-of instant, and no claim beyond these checks."""
     text = get(site, "").text
     flat = " ".join(text.split())
     warned = "<strong>3</strong> records. 1 with open warnings (1 high, 0 medium, 0 low). "
@@ -49,7 +49,7 @@ def test_the_first_page_shows_the_register_and_how_fresh_it_is(site: RegisterPag
 @pytest.mark.parametrize("view", VIEWS)
 @pytest.mark.parametrize("form", ["", ".json", ".json?_shape=objects", ".csv", ".csv?_stream=on"])
 def test_every_view_is_served_in_every_format(site: RegisterPage, view: str, form: str) -> None:
-    """HTML, JSON and CSV answer, with rows in them, and hold no text of the confidential ticket."""
+    """HTML, JSON and CSV answer with rows, and have no text of the confidential ticket."""
     answer = get(site, f"register/{view}{form}")
     assert answer.status_code == 200
     assert "paper" in answer.text
@@ -57,7 +57,7 @@ def test_every_view_is_served_in_every_format(site: RegisterPage, view: str, for
 
 
 def test_texts_of_open_tickets_are_shown_and_those_of_confidential_ones_are_restricted(site: RegisterPage) -> None:
-    """Row by row: the open ticket whole, the confidential one with its key and a word in place of each text."""
+    """The open ticket is shown completely, the confidential one with its key and a word instead of each text."""
     rows = {row["ticket_key"]: row for row in get(site, "register/v_register.json?_shape=array").json()}
     assert (rows["CAPA-1"]["title"], rows["CAPA-1"]["owner"]) == ("Access review missed", "A. Lee")
     assert {rows["CAPA-2"][name] for name in ("title", "owner", "root_cause", "action_text")} == {"restricted"}
@@ -72,7 +72,7 @@ def test_texts_of_open_tickets_are_shown_and_those_of_confidential_ones_are_rest
 
 @pytest.mark.parametrize("view", VIEWS)
 def test_no_filter_facet_sort_or_search_reaches_masked_text(site: RegisterPage, view: str) -> None:
-    """On every column: filters find nothing by the hidden word, facets and orders do not hold it."""
+    """On every column, filters find nothing by the hidden word, and facets and orders do not have it."""
     for column in columns(site, view):
         for trick in ("contains", "startswith", "endswith", "like", "glob", "exact", "gt"):
             word = {"like": f"%{SECRET}%", "glob": f"*{SECRET}*"}.get(trick, SECRET)
@@ -98,8 +98,8 @@ def test_no_filter_facet_sort_or_search_reaches_masked_text(site: RegisterPage, 
         "register/v_register.blob?_blob_column=title", "register/main~2Ev_register", "register/temp.v_register",
     ],
 )  # fmt: skip
-def test_everything_else_is_not_there(site: RegisterPage, path: str) -> None:
-    """Tables, other databases, Datasette's own pages, rows, blobs and spelling tricks: 404 in one plain line."""
+def test_every_other_path_is_not_found(site: RegisterPage, path: str) -> None:
+    """Tables, other databases, Datasette's own pages, rows, blobs and odd spellings: 404 in one plain line."""
     answer = get(site, path)
     assert (answer.status_code, answer.text) == (404, "there is no such page\n")
 
@@ -119,8 +119,8 @@ def test_no_sql_and_no_other_table_by_any_parameter(site: RegisterPage, query: s
         assert (answer.status_code, answer.text) == (400, "this parameter is not allowed here\n")
 
 
-def test_error_messages_tell_nothing_of_what_is_behind(site: RegisterPage, capfd: pytest.CaptureFixture[str]) -> None:
-    """A wrong column, an odd page token, an unclosed glob: an error without texts or tables, in the log neither."""
+def test_error_messages_show_nothing_internal(site: RegisterPage, capfd: pytest.CaptureFixture[str]) -> None:
+    """A wrong column, an odd page token, an unclosed glob: the error has no texts or tables, nor does the log."""
     for query in (
         "_sort=nothing",
         "_col=nothing",
@@ -139,8 +139,8 @@ def test_error_messages_tell_nothing_of_what_is_behind(site: RegisterPage, capfd
     assert "register_row" not in logged
 
 
-def test_the_database_itself_refuses_what_the_door_might_let_through(register_file: Path) -> None:
-    """The second lock: on the page's own connection SQLite denies tables, the file's views, writing and attaching."""
+def test_the_database_itself_refuses_what_the_request_filter_might_let_through(register_file: Path) -> None:
+    """A second protection: on the page's own connection SQLite denies tables, the file's views, writes and attaching."""
     from capa_sync.web.site import RegisterSite
 
     connection = RegisterSite(register_file).page.connect()
@@ -189,8 +189,8 @@ SHAPES = (
 
 
 @pytest.mark.parametrize("shape", SHAPES)
-def test_a_statement_that_reads_what_is_no_public_view_is_refused(register_file: Path, shape: str) -> None:
-    """Whatever form the statement has, `WITH` under the name of a public view too."""
+def test_a_statement_that_reads_anything_but_a_public_view_is_refused(register_file: Path, shape: str) -> None:
+    """This holds for every form of a statement, also for `WITH` under the name of a public view."""
     from capa_sync.web.site import RegisterSite
 
     connection = RegisterSite(register_file).page.connect()
@@ -212,8 +212,8 @@ def test_a_statement_that_reads_what_is_no_public_view_is_refused(register_file:
         "SELECT * FROM dbstat",
     ],
 )
-def test_the_name_of_the_file_inside_cannot_be_asked_for(register_file: Path, sql: str) -> None:
-    """It is what keeps statements out."""
+def test_the_internal_name_of_the_file_cannot_be_queried(register_file: Path, sql: str) -> None:
+    """The name keeps statements out."""
     from capa_sync.web.site import RegisterSite
 
     connection = RegisterSite(register_file).page.connect()
@@ -223,7 +223,7 @@ def test_the_name_of_the_file_inside_cannot_be_asked_for(register_file: Path, sq
 
 
 def test_statements_over_public_views_are_answered_in_every_form(register_file: Path) -> None:
-    """Counted, joined, facetted and under `WITH`: the lock keeps nothing out that may be seen."""
+    """Counted, joined, facetted and under `WITH`: public content is available."""
     from capa_sync.web.site import RegisterSite
 
     connection = RegisterSite(register_file).page.connect()
@@ -242,7 +242,7 @@ def test_statements_over_public_views_are_answered_in_every_form(register_file: 
 def test_an_error_of_the_page_is_one_log_line_and_a_short_page(
     register_file: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    """A register that loses a table while it is served: no traceback in the log, no word of it on the page."""
+    """A register that loses a table while it is served: no traceback in the log, no table name on the page."""
     live = tmp_path / "live.db"
     live.write_bytes(register_file.read_bytes())
     running = serve_register(live, "127.0.0.1:0")
@@ -266,8 +266,8 @@ def test_an_error_of_the_page_is_one_log_line_and_a_short_page(
     assert "Traceback" not in logged
 
 
-def test_the_page_shows_no_character_that_a_reader_obeys_or_cannot_see(register_file: Path, tmp_path: Path) -> None:
-    """Turned directions, escapes and unseen characters of a title: out of HTML and CSV, escaped in JSON."""
+def test_the_page_shows_no_control_or_invisible_character(register_file: Path, tmp_path: Path) -> None:
+    """Turned directions, escapes and invisible characters of a title are absent in HTML and CSV, escaped in JSON."""
     odd = "a\x1b[31m\u202eb\u2066c\u200bd\x9be\ufefff"
     live = tmp_path / "live.db"
     live.write_bytes(register_file.read_bytes())
@@ -290,7 +290,7 @@ def test_the_page_shows_no_character_that_a_reader_obeys_or_cannot_see(register_
     "heads", ["", "Host: {host}\r\nHost: evil.example\r\n", "Host: evil.example\r\nHost: {host}\r\n"]
 )
 def test_no_host_and_two_hosts_are_refused(site: RegisterPage, heads: str) -> None:
-    """What stands before the page and the page itself could believe different ones."""
+    """A proxy before the page and the page itself could use different ones."""
     host, _, port = site.url.removeprefix("http://").rstrip("/").rpartition(":")
     head = f"GET /register.json HTTP/1.0\r\n{heads.format(host=f'{host}:{port}')}\r\n"
     with socket.create_connection((host, int(port)), timeout=20) as line:
@@ -299,7 +299,7 @@ def test_no_host_and_two_hosts_are_refused(site: RegisterPage, heads: str) -> No
 
 
 def test_an_unknown_column_of_a_later_version_is_masked(register_file: Path, tmp_path: Path) -> None:
-    """What is not known to be harmless is hidden for confidential tickets, without a change here."""
+    """An unknown column is hidden for confidential tickets, without a change in this program."""
     later = tmp_path / "later.db"
     with sqlite3.connect(register_file) as old, sqlite3.connect(later) as new:
         old.backup(new)
@@ -316,8 +316,8 @@ def test_an_unknown_column_of_a_later_version_is_masked(register_file: Path, tmp
     assert {row["novelty"] for row in rows if row["ticket_key"] == "CAPA-2"} == {"restricted"}
 
 
-def test_csv_cells_run_no_formula_and_rows_stay_whole(site: RegisterPage) -> None:
-    """A formula gets an apostrophe in CSV, and stays what it is in JSON; quotes and line ends survive."""
+def test_csv_cells_run_no_formula_and_rows_stay_complete(site: RegisterPage) -> None:
+    """A formula gets an apostrophe in CSV, and stays the same in JSON; quotes and line ends are kept."""
     for form in ("v_register.csv", "v_register.csv?_stream=on"):
         rows = list(csv.DictReader(io.StringIO(get(site, f"register/{form}").text)))
         owners = {row["ticket_key"]: row["owner"] for row in rows}
@@ -336,13 +336,13 @@ def test_csv_cells_run_no_formula_and_rows_stay_whole(site: RegisterPage) -> Non
     ],
 )  # fmt: skip
 def test_only_what_a_spreadsheet_would_run_is_quoted(cell: str, expected: str) -> None:
-    """Formulas in every disguise; numbers, dates and words stay."""
+    """The cases are formulas in every disguise; numbers, dates and words stay."""
     assert inert(cell) == expected
 
 
 @pytest.mark.parametrize("size", [1, 2, 3, 7, 1000])
 def test_a_csv_stream_cut_anywhere_gives_the_same_rows(size: int) -> None:
-    """Rows that arrive in pieces, with quotes, commas and line ends inside, are never cut or doubled."""
+    """Rows that arrive in pieces, with quotes, commas and line ends in them, are never cut or doubled."""
     rows = [["a", 'say "hi"', "two\r\nlines"], ["=x", "ü,", "-1"], ["", '"', "=\n"]]
     out = io.StringIO()
     csv.writer(out).writerows(rows)
@@ -356,7 +356,7 @@ def test_a_csv_stream_cut_anywhere_gives_the_same_rows(size: int) -> None:
 
 
 def test_answers_carry_the_headers_that_keep_a_browser_safe(site: RegisterPage) -> None:
-    """No script but our own, no framing, no sniffing, no cache, no referrer; also on a refusal."""
+    """No script but our own, no framing, no sniffing, no cache, no referrer; this holds for a refusal too."""
     for path in ("", "register/v_register.csv", "no-such-page"):
         headers = get(site, path).headers
         assert "script-src 'self'" in headers["content-security-policy"]
@@ -366,7 +366,7 @@ def test_answers_carry_the_headers_that_keep_a_browser_safe(site: RegisterPage) 
 
 
 def test_hostile_addresses_become_no_links(site: RegisterPage) -> None:
-    """A javascript: address is text; markup in a title is text."""
+    """A javascript: address is shown as text, and so is markup in a title."""
     for path in ("", "register/v_register"):
         text = get(site, path).text
         assert 'href="javascript:' not in text
@@ -381,7 +381,7 @@ def test_only_reading_is_possible(site: RegisterPage, method: str) -> None:
 
 @pytest.mark.parametrize("host", ["evil.example", "127.0.0.1", "127.0.0.1:1", ""])
 def test_a_rebound_name_is_refused(site: RegisterPage, host: str) -> None:
-    """A web page that lets its own name point at loopback gets nothing."""
+    """A web page that makes its own name point at loopback gets nothing."""
     assert get(site, "register/v_register.json", headers={"Host": host}).status_code in (400, 421)
 
 
@@ -389,13 +389,13 @@ def test_a_rebound_name_is_refused(site: RegisterPage, host: str) -> None:
     "listen", ["0.0.0.0:0", "192.0.2.1:80", "example.org:80", "[::]:0", "127.0.0.1", "127.0.0.1:x", ":80"]
 )
 def test_no_other_address_than_loopback(register_file: Path, listen: str) -> None:
-    """Refused in one line that says what to do."""
+    """The refusal is one line that says what to do."""
     with pytest.raises(SettingsError, match="is not an address and port on loopback"):
         serve_register(register_file, listen)
 
 
-def test_a_busy_port_and_a_missing_or_foreign_file_are_told_in_words(site: RegisterPage, tmp_path: Path) -> None:
-    """Each a clear error, and no thread or port left behind."""
+def test_a_busy_port_and_a_missing_or_foreign_file_are_reported_in_words(site: RegisterPage, tmp_path: Path) -> None:
+    """Each is a clear error, and no thread or port is left."""
     port = site.url.rstrip("/").rpartition(":")[2]
     with pytest.raises(SettingsError, match=f"cannot listen on 127.0.0.1:{port}: Address already in use"):
         serve_register(tmp_path.parent / next(tmp_path.parent.glob("web*/register.db")), f"127.0.0.1:{port}")
@@ -408,7 +408,7 @@ def test_a_busy_port_and_a_missing_or_foreign_file_are_told_in_words(site: Regis
 
 
 def test_the_page_follows_the_register_while_it_is_written(register_file: Path, tmp_path: Path) -> None:
-    """A daemon's commit is on the page at the next request; stopping frees the port and takes no second."""
+    """The next request shows a daemon's commit; stopping frees the port and takes no second."""
     live = tmp_path / "live.db"
     with sqlite3.connect(register_file) as old, sqlite3.connect(live) as new:
         old.backup(new)

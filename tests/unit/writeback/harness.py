@@ -1,4 +1,4 @@
-"""A bench for the write-back's tests: a real register, a tracker that remembers, and a clock set by hand."""
+"""A harness for the write-back's tests: a real register, a tracker in memory, and a clock set by the test."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class ManualClock:
         self.at = at
 
     def now(self) -> datetime:
-        """Return the hand's place."""
+        """Return the set instant."""
         return self.at
 
 
@@ -53,7 +53,7 @@ class Killed(BaseException):
 
 
 class Book:
-    """A real register in a folder of its own, and what the tests ask of its outbox."""
+    """A real register in its own folder, with the queries that the tests make of its outbox."""
 
     def __init__(self) -> None:
         self._folder = tempfile.TemporaryDirectory(dir="/dev/shm" if Path("/dev/shm").is_dir() else None)
@@ -107,7 +107,7 @@ class Tracker:
         return done
 
     def look_up(self, write: Write, remote_id: str) -> Delivered | None:
-        """Tell whether the write is there, by what was put into the ticket with it."""
+        """Return the write if it is there, found by what it put into the ticket."""
         if write.kind is WriteKind.COMMENT:
             own = self.comments.get(write.ticket_id, {})
             text = write.text.plain() if write.text else ""
@@ -146,14 +146,14 @@ class Tracker:
 
 
 class Killer:
-    """A checkpoint that kills at the n-th passage."""
+    """A checkpoint that kills the process at the n-th call."""
 
     def __init__(self, at: int = -1) -> None:
         self.at = at
         self.names: list[str] = []
 
     def __call__(self, name: str) -> None:
-        """Note the name; die when it is time."""
+        """Note the name; raise when the count is reached."""
         self.names.append(name)
         if len(self.names) - 1 == self.at:
             raise Killed(name)
@@ -163,12 +163,12 @@ class Never:
     """A stop signal that is never set."""
 
     def is_set(self) -> bool:
-        """Tell that nobody stops."""
+        """Return false: nobody stops."""
         return False
 
 
 def judged(previous: Sequence[Finding], broken: Mapping[str, Severity], now: datetime) -> DiffResult:
-    """Judge a ticket whose broken rules are given; every rule known before and not broken is ok."""
+    """Judge a ticket whose broken rules are given; every other known rule is ok."""
     rules = {row.rule for row in previous} | set(broken)
     verdicts = [
         Verdict(

@@ -1,4 +1,4 @@
-"""Draining the outbox: faults, kills at every step, and people who delete."""
+"""Delivering from the outbox: faults, kills at every step, and people who delete comments."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ from tests.unit.writeback.harness import (
 
 
 class DeliveryHarness:
-    """An outbox, a tracker, a clock, and two tickets with warnings planned."""
+    """An outbox, a tracker, a clock, and tickets with planned warnings."""
 
     def __init__(self, kind: str = "jira", tickets: int = 1) -> None:
         self.book, self.tracker, self.clock = Book(), Tracker(), ManualClock()
@@ -53,7 +53,7 @@ class DeliveryHarness:
             self.outbox.put(plan_ticket(target, [finding()], [], now=T0, options=options).writes)
 
     def drain(self, killer: Killer | None = None) -> DeliveryReport:
-        """Look up what is unknown, then deliver what is due."""
+        """Look up unknown writes, then deliver what is due."""
         checkpoint = killer or pass_by
         place: dict[str, Any] = {"outbox": self.outbox, "writer": self.tracker, "clock": self.clock, "stop": Never()}
         found = look_up_due("jira", **place, checkpoint=checkpoint)
@@ -72,12 +72,12 @@ class DeliveryHarness:
         return self.outbox.writes("jira", ticket)[0]
 
     def fail(self, fault: Exception, *, applied: bool = False) -> None:
-        """Let the next request end in a fault."""
+        """Make the next request end in a fault."""
         self.tracker.faults.append((fault, applied))
 
 
-def test_everything_due_goes_out_in_order_and_is_marked() -> None:
-    """Comment, then labels, then property, ticket by ticket; a second draining sends nothing."""
+def test_every_due_write_is_delivered_in_order_and_marked() -> None:
+    """Comment, labels and property are delivered in order, ticket by ticket; a second delivery sends nothing."""
     harness = DeliveryHarness(tickets=2)
     report = harness.drain()
     assert harness.tracker.requests == [
@@ -91,7 +91,7 @@ def test_everything_due_goes_out_in_order_and_is_marked() -> None:
 
 
 def test_a_write_is_unknown_before_its_request() -> None:
-    """Whoever dies in the request leaves `unknown` behind, with one attempt."""
+    """A process that dies in the request leaves `unknown` with one attempt."""
     harness = DeliveryHarness()
     names: list[str] = []
 
@@ -114,8 +114,8 @@ def test_a_write_is_unknown_before_its_request() -> None:
 
 
 @pytest.mark.parametrize("kind", ["jira", "servicenow"])
-def test_a_kill_at_any_step_ends_in_exactly_one_of_everything(kind: str) -> None:
-    """Killed at each passage of each checkpoint in turn, and drained again: one comment, one note, right labels."""
+def test_after_a_kill_at_any_step_each_write_is_delivered_exactly_once(kind: str) -> None:
+    """It is killed at each call of each checkpoint and runs again: one comment, one note, right labels."""
     passages = Killer()
     DeliveryHarness(kind).drain(passages)
     assert len(passages.names) == (18 if kind == "jira" else 12)
@@ -134,7 +134,7 @@ def test_a_kill_at_any_step_ends_in_exactly_one_of_everything(kind: str) -> None
 @pytest.mark.parametrize("kind", ["jira", "servicenow"])
 @pytest.mark.parametrize("applied", [True, False])
 def test_a_lost_answer_is_looked_up_before_anything_is_sent_again(kind: str, applied: bool) -> None:
-    """Applied and unanswered: found, not sent twice. Not applied: not found, sent."""
+    """An applied write without an answer is found and not sent twice; one that was not applied is sent."""
     harness = DeliveryHarness(kind)
     harness.fail(DeliveryUnknown("jira", "the answer was lost"), applied=applied)
     assert harness.drain().waiting == [harness.first().id]
@@ -151,7 +151,7 @@ def test_a_lost_answer_is_looked_up_before_anything_is_sent_again(kind: str, app
 @pytest.mark.parametrize("applied", [True, False])
 @pytest.mark.parametrize("odd", [TypeError("x"), OverflowError("x"), MemoryError(), RecursionError(), KeyError("x")])
 def test_whatever_an_answer_raises_leaves_the_write_unknown(odd: Exception, applied: bool) -> None:
-    """No error of ours names it: it is looked up, and sent again only when it is not there."""
+    """An unexpected error: the write is looked up, and sent again only if it is not there."""
     harness = DeliveryHarness()
     harness.fail(odd, applied=applied)
     harness.drain()
@@ -164,16 +164,16 @@ def test_whatever_an_answer_raises_leaves_the_write_unknown(odd: Exception, appl
 
 
 def test_a_fault_while_looking_up_leaves_the_write_unknown() -> None:
-    """As long as nobody could look, nobody sends."""
+    """While the lookup fails, nothing is sent."""
     harness = DeliveryHarness()
     harness.fail(DeliveryUnknown("jira", "the answer was lost"), applied=True)
     harness.drain()
     harness.clock.at += timedelta(minutes=1)
 
-    def fail_to_look(write: Write, remote_id: str) -> None:
+    def fail_to_look_up(write: Write, remote_id: str) -> None:
         raise Retryable("jira", "503", scope="ticket")
 
-    harness.tracker.look_up = fail_to_look  # type: ignore[assignment]
+    harness.tracker.look_up = fail_to_look_up  # type: ignore[assignment]
     harness.drain()
     assert harness.first().state is WriteState.UNKNOWN
     assert harness.tracker.requests == [("0", "comment")]
@@ -181,7 +181,7 @@ def test_a_fault_while_looking_up_leaves_the_write_unknown() -> None:
 
 @pytest.mark.parametrize(("wish", "expected"), [(timedelta(minutes=90), timedelta(minutes=90)), (None, None)])
 def test_a_rate_limit_waits_as_long_as_the_tracker_asks(wish: timedelta | None, expected: timedelta | None) -> None:
-    """For the whole tenant: the rest of the source is not tried, and the wish is handed on; else we back off."""
+    """The rest of the source is not tried, and the wish is passed on; without a wish we back off."""
     harness = DeliveryHarness(tickets=3)
     harness.fail(Retryable("jira", "429", retry_after=wish))
     report = harness.drain()
@@ -191,8 +191,8 @@ def test_a_rate_limit_waits_as_long_as_the_tracker_asks(wish: timedelta | None, 
     assert harness.tracker.requests == [("0", "comment")]
 
 
-def test_a_ticket_waits_behind_its_own_stuck_write_and_no_other_does() -> None:
-    """A limit on one ticket lets every other ticket through, and the stuck one keeps its order."""
+def test_a_blocked_write_delays_its_own_ticket_and_no_other() -> None:
+    """A limit on one ticket lets every other ticket through; the blocked ticket keeps its order."""
     harness = DeliveryHarness(tickets=3)
     harness.fail(Retryable("jira", "429", retry_after=timedelta(seconds=30), scope="ticket"))
     report = harness.drain()
@@ -216,8 +216,8 @@ def test_a_ticket_waits_behind_its_own_stuck_write_and_no_other_does() -> None:
         (BadAnswer("jira", "HTML instead of JSON"), WriteState.UNKNOWN, False),
     ],
 )
-def test_each_fault_has_its_own_end(fault: SourceError, state: WriteState, stops: bool) -> None:
-    """Refused is refused, not sent waits, unclear stays unknown; what holds for the source stops the source."""
+def test_each_fault_has_its_own_result(fault: SourceError, state: WriteState, stops: bool) -> None:
+    """Refused is refused, not sent waits, unclear stays unknown; a fault of the whole source stops the source."""
     harness = DeliveryHarness(tickets=2)
     harness.fail(fault)
     report = harness.drain()
@@ -225,8 +225,8 @@ def test_each_fault_has_its_own_end(fault: SourceError, state: WriteState, stops
     assert (report.fault is fault, harness.states("1")[0]) == (stops, "pending" if stops else "delivered")
 
 
-def test_a_tracker_that_says_retry_at_once_is_not_hammered() -> None:
-    """Retry-After 0 still waits a second, so that a draining always ends."""
+def test_a_tracker_that_says_retry_at_once_is_not_flooded() -> None:
+    """Retry-After 0 still waits a second, so that a delivery always ends."""
     harness = DeliveryHarness()
     harness.fail(Retryable("jira", "429", retry_after=timedelta(0), scope="ticket"))
     harness.drain()
@@ -234,14 +234,14 @@ def test_a_tracker_that_says_retry_at_once_is_not_hammered() -> None:
 
 
 def test_the_stop_signal_is_obeyed_between_two_writes() -> None:
-    """One request more at most after the signal."""
+    """At most one more request is sent after the signal."""
     harness = DeliveryHarness(tickets=3)
 
     class AfterOne:
-        """Asks to stop after the first look."""
+        """A stop signal that is set after the first check."""
 
         def is_set(self) -> bool:
-            """Tell whether to stop."""
+            """Return whether to stop."""
             return len(harness.tracker.requests) >= 1
 
     report = deliver_due("jira", outbox=harness.outbox, writer=harness.tracker, clock=harness.clock, stop=AfterOne())
@@ -249,7 +249,7 @@ def test_the_stop_signal_is_obeyed_between_two_writes() -> None:
 
 
 def edited(harness: DeliveryHarness, *, is_open: bool = True) -> Write:
-    """Put an edit of the comment into the outbox."""
+    """Store an edit of the comment in the outbox."""
     target = Target("reg-1", "jira", "0", "CAPA-0", read_at=T0, labels=frozenset({"capa-warning"}))
     findings = [finding(), finding("extent-assessed")] if is_open else []
     plan = plan_ticket(target, findings, harness.outbox.writes("jira", "0"), now=T0, options=ON)
@@ -259,7 +259,7 @@ def edited(harness: DeliveryHarness, *, is_open: bool = True) -> Write:
 
 
 def test_a_comment_deleted_by_a_person_comes_back_once_and_then_never() -> None:
-    """First deletion: put back with the next edit, counted. Second: left in peace, the write withheld with why."""
+    """First deletion: written again with the next edit, counted. Second: the write is withheld with the reason."""
     harness = DeliveryHarness()
     harness.drain()
     harness.tracker.delete_comment("0")
@@ -278,7 +278,7 @@ def test_a_comment_deleted_by_a_person_comes_back_once_and_then_never() -> None:
 
 
 def test_an_all_clear_does_not_bring_a_deleted_comment_back() -> None:
-    """Nothing open, nobody asked: the all-clear of a deleted comment is withheld."""
+    """The all-clear of a deleted comment is withheld: no point is open."""
     harness = DeliveryHarness()
     harness.drain()
     harness.tracker.delete_comment("0")
@@ -289,7 +289,7 @@ def test_an_all_clear_does_not_bring_a_deleted_comment_back() -> None:
 
 
 def test_waits_grow_to_an_hour_and_differ_between_writes() -> None:
-    """From a few seconds, doubling; never shorter than half the step nor longer than an hour."""
+    """They double from a few seconds, never shorter than half the step nor longer than an hour."""
     for attempts in range(1, 40):
         step = min(LONGEST, FIRST * 2 ** min(attempts - 1, 20))
         assert step / 2 <= wait("a", attempts) <= step

@@ -1,4 +1,4 @@
-"""The brakes: what stops a flood, what lifts it, and what slips past none of them."""
+"""The brakes: what stops a flood, what ends a stop, and that no write passes unnoticed."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ BRAKES = BrakePolicy("jira", ON)
 CALM = Counts(planned=3, new_comments=3, recent=0, changed=3, tickets=100, is_activated=True)
 
 
-def test_calm_work_is_allowed() -> None:
-    """Within every limit all goes out; a release at hand is for what is planned now, and used up."""
+def test_work_within_the_limits_is_allowed() -> None:
+    """Within every limit all writes are delivered; a release counts for the present plan, and is used up."""
     assert BRAKES.check(CALM) == Allowed()
     assert BRAKES.check(CALM, ReleaseLimit(5)) == Allowed(tickets=5, consumes=True, lifts_hold=True)
 
 
 def test_a_release_of_fewer_tickets_than_planned_holds_the_rest() -> None:
-    """No more tickets than a person said, although the limits would allow more; the rest waits for another word."""
+    """No more tickets are written than a person released, although the limits allow more; the rest waits."""
     allowed = BRAKES.check(CALM, ReleaseLimit(2))
     assert isinstance(allowed, Allowed)
     assert (allowed.tickets, allowed.consumes, allowed.lifts_hold) == (2, True, False)
@@ -42,7 +42,7 @@ def test_only_on_is_on(mode: str, cause: Cause) -> None:
 
 
 def test_the_first_activation_of_a_register_needs_a_release() -> None:
-    """One comment or a thousand: nothing before a person said so; then as many tickets as said."""
+    """Nothing is written before a person releases it, one comment or a thousand; then as many tickets as released."""
     first = replace(CALM, is_activated=False)
     stopped = BRAKES.check(first)
     assert isinstance(stopped, Stopped)
@@ -60,7 +60,7 @@ def test_the_first_activation_of_a_register_needs_a_release() -> None:
 
 
 def test_more_new_comments_than_a_rolling_day_allows_stop() -> None:
-    """The 25th goes, the 26th stops; the message names both numbers and the setting."""
+    """The 25th is written, the 26th stops; the message has both numbers and the setting."""
     assert BRAKES.check(replace(CALM, new_comments=5, recent=20)) == Allowed()
     stopped = BRAKES.check(replace(CALM, new_comments=5, recent=21))
     assert isinstance(stopped, Stopped)
@@ -75,7 +75,7 @@ def test_edits_are_no_new_comments() -> None:
 
 
 def test_too_many_changed_verdicts_stop_from_fifty_tickets_on() -> None:
-    """A fifth is allowed, more is not; 49 tickets are too few to tell."""
+    """A fifth is allowed, more is not; 49 tickets are too few to decide."""
     assert BRAKES.check(replace(CALM, changed=10, tickets=50)) == Allowed()
     stopped = BRAKES.check(replace(CALM, changed=11, tickets=50))
     assert isinstance(stopped, Stopped)
@@ -87,7 +87,7 @@ def test_too_many_changed_verdicts_stop_from_fifty_tickets_on() -> None:
 
 
 def test_a_stop_on_changes_holds_in_the_next_calm_cycle() -> None:
-    """What was stopped cannot slip out later, when nothing changes any more; a whole release ends it."""
+    """What was stopped is not delivered later, when nothing changes any more; a whole release ends the stop."""
     stopped = replace(CALM, changed=0, is_held=True)
     assert isinstance(BRAKES.check(stopped), Stopped)
     assert isinstance(BRAKES.check(stopped, ReleaseLimit(1)), Allowed)
@@ -96,7 +96,7 @@ def test_a_stop_on_changes_holds_in_the_next_calm_cycle() -> None:
 
 
 def test_a_release_lets_the_worst_tickets_go_first() -> None:
-    """Of what is planned, overdue before warning before the rest; tickets without writes do not count."""
+    """Of the planned tickets, overdue come before warning before the rest; tickets without writes do not count."""
     write = ("x",)
     plans = {
         "3": TicketPlan(writes=write, state="warning"),  # type: ignore[arg-type]
@@ -109,8 +109,8 @@ def test_a_release_lets_the_worst_tickets_go_first() -> None:
 
 
 @given(st.lists(st.tuples(st.integers(0, 12), st.integers(0, 40)), max_size=60))
-def test_no_series_of_small_cycles_slips_past_the_rolling_count(cycles: list[tuple[int, int]]) -> None:
-    """However cycles are cut and spaced, no 24 hours hold more new comments than the limit."""
+def test_no_series_of_small_cycles_exceeds_the_rolling_count(cycles: list[tuple[int, int]]) -> None:
+    """However cycles are divided and spaced, no 24 hours have more new comments than the limit."""
     sent: list[int] = []
     hour = 0
     for pause, wanted in cycles:
@@ -132,7 +132,7 @@ def test_no_series_of_small_cycles_slips_past_the_rolling_count(cycles: list[tup
 def test_tickets_need_not_be_counted_further_than_they_matter(
     changed: int, tickets: int, share: float, is_held: bool
 ) -> None:
-    """Counting no further than the brakes say gives the same answer, in the same words, for any mirror."""
+    """Counting no further than the brakes ask gives the same answer, in the same words, for any mirror."""
     brakes = BrakePolicy("jira", replace(ON, max_changed_share=share))
     counts = replace(CALM, changed=changed, tickets=tickets, is_held=is_held)
     counted = min(tickets, brakes.worth_counting(changed))
@@ -140,6 +140,6 @@ def test_tickets_need_not_be_counted_further_than_they_matter(
 
 
 def test_of_a_large_mirror_few_tickets_are_counted() -> None:
-    """Ten changes among a million tickets are no large share as soon as a few dozen are seen."""
+    """Ten changes among a million tickets are no large share as soon as a few dozen are counted."""
     assert BRAKES.worth_counting(0) == BRAKES.worth_counting(1) == 50
     assert BRAKES.worth_counting(100) == int(100 / ON.max_changed_share) + 1

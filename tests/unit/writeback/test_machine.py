@@ -1,4 +1,4 @@
-"""Any order of edits, faults, kills, brakes and deletions ends with the one comment that the ticket should carry."""
+"""Any order of edits, faults, kills, brakes and deletions ends with the one comment that the ticket should have."""
 
 from __future__ import annotations
 
@@ -77,12 +77,12 @@ class OneTicket(RuleBasedStateMachine):
 
     @rule(broken=st.dictionaries(st.sampled_from(RULES), st.sampled_from(list(Severity)[1:])))
     def people_edit(self, broken: dict[str, Severity]) -> None:
-        """A human edit breaks and mends rules."""
+        """A human edit breaks and repairs rules."""
         self.broken, self.human_at = broken, self.clock.at
 
     @rule(broken=st.dictionaries(st.sampled_from(RULES), st.sampled_from(list(Severity)[1:])))
     def time_breaks(self, broken: dict[str, Severity]) -> None:
-        """Rules flip with nobody touching the ticket."""
+        """Rules change while nobody touches the ticket."""
         self.broken = broken
 
     @rule(minutes=st.sampled_from([10, 30, 60, 600, 24 * 60]))
@@ -93,17 +93,17 @@ class OneTicket(RuleBasedStateMachine):
     @precondition(lambda self: self.tracker.comments.get(TICKET) and self.deletions == 0)
     @rule()
     def a_person_deletes_our_comment(self) -> None:
-        """Once: it comes back while a point is open."""
+        """The first time, it is written again while a point is open."""
         self.tracker.delete_comment(TICKET)
 
     @rule(label=st.sampled_from(["capa-warning", "capa-overdue", "capa-waived", "urgent"]))
     def a_person_changes_labels(self, label: str) -> None:
-        """Own labels are set right again, others are left alone."""
+        """Our own labels are corrected, other labels stay as they are."""
         self.tracker.labels.setdefault(TICKET, set()).symmetric_difference_update({label})
 
     @rule(brake=st.integers(0, 4), trouble=TROUBLE)
     def cycle(self, brake: int, trouble: int | tuple[SourceError, bool] | None) -> None:
-        """Read, look up lost answers, plan, put into the outbox (a brake may hold), deliver; with trouble or without.
+        """Read, look up lost answers, plan, store (a brake may withhold), deliver; with or without faults.
 
         Whatever is sent says what is true now.
         """
@@ -123,19 +123,19 @@ class OneTicket(RuleBasedStateMachine):
 
     @invariant()
     def never_two_comments_and_no_note_twice(self) -> None:
-        """At any instant."""
+        """This holds at any instant."""
         assert len(self.tracker.comments.get(TICKET, {})) <= 1
         notes = self.tracker.notes.get(TICKET, [])
         assert len(notes) == len(set(notes))
 
     @invariant()
     def at_most_one_notification_a_day(self) -> None:
-        """Counted by what reached the tracker and counts."""
+        """Notifications are counted that reached the tracker and count."""
         made = sorted(self.notified)
         assert all(later - earlier >= DAY for earlier, later in pairwise(made))
 
     def teardown(self) -> None:
-        """After days of calm cycles the ticket says exactly what is true, and then nothing is written any more."""
+        """After days of calm cycles the ticket says exactly what is true, and then nothing more is written."""
         for _ in range(8):
             self.clock.at += DAY
             self._step(look_up_due, Killer())
@@ -188,7 +188,7 @@ class OneTicket(RuleBasedStateMachine):
         self.notified += [self.clock.at for note in new_notes if pending[note]]
 
     def _step(self, step: Callable[..., DeliveryReport], killer: Killer) -> bool:
-        """Carry out one step of the delivery; return whether the process is still there."""
+        """Run one step of the delivery; return whether the process survived."""
         with suppress(Killed):
             step(
                 "jira",

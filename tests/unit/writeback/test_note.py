@@ -1,4 +1,4 @@
-"""What one register can tell from the words of another: a note's mark, and texts that differ in their instant."""
+"""What one register reads in the words of another: a note's mark, and texts that differ in their instant."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ POINTS = st.dictionaries(st.from_regex(r"[a-z]{2,9}(-[a-z]{2,9}){0,3}", fullmatc
 
 
 def mark(**points: Severity) -> NoteMark:
-    """The mark of a note on ticket 10001."""
+    """Return the mark of a note on ticket 10001."""
     return NoteMark.of("10001", WRITE, points)
 
 
 @given(POINTS)
 def test_a_mark_is_read_as_it_was_written(points: Mapping[str, Severity]) -> None:
-    """The line keeps to the contract's form, and says which points the note tells."""
+    """The line keeps to the contract's form, and says which points the note has."""
     made = NoteMark.of("10001", WRITE, points)
     assert made.line.startswith("[capa-sync 10001 0123456789ab-")
     assert made.line.endswith("]")
@@ -39,8 +39,8 @@ def test_a_mark_is_read_as_it_was_written(points: Mapping[str, Severity]) -> Non
     assert made.covers(made)
 
 
-def test_a_note_tells_another_when_no_point_of_it_is_new_or_worse() -> None:
-    """Fewer points and milder ones are known already; one more, or a graver one, is news."""
+def test_a_note_covers_another_when_no_point_of_it_is_new_or_worse() -> None:
+    """Fewer and milder points are already known; one more point, or a graver one, is news."""
     note = mark(cause=Severity.HIGH, extent=Severity.MEDIUM)
     assert note.covers(mark(cause=Severity.HIGH))
     assert note.covers(mark(extent=Severity.LOW))
@@ -48,8 +48,8 @@ def test_a_note_tells_another_when_no_point_of_it_is_new_or_worse() -> None:
     assert not note.covers(mark(extent=Severity.HIGH))
 
 
-def test_a_warning_and_an_all_clear_never_tell_each_other() -> None:
-    """That nothing is open is news after a warning, and a point is news after an all-clear."""
+def test_a_warning_and_an_all_clear_never_cover_each_other() -> None:
+    """An all-clear is news after a warning, and a point is news after an all-clear."""
     assert mark().covers(mark())
     assert not mark().covers(mark(cause=Severity.LOW))
     assert not mark(cause=Severity.LOW).covers(mark())
@@ -60,8 +60,8 @@ def test_a_warning_and_an_all_clear_never_tell_each_other() -> None:
     "line",
     ["", "[capa-sync 10001 h1]", "[capa-sync 10001 0123456789abcdef]", "[capa-sync 10001 01-clear] ", "[capa-sync x"],
 )
-def test_a_line_that_tells_no_points_is_no_mark(line: str) -> None:
-    """It is somebody's text, or of a form that says nothing; nothing is concluded from it."""
+def test_a_line_without_points_is_no_mark(line: str) -> None:
+    """It is a person's text, or of a form that says nothing; no conclusion is drawn from it."""
     assert NoteMark.read(line) is None
 
 
@@ -85,7 +85,7 @@ TEXTS: dict[str, Callable[[WordingContext], WarningText]] = {
 @pytest.mark.parametrize("zone", ["Europe/London", "Asia/Kathmandu", "America/St_Johns"])
 @pytest.mark.parametrize("name", TEXTS)
 def test_a_text_written_at_another_time_says_the_same(name: str, zone: str) -> None:
-    """On each tracker's own form of it, every text that stands on tickets is known again without its instant."""
+    """In each tracker's own form, every text that stands on tickets is recognised without its instant."""
     options = replace(ON, timezone=zone)
     now, later = (TEXTS[name](WordingContext(at, options)) for at in (T0, T0 + timedelta(days=240, hours=3)))
     assert now.plain() != later.plain()
@@ -94,8 +94,8 @@ def test_a_text_written_at_another_time_says_the_same(name: str, zone: str) -> N
     assert same_text(to_wiki(now), to_wiki(later))
 
 
-def test_any_other_difference_is_one() -> None:
-    """Another text, and a date that a point itself tells."""
+def test_any_other_difference_counts() -> None:
+    """The differences are another text, and another date within a point."""
     texts = [TEXTS[name](WordingContext(T0, ON)).plain() for name in TEXTS]
     assert not any(says_the_same(text, other) for text in texts for other in texts if text is not other)
     dated = texts[0].replace("Nobody wrote", "Due (4 June 2025). Nobody wrote")
@@ -104,7 +104,7 @@ def test_any_other_difference_is_one() -> None:
 
 @given(st.lists(st.text("#\\[]*a ", min_size=1, max_size=6).map(lambda piece: piece * 80), min_size=4, max_size=4))
 def test_no_text_is_longer_than_the_limit_as_it_is_sent_to_a_data_center(texts: list[str]) -> None:
-    """Whatever must be escaped in it; and the instant of the write is still told from the rest."""
+    """This holds whatever must be escaped in it; the instant of the write is still distinguished from the rest."""
     message, fix, title, owner = texts
     hostile = {"message": message, "fix": fix, "title": title, "clause": title, "waived_reason": fix}
     findings = [replace(base, rule=f"r{n}", **hostile) for n in range(7) for base in (CAUSE, WAIVED)]

@@ -31,7 +31,7 @@ CLEARED = replace(CAUSE, state=FindingState.CLEARED, cleared_at=T0)
 
 @dataclass
 class Ticket:
-    """A ticket over several cycles: plans against an outbox and, unless told otherwise, delivers at once."""
+    """A ticket over several cycles: plans with an outbox and, by default, delivers at once."""
 
     options: WriteOptions = ON
     target: Target = TARGET
@@ -45,7 +45,7 @@ class Ticket:
         outcomes: Mapping[str, Outcome] | None = None,
         **target: object,
     ) -> TicketPlan:
-        """Plan and put into the outbox, held back by a brake where one is named."""
+        """Plan and store in the outbox, withheld by a brake if one is named."""
         where = replace(self.target, **target)  # type: ignore[arg-type]
         plan = plan_ticket(where, findings, self.book.rows("10001"), now=now, options=self.options, outcomes=outcomes)
         self.book.outbox.learn({rule: tuple(learned) for rule, learned in plan.learned.items()})  # type: ignore[misc]
@@ -56,13 +56,13 @@ class Ticket:
         return plan
 
     def deliver(self, now: datetime = T0) -> None:
-        """Deliver all that waits."""
+        """Deliver everything that waits."""
         for write in self.book.rows():
             if write.state is WriteState.PENDING:
                 self.book.outbox.mark(write.id, WriteState.DELIVERED, at=now, remote_id="c1")
 
     def cycle(self, findings: list[Finding], now: datetime = T0, **target: object) -> list[WriteKind]:
-        """Plan, deliver, and tell the kinds written."""
+        """Plan, deliver, and return the kinds written."""
         plan = self.plan(findings, now, **target)
         self.deliver(now)
         return [write.kind for write in plan.writes]
@@ -74,7 +74,7 @@ def by_kind(plan: TicketPlan) -> dict[WriteKind, Write]:
 
 
 def test_a_first_warning_in_jira_is_a_comment_our_labels_and_the_property() -> None:
-    """One comment with text and identity, the label that is true, the state in the property; one notification."""
+    """One comment with text and identity, the right label, the state in the property, and one notification."""
     plan = Ticket().plan([CAUSE, EXTENT])
     assert [write.kind for write in plan.writes] == [WriteKind.COMMENT, WriteKind.LABELS, WriteKind.PROPERTY]
     comment, labels, prop = plan.writes
@@ -89,7 +89,7 @@ def test_a_first_warning_in_jira_is_a_comment_our_labels_and_the_property() -> N
 
 @pytest.mark.parametrize("options", [ON, SNOW, NOTES])
 def test_nothing_changed_means_nothing_written(options: WriteOptions) -> None:
-    """A hundred cycles over the same points, later each time, write once and leave the register as it is."""
+    """A hundred cycles with the same points, later each time, write once and leave the register unchanged."""
     ticket = Ticket(options)
     assert ticket.cycle([CAUSE])
     labels = frozenset({"capa-warning"})
@@ -99,7 +99,7 @@ def test_nothing_changed_means_nothing_written(options: WriteOptions) -> None:
 
 @pytest.mark.parametrize("options", [ON, SNOW])
 def test_other_words_for_the_same_facts_write_nothing_and_are_counted(options: WriteOptions) -> None:
-    """Another message, title, label or name: nothing goes out, and the register learns once that words are older."""
+    """Another message, title, label or name writes nothing; the register records once that the words are older."""
     ticket = Ticket(options, replace(TARGET, owner="Anna Lee", owner_id="anna"))
     labels = frozenset({"capa-warning"})
     ticket.cycle([replace(CAUSE, args=(("missing", "extent"),))])
@@ -123,7 +123,7 @@ def test_other_words_for_the_same_facts_write_nothing_and_are_counted(options: W
     ],
 )
 def test_another_fact_is_written_in_the_words_of_now(finding_now: Finding, owner: str) -> None:
-    """What both the old and the new words speak of has changed: the comment is edited and takes the new wording."""
+    """A fact of both the old and the new words has changed: the comment is edited and gets the new wording."""
     ticket = Ticket(target=replace(TARGET, owner="Anna Lee", owner_id="anna"))
     ticket.cycle([replace(CAUSE, args=(("missing", "extent"),))])
     now = replace(finding_now, message="Other words")
@@ -133,7 +133,7 @@ def test_another_fact_is_written_in_the_words_of_now(finding_now: Finding, owner
 
 
 def older_version(ticket: Ticket, findings: list[Finding], hash_: str = "as the older version made it") -> None:
-    """Leave the ticket as a version left it that kept no facts, with its own hash and its own words."""
+    """Leave the ticket as an older version without facts left it, with its own hash and its own words."""
     for write in ticket.plan(findings).writes:
         ticket.book.register._db.execute(
             "UPDATE write_out SET facts = NULL, hash = ?, text = replace(text, 'broken', 'old') WHERE id = ?",
@@ -144,7 +144,7 @@ def older_version(ticket: Ticket, findings: list[Finding], hash_: str = "as the 
 
 @pytest.mark.parametrize("options", [ON, SNOW, NOTES])
 def test_an_upgrade_alone_writes_nothing(options: WriteOptions) -> None:
-    """What an older version wrote stands; from then on a changed fact is written, and only it."""
+    """What an older version wrote stays; from then on only a changed fact is written."""
     ticket, labels = Ticket(options), frozenset({"capa-warning"})
     older_version(ticket, [CAUSE, EXTENT])
     earlier = [replace(base, args=(("missing", "extent"),)) for base in (CAUSE, EXTENT)]
@@ -158,7 +158,7 @@ def test_an_upgrade_alone_writes_nothing(options: WriteOptions) -> None:
 
 @pytest.mark.parametrize("options", [ON, SNOW])
 def test_an_upgrade_hides_no_point_that_was_fixed_or_came_meanwhile(options: WriteOptions) -> None:
-    """Fewer, other or graver points than the older version told are written at once."""
+    """Fewer, other or graver points than the older version wrote are written at once."""
     content = WriteKind.COMMENT if options is ON else WriteKind.FIELDS
     for now in ([CAUSE], [CLEARED], [CAUSE, replace(EXTENT, severity=Severity.HIGH)], [CAUSE, EXTENT, finding("x")]):
         ticket = Ticket(options)
@@ -168,7 +168,7 @@ def test_an_upgrade_hides_no_point_that_was_fixed_or_came_meanwhile(options: Wri
 
 @pytest.mark.parametrize("options", [ON, SNOW])
 def test_a_refresh_edits_older_words_once_and_notifies_nobody(options: WriteOptions) -> None:
-    """Only tickets that were asked for, as an edit of the text alone, and never a second time."""
+    """Only requested tickets are refreshed, as an edit of the text alone, and never a second time."""
     ticket, labels = Ticket(options), frozenset({"capa-warning"})
     content = WriteKind.COMMENT if options is ON else WriteKind.FIELDS
     ticket.cycle([CAUSE])
@@ -185,7 +185,7 @@ def test_a_refresh_edits_older_words_once_and_notifies_nobody(options: WriteOpti
 
 
 def test_a_refused_write_is_not_tried_again_for_other_words() -> None:
-    """A permanent no stays a no while only the wording changes."""
+    """A permanent refusal stays in force while only the wording changes."""
     ticket = Ticket()
     comment = by_kind(ticket.plan([CAUSE]))[WriteKind.COMMENT]
     ticket.book.outbox.mark(comment.id, WriteState.FAILED, at=T0, error="no permission")
@@ -193,7 +193,7 @@ def test_a_refused_write_is_not_tried_again_for_other_words() -> None:
 
 
 def test_a_ticket_to_which_nothing_applies_any_more_says_so_and_loses_its_labels() -> None:
-    """Rejected, say: a text of its own, no count of fixed points, state clear; and back when it applies again."""
+    """A rejected ticket gets a text of its own, no count of fixed points, state clear; later a warning again."""
     ticket, snow = Ticket(), Ticket(SNOW)
     gone = dict.fromkeys((CAUSE.rule, EXTENT.rule), Outcome.NOT_APPLICABLE)
     for warned in (ticket, snow):
@@ -215,7 +215,7 @@ def test_a_ticket_to_which_nothing_applies_any_more_says_so_and_loses_its_labels
 
 
 def test_a_ticket_never_warned_gets_nothing() -> None:
-    """No all-clear, no waiver line, no label on a ticket that never carried a warning."""
+    """A ticket that never had a warning gets no all-clear, no waiver line and no label."""
     waived = replace(CAUSE, state=FindingState.WAIVED, waived_until=T0 + DAY)
     for options in (ON, SNOW):
         assert Ticket(options).plan([CLEARED]).writes == ()
@@ -232,12 +232,12 @@ def test_a_ticket_never_warned_gets_nothing() -> None:
     ],
 )
 def test_only_open_findings_of_warn_mode_above_info_are_written(quiet: Finding) -> None:
-    """Quiet rules, info, historical and cannot tell stay in the register."""
+    """Findings of quiet rules, info, historical and cannot tell stay in the register."""
     assert Ticket().plan([quiet]).writes == ()
 
 
 def test_a_hidden_finding_waits_behind_the_one_shown() -> None:
-    """Hidden by a shown finding: not listed. Hidden by one that nobody sees there: listed."""
+    """A finding hidden by a shown finding is not listed; one hidden by a finding that nobody sees there is listed."""
     echo = replace(EXTENT, hidden_by=CAUSE.rule)
     assert by_kind(Ticket().plan([CAUSE, echo]))[WriteKind.COMMENT].points == {CAUSE.rule: "high"}
     unseen = replace(CAUSE, mode=Mode.QUIET)
@@ -255,7 +255,7 @@ def test_the_five_deadline_rules_make_a_ticket_overdue(rule: str) -> None:
 
 
 def test_a_fixed_point_is_withdrawn_by_an_edit_and_its_labels_go() -> None:
-    """All clear: the comment is edited, only our own labels are removed, nobody is notified."""
+    """For the all-clear the comment is edited, only our own labels are removed, nobody is notified."""
     ticket = Ticket()
     ticket.cycle([CAUSE])
     plan = ticket.plan([CLEARED], T0 + HOUR, labels=frozenset({"capa-warning", "urgent"}), read_at=T0 + HOUR)
@@ -267,7 +267,7 @@ def test_a_fixed_point_is_withdrawn_by_an_edit_and_its_labels_go() -> None:
 
 
 def test_fixed_points_are_counted_over_the_whole_round_and_not_the_one_before() -> None:
-    """Two points fixed one after the other count two; after an all-clear a new warning starts from none."""
+    """Two points fixed one after the other count as two; after an all-clear a new warning starts with zero."""
     ticket = Ticket()
     ticket.cycle([CAUSE, EXTENT])
     ticket.cycle([CLEARED, EXTENT])
@@ -281,7 +281,7 @@ def test_fixed_points_are_counted_over_the_whole_round_and_not_the_one_before() 
 
 
 def test_labels_removed_by_a_person_come_back_and_foreign_ones_are_never_touched() -> None:
-    """The difference is taken from the ticket's own labels, read after our last write."""
+    """The difference is computed from the ticket's own labels, read after our last write."""
     ticket = Ticket()
     ticket.cycle([CAUSE])
     later = T0 + HOUR
@@ -291,14 +291,14 @@ def test_labels_removed_by_a_person_come_back_and_foreign_ones_are_never_touched
 
 
 def test_labels_are_not_written_again_before_the_ticket_was_read_again() -> None:
-    """A reading older than our own write does not count against it."""
+    """A reading older than our own write does not count against the write."""
     ticket = Ticket()
     ticket.cycle([CAUSE], T0 + HOUR)
     assert ticket.plan([CAUSE], T0 + 2 * HOUR, labels=frozenset(), read_at=T0).writes == ()
 
 
 def test_nothing_is_written_while_people_are_editing() -> None:
-    """Settle counts by the tracker's clock, and the plan says when to look again by ours."""
+    """Settle counts by the tracker's clock; the plan's next due instant is by our clock."""
     ticket = Ticket(replace(ON, settle=timedelta(minutes=30)))
     tracker_now = T0 - timedelta(minutes=10)
     busy = ticket.plan([CAUSE], last_human_at=tracker_now - timedelta(minutes=20), tracker_now=tracker_now)
@@ -308,8 +308,8 @@ def test_nothing_is_written_while_people_are_editing() -> None:
     assert next(write.kind for write in calm.writes) is WriteKind.COMMENT
 
 
-def test_a_waiting_warning_that_is_no_longer_true_is_taken_back() -> None:
-    """Never sent and no longer wanted: withdrawn, also while people are editing; the ticket was never warned."""
+def test_a_waiting_warning_that_is_no_longer_true_is_withdrawn() -> None:
+    """A write that was never sent and is not wanted any more is withdrawn, also while people are editing."""
     ticket = Ticket(replace(ON, settle=timedelta(minutes=30)))
     waiting = ticket.plan([CAUSE])
     plan = ticket.plan([CLEARED], T0 + HOUR, last_human_at=T0 + HOUR)
@@ -317,8 +317,8 @@ def test_a_waiting_warning_that_is_no_longer_true_is_taken_back() -> None:
     assert plan.writes == ()
 
 
-def test_a_waiting_edit_is_taken_back_when_the_ticket_says_the_right_thing_already() -> None:
-    """Back to what was delivered before the edit went out: no write at all."""
+def test_a_waiting_edit_is_withdrawn_when_the_ticket_already_has_the_right_text() -> None:
+    """The ticket already has the right text before the edit was sent: no write at all."""
     ticket = Ticket()
     ticket.cycle([CAUSE])
     labels = frozenset({"capa-warning"})
@@ -328,7 +328,7 @@ def test_a_waiting_edit_is_taken_back_when_the_ticket_says_the_right_thing_alrea
 
 
 def test_the_same_intention_has_the_same_id_and_a_return_is_a_new_one() -> None:
-    """Planning twice from one state gives equal ids; A, B, A gives three; one never sent is taken up again."""
+    """Planning twice from one state gives equal ids; A, B, A gives three; one that was never sent is used again."""
     ticket = Ticket()
     first = by_kind(plan_ticket(TARGET, [CAUSE], [], now=T0, options=ON))[WriteKind.COMMENT]
     assert by_kind(ticket.plan([CAUSE], T0 + HOUR))[WriteKind.COMMENT].id == first.id
@@ -345,7 +345,7 @@ def test_the_same_intention_has_the_same_id_and_a_return_is_a_new_one() -> None:
 
 
 def test_a_refused_write_is_not_planned_again_until_something_changes() -> None:
-    """A permanent no stays a no for this content; another content is tried."""
+    """A permanent refusal stays in force for this content; another content is tried."""
     ticket = Ticket()
     comment = by_kind(ticket.plan([CAUSE]))[WriteKind.COMMENT]
     ticket.book.outbox.mark(comment.id, WriteState.FAILED, at=T0, error="no permission")
@@ -354,8 +354,8 @@ def test_a_refused_write_is_not_planned_again_until_something_changes() -> None:
     assert WriteKind.COMMENT in by_kind(ticket.plan([CAUSE, EXTENT], labels=labels))
 
 
-def test_a_write_held_by_a_brake_is_the_same_intention_every_cycle() -> None:
-    """Held back and planned again: one row, the same id; released: it goes out; fixed meanwhile: taken back."""
+def test_a_write_withheld_by_a_brake_is_the_same_intention_every_cycle() -> None:
+    """Withheld and planned again: one row, the same id. Released: delivered. Fixed meanwhile: withdrawn."""
     ticket = Ticket()
     for hours in range(3):
         plan = ticket.plan([CAUSE], T0 + hours * HOUR, hold="brake")
@@ -369,7 +369,7 @@ def test_a_write_held_by_a_brake_is_the_same_intention_every_cycle() -> None:
 
 
 def test_a_refused_write_that_is_no_longer_wanted_blocks_nobody() -> None:
-    """A label that may not be set fails; once it is not wanted, the failed write is taken back."""
+    """A label that may not be set fails; once it is not wanted, the failed write is withdrawn."""
     ticket = Ticket()
     labels = by_kind(ticket.plan([CAUSE]))[WriteKind.LABELS]
     ticket.book.outbox.mark(labels.id, WriteState.FAILED, at=T0, error="no permission")
@@ -380,7 +380,7 @@ def test_a_refused_write_that_is_no_longer_wanted_blocks_nobody() -> None:
 
 
 def test_an_all_clear_that_was_not_missed_stays_unwritten() -> None:
-    """Once withheld because the comment is gone, the same all-clear is not planned again; a new point is a notice."""
+    """Once withheld because the comment is gone, the all-clear is not planned again; a new point is a new comment."""
     ticket = Ticket()
     ticket.cycle([CAUSE])
     clear = by_kind(ticket.plan([CLEARED], T0 + HOUR))[WriteKind.COMMENT]
@@ -393,18 +393,18 @@ def test_an_all_clear_that_was_not_missed_stays_unwritten() -> None:
 
 @pytest.mark.parametrize("presence", [presence for presence in Presence if presence is not Presence.PRESENT])
 def test_only_present_tickets_are_written_to(presence: Presence) -> None:
-    """Gone, hidden, out of scope, archived or unobserved: nothing, with the reason."""
+    """Gone, hidden, out of scope, archived or unobserved tickets get nothing, with the reason."""
     plan = Ticket().plan([CAUSE], presence=presence)
     assert (plan.writes, plan.withheld) == ((), f"the ticket is {presence.value.replace('_', ' ')}")
 
 
 def test_tickets_closed_before_the_baseline_are_never_written_to() -> None:
-    """Judged and shown, not written."""
+    """They are judged and shown, not written to."""
     plan = Ticket().plan([CAUSE], is_before_baseline=True)
     assert (plan.writes, plan.withheld) == ((), "the ticket was closed before the baseline date")
 
 
-def test_the_joined_ticket_carries_none_and_an_old_warning_on_it_is_withdrawn() -> None:
+def test_the_duplicate_gets_no_warning_and_an_old_warning_on_it_is_withdrawn() -> None:
     """Never warned: nothing. Warned before it was joined: its comment says where the points are now."""
     assert Ticket().plan([CAUSE], joined_to="CAPA-7").writes == ()
     ticket = Ticket()
@@ -418,8 +418,8 @@ def test_the_joined_ticket_carries_none_and_an_old_warning_on_it_is_withdrawn() 
     assert ticket.plan([CAUSE], joined_to="CAPA-7").writes == ()
 
 
-def test_a_deleted_comment_is_put_back_once_and_a_day_later() -> None:
-    """Seen missing: a new comment, counted as notification, so not within a day of the last; never the third time."""
+def test_a_deleted_comment_is_written_again_once_and_a_day_later() -> None:
+    """Seen missing: a new comment, counted as a notification, so not within a day; never a third time."""
     ticket = Ticket()
     ticket.cycle([CAUSE])
     labels = frozenset({"capa-warning"})
@@ -434,8 +434,8 @@ def test_a_deleted_comment_is_put_back_once_and_a_day_later() -> None:
     assert (peace.writes, peace.withheld) == ((), "a person deleted our comment twice")
 
 
-def test_an_all_clear_puts_no_deleted_comment_back() -> None:
-    """Who deleted the warning and fixed the point hears nothing more."""
+def test_an_all_clear_does_not_write_a_deleted_comment_again() -> None:
+    """A person who deleted the warning and fixed the point gets no further comment."""
     ticket = Ticket()
     ticket.cycle([CAUSE])
     plan = ticket.plan([CLEARED], T0 + 2 * DAY, read_at=T0 + 2 * DAY, is_comment_gone=True)
@@ -443,7 +443,7 @@ def test_an_all_clear_puts_no_deleted_comment_back() -> None:
 
 
 def test_servicenow_gets_text_state_and_one_work_note() -> None:
-    """The fields hold text and state; the note notifies once and carries its marker line."""
+    """The fields have text and state; the note notifies once and has its marker line."""
     fields, note = Ticket(SNOW).plan([CAUSE]).writes
     assert (fields.kind, fields.fields, fields.notifies) == (
         WriteKind.FIELDS,
@@ -455,7 +455,7 @@ def test_servicenow_gets_text_state_and_one_work_note() -> None:
 
 
 def test_a_work_note_is_written_for_new_and_worse_and_all_clear_only() -> None:
-    """Better, fixed in part: fields alone. New, worse, reopened: a note too. All clear: one that does not count."""
+    """Better, fixed in part: fields alone. New, worse, reopened: a note too. All clear: an uncounted note."""
     ticket = Ticket(SNOW)
     note, fields = WriteKind.WORK_NOTE, WriteKind.FIELDS
     assert ticket.cycle([EXTENT]) == [fields, note]
@@ -474,8 +474,8 @@ def test_a_work_note_is_written_for_new_and_worse_and_all_clear_only() -> None:
     assert ticket.cycle(done, T0 + 6 * DAY) == []
 
 
-def test_a_second_notification_within_a_day_waits_and_then_goes_out() -> None:
-    """The fields follow at once, the note after 24 hours; what was fixed meanwhile is not in it."""
+def test_a_second_notification_within_a_day_waits_and_is_then_sent() -> None:
+    """The fields follow at once, the note after 24 hours; points fixed meanwhile are not in it."""
     ticket = Ticket(SNOW)
     ticket.cycle([EXTENT])
     later = replace(CAUSE, opened_at=T0 + HOUR)
@@ -492,8 +492,8 @@ def test_a_second_notification_within_a_day_waits_and_then_goes_out() -> None:
     assert other.cycle([EXTENT], T0 + DAY) == []
 
 
-def test_a_note_that_waits_in_the_outbox_is_replaced_by_a_truer_one() -> None:
-    """A point fixed before the note went out is not in the note that goes out; the other point still is."""
+def test_a_note_that_waits_in_the_outbox_is_replaced_by_a_corrected_note() -> None:
+    """A point fixed before the note was sent is not in the note; the other point still is."""
     ticket = Ticket(NOTES)
     ticket.plan([CAUSE, EXTENT])
     (note,) = ticket.plan([CLEARED, EXTENT]).writes
@@ -502,8 +502,8 @@ def test_a_note_that_waits_in_the_outbox_is_replaced_by_a_truer_one() -> None:
     assert states == [WriteState.WITHHELD, WriteState.PENDING]
 
 
-def test_work_notes_alone_tell_a_point_that_came_back() -> None:
-    """Without fields nobody saw the fix; the new episode of the same rule is told all the same."""
+def test_work_notes_alone_report_a_point_that_came_back() -> None:
+    """Without fields nobody saw the fix; the new episode of the same rule is still written."""
     ticket = Ticket(NOTES)
     assert ticket.cycle([CAUSE, EXTENT]) == [WriteKind.WORK_NOTE]
     assert ticket.cycle([CLEARED, EXTENT], T0 + DAY) == []
@@ -512,12 +512,12 @@ def test_work_notes_alone_tell_a_point_that_came_back() -> None:
 
 
 def test_no_work_notes_when_they_are_switched_off() -> None:
-    """`work_notes = false` leaves the fields alone to speak."""
+    """With `work_notes = false` only the fields are written."""
     assert Ticket(replace(SNOW, work_notes=False)).cycle([CAUSE]) == [WriteKind.FIELDS]
 
 
 def test_cannot_tell_gives_no_all_clear() -> None:
-    """An earlier point that cannot be judged: text without a claim, the state field left alone, no note."""
+    """An earlier point that cannot be judged: text without a claim, the state field unchanged, no note."""
     ticket = Ticket(SNOW)
     ticket.cycle([CAUSE, EXTENT])
     ticket.cycle([CAUSE, replace(EXTENT, state=FindingState.CLEARED)], T0 + DAY)
@@ -532,7 +532,7 @@ def test_cannot_tell_gives_no_all_clear() -> None:
 
 
 def test_a_waived_ticket_says_so() -> None:
-    """Label and state become waived when nothing else is open."""
+    """Label and state become waived if nothing else is open."""
     waived = replace(CAUSE, state=FindingState.WAIVED, waived_until=T0 + 30 * DAY)
     jira, snow = Ticket(), Ticket(SNOW)
     jira.cycle([CAUSE])
@@ -566,7 +566,7 @@ def closed_record(stage: Stage, *entries: tuple[datetime, Stage]) -> CapaRecord:
 
 
 def test_the_baseline_counts_the_last_closure_in_local_time() -> None:
-    """Closed before, and still closed; reopened or closed again later is not."""
+    """A ticket closed before, and still closed, counts; one reopened or closed again later does not."""
     line = date(2025, 6, 1)
     old, new = (
         datetime.fromisoformat("2025-05-31T22:59:00+00:00"),
@@ -583,14 +583,14 @@ def test_the_baseline_counts_the_last_closure_in_local_time() -> None:
 
 
 def test_the_quiet_time_is_never_longer_than_settle() -> None:
-    """A human edit stamped in the future, by a clock that is ahead, does not silence the ticket for so long."""
+    """A human edit dated in the future, by a clock that is ahead, does not silence the ticket for that long."""
     ticket = Ticket(replace(ON, settle=timedelta(minutes=30)))
     plan = ticket.plan([CAUSE], last_human_at=T0 + 5 * HOUR, tracker_now=T0)
     assert (plan.writes, plan.next_due_at) == ((), T0 + timedelta(minutes=30))
 
 
 def test_a_reading_of_the_instant_of_our_write_does_not_make_the_comment_again() -> None:
-    """Both carry the same instant: the reading may have come first, and a second comment is worse than a late one."""
+    """Both have the same instant: the reading may have come first, and a second comment is worse than a late one."""
     ticket = Ticket()
     ticket.cycle([CAUSE], T0)
     labels = frozenset({"capa-warning"})

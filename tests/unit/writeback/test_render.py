@@ -1,4 +1,4 @@
-"""The words on a ticket, exactly."""
+"""The exact words on a ticket."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def text(findings: list[Finding], earlier: dict[str, str] | None = None, **optio
     return render(desired_state_of(findings, earlier or {}), context)
 
 
-def test_open_points_read_as_the_domain_sheet_shows() -> None:
+def test_open_points_read_as_the_documentation_shows() -> None:
     """Worst first, in the owner's local time, with clause, what to do, who is next and the ids in small print."""
     rendered = text([EXTENT, CAUSE], isms_lead="M. Roy", public_url="https://capa.example.com/register")
     assert rendered.plain() == (
@@ -82,7 +82,7 @@ def test_open_points_read_as_the_domain_sheet_shows() -> None:
     ],
 )
 def test_a_time_carries_its_zone_and_decides_nothing(zone: str, shown: str) -> None:
-    """The instant of the write says how far it is from UTC; a text with another one, or of before, is the same."""
+    """The write's time has its offset from UTC; a text with another time, or of an earlier form, is the same."""
     text = render(desired_state_of([CAUSE], {}), WordingContext(T0, replace(ON, timezone=zone))).plain()
     assert f"(as of {shown})" in text
     assert says_the_same(text, text.replace(shown, "4 March 2024 10:15"))
@@ -90,7 +90,7 @@ def test_a_time_carries_its_zone_and_decides_nothing(zone: str, shown: str) -> N
 
 
 def test_one_point_without_owner_lead_or_url() -> None:
-    """No link where no public_url is set, and a missing owner is the next step."""
+    """There is no link if no public_url is set, and a missing owner is the next step."""
     lines = render(desired_state_of([CAUSE], {}), WordingContext(T0, ON)).plain().splitlines()
     assert lines[0] == "Clause 10 check - 1 thing to fix (as of 4 June 2025 10:15 UTC+1)"
     assert lines[2:] == ["Next step: name an owner.", "Rules: root-cause-before-action"]
@@ -105,7 +105,7 @@ def test_more_than_five_points_are_counted_not_shown() -> None:
 
 
 def test_all_clear_counts_what_was_fixed_and_claims_nothing_more() -> None:
-    """The withdrawal names the day, the fixed points, and never says that anything conforms."""
+    """The withdrawal has the day and the fixed points, and never says that anything conforms."""
     rendered = text([replace(CAUSE, state=FindingState.CLEARED)], {CAUSE.rule: "high", EXTENT.rule: "fixed"})
     assert rendered.plain() == (
         "All Clause 10 checks on this ticket are clear (4 June 2025). 2 earlier points were fixed. "
@@ -114,7 +114,7 @@ def test_all_clear_counts_what_was_fixed_and_claims_nothing_more() -> None:
 
 
 def test_a_waived_point_says_who_until_and_why() -> None:
-    """A waiver stands below, open points or not."""
+    """A waiver stands below, whether or not points are open."""
     line = (
         "Somebody looked for similar nonconformities - set aside until 31 March 2026 by M. Roy: "
         "only one such system exists."
@@ -126,7 +126,7 @@ def test_a_waived_point_says_who_until_and_why() -> None:
 
 
 def test_no_all_clear_while_an_earlier_point_cannot_be_judged() -> None:
-    """A point that cannot be told any more is named, and nothing is called clear."""
+    """A point that cannot be judged any more is named, and nothing is called clear."""
     undecided = replace(EXTENT, state=FindingState.CANNOT_TELL)
     rendered = text(
         [undecided, replace(CAUSE, state=FindingState.CLEARED)], {CAUSE.rule: "high", EXTENT.rule: "fixed"}
@@ -168,7 +168,7 @@ def test_no_all_clear_while_an_earlier_point_cannot_be_judged() -> None:
 def test_nothing_open_claims_no_more_than_was_checked(
     cause: Outcome, extent: Outcome, other: Outcome, words: str
 ) -> None:
-    """Clear only where every check that applies was made; no warnings only where some was made."""
+    """It says clear only if every check that applies was made; it says no warnings only if some check was made."""
     cleared = [replace(base, state=FindingState.CLEARED) for base in (CAUSE, EXTENT)]
     outcomes = {CAUSE.rule: cause, EXTENT.rule: extent, "other": other}
     rendered = render(
@@ -181,8 +181,8 @@ def test_nothing_open_claims_no_more_than_was_checked(
     assert ("no open warnings" in rendered) is (Outcome.OK in outcomes.values())
 
 
-def test_what_was_told_as_fixed_stays_so() -> None:
-    """A point fixed long ago is still told as fixed when its rule no longer applies: nothing new is to be said."""
+def test_what_was_reported_as_fixed_stays_so() -> None:
+    """A point once reported as fixed stays so when its rule no longer applies: there is nothing new to write."""
     cleared = replace(CAUSE, state=FindingState.CLEARED)
     desired_state = desired_state_of(
         [cleared], {CAUSE.rule: "fixed"}, {CAUSE.rule: Outcome.NOT_APPLICABLE, "other": Outcome.OK}
@@ -190,8 +190,8 @@ def test_what_was_told_as_fixed_stays_so() -> None:
     assert desired_state.points == {CAUSE.rule: "fixed"}
 
 
-def test_a_joined_ticket_points_to_the_one_that_speaks() -> None:
-    """The other ticket of a joined record says where its points are."""
+def test_a_duplicate_refers_to_the_ticket_with_the_points() -> None:
+    """The duplicate's text says where its points are."""
     assert render_moved("CAPA-7", WordingContext(T0, ON)).plain() == (
         "Clause 10 check (as of 4 June 2025 10:15 UTC+1): this ticket is judged together with CAPA-7; "
         "its points are shown there."
@@ -211,7 +211,7 @@ def test_a_joined_ticket_points_to_the_one_that_speaks() -> None:
     ],
 )
 def test_hostile_text_is_neutral(hostile: str, harmless: str) -> None:
-    """Control, direction and forged marker characters go; what scripts need stays."""
+    """Control, direction and forged marker characters are removed; what scripts need stays."""
     assert clean(hostile, 100) == harmless
 
 
@@ -222,7 +222,7 @@ LONG = st.text(min_size=0, max_size=40).map(lambda piece: piece * 100)
 def test_no_text_is_longer_than_the_limit_or_has_control_characters(
     texts: list[tuple[str, str, str, bool]], owner: str
 ) -> None:
-    """Whatever a ticket holds, the text stays within 8,000 characters and five points, one line a paragraph."""
+    """Whatever a ticket has, the text stays within 8,000 characters and five points, one line per paragraph."""
     findings = [
         replace(
             finding(f"r{n}-" + "x" * 90),
