@@ -177,8 +177,8 @@ def test_open_findings_hide_others_and_stop_when_they_clear() -> None:
     third = verdict("root-cause-not-blame")
     both = judge([], front, echo, third)
     assert [f.hidden_by for f in both.current] == ["", "root-cause-before-action", "root-cause-before-action"]
-    mended = replace(front, outcome=Outcome.OK, hides=())
-    after = judge(list(both.current), mended, echo, third, now=T0 + DAY)
+    repaired = replace(front, outcome=Outcome.OK, hides=())
+    after = judge(list(both.current), repaired, echo, third, now=T0 + DAY)
     assert [f.hidden_by for f in after.current] == ["", "", "root-cause-substantive"]
     assert {f.rule for f in after.save} == {f.rule for f in both.current}
 

@@ -4,20 +4,16 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta
-from pathlib import Path
 
 import pytest
 
 from capa_sync.model.finding import Outcome, Verdict
-from capa_sync.model.settings import JudgeOptions
 from capa_sync.rules import RuleSet, load_rules
 from capa_sync.rules.context import Terms
 from capa_sync.rules.derived import open_record
 from capa_sync.rules.replay import replay
-from tests.unit.rules.lives import case_of
-
-RULES = Path(__file__).parents[3] / "rules"
-OPTIONS = JudgeOptions(timezone="Europe/London", holidays=frozenset({date(2025, 5, 5), date(2025, 5, 26)}))
+from tests.unit.rules.lives import LONDON, case_of
+from tests.unit.rules.pack import RULES
 
 LIFE = case_of("""
 case: a minor nonconformity of the internal audit IA-03/2
@@ -56,7 +52,7 @@ timeline:
 @pytest.fixture(scope="module")
 def ruleset() -> RuleSet:
     """Return the shipped pack under the settings of the life."""
-    return load_rules([RULES], OPTIONS)
+    return load_rules([RULES], LONDON)
 
 
 def london(text: str) -> datetime:
@@ -68,7 +64,7 @@ def verdict(ruleset: RuleSet, rule: str, when: datetime) -> Verdict:
     """Return a rule's verdict on the life at an instant."""
     record = replay(LIFE, when)
     assert record is not None
-    return next(v for v in ruleset.evaluate(record, OPTIONS, when) if v.rule == rule)
+    return next(v for v in ruleset.evaluate(record, LONDON, when) if v.rule == rule)
 
 
 def word(found: Verdict) -> str:
@@ -87,7 +83,7 @@ def turns(ruleset: RuleSet) -> dict[str, list[tuple[str, str]]]:
     while moment < end:
         record = replay(LIFE, moment)
         assert record is not None
-        for found_now in ruleset.evaluate(record, OPTIONS, moment):
+        for found_now in ruleset.evaluate(record, LONDON, moment):
             if word(found_now) != states[found_now.rule]:
                 states[found_now.rule] = word(found_now)
                 found[found_now.rule].append(
@@ -138,7 +134,7 @@ def test_implemented_84_days_after_it_was_identified(ruleset: RuleSet) -> None:
     when = london("2025-08-01T12:00")
     record = replay(LIFE, when)
     assert record is not None
-    context = open_record(record, when, Terms(OPTIONS))
+    context = open_record(record, when, Terms(LONDON))
     identified, implemented = context.value("identified_at").data, context.value("implemented_at").data
     assert identified == date(2025, 5, 2)
     assert isinstance(implemented, datetime)

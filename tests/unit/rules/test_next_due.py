@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -17,8 +16,7 @@ from capa_sync.rules.context import Terms
 from capa_sync.rules.derived import open_record
 from capa_sync.rules.evaluate import judge
 from tests.unit.rules.lives import LONDON, last_record, wild_case
-
-RULES = Path(__file__).parents[3] / "rules"
+from tests.unit.rules.pack import RULES
 
 PROBE = """
 rule: probe

@@ -16,9 +16,8 @@ from capa_sync.rules.mutations import mutants, unguarded
 from capa_sync.rules.profiles import NUMBERS, STANDARDS
 from capa_sync.rules.rule import Rule
 from tests.unit.rules.lives import LONDON, last_record, tame_case
+from tests.unit.rules.pack import PACK, RULES, each_rule
 
-RULES = Path(__file__).parents[3] / "rules"
-PACK = load_rules([RULES])
 SHIPPED = {
     1: "what-when-where",
     7: "correction-recorded",
@@ -33,7 +32,6 @@ SHIPPED = {
     34: "edited-after-close",
     36: "independent-review",
 }
-each_rule = pytest.mark.parametrize("rule", PACK.rules, ids=lambda rule: rule.id)
 
 
 def test_the_twelve_rules_are_there_with_their_numbers() -> None:

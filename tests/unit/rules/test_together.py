@@ -5,7 +5,6 @@ from __future__ import annotations
 import pickle
 from dataclasses import replace
 from datetime import datetime, timedelta
-from pathlib import Path
 
 import pytest
 
@@ -18,8 +17,7 @@ from capa_sync.rules.context import Terms
 from capa_sync.rules.derived import open_record
 from capa_sync.rules.evaluate import judge
 from tests.unit.rules.lives import LONDON, last_record, tame_case, wild_case
-
-RULES = Path(__file__).parents[3] / "rules"
+from tests.unit.rules.pack import RULES
 
 RCA_METHOD = """
 rule: rca-method

@@ -20,8 +20,8 @@ from capa_sync.rules.placeholders import PLACEHOLDERS, RenderContext
 from capa_sync.rules.wording import read_sentence
 from capa_sync.rules.words import change_fact, clip
 from tests.unit.rules.lives import LONDON, at, case_of, record_on
+from tests.unit.rules.pack import RULES
 
-RULES = Path(__file__).parents[3] / "rules"
 PACK = load_rules([RULES], LONDON)
 
 LIFE = case_of("""

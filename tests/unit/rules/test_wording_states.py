@@ -5,18 +5,14 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-import pytest
-
 from capa_sync.model.finding import Outcome
 from capa_sync.rules import load_rules, page_lines, wording_of
 from capa_sync.rules.conditions import broken_lines
 from capa_sync.rules.rule import Rule
 from capa_sync.rules.states import StateWording, distinct, never_said, states_of
 from capa_sync.rules.wording import Slot
+from tests.unit.rules.pack import PACK, RULES, each_rule
 
-RULES = Path(__file__).parents[3] / "rules"
-PACK = load_rules([RULES])
-each_rule = pytest.mark.parametrize("rule", PACK.rules, ids=lambda rule: rule.id)
 LONGEST = 400
 """What a comment shows of a message or fix."""
 

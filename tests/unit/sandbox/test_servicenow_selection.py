@@ -16,13 +16,15 @@ from capa_sync.sandbox.servicenow.selection import Selection, Window, select
 from capa_sync.sandbox.servicenow.store import StoredRow
 
 IDS = [f"{n:02x}" for n in range(40)]
-STAMPS = [f"2026-01-0{n} 00:00:00" for n in range(1, 5)]
+UPDATE_TIMES = [f"2026-01-0{n} 00:00:00" for n in range(1, 5)]
 ORDERS = ["", "^ORDERBYsys_id", "^ORDERBYDESCsys_id", "^ORDERBYsys_updated_on^ORDERBYsys_id"]
 ORDERS += ["^ORDERBYDESCsys_updated_on^ORDERBYDESCsys_id", "^ORDERBYstate^ORDERBYsys_id"]
 
 conditions = st.one_of(
     st.builds("sys_id{}{}".format, st.sampled_from([">", ">=", "<", "<=", "="]), st.sampled_from(IDS)),
-    st.builds("sys_updated_on{}{}".format, st.sampled_from([">", ">=", "<", "<=", "="]), st.sampled_from(STAMPS)),
+    st.builds(
+        "sys_updated_on{}{}".format, st.sampled_from([">", ">=", "<", "<=", "="]), st.sampled_from(UPDATE_TIMES)
+    ),
     st.builds("state{}{}".format, st.sampled_from(["=", "!=", ">"]), st.sampled_from("123")),
     st.builds("number{}{},{}".format, st.just("IN"), st.sampled_from(IDS), st.sampled_from(IDS)),
     st.just("sys_updated_onISNOTEMPTY"),
@@ -34,7 +36,8 @@ queries = st.builds(
     st.sampled_from(ORDERS),
 )
 rows = st.lists(
-    st.tuples(st.sampled_from(IDS), st.sampled_from(STAMPS), st.sampled_from("123")), unique_by=lambda row: row[0]
+    st.tuples(st.sampled_from(IDS), st.sampled_from(UPDATE_TIMES), st.sampled_from("123")),
+    unique_by=lambda row: row[0],
 )
 
 
@@ -93,7 +96,7 @@ def test_indexes_give_the_same_as_a_full_scan(
 
 
 @settings(max_examples=60)
-@given(rows, st.lists(st.tuples(st.sampled_from(IDS), st.sampled_from(STAMPS)), max_size=8))
+@given(rows, st.lists(st.tuples(st.sampled_from(IDS), st.sampled_from(UPDATE_TIMES)), max_size=8))
 def test_indexes_follow_every_change(made: list[tuple[str, str, str]], touched: list[tuple[str, str]]) -> None:
     """After edits and deletions a query through the index still equals a full scan."""
     tracker = filled(made)
@@ -131,8 +134,11 @@ def conditions_tried(tracker: ServiceNowTracker, query: str, window: Window) -> 
     ("query", "most"),
     [
         ("sys_id>0100^ORDERBYsys_id", 0),
-        (f"sys_updated_on={STAMPS[1]}^sys_id>0100^ORDERBYsys_id", 0),
-        (f"sys_updated_on>{STAMPS[0]}^sys_updated_on<={STAMPS[2]}^ORDERBYsys_updated_on^ORDERBYsys_id", 0),
+        (f"sys_updated_on={UPDATE_TIMES[1]}^sys_id>0100^ORDERBYsys_id", 0),
+        (
+            f"sys_updated_on>{UPDATE_TIMES[0]}^sys_updated_on<={UPDATE_TIMES[2]}^ORDERBYsys_updated_on^ORDERBYsys_id",
+            0,
+        ),
         ("sys_idIN0001,0002,0003^ORDERBYsys_id", 0),
         ("numberIN0001,0002^state=1^ORDERBYsys_id", 2),
         ("state=1^sys_id>0100^ORDERBYsys_id", 60),
@@ -140,7 +146,7 @@ def conditions_tried(tracker: ServiceNowTracker, query: str, window: Window) -> 
 )
 def test_keyset_pages_read_their_own_rows_only(query: str, most: int) -> None:
     """The cost of a page of 50 does not grow with the table, so that 50,000 rows are read quickly."""
-    tracker = filled([(f"{n:04x}", STAMPS[n % 4], "1") for n in range(3000)])
+    tracker = filled([(f"{n:04x}", UPDATE_TIMES[n % 4], "1") for n in range(3000)])
     assert conditions_tried(tracker, query, Window(0, 50, counts=False)) <= most
 
 
@@ -154,7 +160,7 @@ def all_pages(tracker: ServiceNowTracker, order: str, size: int) -> list[str]:
 
 def test_offset_paging_over_ties_loses_rows_and_the_count_still_matches() -> None:
     """Rows with the same update time come in another order on each page (docs/servicenow.md 0.3)."""
-    tracker = filled([(f"{n:04x}", STAMPS[0], "1") for n in range(400)])
+    tracker = filled([(f"{n:04x}", UPDATE_TIMES[0], "1") for n in range(400)])
     met = all_pages(tracker, "ORDERBYsys_updated_on", 50)
     assert len(met) == 400
     assert len(set(met)) < 400
@@ -163,5 +169,5 @@ def test_offset_paging_over_ties_loses_rows_and_the_count_still_matches() -> Non
 
 def test_a_unique_last_sort_key_makes_pages_complete() -> None:
     """With sys_id as the last key no row is lost or doubled."""
-    tracker = filled([(f"{n:04x}", STAMPS[0], "1") for n in range(400)])
+    tracker = filled([(f"{n:04x}", UPDATE_TIMES[0], "1") for n in range(400)])
     assert sorted(all_pages(tracker, "ORDERBYsys_updated_on^ORDERBYsys_id", 50)) == [f"{n:04x}" for n in range(400)]

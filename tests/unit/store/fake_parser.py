@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -145,3 +145,14 @@ class Sheet:
 def page(*readings: Reading, position: str = "", complete: bool = True) -> Page:
     """Return a page with a cursor at `position`."""
     return Page(tuple(readings), Cursor({"position": position}, T0), complete)
+
+
+class OtherParser(FakeParser):
+    """Parses sheets of another source, which has the same ids."""
+
+    def parse(self, parts: Sequence[Part]) -> SourceTicket:
+        """Parse one ticket's parts."""
+        return replace(super().parse(parts), source="other")
+
+
+OTHER = OtherParser()

@@ -2,25 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 
-from capa_sync.model.ticket import Part, Presence, Role, SourceTicket
+from capa_sync.model.ticket import Presence, Role
 from capa_sync.model.write import WriteState
 from capa_sync.store import Register
 from tests.contract.test_store_outbox import write
-from tests.unit.store.fake_parser import MINUTE, PARSER, SOURCE, T0, FakeParser, Sheet, page
-
-
-class OtherParser(FakeParser):
-    """Parses sheets of another source, which has the same ids."""
-
-    def parse(self, parts: Sequence[Part]) -> SourceTicket:
-        """Parse one ticket's parts."""
-        return replace(super().parse(parts), source="other")
-
-
-OTHER = OtherParser()
+from tests.unit.store.fake_parser import MINUTE, OTHER, PARSER, SOURCE, T0, Sheet, page
 
 
 def fill(register: Register) -> list[str]:

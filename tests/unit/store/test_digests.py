@@ -9,8 +9,7 @@ import pytest
 
 from capa_sync.model.ticket import Presence, Reading, Role
 from capa_sync.store import Register
-from tests.unit.store.fake_parser import DAY, MINUTE, PARSER, SOURCE, T0, Sheet, page
-from tests.unit.store.test_batch import OTHER
+from tests.unit.store.fake_parser import DAY, MINUTE, OTHER, PARSER, SOURCE, T0, Sheet, page
 
 
 class World:

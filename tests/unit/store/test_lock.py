@@ -4,35 +4,13 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from capa_sync.errors import RegisterUnavailable
 from capa_sync.store import RegisterLock
-
-ROOT = Path(__file__).parents[3]
-_HOLD = """
-import sys
-from pathlib import Path
-from capa_sync.store import RegisterLock
-with RegisterLock(Path(sys.argv[1])):
-    print("held", flush=True)
-    sys.stdin.read()
-"""
-
-
-def holder(register: Path) -> subprocess.Popen[str]:
-    """Start a process that holds the lock until its input closes."""
-    process = subprocess.Popen(
-        [sys.executable, "-c", _HOLD, str(register)],
-        cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
-    )  # fmt: skip
-    assert process.stdout is not None
-    assert process.stdout.readline() == "held\n"
-    return process
+from tests.unit.store.register_processes import holder
 
 
 def test_a_second_process_is_refused_with_the_holders_number(tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from capa_sync.store import RegisterLock, migrations, open_register
 from capa_sync.store.migrations import DERIVED, LEDGER, PRIMARY, STEPS
 from capa_sync.store.views import VIEWS
 from tests.unit.store.fake_parser import DAY, PARSER, SOURCE, T0
-from tests.unit.store.test_lock import holder
+from tests.unit.store.register_processes import holder
 
 VERSION_1 = Path(__file__).with_name("register-v1.sql")
 ID_OF_VERSION_1 = "0123456789abcdef0123456789abcdef"

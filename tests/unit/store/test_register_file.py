@@ -6,9 +6,6 @@ import os
 import resource
 import sqlite3
 import stat
-import subprocess
-import sys
-import textwrap
 import threading
 from pathlib import Path
 
@@ -17,28 +14,8 @@ import pytest
 from capa_sync.errors import RegisterUnavailable
 from capa_sync.model.ticket import Role
 from capa_sync.store import Register, RegisterLock, open_register
-from tests.unit.store.fake_parser import PARSER, SOURCE, T0, Sheet, page
-
-ROOT = Path(__file__).parents[3]
-
-
-def fill(register: Register, first: int, count: int, text: str = "x") -> None:
-    """Commit one page of tickets."""
-    readings = [Sheet(str(n), f"CAPA-{n}", {"text": text}).reading() for n in range(first, first + count)]
-    run = register.runs.start(SOURCE, "changes", T0)
-    register.tickets.commit_page(SOURCE, page(*readings, position=str(first)), T0, run, PARSER)
-
-
-def python(code: str, *args: object) -> subprocess.Popen[str]:
-    """Start a Python process with the repository on its path."""
-    return subprocess.Popen(
-        [sys.executable, "-c", textwrap.dedent(code), *map(str, args)],
-        cwd=ROOT,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+from tests.unit.store.fake_parser import PARSER, SOURCE, T0
+from tests.unit.store.register_processes import fill, python
 
 
 def is_intact(path: Path) -> bool:
@@ -294,7 +271,7 @@ def test_a_disk_that_takes_no_more_ends_in_one_line_and_an_intact_file(tmp_path:
         from capa_sync.errors import RegisterUnavailable
         from capa_sync.store import open_register
         from tests.unit.store.fake_parser import T0
-        from tests.unit.store.test_register_file import fill
+        from tests.unit.store.register_processes import fill
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
         register = open_register(Path(sys.argv[1]), clock_now=T0)
         fill(register, 0, 10)
@@ -326,7 +303,7 @@ def test_a_kill_leaves_the_state_of_the_last_commit(tmp_path: Path, step: str) -
         from pathlib import Path
         from capa_sync.store import open_register
         from tests.unit.store.fake_parser import T0
-        from tests.unit.store.test_register_file import fill
+        from tests.unit.store.register_processes import fill
         register = open_register(Path(sys.argv[1]), clock_now=T0)
         fill(register, 0, 5)
         with register.transaction():

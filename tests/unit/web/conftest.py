@@ -31,7 +31,7 @@ _HARMLESS = {
     "changed_at", "confidential", "open_from", "open_until", "late_from", "late_until", "row_hash",
     "history_gap",  # names fields of the tracker, no text of the ticket
 }  # fmt: skip
-"""What a confidential ticket may show; written down here once more, so that a slip in the page's list is seen."""
+"""What a confidential ticket may show; repeated here, so that a mistake in the page's list is seen."""
 
 
 def fill(register: Register) -> None:

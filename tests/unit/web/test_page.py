@@ -140,7 +140,7 @@ def test_error_messages_show_nothing_internal(site: RegisterPage, capfd: pytest.
 
 
 def test_the_database_itself_refuses_what_the_request_filter_might_let_through(register_file: Path) -> None:
-    """A second protection: on the page's own connection SQLite denies tables, the file's views, writes and attaching."""
+    """A second protection: on the page's own connection SQLite denies tables, the file's views, writes and ATTACH."""
     from capa_sync.web.site import RegisterSite
 
     connection = RegisterSite(register_file).page.connect()

@@ -17,7 +17,7 @@ from capa_sync.sources.jira.markup import same_text, to_adf, to_wiki
 from capa_sync.writeback.desired_state import desired_state_of
 from capa_sync.writeback.render import MAX_CHARACTERS, WordingContext, render, render_moved
 from tests.unit.writeback.harness import ON, T0
-from tests.unit.writeback.test_render import CAUSE, EXTENT, WAIVED
+from tests.unit.writeback.points import CAUSE, EXTENT, WAIVED
 
 WRITE = "0123456789abcdef" * 4
 POINTS = st.dictionaries(st.from_regex(r"[a-z]{2,9}(-[a-z]{2,9}){0,3}", fullmatch=True), st.sampled_from(Severity))
@@ -69,7 +69,7 @@ CLEARED = replace(CAUSE, state=FindingState.CLEARED)
 BLIND = {CAUSE.rule: Outcome.CANNOT_TELL}
 TEXTS: dict[str, Callable[[WordingContext], WarningText]] = {
     "points": lambda wording_context: render(desired_state_of([CAUSE, EXTENT], {}), wording_context),
-    "set aside": lambda wording_context: render(desired_state_of([WAIVED], {}), wording_context),
+    "waived": lambda wording_context: render(desired_state_of([WAIVED], {}), wording_context),
     "all clear": lambda wording_context: render(desired_state_of([], {CAUSE.rule: "high"}), wording_context),
     "in doubt": lambda wording_context: render(
         desired_state_of([CLEARED], {CAUSE.rule: "high"}, BLIND | {"other": Outcome.OK}), wording_context

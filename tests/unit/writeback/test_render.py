@@ -3,42 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from capa_sync.model.finding import Finding, FindingState, Outcome, Severity
+from capa_sync.model.finding import Finding, FindingState, Outcome
 from capa_sync.model.write import WarningText, says_the_same
 from capa_sync.writeback.desired_state import desired_state_of
 from capa_sync.writeback.render import MAX_CHARACTERS, WordingContext, render, render_moved
 from capa_sync.writeback.wording import clean
 from tests.unit.writeback.harness import ON, T0, finding
-
-CAUSE = finding(
-    title="The root cause is written down before the corrective action starts",
-    clause="ISO 27001 10.2 b",
-    message="Corrective action was entered 5 days before the root cause",
-    fix='Fill "Root cause", e.g. what in the process let it happen',
-    number=10,
-)
-EXTENT = finding(
-    "extent-assessed",
-    severity=Severity.MEDIUM,
-    title="Somebody looked for similar nonconformities",
-    clause="ISO 27001 10.2 b",
-    message="Nobody wrote where else this could happen.",
-    fix='Fill "Similar cases" with where you looked and what you found.',
-    number=16,
-)
-WAIVED = replace(
-    EXTENT,
-    state=FindingState.WAIVED,
-    waived_until=datetime(2026, 3, 31, 12, tzinfo=UTC),
-    waived_by="M. Roy",
-    waived_reason="only one such system exists",
-)
+from tests.unit.writeback.points import CAUSE, EXTENT, WAIVED
 
 
 def text(findings: list[Finding], earlier: dict[str, str] | None = None, **options: str) -> WarningText:

@@ -16,7 +16,7 @@ from tests.unit.store.fake_parser import DAY, PARSER, SOURCE, T0, Sheet, page
 
 LARGE = "mirror|part|ticket|change|child|observed|finding|verdict|write_out|due|plan_due|joined|action|birth|old_key"
 
-LOOKS: dict[str, Callable[[Register], object]] = {
+QUERIES: dict[str, Callable[[Register], object]] = {
     "ticket": lambda r: r.tickets.ticket(SOURCE, "1", PARSER),
     "find": lambda r: r.tickets.find("CAPA-1"),
     "find in source": lambda r: r.tickets.find("paper:NONE-1"),
@@ -26,7 +26,7 @@ LOOKS: dict[str, Callable[[Register], object]] = {
     "misplaced": lambda r: r.roles.misplaced(SOURCE, ["1", "2"]),
     "children": lambda r: r.tickets.children_of(SOURCE, "1"),
     "actions": lambda r: r.tickets.action_ids(SOURCE),
-    "stamp": lambda r: r.tickets.known_digest(SOURCE, "1"),
+    "digest": lambda r: r.tickets.known_digest(SOURCE, "1"),
     "key": lambda r: r.tickets.key(SOURCE, "1"),
     "read at": lambda r: r.tickets.read_at(SOURCE, "1"),
     "as of": lambda r: r.runs.as_of(SOURCE),
@@ -54,7 +54,7 @@ LOOKS: dict[str, Callable[[Register], object]] = {
 }
 
 
-@pytest.mark.parametrize("name", LOOKS)
+@pytest.mark.parametrize("name", QUERIES)
 def test_no_query_of_a_poll_reads_a_whole_table(register: Register, name: str) -> None:
     """SQLite's own plan of each query searches the large tables and scans none of them."""
     fill = [Sheet(str(n), f"CAPA-{n}") for n in range(3)]
@@ -63,7 +63,7 @@ def test_no_query_of_a_poll_reads_a_whole_table(register: Register, name: str) -
     asked: list[str] = []
     reader = register._db._reader()
     reader.set_trace_callback(asked.append)
-    LOOKS[name](register)
+    QUERIES[name](register)
     reader.set_trace_callback(None)
     assert asked
     for query in asked:
