@@ -184,9 +184,9 @@ def long_searched_repeats(pattern: Pattern[Any]) -> list[str]:
 
 
 LINE_BOUND = {"TABLE_HEAD", "TABLE_ROW", "HEAD_TO_ESCAPE", "HEAD", "BULLET"}
-"""Begin at the start of a line and end with it: each line is looked at once."""
+"""Patterns that begin at the start of a line and end with it: each line is read once."""
 PROVEN = {"TAG"}
-"""Its own docstring has the proof, and the test of hostile texts times it."""
+"""Patterns whose docstring has the proof; the test of hostile texts measures their time."""
 
 
 @pytest.mark.parametrize("name", sorted(set(REGISTERED) - PROVEN))

@@ -98,7 +98,7 @@ def test_json_loses_nothing() -> None:
 
 MAY_PRINT = {
     "cli/context.py",  # the renderer itself
-    "cli/progress.py",  # names of the settings and numbers
+    "cli/progress.py",  # names from the settings, and numbers
     "cli/demo.py",  # the sandbox's own addresses and keys
     "cli/trackers.py",
     "cli/init.py",
@@ -108,9 +108,9 @@ MAY_PRINT = {
     "cli/sync.py",
     "cli/rule_files.py",  # the vocabulary and the schema
     "cli/verbs.py",  # help
-    "daemon/guard.py",  # one sentence of ours
+    "daemon/guard.py",  # a sentence of our own
 }
-"""Modules that print by themselves: nothing of a tracker."""
+"""Modules that print without the renderer, and nothing of a tracker."""
 
 
 def prints(path: Path) -> bool:

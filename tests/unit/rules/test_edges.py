@@ -79,7 +79,7 @@ require:
   - correction: filled before action started
 if_repaired: historical
 """
-ONE_MENDED = """
+ONE_REPAIRED = """
 case: the cause came late, the correction never
 timeline:
   - {day: 2025-01-01, by: ana}
@@ -90,8 +90,8 @@ timeline:
 
 def test_a_repair_of_some_lines_is_no_repair(tmp_path: Path) -> None:
     """A breach becomes historical only when each broken line is repaired."""
-    assert verdict_of(tmp_path, TWO_ORDERS, ONE_MENDED, "2025-01-04").outcome is Outcome.BREACH
-    both = ONE_MENDED + "  - {day: 2025-01-05, by: ana, correction: The review was done}\n"
+    assert verdict_of(tmp_path, TWO_ORDERS, ONE_REPAIRED, "2025-01-04").outcome is Outcome.BREACH
+    both = ONE_REPAIRED + "  - {day: 2025-01-05, by: ana, correction: The review was done}\n"
     assert verdict_of(tmp_path, TWO_ORDERS, both, "2025-01-06").outcome is Outcome.HISTORICAL
 
 

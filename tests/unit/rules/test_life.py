@@ -51,7 +51,7 @@ timeline:
 
 @pytest.fixture(scope="module")
 def ruleset() -> RuleSet:
-    """Return the shipped pack under the settings of the life."""
+    """Return the shipped pack under the settings of docs/clause10.md 6."""
     return load_rules([RULES], LONDON)
 
 
@@ -130,7 +130,7 @@ def test_the_replan_is_counted(ruleset: RuleSet) -> None:
 
 
 def test_implemented_84_days_after_it_was_identified(ruleset: RuleSet) -> None:
-    """The derived times give the 84 days and the 91 days open of the sheet."""
+    """The derived times give the 84 days and the 91 days open of docs/clause10.md 6."""
     when = london("2025-08-01T12:00")
     record = replay(LIFE, when)
     assert record is not None

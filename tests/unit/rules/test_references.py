@@ -39,7 +39,7 @@ def test_every_phrase_over_time_has_a_reference() -> None:
     """Every phrase of the families about time has a reference, except the comparisons of two days."""
     families = {Family.ORDER, Family.HISTORY, Family.CLOCK, Family.DUE, Family.CLOSURE}
     covered = {"on or before FIELD", "within N days of FIELD", "at least N days after FIELD"}
-    covered.add("not more than N business days ago")  # the opposite of its reference's
+    covered.add("not more than N business days ago")  # the opposite of a phrase that has a reference
     for line in REFERENCES:
         name, _, sentence = line.partition(": ")
         covered.add(vocabulary().find(SUBJECTS[name], sentence)[0].template)

@@ -14,14 +14,14 @@ from capa_sync.rules.wording import Slot
 from tests.unit.rules.pack import PACK, RULES, each_rule
 
 LONGEST = 400
-"""What a comment shows of a message or fix."""
+"""The number of characters of a message or fix that a comment shows."""
 
 ON_A_CONDITION = {
     ("extent-assessed", "similar_refs"): "if the same was found elsewhere",
     ("effectiveness-before-close", "effectiveness_at"): "with the result, its day",
     ("due-date-moved", "replan_reason"): "to be brought up to date",
 }
-"""Fields that a fix speaks of for the case that, or together with another that lacks something."""
+"""Fields that a fix names under a condition, or together with another field that is missing."""
 
 
 @each_rule

@@ -211,7 +211,7 @@ MADE_WITH = {
     ("servicenow", "oauth-client-credentials"): True,
     ("servicenow", "api-key"): True,
 }
-"""(kind, method) -> whether a source of that kind can sign in so."""
+"""(kind, method) -> whether a source of that kind can sign in with that method."""
 
 
 def one_source(kind: str, method: str) -> str:

@@ -15,7 +15,7 @@ import requests
 from capa_sync.sources.transport import Limits, hold_to
 
 MANY = random.Random(7).randbytes(5 * 1024 * 1024 + 3)  # noqa: S311 - the same at each run
-"""More than one piece, and not a whole number of them; nothing in it can be packed."""
+"""Incompressible bytes of more than one piece, and not a whole number of pieces."""
 WORDS = '{"größe": "' + "a corrective action " * 100_000 + '"}'
 BODIES = {
     "/few": b'{"total": 1}',
@@ -33,7 +33,7 @@ class _Handler(BaseHTTPRequestHandler):
     callers: ClassVar[set[object]] = set()
 
     def do_GET(self) -> None:
-        """Answer."""
+        """Answer the request."""
         self.callers.add(self.client_address)
         path, _, how = self.path.partition("?")
         if path == "/moved":
@@ -73,7 +73,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.close_connection = is_cut
 
     def log_message(self, *_: object) -> None:
-        """Say nothing."""
+        """Print nothing."""
 
 
 class _Server(ThreadingHTTPServer):

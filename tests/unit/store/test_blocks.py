@@ -13,16 +13,16 @@ from capa_sync.store.database import Database, Params
 
 COUNTS = [0, 1, 2, 31, 32, 33, 255, 256, 257, 600]
 TABLES = (
-    "CREATE TABLE held (id INTEGER PRIMARY KEY, place INTEGER UNIQUE, word TEXT NOT NULL, times INTEGER DEFAULT 0)",
-    "INSERT INTO held (place, word) VALUES (5, 'five'), (40, 'forty'), (300, 'three hundred')",
+    "CREATE TABLE number (id INTEGER PRIMARY KEY, place INTEGER UNIQUE, word TEXT NOT NULL, times INTEGER DEFAULT 0)",
+    "INSERT INTO number (place, word) VALUES (5, 'five'), (40, 'forty'), (300, 'three hundred')",
 )
-PLAIN = "INSERT INTO held (place, word) VALUES (?,?)"
-UPSERT = """INSERT INTO held (place, word) VALUES (?,?) ON CONFLICT (place) DO UPDATE
+PLAIN = "INSERT INTO number (place, word) VALUES (?,?)"
+UPSERT = """INSERT INTO number (place, word) VALUES (?,?) ON CONFLICT (place) DO UPDATE
     SET word = excluded.word, times = times + 1 WHERE word <> excluded.word"""
-IGNORE = "INSERT INTO held (place, word) VALUES (?,?) ON CONFLICT DO NOTHING"
-LITERAL = "INSERT INTO held (word, place, times) VALUES ('literal',?,?)"
-UPDATE = "UPDATE held SET times = times + 1, word = word || ? WHERE place = ?"
-DELETE = "DELETE FROM held WHERE place = ?"
+IGNORE = "INSERT INTO number (place, word) VALUES (?,?) ON CONFLICT DO NOTHING"
+LITERAL = "INSERT INTO number (word, place, times) VALUES ('literal',?,?)"
+UPDATE = "UPDATE number SET times = times + 1, word = word || ? WHERE place = ?"
+DELETE = "DELETE FROM number WHERE place = ?"
 
 
 @pytest.fixture
@@ -42,12 +42,12 @@ def one_by_one(sql: str, rows: list[Params]) -> list[Params]:
     for statement in TABLES:
         connection.execute(statement)
     connection.executemany(sql, rows)
-    return connection.execute("SELECT * FROM held ORDER BY id").fetchall()
+    return connection.execute("SELECT * FROM number ORDER BY id").fetchall()
 
 
 def stored_rows(db: Database) -> list[Params]:
     """Return the rows of the table."""
-    return list(db.rows("SELECT * FROM held ORDER BY id"))
+    return list(db.rows("SELECT * FROM number ORDER BY id"))
 
 
 def rows_for(sql: str, count: int) -> list[Params]:

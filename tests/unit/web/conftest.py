@@ -29,7 +29,7 @@ _HARMLESS = {
     "actions_total", "due_at", "replans", "implemented_at", "effectiveness_due", "effectiveness_result",
     "reviewed_at", "closed_at", "reopens", "warnings_high", "warnings_medium", "warnings_low", "rules", "cannot_tell",
     "changed_at", "confidential", "open_from", "open_until", "late_from", "late_until", "row_hash",
-    "history_gap",  # names fields of the tracker, no text of the ticket
+    "history_gap",  # it names fields of the tracker, no text of the ticket
 }  # fmt: skip
 """What a confidential ticket may show; repeated here, so that a mistake in the page's list is seen."""
 

@@ -48,7 +48,7 @@ TROUBLE = st.one_of(
     st.tuples(st.sampled_from(LOST), st.booleans()),
     st.tuples(st.sampled_from(REFUSED), st.just(False)),
 )
-"""Nothing, a kill at that step, or a fault of the first request with whether it was applied."""
+"""No fault, a kill at that step, or a fault of the first request and whether the request was applied."""
 
 
 class OneTicket(RuleBasedStateMachine):

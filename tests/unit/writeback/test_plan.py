@@ -108,7 +108,7 @@ def test_other_words_for_the_same_facts_write_nothing_and_are_counted(options: W
         plan = ticket.plan([other], T0 + hours * HOUR, labels=labels, owner="Anna Lee-Roy")
         assert (plan.writes, plan.withdraw, len(plan.learned)) == ((), (), int(hours == 1))
     assert ticket.book.outbox.older_wording() == {"jira": 1}
-    other_place = replace(other, number=99)  # in another order than before, say
+    other_place = replace(other, number=99)  # for example, in another order than before
     assert ticket.plan([other_place], T0 + 4 * HOUR, labels=labels).is_quiet
     back = ticket.plan([replace(CAUSE, args=(("missing", "extent"),))], T0 + 4 * HOUR, labels=labels)
     assert (back.writes, len(back.learned), ticket.book.outbox.older_wording()) == ((), 1, {})

@@ -73,7 +73,7 @@ def test_one_point_without_owner_lead_or_url() -> None:
 
 
 def test_more_than_five_points_are_counted_not_shown() -> None:
-    """Five points at most; the heading counts all and a line tells how many are left."""
+    """Five points at most; the heading counts all, and a line says how many are left."""
     rendered = text([finding(f"rule-{n}", number=n) for n in range(7)])
     assert sum(paragraph.numbered for paragraph in rendered.paragraphs) == 5
     assert rendered.plain().startswith("Clause 10 check - 7 things to fix")

@@ -42,8 +42,8 @@ def page(
         (page(0, None), True),
         (page(3, 3), True),
         (page(10, 10), True),
-        (page(3, 5), False),  # two are hidden, or yet to come
-        (page(3, 2), False),  # the count lies
+        (page(3, 5), False),  # two rows are hidden, or on a later page
+        (page(3, 2), False),  # the count is wrong
         (page(3, None), False),
         (page(10, 30, has_next=True), False),
         (page(0, 30, has_next=True), False),
