@@ -9,15 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from capa_sync.model.write import Paragraph, Span, WarningText, Write, WriteKind, WriteState
+from capa_sync.model.write import Write, WriteKind, WriteState
 from capa_sync.store import Register, open_register
 from tests.unit.store.fake_parser import DAY, MINUTE, T0
+from tests.unit.store.writes import write
 
 PENDING, UNKNOWN, DELIVERED = WriteState.PENDING, WriteState.UNKNOWN, WriteState.DELIVERED
 FAILED, WITHHELD = WriteState.FAILED, WriteState.WITHHELD
-TEXT = WarningText(
-    (Paragraph((Span("Root cause", bold=True), Span(" is missing", href="https://x")), numbered=True),)
-)
 
 
 @pytest.fixture(params=["sqlite"])
@@ -25,27 +23,6 @@ def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Register]:
     """Give a fresh store of each kind."""
     with open_register(tmp_path / "register.db", clock_now=T0) as fresh:
         yield fresh
-
-
-def write(
-    name: str, ticket: str = "1", kind: WriteKind = WriteKind.COMMENT, *, source: str = "jira", notifies: bool = True
-) -> Write:
-    """Return an intended write."""
-    return Write(
-        id=name,
-        source=source,
-        ticket_id=ticket,
-        ticket_key=f"CAPA-{ticket}",
-        kind=kind,
-        hash=f"hash-{name}",
-        created_at=T0,
-        text=TEXT,
-        labels_add=("capa-warning",),
-        fields={"u_state": "warning"},
-        points={"root-cause-before-action": "high"},
-        notifies=notifies,
-        marker="register:1",
-    )
 
 
 def ids(writes: list[Write]) -> list[str]:

@@ -16,10 +16,10 @@ from capa_sync.daemon.speculation import OLDEST, SpeculativeResults
 from capa_sync.daemon.worker_pool import Basis, Task, basis_of, evaluate_for
 from capa_sync.model.ticket import Presence
 from capa_sync.sandbox.stories.script import AddAction, Create, Day, Fill, FinishAction, Say, StoryEvent
-from tests.contract.test_store_outbox import write
 from tests.daemon.conftest import MakeHarness
 from tests.daemon.harness import FACTS, NOW, Harness
 from tests.daemon.runtimes import read, runtime_of
+from tests.unit.store.writes import write
 from tests.unit.writeback.harness import finding
 
 SOURCE = "jira-dc"

@@ -6,8 +6,8 @@ import pytest
 
 from capa_sync.daemon.plan_cache import PickledPlan, PlanCache
 from capa_sync.writeback import TicketPlan
-from tests.contract.test_store_outbox import write
 from tests.unit.store.fake_parser import DAY, T0
+from tests.unit.store.writes import write
 
 LOUD = TicketPlan((write("w1"), write("w2")), ("old",), T0 + DAY, "a brake holds it", "warning")
 QUIET = TicketPlan(next_due_at=T0 + DAY, withheld="people were at work on it", state="waived")

@@ -7,8 +7,8 @@ from dataclasses import replace
 from capa_sync.model.ticket import Presence, Role
 from capa_sync.model.write import WriteState
 from capa_sync.store import Register
-from tests.contract.test_store_outbox import write
 from tests.unit.store.fake_parser import MINUTE, OTHER, PARSER, SOURCE, T0, Sheet, page
+from tests.unit.store.writes import write
 
 
 def fill(register: Register) -> list[str]:

@@ -11,8 +11,8 @@ from capa_sync.model.finding import Finding, FindingState, Severity
 from capa_sync.model.ticket import Role
 from capa_sync.model.write import WriteState
 from capa_sync.store import Register
-from tests.contract.test_store_outbox import write
 from tests.unit.store.fake_parser import DAY, PARSER, SOURCE, T0, Sheet, page
+from tests.unit.store.writes import write
 
 LARGE = "mirror|part|ticket|change|child|observed|finding|verdict|write_out|due|plan_due|joined|action|birth|old_key"
 
