@@ -190,7 +190,7 @@ def test_a_hider_that_cannot_tell_goes_on_hiding() -> None:
     assert (undecided.save, undecided.current[1].hidden_by) == ((), "a")
 
 
-def test_two_that_hide_each_other_never_vanish_together() -> None:
+def test_two_findings_that_hide_each_other_are_never_both_hidden() -> None:
     """The finding of higher severity stays visible."""
     current = judge([], verdict("a", severity=Severity.LOW), verdict("b", severity=Severity.HIGH)).current
     assert hidden_by(current, {"a": ["b"], "b": ["a"]}) == {"a": "b"}

@@ -172,7 +172,7 @@ require: [{root_cause: filled}]
 @pytest.mark.parametrize(
     ("head", "outcome"), [("", Outcome.BREACH), ("unreadable: [root_cause]\n", Outcome.CANNOT_TELL)]
 )
-def test_evidence_is_renewed_when_a_line_turns_that_decides_nothing(
+def test_evidence_is_renewed_when_a_line_changes_that_decides_nothing(
     tmp_path: Path, head: str, outcome: Outcome
 ) -> None:
     """Evidence lists all consulted lines: the verdict is due again when one of them changes."""

@@ -110,7 +110,7 @@ LIFE_OF_RULES = {
 
 
 @pytest.mark.parametrize("rule", LIFE_OF_RULES)
-def test_each_rule_opens_sharpens_and_clears_on_the_computed_dates(
+def test_each_rule_opens_changes_severity_and_clears_on_the_computed_dates(
     turns: dict[str, list[tuple[str, str]]], rule: str
 ) -> None:
     """Each of the twelve rules changes at exactly the computed hours, and at no other."""
@@ -129,7 +129,7 @@ def test_the_replan_is_counted(ruleset: RuleSet) -> None:
     assert "from 30 June 2025 to 31 July 2025 (on 3 July 2025)" in found.message
 
 
-def test_implemented_84_days_after_it_was_identified(ruleset: RuleSet) -> None:
+def test_the_record_is_implemented_84_days_after_it_was_identified(ruleset: RuleSet) -> None:
     """The derived times give the 84 days and the 91 days open of docs/clause10.md 6."""
     when = london("2025-08-01T12:00")
     record = replay(LIFE, when)

@@ -266,7 +266,7 @@ def test_explain_says_why_a_rule_cannot_tell_or_does_not_apply() -> None:
     assert "  Because: not 'stage: is closed'" in explain_lines(aside)
 
 
-def test_look_again_is_the_earliest_of_all() -> None:
+def test_the_next_due_instant_is_the_earliest_of_all_rules() -> None:
     """The scheduler gets one instant per record."""
     now = at(LIFE, "2025-06-05")
     verdicts = PACK.evaluate(record_on(LIFE, "2025-06-05"), LONDON, now)

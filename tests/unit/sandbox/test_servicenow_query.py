@@ -106,7 +106,9 @@ def test_a_caret_in_a_value_becomes_another_condition() -> None:
         ("sys_class_name=sn_grc_issue^number=ISS3", ["ISS3"]),
     ],
 )
-def test_operators(tracker: ServiceNowTracker, query: str, expected: list[str]) -> None:
+def test_operators_select_what_the_platform_selects(
+    tracker: ServiceNowTracker, query: str, expected: list[str]
+) -> None:
     """Each operator selects the rows that the platform selects; empty differs from every value, but has no order."""
     assert numbers(tracker, query) == expected
 

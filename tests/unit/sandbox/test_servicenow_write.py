@@ -149,7 +149,7 @@ def test_a_deletion_is_filed_under_the_real_class(tracker: ServiceNowTracker) ->
 
 
 @pytest.mark.parametrize("how", ["not audited", "no_audit_delete", "no workflow"])
-def test_deletions_without_proof(tracker: ServiceNowTracker, how: str) -> None:
+def test_some_deletions_leave_no_trace(tracker: ServiceNowTracker, how: str) -> None:
     """Neither an unaudited table nor an opt-out nor a script without workflow leaves a trace of a deletion."""
     (entry,) = tracker.rows("sys_dictionary", "name=sn_grc_issue^elementISEMPTY")
     changes = {"not audited": {"audit": "false"}, "no_audit_delete": {"attributes": "no_audit_delete"}}.get(how, {})

@@ -33,7 +33,7 @@ def test_a_release_of_fewer_tickets_than_planned_holds_the_rest() -> None:
 
 
 @pytest.mark.parametrize(("mode", "cause"), [("off", Cause.OFF), ("plan", Cause.PLAN), ("of", Cause.OFF)])
-def test_only_on_is_on(mode: str, cause: Cause) -> None:
+def test_only_mode_on_writes(mode: str, cause: Cause) -> None:
     """Off and plan write nothing, whatever is released, and are no safety stop."""
     verdict = BrakePolicy("jira", replace(ON, mode=mode)).check(CALM, ReleaseLimit())
     assert isinstance(verdict, Stopped)

@@ -236,7 +236,7 @@ def test_only_open_findings_of_warn_mode_above_info_are_written(quiet: Finding) 
     assert Ticket().plan([quiet]).writes == ()
 
 
-def test_a_hidden_finding_waits_behind_the_one_shown() -> None:
+def test_a_hidden_finding_is_not_listed_while_its_hider_is_shown() -> None:
     """A finding hidden by a shown finding is not listed; one hidden by a finding that nobody sees there is listed."""
     echo = replace(EXTENT, hidden_by=CAUSE.rule)
     assert by_kind(Ticket().plan([CAUSE, echo]))[WriteKind.COMMENT].points == {CAUSE.rule: "high"}
@@ -379,7 +379,7 @@ def test_a_refused_write_that_is_no_longer_wanted_blocks_nobody() -> None:
     assert WriteKind.LABELS not in by_kind(plan)
 
 
-def test_an_all_clear_that_was_not_missed_stays_unwritten() -> None:
+def test_a_withheld_all_clear_is_not_planned_again() -> None:
     """Once withheld because the comment is gone, the all-clear is not planned again; a new point is a new comment."""
     ticket = Ticket()
     ticket.cycle([CAUSE])
@@ -582,7 +582,7 @@ def test_the_baseline_counts_the_last_closure_in_local_time() -> None:
     assert is_before_baseline(closed_record(Stage.REJECTED), line, "Europe/London")
 
 
-def test_the_quiet_time_is_never_longer_than_settle() -> None:
+def test_the_time_without_writes_is_never_longer_than_settle() -> None:
     """A human edit dated in the future, by a clock that is ahead, does not silence the ticket for that long."""
     ticket = Ticket(replace(ON, settle=timedelta(minutes=30)))
     plan = ticket.plan([CAUSE], last_human_at=T0 + 5 * HOUR, tracker_now=T0)

@@ -77,7 +77,7 @@ def test_a_document_of_pictures_is_media_without_text() -> None:
     assert adf_text(doc(media, {"type": "paragraph"})) == ("", True)
 
 
-def test_a_hostile_depth_ends() -> None:
+def test_a_hostile_depth_exhausts_no_stack() -> None:
     """Ten thousand nested nodes do not exhaust the stack."""
     node: dict[str, Any] = para("deep")
     for _ in range(10_000):

@@ -152,7 +152,7 @@ def test_an_incomplete_part_makes_only_itself_unknown(audit: Reach, journal: Rea
     assert found.history_from == (SINCE if audit is Reach.CLOSED else None)
 
 
-def test_the_first_sight_does_not_change_the_digest() -> None:
+def test_the_instant_of_the_first_reading_does_not_change_the_digest() -> None:
     """A later reading of a closed history is no new version, so the first instant stays."""
     first, later = (reach_part(Reach.CLOSED, Reach.WHOLE, datetime(2026, 3, day, tzinfo=UTC)) for day in (1, 2))
     assert first.digest == later.digest

@@ -58,7 +58,7 @@ def test_lists_refuse_commas() -> None:
     assert literal("plain") == "plain"
 
 
-def test_filters_are_joined_without_strays() -> None:
+def test_filters_are_joined_without_empty_parts() -> None:
     """Empty parts and the list's own end mark disappear."""
     assert join("active=true^EQ", "", "sys_id>a", "ORDERBYsys_id") == "active=true^sys_id>a^ORDERBYsys_id"
 
