@@ -19,7 +19,7 @@ def mirrored(count: int, container: str = "CAPA") -> dict[str, tuple[Presence, s
 def judged(
     mirror: dict[str, tuple[Presence, str]], census: Census, evidence: CensusEvidence | None = None
 ) -> tuple[dict[str, Presence], Judgement]:
-    """Judge a census and return presences by id beside the whole judgement; a ticket that does not answer is gone."""
+    """Judge a census; return presences by id and the whole judgement. Without evidence, missing tickets are gone."""
     missing = unsettled(mirror, census)
     evidence = CensusEvidence(gone=frozenset(missing)) if evidence is None else evidence
     open_ = [ticket_id for ticket_id in missing if ticket_id not in (evidence.deleted or {})]

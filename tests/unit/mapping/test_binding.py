@@ -212,7 +212,7 @@ def test_two_mapped_fields_that_had_one_name_are_both_without_history(tmp_path: 
 
 
 def test_a_second_field_of_the_name_makes_every_ticket_due_for_evaluation(tmp_path: Path) -> None:
-    """What is known of the past has changed, so the bound mapping is another; without the field it is as before."""
+    """Less is known of the past, so the hash changes; after the second field is renamed the hash is as before."""
     text = MAPPING.replace("field: Root cause", "field: c1")
     alone, twice = bound_to(tmp_path, text), bound_to(tmp_path, text, fields=TWICE)
     renamed = bound_to(tmp_path, text, fields=(*FIELD_LIST, FieldDef("c98", "Old cause")))

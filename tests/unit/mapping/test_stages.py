@@ -137,7 +137,7 @@ def test_a_hold_entered_from_an_unlisted_status_cannot_be_placed(bound: BoundMap
 
 
 def test_a_hold_entered_from_a_status_that_is_a_side_state_keeps_that(tmp_path: Path) -> None:
-    """A rejected ticket on hold is still rejected although its status is not listed; after it moved on, it is not."""
+    """A rejected ticket on hold is still rejected; after it moved on, it is not."""
     bound = bound_to(tmp_path, MAPPING.replace("rejected: [", "rejected: [Strange, "))
     history = [
         (T0 + HOUR, "acc-lee", {"status": (OPEN, STRANGE)}),

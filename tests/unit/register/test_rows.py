@@ -233,7 +233,7 @@ def child(name: str, **changes: Any) -> Action:
 
 
 def test_corrections_and_cancelled_actions_are_not_counted() -> None:
-    """All of them means all corrective and preventive actions that are still valid."""
+    """Only corrective and preventive actions that are not cancelled count."""
     actions = (
         child("A-1", done_at=at(6, 1)),
         child("A-2"),

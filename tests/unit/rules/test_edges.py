@@ -151,7 +151,7 @@ timeline:
 def test_a_line_that_time_breaks_beside_a_broken_line_sets_the_next_due_instant(
     tmp_path: Path, keys: str, before: Outcome
 ) -> None:
-    """The effect of a broken line, and its report, change when time alone breaks another line."""
+    """The outcome and the report may change when time alone breaks a second line, so that instant is scheduled."""
     found = verdict_of(tmp_path, LATE + keys, ORDER_BROKEN, "2025-02-05")
     assert found.outcome is before
     assert found.next_due is not None

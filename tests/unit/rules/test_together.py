@@ -61,7 +61,7 @@ def alone(
 
 
 def blurred(record: CapaRecord, seed: int) -> CapaRecord:
-    """Return a record in which the track, the grade or the need of action, in turn, cannot be read."""
+    """Return a record whose track, grade or need of action, in turn, is unmapped, an error or empty."""
     values = (UNMAPPED, Value(ValueState.ERROR, text="?", reason="an option of nowhere"), Value(ValueState.EMPTY))
     name = ("track", "grade", "action_needed")[seed % 3]
     stage = list(Stage)[seed % len(Stage)]

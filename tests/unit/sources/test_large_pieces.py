@@ -132,7 +132,7 @@ def test_texts_and_json_are_read_from_it(session: requests.Session, url: str) ->
 def test_an_incomplete_body_is_the_fault_that_requests_reports(
     session: requests.Session, plain: requests.Session, url: str, path: str, how: str
 ) -> None:
-    """A connection lost in the middle gives no half answer; the fault says whether the request may be sent again."""
+    """A connection lost in the middle gives no half answer, but a fault after which the request may be sent again."""
     faults: list[type[Exception]] = []
     for sender in (session, plain):
         with pytest.raises(requests.RequestException) as caught:

@@ -65,6 +65,6 @@ def test_an_odd_date_is_none(value: str | None) -> None:
 
 
 def test_a_date_is_read_in_utc() -> None:
-    """A date has a zone, or is UTC without one."""
+    """A date is converted from its zone, and counts as UTC without one."""
     assert read_http_date("Sun, 01 Mar 2026 10:00:00 +0100") == NOW
     assert read_http_date("Sun, 01 Mar 2026 09:00:00") == NOW

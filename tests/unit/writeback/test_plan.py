@@ -193,7 +193,7 @@ def test_a_refused_write_is_not_tried_again_for_other_words() -> None:
 
 
 def test_a_ticket_to_which_nothing_applies_any_more_says_so_and_loses_its_labels() -> None:
-    """A rejected ticket gets a text of its own, no count of fixed points, state clear; later a warning again."""
+    """A rejected ticket gets a text of its own without fixed points, state clear; later it may get an all-clear."""
     ticket, snow = Ticket(), Ticket(SNOW)
     gone = dict.fromkeys((CAUSE.rule, EXTENT.rule), Outcome.NOT_APPLICABLE)
     for warned in (ticket, snow):
