@@ -111,10 +111,10 @@ def test_broken_mapping_and_rules_are_told_together_each_with_its_line(harness: 
     (harness.folder / "bad.toml").write_text(text.replace('rules = ["rules"]', 'rules = ["badrules"]'))
     done = harness.run("sync", "--config", "bad.toml")
     assert done.code == 2
-    told = done.err.splitlines()
-    assert any("action-overdue.yaml:" in line and "moon" in line for line in told), done.err
-    assert any("bad.yaml:" in line and "titel" in line and "title" in line for line in told), done.err
-    assert all(".yaml:" in line for line in told)
+    reported = done.err.splitlines()
+    assert any("action-overdue.yaml:" in line and "moon" in line for line in reported), done.err
+    assert any("bad.yaml:" in line and "titel" in line and "title" in line for line in reported), done.err
+    assert all(".yaml:" in line for line in reported)
 
 
 def test_a_misspelt_source_in_the_people_file_is_told_by_sync_and_plan(make_harness: MakeHarness) -> None:
@@ -127,14 +127,14 @@ def test_a_misspelt_source_in_the_people_file_is_told_by_sync_and_plan(make_harn
     text = harness.file.read_text()
     assert f"{ROOT}/mappings/" in text
     harness.file.write_text(text.replace(f"{ROOT}/mappings/", "mappings/"))
-    told = (
+    message = (
         "mapping: mappings/people.yaml:4: the settings have no source 'servicnow', so its accounts count for nobody"
     )
     for verb in ("sync", "plan"):
         done = harness.run(verb)
         assert done.code == 0, done.err
         assert [line for line in done.err.splitlines() if "servicnow" in line] == [
-            f"{told}; did you mean 'servicenow'?"
+            f"{message}; did you mean 'servicenow'?"
         ]
 
 
@@ -149,9 +149,9 @@ def test_a_rule_that_fails_its_own_tests_judges_nothing(harness: Harness) -> Non
     for verb in ("sync", "plan", "run"):
         done = harness.run(verb, "--config", "failing.toml")
         assert done.code == 2
-        told = done.err.splitlines()
-        assert told
-        assert all("failing/action-overdue.yaml:" in line and "expected" in line for line in told), done.err
+        reported = done.err.splitlines()
+        assert reported
+        assert all("failing/action-overdue.yaml:" in line and "expected" in line for line in reported), done.err
     file.write_text(file.read_text().replace("mode: warn", "mode: draft"))
     assert harness.run("plan", "--config", "failing.toml").code == 0, "a draft never judges"
 
@@ -204,10 +204,10 @@ def test_a_full_disk_is_exit_6_and_leaves_no_half_written_state(make_harness: Ma
     """Files may grow to so many bytes and no further, wherever that hits; afterwards all goes on."""
     harness = make_harness("jira", rules=("root-cause-before-action",))
     for number in range(12):
-        harness.tell_broken("jira", f"broken {number}")
+        harness.create_broken("jira", f"broken {number}")
     full = harness.run("sync", "--release", "all", limits={"RLIMIT_FSIZE": room})
     assert full.code == 6, full.err
-    (line,) = [each for each in full.err.splitlines() if not each.startswith("jira: ")]
+    (line,) = [line for line in full.err.splitlines() if not line.startswith("jira: ")]
     assert line.startswith(str(harness.register_file))
     assert "disk" in line
     harness.sync()
@@ -220,7 +220,7 @@ def test_a_full_disk_is_exit_6_and_leaves_no_half_written_state(make_harness: Ma
 def test_a_safety_stop_is_exit_4_and_names_cause_and_release(make_harness: MakeHarness) -> None:
     """The first activation, then a flood: nothing is written, the message says why and how to go on."""
     harness = make_harness("jira", write_back='mode = "on"\nmax_new_comments_per_day = 2')
-    harness.tell_broken("jira", "one")
+    harness.create_broken("jira", "one")
     first = harness.run("sync")
     assert first.code == 4
     assert "this register has never written before; 1 ticket would be written to" in first.err
@@ -228,7 +228,7 @@ def test_a_safety_stop_is_exit_4_and_names_cause_and_release(make_harness: MakeH
     assert harness.writes() == []
     harness.sync()
     for story in ("two", "three"):
-        harness.tell_broken("jira", story, days=0)
+        harness.create_broken("jira", story, days=0)
     flood = harness.run("sync")
     assert flood.code == 4
     assert "2 new comments on top of 1 in the last 24 hours, more than max_new_comments_per_day = 2" in flood.err
@@ -240,12 +240,16 @@ def test_a_safety_stop_is_exit_4_and_names_cause_and_release(make_harness: MakeH
 def test_fail_on_is_exit_1_from_that_severity_on(make_harness: MakeHarness) -> None:
     """Without --fail-on findings are no failure; with it they are from the severity on."""
     harness = make_harness("servicenow", write_back='mode = "off"')
-    harness.tell_broken("servicenow")
+    harness.create_broken("servicenow")
     assert harness.run("sync").code == 0
     assert harness.run("sync", "--fail-on", "high").code == 1
     assert harness.writes() == []
-    harness.tell("servicenow", "broken", Fill({"root_cause": "Nobody is told when a reviewer leaves the company."}))
-    harness.tell("servicenow", "broken", Fill({"action_text": "Name a deputy, and tell the lead of each leaver"}))
+    harness.play_event(
+        "servicenow", "broken", Fill({"root_cause": "Nobody is told when a reviewer leaves the company."})
+    )
+    harness.play_event(
+        "servicenow", "broken", Fill({"action_text": "Name a deputy, and tell the lead of each leaver"})
+    )
     assert harness.run("sync", "--fail-on", "high").code == 0
 
 

@@ -17,7 +17,7 @@ from tests.daemon.fork_server import ROOT
 
 
 @pytest.fixture(scope="module")
-def told(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def printed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """What a demo prints until it stays; it is still running."""
     err = tmp_path_factory.mktemp("demo") / "err"
     command = [sys.executable, "-m", "capa_sync", "demo", "--listen", "127.0.0.1:0"]
@@ -36,10 +36,10 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     process.stdout.close()
 
 
-def test_the_register_and_three_tickets_are_there_to_look_at(told: str) -> None:
+def test_the_register_and_three_tickets_are_there_to_look_at(printed: str) -> None:
     """Every address that it prints answers a browser."""
-    (page,) = re.findall(r"^The register:  (\S+)$", told, re.MULTILINE)
-    tickets = re.findall(r"^  (http://\S+)  \S.*$", told, re.MULTILINE)
+    (page,) = re.findall(r"^The register:  (\S+)$", printed, re.MULTILINE)
+    tickets = re.findall(r"^  (http://\S+)  \S.*$", printed, re.MULTILINE)
     assert len(tickets) == 3
     assert "v_register" in requests.get(page, timeout=20).text
     for address in tickets:
@@ -48,15 +48,15 @@ def test_the_register_and_three_tickets_are_there_to_look_at(told: str) -> None:
         assert "Clause 10 check" in answer.text, "the ticket shows our comment"
 
 
-def test_the_printed_explain_can_be_pasted(told: str) -> None:
+def test_the_printed_explain_can_be_pasted(printed: str) -> None:
     """The command explains the first of the tickets, in a shell that knows no `capa-sync`."""
-    (command,) = re.findall(r"^Why a warning is there:  (.+)$", told, re.MULTILINE)
+    (command,) = re.findall(r"^Why a warning is there:  (.+)$", printed, re.MULTILINE)
     done = subprocess.run(shlex.split(command), cwd=ROOT, capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stderr
     assert ": breach" in done.stdout
 
 
-def test_all_is_read_and_written(told: str) -> None:
+def test_all_is_read_and_written(printed: str) -> None:
     """All three trackers were read to their end, and every write arrived."""
-    assert re.search(r"^writes: \d+ delivered$", told, re.MULTILINE)
-    assert "problem:" not in told
+    assert re.search(r"^writes: \d+ delivered$", printed, re.MULTILINE)
+    assert "problem:" not in printed

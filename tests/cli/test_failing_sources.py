@@ -20,7 +20,7 @@ def harness(shared_harness: MakeHarness) -> Harness:
     """All three trackers, read once."""
     harness = shared_harness(rules=("root-cause-before-action",))
     for source in harness.names:
-        harness.tell_clean(source)
+        harness.create_clean(source)
     harness.sync()
     return harness
 
@@ -81,11 +81,11 @@ def _cursors(harness: Harness) -> list[Any]:
 def _demand(harness: Harness, done: Child, source: str, words: str) -> None:
     """Exit 3; one line for the source, none for another, and nothing of Python."""
     assert done.code == 3, done.out + done.err
-    told = [line for line in done.err.splitlines() if "problem: " in line]
-    assert len(told) == 1, done.out + done.err
-    assert told[0].startswith(f"{source}: ")
+    problems = [line for line in done.err.splitlines() if "problem: " in line]
+    assert len(problems) == 1, done.out + done.err
+    assert problems[0].startswith(f"{source}: ")
     assert "problem" not in done.out
-    assert words.lower() in told[0].lower()
+    assert words.lower() in problems[0].lower()
     assert "Traceback" not in done.out + done.err
     assert "cycle_failed" not in done.err
     for secret in ("sandbox-token", "Basic ", "Bearer "):
@@ -122,7 +122,7 @@ def test_what_may_pass_is_tried_for_a_while_then_told_in_one_line(make_harness: 
     """A proxy's error page and a refused connection are tried again for half a minute, side by side here."""
     harness = make_harness(rules=("root-cause-before-action",))
     for source in harness.names:
-        harness.tell_clean(source)
+        harness.create_clean(source)
     harness.servers["jira"].faults.add("proxy_error", SEARCH, times=None)
     port = str(harness.servers["jira-dc"].port)
     (harness.folder / "refused.toml").write_text(harness.write_settings().replace(f":{port}", ":9"))
@@ -153,7 +153,7 @@ REFUSING = {
 def test_a_sync_that_could_not_write_ends_with_3(make_harness: MakeHarness, source: str, status: int) -> None:
     """A write that is refused, or of unknown fate, is told with its number; once it is made the exit is 0 again."""
     harness = make_harness(source, rules=("root-cause-before-action",))
-    harness.tell_broken(source)
+    harness.create_broken(source)
     harness.servers[source].faults.add(
         "answer", REFUSING[source], status=status, answer='{"errorMessages": []}', times=None
     )

@@ -15,7 +15,7 @@ def warned(make_harness: MakeHarness) -> Harness:
     """Two tickets that carry our comment."""
     harness = make_harness("jira", rules=RULES)
     for story in ("one", "two"):
-        harness.tell_broken("jira", story)
+        harness.create_broken("jira", story)
     harness.sync()
     assert comments(harness) == 2
     return harness
@@ -29,7 +29,7 @@ def comments(harness: Harness) -> int:
 def test_a_pause_is_told_by_status_and_sync_and_refuses_a_release(make_harness: MakeHarness) -> None:
     """It names who asked and the way out; a release would wait unseen, so it is refused."""
     harness = warned(make_harness)
-    harness.tell_broken("jira", "three")
+    harness.create_broken("jira", "three")
     done = harness.run("pause")
     assert done.code == 0
     assert "writing to every source is paused; `capa-sync resume` ends that" in done.out
@@ -59,7 +59,11 @@ def test_a_withdrawal_is_planned_released_and_undone(make_harness: MakeHarness) 
     assert "our texts would be taken back from 2 tickets" in held.err
     assert comments(harness) == 2
     planned = json.loads(harness.run("plan", "--json").out)["planned"]
-    assert {(each["kind"], each["text"]) for each in planned} == {("comment", ""), ("labels", ""), ("property", "")}
+    assert {(write["kind"], write["text"]) for write in planned} == {
+        ("comment", ""),
+        ("labels", ""),
+        ("property", ""),
+    }
     assert harness.run("sync", "--release", "all").code == 0
     assert comments(harness) == 0
     assert harness.run("sync").code == 0
@@ -86,7 +90,7 @@ def test_a_running_daemon_pauses_withdraws_and_resumes(make_harness: MakeHarness
         daemon.wait_for_cycles(1, ["jira"])
         assert harness.run("pause").code == 0
         daemon.wait_for("writing_paused")
-        harness.tell_broken("jira", "three", days=0)
+        harness.create_broken("jira", "three", days=0)
         harness.set_clock(NOW + timedelta(hours=1))  # people have stopped editing by then
         daemon.wait_for("finding_opened", source="jira")
         daemon.wait_for_cycles(2, ["jira"])

@@ -37,8 +37,8 @@ def _verbs(group: click.Command = cli, path: str = "capa-sync") -> dict[str, cli
         return {path: group}
     return {
         name: command
-        for verb, each in group.verbs.items()
-        for name, command in _verbs(each.load(), f"{path} {verb}").items()
+        for verb, entry in group.verbs.items()
+        for name, command in _verbs(entry.load(), f"{path} {verb}").items()
     }
 
 
@@ -80,7 +80,7 @@ def test_each_verbs_help_ends_with_examples_that_parse(
         (tmp_path / file).touch()
     monkeypatch.chdir(tmp_path)
     for line, purpose in command.examples:
-        assert any(each.strip().startswith(line) for each in shown.splitlines())
+        assert any(shown_line.strip().startswith(line) for shown_line in shown.splitlines())
         assert purpose in shown
         words = shlex.split(line.partition(" | ")[0].partition(" > ")[0])
         assert " ".join(words).startswith(name)

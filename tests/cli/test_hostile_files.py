@@ -2,212 +2,24 @@
 
 from __future__ import annotations
 
-import contextlib
 import gzip
 import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from capa_sync.cli.trackers import loaded_tracker
-from capa_sync.errors import Problem, UserError
+from capa_sync.errors import UserError
 from capa_sync.mapping.loader import load_mapping
 from capa_sync.rules.loader import load_rules
 from capa_sync.settings import load_settings
+from tests.cli.hostile_files import CASES, LOADERS, MEBIBYTE, problems_of
 from tests.daemon.fork_server import ROOT
 
-MEBIBYTE = 1_048_576
-BOMB = "a: &a [x,x,x,x,x,x,x,x,x]\n" + "".join(
-    f"{new}: &{new} [{','.join(f'*{old}' for _ in range(9))}]\n"
-    for old, new in zip("abcdefgh", "bcdefghi", strict=True)
-)
-YAML_PIECES: dict[str, str] = {
-    "aliases in aliases": BOMB,
-    "one alias": "a: &x 1\nb: *x\n",
-    "an anchor alone": "a: &x 1\n",
-    "a merge key": "a: {b: 1}\nc:\n  <<: {b: 1}\n",
-    "a merge of an alias": "a: &x {b: 1}\nc: {<<: *x}\n",
-    "an alias of itself": "a: &x [*x]\n",
-    "deep lists": "a: " + "[" * 50_000,
-    "deep closed lists": "a: " + "[" * 5_000 + "]" * 5_000,
-    "deep maps": "a: " + "{b: " * 20_000,
-    "deep blocks": "".join(" " * level + f"k{level}:\n" for level in range(400)),
-    "deep dashes": "- " * 100_000,
-    "a long number": "a: " + "9" * 5_000 + "\n",
-    "a long number as key": "9" * 5_000 + ": a\n",
-    "a long hexadecimal number": "a: 0x" + "f" * 50_000 + "\n",
-    "a long fraction": "a: 1." + "0" * 50_000 + "\n",
-    "an endless number": "a: 1e999999999\n",
-    "a number in base 60": "a: " + ":".join(["59"] * 5_000) + "\n",
-    "a day that is none": "a: 2026-13-45\n",
-    "an hour that is none": "a: 2026-01-01 99:99:99\n",
-    "a zone that is none": "a: 2026-01-01T10:00:00+99:99\n",
-    "year nought": "a: 0000-00-00\n",
-    "a tag": "a: !!python/object/apply:os.system [id]\n",
-    "a binary tag": "a: !!binary x\n",
-    "a timestamp tag": "a: !!timestamp x\n",
-    "an integer tag": "a: !!int x\n",
-    "a set": "a: !!set {b, c}\n",
-    "a list as key": "[a, b]: c\n",
-    "a map as key": "{a: b}: c\n",
-    "a question as key": "? [a]\n: b\n",
-    "nothing as key": ": a\n~: b\n",
-    "a key twice": "a: secret-1\na: secret-2\n",
-    "two documents": "a: 1\n---\nb: 2\n",
-    "an unknown directive": "%FOO bar\n---\na: 1\n",
-    "a wrong version": "%YAML 9.9\n---\na: 1\n",
-    "a cut text": 'a: "b\n',
-    "an odd escape": 'a: "\\q"\n',
-    "half a character": 'a: "\\ud800"\n',
-    "a null character": 'a: "\\0"\n',
-    "a control character": "a: b\x07\n",
-    "a tab": "a:\n\tb: c\n",
-    "a list on top": "- a\n",
-    "a word on top": "a\n",
-    "nothing": "",
-    "comments alone": "# a\n" * 50_000,
-    "too many entries": "a:\n" + "- b\n" * 120_000,
-    "many keys": "".join(f"k{number}: v\n" for number in range(40_000)),
-    "a long text": "a: " + "b" * 400_000 + "\n",
-    "a long key": "b" * 400_000 + ": a\n",
-    "too large": "# " + "b" * 5_000_000,
-    "many maps in a list": "a:\n" + "- {b: c, d: e}\n" * 30_000,
-}
-SHARED_BYTES: dict[str, bytes] = {
-    "no UTF-8": b"a: b\nc: \xff\xfe\n",
-    "zeros": b"\0" * 100_000,
-    "half a character in UTF-16": "a: b".encode("utf-16"),
-}
-TOML_PIECES: dict[str, str] = {
-    "deep lists": "a = " + "[" * 100_000,
-    "deep lists over lines": "a = [\n" + "[\n" * 5_000,
-    "deep tables": "a = " + "{b = " * 10_000,
-    "a deep name": ".".join(["a"] * 60_000) + " = 1",
-    "a deep table name": "[" + ".".join(["a"] * 60_000) + "]",
-    "a long number": "a = " + "9" * 5_000,
-    "a long number in its place": "[write_back]\nmax_new_comments_per_day = " + "9" * 30,
-    "a long hexadecimal number": "a = 0x" + "f" * 50_000,
-    "an endless number": "[write_back]\nmax_changed_share = 1e999999",
-    "no number": "[write_back]\nmax_changed_share = nan",
-    "a long length": '[write_back]\nsettle = "99999999999999999999d"',
-    "a length of ages": '[write_back]\nsettle = "999999999d"',
-    "a length in other digits": '[write_back]\nsettle = "²m"',
-    "a deadline without end": '[deadlines]\ncontain = { major = "99999999999999bd" }',
-    "a day that is none": "baseline = 2026-13-45",
-    "the first day": "baseline = 0001-01-01",
-    "the last day": "baseline = 9999-12-31",
-    "many calendars": "holidays = [" + ",".join(f'"G{number}"' for number in range(5_000)) + "]",
-    "one calendar many times": "holidays = [" + ",".join(['"GB-ENG"'] * 1_500) + '\n, "QQ"]',
-    "a calendar that is none": 'holidays = ["-"]',
-    "a calendar without a name": 'holidays = [""]',
-    "a zone outside": 'timezone = "../../../../etc/passwd"',
-    "a zone with a null": 'timezone = "\\u0000"',
-    "a long zone": 'timezone = "' + "a" * 10_000 + '"',
-    "many unknown keys": "".join(f"k{number} = 1\n" for number in range(9_000)),
-    "many lines": "\n" * 30_000,
-    "an unfinished table": "[" + " " * 15_000,
-    "a long line": "a = '" + "b" * 100_000 + "'",
-    "a long key": '"' + "b" * 15_000 + '" = 1',
-    "a quoted name of nothing": '"" = 1',
-    "a port that is none": '[web]\nlisten = "127.0.0.1:99999"',
-    "many sources": "".join(f'[sources.s{number}]\nkind = "jira"\n' for number in range(3_000)),
-    "a word": "a",
-    "too large": "# " + "b" * 5_000_000,
-}
-SITE = '{"kind": "site", "face": "FACE"}\n'
-SANDBOX_PIECES: dict[str, str] = {
-    "deep lists": SITE + "[" * 100_000,
-    "a deep ticket": SITE + '{"kind": "ticket", "issue": ' + '{"a": ' * 900 + "1" + "}" * 900 + "}",
-    "a deeper ticket": SITE + '{"kind": "ticket", "issue": ' + '{"a": ' * 90_000 + "1" + "}" * 90_000 + "}",
-    "a long number": SITE + '{"kind": "user", "accountId": ' + "9" * 5_000 + "}",
-    "a number as id": SITE + '{"kind": "project", "id": 1e999, "key": "A"}',
-    "no number": SITE + '{"kind": "project", "id": NaN, "key": "A"}',
-    "null": SITE + "null",
-    "a list": SITE + "[]",
-    "a word": SITE + '"a"',
-    "no kind": SITE + "{}",
-    "a list as kind": SITE + '{"kind": []}',
-    "a ticket of null": SITE + '{"kind": "ticket", "issue": null}',
-    "a ticket of a list": SITE + '{"kind": "ticket", "issue": []}',
-    "fields of a word": SITE + '{"kind": "ticket", "issue": {"id": "1", "key": "A-1", "fields": "x"}}',
-    "a changelog of a word": SITE
-    + '{"kind": "ticket", "issue": {"id": "1", "key": "A-1", "fields": {}, "changelog": 3}}',
-    "a record of a word": SITE + '{"kind": "ticket", "table": "task", "record": "x"}',
-    "a table of a list": SITE + '{"kind": "ticket", "table": [], "record": {}}',
-    "stamps of nothing": SITE + '{"kind": "ticket", "table": "task", "record": {"sys_created_on": {"value": []}}}',
-    "half a character": SITE + '{"kind": "user", "accountId": "\\ud800", "user_name": "\\ud800"}',
-    "a face of a list": '{"kind": "site", "face": []}',
-    "a face of a map": '{"kind": "site", "face": {"a": 1}}',
-    "a deep first line": "[" * 100_000,
-    "a long first number": "9" * 5_000,
-    "blank lines": "\n" * 300_000,
-    "a site of a word": '{"kind": "site", "face": "FACE", "api_user": 3, "properties": 3, "tables": 3}',
-    "a line without end": SITE + "[" + "1," * (9 * MEBIBYTE),
-}
-
-
-def mapping(content: bytes, folder: Path) -> None:
-    """Load it as a mapping."""
-    file = folder / "map.yaml"
-    file.write_bytes(content)
-    load_mapping(file)
-
-
-def people(content: bytes, folder: Path) -> None:
-    """Load it as the people file of a mapping in order."""
-    text = (ROOT / "mappings" / "jira-cloud.yaml").read_text()
-    (folder / "map.yaml").write_text(text)
-    (folder / "people.yaml").write_bytes(content)
-    load_mapping(folder / "map.yaml")
-
-
-def rule(content: bytes, folder: Path) -> None:
-    """Load it as a rule file."""
-    file = folder / "some-rule.yaml"
-    file.write_bytes(content)
-    load_rules([file])
-
-
-def settings(content: bytes, folder: Path) -> None:
-    """Load it as settings."""
-    file = folder / "capa-sync.toml"
-    file.write_bytes(content)
-    load_settings(file, {})
-
-
-def sandbox(content: bytes, folder: Path) -> None:
-    """Load it as a sandbox file of each face."""
-    for face in ("cloud", "datacenter", "servicenow"):
-        file = folder / f"{face}.jsonl"
-        file.write_bytes(content.replace(b"FACE", face.encode()))
-        with contextlib.suppress(*([UserError] if face != "servicenow" else [])), loaded_tracker(file, 0):
-            pass
-
-
-LOADERS: dict[str, Callable[[bytes, Path], None]] = {
-    "mapping": mapping,
-    "people": people,
-    "rule": rule,
-    "settings": settings,
-    "sandbox": sandbox,
-}
-
-
-def cases() -> Iterator[tuple[str, str, bytes]]:
-    """Every kind of file with every hostile content."""
-    for kind in LOADERS:
-        texts = {"settings": TOML_PIECES, "sandbox": SANDBOX_PIECES}.get(kind, YAML_PIECES)
-        for name, text in texts.items():
-            yield kind, name, text.encode()
-        for name, content in SHARED_BYTES.items():
-            yield kind, name, content
-
-
-CASES = {f"{kind}: {name}": (kind, content) for kind, name, content in cases()}
 MAY_LOAD = {
     "sandbox: stamps of nothing",
     "sandbox: half a character",
@@ -222,15 +34,6 @@ MAY_LOAD = {
     "settings: many lines",
 }
 """Neither a fault nor a danger: what comes of them is asserted where they are used."""
-
-
-def problems_of(kind: str, content: bytes, folder: Path) -> list[Problem]:
-    """What a loader says; none when it takes the file."""
-    try:
-        LOADERS[kind](content, folder)
-    except UserError as error:
-        return error.problems
-    return []
 
 
 @pytest.mark.parametrize("name", CASES)
@@ -250,7 +53,7 @@ def test_a_hostile_file_is_refused_in_one_line_with_its_place(name: str, tmp_pat
 CHILD = """
 import resource, sys, tempfile
 from pathlib import Path
-from tests.cli.test_hostile_files import CASES, problems_of
+from tests.cli.hostile_files import CASES, problems_of
 
 def peak():  # KiB of this program alone: ru_maxrss is inherited from the process that started it
     return next(line.split()[1] for line in open("/proc/self/status") if line.startswith("VmHWM"))
@@ -272,7 +75,7 @@ def test_hostile_files_cost_no_more_than_seconds_and_200_mib(kind: str) -> None:
     done = subprocess.run([sys.executable, "-c", CHILD, kind], cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr[-2_000:]
     lines = [line.split(" ", 2) for line in done.stdout.splitlines()]
-    assert len(lines) == sum(1 for each, _ in CASES.values() if each == kind)
+    assert len(lines) == sum(1 for case_kind, _ in CASES.values() if case_kind == kind)
     assert max(int(used) for used, _, _ in lines) < 5_000, max(lines, key=lambda line: int(line[0]))
     assert int(lines[-1][1]) < 200 * 1_024, done.stdout
 
@@ -331,10 +134,10 @@ SECRETS = {
 def test_nothing_of_a_file_that_is_no_people_file_is_repeated(secret: str, tmp_path: Path) -> None:
     """Any file could be named by mistake, one of secrets too."""
     (tmp_path / "people.yaml").write_text(SECRETS[secret])
-    told = named("people.yaml", tmp_path)
-    assert told
-    assert all("people.yaml:" in line for line in told)
-    assert not any("hunter2" in line or "top-secret" in line for line in told), told
+    reported = named("people.yaml", tmp_path)
+    assert reported
+    assert all("people.yaml:" in line for line in reported)
+    assert not any("hunter2" in line or "top-secret" in line for line in reported), reported
 
 
 @pytest.mark.parametrize(
@@ -347,10 +150,10 @@ def test_the_people_file_stays_in_the_mapping_s_folder(name: str, tmp_path: Path
     (tmp_path / "people.yaml").write_text("people: {hunter2: {}}\n")
     (folder / "link.yaml").symlink_to(tmp_path / "people.yaml")
     (folder / "loop").symlink_to("loop")
-    told = named(name, folder)
-    assert len(told) == 1
-    assert "hunter2" not in told[0]
-    assert "no file in the mapping's folder" in told[0] or "no regular file" in told[0]
+    reported = named(name, folder)
+    assert len(reported) == 1
+    assert "hunter2" not in reported[0]
+    assert "no file in the mapping's folder" in reported[0] or "no regular file" in reported[0]
 
 
 def test_a_link_within_the_folder_is_followed(tmp_path: Path) -> None:
@@ -364,9 +167,9 @@ def test_a_link_within_the_folder_is_followed(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["a\0b", "a" * 5_000])
 def test_a_name_that_no_file_can_have_is_refused(name: str, tmp_path: Path) -> None:
     """A null character, or more than any file system takes."""
-    told = named(name, tmp_path)
-    assert len(told) == 1
-    assert "map.yaml:" in told[0]
+    reported = named(name, tmp_path)
+    assert len(reported) == 1
+    assert "map.yaml:" in reported[0]
 
 
 def test_too_many_rule_files_are_refused(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from tests.daemon.conftest import MakeHarness
 def test_a_verb_that_is_interrupted_ends_with_130_and_says_so(make_harness: MakeHarness, verb: str) -> None:
     """Not with 0, which would say that all was read and written."""
     harness = make_harness("jira")
-    harness.tell_broken("jira")
+    harness.create_broken("jira")
     hang = harness.servers["jira"].faults.add("delay", ("POST|GET", "/search/jql"), seconds=120)
     child = harness.start(verb)
     wait = threading.Event()

@@ -24,7 +24,7 @@ def outgrow(harness: Harness, source: str, text: str) -> None:
     tracker = harness.players[source].tracker
     issue = tracker.state.find(harness.key(source, "broken"))
     issue.fields["environment"] = text
-    harness.tell(source, "broken", Fill({"title": f"Access review missed ({len(text)})"}))
+    harness.play_event(source, "broken", Fill({"title": f"Access review missed ({len(text)})"}))
 
 
 @pytest.mark.parametrize("source", ["jira", "jira-dc", "servicenow"])
@@ -33,12 +33,12 @@ def test_a_warned_ticket_that_outgrows_an_answer_is_named_and_left_alone(
 ) -> None:
     """It is quarantined, nothing is written on it, other tickets go on; made smaller it is judged again."""
     harness = make_harness(source, rules=("root-cause-before-action",), extra={source: 'max_answer = "1MB"'})
-    key, other = harness.tell_broken(source), harness.tell_clean(source)
+    key, other = harness.create_broken(source), harness.create_clean(source)
     harness.sync()
     warned, written = harness.picture(source, "broken"), len(harness.writes())
     harness.set_clock(NOW + timedelta(hours=1))
     outgrow(harness, source, LONG)
-    harness.tell(source, "clean", Fill({"title": "Backup test not recorded yet"}))
+    harness.play_event(source, "clean", Fill({"title": "Backup test not recorded yet"}))
     done = harness.sync()
     assert key in done.out + done.err
     assert "max_answer" in done.out + done.err
@@ -63,7 +63,7 @@ def test_a_warned_ticket_that_outgrows_an_answer_is_named_and_left_alone(
 
     harness.set_clock(NOW + timedelta(hours=31))
     outgrow(harness, source, "short")
-    harness.tell(
+    harness.play_event(
         source, "broken", Fill({"root_cause": "The review calendar of the team did not name a deputy at all."})
     )
     harness.sync()

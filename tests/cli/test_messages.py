@@ -19,10 +19,10 @@ RULES = ("root-cause-before-action",)
 def harness(shared_harness: MakeHarness) -> Harness:
     """One ticket to warn on and three in a status that the mapping does not list, read by a daemon."""
     harness = shared_harness("jira", rules=RULES)
-    harness.tell_broken("jira")
+    harness.create_broken("jira")
     for story in ("odd-1", "odd-2", "odd-3"):
-        harness.tell("jira", story, Create({**FACTS, "title": story}))
-        harness.tell("jira", story, ChangeStage("under discussion"))
+        harness.play_event("jira", story, Create({**FACTS, "title": story}))
+        harness.play_event("jira", story, ChangeStage("under discussion"))
     harness.set_clock(NOW + timedelta(hours=2))
     return harness
 
@@ -115,10 +115,10 @@ def test_tickets_with_the_same_trouble_stand_on_one_line_and_counts_say_of_what(
 def test_the_log_names_tickets_by_key(make_harness: MakeHarness) -> None:
     """A person searches for CAPA-1, not for 10001."""
     harness = make_harness("jira", rules=RULES)
-    key = harness.tell_broken("jira")
+    key = harness.create_broken("jira")
     harness.run("sync")
-    harness.tell("jira", "odd", Create({**FACTS, "title": "odd"}))
-    harness.tell("jira", "odd", ChangeStage("under discussion"))
+    harness.play_event("jira", "odd", Create({**FACTS, "title": "odd"}))
+    harness.play_event("jira", "odd", ChangeStage("under discussion"))
     harness.set_clock(NOW + timedelta(hours=2))
     harness.register_file.unlink()
     for path in harness.folder.glob("register.db*"):
@@ -127,13 +127,13 @@ def test_the_log_names_tickets_by_key(make_harness: MakeHarness) -> None:
         daemon.wait_for("finding_opened")
         harness.run("sync", "--release", "all")
         daemon.wait_for("write_delivered")
-        said = daemon.stop(20).err.splitlines()
+        log_lines = daemon.stop(20).err.splitlines()
     for action, name in (
         ("finding_opened", key),
         ("ticket_quarantined", harness.key("jira", "odd")),
         ("write_delivered", key),
     ):
-        lines = [line for line in said if f"action={action}" in line]
+        lines = [line for line in log_lines if f"action={action}" in line]
         assert lines, action
         assert all(f"ticket={name}" in line for line in lines)
 

@@ -22,11 +22,11 @@ def harness(shared_harness: MakeHarness) -> Harness:
         "jira", "servicenow", rules=RULES, write_back='mode = "on"\nmax_new_comments_per_day = 4'
     )
     for number in range(6):
-        harness.tell_broken("jira", f"broken-{number}")
-    harness.tell_broken("servicenow")
+        harness.create_broken("jira", f"broken-{number}")
+    harness.create_broken("servicenow")
     for story in ("odd", "other"):
-        harness.tell("jira", story, Create({**FACTS, "title": story}))
-        harness.tell("jira", story, ChangeStage("under discussion"))
+        harness.play_event("jira", story, Create({**FACTS, "title": story}))
+        harness.play_event("jira", story, ChangeStage("under discussion"))
     harness.set_clock(NOW + timedelta(hours=2))
     return harness
 
@@ -63,9 +63,9 @@ def test_the_summary_names_sums_mode_and_every_brake_that_would_hold(harness: Ha
 
 def test_what_could_not_be_mapped_is_named_as_in_sync(harness: Harness) -> None:
     """Word for word, those of one reason on one line."""
-    (told,) = [line for line in _plan(harness) if line.startswith("set aside")]
+    (line,) = [line for line in _plan(harness) if line.startswith("set aside")]
     keys = [f"jira:{harness.key('jira', story)}" for story in ("odd", "other")]
-    assert told.startswith(f"set aside, could not be mapped: {', '.join(keys)}: status 'Under discussion'")
+    assert line.startswith(f"set aside, could not be mapped: {', '.join(keys)}: status 'Under discussion'")
 
 
 def test_limit_shows_so_many_of_each_rule_and_counts_the_rest(harness: Harness) -> None:
@@ -93,7 +93,7 @@ def test_json_holds_the_same_for_programs(harness: Harness) -> None:
     assert (jira["tickets"], jira["would"]["new comment"], jira["mode"], len(jira["brakes"])) == (6, 6, "on", 2)
     assert {row["does"] for row in result["tickets"]} == {"new comment"}
     assert all(row["rules"] == {ORDER: "high"} for row in result["tickets"])
-    texts = [each["text"] for each in result["planned"] if each["kind"] == "comment"]
+    texts = [write["text"] for write in result["planned"] if write["kind"] == "comment"]
     assert len(texts) == 6
     assert all("Rules: root-cause-before-action" in text for text in texts)
 
@@ -101,13 +101,15 @@ def test_json_holds_the_same_for_programs(harness: Harness) -> None:
 def test_edits_and_withdrawals_are_told_apart(make_harness: MakeHarness) -> None:
     """A comment that says more is an edit; one whose last point was fixed is withdrawn."""
     harness = make_harness("jira", rules=(ORDER, CORRECTION))
-    worse, fixed = harness.tell_broken("jira", "worse"), harness.tell_broken("jira", "fixed")
+    worse, fixed = harness.create_broken("jira", "worse"), harness.create_broken("jira", "fixed")
     harness.sync()
     harness.set_clock(NOW + timedelta(days=30))
     for story in ("worse", "fixed"):
-        harness.tell("jira", story, Fill({"root_cause": "The deputy had no calendar entry for the yearly review."}))
-    harness.tell("jira", "fixed", Fill({"correction": "The missing review was done at once by the deputy."}))
-    harness.tell(
+        harness.play_event(
+            "jira", story, Fill({"root_cause": "The deputy had no calendar entry for the yearly review."})
+        )
+    harness.play_event("jira", "fixed", Fill({"correction": "The missing review was done at once by the deputy."}))
+    harness.play_event(
         "jira", "fixed", Fill({"action_text": "Name a deputy in the plan, and enter the review for each year"})
     )
     harness.set_clock(NOW + timedelta(days=30, hours=2))
@@ -125,7 +127,7 @@ def test_a_mode_that_writes_nothing_is_told_with_what_would_hold_besides(
 ) -> None:
     """Before somebody turns it on, they read what comes then."""
     harness = make_harness("jira", rules=(ORDER,), write_back=f'mode = "{mode}"')
-    harness.tell_broken("jira")
+    harness.create_broken("jira")
     lines = _plan(harness)
     at = lines.index(f"jira: 1 ticket: 1 new comment, 0 edits, 0 withdrawals; mode {mode}")
     assert lines[at + 1] == f"  write_back.mode is {mode}: `sync` writes nothing before it is on"
@@ -136,7 +138,7 @@ def test_a_release_that_waits_is_told(make_harness: MakeHarness) -> None:
     """After `sync --release` of more tickets than there were, nothing holds; a pause does."""
     harness = make_harness("jira", rules=(ORDER,))
     harness.sync()
-    harness.tell_broken("jira", days=0)
+    harness.create_broken("jira", days=0)
     harness.set_clock(NOW + timedelta(hours=2))
     assert "  no brake holds: `capa-sync sync` writes all of it" in _plan(harness)
     harness.run("pause")
@@ -153,7 +155,7 @@ def test_a_release_that_waits_is_told(make_harness: MakeHarness) -> None:
 def test_a_removal_says_in_words_what_goes(make_harness: MakeHarness, source: str, removed: str) -> None:
     """After `withdraw`: each ticket with what is taken from it, and with --texts the text that is there now."""
     harness = make_harness(source, rules=(ORDER,))
-    key = harness.tell_broken(source)
+    key = harness.create_broken(source)
     harness.sync()
     assert harness.run("withdraw", "--source", source).code == 0
     lines = _plan(harness)
@@ -172,7 +174,7 @@ def test_tickets_that_wait_for_quiet_are_counted_and_named(make_harness: MakeHar
     """Also where nothing else would be written; when the time is over they are planned."""
     quiet = {"jira": 'write_back = { settle = "10m" }'}
     harness = make_harness("jira", rules=(ORDER,), extra=quiet)
-    keys = [harness.tell_broken("jira", story, days=0) for story in ("one", "two")]
+    keys = [harness.create_broken("jira", story, days=0) for story in ("one", "two")]
     lines = _plan(harness)
     at = lines.index("jira: nothing would be written; mode on")
     names = ", ".join(keys)
@@ -186,7 +188,7 @@ def test_tickets_that_wait_for_quiet_are_counted_and_named(make_harness: MakeHar
 def test_tickets_whose_people_were_notified_today_are_counted_and_named(make_harness: MakeHarness) -> None:
     """A comment that a person deleted is written again a day after the last one."""
     harness = make_harness("jira", rules=(ORDER,))
-    key = harness.tell_broken("jira")
+    key = harness.create_broken("jira")
     harness.sync()
     harness.set_clock(NOW + timedelta(hours=1))
     tracker = harness.players["jira"].tracker
@@ -201,7 +203,7 @@ def test_tickets_whose_people_were_notified_today_are_counted_and_named(make_har
 def test_of_a_source_that_was_not_read_nothing_could_be_worked_out(make_harness: MakeHarness) -> None:
     """It is never said that nothing would be written there; exit 3, and the other source is told."""
     harness = make_harness("jira", "jira-dc", rules=(ORDER,))
-    harness.tell_broken("jira")
+    harness.create_broken("jira")
     harness.servers["jira-dc"].faults.add("answer", ("GET", "/serverInfo|/myself"), status=401, answer={}, times=None)
     lines = _plan(harness, code=3)
     assert any(line.startswith("jira-dc: nothing could be worked out: ") for line in lines)

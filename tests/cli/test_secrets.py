@@ -28,12 +28,16 @@ def echo(sent: Request, status: int) -> Reply:
     words = [header, *(header.split()[1:])]
     if header.startswith("Basic "):
         words.append(base64.b64decode(header.removeprefix("Basic ")).decode("utf-8", "replace"))
-    told = " ".join(words)
-    places = [f"{'x' * pad}{told}" for pad in (0, 250, 280)]
-    places.append(quote(told, safe=""))
+    credentials = " ".join(words)
+    places = [f"{'x' * pad}{credentials}" for pad in (0, 250, 280)]
+    places.append(quote(credentials, safe=""))
     return Reply(
         status,
-        {"errorMessages": places, "errors": {told: told}, "error": {"message": places[1], "detail": places[0]}},
+        {
+            "errorMessages": places,
+            "errors": {credentials: credentials},
+            "error": {"message": places[1], "detail": places[0]},
+        },
     )
 
 
@@ -63,7 +67,7 @@ def harness(make_harness: MakeHarness) -> Iterator[Harness]:
     """All three trackers with a ticket each."""
     harness = make_harness(rules=("root-cause-before-action",))
     for source in harness.names:
-        harness.tell_clean(source)
+        harness.create_clean(source)
     yield harness
     for server in harness.servers.values():
         server.after.clear()
@@ -74,8 +78,8 @@ def test_a_tracker_that_echoes_our_header_puts_it_nowhere(harness: Harness, stat
     """Reads of all three trackers: neither a line of output nor the register holds it."""
 
     def after(sent: Request, reply: Reply) -> None:
-        said = echo(sent, status)
-        reply.status, reply.body, reply.headers = said.status, said.body, said.headers
+        echoed = echo(sent, status)
+        reply.status, reply.body, reply.headers = echoed.status, echoed.body, echoed.headers
 
     for server in harness.servers.values():
         server.after.append(after)
@@ -96,12 +100,12 @@ def test_a_tracker_that_echoes_our_header_at_a_write_puts_it_nowhere(harness: Ha
     def after(sent: Request, reply: Reply) -> None:
         is_write = sent.method in ("PUT", "PATCH") or (sent.method == "POST" and sent.path.endswith("/comment"))
         if is_write:
-            said = echo(sent, 400)
-            reply.status, reply.body, reply.headers = said.status, said.body, said.headers
+            echoed = echo(sent, 400)
+            reply.status, reply.body, reply.headers = echoed.status, echoed.body, echoed.headers
 
     for source in ("jira", "jira-dc"):
         harness.servers[source].after.append(after)
-        harness.tell_broken(source)
+        harness.create_broken(source)
     done = harness.run("sync", "--release", "all")
     status = harness.run("status")
     text = everything(harness, done, status)
@@ -149,16 +153,16 @@ def refusal(file: Path) -> str:
 )
 def test_a_secret_in_place_of_a_name_is_not_repeated(tmp_path: Path, secret: str, method: str, key: str) -> None:
     """The place is told with its line, and what belongs there."""
-    told = refusal(settings(tmp_path, f'method = "{method}"\nuser = "me"\n{key} = "{secret}"'))
-    assert secret not in told
-    assert secret[:6] not in told
-    assert f"capa-sync.toml:9: sources.jira.auth.{key}: " in told
+    message = refusal(settings(tmp_path, f'method = "{method}"\nuser = "me"\n{key} = "{secret}"'))
+    assert secret not in message
+    assert secret[:6] not in message
+    assert f"capa-sync.toml:9: sources.jira.auth.{key}: " in message
 
 
 def test_a_name_that_says_what_it_is_is_repeated(tmp_path: Path) -> None:
     """So that a person sees which variable is meant."""
-    told = refusal(settings(tmp_path, 'method = "pat"\ntoken_env = "JIRA_TOKEN_2"'))
-    assert told.endswith("the variable JIRA_TOKEN_2 is not set; it must hold the secret, nothing else")
+    message = refusal(settings(tmp_path, 'method = "pat"\ntoken_env = "JIRA_TOKEN_2"'))
+    assert message.endswith("the variable JIRA_TOKEN_2 is not set; it must hold the secret, nothing else")
 
 
 @pytest.mark.parametrize(
@@ -178,13 +182,13 @@ def test_a_name_that_says_what_it_is_is_repeated(tmp_path: Path) -> None:
 )
 def test_an_address_with_a_secret_is_refused_and_not_repeated(tmp_path: Path, url: str) -> None:
     """For the tracker and for the sign-in alike."""
-    told = refusal(settings(tmp_path, 'method = "pat"\ntoken_env = "T"', url=url))
-    assert PLAIN[0] not in told
-    assert "capa-sync.toml:3: sources.jira.url: " in told
+    message = refusal(settings(tmp_path, 'method = "pat"\ntoken_env = "T"', url=url))
+    assert PLAIN[0] not in message
+    assert "capa-sync.toml:3: sources.jira.url: " in message
     oauth = 'method = "oauth-client-credentials"\nclient_id = "x"\nclient_secret_env = "S"'
-    told = refusal(settings(tmp_path, f'{oauth}\ntoken_url = "{url}"'))
-    assert PLAIN[0] not in told
-    assert "token_url" in told
+    message = refusal(settings(tmp_path, f'{oauth}\ntoken_url = "{url}"'))
+    assert PLAIN[0] not in message
+    assert "token_url" in message
 
 
 @pytest.mark.parametrize("url", ["http://10.0.0.7", "http://jira.example.com/x", "http://127.0.0.1.example.com"])

@@ -24,22 +24,22 @@ def _planned(harness: Harness) -> str:
 def _young(harness: Harness, days: int) -> None:
     """A ticket of so many days ago without a correction and a place."""
     harness.clock.set(NOW - timedelta(days=days))
-    harness.tell("jira", "young", Create({"title": "Backup", "owner": "priya.nair", "grade": "minor"}))
+    harness.play_event("jira", "young", Create({"title": "Backup", "owner": "priya.nair", "grade": "minor"}))
     harness.clock.set(NOW)
 
 
 def _closed(harness: Harness) -> None:
     """A ticket that was closed four days ago without a review."""
     harness.clock.set(NOW - timedelta(days=5))
-    harness.tell("jira", "closed", Create(FACTS))
-    harness.tell("jira", "closed", Fill({"correction": "The missing review was done at once by the deputy."}))
+    harness.play_event("jira", "closed", Create(FACTS))
+    harness.play_event("jira", "closed", Fill({"correction": "The missing review was done at once by the deputy."}))
     harness.clock.set(NOW - timedelta(days=4))
-    harness.tell("jira", "closed", ChangeStage("closed"))
+    harness.play_event("jira", "closed", ChangeStage("closed"))
     harness.clock.set(NOW)
 
 
 @pytest.mark.parametrize(
-    ("days", "settings", "told", "words"),
+    ("days", "settings", "is_written", "words"),
     [
         (6, "", False, "correction"),
         (6, '[deadlines]\ncontain = { minor = "2bd" }', True, "due: 11 June 2026"),
@@ -56,12 +56,12 @@ def _closed(harness: Harness) -> None:
     ],
 )
 def test_a_setting_changes_what_would_be_written(
-    make_harness: MakeHarness, days: int, settings: str, told: bool, words: str
+    make_harness: MakeHarness, days: int, settings: str, is_written: bool, words: str
 ) -> None:
     """Deadlines, profile, holidays, address, person to ask and time zone, from the file to the words on a ticket."""
     harness = make_harness("jira", rules=RULES, settings=settings)
     _young(harness, days)
-    assert (words in _planned(harness)) is told
+    assert (words in _planned(harness)) is is_written
 
 
 @pytest.mark.parametrize(("baseline", "planned"), [("2026-06-11", True), ("2026-06-12", False)])

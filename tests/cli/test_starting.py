@@ -87,21 +87,21 @@ def _run(folder: Path, *verb: str) -> str:
         command, cwd=folder, env=environ, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
     ) as child:
         assert child.stdout is not None
-        said = []
+        printed = []
         for line in child.stdout:
-            said.append(line)
+            printed.append(line)
             if "the register is at" in line or "action=daemon_started" in line:
                 child.send_signal(signal.SIGTERM)
-    return "".join(said)
+    return "".join(printed)
 
 
 @pytest.mark.parametrize("verb", FORBIDDEN, ids=" ".join)
 def test_a_verb_loads_no_library_that_it_does_not_use(starter: Path, verb: tuple[str, ...]) -> None:
     """Each in a process of its own, as people start it; Datasette is for the verbs that serve alone."""
-    said = _run(starter, *verb)
-    last = said.splitlines()[-1]
-    assert last.startswith("imported:"), said
-    assert "Traceback" not in said
+    printed = _run(starter, *verb)
+    last = printed.splitlines()[-1]
+    assert last.startswith("imported:"), printed
+    assert "Traceback" not in printed
     modules = set(last.split())
     held = modules | {name.partition(".")[0] for name in modules}
     assert not held & FORBIDDEN[verb]

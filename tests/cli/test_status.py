@@ -16,7 +16,7 @@ def _waiting(harness: Harness) -> list[str]:
 def test_a_source_that_was_never_read_and_may_name_tickets_of_another_is_told(make_harness: MakeHarness) -> None:
     """The link is noted by whatever runs a cycle first, so that `status` needs no mapping; it goes with the link."""
     harness = make_harness("jira", "servicenow")
-    harness.tell_broken("servicenow")
+    harness.create_broken("servicenow")
     assert harness.run("sync", "--source", "servicenow").code == 0
     assert _waiting(harness) == ["jira"], "jira's mapping names tickets of servicenow in `same_as`"
     assert "tickets of jira may name these as the same record" in harness.run("status").out
@@ -41,16 +41,16 @@ def test_status_works_while_rules_and_mappings_are_being_edited(make_harness: Ma
 def test_status_names_the_rights_that_are_missing_and_whom_to_ask(make_harness: MakeHarness) -> None:
     """From the register alone, as text and as JSON; with every right nothing is said of it."""
     harness = make_harness("servicenow", rules=("root-cause-before-action",))
-    harness.tell_clean("servicenow")
+    harness.create_clean("servicenow")
     harness.sync()
     assert "missing right" not in harness.run("status").out
     harness.servicenow.set_settings({"audit_readable": False})
-    told = harness.sync().err
+    reported = harness.sync().err
     text = harness.run("status")
     lines = [line for line in text.out.splitlines() if line.startswith("  missing right: ")]
     assert [line.split()[2] for line in lines] == ["sys_audit", "sys_journal_field"]
     assert all("ask the admin of the instance to give it the role audit_viewer" in line for line in lines)
     [source] = json.loads(harness.run("status", "--json").out)["sources"]
     assert source["missing_rights"] == [line.removeprefix("  missing right: ") for line in lines]
-    assert all(right in told for right in source["missing_rights"])
+    assert all(right in reported for right in source["missing_rights"])
     assert text.code == 0

@@ -20,9 +20,11 @@ ORDERS = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 def harness(shared_harness: MakeHarness) -> Harness:
     """A site whose field, status and texts are hostile, and a warned and a quarantined ticket on it."""
     harness = shared_harness("jira", rules=("root-cause-before-action", "action-overdue", "what-when-where"))
-    harness.tell_broken("jira")
-    harness.tell("jira", "odd", Create({**FACTS, "title": f"A title{HOSTILE}", "description": f"Text{HOSTILE}"}))
-    harness.tell("jira", "odd", ChangeStage("under discussion"))
+    harness.create_broken("jira")
+    harness.play_event(
+        "jira", "odd", Create({**FACTS, "title": f"A title{HOSTILE}", "description": f"Text{HOSTILE}"})
+    )
+    harness.play_event("jira", "odd", ChangeStage("under discussion"))
     harness.cloud.as_user("anna").edit(harness.key("jira", "broken"), {"Location": f"Here{HOSTILE}"})
     harness.sync()
     for name in ("Under discussion", "Planned"):

@@ -16,16 +16,16 @@ from tests.daemon.harness import FACTS, NOW, Harness
 def harness(shared_harness: MakeHarness) -> Harness:
     """Tickets of every fate in Jira and ServiceNow."""
     harness = shared_harness("jira", "servicenow", rules=("root-cause-before-action", "action-overdue"))
-    harness.tell_broken("jira")
-    harness.tell_broken("servicenow")
-    harness.tell_clean("jira")
+    harness.create_broken("jira")
+    harness.create_broken("servicenow")
+    harness.create_clean("jira")
     harness.clock.set(NOW - timedelta(days=4))
     for story in ("parent", "odd", "gone"):
-        harness.tell("jira", story, Create({**FACTS, "title": story}))
-    harness.tell("servicenow", "twin", Create(FACTS))
-    harness.tell("jira", "parent", AddAction("Change the checklist", Day(-30), "child", "tomasz.zielinski"))
-    harness.tell("jira", "odd", ChangeStage("under discussion"))
-    harness.tell("jira", "clean", Fill({"servicenow_number": harness.key("servicenow", "twin")}))
+        harness.play_event("jira", story, Create({**FACTS, "title": story}))
+    harness.play_event("servicenow", "duplicate", Create(FACTS))
+    harness.play_event("jira", "parent", AddAction("Change the checklist", Day(-30), "child", "tomasz.zielinski"))
+    harness.play_event("jira", "odd", ChangeStage("under discussion"))
+    harness.play_event("jira", "clean", Fill({"servicenow_number": harness.key("servicenow", "duplicate")}))
     harness.set_clock(NOW)
     harness.sync()
     harness.cloud.as_user("anna").delete(harness.key("jira", "gone"))
@@ -65,9 +65,9 @@ def test_a_clean_ticket_has_every_verdict_too(harness: Harness) -> None:
 def test_json_holds_the_same_for_programs(harness: Harness) -> None:
     """Outcome, severity, clause and evidence as fields."""
     (found,) = json.loads(_explained(harness, harness.key("servicenow", "broken"), "--json"))
-    verdict = next(each for each in found["verdicts"] if each["rule"] == "root-cause-before-action")
+    verdict = next(verdict for verdict in found["verdicts"] if verdict["rule"] == "root-cause-before-action")
     assert (verdict["outcome"], verdict["severity"], verdict["clause"]) == ("breach", "high", "ISO 27001 10.2 b")
-    assert any(each["entry"] for each in verdict["evidence"])
+    assert any(evidence["entry"] for evidence in verdict["evidence"])
 
 
 def test_an_action_names_its_record(harness: Harness) -> None:
@@ -86,8 +86,8 @@ def test_a_quarantined_ticket_says_why(harness: Harness) -> None:
 
 def test_a_joined_twin_names_the_ticket_that_carries_the_finding(harness: Harness) -> None:
     """The same nonconformity in two trackers is judged at the source named first."""
-    twin, primary = harness.key("servicenow", "twin"), harness.key("jira", "clean")
-    assert _explained(harness, twin).startswith(f"servicenow:{twin} is judged with jira:{primary}\n")
+    duplicate, primary = harness.key("servicenow", "duplicate"), harness.key("jira", "clean")
+    assert _explained(harness, duplicate).startswith(f"servicenow:{duplicate} is judged with jira:{primary}\n")
     assert "root-cause-before-action (10): " in _explained(harness, primary)
 
 
@@ -149,30 +149,30 @@ def test_status_tells_freshness_gaps_quarantine_and_what_comes(harness: Harness)
 
 def test_status_json_holds_numbers(harness: Harness) -> None:
     """Age, staleness, census drift and verdicts are there to alert on."""
-    told = json.loads(harness.run("status", "--json").out)
-    jira = next(each for each in told["sources"] if each["source"] == "jira")
+    result = json.loads(harness.run("status", "--json").out)
+    jira = next(source for source in result["sources"] if source["source"] == "jira")
     assert jira["age_s"] == 0.0
     assert jira["is_stale"] is False
     assert jira["gaps"] == 0
     assert jira["vanished"] == {"deleted_or_hidden": 1}
     assert jira["census_drift"]["swept"] == jira["census_drift"]["told"] == 4
-    assert told["quarantined"][0]["ticket"] == harness.key("jira", "odd")
-    assert told["next_due"][0]["at"].startswith("2026-")
+    assert result["quarantined"][0]["ticket"] == harness.key("jira", "odd")
+    assert result["next_due"][0]["at"].startswith("2026-")
 
 
 def test_status_of_an_old_copy_says_so(harness: Harness) -> None:
     """A day without a poll is stale, whoever asks."""
-    told = json.loads(harness.run("status", "--json", CAPA_SYNC_TEST_CLOCK="2026-06-18T10:00:00+00:00").out)
-    assert all(each["is_stale"] and each["age_s"] > 170_000 for each in told["sources"])
+    result = json.loads(harness.run("status", "--json", CAPA_SYNC_TEST_CLOCK="2026-06-18T10:00:00+00:00").out)
+    assert all(source["is_stale"] and source["age_s"] > 170_000 for source in result["sources"])
 
 
 # --- sync ----------------------------------------------------------------------------------------------------------
 def test_sync_json_is_one_document(harness: Harness) -> None:
     """Programs read one JSON document from standard output and nothing else."""
-    told = json.loads(harness.run("sync", "--json").out)
-    assert [each["source"] for each in told["sources"]] == ["jira", "servicenow"]
-    assert {each["rule"] for each in told["findings"]} == {"root-cause-before-action"}
-    assert told["writes"] == {"delivered": 8}
+    result = json.loads(harness.run("sync", "--json").out)
+    assert [source["source"] for source in result["sources"]] == ["jira", "servicenow"]
+    assert {finding["rule"] for finding in result["findings"]} == {"root-cause-before-action"}
+    assert result["writes"] == {"delivered": 8}
 
 
 def test_release_lets_so_many_tickets_through(make_harness: MakeHarness) -> None:
@@ -181,7 +181,7 @@ def test_release_lets_so_many_tickets_through(make_harness: MakeHarness) -> None
         "jira", rules=("root-cause-before-action",), write_back='mode = "on"\nmax_new_comments_per_day = 0'
     )
     for story in ("one", "two"):
-        harness.tell_broken("jira", story)
+        harness.create_broken("jira", story)
     first = harness.run("sync", "--release", "1")
     assert first.code in (0, 4)
     warned = [story for story in ("one", "two") if harness.picture("jira", story)["comments"]]

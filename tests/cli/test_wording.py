@@ -29,8 +29,8 @@ def _reword(harness: Harness) -> None:
 
 def _comments(harness: Harness) -> list[str]:
     found = [harness.picture("jira", story)["comments"] for story in ("broken", "second")]
-    assert [len(each) for each in found] == [1, 1]
-    return [str(each[0]) for each in found]
+    assert [len(comments) for comments in found] == [1, 1]
+    return [str(comments[0]) for comments in found]
 
 
 @pytest.fixture
@@ -38,9 +38,9 @@ def reworded(make_harness: MakeHarness) -> Harness:
     """Two warned tickets whose rule got another wording since."""
     harness = make_harness("jira", rules=(ORDER,))
     for story in ("broken", "second"):
-        harness.tell_broken("jira", story)
+        harness.create_broken("jira", story)
     harness.sync()
-    assert all(OLD in each for each in _comments(harness))
+    assert all(OLD in comment for comment in _comments(harness))
     _reword(harness)
     harness.set_clock(NOW + timedelta(hours=1))
     return harness
@@ -49,29 +49,33 @@ def reworded(make_harness: MakeHarness) -> Harness:
 def test_another_wording_writes_nothing_and_plan_and_status_count_it(reworded: Harness) -> None:
     """Neither the next sync nor the one after it; `plan` tells it beforehand."""
     harness, before = reworded, len(reworded.writes())
-    told = "jira: 2 comments have older wording; `capa-sync sync --refresh N|all` edits them"
+    message = "jira: 2 comments have older wording; `capa-sync sync --refresh N|all` edits them"
     planned = harness.run("plan")
     assert "nothing would be written" in planned.out
-    assert told in planned.out
+    assert message in planned.out
     harness.sync()
     tables = harness.tables()
     harness.sync()
     assert len(harness.writes()) == before
     assert harness.tables()["write_out"] == tables["write_out"]
-    assert told in harness.run("status").out
+    assert message in harness.run("status").out
 
 
 def test_refresh_edits_so_many_and_notifies_nobody(reworded: Harness) -> None:
     """One, then the other, as quiet edits in place; then there is none left."""
     harness, before = reworded, len(reworded.writes())
     assert harness.run("sync", "--refresh", "1").code == 0
-    assert sorted(NEW in each for each in _comments(harness)) == [False, True]
+    assert sorted(NEW in comment for comment in _comments(harness)) == [False, True]
     assert "jira: 1 comment has older wording" in harness.run("status").out
     assert harness.run("sync", "--refresh", "all").code == 0
-    assert all(NEW in each for each in _comments(harness))
-    edits = [each for each in harness.servers["jira"].requests if each.method == "PUT" and "/comment/" in each.path]
+    assert all(NEW in comment for comment in _comments(harness))
+    edits = [
+        request
+        for request in harness.servers["jira"].requests
+        if request.method == "PUT" and "/comment/" in request.path
+    ]
     assert len(edits) == 2
-    assert all("false" in str(each.query["notifyUsers"]) for each in edits)
+    assert all("false" in str(edit.query["notifyUsers"]) for edit in edits)
     assert len(harness.writes()) == before + 2
     assert "older wording" not in harness.run("status").out
     assert harness.run("sync", "--refresh", "all").code == 0
@@ -85,7 +89,7 @@ def test_a_refresh_is_left_for_the_daemon(reworded: Harness) -> None:
         left = harness.run("sync", "--refresh", "all")
         assert (left.code, "will refresh at its next tick" in left.out) == (0, True)
         daemon.wait_for("write_delivered", 2)
-    assert all(NEW in each for each in _comments(harness))
+    assert all(NEW in comment for comment in _comments(harness))
 
 
 def test_refresh_takes_a_number_or_all(reworded: Harness) -> None:
@@ -97,8 +101,8 @@ def test_refresh_takes_a_number_or_all(reworded: Harness) -> None:
 def test_a_comment_rewritten_for_another_reason_takes_the_new_wording(reworded: Harness) -> None:
     """The one whose facts changed, and not the other."""
     harness = reworded
-    harness.tell("jira", "broken", Fill({"root_cause": "TBD"}))
-    harness.tell("jira", "second", Fill({"root_cause": "No deputy was named, so the reminder reached nobody"}))
+    harness.play_event("jira", "broken", Fill({"root_cause": "TBD"}))
+    harness.play_event("jira", "second", Fill({"root_cause": "No deputy was named, so the reminder reached nobody"}))
     harness.sync()
     broken, second = _comments(harness)
     assert OLD in broken, "a placeholder is no cause: the same facts as before"
@@ -109,7 +113,7 @@ def test_an_upgrade_alone_writes_nothing(make_harness: MakeHarness) -> None:
     """Comments, fields and notes of a version that kept no facts and hashed other things stand on all trackers."""
     harness = make_harness(rules=(ORDER, "action-overdue"))
     for source in harness.names:
-        harness.tell_broken(source)
+        harness.create_broken(source)
     harness.sync()
     before = len(harness.writes())
     with sqlite3.connect(harness.register_file) as register:
@@ -125,9 +129,9 @@ def test_an_upgrade_alone_writes_nothing(make_harness: MakeHarness) -> None:
     assert harness.run("sync").code == 0
     assert len(harness.writes()) == before
     assert harness.tables() == tables
-    told = harness.run("status").out
-    assert [f"{name}: 1 comment has older wording" in told for name in harness.names] == [True, True, True]
-    harness.tell("jira", "broken", Fill({"root_cause": "No deputy was named, so the reminder reached nobody"}))
+    reported = harness.run("status").out
+    assert [f"{name}: 1 comment has older wording" in reported for name in harness.names] == [True, True, True]
+    harness.play_event("jira", "broken", Fill({"root_cause": "No deputy was named, so the reminder reached nobody"}))
     harness.sync()
     assert "first written down on 15 June 2026" in str(harness.picture("jira", "broken")["comments"])
 
@@ -149,19 +153,19 @@ def test_a_warned_ticket_that_is_rejected_says_that_the_checks_no_longer_apply(m
     """On every tracker, once, in a text of its own; our labels go, and nothing is called fixed or clear."""
     harness = make_harness(rules=(ORDER, "action-overdue"))
     for source in harness.names:
-        harness.tell_broken(source)
+        harness.create_broken(source)
     harness.sync()
     harness.set_clock(NOW + timedelta(days=1, hours=1))
     for source in harness.names:
-        harness.tell(
+        harness.play_event(
             source, "broken", ChangeStage("rejected", {"rejected_reason": "It was an agreed test of the alarm."})
         )
     harness.sync()
     pictures = {source: harness.picture(source, "broken") for source in harness.names}
     for source, picture in pictures.items():
-        told = picture["text"] if source == "servicenow" else str(picture["comments"])
-        assert "these checks no longer apply to this ticket" in told.replace("\\", ""), source
-        assert not re.search("fixed|are clear|no open warnings", told), source
+        text = picture["text"] if source == "servicenow" else str(picture["comments"])
+        assert "these checks no longer apply to this ticket" in text.replace("\\", ""), source
+        assert not re.search("fixed|are clear|no open warnings", text), source
         assert (picture.get("labels", []), picture["state"]) == ([], "clear")
     assert ["no longer apply" in note for note in pictures["servicenow"]["notes"]].count(True) == 1
     before = len(harness.writes())
@@ -174,8 +178,8 @@ def test_a_warned_ticket_that_is_rejected_says_that_the_checks_no_longer_apply(m
 def blind(make_harness: MakeHarness) -> Harness:
     """A source whose mapping names no field for the location, and lists no option for one ticket's grade."""
     harness = make_harness("jira", rules=("what-when-where", "correction-recorded"))
-    harness.tell_clean("jira", "first")
-    harness.tell_clean("jira", "second")
+    harness.create_clean("jira", "first")
+    harness.create_clean("jira", "second")
     text = (ROOT / "mappings/jira-cloud.yaml").read_text(encoding="utf-8")
     own = harness.folder / "jira.yaml"
     lines = [line for line in text.splitlines() if not line.startswith(("  location:", "people:"))]
@@ -197,7 +201,7 @@ def test_sync_plan_and_status_end_with_what_could_not_be_told(blind: Harness) ->
     file = blind.folder / "jira.yaml"
     planned, done = blind.run("plan"), blind.run("sync")
     status = blind.run("status")
-    last = [each.out.splitlines()[-1] for each in (planned, done, status)]
+    last = [result.out.splitlines()[-1] for result in (planned, done, status)]
     assert len(set(last)) == 1
     assert last[0].startswith("jira: 4 verdicts cannot tell: ")
     assert (
@@ -211,7 +215,7 @@ def test_sync_plan_and_status_end_with_what_could_not_be_told(blind: Harness) ->
 def test_nothing_read_is_nothing_checked(make_harness: MakeHarness) -> None:
     """An unreachable tracker gives no all-clear; one beside it that was read is told as far as it goes."""
     harness = make_harness("jira", "jira-dc", rules=(ORDER,))
-    harness.tell_clean("jira-dc")
+    harness.create_clean("jira-dc")
     harness._stack.close()
     done = harness.run("sync")
     assert done.code == 3
@@ -222,7 +226,7 @@ def test_nothing_read_is_nothing_checked(make_harness: MakeHarness) -> None:
 def test_no_check_applies_is_nothing_checked(make_harness: MakeHarness) -> None:
     """Tickets to which no rule applies are not called free of warnings."""
     harness = make_harness("jira", rules=("effectiveness-before-close",))
-    harness.tell_clean("jira")
+    harness.create_clean("jira")
     done = harness.run("sync")
     assert "nothing was checked: no check applies to any of these tickets" in done.out
     assert "no open warnings" not in done.out

@@ -19,8 +19,8 @@ MakeHarness = Callable[..., Harness]
 @pytest.fixture(scope="session")
 def fork_server() -> Iterator[ForkServer]:
     """The forking process of this test worker."""
-    with ForkServer() as one:
-        yield one
+    with ForkServer() as server:
+        yield server
 
 
 @pytest.fixture

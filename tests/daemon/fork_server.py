@@ -76,8 +76,8 @@ class ForkServer:
             env={**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])},
         )
         self._lock = threading.Lock()
-        self._book = threading.Lock()
-        self._births: queue.Queue[int] = queue.Queue()
+        self._children_lock = threading.Lock()
+        self._pids: queue.Queue[int] = queue.Queue()
         self._children: dict[int, Child] = {}
         self._ends: dict[int, int] = {}
         threading.Thread(target=self._listen, daemon=True).start()
@@ -106,25 +106,25 @@ class ForkServer:
             assert self._process.stdin is not None
             self._process.stdin.write(json.dumps({**order, "out": str(out), "err": str(err)}).encode() + b"\n")
             self._process.stdin.flush()
-            pid = self._births.get(timeout=60)
+            pid = self._pids.get(timeout=60)
             child = Child(pid, out, err)
-            with self._book:
+            with self._children_lock:
                 self._children[pid] = child
-                self._bury(pid)
+                self._report_exit(pid)
         return child
 
     def _listen(self) -> None:
         assert self._process.stdout is not None
         for line in self._process.stdout:
-            told = json.loads(line)
-            if "code" not in told:
-                self._births.put(told["pid"])
+            message = json.loads(line)
+            if "code" not in message:
+                self._pids.put(message["pid"])
                 continue
-            with self._book:
-                self._ends[told["pid"]] = told["code"]
-                self._bury(told["pid"])
+            with self._children_lock:
+                self._ends[message["pid"]] = message["code"]
+                self._report_exit(message["pid"])
 
-    def _bury(self, pid: int) -> None:
+    def _report_exit(self, pid: int) -> None:
         """Tell the child of its end if both are known by now; its number may be given to another one then."""
         if pid in self._children and pid in self._ends:
             child = self._children.pop(pid)
@@ -157,7 +157,7 @@ def _serve() -> None:
             if ready != 0:
                 pid = running.pop(ready)
                 os.close(ready)
-                _tell({"pid": pid, "code": os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])})
+                _send({"pid": pid, "code": os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])})
                 continue
             read = os.read(0, 1 << 20)
             if not read:
@@ -169,9 +169,9 @@ def _serve() -> None:
                     parsed.learn(file)
                 pid = os.fork()
                 if not pid:
-                    _live(order, main, steps)
+                    _run_child(order, main, steps)
                 running[os.pidfd_open(pid)] = pid
-                _tell({"pid": pid})
+                _send({"pid": pid})
 
 
 class _Parsed:
@@ -201,12 +201,12 @@ class _Parsed:
             self._known[way, text] = self._parsers[way](self._made[way](), text)
 
 
-def _tell(news: Mapping[str, int]) -> None:
-    sys.stdout.write(json.dumps(news) + "\n")
+def _send(message: Mapping[str, int]) -> None:
+    sys.stdout.write(json.dumps(message) + "\n")
     sys.stdout.flush()
 
 
-def _live(order: Mapping[str, Any], main: Any, steps: Any) -> None:
+def _run_child(order: Mapping[str, Any], main: Any, steps: Any) -> None:
     """Become the process that was ordered."""
     os.chdir(order["folder"])
     os.environ.clear()

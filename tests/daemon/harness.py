@@ -242,28 +242,30 @@ class Harness:
                 running.process.signal(signal.SIGKILL).wait()
 
     # --- the trackers' side ----------------------------------------------------------------------------------------
-    def tell(self, source: str, story: str, deed: StoryEvent, by: str = "anna.lee") -> None:
+    def play_event(self, source: str, story: str, event: StoryEvent, by: str = "anna.lee") -> None:
         """Let a person do something on a ticket, now."""
-        self.players[source].play(Scene(story, 0, 0, by, deed))
+        self.players[source].play(Scene(story, 0, 0, by, event))
 
-    def tell_broken(self, source: str, story: str = "broken", *, days: int = 5) -> str:
+    def create_broken(self, source: str, story: str = "broken", *, days: int = 5) -> str:
         """A ticket whose corrective action was planned before the cause was known; returns its key.
 
         It was written a day more than so many days ago; 0 for now, as it must be once a tracker was read.
         """
         now = self.clock.now()
         self.clock.set(now - timedelta(days=days + 1 if days else 0))
-        self.tell(source, story, Create(FACTS))
+        self.play_event(source, story, Create(FACTS))
         self.clock.set(now - timedelta(days=days))
-        self.tell(source, story, Fill({"action_text": "Do the missing review and name a deputy", "due_at": Day(-60)}))
+        self.play_event(
+            source, story, Fill({"action_text": "Do the missing review and name a deputy", "due_at": Day(-60)})
+        )
         self.clock.set(now)
         return self.key(source, story)
 
-    def tell_clean(self, source: str, story: str = "clean") -> str:
+    def create_clean(self, source: str, story: str = "clean") -> str:
         """A young ticket that breaks no rule; returns its key."""
         now = self.clock.now()
         self.clock.set(now - timedelta(days=1))
-        self.tell(source, story, Create({**FACTS, "title": "Backup test not recorded"}))
+        self.play_event(source, story, Create({**FACTS, "title": "Backup test not recorded"}))
         self.clock.set(now)
         return self.key(source, story)
 
@@ -284,10 +286,10 @@ class Harness:
         with tracker.state.lock:
             issue = tracker.state.find(self.key(source, story))
             assert issue is not None
-            own = [each for each in issue.comments if "capa-sync" in str(each.author)]
+            own = [comment for comment in issue.comments if "capa-sync" in str(comment.author)]
             return {
-                "comments": [each.body for each in own],
-                "marked": ["capa-sync" in each.properties for each in own],
+                "comments": [comment.body for comment in own],
+                "marked": ["capa-sync" in comment.properties for comment in own],
                 "labels": sorted(set(issue.fields.get("labels") or ()) & set(OWN_LABELS)),
                 "state": (issue.properties.get("capa-sync") or {}).get("state"),
             }
@@ -295,28 +297,28 @@ class Harness:
     def _servicenow_picture(self, story: str) -> Picture:
         row = self.servicenow.find(ISSUE, self.sys_id(story)) or {}
         notes = self.servicenow.rows("sys_journal_field", f"element_id={self.sys_id(story)}^element=work_notes")
-        own = [each["value"] for each in notes if "[capa-sync " in each["value"]]
+        own = [note["value"] for note in notes if "[capa-sync " in note["value"]]
         return {
             "text": row.get("u_capa_sync_text", ""),
             "state": row.get("u_capa_sync_state", ""),
-            "notes": sorted(_unsigned(each) for each in own),
+            "notes": sorted(_unsigned(note) for note in own),
         }
 
     def writes(self) -> list[tuple[str, str, str]]:
         """Every request so far that wrote something: (source, method, path)."""
         return [
-            (name, each.method, each.path)
+            (name, request.method, request.path)
             for name, server in self.servers.items()
-            for each in server.requests
-            if each.is_write and not each.path.endswith(READING_POSTS)
+            for request in server.requests
+            if request.is_write and not request.path.endswith(READING_POSTS)
         ]
 
     # --- the register's side ---------------------------------------------------------------------------------------
     @contextmanager
     def register(self) -> Iterator[Register]:
         """The register, opened for reading."""
-        with open_register(self.register_file, clock_now=self.clock.now(), create=False, read_only=True) as one:
-            yield one
+        with open_register(self.register_file, clock_now=self.clock.now(), create=False, read_only=True) as register:
+            yield register
 
     def rows(self, view: str) -> list[dict[str, Any]]:
         """The rows of a public view."""

@@ -28,15 +28,17 @@ RULES = ("what-when-where", "root-cause-before-action", "action-overdue", "root-
 Judged = tuple[dict[str, int], dict[str, list[Any]], dict[str, Any]]
 
 
-def tell_fours(harness: Harness, source: str, count: int) -> None:
+def create_fours(harness: Harness, source: str, count: int) -> None:
     """Let so many tickets be written, of four kinds in turn: broken, clean, vague, and with an action ticket."""
     for n in range(count // 4):
-        harness.tell_broken(source, f"broken {n}")
-        harness.tell_clean(source, f"clean {n}")
-        harness.tell(source, f"vague {n}", Create({"title": "Backup", "owner": "priya.nair"}))
-        harness.tell(source, f"parent {n}", Create(FACTS))
-        harness.tell(source, f"parent {n}", AddAction("Change the checklist", Day(-3), "subtask", "tomasz.zielinski"))
-        harness.tell(source, f"parent {n}", Fill({"root_cause": "Nobody was named as deputy"}))
+        harness.create_broken(source, f"broken {n}")
+        harness.create_clean(source, f"clean {n}")
+        harness.play_event(source, f"vague {n}", Create({"title": "Backup", "owner": "priya.nair"}))
+        harness.play_event(source, f"parent {n}", Create(FACTS))
+        harness.play_event(
+            source, f"parent {n}", AddAction("Change the checklist", Day(-3), "subtask", "tomasz.zielinski")
+        )
+        harness.play_event(source, f"parent {n}", Fill({"root_cause": "Nobody was named as deputy"}))
 
 
 @contextmanager
@@ -59,18 +61,22 @@ def runtime_of(harness: Harness, folder: Path, register: Path | None = None) -> 
 
 def read(runtime: Runtime, source: str) -> None:
     """Read what changed on a tracker into the mirror; nothing is judged."""
-    setup, now = runtime.setups[source], runtime.clock.now()
-    sign_in(runtime, setup, now)
-    read_into_mirror(runtime, setup, runtime.register.runs.start(source, POLL, now), full=False)
+    context, now = runtime.setups[source], runtime.clock.now()
+    sign_in(runtime, context, now)
+    read_into_mirror(runtime, context, runtime.register.runs.start(source, POLL, now), full=False)
 
 
 def judge(runtime: Runtime, source: str = "jira-dc") -> Judged:
     """Judge what is due; return counts, all tables, and what planning is told."""
-    setup, now = runtime.setups[source], runtime.clock.now()
-    pass_to_primaries(runtime, setup, now)
-    counts = judge_due_tickets(runtime, setup, now)
-    plans = {each: setup.plans.take(each) for each in runtime.register.tickets.record_ids(source)}
-    return counts, runtime.register.rows_by_table(), {each: plan for each, plan in plans.items() if plan is not None}
+    context, now = runtime.setups[source], runtime.clock.now()
+    pass_to_primaries(runtime, context, now)
+    counts = judge_due_tickets(runtime, context, now)
+    plans = {ticket_id: context.plans.take(ticket_id) for ticket_id in runtime.register.tickets.record_ids(source)}
+    return (
+        counts,
+        runtime.register.rows_by_table(),
+        {ticket_id: plan for ticket_id, plan in plans.items() if plan is not None},
+    )
 
 
 class EagerWorkerPool(WorkerPool):
@@ -104,7 +110,7 @@ def mirrored_harness(shared_harness: MakeHarness, folder: Path) -> Harness:
     harness = shared_harness("jira-dc", "servicenow", rules=RULES, extra={"servicenow": "page_size = 10"})
     with runtime_of(harness, folder) as runtime:
         for source in harness.names:
-            tell_fours(harness, source, TICKETS)
+            create_fours(harness, source, TICKETS)
             read(runtime, source)
         runtime.register.copy_to(harness.register_file)
     return harness

@@ -30,14 +30,14 @@ _ENDS = (COMMIT, "END", "INSERT", "UPDATE", "DELETE", "REPLACE", "CREATE", "DROP
 
 def install(order: str) -> None:
     """Watch this process from now on, as `record:FILE` or `die:N WORDS` says."""
-    way, _, argument = order.partition(":")
-    if way == "record":
+    mode, _, argument = order.partition(":")
+    if mode == "record":
         file = Path(argument)
         watch(_Note(file))
         _trace_sqlite(_Note(traced(file)))
     else:
         number, _, words = argument.partition(" ")
-        watch(_Dying(words, int(number), _compute if way == "compute" else _die))
+        watch(_ActAtStep(words, int(number), _compute if mode == "compute" else _kill_process))
 
 
 def traced(file: Path) -> Path:
@@ -92,7 +92,7 @@ class _Note:
             lines.write(words + "\n")
 
 
-class _Dying:
+class _ActAtStep:
     """Counts the steps of some words, and ends the process before the Nth, or does something else there."""
 
     def __init__(self, words: str, number: int, act: Callable[[], object]) -> None:
@@ -109,7 +109,7 @@ class _Dying:
             self._act()
 
 
-def _die() -> None:
+def _kill_process() -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
 

@@ -81,7 +81,7 @@ def test_polls_go_on_and_nothing_is_judged_while_the_clock_is_wrong(make_harness
         seen = wall.count("action=cycle_finished")
         until(lambda: wall.count("action=cycle_finished") >= seen + 3, 60)
         assert wall.count("action=safety_stop") >= 1
-        key = harness.tell_broken("jira", days=0)
+        key = harness.create_broken("jira", days=0)
         seen = wall.count("action=cycle_finished")
         until(lambda: wall.count("action=cycle_finished") >= seen + 3, 60)
         assert harness.rows("v_findings") == []
@@ -91,11 +91,11 @@ def test_polls_go_on_and_nothing_is_judged_while_the_clock_is_wrong(make_harness
         until(lambda: wall.count("action=finding_opened"), 60)
         process.send_signal(signal.SIGTERM)
         assert process.wait(15) == 0
-    told = harness.run("status", CAPA_SYNC_TEST_CLOCK=datetime.now(UTC).isoformat()).out
-    assert "safety stop: jira: our clock" not in told
+    status = harness.run("status", CAPA_SYNC_TEST_CLOCK=datetime.now(UTC).isoformat()).out
+    assert "safety stop: jira: our clock" not in status
 
 
-class UserDriver:
+class TwoClocks:
     """Two clocks that a test sets."""
 
     def __init__(self) -> None:
@@ -126,9 +126,9 @@ class UserDriver:
 )
 def test_a_step_is_noticed_once(moves: list[tuple[float, float]], steps: int) -> None:
     """More than a minute apart since the last look that counted, in one step or bit by bit; less is no step."""
-    users, seen = UserDriver(), list[int]()
-    watch = ClockWatch(lambda: seen.append(1), threading.Event(), users, lambda: users.seconds)
+    clocks, seen = TwoClocks(), list[int]()
+    watch = ClockWatch(lambda: seen.append(1), threading.Event(), clocks, lambda: clocks.seconds)
     for seconds, wall in moves:
-        users.run(seconds, wall)
+        clocks.run(seconds, wall)
         watch.look()
     assert len(seen) == steps

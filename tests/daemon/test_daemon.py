@@ -74,7 +74,7 @@ ODD = {
 def test_odd_answers_do_not_end_the_daemon(make_harness: MakeHarness, source: str) -> None:
     """The tracker answers one endpoint with an odd body for good: the daemon goes on, and heals when that ends."""
     harness = make_harness(source)
-    harness.tell_broken(source)
+    harness.create_broken(source)
     method, path, answer = ODD[source]
     harness.servers[source].faults.add("answer", (method, path), status=200, answer=answer, times=None)
     with harness.daemon() as daemon:
@@ -98,7 +98,7 @@ def test_sigterm_ends_it_within_ten_seconds_while_the_tracker_hangs(
 ) -> None:
     """A tracker that does not answer keeps nobody from stopping the daemon; exit code 0."""
     harness = make_harness("jira")
-    harness.tell_broken("jira")
+    harness.create_broken("jira")
     hang = harness.servers["jira"].faults.add("delay", (method, path), seconds=120)
     with harness.daemon() as daemon:
         harness.run("sync", "--release", "all")
@@ -111,7 +111,7 @@ def test_sigterm_ends_it_within_ten_seconds_while_the_tracker_hangs(
 def test_sigterm_while_slices_wait_for_a_slow_instance_ends_it_cleanly(make_harness: MakeHarness, verb: str) -> None:
     """Every session of a first fill waits for an answer: the process ends at once, and no thread holds it up."""
     harness = make_harness("servicenow")
-    harness.tell_clean("servicenow")
+    harness.create_clean("servicenow")
     hang = harness.servers["servicenow"].faults.add(
         "delay", ("GET", r"/sys_audit\?.*documentkey"), times=None, seconds=600
     )
@@ -132,7 +132,7 @@ def test_sigterm_ends_it_within_ten_seconds_whatever_is_computed(
 ) -> None:
     """A computation that lets no thread of the process run is ended from outside, and the next start goes on."""
     harness = make_harness("jira")
-    harness.tell_broken("jira")
+    harness.create_broken("jira")
     child = harness.start(verb, TEST_STEPS="compute:1 POST /rest/api/3/search/jql")
     until(lambda: "computing" in child.err)
     began = time.monotonic()
@@ -173,7 +173,7 @@ def _guards_of(pid: int) -> list[int]:
 def test_a_write_under_way_at_the_end_is_looked_up_at_the_next_start(make_harness: MakeHarness) -> None:
     """The comment was applied, its answer hung: `unknown` after SIGTERM, found again later, still one comment."""
     harness = make_harness("jira")
-    harness.tell_broken("jira")
+    harness.create_broken("jira")
     faults = harness.servers["jira"].faults
     hang = faults.add("delay_after", ("POST", "/issue/10001/comment"), seconds=120)
     with harness.daemon() as daemon:
@@ -211,7 +211,7 @@ def test_a_second_daemon_is_refused_and_a_killed_one_blocks_nobody(make_harness:
 def test_a_release_left_while_the_daemon_runs_is_taken_at_its_next_tick(make_harness: MakeHarness) -> None:
     """The first activation writes nothing; `sync --release all` leaves a request, the daemon carries it out."""
     harness = make_harness()
-    keys = [harness.tell_broken(source) for source in harness.names]
+    keys = [harness.create_broken(source) for source in harness.names]
     with harness.daemon() as daemon:
         for source in harness.names:
             daemon.wait_for("safety_stop", source=source)
@@ -230,7 +230,7 @@ def test_a_dead_source_delays_no_other_and_never_ends_the_daemon(make_harness: M
     """One tracker refuses every connection; the others are read on and on, and `status` names the dead one."""
     harness = make_harness()
     harness.servers["jira-dc"].faults.add("proxy_error", times=None)
-    harness.tell_broken("jira")
+    harness.create_broken("jira")
     with harness.daemon() as daemon:
         daemon.wait_for_cycles(2, ("jira", "servicenow"))
         harness.servers["jira-dc"].faults.clear()
@@ -246,13 +246,15 @@ OPENS = datetime(2026, 6, 20, 23, 0, tzinfo=UTC)
 WEEKS = timedelta(days=13)
 
 
-def _tell_dated(harness: Harness, source: str) -> None:
+def _create_dated(harness: Harness, source: str) -> None:
     """A ticket in order, its action due on Friday."""
     harness.clock.set(NOW - timedelta(days=4))
-    harness.tell(source, "dated", Create(FACTS))
-    harness.tell(source, "dated", Fill({"root_cause": "Nobody is told when a reviewer leaves, so reviews lapse."}))
+    harness.play_event(source, "dated", Create(FACTS))
+    harness.play_event(
+        source, "dated", Fill({"root_cause": "Nobody is told when a reviewer leaves, so reviews lapse."})
+    )
     harness.clock.set(NOW - timedelta(days=3))
-    harness.tell(source, "dated", Fill({"action_text": "Name a deputy reviewer", "due_at": Day(-4)}))
+    harness.play_event(source, "dated", Fill({"action_text": "Name a deputy reviewer", "due_at": Day(-4)}))
     harness.clock.set(NOW)
 
 
@@ -265,9 +267,9 @@ def _overdue(harness: Harness) -> list[tuple[Any, Any]]:
 def test_findings_appear_and_sharpen_by_time_alone_in_one_comment(make_harness: MakeHarness) -> None:
     """Nobody touches the tickets; a running daemon opens the finding at its instant and raises its severity later."""
     harness = make_harness("jira", "servicenow")
-    harness.tell_broken("jira")
+    harness.create_broken("jira")
     for source in harness.names:
-        _tell_dated(harness, source)
+        _create_dated(harness, source)
     harness.sync()
     assert "2026-06-20 23:00:00Z jira:CAPA-2" in harness.run("status").out
     with harness.daemon() as daemon:
@@ -299,7 +301,7 @@ def test_findings_appear_and_sharpen_by_time_alone_in_one_comment(make_harness: 
 def _delete_comment(harness: Harness, source: str) -> None:
     tracker = harness.players[source].tracker
     key = harness.key(source, "broken")
-    (own,) = [each for each in tracker.state.find(key).comments if "capa-sync" in str(each.author)]
+    (own,) = [comment for comment in tracker.state.find(key).comments if "capa-sync" in str(comment.author)]
     tracker.as_user("anna").delete_comment(key, str(own.id))
 
 
@@ -309,7 +311,7 @@ def test_a_comment_that_a_person_deletes_is_put_back_once_then_left_in_peace(
 ) -> None:
     """The first deletion may be a slip, the second is a wish; `status` says which tickets are left in peace."""
     harness = make_harness(source)
-    key = harness.tell_broken(source)
+    key = harness.create_broken(source)
     harness.sync()
     counts = []
     for day in (2, 4, 6):

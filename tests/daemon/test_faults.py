@@ -41,11 +41,11 @@ def _states(harness: Harness, key: str) -> set[str]:
 def test_a_fault_on_every_write_ends_in_the_same_picture(make_harness: MakeHarness, source: str) -> None:
     """Each kind of fault hits each write of a ticket once; then the ticket looks like one that met none."""
     harness = make_harness(source, rules=("root-cause-before-action",))
-    harness.tell_broken(source, "unhurt", days=0)
+    harness.create_broken(source, "unhurt", days=0)
     harness.sync()
     measure = _undated(harness.picture(source, "unhurt"))
     for number, (name, fault) in enumerate(FAULTS.items()):
-        key = harness.tell_broken(source, f"hurt {number}", days=0)
+        key = harness.create_broken(source, f"hurt {number}", days=0)
         _deliver_hurt(harness, source, key, fault)
         assert _undated(harness.picture(source, f"hurt {number}")) == measure, name
 
@@ -72,8 +72,8 @@ def _deliver_hurt(harness: Harness, source: str, key: str, fault: dict[str, Any]
 def test_a_wish_for_an_hour_is_kept_over_restarts(make_harness: MakeHarness, source: str) -> None:
     """After a 429 with a long Retry-After nothing at all is sent before its end, by no process; then all goes on."""
     harness = make_harness(source, "jira-dc")
-    harness.tell_broken(source)
-    harness.tell_broken("jira-dc")
+    harness.create_broken(source)
+    harness.create_broken("jira-dc")
     server = harness.servers[source]
     server.faults.add("rate_limit", WRITE, retry_after=4000)
     assert harness.run("sync", "--release", "all").code == 3
@@ -92,16 +92,16 @@ def test_a_wish_for_an_hour_is_kept_over_restarts(make_harness: MakeHarness, sou
 def test_a_ticket_waits_behind_its_own_stuck_write_alone(make_harness: MakeHarness) -> None:
     """A write refused on one ticket leaves the other's untouched; `status` names it, `retry` sends it."""
     harness = make_harness("jira")
-    stuck, other = harness.tell_broken("jira", "stuck"), harness.tell_broken("jira", "other")
+    stuck, other = harness.create_broken("jira", "stuck"), harness.create_broken("jira", "other")
     server = harness.servers["jira"]
     server.faults.add("answer", ("POST", "/issue/10001/comment"), status=403, answer='{"errorMessages": ["No"]}')
     harness.sync(code=3)
     assert _states(harness, other) == {"delivered"}
     assert "failed" in _states(harness, stuck)
     harness.set_clock(NOW + timedelta(hours=1))
-    told = harness.run("status").out
-    assert f"jira:{stuck} comment, failed for 3600 s" in told
-    assert other not in told.partition("stuck writes")[2].partition("next checks")[0]
+    status = harness.run("status").out
+    assert f"jira:{stuck} comment, failed for 3600 s" in status
+    assert other not in status.partition("stuck writes")[2].partition("next checks")[0]
     asked = harness.run("retry", stuck)
     assert (asked.code, asked.out) == (0, "asked to send 1 stuck write again\n")
     harness.sync()
@@ -115,7 +115,7 @@ def test_what_a_release_let_through_goes_out_although_others_are_held(make_harne
     """One of two tickets is released and its first write comes at a bad time: it is made up for, the other waits."""
     harness = make_harness(source, rules=("root-cause-before-action",))
     for story in ("one", "other"):
-        harness.tell_broken(source, story)
+        harness.create_broken(source, story)
     harness.servers[source].faults.add("rate_limit", WRITE, times=1)
     assert harness.run("sync").code == 4
     assert harness.run("sync", "--release", "1").code == 3

@@ -21,9 +21,9 @@ from tests.daemon.runtimes import (
     RULES,
     TICKETS,
     EagerWorkerPool,
+    create_fours,
     mirrored_harness,
     runtime_of,
-    tell_fours,
     workers_of,
 )
 
@@ -91,7 +91,7 @@ def test_a_ticket_edited_while_its_source_is_read_is_judged_as_it_is_then(
     """He had weighed it ahead as it was before."""
     source, folder = "servicenow", tmp_path_factory.mktemp("edited")
     harness = make_harness(source, rules=RULES, extra={source: "page_size = 10"})
-    tell_fours(harness, source, TICKETS)
+    create_fours(harness, source, TICKETS)
 
     def edit_later(runtime: Runtime) -> None:
         be_eager(runtime)
@@ -101,7 +101,7 @@ def test_a_ticket_edited_while_its_source_is_read_is_judged_as_it_is_then(
             if name == "before-page-commit" and mirrored and not edited:
                 workers_of(runtime).wait(source)
                 edited.extend(story for story in harness.players[source].ids if harness.sys_id(story) in mirrored)
-                harness.tell(source, edited[0], Fill({"title": "Edited meanwhile", "root_cause": ""}))
+                harness.play_event(source, edited[0], Fill({"title": "Edited meanwhile", "root_cause": ""}))
 
         runtime.checkpoint = edit
 

@@ -17,21 +17,21 @@ CAUSE = "Nobody owned the calendar of the reviews after the reorganisation in sp
 
 
 def _both_broken(harness: Harness) -> None:
-    harness.tell_broken("jira")
-    harness.tell_broken("servicenow", "twin")
+    harness.create_broken("jira")
+    harness.create_broken("servicenow", "duplicate")
 
 
 def _name_duplicate(harness: Harness, number: str | None = None) -> None:
-    twin = harness.key("servicenow", "twin") if number is None else number
-    harness.cloud.as_user("anna").edit(harness.key("jira", "broken"), {"ServiceNow number": twin})
+    duplicate = harness.key("servicenow", "duplicate") if number is None else number
+    harness.cloud.as_user("anna").edit(harness.key("jira", "broken"), {"ServiceNow number": duplicate})
 
 
 def _name_from_birth(harness: Harness) -> None:
     """A ticket in Jira that has the cause, and names from its birth one in ServiceNow that has none."""
-    harness.tell_broken("servicenow", "twin")
+    harness.create_broken("servicenow", "duplicate")
     harness.clock.set(NOW - timedelta(days=8))
-    cause = {"root_cause": CAUSE, "servicenow_number": harness.key("servicenow", "twin")}
-    harness.tell("jira", "broken", Create({**FACTS, **cause}))
+    cause = {"root_cause": CAUSE, "servicenow_number": harness.key("servicenow", "duplicate")}
+    harness.play_event("jira", "broken", Create({**FACTS, **cause}))
     harness.clock.set(NOW)
 
 
@@ -60,13 +60,15 @@ def test_one_sync_moves_the_warning_when_the_link_comes_and_when_it_goes(make_ha
     _name_duplicate(harness)
     _a_day_later(harness)
     assert _states(harness) == {"jira": "open", "servicenow": "cleared"}
-    assert f"judged together with {harness.key('jira', 'broken')}" in harness.picture("servicenow", "twin")["text"]
+    assert (
+        f"judged together with {harness.key('jira', 'broken')}" in harness.picture("servicenow", "duplicate")["text"]
+    )
     assert [row["source"] for row in harness.rows("v_register")] == ["jira"]
     _a_day_later(harness)
     _name_duplicate(harness, "")
     _a_day_later(harness)
     assert _states(harness) == {"jira": "open", "servicenow": "open"}
-    picture = harness.picture("servicenow", "twin")
+    picture = harness.picture("servicenow", "duplicate")
     assert picture["state"] == "warning"
     assert not [note for note in picture["notes"] if "are clear" in note]
 
@@ -76,18 +78,20 @@ def test_while_the_twin_is_unread_nothing_opens_and_nothing_clears(make_harness:
     """A repair on the first ticket is not believed alone: the other one may say otherwise."""
     harness = make_harness("jira", "servicenow", rules=(RULE,))
     _both_broken(harness)
-    harness.tell_clean("servicenow")
-    harness.tell_clean("servicenow", "third")
+    harness.create_clean("servicenow")
+    harness.create_clean("servicenow", "third")
     _name_duplicate(harness)
     harness.sync()
     assert _states(harness) == {"jira": "open"}
     if fate == "quarantined":
-        harness.servicenow.as_user("admin").update(table=ISSUE, sys_id=harness.sys_id("twin"), values={"state": "99"})
+        harness.servicenow.as_user("admin").update(
+            table=ISSUE, sys_id=harness.sys_id("duplicate"), values={"state": "99"}
+        )
     elif fate == "deleted":
-        harness.servicenow.as_user("admin").delete(table=ISSUE, sys_id=harness.sys_id("twin"))
+        harness.servicenow.as_user("admin").delete(table=ISSUE, sys_id=harness.sys_id("duplicate"))
     else:
         _name_duplicate(harness, "ISS9999999")
-    harness.tell("jira", "broken", Fill({"root_cause": CAUSE, "action_text": "Name an owner and a deputy"}))
+    harness.play_event("jira", "broken", Fill({"root_cause": CAUSE, "action_text": "Name an owner and a deputy"}))
     _a_day_later(harness, "--full")
     assert _states(harness)["jira"] == "open"
     assert _cannot_tell(harness) == {RULE}
@@ -111,18 +115,20 @@ def test_an_edit_on_the_twin_is_judged_in_the_same_round_and_the_next_one_change
 ) -> None:
     """The warning stands on the first ticket after one sync, and a second over the same world changes no row."""
     harness = make_harness("jira", "servicenow", rules=(RULE,), write_back='mode = "off"')
-    harness.tell_clean("jira", "broken")
-    harness.tell_clean("servicenow", "twin")
+    harness.create_clean("jira", "broken")
+    harness.create_clean("servicenow", "duplicate")
     _name_duplicate(harness)
     first = harness.run("sync")
     assert first.code == 0, first.err
     before = harness.tables()
     assert harness.run("sync").code == 0
     assert harness.tables() == before
-    harness.tell(
-        "servicenow", "twin", Fill({"action_text": "Do the missing review and name a deputy", "due_at": Day(-60)})
+    harness.play_event(
+        "servicenow",
+        "duplicate",
+        Fill({"action_text": "Do the missing review and name a deputy", "due_at": Day(-60)}),
     )
-    harness.tell("servicenow", "twin", ChangeStage("contained"))
+    harness.play_event("servicenow", "duplicate", ChangeStage("contained"))
     assert harness.run("sync").code == 0
     assert _states(harness) == {"jira": "open"}
     before = harness.tables()
@@ -133,15 +139,15 @@ def test_an_edit_on_the_twin_is_judged_in_the_same_round_and_the_next_one_change
 def test_a_task_of_the_twin_is_an_action_of_the_first_ticket(make_harness: MakeHarness) -> None:
     """Work done in the other tracker: a task that is late warns here, and its end clears it, in one sync each."""
     harness = make_harness("jira", "servicenow", rules=("action-overdue",))
-    harness.tell_clean("jira", "broken")
-    harness.tell_clean("servicenow", "twin")
+    harness.create_clean("jira", "broken")
+    harness.create_clean("servicenow", "duplicate")
     _name_duplicate(harness)
     harness.sync()
-    harness.tell("servicenow", "twin", AddAction("Print the wall plans", Day(5), "child", "priya.nair"))
+    harness.play_event("servicenow", "duplicate", AddAction("Print the wall plans", Day(5), "child", "priya.nair"))
     _a_day_later(harness)
     assert _states(harness) == {"jira": "open"}
     assert "Print the wall plans" in str([row["text"] for row in harness.rows("v_actions")])
-    harness.tell("servicenow", "twin", FinishAction(evidence="CHG0031"))
+    harness.play_event("servicenow", "duplicate", FinishAction(evidence="CHG0031"))
     _a_day_later(harness)
     assert _states(harness) == {"jira": "cleared"}
     assert harness.picture("jira", "broken")["labels"] == []
@@ -160,8 +166,8 @@ def test_the_daemon_warns_on_no_ticket_that_a_source_not_read_yet_may_name(
         daemon.wait_for_cycles(2, ("servicenow",))
         assert _states(harness) == {"servicenow": "cannot_tell"}
         assert harness.writes() == []
-        told = harness.run("status")
-        assert "tickets of jira may name these as the same record" in told.out
+        status = harness.run("status")
+        assert "tickets of jira may name these as the same record" in status.out
         harness.servers["jira"].faults.clear()
         daemon.wait_for("cycle_finished", source="jira", seconds=60)
         daemon.wait_for_cycles(2, order)
@@ -176,12 +182,12 @@ def test_what_waited_for_the_other_source_is_judged_when_that_names_none_of_it(m
     """Nothing is held for good: a ticket without a twin has its warning as soon as the other source was read."""
     harness = make_harness("servicenow", "jira", rules=(RULE,))
     harness.sync("--source", "servicenow")
-    harness.tell_broken("servicenow", "twin")
+    harness.create_broken("servicenow", "duplicate")
     harness.sync("--source", "servicenow")
     assert _states(harness) == {"servicenow": "cannot_tell"}
     harness.sync()
     assert _states(harness) == {"servicenow": "open"}
-    assert harness.picture("servicenow", "twin")["state"] == "warning"
+    assert harness.picture("servicenow", "duplicate")["state"] == "warning"
 
 
 def test_a_deleted_ticket_hands_its_twin_back(make_harness: MakeHarness) -> None:
@@ -189,15 +195,15 @@ def test_a_deleted_ticket_hands_its_twin_back(make_harness: MakeHarness) -> None
     harness = make_harness("jira", "servicenow", rules=(RULE,))
     _both_broken(harness)
     for number in range(3):
-        harness.tell_clean("jira", f"other {number}")
+        harness.create_clean("jira", f"other {number}")
     harness.sync()
     _name_duplicate(harness)
     _a_day_later(harness)
-    assert "judged together with" in harness.picture("servicenow", "twin")["text"]
+    assert "judged together with" in harness.picture("servicenow", "duplicate")["text"]
     harness.cloud.as_user("admin").delete(harness.key("jira", "broken"))
     _a_day_later(harness)
     assert _states(harness)["servicenow"] == "open"
-    picture = harness.picture("servicenow", "twin")
+    picture = harness.picture("servicenow", "duplicate")
     assert picture["state"] == "warning"
     assert "judged together with" not in picture["text"]
     assert {row["source"] for row in harness.rows("v_register") if row["presence"] == "present"} == {
@@ -214,7 +220,7 @@ def test_a_ticket_that_comes_back_speaks_for_both_again(make_harness: MakeHarnes
     harness = make_harness("jira", "servicenow", rules=(RULE,))
     _both_broken(harness)
     for number in range(3):
-        harness.tell_clean("jira", f"other {number}")
+        harness.create_clean("jira", f"other {number}")
     _name_duplicate(harness)
     harness.sync()
     key = harness.key("jira", "broken")
@@ -224,4 +230,4 @@ def test_a_ticket_that_comes_back_speaks_for_both_again(make_harness: MakeHarnes
     harness.cloud.admin.hide(key, hidden=False)
     _a_day_later(harness)
     assert _states(harness) == {"jira": "open", "servicenow": "cleared"}
-    assert f"judged together with {key}" in harness.picture("servicenow", "twin")["text"]
+    assert f"judged together with {key}" in harness.picture("servicenow", "duplicate")["text"]

@@ -117,13 +117,15 @@ def _masked(table: str, row: tuple[Any, ...]) -> tuple[Any, ...]:
 def read_whole(exchanges: list[Exchange]) -> Counter[str]:
     """How often each ticket was told with all its fields."""
     found: Counter[str] = Counter()
-    for one in (each for each in exchanges if each.status == 200):
-        answer = json.loads(one.answer or b"null")
-        if one.path.endswith(("/search", "/search/jql", "/issue/bulkfetch")) and b'"*all"' in one.body:
+    for exchange in (exchange for exchange in exchanges if exchange.status == 200):
+        answer = json.loads(exchange.answer or b"null")
+        if exchange.path.endswith(("/search", "/search/jql", "/issue/bulkfetch")) and b'"*all"' in exchange.body:
             found.update(str(issue["id"]) for issue in answer["issues"])
-        elif re.search(r"/issue/\d+$", one.path) and "expand" in one.query:
+        elif re.search(r"/issue/\d+$", exchange.path) and "expand" in exchange.query:
             found[str(answer["id"])] += 1
-        elif re.search(r"/table/sn_grc_\w+$", one.path) and one.query.get("sysparm_display_value") == ["all"]:
+        elif re.search(r"/table/sn_grc_\w+$", exchange.path) and exchange.query.get("sysparm_display_value") == [
+            "all"
+        ]:
             found.update(row["sys_id"]["value"] for row in answer["result"])
     return found
 
@@ -131,11 +133,11 @@ def read_whole(exchanges: list[Exchange]) -> Counter[str]:
 def histories(exchanges: list[Exchange]) -> set[str]:
     """Tickets whose histories were asked for by themselves."""
     found: set[str] = set()
-    for one in exchanges:
-        if one.path.endswith("/changelog/bulkfetch"):
-            found.update(map(str, json.loads(one.body)["issueIdsOrKeys"]))
-        elif one.path.endswith("/table/sys_audit"):
-            asked = re.search(r"documentkeyIN([0-9a-f,]+)", one.query["sysparm_query"][0])
+    for exchange in exchanges:
+        if exchange.path.endswith("/changelog/bulkfetch"):
+            found.update(map(str, json.loads(exchange.body)["issueIdsOrKeys"]))
+        elif exchange.path.endswith("/table/sys_audit"):
+            asked = re.search(r"documentkeyIN([0-9a-f,]+)", exchange.query["sysparm_query"][0])
             found.update(asked[1].split(",") if asked else ())
     return found
 

@@ -9,12 +9,12 @@ from datetime import timedelta
 from typing import ClassVar
 
 import pytest
+from tests.daemon.kill_scenario import STORY, VerbKillScenario
 
 from capa_sync.sandbox.stories.script import Fill
 from capa_sync.store import Register, RegisterLock
 from tests.daemon.fork_server import ForkServer
 from tests.daemon.harness import NOW, Harness
-from tests.daemon.lives import STORY, VerbLives
 from tests.daemon.steps import COMMIT
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(400)]
@@ -22,7 +22,7 @@ JIRAS = ("jira", "jira-dc")
 HELD, UNWRITTEN, RELEASED = 4, 3, "one"
 
 
-class ReleaseLives(VerbLives):
+class ReleaseScenario(VerbKillScenario):
     """Two tickets wait behind the brake of a first activation, and a person has let through one of them.
 
     The release lies in the register as a request, left while a daemon held it; the next process carries it out.
@@ -30,7 +30,7 @@ class ReleaseLives(VerbLives):
 
     stories = (RELEASED, "other")
     codes = (0, HELD)
-    apart = ("part", "plan_due")  # while a brake holds, what a new process means to plan stays due
+    ignored_tables = ("part", "plan_due")  # while a brake holds, what a new process means to plan stays due
 
     def prepare(self, register: Register) -> None:
         """Take what a real safety stop left, and the request of a real `sync --release 1`."""
@@ -47,7 +47,7 @@ class ReleaseLives(VerbLives):
             shutil.copy(harness.register_file, self.register)
 
 
-class ClearLives(VerbLives):
+class ClearScenario(VerbKillScenario):
     """A ticket was warned on, and a person has repaired what the warning said."""
 
     @contextmanager
@@ -56,15 +56,17 @@ class ClearLives(VerbLives):
         with super().harness() as harness:
             assert harness.run("sync").code == 0
             harness.set_clock(NOW + timedelta(days=1))
-            harness.tell(
+            harness.play_event(
                 self.source, STORY, Fill({"root_cause": "Nobody is told when a reviewer leaves the company."})
             )
             harness.set_clock(NOW + timedelta(days=2))
-            harness.tell(self.source, STORY, Fill({"action_text": "Name a deputy reviewer and train the team on it"}))
+            harness.play_event(
+                self.source, STORY, Fill({"action_text": "Name a deputy reviewer and train the team on it"})
+            )
             yield harness
 
 
-class LostLives(VerbLives):
+class LostWriteScenario(VerbKillScenario):
     """One write of a warning never reached the tracker and had no answer, and a person has repaired the point since.
 
     Attributes:
@@ -75,7 +77,7 @@ class LostLives(VerbLives):
         "jira": ("PUT", r"/issue/\d+$", "labels"),
         "servicenow": ("PATCH|PUT", "sn_grc_issue", "work_notes"),
     }
-    apart = ("part",)
+    ignored_tables = ("part",)
 
     @contextmanager
     def harness(self) -> Iterator[Harness]:
@@ -85,11 +87,13 @@ class LostLives(VerbLives):
             harness.servers[self.source].faults.add("drop_before", (method, path), body=body, times=1)
             assert harness.run("sync").code == UNWRITTEN
             harness.set_clock(NOW + timedelta(days=1))
-            harness.tell(
+            harness.play_event(
                 self.source, STORY, Fill({"root_cause": "Nobody is told when a reviewer leaves the company."})
             )
             harness.set_clock(NOW + timedelta(days=2))
-            harness.tell(self.source, STORY, Fill({"action_text": "Name a deputy reviewer and train the team on it"}))
+            harness.play_event(
+                self.source, STORY, Fill({"action_text": "Name a deputy reviewer and train the team on it"})
+            )
             yield harness
 
 
@@ -98,40 +102,40 @@ def test_a_lost_write_that_is_no_longer_wanted_is_not_sent_wherever_the_next_pro
     fork_server: ForkServer, source: str
 ) -> None:
     """Killed before each commit and each write: no label and no note of the warning; what arrived is clear."""
-    lives = LostLives(fork_server, source)
-    picture = lives.unhurt.pictures[STORY]
+    scenario = LostWriteScenario(fork_server, source)
+    picture = scenario.undisturbed.pictures[STORY]
     assert picture["state"] == "clear"
     assert picture["labels" if source == "jira" else "notes"] == []
-    assert lives.before_each_step(reading=False) == []
-    lives.close()
+    assert scenario.before_each_step(reading=False) == []
+    scenario.close()
 
 
 @pytest.mark.parametrize("source", ["jira", "servicenow"])
 def test_a_release_is_used_up_once_wherever_its_process_is_killed(fork_server: ForkServer, source: str) -> None:
     """Killed before each commit and around each write: one ticket is warned on, once, and the other one waits."""
-    lives = ReleaseLives(fork_server, source)
+    scenario = ReleaseScenario(fork_server, source)
     is_jira = source in JIRAS
-    first, other = (lives.unhurt.pictures[story] for story in lives.stories)
+    first, other = (scenario.undisturbed.pictures[story] for story in scenario.stories)
     assert len(first["comments" if is_jira else "notes"]) == 1
     assert other["comments" if is_jira else "notes"] == []
     assert not other["state"]
-    assert lives.writes == (3 if is_jira else 2)
-    ((_, allowed, used, _, closed),) = [row[-5:] for row in lives.unhurt.tables["release"]]
+    assert scenario.writes == (3 if is_jira else 2)
+    ((_, allowed, used, _, closed),) = [row[-5:] for row in scenario.undisturbed.tables["release"]]
     assert (allowed, used, bool(closed)) == (1, 1, True)
-    assert lives.stored == [COMMIT] * lives.steps.count(COMMIT)
-    assert len(lives.stored) >= 10
-    assert lives.before_each_step(reading=False) == []
-    assert lives.around_each_write() == []
-    lives.close()
+    assert scenario.stored == [COMMIT] * scenario.steps.count(COMMIT)
+    assert len(scenario.stored) >= 10
+    assert scenario.before_each_step(reading=False) == []
+    assert scenario.around_each_write() == []
+    scenario.close()
 
 
 @pytest.mark.parametrize("source", ["jira-dc", "servicenow"])
 def test_a_warning_is_withdrawn_once_wherever_its_process_is_killed(fork_server: ForkServer, source: str) -> None:
     """Killed before each commit and around each write: the comment is edited, or the fields and one note say so."""
-    lives = ClearLives(fork_server, source)
-    picture, is_jira = lives.unhurt.pictures[STORY], source in JIRAS
+    scenario = ClearScenario(fork_server, source)
+    picture, is_jira = scenario.undisturbed.pictures[STORY], source in JIRAS
     assert picture["state"] == "clear"
-    assert lives.writes == (3 if is_jira else 2)
+    assert scenario.writes == (3 if is_jira else 2)
     if is_jira:
         assert picture["labels"] == []
         assert len(picture["comments"]) == 1
@@ -139,8 +143,8 @@ def test_a_warning_is_withdrawn_once_wherever_its_process_is_killed(fork_server:
     else:
         assert "are clear" in picture["text"]
         assert ["are clear" in note for note in picture["notes"]] == [True, False]
-    assert lives.stored == [COMMIT] * lives.steps.count(COMMIT)
-    assert len(lives.stored) >= 10
-    assert lives.before_each_step(reading=False) == []
-    assert lives.around_each_write() == []
-    lives.close()
+    assert scenario.stored == [COMMIT] * scenario.steps.count(COMMIT)
+    assert len(scenario.stored) >= 10
+    assert scenario.before_each_step(reading=False) == []
+    assert scenario.around_each_write() == []
+    scenario.close()

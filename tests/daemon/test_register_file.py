@@ -53,7 +53,7 @@ def cut(path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("harm", "told"),
+    ("harm", "cause"),
     [
         (delete, "deleted"),
         (delete_log, "deleted"),
@@ -64,7 +64,7 @@ def cut(path: Path) -> None:
     ],
     ids=lambda value: getattr(value, "__name__", value),
 )
-def test_a_file_taken_away_under_the_daemon_ends_it_with_6(make_harness: MakeHarness, harm: Harm, told: str) -> None:
+def test_a_file_taken_away_under_the_daemon_ends_it_with_6(make_harness: MakeHarness, harm: Harm, cause: str) -> None:
     """It is noticed at the next tick, between two polls; one line says what happened and the way back."""
     harness = make_harness("servicenow", poll_every="1h")
     harness.sync()
@@ -76,7 +76,7 @@ def test_a_file_taken_away_under_the_daemon_ends_it_with_6(make_harness: MakeHar
     assert "Traceback" not in ended.err
     line = ended.err.splitlines()[-1]
     assert line.startswith(f"{harness.register_file}")
-    assert f"{told} while capa-sync had it open" in line
+    assert f"{cause} while capa-sync had it open" in line
     assert "put the last backup in its place" in line
 
 

@@ -25,22 +25,22 @@ RULES = (
 def harness(shared_harness: MakeHarness) -> Harness:
     """All three trackers with every kind of ticket, read and warned on until nothing more is to do."""
     harness = shared_harness(rules=RULES)
-    _tell_world(harness)
+    _create_world(harness)
     harness.sync()
     harness.sync()
     return harness
 
 
-def _tell_world(harness: Harness) -> None:
+def _create_world(harness: Harness) -> None:
     for source in ALL:
-        harness.tell_broken(source)
-        harness.tell_clean(source)
+        harness.create_broken(source)
+        harness.create_clean(source)
         harness.clock.set(NOW - timedelta(days=5))
-        harness.tell(source, "vague", Create({"title": "Backup", "owner": "priya.nair"}))
-        harness.tell(source, "parent", Create(FACTS))
-        harness.tell(source, "parent", AddAction("Change the checklist", Day(2), "child", "tomasz.zielinski"))
+        harness.play_event(source, "vague", Create({"title": "Backup", "owner": "priya.nair"}))
+        harness.play_event(source, "parent", Create(FACTS))
+        harness.play_event(source, "parent", AddAction("Change the checklist", Day(2), "child", "tomasz.zielinski"))
         harness.clock.set(NOW)
-    harness.tell("jira", "clean", Fill({"servicenow_number": harness.key("servicenow", "clean")}))
+    harness.play_event("jira", "clean", Fill({"servicenow_number": harness.key("servicenow", "clean")}))
 
 
 def _dump(harness: Harness) -> dict[str, list[Any]]:
@@ -80,8 +80,8 @@ def test_twenty_more_cycles_write_nothing_and_change_no_row(harness: Harness) ->
 def test_a_whole_read_and_a_census_write_nothing_and_change_no_row(harness: Harness) -> None:
     """`sync --full` reads everything again, compares every id, and finds nothing to store."""
     before, sent = _dump(harness), harness.writes()
-    told = harness.sync("--full")
-    assert "0 judged" in told.out
+    done = harness.sync("--full")
+    assert "0 judged" in done.out
     assert harness.writes() == sent
     after = _dump(harness)
     assert {name for name in before if before[name] != after[name]} - {"release"} == set()
@@ -101,17 +101,17 @@ def test_rebuild_gives_the_derived_tables_again(harness: Harness) -> None:
 
 def test_plan_changes_neither_the_register_nor_a_tracker(harness: Harness) -> None:
     """With a new ticket to warn on, `plan` shows the comment; register and trackers stay as they are."""
-    key = harness.tell_broken("jira", "late", days=0)
+    key = harness.create_broken("jira", "late", days=0)
     before, file, sent = _dump(harness), harness.register_file.read_bytes(), harness.writes()
-    told = harness.run("plan")
-    assert told.code == 0
-    assert any(f"jira:{key} " in line and "new comment" in line for line in told.out.splitlines())
-    assert "Rules: root-cause-before-action" in told.out
+    planned = harness.run("plan")
+    assert planned.code == 0
+    assert any(f"jira:{key} " in line and "new comment" in line for line in planned.out.splitlines())
+    assert "Rules: root-cause-before-action" in planned.out
     assert _dump(harness) == before
     assert harness.register_file.read_bytes() == file
     assert harness.writes() == sent
     harness.sync()
-    told = harness.run("plan").out.splitlines()
-    assert [line for line in told if "cannot tell" not in line] == [
+    planned = harness.run("plan").out.splitlines()
+    assert [line for line in planned if "cannot tell" not in line] == [
         f"{name}: nothing would be written; mode on" for name in harness.names
     ]

@@ -33,9 +33,9 @@ class World:
     """A tracker that was just read for the first time, and what is foreseen of its records."""
 
     def __init__(self, harness: Harness, runtime: Runtime) -> None:
-        self.harness, self.runtime, self.setup = harness, runtime, runtime.setups[SOURCE]
+        self.harness, self.runtime, self.context = harness, runtime, runtime.setups[SOURCE]
         self.ids = runtime.register.tickets.record_ids(SOURCE)
-        self.basis = basis_of(runtime.inputs(self.setup, NOW))
+        self.basis = basis_of(runtime.inputs(self.context, NOW))
         self.speculation = SpeculativeResults(runtime.register.path.parent)
         self._stories = {self.id(story): story for story in STORIES}
 
@@ -53,49 +53,49 @@ class World:
     def evaluate_speculatively(self, now: datetime = NOW, *stories: str) -> bool:
         """Weigh tickets ahead, all by default."""
         ids = [self.id(story) for story in stories] or self.ids
-        return self.speculation.evaluate_speculatively(self.runtime.inputs(self.setup, now), ids, self.basis)
+        return self.speculation.evaluate_speculatively(self.runtime.inputs(self.context, now), ids, self.basis)
 
     def recall(self, now: datetime = NOW) -> dict[str, Outcome]:
         """What is known of all tickets, by story."""
-        found = self.speculation.recall(self.runtime.inputs(self.setup, now), self.ids, self.basis)
-        return {self._stories[each]: outcome for each, outcome in found.items()}
+        found = self.speculation.recall(self.runtime.inputs(self.context, now), self.ids, self.basis)
+        return {self._stories[ticket_id]: outcome for ticket_id, outcome in found.items()}
 
     def evaluate_all(self) -> dict[str, Outcome]:
         """What weighing all tickets now comes to, by story."""
-        return {self._stories[each.ticket_id]: each for each in self.evaluate(self.ids)}
+        return {self._stories[outcome.ticket_id]: outcome for outcome in self.evaluate(self.ids)}
 
     def evaluate(self, ids: Sequence[str], now: datetime = NOW) -> list[Outcome]:
         """What weighing tickets now comes to."""
-        return Pipeline(self.runtime.inputs(self.setup, now), ids).evaluate(ids)
+        return Pipeline(self.runtime.inputs(self.context, now), ids).evaluate(ids)
 
 
 @pytest.fixture
 def world(make_harness: MakeHarness, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     """Five tickets: one that breaks a rule, two that break none, and two with an action ticket each."""
     harness = make_harness(SOURCE, rules=RULES)
-    harness.tell_broken(SOURCE)
-    harness.tell_clean(SOURCE)
-    harness.tell_clean(SOURCE, "other")
+    harness.create_broken(SOURCE)
+    harness.create_clean(SOURCE)
+    harness.create_clean(SOURCE, "other")
     for story, place in (("parent", "child"), ("linked", "link")):
-        harness.tell(SOURCE, story, Create(FACTS))
-        harness.tell(SOURCE, story, replace(ACTION, place=place))
+        harness.play_event(SOURCE, story, Create(FACTS))
+        harness.play_event(SOURCE, story, replace(ACTION, place=place))
     with runtime_of(harness, tmp_path_factory.mktemp("runtime") / "harness") as runtime:
         read(runtime, SOURCE)
         yield World(harness, runtime)
 
 
-def told(story: str, deed: StoryEvent) -> Callable[[World], None]:
+def after_event(story: str, event: StoryEvent) -> Callable[[World], None]:
     """Somebody does something on the tracker a minute later, and it is read."""
 
     def change(world: World) -> None:
         world.harness.set_clock(NOW + MINUTE)
-        world.harness.tell(SOURCE, story, deed)
+        world.harness.play_event(SOURCE, story, event)
         read(world.runtime, SOURCE)
 
     return change
 
 
-def went(id_of: Callable[[World], str], presence: Presence) -> Callable[[World], None]:
+def after_presence(id_of: Callable[[World], str], presence: Presence) -> Callable[[World], None]:
     """A census finds that a ticket is there no more."""
     return lambda world: world.runtime.register.tickets.set_presence(SOURCE, id_of(world), presence, "", NOW + MINUTE)
 
@@ -113,16 +113,16 @@ def meant(world: World) -> None:
 @pytest.mark.parametrize(
     ("change", "story"),
     [
-        (told("clean", Fill({"root_cause": "Nobody was named as deputy"})), "clean"),
-        (told("clean", Say("Seen")), "clean"),
-        (went(lambda world: world.id("clean"), Presence.DELETED), "clean"),
-        (went(lambda world: world.id("clean"), Presence.ACCESS_LOST), "clean"),
-        (told("other", ACTION), "other"),
-        (told("other", replace(ACTION, place="link")), "other"),
-        (told("parent", FinishAction("Minutes of the review")), "parent"),
-        (told("linked", FinishAction("Minutes of the review")), "linked"),
-        (went(lambda world: world.action_of("parent"), Presence.DELETED), "parent"),
-        (went(lambda world: world.action_of("linked"), Presence.ARCHIVED), "linked"),
+        (after_event("clean", Fill({"root_cause": "Nobody was named as deputy"})), "clean"),
+        (after_event("clean", Say("Seen")), "clean"),
+        (after_presence(lambda world: world.id("clean"), Presence.DELETED), "clean"),
+        (after_presence(lambda world: world.id("clean"), Presence.ACCESS_LOST), "clean"),
+        (after_event("other", ACTION), "other"),
+        (after_event("other", replace(ACTION, place="link")), "other"),
+        (after_event("parent", FinishAction("Minutes of the review")), "parent"),
+        (after_event("linked", FinishAction("Minutes of the review")), "linked"),
+        (after_presence(lambda world: world.action_of("parent"), Presence.DELETED), "parent"),
+        (after_presence(lambda world: world.action_of("linked"), Presence.ARCHIVED), "linked"),
         (found, "clean"),
         (meant, "clean"),
     ],
@@ -169,7 +169,7 @@ def test_an_outcome_is_recalled_once(world: World) -> None:
 def test_what_was_weighed_twice_is_known_as_the_later_time(world: World) -> None:
     """An outcome that no longer holds gives way to one that does."""
     world.evaluate_speculatively()
-    told("clean", Fill({"root_cause": "Nobody was named as deputy"}))(world)
+    after_event("clean", Fill({"root_cause": "Nobody was named as deputy"}))(world)
     world.evaluate_speculatively(NOW + MINUTE, "clean")
     recalled = world.recall(NOW + MINUTE)
     assert set(recalled) == STORIES
@@ -205,8 +205,8 @@ def test_an_outcome_that_time_may_have_changed_is_not_recalled(world: World) -> 
 
 def test_a_plan_that_time_may_have_changed_is_not_recalled(world: World) -> None:
     """What is held back until people had time for it is planned anew when they had."""
-    world.setup.write = replace(world.setup.write, mode="plan", settle=timedelta(days=5, minutes=5))
-    world.basis = basis_of(world.runtime.inputs(world.setup, NOW))
+    world.context.write = replace(world.context.write, mode="plan", settle=timedelta(days=5, minutes=5))
+    world.basis = basis_of(world.runtime.inputs(world.context, NOW))
     outcome = world.evaluate_all()["broken"]
     assert isinstance(outcome, Evaluated)
     assert outcome.plan is not None
@@ -221,13 +221,13 @@ def test_a_plan_that_time_may_have_changed_is_not_recalled(world: World) -> None
 # --- what else it rests on ---------------------------------------------------------------------------------------
 def others(world: World) -> list[Basis]:
     """Each way in which settings, rules, mapping or the tracker's clock may be others."""
-    one = world.basis
+    basis = world.basis
     return [
-        one._replace(options=replace(one.options, timezone="Asia/Tokyo")),
-        one._replace(write=replace(one.write, settle=MINUTE)),
-        one._replace(clock_skew=MINUTE),
-        one._replace(known_by=("other rules", one.known_by[1])),
-        one._replace(known_by=(one.known_by[0], "another mapping")),
+        basis._replace(options=replace(basis.options, timezone="Asia/Tokyo")),
+        basis._replace(write=replace(basis.write, settle=MINUTE)),
+        basis._replace(clock_skew=MINUTE),
+        basis._replace(known_by=("other rules", basis.known_by[1])),
+        basis._replace(known_by=(basis.known_by[0], "another mapping")),
     ]
 
 
@@ -252,9 +252,9 @@ def test_a_new_basis_forgets_what_rests_on_the_old_one(world: World) -> None:
 def test_of_a_ticket_that_may_not_be_weighed_ahead_nothing_is_foreseen(world: World) -> None:
     """One with a past, one out of sight, and one that is not mirrored; the others are."""
     found(world)
-    went(lambda world: world.id("other"), Presence.ACCESS_LOST)(world)
+    after_presence(lambda world: world.id("other"), Presence.ACCESS_LOST)(world)
     assert world.speculation.evaluate_speculatively(
-        world.runtime.inputs(world.setup, NOW), [*world.ids, "404"], world.basis
+        world.runtime.inputs(world.context, NOW), [*world.ids, "404"], world.basis
     )
     world.runtime.register.findings._db.execute("DELETE FROM finding")
     assert set(world.recall()) == STORIES - {"clean", "other"}
@@ -280,7 +280,7 @@ def test_a_clerk_says_so_when_there_is_no_more_room(world: World, monkeypatch: p
 def test_a_clerk_weighs_what_he_does_not_know_and_answers_in_order(world: World) -> None:
     """Foreseen or not, changed or not: the answer is that of weighing all now."""
     world.evaluate_speculatively(NOW, "clean", "broken", "linked")
-    told("clean", Fill({"root_cause": "Nobody was named as deputy"}))(world)
+    after_event("clean", Fill({"root_cause": "Nobody was named as deputy"}))(world)
     task = Task(world.basis, tuple(reversed(world.ids)), NOW)
     assert evaluate_for(world.runtime, task, world.speculation) == world.evaluate(task.ids)
 

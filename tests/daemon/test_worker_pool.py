@@ -26,7 +26,7 @@ from capa_sync.store import open_register
 from capa_sync.wiring import build_runtime_for_reading, configure
 from tests.daemon.conftest import MakeHarness
 from tests.daemon.harness import NOW, Harness, until
-from tests.daemon.runtimes import Judged, judge, tell_fours
+from tests.daemon.runtimes import Judged, create_fours, judge
 
 TICKETS = 24
 BATCH = 4
@@ -36,7 +36,7 @@ BATCH = 4
 def harness(shared_harness: MakeHarness) -> Harness:
     """A tracker of two dozen mirrored tickets, judged by one rule; the settings name three more by now."""
     harness = shared_harness("jira-dc", rules=["what-when-where"])
-    tell_fours(harness, "jira-dc", TICKETS)
+    create_fours(harness, "jira-dc", TICKETS)
     harness.sync()
     root = Path(judging.__file__).parents[2]
     for rule in ("root-cause-before-action", "action-overdue", "root-cause-substantive"):
@@ -53,8 +53,8 @@ def _runtime(harness: Harness, folder: Path, *, workers: WorkerPool | None = Non
     clock = FileClock(folder / "clock")
     with open_register(configuration.register_path, clock_now=clock.now()) as register:
         runtime = build_runtime_for_reading(configuration, register, clock)
-        for setup in runtime.setups.values():
-            setup.write = replace(setup.write, mode="plan")
+        for context in runtime.setups.values():
+            context.write = replace(context.write, mode="plan")
         if workers is not None:
             runtime.workers = workers
         yield runtime

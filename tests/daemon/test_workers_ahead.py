@@ -53,11 +53,11 @@ def _for_workers_alone(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def runtime(harness: Harness, tmp_path: Path) -> Iterator[Runtime]:
     """A copy of the desk with eager clerks."""
-    with runtime_of(harness, tmp_path / "harness") as one:
-        one.workers = EagerWorkerPool(tmp_path / "harness")
-        yield one
+    with runtime_of(harness, tmp_path / "harness") as eager_runtime:
+        eager_runtime.workers = EagerWorkerPool(tmp_path / "harness")
+        yield eager_runtime
         for source in harness.names:
-            one.workers.dismiss(source)
+            eager_runtime.workers.dismiss(source)
 
 
 @pytest.fixture
@@ -74,7 +74,7 @@ def given(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     return sizes
 
 
-def look(runtime: Runtime, source: str = "jira-dc", total: int | None = None) -> None:
+def note_mirrored(runtime: Runtime, source: str = "jira-dc", total: int | None = None) -> None:
     """Tell that all records of a source were just mirrored."""
     workers_of(runtime).speculate(
         runtime.inputs(runtime.setups[source], runtime.clock.now()),
@@ -89,7 +89,7 @@ def test_weighed_ahead_every_row_is_as_without(
 ) -> None:
     """Verdicts, findings, register numbers, rows, due times and plans, whether all was weighed ahead or some."""
     monkeypatch.setattr(workers_module, "AHEAD", at_a_time)
-    look(runtime)
+    note_mirrored(runtime)
     assert judge(runtime) == alone
     assert alone[0]["judged"] == TICKETS
     assert alone[2]
@@ -141,7 +141,7 @@ def test_this_process_weighs_while_a_clerk_starts(runtime: Runtime, alone: Judge
 
 def test_what_was_weighed_ahead_is_not_weighed_again(runtime: Runtime, alone: Judged) -> None:
     """No raw part is read any more: they may hold anything by then."""
-    look(runtime)
+    note_mirrored(runtime)
     workers_of(runtime).wait()
     runtime.register._db.execute("UPDATE part SET body = 'spoilt'")
     counts, tables, plans = judge(runtime)
@@ -154,7 +154,7 @@ def test_a_clerk_killed_after_weighing_ahead_is_not_missed(
     runtime: Runtime, alone: Judged, started: list[Popen], when: str
 ) -> None:
     """`kill -9` loses nothing and doubles nothing; once it is noticed, another takes his place."""
-    look(runtime)
+    note_mirrored(runtime)
     if when == "done":
         workers_of(runtime).wait()
     started[0].send_signal(signal.SIGKILL)
@@ -173,7 +173,7 @@ def test_a_clerk_killed_after_weighing_ahead_is_not_missed(
 
 def test_a_source_that_is_dismissed_has_no_clerk_any_more(runtime: Runtime, started: list[Popen]) -> None:
     """Its process ends; dismissing nobody does nothing."""
-    look(runtime)
+    note_mirrored(runtime)
     workers_of(runtime).dismiss("servicenow")
     assert started[0].poll() is None
     workers_of(runtime).dismiss("jira-dc")
@@ -183,18 +183,18 @@ def test_a_source_that_is_dismissed_has_no_clerk_any_more(runtime: Runtime, star
 
 def test_judging_dismisses_him_too(runtime: Runtime, started: list[Popen]) -> None:
     """No clerk outlives the cycle; he is one of two, no third is started."""
-    look(runtime)
+    note_mirrored(runtime)
     judge(runtime)
     assert [process.poll() for process in started] == [0, 0]
 
 
 def test_one_source_at_a_time_is_weighed_ahead(runtime: Runtime, started: list[Popen]) -> None:
     """Another waits until the first is done with its clerk; then what waited is weighed ahead, too."""
-    look(runtime)
-    look(runtime, "servicenow")
+    note_mirrored(runtime)
+    note_mirrored(runtime, "servicenow")
     assert len(started) == 1
     workers_of(runtime).dismiss("jira-dc")
-    look(runtime, "servicenow")
+    note_mirrored(runtime, "servicenow")
     assert len(started) == 2
     workers_of(runtime).wait("servicenow")
     assert workers_of(runtime)._ahead["servicenow"].seen == set(runtime.register.tickets.record_ids("servicenow"))
@@ -215,6 +215,6 @@ def test_a_clerk_is_started_where_it_pays(
 ) -> None:
     """Enough was read, enough is promised, and there is a second core."""
     runtime.workers = EagerWorkerPool(runtime.register.path.parent, **options)
-    look(runtime, total=total)
+    note_mirrored(runtime, total=total)
     runtime.workers.dismiss("jira-dc")
     assert len(started) == is_worth_it

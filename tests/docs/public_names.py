@@ -33,7 +33,7 @@ from capa_sync.rules.placeholders import PLACEHOLDERS
 from capa_sync.rules.subjects import SUBJECTS
 from capa_sync.settings import Settings
 from tests.docs.demo_world import DemoWorld, demo_world_in
-from tests.docs.test_deploy_settings import keys
+from tests.docs.settings_keys import keys
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = ROOT / "docs" / "public-names.md"

@@ -156,12 +156,12 @@ class Root:
             name: value for name, value in os.environ.items() if name.startswith("PIP_") or "proxy" in name.lower()
         }
         plain = {"PATH": "/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin", "LANG": "C.UTF-8"}
-        told = subprocess.run(
+        done = subprocess.run(
             [str(CHROOT), f"--userspec={user}", str(self.path), *command],
             env=kept | plain | self.variables, capture_output=True, text=True, check=False, timeout=800,
         )  # fmt: skip
-        assert told.returncode == 0 or not ok, told.stdout + told.stderr
-        return told
+        assert done.returncode == 0 or not ok, done.stdout + done.stderr
+        return done
 
     def carry_out(self, stage: Stage, other: Path | None = None) -> None:
         """Carry out the steps of a stage; `other` is the root of the stage it copies from."""
@@ -185,10 +185,10 @@ def debian(path: Path) -> Root:
         ["debootstrap", "--variant=minbase", "--include=python3,python3-venv,ca-certificates", "bookworm", str(path)],
         capture_output=True, text=True, check=False, timeout=600,
     )  # fmt: skip
-    said = made.stdout + made.stderr
-    if made.returncode != 0 and ("Failed getting release file" in said or "Couldn't download" in said):
+    output = made.stdout + made.stderr
+    if made.returncode != 0 and ("Failed getting release file" in output or "Couldn't download" in output):
         pytest.skip("no Debian mirror can be reached")
-    assert made.returncode == 0, said[-2000:]
+    assert made.returncode == 0, output[-2000:]
     for name in ("/etc/resolv.conf", "/etc/hosts", "/etc/pip.conf", "/etc/ssl/certs/ca-certificates.crt"):
         if Path(name).exists():
             shutil.copy(name, path / name.lstrip("/"))
@@ -210,8 +210,8 @@ def test_the_steps_work_in_a_bare_debian_root(tmp_path: Path) -> None:
     entry, user = json.loads(FINAL.last("ENTRYPOINT")), FINAL.last("USER")
     assert final.run([*entry, "--version"], user=user).stdout.startswith("capa-sync")
     final.run([*entry, "rules", "test"], user=user)
-    told = final.run([*entry, *json.loads(FINAL.last("CMD"))], user=user, ok=False)
-    assert (told.returncode, "Traceback" in told.stderr) == (2, False)
+    done = final.run([*entry, *json.loads(FINAL.last("CMD"))], user=user, ok=False)
+    assert (done.returncode, "Traceback" in done.stderr) == (2, False)
     skip = [word for path in ("/tmp", "/var/tmp", "/run/lock", "/proc*", "/dev*") for word in ("-not", "-path", path)]
     find = ["/usr/bin/find", "/", "-xdev", "-writable", "-type", "d", *skip]
     writable = final.run(find, user=user, ok=False).stdout.split()

@@ -5,37 +5,20 @@ from __future__ import annotations
 import os
 import re
 import tomllib
-import typing
 from collections.abc import Iterator
 from pathlib import Path
-from types import UnionType
-from typing import Any, get_args, get_origin
+from typing import Any
 
 import pytest
-from pydantic import BaseModel
 
 from capa_sync.model.settings import DEFAULT_DEADLINES
 from capa_sync.settings import Settings, load_settings
+from tests.docs.settings_keys import keys
 
 DEPLOY = Path(__file__).resolve().parents[2] / "deploy"
 TOML, ENV = DEPLOY / "settings.example.toml", DEPLOY / "settings.example.env"
 _COMMENTED = re.compile(r"^# ([a-z_-]+ = .*)$", re.MULTILINE)
 _VARIABLE = re.compile(r"^#? ?(CAPA_SYNC_[A-Z0-9_]+)=(.*)$", re.MULTILINE)
-
-
-def keys(model: type[BaseModel], path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
-    """Yield the path of every key of the settings model; `*` stands for a name that the user chooses."""
-    for name, field in model.model_fields.items():
-        here = (*path, "register" if name == "register_file" else name)
-        inner, is_table = field.annotation, False
-        if get_origin(inner) in (typing.Union, UnionType):
-            inner = next(arg for arg in get_args(inner) if arg is not type(None))
-        if get_origin(inner) is dict:
-            inner, is_table = get_args(inner)[1], True
-        if isinstance(inner, type) and issubclass(inner, BaseModel):
-            yield from keys(inner, (*here, "*") if is_table else here)
-        else:
-            yield here
 
 
 def paths(table: dict[str, Any], path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
@@ -94,13 +77,13 @@ def test_every_variable_is_known_and_every_key_has_one(tmp_path: Path, monkeypat
         monkeypatch.setenv(name, value)
     settings = load_settings(file, os.environ)
     assert str(settings.sources["jira"].auth.token_file) == "/run/secrets/jira-token"
-    told = set()
+    named = set()
     for name in found:
         path = name.removeprefix("CAPA_SYNC_").lower().split("__")
         if path[0] == "sources":
             path[1] = "*"
-        told.add(tuple(path[:1] if path[0] == "deadlines" else path))
-    assert told == set(keys(Settings))
+        named.add(tuple(path[:1] if path[0] == "deadlines" else path))
+    assert named == set(keys(Settings))
 
 
 def test_the_example_files_hold_no_secret() -> None:

@@ -46,16 +46,16 @@ def analyze(*words: str) -> subprocess.CompletedProcess[str]:
 def test_systemd_has_nothing_to_complain_of(any_unit: Path) -> None:
     """`systemd-analyze verify` is silent and content; a misspelt key would not be."""
     unit = any_unit
-    told = analyze("verify", str(unit))
-    assert (told.returncode, told.stdout, told.stderr) == (0, "", "")
+    result = analyze("verify", str(unit))
+    assert (result.returncode, result.stdout, result.stderr) == (0, "", "")
     unit.write_text(unit.read_text(encoding="utf-8").replace("ProtectHome=", "ProtectHom="), encoding="utf-8")
     assert "ProtectHom" in analyze("verify", str(unit)).stderr
 
 
 def test_the_exposure_is_as_low_as_the_readme_says(unit: Path) -> None:
     """`systemd-analyze security` gives the number that stands in deploy/README.md, and that is a low one."""
-    told = analyze("security", "--offline=yes", str(unit)).stdout
-    level = re.search(r"Overall exposure level for capa-sync.service: ([\d.]+)", told)
+    result = analyze("security", "--offline=yes", str(unit)).stdout
+    level = re.search(r"Overall exposure level for capa-sync.service: ([\d.]+)", result)
     written = re.search(r"exposure ([\d.]+) \(0 is none", README.read_text(encoding="utf-8"))
     assert level is not None
     assert written is not None

@@ -27,14 +27,16 @@ TABLES = {
 def choices(table: str, column: str) -> tuple[tuple[str, str], ...]:
     """Return (value, label) of a column's choices in the sandbox."""
     found = CHOICES.get((table, column), "")
-    pairs = (each.strip().partition(":") for each in found.split(",") if each.strip())
+    pairs = (choice.strip().partition(":") for choice in found.split(",") if choice.strip())
     return tuple((value, label) for value, _, label in pairs)
 
 
 def servicenow_site(table: str, state: str) -> SiteFacts:
     """Return what the sandbox ServiceNow says of a table."""
     columns = shipped_schema().columns(table).values()
-    fields = tuple(FieldDef(c.name, c.label, c.type, options=choices(table, c.name)) for c in columns)
+    fields = tuple(
+        FieldDef(column.name, column.label, column.type, options=choices(table, column.name)) for column in columns
+    )
     statuses = tuple(StatusDef(value, label) for value, label in choices(table, state))
     return SiteFacts(fields, statuses, Account("us", "capa-sync"), absent_is_empty=False)
 
@@ -55,7 +57,7 @@ def test_a_shipped_mapping_fits_its_tracker(name: str) -> None:
     mapping = shipped(name)
     bound = bind(mapping, site_of(mapping))
     assert mapping.name == name
-    assert [str(each) for each in bound.problems] == []
+    assert [str(problem) for problem in bound.problems] == []
     assert bound.stage is not None
     assert len(bound.actions) == len(mapping.actions)
 
@@ -104,11 +106,15 @@ def test_child_columns_are_those_of_the_child_table(name: str) -> None:
         if not entry.table:
             continue
         parts = (entry.text, entry.owner, entry.due_at, entry.done_at, entry.evidence, entry.kind)
-        named = [getattr(each, "ref", None) for each in parts] + [entry.status]
+        named = [getattr(part, "ref", None) for part in parts] + [entry.status]
         columns = [entry.reference, *(ref.name for ref in named if ref is not None)]
         assert set(columns) <= set(schema.columns(entry.table)), entry.table
         known = {value for value, _ in choices(entry.table, entry.status.name if entry.status else "")}
-        listed = {*entry.started, *entry.done, *(o for c in entry.cancelled if c.ref is None for o in c.options)}
+        listed = {
+            *entry.started,
+            *entry.done,
+            *(option for condition in entry.cancelled if condition.ref is None for option in condition.options),
+        }
         assert listed <= known | {"4", "7", "2", "3"}
 
 
@@ -147,7 +153,7 @@ def test_the_example_of_people_loads() -> None:
 def test_coverage_of_the_problem_mapping_tells_what_rules_will_miss() -> None:
     """A problem has no effectiveness fields: said, not hidden."""
     mapping = shipped("servicenow-problem")
-    told = {each.name: each for each in coverage(bind(mapping, site_of(mapping)))}
-    assert not told["effectiveness_result"].is_mapped
-    assert "names no field for it" in told["effectiveness_result"].reason
-    assert told["action_needed"].places == ("Resolution code (resolution_code)", "constant")
+    covered = {row.name: row for row in coverage(bind(mapping, site_of(mapping)))}
+    assert not covered["effectiveness_result"].is_mapped
+    assert "names no field for it" in covered["effectiveness_result"].reason
+    assert covered["action_needed"].places == ("Resolution code (resolution_code)", "constant")

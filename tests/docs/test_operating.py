@@ -180,9 +180,9 @@ def test_a_backup_of_a_running_daemon_comes_back(demo_world: DemoWorld, tmp_path
     place = Place(demo_world, tmp_path)
     copy = place.backups / "capa-sync-register.db"
     with place.daemon():
-        said = place.shell(commands)
+        printed = place.shell(commands)
         assert place.verb("rebuild").returncode == 6, "the daemon holds the register"
-    assert said.split() == (["ok"] if "quick_check" in commands else [])
+    assert printed.split() == (["ok"] if "quick_check" in commands else [])
     assert copy.stat().st_mode & 0o777 == 0o600
     before = counts(copy)
     assert all(before.values())

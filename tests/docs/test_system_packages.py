@@ -39,9 +39,9 @@ def _called(bare: Path) -> str:
 
 def test_root_is_told_what_is_installed_and_how_to_refuse_before_anything_runs(bare: Path) -> None:
     """The names and the way out come first; only then apt-get."""
-    said, _, after = _run(bare).partition("apt-get runs")
-    assert "missing here: openssl chromium chromium-driver debootstrap systemd nginx-light" in said
-    assert "make test SYSTEM_PACKAGES=no" in said
+    output, _, after = _run(bare).partition("apt-get runs")
+    assert "missing here: openssl chromium chromium-driver debootstrap systemd nginx-light" in output
+    assert "make test SYSTEM_PACKAGES=no" in output
     assert "missing here" not in after
     assert "install" in _called(bare)
     assert _called(bare).splitlines()[-1].endswith("openssl chromium chromium-driver debootstrap systemd nginx-light")
@@ -50,8 +50,8 @@ def test_root_is_told_what_is_installed_and_how_to_refuse_before_anything_runs(b
 @pytest.mark.parametrize("variables", [{"SYSTEM_PACKAGES": "no"}, {"USER_ID": "1000"}], ids=["refused", "not root"])
 def test_nothing_is_installed_when_refused_or_without_root(bare: Path, variables: dict[str, str]) -> None:
     """What is missing is named all the same."""
-    said = _run(bare, **variables)
-    assert "openssl chromium chromium-driver debootstrap systemd nginx-light" in said
+    output = _run(bare, **variables)
+    assert "openssl chromium chromium-driver debootstrap systemd nginx-light" in output
     assert _called(bare) == ""
 
 
@@ -60,10 +60,10 @@ def test_make_hands_the_refusal_on(bare: Path, by: str) -> None:
     """As an argument of make and as a variable alike."""
     (bare / "sh").symlink_to("/bin/sh")
     make = next(path for path in ("/usr/bin/make", "/bin/make") if os.access(path, os.X_OK))
-    said = (
+    output = (
         _run(bare, make, "system", "SYSTEM_PACKAGES=no")
         if by == "argument"
         else _run(bare, make, "system", SYSTEM_PACKAGES="no")
     )
-    assert said.startswith("SYSTEM_PACKAGES=no: nothing is installed")
+    assert output.startswith("SYSTEM_PACKAGES=no: nothing is installed")
     assert _called(bare) == ""

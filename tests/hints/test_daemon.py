@@ -16,7 +16,7 @@ import pytest
 
 from capa_sync.sandbox.stories.script import Fill
 from tests.daemon.harness import ALL, Daemon, Harness, until
-from tests.hints.test_guard import SECRET, signed
+from tests.hints.signed_hints import SECRET, signed
 
 MakeHarness = Callable[..., Harness]
 SETTINGS = '[hints]\nlisten = "127.0.0.1:0"\n'
@@ -78,7 +78,7 @@ def test_a_hint_brings_the_warning_long_before_the_next_poll(make_harness: MakeH
     harness.sync()
     with listening(harness) as (daemon, port):
         for source in ALL:
-            harness.tell_broken(source, days=0)
+            harness.create_broken(source, days=0)
             time.sleep(0.3)
             assert not is_warned(harness, source, "broken")
             for _ in range(3):
@@ -94,10 +94,10 @@ def test_a_storm_of_hints_with_forgeries_changes_nothing_but_latency(make_harnes
     """200 a second for three seconds, true, doubled, stale, made up and forged: one comment a ticket all the same."""
     harness = hinting_harness(make_harness, "jira")
     for number in range(5):
-        harness.tell_broken("jira", f"old-{number}")
+        harness.create_broken("jira", f"old-{number}")
     harness.sync()
     with listening(harness) as (daemon, port):
-        harness.tell_broken("jira", "fresh", days=0)
+        harness.create_broken("jira", "fresh", days=0)
         sent = len(harness.servers["jira"].requests)
         bodies = [body_of(harness, "jira", story) for story in [*(f"old-{number}" for number in range(5)), "fresh"]]
         bodies += [json.dumps({"issue": {"id": str(70_000 + number)}}).encode() for number in range(94)]
@@ -112,11 +112,11 @@ def test_a_storm_of_hints_with_forgeries_changes_nothing_but_latency(make_harnes
                 secret, name = ("forged" if forged else SECRET), str(number % 300)
                 statuses.append(send(port, "jira", bodies[number % 100], secret=secret, identifier=name))
 
-        speakers = [threading.Thread(target=storm, args=(first,)) for first in range(4)]
-        for speaker in speakers:
-            speaker.start()
-        for speaker in speakers:
-            speaker.join()
+        senders = [threading.Thread(target=storm, args=(first,)) for first in range(4)]
+        for sender in senders:
+            sender.start()
+        for sender in senders:
+            sender.join()
         until(lambda: is_warned(harness, "jira", "fresh"))
         assert sorted(set(statuses)) == [202, 401]
         assert statuses.count(401) == 120
@@ -136,7 +136,7 @@ def test_polls_and_hints_of_a_source_take_turns(make_harness: MakeHarness) -> No
     harness = hinting_harness(make_harness, "jira")
     text = harness.file.read_text(encoding="utf-8").replace('poll_every = "1h"', 'poll_every = "1s"')
     harness.file.write_text(text, encoding="utf-8")
-    harness.tell_broken("jira")
+    harness.create_broken("jira")
     harness.sync()
     under_way, most, lock = 0, 0, threading.Lock()
 
@@ -157,7 +157,7 @@ def test_polls_and_hints_of_a_source_take_turns(make_harness: MakeHarness) -> No
         server.before.append(lambda _request: time.sleep(0.05))
         server.after.append(go)
         for number in range(30):
-            harness.tell("jira", "broken", Fill({"title": f"Access review missed, {number}"}))
+            harness.play_event("jira", "broken", Fill({"title": f"Access review missed, {number}"}))
             send(port, "jira", body_of(harness, "jira", "broken"))
             time.sleep(0.1)
         daemon.wait_for("hints_followed")

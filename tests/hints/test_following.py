@@ -25,12 +25,12 @@ CAUSE = "No deputy was named for the review while its owner was on leave."
 @pytest.fixture(params=SOURCES)
 def source_harness(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[SourceHarness]:
     """Each tracker with two broken tickets, read and warned on."""
-    with open_source_harness(request.param, tmp_path) as one:
-        one.broken("one")
-        one.broken("two")
-        one.cycle()
-        one.cycle()  # our own writes come back
-        yield one
+    with open_source_harness(request.param, tmp_path) as opened:
+        opened.broken("one")
+        opened.broken("two")
+        opened.cycle()
+        opened.cycle()  # our own writes come back
+        yield opened
 
 
 def id_of(source_harness: SourceHarness, story: str) -> str:
@@ -55,17 +55,20 @@ def tables(runtime: Runtime) -> dict[str, Any]:
 
 def picture(runtime: Runtime, source: str) -> dict[str, Any]:
     """What a register says of a source's tickets, without when it learnt it."""
-    setup, register = runtime.setups[source], runtime.register
+    context, register = runtime.setups[source], runtime.register
     return {
         ticket.id: (
             ticket.key,
             {name: (value.text, value.ids) for name, value in ticket.values.items()},
-            [(each.at, each.field_id, each.old.text, each.new.text) for each in ticket.changes],
-            [(each.id, each.text) for each in ticket.comments],
+            [(change.at, change.field_id, change.old.text, change.new.text) for change in ticket.changes],
+            [(comment.id, comment.text) for comment in ticket.comments],
             register.tickets.presence(source, ticket.id),
-            {each.rule: (each.state, each.severity) for each in register.findings.latest(source, ticket.id)},
+            {
+                finding.rule: (finding.state, finding.severity)
+                for finding in register.findings.latest(source, ticket.id)
+            },
         )
-        for ticket in register.tickets.tickets(source, setup.source.parser())
+        for ticket in register.tickets.tickets(source, context.source.parser())
     }
 
 
@@ -98,8 +101,13 @@ def test_a_hint_that_names_nothing_of_ours_changes_no_row(source_harness: Source
     source_harness.cycle()
     source = source_harness.harness.source
     before = tables(source_harness.harness.runtime)
-    one, two = id_of(source_harness, "one"), id_of(source_harness, "two")
-    for ids in ([UNKNOWN[source]], ["1) OR (project = X", "x" * 500, ""], [two, one, two], [one, UNKNOWN[source]]):
+    first, second = id_of(source_harness, "one"), id_of(source_harness, "two")
+    for ids in (
+        [UNKNOWN[source]],
+        ["1) OR (project = X", "x" * 500, ""],
+        [second, first, second],
+        [first, UNKNOWN[source]],
+    ):
         result = hinted(source_harness, *ids)
         assert (result.problem, result.counts) == ("", {"read": 0})
     assert tables(source_harness.harness.runtime) == before
@@ -107,15 +115,15 @@ def test_a_hint_that_names_nothing_of_ours_changes_no_row(source_harness: Source
 
 def test_a_hidden_ticket_is_left_as_it_was(source_harness: SourceHarness) -> None:
     """A hint for what we may no longer see proves nothing; back in sight it is read again."""
-    one, tracker = id_of(source_harness, "one"), source_harness.harness.server.tracker
+    ticket_id, tracker = id_of(source_harness, "one"), source_harness.harness.server.tracker
     source_harness.cycle()
     before = picture(source_harness.harness.runtime, source_harness.harness.source)
     source_harness._play("one", Fill({"root_cause": CAUSE}))
-    _hide(source_harness, one, hidden=True)
-    assert hinted(source_harness, one).counts == {"read": 0}
+    _hide(source_harness, ticket_id, hidden=True)
+    assert hinted(source_harness, ticket_id).counts == {"read": 0}
     assert picture(source_harness.harness.runtime, source_harness.harness.source) == before
-    _hide(source_harness, one, hidden=False)
-    assert hinted(source_harness, one).counts["read"] == 1
+    _hide(source_harness, ticket_id, hidden=False)
+    assert hinted(source_harness, ticket_id).counts["read"] == 1
     assert tracker is source_harness.harness.server.tracker
 
 
@@ -186,30 +194,30 @@ def test_a_ticket_that_left_the_query_is_passed_over(
 
 def test_hints_wait_for_the_next_poll_while_the_source_has_a_problem(source_harness: SourceHarness) -> None:
     """After a poll that failed, before the first one, and while the tracker wants to be left alone: not a request."""
-    one = id_of(source_harness, "one")
+    ticket_id = id_of(source_harness, "one")
     source_harness._play("one", Fill({"root_cause": CAUSE}))
     source_harness.harness.server.faults.add("html", times=1)
     assert source_harness.cycle().problem
     source_harness.forget()
-    assert hinted(source_harness, one).counts == {}
+    assert hinted(source_harness, ticket_id).counts == {}
     source_harness.harness.runtime.register.runs.set_not_before(
         source_harness.harness.source, source_harness.harness.clock.now() + HOUR
     )
-    assert "asked us to wait" in hinted(source_harness, one).problem
+    assert "asked us to wait" in hinted(source_harness, ticket_id).problem
     source_harness.later(HOUR)
     source_harness.restart()
-    assert hinted(source_harness, one).counts == {}
+    assert hinted(source_harness, ticket_id).counts == {}
     assert source_harness.sent() == 0
     assert source_harness.cycle().counts["read"] == 1
 
 
 def test_a_fault_on_the_way_leaves_all_to_the_poll(source_harness: SourceHarness) -> None:
     """A hint whose reading fails leaves no trace, neither in the mirror nor in `status`."""
-    one = id_of(source_harness, "one")
+    ticket_id = id_of(source_harness, "one")
     source_harness._play("one", Fill({"root_cause": CAUSE}))
     before = tables(source_harness.harness.runtime)
     source_harness.harness.server.faults.add("html", times=None)
-    assert hinted(source_harness, one).problem
+    assert hinted(source_harness, ticket_id).problem
     assert tables(source_harness.harness.runtime) == before
     source_harness.harness.server.faults.clear()
     assert source_harness.cycle().counts["read"] == 1
@@ -222,8 +230,10 @@ def test_any_mix_of_hints_ends_where_polls_alone_end(
     """Edits with hints lost, doubled, late, out of order or made up: the register equals one that only polls."""
     source, chance = source_harness.harness.source, random.Random(seed)  # noqa: S311 - a test's dice
     (tmp_path / "twin").mkdir()
-    twin = runtime_of(source, tmp_path / "twin", source_harness.harness.server.url, source_harness.harness.clock)
-    twin.setups[source].write = source_harness.harness.runtime.setups[source].write.__class__(mode="off")
+    polling_runtime = runtime_of(
+        source, tmp_path / "twin", source_harness.harness.server.url, source_harness.harness.clock
+    )
+    polling_runtime.setups[source].write = source_harness.harness.runtime.setups[source].write.__class__(mode="off")
     stories, late = ["one", "two"], [UNKNOWN[source]]
     for step in range(12):
         _something(source_harness, chance, stories, step)
@@ -235,31 +245,31 @@ def test_any_mix_of_hints_ends_where_polls_alone_end(
         if chance.random() < 0.3:
             assert not source_harness.cycle().problem
         if chance.random() < 0.3:
-            assert not run_cycle(twin, twin.setups[source]).problem
+            assert not run_cycle(polling_runtime, polling_runtime.setups[source]).problem
     for _ in range(2):
         source_harness.later(HOUR)
         assert not source_harness.cycle().problem
-        assert not run_cycle(twin, twin.setups[source]).problem
-    assert picture(source_harness.harness.runtime, source) == picture(twin, source)
+        assert not run_cycle(polling_runtime, polling_runtime.setups[source]).problem
+    assert picture(source_harness.harness.runtime, source) == picture(polling_runtime, source)
     assert (
         source_harness.harness.runtime.register.tickets.cursor(source).watermark
-        == twin.register.tickets.cursor(source).watermark
+        == polling_runtime.register.tickets.cursor(source).watermark
     )
-    twin.register.close()
+    polling_runtime.register.close()
 
 
 def _something(source_harness: SourceHarness, chance: random.Random, stories: list[str], step: int) -> None:
     """One deed of a person."""
     source_harness.later(timedelta(minutes=chance.randint(0, 9)))
     story = chance.choice(stories)
-    deeds: list[Any] = [
+    events: list[Any] = [
         Fill({"root_cause": f"{CAUSE} ({step})"}),
         Say(f"Remark {step}"),
         Fill({"title": f"Review missed, {step}"}),
         Create({**FACTS, "title": f"Number {step}"}),
     ]
-    deed = chance.choice(deeds)
-    if isinstance(deed, Create):
+    event = chance.choice(events)
+    if isinstance(event, Create):
         story = f"story-{step}"
         stories.append(story)
-    source_harness.harness.player.play(Scene(story, 0, 0, "anna.lee", deed))
+    source_harness.harness.player.play(Scene(story, 0, 0, "anna.lee", event))

@@ -11,41 +11,20 @@ from typing import Any
 
 import pytest
 
-from capa_sync.hints import HintBox, HintGuard, HintSource
+from capa_sync.hints import HintSource
 from capa_sync.hints.guard import ACCEPTED, REFUSED, REMEMBERED
 from capa_sync.hints.payload import MOST_IDS, ids_in
-from capa_sync.kinds import kind_named
 from capa_sync.model.signature import is_signed
+from tests.hints.signed_hints import JIRA_FORM, SECRET, SERVICENOW_FORM, guard, hint, signed
 
-JIRA_FORM, SERVICENOW_FORM = kind_named("jira").hints, kind_named("servicenow").hints
-assert JIRA_FORM is not None
-assert SERVICENOW_FORM is not None
-SECRET = "a secret of the tests, long enough"
 SYS_ID = "6c6578f2433f7f941da27632df18916a"
 COMMENT = "https://example.atlassian.net/rest/api/2/issue/10042/comment/10100"
-
-
-def signed(body: bytes, secret: str = SECRET) -> str:
-    """The header as Jira makes it."""
-    return "sha256=" + hmac.new(secret.encode(), body, hashlib.sha256).hexdigest()
 
 
 def headers(**found: str) -> Callable[[str], str]:
     """A request's headers; `_` stands for `-`."""
     by_name = {name.replace("_", "-").lower(): value for name, value in found.items()}
     return lambda name: by_name.get(name.lower(), "")
-
-
-def guard(limit: int = 1000) -> tuple[HintGuard, HintBox]:
-    """A door with a Jira and a ServiceNow behind it."""
-    sources = {"jira": HintSource(JIRA_FORM, SECRET), "sn": HintSource(SERVICENOW_FORM, SECRET)}
-    box = HintBox(sources, limit)
-    return HintGuard(sources, box), box
-
-
-def hint(id_: str = "10042") -> bytes:
-    """A Jira webhook's body."""
-    return json.dumps({"webhookEvent": "jira:issue_updated", "issue": {"id": id_, "key": "CAPA-1"}}).encode()
 
 
 def test_the_vendors_own_vector_is_accepted() -> None:
@@ -116,58 +95,59 @@ def test_rubbish_names_no_ticket(body: bytes) -> None:
 
 def test_a_hint_is_admitted_by_its_signature_alone() -> None:
     """Right secret, right body, right source: else refused, and nothing waits."""
-    it, box = guard()
+    hint_guard, box = guard()
     body = hint()
-    assert it.admit("/hints/jira", headers(X_Hub_Signature=signed(hint("1"))), body) == REFUSED
-    assert it.admit("/hints/jira", headers(X_Hub_Signature=signed(body, "another secret")), body) == REFUSED
-    assert it.admit("/hints/jira", headers(X_Capa_Sync_Secret=SECRET), body) == REFUSED
-    assert it.admit("/hints/other", headers(X_Hub_Signature=signed(body)), body) == REFUSED
-    assert it.admit("/hints/jira", headers(), body) == REFUSED
+    assert hint_guard.admit("/hints/jira", headers(X_Hub_Signature=signed(hint("1"))), body) == REFUSED
+    assert hint_guard.admit("/hints/jira", headers(X_Hub_Signature=signed(body, "another secret")), body) == REFUSED
+    assert hint_guard.admit("/hints/jira", headers(X_Capa_Sync_Secret=SECRET), body) == REFUSED
+    assert hint_guard.admit("/hints/other", headers(X_Hub_Signature=signed(body)), body) == REFUSED
+    assert hint_guard.admit("/hints/jira", headers(), body) == REFUSED
     assert box.take("jira", 9) == []
-    assert it.admit("/hints/jira?user_id=x", headers(x_hub_signature=signed(body)), body) == ACCEPTED
+    assert hint_guard.admit("/hints/jira?user_id=x", headers(x_hub_signature=signed(body)), body) == ACCEPTED
     assert box.take("jira", 9) == ["10042"]
-    assert it.tally() == {"refused": 5, "accepted": 1}
-    assert it.tally() == {}
+    assert hint_guard.tally() == {"refused": 5, "accepted": 1}
+    assert hint_guard.tally() == {}
 
 
 def test_servicenow_may_sign_or_tell_the_secret() -> None:
     """A wrong signature is not made good by a right secret beside it."""
-    it, box = guard()
+    hint_guard, box = guard()
     body = json.dumps({"sys_id": SYS_ID}).encode()
-    assert it.admit("/hints/sn", headers(X_Capa_Sync_Signature=signed(body)), body) == ACCEPTED
-    assert it.admit("/hints/sn", headers(X_Capa_Sync_Secret=SECRET), body) == ACCEPTED
-    assert it.admit("/hints/sn", headers(X_Capa_Sync_Secret=SECRET + "x"), body) == REFUSED
+    assert hint_guard.admit("/hints/sn", headers(X_Capa_Sync_Signature=signed(body)), body) == ACCEPTED
+    assert hint_guard.admit("/hints/sn", headers(X_Capa_Sync_Secret=SECRET), body) == ACCEPTED
+    assert hint_guard.admit("/hints/sn", headers(X_Capa_Sync_Secret=SECRET + "x"), body) == REFUSED
     assert (
-        it.admit("/hints/sn", headers(X_Capa_Sync_Secret=SECRET, X_Capa_Sync_Signature="sha256=0"), body) == REFUSED
+        hint_guard.admit("/hints/sn", headers(X_Capa_Sync_Secret=SECRET, X_Capa_Sync_Signature="sha256=0"), body)
+        == REFUSED
     )
     assert box.take("sn", 9) == [SYS_ID]
 
 
 def test_a_repeated_identifier_is_accepted_and_not_followed_again() -> None:
     """Jira sends one up to six times; a forged hint cannot use up the identifier of a true one."""
-    it, box = guard()
+    hint_guard, box = guard()
     body = hint()
     forged = headers(X_Hub_Signature="sha256=0", X_Atlassian_Webhook_Identifier="one")
     true = headers(X_Hub_Signature=signed(body), X_Atlassian_Webhook_Identifier="one")
-    assert it.admit("/hints/jira", forged, body) == REFUSED
-    assert it.admit("/hints/jira", true, body) == ACCEPTED
+    assert hint_guard.admit("/hints/jira", forged, body) == REFUSED
+    assert hint_guard.admit("/hints/jira", true, body) == ACCEPTED
     assert box.take("jira", 9) == ["10042"]
-    assert it.admit("/hints/jira", true, body) == ACCEPTED
+    assert hint_guard.admit("/hints/jira", true, body) == ACCEPTED
     assert box.take("jira", 9) == []
     for number in range(REMEMBERED + 1):
-        it.admit(
+        hint_guard.admit(
             "/hints/jira", headers(X_Hub_Signature=signed(body), X_Atlassian_Webhook_Identifier=f"{number}"), body
         )
-    assert len(it._seen) == REMEMBERED
+    assert len(hint_guard._seen) == REMEMBERED
 
 
 def test_the_box_holds_each_id_once_and_never_more_than_fit() -> None:
     """What does not fit is left to the poll, and counted."""
-    it, box = guard(limit=3)
+    hint_guard, box = guard(limit=3)
     for id_ in ("1", "2", "1", "3", "4", "2", "5"):
         body = hint(id_)
-        assert it.admit("/hints/jira", headers(X_Hub_Signature=signed(body)), body) == ACCEPTED
-    assert it.tally() == {"accepted": 7, "dropped": 2}
+        assert hint_guard.admit("/hints/jira", headers(X_Hub_Signature=signed(body)), body) == ACCEPTED
+    assert hint_guard.tally() == {"accepted": 7, "dropped": 2}
     assert box.take("jira", 2) == ["1", "2"]
     assert box.wait("jira", 0)
     assert box.take("jira", 2) == ["3"]

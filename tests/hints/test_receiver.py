@@ -12,28 +12,30 @@ import pytest
 
 from capa_sync.errors import SettingsError
 from capa_sync.hints import HintBox, HintReceiver, receiver
-from tests.hints.test_guard import guard, hint, signed
+from tests.hints.signed_hints import guard, hint, signed
 
 
 @pytest.fixture
 def listening() -> Iterator[tuple[HintReceiver, HintBox]]:
     """A listener on a free port."""
-    a_guard, box = guard()
-    one = HintReceiver(a_guard, "127.0.0.1:0")
-    one.start()
-    yield one, box
-    one.stop()
+    hint_guard, box = guard()
+    hint_receiver = HintReceiver(hint_guard, "127.0.0.1:0")
+    hint_receiver.start()
+    yield hint_receiver, box
+    hint_receiver.stop()
 
 
-def address(one: HintReceiver) -> tuple[str, int]:
+def address(hint_receiver: HintReceiver) -> tuple[str, int]:
     """Host and port."""
-    host, _, port = one.url.removeprefix("http://").partition(":")
+    host, _, port = hint_receiver.url.removeprefix("http://").partition(":")
     return host, int(port)
 
 
-def send(one: HintReceiver, body: bytes, *, method: str = "POST", path: str = "/hints/jira", **headers: str) -> int:
+def send(
+    hint_receiver: HintReceiver, body: bytes, *, method: str = "POST", path: str = "/hints/jira", **headers: str
+) -> int:
     """Send one request; return its status, and demand that the answer tells nothing."""
-    connection = http.client.HTTPConnection(*address(one), timeout=10)
+    connection = http.client.HTTPConnection(*address(hint_receiver), timeout=10)
     named = {name.replace("_", "-"): value for name, value in headers.items()}
     connection.request(method, path, body, named)
     answer = connection.getresponse()
@@ -43,9 +45,9 @@ def send(one: HintReceiver, body: bytes, *, method: str = "POST", path: str = "/
     return answer.status
 
 
-def raw(one: HintReceiver, text: bytes, seconds: float = 10) -> bytes:
+def raw(hint_receiver: HintReceiver, text: bytes, seconds: float = 10) -> bytes:
     """Send bytes and return what comes back until the connection closes."""
-    with socket.create_connection(address(one), timeout=seconds) as connection:
+    with socket.create_connection(address(hint_receiver), timeout=seconds) as connection:
         connection.sendall(text)
         found = b""
         while chunk := connection.recv(4096):
@@ -57,13 +59,13 @@ def test_a_signed_hint_is_taken_and_any_other_refused_without_a_reason(
     listening: tuple[HintReceiver, HintBox], capfd: pytest.CaptureFixture[str]
 ) -> None:
     """401 for a wrong secret, a missing one, and a source that there is not, all alike; no line of log."""
-    one, box = listening
+    hint_receiver, box = listening
     body = hint()
-    assert send(one, body, X_Hub_Signature=signed(body)) == 202
-    assert send(one, body, X_Hub_Signature=signed(body, "wrong")) == 401
-    assert send(one, body) == 401
-    assert send(one, body, path="/hints/nobody", X_Hub_Signature=signed(body)) == 401
-    assert send(one, body, path="/../../etc/passwd") == 401
+    assert send(hint_receiver, body, X_Hub_Signature=signed(body)) == 202
+    assert send(hint_receiver, body, X_Hub_Signature=signed(body, "wrong")) == 401
+    assert send(hint_receiver, body) == 401
+    assert send(hint_receiver, body, path="/hints/nobody", X_Hub_Signature=signed(body)) == 401
+    assert send(hint_receiver, body, path="/../../etc/passwd") == 401
     assert box.take("jira", 9) == ["10042"]
     assert capfd.readouterr() == ("", "")
 
@@ -86,15 +88,15 @@ def test_what_is_no_hint_is_answered_briefly(
     listening: tuple[HintReceiver, HintBox], text: bytes, status: bytes, capfd: pytest.CaptureFixture[str]
 ) -> None:
     """No request of any form gets a text back, makes a traceback, or keeps the next from being heard."""
-    one, _ = listening
+    hint_receiver, _ = listening
     try:
-        found = raw(one, text)
+        found = raw(hint_receiver, text)
     except ConnectionResetError:
         found = b""  # it closed while we were still sending, as it may
     assert found == b"" or status in found.split(b"\r\n")[0]
     assert b"<" not in found
     body = hint()
-    assert send(one, body, X_Hub_Signature=signed(body)) == 202
+    assert send(hint_receiver, body, X_Hub_Signature=signed(body)) == 202
     assert capfd.readouterr() == ("", "")
 
 
@@ -102,17 +104,19 @@ def test_slow_and_silent_strangers_keep_nobody_out(
     listening: tuple[HintReceiver, HintBox], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Connections are bounded, and one that drips or says nothing is cut; then hints are heard again."""
-    one, _ = listening
+    hint_receiver, _ = listening
     monkeypatch.setattr(receiver, "DEADLINE", 0.8)
     before = threading.active_count()
-    silent = [socket.create_connection(address(one), timeout=10) for _ in range(receiver.MOST_CONNECTIONS + 20)]
+    silent = [
+        socket.create_connection(address(hint_receiver), timeout=10) for _ in range(receiver.MOST_CONNECTIONS + 20)
+    ]
     dripping = silent[0]
     dripping.sendall(b"POST /hints/jira HTTP/1.1\r\n")
     time.sleep(0.3)
     assert threading.active_count() <= before + receiver.MOST_CONNECTIONS
     body = hint()
     assert any(_is_cut(dripping) or time.sleep(0.1) for _ in range(600))
-    assert send(one, body, X_Hub_Signature=signed(body)) == 202
+    assert send(hint_receiver, body, X_Hub_Signature=signed(body)) == 202
     for connection in silent:
         connection.close()
 
@@ -128,29 +132,29 @@ def _is_cut(connection: socket.socket) -> bool:
 
 def test_two_hundred_hints_a_second_with_forgeries_among_them(listening: tuple[HintReceiver, HintBox]) -> None:
     """As fast as they can be sent: every true one is taken, no forged one; box and threads stay bounded."""
-    one, box = listening
+    hint_receiver, box = listening
     statuses: list[tuple[bool, int]] = []
     lock = threading.Lock()
     most_threads = 0
 
-    def speak(first: int) -> None:
+    def send_hints(first: int) -> None:
         nonlocal most_threads
         for number in range(first, 400, 8):
             is_true = number % 4 != 0
             body = hint(str(20_000 + number % 50))
-            status = send(one, body, X_Hub_Signature=signed(body) if is_true else signed(body, "forged"))
+            status = send(hint_receiver, body, X_Hub_Signature=signed(body) if is_true else signed(body, "forged"))
             with lock:
                 statuses.append((is_true, status))
                 most_threads = max(most_threads, threading.active_count())
 
-    speakers = [threading.Thread(target=speak, args=(first,)) for first in range(8)]
-    for speaker in speakers:
-        speaker.start()
-    for speaker in speakers:
-        speaker.join()
+    senders = [threading.Thread(target=send_hints, args=(first,)) for first in range(8)]
+    for sender in senders:
+        sender.start()
+    for sender in senders:
+        sender.join()
     assert {status for is_true, status in statuses if is_true} == {202}
     assert {status for is_true, status in statuses if not is_true} == {401}
-    assert one.guard.tally() == {"accepted": 300, "refused": 100}
+    assert hint_receiver.guard.tally() == {"accepted": 300, "refused": 100}
     assert sorted(box.take("jira", 1000)) == [str(20_000 + number) for number in range(50)]
     assert most_threads < 8 + receiver.MOST_CONNECTIONS
 

@@ -38,8 +38,8 @@ class SourceHarness:
         """Somebody writes down the cause."""
         self._play(story, Fill({"root_cause": "No deputy was named for the review while its owner was on leave."}))
 
-    def _play(self, story: str, deed: Create | Fill) -> None:
-        self.harness.player.play(Scene(story, 0, 0, "anna.lee", deed))
+    def _play(self, story: str, event: Create | Fill) -> None:
+        self.harness.player.play(Scene(story, 0, 0, "anna.lee", event))
 
     def later(self, by: timedelta) -> None:
         """Let time pass for everybody."""
@@ -59,7 +59,7 @@ class SourceHarness:
 
     def sent(self, pattern: str = "") -> int:
         """How many requests `METHOD path` that match have reached the tracker since `forget`."""
-        lines = [f"{each.method} {each.path}" for each in self.harness.server.requests]
+        lines = [f"{request.method} {request.path}" for request in self.harness.server.requests]
         return sum(1 for line in lines if re.search(pattern, line))
 
     def forget(self) -> None:
@@ -80,10 +80,10 @@ class SourceHarness:
 
     def states(self, story: str) -> set[str]:
         """States of the writes that still count."""
-        return {str(each.state) for each in self.writes(story) if each.state != "withheld"}
+        return {str(write.state) for write in self.writes(story) if write.state != "withheld"}
 
     @property
-    def told(self) -> dict[str, object]:
+    def health(self) -> dict[str, object]:
         """What `status` tells of the source."""
         runtime = self.harness.runtime
         poll_every = {self.harness.source: timedelta(minutes=1)}

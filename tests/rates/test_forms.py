@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -12,12 +12,9 @@ import pytest
 from capa_sync.errors import NotBefore, SourceError
 from capa_sync.sandbox.faults import FaultPlan
 from tests.contract.jira_source_harness import harness as jira_harness
-from tests.contract.jira_world import START as JIRA_START
-from tests.unit.sources.servicenow.source_harness import START as SNOW_START
 from tests.unit.sources.servicenow.source_harness import source_harness as servicenow_harness
 
 FACES = ("cloud", "datacenter", "servicenow")
-START = {"cloud": JIRA_START, "datacenter": JIRA_START, "servicenow": SNOW_START}
 
 
 @contextmanager
@@ -31,11 +28,6 @@ def signing_in(face: str) -> Iterator[tuple[Any, FaultPlan, list[float], Any]]:
         else:
             harness = stack.enter_context(jira_harness(face))
             yield harness.source, harness.server.faults, harness.source.retry.waits, harness.clock
-
-
-def told_in(face: str, by: timedelta) -> datetime:
-    """An instant of the tracker's clock."""
-    return START[face] + by
 
 
 SHORT: list[dict[str, Any]] = [

@@ -44,8 +44,8 @@ def test_a_limit_on_new_comments_lets_everything_else_go_on(jira: SourceHarness)
     assert jira.sent(NEW_COMMENT) == 1
     assert jira.sent(EDIT) == 1
     assert (jira.states("one"), jira.states("two"), jira.states("told")) == ({"pending"}, {"pending"}, {"delivered"})
-    assert jira.told["not_before"] is None
-    assert list(jira.told["endpoints_not_before"]) == ["POST issue/*/comment"]  # type: ignore[call-overload]
+    assert jira.health["not_before"] is None
+    assert list(jira.health["endpoints_not_before"]) == ["POST issue/*/comment"]  # type: ignore[call-overload]
     jira.restart()
     jira.later(50 * MINUTE)
     jira.broken("three")  # two hours pass for it
@@ -57,7 +57,7 @@ def test_a_limit_on_new_comments_lets_everything_else_go_on(jira: SourceHarness)
     jira.later(HOUR)
     assert jira.cycle().counts["delivered"] == 9
     assert jira.sent(NEW_COMMENT) == 4
-    assert jira.told["endpoints_not_before"] == {}
+    assert jira.health["endpoints_not_before"] == {}
 
 
 def test_a_limit_on_the_search_is_kept_and_nothing_else_waits(jira: SourceHarness) -> None:
@@ -67,7 +67,7 @@ def test_a_limit_on_the_search_is_kept_and_nothing_else_waits(jira: SourceHarnes
     jira.forget()
     assert "3600 s" in jira.cycle().problem
     assert jira.sent("search/jql") == 1
-    assert jira.told["not_before"] is None
+    assert jira.health["not_before"] is None
     jira.relent()
     jira.restart()
     assert "asked us not to send" in jira.cycle().problem
@@ -87,7 +87,7 @@ def test_a_limit_on_a_ticket_holds_for_its_writes_alone(jira: SourceHarness) -> 
     jira.forget()
     assert not jira.cycle().problem
     assert (jira.states("limited"), jira.states("free")) == ({"pending"}, {"delivered"})
-    assert (jira.told["not_before"], jira.told["endpoints_not_before"]) == (None, {})
+    assert (jira.health["not_before"], jira.health["endpoints_not_before"]) == (None, {})
     jira.mend("limited")
     jira.later(HOUR)
     jira.restart()
@@ -110,7 +110,7 @@ def test_any_other_limit_holds_for_everything_of_the_source(
     jira.broken("two")
     jira.fault(at, reason=reason, retry_after=3600)
     assert "3600 s" in jira.cycle().problem
-    until = jira.told["not_before"]
+    until = jira.health["not_before"]
     assert until is not None
     jira.relent()
     jira.forget()
@@ -121,7 +121,7 @@ def test_any_other_limit_holds_for_everything_of_the_source(
     assert jira.sent() == 0
     jira.later(2 * MINUTE)
     assert not jira.cycle().problem
-    assert (jira.states("one"), jira.states("two"), jira.told["not_before"]) == ({"delivered"}, {"delivered"}, None)
+    assert (jira.states("one"), jira.states("two"), jira.health["not_before"]) == ({"delivered"}, {"delivered"}, None)
     assert jira.sent(NEW_COMMENT) == 2
 
 
@@ -165,13 +165,13 @@ def test_servicenows_hourly_limit_is_met_once_an_hour(servicenow: SourceHarness)
     servicenow.forget()
     assert "asks us to wait" in servicenow.cycle().problem
     first = servicenow.sent()
-    until = servicenow.told["not_before"]
+    until = servicenow.health["not_before"]
     assert until is not None
     for _ in range(4):
         servicenow.restart()
         assert "asked us to wait" in servicenow.cycle().problem
     assert servicenow.sent() == first
-    assert servicenow.told["not_before"] == until
+    assert servicenow.health["not_before"] == until
     servicenow.harness.clock.set(until)  # type: ignore[arg-type]
     assert "asks us to wait" in servicenow.cycle().problem
     assert servicenow.sent() == first + 2  # one was allowed in the new hour, the next was refused

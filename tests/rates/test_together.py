@@ -27,7 +27,7 @@ def test_a_limit_on_one_source_never_delays_another(make_harness: Callable[..., 
         daemon.wait_for_cycles(1, harness.names)
         limit = limited.faults.add("rate_limit", times=None, retry_after=wait)
         until(lambda: limit.hits)
-        harness.tell_broken("jira", days=0)
+        harness.create_broken("jira", days=0)
         until(lambda: harness.picture("jira", "broken")["comments"])
         assert limit.hits == 1
     with harness.register() as register:
@@ -40,7 +40,7 @@ def test_one_sync_reads_judges_and_writes_while_another_source_waits(
 ) -> None:
     """The source named first has its tries spent in vain; the second carries its warning long before that ends."""
     harness = make_harness("jira-dc", "servicenow")
-    harness.tell_broken("servicenow")
+    harness.create_broken("servicenow")
     if fault == "limit":
         harness.servers["jira-dc"].faults.add("rate_limit", times=None, retry_after=55)
     else:
@@ -71,14 +71,14 @@ def test_polls_are_spread() -> None:
 def test_a_source_keeps_its_budget(face: str) -> None:
     """Reading and writing together never outrun a second's worth at once and then the rate, over real HTTP."""
     times: list[float] = []
-    with jira_harness(face, budget=Rate.parse("20/s"), is_instant=False, page_size=2, batch=2) as it:
-        it.server.before.append(lambda _request: times.append(time.monotonic()))
-        populate(it.tracker, 12)
-        it.cycle()
-        ticket = next(iter(it.mirror.readings.values())).ticket
-        write = _write(ticket.id, ticket.key, it.clock.now())
+    with jira_harness(face, budget=Rate.parse("20/s"), is_instant=False, page_size=2, batch=2) as harness:
+        harness.server.before.append(lambda _request: times.append(time.monotonic()))
+        populate(harness.tracker, 12)
+        harness.cycle()
+        ticket = next(iter(harness.mirror.readings.values())).ticket
+        write = _write(ticket.id, ticket.key, harness.clock.now())
         while len(times) < 55:
-            it.writer.look_up(write, "")
+            harness.writer.look_up(write, "")
     assert times[-1] - times[0] >= (len(times) - 20) / 20 * 0.98
 
 

@@ -104,9 +104,9 @@ class Runtime:
         assert self.server is not None
         reads = ("/search", "/search/jql", "/bulkfetch", "/approximate-count")
         return [
-            f"{each.method} {each.path}"
-            for each in self.server.requests
-            if each.method not in ("GET", "HEAD") and not each.path.endswith(reads)
+            f"{request.method} {request.path}"
+            for request in self.server.requests
+            if request.method not in ("GET", "HEAD") and not request.path.endswith(reads)
         ]
 
 

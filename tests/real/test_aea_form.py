@@ -31,7 +31,7 @@ def row(ticket: str, changed: str, at: str = NOON, **columns: Any) -> Json:
 def save(folder: Path, rows: Iterable[Json], name: str = "rows.jsonl") -> Path:
     """Write rows that are given oldest first as a file, newest first."""
     path = folder / name
-    text = "".join(json.dumps(each) + "\n" for each in reversed(list(rows)))
+    text = "".join(json.dumps(columns) + "\n" for columns in reversed(list(rows)))
     path.write_bytes(gzip.compress(text.encode()) if path.suffix == ".gz" else text.encode())
     return path
 
@@ -49,9 +49,9 @@ def items(issue: Json, field: str) -> list[tuple[Any, Any]]:
 
 def test_rows_of_one_instant_keep_the_order_of_the_file(tmp_path: Path) -> None:
     """Ids rise from the end of the file, identical rows are entries of their own, and the status chain holds."""
-    told = ["Open", "Approved", "Done", "Done", "Open"]
+    states = ["Open", "Approved", "Done", "Done", "Open"]
     names = ["Journal", "status", "status", "Link", "status"]
-    rows = [row("AB-1", name, Status=status) for name, status in zip(names, told, strict=True)]
+    rows = [row("AB-1", name, Status=status) for name, status in zip(names, states, strict=True)]
     rows[3:3] = [rows[3], rows[3]]
     issue = issues(save(tmp_path, rows))["AB-1"]
     histories = issue["changelog"]["histories"]
@@ -99,23 +99,25 @@ def test_people_and_lists_have_ids(tmp_path: Path) -> None:
 
 def test_an_exporters_text_of_options_becomes_options_again(tmp_path: Path) -> None:
     """Options come as str() of objects or joined by commas that stand in their names too; never as that text."""
-    one, two = "Yes, can be had", "No"
-    both = f"[{OPTION.format(one, '11')}, {OPTION.format(two, '12')}]"
+    first, second = "Yes, can be had", "No"
+    both = f"[{OPTION.format(first, '11')}, {OPTION.format(second, '12')}]"
     rows = [
-        row("AB-1", "DCAF_Access_Restrictions", Status="Open", DCAF_Access_Restrictions=two),
-        row("AB-1", "DCAF_Access_Restrictions", Status="Open", DCAF_Access_Restrictions=f"{two},{one}"),
+        row("AB-1", "DCAF_Access_Restrictions", Status="Open", DCAF_Access_Restrictions=second),
+        row("AB-1", "DCAF_Access_Restrictions", Status="Open", DCAF_Access_Restrictions=f"{second},{first}"),
         row("AB-1", "DCAF_Access_Restrictions", Status="Open", DCAF_Access_Restrictions=both),
-        row("AB-1", "DCAF_Access_Restrictions", Status="Open", DCAF_Access_Restrictions=f"{two},{one},Never seen"),
+        row(
+            "AB-1", "DCAF_Access_Restrictions", Status="Open", DCAF_Access_Restrictions=f"{second},{first},Never seen"
+        ),
     ]
     path = save(tmp_path, rows)
     issue = issues(path)["AB-1"]
-    told = [entry["items"][0] for entry in issue["changelog"]["histories"]]
-    assert [(item["to"], item["toString"]) for item in told[:3]] == [
+    changed = [entry["items"][0] for entry in issue["changelog"]["histories"]]
+    assert [(item["to"], item["toString"]) for item in changed[:3]] == [
         ("[12]", "No"),
         ("[12, 11]", "No,Yes, can be had"),
         ("[11, 12]", "Yes, can be had,No"),
     ]
-    assert told[3]["toString"] == "No,Yes, can be had,Never seen"
+    assert changed[3]["toString"] == "No,Yes, can be had,Never seen"
     assert "JIRA" not in json.dumps(list(convert(path)))
 
 
@@ -190,7 +192,9 @@ def test_the_real_files_convert_whole(source: Path, tickets: int, rows: int) -> 
     """One history a row, ids without a gap, one item a named field, and a status chain that meets the present."""
     found = issues(source)
     entries = [entry for issue in found.values() for entry in issue["changelog"]["histories"]]
-    named = Counter(len([n for n in each["Changed.Fields"].split(",") if n]) for each in json_lines(source))
+    named = Counter(
+        len([name for name in columns["Changed.Fields"].split(",") if name]) for columns in json_lines(source)
+    )
     assert len(found) == tickets
     assert sorted(int(entry["id"]) for entry in entries) == list(range(1, rows + 1))
     assert Counter(len(entry["items"]) for entry in entries) == named

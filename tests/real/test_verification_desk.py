@@ -42,13 +42,13 @@ def converted(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def statuses(rows: Sequence[Json]) -> list[str]:
     """The statuses that a ticket went through, from rows that are given oldest first."""
-    told = [row["Status"] for row in rows]
-    return [status for before, status in zip(["", *told], told, strict=False) if status != before]
+    seen = [row["Status"] for row in rows]
+    return [status for before, status in zip(["", *seen], seen, strict=False) if status != before]
 
 
 def done_without_approval(histories: dict[str, list[str]]) -> set[str]:
     """Keys of tickets whose first Done has no approval before it: the rule, worked out by hand."""
-    done = {key: told[: told.index("Done")] for key, told in histories.items() if "Done" in told}
+    done = {key: history[: history.index("Done")] for key, history in histories.items() if "Done" in history}
     assert len(done) == 465
     return {key for key, before in done.items() if APPROVALS.isdisjoint(before)}
 
@@ -67,7 +67,7 @@ def test_the_order_of_the_file_decides(rows: Rows) -> None:
         key: statuses(sorted(found, key=lambda row: datetime.fromisoformat(row["As.Of.Date"])))
         for key, found in rows.items()
     }
-    assert len({status for told in in_order.values() for status in told}) == 29
+    assert len({status for history in in_order.values() for status in history}) == 29
     assert len(done_without_approval(in_order)) == 142
     assert len(done_without_approval(by_time)) == 143
 
@@ -112,14 +112,14 @@ def assert_whole(runtime: Runtime, rows: Rows) -> None:
     assert runtime.number(f"SELECT COUNT(DISTINCT entry) {entries}") == 27_342
     items = sum(len(row["Changed.Fields"].split(",")) for found in rows.values() for row in found)
     assert runtime.number(f"SELECT COUNT(*) {entries}") == items
-    told: dict[str, list[str]] = defaultdict(list)
+    mirrored: dict[str, list[str]] = defaultdict(list)
     for key, status in runtime.rows(
         f"SELECT ticket_key, to_value {entries} AND field = 'status' ORDER BY ticket_key, group_no"
     ):
-        told[key].append(status)
+        mirrored[key].append(status)
     for key, found in rows.items():
         named = [row["Status"] for row in found[::-1] if "status" in row["Changed.Fields"].split(", ")]
-        assert told.get(key, []) == named, key
+        assert mirrored.get(key, []) == named, key
 
 
 def assert_judged(runtime: Runtime, rows: Rows) -> None:

@@ -40,8 +40,8 @@ def convert(path: Path) -> Iterator[Json]:
     fields = find_fields(tickets)
     yield {"kind": "site", "face": "cloud"}
     yield from _people(tickets, fields.values())
-    for each in fields.values():
-        yield from _field_lines(each)
+    for field in fields.values():
+        yield from _field_lines(field)
     for number, key in enumerate(sorted({key.rpartition("-")[0] for key in tickets}), start=10_001):
         yield {"kind": "project", "id": str(number), "key": key, "name": key}
     for number, (key, rows) in enumerate(tickets.items(), start=10_001):
@@ -49,9 +49,9 @@ def convert(path: Path) -> Iterator[Json]:
 
 
 def _people(tickets: Mapping[str, Sequence[Row]], fields: Collection[Field]) -> Iterator[Json]:
-    columns = [each.column for each in fields if each.kind == "user" and each.column]
-    told = {shown(row.after.get(column)) for rows in tickets.values() for row in rows for column in columns}
-    for number in sorted(told - {""}, key=lambda text: (len(text), text)):
+    columns = [field.column for field in fields if field.kind == "user" and field.column]
+    numbers = {shown(row.after.get(column)) for rows in tickets.values() for row in rows for column in columns}
+    for number in sorted(numbers - {""}, key=lambda text: (len(text), text)):
         yield {"kind": "user", **user(number)}
 
 
@@ -72,9 +72,9 @@ def _issue(id_: str, key: str, rows: Sequence[Row], fields: Mapping[str, Field])
     values["created"] = instant(last.after, CREATED) or rows[0].at
     values["updated"] = last.at
     values["resolutiondate"] = instant(last.after, RESOLVED)
-    for each in fields.values():
-        if each.column or each.id.startswith("customfield_"):
-            values[each.id] = each.value(last)
+    for field in fields.values():
+        if field.column or field.id.startswith("customfield_"):
+            values[field.id] = field.value(last)
     values["subtasks"] = [{"key": word} for word in shown(last.after.get("subtask")).split(", ") if "-" in word]
     histories = [_history(row, before, fields) for row, before in zip(rows, [None, *rows[:-1]], strict=True)]
     return {"id": id_, "key": key, "fields": values, "changelog": {"histories": histories}}

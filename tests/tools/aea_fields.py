@@ -103,7 +103,7 @@ class Field:
         if self.kind == "line":
             self.kind = _kind(values, texts)
         if self.kind == "options":
-            for single, double, id_ in (each for text in texts for each in _OPTION.findall(text)):
+            for single, double, id_ in (match for text in texts for match in _OPTION.findall(text)):
                 self.options[single or double] = id_
             known = dict(self.options)
             unknown = {text for text in texts if not _OPTION.search(text) and not _cut(text, known)}
@@ -136,8 +136,8 @@ def _kind(values: Iterable[Any], texts: Sequence[str]) -> str:
         return "options"
     if any(text.startswith("['") for text in texts):
         return "labels"
-    told = [value for value in values if value not in (None, "")]
-    return "number" if told and all(isinstance(value, float) for value in told) else "line"
+    filled = [value for value in values if value not in (None, "")]
+    return "number" if filled and all(isinstance(value, float) for value in filled) else "line"
 
 
 def _labels(text: str) -> list[str]:
@@ -157,22 +157,22 @@ def _cut(text: str, known: Mapping[str, str]) -> list[str]:
 
 def find_fields(tickets: Mapping[str, Sequence[Row]]) -> dict[str, Field]:
     """Return the fields of a file by folded name as rows write it: those that rows name, and those of columns."""
-    rows = [row for each in tickets.values() for row in each]
+    rows = [row for ticket_rows in tickets.values() for row in ticket_rows]
     columns = dict.fromkeys(name for row in rows for name in row.after if name not in NO_FIELDS)
     fields: dict[str, Field] = {}
     for name in sorted({name for row in rows for name in row.fields}):
         system = SYSTEM.get(name.casefold())
         fields[name.casefold()] = Field(system or "", name, column=_column(system or name, columns))
-    told = {each.column for each in fields.values()}
+    used = {site_field.column for site_field in fields.values()}
     for column in columns:
-        if column not in told:
+        if column not in used:
             name = next((name for name, renamed in _COLUMNS.items() if renamed == column), column)
             fields[name.casefold()] = Field(SYSTEM.get(name.casefold(), ""), name, column=column)
     _number(fields.values())
-    for each in fields.values():
-        each.kind = {"assignee": "user", **{name: name for name in LISTED}}.get(each.id, "line")
-        if each.column:
-            each.learn([row.after.get(each.column) for row in rows])
+    for site_field in fields.values():
+        site_field.kind = {"assignee": "user", **{name: name for name in LISTED}}.get(site_field.id, "line")
+        if site_field.column:
+            site_field.learn([row.after.get(site_field.column) for row in rows])
     return fields
 
 
@@ -182,6 +182,8 @@ def _column(name: str, columns: Mapping[str, None]) -> str:
 
 
 def _number(fields: Iterable[Field]) -> None:
-    custom = sorted((each for each in fields if not each.id), key=lambda each: each.name.casefold())
-    for number, each in enumerate(custom, start=10_001):
-        each.id = f"customfield_{number}"
+    custom = sorted(
+        (site_field for site_field in fields if not site_field.id), key=lambda site_field: site_field.name.casefold()
+    )
+    for number, site_field in enumerate(custom, start=10_001):
+        site_field.id = f"customfield_{number}"

@@ -55,11 +55,11 @@ class FolderSource:
     @fenced
     def read_changes(self, cursor: Cursor, *, full: bool = False) -> Iterator[Page]:
         """Yield one page: the issues whose `updated` differs from the one in the cursor."""
-        stamps = {ticket_id: str(self._folder.issue(ticket_id)["updated"]) for ticket_id in self._folder.ids()}
+        versions = {ticket_id: str(self._folder.issue(ticket_id)["updated"]) for ticket_id in self._folder.ids()}
         known = {} if full else cursor.state
-        ids = [ticket_id for ticket_id, stamp in stamps.items() if known.get(ticket_id) != stamp]
-        newest = max(map(datetime.fromisoformat, stamps.values()), default=None)
-        yield self._page(ids, Cursor(stamps, newest))
+        ids = [ticket_id for ticket_id, version in versions.items() if known.get(ticket_id) != version]
+        newest = max(map(datetime.fromisoformat, versions.values()), default=None)
+        yield self._page(ids, Cursor(versions, newest))
 
     @fenced
     def read_tickets(self, ids: Sequence[str]) -> Iterator[Reading]:

@@ -12,7 +12,7 @@ from tests.daemon.conftest import MakeHarness
 from tests.daemon.harness import ALL, NOW, Harness, Picture, until
 
 CAUSE = "Nobody is told when a reviewer leaves, so their reviews lapse unseen until the next audit."
-TALES = ("before", "after")
+STORIES = ("before", "after")
 
 
 class Pair:
@@ -20,7 +20,7 @@ class Pair:
 
     def __init__(self, harness: Harness) -> None:
         self.harness = harness
-        self.twin = harness.folder / "twin.db"
+        self.second_register = harness.folder / "twin.db"
 
     def first(self) -> int:
         """A process on the first register does one cycle; returns how often it wrote."""
@@ -28,7 +28,7 @@ class Pair:
 
     def second(self) -> int:
         """The same on the other register."""
-        return self._written(lambda: self.harness.sync(CAPA_SYNC_REGISTER=str(self.twin)))
+        return self._written(lambda: self.harness.sync(CAPA_SYNC_REGISTER=str(self.second_register)))
 
     def _written(self, work: Callable[[], object]) -> int:
         before = len(self.harness.writes())
@@ -49,35 +49,35 @@ class Pair:
 
     def pictures(self) -> list[Picture]:
         """What stands on every ticket."""
-        return [self.harness.picture(source, tale) for source in ALL for tale in TALES]
+        return [self.harness.picture(source, story) for source in ALL for story in STORIES]
 
     def words(self) -> list[int]:
         """How many comments, or work notes, each ticket carries."""
-        return [len(each["notes"] if "notes" in each else each["comments"]) for each in self.pictures()]
+        return [len(picture["notes"] if "notes" in picture else picture["comments"]) for picture in self.pictures()]
 
-    def tell(self, deed: Fill) -> None:
+    def play_event(self, event: Fill) -> None:
         """The same is done on every ticket."""
         for source in ALL:
-            for tale in TALES:
-                self.harness.tell(source, tale, deed)
+            for story in STORIES:
+                self.harness.play_event(source, story, event)
 
 
 @pytest.fixture(params=["restored copy", "new register"])
 def pair(request: pytest.FixtureRequest, make_harness: MakeHarness) -> Pair:
     """A register that has warned on every ticket, and its twin, which knows of some of that or of nothing."""
     harness = make_harness()
-    two = Pair(harness)
+    pair = Pair(harness)
     for source in ALL:
-        harness.tell_broken(source, "before")
-    assert two.first() > 0
+        harness.create_broken(source, "before")
+    assert pair.first() > 0
     if request.param == "restored copy":
         with harness.register() as register:
-            register.copy_to(two.twin)
+            register.copy_to(pair.second_register)
     for source in ALL:
-        harness.tell_broken(source, "after", days=0)
-    assert two.first() > 0
-    assert two.words() == [1] * 6
-    return two
+        harness.create_broken(source, "after", days=0)
+    assert pair.first() > 0
+    assert pair.words() == [1] * 6
+    return pair
 
 
 @pytest.mark.slow
@@ -101,15 +101,15 @@ def test_each_news_is_told_once_by_whoever_comes_first(pair: Pair) -> None:
     assert pair.second() > 0
     assert pair.first() == 0
     assert pair.words() == [1, 1, 1, 1, 2, 2]
-    assert {each["state"] for each in pair.pictures()} == {"overdue"}
+    assert {picture["state"] for picture in pair.pictures()} == {"overdue"}
     pair.later(days=1)
-    pair.tell(Fill({"root_cause": CAUSE, "due_at": Day(-120)}))
+    pair.play_event(Fill({"root_cause": CAUSE, "due_at": Day(-120)}))
     pair.later(days=1)
-    pair.tell(Fill({"action_text": "Name a deputy reviewer in the procedure and train the team on it"}))
+    pair.play_event(Fill({"action_text": "Name a deputy reviewer in the procedure and train the team on it"}))
     assert pair.first() > 0
     assert pair.second() == 0
     assert pair.words() == [1, 1, 1, 1, 3, 3]
-    assert {each["state"] for each in pair.pictures()} == {"clear"}
+    assert {picture["state"] for picture in pair.pictures()} == {"clear"}
     assert pair.turns(1) == [0] * 4
 
 
@@ -117,36 +117,36 @@ def test_each_news_is_told_once_by_whoever_comes_first(pair: Pair) -> None:
 def test_a_register_that_comes_late_knows_what_was_told_by_then(make_harness: MakeHarness) -> None:
     """One of two points told is fixed when the first register is lost: a new one has nothing to tell people."""
     harness = make_harness()
-    two = Pair(harness)
-    for tale in TALES:
+    pair = Pair(harness)
+    for story in STORIES:
         for source in ALL:
-            harness.tell_broken(source, tale)
-    two.later(days=100)
-    assert two.first() > 0
-    two.tell(Fill({"due_at": Day(-120)}))
-    two.later(days=1)
-    assert two.first() > 0
-    measure = two.pictures()
-    assert two.words() == [1] * 6
-    two.later(days=1)
-    assert two.second() == 0
-    assert two.pictures() == measure
+            harness.create_broken(source, story)
+    pair.later(days=100)
+    assert pair.first() > 0
+    pair.play_event(Fill({"due_at": Day(-120)}))
+    pair.later(days=1)
+    assert pair.first() > 0
+    measure = pair.pictures()
+    assert pair.words() == [1] * 6
+    pair.later(days=1)
+    assert pair.second() == 0
+    assert pair.pictures() == measure
 
 
 def test_a_daemon_and_a_verb_on_another_register_say_it_once(make_harness: MakeHarness) -> None:
     """While a daemon holds the first register, `sync` on a new one finds all that the daemon wrote."""
     harness = make_harness()
-    two = Pair(harness)
-    for tale in TALES:
+    pair = Pair(harness)
+    for story in STORIES:
         for source in ALL:
-            harness.tell_broken(source, tale)
+            harness.create_broken(source, story)
     with harness.daemon() as daemon:
         harness.run("sync", "--release", "all")
-        until(lambda: two.words() == [1] * 6 and all(each["state"] == "warning" for each in two.pictures()))
+        until(lambda: pair.words() == [1] * 6 and all(picture["state"] == "warning" for picture in pair.pictures()))
         daemon.wait_for_cycles(2)
-        assert two.second() == 0
+        assert pair.second() == 0
         daemon.wait_for_cycles(2)
         assert daemon.stop().code == 0
-    assert two.second() == 0
-    assert two.words() == [1] * 6
+    assert pair.second() == 0
+    assert pair.words() == [1] * 6
     assert harness.clock.now() == NOW

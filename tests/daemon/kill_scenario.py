@@ -26,14 +26,14 @@ STORY = "broken"
 
 
 @dataclass(frozen=True)
-class Life:
+class FinalState:
     """How it ended: what is on each story's ticket, and what the register holds, apart from ledger and attempts."""
 
     pictures: Mapping[str, Picture]
     tables: Mapping[str, Any]
 
 
-class Lives:
+class KillScenario:
     """Plays the same life again and again on one port and with one register, so that all can be compared.
 
     A daemon meets a ticket to be warned on. The register is empty but for the release that a person gave once: no
@@ -48,7 +48,7 @@ class Lives:
     stories: ClassVar[Sequence[str]] = (STORY,)
     codes: ClassVar[Sequence[int]] = (0,)
     """How a process that may live can end; the last of them is how one ends that has nothing to do."""
-    apart: ClassVar[Sequence[str]] = ("part",)
+    ignored_tables: ClassVar[Sequence[str]] = ("part",)
     """Tables that a restart rightly adds to: here a version of the ticket as it stood between two writes."""
 
     def __init__(self, fork_server: ForkServer, source: str) -> None:
@@ -68,7 +68,7 @@ class Lives:
             assert whole.code in self.codes, whole.err
             self.requests = len(harness.servers[source].requests) - asked
             self.writes = len(harness.writes()) - written
-            self.unhurt = self.end_of(harness)
+            self.undisturbed = self.final_state(harness)
         self.steps = file.read_text(encoding="utf-8").splitlines()
         self.stored = steps.traced(file).read_text(encoding="utf-8").splitlines()
 
@@ -87,7 +87,7 @@ class Lives:
             self._port = harness.servers[self.source].port
             shutil.copy(self.register, harness.register_file)
             for story in self.stories:
-                harness.tell_broken(self.source, story)
+                harness.create_broken(self.source, story)
             yield harness
         shutil.rmtree(folder)
 
@@ -103,18 +103,18 @@ class Lives:
             child.signal(signal.SIGTERM)
         return child.wait()
 
-    def end_of(self, harness: Harness) -> Life:
+    def final_state(self, harness: Harness) -> FinalState:
         """Run on until nothing more happens."""
         first, written = self._pictures(harness), len(harness.writes())
         assert harness.run("sync").code == self.codes[-1]
         tables = {
             table: [_masked(table, row) for row in rows]
             for table, rows in harness.tables().items()
-            if table not in self.apart
+            if table not in self.ignored_tables
         }
         assert self._pictures(harness) == first
         assert len(harness.writes()) == written, "the cycle after the restart wrote again"
-        return Life(first, tables)
+        return FinalState(first, tables)
 
     def _pictures(self, harness: Harness) -> dict[str, Picture]:
         return {story: harness.picture(self.source, story) for story in self.stories}
@@ -148,52 +148,52 @@ class Lives:
             for applied in (False, True)
         )
 
-    def at_rest(self) -> list[str]:
+    def when_idle(self) -> list[str]:
         """Kill a daemon when its cycle is over; return what ended otherwise."""
         with self.harness() as harness:
             child = self.begin(harness)
             until(lambda: "action=cycle_finished" in child.err)
             assert child.signal(signal.SIGKILL).wait().code == KILLED
-            return self._differences([("at rest", self._goes_on(harness))])
+            return self._differences([("at rest", self._resumed(harness))])
 
-    def _killed_before(self, step: str) -> Life:
+    def _killed_before(self, step: str) -> FinalState:
         with self.harness() as harness:
             dead = self.play(harness, **{steps.VARIABLE: f"die:{step}"})
             assert dead.code == KILLED, f"it never came to its step {step}: {dead.code} {dead.err}"
-            return self._goes_on(harness)
+            return self._resumed(harness)
 
-    def _killed_at_write(self, number: int, applied: bool) -> Life:
+    def _killed_at_write(self, number: int, applied: bool) -> FinalState:
         """The life of a process killed when its nth write was with the tracker, before or after it was applied."""
         with self.harness() as harness:
-            executioner = _Executioner(number)
+            kill_at_write = _KillAtWrite(number)
             server = harness.servers[self.source]
-            (server.after if applied else server.before).append(executioner)
+            (server.after if applied else server.before).append(kill_at_write)
             child = self.begin(harness)
-            executioner.aim(child)
+            kill_at_write.set_process(child)
             assert child.wait().code == KILLED
             (server.after if applied else server.before).clear()
-            return self._goes_on(harness)
+            return self._resumed(harness)
 
-    def _goes_on(self, harness: Harness) -> Life:
+    def _resumed(self, harness: Harness) -> FinalState:
         again = self.play(harness)
         assert again.code in self.codes, again.err
-        return self.end_of(harness)
+        return self.final_state(harness)
 
-    def _differences(self, lives: Iterable[tuple[str, Life]]) -> list[str]:
+    def _differences(self, states: Iterable[tuple[str, FinalState]]) -> list[str]:
         found = []
-        for name, life in lives:
-            if life.pictures != self.unhurt.pictures:
-                found.append(f"{name}: on the tickets is {life.pictures}")
+        for name, state in states:
+            if state.pictures != self.undisturbed.pictures:
+                found.append(f"{name}: on the tickets is {state.pictures}")
             found += [
-                f"{name}: table {table}: {[row for row in life.tables[table] if row not in rows]} instead of "
-                f"{[row for row in rows if row not in life.tables[table]]}"
-                for table, rows in self.unhurt.tables.items()
-                if life.tables[table] != rows
+                f"{name}: table {table}: {[row for row in state.tables[table] if row not in rows]} instead of "
+                f"{[row for row in rows if row not in state.tables[table]]}"
+                for table, rows in self.undisturbed.tables.items()
+                if state.tables[table] != rows
             ]
         return found
 
 
-class VerbLives(Lives):
+class VerbKillScenario(KillScenario):
     """Lives of a `sync` instead of a daemon."""
 
     def begin(self, harness: Harness, **env: str) -> Child:
@@ -205,18 +205,18 @@ class VerbLives(Lives):
         return self.begin(harness, **env).wait()
 
 
-class _Executioner:
+class _KillAtWrite:
     """A hook of the sandbox that kills the process whose nth write it sees; one seen before it is applied is lost."""
 
     def __init__(self, number: int) -> None:
         self._left = number
-        self._aimed = Event()
+        self._is_set = Event()
         self._child: Child | None = None
 
-    def aim(self, child: Child) -> None:
+    def set_process(self, child: Child) -> None:
         """Say whom to kill."""
         self._child = child
-        self._aimed.set()
+        self._is_set.set()
 
     def __call__(self, request: Request, reply: Reply | None = None) -> None:
         """Count a write, and kill."""
@@ -224,7 +224,7 @@ class _Executioner:
             return
         self._left -= 1
         if self._left == 0:
-            assert self._aimed.wait(10)
+            assert self._is_set.wait(10)
             assert self._child is not None
             self._child.signal(signal.SIGKILL).wait()
             if reply is None:
@@ -235,9 +235,9 @@ def numbered(words: Iterable[str]) -> list[str]:
     """Put before each of these words how many of the same there were by then."""
     seen: Counter[str] = Counter()
     found = []
-    for each in words:
-        seen[each] += 1
-        found.append(f"{seen[each]} {each}")
+    for word in words:
+        seen[word] += 1
+        found.append(f"{seen[word]} {word}")
     return found
 
 
