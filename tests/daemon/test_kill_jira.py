@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from tests.daemon.kill_scenario import STORY, KillScenario
 
 from tests.daemon.fork_server import ForkServer
+from tests.daemon.kill_scenario import STORY, KillScenario
 from tests.daemon.steps import COMMIT
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]

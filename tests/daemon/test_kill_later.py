@@ -9,12 +9,12 @@ from datetime import timedelta
 from typing import ClassVar
 
 import pytest
-from tests.daemon.kill_scenario import STORY, VerbKillScenario
 
 from capa_sync.sandbox.stories.script import Fill
 from capa_sync.store import Register, RegisterLock
 from tests.daemon.fork_server import ForkServer
 from tests.daemon.harness import NOW, Harness
+from tests.daemon.kill_scenario import STORY, VerbKillScenario
 from tests.daemon.steps import COMMIT
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(400)]
