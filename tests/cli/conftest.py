@@ -1,4 +1,4 @@
-"""The desk of the daemon's tests, for verbs."""
+"""The fixtures of the daemon's tests, for the tests of verbs."""
 
 from __future__ import annotations
 

@@ -144,14 +144,14 @@ SANDBOX_PIECES: dict[str, str] = {
 
 
 def mapping(content: bytes, folder: Path) -> None:
-    """Load it as a mapping."""
+    """Load the content as a mapping."""
     file = folder / "map.yaml"
     file.write_bytes(content)
     load_mapping(file)
 
 
 def people(content: bytes, folder: Path) -> None:
-    """Load it as the people file of a mapping in order."""
+    """Load the content as the people file of a valid mapping."""
     text = (ROOT / "mappings" / "jira-cloud.yaml").read_text()
     (folder / "map.yaml").write_text(text)
     (folder / "people.yaml").write_bytes(content)
@@ -159,21 +159,21 @@ def people(content: bytes, folder: Path) -> None:
 
 
 def rule(content: bytes, folder: Path) -> None:
-    """Load it as a rule file."""
+    """Load the content as a rule file."""
     file = folder / "some-rule.yaml"
     file.write_bytes(content)
     load_rules([file])
 
 
 def settings(content: bytes, folder: Path) -> None:
-    """Load it as settings."""
+    """Load the content as settings."""
     file = folder / "capa-sync.toml"
     file.write_bytes(content)
     load_settings(file, {})
 
 
 def sandbox(content: bytes, folder: Path) -> None:
-    """Load it as a sandbox file of each face."""
+    """Load the content as a sandbox file of each face."""
     for face in ("cloud", "datacenter", "servicenow"):
         file = folder / f"{face}.jsonl"
         file.write_bytes(content.replace(b"FACE", face.encode()))
@@ -191,7 +191,7 @@ LOADERS: dict[str, Callable[[bytes, Path], None]] = {
 
 
 def cases() -> Iterator[tuple[str, str, bytes]]:
-    """Every kind of file with every hostile content."""
+    """Yield every kind of file with every hostile content: (kind, name of the case, content)."""
     for kind in LOADERS:
         texts = {"settings": TOML_PIECES, "sandbox": SANDBOX_PIECES}.get(kind, YAML_PIECES)
         for name, text in texts.items():
@@ -204,7 +204,7 @@ CASES = {f"{kind}: {name}": (kind, content) for kind, name, content in cases()}
 
 
 def problems_of(kind: str, content: bytes, folder: Path) -> list[Problem]:
-    """What a loader says; none when it takes the file."""
+    """Return the problems that a loader reports; none when it accepts the file."""
     try:
         LOADERS[kind](content, folder)
     except UserError as error:

@@ -1,4 +1,4 @@
-"""Bad input as a user sees it: the exit code, exactly one line a mistake, never a traceback."""
+"""Bad input as a user sees it: the exit code, exactly one line per mistake, never a traceback."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from tests.daemon.harness import Harness
 
 @pytest.fixture(scope="module")
 def harness(shared_harness: MakeHarness) -> Harness:
-    """A ServiceNow with settings in order, which each test spoils on a copy."""
+    """A ServiceNow with valid settings; each test introduces its mistake in a copy of them."""
     return shared_harness("servicenow", rules=("action-overdue",))
 
 
 def _spoiled(harness: Harness, name: str, old: str, new: str) -> str:
-    """A copy of the settings with one thing wrong; its file name."""
+    """Write a copy of the settings with one mistake; return its file name."""
     text = harness.file.read_text()
     assert old in text
     (harness.folder / name).write_text(text.replace(old, new, 1))
@@ -41,7 +41,7 @@ def _refused(done: Child, code: int, *words: str) -> None:
         assert word in lines[0]
 
 
-# --- 2: the user's mistakes ----------------------------------------------------------------------------------------
+# --- exit code 2: the user's mistakes ------------------------------------------------------------------------------
 MISTAKES = {
     "wrong value": ('settle = "0s"', 'settle = "soon"', ":7: write_back.settle: a length is a number and a unit"),
     "unknown key": (
@@ -78,25 +78,25 @@ MISTAKES = {
 
 @pytest.mark.parametrize("mistake", MISTAKES)
 def test_a_wrong_setting_is_one_line_with_its_place_and_exit_2(harness: Harness, mistake: str) -> None:
-    """Every mistake in the settings file names file and line, and how to mend it."""
+    """Every mistake in the settings file is reported with file and line, and how to mend it."""
     old, new, words = MISTAKES[mistake]
     name = _spoiled(harness, f"{mistake.replace(' ', '-')}.toml", old, new)
     _refused(harness.run("sync", "--config", name), 2, words)
 
 
 def test_an_unknown_variable_is_named_with_what_was_meant(harness: Harness) -> None:
-    """A misspelt CAPA_SYNC_ variable is no silence."""
+    """A misspelt CAPA_SYNC_ variable is reported, not ignored."""
     done = harness.run("status", CAPA_SYNC_SOURCES__SERVICENOW__URI="http://x")
     _refused(done, 2, "CAPA_SYNC_SOURCES__SERVICENOW__URI", "did you mean CAPA_SYNC_SOURCES__SERVICENOW__URL?")
 
 
 def test_a_missing_settings_file_is_one_line(harness: Harness) -> None:
-    """The first thing that a new user meets is a sentence."""
+    """The first mistake of a new user is answered with one sentence."""
     _refused(harness.run("sync", "--config", "none.toml"), 2, "none.toml: there is no such settings file")
 
 
-def test_broken_mapping_and_rules_are_told_together_each_with_its_line(harness: Harness) -> None:
-    """One run tells every mistake of every file, a line each."""
+def test_broken_mapping_and_rules_are_reported_together_each_with_its_line(harness: Harness) -> None:
+    """One run reports every mistake of every file, one line each."""
     mapping = (ROOT / "mappings" / "servicenow-grc-issue.yaml").read_text()
     (harness.folder / "bad.yaml").write_text(
         mapping.replace("  title: short_description", "  titel: short_description")
@@ -117,8 +117,8 @@ def test_broken_mapping_and_rules_are_told_together_each_with_its_line(harness: 
     assert all(".yaml:" in line for line in reported)
 
 
-def test_a_misspelt_source_in_the_people_file_is_told_by_sync_and_plan(make_harness: MakeHarness) -> None:
-    """One line on standard error with file, line and the nearest name; the verbs do their work all the same."""
+def test_a_misspelt_source_in_the_people_file_is_reported_by_sync_and_plan(make_harness: MakeHarness) -> None:
+    """Standard error has one line with file, line and the nearest name; the verbs do their work all the same."""
     harness = make_harness("servicenow", rules=("action-overdue",))
     folder = harness.folder / "mappings"
     shutil.copytree(ROOT / "mappings", folder)
@@ -139,7 +139,7 @@ def test_a_misspelt_source_in_the_people_file_is_told_by_sync_and_plan(make_harn
 
 
 def test_a_rule_that_fails_its_own_tests_judges_nothing(harness: Harness) -> None:
-    """Right before it may write: a rule file whose tests say otherwise is refused with the line of the test."""
+    """A rule file whose own tests fail is refused with the line of the test."""
     (harness.folder / "failing").mkdir()
     rule = (ROOT / "rules" / "action-overdue.yaml").read_text()
     file = harness.folder / "failing" / "action-overdue.yaml"
@@ -153,20 +153,20 @@ def test_a_rule_that_fails_its_own_tests_judges_nothing(harness: Harness) -> Non
         assert reported
         assert all("failing/action-overdue.yaml:" in line and "expected" in line for line in reported), done.err
     file.write_text(file.read_text().replace("mode: warn", "mode: draft"))
-    assert harness.run("plan", "--config", "failing.toml").code == 0, "a draft never judges"
+    assert harness.run("plan", "--config", "failing.toml").code == 0, "a draft rule never judges"
 
 
 def test_unknown_verbs_options_and_names_are_one_line(harness: Harness) -> None:
-    """The command line itself answers in one line."""
+    """The command line parser answers each mistake in one line."""
     _refused(harness.run("synk"), 2, "synk")
     _refused(harness.run("sync", "--source", "jira"), 2, "there is no source 'jira'; the settings name: servicenow")
     _refused(harness.run("plan", "--source", "jira"), 2, "there is no source 'jira'; the settings name: servicenow")
     _refused(harness.run("sync", "--release", "some"), 2, "--release takes a number of tickets or `all`, not 'some'")
 
 
-# --- 6: the register -----------------------------------------------------------------------------------------------
-def test_a_register_that_is_none_is_left_alone(harness: Harness) -> None:
-    """A file of something else under the register's name is one line and exit 6, and stays as it is."""
+# --- exit code 6: the register -------------------------------------------------------------------------------------
+def test_a_file_that_is_no_register_is_left_alone(harness: Harness) -> None:
+    """Another kind of file under the register's name gives one line and exit 6, and is not changed."""
     other = harness.folder / "notes.db"
     other.write_bytes(b"these are my notes, no register\n" * 40)
     for verb in ("sync", "run", "status", "explain"):
@@ -175,8 +175,8 @@ def test_a_register_that_is_none_is_left_alone(harness: Harness) -> None:
     assert other.read_bytes() == b"these are my notes, no register\n" * 40
 
 
-def test_no_register_yet_is_one_line_for_verbs_that_only_look(harness: Harness) -> None:
-    """`status` and `explain` make no register."""
+def test_no_register_yet_is_one_line_for_verbs_that_only_read(harness: Harness) -> None:
+    """`status`, `explain` and `retry` create no register."""
     for arguments in (("status",), ("explain", "X-1"), ("retry",)):
         _refused(
             harness.run(*arguments, CAPA_SYNC_REGISTER="none.db"),
@@ -187,13 +187,13 @@ def test_no_register_yet_is_one_line_for_verbs_that_only_look(harness: Harness) 
 
 
 def test_a_folder_that_is_not_there_is_exit_6(harness: Harness) -> None:
-    """A register in a missing folder is one line."""
+    """A register in a missing folder gives one line."""
     _refused(harness.run("sync", CAPA_SYNC_REGISTER="nowhere/register.db"), 6, "nowhere/register.db")
 
 
 @pytest.mark.skipif(not Path("/sys/kernel").is_dir(), reason="needs a folder where nobody may write, root included")
 def test_a_read_only_folder_is_exit_6(harness: Harness) -> None:
-    """A folder that takes no new file is one line."""
+    """A folder in which no file can be created gives one line."""
     _refused(
         harness.run("sync", CAPA_SYNC_REGISTER="/sys/kernel/register.db"), 6, "/sys/kernel/register.db", "denied"
     )
@@ -201,7 +201,7 @@ def test_a_read_only_folder_is_exit_6(harness: Harness) -> None:
 
 @pytest.mark.parametrize("room", [90_000, 200_000, 400_000])
 def test_a_full_disk_is_exit_6_and_leaves_no_half_written_state(make_harness: MakeHarness, room: int) -> None:
-    """Files may grow to so many bytes and no further, wherever that hits; afterwards all goes on."""
+    """A file size limit stops the verb wherever it is reached; without the limit the next run completes the work."""
     harness = make_harness("jira", rules=("root-cause-before-action",))
     for number in range(12):
         harness.create_broken("jira", f"broken {number}")
@@ -216,9 +216,9 @@ def test_a_full_disk_is_exit_6_and_leaves_no_half_written_state(make_harness: Ma
     assert {row["state"] for row in harness.rows("v_writes")} == {"delivered"}
 
 
-# --- 4 and 1 -------------------------------------------------------------------------------------------------------
+# --- exit codes 4 and 1 --------------------------------------------------------------------------------------------
 def test_a_safety_stop_is_exit_4_and_names_cause_and_release(make_harness: MakeHarness) -> None:
-    """The first activation, then a flood: nothing is written, the message says why and how to go on."""
+    """On first activation and on too many comments nothing is written; the message gives cause and release."""
     harness = make_harness("jira", write_back='mode = "on"\nmax_new_comments_per_day = 2')
     harness.create_broken("jira", "one")
     first = harness.run("sync")
@@ -232,13 +232,13 @@ def test_a_safety_stop_is_exit_4_and_names_cause_and_release(make_harness: MakeH
     flood = harness.run("sync")
     assert flood.code == 4
     assert "2 new comments on top of 1 in the last 24 hours, more than max_new_comments_per_day = 2" in flood.err
-    assert harness.run("sync").code == 4, "many small cycles do not slip past"
+    assert harness.run("sync").code == 4, "many small cycles do not get past the limit"
     assert harness.picture("jira", "two")["comments"] == []
     assert "held back on jira: 2 tickets, too many comments; look at `capa-sync plan`" in harness.run("status").out
 
 
 def test_fail_on_is_exit_1_from_that_severity_on(make_harness: MakeHarness) -> None:
-    """Without --fail-on findings are no failure; with it they are from the severity on."""
+    """Without --fail-on findings are no failure; with it, findings of that severity or higher are."""
     harness = make_harness("servicenow", write_back='mode = "off"')
     harness.create_broken("servicenow")
     assert harness.run("sync").code == 0
@@ -255,7 +255,7 @@ def test_fail_on_is_exit_1_from_that_severity_on(make_harness: MakeHarness) -> N
 
 # --- the real command ----------------------------------------------------------------------------------------------
 def test_the_module_itself_behaves_as_the_forked_children_do(harness: Harness) -> None:
-    """`python -m capa_sync` in a fresh interpreter: the same line and code; SIGINT ends it in peace."""
+    """`python -m capa_sync` in a new interpreter gives the same line and code; SIGINT ends it cleanly."""
     command = [sys.executable, "-m", "capa_sync"]
     env = {**harness.env, "PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])}
     done = subprocess.run(
@@ -296,7 +296,7 @@ app.main(["boom"])
 
 
 def test_an_error_of_our_own_is_no_other_exit_code_and_repeats_no_text() -> None:
-    """Uncaught, it would be 1, which means findings; where it happened is told, what a ticket says is not."""
+    """Uncaught, the exit code would be 1, which means findings; the place is reported, ticket text is not."""
     done = subprocess.run([sys.executable, "-c", BUG], cwd=ROOT, capture_output=True, text=True, timeout=60)
     assert done.returncode == 70
     assert done.stdout == ""

@@ -1,4 +1,4 @@
-"""`demo` as a stranger runs it: it stays, serves the register, and says where to look."""
+"""`demo` as a new user runs it: it keeps running, serves the register, and prints the addresses."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.daemon.fork_server import ROOT
 
 @pytest.fixture(scope="module")
 def printed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """What a demo prints until it stays; it is still running."""
+    """The output of a demo until it is ready; the process is still running."""
     err = tmp_path_factory.mktemp("demo") / "err"
     command = [sys.executable, "-m", "capa_sync", "demo", "--listen", "127.0.0.1:0"]
     with err.open("wb") as errors:
@@ -37,7 +37,7 @@ def printed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 def test_the_register_and_three_tickets_are_there_to_look_at(printed: str) -> None:
-    """Every address that it prints answers a browser."""
+    """Every address that the demo prints answers a browser."""
     (page,) = re.findall(r"^The register:  (\S+)$", printed, re.MULTILINE)
     tickets = re.findall(r"^  (http://\S+)  \S.*$", printed, re.MULTILINE)
     assert len(tickets) == 3
@@ -49,14 +49,14 @@ def test_the_register_and_three_tickets_are_there_to_look_at(printed: str) -> No
 
 
 def test_the_printed_explain_can_be_pasted(printed: str) -> None:
-    """The command explains the first of the tickets, in a shell that knows no `capa-sync`."""
+    """The command explains the first of the tickets, in a shell without a `capa-sync` command."""
     (command,) = re.findall(r"^Why a warning is there:  (.+)$", printed, re.MULTILINE)
     done = subprocess.run(shlex.split(command), cwd=ROOT, capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stderr
     assert ": breach" in done.stdout
 
 
-def test_all_is_read_and_written(printed: str) -> None:
+def test_everything_is_read_and_written(printed: str) -> None:
     """All three trackers were read to their end, and every write arrived."""
     assert re.search(r"^writes: \d+ delivered$", printed, re.MULTILINE)
     assert "problem:" not in printed

@@ -1,4 +1,4 @@
-"""A tracker that cannot be read: one clear line, exit 3, the cursor untouched, the other sources go on."""
+"""A tracker that cannot be read gives one clear line and exit 3; its cursor stays, and other sources go on."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ SEARCH = (".*", r"/search(/jql)?(\?|$)")
 
 @pytest.fixture(scope="module")
 def harness(shared_harness: MakeHarness) -> Harness:
-    """All three trackers, read once."""
+    """All three trackers, after one sync."""
     harness = shared_harness(rules=("root-cause-before-action",))
     for source in harness.names:
         harness.create_clean(source)
@@ -79,7 +79,7 @@ def _cursors(harness: Harness) -> list[Any]:
 
 
 def _demand(harness: Harness, done: Child, source: str, words: str) -> None:
-    """Exit 3; one line for the source, none for another, and nothing of Python."""
+    """Assert exit 3, one line for the source, none for another, and no traceback."""
     assert done.code == 3, done.out + done.err
     problems = [line for line in done.err.splitlines() if "problem: " in line]
     assert len(problems) == 1, done.out + done.err
@@ -91,7 +91,7 @@ def _demand(harness: Harness, done: Child, source: str, words: str) -> None:
     for secret in ("sandbox-token", "Basic ", "Bearer "):
         assert secret not in done.out + done.err
     as_of = {line.partition(":")[0] for line in done.out.splitlines() if "judged" in line}
-    assert as_of == set(harness.names), "every source is told of"
+    assert as_of == set(harness.names), "every source is reported"
     status = harness.run("status")
     assert status.code == 3
     (problem,) = [line for line in status.out.splitlines() if "problem:" in line]
@@ -101,7 +101,7 @@ def _demand(harness: Harness, done: Child, source: str, words: str) -> None:
 
 @pytest.mark.parametrize("case", CASES)
 def test_one_clear_line_exit_3_and_the_cursor_stays(harness: Harness, case: str) -> None:
-    """Each fault that waiting cannot cure; afterwards the source is read as before."""
+    """Each fault is permanent until it is removed; afterwards the source is read as before."""
     source, prepare, words = CASES[case]
     before = _cursors(harness)
     spoiled = prepare(harness)()
@@ -118,8 +118,8 @@ def test_one_clear_line_exit_3_and_the_cursor_stays(harness: Harness, case: str)
 
 
 @pytest.mark.slow
-def test_what_may_pass_is_tried_for_a_while_then_told_in_one_line(make_harness: MakeHarness) -> None:
-    """A proxy's error page and a refused connection are tried again for half a minute, side by side here."""
+def test_what_may_pass_is_tried_for_a_while_then_reported_in_one_line(make_harness: MakeHarness) -> None:
+    """A proxy's error page and a refused connection are tried again for half a minute; the test runs both at once."""
     harness = make_harness(rules=("root-cause-before-action",))
     for source in harness.names:
         harness.create_clean(source)
@@ -151,7 +151,7 @@ REFUSING = {
 @pytest.mark.parametrize("source", REFUSING)
 @pytest.mark.parametrize("status", [403, 500])
 def test_a_sync_that_could_not_write_ends_with_3(make_harness: MakeHarness, source: str, status: int) -> None:
-    """A write that is refused, or of unknown fate, is told with its number; once it is made the exit is 0 again."""
+    """Writes that were refused or have an unknown outcome are reported; once they are made, the exit code is 0."""
     harness = make_harness(source, rules=("root-cause-before-action",))
     harness.create_broken(source)
     harness.servers[source].faults.add(

@@ -12,7 +12,7 @@ RULES = ("root-cause-before-action",)
 
 
 def warned(make_harness: MakeHarness) -> Harness:
-    """Two tickets that carry our comment."""
+    """Return a harness with two tickets that have our comment."""
     harness = make_harness("jira", rules=RULES)
     for story in ("one", "two"):
         harness.create_broken("jira", story)
@@ -22,12 +22,12 @@ def warned(make_harness: MakeHarness) -> Harness:
 
 
 def comments(harness: Harness) -> int:
-    """How many of the two tickets carry our comment."""
+    """Return how many of the two tickets have our comment."""
     return sum(bool(harness.picture("jira", story)["comments"]) for story in ("one", "two"))
 
 
-def test_a_pause_is_told_by_status_and_sync_and_refuses_a_release(make_harness: MakeHarness) -> None:
-    """It names who asked and the way out; a release would wait unseen, so it is refused."""
+def test_a_pause_is_shown_by_status_and_sync_and_refuses_a_release(make_harness: MakeHarness) -> None:
+    """The output names `capa-sync resume`; a release would wait unnoticed, so it is refused."""
     harness = warned(make_harness)
     harness.create_broken("jira", "three")
     done = harness.run("pause")
@@ -49,7 +49,7 @@ def test_a_pause_is_told_by_status_and_sync_and_refuses_a_release(make_harness: 
 
 
 def test_a_withdrawal_is_planned_released_and_undone(make_harness: MakeHarness) -> None:
-    """`withdraw` removes nothing, `plan` shows what goes, a release removes it, `resume` brings it back."""
+    """`withdraw` removes nothing, `plan` shows what would be removed, a release removes it, `resume` restores it."""
     harness = warned(make_harness)
     done = harness.run("withdraw", "--source", "jira")
     assert done.code == 0
@@ -74,7 +74,7 @@ def test_a_withdrawal_is_planned_released_and_undone(make_harness: MakeHarness) 
 
 
 def test_a_withdrawal_where_nothing_may_be_written_is_refused(make_harness: MakeHarness) -> None:
-    """With write-back off nothing could be removed: one line, exit 2, with the way out."""
+    """With write-back off nothing could be removed; the answer is one line, exit 2, with the way out."""
     harness = make_harness("jira", rules=RULES, write_back='mode = "off"')
     harness.sync()
     done = harness.run("withdraw")
@@ -84,7 +84,7 @@ def test_a_withdrawal_where_nothing_may_be_written_is_refused(make_harness: Make
 
 
 def test_a_running_daemon_pauses_withdraws_and_resumes(make_harness: MakeHarness) -> None:
-    """Each verb is carried out by the daemon at its next tick, and logged."""
+    """The daemon carries out each verb at its next tick, and logs it."""
     harness = warned(make_harness)
     with harness.daemon() as daemon:
         daemon.wait_for_cycles(1, ["jira"])

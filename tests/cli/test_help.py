@@ -1,4 +1,4 @@
-"""What a person reads who asks for help: whole sentences, examples that work, names that complete."""
+"""What a person reads who asks for help: whole sentences, valid examples, and names that the shell completes."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ START = "from capa_sync.cli.app import main; main()"
 
 
 def _capa_sync(*arguments: str, **environ: str) -> subprocess.CompletedProcess[str]:
-    """Run the command as a person would, on a terminal of 80 columns."""
+    """Run the command as on a terminal of 80 columns."""
     return subprocess.run(
         [sys.executable, "-m", "capa_sync", *arguments],
         cwd=ROOT,
@@ -47,7 +47,7 @@ VERBS = _verbs()
 
 @pytest.mark.parametrize("path", [(), ("rules",)], ids=["capa-sync", "rules"])
 def test_a_bare_group_prints_its_help_with_every_verb_and_no_summary_cut(path: tuple[str, ...]) -> None:
-    """Nothing but the name was typed: that is a question, not a mistake."""
+    """A bare name is a question, not a mistake."""
     asked, bare = _capa_sync(*path, "--help"), _capa_sync(*path)
     assert (bare.returncode, bare.stderr) == (0, "")
     assert bare.stdout == asked.stdout
@@ -60,7 +60,7 @@ def test_a_bare_group_prints_its_help_with_every_verb_and_no_summary_cut(path: t
 
 
 def test_each_summary_is_the_first_line_of_the_verbs_own_help() -> None:
-    """The list and the verb say the same."""
+    """The list of verbs and the help of the verb have the same words."""
     for group in (cli, cli.verbs["rules"].load()):  # type: ignore[attr-defined]
         for name, verb in group.verbs.items():
             assert str(verb.load().help).partition("\n")[0] == verb.summary, name
@@ -70,7 +70,7 @@ def test_each_summary_is_the_first_line_of_the_verbs_own_help() -> None:
 def test_each_verbs_help_ends_with_examples_that_parse(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """An example stands whole on a line of its own, and its options and arguments are ones that the verb takes."""
+    """Each example has a line of its own, and the verb accepts its options and arguments."""
     command = VERBS[name]
     assert isinstance(command, VerbCommand)
     assert command.examples
@@ -87,8 +87,8 @@ def test_each_verbs_help_ends_with_examples_that_parse(
         command.make_context(name, words[len(name.split()) :])
 
 
-def test_a_verb_that_is_none_is_told_with_the_one_that_was_meant() -> None:
-    """One line, exit 2."""
+def test_an_unknown_verb_is_answered_with_the_nearest_one() -> None:
+    """The answer is one line and exit 2."""
     asked = _capa_sync("statsu")
     assert (asked.returncode, asked.stdout) == (2, "")
     assert asked.stderr == "capa-sync: there is no verb 'statsu'; did you mean 'status'?; see `capa-sync --help`\n"
@@ -107,7 +107,7 @@ def test_a_verb_that_is_none_is_told_with_the_one_that_was_meant() -> None:
     ],
 )
 def test_the_shell_completes_verbs_and_options(typed: str, offered: str) -> None:
-    """As docs/operating.md tells people to set it up for bash."""
+    """The completion is set up for bash as in docs/operating.md."""
     words = typed.split(" ")
     done = subprocess.run(
         [sys.executable, "-c", START],
@@ -122,7 +122,7 @@ def test_the_shell_completes_verbs_and_options(typed: str, offered: str) -> None
 
 
 def test_the_readme_names_every_verb() -> None:
-    """The table of verbs lacks none, and names none that is not there."""
+    """The table of verbs lists all verbs and no other."""
     rows = [
         line.split("|")[1].split("`")[1::2]
         for line in (ROOT / "README.md").read_text(encoding="utf-8").splitlines()

@@ -1,4 +1,4 @@
-"""Files of users that are hostile or broken: one line each, within bounds, never an error of ours."""
+"""Hostile or broken files of users give one line each, within bounds, and never an internal error."""
 
 from __future__ import annotations
 
@@ -33,12 +33,12 @@ MAY_LOAD = {
     "settings: a port that is none",
     "settings: many lines",
 }
-"""Neither a fault nor a danger: what comes of them is asserted where they are used."""
+"""Contents that are no mistake and no danger; their effect is asserted where they are used."""
 
 
 @pytest.mark.parametrize("name", CASES)
 def test_a_hostile_file_is_refused_in_one_line_with_its_place(name: str, tmp_path: Path) -> None:
-    """Whatever stands in it, a mistake has a file, a line, and one line of words; nothing else is raised."""
+    """Each problem has a file, a line number and a one-line message; nothing else is raised for any content."""
     kind, content = CASES[name]
     problems = problems_of(kind, content, tmp_path)
     assert problems or name in MAY_LOAD
@@ -71,7 +71,7 @@ for name, (kind, content) in CASES.items():
 
 @pytest.mark.parametrize("kind", LOADERS)
 def test_hostile_files_cost_no_more_than_seconds_and_200_mib(kind: str) -> None:
-    """All of them in one process: the peak of memory, and the computing (not the waiting) for each."""
+    """All cases run in one process: the peak of memory, and the computing time (not the waiting) of each."""
     done = subprocess.run([sys.executable, "-c", CHILD, kind], cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr[-2_000:]
     lines = [line.split(" ", 2) for line in done.stdout.splitlines()]
@@ -82,7 +82,7 @@ def test_hostile_files_cost_no_more_than_seconds_and_200_mib(kind: str) -> None:
 
 @pytest.mark.parametrize("kind", ["mapping", "rule", "settings", "sandbox"])
 def test_a_pipe_is_not_waited_for(kind: str, tmp_path: Path) -> None:
-    """A name that is no regular file would be read for ever."""
+    """A named pipe would be read for ever, so it is refused."""
     names = {"mapping": "map.yaml", "rule": "some-rule.yaml", "settings": "capa-sync.toml", "sandbox": "cloud.jsonl"}
     file = tmp_path / names[kind]
     os.mkfifo(file)
@@ -97,7 +97,7 @@ def test_a_pipe_is_not_waited_for(kind: str, tmp_path: Path) -> None:
 
 
 def test_a_gzip_bomb_is_refused_by_its_first_line(tmp_path: Path) -> None:
-    """200 MB of one line in 200 kB."""
+    """The file holds one line of 200 MB in 200 kB."""
     file = tmp_path / "world.jsonl.gz"
     file.write_bytes(
         gzip.compress(b'{"kind": "site", "face": "cloud"}\n[' + b" " * (200 * MEBIBYTE), compresslevel=1)
@@ -106,8 +106,8 @@ def test_a_gzip_bomb_is_refused_by_its_first_line(tmp_path: Path) -> None:
         pass
 
 
-def named(name: str, folder: Path) -> list[str]:
-    """What loading a mapping says whose people file has this name."""
+def problems_of_people_file(name: str, folder: Path) -> list[str]:
+    """Return the problems of a mapping whose people file has this name."""
     text = (ROOT / "mappings" / "jira-cloud.yaml").read_text()
     assert "people: people.yaml" in text
     (folder / "map.yaml").write_text(text.replace("people: people.yaml", f"people: {json.dumps(name)}"))
@@ -132,9 +132,9 @@ SECRETS = {
 
 @pytest.mark.parametrize("secret", SECRETS)
 def test_nothing_of_a_file_that_is_no_people_file_is_repeated(secret: str, tmp_path: Path) -> None:
-    """Any file could be named by mistake, one of secrets too."""
+    """A person may name any file by mistake, also a file of secrets."""
     (tmp_path / "people.yaml").write_text(SECRETS[secret])
-    reported = named("people.yaml", tmp_path)
+    reported = problems_of_people_file("people.yaml", tmp_path)
     assert reported
     assert all("people.yaml:" in line for line in reported)
     assert not any("hunter2" in line or "top-secret" in line for line in reported), reported
@@ -150,30 +150,30 @@ def test_the_people_file_stays_in_the_mapping_s_folder(name: str, tmp_path: Path
     (tmp_path / "people.yaml").write_text("people: {hunter2: {}}\n")
     (folder / "link.yaml").symlink_to(tmp_path / "people.yaml")
     (folder / "loop").symlink_to("loop")
-    reported = named(name, folder)
+    reported = problems_of_people_file(name, folder)
     assert len(reported) == 1
     assert "hunter2" not in reported[0]
     assert "no file in the mapping's folder" in reported[0] or "no regular file" in reported[0]
 
 
 def test_a_link_within_the_folder_is_followed(tmp_path: Path) -> None:
-    """As a mounted configuration has it."""
+    """Mounted configuration uses such links."""
     (tmp_path / "..data").mkdir()
     (tmp_path / "..data" / "people.yaml").write_text("people: {}\n")
     (tmp_path / "people.yaml").symlink_to("..data/people.yaml")
-    assert named("people.yaml", tmp_path) == []
+    assert problems_of_people_file("people.yaml", tmp_path) == []
 
 
 @pytest.mark.parametrize("name", ["a\0b", "a" * 5_000])
 def test_a_name_that_no_file_can_have_is_refused(name: str, tmp_path: Path) -> None:
-    """A null character, or more than any file system takes."""
-    reported = named(name, tmp_path)
+    """The name has a null character, or is longer than any file system allows."""
+    reported = problems_of_people_file(name, tmp_path)
     assert len(reported) == 1
     assert "map.yaml:" in reported[0]
 
 
 def test_too_many_rule_files_are_refused(tmp_path: Path) -> None:
-    """The folder of everything, named by mistake, is not read for hours."""
+    """A large folder that is named by mistake is not read for hours."""
     for number in range(501):
         (tmp_path / f"rule-{number:03}.yaml").write_text("")
     with pytest.raises(UserError, match=r"rule-500\.yaml:1: there are more than 500 rule files"):

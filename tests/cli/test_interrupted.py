@@ -1,4 +1,4 @@
-"""Ctrl-C while a verb works: it ends with 130, and what it had not done is done the next time."""
+"""Ctrl-C while a verb works ends it with 130, and the next run does what was left."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tests.daemon.conftest import MakeHarness
 
 @pytest.mark.parametrize("verb", ["sync", "plan"])
 def test_a_verb_that_is_interrupted_ends_with_130_and_says_so(make_harness: MakeHarness, verb: str) -> None:
-    """Not with 0, which would say that all was read and written."""
+    """It does not end with 0, which would mean that everything was read and written."""
     harness = make_harness("jira")
     harness.create_broken("jira")
     hang = harness.servers["jira"].faults.add("delay", ("POST|GET", "/search/jql"), seconds=120)

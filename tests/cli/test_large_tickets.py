@@ -1,4 +1,4 @@
-"""A ticket above max_answer as people see it: named with the way out, its old warning left as it is, and no more."""
+"""A ticket above max_answer is reported with the way out; its old warning is not changed, and nothing is added."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ LONG = "why " * 400_000
 
 
 def outgrow(harness: Harness, source: str, text: str) -> None:
-    """Let the warned ticket hold a text, which no person of a real tracker could enter at once."""
+    """Put a text on the warned ticket, longer than a person could enter at once on a real tracker."""
     if source == "servicenow":
         column = harness.servicenow._instance.schema.column(ISSUE, "description")
         assert column is not None
@@ -31,7 +31,7 @@ def outgrow(harness: Harness, source: str, text: str) -> None:
 def test_a_warned_ticket_that_outgrows_an_answer_is_named_and_left_alone(
     make_harness: MakeHarness, source: str
 ) -> None:
-    """It is quarantined, nothing is written on it, other tickets go on; made smaller it is judged again."""
+    """It is quarantined and not written on, other tickets go on; when it is smaller it is judged again."""
     harness = make_harness(source, rules=("root-cause-before-action",), extra={source: 'max_answer = "1MB"'})
     key, other = harness.create_broken(source), harness.create_clean(source)
     harness.sync()
@@ -51,7 +51,7 @@ def test_a_warned_ticket_that_outgrows_an_answer_is_named_and_left_alone(
 
     harness.sync()
     before = harness.tables()
-    for hours in (2, 30):  # the second after a census
+    for hours in (2, 30):  # the second sync comes after a census
         harness.set_clock(NOW + timedelta(hours=hours))
         harness.sync()
         assert harness.picture(source, "broken") == warned

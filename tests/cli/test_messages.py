@@ -1,4 +1,4 @@
-"""What goes wrong is told so that a person can act on it."""
+"""Messages about what went wrong say what a person can do."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def harness(shared_harness: MakeHarness) -> Harness:
 # --- before anything is read ---------------------------------------------------------------------------------------
 @pytest.mark.parametrize("verb", ["plan", "sync", "run", "status", "explain X-1", "retry", "serve", "pause"])
 def test_without_settings_each_verb_names_init(harness: Harness, verb: str) -> None:
-    """The way out stands in the one line."""
+    """The one line names `capa-sync init`."""
     done = harness.run(*verb.split(), "--config", "none.toml")
     assert done.code == 2
     assert "there is no such settings file; run `capa-sync init FOLDER`" in done.err
@@ -39,7 +39,7 @@ def test_without_settings_each_verb_names_init(harness: Harness, verb: str) -> N
 
 @pytest.mark.parametrize("verb", ["status", "explain X-1", "retry", "pause", "rebuild"])
 def test_without_a_register_each_verb_names_sync(make_harness: MakeHarness, verb: str) -> None:
-    """And none of them makes one."""
+    """None of these verbs creates a register."""
     harness = make_harness("jira", rules=RULES)
     done = harness.run(*verb.split())
     assert done.code == 6
@@ -48,7 +48,7 @@ def test_without_a_register_each_verb_names_sync(make_harness: MakeHarness, verb
 
 
 def test_all_missing_variables_are_named_at_once(make_harness: MakeHarness) -> None:
-    """Those of every source, and those of hints."""
+    """The variables of every source and those of hints are listed."""
     harness = make_harness("jira", "servicenow", rules=RULES)
     text = (
         harness.write_settings()
@@ -76,8 +76,8 @@ def test_all_missing_variables_are_named_at_once(make_harness: MakeHarness) -> N
         ("CAPA_SYNC_BASELINE", "soon", "write a date, as in 2026-01-01"),
     ],
 )
-def test_a_wrong_value_is_answered_with_a_right_one(harness: Harness, key: str, value: str, words: str) -> None:
-    """No pattern, and no word of the library that found it."""
+def test_a_wrong_value_is_answered_with_a_valid_example(harness: Harness, key: str, value: str, words: str) -> None:
+    """The message has no regular expression and no wording of the validation library."""
     done = harness.run("status", **{key: value})
     assert done.code == 2
     assert words in done.err
@@ -85,8 +85,8 @@ def test_a_wrong_value_is_answered_with_a_right_one(harness: Harness, key: str, 
 
 
 # --- the starter ---------------------------------------------------------------------------------------------------
-def test_the_starter_says_nothing_of_itself(make_harness: MakeHarness) -> None:
-    """As `init` wrote it, but for where the trackers are: the mapping and the people file give no cause to warn."""
+def test_the_starter_gives_no_cause_for_a_warning(make_harness: MakeHarness) -> None:
+    """The files of `init`, with only the addresses of the trackers changed, cause no line on standard error."""
     harness = make_harness("jira", "servicenow")
     assert harness.run("init", "fresh").code == 0
     servers = {name: harness.servers[name].url for name in ("jira", "servicenow")}
@@ -103,9 +103,9 @@ def test_the_starter_says_nothing_of_itself(make_harness: MakeHarness) -> None:
     assert [line for line in done.err.splitlines() if " of " not in line] == []
 
 
-# --- what a cycle tells --------------------------------------------------------------------------------------------
-def test_tickets_with_the_same_trouble_stand_on_one_line_and_counts_say_of_what(harness: Harness) -> None:
-    """Three tickets, one reason; so many tickets read, findings opened, writes delivered."""
+# --- what a cycle reports ------------------------------------------------------------------------------------------
+def test_tickets_with_the_same_problem_share_one_line_and_counts_have_units(harness: Harness) -> None:
+    """Three tickets have one reason; tickets read, findings opened and writes delivered are counted."""
     done = harness.sync()
     (line,) = [line for line in done.out.splitlines() if line.startswith("set aside")]
     assert all(harness.key("jira", story) in line for story in ("odd-1", "odd-2", "odd-3"))
@@ -140,7 +140,7 @@ def test_the_log_names_tickets_by_key(make_harness: MakeHarness) -> None:
 
 # --- explain -------------------------------------------------------------------------------------------------------
 def test_explain_takes_small_letters_and_shows_the_title(harness: Harness) -> None:
-    """As people type keys."""
+    """People type keys in lower case too."""
     harness.sync()
     key = harness.key("jira", "broken")
     for name in (key.lower(), f"jira:{key.lower()}", f"JIRA:{key}"):
@@ -149,15 +149,15 @@ def test_explain_takes_small_letters_and_shows_the_title(harness: Harness) -> No
         assert done.out.startswith(f"jira:{key} “{FACTS['title']}” http://127.0.0.1:")
 
 
-def test_explain_of_what_no_source_knows_ends_with_2(harness: Harness) -> None:
-    """It says why it may be unknown, and that it is no success."""
+def test_explain_of_an_unknown_ticket_ends_with_2(harness: Harness) -> None:
+    """The output says that the ticket is not in the register; the exit code is no success."""
     done = harness.run("explain", "CAPA-999")
     assert done.code == 2
     assert done.out.startswith("CAPA-999 is not in the register\n")
 
 
 def test_a_network_failure_names_host_cause_and_the_variable_of_the_proxy(make_harness: MakeHarness) -> None:
-    """In the problem of the source, for Jira and ServiceNow alike."""
+    """The problem of the source names them, for Jira and ServiceNow alike."""
     harness = make_harness("jira", "servicenow", rules=RULES)
     proxy = {"HTTP_PROXY": "http://anna:hush@127.0.0.1:9", "NO_PROXY": "", "no_proxy": ""}
     done = harness.run("sync", **proxy)

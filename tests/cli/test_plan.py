@@ -1,4 +1,4 @@
-"""`plan` is what people decide by: what would be written and why, and whether `sync` would write it."""
+"""People decide by `plan`: it shows what would be written and why, and whether `sync` would write it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ RULES = (ORDER, CORRECTION, "action-overdue")
 
 @pytest.fixture(scope="module")
 def harness(shared_harness: MakeHarness) -> Harness:
-    """Six tickets to warn on in Jira, one in ServiceNow, two that cannot be mapped; four comments a day."""
+    """Six tickets to warn on in Jira, one in ServiceNow, two that cannot be mapped; at most four comments a day."""
     harness = shared_harness(
         "jira", "servicenow", rules=RULES, write_back='mode = "on"\nmax_new_comments_per_day = 4'
     )
@@ -37,8 +37,8 @@ def _plan(harness: Harness, *options: str, code: int = 0) -> list[str]:
     return done.out.splitlines()
 
 
-def test_tickets_stand_by_rule_with_what_happens_and_why(harness: Harness) -> None:
-    """The rule with its severity and count, then each ticket with the message of its finding."""
+def test_tickets_are_listed_by_rule_with_what_happens_and_why(harness: Harness) -> None:
+    """The output has the rule with its severity and count, then each ticket with the message of its finding."""
     lines = _plan(harness)
     start = lines.index(f"{ORDER} (high): 7 tickets")
     rows = lines[start + 1 : start + 8]
@@ -48,7 +48,7 @@ def test_tickets_stand_by_rule_with_what_happens_and_why(harness: Harness) -> No
 
 
 def test_the_summary_names_sums_mode_and_every_brake_that_would_hold(harness: Harness) -> None:
-    """Both the first writing and the limit of a day, each with the release; one within the limit only the first."""
+    """The first writing and the daily limit both hold, each with its release; within the limit only the first."""
     lines = _plan(harness)
     at = lines.index("jira: 6 tickets: 6 new comments, 0 edits, 0 withdrawals; mode on")
     release = "nothing would be written before `capa-sync sync --release N|all`"
@@ -62,14 +62,14 @@ def test_the_summary_names_sums_mode_and_every_brake_that_would_hold(harness: Ha
 
 
 def test_what_could_not_be_mapped_is_named_as_in_sync(harness: Harness) -> None:
-    """Word for word, those of one reason on one line."""
+    """`plan` has the same words as `sync`; tickets with the same reason share one line."""
     (line,) = [line for line in _plan(harness) if line.startswith("set aside")]
     keys = [f"jira:{harness.key('jira', story)}" for story in ("odd", "other")]
     assert line.startswith(f"set aside, could not be mapped: {', '.join(keys)}: status 'Under discussion'")
 
 
 def test_limit_shows_so_many_of_each_rule_and_counts_the_rest(harness: Harness) -> None:
-    """0 shows all."""
+    """`--limit 0` shows all tickets."""
     lines = _plan(harness, "--limit", "3")
     start = lines.index(f"{ORDER} (high): 7 tickets")
     assert lines[start + 4] == "  and 4 more; --limit 0 shows all"
@@ -77,7 +77,7 @@ def test_limit_shows_so_many_of_each_rule_and_counts_the_rest(harness: Harness) 
 
 
 def test_rule_shows_one_rule_alone_and_texts_the_whole_comment(harness: Harness) -> None:
-    """The summary stays that of all; a rule that nothing breaks says so, one that is none is refused."""
+    """The summary covers all rules; a rule without a ticket is reported as such, and an unknown rule is refused."""
     lines = _plan(harness, "--rule", ORDER, "--texts", "--limit", "1")
     assert sum("Rules: " in line for line in lines) == 1
     assert "jira: 6 tickets: 6 new comments, 0 edits, 0 withdrawals; mode on" in lines
@@ -87,7 +87,7 @@ def test_rule_shows_one_rule_alone_and_texts_the_whole_comment(harness: Harness)
 
 
 def test_json_holds_the_same_for_programs(harness: Harness) -> None:
-    """Tickets with their rules, the sums, the brakes, and each planned write with its text."""
+    """JSON has the tickets with their rules, the sums, the brakes, and each planned write with its text."""
     result = json.loads("\n".join(_plan(harness, "--json")))
     jira = next(source for source in result["sources"] if source["source"] == "jira")
     assert (jira["tickets"], jira["would"]["new comment"], jira["mode"], len(jira["brakes"])) == (6, 6, "on", 2)
@@ -98,8 +98,8 @@ def test_json_holds_the_same_for_programs(harness: Harness) -> None:
     assert all("Rules: root-cause-before-action" in text for text in texts)
 
 
-def test_edits_and_withdrawals_are_told_apart(make_harness: MakeHarness) -> None:
-    """A comment that says more is an edit; one whose last point was fixed is withdrawn."""
+def test_edits_and_withdrawals_are_distinguished(make_harness: MakeHarness) -> None:
+    """A comment with a further point is edited; a comment whose last point was fixed is withdrawn."""
     harness = make_harness("jira", rules=(ORDER, CORRECTION))
     worse, fixed = harness.create_broken("jira", "worse"), harness.create_broken("jira", "fixed")
     harness.sync()
@@ -122,10 +122,8 @@ def test_edits_and_withdrawals_are_told_apart(make_harness: MakeHarness) -> None
 
 
 @pytest.mark.parametrize("mode", ["off", "plan"])
-def test_a_mode_that_writes_nothing_is_told_with_what_would_hold_besides(
-    make_harness: MakeHarness, mode: str
-) -> None:
-    """Before somebody turns it on, they read what comes then."""
+def test_a_mode_that_writes_nothing_is_reported_with_the_other_brakes(make_harness: MakeHarness, mode: str) -> None:
+    """Before somebody turns writing on, they read which brakes would hold then."""
     harness = make_harness("jira", rules=(ORDER,), write_back=f'mode = "{mode}"')
     harness.create_broken("jira")
     lines = _plan(harness)
@@ -134,8 +132,8 @@ def test_a_mode_that_writes_nothing_is_told_with_what_would_hold_besides(
     assert lines[at + 2].startswith("  this register has never written before: ")
 
 
-def test_a_release_that_waits_is_told(make_harness: MakeHarness) -> None:
-    """After `sync --release` of more tickets than there were, nothing holds; a pause does."""
+def test_a_release_that_waits_is_reported(make_harness: MakeHarness) -> None:
+    """After `sync --release` of more tickets than there were, no brake holds; a pause does hold."""
     harness = make_harness("jira", rules=(ORDER,))
     harness.sync()
     harness.create_broken("jira", days=0)
@@ -152,8 +150,8 @@ def test_a_release_that_waits_is_told(make_harness: MakeHarness) -> None:
         ("servicenow", "our content of u_capa_sync_state, u_capa_sync_text"),
     ],
 )
-def test_a_removal_says_in_words_what_goes(make_harness: MakeHarness, source: str, removed: str) -> None:
-    """After `withdraw`: each ticket with what is taken from it, and with --texts the text that is there now."""
+def test_a_removal_says_in_words_what_is_removed(make_harness: MakeHarness, source: str, removed: str) -> None:
+    """After `withdraw`, each ticket is listed with what is removed from it, and with --texts its present text."""
     harness = make_harness(source, rules=(ORDER,))
     key = harness.create_broken(source)
     harness.sync()
@@ -171,7 +169,7 @@ def test_a_removal_says_in_words_what_goes(make_harness: MakeHarness, source: st
 
 
 def test_tickets_that_wait_for_quiet_are_counted_and_named(make_harness: MakeHarness) -> None:
-    """Also where nothing else would be written; when the time is over they are planned."""
+    """They are named also where nothing else would be written; when the time is over they are planned."""
     quiet = {"jira": 'write_back = { settle = "10m" }'}
     harness = make_harness("jira", rules=(ORDER,), extra=quiet)
     keys = [harness.create_broken("jira", story, days=0) for story in ("one", "two")]
@@ -200,8 +198,8 @@ def test_tickets_whose_people_were_notified_today_are_counted_and_named(make_har
     assert not any("24 hours to pass" in line for line in _plan(harness))
 
 
-def test_of_a_source_that_was_not_read_nothing_could_be_worked_out(make_harness: MakeHarness) -> None:
-    """It is never said that nothing would be written there; exit 3, and the other source is told."""
+def test_for_a_source_that_was_not_read_nothing_could_be_worked_out(make_harness: MakeHarness) -> None:
+    """`plan` never claims that nothing would be written there; it ends with 3 and reports the other source."""
     harness = make_harness("jira", "jira-dc", rules=(ORDER,))
     harness.create_broken("jira")
     harness.servers["jira-dc"].faults.add("answer", ("GET", "/serverInfo|/myself"), status=401, answer={}, times=None)

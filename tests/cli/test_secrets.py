@@ -1,4 +1,4 @@
-"""Secrets end in no output, no log and no register: echoed by a tracker, written into the wrong key, or left open."""
+"""Secrets reach no output, log or register: echoed by a tracker, written in the wrong key, or readable by others."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ SOURCES = ("jira", "jira-dc", "servicenow")
 
 
 def echo(sent: Request, status: int) -> Reply:
-    """Answer with the header that was sent, as it is and decoded, long enough to be cut within it."""
+    """Answer with the sent header, plain and decoded, padded so that cutting the text may cut within the secret."""
     header = sent.header("authorization")
     words = [header, *(header.split()[1:])]
     if header.startswith("Basic "):
@@ -42,14 +42,14 @@ def echo(sent: Request, status: int) -> Reply:
 
 
 def everything(harness: Harness, *children: Child) -> str:
-    """All that a person, a log or the register may hold."""
+    """Return all output of these processes and all content of the register."""
     texts = [child.out + child.err for child in children]
     texts += [file.read_bytes().decode("utf-8", "replace") for file in harness.folder.glob("register.db*")]
     return "\n".join(texts)
 
 
 def demand_none(text: str, secret: str, *users: str) -> None:
-    """Demand that no form of a secret is there, nor a telling piece of one."""
+    """Assert that the text contains neither a form of a secret nor a revealing part of it."""
     assert secret not in text
     for user in users:
         pair = base64.b64encode(f"{user}:{secret}".encode()).decode()
@@ -74,8 +74,8 @@ def harness(make_harness: MakeHarness) -> Iterator[Harness]:
 
 
 @pytest.mark.parametrize("status", [400, 403])
-def test_a_tracker_that_echoes_our_header_puts_it_nowhere(harness: Harness, status: int) -> None:
-    """Reads of all three trackers: neither a line of output nor the register holds it."""
+def test_a_header_that_a_tracker_echoes_is_stored_and_shown_nowhere(harness: Harness, status: int) -> None:
+    """After reads of all three trackers neither the output nor the register contains it."""
 
     def after(sent: Request, reply: Reply) -> None:
         echoed = echo(sent, status)
@@ -94,8 +94,8 @@ def test_a_tracker_that_echoes_our_header_puts_it_nowhere(harness: Harness, stat
     demand_none(text, SECRET, *USERS)
 
 
-def test_a_tracker_that_echoes_our_header_at_a_write_puts_it_nowhere(harness: Harness) -> None:
-    """The error of a write stands in the register and in `status`, without the secret."""
+def test_a_header_that_a_tracker_echoes_at_a_write_is_stored_and_shown_nowhere(harness: Harness) -> None:
+    """The error of a write is in the register and in `status`, without the secret."""
 
     def after(sent: Request, reply: Reply) -> None:
         is_write = sent.method in ("PUT", "PATCH") or (sent.method == "POST" and sent.path.endswith("/comment"))
@@ -122,7 +122,7 @@ PLAIN = (
     "DEADBEEF12345678",
     "SUMMER_BREAK",
 )
-"""Secrets that might as well be names of variables or files, and some that cannot."""
+"""Secrets, some of which could as well be names of variables or files."""
 
 
 def settings(folder: Path, auth: str, url: str = "https://x.example.com", more: str = "") -> Path:
@@ -136,7 +136,7 @@ def settings(folder: Path, auth: str, url: str = "https://x.example.com", more: 
 
 
 def refusal(file: Path) -> str:
-    """What is said of a settings file and its secrets."""
+    """Return the message that refuses a settings file or its secrets."""
     try:
         auth = load_settings(file, {}).sources["jira"].auth
     except SettingsError as error:
@@ -152,15 +152,15 @@ def refusal(file: Path) -> str:
     [("pat", "token_env"), ("pat", "token_file"), ("basic", "password_env"), ("basic", "password_file")],
 )
 def test_a_secret_in_place_of_a_name_is_not_repeated(tmp_path: Path, secret: str, method: str, key: str) -> None:
-    """The place is told with its line, and what belongs there."""
+    """The message names the place with its line, and what belongs there."""
     message = refusal(settings(tmp_path, f'method = "{method}"\nuser = "me"\n{key} = "{secret}"'))
     assert secret not in message
     assert secret[:6] not in message
     assert f"capa-sync.toml:9: sources.jira.auth.{key}: " in message
 
 
-def test_a_name_that_says_what_it_is_is_repeated(tmp_path: Path) -> None:
-    """So that a person sees which variable is meant."""
+def test_a_name_that_is_plainly_a_variable_is_repeated(tmp_path: Path) -> None:
+    """The person sees which variable is meant."""
     message = refusal(settings(tmp_path, 'method = "pat"\ntoken_env = "JIRA_TOKEN_2"'))
     assert message.endswith("the variable JIRA_TOKEN_2 is not set; it must hold the secret, nothing else")
 
@@ -181,7 +181,7 @@ def test_a_name_that_says_what_it_is_is_repeated(tmp_path: Path) -> None:
     ],
 )
 def test_an_address_with_a_secret_is_refused_and_not_repeated(tmp_path: Path, url: str) -> None:
-    """For the tracker and for the sign-in alike."""
+    """This holds for the address of the tracker and for that of the sign-in."""
     message = refusal(settings(tmp_path, 'method = "pat"\ntoken_env = "T"', url=url))
     assert PLAIN[0] not in message
     assert "capa-sync.toml:3: sources.jira.url: " in message
@@ -192,8 +192,8 @@ def test_an_address_with_a_secret_is_refused_and_not_repeated(tmp_path: Path, ur
 
 
 @pytest.mark.parametrize("url", ["http://10.0.0.7", "http://jira.example.com/x", "http://127.0.0.1.example.com"])
-def test_plain_http_to_another_machine_needs_a_word(tmp_path: Path, url: str) -> None:
-    """`allow_http`, which holds for the address of the tokens too."""
+def test_plain_http_to_another_machine_needs_a_setting(tmp_path: Path, url: str) -> None:
+    """The setting is `allow_http`; it holds for the address of the token endpoint too."""
     auth = 'method = "pat"\ntoken_env = "T"'
     assert "allow_http" in refusal(settings(tmp_path, auth, url))
     assert load_settings(settings(tmp_path, auth, url, "allow_http = true\n"), {}).sources["jira"].url == url
@@ -206,15 +206,15 @@ def test_plain_http_to_another_machine_needs_a_word(tmp_path: Path, url: str) ->
     "url", ["http://127.0.0.1:8080", "http://localhost/jira", "http://[::1]:1", "http://127.9.9.9"]
 )
 def test_plain_http_to_this_machine_is_allowed(tmp_path: Path, url: str) -> None:
-    """A proxy beside the daemon, or the sandbox."""
+    """A loopback address is a proxy beside the daemon, or the sandbox."""
     load_settings(settings(tmp_path, 'method = "pat"\ntoken_env = "T"', url), {})
 
 
 # --- open files, core dumps ----------------------------------------------------------------------------------------
 
 
-def test_a_secret_file_that_everybody_may_read_is_told(make_harness: MakeHarness) -> None:
-    """Once a verb, on standard error, with the way to mend it; the verb goes on."""
+def test_a_secret_file_that_everybody_may_read_is_reported(make_harness: MakeHarness) -> None:
+    """Each verb warns once, on standard error, with the way to mend it; the verb goes on."""
     harness = make_harness("servicenow", rules=("root-cause-before-action",))
     file = harness.folder / "secret"
     file.write_text("sandbox")
@@ -234,7 +234,7 @@ def test_a_secret_file_that_everybody_may_read_is_told(make_harness: MakeHarness
 
 
 def test_the_daemon_writes_no_core_dump(make_harness: MakeHarness) -> None:
-    """Its limit is zero, and so is that of the processes it starts."""
+    """Its limit for core files is zero, and so is that of the processes that it starts."""
     harness = make_harness("servicenow", rules=("root-cause-before-action",))
     with harness.daemon() as daemon:
         daemon.wait_for_cycles(1, ("servicenow",))

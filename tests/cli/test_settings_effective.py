@@ -1,4 +1,4 @@
-"""Each setting that judges or words something does so in the whole product, not only in its own parser."""
+"""Each setting that affects verdicts or texts has its effect in the whole product, not only in its own parser."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ RULES = ("correction-recorded", "what-when-where", "effectiveness-before-close")
 
 
 def _planned(harness: Harness) -> str:
-    """What would be written on the tickets of the desk, in words."""
+    """Return the texts that would be written on the tickets."""
     done = harness.run("plan", "--json")
     assert done.code == 0, done.err
     return "\n".join(write["text"] for write in json.loads(done.out)["planned"])
 
 
 def _young(harness: Harness, days: int) -> None:
-    """A ticket of so many days ago without a correction and a place."""
+    """Create a ticket so many days ago, without a correction and a location."""
     harness.clock.set(NOW - timedelta(days=days))
     harness.play_event("jira", "young", Create({"title": "Backup", "owner": "priya.nair", "grade": "minor"}))
     harness.clock.set(NOW)
 
 
 def _closed(harness: Harness) -> None:
-    """A ticket that was closed four days ago without a review."""
+    """Create a ticket that was closed four days ago without a review."""
     harness.clock.set(NOW - timedelta(days=5))
     harness.play_event("jira", "closed", Create(FACTS))
     harness.play_event("jira", "closed", Fill({"correction": "The missing review was done at once by the deputy."}))
@@ -58,7 +58,7 @@ def _closed(harness: Harness) -> None:
 def test_a_setting_changes_what_would_be_written(
     make_harness: MakeHarness, days: int, settings: str, is_written: bool, words: str
 ) -> None:
-    """Deadlines, profile, holidays, address, person to ask and time zone, from the file to the words on a ticket."""
+    """Deadlines, profile, holidays, address, person to ask and time zone change the text that a ticket gets."""
     harness = make_harness("jira", rules=RULES, settings=settings)
     _young(harness, days)
     assert (words in _planned(harness)) is is_written
@@ -68,7 +68,7 @@ def test_a_setting_changes_what_would_be_written(
 def test_a_ticket_closed_before_the_baseline_is_judged_and_never_written_to(
     make_harness: MakeHarness, baseline: str, planned: bool
 ) -> None:
-    """The baseline stops the writing, not the judging."""
+    """The baseline prevents writing, not judging."""
     harness = make_harness("jira", rules=RULES, settings=f"baseline = {baseline}")
     _closed(harness)
     assert ("effectiveness review" in _planned(harness)) is planned

@@ -1,4 +1,4 @@
-"""Verbs import what they need and no more: a library that a verb does not use costs its start and its memory."""
+"""Verbs import only what they need: an unused library costs start time and memory."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ FORBIDDEN: dict[tuple[str, ...], set[str]] = {
     ("run",): SERVING | {"pysnow"} | SANDBOX,
     ("serve", "--listen", "127.0.0.1:0"): TRACKERS | {"apscheduler"} | READING | SANDBOX,
 }
-"""Verb with its arguments -> what its process may not hold when it ends; the settings name one Jira."""
+"""Verb with its arguments -> modules that its process may not have loaded; the settings name one Jira."""
 
 LISTING = """
 import atexit, sys
@@ -55,7 +55,7 @@ main(sys.argv[1:])
 
 @pytest.fixture(scope="module")
 def starter(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """A starter for one Jira that has no tickets, with an empty register beside it."""
+    """A starter for one Jira without tickets, with an empty register beside it."""
     folder = tmp_path_factory.mktemp("start")
     _run(folder, "init", ".")
     mapping = folder / "mappings/jira-cloud.yaml"
@@ -80,7 +80,7 @@ auth = {{ method = "basic", user = "{API_EMAIL}", token_env = "JIRA_TOKEN" }}
 
 
 def _run(folder: Path, *verb: str) -> str:
-    """Return what a verb printed, its imports on the last line; one that stays until it is stopped is stopped."""
+    """Return what a verb printed, its imports on the last line; a verb that keeps running is stopped."""
     environ = {**os.environ, "PYTHONPATH": str(ROOT), "JIRA_TOKEN": API_TOKEN}
     command = [sys.executable, "-c", LISTING, *verb]
     with subprocess.Popen(
@@ -97,18 +97,18 @@ def _run(folder: Path, *verb: str) -> str:
 
 @pytest.mark.parametrize("verb", FORBIDDEN, ids=" ".join)
 def test_a_verb_loads_no_library_that_it_does_not_use(starter: Path, verb: tuple[str, ...]) -> None:
-    """Each in a process of its own, as people start it; Datasette is for the verbs that serve alone."""
+    """Each verb runs in a process of its own; only the verbs that serve load Datasette."""
     printed = _run(starter, *verb)
     last = printed.splitlines()[-1]
     assert last.startswith("imported:"), printed
     assert "Traceback" not in printed
     modules = set(last.split())
-    held = modules | {name.partition(".")[0] for name in modules}
-    assert not held & FORBIDDEN[verb]
+    loaded = modules | {name.partition(".")[0] for name in modules}
+    assert not loaded & FORBIDDEN[verb]
 
 
 def test_a_verb_that_serves_does_load_datasette(starter: Path) -> None:
-    """The names above are the ones that Python knows these libraries by."""
+    """The names above are the import names of these libraries."""
     modules = set(_run(starter, "serve", "--listen", "127.0.0.1:0").splitlines()[-1].split())
     assert modules >= SERVING
     modules = set(_run(starter, "sync").splitlines()[-1].split())

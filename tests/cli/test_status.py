@@ -1,4 +1,4 @@
-"""What `status` tells from the register alone."""
+"""What `status` shows from the register alone."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ def _waiting(harness: Harness) -> list[str]:
     return [name for source in json.loads(done.out)["sources"] for name in source["twins_unknown"]]
 
 
-def test_a_source_that_was_never_read_and_may_name_tickets_of_another_is_told(make_harness: MakeHarness) -> None:
-    """The link is noted by whatever runs a cycle first, so that `status` needs no mapping; it goes with the link."""
+def test_a_source_that_was_never_read_and_may_name_tickets_of_another_is_reported(make_harness: MakeHarness) -> None:
+    """The first cycle records the link, so that `status` needs no mapping; the note ends with the link."""
     harness = make_harness("jira", "servicenow")
     harness.create_broken("servicenow")
     assert harness.run("sync", "--source", "servicenow").code == 0
@@ -25,7 +25,7 @@ def test_a_source_that_was_never_read_and_may_name_tickets_of_another_is_told(ma
 
 
 def test_status_works_while_rules_and_mappings_are_being_edited(make_harness: MakeHarness) -> None:
-    """It judges nothing: a slip in a rule or a mapping is no reason to hide how the register stands."""
+    """`status` judges nothing: a mistake in a rule or a mapping does not hide the state of the register."""
     harness = make_harness("jira")
     harness.sync()
     mapping = harness.folder / "broken.yaml"
@@ -39,7 +39,7 @@ def test_status_works_while_rules_and_mappings_are_being_edited(make_harness: Ma
 
 
 def test_status_names_the_rights_that_are_missing_and_whom_to_ask(make_harness: MakeHarness) -> None:
-    """From the register alone, as text and as JSON; with every right nothing is said of it."""
+    """It reads the register alone, as text and as JSON; with every right it does not mention rights."""
     harness = make_harness("servicenow", rules=("root-cause-before-action",))
     harness.create_clean("servicenow")
     harness.sync()

@@ -1,4 +1,4 @@
-"""What people write into trackers reaches no terminal as orders, whichever verb shows it."""
+"""Ticket text reaches no terminal as control sequences, whichever verb shows it."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from tests.daemon.conftest import MakeHarness
 from tests.daemon.harness import FACTS, Harness
 
 HOSTILE = "\x07\x9b31m\u202eend\nfake line: all is well\x08"
-"""A bell, a colour by one C1 character, a turned direction, a second line and a backspace."""
-ORDERS = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+"""A bell, a colour by one C1 character, a reversed text direction, a second line and a backspace."""
+CONTROLS = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 
 
 @pytest.fixture(scope="module")
 def harness(shared_harness: MakeHarness) -> Harness:
-    """A site whose field, status and texts are hostile, and a warned and a quarantined ticket on it."""
+    """A site with hostile field names, status names and texts, and a warned and a quarantined ticket on it."""
     harness = shared_harness("jira", rules=("root-cause-before-action", "action-overdue", "what-when-where"))
     harness.create_broken("jira")
     harness.play_event(
@@ -36,18 +36,18 @@ def harness(shared_harness: MakeHarness) -> Harness:
 
 @pytest.mark.parametrize("verb", ["sync", "plan", "status", "explain broken", "explain odd"])
 def test_no_control_character_of_a_tracker_reaches_the_terminal(harness: Harness, verb: str) -> None:
-    """Names and texts are shown on one line each, without what a terminal would obey."""
+    """Names and texts are shown on one line each, without control characters."""
     name, _, story = verb.partition(" ")
     done = harness.run(name, *([harness.key("jira", story)] if story else []))
     assert done.code == 0
     assert "fake line" in done.out + done.err, "the hostile text is shown"
-    assert ORDERS.findall(done.out + done.err) == []
+    assert CONTROLS.findall(done.out + done.err) == []
     assert not [line for line in (done.out + done.err).splitlines() if line.startswith("fake line")]
 
 
 def test_json_escapes_what_a_terminal_would_obey_and_loses_nothing(harness: Harness) -> None:
-    """A program gets the text as it is; a terminal that shows the document gets no orders."""
+    """A program gets the unchanged text; a terminal that shows the document gets no control characters."""
     done = harness.run("status", "--json")
-    assert ORDERS.findall(done.out) == []
+    assert CONTROLS.findall(done.out) == []
     (ticket,) = json.loads(done.out)["quarantined"]
     assert "\x9b31m\u202eend\nfake line" in ticket["reason"]

@@ -1,4 +1,4 @@
-"""What `explain`, `status`, `sync` and `retry` tell a person, and programs with --json."""
+"""What `explain`, `status`, `sync` and `retry` print for people, and for programs with --json."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.daemon.harness import FACTS, NOW, Harness
 
 @pytest.fixture(scope="module")
 def harness(shared_harness: MakeHarness) -> Harness:
-    """Tickets of every fate in Jira and ServiceNow."""
+    """Warned, clean, joined, quarantined and deleted tickets in Jira and ServiceNow."""
     harness = shared_harness("jira", "servicenow", rules=("root-cause-before-action", "action-overdue"))
     harness.create_broken("jira")
     harness.create_broken("servicenow")
@@ -42,7 +42,7 @@ def _explained(harness: Harness, name: str, *options: str, code: int = 0) -> str
 
 # --- explain -------------------------------------------------------------------------------------------------------
 def test_a_warned_ticket_is_explained_with_the_history_entry_behind_it(harness: Harness) -> None:
-    """The verdict, its clause, what it rests on, who did that when, and the id of the entry."""
+    """The output has the verdict, its clause, its evidence with person and time, and the id of the entry."""
     text = _explained(harness, harness.key("jira", "broken"), "--rule", "root-cause-before-action")
     assert text.startswith(f"jira:{harness.key('jira', 'broken')} “{FACTS['title']}” http://127.0.0.1:")
     assert "root-cause-before-action (10): breach" in text
@@ -55,7 +55,7 @@ def test_a_warned_ticket_is_explained_with_the_history_entry_behind_it(harness: 
 
 
 def test_a_clean_ticket_has_every_verdict_too(harness: Harness) -> None:
-    """Also what is in order is explained, and what does not apply."""
+    """Rules that do not apply are explained too."""
     text = _explained(harness, harness.key("jira", "clean"))
     assert "root-cause-before-action (10): not applicable" in text
     assert "action-overdue (21): not applicable" in text
@@ -63,7 +63,7 @@ def test_a_clean_ticket_has_every_verdict_too(harness: Harness) -> None:
 
 
 def test_json_holds_the_same_for_programs(harness: Harness) -> None:
-    """Outcome, severity, clause and evidence as fields."""
+    """Outcome, severity, clause and evidence are fields."""
     (found,) = json.loads(_explained(harness, harness.key("servicenow", "broken"), "--json"))
     verdict = next(verdict for verdict in found["verdicts"] if verdict["rule"] == "root-cause-before-action")
     assert (verdict["outcome"], verdict["severity"], verdict["clause"]) == ("breach", "high", "ISO 27001 10.2 b")
@@ -71,35 +71,35 @@ def test_json_holds_the_same_for_programs(harness: Harness) -> None:
 
 
 def test_an_action_names_its_record(harness: Harness) -> None:
-    """A sub-task is no record of its own."""
+    """A sub-task is not a record of its own."""
     action = harness.players["jira"].actions["parent"]
     assert _explained(harness, action).startswith(f"jira:{action} is an action of {harness.key('jira', 'parent')}\n")
 
 
 def test_a_quarantined_ticket_says_why(harness: Harness) -> None:
-    """A status that the mapping does not list is named."""
+    """The output names the status that the mapping does not list."""
     text = _explained(harness, harness.key("jira", "odd"))
     assert "is quarantined: it could not be mapped" in text
     assert "Under discussion" in text
     assert "Traceback" not in text
 
 
-def test_a_joined_twin_names_the_ticket_that_carries_the_finding(harness: Harness) -> None:
-    """The same nonconformity in two trackers is judged at the source named first."""
+def test_a_duplicate_names_the_primary_that_has_the_finding(harness: Harness) -> None:
+    """The same nonconformity in two trackers is judged on the ticket of the source named first."""
     duplicate, primary = harness.key("servicenow", "duplicate"), harness.key("jira", "clean")
     assert _explained(harness, duplicate).startswith(f"servicenow:{duplicate} is judged with jira:{primary}\n")
     assert "root-cause-before-action (10): " in _explained(harness, primary)
 
 
 def test_a_vanished_ticket_is_explained_with_its_presence(harness: Harness) -> None:
-    """What was deleted stays in the register, and says what became of it."""
+    """A deleted ticket stays in the register, with its presence."""
     text = _explained(harness, harness.key("jira", "gone"))
     assert "its presence is deleted_or_hidden, confirmed " in text
     assert ": nothing is written on it" in text
 
 
 def test_an_unknown_ticket_says_what_was_read_until_when(harness: Harness) -> None:
-    """A ticket outside the register is answered with why it may be, and ends with 2."""
+    """The output names what was read until when, and the exit code is 2."""
     text = _explained(harness, "CAPA-999", code=2)
     assert text.startswith("CAPA-999 is not in the register\n")
     assert "jira was read until 2026-06-16 10:00:00Z with query “project = CAPA AND issuetype" in text
@@ -110,8 +110,8 @@ def test_an_unknown_ticket_says_what_was_read_until_when(harness: Harness) -> No
     )
 
 
-def test_an_unknown_ticket_of_a_named_source_is_told_of_that_source_alone(harness: Harness) -> None:
-    """`SOURCE:KEY` asks one source, and a source that there is not is named."""
+def test_an_unknown_ticket_of_a_named_source_is_answered_for_that_source_alone(harness: Harness) -> None:
+    """`SOURCE:KEY` asks one source, and an unknown source is reported."""
     text = _explained(harness, "servicenow:ISS9999999", code=2)
     assert "servicenow was read until" in text
     assert "jira was read" not in text
@@ -121,14 +121,14 @@ def test_an_unknown_ticket_of_a_named_source_is_told_of_that_source_alone(harnes
 
 
 def test_an_unknown_rule_is_a_users_mistake(harness: Harness) -> None:
-    """The rules that there are are listed."""
+    """The message lists the existing rules."""
     done = harness.run("explain", harness.key("jira", "broken"), "--rule", "root-cause")
     assert done.code == 2
     assert done.err == "there is no rule 'root-cause'; the rules are: action-overdue, root-cause-before-action\n"
 
 
 def test_explain_needs_no_secret_and_no_tracker(harness: Harness) -> None:
-    """People who may read the register need no account of capa-sync."""
+    """People who may read the register need no credentials of the trackers."""
     requests = [len(server.requests) for server in harness.servers.values()]
     done = harness.run("explain", harness.key("jira", "broken"), JIRA_TOKEN="", SERVICENOW_PASSWORD="")
     assert done.code == 0
@@ -136,8 +136,8 @@ def test_explain_needs_no_secret_and_no_tracker(harness: Harness) -> None:
 
 
 # --- status --------------------------------------------------------------------------------------------------------
-def test_status_tells_freshness_gaps_quarantine_and_what_comes(harness: Harness) -> None:
-    """One look says how far the copy can be trusted."""
+def test_status_shows_freshness_gaps_quarantine_and_the_next_checks(harness: Harness) -> None:
+    """The output says how far the mirror can be trusted."""
     done = harness.run("status")
     assert done.code == 0
     assert "jira: as of 2026-06-16 10:00:00Z (0 s ago), 5 tickets, 0 with an incomplete history" in done.out
@@ -148,7 +148,7 @@ def test_status_tells_freshness_gaps_quarantine_and_what_comes(harness: Harness)
 
 
 def test_status_json_holds_numbers(harness: Harness) -> None:
-    """Age, staleness, census drift and verdicts are there to alert on."""
+    """Alerts can use age, staleness, presence counts and census drift."""
     result = json.loads(harness.run("status", "--json").out)
     jira = next(source for source in result["sources"] if source["source"] == "jira")
     assert jira["age_s"] == 0.0
@@ -161,21 +161,21 @@ def test_status_json_holds_numbers(harness: Harness) -> None:
 
 
 def test_status_of_an_old_copy_says_so(harness: Harness) -> None:
-    """A day without a poll is stale, whoever asks."""
+    """A source without a poll for a day is stale."""
     result = json.loads(harness.run("status", "--json", CAPA_SYNC_TEST_CLOCK="2026-06-18T10:00:00+00:00").out)
     assert all(source["is_stale"] and source["age_s"] > 170_000 for source in result["sources"])
 
 
 # --- sync ----------------------------------------------------------------------------------------------------------
 def test_sync_json_is_one_document(harness: Harness) -> None:
-    """Programs read one JSON document from standard output and nothing else."""
+    """Standard output has one JSON document and nothing else."""
     result = json.loads(harness.run("sync", "--json").out)
     assert [source["source"] for source in result["sources"]] == ["jira", "servicenow"]
     assert {finding["rule"] for finding in result["findings"]} == {"root-cause-before-action"}
     assert result["writes"] == {"delivered": 8}
 
 
-def test_release_lets_so_many_tickets_through(make_harness: MakeHarness) -> None:
+def test_release_permits_writing_to_so_many_tickets(make_harness: MakeHarness) -> None:
     """`sync --release 1` writes to one ticket of two, and the brake holds again."""
     harness = make_harness(
         "jira", rules=("root-cause-before-action",), write_back='mode = "on"\nmax_new_comments_per_day = 0'
@@ -193,7 +193,7 @@ def test_release_lets_so_many_tickets_through(make_harness: MakeHarness) -> None
 
 
 def test_init_writes_a_starter_that_loads(make_harness: MakeHarness) -> None:
-    """The starter's own settings, mappings and rules are in order; nothing is overwritten."""
+    """The starter's settings, mappings and rules are valid; nothing is overwritten."""
     harness = make_harness("jira")
     done = harness.run("init", "fresh")
     assert done.code == 0
@@ -210,8 +210,8 @@ def test_init_writes_a_starter_that_loads(make_harness: MakeHarness) -> None:
         assert "the shipped pack; name files or folders for your own" in unnamed.err
 
 
-def test_a_rule_edited_in_the_starter_is_the_rule_that_is_judged_by(make_harness: MakeHarness) -> None:
-    """A slip in the folder that `init` wrote is told by every verb that judges: it is no copy that nobody reads."""
+def test_a_rule_edited_in_the_starter_is_the_rule_that_is_evaluated(make_harness: MakeHarness) -> None:
+    """A mistake in a rule file that `init` wrote is reported: the settings name those files."""
     harness = make_harness("jira")
     assert harness.run("init", "fresh").code == 0
     secrets = {"JIRA_TOKEN": "t", "JIRA_HINT_SECRET": "h" * 20, "SERVICENOW_SECRET": "s"}

@@ -1,4 +1,4 @@
-"""Other words never trigger a write: they are counted, and edited when a person asks; what was not told is told."""
+"""New wording alone triggers no write: it is counted, and edited on request; what cannot be judged is reported."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ OLD, NEW = "is written down yet", "stands here yet"
 
 
 def _reword(harness: Harness) -> None:
-    """Give a rule other words for the state that the tickets are in, in its texts and in its tests."""
+    """Change the words of a rule for the state that the tickets are in, in its texts and in its tests."""
     file = harness.folder / "rules" / f"{ORDER}.yaml"
     text = file.read_text(encoding="utf-8")
     new, count = re.subn(OLD.replace(" ", r"\s+"), NEW, text)
@@ -35,7 +35,7 @@ def _comments(harness: Harness) -> list[str]:
 
 @pytest.fixture
 def reworded(make_harness: MakeHarness) -> Harness:
-    """Two warned tickets whose rule got another wording since."""
+    """Two warned tickets whose rule has new wording since."""
     harness = make_harness("jira", rules=(ORDER,))
     for story in ("broken", "second"):
         harness.create_broken("jira", story)
@@ -47,7 +47,7 @@ def reworded(make_harness: MakeHarness) -> Harness:
 
 
 def test_another_wording_writes_nothing_and_plan_and_status_count_it(reworded: Harness) -> None:
-    """Neither the next sync nor the one after it; `plan` tells it beforehand."""
+    """Neither the next sync nor the one after it writes; `plan` reports the wording beforehand."""
     harness, before = reworded, len(reworded.writes())
     message = "jira: 2 comments have older wording; `capa-sync sync --refresh N|all` edits them"
     planned = harness.run("plan")
@@ -62,7 +62,7 @@ def test_another_wording_writes_nothing_and_plan_and_status_count_it(reworded: H
 
 
 def test_refresh_edits_so_many_and_notifies_nobody(reworded: Harness) -> None:
-    """One, then the other, as quiet edits in place; then there is none left."""
+    """The comments are edited one after the other, in place and without notification, until none is left."""
     harness, before = reworded, len(reworded.writes())
     assert harness.run("sync", "--refresh", "1").code == 0
     assert sorted(NEW in comment for comment in _comments(harness)) == [False, True]
@@ -83,7 +83,7 @@ def test_refresh_edits_so_many_and_notifies_nobody(reworded: Harness) -> None:
 
 
 def test_a_refresh_is_left_for_the_daemon(reworded: Harness) -> None:
-    """While `run` holds the register, it edits at its next tick."""
+    """While `run` holds the register, the daemon edits at its next tick."""
     harness = reworded
     with harness.daemon() as daemon:
         left = harness.run("sync", "--refresh", "all")
@@ -93,13 +93,13 @@ def test_a_refresh_is_left_for_the_daemon(reworded: Harness) -> None:
 
 
 def test_refresh_takes_a_number_or_all(reworded: Harness) -> None:
-    """Anything else is the user's mistake."""
+    """Any other value is the user's mistake."""
     done = reworded.run("sync", "--refresh", "some")
     assert (done.code, "--refresh takes a number of tickets or `all`, not 'some'" in done.err) == (2, True)
 
 
 def test_a_comment_rewritten_for_another_reason_takes_the_new_wording(reworded: Harness) -> None:
-    """The one whose facts changed, and not the other."""
+    """The comment whose facts changed gets the new wording, the other does not."""
     harness = reworded
     harness.play_event("jira", "broken", Fill({"root_cause": "TBD"}))
     harness.play_event("jira", "second", Fill({"root_cause": "No deputy was named, so the reminder reached nobody"}))
@@ -110,7 +110,7 @@ def test_a_comment_rewritten_for_another_reason_takes_the_new_wording(reworded: 
 
 
 def test_an_upgrade_alone_writes_nothing(make_harness: MakeHarness) -> None:
-    """Comments, fields and notes of a version that kept no facts and hashed other things stand on all trackers."""
+    """The trackers hold comments, fields and notes of a version that stored no facts and hashed other things."""
     harness = make_harness(rules=(ORDER, "action-overdue"))
     for source in harness.names:
         harness.create_broken(source)
@@ -137,7 +137,7 @@ def test_an_upgrade_alone_writes_nothing(make_harness: MakeHarness) -> None:
 
 
 def test_all_that_rules_say_is_one_page(make_harness: MakeHarness) -> None:
-    """The texts around the points, then each rule's own; `--json` holds the same."""
+    """`rules wording` prints the texts around the points, then those of each rule; `--json` holds the same."""
     harness = make_harness("jira", rules=(ORDER,))
     page = harness.run("rules", "wording", "rules")
     assert page.code == 0
@@ -150,7 +150,7 @@ def test_all_that_rules_say_is_one_page(make_harness: MakeHarness) -> None:
 
 
 def test_a_warned_ticket_that_is_rejected_says_that_the_checks_no_longer_apply(make_harness: MakeHarness) -> None:
-    """On every tracker, once, in a text of its own; our labels go, and nothing is called fixed or clear."""
+    """Each tracker gets one such text; our labels are removed, and nothing is called fixed or clear."""
     harness = make_harness(rules=(ORDER, "action-overdue"))
     for source in harness.names:
         harness.create_broken(source)
@@ -173,7 +173,7 @@ def test_a_warned_ticket_that_is_rejected_says_that_the_checks_no_longer_apply(m
     assert len(harness.writes()) == before
 
 
-# --- what could not be told ----------------------------------------------------------------------------------------
+# --- what could not be judged --------------------------------------------------------------------------------------
 @pytest.fixture
 def blind(make_harness: MakeHarness) -> Harness:
     """A source whose mapping names no field for the location, and lists no option for one ticket's grade."""
@@ -196,8 +196,8 @@ def _line(file: Path, start: str) -> int:
     )
 
 
-def test_sync_plan_and_status_end_with_what_could_not_be_told(blind: Harness) -> None:
-    """Grouped by reason, with the place in the mapping and the number of tickets; and nothing is called clear."""
+def test_sync_plan_and_status_end_with_what_could_not_be_judged(blind: Harness) -> None:
+    """The last line has each reason with its place in the mapping and its tickets; nothing is called clear."""
     file = blind.folder / "jira.yaml"
     planned, done = blind.run("plan"), blind.run("sync")
     status = blind.run("status")
@@ -213,7 +213,7 @@ def test_sync_plan_and_status_end_with_what_could_not_be_told(blind: Harness) ->
 
 
 def test_nothing_read_is_nothing_checked(make_harness: MakeHarness) -> None:
-    """An unreachable tracker gives no all-clear; one beside it that was read is told as far as it goes."""
+    """Unreachable trackers give no all-clear."""
     harness = make_harness("jira", "jira-dc", rules=(ORDER,))
     harness.create_clean("jira-dc")
     harness._stack.close()
@@ -224,7 +224,7 @@ def test_nothing_read_is_nothing_checked(make_harness: MakeHarness) -> None:
 
 
 def test_no_check_applies_is_nothing_checked(make_harness: MakeHarness) -> None:
-    """Tickets to which no rule applies are not called free of warnings."""
+    """Tickets to which no rule applies are not reported as free of warnings."""
     harness = make_harness("jira", rules=("effectiveness-before-close",))
     harness.create_clean("jira")
     done = harness.run("sync")
