@@ -1,4 +1,4 @@
-"""One forking process and one way to make a desk, for all tests with real processes."""
+"""One forking process and one way to make a harness, for all tests with real processes."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ def fork_server() -> Iterator[ForkServer]:
 
 @pytest.fixture
 def make_harness(fork_server: ForkServer, tmp_path: Path) -> Iterator[MakeHarness]:
-    """Makes desks that are taken down after the test; see `Harness` for what may be asked."""
+    """Make harnesses that are closed after the test; `Harness` has the options."""
     with ExitStack() as stack:
         yield lambda *sources, **options: stack.enter_context(Harness(fork_server, tmp_path, sources, **options))
 
 
 @pytest.fixture(scope="module")
 def shared_harness(fork_server: ForkServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[MakeHarness]:
-    """Makes desks that all tests of a module look at."""
+    """Make harnesses that all tests of a module share."""
     with ExitStack() as stack:
         yield lambda *sources, **options: stack.enter_context(
             Harness(fork_server, tmp_path_factory.mktemp("harness"), sources, **options)
@@ -41,7 +41,7 @@ def shared_harness(fork_server: ForkServer, tmp_path_factory: pytest.TempPathFac
 
 @pytest.fixture
 def started(monkeypatch: pytest.MonkeyPatch) -> list[subprocess.Popen[bytes]]:
-    """Every process that was started, in order."""
+    """Every process that the test started, in order."""
     processes: list[subprocess.Popen[bytes]] = []
     original = subprocess.Popen
 

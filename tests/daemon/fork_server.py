@@ -2,7 +2,7 @@
 
 Importing takes a second and a half, and the kill tests start some hundreds of processes. Every child is a process of
 its own, with its own environment, files, signals and end; what it runs is what `python -m capa_sync` runs. The YAML
-of rules and mappings that many children read is parsed once, too: that would be half of what a short cycle takes.
+of rules and mappings that many children read is parsed once, too: parsing would be half of a short cycle.
 Run as a program, this file is the forking process; `ForkServer` is its other end.
 """
 
@@ -28,14 +28,14 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 def room() -> tempfile.TemporaryDirectory[str]:
-    """Make a folder for registers of processes that are killed: nobody pulls the plug, so none waits for a disk."""
+    """Make a folder in memory for registers of killed processes: no test cuts the power, so no disk is needed."""
     memory = Path("/dev/shm")
     return tempfile.TemporaryDirectory(dir=memory if memory.is_dir() else None, prefix="capa-sync-tests-")
 
 
 @dataclass
 class Child:
-    """A started process: its pid, where its output goes, and its end; a negative code is the signal of its death."""
+    """A started process: its pid, the files of its output, its end; a negative code is the signal that ended it."""
 
     pid: int
     out_file: Path
@@ -45,12 +45,12 @@ class Child:
 
     @property
     def out(self) -> str:
-        """What it printed so far."""
+        """Its standard output so far."""
         return self.out_file.read_text(encoding="utf-8")
 
     @property
     def err(self) -> str:
-        """What it said on standard error so far."""
+        """Its standard error so far."""
         return self.err_file.read_text(encoding="utf-8")
 
     def wait(self, seconds: float = 90) -> Child:
@@ -59,7 +59,7 @@ class Child:
         return self
 
     def signal(self, number: int) -> Child:
-        """Send it a signal."""
+        """Send the process a signal."""
         os.kill(self.pid, number)
         return self
 
@@ -125,7 +125,7 @@ class ForkServer:
                 self._report_exit(message["pid"])
 
     def _report_exit(self, pid: int) -> None:
-        """Tell the child of its end if both are known by now; its number may be given to another one then."""
+        """Record the end of a child once child and exit code are both known; its pid may be reused then."""
         if pid in self._children and pid in self._ends:
             child = self._children.pop(pid)
             child.code = self._ends.pop(pid)
@@ -145,7 +145,7 @@ class ForkServer:
 
 
 def _serve() -> None:
-    """Fork a child for each order line, tell its pid, and later its exit code."""
+    """Fork a child for each order line; report its pid, and later its exit code."""
     from capa_sync.cli.app import main
     from tests.daemon import steps
 
@@ -175,7 +175,7 @@ def _serve() -> None:
 
 
 class _Parsed:
-    """Files that were parsed before a child is born; it finds a copy here, and parses any other text itself."""
+    """Files that were parsed before a child is forked; it finds a copy here, and parses any other text itself."""
 
     def __init__(self) -> None:
         from ruamel.yaml import YAML
@@ -207,7 +207,7 @@ def _send(message: Mapping[str, int]) -> None:
 
 
 def _run_child(order: Mapping[str, Any], main: Any, steps: Any) -> None:
-    """Become the process that was ordered."""
+    """Run the ordered command in this forked process."""
     os.chdir(order["folder"])
     os.environ.clear()
     os.environ.update(order["env"])

@@ -1,4 +1,4 @@
-"""A desk for tests with real processes: sandbox trackers in this process, capa-sync in others, one clock for all."""
+"""Tests with real processes: sandbox trackers in this process, capa-sync in others, one clock for all."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ from capa_sync.store import Register, open_register
 from tests.daemon.fork_server import ROOT, Child, ForkServer
 
 NOW = datetime(2026, 6, 15, 9, 0, tzinfo=UTC)
-"""A Monday morning; every desk stands at this instant until its test moves the clock."""
+"""A Monday morning; the clock of every harness stays at this instant until its test moves it."""
 ALL = ("jira", "jira-dc", "servicenow")
 PATIENCE = 300
-"""Seconds after which a test gives up waiting: only what hangs takes so long, even beside eight busy loops."""
+"""Seconds after which a test gives up waiting; only a hanging process takes so long, even on a busy machine."""
 READING_POSTS = ("/search", "/search/jql", "/search/approximate-count", "/bulkfetch", "/comment/list")
 OWN_LABELS = ("capa-warning", "capa-overdue", "capa-waived")
 KILLED = -signal.SIGKILL
@@ -67,7 +67,7 @@ FACTS: dict[str, str | Day] = {
     "owner": "anna.lee",
     "grade": "minor",
 }
-"""What a ticket says that breaks no rule in its first days."""
+"""Fields of a ticket that breaks no rule in its first days."""
 
 
 def until(holds: Callable[[], Any], seconds: float = PATIENCE) -> Any:
@@ -86,7 +86,7 @@ class Daemon:
     process: Child
 
     def lines(self, action: str = "", **fields: str) -> list[str]:
-        """Its log lines of that action with these fields."""
+        """Return the log lines of an action with these fields; of every action by default."""
         wanted = [f"action={action}"] if action else []
         wanted += [f"{name}={value}" for name, value in fields.items()]
         return [line for line in self.process.err.splitlines() if all(word in line.split() for word in wanted)]
@@ -107,7 +107,7 @@ class Daemon:
             self.wait_for("cycle_finished", before[name] + count, source=name)
 
     def stop(self, seconds: float = 10) -> Child:
-        """Ask it to end, as systemd does, and wait."""
+        """Send SIGTERM, as systemd does, and wait for the end."""
         return self.process.signal(signal.SIGTERM).wait(seconds)
 
 
@@ -115,10 +115,10 @@ class Harness:
     """Trackers, a settings file, and the means to start verbs; also a context manager.
 
     Args:
-        fork_server: where processes come from.
+        fork_server: starts the processes.
         folder: for settings, register and outputs.
         sources: names of the trackers to start; all three by default.
-        rules: ids of the shipped rules to judge by; few, since reading all takes longer than most tests.
+        rules: ids of the shipped rules to evaluate; few, since reading all takes longer than most tests.
         settings: lines put before the first table; write_back: lines of [write_back]; extra: source -> lines.
         poll_every: of each source. ports: where trackers listen, free ones by default.
     """
@@ -197,7 +197,7 @@ class Harness:
         return text
 
     def set_clock(self, instant: datetime) -> None:
-        """Move everybody's time: the trackers' and every capa-sync process's, running ones included."""
+        """Set the clock of the trackers and of every capa-sync process, running ones included."""
         self.clock.set(instant)
         fresh = self.folder / "clock.new"
         fresh.write_text(instant.isoformat(), encoding="ascii")
@@ -225,7 +225,7 @@ class Harness:
         return self.start(*arguments, limits=limits, **env).wait()
 
     def sync(self, *arguments: str, code: int = 0, **env: str) -> Child:
-        """Run `sync` with the brakes released, and demand how it ends."""
+        """Run `sync` with the brakes released, and assert its exit code."""
         done = self.run("sync", "--release", "all", *arguments, **env)
         assert done.code == code, f"ended with {done.code}:\n{done.out}\n{done.err}"
         return done
@@ -247,9 +247,9 @@ class Harness:
         self.players[source].play(Scene(story, 0, 0, by, event))
 
     def create_broken(self, source: str, story: str = "broken", *, days: int = 5) -> str:
-        """A ticket whose corrective action was planned before the cause was known; returns its key.
+        """Create a ticket whose corrective action was planned before the cause was known; return its key.
 
-        It was written a day more than so many days ago; 0 for now, as it must be once a tracker was read.
+        It is created a day before the action, which is so many days ago; 0 is now, as needed once a tracker was read.
         """
         now = self.clock.now()
         self.clock.set(now - timedelta(days=days + 1 if days else 0))
@@ -262,7 +262,7 @@ class Harness:
         return self.key(source, story)
 
     def create_clean(self, source: str, story: str = "clean") -> str:
-        """A young ticket that breaks no rule; returns its key."""
+        """Create a young ticket that breaks no rule; return its key."""
         now = self.clock.now()
         self.clock.set(now - timedelta(days=1))
         self.play_event(source, story, Create({**FACTS, "title": "Backup test not recorded"}))
@@ -270,15 +270,15 @@ class Harness:
         return self.key(source, story)
 
     def key(self, source: str, story: str) -> str:
-        """The key or number of a story's ticket."""
+        """Return the key or number of a story's ticket."""
         return str(self.players[source].address(story)[0])
 
     def sys_id(self, story: str) -> str:
-        """The id of a ServiceNow story's record."""
+        """Return the id of a ServiceNow story's record."""
         return str(self.players["servicenow"].ids[story])
 
     def picture(self, source: str, story: str) -> Picture:
-        """Everything of ours on one ticket, as the tracker holds it."""
+        """Return everything of ours on one ticket, as the tracker holds it."""
         return self._servicenow_picture(story) if source == "servicenow" else self._jira_picture(source, story)
 
     def _jira_picture(self, source: str, story: str) -> Picture:
@@ -305,7 +305,7 @@ class Harness:
         }
 
     def writes(self) -> list[tuple[str, str, str]]:
-        """Every request so far that wrote something: (source, method, path)."""
+        """Return every request so far that wrote something: (source, method, path)."""
         return [
             (name, request.method, request.path)
             for name, server in self.servers.items()
@@ -321,16 +321,16 @@ class Harness:
             yield register
 
     def rows(self, view: str) -> list[dict[str, Any]]:
-        """The rows of a public view."""
+        """Return the rows of a public view."""
         with self.register() as register:
             return list(register.view(view))
 
     def tables(self, *, derived: bool = True) -> dict[str, list[Any]]:
-        """Every row of every table but the run ledger."""
+        """Return every row of every table but the run ledger."""
         with self.register() as register:
             return register.rows_by_table(derived=derived)
 
 
 def _unsigned(note: str) -> str:
-    """A work note without the hash in its marker, which holds the register's random id."""
+    """Return a work note without the hash in its marker, which holds the register's random id."""
     return note.rpartition("[capa-sync ")[0]

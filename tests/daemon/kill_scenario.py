@@ -1,4 +1,4 @@
-"""A ticket's way to its warning, killed at a step and started again, beside the same way without a kill."""
+"""A process that warns on a ticket, killed at a step and started again, compared with the same run without a kill."""
 
 from __future__ import annotations
 
@@ -20,36 +20,36 @@ from tests.daemon.harness import KILLED, NOW, READING_POSTS, Harness, Picture, u
 from tests.daemon.steps import COMMIT
 
 _LEDGER_COLUMNS = {"mirror": (7,), "write_out": (16,)}
-"""Where the run ledger's numbers and the attempts stand: mirror.first_run, write_out.attempts."""
+"""Columns of the run ledger's numbers and of the attempts: mirror.first_run, write_out.attempts."""
 _ENDS = ("cycle_finished", "cycle_failed", "safety_stop")
 STORY = "broken"
 
 
 @dataclass(frozen=True)
 class FinalState:
-    """How it ended: what is on each story's ticket, and what the register holds, apart from ledger and attempts."""
+    """What is on each story's ticket and in the register at the end, without ledger numbers and attempts."""
 
     pictures: Mapping[str, Picture]
     tables: Mapping[str, Any]
 
 
 class KillScenario:
-    """Plays the same life again and again on one port and with one register, so that all can be compared.
+    """Repeats the same run on one port and from one prepared register, so that the final states can be compared.
 
-    A daemon meets a ticket to be warned on. The register is empty but for the release that a person gave once: no
-    life needs another one.
+    A daemon reads a ticket to be warned on. The register is empty except for a release of all writes, so that no
+    run needs another one.
 
     Attributes:
-        steps: of the life without a kill, in order: COMMIT, or method and address of a request.
-        stored: what SQLite itself saw end a transaction there. requests: how many the tracker saw.
-        unhurt: how that life ended. writes: how often it wrote on the tracker.
+        steps: of the run without a kill, in order: COMMIT, or method and address of a request.
+        stored: the statements of that run that ended a transaction in SQLite. requests: how many the tracker saw.
+        undisturbed: the final state of that run. writes: how often it wrote on the tracker.
     """
 
     stories: ClassVar[Sequence[str]] = (STORY,)
     codes: ClassVar[Sequence[int]] = (0,)
-    """How a process that may live can end; the last of them is how one ends that has nothing to do."""
+    """Exit codes of a process that is not killed; the last one is that of a process with nothing to do."""
     ignored_tables: ClassVar[Sequence[str]] = ("part",)
-    """Tables that a restart rightly adds to: here a version of the ticket as it stood between two writes."""
+    """Tables to which a restart rightly adds rows: here a version of the ticket as it was between two writes."""
 
     def __init__(self, fork_server: ForkServer, source: str) -> None:
         self.fork_server = fork_server
@@ -72,14 +72,14 @@ class KillScenario:
         self.steps = file.read_text(encoding="utf-8").splitlines()
         self.stored = steps.traced(file).read_text(encoding="utf-8").splitlines()
 
-    # --- what a life is --------------------------------------------------------------------------------------------
+    # --- one run ---------------------------------------------------------------------------------------------------
     def prepare(self, register: Register) -> None:
-        """Put into a new register what every life starts from."""
+        """Write into a new register what every run starts from."""
         register.outbox.release(self.source, None, NOW)
 
     @contextmanager
     def harness(self) -> Iterator[Harness]:
-        """A new desk with the tickets of the stories, and a register as it was prepared."""
+        """Open a new harness with the tickets of the stories and a copy of the prepared register."""
         self._count += 1
         folder = self.folder / str(self._count)
         options: dict[str, Any] = {"rules": ("root-cause-before-action",), "poll_every": "1h"}
@@ -96,7 +96,7 @@ class KillScenario:
         return harness.start("run", **env)
 
     def play(self, harness: Harness, **env: str) -> Child:
-        """That process until it has nothing more to do, or dies."""
+        """Run that process until it has nothing more to do, or is killed."""
         child = self.begin(harness, **env)
         until(lambda: child.ended.is_set() or any(f"action={word}" in child.err for word in _ENDS), 60)
         if not child.ended.is_set():
@@ -104,7 +104,7 @@ class KillScenario:
         return child.wait()
 
     def final_state(self, harness: Harness) -> FinalState:
-        """Run on until nothing more happens."""
+        """Run one more cycle, assert that it writes nothing, and return the final state."""
         first, written = self._pictures(harness), len(harness.writes())
         assert harness.run("sync").code == self.codes[-1]
         tables = {
@@ -121,18 +121,18 @@ class KillScenario:
 
     @property
     def sent(self) -> list[str]:
-        """Method and path of each request of the life without a kill."""
+        """Method and path of each request of the run without a kill."""
         return [step.partition("?")[0] for step in self.steps if step != COMMIT]
 
     def close(self) -> None:
-        """Remove what all lives left."""
+        """Remove the files of all runs."""
         self._room.cleanup()
 
-    # --- how it is cut short ---------------------------------------------------------------------------------------
+    # --- kills -----------------------------------------------------------------------------------------------------
     def before_each_step(self, *, reading: bool = True) -> list[str]:
-        """Kill a process before each step in turn, also before the requests that only read unless told otherwise.
+        """Kill a process before each step in turn; without `reading`, not before the requests that only read.
 
-        Returns what ended otherwise than unhurt.
+        Returns the differences from the undisturbed final state.
         """
         return self._differences(
             (f"before step {step}", self._killed_before(step))
@@ -141,7 +141,7 @@ class KillScenario:
         )
 
     def around_each_write(self) -> list[str]:
-        """Kill a process while each write is under way, not applied yet and applied; return what ended otherwise."""
+        """Kill a process at each write, before and after it is applied; return the differences."""
         return self._differences(
             (f"write {number} {'applied' if applied else 'not applied'}", self._killed_at_write(number, applied))
             for number in range(1, self.writes + 1)
@@ -149,21 +149,21 @@ class KillScenario:
         )
 
     def when_idle(self) -> list[str]:
-        """Kill a daemon when its cycle is over; return what ended otherwise."""
+        """Kill a daemon when its cycle is over; return the differences."""
         with self.harness() as harness:
             child = self.begin(harness)
             until(lambda: "action=cycle_finished" in child.err)
             assert child.signal(signal.SIGKILL).wait().code == KILLED
-            return self._differences([("at rest", self._resumed(harness))])
+            return self._differences([("when idle", self._resumed(harness))])
 
     def _killed_before(self, step: str) -> FinalState:
         with self.harness() as harness:
             dead = self.play(harness, **{steps.VARIABLE: f"die:{step}"})
-            assert dead.code == KILLED, f"it never came to its step {step}: {dead.code} {dead.err}"
+            assert dead.code == KILLED, f"it never reached its step {step}: {dead.code} {dead.err}"
             return self._resumed(harness)
 
     def _killed_at_write(self, number: int, applied: bool) -> FinalState:
-        """The life of a process killed when its nth write was with the tracker, before or after it was applied."""
+        """Kill a process at its nth write, before or after it is applied; return the final state."""
         with self.harness() as harness:
             kill_at_write = _KillAtWrite(number)
             server = harness.servers[self.source]
@@ -194,19 +194,19 @@ class KillScenario:
 
 
 class VerbKillScenario(KillScenario):
-    """Lives of a `sync` instead of a daemon."""
+    """The same with a `sync` instead of a daemon."""
 
     def begin(self, harness: Harness, **env: str) -> Child:
         """Start one cycle."""
         return harness.start("sync", **env)
 
     def play(self, harness: Harness, **env: str) -> Child:
-        """One cycle to its end."""
+        """Run one cycle to its end."""
         return self.begin(harness, **env).wait()
 
 
 class _KillAtWrite:
-    """A hook of the sandbox that kills the process whose nth write it sees; one seen before it is applied is lost."""
+    """A hook of the sandbox that kills the process at its nth write; a write seen before it is applied is lost."""
 
     def __init__(self, number: int) -> None:
         self._left = number
@@ -214,12 +214,12 @@ class _KillAtWrite:
         self._child: Child | None = None
 
     def set_process(self, child: Child) -> None:
-        """Say whom to kill."""
+        """Set the process to kill."""
         self._child = child
         self._is_set.set()
 
     def __call__(self, request: Request, reply: Reply | None = None) -> None:
-        """Count a write, and kill."""
+        """Count a write, and kill the process at the nth."""
         if _only_reads(request.method, request.path):
             return
         self._left -= 1
@@ -232,7 +232,7 @@ class _KillAtWrite:
 
 
 def numbered(words: Iterable[str]) -> list[str]:
-    """Put before each of these words how many of the same there were by then."""
+    """Put before each word how often it has occurred so far, itself included."""
     seen: Counter[str] = Counter()
     found = []
     for word in words:

@@ -1,4 +1,4 @@
-"""Houses in this process over the trackers of a desk, for tests that look between the steps of a cycle."""
+"""Runtimes in this process over the trackers of a harness, for tests that look between the steps of a cycle."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ Judged = tuple[dict[str, int], dict[str, list[Any]], dict[str, Any]]
 
 
 def create_fours(harness: Harness, source: str, count: int) -> None:
-    """Let so many tickets be written, of four kinds in turn: broken, clean, vague, and with an action ticket."""
+    """Create so many tickets, of four kinds in turn: broken, clean, vague, and with an action ticket."""
     for n in range(count // 4):
         harness.create_broken(source, f"broken {n}")
         harness.create_clean(source, f"clean {n}")
@@ -43,9 +43,9 @@ def create_fours(harness: Harness, source: str, count: int) -> None:
 
 @contextmanager
 def runtime_of(harness: Harness, folder: Path, register: Path | None = None) -> Iterator[Runtime]:
-    """Everything wired in a copy of the desk's folder, tracker included; its clock is the desk's.
+    """Build a runtime in a copy of the harness's folder, tracker included; its clock is the harness's.
 
-    `register` is copied instead of the desk's, which may have none.
+    `register` is copied instead of the harness's, which may have none.
     """
     shutil.copytree(harness.folder, folder)
     if register is not None:
@@ -67,7 +67,7 @@ def read(runtime: Runtime, source: str) -> None:
 
 
 def judge(runtime: Runtime, source: str = "jira-dc") -> Judged:
-    """Judge what is due; return counts, all tables, and what planning is told."""
+    """Judge what is due; return counts, all tables, and the plans in the cache."""
     context, now = runtime.setups[source], runtime.clock.now()
     pass_to_primaries(runtime, context, now)
     counts = judge_due_tickets(runtime, context, now)
@@ -80,19 +80,19 @@ def judge(runtime: Runtime, source: str = "jira-dc") -> Judged:
 
 
 class EagerWorkerPool(WorkerPool):
-    """Clerks that begin at once."""
+    """A pool whose workers start at once."""
 
     def __init__(self, folder: Path, **options: int) -> None:
         super().__init__(worker_command(folder / "capa-sync.toml"), **{"cores": 3, "worth": 1, **options})
 
     def ahead(self, source: str = "jira-dc") -> EvaluationWorker:
-        """The one who weighs ahead."""
+        """Return the worker of speculative evaluation."""
         worker = self._ahead[source].worker
         assert worker is not None
         return worker
 
     def wait(self, source: str = "jira-dc") -> None:
-        """Wait until he has weighed what lies on his desk."""
+        """Wait until that worker has evaluated all that it was given."""
         worker = self.ahead(source)
         while worker._sent:
             until(lambda: not worker._answers.empty())
@@ -100,7 +100,7 @@ class EagerWorkerPool(WorkerPool):
 
 
 def workers_of(runtime: Runtime) -> EagerWorkerPool:
-    """Its clerks."""
+    """Return the runtime's worker pool."""
     assert isinstance(runtime.workers, EagerWorkerPool)
     return runtime.workers
 

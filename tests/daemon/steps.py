@@ -1,8 +1,8 @@
-"""The steps of a capa-sync process, seen from below its own code: each COMMIT of the register, each HTTP request.
+"""The steps of a capa-sync process, observed below its own code: each COMMIT of the register, each HTTP request.
 
 Runs inside the process (`fork_server`). Between two steps a process changes nothing that outlives it: a kill right
-before a step is also one after the step before it. `record:FILE` notes them, `die:N WORDS` is `kill -9` before the
-Nth step of these words: which of several threads comes first is no matter then. `compute:N WORDS` computes something
+before a step is also one after the step before it. `record:FILE` records them, `die:N WORDS` is `kill -9` before the
+Nth step of these words, whichever of several threads comes first. `compute:N WORDS` computes something
 there that lets no other thread run for minutes.
 """
 
@@ -41,12 +41,12 @@ def install(order: str) -> None:
 
 
 def traced(file: Path) -> Path:
-    """Where a recording notes, beside its steps, every statement that SQLite itself saw end a transaction."""
+    """Return the file in which a recording writes every statement that ended a transaction in SQLite."""
     return file.with_suffix(".sql")
 
 
 def watch(step: Callable[[str], None]) -> None:
-    """Have `step` called before each step with its words."""
+    """Call `step` before each step with its words."""
     run, send = Database._run, HTTPAdapter.send
 
     def counted_run(self: Database, statement: str) -> None:
@@ -63,7 +63,7 @@ def watch(step: Callable[[str], None]) -> None:
 
 
 def _trace_sqlite(note: Callable[[str], None]) -> None:
-    """Note each statement by which anything is stored: a COMMIT, or a change outside of every transaction."""
+    """Record each statement that stores anything: a COMMIT, or a change outside of every transaction."""
     connect = sqlite3.connect
 
     def traced_connect(*args: Any, **options: Any) -> sqlite3.Connection:
@@ -93,7 +93,7 @@ class _Note:
 
 
 class _ActAtStep:
-    """Counts the steps of some words, and ends the process before the Nth, or does something else there."""
+    """Counts the steps with some words, and acts before the Nth: it kills the process, or computes."""
 
     def __init__(self, words: str, number: int, act: Callable[[], object]) -> None:
         self._act = act
@@ -114,7 +114,7 @@ def _kill_process() -> None:
 
 
 def _compute() -> None:
-    """Match a pattern that takes minutes; the interpreter's lock is held all the while."""
+    """Match a pattern that takes minutes and holds the interpreter's lock all the while."""
     sys.stderr.write("computing\n")
     sys.stderr.flush()
     re.match(r"(a|a)*$", "a" * 40 + "b")

@@ -1,4 +1,4 @@
-"""The machine's own clock is set while the daemon runs: it polls on, and judges only by a clock that is right."""
+"""The machine's clock is set while the daemon runs: it goes on polling, and judges only by a right clock."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class Wall:
             file.write(struct.pack("q", seconds))
 
     def count(self, *words: str) -> int:
-        """Log lines that hold all of these words."""
+        """Return the number of log lines that hold all of these words."""
         lines = self.log.read_text(encoding="utf-8").splitlines()
         return sum(all(word in line.split() for word in words) for line in lines)
 
@@ -69,7 +69,7 @@ class Wall:
 @pytest.mark.slow
 @pytest.mark.parametrize("step", [-2 * HOURS, 2 * HOURS], ids=["back", "ahead"])
 def test_polls_go_on_and_nothing_is_judged_while_the_clock_is_wrong(make_harness: MakeHarness, step: int) -> None:
-    """Set two hours away: it polls on, judges nothing, says so, and goes on once the clock is right."""
+    """With a clock two hours off the daemon polls, judges nothing and logs why; it judges once it is right."""
     harness = make_harness("jira", rules=["root-cause-before-action"])
     harness.clock.set(datetime.now(UTC))
     harness.clock.resume()
@@ -107,7 +107,7 @@ class TwoClocks:
         return self.at
 
     def run(self, seconds: float, wall: float | None = None) -> None:
-        """Let time pass; the wall clock may see another stretch of it."""
+        """Let time pass; the wall clock may move by another amount."""
         self.seconds += seconds
         self.at += timedelta(seconds=seconds if wall is None else wall)
 
@@ -125,7 +125,7 @@ class TwoClocks:
     ids=["none", "back", "there and back", "bit by bit", "small ones", "just over"],
 )
 def test_a_step_is_noticed_once(moves: list[tuple[float, float]], steps: int) -> None:
-    """More than a minute apart since the last look that counted, in one step or bit by bit; less is no step."""
+    """A step is a difference of more than a minute since the last step, at once or bit by bit."""
     clocks, seen = TwoClocks(), list[int]()
     watch = ClockWatch(lambda: seen.append(1), threading.Event(), clocks, lambda: clocks.seconds)
     for seconds, wall in moves:

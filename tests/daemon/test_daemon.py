@@ -1,4 +1,4 @@
-"""The daemon as a process: how it ends, whom it lets in, what time alone makes it do."""
+"""The daemon as a process: how it ends, its lock, and what it does when only time passes."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def _states(harness: Harness) -> dict[str, set[str]]:
 
 # --- its end -------------------------------------------------------------------------------------------------------
 def test_sigterm_ends_an_idle_daemon_at_once_with_0(make_harness: MakeHarness) -> None:
-    """A daemon that waits for its next poll ends when asked, having said so in its log."""
+    """A daemon that waits for its next poll ends on SIGTERM, with a line in its log."""
     harness = make_harness("servicenow")
     with harness.daemon() as daemon:
         daemon.wait_for("cycle_finished")
@@ -48,7 +48,7 @@ app.main(["run"])
 
 
 def test_a_daemon_that_ends_unasked_never_ends_with_0(make_harness: MakeHarness) -> None:
-    """Whatever set the wish to stop, if it was no signal: the exit code makes who started it start it again."""
+    """When no signal asked for the stop, the exit code makes the supervisor start the daemon again."""
     harness = make_harness("jira")
     done = subprocess.run(
         [sys.executable, "-c", UNASKED],
@@ -72,7 +72,7 @@ ODD = {
 
 @pytest.mark.parametrize("source", ODD)
 def test_odd_answers_do_not_end_the_daemon(make_harness: MakeHarness, source: str) -> None:
-    """The tracker answers one endpoint with an odd body for good: the daemon goes on, and heals when that ends."""
+    """One endpoint answers with an odd body: the daemon goes on, and recovers when the answers are right again."""
     harness = make_harness(source)
     harness.create_broken(source)
     method, path, answer = ODD[source]
@@ -96,7 +96,7 @@ def test_odd_answers_do_not_end_the_daemon(make_harness: MakeHarness, source: st
 def test_sigterm_ends_it_within_ten_seconds_while_the_tracker_hangs(
     make_harness: MakeHarness, method: str, path: str
 ) -> None:
-    """A tracker that does not answer keeps nobody from stopping the daemon; exit code 0."""
+    """A tracker that does not answer does not delay the end of the daemon; exit code 0."""
     harness = make_harness("jira")
     harness.create_broken("jira")
     hang = harness.servers["jira"].faults.add("delay", (method, path), seconds=120)
@@ -109,7 +109,7 @@ def test_sigterm_ends_it_within_ten_seconds_while_the_tracker_hangs(
 @pytest.mark.slow
 @pytest.mark.parametrize("verb", ["run", "sync"])
 def test_sigterm_while_slices_wait_for_a_slow_instance_ends_it_cleanly(make_harness: MakeHarness, verb: str) -> None:
-    """Every session of a first fill waits for an answer: the process ends at once, and no thread holds it up."""
+    """Every session of a backfill waits for an answer: the process ends at once, and no thread delays it."""
     harness = make_harness("servicenow")
     harness.create_clean("servicenow")
     hang = harness.servers["servicenow"].faults.add(
@@ -130,7 +130,7 @@ def test_sigterm_while_slices_wait_for_a_slow_instance_ends_it_cleanly(make_harn
 def test_sigterm_ends_it_within_ten_seconds_whatever_is_computed(
     make_harness: MakeHarness, verb: str, number: int
 ) -> None:
-    """A computation that lets no thread of the process run is ended from outside, and the next start goes on."""
+    """A computation that blocks every thread of the process is ended by the guard, and the next start goes on."""
     harness = make_harness("jira")
     harness.create_broken("jira")
     child = harness.start(verb, TEST_STEPS="compute:1 POST /rest/api/3/search/jql")
@@ -147,7 +147,7 @@ def test_sigterm_ends_it_within_ten_seconds_whatever_is_computed(
 
 @pytest.mark.slow
 def test_a_process_that_ends_leaves_no_guard_behind(make_harness: MakeHarness) -> None:
-    """The guard goes with the process that it watches, however that ends."""
+    """The guard ends with the process that it watches, however that ends."""
     harness = make_harness("jira")
     for number, code in ((signal.SIGTERM, 0), (signal.SIGKILL, KILLED)):
         with harness.daemon() as daemon:
@@ -171,7 +171,7 @@ def _guards_of(pid: int) -> list[int]:
 
 @pytest.mark.slow
 def test_a_write_under_way_at_the_end_is_looked_up_at_the_next_start(make_harness: MakeHarness) -> None:
-    """The comment was applied, its answer hung: `unknown` after SIGTERM, found again later, still one comment."""
+    """A comment was applied and its answer hung: it is `unknown` after SIGTERM, then found; there is one comment."""
     harness = make_harness("jira")
     harness.create_broken("jira")
     faults = harness.servers["jira"].faults
@@ -186,13 +186,13 @@ def test_a_write_under_way_at_the_end_is_looked_up_at_the_next_start(make_harnes
     with harness.daemon() as daemon:
         until(lambda: _states(harness)["CAPA-1"] == {"delivered"})
     again = [path for _, method, path in harness.writes() if method == "POST"]
-    assert again == [], "the first request still hangs in the tracker's log; there was to be no second"
+    assert again == [], "the first request is not in the tracker's log yet; a second must not be there"
     assert len(harness.picture("jira", "broken")["comments"]) == 1
 
 
 # --- one at a time -------------------------------------------------------------------------------------------------
 def test_a_second_daemon_is_refused_and_a_killed_one_blocks_nobody(make_harness: MakeHarness) -> None:
-    """While one holds the register, `run`, `sync` and `rebuild` end with 6 and one line naming it."""
+    """While one process holds the register, `run`, `sync` and `rebuild` end with 6 and one line naming it."""
     harness = make_harness("servicenow")
     with harness.daemon() as daemon:
         daemon.wait_for("cycle_finished")
@@ -209,7 +209,7 @@ def test_a_second_daemon_is_refused_and_a_killed_one_blocks_nobody(make_harness:
 
 
 def test_a_release_left_while_the_daemon_runs_is_taken_at_its_next_tick(make_harness: MakeHarness) -> None:
-    """The first activation writes nothing; `sync --release all` leaves a request, the daemon carries it out."""
+    """The first activation writes nothing; `sync --release all` leaves a request, and the daemon carries it out."""
     harness = make_harness()
     keys = [harness.create_broken(source) for source in harness.names]
     with harness.daemon() as daemon:
@@ -226,8 +226,8 @@ def test_a_release_left_while_the_daemon_runs_is_taken_at_its_next_tick(make_har
         assert daemon.stop(PATIENCE).code == 0
 
 
-def test_a_dead_source_delays_no_other_and_never_ends_the_daemon(make_harness: MakeHarness) -> None:
-    """One tracker refuses every connection; the others are read on and on, and `status` names the dead one."""
+def test_an_unreachable_source_delays_no_other_and_never_ends_the_daemon(make_harness: MakeHarness) -> None:
+    """One tracker answers with a proxy error only; the others are read as before, and it is read once it answers."""
     harness = make_harness()
     harness.servers["jira-dc"].faults.add("proxy_error", times=None)
     harness.create_broken("jira")
@@ -247,7 +247,7 @@ WEEKS = timedelta(days=13)
 
 
 def _create_dated(harness: Harness, source: str) -> None:
-    """A ticket in order, its action due on Friday."""
+    """Create a ticket without a breach whose action is due on Friday."""
     harness.clock.set(NOW - timedelta(days=4))
     harness.play_event(source, "dated", Create(FACTS))
     harness.play_event(
@@ -265,7 +265,7 @@ def _overdue(harness: Harness) -> list[tuple[Any, Any]]:
 
 @pytest.mark.slow
 def test_findings_appear_and_sharpen_by_time_alone_in_one_comment(make_harness: MakeHarness) -> None:
-    """Nobody touches the tickets; a running daemon opens the finding at its instant and raises its severity later."""
+    """No ticket changes; a running daemon opens the finding at its instant and raises the severity later."""
     harness = make_harness("jira", "servicenow")
     harness.create_broken("jira")
     for source in harness.names:
@@ -287,13 +287,15 @@ def test_findings_appear_and_sharpen_by_time_alone_in_one_comment(make_harness: 
         harness.set_clock(EARLY + WEEKS)
         daemon.wait_for_cycles(2, harness.names)
         assert _overdue(harness) == [("jira", "medium"), ("servicenow", "medium")]
-        assert harness.picture("jira", "dated") == first, "a day later nothing new is to be said"
+        assert harness.picture("jira", "dated") == first, "a day later there is nothing new to write"
         harness.set_clock(OPENS + WEEKS)
         until(lambda: len(harness.picture("servicenow", "dated")["notes"]) == 2)
         until(lambda: _overdue(harness) == [("jira", "high"), ("servicenow", "high")])
         daemon.wait_for_cycles(2, harness.names)
         assert daemon.stop(PATIENCE).code == 0
-    assert harness.picture("jira", "dated")["comments"] == first["comments"], "it names the date and counts no days"
+    assert harness.picture("jira", "dated")["comments"] == first["comments"], (
+        "the comment names the date and counts no days"
+    )
     assert "19 June 2026" in str(first["comments"])
 
 
@@ -306,10 +308,10 @@ def _delete_comment(harness: Harness, source: str) -> None:
 
 
 @pytest.mark.parametrize("source", ["jira", "jira-dc"])
-def test_a_comment_that_a_person_deletes_is_put_back_once_then_left_in_peace(
+def test_a_comment_that_a_person_deletes_is_restored_once_and_not_again(
     make_harness: MakeHarness, source: str
 ) -> None:
-    """The first deletion may be a slip, the second is a wish; `status` says which tickets are left in peace."""
+    """The first deletion may be a mistake, the second is deliberate; `status` lists tickets left in peace."""
     harness = make_harness(source)
     key = harness.create_broken(source)
     harness.sync()

@@ -1,4 +1,4 @@
-"""What a tracker or a network does to our writes never doubles, loses or garbles one."""
+"""Faults of a tracker or a network never double, lose or garble a write."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from tests.daemon.conftest import MakeHarness
 from tests.daemon.harness import NOW, Harness, Picture
 
 WRITE = ("POST|PUT|PATCH", r"/issue/\d+(/comment|/properties/capa-sync)?(\?|$)|/table/sn_grc_issue/")
-"""Method and path of the requests that write, and of no search by POST."""
+"""Method and path of the requests that write; searches by POST do not match."""
 
 FAULTS: dict[str, dict[str, Any]] = {
     "answer lost after it was applied": {"kind": "drop_after"},
     "500 after it was applied": {"kind": "status_after", "status": 500},
     "connection cut before it was applied": {"kind": "drop_before"},
-    "429 without a wish": {"kind": "rate_limit"},
+    "429 without Retry-After": {"kind": "rate_limit"},
     "429 with seconds": {"kind": "rate_limit", "retry_after": 7},
     "429 with an HTTP date": {"kind": "rate_limit", "retry_after": NOW + timedelta(seconds=40)},
     "429 for more than an hour": {"kind": "rate_limit", "retry_after": 4000},
@@ -28,7 +28,7 @@ IS_APPLIED = ("drop_after", "status_after")
 
 
 def _undated(picture: Picture) -> str:
-    """A picture as text without its dates: each ticket is told and warned on at its own time."""
+    """Return a picture as text without its dates: each ticket is created and warned on at its own time."""
     return re.sub(r"\d+ June 2026( \d\d:\d\d)?", "DATE", repr(picture))
 
 
@@ -39,19 +39,19 @@ def _states(harness: Harness, key: str) -> set[str]:
 @pytest.mark.slow
 @pytest.mark.parametrize("source", ["jira", "jira-dc", "servicenow"])
 def test_a_fault_on_every_write_ends_in_the_same_picture(make_harness: MakeHarness, source: str) -> None:
-    """Each kind of fault hits each write of a ticket once; then the ticket looks like one that met none."""
+    """Each kind of fault affects each write of a ticket once; then the ticket equals one without a fault."""
     harness = make_harness(source, rules=("root-cause-before-action",))
-    harness.create_broken(source, "unhurt", days=0)
+    harness.create_broken(source, "undisturbed", days=0)
     harness.sync()
-    measure = _undated(harness.picture(source, "unhurt"))
+    expected = _undated(harness.picture(source, "undisturbed"))
     for number, (name, fault) in enumerate(FAULTS.items()):
-        key = harness.create_broken(source, f"hurt {number}", days=0)
-        _deliver_hurt(harness, source, key, fault)
-        assert _undated(harness.picture(source, f"hurt {number}")) == measure, name
+        key = harness.create_broken(source, f"faulty {number}", days=0)
+        _deliver_with_fault(harness, source, key, fault)
+        assert _undated(harness.picture(source, f"faulty {number}")) == expected, name
 
 
-def _deliver_hurt(harness: Harness, source: str, key: str, fault: dict[str, Any]) -> None:
-    """Let one write a cycle meet the fault until all are delivered."""
+def _deliver_with_fault(harness: Harness, source: str, key: str, fault: dict[str, Any]) -> None:
+    """Let the fault affect one write per cycle until all are delivered."""
     faults = harness.servers[source].faults
     hits = 0
     for cycle in range(8):
@@ -65,12 +65,12 @@ def _deliver_hurt(harness: Harness, source: str, key: str, fault: dict[str, Any]
         harness.set_clock(harness.clock.now() + timedelta(hours=2))
     faults.clear()
     assert _states(harness, key) == {"delivered"}
-    assert hits >= 2, "every write was to be hit"
+    assert hits >= 2, "the fault must affect every write"
 
 
 @pytest.mark.parametrize("source", ["jira", "servicenow"])
-def test_a_wish_for_an_hour_is_kept_over_restarts(make_harness: MakeHarness, source: str) -> None:
-    """After a 429 with a long Retry-After nothing at all is sent before its end, by no process; then all goes on."""
+def test_a_retry_after_of_an_hour_is_kept_over_restarts(make_harness: MakeHarness, source: str) -> None:
+    """After a 429 with a long Retry-After no process sends anything before its end; then everything goes on."""
     harness = make_harness(source, "jira-dc")
     harness.create_broken(source)
     harness.create_broken("jira-dc")
@@ -82,7 +82,7 @@ def test_a_wish_for_an_hour_is_kept_over_restarts(make_harness: MakeHarness, sou
     waiting = harness.run("sync")
     assert waiting.code == 3
     assert "asked us to wait until 2026-06-15 10:06:40Z" in waiting.err
-    assert len(server.requests) == sent, "the tracker was asked although it wished for silence"
+    assert len(server.requests) == sent, "a request was sent before the end of Retry-After"
     assert harness.picture("jira-dc", "broken")["labels"] == ["capa-warning"], "the other source had to wait"
     harness.set_clock(NOW + timedelta(minutes=67))
     harness.sync()
@@ -90,7 +90,7 @@ def test_a_wish_for_an_hour_is_kept_over_restarts(make_harness: MakeHarness, sou
 
 
 def test_a_ticket_waits_behind_its_own_stuck_write_alone(make_harness: MakeHarness) -> None:
-    """A write refused on one ticket leaves the other's untouched; `status` names it, `retry` sends it."""
+    """A refused write does not affect the other ticket; `status` names it, `retry` sends it again."""
     harness = make_harness("jira")
     stuck, other = harness.create_broken("jira", "stuck"), harness.create_broken("jira", "other")
     server = harness.servers["jira"]
@@ -111,8 +111,8 @@ def test_a_ticket_waits_behind_its_own_stuck_write_alone(make_harness: MakeHarne
 
 
 @pytest.mark.parametrize("source", ["jira", "jira-dc", "servicenow"])
-def test_what_a_release_let_through_goes_out_although_others_are_held(make_harness: MakeHarness, source: str) -> None:
-    """One of two tickets is released and its first write comes at a bad time: it is made up for, the other waits."""
+def test_what_a_release_permitted_is_sent_although_others_are_held(make_harness: MakeHarness, source: str) -> None:
+    """One of two tickets is released and its first write is rate limited: it is sent later; the other waits."""
     harness = make_harness(source, rules=("root-cause-before-action",))
     for story in ("one", "other"):
         harness.create_broken(source, story)

@@ -1,4 +1,4 @@
-"""A whole first cycle with a clerk who weighs ahead leaves what one without leaves."""
+"""A whole first cycle with speculative evaluation leaves the same register as one without."""
 
 from __future__ import annotations
 
@@ -39,14 +39,14 @@ def harness(shared_harness: MakeHarness, tmp_path_factory: pytest.TempPathFactor
 
 @pytest.fixture(autouse=True)
 def _for_workers_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Small batches, none of them for this process."""
+    """Small batches, none of which this process evaluates."""
     monkeypatch.setattr(judging, "BATCH", BATCH)
     monkeypatch.setattr(workers_module, "_HERE", 1e9)
 
 
 @pytest.fixture(scope="module")
 def unread(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A register with nothing in it, for all first cycles: its id is in what they write."""
+    """An empty register for all first cycles: its id is in what they write."""
     file = tmp_path_factory.mktemp("unread") / "register.db"
     open_register(file, clock_now=NOW).close()
     return file
@@ -56,7 +56,7 @@ def unread(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def first_cycle(
     harness: Harness, source: str, folder: Path, unread: Path, prepare: Callable[[Runtime], None] = lambda _: None
 ) -> Iterator[Runtime]:
-    """The house after its first cycle of a source."""
+    """Yield the runtime after its first cycle of a source."""
     with runtime_of(harness, folder, unread) as runtime:
         prepare(runtime)
         result = run_cycle(runtime, runtime.setups[source], deliver=False)
@@ -65,22 +65,22 @@ def first_cycle(
         yield runtime
 
 
-def be_eager(runtime: Runtime) -> None:
-    """Let clerks help."""
+def use_workers(runtime: Runtime) -> None:
+    """Give the runtime workers that start at once."""
     runtime.workers = EagerWorkerPool(runtime.register.path.parent)
 
 
 @pytest.mark.parametrize("source", ["jira-dc", "servicenow"])
-def test_a_first_cycle_with_clerks_leaves_every_row_as_without(
+def test_a_first_cycle_with_workers_leaves_every_row_as_without(
     harness: Harness, unread: Path, tmp_path: Path, started: list[subprocess.Popen[bytes]], source: str
 ) -> None:
-    """From sign-in to the outbox, for one page and for several; the clerks are gone at its end."""
+    """Every row is equal, for one page and for several; the workers have ended when the cycle ends."""
     with first_cycle(harness, source, tmp_path / "alone", unread) as alone:
         wanted = alone.register.rows_by_table()
     assert started == []
     assert wanted["finding"]
     assert wanted["write_out"]
-    with first_cycle(harness, source, tmp_path / "helped", unread, be_eager) as helped:
+    with first_cycle(harness, source, tmp_path / "helped", unread, use_workers) as helped:
         assert helped.register.rows_by_table() == wanted
     assert [process.poll() for process in started] == [0, 0]
 
@@ -88,13 +88,13 @@ def test_a_first_cycle_with_clerks_leaves_every_row_as_without(
 def test_a_ticket_edited_while_its_source_is_read_is_judged_as_it_is_then(
     make_harness: MakeHarness, tmp_path_factory: pytest.TempPathFactory, unread: Path
 ) -> None:
-    """He had weighed it ahead as it was before."""
+    """The worker had evaluated the ticket as it was before the edit."""
     source, folder = "servicenow", tmp_path_factory.mktemp("edited")
     harness = make_harness(source, rules=RULES, extra={source: "page_size = 10"})
     create_fours(harness, source, TICKETS)
 
     def edit_later(runtime: Runtime) -> None:
-        be_eager(runtime)
+        use_workers(runtime)
 
         def edit(name: str) -> None:
             mirrored = runtime.register.tickets.record_ids(source)

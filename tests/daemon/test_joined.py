@@ -1,4 +1,4 @@
-"""One nonconformity kept as two tickets: who carries finding and warning as the link comes, goes and breaks."""
+"""One nonconformity in two tickets: which one has finding and warning as the link appears, ends and breaks."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ def _name_duplicate(harness: Harness, number: str | None = None) -> None:
     harness.cloud.as_user("anna").edit(harness.key("jira", "broken"), {"ServiceNow number": duplicate})
 
 
-def _name_from_birth(harness: Harness) -> None:
-    """A ticket in Jira that has the cause, and names from its birth one in ServiceNow that has none."""
+def _name_from_creation(harness: Harness) -> None:
+    """Create a ticket in Jira that has the cause and, from its creation, names one in ServiceNow that has none."""
     harness.create_broken("servicenow", "duplicate")
     harness.clock.set(NOW - timedelta(days=8))
     cause = {"root_cause": CAUSE, "servicenow_number": harness.key("servicenow", "duplicate")}
@@ -52,7 +52,7 @@ def _cannot_tell(harness: Harness) -> frozenset[str]:
 
 
 def test_one_sync_moves_the_warning_when_the_link_comes_and_when_it_goes(make_harness: MakeHarness) -> None:
-    """The other ticket carries none while linked, and its own again afterwards; it is never called clear."""
+    """The duplicate has no warning while linked, and its own again afterwards; it is never called clear."""
     harness = make_harness("jira", "servicenow", rules=(RULE,))
     _both_broken(harness)
     harness.sync()
@@ -74,8 +74,8 @@ def test_one_sync_moves_the_warning_when_the_link_comes_and_when_it_goes(make_ha
 
 
 @pytest.mark.parametrize("fate", ["quarantined", "deleted", "never there"])
-def test_while_the_twin_is_unread_nothing_opens_and_nothing_clears(make_harness: MakeHarness, fate: str) -> None:
-    """A repair on the first ticket is not believed alone: the other one may say otherwise."""
+def test_while_the_duplicate_is_unread_nothing_opens_and_nothing_clears(make_harness: MakeHarness, fate: str) -> None:
+    """A repair on the primary alone is not enough: the duplicate may contradict it."""
     harness = make_harness("jira", "servicenow", rules=(RULE,))
     _both_broken(harness)
     harness.create_clean("servicenow")
@@ -101,19 +101,19 @@ def test_while_the_twin_is_unread_nothing_opens_and_nothing_clears(make_harness:
 def test_the_link_counts_from_the_first_round_also_where_the_second_source_names_it(
     make_harness: MakeHarness,
 ) -> None:
-    """The carrier is judged with the fields of the ticket that names it; alone it would be warned on wrongly."""
+    """The primary is judged with the fields of the ticket that names it; alone it would get a wrong warning."""
     harness = make_harness("servicenow", "jira", rules=(RULE,))
-    _name_from_birth(harness)
+    _name_from_creation(harness)
     harness.sync()
     assert _states(harness) == {}
     assert [row["source"] for row in harness.rows("v_register")] == ["servicenow"]
     assert harness.writes() == []
 
 
-def test_an_edit_on_the_twin_is_judged_in_the_same_round_and_the_next_one_changes_nothing(
+def test_an_edit_on_the_duplicate_is_judged_in_the_same_round_and_the_next_one_changes_nothing(
     make_harness: MakeHarness,
 ) -> None:
-    """The warning stands on the first ticket after one sync, and a second over the same world changes no row."""
+    """After one sync the warning is on the primary, and a second sync over the same world changes no row."""
     harness = make_harness("jira", "servicenow", rules=(RULE,), write_back='mode = "off"')
     harness.create_clean("jira", "broken")
     harness.create_clean("servicenow", "duplicate")
@@ -136,8 +136,8 @@ def test_an_edit_on_the_twin_is_judged_in_the_same_round_and_the_next_one_change
     assert harness.tables() == before
 
 
-def test_a_task_of_the_twin_is_an_action_of_the_first_ticket(make_harness: MakeHarness) -> None:
-    """Work done in the other tracker: a task that is late warns here, and its end clears it, in one sync each."""
+def test_a_task_of_the_duplicate_is_an_action_of_the_primary(make_harness: MakeHarness) -> None:
+    """A late task in the other tracker causes a warning on the primary, and its end clears it, in one sync each."""
     harness = make_harness("jira", "servicenow", rules=("action-overdue",))
     harness.create_clean("jira", "broken")
     harness.create_clean("servicenow", "duplicate")
@@ -157,11 +157,11 @@ def test_a_task_of_the_twin_is_an_action_of_the_first_ticket(make_harness: MakeH
 def test_the_daemon_warns_on_no_ticket_that_a_source_not_read_yet_may_name(
     make_harness: MakeHarness, order: tuple[str, str]
 ) -> None:
-    """The one source is read again and again before the other can be read once; `status` says what is waited for."""
+    """One source is read repeatedly before the other can be read once; `status` says what is awaited."""
     harness = make_harness(*order, rules=(RULE,))
     harness.servers["jira"].faults.add("proxy_error", times=None)
     harness.sync("--source", "servicenow")
-    _name_from_birth(harness)
+    _name_from_creation(harness)
     with harness.daemon() as daemon:
         daemon.wait_for_cycles(2, ("servicenow",))
         assert _states(harness) == {"servicenow": "cannot_tell"}
@@ -179,7 +179,7 @@ def test_the_daemon_warns_on_no_ticket_that_a_source_not_read_yet_may_name(
 
 
 def test_what_waited_for_the_other_source_is_judged_when_that_names_none_of_it(make_harness: MakeHarness) -> None:
-    """Nothing is held for good: a ticket without a twin has its warning as soon as the other source was read."""
+    """A ticket without a duplicate gets its warning as soon as the other source was read."""
     harness = make_harness("servicenow", "jira", rules=(RULE,))
     harness.sync("--source", "servicenow")
     harness.create_broken("servicenow", "duplicate")
@@ -190,8 +190,8 @@ def test_what_waited_for_the_other_source_is_judged_when_that_names_none_of_it(m
     assert harness.picture("servicenow", "duplicate")["state"] == "warning"
 
 
-def test_a_deleted_ticket_hands_its_twin_back(make_harness: MakeHarness) -> None:
-    """The living one speaks for itself again, in the same sync; it no longer points at a ticket that is not there."""
+def test_the_duplicate_of_a_deleted_ticket_is_judged_by_itself(make_harness: MakeHarness) -> None:
+    """In the same sync the remaining ticket gets its own warning, without a link to the deleted ticket."""
     harness = make_harness("jira", "servicenow", rules=(RULE,))
     _both_broken(harness)
     for number in range(3):
@@ -215,8 +215,8 @@ def test_a_deleted_ticket_hands_its_twin_back(make_harness: MakeHarness) -> None
     assert harness.writes() == before
 
 
-def test_a_ticket_that_comes_back_speaks_for_both_again(make_harness: MakeHarness) -> None:
-    """One that was hidden and is shown again carries the record in the same sync; its twin points at it."""
+def test_a_ticket_that_is_visible_again_is_the_primary_again(make_harness: MakeHarness) -> None:
+    """A ticket that was hidden and is shown again has the record in the same sync; its duplicate names it."""
     harness = make_harness("jira", "servicenow", rules=(RULE,))
     _both_broken(harness)
     for number in range(3):

@@ -1,4 +1,4 @@
-"""A backfill killed at any page goes on from there: nothing stored is read again, and the mirror is whole."""
+"""A backfill killed at any page resumes there: nothing stored is read again, and the mirror is complete."""
 
 from __future__ import annotations
 
@@ -26,17 +26,17 @@ from tests.sync.world import SECRETS, SOURCES, World, open_world
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(400)]
 RULE = "root-cause-before-action"
 TICKETS = {"jira": 110, "jira-dc": 24, "servicenow": 24}
-"""Cloud's histories are asked for a hundred tickets or more at once: there is to be a second time."""
+"""Cloud's histories are requested for a hundred tickets at once: there must be a second request."""
 PAGE = {"jira": 24, "jira-dc": 5, "servicenow": 5}
 RUN = {"mirror": 7, "part": 6}
-"""Where tables name the run of the ledger: a restart is a run of its own."""
+"""Columns that name the run of the ledger: a restart is a run of its own."""
 NUMBERED = ("change", "child")
-"""Tables whose rows SQLite counts up."""
+"""Tables whose rows SQLite numbers."""
 
 
 @dataclass
 class Backfill:
-    """One tracker with a history, and processes that read it into a register of their own, again and again."""
+    """One tracker with a history, and processes that read it into a register, repeatedly."""
 
     world: World
     users: UserDriver
@@ -53,7 +53,7 @@ class Backfill:
         return self.world.folder / "register.db"
 
     def sync(self, **env: str) -> tuple[Child, list[Exchange]]:
-        """Let a process do one cycle; returns it and what it asked the tracker."""
+        """Run one cycle in a process; return the process and its requests to the tracker."""
         folder = self.world.folder
         (folder / "clock").write_text(self.world.clock.now().isoformat(), encoding="ascii")
         requests = self.world.only.server.requests
@@ -68,8 +68,8 @@ class Backfill:
         ).wait()
         return child, list(requests)
 
-    def begin_anew(self) -> None:
-        """Take the register away."""
+    def remove_register(self) -> None:
+        """Remove the register."""
         for file in self.world.folder.glob("register.db*"):
             file.unlink()
 
@@ -82,12 +82,12 @@ class Backfill:
             yield register
 
     def mirrored(self) -> set[str]:
-        """Ids of all tickets that are stored, actions among them."""
+        """Return the ids of all stored tickets, actions among them."""
         with self.register() as register:
             return set(register.tickets.presences(self.source))
 
     def tables(self) -> dict[str, Any]:
-        """Every row but for what the run ledger and SQLite count."""
+        """Return every row without the numbers of the run ledger and of SQLite."""
         with self.register() as register:
             return {
                 name: sorted((_masked(name, row) for row in rows), key=repr)
@@ -95,8 +95,8 @@ class Backfill:
                 if name != "meta"  # the register's own id
             }
 
-    def assert_whole(self, tables: dict[str, Any]) -> None:
-        """The register holds what the tracker holds, and what a process that was not killed stored."""
+    def assert_complete(self, tables: dict[str, Any]) -> None:
+        """Assert that the register equals the tracker, and these tables of a process that was not killed."""
         self.world.start()
         try:
             assert_equal(self.world, self.users)
@@ -114,8 +114,8 @@ def _masked(table: str, row: tuple[Any, ...]) -> tuple[Any, ...]:
     return kept[1:] if table in NUMBERED else kept
 
 
-def read_whole(exchanges: list[Exchange]) -> Counter[str]:
-    """How often each ticket was told with all its fields."""
+def full_reads(exchanges: list[Exchange]) -> Counter[str]:
+    """Count how often each ticket was read with all its fields."""
     found: Counter[str] = Counter()
     for exchange in (exchange for exchange in exchanges if exchange.status == 200):
         answer = json.loads(exchange.answer or b"null")
@@ -131,7 +131,7 @@ def read_whole(exchanges: list[Exchange]) -> Counter[str]:
 
 
 def histories(exchanges: list[Exchange]) -> set[str]:
-    """Tickets whose histories were asked for by themselves."""
+    """Return the tickets whose histories were requested separately."""
     found: set[str] = set()
     for exchange in exchanges:
         if exchange.path.endswith("/changelog/bulkfetch"):
@@ -144,7 +144,7 @@ def histories(exchanges: list[Exchange]) -> set[str]:
 
 @pytest.fixture(params=SOURCES)
 def backfill(request: pytest.FixtureRequest, fork_server: ForkServer) -> Iterator[Backfill]:
-    """A tracker with some tickets, each with a life of its own, and pages so small that there are several."""
+    """A tracker with some tickets, each with its own history, and pages so small that there are several."""
     source = request.param
     more = f"page_size = {PAGE[source]}" if source == "servicenow" else ""
     with room() as folder, open_world(Path(folder), source, rules=(RULE,), more=more) as world:
@@ -169,16 +169,16 @@ def backfill(request: pytest.FixtureRequest, fork_server: ForkServer) -> Iterato
         assert world.only.server.crashes == []
 
 
-def test_killed_around_each_page_it_goes_on_from_there(backfill: Backfill) -> None:
-    """Each page commit of an unhurt backfill is found, and a process is killed before and after each of them."""
-    backfill.begin_anew()
+def test_killed_around_each_page_it_resumes_there(backfill: Backfill) -> None:
+    """A process is killed before and after each page commit that an undisturbed backfill makes."""
+    backfill.remove_register()
     steps = backfill.world.folder / "steps"
     whole, exchanges = backfill.sync(CAPA_SYNC_TEST_KILL_AT=f"record:{steps}")
     assert whole.code == 0, whole.err
-    read, tables = read_whole(exchanges), backfill.tables()
+    read, tables = full_reads(exchanges), backfill.tables()
     assert set(read) >= backfill.mirrored()
     assert len(backfill.mirrored()) > TICKETS[backfill.source]
-    backfill.assert_whole(tables)
+    backfill.assert_complete(tables)
     names = [name for name in steps.read_text().split() if "page-commit" in name]
     pages = names.count("before-page-commit")
     assert pages == names.count("after-page-commit") >= TICKETS[backfill.source] // PAGE[backfill.source] + 2
@@ -189,27 +189,27 @@ def test_killed_around_each_page_it_goes_on_from_there(backfill: Backfill) -> No
 
 
 def _kill_at(backfill: Backfill, step: str) -> None:
-    """Kill a backfill there and let another process go on; what was stored by then is not read again."""
-    backfill.begin_anew()
+    """Kill a backfill at a step and resume in another process; what was stored by then is not read again."""
+    backfill.remove_register()
     dead, _ = backfill.sync(CAPA_SYNC_TEST_KILL_AT=step)
-    assert dead.code == KILLED, f"{step}: lived on: {dead.code} {dead.err}"
+    assert dead.code == KILLED, f"{step}: was not killed: {dead.code} {dead.err}"
     stored = backfill.mirrored()
     again, exchanges = backfill.sync()
     assert again.code == 0, again.err
-    read = read_whole(exchanges)
-    # one row proves that nothing moved meanwhile: the last one read, or the newest of each of two tables; when the
-    # backfill is over, the next process polls, and looks again at what was touched last
+    read = full_reads(exchanges)
+    # one row is read again to prove that nothing moved: the last one read, or the newest of two tables each; when the
+    # backfill is over, the next process polls, and reads again what changed last
     assert len(stored & set(read)) <= 2, f"{step}: {len(stored & set(read))} of {len(stored)} were read again"
     assert not stored & histories(exchanges) - set(read), f"{step}: histories of stored tickets were read again"
     assert read.total() <= 1.2 * (len(backfill.mirrored()) - len(stored)) + 4, step
 
 
-def test_killed_at_every_page_in_turn_it_still_comes_to_its_end(backfill: Backfill) -> None:
-    """Each of many processes stores one page and dies: every one of them is a page farther than the one before."""
-    backfill.begin_anew()
+def test_killed_at_every_page_in_turn_it_is_still_completed(backfill: Backfill) -> None:
+    """Each process stores one page and is killed: each gets one page farther than the one before."""
+    backfill.remove_register()
     assert backfill.sync()[0].code == 0
     tables, everything = backfill.tables(), backfill.mirrored()
-    backfill.begin_anew()
+    backfill.remove_register()
     known = [0]
     while known[-1] < len(everything):
         assert backfill.sync(CAPA_SYNC_TEST_KILL_AT="after-page-commit:1")[0].code == KILLED
@@ -217,12 +217,12 @@ def test_killed_at_every_page_in_turn_it_still_comes_to_its_end(backfill: Backfi
         assert known[-1] > known[-2]
     assert len(known) > TICKETS[backfill.source] // PAGE[backfill.source]
     assert backfill.sync()[0].code == 0
-    backfill.assert_whole(tables)
+    backfill.assert_complete(tables)
 
 
-def test_ten_days_after_the_kill_it_goes_on_all_the_same(backfill: Backfill) -> None:
-    """A place in a search is forgotten by then, and people have gone on: only news and what was left is read."""
-    backfill.begin_anew()
+def test_ten_days_after_the_kill_it_resumes_all_the_same(backfill: Backfill) -> None:
+    """A search position has expired and people made edits: only changes and the remaining tickets are read."""
+    backfill.remove_register()
     dead, _ = backfill.sync(CAPA_SYNC_TEST_KILL_AT="after-page-commit:3")
     assert dead.code == KILLED
     stored = backfill.mirrored()
@@ -234,7 +234,7 @@ def test_ten_days_after_the_kill_it_goes_on_all_the_same(backfill: Backfill) -> 
     backfill.world.later(hours=1)
     again, exchanges = backfill.sync()
     assert again.code == 0, again.err
-    read = read_whole(exchanges)
+    read = full_reads(exchanges)
     assert len((stored & set(read)) - set(touched)) <= 2
     assert backfill.sync()[0].code == 0
     backfill.world.start()

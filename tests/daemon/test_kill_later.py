@@ -1,4 +1,4 @@
-"""A process killed while it carries out a release, or withdraws a warning: told once, released once."""
+"""A process killed while it carries out a release or withdraws a warning: it is written once, released once."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ HELD, UNWRITTEN, RELEASED = 4, 3, "one"
 
 
 class ReleaseScenario(VerbKillScenario):
-    """Two tickets wait behind the brake of a first activation, and a person has let through one of them.
+    """Two tickets are held by the brake of a first activation, and a person has released one of them.
 
-    The release lies in the register as a request, left while a daemon held it; the next process carries it out.
+    The release is in the register as a request, left while a daemon held it; the next process carries it out.
     """
 
     stories = (RELEASED, "other")
@@ -33,7 +33,7 @@ class ReleaseScenario(VerbKillScenario):
     ignored_tables = ("part", "plan_due")  # while a brake holds, what a new process means to plan stays due
 
     def prepare(self, register: Register) -> None:
-        """Take what a real safety stop left, and the request of a real `sync --release 1`."""
+        """Prepare the register by a real safety stop and a real `sync --release 1`."""
         register.close()
         with self.harness() as harness:
             stopped = harness.run("sync")
@@ -52,7 +52,7 @@ class ClearScenario(VerbKillScenario):
 
     @contextmanager
     def harness(self) -> Iterator[Harness]:
-        """The desk after that."""
+        """Open the harness in that state."""
         with super().harness() as harness:
             assert harness.run("sync").code == 0
             harness.set_clock(NOW + timedelta(days=1))
@@ -67,7 +67,7 @@ class ClearScenario(VerbKillScenario):
 
 
 class LostWriteScenario(VerbKillScenario):
-    """One write of a warning never reached the tracker and had no answer, and a person has repaired the point since.
+    """One write of a warning never reached the tracker and had no answer; since then a person has repaired the point.
 
     Attributes:
         lost: source -> method, address and body of that write: Jira's labels, ServiceNow's work note.
@@ -81,7 +81,7 @@ class LostWriteScenario(VerbKillScenario):
 
     @contextmanager
     def harness(self) -> Iterator[Harness]:
-        """The trackers after that."""
+        """Open the harness in that state."""
         with super().harness() as harness:
             method, path, body = self.lost[self.source]
             harness.servers[self.source].faults.add("drop_before", (method, path), body=body, times=1)
@@ -101,7 +101,7 @@ class LostWriteScenario(VerbKillScenario):
 def test_a_lost_write_that_is_no_longer_wanted_is_not_sent_wherever_the_next_process_is_killed(
     fork_server: ForkServer, source: str
 ) -> None:
-    """Killed before each commit and each write: no label and no note of the warning; what arrived is clear."""
+    """Killed before each commit and each write: the warning leaves no label and no note; what arrived is clear."""
     scenario = LostWriteScenario(fork_server, source)
     picture = scenario.undisturbed.pictures[STORY]
     assert picture["state"] == "clear"
@@ -131,7 +131,7 @@ def test_a_release_is_used_up_once_wherever_its_process_is_killed(fork_server: F
 
 @pytest.mark.parametrize("source", ["jira-dc", "servicenow"])
 def test_a_warning_is_withdrawn_once_wherever_its_process_is_killed(fork_server: ForkServer, source: str) -> None:
-    """Killed before each commit and around each write: the comment is edited, or the fields and one note say so."""
+    """Killed before each commit and around each write: comment, or fields and one note, report the end once."""
     scenario = ClearScenario(fork_server, source)
     picture, is_jira = scenario.undisturbed.pictures[STORY], source in JIRAS
     assert picture["state"] == "clear"

@@ -1,4 +1,4 @@
-"""A daemon killed at any step on a ServiceNow leaves no doubled and no missing word on the ticket."""
+"""A daemon killed at any step on a ServiceNow leaves nothing doubled and nothing missing on the ticket."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 @pytest.fixture(scope="module")
 def scenario(fork_server: ForkServer) -> Iterator[KillScenario]:
-    """The life of one ticket on a ServiceNow."""
+    """One ticket on a ServiceNow."""
     scenario = KillScenario(fork_server, "servicenow")
     yield scenario
     scenario.close()
 
 
 def test_undisturbed_it_ends_with_text_state_and_one_work_note(scenario: KillScenario) -> None:
-    """The life that all others are measured by is what the contract promises."""
+    """The run that all others are compared with gives what the contract promises."""
     picture = scenario.undisturbed.pictures[STORY]
     assert "root cause" in picture["text"]
     assert picture["state"] == "warning"
@@ -31,7 +31,7 @@ def test_undisturbed_it_ends_with_text_state_and_one_work_note(scenario: KillSce
 
 
 def test_every_step_of_the_undisturbed_run_was_seen(scenario: KillScenario) -> None:
-    """SQLite saw no more transactions than were counted, the tracker no more requests; both are many."""
+    """SQLite ended no more transactions than were counted, the tracker had no more requests; both are many."""
     commits = scenario.steps.count(COMMIT)
     assert scenario.stored == [COMMIT] * commits
     assert len(scenario.steps) - commits == scenario.requests
@@ -43,11 +43,11 @@ def test_every_step_of_the_undisturbed_run_was_seen(scenario: KillScenario) -> N
 
 
 def test_killed_before_each_step_it_ends_as_if_undisturbed(scenario: KillScenario) -> None:
-    """Before and after each commit and each request, reading ones too, there is a state to go on from."""
+    """The process can resume from each state between two commits or requests, reading ones too."""
     assert scenario.before_each_step() == []
     assert scenario.when_idle() == []
 
 
 def test_killed_around_each_write_it_ends_as_if_undisturbed(scenario: KillScenario) -> None:
-    """A write that the tracker applied while we died is found again, one that it never saw is sent again."""
+    """A write that the tracker applied during the kill is found again, one that it never received is sent again."""
     assert scenario.around_each_write() == []

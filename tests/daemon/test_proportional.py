@@ -1,4 +1,4 @@
-"""A cycle's work follows what changed on the tracker, never how much is mirrored; counted, not timed."""
+"""A cycle's work depends on what changed on the tracker, never on how much is mirrored; counted, not timed."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from capa_sync.daemon.runtime import Runtime
 
 
 class Steps:
-    """Counts what SQLite's machine does, instruction by instruction."""
+    """Counts the instructions of SQLite's virtual machine."""
 
     taken = 0
 
@@ -39,11 +39,11 @@ def counted(runtime: Runtime) -> Iterator[Steps]:
     finally:
         for connection in connections:
             connection.set_progress_handler(None, 1)
-    assert len(database._readers) == 1, "a connection was opened that nobody counts"
+    assert len(database._readers) == 1, "a connection was opened that is not counted"
 
 
 def settled_cycle(runtime: Runtime) -> CycleResult:
-    """Run one cycle that must reach its end."""
+    """Run one cycle and assert that it had no problem."""
     result = run_cycle(runtime, runtime.setups["main"])
     assert not result.problem, result.problem
     return result
@@ -71,7 +71,7 @@ def work(folder: Path, kind: str, mode: str, mirrored: int) -> tuple[int, int, i
 def test_a_cycle_reads_no_more_of_a_larger_mirror(tmp_path: Path, kind: str, mode: str) -> None:
     """Five edits, or none, cost the same number of SQLite's steps with 100 and with 1,000 tickets mirrored.
 
-    Each statement that reads a table or a source's part of it adds a step a ticket and more: in `plan` mode also
+    Each statement that reads a table or a source's part of it adds at least one step per ticket: in `plan` mode also
     those over the hundreds of warnings that are held back.
     """
     small, large = (work(tmp_path / str(size), kind, mode, size) for size in (100, 1_000))

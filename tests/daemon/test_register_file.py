@@ -1,4 +1,4 @@
-"""The register file under a daemon: taken away, exchanged, cut, damaged, turned into a link; never begun anew."""
+"""The register file is removed, replaced, cut, damaged or linked under a daemon; it is never created anew."""
 
 from __future__ import annotations
 
@@ -30,25 +30,25 @@ def delete_log(path: Path) -> None:
 
 
 def move_away(path: Path) -> None:
-    """Give it another name."""
+    """Rename it."""
     path.rename(path.with_name("elsewhere.db"))
 
 
 def exchange(path: Path) -> None:
-    """Put a copy in its place, as one who restores a backup without stopping the daemon."""
+    """Put a copy in its place, like a person who restores a backup without stopping the daemon."""
     copy = path.with_name("copy.db")
     shutil.copy(path, copy)
     copy.replace(path)
 
 
 def link(path: Path) -> None:
-    """Turn it into a symbolic link to where it is now."""
+    """Replace it by a symbolic link to its new place."""
     move_away(path)
     path.symlink_to(path.with_name("elsewhere.db"))
 
 
 def cut(path: Path) -> None:
-    """Cut its second half off, as a full disk or a stray redirection does."""
+    """Cut its second half off, as a full disk or a wrong redirection does."""
     os.truncate(path, path.stat().st_size // 2)
 
 
@@ -65,7 +65,7 @@ def cut(path: Path) -> None:
     ids=lambda value: getattr(value, "__name__", value),
 )
 def test_a_file_taken_away_under_the_daemon_ends_it_with_6(make_harness: MakeHarness, harm: Harm, cause: str) -> None:
-    """It is noticed at the next tick, between two polls; one line says what happened and the way back."""
+    """The daemon notices it at the next tick, between two polls; one line says what happened and how to recover."""
     harness = make_harness("servicenow", poll_every="1h")
     harness.sync()
     with harness.daemon() as daemon:
@@ -81,7 +81,7 @@ def test_a_file_taken_away_under_the_daemon_ends_it_with_6(make_harness: MakeHar
 
 
 def lose(harness: Harness) -> None:
-    """Take the register away, companions too, while nothing runs."""
+    """Remove the register and its companion files while nothing runs."""
     for ending in ("", "-wal", "-shm"):
         harness.register_file.with_name(f"register.db{ending}").unlink(missing_ok=True)
 
@@ -93,8 +93,10 @@ def empty(harness: Harness) -> None:
 
 
 @pytest.mark.parametrize("harm", [lose, empty], ids=lambda value: value.__name__)
-def test_a_register_is_made_only_where_none_was(make_harness: MakeHarness, harm: Callable[[Harness], None]) -> None:
-    """Where one was made before, every verb that would begin anew ends with 6 and says both ways on."""
+def test_a_register_is_created_only_where_none_was(
+    make_harness: MakeHarness, harm: Callable[[Harness], None]
+) -> None:
+    """Where a register was before, every verb that would create one ends with 6 and names both ways to go on."""
     harness = make_harness("servicenow")
     harness.sync()
     harm(harness)
@@ -112,7 +114,7 @@ def test_a_register_is_made_only_where_none_was(make_harness: MakeHarness, harm:
 
 
 def test_an_older_register_gets_its_marker_at_the_next_start(make_harness: MakeHarness) -> None:
-    """A register from before there were markers is marked when it is opened for writing; reading leaves no trace."""
+    """A register without a marker gets one when it is opened for writing; reading changes nothing."""
     harness = make_harness("servicenow")
     harness.sync()
     marker = Path(f"{harness.register_file}.origin")
@@ -125,7 +127,7 @@ def test_an_older_register_gets_its_marker_at_the_next_start(make_harness: MakeH
 
 @pytest.mark.parametrize("verb", ["run", "sync", "status", "plan", "explain", "serve"])
 def test_a_link_or_a_pipe_is_refused_as_the_register(make_harness: MakeHarness, verb: str) -> None:
-    """Every verb ends with 6 and one line that names the way out; nothing is made at the other end of a link."""
+    """Every verb ends with 6 and one line; no file is created at the target of a link."""
     harness = make_harness("servicenow")
     arguments = [verb, "PRB1"] if verb == "explain" else [verb]
     harness.register_file.symlink_to(harness.folder / "target.db")
@@ -152,7 +154,7 @@ def damage(path: Path, table: str) -> None:
 
 @pytest.mark.parametrize("verb", ["run", "sync", "plan"])
 def test_damage_is_found_at_the_start_and_before_a_copy(make_harness: MakeHarness, verb: str) -> None:
-    """A table that no cycle over an unchanged world reads is damaged: 6, one line, and no request to a tracker."""
+    """Damage in a table that no idle cycle reads gives exit 6, one line, and no request to a tracker."""
     harness = make_harness("servicenow")
     harness.sync()
     damage(harness.register_file, "observed")
@@ -165,7 +167,7 @@ def test_damage_is_found_at_the_start_and_before_a_copy(make_harness: MakeHarnes
 
 
 def test_a_backup_of_a_damaged_register_is_refused(tmp_path: Path) -> None:
-    """A copy is not made, and one that stands there is left alone."""
+    """No copy is made, and an existing copy is left alone."""
     path, target = tmp_path / "register.db", tmp_path / "backup.db"
     open_register(path, clock_now=NOW).close()
     damage(path, "observed")
@@ -179,7 +181,7 @@ def test_a_backup_of_a_damaged_register_is_refused(tmp_path: Path) -> None:
 
 
 def spoil_index(path: Path) -> None:
-    """Add a row to a table and not to its index: what a look at the structure alone does not find."""
+    """Add a row to a table and not to its index: a check of the structure alone does not find that."""
     line = sqlite3.connect(path, isolation_level=None)
     line.execute("PRAGMA writable_schema = ON")
     kept = line.execute("SELECT * FROM sqlite_master WHERE name = 'run_source'").fetchone()
@@ -193,8 +195,8 @@ def spoil_index(path: Path) -> None:
 
 
 @pytest.mark.parametrize(("harm", "table"), [("page", "observed"), ("index", "run")])
-def test_the_hourly_look_finds_damage_in_its_table(tmp_path: Path, harm: str, table: str) -> None:
-    """Each look takes the next table; a broken page and an index that contradicts its table are told."""
+def test_the_hourly_check_finds_damage_in_its_table(tmp_path: Path, harm: str, table: str) -> None:
+    """Each check takes the next table; a broken page and an index that contradicts its table are reported."""
     path, found = tmp_path / "register.db", list[str]()
     open_register(path, clock_now=NOW).close()
     damage(path, table) if harm == "page" else spoil_index(path)
@@ -208,8 +210,8 @@ def test_the_hourly_look_finds_damage_in_its_table(tmp_path: Path, harm: str, ta
     assert all(line.startswith(f"{path}: damaged") for line in found)
 
 
-def test_looking_through_a_whole_register_finds_nothing_and_changes_nothing(tmp_path: Path) -> None:
-    """Every table is looked through, and none is damaged."""
+def test_checking_a_whole_register_finds_nothing_and_changes_nothing(tmp_path: Path) -> None:
+    """Every table is checked, and none is damaged."""
     with open_register(tmp_path / "register.db", clock_now=NOW) as register:
         before = register.changed_rows
         for table in ("", *register.tables):
@@ -218,7 +220,7 @@ def test_looking_through_a_whole_register_finds_nothing_and_changes_nothing(tmp_
 
 
 def test_a_read_error_ends_the_daemon_at_once(make_harness: MakeHarness) -> None:
-    """A page that cannot be read is told when it is first wanted, not hours later: one line, exit 6."""
+    """A page that cannot be read ends the daemon when it is first needed: one line, exit 6."""
     harness = make_harness("servicenow", poll_every="1h")
     harness.sync()
     with harness.daemon() as daemon:
@@ -232,7 +234,7 @@ def test_a_read_error_ends_the_daemon_at_once(make_harness: MakeHarness) -> None
 
 
 def damage_while_open(path: Path) -> None:
-    """Overwrite the page of waiting requests; a daemon reads it anew after a commit of others."""
+    """Overwrite the page of waiting requests; a daemon reads it again after a commit of another process."""
     reader = sqlite3.connect(path)
     root = reader.execute("SELECT rootpage FROM sqlite_master WHERE name = 'request'").fetchone()[0]
     size = reader.execute("PRAGMA page_size").fetchone()[0]

@@ -1,4 +1,4 @@
-"""The benchmark of a killed backfill tells what its name says."""
+"""The benchmark of a killed backfill measures what its name says."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from benchmarks.trackers import tracker
 
 
 def test_a_killed_backfill_goes_on_from_its_last_page(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Killed (SIGKILL) half-way, it reads no committed ticket again, and all histories are whole in the end."""
+    """Killed (SIGKILL) half-way, it reads no committed ticket again, and in the end all histories are complete."""
     monkeypatch.setattr(resume, "_LOOK", 0.005)
     with tracker("jira", 2_000) as url:
         line = resume.broken_backfill(url, 2_000)

@@ -1,4 +1,4 @@
-"""An unchanged world: nothing is written to any tracker, and no row of the register changes."""
+"""In an unchanged world nothing is written to any tracker, and no row of the register changes."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ RULES = (
 
 @pytest.fixture(scope="module")
 def harness(shared_harness: MakeHarness) -> Harness:
-    """All three trackers with every kind of ticket, read and warned on until nothing more is to do."""
+    """All three trackers with every kind of ticket, read and warned on until nothing is left to do."""
     harness = shared_harness(rules=RULES)
     _create_world(harness)
     harness.sync()
@@ -48,7 +48,7 @@ def _dump(harness: Harness) -> dict[str, list[Any]]:
 
 
 def _unnumbered(tables: dict[str, list[Any]]) -> dict[str, list[Any]]:
-    """The tables without the row numbers that SQLite counts up, which say nothing."""
+    """Return the tables without the row numbers of SQLite, which carry no information."""
     return {
         name: sorted((row[1:] for row in rows), key=repr) if name in ("change", "child") else rows
         for name, rows in tables.items()
@@ -56,7 +56,7 @@ def _unnumbered(tables: dict[str, list[Any]]) -> dict[str, list[Any]]:
 
 
 def test_the_world_has_something_of_everything(harness: Harness) -> None:
-    """What stays unchanged below is no empty register."""
+    """The register that stays unchanged below is not empty."""
     tables = _dump(harness)
     for table in ("mirror", "part", "finding", "write_out", "ticket", "change", "verdict", "register_row", "action"):
         assert tables[table], table
@@ -67,7 +67,7 @@ def test_the_world_has_something_of_everything(harness: Harness) -> None:
 
 
 def test_twenty_more_cycles_write_nothing_and_change_no_row(harness: Harness) -> None:
-    """Own writes cause no further writes; a poll of an unchanged world leaves the ledger alone longer."""
+    """Our own writes cause no further writes, and polls of an unchanged world change only the run ledger."""
     before, sent = _dump(harness), harness.writes()
     with harness.daemon() as daemon:
         daemon.wait_for_cycles(20)
@@ -77,7 +77,7 @@ def test_twenty_more_cycles_write_nothing_and_change_no_row(harness: Harness) ->
     assert {name for name in before if before[name] != after[name]} == set()
 
 
-def test_a_whole_read_and_a_census_write_nothing_and_change_no_row(harness: Harness) -> None:
+def test_a_full_read_and_a_census_write_nothing_and_change_no_row(harness: Harness) -> None:
     """`sync --full` reads everything again, compares every id, and finds nothing to store."""
     before, sent = _dump(harness), harness.writes()
     done = harness.sync("--full")
@@ -88,7 +88,7 @@ def test_a_whole_read_and_a_census_write_nothing_and_change_no_row(harness: Harn
 
 
 def test_rebuild_gives_the_derived_tables_again(harness: Harness) -> None:
-    """Dropped and made anew from the primary tables, every row is what it was; no tracker is asked."""
+    """The derived tables are dropped and computed again with equal rows; no request reaches a tracker."""
     before = _unnumbered(_dump(harness))
     requests = [len(server.requests) for server in harness.servers.values()]
     done = harness.run("rebuild")
@@ -100,7 +100,7 @@ def test_rebuild_gives_the_derived_tables_again(harness: Harness) -> None:
 
 
 def test_plan_changes_neither_the_register_nor_a_tracker(harness: Harness) -> None:
-    """With a new ticket to warn on, `plan` shows the comment; register and trackers stay as they are."""
+    """With a new ticket to warn on, `plan` shows the comment; register and trackers do not change."""
     key = harness.create_broken("jira", "late", days=0)
     before, file, sent = _dump(harness), harness.register_file.read_bytes(), harness.writes()
     planned = harness.run("plan")

@@ -1,4 +1,4 @@
-"""Outcomes weighed ahead: each is used once, and only while everything it rests on is as it was."""
+"""Speculative outcomes: each is used once, and only while everything it depends on is unchanged."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ ACTION = AddAction("Change the checklist", Day(-3), "child", "tomasz.zielinski")
 
 
 class World:
-    """A tracker that was just read for the first time, and what is foreseen of its records."""
+    """A tracker that was just read for the first time, and the speculative outcomes of its records."""
 
     def __init__(self, harness: Harness, runtime: Runtime) -> None:
         self.harness, self.runtime, self.context = harness, runtime, runtime.setups[SOURCE]
@@ -40,32 +40,32 @@ class World:
         self._stories = {self.id(story): story for story in STORIES}
 
     def id(self, story: str) -> str:
-        """The id of a story's ticket."""
+        """Return the id of a story's ticket."""
         return self._id(self.harness.key(SOURCE, story))
 
     def action_of(self, story: str) -> str:
-        """The id of the ticket that is a story's latest action."""
+        """Return the id of the ticket that is a story's latest action."""
         return self._id(self.harness.players[SOURCE].actions[story])
 
     def _id(self, key: str) -> str:
         return self.runtime.register.tickets.find(key)[0][1]
 
     def evaluate_speculatively(self, now: datetime = NOW, *stories: str) -> bool:
-        """Weigh tickets ahead, all by default."""
+        """Evaluate tickets speculatively, all by default."""
         ids = [self.id(story) for story in stories] or self.ids
         return self.speculation.evaluate_speculatively(self.runtime.inputs(self.context, now), ids, self.basis)
 
     def recall(self, now: datetime = NOW) -> dict[str, Outcome]:
-        """What is known of all tickets, by story."""
+        """Return the outcomes that are recalled for all tickets, by story."""
         found = self.speculation.recall(self.runtime.inputs(self.context, now), self.ids, self.basis)
         return {self._stories[ticket_id]: outcome for ticket_id, outcome in found.items()}
 
     def evaluate_all(self) -> dict[str, Outcome]:
-        """What weighing all tickets now comes to, by story."""
+        """Return the outcomes of evaluating all tickets now, by story."""
         return {self._stories[outcome.ticket_id]: outcome for outcome in self.evaluate(self.ids)}
 
     def evaluate(self, ids: Sequence[str], now: datetime = NOW) -> list[Outcome]:
-        """What weighing tickets now comes to."""
+        """Return the outcomes of evaluating tickets now."""
         return Pipeline(self.runtime.inputs(self.context, now), ids).evaluate(ids)
 
 
@@ -85,7 +85,7 @@ def world(make_harness: MakeHarness, tmp_path_factory: pytest.TempPathFactory) -
 
 
 def after_event(story: str, event: StoryEvent) -> Callable[[World], None]:
-    """Somebody does something on the tracker a minute later, and it is read."""
+    """Return a change: a person does something on the tracker a minute later, and it is read."""
 
     def change(world: World) -> None:
         world.harness.set_clock(NOW + MINUTE)
@@ -96,17 +96,17 @@ def after_event(story: str, event: StoryEvent) -> Callable[[World], None]:
 
 
 def after_presence(id_of: Callable[[World], str], presence: Presence) -> Callable[[World], None]:
-    """A census finds that a ticket is there no more."""
+    """Return a change: a census finds another presence of a ticket."""
     return lambda world: world.runtime.register.tickets.set_presence(SOURCE, id_of(world), presence, "", NOW + MINUTE)
 
 
-def found(world: World) -> None:
-    """A finding of the clean ticket is saved."""
+def save_finding(world: World) -> None:
+    """Save a finding of the clean ticket."""
     world.runtime.register.findings.save([finding(source=SOURCE, ticket_id=world.id("clean"))])
 
 
-def meant(world: World) -> None:
-    """A write for the clean ticket is put."""
+def put_write(world: World) -> None:
+    """Put a write for the clean ticket into the outbox."""
     world.runtime.register.outbox.put([write("w", world.id("clean"), source=SOURCE)])
 
 
@@ -123,8 +123,8 @@ def meant(world: World) -> None:
         (after_event("linked", FinishAction("Minutes of the review")), "linked"),
         (after_presence(lambda world: world.action_of("parent"), Presence.DELETED), "parent"),
         (after_presence(lambda world: world.action_of("linked"), Presence.ARCHIVED), "linked"),
-        (found, "clean"),
-        (meant, "clean"),
+        (save_finding, "clean"),
+        (put_write, "clean"),
     ],
     ids=[
         "edited", "commented", "deleted", "out of sight", "given a child", "given a link", "its child edited",
@@ -134,13 +134,13 @@ def meant(world: World) -> None:
 def test_what_changed_is_not_recalled_and_all_else_is(
     world: World, change: Callable[[World], None], story: str
 ) -> None:
-    """An outcome rests on its ticket, on that ticket's actions, findings and writes, and on no other ticket's."""
+    """An outcome depends on its ticket, on that ticket's actions, findings and writes, and on no other ticket's."""
     world.evaluate_speculatively()
     change(world)
     assert set(world.recall(NOW + MINUTE)) == STORIES - {story}
 
 
-def test_what_is_recalled_is_what_weighing_comes_to(world: World) -> None:
+def test_what_is_recalled_equals_an_evaluation_now(world: World) -> None:
     """Verdicts, rows, events and plans are the same."""
     assert world.evaluate_speculatively()
     recalled = world.recall()
@@ -151,7 +151,7 @@ def test_what_is_recalled_is_what_weighing_comes_to(world: World) -> None:
 
 
 def test_reading_the_same_again_changes_nothing(world: World) -> None:
-    """A poll that brings known content leaves every outcome good."""
+    """A poll that reads known content leaves every outcome valid."""
     world.evaluate_speculatively()
     world.harness.set_clock(NOW + MINUTE)
     read(world.runtime, SOURCE)
@@ -159,15 +159,15 @@ def test_reading_the_same_again_changes_nothing(world: World) -> None:
 
 
 def test_an_outcome_is_recalled_once(world: World) -> None:
-    """Whether it was used or had grown old."""
+    """It is recalled once, whether it was used or had become too old."""
     world.evaluate_speculatively()
     world.evaluate_speculatively(NOW - OLDEST, "clean", "other")
     assert set(world.recall(NOW + SECOND)) == STORIES - {"clean", "other"}
     assert world.recall(NOW - OLDEST) == {}
 
 
-def test_what_was_weighed_twice_is_known_as_the_later_time(world: World) -> None:
-    """An outcome that no longer holds gives way to one that does."""
+def test_of_two_evaluations_the_later_one_is_recalled(world: World) -> None:
+    """An outcome that is no longer valid is replaced by one that is."""
     world.evaluate_speculatively()
     after_event("clean", Fill({"root_cause": "Nobody was named as deputy"}))(world)
     world.evaluate_speculatively(NOW + MINUTE, "clean")
@@ -176,9 +176,9 @@ def test_what_was_weighed_twice_is_known_as_the_later_time(world: World) -> None
     assert [recalled["clean"]] == world.evaluate([world.id("clean")], NOW + MINUTE)
 
 
-# --- time --------------------------------------------------------------------------------------------------------
+# --- time ----------------------------------------------------------------------------------------------------------
 def test_an_old_outcome_is_not_recalled(world: World) -> None:
-    """Up to the age that is allowed it is, a second later it is not."""
+    """It is recalled up to the maximum age, and not a second later."""
     world.evaluate_speculatively()
     world.evaluate_speculatively(NOW + SECOND, "other", "parent")
     assert set(world.recall(NOW + OLDEST + SECOND)) == {"other", "parent"}
@@ -193,7 +193,7 @@ def _next_due_at(outcome: Outcome) -> datetime:
 
 
 def test_an_outcome_that_time_may_have_changed_is_not_recalled(world: World) -> None:
-    """A verdict holds until the instant at which it is to be judged again, and not at that instant."""
+    """A verdict holds until the instant at which it is due again, and not at that instant."""
     instants = {story: _next_due_at(outcome) for story, outcome in world.evaluate_all().items()}
     first = min(instants.values())
     later = {story for story in STORIES if instants[story] > first}
@@ -204,7 +204,7 @@ def test_an_outcome_that_time_may_have_changed_is_not_recalled(world: World) -> 
 
 
 def test_a_plan_that_time_may_have_changed_is_not_recalled(world: World) -> None:
-    """What is held back until people had time for it is planned anew when they had."""
+    """A write that is held back for the quiet time is planned again when that time is over."""
     world.context.write = replace(world.context.write, mode="plan", settle=timedelta(days=5, minutes=5))
     world.basis = basis_of(world.runtime.inputs(world.context, NOW))
     outcome = world.evaluate_all()["broken"]
@@ -218,9 +218,9 @@ def test_a_plan_that_time_may_have_changed_is_not_recalled(world: World) -> None
         assert set(world.recall(now)) == wanted
 
 
-# --- what else it rests on ---------------------------------------------------------------------------------------
-def others(world: World) -> list[Basis]:
-    """Each way in which settings, rules, mapping or the tracker's clock may be others."""
+# --- what else it depends on ---------------------------------------------------------------------------------------
+def other_bases(world: World) -> list[Basis]:
+    """Return the basis with another time zone, setting, clock offset, rule set and mapping, one at a time."""
     basis = world.basis
     return [
         basis._replace(options=replace(basis.options, timezone="Asia/Tokyo")),
@@ -233,25 +233,25 @@ def others(world: World) -> list[Basis]:
 
 @pytest.mark.parametrize("number", range(5))
 def test_nothing_is_recalled_on_another_basis(world: World, number: int) -> None:
-    """What was weighed by other settings, rules or mappings is of no use."""
+    """Outcomes of other settings, rules or mappings are not used."""
     world.evaluate_speculatively()
-    same, world.basis = world.basis, others(world)[number]
+    same, world.basis = world.basis, other_bases(world)[number]
     assert world.recall() == {}
     world.basis = same
     assert set(world.recall()) == STORIES
 
 
-def test_a_new_basis_forgets_what_rests_on_the_old_one(world: World) -> None:
-    """The settings were changed while a clerk weighed ahead."""
+def test_a_new_basis_forgets_what_depends_on_the_old_one(world: World) -> None:
+    """The settings were changed during speculative evaluation."""
     world.evaluate_speculatively()
-    world.basis = others(world)[0]
+    world.basis = other_bases(world)[0]
     world.evaluate_speculatively(NOW, "clean")
     assert set(world.recall()) == {"clean"}
 
 
-def test_of_a_ticket_that_may_not_be_weighed_ahead_nothing_is_foreseen(world: World) -> None:
-    """One with a past, one out of sight, and one that is not mirrored; the others are."""
-    found(world)
+def test_a_ticket_that_may_not_be_evaluated_speculatively_has_no_outcome(world: World) -> None:
+    """These are one with a finding, one out of sight, and one that is not mirrored; the others have outcomes."""
+    save_finding(world)
     after_presence(lambda world: world.id("other"), Presence.ACCESS_LOST)(world)
     assert world.speculation.evaluate_speculatively(
         world.runtime.inputs(world.context, NOW), [*world.ids, "404"], world.basis
@@ -260,33 +260,33 @@ def test_of_a_ticket_that_may_not_be_weighed_ahead_nothing_is_foreseen(world: Wo
     assert set(world.recall()) == STORIES - {"clean", "other"}
 
 
-# --- room, and the clerk who asks --------------------------------------------------------------------------------
-def test_outcomes_lie_in_no_file_that_has_a_name(world: World) -> None:
-    """Nobody finds them, and a clerk that is killed leaves nothing behind."""
+# --- space, and the worker -----------------------------------------------------------------------------------------
+def test_outcomes_are_stored_in_a_file_without_a_name(world: World) -> None:
+    """No directory lists the file, and a killed worker leaves nothing behind."""
     before = sorted(world.runtime.register.path.parent.iterdir())
     world.evaluate_speculatively()
     assert sorted(world.runtime.register.path.parent.iterdir()) == before
     assert world.recall()
 
 
-def test_a_clerk_says_so_when_there_is_no_more_room(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What was kept until then is good."""
+def test_a_worker_reports_that_there_is_no_more_space(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was stored until then is valid."""
     monkeypatch.setattr(speculation, "_ROOM", 1)
     tasks = [Task(world.basis, (world.id(story),), NOW, is_ahead=True) for story in ("clean", "other")]
     assert [evaluate_for(world.runtime, task, world.speculation) for task in tasks] == [[], None]
     assert set(world.recall()) == {"clean"}
 
 
-def test_a_clerk_weighs_what_he_does_not_know_and_answers_in_order(world: World) -> None:
-    """Foreseen or not, changed or not: the answer is that of weighing all now."""
+def test_a_worker_evaluates_what_it_does_not_know_and_answers_in_order(world: World) -> None:
+    """Known or not, changed or not: the answer equals an evaluation of all tickets now."""
     world.evaluate_speculatively(NOW, "clean", "broken", "linked")
     after_event("clean", Fill({"root_cause": "Nobody was named as deputy"}))(world)
     task = Task(world.basis, tuple(reversed(world.ids)), NOW)
     assert evaluate_for(world.runtime, task, world.speculation) == world.evaluate(task.ids)
 
 
-def test_a_clerk_weighs_nothing_twice(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What he foresaw and still holds is not taken onto the desk again."""
+def test_a_worker_evaluates_nothing_twice(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A speculative outcome that is still valid is not computed again."""
     ahead = Task(world.basis, tuple(world.ids), NOW, is_ahead=True)
     assert evaluate_for(world.runtime, ahead, world.speculation) == []
     wanted = world.evaluate(world.ids)
@@ -294,9 +294,9 @@ def test_a_clerk_weighs_nothing_twice(world: World, monkeypatch: pytest.MonkeyPa
     assert evaluate_for(world.runtime, ahead._replace(is_ahead=False), world.speculation) == wanted
 
 
-def test_a_clerk_of_other_rules_weighs_nothing_ahead(world: World) -> None:
-    """He declines, and keeps nothing."""
-    world.basis = others(world)[3]
+def test_a_worker_with_other_rules_evaluates_nothing_speculatively(world: World) -> None:
+    """The worker declines, and stores nothing."""
+    world.basis = other_bases(world)[3]
     ahead = Task(world.basis, tuple(world.ids), NOW, is_ahead=True)
     assert evaluate_for(world.runtime, ahead, world.speculation) is None
     assert world.recall() == {}

@@ -1,4 +1,4 @@
-"""Two registers on one tracker: a restored backup, or a new one beside a lost one, writes nothing that is there."""
+"""Two registers on one tracker: a restored backup or a new register repeats nothing that is on the tracker."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ STORIES = ("before", "after")
 
 
 class Pair:
-    """Two registers on the trackers of one desk; whoever is named `first` warns on every ticket before the other."""
+    """Two registers on the same trackers; the first one warns on every ticket before the second."""
 
     def __init__(self, harness: Harness) -> None:
         self.harness = harness
         self.second_register = harness.folder / "twin.db"
 
     def first(self) -> int:
-        """A process on the first register does one cycle; returns how often it wrote."""
+        """Run one cycle on the first register; return how often it wrote."""
         return self._written(self.harness.sync)
 
     def second(self) -> int:
-        """The same on the other register."""
+        """Run one cycle on the second register; return how often it wrote."""
         return self._written(lambda: self.harness.sync(CAPA_SYNC_REGISTER=str(self.second_register)))
 
     def _written(self, work: Callable[[], object]) -> int:
@@ -36,7 +36,7 @@ class Pair:
         return len(self.harness.writes()) - before
 
     def turns(self, days: int) -> list[int]:
-        """Both take turns while days go by and nobody touches a ticket; returns how often each cycle wrote."""
+        """Run cycles on both in turn while days pass and no ticket changes; return how often each cycle wrote."""
         found = []
         for _ in range(days):
             self.later(days=1)
@@ -44,19 +44,19 @@ class Pair:
         return found
 
     def later(self, **by: float) -> None:
-        """Let time pass for everybody."""
+        """Move the clock of trackers and processes."""
         self.harness.set_clock(self.harness.clock.now() + timedelta(**by))
 
     def pictures(self) -> list[Picture]:
-        """What stands on every ticket."""
+        """Return what is on every ticket."""
         return [self.harness.picture(source, story) for source in ALL for story in STORIES]
 
     def words(self) -> list[int]:
-        """How many comments, or work notes, each ticket carries."""
+        """Return how many comments, or work notes, each ticket has."""
         return [len(picture["notes"] if "notes" in picture else picture["comments"]) for picture in self.pictures()]
 
     def play_event(self, event: Fill) -> None:
-        """The same is done on every ticket."""
+        """Do the same on every ticket."""
         for source in ALL:
             for story in STORIES:
                 self.harness.play_event(source, story, event)
@@ -64,7 +64,7 @@ class Pair:
 
 @pytest.fixture(params=["restored copy", "new register"])
 def pair(request: pytest.FixtureRequest, make_harness: MakeHarness) -> Pair:
-    """A register that has warned on every ticket, and its twin, which knows of some of that or of nothing."""
+    """A register that has warned on every ticket, and a second one that knows some of the warnings or none."""
     harness = make_harness()
     pair = Pair(harness)
     for source in ALL:
@@ -81,8 +81,8 @@ def pair(request: pytest.FixtureRequest, make_harness: MakeHarness) -> Pair:
 
 
 @pytest.mark.slow
-def test_the_twin_writes_nothing_that_is_there_and_no_two_write_to_and_fro(pair: Pair) -> None:
-    """It finds comment, note, fields, labels and property by the marker, on another day too; then both are still."""
+def test_the_second_register_repeats_nothing_and_the_two_do_not_overwrite_each_other(pair: Pair) -> None:
+    """It finds comment, note, fields, labels and property by the marker, also days later; then neither writes."""
     measure = pair.pictures()
     pair.later(days=2)
     assert pair.second() == 0
@@ -93,8 +93,8 @@ def test_the_twin_writes_nothing_that_is_there_and_no_two_write_to_and_fro(pair:
 
 
 @pytest.mark.slow
-def test_each_news_is_told_once_by_whoever_comes_first(pair: Pair) -> None:
-    """A new point, its end and the all-clear: six tickets, one comment each, and a work note for each news."""
+def test_each_change_is_written_once_by_whichever_comes_first(pair: Pair) -> None:
+    """A new point and the all-clear: six tickets with one comment each, and a work note for each change."""
     pair.later(days=2)
     assert pair.second() == 0
     pair.later(days=100)  # the actions are overdue now
@@ -114,8 +114,8 @@ def test_each_news_is_told_once_by_whoever_comes_first(pair: Pair) -> None:
 
 
 @pytest.mark.slow
-def test_a_register_that_comes_late_knows_what_was_told_by_then(make_harness: MakeHarness) -> None:
-    """One of two points told is fixed when the first register is lost: a new one has nothing to tell people."""
+def test_a_later_register_knows_what_was_written_before(make_harness: MakeHarness) -> None:
+    """One of two written points is fixed when the first register is lost: a new one has nothing to write."""
     harness = make_harness()
     pair = Pair(harness)
     for story in STORIES:
@@ -133,7 +133,7 @@ def test_a_register_that_comes_late_knows_what_was_told_by_then(make_harness: Ma
     assert pair.pictures() == measure
 
 
-def test_a_daemon_and_a_verb_on_another_register_say_it_once(make_harness: MakeHarness) -> None:
+def test_a_daemon_and_a_verb_on_another_register_write_it_once(make_harness: MakeHarness) -> None:
     """While a daemon holds the first register, `sync` on a new one finds all that the daemon wrote."""
     harness = make_harness()
     pair = Pair(harness)

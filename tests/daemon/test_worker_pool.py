@@ -1,4 +1,4 @@
-"""Clerks: other processes weigh due tickets, and nothing comes out differently for it, whatever befalls them."""
+"""Worker processes evaluate due tickets; the results are equal to those without workers, whatever fails."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ BATCH = 4
 
 @pytest.fixture(scope="module")
 def harness(shared_harness: MakeHarness) -> Harness:
-    """A tracker of two dozen mirrored tickets, judged by one rule; the settings name three more by now."""
+    """A tracker of two dozen mirrored tickets, judged by one rule; three more rules were added since."""
     harness = shared_harness("jira-dc", rules=["what-when-where"])
     create_fours(harness, "jira-dc", TICKETS)
     harness.sync()
@@ -46,7 +46,7 @@ def harness(shared_harness: MakeHarness) -> Harness:
 
 @contextmanager
 def _runtime(harness: Harness, folder: Path, *, workers: WorkerPool | None = None) -> Iterator[Runtime]:
-    """A copy of the desk's register with everything wired; nothing but the tracker is missing."""
+    """Build a runtime on a copy of the harness's register; only the tracker is missing."""
     shutil.copytree(harness.folder, folder)
     settings = folder / "capa-sync.toml"
     configuration = configure(load_settings(settings, {}), settings, {}, with_secrets=False)
@@ -62,7 +62,7 @@ def _runtime(harness: Harness, folder: Path, *, workers: WorkerPool | None = Non
 
 @pytest.fixture(scope="module")
 def alone(harness: Harness, tmp_path_factory: pytest.TempPathFactory) -> Judged:
-    """What judging without any clerk comes to."""
+    """The result of judging without a worker."""
     with _runtime(harness, tmp_path_factory.mktemp("alone") / "harness") as runtime:
         return judge(runtime)
 
@@ -70,11 +70,11 @@ def alone(harness: Harness, tmp_path_factory: pytest.TempPathFactory) -> Judged:
 @pytest.fixture(autouse=True)
 def _small_batches(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(judging, "BATCH", BATCH)
-    monkeypatch.setattr(workers_module, "_HERE", 1e9)  # none for this process
+    monkeypatch.setattr(workers_module, "_HERE", 1e9)  # no batch for this process
 
 
-class _Watched(WorkerPool):
-    """Clerks that count how many batches were answered."""
+class _CountingPool(WorkerPool):
+    """A pool that counts how many batches its workers answered."""
 
     answered = 0
 
@@ -84,12 +84,12 @@ class _Watched(WorkerPool):
             yield outcomes
 
 
-def _workers(folder: Path, command: Sequence[str] = ()) -> _Watched:
-    return _Watched(command or worker_command(folder / "capa-sync.toml"), cores=3, worth=1)
+def _workers(folder: Path, command: Sequence[str] = ()) -> _CountingPool:
+    return _CountingPool(command or worker_command(folder / "capa-sync.toml"), cores=3, worth=1)
 
 
-def test_with_clerks_every_row_is_as_without(harness: Harness, alone: Judged, tmp_path: Path) -> None:
-    """Verdicts, findings, register numbers, rows, due times and plans are the same, and clerks made them."""
+def test_with_workers_every_row_is_as_without(harness: Harness, alone: Judged, tmp_path: Path) -> None:
+    """Verdicts, findings, register numbers, rows, due times and plans are the same, and workers computed them."""
     workers = _workers(tmp_path / "harness")
     with _runtime(harness, tmp_path / "harness", workers=workers) as runtime:
         assert judge(runtime) == alone
@@ -99,10 +99,10 @@ def test_with_clerks_every_row_is_as_without(harness: Harness, alone: Judged, tm
     assert workers.answered == TICKETS // BATCH
 
 
-def test_a_clerk_that_is_killed_leaves_his_batches_to_us(
+def test_the_batches_of_a_killed_worker_are_evaluated_here(
     harness: Harness, alone: Judged, tmp_path: Path, started: list[subprocess.Popen[bytes]]
 ) -> None:
-    """`kill -9` of every clerk after the first answer loses nothing and doubles nothing."""
+    """`kill -9` of every worker after the first answer loses nothing and doubles nothing."""
     workers = _workers(tmp_path / "harness")
     with _runtime(harness, tmp_path / "harness", workers=workers) as runtime:
 
@@ -117,8 +117,8 @@ def test_a_clerk_that_is_killed_leaves_his_batches_to_us(
     assert [process.returncode for process in started] == [-signal.SIGKILL, -signal.SIGKILL]
 
 
-def test_a_clerk_who_knows_other_rules_declines(harness: Harness, alone: Judged, tmp_path: Path) -> None:
-    """A rule file edited after this process has read it is not judged by, here or there."""
+def test_a_worker_with_other_rules_declines(harness: Harness, alone: Judged, tmp_path: Path) -> None:
+    """A rule file edited after this process has read it is not evaluated, neither here nor in a worker."""
     workers = _workers(tmp_path / "harness")
     with _runtime(harness, tmp_path / "harness", workers=workers) as runtime:
         edited = tmp_path / "harness" / "rules" / "what-when-where.yaml"
@@ -128,17 +128,19 @@ def test_a_clerk_who_knows_other_rules_declines(harness: Harness, alone: Judged,
 
 
 @pytest.mark.parametrize("command", [["/nonexistent/python"], [sys.executable, "-c", "raise SystemExit(1)"]])
-def test_clerks_that_do_not_come_are_not_missed(
+def test_workers_that_do_not_start_change_nothing(
     harness: Harness, alone: Judged, tmp_path: Path, command: list[str]
 ) -> None:
-    """A program that cannot be started, or ends at once, costs nothing but its start."""
+    """A program that cannot be started, or ends at once, costs only its start."""
     workers = _workers(tmp_path / "harness", command)
     with _runtime(harness, tmp_path / "harness", workers=workers) as runtime:
         assert judge(runtime) == alone
     assert workers.answered == 0
 
 
-def test_a_clerk_that_may_not_be_polite_works_all_the_same(harness: Harness, alone: Judged, tmp_path: Path) -> None:
+def test_a_worker_that_may_not_lower_its_priority_works_all_the_same(
+    harness: Harness, alone: Judged, tmp_path: Path
+) -> None:
     """Our own systemd unit forbids to change priorities."""
     command = worker_command(tmp_path / "harness" / "capa-sync.toml")
     forbid = "import os\ndef nice(_by): raise PermissionError(1, 'no')\nos.nice = nice\n"
@@ -150,10 +152,10 @@ def test_a_clerk_that_may_not_be_polite_works_all_the_same(harness: Harness, alo
 
 
 @pytest.mark.parametrize("with_workers", [False, True])
-def test_the_wish_to_stop_leaves_the_rest_due(
+def test_a_request_to_stop_leaves_the_rest_due(
     harness: Harness, alone: Judged, tmp_path: Path, with_workers: bool
 ) -> None:
-    """A daemon that is told to end stores the batch at hand; the next one judges the others."""
+    """A daemon that is asked to stop stores the current batch; the next daemon judges the others."""
     workers = _workers(tmp_path / "harness") if with_workers else None
     with _runtime(harness, tmp_path / "harness", workers=workers) as runtime:
         runtime.checkpoint = lambda name: runtime.stop.set() if name == "after-judging-commit" else None
@@ -167,15 +169,15 @@ def test_the_wish_to_stop_leaves_the_rest_due(
     assert tables == alone[1]
 
 
-def test_a_clerk_ends_when_the_process_that_started_it_is_killed(harness: Harness, tmp_path: Path) -> None:
-    """`kill -9` of the daemon leaves no clerk behind."""
+def test_a_worker_ends_when_the_process_that_started_it_is_killed(harness: Harness, tmp_path: Path) -> None:
+    """`kill -9` of the daemon leaves no worker behind."""
     shutil.copytree(harness.folder, tmp_path / "harness")
     program = (
         "import os, signal, socket, subprocess, sys\n"
-        "ours, his = socket.socketpair()\n"
-        "clerk = subprocess.Popen([*sys.argv[1:], str(his.fileno())], pass_fds=[his.fileno()])\n"
-        "print(clerk.pid, flush=True)\n"
-        "his.close()\n"
+        "ours, theirs = socket.socketpair()\n"
+        "worker = subprocess.Popen([*sys.argv[1:], str(theirs.fileno())], pass_fds=[theirs.fileno()])\n"
+        "print(worker.pid, flush=True)\n"
+        "theirs.close()\n"
         "sys.stdin.readline()\n"
         "os.kill(os.getpid(), signal.SIGKILL)\n"
     )

@@ -1,4 +1,4 @@
-"""A clerk weighs ahead while a source is read for the first time, and nothing comes out differently for it."""
+"""A worker evaluates speculatively while a source is first read; the results are equal to those without it."""
 
 from __future__ import annotations
 
@@ -38,21 +38,21 @@ def harness(shared_harness: MakeHarness, tmp_path_factory: pytest.TempPathFactor
 
 @pytest.fixture(scope="module")
 def alone(harness: Harness, tmp_path_factory: pytest.TempPathFactory) -> Judged:
-    """What judging without any clerk comes to."""
+    """The result of judging without a worker."""
     with runtime_of(harness, tmp_path_factory.mktemp("alone") / "harness") as runtime:
         return judge(runtime)
 
 
 @pytest.fixture(autouse=True)
 def _for_workers_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Small batches, none of them for this process."""
+    """Small batches, none of which this process evaluates."""
     monkeypatch.setattr(judging, "BATCH", BATCH)
     monkeypatch.setattr(workers_module, "_HERE", 1e9)
 
 
 @pytest.fixture
 def runtime(harness: Harness, tmp_path: Path) -> Iterator[Runtime]:
-    """A copy of the desk with eager clerks."""
+    """A runtime on a copy of the harness, whose workers start at once."""
     with runtime_of(harness, tmp_path / "harness") as eager_runtime:
         eager_runtime.workers = EagerWorkerPool(tmp_path / "harness")
         yield eager_runtime
@@ -62,7 +62,7 @@ def runtime(harness: Harness, tmp_path: Path) -> Iterator[Runtime]:
 
 @pytest.fixture
 def given(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """How many tickets each task held that a clerk was given, in order."""
+    """Number of tickets of each task that a worker was given, in order."""
     sizes: list[int] = []
     original = EvaluationWorker.give
 
@@ -75,7 +75,7 @@ def given(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 
 
 def note_mirrored(runtime: Runtime, source: str = "jira-dc", total: int | None = None) -> None:
-    """Tell that all records of a source were just mirrored."""
+    """Report to the worker pool that all records of a source were just mirrored."""
     workers_of(runtime).speculate(
         runtime.inputs(runtime.setups[source], runtime.clock.now()),
         runtime.register.tickets.record_ids(source),
@@ -84,10 +84,10 @@ def note_mirrored(runtime: Runtime, source: str = "jira-dc", total: int | None =
 
 
 @pytest.mark.parametrize("at_a_time", [5, 500])
-def test_weighed_ahead_every_row_is_as_without(
+def test_with_speculative_evaluation_every_row_is_as_without(
     runtime: Runtime, alone: Judged, monkeypatch: pytest.MonkeyPatch, at_a_time: int
 ) -> None:
-    """Verdicts, findings, register numbers, rows, due times and plans, whether all was weighed ahead or some."""
+    """Verdicts, findings, register numbers, rows, due times and plans are equal, with all or some speculative."""
     monkeypatch.setattr(workers_module, "AHEAD", at_a_time)
     note_mirrored(runtime)
     assert judge(runtime) == alone
@@ -96,10 +96,10 @@ def test_weighed_ahead_every_row_is_as_without(
 
 
 @pytest.mark.parametrize("horizon", [1, 2, 5])
-def test_batches_are_shared_out_a_few_at_a_time(
+def test_batches_are_given_out_a_few_at_a_time(
     runtime: Runtime, alone: Judged, monkeypatch: pytest.MonkeyPatch, horizon: int
 ) -> None:
-    """There are six of them; each comes back in its turn."""
+    """There are six batches; their results are stored in order."""
     monkeypatch.setattr(workers_module, "HORIZON", horizon)
     monkeypatch.setattr(workers_module, "_HERE", 0.9)
     monkeypatch.setattr(workers_module, "_START", 0)
@@ -108,10 +108,10 @@ def test_batches_are_shared_out_a_few_at_a_time(
     assert judge(runtime) == alone
 
 
-def test_a_batch_that_two_clerks_share_is_stored_in_its_order(
+def test_a_batch_that_two_workers_share_is_stored_in_its_order(
     runtime: Runtime, alone: Judged, monkeypatch: pytest.MonkeyPatch, given: list[int]
 ) -> None:
-    """One knows every second ticket of it, another weighs the rest; register numbers follow the ids."""
+    """One worker knows every second ticket of it, another evaluates the rest; register numbers follow the ids."""
     monkeypatch.setattr(workers_module, "_START", 0)
     every_second = runtime.register.tickets.record_ids("jira-dc")[1::2]
     workers_of(runtime).speculate(runtime.inputs(runtime.setups["jira-dc"], runtime.clock.now()), every_second, None)
@@ -119,10 +119,10 @@ def test_a_batch_that_two_clerks_share_is_stored_in_its_order(
     assert {BATCH // 2, BATCH} <= set(given)
 
 
-def test_a_batch_that_a_clerk_shares_with_this_process_is_stored_in_its_order(
+def test_a_batch_that_a_worker_shares_with_this_process_is_stored_in_its_order(
     runtime: Runtime, alone: Judged, monkeypatch: pytest.MonkeyPatch, given: list[int]
 ) -> None:
-    """He knows every second ticket of each batch, and the rest is weighed here."""
+    """The worker knows every second ticket of each batch, and the rest is evaluated here."""
     monkeypatch.setattr(workers_module, "_HERE", -1e9)
     runtime.workers = EagerWorkerPool(runtime.register.path.parent, cores=2)
     every_second = runtime.register.tickets.record_ids("jira-dc")[1::2]
@@ -131,16 +131,16 @@ def test_a_batch_that_a_clerk_shares_with_this_process_is_stored_in_its_order(
     assert given[1:] == [BATCH // 2] * (TICKETS // BATCH)
 
 
-def test_this_process_weighs_while_a_clerk_starts(runtime: Runtime, alone: Judged, started: list[Popen]) -> None:
-    """Batches that would wait for him are weighed here; it comes to the same."""
+def test_this_process_evaluates_while_a_worker_starts(runtime: Runtime, alone: Judged, started: list[Popen]) -> None:
+    """Batches that would wait for the worker are evaluated here, with the same result."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(workers_module, "_HERE", 0.9)
         assert judge(runtime) == alone
     assert len(started) == 2
 
 
-def test_what_was_weighed_ahead_is_not_weighed_again(runtime: Runtime, alone: Judged) -> None:
-    """No raw part is read any more: they may hold anything by then."""
+def test_what_was_evaluated_speculatively_is_not_evaluated_again(runtime: Runtime, alone: Judged) -> None:
+    """No raw part is read again: the test overwrites them all."""
     note_mirrored(runtime)
     workers_of(runtime).wait()
     runtime.register._db.execute("UPDATE part SET body = 'spoilt'")
@@ -150,10 +150,10 @@ def test_what_was_weighed_ahead_is_not_weighed_again(runtime: Runtime, alone: Ju
 
 
 @pytest.mark.parametrize("when", ["at work", "done", "noticed"])
-def test_a_clerk_killed_after_weighing_ahead_is_not_missed(
+def test_a_worker_killed_after_speculative_evaluation_loses_nothing(
     runtime: Runtime, alone: Judged, started: list[Popen], when: str
 ) -> None:
-    """`kill -9` loses nothing and doubles nothing; once it is noticed, another takes his place."""
+    """`kill -9` loses nothing and doubles nothing; once it is noticed, another worker is started."""
     note_mirrored(runtime)
     if when == "done":
         workers_of(runtime).wait()
@@ -171,25 +171,25 @@ def test_a_clerk_killed_after_weighing_ahead_is_not_missed(
     assert len(started) == (3 if when == "noticed" else 2)
 
 
-def test_a_source_that_is_dismissed_has_no_clerk_any_more(runtime: Runtime, started: list[Popen]) -> None:
-    """Its process ends; dismissing nobody does nothing."""
+def test_a_source_that_is_dismissed_has_no_worker_any_more(runtime: Runtime, started: list[Popen]) -> None:
+    """The worker process ends; dismissing a source without a worker does nothing."""
     note_mirrored(runtime)
     workers_of(runtime).dismiss("servicenow")
     assert started[0].poll() is None
     workers_of(runtime).dismiss("jira-dc")
-    assert started[0].poll() is not None  # by itself, or ended by us where it is slow to do so
+    assert started[0].poll() is not None  # it ended by itself, or this process ended it because it was slow
     workers_of(runtime).dismiss("jira-dc")
 
 
-def test_judging_dismisses_him_too(runtime: Runtime, started: list[Popen]) -> None:
-    """No clerk outlives the cycle; he is one of two, no third is started."""
+def test_judging_dismisses_the_worker_too(runtime: Runtime, started: list[Popen]) -> None:
+    """No worker outlives the cycle; the speculative one is one of two, and no third is started."""
     note_mirrored(runtime)
     judge(runtime)
     assert [process.poll() for process in started] == [0, 0]
 
 
-def test_one_source_at_a_time_is_weighed_ahead(runtime: Runtime, started: list[Popen]) -> None:
-    """Another waits until the first is done with its clerk; then what waited is weighed ahead, too."""
+def test_one_source_at_a_time_is_evaluated_speculatively(runtime: Runtime, started: list[Popen]) -> None:
+    """Another source waits until the first has dismissed its worker; then it is evaluated speculatively, too."""
     note_mirrored(runtime)
     note_mirrored(runtime, "servicenow")
     assert len(started) == 1
@@ -210,10 +210,10 @@ def test_one_source_at_a_time_is_weighed_ahead(runtime: Runtime, started: list[P
         ({"cores": 1}, None, False),
     ],
 )
-def test_a_clerk_is_started_where_it_pays(
+def test_a_worker_is_started_where_it_pays(
     runtime: Runtime, started: list[Popen], options: dict[str, int], total: int | None, is_worth_it: bool
 ) -> None:
-    """Enough was read, enough is promised, and there is a second core."""
+    """A worker is started when enough tickets were read or announced, and there is a second core."""
     runtime.workers = EagerWorkerPool(runtime.register.path.parent, **options)
     note_mirrored(runtime, total=total)
     runtime.workers.dismiss("jira-dc")

@@ -1,4 +1,4 @@
-"""A real daemon with a long poll interval: hints arrive over HTTP, warnings follow within about a second."""
+"""A real daemon with a long poll interval: hints arrive over HTTP, warnings follow long before the next poll."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ CAUSE = "No deputy was named for the review while its owner was on leave."
 
 
 def hinting_harness(make_harness: MakeHarness, *sources: str) -> Harness:
-    """Trackers, and settings under which each of them may give hints."""
+    """Make trackers, with settings that accept hints from each of them."""
     names = sources or ALL
     harness = make_harness(*names, settings=SETTINGS, extra=dict.fromkeys(names, TAKES))
     text = harness.file.read_text(encoding="utf-8").replace('poll_every = "1s"', 'poll_every = "1h"')
@@ -36,7 +36,7 @@ def hinting_harness(make_harness: MakeHarness, *sources: str) -> Harness:
 
 @contextmanager
 def listening(harness: Harness) -> Iterator[tuple[Daemon, int]]:
-    """The daemon after its first cycles, and the port that it listens on."""
+    """Yield the daemon after its first cycles, and the port that it listens on."""
     with harness.daemon() as daemon:
         daemon.wait_for("hints_listening")
         found = re.search(r"at=http://127\.0\.0\.1:(\d+)", daemon.process.err)
@@ -47,7 +47,7 @@ def listening(harness: Harness) -> Iterator[tuple[Daemon, int]]:
 
 
 def body_of(harness: Harness, source: str, story: str) -> bytes:
-    """A hint for a story's ticket, as its tracker makes it."""
+    """Return a hint for a story's ticket, as its tracker makes it."""
     if source == "servicenow":
         return json.dumps({"table": "sn_grc_issue", "sys_id": harness.sys_id(story)}).encode()
     issue = harness.players[source].tracker.state.find(harness.key(source, story))
@@ -67,13 +67,13 @@ def send(port: int, source: str, body: bytes, *, secret: str = SECRET, identifie
 
 
 def is_warned(harness: Harness, source: str, story: str) -> bool:
-    """Whether the ticket carries our warning."""
+    """Return whether the ticket has our warning."""
     shown = harness.picture(source, story)
     return bool(shown.get("comments") or shown.get("text"))
 
 
 def test_a_hint_brings_the_warning_long_before_the_next_poll(make_harness: MakeHarness) -> None:
-    """On all three trackers, although the next poll is an hour away; then there is still one comment each."""
+    """This holds on all three trackers, with the next poll an hour away; several hints give one comment."""
     harness = hinting_harness(make_harness)
     harness.sync()
     with listening(harness) as (daemon, port):
@@ -91,7 +91,7 @@ def test_a_hint_brings_the_warning_long_before_the_next_poll(make_harness: MakeH
 
 
 def test_a_storm_of_hints_with_forgeries_changes_nothing_but_latency(make_harness: MakeHarness) -> None:
-    """200 a second for three seconds, true, doubled, stale, made up and forged: one comment a ticket all the same."""
+    """200 hints a second for three seconds, true, doubled, stale, invented and forged, give one comment per ticket."""
     harness = hinting_harness(make_harness, "jira")
     for number in range(5):
         harness.create_broken("jira", f"old-{number}")
@@ -122,7 +122,7 @@ def test_a_storm_of_hints_with_forgeries_changes_nothing_but_latency(make_harnes
         assert statuses.count(401) == 120
         time.sleep(0.5)
         during = len(harness.servers["jira"].requests) - sent
-        assert during < statuses.count(202), "hints were not gathered"
+        assert during < statuses.count(202), "hints were not grouped"
         assert _resident(daemon.process.pid) < 250
         assert len(daemon.lines("hints_refused")) <= 1
         assert daemon.lines("cycle_failed") == []
@@ -132,7 +132,7 @@ def test_a_storm_of_hints_with_forgeries_changes_nothing_but_latency(make_harnes
 
 
 def test_polls_and_hints_of_a_source_take_turns(make_harness: MakeHarness) -> None:
-    """While a slow poll is under way a hint waits for it: never two requests of one source at the same time."""
+    """A hint waits for a slow poll that is under way: one source never has two requests at the same time."""
     harness = hinting_harness(make_harness, "jira")
     text = harness.file.read_text(encoding="utf-8").replace('poll_every = "1h"', 'poll_every = "1s"')
     harness.file.write_text(text, encoding="utf-8")
@@ -140,22 +140,22 @@ def test_polls_and_hints_of_a_source_take_turns(make_harness: MakeHarness) -> No
     harness.sync()
     under_way, most, lock = 0, 0, threading.Lock()
 
-    def come(_request: object) -> None:
+    def begin_request(_request: object) -> None:
         nonlocal under_way, most
         with lock:
             under_way += 1
             most = max(most, under_way)
 
-    def go(_request: object, _reply: object) -> None:
+    def end_request(_request: object, _reply: object) -> None:
         nonlocal under_way
         with lock:
             under_way -= 1
 
     with listening(harness) as (daemon, port):
         server = harness.servers["jira"]
-        server.before.append(come)
+        server.before.append(begin_request)
         server.before.append(lambda _request: time.sleep(0.05))
-        server.after.append(go)
+        server.after.append(end_request)
         for number in range(30):
             harness.play_event("jira", "broken", Fill({"title": f"Access review missed, {number}"}))
             send(port, "jira", body_of(harness, "jira", "broken"))
@@ -167,7 +167,7 @@ def test_polls_and_hints_of_a_source_take_turns(make_harness: MakeHarness) -> No
 
 
 def test_hints_are_off_by_default_and_a_weak_secret_is_refused(make_harness: MakeHarness) -> None:
-    """No listener without [hints]; a short secret, a missing one, and another address are one line each."""
+    """Without [hints] there is no listener; a short secret, a missing one, and another address give an error."""
     harness = make_harness("jira")
     harness.sync()
     with harness.daemon() as daemon:
@@ -189,14 +189,14 @@ def test_hints_are_off_by_default_and_a_weak_secret_is_refused(make_harness: Mak
 
 
 def _resident(pid: int) -> float:
-    """MiB of memory that a process holds."""
+    """Return the MiB of memory that a process uses."""
     pages = int(Path(f"/proc/{pid}/statm").read_text(encoding="ascii").split()[1])
     return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
 
 
 @pytest.mark.parametrize("source", ["jira", "servicenow"])
-def test_a_storm_does_not_keep_polls_from_their_turn(make_harness: MakeHarness, source: str) -> None:
-    """Hints that name an ever new unknown id for two seconds, and cycles go on at their interval."""
+def test_a_storm_of_hints_does_not_prevent_polls(make_harness: MakeHarness, source: str) -> None:
+    """During hints with a new unknown id each, cycles go on at their interval."""
     harness = hinting_harness(make_harness, source)
     text = harness.file.read_text(encoding="utf-8").replace('poll_every = "1h"', 'poll_every = "1s"')
     harness.file.write_text(text, encoding="utf-8")

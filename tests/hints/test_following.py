@@ -1,4 +1,4 @@
-"""A hint brings sooner what the poll would bring, and nothing else: on all three trackers, over real HTTP."""
+"""A hint has the effect of the next poll, only sooner: on all three trackers, over real HTTP."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ def source_harness(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[S
         opened.broken("one")
         opened.broken("two")
         opened.cycle()
-        opened.cycle()  # our own writes come back
+        opened.cycle()  # reads our own writes
         yield opened
 
 
 def id_of(source_harness: SourceHarness, story: str) -> str:
-    """The immutable id of a story's ticket, mirrored or not."""
+    """Return the immutable id of a story's ticket, mirrored or not."""
     player: Any = source_harness.harness.player
     if source_harness.harness.source == "servicenow":
         return str(player.ids[story])
@@ -49,12 +49,12 @@ def hinted(source_harness: SourceHarness, *ids: str) -> CycleResult:
 
 
 def tables(runtime: Runtime) -> dict[str, Any]:
-    """Every row of every table."""
+    """Return every row of every table."""
     return dict(runtime.register.rows_by_table())
 
 
 def picture(runtime: Runtime, source: str) -> dict[str, Any]:
-    """What a register says of a source's tickets, without when it learnt it."""
+    """Return what a register holds about a source's tickets, without the times of reading."""
     context, register = runtime.setups[source], runtime.register
     return {
         ticket.id: (
@@ -73,7 +73,7 @@ def picture(runtime: Runtime, source: str) -> dict[str, Any]:
 
 
 def test_a_hint_brings_the_change_and_its_warning_between_two_polls(source_harness: SourceHarness) -> None:
-    """Read, judged and written on at once; the cursor and `as_of` stay, and the next poll has nothing to add."""
+    """The ticket is read, judged and written on at once; cursor and `as_of` stay, and the next poll adds nothing."""
     source, register = source_harness.harness.source, source_harness.harness.runtime.register
     before = register.tickets.cursor(source), register.runs.as_of(source)
     source_harness._play("one", Fill({"root_cause": CAUSE}))
@@ -87,7 +87,7 @@ def test_a_hint_brings_the_change_and_its_warning_between_two_polls(source_harne
 
 
 def test_a_new_ticket_in_scope_is_read_by_its_hint(source_harness: SourceHarness) -> None:
-    """Created and hinted: warned on before any poll has seen it."""
+    """A hint for a new ticket leads to its warning before any poll has read it."""
     source_harness.broken("new")
     assert hinted(source_harness, id_of(source_harness, "new")).counts["read"] == 1
     assert source_harness.states("new") == {"delivered"}
@@ -97,7 +97,7 @@ def test_a_new_ticket_in_scope_is_read_by_its_hint(source_harness: SourceHarness
 
 
 def test_a_hint_that_names_nothing_of_ours_changes_no_row(source_harness: SourceHarness) -> None:
-    """Unknown ids, rubbish, and tickets that did not change, doubled and out of order."""
+    """The hints name unknown ids, invalid ids, and unchanged tickets, doubled and out of order."""
     source_harness.cycle()
     source = source_harness.harness.source
     before = tables(source_harness.harness.runtime)
@@ -114,7 +114,7 @@ def test_a_hint_that_names_nothing_of_ours_changes_no_row(source_harness: Source
 
 
 def test_a_hidden_ticket_is_left_as_it_was(source_harness: SourceHarness) -> None:
-    """A hint for what we may no longer see proves nothing; back in sight it is read again."""
+    """A hint for a ticket that is hidden from us proves nothing; when it is visible it is read again."""
     ticket_id, tracker = id_of(source_harness, "one"), source_harness.harness.server.tracker
     source_harness.cycle()
     before = picture(source_harness.harness.runtime, source_harness.harness.source)
@@ -137,7 +137,7 @@ def _hide(source_harness: SourceHarness, ticket: str, *, hidden: bool) -> None:
 
 @pytest.mark.parametrize("place", ["subtask", "child"])
 def test_a_hinted_record_brings_its_new_actions(tmp_path: Path, place: str) -> None:
-    """As a poll would: else the poll, to which the record is no news any more, would never read them."""
+    """Otherwise they would never be read: for the next poll the record has no change any more."""
     source = "jira" if place == "subtask" else "servicenow"
     with open_source_harness(source, tmp_path) as source_harness:
         source_harness.broken("one")
@@ -151,7 +151,7 @@ def test_a_hinted_record_brings_its_new_actions(tmp_path: Path, place: str) -> N
         assert register.tickets.is_action(source, child)
 
 
-def test_a_lagging_index_does_not_keep_a_hint_from_being_followed(tmp_path: Path) -> None:
+def test_a_hint_is_followed_although_the_index_lags(tmp_path: Path) -> None:
     """A mirrored ticket is read by id at once; one that the index does not know yet is left to the poll."""
     with open_source_harness("jira", tmp_path) as source_harness:
         source_harness.broken("one")
@@ -173,10 +173,8 @@ def test_a_lagging_index_does_not_keep_a_hint_from_being_followed(tmp_path: Path
 
 
 @pytest.mark.parametrize("lag", [0, 90])
-def test_a_ticket_that_left_the_query_is_passed_over(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, lag: int
-) -> None:
-    """Cloud is asked how the ticket stands now, and not how its index last saw it."""
+def test_a_ticket_that_left_the_query_is_ignored(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, lag: int) -> None:
+    """The present state of the ticket on Cloud decides, not that of the index."""
     monkeypatch.setenv("CAPA_SYNC_SOURCES__JIRA__QUERY", "project = CAPA AND status != Planned")
     with open_source_harness("jira", tmp_path) as source_harness:
         source_harness.broken("one")
@@ -193,7 +191,7 @@ def test_a_ticket_that_left_the_query_is_passed_over(
 
 
 def test_hints_wait_for_the_next_poll_while_the_source_has_a_problem(source_harness: SourceHarness) -> None:
-    """After a poll that failed, before the first one, and while the tracker wants to be left alone: not a request."""
+    """No request is sent after a failed poll, before the first poll, and while a rate limit holds."""
     ticket_id = id_of(source_harness, "one")
     source_harness._play("one", Fill({"root_cause": CAUSE}))
     source_harness.harness.server.faults.add("html", times=1)
@@ -211,8 +209,8 @@ def test_hints_wait_for_the_next_poll_while_the_source_has_a_problem(source_harn
     assert source_harness.cycle().counts["read"] == 1
 
 
-def test_a_fault_on_the_way_leaves_all_to_the_poll(source_harness: SourceHarness) -> None:
-    """A hint whose reading fails leaves no trace, neither in the mirror nor in `status`."""
+def test_a_fault_while_following_a_hint_leaves_the_ticket_to_the_poll(source_harness: SourceHarness) -> None:
+    """A hint whose reading fails changes neither the mirror nor `status`."""
     ticket_id = id_of(source_harness, "one")
     source_harness._play("one", Fill({"root_cause": CAUSE}))
     before = tables(source_harness.harness.runtime)
@@ -227,16 +225,16 @@ def test_a_fault_on_the_way_leaves_all_to_the_poll(source_harness: SourceHarness
 def test_any_mix_of_hints_ends_where_polls_alone_end(
     source_harness: SourceHarness, tmp_path: Path, seed: int
 ) -> None:
-    """Edits with hints lost, doubled, late, out of order or made up: the register equals one that only polls."""
+    """With hints lost, doubled, late, out of order or invented, the register equals one that only polls."""
     source, chance = source_harness.harness.source, random.Random(seed)  # noqa: S311 - a test's dice
-    (tmp_path / "twin").mkdir()
+    (tmp_path / "polling").mkdir()
     polling_runtime = runtime_of(
-        source, tmp_path / "twin", source_harness.harness.server.url, source_harness.harness.clock
+        source, tmp_path / "polling", source_harness.harness.server.url, source_harness.harness.clock
     )
     polling_runtime.setups[source].write = source_harness.harness.runtime.setups[source].write.__class__(mode="off")
     stories, late = ["one", "two"], [UNKNOWN[source]]
     for step in range(12):
-        _something(source_harness, chance, stories, step)
+        _random_event(source_harness, chance, stories, step)
         ids = [id_of(source_harness, story) for story in stories]
         late += chance.sample(ids, chance.randint(0, len(ids)))
         chance.shuffle(late)
@@ -258,8 +256,8 @@ def test_any_mix_of_hints_ends_where_polls_alone_end(
     polling_runtime.register.close()
 
 
-def _something(source_harness: SourceHarness, chance: random.Random, stories: list[str], step: int) -> None:
-    """One deed of a person."""
+def _random_event(source_harness: SourceHarness, chance: random.Random, stories: list[str], step: int) -> None:
+    """Let a person do something on a random ticket."""
     source_harness.later(timedelta(minutes=chance.randint(0, 9)))
     story = chance.choice(stories)
     events: list[Any] = [

@@ -1,4 +1,4 @@
-"""Which hints come in, what is believed of them, and how little room strangers get."""
+"""Which hints are accepted, which parts of them are used, and the bounds for unsigned ones."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ COMMENT = "https://example.atlassian.net/rest/api/2/issue/10042/comment/10100"
 
 
 def headers(**found: str) -> Callable[[str], str]:
-    """A request's headers; `_` stands for `-`."""
+    """Return a request's headers as a function; `_` stands for `-`."""
     by_name = {name.replace("_", "-").lower(): value for name, value in found.items()}
     return lambda name: by_name.get(name.lower(), "")
 
@@ -35,7 +35,7 @@ def test_the_vendors_own_vector_is_accepted() -> None:
 
 
 def test_a_signature_in_base64_is_accepted() -> None:
-    """ServiceNow's generateMac makes no hex."""
+    """ServiceNow's generateMac returns base64, not hex."""
     mac = base64.b64encode(hmac.new(SECRET.encode(), b"{}", hashlib.sha256).digest()).decode()
     assert is_signed(SECRET, b"{}", f"sha256={mac}")
 
@@ -44,8 +44,8 @@ def test_a_signature_in_base64_is_accepted() -> None:
     "header",
     ["", "sha256=", "sha256", "sha1=" + "0" * 40, "sha256=" + "0" * 64, "sha512=x", "sha256=ü\udcff", "=" * 99],
 )
-def test_any_other_signature_is_none(header: str) -> None:
-    """Neither nonsense nor another method lets anybody in, and none raises."""
+def test_any_other_signature_is_refused(header: str) -> None:
+    """Neither invalid text nor another method is accepted, and none raises."""
     assert not is_signed(SECRET, b"{}", header)
 
 
@@ -67,8 +67,8 @@ def test_any_other_signature_is_none(header: str) -> None:
         ([{"issue": {"id": "10042"}}], []),
     ],
 )
-def test_only_ids_are_believed_of_a_jira_hint(payload: Any, ids: list[str]) -> None:
-    """A number is an id, also that in a comment's address; a key, a query or a path is nothing."""
+def test_only_ids_are_taken_from_a_jira_hint(payload: Any, ids: list[str]) -> None:
+    """A number is an id, also in a comment's address; a key, a query or a path is ignored."""
     assert ids_in(JIRA_FORM, json.dumps(payload).encode()) == ids
 
 
@@ -82,19 +82,19 @@ def test_only_ids_are_believed_of_a_jira_hint(payload: Any, ids: list[str]) -> N
         ({"table": "sn_grc_issue"}, []),
     ],
 )
-def test_only_the_sys_id_is_believed_of_a_servicenow_hint(payload: Any, ids: list[str]) -> None:
+def test_only_the_sys_id_is_taken_from_a_servicenow_hint(payload: Any, ids: list[str]) -> None:
     """The table and everything else is read from the instance."""
     assert ids_in(SERVICENOW_FORM, json.dumps(payload).encode()) == ids
 
 
 @pytest.mark.parametrize("body", [b"", b"{", b"null", b"\xff\xfe", b"[" * 100_000, b'{"issue":{"id":"\\ud800"}}'])
-def test_rubbish_names_no_ticket(body: bytes) -> None:
-    """What is no JSON, or too deep, is passed over."""
+def test_an_invalid_body_names_no_ticket(body: bytes) -> None:
+    """A body that is no JSON, or is too deep, is ignored."""
     assert ids_in(JIRA_FORM, body) == []
 
 
 def test_a_hint_is_admitted_by_its_signature_alone() -> None:
-    """Right secret, right body, right source: else refused, and nothing waits."""
+    """Secret, body and source must be right; any other hint is refused and not queued."""
     hint_guard, box = guard()
     body = hint()
     assert hint_guard.admit("/hints/jira", headers(X_Hub_Signature=signed(hint("1"))), body) == REFUSED
@@ -109,8 +109,8 @@ def test_a_hint_is_admitted_by_its_signature_alone() -> None:
     assert hint_guard.tally() == {}
 
 
-def test_servicenow_may_sign_or_tell_the_secret() -> None:
-    """A wrong signature is not made good by a right secret beside it."""
+def test_servicenow_may_sign_or_send_the_secret() -> None:
+    """A wrong signature is refused, also with a right secret beside it."""
     hint_guard, box = guard()
     body = json.dumps({"sys_id": SYS_ID}).encode()
     assert hint_guard.admit("/hints/sn", headers(X_Capa_Sync_Signature=signed(body)), body) == ACCEPTED
@@ -124,7 +124,7 @@ def test_servicenow_may_sign_or_tell_the_secret() -> None:
 
 
 def test_a_repeated_identifier_is_accepted_and_not_followed_again() -> None:
-    """Jira sends one up to six times; a forged hint cannot use up the identifier of a true one."""
+    """Jira sends a webhook up to six times; a forged hint cannot use up the identifier of a true one."""
     hint_guard, box = guard()
     body = hint()
     forged = headers(X_Hub_Signature="sha256=0", X_Atlassian_Webhook_Identifier="one")
@@ -141,8 +141,8 @@ def test_a_repeated_identifier_is_accepted_and_not_followed_again() -> None:
     assert len(hint_guard._seen) == REMEMBERED
 
 
-def test_the_box_holds_each_id_once_and_never_more_than_fit() -> None:
-    """What does not fit is left to the poll, and counted."""
+def test_the_box_holds_each_id_once_and_never_more_than_its_limit() -> None:
+    """Ids beyond the limit are left to the poll, and counted."""
     hint_guard, box = guard(limit=3)
     for id_ in ("1", "2", "1", "3", "4", "2", "5"):
         body = hint(id_)
@@ -161,5 +161,5 @@ def test_one_hint_names_few_ids() -> None:
 
 
 def test_a_secret_appears_in_no_repr() -> None:
-    """Not even in a traceback's locals."""
+    """A traceback with local variables does not show it either."""
     assert SECRET not in repr(HintSource(JIRA_FORM, SECRET))

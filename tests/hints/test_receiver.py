@@ -1,4 +1,4 @@
-"""The listener over real HTTP: bounded in everything that a stranger could make large, and silent about why."""
+"""The listener over real HTTP: every size is bounded for unsigned senders, and refusals give no reason."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def address(hint_receiver: HintReceiver) -> tuple[str, int]:
 def send(
     hint_receiver: HintReceiver, body: bytes, *, method: str = "POST", path: str = "/hints/jira", **headers: str
 ) -> int:
-    """Send one request; return its status, and demand that the answer tells nothing."""
+    """Send one request; return its status, and assert that the answer has no content."""
     connection = http.client.HTTPConnection(*address(hint_receiver), timeout=10)
     named = {name.replace("_", "-"): value for name, value in headers.items()}
     connection.request(method, path, body, named)
@@ -58,7 +58,7 @@ def raw(hint_receiver: HintReceiver, text: bytes, seconds: float = 10) -> bytes:
 def test_a_signed_hint_is_taken_and_any_other_refused_without_a_reason(
     listening: tuple[HintReceiver, HintBox], capfd: pytest.CaptureFixture[str]
 ) -> None:
-    """401 for a wrong secret, a missing one, and a source that there is not, all alike; no line of log."""
+    """A wrong secret, a missing one and an unknown source all get the same 401, and no log line."""
     hint_receiver, box = listening
     body = hint()
     assert send(hint_receiver, body, X_Hub_Signature=signed(body)) == 202
@@ -87,12 +87,12 @@ def test_a_signed_hint_is_taken_and_any_other_refused_without_a_reason(
 def test_what_is_no_hint_is_answered_briefly(
     listening: tuple[HintReceiver, HintBox], text: bytes, status: bytes, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    """No request of any form gets a text back, makes a traceback, or keeps the next from being heard."""
+    """No request of any form gets a text back, causes a traceback, or blocks the next one."""
     hint_receiver, _ = listening
     try:
         found = raw(hint_receiver, text)
     except ConnectionResetError:
-        found = b""  # it closed while we were still sending, as it may
+        found = b""  # the listener may close while we still send
     assert found == b"" or status in found.split(b"\r\n")[0]
     assert b"<" not in found
     body = hint()
@@ -100,29 +100,29 @@ def test_what_is_no_hint_is_answered_briefly(
     assert capfd.readouterr() == ("", "")
 
 
-def test_slow_and_silent_strangers_keep_nobody_out(
+def test_slow_and_silent_connections_do_not_block_hints(
     listening: tuple[HintReceiver, HintBox], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Connections are bounded, and one that drips or says nothing is cut; then hints are heard again."""
+    """Connections are bounded, and a slow or silent one is closed; then hints are accepted again."""
     hint_receiver, _ = listening
     monkeypatch.setattr(receiver, "DEADLINE", 0.8)
     before = threading.active_count()
     silent = [
         socket.create_connection(address(hint_receiver), timeout=10) for _ in range(receiver.MOST_CONNECTIONS + 20)
     ]
-    dripping = silent[0]
-    dripping.sendall(b"POST /hints/jira HTTP/1.1\r\n")
+    slow = silent[0]
+    slow.sendall(b"POST /hints/jira HTTP/1.1\r\n")
     time.sleep(0.3)
     assert threading.active_count() <= before + receiver.MOST_CONNECTIONS
     body = hint()
-    assert any(_is_cut(dripping) or time.sleep(0.1) for _ in range(600))
+    assert any(_is_cut(slow) or time.sleep(0.1) for _ in range(600))
     assert send(hint_receiver, body, X_Hub_Signature=signed(body)) == 202
     for connection in silent:
         connection.close()
 
 
 def _is_cut(connection: socket.socket) -> bool:
-    """Drip one byte."""
+    """Send one byte; return whether the connection was closed."""
     try:
         connection.sendall(b"X")
     except OSError:
@@ -131,7 +131,7 @@ def _is_cut(connection: socket.socket) -> bool:
 
 
 def test_two_hundred_hints_a_second_with_forgeries_among_them(listening: tuple[HintReceiver, HintBox]) -> None:
-    """As fast as they can be sent: every true one is taken, no forged one; box and threads stay bounded."""
+    """Every true hint is accepted, and no forged one; box and threads stay bounded."""
     hint_receiver, box = listening
     statuses: list[tuple[bool, int]] = []
     lock = threading.Lock()
@@ -163,12 +163,12 @@ def test_two_hundred_hints_a_second_with_forgeries_among_them(listening: tuple[H
     "listen", ["0.0.0.0:8766", "192.0.2.1:8766", "example.com:8766", "127.0.0.1:99999", "8766", "", "[::1]:8766"]
 )
 def test_only_an_address_on_loopback_is_listened_on(listen: str) -> None:
-    """TLS and the outside are a proxy's business."""
+    """A proxy handles TLS and other networks."""
     with pytest.raises(SettingsError, match="loopback"):
         HintReceiver(guard()[0], listen)
 
 
-def test_a_port_in_use_is_told(listening: tuple[HintReceiver, HintBox]) -> None:
-    """In one line, with the way out."""
+def test_a_port_in_use_is_reported(listening: tuple[HintReceiver, HintBox]) -> None:
+    """The message names the way out."""
     with pytest.raises(SettingsError, match="another port"):
         HintReceiver(guard()[0], listening[0].url.removeprefix("http://"))

@@ -1,4 +1,4 @@
-"""Real processes, as for the daemon's own tests."""
+"""The fixtures of the daemon's tests, for rate limits with real processes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A journey's desk with ways to break, to restart and to count what is sent."""
+"""The harness of the journey tests, with faults, restarts and a count of the requests."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ HOUR = timedelta(hours=1)
 
 
 class SourceHarness:
-    """One tracker and the house that mirrors it; faults are not asserted away."""
+    """One tracker and the runtime that mirrors it; problems of cycles are allowed."""
 
     def __init__(self, harness: Harness, folder: Path) -> None:
         self.harness = harness
         self.folder = folder
 
     def broken(self, story: str) -> str:
-        """A ticket whose action was planned before its cause was known; returns its id on the tracker."""
+        """Create a ticket whose action was planned before its cause was known; return its id on the tracker."""
         self._play(story, Create({**FACTS, "title": f"Review missed: {story}"}))
         self.later(HOUR)
         self._play(story, Fill({"action_text": "Do the missing review and name a deputy", "due_at": Day(-60)}))
@@ -35,30 +35,30 @@ class SourceHarness:
         return str(self.harness.player.address(story)[0])
 
     def mend(self, story: str) -> None:
-        """Somebody writes down the cause."""
+        """Let a person enter the cause."""
         self._play(story, Fill({"root_cause": "No deputy was named for the review while its owner was on leave."}))
 
     def _play(self, story: str, event: Create | Fill) -> None:
         self.harness.player.play(Scene(story, 0, 0, "anna.lee", event))
 
     def later(self, by: timedelta) -> None:
-        """Let time pass for everybody."""
+        """Move the clock of tracker and runtime."""
         self.harness.clock.advance(by)
 
     def cycle(self) -> CycleResult:
-        """One cycle, half a minute later."""
+        """Run one cycle, half a minute later."""
         self.later(timedelta(seconds=30))
         return run_cycle(self.harness.runtime, self.harness.runtime.setups[self.harness.source])
 
     def restart(self) -> None:
-        """A new process on the same register."""
+        """Replace the runtime by a new one on the same register, as a new process has it."""
         self.harness.runtime.register.close()
         self.harness.runtime = runtime_of(
             self.harness.source, self.folder, self.harness.server.url, self.harness.clock
         )
 
     def sent(self, pattern: str = "") -> int:
-        """How many requests `METHOD path` that match have reached the tracker since `forget`."""
+        """Return how many requests `METHOD path` that match have reached the tracker since `forget`."""
         lines = [f"{request.method} {request.path}" for request in self.harness.server.requests]
         return sum(1 for line in lines if re.search(pattern, line))
 
@@ -71,20 +71,20 @@ class SourceHarness:
         self.harness.server.faults.add("rate_limit", match, times=None, **how)
 
     def relent(self) -> None:
-        """The tracker is well again."""
+        """Remove all faults of the tracker."""
         self.harness.server.faults.clear()
 
     def writes(self, story: str) -> list[Write]:
-        """All writes ever meant for a story's ticket."""
+        """Return all writes that were ever planned for a story's ticket."""
         return list(self.harness.runtime.register.outbox.writes(self.harness.source, self.harness.ticket(story)))
 
     def states(self, story: str) -> set[str]:
-        """States of the writes that still count."""
+        """Return the states of the writes that are not withheld."""
         return {str(write.state) for write in self.writes(story) if write.state != "withheld"}
 
     @property
     def health(self) -> dict[str, object]:
-        """What `status` tells of the source."""
+        """What `status` shows about the source."""
         runtime = self.harness.runtime
         poll_every = {self.harness.source: timedelta(minutes=1)}
         found: dict[str, object] = health_of(runtime.register, poll_every, runtime.clock.now())["sources"][0]
@@ -93,7 +93,7 @@ class SourceHarness:
 
 @contextmanager
 def open_source_harness(source: str, folder: Path) -> Iterator[SourceHarness]:
-    """One tracker with one clean cycle behind it."""
+    """Open one tracker after one cycle without a problem."""
     with open_harness(source, folder, START) as harness:
         source_harness = SourceHarness(harness, folder)
         assert not source_harness.cycle().problem

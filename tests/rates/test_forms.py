@@ -1,4 +1,4 @@
-"""Every form of "not now" over real HTTP, as each client takes it: waited for, handed up, or waited for decently."""
+"""Every form of rate limit over real HTTP: the client waits itself, or raises an error that says until when."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ FACES = ("cloud", "datacenter", "servicenow")
 
 @contextmanager
 def signing_in(face: str) -> Iterator[tuple[Any, FaultPlan, list[float], Any]]:
-    """A source that can identify itself: (source, faults, waits spent so far, clock)."""
+    """Yield a source that can identify itself: (source, faults, waits spent so far, clock)."""
     with ExitStack() as stack:
         if face == "servicenow":
             source_harness = stack.enter_context(servicenow_harness(children=(), waits_are_instant=True))
@@ -42,8 +42,8 @@ SHORT: list[dict[str, Any]] = [
 
 @pytest.mark.parametrize("face", FACES)
 @pytest.mark.parametrize("form", SHORT)
-def test_a_short_wish_is_kept_and_the_read_succeeds(face: str, form: dict[str, Any]) -> None:
-    """The next request goes out no earlier than asked, and not much later."""
+def test_a_short_wait_is_kept_and_the_read_succeeds(face: str, form: dict[str, Any]) -> None:
+    """The next request is sent no earlier than asked, and not much later."""
     with signing_in(face) as (source, faults, waits, _clock):
         faults.add("rate_limit", **form)
         source.identify()
@@ -54,7 +54,7 @@ def test_a_short_wish_is_kept_and_the_read_succeeds(face: str, form: dict[str, A
 @pytest.mark.parametrize("face", FACES)
 @pytest.mark.parametrize("status", [429, 503])
 def test_a_date_is_kept_as_well(face: str, status: int) -> None:
-    """An HTTP date half a minute ahead is half a minute, whatever our own clock says."""
+    """An HTTP date is compared with the tracker's clock, whatever our own clock shows."""
     with signing_in(face) as (source, faults, waits, clock):
         at = clock.now().replace(microsecond=0) + timedelta(seconds=40)
         faults.add("answer", status=status, headers={"Retry-After": f"{at:%a, %d %b %Y %H:%M:%S} GMT"})
@@ -66,8 +66,8 @@ def test_a_date_is_kept_as_well(face: str, status: int) -> None:
 @pytest.mark.parametrize(
     "form", [{}, {"retry_after": 0}, {"headers": {"Retry-After": "soon"}}, {"reason": "jira-burst-based"}]
 )
-def test_without_a_usable_wish_the_waits_grow(face: str, form: dict[str, Any]) -> None:
-    """A gateway's bare 429, or a bucket that says 0, is asked again after 2, 4 and 8 seconds, give or take."""
+def test_without_a_usable_wait_time_the_waits_grow(face: str, form: dict[str, Any]) -> None:
+    """After a bare 429 of a gateway, or a wait of 0, requests follow after about 2, 4 and 8 seconds."""
     with signing_in(face) as (source, faults, waits, _clock):
         faults.add("rate_limit", times=3, **form)
         source.identify()
@@ -85,8 +85,8 @@ LONG: list[dict[str, Any]] = [
 
 @pytest.mark.parametrize("face", FACES)
 @pytest.mark.parametrize("form", LONG)
-def test_a_wish_of_over_an_hour_is_handed_up_at_once(face: str, form: dict[str, Any]) -> None:
-    """No worker sleeps for it, and nothing is sent again."""
+def test_a_wait_of_over_an_hour_is_raised_at_once(face: str, form: dict[str, Any]) -> None:
+    """No thread sleeps for it, and nothing is sent again."""
     with signing_in(face) as (source, faults, waits, clock):
         faults.add("answer" if "status" in form else "rate_limit", times=None, **form)
         with pytest.raises(NotBefore) as caught:
@@ -98,8 +98,8 @@ def test_a_wish_of_over_an_hour_is_handed_up_at_once(face: str, form: dict[str, 
 
 @pytest.mark.parametrize("face", FACES)
 @pytest.mark.parametrize("form", ["{:%Y-%m-%dT%H:%MZ}", "{:%Y-%m-%dT%H:%M:%S.000+0000}", "unix", "date"])
-def test_an_instant_over_an_hour_ahead_is_handed_up(face: str, form: str) -> None:
-    """Jira's ISO instant, ServiceNow's Unix seconds, and an HTTP date."""
+def test_an_instant_over_an_hour_ahead_is_raised(face: str, form: str) -> None:
+    """The forms are Jira's ISO instant, ServiceNow's Unix seconds, and an HTTP date."""
     with signing_in(face) as (source, faults, _waits, clock):
         at = clock.now().replace(second=0, microsecond=0) + timedelta(hours=2)
         if form == "date":
@@ -124,8 +124,8 @@ def test_an_instant_over_an_hour_ahead_is_handed_up(face: str, form: str) -> Non
     ],
 )
 @pytest.mark.parametrize("wait", [20, 4000])
-def test_the_reason_tells_what_must_wait_however_long(reason: str | None, scope: str, wait: int) -> None:
-    """An unknown reason holds for everything of the source."""
+def test_the_reason_decides_what_must_wait_however_long(reason: str | None, scope: str, wait: int) -> None:
+    """An unknown reason limits everything of the source."""
     with signing_in("cloud") as (source, faults, _waits, _clock):
         faults.add("rate_limit", times=None, reason=reason, retry_after=wait)
         with pytest.raises(SourceError) as caught:
@@ -133,7 +133,7 @@ def test_the_reason_tells_what_must_wait_however_long(reason: str | None, scope:
         assert caught.value.scope == scope  # type: ignore[attr-defined]
 
 
-def test_an_oauth_sign_in_that_is_limited_is_obeyed_too() -> None:
+def test_a_limit_on_an_oauth_sign_in_is_kept_too() -> None:
     """The token endpoint has limits of its own."""
     from capa_sync.sources.servicenow.options import ServiceNowAuth
 

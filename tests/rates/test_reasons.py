@@ -1,4 +1,4 @@
-"""A limit holds for what it names, survives a restart, and afterwards every ticket carries its one comment."""
+"""A limit holds for what it names and survives a restart; afterwards every ticket has its one comment."""
 
 from __future__ import annotations
 
@@ -32,18 +32,18 @@ def servicenow(tmp_path: Path) -> Iterator[SourceHarness]:
 
 
 def test_a_limit_on_new_comments_lets_everything_else_go_on(jira: SourceHarness) -> None:
-    """One refused request, none after a restart; edits, labels and reading go on; each comment comes once."""
-    jira.broken("told")
+    """One request is refused, none follows after a restart; edits, labels and reading go on; each comment is made once."""
+    jira.broken("first")
     jira.cycle()
     jira.broken("one")
     jira.broken("two")
-    jira.mend("told")
+    jira.mend("first")
     jira.forget()
     jira.fault(("POST", "/comment$"), reason="jira-burst-based", retry_after=3600)
     assert not jira.cycle().problem
     assert jira.sent(NEW_COMMENT) == 1
     assert jira.sent(EDIT) == 1
-    assert (jira.states("one"), jira.states("two"), jira.states("told")) == ({"pending"}, {"pending"}, {"delivered"})
+    assert (jira.states("one"), jira.states("two"), jira.states("first")) == ({"pending"}, {"pending"}, {"delivered"})
     assert jira.health["not_before"] is None
     assert list(jira.health["endpoints_not_before"]) == ["POST issue/*/comment"]  # type: ignore[call-overload]
     jira.restart()
@@ -61,7 +61,7 @@ def test_a_limit_on_new_comments_lets_everything_else_go_on(jira: SourceHarness)
 
 
 def test_a_limit_on_the_search_is_kept_and_nothing_else_waits(jira: SourceHarness) -> None:
-    """The search is not sent for the hour, also by a new process, which may well sign in meanwhile."""
+    """No process sends the search during the hour; a new process may sign in meanwhile."""
     jira.broken("one")
     jira.fault(("POST", "/search/jql"), reason="jira-burst-based", retry_after=3600)
     jira.forget()
@@ -79,7 +79,7 @@ def test_a_limit_on_the_search_is_kept_and_nothing_else_waits(jira: SourceHarnes
 
 
 def test_a_limit_on_a_ticket_holds_for_its_writes_alone(jira: SourceHarness) -> None:
-    """The other ticket gets its comment; the limited one waits, and a newer text waits as long."""
+    """The other ticket gets its comment; the limited one waits, and its newer text waits as long."""
     limited = jira.broken("limited")
     jira.broken("free")
     number = jira.harness.player.tracker.state.find(limited).id  # type: ignore[union-attr]
@@ -105,7 +105,7 @@ def test_a_limit_on_a_ticket_holds_for_its_writes_alone(jira: SourceHarness) -> 
 def test_any_other_limit_holds_for_everything_of_the_source(
     jira: SourceHarness, reason: str | None, at: tuple[str, str]
 ) -> None:
-    """Whatever was limited, nothing at all is sent before the instant, by this process or the next."""
+    """Neither this process nor the next sends anything before the instant, whatever was limited."""
     jira.broken("one")
     jira.broken("two")
     jira.fault(at, reason=reason, retry_after=3600)
@@ -125,8 +125,8 @@ def test_any_other_limit_holds_for_everything_of_the_source(
     assert jira.sent(NEW_COMMENT) == 2
 
 
-def test_status_tells_until_when_the_tracker_wants_to_be_left_alone(jira: SourceHarness, tmp_path: Path) -> None:
-    """As text and as JSON, for the source and for an endpoint, and not once it is over."""
+def test_status_shows_until_when_a_rate_limit_holds(jira: SourceHarness, tmp_path: Path) -> None:
+    """The output has the limit of the source and of an endpoint, and none once it is over."""
     now = f"{jira.harness.clock.now().isoformat()}"
     runs = jira.harness.runtime.register.runs
     runs.set_not_before("jira", jira.harness.clock.now() + HOUR, "429")
@@ -139,8 +139,8 @@ def test_status_tells_until_when_the_tracker_wants_to_be_left_alone(jira: Source
     assert "waiting" not in CliRunner().invoke(cli, [*arguments, later]).output
 
 
-def test_an_unavailable_tracker_is_left_alone_and_no_write_is_doubled(jira: SourceHarness) -> None:
-    """A 503 with Retry-After on a comment that was applied: nothing is sent, then it is found and not repeated."""
+def test_an_unavailable_tracker_gets_no_request_and_no_write_is_doubled(jira: SourceHarness) -> None:
+    """After a 503 with Retry-After on an applied comment nothing is sent; then the comment is found, not repeated."""
     jira.broken("one")
     jira.harness.server.faults.add(
         "status_after", ("POST", "/comment$"), status=503, headers={"Retry-After": "1800"}, times=1
@@ -157,8 +157,8 @@ def test_an_unavailable_tracker_is_left_alone_and_no_write_is_doubled(jira: Sour
     assert jira.sent(NEW_COMMENT) == 0
 
 
-def test_servicenows_hourly_limit_is_met_once_an_hour(servicenow: SourceHarness) -> None:
-    """One refused request an hour, over restarts; once the limit is lifted everything arrives, each note once."""
+def test_servicenows_hourly_limit_refuses_one_request_an_hour(servicenow: SourceHarness) -> None:
+    """One request an hour is refused, over restarts; without the limit everything arrives, each note once."""
     servicenow.broken("one")
     settings = servicenow.harness.server.tracker.settings  # type: ignore[attr-defined]
     settings.rate_limit_per_hour = 1
@@ -183,7 +183,7 @@ def test_servicenows_hourly_limit_is_met_once_an_hour(servicenow: SourceHarness)
 
 
 def test_a_limit_in_the_middle_of_writing_keeps_what_arrived(servicenow: SourceHarness) -> None:
-    """The fields were set, the note was refused: after the hour only the note is sent."""
+    """The fields were set and the note was refused: after the hour only the note is sent."""
     servicenow.broken("one")
     servicenow.harness.server.faults.add("rate_limit", ("PATCH", ""), after=1, times=1, retry_after=3600)
     servicenow.forget()

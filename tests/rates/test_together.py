@@ -1,4 +1,4 @@
-"""Several sources in one daemon: none waits for another's limit, none falls into step, each keeps its budget."""
+"""Several sources in one daemon: none waits for another's limit, polls are spread, each keeps its budget."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tests.daemon.harness import PATIENCE, Harness, until
 
 @pytest.mark.parametrize("wait", [55, 3600])
 def test_a_limit_on_one_source_never_delays_another(make_harness: Callable[..., Harness], wait: int) -> None:
-    """While a worker waits a minute, or a source is left alone for an hour, the other is warned on at once."""
+    """While a thread waits a minute, or a source is not read for an hour, the other gets its warning at once."""
     harness = make_harness("jira", "servicenow")
     harness.sync()
     limited = harness.servers["servicenow"]
@@ -38,7 +38,7 @@ def test_a_limit_on_one_source_never_delays_another(make_harness: Callable[..., 
 def test_one_sync_reads_judges_and_writes_while_another_source_waits(
     make_harness: Callable[..., Harness], fault: str
 ) -> None:
-    """The source named first has its tries spent in vain; the second carries its warning long before that ends."""
+    """The requests of the first source all fail; the second gets its warning long before the retries end."""
     harness = make_harness("jira-dc", "servicenow")
     harness.create_broken("servicenow")
     if fault == "limit":
@@ -48,14 +48,16 @@ def test_one_sync_reads_judges_and_writes_while_another_source_waits(
         harness.file.write_text(harness.write_settings().replace(f":{port}", ":9"), encoding="utf-8")
     child = harness.start("sync", "--release", "all")
     until(lambda: harness.picture("servicenow", "broken")["state"] == "warning")
-    assert fault == "refused" or not child.ended.is_set()  # refused at once: a slow machine may be through by then
+    assert (
+        fault == "refused" or not child.ended.is_set()
+    )  # refused at once: on a slow machine the process may have ended
     until(lambda: {row["source"] for row in harness.rows("v_sources") if row["as_of"]} == {"servicenow"})
     child.signal(signal.SIGTERM)
     child.wait(PATIENCE)
 
 
 def test_polls_are_spread() -> None:
-    """Each next poll comes up to a tenth of its interval late, so that sources do not fall into step."""
+    """Each poll is delayed by up to a tenth of its interval, so that sources are not polled at the same instants."""
     every = timedelta(minutes=1)
     scheduler = Scheduler({"one": every, "two": every}, lambda _name: None, lambda: None)
     now = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
@@ -69,7 +71,7 @@ def test_polls_are_spread() -> None:
 
 @pytest.mark.parametrize("face", ["cloud", "datacenter"])
 def test_a_source_keeps_its_budget(face: str) -> None:
-    """Reading and writing together never outrun a second's worth at once and then the rate, over real HTTP."""
+    """Reads and writes together stay within the burst of one second and then the rate, over real HTTP."""
     times: list[float] = []
     with jira_harness(face, budget=Rate.parse("20/s"), is_instant=False, page_size=2, batch=2) as harness:
         harness.server.before.append(lambda _request: times.append(time.monotonic()))
