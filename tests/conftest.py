@@ -1,4 +1,4 @@
-"""What holds in every test: Hypothesis fails none because the machine is busy."""
+"""Settings of all tests: Hypothesis fails no test because the machine is busy."""
 
 from __future__ import annotations
 

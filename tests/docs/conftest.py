@@ -1,4 +1,4 @@
-"""A register after one cycle over the three sandbox trackers, for the tests that hold pages to it."""
+"""A register after one cycle over the three sandbox trackers, for the tests that compare pages with it."""
 
 from __future__ import annotations
 

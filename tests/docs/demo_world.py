@@ -1,4 +1,4 @@
-"""A register and its settings after one cycle over the three sandbox trackers, which stay up for verbs to use."""
+"""A register and its settings after one cycle over the three sandbox trackers, which keep running for verbs."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class DemoWorld:
 
 @contextmanager
 def demo_world_in(folder: Path) -> Iterator[DemoWorld]:
-    """Run the demo's first cycle in a folder, with everything written; the trackers stay up meanwhile."""
+    """Run the demo's first cycle in a folder, with everything written; the trackers run until the block ends."""
     configure_logs(quiet=True)
     ports = dict.fromkeys(("jira", "jira-dc", "servicenow"), 0)
     with default_trackers(ports) as trackers:

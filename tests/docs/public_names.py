@@ -236,7 +236,7 @@ def _paths(value: object, path: str) -> Iterator[str]:
 
 
 def is_in_source(path: str) -> bool:
-    """Tell whether the last key of a path stands as a text in the package: the demo has no stuck write to print."""
+    """Return whether the last key of a path is a text in the package: the demo has no stuck write to print."""
     key = path.removesuffix(".*").rpartition(".")[2].rpartition(": ")[2]
     return key in _texts()
 

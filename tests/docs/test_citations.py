@@ -1,4 +1,4 @@
-"""Reasons stand inside the repository: what code and pages cite is there."""
+"""Reasons are inside the repository: documents that code and pages cite exist there."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def _texts() -> Iterator[Path]:
 
 
 def test_no_file_cites_a_document_outside_the_repository() -> None:
-    """Reasons stand in `docs/`."""
+    """Reasons are written in `docs/`."""
     own = Path(__file__)
     found = [
         f"{file.relative_to(ROOT)}:{number}"

@@ -1,4 +1,4 @@
-"""What stands beside the daemon: the wrapper for verbs, and a proxy through which the page is reached."""
+"""What is deployed beside the daemon: the wrapper for verbs, and a proxy in front of the page."""
 
 from __future__ import annotations
 
@@ -27,15 +27,15 @@ WRAPPER = DEPLOY / "capa-sync"
 HOST = "capa.example.com"
 
 
-# --- the unit's ends and the wrapper -------------------------------------------------------------------------------
-def test_the_unit_does_not_start_again_after_what_starting_again_does_not_mend() -> None:
-    """2 is the user's mistake, 6 a register that cannot be used; 70 and a kill are tried again."""
+# --- restarts of the unit, and the wrapper -------------------------------------------------------------------------
+def test_the_unit_does_not_restart_after_a_fault_that_a_restart_does_not_mend() -> None:
+    """2 is the user's mistake, 6 a register that cannot be used; after 70 and a kill the unit is started again."""
     assert re.search(r"^RestartPreventExitStatus=2 6$", UNIT, re.MULTILINE)
     assert re.search(r"^Restart=on-failure$", UNIT, re.MULTILINE)
 
 
 def _wrapped(folder: Path, *verb: str, user: str = "0") -> subprocess.CompletedProcess[str]:
-    """Run the wrapper with a systemd-run that notes how it was called and ends with 4."""
+    """Run the wrapper with a systemd-run that records its arguments and ends with 4."""
     for name, text in {
         "id": f"echo {user}",
         "systemd-run": f'for word in "$@"; do echo "$word" >> {folder}/called; done; exit 4',
@@ -49,7 +49,7 @@ def _wrapped(folder: Path, *verb: str, user: str = "0") -> subprocess.CompletedP
 
 
 def test_the_wrapper_runs_a_verb_as_the_unit_would(tmp_path: Path) -> None:
-    """The same user, state, variables, interpreter and package as in the unit; words and exit code pass."""
+    """User, state, variables, interpreter and package are the unit's; arguments and exit code are passed on."""
     done = _wrapped(tmp_path, "explain", "CAPA 12", "--rule", "x")
     assert done.returncode == 4
     called = (tmp_path / "called").read_text(encoding="utf-8").splitlines()
@@ -77,7 +77,7 @@ def test_the_wrapper_runs_a_verb_as_the_unit_would(tmp_path: Path) -> None:
 
 
 def test_without_root_the_wrapper_says_how(tmp_path: Path) -> None:
-    """One line, exit 2, and nothing is started."""
+    """The answer is one line and exit 2, and nothing is started."""
     done = _wrapped(tmp_path, "status", user="1000")
     assert (done.returncode, done.stderr.count("\n")) == (2, 1)
     assert done.stderr.endswith("sudo capa-sync status\n")
@@ -92,7 +92,7 @@ def _free_port() -> int:
 
 @pytest.fixture
 def proxied(tmp_path: Path) -> Iterator[str]:
-    """Serve an empty register behind nginx with the example's configuration; only paths and ports are exchanged."""
+    """Serve an empty register behind nginx with the example's configuration; only paths and ports are replaced."""
     for program in ("nginx", "openssl"):
         if shutil.which(program) is None and not Path(f"/usr/sbin/{program}").exists():
             pytest.skip(f"{program} is not installed")
@@ -162,7 +162,7 @@ def _get(url: str, *, word: str = "pass", host: str = HOST) -> tuple[int, str]:
 
 
 def test_the_page_is_reached_through_the_example_and_its_links_lead_back_there(proxied: str) -> None:
-    """With the password the page comes, and every absolute link of it begins with the public address."""
+    """With the password the page is served, and each absolute link in it begins with the public address."""
     for path in ("/", "/register", "/register/v_findings?_facet=rule&_facet=state"):
         status, text = _get(proxied + path)
         assert status == 200, text
@@ -173,6 +173,6 @@ def test_the_page_is_reached_through_the_example_and_its_links_lead_back_there(p
 
 
 def test_without_the_password_or_under_another_name_there_is_no_page(proxied: str) -> None:
-    """Nginx asks who is there; the page itself refuses a host that is not its own."""
+    """Nginx asks for the password; the page itself refuses a host name that is not its own."""
     assert _get(proxied, word="guess")[0] == 401
     assert _get(proxied, host="evil.example")[0] == 421

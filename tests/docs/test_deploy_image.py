@@ -1,4 +1,4 @@
-"""The Dockerfile and the compose file: the rules that matter, and the steps themselves in a bare Debian root."""
+"""The Dockerfile and the compose file: their rules, and the steps carried out in a bare Debian root."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ BUILD, FINAL = stages()
 
 
 def test_bases_are_pinned_and_alike() -> None:
-    """Both stages stand on the same named version of the slim image, never on `latest`; an argument sets another."""
+    """Both stages use the same named version of the slim image, never `latest`; an argument sets another."""
     assert BUILD.base == FINAL.base == "python:3.11-slim-bookworm"
     text = DOCKERFILE.read_text(encoding="utf-8")
     assert text.count("FROM ${BASE}") == text.count("\nFROM ") == 2
@@ -67,7 +67,7 @@ def test_bases_are_pinned_and_alike() -> None:
 
 
 def test_everything_installed_has_a_hash_and_no_index_is_named() -> None:
-    """One pip call, from the lock, with hashes; no registry's address, no ADD, no curl."""
+    """There is one pip call, from the lock, with hashes; no registry's address, no ADD, no curl."""
     installs = [run for stage in (BUILD, FINAL) for run in stage.all("RUN") if "pip" in run]
     assert len(installs) == 1
     assert "--require-hashes" in installs[0]
@@ -77,7 +77,7 @@ def test_everything_installed_has_a_hash_and_no_index_is_named() -> None:
 
 
 def test_only_what_is_copied_goes_to_the_builder() -> None:
-    """A register, an environment file and the history beside the sources stay out of the build's context."""
+    """A register, an environment file and the git history stay out of the build's context."""
     lines = (REPOSITORY / ".dockerignore").read_text(encoding="utf-8").splitlines()
     rules = [line for line in lines if line and not line.startswith("#")]
     assert rules[0] == "*"
@@ -86,12 +86,12 @@ def test_only_what_is_copied_goes_to_the_builder() -> None:
 
 
 def test_a_container_that_fails_is_given_up_after_five_times() -> None:
-    """A mistake in the settings would be met again every few seconds for ever."""
+    """Otherwise a mistake in the settings would cause a restart every few seconds for ever."""
     assert SERVICE["restart"] == "on-failure:5"
 
 
-def test_the_page_in_a_container_is_as_locked_down_as_the_daemon() -> None:
-    """The same image, user and bounds; only nginx, in its network, is reached from outside."""
+def test_the_page_in_a_container_is_as_restricted_as_the_daemon() -> None:
+    """Image, user and limits are the same; only nginx, in its network, is reachable from outside."""
     services = YAML(typ="safe").load((COMPOSE.parent / "compose.page.yaml").read_text(encoding="utf-8"))["services"]
     page, proxy = services["page"], services["proxy"]
     same = ("image", "restart", "read_only", "user", "cap_drop", "security_opt", "pids_limit", "mem_limit", "tmpfs")
@@ -101,8 +101,8 @@ def test_the_page_in_a_container_is_as_locked_down_as_the_daemon() -> None:
     assert proxy["network_mode"] == "service:page"
 
 
-def test_the_image_runs_as_nobody_in_particular_and_holds_no_secret() -> None:
-    """A numeric user that is not root, set after the last RUN; no secret in ENV or ARG."""
+def test_the_image_runs_as_an_unprivileged_user_and_holds_no_secret() -> None:
+    """The user is numeric, not root, and set after the last RUN; no secret is in ENV or ARG."""
     user, group = FINAL.last("USER").split(":")
     assert min(int(user), int(group)) >= 10_000
     kinds = [kind for kind, _ in FINAL.steps]
@@ -112,7 +112,7 @@ def test_the_image_runs_as_nobody_in_particular_and_holds_no_secret() -> None:
 
 
 def test_commands_are_lists_and_signals_reach_the_daemon() -> None:
-    """No shell between the container and the daemon, so SIGTERM ends it within the grace period."""
+    """There is no shell around the daemon, so SIGTERM ends it within the grace period."""
     for word in ("ENTRYPOINT", "CMD"):
         assert json.loads(FINAL.last(word))
     assert FINAL.last("STOPSIGNAL") == "SIGTERM"
@@ -130,8 +130,8 @@ def test_only_absolute_paths_that_exist_here_are_copied() -> None:
     assert Path(FINAL.last("WORKDIR")).is_absolute()
 
 
-def test_the_container_is_locked_down_and_checked() -> None:
-    """Read-only root, no capabilities, no new privileges, bounded, the same user, and `status` as health check."""
+def test_the_container_is_restricted_and_has_a_health_check() -> None:
+    """Read-only root, no capabilities, no new privileges, the image's user, and `status` as health check."""
     assert SERVICE["read_only"] is True
     assert SERVICE["cap_drop"] == ["ALL"]
     assert SERVICE["security_opt"] == ["no-new-privileges:true"]
@@ -180,7 +180,7 @@ class Root:
 
 
 def debian(path: Path) -> Root:
-    """Make a bare Debian with what the base image has: Python 3.11 and its venv."""
+    """Make a bare Debian root with what the base image has: Python 3.11 and its venv."""
     made = subprocess.run(
         ["debootstrap", "--variant=minbase", "--include=python3,python3-venv,ca-certificates", "bookworm", str(path)],
         capture_output=True, text=True, check=False, timeout=600,
@@ -200,7 +200,7 @@ def debian(path: Path) -> Root:
 @pytest.mark.skipif(os.geteuid() != 0, reason="making a Debian root needs root")
 @pytest.mark.skipif(shutil.which("debootstrap") is None, reason="debootstrap is not installed")
 def test_the_steps_work_in_a_bare_debian_root(tmp_path: Path) -> None:
-    """Both stages are carried out; then, as the image's user, the product runs and can write nowhere but /data."""
+    """Both stages are carried out; then, as the image's user, the product runs and can write only in /data."""
     bare = debian(tmp_path / "bare")
     build = Root(tmp_path / "build")
     subprocess.run(["cp", "-a", str(bare.path), str(build.path)], check=True)

@@ -32,7 +32,7 @@ def paths(table: dict[str, Any], path: tuple[str, ...] = ()) -> Iterator[tuple[s
 
 
 def uncommented() -> str:
-    """Return the example with every commented key live."""
+    """Return the example with every commented key active."""
     return _COMMENTED.sub(r"\1", TOML.read_text(encoding="utf-8"))
 
 
@@ -44,20 +44,20 @@ def test_the_example_as_it_stands_is_valid() -> None:
 
 
 def test_every_key_of_the_model_is_in_the_example_and_no_other() -> None:
-    """Live or commented, in the right table."""
+    """Every key is there, active or commented, in the right table."""
     assert set(paths(tomllib.loads(uncommented()))) == set(keys(Settings))
 
 
 @pytest.mark.parametrize("line", _COMMENTED.findall(TOML.read_text(encoding="utf-8")))
-def test_every_commented_choice_may_be_taken(line: str, tmp_path: Path) -> None:
-    """Each commented line, made live alone, gives valid settings."""
+def test_every_commented_line_is_valid(line: str, tmp_path: Path) -> None:
+    """Each commented line, activated alone, gives valid settings."""
     file = tmp_path / "capa-sync.toml"
     file.write_text(TOML.read_text(encoding="utf-8").replace(f"\n# {line}", f"\n{line}"), encoding="utf-8")
     load_settings(file, {})
 
 
 def test_the_values_shown_are_the_defaults() -> None:
-    """A deadline or brake in the example is what one has without it."""
+    """A deadline or brake in the example has the value that holds without the line."""
     shown = load_settings(TOML, {})
     assert shown.write_back == Settings().write_back
     assert shown.web == Settings().web
@@ -69,7 +69,7 @@ def test_the_values_shown_are_the_defaults() -> None:
 
 
 def test_every_variable_is_known_and_every_key_has_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Set all at once they are accepted, and each key of the model has its variable."""
+    """All variables at once are accepted, and each key of the model has its variable."""
     found = dict(_VARIABLE.findall(ENV.read_text(encoding="utf-8")))
     file = tmp_path / "capa-sync.toml"
     file.write_text(TOML.read_text(encoding="utf-8"), encoding="utf-8")

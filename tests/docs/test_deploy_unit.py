@@ -1,4 +1,4 @@
-"""The systemd unit: accepted by systemd's own checker, and hardened by its own measure."""
+"""The systemd unit: accepted by systemd's own checker, and hardened by systemd's own measure."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ PAGE = UNIT.with_name("capa-sync-page.service")
 
 @pytest.fixture(params=[UNIT, PAGE], ids=lambda unit: unit.stem)
 def any_unit(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
-    """Give each unit with an interpreter that exists on this machine."""
+    """Return a copy of each unit with an interpreter that exists on this machine."""
     copy = tmp_path / request.param.name
     text = request.param.read_text(encoding="utf-8")
     copy.write_text(text.replace("/opt/capa-sync/.venv/bin/python", sys.executable), encoding="utf-8")
@@ -30,7 +30,7 @@ def any_unit(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
 
 @pytest.fixture
 def unit(tmp_path: Path) -> Path:
-    """Give the unit with an interpreter that exists on this machine; nothing else is changed."""
+    """Return a copy of the unit with an interpreter that exists on this machine; nothing else is changed."""
     copy = tmp_path / UNIT.name
     text = UNIT.read_text(encoding="utf-8")
     assert text.count("/opt/capa-sync/.venv/bin/python") == 1
@@ -44,7 +44,7 @@ def analyze(*words: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_systemd_has_nothing_to_complain_of(any_unit: Path) -> None:
-    """`systemd-analyze verify` is silent and content; a misspelt key would not be."""
+    """`systemd-analyze verify` prints nothing; a misspelt key causes a message."""
     unit = any_unit
     result = analyze("verify", str(unit))
     assert (result.returncode, result.stdout, result.stderr) == (0, "", "")
@@ -53,7 +53,7 @@ def test_systemd_has_nothing_to_complain_of(any_unit: Path) -> None:
 
 
 def test_the_exposure_is_as_low_as_the_readme_says(unit: Path) -> None:
-    """`systemd-analyze security` gives the number that stands in deploy/README.md, and that is a low one."""
+    """`systemd-analyze security` gives the number that deploy/README.md states, and it is low."""
     result = analyze("security", "--offline=yes", str(unit)).stdout
     level = re.search(r"Overall exposure level for capa-sync.service: ([\d.]+)", result)
     written = re.search(r"exposure ([\d.]+) \(0 is none", README.read_text(encoding="utf-8"))

@@ -1,4 +1,4 @@
-"""The house guards itself: import contracts hold, and a planted fault breaks them."""
+"""The import contracts hold, and a planted violation breaks them."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ FAULTS = {
     "SQL outside the store": ("daemon/planted.py", "import sqlite3\n"),
     "a second importer of apscheduler": ("cli/planted.py", "import apscheduler\n"),
     "a second importer of tenacity": ("writeback/planted.py", "import tenacity\n"),
-    "a package without a floor": ("helpers/__init__.py", "\n"),
+    "a package without a layer": ("helpers/__init__.py", "\n"),
     "the product opens the sandbox": ("daemon/planted.py", "import capa_sync.sandbox\n"),
     "a cycle in the benchmarks": ("../benchmarks/lives.py", "import benchmarks.jira_paint\n"),
 }
@@ -39,7 +39,7 @@ def lint(folder: Path) -> subprocess.CompletedProcess[str]:
 
 @pytest.fixture
 def copy(tmp_path: Path) -> Path:
-    """A private copy of the packages and their contracts."""
+    """A copy of the packages and their contracts."""
     for package in ("capa_sync", "benchmarks"):
         shutil.copytree(ROOT / package, tmp_path / package, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy(ROOT / "pyproject.toml", tmp_path)
@@ -55,7 +55,7 @@ def test_the_contracts_hold(copy: Path) -> None:
 
 @pytest.mark.parametrize("fault", FAULTS)
 def test_a_planted_fault_breaks_a_contract(copy: Path, fault: str) -> None:
-    """Each kind of trespass is caught."""
+    """Each kind of violation is found."""
     place, content = FAULTS[fault]
     file = copy / "capa_sync" / place
     file.parent.mkdir(exist_ok=True)
@@ -64,8 +64,8 @@ def test_a_planted_fault_breaks_a_contract(copy: Path, fault: str) -> None:
     assert done.returncode != 0, f"{fault} was not noticed:\n{done.stdout}"
 
 
-def test_no_registry_stands_in_any_file() -> None:
-    """Locks and files install from any mirror: no index's address anywhere."""
+def test_no_file_names_a_registry() -> None:
+    """Locks and files install from any mirror: no file has the address of an index."""
     hosts = ("pypi" + ".org", "pythonhosted" + ".org", "npmjs" + ".org", "deb.debian" + ".org")
     listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
     for name in filter(None, listed.split("\0")):
@@ -74,6 +74,6 @@ def test_no_registry_stands_in_any_file() -> None:
 
 
 def test_no_property_fails_because_the_machine_is_busy() -> None:
-    """The profile of all tests has no deadline and asks not how fast examples are made."""
+    """The profile of all tests has no deadline and no check of the speed of examples."""
     assert settings().deadline is None
     assert HealthCheck.too_slow in settings().suppress_health_check

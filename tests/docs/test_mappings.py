@@ -1,4 +1,4 @@
-"""The shipped mappings load, fit the trackers of the sandbox, and their comments tell the truth."""
+"""The shipped mappings load, fit the trackers of the sandbox, and their comments are true."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def choices(table: str, column: str) -> tuple[tuple[str, str], ...]:
 
 
 def servicenow_site(table: str, state: str) -> SiteFacts:
-    """Return what the sandbox ServiceNow says of a table."""
+    """Return the site facts of a table of the sandbox ServiceNow."""
     columns = shipped_schema().columns(table).values()
     fields = tuple(
         FieldDef(column.name, column.label, column.type, options=choices(table, column.name)) for column in columns
@@ -53,7 +53,7 @@ def test_the_five_mappings_of_the_contract_are_shipped() -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_shipped_mapping_fits_its_tracker(name: str) -> None:
-    """It loads, bears its file's name, and every field it names is there."""
+    """It loads, has its file's name, and every field that it names exists."""
     mapping = shipped(name)
     bound = bind(mapping, site_of(mapping))
     assert mapping.name == name
@@ -64,7 +64,7 @@ def test_a_shipped_mapping_fits_its_tracker(name: str) -> None:
 
 @pytest.mark.parametrize("name", ["jira-cloud", "jira-dc"])
 def test_the_jira_mappings_cover_nearly_every_canonical_field(name: str) -> None:
-    """What they leave out has no usual place in a tracker."""
+    """The fields that they leave out have no usual place in a tracker."""
     mapping = shipped(name)
     left_out = {"cause_categories", "related", "adverse_effect_check"}
     assert unmapped_names(bind(mapping, site_of(mapping))) == left_out
@@ -85,7 +85,7 @@ def test_every_state_of_the_table_has_a_stage_and_no_line_is_unknown(name: str) 
 
 
 @pytest.mark.parametrize("name", TABLES)
-def test_every_choice_of_a_mapped_column_has_a_word(name: str) -> None:
+def test_every_choice_of_a_mapped_column_is_converted(name: str) -> None:
     """No option of the sandbox's tables makes a field an error."""
     mapping = shipped(name)
     bound = bind(mapping, site_of(mapping))
@@ -123,7 +123,7 @@ FORM = re.compile(r"^#   (\w+: (?:\{.*?\}\}?\]?\}?|\w+( \w+)?))(?=\s{2,}|\s*$)")
 
 @pytest.mark.parametrize("name", NAMES)
 def test_the_forms_in_the_head_comment_load(name: str, tmp_path: Path) -> None:
-    """What the comment teaches is what the loader takes."""
+    """The loader accepts the forms that the comment shows."""
     head = (SHIPPED / f"{name}.yaml").read_text(encoding="utf-8").partition("\nmapping:")[0]
     forms = [
         found[1] for line in head.splitlines() if (found := FORM.match(line)) and found[1].split(":")[0] in FIELDS
@@ -143,15 +143,15 @@ def test_lines_fit_a_screen(name: str) -> None:
 
 
 def test_the_example_of_people_loads() -> None:
-    """Persons, their accounts in three sources, a leaver, and who may waive."""
+    """It has persons, their accounts in three sources, a person who left, and the waiver group."""
     people = load_people(SHIPPED / "people.yaml")
     assert people.accounts[("jira-dc", "JIRAUSER10100")] == "anna.lee"
     assert "ben.okafor" in people.gone
     assert people.groups[people.waiver_group] == ("mara.roy",)
 
 
-def test_coverage_of_the_problem_mapping_tells_what_rules_will_miss() -> None:
-    """A problem has no effectiveness fields: said, not hidden."""
+def test_coverage_of_the_problem_mapping_lists_what_rules_will_miss() -> None:
+    """A problem has no effectiveness fields, and the coverage says so."""
     mapping = shipped("servicenow-problem")
     covered = {row.name: row for row in coverage(bind(mapping, site_of(mapping)))}
     assert not covered["effectiveness_result"].is_mapped

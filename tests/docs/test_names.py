@@ -1,4 +1,4 @@
-"""Names are the terms that an engineer of Airbyte, dlt, Datasette or procrastinate knows; prose is not looked at."""
+"""Names are the terms that an engineer of Airbyte, dlt, Datasette or procrastinate knows; prose is not checked."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ BANNED = frozenset(
         "nursery", "bench", "paper",
     }
 )  # fmt: skip
-"""Pictures of our own that stood for Runtime, worker, evaluation, table spec, related tickets, queue, …"""
+"""Metaphors of our own that stood for runtime, worker, evaluation, table spec, related tickets, queue, …"""
 STANDARD = {"service_desk": "Jira's own word", "capa_sync.sources.jira.service_desk": "the same"}
 SHARED_CLASSES = frozenset[str]()
-"""Class names that stand for more than one thing, each with its reason; none is wanted."""
+"""Class names that are allowed for more than one thing, each with its reason; there is none."""
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
 
 
@@ -42,10 +42,10 @@ def trees() -> dict[str, ast.Module]:
 
 
 def names_in(tree: ast.Module) -> Iterator[tuple[int, str]]:
-    """Every name that a file itself gives: modules it imports, classes, functions, arguments, variables."""
+    """Yield every name that a file defines, with its line: classes, functions, arguments, variables."""
     for node in ast.walk(tree):
         if isinstance(node, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
-            if not node.name.startswith("test_"):  # a sentence, not a name
+            if not node.name.startswith("test_"):  # a test's name is a sentence
                 yield node.lineno, node.name
         elif isinstance(node, ast.arg):
             yield node.lineno, node.arg
@@ -55,8 +55,8 @@ def names_in(tree: ast.Module) -> Iterator[tuple[int, str]]:
             yield node.lineno, node.attr
 
 
-def test_no_name_is_a_picture_of_our_own() -> None:
-    """One word, one meaning, and it is the field's own word."""
+def test_no_name_is_a_metaphor_of_our_own() -> None:
+    """Each name uses the standard word for its meaning."""
     found = [
         f"{file}:{line}: {name}"
         for file, tree in trees().items()
@@ -75,7 +75,7 @@ def test_no_name_is_a_picture_of_our_own() -> None:
 
 
 def test_a_class_name_of_the_package_means_one_thing() -> None:
-    """Who reads `Part` knows which."""
+    """No two public classes of the package share a name."""
     places = defaultdict(list)
     for file, tree in trees().items():
         if file.startswith("capa_sync/"):

@@ -1,4 +1,4 @@
-"""The operating page: its commands do what it says, and it leaves out no exit code and no line of the log."""
+"""The operating page: its commands do what it says, and it has every exit code and every log line."""
 
 from __future__ import annotations
 
@@ -41,20 +41,20 @@ def table(title: str) -> list[list[str]]:
 
 # --- exit codes and log lines --------------------------------------------------------------------------------------
 def test_every_exit_code_is_explained() -> None:
-    """The constants of the command line, and 130 of a stop, stand in the table; nothing else does."""
+    """The table has the constants of the command line and 130 of a stop, and nothing else."""
     codes = {value for name, value in vars(app).items() if name.startswith("EXIT_")} | {130}
     assert {int(row[0]) for row in table("Exit codes")} == codes
 
 
 def levels_in_code() -> dict[str, set[str]]:
-    """Return by action name the levels at which the code logs it; an empty set for one that is never logged."""
+    """Return, by action name, the levels at which the code logs it; an empty set when it is never logged."""
     levels: dict[str, set[str]] = defaultdict(set, {action.value: set() for action in LogAction})
     for file in sorted((ROOT / "capa_sync").rglob("*.py")):
         tree = ast.parse(file.read_text(encoding="utf-8"))
         named = {id(node): level for call, level in log_calls(tree) for node in ast.walk(call.args[0])}
         for node in ast.walk(tree):
             if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "LogAction":
-                # an action outside of a call is handed to one without `level=`, which is "info" (see log_calls)
+                # an action outside of a call is passed to one without `level=`, which is "info" (see log_calls)
                 levels[LogAction[node.attr].value] |= named.get(id(node), {"info"})
             elif isinstance(node, ast.Constant) and isinstance(node.value, str):
                 for action in _LINE_OF_ANOTHER_LOGGER.findall(node.value):
@@ -88,12 +88,12 @@ def texts_of(value: ast.expr, tree: ast.Module) -> set[str]:
 
 
 def names(node: ast.Assign, name: str) -> bool:
-    """Tell whether an assignment is to this name."""
+    """Return whether an assignment is to this name."""
     return any(isinstance(target, ast.Name) and target.id == name for target in node.targets)
 
 
 def test_every_line_of_the_log_is_explained_at_its_level() -> None:
-    """Each action is in the table once, with every level at which the code logs it; alarms say what to do."""
+    """The table has each action once, with every level at which the code logs it; alarms say what to do."""
     explained = [
         (action, set() if row[1] == "none" else set(row[1].split(", ")))
         for row in table("Log lines and alarms")
@@ -143,7 +143,7 @@ class Place:
 
     @contextmanager
     def daemon(self) -> Iterator[None]:
-        """Run the daemon meanwhile, from its first finished cycle on."""
+        """Run the daemon during a block, which starts after the first finished cycle."""
         command = [sys.executable, "-m", "capa_sync", "run", "--config", str(self.state / "capa-sync.toml")]
         with subprocess.Popen(
             command, cwd=ROOT, env=self.world.environ, stderr=subprocess.PIPE, text=True
@@ -174,7 +174,7 @@ def counts(path: Path) -> dict[str, int]:
 
 @pytest.mark.parametrize("commands", blocks("Backup"), ids=["backup", "vacuum", "python"])
 def test_a_backup_of_a_running_daemon_comes_back(demo_world: DemoWorld, tmp_path: Path, commands: str) -> None:
-    """Copied while the daemon runs, then the register is damaged; the way back ends with the same rows."""
+    """The register is copied while the daemon runs, then damaged; the restored register has the same rows."""
     if "sqlite3 /" in commands and shutil.which("sqlite3") is None:
         pytest.skip("the program sqlite3 is not installed")
     place = Place(demo_world, tmp_path)
@@ -192,8 +192,8 @@ def test_a_backup_of_a_running_daemon_comes_back(demo_world: DemoWorld, tmp_path
     done = place.verb("sync")
     assert (done.returncode, done.stderr.count("\n")) == (6, 1), done.stderr
     assert "docs/operating.md, Restore" in done.stderr
-    for way in blocks("Restore"):
-        place.shell(way)
+    for commands_of_restore in blocks("Restore"):
+        place.shell(commands_of_restore)
     done = place.verb("status")
     assert done.returncode == 0, done.stderr
     assert counts(place.register) == before
@@ -201,8 +201,8 @@ def test_a_backup_of_a_running_daemon_comes_back(demo_world: DemoWorld, tmp_path
     assert place.verb("sync").returncode == 0
 
 
-def test_a_lost_register_is_not_begun_anew_while_its_marker_stands(demo_world: DemoWorld, tmp_path: Path) -> None:
-    """Every verb ends with 6 and the way back; without the marker the next start makes a new register."""
+def test_a_lost_register_is_not_created_again_while_its_marker_exists(demo_world: DemoWorld, tmp_path: Path) -> None:
+    """Every verb ends with 6 and names the marker; without the marker the next start creates a new register."""
     place = Place(demo_world, tmp_path)
     assert place.verb("sync").returncode == 0
     for file in place.state.glob("register.db*"):
@@ -218,7 +218,7 @@ def test_a_lost_register_is_not_begun_anew_while_its_marker_stands(demo_world: D
 
 
 def test_the_page_names_every_file_beside_the_register(demo_world: DemoWorld, tmp_path: Path) -> None:
-    """While a daemon runs, nothing else lies there."""
+    """While a daemon runs, the folder has no other file."""
     place = Place(demo_world, tmp_path)
     with place.daemon():
         found = {file.name for file in place.state.iterdir()} - {"capa-sync.toml"}
@@ -226,9 +226,9 @@ def test_the_page_names_every_file_beside_the_register(demo_world: DemoWorld, tm
 
 
 def test_what_a_new_version_would_write_is_seen_before_the_upgrade(demo_world: DemoWorld, tmp_path: Path) -> None:
-    """`plan` works on a migrated copy and leaves the old file; readers ask for a start, and `sync` migrates it."""
+    """`plan` migrates only a copy; reading verbs ask for a start of the new version, and `sync` migrates the file."""
     place = Place(demo_world, tmp_path)
-    take_back_a_step(place.register)
+    undo_last_migration(place.register)
     content = place.register.read_bytes()
     done = place.verb("plan", "--limit", "1")
     assert done.returncode == 0, done.stderr
@@ -242,7 +242,7 @@ def test_what_a_new_version_would_write_is_seen_before_the_upgrade(demo_world: D
 
 @pytest.mark.parametrize("verb", ["sync", "plan", "status"])
 def test_an_older_version_refuses_a_migrated_register(demo_world: DemoWorld, tmp_path: Path, verb: str) -> None:
-    """One line with the register's own path, and the file stays as it is."""
+    """The answer is one line with the register's path, and the file is not changed."""
     place = Place(demo_world, tmp_path)
     connection = sqlite3.connect(place.register)
     connection.execute(
@@ -257,8 +257,8 @@ def test_an_older_version_refuses_a_migrated_register(demo_world: DemoWorld, tmp
     assert place.register.read_bytes() == content
 
 
-def take_back_a_step(register: Path) -> None:
-    """Make a register as the version before step 0014 left it, without its views."""
+def undo_last_migration(register: Path) -> None:
+    """Turn a register into that of the version before step 0014, without its views."""
     connection = sqlite3.connect(register)
     for (view,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'view'").fetchall():
         connection.execute(f'DROP VIEW "{view}"')

@@ -1,4 +1,4 @@
-"""One module takes a ticket through its steps; who else would do it again, differently, is found here."""
+"""One module takes a ticket through its steps; a second module that does the same is found here."""
 
 from __future__ import annotations
 
@@ -41,13 +41,13 @@ def calls(path: Path) -> set[str]:
 
 
 @pytest.mark.parametrize("step", STEPS)
-def test_a_step_of_a_ticket_is_taken_in_one_module(step: str) -> None:
-    """Cycle, worker, `plan`, `rebuild` and `explain` go through the pipeline: none maps, diffs or plans by itself."""
+def test_a_step_of_a_ticket_is_called_in_one_module(step: str) -> None:
+    """Cycle, worker, `plan`, `rebuild` and `explain` use the pipeline: none maps, diffs or plans by itself."""
     assert [path.name for path in ABOVE_STAGES if step in calls(path)] == [STEPS[step]]
 
 
 def test_rules_are_evaluated_in_one_module() -> None:
-    """Whoever has a rule set and a record together is the pipeline."""
+    """Only the pipeline has a rule set and a record together."""
     found = [
         path.name
         for path in ABOVE_STAGES
@@ -59,7 +59,7 @@ def test_rules_are_evaluated_in_one_module() -> None:
 
 @pytest.mark.parametrize("name", FROZEN)
 def test_the_pipeline_is_given_frozen_inputs_and_no_runtime(name: str) -> None:
-    """What a verdict rests on is an argument: nothing that another thread may change while a batch is evaluated."""
+    """All inputs of a verdict are arguments, which no other thread can change while a batch is evaluated."""
     names = {
         node.id for node in ast.walk(ast.parse((DAEMON / name).read_text("utf-8"))) if isinstance(node, ast.Name)
     }

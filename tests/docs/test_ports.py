@@ -1,4 +1,4 @@
-"""Ports are true: each protocol is what something is typed by, and each of its methods is called."""
+"""Ports are used: each protocol is the type of something, and each of its methods is called."""
 
 from __future__ import annotations
 
@@ -54,12 +54,12 @@ def called() -> set[str]:
 
 @pytest.mark.parametrize("name", [node.name for _, node in protocols()])
 def test_something_is_typed_by_each_protocol(name: str) -> None:
-    """A protocol that nothing is typed by checks nothing: it is used or it goes."""
+    """A protocol that is the type of nothing checks nothing, so it must be used or removed."""
     assert typed_by(name), name
 
 
 def test_each_port_is_named_outside_of_the_ports() -> None:
-    """A port is what another module is typed by, or what one of the ports returns to it."""
+    """Another module uses the port as a type, or gets it from another port."""
     names = [node.name for path, node in protocols() if path == PORTS]
     assert len(names) > 5
     assert not [name for name in names if typed_by(name) == [PORTS] and name != "Parser"]
@@ -67,7 +67,7 @@ def test_each_port_is_named_outside_of_the_ports() -> None:
 
 
 def test_each_method_of_a_port_is_called() -> None:
-    """No port asks of a class what nobody calls."""
+    """No port demands a method that is never called."""
     methods = {
         f"{node.name}.{part.name}"
         for path, node in protocols()
@@ -79,7 +79,7 @@ def test_each_method_of_a_port_is_called() -> None:
 
 
 def test_the_store_is_reached_through_its_package_alone() -> None:
-    """The register is the one typed surface of the store: nobody imports a module behind it."""
+    """Other packages use the typed interface of the store's package: they import none of its modules."""
     behind = {
         f"{path.relative_to(ROOT)}: {node.module}"
         for path, tree in TREES.items()

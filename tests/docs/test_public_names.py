@@ -1,4 +1,4 @@
-"""The code keeps every public name that docs/public-names.md lists, and lists every one that it has."""
+"""The code keeps every public name that docs/public-names.md lists, and the page lists every name of the code."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def code() -> Names:
 
 
 def test_the_page_has_the_sections_of_the_code(code: Names) -> None:
-    """No kind of name is left out."""
+    """The page leaves out no kind of name."""
     assert set(names_on_page()) == {*code, JSON}
 
 
@@ -46,7 +46,7 @@ def test_every_public_name_stays_and_every_new_one_is_listed(code: Names, sectio
 
 
 def test_every_key_of_json_stays_and_every_new_one_is_listed(demo_world: DemoWorld, tmp_path: Path) -> None:
-    """Each verb is run; a key that this register has no reason to print stands in the source at least."""
+    """Each verb is run; a key that this register has no reason to print must at least be in the source."""
     listed, printed = names_on_page()[JSON], json_keys(demo_world, tmp_path)
     assert sorted(listed - printed - UNPRINTED) == [], GONE
     assert sorted(key for key in UNPRINTED if not is_in_source(key)) == [], GONE

@@ -1,4 +1,4 @@
-"""The vocabulary as told to people and editors is the one that the loader knows."""
+"""The vocabulary that people and editors see is the one that the loader knows."""
 
 from __future__ import annotations
 
@@ -36,13 +36,13 @@ def document(file: Path) -> Any:
 
 
 def test_the_schema_beside_the_rules_is_the_one_that_is_made() -> None:
-    """The shipped schema is what `rules schema` prints; run it again after a change of the vocabulary."""
+    """The shipped schema is the output of `rules schema`; run that again after a change of the vocabulary."""
     assert json.loads((RULES / "rule.schema.json").read_text(encoding="utf-8")) == json_schema()
 
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
 def test_editors_accept_the_shipped_rules(file: Path) -> None:
-    """No shipped rule is underlined by an editor."""
+    """An editor underlines nothing in a shipped rule."""
     assert [error.message for error in VALIDATOR.iter_errors(document(file))] == []
 
 

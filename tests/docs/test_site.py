@@ -36,7 +36,7 @@ def test_the_pages_build_without_a_warning(site: Path) -> None:
 
 
 def test_no_page_loads_anything_from_another_host(site: Path) -> None:
-    """No web font, no script, no picture, no style sheet."""
+    """No web font, script, image or style sheet is loaded."""
     pages = [page for ending in ("html", "css") for page in site.rglob(f"*.{ending}")]
     found = [
         (page.name, match.group(0))
@@ -47,7 +47,7 @@ def test_no_page_loads_anything_from_another_host(site: Path) -> None:
 
 
 def test_every_path_that_a_page_cites_exists() -> None:
-    """A page that names a file of the repository names one that is there."""
+    """A file of the repository that a page names exists."""
     missing = [
         (page.name, cited)
         for page in (ROOT / "docs").rglob("*.md")

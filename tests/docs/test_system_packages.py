@@ -1,4 +1,4 @@
-"""`make test` tells before it changes the system, and can be told not to."""
+"""`make test` announces changes to the system before it makes them, and has an option against them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ SCRIPT = ROOT / "tests" / "tools" / "system-packages.sh"
 
 @pytest.fixture
 def bare(tmp_path: Path) -> Path:
-    """A PATH on which nothing is installed; `apt-get` notes what it is called with, after a line on its output."""
+    """A PATH on which nothing is installed; `apt-get` prints a line and records its arguments."""
     for name, text in {
         "id": "#!/bin/sh\necho ${USER_ID:-0}\n",
         "apt-get": f'#!/bin/sh\necho "apt-get runs"; echo "$@" >> {tmp_path}/called\n',
@@ -37,8 +37,8 @@ def _called(bare: Path) -> str:
     return file.read_text(encoding="ascii") if file.exists() else ""
 
 
-def test_root_is_told_what_is_installed_and_how_to_refuse_before_anything_runs(bare: Path) -> None:
-    """The names and the way out come first; only then apt-get."""
+def test_root_reads_what_is_installed_and_how_to_refuse_before_anything_runs(bare: Path) -> None:
+    """The names and the option against it are printed before apt-get runs."""
     output, _, after = _run(bare).partition("apt-get runs")
     assert "missing here: openssl chromium chromium-driver debootstrap systemd nginx-light" in output
     assert "make test SYSTEM_PACKAGES=no" in output
@@ -49,15 +49,15 @@ def test_root_is_told_what_is_installed_and_how_to_refuse_before_anything_runs(b
 
 @pytest.mark.parametrize("variables", [{"SYSTEM_PACKAGES": "no"}, {"USER_ID": "1000"}], ids=["refused", "not root"])
 def test_nothing_is_installed_when_refused_or_without_root(bare: Path, variables: dict[str, str]) -> None:
-    """What is missing is named all the same."""
+    """The missing packages are named all the same."""
     output = _run(bare, **variables)
     assert "openssl chromium chromium-driver debootstrap systemd nginx-light" in output
     assert _called(bare) == ""
 
 
 @pytest.mark.parametrize("by", ["argument", "environment"])
-def test_make_hands_the_refusal_on(bare: Path, by: str) -> None:
-    """As an argument of make and as a variable alike."""
+def test_make_passes_the_refusal_on(bare: Path, by: str) -> None:
+    """It works as an argument of make and as a variable."""
     (bare / "sh").symlink_to("/bin/sh")
     make = next(path for path in ("/usr/bin/make", "/bin/make") if os.access(path, os.X_OK))
     output = (

@@ -1,4 +1,4 @@
-"""Every column of every public view is declared once, with a sentence that is true of a real register."""
+"""Every column of every public view is declared once, with a sentence that holds for a real register."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ _INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{6})?Z")
 
 
 def declared() -> Iterator[tuple[PublicView, Column]]:
-    """Every declared column with its view."""
+    """Yield every declared column with its view."""
     for view in PUBLIC_VIEWS:
         for column in view.columns:
             yield view, column
 
 
 def test_sqlite_reports_the_declared_columns_and_no_other(tmp_path: Path) -> None:
-    """A column without a sentence fails, and a sentence without a column too; the order counts."""
+    """A column without a declaration fails, and a declaration without a column too; the order counts."""
     path = tmp_path / "register.db"
     open_register(path, clock_now=datetime.now(UTC)).close()
     connection = sqlite3.connect(path)
@@ -43,7 +43,7 @@ def test_sqlite_reports_the_declared_columns_and_no_other(tmp_path: Path) -> Non
 
 @pytest.mark.parametrize(("view", "column"), list(declared()), ids=lambda part: part.name)
 def test_a_column_has_a_sentence(view: PublicView, column: Column) -> None:
-    """It begins like one, ends with a full stop, and says more than the name."""
+    """It begins with a capital, ends with a full stop, and is longer than a name."""
     assert _SENTENCE.fullmatch(column.sentence), f"{view.name}.{column.name}: {column.sentence!r}"
     assert not column.null_when.endswith(".")
 
@@ -66,7 +66,7 @@ def test_the_generated_page_has_every_sentence(tmp_path: Path) -> None:
 
 
 def fits(value: object, kind: ColumnType) -> bool:
-    """Tell whether a value has the form of a declared type."""
+    """Return whether a value has the form of a declared type."""
     match kind:
         case ColumnType.TEXT:
             return isinstance(value, str)
@@ -81,7 +81,7 @@ def fits(value: object, kind: ColumnType) -> bool:
 
 
 def is_date(text: str) -> bool:
-    """Tell whether a text is a date alone."""
+    """Return whether a text is a date alone."""
     return len(text) == 10 and date.fromisoformat(text).isoformat() == text
 
 

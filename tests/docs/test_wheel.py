@@ -1,4 +1,4 @@
-"""The wheel works on its own: in an empty folder, away from the repository, with the shipped mappings and rules."""
+"""The wheel works without the repository, in an empty folder, with the shipped mappings and rules."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Run = Callable[..., subprocess.CompletedProcess[str]]
 
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Build the wheel from a copy of what git would hand out."""
+    """Build the wheel from a copy of the files that git lists."""
     folder = tmp_path_factory.mktemp("wheel")
     tree = folder / "tree"
     listed = subprocess.run(
@@ -37,7 +37,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def run(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
-    """Run verbs of the unpacked wheel in an empty folder, the repository out of sight."""
+    """Run verbs of the unpacked wheel in an empty folder, without the repository on the path."""
     site, empty = tmp_path_factory.mktemp("site"), tmp_path_factory.mktemp("empty")
     with zipfile.ZipFile(wheel) as archive:
         archive.extractall(site)

@@ -91,7 +91,7 @@ def test_a_hint_brings_the_warning_long_before_the_next_poll(make_harness: MakeH
 
 
 def test_a_storm_of_hints_with_forgeries_changes_nothing_but_latency(make_harness: MakeHarness) -> None:
-    """200 hints a second for three seconds, true, doubled, stale, invented and forged, give one comment per ticket."""
+    """200 hints a second for three seconds, true, doubled, stale, invented and forged, give one comment a ticket."""
     harness = hinting_harness(make_harness, "jira")
     for number in range(5):
         harness.create_broken("jira", f"old-{number}")

@@ -32,7 +32,7 @@ def servicenow(tmp_path: Path) -> Iterator[SourceHarness]:
 
 
 def test_a_limit_on_new_comments_lets_everything_else_go_on(jira: SourceHarness) -> None:
-    """One request is refused, none follows after a restart; edits, labels and reading go on; each comment is made once."""
+    """One request is refused, none follows after a restart; edits, labels and reads go on; comments come once."""
     jira.broken("first")
     jira.cycle()
     jira.broken("one")

@@ -29,7 +29,7 @@ AEA_OLD = DATA / "jira-cloud-aea" / "changes-until-2022-12.jsonl.gz"
 needs_data = pytest.mark.skipif(not DATA.is_dir(), reason="../shared/data is not there")
 
 START = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
-"""The instant at which the desk is first read, later than everything in the data."""
+"""The instant at which the tracker is first read, later than everything in the data."""
 
 Json = dict[str, Any]
 
@@ -84,12 +84,12 @@ class Runtime:
         self.server.tracker.clock.set(START + timedelta(minutes=minutes))
 
     def rows(self, sql: str, *values: object) -> list[tuple[Any, ...]]:
-        """Ask the register."""
+        """Return the rows of a query to the register."""
         with closing(sqlite3.connect(self.folder / "register.db")) as connection:
             return connection.execute(sql, values).fetchall()
 
     def number(self, sql: str, *values: object) -> Any:
-        """Ask the register for one number."""
+        """Return one number from the register."""
         return self.rows(sql, *values)[0][0]
 
     def tables(self) -> dict[str, Counter[tuple[Any, ...]]]:

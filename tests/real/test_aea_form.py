@@ -1,4 +1,4 @@
-"""The converter of `tests.tools.aea` on small hand-made files of the form, and on the real ones where they are."""
+"""The converter of `tests.tools.aea` on small files that the tests write, and on the real ones where they exist."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ OPTION = "<JIRA CustomFieldOption: value={!r}, id='{}'>"
 
 
 def row(ticket: str, changed: str, at: str = NOON, **columns: Any) -> Json:
-    """A row of the form; columns are written with _ for the dot."""
+    """Return a row of the form; column names have __ for the dot."""
     frame = {"ticket": ticket, "Changed.Fields": changed, "As.Of.Date": at, "Created": "2024-02-29T09:30:00.000-0500"}
     return frame | {name.replace("__", "."): value for name, value in columns.items()}
 
 
 def save(folder: Path, rows: Iterable[Json], name: str = "rows.jsonl") -> Path:
-    """Write rows that are given oldest first as a file, newest first."""
+    """Write rows that are given oldest first to a file, newest first."""
     path = folder / name
     text = "".join(json.dumps(columns) + "\n" for columns in reversed(list(rows)))
     path.write_bytes(gzip.compress(text.encode()) if path.suffix == ".gz" else text.encode())
@@ -37,12 +37,12 @@ def save(folder: Path, rows: Iterable[Json], name: str = "rows.jsonl") -> Path:
 
 
 def issues(path: Path) -> dict[str, Json]:
-    """Key -> issue of the converted file."""
+    """Return key -> issue of the converted file."""
     return {line["issue"]["key"]: line["issue"] for line in convert(path) if line["kind"] == "ticket"}
 
 
 def items(issue: Json, field: str) -> list[tuple[Any, Any]]:
-    """What a field's history tells: (fromString, toString) in order."""
+    """Return a field's history: (fromString, toString) in order."""
     found = [item for entry in issue["changelog"]["histories"] for item in entry["items"]]
     return [(item["fromString"], item["toString"]) for item in found if item["field"] == field]
 
@@ -73,14 +73,14 @@ def test_what_the_rows_do_not_know_is_null(tmp_path: Path) -> None:
     assert issue["fields"]["customfield_10001"] is None
 
 
-def test_what_the_oldest_row_does_not_name_was_there_at_birth(tmp_path: Path) -> None:
-    """The first change of a status starts from what the rows before told."""
+def test_what_the_oldest_row_does_not_name_was_there_at_creation(tmp_path: Path) -> None:
+    """The first change of a status starts from the value of the rows before it."""
     rows = [row("AB-1", "Link", Status="Assigned"), row("AB-1", "status", Status="Done")]
     assert items(issues(save(tmp_path, rows))["AB-1"], "status") == [("Assigned", "Done")]
 
 
 def test_people_and_lists_have_ids(tmp_path: Path) -> None:
-    """A status, a resolution and an assignee are told by id and name, the same on the issue and in its history."""
+    """A status, a resolution and an assignee have id and name, the same on the issue and in its history."""
     rows = [
         row("AB-1", "Link", Status="Open", Resolution="", assignee_anon=None),
         row("AB-1", "assignee, resolution, status", Status="Done", Resolution="Replicated", assignee_anon=7),
@@ -98,7 +98,7 @@ def test_people_and_lists_have_ids(tmp_path: Path) -> None:
 
 
 def test_an_exporters_text_of_options_becomes_options_again(tmp_path: Path) -> None:
-    """Options come as str() of objects or joined by commas that stand in their names too; never as that text."""
+    """Options are read from str() of objects and from names joined by commas, which names may contain too."""
     first, second = "Yes, can be had", "No"
     both = f"[{OPTION.format(first, '11')}, {OPTION.format(second, '12')}]"
     rows = [
@@ -121,7 +121,7 @@ def test_an_exporters_text_of_options_becomes_options_again(tmp_path: Path) -> N
     assert "JIRA" not in json.dumps(list(convert(path)))
 
 
-def test_words_and_numbers_read_as_jira_tells_them(tmp_path: Path) -> None:
+def test_words_and_numbers_are_written_as_jira_does(tmp_path: Path) -> None:
     """A list of words is joined by spaces in the history; a number has no fraction."""
     rows = [
         row("AB-1", "Software used", Software__used="R Stata", openICPSR__Project__Number=None),
@@ -135,7 +135,7 @@ def test_words_and_numbers_read_as_jira_tells_them(tmp_path: Path) -> None:
 
 
 def test_a_file_with_days_only_and_other_names(tmp_path: Path) -> None:
-    """The older export tells days since 1970, capitals, an empty list of changes, and no `Created`."""
+    """The older export has days since 1970, capitals, an empty list of changes, and no `Created`."""
     days = {"date_created": 18000.0, "Resolution": ""}
     rows = [
         {"ticket": "AB-1", "date_updated": 18000.0, "Changed.Fields": "", "Status": "Open", **days},
@@ -153,8 +153,8 @@ def test_a_file_with_days_only_and_other_names(tmp_path: Path) -> None:
     assert found["CD-1"]["fields"]["created"] == "2019-04-14T00:00:00.000+0000"
 
 
-def test_the_sandbox_takes_it_whole(tmp_path: Path) -> None:
-    """The written file loads, and its histories come out in the order of the rows."""
+def test_the_sandbox_loads_it_completely(tmp_path: Path) -> None:
+    """The written file loads, and its histories are in the order of the rows."""
     rows = [row("AB-1", "status", Status=status) for status in ("Open", "Done", "Open", "Done")]
     out = tmp_path / "out.jsonl.gz"
     assert run(save(tmp_path, rows), out) == (0, f"1 tickets, 4 history entries -> {out}\n", "")
@@ -169,7 +169,7 @@ def test_the_sandbox_takes_it_whole(tmp_path: Path) -> None:
     "line", ["[]", "{", '{"ticket": "AB", "Changed.Fields": "", "As.Of.Date": "x"}', '{"ticket": "AB-1"}']
 )
 def test_a_line_that_is_no_row_is_named(tmp_path: Path, line: str) -> None:
-    """One line with file and line number; exit 2, and nothing of a half-read file is used."""
+    """The message is one line with file and line number; exit 2, and a half-read file is not used."""
     path = tmp_path / "rows.jsonl"
     path.write_text(json.dumps(row("AB-1", "status", Status="Open")) + "\n\n" + line + "\n", encoding="utf-8")
     with pytest.raises(FormError, match=r"rows\.jsonl:3: "):
@@ -188,8 +188,8 @@ def run(source: Path, target: Path) -> tuple[int, str, str]:
 
 @needs_data
 @pytest.mark.parametrize(("source", "tickets", "rows"), [(AEA, 690, 27_342), (AEA_OLD, 2530, 56_946)])
-def test_the_real_files_convert_whole(source: Path, tickets: int, rows: int) -> None:
-    """One history a row, ids without a gap, one item a named field, and a status chain that meets the present."""
+def test_the_real_files_convert_completely(source: Path, tickets: int, rows: int) -> None:
+    """Each row gives one history with an item per named field, and ids have no gap."""
     found = issues(source)
     entries = [entry for issue in found.values() for entry in issue["changelog"]["histories"]]
     named = Counter(

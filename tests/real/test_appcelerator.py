@@ -13,7 +13,7 @@ pytestmark = needs_data
 
 
 def issues() -> Iterator[Json]:
-    """The issues as the API gave them: no changelogs, empty fields absent."""
+    """Yield the issues as the API gave them: no changelogs, empty fields absent."""
     for path in sorted((DATA / "jira-server-appcelerator").glob("issues-*.jsonl.gz")):
         yield from json_lines(path)
 
@@ -21,15 +21,15 @@ def issues() -> Iterator[Json]:
 @pytest.mark.slow
 @pytest.mark.timeout(600)
 def test_the_register_holds_what_the_files_list(tmp_path: Path) -> None:
-    """9,463 issues, no changes and 30,752 comments, each in its place; one of 3.3 MB; then nothing new."""
+    """9,463 issues, no changes and 30,752 comments are stored with their tickets, one of 3.3 MB; then none is new."""
     listed: dict[str, int] = {}
 
-    def noted() -> Iterator[Json]:
+    def recorded() -> Iterator[Json]:
         for issue in issues():
             listed[issue["key"]] = len((issue["fields"].get("comment") or {}).get("comments", ()))
             yield issue
 
-    with served(tmp_path, ticket_lines(noted()), "appcelerator.yaml", "datacenter") as runtime:
+    with served(tmp_path, ticket_lines(recorded()), "appcelerator.yaml", "datacenter") as runtime:
         runtime.sync()
         before = runtime.tables()
         assert runtime.sync(1)["sources"][0]["read"] == 0

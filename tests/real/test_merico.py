@@ -1,4 +1,4 @@
-"""33 real tickets of a Jira Cloud site with six ids for one status name, whole whatever the site cuts."""
+"""33 real tickets of a Jira Cloud site with six ids for one status name, complete whatever the site cuts."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ MERICO = DATA / "jira-cloud-merico"
 
 
 def site() -> list[Json]:
-    """The site's statuses and issues as lines of the sandbox's form."""
+    """Return the site's statuses and issues as lines of the sandbox's form."""
     statuses = [{"kind": "status", **row["data"]} for row in json_lines(MERICO / "api_status.jsonl")]
     return [*statuses, *ticket_lines(issues())]
 
 
 def issues() -> list[Json]:
-    """The issues as the API gave them."""
+    """Return the issues as the API gave them."""
     return [row["data"] for row in json_lines(MERICO / "api_issues.jsonl")]
 
 
@@ -45,12 +45,12 @@ def test_the_register_holds_what_the_file_lists(cap: int, tmp_path: Path) -> Non
 
 
 def items(issue: Json) -> int:
-    """How many field changes an issue's changelog lists."""
+    """Return how many field changes an issue's changelog lists."""
     return sum(len(entry["items"]) for entry in issue["changelog"]["histories"])
 
 
 def test_a_status_name_in_the_mapping_means_all_its_ids(tmp_path: Path) -> None:
-    """`To Do` stands for six ids, one of which the tickets bear; the other status is mapped by its id alone."""
+    """`To Do` stands for six ids, one of which the tickets have; the other status is mapped by its id alone."""
     names = [line["name"] for line in site() if line["kind"] == "status"]
     assert names.count("To Do") == 6
     with served(tmp_path, site(), "merico.yaml") as runtime:

@@ -25,7 +25,7 @@ Rows = dict[str, list[Json]]
 
 @pytest.fixture(scope="module")
 def rows() -> Rows:
-    """Key -> raw rows, in the order in which they lie in the file: newest first."""
+    """Key -> raw rows, in the order of the file: newest first."""
     found: Rows = defaultdict(list)
     for row in json_lines(AEA):
         found[row["ticket"]].append(row)
@@ -41,20 +41,20 @@ def converted(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def statuses(rows: Sequence[Json]) -> list[str]:
-    """The statuses that a ticket went through, from rows that are given oldest first."""
+    """Return the statuses that a ticket went through, from rows that are given oldest first."""
     seen = [row["Status"] for row in rows]
     return [status for before, status in zip(["", *seen], seen, strict=False) if status != before]
 
 
 def done_without_approval(histories: dict[str, list[str]]) -> set[str]:
-    """Keys of tickets whose first Done has no approval before it: the rule, worked out by hand."""
+    """Return the keys of tickets whose first Done has no approval before it, computed without the product's rule."""
     done = {key: history[: history.index("Done")] for key, history in histories.items() if "Done" in history}
     assert len(done) == 465
     return {key for key, before in done.items() if APPROVALS.isdisjoint(before)}
 
 
 def test_the_rule_passes_its_own_tests() -> None:
-    """The rule file is in order, and each of its conditions is tested both ways."""
+    """The rule file is valid, and each of its conditions is tested both ways."""
     report = run_tests(load_rules([HERE / "rules"]))
     assert report.is_ok, list(report.lines())
 
@@ -74,7 +74,7 @@ def test_the_order_of_the_file_decides(rows: Rows) -> None:
 
 @needs_data
 @pytest.mark.slow
-def test_the_desk_is_mirrored_whole_and_judged_right(converted: Path, rows: Rows, tmp_path: Path) -> None:
+def test_the_tickets_are_mirrored_completely_and_judged_right(converted: Path, rows: Rows, tmp_path: Path) -> None:
     """690 tickets, 27,342 entries in order, 142 breaches on exactly the oracle's tickets; then nothing changes.
 
     The second pass reads what changed, the third everything; `rebuild` makes the same register without the tracker.
@@ -82,7 +82,7 @@ def test_the_desk_is_mirrored_whole_and_judged_right(converted: Path, rows: Rows
     with served(tmp_path, converted, MAPPING) as runtime:
         summary = runtime.sync()
         assert summary["sources"][0]["problem"] == ""
-        assert_whole(runtime, rows)
+        assert_complete(runtime, rows)
         assert_judged(runtime, rows)
         minutes = 1
         while runtime.sync(minutes)["sources"][0]["read"]:  # the file has no comments: they are requested in turn
@@ -99,12 +99,12 @@ def test_the_desk_is_mirrored_whole_and_judged_right(converted: Path, rows: Rows
 
 
 def _unnumbered(tables: Mapping[str, Counter[Any]]) -> dict[str, list[Any]]:
-    """Tables without the running numbers of rows: after a rebuild, tickets read more than once have lower ones."""
+    """Return tables without the row numbers: after a rebuild, tickets read more than once have lower ones."""
     return {name: unnumbered(list(rows.elements())) for name, rows in tables.items()}
 
 
-def assert_whole(runtime: Runtime, rows: Rows) -> None:
-    """Every ticket, every entry and every item is there, in the order of the file."""
+def assert_complete(runtime: Runtime, rows: Rows) -> None:
+    """Assert that every ticket, every entry and every item is there, in the order of the file."""
     assert runtime.rows("SELECT presence, quarantine_reason, COUNT(*) FROM v_tickets GROUP BY 1, 2") == [
         ("present", "", 690)
     ]
@@ -123,7 +123,7 @@ def assert_whole(runtime: Runtime, rows: Rows) -> None:
 
 
 def assert_judged(runtime: Runtime, rows: Rows) -> None:
-    """The findings are on the oracle's tickets and nowhere else; nothing cannot be told."""
+    """Assert that the findings are on the oracle's tickets and no other; no verdict is `cannot tell`."""
     expected = done_without_approval({key: statuses(found[::-1]) for key, found in rows.items()})
     found = runtime.rows("SELECT ticket_key, state FROM v_findings WHERE rule = 'approved-before-done'")
     assert sorted(found) == sorted((key, "open") for key in expected)
@@ -153,7 +153,7 @@ def test_142_tickets_are_warned_once(converted: Path, tmp_path: Path) -> None:
 
 @contextmanager
 def sandbox_process(file: Path) -> Iterator[str]:
-    """Run `capa-sync sandbox --load FILE` as a process; give its address."""
+    """Run `capa-sync sandbox --load FILE` as a process; yield its address."""
     command = [sys.executable, "-u", "-m", "capa_sync", "sandbox", "--load", str(file), "--port", "0"]
     with subprocess.Popen(command, cwd=HERE.parents[1], stdout=subprocess.PIPE, text=True) as process:
         try:
@@ -166,7 +166,7 @@ def sandbox_process(file: Path) -> Iterator[str]:
 @needs_data
 @pytest.mark.slow
 def test_a_person_can_do_the_same_with_three_commands(converted: Path, tmp_path: Path) -> None:
-    """`sandbox --load`, `sync --fail-on high` (exit 1), `explain`: two processes, nothing of ours in between."""
+    """The commands are `sandbox --load`, `sync --fail-on high` (exit 1) and `explain`."""
     with sandbox_process(converted) as url:
         runtime = write_settings(tmp_path, url, MAPPING)
         capa_sync(tmp_path, "sync", "--fail-on", "high", expect=1)

@@ -4,9 +4,9 @@ IN is JSON lines (`.gz` or not), newest first: a row is one history entry, its c
 `Changed.Fields` names the changed fields. OUT has the site, its people, fields and lists, and each ticket with one
 history a row: ids rise from the end of IN, so that rows of one instant, even identical ones, keep their order.
 
-A changed field's `from` is what the row before told, its `to` what this row tells; both are null where no column
-tells the field. A field that the ticket's oldest row names has `from` null: nothing tells what it held before. What
-that row does not name the ticket was born with. Authors, summaries and all else that no row knows are null.
+A changed field's `from` is the value in the row before, its `to` the value in this row; both are null where no column
+has the field. A field that the ticket's oldest row names has `from` null: its value before is unknown. A field that
+that row does not name had its value from creation. Authors, summaries and all else that no row has are null.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from tests.tools.aea_fields import LISTED, Field, Json, find_fields, shown, user
 from tests.tools.aea_rows import CREATED, RESOLVED, FormError, Row, instant, read_tickets
 
 NO_CATEGORY = {"id": 1, "key": "undefined", "name": "No Category", "colorName": "medium-gray"}
-"""What Jira says of a status that belongs to no category; the rows do not know the true one."""
+"""Jira's category of a status that belongs to none; the rows do not have the true one."""
 
 _ALWAYS = ("summary", "description", "creator", "reporter", "priority", "duedate")
 """System fields that every issue of a Jira Cloud has."""
@@ -112,7 +112,7 @@ def write(lines: Iterable[Json], path: Path) -> tuple[int, int]:
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Convert; return the exit code: 0, or 2 for the user's mistake, told in one line."""
+    """Convert; return the exit code: 0, or 2 for the user's mistake, reported in one line."""
     if len(arguments) != 2:
         sys.stderr.write("usage: python -m tests.tools.aea IN OUT\n")
         return 2

@@ -1,4 +1,4 @@
-"""The fields of an AEA file: which column tells which field's value, of what kind it is, and its options."""
+"""The fields of an AEA file: the column of each field's value, its kind, and its options."""
 
 from __future__ import annotations
 
@@ -30,10 +30,10 @@ _COLUMNS = {
     "Reason for Failure to be Fully Reproduced": "reason.failure",
     "Reason for Failure to Fully Replicate": "reason.failure",
 }
-"""Field id or name -> the column that its owner renamed it to; other columns bear R's form of the field's name."""
+"""Field id or name -> the column that the owner renamed it to; other columns have R's form of the field's name."""
 
 NO_FIELDS = frozenset({"ticket", CHANGED, *AT, *CREATED, *RESOLVED, "received", "subtask", "has_subtask"})
-"""Columns that are the row's frame, or that the owner worked out; sub-tasks are told of the ticket's end alone."""
+"""Columns about the row itself, or that the owner computed; sub-tasks are known only of the ticket's last state."""
 
 _OPTION = re.compile(r"""value=(?:'([^']*)'|"([^"]*)"), id='(\d+)'""")
 _OWN_OPTION_ID = 90_001
@@ -52,7 +52,7 @@ class Field:
 
     Attributes:
         id, name: Jira's. kind: "status", "resolution", "issuetype", "user", "number", "labels", "options", "line".
-        column: where its value stands, "" when no column tells it.
+        column: the column of its value, "" when there is none.
         options: name -> id of what it may hold, for kinds that have ids.
     """
 
@@ -63,7 +63,7 @@ class Field:
     options: dict[str, str] = field(default_factory=dict)
 
     def side(self, row: Row | None) -> tuple[str | None, str | None]:
-        """Return (id, text) of a history item's side: what the row told of this field, nulls for what it does not."""
+        """Return (id, text) of a history item's side: the row's value of this field, nulls where it has none."""
         text = shown(row.after.get(self.column)) if row is not None and self.column else ""
         if not text:
             return None, None
@@ -77,7 +77,7 @@ class Field:
         return self.options.get(text), text
 
     def value(self, row: Row) -> Any:
-        """Return what the issue's field holds after a row; None for nothing, and where no column tells."""
+        """Return what the issue's field holds after a row; None for nothing, and where there is no column."""
         raw = row.after.get(self.column) if self.column else None
         text = shown(raw)
         if not text:

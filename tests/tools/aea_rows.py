@@ -15,7 +15,7 @@ CHANGED = "Changed.Fields"
 AT = ("As.Of.Date", "date_asof", "date_updated")
 CREATED = ("Created", "date_created")
 RESOLVED = ("Resolved", "date_resolved")
-"""Where an instant stands, best first; `date_…` columns count days since 1970."""
+"""Columns of an instant, best first; `date_…` columns count days since 1970."""
 
 
 class FormError(Exception):

@@ -1,4 +1,4 @@
-"""What is special about a folder: no sign-in, no query, no labels; one comment a ticket in plain text."""
+"""What is special about a folder: no sign-in, no query, no labels; one comment per ticket, in plain text."""
 
 from __future__ import annotations
 

@@ -25,7 +25,7 @@ from folder_source.site import Folder
 
 
 class FolderSource:
-    """Reads one folder. Reading all of it is cheap, so a poll looks at every issue and reads those that moved."""
+    """Reads one folder. That is cheap, so a poll looks at every issue and reads those that changed."""
 
     def __init__(self, folder: Folder) -> None:
         self.name = folder.name
@@ -34,12 +34,12 @@ class FolderSource:
 
     @property
     def clock_offset(self) -> timedelta | None:
-        """A folder has our own clock."""
+        """A folder uses our own clock."""
         return timedelta(0)
 
     @fenced
     def identify(self) -> SiteFacts:
-        """Read who we are here, and the fields, statuses and people."""
+        """Read our own account, and the fields, statuses and people."""
         site = self._folder.site()
         if site.get("me") not in site["accounts"]:
             raise Authentication(self.name, "site.json does not say which account is ours: `me`")
@@ -90,7 +90,7 @@ class FolderSource:
 
     @fenced
     def locate(self, ids: Mapping[str, str], actions: Set[str], census: Census) -> Located:
-        """Return which of the ids are there by now."""
+        """Return which of the ids exist now."""
         return Located(frozenset(ids) & frozenset(self._folder.ids()), frozenset())
 
     def deletions(self, ids: Sequence[str]) -> Mapping[str, str]:
@@ -99,7 +99,7 @@ class FolderSource:
 
     @fenced
     def prove_gone(self, ids: Mapping[str, str]) -> frozenset[str]:
-        """Return those of the ids that have no file."""
+        """Return the ids that have no file."""
         return frozenset(ids) - frozenset(self._folder.ids())
 
     @fenced
