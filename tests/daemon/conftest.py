@@ -10,8 +10,10 @@ from typing import Any
 
 import pytest
 
+from capa_sync.daemon import judging, worker_pool
 from tests.daemon.fork_server import ForkServer
 from tests.daemon.harness import Harness
+from tests.daemon.runtimes import BATCH, RULES, TICKETS, create_fours, read, runtime_of
 
 MakeHarness = Callable[..., Harness]
 
@@ -37,6 +39,25 @@ def shared_harness(fork_server: ForkServer, tmp_path_factory: pytest.TempPathFac
         yield lambda *sources, **options: stack.enter_context(
             Harness(fork_server, tmp_path_factory.mktemp("harness"), sources, **options)
         )
+
+
+@pytest.fixture(scope="module")
+def mirrored_harness(shared_harness: MakeHarness, tmp_path_factory: pytest.TempPathFactory) -> Harness:
+    """Two trackers of two dozen tickets, mirrored and never judged."""
+    harness = shared_harness("jira-dc", "servicenow", rules=RULES, extra={"servicenow": "page_size = 10"})
+    with runtime_of(harness, tmp_path_factory.mktemp("read") / "harness") as runtime:
+        for source in harness.names:
+            create_fours(harness, source, TICKETS)
+            read(runtime, source)
+        runtime.register.copy_to(harness.register_file)
+    return harness
+
+
+@pytest.fixture
+def small_batches(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Batches of four tickets, none of which this process evaluates."""
+    monkeypatch.setattr(judging, "BATCH", BATCH)
+    monkeypatch.setattr(worker_pool, "_HERE", 1e9)
 
 
 @pytest.fixture

@@ -158,8 +158,8 @@ class KillScenario:
 
     def _killed_before(self, step: str) -> FinalState:
         with self.harness() as harness:
-            dead = self.play(harness, **{steps.VARIABLE: f"die:{step}"})
-            assert dead.code == KILLED, f"it never reached its step {step}: {dead.code} {dead.err}"
+            killed = self.play(harness, **{steps.VARIABLE: f"kill:{step}"})
+            assert killed.code == KILLED, f"it never reached its step {step}: {killed.code} {killed.err}"
             return self._resumed(harness)
 
     def _killed_at_write(self, number: int, applied: bool) -> FinalState:

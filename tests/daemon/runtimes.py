@@ -20,10 +20,10 @@ from capa_sync.sandbox.stories.script import AddAction, Create, Day, Fill
 from capa_sync.settings import load_settings
 from capa_sync.store import POLL, open_register
 from capa_sync.wiring import bind_as_last_known, build_runtime, configure
-from tests.daemon.conftest import MakeHarness
 from tests.daemon.harness import FACTS, Harness, until
 
 TICKETS = 24
+BATCH = 4
 RULES = ("what-when-where", "root-cause-before-action", "action-overdue", "root-cause-substantive")
 Judged = tuple[dict[str, int], dict[str, list[Any]], dict[str, Any]]
 
@@ -103,14 +103,3 @@ def workers_of(runtime: Runtime) -> EagerWorkerPool:
     """Return the runtime's worker pool."""
     assert isinstance(runtime.workers, EagerWorkerPool)
     return runtime.workers
-
-
-def mirrored_harness(shared_harness: MakeHarness, folder: Path) -> Harness:
-    """Two trackers of two dozen tickets, mirrored and never judged."""
-    harness = shared_harness("jira-dc", "servicenow", rules=RULES, extra={"servicenow": "page_size = 10"})
-    with runtime_of(harness, folder) as runtime:
-        for source in harness.names:
-            create_fours(harness, source, TICKETS)
-            read(runtime, source)
-        runtime.register.copy_to(harness.register_file)
-    return harness

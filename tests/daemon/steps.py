@@ -1,7 +1,7 @@
 """The steps of a capa-sync process, observed below its own code: each COMMIT of the register, each HTTP request.
 
 Runs inside the process (`fork_server`). Between two steps a process changes nothing that outlives it: a kill right
-before a step is also one after the step before it. `record:FILE` records them, `die:N WORDS` is `kill -9` before the
+before a step is also one after the step before it. `record:FILE` records them, `kill:N WORDS` is `kill -9` before the
 Nth step of these words, whichever of several threads comes first. `compute:N WORDS` computes something
 there that lets no other thread run for minutes.
 """
@@ -29,7 +29,7 @@ _ENDS = (COMMIT, "END", "INSERT", "UPDATE", "DELETE", "REPLACE", "CREATE", "DROP
 
 
 def install(order: str) -> None:
-    """Watch this process from now on, as `record:FILE` or `die:N WORDS` says."""
+    """Watch this process from now on, as `record:FILE` or `kill:N WORDS` says."""
     mode, _, argument = order.partition(":")
     if mode == "record":
         file = Path(argument)

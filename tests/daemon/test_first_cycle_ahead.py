@@ -9,8 +9,6 @@ from pathlib import Path
 
 import pytest
 
-from capa_sync.daemon import judging
-from capa_sync.daemon import worker_pool as workers_module
 from capa_sync.daemon.cycle import run_cycle
 from capa_sync.daemon.runtime import Runtime
 from capa_sync.sandbox.stories.script import Fill
@@ -22,26 +20,12 @@ from tests.daemon.runtimes import (
     TICKETS,
     EagerWorkerPool,
     create_fours,
-    mirrored_harness,
     runtime_of,
     workers_of,
 )
 
-BATCH = 4
+pytestmark = pytest.mark.usefixtures("small_batches")
 JUDGED = ("finding", "verdict", "due", "plan_due", "register_row", "action", "birth", "register_number", "write_out")
-
-
-@pytest.fixture(scope="module")
-def harness(shared_harness: MakeHarness, tmp_path_factory: pytest.TempPathFactory) -> Harness:
-    """Two trackers, mirrored and never judged."""
-    return mirrored_harness(shared_harness, tmp_path_factory.mktemp("read") / "harness")
-
-
-@pytest.fixture(autouse=True)
-def _for_workers_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Small batches, none of which this process evaluates."""
-    monkeypatch.setattr(judging, "BATCH", BATCH)
-    monkeypatch.setattr(workers_module, "_HERE", 1e9)
 
 
 @pytest.fixture(scope="module")
@@ -72,15 +56,15 @@ def use_workers(runtime: Runtime) -> None:
 
 @pytest.mark.parametrize("source", ["jira-dc", "servicenow"])
 def test_a_first_cycle_with_workers_leaves_every_row_as_without(
-    harness: Harness, unread: Path, tmp_path: Path, started: list[subprocess.Popen[bytes]], source: str
+    mirrored_harness: Harness, unread: Path, tmp_path: Path, started: list[subprocess.Popen[bytes]], source: str
 ) -> None:
     """Every row is equal, for one page and for several; the workers have ended when the cycle ends."""
-    with first_cycle(harness, source, tmp_path / "alone", unread) as alone:
+    with first_cycle(mirrored_harness, source, tmp_path / "alone", unread) as alone:
         wanted = alone.register.rows_by_table()
     assert started == []
     assert wanted["finding"]
     assert wanted["write_out"]
-    with first_cycle(harness, source, tmp_path / "helped", unread, use_workers) as helped:
+    with first_cycle(mirrored_harness, source, tmp_path / "helped", unread, use_workers) as helped:
         assert helped.register.rows_by_table() == wanted
     assert [process.poll() for process in started] == [0, 0]
 

@@ -191,8 +191,8 @@ def test_killed_around_each_page_it_resumes_there(backfill: Backfill) -> None:
 def _kill_at(backfill: Backfill, step: str) -> None:
     """Kill a backfill at a step and resume in another process; what was stored by then is not read again."""
     backfill.remove_register()
-    dead, _ = backfill.sync(CAPA_SYNC_TEST_KILL_AT=step)
-    assert dead.code == KILLED, f"{step}: was not killed: {dead.code} {dead.err}"
+    killed, _ = backfill.sync(CAPA_SYNC_TEST_KILL_AT=step)
+    assert killed.code == KILLED, f"{step}: was not killed: {killed.code} {killed.err}"
     stored = backfill.mirrored()
     again, exchanges = backfill.sync()
     assert again.code == 0, again.err
@@ -223,8 +223,8 @@ def test_killed_at_every_page_in_turn_it_is_still_completed(backfill: Backfill) 
 def test_ten_days_after_the_kill_it_resumes_all_the_same(backfill: Backfill) -> None:
     """A search position has expired and people made edits: only changes and the remaining tickets are read."""
     backfill.remove_register()
-    dead, _ = backfill.sync(CAPA_SYNC_TEST_KILL_AT="after-page-commit:3")
-    assert dead.code == KILLED
+    killed, _ = backfill.sync(CAPA_SYNC_TEST_KILL_AT="after-page-commit:3")
+    assert killed.code == KILLED
     stored = backfill.mirrored()
     backfill.world.later(days=10)
     touched = backfill.users.records()[::6]

@@ -20,7 +20,7 @@ class Pair:
 
     def __init__(self, harness: Harness) -> None:
         self.harness = harness
-        self.second_register = harness.folder / "twin.db"
+        self.second_register = harness.folder / "second.db"
 
     def first(self) -> int:
         """Run one cycle on the first register; return how often it wrote."""

@@ -17,7 +17,6 @@ import pytest
 
 from capa_sync.cli.worker import worker_command
 from capa_sync.daemon import judging
-from capa_sync.daemon import worker_pool as workers_module
 from capa_sync.daemon.runtime import Runtime
 from capa_sync.daemon.worker_pool import WorkerPool
 from capa_sync.model.clock import FileClock
@@ -26,10 +25,9 @@ from capa_sync.store import open_register
 from capa_sync.wiring import build_runtime_for_reading, configure
 from tests.daemon.conftest import MakeHarness
 from tests.daemon.harness import NOW, Harness, until
-from tests.daemon.runtimes import Judged, create_fours, judge
+from tests.daemon.runtimes import BATCH, TICKETS, Judged, create_fours, judge
 
-TICKETS = 24
-BATCH = 4
+pytestmark = pytest.mark.usefixtures("small_batches")
 
 
 @pytest.fixture(scope="module")
@@ -65,12 +63,6 @@ def alone(harness: Harness, tmp_path_factory: pytest.TempPathFactory) -> Judged:
     """The result of judging without a worker."""
     with _runtime(harness, tmp_path_factory.mktemp("alone") / "harness") as runtime:
         return judge(runtime)
-
-
-@pytest.fixture(autouse=True)
-def _small_batches(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(judging, "BATCH", BATCH)
-    monkeypatch.setattr(workers_module, "_HERE", 1e9)  # no batch for this process
 
 
 class _CountingPool(WorkerPool):

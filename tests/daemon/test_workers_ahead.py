@@ -10,53 +10,38 @@ from typing import Any
 
 import pytest
 
-from capa_sync.daemon import judging
 from capa_sync.daemon import worker_pool as workers_module
 from capa_sync.daemon.runtime import Runtime
 from capa_sync.daemon.worker import EvaluationWorker
-from tests.daemon.conftest import MakeHarness
 from tests.daemon.harness import Harness, until
 from tests.daemon.runtimes import (
+    BATCH,
     TICKETS,
     EagerWorkerPool,
     Judged,
     judge,
-    mirrored_harness,
     runtime_of,
     workers_of,
 )
 
-BATCH = 4
+pytestmark = pytest.mark.usefixtures("small_batches")
 Popen = subprocess.Popen[bytes]
 
 
 @pytest.fixture(scope="module")
-def harness(shared_harness: MakeHarness, tmp_path_factory: pytest.TempPathFactory) -> Harness:
-    """Two trackers, mirrored and never judged."""
-    return mirrored_harness(shared_harness, tmp_path_factory.mktemp("read") / "harness")
-
-
-@pytest.fixture(scope="module")
-def alone(harness: Harness, tmp_path_factory: pytest.TempPathFactory) -> Judged:
+def alone(mirrored_harness: Harness, tmp_path_factory: pytest.TempPathFactory) -> Judged:
     """The result of judging without a worker."""
-    with runtime_of(harness, tmp_path_factory.mktemp("alone") / "harness") as runtime:
+    with runtime_of(mirrored_harness, tmp_path_factory.mktemp("alone") / "harness") as runtime:
         return judge(runtime)
 
 
-@pytest.fixture(autouse=True)
-def _for_workers_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Small batches, none of which this process evaluates."""
-    monkeypatch.setattr(judging, "BATCH", BATCH)
-    monkeypatch.setattr(workers_module, "_HERE", 1e9)
-
-
 @pytest.fixture
-def runtime(harness: Harness, tmp_path: Path) -> Iterator[Runtime]:
+def runtime(mirrored_harness: Harness, tmp_path: Path) -> Iterator[Runtime]:
     """A runtime on a copy of the harness, whose workers start at once."""
-    with runtime_of(harness, tmp_path / "harness") as eager_runtime:
+    with runtime_of(mirrored_harness, tmp_path / "harness") as eager_runtime:
         eager_runtime.workers = EagerWorkerPool(tmp_path / "harness")
         yield eager_runtime
-        for source in harness.names:
+        for source in mirrored_harness.names:
             eager_runtime.workers.dismiss(source)
 
 
