@@ -199,13 +199,13 @@ def test_a_read_only_folder_is_exit_6(harness: Harness) -> None:
     )
 
 
-@pytest.mark.parametrize("room", [90_000, 200_000, 400_000])
-def test_a_full_disk_is_exit_6_and_leaves_no_half_written_state(make_harness: MakeHarness, room: int) -> None:
+@pytest.mark.parametrize("size_limit", [90_000, 200_000, 400_000])
+def test_a_full_disk_is_exit_6_and_leaves_no_half_written_state(make_harness: MakeHarness, size_limit: int) -> None:
     """A file size limit stops the verb wherever it is reached; without the limit the next run completes the work."""
     harness = make_harness("jira", rules=("root-cause-before-action",))
     for number in range(12):
         harness.create_broken("jira", f"broken {number}")
-    full = harness.run("sync", "--release", "all", limits={"RLIMIT_FSIZE": room})
+    full = harness.run("sync", "--release", "all", limits={"RLIMIT_FSIZE": size_limit})
     assert full.code == 6, full.err
     (line,) = [line for line in full.err.splitlines() if not line.startswith("jira: ")]
     assert line.startswith(str(harness.register_file))

@@ -27,7 +27,7 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[2]
 
 
-def room() -> tempfile.TemporaryDirectory[str]:
+def memory_folder() -> tempfile.TemporaryDirectory[str]:
     """Make a folder in memory for registers of killed processes: no test cuts the power, so no disk is needed."""
     memory = Path("/dev/shm")
     return tempfile.TemporaryDirectory(dir=memory if memory.is_dir() else None, prefix="capa-sync-tests-")

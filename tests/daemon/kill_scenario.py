@@ -15,7 +15,7 @@ from typing import Any, ClassVar
 from capa_sync.sandbox.messages import Reply, Request
 from capa_sync.store import Register, open_register
 from tests.daemon import steps
-from tests.daemon.fork_server import Child, ForkServer, room
+from tests.daemon.fork_server import Child, ForkServer, memory_folder
 from tests.daemon.harness import KILLED, NOW, READING_POSTS, Harness, Picture, until
 from tests.daemon.steps import COMMIT
 
@@ -56,8 +56,8 @@ class KillScenario:
         self.source = source
         self._port = 0
         self._count = 0
-        self._room = room()
-        self.folder = Path(self._room.name)
+        self._memory_folder = memory_folder()
+        self.folder = Path(self._memory_folder.name)
         self.register = self.folder / "register.db"
         with open_register(self.register, clock_now=NOW) as register:
             self.prepare(register)
@@ -126,7 +126,7 @@ class KillScenario:
 
     def close(self) -> None:
         """Remove the files of all runs."""
-        self._room.cleanup()
+        self._memory_folder.cleanup()
 
     # --- kills -----------------------------------------------------------------------------------------------------
     def before_each_step(self, *, reading: bool = True) -> list[str]:

@@ -17,7 +17,7 @@ import pytest
 from capa_sync.sandbox.http import Exchange
 from capa_sync.starter import starter_path
 from capa_sync.store import Register, open_register
-from tests.daemon.fork_server import Child, ForkServer, room
+from tests.daemon.fork_server import Child, ForkServer, memory_folder
 from tests.daemon.harness import KILLED
 from tests.sync.equal import assert_equal
 from tests.sync.users import UserDriver, users_on
@@ -147,7 +147,7 @@ def backfill(request: pytest.FixtureRequest, fork_server: ForkServer) -> Iterato
     """A tracker with some tickets, each with its own history, and pages so small that there are several."""
     source = request.param
     more = f"page_size = {PAGE[source]}" if source == "servicenow" else ""
-    with room() as folder, open_world(Path(folder), source, rules=(RULE,), more=more) as world:
+    with memory_folder() as folder, open_world(Path(folder), source, rules=(RULE,), more=more) as world:
         world.runtime.register.close()
         users = users_on(world.only)
         for number in range(TICKETS[source]):

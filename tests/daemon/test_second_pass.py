@@ -111,7 +111,7 @@ def test_plan_changes_neither_the_register_nor_a_tracker(harness: Harness) -> No
     assert harness.register_file.read_bytes() == file
     assert harness.writes() == sent
     harness.sync()
-    planned = harness.run("plan").out.splitlines()
-    assert [line for line in planned if "cannot tell" not in line] == [
+    lines = harness.run("plan").out.splitlines()
+    assert [line for line in lines if "cannot tell" not in line] == [
         f"{name}: nothing would be written; mode on" for name in harness.names
     ]

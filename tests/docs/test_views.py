@@ -43,7 +43,7 @@ def test_sqlite_reports_the_declared_columns_and_no_other(tmp_path: Path) -> Non
 
 @pytest.mark.parametrize(("view", "column"), list(declared()), ids=lambda part: part.name)
 def test_a_column_has_a_sentence(view: PublicView, column: Column) -> None:
-    """It begins with a capital, ends with a full stop, and is longer than a name."""
+    """It begins like a sentence, ends with a full stop, and is longer than a name."""
     assert _SENTENCE.fullmatch(column.sentence), f"{view.name}.{column.name}: {column.sentence!r}"
     assert not column.null_when.endswith(".")
 

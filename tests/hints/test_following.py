@@ -26,8 +26,8 @@ CAUSE = "No deputy was named for the review while its owner was on leave."
 def source_harness(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[SourceHarness]:
     """Each tracker with two broken tickets, read and warned on."""
     with open_source_harness(request.param, tmp_path) as opened:
-        opened.broken("one")
-        opened.broken("two")
+        opened.create_broken("one")
+        opened.create_broken("two")
         opened.cycle()
         opened.cycle()  # reads our own writes
         yield opened
@@ -88,7 +88,7 @@ def test_a_hint_brings_the_change_and_its_warning_between_two_polls(source_harne
 
 def test_a_new_ticket_in_scope_is_read_by_its_hint(source_harness: SourceHarness) -> None:
     """A hint for a new ticket leads to its warning before any poll has read it."""
-    source_harness.broken("new")
+    source_harness.create_broken("new")
     assert hinted(source_harness, id_of(source_harness, "new")).counts["read"] == 1
     assert source_harness.states("new") == {"delivered"}
     written = len(source_harness.harness.writes())
@@ -140,7 +140,7 @@ def test_a_hinted_record_brings_its_new_actions(tmp_path: Path, place: str) -> N
     """Otherwise they would never be read: for the next poll the record has no change any more."""
     source = "jira" if place == "subtask" else "servicenow"
     with open_source_harness(source, tmp_path) as source_harness:
-        source_harness.broken("one")
+        source_harness.create_broken("one")
         source_harness.cycle()
         source_harness._play("one", AddAction("Name a deputy for every review", Day(-20), place))  # type: ignore[arg-type]
         source_harness._play("one", Say("An action was added."))
@@ -154,7 +154,7 @@ def test_a_hinted_record_brings_its_new_actions(tmp_path: Path, place: str) -> N
 def test_a_hint_is_followed_although_the_index_lags(tmp_path: Path) -> None:
     """A mirrored ticket is read by id at once; one that the index does not know yet is left to the poll."""
     with open_source_harness("jira", tmp_path) as source_harness:
-        source_harness.broken("one")
+        source_harness.create_broken("one")
         source_harness.cycle()
         source_harness.harness.server.tracker.settings.index_lag_s = 90  # type: ignore[attr-defined]
         source_harness._play("one", Fill({"root_cause": CAUSE}))
@@ -177,7 +177,7 @@ def test_a_ticket_that_left_the_query_is_ignored(tmp_path: Path, monkeypatch: py
     """The present state of the ticket on Cloud decides, not that of the index."""
     monkeypatch.setenv("CAPA_SYNC_SOURCES__JIRA__QUERY", "project = CAPA AND status != Planned")
     with open_source_harness("jira", tmp_path) as source_harness:
-        source_harness.broken("one")
+        source_harness.create_broken("one")
         source_harness.cycle()
         before = tables(source_harness.harness.runtime)
         source_harness.harness.server.tracker.settings.index_lag_s = lag  # type: ignore[attr-defined]
@@ -196,7 +196,7 @@ def test_hints_wait_for_the_next_poll_while_the_source_has_a_problem(source_harn
     source_harness._play("one", Fill({"root_cause": CAUSE}))
     source_harness.harness.server.faults.add("html", times=1)
     assert source_harness.cycle().problem
-    source_harness.forget()
+    source_harness.reset_requests()
     assert hinted(source_harness, ticket_id).counts == {}
     source_harness.harness.runtime.register.runs.set_not_before(
         source_harness.harness.source, source_harness.harness.clock.now() + HOUR

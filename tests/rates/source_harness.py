@@ -26,7 +26,7 @@ class SourceHarness:
         self.harness = harness
         self.folder = folder
 
-    def broken(self, story: str) -> str:
+    def create_broken(self, story: str) -> str:
         """Create a ticket whose action was planned before its cause was known; return its id on the tracker."""
         self._play(story, Create({**FACTS, "title": f"Review missed: {story}"}))
         self.later(HOUR)
@@ -34,7 +34,7 @@ class SourceHarness:
         self.later(HOUR)
         return str(self.harness.player.address(story)[0])
 
-    def mend(self, story: str) -> None:
+    def enter_cause(self, story: str) -> None:
         """Let a person enter the cause."""
         self._play(story, Fill({"root_cause": "No deputy was named for the review while its owner was on leave."}))
 
@@ -58,19 +58,19 @@ class SourceHarness:
         )
 
     def sent(self, pattern: str = "") -> int:
-        """Return how many requests `METHOD path` that match have reached the tracker since `forget`."""
+        """Return how many requests `METHOD path` that match have reached the tracker since `reset_requests`."""
         lines = [f"{request.method} {request.path}" for request in self.harness.server.requests]
         return sum(1 for line in lines if re.search(pattern, line))
 
-    def forget(self) -> None:
+    def reset_requests(self) -> None:
         """Count requests from now on."""
         self.harness.server.requests.reset()
 
     def fault(self, match: tuple[str, str], **how: object) -> None:
-        """Answer matching requests with a rate limit until `relent`."""
+        """Answer matching requests with a rate limit until `clear_faults`."""
         self.harness.server.faults.add("rate_limit", match, times=None, **how)
 
-    def relent(self) -> None:
+    def clear_faults(self) -> None:
         """Remove all faults of the tracker."""
         self.harness.server.faults.clear()
 

@@ -33,12 +33,12 @@ def servicenow(tmp_path: Path) -> Iterator[SourceHarness]:
 
 def test_a_limit_on_new_comments_lets_everything_else_go_on(jira: SourceHarness) -> None:
     """One request is refused, none follows after a restart; edits, labels and reads go on; comments come once."""
-    jira.broken("first")
+    jira.create_broken("first")
     jira.cycle()
-    jira.broken("one")
-    jira.broken("two")
-    jira.mend("first")
-    jira.forget()
+    jira.create_broken("one")
+    jira.create_broken("two")
+    jira.enter_cause("first")
+    jira.reset_requests()
     jira.fault(("POST", "/comment$"), reason="jira-burst-based", retry_after=3600)
     assert not jira.cycle().problem
     assert jira.sent(NEW_COMMENT) == 1
@@ -48,12 +48,12 @@ def test_a_limit_on_new_comments_lets_everything_else_go_on(jira: SourceHarness)
     assert list(jira.health["endpoints_not_before"]) == ["POST issue/*/comment"]  # type: ignore[call-overload]
     jira.restart()
     jira.later(50 * MINUTE)
-    jira.broken("three")  # two hours pass for it
+    jira.create_broken("three")  # two hours pass for it
     jira.later(-2 * HOUR)
     assert not jira.cycle().problem
     assert jira.sent(NEW_COMMENT) == 1
     assert jira.states("three") == {"pending"}
-    jira.relent()
+    jira.clear_faults()
     jira.later(HOUR)
     assert jira.cycle().counts["delivered"] == 9
     assert jira.sent(NEW_COMMENT) == 4
@@ -62,13 +62,13 @@ def test_a_limit_on_new_comments_lets_everything_else_go_on(jira: SourceHarness)
 
 def test_a_limit_on_the_search_is_kept_and_nothing_else_waits(jira: SourceHarness) -> None:
     """No process sends the search during the hour; a new process may sign in meanwhile."""
-    jira.broken("one")
+    jira.create_broken("one")
     jira.fault(("POST", "/search/jql"), reason="jira-burst-based", retry_after=3600)
-    jira.forget()
+    jira.reset_requests()
     assert "3600 s" in jira.cycle().problem
     assert jira.sent("search/jql") == 1
     assert jira.health["not_before"] is None
-    jira.relent()
+    jira.clear_faults()
     jira.restart()
     assert "asked us not to send" in jira.cycle().problem
     assert jira.sent("search/jql") == 1
@@ -80,20 +80,20 @@ def test_a_limit_on_the_search_is_kept_and_nothing_else_waits(jira: SourceHarnes
 
 def test_a_limit_on_a_ticket_holds_for_its_writes_alone(jira: SourceHarness) -> None:
     """The other ticket gets its comment; the limited one waits, and its newer text waits as long."""
-    limited = jira.broken("limited")
-    jira.broken("free")
+    limited = jira.create_broken("limited")
+    jira.create_broken("free")
     number = jira.harness.player.tracker.state.find(limited).id  # type: ignore[union-attr]
     jira.fault(("POST", f"/issue/{number}/comment"), reason="jira-per-issue-on-write", retry_after=7200)
-    jira.forget()
+    jira.reset_requests()
     assert not jira.cycle().problem
     assert (jira.states("limited"), jira.states("free")) == ({"pending"}, {"delivered"})
     assert (jira.health["not_before"], jira.health["endpoints_not_before"]) == (None, {})
-    jira.mend("limited")
+    jira.enter_cause("limited")
     jira.later(HOUR)
     jira.restart()
     assert not jira.cycle().problem
     assert jira.sent(f"(POST|PUT) .*/{number}") == 1
-    jira.relent()
+    jira.clear_faults()
     jira.later(HOUR)
     jira.cycle()
     assert jira.states("limited") == {"delivered"}
@@ -106,14 +106,14 @@ def test_any_other_limit_holds_for_everything_of_the_source(
     jira: SourceHarness, reason: str | None, at: tuple[str, str]
 ) -> None:
     """Neither this process nor the next sends anything before the instant, whatever was limited."""
-    jira.broken("one")
-    jira.broken("two")
+    jira.create_broken("one")
+    jira.create_broken("two")
     jira.fault(at, reason=reason, retry_after=3600)
     assert "3600 s" in jira.cycle().problem
     until = jira.health["not_before"]
     assert until is not None
-    jira.relent()
-    jira.forget()
+    jira.clear_faults()
+    jira.reset_requests()
     assert "asked us to wait" in jira.cycle().problem
     jira.restart()
     jira.later(58 * MINUTE)
@@ -141,13 +141,13 @@ def test_status_shows_until_when_a_rate_limit_holds(jira: SourceHarness, tmp_pat
 
 def test_an_unavailable_tracker_gets_no_request_and_no_write_is_doubled(jira: SourceHarness) -> None:
     """After a 503 with Retry-After on an applied comment nothing is sent; then the comment is found, not repeated."""
-    jira.broken("one")
+    jira.create_broken("one")
     jira.harness.server.faults.add(
         "status_after", ("POST", "/comment$"), status=503, headers={"Retry-After": "1800"}, times=1
     )
     assert "503" in jira.cycle().problem
     assert jira.states("one") == {"unknown", "pending"}
-    jira.forget()
+    jira.reset_requests()
     jira.later(25 * MINUTE)
     assert "asked us to wait" in jira.cycle().problem
     assert jira.sent() == 0
@@ -159,10 +159,10 @@ def test_an_unavailable_tracker_gets_no_request_and_no_write_is_doubled(jira: So
 
 def test_servicenows_hourly_limit_refuses_one_request_an_hour(servicenow: SourceHarness) -> None:
     """One request an hour is refused, over restarts; without the limit everything arrives, each note once."""
-    servicenow.broken("one")
+    servicenow.create_broken("one")
     settings = servicenow.harness.server.tracker.settings  # type: ignore[attr-defined]
     settings.rate_limit_per_hour = 1
-    servicenow.forget()
+    servicenow.reset_requests()
     assert "asks us to wait" in servicenow.cycle().problem
     first = servicenow.sent()
     until = servicenow.health["not_before"]
@@ -184,9 +184,9 @@ def test_servicenows_hourly_limit_refuses_one_request_an_hour(servicenow: Source
 
 def test_a_limit_in_the_middle_of_writing_keeps_what_arrived(servicenow: SourceHarness) -> None:
     """The fields were set and the note was refused: after the hour only the note is sent."""
-    servicenow.broken("one")
+    servicenow.create_broken("one")
     servicenow.harness.server.faults.add("rate_limit", ("PATCH", ""), after=1, times=1, retry_after=3600)
-    servicenow.forget()
+    servicenow.reset_requests()
     assert "3600 s" in servicenow.cycle().problem
     assert servicenow.sent("PATCH") == 2
     assert servicenow.states("one") == {"delivered", "pending"}
