@@ -197,8 +197,8 @@ def _kill_at(backfill: Backfill, step: str) -> None:
     again, exchanges = backfill.sync()
     assert again.code == 0, again.err
     read = full_reads(exchanges)
-    # one row is read again to prove that nothing moved: the last one read, or the newest of two tables each; when the
-    # backfill is over, the next process polls, and reads again what changed last
+    # one row is read again to prove that nothing moved: the last one read, or the newest of each of two tables; after
+    # the end of the backfill the next process polls, and reads again what changed last
     assert len(stored & set(read)) <= 2, f"{step}: {len(stored & set(read))} of {len(stored)} were read again"
     assert not stored & histories(exchanges) - set(read), f"{step}: histories of stored tickets were read again"
     assert read.total() <= 1.2 * (len(backfill.mirrored()) - len(stored)) + 4, step
