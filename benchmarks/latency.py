@@ -36,10 +36,10 @@ def _get(url: str) -> Any:
 
 def _settle(runtime: Runtime) -> None:
     """Backfill every source and send its first warnings, so that later only the edits are measured."""
-    for name, setup in runtime.setups.items():
+    for name, context in runtime.contexts.items():
         runtime.register.outbox.release(name, None, runtime.clock.now())
         for _ in range(2):
-            result = run_cycle(runtime, setup)
+            result = run_cycle(runtime, context)
             assert not result.problem, result.problem
             assert not result.stopped, result.stopped
 

@@ -72,19 +72,19 @@ def floor(kind: str, url: str, folder: Path) -> Result:
 def backfill(kind: str, url: str, folder: Path, budget: str) -> Result:
     """Measure sign-in and the whole backfill into a real register, history complete."""
     with runtime_at(write_settings(folder, [("main", kind, url)], budget=budget)) as runtime:
-        setup = runtime.setups["main"]
+        context = runtime.contexts["main"]
         requests_since(url)
         outcome: Result = {}
-        result = _timed(lambda: outcome.update(read=_read(runtime, setup)))
+        result = _timed(lambda: outcome.update(read=_read(runtime, context)))
         return result | outcome | _counts(runtime) | {"requests": requests_since(url)}
 
 
-def _read(runtime: Runtime, setup: SourceContext) -> int:
+def _read(runtime: Runtime, context: SourceContext) -> int:
     """Run a backfill, or continue one that was killed; return how many tickets were read."""
     now = runtime.clock.now()
-    run = runtime.register.runs.start(setup.name, FULL, now)
-    sign_in(runtime, setup, now)
-    done = read_into_mirror(runtime, setup, run, full=False)
+    run = runtime.register.runs.start(context.name, FULL, now)
+    sign_in(runtime, context, now)
+    done = read_into_mirror(runtime, context, run, full=False)
     runtime.register.runs.finish(run, runtime.clock.now(), ok=True, as_of=now)
     return done.tickets
 
@@ -109,11 +109,11 @@ def _disk(runtime: Runtime) -> float:
 def first_cycle(kind: str, url: str, folder: Path, budget: str) -> Result:
     """Measure a whole first cycle: read, mirror, census, map, evaluate the shipped rules, plan."""
     with runtime_at(write_settings(folder, [("main", kind, url)], budget=budget, write_back="plan")) as runtime:
-        setup = runtime.setups["main"]
+        context = runtime.contexts["main"]
         outcome: Result = {}
 
         def cycle() -> None:
-            result = run_cycle(runtime, setup)
+            result = run_cycle(runtime, context)
             assert not result.problem, result.problem
             outcome.update(result.counts, stopped=result.stopped)
 
@@ -123,17 +123,17 @@ def first_cycle(kind: str, url: str, folder: Path, budget: str) -> Result:
 def next_cycle(kind: str, url: str, folder: Path, budget: str, edits: int) -> Result:
     """Measure a cycle on a filled register: without any change, and after some tickets were edited."""
     with runtime_at(write_settings(folder, [("main", kind, url)], budget=budget, write_back="plan")) as runtime:
-        setup = runtime.setups["main"]
+        context = runtime.contexts["main"]
         for _ in range(3):  # sign in, evaluate all tickets, and let the overlap settle
-            assert not run_cycle(runtime, setup).problem
+            assert not run_cycle(runtime, context).problem
         requests_since(url)
-        quiet = _timed(lambda: _quietly(runtime, setup))
+        quiet = _timed(lambda: _quietly(runtime, context))
         asked = requests_since(url)
         library = _timed(lambda: _ask_alone(kind, url, asked))["cpu"]
         edit(url, 100, edits)
         requests_since(url)
         outcome: Result = {}
-        busy = _timed(lambda: outcome.update(run_cycle(runtime, setup).counts))
+        busy = _timed(lambda: outcome.update(run_cycle(runtime, context).counts))
         return {
             "quiet_ms": quiet["cpu"] * 1000 / QUIET,
             "quiet_own_ms": (quiet["cpu"] - library) * 1000 / QUIET,
@@ -161,9 +161,9 @@ def _ask_alone(kind: str, url: str, requests_made: int) -> None:
 QUIET = 20
 
 
-def _quietly(runtime: Runtime, setup: SourceContext) -> None:
+def _quietly(runtime: Runtime, context: SourceContext) -> None:
     for _ in range(QUIET):
-        assert not run_cycle(runtime, setup).problem
+        assert not run_cycle(runtime, context).problem
 
 
 def main() -> None:

@@ -140,8 +140,8 @@ def build_runtime(
     """Build the runtime on an open register; `write_mode` overrides the mode of every source."""
     calm_collector()
     runtime = Runtime(register, configuration.rules, configuration.options, {}, clock, stop=stop)
-    runtime.setups = {
-        name: _setup(configuration, name, register, clock, stop, write_mode)
+    runtime.contexts = {
+        name: _source_context(configuration, name, register, clock, stop, write_mode)
         for name in configuration.settings.sources
     }
     return runtime
@@ -175,13 +175,13 @@ def build_runtime_for_reading(configuration: Configuration, register: Register, 
 
 def bind_as_last_known(runtime: Runtime) -> None:
     """Bind each mapping to the last stored site facts of its tracker, for work without a tracker."""
-    for name, setup in runtime.setups.items():
+    for name, context in runtime.contexts.items():
         facts = runtime.register.facts.load(name)
         if facts is not None:
-            setup.facts, setup.bound = facts, bind(setup.mapping, facts, runtime.register.facts.pins(name))
+            context.facts, context.bound = facts, bind(context.mapping, facts, runtime.register.facts.pins(name))
 
 
-def _setup(
+def _source_context(
     configuration: Configuration, name: str, register: Register, clock: Clock, stop: threading.Event, write_mode: str
 ) -> SourceContext:
     """Build the context of one source, with its two ports."""

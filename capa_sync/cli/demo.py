@@ -142,10 +142,10 @@ def _first_cycle(runtime: Runtime, trackers: Trackers, *, as_json: bool) -> dict
         click.echo("Three sandbox trackers answer on loopback:")
         print_sign_in(trackers)
         click.echo()
-    release(runtime, runtime.setups, None)
+    release(runtime, runtime.contexts, None)
     with progress_listener() as listener:
         runtime.progress = listener
-        results = run_round(runtime, list(runtime.setups.values()))
+        results = run_round(runtime, list(runtime.contexts.values()))
     runtime.progress = no_progress
     return summary_of(runtime, results)
 

@@ -91,7 +91,7 @@ def _planned(runtime: Runtime, configuration: Configuration, names: list[str]) -
     """Run the cycles on the copy without delivery, and return the summary with the planned writes."""
     with progress_listener() as listener:
         runtime.progress = listener
-        results = run_round(runtime, [runtime.setups[name] for name in names], deliver=False)
+        results = run_round(runtime, [runtime.contexts[name] for name in names], deliver=False)
     summary = summary_of(runtime, results)
     writes = [write for write in runtime.register.reports.planned_writes() if write.source in names]
     tickets = ticket_rows(writes, partial(_text_now, runtime))
@@ -127,12 +127,15 @@ def _would(
         "would": {what: does[what] for what in DOES},
         "waiting": [
             {"ticket": ticket.key, "waits_for": ticket.reason, "until": ticket.until}
-            for ticket in waiting_tickets(runtime, runtime.setups[name], runtime.clock.now())
+            for ticket in waiting_tickets(runtime, runtime.contexts[name], runtime.clock.now())
         ],
         "brakes": brake_lines(
             options.mode,
             str(halt) if halt is not None and halt.kind is HaltKind.PAUSED else "",
-            [stopped.brief for stopped in brakes_ahead(runtime, runtime.setups[name], options, runtime.clock.now())],
+            [
+                stopped.brief
+                for stopped in brakes_ahead(runtime, runtime.contexts[name], options, runtime.clock.now())
+            ],
             f"released: the next `sync` writes to {limit}, the worst first" if limit else "",
         ),
     }

@@ -46,9 +46,9 @@ def summary_of(runtime: Runtime, results: Sequence[CycleResult]) -> dict[str, An
         "quarantined": register.reports.quarantined(),
         "mapping": _mapping_notes(runtime),
         "rights": [
-            f"{setup.name}: {right}"
-            for setup in runtime.setups.values()
-            for right in (setup.facts.missing_rights if setup.facts is not None else ())
+            f"{context.name}: {right}"
+            for context in runtime.contexts.values()
+            for right in (context.facts.missing_rights if context.facts is not None else ())
         ],
         "checks": {} if findings else register.reports.checks(),  # needed only when there are no findings
         "cannot_tell": register.reports.cannot_tell(),
@@ -59,8 +59,8 @@ def _mapping_notes(runtime: Runtime) -> list[str]:
     """Return the problems of mappings, without repeats where several mappings name one people file."""
     notes = [
         str(problem)
-        for setup in runtime.setups.values()
-        for problem in (*setup.notes, *((*setup.bound.problems, *setup.bound.notes) if setup.bound else ()))
+        for context in runtime.contexts.values()
+        for problem in (*context.notes, *((*context.bound.problems, *context.bound.notes) if context.bound else ()))
     ]
     return list(dict.fromkeys(notes))
 

@@ -94,7 +94,7 @@ def sync(
         if REFRESH in requests:
             refresh(runtime, names, requests[REFRESH])
         carry_out_requests(runtime)
-        results = run_round(runtime, [runtime.setups[name] for name in names], full=full)
+        results = run_round(runtime, [runtime.contexts[name] for name in names], full=full)
         summary = summary_of(runtime, results)
         code = _exit_code(runtime, results, fail_on)
     if as_json:

@@ -31,11 +31,11 @@ class Gathered:
         return frozenset([reading.ticket.id for reading in self.readings] + [skip.id for skip in self.unreadable])
 
 
-def gather(setup: SourceContext, ids: Sequence[str]) -> Gathered:
+def gather(context: SourceContext, ids: Sequence[str]) -> Gathered:
     """Read tickets by id; gone or hidden tickets are left out. Raises SourceError."""
     found = Gathered()
     try:
-        found.readings += setup.source.read_tickets(ids)
+        found.readings += context.source.read_tickets(ids)
     except Skippable as error:
         left = [id_ for id_ in ids if id_ not in found.there]
         if len(left) == len(ids) == 1:
@@ -43,46 +43,48 @@ def gather(setup: SourceContext, ids: Sequence[str]) -> Gathered:
             found.unreadable.append(Skip(left[0], error.ticket_key, reason, error.version))
             return found
         for id_ in left:
-            alone = gather(setup, [id_])
+            alone = gather(context, [id_])
             found.readings += alone.readings
             found.unreadable += alone.unreadable
     return found
 
 
-def read_again(runtime: Runtime, setup: SourceContext, run: int, ids: Iterable[str]) -> None:
+def read_again(runtime: Runtime, context: SourceContext, run: int, ids: Iterable[str]) -> None:
     """Read these tickets into the mirror again, and make them due for judging. Raises SourceError."""
     wanted = sorted(ids)
     if len(wanted) >= MANY:
-        read_into_mirror(runtime, setup, run, full=True)
+        read_into_mirror(runtime, context, run, full=True)
         return
     for start in range(0, len(wanted), AT_ONCE):
         if runtime.stop.is_set():
-            raise Abandoned(setup.name, "stopped while reading; the next census goes on")
+            raise Abandoned(context.name, "stopped while reading; the next census goes on")
         batch = wanted[start : start + AT_ONCE]
-        found = gather(setup, batch)
-        _commit(runtime, setup, run, found)
-        _forget_gone(runtime, setup, [ticket_id for ticket_id in batch if ticket_id not in found.there])
+        found = gather(context, batch)
+        _commit(runtime, context, run, found)
+        _forget_gone(runtime, context, [ticket_id for ticket_id in batch if ticket_id not in found.there])
 
 
-def _commit(runtime: Runtime, setup: SourceContext, run: int, found: Gathered) -> None:
-    cursor = runtime.register.tickets.cursor(setup.name)
-    take_in(runtime, setup, run, Page(tuple(found.readings), cursor, complete=True, skipped=tuple(found.unreadable)))
+def _commit(runtime: Runtime, context: SourceContext, run: int, found: Gathered) -> None:
+    cursor = runtime.register.tickets.cursor(context.name)
+    take_in(
+        runtime, context, run, Page(tuple(found.readings), cursor, complete=True, skipped=tuple(found.unreadable))
+    )
 
 
-def take_in(runtime: Runtime, setup: SourceContext, run: int, page: Page) -> list[str]:
+def take_in(runtime: Runtime, context: SourceContext, run: int, page: Page) -> list[str]:
     """Commit a page that was read by id, and make its tickets due; return ids of those that changed."""
-    changed = commit_page(runtime, setup, run, page)
+    changed = commit_page(runtime, context, run, page)
     if changed:
-        log(LogAction.PAGE_COMMITTED, source=setup.name, run=run, read=len(page.readings), changed=len(changed))
+        log(LogAction.PAGE_COMMITTED, source=context.name, run=run, read=len(page.readings), changed=len(changed))
     return changed
 
 
-def _forget_gone(runtime: Runtime, setup: SourceContext, gone: Sequence[str]) -> None:
+def _forget_gone(runtime: Runtime, context: SourceContext, gone: Sequence[str]) -> None:
     """Delete the parse errors of tickets that the tracker no longer returns; the census sets their presence."""
     register = runtime.register
     with register.transaction():
-        lifted = register.tickets.lift_unread(setup.name, gone)
+        lifted = register.tickets.lift_unread(context.name, gone)
         mirrored = [
-            ticket_id for ticket_id in lifted if register.tickets.known_digest(setup.name, ticket_id) is not None
+            ticket_id for ticket_id in lifted if register.tickets.known_digest(context.name, ticket_id) is not None
         ]
-        register.queue.want_judging(setup.name, mirrored, runtime.clock.now())
+        register.queue.want_judging(context.name, mirrored, runtime.clock.now())

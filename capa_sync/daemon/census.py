@@ -33,70 +33,70 @@ ALARM_AGAIN = timedelta(minutes=10)
 """A census that raised an alarm is taken again after this time, or after `census_every` where that is shorter."""
 
 
-def is_census_due(runtime: Runtime, setup: SourceContext, now: datetime) -> bool:
+def is_census_due(runtime: Runtime, context: SourceContext, now: datetime) -> bool:
     """Tell whether a census is due.
 
     It is due after `census_every`, sooner after an alarm, and at once after a failed census or when a poll has read a
     ticket that a census had recorded as missing.
     """
-    last = runtime.register.runs.last(setup.name, CENSUS)
+    last = runtime.register.runs.last(context.name, CENSUS)
     if last is None or last.started_at > now:
         return True  # our clock was ahead: a census in the future proves nothing
     if last.ok:
-        return now - last.started_at >= setup.census_every
-    if "swept" not in last.counts or now - last.started_at >= min(setup.census_every, ALARM_AGAIN):
+        return now - last.started_at >= context.census_every
+    if "swept" not in last.counts or now - last.started_at >= min(context.census_every, ALARM_AGAIN):
         return True
-    return runtime.register.tickets.number(setup.name, Presence.UNOBSERVED) < last.counts.get("unobserved", 0)
+    return runtime.register.tickets.number(context.name, Presence.UNOBSERVED) < last.counts.get("unobserved", 0)
 
 
-def take_census_when_due(runtime: Runtime, setup: SourceContext, now: datetime, *, force: bool = False) -> int:
+def take_census_when_due(runtime: Runtime, context: SourceContext, now: datetime, *, force: bool = False) -> int:
     """Compare the mirror with a complete census when one is due; return how many tickets are gone.
 
     Tickets that came back, or that are there and were never mirrored (because a right was given), are read at once:
     their update time may be older than the times that polls look at. Raises SourceError; then nothing is stored.
     """
-    if not force and not is_census_due(runtime, setup, now):
+    if not force and not is_census_due(runtime, context, now):
         return 0
     runs, tickets = runtime.register.runs, runtime.register.tickets
-    run = runs.start(setup.name, CENSUS, now)
+    run = runs.start(context.name, CENSUS, now)
     try:
-        mirrored = tickets.presences(setup.name)
-        census = setup.source.take_census()
-        actions = _actions_among(runtime, setup, mirrored, census)
-        scope, given_up = runtime.register.queue.census_scope(setup.name)
-        is_new_scope = scope not in ("", setup.scope)
-        evidence, suspicious = _ask(runtime, setup, mirrored, census, actions, now, is_new_scope=is_new_scope)
-        _note_scopes(runtime, setup, census, evidence.in_scope & actions, now)
+        mirrored = tickets.presences(context.name)
+        census = context.source.take_census()
+        actions = _actions_among(runtime, context, mirrored, census)
+        scope, given_up = runtime.register.queue.census_scope(context.name)
+        is_new_scope = scope not in ("", context.scope)
+        evidence, suspicious = _ask(runtime, context, mirrored, census, actions, now, is_new_scope=is_new_scope)
+        _note_scopes(runtime, context, census, evidence.in_scope & actions, now)
         judgement = judge_census(mirrored, census, evidence, suspicious, is_new_scope=is_new_scope, given_up=given_up)
         gone = {ticket: seen for ticket, seen in judgement.sightings.items() if seen.presence is not Presence.PRESENT}
         back = [ticket for ticket in judgement.sightings if ticket not in gone]
         unknown = census.ids - mirrored.keys()
-        unread = tickets.unread(setup.name).keys()  # their answer may have been wrong only once
-        read_again(runtime, setup, run, {*back, *unknown, *unread, *_parents_of(runtime, setup, gone)})
+        unread = tickets.unread(context.name).keys()  # their answer may have been wrong only once
+        read_again(runtime, context, run, {*back, *unknown, *unread, *_parents_of(runtime, context, gone)})
     except SourceError as error:
         runs.finish(run, runtime.clock.now(), ok=False, problem=error.message)
         raise
     with runtime.register.transaction():
         for ticket, seen in gone.items():
-            tickets.set_presence(setup.name, ticket, seen.presence, seen.proof, now)
-        runtime.register.queue.want_judging(setup.name, gone, now)
+            tickets.set_presence(context.name, ticket, seen.presence, seen.proof, now)
+        runtime.register.queue.want_judging(context.name, gone, now)
         left = [ticket for ticket, seen in gone.items() if seen.presence is Presence.OUT_OF_SCOPE]
-        runtime.register.roles.note_scope(setup.name, left=left)
-        settle_roles(runtime, setup, gone, now)
-        runtime.register.queue.note_census_scope(setup.name, setup.scope, judgement.given_up)
+        runtime.register.roles.note_scope(context.name, left=left)
+        settle_roles(runtime, context, gone, now)
+        runtime.register.queue.note_census_scope(context.name, context.scope, judgement.given_up)
     swept = len(census.ids) if census.in_query is None else census.in_query
     counts = {"swept": swept, "told": swept if census.count is None else census.count}
     counts |= {"gone": len(gone), "returned": len(back), "strangers": len(unknown)}
     if judgement.alarms:
-        counts["unobserved"] = tickets.number(setup.name, Presence.UNOBSERVED)
+        counts["unobserved"] = tickets.number(context.name, Presence.UNOBSERVED)
     runs.finish(run, runtime.clock.now(), ok=not judgement.alarms, problem="; ".join(judgement.alarms), counts=counts)
-    _report(setup.name, judgement)
+    _report(context.name, judgement)
     return len(gone)
 
 
 def _ask(
     runtime: Runtime,
-    setup: SourceContext,
+    context: SourceContext,
     mirrored: Mirrored,
     census: Census,
     actions: Set[str],
@@ -112,17 +112,17 @@ def _ask(
     wanted = unsettled(mirrored, census)
     asked = {ticket: mirrored[ticket][1] for ticket in wanted}
     known = settled(mirrored, census)
-    is_recheck = bool(known) and (is_new_scope or _is_recheck_due(runtime, setup, now))
+    is_recheck = bool(known) and (is_new_scope or _is_recheck_due(runtime, context, now))
     asked |= {
         ticket: mirrored[ticket][1]
         for ticket in known
-        if is_recheck or _is_named(runtime, setup, mirrored, ticket, actions)
+        if is_recheck or _is_named(runtime, context, mirrored, ticket, actions)
     }
     if not asked:
         return CensusEvidence(), frozenset()
-    located = setup.source.locate(asked, actions & asked.keys(), census)
+    located = context.source.locate(asked, actions & asked.keys(), census)
     silent = [ticket for ticket in asked if ticket not in located.in_scope and ticket not in located.elsewhere]
-    deleted = setup.source.deletions(silent)
+    deleted = context.source.deletions(silent)
     missing = [ticket for ticket in wanted if ticket not in located.in_scope and ticket not in deleted]
     counted = [ticket for ticket in missing if ticket not in located.elsewhere] if is_new_scope else missing
     suspicious = suspicious_containers(mirrored, counted)
@@ -135,47 +135,49 @@ def _ask(
         if ticket not in deleted and ticket not in doubted and mirrored[ticket][0] is not Presence.DELETED_OR_HIDDEN
     ]
     prove, unasked = left[:OWN_REQUESTS], left[OWN_REQUESTS:]
-    gone = setup.source.prove_gone({ticket: asked[ticket] for ticket in prove})
+    gone = context.source.prove_gone({ticket: asked[ticket] for ticket in prove})
     if is_recheck:
         runs = runtime.register.runs
-        runs.finish(runs.start(setup.name, RECHECK, now), runtime.clock.now(), ok=True)
+        runs.finish(runs.start(context.name, RECHECK, now), runtime.clock.now(), ok=True)
     return CensusEvidence(located.in_scope, located.elsewhere, deleted, gone, frozenset(unasked)), suspicious
 
 
-def _is_recheck_due(runtime: Runtime, setup: SourceContext, now: datetime) -> bool:
+def _is_recheck_due(runtime: Runtime, context: SourceContext, now: datetime) -> bool:
     """Tell whether tickets known to be gone or out of scope are to be asked for again."""
-    last = runtime.register.runs.last(setup.name, RECHECK)
+    last = runtime.register.runs.last(context.name, RECHECK)
     return last is None or now - last.started_at >= RECHECK_EVERY
 
 
-def _is_named(runtime: Runtime, setup: SourceContext, mirrored: Mirrored, ticket: str, actions: Set[str]) -> bool:
+def _is_named(runtime: Runtime, context: SourceContext, mirrored: Mirrored, ticket: str, actions: Set[str]) -> bool:
     """Tell whether a ticket is an action that a present record names: a census asks only for such actions."""
     if ticket not in actions:
         return False
-    owners = records_with(runtime.register, setup.mapping, setup.name, [ticket])
+    owners = records_with(runtime.register, context.mapping, context.name, [ticket])
     return any(owner in mirrored and mirrored[owner][0] is Presence.PRESENT for owner in owners)
 
 
-def _actions_among(runtime: Runtime, setup: SourceContext, mirrored: Mirrored, census: Census) -> frozenset[str]:
+def _actions_among(runtime: Runtime, context: SourceContext, mirrored: Mirrored, census: Census) -> frozenset[str]:
     """Return ids of actions, and of records not in the census that are also the action of a record in it."""
-    actions = {ticket for ticket, role in runtime.register.tickets.roles(setup.name).items() if role is Role.ACTION}
+    actions = {ticket for ticket, role in runtime.register.tickets.roles(context.name).items() if role is Role.ACTION}
     missing = [ticket for ticket in mirrored if ticket not in census.ids and ticket not in actions]
-    namings = namings_of(runtime.register, setup.mapping, setup.name, missing) if missing else []
-    owners = records_among(runtime.register, setup.name, {naming.owner for naming in namings} & census.ids)
+    namings = namings_of(runtime.register, context.mapping, context.name, missing) if missing else []
+    owners = records_among(runtime.register, context.name, {naming.owner for naming in namings} & census.ids)
     return frozenset(actions.union(naming.part for naming in namings if naming.owner in owners))
 
 
-def _note_scopes(runtime: Runtime, setup: SourceContext, census: Census, answering: Set[str], now: datetime) -> None:
+def _note_scopes(
+    runtime: Runtime, context: SourceContext, census: Census, answering: Set[str], now: datetime
+) -> None:
     """Store which tickets the query names now, and which present actions it does not name; settle their roles."""
     if census.named is None:
         return
     left = (census.ids | answering) - census.named
     with runtime.register.transaction():
-        news = runtime.register.roles.note_scope(setup.name, inside=census.named, left=left)
-        settle_roles(runtime, setup, news, now)
+        news = runtime.register.roles.note_scope(context.name, inside=census.named, left=left)
+        settle_roles(runtime, context, news, now)
 
 
-def note_lost_access(runtime: Runtime, setup: SourceContext, now: datetime, fault: Fatal) -> None:
+def note_lost_access(runtime: Runtime, context: SourceContext, now: datetime, fault: Fatal) -> None:
     """After a refusal, read which containers are still visible, and store the loss of others (docs/contract.md 5).
 
     A query that names a project hidden from us is refused as a whole, so that no census can be taken.
@@ -184,30 +186,30 @@ def note_lost_access(runtime: Runtime, setup: SourceContext, now: datetime, faul
         return  # an answer that is not believed proves nothing
     register = runtime.register
     try:
-        containers = setup.source.read_roster()
+        containers = context.source.read_roster()
     except SourceError as error:
-        log(LogAction.PRESENCE_ALARM, level="warning", source=setup.name, alarm=f"no roster: {error.message}")
+        log(LogAction.PRESENCE_ALARM, level="warning", source=context.name, alarm=f"no roster: {error.message}")
         return
-    _scope, given_up = register.queue.census_scope(setup.name)
-    judgement = judge_roster(register.tickets.presences(setup.name), containers, given_up)
+    _scope, given_up = register.queue.census_scope(context.name)
+    judgement = judge_roster(register.tickets.presences(context.name), containers, given_up)
     if not judgement.alarms and not judgement.sightings:
         return
-    run = register.runs.start(setup.name, CENSUS, now)
+    run = register.runs.start(context.name, CENSUS, now)
     with register.transaction():
         for ticket, seen in judgement.sightings.items():
-            register.tickets.set_presence(setup.name, ticket, seen.presence, seen.proof, now)
-        register.queue.want_judging(setup.name, judgement.sightings, now)
-        settle_roles(runtime, setup, judgement.sightings, now)
+            register.tickets.set_presence(context.name, ticket, seen.presence, seen.proof, now)
+        register.queue.want_judging(context.name, judgement.sightings, now)
+        settle_roles(runtime, context, judgement.sightings, now)
     problem = "; ".join((*judgement.alarms, fault.message))
     register.runs.finish(run, runtime.clock.now(), ok=False, problem=problem)
-    _report(setup.name, judgement)
+    _report(context.name, judgement)
 
 
-def _parents_of(runtime: Runtime, setup: SourceContext, gone: Iterable[str]) -> set[str]:
+def _parents_of(runtime: Runtime, context: SourceContext, gone: Iterable[str]) -> set[str]:
     """Return the present records of actions that are gone: their update time does not move with a deletion."""
     tickets = runtime.register.tickets
-    parents = records_with(runtime.register, setup.mapping, setup.name, list(gone))
-    return {parent for parent in parents if tickets.presence(setup.name, parent) is Presence.PRESENT} - set(gone)
+    parents = records_with(runtime.register, context.mapping, context.name, list(gone))
+    return {parent for parent in parents if tickets.presence(context.name, parent) is Presence.PRESENT} - set(gone)
 
 
 def _report(source: str, judgement: Judgement) -> None:

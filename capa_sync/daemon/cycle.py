@@ -73,111 +73,111 @@ class CycleResult:
     is_own_error: bool = False
 
 
-def run_cycle(runtime: Runtime, setup: SourceContext, *, full: bool = False, deliver: bool = True) -> CycleResult:
+def run_cycle(runtime: Runtime, context: SourceContext, *, full: bool = False, deliver: bool = True) -> CycleResult:
     """Run all steps for one source; its faults are recorded in the result. Raises RegisterUnavailable only."""
-    return run_round(runtime, [setup], full=full, deliver=deliver)[0]
+    return run_round(runtime, [context], full=full, deliver=deliver)[0]
 
 
 def run_round(
-    runtime: Runtime, setups: Sequence[SourceContext], *, full: bool = False, deliver: bool = True
+    runtime: Runtime, contexts: Sequence[SourceContext], *, full: bool = False, deliver: bool = True
 ) -> list[CycleResult]:
     """Run all steps for several sources in parallel; results come in the order given.
 
     All sources of a join group are read before any of them is judged. A source does not wait for other join groups.
     """
     runtime.joins.note_links()
-    results = [_start(runtime, setup, full=full) for setup in setups]
-    runs = list(zip(setups, results, strict=True))
+    results = [_start(runtime, context, full=full) for context in contexts]
+    runs = list(zip(contexts, results, strict=True))
     with ThreadPool(runtime.stop, len(runs)) as threads:
         reads = {
-            setup.name: threads.begin(
-                partial(_run_step, runtime, setup, result, partial(_read, runtime, setup, result, full))
+            context.name: threads.begin(
+                partial(_run_step, runtime, context, result, partial(_read, runtime, context, result, full))
             )
-            for setup, result in runs
+            for context, result in runs
         }
         join_groups = [[run for run in runs if run[0].name in names] for names in runtime.joins.groups(reads)]
         for join_group in threads.as_ready(
-            [(join_group, [reads[setup.name] for setup, _ in join_group]) for join_group in join_groups]
+            [(join_group, [reads[context.name] for context, _ in join_group]) for join_group in join_groups]
         ):
-            for setup, result in join_group:
-                _run_step(runtime, setup, result, partial(_pass_on, runtime, setup))
-            for setup, result in join_group:
-                _run_step(runtime, setup, result, partial(_judge, runtime, setup, result))
-            for setup, result in join_group:
-                threads.begin(partial(_end, runtime, setup, result, deliver=deliver))
+            for context, result in join_group:
+                _run_step(runtime, context, result, partial(_pass_on, runtime, context))
+            for context, result in join_group:
+                _run_step(runtime, context, result, partial(_judge, runtime, context, result))
+            for context, result in join_group:
+                threads.begin(partial(_end, runtime, context, result, deliver=deliver))
     return results
 
 
-def run_hinted(runtime: Runtime, setup: SourceContext, ids: Sequence[str]) -> CycleResult:
+def run_hinted(runtime: Runtime, context: SourceContext, ids: Sequence[str]) -> CycleResult:
     """Run the same steps for the tickets that hints name, between two polls; cursor, census and `as_of` stay.
 
     Nothing is recorded when this ends early: the next poll reads the same change.
     """
-    result = CycleResult(setup.name, runtime.clock.now())
-    if _must_wait(runtime, result) or not may_follow_hints(runtime, setup):
+    result = CycleResult(context.name, runtime.clock.now())
+    if _must_wait(runtime, result) or not may_follow_hints(runtime, context):
         return result
-    _run_step(runtime, setup, result, partial(_read_hinted, runtime, setup, result, ids))
+    _run_step(runtime, context, result, partial(_read_hinted, runtime, context, result, ids))
     if result.counts.get("read"):
-        _run_step(runtime, setup, result, partial(_pass_on, runtime, setup))
-        _run_step(runtime, setup, result, partial(_judge, runtime, setup, result))
-        _run_step(runtime, setup, result, partial(_deliver, runtime, setup, result))
+        _run_step(runtime, context, result, partial(_pass_on, runtime, context))
+        _run_step(runtime, context, result, partial(_judge, runtime, context, result))
+        _run_step(runtime, context, result, partial(_deliver, runtime, context, result))
     if result.problem:
         level = "error" if result.is_own_error else "warning"
-        log(LogAction.CYCLE_FAILED, level=level, source=setup.name, problem=result.problem)
+        log(LogAction.CYCLE_FAILED, level=level, source=context.name, problem=result.problem)
     elif result.counts.get("read"):
-        log(LogAction.HINTS_FOLLOWED, source=setup.name, hinted=len(ids), **dict[str, Any](result.counts))
+        log(LogAction.HINTS_FOLLOWED, source=context.name, hinted=len(ids), **dict[str, Any](result.counts))
     return result
 
 
-def _read_hinted(runtime: Runtime, setup: SourceContext, result: CycleResult, ids: Sequence[str]) -> None:
+def _read_hinted(runtime: Runtime, context: SourceContext, result: CycleResult, ids: Sequence[str]) -> None:
     """First step after hints: read the named tickets into the mirror."""
-    result.counts["read"] = read_hinted(runtime, setup, ids)
+    result.counts["read"] = read_hinted(runtime, context, ids)
 
 
-def _read(runtime: Runtime, setup: SourceContext, result: CycleResult, is_forced: bool) -> None:
+def _read(runtime: Runtime, context: SourceContext, result: CycleResult, is_forced: bool) -> None:
     """First step: read the tracker into the mirror."""
     try:
-        sign_in(runtime, setup, result.started_at)
-        seen = partial(speculate, runtime, setup) if result.is_backfill else nobody
-        done = read_into_mirror(runtime, setup, result.run, full=False, seen=seen)
+        sign_in(runtime, context, result.started_at)
+        seen = partial(speculate, runtime, context) if result.is_backfill else nobody
+        done = read_into_mirror(runtime, context, result.run, full=False, seen=seen)
         result.counts |= {"read": done.tickets} | ({STAMPED_AHEAD: done.stamped_ahead} if done.stamped_ahead else {})
-        result.is_sweep |= were_clocks_set(runtime, setup) and not result.is_backfill
+        result.is_sweep |= were_clocks_set(runtime, context) and not result.is_backfill
         if result.is_sweep:
-            result.counts["read"] += sweep_into_mirror(runtime, setup, result.started_at, at_once=is_forced)
+            result.counts["read"] += sweep_into_mirror(runtime, context, result.started_at, at_once=is_forced)
     except Fatal as fault:
-        note_lost_access(runtime, setup, result.started_at, fault)
+        note_lost_access(runtime, context, result.started_at, fault)
         raise
-    result.counts["vanished"] = take_census_when_due(runtime, setup, result.started_at, force=is_forced)
+    result.counts["vanished"] = take_census_when_due(runtime, context, result.started_at, force=is_forced)
 
 
-def _pass_on(runtime: Runtime, setup: SourceContext) -> None:
+def _pass_on(runtime: Runtime, context: SourceContext) -> None:
     """Between reading and judging: settle which tickets are due, before any joined record is judged."""
     now = runtime.clock.now()
-    pass_to_primaries(runtime, setup, now)
-    if runtime.joins.is_learnt_before_judging(setup.name):
-        runtime.joins.note_known(setup.name, now)
+    pass_to_primaries(runtime, context, now)
+    if runtime.joins.is_learnt_before_judging(context.name):
+        runtime.joins.note_known(context.name, now)
 
 
-def _judge(runtime: Runtime, setup: SourceContext, result: CycleResult) -> None:
+def _judge(runtime: Runtime, context: SourceContext, result: CycleResult) -> None:
     """Second step: turn the mirror into verdicts, findings, register rows and planned warnings.
 
     Nothing is planned after a stop request, because some tickets are not judged then.
     """
-    check_clock(runtime, setup)
+    check_clock(runtime, context)
     now = runtime.clock.now()
-    result.counts |= judge_due_tickets(runtime, setup, now)
+    result.counts |= judge_due_tickets(runtime, context, now)
     if runtime.stop.is_set():
         return
-    runtime.joins.note_known(setup.name, now)
+    runtime.joins.note_known(context.name, now)
     result.counts["delivered"] = 0
-    _add(result, settle_unknown_writes(runtime, setup))
-    result.counts["planned"] = plan_due_tickets(runtime, setup, now)
+    _add(result, settle_unknown_writes(runtime, context))
+    result.counts["planned"] = plan_due_tickets(runtime, context, now)
 
 
-def _deliver(runtime: Runtime, setup: SourceContext, result: CycleResult) -> None:
+def _deliver(runtime: Runtime, context: SourceContext, result: CycleResult) -> None:
     """Last step: send planned warnings; writes allowed before are sent while a brake holds others."""
-    if is_clock_right(setup):
-        _add(result, deliver_writes(runtime, setup))
+    if is_clock_right(context):
+        _add(result, deliver_writes(runtime, context))
 
 
 def _add(result: CycleResult, counts: Mapping[str, int]) -> None:
@@ -185,24 +185,24 @@ def _add(result: CycleResult, counts: Mapping[str, int]) -> None:
         result.counts[name] = result.counts.get(name, 0) + number
 
 
-def _end(runtime: Runtime, setup: SourceContext, result: CycleResult, *, deliver: bool) -> None:
+def _end(runtime: Runtime, context: SourceContext, result: CycleResult, *, deliver: bool) -> None:
     """Deliver due writes, and close the run."""
     if deliver:
-        _run_step(runtime, setup, result, partial(_deliver, runtime, setup, result))
+        _run_step(runtime, context, result, partial(_deliver, runtime, context, result))
     _finish(runtime, result)
 
 
-def _start(runtime: Runtime, setup: SourceContext, *, full: bool) -> CycleResult:
+def _start(runtime: Runtime, context: SourceContext, *, full: bool) -> CycleResult:
     """Open a run in the ledger, unless the tracker asked us to wait."""
-    result = CycleResult(setup.name, runtime.clock.now())
-    take_back_future(runtime, setup, result.started_at)
+    result = CycleResult(context.name, runtime.clock.now())
+    take_back_future(runtime, context, result.started_at)
     if _must_wait(runtime, result):
         return result
-    result.is_backfill = not runtime.register.runs.was_read(setup.name)
-    result.is_sweep = not result.is_backfill and (full or is_full_read_due(runtime, setup, result.started_at))
+    result.is_backfill = not runtime.register.runs.was_read(context.name)
+    result.is_sweep = not result.is_backfill and (full or is_full_read_due(runtime, context, result.started_at))
     kind = FULL if result.is_backfill else POLL
-    result.run = runtime.register.runs.start(setup.name, kind, result.started_at)
-    log(LogAction.CYCLE_STARTED, source=setup.name, run=result.run)
+    result.run = runtime.register.runs.start(context.name, kind, result.started_at)
+    log(LogAction.CYCLE_STARTED, source=context.name, run=result.run)
     return result
 
 
@@ -216,7 +216,7 @@ def _must_wait(runtime: Runtime, result: CycleResult) -> bool:
     return True
 
 
-def _run_step(runtime: Runtime, setup: SourceContext, result: CycleResult, step: Callable[[], None]) -> None:
+def _run_step(runtime: Runtime, context: SourceContext, result: CycleResult, step: Callable[[], None]) -> None:
     """Run one step, unless the cycle has ended already; record in `result` what ends it."""
     if result.problem or runtime.stop.is_set():
         return
@@ -224,9 +224,9 @@ def _run_step(runtime: Runtime, setup: SourceContext, result: CycleResult, step:
         step()
     except SafetyStop as stop:
         result.stopped = str(stop)
-        log(LogAction.SAFETY_STOP, level="warning", source=setup.name, cause=str(stop))
+        log(LogAction.SAFETY_STOP, level="warning", source=context.name, cause=str(stop))
     except (NotBefore, Retryable) as wait:
-        _stay_away(runtime, setup, wait)
+        _stay_away(runtime, context, wait)
         result.problem = wait.message
     except SourceError as error:
         result.problem = error.message
@@ -236,13 +236,13 @@ def _run_step(runtime: Runtime, setup: SourceContext, result: CycleResult, step:
         result.problem, result.is_own_error = own_error(error), True
 
 
-def _stay_away(runtime: Runtime, setup: SourceContext, wait: NotBefore | Retryable) -> None:
+def _stay_away(runtime: Runtime, context: SourceContext, wait: NotBefore | Retryable) -> None:
     """Store how long the tracker asked us to wait, if it named a time and meant all of its endpoints."""
     asked = wait.retry_after if isinstance(wait, Retryable) else None
     now = runtime.clock.now()
     until = wait.until if isinstance(wait, NotBefore) else asked and now + asked
     if until and wait.scope == ALL:
-        runtime.register.runs.set_not_before(setup.name, until, wait.message, noted_at=now)
+        runtime.register.runs.set_not_before(context.name, until, wait.message, noted_at=now)
 
 
 def _finish(runtime: Runtime, result: CycleResult) -> None:
@@ -257,7 +257,7 @@ def _finish(runtime: Runtime, result: CycleResult) -> None:
         ok=not result.problem and was_read,
         problem=result.problem,
         counts=result.counts,
-        as_of=by_the_tracker(runtime.setups[result.source], result.started_at) if was_read else None,
+        as_of=by_the_tracker(runtime.contexts[result.source], result.started_at) if was_read else None,
     )
     if result.problem:
         level = "error" if result.is_own_error else "warning"

@@ -36,7 +36,7 @@ class Daemon:
     """Runs until it is asked to stop; never ends because a source fails.
 
     Args:
-        house: the runtime to work with.
+        runtime: the runtime to work with.
         receiver, box: the optional listener for hints, and the box that holds their ticket ids.
     """
 
@@ -44,13 +44,13 @@ class Daemon:
         self._runtime = runtime
         self._receiver = receiver
         self._box = box
-        self._turns = {name: threading.Lock() for name in runtime.setups}
+        self._turns = {name: threading.Lock() for name in runtime.contexts}
         self._ticks = 0
         self._idle = threading.Condition()
         self._busy: set[str] = set()
         self._wanted: set[str] = set()
         self._broken: RegisterUnavailable | None = None
-        every = {name: setup.poll_every for name, setup in runtime.setups.items()}
+        every = {name: context.poll_every for name, context in runtime.contexts.items()}
         self._scheduler = Scheduler(every, self._job, self._tick)
         self._damage_watch = DamageWatch(runtime.register, self._give_up)
         self._clock_watch = ClockWatch(self._scheduler.replan, runtime.stop)
@@ -60,7 +60,7 @@ class Daemon:
 
         Raises RegisterUnavailable when the register could no longer be written.
         """
-        log(LogAction.DAEMON_STARTED, sources=len(self._runtime.setups))
+        log(LogAction.DAEMON_STARTED, sources=len(self._runtime.contexts))
         self._scheduler.start()
         self._clock_watch.start()
         self._start_listening()
@@ -83,7 +83,7 @@ class Daemon:
             self._wanted.discard(source)
             with self._turn(source):
                 if not self._runtime.stop.is_set():
-                    self._fenced(source, partial(run_cycle, self._runtime, self._runtime.setups[source]))
+                    self._fenced(source, partial(run_cycle, self._runtime, self._runtime.contexts[source]))
 
     @contextmanager
     def _turn(self, source: str) -> Iterator[None]:
@@ -110,14 +110,14 @@ class Daemon:
 
     def _follow_hints(self, box: HintBox, source: str) -> None:
         """Follow the hints of one source between its cycles."""
-        setup, stop = self._runtime.setups[source], self._runtime.stop
+        context, stop = self._runtime.contexts[source], self._runtime.stop
         while not stop.is_set():
             if not box.wait(source, LOOK_UP) or stop.wait(GATHER):
                 continue
             with self._turn(source):
                 ids = [] if stop.is_set() else box.take(source, HINTS_AT_ONCE)
                 if ids:
-                    self._fenced(source, partial(run_hinted, self._runtime, setup, ids))
+                    self._fenced(source, partial(run_hinted, self._runtime, context, ids))
 
     def _fenced(self, source: str, work: Callable[[], object]) -> None:
         """Keep a fault of one source, or a bug in its cycle, from ending the daemon."""

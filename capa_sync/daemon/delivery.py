@@ -30,66 +30,66 @@ class DeliverySignal:
         return self.runtime.stop.is_set() or self.runtime.register.halts.of(self.source) != self.halt
 
 
-def settle_unknown_writes(runtime: Runtime, setup: SourceContext) -> dict[str, int]:
+def settle_unknown_writes(runtime: Runtime, context: SourceContext) -> dict[str, int]:
     """Look up the writes of this source whose answer was lost, before their tickets are planned; return counts.
 
     Their tickets become due for planning first, so that also after a kill none of these writes is sent before its
     ticket is planned again. Raises the fault that ended the look-ups.
     """
-    signal = _signal(runtime, setup)
+    signal = _signal(runtime, context)
     if signal is None:
         return {}
     now = runtime.clock.now()
-    due = [write.ticket_id for write in runtime.register.outbox.due(setup.name, now, (WriteState.UNKNOWN,))]
+    due = [write.ticket_id for write in runtime.register.outbox.due(context.name, now, (WriteState.UNKNOWN,))]
     if not due:
         return {}
-    runtime.register.queue.planned(setup.name, dict.fromkeys(due, now))
+    runtime.register.queue.planned(context.name, dict.fromkeys(due, now))
     for ticket_id in due:
-        setup.plans.take(ticket_id)  # made while the result was unknown
-        setup.withheld_plans.drop(ticket_id)
-    return _carry_out(runtime, setup, look_up_due, signal)
+        context.plans.take(ticket_id)  # made while the result was unknown
+        context.withheld_plans.drop(ticket_id)
+    return _carry_out(runtime, context, look_up_due, signal)
 
 
-def deliver_writes(runtime: Runtime, setup: SourceContext) -> dict[str, int]:
+def deliver_writes(runtime: Runtime, context: SourceContext) -> dict[str, int]:
     """Deliver the due writes of this source; return how many were delivered, and how many were not.
 
     Raises the fault that ended the delivery.
     """
-    signal = _signal(runtime, setup)
-    return _carry_out(runtime, setup, deliver_due, signal) if signal is not None else {}
+    signal = _signal(runtime, context)
+    return _carry_out(runtime, context, deliver_due, signal) if signal is not None else {}
 
 
-def _signal(runtime: Runtime, setup: SourceContext) -> DeliverySignal | None:
+def _signal(runtime: Runtime, context: SourceContext) -> DeliverySignal | None:
     """Return the stop signal of a delivery, None when nothing may be delivered."""
-    halt = runtime.register.halts.of(setup.name)
+    halt = runtime.register.halts.of(context.name)
     is_paused = halt is not None and halt.kind is HaltKind.PAUSED
-    return None if is_paused or setup.write.mode != "on" else DeliverySignal(runtime, setup.name, halt)
+    return None if is_paused or context.write.mode != "on" else DeliverySignal(runtime, context.name, halt)
 
 
 def _carry_out(
-    runtime: Runtime, setup: SourceContext, deliver: Callable[..., DeliveryReport], signal: DeliverySignal
+    runtime: Runtime, context: SourceContext, deliver: Callable[..., DeliveryReport], signal: DeliverySignal
 ) -> dict[str, int]:
     """Carry out one step of the delivery, record what came of it, and raise the fault that ended it."""
     report = deliver(
-        setup.name,
+        context.name,
         outbox=runtime.register.outbox,
-        writer=setup.writer,
+        writer=context.writer,
         clock=runtime.clock,
         stop=signal,
         checkpoint=runtime.checkpoint,
     )
-    _log_report(runtime, setup, report)
+    _log_report(runtime, context, report)
     if report.not_before is not None:
-        runtime.register.runs.set_not_before(setup.name, report.not_before, noted_at=runtime.clock.now())
+        runtime.register.runs.set_not_before(context.name, report.not_before, noted_at=runtime.clock.now())
     if isinstance(report.fault, ShownToCustomer):
-        pause_after_leak(runtime, setup, report.fault)
+        pause_after_leak(runtime, context, report.fault)
     if report.fault is not None:
         raise report.fault
     undelivered = len(report.waiting) + len(report.failed)
     return {"delivered": len(report.delivered)} | ({"undelivered": undelivered} if undelivered else {})
 
 
-def _log_report(runtime: Runtime, setup: SourceContext, report: DeliveryReport) -> None:
+def _log_report(runtime: Runtime, context: SourceContext, report: DeliveryReport) -> None:
     for action, ids in (
         (LogAction.WRITE_DELIVERED, report.delivered),
         (LogAction.WRITE_DEFERRED, report.waiting),
@@ -97,11 +97,11 @@ def _log_report(runtime: Runtime, setup: SourceContext, report: DeliveryReport) 
     ):
         keys = runtime.register.outbox.ticket_keys(ids)
         for write_id in ids:
-            log(action, source=setup.name, ticket=keys.get(write_id, ""), write=write_id[:16])
+            log(action, source=context.name, ticket=keys.get(write_id, ""), write=write_id[:16])
 
 
-def pause_after_leak(runtime: Runtime, setup: SourceContext, fault: ShownToCustomer) -> None:
+def pause_after_leak(runtime: Runtime, context: SourceContext, fault: ShownToCustomer) -> None:
     """Pause writing on a source where customers could read a comment that was sent as internal."""
     halt = Halt(HaltKind.PAUSED, runtime.clock.now(), f"capa-sync itself ({fault.message})")
-    runtime.register.halts.set(setup.name, halt)
-    log(LogAction.WRITING_PAUSED, level="error", source=setup.name, reason=fault.message)
+    runtime.register.halts.set(context.name, halt)
+    log(LogAction.WRITING_PAUSED, level="error", source=context.name, reason=fault.message)

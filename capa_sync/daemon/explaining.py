@@ -32,37 +32,37 @@ class Explanation:
 
 def explain_ticket(runtime: Runtime, name: str, now: datetime) -> list[Explanation]:
     """Explain every mirrored ticket of that name (`KEY` or `SOURCE:KEY`), or return why there is none."""
-    found = [ticket for ticket in runtime.register.tickets.find(name) if ticket[0] in runtime.setups]
+    found = [ticket for ticket in runtime.register.tickets.find(name) if ticket[0] in runtime.contexts]
     if not found:
         return [Explanation(f"{name} is not in the register", tuple(_why_unknown(runtime, name)), is_known=False)]
-    return [_explain(runtime, runtime.setups[source], ticket_id, now) for source, ticket_id in found]
+    return [_explain(runtime, runtime.contexts[source], ticket_id, now) for source, ticket_id in found]
 
 
-def _explain(runtime: Runtime, setup: SourceContext, ticket_id: str, now: datetime) -> Explanation:
+def _explain(runtime: Runtime, context: SourceContext, ticket_id: str, now: datetime) -> Explanation:
     tickets = runtime.register.tickets
-    key = tickets.key(setup.name, ticket_id)
-    notes = [f"as of {_at(runtime.register.runs.as_of(setup.name))}", *_presence_notes(runtime, setup, ticket_id)]
-    notes += role_notes(runtime, setup, ticket_id)
-    if tickets.is_action(setup.name, ticket_id):
-        records = records_with(runtime.register, setup.mapping, setup.name, [ticket_id], former=False)
-        owners = sorted(tickets.key(setup.name, owner) for owner in records)
-        return Explanation(f"{setup.name}:{key} is an action of {', '.join(owners) or 'no record'}", tuple(notes))
-    source, carrying = runtime.joins.primary(setup.name, ticket_id)
-    if (source, carrying) != (setup.name, ticket_id):
+    key = tickets.key(context.name, ticket_id)
+    notes = [f"as of {_at(runtime.register.runs.as_of(context.name))}", *_presence_notes(runtime, context, ticket_id)]
+    notes += role_notes(runtime, context, ticket_id)
+    if tickets.is_action(context.name, ticket_id):
+        records = records_with(runtime.register, context.mapping, context.name, [ticket_id], former=False)
+        owners = sorted(tickets.key(context.name, owner) for owner in records)
+        return Explanation(f"{context.name}:{key} is an action of {', '.join(owners) or 'no record'}", tuple(notes))
+    source, carrying = runtime.joins.primary(context.name, ticket_id)
+    if (source, carrying) != (context.name, ticket_id):
         primary_name = f"{source}:{runtime.register.tickets.key(source, carrying)}"
         notes.append(f"it is the same nonconformity as {primary_name}, which carries finding and warning")
-        return Explanation(f"{setup.name}:{key} is judged with {primary_name}", tuple(notes))
-    explained = explain(runtime.inputs(setup, now), ticket_id)
+        return Explanation(f"{context.name}:{key} is judged with {primary_name}", tuple(notes))
+    explained = explain(runtime.inputs(context, now), ticket_id)
     if explained is None or isinstance(explained, Unmapped):
         reasons = explained.reasons if explained is not None else ("the tracker was never reached",)
-        return Explanation(f"{setup.name}:{key} is quarantined: it could not be mapped", (*reasons, *notes))
+        return Explanation(f"{context.name}:{key} is quarantined: it could not be mapped", (*reasons, *notes))
     record, verdicts = explained
     notes.append(f"stage {record.stage} (status “{record.source_status}”), mapping {record.mapping}")
     if not record.history_complete:
         notes.append("its history could not be read whole: rules over history cannot tell")
     notes += _gap_notes(record)
     notes += [f"{name} cannot be told: {reason}" for name, reason in record.undelivered.items()]
-    headline = f"{setup.name}:{key} {_title_of(record)}{record.ticket_url}"
+    headline = f"{context.name}:{key} {_title_of(record)}{record.ticket_url}"
     return Explanation(
         headline, tuple(notes), tuple(verdicts), distinct_names(record.people_names), runtime.options.timezone
     )
@@ -73,9 +73,9 @@ def _title_of(record: CapaRecord) -> str:
     return f"“{title}” " if title else ""
 
 
-def _presence_notes(runtime: Runtime, setup: SourceContext, ticket_id: str) -> list[str]:
+def _presence_notes(runtime: Runtime, context: SourceContext, ticket_id: str) -> list[str]:
     tickets = runtime.register.tickets
-    presence, at = tickets.presence(setup.name, ticket_id), tickets.presence_confirmed_at(setup.name, ticket_id)
+    presence, at = tickets.presence(context.name, ticket_id), tickets.presence_confirmed_at(context.name, ticket_id)
     confirmed = f"confirmed {_at(at)}" if at is not None else "not confirmed"
     effect = "" if presence is Presence.PRESENT else ": nothing is written on it"
     return [f"its presence is {presence}, {confirmed}{effect}"]
@@ -84,13 +84,13 @@ def _presence_notes(runtime: Runtime, setup: SourceContext, ticket_id: str) -> l
 def _why_unknown(runtime: Runtime, name: str) -> list[str]:
     """Return for each source that the name may belong to what was read there, and until when."""
     source, colon, _key = name.partition(":")
-    if colon and source not in runtime.setups:
-        return [f"there is no source '{source}'; the settings name: {', '.join(runtime.setups)}"]
+    if colon and source not in runtime.contexts:
+        return [f"there is no source '{source}'; the settings name: {', '.join(runtime.contexts)}"]
     return [
-        f"{setup.name} was read until {_at(runtime.register.runs.as_of(setup.name))} with {setup.scope}; a ticket "
-        "outside of that, or hidden from our account, is not mirrored"
-        for setup in runtime.setups.values()
-        if not colon or setup.name == source
+        f"{context.name} was read until {_at(runtime.register.runs.as_of(context.name))} with {context.scope}; a "
+        "ticket outside of that, or hidden from our account, is not mirrored"
+        for context in runtime.contexts.values()
+        if not colon or context.name == source
     ]
 
 

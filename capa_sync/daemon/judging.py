@@ -23,129 +23,133 @@ BATCH = 200
 """Tickets stored in one transaction."""
 
 
-def pass_to_primaries(runtime: Runtime, setup: SourceContext, now: datetime) -> None:
+def pass_to_primaries(runtime: Runtime, context: SourceContext, now: datetime) -> None:
     """Settle which tickets are due: all after a rule change, records of due actions, primaries of due duplicates.
 
     Runs before any source of a round is judged, so that one round is enough for a joined record.
     """
-    _notice_new_rules(runtime, setup, now)
+    _notice_new_rules(runtime, context, now)
     queue = runtime.register.queue
-    if not queue.has_due_judging(setup.name, now):
+    if not queue.has_due_judging(context.name, now):
         return
-    if runtime.joins.is_learnt_before_judging(setup.name):
+    if runtime.joins.is_learnt_before_judging(context.name):
         with runtime.register.transaction():
-            learn_duplicates(runtime.inputs(setup, now), queue.due_judging(setup.name, now))
-    _send_to_primaries(runtime, setup, now)
+            learn_duplicates(runtime.inputs(context, now), queue.due_judging(context.name, now))
+    _send_to_primaries(runtime, context, now)
 
 
-def speculate(runtime: Runtime, setup: SourceContext, page: Page, changed: Sequence[str]) -> None:
+def speculate(runtime: Runtime, context: SourceContext, page: Page, changed: Sequence[str]) -> None:
     """Let the pool evaluate the records of a page speculatively, while the next pages are read.
 
     A result is used only when nothing that it rests on has changed by then.
     """
-    if not runtime.joins.may_join(setup.name):
+    if not runtime.joins.may_join(context.name):
         actions = {reading.ticket.id for reading in page.readings if reading.role is not Role.RECORD}
         records = [ticket_id for ticket_id in changed if ticket_id not in actions]
-        runtime.workers.speculate(runtime.inputs(setup, runtime.clock.now()), records, page.total)
+        runtime.workers.speculate(runtime.inputs(context, runtime.clock.now()), records, page.total)
 
 
-def judge_due_tickets(runtime: Runtime, setup: SourceContext, now: datetime) -> dict[str, int]:
+def judge_due_tickets(runtime: Runtime, context: SourceContext, now: datetime) -> dict[str, int]:
     """Judge every ticket of this source that changed or whose due instant has come; return counts by name.
 
     Runs only after the source was read to its end, so that no verdict rests on a part of the pages, and after
     `pass_to_primaries`. Tickets not judged before a stop request stay due.
     """
-    actions = set(runtime.register.queue.due_actions(setup.name, now))  # they became actions since: in the next cycle
-    due = [ticket_id for ticket_id in runtime.register.queue.due_judging(setup.name, now) if ticket_id not in actions]
-    setup.plans.clear()
-    _want_all_planned(runtime, setup, now)
+    actions = set(
+        runtime.register.queue.due_actions(context.name, now)
+    )  # they became actions since: in the next cycle
+    due = [
+        ticket_id for ticket_id in runtime.register.queue.due_judging(context.name, now) if ticket_id not in actions
+    ]
+    context.plans.clear()
+    _want_all_planned(runtime, context, now)
     counts: Counter[str] = Counter(judged=0, opened=0, cleared=0, quarantined=0)
     done = 0
-    for ids, outcomes in _evaluated(runtime, setup, due, now):
+    for ids, outcomes in _evaluated(runtime, context, due, now):
         runtime.checkpoint("before-judging-commit")
         with runtime.register.transaction():
-            evaluated = [outcomes] if outcomes is not None else _evaluate_here(runtime, setup, ids, now)
+            evaluated = [outcomes] if outcomes is not None else _evaluate_here(runtime, context, ids, now)
             for batch in evaluated:
-                counts.update(_ResultWriter(runtime, setup, batch, now).store())
+                counts.update(_ResultWriter(runtime, context, batch, now).store())
         runtime.checkpoint("after-judging-commit")
         done += len(ids)
-        runtime.progress(setup.name, "judging", done, len(due))
+        runtime.progress(context.name, "judging", done, len(due))
         if runtime.stop.is_set():
             break
     return dict(counts)
 
 
-def _want_all_planned(runtime: Runtime, setup: SourceContext, now: datetime) -> None:
+def _want_all_planned(runtime: Runtime, context: SourceContext, now: datetime) -> None:
     """Once per process, make every ticket due that may need a write: the settings may have changed."""
-    if setup.write.mode == "off" or setup.planned_all:
+    if context.write.mode == "off" or context.planned_all:
         return
-    runtime.register.queue.want_planning_of_warned(setup.name, now)
-    setup.planned_all = True
+    runtime.register.queue.want_planning_of_warned(context.name, now)
+    context.planned_all = True
 
 
 def _evaluated(
-    runtime: Runtime, setup: SourceContext, due: Sequence[str], now: datetime
+    runtime: Runtime, context: SourceContext, due: Sequence[str], now: datetime
 ) -> Iterator[tuple[Sequence[str], list[Outcome] | None]]:
     """Yield due tickets batch by batch, with the outcomes of the worker pool where that pays, else None."""
     batches = [due[start : start + BATCH] for start in range(0, len(due), BATCH)]
-    if not runtime.joins.may_join(setup.name) and runtime.workers.are_worth_it(len(due)):
-        yield from zip(batches, runtime.workers.evaluate(runtime.inputs(setup, now), batches), strict=True)
+    if not runtime.joins.may_join(context.name) and runtime.workers.are_worth_it(len(due)):
+        yield from zip(batches, runtime.workers.evaluate(runtime.inputs(context, now), batches), strict=True)
     else:
         yield from ((batch, None) for batch in batches)
 
 
 def _evaluate_here(
-    runtime: Runtime, setup: SourceContext, ids: Sequence[str], now: datetime
+    runtime: Runtime, context: SourceContext, ids: Sequence[str], now: datetime
 ) -> Iterator[list[Outcome]]:
     """Evaluate a batch in this process; the caller stores each list before it asks for the next.
 
     Where a ticket may have a duplicate in its own source, tickets are stored one by one: judging a ticket may make
     its duplicate due again.
     """
-    pipeline = Pipeline(runtime.inputs(setup, now), ids)
-    if runtime.joins.named_by(setup.name) == setup.name:
+    pipeline = Pipeline(runtime.inputs(context, now), ids)
+    if runtime.joins.named_by(context.name) == context.name:
         yield from (pipeline.evaluate([ticket_id]) for ticket_id in ids)
     else:
         yield pipeline.evaluate(ids)
 
 
-def _notice_new_rules(runtime: Runtime, setup: SourceContext, now: datetime) -> None:
+def _notice_new_rules(runtime: Runtime, context: SourceContext, now: datetime) -> None:
     """Make every ticket due when rules, mapping, the tracker's own field list or the duplicates' source differ."""
-    bound = setup.bound.hash if setup.bound is not None else ""
-    duplicates = runtime.joins.named_by(setup.name)
+    bound = context.bound.hash if context.bound is not None else ""
+    duplicates = runtime.joins.named_by(context.name)
     fingerprint = f"{runtime.rules.hash}:{bound}" + (f":{duplicates}" if duplicates else "")
-    if runtime.register.queue.judged_with(setup.name) == fingerprint:
+    if runtime.register.queue.judged_with(context.name) == fingerprint:
         return
-    log(LogAction.RULES_CHANGED, source=setup.name)
+    log(LogAction.RULES_CHANGED, source=context.name)
     with runtime.register.transaction():
-        settle_all_roles(runtime, setup, now)
-        runtime.register.queue.want_all_judged(setup.name, now)
-        runtime.register.queue.judge_with(setup.name, fingerprint)
+        settle_all_roles(runtime, context, now)
+        runtime.register.queue.want_all_judged(context.name, now)
+        runtime.register.queue.judge_with(context.name, fingerprint)
 
 
-def _send_to_primaries(runtime: Runtime, setup: SourceContext, now: datetime) -> None:
+def _send_to_primaries(runtime: Runtime, context: SourceContext, now: datetime) -> None:
     """Make the records of due actions due, then the primaries of due duplicates.
 
     A ticket may be a record and an action. A ticket that is only an action is never judged itself.
     """
     register, joins = runtime.register, runtime.joins
     with register.transaction():
-        due = register.queue.due_judging(setup.name, now)
-        records = records_with(register, setup.mapping, setup.name, due)
-        register.queue.want_judging(setup.name, records - set(due), now)
-        _retract_actions(runtime, setup, register.queue.due_actions(setup.name, now), now)
-        for ticket_id in register.queue.due_judging(setup.name, now) if register.records.has_joins else ():
-            for source, other in joins.judged_with(setup.name, ticket_id):
+        due = register.queue.due_judging(context.name, now)
+        records = records_with(register, context.mapping, context.name, due)
+        register.queue.want_judging(context.name, records - set(due), now)
+        _retract_actions(runtime, context, register.queue.due_actions(context.name, now), now)
+        for ticket_id in register.queue.due_judging(context.name, now) if register.records.has_joins else ():
+            for source, other in joins.judged_with(context.name, ticket_id):
                 register.queue.want_judging(source, [other], now)
 
 
 class _ResultWriter:
     """Stores the outcomes of evaluated tickets in the register."""
 
-    def __init__(self, runtime: Runtime, setup: SourceContext, outcomes: Sequence[Outcome], now: datetime) -> None:
-        self._runtime, self._setup, self._now = runtime, setup, now
+    def __init__(self, runtime: Runtime, context: SourceContext, outcomes: Sequence[Outcome], now: datetime) -> None:
+        self._runtime, self._context, self._now = runtime, context, now
         self._outcomes = outcomes
-        self._quarantined = runtime.register.tickets.quarantined(setup.name)
+        self._quarantined = runtime.register.tickets.quarantined(context.name)
         self._judged: list[Evaluated] = []
 
     def store(self) -> Counter[str]:
@@ -161,36 +165,36 @@ class _ResultWriter:
 
     def _take_plans(self, plans: Mapping[str, PickledPlan]) -> None:
         """Cache plans until the brakes are checked; of a plan that changes nothing, store the next due instant."""
-        setup = self._setup
+        context = self._context
         quiet = {ticket_id: plan.next_due_at for ticket_id, plan in plans.items() if plan.is_quiet}
-        self._runtime.register.queue.planned(setup.name, quiet)
+        self._runtime.register.queue.planned(context.name, quiet)
         for ticket_id in quiet:
-            setup.withheld_plans.drop(ticket_id)
+            context.withheld_plans.drop(ticket_id)
         changing = [ticket_id for ticket_id in plans if ticket_id not in quiet]
-        _want_planning(self._runtime, setup, changing, self._now)
+        _want_planning(self._runtime, context, changing, self._now)
         for ticket_id in changing:
-            setup.plans.keep(ticket_id, plans[ticket_id])
+            context.plans.keep(ticket_id, plans[ticket_id])
 
     def _take(self, outcome: Outcome) -> dict[str, int]:
-        runtime, setup, ticket_id = self._runtime, self._setup, outcome.ticket_id
+        runtime, context, ticket_id = self._runtime, self._context, outcome.ticket_id
         if isinstance(outcome, Quarantined):
-            return _quarantine(runtime, setup, outcome, self._now)
+            return _quarantine(runtime, context, outcome, self._now)
         if ticket_id in self._quarantined:
-            runtime.register.tickets.quarantine(setup.name, ticket_id, None)
+            runtime.register.tickets.quarantine(context.name, ticket_id, None)
         match outcome:
             case LeftToPrimary():
-                return _leave_to_primary(runtime, setup, ticket_id, self._now)
+                return _leave_to_primary(runtime, context, ticket_id, self._now)
             case NotMirrored():
-                runtime.register.findings.next_due(setup.name, ticket_id, None)
-                _want_planning(runtime, setup, [ticket_id], self._now)  # writes that still wait are withdrawn
+                runtime.register.findings.next_due(context.name, ticket_id, None)
+                _want_planning(runtime, context, [ticket_id], self._now)  # writes that still wait are withdrawn
                 return {}
             case Evaluated():
                 self._judged.append(outcome)
-                return {"judged": 1} | _log_events(runtime, setup, ticket_id, outcome.events)
+                return {"judged": 1} | _log_events(runtime, context, ticket_id, outcome.events)
         assert_never(outcome)
 
     def _store_rows(self) -> None:
-        register, name = self._runtime.register, self._setup.name
+        register, name = self._runtime.register, self._context.name
         found = {evaluated.ticket_id: evaluated.rows for evaluated in self._judged}
         register.findings.save_rows([row for rows in found.values() for row in rows.findings])
         register.findings.replace_verdicts(name, {key: rows.verdicts for key, rows in found.items()}, self._now)
@@ -201,35 +205,35 @@ class _ResultWriter:
         register.records.replace_births(name, {key: rows.births for key, rows in found.items()})
 
 
-def _quarantine(runtime: Runtime, setup: SourceContext, outcome: Quarantined, now: datetime) -> dict[str, int]:
+def _quarantine(runtime: Runtime, context: SourceContext, outcome: Quarantined, now: datetime) -> dict[str, int]:
     """Quarantine a ticket that cannot be judged, with the reasons.
 
     Its episodes, verdicts and row stay as they were last: nothing is closed, and writes that still wait are withheld.
     """
-    runtime.register.tickets.quarantine(setup.name, outcome.ticket_id, outcome.reasons)
-    runtime.register.findings.next_due(setup.name, outcome.ticket_id, None)
-    if setup.write.mode != "off":
-        _want_planning(runtime, setup, [outcome.ticket_id], now)
-    key, reason = runtime.register.tickets.key(setup.name, outcome.ticket_id), outcome.reasons[0]
-    log(LogAction.TICKET_QUARANTINED, level="warning", source=setup.name, ticket=key, reason=reason)
+    runtime.register.tickets.quarantine(context.name, outcome.ticket_id, outcome.reasons)
+    runtime.register.findings.next_due(context.name, outcome.ticket_id, None)
+    if context.write.mode != "off":
+        _want_planning(runtime, context, [outcome.ticket_id], now)
+    key, reason = runtime.register.tickets.key(context.name, outcome.ticket_id), outcome.reasons[0]
+    log(LogAction.TICKET_QUARANTINED, level="warning", source=context.name, ticket=key, reason=reason)
     return {"quarantined": 1}
 
 
-def _want_planning(runtime: Runtime, setup: SourceContext, ticket_ids: Sequence[str], now: datetime) -> None:
+def _want_planning(runtime: Runtime, context: SourceContext, ticket_ids: Sequence[str], now: datetime) -> None:
     """Make tickets due for planning, and drop their withheld plans."""
-    runtime.register.queue.planned(setup.name, dict.fromkeys(ticket_ids, now))
+    runtime.register.queue.planned(context.name, dict.fromkeys(ticket_ids, now))
     for ticket_id in ticket_ids:
-        setup.withheld_plans.drop(ticket_id)
+        context.withheld_plans.drop(ticket_id)
 
 
 def _log_events(
-    runtime: Runtime, setup: SourceContext, ticket_id: str, events: Sequence[tuple[What, str]]
+    runtime: Runtime, context: SourceContext, ticket_id: str, events: Sequence[tuple[What, str]]
 ) -> dict[str, int]:
     """Log what happened to a ticket's findings; return how many opened and cleared."""
     if events and is_logged():
-        key = runtime.register.tickets.key(setup.name, ticket_id)
+        key = runtime.register.tickets.key(context.name, ticket_id)
         for what, rule in events:
-            log(_ACTIONS.get(what, LogAction.FINDING_CHANGED), source=setup.name, ticket=key, rule=rule)
+            log(_ACTIONS.get(what, LogAction.FINDING_CHANGED), source=context.name, ticket=key, rule=rule)
     happened = [what for what, _ in events]
     return {"opened": happened.count(What.OPENED), "cleared": happened.count(What.CLEARED)}
 
@@ -237,46 +241,46 @@ def _log_events(
 _ACTIONS = {What.OPENED: LogAction.FINDING_OPENED, What.CLEARED: LogAction.FINDING_CLEARED}
 
 
-def _retract_actions(runtime: Runtime, setup: SourceContext, actions: Sequence[str], now: datetime) -> None:
+def _retract_actions(runtime: Runtime, context: SourceContext, actions: Sequence[str], now: datetime) -> None:
     """Remove actions that were records before from the register; our texts on such a ticket are withdrawn."""
     register = runtime.register
-    quarantined = register.tickets.quarantined(setup.name)
-    was_judged = set(register.roles.misplaced(setup.name, actions))
-    touched = register.outbox.touched(setup.name, actions)
+    quarantined = register.tickets.quarantined(context.name)
+    was_judged = set(register.roles.misplaced(context.name, actions))
+    touched = register.outbox.touched(context.name, actions)
     for ticket_id in actions:
-        register.findings.next_due(setup.name, ticket_id, None)
+        register.findings.next_due(context.name, ticket_id, None)
         if ticket_id in quarantined:
-            register.tickets.quarantine(setup.name, ticket_id, None)
+            register.tickets.quarantine(context.name, ticket_id, None)
         if ticket_id in was_judged or ticket_id in touched:
             _take_out(
-                runtime, setup, ticket_id, now, "cleared because the ticket is an action, and no record any more"
+                runtime, context, ticket_id, now, "cleared because the ticket is an action, and no record any more"
             )
-            register.records.replace_births(setup.name, {ticket_id: []})
-        _forget_duplicate(runtime, setup, ticket_id, now)
+            register.records.replace_births(context.name, {ticket_id: []})
+        _forget_duplicate(runtime, context, ticket_id, now)
 
 
-def _forget_duplicate(runtime: Runtime, setup: SourceContext, ticket_id: str, now: datetime) -> None:
+def _forget_duplicate(runtime: Runtime, context: SourceContext, ticket_id: str, now: datetime) -> None:
     """Store that an action has no duplicate; make the tickets that were joined with it due by themselves."""
     if runtime.register.records.has_joins:
-        for source, duplicate in runtime.register.records.save_join(setup.name, ticket_id, "", ""):
+        for source, duplicate in runtime.register.records.save_join(context.name, ticket_id, "", ""):
             runtime.register.queue.want_judging(source, [duplicate], now)
 
 
-def _leave_to_primary(runtime: Runtime, setup: SourceContext, ticket_id: str, now: datetime) -> dict[str, int]:
+def _leave_to_primary(runtime: Runtime, context: SourceContext, ticket_id: str, now: datetime) -> dict[str, int]:
     """Leave finding, warning and register row to the primary ticket of the joined record."""
-    return _take_out(runtime, setup, ticket_id, now, "cleared because the joined ticket speaks for this one")
+    return _take_out(runtime, context, ticket_id, now, "cleared because the joined ticket speaks for this one")
 
 
-def _take_out(runtime: Runtime, setup: SourceContext, ticket_id: str, now: datetime, why: str) -> dict[str, int]:
+def _take_out(runtime: Runtime, context: SourceContext, ticket_id: str, now: datetime, why: str) -> dict[str, int]:
     """Clear a ticket's findings, remove its register row, and have our texts on it withdrawn."""
     register = runtime.register
-    previous = register.findings.latest(setup.name, ticket_id)
-    diff = diff_of(runtime.inputs(setup, now), ticket_id, previous, [], why)
-    counts = _log_events(runtime, setup, ticket_id, events_of(diff))
+    previous = register.findings.latest(context.name, ticket_id)
+    diff = diff_of(runtime.inputs(context, now), ticket_id, previous, [], why)
+    counts = _log_events(runtime, context, ticket_id, events_of(diff))
     register.findings.save(diff.save)
-    register.findings.save_verdicts(setup.name, ticket_id, [], now)
-    register.findings.next_due(setup.name, ticket_id, None)
-    register.records.remove_row(setup.name, ticket_id)
-    if setup.write.mode != "off":
-        _want_planning(runtime, setup, [ticket_id], now)
+    register.findings.save_verdicts(context.name, ticket_id, [], now)
+    register.findings.next_due(context.name, ticket_id, None)
+    register.records.remove_row(context.name, ticket_id)
+    if context.write.mode != "off":
+        _want_planning(runtime, context, [ticket_id], now)
     return {"judged": 1, "cleared": counts["cleared"]}

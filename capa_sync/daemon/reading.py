@@ -24,79 +24,79 @@ SWEEP_AGAIN_AFTER = timedelta(hours=1)
 """A full read that failed continues after this time; polls go on meanwhile."""
 
 
-def is_full_read_due(runtime: Runtime, setup: SourceContext, now: datetime) -> bool:
+def is_full_read_due(runtime: Runtime, context: SourceContext, now: datetime) -> bool:
     """Tell whether a full read is due: only a full read finds a change that does not move `updated`."""
     runs = runtime.register.runs
-    if not runs.was_read(setup.name):
+    if not runs.was_read(context.name):
         return False  # the backfill is not finished, and it is a full read
-    last = runs.last(setup.name, FULL)
+    last = runs.last(context.name, FULL)
     if last is None or last.finished_at is None:
         return True  # an unfinished one continues, also after a kill
     if last.started_at > now:
         return True  # our clock was ahead: a run in the future proves nothing
-    return now - last.started_at >= (setup.full_sweep_every if last.ok else SWEEP_AGAIN_AFTER)
+    return now - last.started_at >= (context.full_sweep_every if last.ok else SWEEP_AGAIN_AFTER)
 
 
-def sign_in(runtime: Runtime, setup: SourceContext, now: datetime) -> None:
+def sign_in(runtime: Runtime, context: SourceContext, now: datetime) -> None:
     """Read our account and the site facts, and bind the mapping to them: once per process and with each census.
 
     Raises SourceError.
     """
-    if setup.facts_at is not None and timedelta(0) <= now - setup.facts_at < setup.census_every:
+    if context.facts_at is not None and timedelta(0) <= now - context.facts_at < context.census_every:
         return
     stored = runtime.register.facts
-    facts = _identified(setup, stored.load(setup.name))
+    facts = _identified(context, stored.load(context.name))
     with runtime.register.transaction():
-        stored.declare(setup.name, setup.kind.name, setup.url)
-        stored.save(setup.name, facts, now)
+        stored.declare(context.name, context.kind.name, context.url)
+        stored.save(context.name, facts, now)
         # every account ever seen counts: a new process must not conclude that accounts were removed
-        bound = bind(setup.mapping, stored.load(setup.name) or facts, stored.pins(setup.name))
+        bound = bind(context.mapping, stored.load(context.name) or facts, stored.pins(context.name))
         for field, tracker_field in bound.pins.items():
-            stored.pin(setup.name, field, tracker_field)
-        note_persons(runtime, setup)
+            stored.pin(context.name, field, tracker_field)
+        note_persons(runtime, context)
     for right in (
-        facts.missing_rights if setup.facts is None or facts.missing_rights != setup.facts.missing_rights else ()
+        facts.missing_rights if context.facts is None or facts.missing_rights != context.facts.missing_rights else ()
     ):
-        log(LogAction.RIGHT_MISSING, level="warning", source=setup.name, problem=right)
-    setup.facts, setup.bound, setup.facts_at = facts, bound, now
-    setup.clock_skew = facts.server_time - runtime.clock.now() if facts.server_time is not None else timedelta(0)
-    for problem in dict.fromkeys(map(str, (*setup.notes, *bound.problems, *bound.notes))):
-        if problem not in setup.logged:
-            setup.logged.add(problem)
-            log(LogAction.MAPPING_PROBLEM, level="warning", source=setup.name, problem=problem)
+        log(LogAction.RIGHT_MISSING, level="warning", source=context.name, problem=right)
+    context.facts, context.bound, context.facts_at = facts, bound, now
+    context.clock_skew = facts.server_time - runtime.clock.now() if facts.server_time is not None else timedelta(0)
+    for problem in dict.fromkeys(map(str, (*context.notes, *bound.problems, *bound.notes))):
+        if problem not in context.logged:
+            context.logged.add(problem)
+            log(LogAction.MAPPING_PROBLEM, level="warning", source=context.name, problem=problem)
 
 
-def _identified(setup: SourceContext, known: SiteFacts | None) -> SiteFacts:
+def _identified(context: SourceContext, known: SiteFacts | None) -> SiteFacts:
     """Read the site facts; a second time when something known, or named by the mapping, is missing.
 
     Raises SourceError.
     """
-    facts = setup.source.identify()
-    is_lacking = bind(setup.mapping, facts, {}).problems if known is None else lacks_something(facts, known)
+    facts = context.source.identify()
+    is_lacking = bind(context.mapping, facts, {}).problems if known is None else lacks_something(facts, known)
     if not is_lacking:
         return facts
-    facts = merged(facts, setup.source.identify())
+    facts = merged(facts, context.source.identify())
     return facts if known is None else never_emptied(facts, known)
 
 
-def note_persons(runtime: Runtime, setup: SourceContext) -> None:
+def note_persons(runtime: Runtime, context: SourceContext) -> None:
     """Store in the register which persons own the source's accounts, by people file and tracker."""
-    facts = runtime.register.facts.load(setup.name)
+    facts = runtime.register.facts.load(context.name)
     accounts = facts.accounts if facts is not None else ()
-    runtime.register.facts.know_persons(setup.name, persons_of(setup.name, setup.mapping.people, accounts))
+    runtime.register.facts.know_persons(context.name, persons_of(context.name, context.mapping.people, accounts))
 
 
-def sweep_into_mirror(runtime: Runtime, setup: SourceContext, now: datetime, *, at_once: bool) -> int:
+def sweep_into_mirror(runtime: Runtime, context: SourceContext, now: datetime, *, at_once: bool) -> int:
     """Start or continue a full read; return the number of tickets read.
 
     One cycle reads for `poll_every` at most, unless `at_once`, so that polls go on in between. Raises SourceError.
     """
     runs = runtime.register.runs
-    last = runs.last(setup.name, FULL)
-    run = last.id if last is not None and last.finished_at is None else runs.start(setup.name, FULL, now)
-    until = None if at_once else runtime.clock.now() + setup.poll_every
+    last = runs.last(context.name, FULL)
+    run = last.id if last is not None and last.finished_at is None else runs.start(context.name, FULL, now)
+    until = None if at_once else runtime.clock.now() + context.poll_every
     try:
-        done = read_into_mirror(runtime, setup, run, full=True, until=until)
+        done = read_into_mirror(runtime, context, run, full=True, until=until)
     except Abandoned:
         raise
     except SourceError as error:
@@ -129,7 +129,7 @@ class Done:
 
 def read_into_mirror(
     runtime: Runtime,
-    setup: SourceContext,
+    context: SourceContext,
     run: int,
     *,
     full: bool,
@@ -143,19 +143,19 @@ def read_into_mirror(
     """
     register, begun = runtime.register, runtime.clock.now()
     done, is_whole, ahead = 0, False, 0
-    for page in setup.source.read_changes(register.tickets.cursor(setup.name), full=full):
+    for page in context.source.read_changes(register.tickets.cursor(context.name), full=full):
         now = runtime.clock.now()
-        changed = commit_page(runtime, setup, run, page)
+        changed = commit_page(runtime, context, run, page)
         seen(page, changed)
         done += len(page.readings)
         if changed:
-            log(LogAction.PAGE_COMMITTED, source=setup.name, run=run, read=len(page.readings), changed=len(changed))
+            log(LogAction.PAGE_COMMITTED, source=context.name, run=run, read=len(page.readings), changed=len(changed))
         total = (
             page.total if page.total is not None and page.total >= done else None
         )  # an estimate that counts records only
-        runtime.progress(setup.name, "reading", done, done if page.complete else total)
+        runtime.progress(context.name, "reading", done, done if page.complete else total)
         if runtime.stop.is_set() and not page.complete:
-            raise Abandoned(setup.name, "stopped while reading; it goes on from here at the next start")
+            raise Abandoned(context.name, "stopped while reading; it goes on from here at the next start")
         is_whole, ahead = page.complete, max(ahead, page.stamped_ahead)
         del page  # it would stay in memory while the next page is made: an eighth of a backfill's memory
         if until is not None and not begun <= now < until:

@@ -19,13 +19,13 @@ def rebuild_derived(runtime: Runtime) -> dict[str, int]:
     register, now = runtime.register, runtime.clock.now()
     with register.transaction():
         register.drop_derived()
-        for name, setup in runtime.setups.items():
-            note_persons(runtime, setup)
-            register.tickets.rebuild(name, setup.source.parser())
-            settle_all_roles(runtime, setup, now)
+        for name, context in runtime.contexts.items():
+            note_persons(runtime, context)
+            register.tickets.rebuild(name, context.source.parser())
+            settle_all_roles(runtime, context, now)
             register.queue.want_judging(name, register.tickets.record_ids(name), now)
     judge_mirror(runtime, now)
-    counts = [register.tickets.counts(name) for name in runtime.setups]
+    counts = [register.tickets.counts(name) for name in runtime.contexts]
     return {
         "tickets": sum(source["records"] + source["actions"] + source["vanished"] for source in counts),
         "changes": sum(source["changes"] for source in counts),
@@ -35,10 +35,10 @@ def rebuild_derived(runtime: Runtime) -> dict[str, int]:
 
 def judge_mirror(runtime: Runtime, now: datetime) -> None:
     """Judge every due ticket of every source from the mirror, and store when to plan it; no tracker is asked."""
-    bound = [setup for setup in runtime.setups.values() if setup.bound is not None]
-    for setup in bound:
-        pass_to_primaries(runtime, setup, now)
-    for setup in [*bound, *bound]:  # twice: a ticket found to be joined makes its duplicate due again
-        judge_due_tickets(runtime, setup, now)
-    for setup in bound:
-        note_plan_times(runtime, setup, now)
+    bound = [context for context in runtime.contexts.values() if context.bound is not None]
+    for context in bound:
+        pass_to_primaries(runtime, context, now)
+    for context in [*bound, *bound]:  # twice: a ticket found to be joined makes its duplicate due again
+        judge_due_tickets(runtime, context, now)
+    for context in bound:
+        note_plan_times(runtime, context, now)

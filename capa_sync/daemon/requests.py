@@ -41,7 +41,7 @@ def carry_out_requests(runtime: Runtime) -> list[str]:
 
 def _carry_out(runtime: Runtime, request: VerbRequest) -> list[str]:
     named = request.args.get("source", "")
-    sources = [name for name in runtime.setups if named in ("", name)]
+    sources = [name for name in runtime.contexts if named in ("", name)]
     if request.verb == RELEASE:
         release(runtime, sources, request.args.get("tickets"))
     elif request.verb in (PAUSE, WITHDRAW, RESUME):

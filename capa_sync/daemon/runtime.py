@@ -134,7 +134,7 @@ class Runtime:
 
     Attributes:
         register: the open register. rules: the active rule set. options: what rules may read besides the record.
-        setups: source contexts by name, in the order of the settings; the order decides which ticket of a joined
+        contexts: source contexts by name, in the order of the settings; the order decides which ticket of a joined
             record is the primary. clock: the time. stop: set when the process must stop.
         progress, checkpoint: hooks for progress bars and for the kill test.
         workers: the worker pool that evaluates due tickets when there are many.
@@ -143,7 +143,7 @@ class Runtime:
     register: Register
     rules: RuleSet
     options: JudgeOptions
-    setups: Mapping[str, SourceContext]
+    contexts: Mapping[str, SourceContext]
     clock: Clock
     stop: threading.Event = field(default_factory=threading.Event)
     progress: Progress = no_progress
@@ -153,9 +153,11 @@ class Runtime:
     @property
     def joins(self) -> Joins:
         """The joined records of the register, with the mappings of all sources."""
-        return Joins(self.register, {name: setup.mapping for name, setup in self.setups.items()})
+        return Joins(self.register, {name: context.mapping for name, context in self.contexts.items()})
 
-    def inputs(self, setup: SourceContext, now: datetime) -> PipelineInputs:
+    def inputs(self, context: SourceContext, now: datetime) -> PipelineInputs:
         """Return the inputs of the pipeline for tickets of a source, as they are now."""
-        sources = {name: other.inputs() for name, other in self.setups.items()}
-        return PipelineInputs(self.register, self.rules, self.options, sources[setup.name], sources, self.joins, now)
+        sources = {name: other.inputs() for name, other in self.contexts.items()}
+        return PipelineInputs(
+            self.register, self.rules, self.options, sources[context.name], sources, self.joins, now
+        )

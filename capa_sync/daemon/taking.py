@@ -11,50 +11,50 @@ from capa_sync.errors import CapaSyncError, own_error
 from capa_sync.model.ticket import Page, Reading, Skip
 
 
-def commit_page(runtime: Runtime, setup: SourceContext, run: int, page: Page) -> list[str]:
+def commit_page(runtime: Runtime, context: SourceContext, run: int, page: Page) -> list[str]:
     """Commit a page with its cursor, and make its tickets due; return ids of those that changed.
 
     Raises RegisterUnavailable; then neither the page nor its cursor is stored.
     """
     runtime.checkpoint("before-page-commit")
     try:
-        changed, news = _commit(runtime, setup, run, page)
+        changed, news = _commit(runtime, context, run, page)
     except CapaSyncError:
         raise
     except Exception:  # noqa: BLE001 - one ticket's content must not stop its source: it is found, logged and left out
-        page = _without_failing(runtime, setup, run, page)
-        changed, news = _commit(runtime, setup, run, page)
+        page = _without_failing(runtime, context, run, page)
+        changed, news = _commit(runtime, context, run, page)
     runtime.checkpoint("after-page-commit")
     for ticket_id, key, reason, _version in page.skipped:
         if ticket_id in news:
             name = key or ticket_id
-            log(LogAction.TICKET_QUARANTINED, level="warning", source=setup.name, ticket=name, reason=reason)
+            log(LogAction.TICKET_QUARANTINED, level="warning", source=context.name, ticket=name, reason=reason)
     return changed
 
 
-def _commit(runtime: Runtime, setup: SourceContext, run: int, page: Page) -> tuple[list[str], set[str]]:
+def _commit(runtime: Runtime, context: SourceContext, run: int, page: Page) -> tuple[list[str], set[str]]:
     """Store a page in one transaction; return ids of changed tickets, and of newly quarantined ones."""
-    register, now, name = runtime.register, runtime.clock.now(), setup.name
+    register, now, name = runtime.register, runtime.clock.now(), context.name
     with register.transaction():
-        named = linked_by(runtime, setup, [reading.ticket.id for reading in page.readings])
-        changed = register.tickets.commit_page(name, page, now, run, setup.source.parser())
+        named = linked_by(runtime, context, [reading.ticket.id for reading in page.readings])
+        changed = register.tickets.commit_page(name, page, now, run, context.source.parser())
         read = register.tickets.lift_unread(name, [reading.ticket.id for reading in page.readings])
         news = {skip.id for skip in page.skipped if register.tickets.set_unread(name, skip)}
         mirrored = {id_ for id_ in news if register.tickets.known_digest(name, id_) is not None}
         register.queue.want_judging(name, dict.fromkeys([*changed, *read, *sorted(mirrored)]), now)
         if changed:
-            settle_roles(runtime, setup, [*changed, *(named - set(changed))], now)
+            settle_roles(runtime, context, [*changed, *(named - set(changed))], now)
     return changed, news
 
 
-def _without_failing(runtime: Runtime, setup: SourceContext, run: int, page: Page) -> Page:
+def _without_failing(runtime: Runtime, context: SourceContext, run: int, page: Page) -> Page:
     """Return the page without the readings that cannot be stored one by one; they are added to `skipped`."""
     stored: list[Reading] = []
     skipped = list(page.skipped)
-    cursor = runtime.register.tickets.cursor(setup.name)
+    cursor = runtime.register.tickets.cursor(context.name)
     for reading in page.readings:
         try:
-            _commit(runtime, setup, run, Page((reading,), cursor, complete=False))
+            _commit(runtime, context, run, Page((reading,), cursor, complete=False))
         except CapaSyncError:
             raise
         except Exception as error:  # noqa: BLE001 - this is the failing reading

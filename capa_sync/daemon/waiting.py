@@ -25,18 +25,18 @@ class WaitingTicket(NamedTuple):
     until: datetime | None
 
 
-def waiting_tickets(runtime: Runtime, setup: SourceContext, now: datetime) -> list[WaitingTicket]:
+def waiting_tickets(runtime: Runtime, context: SourceContext, now: datetime) -> list[WaitingTicket]:
     """Return the tickets of a source on which something is to be written, but not yet; none during a withdrawal."""
-    if is_withdrawing(runtime, setup):
+    if is_withdrawing(runtime, context):
         return []
     reasons = {
-        SETTLING: f"{_words(setup.write.settle)} of quiet after the last edit by a person",
+        SETTLING: f"{_words(context.write.settle)} of quiet after the last edit by a person",
         NOTIFIED: "24 hours to pass since their last notification",
         IN_DOUBT: "the answer whether their last notification arrived",
     }
-    plans = plan_from_mirror(runtime, setup, runtime.register.queue.to_be_planned(setup.name), now)
+    plans = plan_from_mirror(runtime, context, runtime.register.queue.to_be_planned(context.name), now)
     return [
-        WaitingTicket(runtime.register.tickets.key(setup.name, ticket_id), reasons[plan.withheld], plan.next_due_at)
+        WaitingTicket(runtime.register.tickets.key(context.name, ticket_id), reasons[plan.withheld], plan.next_due_at)
         for ticket_id, plan in plans.items()
         if plan.withheld in reasons
     ]

@@ -250,7 +250,7 @@ def evaluate_for(runtime: Runtime, task: Task, speculation: SpeculativeResults) 
     The outcomes of a speculative batch are kept here, and the answer is an empty list; None when there is no room.
     """
     basis = task.basis
-    inputs = runtime.inputs(runtime.setups[basis.source], task.now)
+    inputs = runtime.inputs(runtime.contexts[basis.source], task.now)
     if basis_of(inputs).known_by != basis.known_by:
         return None
     inputs = inputs.with_settings(basis.options, basis.write, basis.clock_skew)

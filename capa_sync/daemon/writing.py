@@ -33,89 +33,91 @@ AT_ONCE = 2_000
 """Tickets planned before the brakes are checked for the first time."""
 
 
-def plan_due_tickets(runtime: Runtime, setup: SourceContext, now: datetime) -> int:
+def plan_due_tickets(runtime: Runtime, context: SourceContext, now: datetime) -> int:
     """Plan all tickets whose warning may have to change, and put the writes that the brakes allow into the outbox.
 
     Returns the number of these writes. Raises SafetyStop when a brake holds; then no write is put, and the same
     tickets are planned again in the next cycle.
     """
-    if setup.write.mode == "off":
-        runtime.register.outbox.end_refresh(setup.name)
+    if context.write.mode == "off":
+        runtime.register.outbox.end_refresh(context.name)
         return 0
-    plans = _wanted_plans(runtime, setup, now)
-    decision = _decide(runtime, setup, plans, now)
-    if setup.withheld_plans and (isinstance(decision, Allowed) or decision.cause.value != setup.withheld_plans.cause):
-        plans |= _plan_all(runtime, setup, setup.withheld_plans.take_all(), now)
-        decision = _decide(runtime, setup, plans, now)
+    plans = _wanted_plans(runtime, context, now)
+    decision = _decide(runtime, context, plans, now)
+    if context.withheld_plans and (
+        isinstance(decision, Allowed) or decision.cause.value != context.withheld_plans.cause
+    ):
+        plans |= _plan_all(runtime, context, context.withheld_plans.take_all(), now)
+        decision = _decide(runtime, context, plans, now)
     if isinstance(decision, Stopped):
-        return _not_put(runtime, setup, plans, decision, now)
+        return _not_put(runtime, context, plans, decision, now)
     writes: list[Write] = []
     runtime.checkpoint("before-outbox-commit")
     with runtime.register.transaction():
         # again, with the write lock held: another source of the same site may have put writes meanwhile
-        decision = _decide(runtime, setup, plans, now)
+        decision = _decide(runtime, context, plans, now)
         if isinstance(decision, Allowed):
-            writes = _put(runtime, setup, plans, decision, now)
+            writes = _put(runtime, context, plans, decision, now)
     runtime.checkpoint("after-outbox-commit")
     if isinstance(decision, Stopped):
-        return _not_put(runtime, setup, plans, decision, now)
+        return _not_put(runtime, context, plans, decision, now)
     for write in writes:
-        log(LogAction.WRITE_PLANNED, source=setup.name, ticket=write.ticket_key, kind=str(write.kind))
+        log(LogAction.WRITE_PLANNED, source=context.name, ticket=write.ticket_key, kind=str(write.kind))
     return len(writes)
 
 
-def _wanted_plans(runtime: Runtime, setup: SourceContext, now: datetime) -> dict[str, TicketPlan]:
+def _wanted_plans(runtime: Runtime, context: SourceContext, now: datetime) -> dict[str, TicketPlan]:
     """Plan due tickets; during a withdrawal plan only removals, and forget the withheld plans.
 
     Planning shows which texts have older wording; those that a person asked to refresh are planned once more.
     """
-    if is_withdrawing(runtime, setup):
-        setup.withheld_plans.take_all()
-        runtime.register.outbox.end_refresh(setup.name)
-        return _plan_withdrawals(runtime, setup, now)
-    plans = _plan_in_portions(runtime, setup, _due(runtime, setup, now), now)
-    return plans | _plan_all(runtime, setup, runtime.register.outbox.take_refresh(setup.name), now)
+    if is_withdrawing(runtime, context):
+        context.withheld_plans.take_all()
+        runtime.register.outbox.end_refresh(context.name)
+        return _plan_withdrawals(runtime, context, now)
+    plans = _plan_in_portions(runtime, context, _due(runtime, context, now), now)
+    return plans | _plan_all(runtime, context, runtime.register.outbox.take_refresh(context.name), now)
 
 
-def is_withdrawing(runtime: Runtime, setup: SourceContext) -> bool:
+def is_withdrawing(runtime: Runtime, context: SourceContext) -> bool:
     """Tell whether our texts on a source are to be removed."""
-    halt = runtime.register.halts.of(setup.name)
+    halt = runtime.register.halts.of(context.name)
     return halt is not None and halt.kind is HaltKind.WITHDRAWN
 
 
-def _plan_withdrawals(runtime: Runtime, setup: SourceContext, now: datetime) -> dict[str, TicketPlan]:
+def _plan_withdrawals(runtime: Runtime, context: SourceContext, now: datetime) -> dict[str, TicketPlan]:
     """Plan the removal of all our texts on a source; tickets without any are left out.
 
     Tickets due for a warning stay due, so that `resume` finds them.
     """
-    inputs, plans = runtime.inputs(setup, now), dict[str, TicketPlan]()
-    ids = runtime.register.outbox.written_tickets(setup.name)
+    inputs, plans = runtime.inputs(context, now), dict[str, TicketPlan]()
+    ids = runtime.register.outbox.written_tickets(context.name)
     for start in range(0, len(ids), _BATCH):
         plans |= plan_removals(inputs, ids[start : start + _BATCH])
     return plans
 
 
 def _put(
-    runtime: Runtime, setup: SourceContext, plans: Mapping[str, TicketPlan], allowed: Allowed, now: datetime
+    runtime: Runtime, context: SourceContext, plans: Mapping[str, TicketPlan], allowed: Allowed, now: datetime
 ) -> list[Write]:
     """Put the allowed writes into the outbox, and return them."""
     chosen = choose(plans, allowed)
     writes = [write for ticket in chosen for write in plans[ticket].writes]
     _withdraw(runtime, plans.values(), now)
     runtime.register.outbox.put(writes)
-    _use_release(runtime, setup, chosen, allowed, now)
-    _plan_next(runtime, setup, plans, set(plans) - (_wanting(plans) - set(chosen)))
+    _use_release(runtime, context, chosen, allowed, now)
+    _plan_next(runtime, context, plans, set(plans) - (_wanting(plans) - set(chosen)))
     return writes
 
 
-def note_plan_times(runtime: Runtime, setup: SourceContext, now: datetime) -> None:
+def note_plan_times(runtime: Runtime, context: SourceContext, now: datetime) -> None:
     """Plan all due tickets without writing; store the next due instant of those that need no write."""
-    plans = _plan_all(runtime, setup, runtime.register.queue.due_planning(setup.name, now), now)
-    _plan_next(runtime, setup, plans, [ticket_id for ticket_id, plan in plans.items() if not plan.writes])
+    plans = _plan_all(runtime, context, runtime.register.queue.due_planning(context.name, now), now)
+    _plan_next(runtime, context, plans, [ticket_id for ticket_id, plan in plans.items() if not plan.writes])
 
 
 def _plan_in_portions(
-    runtime: Runtime, setup: SourceContext, due: Sequence[str], now: datetime
+    runtime: Runtime, context: SourceContext, due: Sequence[str], now: datetime
 ) -> dict[str, TicketPlan]:
     """Plan tickets, at most AT_ONCE plans in memory while a brake holds; return the plans that are not withheld.
 
@@ -123,64 +125,64 @@ def _plan_in_portions(
     """
     plans: dict[str, TicketPlan] = {}
     for start in range(0, len(due), AT_ONCE):
-        plans |= _plan_all(runtime, setup, due[start : start + AT_ONCE], now)
+        plans |= _plan_all(runtime, context, due[start : start + AT_ONCE], now)
         if start + AT_ONCE < len(due):
-            decision = _decide(runtime, setup, plans, now)
+            decision = _decide(runtime, context, plans, now)
             if isinstance(decision, Stopped) and (
-                not setup.withheld_plans or decision.cause.value == setup.withheld_plans.cause
+                not context.withheld_plans or decision.cause.value == context.withheld_plans.cause
             ):
-                _hold_back(runtime, setup, plans, decision, now)
+                _hold_back(runtime, context, plans, decision, now)
                 plans = {}
     return plans
 
 
-def _plan_all(runtime: Runtime, setup: SourceContext, due: Sequence[str], now: datetime) -> dict[str, TicketPlan]:
+def _plan_all(runtime: Runtime, context: SourceContext, due: Sequence[str], now: datetime) -> dict[str, TicketPlan]:
     """Plan tickets from their findings, their records and every write ever planned for them."""
     plans: dict[str, TicketPlan] = {}
     for start in range(0, len(due), _BATCH):
-        plans |= _plan_batch(runtime, setup, due[start : start + _BATCH], now)
+        plans |= _plan_batch(runtime, context, due[start : start + _BATCH], now)
     learned = {write_id: fact for plan in plans.values() for write_id, fact in plan.learned.items()}
     runtime.register.outbox.learn({write_id: (fact.facts, fact.wording) for write_id, fact in learned.items()})
     return plans
 
 
-def _plan_batch(runtime: Runtime, setup: SourceContext, ids: Sequence[str], now: datetime) -> dict[str, TicketPlan]:
+def _plan_batch(runtime: Runtime, context: SourceContext, ids: Sequence[str], now: datetime) -> dict[str, TicketPlan]:
     """Return the plans cached when these tickets were judged in this cycle, and make the others."""
-    cached = {ticket_id: setup.plans.take(ticket_id) for ticket_id in ids}
+    cached = {ticket_id: context.plans.take(ticket_id) for ticket_id in ids}
     plans = {ticket_id: plan for ticket_id, plan in cached.items() if plan is not None}
     unplanned = [ticket_id for ticket_id in ids if ticket_id not in plans]
-    return plans | plan_from_mirror(runtime, setup, unplanned, now) if unplanned else plans
+    return plans | plan_from_mirror(runtime, context, unplanned, now) if unplanned else plans
 
 
 def plan_from_mirror(
-    runtime: Runtime, setup: SourceContext, ids: Sequence[str], now: datetime
+    runtime: Runtime, context: SourceContext, ids: Sequence[str], now: datetime
 ) -> dict[str, TicketPlan]:
     """Plan tickets from their records, latest episodes and writes; an error quarantines its ticket."""
-    plans, broken = Pipeline(runtime.inputs(setup, now), ids).plan(ids)
+    plans, broken = Pipeline(runtime.inputs(context, now), ids).plan(ids)
     for ticket in broken:
-        runtime.register.tickets.quarantine(setup.name, ticket.ticket_id, ticket.reasons)
+        runtime.register.tickets.quarantine(context.name, ticket.ticket_id, ticket.reasons)
     return plans
 
 
-def _due(runtime: Runtime, setup: SourceContext, now: datetime) -> list[str]:
+def _due(runtime: Runtime, context: SourceContext, now: datetime) -> list[str]:
     """Return ids of the tickets to plan: due tickets, and withheld ones whose plan may be different now.
 
     A withheld ticket is not due again before time alone can change its plan; judging drops the plan when the ticket
     changed. A release makes all withheld tickets due; a write under way makes its own ticket due.
     """
-    queue, withheld_plans = runtime.register.queue, setup.withheld_plans
-    unjudged = set(queue.due_judging(setup.name, now))  # due since others were judged: in the next cycle
+    queue, withheld_plans = runtime.register.queue, context.withheld_plans
+    unjudged = set(queue.due_judging(context.name, now))  # due since others were judged: in the next cycle
     late = [ticket_id for ticket_id in unjudged if ticket_id in withheld_plans]
-    queue.planned(setup.name, dict.fromkeys(late, now))
-    due = dict.fromkeys(ticket_id for ticket_id in queue.due_planning(setup.name, now) if ticket_id not in unjudged)
+    queue.planned(context.name, dict.fromkeys(late, now))
+    due = dict.fromkeys(ticket_id for ticket_id in queue.due_planning(context.name, now) if ticket_id not in unjudged)
     if withheld_plans:
-        under_way = (write.ticket_id for write in runtime.register.outbox.open(setup.name))
+        under_way = (write.ticket_id for write in runtime.register.outbox.open(context.name))
         due |= dict.fromkeys(
             ticket_id for ticket_id in under_way if ticket_id in withheld_plans and ticket_id not in unjudged
         )
     for ticket_id in (*late, *due):
         withheld_plans.drop(ticket_id)
-    if withheld_plans and runtime.register.outbox.released(setup.name) is not None:
+    if withheld_plans and runtime.register.outbox.released(context.name) is not None:
         due |= dict.fromkeys(withheld_plans.take_all())
     return list(due)
 
@@ -190,42 +192,42 @@ def _wanting(plans: Mapping[str, TicketPlan]) -> set[str]:
 
 
 def _decide(
-    runtime: Runtime, setup: SourceContext, plans: Mapping[str, TicketPlan], now: datetime
+    runtime: Runtime, context: SourceContext, plans: Mapping[str, TicketPlan], now: datetime
 ) -> Allowed | Stopped:
     """Check the planned writes of this source against the brakes."""
-    brakes = BrakePolicy(setup.name, setup.write)
-    released = runtime.register.outbox.released(setup.name)
+    brakes = BrakePolicy(context.name, context.write)
+    released = runtime.register.outbox.released(context.name)
     return brakes.check(
-        _counts(runtime, setup, brakes, plans, now), ReleaseLimit(released.remaining) if released else None
+        _counts(runtime, context, brakes, plans, now), ReleaseLimit(released.remaining) if released else None
     )
 
 
-def brakes_ahead(runtime: Runtime, setup: SourceContext, options: WriteOptions, now: datetime) -> list[Stopped]:
+def brakes_ahead(runtime: Runtime, context: SourceContext, options: WriteOptions, now: datetime) -> list[Stopped]:
     """Return the brakes of these options that would hold the withheld plans of this process without a release."""
-    brakes = BrakePolicy(setup.name, options)
-    return brakes.holding(_counts(runtime, setup, brakes, {}, now))
+    brakes = BrakePolicy(context.name, options)
+    return brakes.holding(_counts(runtime, context, brakes, {}, now))
 
 
 def _counts(
-    runtime: Runtime, setup: SourceContext, brakes: BrakePolicy, plans: Mapping[str, TicketPlan], now: datetime
+    runtime: Runtime, context: SourceContext, brakes: BrakePolicy, plans: Mapping[str, TicketPlan], now: datetime
 ) -> Counts:
     """Count what the brakes look at: these plans, and the withheld ones."""
-    register, withheld_plans = runtime.register, setup.withheld_plans
-    changed = register.findings.changed_since(setup.name, register.queue.settled_at(setup.name))
+    register, withheld_plans = runtime.register, context.withheld_plans
+    changed = register.findings.changed_since(context.name, register.queue.settled_at(context.name))
     return Counts(
         planned=len(_wanting(plans)) + withheld_plans.writing,
         new_comments=sum(plan.notifies for plan in plans.values()) + withheld_plans.notifying,
         recent=sum(
             register.outbox.notifications_since(name, now - ROLLING_DAY)
-            + _waiting(runtime, name, (plans, withheld_plans) if name == setup.name else ())
-            for name, other in runtime.setups.items()
-            if other.site == setup.site
+            + _waiting(runtime, name, (plans, withheld_plans) if name == context.name else ())
+            for name, other in runtime.contexts.items()
+            if other.site == context.site
         ),
         changed=changed,
-        tickets=register.findings.judged_tickets(setup.name, brakes.worth_counting(changed)),
+        tickets=register.findings.judged_tickets(context.name, brakes.worth_counting(changed)),
         is_activated=register.outbox.activated,
-        is_held=setup.name in register.outbox.stops(),
-        halt=register.halts.of(setup.name),
+        is_held=context.name in register.outbox.stops(),
+        halt=register.halts.of(context.name),
     )
 
 
@@ -240,19 +242,19 @@ def _waiting(runtime: Runtime, source: str, planned: Sequence[Container[str]]) -
 
 
 def _not_put(
-    runtime: Runtime, setup: SourceContext, plans: Mapping[str, TicketPlan], stopped: Stopped, now: datetime
+    runtime: Runtime, context: SourceContext, plans: Mapping[str, TicketPlan], stopped: Stopped, now: datetime
 ) -> int:
     """Withhold the plans; record a brake that latches, and raise its SafetyStop."""
     with runtime.register.transaction():
-        _hold_back(runtime, setup, plans, stopped, now)
+        _hold_back(runtime, context, plans, stopped, now)
         if stopped.is_latched:
-            runtime.register.outbox.safety_stop(setup.name, stopped.reason, now)
+            runtime.register.outbox.safety_stop(context.name, stopped.reason, now)
     stopped.raise_if_safety_stop()
     return 0
 
 
 def _hold_back(
-    runtime: Runtime, setup: SourceContext, plans: Mapping[str, TicketPlan], stopped: Stopped, now: datetime
+    runtime: Runtime, context: SourceContext, plans: Mapping[str, TicketPlan], stopped: Stopped, now: datetime
 ) -> None:
     """Put the writes into the outbox as withheld, and keep only the sums of the plans in memory."""
     withheld = [
@@ -263,8 +265,8 @@ def _hold_back(
     with runtime.register.transaction():
         _withdraw(runtime, plans.values(), now)
         runtime.register.outbox.put(withheld)
-        _plan_next(runtime, setup, plans, plans)
-    setup.withheld_plans.keep(plans, stopped.cause.value)
+        _plan_next(runtime, context, plans, plans)
+    context.withheld_plans.keep(plans, stopped.cause.value)
 
 
 def _withdraw(runtime: Runtime, plans: Iterable[TicketPlan], now: datetime) -> None:
@@ -276,7 +278,7 @@ def _withdraw(runtime: Runtime, plans: Iterable[TicketPlan], now: datetime) -> N
 
 def _use_release(
     runtime: Runtime,
-    setup: SourceContext,
+    context: SourceContext,
     chosen: Iterable[str],
     allowed: Allowed,
     now: datetime,
@@ -284,16 +286,18 @@ def _use_release(
     """Count the release down where a brake needed it, and clear a stop that has ended."""
     outbox, queue = runtime.register.outbox, runtime.register.queue
     if allowed.consumes:
-        outbox.spend(setup.name, len(list(chosen)), now)
-    outbox.close_release(setup.name, now)  # a release holds for the present plans only, needed or not
+        outbox.spend(context.name, len(list(chosen)), now)
+    outbox.close_release(context.name, now)  # a release holds for the present plans only, needed or not
     if allowed.lifts_hold:
-        outbox.clear_stop(setup.name)
+        outbox.clear_stop(context.name)
     if allowed.holds:
-        outbox.safety_stop(setup.name, allowed.holds, now)
-    if runtime.register.findings.changed_since(setup.name, queue.settled_at(setup.name)):
-        queue.settle(setup.name, now)
+        outbox.safety_stop(context.name, allowed.holds, now)
+    if runtime.register.findings.changed_since(context.name, queue.settled_at(context.name)):
+        queue.settle(context.name, now)
 
 
-def _plan_next(runtime: Runtime, setup: SourceContext, plans: Mapping[str, TicketPlan], done: Iterable[str]) -> None:
+def _plan_next(
+    runtime: Runtime, context: SourceContext, plans: Mapping[str, TicketPlan], done: Iterable[str]
+) -> None:
     """Store for each planned ticket when to plan it again; tickets whose writes were not allowed stay due."""
-    runtime.register.queue.planned(setup.name, {ticket_id: plans[ticket_id].next_due_at for ticket_id in done})
+    runtime.register.queue.planned(context.name, {ticket_id: plans[ticket_id].next_due_at for ticket_id in done})

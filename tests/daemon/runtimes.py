@@ -61,14 +61,14 @@ def runtime_of(harness: Harness, folder: Path, register: Path | None = None) -> 
 
 def read(runtime: Runtime, source: str) -> None:
     """Read what changed on a tracker into the mirror; nothing is judged."""
-    context, now = runtime.setups[source], runtime.clock.now()
+    context, now = runtime.contexts[source], runtime.clock.now()
     sign_in(runtime, context, now)
     read_into_mirror(runtime, context, runtime.register.runs.start(source, POLL, now), full=False)
 
 
 def judge(runtime: Runtime, source: str = "jira-dc") -> Judged:
     """Judge what is due; return counts, all tables, and the plans in the cache."""
-    context, now = runtime.setups[source], runtime.clock.now()
+    context, now = runtime.contexts[source], runtime.clock.now()
     pass_to_primaries(runtime, context, now)
     counts = judge_due_tickets(runtime, context, now)
     plans = {ticket_id: context.plans.take(ticket_id) for ticket_id in runtime.register.tickets.record_ids(source)}

@@ -43,7 +43,7 @@ def first_cycle(
     """Yield the runtime after its first cycle of a source."""
     with runtime_of(harness, folder, unread) as runtime:
         prepare(runtime)
-        result = run_cycle(runtime, runtime.setups[source], deliver=False)
+        result = run_cycle(runtime, runtime.contexts[source], deliver=False)
         assert result.problem == ""
         assert result.counts["judged"] == TICKETS
         yield runtime

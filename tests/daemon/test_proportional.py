@@ -44,7 +44,7 @@ def counted(runtime: Runtime) -> Iterator[Steps]:
 
 def settled_cycle(runtime: Runtime) -> CycleResult:
     """Run one cycle and assert that it had no problem."""
-    result = run_cycle(runtime, runtime.setups["main"])
+    result = run_cycle(runtime, runtime.contexts["main"])
     assert not result.problem, result.problem
     return result
 

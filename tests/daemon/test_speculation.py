@@ -33,7 +33,7 @@ class World:
     """A tracker that was just read for the first time, and the speculative outcomes of its records."""
 
     def __init__(self, harness: Harness, runtime: Runtime) -> None:
-        self.harness, self.runtime, self.context = harness, runtime, runtime.setups[SOURCE]
+        self.harness, self.runtime, self.context = harness, runtime, runtime.contexts[SOURCE]
         self.ids = runtime.register.tickets.record_ids(SOURCE)
         self.basis = basis_of(runtime.inputs(self.context, NOW))
         self.speculation = SpeculativeResults(runtime.register.path.parent)

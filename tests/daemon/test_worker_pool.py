@@ -51,7 +51,7 @@ def _runtime(harness: Harness, folder: Path, *, workers: WorkerPool | None = Non
     clock = FileClock(folder / "clock")
     with open_register(configuration.register_path, clock_now=clock.now()) as register:
         runtime = build_runtime_for_reading(configuration, register, clock)
-        for context in runtime.setups.values():
+        for context in runtime.contexts.values():
             context.write = replace(context.write, mode="plan")
         if workers is not None:
             runtime.workers = workers

@@ -62,7 +62,7 @@ def given(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 def note_mirrored(runtime: Runtime, source: str = "jira-dc", total: int | None = None) -> None:
     """Report to the worker pool that all records of a source were just mirrored."""
     workers_of(runtime).speculate(
-        runtime.inputs(runtime.setups[source], runtime.clock.now()),
+        runtime.inputs(runtime.contexts[source], runtime.clock.now()),
         runtime.register.tickets.record_ids(source),
         total,
     )
@@ -89,7 +89,9 @@ def test_batches_are_given_out_a_few_at_a_time(
     monkeypatch.setattr(workers_module, "_HERE", 0.9)
     monkeypatch.setattr(workers_module, "_START", 0)
     every_second = runtime.register.tickets.record_ids("jira-dc")[1::2]
-    workers_of(runtime).speculate(runtime.inputs(runtime.setups["jira-dc"], runtime.clock.now()), every_second, None)
+    workers_of(runtime).speculate(
+        runtime.inputs(runtime.contexts["jira-dc"], runtime.clock.now()), every_second, None
+    )
     assert judge(runtime) == alone
 
 
@@ -99,7 +101,9 @@ def test_a_batch_that_two_workers_share_is_stored_in_its_order(
     """One worker knows every second ticket of it, another evaluates the rest; register numbers follow the ids."""
     monkeypatch.setattr(workers_module, "_START", 0)
     every_second = runtime.register.tickets.record_ids("jira-dc")[1::2]
-    workers_of(runtime).speculate(runtime.inputs(runtime.setups["jira-dc"], runtime.clock.now()), every_second, None)
+    workers_of(runtime).speculate(
+        runtime.inputs(runtime.contexts["jira-dc"], runtime.clock.now()), every_second, None
+    )
     assert judge(runtime) == alone
     assert {BATCH // 2, BATCH} <= set(given)
 
@@ -111,7 +115,9 @@ def test_a_batch_that_a_worker_shares_with_this_process_is_stored_in_its_order(
     monkeypatch.setattr(workers_module, "_HERE", -1e9)
     runtime.workers = EagerWorkerPool(runtime.register.path.parent, cores=2)
     every_second = runtime.register.tickets.record_ids("jira-dc")[1::2]
-    workers_of(runtime).speculate(runtime.inputs(runtime.setups["jira-dc"], runtime.clock.now()), every_second, None)
+    workers_of(runtime).speculate(
+        runtime.inputs(runtime.contexts["jira-dc"], runtime.clock.now()), every_second, None
+    )
     assert judge(runtime) == alone
     assert given[1:] == [BATCH // 2] * (TICKETS // BATCH)
 
@@ -148,7 +154,7 @@ def test_a_worker_killed_after_speculative_evaluation_loses_nothing(
         killed = workers_of(runtime).ahead()
 
         def is_noticed() -> bool:
-            workers_of(runtime).speculate(runtime.inputs(runtime.setups["jira-dc"], runtime.clock.now()), [], None)
+            workers_of(runtime).speculate(runtime.inputs(runtime.contexts["jira-dc"], runtime.clock.now()), [], None)
             return killed.is_lost
 
         until(is_noticed)

@@ -35,7 +35,7 @@ def demo_world_in(folder: Path) -> Iterator[DemoWorld]:
     with default_trackers(ports) as trackers:
         configuration = demo_configuration(folder, trackers)
         with open_runtime(configuration, SystemClock(), lock=True, stop=threading.Event()) as runtime:
-            release(runtime, runtime.setups, None)
-            results = run_round(runtime, list(runtime.setups.values()))
+            release(runtime, runtime.contexts, None)
+            results = run_round(runtime, list(runtime.contexts.values()))
         assert [result.problem for result in results] == ["", "", ""]
         yield DemoWorld(configuration.file, configuration.register_path, {**os.environ, **SECRETS})

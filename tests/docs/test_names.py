@@ -26,7 +26,7 @@ _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
 
 
 def words_of(name: str) -> list[str]:
-    """`_SourceSetup2` -> source, setup, 2."""
+    """`_SourceContext2` -> source, context, 2."""
     return [word.lower() for word in _WORD.findall(name)]
 
 

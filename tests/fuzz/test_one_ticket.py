@@ -129,7 +129,7 @@ def lead(world: World, users: UserDriver, spoiler: Spoiler, victim: str, change:
     """
     before = verdicts_of(world)
     name = world.only.name
-    register, mapping = world.runtime.register, world.runtime.setups[name].mapping
+    register, mapping = world.runtime.register, world.runtime.contexts[name].mapping
     readers = {*records_with(register, mapping, name, [victim]), victim}
     spoiler.victim, spoiler.change = victim, change
     users.edit(victim, f"touched {random.random()}", 1)  # noqa: S311 - another text each time

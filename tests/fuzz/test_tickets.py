@@ -77,12 +77,12 @@ class Line:
     def __init__(self, world: World) -> None:
         self.world = world
         self.name = world.only.name
-        self.setup = world.runtime.setups[self.name]
+        self.context = world.runtime.contexts[self.name]
         users = users_on(world.only)
-        source: Any = self.setup.source
+        source: Any = self.context.source
         self.parser: Any = source.parser()
-        assert self.setup.facts is not None
-        self._names = FieldNames(self.setup.facts.fields)
+        assert self.context.facts is not None
+        self._names = FieldNames(self.context.facts.fields)
         self.templates = [self._template(reading) for reading in source.read_tickets(users.records())]
 
     def _template(self, reading: Reading) -> dict[str, Any]:
@@ -104,7 +104,7 @@ class Line:
         except (Skippable, *UNREADABLE):
             return "quarantined"
         now = self.world.runtime.clock.now()
-        pipeline = Pipeline(self.world.runtime.inputs(self.setup, now), [ticket.id])
+        pipeline = Pipeline(self.world.runtime.inputs(self.context, now), [ticket.id])
         mirror: Any = OneTicket(ticket)
         pipeline._mirror = mirror
         [outcome] = pipeline._evaluate([ticket.id])

@@ -120,7 +120,7 @@ class Tour:
         *_older, changed, unchanged = self._records
         self.users.edit(changed, self._word(), 1)
         world.later(minutes=1)
-        run_hinted(world.runtime, world.runtime.setups[self.name], [changed, unchanged, "99999"])
+        run_hinted(world.runtime, world.runtime.contexts[self.name], [changed, unchanged, "99999"])
 
     def heal(self) -> None:
         """Answers are right again: what waited is written, and what was quarantined is read, within days."""

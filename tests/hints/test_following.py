@@ -45,7 +45,7 @@ def hinted(source_harness: SourceHarness, *ids: str) -> CycleResult:
     """Follow hints that name these tickets, ten seconds later."""
     source_harness.later(timedelta(seconds=10))
     runtime = source_harness.harness.runtime
-    return run_hinted(runtime, runtime.setups[source_harness.harness.source], list(ids))
+    return run_hinted(runtime, runtime.contexts[source_harness.harness.source], list(ids))
 
 
 def tables(runtime: Runtime) -> dict[str, Any]:
@@ -55,7 +55,7 @@ def tables(runtime: Runtime) -> dict[str, Any]:
 
 def picture(runtime: Runtime, source: str) -> dict[str, Any]:
     """Return what a register holds about a source's tickets, without the times of reading."""
-    context, register = runtime.setups[source], runtime.register
+    context, register = runtime.contexts[source], runtime.register
     return {
         ticket.id: (
             ticket.key,
@@ -231,7 +231,7 @@ def test_any_mix_of_hints_ends_where_polls_alone_end(
     polling_runtime = runtime_of(
         source, tmp_path / "polling", source_harness.harness.server.url, source_harness.harness.clock
     )
-    polling_runtime.setups[source].write = source_harness.harness.runtime.setups[source].write.__class__(mode="off")
+    polling_runtime.contexts[source].write = source_harness.harness.runtime.contexts[source].write.__class__(mode="off")
     stories, late = ["one", "two"], [UNKNOWN[source]]
     for step in range(12):
         _random_event(source_harness, chance, stories, step)
@@ -243,11 +243,11 @@ def test_any_mix_of_hints_ends_where_polls_alone_end(
         if chance.random() < 0.3:
             assert not source_harness.cycle().problem
         if chance.random() < 0.3:
-            assert not run_cycle(polling_runtime, polling_runtime.setups[source]).problem
+            assert not run_cycle(polling_runtime, polling_runtime.contexts[source]).problem
     for _ in range(2):
         source_harness.later(HOUR)
         assert not source_harness.cycle().problem
-        assert not run_cycle(polling_runtime, polling_runtime.setups[source]).problem
+        assert not run_cycle(polling_runtime, polling_runtime.contexts[source]).problem
     assert picture(source_harness.harness.runtime, source) == picture(polling_runtime, source)
     assert (
         source_harness.harness.runtime.register.tickets.cursor(source).watermark

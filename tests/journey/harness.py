@@ -88,9 +88,9 @@ class Harness:
     def cycle(self, when: str | None = None) -> CycleResult:
         """Run one cycle, at a London time if given, else half a minute later than now."""
         self.clock.set(local(when)) if when else self.clock.advance(timedelta(seconds=30))
-        setup = self.runtime.setups[self.source]
-        setup.facts_at = None  # as a daemon started anew: the site may have new fields and people
-        [self.last] = run_round(self.runtime, [setup])
+        context = self.runtime.contexts[self.source]
+        context.facts_at = None  # as a daemon started anew: the site may have new fields and people
+        [self.last] = run_round(self.runtime, [context])
         assert not self.last.problem, self.last.problem
         assert not self.server.crashes
         return self.last

@@ -38,10 +38,10 @@ def test_two_sources_that_plan_at_once_share_one_rolling_day(tmp_path: Path) -> 
         configuration = configure(load_settings(file, SECRETS), file, SECRETS)
         with open_register(configuration.register_path, clock_now=clock.now()) as register:
             runtime = build_runtime(configuration, register, clock, threading.Event())
-            names = list(runtime.setups)
+            names = list(runtime.contexts)
             release(runtime, names, None)
             for name in names:
-                run_cycle(runtime, runtime.setups[name])
+                run_cycle(runtime, runtime.contexts[name])
                 register.outbox.close_release(name, clock.now())
             player.play(Scene("life", 0, 0, "anna.lee", Create({"title": "Review missed", "owner": "anna.lee"})))
             clock.advance(timedelta(days=2))
@@ -52,10 +52,10 @@ def test_two_sources_that_plan_at_once_share_one_rolling_day(tmp_path: Path) -> 
             def interleave(name: str) -> None:
                 if name == "before-outbox-commit" and not meanwhile:
                     meanwhile.append(CycleResult("twin", clock.now()))
-                    meanwhile[0] = run_cycle(runtime, runtime.setups["twin"], deliver=False)
+                    meanwhile[0] = run_cycle(runtime, runtime.contexts["twin"], deliver=False)
 
             runtime.checkpoint = interleave
-            first = run_cycle(runtime, runtime.setups["jira"], deliver=False)
+            first = run_cycle(runtime, runtime.contexts["jira"], deliver=False)
             assert meanwhile[0].counts["planned"]
             assert "max_new_comments_per_day = 1" in first.stopped
             waiting = [write for name in names for write in register.outbox.open(name)]

@@ -83,9 +83,9 @@ def test_a_pause_holds_what_waits_in_the_outbox(source: str, tmp_path: Path) -> 
         new = {"title": "Access review missed", "owner": "anna.lee", "grade": "minor"}
         harness.play("2025-05-05 09:00", Create(new), story="one")
         harness.play("2025-05-07 10:00", AddAction("Run the missing review", None), story="one")
-        setup = harness.runtime.setups[source]
+        context = harness.runtime.contexts[source]
         for _ in range(3):
-            run_round(harness.runtime, [setup], deliver=False)
+            run_round(harness.runtime, [context], deliver=False)
         assert harness.runtime.register.outbox.open(source)
         before = len(harness.writes())
         halt(harness, HaltKind.PAUSED)

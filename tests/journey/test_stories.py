@@ -91,7 +91,7 @@ def judged(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
             tmp_path_factory.mktemp("stories"), {name: each.url for name, each in servers.items()}, clock
         )
         stack.callback(runtime.register.close)
-        results = run_round(runtime, list(runtime.setups.values()))
+        results = run_round(runtime, list(runtime.contexts.values()))
         assert [each.crashes for each in servers.values()] == [[], [], []]
         yield Judged(told, runtime, results)
 
@@ -118,9 +118,9 @@ def test_every_source_is_read_to_its_end(judged: Judged) -> None:
 
 def test_the_site_has_all_that_the_shipped_mappings_name(judged: Judged) -> None:
     """Field, option and status names of the trackers and of the mapping files agree without a remark."""
-    for setup in judged.runtime.setups.values():
-        assert setup.bound is not None
-        assert (setup.name, setup.bound.problems, setup.bound.notes) == (setup.name, (), ())
+    for context in judged.runtime.contexts.values():
+        assert context.bound is not None
+        assert (context.name, context.bound.problems, context.bound.notes) == (context.name, (), ())
 
 
 def test_each_story_breaks_its_rule_and_no_other(judged: Judged) -> None:

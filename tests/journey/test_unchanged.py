@@ -32,7 +32,7 @@ def test_a_hundred_cycles_of_an_unchanged_world(source: str, tmp_path: Path) -> 
         for _ in range(100):
             harness.clock.advance(timedelta(seconds=60))
             earlier = len(list(harness.server.requests))
-            [result] = run_round(harness.runtime, list(harness.runtime.setups.values()))
+            [result] = run_round(harness.runtime, list(harness.runtime.contexts.values()))
             assert not result.problem
             asked.append(len(list(harness.server.requests)) - earlier)
         after = harness.runtime.register.rows_by_table()

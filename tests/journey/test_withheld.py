@@ -74,8 +74,8 @@ def test_plans_are_held_in_portions_as_they_are_in_one(
     """However few plans may wait in memory, the stop names all of them, nothing goes out, and later each goes out."""
     monkeypatch.setattr(writing, "AT_ONCE", at_once)
     with open_harness("jira", tmp_path, "2025-05-05 09:00") as harness:
-        setup = harness.runtime.setups["jira"]
-        setup.write = replace(setup.write, max_new_comments_per_day=3)
+        context = harness.runtime.contexts["jira"]
+        context.write = replace(context.write, max_new_comments_per_day=3)
         for n in range(7):
             new = {"title": f"Access review {n} missed", "owner": "anna.lee", "grade": "minor"}
             harness.play("2025-05-05 09:00", Create(new), story=f"life{n}")
@@ -88,7 +88,7 @@ def test_plans_are_held_in_portions_as_they_are_in_one(
         assert (len(set(planned)), harness.writes()) == (7, [])
         planned.clear()
         assert (harness.cycle().stopped, planned) == (stopped, [])
-        setup.write = replace(setup.write, max_new_comments_per_day=7)
+        context.write = replace(context.write, max_new_comments_per_day=7)
         harness.cycle()
         assert len(planned) == 7
         assert len([each for each in harness.writes() if each.endswith("/comment")]) == 7

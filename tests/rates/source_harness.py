@@ -48,7 +48,7 @@ class SourceHarness:
     def cycle(self) -> CycleResult:
         """Run one cycle, half a minute later."""
         self.later(timedelta(seconds=30))
-        return run_cycle(self.harness.runtime, self.harness.runtime.setups[self.harness.source])
+        return run_cycle(self.harness.runtime, self.harness.runtime.contexts[self.harness.source])
 
     def restart(self) -> None:
         """Replace the runtime by a new one on the same register, as a new process has it."""

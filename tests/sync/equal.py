@@ -60,7 +60,7 @@ def assert_rebuilt(world: World) -> None:
     """`rebuild` makes every table as it is once all that is due has been judged."""
     runtime = world.runtime
     bind_as_last_known(runtime)
-    if any(setup.bound is None for setup in runtime.setups.values()):
+    if any(context.bound is None for context in runtime.contexts.values()):
         return  # nothing was ever read
     at = instant_text(runtime.clock.now())
     judge_mirror(runtime, runtime.clock.now())

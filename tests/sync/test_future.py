@@ -135,7 +135,7 @@ def test_a_crowd_in_the_future_is_told_and_hides_no_other_change(source: str, tm
     """More tickets than a page are stamped ahead: right edits are mirrored by polls, two requests each."""
     with open_world(tmp_path, source) as world:
         users = users_on(world.only)
-        page = world.runtime.setups[source].source._options.page_size
+        page = world.runtime.contexts[source].source._options.page_size
         for number in range(page + 12):
             users.create(f"ticket {number}")
         world.cycle()

@@ -101,9 +101,9 @@ def test_an_error_after_a_write_leaves_it_unknown_and_writes_nothing_twice(sourc
         users = users_on(world.only)
         users.create("one")
         users.create_part(users.records()[0], "an action")
-        setup = world.runtime.setups[source]
-        writer: Any = _OddWriter(setup.writer)
-        setup.writer = writer
+        context = world.runtime.contexts[source]
+        writer: Any = _OddWriter(context.writer)
+        context.writer = writer
         world.try_cycle()
         states = {row["state"] for row in world.view("v_writes")}
         assert states in ({"unknown", "pending"}, {"unknown"})
@@ -126,8 +126,8 @@ def test_delivery_of_others_goes_on_beside_one_that_raises(tmp_path: Path) -> No
         hurt, other = users.records()
         for ticket in (hurt, other):
             users.create_part(ticket, "an action")
-        setup = world.runtime.setups["jira"]
-        real: Any = setup.writer
+        context = world.runtime.contexts["jira"]
+        real: Any = context.writer
 
         class Picky(_OddWriter):
             """Fails for one ticket before anything is sent."""
@@ -139,7 +139,7 @@ def test_delivery_of_others_goes_on_beside_one_that_raises(tmp_path: Path) -> No
                 return real.deliver(write, remote_id)
 
         picky: Any = Picky(real)
-        setup.writer = picky
+        context.writer = picky
         results = world.try_cycle()
         assert results["jira"].problem == ""
         told = {(row["ticket_id"] == hurt, row["state"]) for row in world.view("v_writes", kind="comment")}

@@ -178,7 +178,7 @@ def test_a_sweep_keeps_to_the_request_budget(source: str, tmp_path: Path) -> Non
         fill(world, 30)
         small_pages(world.only)
         world.cycle()
-        reader: Any = world.runtime.setups[source].source
+        reader: Any = world.runtime.contexts[source].source
         budget = reader.client._budget if source == "servicenow" else reader.budget
         sent, waited = len(list(world.only.server.requests)), budget.waited
         world.cycle(days=8)

@@ -133,13 +133,13 @@ class World:
         configuration = _configuration(file)
         register = open_register(configuration.register_path, clock_now=clock.now())
         self.runtime = build_runtime(configuration, register, clock, threading.Event())
-        for setup in self.runtime.setups.values():
-            source: Any = setup.source  # waits are not spent: no test waits for real seconds
-            if setup.kind == "servicenow":  # its other sessions are made of what the first was made of
+        for context in self.runtime.contexts.values():
+            source: Any = context.source  # waits are not spent: no test waits for real seconds
+            if context.kind == "servicenow":  # its other sessions are made of what the first was made of
                 options, *rest = source.client._made_of
                 source.client._made_of = (replace(options, waits_are_instant=True), *rest)
-            writer: Any = setup.writer
-            for port in (source, source.client if setup.kind == "servicenow" else source, writer._client):
+            writer: Any = context.writer
+            for port in (source, source.client if context.kind == "servicenow" else source, writer._client):
                 for policy in ("retry", "_retry", "_policy", "budget", "_budget"):
                     if hasattr(port, policy):
                         patience = getattr(port, policy)
@@ -183,8 +183,8 @@ class World:
     def try_cycle(self, *names: str, full: bool = False, **later: float) -> dict[str, CycleResult]:
         """Run one cycle over these sources (all by default), half a minute later than now unless told."""
         self.later(**(later or {"seconds": 30}))
-        setups = [self.runtime.setups[name] for name in names or self.sites]
-        self.last = {result.source: result for result in run_round(self.runtime, setups, full=full)}
+        contexts = [self.runtime.contexts[name] for name in names or self.sites]
+        self.last = {result.source: result for result in run_round(self.runtime, contexts, full=full)}
         crashes = {name: site.server.crashes for name, site in self.sites.items() if site.server.crashes}
         assert not crashes
         return self.last
@@ -205,7 +205,7 @@ class World:
     def ticket(self, ticket_id: str, name: str = "") -> SourceTicket:
         """A mirrored ticket."""
         source = name or self.only.name
-        found = self.runtime.register.tickets.ticket(source, ticket_id, self.runtime.setups[source].source.parser())
+        found = self.runtime.register.tickets.ticket(source, ticket_id, self.runtime.contexts[source].source.parser())
         assert found is not None, f"{ticket_id} is not mirrored"
         return found
 
@@ -240,10 +240,10 @@ class World:
 
     def health(self, name: str = "") -> dict[str, Any]:
         """What `status --json` tells of one source."""
-        setups = self.runtime.setups
+        contexts = self.runtime.contexts
         health = health_of(
             self.runtime.register,
-            {each: setup.poll_every for each, setup in setups.items()},
+            {each: context.poll_every for each, context in contexts.items()},
             self.runtime.clock.now(),
         )
         return next(one for one in health["sources"] if one["source"] == (name or self.only.name))
@@ -258,7 +258,7 @@ class World:
         tickets = self.runtime.register.tickets
         return {
             ticket.id: (tickets.presence(source, ticket.id), ticket)
-            for ticket in tickets.tickets(source, self.runtime.setups[source].source.parser())
+            for ticket in tickets.tickets(source, self.runtime.contexts[source].source.parser())
         }
 
     def writes(self, name: str = "") -> list[str]:
