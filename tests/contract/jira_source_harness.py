@@ -82,16 +82,16 @@ class Mirror:
 
     def ticket(self, key: str) -> SourceTicket:
         """The mirrored ticket of that key."""
-        return next(one.ticket for one in self.readings.values() if one.ticket.key == key)
+        return next(reading.ticket for reading in self.readings.values() if reading.ticket.key == key)
 
     def role(self, key: str) -> Role:
         """Its role."""
-        return next(one.role for one in self.readings.values() if one.ticket.key == key)
+        return next(reading.role for reading in self.readings.values() if reading.ticket.key == key)
 
     @property
     def keys(self) -> set[str]:
         """All mirrored keys."""
-        return {one.ticket.key for one in self.readings.values()}
+        return {reading.ticket.key for reading in self.readings.values()}
 
 
 class Harness:
@@ -165,7 +165,7 @@ def shape_of(ticket: SourceTicket) -> tuple[str, str, int, int]:
 
 def shapes(mirror: Mirror) -> dict[str, Any]:
     """Of all mirrored tickets."""
-    return {one.ticket.key: shape_of(one.ticket) for one in mirror.readings.values()}
+    return {reading.ticket.key: shape_of(reading.ticket) for reading in mirror.readings.values()}
 
 
 def harness(

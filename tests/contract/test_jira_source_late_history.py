@@ -27,7 +27,8 @@ def cost(source: Harness, act: object) -> Counter[str]:
     assert callable(act)
     found = source.exchanges(act)
     return Counter(
-        next(word for word in reversed(one.path.partition("?")[0].split("/")) if not word.isdigit()) for one in found
+        next(word for word in reversed(exchange.path.partition("?")[0].split("/")) if not word.isdigit())
+        for exchange in found
     )
 
 

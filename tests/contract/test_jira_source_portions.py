@@ -16,7 +16,7 @@ from tests.contract.jira_source_harness import Harness, harness, populate, shape
 
 def bulks(exchanges: list[Exchange]) -> list[int]:
     """For how many tickets each bulk request for histories asked."""
-    asked = [one.request for one in exchanges if one.request.path.endswith("changelog/bulkfetch")]
+    asked = [exchange.request for exchange in exchanges if exchange.request.path.endswith("changelog/bulkfetch")]
     return [len(orjson.loads(request.body)["issueIdsOrKeys"]) for request in asked]
 
 

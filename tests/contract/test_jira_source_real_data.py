@@ -72,7 +72,7 @@ def test_one_status_name_under_several_ids_keeps_its_ids() -> None:
     path = DATA / "jira-cloud-merico" / "api_status.jsonl"
     raw = [json.loads(line)["data"] for line in path.read_text(encoding="utf-8").splitlines()]
     tracker = tracker_with("cloud", merico())
-    tracker.load({"kind": "status", **one} for one in raw)
+    tracker.load({"kind": "status", **status} for status in raw)
     with Harness(tracker, "project is not EMPTY") as harness:
         facts = harness.source.identify()
         harness.cycle()

@@ -53,7 +53,7 @@ def write(it: Harness, key: str, kind: WriteKind = WriteKind.COMMENT, **given: A
 
 def ours(it: Harness, key: str) -> list[Any]:
     """Our comments on a ticket, in the tracker."""
-    return [one for one in it.tracker.state.find(key).comments if "capa-sync" in one.properties]
+    return [comment for comment in it.tracker.state.find(key).comments if "capa-sync" in comment.properties]
 
 
 def one_ticket(face: str, **options: Any) -> tuple[Harness, str]:
@@ -69,7 +69,7 @@ def test_a_comment_is_created_once_and_then_edited_in_place(face: str) -> None:
     it, key = one_ticket(face)
     with it:
         first = it.writer.deliver(write(it, key), "")
-        assert [str(one.id) for one in ours(it, key)] == [first.remote_id]
+        assert [str(comment.id) for comment in ours(it, key)] == [first.remote_id]
         assert ours(it, key)[0].properties == {"capa-sync": {"marker": write(it, key).marker}}
         it.tracker.clock.advance(timedelta(minutes=1))
         second = it.writer.deliver(write(it, key, text=words("now different")), first.remote_id)
@@ -105,7 +105,7 @@ def test_another_registers_comment_and_a_forged_mark_are_not_ours(face: str) -> 
         ann.comment(key, "I am you", {"capa-sync": {"marker": marker}})
         it.tracker.as_user("capa-sync").comment(key, "other register", {"capa-sync": {"marker": "register-2/1"}})
         done = it.writer.deliver(write(it, key), "")
-        assert [one.author["displayName"] for one in ours(it, key)] == ["Ann Arbor", "capa-sync", "capa-sync"]
+        assert [comment.author["displayName"] for comment in ours(it, key)] == ["Ann Arbor", "capa-sync", "capa-sync"]
         assert done.remote_id == str(ours(it, key)[2].id)
 
 
@@ -121,10 +121,10 @@ def test_a_second_register_writes_nothing_that_is_there(face: str) -> None:
             ]
             for register, day in (("register-1", 1), ("register-2", 14))
         )
-        first = [it.writer.deliver(one, "") for one in mine]
+        first = [it.writer.deliver(planned, "") for planned in mine]
         it.tracker.clock.advance(timedelta(days=13))
         for known in ("", first[0].remote_id):
-            again = it.exchanges(lambda known=known: [it.writer.deliver(one, known) for one in theirs])
+            again = it.exchanges(lambda known=known: [it.writer.deliver(planned, known) for planned in theirs])
             assert {(e.method, e.path.rpartition("/")[2]) for e in again if e.is_write} <= {("POST", "list")}
         assert it.writer.look_up(theirs[0], "") is not None
         assert it.writer.look_up(theirs[1], "") is not None

@@ -61,7 +61,11 @@ def skipped(pages: list[Page]) -> dict[str, str]:
 
 def sizes_asked(exchanges: list[Exchange]) -> list[int]:
     """How many tickets each page of whole ones was asked for."""
-    bodies = [orjson.loads(one.body) for one in exchanges if "/search" in one.path and one.method == "POST"]
+    bodies = [
+        orjson.loads(exchange.body)
+        for exchange in exchanges
+        if "/search" in exchange.path and exchange.method == "POST"
+    ]
     return [body["maxResults"] for body in bodies if body.get("fields") == ["*all"]]
 
 
@@ -133,7 +137,7 @@ def test_a_large_ticket_that_nobody_touches_costs_a_poll_nothing(face: str) -> N
             it.cycle()
         quiet = it.exchanges(it.cycle)
         assert len(quiet) == 1
-        assert sum(len(one.answer) for one in quiet) < 5_000
+        assert sum(len(exchange.answer) for exchange in quiet) < 5_000
         fields = it.tracker.state.find(key).fields
         fields["environment"] = fields["description"] = None
         ann(it).edit(key, {"summary": "touched"})
@@ -187,10 +191,10 @@ def test_a_hinted_and_a_single_reading_of_a_large_ticket_name_it(face: str) -> N
         key, other = list(it.truth())[:2]
         make_large(it, key, "fields")
         ann(it).edit(other, {"summary": "hinted"})
-        ids = [str(it.tracker.state.find(one).id) for one in (key, other)]
+        ids = [str(it.tracker.state.find(ticket_key).id) for ticket_key in (key, other)]
         page = it.source.read_hinted(ids, it.mirror.cursor)
-        assert [one[1] for one in page.skipped] == [key]
-        assert [one.ticket.key for one in page.readings] == [other]
+        assert [ticket[1] for ticket in page.skipped] == [key]
+        assert [reading.ticket.key for reading in page.readings] == [other]
         read = []
         with pytest.raises(Skippable, match="max_answer"):
             read.extend(it.source.read_tickets(ids))
@@ -291,9 +295,12 @@ def test_a_large_record_that_nobody_touches_costs_a_poll_little() -> None:
             sn.sync()
         sn.sent()
         sn.sync()
-        asked = [(one.path.rpartition("/")[2], b"sysparm_fields" in one.request.target.encode()) for one in sn.sent()]
+        asked = [
+            (exchange.path.rpartition("/")[2], b"sysparm_fields" in exchange.request.target.encode())
+            for exchange in sn.sent()
+        ]
         assert ("sn_grc_issue", True) in asked
-        assert len([one for one in asked if one[0] == "sn_grc_issue"]) <= 4
+        assert len([request for request in asked if request[0] == "sn_grc_issue"]) <= 4
         assert sn.mirror.readings.keys() == set(ids) - {ids[7]}
 
 

@@ -107,7 +107,7 @@ def test_a_comment_whose_answer_is_spoilt_is_there_once(face: str, way: str) -> 
         wanted = write(it, key)
         spoiling(it.server, way, "POST")
         done = delivered_once(lambda: it.writer.deliver(wanted, ""), lambda: it.writer.look_up(wanted, ""))
-        assert [str(one.id) for one in ours(it, key)] == [done.remote_id]
+        assert [str(comment.id) for comment in ours(it, key)] == [done.remote_id]
 
 
 @both_faces
@@ -122,7 +122,7 @@ def test_a_comment_whose_answer_never_ends_is_unknown(face: str, kind: str) -> N
             it.writer.deliver(wanted, "")
         found = it.writer.look_up(wanted, "")
         assert found is not None
-        assert [str(one.id) for one in ours(it, key)] == [found.remote_id]
+        assert [str(comment.id) for comment in ours(it, key)] == [found.remote_id]
 
 
 @both_faces

@@ -103,7 +103,7 @@ def test_the_client_keeps_issue_properties(harness: Harness) -> None:
     """Issue properties are written, listed and read."""
     harness.client.add_issue_property("CAPA-1", "capa-sync", {"commentId": "7"})
 
-    assert [one.key for one in harness.client.issue_properties("CAPA-1")] == ["capa-sync"]
+    assert [issue_property.key for issue_property in harness.client.issue_properties("CAPA-1")] == ["capa-sync"]
     assert harness.client.issue_property("CAPA-1", "capa-sync").value.commentId == "7"
 
 

@@ -109,7 +109,9 @@ def test_a_mutated_answer_fails_the_validator(web: Web, path: str, mutate: Calla
     """The relaxations leave the validator teeth: each wrong shape is found."""
     use_everything(web)
     exchange = next(
-        one for one in web.server.requests if one.path.endswith(path) and one.status == 200 and one.answer != b"[]"
+        request
+        for request in web.server.requests
+        if request.path.endswith(path) and request.status == 200 and request.answer != b"[]"
     )
     assert exchange.answer is not None
     body = json.loads(exchange.answer)

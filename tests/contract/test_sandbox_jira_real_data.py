@@ -43,7 +43,7 @@ def test_the_merico_issues_come_whole(cap: int) -> None:
         page = web.search("created > 0 ORDER BY created", fields="*all", expand="changelog", maxResults=100)
         ids = [issue["id"] for issue in page["issues"]]
         bulk = web.post("changelog/bulkfetch", {"issueIdsOrKeys": ids, "maxResults": 10_000})
-    entries = [entry for one in bulk["issueChangeLogs"] for entry in one["changeHistories"]]
+    entries = [entry for changelog in bulk["issueChangeLogs"] for entry in changelog["changeHistories"]]
     inline = [len(issue["changelog"]["histories"]) for issue in page["issues"]]
 
     assert len(ids) == 33

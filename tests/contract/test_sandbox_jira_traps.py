@@ -284,8 +284,8 @@ def test_archived_trashed_and_forbidden_projects(make: Make, face: str) -> None:
 
     def roster(status: str) -> list[str]:
         if face == "cloud":
-            return [one["key"] for one in web.get("project/search", status=status)["values"]]
-        return [one["key"] for one in web.get("project", includeArchived=str(status == "archived").lower())]
+            return [project["key"] for project in web.get("project/search", status=status)["values"]]
+        return [project["key"] for project in web.get("project", includeArchived=str(status == "archived").lower())]
 
     for status in ("archived", "deleted"):
         admin.set_project_status("CAPA", status)
@@ -465,7 +465,7 @@ def test_a_comment_whose_answer_is_lost_is_there_once(make: Make) -> None:
         web.call("POST", "issue/CAPA-1/comment", json=body)
 
     listed = web.get("issue/CAPA-1/comment", orderBy="-created")["comments"]
-    assert [web.get(f"comment/{one['id']}/properties")["keys"][0]["key"] for one in listed] == ["capa-sync"]
+    assert [web.get(f"comment/{comment['id']}/properties")["keys"][0]["key"] for comment in listed] == ["capa-sync"]
 
 
 def test_unbounded_queries_and_unknown_body_keys_are_refused(make: Make) -> None:
@@ -490,7 +490,7 @@ def test_missing_rights_are_told_and_enforced(make: Make) -> None:
     told = web.get("mypermissions", permissions="ADD_COMMENTS,EDIT_ISSUES,BROWSE_PROJECTS,ADMINISTER")["permissions"]
     edit = {"update": {"labels": [{"add": "a"}]}}
 
-    assert {name: one["havePermission"] for name, one in told.items()} == {
+    assert {name: permission["havePermission"] for name, permission in told.items()} == {
         "ADD_COMMENTS": False,
         "EDIT_ISSUES": False,
         "BROWSE_PROJECTS": True,

@@ -34,9 +34,9 @@ def test_a_comment_quotes_no_secret(face: str) -> None:
         for piece in ("pasted", "token", "of}"):
             assert piece not in str(comment.body)
         assert it.writer.look_up(wanted, done.remote_id) is not None
-        sent = len([one for one in it.server.requests if one.method == "PUT"])
+        sent = len([exchange for exchange in it.server.requests if exchange.method == "PUT"])
         it.writer.deliver(wanted, done.remote_id)
-        assert len([one for one in it.server.requests if one.method == "PUT"]) == sent
+        assert len([exchange for exchange in it.server.requests if exchange.method == "PUT"]) == sent
 
 
 @pytest.mark.parametrize("kind", [WriteKind.FIELDS, WriteKind.WORK_NOTE])

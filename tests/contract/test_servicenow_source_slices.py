@@ -57,7 +57,10 @@ def is_whole(sn: SourceHarness) -> bool:
 
 def lists(sn: SourceHarness) -> int:
     """How many pages of records were asked for."""
-    return sum(each.path == LISTS and "sysparm_limit=1&" not in each.request.target for each in sn.server.requests)
+    return sum(
+        exchange.path == LISTS and "sysparm_limit=1&" not in exchange.request.target
+        for exchange in sn.server.requests
+    )
 
 
 def test_a_fill_in_slices_is_whole_and_asks_nothing_twice(sn: SourceHarness) -> None:
@@ -66,7 +69,7 @@ def test_a_fill_in_slices_is_whole_and_asks_nothing_twice(sn: SourceHarness) -> 
     sn.sent()
     sn.sync()
     assert is_whole(sn)
-    asked = [re.sub(r"&sysparm_(no_count|suppress)[^&]*", "", each.request.target) for each in sn.sent()]
+    asked = [re.sub(r"&sysparm_(no_count|suppress)[^&]*", "", exchange.request.target) for exchange in sn.sent()]
     slices = [target for target in asked if "documentkeyIN" in target or "element_idIN" in target]
     assert len(slices) == len(set(slices)) == 2 * PAGES * 3
     pages = [target for target in asked if LISTS in target and "sys_id%3E" in target and "ORDERBYsys_id" in target]
@@ -79,8 +82,8 @@ def test_one_page_is_read_ahead_and_no_more(sn: SourceHarness) -> None:
     sn.sent()
     pages = sn.source.read_changes(sn.mirror.cursor)
     next(pages)
-    until(lambda: sum("documentkeyIN" in each.request.target for each in sn.server.requests) == 2 * 3)
-    until(lambda: sum("element_idIN" in each.request.target for each in sn.server.requests) == 2 * 3)
+    until(lambda: sum("documentkeyIN" in exchange.request.target for exchange in sn.server.requests) == 2 * 3)
+    until(lambda: sum("element_idIN" in exchange.request.target for exchange in sn.server.requests) == 2 * 3)
     time.sleep(0.2)
     assert lists(sn) == 2
 
@@ -277,9 +280,9 @@ def test_sessions_end_with_who_opened_them(sn: SourceHarness) -> None:
             slices.ask(lambda _client: threading.current_thread().name).result for _ in range(9)
         ]
         assert {name() for name in names} <= {f"sn-session-{number}" for number in (1, 2, 3)}
-    threads = [each for each in threading.enumerate() if each.name.startswith("sn-session-")]
+    threads = [thread for thread in threading.enumerate() if thread.name.startswith("sn-session-")]
     assert len(threads) >= 3
-    assert all(each.daemon for each in threads)
+    assert all(thread.daemon for thread in threads)
     ours = list(sessions._threads)
     del sessions, slices
     gc.collect()

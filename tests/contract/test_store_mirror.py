@@ -131,7 +131,7 @@ def test_a_silent_change_becomes_an_observed_one_and_stays(store: Register) -> N
     commit(store, sheet.reading(), minute=30)
     ticket = store.tickets.ticket(SOURCE, "1", PARSER)
     assert ticket is not None
-    assert [(one.field_id, one.origin, one.order) for one in ticket.changes] == [
+    assert [(change.field_id, change.origin, change.order) for change in ticket.changes] == [
         ("owner", Origin.OBSERVED, 1),
         ("status", Origin.HISTORY, 2),
     ]
@@ -190,7 +190,7 @@ def test_a_moved_ticket_is_found_by_old_and_new_key(store: Register) -> None:
 
 def owners(store: Register, ticket_id: str) -> list[str]:
     """Ids of tickets that name this one, or that it names (or once named) as its parent."""
-    return [each.owner for each in store.roles.naming(SOURCE, [ticket_id])]
+    return [naming.owner for naming in store.roles.naming(SOURCE, [ticket_id])]
 
 
 def test_children_and_parents_find_each_other(store: Register) -> None:
@@ -215,7 +215,7 @@ def test_whether_the_query_names_a_ticket_is_kept_and_its_role_is_left_to_others
         changed = commit(store, sheet.reading(role))
         [place] = store.roles.places(SOURCE, ["1"]).values()
         seen.append((changed == ["1"], place.scope.value, place.role))
-    assert [each[:2] for each in seen] == [
+    assert [step[:2] for step in seen] == [
         (True, "never"),
         (False, "never"),
         (True, "in"),
@@ -223,14 +223,14 @@ def test_whether_the_query_names_a_ticket_is_kept_and_its_role_is_left_to_others
         (True, "left"),
         (False, "left"),
     ]
-    assert {each[2] for each in seen} == {Role.ACTION}
+    assert {step[2] for step in seen} == {Role.ACTION}
 
 
 def test_a_reading_that_does_not_tell_leaves_the_scope(store: Register) -> None:
     """What is read by id was brought by something that knew; of a new ticket, by a census of the query."""
     inside, out_of_scope, new = Sheet("1", "CAPA-1"), Sheet("2", "CAPA-2"), Sheet("3", "CAPA-3")
     commit(store, inside.reading(), out_of_scope.reading(Role.ACTION))
-    commit(store, *(replace(each.reading(), in_query=None) for each in (inside, out_of_scope, new)))
+    commit(store, *(replace(sheet.reading(), in_query=None) for sheet in (inside, out_of_scope, new)))
     scopes = {id_: place.scope.value for id_, place in store.roles.places(SOURCE, ["1", "2", "3"]).items()}
     assert scopes == {"1": "in", "2": "never", "3": "in"}
 
@@ -246,7 +246,7 @@ def test_who_names_whom_is_found_from_either_end(store: Register) -> None:
     """By id or key, as a part or a link, or as the parent."""
     parent = Sheet("1", "CAPA-1", children=[["2", "CAPA-2", "subtask", ""], ["", "CAPA-3", "link", "solved by"]])
     others = [Sheet("2", "CAPA-2"), Sheet("3", "CAPA-3"), Sheet("4", "CAPA-4", parent="1")]
-    commit(store, parent.reading(), *(each.reading() for each in others))
+    commit(store, parent.reading(), *(sheet.reading() for sheet in others))
     down = [("1", "2", "subtask", ""), ("1", "3", "link", "solved by")]
     assert store.roles.named_by(SOURCE, ["1", "2"]) == down
     assert store.roles.naming(SOURCE, ["2", "3", "4"]) == [*down, ("1", "4", "parent", "")]
@@ -356,8 +356,8 @@ def test_the_mirror_equals_the_tracker_and_rebuilds_to_itself(
         for mirrored in store.tickets.tickets(SOURCE, PARSER):
             now = sheets[mirrored.id].reading().ticket
             assert (mirrored.values, mirrored.comments, mirrored.key) == (now.values, now.comments, now.key)
-            told = [one.entry for one in mirrored.changes if one.origin is Origin.HISTORY]
-            assert told == [one.entry for one in now.changes]
+            told = [change.entry for change in mirrored.changes if change.origin is Origin.HISTORY]
+            assert told == [change.entry for change in now.changes]
         shown = [list(store.view(view)) for view in ("v_tickets", "v_changes")]
         primary, everything = store.rows_by_table(derived=False), store.rows_by_table()
         store.drop_derived()
@@ -367,5 +367,5 @@ def test_the_mirror_equals_the_tracker_and_rebuilds_to_itself(
         for table in ("ticket", "old_key", "parentage"):
             assert anew[table] == everything[table], table
         assert [sorted(map(repr, store.view(view))) for view in ("v_tickets", "v_changes")] == [
-            sorted(map(repr, one)) for one in shown
+            sorted(map(repr, rows)) for rows in shown
         ]

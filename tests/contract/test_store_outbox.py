@@ -27,12 +27,12 @@ def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Register]:
 
 def ids(writes: list[Write]) -> list[str]:
     """Return the ids in order."""
-    return [one.id for one in writes]
+    return [planned.id for planned in writes]
 
 
 def states(store: Register, ticket: str = "1") -> dict[str, str]:
     """Return id -> state of a ticket's writes."""
-    return {one.id: one.state.value for one in store.outbox.writes("jira", ticket)}
+    return {planned.id: planned.state.value for planned in store.outbox.writes("jira", ticket)}
 
 
 def deliver(store: Register, name: str, at: datetime = T0, remote_id: str = "") -> None:
@@ -143,7 +143,7 @@ def test_withheld_writes_wait_for_a_release_and_take_their_new_content(store: Re
     assert ids(store.outbox.withheld("jira")) == ["a"]
     assert store.outbox.due("jira", T0) == []
     store.outbox.put([replace(write("a"), ticket_key="MOVED-1")])
-    assert [(one.id, one.ticket_key) for one in store.outbox.due("jira", T0)] == [("a", "MOVED-1")]
+    assert [(planned.id, planned.ticket_key) for planned in store.outbox.due("jira", T0)] == [("a", "MOVED-1")]
     store.outbox.put([held])
     assert store.outbox.due("jira", T0) == []
 
@@ -165,7 +165,7 @@ def test_the_newest_delivered_write_of_each_kind_is_remembered(store: Register) 
     deliver(store, "b", T0 + DAY, "c1")
     store.outbox.put([write("c")])
     delivered = store.outbox.last_delivered("jira", "1")
-    assert {kind: one.id for kind, one in delivered.items()} == {"comment": "b", "labels": "l"}
+    assert {kind: latest.id for kind, latest in delivered.items()} == {"comment": "b", "labels": "l"}
     assert store.outbox.last_delivered("jira", "2") == {}
 
 
@@ -245,12 +245,12 @@ def test_requests_of_other_verbs_wait_in_order_until_they_are_done(store: Regist
     """A request is carried out once and answered."""
     first = store.requests.leave("release", {"count": None}, T0)
     second = store.requests.leave("retry", {"ticket": "CAPA-1"}, T0)
-    assert [(one.verb, dict(one.args)) for one in store.requests.waiting()] == [
+    assert [(request.verb, dict(request.args)) for request in store.requests.waiting()] == [
         ("release", {"count": None}),
         ("retry", {"ticket": "CAPA-1"}),
     ]
     store.requests.done(first, T0, "released")
-    assert [one.id for one in store.requests.waiting()] == [second]
+    assert [request.id for request in store.requests.waiting()] == [second]
     assert (store.requests.answer(first), store.requests.answer(second)) == ("released", None)
 
 

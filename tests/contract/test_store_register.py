@@ -100,7 +100,7 @@ def test_findings_come_back_as_saved_the_latest_episode_of_each_rule(store: Regi
     """Inputs, arguments and rule set are kept for every episode."""
     first, second = finding(FindingState.CLEARED), finding(FindingState.OPEN, 2, hidden_by="other")
     store.findings.save([first, second, replace(first, rule="due-date-moved", number=22)])
-    assert [one.rule for one in store.findings.latest(SOURCE, "1")] == [RULE, "due-date-moved"]
+    assert [finding.rule for finding in store.findings.latest(SOURCE, "1")] == [RULE, "due-date-moved"]
     assert store.findings.latest(SOURCE, "1")[0] == second
     assert store.findings.episodes(SOURCE, "1")[:2] == [first, second]
 

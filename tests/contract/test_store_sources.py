@@ -22,7 +22,9 @@ MINUTE = timedelta(minutes=1)
 def commit(register: Register, source: str, parser: Parser, pages: Iterable[Page], at: datetime) -> list[str]:
     """Commit what a source read as one run."""
     run = register.runs.start(source, "poll", at)
-    changed = [one for page in pages for one in register.tickets.commit_page(source, page, at, run, parser)]
+    changed = [
+        ticket_id for page in pages for ticket_id in register.tickets.commit_page(source, page, at, run, parser)
+    ]
     register.runs.finish(run, at, True, as_of=at)
     return changed
 
@@ -144,6 +146,6 @@ def test_what_people_do_in_servicenow_is_history_and_never_observed(register: Re
         assert commit(register, "sn", parser, sn.mirror.pages[seen:], sn.tracker.clock.now()) == []
         dump["cursor"] = register.rows_by_table()["cursor"]  # a full read begins its cursor anew
         assert register.rows_by_table() == dump
-        assert {one.id for one in register.tickets.tickets("sn", parser)} == {issue, task}
+        assert {ticket.id for ticket in register.tickets.tickets("sn", parser)} == {issue, task}
         for ticket in register.tickets.tickets("sn", parser):
             assert ticket == sn.ticket(ticket.id)

@@ -50,12 +50,12 @@ class Spoiler:
 
     def _run_step(self, value: Any) -> Any:
         if isinstance(value, list):
-            return [self._run_step(each) for each in value]
+            return [self._run_step(part) for part in value]
         if not isinstance(value, dict):
             return value
         if self._is_victim(value):
             return self.change(value)
-        return {name: self._run_step(each) if name in ("issues", "result") else each for name, each in value.items()}
+        return {name: self._run_step(part) if name in ("issues", "result") else part for name, part in value.items()}
 
     def _is_victim(self, row: dict[str, Any]) -> bool:
         sys_id = row.get("sys_id")
@@ -105,7 +105,7 @@ def verdicts_of(world: World) -> Verdicts:
     found: Verdicts = {}
     for _source, ticket, rule, outcome, *_rest in world.runtime.register.rows_by_table()["verdict"]:
         found.setdefault(ticket, []).append((rule, outcome))
-    return {ticket: sorted(each) for ticket, each in found.items()}
+    return {ticket: sorted(verdicts) for ticket, verdicts in found.items()}
 
 
 def peopled(world: World) -> UserDriver:
@@ -149,7 +149,9 @@ def lead(world: World, users: UserDriver, spoiler: Spoiler, victim: str, change:
         world.cycle(**later)
     assert set(world.runtime.register.tickets.unread(name)) <= {victim}
     world.cycle()
-    assert not {"quarantined", "judged"} & {each for each, count in world.last[name].counts.items() if count}
+    assert not {"quarantined", "judged"} & {
+        count_name for count_name, count in world.last[name].counts.items() if count
+    }
     spoiler.victim = ""
     world.cycle(hours=2)
     world.cycle(days=8)

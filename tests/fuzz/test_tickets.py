@@ -120,10 +120,10 @@ class Line:
         draft = Draft.of({**issue, "changelog": {}})
         if draft.fault:
             raise Skippable(self.name, draft.key, draft.fault)
-        entries = [one for one in found["history"]["histories"] if isinstance(one, dict)]
+        entries = [entry for entry in found["history"]["histories"] if isinstance(entry, dict)]
         undecorate(entries)
         self._names.resolve(entries)
-        comments = [one for one in found["comments"] if isinstance(one, dict)]
+        comments = [comment for comment in found["comments"] if isinstance(comment, dict)]
         dated = self.parser.dated(draft.issue, entries)
         self.parser.build(draft.issue, dated, comments, (), history_complete=True)
         parts: list[Part] = [draft.part, history_part(entries, is_complete=True), comments_part(comments)]

@@ -44,8 +44,10 @@ def endpoint_of(request: Any, face: str) -> Endpoint:
     table = _TABLE.fullmatch(path)
     if table is None:
         return Endpoint(path, request.method, re.escape(path))
-    one = r"/\w+" if table[2] else ""
-    return Endpoint(f"{table[1]}{'/*' if one else ''}", request.method, f"/table/{table[1]}{one}(\\?|$)")
+    id_pattern = r"/\w+" if table[2] else ""
+    return Endpoint(
+        f"{table[1]}{'/*' if id_pattern else ''}", request.method, f"/table/{table[1]}{id_pattern}(\\?|$)"
+    )
 
 
 class Tour:
@@ -82,7 +84,7 @@ class Tour:
         self.deeds()
         self.asked()
         self.heal()
-        return sorted({endpoint_of(each, self.face) for each in log})
+        return sorted({endpoint_of(exchange, self.face) for exchange in log})
 
     def _new_record(self) -> str:
         before = set(self.users.records())

@@ -102,22 +102,26 @@ class Harness:
 
     def findings(self, story: str = "life") -> dict[str, Finding]:
         """Return rule -> latest episode on a story's ticket."""
-        return {each.rule: each for each in self.runtime.register.findings.latest(self.source, self.ticket(story))}
+        return {
+            finding.rule: finding
+            for finding in self.runtime.register.findings.latest(self.source, self.ticket(story))
+        }
 
     def states(self, story: str = "life") -> dict[str, str]:
         """Return rule -> `state severity` of every live or historical finding."""
         return {
-            rule: f"{each.state} {each.severity}" if each.state == "open" else str(each.state)
-            for rule, each in self.findings(story).items()
-            if each.state != "cleared"
+            rule: f"{finding.state} {finding.severity}" if finding.state == "open" else str(finding.state)
+            for rule, finding in self.findings(story).items()
+            if finding.state != "cleared"
         }
 
     def writes(self) -> list[str]:
         """Return every writing request that the tracker has seen, as `METHOD path`."""
         return [
-            f"{each.method} {each.path}"
-            for each in self.server.requests
-            if each.method in ("PUT", "PATCH", "DELETE") or (each.method == "POST" and each.path.endswith("/comment"))
+            f"{exchange.method} {exchange.path}"
+            for exchange in self.server.requests
+            if exchange.method in ("PUT", "PATCH", "DELETE")
+            or (exchange.method == "POST" and exchange.path.endswith("/comment"))
         ]
 
 

@@ -69,7 +69,7 @@ def test_nothing_is_written_while_paused_and_all_of_it_after(source: str, tmp_pa
         assert harness.writes() == []
         assert harness.last is not None
         assert harness.last.stopped == ""
-        assert {each.error for each in harness.runtime.register.outbox.withheld(source)} == {"paused"}
+        assert {write.error for write in harness.runtime.register.outbox.withheld(source)} == {"paused"}
         assert all(harness.findings(story) for story in STORIES)
         resume(harness)
         harness.cycle()
@@ -107,7 +107,8 @@ def test_a_withdrawal_waits_for_its_release_and_then_leaves_nothing(source: str,
         assert "sync --release N|all" in stopped
         assert harness.writes() == before
         assert {
-            each.is_removal or bool(each.labels_remove) for each in harness.runtime.register.outbox.withheld(source)
+            write.is_removal or bool(write.labels_remove)
+            for write in harness.runtime.register.outbox.withheld(source)
         } == {True}
         release(harness.runtime, [source], 1)
         harness.cycle()

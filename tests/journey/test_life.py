@@ -167,5 +167,5 @@ def _one_warning_in_place(harness: Harness) -> None:
         assert "3 things to fix" in row["u_capa_sync_text"]
         assert row["u_capa_sync_state"] == "warning"
     else:
-        created = [each for each in harness.writes() if each.startswith("POST")]
+        created = [write for write in harness.writes() if write.startswith("POST")]
         assert len(created) == 1, created

@@ -88,11 +88,11 @@ def judged(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
         trackers = zip(SOURCES, (cloud, datacenter, servicenow), strict=True)
         servers = {name: stack.enter_context(SandboxServer(tracker)) for name, tracker in trackers}
         runtime = _runtime(
-            tmp_path_factory.mktemp("stories"), {name: each.url for name, each in servers.items()}, clock
+            tmp_path_factory.mktemp("stories"), {name: site.url for name, site in servers.items()}, clock
         )
         stack.callback(runtime.register.close)
         results = run_round(runtime, list(runtime.contexts.values()))
-        assert [each.crashes for each in servers.values()] == [[], [], []]
+        assert [site.crashes for site in servers.values()] == [[], [], []]
         yield Judged(told, runtime, results)
 
 
@@ -110,7 +110,7 @@ def _runtime(folder: Path, urls: dict[str, str], clock: SandboxClock) -> Runtime
 
 def test_every_source_is_read_to_its_end(judged: Judged) -> None:
     """No tracker refuses anything, and the one ticket in an unlisted status is set aside with its reason."""
-    assert [(each.problem, each.stopped) for each in judged.results] == [("", "")] * 3
+    assert [(result.problem, result.stopped) for result in judged.results] == [("", "")] * 3
     set_aside = judged.rows("SELECT ticket_key, quarantine_reason FROM v_tickets WHERE quarantine_reason > ''")
     assert [row["ticket_key"] for row in set_aside] == [judged.told.keys["jira/quarantined"]]
     assert "'Under discussion'" in set_aside[0]["quarantine_reason"]

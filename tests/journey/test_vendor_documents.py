@@ -32,9 +32,9 @@ def test_requests_and_answers_fit_the_vendors_document(source: str, tmp_path: Pa
     """Every request of the daemon and every answer of the sandbox passes the vendor's OpenAPI document."""
     with open_harness(source, tmp_path, "2025-05-05 09:00", keeps_answers=True) as harness:
         live_through(harness)
-        exchanges = [each for each in harness.server.requests if "/_sandbox/" not in each.path]
+        exchanges = [exchange for exchange in harness.server.requests if "/_sandbox/" not in exchange.path]
     assert len(exchanges) > 50
-    wrong = [line for each in exchanges for line in check_exchange(each, FACES[source])]
+    wrong = [line for exchange in exchanges for line in check_exchange(exchange, FACES[source])]
     assert wrong == []
 
 
@@ -43,14 +43,14 @@ def test_nothing_is_written_but_our_own(source: str, tmp_path: Path) -> None:
     """In a ticket's whole life the only writing requests are our comment, labels, properties or configured fields."""
     with open_harness(source, tmp_path, "2025-05-05 09:00") as harness:
         live_through(harness)
-        requests = [each for each in harness.server.requests if each.method in ("PUT", "PATCH", "DELETE")]
+        requests = [exchange for exchange in harness.server.requests if exchange.method in ("PUT", "PATCH", "DELETE")]
         assert requests
-        for each in requests:
-            body = each.request.json()
+        for exchange in requests:
+            body = exchange.request.json()
             if source == "servicenow":
                 assert set(body) <= {"u_capa_sync_text", "u_capa_sync_state", "work_notes"}
-            elif "/properties/" in each.path or "/comment/" in each.path:
-                assert "capa-sync" in each.path or set(body) <= {"body"}
+            elif "/properties/" in exchange.path or "/comment/" in exchange.path:
+                assert "capa-sync" in exchange.path or set(body) <= {"body"}
             else:
                 assert set(body) == {"update"}
                 assert set(body["update"]) == {"labels"}

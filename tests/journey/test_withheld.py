@@ -31,7 +31,7 @@ def planned(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 def withheld(harness: Harness) -> list[tuple[str, str, str]]:
     """Return (kind, hash, why) of what is held back."""
     return sorted(
-        (each.kind, each.hash, each.error) for each in harness.runtime.register.outbox.withheld(harness.source)
+        (write.kind, write.hash, write.error) for write in harness.runtime.register.outbox.withheld(harness.source)
     )
 
 
@@ -84,12 +84,12 @@ def test_plans_are_held_in_portions_as_they_are_in_one(
         harness.cycle()
         stopped = harness.cycle().stopped  # the site is known by now
         assert "7 new comments on top of 0 in the last 24 hours" in stopped
-        assert {each.ticket_id for each in harness.runtime.register.outbox.withheld("jira")} == set(planned)
+        assert {write.ticket_id for write in harness.runtime.register.outbox.withheld("jira")} == set(planned)
         assert (len(set(planned)), harness.writes()) == (7, [])
         planned.clear()
         assert (harness.cycle().stopped, planned) == (stopped, [])
         context.write = replace(context.write, max_new_comments_per_day=7)
         harness.cycle()
         assert len(planned) == 7
-        assert len([each for each in harness.writes() if each.endswith("/comment")]) == 7
+        assert len([write for write in harness.writes() if write.endswith("/comment")]) == 7
         assert not withheld(harness)

@@ -68,7 +68,7 @@ def assert_rebuilt(world: World) -> None:
     rebuild_derived(runtime)
     after = runtime.register.rows_by_table()
     for table, rows in before.items():
-        was, now = (unnumbered(_due(table, each, at)) for each in (rows, after[table]))
+        was, now = (unnumbered(_due(table, table_rows, at)) for table_rows in (rows, after[table]))
         lost, made = [row for row in was if row not in now], [row for row in now if row not in was]
         assert not lost, f"{table}: {lost[:2]} became {made[:2]}"
         assert not made, f"{table}: {made[:2]} is new"

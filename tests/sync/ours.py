@@ -34,7 +34,7 @@ def ours_on(users: UserDriver, ticket: str) -> Ours:
         issue = users.tracker.state.issues[int(ticket)]
         told: dict[str, Any] = issue.properties.get("capa-sync") or {}
         return Ours(
-            tuple(json.dumps(each.body).replace("\\", "") for each in issue.comments if is_ours(each)),
+            tuple(json.dumps(comment.body).replace("\\", "") for comment in issue.comments if is_ours(comment)),
             str(told.get("state", "")),
             str(told.get("rules", "")),
             frozenset(issue.fields.get("labels") or ()) & frozenset(OWN_LABELS),
@@ -47,7 +47,7 @@ def ours_on(users: UserDriver, ticket: str) -> Ours:
         row.get("u_capa_sync_state", ""),
         None,
         frozenset(),
-        tuple(each["value"] for each in rows if "[capa-sync " in each["value"]),
+        tuple(note["value"] for note in rows if "[capa-sync " in note["value"]),
     )
 
 
@@ -56,9 +56,9 @@ def delete_ours(users: UserDriver, ticket: str) -> bool:
     if not isinstance(users, JiraUserDriver):
         return False
     issue = users.tracker.state.issues[int(ticket)]
-    found = [each for each in issue.comments if is_ours(each)]
-    for each in found:
-        users.person(2).delete_comment(issue.key, str(each.id))
+    found = [comment for comment in issue.comments if is_ours(comment)]
+    for comment in found:
+        users.person(2).delete_comment(issue.key, str(comment.id))
     return bool(found)
 
 

@@ -279,7 +279,9 @@ class Story(RuleBasedStateMachine):
         assert [why for why in set_aside if "is not listed under `stage" not in why] == []
         seen = [ticket for ticket, truth in truths.items() if truth.in_scope]
         fresh = world.runtime.contexts[self.name].source.read_tickets(seen)
-        assert {one.ticket.id: one.ticket.values for one in fresh} == {id_: world.ticket(id_).values for id_ in seen}
+        assert {reading.ticket.id: reading.ticket.values for reading in fresh} == {
+            id_: world.ticket(id_).values for id_ in seen
+        }
         assert_rebuilt(world)
 
     def teardown(self) -> None:

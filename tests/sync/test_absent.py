@@ -95,7 +95,7 @@ def test_what_no_answer_delivers_stays_as_it_was_and_is_told_as_unknown(source: 
         assert told(world) == before
         world.only.server.requests.reset()
         world.cycle(seconds=30)
-        asked = [each.request.target for each in world.only.server.requests]
+        asked = [exchange.request.target for exchange in world.only.server.requests]
         assert not [target for target in asked if "fields=updated%2C" in target or "/comment" in target]
         world.cycle(full=True)
         assert told(world) == before
@@ -193,7 +193,9 @@ def test_only_rules_that_read_what_is_unknown_cannot_tell(source: str, name: str
 
 def requested_alone(world: World) -> list[str]:
     """Tickets (or their comments) that were requested alone since the log was last read, in this order."""
-    places = [each.path.partition("/issue/")[2] for each in world.only.server.requests if each.method == "GET"]
+    places = [
+        exchange.path.partition("/issue/")[2] for exchange in world.only.server.requests if exchange.method == "GET"
+    ]
     world.only.server.requests.reset()
     return [place for place in places if place[:1].isdigit()]
 
@@ -260,7 +262,7 @@ def test_a_second_pass_requests_nothing_and_changes_nothing(
             world.restart()
             world.only.server.requests.reset()
             world.cycle(full=full, minutes=20)
-            targets = [each.request.target for each in world.only.server.requests]
+            targets = [exchange.request.target for exchange in world.only.server.requests]
             assert not [target for target in targets if "fields=updated%2C" in target or "/comment" in target]
             after = world.runtime.register.rows_by_table()
             assert {table for table in rows if rows[table] != after[table]} == set()

@@ -104,15 +104,15 @@ def test_an_answer_that_is_none_is_refused_and_the_next_good_cycle_heals(
     other = "servicenow" if source != "servicenow" else "jira"
     with open_world(tmp_path, source, other) as world:
         site, users = world.sites[source], users_on(world.sites[source])
-        for each in world.sites.values():
+        for either_site in world.sites.values():
             for number in range(7):
-                each.play(f"story {number}", Create({"title": f"Ticket {number}", "grade": "minor"}))
+                either_site.play(f"story {number}", Create({"title": f"Ticket {number}", "grade": "minor"}))
         world.cycle(minutes=30)
         before, as_of = world.contents(source), world.health(source)["as_of"]
         cursor = world.runtime.register.tickets.cursor(source)
-        for each in world.sites.values():
+        for either_site in world.sites.values():
             for number in range(5):
-                each.play(f"story {number}", Fill({"root_cause": f"Cause {number}"}))
+                either_site.play(f"story {number}", Fill({"root_cause": f"Cause {number}"}))
         trap(site)
         for later in ({"minutes": 20}, {"days": 1}, {"days": 8}):
             results = world.try_cycle(**later)

@@ -187,7 +187,7 @@ def test_what_our_own_clock_stamped_in_the_future_is_done_again(source: str, tmp
         as_of = runs.as_of(source)
         assert as_of is not None
         assert abs(ours.now() - as_of) < timedelta(minutes=1)
-        assert {each["ticket_key"] for each in world.view("v_register")} == {t.key for t in users.truth().values()}
+        assert {row["ticket_key"] for row in world.view("v_register")} == {t.key for t in users.truth().values()}
 
 
 @pytest.mark.parametrize("minutes", [-130, -11, -9, 9, 11, 130])

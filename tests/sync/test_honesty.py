@@ -38,7 +38,7 @@ def test_every_row_says_as_of_when_and_it_stands_still_while_nothing_can_be_read
         [row] = world.view("v_register")
         [told] = world.view("v_sources")
         assert row["as_of"] == told["as_of"] == told["last_success_at"] == row["synced_at"] == at(read)
-        assert [each["seen_at"] for each in world.view("v_tickets")] == [at(read)]
+        assert [ticket["seen_at"] for ticket in world.view("v_tickets")] == [at(read)]
         health = world.health()
         assert health["as_of"] == read
         assert health["age_s"] == health["since_success_s"] == timedelta(hours=3).total_seconds()

@@ -33,7 +33,7 @@ def test_an_error_of_our_own_ends_the_cycle_of_its_source_alone(step: str, tmp_p
         world.runtime.checkpoint = throw
         results = world.try_cycle()
         assert thrown
-        (hurt,) = [each for each in results.values() if each.problem]
+        (hurt,) = [result for result in results.values() if result.problem]
         assert hurt.is_own_error
         assert "ZeroDivisionError" in hurt.problem
         assert "with text of a ticket" not in hurt.problem

@@ -252,13 +252,13 @@ def test_a_census_reads_no_ticket_and_asks_for_those_gone_once(source: str, tmp_
         requests.reset()
         world.cycle(hours=1)
         hidden = world.only.id_of(STORIES[0])
-        asked = [f"{each.request.target} {each.body!r}" for each in requests]
-        assert not [each for each in asked if hidden in each]
-        assert not [each for each in asked if "changelog/bulkfetch" in each or "expand=changelog" in each]
-        assert not [each for each in asked if "documentkey" in each]
+        asked = [f"{exchange.request.target} {exchange.body!r}" for exchange in requests]
+        assert not [request for request in asked if hidden in request]
+        assert not [request for request in asked if "changelog/bulkfetch" in request or "expand=changelog" in request]
+        assert not [request for request in asked if "documentkey" in request]
         requests.reset()
         world.cycle(days=1)
-        assert [each for each in requests if hidden in f"{each.request.target} {each.body!r}"]
+        assert [exchange for exchange in requests if hidden in f"{exchange.request.target} {exchange.body!r}"]
 
 
 def ask_for(world: World, old: str, new: str) -> None:
@@ -303,8 +303,8 @@ def test_a_project_that_was_given_up_is_left_out_of_the_query(source: str, tmp_p
         for number in range(6):
             users.create(f"ticket {number}")
         given_up = users.records()[:2]
-        for each in given_up:
-            users.leave(each, 1)
+        for ticket in given_up:
+            users.leave(ticket, 1)
         world.cycle()
         world.only.tracker.admin.hide_project("SUPP", hidden=True)
         for days in (1, 1):
@@ -315,7 +315,7 @@ def test_a_project_that_was_given_up_is_left_out_of_the_query(source: str, tmp_p
         for days in (1, 1, 8):
             world.cycle(days=days)
             assert world.problem() == ""
-            assert {world.presence(each) for each in given_up} == {Presence.ACCESS_LOST}
+            assert {world.presence(ticket) for ticket in given_up} == {Presence.ACCESS_LOST}
         assert len(world.view("v_register")) == 6
         world.only.close()
         world.try_cycle(days=1)
@@ -359,7 +359,7 @@ def test_what_still_waits_to_be_written_is_withdrawn_when_a_ticket_gets_out_of_s
         world.try_cycle(days=1)
         world.try_cycle(minutes=30)
         names = (world.only.id_of(STORIES[5]), world.only.player.address(STORIES[5])[0])
-        assert [each for each in world.writes()[sent:] if not any(name in each for name in names)] == []
+        assert [write for write in world.writes()[sent:] if not any(name in write for name in names)] == []
 
 
 @pytest.mark.parametrize("source", SOURCES)

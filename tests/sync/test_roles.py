@@ -57,7 +57,7 @@ def traces(world: World, ticket: str) -> dict[str, Any]:
         for table in ("register_row", "verdict", "action", "birth", "due", "plan_due", "quarantine")
     }
     findings = world.runtime.register.findings.latest(world.only.name, ticket)
-    found["open"] = [each.rule for each in findings if each.cleared_at is None]
+    found["open"] = [finding.rule for finding in findings if finding.cleared_at is None]
     return {name: rows for name, rows in found.items() if rows}
 
 
@@ -80,8 +80,8 @@ def test_a_subtask_that_names_a_later_action_is_judged_by_nobody(world: World, l
     assert isinstance(users, JiraUserDriver)
     parent = record(world, users)
     first, second = subtask(users, parent), subtask(users, parent)
-    for one, other in ((first, second), (second, first)):
-        users.link(one, link, other)
+    for outward, other in ((first, second), (second, first)):
+        users.link(outward, link, other)
     world.cycle()
     for part in (first, second):
         users.edit(part, "another word", 1)
@@ -138,12 +138,12 @@ def test_a_linked_ticket_that_the_query_names_is_a_record_and_the_others_action(
     users = users_on(world.only)
     assert isinstance(users, JiraUserDriver)
     first, second = record(world, users), record(world, users)
-    for each in (first, second):
-        subtask(users, each)
+    for ticket in (first, second):
+        subtask(users, ticket)
     users.link(second, "Resolves", first)
     settled(world)
-    for each in (first, second):
-        assert_a_record(world, users, each)
+    for ticket in (first, second):
+        assert_a_record(world, users, ticket)
     assert second in actions_of(world, first)
     assert first not in actions_of(world, second)
     text = explained(world, users, second)
@@ -162,11 +162,11 @@ def test_with_also_record_false_a_link_takes_a_record_out_and_gives_it_back(worl
     assert isinstance(users, JiraUserDriver)
     world.resettle(world.only.name, mapping=ACTION_ONLY)
     first, second = record(world, users), record(world, users)
-    for each in (first, second):
-        subtask(users, each)
+    for ticket in (first, second):
+        subtask(users, ticket)
     settled(world)
-    for each in (first, second):
-        assert_a_record(world, users, each)
+    for ticket in (first, second):
+        assert_a_record(world, users, ticket)
     number = world.view("v_register", ticket_id=second)[0]["register_no"]
     link = users.link(second, "Resolves", first)
     settled(world)
@@ -179,8 +179,8 @@ def test_with_also_record_false_a_link_takes_a_record_out_and_gives_it_back(worl
     assert world.writes() == before
     users.unlink(link)
     settled(world)
-    for each in (first, second):
-        assert_a_record(world, users, each)
+    for ticket in (first, second):
+        assert_a_record(world, users, ticket)
     assert world.view("v_register", ticket_id=second)[0]["register_no"] == number
     assert_rebuilt(world)
 
@@ -191,8 +191,8 @@ def test_a_mapping_that_changes_its_mind_changes_the_roles(world: World) -> None
     users = users_on(world.only)
     assert isinstance(users, JiraUserDriver)
     first, second = record(world, users), record(world, users)
-    for each in (first, second):
-        subtask(users, each)
+    for ticket in (first, second):
+        subtask(users, ticket)
     users.link(second, "Resolves", first)
     settled(world)
     for mapping in (ACTION_ONLY, {}, ACTION_ONLY):
@@ -235,14 +235,14 @@ def test_a_query_that_changes_moves_tickets_both_ways(world: World) -> None:
     users = users_on(world.only)
     assert isinstance(users, JiraUserDriver)
     first, second, third = (record(world, users) for _ in range(3))
-    for each in (second, third):
-        users.leave(each, 1)
-    for each in (first, second, third):
-        subtask(users, each)
+    for ticket in (second, third):
+        users.leave(ticket, 1)
+    for ticket in (first, second, third):
+        subtask(users, ticket)
     users.link(second, "Resolves", first)
     settled(world)
-    for each in (first, second, third):
-        assert_a_record(world, users, each)
+    for ticket in (first, second, third):
+        assert_a_record(world, users, ticket)
     world.resettle(world.only.name, query=f"project = {users.main}")
     settled(world)
     assert_a_record(world, users, first)
@@ -251,9 +251,9 @@ def test_a_query_that_changes_moves_tickets_both_ways(world: World) -> None:
     assert_rebuilt(world)
     world.resettle(world.only.name, query=SCOPE[world.only.name])
     settled(world)
-    for each in (first, second, third):
-        assert_a_record(world, users, each)
-        assert world.presence(each) == "present"
+    for ticket in (first, second, third):
+        assert_a_record(world, users, ticket)
+        assert world.presence(ticket) == "present"
     assert_rebuilt(world)
 
 
@@ -307,11 +307,11 @@ def test_in_a_circle_or_a_chain_of_links_no_ticket_is_lost(world: World, mapping
     users = users_on(world.only)
     assert isinstance(users, JiraUserDriver)
     world.resettle(world.only.name, mapping=mapping)
-    one, other, top, middle, end = (record(world, users) for _ in range(5))
-    for owner, part in ((one, other), (other, one), (top, middle), (middle, end)):
+    ring, other, top, middle, end = (record(world, users) for _ in range(5))
+    for owner, part in ((ring, other), (other, ring), (top, middle), (middle, end)):
         users.link(part, "Resolves", owner)
     settled(world)
-    actions = {each for each in (one, other, top, middle, end) if role(world, each) is Role.ACTION}
+    actions = {ticket for ticket in (ring, other, top, middle, end) if role(world, ticket) is Role.ACTION}
     assert actions == ({middle} if mapping else set())
     assert_rebuilt(world)
 
@@ -338,8 +338,8 @@ def test_a_child_that_other_children_name_is_judged_by_nobody(world: World) -> N
     child = subtask(users, parent)
     other = record(world, users)
     grandchild, second = (
-        users.person(1).insert("problem_task", {"short_description": "a part of it", "parent": each})["sys_id"]
-        for each in (child, other)
+        users.person(1).insert("problem_task", {"short_description": "a part of it", "parent": ticket})["sys_id"]
+        for ticket in (child, other)
     )
     settled(world)
     for number in range(2):
@@ -349,8 +349,8 @@ def test_a_child_that_other_children_name_is_judged_by_nobody(world: World) -> N
     for part in (child, second):
         assert_an_action_alone(world, users, part)
     assert grandchild not in world.presences()
-    for each in (parent, other):
-        assert traces(world, each)["register_row"]
+    for issue in (parent, other):
+        assert traces(world, issue)["register_row"]
     assert (set(actions_of(world, parent)), set(actions_of(world, other))) == ({child}, {second})
     users.person(1).update("problem_task", grandchild, {"parent": parent})
     world.cycle()

@@ -18,7 +18,9 @@ DEPENDENT = {"root-cause-before-action"}
 
 def _second_field(world: World, users: JiraUserDriver, name: str) -> None:
     """Somebody makes a field of that name, or gives the second one that name."""
-    [line] = [one for one in site_lines("datacenter") if one.get("name") == "Root cause" and one["kind"] == "field"]
+    [line] = [
+        line for line in site_lines("datacenter") if line.get("name") == "Root cause" and line["kind"] == "field"
+    ]
     users.tracker.load([{**line, "id": "customfield_19999", "key": "customfield_19999", "name": name}])
     world.cycle(days=1)  # with the next census the tracker is asked for its fields again
 

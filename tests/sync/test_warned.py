@@ -142,12 +142,12 @@ class WarnedStory(Story):
         self.world.cycle()
         super()._all_equal()
         rows = self.world.view("v_findings", source=self.name, state="open")
-        judged = {one["ticket_id"]: one for one in self.world.view("v_tickets", source=self.name)}
+        judged = {row["ticket_id"]: row for row in self.world.view("v_tickets", source=self.name)}
         for ticket, truth in self.users.truth().items():
             if truth.in_scope and truth.is_action:
                 self._check_withdrawn(ticket)
             elif truth.in_scope and not judged[ticket]["quarantine_reason"]:
-                self._check(ticket, [one["rule"] for one in rows if one["ticket_id"] == ticket])
+                self._check(ticket, [row["rule"] for row in rows if row["ticket_id"] == ticket])
         assert self.doubled == []
         before = self.world.writes()
         self.world.cycle()
@@ -215,7 +215,7 @@ class WarnedStory(Story):
     def _shown(self, ticket: str, broken: list[str]) -> set[str]:
         """Open findings that no other open one hides."""
         findings = self.world.runtime.register.findings.latest(self.name, ticket)
-        return {one.rule for one in findings if one.rule in broken and one.hidden_by not in broken}
+        return {finding.rule for finding in findings if finding.rule in broken and finding.hidden_by not in broken}
 
 
 def _verdicts(world: World) -> dict[str, dict[str, tuple[str, str]]]:

@@ -94,8 +94,8 @@ class JiraUserDriver:
 
     def person(self, number: int) -> Any:
         """Somebody at work on the tracker."""
-        one = PEOPLE[MEMBERS[number % len(MEMBERS)]]
-        return self.tracker.as_user(one.cloud if self.tracker.face == "cloud" else one.datacenter)
+        user = PEOPLE[MEMBERS[number % len(MEMBERS)]]
+        return self.tracker.as_user(user.cloud if self.tracker.face == "cloud" else user.datacenter)
 
     def ids(self) -> list[str]:
         """All tickets."""
@@ -116,21 +116,21 @@ class JiraUserDriver:
         """A ticket's present key."""
         return self._issue(ticket).key
 
-    def link(self, one: str, type_: str, other: str) -> str:
+    def link(self, outward: str, type_: str, other: str) -> str:
         """Two tickets are linked: the first one is that of the outward words ("resolves"). Returns the link's id."""
-        return str(self.person(2).link(self.key(one), type_, self.key(other)))
+        return str(self.person(2).link(self.key(outward), type_, self.key(other)))
 
     def unlink(self, link: str) -> None:
         """A link is taken away."""
         self.person(2).unlink(link)
 
-    def link_some(self, one: str, other: str, number: int) -> None:
+    def link_some(self, ticket: str, other: str, number: int) -> None:
         """Two tickets are linked somehow, most often as resolving one another; or a link is taken away."""
         links = self.links()
         if number % 4 == 0 and links:
             self.unlink(links[number % len(links)])
-        elif one != other:
-            self.link(one, ("Resolves", "Resolves", "Blocks", "Relates")[number % 4], other)
+        elif ticket != other:
+            self.link(ticket, ("Resolves", "Resolves", "Blocks", "Relates")[number % 4], other)
 
     def links(self) -> list[str]:
         """Ids of all links."""
@@ -167,8 +167,8 @@ class JiraUserDriver:
         """A transition, and somebody is made responsible in the same save."""
         issue = self._issue(ticket)
         found = [t for t in self.tracker.site.lifecycle.transitions(issue) if t["name"] != UNLISTED]
-        one = PEOPLE[MEMBERS[number % len(MEMBERS)]]
-        person = one.cloud if self.tracker.face == "cloud" else one.datacenter
+        assignee = PEOPLE[MEMBERS[number % len(MEMBERS)]]
+        person = assignee.cloud if self.tracker.face == "cloud" else assignee.datacenter
         if found:
             self.person(number).transition(issue.key, found[number % len(found)]["name"], {"assignee": person})
 
@@ -279,11 +279,11 @@ class JiraUserDriver:
             raw = ticket.values.get(id_)
             values[name] = "" if raw is None else raw.text if name in ("summary", "Root cause") else " ".join(raw.ids)
 
-        def row(one: RawChange) -> tuple[str, ...]:
-            sides = (self._name(_side(one.old)), self._name(_side(one.new)))
-            return (one.entry, one.field_name, *sides, one.by, one.at.isoformat())
+        def row(change: RawChange) -> tuple[str, ...]:
+            sides = (self._name(_side(change.old)), self._name(_side(change.new)))
+            return (change.entry, change.field_name, *sides, change.by, change.at.isoformat())
 
-        return values, grouped(ticket, row), [_said(one, self._us()) for one in ticket.comments]
+        return values, grouped(ticket, row), [_said(comment, self._us()) for comment in ticket.comments]
 
     def _us(self) -> str:
         """Our own account."""
@@ -411,10 +411,10 @@ class ServiceNowUserDriver:
         """Notes cannot be taken back: a comment that the customer sees."""
         self.person(2).work_note(self._table(ticket), ticket, word, element="comments")
 
-    def link_some(self, one: str, other: str, number: int) -> None:
+    def link_some(self, ticket: str, other: str, number: int) -> None:
         """There are no links: a task is given to another issue, or to none."""
-        if one in self.parts():
-            self.person(2).update(PARTS, one, {"issue": other if number % 4 and other in self.records() else ""})
+        if ticket in self.parts():
+            self.person(2).update(PARTS, ticket, {"issue": other if number % 4 and other in self.records() else ""})
 
     def hide(self, ticket: str) -> None:
         """A row ACL hides it."""
@@ -512,7 +512,7 @@ class ServiceNowUserDriver:
             values[column] = "" if raw is None else " ".join(raw.ids)
         rows = grouped(ticket, lambda c: (c.entry, c.field_id, _side(c.old), _side(c.new), c.by, c.at.isoformat()))
         us = self._person(INTEGRATION_USER)
-        return values, rows, sorted(_said(one, us) for one in ticket.comments)
+        return values, rows, sorted(_said(comment, us) for comment in ticket.comments)
 
 
 def _utc(value: str) -> str:

@@ -192,13 +192,16 @@ class World:
     def cycle(self, *names: str, full: bool = False, **later: float) -> dict[str, CycleResult]:
         """Run one cycle that must end well."""
         results = self.try_cycle(*names, full=full, **later)
-        assert {name: each.problem for name, each in results.items() if each.problem} == {}
+        assert {name: result.problem for name, result in results.items() if result.problem} == {}
         return results
 
     def states(self, story: str) -> dict[str, str]:
         """Rule -> state of the findings on a story's ticket."""
         ticket = self.only.id_of(story)
-        return {each.rule: str(each.state) for each in self.runtime.register.findings.latest(self.only.name, ticket)}
+        return {
+            finding.rule: str(finding.state)
+            for finding in self.runtime.register.findings.latest(self.only.name, ticket)
+        }
 
     # --- looking at the mirror -----------------------------------------------------------------------------------
 
@@ -243,10 +246,14 @@ class World:
         contexts = self.runtime.contexts
         health = health_of(
             self.runtime.register,
-            {each: context.poll_every for each, context in contexts.items()},
+            {source: context.poll_every for source, context in contexts.items()},
             self.runtime.clock.now(),
         )
-        return next(one for one in health["sources"] if one["source"] == (name or self.only.name))
+        return next(
+            source_health
+            for source_health in health["sources"]
+            if source_health["source"] == (name or self.only.name)
+        )
 
     def problem(self, name: str = "") -> str:
         """The fault that `status` shows for a source."""
@@ -264,9 +271,10 @@ class World:
     def writes(self, name: str = "") -> list[str]:
         """Every writing request that a tracker has seen."""
         return [
-            f"{each.method} {each.path}"
-            for each in self.sites[name or self.only.name].server.requests
-            if each.method in ("PUT", "PATCH", "DELETE") or (each.method == "POST" and each.path.endswith("/comment"))
+            f"{exchange.method} {exchange.path}"
+            for exchange in self.sites[name or self.only.name].server.requests
+            if exchange.method in ("PUT", "PATCH", "DELETE")
+            or (exchange.method == "POST" and exchange.path.endswith("/comment"))
         ]
 
 
