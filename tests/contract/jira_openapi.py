@@ -51,11 +51,11 @@ def check(request: Request, response: Reply | None, face: str) -> list[str]:
         One line for each violation; empty when both fit.
     """
     asked = _mock_request(request, face)
-    found = [_told(error) for error in _document(face, "request").iter_request_errors(asked)]
+    found = [_spell(error) for error in _document(face, "request").iter_request_errors(asked)]
     if response is not None and response.status != 429:
         kind = response.headers.get("Content-Type", "application/json").partition(";")[0]
         answer = MockResponse(response.body, response.status, dict(response.headers), kind)
-        found += [_told(error) for error in _document(face, "response").iter_response_errors(asked, answer)]
+        found += [_spell(error) for error in _document(face, "response").iter_response_errors(asked, answer)]
     return [f"{request.method} {request.target[:120]}: {line}" for line in found]
 
 
@@ -153,7 +153,7 @@ def _schemas(node: Any) -> list[dict[str, Any]]:
     return found
 
 
-def _told(error: BaseException) -> str:
+def _spell(error: BaseException) -> str:
     """An error with the reasons below it."""
     reasons = [str(error)]
     causes = getattr(error.__cause__, "schema_errors", None) or getattr(error, "schema_errors", None) or ()

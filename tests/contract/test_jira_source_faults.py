@@ -214,7 +214,7 @@ def test_a_removed_interface_is_named() -> None:
         it.cycle()
 
 
-def test_the_product_is_told_apart_and_can_be_set() -> None:
+def test_the_product_is_detected_and_can_be_set() -> None:
     """`auto` asks serverInfo; a proxy that hides it can be overridden."""
     with harness("cloud") as it:
         it.tracker.load([{"kind": "site", "serverInfo": {"deploymentType": "Server"}}])

@@ -246,7 +246,7 @@ def test_histories_of_250_entries_come_whole_whatever_is_embedded() -> None:
 
 
 @pytest.mark.parametrize("form", ["iso", "s", "ms"])
-def test_the_bulk_changelog_may_tell_instants_in_any_form(form: str) -> None:
+def test_the_bulk_changelog_may_write_instants_in_any_form(form: str) -> None:
     """ISO text, epoch seconds and milliseconds are the same history."""
     with harness("cloud", settings={"bulk_created_form": form}) as it:
         key = populate(it.tracker, 1)[0]

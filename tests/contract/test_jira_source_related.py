@@ -202,7 +202,7 @@ def test_a_full_read_takes_the_actions_outside_the_query_too(face: str) -> None:
 
 
 @both_faces
-def test_a_census_tells_ids_and_projects(face: str) -> None:
+def test_a_census_returns_ids_and_projects(face: str) -> None:
     """Ids in scope and of actions, the roster, and the tracker's own count; gone, hidden, moved ones are absent."""
     with harness(face, query=RECORDS_ONLY, children=SUBTASKS) as it:
         keys = populate(it.tracker, 8)
@@ -219,7 +219,7 @@ def test_a_census_tells_ids_and_projects(face: str) -> None:
         assert census.containers == {"CAPA": "live", "OPS": "live"}
 
 
-def test_the_roster_tells_archived_deleted_and_hidden_projects() -> None:
+def test_the_roster_shows_archived_deleted_and_hidden_projects() -> None:
     """A project that is not visible is absent; an archived or trashed one says so."""
     for face, expected in (("cloud", {"CAPA": "live", "OPS": "deleted"}), ("datacenter", {"CAPA": "live"})):
         with harness(face, settings={"serve_lists_in_two_pages": True}) as it:

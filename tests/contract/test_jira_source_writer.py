@@ -139,9 +139,9 @@ def test_a_deleted_comment_is_not_put_back_by_itself(face: str) -> None:
     with it:
         first = it.writer.deliver(write(it, key), "")
         it.tracker.as_user("acc-ben" if face == "cloud" else "ben").delete_comment(key, first.remote_id)
-        told = it.writer.deliver(write(it, key), first.remote_id)
-        assert told.deleted_by_person
-        assert told.remote_id == ""
+        delivery = it.writer.deliver(write(it, key), first.remote_id)
+        assert delivery.deleted_by_person
+        assert delivery.remote_id == ""
         assert ours(it, key) == []
         assert it.writer.deliver(write(it, key), "").remote_id
         assert len(ours(it, key)) == 1
@@ -186,7 +186,7 @@ def test_a_write_that_may_have_been_applied_is_looked_up_before_it_is_repeated(f
 
 
 @both_faces
-def test_a_lost_update_is_told_from_one_that_arrived(face: str) -> None:
+def test_a_lost_update_is_distinguished_from_one_that_arrived(face: str) -> None:
     """The comment is there in both cases; only its text tells whether the edit came through."""
     it, key = one_ticket(face)
     with it:
@@ -472,7 +472,7 @@ def test_nothing_in_the_text_acts_as_markup(face: str) -> None:
 
 
 @both_faces
-def test_a_lost_sign_in_is_told(face: str) -> None:
+def test_a_lost_sign_in_is_reported(face: str) -> None:
     """A write without a sign-in is Authentication, not a refusal of that ticket."""
     it, key = one_ticket(face)
     with it:

@@ -85,7 +85,7 @@ def test_a_page_that_is_too_large_is_asked_for_in_halves_and_the_size_is_remembe
 
 @both_faces
 @pytest.mark.parametrize("way", ["fields", "history", "comment"])
-def test_one_ticket_that_is_too_large_is_set_aside_and_the_rest_is_read(face: str, way: str) -> None:
+def test_one_ticket_that_is_too_large_is_quarantined_and_the_rest_is_read(face: str, way: str) -> None:
     """Backfill, poll and full read go on over it; it is named with the way out; made smaller it is read."""
     with a_harness(face) as it:
         key = list(it.truth())[11]
@@ -264,7 +264,7 @@ def test_a_page_of_large_records_is_asked_for_in_halves() -> None:
 
 
 @pytest.mark.parametrize("way", ["column", "audit", "note"])
-def test_one_record_that_is_too_large_is_set_aside_and_the_rest_is_read(way: str) -> None:
+def test_one_record_that_is_too_large_is_quarantined_and_the_rest_is_read(way: str) -> None:
     """Fill, poll and full read go on over it; it is named with the way out."""
     with servicenow.source_harness(children=(), limits=LIMITS, page_size=20) as sn:
         ids = [sn.insert(short_description=str(number)) for number in range(50)]
@@ -304,7 +304,7 @@ def test_a_large_record_that_nobody_touches_costs_a_poll_little() -> None:
         assert sn.mirror.readings.keys() == set(ids) - {ids[7]}
 
 
-def test_a_child_that_is_too_large_is_set_aside_and_its_record_is_read() -> None:
+def test_a_child_that_is_too_large_is_quarantined_and_its_record_is_read() -> None:
     """The action alone is missing, with its reason."""
     with servicenow.source_harness(limits=LIMITS) as sn:
         widen(sn, "sn_grc_task", "description")

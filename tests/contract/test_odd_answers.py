@@ -341,11 +341,11 @@ def test_an_odd_token_is_an_error_of_the_sign_in(answer: str) -> None:
             JiraSource(options, it.clock, it.stop, it.mirror).identify()
 
 
-@pytest.mark.parametrize("told", [-5, 0, 10**400, "300", "1e999", "NaN", None, True, [], "abc"])
-def test_the_life_of_a_token_is_always_a_length_of_time(told: Any) -> None:
+@pytest.mark.parametrize("expires_in", [-5, 0, 10**400, "300", "1e999", "NaN", None, True, [], "abc"])
+def test_the_life_of_a_token_is_always_a_length_of_time(expires_in: Any) -> None:
     """Whatever `expires_in` holds."""
     from capa_sync.sources.bearer import read_token
 
-    token, life = read_token("jira", {"access_token": "abc", "expires_in": told})
+    token, life = read_token("jira", {"access_token": "abc", "expires_in": expires_in})
     assert token == "abc"
     assert timedelta(0) < life <= timedelta(days=1)

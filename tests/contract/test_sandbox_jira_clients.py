@@ -77,8 +77,8 @@ def test_an_issue_lives_through_the_client(harness: Harness) -> None:
     assert (seen.fields.status.name, seen.fields.labels) == ("In Action", ["capa-warning"])
     assert seen.fields.assignee.displayName == "Ben Bow"
     assert seen.fields.issuelinks[0].outwardIssue.key == "CAPA-1"
-    told = [item.field for history in seen.changelog.histories for item in history.items]
-    assert sorted(told) == ["Link", "Reviewer", "Root cause", "assignee", "labels", "status"]
+    fields = [item.field for history in seen.changelog.histories for item in history.items]
+    assert sorted(fields) == ["Link", "Reviewer", "Root cause", "assignee", "labels", "status"]
     assert client.comment(made.key, comment.id).raw["body"] == harness.rich("Please fix it")
 
     made.delete()

@@ -112,7 +112,7 @@ def test_rows_that_change_while_paging_move_in_the_order(make: Make) -> None:
     assert (keys(before), keys(after)) == (["CAPA-1", "CAPA-2"], ["CAPA-4", "CAPA-1"])
 
 
-def test_data_center_caps_its_pages_and_tells_the_total(make: Make) -> None:
+def test_data_center_caps_its_pages_and_returns_the_total(make: Make) -> None:
     """The maxResults answered is the server's, not the asked one; a start behind the end is empty."""
     web = make("datacenter", issues=5, dc_page_cap=2)
 
@@ -228,7 +228,7 @@ def test_data_center_history_has_no_field_ids_and_either_order(make: Make) -> No
     ]
 
 
-def test_instants_are_told_in_the_profile_zone(make: Make) -> None:
+def test_instants_are_written_in_the_profile_zone(make: Make) -> None:
     """An offset without colon, of the zone and of the season."""
     web = make(issues=1)
     web.tracker.admin.set_user("capa-sync", {"timeZone": "America/St_Johns"})
@@ -484,13 +484,15 @@ def test_unbounded_queries_and_unknown_body_keys_are_refused(make: Make) -> None
     assert web.call("GET", "search", params={"jql": "project = CAPA"}).status_code == 410
 
 
-def test_missing_rights_are_told_and_enforced(make: Make) -> None:
+def test_missing_rights_are_shown_and_enforced(make: Make) -> None:
     """A right taken away shows in mypermissions and answers 403; the trusted still have it."""
     web = make(issues=1, revoked_permissions=["ADD_COMMENTS", "EDIT_ISSUES"])
-    told = web.get("mypermissions", permissions="ADD_COMMENTS,EDIT_ISSUES,BROWSE_PROJECTS,ADMINISTER")["permissions"]
+    permissions = web.get("mypermissions", permissions="ADD_COMMENTS,EDIT_ISSUES,BROWSE_PROJECTS,ADMINISTER")[
+        "permissions"
+    ]
     edit = {"update": {"labels": [{"add": "a"}]}}
 
-    assert {name: permission["havePermission"] for name, permission in told.items()} == {
+    assert {name: permission["havePermission"] for name, permission in permissions.items()} == {
         "ADD_COMMENTS": False,
         "EDIT_ISSUES": False,
         "BROWSE_PROJECTS": True,

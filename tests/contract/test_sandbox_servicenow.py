@@ -83,7 +83,7 @@ def test_reference_links_can_be_left_out(api: Api) -> None:
     assert row["assigned_to"] == api.tracker.accounts.caller("lee").sys_id
 
 
-def test_fields_are_chosen_and_walked_and_unknown_ones_ignored(api: Api) -> None:
+def test_fields_are_chosen_also_by_path_and_unknown_ones_ignored(api: Api) -> None:
     """Only what is asked comes, dotted paths included; a wrong name is not even mentioned."""
     (row,) = api.rows(
         query="short_description=two", fields="number,assigned_to.name,assigned_to.manager.name,nonsense"
@@ -350,7 +350,7 @@ def test_rows_are_counted(api: Api) -> None:
 # --- what is known about tables -----------------------------------------------------------------------------------
 
 
-def test_the_dictionary_tells_columns_audit_flags_and_classes(api: Api) -> None:
+def test_the_dictionary_lists_columns_audit_flags_and_classes(api: Api) -> None:
     """sys_dictionary, sys_db_object and sys_choice are live rows, enough to write a mapping from."""
     (own,) = api.rows("/api/now/table/sys_dictionary", query="name=sn_grc_issue^elementISEMPTY")
     assert own["audit"] == "true"

@@ -231,7 +231,7 @@ def test_pysnow_reads_every_row(plain: SandboxServer, table: str) -> None:
     assert met == sorted(row["sys_id"] for row in tracker.rows(table))
 
 
-def test_pysnow_streams_and_walks_links(plain: SandboxServer) -> None:
+def test_pysnow_streams_and_follows_links(plain: SandboxServer) -> None:
     """Its streaming parser takes the answer too, and its headers are readable."""
     resource = pysnow_client(plain).resource("/table/problem")
     answer = resource.get(query="ORDERBYsys_id", limit=10, stream=True)

@@ -172,7 +172,7 @@ def test_errors_use_the_vendors_words(server: SandboxServer, session: requests.S
         assert got[name] == sample(name)
 
 
-def test_dot_walked_display_values_look_like_the_sample(server: SandboxServer, session: requests.Session) -> None:
+def test_display_values_by_dotted_path_look_like_the_sample(server: SandboxServer, session: requests.Session) -> None:
     """References shown by name keep their link; a walked column is plain text."""
     tracker = tracker_of(server)
     person = {"kind": "user", "user_name": "fred", "name": "Fred Johnson", "sys_id": "u1", "department": "d1"}

@@ -161,7 +161,7 @@ def test_a_page_can_repeat_or_come_unsorted(api: Api) -> None:
 # --- 0.3 and 2.3 ties and late commits ----------------------------------------------------------------------------
 
 
-def test_a_cursor_on_the_stamp_alone_loses_ties_and_the_keyset_does_not(api: Api) -> None:
+def test_a_cursor_on_the_update_time_alone_loses_ties_and_the_keyset_does_not(api: Api) -> None:
     """6 of 10 rows share one second: `>` skips the rest of a tie, (stamp, sys_id) does not."""
     for sys_id in api.ids(query=BY_ID)[:6]:
         api.tracker.as_user("lee").update("sn_grc_issue", sys_id, {"u_grade": "minor"})

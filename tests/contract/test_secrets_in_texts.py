@@ -46,9 +46,9 @@ def test_a_record_of_an_instance_gets_no_secret(kind: WriteKind) -> None:
         issue = sn.insert(short_description="one")
         wanted = servicenow.write(kind, issue, text=TEXT, notifies=True)
         sn.writer.deliver(wanted, "")
-        told = str(sn.tracker.find("sn_grc_issue", issue)) + str(sn.tracker.rows("sys_journal_field", ""))
-        assert REMOVED in told
-        assert "pasted" not in told
+        stored = str(sn.tracker.find("sn_grc_issue", issue)) + str(sn.tracker.rows("sys_journal_field", ""))
+        assert REMOVED in stored
+        assert "pasted" not in stored
         assert sn.writer.look_up(wanted, "") is not None
         sn.sent()
         sn.writer.deliver(wanted, "")

@@ -208,7 +208,7 @@ def test_a_killed_fill_goes_on_where_it_stopped() -> None:
         assert same_as_tracker(sn)
 
 
-def test_a_full_sweep_finds_what_left_no_stamp(sn: SourceHarness) -> None:
+def test_a_full_sweep_finds_what_left_no_update_time(sn: SourceHarness) -> None:
     """An edit by a script that keeps the stamps is invisible to a poll and found by the full sweep."""
     sn.sync()
     sn.tracker.as_user("lee").update("sn_grc_issue", sn.issues[0], {"state": "13"}, auto_sys_fields=False)

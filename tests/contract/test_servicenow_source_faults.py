@@ -93,7 +93,7 @@ def test_a_filter_on_an_unknown_column_is_refused_before_reading() -> None:
         refused(sn, Fatal, "no column 'u_kapa'")
 
 
-def test_rows_without_their_stamp_are_refused(sn: SourceHarness) -> None:
+def test_rows_without_their_update_time_are_refused(sn: SourceHarness) -> None:
     """No right to read sys_updated_on: the reason says which right is missing."""
     sn.tracker.settings.hidden_fields = ["sys_updated_on"]
     refused(sn.again(), BadAnswer, "sys_updated_on|left out a part", full=True)

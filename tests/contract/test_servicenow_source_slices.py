@@ -214,7 +214,7 @@ def test_slices_keep_the_budget() -> None:
     assert times[-1] - times[0] >= (len(times) - 20) / 20 * 0.98
 
 
-def test_a_session_that_is_told_to_wait_holds_the_others_back() -> None:
+def test_a_session_that_must_wait_holds_the_others_back() -> None:
     """One slice is answered 429 with Retry-After: until then no session sends anything, and nothing is lost."""
     with source_harness(page_size=PAGE, children=(), waits_are_instant=False) as sn:
         sn.issues = sorted(sn.insert(short_description=str(n)) for n in range(PAGE * 2))  # type: ignore[attr-defined]

@@ -248,14 +248,14 @@ def test_what_another_register_said_since_our_last_note_is_not_said_again(sn: So
     other, known = sn.again().writer, ""
     for number, points in enumerate(({"cause": Severity.HIGH}, {}, {"cause": Severity.HIGH})):
         sn.later(days=1)
-        told = sn.writer.deliver(marked(sn, f"a{number}", **points), known)
+        delivery = sn.writer.deliver(marked(sn, f"a{number}", **points), known)
         sn.later(hours=1)
         known = other.deliver(marked(sn, f"b{number}", **points), known).remote_id
-        assert known == told.remote_id
+        assert known == delivery.remote_id
     assert sorted(body.splitlines()[0] for body in notes(sn)) == ["0 points", "1 points", "1 points"]
 
 
-def test_our_own_older_note_keeps_no_point_from_being_told_again(sn: SourceHarness) -> None:
+def test_our_own_older_note_keeps_no_point_from_being_reported_again(sn: SourceHarness) -> None:
     """A point that was fixed and is broken anew is news, although the newest note, known to us, told it before."""
     first = sn.writer.deliver(marked(sn, "a1", cause=Severity.HIGH), "")
     sn.later(days=2)
@@ -279,8 +279,8 @@ def test_a_forged_or_quoted_mark_silences_nothing(sn: SourceHarness) -> None:
 
 def test_a_text_of_another_instant_is_not_written_again(sn: SourceHarness) -> None:
     """The second register words the same text some days later: nothing but a changed state would be sent."""
-    told, later = (text(f"Clause 10 check - 1 thing to fix (as of {day} June 2026 10:15)") for day in (1, 14))
-    sn.writer.deliver(fields(sn, text=told), "")
+    earlier, later = (text(f"Clause 10 check - 1 thing to fix (as of {day} June 2026 10:15)") for day in (1, 14))
+    sn.writer.deliver(fields(sn, text=earlier), "")
     sn.sent()
     other = sn.again().writer
     assert other.look_up(fields(sn, text=later), "") is not None
@@ -301,7 +301,9 @@ def test_a_text_of_another_instant_is_not_written_again(sn: SourceHarness) -> No
         ({"mandatory_fields": {"sn_grc_issue": ["u_location"]}}, "Data Policy"),
     ],
 )
-def test_a_no_of_the_instance_is_told_in_its_words(sn: SourceHarness, setting: dict[str, Any], words: str) -> None:
+def test_a_refusal_of_the_instance_is_reported_in_its_words(
+    sn: SourceHarness, setting: dict[str, Any], words: str
+) -> None:
     """Access rule, business rule or data policy: refused for good until a person acts, nothing applied."""
     for name, value in setting.items():
         setattr(sn.tracker.settings, name, value)
@@ -312,7 +314,7 @@ def test_a_no_of_the_instance_is_told_in_its_words(sn: SourceHarness, setting: d
     assert (held(sn), notes(sn)) == (("", ""), [])
 
 
-def test_a_ticket_that_is_gone_is_told(sn: SourceHarness) -> None:
+def test_a_ticket_that_is_gone_is_reported(sn: SourceHarness) -> None:
     """A record deleted meanwhile is refused, not written anew."""
     sn.tracker.as_user("lee").delete("sn_grc_issue", sn.issue)
     for intended in (fields(sn), note(sn)):

@@ -52,7 +52,7 @@ def rows(store: Register, view: str, *names: str) -> list[tuple[Any, ...]]:
     return [tuple(row[name] for name in names) for row in store.view(view)]
 
 
-def test_new_tickets_are_told_and_read_back_as_they_were(store: Register) -> None:
+def test_new_tickets_are_reported_and_read_back_as_they_were(store: Register) -> None:
     """What was committed comes back as the same parse."""
     sheet = Sheet("1", "CAPA-1", {"status": "Open"})
     sheet.edit(T0 + MINUTE, status="Closed")
@@ -76,7 +76,7 @@ def test_the_same_page_again_changes_no_row(store: Register) -> None:
     assert store.rows_by_table() == dump
 
 
-def test_only_changed_tickets_are_told(store: Register) -> None:
+def test_only_changed_tickets_are_reported(store: Register) -> None:
     """Of a page, those with new content are told, in the page's order."""
     sheets = [Sheet(str(n), f"CAPA-{n}", {"status": "Open"}) for n in range(4)]
     commit(store, *(sheet.reading() for sheet in sheets))
@@ -226,7 +226,7 @@ def test_whether_the_query_names_a_ticket_is_kept_and_its_role_is_left_to_others
     assert {step[2] for step in seen} == {Role.ACTION}
 
 
-def test_a_reading_that_does_not_tell_leaves_the_scope(store: Register) -> None:
+def test_a_reading_that_does_not_say_leaves_the_scope(store: Register) -> None:
     """What is read by id was brought by something that knew; of a new ticket, by a census of the query."""
     inside, out_of_scope, new = Sheet("1", "CAPA-1"), Sheet("2", "CAPA-2"), Sheet("3", "CAPA-3")
     commit(store, inside.reading(), out_of_scope.reading(Role.ACTION))
@@ -235,7 +235,7 @@ def test_a_reading_that_does_not_tell_leaves_the_scope(store: Register) -> None:
     assert scopes == {"1": "in", "2": "never", "3": "in"}
 
 
-def test_a_census_tells_who_came_into_the_query_and_who_left_it(store: Register) -> None:
+def test_a_census_reports_tickets_that_entered_or_left_the_query(store: Register) -> None:
     """Only news changes a row."""
     commit(store, *(Sheet(id_, f"CAPA-{id_}").reading() for id_ in "12"), Sheet("3", "CAPA-3").reading(Role.ACTION))
     assert store.roles.note_scope(SOURCE, inside={"1", "3", "99"}, left={"2", "98"}) == ["3", "2"]
@@ -295,7 +295,7 @@ def test_quarantine_shows_mirrored_and_unread_tickets(store: Register) -> None:
     assert store.tickets.quarantined(SOURCE) == {"9": "answer cut"}
 
 
-def test_a_stamp_and_counts_tell_what_is_mirrored(store: Register) -> None:
+def test_a_digest_and_counts_say_what_is_mirrored(store: Register) -> None:
     """The newest record's digest, and numbers of tickets, changes and comments."""
     sheet = Sheet("1", "CAPA-1", {"status": "Open"})
     commit(store, sheet.reading(), Sheet("2", "CAPA-2").reading(Role.ACTION))
@@ -356,8 +356,8 @@ def test_the_mirror_equals_the_tracker_and_rebuilds_to_itself(
         for mirrored in store.tickets.tickets(SOURCE, PARSER):
             now = sheets[mirrored.id].reading().ticket
             assert (mirrored.values, mirrored.comments, mirrored.key) == (now.values, now.comments, now.key)
-            told = [change.entry for change in mirrored.changes if change.origin is Origin.HISTORY]
-            assert told == [change.entry for change in now.changes]
+            entries = [change.entry for change in mirrored.changes if change.origin is Origin.HISTORY]
+            assert entries == [change.entry for change in now.changes]
         shown = [list(store.view(view)) for view in ("v_tickets", "v_changes")]
         primary, everything = store.rows_by_table(derived=False), store.rows_by_table()
         store.drop_derived()

@@ -289,7 +289,7 @@ def test_birth_rows_join_the_changes_and_confidential_tickets_are_marked(store: 
     assert row["confidential"] == only(store, "v_register")["confidential"] == "yes"
 
 
-def test_changes_tell_the_person_behind_an_account(store: Register) -> None:
+def test_changes_show_the_person_behind_an_account(store: Register) -> None:
     """By what is known of the source's accounts; one that nobody listed is a person of that source."""
     sheet = Sheet("1", "CAPA-1", {"status": "Open"})
     sheet.edit(T0 + MINUTE, by="acc-lee", status="Closed")
@@ -313,8 +313,8 @@ def test_a_move_between_two_values_that_read_alike_is_visible(store: Register) -
     sheet.edit(T0 + MINUTE, owner=["712020:b", "Will Jones"])
     sheet.edit(T0 + 2 * MINUTE, site=["11", "Main"], status=["2", "Closed"])
     read(store, 1, sheet)
-    told = [(row["from_value"], row["to_value"]) for row in store.view("v_changes")]
-    assert told == [
+    changes = [(row["from_value"], row["to_value"]) for row in store.view("v_changes")]
+    assert changes == [
         ("Will Jones (557058:a)", "Will Jones (712020:b)"),
         ("Main (10)", "Main (11)"),
         ("Open", "Closed"),

@@ -90,9 +90,9 @@ def test_what_people_do_in_jira_is_history_and_never_observed(register: Register
         assert register.rows_by_table() == dump
         for ticket in register.tickets.tickets("jira", parser):
             assert ticket == it.mirror.ticket(ticket.key)
-        told = sum(items for _, _, items, _ in it.truth().values())
-        assert told >= 15
-        assert len(list(register.view("v_changes"))) == told
+        change_count = sum(items for _, _, items, _ in it.truth().values())
+        assert change_count >= 15
+        assert len(list(register.view("v_changes"))) == change_count
 
 
 @pytest.mark.parametrize("face", ["cloud", "datacenter"])

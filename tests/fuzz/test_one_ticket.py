@@ -135,16 +135,16 @@ def lead(world: World, users: UserDriver, spoiler: Spoiler, victim: str, change:
     users.edit(victim, f"touched {random.random()}", 1)  # noqa: S311 - another text each time
     world.cycle(seconds=30)
     assert spoiler.hits
-    aside, after = world.runtime.register.tickets.unread(name), verdicts_of(world)
-    assert set(aside) <= {victim}
+    unread, after = world.runtime.register.tickets.unread(name), verdicts_of(world)
+    assert set(unread) <= {victim}
     assert after.keys() == before.keys()
     for ticket, verdicts in before.items():
         if ticket not in readers:
             assert after[ticket] == verdicts
-        elif aside and ticket != victim:
+        elif unread and ticket != victim:
             turned = set(after[ticket]) - set(verdicts)
             assert {outcome for _rule, outcome in turned} <= {"cannot_tell"}
-    told = {outcome for ticket in readers - {victim} for _rule, outcome in after.get(ticket, ())}
+    outcomes = {outcome for ticket in readers - {victim} for _rule, outcome in after.get(ticket, ())}
     for later in ({"hours": 2}, {"days": 8}):
         world.cycle(**later)
     assert set(world.runtime.register.tickets.unread(name)) <= {victim}
@@ -159,7 +159,7 @@ def lead(world: World, users: UserDriver, spoiler: Spoiler, victim: str, change:
     for ticket, truth in users.truth().items():
         assert_same(world, users, ticket, truth)
     assert [row for row in world.view("v_tickets") if row["quarantine_reason"]] == []
-    return told
+    return outcomes
 
 
 @pytest.mark.parametrize("source", SOURCES)
@@ -172,9 +172,9 @@ def test_a_hostile_ticket_stops_nothing(source: str, kind: str, tmp_path: Path) 
     with open_world(tmp_path, source) as world:
         users, spoiler = peopled(world), Spoiler(world)
         for victim in (users.records()[1], users.parts()[0]):
-            told = lead(world, users, spoiler, victim, hostile(kind))
+            outcomes = lead(world, users, spoiler, victim, hostile(kind))
             if victim in users.parts() and (source, kind) in BEYOND:
-                assert told == {"cannot_tell"}
+                assert outcomes == {"cannot_tell"}
 
 
 @pytest.mark.slow

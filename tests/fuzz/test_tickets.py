@@ -40,7 +40,7 @@ SHARES = 20 if PAYLOADS else 1
 SAMPLE = 250
 MOST_CPU = 2.0
 """Seconds that any ticket may cost; looked at by `make fuzz` alone."""
-TOLD = (("record", "history", "comments"), (RECORD, AUDIT, JOURNAL))
+PART_KINDS = (("record", "history", "comments"), (RECORD, AUDIT, JOURNAL))
 """Kinds of parts that a Jira tells, and that a ServiceNow tells."""
 
 
@@ -90,8 +90,8 @@ class Line:
 
     def payload(self, template: dict[str, Any], dice: random.Random) -> bytes:
         """Make one payload."""
-        told = {kind: template[kind] for kind in TOLD[self.name == "servicenow"]}
-        return as_bytes(spoiled(dice, told))
+        parts = {kind: template[kind] for kind in PART_KINDS[self.name == "servicenow"]}
+        return as_bytes(spoiled(dice, parts))
 
     def carry(self, template: dict[str, Any], payload: bytes) -> str:
         """Take one payload through; return how it ended: `refused`, `quarantined` or `judged`."""
@@ -170,7 +170,7 @@ def line(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
 
 
 @pytest.mark.parametrize("share", range(SHARES))
-def test_no_payload_raises_what_is_not_a_reason_to_set_it_aside(
+def test_no_payload_raises_what_is_no_reason_for_quarantine(
     line: Line, share: int, record_property: Callable[[str, object], None]
 ) -> None:
     """From bytes to text: judged, or set aside with a reason; never an error of our own, never seconds of CPU."""

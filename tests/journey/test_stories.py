@@ -61,7 +61,7 @@ EXTRAS = {
 class Judged:
     """One scenario after its first round."""
 
-    told: PlayedScenario
+    played: PlayedScenario
     runtime: Runtime
     results: list[CycleResult]
 
@@ -74,7 +74,7 @@ class Judged:
     @property
     def stories(self) -> dict[tuple[str, str], str]:
         """(source, key) -> story."""
-        return {(name.partition("/")[0], key): name for name, key in self.told.keys.items()}
+        return {(name.partition("/")[0], key): name for name, key in self.played.keys.items()}
 
 
 @pytest.fixture(scope="module", params=NOWS)
@@ -83,7 +83,7 @@ def judged(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
     clock = SandboxClock(datetime.fromisoformat(request.param).replace(tzinfo=UTC), ticking=False)
     cloud, datacenter = JiraTracker("cloud", clock), JiraTracker("datacenter", clock)
     servicenow = ServiceNowTracker(clock)
-    told = play_scenario(cloud, datacenter, servicenow, clock)
+    played = play_scenario(cloud, datacenter, servicenow, clock)
     with ExitStack() as stack:
         trackers = zip(SOURCES, (cloud, datacenter, servicenow), strict=True)
         servers = {name: stack.enter_context(SandboxServer(tracker)) for name, tracker in trackers}
@@ -93,7 +93,7 @@ def judged(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
         stack.callback(runtime.register.close)
         results = run_round(runtime, list(runtime.contexts.values()))
         assert [site.crashes for site in servers.values()] == [[], [], []]
-        yield Judged(told, runtime, results)
+        yield Judged(played, runtime, results)
 
 
 def _runtime(folder: Path, urls: dict[str, str], clock: SandboxClock) -> Runtime:
@@ -111,9 +111,9 @@ def _runtime(folder: Path, urls: dict[str, str], clock: SandboxClock) -> Runtime
 def test_every_source_is_read_to_its_end(judged: Judged) -> None:
     """No tracker refuses anything, and the one ticket in an unlisted status is set aside with its reason."""
     assert [(result.problem, result.stopped) for result in judged.results] == [("", "")] * 3
-    set_aside = judged.rows("SELECT ticket_key, quarantine_reason FROM v_tickets WHERE quarantine_reason > ''")
-    assert [row["ticket_key"] for row in set_aside] == [judged.told.keys["jira/quarantined"]]
-    assert "'Under discussion'" in set_aside[0]["quarantine_reason"]
+    quarantined = judged.rows("SELECT ticket_key, quarantine_reason FROM v_tickets WHERE quarantine_reason > ''")
+    assert [row["ticket_key"] for row in quarantined] == [judged.played.keys["jira/quarantined"]]
+    assert "'Under discussion'" in quarantined[0]["quarantine_reason"]
 
 
 def test_the_site_has_all_that_the_shipped_mappings_name(judged: Judged) -> None:
@@ -125,7 +125,7 @@ def test_the_site_has_all_that_the_shipped_mappings_name(judged: Judged) -> None
 
 def test_each_story_breaks_its_rule_and_no_other(judged: Judged) -> None:
     """Broken stories have exactly the expected findings on all three trackers, clean twins and extras have none."""
-    expected: dict[str, set[tuple[str, str, str]]] = {name: set() for name in judged.told.keys}
+    expected: dict[str, set[tuple[str, str, str]]] = {name: set() for name in judged.played.keys}
     for rule, (severity, _broken, _clean) in BROKEN.items():
         for source in SOURCES:
             expected[f"{source}/{rule}/broken"].add((rule, "open", severity))
@@ -136,12 +136,12 @@ def test_each_story_breaks_its_rule_and_no_other(judged: Judged) -> None:
     assert found == expected
 
 
-def test_no_rule_lacks_anything_to_tell(judged: Judged) -> None:
+def test_no_rule_lacks_anything_for_its_verdict(judged: Judged) -> None:
     """Every rule reaches a verdict on every ticket: nothing is unmapped, unreadable or in error."""
     assert judged.rows("SELECT ticket_key, cannot_tell FROM v_register WHERE cannot_tell > 0") == []
 
 
-def test_stages_are_claimed_as_told_and_evidenced_in_the_clean_twins(judged: Judged) -> None:
+def test_stages_are_claimed_as_written_and_evidenced_in_the_clean_twins(judged: Judged) -> None:
     """Each register row claims its story's stage; a clean twin's fields carry it just as far."""
     expected = {name: stage for name, stage in EXTRAS.items() if stage is not None}
     for rule, (_severity, broken, clean) in BROKEN.items():
@@ -162,8 +162,8 @@ def test_stages_are_claimed_as_told_and_evidenced_in_the_clean_twins(judged: Jud
 def test_the_joined_nonconformity_is_judged_as_one(judged: Judged) -> None:
     """Jira's ticket carries the row, with the two actions that only ServiceNow knows."""
     rows = {row["ticket_key"]: row for row in judged.rows("SELECT ticket_key, actions_total FROM v_register")}
-    assert rows[judged.told.keys["jira/joined"]]["actions_total"] == 2
-    assert judged.told.keys["servicenow/joined"] not in rows
+    assert rows[judged.played.keys["jira/joined"]]["actions_total"] == 2
+    assert judged.played.keys["servicenow/joined"] not in rows
 
 
 def test_actions_come_from_every_place(judged: Judged) -> None:

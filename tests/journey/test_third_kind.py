@@ -219,9 +219,9 @@ def test_the_register_and_explain_show_an_issue_with_its_history(drive: Drive) -
     """Verdict, evidence and status are rendered as those of any tracker."""
     drive.edit(1, Correction="TBD")
     drive.sync()
-    told = drive.run("explain", "NC-1")
-    assert f"{RULE} (7): breach" in told
-    assert "by Ben Roy" in told
+    explanation = drive.run("explain", "NC-1")
+    assert f"{RULE} (7): breach" in explanation
+    assert "by Ben Roy" in explanation
     assert "shared-drive" in drive.run("status")
     [row] = [row for row in drive.rows("v_register") if row["ticket_key"] == "NC-1"]
     assert (row["source"], row["title"], row["owner"]) == ("shared-drive", "Door found open", "Ann Lee")
@@ -264,7 +264,7 @@ def test_withdraw_takes_the_comment_back(drive: Drive) -> None:
     assert drive.texts(1) == []
 
 
-def test_a_mistake_in_the_settings_of_the_kind_is_told_in_its_words(drive: Drive) -> None:
+def test_a_mistake_in_the_settings_of_the_kind_is_reported_in_its_words(drive: Drive) -> None:
     """The kind refuses an address that is no folder, a sign-in, and an action place that it has not."""
     file = drive.folder / "capa-sync.toml"
     good = file.read_text(encoding="utf-8")

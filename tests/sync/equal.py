@@ -1,4 +1,4 @@
-"""What it means that a mirror equals its tracker: ticket by ticket, change by change, comment by comment."""
+"""Assertions that a mirror equals its tracker: ticket by ticket, change by change, comment by comment."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Row = tuple[Any, ...]
 
 
 def assert_same(world: World, users: UserDriver, ticket: str, truth: Truth) -> None:
-    """One ticket equals its mirror: key, values, history in true order, comments, and what it is to others."""
+    """One ticket equals its mirror: key, values, history in true order, comments, and relations to other tickets."""
     name = users.site.name
     mirrored = world.ticket(ticket, name)
     assert mirrored.key == truth.key
@@ -36,7 +36,7 @@ def assert_same(world: World, users: UserDriver, ticket: str, truth: Truth) -> N
 
 
 def assert_equal(world: World, users: UserDriver) -> None:
-    """Every ticket in scope equals its mirror, and nothing was observed that people did openly."""
+    """Every ticket in scope equals its mirror, and no change that people made openly is marked as observed."""
     for ticket, truth in users.truth().items():
         if truth.in_scope:
             assert_same(world, users, ticket, truth)
@@ -45,19 +45,19 @@ def assert_equal(world: World, users: UserDriver) -> None:
 
 
 def assert_roles(world: World, users: UserDriver) -> None:
-    """Each ticket in scope is a record or an action as it should be, and the register tells of records alone."""
+    """Each ticket in scope has the role that it should have, and the register shows records alone."""
     name = users.site.name
     roles, tables = world.runtime.register.tickets.roles(name), world.runtime.register.rows_by_table()
-    told = {row[1] for table in ("register_row", "verdict", "birth", "joined") for row in tables[table]}
-    told |= {row["ticket_id"] for row in world.view("v_findings", source=name, state="open")}
+    named = {row[1] for table in ("register_row", "verdict", "birth", "joined") for row in tables[table]}
+    named |= {row["ticket_id"] for row in world.view("v_findings", source=name, state="open")}
     for ticket, truth in users.truth().items():
         if truth.in_scope:
             assert (roles[ticket] is Role.ACTION) == truth.is_action, truth.key
-    assert [ticket for ticket in told if roles[ticket] is Role.ACTION] == []
+    assert [ticket for ticket in named if roles[ticket] is Role.ACTION] == []
 
 
 def assert_rebuilt(world: World) -> None:
-    """`rebuild` makes every table as it is once all that is due has been judged."""
+    """After everything due has been judged, `rebuild` makes every table equal to what it was."""
     runtime = world.runtime
     bind_as_last_known(runtime)
     if any(context.bound is None for context in runtime.contexts.values()):
@@ -75,7 +75,7 @@ def assert_rebuilt(world: World) -> None:
 
 
 def _due(table: str, rows: list[Row], at: str) -> list[Row]:
-    """Rows of the lists of what is due: since when something is due by now says nothing."""
+    """Rows of the tables of due work, with instants raised to now: how long something has been due does not count."""
     if table not in ("due", "plan_due"):
         return rows
     return [(*row[:2], max(row[2], at)) for row in rows]

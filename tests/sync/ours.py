@@ -1,4 +1,4 @@
-"""What capa-sync has left on a ticket, read from the sandbox's own memory; and what people do to it."""
+"""What capa-sync has written on a ticket, read from the sandbox's own memory; and what people do to it."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ OWN_LABELS = ("capa-warning", "capa-overdue", "capa-waived")
 
 @dataclass(frozen=True)
 class Ours:
-    """What of ours is on one ticket.
+    """Everything of ours on one ticket.
 
     Attributes:
         texts: each text that tells how the ticket stands: the comment, or ServiceNow's text field.
-        state, rules: as told to programs; `rules` is None where only the text tells them.
+        state, rules: as stored to programs; `rules` is None where only the text tells them.
         labels: ours among the ticket's. notes: work notes.
     """
 
@@ -29,14 +29,14 @@ class Ours:
 
 
 def ours_on(users: UserDriver, ticket: str) -> Ours:
-    """Look at a ticket of either kind of tracker."""
+    """Read what is ours on a ticket of either kind of tracker."""
     if isinstance(users, JiraUserDriver):
         issue = users.tracker.state.issues[int(ticket)]
-        told: dict[str, Any] = issue.properties.get("capa-sync") or {}
+        stored: dict[str, Any] = issue.properties.get("capa-sync") or {}
         return Ours(
             tuple(json.dumps(comment.body).replace("\\", "") for comment in issue.comments if is_ours(comment)),
-            str(told.get("state", "")),
-            str(told.get("rules", "")),
+            str(stored.get("state", "")),
+            str(stored.get("rules", "")),
             frozenset(issue.fields.get("labels") or ()) & frozenset(OWN_LABELS),
         )
     row = users.tracker.find(RECORDS, ticket) or {}
@@ -52,7 +52,7 @@ def ours_on(users: UserDriver, ticket: str) -> Ours:
 
 
 def delete_ours(users: UserDriver, ticket: str) -> bool:
-    """A person deletes our comment, and True tells that there was one; work notes stay for ever."""
+    """Delete our comment as a person; return whether there was one. Work notes cannot be deleted."""
     if not isinstance(users, JiraUserDriver):
         return False
     issue = users.tracker.state.issues[int(ticket)]
@@ -63,7 +63,7 @@ def delete_ours(users: UserDriver, ticket: str) -> bool:
 
 
 def relabel(users: UserDriver, ticket: str, label: str) -> None:
-    """A person puts one of our labels there, or takes it away."""
+    """Put one of our labels on the ticket as a person, or remove it."""
     if isinstance(users, JiraUserDriver):
         issue = users.tracker.state.issues[int(ticket)]
         labels = set(issue.fields.get("labels") or ()) ^ {label}

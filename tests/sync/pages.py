@@ -1,4 +1,4 @@
-"""Answers that lie by leaving out or repeating: an empty, a short and a doubled page, at one place of a cycle."""
+"""Answers that leave rows out or repeat them: an empty, a short or a doubled page at one place of a cycle."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ _COUNTS = frozenset({"x-total-count", "link"})
 
 
 def empty(rows: list[Any], _before: list[Any]) -> list[Any]:
-    """No row at all."""
+    """Return no row at all."""
     return rows[:0]
 
 
 def short(rows: list[Any], _before: list[Any]) -> list[Any]:
-    """Without its later half."""
+    """Return the page without its later half."""
     return rows[: len(rows) // 2]
 
 
 def doubled(rows: list[Any], before: list[Any]) -> list[Any]:
-    """The page before it once more; where there was none, each row twice."""
+    """Return the page before it once more; where there was none, each row twice."""
     return before or [row for row in rows for _ in range(2)]
 
 
@@ -35,11 +35,11 @@ HOWS: dict[str, tuple[Callable[[list[Any], list[Any]], list[Any]], bool]] = {
     "short and last": (short, True),
     "doubled": (doubled, False),
 }
-"""How a page lies, and whether it also tells that it is the last: no token, no link, a count that fits."""
+"""How a page is wrong, and whether it also says that it is the last: no token, no link, a count that fits."""
 
 
 class Liar:
-    """Spoils the answer with the so-manieth list of those to come.
+    """Spoils the answer that holds the list with the given number, counted from now.
 
     Attributes:
         place: of the list that it spoilt, None while it has not come to it. seen: lists so far.
@@ -53,7 +53,7 @@ class Liar:
         self.seen = 0
 
     def __call__(self, request: Request, reply: Reply) -> None:
-        """Look at an answer that is about to be sent."""
+        """Change the answer that is about to be sent when its turn has come."""
         if self.place is not None or reply.status != 200 or reply.body[:1] not in (b"{", b"["):
             return
         body = orjson.loads(reply.body)
@@ -67,18 +67,18 @@ class Liar:
             self._before[request.path] = rows
             return
         self.place = f"{request.method} {request.target} {request.body.decode()}"
-        told = self._change(rows, self._before.get(request.path, []))
+        changed = self._change(rows, self._before.get(request.path, []))
         if name:
-            body[name] = told
+            body[name] = changed
         else:
-            body = told
+            body = changed
         if self._is_last:
-            _end(body, reply, len(told))
+            _end(body, reply, len(changed))
         reply.body = orjson.dumps(body)
 
 
 def _end(body: Any, reply: Reply, rows: int) -> None:
-    """Take away all that tells of rows to come."""
+    """Remove everything that announces further rows."""
     for name in [name for name in reply.headers if name.lower() in _COUNTS]:
         del reply.headers[name]
     if isinstance(body, dict):

@@ -1,4 +1,4 @@
-"""What happens on one tracker over a long random time, and what must hold of its mirror whenever all is quiet."""
+"""A random sequence of events on one tracker, and what must hold of its mirror once nothing changes any more."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ SCOPE = {
 ACTION_ONLY = {"types: [is resolved by] ": "types: [is resolved by]\n    also_record: false "}
 """The shipped entry for links, with the key that makes a linked ticket an action alone."""
 PICK = st.integers(0, 59)
-"""All deeds but the one after which a ticket is gone."""
+"""All deeds except those that remove a ticket."""
 ANCHORS = 3
 FAULTS: dict[str, dict[str, Any]] = {
     "drop_before": {},
@@ -44,7 +44,7 @@ GONE = {Presence.DELETED, Presence.DELETED_OR_HIDDEN, Presence.UNOBSERVED}
 
 
 class Story(RuleBasedStateMachine):
-    """One tracker's story; `name` is which."""
+    """The state machine of one tracker; `name` is its source."""
 
     name: ClassVar[str]
     mode: ClassVar[str] = "off"
@@ -79,14 +79,14 @@ class Story(RuleBasedStateMachine):
 
     @initialize()
     def begin(self) -> None:
-        """There are some tickets from the start, which stay."""
+        """Create the tickets that exist from the start and are never removed."""
         for _ in range(ANCHORS):
             self.users.create(self._word())
         self.anchors = set(self.users.ids())
         self.users.create_part(self._one(0), self._word())
 
     def _act(self, what: int, pick: int, other: int) -> None:
-        """One deed."""
+        """Carry out one deed."""
         users, word = self.users, self._word()
         ticket = self._one(pick)
         deeds = (
@@ -110,7 +110,7 @@ class Story(RuleBasedStateMachine):
 
     @rule(what=st.integers(0, 10), pick=PICK, other=PICK)
     def act(self, what: int, pick: int, other: int) -> None:
-        """Somebody does something."""
+        """A person does something."""
         self._act(what, pick, other)
 
     @rule(
@@ -123,7 +123,7 @@ class Story(RuleBasedStateMachine):
 
     @rule(other=PICK)
     def bulk(self, other: int) -> None:
-        """Every ticket is edited within one second, and every other one twice."""
+        """Every ticket is edited within one second, and every second ticket twice."""
         for number, ticket in enumerate(self.users.ids()):
             self.users.edit(ticket, self._word(), other)
             if number % 2:
@@ -131,14 +131,14 @@ class Story(RuleBasedStateMachine):
 
     @rule(pick=PICK)
     def hide(self, pick: int) -> None:
-        """A ticket is hidden from us."""
+        """A ticket is hidden from our account."""
         ticket = self._one(pick)
         if ticket not in self.anchors:
             self.users.hide(ticket)
 
     @rule()
     def show(self) -> None:
-        """Everything is shown to us again."""
+        """Everything is shown to our account again."""
         self.users.show_all()
         self.shown = True
 
@@ -150,7 +150,7 @@ class Story(RuleBasedStateMachine):
 
     @rule(seconds=st.sampled_from([0.0, 90.0]), whole=st.booleans())
     def lag(self, seconds: float, whole: bool) -> None:
-        """The index begins or ceases to lag."""
+        """The search index begins or ceases to lag."""
         self.users.lag(seconds, whole=whole)
 
     @rule(seconds=st.sampled_from([1, 1, 40, 400, 90_000]))
@@ -160,7 +160,7 @@ class Story(RuleBasedStateMachine):
 
     @rule(at=st.integers(0, 12), what=st.integers(0, 10), pick=PICK, other=PICK)
     def meddle(self, at: int, what: int, pick: int, other: int) -> None:
-        """Something will happen just before the so-manieth request that we send from now on."""
+        """Something will happen just before the request with the given number, counted from now."""
         self.meddling.append((at, lambda: self._act(what, pick, other)))
 
     def _meddle(self, request: Request) -> None:
@@ -173,12 +173,12 @@ class Story(RuleBasedStateMachine):
 
     @rule()
     def cycle(self) -> None:
-        """A cycle as due."""
+        """Run a cycle with what is due."""
         self.world.try_cycle()
 
     @rule(kind=st.sampled_from(sorted(FAULTS)), after=st.integers(0, 9), times=st.integers(1, 8))
     def faulty_cycle(self, kind: str, after: int, times: int) -> None:
-        """A cycle over a bad line: the fault passes while it runs, or does not."""
+        """Run a cycle over a bad connection: the fault ends while the cycle runs, or does not."""
         faults = self.world.only.server.faults
         faults.add(kind, after=after, times=times, **FAULTS[kind])
         self.world.try_cycle()
@@ -186,7 +186,7 @@ class Story(RuleBasedStateMachine):
 
     @rule(after=st.integers(0, 9))
     def killed_cycle(self, after: int) -> None:
-        """The process dies at a commit, before or after it, and another one begins."""
+        """The process dies at a commit, before or after it, and another process begins."""
         self._kill_at = after
         self.world.runtime.checkpoint = self._checkpoint
         with suppress(_KilledError):
@@ -200,19 +200,19 @@ class Story(RuleBasedStateMachine):
 
     @rule()
     def full_cycle(self) -> None:
-        """Somebody asks for a full read."""
+        """A person asks for a full read."""
         self.world.try_cycle(full=True)
 
     @rule(links_exclude=st.booleans())
     def edit_mapping(self, links_exclude: bool) -> None:
-        """A person changes what a linked ticket is, and restarts the daemon."""
+        """A person changes in the mapping what a linked ticket is, and restarts the daemon."""
         if isinstance(self.users, JiraUserDriver):
             self.users.links_exclude = links_exclude
             self.world.resettle(self.name, mapping=ACTION_ONLY if links_exclude else {})
 
     @rule(is_narrow=st.booleans())
     def edit_query(self, is_narrow: bool) -> None:
-        """A person narrows the query or widens it again; what that brings and takes, the next census tells."""
+        """A person narrows the query or widens it again; the next census finds which tickets came and went."""
         if isinstance(self.users, JiraUserDriver):
             self.users.outside = frozenset({"CHANGE", "SUPP"} if is_narrow else {"CHANGE"})
             query = f"project = {self.users.main}" if is_narrow else SCOPE[self.name]
@@ -221,13 +221,13 @@ class Story(RuleBasedStateMachine):
 
     @rule()
     def rebuild(self) -> None:
-        """The derived tables are made anew, whatever has been read by now."""
+        """The derived tables are rebuilt, whatever has been read by now."""
         assert_rebuilt(self.world)
 
     # --- what must hold ------------------------------------------------------------------------------------------
 
     def _quiet(self) -> None:
-        """Nothing happens any more; the index catches up; two polls pass."""
+        """Nothing happens any more; the index catches up; two polls run."""
         self.meddling.clear()
         self.users.lag(0.0)
         self.world.later(hours=2)  # longer than any tracker asked us to stay away
@@ -237,7 +237,7 @@ class Story(RuleBasedStateMachine):
     @precondition(lambda self: not self.shown and not self.has_silent)
     @rule()
     def settle(self) -> None:
-        """When all is quiet, polls alone bring every ticket that can be seen."""
+        """Once nothing changes, polls alone bring every visible ticket."""
         self._quiet()
         for ticket, truth in self.users.truth().items():
             if truth.in_scope:
@@ -245,7 +245,7 @@ class Story(RuleBasedStateMachine):
 
     @rule()
     def settle_for_a_week(self) -> None:
-        """Census and full sweep bring what polls cannot see: silent values, what vanished and what came back."""
+        """Census and full sweep find what polls cannot: silent changes, and tickets that vanished or came back."""
         self._quiet()
         self.world.cycle(days=8)
         self.world.cycle()
@@ -265,7 +265,7 @@ class Story(RuleBasedStateMachine):
         for ticket, presence in world.presences().items():
             truth = truths.get(ticket)
             if truth is None or not truth.is_seen:
-                # a table that shows none of the rows that it counts is closed to us, for all that we can tell
+                # a table that shows none of the rows that it counts is closed to us, for all that we can know
                 closed = self.name == "servicenow" and not any(t.is_part and t.is_seen for t in truths.values())
                 assert presence in GONE or (closed and presence is Presence.ACCESS_LOST), (ticket, presence)
             elif not truth.in_scope:
@@ -285,7 +285,7 @@ class Story(RuleBasedStateMachine):
         assert_rebuilt(world)
 
     def teardown(self) -> None:
-        """In the end everything is equal, whatever happened."""
+        """At the end everything is equal, whatever happened."""
         try:
             if hasattr(self, "anchors"):
                 self.settle_for_a_week()
@@ -300,8 +300,8 @@ class _KilledError(BaseException):
 SOAK = int(os.environ.get("CAPA_SYNC_SOAK", "0"))
 
 
-def told(story: type[Story], tracker: str, stories: int) -> type[TestCase]:
-    """So many stories on one tracker, the same at each run; in a soak other ones each time, more and longer."""
+def as_test_case(story: type[Story], tracker: str, stories: int) -> type[TestCase]:
+    """Make a test case of some stories on one tracker, the same at each run; a soak takes new and longer ones."""
     on_tracker: Any = type(story)(
         f"{story.__name__}On{tracker.title().replace('-', '')}", (story,), {"name": tracker}
     )
@@ -314,7 +314,7 @@ def told(story: type[Story], tracker: str, stories: int) -> type[TestCase]:
         deadline=None,
         print_blob=True,
         report_multiple_bugs=False,
-        phases=[Phase.generate],  # a told story is short enough to read, shrinking one takes minutes
+        phases=[Phase.generate],  # a generated story is short enough to read; shrinking one takes minutes
         suppress_health_check=list(HealthCheck),
     )
     return case

@@ -21,14 +21,14 @@ PLACES = ("comment", "issuelinks", "subtasks", "attachment")
 
 
 class Light:
-    """Leaves keys out of issues: of search answers alone, or wherever an issue is told."""
+    """Removes keys from issues: in search answers alone, or in every answer that holds an issue."""
 
     def __init__(self, *names: str, everywhere: bool) -> None:
         self._names = names
         self._everywhere = everywhere
 
     def __call__(self, request: Request, reply: Reply) -> None:
-        """Look at an answer that is about to be sent."""
+        """Remove the keys from an answer that is about to be sent."""
         is_search = "/search" in request.path
         if reply.status != 200 or reply.body[:1] != b"{" or not (is_search or self._everywhere):
             return
@@ -40,7 +40,7 @@ class Light:
 
 
 def a_family(world: World) -> UserDriver:
-    """Three records with a part and comments each."""
+    """Create three records, each with an action and comments."""
     users = users_on(world.only)
     for number in range(3):
         users.create(f"ticket {number}")
@@ -52,8 +52,8 @@ def a_family(world: World) -> UserDriver:
     return users
 
 
-def told(world: World) -> dict[str, tuple[Any, ...]]:
-    """What the mirror has of places that may be absent."""
+def mirrored_places(world: World) -> dict[str, tuple[Any, ...]]:
+    """What the mirror has in the places that an answer may leave out."""
     return {
         id_: (tuple(c.id for c in ticket.comments), ticket.children, ticket.attachments)
         for id_, (_, ticket) in world.contents().items()
@@ -63,7 +63,7 @@ def told(world: World) -> dict[str, tuple[Any, ...]]:
 @pytest.mark.parametrize("source", JIRAS)
 @pytest.mark.parametrize("name", PLACES)
 def test_what_a_search_leaves_out_is_asked_for(source: str, name: str, tmp_path: Path) -> None:
-    """A light answer takes nothing away, and what changed behind it is known all the same."""
+    """A short answer removes nothing, and what changed meanwhile is still found."""
     with open_world(tmp_path, source) as world:
         users = a_family(world)
         world.cycle()
@@ -80,34 +80,34 @@ def test_what_a_search_leaves_out_is_asked_for(source: str, name: str, tmp_path:
 
 
 @pytest.mark.parametrize("source", JIRAS)
-def test_what_no_answer_delivers_stays_as_it_was_and_is_told_as_unknown(source: str, tmp_path: Path) -> None:
-    """Links, sub-tasks and comments that are stored are kept over edits and a rebuild; each ticket is asked once."""
+def test_what_no_answer_delivers_stays_as_it_was_and_is_reported_as_unknown(source: str, tmp_path: Path) -> None:
+    """Stored links, sub-tasks and comments are kept over edits and a rebuild; each ticket is requested once."""
     with open_world(tmp_path, source) as world:
         users = a_family(world)
         world.cycle()
-        before = told(world)
+        before = mirrored_places(world)
         assert any(comments for comments, _, _ in before.values())
         assert any(children for _, children, _ in before.values())
         world.only.server.after.append(Light(*PLACES, everywhere=True))
         for number, record in enumerate(users.records()):
             users.edit(record, f"edit {number}", 1)
         world.cycle(minutes=20)
-        assert told(world) == before
+        assert mirrored_places(world) == before
         world.only.server.requests.reset()
         world.cycle(seconds=30)
         asked = [exchange.request.target for exchange in world.only.server.requests]
         assert not [target for target in asked if "fields=updated%2C" in target or "/comment" in target]
         world.cycle(full=True)
-        assert told(world) == before
+        assert mirrored_places(world) == before
         held = world.view("v_tickets"), world.view("v_actions")
         rebuild_derived(world.runtime)
         assert (world.view("v_tickets"), world.view("v_actions")) == held
-        assert told(world) == before
+        assert mirrored_places(world) == before
 
 
 @pytest.mark.parametrize("source", JIRAS)
 def test_a_first_read_without_them_says_what_is_unknown(source: str, tmp_path: Path) -> None:
-    """The change history is whole all the same; once the keys come, everything is known."""
+    """The change history is complete without them; once the keys are delivered, everything is known."""
     with open_world(tmp_path, source) as world:
         users = a_family(world)
         light = Light("issuelinks", "subtasks", everywhere=True)
@@ -168,7 +168,7 @@ OVER_FIELDS = {"what-when-where", "root-cause-substantive", "correction-recorded
 @pytest.mark.parametrize("source", JIRAS)
 @pytest.mark.parametrize("name", PLACES)
 def test_only_rules_that_read_what_is_unknown_cannot_tell(source: str, name: str, tmp_path: Path) -> None:
-    """All others have the verdict that they have with the whole answer; the reason names the way out."""
+    """All other rules reach the verdict that they reach with the complete answer; the reason says what to do."""
     with open_world(tmp_path, source, rules=None) as world:
         a_closed_case(world)
         hidden: list[Callable[[Request, Reply], None]] = [Light(name, everywhere=True)]
@@ -192,7 +192,7 @@ def test_only_rules_that_read_what_is_unknown_cannot_tell(source: str, name: str
 
 
 def requested_alone(world: World) -> list[str]:
-    """Tickets (or their comments) that were requested alone since the log was last read, in this order."""
+    """Tickets (or their comments) that were requested alone since the log was last read, in order."""
     places = [
         exchange.path.partition("/issue/")[2] for exchange in world.only.server.requests if exchange.method == "GET"
     ]
@@ -206,7 +206,7 @@ LIGHT = [("issuelinks", False), ("comment", True)]
 
 
 def many_tickets(world: World) -> UserDriver:
-    """More tickets than requests in a cycle; the last one has a part and a comment."""
+    """More tickets than a cycle may request one by one; the last one has an action and a comment."""
     users = users_on(world.only)
     for number in range(MANY):
         users.create(f"ticket {number}")
@@ -222,7 +222,7 @@ def many_tickets(world: World) -> UserDriver:
 def test_more_tickets_than_requests_wait_over_restarts(
     source: str, name: str, everywhere: bool, tmp_path: Path
 ) -> None:
-    """At most a hundred requests in a cycle, the others in those that follow; none twice and none lost."""
+    """At most a hundred requests in a cycle, the rest in later cycles; no ticket twice and none lost."""
     with open_world(tmp_path, source) as world:
         users = many_tickets(world)
         world.only.server.after.append(Light(name, everywhere=everywhere))
@@ -251,7 +251,7 @@ def test_more_tickets_than_requests_wait_over_restarts(
 def test_a_second_pass_requests_nothing_and_changes_nothing(
     source: str, name: str, everywhere: bool, tmp_path: Path
 ) -> None:
-    """Neither a poll nor a full read, each in a new process."""
+    """Neither a poll nor a full read changes a row, each in a new process."""
     with open_world(tmp_path, source) as world:
         a_family(world)
         world.only.server.after.append(Light(name, everywhere=everywhere))
@@ -270,7 +270,7 @@ def test_a_second_pass_requests_nothing_and_changes_nothing(
 
 @pytest.mark.parametrize("source", JIRAS)
 def test_what_a_source_does_not_deliver_is_remembered_over_a_restart(source: str, tmp_path: Path) -> None:
-    """One ticket is requested for it, none after a restart; `status` says what is missing and for how many."""
+    """One ticket is requested for it, none after a restart; `status` says what is missing and how often."""
     with open_world(tmp_path, source) as world:
         users = a_family(world)
         world.only.server.after.append(Light("issuelinks", everywhere=True))
@@ -289,7 +289,7 @@ def test_what_a_source_does_not_deliver_is_remembered_over_a_restart(source: str
 
 @pytest.mark.parametrize("hidden", ["number", "issue", "short_description"])
 def test_a_column_that_an_instance_leaves_out_is_unknown(hidden: str, tmp_path: Path) -> None:
-    """A task keeps its number and its record, and a text that is hidden now is unreadable and not empty."""
+    """A task keeps its number and its record; a text that is hidden now is unreadable and not empty."""
     with open_world(tmp_path, "servicenow") as world:
         users = a_family(world)
         world.cycle()

@@ -13,7 +13,7 @@ from tests.sync.users import UserDriver, users_on
 from tests.sync.world import SOURCES, World, open_world
 
 ZONES = ("Pacific/Kiritimati", "America/St_Johns", "UTC", "Asia/Kathmandu")
-SWITCHES = (  # London twice, St. John's twice: an hour is left out or told twice
+SWITCHES = (  # London twice, St. John's twice: an hour is left out or occurs twice
     datetime(2026, 3, 8, 5, 25, tzinfo=UTC),
     datetime(2026, 3, 29, 0, 55, tzinfo=UTC),
     datetime(2026, 10, 25, 0, 25, tzinfo=UTC),
@@ -22,7 +22,7 @@ SWITCHES = (  # London twice, St. John's twice: an hour is left out or told twic
 
 
 def set_zone(world: World, zone: str) -> None:
-    """Set the zone in the profile of the account that we read with."""
+    """Set the time zone in the profile of the account that we read with."""
     site = world.only
     if site.name == "servicenow":
         site.settings(user_time_zone=zone)
@@ -31,7 +31,7 @@ def set_zone(world: World, zone: str) -> None:
 
 
 def live(users: UserDriver, word: str) -> None:
-    """A morning's work: a ticket is born, all are edited within one instant, somebody comments."""
+    """One morning: a ticket is created, all tickets are edited within one instant, a person comments."""
     users.create(f"born {word}")
     for number, ticket in enumerate(users.records()):
         users.edit(ticket, f"{word} {number}", number)
@@ -42,7 +42,7 @@ def live(users: UserDriver, word: str) -> None:
 @pytest.mark.parametrize("zone", ZONES)
 @pytest.mark.parametrize("source", SOURCES)
 def test_our_profile_s_zone_changes_nothing(source: str, zone: str, tmp_path: Path) -> None:
-    """Filled in one zone, read on in another, through both DST changes of two places: the mirror is the tracker."""
+    """Read in one zone, then in another, through both DST changes of two places: the mirror equals the tracker."""
     with open_world(tmp_path, source) as world:
         users = users_on(world.only)
         if source == "jira-dc":
@@ -79,7 +79,7 @@ def test_our_profile_s_zone_changes_nothing(source: str, zone: str, tmp_path: Pa
 )
 @pytest.mark.parametrize("source", SOURCES)
 def test_a_wrong_clock_or_a_lagging_index_changes_nothing(source: str, trap: dict[str, Any], tmp_path: Path) -> None:
-    """A clock ten minutes off, an index or commits ninety seconds late: the mirror is the tracker."""
+    """With a clock ten minutes off, or an index or commits ninety seconds late, the mirror equals the tracker."""
     if source == "servicenow" and "index_lag_s" in trap:
         trap = {"commit_late_s": 90.0}
     with open_world(tmp_path, source) as world:

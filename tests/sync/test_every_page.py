@@ -1,4 +1,4 @@
-"""No single page that lies takes a ticket, a change or a field away, wherever in a cycle it stands."""
+"""No single wrong page removes a ticket, a change or a field, wherever in a cycle it occurs."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.sync.users import UserDriver, users_on
 from tests.sync.world import PROJECT, SOURCES, Site, World, beside, open_world
 
 PLACES = 10_000 if os.environ.get("CAPA_SYNC_EVERY_PAGE") else 5
-"""Every place of every read is a command (`make pages`); the suite takes a few, other ones for each lie."""
+"""`make pages` runs every place of every read; the suite takes a few, other ones for each way to be wrong."""
 SCOPE = {
     "jira": f"project in ({PROJECT['jira']}, SUPP)",
     "jira-dc": f"project in ({PROJECT['jira-dc']}, SUPP)",
@@ -36,7 +36,7 @@ def small_pages(site: Site) -> None:
 
 
 def settle(world: World, users: UserDriver) -> None:
-    """Write tickets with parts, histories and comments, farther apart than the overlap."""
+    """Create tickets with actions, histories and comments, with more time between them than the overlap."""
     for number in range(RECORDS):
         users.create(f"ticket {number}")
         world.later(minutes=11)
@@ -50,7 +50,7 @@ def settle(world: World, users: UserDriver) -> None:
 
 
 def work(world: World, users: UserDriver, turn: int) -> None:
-    """Let people edit half of the tickets, and write one, each a good while after the other."""
+    """Edit half of the tickets and create one, with more time between the edits than the overlap."""
     for number, ticket in enumerate(users.ids()):
         if (number + turn) % 2:
             users.edit(ticket, f"turn {turn} {number}", number)
@@ -62,7 +62,7 @@ def work(world: World, users: UserDriver, turn: int) -> None:
 
 
 def believed(world: World, users: UserDriver) -> None:
-    """Nothing that is there is taken for gone; what is in doubt is told."""
+    """Nothing that exists is taken for gone; what is in doubt is reported."""
     truths = users.truth()
     presences = {ticket: at for ticket, at in world.presences().items() if truths[ticket].in_scope}
     assert set(presences.values()) <= DOUBT, {t: p for t, p in presences.items() if p not in DOUBT}
@@ -71,7 +71,7 @@ def believed(world: World, users: UserDriver) -> None:
 
 
 def lists_of(world: World, cycle: Callable[[], Any]) -> int:
-    """How many lists an honest cycle reads."""
+    """Count the lists that an honest cycle reads."""
     counter = Liar(10_000, "empty")
     world.only.server.after.append(counter)
     cycle()
@@ -81,13 +81,13 @@ def lists_of(world: World, cycle: Callable[[], Any]) -> int:
 
 
 def places(how: str, count: int) -> range:
-    """Which lists of so many are to lie."""
+    """Choose which lists of so many are spoilt."""
     stride = max(1, count // PLACES)
     return range(list(HOWS).index(how) % stride, count, stride)
 
 
 def lies(world: World, how: str, cycle: Callable[[], Any], count: int) -> Iterator[Liar]:
-    """Run a cycle for each place that may lie."""
+    """Run a cycle for each place whose list is spoilt."""
     for at in places(how, count):
         liar = Liar(at, how)
         world.only.server.after.append(liar)
@@ -136,20 +136,20 @@ def test_a_page_that_lies_in_a_poll_loses_no_change(source: str, how: str, tmp_p
 
 @named
 def test_a_page_that_lies_in_a_census_or_a_sign_in_takes_nothing_away(source: str, how: str, tmp_path: Path) -> None:
-    """Tickets, fields, statuses and verdicts stay as they were, and the next census is whole."""
+    """Tickets, fields, statuses and verdicts stay as they were, and the next census is complete."""
     with open_world(tmp_path, source, query={source: SCOPE[source]}, more=MORE) as world:
         users = users_on(world.only)
         small_pages(world.only)
         settle(world, users)
         world.cycle()
         world.cycle(hours=1)
-        known, told = pins(world), world.view("v_findings")
+        known, findings = pins(world), world.view("v_findings")
         count = lists_of(world, lambda: world.cycle(hours=1))
         for liar in lies(world, how, lambda: world.try_cycle(hours=1), count):
             try:
                 believed(world, users)
                 assert pins(world) == known
-                assert world.view("v_findings") == told
+                assert world.view("v_findings") == findings
                 world.cycle(minutes=20)
                 assert world.problem() == ""
                 assert_equal(world, users)
@@ -159,19 +159,19 @@ def test_a_page_that_lies_in_a_census_or_a_sign_in_takes_nothing_away(source: st
 
 @named
 def test_a_page_that_lies_in_a_full_read_takes_nothing_away(source: str, how: str, tmp_path: Path) -> None:
-    """Nor does it in a full read, which reads everything again."""
+    """A full read, which reads everything again, loses nothing either."""
     with open_world(tmp_path, source, query={source: SCOPE[source]}, more=MORE) as world:
         users = users_on(world.only)
         small_pages(world.only)
         settle(world, users)
         world.cycle()
-        told = world.view("v_findings")
+        findings = world.view("v_findings")
         count = lists_of(world, lambda: world.cycle(full=True))
         for liar in lies(world, how, lambda: world.try_cycle(full=True), count):
             try:
                 believed(world, users)
-                assert world.view("v_findings") == told
-                world.cycle(hours=1, minutes=1)  # a full read that was refused is taken up again
+                assert world.view("v_findings") == findings
+                world.cycle(hours=1, minutes=1)  # a full read that was refused is resumed
                 assert world.problem() == ""
                 assert_equal(world, users)
             except AssertionError as error:
@@ -180,7 +180,7 @@ def test_a_page_that_lies_in_a_full_read_takes_nothing_away(source: str, how: st
 
 @named
 def test_a_page_that_lies_in_a_first_read_leaves_nothing_out(source: str, how: str, tmp_path: Path) -> None:
-    """What a first read did not show comes with its census, or with the one an hour later."""
+    """What a first read did not show is found by its census, or by the one an hour later."""
     with open_world(tmp_path, source, query={source: SCOPE[source]}, more=MORE) as world:
         users = users_on(world.only)
         small_pages(world.only)

@@ -1,4 +1,4 @@
-"""The evidence of a finding is that of now, also where time turns a line that does not decide."""
+"""The evidence of a finding is current, also where the passing of time turns a line that does not decide."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def evidence(world: World, ticket: str) -> str:
 
 @pytest.mark.parametrize("source", SOURCES)
 def test_a_deadline_that_passes_beside_a_stage_renews_the_evidence(source: str, tmp_path: Path) -> None:
-    """A finding open because of its stage tells later that the deadline passed, too; nothing is written for it."""
+    """A finding that is open because of its stage also shows later that the deadline passed; nothing is written."""
     with open_world(tmp_path, source, rules=(RULE,), mode="on") as world:
         users = users_on(world.only)
         before = set(users.records())
@@ -34,11 +34,11 @@ def test_a_deadline_that_passes_beside_a_stage_renews_the_evidence(source: str, 
                 break
             users.step(ticket, 0 if isinstance(users, JiraUserDriver) else 2)
             world.cycle()
-        told, writes = evidence(world, ticket), world.writes()
-        assert "breach" in told
+        stored, writes = evidence(world, ticket), world.writes()
+        assert "breach" in stored
         assert writes
         world.cycle(days=60)
-        assert evidence(world, ticket) != told
+        assert evidence(world, ticket) != stored
         assert world.writes() == writes
         assert_rebuilt(world)
         world.cycle(days=60)

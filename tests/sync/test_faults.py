@@ -1,4 +1,4 @@
-"""Answers that are none are found out: page refused, cursor untouched, fault in `status`, other sources go on."""
+"""Malformed answers are recognised: the page is refused, the cursor stays, `status` names the fault, others go on."""
 
 from __future__ import annotations
 
@@ -58,12 +58,12 @@ def lying_page(site: Site) -> None:
 
 
 def dropped_part(site: Site) -> None:
-    """ServiceNow drops the condition on the stamp in silence, and gives all rows."""
+    """ServiceNow drops the condition on the update time in silence, and returns all rows."""
     site.settings(dropped_fields=["sn_grc_issue.sys_updated_on"])
 
 
 def denied_range(site: Site) -> None:
-    """The right to compare and sort stamps is taken away: the conditions are dropped."""
+    """The right to compare and sort update times is taken away: the conditions are dropped."""
     site.settings(query_range_denied=["sn_grc_issue.sys_updated_on"])
 
 

@@ -1,4 +1,4 @@
-"""Stamps and clocks that run ahead: no change is missed, and what lies in the future counts as never done."""
+"""Update times and clocks that run ahead: no change is missed, and what has a future instant counts as not done."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ HOUR = timedelta(hours=1)
 
 @pytest.mark.parametrize("apart", [10, 90, 600])
 @pytest.mark.parametrize("source", JIRAS)
-def test_a_stamp_in_the_future_hides_no_later_change(source: str, apart: int, tmp_path: Path) -> None:
-    """An edit is stamped an hour ahead, then others are stamped rightly: each is mirrored by the next polls."""
+def test_an_update_time_in_the_future_hides_no_later_change(source: str, apart: int, tmp_path: Path) -> None:
+    """One edit has an update time an hour ahead, later ones the right time: each is mirrored by the next polls."""
     with open_world(tmp_path, source) as world:
         users = users_on(world.only)
         for number in range(4):
@@ -39,8 +39,8 @@ def test_a_stamp_in_the_future_hides_no_later_change(source: str, apart: int, tm
 
 
 @pytest.mark.parametrize("source", JIRAS)
-def test_a_stamp_in_the_future_takes_nothing_from_the_overlap(source: str, tmp_path: Path) -> None:
-    """A ticket stands an hour ahead while the index lags: what it tells late is mirrored all the same."""
+def test_an_update_time_in_the_future_takes_nothing_from_the_overlap(source: str, tmp_path: Path) -> None:
+    """A ticket is an hour ahead while the index lags: what the index shows late is mirrored all the same."""
     with open_world(tmp_path, source) as world:
         users = users_on(world.only)
         for number in range(4):
@@ -63,7 +63,7 @@ def test_a_stamp_in_the_future_takes_nothing_from_the_overlap(source: str, tmp_p
 
 @pytest.mark.parametrize("source", SOURCES)
 def test_a_tracker_s_clock_that_was_ahead_for_an_hour_hides_nothing(source: str, tmp_path: Path) -> None:
-    """The tracker's clock is ahead while we poll, then set right: what it stamps after that is mirrored."""
+    """The tracker's clock is ahead while we poll, then set right: what is updated after that is mirrored."""
     with open_world(tmp_path, source) as world:
         users = users_on(world.only)
         for number in range(3):
@@ -104,8 +104,10 @@ def test_a_tracker_s_clock_set_right_while_we_were_away_hides_nothing(source: st
 
 
 @pytest.mark.parametrize("source", SOURCES)
-def test_with_tickets_stamped_ahead_an_unchanged_world_costs_nothing_more(source: str, tmp_path: Path) -> None:
-    """Known tickets of the future cost no request and change no row, poll after poll."""
+def test_with_tickets_updated_in_the_future_an_unchanged_world_costs_nothing_more(
+    source: str, tmp_path: Path
+) -> None:
+    """Known tickets with future update times cost no request and change no row, poll after poll."""
     with open_world(tmp_path, source) as world:
         users = users_on(world.only)
         for number in range(8):
@@ -131,8 +133,8 @@ def test_with_tickets_stamped_ahead_an_unchanged_world_costs_nothing_more(source
 
 
 @pytest.mark.parametrize("source", JIRAS)
-def test_a_crowd_in_the_future_is_told_and_hides_no_other_change(source: str, tmp_path: Path) -> None:
-    """More tickets than a page are stamped ahead: right edits are mirrored by polls, two requests each."""
+def test_many_tickets_in_the_future_are_reported_and_hide_no_other_change(source: str, tmp_path: Path) -> None:
+    """More tickets than a page are ahead: edits with the right time are mirrored by polls, two requests each."""
     with open_world(tmp_path, source) as world:
         users = users_on(world.only)
         page = world.runtime.contexts[source].source._options.page_size
@@ -158,7 +160,7 @@ def test_a_crowd_in_the_future_is_told_and_hides_no_other_change(source: str, tm
 
 
 @pytest.mark.parametrize("source", SOURCES)
-def test_what_our_own_clock_stamped_in_the_future_is_done_again(source: str, tmp_path: Path) -> None:
+def test_what_our_own_clock_dated_in_the_future_is_done_again(source: str, tmp_path: Path) -> None:
     """Our clock is ahead by forty days for one cycle: census and sweep are due at once after it, `as_of` is true."""
     ours = SandboxClock(START, ticking=False)
     with open_world(tmp_path, source, our_clock=ours) as world:
@@ -193,7 +195,7 @@ def test_what_our_own_clock_stamped_in_the_future_is_done_again(source: str, tmp
 @pytest.mark.parametrize("minutes", [-130, -11, -9, 9, 11, 130])
 @pytest.mark.parametrize("source", SOURCES)
 def test_nothing_is_judged_or_written_by_a_clock_that_is_wrong(source: str, minutes: int, tmp_path: Path) -> None:
-    """Up to ten minutes apart we judge; beyond, the mirror follows, no more, and `status` says so."""
+    """Up to ten minutes apart, tickets are judged; beyond that, they are only mirrored, and `status` says so."""
     is_right = abs(minutes) < 10
     ours = SandboxClock(START + timedelta(minutes=minutes), ticking=False)
     with open_world(tmp_path, source, our_clock=ours, mode="on") as world:

@@ -1,4 +1,4 @@
-"""What is not known is said: as-of, cannot tell, observed since when, and anomalies as numbers."""
+"""What is not known is reported: as-of, cannot tell, observed since when, and anomalies as numbers."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def at(instant: datetime) -> str:
 
 
 def outcome(world: World, story: str) -> str:
-    """What the present verdict on the order of cause and action is."""
+    """The present verdict on the order of cause and action."""
     ticket = world.only.id_of(story)
     found = world.view("v_findings", ticket_id=ticket, rule=ORDER)
     return str(found[0]["state"]) if found else "ok"
@@ -28,7 +28,7 @@ def outcome(world: World, story: str) -> str:
 
 @pytest.mark.parametrize("source", SOURCES)
 def test_every_row_says_as_of_when_and_it_stands_still_while_nothing_can_be_read(source: str, tmp_path: Path) -> None:
-    """Register, sources, tickets and status name the instant of the last whole read, not of the last try."""
+    """Register, sources, tickets and status name the instant of the last complete read, not of the last attempt."""
     with open_world(tmp_path, source) as world:
         world.only.play("one", Create({"title": "One", "grade": "minor"}))
         world.cycle()
@@ -36,8 +36,8 @@ def test_every_row_says_as_of_when_and_it_stands_still_while_nothing_can_be_read
         world.only.server.faults.add("html", times=None)
         world.try_cycle(hours=3)
         [row] = world.view("v_register")
-        [told] = world.view("v_sources")
-        assert row["as_of"] == told["as_of"] == told["last_success_at"] == row["synced_at"] == at(read)
+        [source_row] = world.view("v_sources")
+        assert row["as_of"] == source_row["as_of"] == source_row["last_success_at"] == row["synced_at"] == at(read)
         assert [ticket["seen_at"] for ticket in world.view("v_tickets")] == [at(read)]
         health = world.health()
         assert health["as_of"] == read
@@ -46,7 +46,7 @@ def test_every_row_says_as_of_when_and_it_stands_still_while_nothing_can_be_read
 
 
 def test_without_audit_rights_our_own_observation_counts_from_its_first_day(tmp_path: Path) -> None:
-    """Each ticket says since when; later changes are marked observed; what lies before, rules cannot tell."""
+    """Each ticket says since when; later changes are marked observed; rules cannot tell what happened before."""
     with open_world(tmp_path, "servicenow") as world:
         world.only.settings(audit_readable=False)
         for story in ("before", "since"):
@@ -63,13 +63,13 @@ def test_without_audit_rights_our_own_observation_counts_from_its_first_day(tmp_
         assert world.view("v_changes", origin="history") == []
         [row] = world.view("v_changes", origin="observed")
         assert (row["field_id"], row["to_value"]) == ("u_root_cause", "Nobody was named as deputy")
-        # what was there at the first sight has no order; what came later, we saw come
+        # what existed at the first read has no order; later changes were observed in order
         assert (outcome(world, "before"), outcome(world, "since")) == ("cannot_tell", "open")
         assert world.health()["gaps"] == 2
 
 
 def test_a_history_that_cannot_be_read_whole_makes_temporal_rules_cannot_tell(tmp_path: Path) -> None:
-    """One hidden audit row: that ticket's order cannot be told, the other's can; with the right back, both can."""
+    """One audit row is hidden: its ticket's order is unknown, the other's is known; with the right back, both are."""
     with open_world(tmp_path, "servicenow") as world:
         for story in ("whole", "cut"):
             world.only.play(story, Create({"title": story, "grade": "minor", "owner": "anna.lee"}))
@@ -95,8 +95,8 @@ def test_an_explanation_says_as_of_when(source: str, tmp_path: Path) -> None:
         world.cycle()
         read = world.clock.now()
         world.later(days=2)
-        [told] = explain_ticket(world.runtime, world.only.player.address("one")[0], world.clock.now())
-        assert f"as of {read:%Y-%m-%d %H:%M:%S}Z" in told.notes
+        [explanation] = explain_ticket(world.runtime, world.only.player.address("one")[0], world.clock.now())
+        assert f"as of {read:%Y-%m-%d %H:%M:%S}Z" in explanation.notes
 
 
 @pytest.mark.parametrize("source", SOURCES)
@@ -117,7 +117,7 @@ def test_anomalies_are_numbers(source: str, tmp_path: Path) -> None:
             "strangers": 1,
             "swept": 6,
         }
-        # ServiceNow counts rows before it hides some: the difference is told, not hidden
+        # ServiceNow counts rows before it hides some: the difference is reported, not hidden
         hidden = 2 if source == "servicenow" else 0
         assert (drift["told"], drift["unaccounted"]) == (6 + hidden, hidden)
         world.only.hide()
@@ -129,7 +129,7 @@ def test_anomalies_are_numbers(source: str, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("source", SOURCES)
 def test_a_ticket_says_when_it_was_last_confirmed_to_be_where_it_is(source: str, tmp_path: Path) -> None:
-    """A poll confirms nothing of tickets that it does not name; a census confirms all, and doubt confirms none."""
+    """A poll confirms only the tickets that it returns; a census confirms all; a doubtful census confirms none."""
     with open_world(tmp_path, source) as world:
 
         def confirmed() -> dict[str, str | None]:
@@ -150,13 +150,13 @@ def test_a_ticket_says_when_it_was_last_confirmed_to_be_where_it_is(source: str,
         hidden, proven = world.only.id_of("story 0"), at(world.clock.now())
         assert set(confirmed().values()) == {proven}
         world.cycle(hours=1)
-        checked = confirmed()[hidden]  # asked for once more, and from then on once a day
+        checked = confirmed()[hidden]  # requested once more, and from then on once a day
         world.cycle(hours=1)
         assert confirmed() == {**dict.fromkeys(tickets, at(world.clock.now())), hidden: checked}
-        [told] = explain_ticket(world.runtime, hidden, world.clock.now())
-        assert any("deleted_or_hidden, confirmed" in note for note in told.notes)
+        [explanation] = explain_ticket(world.runtime, hidden, world.clock.now())
+        assert any("deleted_or_hidden, confirmed" in note for note in explanation.notes)
         world.only.hide("story 0", "story 1", "story 2")
         world.cycle(hours=1)
         assert confirmed()[world.only.id_of("story 1")] is None
-        [told] = explain_ticket(world.runtime, world.only.id_of("story 1"), world.clock.now())
-        assert any("unobserved, not confirmed" in note for note in told.notes)
+        [explanation] = explain_ticket(world.runtime, world.only.id_of("story 1"), world.clock.now())
+        assert any("unobserved, not confirmed" in note for note in explanation.notes)

@@ -1,13 +1,13 @@
 """After any order of edits, faults, kills and restarts the mirror equals the tracker, on all three trackers.
 
-A Hypothesis state machine over real HTTP, some two thousand steps. `make soak` tells longer and fresh stories:
+A Hypothesis state machine over real HTTP, some two thousand steps. `make soak` runs longer and new stories:
 CAPA_SYNC_SOAK is how many on each tracker.
 """
 
 from __future__ import annotations
 
-from tests.sync.story import Story, told
+from tests.sync.story import Story, as_test_case
 
-TestCloud = told(Story, "jira", 14)
-TestDataCenter = told(Story, "jira-dc", 14)
-TestServiceNow = told(Story, "servicenow", 8)
+TestCloud = as_test_case(Story, "jira", 14)
+TestDataCenter = as_test_case(Story, "jira-dc", 14)
+TestServiceNow = as_test_case(Story, "servicenow", 8)

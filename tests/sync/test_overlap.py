@@ -1,4 +1,4 @@
-"""Tables of which one contains the rows of another: no ticket is a record and an action, and the fault is told."""
+"""Tables of which one contains the rows of another: no ticket is a record and an action; the fault is reported."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ CASES: dict[str, tuple[str, Mapping[str, str], str, str]] = {
         "`table:` under `actions:` in the mapping",
     ),
 }
-"""Which table is too large -> the table of the records, what the mapping says, what is told, and where to mend it."""
+"""Which table is too large -> the records' table, the mapping's pieces, the reported problem, where to mend it."""
 
 
 def filled(world: World) -> None:
@@ -52,13 +52,13 @@ def filled(world: World) -> None:
 def test_a_table_that_contains_another_is_the_sources_fault_and_nothing_is_judged(
     case: str, closed: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """With and without the right to read which table extends which; after mending it, all is read."""
+    """With and without the right to read which table extends which; after mending it, everything is read."""
     table, mapping, words, where = CASES[case]
-    told = worlds._MORE["servicenow"]
+    more_settings = worlds._MORE["servicenow"]
     with open_world(tmp_path, "servicenow", rules=None) as world:
         world.only.settings(forbidden_tables=closed)
         filled(world)
-        monkeypatch.setitem(worlds._MORE, "servicenow", told.replace("sn_grc_issue", table))
+        monkeypatch.setitem(worlds._MORE, "servicenow", more_settings.replace("sn_grc_issue", table))
         world.resettle("servicenow", mapping=mapping)
         for _ in range(2):
             [result] = world.try_cycle().values()
@@ -67,7 +67,7 @@ def test_a_table_that_contains_another_is_the_sources_fault_and_nothing_is_judge
             assert words in world.problem()
             assert world.view("v_register") == world.view("v_findings") == []
             assert world.runtime.register.rows_by_table()["verdict"] == []
-        monkeypatch.setitem(worlds._MORE, "servicenow", told)
+        monkeypatch.setitem(worlds._MORE, "servicenow", more_settings)
         world.resettle("servicenow", mapping={})
         world.cycle(hours=2)
         assert len(world.view("v_register")) == 1
@@ -78,13 +78,13 @@ def test_a_table_that_is_exchanged_later_judges_nothing_either(
     closed: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What was mirrored before keeps its role, its findings and its presence."""
-    told = worlds._MORE["servicenow"]
+    more_settings = worlds._MORE["servicenow"]
     with open_world(tmp_path, "servicenow", rules=None) as world:
         world.only.settings(forbidden_tables=closed)
         filled(world)
         world.cycle()
         before = (world.view("v_findings"), world.presences(), world.runtime.register.tickets.roles("servicenow"))
-        monkeypatch.setitem(worlds._MORE, "servicenow", told.replace("sn_grc_issue", "task"))
+        monkeypatch.setitem(worlds._MORE, "servicenow", more_settings.replace("sn_grc_issue", "task"))
         world.resettle("servicenow")
         for full in (False, True):
             [result] = world.try_cycle(full=full).values()

@@ -1,4 +1,4 @@
-"""An error of our own ends one source's cycle, is told, and is tried again; the daemon goes on."""
+"""An error of our own ends one source's cycle, is reported, and the cycle is retried; the daemon goes on."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ STEPS = ("before-page-commit", "after-page-commit", "before-judging-commit", "af
 
 @pytest.mark.parametrize("step", STEPS)
 def test_an_error_of_our_own_ends_the_cycle_of_its_source_alone(step: str, tmp_path: Path) -> None:
-    """It is told with its place, the other source is read, no wish to stop is left, and the next cycle heals."""
+    """The error and its place are reported, the other source is read, no stop request stays, the next cycle succeeds."""
     with open_world(tmp_path, "jira", "servicenow") as world:
         for site in world.sites.values():
             site.play("one", Create({"title": "A ticket", "grade": "minor"}))
@@ -46,7 +46,7 @@ def test_an_error_of_our_own_ends_the_cycle_of_its_source_alone(step: str, tmp_p
 
 
 def test_the_daemon_outlives_an_error_of_our_own_in_each_cycle(tmp_path: Path) -> None:
-    """With one source and an error at every judging it still runs, and reads once the error is gone."""
+    """With one source and an error at every evaluation the daemon still runs, and reads once the error is gone."""
     with open_world(tmp_path, "jira") as world:
         world.only.play("one", Create({"title": "A ticket", "grade": "minor"}))
         failing, hits, done = threading.Event(), threading.Event(), threading.Event()
@@ -76,7 +76,7 @@ def test_the_daemon_outlives_an_error_of_our_own_in_each_cycle(tmp_path: Path) -
 
 
 class _OddWriter:
-    """A writer in which something unforeseen happens after the request."""
+    """A writer in which an unforeseen error occurs after the request."""
 
     def __init__(self, writer: Any) -> None:
         self._writer = writer
@@ -90,13 +90,13 @@ class _OddWriter:
         return done
 
     def look_up(self, write: Any, remote_id: str) -> Any:
-        """Look as always."""
+        """Look the write up as usual."""
         return self._writer.look_up(write, remote_id)
 
 
 @pytest.mark.parametrize("source", SOURCES)
 def test_an_error_after_a_write_leaves_it_unknown_and_writes_nothing_twice(source: str, tmp_path: Path) -> None:
-    """Every write of the ticket stands once; it is looked up and found, not sent again."""
+    """Every write of the ticket is there once; it is looked up and found, not sent again."""
     with open_world(tmp_path, source, mode="on") as world:
         users = users_on(world.only)
         users.create("one")
@@ -118,7 +118,7 @@ def test_an_error_after_a_write_leaves_it_unknown_and_writes_nothing_twice(sourc
 
 
 def test_delivery_of_others_goes_on_beside_one_that_raises(tmp_path: Path) -> None:
-    """One ticket's write fails by an error of ours each time; the other ticket gets its comment."""
+    """An error of ours fails one ticket's write each time; the other ticket gets its comment."""
     with open_world(tmp_path, "jira", mode="on") as world:
         users = users_on(world.only)
         for story in ("one", "two"):
@@ -133,7 +133,7 @@ def test_delivery_of_others_goes_on_beside_one_that_raises(tmp_path: Path) -> No
             """Fails for one ticket before anything is sent."""
 
             def deliver(self, write: Any, remote_id: str) -> Any:
-                """Refuse one ticket in a way that nobody foresaw."""
+                """Fail for one ticket with an unforeseen error."""
                 if write.ticket_id == hurt:
                     raise AssertionError("unforeseen")
                 return real.deliver(write, remote_id)
@@ -142,5 +142,5 @@ def test_delivery_of_others_goes_on_beside_one_that_raises(tmp_path: Path) -> No
         context.writer = picky
         results = world.try_cycle()
         assert results["jira"].problem == ""
-        told = {(row["ticket_id"] == hurt, row["state"]) for row in world.view("v_writes", kind="comment")}
-        assert told == {(True, "unknown"), (False, "delivered")}
+        write_states = {(row["ticket_id"] == hurt, row["state"]) for row in world.view("v_writes", kind="comment")}
+        assert write_states == {(True, "unknown"), (False, "delivered")}

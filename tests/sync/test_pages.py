@@ -1,4 +1,4 @@
-"""Long histories and long pages come whole, whatever the tracker embeds, hides or shuffles meanwhile."""
+"""Long histories and long pages arrive complete, whatever the tracker embeds, hides or reorders meanwhile."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ ROWS, OF_ONE_SECOND = 10_001, 6_000
 
 
 def edit_at_one_instant(world: World, times: int) -> str:
-    """Let people edit one ticket so many times without the clock moving; return its id."""
+    """Edit one ticket as people so many times without the clock moving; return its id."""
     users = users_on(world.only)
     if not users.ids():
         users.create("one")
@@ -29,7 +29,7 @@ def edit_at_one_instant(world: World, times: int) -> str:
 @pytest.mark.parametrize("embedded", [20, 40, 100])
 @pytest.mark.parametrize("at_once", [True, False], ids=["one instant", "spread"])
 def test_a_cloud_history_of_250_entries_comes_whole(embedded: int, at_once: bool, tmp_path: Path) -> None:
-    """However few the search embeds, at the first read and at a poll, all 250 are there in their true order."""
+    """However few the search embeds, at the first read and at a poll, all 250 changes are there in true order."""
     with open_world(tmp_path, "jira") as world:
         world.only.settings(inline_changelog_cap=embedded, changelog_page_cap=90)
         ticket = edit_at_one_instant(world, 125)
@@ -45,7 +45,7 @@ def test_a_cloud_history_of_250_entries_comes_whole(embedded: int, at_once: bool
 
 @pytest.mark.parametrize("order", ["oldest", "newest"])
 def test_a_data_center_history_of_250_entries_comes_whole(order: str, tmp_path: Path) -> None:
-    """Data Center gives it in one answer, in either order."""
+    """Data Center returns the history in one answer, in either order."""
     with open_world(tmp_path, "jira-dc") as world:
         world.only.settings(dc_history_order=order)
         ticket = edit_at_one_instant(world, 250)
@@ -56,7 +56,7 @@ def test_a_data_center_history_of_250_entries_comes_whole(order: str, tmp_path: 
 
 @pytest.mark.parametrize("source", SOURCES)
 def test_entries_of_one_instant_keep_their_true_order(source: str, tmp_path: Path) -> None:
-    """Each of sixty edits of one instant starts from what the one before it left, in the mirror and in the view."""
+    """Each of sixty edits of one instant starts from the value that the edit before it set, in mirror and view."""
     with open_world(tmp_path, source) as world:
         ticket = edit_at_one_instant(world, 60)
         world.cycle()
@@ -84,8 +84,8 @@ def test_ten_thousand_rows_none_lost_none_doubled(tmp_path: Path) -> None:
     more = "page_size = 500"
     with open_world(tmp_path, "servicenow", rules=("what-when-where",), more=more) as world:
         ids = fill_with_rows(world)
-        hidden = [id_ for id_ in sorted(ids) if "5" <= id_[0] <= "6"]  # whole pages of the fill, empty
-        hidden += sorted(ids)[:5000:7]  # and pages that come short
+        hidden = [id_ for id_ in sorted(ids) if "5" <= id_[0] <= "6"]  # whole pages of the backfill, empty
+        hidden += sorted(ids)[:5000:7]  # and pages that are short
         world.only.settings(hidden_rows=hidden)
         world.later(hours=1)
         touched: list[str] = []
@@ -118,8 +118,8 @@ def _same_rows(world: World, hidden: list[str]) -> None:
     tracker = world.only.tracker
     out = set(hidden)
     audit = [row for row in tracker.rows("sys_audit") if row["documentkey"] not in out]
-    told = sorted((row["ticket_id"], row["entry"]) for row in world.view("v_changes", origin="history"))
-    assert told == sorted((row["documentkey"], row["sys_id"]) for row in audit if row["tablename"] == RECORDS)
+    entries = sorted((row["ticket_id"], row["entry"]) for row in world.view("v_changes", origin="history"))
+    assert entries == sorted((row["documentkey"], row["sys_id"]) for row in audit if row["tablename"] == RECORDS)
     texts = {row["sys_id"]: row["short_description"] for row in tracker.rows(RECORDS) if row["sys_id"] not in out}
     held = world.contents()
     assert {id_: ticket.values["short_description"].text for id_, (_, ticket) in held.items()} == texts
@@ -127,7 +127,7 @@ def _same_rows(world: World, hidden: list[str]) -> None:
 
 
 def test_a_ticket_that_goes_before_its_history_comes_is_not_taken_for_one_without(tmp_path: Path) -> None:
-    """Edited in the very instant of its birth, then deleted between its page and its changelog: nothing is known."""
+    """Edited in the instant of its creation, then deleted between its page and its changelog: nothing is stored."""
     with open_world(tmp_path, "jira") as world:
         users, before = users_on(world.only), world.only.server.before
         world.later(seconds=30)

@@ -1,4 +1,4 @@
-"""Tickets that are gone, hidden, moved away or out of sight are told apart, and none is ever taken for deleted."""
+"""Tickets that are gone, hidden, moved away or out of sight are distinguished; none is taken for deleted."""
 
 from __future__ import annotations
 
@@ -35,14 +35,14 @@ def warned(folder: Path, source: str, query: str | None = None) -> Iterator[Worl
 
 
 def repair(world: World, story: str) -> None:
-    """Find the cause, and write the action anew."""
+    """Write the cause, then write the action anew."""
     world.only.play(story, Fill({"root_cause": "Nobody was named as deputy in AC-03"}))
     world.later(minutes=1)
     world.only.play(story, AddAction("Name a deputy", None))
 
 
 @pytest.mark.parametrize("source", SOURCES)
-def test_what_vanished_is_told_apart_and_stays_in_the_register(source: str, tmp_path: Path) -> None:
+def test_what_vanished_is_distinguished_and_stays_in_the_register(source: str, tmp_path: Path) -> None:
     """Deleted needs proof; hidden and deleted without proof look the same; what left the query is out of scope."""
     with open_world(tmp_path, source, query=SCOPE) as world:
         users = users_on(world.only)
@@ -67,8 +67,8 @@ def test_what_vanished_is_told_apart_and_stays_in_the_register(source: str, tmp_
         assert world.presence(left) is Presence.OUT_OF_SCOPE
         rows = world.view("v_register")
         assert {row["register_no"] for row in rows} == {row["register_no"] for row in before}
-        told = {row["ticket_id"]: row["presence"] for row in world.view("v_tickets")}
-        assert (told[gone], told[left]) == (str(proven), "out_of_scope")
+        presences = {row["ticket_id"]: row["presence"] for row in world.view("v_tickets")}
+        assert (presences[gone], presences[left]) == (str(proven), "out_of_scope")
         assert world.health()["vanished"].keys() == {str(proven), "deleted_or_hidden", "out_of_scope"}
         if source not in JIRAS:
             assert world.presence(silently) is Presence.DELETED_OR_HIDDEN
@@ -82,7 +82,7 @@ def test_what_vanished_is_told_apart_and_stays_in_the_register(source: str, tmp_
 
 @pytest.mark.parametrize("source", SOURCES)
 def test_what_comes_back_is_read_and_judged_as_it_is_now(source: str, tmp_path: Path) -> None:
-    """A ticket edited while it was hidden has a stamp that no poll looks at any more: the census reads it anew."""
+    """A ticket edited while it was hidden has an update time that polls no longer read: the census reads it anew."""
     with warned(tmp_path, source) as world:
         story = STORIES[2]
         world.only.hide(story)
@@ -98,7 +98,7 @@ def test_what_comes_back_is_read_and_judged_as_it_is_now(source: str, tmp_path: 
 
 @pytest.mark.parametrize("source", SOURCES)
 def test_a_ticket_shown_to_us_late_is_found(source: str, tmp_path: Path) -> None:
-    """What was hidden when everything was read, and is older than all that polls look at, comes with the census."""
+    """A ticket hidden during the backfill, older than all that polls read, is found by the census."""
     with open_world(tmp_path, source) as world:
         for story in STORIES:
             world.only.play(story, Create({"title": story, "grade": "minor"}))
@@ -114,7 +114,7 @@ def test_a_ticket_shown_to_us_late_is_found(source: str, tmp_path: Path) -> None
 
 @pytest.mark.parametrize("source", SOURCES)
 def test_a_project_out_of_sight_is_access_lost(source: str, tmp_path: Path) -> None:
-    """Alarm, findings as they were, nothing written; and once it is back, everything is judged as it is by then."""
+    """An alarm, findings as they were, no write; once access is back, everything is judged as it is by then."""
     with warned(tmp_path, source) as world:
         ids = {world.only.id_of(story) for story in STORIES}
         numbers = [row["register_no"] for row in world.view("v_register")]
@@ -133,7 +133,7 @@ def test_a_project_out_of_sight_is_access_lost(source: str, tmp_path: Path) -> N
         assert world.health()["vanished"] == {"access_lost": 6}
         assert world.health()["as_of"] == as_of
         assert len(world.writes()) == written
-        world.restart()  # a new process cannot even sign in to the end, and says the same
+        world.restart()  # a new process cannot even complete the sign-in, and reports the same
         world.try_cycle(hours=1)
         assert "no longer visible to us (6 tickets)" in world.problem()
         world.only.close(closed=False)
@@ -146,7 +146,7 @@ def test_a_project_out_of_sight_is_access_lost(source: str, tmp_path: Path) -> N
 
 
 def test_a_table_that_hides_every_row_is_access_lost(tmp_path: Path) -> None:
-    """ServiceNow counts rows that it does not show: an empty table with a count is no empty table."""
+    """ServiceNow counts rows that it does not show: an empty table with a count is not taken for empty."""
     with warned(tmp_path, "servicenow") as world:
         world.only.settings(hidden_tables=["sn_grc_issue"])
         world.try_cycle(days=1)
@@ -155,7 +155,7 @@ def test_a_table_that_hides_every_row_is_access_lost(tmp_path: Path) -> None:
 
 
 def test_a_table_that_shows_rows_outside_the_query_is_not_out_of_sight(tmp_path: Path) -> None:
-    """Where each row of the query is hidden and another is shown, rows are hidden; nothing is believed of them."""
+    """Where each row of the query is hidden and another row is shown, rows are hidden; no row counts as gone."""
     with warned(tmp_path, "servicenow", "active=true") as world:
         left, *hidden = STORIES
         world.only.tracker.as_user("anna.lee").update("sn_grc_issue", world.only.id_of(left), {"active": "false"})
@@ -174,7 +174,7 @@ def test_a_table_that_shows_rows_outside_the_query_is_not_out_of_sight(tmp_path:
 
 @pytest.mark.parametrize("source", SOURCES)
 def test_half_of_a_project_gone_in_one_census_is_not_believed(source: str, tmp_path: Path) -> None:
-    """Unobserved with an alarm, findings stay, nothing is written; the next census finds them and all is well."""
+    """Unobserved with an alarm; findings stay, nothing is written; the next census finds them and the alarm ends."""
     with warned(tmp_path, source) as world:
         out = STORIES[:3]
         written = len(world.writes())
@@ -197,7 +197,7 @@ def test_half_of_a_project_gone_in_one_census_is_not_believed(source: str, tmp_p
 
 @pytest.mark.parametrize("source", SOURCES)
 def test_what_a_second_census_misses_too_is_asked_for_and_believed(source: str, tmp_path: Path) -> None:
-    """Ten minutes later each of them is asked for by its id; then the alarm is over, and stays over."""
+    """Ten minutes later each of them is requested by its id; then the alarm is over, and stays over."""
     with warned(tmp_path, source) as world:
         world.only.hide(*STORIES[:3])
         world.cycle(days=1)
@@ -215,7 +215,7 @@ def test_what_a_second_census_misses_too_is_asked_for_and_believed(source: str, 
 
 @pytest.mark.parametrize("source", SOURCES)
 def test_the_first_poll_that_sees_a_missing_ticket_heals_it_and_its_census(source: str, tmp_path: Path) -> None:
-    """One of them is edited: the poll has it present, and the census is taken at once, which finds the others."""
+    """A ticket is edited: the poll has it present, and the census is taken at once and finds the others."""
     with warned(tmp_path, source) as world:
         out = STORIES[:3]
         world.only.hide(*out)
@@ -230,7 +230,7 @@ def test_the_first_poll_that_sees_a_missing_ticket_heals_it_and_its_census(sourc
 
 @pytest.mark.parametrize("source", SOURCES)
 def test_a_poll_heals_a_ticket_whose_content_it_knows(source: str, tmp_path: Path) -> None:
-    """It was taken for missing and nothing of it changed: that it is seen is enough."""
+    """The ticket was taken for missing and did not change: that it is seen again is enough."""
     with open_world(tmp_path, source) as world:
         for story in STORIES:
             world.only.play(story, Create({"title": story, "grade": "minor"}))
@@ -243,7 +243,7 @@ def test_a_poll_heals_a_ticket_whose_content_it_knows(source: str, tmp_path: Pat
 
 @pytest.mark.parametrize("source", SOURCES)
 def test_a_census_reads_no_ticket_and_asks_for_those_gone_once(source: str, tmp_path: Path) -> None:
-    """An hour in which nothing changed costs ids alone; a ticket proven gone is asked for again after a day."""
+    """An hour without changes costs only the ids; a ticket proven gone is requested again after a day."""
     with warned(tmp_path, source) as world:
         world.only.hide(STORIES[0])
         world.cycle(hours=1)
@@ -262,7 +262,7 @@ def test_a_census_reads_no_ticket_and_asks_for_those_gone_once(source: str, tmp_
 
 
 def ask_for(world: World, old: str, new: str) -> None:
-    """A person changes the query in the settings, and starts capa-sync anew."""
+    """A person changes the query in the settings and restarts capa-sync."""
     file = world.folder / "capa-sync.toml"
     text = file.read_text(encoding="utf-8")
     assert text.count(f'query = "{old}"') == 1
@@ -279,7 +279,7 @@ REWORDED = {
 
 @pytest.mark.parametrize("source", SOURCES)
 def test_a_mass_deletion_that_was_meant_is_said_by_changing_the_query(source: str, tmp_path: Path) -> None:
-    """Each missing ticket is asked for at once; the alarm is over, and comes back with the next mass vanishing."""
+    """Each missing ticket is requested at once; the alarm ends, and returns with the next mass vanishing."""
     with warned(tmp_path, source) as world:
         world.only.hide(*STORIES[:3])
         world.cycle(days=1)
@@ -297,7 +297,7 @@ def test_a_mass_deletion_that_was_meant_is_said_by_changing_the_query(source: st
 
 @pytest.mark.parametrize("source", JIRAS)
 def test_a_project_that_was_given_up_is_left_out_of_the_query(source: str, tmp_path: Path) -> None:
-    """Its tickets stay as they are, and it raises no alarm any more; one lost later does."""
+    """Its tickets stay as they are and raise no alarm any more; a project lost later does."""
     with open_world(tmp_path, source, query=SCOPE) as world:
         users = users_on(world.only)
         for number in range(6):
@@ -325,7 +325,7 @@ def test_a_project_that_was_given_up_is_left_out_of_the_query(source: str, tmp_p
 
 @pytest.mark.parametrize("source", JIRAS)
 def test_a_query_that_is_narrowed_raises_no_alarm(source: str, tmp_path: Path) -> None:
-    """What exists and was left out by a person is out of scope, were it nearly all of a project."""
+    """A ticket that exists and that a person left out is out of scope, even when that is nearly all of a project."""
     narrow = f"{QUERY[source]} and summary ~ 'kept'"
     with open_world(tmp_path, source) as world:
         users = users_on(world.only)
@@ -342,7 +342,7 @@ def test_a_query_that_is_narrowed_raises_no_alarm(source: str, tmp_path: Path) -
 def test_what_still_waits_to_be_written_is_withdrawn_when_a_ticket_gets_out_of_sight(
     source: str, tmp_path: Path
 ) -> None:
-    """A write that failed yesterday is not tried on a ticket that we do not see today."""
+    """A write that failed yesterday is not retried on a ticket that is not visible today."""
     with open_world(tmp_path, source, mode="on") as world:
         for story in STORIES:
             world.only.play(story, Create({"title": story, "grade": "minor", "owner": "anna.lee"}))
@@ -364,7 +364,7 @@ def test_what_still_waits_to_be_written_is_withdrawn_when_a_ticket_gets_out_of_s
 
 @pytest.mark.parametrize("source", SOURCES)
 def test_a_deleted_action_counts_no_more(source: str, tmp_path: Path) -> None:
-    """Its record is judged anew; in ServiceNow one that is hidden cannot be told, which opens and clears nothing.
+    """Its record is judged anew; in ServiceNow a hidden one is unknown, which opens and clears nothing.
 
     A Jira sub-task has the security of its parent, and the parent itself says which it has.
     """
@@ -390,8 +390,8 @@ def test_a_deleted_action_counts_no_more(source: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("source", JIRAS)
-def test_an_archived_project_is_told_as_such(source: str, tmp_path: Path) -> None:
-    """The list of projects tells archived ones, also where the query is refused for their sake."""
+def test_an_archived_project_is_reported_as_such(source: str, tmp_path: Path) -> None:
+    """The list of projects shows archived ones, also where the query is refused because of them."""
     with open_world(tmp_path, source, query=SCOPE) as world:
         users = users_on(world.only)
         for number in range(6):
@@ -408,7 +408,7 @@ def test_an_archived_project_is_told_as_such(source: str, tmp_path: Path) -> Non
 
 @pytest.mark.parametrize("source", SOURCES)
 def test_a_lost_sign_in_is_no_empty_tracker(source: str, tmp_path: Path) -> None:
-    """Answers given to nobody change nothing: polls, census and full read are refused, and `status` says why."""
+    """Answers to an anonymous account change nothing: polls, census and full read are refused; `status` says why."""
     with warned(tmp_path, source) as world:
         before, as_of, written = world.contents(), world.health()["as_of"], len(world.writes())
         if source == "servicenow":
@@ -430,7 +430,7 @@ def test_a_lost_sign_in_is_no_empty_tracker(source: str, tmp_path: Path) -> None
 
 @pytest.mark.parametrize("source", JIRAS)
 def test_an_anonymous_answer_in_mid_sweep_is_no_empty_tracker(source: str, tmp_path: Path) -> None:
-    """The session is lost between two requests of a census, at whichever, and found again: nothing vanishes."""
+    """The session is lost between any two requests of a census and found again: nothing vanishes."""
     with warned(tmp_path, source) as world:
         for at in range(12):
             count = 0

@@ -1,4 +1,4 @@
-"""What ServiceNow does not let us know of its own tables costs labels and types, never tickets or right verdicts."""
+"""Rights missing on ServiceNow's own tables cost labels and types, never tickets or right verdicts."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ SETTINGS = ("forbidden_tables", "hidden_tables")
 
 
 def broken_and_calm(world: World) -> UserDriver:
-    """One ticket with an action before its root cause, and one with nothing amiss."""
+    """Create one ticket with an action before its root cause, and one without a finding."""
     users = users_on(world.only)
     users.create("broken")
     users.create_part(users.records()[0], "an action")
@@ -42,10 +42,10 @@ def expected(tmp_path_factory: pytest.TempPathFactory) -> Any:
 @pytest.mark.parametrize("setting", SETTINGS)
 @pytest.mark.parametrize("closed", [(table,) for table in TABLES] + [TABLES], ids="+".join)
 @pytest.mark.parametrize("is_later", [False, True], ids=["from the start", "taken away later"])
-def test_a_table_about_tables_that_is_closed_sets_no_ticket_aside(
+def test_a_table_about_tables_that_is_closed_quarantines_no_ticket(
     closed: tuple[str, ...], setting: str, is_later: bool, expected: Any, tmp_path: Path
 ) -> None:
-    """What the rows carry is mirrored and judged alike; each missing right is told, with what to do."""
+    """What the rows carry is mirrored and judged alike; each missing right is reported, with what to do."""
     with open_world(tmp_path, "servicenow") as world:
         if not is_later:
             world.only.settings(**{setting: list(closed)})
@@ -77,7 +77,7 @@ HISTORY = {"sys_audit": "have no history from before", "sys_journal_field": "com
 @pytest.mark.parametrize("closed", [("sys_audit",), ("sys_journal_field",), tuple(HISTORY)], ids="+".join)
 @pytest.mark.parametrize("setting", SETTINGS)
 def test_a_history_that_is_closed_is_a_missing_right(closed: tuple[str, ...], setting: str, tmp_path: Path) -> None:
-    """`status` and `sync` name each table, what is unknown without it, and what to ask for; until it is given."""
+    """`status` and `sync` name each table, what is unknown without it and what to request, until it is readable."""
     with open_world(tmp_path, "servicenow") as world:
         users = broken_and_calm(world)
         users.save_many(users.records()[0], "a word", 1)
@@ -89,8 +89,8 @@ def test_a_history_that_is_closed_is_a_missing_right(closed: tuple[str, ...], se
         for table, right in zip(closed, rights, strict=True):
             assert HISTORY[table] in right
             assert "ask the admin of the instance to give it the role audit_viewer" in right
-        told = summary_of(world.runtime, list(world.last.values()))["rights"]
-        assert told == [f"servicenow: {right}" for right in rights]
+        missing = summary_of(world.runtime, list(world.last.values()))["rights"]
+        assert missing == [f"servicenow: {right}" for right in rights]
         world.only.settings(**{setting: []})
         world.restart()
         world.cycle(days=1)

@@ -1,4 +1,4 @@
-"""Which tickets are records, which are actions, and which are both; a change of it leaves nothing behind."""
+"""Which tickets are records, which are actions, and which are both; a change of role leaves nothing behind."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tests.sync.world import JIRAS, World, open_world
 
 @pytest.fixture
 def world(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[World]:
-    """A tracker on which we write."""
+    """A tracker with write-back on."""
     name = request.param
     with open_world(tmp_path, name, query=SCOPE, rules=None, mode="on") as found:
         yield found
@@ -29,7 +29,7 @@ on_jiras = pytest.mark.parametrize("world", JIRAS, indirect=True)
 
 
 def record(world: World, users: UserDriver, word: str = "a word") -> str:
-    """Somebody writes a nonconformity that has an action before its cause: it will be warned."""
+    """Create a nonconformity that has an action before its cause, so that it will be warned."""
     before = set(users.records())
     users.create(word)
     [made] = set(users.records()) - before
@@ -38,7 +38,7 @@ def record(world: World, users: UserDriver, word: str = "a word") -> str:
 
 
 def subtask(users: UserDriver, parent: str, word: str = "do it") -> str:
-    """An action of a record: sub-task or child."""
+    """Create an action of a record: sub-task or child."""
     before = set(users.ids())
     if isinstance(users, JiraUserDriver):
         key = users.key(parent)
@@ -50,7 +50,7 @@ def subtask(users: UserDriver, parent: str, word: str = "do it") -> str:
 
 
 def traces(world: World, ticket: str) -> dict[str, Any]:
-    """What the register says of a ticket as if it were a record."""
+    """What the register holds of a ticket as if it were a record."""
     tables = world.runtime.register.rows_by_table()
     found = {
         table: [row for row in tables[table] if row[1] == ticket]
@@ -62,20 +62,20 @@ def traces(world: World, ticket: str) -> dict[str, Any]:
 
 
 def role(world: World, ticket: str) -> Role:
-    """Its role in the mirror."""
+    """The role of a ticket in the mirror."""
     return world.runtime.register.tickets.roles(world.only.name)[ticket]
 
 
 def explained(world: World, users: UserDriver, ticket: str) -> str:
-    """What `explain` says of a ticket, in one text."""
-    [told] = explain_ticket(world.runtime, ticket, world.runtime.clock.now())
-    return "\n".join([told.headline, *told.notes])
+    """What `explain` prints of a ticket, as one text."""
+    [explanation] = explain_ticket(world.runtime, ticket, world.runtime.clock.now())
+    return "\n".join([explanation.headline, *explanation.notes])
 
 
 @on_jiras
 @pytest.mark.parametrize("link", ["Relates", "Blocks", "Resolves"])
 def test_a_subtask_that_names_a_later_action_is_judged_by_nobody(world: World, link: str) -> None:
-    """An action linked with another one, whichever way, gets no verdict, no row, no comment, and `rebuild` agrees."""
+    """An action linked with another, in either direction, gets no verdict, row or comment, and `rebuild` agrees."""
     users = users_on(world.only)
     assert isinstance(users, JiraUserDriver)
     parent = record(world, users)
@@ -103,7 +103,7 @@ def warned(users: UserDriver, ticket: str) -> bool:
 
 
 def assert_an_action_alone(world: World, users: UserDriver, ticket: str) -> None:
-    """Nothing in the register tells of it as of a record, and no warning stands on it."""
+    """The register holds nothing of it as a record, and it carries no warning."""
     assert role(world, ticket) is Role.ACTION
     assert traces(world, ticket) == {}
     ours = ours_on(users, ticket)
@@ -120,7 +120,7 @@ def assert_a_record(world: World, users: UserDriver, ticket: str) -> None:
 
 
 def settled(world: World) -> None:
-    """Cycles until all is said, a day apart: at most one notification a day."""
+    """Run cycles until everything is written, a day apart: at most one notification a day."""
     for _ in range(3):
         world.cycle()
         world.cycle(hours=25)
@@ -134,7 +134,7 @@ def actions_of(world: World, ticket: str) -> dict[str, str]:
 
 @on_jiras
 def test_a_linked_ticket_that_the_query_names_is_a_record_and_the_others_action(world: World) -> None:
-    """Both: it is judged and warned, and its change judges the other one anew."""
+    """A ticket that is both is judged and warned, and its change makes the other record due."""
     users = users_on(world.only)
     assert isinstance(users, JiraUserDriver)
     first, second = record(world, users), record(world, users)
@@ -157,7 +157,7 @@ def test_a_linked_ticket_that_the_query_names_is_a_record_and_the_others_action(
 
 @on_jiras
 def test_with_also_record_false_a_link_takes_a_record_out_and_gives_it_back(world: World) -> None:
-    """The warning is withdrawn, findings are cleared, the row goes; with the link gone all comes back."""
+    """The warning is withdrawn, findings are cleared, the row goes; without the link all of it comes back."""
     users = users_on(world.only)
     assert isinstance(users, JiraUserDriver)
     world.resettle(world.only.name, mapping=ACTION_ONLY)
@@ -187,7 +187,7 @@ def test_with_also_record_false_a_link_takes_a_record_out_and_gives_it_back(worl
 
 @on_jiras
 def test_a_mapping_that_changes_its_mind_changes_the_roles(world: World) -> None:
-    """`also_record` written, then taken out again: no ticket has changed, and each has its new role."""
+    """`also_record` is written, then removed again: no ticket has changed, and each has its new role."""
     users = users_on(world.only)
     assert isinstance(users, JiraUserDriver)
     first, second = record(world, users), record(world, users)
@@ -206,7 +206,7 @@ def test_a_mapping_that_changes_its_mind_changes_the_roles(world: World) -> None
 
 @on_jiras
 def test_a_record_that_leaves_the_query_and_is_linked_goes_on_as_an_action(world: World) -> None:
-    """As a register would have it that begins now; and back in the query it is a record again."""
+    """The role is that of a register that begins now; back in the query the ticket is a record again."""
     users = users_on(world.only)
     assert isinstance(users, JiraUserDriver)
     first, second = record(world, users), record(world, users)
@@ -259,7 +259,7 @@ def test_a_query_that_changes_moves_tickets_both_ways(world: World) -> None:
 
 @on_jiras
 def test_a_link_to_a_ticket_that_left_the_query_reads_it_again(world: World) -> None:
-    """It is mirrored as it was when it left; as an action it is read as it is, at once."""
+    """It is mirrored as it was when it left; as an action it is read in its present state at once."""
     users = users_on(world.only)
     assert isinstance(users, JiraUserDriver)
     first, second = record(world, users), record(world, users)
@@ -302,7 +302,7 @@ def test_subtasks_whose_parent_is_outside_are_counted_and_judged_by_nobody(world
 
 @on_jiras
 @pytest.mark.parametrize("mapping", [{}, ACTION_ONLY], ids=["both", "alone"])
-def test_in_a_circle_or_a_chain_of_links_no_ticket_is_lost(world: World, mapping: dict[str, str]) -> None:
+def test_in_a_cycle_or_a_chain_of_links_no_ticket_is_lost(world: World, mapping: dict[str, str]) -> None:
     """Each ticket is a record, or the action of one; two that name each other are both records."""
     users = users_on(world.only)
     assert isinstance(users, JiraUserDriver)

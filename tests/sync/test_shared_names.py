@@ -1,4 +1,4 @@
-"""Data Center with two fields of one name: only what that name touches cannot tell, and that is said."""
+"""Data Center with two fields of one name: only rules that read that name cannot tell, and this is reported."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ DEPENDENT = {"root-cause-before-action"}
 
 
 def _second_field(world: World, users: JiraUserDriver, name: str) -> None:
-    """Somebody makes a field of that name, or gives the second one that name."""
+    """Create a field of that name as an administrator, or give the second field that name."""
     [line] = [
         line for line in site_lines("datacenter") if line.get("name") == "Root cause" and line["kind"] == "field"
     ]
     users.tracker.load([{**line, "id": "customfield_19999", "key": "customfield_19999", "name": name}])
-    world.cycle(days=1)  # with the next census the tracker is asked for its fields again
+    world.cycle(days=1)  # the next census requests the tracker's fields again
 
 
 def _outcomes(world: World, ticket: str) -> dict[str, str]:
@@ -31,7 +31,7 @@ def _outcomes(world: World, ticket: str) -> dict[str, str]:
 
 
 def test_only_the_rules_over_that_field_cannot_tell_with_the_reason_and_the_way_out(tmp_path: Path) -> None:
-    """On a ticket whose cause was edited, and on no other; until the second field gets another name."""
+    """Only on a ticket whose cause was edited; until the second field gets another name."""
     with open_world(tmp_path, "jira-dc", rules=None) as world:
         users = users_on(world.only)
         assert isinstance(users, JiraUserDriver)
@@ -56,15 +56,15 @@ def test_only_the_rules_over_that_field_cannot_tell_with_the_reason_and_the_way_
         assert world.health()["gaps"] == 1
         reasons = {v["rule"]: v["reason"] for v in world.view("v_findings", ticket_id=edited, state="cannot_tell")}
         assert "rename the other field" in reasons["root-cause-before-action"]
-        [told] = explain_ticket(world.runtime, edited, world.runtime.clock.now())
-        assert any("root_cause cannot tell" in note for note in told.notes)
+        [explanation] = explain_ticket(world.runtime, edited, world.runtime.clock.now())
+        assert any("root_cause cannot tell" in note for note in explanation.notes)
         assert_rebuilt(world)
 
         _second_field(world, users, "Cause of old")
         then = {ticket: _outcomes(world, ticket) for ticket in (edited, untouched)}
         assert "cannot_tell" not in {*then[edited].values(), *then[untouched].values()}
-        for ticket, told in then.items():
-            assert {rule for rule in told if told[rule] != first[ticket][rule]} <= DEPENDENT
+        for ticket, outcomes in then.items():
+            assert {rule for rule in outcomes if outcomes[rule] != first[ticket][rule]} <= DEPENDENT
         assert {row["history_complete"] for row in world.view("v_tickets")} == {1}
         assert {world.runtime.register.tickets.roles("jira-dc")[t] for t in (edited, untouched)} == {Role.RECORD}
         assert_rebuilt(world)

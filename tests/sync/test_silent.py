@@ -1,4 +1,4 @@
-"""What changes without a trace is found by census or full sweep, politely, and noise is no change."""
+"""What changes without a trace is found by census or full sweep within the request budget; noise is no change."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Killed(BaseException):
 
 
 class Pages:
-    """Counts committed pages, and ends the process after the so-manieth."""
+    """Counts committed pages, and ends the process after the page with the given number."""
 
     def __init__(self, last: int = 10_000) -> None:
         self.read = 0
@@ -34,21 +34,21 @@ class Pages:
 
 
 def fill(world: World, count: int = 9) -> None:
-    """Write some tickets, farther apart than the overlap in which polls compare everything."""
+    """Create some tickets, farther apart than the overlap in which polls compare everything."""
     for number in range(count):
         world.only.play(f"story {number}", Create({"title": f"Ticket {number}", "grade": "minor"}))
         world.later(minutes=10)
 
 
 def small_pages(site: Site) -> str:
-    """Have lists come in pages of three; returns the setting that a ServiceNow source needs for that."""
+    """Let lists come in pages of three; return the setting that a ServiceNow source needs for that."""
     if site.name != "servicenow":
         site.settings(short_pages=3)
     return "page_size = 3"
 
 
 def alter(site: Site, story: str, title: str, **how: bool) -> None:
-    """Change a title so that no stamp moves and no history tells."""
+    """Change a title so that neither update time nor history shows it."""
     if site.name == "servicenow":
         values = {"short_description": title}
         ways = {"auto_sys_fields": False, "workflow": False, **how}
@@ -79,8 +79,8 @@ def test_a_silent_change_is_found_by_the_full_sweep_and_marked_observed(source: 
         assert len(world.observed(ticket)) == 1
 
 
-def test_an_audited_change_without_a_stamp_is_history(tmp_path: Path) -> None:
-    """`autoSysFields(false)` alone moves no stamp and leaves an audit row: the sweep brings it as history."""
+def test_an_audited_change_without_an_update_time_is_history(tmp_path: Path) -> None:
+    """`autoSysFields(false)` alone keeps the update time and leaves an audit row: the sweep reads it as history."""
     with open_world(tmp_path, "servicenow") as world:
         fill(world)
         world.cycle()
@@ -94,7 +94,7 @@ def test_an_audited_change_without_a_stamp_is_history(tmp_path: Path) -> None:
 
 
 def test_a_change_without_an_audit_row_is_observed_at_the_next_poll(tmp_path: Path) -> None:
-    """`setWorkflow(false)` alone moves the stamp: seen at once, dated by the stamp, by whom the row names."""
+    """`setWorkflow(false)` alone moves the update time: seen at once, with the row's update time and author."""
     with open_world(tmp_path, "servicenow") as world:
         fill(world)
         world.cycle(hours=1)
@@ -109,7 +109,7 @@ def test_a_change_without_an_audit_row_is_observed_at_the_next_poll(tmp_path: Pa
 
 @pytest.mark.parametrize("source", SOURCES)
 def test_a_killed_sweep_goes_on_where_it_was_and_polls_go_on_between(source: str, tmp_path: Path) -> None:
-    """The process dies after two pages of a sweep: the next cycle polls first, then reads on from there."""
+    """The process dies after two pages of a sweep: the next cycle polls first, then continues the sweep."""
     more = "page_size = 3" if source == "servicenow" else ""
     with open_world(tmp_path, source, more=more) as world:
         fill(world, 30)
@@ -142,7 +142,7 @@ def test_a_killed_sweep_goes_on_where_it_was_and_polls_go_on_between(source: str
 
 @pytest.mark.parametrize("source", SOURCES)
 def test_polls_go_on_while_a_long_sweep_lasts(source: str, tmp_path: Path) -> None:
-    """A sweep that takes an hour is read in slices of one poll interval: an edit is mirrored while it goes on."""
+    """A sweep that takes an hour is read in slices of one poll interval: edits are mirrored while it goes on."""
     more = "page_size = 3" if source == "servicenow" else ""
     with open_world(tmp_path, source, more=more) as world:
         fill(world, 30)
@@ -172,7 +172,7 @@ def test_polls_go_on_while_a_long_sweep_lasts(source: str, tmp_path: Path) -> No
 
 @pytest.mark.parametrize("source", SOURCES)
 def test_a_sweep_keeps_to_the_request_budget(source: str, tmp_path: Path) -> None:
-    """Every request of a full sweep and a census waits for its turn: two a second, whatever there is to read."""
+    """Every request of a full sweep and a census respects the budget: two a second, whatever there is to read."""
     more = "page_size = 3" if source == "servicenow" else ""
     with open_world(tmp_path, source, more=more, budget="2/s") as world:
         fill(world, 30)

@@ -20,7 +20,7 @@ from capa_sync.model.ticket import Presence
 from capa_sync.sandbox.messages import Reply, Request
 from capa_sync.starter import starter_path
 from tests.sync.ours import OWN_LABELS, Ours, delete_ours, ours_on, relabel
-from tests.sync.story import FAULTS, PICK, Story, told
+from tests.sync.story import FAULTS, PICK, Story, as_test_case
 from tests.sync.users import JiraUserDriver
 from tests.sync.world import World, beside
 
@@ -29,7 +29,7 @@ WRITES = ("POST|PUT|PATCH", r"/issue/\d+(/comment|/properties/capa-sync)?(\?|$)|
 """Method and path of the requests that write, and of no search by POST."""
 RULES = tuple(sorted(file.stem for file in starter_path("rules").glob("*.yaml")))
 LEFT_IN_PEACE = 2
-"""Deletions of our comment by a person after which nothing is written any more (docs/contract.md 8)."""
+"""How often a person deletes our comment before nothing is written any more (docs/contract.md 8)."""
 CALM = (
     "no open warnings from these checks",
     "nothing can be checked on this ticket at present",
@@ -37,11 +37,11 @@ CALM = (
 )
 """What a text says where nothing is open, by what could be checked."""
 MOST_NAMED = 5
-"""Points that one text tells."""
+"""How many points one text shows."""
 
 
 class WarnedStory(Story):
-    """A story in which we write."""
+    """The state machine with write-back on."""
 
     mode = "on"
     judged_by = None
@@ -54,13 +54,13 @@ class WarnedStory(Story):
 
     @rule(pick=PICK)
     def delete_our_comment(self, pick: int) -> None:
-        """A person does not want to read it."""
+        """A person deletes our comment."""
         ticket = self._one(pick)
         self.deletions[ticket] += delete_ours(self.users, ticket)
 
     @rule(pick=PICK, label=st.sampled_from(OWN_LABELS))
     def alter_our_labels(self, pick: int, label: str) -> None:
-        """A person puts one of our labels on a ticket, or takes it off."""
+        """A person puts one of our labels on a ticket, or removes it."""
         relabel(self.users, self._one(pick), label)
 
     @rule(kind=st.sampled_from(sorted(FAULTS_OF_WRITES)), after=st.integers(0, 4), times=st.integers(1, 4))
@@ -80,13 +80,13 @@ class WarnedStory(Story):
 
     @rule(after=st.integers(0, 60))
     def withdraw_and_resume(self, after: int) -> None:
-        """Somebody takes all back, and the process dies meanwhile: in the end nothing of ours is left."""
+        """A person withdraws everything, and the process dies meanwhile: in the end nothing of ours is left."""
         self._ask(WITHDRAW, lambda halts: halts.set(self.name, Halt(HaltKind.WITHDRAWN, self.world.clock.now(), "")))
         release(self.world.runtime, [self.name], None)
         self.killed_cycle(after)
         self.meddling.clear()
         self.users.lag(0.0)
-        for days in (1, 0):  # what is shown to us again comes in sight by a census, which runs within a day
+        for days in (1, 0):  # what is shown to us again is found by a census, which runs within a day
             release(self.world.runtime, [self.name], None)
             self.world.cycle(days=days, seconds=30)
         for ticket, truth in self.users.truth().items():
@@ -98,7 +98,7 @@ class WarnedStory(Story):
 
     @rule()
     def paused_cycle(self) -> None:
-        """Nothing at all is written while somebody has paused it."""
+        """Nothing is written while the source is paused."""
         self._break_one()
         self._ask(PAUSE, lambda halts: halts.set(self.name, Halt(HaltKind.PAUSED, self.world.clock.now(), "")))
         before = self.world.writes()
@@ -108,7 +108,7 @@ class WarnedStory(Story):
         self._ask(RESUME, lambda halts: halts.end(self.name))
 
     def _ask(self, verb: str, change: Callable[[Any], object]) -> None:
-        """What the verbs `pause`, `resume` and `withdraw` leave in the register."""
+        """What the commands `pause`, `resume` and `withdraw` leave in the register."""
         register = self.world.runtime.register
         change(register.halts)
         register.requests.leave(verb, {"source": self.name}, self.world.clock.now())
@@ -130,14 +130,14 @@ class WarnedStory(Story):
                     self.doubled.append((ticket, ours))
 
     def _quiet(self) -> None:
-        """What we wrote in the polls of a quiet tracker is read, too."""
+        """Polls of a quiet tracker also read what we wrote."""
         super()._quiet()
         self.world.cycle()
         self.world.cycle()
 
     def _all_equal(self) -> None:
         """The mirror equals the tracker, the tickets say what the register says, and then nothing is written."""
-        for _ in range(3):  # at most one notification a day: what people took away comes back within days
+        for _ in range(3):  # at most one notification a day: what people deleted comes back within days
             self.world.cycle(days=1)
         self.world.cycle()
         super()._all_equal()
@@ -156,7 +156,7 @@ class WarnedStory(Story):
         self._judged_alike()
 
     def _judged_alike(self) -> None:
-        """A register that begins today judges what it sees as this one does after all that has happened."""
+        """A register that begins now judges what it sees as this one does after all that has happened."""
         with (
             tempfile.TemporaryDirectory() as folder,
             beside(self.world, Path(folder), query=self.world.written["query"]) as other,
@@ -168,7 +168,7 @@ class WarnedStory(Story):
                     assert ours[ticket] == theirs[ticket], ticket
 
     def _is_plain(self, ticket: str) -> bool:
-        """Whether neither it nor a part of it changed without a trace or was taken out of our sight."""
+        """Return whether neither the ticket nor an action of it changed without a trace or was hidden from us."""
         parts = self.world.runtime.register.tickets.children_of(self.name, ticket)
         unhurt = all(self.world.presence(part) is Presence.PRESENT for part in parts)
         return unhurt and self.users.silent.keys().isdisjoint((ticket, *parts))
@@ -205,7 +205,7 @@ class WarnedStory(Story):
         assert all(any(claim in text for claim in CALM) for text in ours.texts), (ticket, ours)
 
     def _check_withdrawn(self, ticket: str) -> None:
-        """No warning stands on an action; on one that was a record once, at most a word that it is none."""
+        """No action carries a warning; one that was a record once carries at most the text that it is none."""
         ours = ours_on(self.users, ticket)
         if self.deletions[ticket] < LEFT_IN_PEACE:
             assert ours.state in ("", "clear"), (ticket, ours)
@@ -226,6 +226,6 @@ def _verdicts(world: World) -> dict[str, dict[str, tuple[str, str]]]:
     return found
 
 
-TestCloud = told(WarnedStory, "jira", 14)
-TestDataCenter = told(WarnedStory, "jira-dc", 14)
-TestServiceNow = told(WarnedStory, "servicenow", 8)
+TestCloud = as_test_case(WarnedStory, "jira", 14)
+TestDataCenter = as_test_case(WarnedStory, "jira-dc", 14)
+TestServiceNow = as_test_case(WarnedStory, "servicenow", 8)

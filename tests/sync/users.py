@@ -1,4 +1,4 @@
-"""Hands on a tracker, one pair for both Jiras and one for ServiceNow: what people do there, and what is true there.
+"""What people do on a tracker, and its true state: one driver for both Jiras and one for ServiceNow.
 
 The truth is taken from the sandbox's own memory, not from its API and by none of the sources' code.
 """
@@ -31,8 +31,8 @@ Groups = list[list[tuple[str, ...]]]
 class Truth:
     """One ticket as the tracker has it: what must be mirrored of it.
 
-    `places` orders `changes`; those of one place have no order that anybody could tell. `is_part` tells sub-tasks and
-    children; `is_action` what is in the register as an action alone.
+    `places` orders `changes`; those of one place have no known order. `is_part` marks sub-tasks and children;
+    `is_action` marks what is in the register as an action alone.
     """
 
     key: str
@@ -58,10 +58,10 @@ def instant_of(ms: int) -> str:
 
 @dataclass
 class JiraUserDriver:
-    """Hands on a Jira; the scope is the main project and SUPP, CHANGE lies outside.
+    """Drives a Jira; the scope is the main project and SUPP, CHANGE lies outside.
 
-    `outside` are the projects that the query does not name. `links_exclude` tells that the mapping makes an action
-    alone of a linked ticket.
+    `outside` are the projects that the query does not name. `links_exclude`: the mapping makes a linked ticket an
+    action alone.
     """
 
     site: Site
@@ -80,20 +80,20 @@ class JiraUserDriver:
 
     @property
     def tracker(self) -> JiraTracker:
-        """The Jira itself."""
+        """The sandbox Jira."""
         assert isinstance(self.site.tracker, JiraTracker)
         return self.site.tracker
 
     @property
     def admin(self) -> Admin:
-        """What happens behind the API's back."""
+        """What an administrator does without the API."""
         return self.tracker.admin
 
     def _issue(self, ticket: str) -> Issue:
         return self.tracker.state.issues[int(ticket)]
 
     def person(self, number: int) -> Any:
-        """Somebody at work on the tracker."""
+        """A person who works on the tracker."""
         user = PEOPLE[MEMBERS[number % len(MEMBERS)]]
         return self.tracker.as_user(user.cloud if self.tracker.face == "cloud" else user.datacenter)
 
@@ -117,15 +117,15 @@ class JiraUserDriver:
         return self._issue(ticket).key
 
     def link(self, outward: str, type_: str, other: str) -> str:
-        """Two tickets are linked: the first one is that of the outward words ("resolves"). Returns the link's id."""
+        """Link two tickets; the first one is that of the outward words ("resolves"). Return the link's id."""
         return str(self.person(2).link(self.key(outward), type_, self.key(other)))
 
     def unlink(self, link: str) -> None:
-        """A link is taken away."""
+        """Remove a link."""
         self.person(2).unlink(link)
 
     def link_some(self, ticket: str, other: str, number: int) -> None:
-        """Two tickets are linked somehow, most often as resolving one another; or a link is taken away."""
+        """Link two tickets, most often as resolving one another; or remove a link."""
         links = self.links()
         if number % 4 == 0 and links:
             self.unlink(links[number % len(links)])
@@ -139,11 +139,11 @@ class JiraUserDriver:
         )
 
     def create(self, word: str) -> None:
-        """A nonconformity is written."""
+        """Create a nonconformity."""
         self.person(0).create(self.main, TYPE, {"summary": word, "Grade": "Minor"})
 
     def create_part(self, record: str, word: str) -> None:
-        """A sub-task is born; or, every third time, a change in another project is linked."""
+        """Create a sub-task; every third time link a change of another project instead."""
         issue = self._issue(record)
         if len(self.ids()) % 3:
             self.person(1).create(
@@ -154,17 +154,17 @@ class JiraUserDriver:
         self.person(1).link(change, "Resolves", issue.key)
 
     def edit(self, ticket: str, word: str, who: int) -> None:
-        """One field."""
+        """Edit one field."""
         self.person(who).edit(self._issue(ticket).key, {"summary" if who % 2 else "Root cause": word})
 
     def save_many(self, ticket: str, word: str, number: int) -> None:
-        """Several fields in one save."""
+        """Edit several fields in one save."""
         day = f"2026-0{3 + number % 6}-1{number % 10}"
         fields = {"Root cause": word, "Grade": self.GRADES[number % 3], "duedate": day if number % 4 else None}
         self.person(number).edit(self._issue(ticket).key, {**fields, "labels": [f"l{number % 5}"]})
 
     def step(self, ticket: str, number: int) -> None:
-        """A transition, and somebody is made responsible in the same save."""
+        """Make a transition and set the assignee in the same save."""
         issue = self._issue(ticket)
         found = [t for t in self.tracker.site.lifecycle.transitions(issue) if t["name"] != UNLISTED]
         assignee = PEOPLE[MEMBERS[number % len(MEMBERS)]]
@@ -173,11 +173,11 @@ class JiraUserDriver:
             self.person(number).transition(issue.key, found[number % len(found)]["name"], {"assignee": person})
 
     def say(self, ticket: str, word: str) -> None:
-        """A comment."""
+        """Write a comment."""
         self.person(2).comment(self._issue(ticket).key, word)
 
     def unsay(self, ticket: str, word: str) -> None:
-        """The newest comment of a person is rewritten, or deleted."""
+        """Rewrite or delete the newest comment of a person."""
         issue = self._issue(ticket)
         theirs = [comment for comment in issue.comments if not is_ours(comment)]
         if not theirs:
@@ -188,39 +188,39 @@ class JiraUserDriver:
             self.person(2).delete_comment(issue.key, str(theirs[-1].id))
 
     def hide(self, ticket: str) -> None:
-        """Issue security."""
+        """Hide a ticket by issue security."""
         self.admin.hide(self._issue(ticket).key)
 
     def show_all(self) -> None:
-        """All is seen again."""
+        """Show all tickets again."""
         for id_ in self.ids():
             self.admin.hide(self._issue(id_).key, hidden=False)
 
     def delete(self, ticket: str) -> None:
-        """The ticket and its sub-tasks are deleted."""
+        """Delete the ticket and its sub-tasks."""
         if int(ticket) in self.tracker.state.issues:
             self.person(0).delete(self._issue(ticket).key)
 
     def leave(self, ticket: str, number: int) -> None:
-        """A move: to the other project of the scope, out of it, or back."""
+        """Move a ticket: to the other project of the scope, out of it, or back."""
         if ticket in self.records():
             self.person(0).move(self._issue(ticket).key, (self.main, "SUPP", "CHANGE")[number % 3])
 
     def adopt(self, part: str, record: str) -> None:
-        """A sub-task changes its parent, within its project."""
+        """Give a sub-task another parent within its project."""
         issue, parent = self._issue(part), self._issue(record)
         if issue.project == parent.project:
             self.person(1).edit(issue.key, {"parent": parent.key})
 
     def alter_silently(self, ticket: str, word: str, number: int) -> None:
-        """A value changes, `updated` does not, and no history tells."""
+        """Change a value so that neither `updated` nor the history shows it."""
         name = "summary" if number % 2 else "duedate"
         value = word if number % 2 else f"2026-0{1 + number % 9}-20"
         self.admin.alter(self._issue(ticket).key, {name: value})
         self.silent.setdefault(ticket, set()).add(name)
 
     def lag(self, seconds: float, *, whole: bool = True) -> None:
-        """The search index lags, and answers with its documents, or with their fields alone."""
+        """Let the search index lag; it returns its old documents, or their fields alone."""
         self.site.settings(index_lag_s=seconds, stale_fields=bool(seconds), stale_stamps=whole)
 
     def truth(self) -> dict[str, Truth]:
@@ -255,7 +255,7 @@ class JiraUserDriver:
         return not issue.is_hidden and self.tracker.state.projects[issue.project].key not in self.outside
 
     def _owners(self) -> dict[str, set[str]]:
-        """Ticket -> tickets of the scope, no parts, that name it as resolving them."""
+        """Ticket -> tickets of the scope, no sub-tasks, that name it as resolving them."""
         found: dict[str, set[str]] = {}
         for id_ in self.ids():
             if self._is_inside(id_) and not self._is_part(id_):
@@ -268,12 +268,12 @@ class JiraUserDriver:
         rows = []
         for item in history.items:
             old, new = ((item[side], item[side + "String"]) for side in ("from", "to"))
-            told = (str(history.id), item["field"], self._name(_told(*old)), self._name(_told(*new)))
-            rows.append((*told, _account(history.author), instant_of(history.at)))
+            edit = (str(history.id), item["field"], self._name(_history_side(*old)), self._name(_history_side(*new)))
+            rows.append((*edit, _account(history.author), instant_of(history.at)))
         return sorted(rows)
 
     def mirrored(self, ticket: SourceTicket) -> tuple[dict[str, str], Groups, list[tuple[str, str, str]]]:
-        """The same three of a mirrored ticket."""
+        """Values, changes and comments of a mirrored ticket in the form of Truth."""
         values = {}
         for name, id_ in self.ids_of.items():
             raw = ticket.values.get(id_)
@@ -290,7 +290,7 @@ class JiraUserDriver:
         return next(user.account for user in self.tracker.state.users.values() if "capa-sync" in str(user.raw))
 
     def _name(self, code: str) -> str:
-        """Data Center's history names people by key, and the rest of the ticket tells the name only of some."""
+        """The account of a history value: Data Center's history names people by key, tickets show only some keys."""
         user = next((u for u in self.tracker.state.users.values() if u.raw.get("key") == code), None)
         return user.account if user and code else code
 
@@ -331,8 +331,8 @@ def _account(user: Any) -> str:
     return str((user or {}).get("accountId") or (user or {}).get("name") or "")
 
 
-def _told(code: Any, text: Any) -> str:
-    """One side of a history item: its id where it has one (a list of one for people of old), else its text."""
+def _history_side(code: Any, text: Any) -> str:
+    """One side of a history item: its id where it has one (a list of one for people in old items), else its text."""
     return str(code or text or "").strip("[]")
 
 
@@ -342,7 +342,7 @@ def _side(raw: Any) -> str:
 
 @dataclass
 class ServiceNowUserDriver:
-    """Hands on a ServiceNow; the scope is `u_track=nonconformity`."""
+    """Drives a ServiceNow; the scope is `u_track=nonconformity`."""
 
     site: Site
     silent: dict[str, set[str]] = field(default_factory=dict)
@@ -353,12 +353,12 @@ class ServiceNowUserDriver:
 
     @property
     def tracker(self) -> ServiceNowTracker:
-        """The instance itself."""
+        """The sandbox instance."""
         assert isinstance(self.site.tracker, ServiceNowTracker)
         return self.site.tracker
 
     def person(self, number: int) -> Any:
-        """Somebody at work on the instance."""
+        """A person who works on the instance."""
         return self.tracker.as_user(MEMBERS[number % len(MEMBERS)])
 
     def _table(self, ticket: str) -> str:
@@ -377,70 +377,70 @@ class ServiceNowUserDriver:
         return [row["sys_id"] for row in self.tracker.rows(PARTS)]
 
     def create(self, word: str) -> None:
-        """An issue is written."""
+        """Create an issue."""
         values = {"short_description": word, "u_grade": "minor", "u_track": "nonconformity", "state": "10"}
         self.person(0).insert(RECORDS, values)
 
     def create_part(self, record: str, word: str) -> None:
-        """A remediation task is written."""
+        """Create a remediation task."""
         self.person(1).insert(PARTS, {"short_description": word, "issue": record})
 
     def edit(self, ticket: str, word: str, who: int) -> None:
-        """One column."""
+        """Edit one column."""
         table = self._table(ticket)
         column = "u_root_cause" if who % 2 and table == RECORDS else "short_description"
         self.person(who).update(table, ticket, {column: word})
 
     def save_many(self, ticket: str, word: str, number: int) -> None:
-        """Several columns in one save."""
+        """Edit several columns in one save."""
         day = f"2026-0{3 + number % 6}-1{number % 10} 09:00:00"
         values = {"short_description": word, "due_date": day if number % 4 else "", "u_grade": "major"}
         self.person(number).update(self._table(ticket), ticket, values)
 
     def step(self, ticket: str, number: int) -> None:
-        """Another state, and somebody is made responsible in the same save."""
+        """Set another state and an assignee in the same save."""
         person = self.site.player.people[MEMBERS[number % len(MEMBERS)]]  # type: ignore[union-attr]
         values = {"state": self.STATES[number % len(self.STATES)], "assigned_to": person}
         self.person(number).update(self._table(ticket), ticket, values)
 
     def say(self, ticket: str, word: str) -> None:
-        """A work note."""
+        """Write a work note."""
         self.person(2).work_note(self._table(ticket), ticket, word)
 
     def unsay(self, ticket: str, word: str) -> None:
-        """Notes cannot be taken back: a comment that the customer sees."""
+        """Write a comment that the customer sees: notes cannot be deleted."""
         self.person(2).work_note(self._table(ticket), ticket, word, element="comments")
 
     def link_some(self, ticket: str, other: str, number: int) -> None:
-        """There are no links: a task is given to another issue, or to none."""
+        """Give a task to another issue, or to none: there are no links."""
         if ticket in self.parts():
             self.person(2).update(PARTS, ticket, {"issue": other if number % 4 and other in self.records() else ""})
 
     def hide(self, ticket: str) -> None:
-        """A row ACL hides it."""
+        """Hide a row by an ACL."""
         self.tracker.settings.hidden_rows = [*self.tracker.settings.hidden_rows, ticket]
 
     def show_all(self) -> None:
-        """All is seen again."""
+        """Show all rows again."""
         self.tracker.settings.hidden_rows = []
 
     def delete(self, ticket: str) -> None:
-        """It is deleted; every other time so that not even the deletion audit knows."""
+        """Delete it; every other time so that the deletion audit does not record it."""
         if ticket in self.ids():
             self.person(0).delete(self._table(ticket), ticket, workflow=bool(len(self.ids()) % 2))
 
     def leave(self, ticket: str, number: int) -> None:
-        """The query no longer holds, or holds again."""
+        """Make the record leave the query, or enter it again."""
         if ticket in self.records():
             track = "nonconformity" if number % 2 else "improvement"
             self.person(0).update(RECORDS, ticket, {"u_track": track})
 
     def adopt(self, part: str, record: str) -> None:
-        """A task is given to another issue."""
+        """Give a task to another issue."""
         self.person(1).update(PARTS, part, {"issue": record})
 
     def alter_silently(self, ticket: str, word: str, number: int) -> None:
-        """A script edits: without moving the stamp, without leaving an audit row, or without both."""
+        """Edit by a script: without moving the update time, without leaving an audit row, or without both."""
         how = {"auto_sys_fields": bool(number % 2), "workflow": number % 3 == 0}
         if all(how.values()):
             how["workflow"] = False
@@ -448,7 +448,7 @@ class ServiceNowUserDriver:
         self.silent.setdefault(ticket, set()).add("short_description")
 
     def lag(self, seconds: float, *, whole: bool = True) -> None:
-        """Writes are seen so many seconds after the instant that they are stamped with, always whole."""
+        """Show writes so many seconds after their update time, always complete."""
         self.site.settings(commit_late_s=seconds)
 
     def truth(self) -> dict[str, Truth]:
@@ -479,14 +479,14 @@ class ServiceNowUserDriver:
         return [column for column in (*self.COLUMNS, *own) if not column.startswith("sys_")]
 
     def _history(self, ticket: str) -> dict[tuple[str, int, str], list[tuple[str, ...]]]:
-        """Audit rows by stamp, count of the record's updates, and user; scripts may leave that count as it was."""
+        """Audit rows by instant, update count of the record, and user; scripts may leave that count as it was."""
         groups: dict[tuple[str, int, str], list[tuple[str, ...]]] = {}
         for row in self.tracker.rows("sys_audit", f"documentkey={ticket}"):
             if row["fieldname"].startswith("sys_") or row["fieldname"] in ("work_notes", "comments"):
                 continue
             place = (row["sys_created_on"], int(row.get("record_checkpoint") or 0), row["user"])
-            told = (row["sys_id"], row["fieldname"], _utc(row.get("oldvalue", "")), _utc(row.get("newvalue", "")))
-            groups.setdefault(place, []).append((*told, self._person(row["user"]), _at(row["sys_created_on"])))
+            edit = (row["sys_id"], row["fieldname"], _utc(row.get("oldvalue", "")), _utc(row.get("newvalue", "")))
+            groups.setdefault(place, []).append((*edit, self._person(row["user"]), _at(row["sys_created_on"])))
         return {place: sorted(rows) for place, rows in groups.items()}
 
     def _notes(self, ticket: str) -> list[tuple[str, str, str]]:
@@ -505,7 +505,7 @@ class ServiceNowUserDriver:
         return str(row["sys_id"])
 
     def mirrored(self, ticket: SourceTicket) -> tuple[dict[str, str], Groups, list[tuple[str, str, str]]]:
-        """The same three of a mirrored ticket."""
+        """Values, changes and comments of a mirrored ticket in the form of Truth."""
         values = {}
         for column in self._columns(ticket.container):
             raw = ticket.values.get(column)
@@ -529,7 +529,7 @@ UserDriver = JiraUserDriver | ServiceNowUserDriver
 
 
 def users_on(site: Site) -> UserDriver:
-    """The hands for a tracker."""
+    """Return the driver of a tracker."""
     if site.name == "servicenow":
         return ServiceNowUserDriver(site)
     return JiraUserDriver(site, PROJECT[site.name])

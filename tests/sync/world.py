@@ -78,11 +78,11 @@ class Site:
     player: JiraPlayer | ServiceNowPlayer
 
     def settings(self, **values: Any) -> None:
-        """Turn knobs of the tracker."""
+        """Change settings of the sandbox tracker."""
         self.tracker.set_settings(values)
 
     def play(self, story: str, deed: StoryEvent, by: str = "anna.lee") -> None:
-        """Let a person do something to a story's ticket."""
+        """Do something to a story's ticket as a person."""
         self.player.play(Scene(story, 0, 0, by, deed))
 
     def id_of(self, story: str) -> str:
@@ -93,7 +93,7 @@ class Site:
         return str(issue.id)
 
     def hide(self, *stories: str) -> None:
-        """Hide tickets from us, and show all others."""
+        """Hide these tickets from our account, and show all others."""
         if isinstance(self.player, ServiceNowPlayer):
             self.settings(hidden_rows=[self.id_of(story) for story in stories])
             return
@@ -101,7 +101,7 @@ class Site:
             self.tracker.admin.hide(key, hidden=story in stories)
 
     def close(self, *, closed: bool = True) -> None:
-        """Take the project or the table away from us, or give it back."""
+        """Hide the project or the table from our account, or show it again."""
         if isinstance(self.player, ServiceNowPlayer):
             self.settings(forbidden_tables=["sn_grc_issue", "sn_grc_task"] if closed else [])
         else:
@@ -110,7 +110,7 @@ class Site:
 
 @dataclass
 class World:
-    """The trackers, and the house that mirrors them; `restart` makes a new house on the same register."""
+    """The trackers and the runtime that mirrors them; `restart` makes a new runtime on the same register."""
 
     folder: Path
     clock: SandboxClock
@@ -122,20 +122,20 @@ class World:
 
     @property
     def only(self) -> Site:
-        """The tracker of a world with one."""
+        """The tracker of a world that has one."""
         [site] = self.sites.values()
         return site
 
     def start(self) -> None:
-        """Open the register and build the house anew, as a process that begins."""
+        """Open the register and build the runtime anew, as a starting process does."""
         clock = self.our_clock or self.clock
         file = self.folder / "capa-sync.toml"
         configuration = _configuration(file)
         register = open_register(configuration.register_path, clock_now=clock.now())
         self.runtime = build_runtime(configuration, register, clock, threading.Event())
         for context in self.runtime.contexts.values():
-            source: Any = context.source  # waits are not spent: no test waits for real seconds
-            if context.kind == "servicenow":  # its other sessions are made of what the first was made of
+            source: Any = context.source  # waits are not slept: no test waits for real seconds
+            if context.kind == "servicenow":  # its other sessions are made with the options of the first
                 options, *rest = source.client._made_of
                 source.client._made_of = (replace(options, waits_are_instant=True), *rest)
             writer: Any = context.writer
@@ -147,14 +147,14 @@ class World:
                         setattr(patience, name, True)
 
     def restart(self) -> None:
-        """End the process at once and begin another on the same register."""
+        """End the process at once and start another on the same register."""
         self.runtime.register.close()
         self.start()
 
     def resettle(self, name: str, *, query: str | None = None, mapping: Mapping[str, str] | None = None) -> None:
-        """A person edits the settings or the shipped mapping of a source, and a new process begins.
+        """Edit the settings or the shipped mapping of a source as a person, and restart.
 
-        `mapping` tells pieces of the shipped file and what stands there instead; {} brings it back as it was shipped.
+        `mapping` maps pieces of the shipped file to their replacements; {} restores the shipped file.
         """
         if query is not None:
             self.written["query"] = {**self.written["query"], name: query}
@@ -164,7 +164,7 @@ class World:
         self.restart()
 
     def _altered(self, name: str, pieces: Mapping[str, str]) -> Path:
-        """Write the shipped mapping with these pieces replaced into a folder of its own, people file beside it."""
+        """Write the shipped mapping with these pieces replaced into a folder of its own, with the people file."""
         origin = starter_path("mappings") / _MAPPING[name]
         text = origin.read_text(encoding="utf-8")
         for old, new in pieces.items():
@@ -181,7 +181,7 @@ class World:
         self.clock.advance(timedelta(**by))
 
     def try_cycle(self, *names: str, full: bool = False, **later: float) -> dict[str, CycleResult]:
-        """Run one cycle over these sources (all by default), half a minute later than now unless told."""
+        """Run one cycle over these sources (all by default), half a minute later than now by default."""
         self.later(**(later or {"seconds": 30}))
         contexts = [self.runtime.contexts[name] for name in names or self.sites]
         self.last = {result.source: result for result in run_round(self.runtime, contexts, full=full)}
@@ -190,7 +190,7 @@ class World:
         return self.last
 
     def cycle(self, *names: str, full: bool = False, **later: float) -> dict[str, CycleResult]:
-        """Run one cycle that must end well."""
+        """Run one cycle that must succeed."""
         results = self.try_cycle(*names, full=full, **later)
         assert {name: result.problem for name, result in results.items() if result.problem} == {}
         return results
@@ -213,11 +213,11 @@ class World:
         return found
 
     def presence(self, ticket_id: str, name: str = "") -> Presence:
-        """Where a ticket is by the mirror."""
+        """The presence of a ticket in the mirror."""
         return self.runtime.register.tickets.presence(name or self.only.name, ticket_id)
 
     def presences(self, name: str = "") -> dict[str, Presence]:
-        """Where every mirrored ticket is."""
+        """The presence of every mirrored ticket."""
         return {id_: at for id_, (at, _) in self.runtime.register.tickets.presences(name or self.only.name).items()}
 
     def changes(self, ticket_id: str, name: str = "") -> list[Change]:
@@ -229,7 +229,7 @@ class World:
         ]
 
     def observed(self, ticket_id: str, name: str = "") -> list[tuple[str, str, str]]:
-        """Field, from and to of the changes that we saw ourselves."""
+        """Field, from and to of the observed changes."""
         return [
             (c.field_id, shown(c.old), shown(c.new))
             for c in self.ticket(ticket_id, name).changes
@@ -242,7 +242,7 @@ class World:
         return [row for row in rows if all(row[column] == value for column, value in where.items())]
 
     def health(self, name: str = "") -> dict[str, Any]:
-        """What `status --json` tells of one source."""
+        """What `status --json` shows of one source."""
         contexts = self.runtime.contexts
         health = health_of(
             self.runtime.register,
@@ -260,7 +260,7 @@ class World:
         return str(self.health(name)["problem"])
 
     def contents(self, name: str = "") -> dict[str, Any]:
-        """Everything mirrored of a source, without when it was read: for comparing mirrors and proving stillness."""
+        """Everything mirrored of a source, without when it was read, to compare mirrors and prove stillness."""
         source = name or self.only.name
         tickets = self.runtime.register.tickets
         return {
@@ -287,7 +287,7 @@ _READ: dict[str, Configuration] = {}
 
 
 def _configuration(file: Path) -> Configuration:
-    """Check settings as a process does; mapping and rule files are read once, for they are the same in all worlds."""
+    """Load settings as a process does; mapping and rule files are read once, since all worlds share them."""
     settings = load_settings(file, SECRETS)
     named = repr([(name, source.mapping) for name, source in settings.sources.items()]) + repr(settings.rules)
     if named not in _READ:
@@ -306,7 +306,7 @@ def open_world(
     budget: str = "1000/s",
     our_clock: Any = None,
 ) -> Iterator[World]:
-    """Set up trackers at START and a house that mirrors them, not yet run.
+    """Set up trackers at START and a runtime that mirrors them; no cycle has run yet.
 
     Args:
         folder: for settings and register.
@@ -340,7 +340,7 @@ def open_world(
 
 @contextmanager
 def beside(world: World, folder: Path, *, query: Mapping[str, str], more: str = "") -> Iterator[World]:
-    """Set up a second house on the same trackers: a register of its own, all shipped rules, and it never writes."""
+    """Set up a second runtime on the same trackers: a register of its own, all shipped rules, and it never writes."""
     other = World(folder, world.clock, world.sites, our_clock=world.our_clock)
     other.written = _as_written({**QUERY, **query}, None, "off", more, "1000/s")
     other.written["mapping"] = world.written["mapping"]

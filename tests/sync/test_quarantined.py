@@ -1,4 +1,4 @@
-"""A ticket whose answer makes no ticket any more stays known as it was, set aside, also after a rebuild."""
+"""A quarantined ticket, whose answer can no longer be parsed or mapped, keeps its last state, also over a rebuild."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tests.sync.world import SOURCES, World, open_world
 
 
 def derived(world: World) -> dict[str, list[object]]:
-    """Every row, without the numbers that nothing refers to."""
+    """Every row, without running numbers that nothing refers to."""
     found: dict[str, list[object]] = {}
     for name, rows in world.runtime.register.rows_by_table().items():
         bare = [row[1:] if name in ("child", "change") else row for row in rows]
@@ -29,8 +29,8 @@ def derived(world: World) -> dict[str, list[object]]:
 
 @pytest.mark.parametrize("source", SOURCES)
 @pytest.mark.parametrize("who", ["a record", "an action"])
-def test_a_rebuild_keeps_it_set_aside(source: str, who: str, tmp_path: Path) -> None:
-    """Tables are equal after it; the ticket is still present, and its open finding still open."""
+def test_a_rebuild_keeps_it_quarantined(source: str, who: str, tmp_path: Path) -> None:
+    """All tables are equal after a rebuild; the ticket is still present, and its open finding still open."""
     with open_world(tmp_path, source) as world:
         users, spoiler = peopled(world), Spoiler(world)
         victim = (users.records() if who == "a record" else users.parts())[0]
@@ -48,7 +48,7 @@ def test_a_rebuild_keeps_it_set_aside(source: str, who: str, tmp_path: Path) -> 
 
 
 def parked(row: dict[str, Any]) -> dict[str, Any]:
-    """The ticket in a status that the mapping does not list."""
+    """Put the ticket into a status that the mapping does not list."""
     if "fields" in row:
         return {**row, "fields": {**row["fields"], "status": {"id": "99999", "name": "Parked"}}}
     return {**row, "state": {"value": "99", "display_value": "Parked"}}
@@ -88,7 +88,7 @@ def test_one_that_the_mapping_cannot_place_keeps_all_that_was_known_of_it(source
 
 @pytest.mark.parametrize("source", SOURCES)
 def test_a_rebuild_keeps_what_is_known_of_tickets_that_nobody_may_see_now(source: str, tmp_path: Path) -> None:
-    """Access is lost: nothing is closed, and every table is equal after a rebuild."""
+    """When access is lost nothing is closed, and every table is equal after a rebuild."""
     with open_world(tmp_path, source) as world:
         users = peopled(world)
         world.cycle()
@@ -105,7 +105,7 @@ def test_a_rebuild_keeps_what_is_known_of_tickets_that_nobody_may_see_now(source
 
 @pytest.mark.parametrize("source", SOURCES)
 def test_one_that_is_deleted_is_no_longer_held_to_be_unreadable(source: str, tmp_path: Path) -> None:
-    """Its presence tells what became of it."""
+    """Its presence says what became of it."""
     with open_world(tmp_path, source) as world:
         users, spoiler = peopled(world), Spoiler(world)
         victim = users.records()[1]
@@ -121,7 +121,7 @@ def test_one_that_is_deleted_is_no_longer_held_to_be_unreadable(source: str, tmp
 
 
 def undated(row: Any) -> Any:
-    """A ticket that says of no day that it was created then: only parsing shows that it makes none."""
+    """A ticket whose creation instant is no instant: only parsing shows that it cannot be a ticket."""
     if "fields" in row:
         return {**row, "fields": {**row["fields"], "created": "some day"}}
     return {**row, "sys_created_on": "some day"}
@@ -129,7 +129,7 @@ def undated(row: Any) -> Any:
 
 @pytest.fixture
 def tried(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Ids of the tickets of which none could be made, as they were tried."""
+    """Ids of the tickets that could not be parsed, in the order of the attempts."""
     found: list[str] = []
     of_jira, of_servicenow = JiraParser.build, ServiceNowParser.build
 
@@ -157,7 +157,7 @@ def tried(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 def test_one_that_makes_no_ticket_is_not_computed_again_until_it_changes(
     source: str, who: str, tried: list[str], tmp_path: Path
 ) -> None:
-    """Neither by polls that see it again nor by a new process; a change or a census has it computed, once."""
+    """Neither a poll that sees it again nor a new process retries it; a change or a census does, once."""
     with open_world(tmp_path, source) as world:
         users, spoiler = peopled(world), Spoiler(world)
         victim = (users.records() if who == "a record" else users.parts())[0]
@@ -188,7 +188,7 @@ def test_one_that_makes_no_ticket_is_not_computed_again_until_it_changes(
 
 @pytest.mark.parametrize("odd", [5, True, [], ["a text"], {"x": 1}], ids=repr)
 def test_a_cell_that_is_no_text_makes_its_rules_cannot_tell(odd: Any, tmp_path: Path) -> None:
-    """No breach comes of it and none is cleared, and the ticket is not quarantined."""
+    """No breach follows from it and none is cleared, and the ticket is not quarantined."""
     with open_world(tmp_path, "servicenow") as world:
         users, spoiler = peopled(world), Spoiler(world)
         victim = users.records()[0]
