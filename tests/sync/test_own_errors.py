@@ -19,7 +19,7 @@ STEPS = ("before-page-commit", "after-page-commit", "before-judging-commit", "af
 
 @pytest.mark.parametrize("step", STEPS)
 def test_an_error_of_our_own_ends_the_cycle_of_its_source_alone(step: str, tmp_path: Path) -> None:
-    """The error and its place are reported, the other source is read, no stop request stays, the next cycle succeeds."""
+    """The error and its place are reported, the other source is read, no stop request stays, the next cycle heals."""
     with open_world(tmp_path, "jira", "servicenow") as world:
         for site in world.sites.values():
             site.play("one", Create({"title": "A ticket", "grade": "minor"}))
