@@ -1,4 +1,4 @@
-"""Checks Jira requests and answers against the vendor's OpenAPI documents in ../shared/specs.
+"""Checks Jira requests and answers against the vendor's OpenAPI documents.
 
 What their author did not write checks both the sandbox and the daemon. The relaxations are all here:
 
@@ -40,7 +40,7 @@ _SINGLE_ITEM_LISTS = ("field", "status", "priority", "resolution", "issuetype", 
 
 
 def check(request: Request, response: Reply | None, face: str) -> list[str]:
-    """What the vendor's document has against a request and its answer.
+    """Return where a request and its answer differ from the vendor's document.
 
     Args:
         request: as the sandbox read it.
@@ -60,7 +60,7 @@ def check(request: Request, response: Reply | None, face: str) -> list[str]:
 
 
 def check_exchange(exchange: Exchange, face: str) -> list[str]:
-    """The same for an entry of a server's log that keeps answers."""
+    """Do the same for an entry of the log of a server that keeps answers."""
     answer = None
     if exchange.status and exchange.answer is not None:
         answer = Reply(exchange.status, content=exchange.answer, headers=exchange.answer_headers)
@@ -154,7 +154,7 @@ def _schemas(node: Any) -> list[dict[str, Any]]:
 
 
 def _spell(error: BaseException) -> str:
-    """An error with the reasons below it."""
+    """An error with its causes."""
     reasons = [str(error)]
     causes = getattr(error.__cause__, "schema_errors", None) or getattr(error, "schema_errors", None) or ()
     reasons += [f"{'.'.join(map(str, cause.absolute_path))}: {cause.message[:200]}" for cause in causes]

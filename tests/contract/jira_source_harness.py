@@ -1,4 +1,4 @@
-"""A Jira source beside a sandbox Jira, and a mirror in memory that commits its pages, for the source's tests."""
+"""A Jira source with a sandbox Jira, and a mirror in memory that commits its pages, for the source's tests."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from tests.contract.jira_world import START, make_tracker
 
 
 class Mirror:
-    """What a store would hold: the newest reading of each ticket; answers the source's look-ups."""
+    """A store in memory: it holds the newest reading of each ticket and answers the source's look-ups."""
 
     def __init__(self) -> None:
         self.readings: dict[str, Reading] = {}
@@ -34,11 +34,11 @@ class Mirror:
         return [id_ for id_, reading in self.readings.items() if reading.role is Role.ACTION]
 
     def is_present(self, _source: str, ticket_id: str) -> bool:
-        """Whether it is mirrored."""
+        """Whether the ticket is mirrored."""
         return ticket_id in self.readings
 
     def known_digest(self, _source: str, ticket_id: str) -> str | None:
-        """Digest of the record part held."""
+        """Digest of the stored record part."""
         reading = self.readings.get(ticket_id)
         return reading.parts[0].digest if reading else None
 
@@ -48,34 +48,34 @@ class Mirror:
         return orjson.loads(reading.parts[0].body) if reading else None
 
     def presence(self, _source: str, ticket_id: str) -> Presence:
-        """Nothing vanishes here."""
+        """Return nothing: no ticket vanishes here."""
         return Presence.PRESENT if ticket_id in self.readings else Presence.UNOBSERVED
 
     def containers(self, _source: str) -> list[str]:
-        """The projects of what is mirrored."""
+        """The projects of the mirrored tickets."""
         return sorted({reading.ticket.container for reading in self.readings.values()})
 
     def refused(self, _source: str) -> dict[str, tuple[str, str]]:
-        """Versions that made no ticket."""
+        """Versions that could not be parsed."""
         skips = {skip.id: skip for page in self.pages for skip in page.skipped}
         return {id_: (skip.version, skip.reason) for id_, skip in skips.items() if skip.version}
 
     def undelivered(self, _source: str) -> dict[str, int]:
-        """What was not delivered on request, with the number of tickets."""
+        """What was requested and not delivered, with the number of tickets."""
         tickets = [reading.ticket for reading in self.readings.values()]
         return dict(Counter(kind for ticket in tickets for kind in ticket.unknown - ticket.unasked))
 
     def unasked(self, _source: str) -> list[str]:
-        """Ids of the tickets that wait for their requests."""
+        """Ids of the tickets that wait to be requested alone."""
         return [id_ for id_, reading in self.readings.items() if reading.ticket.unasked]
 
     def newest_change(self, _source: str, ticket_id: str) -> datetime | None:
-        """When the newest change held was made."""
+        """When the newest stored change was made."""
         reading = self.readings.get(ticket_id)
         return max((change.at for change in reading.ticket.changes), default=None) if reading else None
 
     def commit(self, page: Page) -> None:
-        """Take a page in."""
+        """Store a page."""
         self.pages.append(page)
         self.readings.update((reading.ticket.id, reading) for reading in page.readings)
         self.cursor = page.cursor
@@ -85,7 +85,7 @@ class Mirror:
         return next(reading.ticket for reading in self.readings.values() if reading.ticket.key == key)
 
     def role(self, key: str) -> Role:
-        """Its role."""
+        """The role of the ticket of that key."""
         return next(reading.role for reading in self.readings.values() if reading.ticket.key == key)
 
     @property
@@ -125,12 +125,12 @@ class Harness:
         return JiraOptions("jira", self.server.url, self._query, **given)
 
     def restart(self) -> None:
-        """A new process: new source and writer, the same mirror."""
+        """Make a new source and writer on the same mirror, as a new process does."""
         self.source = JiraSource(self.options(), self.clock, self.stop, self.mirror)
         self.writer = JiraWriter(self.options(), self.clock, self.stop, self.source.budget)
 
     def cycle(self, *, full: bool = False, pages: int | None = None) -> list[Page]:
-        """Read what changed and commit it; `pages` kills us after so many commits."""
+        """Read what changed and commit it; with `pages` stop after so many commits, as a killed process does."""
         found: list[Page] = []
         for page in self.source.read_changes(self.mirror.cursor, full=full):
             self.mirror.commit(page)
@@ -140,7 +140,7 @@ class Harness:
         return found
 
     def exchanges(self, act: Callable[[], object]) -> list[Exchange]:
-        """The requests that something costs."""
+        """Return the requests that an action costs."""
         self.server.requests.reset()
         act()
         return list(self.server.requests)
@@ -157,26 +157,26 @@ def _shape(issue: Any) -> tuple[str, str, int, int]:
 
 
 def shape_of(ticket: SourceTicket) -> tuple[str, str, int, int]:
-    """The same of a mirrored ticket."""
+    """Summary, status, number of changes and comments of a mirrored ticket."""
     status = ticket.values["status"].text if "status" in ticket.values else ""
     summary = ticket.values["summary"].text if "summary" in ticket.values else ""
     return summary, status, len(ticket.changes), len(ticket.comments)
 
 
 def shapes(mirror: Mirror) -> dict[str, Any]:
-    """Of all mirrored tickets."""
+    """Key -> shape of all mirrored tickets."""
     return {reading.ticket.key: shape_of(reading.ticket) for reading in mirror.readings.values()}
 
 
 def harness(
     face: str = "cloud", query: str = "project = CAPA", *, settings: dict[str, Any] | None = None, **options: Any
 ) -> Harness:
-    """A desk with the small site of jira_world."""
+    """Make a harness with the small site of jira_world."""
     return Harness(make_tracker(face, **(settings or {})), query, **options)
 
 
 def populate(tracker: JiraTracker, count: int, *, project: str = "CAPA", every_s: float = 61.0) -> list[str]:
-    """Create tickets with a life: started, some closed, some commented; returns their keys."""
+    """Create tickets with a history: started, some closed, some commented; return their keys."""
     from datetime import timedelta
 
     ann = tracker.as_user("acc-ann" if tracker.face == "cloud" else "ann")

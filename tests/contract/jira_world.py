@@ -141,7 +141,7 @@ class Web:
         return answer.json() if answer.content else None
 
     def search(self, jql: str, **params: Any) -> Any:
-        """One search page, asked for in the way of the face."""
+        """Request a search page in the way of the Jira version."""
         path = "search/jql" if self.tracker.face == "cloud" else "search"
         return self.get(path, jql=jql, **params)
 

@@ -1,4 +1,4 @@
-"""What a network, a proxy, an overloaded or a changed Jira does to the source: found out, named, nothing believed."""
+"""Faults of a network, a proxy, an overloaded or a changed Jira are recognised and named; no bad answer counts."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ both_faces = pytest.mark.parametrize("face", FACES)
 
 
 def backfilled(face: str, **options: Any) -> Harness:
-    """A desk with ten tickets on pages of four."""
+    """Return a harness with ten tickets on pages of four, read once."""
     it = harness(face, page_size=4, batch=4, **options)
     populate(it.tracker, 10)
     return it
@@ -43,7 +43,7 @@ def backfilled(face: str, **options: Any) -> Harness:
     ],
 )
 def test_a_passing_fault_of_any_request_only_delays(face: str, fault: dict[str, Any]) -> None:
-    """Every second request fails once; the mirror is whole all the same."""
+    """Every second request fails once; the mirror is complete all the same."""
     options = dict(fault)
     kind = options.pop("kind")
     with backfilled(face) as it:
@@ -57,7 +57,7 @@ def test_a_passing_fault_of_any_request_only_delays(face: str, fault: dict[str, 
 @both_faces
 @pytest.mark.parametrize("retry_after", [3700, "2026-03-01T11:00:00+00:00"])
 def test_a_limit_over_a_minute_is_handed_to_the_daemon(face: str, retry_after: Any) -> None:
-    """No worker sleeps an hour: the instant comes out, and the cursor stands where it was."""
+    """No worker sleeps an hour: the instant is raised to the caller, and the cursor stays where it was."""
     with backfilled(face) as it:
         it.cycle(pages=1)
         cursor = it.mirror.cursor
@@ -102,7 +102,7 @@ def test_an_answer_that_is_none_is_refused_in_one_line(
 
 @both_faces
 def test_a_wrong_token_is_one_clear_line(face: str) -> None:
-    """Authentication says what to do, and holds no secret."""
+    """The Authentication error says what to do, and holds no secret."""
     auth = (
         JiraAuth("basic", "wrong-secret", "capa-sync@example.com")
         if face == "cloud"
@@ -116,7 +116,7 @@ def test_a_wrong_token_is_one_clear_line(face: str) -> None:
 
 @both_faces
 def test_no_permission_and_a_wrong_query_are_named(face: str) -> None:
-    """403 says what right is missing; a query Jira refuses is quoted with Jira's own words."""
+    """403 says which right is missing; a refused query is quoted with Jira's own words."""
     with harness(face) as it:
         it.server.faults.add("answer", ("GET", "field"), times=None, status=403, answer="{}")
         with pytest.raises(Fatal, match="not permitted"):
@@ -127,7 +127,7 @@ def test_no_permission_and_a_wrong_query_are_named(face: str) -> None:
 
 @both_faces
 def test_a_server_that_is_not_there_is_retryable(face: str) -> None:
-    """A refused connection is tried again and then named."""
+    """A refused connection is retried and then reported."""
     auth = JiraAuth("pat", "x")
     options = JiraOptions("jira", "http://127.0.0.1:1", "project = CAPA", auth, is_instant=True)
     with harness(face) as it, pytest.raises(Retryable, match="cannot be reached"):
@@ -146,7 +146,7 @@ def test_an_address_that_is_no_jira_is_named(face: str) -> None:
 
 @both_faces
 def test_a_lost_sign_in_never_counts_as_an_empty_tracker(face: str) -> None:
-    """Anonymous answers with 200 and fewer rows are not believed, neither by a poll nor by a sweep or a census."""
+    """Neither a poll nor a sweep nor a census believes fewer rows with 200 for an anonymous account."""
     with backfilled(face) as it:
         it.cycle()
         cursor = it.mirror.cursor
@@ -176,7 +176,7 @@ def test_a_poll_without_the_last_known_ticket_asks_who_we_are(face: str) -> None
 
 
 def test_a_page_token_that_repeats_is_refused() -> None:
-    """A search that turns in a circle ends with one clear line."""
+    """A search whose token repeats ends with one clear line."""
     with (
         backfilled("cloud", settings={"repeat_token_from": 2}) as it,
         pytest.raises(BadAnswer, match="same page token"),
@@ -185,7 +185,7 @@ def test_a_page_token_that_repeats_is_refused() -> None:
 
 
 def test_an_empty_page_with_a_token_is_read_past() -> None:
-    """It is not the end of the search."""
+    """An empty page that is not the last does not end the search."""
     with backfilled("cloud", settings={"empty_page_at": 2}) as it:
         it.cycle()
         assert shapes(it.mirror) == it.truth()
@@ -203,19 +203,19 @@ def test_short_pages_are_no_end(face: str, settings: dict[str, Any]) -> None:
 
 
 def test_a_page_that_lies_about_its_length_is_refused() -> None:
-    """Data Center promises four rows and gives three."""
+    """Data Center promises four rows and returns three."""
     with backfilled("datacenter", settings={"withhold_rows": 1}) as it, pytest.raises(BadAnswer, match="promises"):
         it.cycle()
 
 
 def test_a_removed_interface_is_named() -> None:
-    """A Cloud taken for a Data Center answers 410: one line says what to set."""
+    """A Cloud configured as a Data Center answers 410: one line says what to set."""
     with harness("cloud", api="datacenter") as it, pytest.raises(Fatal, match="removed"):
         it.cycle()
 
 
 def test_the_product_is_detected_and_can_be_set() -> None:
-    """`auto` asks serverInfo; a proxy that hides it can be overridden."""
+    """`auto` reads serverInfo; where a proxy hides it, the setting decides."""
     with harness("cloud") as it:
         it.tracker.load([{"kind": "site", "serverInfo": {"deploymentType": "Server"}}])
         with pytest.raises(Fatal):
@@ -252,7 +252,7 @@ def test_a_stop_ends_a_wait_at_once(face: str) -> None:
 
 @both_faces
 def test_bodies_and_headers_reach_no_log(face: str, caplog: pytest.LogCaptureFixture) -> None:
-    """At the most talkative level no secret and no ticket text is logged by us."""
+    """At the lowest log level we log no secret and no ticket text."""
     caplog.set_level(logging.DEBUG)
     with backfilled(face) as it:
         it.server.faults.add("answer", ("POST", "search"), times=2, status=500, answer="secret ticket text")
@@ -292,5 +292,5 @@ class _Movable:
         self.instant = instant
 
     def now(self) -> Any:
-        """The instant it was set to."""
+        """Return the instant that was set."""
         return self.instant

@@ -1,4 +1,4 @@
-"""Histories that are newer than their tickets, and parents that nobody sees: what they cost."""
+"""Histories that are newer than their tickets, and parents that no search returns: what they cost."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ HOUR_MS = 3_600_000
 
 
 def migrate(source: Harness, keys: list[str]) -> None:
-    """Write history entries an hour after `updated`, as a workflow migration does."""
+    """Date history entries an hour after `updated`, as a workflow migration does."""
     for key in keys:
         issue = source.tracker.state.find(key)
         assert issue is not None
@@ -23,7 +23,7 @@ def migrate(source: Harness, keys: list[str]) -> None:
 
 
 def cost(source: Harness, act: object) -> Counter[str]:
-    """Requests by kind: by the last word of their path that is no id."""
+    """Count requests by kind: the last word of their path that is no id."""
     assert callable(act)
     found = source.exchanges(act)
     return Counter(
@@ -34,7 +34,7 @@ def cost(source: Harness, act: object) -> Counter[str]:
 
 @pytest.mark.parametrize("face", FACES)
 def test_a_history_newer_than_its_ticket_is_asked_for_once_more_and_then_believed(face: str) -> None:
-    """The first read of each costs one request more, later full reads none; nothing of the history is lost."""
+    """The first read of each ticket costs one request more, later full reads none; no history is lost."""
     with harness(face) as source:
         keys = populate(source.tracker, 12)
         plain = cost(source, source.cycle)
@@ -53,7 +53,7 @@ def test_a_history_newer_than_its_ticket_is_asked_for_once_more_and_then_believe
 
 @pytest.mark.parametrize("face", FACES)
 def test_a_new_entry_on_such_a_ticket_is_mirrored(face: str) -> None:
-    """What is believed is one state of the ticket: a later entry that moves no stamp is read by the full read."""
+    """What is stored is one state of the ticket: a later entry without a new update time is read by the full read."""
     with harness(face) as source:
         keys = populate(source.tracker, 3)
         migrate(source, keys)
@@ -69,7 +69,7 @@ LINKS = (ChildSpec("link", ("is blocked by",)),)
 
 
 def claim(source: Harness, count: int) -> None:
-    """Give tickets an other end that would be the record they are actions of, and that no search knows."""
+    """Link tickets to a record of which they would be actions, and which no search returns."""
     ann = source.tracker.as_user("acc-ann" if source.tracker.face == "cloud" else "ann")
     for number in range(count):
         here = ann.create("CAPA", "Nonconformity", {"summary": f"ticket {number}"})
@@ -80,7 +80,7 @@ def claim(source: Harness, count: int) -> None:
 
 @pytest.mark.parametrize("face", FACES)
 def test_parents_that_nobody_sees_cost_one_proof_of_identity_in_all(face: str) -> None:
-    """Twenty cost no more searches than two; who we are is asked once for all, and they are not asked for again."""
+    """Twenty cost no more searches than two; one identity check serves all, and they are not requested again."""
     with harness(face, children=LINKS) as source:
         claim(source, 2)
         few = cost(source, source.cycle)

@@ -1,4 +1,4 @@
-"""A sweep holds as many tickets at once as their weight allows, whatever the size of the site."""
+"""A sweep holds as many tickets at once as their size allows, whatever the size of the site."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.contract.jira_source_harness import Harness, harness, populate, shape
 
 
 def bulks(exchanges: list[Exchange]) -> list[int]:
-    """For how many tickets each bulk request for histories asked."""
+    """The number of tickets in each bulk request for histories."""
     asked = [exchange.request for exchange in exchanges if exchange.request.path.endswith("changelog/bulkfetch")]
     return [len(orjson.loads(request.body)["issueIdsOrKeys"]) for request in asked]
 
@@ -29,7 +29,7 @@ def backfill(it: Harness) -> list[int]:
 
 
 def test_small_tickets_are_read_together_after_the_first_page() -> None:
-    """The first page tells their weight; from then on one bulk request serves all that the settings allow."""
+    """The first page shows their size; from then on one bulk request serves as many as the settings allow."""
     with harness(page_size=5, batch=20) as it:
         assert backfill(it) == [5, 20, 20, 15]
 
@@ -49,7 +49,7 @@ def test_large_tickets_are_read_in_smaller_portions(monkeypatch: pytest.MonkeyPa
 
 
 def test_tickets_larger_than_all_memory_still_come_page_by_page(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A page is the least that is read, however heavy."""
+    """A page is the least that is read, however large its tickets are."""
     monkeypatch.setattr(portion, "IN_FLIGHT", 1)
     with harness(page_size=5, batch=20) as it:
         assert backfill(it) == [5] * 12
@@ -57,7 +57,7 @@ def test_tickets_larger_than_all_memory_still_come_page_by_page(monkeypatch: pyt
 
 @pytest.mark.parametrize("content", [{"b": "x" * 5_000, "a": None}, ["y" * 300] * 20])
 def test_a_part_takes_no_more_memory_than_its_bytes(content: Any) -> None:
-    """What is kept of a ticket while its page waits is as long as it is, not the room in which it was written."""
+    """What is kept of a ticket while its page waits is as long as the text, not as its buffer."""
     tracemalloc.start()
     try:
         body = body_of(content)

@@ -1,4 +1,4 @@
-"""Random lives on a tracker, read by polls that are killed at random: the mirror equals the tracker in the end."""
+"""Random events on a tracker, read by polls that are killed at random: the mirror equals the tracker in the end."""
 
 from __future__ import annotations
 
@@ -29,17 +29,17 @@ class Life:
 
     def __init__(self, it: Harness, seed: int) -> None:
         self.it = it
-        self.dice = random.Random(seed)  # noqa: S311 - a story that can be told again
+        self.dice = random.Random(seed)  # noqa: S311 - a story that can be repeated
         name = "acc-ann" if it.tracker.face == "cloud" else "ann"
         self.ann = it.tracker.as_user(name)
         self.born = 0
 
     def keys(self, project: str = "") -> list[str]:
-        """Keys of living tickets."""
+        """Keys of tickets that exist."""
         return [issue.key for issue in self.it.tracker.state.issues.values() if issue.key.startswith(project)]
 
     def step(self) -> None:
-        """One thing that happens."""
+        """Carry out one random event."""
         acts = [self.create] * 3 + [self.edit] * 4 + [self.comment, self.bulk, self.move, self.delete, self.subtask]
         acts += [self.link, self.wait, self.wait]
         if len(self.keys("CAPA")) < 4:
@@ -47,42 +47,42 @@ class Life:
         self.dice.choice(acts)()
 
     def create(self) -> None:
-        """A ticket is born."""
+        """Create a ticket."""
         self.born += 1
         self.ann.create(self.dice.choice(["CAPA", "CAPA", "OPS"]), "Nonconformity", {"summary": f"Born {self.born}"})
 
     def subtask(self) -> None:
-        """A sub-task is born."""
+        """Create a sub-task."""
         parent = self.dice.choice(self.keys("CAPA"))
         if self.it.tracker.state.find(parent).fields["issuetype"]["name"] == "Nonconformity":
             self.ann.create("CAPA", "Sub-task", {"summary": "part", "parent": parent})
 
     def edit(self) -> None:
-        """A ticket is edited, two fields in one save."""
+        """Edit two fields of a ticket in one save."""
         words = f"Edit {self.dice.random()}"
         self.ann.edit(self.dice.choice(self.keys()), {"summary": words, "Root cause": words})
 
     def comment(self) -> None:
-        """Somebody comments."""
+        """Write a comment."""
         self.ann.comment(self.dice.choice(self.keys()), "remark")
 
     def bulk(self) -> None:
-        """Many tickets change at one instant."""
+        """Edit many tickets at one instant."""
         for key in self.keys("CAPA"):
             self.ann.edit(key, {"summary": f"Bulk {self.dice.random()}"})
 
     def move(self) -> None:
-        """A ticket changes its project, or comes back."""
+        """Move a ticket to another project, or back."""
         key = self.dice.choice(self.keys())
         if self.it.tracker.state.find(key).fields["issuetype"]["name"] == "Nonconformity":
             self.ann.move(key, self.dice.choice(["CAPA", "OPS"]))
 
     def delete(self) -> None:
-        """A ticket is deleted."""
+        """Delete a ticket."""
         self.ann.delete(self.dice.choice(self.keys()))
 
     def link(self) -> None:
-        """Two tickets are linked."""
+        """Link two tickets."""
         self.ann.link(self.dice.choice(self.keys("")), "Blocks", self.dice.choice(self.keys("CAPA")))
 
     def wait(self) -> None:
@@ -90,12 +90,12 @@ class Life:
         self.it.tracker.clock.advance(timedelta(seconds=self.dice.choice([0, 1, 20, 200])))
 
     def meddle(self, request: Request) -> None:
-        """Something happens while pages are read."""
+        """Let something happen while pages are read."""
         if "search" in request.path and self.dice.random() < 0.3:
             self.step()
 
     def read(self) -> None:
-        """One cycle: killed, faulty or well."""
+        """Run one cycle: killed, with a fault, or without."""
         if self.dice.random() < 0.3:
             kind, options = self.dice.choice(FAULTS)
             self.it.server.faults.add(kind, after=self.dice.randrange(6), **options)
@@ -111,7 +111,7 @@ class Life:
 @pytest.mark.parametrize("lag", [0.0, 90.0])
 @pytest.mark.parametrize("seed", range(6))
 def test_after_any_story_the_mirror_equals_the_tracker(face: str, lag: float, seed: int) -> None:
-    """Births, edits, bulk edits, moves, deletions, links and comments between and during reads; faults; kills."""
+    """Creations, edits, bulk edits, moves, deletions, links and comments between and during reads; faults; kills."""
     with harness(face, page_size=5, batch=10, children=CHILDREN, settings={"index_lag_s": lag}) as it:
         life = Life(it, seed)
         it.server.before.append(life.meddle)

@@ -16,13 +16,13 @@ both_faces = pytest.mark.parametrize("face", FACES)
 
 
 def person(face: str, name: str = "ann") -> str:
-    """The account id of somebody of the small site."""
+    """The account id of a person of the small site."""
     return f"acc-{name}" if face == "cloud" else name
 
 
 @both_faces
 def test_a_backfill_mirrors_every_ticket_change_and_comment(face: str) -> None:
-    """Fifty tickets on pages of seven are mirrored whole, and the last page says so."""
+    """Fifty tickets on pages of seven are mirrored completely, and the last page says that it is the last."""
     with harness(face, page_size=7, batch=20) as it:
         populate(it.tracker, 50)
         pages = it.cycle()
@@ -61,7 +61,7 @@ def test_a_poll_reads_only_what_changed(face: str) -> None:
 @both_faces
 @pytest.mark.parametrize("killed_after", range(1, 9))
 def test_a_killed_backfill_goes_on_where_it_was(face: str, killed_after: int) -> None:
-    """Whatever page was committed last, a new process reads on from there and nothing is missing."""
+    """Whatever page was committed last, a new process continues from there and nothing is missing."""
     with harness(face, page_size=6, batch=12) as it:
         populate(it.tracker, 45)
         it.cycle(pages=killed_after)
@@ -75,7 +75,7 @@ def test_a_killed_backfill_goes_on_where_it_was(face: str, killed_after: int) ->
 @both_faces
 @pytest.mark.parametrize("killed_after", [1, 3])
 def test_a_lost_page_token_or_place_costs_no_ticket(face: str, killed_after: int) -> None:
-    """A token that has expired, or rows that left before the place, make the search begin again further on."""
+    """A token that has expired, or rows that left before the position, restart the search further on."""
     with harness(face, page_size=6, batch=6, settings={"token_ttl_s": 60.0}) as it:
         keys = populate(it.tracker, 45)
         it.cycle(pages=killed_after)
@@ -88,7 +88,7 @@ def test_a_lost_page_token_or_place_costs_no_ticket(face: str, killed_after: int
 
 @both_faces
 def test_tickets_edited_while_pages_are_read_are_not_lost(face: str) -> None:
-    """Each page is followed by an edit before and behind the reader; the next poll finishes the picture."""
+    """Each page is followed by an edit before and after the reader's position; the next poll completes the mirror."""
     with harness(face, page_size=5, batch=10) as it:
         keys = populate(it.tracker, 40, every_s=20)
         ann = it.tracker.as_user(person(face))
@@ -113,7 +113,7 @@ def test_tickets_edited_while_pages_are_read_are_not_lost(face: str) -> None:
 
 @both_faces
 def test_deletions_and_moves_while_pages_are_read_hide_no_other_ticket(face: str) -> None:
-    """Tickets that leave the query shift no other out of sight."""
+    """Tickets that leave the query make the reader skip no other ticket."""
     with harness(face, page_size=5, batch=5) as it:
         keys = populate(it.tracker, 40)
         ann = it.tracker.as_user(person(face))
@@ -168,7 +168,7 @@ def test_more_tickets_born_in_one_instant_than_a_page_holds(face: str) -> None:
 @pytest.mark.parametrize("zone", ["Pacific/Kiritimati", "America/St_Johns", "Asia/Kathmandu", "UTC"])
 @pytest.mark.parametrize("epoch", [True, False])
 def test_the_api_users_time_zone_changes_nothing(face: str, zone: str, epoch: bool) -> None:
-    """The mirror is the same whatever the profile's zone, also where dates must be sent as quoted minutes."""
+    """The mirror is the same in any time zone of the profile, also where dates must be sent as quoted minutes."""
     with harness(face, page_size=7, settings={"epoch_literals": epoch}) as it:
         keys = populate(it.tracker, 20)
         it.tracker.admin.set_user("capa-sync", {"timeZone": zone})
@@ -201,7 +201,7 @@ def test_a_wrong_clock_of_the_tracker_loses_nothing(face: str, skew: float) -> N
 @both_faces
 @pytest.mark.parametrize("stale", ["", "stale_fields", "stale_stamps"])
 def test_a_search_index_that_lags_ninety_seconds_loses_nothing(face: str, stale: str) -> None:
-    """An edit that the index shows late is found by a later poll although newer edits came before."""
+    """An edit that the index shows late is found by a later poll although newer edits were read before."""
     settings = {"index_lag_s": 90.0, "stale_fields": bool(stale), "stale_stamps": stale == "stale_stamps"}
     with harness(face, page_size=8, settings=settings) as it:
         keys = populate(it.tracker, 20, every_s=30)
@@ -219,7 +219,7 @@ def test_a_search_index_that_lags_ninety_seconds_loses_nothing(face: str, stale:
 
 @both_faces
 def test_an_index_that_compares_to_the_minute_loses_nothing(face: str) -> None:
-    """Where JQL rounds instants down, the overlap makes up for it."""
+    """Where JQL rounds instants down, the overlap compensates for it."""
     with harness(face, page_size=5, batch=5, settings={"index_granularity_ms": 60_000}) as it:
         keys = populate(it.tracker, 30, every_s=13)
         it.cycle()
@@ -230,7 +230,7 @@ def test_an_index_that_compares_to_the_minute_loses_nothing(face: str) -> None:
 
 
 def test_histories_of_250_entries_come_whole_whatever_is_embedded() -> None:
-    """Entries of one instant keep their true order; nothing of the oldest is cut."""
+    """Entries of one instant keep their true order; none of the oldest is cut."""
     for cap in (20, 40, 100):
         with harness("cloud", settings={"inline_changelog_cap": cap, "changelog_page_cap": 70}) as it:
             key = populate(it.tracker, 1)[0]
@@ -247,7 +247,7 @@ def test_histories_of_250_entries_come_whole_whatever_is_embedded() -> None:
 
 @pytest.mark.parametrize("form", ["iso", "s", "ms"])
 def test_the_bulk_changelog_may_write_instants_in_any_form(form: str) -> None:
-    """ISO text, epoch seconds and milliseconds are the same history."""
+    """ISO text, epoch seconds and milliseconds give the same history."""
     with harness("cloud", settings={"bulk_created_form": form}) as it:
         key = populate(it.tracker, 1)[0]
         it.cycle()
@@ -296,7 +296,7 @@ def test_a_move_keeps_the_ticket_and_its_old_key(face: str) -> None:
 
 @both_faces
 def test_a_volatile_value_is_no_change(face: str) -> None:
-    """A field that shows a memory address, another at each read, makes no new version and no new value."""
+    """A field that shows a memory address, another one at each read, makes no new version and no new value."""
     with harness(face, settings={"volatile_fields": ["customfield_10007"]}) as it:
         key = populate(it.tracker, 1)[0]
         it.tracker.as_user(person(face)).edit(key, {"Reference": "com.acme.Sla"})
@@ -309,7 +309,7 @@ def test_a_volatile_value_is_no_change(face: str) -> None:
 
 @both_faces
 def test_a_full_read_finds_silent_changes_and_survives_a_kill(face: str) -> None:
-    """Values that change without `updated` are found by the full read, which goes on after a kill; so do polls."""
+    """Full read and polls find values that change without `updated`; the full read continues after a kill."""
     with harness(face, page_size=10, batch=10) as it:
         keys = populate(it.tracker, 50)
         it.cycle()
@@ -332,7 +332,7 @@ def test_a_full_read_finds_silent_changes_and_survives_a_kill(face: str) -> None
 
 @both_faces
 def test_after_a_bulk_edit_polls_become_cheap_again(face: str) -> None:
-    """Sixty tickets edited within the overlap are walked through once more, then a poll is one request again."""
+    """Sixty tickets edited within the overlap are read once more, then a poll is one request again."""
     with harness(face, page_size=10, batch=20) as it:
         keys = populate(it.tracker, 60)
         it.cycle()
@@ -359,13 +359,13 @@ def test_work_is_proportional_to_what_changed(face: str) -> None:
             it.tracker.as_user(person(face)).edit(key, {"summary": f"New {key}"})
         exchanges = it.exchanges(it.cycle)
         assert {reading.ticket.key for reading in it.mirror.pages[-1].readings} == set(keys[:40])
-        # on Cloud the records once more by id: the index may lag behind what was touched a moment ago
+        # on Cloud the records once more by id: the index may lag behind recent edits
         assert len(exchanges) == (3 if face == "cloud" else 2)
 
 
 @both_faces
 def test_a_query_with_its_own_order_and_quotes_is_narrowed_safely(face: str) -> None:
-    """ORDER BY is cut where it is one, and left where it is text; OR stays inside its brackets."""
+    """ORDER BY is removed as a clause and kept as text; OR stays inside its brackets."""
     query = 'project = OPS OR (project = CAPA AND summary !~ "order by none") order   by priority desc, key'
     with harness(face, query=query) as it:
         populate(it.tracker, 12)
@@ -376,7 +376,7 @@ def test_a_query_with_its_own_order_and_quotes_is_narrowed_safely(face: str) -> 
 
 @both_faces
 def test_read_tickets_gives_those_that_are_there(face: str) -> None:
-    """Gone and hidden tickets are simply not yielded; the query does not matter."""
+    """Gone and hidden tickets are not yielded; the query does not matter."""
     with harness(face, query="project = OPS") as it:
         keys = populate(it.tracker, 4)
         ids = [str(it.tracker.state.find(key).id) for key in keys]
@@ -388,7 +388,7 @@ def test_read_tickets_gives_those_that_are_there(face: str) -> None:
 
 @both_faces
 def test_a_ticket_without_fields_is_named_and_the_others_come(face: str) -> None:
-    """A row that makes no ticket is skipped with its reason, never in silence and never with the page."""
+    """A row that cannot be parsed is skipped with its reason, never silently and never with the page."""
     with harness(face) as it:
         populate(it.tracker, 3)
         it.tracker.load([{"kind": "ticket", "issue": {"id": "77001", "key": "CAPA-901"}}])
@@ -400,7 +400,7 @@ def test_a_ticket_without_fields_is_named_and_the_others_come(face: str) -> None
 @both_faces
 @pytest.mark.skipif(not SPECS.is_dir(), reason="../shared/specs is not there")
 def test_every_request_is_one_that_the_vendors_document_allows(face: str) -> None:
-    """Backfill, polls, full read, census and reads by id validate against the OpenAPI documents."""
+    """Requests of backfill, polls, full read, census and reads by id validate against the OpenAPI documents."""
     with harness(face, page_size=5, batch=10, settings={"inline_comment_cap": 1}) as it:
         keys = populate(it.tracker, 22)
         it.cycle()
@@ -425,7 +425,7 @@ def test_the_parser_makes_the_same_ticket_from_the_parts() -> None:
 
 
 def test_a_first_read_of_an_empty_scope_is_complete() -> None:
-    """Nothing in scope is a complete answer, once we have proven who we are."""
+    """An empty scope is a complete answer once the sign-in is proven."""
     for face in FACES:
         with harness(face) as it:
             exchanges = it.exchanges(it.cycle)

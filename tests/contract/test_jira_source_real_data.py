@@ -1,4 +1,4 @@
-"""Real tickets of public dumps, served by the sandbox and read whole by the source."""
+"""Real tickets of public dumps, served by the sandbox and read completely by the source."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def appcelerator() -> Iterator[Json]:
 
 
 def tracker_with(face: str, issues: Iterator[Json] | list[Json], **settings: Any) -> JiraTracker:
-    """A site that holds these issues."""
+    """Make a site that holds these issues."""
     tracker = JiraTracker(face, SandboxClock(START, ticking=False), settings=JiraSandboxSettings(**settings))
     tracker.load({"kind": "ticket", "issue": issue} for issue in issues)
     return tracker
@@ -57,7 +57,7 @@ def test_merico_comes_whole_whatever_the_search_embeds(cap: int) -> None:
 
 @needs_data
 def test_merico_on_pages_of_five_entries_is_the_same() -> None:
-    """Entries of one issue split over many pages of the bulk answer are put together again."""
+    """Entries of one issue that are split over many pages of the bulk answer are joined again."""
     with Harness(
         tracker_with("cloud", merico(), changelog_page_cap=5, serve_lists_in_two_pages=True), "project is not EMPTY"
     ) as harness:
@@ -92,7 +92,7 @@ def test_one_status_name_under_several_ids_keeps_its_ids() -> None:
 @needs_data
 @pytest.mark.slow
 def test_appcelerator_comes_whole_on_data_center() -> None:
-    """9,463 issues and 30,752 listed comments; absent keys stay absent; one issue of 3.3 MB is no trouble."""
+    """9,463 issues and 30,752 listed comments; absent keys stay absent; an issue of 3.3 MB is read like any other."""
     listed: dict[str, tuple[int, frozenset[str]]] = {}
 
     def noted() -> Iterator[Json]:

@@ -21,7 +21,7 @@ RECORDS_ONLY = "project = CAPA AND issuetype = Nonconformity"
 
 
 def ann(it: Harness) -> Any:
-    """A person at work."""
+    """A person who works on the tracker."""
     return it.tracker.as_user("acc-ann" if it.tracker.face == "cloud" else "ann")
 
 
@@ -33,7 +33,7 @@ def subtask(it: Harness, parent: str, words: str = "Do it") -> str:
 @both_faces
 @pytest.mark.parametrize("query", [RECORDS_ONLY, "project = CAPA"])
 def test_subtasks_are_actions_whether_the_query_names_them_or_not(face: str, query: str) -> None:
-    """They are read with their parent, once, as actions."""
+    """Sub-tasks are read with their parent, once, as actions."""
     with harness(face, query=query, children=SUBTASKS, page_size=4, batch=8) as it:
         keys = populate(it.tracker, 10)
         subs = [subtask(it, key) for key in keys[:5]]
@@ -67,7 +67,7 @@ def test_a_changed_action_is_polled(face: str, query: str) -> None:
 
 @both_faces
 def test_a_subtask_born_later_brings_its_parent_anew(face: str) -> None:
-    """Jira does not touch the parent, so that the parent is read again for the sake of its list of children."""
+    """Jira does not update the parent, so the parent is read again for its list of children."""
     with harness(face, children=SUBTASKS) as it:
         key = populate(it.tracker, 3)[0]
         it.cycle()
@@ -80,7 +80,7 @@ def test_a_subtask_born_later_brings_its_parent_anew(face: str) -> None:
 
 @both_faces
 def test_a_subtask_born_outside_the_query_is_polled_with_the_others(face: str) -> None:
-    """It costs no request of its own; sub-tasks of strangers, and of types that are no actions, are passed over."""
+    """It costs no request; sub-tasks of other parents, and of types that are no actions, are left out."""
     with harness(face, query=RECORDS_ONLY, children=SUBTASKS) as it:
         first, second, _ = populate(it.tracker, 3)
         stranger = str(ann(it).create("OPS", "Nonconformity", {"summary": "not ours"}))
@@ -103,7 +103,7 @@ def test_a_subtask_born_outside_the_query_is_polled_with_the_others(face: str) -
 
 @both_faces
 def test_linked_tickets_of_another_project_are_actions(face: str) -> None:
-    """Only the wanted link in the wanted direction makes an action; the other end stays what it is."""
+    """Only the configured link in the configured direction makes an action; the other end keeps its role."""
     with harness(face, children=LINKS) as it:
         first, second = populate(it.tracker, 2)
         other, third = populate(it.tracker, 2, project="OPS")
@@ -129,7 +129,7 @@ def test_a_link_that_reads_the_same_from_both_ends_hides_no_record(face: str) ->
 
 @both_faces
 def test_an_action_that_cannot_be_read_is_simply_missing(face: str) -> None:
-    """The record names it all the same, so that rules can say they cannot tell."""
+    """The record still names it, so that rules can report that they cannot tell."""
     with harness(face, children=LINKS) as it:
         key = populate(it.tracker, 1)[0]
         other = populate(it.tracker, 1, project="OPS")[0]
@@ -142,7 +142,7 @@ def test_an_action_that_cannot_be_read_is_simply_missing(face: str) -> None:
 
 @both_faces
 def test_deleted_and_hidden_actions_do_not_break_the_poll(face: str) -> None:
-    """Ids that are gone make Jira refuse the whole query: they are left out, and not asked for again."""
+    """Jira refuses a query with ids that are gone: they are left out, and not requested again."""
     with harness(face, query=RECORDS_ONLY, children=SUBTASKS) as it:
         keys = populate(it.tracker, 6)
         subs = [subtask(it, key) for key in keys]
@@ -158,7 +158,7 @@ def test_deleted_and_hidden_actions_do_not_break_the_poll(face: str) -> None:
 
 @both_faces
 def test_five_hundred_actions_outside_the_query_are_one_more_request(face: str) -> None:
-    """And 501 are two."""
+    """A list of 500 ids is one request, one of 501 ids is two."""
     with harness(face, query="project = CAPA", children=LINKS) as it:
         key = populate(it.tracker, 1)[0]
         others = [ann(it).create("OPS", "Nonconformity", {"summary": str(n)}) for n in range(501)]
@@ -188,7 +188,7 @@ def test_children_of_a_hierarchy_are_named_by_the_parent() -> None:
 
 @both_faces
 def test_a_full_read_takes_the_actions_outside_the_query_too(face: str) -> None:
-    """Silent changes of actions are found, and the sweep survives a kill among them."""
+    """Silent changes of actions are found, and the sweep continues after a kill between them."""
     with harness(face, query=RECORDS_ONLY, children=SUBTASKS, page_size=3, batch=3) as it:
         keys = populate(it.tracker, 4)
         subs = [subtask(it, key) for key in keys for _ in range(3)]
@@ -245,7 +245,7 @@ def test_a_census_is_never_partial(face: str) -> None:
 
 
 def test_a_census_on_data_center_counts_again_when_tickets_leave_meanwhile() -> None:
-    """Offsets that shifted would skip a living ticket and call it gone."""
+    """Offsets that shifted would skip an existing ticket and make it count as gone."""
     with harness("datacenter", settings={"dc_page_cap": 4}) as it:
         keys = populate(it.tracker, 20)
         it.cycle()

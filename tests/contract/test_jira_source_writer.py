@@ -1,4 +1,4 @@
-"""What the Jira writer does to a tracker: one comment, own labels, one property; never twice, never anything else."""
+"""What the Jira writer does on a tracker: one comment, own labels, one property; never twice, never anything else."""
 
 from __future__ import annotations
 
@@ -45,19 +45,19 @@ def heading(day: int) -> WarningText:
 
 
 def write(it: Harness, key: str, kind: WriteKind = WriteKind.COMMENT, **given: Any) -> Write:
-    """A write for a ticket of the desk."""
+    """A write for a ticket of the harness."""
     id_ = str(it.tracker.state.find(key).id)
     given = {"text": words(), "marker": f"register-1/{id_}", **given}
     return Write("w1", "jira", id_, key, kind, "hash", START, **given)
 
 
 def ours(it: Harness, key: str) -> list[Any]:
-    """Our comments on a ticket, in the tracker."""
+    """Our comments on a ticket, as the tracker has them."""
     return [comment for comment in it.tracker.state.find(key).comments if "capa-sync" in comment.properties]
 
 
 def one_ticket(face: str, **options: Any) -> tuple[Harness, str]:
-    """A desk with a ticket on which people have commented."""
+    """A harness with a ticket on which people have commented."""
     it = harness(face, **options)
     key = populate(it.tracker, 4)[3]
     return it, key
@@ -97,7 +97,7 @@ def test_the_own_comment_is_found_by_its_mark_when_its_id_is_lost(face: str) -> 
 
 @both_faces
 def test_another_registers_comment_and_a_forged_mark_are_not_ours(face: str) -> None:
-    """The mark names register and ticket; one set by somebody else is not looked at."""
+    """The mark names register and ticket; a mark that another account set is ignored."""
     it, key = one_ticket(face)
     with it:
         marker = write(it, key).marker
@@ -111,7 +111,7 @@ def test_another_registers_comment_and_a_forged_mark_are_not_ours(face: str) -> 
 
 @both_faces
 def test_a_second_register_writes_nothing_that_is_there(face: str) -> None:
-    """It takes the first one's comment for its own; text and property are, days later, as it would write them."""
+    """It adopts the first register's comment; days later, text and property equal those that it would write."""
     it, key = one_ticket(face)
     with it:
         mine, theirs = (
@@ -134,7 +134,7 @@ def test_a_second_register_writes_nothing_that_is_there(face: str) -> None:
 
 @both_faces
 def test_a_deleted_comment_is_not_put_back_by_itself(face: str) -> None:
-    """The caller is told and decides; asked again without an id, a new one is written."""
+    """The caller is informed and decides; without an id, the next delivery writes a new comment."""
     it, key = one_ticket(face)
     with it:
         first = it.writer.deliver(write(it, key), "")
@@ -150,7 +150,7 @@ def test_a_deleted_comment_is_not_put_back_by_itself(face: str) -> None:
 @both_faces
 @pytest.mark.parametrize("fault", ["drop_after", "status_after", "truncate", "html_after"])
 def test_a_lost_answer_never_makes_two_comments(face: str, fault: str) -> None:
-    """Applied and the answer lost: unknown; looked up, it is there; delivered again, it is edited."""
+    """Applied and the answer lost: unknown; the look-up finds it; a second delivery edits it."""
     it, key = one_ticket(face)
     with it:
         it.writer.deliver(write(it, key, WriteKind.PROPERTY), "")
@@ -171,7 +171,7 @@ def test_a_lost_answer_never_makes_two_comments(face: str, fault: str) -> None:
 @both_faces
 @pytest.mark.parametrize("fault", ["drop_before", "proxy_error"])
 def test_a_write_that_may_have_been_applied_is_looked_up_before_it_is_repeated(face: str, fault: str) -> None:
-    """Not applied in truth: the look-up says so, and the second delivery makes the one comment."""
+    """It was not applied: the look-up says so, and the second delivery makes the one comment."""
     it, key = one_ticket(face)
     with it:
         it.writer.look_up(write(it, key), "")
@@ -187,7 +187,7 @@ def test_a_write_that_may_have_been_applied_is_looked_up_before_it_is_repeated(f
 
 @both_faces
 def test_a_lost_update_is_distinguished_from_one_that_arrived(face: str) -> None:
-    """The comment is there in both cases; only its text tells whether the edit came through."""
+    """The comment is there in both cases; only its text shows whether the edit was applied."""
     it, key = one_ticket(face)
     with it:
         done = it.writer.deliver(write(it, key), "")
@@ -219,7 +219,7 @@ def test_a_429_was_not_applied(face: str, retry_after: Any) -> None:
 
 @both_faces
 def test_a_429_of_an_hour_is_a_not_before(face: str) -> None:
-    """The daemon stores the instant."""
+    """The instant is raised for the daemon to store."""
     it, key = one_ticket(face)
     with it:
         it.server.faults.add("rate_limit", ("POST", "/comment$"), retry_after=3700)
@@ -256,7 +256,7 @@ def test_refusals_say_what_to_do(face: str) -> None:
 
 @both_faces
 def test_labels_are_added_and_removed_one_by_one(face: str) -> None:
-    """Others' labels stay; a second delivery sends nothing; what is already so is not sent."""
+    """Other labels stay; a second delivery sends nothing; labels that are already there are not sent."""
     it, key = one_ticket(face)
     with it:
         ann = it.tracker.as_user("acc-ann" if face == "cloud" else "ann")
@@ -296,7 +296,7 @@ def test_only_our_labels_are_ever_written(face: str) -> None:
 
 @both_faces
 def test_the_issue_property_holds_the_mark(face: str) -> None:
-    """It is set, and looked up by its value."""
+    """The property is set, and looked up by its value."""
     it, key = one_ticket(face)
     with it:
         wanted = write(it, key, WriteKind.PROPERTY, fields={"comment": "10001"})
@@ -314,7 +314,7 @@ def service_desk(it: Harness) -> None:
 
 @both_faces
 def test_in_a_service_desk_the_comment_is_internal(face: str) -> None:
-    """The customer must never get our mail; the update leaves that as it is."""
+    """No mail of ours may reach the customer; an update keeps the comment internal."""
     it, key = one_ticket(face)
     service_desk(it)
     with it:
@@ -340,7 +340,7 @@ def test_a_comment_shown_to_the_customer_is_taken_back_and_stops_the_source(face
 
 @both_faces
 def test_a_comment_shown_to_the_customer_that_cannot_be_deleted_is_named(face: str) -> None:
-    """A person must delete it: the message says which."""
+    """A person must delete it: the message says which comment."""
     it, key = one_ticket(face)
     service_desk(it)
     with it:
@@ -368,7 +368,7 @@ def test_a_lost_answer_does_not_hide_that_the_comment_is_public(face: str) -> No
 
 @both_faces
 def test_a_comment_that_a_person_made_public_is_not_edited(face: str) -> None:
-    """Customers would read the new text: the ticket's write fails for good and says what to do."""
+    """Customers would read the new text: the ticket's write fails for good and the message says what to do."""
     it, key = one_ticket(face)
     service_desk(it)
     with it:
@@ -384,13 +384,13 @@ def test_a_comment_that_a_person_made_public_is_not_edited(face: str) -> None:
 
 
 def removal(it: Harness, key: str, kind: WriteKind = WriteKind.COMMENT) -> Write:
-    """A write that takes away what stands there."""
+    """A removal of everything of ours."""
     return write(it, key, kind, text=None)
 
 
 @both_faces
 def test_a_removal_takes_comment_and_property_away_and_is_known_again(face: str) -> None:
-    """Both are gone; look-up tells so; what is gone already is no fault; comments of people stay."""
+    """Both are gone; the look-up says so; removing what is gone already is no fault; comments of people stay."""
     it, key = one_ticket(face)
     with it:
         done = it.writer.deliver(write(it, key), "")
@@ -422,7 +422,7 @@ def test_a_removal_finds_our_comment_without_its_id_and_spares_another_registers
 
 @both_faces
 def test_a_removal_without_the_right_to_delete_says_which_right(face: str) -> None:
-    """It is refused for good, and the comment stays."""
+    """The removal is refused for good, and the comment stays."""
     it, key = one_ticket(face)
     with it:
         done = it.writer.deliver(write(it, key), "")
@@ -434,7 +434,7 @@ def test_a_removal_without_the_right_to_delete_says_which_right(face: str) -> No
 
 @both_faces
 def test_a_text_that_grows_by_escaping_is_cut_to_the_limit_and_known_again(face: str) -> None:
-    """On Data Center the markup counts: five points of number signs would be refused; cut, they arrive whole."""
+    """On Data Center markup counts: five points of number signs would be refused; shortened, they arrive whole."""
     it, key = one_ticket(face)
     points = [Paragraph((Span("#" * 400, bold=True), Span("\\" * 160), Span("*#" * 200)), numbered=True)] * 5
     long = WarningText((*heading(1).paragraphs, *points, Paragraph((Span("Rules: a", small=True),))))
@@ -473,7 +473,7 @@ def test_nothing_in_the_text_acts_as_markup(face: str) -> None:
 
 @both_faces
 def test_a_lost_sign_in_is_reported(face: str) -> None:
-    """A write without a sign-in is Authentication, not a refusal of that ticket."""
+    """A write without a sign-in raises Authentication; it is not a refusal of that ticket."""
     it, key = one_ticket(face)
     with it:
         it.writer.look_up(write(it, key), "")
@@ -484,7 +484,7 @@ def test_a_lost_sign_in_is_reported(face: str) -> None:
 
 @both_faces
 def test_an_answer_lost_after_the_write_costs_no_success(face: str) -> None:
-    """The comment is written; that its stamp cannot be read afterwards does not make it undelivered."""
+    """The comment is written; that its update time cannot be read afterwards does not make it undelivered."""
     it, key = one_ticket(face)
     with it:
         it.writer.look_up(write(it, key), "")

@@ -1,4 +1,4 @@
-"""Tickets of any size: pages shrink with them, one too large for an answer is set aside, and nothing stops."""
+"""Tickets of any size: pages shrink with them, one too large for an answer is quarantined, all others are read."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def ann(it: Harness) -> Any:
 
 
 def make_large(it: Harness, key: str, way: str) -> None:
-    """Let a ticket outgrow an answer: by its fields, by one entry of its history, by one comment."""
+    """Make a ticket larger than an answer may be: by its fields, by one entry of its history, by one comment."""
     issue = it.tracker.state.find(key)
     if way == "fields":
         for name in ("description", "environment"):
@@ -55,12 +55,12 @@ def make_large(it: Harness, key: str, way: str) -> None:
 
 
 def skipped(pages: list[Page]) -> dict[str, str]:
-    """Key -> reason of the tickets that were set aside."""
+    """Key -> reason of the quarantined tickets."""
     return {key: reason for page in pages for _id, key, reason, _version in page.skipped}
 
 
 def sizes_asked(exchanges: list[Exchange]) -> list[int]:
-    """How many tickets each page of whole ones was asked for."""
+    """The number of tickets that each page of whole tickets was asked for."""
     bodies = [
         orjson.loads(exchange.body)
         for exchange in exchanges
@@ -71,7 +71,7 @@ def sizes_asked(exchanges: list[Exchange]) -> list[int]:
 
 @both_faces
 def test_a_page_that_is_too_large_is_asked_for_in_halves_and_the_size_is_remembered(face: str) -> None:
-    """All tickets come, and a second reading does not run into the same walls again."""
+    """All tickets are read, and a second read does not meet the same limits again."""
     with a_harness(face, 60) as it:
         for issue in it.tracker.state.issues.values():
             issue.fields["description"] = LONG[:6_000]
@@ -86,7 +86,7 @@ def test_a_page_that_is_too_large_is_asked_for_in_halves_and_the_size_is_remembe
 @both_faces
 @pytest.mark.parametrize("way", ["fields", "history", "comment"])
 def test_one_ticket_that_is_too_large_is_quarantined_and_the_rest_is_read(face: str, way: str) -> None:
-    """Backfill, poll and full read go on over it; it is named with the way out; made smaller it is read."""
+    """Backfill, poll and full read continue without it; its reason says what to do; made smaller, it is read."""
     with a_harness(face) as it:
         key = list(it.truth())[11]
         make_large(it, key, way)
@@ -116,7 +116,7 @@ def test_one_ticket_that_is_too_large_is_quarantined_and_the_rest_is_read(face: 
 @both_faces
 @pytest.mark.parametrize("place", [0, -1])
 def test_the_first_and_the_last_ticket_may_be_too_large(face: str, place: int) -> None:
-    """No page is left out at either end, nor is the watermark lost."""
+    """No page is left out at either end, and the watermark is kept."""
     with a_harness(face, 7, page_size=3, batch=3) as it:
         key = list(it.truth())[place]
         make_large(it, key, "fields")
@@ -127,7 +127,7 @@ def test_the_first_and_the_last_ticket_may_be_too_large(face: str, place: int) -
 
 @both_faces
 def test_a_large_ticket_that_nobody_touches_costs_a_poll_nothing(face: str) -> None:
-    """It is the newest, which each poll finds again: its outline is asked for, once, and no more."""
+    """It is the newest, which each poll finds again: its outline is requested once, and nothing more."""
     with a_harness(face) as it:
         key = list(it.truth())[-1]
         make_large(it, key, "fields")
@@ -147,7 +147,7 @@ def test_a_large_ticket_that_nobody_touches_costs_a_poll_nothing(face: str) -> N
 
 @both_faces
 def test_two_neighbours_that_fit_only_alone_are_both_read(face: str) -> None:
-    """Each is smaller than an answer may be, both together are not."""
+    """Each is smaller than an answer may be; both together are not."""
     with a_harness(face, 6) as it:
         keys = list(it.truth())[2:4]
         for key in keys:
@@ -158,7 +158,7 @@ def test_two_neighbours_that_fit_only_alone_are_both_read(face: str) -> None:
 
 @both_faces
 def test_many_comments_are_read_in_pages_that_fit(face: str) -> None:
-    """Sixty comments come all where the tracker pages them; Data Center puts them into the ticket itself."""
+    """All sixty comments are read where the tracker pages them; Data Center puts them into the ticket itself."""
     with a_harness(face, 3) as it:
         key = next(iter(it.truth()))
         for _ in range(60):
@@ -172,7 +172,7 @@ def test_many_comments_are_read_in_pages_that_fit(face: str) -> None:
 
 @both_faces
 def test_a_history_of_many_long_entries_is_read_in_pages_that_fit(face: str) -> None:
-    """Where the tracker pages it; Data Center gives it whole or not at all."""
+    """It is read where the tracker pages it; Data Center returns it whole or not at all."""
     with a_harness(face, 3) as it:
         key = next(iter(it.truth()))
         for number in range(40):
@@ -185,7 +185,7 @@ def test_a_history_of_many_long_entries_is_read_in_pages_that_fit(face: str) -> 
 
 @both_faces
 def test_a_hinted_and_a_single_reading_of_a_large_ticket_name_it(face: str) -> None:
-    """By id too it is set aside, and others that are asked for beside it are read."""
+    """It is also quarantined when read by id, and tickets requested with it are read."""
     with a_harness(face, 4) as it:
         it.cycle()
         key, other = list(it.truth())[:2]
@@ -202,7 +202,7 @@ def test_a_hinted_and_a_single_reading_of_a_large_ticket_name_it(face: str) -> N
 
 @both_faces
 def test_our_comment_is_found_among_large_ones(face: str) -> None:
-    """The comments are looked through in pages that fit; no second comment is made."""
+    """The comments are searched in pages that fit; no second comment is made."""
     with a_harness(face, 1) as it:
         key = next(iter(it.truth()))
         done = it.writer.deliver(write(it, key), "")
@@ -235,7 +235,7 @@ def widen(sn: servicenow.SourceHarness, table: str, column: str) -> None:
 
 
 def large_in(sn: servicenow.SourceHarness, sys_id: str, way: str) -> None:
-    """Let a record outgrow an answer: by a column, by one row of its audit, by one note."""
+    """Make a record larger than an answer may be: by a column, by one row of its audit, by one note."""
     widen(sn, "sn_grc_issue", "u_root_cause")
     if way == "column":
         sn.edit(sys_id, u_root_cause=LONG * 4)
@@ -254,7 +254,7 @@ def pages_of(sn: servicenow.SourceHarness, *, full: bool = False) -> list[Page]:
 
 
 def test_a_page_of_large_records_is_asked_for_in_halves() -> None:
-    """All records come, whatever the page size of the settings."""
+    """All records are read, whatever the page size of the settings."""
     with servicenow.source_harness(children=(), limits=LIMITS, page_size=500) as sn:
         ids = [sn.insert(short_description=str(number), u_root_cause=LONG[:6_000]) for number in range(60)]
         sn.later(hours=1)
@@ -265,7 +265,7 @@ def test_a_page_of_large_records_is_asked_for_in_halves() -> None:
 
 @pytest.mark.parametrize("way", ["column", "audit", "note"])
 def test_one_record_that_is_too_large_is_quarantined_and_the_rest_is_read(way: str) -> None:
-    """Fill, poll and full read go on over it; it is named with the way out."""
+    """Backfill, poll and full read continue without it; its reason says what to do."""
     with servicenow.source_harness(children=(), limits=LIMITS, page_size=20) as sn:
         ids = [sn.insert(short_description=str(number)) for number in range(50)]
         large_in(sn, ids[20], way)
@@ -286,7 +286,7 @@ def test_one_record_that_is_too_large_is_quarantined_and_the_rest_is_read(way: s
 
 
 def test_a_large_record_that_nobody_touches_costs_a_poll_little() -> None:
-    """It is the newest, which each poll finds again: its outline is asked for, and no more."""
+    """It is the newest, which each poll finds again: its outline is requested, and nothing more."""
     with servicenow.source_harness(children=(), limits=LIMITS, page_size=20) as sn:
         ids = [sn.insert(short_description=str(number)) for number in range(30)]
         large_in(sn, ids[7], "column")
@@ -305,7 +305,7 @@ def test_a_large_record_that_nobody_touches_costs_a_poll_little() -> None:
 
 
 def test_a_child_that_is_too_large_is_quarantined_and_its_record_is_read() -> None:
-    """The action alone is missing, with its reason."""
+    """Only the action is missing, with its reason."""
     with servicenow.source_harness(limits=LIMITS) as sn:
         widen(sn, "sn_grc_task", "description")
         issue = sn.insert(short_description="one")
@@ -316,7 +316,7 @@ def test_a_child_that_is_too_large_is_quarantined_and_its_record_is_read() -> No
 
 
 def test_a_note_too_large_to_look_past_fails_the_write_on_that_record_alone() -> None:
-    """Whether our note is there cannot be told: none is written."""
+    """It is unknown whether our note is there: none is written."""
     with servicenow.source_harness(children=(), limits=LIMITS) as sn:
         issue = sn.insert(short_description="one")
         large_in(sn, issue, "note")
@@ -332,7 +332,7 @@ def test_a_note_too_large_to_look_past_fails_the_write_on_that_record_alone() ->
 
 
 def test_a_page_size_follows_the_sizes_seen() -> None:
-    """It falls at once, grows twofold a page, and never leaves its bounds."""
+    """The page size falls at once, doubles at most with each page, and stays within its bounds."""
     size = PageSize(goal=1000)
     assert size.of(100) == 100
     size.learn(100, 100_000)
@@ -352,7 +352,7 @@ def test_a_page_size_follows_the_sizes_seen() -> None:
 
 
 def test_an_answer_that_is_too_large_says_so_in_words() -> None:
-    """The request, the bound, and the setting."""
+    """The message names the request, the bound, and the setting."""
     assert str(AnswerTooLarge("jira", "GET /field", 16 * 1_048_576)) == (
         "jira: GET /field: the answer is larger than 16 MB (max_answer)"
     )

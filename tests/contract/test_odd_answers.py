@@ -1,4 +1,4 @@
-"""Answers without end, too slow, or beyond all measure: a read is that source's fault, a write is looked up first."""
+"""Answers without end, too slow, or out of range: a read fails as the source's fault, a write is looked up first."""
 
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ Spoil = Callable[[Reply], None]
 
 
 def headers(**values: str) -> Spoil:
-    """Give an answer these headers."""
+    """Set these headers on an answer."""
     return lambda reply: reply.headers.update({name.replace("_", "-"): value for name, value in values.items()})
 
 
 def body(text: str, status: int = 0) -> Spoil:
-    """Give an answer this body, and perhaps another status."""
+    """Set this body on an answer, and a status if given."""
 
     def spoil(reply: Reply) -> None:
         reply.body, reply.status = text.encode(), status or reply.status
@@ -45,7 +45,7 @@ def body(text: str, status: int = 0) -> Spoil:
 
 
 def busy(reply: Reply) -> None:
-    """Answer 503 and wish to be left alone until a year of twenty digits."""
+    """Answer 503 with a Retry-After in a year of twenty digits."""
     reply.status = 503
     reply.headers["Retry-After"] = YEAR
 
@@ -88,7 +88,7 @@ def spoiling(server: SandboxServer, way: str, method: str) -> None:
 
 
 def delivered_once(deliver: Callable[[], Delivered], look_up: Callable[[], Delivered | None]) -> Delivered:
-    """Deliver as the outbox does: what is unknown is looked up, and sent again only when it is not there."""
+    """Deliver as the outbox does: an unknown write is looked up, and sent again only when it is not there."""
     try:
         return deliver()
     except DeliveryUnknown:
@@ -101,7 +101,7 @@ def delivered_once(deliver: Callable[[], Delivered], look_up: Callable[[], Deliv
 @both_faces
 @every_way
 def test_a_comment_whose_answer_is_spoilt_is_there_once(face: str, way: str) -> None:
-    """The tracker applied it: either the writer finds it again by itself, or its fate is unknown; never a third."""
+    """The tracker applied it: the writer finds it again by itself, or its outcome is unknown."""
     with harness(face, limits=SMALL) as it:
         key = populate(it.tracker, 1)[0]
         wanted = write(it, key)
@@ -113,7 +113,7 @@ def test_a_comment_whose_answer_is_spoilt_is_there_once(face: str, way: str) -> 
 @both_faces
 @pytest.mark.parametrize("kind", FLOODS)
 def test_a_comment_whose_answer_never_ends_is_unknown(face: str, kind: str) -> None:
-    """The answer is given up within its bounds, and the comment that was made is found."""
+    """Reading the answer ends within its bounds, and the comment that was made is found."""
     with harness(face, limits=SMALL) as it:
         key = populate(it.tracker, 1)[0]
         wanted = write(it, key)
@@ -139,7 +139,7 @@ def test_labels_whose_answer_is_spoilt_are_set(face: str, way: str) -> None:
 
 @both_faces
 def test_labels_that_cannot_be_read_back_are_unknown(face: str) -> None:
-    """The edit was applied and the look at it failed: that is no refusal."""
+    """The edit was applied and reading it back failed: that is no refusal."""
     with harness(face, limits=SMALL) as it:
         key = populate(it.tracker, 1)[0]
         wanted = write(it, key, WriteKind.LABELS, labels_add=frozenset({"capa-warning"}))
@@ -157,7 +157,7 @@ def fields_of(sn: servicenow.SourceHarness, issue: str) -> Write:
 @pytest.mark.parametrize("kind", [WriteKind.FIELDS, WriteKind.WORK_NOTE])
 @every_way
 def test_a_patch_whose_answer_is_spoilt_is_applied_once(kind: WriteKind, way: str) -> None:
-    """Fields are set, a work note stands there once, whatever the instance answers."""
+    """Fields are set, and a work note is there once, whatever the instance answers."""
     with servicenow.source_harness(
         children=(), text_field="u_capa_sync_text", state_field="u_capa_sync_state", limits=SMALL
     ) as sn:
@@ -174,7 +174,7 @@ def test_a_patch_whose_answer_is_spoilt_is_applied_once(kind: WriteKind, way: st
 
 @pytest.mark.parametrize("kind", FLOODS)
 def test_a_patch_whose_answer_never_ends_is_unknown(kind: str) -> None:
-    """The answer is given up within its bounds, and the note that was made is found."""
+    """Reading the answer ends within its bounds, and the note that was made is found."""
     with servicenow.source_harness(children=(), limits=SMALL) as sn:
         issue = sn.insert(short_description="one")
         wanted = servicenow.write(WriteKind.WORK_NOTE, issue, notifies=True)
@@ -190,7 +190,7 @@ def test_a_patch_whose_answer_never_ends_is_unknown(kind: str) -> None:
 @both_faces
 @beyond_measure
 def test_a_spoilt_answer_to_any_read_is_a_fault_of_the_source(face: str, way: str) -> None:
-    """Each place of a cycle in turn; afterwards the mirror is what the tracker holds."""
+    """The fault is at each place of a cycle in turn; afterwards the mirror equals the tracker."""
     with harness(face, page_size=4, batch=4, limits=SMALL) as it:
         populate(it.tracker, 6)
         for place in range(0, 9, 2):
@@ -215,7 +215,7 @@ def test_a_spoilt_answer_to_any_read_is_a_fault_of_the_source(face: str, way: st
 @pytest.mark.parametrize("kind", FLOODS)
 @pytest.mark.parametrize("path", ["serverInfo", "myself", "/field"])
 def test_an_answer_without_end_ends_the_cycle_in_bounded_memory_and_time(face: str, kind: str, path: str) -> None:
-    """No more is held than the bound allows, no longer is waited than the deadline."""
+    """No more is kept than the bound allows, and no longer is waited than the deadline."""
     with harness(face, limits=QUICK) as it:
         it.server.faults.add(kind, ("GET", path), times=None, seconds=0.5)
         tracemalloc.start()
@@ -231,7 +231,7 @@ def test_an_answer_without_end_ends_the_cycle_in_bounded_memory_and_time(face: s
 
 @both_faces
 def test_headers_that_drip_are_bounded_too(face: str) -> None:
-    """A server that sends its header a byte at a time is left after the deadline."""
+    """A server that sends its header a byte at a time is given up after the deadline."""
     import socket
     import threading
 
@@ -278,7 +278,7 @@ def test_headers_that_drip_are_bounded_too(face: str) -> None:
 
 @beyond_measure
 def test_a_spoilt_answer_of_an_instance_is_its_fault(way: str) -> None:
-    """Each place of a cycle in turn; afterwards the mirror is what the instance holds."""
+    """The fault is at each place of a cycle in turn; afterwards the mirror equals the instance."""
     with servicenow.source_harness(page_size=100, limits=SMALL) as sn:
         ids = [sn.insert(short_description=str(number)) for number in range(4)]
         sn.later(hours=1)
@@ -305,7 +305,7 @@ def test_a_spoilt_answer_of_an_instance_is_its_fault(way: str) -> None:
 
 @pytest.mark.parametrize("kind", FLOODS)
 def test_a_token_endpoint_without_end_is_an_error_of_the_sign_in(kind: str) -> None:
-    """Both trackers bound what they take from a token endpoint."""
+    """Both kinds bound what they read from a token endpoint."""
     with harness("cloud") as it, SandboxServer(it.tracker) as giver:
         giver.faults.add(kind, ("POST", "oauth"), times=None, seconds=0.5)
         auth = JiraAuth("oauth-client-credentials", "client-secret", "client", f"{giver.url}/oauth/token")
@@ -331,7 +331,7 @@ def test_a_token_endpoint_without_end_is_an_error_of_the_sign_in(kind: str) -> N
     ],
 )
 def test_an_odd_token_is_an_error_of_the_sign_in(answer: str) -> None:
-    """A token that cannot be sent is named and nothing else."""
+    """A token that cannot be sent is reported without its value."""
     with harness("cloud") as it, SandboxServer(it.tracker) as giver:
         json = {"Content-Type": "application/json"}
         giver.faults.add("answer", ("POST", "oauth"), times=None, status=200, headers=json, answer=answer)
@@ -343,7 +343,7 @@ def test_an_odd_token_is_an_error_of_the_sign_in(answer: str) -> None:
 
 @pytest.mark.parametrize("expires_in", [-5, 0, 10**400, "300", "1e999", "NaN", None, True, [], "abc"])
 def test_the_life_of_a_token_is_always_a_length_of_time(expires_in: Any) -> None:
-    """Whatever `expires_in` holds."""
+    """It is a length of time whatever `expires_in` holds."""
     from capa_sync.sources.bearer import read_token
 
     token, life = read_token("jira", {"access_token": "abc", "expires_in": expires_in})

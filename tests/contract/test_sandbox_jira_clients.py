@@ -1,4 +1,4 @@
-"""The unmodified `jira` client drives both faces of the sandbox."""
+"""The unmodified `jira` client works with both versions of the sandbox."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ SETUPS = [("cloud", "2"), ("cloud", "3"), ("datacenter", "2")]
 
 
 def connect(server: SandboxServer, face: str, version: str = "2", **options: Any) -> jira.JIRA:
-    """A client as a user would make it, its own retries off."""
+    """A client as a user would make it, without its own retries."""
     auth: dict[str, Any] = {"basic_auth": (API_EMAIL, API_TOKEN)} if face == "cloud" else {"token_auth": API_TOKEN}
     return jira.JIRA(
         server.url, options={"rest_api_version": version}, max_retries=0, timeout=10, **{**auth, **options}
@@ -24,7 +24,7 @@ def connect(server: SandboxServer, face: str, version: str = "2", **options: Any
 
 
 class Harness:
-    """A server, a client, and how rich text is said in the client's version."""
+    """A server, a client, and the form of rich text in the client's version."""
 
     def __init__(self, server: SandboxServer, face: str, version: str) -> None:
         self.server, self.face, self.version = server, face, version
@@ -52,7 +52,7 @@ def harness(request: pytest.FixtureRequest) -> Iterator[Harness]:
 
 
 def test_the_client_recognises_the_face(harness: Harness) -> None:
-    """The serverInfo makes the client take Cloud's or Data Center's ways."""
+    """By serverInfo the client chooses the calls of Cloud or Data Center."""
     assert harness.client._is_cloud == (harness.face == "cloud")
     assert harness.client.myself()["displayName"] == "capa-sync"
     assert {field["id"] for field in harness.client.fields()} > {"summary", "customfield_10001"}
@@ -108,7 +108,7 @@ def test_the_client_keeps_issue_properties(harness: Harness) -> None:
 
 
 def test_raw_pages_come_through_the_clients_session(harness: Harness) -> None:
-    """json_result=True and the bare session give the answers as they are."""
+    """json_result=True and the bare session return the answers unchanged."""
     page = harness.client.search_issues("project = CAPA", json_result=True, fields="summary")
     assert isinstance(page, dict)
     assert page["issues"][0]["fields"] == {"summary": "Backups fail"}
@@ -119,7 +119,7 @@ def test_raw_pages_come_through_the_clients_session(harness: Harness) -> None:
 
 
 def test_a_wrong_token_is_refused() -> None:
-    """Both faces answer 401 with Jira's words, and without a token as well."""
+    """Both versions answer 401 with Jira's words, also without a token."""
     for face in ("cloud", "datacenter"):
         with SandboxServer(make_tracker(face)) as server:
             for auth in ({"basic_auth": (API_EMAIL, "wrong")}, {"token_auth": "wrong"}, {}):
@@ -151,7 +151,7 @@ def test_a_context_path_stands_in_every_link() -> None:
 
 
 def test_the_old_search_of_cloud_is_gone() -> None:
-    """A client that does not know that it speaks to Cloud gets 410 and the way out."""
+    """A client that takes a Cloud for a Data Center gets 410 with what to do."""
     with SandboxServer(make_tracker()) as server:
         client = connect(server, "cloud", get_server_info=False)
         with pytest.raises(jira.JIRAError, match="migrate to the /rest/api/3/search/jql API") as gone:

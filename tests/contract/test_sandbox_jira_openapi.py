@@ -18,7 +18,7 @@ DOC = {"type": "doc", "version": 1, "content": [{"type": "paragraph", "content":
 
 @pytest.fixture(params=["cloud", "datacenter"])
 def web(request: pytest.FixtureRequest) -> Iterator[Web]:
-    """A site of each face with one issue that has seen life."""
+    """A site of each Jira version with one issue that has a history."""
     tracker = make_tracker(request.param)
     ann = tracker.as_user("Ann Arbor")
     key = ann.create("CAPA", "Nonconformity", {"summary": "Backups fail", "Severity": "Minor"})
@@ -31,7 +31,7 @@ def web(request: pytest.FixtureRequest) -> Iterator[Web]:
 
 
 def use_everything(web: Web) -> None:
-    """Ask what a daemon asks, and write what it writes."""
+    """Send the requests that a daemon sends, and write what it writes."""
     is_cloud = web.tracker.face == "cloud"
     body = DOC if is_cloud else "text"
     for path in ("serverInfo", "myself", "field", "status", "priority", "resolution", "issuetype", "project"):
@@ -63,7 +63,7 @@ def use_everything(web: Web) -> None:
 
 
 def use_cloud(web: Web, comment: str) -> None:
-    """Ask what only Cloud answers."""
+    """Send the requests that only Cloud answers."""
     web.post("search/jql", {"jql": "project = CAPA", "fields": ["*all"], "maxResults": 1, "expand": "changelog"})
     web.post("search/approximate-count", {"jql": "project = CAPA"})
     web.post("changelog/bulkfetch", {"issueIdsOrKeys": ["CAPA-1"], "maxResults": 2})
@@ -76,7 +76,7 @@ def use_cloud(web: Web, comment: str) -> None:
 
 
 def test_every_answer_and_request_fits_the_vendors_document(web: Web) -> None:
-    """What a daemon asks and what the sandbox answers hold against a document that its author did not write."""
+    """The daemon's requests and the sandbox's answers fit a document that their author did not write."""
     use_everything(web)
 
     found = [line for exchange in web.server.requests for line in check_exchange(exchange, web.tracker.face)]
@@ -106,7 +106,7 @@ MUTATIONS = [
 
 @pytest.mark.parametrize(("path", "web", "mutate"), MUTATIONS, indirect=["web"])
 def test_a_mutated_answer_fails_the_validator(web: Web, path: str, mutate: Callable[[Any], None]) -> None:
-    """The relaxations leave the validator teeth: each wrong shape is found."""
+    """The relaxations keep the validator strict: each wrong shape is found."""
     use_everything(web)
     exchange = next(
         request

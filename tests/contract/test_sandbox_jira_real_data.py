@@ -1,4 +1,4 @@
-"""Real tickets of ../shared/data, served by the sandbox: nothing is lost, whatever the caps cut inline."""
+"""Real tickets, served by the sandbox: nothing is lost, whatever the caps cut from embedded lists."""
 
 from __future__ import annotations
 

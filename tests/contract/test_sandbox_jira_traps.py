@@ -1,4 +1,4 @@
-"""Each trap of docs/jira.md, modelled by the sandbox and turned on by a knob."""
+"""Each trap of docs/jira.md, modelled by the sandbox and turned on by a setting."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def test_page_caps_depend_on_the_fields_asked_for(make: Make) -> None:
 
 
 def test_short_pages_and_two_pages_always(make: Make) -> None:
-    """A page may hold less than asked, and a list of two takes two pages when told so."""
+    """A page may hold less than requested, and a list of two takes two pages when set so."""
     web = make(issues=5, short_pages=2)
     assert [len(page["issues"]) for page in pages(web, "project = CAPA", maxResults=50)] == [2, 2, 1]
 
@@ -113,7 +113,7 @@ def test_rows_that_change_while_paging_move_in_the_order(make: Make) -> None:
 
 
 def test_data_center_caps_its_pages_and_returns_the_total(make: Make) -> None:
-    """The maxResults answered is the server's, not the asked one; a start behind the end is empty."""
+    """The answered maxResults is the server's, not the requested one; a start behind the end is empty."""
     web = make("datacenter", issues=5, dc_page_cap=2)
 
     page = web.search("project = CAPA ORDER BY key", maxResults=1000)
@@ -168,7 +168,7 @@ def test_an_index_that_no_longer_lags_answers_nothing_old(make: Make) -> None:
 
 
 def test_inline_changelogs_are_cut_to_the_newest(make: Make) -> None:
-    """40 of 50 entries inside the issue, newest first, with the total; the paged one is whole, oldest first."""
+    """40 of 50 entries are inside the issue, newest first, with the total; the paged list is whole, oldest first."""
     web = make(issues=1)
     for number in range(50):
         web.tracker.as_user("Ann Arbor").edit("CAPA-1", {"summary": f"edit {number}"})
@@ -185,7 +185,7 @@ def test_inline_changelogs_are_cut_to_the_newest(make: Make) -> None:
 
 
 def test_bulk_changelogs_are_split_over_issues_and_pages(make: Make) -> None:
-    """Sorted by date over all issues; `created` as ISO or as a number; filtered by field; hidden issues absent."""
+    """Sorted by date over all issues; `created` is ISO or a number; filtered by field; hidden issues are absent."""
     web = make(issues=2)
     for key in ("CAPA-1", "CAPA-2", "CAPA-1"):
         web.tracker.clock.advance(timedelta(seconds=1))
@@ -208,7 +208,7 @@ def test_bulk_changelogs_are_split_over_issues_and_pages(make: Make) -> None:
 
 
 def test_data_center_history_has_no_field_ids_and_either_order(make: Make) -> None:
-    """The whole history inside the issue, items with a name only."""
+    """The whole history is inside the issue; its items have a name only."""
     web = make("datacenter", issues=1, dc_history_order="newest")
     for number in range(45):
         web.tracker.as_user("ann").edit("CAPA-1", {"Root cause": f"why {number}"})
@@ -229,7 +229,7 @@ def test_data_center_history_has_no_field_ids_and_either_order(make: Make) -> No
 
 
 def test_instants_are_written_in_the_profile_zone(make: Make) -> None:
-    """An offset without colon, of the zone and of the season."""
+    """Instants have an offset without colon, of the zone and of the season."""
     web = make(issues=1)
     web.tracker.admin.set_user("capa-sync", {"timeZone": "America/St_Johns"})
     assert web.get("issue/CAPA-1")["fields"]["created"] == "2026-03-01T05:30:00.000-0330"
@@ -278,7 +278,7 @@ def test_moved_deleted_and_hidden_issues(make: Make) -> None:
 
 @pytest.mark.parametrize("face", ["cloud", "datacenter"])
 def test_archived_trashed_and_forbidden_projects(make: Make, face: str) -> None:
-    """Their issues vanish from search and GET; the rosters tell the three apart."""
+    """Their issues vanish from search and GET; the lists of projects distinguish the three."""
     web = make(face, issues=1)
     admin = web.tracker.admin
 
@@ -314,7 +314,7 @@ def test_a_lost_sign_in_answers_like_an_empty_site(make: Make) -> None:
 
 
 def test_anonymous_requests_are_refused_unless_the_site_allows_them(make: Make) -> None:
-    """Without a token 401, or what is public; a wrong token 401, or anonymous where the site is so lax."""
+    """Without a token 401, or what is public; a wrong token 401, or anonymous where the setting allows it."""
     web = make()
     web.session.auth = None
     assert web.call("GET", "search/jql", params={"jql": "created > 0"}).status_code == 401
@@ -369,7 +369,7 @@ def test_labels_off_screen_and_with_spaces_are_refused(make: Make) -> None:
 
 
 def test_comment_limits(make: Make) -> None:
-    """Too long, too many (413), no document, no such comment, somebody else's."""
+    """Too long, too many (413), no document, no such comment, a comment of another author."""
     web = make(issues=1, max_comments=1, text_limit=100)
     long = {**DOC, "content": [{"type": "paragraph", "content": [{"type": "text", "text": "x" * 101}]}]}
     other = web.tracker.as_user("Ann Arbor").comment("CAPA-1", "hers")
@@ -388,7 +388,7 @@ def test_comment_limits(make: Make) -> None:
 
 
 def test_comment_properties_come_with_the_creating_request(make: Make) -> None:
-    """Set in one request, read by comment or in bulk, told by the list only where the site does so."""
+    """Set in one request, read by comment or in bulk, shown by the list only where the site does so."""
     web = make(issues=1)
     own = [{"key": "capa-sync", "value": {"ticket": "10001"}}]
     internal = {"key": "sd.public.comment", "value": {"internal": True}}
@@ -456,7 +456,7 @@ def test_data_center_says_who_asks_and_limits_by_node(make: Make) -> None:
 
 
 def test_a_comment_whose_answer_is_lost_is_there_once(make: Make) -> None:
-    """The cut connection hides the success; the property finds the comment; a retry would double it."""
+    """The cut connection hides the success; the property finds the comment; a retry would make a second one."""
     web = make(issues=1)
     web.server.faults.add("drop_after", ("POST", "/comment$"))
     body = {"body": DOC, "properties": [{"key": "capa-sync", "value": {"ticket": "10001"}}]}
@@ -485,7 +485,7 @@ def test_unbounded_queries_and_unknown_body_keys_are_refused(make: Make) -> None
 
 
 def test_missing_rights_are_shown_and_enforced(make: Make) -> None:
-    """A right taken away shows in mypermissions and answers 403; the trusted still have it."""
+    """A missing right shows in mypermissions and answers 403; accounts with the right are not affected."""
     web = make(issues=1, revoked_permissions=["ADD_COMMENTS", "EDIT_ISSUES"])
     permissions = web.get("mypermissions", permissions="ADD_COMMENTS,EDIT_ISSUES,BROWSE_PROJECTS,ADMINISTER")[
         "permissions"
@@ -505,7 +505,7 @@ def test_missing_rights_are_shown_and_enforced(make: Make) -> None:
 
 
 def test_cloud_v2_speaks_wiki_text_and_v3_documents(make: Make) -> None:
-    """One comment, two forms; the changelog tells plain text."""
+    """One comment, two forms; the changelog shows plain text."""
     web = make(issues=1)
     web.post("issue/CAPA-1/comment", {"body": DOC})
     web.tracker.as_user("Ann Arbor").edit("CAPA-1", {"Root cause": "a\nb\n\nc"})

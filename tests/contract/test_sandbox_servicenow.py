@@ -21,7 +21,7 @@ ISSUES = "/api/now/table/sn_grc_issue"
 
 @dataclass
 class Api:
-    """A signed-in session against one sandbox."""
+    """A signed-in session on one sandbox."""
 
     server: SandboxServer
     tracker: ServiceNowTracker
@@ -39,14 +39,14 @@ class Api:
         return found
 
     def send(self, method: str, path: str, body: Any, **headers: str) -> requests.Response:
-        """A write."""
+        """Send a write."""
         names = {name.replace("_", "-"): value for name, value in headers.items()}
         return self.session.request(method, self.server.url + path, json=body, headers=names)
 
 
 @pytest.fixture
 def api() -> Iterator[Api]:
-    """Three issues of lee's on a frozen instance, read by the integration user."""
+    """Three issues of lee's on an instance whose clock stands still, read by the integration user."""
     tracker = ServiceNowTracker(SandboxClock(START, ticking=False))
     tracker.add_account("lee", name="Lee Wong", password=None)
     for title in ("one", "two", "three"):
@@ -84,7 +84,7 @@ def test_reference_links_can_be_left_out(api: Api) -> None:
 
 
 def test_fields_are_chosen_also_by_path_and_unknown_ones_ignored(api: Api) -> None:
-    """Only what is asked comes, dotted paths included; a wrong name is not even mentioned."""
+    """Only the requested fields come, dotted paths included; a wrong name is left out."""
     (row,) = api.rows(
         query="short_description=two", fields="number,assigned_to.name,assigned_to.manager.name,nonsense"
     )
@@ -98,7 +98,7 @@ def test_all_versions_of_the_path_answer(api: Api, version: str) -> None:
 
 
 def test_an_empty_list_is_404_in_v1_alone(api: Api) -> None:
-    """v1 has no empty list."""
+    """Where nothing matches, v1 answers 404 and not an empty list."""
     assert api.rows(query="number=none") == []
     assert api.get("/api/now/v1/table/sn_grc_issue", query="number=none").status_code == 404
 
@@ -126,7 +126,7 @@ def test_display_values_are_in_the_users_zone_and_words(api: Api) -> None:
 
 
 def test_a_forged_note_header_looks_real(api: Api) -> None:
-    """In the display text an entry's own words cannot be told from a header (docs/servicenow.md 3)."""
+    """In the display text an entry's own words look like a header (docs/servicenow.md 3)."""
     issue = api.rows(query="short_description=two")[0]["sys_id"]
     forged = "ok\n\n2026-01-01 00:00:00 - Boss (Work notes)\napproved"
     api.tracker.as_user("lee").work_note("sn_grc_issue", issue, forged)
@@ -169,14 +169,14 @@ def test_one_record(api: Api) -> None:
 
 @pytest.mark.parametrize("method", ["GET", "PUT", "PATCH", "DELETE"])
 def test_a_missing_record_is_404(api: Api, method: str) -> None:
-    """The same words whether it is gone or hidden."""
+    """The words are the same whether it is gone or hidden."""
     answer = api.send(method, f"{ISSUES}/{'0' * 32}", {"u_grade": "minor"})
     assert answer.status_code == 404
     assert error_of(answer)["message"] == "No Record found"
 
 
 def test_an_unknown_table_is_400(api: Api) -> None:
-    """As where a plugin is not installed."""
+    """The answer is that of an instance where a plugin is not installed."""
     answer = api.get("/api/now/table/sn_grc_isue")
     assert (answer.status_code, error_of(answer)["message"]) == (400, "Invalid table sn_grc_isue")
     api.tracker.settings.unlicensed_tables = ["sn_grc_issue"]
@@ -185,7 +185,7 @@ def test_an_unknown_table_is_400(api: Api) -> None:
 
 @pytest.mark.parametrize("path", ["/api/now/nonsense", "/nonsense", "/api/now/table"])
 def test_an_unknown_path_is_an_error(api: Api, path: str) -> None:
-    """Nothing is served beside the APIs."""
+    """No other path is served."""
     assert api.get(path).status_code == 400
 
 
@@ -197,7 +197,7 @@ def test_a_verb_that_does_not_fit_is_405(api: Api) -> None:
 
 
 def test_a_create_answers_201_with_the_record(api: Api) -> None:
-    """Status, location and the whole record."""
+    """The answer has the status, the location and the whole record."""
     answer = api.send("POST", ISSUES, {"short_description": "new", "work_notes": "n"})
     made = answer.json()["result"]
     assert answer.status_code == 201
@@ -222,7 +222,7 @@ def test_an_update_writes_what_is_named(api: Api, method: str) -> None:
 
 
 def test_a_delete_answers_204_and_leaves_proof(api: Api) -> None:
-    """No body; the deletion audit knows the sys_id."""
+    """There is no body; the deletion audit has the sys_id."""
     row = api.rows(query="short_description=one")[0]
     answer = api.send("DELETE", f"/api/now/table/task/{row['sys_id']}", None)
     assert (answer.status_code, answer.content) == (204, b"")
@@ -231,7 +231,7 @@ def test_a_delete_answers_204_and_leaves_proof(api: Api) -> None:
 
 
 def test_writes_can_go_without_an_answer_or_by_another_verb(api: Api) -> None:
-    """`X-no-response-body` and `X-http-method-override`."""
+    """`X-no-response-body` and `X-http-method-override` work."""
     row = api.rows(query="short_description=one")[0]
     path = f"{ISSUES}/{row['sys_id']}"
     assert api.send("PATCH", path, {"u_grade": "minor"}, X_no_response_body="true").content == b""
@@ -251,7 +251,7 @@ def test_display_values_can_be_written(api: Api) -> None:
 
 @pytest.mark.parametrize("body", [b"{not json", b"", b"[1]"])
 def test_a_broken_body_is_400(api: Api, body: bytes) -> None:
-    """Neither cut JSON nor a list is taken for a record."""
+    """Neither cut JSON nor a list is accepted as a record."""
     url = api.server.url + ISSUES
     answer = api.session.post(url, data=body, headers={"Content-Type": "application/json"})
     assert answer.status_code == 400
@@ -313,7 +313,7 @@ def test_answers_can_be_compressed(api: Api) -> None:
 
 
 def test_a_person_can_open_a_ticket_in_a_browser(api: Api) -> None:
-    """The link the register shows leads to a page with fields, notes and history; hostile text is escaped."""
+    """The link in the register opens a page with fields, notes and history; hostile text is escaped."""
     made = api.tracker.as_user("lee").insert("sn_grc_issue", {"short_description": "<script>x</script>"})
     changes = {"state": "13", "work_notes": "<b>note</b>"}
     api.tracker.as_user("lee").update("sn_grc_issue", made["sys_id"], changes)
@@ -385,7 +385,7 @@ def test_a_leaver_does_not_get_in(api: Api) -> None:
 
 
 def test_a_session_cookie_signs_in_until_it_expires(api: Api) -> None:
-    """JSESSIONID alone is enough, a wrong password beside it is not, and in half an hour it is over."""
+    """JSESSIONID alone is enough; with a wrong password beside it the request fails; it ends after half an hour."""
     cookie = {"JSESSIONID": api.get().cookies["JSESSIONID"]}
     url = api.server.url + ISSUES
     assert requests.get(url, cookies=cookie, timeout=10).status_code == 200
@@ -396,7 +396,7 @@ def test_a_session_cookie_signs_in_until_it_expires(api: Api) -> None:
 
 
 def token_answer(api: Api, **form: str) -> requests.Response:
-    """Ask for a token with the sandbox's OAuth client."""
+    """Request a token with the sandbox's OAuth client."""
     own = {"client_id": "capa-sync-client", "client_secret": "sandbox"}
     return requests.post(f"{api.server.url}/oauth_token.do", data={**own, **form}, timeout=10)
 
@@ -418,7 +418,7 @@ def test_client_credentials_give_a_token_without_refresh(api: Api) -> None:
 
 
 def test_a_token_can_be_revoked_alone(api: Api) -> None:
-    """One revoked token leaves the other alone."""
+    """One revoked token leaves the other valid."""
     first, second = (token_answer(api, grant_type="client_credentials").json()["access_token"] for _ in range(2))
     api.tracker.accounts.revoke(first)
     assert (status_with(api, first), status_with(api, second)) == (401, 200)
@@ -447,7 +447,7 @@ def test_password_and_refresh_grants(api: Api) -> None:
     ],
 )
 def test_a_wrong_grant_is_refused(api: Api, form: dict[str, str]) -> None:
-    """401 in OAuth's own shape."""
+    """The answer is 401 in OAuth's own form."""
     answer = token_answer(api, **form)
     assert answer.status_code == 401
     assert set(answer.json()) == {"error", "error_description"}
@@ -460,7 +460,7 @@ def test_client_credentials_need_their_property(api: Api) -> None:
 
 
 def test_an_api_key_signs_in(api: Api) -> None:
-    """The header `x-sn-apikey`, bound to a user."""
+    """The header `x-sn-apikey` signs in the user that it is bound to."""
     url = api.server.url + ISSUES
     assert requests.get(url, headers={"x-sn-apikey": "sandbox-api-key"}, timeout=10).status_code == 200
     assert requests.get(url, headers={"x-sn-apikey": "other"}, timeout=10).status_code == 401
@@ -470,7 +470,7 @@ def test_an_api_key_signs_in(api: Api) -> None:
 
 
 def test_the_hourly_limit_answers_429_until_the_hour_is_over(api: Api) -> None:
-    """Per user and clock hour, with Retry-After and the X-RateLimit headers."""
+    """Limits hold per user and clock hour, with Retry-After and the X-RateLimit headers."""
     api.tracker.settings.rate_limit_per_hour = 2
     assert [api.get().status_code for _ in range(2)] == [200, 200]
     answer = api.get()

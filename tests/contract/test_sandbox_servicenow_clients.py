@@ -1,4 +1,4 @@
-"""Three clients that the sandbox ServiceNow was not written for read every row of it, unmodified."""
+"""Three unmodified clients, for which the sandbox ServiceNow was not written, read every row of it."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def authority(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def filled_tracker() -> ServiceNowTracker:
-    """Many issues, in runs that share a second, and some problems beside them."""
+    """Many issues, in groups that share a second, and some problems beside them."""
     tracker = ServiceNowTracker(SandboxClock(START, ticking=False))
     tracker.add_account("lee", name="Lee Wong", password=None)
     lee = tracker.as_user("lee")
@@ -128,7 +128,7 @@ def test_pysnc_sees_values_and_display_values(site: SiteReader) -> None:
 
 
 def test_pysnc_writes(site: SiteReader) -> None:
-    """Insert, update and delete through it leave what they leave on an instance."""
+    """Insert, update and delete through it have the effect that they have on an instance."""
     client = ServiceNowClient(site.url, ("capa_sync", "sandbox"))
     record = client.GlideRecord("sn_grc_issue")
     record.initialize()
@@ -187,7 +187,7 @@ def test_snowloader_finds_what_was_added_changed_and_deleted(site: SiteReader) -
 
 
 def test_a_lost_row_would_be_noticed(site: SiteReader) -> None:
-    """The check is worth something: with one row hidden the clients no longer read every row."""
+    """The check is effective: with one row hidden the clients no longer read every row."""
     site.tracker.settings.hidden_rows = [site.tracker.rows("sn_grc_issue")[500]["sys_id"]]
     with connection(site) as snow:
         found = list(snow.get_records("sn_grc_issue"))
@@ -199,14 +199,14 @@ def test_a_lost_row_would_be_noticed(site: SiteReader) -> None:
 
 @pytest.fixture
 def plain() -> Iterator[SandboxServer]:
-    """The same sandbox without TLS, as pysnow takes it."""
+    """The same sandbox without TLS, as pysnow needs it."""
     with SandboxServer(filled_tracker()) as server:
         yield server
         assert server.crashes == []
 
 
 def pysnow_client(server: SandboxServer) -> pysnow.Client:
-    """Pysnow as it comes, with its own session."""
+    """Pysnow unmodified, with its own session."""
     return pysnow.Client(host=f"127.0.0.1:{server.port}", user="capa_sync", password="sandbox", use_ssl=False)
 
 
@@ -232,7 +232,7 @@ def test_pysnow_reads_every_row(plain: SandboxServer, table: str) -> None:
 
 
 def test_pysnow_streams_and_follows_links(plain: SandboxServer) -> None:
-    """Its streaming parser takes the answer too, and its headers are readable."""
+    """Its streaming parser reads the answer too, and its headers are readable."""
     resource = pysnow_client(plain).resource("/table/problem")
     answer = resource.get(query="ORDERBYsys_id", limit=10, stream=True)
     assert len(list(answer.all())) == 10
@@ -252,6 +252,6 @@ def test_pysnow_creates_updates_and_deletes(plain: SandboxServer) -> None:
 
 
 def test_pysnow_takes_a_partial_answer_for_whole(plain: SandboxServer) -> None:
-    """The trap the daemon must guard against: a 200 with rows and an error gives no error."""
+    """The trap that the daemon must guard against: a 200 with rows and an error raises no error."""
     plain.tracker.settings.quota_rows = 5
     assert len(pysnow_client(plain).resource("/table/problem").get(limit=50).all()) == 5

@@ -85,7 +85,7 @@ def server() -> Iterator[SandboxServer]:
 
 @pytest.fixture
 def session() -> Iterator[requests.Session]:
-    """Signed in as the integration user."""
+    """A session of the integration user."""
     with requests.Session() as opened:
         opened.auth = ("capa_sync", "sandbox")
         yield opened
@@ -98,7 +98,7 @@ def tracker_of(server: SandboxServer) -> ServiceNowTracker:
 
 
 def localised(thing: Any, origin: str) -> Any:
-    """A sample with its links pointing at the sandbox."""
+    """A sample with its links changed to the sandbox."""
     return json.loads(re.sub(r"https://instance\.service-?now\.com", origin, json.dumps(thing)))
 
 
@@ -124,7 +124,7 @@ def test_a_sample_record_comes_back_as_it_is(server: SandboxServer, session: req
 
 
 def answers(server: SandboxServer, session: requests.Session) -> dict[str, Any]:
-    """Answers of the sandbox, by the sample they must look like."""
+    """Answers of the sandbox, by the sample whose shape they must have."""
     table, tracker = f"{server.url}/api/now/table", tracker_of(server)
     people = tracker.accounts
     incident = session.post(f"{table}/incident", json={"short_description": "x"}).json()
@@ -145,7 +145,7 @@ def answers(server: SandboxServer, session: requests.Session) -> dict[str, Any]:
 
 
 def faulty_answers(server: SandboxServer, session: requests.Session, record: str) -> dict[str, Any]:
-    """The answers that need a knob turned."""
+    """The answers that need a setting."""
     settings, found = tracker_of(server).settings, {}
     settings.write_denied = ["incident"]
     found["error_403_acl.json"] = session.patch(record, json={"category": "x"}).json()
@@ -173,7 +173,7 @@ def test_errors_use_the_vendors_words(server: SandboxServer, session: requests.S
 
 
 def test_display_values_by_dotted_path_look_like_the_sample(server: SandboxServer, session: requests.Session) -> None:
-    """References shown by name keep their link; a walked column is plain text."""
+    """References shown by name keep their link; a column by a dotted path is plain text."""
     tracker = tracker_of(server)
     person = {"kind": "user", "user_name": "fred", "name": "Fred Johnson", "sys_id": "u1", "department": "d1"}
     others = [("cmn_department", "d1", "Accounting"), ("sys_user_role", "r1", "support")]
@@ -202,7 +202,7 @@ def test_grouped_counts_look_like_the_sample(server: SandboxServer, session: req
 
 
 def test_headers_look_like_the_trace(server: SandboxServer, session: requests.Session) -> None:
-    """What a real instance sent in 2026, the transport's own headers aside."""
+    """The headers are those that a real instance sent in 2026, except the transport's own."""
     tracker_of(server).as_user("admin").insert("incident", {})
     got = session.get(f"{server.url}/api/now/table/incident?sysparm_limit=1").headers
     trace = dict(line.split(": ", 1) for line in (RAW / "headers_table_get.txt").read_text().splitlines()[1:] if line)
@@ -243,7 +243,7 @@ MUTATIONS = {
 
 @pytest.mark.parametrize("what", MUTATIONS)
 def test_a_mutated_answer_fails_the_check(server: SandboxServer, session: requests.Session, what: str) -> None:
-    """Each way to be wrong is found, on an answer that was right before."""
+    """Each wrong shape is found, on an answer that was right before."""
     name, mutate = MUTATIONS[what]
     answer = copy.deepcopy(answers(server, session)[name])
     check_like(sample(name), answer)
@@ -256,7 +256,7 @@ def test_a_mutated_answer_fails_the_check(server: SandboxServer, session: reques
 
 
 class Document:
-    """The vendor's OpenAPI export, relaxed where it is known to be wrong, as a judge of traffic."""
+    """The vendor's OpenAPI export, relaxed where it is known to be wrong, as a check of traffic."""
 
     def __init__(self, origin: str) -> None:
         self.spec = json.loads((SPECS / "servicenow-table.openapi.json").read_text())
@@ -292,13 +292,13 @@ class Document:
 
 @pytest.fixture
 def judged(server: SandboxServer, session: requests.Session) -> requests.Session:
-    """A session each of whose exchanges the document judges."""
+    """A session whose exchanges are all checked against the document."""
     session.hooks["response"].append(Document(server.url).check)
     return session
 
 
 def test_traffic_fits_the_vendors_document(server: SandboxServer, judged: requests.Session) -> None:
-    """Every operation, through pysnow and plainly, with all relaxations named above."""
+    """Every operation passes, through pysnow and plainly, with all relaxations named above."""
     resource = pysnow.Client(host=f"127.0.0.1:{server.port}", session=judged, use_ssl=False).resource(
         "/table/incident"
     )

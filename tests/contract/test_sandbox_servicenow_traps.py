@@ -1,4 +1,4 @@
-"""The traps of docs/servicenow.md 0, each shown on the sandbox, so that a test can prove a guard against it."""
+"""The traps of docs/servicenow.md 0, each shown on the sandbox, so that a test can prove the guard against it."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class Api:
 
 @pytest.fixture
 def api() -> Iterator[Api]:
-    """Ten issues, one each hour, on a frozen instance."""
+    """Ten issues, one each hour, on an instance whose clock stands still."""
     tracker = ServiceNowTracker(SandboxClock(START, ticking=False))
     tracker.add_account("lee", name="Lee Wong", password=None)
     for number in range(10):
@@ -83,7 +83,7 @@ def test_a_denied_range_drops_the_cursor_and_the_sorting(api: Api) -> None:
 
 
 def test_a_part_can_be_dropped_by_a_knob_over_http(api: Api) -> None:
-    """`/_sandbox/settings` turns traps in a running sandbox; a wrong name is refused whole."""
+    """`/_sandbox/settings` turns traps on in a running sandbox; a wrong name refuses the whole request."""
     url = f"{api.server.url}/_sandbox/knobs"
     requests.post(url, json={"dropped_fields": ["sn_grc_issue.sys_id"]}, timeout=10).raise_for_status()
     assert len(api.rows(query="sys_id=none")) == 10
@@ -96,7 +96,7 @@ def test_a_part_can_be_dropped_by_a_knob_over_http(api: Api) -> None:
 
 
 def test_row_acls_come_after_the_limit(api: Api) -> None:
-    """A hidden row leaves a hole: short and even empty pages in mid-table, and a total that counts it."""
+    """A hidden row leaves a gap: short and even empty pages in mid-table, and a total that counts it."""
     ids = api.ids(query=BY_ID)
     api.tracker.settings.hidden_rows = ids[2:5]
     pages = [api.ids(query=BY_ID, limit="2", offset=str(offset)) for offset in range(0, 10, 2)]
@@ -123,7 +123,7 @@ def test_rows_can_be_hidden_by_what_they_hold(api: Api) -> None:
 
 
 def test_a_table_can_be_lost_in_two_ways(api: Api) -> None:
-    """Access lost shows as no rows with a total, or as 403."""
+    """A table without access answers no rows with a total, or 403."""
     api.tracker.settings.hidden_tables = ["sn_grc_issue"]
     assert (api.rows(), api.rows("task")) == ([], [])
     assert api.get().headers["X-Total-Count"] == "10"
@@ -140,7 +140,7 @@ def test_an_instance_may_cap_the_page(api: Api) -> None:
 
 
 def test_rows_can_be_withheld_at_a_pages_end(api: Api) -> None:
-    """A page that lies about its length: a keyset reader gets the rest next, an offset reader never."""
+    """A page that is shorter than it says: a keyset reader gets the rest next, an offset reader never."""
     api.tracker.settings.withhold_at_end = 1
     met: list[str] = []
     while page := api.ids(query=f"sys_id>{met[-1] if met else ''}^{BY_ID}", limit="4"):
@@ -162,7 +162,7 @@ def test_a_page_can_repeat_or_come_unsorted(api: Api) -> None:
 
 
 def test_a_cursor_on_the_update_time_alone_loses_ties_and_the_keyset_does_not(api: Api) -> None:
-    """6 of 10 rows share one second: `>` skips the rest of a tie, (stamp, sys_id) does not."""
+    """6 of 10 rows share one second: `>` skips the rest of a tie, (update time, sys_id) does not."""
     for sys_id in api.ids(query=BY_ID)[:6]:
         api.tracker.as_user("lee").update("sn_grc_issue", sys_id, {"u_grade": "minor"})
     by_stamp: list[dict[str, Any]] = []
@@ -180,7 +180,7 @@ def test_a_cursor_on_the_update_time_alone_loses_ties_and_the_keyset_does_not(ap
 
 
 def test_a_row_can_be_committed_after_its_second_was_read(api: Api) -> None:
-    """A reader at T sees nothing; later a row stamped T is there."""
+    """A reader at T sees nothing; later a row with the update time T is there."""
     now = api.tracker.now().strftime("%Y-%m-%d %H:%M:%S")
     assert api.rows(query=f"sys_updated_on>={now}") == []
     api.tracker.clock.advance(timedelta(seconds=5))
@@ -194,7 +194,7 @@ def test_a_row_can_be_committed_after_its_second_was_read(api: Api) -> None:
 
 @pytest.mark.parametrize("zone", ["Pacific/Kiritimati", "America/St_Johns", "UTC", "Asia/Kathmandu"])
 def test_database_values_and_plain_literals_do_not_depend_on_the_users_zone(api: Api, zone: str) -> None:
-    """Only display values and gs.dateGenerate do."""
+    """Only display values and gs.dateGenerate are in the user's zone."""
     before = api.rows(query=f"sys_updated_on>=2026-03-01 13:00:00^{BY_ID}")
     api.tracker.settings.user_time_zone = zone
     assert api.rows(query=f"sys_updated_on>=2026-03-01 13:00:00^{BY_ID}") == before
@@ -203,7 +203,7 @@ def test_database_values_and_plain_literals_do_not_depend_on_the_users_zone(api:
 
 
 def test_the_instances_clock_can_be_wrong(api: Api) -> None:
-    """Stamps and the Date header follow the skew together."""
+    """Update times and the Date header follow the skew together."""
     api.tracker.settings.clock_skew_s = 600
     made = api.tracker.as_user("lee").insert("sn_grc_issue", {})
     assert made["sys_updated_on"] == "2026-03-01 19:10:00"
@@ -214,7 +214,7 @@ def test_the_instances_clock_can_be_wrong(api: Api) -> None:
 
 
 def test_a_cancelled_transaction_is_a_200_with_partial_rows(api: Api) -> None:
-    """Valid JSON: some rows, then an error member; a smaller page is whole."""
+    """The answer is valid JSON: some rows, then an error member; a smaller page is complete."""
     api.tracker.settings.quota_rows = 4
     answer = api.get()
     body = answer.json()
@@ -234,13 +234,13 @@ def test_a_cancelled_transaction_can_cut_the_json(api: Api) -> None:
 
 
 def test_a_cancelled_transaction_can_hold_the_error_alone(api: Api) -> None:
-    """Then there is no result at all."""
+    """The answer has no result at all."""
     api.tracker.settings.quota_rows, api.tracker.settings.quota_as = 4, "error_only"
     assert set(api.get().json()) == {"error", "status"}
 
 
 def test_a_hibernating_instance_answers_html_with_200(api: Api) -> None:
-    """Every path, signed in or not."""
+    """The page answers every path, signed in or not."""
     api.tracker.settings.hibernating = True
     answer = api.get()
     assert (answer.status_code, answer.headers["Content-Type"]) == (200, "text/html;charset=UTF-8")
@@ -252,7 +252,7 @@ def test_a_hibernating_instance_answers_html_with_200(api: Api) -> None:
 
 @pytest.mark.parametrize("table", ["sys_audit", "sys_journal_field"])
 def test_history_needs_its_right(api: Api, table: str) -> None:
-    """Without `audit_viewer` the history tables answer 403, or nothing at all with a total."""
+    """Without `audit_viewer` the history tables answer 403, or no rows with a total."""
     (issue, *_) = api.ids(query=BY_ID)
     api.tracker.as_user("lee").update("sn_grc_issue", issue, {"u_grade": "minor", "work_notes": "x"})
     assert api.rows(table)
@@ -276,7 +276,7 @@ def test_the_right_belongs_to_the_account(api: Api) -> None:
 
 
 def test_history_cannot_be_written(api: Api) -> None:
-    """Audit and journal rows are the platform's own."""
+    """Only the platform writes audit and journal rows."""
     (issue, *_) = api.ids(query=BY_ID)
     api.tracker.as_user("lee").update("sn_grc_issue", issue, {"u_grade": "minor"})
     (audit, *_) = api.rows("sys_audit")
@@ -296,7 +296,7 @@ def test_a_journal_column_is_empty_even_in_the_answer_to_its_own_write(api: Api)
 
 
 def test_a_hidden_field_is_missing_or_empty(api: Api) -> None:
-    """The field ACL leaves no hint: the key is gone, or its value is; asked for by name, likewise."""
+    """The field ACL leaves no hint: the key is gone, or its value is; also when requested by name."""
     api.tracker.settings.hidden_fields = ["task.short_description", "sn_grc_issue.u_location"]
     (row, *_) = api.rows()
     assert "short_description" not in row
@@ -309,7 +309,7 @@ def test_a_hidden_field_is_missing_or_empty(api: Api) -> None:
 
 
 def test_a_read_only_field_is_ignored_in_silence(api: Api) -> None:
-    """200, and only the answer's own content shows that it was not written."""
+    """200, and only the content of the answer shows that the value was not written."""
     (issue, *_) = api.ids(query=BY_ID)
     api.tracker.settings.read_only_fields = ["u_capa_sync_text"]
     answer = api.patch(issue, {"u_capa_sync_text": "x", "u_capa_sync_state": "warning"})
@@ -327,7 +327,7 @@ def test_a_read_only_field_is_ignored_in_silence(api: Api) -> None:
     ],
 )
 def test_refused_writes_are_403_and_change_nothing(api: Api, setting: str, value: Any, detail: str) -> None:
-    """ACL, business rule and data policy each say why."""
+    """ACL, business rule and data policy each give their reason."""
     (issue, *_) = api.ids(query=BY_ID)
     before = api.tracker.find("sn_grc_issue", issue)
     api.tracker.set_settings({setting: value})
@@ -347,7 +347,7 @@ def test_a_data_policy_is_content_with_a_filled_field(api: Api) -> None:
 
 
 def test_two_identical_writes_bump_once(api: Api) -> None:
-    """Set-to-value is idempotent; a note is not."""
+    """Setting a value is idempotent; adding a note is not."""
     (issue, *_) = api.ids(query=BY_ID)
     counts = [api.patch(issue, {"u_capa_sync_text": "x"}).json()["result"]["sys_mod_count"] for _ in range(2)]
     assert counts == ["1", "1"]

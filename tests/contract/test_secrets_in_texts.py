@@ -1,4 +1,4 @@
-"""A warning that quotes a ticket which holds a secret of ours: what is sent has it not, and is found again so."""
+"""A warning that quotes a ticket with a secret of ours is sent without the secret, and is found again like that."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def _concealed() -> None:
 
 @pytest.mark.parametrize("face", ["cloud", "datacenter"])
 def test_a_comment_quotes_no_secret(face: str) -> None:
-    """It is written once, seen as written, and not written again."""
+    """It is written once, compared as written, and not written again."""
     with harness(face) as it:
         key = populate(it.tracker, 1)[0]
         wanted = write(it, key, text=TEXT)
@@ -41,7 +41,7 @@ def test_a_comment_quotes_no_secret(face: str) -> None:
 
 @pytest.mark.parametrize("kind", [WriteKind.FIELDS, WriteKind.WORK_NOTE])
 def test_a_record_of_an_instance_gets_no_secret(kind: WriteKind) -> None:
-    """Neither its text field nor its work notes, each written once."""
+    """Neither the text field nor the work notes hold it, and each is written once."""
     with servicenow.source_harness(children=(), text_field="u_capa_sync_text") as sn:
         issue = sn.insert(short_description="one")
         wanted = servicenow.write(kind, issue, text=TEXT, notifies=True)

@@ -1,4 +1,4 @@
-"""The ServiceNow source reads everything, once, over real HTTP: fill, changes, ties, children, history, census."""
+"""The ServiceNow source reads everything once over real HTTP: backfill, changes, ties, children, history, census."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def sn() -> Iterator[SourceHarness]:
 
 
 def same_as_tracker(sn: SourceHarness, table: str = "sn_grc_issue") -> bool:
-    """Whether the mirror holds every row of a table with its newest stamp, count of changes and notes."""
+    """Whether the mirror holds every row of a table with its newest update time, count of changes and notes."""
     for row in sn.tracker.rows(table):
         ticket = sn.ticket(row["sys_id"])
         audit = sn.tracker.rows("sys_audit", f"documentkey={row['sys_id']}^fieldnameNOT INwork_notes,comments")
@@ -38,7 +38,7 @@ def same_as_tracker(sn: SourceHarness, table: str = "sn_grc_issue") -> bool:
 
 
 def test_says_who_we_are_and_what_the_instance_has(sn: SourceHarness) -> None:
-    """Identify tells our account with both its names, the fields with their audit flags, statuses and rights."""
+    """Identify returns our account with both its names, the fields with their audit flags, statuses and rights."""
     facts = sn.source.identify()
     assert (facts.me.name, facts.me.aliases, facts.time_zone) == ("capa-sync integration", ("capa_sync",), "GMT")
     assert facts.server_time == START + timedelta(hours=1)
@@ -72,7 +72,7 @@ def test_first_fill_brings_records_children_history_and_notes(sn: SourceHarness)
 
 
 def test_nothing_changed_costs_two_requests_a_table_and_moves_nothing(sn: SourceHarness) -> None:
-    """An idle poll asks twice for each mirrored table, reads nothing and leaves the cursor as it was."""
+    """An idle poll sends two requests for each mirrored table, reads nothing and leaves the cursor as it was."""
     sn.sync()
     before = sn.mirror.cursor
     sn.sent()
@@ -93,7 +93,7 @@ def test_a_change_is_read_with_its_history_and_only_that(sn: SourceHarness) -> N
 
 
 def test_a_note_alone_is_a_change(sn: SourceHarness) -> None:
-    """A work note touches no column of the record and is read all the same."""
+    """A work note changes no column of the record and is read all the same."""
     sn.sync()
     sn.tracker.as_user("kim").work_note("sn_grc_issue", sn.issues[2], "seen")
     assert sn.sync() == [sn.issues[2]]
@@ -101,7 +101,7 @@ def test_a_note_alone_is_a_change(sn: SourceHarness) -> None:
 
 
 def test_a_row_committed_late_is_found(sn: SourceHarness) -> None:
-    """A row stamped before one already read, and visible only after it, is read at the next poll."""
+    """A row with an earlier update time than one already read, and visible only later, is read at the next poll."""
     sn.sync()
     sn.later(minutes=2)
     sn.edit(sn.issues[0], state="11")
@@ -172,7 +172,7 @@ def test_short_and_empty_pages_in_mid_table_end_nothing(hidden: str) -> None:
 
 
 def test_a_wholly_hidden_stretch_is_stepped_over() -> None:
-    """Whole pages of hidden rows before and between visible ones are stepped over, not taken for the end."""
+    """Whole pages of hidden rows before and between visible ones are skipped, not taken for the end."""
     with source_harness(page_size=20, children=()) as sn:
         ids = sorted(sn.insert(short_description=str(number)) for number in range(200))
         sn.tracker.settings.hidden_rows = [*ids[:70], *ids[90:180]]
@@ -196,7 +196,7 @@ def test_a_page_smaller_or_otherwise_sorted_than_asked_for_loses_nothing(setting
 
 
 def test_a_killed_fill_goes_on_where_it_stopped() -> None:
-    """A fill stopped after any page is finished by the next cycle without reading earlier pages again."""
+    """A backfill stopped after any page is finished by the next cycle without reading earlier pages again."""
     with source_harness(page_size=10, children=()) as sn:
         ids = sorted(sn.insert(short_description=str(number)) for number in range(45))
         sn.later(hours=1)
@@ -209,7 +209,7 @@ def test_a_killed_fill_goes_on_where_it_stopped() -> None:
 
 
 def test_a_full_sweep_finds_what_left_no_update_time(sn: SourceHarness) -> None:
-    """An edit by a script that keeps the stamps is invisible to a poll and found by the full sweep."""
+    """An edit by a script that keeps the update time is invisible to a poll and found by the full sweep."""
     sn.sync()
     sn.tracker.as_user("lee").update("sn_grc_issue", sn.issues[0], {"state": "13"}, auto_sys_fields=False)
     assert sn.sync() == []
@@ -220,7 +220,7 @@ def test_a_full_sweep_finds_what_left_no_update_time(sn: SourceHarness) -> None:
 
 
 def test_a_full_sweep_that_was_stopped_goes_on(sn: SourceHarness) -> None:
-    """After a stopped sweep polls go on as ever, and the next full read takes up the rest of it."""
+    """After a stopped sweep polls continue, and the next full read reads the rest of it."""
     made = sn.again(page_size=1)
     made.sync()
     for page in islice(made.source.read_changes(made.mirror.cursor, full=True), 1):
@@ -265,7 +265,7 @@ def test_a_clock_ahead_or_behind_loses_nothing(sn: SourceHarness, skew: float) -
 
 
 def test_a_new_child_and_a_child_taken_away_are_noticed(sn: SourceHarness) -> None:
-    """A child that appears is read; one whose reference is emptied is read too, with no parent."""
+    """A new child is read; one whose reference is emptied is read too, with no parent."""
     sn.sync()
     fresh = sn.insert("sn_grc_task", short_description="new", issue=sn.issues[1])
     sn.edit(sn.task, "sn_grc_task", issue="")
@@ -311,7 +311,7 @@ def test_tickets_are_read_by_id_with_their_children(sn: SourceHarness) -> None:
 
 @pytest.mark.parametrize("denied", ["forbidden", "empty"])
 def test_without_audit_rights_history_counts_from_the_first_sight(sn: SourceHarness, denied: str) -> None:
-    """No right to sys_audit: the history is said to be incomplete, and to count from the first reading on."""
+    """Without a right to sys_audit the history is marked incomplete, and counts from the first read on."""
     sn.tracker.settings.audit_readable = False
     sn.tracker.settings.audit_denied_as = denied
     sn.edit(sn.issues[0], state="11")
@@ -404,7 +404,7 @@ def test_a_reclassified_record_keeps_its_id_and_history() -> None:
 
 
 def test_the_last_known_row_gone_makes_us_ask_who_we_are(sn: SourceHarness) -> None:
-    """A missing last row is believed only after the sign-in was proven; the next polls are cheap again."""
+    """A missing last row is believed only after the sign-in is proven; the next polls are cheap again."""
     sn.sync()
     last = sn.mirror.cursor.state["tables"]["sn_grc_issue"]["at"][1]
     sn.tracker.as_user("lee").delete("sn_grc_issue", last)
@@ -416,7 +416,7 @@ def test_the_last_known_row_gone_makes_us_ask_who_we_are(sn: SourceHarness) -> N
 
 
 def test_an_answer_for_somebody_else_is_not_believed(sn: SourceHarness) -> None:
-    """When the last row is missing and we are another user than before, nothing is believed."""
+    """When the last row is missing and our account is another than before, nothing is believed."""
     sn.sync()
     sn.tracker.settings.hidden_tables = ["sn_grc_issue"]
     sn.tracker.settings.hidden_rows = [sn.tracker.accounts.caller("capa_sync").sys_id]
@@ -462,7 +462,7 @@ def test_census_finds_deletions_under_the_real_class() -> None:
 
 @pytest.mark.parametrize("how", ["forbidden_tables", "unlicensed_tables", "hidden_tables"])
 def test_a_table_closed_to_us_is_no_container(sn: SourceHarness, how: str) -> None:
-    """Losing the right to a table is told apart from an empty table."""
+    """A lost right to a table is distinguished from an empty table."""
     sn.sync()
     setattr(sn.tracker.settings, how, ["sn_grc_issue"])
     census = sn.source.take_census()
@@ -471,7 +471,7 @@ def test_a_table_closed_to_us_is_no_container(sn: SourceHarness, how: str) -> No
 
 
 def test_a_closed_table_stops_the_source_with_its_reason(sn: SourceHarness) -> None:
-    """A table that answers 403 ends the cycle with what the instance said."""
+    """A table that answers 403 ends the cycle with the words of the instance."""
     sn.tracker.settings.forbidden_tables = ["sn_grc_task"]
     with pytest.raises(AccessDenied, match="sn_grc_task"):
         sn.sync()

@@ -69,7 +69,7 @@ def test_a_dropped_part_of_the_query_is_found_out(sn: SourceHarness, setting: di
 
 @pytest.mark.parametrize("column", ["sys_id", "documentkey"])
 def test_a_dropped_key_condition_is_found_out(sn: SourceHarness, column: str) -> None:
-    """A fill by sys_id and the history of a page by documentkey are checked in the same way."""
+    """A backfill by sys_id and the history of a page by documentkey are checked in the same way."""
     sn.tracker.settings.dropped_fields = [column]
     with pytest.raises(Fatal, match=r"who we are|left out a part"):
         sn.again().sync(full=True)
@@ -87,7 +87,7 @@ def test_a_dropped_condition_of_the_base_filter_is_found_out() -> None:
 
 
 def test_a_filter_on_an_unknown_column_is_refused_before_reading() -> None:
-    """The platform would answer with every row; the settings are blamed instead, with the column's name."""
+    """The platform would answer with every row; the error names the settings and the column instead."""
     with source_harness(query="active=true^u_kapa=true") as sn:
         sn.insert()
         refused(sn, Fatal, "no column 'u_kapa'")
@@ -105,7 +105,7 @@ def test_rows_without_their_update_time_are_refused(sn: SourceHarness) -> None:
 @pytest.mark.parametrize("how", ["error_member", "cut_json", "error_only"])
 @pytest.mark.parametrize("limit", [60, 30])
 def test_a_cancelled_transaction_means_smaller_pages(how: str, limit: int) -> None:
-    """200 with an error inside, or cut: the page is asked for in halves down to 50 rows, then given up for now."""
+    """200 with an error inside, or cut: the page is requested in halves down to 50 rows, then the poll fails."""
     with source_harness(page_size=400, children=()) as sn:
         for number in range(120):
             sn.insert(short_description=str(number))
@@ -128,14 +128,14 @@ def test_a_web_page_instead_of_json_is_named(sn: SourceHarness) -> None:
 
 
 def test_a_hibernating_instance_is_named(sn: SourceHarness) -> None:
-    """A developer instance that sleeps says so in HTML; so do we, in a line."""
+    """A developer instance that hibernates answers HTML; the error says so in one line."""
     sn.tracker.settings.hibernating = True
     refused(sn, BadAnswer, "hibernating")
 
 
 @pytest.mark.parametrize("kind", ["truncate", "truncate_closed", "drop_before", "drop_after", "proxy_error"])
 def test_a_passing_fault_is_ridden_out(sn: SourceHarness, kind: str) -> None:
-    """A cut answer, a lost connection or a proxy's error page is asked for again, and nothing is lost or doubled."""
+    """A cut answer, a lost connection or a proxy's error page is retried, and nothing is lost or doubled."""
     sn.server.faults.add(kind, ("GET", RECORDS), times=2)
     sn.server.faults.add(kind, ("GET", AUDIT), times=2)
     assert len(sn.sync()) == 1
@@ -158,7 +158,7 @@ def test_a_lost_history_never_becomes_an_empty_one(sn: SourceHarness) -> None:
 
 
 def test_a_row_that_makes_no_ticket_is_named_and_the_rest_goes_on(sn: SourceHarness) -> None:
-    """A record whose creation stamp is no instant is skipped with its reason; its neighbours are read."""
+    """A record whose creation instant is no instant is skipped with its reason; its neighbours are read."""
     broken = sn.insert(short_description="broken")
     sn.tracker.as_user("admin").update("sn_grc_issue", broken, {"sys_created_on": "soon"}, auto_sys_fields=False)
     assert broken not in sn.sync()
@@ -196,7 +196,7 @@ def test_an_address_that_is_too_long_is_asked_in_halves(sn: SourceHarness) -> No
     "auth", [ServiceNowAuth("basic", "capa_sync", "wrong"), ServiceNowAuth("api-key", "", "wrong")]
 )
 def test_a_wrong_secret_is_an_authentication_error(sn: SourceHarness, auth: ServiceNowAuth) -> None:
-    """401 is told as a sign-in that was not accepted, without the secret."""
+    """401 is reported as a sign-in that was not accepted, without the secret."""
     assert "wrong" not in refused(sn.again(auth=auth), Authentication, "not accepted")
     assert "wrong" not in repr(sn.again(auth=auth).options)
 
@@ -208,13 +208,13 @@ def test_an_unknown_table_is_named(sn: SourceHarness) -> None:
 
 @pytest.mark.parametrize("retry_after", [3, None])
 def test_a_short_rate_limit_is_waited_for(sn: SourceHarness, retry_after: int | None) -> None:
-    """429 with a few seconds, or without, is waited for and asked again."""
+    """429 with a few seconds, or without, is waited for and retried."""
     sn.server.faults.add("rate_limit", ("GET", RECORDS), retry_after=retry_after)
     assert len(sn.sync()) == 1
 
 
 def test_an_hourly_limit_is_left_to_the_scheduler(sn: SourceHarness) -> None:
-    """A wait of most of an hour is not slept through: the instant is handed up."""
+    """A wait of most of an hour is not slept: the instant is raised to the caller."""
     sn.tracker.settings.rate_limit_per_hour = 1
     with pytest.raises(NotBefore) as caught:
         sn.sync()
@@ -222,7 +222,7 @@ def test_an_hourly_limit_is_left_to_the_scheduler(sn: SourceHarness) -> None:
 
 
 def test_a_redirect_is_never_followed(sn: SourceHarness) -> None:
-    """Credentials are not carried elsewhere."""
+    """Credentials are not sent to another host."""
     sn.server.faults.add("answer", ("GET", RECORDS), status=302, headers={"Location": "http://localhost:1/"})
     refused(sn, Fatal, "redirects elsewhere")
 
@@ -239,14 +239,14 @@ OAUTH = ServiceNowAuth("oauth-client-credentials", OAUTH_CLIENT.client_id, OAUTH
 
 
 def test_api_key_signs_in(sn: SourceHarness) -> None:
-    """The key goes in its header, and the instance tells whose it is."""
+    """The key is sent in its header, and the instance says whose it is."""
     made = sn.again(auth=ServiceNowAuth("api-key", "", API_KEY))
     assert made.source.identify().me.aliases == ("capa_sync",)
     assert len(made.sync()) == 1
 
 
 def test_client_credentials_sign_in_and_renew(sn: SourceHarness) -> None:
-    """One token serves until 60 s before its end; a revoked one is replaced once, in silence."""
+    """One token serves until 60 s before its end; a revoked one is replaced once, without an error."""
     sn.tracker.set_property(CLIENT_CREDENTIALS, "true")
     made = sn.again(auth=OAUTH)
     assert made.source.identify().me.aliases == ("capa_sync",)

@@ -1,4 +1,4 @@
-"""The first fill in slices: several sessions ask side by side and ahead, within the budget; no fault is lost."""
+"""The backfill in slices: several sessions read in parallel and ahead, within the budget; no fault is lost."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ AUDIT_OF = r"/table/sys_audit\?.*documentkey"
 
 @pytest.fixture(autouse=True)
 def _eager(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No instance is too quick for several sessions."""
+    """Use several sessions however fast the instance is."""
     monkeypatch.setattr(pace, "SLOW", 0.0)
 
 
@@ -56,7 +56,7 @@ def is_whole(sn: SourceHarness) -> bool:
 
 
 def lists(sn: SourceHarness) -> int:
-    """How many pages of records were asked for."""
+    """The number of pages of records that were requested."""
     return sum(
         exchange.path == LISTS and "sysparm_limit=1&" not in exchange.request.target
         for exchange in sn.server.requests
@@ -64,7 +64,7 @@ def lists(sn: SourceHarness) -> int:
 
 
 def test_a_fill_in_slices_is_whole_and_asks_nothing_twice(sn: SourceHarness) -> None:
-    """Each page and each slice of its history is asked for once, the end with a count; the mirror holds every row."""
+    """Each page and each slice of its history is requested once, the end with a count; the mirror holds every row."""
     sn.source.identify()
     sn.sent()
     sn.sync()
@@ -77,7 +77,7 @@ def test_a_fill_in_slices_is_whole_and_asks_nothing_twice(sn: SourceHarness) -> 
 
 
 def test_one_page_is_read_ahead_and_no_more(sn: SourceHarness) -> None:
-    """While a page is taken in, the next one with its history is asked for, and not the one after it."""
+    """While a page is committed, the next one with its history is requested, and not the one after it."""
     sn.source.identify()
     sn.sent()
     pages = sn.source.read_changes(sn.mirror.cursor)
@@ -89,7 +89,7 @@ def test_one_page_is_read_ahead_and_no_more(sn: SourceHarness) -> None:
 
 
 def test_a_sweep_reads_nothing_ahead(sn: SourceHarness) -> None:
-    """A full sweep may end after any page: what it would have read ahead would be asked for in vain."""
+    """A full sweep may end after any page, so that reading ahead would be wasted."""
     sn.sync()
     sn.sent()
     pages = sn.source.read_changes(sn.mirror.cursor, full=True)
@@ -99,7 +99,7 @@ def test_a_sweep_reads_nothing_ahead(sn: SourceHarness) -> None:
 
 
 def test_a_fault_ahead_holds_back_no_page_before_it(sn: SourceHarness) -> None:
-    """The second page is refused while the first is taken in: the first is committed, then the fault is told."""
+    """The second page is refused while the first is committed: the first stays, then the fault is reported."""
     sn.source.identify()
     sn.server.faults.add("answer", ("GET", rf"{LISTS}\?.*sys_id%3E"), times=None, status=302)
     with pytest.raises(Fatal, match="redirects"):
@@ -111,7 +111,7 @@ def test_a_fault_ahead_holds_back_no_page_before_it(sn: SourceHarness) -> None:
 
 
 def test_after_a_limit_nothing_that_waits_is_sent(sn: SourceHarness) -> None:
-    """One slice is told to wait for an hour: the slices behind it are dropped, not sent to be refused as well."""
+    """One slice must wait for an hour: the slices behind it are dropped, not sent to be refused as well."""
     sn.source.identify()
     sn.server.faults.add("rate_limit", ("GET", AUDIT_OF), times=None, retry_after=3600)
     sn.sent()
@@ -152,7 +152,7 @@ def test_what_happens_between_a_row_and_its_history_is_read_whole(sn: SourceHarn
 
 
 def test_rows_touched_while_slices_are_read_are_not_lost(sn: SourceHarness) -> None:
-    """Every slice that is answered sees another twenty issues edited: after the next cycle the mirror is equal."""
+    """Twenty more issues are edited with every answered slice: after the next cycle the mirror is equal."""
     left, turn = iter(sn.issues), threading.Lock()  # type: ignore[attr-defined]
 
     def touch(request: Request, _reply: Reply) -> None:
@@ -172,7 +172,7 @@ def test_rows_touched_while_slices_are_read_are_not_lost(sn: SourceHarness) -> N
 
 
 def test_slices_of_pages_left_short_by_access_rules_come_whole(sn: SourceHarness) -> None:
-    """A page of which we may see a third, and one of which we may see nothing, end nothing and lose no history."""
+    """A page of which a third is visible, and one of which nothing is, end nothing and lose no history."""
     hidden = set(sn.issues[10:80]) | set(sn.issues[PAGE : 2 * PAGE])  # type: ignore[attr-defined]
     sn.tracker.settings.hidden_rows = sorted(hidden)
     sn.issues = [sys_id for sys_id in sn.issues if sys_id not in hidden]  # type: ignore[attr-defined]
@@ -181,7 +181,7 @@ def test_slices_of_pages_left_short_by_access_rules_come_whole(sn: SourceHarness
 
 
 def test_a_history_row_that_does_not_say_whose_it_is_is_refused(sn: SourceHarness) -> None:
-    """Where a rule hides the document key itself, rows cannot be dealt out: the page is refused, not cut."""
+    """Where a rule hides the document key itself, rows cannot be assigned: the page is refused, not cut."""
     stray = '{"result": [{"sys_id": "a", "sys_created_on": "2026-03-01 09:00:00"}]}'
     sn.server.faults.add("answer", ("GET", AUDIT_OF), status=200, answer=stray)
     with pytest.raises(BadAnswer, match="which of the records"):
@@ -202,7 +202,7 @@ def test_the_environment_s_proxy_is_honoured(sn: SourceHarness, monkeypatch: pyt
 
 
 def test_slices_keep_the_budget() -> None:
-    """All sessions together never outrun a second's worth at once and then the rate, over real HTTP."""
+    """All sessions together never exceed a second's burst and then the rate, over real HTTP."""
     with source_harness(page_size=PAGE, children=(), budget="20/s", waits_are_instant=False) as sn:
         for number in range(PAGE * PAGES):
             sn.insert(short_description=str(number))
@@ -238,7 +238,7 @@ def test_a_session_that_must_wait_holds_the_others_back() -> None:
 
 
 def test_a_stop_is_seen_while_slices_wait_for_a_slow_instance(sn: SourceHarness) -> None:
-    """The instance keeps every slice waiting for ten minutes; who reads is free at once when we are to stop."""
+    """The instance delays every slice for ten minutes; the reader is free at once when the daemon stops."""
     stop = threading.Event()
     source, _writer = build_servicenow(sn.options, sn.tracker.clock, stop, sn.mirror)
     hang = sn.server.faults.add("delay", ("GET", AUDIT_OF), times=None, seconds=600)
@@ -254,7 +254,7 @@ def test_a_stop_is_seen_while_slices_wait_for_a_slow_instance(sn: SourceHarness)
 def test_as_many_sessions_as_the_instance_is_slow_for(
     sn: SourceHarness, monkeypatch: pytest.MonkeyPatch, delay: float
 ) -> None:
-    """A quick instance is asked by one session, a slow one by several; what is read is whole either way."""
+    """A fast instance is read by one session, a slow one by several; what is read is complete either way."""
     monkeypatch.setattr(pace, "SLOW", 0.1)
     asking: set[int] = set()  # the server has a thread a connection
 
@@ -271,7 +271,7 @@ def test_as_many_sessions_as_the_instance_is_slow_for(
 
 
 def test_sessions_end_with_who_opened_them(sn: SourceHarness) -> None:
-    """No thread and no connection is left when a source is no longer there."""
+    """No thread and no connection is left when a source is deleted."""
     client = TableClient(sn.options, sn.tracker.clock, threading.Event())
     client.pace.note(1.0)
     sessions = Sessions(client, 3)
@@ -292,7 +292,7 @@ def test_sessions_end_with_who_opened_them(sn: SourceHarness) -> None:
 
 
 def test_what_waits_behind_a_limit_hears_of_it_and_is_not_begun(sn: SourceHarness) -> None:
-    """Whichever answer is waited for first: it raises what the slice was told, not that it was called off."""
+    """Whichever answer is waited for first: it raises the slice's own error, not that it was cancelled."""
     begun: list[str] = []
 
     def limited(_client: TableClient) -> None:

@@ -50,7 +50,7 @@ def held(sn: SourceHarness) -> tuple[str, str]:
 
 
 def test_a_removal_empties_the_fields_and_is_known_again(sn: SourceHarness) -> None:
-    """Text and state are emptied once; look-up tells it."""
+    """Text and state are emptied once; the look-up finds it done."""
     sn.writer.deliver(fields(sn), "")
     gone = fields(sn, text=None, fields={TEXT: "", STATE: ""})
     assert gone.is_removal
@@ -94,13 +94,13 @@ def test_a_field_that_is_ignored_in_silence_is_an_error(sn: SourceHarness, colum
 
 
 def test_a_text_that_was_cut_is_an_error_with_its_lengths(sn: SourceHarness) -> None:
-    """A column too short for the text is told with both lengths."""
+    """A column too short for the text is reported with both lengths."""
     with pytest.raises(WriteRefused, match=r"cut at \d+ of 9000"):
         sn.writer.deliver(fields(sn, text=text("x" * 9000)), "")
 
 
 def test_a_column_the_table_lacks_is_an_error(sn: SourceHarness) -> None:
-    """The platform ignores unknown columns; we do not."""
+    """The platform ignores unknown columns; the writer does not."""
     made = sn.again(text_field="u_no_such")
     with pytest.raises(WriteRefused, match="u_no_such does not exist"):
         made.writer.deliver(fields(sn), "")
@@ -121,7 +121,7 @@ def test_no_other_column_is_ever_sent(sn: SourceHarness, column: str) -> None:
     ("table", "sys_id"), [("sn_grc_task", "a" * 32), ("sn_grc_issue", "../sys_user/1"), ("sn_grc_issue", "")]
 )
 def test_no_other_table_or_path_is_ever_written(sn: SourceHarness, table: str, sys_id: str) -> None:
-    """The door itself refuses other tables and ids that are none."""
+    """The guard itself refuses other tables and malformed ids."""
     client = sn.source.client  # type: ignore[attr-defined]
     with pytest.raises(WriteRefused, match="nothing may be written"):
         client.patch(table, sys_id, {STATE: "clear"}, ())
@@ -161,7 +161,7 @@ def test_a_note_is_written_once(sn: SourceHarness) -> None:
 
 
 def test_each_marker_is_a_note_of_its_own(sn: SourceHarness) -> None:
-    """The planner's marker is that of one write: another one is news, an older one is found behind newer notes."""
+    """The planner's marker is that of one write: another is a new note, an older note is found behind newer ones."""
     first, second = (note(sn, marker=f"[capa-sync {sn.issue} {word}]") for word in ("a1", "b2"))
     done = sn.writer.deliver(first, "")
     sn.writer.deliver(second, "")
@@ -186,7 +186,7 @@ def test_a_lost_answer_never_doubles_a_note(sn: SourceHarness, fault: str) -> No
 
 @pytest.mark.parametrize("fault", ["drop_before", "html", "proxy_error"])
 def test_a_write_that_may_not_have_arrived_is_looked_up(sn: SourceHarness, fault: str) -> None:
-    """Nothing tells us that it was not applied: unknown; the look-up says it is not there, and it is sent anew."""
+    """Nothing shows whether it was applied: unknown; the look-up does not find it, and it is sent anew."""
     sn.server.faults.add(fault, PATCH)
     with pytest.raises(DeliveryUnknown):
         sn.writer.deliver(note(sn), "")
@@ -196,7 +196,7 @@ def test_a_write_that_may_not_have_arrived_is_looked_up(sn: SourceHarness, fault
 
 
 def test_a_note_that_cannot_be_read_back_is_unknown_not_lost(sn: SourceHarness) -> None:
-    """The note was taken, then the instance fails: it is looked up later and never written twice."""
+    """The note was applied, then the instance fails: it is looked up later and never written twice."""
     sn.server.faults.add("answer", ("GET", "sys_journal_field"), after=1, times=None, status=503, answer="{}")
     with pytest.raises(DeliveryUnknown, match="read back"):
         sn.writer.deliver(note(sn), "")
@@ -206,7 +206,7 @@ def test_a_note_that_cannot_be_read_back_is_unknown_not_lost(sn: SourceHarness) 
 
 
 def test_a_note_ignored_in_silence_is_an_error(sn: SourceHarness) -> None:
-    """The record never shows its notes, so the journal is asked; an ignored note is told."""
+    """The record never shows its notes, so the journal is read; an ignored note is reported."""
     sn.tracker.settings.read_only_fields = ["work_notes"]
     with pytest.raises(WriteRefused, match="work_notes"):
         sn.writer.deliver(note(sn), "")
@@ -226,13 +226,13 @@ def test_without_journal_rights_the_record_s_own_text_is_searched(sn: SourceHarn
 
 
 def marked(sn: SourceHarness, write_id: str, **points: Severity) -> Any:
-    """A work note of the write with this id that tells these points, or that all is clear."""
+    """A work note of the write with this id that reports these points, or that all is clear."""
     mark = NoteMark.of(sn.issue, write_id * 16, points)
     return note(sn, id=write_id * 16, marker=mark.line, text=text(f"{len(points)} points"))
 
 
 def test_two_registers_on_one_instance_write_one_note(sn: SourceHarness) -> None:
-    """The second register's write is another one; its points are on the ticket, so it takes the note for its own."""
+    """The second register's write is another one; its points are on the ticket, so it adopts the note."""
     first = sn.writer.deliver(marked(sn, "a1", cause=Severity.HIGH, extent=Severity.LOW), "")
     sn.sent()
     other = sn.again().writer
@@ -256,7 +256,7 @@ def test_what_another_register_said_since_our_last_note_is_not_said_again(sn: So
 
 
 def test_our_own_older_note_keeps_no_point_from_being_reported_again(sn: SourceHarness) -> None:
-    """A point that was fixed and is broken anew is news, although the newest note, known to us, told it before."""
+    """A point that was fixed and is broken anew is news, although our newest known note reported it before."""
     first = sn.writer.deliver(marked(sn, "a1", cause=Severity.HIGH), "")
     sn.later(days=2)
     again = sn.writer.deliver(marked(sn, "a2", cause=Severity.HIGH), first.remote_id)
@@ -278,7 +278,7 @@ def test_a_forged_or_quoted_mark_silences_nothing(sn: SourceHarness) -> None:
 
 
 def test_a_text_of_another_instant_is_not_written_again(sn: SourceHarness) -> None:
-    """The second register words the same text some days later: nothing but a changed state would be sent."""
+    """The second register writes the same text some days later: it would send nothing but a changed state."""
     earlier, later = (text(f"Clause 10 check - 1 thing to fix (as of {day} June 2026 10:15)") for day in (1, 14))
     sn.writer.deliver(fields(sn, text=earlier), "")
     sn.sent()
@@ -327,7 +327,7 @@ def test_a_ticket_that_is_gone_is_reported(sn: SourceHarness) -> None:
 def test_a_rate_limit_proves_that_nothing_was_applied(
     sn: SourceHarness, retry_after: int | None, kind: type[Exception]
 ) -> None:
-    """429 is no lost answer: the write may simply be sent later."""
+    """429 is no lost answer: the write may be sent later."""
     sn.server.faults.add("rate_limit", PATCH, retry_after=retry_after)
     with pytest.raises(kind):
         sn.writer.deliver(note(sn), "")
@@ -360,7 +360,7 @@ def test_hostile_text_is_made_harmless(sn: SourceHarness) -> None:
 
 
 def test_own_writes_come_back_as_changes_of_ours(sn: SourceHarness) -> None:
-    """The next poll reads the ticket once more, with every change by our own account, and then is quiet."""
+    """The next poll reads the ticket once more, with every change by our account; the one after it reads nothing."""
     sn.sync()
     sn.writer.deliver(fields(sn), "")
     sn.writer.deliver(note(sn), "")

@@ -1,4 +1,4 @@
-"""What any store must do with the mirror: pages whole or not at all, nothing stored twice, nothing forgotten."""
+"""What any store must do with the mirror: pages complete or not at all, nothing stored twice, nothing lost."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ def sqlite(folder: Path) -> AbstractContextManager[Register]:
 
 @pytest.fixture(params=[sqlite])
 def opener(request: pytest.FixtureRequest) -> Opener:
-    """Give each store that must keep the contract."""
+    """Open each store that must fulfil the contract."""
     opener: Opener = request.param
     return opener
 
 
 @pytest.fixture
 def store(opener: Opener, tmp_path: Path) -> Iterator[Register]:
-    """Give a fresh store."""
+    """Open a fresh store."""
     with opener(tmp_path) as fresh:
         yield fresh
 
@@ -63,7 +63,7 @@ def test_new_tickets_are_reported_and_read_back_as_they_were(store: Register) ->
 
 
 def test_the_same_page_again_changes_no_row(store: Register) -> None:
-    """Known content with a known cursor leaves every table as it is, and no ticket is told as changed."""
+    """Known content with a known cursor leaves every table as it is, and no ticket is returned as changed."""
     sheets = [Sheet(str(n), f"CAPA-{n}", {"status": "Open"}) for n in range(5)]
     commit(store, *(sheet.reading() for sheet in sheets))
     before, dump = store.changed_rows, store.rows_by_table()
@@ -77,7 +77,7 @@ def test_the_same_page_again_changes_no_row(store: Register) -> None:
 
 
 def test_only_changed_tickets_are_reported(store: Register) -> None:
-    """Of a page, those with new content are told, in the page's order."""
+    """Of a page, the tickets with new content are returned, in the page's order."""
     sheets = [Sheet(str(n), f"CAPA-{n}", {"status": "Open"}) for n in range(4)]
     commit(store, *(sheet.reading() for sheet in sheets))
     sheets[2].edit(T0 + MINUTE, status="Closed")
@@ -160,7 +160,7 @@ def test_a_field_missing_from_a_later_answer_is_lost_not_empty(store: Register) 
 
 
 def test_a_field_that_the_history_says_was_emptied_is_not_lost(store: Register) -> None:
-    """Jira leaves out what is empty: the history tells the difference."""
+    """Jira leaves out what is empty: the history shows the difference."""
     sheet = Sheet("1", "CAPA-1", {"cause": "x"})
     commit(store, sheet.reading())
     sheet.edit(T0 + MINUTE, cause=None)
@@ -172,7 +172,7 @@ def test_a_field_that_the_history_says_was_emptied_is_not_lost(store: Register) 
 
 
 def test_a_moved_ticket_is_found_by_old_and_new_key(store: Register) -> None:
-    """Keys change, ids do not; where two tickets share a key both are told."""
+    """Keys change, ids do not; where two tickets share a key both are returned."""
     sheet = Sheet("1", "OLD-1")
     commit(store, sheet.reading())
     sheet.key = "NEW-7"
@@ -208,7 +208,7 @@ def test_children_and_parents_find_each_other(store: Register) -> None:
 
 
 def test_whether_the_query_names_a_ticket_is_kept_and_its_role_is_left_to_others(store: Register) -> None:
-    """It was read for a record's sake, then the query names it, then it does not; the same again changes nothing."""
+    """It was read for a record, then the query names it, then it does not; the same again changes nothing."""
     sheet = Sheet("1", "CAPA-1")
     seen = []
     for role in (Role.ACTION, Role.ACTION, Role.RECORD, Role.RECORD, Role.ACTION, Role.ACTION):
@@ -227,7 +227,7 @@ def test_whether_the_query_names_a_ticket_is_kept_and_its_role_is_left_to_others
 
 
 def test_a_reading_that_does_not_say_leaves_the_scope(store: Register) -> None:
-    """What is read by id was brought by something that knew; of a new ticket, by a census of the query."""
+    """What is read by id was found by a read that knew its scope; a new ticket by a census of the query."""
     inside, out_of_scope, new = Sheet("1", "CAPA-1"), Sheet("2", "CAPA-2"), Sheet("3", "CAPA-3")
     commit(store, inside.reading(), out_of_scope.reading(Role.ACTION))
     commit(store, *(replace(sheet.reading(), in_query=None) for sheet in (inside, out_of_scope, new)))
@@ -283,7 +283,7 @@ def test_the_cursor_moves_with_its_page_or_not_at_all(store: Register) -> None:
 
 
 def test_quarantine_shows_mirrored_and_unread_tickets(store: Register) -> None:
-    """A ticket set aside is shown with its reasons, also one that could never be read."""
+    """A quarantined ticket is shown with its reasons, also one that could never be read."""
     commit(store, Sheet("1", "CAPA-1").reading())
     store.tickets.quarantine(SOURCE, "1", ["status Blocked is not mapped", "no grade"])
     store.tickets.set_unread(SOURCE, Skip("9", "CAPA-9", "answer cut"))
@@ -322,7 +322,7 @@ _STEPS = st.lists(
 
 
 def turn(sheet: Sheet, minute: int, step: tuple[str, str, str, str]) -> None:
-    """Do one thing to a ticket on paper."""
+    """Change a ticket's sheet."""
     what, _, name, value = step
     at = T0 + minute * MINUTE
     if what == "edit":
@@ -346,7 +346,7 @@ def turn(sheet: Sheet, minute: int, step: tuple[str, str, str, str]) -> None:
 def test_the_mirror_equals_the_tracker_and_rebuilds_to_itself(
     opener: Opener, tmp_path_factory: pytest.TempPathFactory, steps: list[tuple[str, str, str, str]]
 ) -> None:
-    """After any edits the values, history and comments are the tracker's, and derived rows come out the same anew."""
+    """After any edits the values, history and comments are the tracker's, and a rebuild makes equal derived rows."""
     sheets = {ticket_id: Sheet(ticket_id, f"CAPA-{ticket_id}", {"owner": "x"}) for ticket_id in ("1", "2", "3")}
     with opener(tmp_path_factory.mktemp("mirror")) as store:
         commit(store, *(sheet.reading() for sheet in sheets.values()))

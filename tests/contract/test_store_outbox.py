@@ -1,4 +1,4 @@
-"""What any store must do with intended writes: in order, once, and with a memory that no restart slips past."""
+"""What any store must do with intended writes: in order, once, and remembered over restarts."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def test_a_newer_write_replaces_what_waits_or_failed(store: Register) -> None:
 
 
 def test_a_write_whose_answer_is_lost_is_looked_up_before_the_next_is_sent(store: Register) -> None:
-    """The newer write waits behind it; when it proves not to be applied it is not sent any more."""
+    """The newer write waits behind it; when the older one proves not to be applied it is not sent any more."""
     store.outbox.put([write("old")])
     store.outbox.mark("old", UNKNOWN, at=T0)
     store.outbox.put([write("new")])
@@ -90,7 +90,7 @@ def test_due_gives_one_write_a_ticket_the_oldest_first(store: Register) -> None:
 
 
 def test_a_ticket_waits_behind_its_own_stuck_write_only(store: Register) -> None:
-    """A failed or postponed write holds its ticket back and no other."""
+    """A failed or postponed write delays the writes of its ticket and of no other."""
     store.outbox.put([write("c1"), write("l1", kind=WriteKind.LABELS), write("c2", "2"), write("c3", "3")])
     store.outbox.mark("c1", FAILED, at=T0, error="no permission")
     store.outbox.mark("c2", PENDING, at=T0, error="429", not_before=T0 + MINUTE)
@@ -121,7 +121,7 @@ def test_stuck_writes_are_failed_retried_or_long_unanswered(store: Register) -> 
 
 
 def test_retry_makes_stuck_writes_due_now(store: Register) -> None:
-    """Of one ticket or of all; a first settling time is not cut short."""
+    """Of one ticket or of all; a first settling time is not shortened."""
     settling = replace(write("settling", "3"), not_before=T0 + DAY)
     store.outbox.put([write("a", "1"), write("b", "2"), settling])
     store.outbox.mark("a", FAILED, at=T0, error="refused")
@@ -149,7 +149,7 @@ def test_withheld_writes_wait_for_a_release_and_take_their_new_content(store: Re
 
 
 def test_what_is_no_longer_meant_is_withdrawn(store: Register) -> None:
-    """A point that clears before its comment went out leaves nothing to send."""
+    """A point that clears before its comment was sent leaves nothing to send."""
     store.outbox.put([write("a"), write("l", kind=WriteKind.LABELS)])
     store.outbox.withdraw("jira", "1", [WriteKind.COMMENT], "cleared before it was sent")
     assert states(store) == {"a": "withheld", "l": "pending"}
@@ -170,7 +170,7 @@ def test_the_newest_delivered_write_of_each_kind_is_remembered(store: Register) 
 
 
 def test_a_comment_deleted_by_a_person_is_forgotten_and_counted_once(store: Register) -> None:
-    """Each of our comments can be deleted once; after the second the ticket is left in peace."""
+    """Each of our comments can be deleted once; after the second deletion nothing is written on the ticket."""
     assert store.outbox.remote_comment("jira", "1") == ""
     for number in (1, 2):
         store.outbox.put([write(f"w{number}")])
@@ -199,7 +199,7 @@ def test_notifications_count_once_a_ticket_and_day_with_those_under_way(store: R
 
 
 def test_a_rolling_count_survives_a_restart(tmp_path: Path) -> None:
-    """What went out before a restart still counts after it."""
+    """What was delivered before a restart still counts after it."""
     with open_register(tmp_path / "r.db", clock_now=T0) as store:
         store.outbox.put([write("a")])
         deliver(store, "a")

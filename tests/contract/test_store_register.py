@@ -1,4 +1,4 @@
-"""What any store must show of findings, records, sources and runs: the contract's views, word by word."""
+"""What any store must show of findings, records, sources and runs: the contract's views, column by column."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Register]:
 
 
 def read(store: Register, minute: int, *sheets: Sheet) -> None:
-    """Do one good run over a source."""
+    """Do one successful run over a source."""
     at = T0 + minute * MINUTE
     run = store.runs.start(SOURCE, "changes", at)
     store.tickets.commit_page(SOURCE, page(*(sheet.reading() for sheet in sheets)), at, run, PARSER)
@@ -145,7 +145,7 @@ def test_a_finding_shows_its_live_episode_else_that_the_rule_cannot_tell(
 
 
 def test_changed_verdicts_add_up_over_time(store: Register) -> None:
-    """A first verdict is no change; many small cycles cannot slip past a rolling count."""
+    """A first verdict is no change; many small cycles cannot evade a rolling count."""
     for ticket in ("1", "2", "3"):
         store.findings.save_verdicts(SOURCE, ticket, [verdict(Outcome.OK)], T0)
     assert store.findings.changed_since(SOURCE, T0) == 0
@@ -175,7 +175,7 @@ def test_a_new_due_time_alone_is_no_changed_verdict(store: Register) -> None:
 
 
 def test_tickets_come_due_by_time(store: Register) -> None:
-    """The earliest first; none after it was taken back."""
+    """The earliest instant is returned first; none after it was withdrawn."""
     store.findings.next_due(SOURCE, "1", T0 + DAY)
     store.findings.next_due(SOURCE, "2", T0 + MINUTE)
     assert store.findings.due(T0) == []
@@ -219,7 +219,7 @@ def test_days_are_counted_at_the_sources_as_of(store: Register) -> None:
 
 
 def test_days_stop_where_the_record_says(store: Register) -> None:
-    """Closed and implemented records count no further; explicit instants win over the plain reading."""
+    """Closed and implemented records count no further; explicit instants take precedence."""
     row = {
         "ticket_key": "CAPA-1", "detected_at": T0, "closed_at": T0 + 3 * DAY, "due_at": date(2026, 3, 3),
         "implemented_at": T0 + 10 * DAY,
@@ -306,7 +306,7 @@ def test_changes_show_the_person_behind_an_account(store: Register) -> None:
 
 
 def test_a_move_between_two_values_that_read_alike_is_visible(store: Register) -> None:
-    """Two accounts of one name, and two options of one name, are told with their ids; nothing else is."""
+    """Two accounts of one name, and two options of one name, are shown with their ids; nothing else is."""
     sheet = Sheet(
         "1", "CAPA-1", {"owner": ["557058:a", "Will Jones"], "site": ["10", "Main"], "status": ["1", "Open"]}
     )
@@ -322,7 +322,7 @@ def test_a_move_between_two_values_that_read_alike_is_visible(store: Register) -
 
 
 def test_joined_tickets_find_each_other_by_key_old_or_new(store: Register) -> None:
-    """Whichever side names the other, and after a move, too."""
+    """The link is found whichever side names the other, also after a move."""
     store.records.save_join("snow", "sys1", SOURCE, "CAPA-1")
     assert store.records.joined("snow", "sys1") == [(SOURCE, "1")]
     assert store.records.joined(SOURCE, "1") == [("snow", "sys1")]
@@ -355,7 +355,7 @@ def test_a_source_shows_its_freshness_and_its_problem(store: Register) -> None:
 
 
 def test_a_killed_run_is_closed_as_interrupted_by_the_next(store: Register) -> None:
-    """A run that never ended is no success and no riddle."""
+    """A run that never ended is no success and is reported as interrupted."""
     store.runs.start(SOURCE, "changes", T0 + MINUTE)
     last = store.runs.last(SOURCE, "changes")
     assert last is not None
@@ -397,7 +397,7 @@ def test_a_present_ticket_is_seen_by_every_good_run_a_vanished_one_no_more(store
 
 
 def test_a_not_before_instant_outlives_a_restart(tmp_path: Path) -> None:
-    """The tracker's wish to be left alone is stored."""
+    """The tracker's Retry-After is stored."""
     with open_register(tmp_path / "r.db", clock_now=T0) as store:
         store.runs.set_not_before("jira", T0 + timedelta(hours=2), "429")
     with open_register(tmp_path / "r.db", clock_now=T0) as store:
@@ -408,7 +408,7 @@ def test_a_not_before_instant_outlives_a_restart(tmp_path: Path) -> None:
 
 
 def test_facts_of_a_tracker_are_kept_and_equal_ones_change_no_row(store: Register) -> None:
-    """The tracker's time of day is no fact; accounts once met are not forgotten."""
+    """The tracker's time of day is no fact; accounts once seen are kept."""
     facts = SiteFacts(
         fields=(FieldDef("b", "B", options=(("1", "One"),)), FieldDef("a", "A", "text", True, False)),
         statuses=(StatusDef("1", "Open", "new"),),

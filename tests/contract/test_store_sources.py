@@ -1,4 +1,4 @@
-"""The mirror fed by the real sources over HTTP: what trackers tell is history, what they hide is observed."""
+"""The mirror filled by the real sources over HTTP: what trackers log is history, what they do not is observed."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def observed(register: Register, source: str, parser: Parser) -> list[tuple[str,
 
 
 def every_honest_edit(it: Harness) -> Iterable[None]:
-    """Do to two tickets and a sub-task what people do in Jira, one thing at a time."""
+    """Do to two tickets and a sub-task what people do in Jira, one edit at a time."""
     who, other = ("acc-ann", "acc-ben") if it.tracker.face == "cloud" else ("ann", "ben")
     ann = it.tracker.as_user(who)
     first = ann.create("CAPA", "Nonconformity", {"summary": "One", "Root cause": "Because"})
@@ -76,7 +76,7 @@ def every_honest_edit(it: Harness) -> Iterable[None]:
 
 @pytest.mark.parametrize("face", ["cloud", "datacenter"])
 def test_what_people_do_in_jira_is_history_and_never_observed(register: Register, face: str) -> None:
-    """After each honest edit, read by itself, the history tells all, and a further poll changes no row."""
+    """After each ordinary edit, read by itself, the history has all of it, and a further poll changes no row."""
     with harness(face, "project in (CAPA, OPS)", children=(ChildSpec("subtask", types=("Sub-task",)),)) as it:
         parser = it.source.parser()
         for _ in every_honest_edit(it):
@@ -97,7 +97,7 @@ def test_what_people_do_in_jira_is_history_and_never_observed(register: Register
 
 @pytest.mark.parametrize("face", ["cloud", "datacenter"])
 def test_what_jira_hides_is_observed_by_the_full_sweep(register: Register, face: str) -> None:
-    """A value edited behind the history's back is an observed change at the instant of our read."""
+    """A value edited without a history entry is an observed change at the instant of our read."""
     with harness(face) as it:
         parser = it.source.parser()
         who = "acc-ann" if face == "cloud" else "ann"
