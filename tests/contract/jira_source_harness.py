@@ -175,6 +175,11 @@ def harness(
     return Harness(make_tracker(face, **(settings or {})), query, **options)
 
 
+def ann(it: Harness) -> Any:
+    """A person who works on the tracker."""
+    return it.tracker.as_user("acc-ann" if it.tracker.face == "cloud" else "ann")
+
+
 def populate(tracker: JiraTracker, count: int, *, project: str = "CAPA", every_s: float = 61.0) -> list[str]:
     """Create tickets with a history: started, some closed, some commented; return their keys."""
     from datetime import timedelta

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Any
 
 import pytest
 
@@ -11,18 +10,13 @@ from capa_sync.errors import SourceError
 from capa_sync.model.settings import ChildSpec
 from capa_sync.model.ticket import Role
 from capa_sync.sandbox.messages import Request
-from tests.contract.jira_source_harness import Harness, harness, populate
+from tests.contract.jira_source_harness import Harness, ann, harness, populate
 
 FACES = ("cloud", "datacenter")
 both_faces = pytest.mark.parametrize("face", FACES)
 SUBTASKS = (ChildSpec("subtask", ("Sub-task",)),)
 LINKS = (ChildSpec("link", ("is blocked by",)),)
 RECORDS_ONLY = "project = CAPA AND issuetype = Nonconformity"
-
-
-def ann(it: Harness) -> Any:
-    """A person who works on the tracker."""
-    return it.tracker.as_user("acc-ann" if it.tracker.face == "cloud" else "ann")
 
 
 def subtask(it: Harness, parent: str, words: str = "Do it") -> str:

@@ -19,41 +19,16 @@ from capa_sync.errors import (
 from capa_sync.model.write import Paragraph, Span, WarningText, Write, WriteKind
 from tests.contract.jira_openapi import SPECS, check_exchange
 from tests.contract.jira_source_harness import Harness, harness, populate
-from tests.contract.jira_world import START
+from tests.contract.jira_writes import ours, words, write
 
 FACES = ("cloud", "datacenter")
 both_faces = pytest.mark.parametrize("face", FACES)
-HOSTILE = "[~admin] {html}<b>x</b>{html} !http://evil.example/x.png! |a| *b* h1. \\ #1\x07"
-
-
-def words(text: str = "Root cause is missing") -> WarningText:
-    """A warning with a heading, two points, hostile text and a link."""
-    return WarningText(
-        (
-            Paragraph((Span("Clause 10 check", bold=True), Span(f": {text}"))),
-            Paragraph((Span("First ", bold=True), Span(HOSTILE)), numbered=True),
-            Paragraph((Span("Second"),), numbered=True),
-            Paragraph((Span("Read more", href="https://example.com/x-y?a=1"), Span("rules: a, b", small=True))),
-        )
-    )
 
 
 def heading(day: int) -> WarningText:
     """A warning as of a day."""
     as_of = Span(f" (as of {day} June 2026 10:15)")
     return WarningText((Paragraph((Span("Clause 10 check - 1 thing to fix", bold=True), as_of)),))
-
-
-def write(it: Harness, key: str, kind: WriteKind = WriteKind.COMMENT, **given: Any) -> Write:
-    """A write for a ticket of the harness."""
-    id_ = str(it.tracker.state.find(key).id)
-    given = {"text": words(), "marker": f"register-1/{id_}", **given}
-    return Write("w1", "jira", id_, key, kind, "hash", START, **given)
-
-
-def ours(it: Harness, key: str) -> list[Any]:
-    """Our comments on a ticket, as the tracker has them."""
-    return [comment for comment in it.tracker.state.find(key).comments if "capa-sync" in comment.properties]
 
 
 def one_ticket(face: str, **options: Any) -> tuple[Harness, str]:

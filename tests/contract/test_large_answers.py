@@ -14,8 +14,8 @@ from capa_sync.model.write import WriteKind
 from capa_sync.sandbox.request_log import Exchange
 from capa_sync.sources.sizes import PageSize
 from capa_sync.sources.transport import Limits
-from tests.contract.jira_source_harness import Harness, harness, populate, shapes
-from tests.contract.test_jira_source_writer import ours, write
+from tests.contract.jira_source_harness import Harness, ann, harness, populate, shapes
+from tests.contract.jira_writes import ours, write
 from tests.unit.sources.servicenow import source_harness as servicenow
 
 MOST = 100_000
@@ -29,11 +29,6 @@ def a_harness(face: str, count: int = 24, **options: Any) -> Harness:
     it = harness(face, limits=LIMITS, **options)
     populate(it.tracker, count)
     return it
-
-
-def ann(it: Harness) -> Any:
-    """A person of the site."""
-    return it.tracker.as_user("acc-ann" if it.tracker.face == "cloud" else "ann")
 
 
 def make_large(it: Harness, key: str, way: str) -> None:

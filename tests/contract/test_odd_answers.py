@@ -19,7 +19,7 @@ from capa_sync.sources.jira.reader import JiraSource
 from capa_sync.sources.servicenow.options import ServiceNowAuth
 from capa_sync.sources.transport import Limits
 from tests.contract.jira_source_harness import harness, populate, shapes
-from tests.contract.test_jira_source_writer import ours, write
+from tests.contract.jira_writes import ours, write
 from tests.unit.sources.servicenow import source_harness as servicenow
 
 SMALL = Limits(answer=1_000_000, seconds=2.0)

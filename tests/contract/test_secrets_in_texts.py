@@ -7,7 +7,7 @@ import pytest
 from capa_sync.model.write import Paragraph, Span, WarningText, WriteKind
 from capa_sync.redaction import REMOVED, conceal
 from tests.contract.jira_source_harness import harness, populate
-from tests.contract.test_jira_source_writer import ours, write
+from tests.contract.jira_writes import ours, write
 from tests.unit.sources.servicenow import source_harness as servicenow
 
 SECRET = "pasted-[token]-{of}-ours"

@@ -1,4 +1,4 @@
-"""Tells at the end of `make fuzz` what was tried and how it ended; the same figures stand in its junit file."""
+"""At the end of `make fuzz` prints what was tried and how it ended; the same figures are in its junit file."""
 
 from __future__ import annotations
 

@@ -12,9 +12,9 @@ from typing import Any
 Json = Any
 Slot = tuple[Any, str | int]
 ENDLESS = "@1e999@"
-"""Stands for a number without end until the payload is bytes."""
+"""A placeholder for a number without end until the payload is bytes."""
 _DEEP = re.compile(rb'"@(lists|objects) (\d+)@"')
-"""Stands for so many levels of nesting, too many for what makes payloads."""
+"""A placeholder for so many levels of nesting, too many for the code that makes payloads."""
 _TEXTS = (
     "",
     " ",
@@ -99,7 +99,7 @@ def copied(value: Json) -> Json:
 
 
 def document(dice: random.Random, depth: int, width: int) -> Json:
-    """A rich text document so many lists deep, and so wide at its bottom."""
+    """Return a rich text document nested in so many lists, and so wide at its bottom."""
     content: list[Json] = [{"type": "text", "text": dice.choice(_TEXTS)} for _ in range(width)]
     for _ in range(depth):
         kind = dice.choice(_NODES)

@@ -1,4 +1,4 @@
-"""Each endpoint of each tracker answers with each malformed body, once and for good: nothing ends, nothing is lost.
+"""Each endpoint of each tracker returns each malformed body, once and for good: nothing ends, nothing is lost.
 
 `make fuzz` takes every endpoint that a whole tour asks for, every shape and both ways; `make test` a seeded sample.
 """
@@ -28,7 +28,7 @@ Case = tuple[Endpoint, str, bool]
 
 
 class Worlds:
-    """Gives a tour through a young world, a fresh one after a failure."""
+    """Provides a tour through a new world, a fresh one after a failure."""
 
     def __init__(self, source: str, folder: Path) -> None:
         self._source, self._folder = source, folder
@@ -37,7 +37,7 @@ class Worlds:
         self._tour: Tour | None = None
 
     def tour(self) -> Tour:
-        """Return a tour to lead one case through."""
+        """Return a tour for one case."""
         if self._tour is None or self._served >= A_WORLD_SERVES:
             self.close()
             self._made += 1
@@ -48,7 +48,7 @@ class Worlds:
         return self._tour
 
     def close(self) -> None:
-        """Leave the world."""
+        """Close the world."""
         self._stack.close()
         self._tour, self._served = None, 0
 
@@ -64,7 +64,7 @@ def cases(source: str, share: str, endpoints: list[Endpoint]) -> Iterator[Case]:
 
 
 def failure_of(worlds: Worlds, figures: Figures, endpoint: Endpoint, shape: str, *, for_good: bool) -> str:
-    """Lead one case through; return what went wrong in one line, "" when nothing did."""
+    """Run one case; return what went wrong in one line, "" when nothing did."""
     how = "for good" if for_good else "once"
     figures[f"cases, {how}"] += 1
     try:
@@ -89,7 +89,7 @@ def failure_of(worlds: Worlds, figures: Figures, endpoint: Endpoint, shape: str,
 def test_a_malformed_answer_ends_nothing_and_loses_nothing(
     source: str, share: str, tmp_path: Path, record_property: Callable[[str, object], None]
 ) -> None:
-    """No exit, no wrong presence, no doubled comment; afterwards mirror and tickets are as if it had never been."""
+    """No exit, no wrong presence, no doubled comment; afterwards mirror and tickets are as without the fault."""
     worlds, figures = Worlds(source, tmp_path), Figures()
     try:
         endpoints = worlds.tour().endpoints()

@@ -1,8 +1,7 @@
-"""One odd ticket over real HTTP: it is set aside, its source goes on, and no verdict changes but of who reads it."""
+"""One odd ticket over real HTTP: it is quarantined, its source goes on, and only verdicts that read it change."""
 
 from __future__ import annotations
 
-import json
 import os
 import random
 from collections.abc import Callable
@@ -12,10 +11,10 @@ from typing import Any
 import pytest
 
 from capa_sync.daemon.roles import records_with
-from capa_sync.sandbox.messages import Reply, Request
-from tests.fuzz.odd import ENDLESS, as_bytes, odd_value, spoiled
+from tests.fuzz.odd import odd_value, spoiled
+from tests.fuzz.spoiler import Spoiler, hostile, with_four_records
 from tests.sync.equal import assert_same
-from tests.sync.users import UserDriver, users_on
+from tests.sync.users import UserDriver
 from tests.sync.world import SOURCES, World, open_world
 
 SHARES = 10 if os.environ.get("CAPA_SYNC_FUZZ") else 1
@@ -25,46 +24,12 @@ BEYOND = {
     *((source, kind) for source in SOURCES for kind in ("9 MB", "half a million pieces")),
     *((source, "3,000 levels") for source in SOURCES if source != "servicenow"),  # there every cell is a text
 }
-"""Hostile tickets that no ticket can be made of."""
+"""Hostile values of which no ticket can be made."""
 Verdicts = dict[str, list[tuple[str, str]]]
 
 
-class Spoiler:
-    """Stands between tracker and daemon, and makes one ticket odd in every answer that shows it whole."""
-
-    def __init__(self, world: World) -> None:
-        self.victim = ""
-        self.hits = 0
-        self.change: Callable[[Any], Any] = lambda row: row
-        world.only.server.after.append(self._spoil)
-
-    def _spoil(self, request: Request, reply: Reply) -> None:
-        if not self.victim or self.victim.encode() not in reply.body or request.method in ("PUT", "PATCH"):
-            return
-        try:
-            found = json.loads(reply.body)
-        except ValueError:
-            return
-        self.hits += 1
-        reply.body = as_bytes(self._run_step(found))
-
-    def _run_step(self, value: Any) -> Any:
-        if isinstance(value, list):
-            return [self._run_step(part) for part in value]
-        if not isinstance(value, dict):
-            return value
-        if self._is_victim(value):
-            return self.change(value)
-        return {name: self._run_step(part) if name in ("issues", "result") else part for name, part in value.items()}
-
-    def _is_victim(self, row: dict[str, Any]) -> bool:
-        sys_id = row.get("sys_id")
-        id_ = sys_id.get("value") if isinstance(sys_id, dict) else row.get("id")
-        return id_ == self.victim and len(row.get("fields") or row) > 8
-
-
 def odd(dice: random.Random) -> Callable[[Any], Any]:
-    """A change of a row below its ids: one that no ticket should have, the same at each call."""
+    """Return a change of a row below its ids to an odd one, the same at each call."""
     seed = dice.random()
 
     def change(row: Any) -> Any:
@@ -77,29 +42,6 @@ def odd(dice: random.Random) -> Callable[[Any], Any]:
     return change
 
 
-def hostile(kind: str) -> Callable[[Any], Any]:
-    """A change that is known to have stopped a source, or might."""
-    lists: Any = [{"type": "paragraph", "content": [{"type": "text", "text": "deep"}]}]
-    for _ in range(62):
-        lists = [{"type": "bulletList", "content": [{"type": "listItem", "content": lists}]}]
-    values: dict[str, Any] = {
-        "62 lists": {"type": "doc", "version": 1, "content": lists},
-        "3,000 levels": "@lists 3000@",
-        "NaN": float("nan"),
-        "a number without end": ENDLESS,
-        "half a character": "\ud800",
-        "9 MB": "x" * 9_000_000,
-        "half a million pieces": [1] * 500_000,
-    }
-
-    def change(row: Any) -> Any:
-        if "fields" in row:
-            return {**row, "fields": {**row["fields"], "description": values[kind]}}
-        return {**row, "description": {"display_value": "x", "value": values[kind]}}
-
-    return change
-
-
 def verdicts_of(world: World) -> Verdicts:
     """Ticket -> its verdicts."""
     found: Verdicts = {}
@@ -108,22 +50,8 @@ def verdicts_of(world: World) -> Verdicts:
     return {ticket: sorted(verdicts) for ticket, verdicts in found.items()}
 
 
-def peopled(world: World) -> UserDriver:
-    """Four records, each with an action."""
-    users = users_on(world.only)
-    for number in range(4):
-        users.create(f"record {number}")
-    for ticket in users.records():
-        users.create_part(ticket, "an action")
-        users.edit(ticket, "a text", 0)
-        users.edit(ticket, "a text", 1)
-    world.cycle()
-    world.cycle()
-    return users
-
-
 def lead(world: World, users: UserDriver, spoiler: Spoiler, victim: str, change: Callable[[Any], Any]) -> set[str]:
-    """Make one ticket odd, look at all others, and make it whole again.
+    """Make one ticket odd, check all others, and restore it.
 
     Returns the outcomes that the records which read it had meanwhile.
     """
@@ -168,9 +96,9 @@ def lead(world: World, users: UserDriver, spoiler: Spoiler, victim: str, change:
     ["62 lists", "3,000 levels", "NaN", "a number without end", "half a character", "9 MB", "half a million pieces"],
 )
 def test_a_hostile_ticket_stops_nothing(source: str, kind: str, tmp_path: Path) -> None:
-    """As a record and as an action; and a record that cannot read its action cannot tell."""
+    """It is a record or an action; a record whose action is unreadable cannot tell."""
     with open_world(tmp_path, source) as world:
-        users, spoiler = peopled(world), Spoiler(world)
+        users, spoiler = with_four_records(world), Spoiler(world)
         for victim in (users.records()[1], users.parts()[0]):
             outcomes = lead(world, users, spoiler, victim, hostile(kind))
             if victim in users.parts() and (source, kind) in BEYOND:
@@ -183,9 +111,9 @@ def test_a_hostile_ticket_stops_nothing(source: str, kind: str, tmp_path: Path) 
 def test_an_odd_ticket_stops_nothing(
     source: str, share: int, tmp_path: Path, record_property: Callable[[str, object], None]
 ) -> None:
-    """Whatever its fields hold, as a record or as an action."""
+    """It holds whatever its fields hold, as a record or as an action."""
     with open_world(tmp_path, source, rules=None) as world:
-        users, spoiler = peopled(world), Spoiler(world)
+        users, spoiler = with_four_records(world), Spoiler(world)
         for number in range(share * ROUNDS, (share + 1) * ROUNDS):
             dice = random.Random(f"{SEED} {source} {number}")  # noqa: S311 - makes cases
             victim = dice.choice([*users.records(), *users.parts()])

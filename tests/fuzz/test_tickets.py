@@ -1,4 +1,4 @@
-"""Generated tickets through parse, map, judge and render on each tracker: one is set aside, and nothing else happens.
+"""Generated tickets are parsed, mapped, judged and rendered on each tracker: one is quarantined, all else goes on.
 
 `make fuzz PAYLOADS=100000` takes so many on each tracker; `make test` a seeded sample.
 """
@@ -39,9 +39,9 @@ SEED = os.environ.get("CAPA_SYNC_FUZZ_SEED", "9")
 SHARES = 20 if PAYLOADS else 1
 SAMPLE = 250
 MOST_CPU = 2.0
-"""Seconds that any ticket may cost; looked at by `make fuzz` alone."""
+"""CPU seconds that any ticket may cost; checked by `make fuzz` alone."""
 PART_KINDS = (("record", "history", "comments"), (RECORD, AUDIT, JOURNAL))
-"""Kinds of parts that a Jira tells, and that a ServiceNow tells."""
+"""Kinds of parts of a Jira ticket, and of a ServiceNow ticket."""
 
 
 class OneTicket:
@@ -51,28 +51,28 @@ class OneTicket:
         self._ticket = ticket
 
     def ticket(self, _source: str, ticket_id: str, _parser: Parser) -> SourceTicket | None:
-        """The ticket."""
+        """Return the ticket if it has that id."""
         return self._ticket if ticket_id == self._ticket.id else None
 
     def presence(self, _source: str, _ticket_id: str) -> Presence:
-        """There."""
+        """Every ticket is present."""
         return Presence.PRESENT
 
     def children_of(self, _source: str, _ticket_id: str) -> list[str]:
-        """None is mirrored."""
+        """No child is mirrored."""
         return []
 
     def key(self, _source: str, ticket_id: str) -> str:
-        """Nobody else has a key."""
+        """The key is the id."""
         return ticket_id
 
     def unread(self, _source: str) -> Mapping[str, str]:
-        """All could be read."""
+        """Every ticket could be read."""
         return {}
 
 
 class Line:
-    """What happens to a payload from its bytes to the text on the ticket, without a request."""
+    """Takes a payload from its bytes to the text on the ticket, without a request."""
 
     def __init__(self, world: World) -> None:
         self.world = world
@@ -141,7 +141,7 @@ class Line:
         return ticket
 
     def _render(self, sealed: PickledPlan | None) -> None:
-        """Word every text that would be written as each tracker wants it."""
+        """Render every text that would be written in the form of its tracker."""
         plan = pickle.loads(sealed.pickled) if sealed is not None else None  # noqa: S301 - sealed a moment ago
         for write in plan.writes if plan is not None else ():
             if write.text is not None:
@@ -152,7 +152,7 @@ class Line:
 
 @pytest.fixture(scope="module", params=SOURCES)
 def line(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Line]:
-    """A line with templates of tickets that have a history, comments and actions."""
+    """The means to take payloads through, with templates of tickets that have a history, comments and actions."""
     source: str = request.param
     with open_world(tmp_path_factory.mktemp(source), source, mode="on", rules=None) as world:
         users = users_on(world.only)
@@ -173,7 +173,7 @@ def line(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
 def test_no_payload_raises_what_is_no_reason_for_quarantine(
     line: Line, share: int, record_property: Callable[[str, object], None]
 ) -> None:
-    """From bytes to text: judged, or set aside with a reason; never an error of our own, never seconds of CPU."""
+    """From bytes to text: judged, or quarantined with a reason; never an error of our own, never seconds of CPU."""
     failures: list[str] = []
     ends: dict[str, int] = {}
     for number in range(PAYLOADS // SHARES if PAYLOADS else SAMPLE):

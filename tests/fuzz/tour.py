@@ -1,4 +1,4 @@
-"""A tour through everything that capa-sync asks of a tracker, with one endpoint giving malformed answers."""
+"""A tour through all requests of capa-sync to a tracker, with one endpoint that returns malformed answers."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ _REST = re.compile(r"/rest/api/\d/(.+)")
 _TABLE = re.compile(r"/api/now/(?:v\d/)?table/(\w+)(/\w+)?")
 _MOST = 4
 _DAYS = 4
-"""That may pass until all is as it was, besides the first two hours."""
+"""Days that may pass until everything is as before, besides the first two hours."""
 _RIGHT = (Presence.PRESENT, Presence.UNOBSERVED)
 
 
 @dataclass(frozen=True, order=True)
 class Endpoint:
-    """A method and a pattern of the path; `name` is how people call it."""
+    """A method and a pattern of the path; `name` is its readable form."""
 
     name: str
     method: str
@@ -34,7 +34,7 @@ class Endpoint:
 
 
 def endpoint_of(request: Any, face: str) -> Endpoint:
-    """The endpoint of a request that a sandbox answered; one that it does not route is a mistake of ours."""
+    """The endpoint of a request that a sandbox answered; a request that it does not route is a mistake of ours."""
     path = request.path.partition("?")[0]
     rest = _REST.fullmatch(path)
     if rest is not None:
@@ -74,11 +74,11 @@ class Tour:
 
     @property
     def face(self) -> str:
-        """Which Jira."""
+        """The Jira version, "" for ServiceNow."""
         return {"jira": "cloud", "jira-dc": "datacenter"}.get(self.name, "")
 
     def endpoints(self) -> list[Endpoint]:
-        """What a whole tour asks for, as the sandbox routes it."""
+        """Return the endpoints that a whole tour requests, as the sandbox routes them."""
         log = self.world.only.server.requests
         log.reset()
         self.deeds()
@@ -115,7 +115,7 @@ class Tour:
             users.delete(self._records.pop(0))
 
     def asked(self) -> None:
-        """A process begins, and all is due: sign-in, poll, full read, census, judging, writing; then a hint comes."""
+        """A process starts, all is due: sign-in, poll, full read, census, judging, writing; then a hint arrives."""
         world = self.world
         world.restart()
         world.try_cycle(days=8)
@@ -141,7 +141,7 @@ class Tour:
         return True
 
     def with_fault(self, endpoint: Endpoint, shape: str, *, for_good: bool) -> int:
-        """Lead through the tour while an endpoint answers malformed, once or for good; return how often it did."""
+        """Run the tour while an endpoint returns malformed answers, once or for good; return how many it returned."""
         self.deeds()
         times = None if for_good else 1
         fault = self.faults.add("malformed", (endpoint.method, endpoint.path), times=times, shape=shape)
@@ -152,7 +152,7 @@ class Tour:
         return fault.hits
 
     def check_presence(self) -> None:
-        """No ticket that is there for all to see is thought to be gone."""
+        """No ticket that is visible is taken for gone."""
         truth = self.users.truth()
         for ticket, presence in self.world.presences().items():
             if ticket in truth and truth[ticket].in_scope:
@@ -179,7 +179,7 @@ class Tour:
                 assert ours.state in ("", "clear"), (ticket, ours)
 
     def check(self) -> None:
-        """All is whole, and a day later, after a census of all, it still is and nothing was written."""
+        """Everything is complete, and still is a day later, after a full census, without a write."""
         self.compare()
         written = self.world.writes()
         self.world.cycle(days=1)

@@ -1,4 +1,4 @@
-"""A desk for journeys: one sandbox tracker over real HTTP, a register, and the pipeline on one settable clock."""
+"""The harness of journeys: one sandbox tracker over real HTTP, a register, and the pipeline on one settable clock."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def local(text: str) -> datetime:
 
 @dataclass
 class Harness:
-    """One tracker, its player, and the house that mirrors it."""
+    """One tracker, its player, and the runtime that mirrors it."""
 
     source: str
     clock: SandboxClock
@@ -89,7 +89,7 @@ class Harness:
         """Run one cycle, at a London time if given, else half a minute later than now."""
         self.clock.set(local(when)) if when else self.clock.advance(timedelta(seconds=30))
         context = self.runtime.contexts[self.source]
-        context.facts_at = None  # as a daemon started anew: the site may have new fields and people
+        context.facts_at = None  # as a newly started daemon: the site may have new fields and people
         [self.last] = run_round(self.runtime, [context])
         assert not self.last.problem, self.last.problem
         assert not self.server.crashes
@@ -149,7 +149,7 @@ def open_harness(source: str, folder: Path, start: str, *, keeps_answers: bool =
 
 
 def runtime_of(source: str, folder: Path, url: str, clock: SandboxClock) -> Runtime:
-    """Write the settings of one tracker into a folder and wire a house to a new register there."""
+    """Write the settings of one tracker into a folder and wire a runtime to a new register there."""
     file = folder / "capa-sync.toml"
     table = TABLES[source].format(url=url, mappings=starter_path("mappings"), email=API_EMAIL, user=INTEGRATION_USER)
     file.write_text(HEAD + table, encoding="utf-8")

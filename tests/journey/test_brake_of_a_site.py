@@ -24,7 +24,7 @@ LIMIT = 1
 
 
 def test_two_sources_that_plan_at_once_share_one_rolling_day(tmp_path: Path) -> None:
-    """The second plans between the first one's look at the brake and its writes: still LIMIT comments and no more."""
+    """The second source plans between the first one's check of the brake and its writes: at most LIMIT comments."""
     clock = SandboxClock(local("2025-05-05 09:00"), ticking=False)
     tracker = JiraTracker(face="cloud", clock=clock)
     player = JiraPlayer(tracker, WorkingDays(clock.now()), lambda story: story)

@@ -1,4 +1,4 @@
-"""Pausing and leaving: nothing is written while paused; a withdrawal leaves nothing of ours, and can be undone."""
+"""Pausing and leaving: nothing is written while paused; a withdrawal removes all that is ours, and can be undone."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def warn_three(harness: Harness) -> None:
 
 
 def ours(harness: Harness) -> dict[str, int]:
-    """Story -> how many things of ours stand on its ticket, seen in the tracker itself; work notes left out."""
+    """Story -> number of things of ours on its ticket, read in the tracker itself; work notes left out."""
     return {story: _count(harness, harness.ticket(story)) for story in STORIES}
 
 
@@ -47,14 +47,14 @@ def _count(harness: Harness, ticket_id: str) -> int:
 
 
 def halt(harness: Harness, kind: HaltKind) -> None:
-    """What `pause` and `withdraw` leave in the register."""
+    """Store what the commands `pause` and `withdraw` leave in the register."""
     harness.runtime.register.halts.set(harness.source, Halt(kind, harness.clock.now(), "tester"))
     harness.runtime.register.requests.leave(WITHDRAW, {"source": harness.source}, harness.clock.now())
     carry_out_requests(harness.runtime)
 
 
 def resume(harness: Harness) -> None:
-    """What `resume` leaves in the register."""
+    """Store what the command `resume` leaves in the register."""
     harness.runtime.register.halts.end(harness.source)
     harness.runtime.register.requests.leave(RESUME, {"source": harness.source}, harness.clock.now())
     carry_out_requests(harness.runtime)
@@ -62,7 +62,7 @@ def resume(harness: Harness) -> None:
 
 @pytest.mark.parametrize("source", SOURCES)
 def test_nothing_is_written_while_paused_and_all_of_it_after(source: str, tmp_path: Path) -> None:
-    """A paused source is read and judged; it is no safety stop; `resume` lets out what waited."""
+    """A paused source is read and judged; a pause is no safety stop; `resume` sends what waited."""
     with open_harness(source, tmp_path, "2025-05-05 09:00") as harness:
         halt(harness, HaltKind.PAUSED)
         warn_three(harness)
@@ -78,7 +78,7 @@ def test_nothing_is_written_while_paused_and_all_of_it_after(source: str, tmp_pa
 
 @pytest.mark.parametrize("source", SOURCES)
 def test_a_pause_holds_what_waits_in_the_outbox(source: str, tmp_path: Path) -> None:
-    """Writes let through before the pause wait; none goes out while it holds."""
+    """Writes that were pending before the pause wait; none is sent while it holds."""
     with open_harness(source, tmp_path, "2025-05-05 09:00") as harness:
         new = {"title": "Access review missed", "owner": "anna.lee", "grade": "minor"}
         harness.play("2025-05-05 09:00", Create(new), story="one")
@@ -124,7 +124,7 @@ def test_a_withdrawal_waits_for_its_release_and_then_leaves_nothing(source: str,
 
 @pytest.mark.parametrize("source", SOURCES)
 def test_a_withdrawal_reaches_tickets_out_of_scope(source: str, tmp_path: Path) -> None:
-    """What once was written is taken back also where the query no longer looks."""
+    """What was written is removed also where the query no longer names the ticket."""
     with open_harness(source, tmp_path, "2025-05-05 09:00") as harness:
         warn_three(harness)
         register, ticket = harness.runtime.register, harness.ticket("one")
@@ -137,7 +137,7 @@ def test_a_withdrawal_reaches_tickets_out_of_scope(source: str, tmp_path: Path) 
 
 @pytest.mark.parametrize("source", SOURCES)
 def test_after_resume_each_ticket_gets_its_one_warning_again(source: str, tmp_path: Path) -> None:
-    """The old comment is not looked for, no person is thought to have deleted it, and there is one new text."""
+    """The old comment is not looked up, no person is thought to have deleted it, and there is one new text."""
     with open_harness(source, tmp_path, "2025-05-05 09:00") as harness:
         warn_three(harness)
         first = ours(harness)
@@ -158,7 +158,7 @@ def test_after_resume_each_ticket_gets_its_one_warning_again(source: str, tmp_pa
 
 @pytest.mark.parametrize("source", SOURCES[:2])
 def test_a_comment_that_a_customer_could_read_pauses_the_source(source: str, tmp_path: Path) -> None:
-    """Jira shows an internal comment to customers: one is created and deleted at once, and no other is tried."""
+    """Jira shows an internal comment to customers: one is created and deleted at once, and no other is sent."""
     with open_harness(source, tmp_path, "2025-05-05 09:00") as harness:
         tracker = harness.player.tracker
         assert isinstance(tracker, JiraTracker)

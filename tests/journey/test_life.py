@@ -1,4 +1,4 @@
-"""The hand-computed life of one nonconformity (docs/clause10.md 6), on all three trackers, over real HTTP."""
+"""The life of one nonconformity, calculated by hand (docs/clause10.md 6), on all three trackers, over real HTTP."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def due(harness: Harness, day: str) -> str:
 
 @pytest.mark.parametrize("source", SOURCES)
 def test_the_hand_computed_life(source: str, tmp_path: Path) -> None:
-    """Every finding of the twelve rules opens, changes and clears on exactly the dates computed by hand."""
+    """Every finding of the twelve rules opens, changes and clears on exactly the dates calculated by hand."""
     with open_harness(source, tmp_path, "2025-05-05 09:00") as harness:
         report_and_contain(harness)
         plan(harness)
@@ -126,7 +126,7 @@ def implement_and_close(harness: Harness) -> None:
 
 
 def after_closure(harness: Harness) -> None:
-    """Bots change nothing; a person's edit does."""
+    """Changes by automations alter nothing; a person's edit does."""
     before = harness.states()
     harness.clock.set(local("2025-08-05 09:59"))
     _bot_at_work(harness)
@@ -160,7 +160,7 @@ def _bot_at_work(harness: Harness) -> None:
 
 
 def _one_warning_in_place(harness: Harness) -> None:
-    """However much was opened and cleared: one comment in Jira, the current text in ServiceNow's field."""
+    """However many findings opened and cleared: one comment in Jira, the current text in ServiceNow's field."""
     if isinstance(harness.player, ServiceNowPlayer):
         row = harness.player.tracker.find("sn_grc_issue", harness.player.ids["life"])
         assert row is not None

@@ -29,19 +29,19 @@ REQUESTS = {
 
 
 def lose(harness: Harness, kind: str, fault: str = "drop_before") -> None:
-    """Let the connection break in the next request of a kind; by default before it is applied."""
+    """Break the connection in the next request of a kind; by default before it is applied."""
     method, path, body = REQUESTS[harness.source, kind]
     harness.server.faults.add(fault, (method, path), body=body, times=1)
 
 
 def break_rule(harness: Harness) -> None:
-    """A ticket with an action before its cause is known."""
+    """Create a ticket with an action before its cause is known."""
     harness.play("2025-05-05 09:00", Create({"title": "Access review missed", "owner": "anna.lee", "grade": "minor"}))
     harness.play("2025-05-07 10:00", AddAction("Run the missing review", None))
 
 
 def mend(harness: Harness) -> None:
-    """The cause is written and the action named anew: nothing is open any more."""
+    """Write the cause and name the action anew: no finding stays open."""
     cause = "Nobody is told when a reviewer leaves the company, because HR has no list of reviewers."
     harness.play("2025-05-07 11:00", Fill({"root_cause": cause}))
     harness.play("2025-05-07 11:30", Fill({"action_text": "Name a deputy reviewer and train the team on it"}))
@@ -65,13 +65,13 @@ def states(harness: Harness, kind: WriteKind) -> list[tuple[str, str]]:
 
 
 def lost_body(harness: Harness, before: int) -> bytes:
-    """The body of the newest write, which the tracker never applied; the cycle wrote nothing after it."""
+    """Return the body of the newest write, which the tracker never applied; the cycle wrote nothing after it."""
     assert len(bodies(harness)) > before
     return bodies(harness)[-1]
 
 
 def ends_quietly(harness: Harness) -> None:
-    """Nothing is open in the outbox, and further cycles write nothing."""
+    """No write is open in the outbox, and further cycles write nothing."""
     sent = len(bodies(harness))
     for _ in range(3):
         harness.cycle()
@@ -81,7 +81,7 @@ def ends_quietly(harness: Harness) -> None:
 
 @pytest.mark.parametrize(("source", "kind"), list(REQUESTS))
 def test_a_lost_warning_is_not_sent_after_the_point_is_mended(source: str, kind: str, tmp_path: Path) -> None:
-    """Of each kind: what was lost is withheld with its reason, and what did arrive is taken back."""
+    """For each kind, what was lost is withheld with its reason, and what did arrive is withdrawn."""
     with open_harness(source, tmp_path, "2025-05-05 09:00") as harness:
         break_rule(harness)
         lose(harness, kind)
@@ -101,7 +101,7 @@ def test_a_lost_warning_is_not_sent_after_the_point_is_mended(source: str, kind:
 
 @pytest.mark.parametrize(("source", "kind"), list(REQUESTS))
 def test_a_lost_all_clear_is_not_sent_after_the_rule_broke_again(source: str, kind: str, tmp_path: Path) -> None:
-    """Edits likewise: the ticket keeps its warning, and never says meanwhile that all is clear."""
+    """The same holds for edits: the ticket keeps its warning, and never says meanwhile that all is clear."""
     with open_harness(source, tmp_path, "2025-05-05 09:00") as harness:
         break_rule(harness)
         harness.cycle()
@@ -124,7 +124,7 @@ def test_a_lost_all_clear_is_not_sent_after_the_rule_broke_again(source: str, ki
 
 @pytest.mark.parametrize(("source", "kind"), list(REQUESTS))
 def test_a_lost_warning_that_arrived_is_followed_by_its_all_clear(source: str, kind: str, tmp_path: Path) -> None:
-    """The look-up finds it; it is not sent a second time, and what it says is withdrawn."""
+    """The look-up finds it; it is not sent a second time, and its text is withdrawn."""
     with open_harness(source, tmp_path, "2025-05-05 09:00") as harness:
         break_rule(harness)
         lose(harness, kind, "drop_after")
@@ -143,7 +143,7 @@ def test_a_lost_warning_that_arrived_is_followed_by_its_all_clear(source: str, k
 
 @pytest.mark.parametrize(("source", "kind"), list(REQUESTS))
 def test_a_lost_warning_that_still_holds_is_sent_once_more(source: str, kind: str, tmp_path: Path) -> None:
-    """Nothing changed meanwhile: the same write goes out, and the ticket ends as without the fault."""
+    """Nothing changed meanwhile: the same write is sent, and the ticket ends as without the fault."""
     with open_harness(source, tmp_path, "2025-05-05 09:00") as harness:
         break_rule(harness)
         lose(harness, kind)
@@ -159,7 +159,7 @@ def test_a_lost_warning_that_still_holds_is_sent_once_more(source: str, kind: st
 
 @pytest.mark.parametrize(("source", "kind"), [("jira", "comment"), ("jira-dc", "comment"), ("servicenow", "fields")])
 def test_a_lost_warning_that_a_person_edited_is_not_forgotten(source: str, kind: str, tmp_path: Path) -> None:
-    """It arrived, and somebody changed its text before we looked: mended, it is still followed by the all-clear."""
+    """It arrived, and a person changed its text before the look-up: once the ticket is mended, it is called clear."""
     with open_harness(source, tmp_path, "2025-05-05 09:00") as harness:
         break_rule(harness)
         lose(harness, kind, "drop_after")
@@ -175,7 +175,7 @@ def test_a_lost_warning_that_a_person_edited_is_not_forgotten(source: str, kind:
 
 @pytest.mark.parametrize("source", ["jira", "jira-dc"])
 def test_a_warning_that_waits_is_not_sent_while_its_ticket_cannot_be_mapped(source: str, tmp_path: Path) -> None:
-    """It rests on what the ticket was; the ticket is in a status that the mapping does not list."""
+    """It was planned from the ticket's former state; the ticket now has a status that the mapping does not list."""
     with open_harness(source, tmp_path, "2025-05-05 09:00") as harness:
         break_rule(harness)
         lose(harness, "comment")
@@ -209,7 +209,7 @@ def text(harness: Harness) -> str:
 
 
 def reword(harness: Harness) -> None:
-    """A person changes our text."""
+    """Change our text as a person."""
     tracker = harness.player.tracker
     if isinstance(tracker, ServiceNowTracker):
         row = tracker.find("sn_grc_issue", harness.ticket())

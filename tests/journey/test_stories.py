@@ -59,14 +59,14 @@ EXTRAS = {
 
 @dataclass
 class Judged:
-    """One scenario after its first round."""
+    """One scenario after its first cycle."""
 
     played: PlayedScenario
     runtime: Runtime
     results: list[CycleResult]
 
     def rows(self, sql: str) -> list[dict[str, Any]]:
-        """Read from the register's views."""
+        """Read rows from the register's views."""
         with closing(sqlite3.connect(self.runtime.register.path)) as db:
             db.row_factory = sqlite3.Row
             return [dict(row) for row in db.execute(sql)]
@@ -79,7 +79,7 @@ class Judged:
 
 @pytest.fixture(scope="module", params=NOWS)
 def judged(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Judged]:
-    """The stories told at one now, read, mapped and judged once, with write-back off."""
+    """All stories played to one instant, read, mapped and judged once, with write-back off."""
     clock = SandboxClock(datetime.fromisoformat(request.param).replace(tzinfo=UTC), ticking=False)
     cloud, datacenter = JiraTracker("cloud", clock), JiraTracker("datacenter", clock)
     servicenow = ServiceNowTracker(clock)
@@ -109,7 +109,7 @@ def _runtime(folder: Path, urls: dict[str, str], clock: SandboxClock) -> Runtime
 
 
 def test_every_source_is_read_to_its_end(judged: Judged) -> None:
-    """No tracker refuses anything, and the one ticket in an unlisted status is set aside with its reason."""
+    """No tracker refuses anything, and the one ticket in an unlisted status is quarantined with its reason."""
     assert [(result.problem, result.stopped) for result in judged.results] == [("", "")] * 3
     quarantined = judged.rows("SELECT ticket_key, quarantine_reason FROM v_tickets WHERE quarantine_reason > ''")
     assert [row["ticket_key"] for row in quarantined] == [judged.played.keys["jira/quarantined"]]
@@ -117,7 +117,7 @@ def test_every_source_is_read_to_its_end(judged: Judged) -> None:
 
 
 def test_the_site_has_all_that_the_shipped_mappings_name(judged: Judged) -> None:
-    """Field, option and status names of the trackers and of the mapping files agree without a remark."""
+    """Field, option and status names of the trackers and of the mapping files agree without a note."""
     for context in judged.runtime.contexts.values():
         assert context.bound is not None
         assert (context.name, context.bound.problems, context.bound.notes) == (context.name, (), ())
@@ -160,7 +160,7 @@ def test_stages_are_claimed_as_written_and_evidenced_in_the_clean_twins(judged: 
 
 
 def test_the_joined_nonconformity_is_judged_as_one(judged: Judged) -> None:
-    """Jira's ticket carries the row, with the two actions that only ServiceNow knows."""
+    """Jira's ticket has the row, with the two actions that only ServiceNow has."""
     rows = {row["ticket_key"]: row for row in judged.rows("SELECT ticket_key, actions_total FROM v_register")}
     assert rows[judged.played.keys["jira/joined"]]["actions_total"] == 2
     assert judged.played.keys["servicenow/joined"] not in rows

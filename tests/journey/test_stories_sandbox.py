@@ -1,4 +1,4 @@
-"""`capa-sync sandbox` as a user runs it: a process that serves until it is told to stop."""
+"""`capa-sync sandbox` as a user runs it: a process that serves until SIGTERM."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 def sandbox(*arguments: str) -> subprocess.Popen[str]:
-    """Start the verb."""
+    """Start the command."""
     command = [sys.executable, "-m", "capa_sync", "sandbox", *arguments]
     return subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
 def test_a_loaded_tracker_serves_until_terminated(tmp_path: Path) -> None:
-    """It prints where it is and how to sign in, answers, and ends with 0 on SIGTERM."""
+    """It prints its address and how to sign in, answers, and ends with 0 on SIGTERM."""
     file = tmp_path / "world.jsonl"
     lines = [{"kind": "site", "face": "datacenter"}, {"kind": "ticket", "issue": {"key": "OPS-1", "fields": {}}}]
     file.write_text("\n".join(map(json.dumps, lines)), encoding="utf-8")
@@ -37,7 +37,7 @@ def test_a_loaded_tracker_serves_until_terminated(tmp_path: Path) -> None:
 
 
 def test_a_bad_file_ends_with_two_and_one_line(tmp_path: Path) -> None:
-    """The user's mistake is one line on stderr, without a traceback."""
+    """A mistake of the user is one line on stderr, without a traceback."""
     file = tmp_path / "world.jsonl"
     file.write_text('{"kind": "site", "face": "server"}\n', encoding="utf-8")
     with sandbox("--load", str(file)) as process:

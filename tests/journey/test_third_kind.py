@@ -1,4 +1,4 @@
-"""A kind of source of another distribution: one package and one entry point, and nothing of ours knows its name."""
+"""A kind of source from another distribution: one package and one entry point; our code does not know its name."""
 
 from __future__ import annotations
 
@@ -117,7 +117,7 @@ class Drive:
         return {str(file.relative_to(site)): file.read_text(encoding="utf-8") for file in site.rglob("*.json")}
 
     def run(self, verb: str, *arguments: str, code: int = 0, **more: str) -> str:
-        """Run a verb in a process of its own and return what it printed."""
+        """Run a command in a process of its own and return what it printed."""
         env = {name: value for name, value in os.environ.items() if not name.startswith("CAPA_SYNC_")}
         env |= {"PYTHONPATH": self._path, "CAPA_SYNC_TEST_CLOCK": self.now.isoformat()} | more
         command = [sys.executable, "-m", "capa_sync", verb, "-c", "capa-sync.toml", *arguments]
@@ -246,7 +246,7 @@ def test_what_people_delete_is_noticed(drive: Drive) -> None:
 
 @pytest.mark.parametrize("step", ["deliver.request.before", "deliver.request.after"])
 def test_a_kill_beside_the_write_makes_no_second_comment(drive: Drive, step: str) -> None:
-    """Whether the comment was written is looked up at the next start, by its marker."""
+    """The next start looks up by its marker whether the comment was written."""
     drive.now += timedelta(minutes=5)
     drive.run("sync", "--release", "all", code=-signal.SIGKILL, CAPA_SYNC_TEST_KILL_AT=step)
     assert len(drive.texts(1)) == (step == "deliver.request.after")
@@ -257,7 +257,7 @@ def test_a_kill_beside_the_write_makes_no_second_comment(drive: Drive, step: str
 
 
 def test_withdraw_takes_the_comment_back(drive: Drive) -> None:
-    """Everything that we wrote on the folder is removed."""
+    """Everything that we wrote in the folder is removed."""
     drive.sync()
     drive.run("withdraw", "--source", "shared-drive")
     drive.sync()
@@ -265,7 +265,7 @@ def test_withdraw_takes_the_comment_back(drive: Drive) -> None:
 
 
 def test_a_mistake_in_the_settings_of_the_kind_is_reported_in_its_words(drive: Drive) -> None:
-    """The kind refuses an address that is no folder, a sign-in, and an action place that it has not."""
+    """The kind refuses an address that is no folder, a sign-in, and an action place that it does not have."""
     file = drive.folder / "capa-sync.toml"
     good = file.read_text(encoding="utf-8")
     file.write_text(good.replace("file://", "https://files.example"), encoding="utf-8")

@@ -13,14 +13,14 @@ from tests.journey import test_life as life
 from tests.journey.harness import SOURCES, open_harness
 
 REQUESTS = {"jira": 1, "jira-dc": 1, "servicenow": 4}
-"""One for a Jira source; two for each mirrored ServiceNow table, of which the mapping has two."""
+"""Requests of an idle poll: one for a Jira source; two for each mirrored ServiceNow table, of which there are two."""
 CENSUS = {"jira": 10, "jira-dc": 10, "servicenow": 30}
-"""At most so many in an hourly cycle that asks for all ids, or for the fields and statuses of the site."""
+"""Requests at most in an hourly cycle that reads all ids, or the fields and statuses of the site."""
 
 
 @pytest.mark.parametrize("source", SOURCES)
 def test_a_hundred_cycles_of_an_unchanged_world(source: str, tmp_path: Path) -> None:
-    """Nothing is written, no row but the ledger's changes, and a settled poll asks as little as promised."""
+    """Nothing is written, no row but the ledger's changes, and an idle poll sends as few requests as promised."""
     with open_harness(source, tmp_path, "2025-05-05 09:00") as harness:
         life.report_and_contain(harness)
         harness.play("2025-05-12 11:00", AddAction("Tell the team leads", None, "child", "anna.lee"))
@@ -40,5 +40,5 @@ def test_a_hundred_cycles_of_an_unchanged_world(source: str, tmp_path: Path) -> 
         assert harness.writes() == sent
     assert asked[-1] == REQUESTS[source], asked
     dearer = [count for count in asked if count > REQUESTS[source]]
-    assert len(dearer) <= 3, asked  # the hourly census twice, and what the site has once
+    assert len(dearer) <= 3, asked  # the hourly census twice, and the facts of the site once
     assert max(dearer) <= CENSUS[source], asked

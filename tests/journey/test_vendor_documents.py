@@ -15,7 +15,7 @@ needs_documents = pytest.mark.skipif(not SPECS.is_dir(), reason="../shared/specs
 
 
 def live_through(harness: Harness) -> None:
-    """Let one nonconformity live from report to an edit after closure, judged and warned at each step."""
+    """Play one nonconformity from report to an edit after closure, judged and warned at each step."""
     for part in (
         life.report_and_contain,
         life.plan,

@@ -1,4 +1,4 @@
-"""What a brake holds back is planned once: not at every poll, but anew on news and on a release."""
+"""Plans that a brake withholds are made once: not at every poll, but again after a change and after a release."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.journey.harness import SOURCES, Harness, open_harness
 
 @pytest.fixture
 def planned(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Give the list of tickets that get planned, in order; planning itself is the real one."""
+    """Return the list of tickets that get planned, in order; planning itself is the real one."""
     asked: list[str] = []
     plan = pipeline.plan_ticket
 
@@ -29,7 +29,7 @@ def planned(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 
 def withheld(harness: Harness) -> list[tuple[str, str, str]]:
-    """Return (kind, hash, why) of what is held back."""
+    """Return (kind, hash, why) of what is withheld."""
     return sorted(
         (write.kind, write.hash, write.error) for write in harness.runtime.register.outbox.withheld(harness.source)
     )
@@ -39,7 +39,7 @@ def withheld(harness: Harness) -> list[tuple[str, str, str]]:
 def test_a_held_plan_is_made_once_and_anew_on_news_and_release(
     source: str, tmp_path: Path, planned: list[str]
 ) -> None:
-    """Polls without news plan nothing and tell the same stop; an edit plans its ticket; a release writes all."""
+    """Polls without changes plan nothing and report the same stop; an edit plans its ticket; a release writes all."""
     with open_harness(source, tmp_path, "2025-05-05 09:00") as harness:
         harness.runtime.register.outbox.close_release(source, harness.clock.now())
         harness.runtime.register.outbox.safety_stop(source, "held by hand", harness.clock.now())
@@ -71,7 +71,7 @@ def test_a_held_plan_is_made_once_and_anew_on_news_and_release(
 def test_plans_are_held_in_portions_as_they_are_in_one(
     at_once: int, tmp_path: Path, planned: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """However few plans may wait in memory, the stop names all of them, nothing goes out, and later each goes out."""
+    """However few plans fit in memory, the stop counts all of them, none is sent, and later each is sent."""
     monkeypatch.setattr(writing, "AT_ONCE", at_once)
     with open_harness("jira", tmp_path, "2025-05-05 09:00") as harness:
         context = harness.runtime.contexts["jira"]

@@ -14,7 +14,7 @@ from capa_sync.sources.jira.parse import JiraParser
 from capa_sync.sources.servicenow.answers import value_of
 from capa_sync.sources.servicenow.parse import ServiceNowParser
 from capa_sync.sources.servicenow.parts import RECORD
-from tests.fuzz.test_one_ticket import Spoiler, hostile, peopled
+from tests.fuzz.spoiler import Spoiler, hostile, with_four_records
 from tests.sync.world import SOURCES, World, open_world
 
 
@@ -32,7 +32,7 @@ def derived(world: World) -> dict[str, list[object]]:
 def test_a_rebuild_keeps_it_quarantined(source: str, who: str, tmp_path: Path) -> None:
     """All tables are equal after a rebuild; the ticket is still present, and its open finding still open."""
     with open_world(tmp_path, source) as world:
-        users, spoiler = peopled(world), Spoiler(world)
+        users, spoiler = with_four_records(world), Spoiler(world)
         victim = (users.records() if who == "a record" else users.parts())[0]
         world.cycle()
         spoiler.victim, spoiler.change = victim, hostile("9 MB")
@@ -58,7 +58,7 @@ def parked(row: dict[str, Any]) -> dict[str, Any]:
 def test_one_that_the_mapping_cannot_place_keeps_all_that_was_known_of_it(source: str, tmp_path: Path) -> None:
     """Its findings stay open, its row stays, no check counts as made; a rebuild leaves every table as it was."""
     with open_world(tmp_path, source, mode="on", rules=None) as world:
-        users, spoiler = peopled(world), Spoiler(world)
+        users, spoiler = with_four_records(world), Spoiler(world)
         victim = users.records()[0]
         world.cycle(days=60)
         known = [row for row in world.view("v_findings", ticket_id=victim) if row["state"] == "open"]
@@ -90,7 +90,7 @@ def test_one_that_the_mapping_cannot_place_keeps_all_that_was_known_of_it(source
 def test_a_rebuild_keeps_what_is_known_of_tickets_that_nobody_may_see_now(source: str, tmp_path: Path) -> None:
     """When access is lost nothing is closed, and every table is equal after a rebuild."""
     with open_world(tmp_path, source) as world:
-        users = peopled(world)
+        users = with_four_records(world)
         world.cycle()
         world.only.close()
         for _ in range(3):
@@ -107,7 +107,7 @@ def test_a_rebuild_keeps_what_is_known_of_tickets_that_nobody_may_see_now(source
 def test_one_that_is_deleted_is_no_longer_held_to_be_unreadable(source: str, tmp_path: Path) -> None:
     """Its presence says what became of it."""
     with open_world(tmp_path, source) as world:
-        users, spoiler = peopled(world), Spoiler(world)
+        users, spoiler = with_four_records(world), Spoiler(world)
         victim = users.records()[1]
         spoiler.victim, spoiler.change = victim, hostile("9 MB")
         users.edit(victim, "touched", 1)
@@ -159,7 +159,7 @@ def test_one_that_makes_no_ticket_is_not_computed_again_until_it_changes(
 ) -> None:
     """Neither a poll that sees it again nor a new process retries it; a change or a census does, once."""
     with open_world(tmp_path, source) as world:
-        users, spoiler = peopled(world), Spoiler(world)
+        users, spoiler = with_four_records(world), Spoiler(world)
         victim = (users.records() if who == "a record" else users.parts())[0]
         world.cycle()
         spoiler.victim, spoiler.change = victim, undated
@@ -190,7 +190,7 @@ def test_one_that_makes_no_ticket_is_not_computed_again_until_it_changes(
 def test_a_cell_that_is_no_text_makes_its_rules_cannot_tell(odd: Any, tmp_path: Path) -> None:
     """No breach follows from it and none is cleared, and the ticket is not quarantined."""
     with open_world(tmp_path, "servicenow") as world:
-        users, spoiler = peopled(world), Spoiler(world)
+        users, spoiler = with_four_records(world), Spoiler(world)
         victim = users.records()[0]
         spoiler.victim = victim
         spoiler.change = lambda row: {**row, "u_root_cause": {"value": odd, "display_value": "a text"}}
