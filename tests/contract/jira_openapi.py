@@ -1,6 +1,6 @@
 """Checks Jira requests and answers against the vendor's OpenAPI documents.
 
-What their author did not write checks both the sandbox and the daemon. The relaxations are all here:
+The documents come from neither the sandbox nor the daemon, so they check both. All relaxations are here:
 
 1. Answers: `format: date-time` is dropped. Jira sends `2026-03-01T09:00:00.000+0300`, an offset without colon,
    which RFC 3339 and so the format refuse (docs/jira.md 10.2).
@@ -8,7 +8,7 @@ What their author did not write checks both the sandbox and the daemon. The rela
 3. Data Center answers: the values of an issue's `fields` are typed as objects and not nullable, though a summary
    is a string; any value is taken.
 4. Data Center answers: the lists of fields, statuses, priorities, resolutions, issue types, projects and project
-   statuses are typed as a single item; an array of such items is asked for instead.
+   statuses are typed as a single item; an array of such items is required instead.
 5. Data Center requests and answers: the value of an entity property is typed as a string holding JSON, though
    Jira takes and gives the JSON itself; any JSON value is taken. The query parameters `fields` and `expand` of
    `GET /search` are typed as objects; comma strings are taken.

@@ -46,8 +46,8 @@ def sample(name: str) -> Any:
 def check_like(expected: Any, got: Any, where: str = "answer") -> None:
     """Demand that an answer has the shape of a sample; raises ValueError naming the place.
 
-    A sample's text may be a reference here and the other way round only where one of the two is empty, since "" is
-    how an empty reference looks. A list's items are each like the sample's first.
+    A text may stand for a reference, or a reference for a text, only where one of the two is empty, since an empty
+    reference is "". Each item of a list has the shape of the sample's first.
     """
     if isinstance(expected, dict) and isinstance(got, dict):
         missing = set(expected) - set(got)

@@ -1,6 +1,6 @@
 """Each endpoint of each tracker returns each malformed body, once and for good: nothing ends, nothing is lost.
 
-`make fuzz` takes every endpoint that a whole tour asks for, every shape and both ways; `make test` a seeded sample.
+`make fuzz` runs every endpoint that a whole tour requests, every shape, both ways; `make test` a seeded sample.
 """
 
 from __future__ import annotations

@@ -53,7 +53,7 @@ def verdicts_of(world: World) -> Verdicts:
 def lead(world: World, users: UserDriver, spoiler: Spoiler, victim: str, change: Callable[[Any], Any]) -> set[str]:
     """Make one ticket odd, check all others, and restore it.
 
-    Returns the outcomes that the records which read it had meanwhile.
+    Returns the outcomes meanwhile of the records that read it.
     """
     before = verdicts_of(world)
     name = world.only.name

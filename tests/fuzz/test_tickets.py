@@ -1,6 +1,6 @@
 """Generated tickets are parsed, mapped, judged and rendered on each tracker: one is quarantined, all else goes on.
 
-`make fuzz PAYLOADS=100000` takes so many on each tracker; `make test` a seeded sample.
+`make fuzz PAYLOADS=100000` runs so many on each tracker; `make test` a seeded sample.
 """
 
 from __future__ import annotations

@@ -54,7 +54,7 @@ class Tour:
     """One world and its tracker, led through deeds, cycles and restarts.
 
     Attributes:
-        doubled: tickets on which at any instant stood two comments of ours, or two equal work notes.
+        doubled: tickets that at any instant had two comments of ours, or two equal work notes.
     """
 
     def __init__(self, world: World) -> None:

@@ -16,7 +16,7 @@ class Ours:
     """Everything of ours on one ticket.
 
     Attributes:
-        texts: each text that tells how the ticket stands: the comment, or ServiceNow's text field.
+        texts: each text with the state of the ticket: the comment, or ServiceNow's text field.
         state, rules: as stored to programs; `rules` is None where only the text tells them.
         labels: ours among the ticket's. notes: work notes.
     """

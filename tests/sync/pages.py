@@ -42,7 +42,7 @@ class Liar:
     """Spoils the answer that holds the list with the given number, counted from now.
 
     Attributes:
-        place: of the list that it spoilt, None while it has not come to it. seen: lists so far.
+        place: the request of the spoilt list, None before that. seen: number of lists so far.
     """
 
     def __init__(self, at: int, how: str) -> None:

@@ -1,6 +1,6 @@
 """What people do on a tracker, and its true state: one driver for both Jiras and one for ServiceNow.
 
-The truth is taken from the sandbox's own memory, not from its API and by none of the sources' code.
+The true state is read from the sandbox's own memory, neither through its API nor by the sources' code.
 """
 
 from __future__ import annotations
