@@ -30,7 +30,7 @@ SECTIONS = {
         "plan": Verb("capa_sync.cli.plan:plan", "Show what `sync` would write; nothing changes anywhere."),
         "sync": Verb("capa_sync.cli.sync:sync", "Run one cycle over all sources: read, judge, write what is due."),
         "run": Verb("capa_sync.cli.run:run", "Run the daemon until it is stopped."),
-        "status": Verb("capa_sync.cli.status:status", "Tell how fresh and complete the register is."),
+        "status": Verb("capa_sync.cli.status:status", "Show how fresh and complete the register is."),
         "explain": Verb("capa_sync.cli.explain:explain", "Print every verdict on a ticket, and what it rests on."),
         "retry": Verb("capa_sync.cli.retry:retry", "Send stuck writes again now."),
     },

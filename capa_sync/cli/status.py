@@ -39,7 +39,7 @@ _NAMED = 5
 @config_option
 @json_option
 def status(config: Path, test_clock: str | None, as_json: bool) -> int:
-    """Tell how fresh and complete the register is.
+    """Show how fresh and complete the register is.
 
     Also what is stuck, quarantined, held back or stopped, and what is due next. It asks no tracker and needs no
     secret. Exit 3 when a source has a problem.

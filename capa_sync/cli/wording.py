@@ -26,7 +26,7 @@ def cannot_tell_lines(unknown: Iterable[Mapping[str, Any]]) -> list[str]:
 
 
 def quarantine_lines(
-    quarantined: Iterable[Mapping[str, str]], title: str = "set aside, could not be mapped: "
+    quarantined: Iterable[Mapping[str, str]], title: str = "quarantined, could not be mapped: "
 ) -> list[str]:
     """Return the quarantined tickets: one line per reason, at most NAMED tickets by name."""
     by_reason: dict[str, list[str]] = {}

@@ -72,7 +72,7 @@ def _cause(context: SourceContext) -> str:
         return ""
     where = "behind" if offset > timedelta(0) else "ahead of"
     return (
-        f"{context.name}: our clock is {_spell(abs(offset))} {where} the tracker's: deadlines cannot be told, so "
+        f"{context.name}: our clock is {_spell(abs(offset))} {where} the tracker's: deadlines cannot be checked, so "
         "nothing is judged or written; set this machine's clock, or raise max_clock_skew if the tracker's is wrong"
     )
 

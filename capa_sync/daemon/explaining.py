@@ -61,7 +61,7 @@ def _explain(runtime: Runtime, context: SourceContext, ticket_id: str, now: date
     if not record.history_complete:
         notes.append("its history could not be read whole: rules over history cannot tell")
     notes += _gap_notes(record)
-    notes += [f"{name} cannot be told: {reason}" for name, reason in record.undelivered.items()]
+    notes += [f"{name} is unknown: {reason}" for name, reason in record.undelivered.items()]
     headline = f"{context.name}:{key} {_title_of(record)}{record.ticket_url}"
     return Explanation(
         headline, tuple(notes), tuple(verdicts), distinct_names(record.people_names), runtime.options.timezone

@@ -128,7 +128,7 @@ def _check_tables(reader: YamlReader, entries: Sequence[ActionMapping]) -> None:
             reader.add(
                 entry.line,
                 f"the table '{entry.table}' already has an action place, on line {first[entry.table]}",
-                "keep one entry a table; kinds that differ are told apart by `kind: {field: …, values: …}`",
+                "keep one entry a table; distinguish kinds by `kind: {field: …, values: …}`",
             )
 
 

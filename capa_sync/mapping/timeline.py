@@ -33,7 +33,7 @@ class Step(NamedTuple):
 
 
 NO_STEPS: Sequence[Step] = ()
-AMBIGUOUS = Value(ValueState.UNREADABLE, reason="the history does not tell which field it means")
+AMBIGUOUS = Value(ValueState.UNREADABLE, reason="the history does not say which field it means")
 """The value of a field at creation, where its history is ambiguous."""
 
 

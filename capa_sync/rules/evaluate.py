@@ -203,7 +203,7 @@ def _hidden(rule: Rule, context: Context) -> tuple[tuple[str, ...], datetime | N
 
 
 def _turns(lines: Iterable[Line], context: Context) -> Iterator[datetime | None]:
-    """Yield when time alone may turn lines, also those that do not decide: evidence and `{missing}` tell of them."""
+    """Yield when time alone may turn lines, also those that do not decide: evidence and `{missing}` name them."""
     return (line.judge(context)[1] for line in lines if line.is_clocked)
 
 

@@ -51,7 +51,7 @@ PLACEHOLDERS: tuple[tuple[str, str], ...] = (
     ),
     ("{stage first became STAGE}, {stage last became STAGE}, {… by}", "when and by whom the stage was entered"),
     ("{NAME deadline}", "the last day of a deadline of the settings, counted from identified_at"),
-    ("{… | words}", "the words stand there when the placeholder tells nothing"),
+    ("{… | words}", "the words stand there when the placeholder is empty"),
 )
 """Placeholder -> meaning, for the docs."""
 

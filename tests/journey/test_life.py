@@ -140,10 +140,10 @@ def after_closure(harness: Harness) -> None:
     _one_warning_in_place(harness)
     changes = list(harness.runtime.register.view("v_changes"))
     births = {str(row["field"]): row for row in changes if row["origin"] == "birth"}
-    assert births["Grade"]["to_value"] == "Minor", "a birth row tells the tracker's own word, as the history does"
+    assert births["Grade"]["to_value"] == "Minor", "a birth row shows the tracker's own word, as the history does"
     assert CAUSE in {row["from_value"] for row in changes}
     people = {str(row["changed_by"]) for row in changes if row["origin"] == "history"}
-    assert {str(row["changed_by"]) for row in births.values()} <= people, "both tell the person, not an account"
+    assert {str(row["changed_by"]) for row in births.values()} <= people, "both show the person, not an account"
     assert "anna.lee" in people
 
 

@@ -94,7 +94,7 @@ def test_a_lost_warning_is_not_sent_after_the_point_is_mended(source: str, kind:
         assert lost not in bodies(harness)[before:]
         assert states(harness, WriteKind(kind))[0] == (WriteState.WITHHELD, REPLACED)
         if kind in ("comment", "fields"):
-            assert len(bodies(harness)) == before, "nobody was warned, so nobody is told that all is clear"
+            assert len(bodies(harness)) == before, "nobody was warned, so no all-clear is written"
         ends_quietly(harness)
         assert shown(harness) in ("", "clear")
 

@@ -17,7 +17,7 @@ class Ours:
 
     Attributes:
         texts: each text with the state of the ticket: the comment, or ServiceNow's text field.
-        state, rules: as stored to programs; `rules` is None where only the text tells them.
+        state, rules: as stored for programs; `rules` is None where only the text names them.
         labels: ours among the ticket's. notes: work notes.
     """
 

@@ -55,7 +55,7 @@ PHRASES: tuple[Phrase, ...] = (
         HISTORIED,
         lambda subject, args: _by_other(subject, before_first_stage(subject, args), args),
         "It was first ever filled before the first entry into the stage, and by nobody whom that field names; while "
-        "that field is empty it cannot be told.",
+        "that field is empty the rule cannot tell.",
         "root_cause: filled before the record first became planned by someone other than raised_by",
         order=True,
         history=True,
@@ -66,7 +66,7 @@ PHRASES: tuple[Phrase, ...] = (
         HISTORIED,
         lambda subject, args: _by_other(subject, before_last_stage(subject, args), args),
         "It was first ever filled before the last entry into the stage, and by nobody whom that field names; while "
-        "that field is empty it cannot be told.",
+        "that field is empty the rule cannot tell.",
         "effectiveness_result: filled before the record last became closed by someone other than owner",
         order=True,
         history=True,

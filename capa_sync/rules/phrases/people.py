@@ -84,7 +84,7 @@ PHRASES: tuple[Phrase, ...] = (
         Family.PEOPLE,
         _PERSON,
         _active,
-        "It names a person whose account is active; where the tracker does not say, it cannot be told.",
+        "It names a person whose account is active; where the tracker does not say, the rule cannot tell.",
         "owner: an active person",
     ),
     Phrase(
@@ -100,7 +100,7 @@ PHRASES: tuple[Phrase, ...] = (
         Family.PEOPLE,
         _PERSON,
         _not_same,
-        "It names somebody else than that field; while that field is empty it cannot be told.",
+        "It names somebody else than that field; while that field is empty the rule cannot tell.",
         "plan_approved_by: not the same person as owner",
     ),
     Phrase(
@@ -108,7 +108,7 @@ PHRASES: tuple[Phrase, ...] = (
         Family.PEOPLE,
         _PERSON,
         _not_any_of,
-        "It names nobody of those; empty ones are left out, with none left it cannot be told.",
+        "It names nobody of those; empty ones are left out, with none left the rule cannot tell.",
         "effectiveness_reviewer: not the same person as any of owner, action_owners",
     ),
 )

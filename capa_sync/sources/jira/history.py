@@ -77,7 +77,7 @@ class Histories:
             named = zip(entry_ids(self._client.source, entries, "the bulk changelog"), entries, strict=True)
             found.setdefault(id_, {}).update(named)
         if not found.keys() <= set(ids):
-            raise self._bad("the bulk changelog tells of tickets that it was not asked for")
+            raise self._bad("the bulk changelog names tickets that were not requested")
         count = sum(map(len, found.values()))
         self._size.learn(count, self._client.answered_bytes)
         token = answer.get("nextPageToken")

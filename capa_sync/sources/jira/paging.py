@@ -162,7 +162,7 @@ class Search:
         issues = self._issues(answer)
         total, size = answer.get("total"), answer.get("maxResults")
         if answer.get("startAt") != start or not isinstance(total, int) or not isinstance(size, int):
-            raise self._bad("the search tells another place than was asked for")
+            raise self._bad("the search returns another position than requested")
         if place.last and (not issues or str(issues[0]["id"]) != place.last):
             raise Shifted(self._client.source, "tickets moved while they were read")
         if (

@@ -52,7 +52,7 @@ def counted_rows(source: str, answer: Any, name: str, what: str) -> tuple[list[O
     """Return a member that is a list of objects, and the total that the answer states. Raises BadAnswer."""
     rows, total = rows_of(source, answer, name, what), answer.get("total")
     if not isinstance(total, int) or isinstance(total, bool) or total < 0:
-        raise BadAnswer(source, f"{what}: the answer tells no total")
+        raise BadAnswer(source, f"{what}: the answer has no total")
     return rows, total
 
 

@@ -36,7 +36,7 @@ class Sweeping:
             for issue in rows.issues:
                 ms = instant_ms(issue, "updated")
                 if ms is None:
-                    raise Fatal(self._site.name, f"ticket {issue['id']} tells no instant of its last change")
+                    raise Fatal(self._site.name, f"ticket {issue['id']} has no instant of its last change")
                 return ms, str(issue["id"])
         return None
 
