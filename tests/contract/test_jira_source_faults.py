@@ -194,7 +194,7 @@ def test_an_empty_page_with_a_token_is_read_past() -> None:
 @both_faces
 @pytest.mark.parametrize("settings", [{"short_pages": 1}, {"short_pages": 3}, {"serve_lists_in_two_pages": True}])
 def test_short_pages_are_no_end(face: str, settings: dict[str, Any]) -> None:
-    """A tracker may give fewer rows than asked for at any time."""
+    """A tracker may return fewer rows than requested at any time."""
     with backfilled(face, settings=settings) as it:
         it.cycle()
         assert shapes(it.mirror) == it.truth()

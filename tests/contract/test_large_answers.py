@@ -55,7 +55,7 @@ def skipped(pages: list[Page]) -> dict[str, str]:
 
 
 def sizes_asked(exchanges: list[Exchange]) -> list[int]:
-    """The number of tickets that each page of whole tickets was asked for."""
+    """The number of tickets that each page of whole tickets requested."""
     bodies = [
         orjson.loads(exchange.body)
         for exchange in exchanges

@@ -48,7 +48,7 @@ def keys(page: Json) -> list[str]:
 
 
 def test_page_caps_depend_on_the_fields_asked_for(make: Make) -> None:
-    """100 issues once a field is asked for, thousands when only ids are."""
+    """100 issues once a field is requested, thousands when only ids are."""
     web = make(issues=120)
 
     assert len(web.search("project = CAPA", fields="summary", maxResults=5000)["issues"]) == 100

@@ -132,7 +132,7 @@ def test_a_table_can_be_lost_in_two_ways(api: Api) -> None:
 
 
 def test_an_instance_may_cap_the_page(api: Api) -> None:
-    """Fewer rows than asked for, with `next` promising the asked step: offset paging by the asked size loses rows."""
+    """Fewer rows than requested, with `next` promising the requested step: offset paging by that step loses rows."""
     api.tracker.settings.page_cap = 3
     answer = api.get(query=BY_ID, limit="5")
     assert len(answer.json()["result"]) == 3

@@ -98,7 +98,7 @@ def test_a_subtask_that_names_a_later_action_is_judged_by_nobody(world: World, l
 
 
 def warned(users: UserDriver, ticket: str) -> bool:
-    """Whether a warning stands on a ticket."""
+    """Return whether a ticket carries a warning."""
     return ours_on(users, ticket).state in ("warning", "overdue")
 
 
