@@ -202,7 +202,7 @@ def test_short_pages_are_no_end(face: str, settings: dict[str, Any]) -> None:
         assert len(census.ids) == 10
 
 
-def test_a_page_that_lies_about_its_length_is_refused() -> None:
+def test_a_page_with_a_wrong_length_is_refused() -> None:
     """Data Center promises four rows and returns three."""
     with backfilled("datacenter", settings={"withhold_rows": 1}) as it, pytest.raises(BadAnswer, match="promises"):
         it.cycle()

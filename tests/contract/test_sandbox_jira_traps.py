@@ -122,7 +122,7 @@ def test_data_center_caps_its_pages_and_returns_the_total(make: Make) -> None:
     assert web.search("project = CAPA", startAt=9)["issues"] == []
 
 
-def test_a_page_can_lie_about_its_length(make: Make) -> None:
+def test_a_page_can_say_a_wrong_length(make: Make) -> None:
     """Rows are withheld although the total counts them."""
     dc, cloud = make("datacenter", withhold_rows=1), make(withhold_rows=1)
 

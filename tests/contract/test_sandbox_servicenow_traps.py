@@ -76,14 +76,14 @@ def test_a_denied_range_drops_the_cursor_and_the_sorting(api: Api) -> None:
     query = "sys_updated_on>2026-03-01 17:30:00^ORDERBYDESCsys_updated_on^ORDERBYsys_id"
     assert len(api.rows(query=query)) == 1
     api.tracker.settings.query_range_denied = ["task.sys_updated_on"]
-    stamps = [row["sys_updated_on"] for row in api.rows(query=query)]
-    assert len(stamps) == 10
-    assert stamps != sorted(stamps, reverse=True)
+    update_times = [row["sys_updated_on"] for row in api.rows(query=query)]
+    assert len(update_times) == 10
+    assert update_times != sorted(update_times, reverse=True)
     assert api.tracker.ignored_parts
 
 
-def test_a_part_can_be_dropped_by_a_knob_over_http(api: Api) -> None:
-    """`/_sandbox/settings` turns traps on in a running sandbox; a wrong name refuses the whole request."""
+def test_a_part_can_be_dropped_by_a_setting_over_http(api: Api) -> None:
+    """`/_sandbox/knobs` turns traps on in a running sandbox; a wrong name refuses the whole request."""
     url = f"{api.server.url}/_sandbox/knobs"
     requests.post(url, json={"dropped_fields": ["sn_grc_issue.sys_id"]}, timeout=10).raise_for_status()
     assert len(api.rows(query="sys_id=none")) == 10
@@ -173,9 +173,9 @@ def test_a_cursor_on_the_update_time_alone_loses_ties_and_the_keyset_does_not(ap
         by_stamp += page
     assert len(by_stamp) < 10
     met = api.rows(query=order, limit="5")
-    stamp, last = met[-1]["sys_updated_on"], met[-1]["sys_id"]
-    met += api.rows(query=f"sys_updated_on={stamp}^sys_id>{last}^{BY_ID}", limit="50")
-    met += api.rows(query=f"sys_updated_on>{stamp}^{order}", limit="50")
+    update_time, last = met[-1]["sys_updated_on"], met[-1]["sys_id"]
+    met += api.rows(query=f"sys_updated_on={update_time}^sys_id>{last}^{BY_ID}", limit="50")
+    met += api.rows(query=f"sys_updated_on>{update_time}^{order}", limit="50")
     assert sorted(row["sys_id"] for row in met) == sorted(api.ids())
 
 

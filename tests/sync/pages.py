@@ -38,7 +38,7 @@ HOWS: dict[str, tuple[Callable[[list[Any], list[Any]], list[Any]], bool]] = {
 """How a page is wrong, and whether it also says that it is the last: no token, no link, a count that fits."""
 
 
-class Liar:
+class WrongPage:
     """Spoils the answer that holds the list with the given number, counted from now.
 
     Attributes:

@@ -11,7 +11,7 @@ import pytest
 
 from capa_sync.model.ticket import Presence
 from tests.sync.equal import assert_equal
-from tests.sync.pages import HOWS, Liar
+from tests.sync.pages import HOWS, WrongPage
 from tests.sync.users import UserDriver, users_on
 from tests.sync.world import PROJECT, SOURCES, Site, World, beside, open_world
 
@@ -72,7 +72,7 @@ def believed(world: World, users: UserDriver) -> None:
 
 def lists_of(world: World, cycle: Callable[[], Any]) -> int:
     """Count the lists that an honest cycle reads."""
-    counter = Liar(10_000, "empty")
+    counter = WrongPage(10_000, "empty")
     world.only.server.after.append(counter)
     cycle()
     world.only.server.after.remove(counter)
@@ -86,16 +86,16 @@ def places(how: str, count: int) -> range:
     return range(list(HOWS).index(how) % stride, count, stride)
 
 
-def lies(world: World, how: str, cycle: Callable[[], Any], count: int) -> Iterator[Liar]:
+def wrong_pages(world: World, how: str, cycle: Callable[[], Any], count: int) -> Iterator[WrongPage]:
     """Run a cycle for each place whose list is spoilt."""
     for at in places(how, count):
-        liar = Liar(at, how)
-        world.only.server.after.append(liar)
+        wrong_page = WrongPage(at, how)
+        world.only.server.after.append(wrong_page)
         try:
             cycle()
         finally:
-            world.only.server.after.remove(liar)
-        yield liar
+            world.only.server.after.remove(wrong_page)
+        yield wrong_page
 
 
 def pins(world: World) -> tuple[Any, ...]:
@@ -111,7 +111,7 @@ named = pytest.mark.parametrize(("source", "how"), CASES, ids=[f"{source}-{how}"
 
 
 @named
-def test_a_page_that_lies_in_a_poll_loses_no_change(source: str, how: str, tmp_path: Path) -> None:
+def test_a_wrong_page_in_a_poll_loses_no_change(source: str, how: str, tmp_path: Path) -> None:
     """Changes, new tickets and comments come with the next polls and the next census, without a full sweep."""
     with open_world(tmp_path, source, query={source: SCOPE[source]}, more=MORE) as world:
         users = users_on(world.only)
@@ -121,7 +121,7 @@ def test_a_page_that_lies_in_a_poll_loses_no_change(source: str, how: str, tmp_p
         work(world, users, 0)
         count, turn = lists_of(world, world.cycle), 1
         work(world, users, turn)
-        for liar in lies(world, how, world.try_cycle, count):
+        for wrong_page in wrong_pages(world, how, world.try_cycle, count):
             try:
                 believed(world, users)
                 world.cycle(minutes=20)
@@ -129,13 +129,13 @@ def test_a_page_that_lies_in_a_poll_loses_no_change(source: str, how: str, tmp_p
                 assert world.problem() == ""
                 assert_equal(world, users)
             except AssertionError as error:
-                raise AssertionError(f"{how}: {liar.place}") from error
+                raise AssertionError(f"{how}: {wrong_page.place}") from error
             turn += 1
             work(world, users, turn)
 
 
 @named
-def test_a_page_that_lies_in_a_census_or_a_sign_in_takes_nothing_away(source: str, how: str, tmp_path: Path) -> None:
+def test_a_wrong_page_in_a_census_or_a_sign_in_takes_nothing_away(source: str, how: str, tmp_path: Path) -> None:
     """Tickets, fields, statuses and verdicts stay as they were, and the next census is complete."""
     with open_world(tmp_path, source, query={source: SCOPE[source]}, more=MORE) as world:
         users = users_on(world.only)
@@ -145,7 +145,7 @@ def test_a_page_that_lies_in_a_census_or_a_sign_in_takes_nothing_away(source: st
         world.cycle(hours=1)
         known, findings = pins(world), world.view("v_findings")
         count = lists_of(world, lambda: world.cycle(hours=1))
-        for liar in lies(world, how, lambda: world.try_cycle(hours=1), count):
+        for wrong_page in wrong_pages(world, how, lambda: world.try_cycle(hours=1), count):
             try:
                 believed(world, users)
                 assert pins(world) == known
@@ -154,11 +154,11 @@ def test_a_page_that_lies_in_a_census_or_a_sign_in_takes_nothing_away(source: st
                 assert world.problem() == ""
                 assert_equal(world, users)
             except AssertionError as error:
-                raise AssertionError(f"{how}: {liar.place}") from error
+                raise AssertionError(f"{how}: {wrong_page.place}") from error
 
 
 @named
-def test_a_page_that_lies_in_a_full_read_takes_nothing_away(source: str, how: str, tmp_path: Path) -> None:
+def test_a_wrong_page_in_a_full_read_takes_nothing_away(source: str, how: str, tmp_path: Path) -> None:
     """A full read, which reads everything again, loses nothing either."""
     with open_world(tmp_path, source, query={source: SCOPE[source]}, more=MORE) as world:
         users = users_on(world.only)
@@ -167,7 +167,7 @@ def test_a_page_that_lies_in_a_full_read_takes_nothing_away(source: str, how: st
         world.cycle()
         findings = world.view("v_findings")
         count = lists_of(world, lambda: world.cycle(full=True))
-        for liar in lies(world, how, lambda: world.try_cycle(full=True), count):
+        for wrong_page in wrong_pages(world, how, lambda: world.try_cycle(full=True), count):
             try:
                 believed(world, users)
                 assert world.view("v_findings") == findings
@@ -175,11 +175,11 @@ def test_a_page_that_lies_in_a_full_read_takes_nothing_away(source: str, how: st
                 assert world.problem() == ""
                 assert_equal(world, users)
             except AssertionError as error:
-                raise AssertionError(f"{how}: {liar.place}") from error
+                raise AssertionError(f"{how}: {wrong_page.place}") from error
 
 
 @named
-def test_a_page_that_lies_in_a_first_read_leaves_nothing_out(source: str, how: str, tmp_path: Path) -> None:
+def test_a_wrong_page_in_a_first_read_leaves_nothing_out(source: str, how: str, tmp_path: Path) -> None:
     """What a first read did not show is found by its census, or by the one an hour later."""
     with open_world(tmp_path, source, query={source: SCOPE[source]}, more=MORE) as world:
         users = users_on(world.only)
@@ -191,13 +191,13 @@ def test_a_page_that_lies_in_a_first_read_leaves_nothing_out(source: str, how: s
         for at in places(how, count):
             folder = tmp_path / str(at)
             folder.mkdir()
-            liar = Liar(at, how)
-            world.only.server.after.append(liar)
+            wrong_page = WrongPage(at, how)
+            world.only.server.after.append(wrong_page)
             with beside(world, folder, query={source: SCOPE[source]}, more=MORE) as other:
                 try:
                     other.try_cycle()
                 finally:
-                    world.only.server.after.remove(liar)
+                    world.only.server.after.remove(wrong_page)
                 try:
                     believed(other, users)
                     other.cycle(minutes=20)
@@ -205,4 +205,4 @@ def test_a_page_that_lies_in_a_first_read_leaves_nothing_out(source: str, how: s
                     assert other.problem() == ""
                     assert_equal(other, users)
                 except AssertionError as error:
-                    raise AssertionError(f"{how}: {liar.place}") from error
+                    raise AssertionError(f"{how}: {wrong_page.place}") from error

@@ -521,8 +521,8 @@ def _utc(value: str) -> str:
     return f"{value[:10]}T{value[11:]}Z" if is_instant else value
 
 
-def _at(stamp: str) -> str:
-    return datetime.fromisoformat(f"{stamp}+00:00").isoformat()
+def _at(update_time: str) -> str:
+    return datetime.fromisoformat(f"{update_time}+00:00").isoformat()
 
 
 UserDriver = JiraUserDriver | ServiceNowUserDriver

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 @dataclass
 class ServiceNowSandboxSettings:
-    """Settings of one sandbox ServiceNow; all are plain JSON, so `/_sandbox/settings` can set them.
+    """Settings of one sandbox ServiceNow; all are plain JSON, so `/_sandbox/knobs` can set them.
 
     They apply to every HTTP request, not to the Python API. A column is given as `table.column`, which includes the
     classes that extend the table, or as `column` for all tables.
