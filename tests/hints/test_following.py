@@ -231,7 +231,9 @@ def test_any_mix_of_hints_ends_where_polls_alone_end(
     polling_runtime = runtime_of(
         source, tmp_path / "polling", source_harness.harness.server.url, source_harness.harness.clock
     )
-    polling_runtime.contexts[source].write = source_harness.harness.runtime.contexts[source].write.__class__(mode="off")
+    polling_runtime.contexts[source].write = source_harness.harness.runtime.contexts[source].write.__class__(
+        mode="off"
+    )
     stories, late = ["one", "two"], [UNKNOWN[source]]
     for step in range(12):
         _random_event(source_harness, chance, stories, step)
