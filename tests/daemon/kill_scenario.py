@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import random
 import shutil
 import signal
 from collections import Counter
@@ -10,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Event
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeVar
 
 from capa_sync.sandbox.messages import Reply, Request
 from capa_sync.store import Register, open_register
@@ -23,6 +25,9 @@ _LEDGER_COLUMNS = {"mirror": (7,), "write_out": (16,)}
 """Columns of the run ledger's numbers and of the attempts: mirror.first_run, write_out.attempts."""
 _ENDS = ("cycle_finished", "cycle_failed", "safety_stop")
 STORY = "broken"
+Place = TypeVar("Place")
+IS_FULL = bool(os.environ.get("CAPA_SYNC_KILLS"))
+SEED = os.environ.get("CAPA_SYNC_KILLS_SEED", "9")
 
 
 @dataclass(frozen=True)
@@ -132,20 +137,27 @@ class KillScenario:
     def before_each_step(self, *, reading: bool = True) -> list[str]:
         """Kill a process before each step in turn; without `reading`, not before the requests that only read.
 
-        Returns the differences from the undisturbed final state.
+        Outside `make kills`, a seeded sample of the steps. Returns the differences from the undisturbed final state.
         """
-        return self._differences(
-            (f"before step {step}", self._killed_before(step))
+        places = [
+            step
             for step in numbered(self.steps)
             if reading or COMMIT in step or not _only_reads(*step.partition("?")[0].split(" ")[1:])
+        ]
+        return self._differences(
+            (f"before step {step}", self._killed_before(step))
+            for step in sampled(places, f"{type(self).__name__} {self.source}")
         )
 
     def around_each_write(self) -> list[str]:
-        """Kill a process at each write, before and after it is applied; return the differences."""
+        """Kill a process at each write, before and after it is applied; return the differences.
+
+        Outside `make kills`, a seeded sample.
+        """
+        places = [(number, applied) for number in range(1, self.writes + 1) for applied in (False, True)]
         return self._differences(
             (f"write {number} {'applied' if applied else 'not applied'}", self._killed_at_write(number, applied))
-            for number in range(1, self.writes + 1)
-            for applied in (False, True)
+            for number, applied in sampled(places, f"{type(self).__name__} {self.source} writes", least=2)
         )
 
     def when_idle(self) -> list[str]:
@@ -229,6 +241,15 @@ class _KillAtWrite:
             self._child.signal(signal.SIGKILL).wait()
             if reply is None:
                 raise ConnectionAbortedError
+
+
+def sampled(places: Sequence[Place], name: str, *, least: int = 5) -> list[Place]:
+    """Return all places in `make kills`, else a sixth of them, seeded by their name, and at least so many."""
+    if IS_FULL:
+        return list(places)
+    count = min(len(places), max(least, len(places) // 6))
+    chosen = sorted(random.Random(f"{SEED} {name}").sample(range(len(places)), count))  # noqa: S311 - chooses cases
+    return [places[number] for number in chosen]
 
 
 def numbered(words: Iterable[str]) -> list[str]:
