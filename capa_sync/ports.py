@@ -79,7 +79,11 @@ class Source(Protocol):
         ...
 
     def read_tickets(self, ids: Sequence[str]) -> Iterator[Reading]:
-        """Read these tickets whole, by immutable id; gone or hidden tickets are not yielded."""
+        """Read these tickets whole, by immutable id; gone or hidden tickets are not yielded.
+
+        Raises Skippable, after the others were yielded, where an answer makes no ticket. A ticket that is neither
+        yielded nor named so counts as gone, and its quarantine ends: it would be lost without a word.
+        """
         ...
 
     def read_hinted(self, ids: Sequence[str], cursor: Cursor) -> Page:

@@ -34,7 +34,9 @@ def explain_ticket(runtime: Runtime, name: str, now: datetime) -> list[Explanati
     """Explain every mirrored ticket of that name (`KEY` or `SOURCE:KEY`), or return why there is none."""
     found = [ticket for ticket in runtime.register.tickets.find(name) if ticket[0] in runtime.contexts]
     if not found:
-        return [Explanation(f"{name} is not in the register", tuple(_why_unknown(runtime, name)), is_known=False)]
+        return _explain_unread(runtime, name) or [
+            Explanation(f"{name} is not in the register", tuple(_why_unknown(runtime, name)), is_known=False)
+        ]
     return [_explain(runtime, runtime.contexts[source], ticket_id, now) for source, ticket_id in found]
 
 
@@ -66,6 +68,19 @@ def _explain(runtime: Runtime, context: SourceContext, ticket_id: str, now: date
     return Explanation(
         headline, tuple(notes), tuple(verdicts), distinct_names(record.people_names), runtime.options.timezone
     )
+
+
+def _explain_unread(runtime: Runtime, name: str) -> list[Explanation]:
+    """Explain every ticket of that name whose answers never made a ticket, so that the mirror does not know it."""
+    return [
+        Explanation(
+            f"{source}:{key} is quarantined: it could not be read",
+            (reason, f"as of {_at(runtime.register.runs.as_of(source))}"),
+        )
+        for source, ticket_id, key, reason in runtime.register.tickets.never_read()
+        if source in runtime.contexts
+        and name.lower() in [word.lower() for own in (key, ticket_id) for word in (own, f"{source}:{own}")]
+    ]
 
 
 def _title_of(record: CapaRecord) -> str:

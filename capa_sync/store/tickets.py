@@ -291,6 +291,14 @@ class Tickets:
             self._db.rows("SELECT ticket_id, reasons FROM quarantine WHERE source = ? AND unread = 1", (source,))
         )
 
+    def never_read(self) -> list[tuple[str, str, str, str]]:
+        """Return (source, id, key, reason) of tickets that were never mirrored: no answer could be parsed."""
+        return self._db.rows(
+            """SELECT source, ticket_id, COALESCE(NULLIF(ticket_key, ''), ticket_id), reasons FROM quarantine q
+            WHERE unread = 1 AND NOT EXISTS (SELECT 1 FROM mirror m
+                WHERE m.source = q.source AND m.ticket_id = q.ticket_id) ORDER BY 1, 2"""
+        )
+
     def refused(self, source: str) -> dict[str, tuple[str, str]]:
         """Return id -> (digest of the record part, reason) of the versions that could not be parsed."""
         rows = self._db.rows(

@@ -244,6 +244,39 @@ def test_what_people_delete_is_noticed(drive: Drive) -> None:
         assert register.tickets.presences("shared-drive")["2"][0] is Presence.DELETED_OR_HIDDEN
 
 
+def test_an_issue_that_makes_no_ticket_is_quarantined_until_it_does(drive: Drive) -> None:
+    """It is shown with its reason, also after a census and a full read, and others go on; mended it is judged."""
+    drive.create(3, Title="Gate found open", Status="Open")
+    good = drive.issue(3)
+    drive.save(good | {"fields": "none"})
+    for arguments in ([], ["--full"], []):
+        drive.now += timedelta(hours=26)
+        drive.run("sync", "--release", "all", *arguments)
+        assert "shared-drive:NC-3: a part of it cannot be read (AttributeError)" in drive.run("status")
+        for name in ("NC-3", "nc-3", "3", "shared-drive:NC-3", "shared-drive:3"):
+            told = drive.run("explain", name)
+            assert told.startswith("shared-drive:NC-3 is quarantined: it could not be read\n"), told
+            assert "a part of it cannot be read (AttributeError)" in told
+    assert len(drive.texts(1)) == 1
+    drive.save(good | {"updated": drive.now.isoformat()})
+    drive.sync()
+    assert "quarantined: 0" in drive.run("status")
+    assert "shared-drive:NC-3 “Gate found open”" in drive.run("explain", "NC-3")
+
+
+def test_a_lost_register_makes_no_second_comment(drive: Drive) -> None:
+    """A new register takes over the comment that an earlier one created with our account."""
+    drive.sync()
+    for file in drive.folder.glob("register.db*"):
+        file.unlink()
+    drive.sync()
+    drive.sync()
+    assert len(drive.texts(1)) == 1
+    drive.run("withdraw", "--source", "shared-drive")
+    drive.sync()
+    assert drive.texts(1) == []
+
+
 @pytest.mark.parametrize("step", ["deliver.request.before", "deliver.request.after"])
 def test_a_kill_beside_the_write_makes_no_second_comment(drive: Drive, step: str) -> None:
     """The next start looks up by its marker whether the comment was written."""

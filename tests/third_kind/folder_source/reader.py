@@ -15,6 +15,7 @@ from capa_sync.model.ticket import (
     Page,
     Reading,
     SiteFacts,
+    Skip,
     StatusDef,
 )
 from capa_sync.ports import Parser
@@ -63,8 +64,11 @@ class FolderSource:
 
     @fenced
     def read_tickets(self, ids: Sequence[str]) -> Iterator[Reading]:
-        """Yield these issues."""
-        yield from self._page(ids, Cursor()).readings
+        """Yield these issues. Raises Skippable at the end for one that makes no ticket: it is not gone."""
+        page = self._page(ids, Cursor())
+        yield from page.readings
+        for skip in page.skipped:
+            raise Skippable(self.name, skip.key, skip.reason, skip.version)
 
     @fenced
     def read_hinted(self, ids: Sequence[str], cursor: Cursor) -> Page:
@@ -72,14 +76,18 @@ class FolderSource:
         return self._page(ids, cursor)
 
     def _page(self, ids: Sequence[str], cursor: Cursor) -> Page:
-        readings, skipped = list[Reading](), list[tuple[str, str, str]]()
+        readings, skipped = list[Reading](), list[Skip]()
         there = set(self._folder.ids())
         for ticket_id in (ticket_id for ticket_id in ids if ticket_id in there):
+            issue = self._folder.issue(ticket_id)
+            key = str(issue.get("key", ticket_id))
             try:
-                parts = parts_of(self._folder.issue(ticket_id), self._folder.comments(ticket_id))
+                parts = parts_of(issue, self._folder.comments(ticket_id))
                 readings.append(Reading(self._parser.parse(parts), parts, in_query=True))
-            except (Skippable, TooMuch) as error:
-                skipped.append((ticket_id, "", str(error)))
+            except Skippable as error:
+                skipped.append(Skip(ticket_id, key, error.message.removeprefix(f"{error.ticket_key}: ")))
+            except TooMuch as error:
+                skipped.append(Skip(ticket_id, key, str(error)))
         return Page(tuple(readings), cursor, complete=True, total=len(ids), skipped=tuple(skipped))
 
     @fenced

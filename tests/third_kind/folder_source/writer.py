@@ -33,8 +33,9 @@ class FolderWriter:
             return Delivered(stamp=self._touch(write) if own else "")
         if not own and remote_id:
             return Delivered(deleted_by_person=True)
-        comment = own[-1] if own else {"id": self._next_id(write)}
-        return self._save(write, comment)
+        if not own:
+            own = self._adopted(write) or [{"id": self._next_id(write)}]
+        return self._save(write, own[-1])
 
     @fenced
     def look_up(self, write: Write, remote_id: str) -> Delivered | None:
@@ -48,7 +49,7 @@ class FolderWriter:
 
     def _save(self, write: Write, comment: dict[str, Any]) -> Delivered:
         text = _text(write)
-        if comment.get("text") is None or not says_the_same(comment["text"], text):
+        if comment.get(MARKER) != write.marker or not says_the_same(comment["text"], text):
             now = self._folder.clock.now().isoformat()
             me = self._folder.site()["me"]
             self._folder.save_comment(
@@ -59,6 +60,18 @@ class FolderWriter:
     def _own(self, write: Write) -> list[dict[str, Any]]:
         """Return our comments on the issue: those with the marker of this register and ticket."""
         return [found for found in self._folder.comments(write.ticket_id) if found.get(MARKER) == write.marker]
+
+    def _adopted(self, write: Write) -> list[dict[str, Any]]:
+        """Return the comments that another register of our account created for this issue: it was lost or copied.
+
+        A marker ends with a blank and the ticket's id.
+        """
+        me = self._folder.site()["me"]
+        return [
+            found
+            for found in self._folder.comments(write.ticket_id)
+            if found["by"] == me and found.get(MARKER, "").endswith(f" {write.ticket_id}")
+        ]
 
     def _next_id(self, write: Write) -> str:
         return str(max((int(comment["id"]) for comment in self._folder.comments(write.ticket_id)), default=0) + 1)
