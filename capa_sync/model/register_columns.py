@@ -1,7 +1,8 @@
 """The columns of the register, each declared once, in the order of `v_register` and of the table behind it.
 
 Migrations, the view, the row writer, the page and the documentation read this table. The contract's columns
-(docs/contract.md 5) come first; a new column goes to the end of its group and is never covered by `row_hash`.
+(docs/contract.md 5) come first, up to `row_hash`, which covers them. Rows are written by position: a new stored
+column comes directly after the last one that has `added_by`, in the order of the migrations.
 """
 
 from __future__ import annotations

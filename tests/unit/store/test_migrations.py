@@ -10,6 +10,7 @@ import pytest
 import sqlite_utils
 
 from capa_sync.errors import RegisterUnavailable
+from capa_sync.model.register_columns import REGISTER, STORED
 from capa_sync.model.ticket import Origin
 from capa_sync.model.write import WriteState
 from capa_sync.store import RegisterLock, migrations, open_register
@@ -70,6 +71,15 @@ def test_a_migrated_register_has_the_shape_of_a_new_one(tmp_path: Path) -> None:
     open_register(old, clock_now=T0).close()
     open_register(new, clock_now=T0).close()
     assert shape(old) == shape(new)
+
+
+def test_the_registers_columns_are_declared_in_the_order_of_the_table(tmp_path: Path) -> None:
+    """Rows are written by position, and `row_hash` covers what stands before it: a new column follows the others."""
+    open_register(tmp_path / "new.db", clock_now=T0).close()
+    with sqlite_utils.Database(tmp_path / "new.db") as db:
+        held = [column.name for column in db["register_row"].columns]
+    advice = "declare a new column after every other one with `added_by` (capa_sync/model/register_columns.py)"
+    assert held == ["source", "ticket_id", *STORED], advice
 
 
 def test_every_table_is_primary_or_derived_or_the_ledger(tmp_path: Path) -> None:
@@ -177,8 +187,10 @@ def rows_of(path: Path) -> dict[str, list[Any]]:
     """Return the rows of those tables by the names of their columns, without what a later step added."""
     with sqlite_utils.Database(path) as db:
         rows = {table: [dict(row) for row in db[table].rows] for table in UNDER_THEIR_KEYS}
+    later = [column.name for column in REGISTER if column.added_by > "0008"]
     for row in rows["register_row"]:
-        row.pop("history_gap", None)
+        for name in later:
+            row.pop(name, None)
     return {table: sorted(map(repr, table_rows)) for table, table_rows in rows.items()}
 
 
