@@ -148,7 +148,7 @@ class Context:
         return self.history_whole or (change is not None and change.origin is not Origin.BIRTH)
 
     def changes(self, field: str) -> Sequence[FieldChange]:
-        """Return the changes of one field, oldest first."""
+        """Return the changes of one field, oldest first; the value at creation is the first (`Origin.BIRTH`)."""
         if self._by_field is None:
             self._by_field = {}
             for change in self.record.timeline:

@@ -37,7 +37,7 @@ def by_humans(changes: Iterable[FieldChange], subject: Subject, context: Context
 
 
 def human_changes(subject: Subject, context: Context) -> Sequence[FieldChange]:
-    """Return all real changes of a subject by humans after its creation."""
+    """Return all real changes of a subject by humans, the value that a human gave it at creation included."""
     return by_humans(context.changes(subject.name), subject, context)
 
 
