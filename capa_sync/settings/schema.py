@@ -205,7 +205,7 @@ class SourceSettings(Strict):
         """Demand the table of a kind that needs a sign-in, with one of its methods."""
         kind = others.data.get("kind")
         methods = kind_named(kind).auth_methods if kind else ()
-        if value is None and (methods or not kind):
+        if value is None and methods:
             raise PydanticCustomError("missing", "Field required")
         if value is not None and kind and value.method not in methods:
             known = f"signs in with {' or '.join(methods)}" if methods else "needs no sign-in: take the table out"

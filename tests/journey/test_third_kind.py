@@ -308,7 +308,9 @@ def test_a_mistake_in_the_settings_of_the_kind_is_reported_in_its_words(drive: D
     file.write_text(good + 'hint_secret_env = "SECRET"\n', encoding="utf-8")
     assert "a folder source takes no hints" in drive.run("sync", code=2)
     file.write_text(good.replace('"folder"', '"foldr"'), encoding="utf-8")
-    assert "write one of 'jira', 'servicenow' or 'folder'" in drive.run("sync", code=2)
+    told = drive.run("sync", code=2)
+    assert "write one of 'jira', 'servicenow' or 'folder'" in told
+    assert ".auth: this key is missing" not in told  # what an unknown kind needs is not known
     file.write_text(good, encoding="utf-8")
     mapping = drive.folder / "map.yaml"
     mapping.write_text(MAPPING + "  - {from: subtask, types: [Task], kind: corrective}\n", encoding="utf-8")
