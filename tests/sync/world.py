@@ -135,11 +135,12 @@ class World:
         self.runtime = build_runtime(configuration, register, clock, threading.Event())
         for context in self.runtime.contexts.values():
             source: Any = context.source  # waits are not slept: no test waits for real seconds
-            if context.kind == "servicenow":  # its other sessions are made with the options of the first
-                options, *rest = source.client._made_of
-                source.client._made_of = (replace(options, waits_are_instant=True), *rest)
+            client = getattr(source, "client", source)
+            if client is not source:  # ServiceNow: its other sessions are made with the options of the first
+                options, *rest = client._made_of
+                client._made_of = (replace(options, waits_are_instant=True), *rest)
             writer: Any = context.writer
-            for port in (source, source.client if context.kind == "servicenow" else source, writer._client):
+            for port in (source, client, writer._client):
                 for policy in ("retry", "_retry", "_policy", "budget", "_budget"):
                     if hasattr(port, policy):
                         patience = getattr(port, policy)
