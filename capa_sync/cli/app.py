@@ -10,7 +10,7 @@ from collections.abc import Callable
 import click
 
 from capa_sync import __version__
-from capa_sync.cli.context import say
+from capa_sync.cli.context import EXIT_STOPPED, say
 from capa_sync.cli.process import forbid_core_dumps
 from capa_sync.cli.verbs import HELP_SETTINGS, Verb, VerbGroup
 from capa_sync.errors import RegisterUnavailable, SafetyStop, SourceError, UserError
@@ -75,7 +75,7 @@ def _guarded(command: Callable[[], object]) -> int:
     except click.ClickException as error:
         return _report([_usage(error)], EXIT_USER)
     except click.Abort:
-        return _report(["stopped"], 130)
+        return _report(["stopped"], EXIT_STOPPED)
     except UserError as error:
         return _report([str(problem) for problem in error.problems], EXIT_USER)
     except SourceError as error:

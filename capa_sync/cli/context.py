@@ -26,6 +26,8 @@ if TYPE_CHECKING:  # each verb imports only what it needs: tests/cli/test_starti
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 DEFAULT_CONFIG = "capa-sync.toml"
+EXIT_STOPPED = 130
+"""Stopped by SIGINT or SIGTERM before the end."""
 
 
 def config_option(command: Command) -> Command:

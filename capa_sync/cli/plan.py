@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import tempfile
 import threading
 from collections import Counter
@@ -13,6 +14,7 @@ from typing import Any
 import click
 
 from capa_sync.cli.context import (
+    EXIT_STOPPED,
     check_rule,
     chosen_sources,
     clock_from,
@@ -30,6 +32,7 @@ from capa_sync.cli.wording import cannot_tell_lines, older_wording_lines, quaran
 from capa_sync.daemon.cycle import run_round
 from capa_sync.daemon.log import configure_logs
 from capa_sync.daemon.runtime import Runtime
+from capa_sync.daemon.shutdown import stop_on_signals
 from capa_sync.daemon.waiting import waiting_tickets
 from capa_sync.daemon.writing import brakes_ahead
 from capa_sync.model.halt import HaltKind
@@ -70,16 +73,21 @@ def plan(
     configuration, clock = read_configuration(config), clock_from(test_clock)
     names = chosen_sources(configuration, only)
     check_rule(configuration, rule)
+    stop = threading.Event()
     with tempfile.TemporaryDirectory(prefix="capa-sync-plan-") as folder:
+        asked = stop_on_signals(stop, late_code=EXIT_STOPPED, before_late_end=partial(shutil.rmtree, folder))
         copy = Path(folder) / "register.db"
         if register_exists(configuration.register_path):  # else `plan` starts with an empty one
             copy_register(configuration.register_path, copy)
         register = open_register(copy, clock_now=clock.now())
         try:
-            runtime = build_runtime(configuration, register, clock, threading.Event(), write_mode="plan")
+            runtime = build_runtime(configuration, register, clock, stop, write_mode="plan")
             result = _planned(runtime, configuration, names)
         finally:
             register.close()
+    if asked.is_set():
+        say("stopped before the end: not all that `sync` would write is known", err=True)
+        return EXIT_STOPPED
     if as_json:
         print_json(_for_programs(result, rule))
     else:

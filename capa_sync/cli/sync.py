@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 
 from capa_sync.cli.context import (
+    EXIT_STOPPED,
     chosen_sources,
     clock_from,
     config_option,
@@ -33,8 +34,6 @@ from capa_sync.model.finding import Severity
 from capa_sync.model.halt import HaltKind
 from capa_sync.store import REFRESH, RELEASE, open_register
 from capa_sync.wiring import Configuration
-
-EXIT_STOPPED = 130
 
 
 @click.command(

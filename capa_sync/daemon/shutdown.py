@@ -7,6 +7,7 @@ import os
 import select
 import signal
 import threading
+from collections.abc import Callable
 from types import FrameType
 
 from capa_sync.daemon.guard import set_guard
@@ -20,12 +21,15 @@ _LATE = b"stopped while work was under way; what was being written is looked up 
 _SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 
-def stop_on_signals(stop: threading.Event, *, late_code: int | None = None) -> threading.Event:
+def stop_on_signals(
+    stop: threading.Event, *, late_code: int | None = None, before_late_end: Callable[[], object] = lambda: None
+) -> threading.Event:
     """Set `stop` on SIGTERM, SIGINT and SIGHUP; a second SIGINT ends at once, as people at a terminal expect.
 
     Returns an event that is set before `stop`, and only by these signals: it shows that the end was requested.
     With `late_code` the process ends LATEST seconds after the first signal, with that code and a line on standard
     error, if it still runs; it is killed shortly later when a computation keeps all of its threads from running.
+    `before_late_end` is called before that end, to remove temporary files.
 
     A separate thread sets the event: a handler runs on the main thread, and would wait for ever if that thread held
     the event's lock at that moment.
@@ -46,11 +50,19 @@ def stop_on_signals(stop: threading.Event, *, late_code: int | None = None) -> t
     for number in _SIGNALS:
         signal.signal(number, handler)
     asked = threading.Event()
-    threading.Thread(target=_listen, args=(heard, asked, stop, late_code), name="signals", daemon=True).start()
+    threading.Thread(
+        target=_listen, args=(heard, asked, stop, late_code, before_late_end), name="signals", daemon=True
+    ).start()
     return asked
 
 
-def _listen(heard: int, asked: threading.Event, stop: threading.Event, late_code: int | None) -> None:
+def _listen(
+    heard: int,
+    asked: threading.Event,
+    stop: threading.Event,
+    late_code: int | None,
+    before_late_end: Callable[[], object],
+) -> None:
     """Wait for the first signal; each of them means stop. Its byte is not read, because the guard must see it too."""
     waiting = select.poll()
     waiting.register(heard, select.POLLIN)
@@ -59,6 +71,8 @@ def _listen(heard: int, asked: threading.Event, stop: threading.Event, late_code
     stop.set()
     if late_code is not None:
         threading.Event().wait(LATEST)
+        with contextlib.suppress(OSError):
+            before_late_end()
         with contextlib.suppress(OSError):
             os.write(2, _LATE)  # not through sys.stderr: another thread may hold its lock
         os._exit(late_code)

@@ -69,7 +69,7 @@ MISTAKES = {
     "a way of signing in of another tracker": (
         'method = "basic", user = "capa_sync", password_env',
         'method = "pat", token_env',
-        "a servicenow source signs in with one of basic, oauth-client-credentials, api-key, not with 'pat'",
+        "a servicenow source signs in with basic or oauth-client-credentials or api-key",
     ),
     "missing rules": ('rules = ["rules"]', 'rules = ["rulez"]', "rulez"),
     "plain address": ("http://127.0.0.1", "ftp://127.0.0.1", "sources.servicenow.url"),

@@ -53,7 +53,7 @@ def names_in_code() -> Names:
     """Return the public names of the code by section, without the keys of `--json`."""
     return {
         "Commands and options": set(_commands(app.cli, "")),
-        "Exit codes": {str(value) for name, value in vars(app).items() if name.startswith("EXIT_")} | {"130"},
+        "Exit codes": {str(value) for name, value in vars(app).items() if name.startswith("EXIT_")},
         "Settings": {".".join(path) for path in keys(Settings)},
         "Keys of rule files and their tests": set(_checked_keys("rules")),
         "Fields of rules and mappings": {*SUBJECTS, *FIELDS},

@@ -41,8 +41,8 @@ def table(title: str) -> list[list[str]]:
 
 # --- exit codes and log lines --------------------------------------------------------------------------------------
 def test_every_exit_code_is_explained() -> None:
-    """The table has the constants of the command line and 130 of a stop, and nothing else."""
-    codes = {value for name, value in vars(app).items() if name.startswith("EXIT_")} | {130}
+    """The table has the constants of the command line, and nothing else."""
+    codes = {value for name, value in vars(app).items() if name.startswith("EXIT_")}
     assert {int(row[0]) for row in table("Exit codes")} == codes
 
 

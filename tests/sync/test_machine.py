@@ -8,6 +8,6 @@ from __future__ import annotations
 
 from tests.sync.story import Story, as_test_case
 
-TestCloud = as_test_case(Story, "jira", 14)
-TestDataCenter = as_test_case(Story, "jira-dc", 14)
-TestServiceNow = as_test_case(Story, "servicenow", 8)
+TestCloud = as_test_case(Story, "jira", 8)
+TestDataCenter = as_test_case(Story, "jira-dc", 8)
+TestServiceNow = as_test_case(Story, "servicenow", 6)
