@@ -19,11 +19,13 @@ from capa_sync.daemon.outcome import Evaluated
 from capa_sync.daemon.pipeline import Pipeline
 from capa_sync.daemon.plan_cache import PickledPlan
 from capa_sync.errors import Skippable
+from capa_sync.model.settings import ChildSpec
 from capa_sync.model.ticket import Part, Presence, Reading, SourceTicket
 from capa_sync.ports import Parser
 from capa_sync.sources.bodies import UNREADABLE
 from capa_sync.sources.decoding import decode_json
 from capa_sync.sources.jira.changes import FieldNames
+from capa_sync.sources.jira.children import Kinship
 from capa_sync.sources.jira.draft import Draft
 from capa_sync.sources.jira.markup import to_adf, to_wiki
 from capa_sync.sources.jira.parts import comments_part, history_part, undecorate
@@ -83,6 +85,7 @@ class Line:
         self.parser: Any = source.parser()
         assert self.context.facts is not None
         self._names = FieldNames(self.context.facts.fields)
+        self._kinship = Kinship([ChildSpec("subtask"), ChildSpec("link"), ChildSpec("child")])
         self.templates = [self._template(reading) for reading in source.read_tickets(users.records())]
 
     def _template(self, reading: Reading) -> dict[str, Any]:
@@ -120,6 +123,7 @@ class Line:
         draft = Draft.of({**issue, "changelog": {}})
         if draft.fault:
             raise Skippable(self.name, draft.key, draft.fault)
+        self._kinship.may_be_action(draft.fields)
         entries = [entry for entry in found["history"]["histories"] if isinstance(entry, dict)]
         undecorate(entries)
         self._names.resolve(entries)

@@ -12,7 +12,8 @@ from capa_sync.model.ticket import ChildRef, SourceTicket
 class Kinship:
     """Decides from a ticket alone whether it is an action, and which actions it names.
 
-    A link that reads the same from both ends names no action: each end would make the other one.
+    A link that reads the same from both ends names no action: each end would make the other one. Fields of a shape
+    that Jira does not have name nobody: the parser refuses such a ticket, and no other one depends on it.
     """
 
     def __init__(self, specs: Sequence[ChildSpec]) -> None:
@@ -38,13 +39,14 @@ class Kinship:
 
     def claimants(self, fields: Mapping[str, Any]) -> list[str]:
         """Return the ids of linked tickets that, read from their end, name this one as their action."""
-        if not self._types["link"]:
+        links = fields.get("issuelinks")
+        if not self._types["link"] or not isinstance(links, list):
             return []
-        return [id_ for link in fields.get("issuelinks") or () if (id_ := self._claimant(link))]
+        return [id_ for link in links if isinstance(link, dict) and (id_ := self._claimant(link))]
 
     def _claimant(self, link: Mapping[str, Any]) -> str:
-        type_ = link.get("type") or {}
-        if type_.get("inward") == type_.get("outward"):
+        type_ = link.get("type")
+        if not isinstance(type_, dict) or type_.get("inward") == type_.get("outward"):
             return ""
         for here, there in (("inward", "outward"), ("outward", "inward")):
             other = link.get(f"{here}Issue")
