@@ -82,7 +82,7 @@ class Source(Protocol):
         """Read these tickets whole, by immutable id; gone or hidden tickets are not yielded.
 
         Raises Skippable, after the others were yielded, where an answer makes no ticket. A ticket that is neither
-        yielded nor named so counts as gone, and its quarantine ends: it would be lost without a word.
+        yielded nor named so counts as gone, unless the census contains it.
         """
         ...
 

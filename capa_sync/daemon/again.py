@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Sequence, Set
 from dataclasses import dataclass, field
 
 from capa_sync.daemon.log import LogAction, log
@@ -49,8 +49,12 @@ def gather(context: SourceContext, ids: Sequence[str]) -> Gathered:
     return found
 
 
-def read_again(runtime: Runtime, context: SourceContext, run: int, ids: Iterable[str]) -> None:
-    """Read these tickets into the mirror again, and make them due for judging. Raises SourceError."""
+def read_again(runtime: Runtime, context: SourceContext, run: int, ids: Iterable[str], *, named: Set[str]) -> None:
+    """Read these tickets into the mirror again, and make them due for judging. Raises SourceError.
+
+    `named` are those that the census contained. One of them that is not returned is no ticket that is gone, so its
+    quarantine stays until a census lacks it.
+    """
     wanted = sorted(ids)
     if len(wanted) >= MANY:
         read_into_mirror(runtime, context, run, full=True)
@@ -61,7 +65,7 @@ def read_again(runtime: Runtime, context: SourceContext, run: int, ids: Iterable
         batch = wanted[start : start + AT_ONCE]
         found = gather(context, batch)
         _commit(runtime, context, run, found)
-        _forget_gone(runtime, context, [ticket_id for ticket_id in batch if ticket_id not in found.there])
+        _forget_gone(runtime, context, [id_ for id_ in batch if id_ not in found.there and id_ not in named])
 
 
 def _commit(runtime: Runtime, context: SourceContext, run: int, found: Gathered) -> None:

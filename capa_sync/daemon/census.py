@@ -72,7 +72,9 @@ def take_census_when_due(runtime: Runtime, context: SourceContext, now: datetime
         back = [ticket for ticket in judgement.sightings if ticket not in gone]
         unknown = census.ids - mirrored.keys()
         unread = tickets.unread(context.name).keys()  # their answer may have been wrong only once
-        read_again(runtime, context, run, {*back, *unknown, *unread, *_parents_of(runtime, context, gone)})
+        read_again(
+            runtime, context, run, {*back, *unknown, *unread, *_parents_of(runtime, context, gone)}, named=census.ids
+        )
     except SourceError as error:
         runs.finish(run, runtime.clock.now(), ok=False, problem=error.message)
         raise

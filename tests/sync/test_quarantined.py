@@ -120,6 +120,23 @@ def test_one_that_is_deleted_is_no_longer_held_to_be_unreadable(source: str, tmp
         assert world.presence(victim) in (Presence.DELETED, Presence.DELETED_OR_HIDDEN)
 
 
+@pytest.mark.parametrize("source", SOURCES)
+def test_one_that_the_census_names_stays_quarantined_though_no_answer_holds_it(source: str, tmp_path: Path) -> None:
+    """A source that neither returns nor refuses a ticket loses none: what the census contains is not gone."""
+    with open_world(tmp_path, source) as world:
+        users, spoiler = with_four_records(world), Spoiler(world)
+        victim = users.records()[1]
+        spoiler.victim, spoiler.change = victim, hostile("9 MB")
+        users.edit(victim, "touched", 1)
+        world.cycle()
+        own: Any = world.runtime.contexts[source].source
+        read = own.read_tickets
+        own.read_tickets = lambda ids: read([id_ for id_ in ids if id_ != victim])
+        world.cycle(days=2)
+        assert set(world.runtime.register.tickets.unread(source)) == {victim}
+        assert world.presence(victim) is Presence.PRESENT
+
+
 def undated(row: Any) -> Any:
     """A ticket whose creation instant is no instant: only parsing shows that it cannot be a ticket."""
     if "fields" in row:
