@@ -76,11 +76,17 @@ ENDPOINT, TICKET, ALL = "endpoint", "ticket", "all"
 """Scope of a rate limit (docs/jira.md 7): one kind of request, writes on one ticket, everything."""
 
 
+_LONGEST = 2000
+"""Characters of a message: what a tracker sends must not fill logs and registers."""
+
+
 class SourceError(CapaSyncError):
     """A tracker could not be read or written (exit 3); the message contains no secret of ours."""
 
     def __init__(self, source: str, message: str) -> None:
         message = redacted(message)
+        if len(message) > _LONGEST:
+            message = f"{message[:_LONGEST]}…"
         super().__init__(f"{source}: {message}")
         self.source = source
         self.message = message

@@ -34,10 +34,12 @@ def find_children(
             relation = bound.mapping.children.parent_relation
             refs[child.id] = ChildRef(child.id, child.key, relation.value)
     found: list[ChildTicket] = []
+    seen: set[str] = set()
     for name, ref in refs.items():
         child = children.get(name) or by_key.get(ref.key)
         entry = next((action for action in bound.actions if _takes(action, ref, child, ticket)), None)
-        if entry is not None:
+        if entry is not None and (child is None or child.id not in seen):  # else named twice, by id and by key
+            seen.update([child.id] if child is not None else [])
             read = TicketHistory(child, bound.history_ids, bound.shared) if child is not None else None
             found.append(ChildTicket(ref, entry, read))
     return found

@@ -193,7 +193,8 @@ class World:
     def cycle(self, *names: str, full: bool = False, **later: float) -> dict[str, CycleResult]:
         """Run one cycle that must succeed."""
         results = self.try_cycle(*names, full=full, **later)
-        assert {name: result.problem for name, result in results.items() if result.problem} == {}
+        problems = {name: result.problem for name, result in results.items() if result.problem}
+        assert problems == {}, problems
         return results
 
     def states(self, story: str) -> dict[str, str]:

@@ -6,7 +6,7 @@ import inspect
 import re
 
 from capa_sync import errors
-from capa_sync.errors import CapaSyncError
+from capa_sync.errors import CapaSyncError, SourceError
 
 
 def drawn() -> dict[str, tuple[str, str]]:
@@ -46,3 +46,10 @@ def test_a_name_in_brackets_is_an_argument() -> None:
     for name, (_, argument) in drawn().items():
         if argument:
             assert argument in inspect.signature(classes()[name]).parameters, name
+
+
+def test_a_long_message_is_cut() -> None:
+    """What a tracker sends fills no log and no register."""
+    error = SourceError("jira", "GET issue/" + "x" * 600_000)
+    assert len(str(error)) < 3_000
+    assert error.message.endswith("…")

@@ -7,6 +7,7 @@ from typing import Any
 
 from capa_sync.model.settings import ChildSpec
 from capa_sync.model.ticket import ChildRef, SourceTicket
+from capa_sync.sources.jira.shapes import is_id
 
 
 class Kinship:
@@ -62,6 +63,13 @@ class Kinship:
         if ref.relation == "child":
             return self.has_children
         return _named(self._types[ref.relation], ref.link_type)
+
+
+def parent_of(fields: Mapping[str, Any]) -> str:
+    """Return the id of the parent that a ticket names, "" when it names none by an id."""
+    parent = fields.get("parent")
+    found = parent.get("id") if isinstance(parent, dict) else None
+    return found if isinstance(found, str) and is_id(found) else ""
 
 
 def _named(lists: Iterable[tuple[str, ...]], name: str) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from capa_sync.sources.jira.children import parent_of
 from capa_sync.sources.jira.draft import Draft
 from capa_sync.sources.jira.paging import ALL_FIELDS
 from capa_sync.sources.jira.site import SiteReader
@@ -59,7 +60,7 @@ class OutOfScope:
     def _adopt(self, drafts: list[Draft]) -> set[str]:
         """Accept the drafts that are children of a mirrored record and that the query does not name."""
         site, actions = self._site, set(self._site.lookup.action_ids(self._site.name))
-        parents = {draft.id: str((draft.fields.get("parent") or {}).get("id") or "") for draft in drafts}
+        parents = {draft.id: parent_of(draft.fields) for draft in drafts}
         children = [
             draft.id
             for draft in drafts

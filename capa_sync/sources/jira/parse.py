@@ -14,6 +14,7 @@ from capa_sync.sources.bodies import UNREADABLE
 from capa_sync.sources.jira.adf import adf_text, is_document
 from capa_sync.sources.jira.changes import Dated, HistoryReader, sorted_entries
 from capa_sync.sources.jira.parts import CHILDREN, COMMENTS, HISTORY, KINDS, RECORD, UNASKED, UNKNOWN
+from capa_sync.sources.jira.shapes import is_id, is_key
 from capa_sync.sources.jira.times import read_instant
 from capa_sync.sources.jira.values import account_of, clean, field_value, is_ticking
 from capa_sync.sources.jira.wiki import wiki_text
@@ -276,7 +277,11 @@ def _children(fields: Mapping[str, Any], named: Sequence[Any]) -> tuple[ChildRef
 
 
 def _ref(issue: Mapping[str, Any], relation: str, link_type: str = "") -> ChildRef:
-    return ChildRef(str(issue.get("id") or ""), str(issue.get("key") or ""), relation, link_type)
+    """Return the reference to another ticket. Raises ValueError when its id or key could not be one of Jira's."""
+    id_, key = issue.get("id"), issue.get("key")
+    if not (id_ is None or is_id(id_)) or not (key is None or is_key(key)):
+        raise ValueError(f"a {relation} that it names has no id or key of Jira's form")
+    return ChildRef(id_ or "", key or "", relation, link_type)
 
 
 def _linked(link: Mapping[str, Any]) -> Iterable[ChildRef]:

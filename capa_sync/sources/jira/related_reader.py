@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from capa_sync.model.ticket import Reading, Role, Skip
+from capa_sync.sources.jira.children import parent_of
 from capa_sync.sources.jira.draft import Draft
 from capa_sync.sources.jira.out_of_scope import OutOfScope
 from capa_sync.sources.jira.site import SiteReader
@@ -72,9 +73,14 @@ class RelatedTicketReader:
             return {}
         found: dict[str, list[dict[str, Any]]] = {draft.id: [] for draft in drafts if draft.id not in actions}
         for row in self._site.search_ids(list(found), ["issuetype", "parent"], field="parent"):
-            fields = row.get("fields") or {}
-            parent = str((fields.get("parent") or {}).get("id"))
-            if parent in found and not (fields.get("issuetype") or {}).get("subtask"):
+            fields = row.get("fields")
+            if not isinstance(fields, dict):
+                continue
+            kind = fields.get("issuetype")
+            if not isinstance(kind, dict) or kind.get("subtask"):
+                continue
+            parent = parent_of(fields)
+            if parent in found:
                 found[parent].append({"id": str(row["id"]), "key": row.get("key")})
         return found
 

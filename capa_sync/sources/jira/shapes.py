@@ -12,11 +12,21 @@ from typing import Any
 from capa_sync.errors import BadAnswer
 
 Object = dict[str, Any]
+_LONGEST_ID, _LONGEST_KEY = 19, 255
+"""Digits of a 64-bit number; characters of Jira's column."""
 
 
 def is_id(value: Any) -> bool:
     """Tell whether this is an id as Jira writes it: digits in a string."""
-    return isinstance(value, str) and value.isascii() and value.isdigit()
+    return isinstance(value, str) and value.isascii() and value.isdigit() and len(value) <= _LONGEST_ID
+
+
+def is_key(value: Any) -> bool:
+    """Tell whether this can be an issue's key: a project's name, a hyphen, a number."""
+    if not isinstance(value, str) or len(value) > _LONGEST_KEY:
+        return False
+    project, _, number = value.rpartition("-")
+    return is_id(number) and project.isprintable() and not set(project) & {" ", "/", "?", "#", "%"} and bool(project)
 
 
 def is_issue(value: Any) -> bool:

@@ -20,6 +20,7 @@ from capa_sync.sources.retry import overload
 from capa_sync.sources.sizes import Oversized
 from capa_sync.sources.wish import read_http_date
 
+_LONGEST_TABLE = 80
 Row = dict[str, Any]
 _EMPTY = b'{"display_value":"","value":""}'
 """An empty cell in both forms; most cells of a wide table are empty. A JSON string cannot contain these bytes."""
@@ -92,6 +93,11 @@ def value_of(row: Row, column: str) -> str:
     if isinstance(cell, dict):
         cell = cell.get("value")
     return "" if cell is None else str(cell)
+
+
+def is_table_name(name: str) -> bool:
+    """Tell whether this can be the name of a table: it goes into addresses and queries."""
+    return name.isascii() and name.replace("_", "a").isalnum() and len(name) <= _LONGEST_TABLE
 
 
 def is_text(cell: Any) -> bool:

@@ -11,7 +11,7 @@ from capa_sync.errors import Skippable
 from capa_sync.model.ticket import Reading, Role, Skip
 from capa_sync.ports import MirrorLookup
 from capa_sync.sources.bodies import MOST_ENTRIES, TooMuch
-from capa_sync.sources.servicenow.answers import Row, value_of
+from capa_sync.sources.servicenow.answers import Row, is_table_name, value_of
 from capa_sync.sources.servicenow.dictionary import TableFacts
 from capa_sync.sources.servicenow.directory import InstanceDirectory
 from capa_sync.sources.servicenow.history import Asked, AuditReader, Past
@@ -148,7 +148,9 @@ class Assembly:
 
     def _facts(self, table_spec: TableSpec, row: Row) -> TableFacts:
         """Return what is known of the row's real class, which may extend the queried table (facts 2.4)."""
-        return self.directory.table(value_of(row, "sys_class_name") or table_spec.table)
+        class_ = value_of(row, "sys_class_name")
+        # the parser refuses a row whose class is no table's name; it must not end the reading of its table
+        return self.directory.table(class_ if is_table_name(class_) else table_spec.table)
 
 
 def _too_many(past: Past, sys_id: str) -> int:

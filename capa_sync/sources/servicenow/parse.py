@@ -21,7 +21,7 @@ from capa_sync.model.patterns import SYS_ID, SYS_ID_LIST
 from capa_sync.model.ticket import Part, RawChange, RawComment, SourceTicket
 from capa_sync.model.values import BLANK, Raw
 from capa_sync.sources.bodies import UNREADABLE
-from capa_sync.sources.servicenow.answers import is_text
+from capa_sync.sources.servicenow.answers import is_table_name, is_text
 from capa_sync.sources.servicenow.keyset import PLATFORM_TIME, from_platform_time
 from capa_sync.sources.servicenow.markup import markup_value
 from capa_sync.sources.servicenow.order import in_true_order
@@ -104,6 +104,9 @@ class ServiceNowParser:
         for column in filter(None, (*_IDENTITY, reference)):
             if not is_text(row.get(column)):
                 raise Skippable(self._source, key or "(no sys_id)", f"its column {column} holds no text")
+        class_ = _value(row.get("sys_class_name"))
+        if class_ and not is_table_name(class_):
+            raise Skippable(self._source, key or "(no sys_id)", "its column sys_class_name names no table")
         reach = bodies.get(REACH, {})
         since = reach.get("since")
         return SourceTicket(
@@ -111,7 +114,7 @@ class ServiceNowParser:
             id=sys_id,
             key=key,
             url=_form(self._url, table) + (sys_id if SYS_ID.fullmatch(sys_id) else quote(sys_id, safe="")),
-            kind=_value(row.get("sys_class_name")) or table,
+            kind=class_ or table,
             container=table,
             created_at=created_at,
             updated_at=updated_at,

@@ -192,6 +192,12 @@ def test_a_linked_ticket_is_an_action_of_its_entry(bound: BoundMapping) -> None:
     )
 
 
+def test_a_child_named_by_its_id_and_by_its_key_is_one_action(bound: BoundMapping) -> None:
+    """The register has one row for an action of a record."""
+    named = (ChildRef("2", "CAPA-2", "subtask", "Action"), ChildRef("", "CAPA-2", "subtask", "Action"))
+    assert [action.id for action in record(bound, parent(*named), {"2": child()}).actions] == ["2"]
+
+
 def test_children_are_merged_into_the_history_by_instant(bound: BoundMapping) -> None:
     """Children's groups stand between the record's groups; each ticket's own order is kept."""
     task = child(values={"status": DOING}, history=[(T0 + 3 * HOUR, "acc-new", {"status": (OPEN, DOING)})])

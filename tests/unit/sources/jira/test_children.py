@@ -9,7 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from capa_sync.model.settings import ChildSpec
-from capa_sync.sources.jira.children import Kinship
+from capa_sync.sources.jira.children import Kinship, parent_of
+from capa_sync.sources.jira.parse import _children
+from capa_sync.sources.jira.shapes import is_key
 
 KINSHIP = Kinship([ChildSpec("subtask"), ChildSpec("link", ("is caused by",)), ChildSpec("child")])
 CAUSE = {"name": "Cause", "inward": "is caused by", "outward": "causes"}
@@ -50,3 +52,32 @@ def test_fields_of_any_shape_are_decided_on(fields: dict[str, Any]) -> None:
 def test_links_of_another_shape_name_nobody(links: Any) -> None:
     """What is no link claims no ticket."""
     assert KINSHIP.claimants({"issuelinks": links}) == []
+
+
+@pytest.mark.parametrize("parent", [None, "10001", ["10001"], {}, {"id": None}, {"id": 10001}, {"id": ["10001"]}])
+def test_a_parent_without_an_id_of_jira_s_form_is_none(parent: Any) -> None:
+    """What is no id reaches no request."""
+    assert parent_of({"parent": parent}) == ""
+    assert parent_of({"parent": {"id": "10001"}}) == "10001"
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [{"id": 10**40}, {"id": "9" * 40}, {"id": float("nan")}, {"id": ["10001"]}, {"id": "../user"}, {"key": 7}]
+    + [
+        {"id": "10001", "key": key} for key in ("", "CAPA", "-1", "CAPA-", "A/B-1", "A B-1", "A?-1", "x" * 300 + "-1")
+    ],
+)
+@pytest.mark.parametrize("place", ["subtask", "link"])
+def test_a_ticket_that_names_another_by_no_id_is_refused(odd: dict[str, Any], place: str) -> None:
+    """Such a reference would go into an address or a key of the register; its ticket alone is quarantined."""
+    link = {"type": CAUSE, "inwardIssue": odd}
+    fields = {"subtasks": [odd]} if place == "subtask" else {"issuelinks": [link]}
+    with pytest.raises(ValueError, match="no id or key"):
+        _children(fields, ())
+
+
+@pytest.mark.parametrize("key", ["CAPA-1", "A_B2-77", "Ä-1", "MY-OLD-12"])
+def test_keys_of_real_projects_are_keys(key: str) -> None:
+    """Data Center lets an administrator change the form of project keys."""
+    assert is_key(key)

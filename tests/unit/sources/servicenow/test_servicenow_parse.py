@@ -215,3 +215,10 @@ def test_a_row_whose_identity_is_no_text_makes_no_ticket(column: str, odd: Any) 
     record = record_part("sn_grc_task", "issue", row, ())
     with pytest.raises(Skippable, match=column):
         parse(record=record)
+
+
+@pytest.mark.parametrize("odd", ["a^b", "a,b", "../x", "x" * 81, "\x91", "a b"])
+def test_a_row_whose_class_names_no_table_makes_no_ticket(odd: str) -> None:
+    """Such a name would go into a query; its ticket alone is quarantined."""
+    with pytest.raises(Skippable, match="sys_class_name"):
+        parse(record=record_part("sn_grc_issue", "", {**ROW, "sys_class_name": odd}, ()))
