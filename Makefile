@@ -29,7 +29,7 @@ system: ## install the Debian packages that the tests use (as root; else say whi
 	@SYSTEM_PACKAGES=$(SYSTEM_PACKAGES) sh tests/tools/system-packages.sh
 
 test: system $(VENV)/.development ## run all tests; says before it installs Debian packages, SYSTEM_PACKAGES=no installs none
-	$(BIN)/python -m pytest -q -n 3 --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -q -n 4 --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
 
 soak: $(VENV)/.development ## tell long random stories on all three trackers, and compare mirror and tracker (STORIES=200); failures stay in soak.xml
 	CAPA_SYNC_SOAK=$(or $(STORIES),200) $(BIN)/python -m pytest -q -n 2 --dist load --timeout 0 --junitxml soak.xml tests/sync/test_machine.py tests/sync/test_warned.py
