@@ -243,11 +243,11 @@ class _KillAtWrite:
                 raise ConnectionAbortedError
 
 
-def sampled(places: Sequence[Place], name: str, *, least: int = 5) -> list[Place]:
-    """Return all places in `make kills`, else a sixth of them, seeded by their name, and at least so many."""
+def sampled(places: Sequence[Place], name: str, *, least: int = 3) -> list[Place]:
+    """Return all places in `make kills`, else an eighth of them, seeded by their name, and at least so many."""
     if IS_FULL:
         return list(places)
-    count = min(len(places), max(least, len(places) // 6))
+    count = min(len(places), max(least, len(places) // 8))
     chosen = sorted(random.Random(f"{SEED} {name}").sample(range(len(places)), count))  # noqa: S311 - chooses cases
     return [places[number] for number in chosen]
 

@@ -86,13 +86,13 @@ class TableAnswer:
 
 
 def value_of(row: Row, column: str) -> str:
-    """Return a column's raw value, whichever display form was requested; "" when it is missing."""
+    """Return a column's raw value, whichever display form was requested; "" when it is missing or a structure."""
     cell = row.get(column)
     if isinstance(cell, str):
         return cell
     if isinstance(cell, dict):
         cell = cell.get("value")
-    return "" if cell is None else str(cell)
+    return "" if cell is None or isinstance(cell, (dict, list)) else str(cell)
 
 
 def is_table_name(name: str) -> bool:

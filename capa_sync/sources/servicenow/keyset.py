@@ -19,6 +19,7 @@ from capa_sync.sources.servicenow.client import SYS_ID
 from capa_sync.sources.servicenow.query import condition, join, markers, meets
 
 _TIME_LENGTH = len("2026-01-01 00:00:00")
+_FIRST_YEAR, _END_YEAR = "1990", "2200"
 PLATFORM_TIME = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d")
 
 
@@ -44,8 +45,8 @@ def to_platform_time(instant: datetime) -> str:
 
 
 def from_platform_time(text: str) -> datetime:
-    """Read a stored instant. Raises ValueError."""
-    if len(text) != _TIME_LENGTH:
+    """Read a stored instant. Raises ValueError, also for one outside 1990-2200: no deadline counts from it."""
+    if len(text) != _TIME_LENGTH or not _FIRST_YEAR <= text[:4] < _END_YEAR:
         raise ValueError(text)
     return datetime.fromisoformat(f"{text}+00:00")
 

@@ -183,3 +183,9 @@ def test_a_lean_row_has_the_values_of_the_row(cell: object, lean_cell: object) -
     assert lean({"a": pair, "u_x": cell, "z": "text"}) == {"a": pair, "u_x": lean_cell, "z": "text"}
     assert lean(lean({"u_x": cell})) == {"u_x": lean_cell}
     assert value_of({"u_x": lean_cell}, "u_x") == value_of({"u_x": cell}, "u_x")
+
+
+@pytest.mark.parametrize("odd", [[], {}, [["deep"] * 9] * 9, {"value": ["list"]}, {"value": {"is": "odd"}}], ids=repr)
+def test_a_cell_that_holds_a_structure_has_no_value(odd: Any) -> None:
+    """It is not written out: that would cost seconds for megabytes."""
+    assert value_of({"number": odd}, "number") == ""

@@ -222,3 +222,13 @@ def test_a_row_whose_class_names_no_table_makes_no_ticket(odd: str) -> None:
     """Such a name would go into a query; its ticket alone is quarantined."""
     with pytest.raises(Skippable, match="sys_class_name"):
         parse(record=record_part("sn_grc_issue", "", {**ROW, "sys_class_name": odd}, ()))
+
+
+@pytest.mark.parametrize(
+    "odd", ["9999-12-31 23:59:59", "2200-01-01 00:00:00", "1989-12-31 23:59:59", "0001-01-01 00:00:00"]
+)
+@pytest.mark.parametrize("column", ["sys_created_on", "sys_updated_on"])
+def test_a_row_of_an_impossible_year_makes_no_ticket(column: str, odd: str) -> None:
+    """No deadline can be counted from it, so only its ticket is quarantined."""
+    with pytest.raises(Skippable, match="sys_created_on or sys_updated_on"):
+        parse(record=record_part("sn_grc_issue", "", {**ROW, column: odd}, ()))
