@@ -30,6 +30,10 @@ class Work(Protocol):
     """A task of a worker: tickets to evaluate; a speculative task is answered by a receipt only."""
 
     @property
+    def ids(self) -> Sequence[str]:
+        """The tickets."""
+
+    @property
     def is_ahead(self) -> bool:
         """Tell whether the task is speculative."""
 
@@ -74,6 +78,18 @@ class EvaluationWorker:
     def has_room(self) -> bool:
         """Tell whether one more speculative task could begin soon, and the worker has declined none."""
         return not (self.is_lost or self._declines) and len(self._waiting) + len(self._sent) < SENT_AHEAD
+
+    @property
+    def speculative_tickets(self) -> int:
+        """Return how many tickets of speculative tasks the worker has not evaluated yet."""
+        self.take_receipts()
+        return sum(len(task.ids) for task in (*self._sent, *self._waiting) if task.is_ahead)
+
+    @property
+    def has_answer(self) -> bool:
+        """Tell whether `answer` returns without waiting."""
+        self.take_receipts()
+        return self.is_lost or not self._sent or not self._answers.empty()
 
     def give(self, task: Work) -> None:
         """Give the worker a task; it waits here while as many as SENT are on their way."""

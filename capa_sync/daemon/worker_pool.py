@@ -15,6 +15,7 @@ from datetime import datetime, timedelta
 from multiprocessing.connection import Connection
 from typing import NamedTuple
 
+from capa_sync.daemon.dispatch import Dispatch
 from capa_sync.daemon.inputs import PipelineInputs
 from capa_sync.daemon.outcome import Outcome
 from capa_sync.daemon.pipeline import Pipeline
@@ -29,8 +30,6 @@ MOST = 4
 """Workers at once; each takes a hundred MiB."""
 AHEAD = 250
 """Tickets of one speculative task."""
-HORIZON = 50
-"""Batches assigned before the first of them is waited for."""
 QUEUE = 20_000
 """Tickets that may wait for speculative evaluation."""
 
@@ -105,41 +104,25 @@ class WorkerPool:
             ahead.worker.end()
 
     def evaluate(self, inputs: PipelineInputs, batches: Sequence[Sequence[str]]) -> Iterator[list[Outcome] | None]:
-        """Yield the outcomes of each batch in order; None for a batch that this process must evaluate."""
+        """Yield the outcomes of each batch in order; None for a batch whose worker is lost."""
         basis, source = basis_of(inputs), inputs.source.name
         with self._lock:
             ahead = self._ahead.get(source, _Ahead())
         first = ahead.worker if ahead.worker is not None and not ahead.worker.is_lost else None
         others = [EvaluationWorker(self._command) for _ in range(self._count - (first is not None))]
+
+        def give(worker: EvaluationWorker, ids: Sequence[str]) -> None:
+            worker.give(Task(basis, tuple(ids), inputs.now))
+
+        def evaluate(ids: Sequence[str]) -> list[Outcome]:
+            return Pipeline(inputs, ids).evaluate(ids)
+
         try:
-            shares = _Shares(first, ahead.seen, others)
-            assigned: deque[list[_Share]] = deque()
-            for number, batch in enumerate(batches):
-                for further in batches[number + len(assigned) : number + HORIZON]:
-                    assigned.append(shares.of(further))
-                    _send(assigned[-1], basis, inputs.now)
-                yield _in_order(batch, list(_answered(inputs, assigned.popleft())))
+            yield from Dispatch(batches, first, ahead.seen, others, evaluate=evaluate, give=give).outcomes()
         finally:
             for worker in others:
                 worker.end()
             self.dismiss(source)
-
-
-def _send(shares: Sequence[_Share], basis: Basis, now: datetime) -> None:
-    for worker, ids in shares:
-        if worker is not None:
-            worker.give(Task(basis, tuple(ids), now))
-
-
-def _answered(
-    inputs: PipelineInputs, shares: Sequence[_Share]
-) -> Iterator[tuple[Sequence[str], list[Outcome] | None]]:
-    """Yield the shares of a batch with their outcomes; None without an answer, or for a whole batch of our own."""
-    for worker, ids in sorted(shares, key=lambda share: share[0] is not None):  # our own share while workers compute
-        if worker is not None:
-            yield ids, worker.answer()
-        else:
-            yield ids, Pipeline(inputs, ids).evaluate(ids) if len(shares) > 1 else None
 
 
 class _Ahead:
@@ -169,58 +152,6 @@ class _Ahead:
             ids = [self._waiting.popleft() for _ in range(min(AHEAD, len(self._waiting)))]
             self.seen.update(ids)
             self.worker.give(Task(basis, tuple(ids), now, is_ahead=True))
-
-
-_SPECULATED, _HERE, _STORE = 0.15, 0.65, 0.17
-"""Cost of a ticket with a speculative result, of a ticket evaluated in this process, and of storing any ticket here;
-the unit is the cost of a ticket that a worker evaluates without one (measured)."""
-_START = 2_000
-"""Tickets that one worker evaluates while another starts."""
-_Share = tuple[EvaluationWorker | None, list[str]]
-"""A worker and the tickets that it evaluates; None is this process."""
-
-
-class _Shares:
-    """Divides batches so that this process and all workers finish at about the same time.
-
-    Args:
-        ahead: the worker that evaluated the tickets in `seen` speculatively, if there is one.
-        others: workers that have just been started.
-    """
-
-    def __init__(
-        self, ahead: EvaluationWorker | None, seen: set[str] | frozenset[str], others: Sequence[EvaluationWorker]
-    ) -> None:
-        self._ahead = ahead
-        self._seen = seen if ahead is not None else frozenset()
-        self._load: dict[EvaluationWorker | None, float] = dict.fromkeys([ahead, None], 0.0)
-        self._load |= dict.fromkeys(others, float(_START))
-
-    def of(self, batch: Sequence[str]) -> list[_Share]:
-        """Return which process evaluates which tickets of a batch."""
-        seen = [ticket_id for ticket_id in batch if ticket_id in self._seen]
-        new = [ticket_id for ticket_id in batch if ticket_id not in self._seen]
-        self._load[None] += _STORE * len(batch)
-        self._load[self._ahead] += _SPECULATED * len(seen)
-        loads = {
-            worker: load + len(new) * (1.0 if worker is not None else _HERE) for worker, load in self._load.items()
-        }
-        least = min(loads, key=loads.__getitem__)
-        self._load[least] = loads[least]
-        shares: list[_Share] = [(least, list(batch))] if least is self._ahead else [(self._ahead, seen), (least, new)]
-        return [share for share in shares if share[1]]
-
-
-def _in_order(
-    batch: Sequence[str], answers: Sequence[tuple[Sequence[str], list[Outcome] | None]]
-) -> list[Outcome] | None:
-    """Return the outcomes of a batch in its order, None when a part of it has no answer."""
-    found: dict[str, Outcome] = {}
-    for ids, outcomes in answers:
-        if outcomes is None:
-            return None
-        found.update(zip(ids, outcomes, strict=True))
-    return [found[ticket_id] for ticket_id in batch]
 
 
 def serve(runtime: Runtime, line: Connection) -> None:

@@ -104,7 +104,7 @@ class _Mapper:
 
     def map_fields(self) -> None:
         """Map every field; skip empty ones early, because most tickets never use most of the mapped fields."""
-        value_of, changes = self.history.ticket.values.get, self.history.changes
+        value_of, changes, ambiguous = self.history.ticket.values.get, self.history.changes, self.history.ambiguous
         for field_id, field in self.bound.places:
             if not field_id:
                 now, birth, steps = self._joined(field.parts)
@@ -116,9 +116,11 @@ class _Mapper:
                     continue
                 now = birth = self._unchanged(field.parts[0], raw)
                 steps = NO_STEPS
-            if any(part.field_id in self.history.ambiguous for part in field.parts):
+            if ambiguous and any(part.field_id in ambiguous for part in field.parts):
                 birth = AMBIGUOUS
             self.fields[field.name] = now
+            if birth is EMPTY and not steps:
+                continue
             add_rows(self.rows, field.name, self.birth, birth, steps, self.people, field.label)
 
     def _unchanged(self, part: BoundFieldSource, raw: Raw | None) -> Value:

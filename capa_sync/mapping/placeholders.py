@@ -71,6 +71,8 @@ def state_of(text: str, shown: str) -> ValueState:
 def bare(piece: str) -> str:
     """Return a line or cell without its leading list signs; "" for a ruler."""
     text = normalise(piece.replace("&nbsp;", " "))
+    if len(text) > 1 and text[:2].isalpha():  # a word: no sign and no ruler
+        return text
     if RULER.fullmatch(text):
         return ""
     # people write a dash alone for "nothing"; that differs from a bullet that has lost its text

@@ -54,6 +54,9 @@ _PARENTS = """SELECT p.parent_id, m.ticket_id, 'parent', '', m.source, m.source 
 _PLACES = """SELECT m.ticket_id, m.role, m.scope, m.presence, t.kind, t.part_of, t.parent_id FROM mirror m
     CROSS JOIN ticket t ON t.nr = m.nr WHERE m.source = ? AND m.ticket_id IN (?)"""
 
+_ROLES, _SCOPES = {role.value: role for role in Role}, {scope.value: scope for scope in Scope}
+_PRESENCES = {presence.value: presence for presence in Presence}
+
 
 class Roles:
     """Roles and scopes of mirrored tickets."""
@@ -64,7 +67,7 @@ class Roles:
     def places(self, source: str, ids: Sequence[str]) -> dict[str, TicketPlace]:
         """Return id -> place; only for tickets that are mirrored."""
         rows = self._db.rows_in(_PLACES, (source,), ids)
-        return {row[0]: TicketPlace(Role(row[1]), Scope(row[2]), Presence(row[3]), *row[4:]) for row in rows}
+        return {row[0]: TicketPlace(_ROLES[row[1]], _SCOPES[row[2]], _PRESENCES[row[3]], *row[4:]) for row in rows}
 
     def named_by(self, source: str, ids: Sequence[str]) -> list[Naming]:
         """Return which mirrored tickets these tickets name as parts or by a link."""

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from capa_sync.daemon import judging, worker_pool
+from capa_sync.daemon import dispatch, judging
 from tests.daemon.fork_server import ForkServer
 from tests.daemon.harness import Harness
 from tests.daemon.runtimes import BATCH, RULES, TICKETS, create_fours, read, runtime_of
@@ -57,7 +57,7 @@ def mirrored_harness(shared_harness: MakeHarness, tmp_path_factory: pytest.TempP
 def small_batches(monkeypatch: pytest.MonkeyPatch) -> None:
     """Batches of four tickets, none of which this process evaluates."""
     monkeypatch.setattr(judging, "BATCH", BATCH)
-    monkeypatch.setattr(worker_pool, "_HERE", 1e9)
+    monkeypatch.setattr(dispatch, "OWN", 0)
 
 
 @pytest.fixture

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from capa_sync.daemon import dispatch
 from capa_sync.daemon import worker_pool as workers_module
 from capa_sync.daemon.runtime import Runtime
 from capa_sync.daemon.worker import EvaluationWorker
@@ -80,14 +81,13 @@ def test_with_speculative_evaluation_every_row_is_as_without(
     assert alone[2]
 
 
-@pytest.mark.parametrize("horizon", [1, 2, 5])
+@pytest.mark.parametrize("held", [1, 2, 5])
 def test_batches_are_given_out_a_few_at_a_time(
-    runtime: Runtime, alone: Judged, monkeypatch: pytest.MonkeyPatch, horizon: int
+    runtime: Runtime, alone: Judged, monkeypatch: pytest.MonkeyPatch, held: int
 ) -> None:
     """There are six batches; their results are stored in order."""
-    monkeypatch.setattr(workers_module, "HORIZON", horizon)
-    monkeypatch.setattr(workers_module, "_HERE", 0.9)
-    monkeypatch.setattr(workers_module, "_START", 0)
+    monkeypatch.setattr(dispatch, "HELD", held)
+    monkeypatch.setattr(dispatch, "OWN", held)
     every_second = runtime.register.tickets.record_ids("jira-dc")[1::2]
     workers_of(runtime).speculate(
         runtime.inputs(runtime.contexts["jira-dc"], runtime.clock.now()), every_second, None
@@ -95,39 +95,26 @@ def test_batches_are_given_out_a_few_at_a_time(
     assert judge(runtime) == alone
 
 
-def test_a_batch_that_two_workers_share_is_stored_in_its_order(
-    runtime: Runtime, alone: Judged, monkeypatch: pytest.MonkeyPatch, given: list[int]
+def test_a_batch_that_is_known_in_part_is_stored_in_its_order(
+    runtime: Runtime, alone: Judged, given: list[int]
 ) -> None:
-    """One worker knows every second ticket of it, another evaluates the rest; register numbers follow the ids."""
-    monkeypatch.setattr(workers_module, "_START", 0)
-    every_second = runtime.register.tickets.record_ids("jira-dc")[1::2]
-    workers_of(runtime).speculate(
-        runtime.inputs(runtime.contexts["jira-dc"], runtime.clock.now()), every_second, None
-    )
+    """The worker knows three of four tickets and evaluates the fourth; register numbers follow the ids."""
+    ids = runtime.register.tickets.record_ids("jira-dc")
+    known = [ticket_id for number, ticket_id in enumerate(ids) if number % 4]
+    workers_of(runtime).speculate(runtime.inputs(runtime.contexts["jira-dc"], runtime.clock.now()), known, None)
     assert judge(runtime) == alone
-    assert {BATCH // 2, BATCH} <= set(given)
+    assert given[1:] == [BATCH] * (TICKETS // BATCH)
 
 
-def test_a_batch_that_a_worker_shares_with_this_process_is_stored_in_its_order(
-    runtime: Runtime, alone: Judged, monkeypatch: pytest.MonkeyPatch, given: list[int]
+def test_this_process_evaluates_while_a_worker_starts(
+    runtime: Runtime, alone: Judged, monkeypatch: pytest.MonkeyPatch, started: list[Popen], given: list[int]
 ) -> None:
-    """The worker knows every second ticket of each batch, and the rest is evaluated here."""
-    monkeypatch.setattr(workers_module, "_HERE", -1e9)
-    runtime.workers = EagerWorkerPool(runtime.register.path.parent, cores=2)
-    every_second = runtime.register.tickets.record_ids("jira-dc")[1::2]
-    workers_of(runtime).speculate(
-        runtime.inputs(runtime.contexts["jira-dc"], runtime.clock.now()), every_second, None
-    )
+    """Batches that would wait for a worker are evaluated here, with the same result."""
+    monkeypatch.setattr(dispatch, "OWN", 8)
+    monkeypatch.setattr(dispatch, "ENOUGH", 1)
     assert judge(runtime) == alone
-    assert given[1:] == [BATCH // 2] * (TICKETS // BATCH)
-
-
-def test_this_process_evaluates_while_a_worker_starts(runtime: Runtime, alone: Judged, started: list[Popen]) -> None:
-    """Batches that would wait for the worker are evaluated here, with the same result."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(workers_module, "_HERE", 0.9)
-        assert judge(runtime) == alone
     assert len(started) == 2
+    assert given.count(BATCH) < TICKETS // BATCH
 
 
 def test_what_was_evaluated_speculatively_is_not_evaluated_again(runtime: Runtime, alone: Judged) -> None:

@@ -57,18 +57,19 @@ class Absent:
 
     def carry(self, draft: Draft) -> None:
         """Fill in from the mirror what the answer left out, and what the mirror knows about that."""
-        if draft.is_carried or not draft.fields or draft.is_oversized or draft.fault:
+        fields = draft.fields
+        if draft.is_carried or not fields or draft.is_oversized or draft.fault:
             return
         draft.is_carried = True
-        draft.absent = tuple(name for name in KINDS if name not in draft.fields)
-        if len(draft.absent) < len(KINDS):
-            self._never_returned().difference_update(name for name in KINDS if name in draft.fields)
+        draft.absent = tuple([name for name in KINDS if name not in fields])
+        if len(draft.absent) < len(KINDS) and (never := self._never_returned()):
+            never.difference_update([name for name in KINDS if name in fields])
         if not draft.absent:
             return
         mirrored = self._lookup.record(self._client.source, draft.id) or {}
         held, marks = mirrored.get("fields") or {}, mirrored.get(UNKNOWN) or {}
         states = {name: marks.get(name, KNOWN if name in held else UNASKED) for name in draft.absent}
-        if held.get("updated") == draft.fields.get("updated"):
+        if held.get("updated") == fields.get("updated"):
             draft.settled |= {name for name, state in states.items() if state != UNASKED}
         draft.issue["fields"].update({name: held[name] for name in draft.absent if name in held})
         draft.mark(states)
@@ -76,6 +77,8 @@ class Absent:
     def complete(self, draft: Draft) -> None:
         """Request what the answer left out, once for each version of the ticket; the rest is marked as unknown."""
         self.carry(draft)
+        if not draft.absent:
+            return
         wanted = [name for name in draft.absent if name not in draft.settled]
         if _COMMENT in wanted:
             draft.mark({_COMMENT: UNASKED})  # until they are read

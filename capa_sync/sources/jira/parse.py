@@ -167,13 +167,13 @@ class JiraParser:
             old_keys=_old_keys(changes, key),
             history_complete=history_complete,
             attachments=len(fields.get("attachment") or ()),
-            unknown=_kinds(unread.union(name for name in _PLACES if name in marks or name not in fields)),
-            unasked=_kinds(name for name, state in marks.items() if state == UNASKED),
+            unknown=_kinds(unread.union([name for name in _PLACES if name in marks or name not in fields])),
+            unasked=_kinds([name for name, state in marks.items() if state == UNASKED]),
         )
 
 
 def _kinds(names: Iterable[str]) -> frozenset[str]:
-    return frozenset(KINDS[name] for name in names)
+    return frozenset([KINDS[name] for name in names])
 
 
 def _part_of(fields: Mapping[str, Any]) -> str:

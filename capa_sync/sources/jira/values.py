@@ -63,13 +63,12 @@ def text_value(value: str, *, is_plain: bool = False) -> Raw:
     text = clean(value)
     if not text:
         return BLANK
-    if ISO.fullmatch(text):
+    if text[0].isdigit() and ISO.fullmatch(text):  # most texts are no date: a cheap test first
         text = in_utc(text)
         return Raw((text,), (), text)
     if is_plain:
         return Raw((text,), (), text)
-    dump = SPRINT_DUMP.fullmatch(value)
-    if dump:
+    if "@" in value and (dump := SPRINT_DUMP.fullmatch(value)):
         return _dumped(dump[1])
     text, has_media = wiki_text(text)
     return Raw((text,) if text else (), (), text, media_only=has_media and not text)

@@ -1,0 +1,143 @@
+"""Distributes batches of due tickets among this process and its workers, as each of them becomes free.
+
+Results are returned in order. While this process waits for a worker, it evaluates later batches itself.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, deque
+from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Generic, Protocol, TypeVar
+
+from capa_sync.daemon.outcome import Outcome
+
+HELD, OWN = 8, 8
+"""Batches that a worker may hold, evaluated or not, and that this process may evaluate, before they are needed; their
+outcomes take memory."""
+ENOUGH = 250
+"""Cost of a worker's tasks from which on it gets no further batch, because another process may be free sooner; more
+than a batch, so that it never waits. The unit is the cost of a ticket that a worker evaluates."""
+_SPECULATED = 0.16
+"""Cost of a ticket with a speculative result (measured)."""
+
+
+class BatchWorker(Protocol):
+    """What is needed of a worker process; `EvaluationWorker` has the descriptions."""
+
+    @property
+    def is_lost(self) -> bool:
+        """Tell whether it no longer answers."""
+
+    @property
+    def speculative_tickets(self) -> int:
+        """Return how many tickets it evaluates before any batch."""
+
+    @property
+    def has_answer(self) -> bool:
+        """Tell whether `answer` returns without waiting."""
+
+    def answer(self) -> list[Outcome] | None:
+        """Return the outcomes of the next batch that it was given; None when it is lost."""
+
+
+W = TypeVar("W", bound=BatchWorker)
+
+
+@dataclass(slots=True, eq=False)
+class _Batch(Generic[W]):
+    """Tickets that one process evaluates.
+
+    Attributes:
+        cost: for the worker with the speculative results. worker: None until a worker holds it, and for this process.
+        is_done: it was evaluated, or the caller must do that. outcomes: in the order of `ids`; None for the caller.
+    """
+
+    ids: Sequence[str]
+    cost: float
+    worker: W | None = None
+    is_done: bool = False
+    outcomes: list[Outcome] | None = None
+
+
+class Dispatch(Generic[W]):
+    """The batches of one source, and which process evaluates which.
+
+    Args:
+        batches: ids of the tickets. first: the worker with speculative results, if there is one. seen: the tickets
+            with such a result. others: further workers. evaluate: evaluates tickets in this process. give: sends
+            tickets to a worker.
+    """
+
+    def __init__(
+        self,
+        batches: Sequence[Sequence[str]],
+        first: W | None,
+        seen: Collection[str],
+        others: Sequence[W],
+        *,
+        evaluate: Callable[[Sequence[str]], list[Outcome]],
+        give: Callable[[W, Sequence[str]], None],
+    ) -> None:
+        self._evaluate, self._give, self._first = evaluate, give, first
+        workers = [*others] if first is None else [first, *others]
+        self._given: dict[W, deque[_Batch[W]]] = {worker: deque() for worker in workers}
+        self._held: Counter[W | None] = Counter()
+        self._batches, self._known, self._new = deque[_Batch[W]](), deque[_Batch[W]](), deque[_Batch[W]]()
+        for ids in batches:
+            known = sum(ticket_id in seen for ticket_id in ids) if first is not None else 0
+            batch = _Batch[W](ids, known * _SPECULATED + len(ids) - known)
+            self._batches.append(batch)
+            (self._known if known * 2 > len(ids) else self._new).append(batch)
+
+    def outcomes(self) -> Iterator[list[Outcome] | None]:
+        """Yield the outcomes of each batch in order; None for a batch that the caller must evaluate now."""
+        while self._batches:
+            batch = self._batches[0]
+            self._feed()
+            while not batch.is_done:
+                self._advance(batch)
+                self._feed()
+            self._held[batch.worker] -= 1
+            yield self._batches.popleft().outcomes
+
+    def _advance(self, needed: _Batch[W]) -> None:
+        """Take the answer of the worker that holds the needed batch, or evaluate a later batch here meanwhile."""
+        worker = needed.worker
+        if worker is None:
+            free = self._known if self._known and self._known[0] is needed else self._new
+            self._hold(free.popleft(), None)
+        elif not worker.has_answer and self._new and self._held[None] < OWN:
+            later = self._new.popleft()
+            self._hold(later, self._evaluate(later.ids))
+        else:
+            self._take_answer(worker)
+
+    def _hold(self, batch: _Batch[W], outcomes: list[Outcome] | None) -> None:
+        batch.outcomes, batch.is_done = outcomes, True
+        self._held[None] += 1
+
+    def _take_answer(self, worker: W) -> None:
+        answered = self._given[worker].popleft()
+        answered.outcomes, answered.is_done = worker.answer(), True
+
+    def _feed(self) -> None:
+        """Give batches to the workers that have little left to do.
+
+        Batches with speculative results are for the worker that has these, and before others.
+        """
+        for worker, given in self._given.items():
+            while given and worker.has_answer:
+                self._take_answer(worker)
+            waiting = worker.speculative_tickets + sum(batch.cost for batch in given)
+            while not worker.is_lost and self._held[worker] < HELD:
+                known = self._known if worker is self._first else None
+                free = known or (self._new if waiting < ENOUGH else None)
+                if not free:
+                    break
+                batch = free.popleft()
+                batch.worker = worker
+                self._give(worker, batch.ids)
+                given.append(batch)
+                self._held[worker] += 1
+                waiting += batch.cost
