@@ -22,12 +22,14 @@ def protocols() -> Iterator[tuple[Path, ast.ClassDef]]:
 
 
 def annotations(tree: ast.Module) -> Iterator[ast.expr]:
-    """Yield all annotations of a module."""
+    """Yield all annotations of a module, and the bounds of its type variables."""
     for node in ast.walk(tree):
         if isinstance(node, ast.arg | ast.AnnAssign) and node.annotation is not None:
             yield node.annotation
         elif isinstance(node, ast.FunctionDef) and node.returns is not None:
             yield node.returns
+        elif isinstance(node, ast.Call) and ast.unparse(node.func) == "TypeVar":
+            yield from (keyword.value for keyword in node.keywords if keyword.arg == "bound")
 
 
 def typed_by(name: str) -> list[Path]:
