@@ -30,6 +30,7 @@ class GeneratedJira:
 
     def __init__(self, tickets: GeneratedTickets) -> None:
         self._tickets = tickets
+        self._properties: dict[tuple[int, str], bytes] = {}
         painter = self._tickets.painter
         fields = [
             *painter.fields,
@@ -131,11 +132,20 @@ class GeneratedJira:
         number, rest = int(path[1]) - FIRST_ID, path[2:]
         if rest[:1] == ["comment"]:
             return self._comment(method, number, rest[1:], body)
+        if rest[:1] == ["properties"]:
+            return self._property(method, number, rest[1], body)
         if method == "GET":
             return self._tickets.issue(number)
         if not rest:
             self._tickets.label(number, orjson.loads(body)["update"]["labels"])
         return b"{}"
+
+    def _property(self, method: str, number: int, key: str, body: bytes) -> bytes | None:
+        if method == "PUT":
+            self._properties[number, key] = body
+            return b"{}"
+        value = self._properties.get((number, key))
+        return None if value is None else b'{"key":"%b","value":%b}' % (key.encode(), value)
 
     def _comment(self, method: str, number: int, rest: list[str], body: bytes) -> bytes | None:
         if method != "GET":

@@ -42,6 +42,7 @@ def _settle(runtime: Runtime) -> None:
             result = run_cycle(runtime, context)
             assert not result.problem, result.problem
             assert not result.stopped, result.stopped
+        assert not list(runtime.register.outbox.open(name)), "writes that did not arrive would be looked up later"
 
 
 def _quiet(url: str, tickets: int) -> list[int]:

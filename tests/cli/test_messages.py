@@ -10,7 +10,7 @@ from capa_sync.sandbox.jira import API_EMAIL
 from capa_sync.sandbox.servicenow import INTEGRATION_USER
 from capa_sync.sandbox.stories.script import ChangeStage, Create
 from tests.daemon.conftest import MakeHarness
-from tests.daemon.harness import FACTS, NOW, Harness
+from tests.daemon.harness import FACTS, IMPATIENT, NOW, Harness
 
 RULES = ("root-cause-before-action",)
 
@@ -160,7 +160,7 @@ def test_a_network_failure_names_host_cause_and_the_variable_of_the_proxy(make_h
     """The problem of the source names them, for Jira and ServiceNow alike."""
     harness = make_harness("jira", "servicenow", rules=RULES)
     proxy = {"HTTP_PROXY": "http://anna:hush@127.0.0.1:9", "NO_PROXY": "", "no_proxy": ""}
-    done = harness.run("sync", **proxy)
+    done = harness.run("sync", **proxy, **IMPATIENT)
     assert done.code == 3
     for source in ("jira", "servicenow"):
         (line,) = [line for line in done.err.splitlines() if line.startswith(f"{source}: problem: ")]

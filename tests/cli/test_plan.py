@@ -9,7 +9,7 @@ import pytest
 
 from capa_sync.sandbox.stories.script import ChangeStage, Create, Fill
 from tests.daemon.conftest import MakeHarness
-from tests.daemon.harness import FACTS, NOW, Harness
+from tests.daemon.harness import FACTS, IMPATIENT, NOW, Harness
 
 ORDER, CORRECTION = "root-cause-before-action", "correction-recorded"
 RULES = (ORDER, CORRECTION, "action-overdue")
@@ -31,8 +31,8 @@ def harness(shared_harness: MakeHarness) -> Harness:
     return harness
 
 
-def _plan(harness: Harness, *options: str, code: int = 0) -> list[str]:
-    done = harness.run("plan", *options)
+def _plan(harness: Harness, *options: str, code: int = 0, **env: str) -> list[str]:
+    done = harness.run("plan", *options, **env)
     assert done.code == code, done.err
     return done.out.splitlines()
 
@@ -203,7 +203,7 @@ def test_for_a_source_that_was_not_read_nothing_could_be_worked_out(make_harness
     harness = make_harness("jira", "jira-dc", rules=(ORDER,))
     harness.create_broken("jira")
     harness.servers["jira-dc"].faults.add("answer", ("GET", "/serverInfo|/myself"), status=401, answer={}, times=None)
-    lines = _plan(harness, code=3)
+    lines = _plan(harness, code=3, **IMPATIENT)
     assert any(line.startswith("jira-dc: nothing could be worked out: ") for line in lines)
     assert not any(line.startswith("jira-dc: nothing would be written") for line in lines)
     assert any(line.startswith("jira: 1 ticket: 1 new comment") for line in lines)

@@ -12,7 +12,7 @@ import pytest
 
 from capa_sync.sandbox.stories.script import ChangeStage, Fill
 from tests.daemon.conftest import MakeHarness
-from tests.daemon.harness import NOW, ROOT, Harness
+from tests.daemon.harness import IMPATIENT, NOW, ROOT, Harness
 
 ORDER = "root-cause-before-action"
 OLD, NEW = "is written down yet", "stands here yet"
@@ -217,7 +217,7 @@ def test_nothing_read_is_nothing_checked(make_harness: MakeHarness) -> None:
     harness = make_harness("jira", "jira-dc", rules=(ORDER,))
     harness.create_clean("jira-dc")
     harness._stack.close()
-    done = harness.run("sync")
+    done = harness.run("sync", **IMPATIENT)
     assert done.code == 3
     assert "nothing was checked now: no source could be read" in done.out
     assert "no open warnings" not in done.out

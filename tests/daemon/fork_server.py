@@ -25,6 +25,8 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[2]
+FIRST_WAIT = "TESTS_FIRST_WAIT"
+"""Variable with the seconds after which a child sends a failed read again for the first time, instead of 2."""
 
 
 def memory_folder() -> tempfile.TemporaryDirectory[str]:
@@ -147,6 +149,7 @@ class ForkServer:
 def _serve() -> None:
     """Fork a child for each order line; report its pid, and later its exit code."""
     from capa_sync.cli.app import main
+    from capa_sync.sources import retry
     from tests.daemon import steps
 
     running: dict[int, int] = {}
@@ -169,7 +172,7 @@ def _serve() -> None:
                     parsed.learn(file)
                 pid = os.fork()
                 if not pid:
-                    _run_child(order, main, steps)
+                    _run_child(order, main, steps, retry)
                 running[os.pidfd_open(pid)] = pid
                 _send({"pid": pid})
 
@@ -206,7 +209,7 @@ def _send(message: Mapping[str, int]) -> None:
     sys.stdout.flush()
 
 
-def _run_child(order: Mapping[str, Any], main: Any, steps: Any) -> None:
+def _run_child(order: Mapping[str, Any], main: Any, steps: Any, retry: Any) -> None:
     """Run the ordered command in this forked process."""
     os.chdir(order["folder"])
     os.environ.clear()
@@ -219,6 +222,8 @@ def _run_child(order: Mapping[str, Any], main: Any, steps: Any) -> None:
         resource.setrlimit(getattr(resource, name), (value, value))
     if steps.VARIABLE in order["env"]:
         steps.install(order["env"][steps.VARIABLE])
+    if FIRST_WAIT in order["env"]:
+        retry._FIRST_WAIT = float(order["env"][FIRST_WAIT])
     code: object = 70
     try:
         main(order["arguments"])

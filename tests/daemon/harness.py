@@ -23,7 +23,7 @@ from capa_sync.sandbox.stories.script import Create, Day, Fill, Scene, StoryEven
 from capa_sync.sandbox.stories.servicenow_player import ISSUE, ServiceNowPlayer
 from capa_sync.sandbox.stories.working_days import WorkingDays
 from capa_sync.store import Register, open_register
-from tests.daemon.fork_server import ROOT, Child, ForkServer
+from tests.daemon.fork_server import FIRST_WAIT, ROOT, Child, ForkServer
 
 NOW = datetime(2026, 6, 15, 9, 0, tzinfo=UTC)
 """A Monday morning; the clock of every harness stays at this instant until its test moves it."""
@@ -31,6 +31,8 @@ ALL = ("jira", "jira-dc", "servicenow")
 PATIENCE = 300
 """Seconds after which a test gives up waiting; only a hanging process takes so long, even on a busy machine."""
 READING_POSTS = ("/search", "/search/jql", "/search/approximate-count", "/bulkfetch", "/comment/list")
+IMPATIENT = {FIRST_WAIT: "0.01"}
+"""Variables of a child that sends a failed read again at once, instead of for half a minute."""
 OWN_LABELS = ("capa-warning", "capa-overdue", "capa-waived")
 KILLED = -signal.SIGKILL
 
