@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 RUN := PYTHONDONTWRITEBYTECODE=1 $(BIN)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint docs fix check rules lock release system bench soak fuzz pages kills
+.PHONY: help setup demo test lint docs fix check rules lock release system bench soak fuzz pages kills mutants
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
@@ -42,6 +42,9 @@ pages: $(VENV)/.development ## an empty, a short and a doubled page at every pla
 
 kills: $(VENV)/.development ## kill a process before each commit and each request and around each write, on all three trackers (tests take a sample)
 	CAPA_SYNC_KILLS=1 $(BIN)/python -m pytest -q -n 2 --dist load --timeout 0 --junitxml kills.xml tests/daemon/test_kill_backfill.py tests/daemon/test_kill_jira.py tests/daemon/test_kill_jira_dc.py tests/daemon/test_kill_later.py tests/daemon/test_kill_servicenow.py
+
+mutants: $(VENV)/.development ## change the core in small ways; unit tests must notice (up to an hour; MODULE=findings for one module)
+	$(BIN)/python -m tests.tools.mutants $(MODULE)
 
 lint: $(VENV)/.development ## ruff, mypy strict, import contracts, dead code, docstrings, spelling
 	$(BIN)/ruff format --check .

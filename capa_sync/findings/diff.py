@@ -128,7 +128,7 @@ class _Evaluation:
 
     def _breach(self, old: Finding | None, verdict: Verdict) -> tuple[What | None, Finding]:
         if old is None or old.state not in _LIVE:
-            return What.OPENED, self._opened(old, verdict, FindingState.OPEN)
+            return What.OPENED, self._opened(old, verdict)
         row = self._worded(old, verdict)
         if old.state is FindingState.WAIVED and old.waived_until is not None and old.waived_until <= self.now:
             return What.WAIVER_ENDED, replace(row, state=FindingState.OPEN, waived_until=None)
@@ -137,7 +137,7 @@ class _Evaluation:
     def _historical(self, old: Finding | None, verdict: Verdict) -> tuple[What | None, Finding]:
         if old is not None and old.state is FindingState.HISTORICAL:
             return None, old
-        live = old if old is not None and old.state in _LIVE else self._opened(old, verdict, FindingState.OPEN)
+        live = old if old is not None and old.state in _LIVE else self._opened(old, verdict)
         return What.HISTORICAL, self._closed(self._worded(live, verdict), FindingState.HISTORICAL, ())
 
     def _fine(self, old: Finding | None, verdict: Verdict) -> tuple[What | None, Finding | None]:
@@ -152,18 +152,17 @@ class _Evaluation:
         if old is not None and old.state in (*_LIVE, FindingState.HISTORICAL):
             return old
         if old is None:
-            old = self._opened(None, verdict, FindingState.CANNOT_TELL)
-            old = replace(old, episode=0)
+            old = replace(self._opened(None, verdict), episode=0)
         return replace(old, state=FindingState.CANNOT_TELL, message=verdict.reason)
 
-    def _opened(self, old: Finding | None, verdict: Verdict, state: FindingState) -> Finding:
+    def _opened(self, old: Finding | None, verdict: Verdict) -> Finding:
         """Return the next episode; it never begins before the last one ended, even if the clock ran backwards."""
         return Finding(
             source=self.source,
             ticket_id=self.ticket_id,
             rule=verdict.rule,
             episode=old.episode + 1 if old else 1,
-            state=state,
+            state=FindingState.OPEN,
             opened_at=max(self.now, old.cleared_at) if old and old.cleared_at else self.now,
             **self._words(verdict),
         )

@@ -159,9 +159,9 @@ class BrakePolicy:
         return self._stop(Cause.WITHDRAWAL, what, "a withdrawal was asked for")
 
     def _too_many_changes(self, counts: Counts) -> Stopped | None:
-        share = counts.changed / counts.tickets if counts.tickets else 0.0
-        if counts.tickets >= SHARE_FROM and share > self.options.max_changed_share:
-            limit = f"more than the {self.options.max_changed_share:.0%} that max_changed_share allows"
+        options = self.options
+        if counts.tickets >= SHARE_FROM and counts.changed / counts.tickets > options.max_changed_share:
+            limit = f"more than the {options.max_changed_share:.0%} that max_changed_share allows"
             what = f"the verdicts of {counts.changed} of {counts.tickets} tickets changed in one cycle, {limit}"
             brief = f"the verdicts of {counts.changed} of {counts.tickets} tickets changed in one cycle"
             return self._stop(Cause.TOO_MANY_CHANGES, what, brief, is_latched=True)
@@ -195,7 +195,7 @@ def choose(plans: Mapping[str, TicketPlan], allowed: Allowed) -> Sequence[str]:
     order = ("overdue", "warning", "waived", "clear")
     ready = [ticket for ticket, plan in plans.items() if plan.writes]
     ready.sort(key=lambda ticket: (order.index(plans[ticket].state), ticket))
-    return ready if allowed.tickets is None else ready[: allowed.tickets]
+    return ready[: allowed.tickets]
 
 
 def _tickets(count: int) -> str:

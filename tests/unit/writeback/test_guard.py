@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from capa_sync.errors import SafetyStop
+from capa_sync.model.halt import Halt, HaltKind
 from capa_sync.writeback.guard import ROLLING_DAY, Allowed, BrakePolicy, Cause, Counts, ReleaseLimit, Stopped, choose
 from capa_sync.writeback.plan import TicketPlan
 from tests.unit.writeback.harness import HOUR, ON, T0
@@ -143,3 +144,141 @@ def test_of_a_large_mirror_few_tickets_are_counted() -> None:
     """Ten changes among a million tickets are no large share as soon as a few dozen are counted."""
     assert BRAKES.worth_counting(0) == BRAKES.worth_counting(1) == 50
     assert BRAKES.worth_counting(100) == int(100 / ON.max_changed_share) + 1
+
+
+HINT = "look at `capa-sync plan`, then release once with `capa-sync sync --release N|all`"
+FLOOD = replace(CALM, new_comments=5, recent=21)
+
+
+def stop_of(counts: Counts, release: ReleaseLimit | None = None) -> Stopped:
+    """Return the stop of some counts."""
+    stopped = BRAKES.check(counts, release)
+    assert isinstance(stopped, Stopped)
+    return stopped
+
+
+@pytest.mark.parametrize(
+    ("counts", "cause", "what", "brief", "is_latched"),
+    [
+        (
+            replace(CALM, is_activated=False, planned=1),
+            Cause.FIRST_ACTIVATION,
+            "this register has never written before; 1 ticket would be written to",
+            "this register has never written before",
+            False,
+        ),
+        (
+            replace(CALM, halt=Halt(HaltKind.WITHDRAWN, T0, "roy")),
+            Cause.WITHDRAWAL,
+            "a withdrawal was asked for; our texts would be taken back from 3 tickets",
+            "a withdrawal was asked for",
+            False,
+        ),
+        (
+            replace(CALM, changed=21, tickets=100),
+            Cause.TOO_MANY_CHANGES,
+            "the verdicts of 21 of 100 tickets changed in one cycle, more than the 20% that max_changed_share allows",
+            "the verdicts of 21 of 100 tickets changed in one cycle",
+            True,
+        ),
+        (
+            replace(CALM, is_held=True),
+            Cause.TOO_MANY_CHANGES,
+            "an earlier stop was not released; 3 tickets would be written to",
+            "an earlier stop was not released",
+            True,
+        ),
+        (
+            FLOOD,
+            Cause.TOO_MANY_COMMENTS,
+            "5 new comments on top of 21 in the last 24 hours, more than max_new_comments_per_day = 25",
+            "5 new comments on top of 21 in the last 24 hours exceed 25 a day",
+            False,
+        ),
+        (
+            replace(CALM, new_comments=1, recent=25),
+            Cause.TOO_MANY_COMMENTS,
+            "1 new comment on top of 25 in the last 24 hours, more than max_new_comments_per_day = 25",
+            "1 new comment on top of 25 in the last 24 hours exceeds 25 a day",
+            False,
+        ),
+        (
+            replace(CALM, new_comments=26),
+            Cause.TOO_MANY_COMMENTS,
+            "26 new comments on top of 0 in the last 24 hours, more than max_new_comments_per_day = 25",
+            "26 new comments exceed 25 a day",
+            False,
+        ),
+    ],
+)
+def test_a_stop_says_its_cause_its_numbers_and_the_way_out(
+    counts: Counts, cause: Cause, what: str, brief: str, is_latched: bool
+) -> None:
+    """A person reads in the log why nothing was written and how to release it, and in the plan the same in brief."""
+    reason = f"jira: safety stop: {what}; nothing was written; {HINT}"
+    assert stop_of(counts) == Stopped(cause, reason, is_latched, brief)
+    assert stop_of(counts).is_safety_stop
+
+
+def test_a_partial_release_says_what_waits() -> None:
+    """The stored stop names the released and the planned tickets."""
+    allowed = BRAKES.check(CALM, ReleaseLimit(1))
+    assert allowed == Allowed(
+        tickets=1, consumes=True, holds=f"jira: safety stop: 1 of 3 tickets were released, the rest waits; {HINT}"
+    )
+
+
+def test_a_pause_stops_even_a_release_and_is_no_safety_stop() -> None:
+    """Nothing is written while a person paused the writes; the reason is the pause with its author."""
+    paused = replace(CALM, halt=Halt(HaltKind.PAUSED, T0, "roy"))
+    stopped = stop_of(paused, ReleaseLimit())
+    assert stopped == Stopped(Cause.PAUSED, f"jira: {paused.halt}")
+    assert not stopped.is_safety_stop
+
+
+def test_a_withdrawal_is_written_by_release_alone_and_no_other_brake_adds_to_it() -> None:
+    """Its release takes texts back; with nothing to take back there is no stop."""
+    asked = replace(FLOOD, is_activated=False, halt=Halt(HaltKind.WITHDRAWN, T0, "roy"))
+    assert [stop.cause for stop in BRAKES.holding(asked)] == [Cause.WITHDRAWAL]
+    assert BRAKES.check(asked, ReleaseLimit()) == Allowed(consumes=True, lifts_hold=True)
+    assert BRAKES.check(replace(asked, planned=0)) == Allowed()
+
+
+@pytest.mark.parametrize(
+    ("mode", "reason"),
+    [("off", "jira: write-back is off"), ("plan", "jira: write-back is in plan mode, nothing is written")],
+)
+def test_a_mode_that_does_not_write_says_so(mode: str, reason: str) -> None:
+    """The reason names the source and the mode, without a command that would not help."""
+    stopped = BrakePolicy("jira", replace(ON, mode=mode)).check(CALM)
+    assert isinstance(stopped, Stopped)
+    assert (stopped.reason, stopped.is_latched, stopped.brief) == (reason, False, "")
+
+
+def test_every_brake_that_would_stop_is_named() -> None:
+    """The plan shows all brakes that would hold these writes, in the order in which they are checked."""
+    counts = replace(FLOOD, is_activated=False, changed=21, tickets=100)
+    assert [stop.cause for stop in BRAKES.holding(counts)] == [
+        Cause.FIRST_ACTIVATION,
+        Cause.TOO_MANY_CHANGES,
+        Cause.TOO_MANY_COMMENTS,
+    ]
+    assert BRAKES.holding(CALM) == []
+
+
+def test_a_source_without_tickets_has_no_share() -> None:
+    """An empty source is not stopped, whatever else changed."""
+    assert BRAKES.check(replace(CALM, planned=0, new_comments=0, changed=0, tickets=0)) == Allowed()
+
+
+def test_the_released_tickets_go_by_state_and_then_by_id() -> None:
+    """Overdue, warning, waived, clear; equal states by id, so that a repeated release takes the same tickets."""
+    write = ("x",)
+    states = {"5": "clear", "4": "waived", "3": "warning", "2": "overdue", "1": "overdue"}
+    plans = {
+        ticket: TicketPlan(writes=write, state=state)  # type: ignore[arg-type]
+        for ticket, state in states.items()
+    }
+    assert choose(plans, Allowed()) == ["1", "2", "3", "4", "5"]
+    assert choose(plans, Allowed(tickets=3)) == ["1", "2", "3"]
+    assert choose(plans, Allowed(tickets=0)) == []

@@ -1,0 +1,67 @@
+"""A pytest plugin for mutation testing: a mutant is used everywhere in its process, by every test that runs it.
+
+mutmut forks the process of each mutant from one that already ran the tests. What that computed when a module
+was imported or cached, such as the shipped rules, comes from the original program. So a mutant that survived is
+tested again in a process that imports the program and the tests anew (`CAPA_SYNC_FRESH_IMPORTS=1`). What a test
+module computes at its import belongs to all its tests.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+
+import pytest
+from hypothesis import HealthCheck, Phase, settings
+from mutmut.state import state
+
+_OURS = ("capa_sync", "tests.unit", "tests.conftest")
+_at_import: set[str] = set()
+
+settings.register_profile(
+    "mutants",
+    deadline=None,
+    database=None,
+    derandomize=True,
+    phases=(Phase.explicit, Phase.generate),  # a failure is enough, the smallest example is not needed
+    suppress_health_check=list(HealthCheck),
+)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_load_initial_conftests() -> None:
+    """Forget what the process that this one was forked from imported."""
+    _forget_phrases()
+    if os.environ.get("CAPA_SYNC_FRESH_IMPORTS"):
+        for name in [name for name in sys.modules if name.startswith(_OURS)]:
+            del sys.modules[name]
+
+
+def pytest_collection() -> None:
+    """Use the Hypothesis settings of mutation testing instead of those of the tests."""
+    settings.load_profile("mutants")
+
+
+def pytest_collection_finish() -> None:
+    """Note the functions that ran while the test modules were imported."""
+    _at_import.update(state()._stats)
+
+
+def pytest_runtest_setup() -> None:
+    """Compile each test's phrases anew while mutmut notes which functions a test uses."""
+    if os.environ.get("MUTANT_UNDER_TEST") == "stats":
+        _forget_phrases()
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Attribute what ran at import to every test, and count a test module that cannot be imported as failed."""
+    for name in _at_import:
+        state().tests_by_mangled_function_name[name] |= {item.nodeid for item in session.items}
+    _at_import.clear()
+    if session.exitstatus == pytest.ExitCode.INTERRUPTED and session.testsfailed:
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+def _forget_phrases() -> None:
+    if "capa_sync.rules.phrases.table" in sys.modules:
+        sys.modules["capa_sync.rules.phrases.table"].vocabulary.cache_clear()
