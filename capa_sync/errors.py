@@ -179,11 +179,20 @@ class RegisterUnavailable(CapaSyncError):
     """The register file cannot be written: held by another daemon, disk full, or damaged (exit 6)."""
 
 
-def place_of(error: BaseException) -> str:
-    """Return `FILE:LINE` of our innermost code in the traceback of an error, without the error's message."""
+_OWN = "capa_sync"
+
+
+def place_of(error: BaseException, package: str = _OWN) -> str:
+    """Return `FILE:LINE` of a package's innermost code in the traceback of an error, without the error's message.
+
+    A file of another package than ours is named with its package.
+    """
     frames = traceback.extract_tb(error.__traceback__)
-    ours = [frame for frame in frames if "capa_sync/" in frame.filename] or frames
-    return f"{ours[-1].filename.rpartition('capa_sync/')[2]}:{ours[-1].lineno}" if ours else "an unknown place"
+    inside = [frame for frame in frames if f"{package}/" in frame.filename] or frames
+    if not inside:
+        return "an unknown place"
+    _, folder, file = inside[-1].filename.rpartition(f"{package}/")
+    return f"{'' if package == _OWN else folder}{file}:{inside[-1].lineno}"
 
 
 def own_error(error: BaseException) -> str:

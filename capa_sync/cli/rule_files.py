@@ -9,6 +9,7 @@ import click
 
 from capa_sync.cli.context import json_option, print_json, say
 from capa_sync.cli.verbs import VerbCommand
+from capa_sync.cli.wording import count_of
 from capa_sync.errors import UserError
 from capa_sync.model.settings import JudgeOptions
 from capa_sync.rules import check_rules, json_schema, load_rules, page_lines, phrases_text, run_tests, wording_of
@@ -46,7 +47,8 @@ def check(paths: tuple[Path, ...], as_json: bool) -> int:
         return 2 if problems else 0
     if problems:
         raise UserError(problems)
-    click.echo(f"{len(load_rules(chosen, JudgeOptions()).rules)} rules are in order")
+    number = len(load_rules(chosen, JudgeOptions()).rules)
+    click.echo(f"{count_of(number, 'rule')} {'is' if number == 1 else 'are'} in order")
     return 0
 
 

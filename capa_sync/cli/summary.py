@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from capa_sync.cli.context import say
-from capa_sync.cli.wording import cannot_tell_lines, quarantine_lines
+from capa_sync.cli.wording import cannot_tell_lines, count_of, quarantine_lines
 from capa_sync.daemon.cycle import CycleResult
 from capa_sync.daemon.runtime import Runtime
 from capa_sync.model.finding import SEVERITY_ORDER, Outcome, Severity
@@ -73,7 +73,7 @@ def print_cycle(summary: Mapping[str, Any]) -> None:
     for line in quarantine_lines(summary["quarantined"]):
         say(line)
     findings = summary["findings"]
-    say(f"{len(findings)} open findings:" if findings else _nothing_open(summary))
+    say(f"{count_of(len(findings), 'open finding')}:" if findings else _nothing_open(summary))
     for finding in findings:
         say(f"  {finding['severity']:<7}{finding['ticket_key']:<14}{finding['rule']:<28}{finding['message']}")
     for line in cannot_tell_lines(summary["cannot_tell"]):

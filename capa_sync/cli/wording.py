@@ -14,7 +14,7 @@ MOST_REASONS = 6
 def older_wording_lines(older: Mapping[str, int]) -> list[str]:
     """Return how many comments of each source have older wording, and the command that edits them."""
     return [
-        f"{source}: {_count(tickets, 'comment')} {'has' if tickets == 1 else 'have'} older wording; "
+        f"{source}: {count_of(tickets, 'comment')} {'has' if tickets == 1 else 'have'} older wording; "
         "`capa-sync sync --refresh N|all` edits them"
         for source, tickets in older.items()
     ]
@@ -26,7 +26,7 @@ def cannot_tell_lines(unknown: Iterable[Mapping[str, Any]]) -> list[str]:
 
 
 def quarantine_lines(
-    quarantined: Iterable[Mapping[str, str]], title: str = "quarantined, could not be mapped: "
+    quarantined: Iterable[Mapping[str, str]], title: str = "quarantined, not evaluated: "
 ) -> list[str]:
     """Return the quarantined tickets: one line per reason, at most NAMED tickets by name."""
     by_reason: dict[str, list[str]] = {}
@@ -45,13 +45,14 @@ def names(tickets: Sequence[str]) -> str:
 
 
 def _cannot_tell(verdicts: int, reasons: Sequence[Mapping[str, Any]]) -> str:
-    parts = [f"{reason['reason']} ({_count(reason['tickets'], 'ticket')})" for reason in reasons[:MOST_REASONS]]
+    parts = [f"{reason['reason']} ({count_of(reason['tickets'], 'ticket')})" for reason in reasons[:MOST_REASONS]]
     if len(reasons) > MOST_REASONS:
         parts.append(
-            f"and {_count(len(reasons) - MOST_REASONS, 'other reason')}: `capa-sync status --json` lists all"
+            f"and {count_of(len(reasons) - MOST_REASONS, 'other reason')}: `capa-sync status --json` lists all"
         )
-    return f"{_count(verdicts, 'verdict')} cannot tell: {' · '.join(parts)}"
+    return f"{count_of(verdicts, 'verdict')} cannot tell: {' · '.join(parts)}"
 
 
-def _count(number: int, noun: str) -> str:
+def count_of(number: int, noun: str) -> str:
+    """Return `1 ticket`, `2 tickets`."""
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

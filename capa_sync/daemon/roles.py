@@ -121,7 +121,7 @@ def role_notes(runtime: Runtime, context: SourceContext, ticket_id: str) -> list
         return [f"a record: {why}", *([f"also an action of {named}"] if named else [])]
     if LinkRules(context.mapping.actions).is_part(place):
         whose = f"an action of {named}" if named else _OF_NONE
-        return [f"{whose}; {context.mapping.file} makes every {place.kind} the action of its parent"]
+        return [f"{whose}; {context.mapping.file} makes every “{place.kind}” the action of its parent"]
     why = "`also_record: false` stands at that link" if place.scope is Scope.IN else _FOR_A_RECORD
     return [f"an action of {named or 'no record any more'}: {why}"]
 

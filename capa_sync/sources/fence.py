@@ -45,7 +45,7 @@ def _iterated(args: tuple[Any, ...], found: Iterator[Any]) -> Iterator[Any]:
 
 
 def _refuse(args: tuple[Any, ...], error: Exception) -> NoReturn:
-    raise BadAnswer(args[0].name, _words(error)) from error
+    raise BadAnswer(args[0].name, _words(args[0], error)) from error
 
 
 def fenced_write(method: Callable[P, T]) -> Callable[P, T]:
@@ -59,12 +59,17 @@ def fenced_write(method: Callable[P, T]) -> Callable[P, T]:
             raise
         except Exception as error:
             writer: Any = args[0]
-            raise DeliveryUnknown(writer.name, f"{_words(error)}; whether it was applied is not known") from error
+            raise DeliveryUnknown(
+                writer.name, f"{_words(writer, error)}; whether it was applied is not known"
+            ) from error
 
     return within
 
 
-def _words(error: Exception) -> str:
-    """Name the error's class and place without its text, which may hold text of a ticket."""
-    where = f"{type(error).__name__} at {place_of(error)}"
+def _words(connector: object, error: Exception) -> str:
+    """Name the error's class and place without its text, which may hold text of a ticket.
+
+    The place is in the connector's own package, which another distribution may have.
+    """
+    where = f"{type(error).__name__} at {place_of(error, type(connector).__module__.partition('.')[0])}"
     return f"an answer of the tracker has a shape that capa-sync cannot use ({where})"

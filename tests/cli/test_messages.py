@@ -107,8 +107,9 @@ def test_the_starter_gives_no_cause_for_a_warning(make_harness: MakeHarness) -> 
 def test_tickets_with_the_same_problem_share_one_line_and_counts_have_units(harness: Harness) -> None:
     """Three tickets have one reason; tickets read, findings opened and writes delivered are counted."""
     done = harness.sync()
-    (line,) = [line for line in done.out.splitlines() if line.startswith("quarantined, could not be mapped")]
+    (line,) = [line for line in done.out.splitlines() if line.startswith("quarantined, not evaluated: ")]
     assert all(harness.key("jira", story) in line for story in ("odd-1", "odd-2", "odd-3"))
+    assert "\n1 open finding:\n" in done.out
     assert "jira: 4 tickets read, 1 judged, 1 finding opened, 0 cleared, 3 writes delivered; as of " in done.out
 
 

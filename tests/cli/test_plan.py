@@ -61,11 +61,11 @@ def test_the_summary_names_sums_mode_and_every_brake_that_would_hold(harness: Ha
     assert not any("exceed" in line for line in lines[at:])
 
 
-def test_what_could_not_be_mapped_is_named_as_in_sync(harness: Harness) -> None:
+def test_what_is_quarantined_is_named_as_in_sync(harness: Harness) -> None:
     """`plan` has the same words as `sync`; tickets with the same reason share one line."""
     (line,) = [line for line in _plan(harness) if line.startswith("quarantined")]
     keys = [f"jira:{harness.key('jira', story)}" for story in ("odd", "other")]
-    assert line.startswith(f"quarantined, could not be mapped: {', '.join(keys)}: status 'Under discussion'")
+    assert line.startswith(f"quarantined, not evaluated: {', '.join(keys)}: status 'Under discussion'")
 
 
 def test_limit_shows_so_many_of_each_rule_and_counts_the_rest(harness: Harness) -> None:

@@ -203,6 +203,8 @@ def test_init_writes_a_starter_that_loads(make_harness: MakeHarness) -> None:
     checked = harness.run("rules", "check", "fresh/rules")
     assert checked.code == 0
     assert checked.out.endswith("rules are in order\n")
+    single = harness.run("rules", "check", "fresh/rules/correction-recorded.yaml")
+    assert single.out == "1 rule is in order\n"
     assert checked.err == ""
     for verb in ("check", "test"):
         unnamed = harness.run("rules", verb)

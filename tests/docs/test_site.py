@@ -15,6 +15,14 @@ STYLED = re.compile(r"@import\s+[^;]*//|url\(\s*['\"]?(?:https?:)?//")
 _FOLDERS = r"capa_sync|tests|docs|rules|mappings|deploy|benchmarks|\.github|\.ci"
 CITED = re.compile(rf"(?<![\w/.-])((?:{_FOLDERS})/[\w./-]*\w)")
 MADE = ("docs/_build", "docs/generated")
+_CODE = re.compile(r"`([^`\n]+)`")
+_FILE = re.compile(r"[\w.-]+\.(?:py|md|ya?ml|toml|json|sh|sql|svg|lock)")
+_NAME = re.compile(r"\b(?:[A-Za-z]\w*_\w+|[A-Z]+[a-z]\w*[A-Z]\w*|[A-Z]{4,})\b")
+OF_USERS = {"capa-sync.toml"}
+"""Files that a user has and the repository does not."""
+RECIPES = ("extending.md", "architecture.md", "glossary.md")
+PLACEHOLDERS = {"FIELD", "FILE", "FOLDER", "REGISTER", "TICKET"}
+"""Words in capitals that stand for a value of the reader."""
 
 
 @pytest.fixture(scope="module")
@@ -56,3 +64,34 @@ def test_every_path_that_a_page_cites_exists() -> None:
         if not (ROOT / cited).exists() and not cited.startswith(MADE)
     ]
     assert missing == []
+
+
+def _tracked() -> list[Path]:
+    listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    return [ROOT / name for name in listed.split("\0") if name]
+
+
+def test_every_file_that_a_page_names_without_its_folder_exists() -> None:
+    """A recipe that says `lives.py` of a folder named before is wrong as soon as that file has another name."""
+    names = {file.name for file in _tracked()} | OF_USERS
+    missing = [
+        (page.name, code)
+        for page in _tracked()
+        if page.suffix == ".md"
+        for code in _CODE.findall(page.read_text(encoding="utf-8"))
+        if _FILE.fullmatch(code) and not code.endswith(("pid.lock", "db.lock")) and code not in names
+    ]
+    assert missing == []
+
+
+@pytest.mark.parametrize("page", RECIPES)
+def test_every_name_of_code_in_a_recipe_exists(page: str) -> None:
+    """A function, class, field or constant that a maintainer is sent to is somewhere in the code."""
+    files = [file for file in _tracked() if file.suffix == ".py" and file != Path(__file__)]
+    known = {word for file in files for word in re.findall(r"\w+", file.read_text(encoding="utf-8"))}
+    known |= {part for file in _tracked() for part in re.findall(r"\w+", file.relative_to(ROOT).as_posix())}
+    text = (ROOT / "docs" / page).read_text(encoding="utf-8")
+    prose = re.sub(r"^ *```.*?^ *```", "", text, flags=re.MULTILINE | re.DOTALL)
+    named = {name for code in _CODE.findall(prose) for name in _NAME.findall(code)}
+    assert named, "the pattern finds no name"
+    assert sorted(named - known - PLACEHOLDERS) == []
