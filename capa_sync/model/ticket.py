@@ -129,7 +129,8 @@ class SourceTicket:
         changes: history in true order (ascending `order`).
         comments: in true order.
         children: tickets that this ticket names as its parts.
-        parent: id of the parent when this ticket is a sub-task or child, otherwise "".
+        parent: id of the parent when this ticket is a sub-task or child, otherwise "". Of a child, `values` must have
+            the field with the parent's id, too: a mapping names that field (`reference`).
         part_of: how the ticket belongs to the parent: `subtask` or `child`; "" where the parent only groups it
             (a Jira issue in an epic).
         history_complete: every part of the history has as many entries as the tracker reports in total.
@@ -247,7 +248,10 @@ class Page:
 
 @dataclass(frozen=True, slots=True)
 class FieldDef:
-    """One field of a tracker: id, name, and its type as the tracker calls it."""
+    """One field of a tracker: id, name, and its type as the tracker calls it.
+
+    capa-sync reads one type: `date`, or ServiceNow's `glide_date`, is a date without time.
+    """
 
     id: str
     name: str

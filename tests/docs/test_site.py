@@ -18,9 +18,9 @@ MADE = ("docs/_build", "docs/generated")
 _CODE = re.compile(r"`([^`\n]+)`")
 _FILE = re.compile(r"[\w.-]+\.(?:py|md|ya?ml|toml|json|sh|sql|svg|lock)")
 _NAME = re.compile(r"\b(?:[A-Za-z]\w*_\w+|[A-Z]+[a-z]\w*[A-Z]\w*|[A-Z]{4,})\b")
-OF_USERS = {"capa-sync.toml"}
+OF_USERS = {"capa-sync.toml", "register.db.lock"}
 """Files that a user has and the repository does not."""
-RECIPES = ("extending.md", "architecture.md", "glossary.md")
+RECIPES = ("extending.md", "architecture.md")
 PLACEHOLDERS = {"FIELD", "FILE", "FOLDER", "REGISTER", "TICKET"}
 """Words in capitals that stand for a value of the reader."""
 
@@ -79,7 +79,7 @@ def test_every_file_that_a_page_names_without_its_folder_exists() -> None:
         for page in _tracked()
         if page.suffix == ".md"
         for code in _CODE.findall(page.read_text(encoding="utf-8"))
-        if _FILE.fullmatch(code) and not code.endswith(("pid.lock", "db.lock")) and code not in names
+        if _FILE.fullmatch(code) and code not in names
     ]
     assert missing == []
 
