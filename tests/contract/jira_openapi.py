@@ -25,15 +25,14 @@ from __future__ import annotations
 import copy
 import json
 from functools import lru_cache
-from pathlib import Path
 from typing import Any
 
 from openapi_core import Config, OpenAPI
 from openapi_core.testing import MockRequest, MockResponse
 
 from capa_sync.sandbox.http import Exchange, Reply, Request
+from tests.absent_data import SPECS
 
-SPECS = Path(__file__).parents[3] / "shared" / "specs"
 _FILES = {"cloud": "jira-cloud-v3.reduced.openapi.json", "datacenter": "jira-dc-10.3.reduced.openapi.json"}
 _HOST = "http://sandbox"
 _SINGLE_ITEM_LISTS = ("field", "status", "priority", "resolution", "issuetype", "project")

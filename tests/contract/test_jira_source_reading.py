@@ -8,7 +8,8 @@ import pytest
 
 from capa_sync.model.ticket import Cursor, Role
 from capa_sync.sandbox.messages import Request
-from tests.contract.jira_openapi import SPECS, check
+from tests.absent_data import SPECS, needs
+from tests.contract.jira_openapi import check
 from tests.contract.jira_source_harness import harness, populate, shapes
 
 FACES = ("cloud", "datacenter")
@@ -398,7 +399,7 @@ def test_a_ticket_without_fields_is_named_and_the_others_come(face: str) -> None
 
 
 @both_faces
-@pytest.mark.skipif(not SPECS.is_dir(), reason="../shared/specs is not there")
+@needs(SPECS)
 def test_every_request_is_one_that_the_vendors_document_allows(face: str) -> None:
     """Requests of backfill, polls, full read, census and reads by id validate against the OpenAPI documents."""
     with harness(face, page_size=5, batch=10, settings={"inline_comment_cap": 1}) as it:

@@ -5,18 +5,17 @@ from __future__ import annotations
 import gzip
 import json
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from capa_sync.sandbox.clock import SandboxClock
 from capa_sync.sandbox.jira import JiraSandboxSettings, JiraTracker
+from tests.absent_data import DATA, needs
 from tests.contract.jira_source_harness import Harness
 from tests.contract.jira_world import START
 
-DATA = Path(__file__).parents[3] / "shared" / "data"
-needs_data = pytest.mark.skipif(not DATA.is_dir(), reason="../shared/data is not there")
+needs_data = needs(DATA)
 Json = dict[str, Any]
 
 

@@ -17,7 +17,8 @@ from capa_sync.errors import (
     WriteRefused,
 )
 from capa_sync.model.write import Paragraph, Span, WarningText, Write, WriteKind
-from tests.contract.jira_openapi import SPECS, check_exchange
+from tests.absent_data import SPECS, needs
+from tests.contract.jira_openapi import check_exchange
 from tests.contract.jira_source_harness import Harness, harness, populate
 from tests.contract.jira_writes import ours, words, write
 
@@ -470,7 +471,7 @@ def test_an_answer_lost_after_the_write_costs_no_success(face: str) -> None:
 
 
 @both_faces
-@pytest.mark.skipif(not SPECS.is_dir(), reason="../shared/specs is not there")
+@needs(SPECS)
 def test_every_write_is_one_that_the_vendors_document_allows(face: str) -> None:
     """All requests of all kinds of writes validate against the OpenAPI documents, and so do the answers."""
     it, key = one_ticket(face)

@@ -9,10 +9,11 @@ from typing import Any
 import pytest
 
 from capa_sync.sandbox.http import Reply, Request
-from tests.contract.jira_openapi import SPECS, check, check_exchange
+from tests.absent_data import SPECS, needs
+from tests.contract.jira_openapi import check, check_exchange
 from tests.contract.jira_world import Web, make_tracker
 
-pytestmark = pytest.mark.skipif(not SPECS.is_dir(), reason="../shared/specs is absent")
+pytestmark = needs(SPECS)
 DOC = {"type": "doc", "version": 1, "content": [{"type": "paragraph", "content": [{"type": "text", "text": "t"}]}]}
 
 

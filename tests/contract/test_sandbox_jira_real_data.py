@@ -5,17 +5,16 @@ from __future__ import annotations
 import gzip
 import json
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from capa_sync.sandbox.clock import SandboxClock
 from capa_sync.sandbox.jira import JiraTracker
+from tests.absent_data import DATA, needs
 from tests.contract.jira_world import START, Web
 
-DATA = Path(__file__).parents[3] / "shared" / "data"
-pytestmark = pytest.mark.skipif(not DATA.is_dir(), reason="../shared/data is absent")
+pytestmark = needs(DATA)
 
 
 def merico() -> Iterator[dict[str, Any]]:

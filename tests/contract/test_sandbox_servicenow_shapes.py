@@ -6,7 +6,6 @@ import copy
 import json
 import re
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import pysnow
@@ -18,10 +17,10 @@ from openapi_core.exceptions import OpenAPIError
 
 from capa_sync.sandbox.http import SandboxServer
 from capa_sync.sandbox.servicenow import ServiceNowTracker
+from tests.absent_data import SPECS, needs
 
-SPECS = Path(__file__).parents[3] / "shared" / "specs" / "servicenow"
-RAW = SPECS / "raw"
-pytestmark = pytest.mark.skipif(not RAW.is_dir(), reason="the vendor's samples (../shared/specs) are not here")
+RAW = SPECS / "servicenow" / "raw"
+pytestmark = needs(RAW)
 
 # pysnow sends its whole parameter set with every verb; the instance ignores what a verb does not know
 _PYSNOW = {"query", "limit", "offset", "suppress_pagination_header", "display_value", "exclude_reference_link"}
@@ -259,7 +258,7 @@ class Document:
     """The vendor's OpenAPI export, relaxed where it is known to be wrong, as a check of traffic."""
 
     def __init__(self, origin: str) -> None:
-        self.spec = json.loads((SPECS / "servicenow-table.openapi.json").read_text())
+        self.spec = json.loads((SPECS / "servicenow" / "servicenow-table.openapi.json").read_text())
         self.spec["servers"] = [{"url": origin}]
         for operations in self.spec["paths"].values():
             for verb in set(RELAXED_STATUSES) & set(operations):

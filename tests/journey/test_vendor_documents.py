@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.contract.jira_openapi import SPECS, check_exchange
+from tests.absent_data import SPECS, needs
+from tests.contract.jira_openapi import check_exchange
 from tests.journey import test_life as life
 from tests.journey.harness import Harness, open_harness
 
 FACES = {"jira": "cloud", "jira-dc": "datacenter"}
-needs_documents = pytest.mark.skipif(not SPECS.is_dir(), reason="../shared/specs is not here")
 
 
 def live_through(harness: Harness) -> None:
@@ -26,7 +26,7 @@ def live_through(harness: Harness) -> None:
         part(harness)
 
 
-@needs_documents
+@needs(SPECS)
 @pytest.mark.parametrize("source", FACES)
 def test_requests_and_answers_fit_the_vendors_document(source: str, tmp_path: Path) -> None:
     """Every request of the daemon and every answer of the sandbox passes the vendor's OpenAPI document."""

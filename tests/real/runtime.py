@@ -16,17 +16,15 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from capa_sync.sandbox.clock import SandboxClock
 from capa_sync.sandbox.http import SandboxServer
 from capa_sync.sandbox.jira import API_EMAIL, API_TOKEN, JiraSandboxSettings, JiraTracker
+from tests.absent_data import DATA, needs
 
 HERE = Path(__file__).parent
-DATA = HERE.parents[2] / "shared" / "data"
 AEA = DATA / "jira-cloud-aea" / "changes-2023-12-to-2025-02.jsonl.gz"
 AEA_OLD = DATA / "jira-cloud-aea" / "changes-until-2022-12.jsonl.gz"
-needs_data = pytest.mark.skipif(not DATA.is_dir(), reason="../shared/data is not there")
+needs_data = needs(DATA)
 
 START = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 """The instant at which the tracker is first read, later than everything in the data."""

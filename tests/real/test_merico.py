@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.real.runtime import DATA, Json, json_lines, needs_data, served, ticket_lines
+from tests.absent_data import DATA
+from tests.real.runtime import Json, json_lines, needs_data, served, ticket_lines
 
 pytestmark = needs_data
 MERICO = DATA / "jira-cloud-merico"

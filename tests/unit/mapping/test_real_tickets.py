@@ -19,9 +19,9 @@ from capa_sync.model.ticket import Account, FieldDef, SiteFacts, SourceTicket, S
 from capa_sync.model.values import Raw, Value, ValueState
 from capa_sync.sources.jira.parse import JiraParser
 from capa_sync.sources.jira.parts import comments_part, history_part, record_part
+from tests.absent_data import DATA, require
 from tests.unit.mapping.world import replayed
 
-DATA = Path("/work/shared/data")
 PARSER = JiraParser("jira", "https://jira.example")
 AS_OF = datetime(2026, 1, 1, tzinfo=UTC)
 HEAD = """
@@ -45,8 +45,7 @@ _FIELDS = ("summary", "description", "assignee", "reporter", "duedate", "labels"
 
 def lines(path: Path, limit: int | None = None) -> Iterator[Any]:
     """Yield the JSON values of a file's lines; skip the test if the file is absent."""
-    if not path.exists():
-        pytest.skip(f"{path} is not on this machine")
+    require(path)
     with gzip.open(path, "rt") if path.suffix == ".gz" else path.open(encoding="utf-8") as file:
         yield from map(json.loads, itertools.islice(file, limit))
 
