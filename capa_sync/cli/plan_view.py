@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, assert_never
 
 from capa_sync.cli.wording import names
 from capa_sync.model.finding import SEVERITY_ORDER, Severity
@@ -28,14 +28,21 @@ def ticket_rows(writes: Iterable[Write], text_now: Callable[[Write], str]) -> li
 
 def removal_words(write: Write) -> str:
     """Return what a removal takes from the ticket, in words; "" for a write that removes nothing."""
-    if write.kind is WriteKind.LABELS and write.labels_remove and not write.labels_add:
+    if write.kind is WriteKind.LABELS:
         noun = "label" if len(write.labels_remove) == 1 else "labels"
-        return f"the {noun} {', '.join(write.labels_remove)}"
+        return f"the {noun} {', '.join(write.labels_remove)}" if write.labels_remove and not write.labels_add else ""
     if not write.is_removal:
         return ""
-    if write.kind is WriteKind.FIELDS:
-        return f"our content of {', '.join(sorted(write.fields))}"
-    return "our comment" if write.kind is WriteKind.COMMENT else f"the property {PROPERTY_KEY}"
+    match write.kind:
+        case WriteKind.COMMENT:
+            return "our comment"
+        case WriteKind.PROPERTY:
+            return f"the property {PROPERTY_KEY}"
+        case WriteKind.FIELDS:
+            return f"our content of {', '.join(sorted(write.fields))}"
+        case WriteKind.WORK_NOTE:
+            return ""  # a tracker cannot remove it
+    assert_never(write.kind)
 
 
 def _ticket_row(source: str, key: str, writes: Sequence[Write], text_now: Callable[[Write], str]) -> dict[str, Any]:

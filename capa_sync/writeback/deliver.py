@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Protocol
+from typing import Protocol, assert_never
 
 from capa_sync.errors import (
     ALL,
@@ -271,14 +271,20 @@ class _Delivery:
 
     def _remote_id(self, write: Write) -> str:
         """Return the id of our comment, our newest known work note, or the ticket with our fields; "" for none."""
-        if write.kind is WriteKind.COMMENT:
-            return self.outbox.remote_comment(self.source, write.ticket_id)
-        if write.kind not in (WriteKind.WORK_NOTE, WriteKind.FIELDS):
-            return ""
-        last = self.outbox.last_delivered(self.source, write.ticket_id).get(write.kind)
-        if last is None:
-            return ""
-        return last.remote_id if write.kind is WriteKind.WORK_NOTE else write.ticket_id
+        match write.kind:
+            case WriteKind.COMMENT:
+                return self.outbox.remote_comment(self.source, write.ticket_id)
+            case WriteKind.WORK_NOTE:
+                note = self._last_delivered(write)
+                return note.remote_id if note is not None else ""
+            case WriteKind.FIELDS:
+                return write.ticket_id if self._last_delivered(write) is not None else ""
+            case WriteKind.LABELS | WriteKind.PROPERTY:
+                return ""
+        assert_never(write.kind)
+
+    def _last_delivered(self, write: Write) -> Write | None:
+        return self.outbox.last_delivered(self.source, write.ticket_id).get(write.kind)
 
 
 def _wish(fault: SourceError) -> timedelta | None:
