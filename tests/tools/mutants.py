@@ -71,7 +71,7 @@ MODULES: Mapping[str, Module] = {
     "guard": Module(("capa_sync/writeback/guard.py",), ("tests/unit/writeback/test_guard.py",), every=True),
     "plan": Module(
         tuple(f"capa_sync/writeback/{name}.py" for name in ("plan", "desired_state", "reported")),
-        ("tests/unit/writeback/test_plan.py", "tests/unit/writeback/test_render.py"),
+        tuple(f"tests/unit/writeback/test_{name}.py" for name in ("plan", "render", "reported_writes")),
     ),
     "timeline": Module(("capa_sync/mapping/timeline.py", "capa_sync/mapping/stages.py"), ("tests/unit/mapping",)),
     "cursors": Module(
@@ -137,7 +137,7 @@ def run(name: str, *, again: bool, processes: int) -> dict[str, int]:
     if not again:
         shutil.rmtree(folder, ignore_errors=True)
         _prepare(folder, MODULES[name])
-        _mutmut(folder, processes)
+    _mutmut(folder, processes)
     if left := [mutant for mutant, code in _results(folder).items() if code not in _KILLED]:
         _mutmut(folder, processes, *left)
     return _results(folder)
