@@ -155,7 +155,7 @@ class JiraWriter:
         found = self._client.find(path)
         if found is None:
             return False
-        if is_service_desk(ticket):
+        if is_service_desk(self._client, write, ticket):
             require_internal(self._client, write, comment_id, found)
         if same_text(body, self._comment_body(found, comment_id)):
             return True
@@ -177,7 +177,7 @@ class JiraWriter:
 
     def _create(self, write: Write, body: Any, ticket: dict[str, Any]) -> Delivered:
         properties: list[dict[str, Any]] = [{"key": PROPERTY_KEY, "value": property_value(write.marker)}]
-        is_service_project = is_service_desk(ticket)
+        is_service_project = is_service_desk(self._client, write, ticket)
         if is_service_project:
             properties.append(INTERNAL_PROPERTY)
         order = {"body": body, "properties": properties}
@@ -205,9 +205,10 @@ class JiraWriter:
         for id_ in dict.fromkeys(known for known in (remote_id, marked) if known):
             found = self._client.find(f"issue/{write.ticket_id}/comment/{id_}")
             if found is not None and same_text(body, self._comment_body(found, id_)):
-                if is_service_desk(ticket) and id_ == remote_id:
+                is_service_project = is_service_desk(self._client, write, ticket)
+                if is_service_project and id_ == remote_id:
                     require_internal(self._client, write, id_, found)
-                elif is_service_desk(ticket) and is_shown_to_customers(self._client, id_, found):
+                elif is_service_project and is_shown_to_customers(self._client, id_, found):
                     raise take_back(self._client, write, id_)
                 return Delivered(id_, _updated_of(ticket))
         return Delivered(marked, is_other_text=True) if marked and not remote_id else None
