@@ -42,6 +42,7 @@ class Pipeline:
         self._as_of = self._register.runs.as_of(self._source.name)
         self._findings = self._register.findings.latest_of(self._source.name, ids)
         self._writes = self._read_writes() if self._source.write.mode != "off" else {}
+        self._quarantined: Mapping[str, str] = {}
 
     def _read_writes(self) -> Mapping[str, Sequence[Write]]:
         """Return every write ever planned for these tickets."""
@@ -61,9 +62,11 @@ class Pipeline:
     def plan(self, ids: Iterable[str]) -> tuple[dict[str, TicketPlan], list[Quarantined]]:
         """Plan some tickets of the batch from their stored findings and verdicts, without evaluating them.
 
-        A ticket whose content raises an error is quarantined, and its plan writes nothing.
+        A ticket whose content raises an error is quarantined, and its plan writes nothing. A quarantined ticket is
+        not planned again: its findings rest on an older version.
         """
         outcomes = self._register.findings.outcomes_of(self._source.name, self._ids)
+        self._quarantined = self._register.tickets.quarantined(self._source.name)
         if self._source.write.mode == "off":
             self._writes = self._read_writes()
         plans, broken = dict[str, TicketPlan](), list[Quarantined]()
@@ -145,6 +148,8 @@ class Pipeline:
             if target is None:
                 return TicketPlan()
             return plan_ticket(target, [], writes, now=self._now, options=self._source.write)
+        if reason := self._quarantined.get(ticket_id):
+            return _plan_unknown(self._writes.get(ticket_id, []), reason)
         record = map_mirrored(self._inputs, ticket_id, self._mirror, self._as_of)
         if not isinstance(record, CapaRecord):
             return _plan_unknown(self._writes.get(ticket_id, []), "the ticket cannot be mapped")
