@@ -10,11 +10,14 @@ import pytest
 from capa_sync.daemon.rebuilding import judge_mirror, rebuild_derived
 from capa_sync.errors import Skippable
 from capa_sync.model.ticket import Presence
+from capa_sync.sources.jira import whole
 from capa_sync.sources.jira.parse import JiraParser
+from capa_sync.sources.servicenow import assembly
 from capa_sync.sources.servicenow.answers import value_of
 from capa_sync.sources.servicenow.parse import ServiceNowParser
 from capa_sync.sources.servicenow.parts import RECORD
 from tests.fuzz.spoiler import Spoiler, hostile, with_four_records
+from tests.sync.equal import assert_same
 from tests.sync.world import SOURCES, World, open_world
 
 
@@ -215,3 +218,32 @@ def test_a_cell_that_is_no_text_makes_its_rules_cannot_tell(odd: Any, tmp_path: 
         [row] = [row for row in world.runtime.register.rows_by_table()["verdict"] if row[1] == victim]
         assert row[3] == "cannot_tell"
         assert world.view("v_tickets", ticket_id=victim)[0]["quarantine_reason"] == ""
+
+
+@pytest.mark.parametrize("source", SOURCES)
+@pytest.mark.parametrize("who", ["a record", "an action"])
+def test_one_with_more_history_entries_than_the_bound_is_alone(
+    source: str, who: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """It keeps its last state with the reason, the others are read on, and it is read again below the bound."""
+    with open_world(tmp_path, source) as world:
+        users = with_four_records(world)
+        victim = (users.records() if who == "a record" else users.parts())[0]
+        for module in (whole, assembly):
+            monkeypatch.setattr(module, "MOST_ENTRIES", 12)
+        for number in range(13):
+            users.edit(victim, f"edit {number}", 1)
+        other = users.records()[-1]
+        users.edit(other, "the last edit", 0)
+        world.cycle()
+        world.cycle(hours=2)
+        assert set(world.runtime.register.tickets.unread(source)) == {victim}
+        [row] = world.view("v_tickets", ticket_id=victim)
+        assert "entries, more than the 12" in str(row["quarantine_reason"])
+        assert world.presence(victim) is Presence.PRESENT
+        assert_same(world, users, other, users.truth()[other])
+        monkeypatch.undo()
+        users.edit(victim, "one more", 1)
+        world.cycle()
+        assert world.runtime.register.tickets.unread(source) == {}
+        assert_same(world, users, victim, users.truth()[victim])
