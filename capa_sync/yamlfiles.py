@@ -6,11 +6,13 @@ and 8 kB of `[` more than 8 s (measured).
 
 from __future__ import annotations
 
+import re
+from dataclasses import dataclass, field
 from typing import Any
 
 from ruamel.yaml import YAML
 from ruamel.yaml.constructor import RoundTripConstructor
-from ruamel.yaml.error import MarkedYAMLError, StringMark
+from ruamel.yaml.error import StringMark, YAMLError
 from ruamel.yaml.events import (
     AliasEvent,
     MappingEndEvent,
@@ -20,8 +22,10 @@ from ruamel.yaml.events import (
     SequenceEndEvent,
     SequenceStartEvent,
 )
-from ruamel.yaml.nodes import Node
+from ruamel.yaml.nodes import Node, ScalarNode
 from ruamel.yaml.parser import Parser, RoundTripParser
+
+from capa_sync.yaml_syntax import Mistake, is_curly, mistake_in
 
 LARGEST = 384 * 1_024
 """Bytes of a file; a people file of 3,000 persons has 250,000."""
@@ -35,13 +39,20 @@ _UNREADABLE = (ValueError, TypeError, LookupError, ArithmeticError, AttributeErr
 """Errors that ruamel's constructors raise for a date of month 13, a number of 5,000 digits, a list as a key."""
 
 
-class Refused(MarkedYAMLError):
-    """YAML that capa-sync does not accept, although it may be valid YAML."""
+class Refused(YAMLError):
+    """A text that is no YAML, or YAML that capa-sync does not accept; `mistake` says where and how to correct it."""
 
-    def __init__(self, what: str, hint: str, mark: StringMark | None) -> None:
-        super().__init__(None, None, what, mark)
-        self.what = what
-        self.hint = hint
+    def __init__(self, mistake: Mistake) -> None:
+        super().__init__(mistake.what)
+        self.mistake = mistake
+
+
+def _refused(what: str, hint: str, mark: StringMark | None) -> Refused:
+    return Refused(Mistake(mark.line + 1 if mark else 1, what, hint))
+
+
+_WRITE_OUT = "write the lines out; a text that begins with & or * needs quotes"
+_NO_TAG = "leave the tag out; a text that begins with ! needs quotes"
 
 
 class _Bounds:
@@ -54,20 +65,22 @@ class _Bounds:
     def check(self, event: Any) -> None:
         mark = getattr(event, "start_mark", None)
         if isinstance(event, AliasEvent) or getattr(event, "anchor", None):
-            raise Refused("anchors and aliases (& and *) are not read here", "write the lines out", mark)
+            raise _refused("anchors and aliases (& and *) are not read here", _WRITE_OUT, mark)
         if isinstance(event, NodeEvent):
             self._entries += 1
             if self._entries > MOST_ENTRIES:
-                raise Refused(f"the file has more than {MOST_ENTRIES:,} entries", "split it", mark)
+                raise _refused(f"the file has more than {MOST_ENTRIES:,} entries", "split it", mark)
             tag = getattr(event, "ctag", None)
             if tag is not None and str(tag) not in {"", "!"}:
-                raise Refused("tags (!…) are not read here", "leave the tag out", mark)
+                raise _refused("tags (!…) are not read here", _NO_TAG, mark)
         if isinstance(event, ScalarEvent):
             _check_text(event, mark)
         elif isinstance(event, _OPENING):
             self._depth += 1
             if self._depth > DEEPEST:
-                raise Refused(f"this is nested deeper than {DEEPEST} levels", "", mark)
+                raise _refused(
+                    f"this is nested deeper than {DEEPEST} levels", "leave out brackets and indentation", mark
+                )
         elif isinstance(event, _CLOSING):
             self._depth -= 1
 
@@ -75,11 +88,11 @@ class _Bounds:
 def _check_text(event: ScalarEvent, mark: StringMark | None) -> None:
     text, is_plain = event.value, not event.style
     if len(text) > LONGEST_TEXT:
-        raise Refused(f"this text is longer than {LONGEST_TEXT:,} characters", "", mark)
+        raise _refused(f"this text is longer than {LONGEST_TEXT:,} characters", "shorten it", mark)
     if is_plain and text == "<<":
-        raise Refused("merge keys (<<) are not read here", "write the lines out", mark)
+        raise _refused("merge keys (<<) are not read here", "write the lines out", mark)
     if is_plain and len(text) > LONGEST_NUMBER and text.lstrip("+-")[:1].isdigit() and " " not in text:
-        raise Refused(f"this is longer than {LONGEST_NUMBER} digits", "put it in quotes if it is a text", mark)
+        raise _refused(f"this is longer than {LONGEST_NUMBER} digits", "put it in quotes if it is a text", mark)
 
 
 class _BoundedParser(Parser):
@@ -103,31 +116,78 @@ def _bounds_of(parser: Any) -> _Bounds:
     return bounds
 
 
+_DAY = re.compile(r"\d{4}-\d\d?-\d\d?")
+CURLY_QUOTES = ("curly quotation marks are no quotes here", "type straight ones: \" or '")
+
+
 class _CarefulConstructor(RoundTripConstructor):
-    """Reports the line of a value that cannot be constructed; ruamel's own class raises a plain Python error."""
+    """Reports the line of a value that cannot be constructed; ruamel's own class raises a plain Python error.
+
+    Keys that stand twice and curly quotation marks are noted in `mistakes` instead of ending the reading.
+    """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.mistakes: list[tuple[Mistake, str]] = []
 
     def construct_object(self, node: Any, deep: bool = False) -> Any:
+        if isinstance(node, ScalarNode) and not node.style and is_curly(node.value):
+            self.mistakes.append((Mistake(node.start_mark.line + 1, *CURLY_QUOTES), ""))
         try:
             return super().construct_object(node, deep=deep)
+        except Refused:
+            raise
         except _UNREADABLE:
-            raise Refused("this value cannot be read", "put it in quotes if it is a text", node.start_mark) from None
+            is_day = isinstance(node, ScalarNode) and _DAY.match(node.value)
+            what = "this is no day of the calendar" if is_day else "this value cannot be read"
+            raise _refused(what, "correct it, or put it in quotes if it is a text", node.start_mark) from None
+
+    def check_mapping_key(self, _node: Any, key_node: Any, mapping: Any, key: Any, _value: Any) -> bool:
+        if key not in mapping:
+            return True
+        first = mapping.lc.key(key)[0] + 1
+        twice = Mistake(key_node.start_mark.line + 1, TWICE, f"keep one of them; the first is on line {first}")
+        self.mistakes.append((twice, str(key)))
+        return False
 
 
-def load_with_lines(text: str) -> Any:
+TWICE = "a key stands here twice"
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """A document, and the mistakes that did not end its reading, each with the key that it is about (or "")."""
+
+    data: Any
+    mistakes: list[tuple[Mistake, str]] = field(default_factory=list)
+
+
+def load_with_lines(text: str) -> Loaded:
     """Return a document with the line of every key and item, as ruamel's round-trip loader returns it.
 
     Raises:
-        YAMLError: it is no YAML, or beyond the limits (Refused); most errors have a mark.
+        Refused: it is no YAML, or beyond the limits.
     """
     yaml = YAML(typ="rt")
     yaml.Parser = _BoundedRoundTripParser
     yaml.Constructor = _CarefulConstructor
-    return yaml.load(text)
+    try:
+        data = yaml.load(text)
+    except Refused:
+        raise
+    except YAMLError as error:
+        raise Refused(mistake_in(error, text)) from None
+    return Loaded(data, yaml.constructor.mistakes)
 
 
 def compose(text: str) -> Node | None:
     """Return a document's nodes without values made from them; None if it is empty. Raises like `load_with_lines`."""
     yaml = YAML(typ="safe", pure=True)
     yaml.Parser = _BoundedParser
-    node: Node | None = yaml.compose(text)
+    try:
+        node: Node | None = yaml.compose(text)
+    except Refused:
+        raise
+    except YAMLError as error:
+        raise Refused(mistake_in(error, text)) from None
     return node

@@ -1,8 +1,10 @@
-"""Writes the pages that are made from the tables that run: phrases, settings, views."""
+"""Writes the pages that are made from what runs: phrases, settings, views, mistakes with their answers."""
 
 from __future__ import annotations
 
 from pathlib import Path
+
+from mistakes_page import mistakes_page
 
 from capa_sync.model.view_columns import PUBLIC_VIEWS
 from capa_sync.rules.docs import phrases_table
@@ -12,7 +14,12 @@ from capa_sync.starter import starter_path
 def write_pages(folder: Path) -> None:
     """Write every generated page into a folder, which git ignores."""
     folder.mkdir(exist_ok=True)
-    for name, text in (("phrases", _phrases()), ("settings", _settings()), ("views", _views())):
+    for name, text in (
+        ("phrases", _phrases()),
+        ("settings", _settings()),
+        ("views", _views()),
+        ("mistakes", mistakes_page()),
+    ):
         (folder / f"{name}.md").write_text(text, encoding="utf-8")
 
 

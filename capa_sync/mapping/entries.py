@@ -10,9 +10,10 @@ from ruamel.yaml.comments import CommentedMap, CommentedSeq
 from capa_sync.kinds import SourceKind
 from capa_sync.mapping.fields import read_part
 from capa_sync.mapping.people import People
-from capa_sync.mapping.reading import YamlReader, did_you_mean, line_of
+from capa_sync.mapping.reading import YamlReader, line_of, with_keys
 from capa_sync.mapping.schema import ActionMapping, Condition, FieldRef, FieldSource, StageMapping, StatusRule
 from capa_sync.model.catalogue import FieldSpec, FieldType
+from capa_sync.model.near import FIELD_WORDS, STAGE_WORDS, near_or_all, one_of
 from capa_sync.model.record import SIDE_STAGES, ActionKind, ActionOrigin, Stage
 
 STAGE_KEYS = ("field", "aliases", "values", "on_hold", *(side.value for side in SIDE_STAGES))
@@ -35,6 +36,11 @@ _SPECS = {
     "evidence": FieldSpec("evidence", FieldType.TEXT, "what proves it"),
     "kind": FieldSpec("kind", FieldType.ENUM, "what the action does", tuple(kind.value for kind in ActionKind)),
 }
+_PLACE = "such as `{from: subtask, types: [Corrective action], kind: corrective}`"
+_FROM_WORDS = {"column": "field", "issue_link": "link", "table": "child", "text": "field"}
+_STAGE_KEYS = {"map": "values", "mapping": "values", "options": "values", "paused": "on_hold", "statuses": "values"}
+_RULE_WORDS = {"after": "from", "before": "until", "end": "until", "since": "from", "start": "from", "to": "until"}
+_CONDITION_WORDS = {"equals": "is", "in": "is", "option": "is", "options": "is", "value": "is", "values": "is"}
 ACTION_FIELDS = _SPECS
 """The fields of an action, in the form of the catalogue."""
 
@@ -43,19 +49,37 @@ def read_stage(reader: YamlReader, data: CommentedMap) -> StageMapping | None:
     """Read `stage:`; return None (with problems) when it is unusable."""
     stage = reader.map_at(data, "stage")
     if stage is None:
-        reader.add(1, "`stage:` is missing: it says which status means which stage")
         return None
-    reader.keys(stage, STAGE_KEYS, "`stage`")
+    strays = [key for key in stage if str(key) not in STAGE_KEYS and stage[key] in _WORDS]
+    for key in strays:
+        reader.add(
+            line_of(stage, key),
+            f"the status '{key}' stands beside `values:`",
+            "indent it, and put it below `values:`",
+        )
+    meant = reader.keys(
+        with_keys(stage, [key for key in stage if key not in strays]), STAGE_KEYS, "`stage`", _STAGE_KEYS
+    )
     line = line_of(data, "stage")
     ref = FieldRef(reader.text_at(stage, "field") or "status", line, reader.texts_at(stage, "aliases"))
-    values = reader.map_at(stage, "values")
+    values = reader.map_at(stage, "values", "Open: identified")
     if not values:
-        reader.add(line, "`stage` needs `values:`, the list of statuses with their stages")
+        if not stage.get("values") and not strays and "values" not in meant:
+            hint = "write `values:` and below it lines such as `Open: identified`"
+            reader.add(line, "`stage` needs `values:`, the list of statuses with their stages", hint)
         return None
+    reader.alike(values, "status")
     rules: list[StatusRule] = []
     for key in values:
         at = line_of(values, key)
         status = reader.text(key, at, "a status")
+        if str(key) in _WORDS and isinstance(values[key], str) and values[key] not in _WORDS:
+            reader.add(
+                at, "your status stands on the left and our stage on the right", f"write `{values[key]}: {key}`"
+            )
+            continue
+        if values[key] is None or values[key] == []:
+            reader.add(at, f"the status '{status}' has no stage", one_of(_WORDS))
         for item, item_line in reader.items_at(values, key):
             rules += _read_rule(reader, status, item, item_line)
     sides = {side: read_conditions(reader, stage, side.value) for side in Stage if side in SIDE_STAGES}
@@ -66,11 +90,11 @@ def _read_rule(reader: YamlReader, status: str, item: Any, line: int) -> list[St
     if not isinstance(item, CommentedMap):
         stage = _read_stage_word(reader, reader.text(item, line, f"the stage of '{status}'"), line)
         return [StatusRule(status, stage, line)] if stage else []
-    reader.keys(item, _RULE_KEYS, f"status '{status}'")
+    reader.keys(item, _RULE_KEYS, f"status '{status}'", _RULE_WORDS)
     stage = _read_stage_word(reader, reader.text_at(item, "stage"), line)
     since, until = reader.day_at(item, "from"), reader.day_at(item, "until")
     if since and until and since >= until:
-        reader.add(line, f"'{status}' ends ({until}) before it begins ({since})")
+        reader.add(line, f"'{status}' ends ({until}) before it begins ({since})", "exchange the two days")
     if stage is None:
         return []
     aliases = reader.texts_at(item, "aliases")
@@ -81,7 +105,9 @@ def _read_rule(reader: YamlReader, status: str, item: Any, line: int) -> list[St
 def _read_stage_word(reader: YamlReader, word: str, line: int) -> Stage | None:
     if word in _WORDS:
         return Stage(word)
-    reader.add(line, f"'{word}' is no stage" if word else "the stage is missing", did_you_mean(word, _WORDS))
+    reader.add(
+        line, f"'{word}' is no stage" if word else "the stage is missing", near_or_all(word, _WORDS, STAGE_WORDS)
+    )
     return None
 
 
@@ -93,12 +119,13 @@ def read_conditions(reader: YamlReader, data: CommentedMap, key: str) -> tuple[C
             status = reader.text(item, line, f"a status under '{key}'")
             found += [Condition((status,), line)] if status else []
             continue
-        reader.keys(item, ("field", "is", "aliases"), f"a condition under '{key}'")
+        meant = reader.keys(item, ("field", "is", "aliases"), f"a condition under '{key}'", _CONDITION_WORDS)
         name, options = reader.text_at(item, "field"), reader.texts_at(item, "is")
         if name and options:
             found.append(Condition(options, line, FieldRef(name, line, reader.texts_at(item, "aliases"))))
-        else:
-            reader.add(line, f"a condition under '{key}' needs `field:` and `is:`")
+        elif not meant & {"field", "is"}:
+            hint = "such as `{field: Resolution, is: [Duplicate]}`"
+            reader.add(line, f"a condition under '{key}' needs `field:` and `is:`", hint)
     return tuple(found)
 
 
@@ -108,11 +135,13 @@ def read_actions(
     """Read `actions:`, the places that a record's actions are read from."""
     found: list[ActionMapping] = []
     if "actions" in data and not isinstance(data["actions"], CommentedSeq):
-        reader.add(line_of(data, "actions"), "`actions` must be a list, one `- {from: …}` a place")
+        reader.add(
+            line_of(data, "actions"), "`actions` must be a list", "begin each place with a dash: `- {from: …}`"
+        )
         return ()
     for item, line in reader.items_at(data, "actions"):
         if not isinstance(item, CommentedMap):
-            reader.add(line, "an action place must be `{from: field|subtask|link|child, …}`")
+            reader.add(line, "a place of actions must hold `key: value` pairs", _PLACE)
             continue
         entry = _read_action(reader, item, line, kind, people)
         found += [entry] if entry else []
@@ -138,15 +167,14 @@ def _read_action(
     words = tuple(origin.value for origin in ActionOrigin)
     word = reader.text_at(item, "from")
     if word not in words:
-        reader.add(
-            line, f"'{word}' is no place for actions" if word else "`from:` is missing", did_you_mean(word, words)
-        )
+        what = f"'{word}' is no place for actions" if word else "`from:` is missing"
+        reader.add(line, what, near_or_all(word, words, _FROM_WORDS) if word else _PLACE)
         return None
     origin = ActionOrigin(word)
     if origin is not ActionOrigin.LINK and "also_record" in item:
         reader.add(line_of(item, "also_record"), *_ONLY_LINKED[origin])
         item = _without(item, "also_record")
-    reader.keys(item, ACTION_KEYS[origin], f"an action from {word}")
+    meant = reader.keys(item, ACTION_KEYS[origin], f"an action from {word}")
     what = _read_kind(reader, item, line, people)
     parts = {key: _own_part(reader, item, key, people) for key in _OWN_FIELDS}
     text = parts["text"]
@@ -159,9 +187,9 @@ def _read_action(
         parts["owner"] = parts["owner"] or _default(defaults.owner, line)
         parts["due_at"] = parts["due_at"] or _default(defaults.due_at, line)
         status = FieldRef(reader.text_at(item, "status") or defaults.status, line)
-        _check_child(reader, item, line, origin, kind)
+        _check_child(reader, item, line, origin, kind, meant)
     if text is None:
-        reader.add(line, "an action from a field needs `field:`")
+        reader.add(line, "an action from a field needs `field:`", "write `field: …`, the field that holds the action")
     if text is None or what is None:
         return None
     return ActionMapping(
@@ -199,18 +227,11 @@ _ONLY_LINKED = {
 
 def _field_only(item: CommentedMap) -> CommentedMap:
     """Return the entry with only the keys that describe its text; line numbers stay."""
-    return _with_keys(item, [key for key in ("field", "template", "aliases") if key in item])
+    return with_keys(item, [key for key in ("field", "template", "aliases") if key in item])
 
 
 def _without(item: CommentedMap, name: str) -> CommentedMap:
-    return _with_keys(item, [key for key in item if key != name])
-
-
-def _with_keys(item: CommentedMap, keys: Sequence[str]) -> CommentedMap:
-    selected = CommentedMap({key: item[key] for key in keys})
-    for key in selected:
-        selected.lc.add_kv_line_col(key, [*item.lc.key(key), *item.lc.value(key)])
-    return selected
+    return with_keys(item, [key for key in item if key != name])
 
 
 def _default(name: str, line: int) -> FieldSource | None:
@@ -225,14 +246,14 @@ def _own_part(reader: YamlReader, item: CommentedMap, key: str, people: People) 
 
 def _read_kind(reader: YamlReader, item: CommentedMap, line: int, people: People) -> ActionKind | FieldSource | None:
     if "kind" not in item:
-        reader.add(line, "`kind:` is missing", f"known: {', '.join(_SPECS['kind'].choices)}")
+        reader.add(line, "`kind:` is missing", one_of(f"`kind: {word}`" for word in _SPECS["kind"].choices))
         return None
     if isinstance(item["kind"], CommentedMap):
         return read_part(reader, item["kind"], line_of(item, "kind"), _SPECS["kind"], people)
     word = reader.text_at(item, "kind")
     if word in _SPECS["kind"].choices:
         return ActionKind(word)
-    reader.add(line_of(item, "kind"), f"'{word}' is no kind of action", did_you_mean(word, _SPECS["kind"].choices))
+    reader.add(line_of(item, "kind"), f"'{word}' is no kind of action", near_or_all(word, _SPECS["kind"].choices))
     return None
 
 
@@ -241,22 +262,27 @@ def _read_inherit(reader: YamlReader, item: CommentedMap) -> tuple[str, ...]:
     for name in inherit:
         if name not in {"owner", "due_at"}:
             reader.add(
-                line_of(item, "inherit"), f"'{name}' cannot be inherited", did_you_mean(name, ("owner", "due_at"))
+                line_of(item, "inherit"),
+                f"'{name}' cannot be inherited",
+                near_or_all(name, ("owner", "due_at"), FIELD_WORDS),
             )
     return inherit
 
 
-def _check_child(reader: YamlReader, item: CommentedMap, line: int, origin: ActionOrigin, kind: SourceKind) -> None:
+def _check_child(
+    reader: YamlReader, item: CommentedMap, line: int, origin: ActionOrigin, kind: SourceKind, meant: set[str]
+) -> None:
     if origin is ActionOrigin.CHILD and not (item.get("table") and item.get("reference")):
-        reader.add(line, "an action from child needs `table:` and `reference:`")
-    if origin is not ActionOrigin.CHILD and not item.get("types"):
+        hint = "name the table of the actions, and its column that points at the record"
+        reader.add(line, "an action from child needs `table:` and `reference:`", hint)
+    if origin is not ActionOrigin.CHILD and not item.get("types") and "types" not in meant:
         meaning = "sub-task issue types" if origin is ActionOrigin.SUBTASK else "link types as read on the record"
-        reader.add(line, f"an action from {origin.value} needs `types:`", meaning)
+        reader.add(line, f"an action from {origin.value} needs `types:`", f"list the {meaning}")
     if origin not in kind.children.origins:
         what = "child tables" if origin is ActionOrigin.CHILD else origin.value
         places = " or ".join(map(_written, kind.children.origins or (ActionOrigin.FIELD,)))
         reader.add(line, f"{kind.title} has no {what}", f"use {places}")
-    if not kind.children.has_categories and not item.get("done") and "done_at" not in item:
+    elif not kind.children.has_categories and not item.get("done") and "done_at" not in item:
         reader.add(line, "without `done:` or `done_at:` no action would ever be done", "list the done states")
 
 

@@ -13,9 +13,41 @@ from capa_sync.kinds import SourceKind, UnknownKind, kind_named, kind_names
 from capa_sync.mapping.entries import read_actions, read_stage
 from capa_sync.mapping.fields import read_record
 from capa_sync.mapping.people import NOBODY, People, load_people
-from capa_sync.mapping.reading import YamlReader, did_you_mean, line_of, plain
+from capa_sync.mapping.reading import YamlReader, line_of, plain, with_keys
 from capa_sync.mapping.schema import FieldRef, MappingFile, SameAs
+from capa_sync.model.catalogue import FIELDS
+from capa_sync.model.near import near_or_all, nearest, one_of
 
+NEEDED = {
+    "mapping": "write `mapping: NAME`; the name is yours to choose",
+    "kind": one_of(f"`kind: {kind}`" for kind in kind_names()),
+    "record": "write `record:` and below it lines such as `title: Summary`: our field, then yours",
+    "stage": "write `stage:`, below it `values:`, and below that lines such as `Open: identified`",
+}
+"""Key that a mapping needs -> how to write it."""
+KEY_WORDS = {
+    "columns": "record",
+    "field": "record",
+    "fields": "record",
+    "ignore": "ignore_accounts",
+    "name": "mapping",
+    "source": "kind",
+    "stages": "stage",
+    "states": "stage",
+    "status": "stage",
+    "statuses": "stage",
+    "tracker": "kind",
+    "type": "kind",
+    "users": "people",
+    "workflow": "stage",
+}
+_KINDS = {
+    "jira_cloud": "jira",
+    "jira_dc": "jira",
+    "jira_data_center": "jira",
+    "jira_server": "jira",
+    "snow": "servicenow",
+}
 TOP_KEYS = ("mapping", "kind", "record", "stage", "actions", "people", "ignore_accounts", "same_as")
 
 
@@ -29,7 +61,7 @@ def load_mapping(path: Path, shown: str = "") -> MappingFile:
     Raises:
         MappingFileError: with every mistake in both files.
     """
-    reader = YamlReader(shown or str(path))
+    reader = YamlReader(shown or str(path), "mapping")
     data = reader.load(path)
     mapping = _read(reader, data, path) if data is not None else None
     if reader.problems or mapping is None:
@@ -38,17 +70,18 @@ def load_mapping(path: Path, shown: str = "") -> MappingFile:
 
 
 def _read(reader: YamlReader, data: CommentedMap, path: Path) -> MappingFile | None:
-    reader.keys(data, TOP_KEYS, "a mapping")
+    meant = reader.keys(_without_fields(reader, data), TOP_KEYS, "a mapping", KEY_WORDS)
     name, kind = reader.text_at(data, "mapping"), reader.text_at(data, "kind")
-    if not name:
-        reader.add(1, "`mapping:` is missing", "give the mapping a name")
+    for key in NEEDED:
+        if key not in data and key not in meant:
+            reader.add(1, f"`{key}:` is missing", NEEDED[key])
     declared = _read_kind(reader, data, kind)
     people = _read_people(reader, data, path)
     record = read_record(reader, data, people)
     stage = read_stage(reader, data)
     actions = read_actions(reader, data, declared, people) if declared else ()
     ignored = [
-        (reader.text(item, line, "an ignored account"), line)
+        (reader.text(item, line, "an ignored account", "write a list such as [Automation for Jira]"), line)
         for item, line in reader.items_at(data, "ignore_accounts")
     ]
     same_as = _read_same_as(reader, data)
@@ -70,13 +103,25 @@ def _read(reader: YamlReader, data: CommentedMap, path: Path) -> MappingFile | N
 
 
 def _read_kind(reader: YamlReader, data: CommentedMap, kind: str) -> SourceKind | None:
+    """Return the kind that is named, or nearly named, so that the rest of the file can be checked too."""
     try:
         return kind_named(kind)
     except UnknownKind:
-        where = line_of(data, "kind") if "kind" in data else 1
-        what = f"'{kind}' is no kind of tracker" if kind else "`kind:` is missing"
-        reader.add(where, what, did_you_mean(kind, kind_names()))
-        return None
+        near = nearest(kind, kind_names(), _KINDS) if kind else ""
+        if kind:
+            hint = near_or_all(kind, kind_names(), _KINDS)
+            reader.add(line_of(data, "kind"), f"'{kind}' is no kind of tracker", hint)
+        return kind_named(near) if near else None
+
+
+def _without_fields(reader: YamlReader, data: CommentedMap) -> CommentedMap:
+    """Return the file without fields of a record that stand beside `record:`; report these."""
+    stray = [key for key in data if key in FIELDS and key not in TOP_KEYS]
+    for key in stray:
+        reader.add(
+            line_of(data, key), f"'{key}' is a field of a record", "indent the line, and put it below `record:`"
+        )
+    return with_keys(data, [key for key in data if key not in stray])
 
 
 def content_hash(data: object, people: People) -> str:
@@ -86,7 +131,7 @@ def content_hash(data: object, people: People) -> str:
 
 
 def _read_people(reader: YamlReader, data: CommentedMap, path: Path) -> People:
-    name = reader.text_at(data, "people")
+    name = reader.text_at(data, "people", "put them into a file beside this one, and write `people: people.yaml`")
     if not name:
         return NOBODY
     people_path = _inside(path.parent, name)
@@ -95,7 +140,10 @@ def _read_people(reader: YamlReader, data: CommentedMap, path: Path) -> People:
         reader.add(line_of(data, "people"), f"the people file '{name[:80]}' is no file in the mapping's folder", hint)
         return NOBODY
     if not people_path.exists():
-        reader.add(line_of(data, "people"), f"there is no people file '{name[:80]}'", f"looked in {path.parent}")
+        beside = {file.stem: file.name for file in path.parent.glob("*.y*ml") if file != path}
+        near = nearest(Path(name[:80]).stem, beside)
+        hint = f"did you mean '{beside[near]}'?" if near else f"looked in {path.parent}"
+        reader.add(line_of(data, "people"), f"there is no people file '{name[:80]}'", hint)
         return NOBODY
     try:
         return load_people(people_path, str(Path(reader.file).parent / name))
@@ -115,12 +163,14 @@ def _inside(folder: Path, name: str) -> Path | None:
 
 
 def _read_same_as(reader: YamlReader, data: CommentedMap) -> SameAs | None:
-    entry = reader.map_at(data, "same_as")
+    entry = reader.map_at(data, "same_as", "field: …` and `source: …")
     if entry is None:
         return None
-    reader.keys(entry, ("field", "source", "aliases"), "`same_as`")
+    meant = reader.keys(entry, ("field", "source", "aliases"), "`same_as`")
     name, source = reader.text_at(entry, "field"), reader.text_at(entry, "source")
     if not name or not source:
-        reader.add(line_of(data, "same_as"), "`same_as` needs `field:` and `source:`")
+        if not meant & {"field", "source"}:
+            hint = "such as `same_as: {field: ServiceNow number, source: servicenow}`"
+            reader.add(line_of(data, "same_as"), "`same_as` needs `field:` and `source:`", hint)
         return None
     return SameAs(FieldRef(name, line_of(entry, "field"), reader.texts_at(entry, "aliases")), source)

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from ruamel.yaml.comments import CommentedMap
 
 from capa_sync.errors import MappingFileError
-from capa_sync.mapping.reading import YamlReader, did_you_mean, line_of, plain
+from capa_sync.mapping.reading import YamlReader, line_of, plain
 from capa_sync.mapping.texts import fold
+from capa_sync.model.near import did_you_mean, near_or_all
 from capa_sync.model.ticket import Account
 from capa_sync.model.values import EMPTY, Raw, Value, ValueState
 
@@ -36,17 +38,26 @@ class People:
 
 
 NOBODY = People()
-_KEYS = frozenset({"people", "groups", "waiver_group"})
+_KEYS = ("people", "groups", "waiver_group")
+_KEY_WORDS = {"members": "people", "persons": "people", "team": "people", "teams": "groups", "users": "people"}
+_PERSON_WORDS = {
+    "account": "accounts",
+    "display_name": "name",
+    "fullname": "name",
+    "logins": "accounts",
+    "users": "accounts",
+}
+_ACTIVE = {"yes": True, "true": True, "no": False, "false": False}
 
 
 def load_people(path: Path, shown: str = "") -> People:
     """Read a people file. Raises MappingFileError with every mistake in it."""
-    reader = YamlReader(shown or str(path), quotes=False)
+    reader = YamlReader(shown or str(path), "people", quotes=False)
     data = reader.load(path)
-    if data is not None and not _KEYS.issuperset(map(str, data)):
+    if data is not None and any(str(key) not in _KEYS for key in data):
         # the user may have named any file here, also one with secrets: no message quotes it
         key = next(key for key in data if str(key) not in _KEYS)
-        reader.add(line_of(data, key), "a people file has no such key", did_you_mean(str(key)[:80], sorted(_KEYS)))
+        reader.add(line_of(data, key), "a people file has no such key", near_or_all(str(key)[:80], _KEYS, _KEY_WORDS))
         data = None
     people = _read_people(reader, data) if data is not None else NOBODY
     if reader.problems:
@@ -59,25 +70,40 @@ def _read_people(reader: YamlReader, data: CommentedMap) -> People:
     accounts: dict[tuple[str, str], str] = {}
     gone: set[str] = set()
     places: dict[str, tuple[str, int]] = {}
-    persons = reader.map_at(data, "people") or CommentedMap()
-    for key in persons:
+    persons = reader.map_at(data, "people", "ana: {accounts: {jira: …}}")
+    if "people" not in data:
+        reader.add(1, "`people:` is missing", "write `people:` and below it `ana: {accounts: {jira: …}}`")
+    for key in persons or ():
         person = str(key)
-        entry = reader.map_at(persons, key)
+        names[person] = person
+        entry = reader.map_at(persons, key, "accounts: {jira: …}")
         if entry is None:
-            reader.add(line_of(persons, key), f"'{person}' needs `accounts:`")
+            if persons[key] is None:
+                reader.add(line_of(persons, key), f"'{person}' holds nothing", "write `accounts: {jira: …}` below it")
             continue
-        reader.keys(entry, ("name", "accounts", "active"), f"person '{person}'")
+        reader.keys(entry, ("name", "accounts", "active"), f"person '{person}'", _PERSON_WORDS)
         names[person] = reader.text_at(entry, "name") or person
-        if reader.text_at(entry, "active") in {"no", "false"}:
+        if not _read_active(reader, entry):
             gone.add(person)
         _read_accounts(reader, entry, person, accounts, places)
-    groups = _read_groups(reader, data, names)
-    waiver_group = reader.text_at(data, "waiver_group")
-    if waiver_group and waiver_group not in groups:
-        reader.add(
-            line_of(data, "waiver_group"), f"there is no group '{waiver_group}'", did_you_mean(waiver_group, groups)
-        )
+    if persons is not None:
+        reader.alike(persons, "person")
+    groups = _read_groups(reader, data, None if persons is None and "people" in data else names)
+    waiver_group = reader.text_at(data, "waiver_group", "name one group, and put everybody into it")
+    if waiver_group and waiver_group not in groups and isinstance(data.get("groups"), (CommentedMap, type(None))):
+        hint = near_or_all(waiver_group, groups) or "write `groups:` and below it the group with its members"
+        reader.add(line_of(data, "waiver_group"), f"there is no group '{waiver_group}'", hint)
     return People(names, accounts, frozenset(gone), groups, waiver_group, plain(data), places)
+
+
+def _read_active(reader: YamlReader, entry: CommentedMap) -> bool:
+    if "active" not in entry:
+        return True
+    word = reader.text_at(entry, "active")
+    if word and word not in _ACTIVE:
+        hint = "write `active: no` for somebody who has left"
+        reader.add(line_of(entry, "active"), f"'active' is yes or no, not '{word}'", hint)
+    return _ACTIVE.get(word, True)
 
 
 def _read_accounts(
@@ -87,26 +113,51 @@ def _read_accounts(
     accounts: dict[tuple[str, str], str],
     places: dict[str, tuple[str, int]],
 ) -> None:
-    sources = reader.map_at(entry, "accounts") or CommentedMap()
-    for source in sources:
-        places.setdefault(str(source), (reader.file, line_of(sources, source)))
+    sources = reader.map_at(entry, "accounts", "jira: …")
+    for source in sources or ():
+        line = line_of(sources, source)
+        places.setdefault(str(source), (reader.file, line))
+        if sources[source] is None:
+            reader.add(
+                line, f"'{person}' has no account in {source}", "write it after the colon, or leave the line out"
+            )
         for account in reader.texts_at(sources, source):
+            if "@" in account and not _E_MAIL.fullmatch(account):
+                hint = "write it without spaces and with one @, or write the id of the account"
+                reader.add(line, f"account '{account}' is no e-mail address", hint)
             owner = accounts.setdefault((str(source), account), person)
             if owner != person:
                 what = f"account '{account}' of {source} belongs to '{owner}' already"
-                reader.add(line_of(sources, source), what, "one account is one person")
+                reader.add(line, what, "one account is one person: delete it from one of the two")
 
 
-def _read_groups(reader: YamlReader, data: CommentedMap, names: Iterable[str]) -> dict[str, tuple[str, ...]]:
-    known = list(names)
+_E_MAIL = re.compile(r"[^\s@]+@[^\s@]+")
+
+
+def _read_groups(
+    reader: YamlReader, data: CommentedMap, names: Mapping[str, str] | None
+) -> dict[str, tuple[str, ...]]:
+    """Read the groups; `names`: person -> display name, None where the persons could not be read."""
     groups: dict[str, tuple[str, ...]] = {}
-    entries = reader.map_at(data, "groups") or CommentedMap()
-    for group in entries:
-        groups[str(group)] = reader.texts_at(entries, group)
-        for person in groups[str(group)]:
-            if person not in known:
-                reader.add(line_of(entries, group), f"there is no person '{person}'", did_you_mean(person, known))
+    entries = reader.map_at(data, "groups", "leads: [ana, bo]")
+    for group in entries or ():
+        line = line_of(entries, group)
+        members = groups[str(group)] = reader.texts_at(entries, group)
+        for member in members if names is not None else ():
+            if member not in names:
+                reader.add(line, f"there is no person '{member}'", _member_hint(member, members, names, entries))
+    if entries is not None:
+        reader.alike(entries, "group")
     return groups
+
+
+def _member_hint(member: str, members: Sequence[str], names: Mapping[str, str], groups: CommentedMap) -> str:
+    if member in groups:
+        return "a group holds persons, not groups: write its members"
+    if "," in member and len(members) == 1:
+        return f"write [{member}]"
+    ids = {fold(name).replace(" ", "_"): person for person, name in names.items()}
+    return did_you_mean(member, names, ids) or "add the person below `people:`"
 
 
 @dataclass(frozen=True, slots=True)

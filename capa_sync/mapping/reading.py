@@ -2,28 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date, datetime
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
-from ruamel.yaml.constructor import DuplicateKeyError
-from ruamel.yaml.error import YAMLError
 
 from capa_sync.errors import Problem, UserError
+from capa_sync.mapping.texts import fold
+from capa_sync.model.near import NONE, day_hint, did_you_mean, nearest, one_of
 from capa_sync.model.userfile import decoded, read_user_file
 from capa_sync.yamlfiles import LARGEST, Refused, load_with_lines
 
-
-def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """Return a hint that names the nearest known word, or all known words where none is near."""
-    words = list(known)
-    near = get_close_matches(word.casefold(), [candidate.casefold() for candidate in words], n=1, cutoff=0.6)
-    if near:
-        return f"did you mean '{next(candidate for candidate in words if candidate.casefold() == near[0])}'?"
-    return f"known: {', '.join(words)}" if words else ""
+NO_TEMPLATE = "{{ … }} and ${…} are not filled in here; write the name itself"
 
 
 def line_of(holder: Any, key: Any) -> int:
@@ -37,11 +29,13 @@ class YamlReader:
 
     Args:
         file: how the user named it.
+        first_key: the key that such a file begins with, for a file that is none.
         quotes: whether messages may quote the file's content.
     """
 
-    def __init__(self, file: str, *, quotes: bool = True) -> None:
+    def __init__(self, file: str, first_key: str, *, quotes: bool = True) -> None:
         self.file = file
+        self._first_key = first_key
         self._quotes = quotes
         self.problems: list[Problem] = []
 
@@ -52,44 +46,60 @@ class YamlReader:
     def load(self, path: Path) -> CommentedMap | None:
         """Parse the file; return None (and report a problem) when it contains no mapping."""
         try:
-            data = load_with_lines(decoded(read_user_file(path, self.file, LARGEST), self.file))
+            loaded = load_with_lines(decoded(read_user_file(path, self.file, LARGEST), self.file))
         except UserError as error:
             self.problems += error.problems
+            return None
         except Refused as error:
-            self.add(error.problem_mark.line + 1 if error.problem_mark else 1, error.what, error.hint)
-        except YAMLError as error:
-            self._not_yaml(error)
-        else:
-            if isinstance(data, CommentedMap):
-                return data
-            self.add(1, "the file must hold `key: value` lines at the top")
+            self.add(*error.mistake)
+            return None
+        for (line, what, hint), key in loaded.mistakes:
+            quoted = f"'{key}' stands here twice" if key and self._quotes else what
+            self.add(line, quoted, hint)
+        data = loaded.data
+        if isinstance(data, CommentedMap):
+            return data
+        what = "the file is empty" if data is None else "the file must hold `key: value` lines"
+        self.add(1, what, f"begin with `{self._first_key}:`")
         return None
 
-    def _not_yaml(self, error: YAMLError) -> None:
-        """Report a syntax error; quote a key or a value of the file only where quoting is allowed."""
-        mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
-        what, hint = "this is not YAML", "check indentation, quotes and brackets"
-        if isinstance(error, DuplicateKeyError):
-            what, hint = "a key stands here twice", "keep one of them"
-        elif self._quotes:
-            words = getattr(error, "problem", None) or getattr(error, "context", None) or "it cannot be read"
-            what = f"{what}: {' '.join(str(words).split())}"[:200]
-        self.add(mark.line + 1 if mark else 1, what, hint)
+    def keys(
+        self, data: CommentedMap, allowed: Iterable[str], where: str, others: Mapping[str, str] = NONE
+    ) -> set[str]:
+        """Report every key that is not allowed; return the keys that were meant instead.
 
-    def keys(self, data: CommentedMap, allowed: Iterable[str], where: str) -> None:
-        """Report every key that is not allowed."""
+        `others` gives what other tools say for a key.
+        """
         known = list(allowed)
+        meant: set[str] = set()
         for key in data:
-            if str(key) not in known:
-                self.add(line_of(data, key), f"{where} has no key '{key}'", did_you_mean(str(key), known))
+            if isinstance(key, (Mapping, Sequence)) and not isinstance(key, str):  # for example of {{ name }}
+                self.add(line_of(data, key), "a key must be a word", NO_TEMPLATE)
+                meant |= set(known)
+            elif str(key) not in known:
+                near = nearest(str(key), known, others)
+                meant.add(near)
+                hint = f"did you mean '{near}'?" if near else one_of(known)
+                self.add(line_of(data, key), f"{where} has no key '{key}'", hint)
+        return meant
 
-    def map_at(self, data: CommentedMap, key: str) -> CommentedMap | None:
+    def map_at(self, data: CommentedMap, key: str, example: str = "name: value") -> CommentedMap | None:
         """Return the mapping under a key; None otherwise (with a problem unless the key is absent)."""
         value = data.get(key)
         if value is None or isinstance(value, CommentedMap):
             return value
-        self.add(line_of(data, key), f"'{key}' must hold `name: value` pairs")
+        dashes = ", without dashes" if isinstance(value, CommentedSeq) else ""
+        self.add(line_of(data, key), f"'{key}' must hold `name: value` pairs", f"write `{example}` below it{dashes}")
         return None
+
+    def alike(self, data: CommentedMap, what: str) -> None:
+        """Report keys that differ in capital letters alone; names are compared without regard to them."""
+        first: dict[str, Any] = {}
+        for key in data:
+            other = first.setdefault(fold(str(key)), key)
+            if other is not key:
+                same = f"'{key}' is the same {what} as '{other}' on line {line_of(data, other)}"
+                self.add(line_of(data, key), same, "keep one of them; capital and small letters are alike")
 
     def items_at(self, data: CommentedMap, key: str) -> Iterator[tuple[Any, int]]:
         """Yield the items of the list under a key with their lines; a single value counts as a list of one."""
@@ -102,20 +112,28 @@ class YamlReader:
         else:
             yield value, line_of(data, key)
 
-    def text(self, value: Any, line: int, what: str) -> str:
-        """Return a scalar as text; "" (with a problem) for any value that YAML did not read as text or integer."""
+    def text(self, value: Any, line: int, what: str, instead: str = "") -> str:
+        """Return a scalar as text; "" (with a problem) for any value that YAML did not read as text or integer.
+
+        `instead` says what to write where somebody wrote a list or a mapping.
+        """
         if isinstance(value, bool):
             return "true" if value else "false"
         if isinstance(value, (str, int)):
             return str(value)
-        shown = "a list or mapping" if isinstance(value, (CommentedMap, CommentedSeq)) else f"'{value}'"
-        hint = "put it in quotes" if isinstance(value, (float, date)) else ""
-        self.add(line, f"{what} must be a text, not {'nothing' if value is None else shown}", hint)
+        if value is None:
+            self.add(
+                line, f"{what} holds nothing", "write it after the colon; a text that begins with # needs quotes"
+            )
+        elif isinstance(value, (CommentedMap, CommentedSeq)):
+            self.add(line, f"{what} must be one text", instead or "write it without brackets, braces and dashes")
+        else:
+            self.add(line, f"{what} must be a text, not '{value}'", "put it in quotes")
         return ""
 
-    def text_at(self, data: CommentedMap, key: str) -> str:
+    def text_at(self, data: CommentedMap, key: str, instead: str = "") -> str:
         """Return the text under a key, "" when absent."""
-        return self.text(data[key], line_of(data, key), f"'{key}'") if key in data else ""
+        return self.text(data[key], line_of(data, key), f"'{key}'", instead) if key in data else ""
 
     def texts_at(self, data: CommentedMap, key: str) -> tuple[str, ...]:
         """Return the text or list of texts under a key."""
@@ -126,7 +144,7 @@ class YamlReader:
         value = data.get(key, default)
         if isinstance(value, bool):
             return value
-        self.add(line_of(data, key), f"'{key}' must be true or false, not '{value}'", "write it without quotes")
+        self.add(line_of(data, key), f"'{key}' must be true or false, not '{value}'", _true_or_false(value))
         return default
 
     def day_at(self, data: CommentedMap, key: str) -> date | None:
@@ -136,8 +154,21 @@ class YamlReader:
         value = data[key]
         if isinstance(value, date) and not isinstance(value, datetime):
             return value
-        self.add(line_of(data, key), f"'{key}' must be a date such as 2026-01-31")
+        hint = day_hint(str(value), "write a day such as 2026-01-31, without quotes")
+        self.add(line_of(data, key), f"'{key}' must be a date", hint)
         return None
+
+
+def _true_or_false(value: Any) -> str:
+    return did_you_mean(str(value), ("true", "false"), {"no": "false", "yes": "true"}) + " (without quotes)"
+
+
+def with_keys(item: CommentedMap, keys: Iterable[Any]) -> CommentedMap:
+    """Return a mapping with only these of its keys; line numbers stay."""
+    selected = CommentedMap({key: item[key] for key in keys})
+    for key in selected:
+        selected.lc.add_kv_line_col(key, [*item.lc.key(key), *item.lc.value(key)])
+    return selected
 
 
 def plain(data: Any) -> Any:

@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from capa_sync.errors import Problem
-from capa_sync.mapping.reading import did_you_mean
 from capa_sync.mapping.schema import FieldRef
 from capa_sync.mapping.texts import fold
+from capa_sync.model.near import did_you_mean
 from capa_sync.model.patterns import COLUMN_NAME
 from capa_sync.model.ticket import FieldDef, SiteFacts
 
@@ -107,7 +107,7 @@ class SiteFields:
         what = f"the site has no field '{ref.name}'"
         known = [existing.name for existing in self._by_id.values()] + list(self._by_id)
         hint = did_you_mean(ref.name, known)
-        self.problems.append(Problem(self._file, ref.line, what, hint if hint.startswith("did") else ""))
+        self.problems.append(Problem(self._file, ref.line, what, hint))
         self.missing[ref.name] = what
         return None
 

@@ -6,8 +6,8 @@ import difflib
 from collections.abc import Collection, Iterator
 
 from capa_sync.errors import Problem
-from capa_sync.mapping.reading import did_you_mean
 from capa_sync.mapping.schema import MappingFile
+from capa_sync.model.near import near_or_all
 
 _ALIKE = 0.8
 """With this ratio, `servicnow` is similar to `servicenow`, and `jira-dc` is not similar to `jira`."""
@@ -24,7 +24,7 @@ def unknown_sources(mapping: MappingFile, known: Collection[str]) -> list[Proble
         known: names of the sources in the settings.
     """
     return [
-        Problem(file, line, f"the settings have no source '{name}', so {what}", did_you_mean(name, known))
+        Problem(file, line, f"the settings have no source '{name}', so {what}", near_or_all(name, known))
         for name, file, line, what in _named(mapping)
         if name not in known and (file == mapping.file or _is_slip(name, mapping.people.sources, known))
     ]

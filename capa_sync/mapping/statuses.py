@@ -8,10 +8,10 @@ from datetime import UTC, date, datetime, time
 from functools import lru_cache
 
 from capa_sync.errors import Problem
-from capa_sync.mapping.reading import did_you_mean
 from capa_sync.mapping.schema import Condition, MappingFile, StatusRule
 from capa_sync.mapping.site import SiteFields
 from capa_sync.mapping.texts import fold
+from capa_sync.model.near import did_you_mean
 from capa_sync.model.record import Stage
 from capa_sync.model.ticket import SiteFacts
 from capa_sync.model.values import EMPTY, Raw, Value, ValueState
@@ -181,7 +181,7 @@ def _note_absent_statuses(mapping: MappingFile, names: dict[str, str], site: Sit
     for rule in mapping.stage.rules:
         if rule.until is None and not rule.is_alias and rule.status not in known and fold(rule.status) not in known:
             hint = did_you_mean(rule.status, names.values())
-            if hint.startswith("did"):
+            if hint:
                 site.notes.append(Problem(mapping.file, rule.line, f"the site has no status '{rule.status}'", hint))
             else:
                 retired.append(rule)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from capa_sync.rules.conditions import Block, Condition, Join, Line
-from capa_sync.rules.phrases.phrase import PhraseError, did_you_mean
+from capa_sync.rules.phrases.phrase import PhraseError, field_hint
 from capa_sync.rules.phrases.table import Vocabulary
 from capa_sync.rules.reading import COMMA_HINT, items_of
-from capa_sync.rules.subjects import SUBJECTS
+from capa_sync.rules.subjects import KIND_WORDS, SUBJECTS, Subject
 from capa_sync.rules.yaml_lines import Items, Problems, Text, Tree, YamlTable
 
 DEEPEST = 3
@@ -42,7 +42,7 @@ class ConditionReader:
         found: list[Condition] = []
         for tree in trees:
             if not isinstance(tree, YamlTable) or not tree.entries:
-                self._problems.add(tree.line, "a condition must be `field: phrase`, or a block any, all or none")
+                self._problems.add(tree.line, "a condition must be `field: phrase`", self._as_condition(tree))
                 continue
             if len(tree.entries) > 1:
                 self._several(tree)
@@ -52,6 +52,22 @@ class ConditionReader:
             found += [member] if member is not None else []
         return tuple(found)
 
+    @staticmethod
+    def _as_condition(tree: Tree) -> str:
+        name, _, rest = tree.value.partition(" ") if isinstance(tree, Text) else ("", "", "")
+        if name in SUBJECTS and rest:
+            return f"write `{name}: {rest}`, with a colon"
+        return "such as `root_cause: filled`, or a block any, all or none"
+
+    @staticmethod
+    def _as_phrase(subject: Subject, value: Tree) -> str:
+        words = (
+            [member.value for member in value.members if isinstance(member, Text)] if isinstance(value, Items) else []
+        )
+        if words and subject.choices:
+            return f"write `{subject.name}: is one of {', '.join(words)}`"
+        return f"`capa-sync rules phrases` lists what can be said of {KIND_WORDS[subject.kind]}"
+
     def _several(self, tree: YamlTable) -> None:
         split = tree.flow and any(isinstance(value, Text) and value.absent for _, value in tree)
         hint = COMMA_HINT if split else "start each condition with a dash of its own"
@@ -59,21 +75,20 @@ class ConditionReader:
 
     def _nested(self, key: Text, value: Tree, depth: int) -> Condition | None:
         if depth >= DEEPEST:
-            self._problems.add(key.line, f"'{key.value}' nests deeper than {DEEPEST} levels")
+            self._problems.add(key.line, f"'{key.value}' nests deeper than {DEEPEST} levels", "make two rules of it")
             return None
         members = self._members(items_of(value, key.value, self._problems), depth + 1)
         if not members and isinstance(value, Items) and not value.members:
-            self._problems.add(key.line, f"'{key.value}' holds no condition")
+            self._problems.add(key.line, f"'{key.value}' holds no condition", "write `- field: phrase` below it")
         return Block(Join(key.value), members)
 
     def _line(self, key: Text, value: Tree) -> Condition | None:
         subject = SUBJECTS.get(key.value)
         if subject is None:
-            hint = did_you_mean(key.value, [*SUBJECTS, *_JOINS])
-            self._problems.add(key.line, f"there is no field '{key.value}'", hint)
+            self._problems.add(key.line, f"there is no field '{key.value}'", field_hint(key.value, _JOINS))
             return None
         if not isinstance(value, Text) or not value.value.strip():
-            self._problems.add(key.line, f"'{key.value}' needs a phrase", "such as `filled`; see `rules phrases`")
+            self._problems.add(key.line, f"'{key.value}' needs a phrase", self._as_phrase(subject, value))
             return None
         sentence = " ".join(value.value.split())
         try:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from capa_sync.errors import Problem, RuleFileError, UserError
+from capa_sync.model.near import near_or_all
 from capa_sync.model.settings import JudgeOptions
 from capa_sync.model.userfile import decoded, read_user_file
-from capa_sync.rules.phrases.phrase import did_you_mean
 from capa_sync.rules.phrases.table import vocabulary
 from capa_sync.rules.profiles import PACK, PROFILES
 from capa_sync.rules.rule import Rule
@@ -21,6 +21,7 @@ from capa_sync.yamlfiles import LARGEST
 _SUFFIXES = frozenset({".yaml", ".yml"})
 MOST_FILES, MOST_BYTES = 500, 2 * 1_024 * 1_024
 """Most rule files of a set, and most bytes that they may have together."""
+_RULE_FILES = "rule files end in .yaml"
 LANGUAGE = "2"
 """Version of the meaning of phrases and of the content of verdicts; part of a rule set's hash.
 
@@ -66,13 +67,15 @@ def _read(paths: Iterable[str | Path], options: JudgeOptions) -> tuple[list[Rule
     texts: dict[str, bytes] = {}
     problems: list[Problem] = []
     if options.profile not in PROFILES:
-        hint = f"{did_you_mean(options.profile, list(PROFILES))} ({', '.join(PROFILES)})".strip()
+        hint = near_or_all(options.profile, PROFILES)
         return [], {}, [Problem("", 0, f"there is no profile '{options.profile}'", hint)]
     named = list(paths)
     files = list(dict.fromkeys(rule_files(named)))
     if not files:
         problems.append(
-            Problem("", 0, f"there is no rule file in {', '.join(map(str, named)) or 'no folder at all'}")
+            Problem(
+                "", 0, f"there is no rule file in {', '.join(map(str, named)) or 'no folder at all'}", _RULE_FILES
+            )
         )
     if len(files) > MOST_FILES:
         hint = "name the folder of your rules alone"
@@ -82,7 +85,7 @@ def _read(paths: Iterable[str | Path], options: JudgeOptions) -> tuple[list[Rule
         rules += [rule] if rule is not None else []
         if sum(map(len, texts.values())) > MOST_BYTES:
             what = f"the rule files before and up to this one are larger than {MOST_BYTES // 1_024} KiB together"
-            return [], {}, [*problems, Problem(str(file), 1, what)]
+            return [], {}, [*problems, Problem(str(file), 1, what, "leave out rules that you do not use")]
     problems += _across(rules)
     return rules, texts, problems
 
@@ -105,16 +108,38 @@ def _across(rules: Sequence[Rule]) -> Iterator[Problem]:
     first: dict[str, str] = {}
     for rule in rules:
         if rule.id in first:
-            yield Problem(rule.file, 1, f"the rule '{rule.id}' is already in {first[rule.id]}")
+            yield Problem(
+                rule.file, 1, f"the rule '{rule.id}' is already in {first[rule.id]}", "delete one, or rename it"
+            )
         first.setdefault(rule.id, rule.file)
     known = [*first, *PACK]
     for rule in rules:
         for hide in rule.hides:
             for name in hide.rules:
                 if name not in known:
-                    yield Problem(
-                        rule.file, hide.line, f"there is no rule '{name}' to hide", did_you_mean(name, known)
-                    )
+                    hint = near_or_all(name, known, see="`hides` takes the ids of rules, which are their file names")
+                    yield Problem(rule.file, hide.line, f"there is no rule '{name}' to hide", hint)
+    yield from _circles(rules)
+
+
+def _circles(rules: Sequence[Rule]) -> Iterator[Problem]:
+    """Yield the places where rules that hide each other, directly or through others, would all be hidden."""
+    hidden = {rule.id: {name for hide in rule.hides for name in hide.rules if hide.when is None} for rule in rules}
+    for rule in rules:
+        for hide in rule.hides if rule.id not in hidden[rule.id] else ():
+            back = next((name for name in hide.rules if hide.when is None and rule.id in _reached(name, hidden)), "")
+            if back:
+                what = f"'{rule.id}' and '{back}' hide each other, so neither would be shown"
+                yield Problem(rule.file, hide.line, what, "let only the cause hide its consequence")
+
+
+def _reached(name: str, hidden: Mapping[str, set[str]]) -> set[str]:
+    found: set[str] = set()
+    new = {name}
+    while new:
+        found |= new
+        new = {other for known in new for other in hidden.get(known, ())} - found
+    return found
 
 
 def _hash(texts: dict[str, bytes], options: JudgeOptions) -> str:

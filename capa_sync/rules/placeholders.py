@@ -7,13 +7,14 @@ from collections.abc import Callable, Sequence
 from datetime import date, timedelta
 from typing import NamedTuple
 
+from capa_sync.model.near import FIELD_WORDS, near_or_all, nearest
 from capa_sync.model.settings import DEFAULT_DEADLINES
 from capa_sync.model.values import Value, ValueState
 from capa_sync.rules.conditions import Broken
 from capa_sync.rules.context import Context
 from capa_sync.rules.moments import Moment
 from capa_sync.rules.phrases.clock import deadline_end
-from capa_sync.rules.phrases.phrase import PhraseError, did_you_mean, subject_named
+from capa_sync.rules.phrases.phrase import PhraseError, subject_named
 from capa_sync.rules.phrases.state import stage_named
 from capa_sync.rules.subjects import SUBJECTS
 from capa_sync.rules.words import clip, join_words, show_date, show_value
@@ -82,7 +83,8 @@ def _no_count(name: str) -> SlotRenderer:
 
 def _value(name: str) -> SlotRenderer:
     if name not in SUBJECTS:
-        hint = did_you_mean(name, [*SUBJECTS, "missing", "key"]) or "see `capa-sync rules phrases`"
+        near = nearest(name.partition(".")[0].strip("$ "), [*SUBJECTS, "missing", "key"], FIELD_WORDS)
+        hint = f"did you mean '{{{near}}}'?" if near else "`capa-sync rules phrases` lists the placeholders"
         raise PhraseError(f"there is no placeholder '{{{name}}}'", hint)
 
     def render(rendering: RenderContext) -> SlotText:
@@ -113,7 +115,7 @@ def _label(name: str) -> SlotRenderer:
 def _first_filled(name: str, by: str | None) -> SlotRenderer:
     subject = subject_named(name)
     if subject.derived:
-        raise PhraseError(f"'{name}' is derived and has no history of its own")
+        raise PhraseError(f"'{name}' is derived and has no history of its own", "name a field of the record")
 
     def render(rendering: RenderContext) -> SlotText:
         if not rendering.context.value(name).is_filled:
@@ -142,7 +144,7 @@ def _moment(rendering: RenderContext, moment: Moment | None, by: str | None) -> 
 
 def _deadline(name: str) -> SlotRenderer:
     if name not in DEFAULT_DEADLINES:
-        raise PhraseError(f"there is no deadline '{name}'", did_you_mean(name, list(DEFAULT_DEADLINES)))
+        raise PhraseError(f"there is no deadline '{name}'", near_or_all(name, DEFAULT_DEADLINES))
 
     def render(rendering: RenderContext) -> SlotText:
         context = rendering.context

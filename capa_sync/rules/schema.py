@@ -7,11 +7,14 @@ from collections.abc import Mapping
 from datetime import date
 from pathlib import Path
 
-from capa_sync.model.finding import Mode, Outcome, Severity
+from capa_sync.model.finding import SEVERITY_ORDER, Mode, Outcome, Severity
+from capa_sync.model.near import day_hint
 from capa_sync.rules.case import Case
 from capa_sync.rules.case_reader import read_cases
+from capa_sync.rules.clauses import clause_mistake
 from capa_sync.rules.condition_reader import ConditionReader
 from capa_sync.rules.conditions import Block
+from capa_sync.rules.key_words import FORMS, KEY_WORDS, MODE_WORDS, SAY_WORDS, SEVERITY_WORDS
 from capa_sync.rules.phrases.phrase import PhraseError
 from capa_sync.rules.phrases.table import Vocabulary
 from capa_sync.rules.profiles import NUMBERS, STANDARDS
@@ -39,6 +42,7 @@ KEYS = (
 NEEDED = ("rule", "title", "clause", "severity", "require", "message", "fix", "tests")
 SEVERITIES = tuple(severity.value for severity in Severity)
 MODES = tuple(mode.value for mode in Mode)
+_LADDER = "write `[low, high when due_at more than 7 days ago]`, the lowest first and alone"
 _ID = re.compile(r"^[a-z][a-z0-9]*(-[a-z0-9]+)*$")
 
 
@@ -48,14 +52,26 @@ def read_rule(text: str, file: str, vocabulary: Vocabulary, problems: Problems) 
     if tree is None:
         return None
     if not isinstance(tree, YamlTable):
-        problems.add(tree.line, "a rule file is a mapping", "start with `rule: <id>`")
+        problems.add(tree.line, "a rule file holds `key: value` lines", "begin with `rule:` and the id of the rule")
         return None
-    check_keys(tree, KEYS, "setting", problems)
+    meant = check_keys(tree, KEYS, "a rule has no key", problems, KEY_WORDS)
     for key in NEEDED:
-        if tree.get(key) is None:
-            problems.add(1, f"the setting '{key}' is missing")
+        if tree.get(key) is None and key not in meant:
+            problems.add(1, f"the key '{key}' is missing", f"write {FORMS[key]}")
     rule = _Reader(tree, file, vocabulary, problems).rule()
+    if (
+        rule.if_repaired is not None
+        and rule.require.lines
+        and not any(line.phrase.order for line in rule.require.lines)
+    ):
+        line = next(key.line for key, _ in tree if key.value == "if_repaired")
+        problems.add(line, "'if_repaired' is about an order, and 'require' demands none", "leave the line out")
     return None if problems.found else rule
+
+
+def _id_hint(text: str) -> str:
+    plain = re.sub(r"[^a-z0-9]+", "-", text.casefold()).strip("-")
+    return f"write `rule: {plain}`" if _ID.match(plain) else "small letters, digits and single hyphens"
 
 
 class _Reader:
@@ -100,7 +116,7 @@ class _Reader:
     def _id(self) -> str:
         rule_id, line = self._text("rule"), self._line("rule")
         if rule_id and not _ID.match(rule_id):
-            self._problems.add(line, f"'{rule_id}' is no id", "small letters, digits and single hyphens")
+            self._problems.add(line, f"'{rule_id}' is no id", _id_hint(rule_id))
         elif rule_id and rule_id != Path(self._file).stem:
             hint = f"call the file {rule_id}.yaml or the rule {Path(self._file).stem}"
             self._problems.add(line, f"the rule '{rule_id}' does not bear the name of its file", hint)
@@ -111,17 +127,26 @@ class _Reader:
         if tree is None:
             return {}
         if not isinstance(tree, YamlTable) or not tree.entries:
-            hint = f"such as `iso27001-2022: 10.2 b` ({', '.join(STANDARDS)})"
-            self._problems.add(tree.line, "'clause' must be a map by standard", hint)
+            hint = "write the standard before it, such as `clause: {iso27001-2022: 10.2 b}`"
+            self._problems.add(tree.line, "'clause' must name the standard", hint)
             return {}
-        check_keys(tree, tuple(STANDARDS), "standard", self._problems)
-        return {key.value: text_of(value, key.value, self._problems, key.line) for key, value in tree}
+        check_keys(tree, tuple(STANDARDS), "there is no standard", self._problems)
+        clauses = {key.value: text_of(value, key.value, self._problems, key.line) for key, value in tree}
+        for key, value in tree:
+            mistake = (
+                clause_mistake(key.value, clauses[key.value])
+                if key.value in STANDARDS and clauses[key.value]
+                else None
+            )
+            if mistake:
+                self._problems.add(value.line, *mistake)
+        return clauses
 
     def _mode(self) -> Mode:
         tree = self._tree.get("mode")
         if tree is None:
             return Mode.QUIET
-        word = word_of(tree, MODES, "mode", self._problems, tree.line)
+        word = word_of(tree, MODES, "mode", self._problems, tree.line, MODE_WORDS)
         return Mode(word) if word else Mode.QUIET
 
     def _severity(self) -> tuple[Rung, ...]:
@@ -130,30 +155,36 @@ class _Reader:
             return (Rung(Severity.INFO),)
         if isinstance(tree, Text):
             return (self._first_rung(tree),)
-        members = items_of(tree, "severity", self._problems)
+        members = tree.members if isinstance(tree, Items) else ()
         if not members:
-            self._problems.add(tree.line, "'severity' must be a word, or a ladder that starts with one")
+            self._problems.add(tree.line, "'severity' must be a word or a ladder", _LADDER)
             return (Rung(Severity.INFO),)
         rungs = [self._first_rung(members[0])]
-        rungs += [rung for member in members[1:] if (rung := self._rung(member)) is not None]
+        for member in members[1:]:
+            rung = self._rung(member)
+            rungs += [rung] if rung is not None else []
+            if rung is not None and SEVERITY_ORDER.index(rung.severity) <= SEVERITY_ORDER.index(rungs[0].severity):
+                what = f"this step changes nothing, because '{rungs[0].severity}' always holds"
+                self._problems.add(member.line, what, "begin the ladder with its lowest word")
         return tuple(rungs)
 
     def _first_rung(self, tree: Tree) -> Rung:
-        if not isinstance(tree, Text):
-            self._problems.add(tree.line, "the first step of a ladder is a plain word", f"({', '.join(SEVERITIES)})")
+        if not isinstance(tree, Text) or re.search(r" when | if |,", tree.value):
+            self._problems.add(tree.line, "the first step of a ladder must be a word alone", _LADDER)
             return Rung(Severity.INFO)
-        word = word_of(tree, SEVERITIES, "severity", self._problems, tree.line)
+        word = word_of(tree, SEVERITIES, "severity", self._problems, tree.line, SEVERITY_WORDS)
         return Rung(Severity(word)) if word else Rung(Severity.INFO)
 
     def _rung(self, tree: Tree) -> Rung | None:
         head, guard = self._guarded(tree, "severity")
         if head is None:
             return None
-        word = word_of(head, SEVERITIES, "severity", self._problems, head.line)
         if guard is None:
-            hint = "write `high when due_at more than 7 days ago`"
+            word, _, condition = head.value.partition(" if ")
+            hint = f"write `{word} when {condition or 'due_at more than 7 days ago'}`"
             self._problems.add(tree.line, "a further step of a ladder needs `when`", hint)
             return None
+        word = word_of(head, SEVERITIES, "severity", self._problems, head.line, SEVERITY_WORDS)
         when = self._conditions.guard(guard, "when")
         return Rung(Severity(word), when) if word and when is not None else None
 
@@ -165,14 +196,14 @@ class _Reader:
         if isinstance(tree, YamlTable) and len(tree.entries) == 1 and tree.entries[0][0].value.endswith(" when"):
             head_key, value = tree.entries[0]
             return Text(head_key.value.removesuffix(" when").strip(), head_key.line), value
-        self._problems.add(tree.line, f"cannot read this in '{key}'", "write `WORD when FIELD PHRASE`")
+        self._problems.add(tree.line, f"cannot read this in '{key}'", "write `WORD when FIELD PHRASE` on one line")
         return None, None
 
     def _require(self) -> Block:
         tree = self._tree.get("require")
         block = self._conditions.block(tree, "require")
         if tree is not None and not block.members and not self._problems.found:
-            self._problems.add(tree.line, "'require' holds no condition")
+            self._problems.add(tree.line, "'require' holds no condition", "write `- field: phrase` below it")
         return block
 
     def _hides(self) -> tuple[Hide, ...]:
@@ -183,6 +214,8 @@ class _Reader:
                 continue
             rules = tuple(name.strip() for name in head.value.split(",") if name.strip())
             when = self._conditions.guard(guard, "when") if guard is not None else None
+            if self._text("rule") in rules:
+                self._problems.add(head.line, "the rule hides itself", "name the rules that are a consequence of it")
             found.append(Hide(rules, when, head.line))
         return tuple(found)
 
@@ -194,7 +227,7 @@ class _Reader:
         try:
             return date.fromisoformat(text)
         except ValueError:
-            self._problems.add(tree.line, f"'{text}' is no day", "write 2026-01-01")
+            self._problems.add(tree.line, f"'{text}' is no day", day_hint(text, "write a day such as 2026-01-01"))
             return None
 
     def _if_repaired(self) -> IfRepaired | None:
@@ -208,7 +241,7 @@ class _Reader:
         if guard is None:
             return IfRepaired(word == "historical")
         if word == "ok":
-            self._problems.add(tree.line, "only `historical` takes `when`")
+            self._problems.add(tree.line, "only `historical` takes `when`", "write `historical when FIELD PHRASE`")
         return IfRepaired(historical=True, when=self._conditions.guard(guard, "when"))
 
     def _wording(self, key: str) -> MessageTemplate:
@@ -220,20 +253,27 @@ class _Reader:
             return MessageTemplate((Variant(self._sentence(tree, key, self._line(key))),))
         found = tuple(self._variant(member, key) for member in tree.members)
         if not found:
-            self._problems.add(tree.line, f"'{key}' holds no text")
+            self._problems.add(tree.line, f"'{key}' holds no text", f"write `{key}: …`")
         for place, variant in enumerate(found, 1):
-            if (variant.when is None) != (place == len(found)):
-                what = "the last text has no `when`: it is said when no other is"
-                self._problems.add(variant.line, f"{key}: {what}", "give every other text a `when`")
+            is_last = place == len(found)
+            if is_last and variant.when is not None:
+                hint = "leave its `when` out, or add `- say: …` below it"
+                self._problems.add(variant.line, f"{key}: the last text has a `when`, so nothing may be said", hint)
+            elif not is_last and variant.when is None:
+                hint = "give this text a `when`, or move it to the end"
+                self._problems.add(variant.line, f"{key}: the texts after this one are never said", hint)
         return MessageTemplate(found)
 
     def _variant(self, tree: Tree, key: str) -> Variant:
         if not isinstance(tree, YamlTable):
-            self._problems.add(tree.line, f"a text of '{key}' is `say: …`, all but the last with `when: …`")
+            what = f"a text of '{key}' is `say: …`, all but the last with `when: …`"
+            self._problems.add(tree.line, what, "write `- say: …`")
             return Variant(Sentence(()), line=tree.line)
-        check_keys(tree, ("when", "say"), f"part of '{key}'", self._problems)
+        meant = check_keys(tree, ("when", "say"), f"a text of '{key}' has no key", self._problems, SAY_WORDS)
         guard = tree.get("when")
         when = self._conditions.guard(guard, "when") if guard is not None else None
+        if tree.get("say") is None and "say" in meant:
+            return Variant(Sentence(()), when, tree.line)
         return Variant(self._sentence(tree.get("say"), "say", tree.line), when, tree.line)
 
     def _sentence(self, tree: Tree | None, key: str, line: int) -> Sentence:
@@ -252,6 +292,6 @@ class _Reader:
         for outcome, word in ((Outcome.OK, "ok"), (Outcome.BREACH, "breach")):
             if outcome not in expected:
                 self._problems.add(
-                    self._line("tests"), f"no test expects '{word}'", "a rule needs one of each at least"
+                    self._line("tests"), f"no test expects '{word}'", "add a test of a ticket that is so"
                 )
         return cases

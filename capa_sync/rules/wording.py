@@ -102,8 +102,10 @@ def read_sentence(text: str) -> Sentence:
     for index, piece in enumerate(pieces):
         if index % 2:
             parts.append(_slot(piece))
+        elif "{{" in text:
+            raise PhraseError("a placeholder has one brace on each side", "write {field}, not {{ field }}")
         elif "{" in piece or "}" in piece:
-            raise PhraseError("a placeholder is not closed", "write {field} with both braces")
+            raise PhraseError("a placeholder is not closed", "write {field} with one brace on each side")
         elif piece:
             parts.append(piece)
     return Sentence(tuple(parts))

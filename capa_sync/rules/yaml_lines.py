@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from capa_sync.errors import Problem
-from capa_sync.yamlfiles import Refused, compose
+from capa_sync.yaml_syntax import is_curly
+from capa_sync.yamlfiles import CURLY_QUOTES, Refused, compose
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,28 +69,12 @@ def read_yaml(text: str, problems: Problems) -> Tree | None:
     try:
         node = compose(text)
     except Refused as error:
-        problems.add(error.problem_mark.line + 1 if error.problem_mark else 1, error.what, error.hint)
-        return None
-    except MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        what = f"this is not YAML: {error.problem or error.context}"
-        problems.add(mark.line + 1 if mark else 1, what, _syntax_hint(str(error.problem)))
-        return None
-    except YAMLError as error:
-        problems.add(1, f"this is not YAML: {' '.join(str(error).split())}")
+        problems.add(*error.mistake)
         return None
     if node is None:
-        problems.add(1, "the file is empty")
+        problems.add(1, "the file is empty", "begin with `rule:` and the id of the rule")
         return None
     return _convert(node, problems)
-
-
-def _syntax_hint(problem: str) -> str:
-    if "mapping values are not allowed" in problem:
-        return "text with a colon needs quotes"
-    if "found character" in problem and "\\t" in problem:
-        return "indent with spaces, not tabs"
-    return ""
 
 
 def _convert(node: Node, problems: Problems) -> Tree:
@@ -99,7 +83,10 @@ def _convert(node: Node, problems: Problems) -> Tree:
         return _table(node, problems)
     if isinstance(node, SequenceNode):
         return Items(tuple(_convert(member, problems) for member in node.value), line)
-    absent = not node.value and not getattr(node, "style", None)
+    style = getattr(node, "style", None)
+    if not style and is_curly(str(node.value)):
+        problems.add(line, *CURLY_QUOTES)
+    absent = not node.value and not style
     return Text(str(node.value), line, absent)
 
 
@@ -109,9 +96,9 @@ def _table(node: MappingNode, problems: Problems) -> YamlTable:
     for key_node, value_node in node.value:
         key = Text(str(key_node.value), key_node.start_mark.line + 1)
         if not isinstance(key_node, ScalarNode):
-            problems.add(key.line, "a key must be a word")
+            problems.add(key.line, "a key must be a word", "put a text that begins with [ or { in quotes")
         elif key.value in lines:
-            problems.add(key.line, f"'{key.value}' stands here twice, first on line {lines[key.value]}")
+            problems.add(key.line, f"'{key.value}' stands here twice, first on line {lines[key.value]}", "keep one")
         else:
             lines[key.value] = key.line
             entries.append((key, _convert(value_node, problems)))

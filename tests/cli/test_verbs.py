@@ -221,4 +221,4 @@ def test_a_rule_edited_in_the_starter_is_the_rule_that_is_evaluated(make_harness
     file.write_text(file.read_text(encoding="utf-8").replace("\nrequire:", "\nrequires:"), encoding="utf-8")
     done = harness.run("plan", "--config", "fresh/capa-sync.toml", **secrets)
     assert done.code == 2
-    assert "action-overdue.yaml:21: there is no setting 'requires'; did you mean 'require'?" in done.err
+    assert "action-overdue.yaml:21: a rule has no key 'requires'; did you mean 'require'?" in done.err

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from datetime import date, datetime
 
 from capa_sync.model.finding import Evidence
+from capa_sync.model.near import near_or_all
 from capa_sync.model.record import Action
 from capa_sync.model.values import Value
 from capa_sync.rules import sentences as say
@@ -17,7 +18,6 @@ from capa_sync.rules.phrases.phrase import (
     Phrase,
     PhraseError,
     Test,
-    did_you_mean,
     number,
     words,
 )
@@ -90,7 +90,7 @@ def _each_has(_: Subject, args: Arguments) -> Test:
     parts = words(args[0])
     for part in parts:
         if part not in _PARTS:
-            hint = f"{did_you_mean(part, list(_PARTS))} ({', '.join(_PARTS)})".strip()
+            hint = near_or_all(part, _PARTS)
             raise PhraseError(f"an action has no '{part}'", hint)
 
     def lacks(context: Context) -> list[str]:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from datetime import date, datetime
 
 from capa_sync.model.finding import Evidence
+from capa_sync.model.near import near_or_all
 from capa_sync.model.settings import DEFAULT_DEADLINES, Days
 from capa_sync.model.values import ValueState
 from capa_sync.rules import sentences as say
@@ -19,7 +20,6 @@ from capa_sync.rules.phrases.phrase import (
     PhraseError,
     Test,
     check_kind,
-    did_you_mean,
     field,
     number,
     word,
@@ -96,9 +96,7 @@ def _past_deadline(subject: Subject, args: Arguments) -> Test:
     name = word(args[0])
     if name not in DEFAULT_DEADLINES:
         known = list(DEFAULT_DEADLINES)
-        raise PhraseError(
-            f"there is no deadline '{name}'", f"{did_you_mean(name, known)} ({', '.join(known)})".strip()
-        )
+        raise PhraseError(f"there is no deadline '{name}'", near_or_all(name, known))
     turn = turning(subject, lambda context, value: deadline_end(context, name, value), before=False).clock
     assert turn is not None  # noqa: S101 - turning always gives a clock
 

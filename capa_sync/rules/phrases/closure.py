@@ -56,7 +56,9 @@ def _last_at(subject: Subject, context: Context) -> datetime | None:
 
 def _check(subject: Subject) -> None:
     if subject.derived and subject.name != "actions":
-        raise PhraseError(f"'{subject.name}' is derived and is never changed by a human")
+        raise PhraseError(
+            f"'{subject.name}' is derived and is never changed by a human", "say it of a field of the record"
+        )
 
 
 def _unchanged(subject: Subject, _: Arguments) -> Test:

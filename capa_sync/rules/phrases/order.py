@@ -36,7 +36,9 @@ def first_filled(subject: Subject) -> First:
     if subject.name in {"actions", "action_started_at"}:
         return Context.action_start
     if subject.derived:
-        raise PhraseError(f"'{subject.name}' is derived and has no history of its own")
+        raise PhraseError(
+            f"'{subject.name}' is derived and has no history of its own", "say it of a field of the record"
+        )
     return lambda context: context.first_filled(subject.name)
 
 

@@ -6,11 +6,11 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from difflib import get_close_matches
 from enum import StrEnum
 from functools import cached_property
 
 from capa_sync.model.finding import Evidence
+from capa_sync.model.near import FIELD_WORDS, did_you_mean, near_or_all
 from capa_sync.rules.context import Context
 from capa_sync.rules.moments import Clocked, Truth
 from capa_sync.rules.subjects import KIND_WORDS, SUBJECTS, Kind, Subject
@@ -175,29 +175,41 @@ def subject_named(name: str) -> Subject:
     """Return the subject of a name. Raises PhraseError that suggests the nearest name."""
     subject = SUBJECTS.get(name)
     if subject is None:
-        raise PhraseError(f"there is no field '{name}'", did_you_mean(name, list(SUBJECTS)))
+        raise PhraseError(f"there is no field '{name}'", field_hint(name))
     return subject
 
 
-def did_you_mean(word: str, known: Sequence[str]) -> str:
-    """Return `did you mean 'x'?` for the nearest known word, "" when no word is near."""
-    near = get_close_matches(word.lower(), known, n=1, cutoff=0.6)
-    return f"did you mean '{near[0]}'?" if near else ""
+def field_hint(name: str, blocks: Sequence[str] = ()) -> str:
+    """Return the hint for a name that is no field (and, where a block may stand, no block)."""
+    return did_you_mean(name, [*SUBJECTS, *blocks], {**FIELD_WORDS, **_BLOCKS}) or _SEE_FIELDS
+
+
+_BLOCKS = {
+    "or": "any",
+    "and": "all",
+    "not": "none",
+    "either": "any",
+    "unless": "none",
+    "one_of": "any",
+    "neither": "none",
+}
+_SEE_FIELDS = "`capa-sync rules phrases` lists the fields"
 
 
 def check_word(subject: Subject, word: str) -> None:
     """Raise PhraseError when an enum, stage or presence cannot hold the word."""
     if subject.choices and word not in subject.choices:
         what = f"'{word}' is not a {subject.name.replace('_', ' ')}"
-        few = ", ".join(subject.choices[:4]) + (", …" if len(subject.choices) > 4 else "")
-        raise PhraseError(what, f"{did_you_mean(word, subject.choices)} ({few})".strip())
+        raise PhraseError(what, near_or_all(word, subject.choices, see="`capa-sync rules phrases` lists the words"))
 
 
 def check_kind(subject: Subject, *kinds: Kind) -> None:
     """Raise PhraseError when a FIELD argument is of the wrong kind."""
     if subject.kind not in kinds:
         wanted = " or ".join(KIND_WORDS[kind] for kind in kinds)
-        raise PhraseError(f"'{subject.name}' is {KIND_WORDS[subject.kind]}, this needs {wanted}")
+        fitting = [name for name, other in SUBJECTS.items() if other.kind in kinds][:3]
+        what = f"'{subject.name}' is {KIND_WORDS[subject.kind]}, this needs {wanted}"
+        raise PhraseError(what, f"such as {', '.join(fitting)}")
 
 
 def number(argument: Argument) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from capa_sync.model.near import STAGE_WORDS, near_or_all
 from capa_sync.model.record import STAGE_ORDER, Stage
 from capa_sync.model.values import KNOWN, Value, ValueState
 from capa_sync.rules.context import Context
@@ -15,7 +16,6 @@ from capa_sync.rules.phrases.phrase import (
     PhraseError,
     Test,
     check_word,
-    did_you_mean,
     number,
     word,
     words,
@@ -89,14 +89,16 @@ def stage_named(name: str) -> Stage:
     """Return the stage of a name. Raises PhraseError that suggests the nearest stage."""
     known = [stage.value for stage in Stage]
     if name not in known:
-        raise PhraseError(f"'{name}' is not a stage", f"{did_you_mean(name, known)} ({', '.join(known)})".strip())
+        raise PhraseError(f"'{name}' is not a stage", near_or_all(name, known, STAGE_WORDS))
     return Stage(name)
 
 
 def _at_least_stage(subject: Subject, args: Arguments) -> Test:
     stage = stage_named(word(args[0]))
     if stage not in _RANK:
-        raise PhraseError(f"'{stage.value}' is a side state and has no place in the order of stages")
+        raise PhraseError(
+            f"'{stage.value}' is a side state and has no place in the order of stages", f"write `is {stage.value}`"
+        )
     reached = frozenset(s.value for s in STAGE_ORDER[_RANK[stage] :])
     return of_value(subject.name, lambda value: value.data in reached)
 

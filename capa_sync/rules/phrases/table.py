@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Sequence
-from difflib import get_close_matches
 from functools import lru_cache
 from importlib.metadata import entry_points
 
 from capa_sync.rules.phrases import actions, clock, closure, doers, due, history, order, people, state, text
 from capa_sync.rules.phrases.phrase import Phrase, PhraseError, Test
+from capa_sync.rules.phrases.suggest import phrase_hint
 from capa_sync.rules.subjects import KIND_WORDS, Subject
 
 ENTRY_POINTS = "capa_sync.phrases"
@@ -58,7 +57,7 @@ class Vocabulary:
                 continue
             if subject.kind not in phrase.kinds:
                 what = f"'{phrase.template}' cannot be said of {subject.name}, which is {KIND_WORDS[subject.kind]}"
-                raise PhraseError(what, self._can_be_said(subject))
+                raise PhraseError(what, self._hint(subject, clean))
             return phrase, phrase.test(subject, texts)
         raise PhraseError(f"cannot read '{subject.name}: {clean}'", self._hint(subject, clean))
 
@@ -66,17 +65,8 @@ class Vocabulary:
         """Return the phrases that apply to a subject."""
         return [phrase for phrase in self.phrases if subject.kind in phrase.kinds]
 
-    def _can_be_said(self, subject: Subject) -> str:
-        sentences = "; ".join(phrase.template for phrase in self.of(subject))
-        return f"of {KIND_WORDS[subject.kind]} you can say: {sentences}"
-
     def _hint(self, subject: Subject, sentence: str) -> str:
-        templates = [phrase.template for phrase in self.of(subject)]
-        shape = re.sub(r"\d+", "N", sentence)
-        near = get_close_matches(shape, templates, n=1, cutoff=0.6)
-        nearest = f"did you mean '{near[0]}'? " if near else ""
-        quotes = "names with spaces or commas stand in quotes; " if re.match(r"(is|was|has been)\b", sentence) else ""
-        return nearest + quotes + self._can_be_said(subject)
+        return phrase_hint(subject, sentence, self.of(subject))
 
 
 @lru_cache(maxsize=1)

@@ -77,7 +77,10 @@ def test_an_ignored_account_in_a_person_field_is_unreadable(directory: PeopleDir
             "people.yaml:3: account 'x' of jira belong",
         ),
         ("people:\n  lee: {}\ngroups:\n  leads: [le]", "people.yaml:4: there is no person 'le'; did you mean 'lee'?"),
-        ("groups: {leads: []}\nwaiver_group: lead", "people.yaml:2: there is no group 'lead'; did you mean 'leads'?"),
+        (
+            "people: {}\ngroups: {leads: []}\nwaiver_group: lead",
+            "people.yaml:3: there is no group 'lead'; did you mean 'leads'?",
+        ),
         (
             "people:\n  lee: {accounts: {jira: 1.5}}",
             "people.yaml:2: 'jira' must be a text, not '1.5'; put it in quotes",
