@@ -46,10 +46,8 @@ def read_record(reader: YamlReader, data: CommentedMap, people: People) -> dict[
 def read_parts(reader: YamlReader, value: Any, line: int, spec: FieldSpec, people: People) -> tuple[FieldSource, ...]:
     """Read the place of one canonical field, or its places under `first_of:`."""
     if isinstance(value, CommentedMap) and "first_of" in value:
-        for key in value:
-            if key != "first_of":
-                what = f"'{spec.name}' has `first_of` and '{key}'"
-                reader.add(line_of(value, key), what, "put each place into the list of `first_of`")
+        hint = "put each place into the list of `first_of`"
+        reader.keys(value, ("first_of",), f"'{spec.name}' with `first_of`", hint=hint)
         items = value["first_of"]
         if not isinstance(items, CommentedSeq) or not items:
             reader.add(line, "`first_of` must be a list of places", "such as `first_of: [Site, Location]`")

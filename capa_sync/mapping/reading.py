@@ -64,11 +64,11 @@ class YamlReader:
         return None
 
     def keys(
-        self, data: CommentedMap, allowed: Iterable[str], where: str, others: Mapping[str, str] = NONE
+        self, data: CommentedMap, allowed: Iterable[str], where: str, others: Mapping[str, str] = NONE, hint: str = ""
     ) -> set[str]:
         """Report every key that is not allowed; return the keys that were meant instead.
 
-        `others` gives what other tools say for a key.
+        `others` gives what other tools say for a key; `hint` says what to do with any of them.
         """
         known = list(allowed)
         meant: set[str] = set()
@@ -79,8 +79,8 @@ class YamlReader:
             elif str(key) not in known:
                 near = nearest(str(key), known, others)
                 meant.add(near)
-                hint = f"did you mean '{near}'?" if near else one_of(known)
-                self.add(line_of(data, key), f"{where} has no key '{key}'", hint)
+                instead = f"did you mean '{near}'?" if near else one_of(known)
+                self.add(line_of(data, key), f"{where} has no key '{key}'", hint or instead)
         return meant
 
     def map_at(self, data: CommentedMap, key: str, example: str = "name: value") -> CommentedMap | None:

@@ -149,7 +149,7 @@ def value_of(subject: Subject, tree: Tree, to_utc: ToInstant, problems: Problems
 
 
 def _stated(tree: YamlTable, problems: Problems) -> Value:
-    check_keys(tree, ("placeholder", "media", "unreadable", "error"), "a state of a value cannot be", problems)
+    check_keys(tree, ("placeholder", "media", "unreadable", "error"), "there is no state", problems)
     for key, value in tree:
         text = text_of(value, key.value, problems, key.line)
         match key.value:

@@ -95,9 +95,9 @@ def _checked_keys(package: str) -> Iterator[str]:
 def _check_of(call: ast.Call) -> tuple[ast.expr, str] | None:
     """Return the known keys and what they are keys of, of a call of `check_keys` or of a reader's `keys`."""
     match call.func, call.args:
-        case ast.Name(id="check_keys"), [_, known, what, _]:
-            return known, _words(what)
-        case ast.Attribute(attr="keys"), [_, known, what]:
+        case ast.Name(id="check_keys"), [_, known, what, _, *_]:
+            return known, re.sub(r" ha(s|ve) no key$|^there is no ", "", _words(what))
+        case ast.Attribute(attr="keys"), [_, known, what, *_]:
             return known, _words(what)
     return None
 
