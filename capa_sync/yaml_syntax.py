@@ -134,7 +134,7 @@ def _goes_on(place: _Place) -> Mistake:
 
 def _opens_a_quote(line: str) -> bool:
     found = _VALUE.match(line)
-    return bool(found) and found["value"].startswith('"') and found["value"].count('"') % 2 == 1
+    return found is not None and found["value"].startswith('"') and found["value"].count('"') % 2 == 1
 
 
 def _dash(place: _Place) -> Mistake:

@@ -167,8 +167,8 @@ def _read_action(
     words = tuple(origin.value for origin in ActionOrigin)
     word = reader.text_at(item, "from")
     if word not in words:
-        what = f"'{word}' is no place for actions" if word else "`from:` is missing"
-        reader.add(line, what, near_or_all(word, words, _FROM_WORDS) if word else _PLACE)
+        missing = f"'{word}' is no place for actions" if word else "`from:` is missing"
+        reader.add(line, missing, near_or_all(word, words, _FROM_WORDS) if word else _PLACE)
         return None
     origin = ActionOrigin(word)
     if origin is not ActionOrigin.LINK and "also_record" in item:

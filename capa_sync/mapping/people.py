@@ -70,10 +70,11 @@ def _read_people(reader: YamlReader, data: CommentedMap) -> People:
     accounts: dict[tuple[str, str], str] = {}
     gone: set[str] = set()
     places: dict[str, tuple[str, int]] = {}
-    persons = reader.map_at(data, "people", "ana: {accounts: {jira: …}}")
+    found = reader.map_at(data, "people", "ana: {accounts: {jira: …}}")
+    persons = CommentedMap() if found is None else found
     if "people" not in data:
         reader.add(1, "`people:` is missing", "write `people:` and below it `ana: {accounts: {jira: …}}`")
-    for key in persons or ():
+    for key in persons:
         person = str(key)
         names[person] = person
         entry = reader.map_at(persons, key, "accounts: {jira: …}")
@@ -86,9 +87,8 @@ def _read_people(reader: YamlReader, data: CommentedMap) -> People:
         if not _read_active(reader, entry):
             gone.add(person)
         _read_accounts(reader, entry, person, accounts, places)
-    if persons is not None:
-        reader.alike(persons, "person")
-    groups = _read_groups(reader, data, None if persons is None and "people" in data else names)
+    reader.alike(persons, "person")
+    groups = _read_groups(reader, data, names, are_known=found is not None or "people" not in data)
     waiver_group = reader.text_at(data, "waiver_group", "name one group, and put everybody into it")
     if waiver_group and waiver_group not in groups and isinstance(data.get("groups"), (CommentedMap, type(None))):
         hint = near_or_all(waiver_group, groups) or "write `groups:` and below it the group with its members"
@@ -113,8 +113,8 @@ def _read_accounts(
     accounts: dict[tuple[str, str], str],
     places: dict[str, tuple[str, int]],
 ) -> None:
-    sources = reader.map_at(entry, "accounts", "jira: …")
-    for source in sources or ():
+    sources = reader.map_at(entry, "accounts", "jira: …") or CommentedMap()
+    for source in sources:
         line = line_of(sources, source)
         places.setdefault(str(source), (reader.file, line))
         if sources[source] is None:
@@ -135,19 +135,18 @@ _E_MAIL = re.compile(r"[^\s@]+@[^\s@]+")
 
 
 def _read_groups(
-    reader: YamlReader, data: CommentedMap, names: Mapping[str, str] | None
+    reader: YamlReader, data: CommentedMap, names: Mapping[str, str], *, are_known: bool
 ) -> dict[str, tuple[str, ...]]:
-    """Read the groups; `names`: person -> display name, None where the persons could not be read."""
+    """Read the groups; `names`: person -> display name. `are_known`: the persons could be read."""
     groups: dict[str, tuple[str, ...]] = {}
-    entries = reader.map_at(data, "groups", "leads: [ana, bo]")
-    for group in entries or ():
+    entries = reader.map_at(data, "groups", "leads: [ana, bo]") or CommentedMap()
+    for group in entries:
         line = line_of(entries, group)
         members = groups[str(group)] = reader.texts_at(entries, group)
-        for member in members if names is not None else ():
+        for member in members if are_known else ():
             if member not in names:
                 reader.add(line, f"there is no person '{member}'", _member_hint(member, members, names, entries))
-    if entries is not None:
-        reader.alike(entries, "group")
+    reader.alike(entries, "group")
     return groups
 
 
