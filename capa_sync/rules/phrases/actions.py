@@ -57,7 +57,8 @@ def _state(action: Action, context: Context) -> str:
     return say.OPEN if action.done_at is None else say.DONE.format(day=show_date(action.done_at, context))
 
 
-def _facts(context: Context) -> list[Evidence]:
+def action_facts(context: Context) -> list[Evidence]:
+    """Return the facts of every action that rules count."""
     found = [_action_fact(action, context) for action in context.actions]
     if context.actions_unknown:
         found.append(Evidence("actions", context.actions_unknown))
@@ -79,7 +80,7 @@ def _every(
             return False
         return None if context.actions_unknown or any(not value.is_known for value in values) else True
 
-    return Test(("actions",), holds, facts=_facts, lacks=lacks)
+    return Test(("actions",), holds, facts=action_facts, lacks=lacks)
 
 
 def _lacking(action: Action, parts: Sequence[str]) -> list[str]:
@@ -130,7 +131,7 @@ def _at_most_open(_: Subject, args: Arguments) -> Test:
     def lacks(context: Context) -> list[str]:
         return [say.COMPLETION_OF.format(action=action_name(action)) for action in _open(context)]
 
-    return Test(("actions",), holds, facts=_facts, lacks=lacks)
+    return Test(("actions",), holds, facts=action_facts, lacks=lacks)
 
 
 def _overdue(_: Subject, args: Arguments) -> Test:
@@ -153,7 +154,7 @@ def _overdue(_: Subject, args: Arguments) -> Test:
             say.LATE_ACTION.format(action=action_name(a), day=show_value("due_at", a.due_at, context)) for a in late
         ]
 
-    return Test(("actions",), clock=clock, facts=_facts, lacks=lacks)
+    return Test(("actions",), clock=clock, facts=action_facts, lacks=lacks)
 
 
 PHRASES: tuple[Phrase, ...] = (

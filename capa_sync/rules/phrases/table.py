@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from importlib.metadata import entry_points
 
-from capa_sync.rules.phrases import actions, clock, closure, doers, due, history, order, people, state, text
+from capa_sync.rules.phrases import actions, clock, closure, doers, due, history, order, people, prose, state, text
 from capa_sync.rules.phrases.phrase import Phrase, PhraseError, Test
 from capa_sync.rules.phrases.suggest import phrase_hint
 from capa_sync.rules.subjects import KIND_WORDS, Subject
@@ -17,6 +17,7 @@ ENTRY_POINTS = "capa_sync.phrases"
 BUILT_IN: tuple[Phrase, ...] = (
     *state.PHRASES,
     *text.PHRASES,
+    *prose.PHRASES,
     *order.PHRASES,
     *history.PHRASES,
     *clock.PHRASES,

@@ -23,18 +23,25 @@ SHIPPED = {
     7: "correction-recorded",
     10: "root-cause-before-action",
     11: "root-cause-substantive",
+    12: "root-cause-not-symptom",
+    13: "root-cause-not-blame",
     16: "extent-assessed",
     17: "action-planned",
+    18: "action-not-just-correction",
     21: "action-overdue",
     22: "due-date-moved",
     24: "actions-done-with-evidence",
     27: "effectiveness-before-close",
+    28: "effectiveness-evidence",
     34: "edited-after-close",
     36: "independent-review",
 }
 
 
-def test_the_twelve_rules_are_there_with_their_numbers() -> None:
+DRAFTS = {"root-cause-not-symptom", "root-cause-not-blame", "action-not-just-correction", "effectiveness-evidence"}
+
+
+def test_the_rules_are_there_with_their_numbers() -> None:
     """Ids and numbers are those of the contract, in the order of the pack."""
     shipped = {rule.number: rule.id for rule in PACK.rules if rule.number in SHIPPED}
     assert shipped == SHIPPED
@@ -82,19 +89,20 @@ def test_a_text_that_no_test_expects_is_reported() -> None:
         ),
     )
     reports = unguarded(thin)
-    assert [report.what for report in reports] == ["no test notices when this text of 'message' is never said"] * 2
+    assert [report.what for report in reports] == ["no test notices when this text of 'message' is never said"] * 3
     lines = Path(rule.file).read_text(encoding="utf-8").splitlines()
     assert [lines[report.line].strip() for report in reports] == [
         "- root_cause: placeholder",
+        "- root_cause: announces a later answer",
         "- root_cause: substantive",
     ]
 
 
 @each_rule
 def test_each_rule_cites_every_standard_and_warns(rule: Rule) -> None:
-    """Each standard that a profile may choose has its clause, and the pack is in mode warn."""
+    """Each standard that a profile may choose has its clause, and all but the drafts are in mode warn."""
     assert set(rule.clause) == set(STANDARDS)
-    assert rule.mode is Mode.WARN
+    assert rule.mode is (Mode.DRAFT if rule.id in DRAFTS else Mode.WARN)
 
 
 @each_rule

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from capa_sync.model.finding import Outcome, Severity, Verdict
+from capa_sync.model.finding import Mode, Outcome, Severity, Verdict
 from capa_sync.model.record import CapaRecord, Stage
 from capa_sync.model.settings import JudgeOptions
 from capa_sync.model.values import UNMAPPED, Value, ValueState
@@ -57,7 +57,8 @@ def alone(
 ) -> list[Verdict]:
     """Return the verdict of each rule when no other rule was evaluated on the record."""
     terms = Terms(options)
-    return [judge(rule, open_record(record, now, terms), explain=explain) for rule in ruleset.rules]
+    active = [rule for rule in ruleset.rules if rule.mode is not Mode.DRAFT]
+    return [judge(rule, open_record(record, now, terms), explain=explain) for rule in active]
 
 
 def blurred(record: CapaRecord, seed: int) -> CapaRecord:

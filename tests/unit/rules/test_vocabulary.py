@@ -152,6 +152,10 @@ timeline:
     requirement_ref: [A.5.18, AC-03]
     source_status: "Waiting, for all"
     training_needed: no
+    impact: Root cause analysis will follow as soon as the logs are here
+    why_chain: ["The operator forgot it", "He did not follow the procedure"]
+    closure_note: Implemented and effective; all 25 leavers were sampled
+    actions: [{id: A1, text: Remind all staff}, {id: A2, text: "One, two and three"}]
 """
 
 
@@ -205,7 +209,30 @@ timeline:
         ("location: filled", None),
         ("location: empty", None),
         ("consequences: filled", None),
-        ("actions: at least 1", False),
+        ("actions: at least 3", False),
+        ("impact: announces a later answer", True),
+        ("title: announces a later answer", False),
+        ("description: announces a later answer", False),
+        ("root_cause: announces a later answer", False),
+        ("location: announces a later answer", None),
+        ("why_chain: names the failing of a person", True),
+        ("title: names the failing of a person", False),
+        ("consequences: names the failing of a person", None),
+        ("why_chain: names a part of the system", False),
+        ("location: names a part of the system", None),
+        ("closure_note: says at least 3 words more than that it is done", True),
+        ("closure_note: says at least 4 words more than that it is done", False),
+        ("description: says at least 1 words more than that it is done", False),
+        ("consequences: says at least 1 words more than that it is done", None),
+        ("title: shares less than 60 percent of its words with description, impact", True),
+        ("title: shares less than 60 percent of its words with actions", False),
+        ("title: shares less than 60 percent of its words with location, actions", False),
+        ("title: shares less than 60 percent of its words with location", None),
+        ("description: shares less than 1 percent of its words with location", True),
+        ("location: shares less than 60 percent of its words with title", None),
+        ("actions: at least one is no reminder and shares less than 60 percent of its words with title", False),
+        ("actions: at least one is no reminder and shares less than 60 percent of its words with impact", True),
+        ("actions: at least one is no reminder and shares less than 60 percent of its words with location", None),
         ("replans: at most 0", True),
     ],
 )
