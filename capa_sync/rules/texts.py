@@ -31,12 +31,13 @@ def words_of(text: str) -> list[str]:
 
 
 class WordList:
-    """Single words, compared by stem, and expressions of several words, compared as they are written."""
+    """Single words, compared by stem; expressions of several words and words behind `=`, compared as written."""
 
     def __init__(self, text: str) -> None:
         entries = [entry.strip() for line in text.splitlines() for entry in line.split("|") if entry.strip()]
-        self.stems = frozenset(stem(entry) for entry in entries if " " not in entry)
-        self._expressions = tuple(tuple(entry.split()) for entry in entries if " " in entry)
+        exact = [entry for entry in entries if " " in entry or entry.startswith("=")]
+        self.stems = frozenset(stem(entry) for entry in entries if entry not in exact)
+        self._expressions = tuple(tuple(entry.removeprefix("=").split()) for entry in exact)
         self._firsts = frozenset(expression[0] for expression in self._expressions)
 
     def places(self, words: Sequence[str]) -> list[tuple[int, int]]:

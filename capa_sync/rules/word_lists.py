@@ -1,6 +1,7 @@
 """The word lists of the text checks, in English; docs/text-checks.md says how they are tuned and measured.
 
-An entry of one word stands for every word with the same `stem`; an entry of several words for these in a row.
+An entry of one word stands for every word with the same `stem`; an entry of several words for these in a row, and
+one that begins with `=` for this word alone.
 No file of a site changes them, because they are measured as a whole.
 """
 
@@ -25,14 +26,14 @@ ANNOUNCEMENTS = """
 will follow|to follow|follows later|will be added|will be updated|will be completed|will be provided|will be supplied
 will be filled|will be analysed|will be analyzed|will be investigated|will be determined|will be discussed
 to be added|to be completed|to be analysed|to be analyzed|to be investigated|to be determined|to be discussed
-to be clarified|to be confirmed|to be defined|to be filled|to be verified|to be provided
-needs to be analysed|needs to be investigated|still under|still ongoing|still running|still open|still pending
-under investigation|under analysis|under review|under evaluation|is ongoing|is pending|in progress|in preparation
+to be clarified|needs to be analysed|needs to be investigated|still under|still ongoing|still pending
+under investigation|under analysis|under evaluation|analysis is ongoing|investigation is ongoing|rca is ongoing
+analysis is pending|rca is pending|analysis in progress|investigation in progress|rca in progress
 not yet known|not yet clear|not yet found|not yet determined|not yet identified|not yet available|not known yet
-not known at|not clear yet|not determined yet|no root cause found yet|is unknown|is not known|is unclear
-waiting for|awaiting|wait for|tbd|tbc|tba|as soon as
+not known at|not clear yet|not determined yet|no root cause found yet|cause is unknown|cause is not known
+cause is unclear|waiting for|awaiting|tbd|tbc|tba
 see attached|see attachment|see the attached|see 8d|see report|see the report|see capa|see investigation|refer to
-please refer|please see|as per attached|documented in|described in
+please refer|please see|as per attached
 """
 """Expressions of a short text that announces an answer or names another place, instead of giving one."""
 
@@ -87,12 +88,15 @@ inspection|verification|method|schedule|alarm|alert|reminder|responsibility
 """What somebody may not have followed: behind a failing, such a word belongs to the person's duty, not to a cause."""
 
 REMINDERS = """
-train|trained|training|retrain|retraining|retrained|remind|reminded|reminder|inform|informed|information|instruct
-instructed|instruction|reinstructed|brief|briefed|briefing|coach|coached|coaching|talk|tell|told|email|mail
-aware|awareness|sensitise|sensitize|sensitised|sensitized|discuss|discussed|discussion|teach|taught|refresher|course
-warn|warned|warning|toolbox|apologise|apologize|apology|notice|lesson|learned|campaign|publish|article|communicate
-communicated|communication|circular|newsletter|poster|explain|explained|disciplinary|meeting|announce|announced
-announcement|emphasise|emphasize|urge|urged|advise|advised|educate|education|workshop|share|shared|spoke|speak
+=train|=trained|training for|training on|training in|training of|training to|training again|refresher|retrain
+retrained|re train|re trained|re training|retraining|workshop|educate|education|teach|taught|coach|coaching|=brief
+=briefed|=briefing|remind|reminded|reminding|reminder to|reminder by|reminder mail|reminder in the
+reminders to|inform|=informed|=informing|instruct|=instructed|=instructing|re instruct|reinstruct|=tell|=told|talk to
+talk with|safety talk|toolbox talk|toolbox|disciplinary|aware|awareness|sensitise|sensitize|=discuss|=discussed
+discussion with|warn people|=warned|verbal warning|apologise|apologize|apology|notice put|put up a notice|poster
+lesson learned|lessons learned|campaign|newsletter|circular|e mail to|e mail sent|email to|email sent|mail to all
+by e mail|by email|by mail|team meeting|staff meeting|morning meeting|intranet article|communicate
+announce to|announced to|emphasise|emphasize|=urge|=urged|=advised|speak to|speak with|spoken to|spoke to|explain
 """
 """Verbs and nouns for telling people something."""
 
@@ -102,7 +106,7 @@ enforce|enforced|mandatory|interface|interlock|lock|extend|redesign|revise|intro
 validate|validation|generate|alarm|alert|build|built|create|implement|integrate|merge|migrate|monitor|monitoring|move
 script|workflow|gate|update|upgrade|amend|appoint|redefine|standardise|standardize|restrict|separate|restructure
 reject|refuse|disable|enable|raise|reduce|schedule|sensor|barcode|scanner|pipeline|lint|dashboard|certification|retire
-drop|prevent|cannot|can t
+drop|prevent|cannot|can t|=name|set|connect|stop
 """
 """Verbs and nouns for changing something other than people's knowledge."""
 

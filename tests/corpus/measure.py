@@ -17,6 +17,7 @@ from capa_sync.model.record import CapaRecord
 from capa_sync.model.settings import JudgeOptions
 from capa_sync.model.ticket import ChildRef, SourceTicket
 from capa_sync.rules import RuleSet, load_rules
+from capa_sync.sandbox.stories.topics import read_topics
 from tests.unit.mapping.world import AS_OF, BY_STATUS, bound_to, option, record, ticket
 
 HERE = Path(__file__).parent
@@ -95,6 +96,22 @@ def entries(half: str) -> tuple[Entry, ...]:
     """Return the texts of one half."""
     groups = YAML(typ="safe").load((HERE / f"{half}.yaml").read_text(encoding="utf-8"))
     return tuple(_entries(half, groups))
+
+
+def stories() -> Iterator[Entry]:
+    """Yield the causes, actions and results of the sandbox's stories, all good, the weak causes left out."""
+    causes = dict.fromkeys(CHECKS[:3], True)
+    for topic in read_topics():
+        name, text = f"{topic.source}/{topic.rule}/{topic.twin}", topic.get
+        shared = {"finding": f"{text('title')}. {text('what')}", "correction": text("correction")}
+        for cause in filter(None, (text("cause"), text("rewritten"))):
+            yield Entry("stories", "cause", name, causes, {**shared, "text": cause})
+        if action := text("action"):
+            verdict = {CHECKS[3]: True}
+            yield Entry("stories", "action", name, verdict, {**shared, "actions": [action]})
+            if outcome := text("outcome"):
+                verdict = {CHECKS[4]: True}
+                yield Entry("stories", "result", name, verdict, {**shared, "actions": [action], "text": outcome})
 
 
 def _entries(half: str, groups: Sequence[Mapping[str, Any]]) -> Iterator[Entry]:

@@ -15,7 +15,7 @@ from capa_sync.rules.subjects import Kind, Subject
 
 _TEXT = frozenset({Kind.TEXT})
 _PROSE = frozenset({Kind.TEXT, Kind.LIST})
-_SHORT = 160
+_SHORT = 120
 """Characters; a longer text that mentions a later answer has given one of its own."""
 _BEFORE_DUTY = 8
 """Words between a failing and what was not followed."""
@@ -103,6 +103,11 @@ def _shares_less(subject: Subject, args: Arguments) -> Test:
     return Test((subject.name, *(other.name for other in others)), holds)
 
 
+def _changes(text: str, others: list[str]) -> bool:
+    """Tell whether a text has a word for a change that the others lack."""
+    return bool(texts.content([text]) & texts.CHANGES.stems - texts.content(others))
+
+
 def _reminds(text: str) -> bool:
     words = texts.words_of(text)
     return texts.REMINDERS.is_in(words) and not texts.CHANGES.is_in(words)
@@ -118,7 +123,10 @@ def _goes_beyond(_: Subject, args: Arguments) -> Test:
         written = _written(action.text)
         if all(_reminds(text) for text in written):
             return False
-        return _is_apart(written, context, [other], limit)
+        done, is_whole = _others(context, [other])
+        if not is_whole:
+            return None
+        return any(texts.share(text, done) < limit or _changes(text, done) for text in written)
 
     def holds(context: Context) -> Truth:
         truths = [does(action, context) for action in context.actions]
@@ -170,14 +178,15 @@ PHRASES: tuple[Phrase, ...] = (
         _shares_less,
         "Of its different words, endings and words such as `the` left out, fewer stand in these texts; `actions` "
         "stands for the texts of the actions. True where it is empty.",
-        "root_cause: shares less than 60 percent of its words with title, description",
+        "root_cause: shares less than 70 percent of its words with title, description",
     ),
     Phrase(
         "at least one is no reminder and shares less than N percent of its words with FIELD",
         Family.ACTIONS,
         frozenset({Kind.ACTIONS}),
         _goes_beyond,
-        "At least one action does more than to train, remind or inform people, and does not repeat that text.",
+        "At least one action does more than to train, remind or inform people, and does not repeat that text; a word "
+        "for a change that the text lacks is no repetition (English).",
         "actions: at least one is no reminder and shares less than 60 percent of its words with correction",
     ),
 )
