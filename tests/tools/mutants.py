@@ -140,7 +140,10 @@ def run(name: str, *, again: bool, processes: int) -> dict[str, int]:
     _mutmut(folder, processes)
     if left := [mutant for mutant, code in _results(folder).items() if code not in _KILLED]:
         _mutmut(folder, processes, *left)
-    return _results(folder)
+    results = _results(folder)
+    if untested := [mutant for mutant, code in results.items() if code is None]:
+        raise SystemExit(f"{len(untested)} mutants of {name} were not tested: run {name} again")
+    return {mutant: code for mutant, code in results.items() if code is not None}
 
 
 def _mutmut(folder: Path, processes: int, *mutants: str) -> None:
@@ -188,8 +191,8 @@ def _prepare(folder: Path, module: Module) -> None:
     (folder / "setup.cfg").write_text(text, encoding="utf-8")
 
 
-def _results(folder: Path) -> dict[str, int]:
-    found: dict[str, int] = {}
+def _results(folder: Path) -> dict[str, int | None]:
+    found: dict[str, int | None] = {}
     for meta in sorted((folder / "mutants" / "capa_sync").rglob("*.py.meta")):
         found |= json.loads(meta.read_text(encoding="utf-8"))["exit_code_by_key"]
     return found

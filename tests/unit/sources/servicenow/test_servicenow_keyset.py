@@ -38,6 +38,9 @@ class Instance:
     answers: list[Listing]
     requests: list[tuple[str, int, bool]] = field(default_factory=list)
 
+    def __post_init__(self) -> None:
+        self.answers = [*self.answers]
+
     def __call__(self, query: str, *, offset: int = 0, counted: bool = True) -> TableAnswer:
         """Answer one request."""
         self.requests.append((query, offset, counted))
@@ -104,7 +107,7 @@ def test_an_empty_page_with_a_count_ends_the_reading_only_if_it_comes_twice_in_a
     answers: list[Listing], read: list[list[str]]
 ) -> None:
     """Hidden rows at the end give such a page each time, a wrong page only once."""
-    instance = Instance(list(answers))
+    instance = Instance(answers)
     assert keys(list(instance.pager.by_id(""))) == read
     assert instance.answers == []
 
