@@ -193,11 +193,11 @@ class _Evaluation:
 
 
 def _compared(old: Finding, row: Finding) -> What | None:
-    """Return what changed from the stored row to the new one; None when they are equal."""
+    """Return whether the severity got worse or better; None when it is the same (`_result` finds other changes)."""
     step = SEVERITY_ORDER.index(row.severity) - SEVERITY_ORDER.index(old.severity)
-    if step:
-        return What.WORSE if step > 0 else What.BETTER
-    return What.REWORDED if row != old else None
+    if step == 0:
+        return None
+    return What.WORSE if step > 0 else What.BETTER
 
 
 def _with_hiding(rows: Sequence[Finding], verdicts: Sequence[Verdict]) -> list[Finding]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from capa_sync.findings.diff import What
-from capa_sync.model.finding import FindingState, Outcome, Severity
+from capa_sync.model.finding import Evidence, FindingState, Outcome, Severity
 from tests.unit.findings.test_diff import DAY, T0, judge, verdict
 
 
@@ -90,3 +90,12 @@ def test_a_waived_finding_keeps_what_hid_it() -> None:
     waived = replace(both.current[1], state=FindingState.WAIVED)
     again = judge([both.current[0], waived], verdict("a", hides=("b",)), verdict("b"))
     assert (again.save, again.current[1]) == ((), waived)
+
+
+def test_evidence_keeps_only_the_parts_that_it_has() -> None:
+    """A present value has no instant, no author and no entry."""
+    found = judge([], verdict(evidence=(Evidence("grade", "minor"), Evidence("stage", "planned", at=T0)))).save[0]
+    assert found.inputs == (
+        {"what": "grade", "text": "minor"},
+        {"what": "stage", "text": "planned", "at": "2025-05-07T09:00:00+00:00"},
+    )
