@@ -7,7 +7,8 @@ from pathlib import Path
 from mistakes_page import mistakes_page
 
 from capa_sync.model.view_columns import PUBLIC_VIEWS
-from capa_sync.rules.docs import phrases_table
+from capa_sync.rules.docs import phrases_table, type_words
+from capa_sync.rules.subjects import Kind
 from capa_sync.starter import starter_path
 
 
@@ -32,14 +33,17 @@ def _phrases() -> str:
         if phrase["family"] != family:
             family = phrase["family"]
             lines += ["", f"## {family.capitalize()}", ""]
-        lines += [f"`{phrase['phrase']}`", f": {phrase['means']}", f"  Example: `{phrase['example']}`", ""]
+        kinds = ", ".join(sorted(type_words(Kind(kind)) for kind in phrase["said_of"]))
+        lines += [f"`{phrase['phrase']}`", f": {phrase['means']}", f"  Said of: {kinds}."]
+        lines += [f"  Example: `{phrase['example']}`", ""]
     lines += ["", "## Fields", "", "| field | type | meaning | words |", "|---|---|---|---|"]
     lines += [
-        f"| `{field['field']}` | {field['kind']} | {_cell(field['means'])} | {', '.join(field['words'])} |"
+        f"| `{field['field']}` | {type_words(Kind(field['kind']))} | {_cell(field['means'])} "
+        f"| {', '.join(field['words'])} |"
         for field in table["fields"]
     ]
     lines += ["", "## Placeholders of messages", "", "| placeholder | meaning |", "|---|---|"]
-    lines += [f"| `{_cell(each['placeholder'])}` | {_cell(each['means'])} |" for each in table["placeholders"]]
+    lines += [f"| `{_cell(known['placeholder'])}` | {_cell(known['means'])} |" for known in table["placeholders"]]
     return "\n".join(lines) + "\n"
 
 

@@ -57,13 +57,18 @@ def phrases_text() -> str:
         if phrase.family.value != family:
             family = phrase.family.value
             lines += ["", family.upper()]
-        said_of = ", ".join(sorted(KIND_WORDS[kind].removeprefix("a ").removeprefix("the ") for kind in phrase.kinds))
+        said_of = ", ".join(sorted(map(type_words, phrase.kinds)))
         lines += [f"  {phrase.template}", f"      {phrase.says}", f"      of: {said_of}", f"      {phrase.example}"]
     lines += ["", "FIELDS"]
-    lines += [f"  {s.name} ({s.kind.value}): {s.meaning}{_words(s)}" for s in SUBJECTS.values()]
+    lines += [f"  {s.name} ({type_words(s.kind)}): {s.meaning}{_words(s)}" for s in SUBJECTS.values()]
     lines += ["", "PLACEHOLDERS IN MESSAGES"]
     lines += [f"  {name}: {meaning}" for name, meaning in PLACEHOLDERS]
     return "\n".join(lines[1:])
+
+
+def type_words(kind: Kind) -> str:
+    """Return the type of a field for people, the same where a phrase and where a field is described."""
+    return KIND_WORDS[kind].removeprefix("a ").removeprefix("the ")
 
 
 def _words(subject: Subject) -> str:

@@ -9,6 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from capa_sync.rules.docs import type_words
+from capa_sync.rules.phrases.table import BUILT_IN
+from capa_sync.rules.subjects import SUBJECTS
+
 ROOT = Path(__file__).resolve().parents[2]
 LOADED = re.compile(r'<(?:script|img|link|iframe)\b[^>]*?(?:src|href)="((?:https?:)?//[^"]+)"')
 STYLED = re.compile(r"@import\s+[^;]*//|url\(\s*['\"]?(?:https?:)?//")
@@ -52,6 +56,14 @@ def test_no_page_loads_anything_from_another_host(site: Path) -> None:
         for match in (LOADED if page.suffix == ".html" else STYLED).finditer(page.read_text(encoding="utf-8"))
     ]
     assert found == []
+
+
+def test_the_phrases_page_says_of_which_fields_a_phrase_can_be_said(site: Path) -> None:
+    """Each phrase names types of fields, in the words of the table of fields on the same page."""
+    text = re.sub(r"<[^>]+>", "", (site / "generated" / "phrases.html").read_text(encoding="utf-8"))
+    assert text.count("Said of: ") == text.count("Example: ") == len(BUILT_IN)
+    types = {name.strip() for said in re.findall(r"Said of: ([^.]+)\.", text) for name in said.split(",")}
+    assert types == {type_words(subject.kind) for subject in SUBJECTS.values()}
 
 
 def test_every_path_that_a_page_cites_exists() -> None:
