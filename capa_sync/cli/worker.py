@@ -13,7 +13,7 @@ from pathlib import Path
 
 import capa_sync
 from capa_sync.daemon.log import configure_logs
-from capa_sync.daemon.worker_pool import WorkerPool, serve
+from capa_sync.daemon.workers import WorkerPool, serve
 from capa_sync.errors import CapaSyncError
 from capa_sync.model.clock import SystemClock
 from capa_sync.settings import load_settings

@@ -93,7 +93,7 @@ class SourceContext:
 
 
 class EvaluationPool(Protocol):
-    """A pool that may evaluate batches of due tickets for this process (`worker_pool`)."""
+    """A pool that may evaluate batches of due tickets for this process (`workers`)."""
 
     def are_worth_it(self, tickets: int, /) -> bool:
         """Tell whether the pool evaluates so many tickets faster than this process."""

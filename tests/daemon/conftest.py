@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from capa_sync.daemon import dispatch, judging
+from capa_sync.daemon import judging
+from capa_sync.daemon.workers import dispatch
 from tests.daemon.fork_server import ForkServer
 from tests.daemon.harness import Harness
 from tests.daemon.runtimes import BATCH, RULES, TICKETS, create_fours, read, runtime_of

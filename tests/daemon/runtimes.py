@@ -13,8 +13,8 @@ from capa_sync.cli.worker import worker_command
 from capa_sync.daemon.judging import judge_due_tickets, pass_to_primaries
 from capa_sync.daemon.reading import read_into_mirror, sign_in
 from capa_sync.daemon.runtime import Runtime
-from capa_sync.daemon.worker import EvaluationWorker
-from capa_sync.daemon.worker_pool import WorkerPool
+from capa_sync.daemon.workers import WorkerPool
+from capa_sync.daemon.workers.process import EvaluationWorker
 from capa_sync.model.clock import FileClock
 from capa_sync.sandbox.stories.script import AddAction, Create, Day, Fill
 from capa_sync.settings import load_settings

@@ -8,12 +8,13 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from capa_sync.daemon import speculation, worker_pool
 from capa_sync.daemon.outcome import Evaluated, Outcome
 from capa_sync.daemon.pipeline import Pipeline
 from capa_sync.daemon.runtime import Runtime
-from capa_sync.daemon.speculation import OLDEST, SpeculativeResults
-from capa_sync.daemon.worker_pool import Basis, Task, basis_of, evaluate_for
+from capa_sync.daemon.workers import serving, speculation
+from capa_sync.daemon.workers.serving import evaluate_for
+from capa_sync.daemon.workers.speculation import OLDEST, SpeculativeResults
+from capa_sync.daemon.workers.task import Basis, Task, basis_of
 from capa_sync.model.ticket import Presence
 from capa_sync.sandbox.stories.script import AddAction, Create, Day, Fill, FinishAction, Say, StoryEvent
 from tests.daemon.conftest import MakeHarness
@@ -290,7 +291,7 @@ def test_a_worker_evaluates_nothing_twice(world: World, monkeypatch: pytest.Monk
     ahead = Task(world.basis, tuple(world.ids), NOW, is_ahead=True)
     assert evaluate_for(world.runtime, ahead, world.speculation) == []
     wanted = world.evaluate(world.ids)
-    monkeypatch.setattr(worker_pool, "Pipeline", None)
+    monkeypatch.setattr(serving, "Pipeline", None)
     assert evaluate_for(world.runtime, ahead._replace(is_ahead=False), world.speculation) == wanted
 
 

@@ -18,7 +18,7 @@ import pytest
 from capa_sync.cli.worker import worker_command
 from capa_sync.daemon import judging
 from capa_sync.daemon.runtime import Runtime
-from capa_sync.daemon.worker_pool import WorkerPool
+from capa_sync.daemon.workers import WorkerPool
 from capa_sync.model.clock import FileClock
 from capa_sync.settings import load_settings
 from capa_sync.store import open_register

@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
-from capa_sync.daemon import dispatch
-from capa_sync.daemon import worker_pool as workers_module
 from capa_sync.daemon.runtime import Runtime
-from capa_sync.daemon.worker import EvaluationWorker
+from capa_sync.daemon.workers import dispatch
+from capa_sync.daemon.workers import pool as workers_module
+from capa_sync.daemon.workers.process import EvaluationWorker
 from tests.daemon.harness import Harness, until
 from tests.daemon.runtimes import (
     BATCH,

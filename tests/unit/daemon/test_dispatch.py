@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from capa_sync.daemon import dispatch
-from capa_sync.daemon.dispatch import Dispatch
 from capa_sync.daemon.outcome import NotMirrored, Outcome
+from capa_sync.daemon.workers import dispatch
+from capa_sync.daemon.workers.dispatch import Dispatch
 
 _CHANCE = random.Random(1)  # noqa: S311 - a test's choices
 

@@ -1,4 +1,4 @@
-"""A worker process as seen from this process: a connection to it, and the tasks sent to it."""
+"""A worker process as seen from the daemon: a connection to it, and the tasks sent to it."""
 
 from __future__ import annotations
 
@@ -11,31 +11,19 @@ from collections.abc import Sequence
 from contextlib import suppress
 from multiprocessing.connection import Connection
 from queue import SimpleQueue
-from typing import Protocol
 
 from capa_sync.daemon.log import LogAction, log
 from capa_sync.daemon.outcome import Outcome
+from capa_sync.daemon.workers.task import Task
 
-SENT, SENT_AHEAD = 8, 4
-"""Tasks sent to a worker at once, so that it never waits for the next. Of speculative tasks fewer are sent, because
+SENT_AHEAD = 4
+"""Speculative tasks sent at once, so that the worker never waits for the next. No more than these are sent, because
 they must be done before other tasks begin."""
 END = 5.0
 """Seconds for which a worker may end by itself before it is killed."""
 
 
 _Answers = SimpleQueue[bytes | None]
-
-
-class Work(Protocol):
-    """A task of a worker: tickets to evaluate; a speculative task is answered by a receipt only."""
-
-    @property
-    def ids(self) -> Sequence[str]:
-        """The tickets."""
-
-    @property
-    def is_ahead(self) -> bool:
-        """Tell whether the task is speculative."""
 
 
 class EvaluationWorker:
@@ -49,8 +37,7 @@ class EvaluationWorker:
     """
 
     def __init__(self, command: Sequence[str]) -> None:
-        self._waiting: deque[Work] = deque()
-        self._sent: deque[Work] = deque()
+        self._sent: deque[Task] = deque()
         self._declines = False
         self._answers: _Answers = SimpleQueue()
         self._ours, theirs = socket.socketpair()
@@ -77,13 +64,13 @@ class EvaluationWorker:
     @property
     def has_room(self) -> bool:
         """Tell whether one more speculative task could begin soon, and the worker has declined none."""
-        return not (self.is_lost or self._declines) and len(self._waiting) + len(self._sent) < SENT_AHEAD
+        return not (self.is_lost or self._declines) and len(self._sent) < SENT_AHEAD
 
     @property
     def speculative_tickets(self) -> int:
         """Return how many tickets of speculative tasks the worker has not evaluated yet."""
         self.take_receipts()
-        return sum(len(task.ids) for task in (*self._sent, *self._waiting) if task.is_ahead)
+        return sum(len(task.ids) for task in self._sent if task.is_ahead)
 
     @property
     def has_answer(self) -> bool:
@@ -91,16 +78,13 @@ class EvaluationWorker:
         self.take_receipts()
         return self.is_lost or not self._sent or not self._answers.empty()
 
-    def give(self, task: Work) -> None:
-        """Give the worker a task; it waits here while as many as SENT are on their way."""
-        self._waiting.append(task)
-        self._send_waiting()
-
-    def _send_waiting(self) -> None:
+    def give(self, task: Task) -> None:
+        """Send the worker a task; it does its tasks in order."""
+        if self._line is None:
+            return
         try:
-            while self._line is not None and self._waiting and len(self._sent) < SENT:
-                self._line.send(self._waiting[0])
-                self._sent.append(self._waiting.popleft())
+            self._line.send(task)
+            self._sent.append(task)
         except OSError:
             self._lose()
 
@@ -121,7 +105,6 @@ class EvaluationWorker:
             self._lose()
             return None
         self._sent.popleft()
-        self._send_waiting()
         outcomes: list[Outcome] | None = pickle.loads(answer)  # noqa: S301 - from a process that we started
         return outcomes
 

@@ -1,9 +1,4 @@
-"""The worker pool: other processes that evaluate batches of due tickets, so that a first cycle uses every core.
-
-A worker reads the register and the settings by itself and never writes to them. Each task names the rules and the
-mapping of the asking process; a worker with other ones declines. This process evaluates every batch that has no
-answer. While a source is read for the first time, one worker evaluates mirrored tickets ahead (`speculation`).
-"""
+"""The worker pool: starts worker processes where they are worth their start, and gives them tasks."""
 
 from __future__ import annotations
 
@@ -11,18 +6,14 @@ import os
 import threading
 from collections import deque
 from collections.abc import Iterator, Sequence
-from datetime import datetime, timedelta
-from multiprocessing.connection import Connection
-from typing import NamedTuple
+from datetime import datetime
 
-from capa_sync.daemon.dispatch import Dispatch
 from capa_sync.daemon.inputs import PipelineInputs
 from capa_sync.daemon.outcome import Outcome
 from capa_sync.daemon.pipeline import Pipeline
-from capa_sync.daemon.runtime import Runtime
-from capa_sync.daemon.speculation import SpeculativeResults
-from capa_sync.daemon.worker import EvaluationWorker
-from capa_sync.model.settings import JudgeOptions, WriteOptions
+from capa_sync.daemon.workers.dispatch import Dispatch
+from capa_sync.daemon.workers.process import EvaluationWorker
+from capa_sync.daemon.workers.task import Basis, Task, basis_of
 
 WORTH = 4_000
 """Number of due tickets from which on a worker saves more than the second that it takes to start."""
@@ -32,36 +23,6 @@ AHEAD = 250
 """Tickets of one speculative task."""
 QUEUE = 20_000
 """Tickets that may wait for speculative evaluation."""
-
-
-class Basis(NamedTuple):
-    """What verdicts and plans rest on besides the register.
-
-    `options`, `write` and `clock_skew` are those of the asking process; `known_by` holds the hashes of the rules and
-    the bound mapping that the verdicts must rest on.
-    """
-
-    source: str
-    options: JudgeOptions
-    write: WriteOptions
-    clock_skew: timedelta
-    known_by: tuple[str, str]
-
-
-class Task(NamedTuple):
-    """One batch to evaluate at an instant; with `is_ahead`, speculatively: the worker keeps the outcomes."""
-
-    basis: Basis
-    ids: tuple[str, ...]
-    now: datetime
-    is_ahead: bool = False
-
-
-def basis_of(inputs: PipelineInputs) -> Basis:
-    """Return what a source's verdicts rest on in this process."""
-    source = inputs.source
-    bound = source.bound.hash if source.bound is not None else ""
-    return Basis(source.name, inputs.options, source.write, source.clock_skew, (inputs.rules.hash, bound))
 
 
 class WorkerPool:
@@ -152,43 +113,3 @@ class _Ahead:
             ids = [self._waiting.popleft() for _ in range(min(AHEAD, len(self._waiting)))]
             self.seen.update(ids)
             self.worker.give(Task(basis, tuple(ids), now, is_ahead=True))
-
-
-def serve(runtime: Runtime, line: Connection) -> None:
-    """Run as a worker: evaluate each task from the connection until the other end closes it.
-
-    A task that fails is answered by None; the asking process then evaluates it and reports the error.
-    """
-    speculation = SpeculativeResults(runtime.register.path.parent)
-    while True:
-        try:
-            task: Task = line.recv()
-        except (EOFError, OSError):
-            return
-        try:
-            outcomes = evaluate_for(runtime, task, speculation)
-        except Exception:  # noqa: BLE001 - the asking process does the same work again, and reports the error
-            outcomes = None
-        try:
-            line.send(outcomes)
-        except OSError:
-            return
-
-
-def evaluate_for(runtime: Runtime, task: Task, speculation: SpeculativeResults) -> list[Outcome] | None:
-    """Evaluate a batch for another process, with its options; None when this one has other rules or another mapping.
-
-    The outcomes of a speculative batch are kept here, and the answer is an empty list; None when there is no room.
-    """
-    basis = task.basis
-    inputs = runtime.inputs(runtime.contexts[basis.source], task.now)
-    if basis_of(inputs).known_by != basis.known_by:
-        return None
-    inputs = inputs.with_settings(basis.options, basis.write, basis.clock_skew)
-    if task.is_ahead:
-        return [] if speculation.evaluate_speculatively(inputs, task.ids, basis) else None
-    known = speculation.recall(inputs, task.ids, basis)
-    rest = [ticket_id for ticket_id in task.ids if ticket_id not in known]
-    if rest:
-        known.update(zip(rest, Pipeline(inputs, rest).evaluate(rest), strict=True))
-    return [known[ticket_id] for ticket_id in task.ids]
