@@ -26,7 +26,7 @@ def test_no_file_cites_a_document_outside_the_repository() -> None:
         f"{file.relative_to(ROOT)}:{number}"
         for file in _texts()
         if file != own and file.is_file()
-        for number, line in enumerate(file.read_text(encoding="utf-8").splitlines(), 1)
+        for number, line in enumerate(file.read_text(encoding="utf-8", errors="replace").splitlines(), 1)
         if OUTSIDE.search(line)
     ]
     assert found == []

@@ -18,7 +18,7 @@ from capa_sync.yaml_syntax import STRAIGHT
 _NUMBERS = {
     word: str(number)
     for number, word in enumerate(("one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten"), 1)
-}
+} | {"twice": "2 times", "fourteen": "14", "fifteen": "15", "twenty": "20", "thirty": "30"}
 _LONGEST = 200
 """Characters of a sentence that is looked at: the patterns below take long on a long text."""
 _UNITS = {"week": 7, "month": 30, "year": 365}
@@ -28,12 +28,22 @@ _FILLED = (
 )
 _EMPTY = "blank|null|none|missing|unset|not set|undefined|nothing|leer|fehlt|nicht ausgefüllt"
 _REWRITES: tuple[tuple[str, str | Callable[[re.Match[str]], str]], ...] = (
+    (r"(?:is )?(?:overdue|late|expired|in the past)", "more than 0 days ago"),
+    (r"(?:is )?not (?:overdue|late|expired)", "not more than 0 days ago"),
+    (r"(.*) working days?(.*)", r"\1 business days\2"),
+    (r"(?:is )?(?:an? )?active(?: person)?", "an active person"),
+    (r"(?:is )?not (?:the )?(?:same (?:person )?as )?([a-z_]+)", r"not the same person as \1"),
+    (r"moved (?:later )?(?:more than|at most) (\d+) times?", r"moved later at most \1 times"),
+    (r"(?:includes|contain|include) (.+)", r"contains \1"),
+    (r"(?:does not|doesn't) (?:includes?|contains?) (.+)", r"does not contain \1"),
+    (r"was (.+)", r"has been \1"),
     (r"(?:is )?(?:true|on|ja)", "is yes"),
     (r"(?:is )?(?:false|off|nein)", "is no"),
     (rf"(?:is |was |be |must be |should be )?(?:{_FILLED})", "filled"),
     (rf"(?:is |was )?(?:{_EMPTY})", "not filled"),
     (r"(?:is|was|be|must be|has to be|should be) (.+)", r"\1"),
-    (r"(?:==?|equals?|equal to|ist) ?(.+)", r"is \1"),
+    (r"(?:==?|equals?|(?:is )?equal to|ist) ?(.+)", r"is \1"),
+    (r"([^ ]+(?: or [^ ]+)+)", r"is \1"),
     (r"(?:!=|<>|not|isn't|is no|is not a|does not equal|ist nicht) ?(.+)", r"is not \1"),
     (r"(?:is )?in \W?([^\])]+,[^\])]+)\W?", r"is one of \1"),
     (r"is (not )?(?:either )?(.+)", lambda found: f"is {found[1] or ''}one of {', '.join(_either(found[2]))}"),
@@ -64,9 +74,8 @@ def phrase_hint(subject: Subject, sentence: str, phrases: Sequence[Phrase]) -> s
     for candidate in _candidates(subject, sentence, phrases) if len(sentence) <= _LONGEST else ():
         if _is_readable(subject, candidate, phrases):
             return f"did you mean '{candidate}'?"
-    near = get_close_matches(
-        re.sub(r"\d+", "N", sentence[:_LONGEST]), [phrase.template for phrase in phrases], 1, 0.75
-    )
+    alike = [phrase.template for phrase in phrases if phrase.slots and _denies(phrase.template) == _denies(sentence)]
+    near = get_close_matches(re.sub(r"\d+", "N", sentence[:_LONGEST]), alike, 1, 0.75)
     if near:
         return f"did you mean '{near[0]}'?"
     some = list(dict.fromkeys(phrase.template for phrase in phrases))[:4]
@@ -80,20 +89,24 @@ def _candidates(subject: Subject, sentence: str, phrases: Sequence[Phrase]) -> I
     yield plain
     yield _quoted(plain)
     yield plain.lower()
-    yield from _near(plain.lower(), phrases)
+    yield from _near(plain.lower(), phrases, 0.85)
     first = list(_rewritten(plain.lower()))
     yield from first
     for candidate in first:
         yield from _rewritten(candidate)
-    yield from (_own_words(candidate, subject) for candidate in [plain.lower(), *first])
+    yield from (_own_words(candidate, subject) for candidate in [plain.lower(), f"is {plain.lower()}", *first])
+    yield from _near(plain.lower(), phrases, 0.75)
+
+
+_BEFORE_NAMES = "is not one of|is one of|is not|is|has been|contains|does not contain|starts with|does not start with"
 
 
 def _quoted(sentence: str) -> str:
     """Return the sentence with its names of several words in quotes, as a status has them."""
-    found = re.fullmatch(r"(is not one of|is one of|is not|is|has been) ([^\"']+)", sentence)
+    found = re.fullmatch(rf"({_BEFORE_NAMES}) ([^\"]+)", sentence)
     if found is None:
         return sentence
-    names = [f'"{name.strip()}"' if " " in name.strip() else name.strip() for name in found[2].split(",")]
+    names = [f'"{name.strip()}"' if re.search("[ ']", name.strip()) else name.strip() for name in found[2].split(",")]
     return f"{found[1]} {', '.join(names)}"
 
 
@@ -123,14 +136,20 @@ def _own_words(sentence: str, subject: Subject) -> str:
     return f"{found[1]} {near}" if found and near else sentence
 
 
-def _near(sentence: str, phrases: Sequence[Phrase]) -> Iterator[str]:
+def _near(sentence: str, phrases: Sequence[Phrase], cutoff: float) -> Iterator[str]:
     """Yield the phrases of nearly these words, with the numbers and names of the sentence in their places."""
     plain = {phrase.template: phrase for phrase in phrases if set(phrase.slots) <= {"N"}}
+    plain = {template: phrase for template, phrase in plain.items() if _denies(template) == _denies(sentence)}
     numbers = re.findall(r"\d+", sentence)
-    for template in get_close_matches(re.sub(r"\d+", "N", sentence), list(plain), 3, 0.75):
+    for template in get_close_matches(re.sub(r"\d+", "N", sentence), list(plain), 3, cutoff):
         if len(plain[template].slots) == len(numbers):
             rest = iter(numbers)
             yield re.sub(r"\bN\b", lambda _, rest=rest: next(rest), template)  # type: ignore[misc]
+
+
+def _denies(sentence: str) -> bool:
+    """Return whether a sentence says that something is not so; a near phrase must not turn it round."""
+    return re.search(r"\b(not|no|never|none)\b|n't\b", sentence) is not None
 
 
 def _is_readable(subject: Subject, sentence: str, phrases: Sequence[Phrase]) -> bool:
