@@ -9,6 +9,8 @@ from capa_sync.model.patterns import WORDS
 from capa_sync.rules import word_lists
 
 _ENDINGS = ("ing", "ies", "ied", "es", "ed", "ly", "s", "y")
+LONGEST = 20_000
+"""Characters; of a longer text the rest is not read, so that no text costs seconds."""
 _COMPARED = 6
 """Characters of a stem that are compared between texts. A stemmer of rules keeps `delivered` and `delivery` apart."""
 
@@ -27,7 +29,7 @@ def stem(word: str) -> str:
 
 def words_of(text: str) -> list[str]:
     """Return the words of a text in order, case-folded."""
-    return [word.casefold() for word in WORDS.findall(text)]
+    return [word.casefold() for word in WORDS.findall(text[:LONGEST])]
 
 
 class WordList:
@@ -37,8 +39,10 @@ class WordList:
         entries = [entry.strip() for line in text.splitlines() for entry in line.split("|") if entry.strip()]
         exact = [entry for entry in entries if " " in entry or entry.startswith("=")]
         self.stems = frozenset(stem(entry) for entry in entries if entry not in exact)
-        self._expressions = tuple(tuple(entry.removeprefix("=").split()) for entry in exact)
-        self._firsts = frozenset(expression[0] for expression in self._expressions)
+        self._by_first: dict[str, list[tuple[str, ...]]] = {}
+        for entry in exact:
+            expression = tuple(entry.removeprefix("=").split())
+            self._by_first.setdefault(expression[0], []).append(expression)
 
     def places(self, words: Sequence[str]) -> list[tuple[int, int]]:
         """Return where the list stands in a text: the first word of each place, and the word after it."""
@@ -46,12 +50,10 @@ class WordList:
         for start, word in enumerate(words):
             if stem(word) in self.stems:
                 found.append((start, start + 1))
-            elif word in self._firsts:
-                found += [
-                    (start, start + len(expression))
-                    for expression in self._expressions
-                    if tuple(words[start : start + len(expression)]) == expression
-                ]
+            for expression in self._by_first.get(word, ()):
+                end = start + len(expression)
+                if tuple(words[start:end]) == expression:
+                    found.append((start, end))
         return found
 
     def is_in(self, words: Sequence[str]) -> bool:

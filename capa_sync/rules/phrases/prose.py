@@ -28,23 +28,21 @@ def _written(value: Value) -> list[str]:
     return list(value.data) if isinstance(value.data, tuple) else [str(value.data)]
 
 
-def _of_words(test: Callable[[list[str]], bool]) -> Callable[[Subject, Arguments], Test]:
-    """Return the builder of a test of the words of a value, false for a value without any."""
+def _of_words(test: Callable[[list[str]], bool], longest: int | None = None) -> Callable[[Subject, Arguments], Test]:
+    """Return the builder of a test of the words of a value; false for a value without any, and for longer texts."""
 
     def build(subject: Subject, _: Arguments) -> Test:
         def holds(context: Context) -> Truth:
             value = context.value(subject.name)
             if not value.is_known:
                 return None
-            return any(test(texts.words_of(text)) for text in _written(value))
+            return any(
+                (longest is None or len(text) <= longest) and test(texts.words_of(text)) for text in _written(value)
+            )
 
         return Test((subject.name,), holds, present=True)
 
     return build
-
-
-def _announces(words: list[str]) -> bool:
-    return len(" ".join(words)) <= _SHORT and texts.ANNOUNCEMENTS.is_in(words)
 
 
 def _names_system(words: list[str]) -> bool:
@@ -142,7 +140,7 @@ PHRASES: tuple[Phrase, ...] = (
         "announces a later answer",
         Family.TEXT,
         _PROSE,
-        _of_words(_announces),
+        _of_words(texts.ANNOUNCEMENTS.is_in, _SHORT),
         "It is short and says that something follows or stands elsewhere, such as `RCA will follow` (English).",
         "root_cause: announces a later answer",
     ),
