@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from capa_sync.daemon import census
 from capa_sync.model.finding import Outcome
 from capa_sync.model.ticket import Presence
 from capa_sync.sandbox.stories.script import AddAction, Create, Fill
@@ -446,4 +448,36 @@ def test_an_anonymous_answer_in_mid_sweep_is_no_empty_tracker(source: str, tmp_p
         world.only.server.before.clear()
         world.only.settings(ignores_sign_in=False)
         world.cycle()
+        assert world.problem() == ""
+
+
+@pytest.mark.parametrize("source", SOURCES)
+def test_a_census_asks_for_so_many_missing_tickets_and_leaves_the_others_in_doubt(
+    source: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Of four that are gone, two have their own request in each census; the others are unobserved until then."""
+    monkeypatch.setattr(census, "OWN_REQUESTS", 2)
+    with open_world(tmp_path, source, query=SCOPE) as world:
+        users = users_on(world.only)
+        for number in range(12):
+            users.create(f"ticket {number}")
+        world.cycle()
+        missing = users.records()[:4]
+        own: Any = world.runtime.contexts[source].source
+        prove, asked = own.prove_gone, list[list[str]]()
+
+        def counted(tickets: Any) -> Any:
+            asked.append(sorted(tickets))
+            return prove(tickets)
+
+        monkeypatch.setattr(own, "prove_gone", counted)
+        for ticket in missing:
+            users.hide(ticket)
+        for gone in (2, 4):
+            world.cycle(days=1)
+            presences = [world.presence(ticket) for ticket in missing]
+            assert presences.count(Presence.DELETED_OR_HIDDEN) == gone
+            assert presences.count(Presence.UNOBSERVED) == 4 - gone
+        assert [len(tickets) for tickets in asked if tickets] == [2, 2]
+        assert sorted(ticket for tickets in asked for ticket in tickets) == sorted(missing)
         assert world.problem() == ""
