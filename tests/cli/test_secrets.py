@@ -12,6 +12,7 @@ import pytest
 
 from capa_sync.errors import SettingsError
 from capa_sync.sandbox.http import Reply, Request
+from capa_sync.sandbox.servicenow import INTEGRATION_USER
 from capa_sync.settings import load_settings
 from capa_sync.settings.secrets import exposed_files, secret_of
 from tests.daemon.conftest import MakeHarness
@@ -19,6 +20,7 @@ from tests.daemon.fork_server import Child
 from tests.daemon.harness import Harness
 
 SECRET = "Zf9/k+Qp=0&ü-much-too-secret"
+PASSWORD = "Zf9/k+Q0"
 SOURCES = ("jira", "jira-dc", "servicenow")
 
 
@@ -94,23 +96,33 @@ def test_a_header_that_a_tracker_echoes_is_stored_and_shown_nowhere(harness: Har
     demand_none(text, SECRET, *USERS)
 
 
-def test_a_header_that_a_tracker_echoes_at_a_write_is_stored_and_shown_nowhere(harness: Harness) -> None:
-    """The error of a write is in the register and in `status`, without the secret."""
+@pytest.mark.parametrize("status", [400, 403])
+def test_a_header_that_a_tracker_echoes_at_a_write_is_stored_and_shown_nowhere(harness: Harness, status: int) -> None:
+    """The error of a write is in the register, in `status` and in the daemon's log, without the secret."""
+    refused: set[str] = set()
 
     def after(sent: Request, reply: Reply) -> None:
         is_write = sent.method in ("PUT", "PATCH") or (sent.method == "POST" and sent.path.endswith("/comment"))
         if is_write:
-            echoed = echo(sent, 400)
+            refused.add(sent.method)
+            echoed = echo(sent, status)
             reply.status, reply.body, reply.headers = echoed.status, echoed.body, echoed.headers
 
-    for source in ("jira", "jira-dc"):
+    harness.servicenow.accounts.passwords[INTEGRATION_USER] = PASSWORD
+    env = {"SERVICENOW_PASSWORD": PASSWORD}
+    for source in SOURCES:
         harness.servers[source].after.append(after)
         harness.create_broken(source)
-    done = harness.run("sync", "--release", "all")
-    status = harness.run("status")
-    text = everything(harness, done, status)
-    assert "refused (400)" in text
-    demand_none(text, "sandbox-token", *USERS)
+    done = harness.run("sync", "--release", "all", **env)
+    others = [harness.run(*verb, **env) for verb in (("status",), ("status", "--json"), ("plan",), ("sync",))]
+    with harness.daemon(**env) as daemon:
+        daemon.wait_for("cycle_finished")
+    assert {"POST", "PATCH"} <= refused
+    text = everything(harness, done, *others, daemon.process)
+    assert f"refused ({status})" in text
+    assert "[secret removed]" in text
+    for secret in ("sandbox-token", PASSWORD):
+        demand_none(text, secret, *USERS)
 
 
 # --- a secret in the wrong place -----------------------------------------------------------------------------------

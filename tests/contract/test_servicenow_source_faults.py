@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from capa_sync.errors import Authentication, BadAnswer, Fatal, NotBefore, Retryable, Skippable, SourceError
+from capa_sync.sandbox.http import SandboxServer
 from capa_sync.sandbox.servicenow.accounts import CLIENT_CREDENTIALS
 from capa_sync.sandbox.servicenow.tracker import API_KEY, OAUTH_CLIENT, PASSWORD
 from capa_sync.sources.servicenow.answers import NoSuchTable
@@ -265,6 +267,20 @@ def test_client_credentials_sign_in_and_renew(sn: SourceHarness) -> None:
     made.tracker.accounts.sessions.clear()
     made.sync()
     assert sign_ins() == 1
+
+
+def test_the_token_is_fetched_from_the_address_that_was_given(sn: SourceHarness) -> None:
+    """`token_url` names another server: the sign-in goes there alone, with its path, and serves on the instance."""
+    sn.tracker.set_property(CLIENT_CREDENTIALS, "true")
+    with SandboxServer(sn.tracker, mount="/identity") as giver:
+        made = sn.again(auth=replace(OAUTH, token_url=f"{giver.url}/oauth_token.do"))
+        made.sent()
+        assert made.source.identify().me.aliases == ("capa_sync",)
+        assert len(made.sync()) == 1
+        assert [(e.method, e.path) for e in giver.requests] == [("POST", "/identity/oauth_token.do")]
+        asked = {e.path for e in made.sent()}
+    assert asked
+    assert "/oauth_token.do" not in asked
 
 
 def test_client_credentials_switched_off_are_explained(sn: SourceHarness) -> None:
