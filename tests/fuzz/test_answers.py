@@ -104,3 +104,14 @@ def test_a_malformed_answer_ends_nothing_and_loses_nothing(
         for name, total in figures.items():
             record_property(f"{source} answers: {name}", total)
     assert not failures, "\n".join(failures)
+
+
+def test_there_are_at_least_thirty_ways_to_be_malformed() -> None:
+    """Each makes another body of a valid answer, and none is the valid answer."""
+    valid = [
+        b'{"issues": [{"id": "10001", "key": "A-1", "fields": {"summary": "x", "n": 1}}], "isLast": true}',
+        b'{"result": [{"sys_id": "6c", "number": {"value": "1"}}]}',
+    ]
+    made = {name: tuple(shape(body) for body in valid) for name, shape in SHAPES.items()}
+    assert len(set(made.values())) >= 30
+    assert tuple(valid) not in made.values()
