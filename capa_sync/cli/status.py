@@ -99,7 +99,8 @@ def _listed(title: str, number: int, rows: Sequence[str]) -> list[str]:
 def _source_lines(source: dict[str, Any]) -> list[str]:
     age = source["age_s"]
     fresh = f"as of {_at(source['as_of'])} ({age:.0f} s ago)" if age is not None else "never read to the end"
-    lines = [f"{source['source']}: {fresh}, {source['tickets']} tickets, {source['gaps']} with an incomplete history"]
+    tickets = f"{source['tickets']} tickets ({_number(source, 'record')}, {_number(source, 'action')})"
+    lines = [f"{source['source']}: {fresh}, {tickets}, {source['gaps']} with an incomplete history"]
     if source["vanished"]:
         lines.append("  " + ", ".join(f"{count} {name}" for name, count in sorted(source["vanished"].items())))
     if lonely := source["actions_without_record"]:
@@ -135,6 +136,12 @@ def _source_lines(source: dict[str, Any]) -> list[str]:
     for endpoint, until in source["endpoints_not_before"].items():
         lines.append(f"  waiting with {endpoint} until {_at(until)}, as the tracker asked")
     return lines
+
+
+def _number(source: dict[str, Any], role: str) -> str:
+    """Return how many tickets have a role, in words."""
+    count = source[f"{role}s"]
+    return f"{count} {role}" if count == 1 else f"{count} {role}s"
 
 
 def _at(instant: datetime | None) -> str:

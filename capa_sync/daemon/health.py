@@ -90,7 +90,7 @@ def _source(register: Register, name: str, every: timedelta, now: datetime) -> d
     as_of, not_before = _not_ahead(register.runs.as_of(name), now), register.runs.not_before(name)
     presences = [presence for presence, _container in register.tickets.presences(name).values()]
     census, succeeded = register.runs.last(name, CENSUS), _not_ahead(register.runs.last_success(name), now)
-    poll = register.runs.last(name, POLL)
+    poll, counts = register.runs.last(name, POLL), register.tickets.counts(name)
     return {
         "source": name,
         "as_of": as_of,
@@ -104,6 +104,8 @@ def _source(register: Register, name: str, every: timedelta, now: datetime) -> d
             endpoint: until for endpoint, until in register.runs.endpoint_holds(name).items() if until > now
         },
         "tickets": presences.count(Presence.PRESENT),
+        "records": counts["records"],
+        "actions": counts["actions"],
         "vanished": {
             str(presence): presences.count(presence)
             for presence in set(presences)

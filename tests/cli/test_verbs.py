@@ -140,7 +140,8 @@ def test_status_shows_freshness_gaps_quarantine_and_the_next_checks(harness: Har
     """The output says how far the mirror can be trusted."""
     done = harness.run("status")
     assert done.code == 0
-    assert "jira: as of 2026-06-16 10:00:00Z (0 s ago), 5 tickets, 0 with an incomplete history" in done.out
+    tickets = "5 tickets (4 records, 1 action), 0 with an incomplete history"
+    assert f"jira: as of 2026-06-16 10:00:00Z (0 s ago), {tickets}" in done.out
     assert "  1 deleted_or_hidden" in done.out
     assert "stuck writes: 0" in done.out
     assert f"quarantined: 1\n  jira:{harness.key('jira', 'odd')}: " in done.out

@@ -152,6 +152,7 @@ def test_many_tickets_in_the_future_are_reported_and_hide_no_other_change(source
         world.cycle()
         assert_equal(world, users)
         assert world.health()["stamped_ahead"] == page
+        assert f"{page} tickets or more are stamped in the tracker's future" in world.status()
         world.cycle(minutes=11)
         requests = world.only.server.requests
         requests.reset()

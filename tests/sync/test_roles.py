@@ -292,11 +292,15 @@ def test_subtasks_whose_parent_is_outside_are_counted_and_judged_by_nobody(world
     for part in (mine, lonely):
         assert_an_action_alone(world, users, part)
     assert world.health()["actions_without_record"] == [users.key(lonely)]
+    assert f"1 action of a parent outside of the query, judged with no record: {users.key(lonely)}" in world.status()
+    assert f"{world.health()['tickets']} tickets (1 record, 2 actions)" in world.status()
     assert "its parent is not in scope" in explained(world, users, lonely)
     assert f"an action of {users.key(inside)} (sub-task)" in explained(world, users, mine)
     world.resettle(world.only.name, query=SCOPE[world.only.name])
     settled(world)
     assert world.health()["actions_without_record"] == []
+    assert "outside of the query" not in world.status()
+    assert "(2 records, 2 actions)" in world.status()
     assert_rebuilt(world)
 
 

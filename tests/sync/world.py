@@ -12,7 +12,9 @@ from pathlib import Path
 from typing import Any
 
 import structlog
+from click.testing import CliRunner
 
+from capa_sync.cli.app import cli
 from capa_sync.daemon.cycle import CycleResult, run_round
 from capa_sync.daemon.health import health_of
 from capa_sync.daemon.requests import release
@@ -256,6 +258,12 @@ class World:
             for source_health in health["sources"]
             if source_health["source"] == (name or self.only.name)
         )
+
+    def status(self) -> str:
+        """What `status` prints."""
+        now = self.runtime.clock.now().isoformat()
+        arguments = ["status", "--config", str(self.folder / "capa-sync.toml"), "--test-clock", now]
+        return CliRunner().invoke(cli, arguments).output
 
     def problem(self, name: str = "") -> str:
         """The fault that `status` shows for a source."""
