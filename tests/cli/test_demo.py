@@ -14,6 +14,7 @@ import pytest
 import requests
 
 from tests.daemon.fork_server import ROOT
+from tests.patience import PATIENCE
 
 
 @pytest.fixture(scope="module")
@@ -32,7 +33,7 @@ def printed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     assert process.poll() is None, Path(err).read_text()
     yield "".join(lines)
     process.send_signal(signal.SIGTERM)
-    assert process.wait(timeout=10) == 0
+    assert process.wait(timeout=PATIENCE) == 0
     process.stdout.close()
 
 
@@ -41,9 +42,9 @@ def test_the_register_and_three_tickets_are_there_to_look_at(printed: str) -> No
     (page,) = re.findall(r"^The register:  (\S+)$", printed, re.MULTILINE)
     tickets = re.findall(r"^  (http://\S+)  \S.*$", printed, re.MULTILINE)
     assert len(tickets) == 3
-    assert "v_register" in requests.get(page, timeout=20).text
+    assert "v_register" in requests.get(page, timeout=PATIENCE).text
     for address in tickets:
-        answer = requests.get(address, timeout=20)
+        answer = requests.get(address, timeout=PATIENCE)
         assert answer.status_code == 200
         assert "Clause 10 check" in answer.text, "the ticket shows our comment"
 
@@ -51,7 +52,7 @@ def test_the_register_and_three_tickets_are_there_to_look_at(printed: str) -> No
 def test_the_printed_explain_can_be_pasted(printed: str) -> None:
     """The command explains the first of the tickets, in a shell without a `capa-sync` command."""
     (command,) = re.findall(r"^Why a warning is there:  (.+)$", printed, re.MULTILINE)
-    done = subprocess.run(shlex.split(command), cwd=ROOT, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(shlex.split(command), cwd=ROOT, capture_output=True, text=True, timeout=PATIENCE)
     assert done.returncode == 0, done.stderr
     assert ": breach" in done.stdout
 

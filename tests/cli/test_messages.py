@@ -128,7 +128,7 @@ def test_the_log_names_tickets_by_key(make_harness: MakeHarness) -> None:
         daemon.wait_for("finding_opened")
         harness.run("sync", "--release", "all")
         daemon.wait_for("write_delivered")
-        log_lines = daemon.stop(20).err.splitlines()
+        log_lines = daemon.stop().err.splitlines()
     for action, name in (
         ("finding_opened", key),
         ("ticket_quarantined", harness.key("jira", "odd")),

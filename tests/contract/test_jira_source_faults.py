@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import time
 from datetime import timedelta
 from typing import Any
 
@@ -237,17 +236,22 @@ def test_a_path_in_front_of_the_api_is_kept(face: str) -> None:
 
 
 @both_faces
-def test_a_stop_ends_a_wait_at_once(face: str) -> None:
-    """A worker that waits for a limit is free within a moment of the stop event."""
-    import threading
-
+def test_a_stop_ends_a_wait_at_once(face: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A worker that waits for a limit waits for nothing but the stop event."""
     with harness(face, is_instant=False) as it:
         it.server.faults.add("rate_limit", times=None, retry_after=50)
-        threading.Timer(0.2, it.stop.set).start()
-        began = time.monotonic()
+        waits: list[float] = []
+
+        def stopped_while_waiting(seconds: float) -> bool:
+            waits.append(seconds)
+            it.stop.set()
+            return True
+
+        monkeypatch.setattr(it.stop, "wait", stopped_while_waiting)
         with pytest.raises(Retryable, match="stopped"):
             it.cycle()
-        assert time.monotonic() - began < 45
+        assert len(waits) == 1
+        assert waits[0] >= 50
 
 
 @both_faces

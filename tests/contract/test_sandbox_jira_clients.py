@@ -11,6 +11,7 @@ import pytest
 from capa_sync.sandbox.http import SandboxServer
 from capa_sync.sandbox.jira import API_EMAIL, API_PASSWORD, API_TOKEN
 from tests.contract.jira_world import make_tracker
+from tests.patience import PATIENCE
 
 SETUPS = [("cloud", "2"), ("cloud", "3"), ("datacenter", "2")]
 
@@ -19,7 +20,7 @@ def connect(server: SandboxServer, face: str, version: str = "2", **options: Any
     """A client as a user would make it, without its own retries."""
     auth: dict[str, Any] = {"basic_auth": (API_EMAIL, API_TOKEN)} if face == "cloud" else {"token_auth": API_TOKEN}
     return jira.JIRA(
-        server.url, options={"rest_api_version": version}, max_retries=0, timeout=10, **{**auth, **options}
+        server.url, options={"rest_api_version": version}, max_retries=0, timeout=PATIENCE, **{**auth, **options}
     )
 
 

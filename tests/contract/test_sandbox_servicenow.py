@@ -14,6 +14,7 @@ import requests
 from capa_sync.sandbox.clock import SandboxClock
 from capa_sync.sandbox.http import SandboxServer
 from capa_sync.sandbox.servicenow import ServiceNowTracker
+from tests.patience import PATIENCE
 
 START = datetime(2026, 3, 1, 9, 20, tzinfo=UTC)
 ISSUES = "/api/now/table/sn_grc_issue"
@@ -318,7 +319,7 @@ def test_a_person_can_open_a_ticket_in_a_browser(api: Api) -> None:
     changes = {"state": "13", "work_notes": "<b>note</b>"}
     api.tracker.as_user("lee").update("sn_grc_issue", made["sys_id"], changes)
     link = f"{api.server.url}/nav_to.do?uri=sn_grc_issue.do%3Fsys_id%3D{made['sys_id']}"
-    page = requests.get(link, timeout=10)
+    page = requests.get(link, timeout=PATIENCE)
     assert page.headers["Content-Type"].startswith("text/html")
     assert "<script>" not in page.text
     for said in ("&lt;script&gt;x", "<th>State</th><td><pre>Review", "&lt;b&gt;note", "state: 10 → 13", "Lee Wong"):
@@ -327,11 +328,13 @@ def test_a_person_can_open_a_ticket_in_a_browser(api: Api) -> None:
 
 def test_a_person_can_look_round(api: Api) -> None:
     """The first page leads to lists, a list to records."""
-    assert 'href="/sn_grc_issue_list.do">sn_grc_issue</a> 3' in requests.get(f"{api.server.url}/", timeout=10).text
-    listed = requests.get(f"{api.server.url}/sn_grc_issue_list.do", timeout=10).text
+    assert (
+        'href="/sn_grc_issue_list.do">sn_grc_issue</a> 3' in requests.get(f"{api.server.url}/", timeout=PATIENCE).text
+    )
+    listed = requests.get(f"{api.server.url}/sn_grc_issue_list.do", timeout=PATIENCE).text
     assert listed.count("/sn_grc_issue.do?sys_id=") == 3
     for missing in ("nonsense_list.do", "sn_grc_issue.do?sys_id=none"):
-        assert requests.get(f"{api.server.url}/{missing}", timeout=10).status_code == 404
+        assert requests.get(f"{api.server.url}/{missing}", timeout=PATIENCE).status_code == 404
 
 
 # --- counting ----------------------------------------------------------------------------------------------------
@@ -371,7 +374,7 @@ def test_the_dictionary_lists_columns_audit_flags_and_classes(api: Api) -> None:
 @pytest.mark.parametrize("credential", [None, ("capa_sync", "wrong"), ("nobody", "sandbox"), ("lee", "")])
 def test_nobody_gets_in_without_a_credential(api: Api, credential: tuple[str, str] | None) -> None:
     """401 with the platform's words and a challenge."""
-    answer = requests.get(api.server.url + ISSUES, auth=credential, timeout=10)
+    answer = requests.get(api.server.url + ISSUES, auth=credential, timeout=PATIENCE)
     assert answer.status_code == 401
     assert error_of(answer) == {"message": "User Not Authenticated", "detail": "Required to provide Auth information"}
     assert answer.headers["WWW-Authenticate"].startswith("BASIC")
@@ -388,23 +391,23 @@ def test_a_session_cookie_signs_in_until_it_expires(api: Api) -> None:
     """JSESSIONID alone is enough; with a wrong password beside it the request fails; it ends after half an hour."""
     cookie = {"JSESSIONID": api.get().cookies["JSESSIONID"]}
     url = api.server.url + ISSUES
-    assert requests.get(url, cookies=cookie, timeout=10).status_code == 200
-    assert requests.get(url, cookies=cookie, auth=("capa_sync", "no"), timeout=10).status_code == 401
+    assert requests.get(url, cookies=cookie, timeout=PATIENCE).status_code == 200
+    assert requests.get(url, cookies=cookie, auth=("capa_sync", "no"), timeout=PATIENCE).status_code == 401
     assert "Set-Cookie" not in api.get().headers
     api.tracker.clock.advance(timedelta(minutes=31))
-    assert requests.get(url, cookies=cookie, timeout=10).status_code == 401
+    assert requests.get(url, cookies=cookie, timeout=PATIENCE).status_code == 401
 
 
 def token_answer(api: Api, **form: str) -> requests.Response:
     """Request a token with the sandbox's OAuth client."""
     own = {"client_id": "capa-sync-client", "client_secret": "sandbox"}
-    return requests.post(f"{api.server.url}/oauth_token.do", data={**own, **form}, timeout=10)
+    return requests.post(f"{api.server.url}/oauth_token.do", data={**own, **form}, timeout=PATIENCE)
 
 
 def status_with(api: Api, token: str) -> int:
     """The status of a list read with a bearer token."""
     header = {"Authorization": f"Bearer {token}"}
-    return requests.get(api.server.url + ISSUES, headers=header, timeout=10).status_code
+    return requests.get(api.server.url + ISSUES, headers=header, timeout=PATIENCE).status_code
 
 
 def test_client_credentials_give_a_token_without_refresh(api: Api) -> None:
@@ -422,7 +425,7 @@ def test_a_token_can_be_revoked_alone(api: Api) -> None:
     first, second = (token_answer(api, grant_type="client_credentials").json()["access_token"] for _ in range(2))
     api.tracker.accounts.revoke(first)
     assert (status_with(api, first), status_with(api, second)) == (401, 200)
-    requests.post(f"{api.server.url}/oauth_revoke_token.do?token={second}", timeout=10)
+    requests.post(f"{api.server.url}/oauth_revoke_token.do?token={second}", timeout=PATIENCE)
     assert status_with(api, second) == 401
 
 
@@ -462,8 +465,8 @@ def test_client_credentials_need_their_property(api: Api) -> None:
 def test_an_api_key_signs_in(api: Api) -> None:
     """The header `x-sn-apikey` signs in the user that it is bound to."""
     url = api.server.url + ISSUES
-    assert requests.get(url, headers={"x-sn-apikey": "sandbox-api-key"}, timeout=10).status_code == 200
-    assert requests.get(url, headers={"x-sn-apikey": "other"}, timeout=10).status_code == 401
+    assert requests.get(url, headers={"x-sn-apikey": "sandbox-api-key"}, timeout=PATIENCE).status_code == 200
+    assert requests.get(url, headers={"x-sn-apikey": "other"}, timeout=PATIENCE).status_code == 401
 
 
 # --- limits ------------------------------------------------------------------------------------------------------
@@ -480,7 +483,7 @@ def test_the_hourly_limit_answers_429_until_the_hour_is_over(api: Api) -> None:
     assert answer.headers["X-RateLimit-Limit"] == "2"
     assert answer.headers["X-RateLimit-Reset"] == str(int(datetime(2026, 3, 1, 10, tzinfo=UTC).timestamp()))
     assert answer.headers["X-RateLimit-Rule"]
-    admin = requests.get(api.server.url + ISSUES, auth=("admin", "sandbox"), timeout=10)
+    admin = requests.get(api.server.url + ISSUES, auth=("admin", "sandbox"), timeout=PATIENCE)
     assert admin.status_code == 200
     api.tracker.clock.advance(timedelta(minutes=40, seconds=1))
     assert api.get().status_code == 200
@@ -493,7 +496,7 @@ def test_people_can_be_played_over_http(api: Api) -> None:
     """`/_sandbox/act` edits as a user, turns audit flags and properties, and revokes tokens."""
     url = f"{api.server.url}/_sandbox/act"
     order: dict[str, Any] = {"do": "insert", "user": "lee", "table": "sn_grc_issue", "values": {"u_grade": "minor"}}
-    made = requests.post(url, json=order, timeout=10).json()["result"]
+    made = requests.post(url, json=order, timeout=PATIENCE).json()["result"]
     change = {
         "do": "update",
         "user": "lee",
@@ -501,18 +504,20 @@ def test_people_can_be_played_over_http(api: Api) -> None:
         "sys_id": made["sys_id"],
         "values": {"u_grade": "major"},
     }
-    requests.post(url, json={**change, "auto_sys_fields": False}, timeout=10).raise_for_status()
+    requests.post(url, json={**change, "auto_sys_fields": False}, timeout=PATIENCE).raise_for_status()
     note = {"do": "work_note", "user": "lee", "table": "sn_grc_issue", "sys_id": made["sys_id"], "text": "hi"}
-    requests.post(url, json=note, timeout=10).raise_for_status()
+    requests.post(url, json=note, timeout=PATIENCE).raise_for_status()
     row = api.tracker.find("sn_grc_issue", made["sys_id"])
     assert row is not None
     assert (row["u_grade"], row["sys_mod_count"]) == ("major", "1")
-    requests.post(url, json={"do": "audit", "table": "sn_grc_issue", "on": False}, timeout=10).raise_for_status()
+    requests.post(
+        url, json={"do": "audit", "table": "sn_grc_issue", "on": False}, timeout=PATIENCE
+    ).raise_for_status()
     assert api.rows("/api/now/table/sys_dictionary", query="name=sn_grc_issue^elementISEMPTY")[0]["audit"] == "false"
     token = token_answer(api, grant_type="client_credentials").json()["access_token"]
-    requests.post(url, json={"do": "revoke_tokens"}, timeout=10).raise_for_status()
+    requests.post(url, json={"do": "revoke_tokens"}, timeout=PATIENCE).raise_for_status()
     assert status_with(api, token) == 401
     gone = {"do": "delete", "table": "sn_grc_issue", "sys_id": made["sys_id"]}
-    requests.post(url, json=gone, timeout=10).raise_for_status()
+    requests.post(url, json=gone, timeout=PATIENCE).raise_for_status()
     assert api.tracker.find("sn_grc_issue", made["sys_id"]) is None
-    assert requests.post(url, json={"do": "dance"}, timeout=10).status_code == 400
+    assert requests.post(url, json={"do": "dance"}, timeout=PATIENCE).status_code == 400

@@ -14,6 +14,7 @@ import requests
 from capa_sync.sandbox.clock import SandboxClock
 from capa_sync.sandbox.http import SandboxServer
 from capa_sync.sandbox.servicenow import ServiceNowTracker
+from tests.patience import PATIENCE
 
 START = datetime(2026, 3, 1, 9, 0, tzinfo=UTC)
 BY_ID = "ORDERBYsys_id"
@@ -85,9 +86,9 @@ def test_a_denied_range_drops_the_cursor_and_the_sorting(api: Api) -> None:
 def test_a_part_can_be_dropped_by_a_setting_over_http(api: Api) -> None:
     """`/_sandbox/knobs` turns traps on in a running sandbox; a wrong name refuses the whole request."""
     url = f"{api.server.url}/_sandbox/knobs"
-    requests.post(url, json={"dropped_fields": ["sn_grc_issue.sys_id"]}, timeout=10).raise_for_status()
+    requests.post(url, json={"dropped_fields": ["sn_grc_issue.sys_id"]}, timeout=PATIENCE).raise_for_status()
     assert len(api.rows(query="sys_id=none")) == 10
-    wrong = requests.post(url, json={"dropped_fields": [], "nonsense": 1}, timeout=10)
+    wrong = requests.post(url, json={"dropped_fields": [], "nonsense": 1}, timeout=PATIENCE)
     assert wrong.status_code == 400
     assert len(api.rows(query="sys_id=none")) == 10
 

@@ -18,11 +18,13 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
+
+from tests.patience import PATIENCE
 
 ROOT = Path(__file__).resolve().parents[2]
 FIRST_WAIT = "TESTS_FIRST_WAIT"
@@ -42,6 +44,7 @@ class Child:
     pid: int
     out_file: Path
     err_file: Path
+    forward: Callable[[int, int], None]
     ended: threading.Event = field(default_factory=threading.Event)
     code: int = 0
 
@@ -55,14 +58,14 @@ class Child:
         """Its standard error so far."""
         return self.err_file.read_text(encoding="utf-8")
 
-    def wait(self, seconds: float = 90) -> Child:
+    def wait(self) -> Child:
         """Wait for its end."""
-        assert self.ended.wait(seconds), f"still running after {seconds} s:\n{self.out}\n{self.err}"
+        assert self.ended.wait(PATIENCE), f"still running after {PATIENCE} s:\n{self.out}\n{self.err}"
         return self
 
     def signal(self, number: int) -> Child:
-        """Send the process a signal."""
-        os.kill(self.pid, number)
+        """Let the process's parent send it a signal; one that has ended gets none, whoever has its number now."""
+        self.forward(self.pid, number)
         return self
 
 
@@ -105,15 +108,22 @@ class ForkServer:
         order: dict[str, Any] = {"arguments": arguments, "env": dict(env), "folder": str(folder)}
         order |= {"limits": dict(limits), "yaml": [str(file) for file in yaml]}
         with self._lock:
-            assert self._process.stdin is not None
-            self._process.stdin.write(json.dumps({**order, "out": str(out), "err": str(err)}).encode() + b"\n")
-            self._process.stdin.flush()
-            pid = self._pids.get(timeout=60)
-            child = Child(pid, out, err)
+            self._send({**order, "out": str(out), "err": str(err)})
+            pid = self._pids.get(timeout=PATIENCE)
+            child = Child(pid, out, err, self._forward)
             with self._children_lock:
                 self._children[pid] = child
                 self._report_exit(pid)
         return child
+
+    def _forward(self, pid: int, number: int) -> None:
+        with self._lock:
+            self._send({"signal": number, "pid": pid})
+
+    def _send(self, order: Mapping[str, Any]) -> None:
+        assert self._process.stdin is not None
+        self._process.stdin.write(json.dumps(order).encode() + b"\n")
+        self._process.stdin.flush()
 
     def _listen(self) -> None:
         assert self._process.stdout is not None
@@ -142,7 +152,7 @@ class ForkServer:
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         self._process.stdin.close()
-        self._process.wait(30)
+        self._process.wait(PATIENCE)
         self._process.stdout.close()
 
 
@@ -168,6 +178,9 @@ def _serve() -> None:
             *lines, rest = (rest + read).split(b"\n")
             for line in lines:
                 order = json.loads(line)
+                if "signal" in order:
+                    _signal(running, order)
+                    continue
                 for file in order["yaml"]:
                     parsed.learn(file)
                 pid = os.fork()
@@ -175,6 +188,13 @@ def _serve() -> None:
                     _run_child(order, main, steps, retry)
                 running[os.pidfd_open(pid)] = pid
                 _send({"pid": pid})
+
+
+def _signal(running: Mapping[int, int], order: Mapping[str, int]) -> None:
+    """Send a signal to a child that was not waited for yet, through its descriptor."""
+    for descriptor, pid in running.items():
+        if pid == order["pid"]:
+            signal.pidfd_send_signal(descriptor, order["signal"])
 
 
 class _Parsed:

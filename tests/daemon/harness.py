@@ -24,12 +24,11 @@ from capa_sync.sandbox.stories.servicenow_player import ISSUE, ServiceNowPlayer
 from capa_sync.sandbox.stories.working_days import WorkingDays
 from capa_sync.store import Register, open_register
 from tests.daemon.fork_server import FIRST_WAIT, ROOT, Child, ForkServer
+from tests.patience import PATIENCE
 
 NOW = datetime(2026, 6, 15, 9, 0, tzinfo=UTC)
 """A Monday morning; the clock of every harness stays at this instant until its test moves it."""
 ALL = ("jira", "jira-dc", "servicenow")
-PATIENCE = 300
-"""Seconds after which a test gives up waiting; only a hanging process takes so long, even on a busy machine."""
 READING_POSTS = ("/search", "/search/jql", "/search/approximate-count", "/bulkfetch", "/comment/list")
 IMPATIENT = {FIRST_WAIT: "0.01"}
 """Variables of a child that sends a failed read again at once, instead of for half a minute."""
@@ -72,11 +71,11 @@ FACTS: dict[str, str | Day] = {
 """Fields of a ticket that breaks no rule in its first days."""
 
 
-def until(holds: Callable[[], Any], seconds: float = PATIENCE) -> Any:
+def until(holds: Callable[[], Any]) -> Any:
     """Wait until a condition holds, and return what it returned."""
-    deadline = time.monotonic() + seconds
+    deadline = time.monotonic() + PATIENCE
     while not (found := holds()):
-        assert time.monotonic() < deadline, f"not within {seconds} s"
+        assert time.monotonic() < deadline, f"not within {PATIENCE} s"
         time.sleep(0.02)
     return found
 
@@ -93,11 +92,9 @@ class Daemon:
         wanted += [f"{name}={value}" for name, value in fields.items()]
         return [line for line in self.process.err.splitlines() if all(word in line.split() for word in wanted)]
 
-    def wait_for(self, action: str, count: int = 1, seconds: float = PATIENCE, **fields: str) -> list[str]:
+    def wait_for(self, action: str, count: int = 1, **fields: str) -> list[str]:
         """Wait for so many log lines of an action."""
-        found: list[str] = until(
-            lambda: self.process.ended.is_set() or len(self.lines(action, **fields)) >= count, seconds
-        )
+        found: list[str] = until(lambda: self.process.ended.is_set() or len(self.lines(action, **fields)) >= count)
         assert len(self.lines(action, **fields)) >= count, self.process.err
         return found
 
@@ -108,9 +105,9 @@ class Daemon:
         for name in names:
             self.wait_for("cycle_finished", before[name] + count, source=name)
 
-    def stop(self, seconds: float = 10) -> Child:
+    def stop(self) -> Child:
         """Send SIGTERM, as systemd does, and wait for the end."""
-        return self.process.signal(signal.SIGTERM).wait(seconds)
+        return self.process.signal(signal.SIGTERM).wait()
 
 
 class Harness:

@@ -20,6 +20,7 @@ from tests.daemon import steps
 from tests.daemon.fork_server import Child, ForkServer, memory_folder
 from tests.daemon.harness import KILLED, NOW, READING_POSTS, Harness, Picture, until
 from tests.daemon.steps import COMMIT
+from tests.patience import PATIENCE
 
 _LEDGER_COLUMNS = {"mirror": (7,), "write_out": (16,)}
 """Columns of the run ledger's numbers and of the attempts: mirror.first_run, write_out.attempts."""
@@ -103,7 +104,7 @@ class KillScenario:
     def play(self, harness: Harness, **env: str) -> Child:
         """Run that process until it has nothing more to do, or is killed."""
         child = self.begin(harness, **env)
-        until(lambda: child.ended.is_set() or any(f"action={word}" in child.err for word in _ENDS), 60)
+        until(lambda: child.ended.is_set() or any(f"action={word}" in child.err for word in _ENDS))
         if not child.ended.is_set():
             child.signal(signal.SIGTERM)
         return child.wait()
@@ -236,7 +237,7 @@ class _KillAtWrite:
             return
         self._left -= 1
         if self._left == 0:
-            assert self._is_set.wait(10)
+            assert self._is_set.wait(PATIENCE)
             assert self._child is not None
             self._child.signal(signal.SIGKILL).wait()
             if reply is None:

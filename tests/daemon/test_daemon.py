@@ -32,7 +32,7 @@ def test_sigterm_ends_an_idle_daemon_at_once_with_0(make_harness: MakeHarness) -
     harness = make_harness("servicenow")
     with harness.daemon() as daemon:
         daemon.wait_for("cycle_finished")
-        assert daemon.stop(PATIENCE).code == 0
+        assert daemon.stop().code == 0
         assert daemon.lines("daemon_stopped", clean="true")
 
 
@@ -57,7 +57,7 @@ def test_a_daemon_that_ends_unasked_never_ends_with_0(make_harness: MakeHarness)
         capture_output=True,
         text=True,
         check=False,
-        timeout=60,
+        timeout=PATIENCE,
     )
     assert done.returncode == 70, done.stderr
     assert "without being asked" in done.stderr
@@ -86,7 +86,7 @@ def test_odd_answers_do_not_end_the_daemon(make_harness: MakeHarness, source: st
             daemon.wait_for("cycle_failed", 2)
         harness.servers[source].faults.clear()
         daemon.wait_for_cycles(2, [source])
-        assert daemon.stop(PATIENCE).code == 0
+        assert daemon.stop().code == 0
 
 
 @pytest.mark.slow
@@ -103,7 +103,7 @@ def test_sigterm_ends_it_within_ten_seconds_while_the_tracker_hangs(
     with harness.daemon() as daemon:
         harness.run("sync", "--release", "all")
         until(lambda: hang.hits)
-        assert daemon.stop(PATIENCE).code == 0
+        assert daemon.stop().code == 0
 
 
 @pytest.mark.slow
@@ -117,7 +117,7 @@ def test_sigterm_while_slices_wait_for_a_slow_instance_ends_it_cleanly(make_harn
     )
     child = harness.start(verb)
     until(lambda: hang.hits)
-    child.signal(signal.SIGTERM).wait(PATIENCE)
+    child.signal(signal.SIGTERM).wait()
     assert child.code == (0 if verb == "run" else 130)
     assert verb == "sync" or any(
         "action=daemon_stopped" in line and "clean=true" in line for line in child.err.splitlines()
@@ -136,7 +136,7 @@ def test_sigterm_ends_it_within_ten_seconds_whatever_is_computed(
     child = harness.start(verb, TEST_STEPS="compute:1 POST /rest/api/3/search/jql")
     until(lambda: "computing" in child.err)
     began = time.monotonic()
-    child.signal(number).wait(PATIENCE)
+    child.signal(number).wait()
     took = time.monotonic() - began
     assert child.code == KILLED
     assert "was ended; what it was writing is looked up at the next start" in child.err
@@ -180,7 +180,7 @@ def test_a_write_under_way_at_the_end_is_looked_up_at_the_next_start(make_harnes
         assert harness.run("sync", "--release", "all").code == 0
         until(lambda: hang.hits)
         until(lambda: harness.picture("jira", "broken")["comments"])
-        assert daemon.stop(PATIENCE).code == 0
+        assert daemon.stop().code == 0
     assert "unknown" in _states(harness)["CAPA-1"]
     faults.clear()
     with harness.daemon() as daemon:
@@ -223,7 +223,7 @@ def test_a_release_left_while_the_daemon_runs_is_taken_at_its_next_tick(make_har
         until(lambda: all(_states(harness)[key] == {"delivered"} for key in keys))
         assert harness.picture("jira", "broken")["labels"] == ["capa-warning"]
         assert len(harness.picture("servicenow", "broken")["notes"]) == 1
-        assert daemon.stop(PATIENCE).code == 0
+        assert daemon.stop().code == 0
 
 
 def test_an_unreachable_source_delays_no_other_and_never_ends_the_daemon(make_harness: MakeHarness) -> None:
@@ -234,8 +234,8 @@ def test_an_unreachable_source_delays_no_other_and_never_ends_the_daemon(make_ha
     with harness.daemon() as daemon:
         daemon.wait_for_cycles(2, ("jira", "servicenow"))
         harness.servers["jira-dc"].faults.clear()
-        daemon.wait_for("cycle_finished", source="jira-dc", seconds=60)
-        assert daemon.stop(PATIENCE).code == 0
+        daemon.wait_for("cycle_finished", source="jira-dc")
+        assert daemon.stop().code == 0
 
 
 # --- time ----------------------------------------------------------------------------------------------------------
@@ -292,7 +292,7 @@ def test_findings_appear_and_sharpen_by_time_alone_in_one_comment(make_harness: 
         until(lambda: len(harness.picture("servicenow", "dated")["notes"]) == 2)
         until(lambda: _overdue(harness) == [("jira", "high"), ("servicenow", "high")])
         daemon.wait_for_cycles(2, harness.names)
-        assert daemon.stop(PATIENCE).code == 0
+        assert daemon.stop().code == 0
     assert harness.picture("jira", "dated")["comments"] == first["comments"], (
         "the comment names the date and counts no days"
     )

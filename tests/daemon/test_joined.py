@@ -169,7 +169,7 @@ def test_the_daemon_warns_on_no_ticket_that_a_source_not_read_yet_may_name(
         status = harness.run("status")
         assert "tickets of jira may name these as the same record" in status.out
         harness.servers["jira"].faults.clear()
-        daemon.wait_for("cycle_finished", source="jira", seconds=60)
+        daemon.wait_for("cycle_finished", source="jira")
         daemon.wait_for_cycles(2, order)
         assert daemon.stop().code == 0
     assert _states(harness) == {}

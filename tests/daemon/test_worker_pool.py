@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import signal
 import subprocess
@@ -101,7 +100,7 @@ def test_the_batches_of_a_killed_worker_are_evaluated_here(
         def kill(name: str) -> None:
             if name == "after-judging-commit" and started[0].poll() is None:
                 for process in started:
-                    os.kill(process.pid, signal.SIGKILL)
+                    process.kill()
                     process.wait()
 
         runtime.checkpoint = kill

@@ -20,6 +20,7 @@ import pytest
 
 from capa_sync.store import open_register
 from capa_sync.web import serve_register
+from tests.patience import PATIENCE
 
 DEPLOY = Path(__file__).resolve().parents[2] / "deploy"
 UNIT = (DEPLOY / "capa-sync.service").read_text(encoding="utf-8")
@@ -141,7 +142,7 @@ def _wait_for(port: int, nginx: subprocess.Popen[str]) -> None:
     while True:
         assert nginx.poll() is None, nginx.stderr and nginx.stderr.read()
         try:
-            socket.create_connection(("127.0.0.1", port), timeout=5).close()
+            socket.create_connection(("127.0.0.1", port), timeout=PATIENCE).close()
         except OSError:
             time.sleep(0.05)
         else:
@@ -155,7 +156,7 @@ def _get(url: str, *, word: str = "pass", host: str = HOST) -> tuple[int, str]:
     headers = {"Host": host, "Authorization": f"Basic {token}"}
     request = urllib.request.Request(url, headers=headers)  # noqa: S310 - the test's own address
     try:
-        with urllib.request.urlopen(request, context=context, timeout=60) as answer:  # noqa: S310
+        with urllib.request.urlopen(request, context=context, timeout=PATIENCE) as answer:  # noqa: S310
             return answer.status, answer.read().decode()
     except urllib.error.HTTPError as error:
         return error.code, error.read().decode()

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.patience import PATIENCE
+
 UNIT = Path(__file__).resolve().parents[2] / "deploy" / "capa-sync.service"
 README = UNIT.with_name("README.md")
 
@@ -40,7 +42,7 @@ def unit(tmp_path: Path) -> Path:
 
 def analyze(*words: str) -> subprocess.CompletedProcess[str]:
     """Run systemd-analyze."""
-    return subprocess.run(["systemd-analyze", *words], capture_output=True, text=True, check=False, timeout=60)
+    return subprocess.run(["systemd-analyze", *words], capture_output=True, text=True, check=False, timeout=PATIENCE)
 
 
 def test_systemd_has_nothing_to_complain_of(any_unit: Path) -> None:

@@ -20,6 +20,7 @@ import pytest
 from capa_sync.cli import app
 from capa_sync.daemon.log import LogAction
 from tests.docs.demo_world import DemoWorld
+from tests.patience import PATIENCE
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = ROOT / "docs" / "operating.md"
@@ -138,7 +139,7 @@ class Place:
         """Run a verb on this place's settings."""
         command = [sys.executable, "-m", "capa_sync", *words, "--config", str(self.state / "capa-sync.toml")]
         return subprocess.run(
-            command, cwd=ROOT, env=self.world.environ, capture_output=True, text=True, check=False, timeout=120
+            command, cwd=ROOT, env=self.world.environ, capture_output=True, text=True, check=False, timeout=PATIENCE
         )
 
     @contextmanager
@@ -154,7 +155,7 @@ class Place:
                 yield
             finally:
                 process.send_signal(signal.SIGTERM)
-                process.communicate(timeout=60)
+                process.communicate(timeout=PATIENCE)
         assert process.returncode == 0
 
 

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import ast
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+from tests.patience import PATIENCE
 
 ROOT = Path(__file__).resolve().parents[2]
 _SAMPLE = '''"""Four tests, three of which need what is not there."""
@@ -59,3 +63,70 @@ def test_nobody_else_looks_for_data_beside_the_repository() -> None:
     listed = subprocess.run(["git", "ls-files", "tests"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
     names = [name for name in listed.splitlines() if name.endswith(".py") and name != "tests/absent_data.py"]
     assert [name for name in names if any(word in (ROOT / name).read_text(encoding="utf-8") for word in words)] == []
+
+
+def calls(tree: ast.AST) -> Iterator[tuple[str, ast.Call]]:
+    """Yield each call with the last name of what is called."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call):
+            name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
+            yield name, node
+
+
+def impatient(tree: ast.AST) -> Iterator[int]:
+    """Yield the lines in which a test gives up after a number of seconds of its own, or compares a time with one."""
+    for name, call in calls(tree):
+        named = [word.value for word in call.keywords if word.arg == "timeout" and name != "timeout"]
+        given = call.args[:1] if name in ("wait", "join", "communicate") else []
+        if any(_seconds(value) for value in [*named, *given]):
+            yield call.lineno
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Compare) and isinstance(node.ops[0], (ast.Lt, ast.LtE)):
+            clocks = {"monotonic", "perf_counter", "time"}
+            if _seconds(node.comparators[0]) and clocks & {name for name, _ in calls(node.left)}:
+                yield node.lineno
+
+
+def _seconds(value: ast.expr) -> bool:
+    """Say whether a value is a number of seconds that a busy machine may need; a pause or a test's input is less."""
+    return isinstance(value, ast.Constant) and isinstance(value.value, (int, float)) and 1 <= value.value < PATIENCE
+
+
+@pytest.mark.parametrize(
+    ("code", "found"),
+    [
+        ("process.wait(20)", True),
+        ("thread.join(timeout=5)", True),
+        ("requests.get(url, timeout=10)", True),
+        ("assert time.monotonic() - began < 25", True),
+        ("process.wait(PATIENCE)", False),
+        ("over.wait(0.05)", False),
+        ("subprocess.run(command, timeout=800)", False),
+        ("assert time.monotonic() - began >= 2", False),
+    ],
+)
+def test_impatience_is_recognised(code: str, found: bool) -> None:
+    """What the next test looks for, and what it leaves alone."""
+    assert bool([*impatient(ast.parse(code))]) == found
+
+
+def test_no_test_gives_up_after_seconds_of_its_own() -> None:
+    """All patience is one constant, so that a busy machine fails no test."""
+    found = [f"{file}:{line}" for file in (ROOT / "tests").rglob("*.py") for line in impatient(parsed(file))]
+    assert found == []
+
+
+def test_processes_are_signalled_by_those_who_wait_for_them() -> None:
+    """A bare process id may be a stranger's by now; who waits for a process knows. Any may kill itself."""
+    found = [
+        f"{file}:{call.lineno}"
+        for file in (ROOT / "tests").rglob("*.py")
+        for name, call in calls(parsed(file))
+        if name in ("kill", "killpg") and call.args and "getpid()" not in ast.unparse(call.args[0])
+    ]
+    assert found == []
+
+
+def parsed(file: Path) -> ast.Module:
+    """Return the code of a file."""
+    return ast.parse(file.read_text(encoding="utf-8"))

@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.patience import PATIENCE
+
 ROOT = Path(__file__).resolve().parents[2]
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -46,7 +48,7 @@ def run(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
         environ = {"PATH": os.environ["PATH"], "PYTHONPATH": str(site), "HOME": str(empty), "PYTHONSAFEPATH": "1"}
         command = [sys.executable, "-m", "capa_sync", *arguments]
         return subprocess.run(
-            command, cwd=empty, env=environ, capture_output=True, text=True, check=False, timeout=120
+            command, cwd=empty, env=environ, capture_output=True, text=True, check=False, timeout=PATIENCE
         )
 
     return go

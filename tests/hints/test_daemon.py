@@ -17,6 +17,7 @@ import pytest
 from capa_sync.sandbox.stories.script import Fill
 from tests.daemon.harness import ALL, Daemon, Harness, until
 from tests.hints.signed_hints import SECRET, signed
+from tests.patience import PATIENCE
 
 MakeHarness = Callable[..., Harness]
 SETTINGS = '[hints]\nlisten = "127.0.0.1:0"\n'
@@ -57,7 +58,7 @@ def body_of(harness: Harness, source: str, story: str) -> bytes:
 def send(port: int, source: str, body: bytes, *, secret: str = SECRET, identifier: str = "") -> int:
     """Send one hint; return the status."""
     name = "X-Capa-Sync-Signature" if source == "servicenow" else "X-Hub-Signature"
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE)
     connection.request(
         "POST", f"/hints/{source}", body, {name: signed(body, secret), "X-Atlassian-Webhook-Identifier": identifier}
     )

@@ -13,6 +13,7 @@ import pytest
 from capa_sync.errors import SettingsError
 from capa_sync.hints import HintBox, HintReceiver, receiver
 from tests.hints.signed_hints import guard, hint, signed
+from tests.patience import PATIENCE
 
 
 @pytest.fixture
@@ -35,7 +36,7 @@ def send(
     hint_receiver: HintReceiver, body: bytes, *, method: str = "POST", path: str = "/hints/jira", **headers: str
 ) -> int:
     """Send one request; return its status, and assert that the answer has no content."""
-    connection = http.client.HTTPConnection(*address(hint_receiver), timeout=10)
+    connection = http.client.HTTPConnection(*address(hint_receiver), timeout=PATIENCE)
     named = {name.replace("_", "-"): value for name, value in headers.items()}
     connection.request(method, path, body, named)
     answer = connection.getresponse()
@@ -108,7 +109,8 @@ def test_slow_and_silent_connections_do_not_block_hints(
     monkeypatch.setattr(receiver, "DEADLINE", 0.8)
     before = threading.active_count()
     silent = [
-        socket.create_connection(address(hint_receiver), timeout=10) for _ in range(receiver.MOST_CONNECTIONS + 20)
+        socket.create_connection(address(hint_receiver), timeout=PATIENCE)
+        for _ in range(receiver.MOST_CONNECTIONS + 20)
     ]
     slow = silent[0]
     slow.sendall(b"POST /hints/jira HTTP/1.1\r\n")

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import requests
 
+from tests.patience import PATIENCE
+
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -29,9 +31,9 @@ def test_a_loaded_tracker_serves_until_terminated(tmp_path: Path) -> None:
             assert process.stdout is not None
             name, url, *_how = process.stdout.readline().split()
             assert name == "jira-dc"
-            assert "OPS-1" in requests.get(f"{url}/browse/OPS-1", timeout=10).text
+            assert "OPS-1" in requests.get(f"{url}/browse/OPS-1", timeout=PATIENCE).text
             process.send_signal(signal.SIGTERM)
-            assert process.wait(10) == 0
+            assert process.wait(PATIENCE) == 0
         finally:
             process.kill()
 
@@ -41,7 +43,7 @@ def test_a_bad_file_ends_with_two_and_one_line(tmp_path: Path) -> None:
     file = tmp_path / "world.jsonl"
     file.write_text('{"kind": "site", "face": "server"}\n', encoding="utf-8")
     with sandbox("--load", str(file)) as process:
-        out, err = process.communicate(timeout=60)
+        out, err = process.communicate(timeout=PATIENCE)
     assert (process.returncode, out) == (2, "")
     assert err.count("\n") == 1
     assert f"{file}:1: there is no face 'server'" in err

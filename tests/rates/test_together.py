@@ -14,7 +14,7 @@ from capa_sync.model.write import Write, WriteKind
 from capa_sync.sources.budget import Rate
 from tests.contract.jira_source_harness import harness as jira_harness
 from tests.contract.jira_source_harness import populate
-from tests.daemon.harness import PATIENCE, Harness, until
+from tests.daemon.harness import Harness, until
 
 
 @pytest.mark.parametrize("wait", [55, 3600])
@@ -53,7 +53,7 @@ def test_one_sync_reads_judges_and_writes_while_another_source_waits(
     )  # refused at once: on a slow machine the process may have ended
     until(lambda: {row["source"] for row in harness.rows("v_sources") if row["as_of"]} == {"servicenow"})
     child.signal(signal.SIGTERM)
-    child.wait(PATIENCE)
+    child.wait()
 
 
 def test_polls_are_spread() -> None:

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from capa_sync.sandbox.jira import JiraTracker
+from tests.patience import PATIENCE
 from tests.real.runtime import AEA, AEA_OLD, HERE, Json, json_lines, needs_data
 from tests.tools.aea import convert
 from tests.tools.aea_rows import FormError
@@ -182,7 +183,7 @@ def test_a_line_that_is_no_row_is_named(tmp_path: Path, line: str) -> None:
 def run(source: Path, target: Path) -> tuple[int, str, str]:
     """Run the tool as a person does."""
     command = [sys.executable, "-m", "tests.tools.aea", str(source), str(target)]
-    done = subprocess.run(command, cwd=HERE.parents[1], capture_output=True, text=True, check=False, timeout=60)
+    done = subprocess.run(command, cwd=HERE.parents[1], capture_output=True, text=True, check=False, timeout=PATIENCE)
     return done.returncode, done.stdout, done.stderr
 
 

@@ -14,6 +14,7 @@ from capa_sync.model.halt import Halt, HaltKind
 from capa_sync.rules import RuleSet
 from capa_sync.sandbox.stories.script import Create
 from capa_sync.writeback import plan_ticket
+from tests.patience import PATIENCE
 from tests.sync.equal import assert_equal
 from tests.sync.ours import ours_on
 from tests.sync.users import JiraUserDriver, UserDriver, users_on
@@ -68,15 +69,15 @@ def test_the_daemon_outlives_an_error_of_our_own_in_each_cycle(tmp_path: Path) -
         daemon = Daemon(world.runtime)
         worker = threading.Thread(target=daemon.run, daemon=True)
         worker.start()
-        assert hits.wait(60)
+        assert hits.wait(PATIENCE)
         daemon._scheduler.run_soon("jira")
         assert not world.runtime.stop.is_set()
         failing.clear()
         daemon._job("jira")
-        assert done.wait(60)
+        assert done.wait(PATIENCE)
         assert worker.is_alive()
         world.runtime.stop.set()
-        worker.join(30)
+        worker.join(PATIENCE)
         assert not worker.is_alive()
 
 

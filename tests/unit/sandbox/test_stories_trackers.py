@@ -14,6 +14,7 @@ from capa_sync.cli.trackers import default_trackers, loaded_tracker, sign_in_lin
 from capa_sync.errors import UserError
 from capa_sync.sandbox.jira import API_EMAIL, API_TOKEN
 from capa_sync.sandbox.loading import face_of
+from tests.patience import PATIENCE
 
 FREE = dict.fromkeys(("jira", "jira-dc", "servicenow"), 0)
 TICKETS = {
@@ -41,11 +42,11 @@ def test_the_default_trackers_serve_the_stories() -> None:
         assert [line.split()[0] for line in lines] == ["jira", "jira-dc", "servicenow"]
         urls = {name: server.url for name, server in trackers.servers.items()}
         for highlight in trackers.highlights:
-            page = requests.get(highlight.url_in(urls), timeout=10)
+            page = requests.get(highlight.url_in(urls), timeout=PATIENCE)
             assert (page.status_code, highlight.key in page.text) == (200, True)
         asked = {"jql": "project = CAPA", "fields": "summary", "maxResults": 100}
         answer = requests.get(
-            f"{urls['jira']}/rest/api/3/search/jql", asked, auth=(API_EMAIL, API_TOKEN), timeout=10
+            f"{urls['jira']}/rest/api/3/search/jql", asked, auth=(API_EMAIL, API_TOKEN), timeout=PATIENCE
         ).json()
         assert len(answer["issues"]) == 28
         assert API_TOKEN in lines[0]
@@ -59,7 +60,7 @@ def test_a_file_of_each_face_is_served(face: str, tmp_path: Path) -> None:
         assert face_of(file) == face
         with loaded_tracker(file, 0) as trackers:
             [server] = trackers.servers.values()
-            assert "Loaded" in requests.get(server.url + PAGES[face], timeout=10).text
+            assert "Loaded" in requests.get(server.url + PAGES[face], timeout=PATIENCE).text
 
 
 @pytest.mark.parametrize(

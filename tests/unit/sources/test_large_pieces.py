@@ -13,6 +13,7 @@ import pytest
 import requests
 
 from capa_sync.sources.transport import Limits, hold_to
+from tests.patience import PATIENCE
 
 MANY = random.Random(7).randbytes(5 * 1024 * 1024 + 3)  # noqa: S311 - the same at each run
 """Incompressible bytes of more than one piece, and not a whole number of pieces."""
@@ -91,7 +92,7 @@ def url() -> Iterator[str]:
         thread.start()
         yield f"http://127.0.0.1:{server.server_port}"
         server.shutdown()
-        thread.join(timeout=10)
+        thread.join(timeout=PATIENCE)
 
 
 @pytest.fixture

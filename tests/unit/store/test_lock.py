@@ -10,6 +10,7 @@ import pytest
 
 from capa_sync.errors import RegisterUnavailable
 from capa_sync.store import RegisterLock
+from tests.patience import PATIENCE
 from tests.unit.store.register_processes import holder
 
 
@@ -19,7 +20,7 @@ def test_a_second_process_is_refused_with_the_holders_number(tmp_path: Path) -> 
     process = holder(register)
     with pytest.raises(RegisterUnavailable, match=rf"held by another capa-sync \(process {process.pid}\)$"):
         RegisterLock(register).acquire()
-    process.communicate(timeout=30)
+    process.communicate(timeout=PATIENCE)
     with RegisterLock(register):
         assert (tmp_path / "register.db.lock").read_text() == f"{os.getpid()}\n"
 
@@ -29,7 +30,7 @@ def test_a_killed_holder_blocks_nobody(tmp_path: Path) -> None:
     register = tmp_path / "register.db"
     process = holder(register)
     process.send_signal(signal.SIGKILL)
-    process.communicate(timeout=30)
+    process.communicate(timeout=PATIENCE)
     assert (tmp_path / "register.db.lock").exists()
     with RegisterLock(register):
         pass

@@ -16,6 +16,7 @@ from capa_sync.model.write import WriteState
 from capa_sync.store import RegisterLock, migrations, open_register
 from capa_sync.store.migrations import DERIVED, LEDGER, PRIMARY, STEPS
 from capa_sync.store.views import VIEWS
+from tests.patience import PATIENCE
 from tests.unit.store.fake_parser import DAY, PARSER, SOURCE, T0
 from tests.unit.store.register_processes import holder
 
@@ -126,7 +127,7 @@ def test_an_older_register_in_use_is_not_changed_under_its_daemon(tmp_path: Path
     with pytest.raises(RegisterUnavailable, match=rf"held by another capa-sync \(process {daemon.pid}\)$"):
         open_register(path, clock_now=T0)
     assert shape(path) == before
-    daemon.communicate(timeout=30)
+    daemon.communicate(timeout=PATIENCE)
     with RegisterLock(path):
         open_register(path, clock_now=T0).close()
     assert shape(path) != before

@@ -14,6 +14,7 @@ import pytest
 from capa_sync.errors import RegisterUnavailable
 from capa_sync.model.ticket import Role
 from capa_sync.store import Register, RegisterLock, open_register
+from tests.patience import PATIENCE
 from tests.unit.store.fake_parser import PARSER, SOURCE, T0
 from tests.unit.store.register_processes import fill, python
 
@@ -85,7 +86,7 @@ def test_processes_that_make_the_same_register_at_once_agree(tmp_path: Path) -> 
         assert process.stdin is not None
         process.stdin.close()
         process.stdin = None
-    outputs = [process.communicate(timeout=60) for process in processes]
+    outputs = [process.communicate(timeout=PATIENCE) for process in processes]
     assert {errors for _, errors in outputs} == {""}
     assert len({output for output, _ in outputs}) == 1
 
@@ -174,7 +175,7 @@ def test_other_threads_read_what_is_committed_while_one_writes(register: Registe
         register.requests.leave("retry", {}, T0)
         reader = threading.Thread(target=lambda: seen.append(len(register.requests.waiting())))
         reader.start()
-        reader.join(timeout=10)
+        reader.join(timeout=PATIENCE)
         assert seen == [0]
         assert len(register.requests.waiting()) == 1
 
@@ -190,7 +191,7 @@ def test_many_threads_write_one_after_the_other(register: Register) -> None:
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(timeout=60)
+        thread.join(timeout=PATIENCE)
     assert len(register.tickets.roles(SOURCE)) == 8 * 3 * 10
 
 
@@ -210,7 +211,7 @@ def test_a_command_stores_its_request_while_the_daemon_works(tmp_path: Path) -> 
             """,
             path,
         )
-        assert verb.communicate(timeout=60) == ("", "")
+        assert verb.communicate(timeout=PATIENCE) == ("", "")
         assert [dict(request.args) for request in register.requests.waiting()] == [{"ticket": "CAPA-1"}]
 
 
@@ -283,7 +284,7 @@ def test_a_disk_that_takes_no_more_ends_in_one_line_and_an_intact_file(tmp_path:
         except RegisterUnavailable as error:
             print(error)
         """
-    output, errors = python(code, path).communicate(timeout=120)
+    output, errors = python(code, path).communicate(timeout=PATIENCE)
     *committed, message = output.splitlines()
     assert errors == ""
     assert message.startswith(f"{path}: the disk ")
@@ -313,7 +314,7 @@ def test_a_kill_leaves_the_state_of_the_last_commit(tmp_path: Path, step: str) -
         os.kill(os.getpid(), signal.SIGKILL)
         """
     process = python(code, path, step)
-    process.communicate(timeout=60)
+    process.communicate(timeout=PATIENCE)
     assert process.returncode == -9
     count, position = (5, "0") if step == "before the commit" else (505, "5")
     with open_register(path, clock_now=T0) as register:

@@ -19,6 +19,7 @@ from capa_sync.model.view_columns import PUBLIC_VIEWS, PublicView
 from capa_sync.web import RegisterPage, serve_register
 from capa_sync.web.inert import inert, inert_csv
 from capa_sync.web.masking import HARMLESS
+from tests.patience import PATIENCE
 from tests.unit.web.conftest import FORMULA, HOSTILE, SECRET
 
 VIEWS = tuple(HARMLESS)
@@ -26,7 +27,7 @@ VIEWS = tuple(HARMLESS)
 
 def get(site: RegisterPage, path: str, **more: object) -> requests.Response:
     """Send a GET request to the page."""
-    return requests.get(site.url + path, timeout=20, **more)  # type: ignore[arg-type]
+    return requests.get(site.url + path, timeout=PATIENCE, **more)  # type: ignore[arg-type]
 
 
 def columns(site: RegisterPage, view: str) -> list[str]:
@@ -293,7 +294,7 @@ def test_no_host_and_two_hosts_are_refused(site: RegisterPage, heads: str) -> No
     """A proxy before the page and the page itself could use different ones."""
     host, _, port = site.url.removeprefix("http://").rstrip("/").rpartition(":")
     head = f"GET /register.json HTTP/1.0\r\n{heads.format(host=f'{host}:{port}')}\r\n"
-    with socket.create_connection((host, int(port)), timeout=20) as line:
+    with socket.create_connection((host, int(port)), timeout=PATIENCE) as line:
         line.sendall(head.encode())
         assert line.recv(64).split()[1] in (b"400", b"421")
 
@@ -376,7 +377,7 @@ def test_hostile_addresses_become_no_links(site: RegisterPage) -> None:
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "PATCH", "OPTIONS"])
 def test_only_reading_is_possible(site: RegisterPage, method: str) -> None:
     """Any method but GET and HEAD is refused."""
-    assert requests.request(method, site.url + "register/v_register", timeout=20).status_code == 405
+    assert requests.request(method, site.url + "register/v_register", timeout=PATIENCE).status_code == 405
 
 
 @pytest.mark.parametrize("host", ["evil.example", "127.0.0.1", "127.0.0.1:1", ""])
