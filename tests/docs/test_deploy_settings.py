@@ -65,6 +65,7 @@ def test_the_values_shown_are_the_defaults() -> None:
     jira = shown.sources["jira"].model_dump()
     plain = {name: field.default for name, field in type(shown.sources["jira"]).model_fields.items()}
     same = ("poll_every", "census_every", "full_sweep_every", "overlap", "request_budget", "page_size")
+    same += ("max_answer", "request_deadline", "max_clock_skew")
     assert {name: jira[name] for name in same} == {name: plain[name] for name in same}
 
 
