@@ -13,12 +13,15 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import apscheduler.schedulers.base
 import pytest
 
+from capa_sync.daemon import scheduler
 from capa_sync.daemon.watchdog import ClockWatch
 from tests.daemon.conftest import MakeHarness
 from tests.daemon.fork_server import ROOT
 from tests.daemon.harness import Harness, until
+from tests.patience import PATIENCE
 
 HOURS = 3600
 SHIM = Path(__file__).with_name("wall_clock.c")
@@ -75,24 +78,53 @@ def test_polls_go_on_and_nothing_is_judged_while_the_clock_is_wrong(make_harness
     harness.clock.resume()
     wall = Wall(harness)
     with wall.daemon(harness) as process:
-        until(lambda: wall.count("action=cycle_finished") >= 2, 60)
+        until(lambda: wall.count("action=cycle_finished") >= 2)
         wall.set(step)
-        until(lambda: wall.count("action=clock_stepped"), 60)
+        until(lambda: wall.count("action=clock_stepped"))
         seen = wall.count("action=cycle_finished")
-        until(lambda: wall.count("action=cycle_finished") >= seen + 3, 60)
+        until(lambda: wall.count("action=cycle_finished") >= seen + 3)
         assert wall.count("action=safety_stop") >= 1
         key = harness.create_broken("jira", days=0)
         seen = wall.count("action=cycle_finished")
-        until(lambda: wall.count("action=cycle_finished") >= seen + 3, 60)
+        until(lambda: wall.count("action=cycle_finished") >= seen + 3)
         assert harness.rows("v_findings") == []
         assert [row["ticket_key"] for row in harness.rows("v_tickets")] == [key], "it is mirrored all the same"
         wall.set(0)
-        until(lambda: wall.count("action=clock_stepped") >= 2, 60)
-        until(lambda: wall.count("action=finding_opened"), 60)
+        until(lambda: wall.count("action=clock_stepped") >= 2)
+        until(lambda: wall.count("action=finding_opened"))
         process.send_signal(signal.SIGTERM)
-        assert process.wait(15) == 0
+        assert process.wait(PATIENCE) == 0
     status = harness.run("status", CAPA_SYNC_TEST_CLOCK=datetime.now(UTC).isoformat()).out
     assert "safety stop: jira: our clock" not in status
+
+
+class SteppedWall:
+    """The wall clock of one scheduler, away from the machine's by what a test says; also stands for `datetime`."""
+
+    def __init__(self) -> None:
+        self.away = timedelta(0)
+
+    def now(self, _zone: object = None) -> datetime:
+        """The time by this clock."""
+        return datetime.now(UTC) + self.away
+
+
+@pytest.mark.parametrize("step", [-2 * HOURS, 2 * HOURS], ids=["back", "ahead"])
+def test_jobs_are_due_again_after_a_step(monkeypatch: pytest.MonkeyPatch, step: int) -> None:
+    """Without a compiler too: jobs planned by the clock before the step do not wait until that time comes again."""
+    wall, runs = SteppedWall(), list[str]()
+    monkeypatch.setattr(apscheduler.schedulers.base, "datetime", wall)
+    monkeypatch.setattr(scheduler, "SystemClock", lambda: wall)
+    planned = scheduler.Scheduler({"jira": timedelta(seconds=0.1)}, runs.append, lambda: None)
+    planned.start()
+    try:
+        until(lambda: len(runs) >= 2)
+        wall.away = timedelta(seconds=step)
+        planned.replan()
+        seen = len(runs)
+        until(lambda: len(runs) >= seen + 3)
+    finally:
+        planned.stop()
 
 
 class TwoClocks:

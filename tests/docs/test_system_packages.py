@@ -10,6 +10,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 SCRIPT = ROOT / "tests" / "tools" / "system-packages.sh"
+ALL = "openssl chromium chromium-driver debootstrap systemd nginx-light gcc libc6-dev"
 
 
 @pytest.fixture
@@ -40,18 +41,18 @@ def _called(bare: Path) -> str:
 def test_root_reads_what_is_installed_and_how_to_refuse_before_anything_runs(bare: Path) -> None:
     """The names and the option against it are printed before apt-get runs."""
     output, _, after = _run(bare).partition("apt-get runs")
-    assert "missing here: openssl chromium chromium-driver debootstrap systemd nginx-light" in output
+    assert f"missing here: {ALL}" in output
     assert "make test SYSTEM_PACKAGES=no" in output
     assert "missing here" not in after
     assert "install" in _called(bare)
-    assert _called(bare).splitlines()[-1].endswith("openssl chromium chromium-driver debootstrap systemd nginx-light")
+    assert _called(bare).splitlines()[-1].endswith(ALL)
 
 
 @pytest.mark.parametrize("variables", [{"SYSTEM_PACKAGES": "no"}, {"USER_ID": "1000"}], ids=["refused", "not root"])
 def test_nothing_is_installed_when_refused_or_without_root(bare: Path, variables: dict[str, str]) -> None:
     """The missing packages are named all the same."""
     output = _run(bare, **variables)
-    assert "openssl chromium chromium-driver debootstrap systemd nginx-light" in output
+    assert ALL in output
     assert _called(bare) == ""
 
 
