@@ -56,10 +56,7 @@ def loaded_tracker(file: Path, port: int | None) -> Iterator[Trackers]:
     tracker: AnyTracker = (
         ServiceNowTracker(clock=clock) if face == "servicenow" else JiraTracker(face=face, clock=clock)
     )
-    try:
-        tracker.load(file)
-    except (OSError, EOFError, UnicodeDecodeError) as error:
-        raise UserError([Problem(str(file), 0, f"cannot be read to its end: {error}")]) from None
+    tracker.load(file)
     name = {"cloud": "jira", "datacenter": "jira-dc"}.get(face, face)
     with _server(tracker, port if port is not None else PORTS[name]) as server:
         yield Trackers({name: server}, clock)

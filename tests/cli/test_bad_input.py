@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gzip
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -12,9 +14,11 @@ from pathlib import Path
 import pytest
 
 from capa_sync.sandbox.stories.script import Fill
+from tests.cli.hostile_files import CASES
 from tests.daemon.conftest import MakeHarness
 from tests.daemon.fork_server import ROOT, Child
 from tests.daemon.harness import Harness
+from tests.patience import PATIENCE
 
 
 @pytest.fixture(scope="module")
@@ -253,6 +257,59 @@ def test_fail_on_is_exit_1_from_that_severity_on(make_harness: MakeHarness) -> N
     assert harness.run("sync", "--fail-on", "high").code == 0
 
 
+# --- hostile files -------------------------------------------------------------------------------------------------
+def _verb_with(kind: str, harness: Harness, content: bytes) -> Child:
+    """Run the verb that people use to read such a file."""
+    if kind == "sandbox":
+        (harness.folder / "hostile.jsonl").write_bytes(content.replace(b"FACE", b"cloud"))
+        return harness.run("sandbox", "--load", "hostile.jsonl", "--port", "0")
+    if kind == "rule":
+        (harness.folder / "hostile.yaml").write_bytes(content)
+        return harness.run("rules", "check", "hostile.yaml")
+    if kind == "settings":
+        (harness.folder / "hostile.toml").write_bytes(content)
+        return harness.run("plan", "--config", "hostile.toml")
+    (harness.folder / "hostile.yaml").write_bytes(content)
+    mapping = f"{ROOT}/mappings/servicenow-grc-issue.yaml"
+    return harness.run("plan", "--config", _spoiled(harness, "hostile.toml", mapping, "hostile.yaml"))
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "rule: aliases in aliases",
+        "rule: deep lists",
+        "rule: half a character in UTF-16",
+        "mapping: aliases in aliases",
+        "mapping: deep maps",
+        "mapping: a long number",
+        "settings: deep lists",
+        "settings: zeros",
+        "sandbox: deep lists",
+        "sandbox: null",
+        "sandbox: no UTF-8",
+    ],
+)
+def test_a_verb_refuses_a_hostile_file_in_one_line_with_its_place(harness: Harness, name: str) -> None:
+    """`rules check`, `plan` and `sandbox --load` end with 2, never with an error of their own."""
+    kind, content = CASES[name]
+    done = _verb_with(kind, harness, content)
+    _refused(done, 2)
+    assert re.search(r"hostile\.(yaml|toml|jsonl):[1-9]\d*: ", done.err), done.err
+
+
+def test_a_cut_gzip_file_is_refused_at_the_line_where_it_ends(harness: Harness) -> None:
+    """A download that broke off is named with the first line that is not there."""
+    line = b'{"kind": "user", "accountId": "%d"}\n'
+    whole = gzip.compress(b'{"kind": "site", "face": "cloud"}\n' + b"".join(line % number for number in range(9_000)))
+    (harness.folder / "cut.jsonl.gz").write_bytes(whole[: len(whole) // 2])
+    done = harness.run("sandbox", "--load", "cut.jsonl.gz", "--port", "0")
+    _refused(done, 2, "cannot be read to its end")
+    found = re.search(r"cut\.jsonl\.gz:(\d+): ", done.err)
+    assert found is not None
+    assert int(found[1]) > 2
+
+
 # --- the real command ----------------------------------------------------------------------------------------------
 def test_the_module_itself_behaves_as_the_forked_children_do(harness: Harness) -> None:
     """`python -m capa_sync` in a new interpreter gives the same line and code; SIGINT ends it cleanly."""
@@ -297,7 +354,7 @@ app.main(["boom"])
 
 def test_an_error_of_our_own_is_no_other_exit_code_and_repeats_no_text() -> None:
     """Uncaught, the exit code would be 1, which means findings; the place is reported, ticket text is not."""
-    done = subprocess.run([sys.executable, "-c", BUG], cwd=ROOT, capture_output=True, text=True, timeout=60)
+    done = subprocess.run([sys.executable, "-c", BUG], cwd=ROOT, capture_output=True, text=True, timeout=PATIENCE)
     assert done.returncode == 70
     assert done.stdout == ""
     assert done.stderr.splitlines()[-1] == "capa-sync: an error of its own, please report it: ZeroDivisionError"
