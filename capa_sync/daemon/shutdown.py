@@ -16,7 +16,8 @@ GRACE = 8.0
 """Seconds for which running work may continue after a stop request (docs/contract.md 3)."""
 LATEST = 9.0
 """Seconds after which the process ends in any case; an unfinished write is looked up at the next start."""
-_MOMENT = 0.5
+MOMENT = 0.5
+"""Seconds after LATEST at which the guard kills a process that cannot end itself."""
 _LATE = b"stopped while work was under way; what was being written is looked up at the next start\n"
 _SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
@@ -38,7 +39,7 @@ def stop_on_signals(
     os.set_blocking(wake, False)
     signal.set_wakeup_fd(wake, warn_on_full_buffer=False)
     if late_code is not None:
-        set_guard(heard, LATEST + _MOMENT)
+        set_guard(heard, LATEST + MOMENT)
 
     caught: set[int] = set()
 
