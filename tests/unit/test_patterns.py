@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from benchmarks import hostile_texts
 from capa_sync.model import patterns
 from capa_sync.model.patterns import REGISTERED, Pattern, bytes_without_addresses, without_addresses
 
@@ -292,3 +293,54 @@ def test_text_beyond_the_limit_stays() -> None:
     assert pattern.findall("xaxxa") == ["a"]
     assert pattern.search("xxxxa") is None
     assert Pattern("", "a+", reach=4).fullmatch("aaaaa") is None
+
+
+# --- the benchmark -------------------------------------------------------------------------------------------------
+ONE_PATTERN_A_TEXT = (
+    "model/visible.py",
+    "model/note.py",
+    "model/write.py",
+    "rules/phrases/text.py",
+    "mapping/site.py",
+    "sources/jira/site.py",
+    "sources/jira/parts.py",
+    "sources/jira/writer.py",
+    "sources/unreachable.py",
+    "sources/servicenow/parse.py",
+    "sources/servicenow/answers.py",
+    "store/observed.py",
+)
+"""Modules that apply one pattern to a text, once: what takes time there is the pattern, which is timed by itself."""
+
+
+def imported(path: Path) -> set[str]:
+    """Return the files of our package that a file imports from, as paths within the package."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("capa_sync."):
+            names = [node.module or "", *(f"{node.module}.{name.name}" for name in node.names)]
+            found |= {f"{name.removeprefix('capa_sync.').replace('.', '/')}.py" for name in names}
+    return found
+
+
+def test_the_benchmark_times_every_pattern() -> None:
+    """Each registered pattern is measured on hostile texts of doubling length."""
+    assert {name for name, _work in hostile_texts.works()} >= REGISTERED.keys()
+
+
+def test_the_benchmark_times_whatever_reads_ticket_text_with_patterns() -> None:
+    """A module that works on a text with several patterns, or with one in a loop, is measured by a function of it."""
+    users = {
+        path.relative_to(PACKAGE).as_posix()
+        for path in PACKAGE.rglob("*.py")
+        if "model/patterns.py" in imported(path)
+    }
+    timed = imported(Path(hostile_texts.__file__))
+    assert sorted(users - timed - set(ONE_PATTERN_A_TEXT)) == []
+    assert sorted(set(ONE_PATTERN_A_TEXT) - users) == [], "a module without patterns leaves the list"
+    assert sorted(set(ONE_PATTERN_A_TEXT) & timed) == [], "a module that is timed leaves the list"
+
+
+def test_the_docs_name_the_command_of_the_benchmark() -> None:
+    """Who changes a pattern finds out how to time it."""
+    assert "python -m benchmarks patterns" in (PACKAGE.parent / "README.md").read_text("utf-8")
