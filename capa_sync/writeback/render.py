@@ -59,10 +59,9 @@ def _counted(count: int, singular: str, plural: str) -> str:
 
 def render_action(keys: Sequence[str], wording_context: WordingContext) -> WarningText:
     """Return the text for a ticket that was a record and is now an action; `keys`: its records, which may be none."""
-    named = f" of {clean(', '.join(keys), _TITLE)}" if keys else ""
-    as_of = minute(wording_context.at, wording_context.options.timezone)
-    rest = f" (as of {as_of}): this ticket is an action{named} now; it is not checked"
-    return WarningText((Paragraph((Span("Clause 10 check", bold=True), Span(f"{rest} by itself."))),))
+    of_records = say.OF_RECORDS.format(keys=clean(", ".join(keys), _TITLE)) if keys else ""
+    rest = _as_of(wording_context) + say.ACTION.format(of_records=of_records)
+    return WarningText((Paragraph((Span(say.CHECK, bold=True), Span(rest))),))
 
 
 def _open_points(desired_state: DesiredState, wording_context: WordingContext) -> list[Paragraph]:
