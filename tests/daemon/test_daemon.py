@@ -28,12 +28,14 @@ def _states(harness: Harness) -> dict[str, set[str]]:
 
 
 # --- its end -------------------------------------------------------------------------------------------------------
-def test_sigterm_ends_an_idle_daemon_at_once_with_0(make_harness: MakeHarness) -> None:
-    """A daemon that waits for its next poll ends on SIGTERM, with a line in its log."""
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP], ids=lambda number: number.name)
+def test_each_signal_to_stop_ends_an_idle_daemon_with_0(make_harness: MakeHarness, number: signal.Signals) -> None:
+    """A daemon that waits for its next poll ends, with a line in its log; SIGHUP does not read the settings again."""
     harness = make_harness("servicenow")
     with harness.daemon() as daemon:
         daemon.wait_for("cycle_finished")
-        assert daemon.stop().code == 0
+        harness.file.write_text("no settings", encoding="utf-8")
+        assert daemon.process.signal(number).wait().code == 0
         assert daemon.lines("daemon_stopped", clean="true")
 
 
@@ -147,7 +149,7 @@ def test_sigterm_ends_it_within_ten_seconds_whatever_is_computed(
 
 
 def test_the_latest_end_is_within_ten_seconds() -> None:
-    """Running work has its time, then the process ends itself, then the guard ends it: all within what is promised."""
+    """Running work has its time, then the process ends itself, then the guard ends it: all as promised."""
     assert shutdown.GRACE < shutdown.LATEST < shutdown.LATEST + shutdown.MOMENT <= STOP_WITHIN
 
 

@@ -5,16 +5,22 @@ from __future__ import annotations
 import os
 import shutil
 import sqlite3
+import threading
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
+from capa_sync.daemon import daemon as daemon_module
+from capa_sync.daemon import scheduler
 from capa_sync.daemon.damage import DamageWatch
 from capa_sync.errors import RegisterUnavailable
 from capa_sync.store import open_register
 from tests.daemon.conftest import MakeHarness
-from tests.daemon.harness import NOW, Harness
+from tests.daemon.harness import NOW, Harness, until
+from tests.patience import PATIENCE
+from tests.sync.world import open_world
 
 Harm = Callable[[Path], None]
 
@@ -208,6 +214,25 @@ def test_the_hourly_check_finds_damage_in_its_table(tmp_path: Path, harm: str, t
             watch._looking.join()
     assert len(found) >= 1
     assert all(line.startswith(f"{path}: damaged") for line in found)
+
+
+def test_the_daemon_checks_one_table_an_hour(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its scheduled ticks look for damage by themselves, as often as an hour has ticks."""
+    assert timedelta(hours=1) == daemon_module.CHECK_EVERY * scheduler.TICK
+    monkeypatch.setattr(daemon_module, "CHECK_EVERY", 2)
+    monkeypatch.setattr(scheduler, "TICK", timedelta(seconds=0.05))
+    looks: list[int] = []
+    monkeypatch.setattr(DamageWatch, "look", lambda _watch: looks.append(running._ticks))
+    with open_world(tmp_path, "servicenow") as world:
+        running = daemon_module.Daemon(world.runtime)
+        thread = threading.Thread(target=running.run)
+        thread.start()
+        try:
+            until(lambda: len(looks) >= 3)
+        finally:
+            world.runtime.stop.set()
+            thread.join(PATIENCE)
+    assert looks[:3] == [2, 4, 6]
 
 
 def test_checking_a_whole_register_finds_nothing_and_changes_nothing(tmp_path: Path) -> None:
